@@ -1,0 +1,74 @@
+# The verbs of the house. Needs only Python >= 3.11 and make; everything else is installed into .venv from hashed locks.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+REAL := $(wildcard ../shared/data/real)
+export TRADEWRIGHT_REAL_DATA ?= $(abspath $(REAL))
+export GX_ANALYTICS_ENABLED := false
+export DAGSTER_TELEMETRY_ENABLED := false
+
+.PHONY: install demo test lint fmt types verify dev apps bench notebooks audit lock clean help
+.DEFAULT_GOAL := help
+
+help: ## list the verbs
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+install: $(STAMP) ## everything into .venv, from the hashed locks
+$(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tradewright needs Python >= 3.11, this is " + sys.version.split()[0] + ": set PYTHON=/path/to/python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --require-hashes -r requirements/dev.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: install ## the main job, end to end, on the bundled gateway simulator
+	@$(BIN)/tradewright demo
+
+test: install ## all tests, with coverage
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-report=xml
+	$(BIN)/python tests/coverage_floors.py coverage.xml
+
+lint: install ## ruff, import contracts, bandit, secrets
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml tradewright conf strategies brokers assets app
+	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --baseline .secrets.baseline
+
+fmt: install ## format and fix
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: install ## mypy --strict
+	$(BIN)/mypy
+
+notebooks: install ## export the notebooks and compare them with the committed references (nbval)
+	$(BIN)/marimo check --strict notebooks/*.py
+	$(BIN)/python -m tests.notebooks.export build/notebooks
+	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=180 -p no:xdist -W default tests/notebooks/*.ipynb
+
+audit: install ## known vulnerabilities in the locked dependencies
+	$(BIN)/python -m tests.audit requirements/dev.txt
+
+verify: lint types test notebooks audit ## all that CI runs, plus the kill tests 20 times
+	for round in $$(seq 20); do $(BIN)/python -m pytest -q -m kill || exit 1; done
+
+dev: install ## dagster dev on loopback: http://127.0.0.1:3000
+	$(BIN)/python -m app.dev
+
+apps: install ## the lab and the monitor on loopback
+	$(BIN)/tradewright serve
+
+bench: install ## our speed beside the peers'
+	$(BIN)/python -m benchmarks.single
+	$(BIN)/python -m benchmarks.sweep
+
+lock: install ## compile the locks again
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade requirements/uv.in -o requirements/uv.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade pyproject.toml -o requirements/core.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --extra dev pyproject.toml -o requirements/dev.txt
+
+clean: ## remove everything that was generated
+	rm -rf $(VENV) build data .dagster .mypy_cache .ruff_cache .import_linter_cache coverage.xml .coverage *.egg-info

@@ -1,0 +1,1 @@
+"""Dagster definitions, thin: fetch, call the domain, return with metadata. Not pictures."""

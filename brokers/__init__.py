@@ -1,0 +1,1 @@
+"""The outside world: venues that take orders, and their data."""

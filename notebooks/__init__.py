@@ -1,0 +1,1 @@
+"""marimo apps: widgets in, plain values, one call, a chart."""

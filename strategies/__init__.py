@@ -1,0 +1,1 @@
+"""Strategies: one short file each, parameters, features needed, one decision."""

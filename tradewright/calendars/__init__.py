@@ -1,0 +1,1 @@
+"""Sessions, holidays and half days: when a market is open."""

@@ -1,0 +1,1 @@
+"""What a backtest was worth: metrics, ranked findings, the risk report."""

@@ -1,0 +1,1 @@
+"""The one road to a venue: claim, write ahead, send once, reconcile."""

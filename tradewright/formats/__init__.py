@@ -1,0 +1,1 @@
+"""Foreign files read into bars tables: CSV, Parquet, feather, LEAN zips."""

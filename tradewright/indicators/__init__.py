@@ -1,0 +1,1 @@
+"""Indicators as pure functions over arrays; none looks ahead."""

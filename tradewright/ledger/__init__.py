@@ -1,0 +1,1 @@
+"""Append-only facts in SQL, computed states, a hash-chained audit log."""

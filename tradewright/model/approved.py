@@ -1,0 +1,77 @@
+"""Approved orders: the only thing that a broker accepts. Only the gate can make one."""
+
+from __future__ import annotations
+
+from dataclasses import InitVar, dataclass
+from datetime import datetime
+
+from tradewright.model.errors import NotApproved
+from tradewright.model.hashing import content_hash
+from tradewright.model.order import OrderTerms
+
+GATE_SEAL = object()
+"""Held by ``tradewright.policy`` alone; a test reads every module and refuses any other user."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovedOrder:
+    """Terms that the gate allowed, bound to the decision by a hash.
+
+    Built by ``policy.approve`` at decision time and by ``policy.restore`` from a ledger row; any other construction
+    raises ``NotApproved``. ``payload_hash`` covers every other field, so that an altered row is found out.
+    """
+
+    intent_id: str
+    decision_id: str
+    strategy: str
+    account: str
+    terms: OrderTerms
+    expires_at: datetime
+    rule_set_hash: str
+    payload_hash: str
+    seal: InitVar[object] = None
+
+    def __post_init__(self, seal: object) -> None:
+        if seal is not GATE_SEAL:
+            raise NotApproved("only the policy gate makes approved orders", where=f"intent {self.intent_id}")
+        if self.payload_hash != self.computed_hash():
+            raise NotApproved(
+                "the order is not what was approved: its payload hash differs",
+                where=f"intent {self.intent_id}",
+                remedy="let the gate decide the intent again",
+            )
+
+    def computed_hash(self) -> str:
+        """SHA-256 over everything that was approved."""
+        return approval_hash(
+            self.intent_id,
+            self.decision_id,
+            self.strategy,
+            self.account,
+            self.terms,
+            self.expires_at,
+            self.rule_set_hash,
+        )
+
+
+def approval_hash(
+    intent_id: str,
+    decision_id: str,
+    strategy: str,
+    account: str,
+    terms: OrderTerms,
+    expires_at: datetime,
+    rule_set_hash: str,
+) -> str:
+    """The hash that binds an approval to what was approved (control 18)."""
+    return content_hash(
+        {
+            "intent_id": intent_id,
+            "decision_id": decision_id,
+            "strategy": strategy,
+            "account": account,
+            "terms": terms,
+            "expires_at": expires_at,
+            "rule_set_hash": rule_set_hash,
+        }
+    )

@@ -1,0 +1,85 @@
+"""Bars: timeframes, kinds, price views, and the contract of the table."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+Times = npt.NDArray[np.int64]
+
+OHLCV = ("open", "high", "low", "close", "volume")
+
+
+class Timeframe(StrEnum):
+    """The allowed bar lengths (R-CFG-14)."""
+
+    M1 = "1m"
+    M5 = "5m"
+    M15 = "15m"
+    H1 = "1h"
+    H4 = "4h"
+    D1 = "1d"
+
+    @property
+    def seconds(self) -> int:
+        """The length of a bar in seconds; for a daily bar, of a calendar day."""
+        return {"1m": 60, "5m": 300, "15m": 900, "1h": 3600, "4h": 14400, "1d": 86400}[self.value]
+
+
+class BarKind(StrEnum):
+    """What a bar summarises."""
+
+    TRADE = "trade"
+    QUOTE = "quote"
+
+
+class PriceView(StrEnum):
+    """How stored raw prices are read (D9)."""
+
+    RAW = "raw"
+    SPLIT_ADJUSTED = "split_adjusted"
+    TOTAL_RETURN = "total_return"
+
+
+class Bars(NamedTuple):
+    """Bars as plain arrays, the form that kernels take.
+
+    Shapes: all 1-d and equally long, ascending in ``ts``. Units: ``ts`` is the bar's start in nanoseconds since
+    1970-01-01 UTC (int64); prices in the quote currency, volume in units (float64). ``spread`` is the mean relative
+    spread in basis points; all NaN where unknown.
+    """
+
+    ts: Times
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    spread: Floats
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame) -> Bars:
+        """From a bars table: a column ``ts`` (UTC) and float64 columns; ``spread`` is optional."""
+        ts = frame["ts"].astype("datetime64[ns, UTC]").astype(np.int64).to_numpy()
+        opens, highs, lows, closes, volumes = (
+            np.ascontiguousarray(frame[name].to_numpy(dtype=np.float64)) for name in OHLCV
+        )
+        spread = frame["spread"].to_numpy(dtype=np.float64) if "spread" in frame else np.full(len(ts), np.nan)
+        return cls(np.ascontiguousarray(ts), opens, highs, lows, closes, volumes, np.ascontiguousarray(spread))
+
+    def head(self, count: int) -> Bars:
+        """The first ``count`` bars: what was known when bar ``count - 1`` closed."""
+        return Bars(
+            self.ts[:count],
+            self.open[:count],
+            self.high[:count],
+            self.low[:count],
+            self.close[:count],
+            self.volume[:count],
+            self.spread[:count],
+        )

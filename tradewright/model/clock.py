@@ -1,0 +1,85 @@
+"""The clock port: nothing below ``app`` and ``assets`` reads the wall clock."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where the time comes from: wall time for records, monotonic seconds for time-outs, and a way to wait."""
+
+    def now(self) -> datetime:
+        """The present moment in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        """The present moment in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait in real time."""
+        await asyncio.sleep(seconds)
+
+
+class ShiftedClock(SystemClock):
+    """A clock that stood at ``start`` when it was made and runs at the machine's pace.
+
+    The demo and the bundled gateway share one, just after the last bar, so that they work on a Sunday.
+    """
+
+    def __init__(self, start: datetime) -> None:
+        self._start, self._origin = start.astimezone(UTC), time.monotonic()
+
+    def now(self) -> datetime:
+        """The simulated moment in UTC."""
+        return self._start + timedelta(seconds=time.monotonic() - self._origin)
+
+
+class ManualClock:
+    """A clock that moves only when told: waiting moves it at once."""
+
+    def __init__(self, start: datetime) -> None:
+        self._now, self._seconds = start.astimezone(UTC), 0.0
+
+    def now(self) -> datetime:
+        """The moment it was moved to."""
+        return self._now
+
+    def monotonic(self) -> float:
+        """Seconds moved so far."""
+        return self._seconds
+
+    def advance(self, seconds: float) -> None:
+        """Move on.
+
+        Raises:
+            ValueError: for a negative step.
+        """
+        if seconds < 0:
+            raise ValueError(f"time does not run backwards: {seconds} s")
+        self._now += timedelta(seconds=seconds)
+        self._seconds += seconds
+
+    async def sleep(self, seconds: float) -> None:
+        """Move on and let others run."""
+        self.advance(seconds)
+        await asyncio.sleep(0)

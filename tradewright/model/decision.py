@@ -1,0 +1,49 @@
+"""Decisions: the gate's verdict on an intent, with coded reasons."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from tradewright.model.word import Instant, Number, Word
+
+
+class Verdict(StrEnum):
+    """The gate's three answers, in rising precedence."""
+
+    APPROVE = "APPROVE"
+    REVIEW = "REVIEW"
+    REJECT = "REJECT"
+
+
+class Reason(Word):
+    """One rule that was hit: its code, its effect, and the figures."""
+
+    code: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
+    verdict: Verdict
+    """What this reason alone leads to; ``APPROVE`` marks a remark, such as the cap that binds."""
+    text: str
+
+
+class Decision(Word):
+    """The verdict on one intent under one rule set.
+
+    Args:
+        approved_quantity: in units, after all caps and rounding; 0 for a REJECT.
+        approved_size_pct: the approved notional as a share of equity (R-RISK-03).
+        expires_at: after this the decision authorises nothing; the intent must be decided again.
+        rule_set_hash: which rules and limits spoke.
+        snapshot_hash: which inputs they saw.
+    """
+
+    decision_id: str
+    intent_id: str
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    approved_quantity: Number
+    approved_size_pct: float
+    decided_at: Instant
+    expires_at: Instant
+    rule_set_hash: str
+    snapshot_hash: str

@@ -1,0 +1,67 @@
+"""Canonical JSON and SHA-256: one helper behind every hash (R-STRAT-30)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence, Set
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+
+from pydantic import BaseModel
+
+
+def canonical_json(value: object) -> str:
+    """Sorted keys, no white space, UTF-8; equal values give equal text.
+
+    Decimals are written as normalized strings (``1.50`` and ``1.5`` agree), times as ISO 8601, enums by value.
+
+    Raises:
+        ValueError: for NaN or infinity, which have no place in anything that is hashed.
+        TypeError: for a type that has no canonical form.
+    """
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def content_hash(value: object) -> str:
+    """SHA-256 of the canonical JSON, as 64 hexadecimal digits."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    match value:
+        case Enum():
+            return _plain(value.value)
+        case None | bool() | int() | str():
+            return value
+        case float():
+            if not math.isfinite(value):
+                raise ValueError(f"{value} cannot be hashed: only finite numbers have a canonical form")
+            return value
+        case Decimal():
+            return decimal_text(value)
+        case datetime() | date():
+            return value.isoformat()
+        case BaseModel():
+            return _plain(value.model_dump(mode="python"))
+        case Mapping():
+            return {str(_plain(key)): _plain(item) for key, item in value.items()}
+        case Set():
+            return sorted((_plain(item) for item in value), key=repr)
+        case Sequence():
+            return [_plain(item) for item in value]
+    raise TypeError(f"{type(value).__name__} has no canonical form: {value!r}")
+
+
+def decimal_text(value: Decimal) -> str:
+    """A finite decimal without exponent and without trailing zeros.
+
+    Raises:
+        ValueError: for NaN or infinity.
+    """
+    if not value.is_finite():
+        raise ValueError(f"{value} cannot be hashed: only finite numbers have a canonical form")
+    text = format(value.normalize(), "f")
+    return "0" if text in ("-0", "0") else text

@@ -1,0 +1,73 @@
+"""Instruments: what can be traded, in which steps, on which calendar, under which venue's name."""
+
+from __future__ import annotations
+
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from enum import StrEnum
+
+from pydantic import Field
+
+from tradewright.model.word import Name, Number, Positive, Word
+
+
+class AssetClass(StrEnum):
+    """What kind of thing an instrument is."""
+
+    STOCK = "stock"
+    ETF = "etf"
+    INDEX = "index"
+    FOREX = "forex"
+    CRYPTO = "crypto"
+    FUTURE = "future"
+    CFD = "cfd"
+    METAL = "metal"
+
+
+class Instrument(Word):
+    """One thing that can be traded.
+
+    Args:
+        symbol: our name of it, a string always (``"ON"``, not the YAML truth value).
+        tick_size: the smallest price step, in the quote currency.
+        lot_size: the smallest quantity step, in units; 1 means whole units, 0.0001 allows fractions.
+        multiplier: money per unit and price point.
+        calendar: an ``exchange_calendars`` name, ``24/7`` or ``24/5``.
+        venue_symbols: the name of it at each venue (``{"ibkr": "BTC.USD-PAXOS"}``); our symbol where absent.
+        default_spread_bps: the spread assumed where the data has none.
+        negative_prices: whether a price at or below zero is legitimate (a few futures).
+    """
+
+    symbol: Name
+    asset_class: AssetClass
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+    exchange: str = "SMART"
+    calendar: str = "XNYS"
+    tick_size: Positive = Decimal("0.01")
+    lot_size: Positive = Decimal(1)
+    multiplier: Positive = Decimal(1)
+    venue_symbols: dict[str, str] = Field(default_factory=dict)
+    default_spread_bps: float = Field(default=1.0, ge=0)
+    negative_prices: bool = False
+    shortable: bool = False
+    liquid: bool = True
+    """Liquid instruments get the narrow price collar (3 %), others the wide one (10 %)."""
+
+    def round_quantity(self, quantity: Decimal) -> Decimal:
+        """The largest whole number of lots that is not above ``quantity`` in size; the sign is kept."""
+        return (quantity / self.lot_size).to_integral_value(ROUND_DOWN) * self.lot_size
+
+    def round_price(self, price: Decimal) -> Decimal:
+        """The nearest tick, ties to even."""
+        return (price / self.tick_size).to_integral_value(ROUND_HALF_EVEN) * self.tick_size
+
+    def on_tick(self, price: Number) -> bool:
+        """Whether a price is a whole number of ticks."""
+        return price % self.tick_size == 0
+
+    def on_lot(self, quantity: Number) -> bool:
+        """Whether a quantity is a whole number of lots."""
+        return quantity % self.lot_size == 0
+
+    def venue_symbol(self, venue: str) -> str:
+        """The instrument's name at a venue."""
+        return self.venue_symbols.get(venue, self.symbol)

@@ -1,0 +1,35 @@
+"""Intents: sized, proposed orders, before the gate has spoken."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tradewright.model.order import OrderTerms
+from tradewright.model.word import Instant, Name, Number, Word
+
+
+class Intent(Word):
+    """A proposed order and where it comes from.
+
+    The id is made from its content (strategy, instrument, deciding bar, configuration), so that the same signal
+    materialized twice is the same intent and can never become two orders. It is at most 28 ASCII characters, because
+    the reference of an attempt is ``<intent_id>.<n>`` in at most 32.
+    """
+
+    intent_id: str = Field(pattern=r"^[a-z0-9]{4,28}$")
+    strategy: Name
+    signal_id: str
+    terms: OrderTerms
+    confidence: float = Field(ge=0, le=1)
+    size_pct: float = Field(ge=0)
+    """The notional asked for as a share of equity."""
+    reference_price: Number
+    """The close of the deciding bar: what a market order is valued at."""
+    stop: Number | None = None
+    take_profit: Number | None = None
+    decided_at: Instant
+    """When the deciding bar closed."""
+    reduce_only: bool = False
+    account: str = ""
+    provenance: dict[str, str] = Field(default_factory=dict)
+    """Hashes to walk back: ``data_hash``, ``feature_hash``, ``config_hash``, ``code_revision``."""

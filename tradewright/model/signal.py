@@ -1,0 +1,47 @@
+"""Signals: what a strategy wants, before any sizing or permission."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from tradewright.model.word import Instant, Name, Number, Word
+
+
+class SignalAction(StrEnum):
+    """What a signal asks for."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+    CLOSE = "CLOSE"
+    HOLD = "HOLD"
+
+
+class SignalCandidate(Word):
+    """One strategy's wish on one bar (R-STRAT-10).
+
+    Args:
+        target: the wanted exposure as a share of what the sizing allows, in [-1, 1]; 0 is flat.
+        confidence: the trader's own stated confidence, in [0, 1].
+        size_pct: the notional asked for, as a share of equity (0.02 = 2 %).
+        bar_ts: the start of the bar on whose close the signal was decided.
+        data_hash, config_hash: fingerprints of the bars and of the resolved configuration it was made from.
+    """
+
+    signal_id: Name
+    strategy: Name
+    instrument: Name
+    candidate_action: SignalAction
+    target: float = Field(ge=-1, le=1)
+    confidence: float = Field(ge=0, le=1)
+    size_pct: float = Field(ge=0, le=1)
+    model_version: str = "v0.1"
+    bar_ts: Instant
+    price: Number
+    """The close of the deciding bar."""
+    stop: Number | None = None
+    take_profit: Number | None = None
+    data_hash: str = ""
+    feature_hash: str = ""
+    config_hash: str = ""

@@ -1,0 +1,37 @@
+"""The base of every frozen word, and the number types they share."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class Word(BaseModel):
+    """An immutable fact: unknown fields, NaN and infinity are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("a time needs a zone; times are stored in UTC")
+    return value.astimezone(UTC)
+
+
+def _exact(value: object) -> object:
+    """Floats enter decimals by their shortest text (0.1 is 0.1), never by their binary expansion."""
+    return Decimal(repr(value)) if isinstance(value, float) else value
+
+
+Instant = Annotated[datetime, AfterValidator(_utc)]
+"""A moment in UTC; a naive time is refused."""
+
+Number = Annotated[Decimal, BeforeValidator(_exact), Field(allow_inf_nan=False)]
+"""An exact, finite decimal: quantities and prices of the money path."""
+
+Positive = Annotated[Number, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:-]{0,63}$")]
+"""An ASCII name of at most 64 characters, safe in a path segment list, a URL and a broker field."""

@@ -1,0 +1,1 @@
+"""Checks over tables: the Pandera contract, gaps and quirks, expectation suites."""

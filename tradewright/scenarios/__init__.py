@@ -1,0 +1,1 @@
+"""Seeded synthetic markets, so that nothing is needed from outside."""

@@ -1,0 +1,1 @@
+"""Bars and artefacts on disk: Parquet, checksums, manifests, price views at read."""
