@@ -57,7 +57,7 @@ class BacktestResult:
 
     Shapes: ``equity``, ``cash`` and ``position`` have one value per bar of ``bars``, taken after that bar's close;
     ``equity[i] == cash[i] + position[i] * multiplier * close[i]``. ``orders`` counts the orders that were sent, whether
-    filled or not.
+    filled or not. ``multiplier`` is the instrument's money per unit and price point.
     """
 
     bars: Bars
@@ -68,3 +68,4 @@ class BacktestResult:
     fills: npt.NDArray[np.void]
     trades: npt.NDArray[np.void]
     orders: int
+    multiplier: float = 1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import InitVar, dataclass
 from datetime import datetime
+from typing import NoReturn
 
 from tradewright.model.errors import NotApproved
 from tradewright.model.hashing import content_hash
@@ -40,6 +41,16 @@ class ApprovedOrder:
                 where=f"intent {self.intent_id}",
                 remedy="let the gate decide the intent again",
             )
+
+    def __getstate__(self) -> NoReturn:
+        raise NotApproved(
+            "approved orders are neither copied nor pickled",
+            where=f"intent {self.intent_id}",
+            remedy="keep them in the ledger and restore them",
+        )
+
+    def __setstate__(self, state: object) -> NoReturn:
+        raise NotApproved("only the policy gate makes approved orders, not a pickle", remedy="restore from the ledger")
 
     def computed_hash(self) -> str:
         """SHA-256 over everything that was approved."""

@@ -40,8 +40,15 @@ class Strategy(Protocol):
     and the reference call the very same function as Python.
     """
 
-    name: str
-    generate_signal: GenerateSignal
+    @property
+    def name(self) -> str:
+        """The kind: what a configuration calls it."""
+        ...
+
+    @property
+    def generate_signal(self) -> GenerateSignal:
+        """The decision."""
+        ...
 
     def prepare_state(self) -> tuple[Feature, ...]:
         """The columns that ``generate_signal`` reads, in its order."""

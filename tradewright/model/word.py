@@ -22,8 +22,10 @@ def _utc(value: datetime) -> datetime:
 
 
 def _exact(value: object) -> object:
-    """Floats enter decimals by their shortest text (0.1 is 0.1), never by their binary expansion."""
-    return Decimal(repr(value)) if isinstance(value, float) else value
+    """Floats enter decimals by their shortest text (0.1 is 0.1), never by their binary expansion; truth never enters."""
+    if isinstance(value, bool):
+        raise ValueError("a truth value is no number")
+    return Decimal(repr(value)) if isinstance(value, float | int) else value
 
 
 Instant = Annotated[datetime, AfterValidator(_utc)]

@@ -1,0 +1,90 @@
+"""The one ASGI process that serves the apps, on loopback and behind a token."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import socket
+from pathlib import Path
+
+import marimo
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+
+from app.guard import AsgiApp, LocalGuard
+from tradewright.model.errors import TradewrightError
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+APPS = {"lab": "Strategy lab: parameters, fills, equity, findings", "monitor": "Monitor: positions, approvals, orders"}
+_INDEX = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Tradewright</title><style>body{{font:16px/1.6 system-ui;margin:10vh auto;max-width:36rem;padding:0 1rem}}
+a{{display:block;padding:.8rem 1rem;margin:.6rem 0;border:1px solid #8884;border-radius:.5rem;text-decoration:none}}
+</style><h1>Tradewright</h1>{links}</html>"""
+
+
+class ServeError(TradewrightError):
+    """The apps cannot be served."""
+
+
+def new_token() -> str:
+    """A token that nobody can guess."""
+    return secrets.token_urlsafe(24)
+
+
+def build(port: int, token: str) -> AsgiApp:
+    """The whole ASGI application: index, health, and each notebook as an app.
+
+    Args:
+        port: where it will listen; the Host and Origin checks need it.
+        token: demanded by every app; never empty.
+
+    Raises:
+        ServeError: for an empty token.
+    """
+    if not token:
+        raise ServeError("a token is required", remedy="set TRADEWRIGHT_TOKEN, or leave it unset to have one made")
+    builder = marimo.create_asgi_app(token=token, include_code=False, quiet=True)
+    for name in APPS:
+        builder = builder.with_app(path=f"/{name}", root=str(NOTEBOOKS / f"{name}.py"))
+    routes = [Route("/", _index), Route("/health/live", _live), Mount("/", app=builder.build())]
+    return LocalGuard(Starlette(routes=routes), port)
+
+
+async def _index(request: Request) -> Response:
+    token = request.query_params.get("access_token", "")
+    query = f"?access_token={token}" if token.replace("-", "").replace("_", "").isalnum() else ""
+    links = "".join(f'<a href="/{name}/{query}">{text}</a>' for name, text in APPS.items())
+    return HTMLResponse(_INDEX.format(links=links))
+
+
+async def _live(request: Request) -> Response:  # noqa: ARG001 - the framework calls it with the request
+    return PlainTextResponse("live")
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket, taken before anything is started.
+
+    Raises:
+        ServeError: when the port is in use or may not be taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with contextlib.ExitStack() as undo:
+        link = undo.enter_context(socket.socket(family, socket.SOCK_STREAM))
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            link.bind((host, port))
+        except OSError as error:
+            remedy = "stop the other program, or choose another: observability.serve.port=8322"
+            raise ServeError(f"cannot listen: {error.strerror}", where=f"{host}:{port}", remedy=remedy) from error
+        undo.pop_all()
+    return link
+
+
+def run(link: socket.socket, token: str) -> None:
+    """Serve until interrupted."""
+    app = build(link.getsockname()[1], token)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, ws="websockets-sansio")
+    uvicorn.Server(config).run(sockets=[link])

@@ -1,0 +1,226 @@
+"""The broker port on Interactive Brokers."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Awaitable, Iterable
+from decimal import Decimal
+
+from ib_async.objects import ExecutionFilter
+from ib_async.ticker import Ticker
+
+from brokers.ibkr.connection import Connection
+from brokers.ibkr.events import Events
+from brokers.ibkr.order_form import order_form
+from brokers.ibkr.settings import IbkrSettings
+from brokers.ibkr.translate import Names, number, position_of
+from tradewright.model.approved import ApprovedOrder
+from tradewright.model.broker import AccountState, BrokerSnapshot, EventSink, Quote, VenueOrder, VenueStatus
+from tradewright.model.clock import Clock
+from tradewright.model.instrument import Instrument
+from tradewright.model.word import Instant
+from tradewright.policy.approved import verify
+
+
+class IbkrBroker:
+    """One connection at a time, under a fixed client id, to one account."""
+
+    venue = "ibkr"
+
+    def __init__(self, settings: IbkrSettings, instruments: Iterable[Instrument], clock: Clock) -> None:
+        self.session = ""
+        self._settings, self._clock, self._names = settings, clock, Names(instruments)
+        self._connection = Connection(settings, self._names, clock)
+        self._reserved: set[int] = set()
+
+    async def connect(self, sink: EventSink) -> None:
+        """Connect; see the port.
+
+        Raises:
+            BrokerError: when the port is closed, the client id is taken, the gateway hangs or leaves a start-up query
+                without its end, or the account is not the one that the settings allow.
+        """
+        self._reserved = set()
+        await self._connection.open(sink)
+        self.session = f"ibkr-{self._settings.client_id}-{secrets.token_hex(6)}"
+
+    async def disconnect(self) -> None:
+        """Close the link; harmless when there is none."""
+        self._connection.close()
+
+    async def time(self) -> Instant:
+        """The venue's clock, in whole seconds.
+
+        Raises:
+            BrokerError: when it does not answer in time.
+        """
+        ib, _ = self._connection.linked()
+        return await self._connection.ask("the time", ib.reqCurrentTimeAsync)
+
+    async def snapshot(self) -> BrokerSnapshot:
+        """Everything of the account; see the port. Executions and completed orders are today's only.
+
+        Raises:
+            BrokerError: when any query lacks its end.
+        """
+        ib, events = self._connection.linked()
+        events.begin_listing()
+        await self._connection.ask("the open orders", ib.reqAllOpenOrdersAsync)
+        open_orders = events.open_orders(self._connection.account)
+        await self._connection.ask("the completed orders", lambda: ib.reqCompletedOrdersAsync(False))
+        wanted = ExecutionFilter(clientId=0, acctCode=self._connection.account)
+        await self._connection.ask("the executions", lambda: ib.reqExecutionsAsync(wanted))
+        held = await self._connection.ask("the positions", ib.reqPositionsAsync)
+        positions = (position_of(self._names, item) for item in held if item.account == self._connection.account)
+        return BrokerSnapshot(
+            taken_at=self._clock.now(),
+            open_orders=open_orders,
+            completed_orders=events.completed_orders(self._connection.account),
+            fills=events.fills(self._connection.account),
+            positions=tuple(item for item in positions if item.quantity),
+        )
+
+    async def account(self) -> AccountState:
+        """Equity and cash in the base currency.
+
+        Raises:
+            BrokerError: when the venue does not tell both.
+        """
+        ib, _ = self._connection.linked()
+        request = ib.client.getReqId()
+
+        def ask() -> Awaitable[None]:
+            future: Awaitable[None] = ib.wrapper.startReq(request)  # type: ignore[no-untyped-call]
+            ib.client.reqAccountUpdatesMulti(request, self._connection.account, "", False)  # type: ignore[no-untyped-call]
+            return future
+
+        await self._connection.ask("the account's values", ask)
+        ib.client.cancelAccountUpdatesMulti(request)  # type: ignore[no-untyped-call]
+        values = {item.tag: item for item in ib.accountValues(self._connection.account)}
+        try:
+            equity, cash = values["NetLiquidation"], values["TotalCashValue"]
+        except KeyError as problem:
+            raise self._connection.error(
+                f"account {self._connection.account} came without {problem}", "try again"
+            ) from problem
+        return AccountState(
+            account=self._connection.account,
+            equity=Decimal(equity.value),
+            cash=Decimal(cash.value),
+            currency=equity.currency or "USD",
+        )
+
+    async def quote(self, instrument: str) -> Quote:
+        """A snapshot of the newest prices; without bid and ask its time is that of the last trade.
+
+        Raises:
+            BrokerError: for an unknown instrument, or when no price comes.
+        """
+        ib, _ = self._connection.linked()
+        contract = await self._connection.contract(instrument)
+        ib.wrapper.tickers.pop(hash(contract), None)  # the library would fill yesterday's ticker up
+        what = f"a price of {instrument}"
+        (ticker,) = await self._connection.ask(what, lambda: ib.reqTickersAsync(contract), self._settings.quote_timeout)
+        quote = self._quote(instrument, ticker)
+        if quote.bid is None and quote.ask is None and quote.last is None:
+            raise self._connection.error(
+                f"no price of {instrument}", "is its market open, and are its data subscribed?"
+            )
+        return quote
+
+    def _quote(self, instrument: str, ticker: Ticker) -> Quote:
+        bid, ask, last = (
+            None if math.isnan(price) else number(price) for price in (ticker.bid, ticker.ask, ticker.last)
+        )
+        time = self._clock.now()
+        if bid is None and ask is None and ticker.lastTimestamp is not None:
+            time = ticker.lastTimestamp
+        return Quote(instrument=instrument, bid=bid, ask=ask, last=last, time=time)
+
+    def next_order_id(self) -> int:
+        """Reserve the next order id of this session; ids have gaps, because queries take from the same counter.
+
+        Raises:
+            BrokerError: without a link.
+        """
+        ib, _ = self._connection.linked()
+        order_id = ib.client.getReqId()
+        self._reserved.add(order_id)
+        return order_id
+
+    def pending_sends(self) -> int:
+        """Messages in the library's throttle queue; without a link there are none."""
+        return self._connection.pending()
+
+    async def place(self, order: ApprovedOrder, ref: str, order_id: int) -> None:
+        """Write the order once; see the port.
+
+        Raises:
+            NotApproved: when ``order`` is not an approved order, or was altered.
+            BrokerError: when it must not go out or the link is down. Only the latter may have sent it.
+        """
+        order = verify(order)
+        ib, events = self._connection.linked()
+        self._demand_sendable(order, order_id, events)
+        contract = await self._connection.contract(order.terms.instrument)
+        form = order_form(order, self._names.instrument(order.terms.instrument), ref, order_id)
+        ib, events = self._connection.linked()
+        self._demand_sendable(order, order_id, events)
+        self._reserved.remove(order_id)
+        events.mine[order_id] = VenueOrder(
+            ref=ref,
+            perm_id=0,
+            order_id=order_id,
+            client_id=self._settings.client_id,
+            account=order.account,
+            instrument=order.terms.instrument,
+            side=order.terms.side,
+            order_type=order.terms.order_type,
+            quantity=order.terms.quantity,
+            filled=Decimal(0),
+            status=VenueStatus.PENDING,
+        )
+        ib.placeOrder(contract, form)
+
+    def _demand_sendable(self, order: ApprovedOrder, order_id: int, events: Events) -> None:
+        problem = ""
+        if self._settings.readonly:
+            problem = "the connection is read-only"
+        elif order.account != self._connection.account:
+            problem = f"the order is for account {order.account}, the connection for {self._connection.account}"
+        elif order_id not in self._reserved:
+            problem = f"order id {order_id} was not reserved in session {self.session}, or was used"
+        elif not events.link_up:
+            problem = "the gateway has lost the venue's servers"
+        elif self.pending_sends():
+            problem = f"{self.pending_sends()} messages wait in the library's queue"
+        if problem:
+            raise self._connection.error(f"{problem}; nothing was sent", "reconcile, then decide again")
+
+    async def cancel(self, ref: str, order_id: int) -> None:
+        """Ask for a cancel once; the answer comes as an event or by query.
+
+        The order is named to the venue by the id under which this session has seen its reference: an ``order_id`` of
+        an earlier session may belong to another order.
+
+        Raises:
+            BrokerError: without a link, or for a reference that this session has not seen.
+        """
+        ib, events = self._connection.linked()
+        known_as = events.order_id_of(ref)
+        if known_as is None:
+            raise self._connection.error(
+                f"no order {ref} is known in this session; nothing was cancelled",
+                f"take a snapshot; order id {order_id} may be another order's by now",
+            )
+        ib.client.cancelOrder(known_as)  # type: ignore[no-untyped-call]
+
+    async def cancel_all(self) -> None:
+        """Cancel every open order of every client.
+
+        Raises:
+            BrokerError: without a link.
+        """
+        ib, _ = self._connection.linked()
+        ib.reqGlobalCancel()  # type: ignore[no-untyped-call]

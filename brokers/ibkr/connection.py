@@ -1,0 +1,187 @@
+"""One connection to the gateway: opened with reasons, asked one question at a time, each to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TypeVar
+
+from ib_async.contract import Contract
+from ib_async.ib import StartupFetch
+from ib_async.wrapper import RequestError
+
+from brokers.ibkr.contracts import venue_name
+from brokers.ibkr.events import Events
+from brokers.ibkr.link import TappedIB
+from brokers.ibkr.settings import IbkrSettings
+from brokers.ibkr.translate import Names
+from tradewright.model.broker import EventSink
+from tradewright.model.clock import Clock
+from tradewright.model.errors import BrokerError
+
+Result = TypeVar("Result")
+START_UP = (
+    StartupFetch.ORDERS_OPEN | StartupFetch.ORDERS_COMPLETE | StartupFetch.SUB_ACCOUNT_UPDATES | StartupFetch.EXECUTIONS
+)
+
+
+class Connection:
+    """The link of one client id, and the contracts that it has looked up.
+
+    A query that does not arrive to its end may still be answered later, and the library would take that answer for the
+    next one's; so the link is closed, and whoever wants to go on opens it again.
+    """
+
+    def __init__(self, settings: IbkrSettings, names: Names, clock: Clock) -> None:
+        self.settings, self.names = settings, names
+        self.account = ""
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._ib: TappedIB | None = None
+        self._events: Events | None = None
+        self._contracts: dict[str, Contract] = {}
+
+    async def open(self, sink: EventSink) -> None:
+        """Connect afresh.
+
+        Raises:
+            BrokerError: when the port is closed, the client id is taken, the gateway hangs or leaves a start-up query
+                without its end, or the account is not the one that the settings allow.
+        """
+        self.close()
+        self._events = Events(self.names, self._clock, self.settings.client_id, sink)
+        self._ib = TappedIB(self._events)
+        self._contracts = {}
+        try:
+            await self._start(self._ib, self._events)
+            self.account = self._allowed_account(self._ib.managedAccounts())
+        except BrokerError:
+            self.close()
+            raise
+        self._ib.reqMarketDataType(self.settings.market_data_type)
+
+    def close(self) -> None:
+        """Close the link; harmless when there is none."""
+        if self._ib is not None:
+            self._ib.disconnect()
+        self._ib = None
+
+    def linked(self) -> tuple[TappedIB, Events]:
+        """The library's object and what it has told.
+
+        Raises:
+            BrokerError: without a link.
+        """
+        if self._ib is None or self._events is None or not self._ib.isConnected():
+            raise self.error("there is no connection", "connect first")
+        return self._ib, self._events
+
+    def pending(self) -> int:
+        """Messages in the library's throttle queue; without a link there are none."""
+        return self._ib.client.pending() if self._ib is not None else 0
+
+    async def ask(self, what: str, ask: Callable[[], Awaitable[Result]], timeout: float | None = None) -> Result:
+        """Ask alone, and wait for the end of the answer.
+
+        Raises:
+            BrokerError: when it does not end in time, is an error, or was not readable in full.
+        """
+        async with self._lock:
+            ib, events = self.linked()
+            timeout = timeout or self.settings.timeout
+            events.damage = ""
+            try:
+                answer = await asyncio.wait_for(_awaited(ask), timeout)
+            except TimeoutError as problem:
+                ib.disconnect()
+                events.on_closed()
+                text = f"{what} did not come to an end within {timeout:g} s"
+                raise self.error(text, "the link is closed; connect again") from problem
+            except RequestError as problem:
+                raise self.error(f"{what}: {problem.code} {problem.message}", "see the code's meaning") from problem
+            except ConnectionError as problem:
+                raise self.error(f"the link broke while asking for {what}", "connect again") from problem
+            if events.damage:
+                raise self.error(f"{what} came with an {events.damage}", "do not trade on it")
+            return answer
+
+    async def contract(self, symbol: str) -> Contract:
+        """The venue's contract of an instrument, asked for once per connection.
+
+        Raises:
+            BrokerError: when the venue knows none, or more than one.
+        """
+        if symbol in self._contracts:
+            return self._contracts[symbol]
+        ib, _ = self.linked()
+        name = venue_name(self.names.instrument(symbol))
+        wanted = Contract(
+            symbol=name.symbol,
+            secType=name.sec_type,
+            exchange=name.exchange,
+            currency=name.currency,
+            lastTradeDateOrContractMonth=name.expiry,
+        )
+        found = await self.ask(f"the contract of {symbol}", lambda: ib.reqContractDetailsAsync(wanted))
+        contracts = [item.contract for item in found if item.contract is not None]
+        if len(contracts) != 1:
+            text = f"{len(contracts)} contracts fit {symbol} ({name})"
+            raise self.error(text, "make venue_symbols.ibkr of the instrument precise")
+        contract = contracts[0]
+        contract.exchange = name.exchange
+        self.names.learn(contract.conId, symbol)
+        self._contracts[symbol] = contract
+        return contract
+
+    def error(self, what: str, remedy: str) -> BrokerError:
+        """An error that names this connection."""
+        where = f"IB gateway at {self.settings.where}, client id {self.settings.client_id}"
+        return BrokerError(what, where=where, remedy=remedy)
+
+    async def _start(self, ib: TappedIB, events: Events) -> None:
+        settings = self.settings
+        connecting = asyncio.ensure_future(
+            ib.connectAsync(
+                settings.host,
+                settings.port,
+                settings.client_id,
+                settings.timeout,
+                settings.readonly,
+                raiseSyncErrors=True,
+                fetchFields=START_UP,
+            )
+        )
+        await asyncio.wait({connecting, events.refused}, return_when=asyncio.FIRST_COMPLETED)
+        if events.refused.done():
+            connecting.cancel()
+            with suppress(asyncio.CancelledError, ConnectionError, OSError):
+                await connecting
+            raise self.error(
+                f"client id {settings.client_id} is taken: {events.refused.result()}",
+                "stop the other sender, or wait until the gateway has let go of it",
+            )
+        try:
+            await connecting
+        except ConnectionRefusedError as problem:
+            raise self.error("connection refused", "start the gateway, or correct broker.port") from problem
+        except TimeoutError as problem:
+            text = f"no answer within {settings.timeout:g} s"
+            raise self.error(text, "the gateway hangs or is no gateway; restart it") from problem
+        except (ConnectionError, OSError) as problem:
+            raise self.error(f"cannot connect: {problem}", "look at the gateway, then try again") from problem
+
+    def _allowed_account(self, managed: list[str]) -> str:
+        wanted = self.settings.account
+        if not wanted and len(managed) != 1:
+            raise self.error(f"it manages {', '.join(managed)}", "name one as broker.account")
+        account = wanted or managed[0]
+        if account not in managed:
+            raise self.error(f"account {account} is not here: it manages {', '.join(managed)}", "see broker.account")
+        if problem := self.settings.account_problem(account):
+            raise self.error(problem, "see broker.mode and broker.account")
+        return account
+
+
+async def _awaited(ask: Callable[[], Awaitable[Result]]) -> Result:
+    return await ask()

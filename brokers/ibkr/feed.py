@@ -1,0 +1,130 @@
+"""Historical bars from Interactive Brokers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import pandas as pd
+from ib_async.objects import BarData
+
+from brokers.ibkr.connection import Connection
+from brokers.ibkr.settings import IbkrSettings
+from brokers.ibkr.translate import Names
+from tradewright.calendars.registry import calendar
+from tradewright.model.bars import OHLCV, Timeframe
+from tradewright.model.clock import Clock
+from tradewright.model.errors import BrokerError, DataError
+from tradewright.model.instrument import AssetClass, Instrument
+
+
+class Step(NamedTuple):
+    """How the venue calls a timeframe, and the longest duration that it serves in one request."""
+
+    size: str
+    duration: str
+    span: timedelta
+
+
+STEPS = {
+    Timeframe.M1: Step("1 min", "1 D", timedelta(days=1)),
+    Timeframe.M5: Step("5 mins", "1 W", timedelta(weeks=1)),
+    Timeframe.M15: Step("15 mins", "2 W", timedelta(weeks=2)),
+    Timeframe.H1: Step("1 hour", "1 M", timedelta(days=30)),
+    Timeframe.H4: Step("4 hours", "1 M", timedelta(days=30)),
+    Timeframe.D1: Step("1 day", "1 Y", timedelta(days=365)),
+}
+MOST_REQUESTS = 50
+"""The venue allows 60 historical requests in ten minutes."""
+
+MIDPOINT = frozenset({AssetClass.FOREX, AssetClass.METAL, AssetClass.INDEX, AssetClass.CFD})
+"""Where there are no trades to be summarised."""
+
+
+class IbkrFeed:
+    """Bars by request, over a connection of its own that can neither send nor disturb orders.
+
+    Args:
+        settings: where the gateway is; give a client id that no sender uses.
+        reach: how far back a first request goes.
+    """
+
+    name = "ibkr"
+
+    def __init__(
+        self,
+        settings: IbkrSettings,
+        instruments: Iterable[Instrument],
+        clock: Clock,
+        reach: timedelta = timedelta(days=20),
+    ) -> None:
+        self._settings = settings.model_copy(update={"readonly": True})
+        self._instruments, self._clock, self._reach = list(instruments), clock, reach
+
+    def fetch(self, instrument: Instrument, timeframe: Timeframe, after: pd.Timestamp | None) -> pd.DataFrame:
+        """Complete bars that start after ``after``; without it, as far back as ``reach``. May be empty.
+
+        Raises:
+            DataError: when the gateway is not there, does not know the instrument, or the span needs too many requests.
+        """
+        start = after.to_pydatetime() if after is not None else self._clock.now() - self._reach
+        try:
+            with ThreadPoolExecutor(1) as worker:  # a loop of its own, wherever we are called from
+                bars = worker.submit(asyncio.run, self._bars(instrument, timeframe, start)).result()
+        except BrokerError as problem:
+            raise DataError(problem.what, where=problem.where, remedy=problem.remedy) from problem
+        return self._table(instrument, timeframe, bars, after)
+
+    async def _bars(self, instrument: Instrument, timeframe: Timeframe, start: datetime) -> list[BarData]:
+        connection = Connection(self._settings, Names(self._instruments), self._clock)
+        await connection.open(lambda _event: None)
+        try:
+            return await self._requests(connection, instrument, STEPS[timeframe], start)
+        finally:
+            connection.close()
+
+    async def _requests(
+        self, connection: Connection, instrument: Instrument, step: Step, start: datetime
+    ) -> list[BarData]:
+        """Ask backwards from now, one span at a time."""
+        contract = await connection.contract(instrument.symbol)
+        ib, _ = connection.linked()
+        what = "MIDPOINT" if instrument.asset_class in MIDPOINT else "TRADES"
+        ends = [end := self._clock.now()]
+        while (end := end - step.span) > start:
+            ends.append(end)
+        if len(ends) > MOST_REQUESTS:
+            raise connection.error(
+                f"{len(ends)} requests are needed back to {start:%Y-%m-%d}", "ask for less at a time"
+            )
+        found: list[BarData] = []
+        for end in ends:
+            try:
+                found += await connection.ask(
+                    f"bars of {instrument.symbol}",
+                    lambda end=end: ib.reqHistoricalDataAsync(  # type: ignore[misc]
+                        contract, end, step.duration, step.size, what, useRTH=False, formatDate=2, timeout=0
+                    ),
+                )
+            except BrokerError as problem:
+                if "returned no data" not in problem.what:
+                    raise
+        return found
+
+    def _table(
+        self, instrument: Instrument, timeframe: Timeframe, bars: list[BarData], after: pd.Timestamp | None
+    ) -> pd.DataFrame:
+        """The bars table: ascending, each start once, without the bar that is still forming."""
+        table = pd.DataFrame({name: [float(getattr(bar, name)) for bar in bars] for name in OHLCV}, dtype="float64")
+        dates = pd.DatetimeIndex([bar.date for bar in bars])
+        if timeframe is Timeframe.D1:
+            starts = calendar(instrument.calendar).daily_starts(dates)
+        else:
+            starts = dates.tz_localize("UTC") if dates.tz is None else dates
+        table.insert(0, "ts", starts.as_unit("ns"))
+        complete = table["ts"] + timedelta(seconds=timeframe.seconds) <= self._clock.now()
+        table = table[complete if after is None else complete & (table["ts"] > after)]
+        return table.drop_duplicates("ts", keep="last").sort_values("ts", ignore_index=True)

@@ -1,0 +1,232 @@
+"""The broker port on the simulated venue, for SIM mode."""
+
+from __future__ import annotations
+
+import asyncio
+
+from brokers.reference import checked_reference
+from brokers.sim.state import BookOrder, Execution
+from brokers.sim.venue import Venue
+from tradewright.model.approved import ApprovedOrder
+from tradewright.model.broker import (
+    AccountState,
+    BrokerEvent,
+    BrokerEventKind,
+    BrokerSnapshot,
+    EventSink,
+    Quote,
+    VenueOrder,
+)
+from tradewright.model.errors import BrokerError
+from tradewright.model.order import Fill
+from tradewright.model.word import Instant
+from tradewright.policy.approved import verify
+
+WHERE = "simulated venue"
+
+
+class SimBroker:
+    """A client of a simulated venue. The venue outlives it, and takes one client per id.
+
+    Args:
+        market: the venue; whoever made it moves its prices.
+        account: which of its accounts we trade.
+        client_id: fixed, as at a real venue.
+    """
+
+    venue = "sim"
+
+    def __init__(self, market: Venue, account: str, client_id: int = 21) -> None:
+        self.market, self.session = market, ""
+        self._account, self._client_id = account, client_id
+        self._sink: EventSink | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._reserved: set[int] = set()
+
+    async def connect(self, sink: EventSink) -> None:
+        """Attach to the venue.
+
+        Raises:
+            BrokerError: when it has no such account, or another client uses the id.
+        """
+        await self.disconnect()
+        self.session = f"sim-{self._client_id}-{self.market.attach(self._client_id, self._on_change)}"
+        try:
+            self.market.book(self._account)
+        except BrokerError:
+            self.market.detach(self._client_id)
+            raise
+        self._sink, self._loop = sink, asyncio.get_running_loop()
+        self._reserved = set()
+
+    async def disconnect(self) -> None:
+        """Detach; harmless when not attached."""
+        if self._sink is not None:
+            self.market.detach(self._client_id)
+        self._sink = None
+
+    async def time(self) -> Instant:
+        """The venue's clock.
+
+        Raises:
+            BrokerError: without a connection.
+        """
+        self._demand_link()
+        return self.market.clock.now()
+
+    async def snapshot(self) -> BrokerSnapshot:
+        """Everything of the account since the venue began.
+
+        Raises:
+            BrokerError: without a connection.
+        """
+        self._demand_link()
+        state = self.market.state
+        mine = [order for order in state.orders.values() if order.account == self._account]
+        held = self.market.book(self._account).holdings.values()
+        return BrokerSnapshot(
+            taken_at=self.market.clock.now(),
+            open_orders=tuple(_venue_order(order) for order in mine if order.live),
+            completed_orders=tuple(_venue_order(order) for order in mine if not order.live),
+            fills=tuple(_fill(item) for item in state.executions if item.order.account == self._account),
+            positions=tuple(position for position in held if position.quantity),
+        )
+
+    async def account(self) -> AccountState:
+        """Equity and cash.
+
+        Raises:
+            BrokerError: without a connection.
+        """
+        self._demand_link()
+        book = self.market.book(self._account)
+        equity = self.market.equity(self._account)
+        return AccountState(account=self._account, equity=equity, cash=book.cash, currency=book.currency)
+
+    async def quote(self, instrument: str) -> Quote:
+        """The newest prices.
+
+        Raises:
+            BrokerError: for an unknown instrument, or before it had a price.
+        """
+        self._demand_link()
+        self.market.instrument(instrument)
+        prices = self.market.prices.get(instrument)
+        if prices is None:
+            raise BrokerError(f"no price of {instrument} yet", where=WHERE, remedy="give the venue a bar or a quote")
+        return Quote(instrument=instrument, bid=prices.bid, ask=prices.ask, last=prices.last, time=prices.time)
+
+    def next_order_id(self) -> int:
+        """Reserve the next order id, which no session before has had.
+
+        Raises:
+            BrokerError: without a connection.
+        """
+        self._demand_link()
+        order_id = self.market.reserve_order_id(self._client_id)
+        self._reserved.add(order_id)
+        return order_id
+
+    def pending_sends(self) -> int:
+        """Nothing ever waits."""
+        return 0
+
+    async def place(self, order: ApprovedOrder, ref: str, order_id: int) -> None:
+        """Hand the order to the venue once; see the port.
+
+        Raises:
+            NotApproved: when ``order`` is not an approved order, or was altered.
+            BrokerError: when it must not go out, or without a connection.
+        """
+        order = verify(order)
+        self._demand_link()
+        checked_reference(ref, WHERE)
+        if order.account != self._account:
+            raise BrokerError(f"the order is for {order.account}, the connection for {self._account}", where=WHERE)
+        if order_id not in self._reserved:
+            raise BrokerError(
+                f"order id {order_id} was not reserved in session {self.session}, or was used", where=WHERE
+            )
+        self._reserved.remove(order_id)
+        self.market.place(order.terms, order.account, ref, order_id, self._client_id)
+
+    async def cancel(self, ref: str, order_id: int) -> None:
+        """Cancel the order at once; one that has ended stays as it is, and an error event says so.
+
+        Raises:
+            BrokerError: for a reference that the venue does not know, or without a connection.
+        """
+        self._demand_link()
+        orders = [order for order in self.market.state.orders.values() if order.ref == ref]
+        if not orders:
+            raise BrokerError(f"no order {ref} is known; nothing was cancelled", where=WHERE, remedy="take a snapshot")
+        order = orders[-1]
+        if order.live:
+            self.market.cancel(order.perm_id)
+        else:
+            text = f"order {ref} cannot be cancelled, state: {order.status}"
+            self._emit(BrokerEventKind.ERROR, order=_venue_order(order), order_id=order_id, code=10148, text=text)
+
+    async def cancel_all(self) -> None:
+        """Cancel every live order of every client.
+
+        Raises:
+            BrokerError: without a connection.
+        """
+        self._demand_link()
+        for order in self.market.live_orders():
+            self.market.cancel(order.perm_id)
+
+    def _on_change(self, order: BookOrder, execution: Execution | None) -> None:
+        said = _venue_order(order)
+        if order.code and execution is None:
+            self._emit(BrokerEventKind.ERROR, order=said, order_id=order.order_id, code=order.code, text=order.text)
+        if execution is not None:
+            fill = _fill(execution)
+            unpaid = fill.model_copy(update={"fee": None})
+            self._emit(BrokerEventKind.FILL, fill=unpaid, exec_id=fill.exec_id, order_id=order.order_id)
+            self._emit(BrokerEventKind.FEE, exec_id=fill.exec_id, fee=fill.fee)
+        self._emit(BrokerEventKind.ORDER, order=said, order_id=order.order_id, text=order.text)
+
+    def _emit(self, kind: BrokerEventKind, **details: object) -> None:
+        """Deliver an event after the caller has finished, as a wire would."""
+        if self._sink is not None and self._loop is not None and not self._loop.is_closed():
+            event = BrokerEvent.model_validate({"kind": kind, "at": self.market.clock.now(), **details})
+            self._loop.call_soon_threadsafe(self._sink, event)
+
+    def _demand_link(self) -> None:
+        if self._sink is None:
+            raise BrokerError("there is no connection", where=WHERE, remedy="connect first")
+
+
+def _venue_order(order: BookOrder) -> VenueOrder:
+    return VenueOrder(
+        ref=order.ref,
+        perm_id=order.perm_id,
+        order_id=order.order_id,
+        client_id=order.client_id,
+        account=order.account,
+        instrument=order.terms.instrument,
+        side=order.terms.side,
+        order_type=order.terms.order_type,
+        quantity=order.terms.quantity,
+        filled=order.filled,
+        status=order.status,
+        text=order.text,
+    )
+
+
+def _fill(execution: Execution) -> Fill:
+    order = execution.order
+    return Fill(
+        exec_id=execution.exec_id,
+        ref=order.ref,
+        perm_id=order.perm_id,
+        instrument=order.terms.instrument,
+        side=order.terms.side,
+        quantity=execution.quantity,
+        price=execution.price,
+        time=execution.time,
+        account=order.account,
+        fee=execution.fee,
+    )

@@ -1,0 +1,47 @@
+"""How the simulated venue is set up."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+
+from pydantic import Field
+
+from brokers.sim.broker import SimBroker
+from brokers.sim.commission import commission_of
+from brokers.sim.state import AccountBook, VenueState
+from brokers.sim.storage import VenueFile
+from brokers.sim.venue import Venue
+from tradewright.backtest.costs import CostModel
+from tradewright.model.clock import Clock
+from tradewright.model.instrument import Instrument
+from tradewright.model.word import Name, Positive, Word
+
+
+class SimSettings(Word):
+    """One account with some cash.
+
+    Args:
+        cash: at the start, in USD; a venue that was saved before keeps what it has.
+        state_file: where the venue is kept between processes; None keeps it in memory only.
+        seed: makes order and execution ids reproducible; made up when None.
+    """
+
+    account: Name = "SIM"
+    cash: Positive = Decimal(100_000)
+    client_id: int = Field(default=21, ge=1)
+    state_file: Path | None = None
+    seed: int | None = None
+
+
+def sim_broker(settings: SimSettings, instruments: Iterable[Instrument], clock: Clock, costs: CostModel) -> SimBroker:
+    """A venue, new or (once connected) as it was saved, and a client of it."""
+    state = VenueState(
+        seed=secrets.randbits(32) if settings.seed is None else settings.seed,
+        accounts={settings.account: AccountBook(account=settings.account, cash=settings.cash)},
+    )
+    storage = VenueFile(settings.state_file) if settings.state_file else None
+    market = Venue(instruments, state, clock, commission_of(costs), storage=storage)
+    return SimBroker(market, settings.account, settings.client_id)

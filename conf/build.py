@@ -1,0 +1,238 @@
+"""Frozen settings to live objects, through registries and never by a class name in YAML.
+
+The execution location comes through here too, so nothing on this floor may load numba.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+from brokers.ibkr.feed import IbkrFeed
+from brokers.ibkr.settings import IbkrSettings
+from brokers.registry import make_broker
+from conf.compose import PROJECT
+from conf.problems import nearest
+from conf.schema.desk import IbkrBrokerSettings, Mode
+from conf.schema.market import ScenarioFeedSettings
+from conf.schema.settings import Settings
+from strategies.base import BaseStrategy
+from strategies.registry import build as build_strategy
+from tradewright.backtest import costs, sizing, slippage
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.calendars.registry import calendar
+from tradewright.execution.settings import SenderSettings
+from tradewright.execution.times import ProtocolTimes
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.broker import Broker
+from tradewright.model.clock import Clock
+from tradewright.model.errors import ConfigError
+from tradewright.model.instrument import Instrument
+from tradewright.policy.limits import Limits
+from tradewright.scenarios.scenario import Scenario
+from tradewright.store.artefacts import Artefacts
+from tradewright.store.bars import BarStore
+
+_COSTS = {
+    "none": costs.NoCosts,
+    "bps": costs.BpsCosts,
+    "percent": costs.PercentCosts,
+    "per_share": costs.PerShareCosts,
+    "ibkr_fixed": costs.IbkrFixed,
+    "ibkr_tiered": costs.IbkrTiered,
+    "maker_taker": costs.MakerTaker,
+}
+_SLIPPAGE = {
+    "none": slippage.NoSlippage,
+    "bps": slippage.BpsSlippage,
+    "vol": slippage.VolSlippage,
+    "spread_impact": slippage.SpreadImpact,
+    "sum": slippage.SumSlippage,
+}
+_SIZING = {
+    "fixed_units": sizing.FixedUnits,
+    "fixed_cash": sizing.FixedCash,
+    "percent_equity": sizing.PercentEquity,
+    "target_percent": sizing.TargetPercent,
+    "risk_per_trade": sizing.RiskPerTrade,
+    "max": sizing.MaxSize,
+}
+
+
+def root(settings: Settings) -> Path:
+    """The storage folder; a relative one is taken from the project's folder."""
+    return PROJECT / settings.storage.root
+
+
+def cache_folder(settings: Settings) -> Path:
+    """Where results are cached."""
+    named = settings.storage.cache_dir
+    return PROJECT / named if named else root(settings) / "cache"
+
+
+def instruments(settings: Settings) -> dict[str, Instrument]:
+    """Every instrument that is defined, by symbol."""
+    return {symbol: Instrument(symbol=symbol, **row.model_dump()) for symbol, row in settings.instruments.items()}
+
+
+def instrument(settings: Settings, symbol: str) -> Instrument:
+    """One instrument.
+
+    Raises:
+        ConfigError: when it is not defined; the nearest right name is given.
+    """
+    if symbol not in settings.instruments:
+        near = nearest(symbol, settings.instruments)
+        remedy = f"did you mean {near!r}?" if near else "define it in conf/instruments"
+        raise ConfigError(f"there is no instrument {symbol!r}", where="conf/instruments", remedy=remedy)
+    return Instrument(symbol=symbol, **settings.instruments[symbol].model_dump())
+
+
+def bar_store(settings: Settings, clock: Clock) -> BarStore:
+    """The bars store."""
+    return BarStore(root(settings), clock)
+
+
+def artefacts(settings: Settings) -> Artefacts:
+    """Where small results are kept between runs: signals, reports, checks."""
+    return Artefacts(root(settings) / "artefacts")
+
+
+def ledger(settings: Settings, clock: Clock) -> Ledger:
+    """The ledger, made where there is none.
+
+    Raises:
+        LedgerError: when it cannot be used; the message says what to do.
+    """
+    named = settings.storage.ledger_url
+    if named is not None:
+        return Ledger.create(named.get_secret_value(), clock)
+    folder = root(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    return Ledger.create(f"sqlite:///{folder / 'ledger.sqlite3'}", clock)
+
+
+def strategy(settings: Settings) -> BaseStrategy:
+    """The strategy in force."""
+    return build_strategy(settings.strategy.kind, settings.strategy.parameters)
+
+
+def spec(settings: Settings, traded: Instrument) -> BacktestSpec:
+    """The terms of a backtest of one instrument; cash is the whole account's."""
+    backtest = settings.backtest
+    return BacktestSpec(
+        cash=backtest.cash,
+        costs=cost_model(settings),
+        slippage=_slippage(settings, traded),
+        sizing=_SIZING[backtest.sizing.kind](**backtest.sizing.model_dump(exclude={"kind"})),
+        fill_market=backtest.fill.market,
+        fill_limit=backtest.fill.limit,
+        limit_timeout_bars=backtest.fill.limit_timeout_bars,
+        bar_delay=backtest.bar_delay,
+        allow_short=backtest.allow_short,
+        allow_overdraft=backtest.allow_overdraft,
+        close_at_end=backtest.close_at_end,
+        lot_size=float(traded.lot_size),
+        multiplier=float(traded.multiplier),
+    )
+
+
+def cost_model(settings: Settings) -> costs.CostModel:
+    """What trades cost."""
+    chosen = settings.backtest.costs
+    return _COSTS[chosen.kind](**chosen.model_dump(exclude={"kind"}))
+
+
+def _slippage(settings: Settings, traded: Instrument) -> slippage.SlippageModel:
+    chosen = settings.backtest.slippage
+    terms = chosen.model_dump(exclude={"kind"})
+    if chosen.kind == "sum":
+        spread = slippage.SpreadImpact(terms["impact"], traded.default_spread_bps)
+        return slippage.SumSlippage((slippage.VolSlippage(terms["base"], terms["k"]), spread))
+    if chosen.kind == "spread_impact":
+        return slippage.SpreadImpact(terms["impact"], traded.default_spread_bps)
+    return _SLIPPAGE[chosen.kind](**terms)
+
+
+def limits(settings: Settings) -> Limits:
+    """The gate's limits: the rules' numbers, the risk's, the universe as allow-list, the stage's money cap."""
+    return Limits(
+        **settings.policy.model_dump(),
+        **settings.risk.model_dump(),
+        allowlist=frozenset(settings.universe.instruments),
+        max_order_money=settings.stage.max_trade_value,
+    )
+
+
+def scenario(settings: Settings, end: datetime) -> Scenario:
+    """The seeded scenario as it stands at ``end``.
+
+    Raises:
+        ConfigError: when the feed is another.
+    """
+    if not isinstance(settings.feed, ScenarioFeedSettings):
+        raise ConfigError(f"feed={settings.feed.kind} is no scenario", where="feed.kind", remedy="say feed=scenario")
+    days, years = settings.feed.days_1m, settings.feed.days_1d / 252
+    return Scenario(
+        settings.base.seed, end, lambda traded, *span: calendar(traded.calendar).grid(*span), days=days, years=years
+    )
+
+
+def broker(settings: Settings, clock: Clock) -> Broker:
+    """The venue in force, not yet connected.
+
+    Raises:
+        ConfigError, BrokerError: as ``brokers.registry.make_broker``.
+    """
+    chosen = settings.broker
+    if isinstance(chosen, IbkrBrokerSettings):
+        values: dict[str, object] = {
+            "host": chosen.host,
+            "port": chosen.port,
+            "client_id": chosen.client_id,
+            "account": chosen.account or "",
+            "mode": "live" if settings.mode.name is Mode.LIVE else "paper",
+            "timeout": chosen.timeout_s,
+        }
+    else:
+        state = root(settings) / "sim_venue.json"
+        values = {"account": chosen.account, "cash": Decimal(repr(settings.backtest.cash)), "state_file": state}
+    return make_broker(chosen.kind, values, instruments(settings).values(), clock, cost_model(settings))
+
+
+def ibkr_feed(settings: Settings, clock: Clock) -> IbkrFeed:
+    """Historical bars from the gateway, over a connection of its own.
+
+    Raises:
+        ConfigError: when the broker in force is another.
+    """
+    chosen = settings.broker
+    if not isinstance(chosen, IbkrBrokerSettings):
+        raise ConfigError("feed=ibkr needs broker=ibkr", where="broker.kind", remedy="say mode=paper broker=ibkr")
+    values = IbkrSettings(
+        host=chosen.host, port=chosen.port, client_id=chosen.client_id + 1, account=chosen.account or ""
+    )
+    return IbkrFeed(values, instruments(settings).values(), clock)
+
+
+def sender_settings(settings: Settings, account: str, holder: str) -> SenderSettings:
+    """What a sender is told."""
+    chosen = settings.broker
+    is_ibkr = isinstance(chosen, IbkrBrokerSettings)
+    return SenderSettings(
+        account=account,
+        holder=holder,
+        mode=settings.mode.name,
+        live_account=chosen.account or "" if is_ibkr else "",
+        port=chosen.port if is_ibkr else 0,
+        per_second=settings.policy.max_orders_per_second,
+        per_minute=settings.policy.max_orders_per_minute,
+        max_skew=settings.execution.max_skew,
+        broker_zone=settings.execution.broker_zone,
+    )
+
+
+def protocol_times(settings: Settings) -> ProtocolTimes:
+    """The waiting times of the order protocol."""
+    return ProtocolTimes(**settings.execution.model_dump(exclude={"max_skew", "broker_zone"}))

@@ -1,0 +1,252 @@
+"""YAML and overrides to frozen settings: the only module that touches Hydra or reads the environment.
+
+Hydra's compose keeps its state in a global, so everything here runs under one lock.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import ConfigCompositionException, HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from conf.problems import ConfigProblems, Problem, nearest
+from conf.schema.settings import Settings
+from conf.sources import vet
+from conf.validate import Composed, validate
+
+PROJECT = Path(__file__).resolve().parent.parent
+ROOT = "config"
+COMMAND_LINE = "command line"
+_LOCK = threading.RLock()
+_UNKNOWN_OPTION = re.compile(r"Could not find '(?P<option>[^']+)'")
+
+
+def conf_folder() -> Path:
+    """The folder of the YAML files: ``TRADEWRIGHT_CONF`` where it is set, else the one beside this module."""
+    return Path(os.environ.get("TRADEWRIGHT_CONF", Path(__file__).parent)).resolve()
+
+
+def environment(name: str) -> str | None:
+    """A value of the environment that no YAML file refers to, such as the token of the served apps."""
+    return os.environ.get(name) or None
+
+
+def compose(overrides: Sequence[str] = (), folder: Path | None = None) -> Settings:
+    """The settings in force.
+
+    Args:
+        overrides: Hydra's syntax: ``strategy=macd_trend``, ``strategy.fast=10``.
+        folder: another folder of YAML files, for tests.
+
+    Raises:
+        ConfigProblems: with every problem of the files that were chosen and of the overrides.
+    """
+    settings, problems = examine(overrides, folder)
+    if settings is None or problems:
+        raise ConfigProblems(problems)
+    return settings
+
+
+def examine(overrides: Sequence[str] = (), folder: Path | None = None) -> tuple[Settings | None, list[Problem]]:
+    """The settings, or None and all problems found on the way to them."""
+    folder = folder or conf_folder()
+    traps = [problem for path in yaml_files(folder) for problem in vet(path, shown(path, folder))]
+    if traps:
+        return None, traps
+    return _examine_vetted(overrides, folder)
+
+
+def check(overrides: Sequence[str] = (), folder: Path | None = None) -> list[Problem]:
+    """Every problem of every file: traps, the composition in force, and each option of each group in turn."""
+    folder = folder or conf_folder()
+    _, problems = examine(overrides, folder)
+    if any(vet(path, "") for path in yaml_files(folder)):
+        return problems
+    with _LOCK, _hydra(folder):
+        base = _composed((), folder)
+        for group in groups(folder):
+            for option in options(group, folder):
+                problems += validate(_with_option(base, group, option), alone=True)[1]
+    return list(dict.fromkeys(problems))
+
+
+def groups(folder: Path | None = None) -> list[str]:
+    """All groups, nested ones as ``backtest/costs``."""
+    folder = folder or conf_folder()
+    return sorted({str(path.parent.relative_to(folder)) for path in yaml_files(folder)} - {"."} - set(_TABLE_FOLDERS))
+
+
+_TABLE_FOLDERS = ("expectations",)
+"""Folders of YAML that is not composed: expectation suites are read by name."""
+
+
+def options(group: str, folder: Path | None = None) -> list[str]:
+    """The options of a group: the names of its files."""
+    return sorted(path.stem for path in ((folder or conf_folder()) / group).glob("*.yaml"))
+
+
+def yaml_files(folder: Path) -> list[Path]:
+    """All YAML files of a conf folder, sorted."""
+    return sorted(path for path in folder.rglob("*.yaml") if path.is_file())
+
+
+def shown(path: Path, folder: Path) -> str:
+    """A file as a person would name it: ``conf/strategy/macd_trend.yaml``."""
+    return str(Path(folder.name) / path.relative_to(folder))
+
+
+class Grid(NamedTuple):
+    """A sweep as lists of overrides, one list per combination, in the order of the syntax."""
+
+    fixed: list[str]
+    combinations: list[list[str]]
+
+
+def grid(overrides: Sequence[str]) -> Grid:
+    """Hydra's own sweep syntax, ``strategy.fast=5,10 strategy.slow=range(20,60,20)``, split by Hydra's own splitter.
+
+    Raises:
+        ConfigProblems: for an override that does not parse.
+    """
+    with _LOCK:
+        parsed, problems = _parse(overrides)
+        if problems:
+            raise ConfigProblems(problems)
+        moving = [item for item in parsed if item.is_sweep_override()]
+        fixed = [item.input_line or "" for item in parsed if not item.is_sweep_override()]
+        combinations = BasicSweeper.split_arguments(moving, None)[0] if moving else [[]]
+    return Grid(fixed, [list(combination) for combination in combinations])
+
+
+def _examine_vetted(overrides: Sequence[str], folder: Path) -> tuple[Settings | None, list[Problem]]:
+    with _LOCK, _hydra(folder):
+        parsed, problems = _parse([*_from_environment(overrides), *overrides])
+        try:
+            accepted, refused = _accept(parsed, folder)
+            composed = _composed(accepted, folder)
+        except (HydraException, OmegaConfBaseException) as error:
+            return None, [*problems, Problem(f"{folder.name}/{ROOT}.yaml", 0, "", "", _first_line(error))]
+        problems += refused
+    settings, wrong = validate(composed)
+    return settings, problems + wrong
+
+
+def _from_environment(overrides: Sequence[str]) -> list[str]:
+    """``MODE`` chooses the mode (R-CFG-04) unless the command line does; Hydra's defaults list cannot read it."""
+    mode = environment("MODE")
+    return [f"mode={mode}"] if mode and not any(text.startswith("mode=") for text in overrides) else []
+
+
+@contextmanager
+def _hydra(folder: Path) -> Iterator[None]:
+    with initialize_config_dir(config_dir=str(folder)):
+        yield
+
+
+def _parse(overrides: Sequence[str]) -> tuple[list[Override], list[Problem]]:
+    parser, parsed, problems = OverridesParser.create(), [], []
+    for text in overrides:
+        try:
+            parsed += parser.parse_overrides([text])
+        except HydraException as error:
+            rule = f"is not KEY=VALUE in Hydra's syntax: {_first_line(error)}; quote odd values: 'key=\"a b\"'"
+            problems.append(Problem(COMMAND_LINE, 0, "", text, rule))
+    return parsed, problems
+
+
+def _accept(parsed: Sequence[Override], folder: Path) -> tuple[list[Override], list[Problem]]:
+    """All overrides when they compose together, else the good ones and a problem for each bad one.
+
+    Raises:
+        HydraException: when the files do not compose even without overrides.
+    """
+    try:
+        _composed(parsed, folder)
+    except (HydraException, OmegaConfBaseException):
+        pass
+    else:
+        return list(parsed), []
+    _composed([], folder)
+    accepted: list[Override] = []
+    problems: list[Problem] = []
+    for item in sorted(parsed, key=lambda override: "." in override.key_or_group):
+        try:
+            _composed([*accepted, item], folder)
+        except (HydraException, OmegaConfBaseException) as error:
+            problems.append(_override_problem(item, error, accepted, folder))
+        else:
+            accepted.append(item)
+    return accepted, problems
+
+
+def _override_problem(item: Override, error: Exception, accepted: Sequence[Override], folder: Path) -> Problem:
+    key = item.key_or_group
+    if _UNKNOWN_OPTION.search(str(error)):
+        known = options(key, folder)
+        value = str(item.value())
+        return Problem(COMMAND_LINE, 0, key, value, f"must be one of {', '.join(known)}", nearest(value, known))
+    if isinstance(error, ConfigCompositionException):
+        *parents, last = key.split(".")
+        names = _names_under(parents, accepted, folder)
+        if last not in names:
+            near = nearest(last, names)
+            full = ".".join([*parents, near]) if near else ""
+            return Problem(COMMAND_LINE, 0, key, "", "is not a key of the settings", full)
+    return Problem(COMMAND_LINE, 0, key, str(item.value()), _first_line(error))
+
+
+def _names_under(parents: Sequence[str], accepted: Sequence[Override], folder: Path) -> list[str]:
+    node: Any = _composed(accepted, folder).tree
+    for parent in parents:
+        node = node.get(parent) if isinstance(node, dict) else None
+    return sorted(node) if isinstance(node, dict) else groups(folder)
+
+
+def _composed(overrides: Sequence[Override], folder: Path) -> Composed:
+    lines = [item.input_line or "" for item in overrides]
+    config = hydra_compose(ROOT, overrides=lines, return_hydra_config=True)
+    chosen = _plain(config.hydra.runtime.choices)
+    choices = {group: str(option) for group, option in chosen.items() if not group.startswith("hydra/")}
+    OmegaConf.set_struct(config, False)
+    del config["hydra"]
+    tree = _plain(config)
+    keys = {item.key_or_group: str(item.value()) for item in overrides}
+    return Composed(tree, choices, keys, folder)
+
+
+def _with_option(base: Composed, group: str, option: str) -> Composed:
+    """The base composition with one group's option exchanged; a file without defaults of its own is simply read."""
+    content = OmegaConf.load(base.folder / group / f"{option}.yaml")
+    if "defaults" in content:
+        return _composed(OverridesParser.create().parse_overrides([f"{group}='{option}'"]), base.folder)
+    tree = copy.deepcopy(base.tree)
+    *parents, last = group.split("/")
+    node = tree
+    for parent in parents:
+        node = node[parent]
+    node[last] = _plain(content)
+    return base._replace(tree=tree, choices={**base.choices, group: option})
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    """An OmegaConf mapping as plain values, interpolations resolved."""
+    container: Any = OmegaConf.to_container(config, resolve=True)
+    return {str(key): value for key, value in container.items()}
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

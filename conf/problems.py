@@ -1,0 +1,54 @@
+"""What is wrong with a configuration: each problem with file, line, key, value, rule and the nearest right name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tradewright.model.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One wrong thing.
+
+    Args:
+        file: the YAML file as a person would name it, or ``command line``.
+        line: 1-based; 0 where there is none.
+        key: the dotted key, ``backtest.costs.rate``.
+        value: the offending value as text; empty where the key itself is the problem.
+        rule: what is demanded, and what to do.
+        nearest: the right name that comes nearest to a wrong one; empty when none does.
+    """
+
+    file: str
+    line: int
+    key: str
+    value: str
+    rule: str
+    nearest: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        got = f" (got {self.value})" if self.value else ""
+        hint = f"; did you mean {self.nearest!r}?" if self.nearest else ""
+        key = f" {self.key}:" if self.key else ""
+        return f"{place}:{key} {self.rule}{got}{hint}"
+
+
+class ConfigProblems(ConfigError):
+    """A configuration with one or more problems, all of them in ``problems``."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return ConfigProblems, (self.problems,)
+
+
+def nearest(word: str, names: Iterable[str]) -> str:
+    """The most similar of ``names``, or an empty string when none is similar."""
+    matches = difflib.get_close_matches(word, list(names), n=1, cutoff=0.5)
+    return matches[0] if matches else ""

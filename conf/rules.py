@@ -1,0 +1,114 @@
+"""Rules that span several groups, and the parameters of strategies: what one schema alone cannot see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from conf.problems import nearest
+from conf.schema.desk import IbkrBrokerSettings, Mode, SimBrokerSettings, Stage
+from conf.schema.research import StrategySettings
+from conf.schema.settings import Settings
+from conf.sources import Key
+from strategies.base import Parameter
+from strategies.registry import STRATEGIES, build, parameters_of
+from tradewright.model.errors import ConfigError
+
+STRATEGY_KEYS = frozenset(StrategySettings.model_fields) - {"parameters"}
+PAPER_PORTS = frozenset({4002, 7497})
+LIVE_PORTS = frozenset({4001, 7496})
+
+
+class Broken(NamedTuple):
+    """A broken rule: the key, its value, what is demanded, the nearest right name."""
+
+    key: Key
+    value: object
+    rule: str
+    near: str = ""
+
+
+def parameter_errors(kind: object, given: Mapping[str, object]) -> Iterator[Broken]:
+    """What is wrong with a strategy's own parameters; keys are relative to ``strategy``."""
+    if kind not in STRATEGIES:
+        yield Broken(("kind",), kind, f"must be one of {', '.join(STRATEGIES)}", nearest(str(kind), STRATEGIES))
+        return
+    known = parameters_of(str(kind))
+    for name, value in given.items():
+        if name not in known:
+            yield Broken((name,), None, f"is not a parameter of {kind}", nearest(name, [*known, *STRATEGY_KEYS]))
+        elif not _admitted(known[name], value):
+            number = "a whole number" if known[name].whole else "a number"
+            yield Broken((name,), value, f"must be {number} from {known[name].least:g} to {known[name].most:g}")
+    for name in known.keys() - given.keys():
+        yield Broken((name,), None, "is missing")
+
+
+def _admitted(parameter: Parameter, value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float) or (parameter.whole and value != int(value)):
+        return False
+    return parameter.least <= value <= parameter.most
+
+
+def broken_rules(settings: Settings) -> Iterator[Broken]:
+    """Everything that is wrong between groups."""
+    yield from _unknown_instruments(settings)
+    yield from _mode_and_broker(settings)
+    yield from _order_of_times(settings)
+    yield from _strategy_as_a_whole(settings)
+    if settings.storage.kind == "postgres" and settings.storage.ledger_url is None:
+        yield Broken(("storage", "ledger_url"), None, "is missing: set POSTGRES_URL in the environment")
+
+
+def _unknown_instruments(settings: Settings) -> Iterator[Broken]:
+    known = list(settings.instruments)
+    places: dict[Key, Iterable[str]] = {
+        ("universe", "instruments"): settings.universe.instruments,
+        ("strategy", "instruments"): settings.strategy.instruments or (),
+        ("backtest", "instruments"): settings.backtest.instruments or (),
+        ("events", "windows"): [window.instrument for window in settings.events.windows],
+    }
+    for key, names in places.items():
+        for name in names:
+            if name not in known:
+                yield Broken(key, name, "is not in conf/instruments; define it there", nearest(name, known))
+
+
+def _mode_and_broker(settings: Settings) -> Iterator[Broken]:
+    mode, broker = settings.mode.name, settings.broker
+    if mode is Mode.SIM and not isinstance(broker, SimBrokerSettings):
+        yield Broken(("broker", "kind"), broker.kind, "mode=sim has the broker sim; say mode=paper or mode=live")
+    if mode is not Mode.SIM and isinstance(broker, SimBrokerSettings):
+        yield Broken(("broker", "kind"), broker.kind, f"mode={mode} needs a venue; say broker=ibkr")
+    if isinstance(broker, IbkrBrokerSettings) and mode is Mode.PAPER and broker.port in LIVE_PORTS:
+        yield Broken(("broker", "port"), broker.port, "is a port of live accounts, and mode is paper")
+    if mode is Mode.LIVE:
+        yield from _live(settings)
+
+
+def _live(settings: Settings) -> Iterator[Broken]:
+    broker = settings.broker
+    if settings.stage.name is not Stage.LIVE_SMALL:
+        yield Broken(("stage", "name"), settings.stage.name, "mode=live needs stage=live_small")
+    if isinstance(broker, IbkrBrokerSettings):
+        if not broker.account:
+            yield Broken(("broker", "account"), None, "is missing: live mode needs the account spelled out")
+        if broker.port in PAPER_PORTS:
+            yield Broken(("broker", "port"), broker.port, "is a port of paper accounts, and mode is live")
+
+
+def _order_of_times(settings: Settings) -> Iterator[Broken]:
+    backtest = settings.backtest
+    if backtest.start and backtest.end and str(backtest.start) > str(backtest.end):
+        yield Broken(("backtest", "start"), backtest.start, f"is after backtest.end ({backtest.end})")
+    for index, window in enumerate(settings.events.windows):
+        if window.start >= window.end:
+            yield Broken(("events", "windows", str(index), "start"), window.start, "must be before its end")
+
+
+def _strategy_as_a_whole(settings: Settings) -> Iterator[Broken]:
+    """Rules between parameters, which the strategy's own class knows."""
+    try:
+        build(settings.strategy.kind, settings.strategy.parameters)
+    except ConfigError as error:
+        yield Broken(("strategy",), error.what, error.remedy)

@@ -1,0 +1,64 @@
+"""Groups ``features``, ``strategy`` and ``evaluation``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from conf.schema.group import Fraction, Group, WallTime, Window, Zone
+from tradewright.model.bars import Timeframe
+from tradewright.model.word import Name
+
+
+class SessionSettings(Group):
+    """One session of ``features.sessions``."""
+
+    name: Name
+    zone: Zone
+    start: WallTime
+    end: WallTime
+
+
+class ExtraFeature(Group):
+    """One further indicator of ``features.extra``."""
+
+    indicator: Name
+    arguments: tuple[float, ...]
+
+
+class FeaturesSettings(Group):
+    """``features``."""
+
+    ema: tuple[Window, ...]
+    rsi: Window
+    atr: Window
+    rolling_vol: Annotated[int, Field(ge=2)]
+    rank: Window
+    slope: Annotated[int, Field(ge=3)]
+    divergence_reach: Window
+    divergence_lookback: Window
+    recent_volume: Window
+    usual_volume: Window
+    sessions: tuple[SessionSettings, ...]
+    extra: tuple[ExtraFeature, ...]
+
+
+class StrategySettings(Group):
+    """``strategy``. In YAML the strategy's own parameters stand beside these keys."""
+
+    name: Name
+    kind: str
+    confidence: Fraction
+    size_pct: Fraction
+    instruments: tuple[Name, ...] | None
+    timeframe: Timeframe | None
+    parameters: dict[str, float | int | bool]
+
+
+class EvaluationSettings(Group):
+    """``evaluation``."""
+
+    sampling: Literal["bar", "session", "calendar_day"]
+    days_per_year: Annotated[int, Field(ge=1, le=366)]
+    risk_free: Annotated[float, Field(gt=-1, lt=1)]

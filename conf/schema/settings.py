@@ -1,0 +1,55 @@
+"""The whole of the settings: one frozen, hashable value that travels with every run."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from conf.schema.backtest import BacktestSettings
+from conf.schema.desk import (
+    BrokerSettings,
+    ExecutionSettings,
+    LlmSettings,
+    ModeSettings,
+    ObservabilitySettings,
+    StageSettings,
+    StorageSettings,
+)
+from conf.schema.group import Group
+from conf.schema.market import BaseSettings, EventsSettings, FeedSettings, InstrumentSettings, UniverseSettings
+from conf.schema.policy import PolicySettings, RiskSettings
+from conf.schema.research import EvaluationSettings, FeaturesSettings, StrategySettings
+from tradewright.model.hashing import content_hash
+from tradewright.model.versions import ENGINE_VERSION, SCHEMA_VERSION
+from tradewright.model.word import Name
+
+_PLACES = {"storage", "observability"}
+"""Where things are kept and watched changes no result, so it is no part of the hash."""
+
+
+class Settings(Group):
+    """Everything that YAML, the command line and the environment declared."""
+
+    base: BaseSettings
+    mode: ModeSettings
+    stage: StageSettings
+    storage: StorageSettings
+    instruments: dict[Name, InstrumentSettings]
+    universe: UniverseSettings
+    feed: FeedSettings
+    features: FeaturesSettings
+    strategy: StrategySettings
+    backtest: BacktestSettings
+    evaluation: EvaluationSettings
+    events: EventsSettings
+    policy: PolicySettings
+    risk: RiskSettings
+    broker: BrokerSettings
+    execution: ExecutionSettings
+    llm: LlmSettings
+    observability: ObservabilitySettings
+
+    @cached_property
+    def config_hash(self) -> str:
+        """SHA-256 of the canonical JSON of all that can change a result; secrets are masked before they are hashed."""
+        content = self.model_dump(mode="json", exclude=_PLACES)
+        return content_hash({"engine": ENGINE_VERSION, "schema": SCHEMA_VERSION, "settings": content})

@@ -1,0 +1,73 @@
+"""The base of a strategy file: parameters with bounds, the features it needs, one decision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import ClassVar, NamedTuple, cast
+
+from tradewright.model.bars import Floats
+from tradewright.model.errors import ConfigError
+from tradewright.model.order import Fill
+from tradewright.model.strategy import Action, Feature
+
+
+class Parameter(NamedTuple):
+    """What a parameter may be: its default, its least and greatest value, and whether it must be a whole number."""
+
+    default: float
+    least: float
+    most: float
+    whole: bool
+
+
+@dataclass(frozen=True)
+class BaseStrategy:
+    """Numbers as fields, features in :meth:`prepare_state`, the decision in a module-level ``generate_signal``.
+
+    A subclass is a frozen dataclass whose fields are the parameters that a trader may set, with defaults; an ``int``
+    default asks for a whole number. ``bounds`` gives (least, most) of each; the parameters reach the decision in the
+    order of the fields.
+
+    Raises:
+        ConfigError: a parameter out of its bounds, not finite, or not whole.
+    """
+
+    name: ClassVar[str]
+    generate_signal: ClassVar[staticmethod[[int, tuple[Floats, ...], tuple[float, ...], float], Action]]
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType({})
+
+    def __post_init__(self) -> None:
+        for name, rule in self.admitted().items():
+            value = getattr(self, name)
+            kind = "a whole number" if rule.whole else "a number"
+            fits = not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value)
+            if not fits or not rule.least <= value <= rule.most or (rule.whole and value != int(value)):
+                remedy = f"{kind} from {rule.least:g} to {rule.most:g} is needed"
+                raise ConfigError(f"{name} = {value!r}", where=f"strategy {self.name}", remedy=remedy)
+
+    @classmethod
+    def admitted(cls) -> dict[str, Parameter]:
+        """The parameters by name, in the order of the fields."""
+        defaults = {field.name: cast("float", field.default) for field in fields(cls)}
+        return {name: Parameter(value, *cls.bounds[name], isinstance(value, int)) for name, value in defaults.items()}
+
+    def prepare_state(self) -> tuple[Feature, ...]:
+        """The columns that the decision reads, in its order; none by default."""
+        return ()
+
+    def parameters(self) -> tuple[float, ...]:
+        """All fields as numbers."""
+        return tuple(float(getattr(self, field.name)) for field in fields(self))
+
+    def post_trade_update(self, fill: Fill) -> None:
+        """Told of every fill it caused; the built-in strategies keep no state of their own."""
+
+    def _ordered(self, lower: str, upper: str) -> None:
+        """Refuse ``lower >= upper``."""
+        low, high = getattr(self, lower), getattr(self, upper)
+        if low >= high:
+            remedy = f"{lower} < {upper} is needed"
+            raise ConfigError(f"{lower} = {low}, {upper} = {high}", where=f"strategy {self.name}", remedy=remedy)

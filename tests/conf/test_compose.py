@@ -1,0 +1,269 @@
+"""From YAML and overrides to frozen settings, and every way of getting it wrong."""
+
+from __future__ import annotations
+
+import copy
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from conf.compose import PROJECT, check, compose, examine, grid, groups, options
+from conf.problems import ConfigProblems, Problem
+from conf.schema.desk import Mode
+from conf.schema.settings import Settings
+from conf.validate import Composed, validate
+
+
+def test_the_shipped_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-CFG-01, 12, 16: SIM, 14 days of logs, alerts off but there, 100,000 USD."""
+    for name in ("MODE", "TZ"):
+        monkeypatch.delenv(name, raising=False)
+    settings = compose()
+    assert settings.mode.name is Mode.SIM
+    assert settings.base.tz == "UTC"
+    assert settings.universe.instruments == ("BTC", "ETH", "AAPL", "NAS100", "XAUUSD")
+    assert settings.universe.timeframe == "1m"
+    assert settings.observability.log_retention_days == 14
+    assert settings.observability.alerts.enabled is False
+    assert settings.feed.remote_providers == "disabled"
+    assert (settings.llm.budget.tokens, settings.llm.budget.time_ms) == (10_000, 60_000)
+    assert settings.backtest.cash == 100_000
+    assert settings.policy.currency == "USD"
+
+
+def test_nothing_is_wrong_with_what_ships() -> None:
+    assert check() == []
+
+
+@pytest.mark.parametrize(("group", "option"), [(group, option) for group in groups() for option in options(group)])
+def test_every_option_of_every_group_composes(group: str, option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTGRES_URL", "postgresql+psycopg2://localhost/nowhere")
+    companions = {
+        "mode=paper": ["broker=ibkr"],
+        "mode=live": ["broker=ibkr", "broker.account=U1", "broker.port=4001", "stage=live_small"],
+        "broker=ibkr": ["mode=paper"],
+    }
+    chosen = f"{group}={option}"
+    overrides = [f"{group}='{option}'", *companions.get(chosen, [])]
+    if group == "instruments" and option != "all":
+        overrides += [f"universe.instruments=[{_first_symbol(option)}]"]
+    settings = compose(overrides)
+    assert isinstance(settings, Settings)
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.base = settings.base  # type: ignore[misc]
+
+
+def _first_symbol(option: str) -> str:
+    text = (PROJECT / "conf" / "instruments" / f"{option}.yaml").read_text()
+    return re.findall(r"^([A-Z0-9]+):", text, re.MULTILINE)[0]
+
+
+def test_modes_differ_by_the_adapter_only() -> None:
+    """R-CFG-02: what differs between SIM and PAPER is the mode's name and the broker."""
+    sim, paper = compose(), compose(["mode=paper", "broker=ibkr"])
+    different = {name for name in Settings.model_fields if getattr(sim, name) != getattr(paper, name)}
+    assert different == {"mode", "broker"}
+
+
+WRONG_OVERRIDES = {
+    "strategy=nope": ("strategy", "nope", "must be one of", ""),
+    "strategy=macd_tredn": ("strategy", "macd_tredn", "must be one of", "macd_trend"),
+    "strategi=macd_trend": ("strategi", "", "not a key", "strategy"),
+    "strategy.fasst=3": ("strategy.fasst", "", "not a key", "strategy.fast"),
+    "strategy.fast=x": ("strategy.fast", "x", "", ""),
+    "strategy.fast=-1": ("strategy.fast", "-1", "", ""),
+    "strategy.fast=1.5": ("strategy.fast", "1.5", "", ""),
+    "strategy.fast=true": ("strategy.fast", "True", "", ""),
+    "strategy.fast=400": ("strategy", "fast = 400", "fast < slow", ""),
+    "backtest/costs=foo": ("backtest/costs", "foo", "must be one of", ""),
+    "backtest.cash=-5": ("backtest.cash", "-5", "greater than 0", ""),
+    "backtest.cash=lots": ("backtest.cash", "lots", "valid number", ""),
+    "backtest.cash=inf": ("backtest.cash", "inf", "finite", ""),
+    "backtest.cash=nan": ("backtest.cash", "nan", "finite", ""),
+    "backtest.allow_short=1": ("backtest.allow_short", "1", "boolean", ""),
+    "backtest.timeframe=2m": ("backtest.timeframe", "2m", "1m", ""),
+    "backtest.start=yesterday": ("backtest.start", "yesterday", "date", ""),
+    "backtest.prices=total_retrun": ("backtest.prices", "total_retrun", "raw", "total_return"),
+    "universe.instruments=[BTCC]": ("universe.instruments", "BTCC", "not in conf/instruments", "BTC"),
+    "universe.instruments=[]": ("universe.instruments", "[]", "at least 1", ""),
+    "universe.instruments=[1]": ("universe.instruments.0", "1", "string", ""),
+    "base.tz=Mars/Base": ("base.tz", "Mars/Base", "IANA", ""),
+    "observability.serve.host=0.0.0.0": ("observability.serve.host", "0.0.0.0", "127.0.0.1", ""),
+    "policy.min_confidence=2": ("policy.min_confidence", "2", "less than or equal to 1", ""),
+    "risk.max_gross=0": ("risk.max_gross", "0", "greater than 0", ""),
+    "strategy.fast=[1": ("", "strategy.fast=[1", "KEY=VALUE", ""),
+    "nothing": ("", "nothing", "KEY=VALUE", ""),
+    "mode=live": ("stage.name", "local", "live_small", ""),
+    "broker=ibkr": ("broker.kind", "ibkr", "mode=sim", ""),
+}
+
+
+@pytest.mark.parametrize("override", WRONG_OVERRIDES)
+def test_a_wrong_override_names_key_value_rule_and_nearest_name(override: str) -> None:
+    key, value, rule, near = WRONG_OVERRIDES[override]
+    settings, problems = examine([override])
+    assert settings is None or problems
+    matching = [problem for problem in problems if problem.key == key]
+    assert matching, problems
+    assert any(value in problem.value and rule in problem.rule for problem in matching), matching
+    if near:
+        assert matching[0].nearest == near
+
+
+def test_all_problems_are_reported_at_once() -> None:
+    with pytest.raises(ConfigProblems) as caught:
+        compose(["backtest/costs=foo", "backtest.cashh=3", "strategy.fast=-4", "evaluation.sampling=x", "base.seed=-1"])
+    keys = {problem.key for problem in caught.value.problems}
+    assert keys == {"backtest/costs", "backtest.cashh", "strategy.fast", "evaluation.sampling", "base.seed"}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "line", "key"),
+    [
+        ("strategy/macd_trend.yaml", "fast: 12", "fastt: 12", 3, "strategy.fastt"),
+        ("backtest/default.yaml", "bar_delay: 1 ", "bar_delay: 0 ", 14, "backtest.bar_delay"),
+        ("backtest/costs/percent.yaml", "rate: 0.001", "rate: 1.5", 2, "backtest.costs.rate"),
+        ("instruments/us_equities.yaml", "SPY: {asset_class: etf", "SPY: {asset_class: eft", 2, "instruments.SPY.asset_class"),
+        ("instruments/demo.yaml", "tick_size: 0.1,", "tik_size: 0.1,", 5, "instruments.NAS100.tik_size"),
+        ("risk/default.yaml", "max_gross: 0.50", "max_gros: 0.50", 8, "risk.max_gros"),
+        ("features/default.yaml", "rsi: 14", "rsi: 0", 4, "features.rsi"),
+        ("strategy/sma_crossover.yaml", "confidence: 0.65", "confidence: 65", 5, "strategy.confidence"),
+    ],
+)
+def test_a_wrong_file_is_named_with_its_line(
+    conf_copy: Path, file: str, old: str, new: str, line: int, key: str
+) -> None:
+    path = conf_copy / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    found = [problem for problem in check(folder=conf_copy) if problem.key == key]
+    assert [(problem.file, problem.line) for problem in found[:1]] == [(f"conf/{file}", line)], check(folder=conf_copy)
+
+
+def test_one_trap_in_one_file_is_reported_with_the_file(conf_copy: Path) -> None:
+    (conf_copy / "universe" / "mine.yaml").write_text("name: mine\ninstruments: [ON, NO]\n")
+    problems = check(folder=conf_copy)
+    assert [(problem.file, problem.line, problem.value) for problem in problems] == [
+        ("conf/universe/mine.yaml", 2, "ON"),
+        ("conf/universe/mine.yaml", 2, "NO"),
+    ]
+
+
+def test_a_root_that_does_not_compose(conf_copy: Path) -> None:
+    (conf_copy / "config.yaml").write_text("defaults:\n  - mode: nowhere\n")
+    settings, problems = examine(["strategy.fast=3"], conf_copy)
+    assert settings is None
+    assert "mode/nowhere" in problems[-1].rule
+
+
+def _leaves(node: object, key: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if isinstance(node, dict):
+        for name, value in node.items():
+            yield from _leaves(value, (*key, name))
+    else:
+        yield key
+
+
+def _mutants(value: object) -> list[object]:
+    wrong: list[object] = [float("nan"), float("inf"), {"x": 1}]
+    if not isinstance(value, bool):
+        wrong.append(True)
+    if isinstance(value, int | float):
+        wrong += ["text", [1]]
+    return wrong
+
+
+def test_every_key_refuses_a_typo_a_wrong_type_and_nan() -> None:
+    """The mutation corpus over the whole shipped configuration: nothing wrong passes."""
+    tree = compose().model_dump(mode="json")
+    tree["strategy"] |= tree["strategy"].pop("parameters")
+    tree["broker"] |= {}
+    composed = Composed(tree, {}, {}, PROJECT / "conf")
+    assert validate(composed)[1] == []
+    passed = []
+    for key in _leaves(tree):
+        for mutant in _mutants(_get(tree, key)):
+            if validate(composed._replace(tree=_put(tree, key, mutant)))[0] is not None:
+                passed.append((key, mutant))
+        if key[:1] != ("instruments",) and validate(composed._replace(tree=_rename(tree, key)))[0] is not None:
+            passed.append((key, "typo"))
+    assert passed == []
+
+
+def _get(tree: dict[str, object], key: tuple[str, ...]) -> object:
+    node: object = tree
+    for part in key:
+        node = node[part]  # type: ignore[index]
+    return node
+
+
+def _put(tree: dict[str, object], key: tuple[str, ...], value: object) -> dict[str, object]:
+    changed = copy.deepcopy(tree)
+    _get(changed, key[:-1])[key[-1]] = value  # type: ignore[index]
+    return changed
+
+
+def _rename(tree: dict[str, object], key: tuple[str, ...]) -> dict[str, object]:
+    changed = copy.deepcopy(tree)
+    parent = _get(changed, key[:-1])
+    parent[f"{key[-1]}x"] = parent.pop(key[-1])  # type: ignore[attr-defined,index]
+    return changed
+
+
+def test_the_hash_follows_what_changes_results_and_nothing_else() -> None:
+    base = compose().config_hash
+    assert compose(["storage.root=elsewhere", "observability.log_level=DEBUG"]).config_hash == base
+    assert compose(["strategy.fast=11"]).config_hash != base
+    assert compose(["base.seed=1"]).config_hash != base
+    assert re.fullmatch(r"[0-9a-f]{64}", base)
+
+
+def test_engine_and_schema_versions_are_in_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R-CFG-20: changing either invalidates what was cached under the hash."""
+    base = compose().config_hash
+    for name in ("ENGINE_VERSION", "SCHEMA_VERSION"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"conf.schema.settings.{name}", "other")
+            assert compose().config_hash != base
+
+
+def test_composing_from_many_threads() -> None:
+    """Hydra's state is global; the lock makes 24 composes from 4 threads right."""
+    results: list[int | float | bool] = []
+
+    def work(fast: int) -> None:
+        for _ in range(6):
+            results.append(compose([f"strategy.fast={fast}"]).strategy.parameters["fast"] - fast)
+
+    threads = [threading.Thread(target=work, args=(5 + n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [0] * 24
+
+
+def test_the_sweep_syntax_is_hydras_own() -> None:
+    found = grid(["strategy=sma_crossover", "strategy.fast=5,10", "strategy.slow=range(20,60,20)"])
+    assert found.fixed == ["strategy=sma_crossover"]
+    assert found.combinations == [
+        ["strategy.fast=5", "strategy.slow=20"],
+        ["strategy.fast=5", "strategy.slow=40"],
+        ["strategy.fast=10", "strategy.slow=20"],
+        ["strategy.fast=10", "strategy.slow=40"],
+    ]
+    assert grid(["strategy.fast=5"]).combinations == [[]]
+    with pytest.raises(ConfigProblems, match="KEY=VALUE"):
+        grid(["strategy.fast=[1"])
+
+
+def test_a_problem_reads_like_a_sentence() -> None:
+    problem = Problem("conf/strategy/bad.yaml", 5, "strategy.fastt", "3", "is not a key of the settings", "fast")
+    assert str(problem) == (
+        "conf/strategy/bad.yaml:5: strategy.fastt: is not a key of the settings (got 3); did you mean 'fast'?"
+    )

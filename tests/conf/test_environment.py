@@ -1,0 +1,65 @@
+"""Secrets and switches come from the environment only, and the example file lists all that is read."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from conf.compose import PROJECT, compose
+from conf.problems import ConfigProblems
+
+SECRET = "hunter2-canary"  # noqa: S105
+READ_BY_CODE = {"MODE", "TRADEWRIGHT_TOKEN", "TRADEWRIGHT_CONF"}
+
+
+def names_in_yaml() -> set[str]:
+    texts = [path.read_text() for path in (PROJECT / "conf").rglob("*.yaml")]
+    return {name for text in texts for name in re.findall(r"\$\{oc\.env:(\w+)", text)}
+
+
+def test_the_example_lists_exactly_what_is_read() -> None:
+    """R-CFG-04."""
+    listed = set(re.findall(r"^(\w+)=", (PROJECT / ".env.example").read_text(), re.MULTILINE))
+    assert listed == names_in_yaml() | READ_BY_CODE
+
+
+def test_mode_from_the_environment_and_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODE", "paper")
+    assert compose(["broker=ibkr"]).mode.name == "paper"
+    assert compose(["mode=sim"]).mode.name == "sim"
+    monkeypatch.setenv("MODE", "turbo")
+    with pytest.raises(ConfigProblems, match="must be one of live, paper, sim"):
+        compose()
+
+
+def test_values_from_the_environment_are_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKENS_LIMIT", "77")
+    monkeypatch.setenv("TZ", "Asia/Jerusalem")
+    settings = compose()
+    assert settings.llm.budget.tokens == 77
+    assert settings.base.tz == "Asia/Jerusalem"
+    monkeypatch.setenv("TOKENS_LIMIT", "many")
+    with pytest.raises(ConfigProblems, match=r"llm\.budget\.tokens"):
+        compose()
+
+
+def test_secrets_are_masked_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fault 64: a canary secret shows up nowhere."""
+    monkeypatch.setenv("POSTGRES_URL", f"postgresql+psycopg2://trader:{SECRET}@localhost/trading")
+    monkeypatch.setenv("BROKER_SECRET", SECRET)
+    settings = compose(["storage=postgres", "mode=paper", "broker=ibkr"])
+    assert settings.storage.ledger_url is not None
+    assert SECRET in settings.storage.ledger_url.get_secret_value()
+    assert SECRET not in repr(settings) + str(settings) + settings.model_dump_json()
+    with pytest.raises(ConfigProblems) as caught:
+        compose(["storage=postgres", "storage.kind=local2"])
+    assert SECRET not in str(caught.value)
+
+
+def test_no_secret_changes_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    overrides = ["mode=paper", "broker=ibkr"]
+    monkeypatch.setenv("BROKER_SECRET", "one")
+    first = compose(overrides).config_hash
+    monkeypatch.setenv("BROKER_SECRET", "two")
+    assert compose(overrides).config_hash == first

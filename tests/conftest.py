@@ -1,0 +1,74 @@
+"""What every test lives under: no network beyond loopback, no telemetry, and the real data where there is some."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+os.environ.update(
+    GX_ANALYTICS_ENABLED="false",
+    DAGSTER_TELEMETRY_ENABLED="false",
+    DAGSTER_DISABLE_TELEMETRY="true",
+    MARIMO_SKIP_UPDATE_CHECK="1",
+)
+
+REAL_DATA = "TRADEWRIGHT_REAL_DATA"
+
+
+class NetworkRefused(RuntimeError):
+    """A test tried to leave the machine."""
+
+
+def is_local(address: object) -> bool:
+    """Whether a socket address stays on this machine: a unix path, or a loopback address by number or name."""
+    if not isinstance(address, tuple):
+        return True
+    host = str(address[0])
+    if host in ("localhost", ""):
+        return True
+    try:
+        return ip_address(host.split("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def network_guard(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Refuses every connection and every name look-up that leaves the machine."""
+    real_lookup = socket.getaddrinfo
+
+    def guarded(name: str) -> object:
+        real = getattr(socket.socket, name)
+
+        def call(self: socket.socket, *args: object) -> object:
+            address = args[-1]
+            if self.family != socket.AF_UNIX and not is_local(address):
+                raise NetworkRefused(f"a test tried to reach {address}")
+            return real(self, *args)
+
+        return call
+
+    def lookup(host: object, *args: object, **kwargs: object) -> object:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name is not None and not is_local((name, 0)) and name not in ("0.0.0.0", "::"):  # noqa: S104
+            raise NetworkRefused(f"a test tried to look up {name}")
+        return real_lookup(host, *args, **kwargs)  # type: ignore[arg-type]
+
+    for method in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, method, guarded(method))
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    yield
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real market data; the test is skipped, saying why, where there is none."""
+    named = os.environ.get(REAL_DATA, "")
+    if not named or not Path(named).is_dir():
+        pytest.skip(f"{REAL_DATA} names no folder of real market data (it is {named!r})")
+    return Path(named)

@@ -1,0 +1,96 @@
+"""One sender in a process of its own, which kills itself with SIGKILL at a step boundary.
+
+``python -m tests.execution.kill_driver --ledger URL --broker MODULE:FACTORY --argument TEXT --die-at S5.placed``
+
+The factory is called with ``--argument`` and returns a broker, so that the same driver serves any venue. Without
+``--die-at`` the sender does its work and prints one JSON document: the outcomes and the recovery's findings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from tradewright.execution.checkpoints import CHECKPOINTS, Checkpoint
+from tradewright.execution.sender import Sender
+from tradewright.execution.settings import Mode, SenderSettings
+from tradewright.execution.times import ProtocolTimes
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.approved import ApprovedOrder
+from tradewright.model.broker import Broker, BrokerSnapshot
+from tradewright.model.clock import SystemClock
+from tradewright.model.decision import Reason
+
+SHORT = ProtocolTimes(acknowledge=2.0, settle=0.05, absence=0.3, poll=0.2, lease=60, pause=0.02)
+"""The protocol's times for tests: the same order of sizes, a hundredth as long."""
+
+
+def dying_at(name: str, nth: int) -> Checkpoint:
+    """A checkpoint that kills this process the ``nth`` time it passes ``name``."""
+    left = [nth]
+
+    def checkpoint(passed: str) -> None:
+        if passed == name:
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return checkpoint
+
+
+async def allow(_order: ApprovedOrder, _snapshot: BrokerSnapshot) -> Sequence[Reason]:
+    """A recheck that has nothing against it."""
+    return ()
+
+
+def load(path: str, argument: str) -> Broker:
+    """The broker that ``module:factory`` makes of an argument."""
+    module, _, factory = path.partition(":")
+    made: Broker = getattr(importlib.import_module(module), factory)(argument)
+    return made
+
+
+async def work(sender: Sender, cancel: Sequence[str], follow: float) -> list[list[str]]:
+    """Drain, cancel what was asked for, and follow for a while."""
+    try:
+        outcomes = await sender.drain()
+        for ref in cancel:
+            await sender.cancelling.cancel(ref, "driver", "test")
+        await sender.ready()
+        await sender.polling.follow(follow)
+    finally:
+        await sender.close()
+    return [[outcome.ref, outcome.status.value] for outcome in outcomes]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse, work, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ledger", required=True)
+    parser.add_argument("--broker", default="tests.execution.venue:broker")
+    parser.add_argument("--argument", required=True)
+    parser.add_argument("--account", default="DU100")
+    parser.add_argument("--die-at", choices=CHECKPOINTS, default=None)
+    parser.add_argument("--nth", type=int, default=1)
+    parser.add_argument("--cancel", action="append", default=[])
+    parser.add_argument("--follow", type=float, default=1.0)
+    parser.add_argument("--times", type=json.loads, default=None, help="ProtocolTimes as JSON")
+    given = parser.parse_args(arguments)
+    clock = SystemClock()
+    settings = SenderSettings(given.account, f"driver-{os.getpid()}", Mode.PAPER, per_second=100, per_minute=1000)
+    times = ProtocolTimes(**given.times) if given.times else SHORT
+    checkpoint = dying_at(given.die_at, given.nth)
+    with Ledger.open(given.ledger, clock) as ledger:
+        broker = load(given.broker, given.argument)
+        sender = Sender(ledger, broker, clock, allow, settings, times, checkpoint)
+        sys.stdout.write(json.dumps(asyncio.run(work(sender, given.cancel, given.follow))))
+
+
+if __name__ == "__main__":
+    main()

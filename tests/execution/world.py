@@ -1,0 +1,139 @@
+"""A whole small world for tests: ledger, venue, sender and clock, and the laws that must hold in it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from tests.execution.kill_driver import allow
+from tests.execution.venue import ACCOUNT, FileBroker, FileVenue
+from tests.support.ledgers import START, Proposer
+from tradewright.execution.checkpoints import Checkpoint, pass_by
+from tradewright.execution.guard import Recheck
+from tradewright.execution.outcome import Outcome
+from tradewright.execution.sender import Sender
+from tradewright.execution.settings import Mode, SenderSettings
+from tradewright.execution.times import ProtocolTimes
+from tradewright.ledger.ledger import Ledger
+from tradewright.ledger.states import replay
+from tradewright.model.clock import Clock, ManualClock
+
+_starts = itertools.count(1)
+
+
+class World:
+    """One account, one venue, one ledger; senders come and go."""
+
+    def __init__(
+        self, url: str, venue_path: Path, clock: Clock | None = None, times: ProtocolTimes | None = None
+    ) -> None:
+        self.clock = clock or ManualClock(START)
+        self.url, self.times = url, times or ProtocolTimes()
+        self.ledger = Ledger.create(url, self.clock, busy_seconds=1)
+        self.venue = FileVenue(venue_path, self.clock)
+        self.proposer = Proposer(self.ledger, self.clock)
+        self.mode = Mode.PAPER
+        self.broker = FileBroker(self.venue)
+
+    def sender(self, recheck: Recheck = allow, checkpoint: Checkpoint = pass_by, **settings: Any) -> Sender:
+        """A new sender, as after a restart of the process."""
+        values = {
+            "account": ACCOUNT,
+            "holder": f"sender-{next(_starts)}",
+            "mode": self.mode,
+            "per_minute": 1000,
+            "per_second": 1000,
+        }
+        self.broker = FileBroker(self.venue)
+        return Sender(
+            self.ledger, self.broker, self.clock, recheck, SenderSettings(**values | settings), self.times, checkpoint
+        )
+
+    def drain(self, sender: Sender | None = None, **settings: Any) -> tuple[Outcome, ...]:
+        """Send what is approved and let the sender go."""
+        return run(self._drain(sender or self.sender(**settings)))
+
+    async def _drain(self, sender: Sender) -> tuple[Outcome, ...]:
+        try:
+            outcomes = await sender.drain()
+            await sender.ready()
+        finally:
+            await sender.close()
+        return outcomes
+
+    def recover(self, sender: Sender | None = None) -> None:
+        """A start and a recovery, nothing else."""
+        run(self._recover(sender or self.sender()))
+
+    async def _recover(self, sender: Sender) -> None:
+        try:
+            await sender.recover()
+        finally:
+            await sender.close()
+
+    def expire_lease(self) -> None:
+        """Let the lease of a dead sender run out."""
+        if lease := self.ledger.leases.get(ACCOUNT):
+            self.ledger.leases.release(ACCOUNT, lease.holder)
+
+    def codes(self, instrument: str = "AAPL") -> list[str]:
+        """Why an instrument is frozen."""
+        return sorted({freeze.code.value for freeze in self.ledger.freezes.of(ACCOUNT, instrument)})
+
+    def states(self) -> list[str]:
+        """The states of all attempts, by reference."""
+        return [attempt.state.value for attempt in sorted(self.ledger.attempts.all(), key=lambda each: each.ref)]
+
+    def close(self) -> None:
+        """Give the files back."""
+        self.ledger.close()
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run to the end on a loop of its own."""
+    return asyncio.run(work)
+
+
+def violations(ledger: Ledger, venue: FileVenue, *, settled: bool = True) -> list[str]:
+    """Every law that does not hold: duplicates, unapproved sends, lost fills, drift, states that events do not give.
+
+    Args:
+        settled: whether the last recovery saw everything, so that fills and positions must agree as well.
+    """
+    found: list[str] = []
+    state, attempts = venue.state, ledger.attempts.all()
+    known = {attempt.ref: attempt for attempt in attempts}
+    placed = list(state["placed"])
+    found += [f"{ref} placed {placed.count(ref)} times" for ref in sorted(set(placed)) if placed.count(ref) > 1]
+    found += [f"{ref} was never written down" for ref in placed if ref not in known or known[ref].sending_at is None]
+    by_intent: dict[str, set[str]] = {}
+    for order in state["orders"]:
+        if order["ref"]:
+            by_intent.setdefault(order["ref"].rpartition(".")[0], set()).add(order["ref"])
+    found += [f"intent {intent} became {sorted(refs)}" for intent, refs in by_intent.items() if len(refs) > 1]
+    for attempt in attempts:
+        approved = ledger.outbox.get(attempt.decision_id)
+        if (approved.payload_hash, approved.terms.quantity) != (attempt.payload_hash, attempt.quantity):
+            found.append(f"{attempt.ref} is not what was approved")
+        if replay([event.state for event in ledger.attempts.events(attempt.ref)]) is not attempt.state:
+            found.append(f"{attempt.ref}: its events do not give {attempt.state}")
+    if settled:
+        found += _unsettled(ledger, venue)
+    ledger.audit.verify_chain()
+    return found
+
+
+def _unsettled(ledger: Ledger, venue: FileVenue) -> list[str]:
+    ours = {execution.exec_id for execution in ledger.executions.all()}
+    found = [f"lost fill {fill['exec_id']}" for fill in venue.state["fills"] if fill["exec_id"] not in ours]
+    held = {position.instrument: position.quantity for position in ledger.executions.positions(ACCOUNT)}
+    if held != venue.positions():
+        found.append(f"positions {held} are not {venue.positions()}")
+    for attempt in ledger.attempts.all():
+        filled = ledger.executions.filled(attempt.ref)
+        if attempt.state.value == "FILLED" and filled != attempt.quantity:
+            found.append(f"{attempt.ref} FILLED with {filled} of {attempt.quantity}")
+    return found

@@ -1,0 +1,65 @@
+"""The page of rules and the version of their code agree with the code."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import TypeGuard
+
+from tests.policy.write_rules import PAGE
+from tradewright.model.hashing import content_hash
+from tradewright.policy import gate
+from tradewright.policy.catalogue import catalogue, rules_page
+
+RULE_MODULES = (
+    "case",
+    "caps",
+    "controls",
+    "figure",
+    "hard",
+    "recheck",
+    "remarks",
+    "review",
+    "rule",
+    "sizing",
+    "unknown",
+)
+DIGESTS = {"1": ""}
+"""The digest of the rules' code, by version. A new digest needs a new version, unless the change is only of form."""
+
+
+def digest() -> str:
+    """Of the code of the rules without comments and docstrings."""
+    folder = Path(gate.__file__).parent
+    return content_hash([bare((folder / f"{name}.py").read_text(encoding="utf-8")) for name in RULE_MODULES])
+
+
+def bare(source: str) -> list[str]:
+    """The lines of code; the same on every version of Python, which an unparsed tree is not."""
+    texts = [node for node in ast.walk(ast.parse(source)) if _is_text(node)]
+    prose = {line for node in texts for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
+    lines = (line for number, line in enumerate(source.splitlines(), 1) if number not in prose)
+    return [line for line in lines if line.strip() and not line.strip().startswith("#")]
+
+
+def _is_text(node: ast.AST) -> TypeGuard[ast.Expr]:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def test_the_page_is_generated_from_the_code() -> None:
+    assert PAGE.read_text(encoding="utf-8") == rules_page(), "run: python -m tests.policy.write_rules"
+
+
+def test_every_code_is_listed_once() -> None:
+    listed = [entry.code for entry in catalogue()]
+    assert len(set(listed)) == len(listed)
+    assert all(f"| {code} |" in rules_page() for code in listed)
+
+
+def test_changed_rules_have_another_version() -> None:
+    assert digest() == DIGESTS[gate.RULES_VERSION], "the rules' code changed: raise RULES_VERSION and pin the digest"
+
+
+def test_the_digest_sees_code_and_not_prose() -> None:
+    assert bare('def f(x):\n    """Doc."""\n\n    # note\n    return x > 1\n') == bare("def f(x):\n    return x > 1")
+    assert bare("def f(x): return x > 1") != bare("def f(x): return x >= 1")

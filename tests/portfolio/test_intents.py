@@ -1,0 +1,216 @@
+"""From a signal to what has to be traded."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tradewright.model.errors import ConfigError, DataError
+from tradewright.model.instrument import AssetClass, Instrument
+from tradewright.model.intent import Intent
+from tradewright.model.order import OrderTerms, Side
+from tradewright.model.signal import SignalCandidate
+from tradewright.portfolio.book import Book
+from tradewright.portfolio.identity import Leg, intent_id, signal_id
+from tradewright.portfolio.intents import intents_of, propose
+from tradewright.portfolio.manual import manual_intent
+
+BAR = datetime(2026, 1, 5, 14, 59, tzinfo=UTC)
+CLOSED = BAR + timedelta(minutes=1)
+AAPL = Instrument(symbol="AAPL", asset_class=AssetClass.STOCK)
+BTC = Instrument(symbol="BTC", asset_class=AssetClass.CRYPTO, lot_size="0.0001")
+DAX = Instrument(symbol="DAX", asset_class=AssetClass.INDEX, currency="EUR", multiplier=5)
+
+
+def book(equity: object = 100_000, rates: dict[str, Decimal] | None = None, **held: object) -> Book:
+    positions = {symbol: Decimal(str(units)) for symbol, units in held.items()}
+    return Book(Decimal(str(equity)), positions, {i.symbol: i for i in (AAPL, BTC, DAX)}, "DU1", rates=rates or {})
+
+
+def signal(**changes: Any) -> SignalCandidate:
+    fields = {
+        "signal_id": "sig-1",
+        "strategy": "sma_crossover",
+        "instrument": "AAPL",
+        "candidate_action": "BUY",
+        "target": 1,
+        "confidence": 0.71,
+        "size_pct": 0.02,
+        "bar_ts": BAR,
+        "price": 150,
+        "stop": 140,
+        "take_profit": 170,
+        "config_hash": "c1",
+        "data_hash": "d1",
+    }
+    return SignalCandidate.model_validate(fields | changes)
+
+
+SELL = {"candidate_action": "SELL", "target": -1}
+CLOSE = {"candidate_action": "CLOSE", "target": 0}
+
+
+def legs(intents: tuple[Intent, ...]) -> list[tuple[str, int, bool]]:
+    return [(intent.terms.side.value, int(intent.terms.quantity), intent.reduce_only) for intent in intents]
+
+
+@pytest.mark.parametrize(
+    ("changes", "held", "expected"),
+    [
+        ({}, 0, [("BUY", 13, False)]),
+        ({}, 7, []),
+        ({}, -7, [("BUY", 7, True), ("BUY", 13, False)]),
+        (SELL, 0, [("SELL", 13, False)]),
+        (SELL, -7, []),
+        (SELL, 7, [("SELL", 7, True), ("SELL", 13, False)]),
+        (CLOSE, 0, []),
+        (CLOSE, 7, [("SELL", 7, True)]),
+        (CLOSE, -7, [("BUY", 7, True)]),
+        (CLOSE | {"target": 1}, 7, [("SELL", 7, True)]),
+        ({"target": 0}, 7, [("SELL", 7, True)]),
+        ({"candidate_action": "SELL", "target": 0}, 7, [("SELL", 7, True)]),
+        ({"candidate_action": "SELL", "target": 0}, 0, []),
+        ({"candidate_action": "HOLD"}, 7, []),
+        ({"candidate_action": "HOLD", "target": 0}, 7, []),
+        ({"size_pct": 0}, 0, []),
+        ({"size_pct": 0}, -7, [("BUY", 7, True)]),
+    ],
+)
+def test_what_a_signal_asks_for(changes: dict[str, Any], held: int, expected: list[tuple[str, int, bool]]) -> None:
+    assert legs(intents_of(signal(**changes), book(AAPL=held), CLOSED)) == expected
+
+
+@pytest.mark.parametrize("changes", [{"target": -0.1}, {"candidate_action": "SELL", "target": 0.1}])
+def test_a_signal_that_contradicts_itself_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(DataError, match="sig-1"):
+        intents_of(signal(**changes), book(), CLOSED)
+
+
+def test_an_opening_carries_all_that_the_gate_and_explain_need() -> None:
+    (intent,) = intents_of(signal(feature_hash="f1"), book(), CLOSED)
+    assert (intent.strategy, intent.signal_id, intent.account) == ("sma_crossover", "sig-1", "DU1")
+    assert (intent.size_pct, intent.reference_price, intent.confidence) == (0.02, 150, 0.71)
+    assert (intent.stop, intent.take_profit, intent.decided_at) == (140, 170, CLOSED)
+    assert intent.provenance == {"data_hash": "d1", "feature_hash": "f1", "config_hash": "c1"}
+
+
+def test_a_closing_has_no_guards_and_states_the_share_that_it_frees() -> None:
+    (intent,) = intents_of(signal(**CLOSE), book(AAPL=10), CLOSED)
+    assert (intent.stop, intent.take_profit, intent.size_pct) == (None, None, 0.015)
+
+
+def test_a_rest_smaller_than_a_lot_is_closed_in_lots_or_left_to_the_gate() -> None:
+    (intent,) = intents_of(signal(**CLOSE), book(AAPL="10.5"), CLOSED)
+    assert intent.terms.quantity == 10
+    (rest,) = intents_of(signal(**CLOSE), book(AAPL="0.5"), CLOSED)
+    assert rest.terms.quantity == Decimal("0.5")
+
+
+def test_the_quantity_follows_lot_multiplier_and_currency() -> None:
+    assert book().quantity("BTC", Decimal("0.02"), Decimal(61_234)) == Decimal("0.0326")
+    euro = book(rates={"EUR": Decimal("1.25")})
+    assert euro.quantity("DAX", Decimal("0.5"), Decimal(100)) == 80
+    assert euro.size_pct("DAX", Decimal(80), Decimal(100)) == 0.5
+
+
+def test_a_wish_smaller_than_a_lot_is_passed_on_for_the_gate_to_refuse() -> None:
+    assert book().quantity("AAPL", Decimal("0.001"), Decimal(300)) == Decimal("0.333333333333")
+
+
+@pytest.mark.parametrize(
+    ("owned", "symbol", "price"), [(book(0), "BTC", 1), (book(-1), "BTC", 1), (book(), "BTC", 0), (book(), "DAX", 1)]
+)
+def test_what_cannot_be_computed_is_asked_as_one_lot(owned: Book, symbol: str, price: int) -> None:
+    assert owned.quantity(symbol, Decimal("0.02"), Decimal(price)) == owned.instruments[symbol].lot_size
+
+
+def test_a_share_that_cannot_be_computed_is_zero() -> None:
+    assert book(0).size_pct("AAPL", Decimal(1), Decimal(1)) == book().size_pct("DAX", Decimal(1), Decimal(1)) == 0
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    st.decimals(min_value="0.01", max_value=10**7, places=2),
+    st.decimals(min_value="0.0001", max_value=1, places=4),
+    st.decimals(min_value="0.0001", max_value=10**5, places=4),
+    st.sampled_from(["AAPL", "BTC"]),
+)
+def test_rounding_never_exceeds_what_was_asked(equity: Decimal, share: Decimal, price: Decimal, symbol: str) -> None:
+    quantity, lot = book(equity).quantity(symbol, share, price), book().instruments[symbol].lot_size
+    assert 0 < quantity * price <= equity * share
+    assert quantity < lot or (quantity % lot == 0 and (quantity + lot) * price > equity * share)
+
+
+def test_an_unknown_instrument_is_refused() -> None:
+    with pytest.raises(ConfigError, match="MSFT"):
+        intents_of(signal(instrument="MSFT"), book(), CLOSED)
+
+
+def test_the_same_wish_is_the_same_intent_whatever_happened_meanwhile() -> None:
+    (first,) = intents_of(signal(), book(), CLOSED)
+    (later,) = intents_of(signal(data_hash="d2", price=151, confidence=0.9), book(90_000, BTC=1), CLOSED)
+    assert later.intent_id == first.intent_id == intent_id(signal(), Leg.OPEN)
+    assert len(first.intent_id) == 24
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"strategy": "macd_trend"},
+        {"instrument": "BTC"},
+        {"bar_ts": BAR + timedelta(minutes=1)},
+        {"config_hash": "c2"},
+    ],
+)
+def test_another_wish_is_another_intent(changes: dict[str, Any]) -> None:
+    assert intent_id(signal(**changes), Leg.OPEN) != intent_id(signal(), Leg.OPEN)
+    assert intent_id(signal(**changes), Leg.OPEN) != intent_id(signal(**changes), Leg.CLOSE)
+
+
+def test_a_signals_id_follows_all_that_it_was_made_from() -> None:
+    base = ("sma_crossover", "AAPL", BAR, "c1", "d1")
+    others = [
+        ("macd_trend", *base[1:]),
+        (*base[:1], "BTC", *base[2:]),
+        (*base[:2], CLOSED, *base[3:]),
+        (*base[:3], "c2", "d1"),
+        (*base[:4], "d2"),
+    ]
+    assert len({signal_id(*parts) for parts in (base, *others)}) == 6
+    assert signal_id(*base) == signal_id(*base)
+    assert signal(signal_id=signal_id(*base)).signal_id.startswith("sig-")
+
+
+def test_exits_come_before_entries() -> None:
+    wishes = [(signal(instrument="BTC"), CLOSED), (signal(**SELL), CLOSED)]
+    proposed = propose(wishes, book(AAPL=7))
+    assert [(intent.terms.instrument, intent.reduce_only) for intent in proposed] == [
+        ("AAPL", True),
+        ("BTC", False),
+        ("AAPL", False),
+    ]
+    assert propose([], book()) == ()
+
+
+TERMS = OrderTerms(instrument="AAPL", side=Side.BUY, quantity=Decimal(10))
+
+
+def test_a_manual_intent_is_one_per_key() -> None:
+    first = manual_intent("k-1", TERMS, book(), Decimal(150), CLOSED, stop=Decimal(140), reduce_only=True)
+    again = manual_intent("k-1", TERMS, book(5), Decimal(151), CLOSED + timedelta(hours=1))
+    other = manual_intent("k-2", TERMS, book(), Decimal(150), CLOSED)
+    assert first.intent_id == again.intent_id != other.intent_id
+    assert (first.strategy, first.signal_id, first.size_pct) == ("manual", "manual:k-1", 0.015)
+    assert (first.stop, first.reduce_only, first.account, first.confidence) == (140, True, "DU1", 1)
+
+
+def test_a_manual_intent_needs_a_key_and_a_known_instrument() -> None:
+    with pytest.raises(DataError, match="key"):
+        manual_intent(" ", TERMS, book(), Decimal(150), CLOSED)
+    with pytest.raises(ConfigError, match="MSFT"):
+        manual_intent("k", TERMS.model_copy(update={"instrument": "MSFT"}), book(), Decimal(1), CLOSED)

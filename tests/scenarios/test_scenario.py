@@ -1,0 +1,188 @@
+"""The embedded default data: same seed, same bytes; bars that keep the contract, on each instrument's own calendar."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tradewright.calendars.registry import calendar
+from tradewright.model.bars import Timeframe, Times
+from tradewright.model.contract import bars_of, intact
+from tradewright.model.errors import DataError
+from tradewright.model.feed import Feed
+from tradewright.model.instrument import AssetClass, Instrument
+from tradewright.scenarios.manifest import manifest_of, scenario_hash
+from tradewright.scenarios.scenario import Scenario
+from tradewright.scenarios.walk import bars_around, walk
+from tradewright.store.fingerprint import bars_hash
+
+END = datetime(2026, 6, 12, 20, 30, tzinfo=UTC)  # half an hour after New York's Friday close
+M1, H1, D1 = Timeframe.M1, Timeframe.H1, Timeframe.D1
+
+
+def instrument(symbol: str, asset_class: str, calendar_name: str, tick: str, lot: str) -> Instrument:
+    return Instrument.model_validate(
+        {"symbol": symbol, "asset_class": asset_class, "calendar": calendar_name, "tick_size": tick, "lot_size": lot}
+    )
+
+
+INSTRUMENTS = {
+    found.symbol: found
+    for found in (
+        instrument("BTC", "crypto", "24/7", "0.01", "0.0001"),
+        instrument("ETH", "crypto", "24/7", "0.01", "0.001"),
+        instrument("AAPL", "stock", "XNYS", "0.01", "1"),
+        instrument("NAS100", "cfd", "XNYS", "0.1", "0.1"),
+        instrument("XAUUSD", "metal", "24/5", "0.01", "0.01"),
+    )
+}
+
+
+def grid(of: Instrument, timeframe: Timeframe, start: pd.Timestamp, end: pd.Timestamp) -> Times:
+    return calendar(of.calendar).grid(timeframe, start, end)
+
+
+def scenario(seed: int = 7, end: datetime = END) -> Scenario:
+    return Scenario(seed, end, grid)
+
+
+@pytest.mark.parametrize("symbol", INSTRUMENTS)
+@pytest.mark.parametrize("timeframe", Timeframe)
+def test_bars_keep_the_contract_the_calendar_and_the_present(symbol: str, timeframe: Timeframe) -> None:
+    frame, of = scenario().fetch(INSTRUMENTS[symbol], timeframe, None), INSTRUMENTS[symbol]
+    bars = bars_of(frame)
+    assert len(frame) > 15
+    assert intact(bars, timeframe)
+    expected = grid(of, timeframe, frame["ts"].iloc[0], frame["ts"].iloc[-1])
+    assert bars.ts.tolist() == expected.tolist()
+    if timeframe is not D1:
+        assert frame["ts"].iloc[-1] + pd.Timedelta(seconds=timeframe.seconds) <= END
+    tick = float(of.tick_size)
+    for prices in (bars.open, bars.high, bars.low, bars.close):
+        np.testing.assert_allclose(prices / tick, np.rint(prices / tick), atol=1e-6)
+    assert (bars.volume > 0).all()
+    assert (bars.spread > 0).all()
+
+
+def test_same_seed_same_bytes_in_another_process_whatever_was_asked_before() -> None:
+    here = scenario()
+    hashes = {symbol: bars_hash(bars_of(here.fetch(of, M1, None))) for symbol, of in reversed(INSTRUMENTS.items())}
+    code = (
+        "from tests.scenarios.test_scenario import *\n"
+        "print(bars_hash(bars_of(scenario().fetch(INSTRUMENTS['ETH'], M1, None))))"
+    )
+    command = [sys.executable, "-c", code]
+    there = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    assert there.stdout.strip() == hashes["ETH"]
+    assert len(set(hashes.values())) == len(hashes)
+    assert bars_hash(bars_of(scenario(8).fetch(INSTRUMENTS["ETH"], M1, None))) != hashes["ETH"]
+
+
+def test_no_draw_comes_from_the_global_generator() -> None:
+    np.random.seed(1)  # noqa: NPY002 - shows that it is neither read nor moved
+    before = np.random.get_state()[2]  # noqa: NPY002
+    first = scenario().fetch(INSTRUMENTS["BTC"], M1, None)
+    assert np.random.get_state()[2] == before  # noqa: NPY002
+    np.random.seed(2)  # noqa: NPY002
+    pd.testing.assert_frame_equal(scenario().fetch(INSTRUMENTS["BTC"], M1, None), first)
+
+
+def test_only_what_is_new_is_fetched() -> None:
+    feed: Feed = scenario()
+    whole = feed.fetch(INSTRUMENTS["AAPL"], M1, None)
+    after = whole["ts"].iloc[-4]
+    pd.testing.assert_frame_equal(feed.fetch(INSTRUMENTS["AAPL"], M1, after), whole[-3:].reset_index(drop=True))
+    assert feed.fetch(INSTRUMENTS["AAPL"], M1, whole["ts"].iloc[-1]).empty
+
+
+def test_recent_days_are_made_of_their_minutes() -> None:
+    for of in INSTRUMENTS.values():
+        minutes, days = scenario().fetch(of, M1, None), scenario().fetch(of, D1, None)
+        recent = days[days["ts"] >= minutes["ts"].iloc[0].floor("D")]
+        part = minutes[(minutes["ts"] >= recent["ts"].iloc[2]) & (minutes["ts"] < recent["ts"].iloc[3])]
+        day = recent.iloc[2]
+        assert (day["open"], day["close"]) == (part["open"].iloc[0], part["close"].iloc[-1])
+        assert (day["high"], day["low"]) == (part["high"].max(), part["low"].min())
+        assert day["volume"] == pytest.approx(part["volume"].sum())
+
+
+@pytest.mark.parametrize(
+    ("end", "last"),
+    [
+        ("2026-06-12T19:59+00:00", "2026-06-11"),
+        ("2026-06-12T20:00+00:00", "2026-06-12"),
+        ("2026-06-13T12:00+00:00", "2026-06-12"),
+    ],
+)
+def test_a_day_is_given_once_it_is_over(end: str, last: str) -> None:
+    days = scenario(end=datetime.fromisoformat(end)).fetch(INSTRUMENTS["AAPL"], D1, None)
+    assert str(days["ts"].iloc[-1].date()) == last
+
+
+def test_instruments_move_together_a_little_and_by_their_own_measure() -> None:
+    closes = {s: scenario().fetch(of, M1, None).set_index("ts")["close"] for s, of in INSTRUMENTS.items()}
+    returns = pd.DataFrame({s: np.log(series).diff() for s, series in closes.items()}).dropna()
+    correlation = returns.corr()
+    assert 0.2 < correlation.loc["BTC", "ETH"] < 0.6
+    assert 0.2 < correlation.loc["AAPL", "NAS100"] < 0.7
+    assert correlation.loc["BTC", "XAUUSD"] < correlation.loc["BTC", "ETH"]
+    assert (returns["ETH"].std() > returns["XAUUSD"].std() * 2).all()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_levels_stay_plausible(seed: int) -> None:
+    for of in INSTRUMENTS.values():
+        found, price = scenario(seed).fetch(of, M1, None), scenario(seed).profile(of).price
+        assert found["open"].iloc[0] == pytest.approx(price, rel=0.02)
+        assert found["low"].min() > price * 0.6
+        assert found["high"].max() < price * 1.6
+        days = scenario(seed).fetch(of, D1, None)
+        assert days["close"].min() > price * 0.1
+        assert np.abs(np.diff(np.log(days["close"]))).max() < 0.5
+
+
+def test_an_instrument_that_it_does_not_make_is_refused() -> None:
+    spy = Instrument(symbol="SPY", asset_class=AssetClass.ETF)
+    with pytest.raises(DataError, match="makes no SPY, only BTC, ETH, AAPL, NAS100, XAUUSD"):
+        scenario().fetch(spy, M1, None)
+
+
+def test_no_steps_make_no_bars() -> None:
+    rng, none = np.random.Generator(np.random.PCG64(1)), np.empty(0)
+    path = walk(none, 0.5, none, 100.0, rng)
+    bars = bars_around(np.empty(0, dtype=np.int64), path, 10.0, INSTRUMENTS["BTC"], rng)
+    assert all(len(column) == 0 for column in bars)
+
+
+def test_a_price_never_falls_below_one_tick() -> None:
+    rng = np.random.Generator(np.random.PCG64(1))
+    path = walk(np.full(50, -6.0), 1.0, np.full(50, 1.0), 0.05, rng)
+    bars = bars_around(np.arange(50) * 60_000_000_000, path, 10.0, INSTRUMENTS["BTC"], rng)
+    assert intact(bars, M1)
+    assert bars.low.min() >= 0.01
+
+
+def test_the_manifest_says_how_to_make_it_again() -> None:
+    made, of = scenario(), INSTRUMENTS["AAPL"]
+    frame = made.fetch(of, M1, None)
+    manifest = manifest_of("default", made, of, M1, frame, END)
+    assert (manifest.seed, manifest.bars, manifest.generated_at) == (7, len(frame), END)
+    assert (manifest.minimum, manifest.maximum) == (frame["low"].min(), frame["high"].max())
+    assert manifest.dataset_hash == bars_hash(bars_of(frame))
+    assert manifest.scenario_hash == scenario_hash(scenario(), of, M1)
+    others = [
+        scenario_hash(scenario(8), of, M1),
+        scenario_hash(made, of, D1),
+        scenario_hash(made, INSTRUMENTS["BTC"], M1),
+        scenario_hash(scenario(end=datetime(2026, 6, 11, tzinfo=UTC)), of, M1),
+        scenario_hash(made, of.model_copy(update={"default_spread_bps": 9.0}), M1),
+    ]
+    assert len({manifest.scenario_hash, *others}) == 6
+    empty = manifest_of("default", made, of, M1, frame[:0], END)
+    assert (empty.bars, empty.minimum, empty.maximum) == (0, None, None)

@@ -1,0 +1,102 @@
+"""Ledgers for tests: fresh ones on either engine, and the seal-true way to fill them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+
+from tests.support import postgres
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.approved import ApprovedOrder
+from tradewright.model.clock import Clock, ManualClock
+from tradewright.model.decision import Decision, Reason, Verdict
+from tradewright.model.intent import Intent
+from tradewright.model.order import OrderTerms, OrderType, Side
+from tradewright.policy.approved import approve
+
+START = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+ACCOUNT = "DU100"
+
+
+@cache
+def migrated_template() -> str:
+    """The name of a PostgreSQL database that has the schema and nothing else."""
+    url = postgres.new_database()
+    Ledger.create(url, ManualClock(START)).close()
+    return url.rsplit("/", 1)[1]
+
+
+def new_url(engine: str, folder: Path, name: str = "ledger.db") -> str:
+    """The URL of a ledger that does not exist yet (SQLite) or has only its schema (PostgreSQL)."""
+    if engine == "sqlite":
+        return f"sqlite:///{folder / name}"
+    return postgres.new_database(migrated_template())
+
+
+@dataclass
+class Proposer:
+    """Makes intents, decisions and approved orders, one after the other, through the gate's own functions."""
+
+    ledger: Ledger
+    clock: Clock
+    account: str = ACCOUNT
+    made: list[ApprovedOrder] = field(default_factory=list)
+
+    def intent(self, instrument: str = "AAPL", quantity: str = "10", side: Side = Side.BUY, **fields: object) -> Intent:
+        """A new intent, recorded."""
+        number = len(self.ledger.proposals.intents()) + 1
+        limit = fields.pop("limit", None)
+        terms = OrderTerms(
+            instrument=instrument,
+            side=side,
+            quantity=Decimal(quantity),
+            order_type=OrderType.LIMIT if limit else OrderType.MARKET,
+            limit_price=limit,
+        )
+        values: dict[str, object] = {
+            "intent_id": f"intent{number:04d}",
+            "strategy": "trend",
+            "signal_id": f"signal-{number}",
+            "terms": terms,
+            "confidence": 0.7,
+            "size_pct": 0.01,
+            "reference_price": Decimal(100),
+            "decided_at": self.clock.now(),
+            "account": self.account,
+            "provenance": {"data_hash": "d" * 64, "config_hash": "c" * 64},
+        }
+        intent = Intent.model_validate(values | fields)
+        self.ledger.proposals.record_intent(intent)
+        return intent
+
+    def decide(self, intent: Intent, verdict: Verdict = Verdict.APPROVE, seconds: float = 600) -> Decision:
+        """A recorded decision on an intent."""
+        number = len(self.ledger.proposals.decisions()) + 1
+        reasons = () if verdict is Verdict.APPROVE else (Reason(code="LOW_CONFIDENCE", verdict=verdict, text="0.5"),)
+        decision = Decision(
+            decision_id=f"decision-{number}",
+            intent_id=intent.intent_id,
+            verdict=verdict,
+            reasons=reasons,
+            approved_quantity=Decimal(0) if verdict is Verdict.REJECT else intent.terms.quantity,
+            approved_size_pct=0.01,
+            decided_at=self.clock.now(),
+            expires_at=self.clock.now() + timedelta(seconds=seconds),
+            rule_set_hash="r" * 64,
+            snapshot_hash="s" * 64,
+        )
+        self.ledger.proposals.record_decision(decision)
+        return decision
+
+    def order(
+        self, instrument: str = "AAPL", quantity: str = "10", seconds: float = 600, **fields: object
+    ) -> ApprovedOrder:
+        """An approved order, in the outbox."""
+        intent = self.intent(instrument, quantity, **fields)  # type: ignore[arg-type]
+        order = approve(intent, self.decide(intent, seconds=seconds), self.account)
+        self.ledger.outbox.put(order)
+        self.made.append(order)
+        return order

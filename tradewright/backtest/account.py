@@ -1,0 +1,148 @@
+"""The account inside the kernel: cash, position, guards, and what a fill does to them.
+
+Compiled by the kernel, so plain scalar code over one scratch vector, the *book*, whose slots are named here. The
+position is kept in whole lots (a float without a fraction), so that closing it leaves exactly zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+
+from tradewright.backtest.costs import affordable_units, fee
+from tradewright.backtest.sizing import whole_lots
+from tradewright.backtest.slippage import slippage_bps, slipped
+from tradewright.backtest.spec import Rules
+from tradewright.model.bars import Floats
+
+(CASH, LOTS, ENTRY_PRICE, ENTRY_FEES, ENTRY_BAR, STOP, TARGET, WORKING, LIMIT, EXPIRES, ORDERS, FILLS, FEES, TRADES,
+ WINS) = range(15)  # fmt: skip
+BOOK_SLOTS = 15
+
+SIGNAL_FILL, LIMIT_FILL, STOP_FILL, TARGET_FILL, END_FILL = range(5)
+"""The values of ``FillReason``."""
+
+
+class Market(NamedTuple):
+    """The bars as the kernel reads them; ``volatility`` is empty where no slippage model reads it."""
+
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    spread: Floats
+    volatility: Floats
+
+
+class Tape(NamedTuple):
+    """Where fills and closed trades are written, as far as there is room; counting goes on beyond it."""
+
+    fills: npt.NDArray[Any]
+    trades: npt.NDArray[Any]
+
+
+def coverable_lots(book: Floats, side: int, lots: float, price: float, maker: bool, rules: Rules) -> float:
+    """``lots`` reduced to what the account may trade (D16); all of them with ``allow_overdraft``.
+
+    A purchase may not cost more than there is cash, a short sale (with its fee) not more than the equity, and a sale
+    whose fee eats more than cash and proceeds is not made.
+    """
+    unit_value = price * rules.multiplier
+    held = book[LOTS]
+    if rules.allow_overdraft:
+        return lots
+    if side < 0 and held > 0.0:
+        units = lots * rules.lot_size
+        kept = book[CASH] + units * unit_value - fee(units, abs(units * unit_value), maker, rules.fees)
+        return lots if kept >= 0.0 else 0.0
+    money = book[CASH] if side > 0 else book[CASH] + 2.0 * held * rules.lot_size * unit_value
+    units = lots * rules.lot_size
+    if unit_value > 0.0 and units * unit_value + fee(units, units * unit_value, maker, rules.fees) <= money:
+        return lots
+    most = whole_lots(affordable_units(money, unit_value, maker, rules.fees), rules.lot_size)
+    units = most * rules.lot_size
+    if most > 0.0 and units * unit_value + fee(units, units * unit_value, maker, rules.fees) > money:
+        most -= 1.0
+    return min(lots, most)
+
+
+def execute(
+    book: Floats, tape: Tape, market: Market, rules: Rules, i: int, side: int, lots: float, base: float, reason: int
+) -> None:
+    """Fill an order of ``lots`` at the rule price ``base`` in bar ``i``, as far as the account can cover it.
+
+    An order never crosses zero. Market and stop orders slip and take; limits do not slip, and make unless they are
+    filled at the open.
+    """
+    resting = reason in (LIMIT_FILL, TARGET_FILL)
+    maker = resting and base != market.open[i]
+    bps = 0.0
+    if not resting:
+        volatility = market.volatility[i - 1] if 0 < i <= len(market.volatility) else 0.0
+        bps = slippage_bps(volatility, market.spread[i], lots * rules.lot_size, market.volume[i], rules.slippage)
+    price = slipped(base, side, bps)
+    lots = coverable_lots(book, side, lots, price, maker, rules)
+    if lots <= 0.0:
+        return
+    units = lots * rules.lot_size
+    cost = fee(units, abs(units * price * rules.multiplier), maker, rules.fees)
+    note_fill(book, tape, i, side, units, price, cost, bps, reason)
+    book[CASH] -= side * units * price * rules.multiplier + cost
+    book[FEES] += cost
+    if book[LOTS] * side < 0.0:
+        close_part(book, tape, i, lots, price, cost, rules)
+    else:
+        open_part(book, i, lots, price, cost)
+    book[LOTS] += side * lots
+
+
+def note_fill(
+    book: Floats, tape: Tape, i: int, side: int, units: float, price: float, cost: float, bps: float, reason: int
+) -> None:
+    """Count a fill, and write it where there is room."""
+    row = int(book[FILLS])
+    book[FILLS] += 1.0
+    if row < len(tape.fills):
+        tape.fills[row].bar = i
+        tape.fills[row].side = side
+        tape.fills[row].quantity = units
+        tape.fills[row].price = price
+        tape.fills[row].fee = cost
+        tape.fills[row].slippage_bps = bps
+        tape.fills[row].reason = reason
+
+
+def open_part(book: Floats, i: int, lots: float, price: float, cost: float) -> None:
+    """Open a position, or add to one at the average price."""
+    held = abs(book[LOTS])
+    book[ENTRY_FEES] += cost
+    if held == 0.0:
+        book[ENTRY_BAR] = i
+        book[ENTRY_PRICE] = price
+    else:
+        book[ENTRY_PRICE] = (held * book[ENTRY_PRICE] + lots * price) / (held + lots)
+
+
+def close_part(book: Floats, tape: Tape, i: int, lots: float, price: float, cost: float, rules: Rules) -> None:
+    """Close ``lots`` of the position: a trade of that part, with its share of the entry's fees."""
+    held = book[LOTS]
+    direction = 1 if held > 0.0 else -1
+    entry_fee = book[ENTRY_FEES] if lots == abs(held) else book[ENTRY_FEES] * (lots / abs(held))
+    units = lots * rules.lot_size
+    profit = direction * units * rules.multiplier * (price - book[ENTRY_PRICE]) - entry_fee - cost
+    row = int(book[TRADES])
+    if row < len(tape.trades):
+        tape.trades[row].entry_bar = int(book[ENTRY_BAR])
+        tape.trades[row].exit_bar = i
+        tape.trades[row].direction = direction
+        tape.trades[row].quantity = units
+        tape.trades[row].entry_price = book[ENTRY_PRICE]
+        tape.trades[row].exit_price = price
+        tape.trades[row].entry_fee = entry_fee
+        tape.trades[row].exit_fee = cost
+        tape.trades[row].profit = profit
+    book[TRADES] += 1.0
+    book[WINS] += 1.0 if profit > 0.0 else 0.0
+    book[ENTRY_FEES] = book[ENTRY_FEES] - entry_fee if lots < abs(held) else 0.0

@@ -1,0 +1,166 @@
+"""Results kept on disk under a signature of everything that made them. Imports no compiler, so that a hit is quick."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tradewright.backtest.code import code_digest
+from tradewright.backtest.result import FILL, TRADE, BacktestResult
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.model.bars import Bars
+from tradewright.model.errors import StoreError
+from tradewright.model.hashing import content_hash
+from tradewright.model.strategy import Strategy
+from tradewright.model.versions import ENGINE_VERSION, SCHEMA_VERSION
+
+DIGEST = 32
+"""Bytes of the SHA-256 that precedes the content of every entry."""
+
+
+class CachedRun(NamedTuple):
+    """A result, the signature it is kept under, and whether it was there already."""
+
+    result: BacktestResult
+    cache_key: str
+    used_cache: bool
+
+
+def data_hash(bars: Bars) -> str:
+    """SHA-256 over the bytes of all columns, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name, values in zip(bars._fields, bars, strict=True):
+        digest.update(f"{name}:{len(values)}:".encode())
+        digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
+
+
+def cache_key(
+    strategy: Strategy,
+    data: str,
+    spec: BacktestSpec,
+    *,
+    engine_version: str = ENGINE_VERSION,
+    schema_version: str = SCHEMA_VERSION,
+) -> str:
+    """The result signature (R-BT-18): a hash over strategy, its code, data, terms and versions.
+
+    ``data`` is the hash of the bars. The terms are all fields of the spec, so costs, slippage and delay are in it.
+    """
+    return content_hash(
+        {
+            "strategy": strategy.name,
+            "features": [[feature.indicator, *feature.arguments] for feature in strategy.prepare_state()],
+            "parameters": [float(value) for value in strategy.parameters()],
+            "code": code_digest(strategy.generate_signal),
+            "data": data,
+            "spec": _described(spec),
+            "engine_ver": engine_version,
+            "schema_ver": schema_version,
+        }
+    )
+
+
+def run_cached(
+    strategy: Strategy, bars: Bars, spec: BacktestSpec, folder: Path, *, data: str | None = None
+) -> CachedRun:
+    """The stored result of this signature, or a new one, which is stored.
+
+    ``data`` is the bars' hash where the caller knows it. A damaged entry counts as absent and is replaced.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    key = cache_key(strategy, data or data_hash(bars), spec)
+    path = folder / f"{key}.npz"
+    found = load(path, bars, spec)
+    if found is not None:
+        return CachedRun(found, key, True)
+    from tradewright.backtest.engine import run  # the compiler is loaded only where it is needed
+
+    result = run(strategy, bars, spec)
+    store(path, result)
+    return CachedRun(result, key, False)
+
+
+def load(path: Path, bars: Bars, spec: BacktestSpec) -> BacktestResult | None:
+    """The result kept in ``path``; None where there is none or where it is damaged."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    if hashlib.sha256(content[DIGEST:]).digest() != content[:DIGEST]:
+        return None
+    try:
+        with np.load(io.BytesIO(content[DIGEST:]), allow_pickle=False) as kept:
+            return _result(kept, bars, spec)
+    except (KeyError, ValueError, zipfile.BadZipFile):
+        return None
+
+
+def _result(kept: Mapping[str, npt.NDArray[Any]], bars: Bars, spec: BacktestSpec) -> BacktestResult:
+    equity, cash, position = kept["equity"], kept["cash"], kept["position"]
+    if not len(equity) == len(cash) == len(position) == len(bars.ts):
+        raise ValueError("the stored curves belong to other bars")
+    if kept["fills"].dtype != FILL or kept["trades"].dtype != TRADE:
+        raise ValueError("the stored records have another form")
+    return BacktestResult(
+        bars=bars,
+        initial_cash=float(spec.cash),
+        equity=equity,
+        cash=cash,
+        position=position,
+        fills=kept["fills"],
+        trades=kept["trades"],
+        orders=int(kept["orders"]),
+        multiplier=float(spec.multiplier),
+    )
+
+
+def store(path: Path, result: BacktestResult) -> None:
+    """Keep a result: written beside its place, synced, renamed, so that no reader ever sees half of it.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    buffer = io.BytesIO()
+    names = ("equity", "cash", "position", "fills", "trades", "orders")
+    np.savez(buffer, allow_pickle=False, **{name: np.asarray(getattr(result, name)) for name in names})
+    content = buffer.getvalue()
+    partial: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as file:
+            partial = Path(file.name)
+            file.write(hashlib.sha256(content).digest() + content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        if partial is not None:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+        raise StoreError(
+            f"the result could not be kept: {error.strerror}", where=str(path), remedy="free space or fix permissions"
+        ) from error
+
+
+def _described(value: object) -> object:
+    """Dataclasses as their name and fields, so that two models with equal numbers stay apart."""
+    if is_dataclass(value) and not isinstance(value, type):
+        fields = {name: getattr(value, name) for name in asdict(value)}
+        return {"kind": type(value).__name__, **{name: _described(item) for name, item in fields.items()}}
+    if isinstance(value, tuple):
+        return [_described(item) for item in value]
+    return value

@@ -1,0 +1,80 @@
+"""From the plain kernel and a strategy's plain decision to machine code, kept across processes.
+
+A function is compiled together with everything plain that it calls. The code is specialised on the strategy by putting
+its ``generate_signal`` in the place of the kernel's. Machine code is kept by numba beside ``kernel.py`` (in
+``__pycache__``; in the user's cache directory where that cannot be written), under a name that carries a digest of all
+the code it was made from: a changed rule or strategy is another name, and is never served by stale code.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from numba import njit
+
+from tradewright.backtest import kernel
+from tradewright.backtest.code import code_digest, named, plain
+from tradewright.model.strategy import GenerateSignal
+
+Compiled = Callable[..., Any]
+
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False}
+"""No reference counts: the kernel allocates nothing, and counting each view of a column would cost seven times the
+work. Division by zero gives infinity, as in numpy."""
+
+
+@functools.lru_cache(maxsize=256)
+def simulator(generate_signal: GenerateSignal, features: int, params: int) -> Compiled:
+    """:func:`~tradewright.backtest.kernel.simulate_sets` compiled for one strategy and its numbers of features, params.
+
+    It runs without the interpreter lock.
+    """
+    place: dict[str, object] = {"generate_signal": generate_signal}
+    digest = code_digest(kernel.simulate_sets, place)[:16]
+    place.update(chosen_columns=_column_chooser(features), chosen_values=_value_chooser(params))
+    entry = _copy(kernel.simulate_sets, place, {})
+    entry.__qualname__ = f"simulate_sets_{digest}_{features}_{params}"
+    compiled: Compiled = njit(entry, cache=True, **OPTIONS)
+    return compiled
+
+
+def _inlined(function: Callable[..., object]) -> Compiled:
+    """A part of the kernel: calls would cost more than what they do, for a call passes every array anew."""
+    compiled: Compiled = njit(function, forceinline=True, **OPTIONS)
+    return compiled
+
+
+def _column_chooser(count: int) -> Compiled:
+    """A function that makes a tuple of ``count`` columns; a tuple's length must be known when it is compiled."""
+    last = count - 1
+    if last == 0:
+        return _inlined(lambda columns, row: (columns[row[0]],))
+    before = _column_chooser(last)
+    return _inlined(lambda columns, row: before(columns, row) + (columns[row[last]],))  # noqa: RUF005 - compiles
+
+
+def _value_chooser(count: int) -> Compiled:
+    """A function that makes a tuple of ``count`` numbers."""
+    last = count - 1
+    if last == 0:
+        return _inlined(lambda row: (row[0],))
+    before = _value_chooser(last)
+    return _inlined(lambda row: before(row) + (row[last],))  # noqa: RUF005 - as above
+
+
+def _copy(
+    function: Callable[..., object], replaced: Mapping[str, object], done: dict[types.FunctionType, Compiled]
+) -> types.FunctionType:
+    """The function over globals of its own, in which every plain function is a compiled one."""
+    original = plain(function)
+    scope: dict[str, Any] = {**original.__globals__}
+    for name, value in named(original, replaced):
+        if isinstance(value, types.FunctionType) and value not in done:
+            done[value] = _inlined(_copy(value, replaced, done))
+        scope[name] = done[value] if isinstance(value, types.FunctionType) else value
+    copy = types.FunctionType(original.__code__, scope, original.__name__, original.__defaults__)
+    copy.__module__ = original.__module__
+    return copy

@@ -1,0 +1,121 @@
+"""One strategy on one instrument: from bars to a result."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tradewright.backtest.account import BOOK_SLOTS, Market, Tape
+from tradewright.backtest.compiled import simulator
+from tradewright.backtest.kernel import ALL_FILLS, ALL_ORDERS, ALL_TRADES, SUMMARY_SLOTS, Curves, Scratch
+from tradewright.backtest.orders import WISH_SLOTS
+from tradewright.backtest.result import FILL, TRADE, BacktestResult
+from tradewright.backtest.spec import BacktestSpec, Rules
+from tradewright.indicators.registry import columns
+from tradewright.model.bars import Bars, Floats
+from tradewright.model.errors import DataError
+from tradewright.model.strategy import Feature, Strategy
+
+VOLATILITY = Feature("rolling_vol", (20,))
+"""What the ``vol`` slippage reads (D17)."""
+
+FIRST_ROOM = 1024
+"""Fills and trades that the first pass has room for; a run with more is made once again with enough."""
+
+
+class Inputs(NamedTuple):
+    """What a strategy's decision gets: never empty, since compiled code cannot index an empty tuple."""
+
+    features: tuple[Floats, ...]
+    params: tuple[float, ...]
+
+
+def run(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> BacktestResult:
+    """Backtest a strategy on one instrument.
+
+    A wish decided on the close of bar ``i`` reaches the market ``spec.bar_delay`` bars later. Without bars the result
+    is empty. The same input gives the same bytes.
+
+    Raises:
+        DataError: bars of unequal length, out of order, or with a price that is not finite.
+        ConfigError: a feature that no indicator gives.
+    """
+    inputs = inputs_of(strategy, bars)
+    market, rules = market_of(bars, spec), spec.rules()
+    curves = Curves(*(np.empty(len(bars.ts)) for _ in range(3)))
+    room = FIRST_ROOM
+    while True:
+        tape = Tape(np.empty(room, FILL), np.empty(room, TRADE))
+        totals = _one(strategy, inputs, market, rules, tape, curves)
+        fills, trades = int(totals[ALL_FILLS]), int(totals[ALL_TRADES])
+        if fills <= room:
+            break
+        room = fills
+    return BacktestResult(
+        bars=bars,
+        initial_cash=rules.cash,
+        equity=curves.equity,
+        cash=curves.cash,
+        position=curves.position,
+        fills=tape.fills[:fills].copy(),
+        trades=tape.trades[:trades].copy(),
+        orders=int(totals[ALL_ORDERS]),
+        multiplier=rules.multiplier,
+    )
+
+
+def _one(strategy: Strategy, inputs: Inputs, market: Market, rules: Rules, tape: Tape, curves: Curves) -> Floats:
+    totals = np.empty((1, SUMMARY_SLOTS))
+    kernel = simulator(strategy.generate_signal, len(inputs.features), len(inputs.params))
+    nothing, none = np.empty((0, 0)), np.empty((0, 0), np.int64)
+    kernel(*inputs, nothing, none, nothing, market, rules, scratch_of(rules), tape, curves, totals)
+    row: Floats = totals[0]
+    return row
+
+
+def inputs_of(strategy: Strategy, bars: Bars) -> Inputs:
+    """The columns and parameters of a strategy, padded where it has none."""
+    found = columns(strategy.prepare_state(), bars) or (bars.close,)
+    return Inputs(tuple(map(contiguous, found)), tuple(map(float, strategy.parameters())) or (0.0,))
+
+
+def market_of(bars: Bars, spec: BacktestSpec) -> Market:
+    """The bars as the kernel reads them, checked.
+
+    Raises:
+        DataError: bars of unequal length, out of order, or with a price that is not finite.
+    """
+    check_bars(bars)
+    volatility = columns((VOLATILITY,), bars)[0] if spec.slippage.terms().vol else np.empty(0)
+    return Market(*map(contiguous, (*bars[1:], volatility)))
+
+
+def scratch_of(rules: Rules) -> Scratch:
+    """Memory for one thread."""
+    slots = 1 << rules.delay.bit_length()
+    return Scratch(np.empty(BOOK_SLOTS), np.empty((slots, WISH_SLOTS)), np.empty(slots, np.int64))
+
+
+def contiguous(values: Floats) -> Floats:
+    """The one array layout that is compiled for."""
+    return np.ascontiguousarray(values, dtype=np.float64)
+
+
+def check_bars(bars: Bars) -> None:
+    """Refuse bars that no engine can run on; whether they are plausible is the quality checks' business.
+
+    Raises:
+        DataError: bars of unequal length, out of order, or with a price that is not finite.
+    """
+    lengths = {name: len(values) for name, values in zip(bars._fields, bars, strict=True)}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"columns of unequal length: {lengths}", where="bars", remedy="cut them to one length")
+    if len(bars.ts) > 1 and not bool(np.all(bars.ts[1:] > bars.ts[:-1])):
+        first = int(np.argmin(bars.ts[1:] > bars.ts[:-1])) + 1
+        raise DataError(f"bar {first} does not come after bar {first - 1}", where="bars", remedy="sort, drop doubles")
+    for name in ("open", "high", "low", "close"):
+        values = getattr(bars, name)
+        if not np.isfinite(values).all():
+            first = int(np.argmin(np.isfinite(values)))
+            raise DataError(f"{name} = {values[first]} in bar {first}", where="bars", remedy="repair or drop the bar")

@@ -1,0 +1,102 @@
+"""The terms of a backtest: money, costs, fills. Everything that changes a result beside strategy and bars."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from tradewright.backtest.costs import CostModel, FeeTerms, NoCosts
+from tradewright.backtest.sizing import MaxSize, SizingModel, SizingTerms
+from tradewright.backtest.slippage import NoSlippage, SlippageModel, SlippageTerms
+from tradewright.model.errors import ConfigError
+
+
+class Rules(NamedTuple):
+    """A spec in the form that kernels take: numbers and flags only. ``equity`` and money in the quote currency."""
+
+    cash: float
+    fees: FeeTerms
+    slippage: SlippageTerms
+    sizing: SizingTerms
+    at_close: bool
+    marketable: bool
+    delay: int
+    timeout: int
+    allow_short: bool
+    allow_overdraft: bool
+    close_at_end: bool
+    lot_size: float
+    multiplier: float
+
+
+@dataclass(frozen=True)
+class BacktestSpec:
+    """How orders become fills and money.
+
+    Args:
+        cash: what the account starts with.
+        fill_market: where market orders fill: the open (default) or the close of the bar that they reach.
+        fill_limit: ``marketable`` fills a limit beyond the open at the open; ``touch`` only where low <= limit <= high.
+        bar_delay: bars between decision and fill. 1 is the honest default: decided on a close, filled in the next bar.
+            0 fills at the very close that was decided on, which no one can do; tests use it to pin the shift, it needs
+            ``next_close``, and configurations do not admit it.
+        limit_timeout_bars: bars during which an unfilled entry limit works before it expires.
+        allow_short: whether a negative wish goes short; otherwise it means flat.
+        allow_overdraft: whether a fill may cost more than there is cash, free of interest (D16); otherwise it is
+            reduced to what cash covers, and a short sale to what the equity covers.
+        close_at_end: whether an open position is closed at the last close; otherwise it is marked there.
+        lot_size: the smallest quantity step in units; quantities are whole multiples of it.
+        multiplier: money per unit and price point.
+
+    Raises:
+        ConfigError: a value out of its range.
+    """
+
+    cash: float = 100_000.0
+    costs: CostModel = field(default_factory=NoCosts)
+    slippage: SlippageModel = field(default_factory=NoSlippage)
+    sizing: SizingModel = field(default_factory=MaxSize)
+    fill_market: Literal["next_open", "next_close"] = "next_open"
+    fill_limit: Literal["marketable", "touch"] = "marketable"
+    bar_delay: int = 1
+    limit_timeout_bars: int = 5
+    allow_short: bool = False
+    allow_overdraft: bool = False
+    close_at_end: bool = False
+    lot_size: float = 1.0
+    multiplier: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("cash", "lot_size", "multiplier"):
+            self._check(name, "a finite number > 0", 0.0 < getattr(self, name) < math.inf)
+        self._check("fill_market", "next_open or next_close", self.fill_market in ("next_open", "next_close"))
+        self._check("fill_limit", "marketable or touch", self.fill_limit in ("marketable", "touch"))
+        self._check("bar_delay", ">= 0, and 0 only with next_close", self._delay_fits())
+        self._check("limit_timeout_bars", ">= 1", self.limit_timeout_bars >= 1)
+
+    def _delay_fits(self) -> bool:
+        return self.bar_delay >= (1 if self.fill_market == "next_open" else 0)
+
+    def _check(self, name: str, needed: str, holds: bool) -> None:
+        if not holds:
+            raise ConfigError(f"{name} = {getattr(self, name)}", where="backtest", remedy=f"it must be {needed}")
+
+    def rules(self) -> Rules:
+        """The form that kernels take."""
+        sizing = self.sizing.terms()
+        return Rules(
+            cash=float(self.cash),
+            fees=FeeTerms(*map(float, self.costs.terms())),
+            slippage=SlippageTerms(*map(float, self.slippage.terms())),
+            sizing=SizingTerms(sizing.kind, float(sizing.amount)),
+            at_close=self.fill_market == "next_close",
+            marketable=self.fill_limit == "marketable",
+            delay=self.bar_delay,
+            timeout=self.limit_timeout_bars,
+            allow_short=self.allow_short,
+            allow_overdraft=self.allow_overdraft,
+            close_at_end=self.close_at_end,
+            lot_size=float(self.lot_size),
+            multiplier=float(self.multiplier),
+        )

@@ -1,0 +1,166 @@
+"""Many parameter sets of one strategy in one call: one column per distinct feature, totals only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tradewright.backtest.account import Market, Tape
+from tradewright.backtest.compiled import Compiled, simulator
+from tradewright.backtest.engine import Inputs, inputs_of, market_of, scratch_of
+from tradewright.backtest.kernel import (
+    ALL_FEES,
+    ALL_FILLS,
+    ALL_ORDERS,
+    ALL_TRADES,
+    ALL_WINS,
+    BARS_HELD,
+    FINAL_EQUITY,
+    MAX_DRAWDOWN,
+    RETURN_SQUARES,
+    RETURN_SUM,
+    SUMMARY_SLOTS,
+    Curves,
+    Indices,
+    Matrix,
+)
+from tradewright.backtest.result import FILL, TRADE
+from tradewright.backtest.spec import BacktestSpec, Rules
+from tradewright.indicators.registry import columns
+from tradewright.model.bars import Bars, Floats
+from tradewright.model.errors import ConfigError
+from tradewright.model.strategy import Feature, Strategy
+
+TOTALS = np.dtype(
+    [
+        ("final_equity", np.float64),
+        ("net_profit", np.float64),
+        ("total_return", np.float64),
+        ("max_drawdown", np.float64),
+        ("sharpe", np.float64),
+        ("exposure", np.float64),
+        ("win_rate", np.float64),
+        ("trades", np.int64),
+        ("wins", np.int64),
+        ("orders", np.int64),
+        ("fills", np.int64),
+        ("fees", np.float64),
+    ]
+)
+"""One parameter set. Ratios are fractions, drawdown <= 0. ``sharpe`` = mean / sample deviation of the bar returns, not
+annualised (times the root of the bars per year it is), NaN without variance; ``win_rate`` is NaN without trades;
+``exposure`` is the share of bars that closed with a position."""
+
+Progress = Callable[[int, int], None]
+"""Told (sets done, sets in all) after each block."""
+
+BLOCK = 64
+"""Sets per step: what is between two progress reports, and what an interruption loses at most per thread."""
+
+
+class _Job(NamedTuple):
+    kernel: Compiled
+    first: Inputs
+    columns: Matrix
+    which: Indices
+    values: Matrix
+    market: Market
+    rules: Rules
+    rows: Matrix
+
+
+def sweep(
+    strategies: Sequence[Strategy],
+    bars: Bars,
+    spec: BacktestSpec,
+    *,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> npt.NDArray[np.void]:
+    """The totals of every strategy, in their order; equal to those of single runs, whatever the number of threads.
+
+    Memory: one column per distinct feature and one small row per set; no equity curve is kept. Without strategies the
+    answer is empty.
+
+    Raises:
+        ConfigError: strategies of different kinds, or fewer than one thread.
+        DataError: as for a single run.
+    """
+    if threads < 1:
+        raise ConfigError(f"threads = {threads}", where="sweep", remedy="at least one is needed")
+    if not strategies:
+        return np.empty(0, TOTALS)
+    job = _prepare(strategies, bars, spec)
+    starts = range(0, len(strategies), BLOCK)
+    with ThreadPoolExecutor(threads) as pool:
+        for done in pool.map(lambda start: _block(job, start), starts):
+            if progress is not None:
+                progress(done, len(strategies))
+    return totals_of(job.rows, spec.cash, len(bars.ts))
+
+
+def _prepare(strategies: Sequence[Strategy], bars: Bars, spec: BacktestSpec) -> _Job:
+    kinds = {strategy.generate_signal for strategy in strategies}
+    needs = [strategy.prepare_state() or (Feature("close"),) for strategy in strategies]
+    values = [tuple(strategy.parameters()) or (0.0,) for strategy in strategies]
+    shapes = {(len(need), len(value)) for need, value in zip(needs, values, strict=True)}
+    if len(kinds) > 1 or len(shapes) > 1:
+        names = sorted({strategy.name for strategy in strategies})
+        raise ConfigError(f"strategies of different kinds: {names}", where="sweep", remedy="sweep one kind at a time")
+    distinct = {feature: index for index, feature in enumerate(dict.fromkeys(f for need in needs for f in need))}
+    table = np.empty((len(distinct), len(bars.ts)))
+    for index, column in enumerate(columns(tuple(distinct), bars)):
+        table[index] = column
+    return _Job(
+        kernel=simulator(kinds.pop(), len(needs[0]), len(values[0])),
+        first=inputs_of(strategies[0], bars),
+        columns=table,
+        which=np.array([[distinct[feature] for feature in need] for need in needs], np.int64),
+        values=np.array(values, np.float64),
+        market=market_of(bars, spec),
+        rules=spec.rules(),
+        rows=np.empty((len(strategies), SUMMARY_SLOTS)),
+    )
+
+
+def _block(job: _Job, start: int) -> int:
+    part = slice(start, start + BLOCK)
+    nothing = Curves(*(np.empty(0) for _ in range(3)))
+    tape = Tape(np.empty(0, FILL), np.empty(0, TRADE))
+    job.kernel(
+        *job.first,
+        job.columns,
+        job.which[part],
+        job.values[part],
+        job.market,
+        job.rules,
+        scratch_of(job.rules),
+        tape,
+        nothing,
+        job.rows[part],
+    )
+    return min(start + BLOCK, len(job.rows))
+
+
+def totals_of(rows: Matrix, cash: float, bars: int) -> npt.NDArray[np.void]:
+    """The kernel's rows as totals; returns are those of all bars after the first."""
+    totals = np.zeros(len(rows), TOTALS)
+    final: Floats = rows[:, FINAL_EQUITY]
+    totals["final_equity"] = final
+    totals["net_profit"] = final - cash
+    totals["total_return"] = final / cash - 1.0
+    totals["max_drawdown"] = rows[:, MAX_DRAWDOWN]
+    for name, slot in (("trades", ALL_TRADES), ("wins", ALL_WINS), ("orders", ALL_ORDERS), ("fills", ALL_FILLS)):
+        totals[name] = rows[:, slot]
+    totals["fees"] = rows[:, ALL_FEES]
+    totals["exposure"] = rows[:, BARS_HELD] / max(bars, 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        totals["win_rate"] = rows[:, ALL_WINS] / rows[:, ALL_TRADES]
+        mean = rows[:, RETURN_SUM] / max(bars - 1, 1)
+        variance = (rows[:, RETURN_SQUARES] - mean * rows[:, RETURN_SUM]) / max(bars - 2, 1)
+        totals["sharpe"] = np.where(variance > 0.0, mean / np.sqrt(variance), np.nan)
+    return totals

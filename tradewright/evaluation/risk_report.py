@@ -1,0 +1,152 @@
+"""The risk report of a strategy: figures, findings, monthly table and pictures, for Dagster and as one HTML file."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tradewright.backtest.result import BacktestResult
+from tradewright.evaluation.finding import Case, Evidence, Finding, FindingLimits, Severity, pooled_evidence
+from tradewright.evaluation.findings import find
+from tradewright.evaluation.markup import markdown_table
+from tradewright.evaluation.metrics import evaluate
+from tradewright.evaluation.monthly import MONTHS, monthly_table
+from tradewright.evaluation.page import report_page
+from tradewright.evaluation.picture import account_markdown, account_svg
+from tradewright.evaluation.pooled import pooled
+from tradewright.evaluation.sampling import Sampling
+from tradewright.evaluation.section import TOGETHER, Section
+from tradewright.evaluation.summary import groups
+from tradewright.evaluation.words import percent
+from tradewright.model.errors import DataError
+from tradewright.store.atomic import write_bytes
+
+
+@dataclass(frozen=True)
+class RiskReport:
+    """One strategy on one or more instruments.
+
+    ``sections`` begins with the pooled account where there are several instruments.
+    """
+
+    strategy: str
+    sections: tuple[Section, ...]
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What identifies the run, as the reader should see it: mode, config hash, data hash, parameters."""
+
+    def plain(self) -> dict[str, float | int | bool | str | list[str]]:
+        """Plain figures: every metric of the whole account, and how many findings there are over all sections."""
+        severities = [finding.severity for _, finding in self.findings()]
+        return self.sections[0].metrics.as_dict() | {
+            "instruments": max(1, len(self.sections) - 1),
+            "critical_findings": severities.count(Severity.CRITICAL),
+            "warnings": severities.count(Severity.WARNING),
+        }
+
+    def markdown(self) -> dict[str, str]:
+        """Markdown tables and pictures: ``figures``, ``findings``, ``months`` and ``account``."""
+        return {
+            "figures": self._figures_markdown(),
+            "findings": markdown_table(
+                ("finding", "severity", "account", "what"),
+                ((each.code, each.severity.value, name, each.message) for name, each in self.findings()),
+                text_columns=4,
+            ),
+            "months": "\n\n".join(f"**{_literal(each.instrument)}**\n\n{_months(each)}" for each in self.sections),
+            "account": "\n\n".join(
+                account_markdown(each.result, f"{self.strategy} on {each.instrument}") for each in self.sections
+            ),
+        }
+
+    def findings(self) -> tuple[tuple[str, Finding], ...]:
+        """Every finding with its section's name, ranked over all sections, gravest first."""
+        gravity = list(Severity)
+        found = [(each.instrument, finding) for each in self.sections for finding in each.findings]
+        found.sort(key=lambda pair: (gravity.index(pair[1].severity), pair[1].rank))
+        return tuple((name, replace(finding, rank=rank)) for rank, (name, finding) in enumerate(found, start=1))
+
+    def pictures(self) -> dict[str, str]:
+        """A small SVG of equity and drawdown per instrument."""
+        return {
+            each.instrument: account_svg(each.result, f"{self.strategy} on {each.instrument}") for each in self.sections
+        }
+
+    def html(self) -> str:
+        """The whole report as one HTML document that needs nothing from outside."""
+        return report_page(self.strategy, self.sections, self.facts)
+
+    def write(self, path: Path) -> None:
+        """Write the HTML document, whole or not at all.
+
+        Raises:
+            StoreError: when the place cannot be written.
+        """
+        write_bytes(path, self.html().encode())
+
+    def _figures_markdown(self) -> str:
+        names = [each.instrument for each in self.sections]
+        columns = [[line for group in groups(each.metrics) for line in group.lines] for each in self.sections]
+        rows = ((lines[0].label, *(line.text for line in lines)) for lines in zip(*columns, strict=True))
+        return markdown_table(("figure", *names), rows)
+
+
+def risk_report(
+    strategy: str,
+    results: Mapping[str, BacktestResult],
+    *,
+    sampling: Sampling = Sampling.SESSION,
+    days_per_year: float = 252,
+    risk_free: float = 0.0,
+    evidence: Mapping[str, Evidence] | None = None,
+    limits: FindingLimits | None = None,
+    facts: Mapping[str, str] | None = None,
+) -> RiskReport:
+    """Evaluate one strategy's results, by instrument, and make its report.
+
+    Args:
+        results: instrument -> backtest, at least one.
+        evidence: instrument -> what is known about it from elsewhere (look-ahead test, gaps, trials).
+        limits: from where on something is a finding.
+        facts: what identifies the run.
+
+    Raises:
+        DataError: for no results, or for a result that cannot be measured.
+    """
+    if not results:
+        raise DataError("no backtest to report on", where=strategy, remedy="backtest at least one instrument first")
+    known = {instrument: (evidence or {}).get(instrument, Evidence()) for instrument in results}
+    accounts = dict(results)
+    if len(results) > 1:
+        accounts = {TOGETHER: pooled(results), **accounts}
+        known[TOGETHER] = pooled_evidence(list(known.values()))
+    sections = (
+        _section(
+            name,
+            Case(
+                result,
+                evaluate(result, sampling, days_per_year, risk_free),
+                known[name],
+                limits or FindingLimits(),
+            ),
+        )
+        for name, result in accounts.items()
+    )
+    return RiskReport(strategy, tuple(sections), dict(facts or {}))
+
+
+def _section(name: str, case: Case) -> Section:
+    return Section(name, case.result, case.metrics, find(case), monthly_table(case.result))
+
+
+def _months(section: Section) -> str:
+    rows = (
+        (str(row.year), *("" if each is None else percent(each, 1) for each in row.months), percent(row.total, 1))
+        for row in section.months
+    )
+    return markdown_table(("year", *MONTHS, "year's return"), rows)
+
+
+def _literal(name: str) -> str:
+    return html.escape(name, quote=False).replace("*", "\\*").replace("_", "\\_")

@@ -1,0 +1,105 @@
+"""A study: one strategy backtested on its instruments, measured, and criticised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tradewright.backtest.cache import run_cached
+from tradewright.backtest.result import BacktestResult
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.evaluation.finding import Evidence
+from tradewright.evaluation.metrics import Metrics
+from tradewright.evaluation.risk_report import RiskReport, risk_report
+from tradewright.evaluation.sampling import Sampling
+from tradewright.model.bars import Bars
+from tradewright.model.errors import ConfigError
+from tradewright.model.hashing import content_hash
+from tradewright.model.strategy import Strategy
+from tradewright.store.fingerprint import bars_hash
+
+
+@dataclass(frozen=True)
+class Measures:
+    """How results are measured (D12): where equity is read, days per year, the yearly risk-free rate."""
+
+    sampling: Sampling = Sampling.SESSION
+    days_per_year: float = 252
+    risk_free: float = 0.0
+
+
+@dataclass(frozen=True)
+class Study:
+    """What came out.
+
+    Args:
+        results: by instrument.
+        account: all instruments as one account; the only result where there is one instrument.
+        cache_key, data_hash: of the one result, or over those of all.
+        used_cache: whether every result was there already.
+    """
+
+    results: dict[str, BacktestResult]
+    account: BacktestResult
+    metrics: Metrics
+    report: RiskReport
+    cache_key: str
+    data_hash: str
+    used_cache: bool
+
+
+def study(
+    strategy: Strategy,
+    bars: Mapping[str, Bars],
+    specs: Mapping[str, BacktestSpec],
+    measures: Measures,
+    cache: Path,
+    *,
+    evidence: Mapping[str, Evidence] | None = None,
+    facts: Mapping[str, str] | None = None,
+) -> Study:
+    """Backtest on every instrument with an equal part of the cash, and report.
+
+    The accounts are independent: none lends to another and nothing is rebalanced.
+
+    Args:
+        specs: the terms by instrument; ``cash`` is the whole account's.
+        cache: the folder of stored results.
+
+    Raises:
+        ConfigError: without an instrument.
+        DataError: for bars that cannot be traded on.
+    """
+    if not bars:
+        raise ConfigError("no instrument", where="backtest.instruments", remedy="name at least one")
+    hashes = {name: bars_hash(table) for name, table in bars.items()}
+    runs = {
+        name: run_cached(
+            strategy, table, replace(specs[name], cash=specs[name].cash / len(bars)), cache, data=hashes[name]
+        )
+        for name, table in bars.items()
+    }
+    results = {name: run.result for name, run in runs.items()}
+    report = risk_report(
+        strategy.name,
+        results,
+        sampling=measures.sampling,
+        days_per_year=measures.days_per_year,
+        risk_free=measures.risk_free,
+        evidence=evidence,
+        facts=facts,
+    )
+    return Study(
+        results=results,
+        account=report.sections[0].result,
+        metrics=report.sections[0].metrics,
+        report=report,
+        cache_key=_together([run.cache_key for run in runs.values()]),
+        data_hash=_together(list(hashes.values())),
+        used_cache=all(run.used_cache for run in runs.values()),
+    )
+
+
+def _together(hashes: list[str]) -> str:
+    return hashes[0] if len(hashes) == 1 else content_hash(hashes)

@@ -1,0 +1,184 @@
+"""The operator's desk: what a person may do to orders. Each act is written down with who and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from tradewright.execution.intake import Intake
+from tradewright.ledger.attempts import Attempt, AttemptEvent
+from tradewright.ledger.executions import Execution
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.errors import LedgerError
+from tradewright.model.intent import Intent
+from tradewright.model.order import AttemptState, Fill, OrderState
+from tradewright.policy.approved import HumanApproval
+from tradewright.policy.approved import approve as approve_order
+
+EVIDENCE_LIFE = timedelta(minutes=10)
+"""How long two snapshots prove an absence; a person who comes later reconciles again, after midnight in vain (R6)."""
+_UNFILLED = frozenset({AttemptState.NOT_SENT, AttemptState.REJECTED, AttemptState.EXPIRED})
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """One order with its life so far.
+
+    Args:
+        state: of the attempt; ``UNKNOWN`` is shown as such.
+        order_state: as the world sees it; None when nothing was ever sent.
+        filled: by executions alone.
+        since: when it entered its state.
+        reason: why it is in it.
+    """
+
+    attempt: Attempt
+    state: AttemptState
+    order_state: OrderState | None
+    filled: Decimal
+    average_price: Decimal | None
+    fees: Decimal
+    since: datetime
+    reason: str
+    perm_ids: tuple[int, ...]
+    events: tuple[AttemptEvent, ...]
+    executions: tuple[Execution, ...]
+
+
+def orders(ledger: Ledger, intent_id: str | None = None) -> list[OrderView]:
+    """Every order, oldest first; only those of an intent where one is given."""
+    return [order_view(ledger, attempt) for attempt in ledger.attempts.all(intent_id)]
+
+
+def order_view(ledger: Ledger, attempt: Attempt) -> OrderView:
+    """One attempt with everything that is known of it."""
+    events = tuple(ledger.attempts.events(attempt.ref))
+    executions = tuple(ledger.executions.of_attempt(attempt.ref))
+    counted = [execution for execution in executions if execution.counts]
+    filled = sum((execution.quantity for execution in counted), Decimal(0))
+    value = sum((execution.quantity * execution.price for execution in counted), Decimal(0))
+    return OrderView(
+        attempt=attempt,
+        state=attempt.state,
+        order_state=attempt.order_state,
+        filled=filled,
+        average_price=value / filled if filled else None,
+        fees=sum((execution.fee or Decimal(0) for execution in counted), Decimal(0)),
+        since=events[-1].at,
+        reason=events[-1].reason,
+        perm_ids=ledger.attempts.perm_ids(attempt.ref),
+        events=events,
+        executions=executions,
+    )
+
+
+def approve(
+    ledger: Ledger, decision_id: str, account: str, actor: str, reason: str, valid_seconds: float = 60
+) -> Intent:
+    """A person's yes to a decision in review: the order goes into the outbox, and the intent is returned.
+
+    Args:
+        valid_seconds: how long the sender may act upon it.
+
+    Raises:
+        LedgerError: without an actor or reason, or when the decision is unknown, rejected or over.
+        NotApproved: when the decision did not ask for a person.
+    """
+    with ledger.transaction():
+        said = ledger.proposals.record_approval(decision_id, True, actor, reason)
+        decision = ledger.proposals.decision(decision_id)
+        intent = ledger.proposals.intent(decision.intent_id)
+        approval = HumanApproval(
+            decision_id=decision_id, actor=actor, reason=reason, at=said.at, valid_seconds=valid_seconds
+        )
+        ledger.outbox.put(approve_order(intent, decision, account, approval))
+    return intent
+
+
+def reject(ledger: Ledger, decision_id: str, actor: str, reason: str) -> None:
+    """A person's no: final, also for an order that the gate approved and nobody has claimed yet.
+
+    Raises:
+        LedgerError: without an actor or a reason, or for an unknown decision.
+    """
+    ledger.proposals.record_approval(decision_id, False, actor, reason)
+
+
+def acknowledge(ledger: Ledger, account: str, instrument: str, actor: str, reason: str) -> int:
+    """Lift what freezes an instrument after a person has looked at it; returns how many reasons that were.
+
+    An order in doubt goes on freezing it.
+
+    Raises:
+        LedgerError: without an actor or a reason.
+    """
+    return ledger.freezes.thaw(account, instrument, actor, reason)
+
+
+def adopt_position(
+    ledger: Ledger, account: str, instrument: str, venue_quantity: Decimal, price: Decimal, actor: str, reason: str
+) -> Decimal:
+    """Take over the venue's position where the ledger differs, lift the freeze, and return by how much it moved.
+
+    Raises:
+        LedgerError: without an actor or a reason.
+    """
+    with ledger.transaction():
+        gap = venue_quantity - ledger.executions.position(account, instrument)
+        ledger.freezes.thaw(account, instrument, actor, reason)
+        if gap:
+            ledger.executions.adjust(account, instrument, gap, price, actor, reason)
+            ledger.audit.append(actor, "ADOPT_POSITION", instrument, {"moved": gap, "reason": reason})
+    return gap
+
+
+def confirm_not_sent(ledger: Ledger, ref: str, actor: str, reason: str) -> None:
+    """A person confirms that an order in doubt never arrived (R5); evidence must be on record already.
+
+    Raises:
+        LedgerError: when the order is not in doubt, or no two snapshots have proved its absence.
+    """
+    with ledger.transaction():
+        attempt = ledger.attempts.get(ref)
+        if attempt.state is not AttemptState.UNKNOWN:
+            raise LedgerError(f"it is {attempt.state}, not in doubt", where=f"attempt {ref}")
+        absence = ledger.venues.absence(ref)
+        if absence is None or ledger.clock.now() - absence.second_at > EVIDENCE_LIFE:
+            raise LedgerError(
+                "no fresh evidence that it never arrived", where=f"attempt {ref}", remedy="reconcile, then confirm"
+            )
+        evidence = f"absent at {absence.first_at.isoformat()} and {absence.second_at.isoformat()}"
+        ledger.attempts.move(ref, AttemptState.NOT_SENT, f"{actor}: {reason}; {evidence}")
+        ledger.audit.append(actor, "CONFIRM_NOT_SENT", ref, {"reason": reason, "evidence": evidence})
+
+
+def settle_by_statement(
+    ledger: Ledger, ref: str, fills: Sequence[Fill], state: AttemptState, actor: str, reason: str
+) -> Attempt:
+    """After the venue's midnight only its statement and a person can settle an order (R6).
+
+    Args:
+        fills: what the statement shows for this order.
+        state: how it ended: FILLED when the fills add up to it, else CANCELLED, REJECTED or NOT_SENT.
+
+    Raises:
+        LedgerError: when ``state`` does not end an order, or fills and state contradict each other.
+        IllegalTransition: when the order has ended already.
+    """
+    if not state.terminal or not actor.strip() or not reason.strip():
+        raise LedgerError("a statement settles an order for good, by a person, with a reason", where=f"attempt {ref}")
+    if any(fill.ref != ref for fill in fills):
+        raise LedgerError("the statement's fills belong to another order", where=f"attempt {ref}")
+    with ledger.transaction():
+        attempt = ledger.attempts.get(ref)
+        intake = Intake(ledger, attempt.account)
+        for fill in fills:
+            intake.statement(fill)
+        filled = ledger.executions.filled(ref)
+        if (filled >= attempt.quantity) is not (state is AttemptState.FILLED) or (filled and state in _UNFILLED):
+            raise LedgerError(f"{filled} of {attempt.quantity} filled is not {state}", where=f"attempt {ref}")
+        moved = ledger.attempts.move(ref, state, f"statement, {actor}: {reason}")
+        ledger.audit.append(actor, "SETTLE_BY_STATEMENT", ref, {"state": state, "fills": len(fills), "reason": reason})
+    return moved

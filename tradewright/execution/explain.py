@@ -1,0 +1,80 @@
+"""Where an order comes from: from any of its ids back to the hashes of what it was made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tradewright.execution.desk import OrderView, orders
+from tradewright.ledger.audit import AuditEntry
+from tradewright.ledger.ledger import Ledger
+from tradewright.ledger.proposals import Approval
+from tradewright.model.decision import Decision
+from tradewright.model.errors import LedgerError
+from tradewright.model.intent import Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """The way of one intent, from its signal to its fills.
+
+    Args:
+        hashes: what it was made from: the intent's own provenance (data, features, configuration, code), and for each
+            decision the hashes of its rule set and of the inputs it saw.
+        audit: the log entries about its decisions and orders.
+    """
+
+    intent: Intent
+    decisions: tuple[Decision, ...]
+    approvals: tuple[Approval, ...]
+    orders: tuple[OrderView, ...]
+    hashes: dict[str, str]
+    audit: tuple[AuditEntry, ...]
+
+
+def explain(ledger: Ledger, name: str) -> list[Provenance]:
+    """Everything behind an order reference, an execution, a decision, an intent or a signal (R-EVT-05).
+
+    Returns:
+        One walk per intent; several only for a signal that led to several.
+
+    Raises:
+        LedgerError: when no such id is known.
+    """
+    found = [_walk(ledger, intent) for intent in _intents(ledger, name)]
+    if not found:
+        raise LedgerError(
+            "no order, execution, decision, intent or signal has this id", where=name, remedy="tradewright orders"
+        )
+    return found
+
+
+def _intents(ledger: Ledger, name: str) -> list[Intent]:
+    if attempt := ledger.attempts.find(name):
+        return [ledger.proposals.intent(attempt.intent_id)]
+    if (execution := ledger.executions.find(name)) and execution.ref:
+        return _intents(ledger, execution.ref)
+    if decision := ledger.proposals.find_decision(name):
+        return [ledger.proposals.intent(decision.intent_id)]
+    if intent := ledger.proposals.find_intent(name):
+        return [intent]
+    return ledger.proposals.intents(signal_id=name)
+
+
+def _walk(ledger: Ledger, intent: Intent) -> Provenance:
+    decisions = tuple(ledger.proposals.decisions(intent.intent_id))
+    views = tuple(orders(ledger, intent.intent_id))
+    hashes = dict(intent.provenance)
+    for decision in decisions:
+        hashes[f"{decision.decision_id}.rule_set_hash"] = decision.rule_set_hash
+        hashes[f"{decision.decision_id}.snapshot_hash"] = decision.snapshot_hash
+    for view in views:
+        hashes[f"{view.attempt.ref}.payload_hash"] = view.attempt.payload_hash
+    subjects = [decision.decision_id for decision in decisions] + [view.attempt.ref for view in views]
+    return Provenance(
+        intent=intent,
+        decisions=decisions,
+        approvals=tuple(said for decision in decisions for said in ledger.proposals.approvals(decision.decision_id)),
+        orders=views,
+        hashes=hashes,
+        audit=tuple(entry for subject in subjects for entry in ledger.audit.entries(subject)),
+    )

@@ -1,0 +1,77 @@
+"""The guard: every reason why an order must not go out now, asked again at send time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from tradewright.execution.link import Link
+from tradewright.execution.settings import SenderSettings
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.approved import ApprovedOrder
+from tradewright.model.broker import BrokerSnapshot
+from tradewright.model.clock import Clock
+from tradewright.model.decision import Reason, Verdict
+from tradewright.model.errors import NotApproved
+from tradewright.policy.approved import restore
+
+Recheck = Callable[[ApprovedOrder, BrokerSnapshot], Awaitable[Sequence[Reason]]]
+"""The gate's send-time controls: reasons that speak against sending now; a REJECT among them stops the order."""
+
+
+class Guard:
+    """Reasons against sending, each with a code. An empty list means go."""
+
+    def __init__(self, ledger: Ledger, clock: Clock, recheck: Recheck, settings: SenderSettings) -> None:
+        self._ledger, self._clock, self._recheck, self._settings = ledger, clock, recheck, settings
+
+    def restored(self, decision_id: str) -> ApprovedOrder | Reason:
+        """The order as it was approved, or why it is not: its hash is computed again (control 18, fault 38)."""
+        try:
+            row = self._ledger.outbox.get(decision_id)
+            return restore(
+                intent_id=row.intent_id,
+                decision_id=row.decision_id,
+                strategy=row.strategy,
+                account=row.account,
+                terms=row.terms,
+                expires_at=row.expires_at,
+                rule_set_hash=row.rule_set_hash,
+                payload_hash=row.payload_hash,
+            )
+        except (NotApproved, ValueError) as error:
+            self._ledger.audit.append("sender", "ALTERED", decision_id, {"error": str(error)})
+            return _reason("APPROVAL_ALTERED", str(error))
+
+    async def objections(self, order: ApprovedOrder, snapshot: BrokerSnapshot) -> tuple[Reason, ...]:
+        """Before the write-ahead (S3): the gate's own controls, kill switch, expiry, freezes.
+
+        Raises:
+            BrokerError: when the gate's controls cannot get what they need.
+        """
+        found = [reason for reason in await self._recheck(order, snapshot) if reason.verdict is Verdict.REJECT]
+        found += self.stopped(order.strategy)
+        if order.expires_at <= self._clock.now():
+            found.append(_reason("APPROVAL_EXPIRED", f"at {order.expires_at.isoformat()}"))
+        for freeze in self._ledger.freezes.of(self._settings.account, order.terms.instrument):
+            found.append(_reason("INSTRUMENT_FROZEN", f"{freeze.code} {freeze.ref}: {freeze.text}"))
+        return tuple(found)
+
+    def last_look(self, order: ApprovedOrder, link: Link) -> list[Reason]:
+        """Before the wire (S5): the kill switch again, a calm link, and nothing waiting in the library's own queue."""
+        found = self.stopped(order.strategy)
+        if not link.trusted or link.failed:
+            found.append(_reason("LINK_DISTURBED", "a notice came in after the recovery"))
+        if waiting := link.broker.pending_sends():
+            found.append(_reason("SENDS_PENDING", f"{waiting} messages wait in the library's queue"))
+        return found
+
+    def stopped(self, strategy: str) -> list[Reason]:
+        """The kill switches that stop a strategy on this account (control 19)."""
+        switches = self._ledger.switches.stopping(
+            strategy, self._settings.account, starts_stopped=self._settings.starts_stopped
+        )
+        return [_reason("KILL_SWITCH", f"{switch.scope}, {switch.actor}: {switch.reason}") for switch in switches]
+
+
+def _reason(code: str, text: str) -> Reason:
+    return Reason(code=code, verdict=Verdict.REJECT, text=text)

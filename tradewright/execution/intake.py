@@ -1,0 +1,162 @@
+"""The intake: what the venue says, turned into facts of the ledger."""
+
+from __future__ import annotations
+
+from tradewright.execution.checkpoints import Checkpoint, pass_by
+from tradewright.ledger.attempts import Attempt
+from tradewright.ledger.executions import Recorded
+from tradewright.ledger.freezes import FreezeCode
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.broker import BrokerEvent, BrokerEventKind, BrokerSnapshot, VenueOrder, VenueStatus
+from tradewright.model.order import AttemptState, Fill
+
+LIVE = frozenset({VenueStatus.PENDING, VenueStatus.WORKING, VenueStatus.CANCEL_PENDING})
+_UNHEARD = frozenset({AttemptState.CLAIMED, AttemptState.SENDING, AttemptState.UNKNOWN})
+
+
+class Intake:
+    """Applies events and snapshots. Everything is idempotent: the same word twice changes nothing.
+
+    A live message that an order has ended is not believed (the client library invents some): its reference goes to
+    ``doubts``, and the next query decides. Fills come from executions alone.
+    """
+
+    def __init__(self, ledger: Ledger, account: str, checkpoint: Checkpoint = pass_by) -> None:
+        self._ledger, self._account, self._checkpoint = ledger, account, checkpoint
+        self.doubts: set[str] = set()
+
+    def event(self, session: str, event: BrokerEvent) -> None:
+        """Apply one message that is already kept raw."""
+        if event.kind is BrokerEventKind.ORDER and event.order is not None:
+            self._order(event.order, queried=False, opening=False)
+        elif event.kind is BrokerEventKind.FILL and event.fill is not None:
+            self._fill(event.fill, opening=False)
+        elif event.kind is BrokerEventKind.FEE and event.fee is not None:
+            self._ledger.executions.record_fee(event.exec_id, event.fee)
+        elif event.kind is BrokerEventKind.ERROR and event.order_id is not None:
+            self._error(session, event.order_id)
+
+    def absorb(self, snapshot: BrokerSnapshot, *, opening: bool = False) -> None:
+        """Apply everything that a complete query returned: fills first, then orders, the open ones last.
+
+        Args:
+            opening: True the first time an account is ever seen: what others did before is no alarm.
+        """
+        for fill in snapshot.fills:
+            self._fill(fill, opening=opening)
+        open_refs = {order.ref for order in snapshot.open_orders if order.ref and order.status in LIVE}
+        for order in snapshot.completed_orders:
+            if order.ref not in open_refs:
+                self._order(order, queried=True, opening=opening)
+        for order in snapshot.open_orders:
+            self._order(order, queried=True, opening=opening)
+
+    def statement(self, fill: Fill) -> None:
+        """Apply an execution from the venue's statement (R6)."""
+        self._fill(fill, opening=False)
+
+    def _fill(self, fill: Fill, *, opening: bool) -> None:
+        if fill.account != self._account:
+            return
+        with self._ledger.transaction():
+            attempt = self._owner(fill.ref, fill.perm_id)
+            recorded = self._ledger.executions.record(fill, attempt.ref if attempt else None)
+            if fill.fee is not None:
+                self._ledger.executions.record_fee(fill.exec_id, fill.fee)
+            if recorded is Recorded.SEEN:
+                return
+            if recorded is Recorded.QUARANTINED:
+                text = f"{fill.exec_id} corrects {fill.base_id}; positions will show which one counts"
+                self._ledger.freezes.freeze(self._account, fill.instrument, FreezeCode.CORRECTION, text, fill.base_id)
+            elif attempt is not None:
+                self._learn(attempt, fill.perm_id)
+                self._progress(attempt)
+            elif not opening:
+                text = f"execution {fill.exec_id} of an order that is not ours"
+                self._ledger.freezes.freeze(self._account, fill.instrument, FreezeCode.EXTERNAL_FILL, text)
+
+    def _order(self, order: VenueOrder, *, queried: bool, opening: bool) -> None:
+        if order.account and order.account != self._account:
+            return
+        with self._ledger.transaction():
+            attempt = self._owner(order.ref, order.perm_id)
+            if attempt is None:
+                self._external(order, opening=opening)
+                return
+            self._learn(attempt, order.perm_id)
+            if attempt.state.terminal:
+                self._after_the_end(attempt, order, queried=queried)
+            elif order.status in LIVE or not queried:
+                self._heard(attempt, order, queried=queried)
+            else:
+                self._end(attempt, order)
+
+    def _owner(self, ref: str, perm_id: int) -> Attempt | None:
+        """Ours by reference, else by permanent id; never by symbol, size or time (R3)."""
+        return (self._ledger.attempts.find(ref) if ref else None) or self._ledger.attempts.of_perm_id(perm_id)
+
+    def _learn(self, attempt: Attempt, perm_id: int) -> None:
+        known = self._ledger.attempts.learn_perm_id(attempt.ref, perm_id) if perm_id else ()
+        if len(known) > 1:
+            text = f"the venue has it {len(known)} times: {', '.join(map(str, known))}"
+            self._freeze(attempt, FreezeCode.TWO_PERM_IDS, text)
+
+    def _progress(self, attempt: Attempt) -> None:
+        filled = self._ledger.executions.filled(attempt.ref)
+        if filled > attempt.quantity:
+            self._freeze(attempt, FreezeCode.OVERFILL, f"{filled} filled of {attempt.quantity}")
+        state = self._ledger.attempts.get(attempt.ref).state
+        if state.terminal:
+            if state is not AttemptState.FILLED:
+                self._freeze(attempt, FreezeCode.FILL_AFTER_END, f"{state}, and {filled} of it filled all the same")
+        elif filled >= attempt.quantity:
+            self._ledger.attempts.move(attempt.ref, AttemptState.FILLED, f"{filled} filled by executions")
+            self.doubts.discard(attempt.ref)
+        elif state not in (AttemptState.PARTIAL, AttemptState.CANCEL_REQUESTED):
+            self._ledger.attempts.move(attempt.ref, AttemptState.PARTIAL, f"{filled} of {attempt.quantity} filled")
+
+    def _heard(self, attempt: Attempt, order: VenueOrder, *, queried: bool) -> None:
+        if attempt.state in _UNHEARD and (order.perm_id or queried):
+            attempt = self._ledger.attempts.move(attempt.ref, AttemptState.ACKED, f"permanent id {order.perm_id}")
+        if attempt.state is AttemptState.ACKED and order.status is VenueStatus.WORKING:
+            self._ledger.attempts.move(attempt.ref, AttemptState.WORKING, "working at the venue")
+        if queried:
+            self.doubts.discard(attempt.ref)
+        elif order.status not in LIVE:
+            self.doubts.add(attempt.ref)
+
+    def _end(self, attempt: Attempt, order: VenueOrder) -> None:
+        filled = self._ledger.executions.filled(attempt.ref)
+        if order.status is VenueStatus.FILLED or order.filled > filled:
+            self._heard(attempt, order, queried=True)
+            return
+        rejected = order.status is VenueStatus.REJECTED and not filled
+        cancelling = attempt.state is AttemptState.CANCEL_REQUESTED
+        state = AttemptState.REJECTED if rejected and not cancelling else AttemptState.CANCELLED
+        self._checkpoint("S8.before_end")
+        self._ledger.attempts.move(
+            attempt.ref, state, f"the venue lists it as {order.status}: {order.text}".rstrip(": ")
+        )
+        self._checkpoint("S8.ended")
+        self.doubts.discard(attempt.ref)
+
+    def _after_the_end(self, attempt: Attempt, order: VenueOrder, *, queried: bool) -> None:
+        self.doubts.discard(attempt.ref)
+        if queried and order.status in LIVE:
+            self._freeze(attempt, FreezeCode.LIVE_AFTER_END, f"{attempt.state} here, {order.status} at the venue")
+
+    def _external(self, order: VenueOrder, *, opening: bool) -> None:
+        key = f"perm:{order.perm_id}" if order.perm_id else f"order:{order.client_id}/{order.order_id}"
+        new = self._ledger.venues.adopt_external(key, order)
+        if new and (order.status in LIVE or (order.filled and not opening)):
+            text = f"{order.side} {order.quantity}, permanent id {order.perm_id}, reference {order.ref!r}"
+            self._ledger.freezes.freeze(self._account, order.instrument, FreezeCode.EXTERNAL_ORDER, text, key)
+
+    def _error(self, session: str, order_id: int) -> None:
+        """An error about an order proves nothing (codes 103, 201, 399, 10148 ...): it only asks for a query."""
+        attempt = self._ledger.attempts.of_order_id(session, order_id)
+        if attempt is not None and not attempt.state.terminal:
+            self.doubts.add(attempt.ref)
+
+    def _freeze(self, attempt: Attempt, code: FreezeCode, text: str) -> None:
+        self._ledger.freezes.freeze(self._account, attempt.instrument, code, text, attempt.ref)

@@ -1,0 +1,102 @@
+"""Polling: ask the venue again while orders live; its answer is the truth (R-EXEC-08, S8, S9)."""
+
+from __future__ import annotations
+
+from tradewright.execution.comparison import Difference, compare, confirmed, freeze_differences, rule_corrections
+from tradewright.execution.link import Link
+from tradewright.execution.settings import SenderSettings
+from tradewright.execution.times import ProtocolTimes
+from tradewright.execution.waiting import wait_until
+from tradewright.ledger.freezes import FreezeCode
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.broker import BrokerSnapshot
+from tradewright.model.clock import Clock
+from tradewright.model.order import TimeInForce
+
+
+class Polling:
+    """Repeated queries over a link that a recovery has made trusted."""
+
+    def __init__(
+        self, link: Link, ledger: Ledger, clock: Clock, settings: SenderSettings, times: ProtocolTimes
+    ) -> None:
+        self._link, self._ledger, self._clock, self._times = link, ledger, clock, times
+        self._account = settings.account
+        self.snapshot: BrokerSnapshot | None = None
+        self._taken = 0.0
+
+    @property
+    def stale(self) -> bool:
+        """Whether the newest snapshot is older than ``poll`` seconds, or there is none."""
+        return self.snapshot is None or self._clock.monotonic() - self._taken >= self._times.poll
+
+    def take(self, snapshot: BrokerSnapshot) -> None:
+        """Keep a snapshot that was absorbed already."""
+        self.snapshot, self._taken = snapshot, self._clock.monotonic()
+
+    async def settle(self) -> BrokerSnapshot:
+        """One query and everything that follows from it, without comparing.
+
+        Raises:
+            BrokerError: when it is incomplete.
+            LedgerError: when it cannot be written down.
+        """
+        snapshot = await self._link.snapshot()
+        self._link.intake.absorb(snapshot)
+        rule_corrections(self._ledger, self._account, snapshot)
+        self.take(snapshot)
+        return snapshot
+
+    async def poll(self) -> tuple[Difference, ...]:
+        """Ask, correct the ledger, and freeze what still differs when asked a second time.
+
+        Raises:
+            BrokerError: when a query is incomplete.
+            LedgerError: when it cannot be written down.
+        """
+        found = compare(self._ledger, self._account, await self.settle())
+        if found:
+            await self._clock.sleep(self._times.settle)
+            found = confirmed(found, compare(self._ledger, self._account, await self.settle()))
+        freeze_differences(self._ledger, self._account, found)
+        last = self._ledger.venues.last_reconciliation(self._account)
+        if found or last is None or not last.clean:
+            texts = tuple(f"{each.code} {each.instrument} {each.ref}: {each.text}" for each in found)
+            self._ledger.venues.record_reconciliation(self._link.broker.session, self._account, texts)
+        return found
+
+    async def follow(self, seconds: float) -> bool:
+        """Poll until no order of the account lives, or the time is over; True when none lives.
+
+        Raises:
+            BrokerError: when a query is incomplete; the link is then not trusted.
+            LedgerError: when something cannot be written down.
+        """
+        deadline = self._clock.monotonic() + seconds
+        while self._ledger.attempts.live(self._account):
+            remaining = deadline - self._clock.monotonic()
+            if remaining <= 0:
+                return False
+            heard, pause = self._link.heard, self._times.pause
+            await wait_until(self._clock, heard, self._news, min(remaining, self._times.poll), pause)
+            self._link.raise_failure()
+            await self.poll()
+        return True
+
+    async def end_of_day(self) -> tuple[Difference, ...]:
+        """Before the venue's midnight: no DAY order lives and positions agree, else the instrument is blocked (S9).
+
+        Raises:
+            BrokerError: when a query is incomplete; then nothing is cleared.
+            LedgerError: when it cannot be written down.
+        """
+        found = list(await self.poll())
+        for attempt in self._ledger.attempts.live(self._account):
+            if attempt.tif is TimeInForce.DAY:
+                text = f"{attempt.state} when the day ended"
+                found.append(Difference(FreezeCode.OPEN_OVERNIGHT, attempt.instrument, attempt.ref, text))
+        freeze_differences(self._ledger, self._account, tuple(found))
+        return tuple(found)
+
+    def _news(self) -> bool:
+        return bool(self._link.intake.doubts) or self._link.failed or not self._ledger.attempts.live(self._account)

@@ -1,0 +1,178 @@
+"""One sitting at the venue: reconcile, let the gate decide, send what it approved."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from tradewright.execution.checkpoints import Checkpoint, pass_by
+from tradewright.execution.gathering import Asked, Gatherer, VenueView
+from tradewright.execution.outcome import Outcome
+from tradewright.execution.sender import Sender
+from tradewright.execution.settings import SenderSettings
+from tradewright.execution.times import ProtocolTimes
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.approved import ApprovedOrder
+from tradewright.model.broker import Broker, BrokerSnapshot, Quote
+from tradewright.model.clock import Clock
+from tradewright.model.decision import Decision, Reason, Verdict
+from tradewright.model.errors import BrokerError
+from tradewright.model.intent import Intent
+from tradewright.policy.approved import approve
+from tradewright.policy.gate import decide
+from tradewright.policy.recheck import recheck
+from tradewright.portfolio.manual import MANUAL
+
+MANUAL_CHECKS = ("bars.{instrument}",)
+STRATEGY_CHECKS = (*MANUAL_CHECKS, "features.{instrument}", "lookahead.{strategy}")
+"""The checks whose latest results an order depends on (P2), by the names under which research records them."""
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What a reconciliation found.
+
+    Args:
+        adopted: references of orders whose state it learned.
+        differences: what does not agree with the venue, in words; empty is the good news.
+        equity: the account's, in its base currency.
+    """
+
+    at: datetime
+    differences: tuple[str, ...]
+    equity: Decimal
+    positions: dict[str, Decimal]
+
+
+class TradingSession:
+    """Everything that happens between connecting and disconnecting, on one ledger and one account.
+
+    Args:
+        gatherer: what the gate gets to know, at the decision and again at the moment of sending.
+        checkpoint: called at every step boundary of the protocol; tests kill the process there.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        broker: Broker,
+        clock: Clock,
+        gatherer: Gatherer,
+        settings: SenderSettings,
+        times: ProtocolTimes | None = None,
+        checkpoint: Checkpoint = pass_by,
+    ) -> None:
+        self._ledger, self._broker, self._gatherer, self._account = ledger, broker, gatherer, settings.account
+        self._sender = Sender(ledger, broker, clock, self.recheck, settings, times, checkpoint)
+
+    async def decide(self, intents: Iterable[Intent]) -> list[Decision]:
+        """The gate's verdict on each intent, written down; approved ones go into the outbox.
+
+        An intent that was decided before keeps its decision, unless that one has expired without an order: then the
+        gate speaks again. What a person or the gate rejected stays rejected.
+
+        Raises:
+            BrokerError: when the venue cannot be read; nothing is decided then.
+            LedgerError: when something cannot be written down.
+        """
+        wanted = list(intents)
+        view = await self.view({intent.terms.instrument for intent in wanted})
+        return [self._decide(intent, view) for intent in wanted]
+
+    def _decide(self, intent: Intent, view: VenueView) -> Decision:
+        with self._ledger.transaction():
+            self._ledger.proposals.record_intent(intent)
+            standing = self._standing(intent)
+            if standing is not None:
+                return standing
+            snapshot = self._gatherer.snapshot(asked_of(intent), view)
+            decision = decide(intent, snapshot, self._gatherer.limits)
+            self._ledger.proposals.record_decision(decision)
+            if decision.verdict is Verdict.APPROVE:
+                self._ledger.outbox.put(approve(intent, decision, self._account))
+        return decision
+
+    def _standing(self, intent: Intent) -> Decision | None:
+        """The decision that is still in force for an intent, if there is one."""
+        decisions = self._ledger.proposals.decisions(intent.intent_id)
+        if not decisions:
+            return None
+        newest = decisions[-1]
+        spoken = self._ledger.proposals.approvals(newest.decision_id)
+        is_final = newest.verdict is Verdict.REJECT or any(not approval.approved for approval in spoken)
+        has_order = any(attempt.sending_at for attempt in self._ledger.attempts.all(intent.intent_id))
+        return newest if is_final or has_order or newest.expires_at > self._ledger.clock.now() else None
+
+    async def send(self, decision_ids: Collection[str] | None = None) -> tuple[Outcome, ...]:
+        """Drain the outbox once; see ``Sender.drain`` for what is raised."""
+        return await self._sender.drain(decision_ids)
+
+    async def recheck(self, order: ApprovedOrder, snapshot: BrokerSnapshot) -> Sequence[Reason]:
+        """The gate's hard rules again, on the state of the moment of sending (R-RISK-39)."""
+        account = await self._broker.account()
+        quotes = await self._quotes({order.terms.instrument, *(row.instrument for row in snapshot.positions)})
+        asked = Asked(
+            instrument=order.terms.instrument,
+            strategy=order.strategy,
+            intent_id=order.intent_id,
+            checks=checks_of(order.strategy, order.terms.instrument),
+            at_send=True,
+        )
+        view = VenueView(snapshot, account, quotes)
+        return recheck(order, self._gatherer.snapshot(asked, view), self._gatherer.limits)
+
+    async def reconcile(self) -> Reconciled:
+        """Ask the venue for everything, adopt what it says, mark the equity (R-EXEC-08).
+
+        Raises:
+            BrokerError: when the venue cannot be reached or read.
+            LedgerError: when something cannot be written down.
+        """
+        recovered = await self._sender.recover()
+        money = await self._broker.account()
+        mark = self._ledger.marks.mark_equity(self._account, money.equity, money.cash)
+        last = self._ledger.venues.last_reconciliation(self._account)
+        held = {row.instrument: row.quantity for row in recovered.snapshot.positions if row.quantity}
+        return Reconciled(mark.at, last.differences if last else (), money.equity, held)
+
+    async def view(self, symbols: Collection[str]) -> VenueView:
+        """A complete view of the venue, with quotes of these symbols and of everything held."""
+        snapshot = await self._sender.ready()
+        money = await self._broker.account()
+        self._ledger.marks.mark_equity(self._account, money.equity, money.cash)
+        return VenueView(
+            snapshot, money, await self._quotes({*symbols, *(row.instrument for row in snapshot.positions)})
+        )
+
+    async def cancel(self, ref: str, actor: str, reason: str) -> None:
+        """Ask the venue to cancel one order."""
+        await self._sender.ready()
+        await self._sender.cancelling.cancel(ref, actor, reason)
+
+    async def close(self) -> None:
+        """Disconnect and let the account go; harmless when nothing was open."""
+        await self._sender.close()
+
+    async def _quotes(self, symbols: Iterable[str]) -> dict[str, Quote]:
+        """The newest prices; a symbol without one is left out, and the gate will say so."""
+        quotes = {}
+        for symbol in sorted(symbols):
+            try:
+                quotes[symbol] = await self._broker.quote(symbol)
+            except BrokerError:
+                continue
+        return quotes
+
+
+def asked_of(intent: Intent) -> Asked:
+    """Whose snapshot the gate needs for an intent."""
+    instrument = intent.terms.instrument
+    return Asked(instrument, intent.strategy, intent.intent_id, checks_of(intent.strategy, instrument))
+
+
+def checks_of(strategy: str, instrument: str) -> tuple[str, ...]:
+    """The names of the checks on which an order depends; a person's own intent needs no strategy's."""
+    names = MANUAL_CHECKS if strategy == MANUAL else STRATEGY_CHECKS
+    return tuple(name.format(instrument=instrument, strategy=strategy) for name in names)

@@ -1,0 +1,77 @@
+"""What a sender is told: which account, by whom, in which mode, how fast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tradewright.execution.errors import SendRefused
+
+LIVE_PORTS = frozenset({7496, 4001})
+PAPER_PORTS = frozenset({7497, 4002})
+"""The ports of Interactive Brokers' own programs; any other port says nothing about the mode."""
+
+
+class Mode(StrEnum):
+    """What an order costs: nothing, nothing yet, money."""
+
+    SIM = "sim"
+    PAPER = "paper"
+    LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class SenderSettings:
+    """One sender's orders.
+
+    Args:
+        account: whose orders it sends.
+        holder: this sender's own name, different at every start (host, process, a random part).
+        live_account: must repeat the account in live mode (control 22).
+        port: where the venue listens; 0 when it has no port.
+        per_second, per_minute: the most orders that go out (control 8).
+        max_skew: seconds between our clock and the venue's, beyond which nothing is sent (fault 36).
+        broker_zone: whose midnight ends the venue's day; not documented by the venue, hence a setting.
+    """
+
+    account: str
+    holder: str
+    mode: Mode = Mode.SIM
+    live_account: str = ""
+    port: int = 0
+    per_second: int = 1
+    per_minute: int = 20
+    max_skew: float = 2.0
+    broker_zone: str = "America/New_York"
+
+    @property
+    def starts_stopped(self) -> bool:
+        """Whether nothing goes out until a person resumed trading once (control 22)."""
+        return self.mode is Mode.LIVE
+
+    @property
+    def settles_alone(self) -> bool:
+        """Whether evidence suffices to call an order unsent; with money at stake a person must confirm (R5)."""
+        return self.mode is not Mode.LIVE
+
+    def check(self) -> None:
+        """Refuse to start where mode, account and port contradict each other (control 22).
+
+        Raises:
+            SendRefused: without an account or holder, and for a live mode that is not confirmed or a wrong port.
+        """
+        if not self.account or not self.holder:
+            raise SendRefused("a sender needs an account and a holder", where="broker", remedy="set broker.account")
+        if self.mode is Mode.LIVE and self.live_account != self.account:
+            raise SendRefused(
+                f"live trading on {self.account!r} is not confirmed: live_account is {self.live_account!r}",
+                where="broker.live_account",
+                remedy="repeat the account id there, by hand",
+            )
+        wrong = PAPER_PORTS if self.mode is Mode.LIVE else LIVE_PORTS
+        if self.port in wrong:
+            raise SendRefused(
+                f"port {self.port} does not belong to mode {self.mode}",
+                where="broker.port",
+                remedy="set the right port",
+            )

@@ -1,0 +1,71 @@
+"""LEAN's factor files (splits and dividends) and map files (ticker changes)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from tradewright.model.actions import FACTOR_COLUMNS, TickerSpan
+from tradewright.model.errors import DataError
+from tradewright.model.instrument import Instrument
+
+_MAP_COLUMNS = ["date", "ticker", "exchange"]
+
+
+def read_factors(data: Path, instrument: Instrument) -> pd.DataFrame | None:
+    """An equity's factors: ``date``, ``price_factor``, ``split_factor``, ``reference_price``; None without a file.
+
+    The row dated D holds for every New York date <= D and later than the row before.
+
+    Raises:
+        DataError: when the file is no factor file.
+    """
+    path = _file(data, "factor_files", instrument)
+    if not path.is_file():
+        return None
+    table = _read(path, list(FACTOR_COLUMNS))
+    for name in FACTOR_COLUMNS[1:]:
+        table[name] = pd.to_numeric(table[name], errors="coerce")
+    _refuse_gaps(table, path)
+    return table
+
+
+def read_map(data: Path, instrument: Instrument) -> list[TickerSpan] | None:
+    """Under which tickers the security has traded, oldest first; None without a file.
+
+    The first row of a map file is the day of listing: a span of one day.
+
+    Raises:
+        DataError: when the file is no map file.
+    """
+    path = _file(data, "map_files", instrument)
+    if not path.is_file():
+        return None
+    table = _read(path, _MAP_COLUMNS)
+    _refuse_gaps(table, path)
+    rows = zip(table["date"].dt.date, table["ticker"].str.upper(), table["exchange"], strict=True)
+    return [TickerSpan(*row) for row in rows]
+
+
+def _file(data: Path, folder: str, instrument: Instrument) -> Path:
+    ticker = instrument.venue_symbol("lean").lower().rpartition("/")[2]
+    return data / "equity" / "usa" / folder / f"{ticker}.csv"
+
+
+def _read(path: Path, columns: list[str]) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, names=columns, header=None, dtype=str, index_col=False)
+    except (ValueError, OSError) as error:
+        raise DataError(f"not a readable table: {error}", where=str(path), remedy="fetch the file again") from error
+    table["date"] = pd.to_datetime(table["date"], format="%Y%m%d", errors="coerce")
+    return table
+
+
+def _refuse_gaps(table: pd.DataFrame, path: Path) -> None:
+    if table.empty:
+        raise DataError("is empty", where=str(path), remedy="fetch it again")
+    bad = table[table.isna().any(axis=1)]
+    if len(bad):
+        row = int(bad.index[0])
+        raise DataError(f"row {row + 1} is not {', '.join(table.columns)}", where=str(path), remedy="fetch it again")

@@ -1,0 +1,167 @@
+"""LEAN's zipped trade and quote bars."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections import Counter
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pc
+
+from tradewright.formats.lean.place import RESOLUTIONS, LeanPlace, locate
+from tradewright.formats.lean.zone import data_zone
+from tradewright.formats.reading import Reading, settle
+from tradewright.formats.times import SessionOpens, localized, session_starts
+from tradewright.model.bars import BarKind, Bars, Floats, Timeframe
+from tradewright.model.contract import frame_of, select
+from tradewright.model.errors import DataError
+from tradewright.model.instrument import Instrument
+
+Policy = Literal["refuse", "drop"]
+
+_TRADE_COLUMNS = ("time", "open", "high", "low", "close", "volume")
+_SIDE = ("open", "high", "low", "close", "size")
+_QUOTE_COLUMNS = ("time", *(f"bid_{name}" for name in _SIDE), *(f"ask_{name}" for name in _SIDE))
+_COLUMNS = {BarKind.TRADE: _TRADE_COLUMNS, BarKind.QUOTE: _QUOTE_COLUMNS}
+_ONE_SIDED = "quotes of one side only have no mid price"
+
+
+def read_lean(
+    data: Path,
+    instrument: Instrument,
+    timeframe: Timeframe,
+    kind: BarKind | None = None,
+    *,
+    opens: SessionOpens | None = None,
+    on_violation: Policy = "refuse",
+) -> Reading:
+    """An instrument's bars in a LEAN data folder, raw.
+
+    Quote bars become mid prices, with the mean of the opening and the closing spread in basis points and volume 0;
+    rows with one side only are left out and counted. Hour and minute bars keep their extended hours.
+
+    Args:
+        kind: None takes trades where there are some, else quotes.
+        opens: when the session of a date opens (daily bars); None for markets that never close.
+
+    Raises:
+        DataError: when there are no such bars, or a file is truncated, foreign or breaks the contract (file, row).
+    """
+    place = locate(data, instrument, timeframe)
+    found, files = _files(place, timeframe, kind)
+    zone, pieces, dropped = data_zone(place), [], Counter[str]()
+    for file in files:
+        table = _table(file, place, found)
+        starts = _starts(table, file, timeframe, zone, opens)
+        bars = _trades(table, starts, place) if found is BarKind.TRADE else _mids(table, starts, place)
+        bars, one_sided = _two_sided(bars) if found is BarKind.QUOTE else (bars, 0)
+        bars, bad = settle(bars, timeframe, str(file), on_violation, negative_prices=instrument.negative_prices)
+        dropped.update({_ONE_SIDED: one_sided} if one_sided else {})
+        dropped.update(bad)
+        pieces.append(bars)
+    whole = Bars(*(np.concatenate(columns) for columns in zip(*pieces, strict=True)))
+    source = str(files[0] if len(files) == 1 else files[0].parent)
+    return Reading(frame_of(whole), found, source, dict(dropped))
+
+
+def _files(place: LeanPlace, timeframe: Timeframe, kind: BarKind | None) -> tuple[BarKind, list[Path]]:
+    for wanted in (kind,) if kind else (BarKind.TRADE, BarKind.QUOTE):
+        files = place.files(timeframe, wanted)
+        if files and (files[0].stem != place.ticker or _kind_of(files[0], place) is wanted):
+            return wanted, files
+    raise DataError(
+        f"no {kind or 'trade or quote'} bars of {place.ticker} in {RESOLUTIONS[timeframe]}",
+        where=str(place.folder),
+        remedy="ask for the other kind",
+    )
+
+
+def _kind_of(file: Path, place: LeanPlace) -> BarKind:
+    """Plain daily and hour zips hold trades or quotes: the number of fields tells."""
+    fields = _content(file, place).partition(b"\n")[0].count(b",") + 1
+    return BarKind.QUOTE if fields == len(_QUOTE_COLUMNS) else BarKind.TRADE
+
+
+def _content(file: Path, place: LeanPlace) -> bytes:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.read(_entry(file, archive.namelist(), place))
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        raise DataError(f"not a readable zip: {error}", where=str(file), remedy="fetch the file again") from error
+
+
+def _entry(file: Path, names: list[str], place: LeanPlace) -> str:
+    chosen = [name for name in names if name.endswith(".csv")]
+    if place.contract:
+        chosen = [name for name in chosen if name.removesuffix(".csv").endswith(f"_{place.contract}")]
+    if len(chosen) == 1:
+        return chosen[0]
+    raise DataError(
+        f"holds {', '.join(names) or 'nothing'}, and one table is wanted",
+        where=str(file),
+        remedy=f"name a contract in venue_symbols: {{lean: {place.ticker}:<contract>}}",
+    )
+
+
+def _table(file: Path, place: LeanPlace, kind: BarKind) -> pa.Table:
+    columns = _COLUMNS[kind]
+    content = _content(file, place)
+    types = {name: pa.string() if name == "time" else pa.float64() for name in columns}
+    try:
+        table: pa.Table = pc.read_csv(
+            pa.BufferReader(content),
+            read_options=pc.ReadOptions(use_threads=False, column_names=list(columns)),
+            convert_options=pc.ConvertOptions(column_types=types),
+        )
+    except pa.ArrowInvalid as error:
+        raise DataError(f"not LEAN's {kind} bars: {error}", where=str(file), remedy="fetch the file again") from error
+    return table
+
+
+def _starts(
+    table: pa.Table, file: Path, timeframe: Timeframe, zone: str, opens: SessionOpens | None
+) -> pd.DatetimeIndex:
+    texts = table.column("time").to_pandas()
+    if timeframe is Timeframe.M1:
+        day = pd.to_datetime(file.name[:8], format="%Y%m%d", errors="coerce")
+        if pd.isna(day):
+            raise DataError("its name does not start with a date", where=str(file), remedy="name it YYYYMMDD_trade.zip")
+        offsets = pd.to_timedelta(pd.to_numeric(texts, errors="coerce"), unit="ms")
+        naive = pd.DatetimeIndex(day + offsets)
+    else:
+        naive = pd.DatetimeIndex(pd.to_datetime(texts, format="%Y%m%d %H:%M", errors="coerce"))
+    wrong = np.flatnonzero(naive.isna())
+    if len(wrong):
+        raise DataError(f"row {wrong[0] + 1}: {texts.iloc[wrong[0]]!r} is no time", where=str(file))
+    if timeframe is Timeframe.D1:
+        return session_starts(naive.normalize(), opens)
+    return localized(naive.as_unit("ns"), zone, str(file)).tz_convert("UTC")
+
+
+def _trades(table: pa.Table, starts: pd.DatetimeIndex, place: LeanPlace) -> Bars:
+    opens, highs, lows, closes = (_column(table, name) / place.price_scale for name in _TRADE_COLUMNS[1:5])
+    unknown = np.full(len(starts), np.nan)
+    return Bars(starts.asi8, opens, highs, lows, closes, _column(table, "volume"), unknown)
+
+
+def _mids(table: pa.Table, starts: pd.DatetimeIndex, place: LeanPlace) -> Bars:
+    bids = {name: _column(table, f"bid_{name}") / place.price_scale for name in _SIDE}
+    asks = {name: _column(table, f"ask_{name}") / place.price_scale for name in _SIDE}
+    mids = {name: (bids[name] + asks[name]) / 2 for name in _SIDE}
+    spreads = [(asks[name] - bids[name]) / mids[name] * 1e4 for name in ("open", "close")]
+    volume, spread = np.zeros(len(starts)), (spreads[0] + spreads[1]) / 2
+    return Bars(starts.asi8, mids["open"], mids["high"], mids["low"], mids["close"], volume, spread)
+
+
+def _two_sided(bars: Bars) -> tuple[Bars, int]:
+    known = ~np.isnan(bars.open + bars.high + bars.low + bars.close)
+    return select(bars, known), int(np.sum(~known))
+
+
+def _column(table: pa.Table, name: str) -> Floats:
+    return np.array(table.column(name).to_numpy(), dtype=np.float64)

@@ -1,0 +1,114 @@
+"""How a foreign table's columns and times map onto bars: declared, or recognised by common headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, ValidationError, field_validator
+
+from tradewright.model.bars import OHLCV
+from tradewright.model.errors import ConfigError, DataError
+from tradewright.model.word import Word
+
+Column = Literal["ts", "open", "high", "low", "close", "volume", "spread"]
+
+_HEADERS: dict[str, frozenset[str]] = {
+    "ts": frozenset({"", "ts", "date", "datetime", "time", "timestamp", "timestamp_utc", "open_time"}),
+    "open": frozenset({"open", "o"}),
+    "high": frozenset({"high", "h"}),
+    "low": frozenset({"low", "l"}),
+    "close": frozenset({"close", "c"}),
+    "volume": frozenset({"volume", "vol", "v"}),
+    "spread": frozenset({"spread", "spread_bps"}),
+}
+
+
+class ColumnMapping(Word):
+    """A foreign table described.
+
+    Args:
+        columns: ours to theirs, by header name, or by position from 0; those that are absent are recognised by header.
+        header: whether the first row names the columns; without one, ``columns`` must give positions.
+        zone: the zone of times that carry none; for daily bars, whose dates the rows mean.
+        time_format: ``s``, ``ms``, ``us`` or ``ns`` since 1970, a strptime pattern, or None to recognise ISO 8601,
+            epochs by size, and slashed dates where only one reading is possible.
+        stamp: whether a row's time is its bar's start or its close. Daily bars are dated, so it does not matter there.
+        price_scale: what prices are divided by.
+        on_violation: what becomes of rows that break the contract of a bars table: ``refuse`` the file, or ``drop``
+            them and say how many.
+    """
+
+    columns: dict[Column, str | int] = Field(default_factory=dict)
+    header: bool = True
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    zone: str = "UTC"
+    time_format: str | None = None
+    stamp: Literal["start", "close"] = "start"
+    price_scale: float = Field(default=1.0, gt=0)
+    on_violation: Literal["refuse", "drop"] = "refuse"
+
+    @field_validator("zone")
+    @classmethod
+    def _known(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"no time zone {zone!r}; use a name such as America/New_York") from error
+        return zone
+
+
+def mapping_of(values: Mapping[str, object], where: str = "mapping") -> ColumnMapping:
+    """A mapping from what a YAML file holds.
+
+    Raises:
+        ConfigError: naming every wrong key and value.
+    """
+    try:
+        return ColumnMapping.model_validate(dict(values))
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']} (got {problem['input']!r})"
+            for problem in error.errors()
+        ]
+        raise ConfigError("; ".join(problems), where=where, remedy="see docs for the keys of a mapping") from error
+
+
+def positions(mapping: ColumnMapping, headers: Sequence[str], where: str) -> dict[str, int]:
+    """Where each of our columns is in the table; ``volume`` and ``spread`` may be absent.
+
+    Raises:
+        DataError: when a column cannot be found, or two could be meant.
+    """
+    found: dict[str, int] = {ours: _declared(theirs, headers, where) for ours, theirs in mapping.columns.items()}
+    for ours, names in _HEADERS.items():
+        if ours not in found and mapping.header:
+            matches = [index for index, header in enumerate(headers) if _plain(header) in names]
+            if len(matches) > 1:
+                both = " and ".join(repr(headers[index]) for index in matches)
+                raise DataError(f"{both} could both be {ours}", where=where, remedy=f"name one: columns.{ours}")
+            if matches:
+                found[ours] = matches[0]
+    missing = [name for name in ("ts", *OHLCV[:4]) if name not in found]
+    if missing:
+        raise DataError(
+            f"no column for {', '.join(missing)}; the table has {', '.join(map(repr, headers))}",
+            where=where,
+            remedy="describe the table in a mapping file (columns, header, zone, time_format)",
+        )
+    return found
+
+
+def _declared(theirs: str | int, headers: Sequence[str], where: str) -> int:
+    if isinstance(theirs, int):
+        if 0 <= theirs < len(headers):
+            return theirs
+        raise DataError(f"there is no column {theirs}, only 0 to {len(headers) - 1}", where=where)
+    if theirs in headers:
+        return headers.index(theirs)
+    raise DataError(f"there is no column {theirs!r}; the table has {', '.join(map(repr, headers))}", where=where)
+
+
+def _plain(header: str) -> str:
+    return header.strip().lower().replace(" ", "_")

@@ -1,0 +1,125 @@
+"""From a foreign table to a checked bars table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tradewright.formats.mapping import ColumnMapping, positions
+from tradewright.formats.times import SessionOpens, bar_starts
+from tradewright.model.bars import BarKind, Bars, Floats, Timeframe
+from tradewright.model.contract import Violation, bad_rows, frame_of, intact, select, violations
+from tradewright.model.errors import DataError
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader found: a bars table that keeps the contract, and what was left out of it.
+
+    ``dropped`` says for each broken rule how many rows broke it; empty unless the caller asked for dropping (or, for
+    quotes, a side was missing).
+    """
+
+    frame: pd.DataFrame
+    kind: BarKind
+    source: str
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+def read_table(
+    table: pa.Table,
+    mapping: ColumnMapping,
+    timeframe: Timeframe,
+    *,
+    source: str,
+    opens: SessionOpens | None = None,
+    negative_prices: bool = False,
+) -> Reading:
+    """A foreign table as bars. Rows in falling order of time are turned round.
+
+    A volume column that is absent or wholly empty becomes 0 ("not known to have traded"); a spread becomes NaN.
+
+    Raises:
+        DataError: when columns, times or values break the contract; nothing of the table is used then.
+    """
+    where = positions(mapping, table.column_names, source)
+    columns = {name: _numbers(table.column(index), name, source) for name, index in where.items() if name != "ts"}
+    stamps = bar_starts(_times(table.column(where["ts"]), source), mapping, timeframe, opens, source)
+    rows = len(stamps)
+    volume, spread = columns.get("volume", np.zeros(rows)), columns.get("spread", np.full(rows, np.nan))
+    bars = Bars(
+        stamps.asi8,
+        columns["open"] / mapping.price_scale,
+        columns["high"] / mapping.price_scale,
+        columns["low"] / mapping.price_scale,
+        columns["close"] / mapping.price_scale,
+        np.zeros(rows) if np.isnan(volume).all() else volume,
+        spread,
+    )
+    numbers = np.arange(1, rows + 1)
+    if rows > 1 and np.all(bars.ts[1:] < bars.ts[:-1]):
+        bars, numbers = select(bars, numbers[::-1] - 1), numbers[::-1]
+    settled, dropped = settle(
+        bars, timeframe, source, mapping.on_violation, numbers=numbers, negative_prices=negative_prices
+    )
+    return Reading(frame_of(settled), BarKind.TRADE, source, dropped)
+
+
+def settle(
+    bars: Bars,
+    timeframe: Timeframe,
+    source: str,
+    on_violation: Literal["refuse", "drop"] = "refuse",
+    *,
+    numbers: npt.NDArray[np.int64] | None = None,
+    negative_prices: bool = False,
+) -> tuple[Bars, dict[str, int]]:
+    """Bars that keep the contract, and how many rows each broken rule cost.
+
+    Args:
+        numbers: each bar's row in the source; None counts from 1.
+
+    Raises:
+        DataError: on ``refuse``, naming rule, row, column and value.
+    """
+    if intact(bars, timeframe, negative_prices=negative_prices):
+        return bars, {}
+    found = violations(bars, timeframe, negative_prices=negative_prices)
+    if on_violation == "refuse":
+        raise _refusal(found, np.arange(1, len(bars.ts) + 1) if numbers is None else numbers, source)
+    kept = ~bad_rows(bars, timeframe, negative_prices=negative_prices)
+    return select(bars, kept), {f"{v.column}: {v.rule}": v.total for v in found}
+
+
+def _refusal(found: list[Violation], numbers: npt.NDArray[np.int64], source: str) -> DataError:
+    lines = []
+    for broken in found:
+        rows = ", ".join(str(numbers[row]) for row in broken.rows)
+        lines.append(f"row {rows}: {broken.column} = {broken.values[0]}, but {broken.rule} ({broken.total} rows)")
+    return DataError(
+        "; ".join(lines), where=source, remedy="correct the rows, or leave them out with on_violation: drop"
+    )
+
+
+def _times(column: pa.ChunkedArray, source: str) -> pd.Series:
+    if pa.types.is_binary(column.type):
+        raise DataError("the times are not UTF-8 text", where=source, remedy="fetch the file again")
+    if pa.types.is_date(column.type):
+        column = column.cast(pa.timestamp("s"))
+    times: pd.Series = column.to_pandas()
+    return times
+
+
+def _numbers(column: pa.ChunkedArray, name: str, source: str) -> Floats:
+    """Empty cells become NaN, which the contract refuses where a number is needed."""
+    try:
+        numbers = pc.cast(column, pa.float64())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(f"column {name}: {error}", where=source, remedy="correct the file") from error
+    return np.array(numbers.to_numpy(), dtype=np.float64)

@@ -1,0 +1,76 @@
+"""Longer bars from shorter ones."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from tradewright.model.bars import Bars, Floats, Timeframe, Times
+from tradewright.model.contract import Mask, bars_of, frame_of, select
+from tradewright.model.errors import DataError
+
+
+class Sessions(NamedTuple):
+    """Sessions in order: when each opens and closes, nanoseconds since 1970 UTC (int64, equally long)."""
+
+    opens: Times
+    closes: Times
+
+
+def resample(
+    frame: pd.DataFrame, source: Timeframe, target: Timeframe, sessions: Sessions | None = None
+) -> pd.DataFrame:
+    """Bars of ``target`` length from bars of ``source`` length.
+
+    Open is the first, close the last, high and low the extremes, volume the sum, spread the mean of the known ones.
+    Intraday bars start at whole multiples of the target since 00:00 UTC. Daily bars take what starts within a session
+    and start with it; bars outside every session are left out; without ``sessions`` a day is a UTC day.
+
+    A bucket without bars gives no bar, nothing is filled in. The last bucket holds what there is, so resample whole
+    buckets. No bars give no bars.
+
+    Raises:
+        DataError: when the target is not longer than the source.
+    """
+    if target.seconds <= source.seconds:
+        raise DataError(f"{target} bars cannot be made from {source} bars", remedy="choose a longer timeframe")
+    bars = bars_of(frame)
+    if target is Timeframe.D1 and sessions is not None:
+        bars, starts = _within(bars, sessions)
+    else:
+        length = target.seconds * 1_000_000_000
+        starts = bars.ts // length * length
+    return frame_of(_grouped(bars, starts))
+
+
+def _within(bars: Bars, sessions: Sessions) -> tuple[Bars, Times]:
+    """The bars inside a session, and when the session of each opened."""
+    index = np.searchsorted(sessions.opens, bars.ts, side="right") - 1
+    inside: Mask = (index >= 0) & (bars.ts < sessions.closes[index]) if len(sessions.opens) else index >= 0
+    return select(bars, inside), sessions.opens[index[inside]]
+
+
+def _grouped(bars: Bars, starts: Times) -> Bars:
+    first = np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1))
+    if len(first) == 0:
+        return bars
+    last = np.append(first[1:], len(starts)) - 1
+    return Bars(
+        starts[first],
+        bars.open[first],
+        np.maximum.reduceat(bars.high, first),
+        np.minimum.reduceat(bars.low, first),
+        bars.close[last],
+        np.add.reduceat(bars.volume, first),
+        _means(bars.spread, first),
+    )
+
+
+def _means(values: Floats, first: Times) -> Floats:
+    known = ~np.isnan(values)
+    counts = np.add.reduceat(known.astype(np.float64), first)
+    sums = np.add.reduceat(np.where(known, values, 0.0), first)
+    means: Floats = np.divide(sums, counts, out=np.full(len(first), np.nan), where=counts > 0)
+    return means

@@ -1,0 +1,119 @@
+"""Times of foreign tables as bar starts in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, cast, get_args
+
+import numpy as np
+import pandas as pd
+
+from tradewright.formats.mapping import ColumnMapping
+from tradewright.model.bars import Timeframe
+from tradewright.model.errors import DataError
+
+SessionOpens = Callable[[pd.DatetimeIndex], pd.DatetimeIndex]
+"""From calendar dates (naive) to when trading opened on them (UTC): what a daily bar is stamped with."""
+
+_Unit = Literal["s", "ms", "us", "ns"]
+_EPOCHS = get_args(_Unit)
+_SLASHED = ("%m/%d/%Y", "%d/%m/%Y")
+_REMEDY = "give time_format and zone in a mapping file"
+
+
+def bar_starts(
+    values: pd.Series, mapping: ColumnMapping, timeframe: Timeframe, opens: SessionOpens | None, where: str
+) -> pd.DatetimeIndex:
+    """The starts of bars as datetime64[ns, UTC].
+
+    A daily bar belongs to the date that its time shows in ``mapping.zone`` and starts when the session of that date
+    opens; without ``opens`` (markets that never close) at 00:00 UTC.
+
+    Raises:
+        DataError: when a value is no time, has two readings, or does not exist in its zone; naming the row (from 1).
+    """
+    if len(values) == 0:
+        return pd.DatetimeIndex([], dtype="datetime64[ns, UTC]")
+    local = _parsed(values, mapping, where)
+    if timeframe is Timeframe.D1:
+        return session_starts(local.tz_convert(mapping.zone).tz_localize(None).normalize(), opens)
+    shift = pd.Timedelta(seconds=timeframe.seconds if mapping.stamp == "close" else 0)
+    return local.tz_convert("UTC") - shift
+
+
+def session_starts(dates: pd.DatetimeIndex, opens: SessionOpens | None) -> pd.DatetimeIndex:
+    """When the sessions of naive dates open, as datetime64[ns, UTC]."""
+    starts = dates.tz_localize("UTC") if opens is None else opens(dates)
+    return pd.DatetimeIndex(starts).as_unit("ns")
+
+
+def localized(naive: pd.DatetimeIndex, zone: str, where: str) -> pd.DatetimeIndex:
+    """Wall-clock times of a zone as moments.
+
+    The hour that occurs twice in autumn is resolved by the order of the rows.
+
+    Raises:
+        DataError: for a time that did not exist, or a doubled hour that the rows do not tell apart.
+    """
+    try:
+        return naive.tz_localize(zone, ambiguous="infer").as_unit("ns")
+    except ValueError as error:
+        raise DataError(f"not a time of {zone}: {error}", where=where, remedy="export the times in UTC") from error
+
+
+def _parsed(values: pd.Series, mapping: ColumnMapping, where: str) -> pd.DatetimeIndex:
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        stamps = pd.DatetimeIndex(values)
+    elif pd.api.types.is_numeric_dtype(values.dtype):
+        stamps = _numbers(values, mapping.time_format, where)
+    else:
+        stamps = _texts(values.astype("str").str.strip(), mapping.time_format, where)
+    _refuse_gaps(stamps, values, where)
+    return stamps.as_unit("ns") if stamps.tz is not None else localized(stamps.as_unit("ns"), mapping.zone, where)
+
+
+def _texts(values: pd.Series, time_format: str | None, where: str) -> pd.DatetimeIndex:
+    if time_format in _EPOCHS or (time_format is None and values.str.fullmatch(r"-?\d+(\.\d+)?").all()):
+        return _numbers(pd.to_numeric(values, errors="coerce"), time_format, where)
+    if time_format is not None:
+        return _strptime(values, time_format)
+    if values.str.contains("/", regex=False).any():
+        return _slashed(values, where)
+    zoned = values.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True)
+    return pd.DatetimeIndex(pd.to_datetime(values.to_numpy(), format="ISO8601", errors="coerce", utc=bool(zoned.any())))
+
+
+def _strptime(values: pd.Series, pattern: str) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(pd.to_datetime(values.to_numpy(), format=pattern, errors="coerce", utc="%z" in pattern))
+
+
+def _slashed(values: pd.Series, where: str) -> pd.DatetimeIndex:
+    """American or European dates; a table that reads as both is refused, never guessed."""
+    clock = ("", " %H:%M", " %H:%M:%S")[min(values.iloc[0].count(":"), 2)]
+    readings = [_strptime(values, day + clock) for day in _SLASHED]
+    possible = [reading for reading in readings if not reading.hasnans]
+    if len(possible) > 1 and not possible[0].equals(possible[1]):
+        raise DataError(f"{values.iloc[0]!r} may be month/day or day/month", where=where, remedy=_REMEDY)
+    return possible[0] if possible else readings[0]
+
+
+def _numbers(values: pd.Series, unit: str | None, where: str) -> pd.DatetimeIndex:
+    finite = values.to_numpy(dtype=np.float64)
+    size = float(np.nanmax(np.abs(finite))) if np.isfinite(finite).any() else 0.0
+    if unit is None and 19_000_101 <= size <= 21_001_231:
+        return _strptime(values.astype("Int64").astype("str"), "%Y%m%d")
+    if unit is None:
+        unit = next((name for name, top in zip(_EPOCHS, (1e11, 1e14, 1e17, 1e20), strict=True) if size < top), "ns")
+    if unit not in _EPOCHS or size < 1e8:
+        raise DataError(f"{size:g} is no time", where=where, remedy=_REMEDY)
+    return pd.DatetimeIndex(pd.to_datetime(values, unit=cast(_Unit, unit), errors="coerce", utc=True))
+
+
+def _refuse_gaps(stamps: pd.DatetimeIndex, values: pd.Series, where: str) -> None:
+    missing = np.flatnonzero(stamps.isna())
+    if len(missing):
+        raise DataError(
+            f"row {missing[0] + 1}: {values.iloc[missing[0]]!r} is no time ({len(missing)} such rows)",
+            where=where,
+            remedy=_REMEDY,
+        )

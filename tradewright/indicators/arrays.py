@@ -1,0 +1,67 @@
+"""The arrays that kernels take and fill."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from tradewright.indicators.errors import IndicatorArguments
+from tradewright.model.bars import Floats
+
+
+def series(values: npt.ArrayLike) -> Floats:
+    """``values`` as a contiguous 1-d float64 array, copied only where they are not one already.
+
+    Kernels never write to their inputs. But numba compiles anew for arrays that are marked read-only, as pandas marks
+    its own, so those are passed as a writable view, or copied where the memory itself is read-only.
+
+    Raises:
+        IndicatorArguments: more than one dimension.
+    """
+    given = np.asarray(values)
+    if given.ndim != 1:
+        raise IndicatorArguments(f"a series has one dimension, not {given.ndim}", remedy="pass one column")
+    array = np.ascontiguousarray(given, dtype=np.float64)
+    if array.flags.writeable:
+        return array
+    view = array.view()
+    try:
+        view.flags.writeable = True
+    except ValueError:
+        return array.copy()
+    return view
+
+
+def equal_lengths(*columns: Floats) -> None:
+    """Refuse columns of one table that differ in length.
+
+    Raises:
+        IndicatorArguments: naming the lengths.
+    """
+    lengths = [len(column) for column in columns]
+    if len(set(lengths)) > 1:
+        raise IndicatorArguments(f"columns of one table have one length, not {lengths}")
+
+
+def output(size: int, out: Floats | None) -> Floats:
+    """``out``, or a new array of ``size`` values, uninitialised: kernels write every element.
+
+    Raises:
+        IndicatorArguments: ``out`` has another length or is not a contiguous float64 array.
+    """
+    if out is None:
+        return np.empty(size)
+    if out.shape != (size,) or out.dtype != np.float64 or not out.flags.c_contiguous:
+        raise IndicatorArguments(f"out is {out.dtype}{out.shape}", remedy=f"pass a contiguous float64 array of {size}")
+    return out
+
+
+def window(length: float, *, least: int = 1) -> int:
+    """``length`` as a whole number of bars.
+
+    Raises:
+        IndicatorArguments: not whole, or below ``least``.
+    """
+    if not (length == int(length) if np.isfinite(length) else False) or length < least:
+        raise IndicatorArguments(f"a window of {length} bars", remedy=f"a window is a whole number >= {least}")
+    return int(length)

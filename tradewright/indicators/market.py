@@ -1,0 +1,78 @@
+"""What the gate asks of a market: liquidity and correlation. Needs no numba: the execution location imports it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from tradewright.indicators.arrays import equal_lengths, window
+from tradewright.model.bars import Bars, Floats
+
+WIDEST_SPREAD_BPS = 50.0
+LEAST_COMMON_RETURNS = 20
+
+
+def liquidity_scores(volume: Floats, spread_bps: Floats, recent: float = 20, usual: float = 250) -> Floats:
+    """The liquidity of each bar, 0 to 1 (D17); NaN until the longer window is full.
+
+    0.5 x min(1, median volume of ``recent`` bars / of ``usual`` bars) + 0.5 x max(0, 1 - spread in bps / 50). Where the
+    usual volume is 0, the first half counts 0. A NaN spread on the bar, or a NaN volume in a window, gives NaN: where
+    the spread is unknown, put the instrument's fallback there first (R-DATA-26).
+
+    Raises:
+        IndicatorArguments: a window is not a whole number >= 1, or the columns differ in length.
+    """
+    equal_lengths(volume, spread_bps)
+    volumes = pd.Series(volume)
+    now = volumes.rolling(window(recent)).median().to_numpy()
+    normal = volumes.rolling(window(usual)).median().to_numpy()
+    relative = np.where(np.isnan(now) | np.isnan(normal), np.nan, 0.0)
+    np.divide(now, normal, out=relative, where=normal > 0.0)
+    tightness = np.clip(1.0 - spread_bps / WIDEST_SPREAD_BPS, 0.0, 1.0)
+    scores: Floats = 0.5 * np.minimum(1.0, relative) + 0.5 * tightness
+    return scores
+
+
+def liquidity_score(volume: Floats, spread_bps: float, recent: int = 20, usual: int = 250) -> float:
+    """The liquidity of now, from the volumes of the newest bars and one spread; see :func:`liquidity_scores`.
+
+    NaN with too few bars, and with a NaN spread.
+    """
+    if len(volume) == 0:
+        return math.nan
+    newest = volume[-max(recent, usual) :]
+    return float(liquidity_scores(newest, np.full(len(newest), spread_bps), recent, usual)[-1])
+
+
+def correlation(one: Bars, other: Bars, count: int = 100) -> float:
+    """The correlation of the last ``count`` log returns over the bars that both have; in [-1, 1].
+
+    Bars are matched by start; bars without a positive close are left out. NaN if it is undefined: fewer than 20 common
+    returns (or than ``count``, if that is less), or a price that did not move.
+
+    Raises:
+        IndicatorArguments: ``count`` is not a whole number >= 2.
+    """
+    length = window(count, least=2)
+    _, mine, theirs = np.intersect1d(one.ts, other.ts, assume_unique=True, return_indices=True)
+    closes = np.stack([one.close[mine], other.close[theirs]])
+    closes = closes[:, (closes > 0.0).all(axis=0)][:, -(length + 1) :]
+    changes = np.diff(np.log(closes), axis=1)
+    if changes.shape[1] < min(length, LEAST_COMMON_RETURNS) or (np.ptp(changes, axis=1) == 0.0).any():
+        return math.nan
+    return float(np.clip(np.corrcoef(changes)[0, 1], -1.0, 1.0))
+
+
+def largest_correlation(candidate: Bars, held: Mapping[str, Bars], count: int = 100) -> float:
+    """The largest absolute correlation of the candidate with any held instrument (Q-15); in [0, 1], never NaN.
+
+    Without holdings 0. A correlation that is undefined counts as 1: what is not known is not taken for independent.
+
+    Raises:
+        IndicatorArguments: ``count`` is not a whole number >= 2.
+    """
+    sizes = (abs(correlation(candidate, bars, count)) for bars in held.values())
+    return max((1.0 if math.isnan(size) else size for size in sizes), default=0.0)

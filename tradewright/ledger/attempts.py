@@ -1,0 +1,277 @@
+"""Attempts: each try to send an approved order, its events, and the permanent ids that the venue gave it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, func, insert, literal, select, update
+
+from tradewright.ledger.database import Database
+from tradewright.ledger.leases import lease_held
+from tradewright.ledger.outbox import claimable
+from tradewright.ledger.schema import LIVE_STATES, approved_orders, attempt_events, attempts, perm_ids
+from tradewright.ledger.states import steps
+from tradewright.model.errors import LedgerError
+from tradewright.model.order import ORDER_STATE_OF_ATTEMPT, AttemptState, OrderState, OrderTerms, Side, TimeInForce
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to send an approved order.
+
+    Args:
+        ref: ``<intent>.<number>``, what the venue stores with the order; never reused.
+        holder: the sender that claimed it.
+        session, order_id: the connection it was sent on and its number there; empty and None before S4.
+        sending_at: when it was written down before the send (S4); None means that it provably never went out.
+        spent: whether its approval authorises no further attempt.
+    """
+
+    ref: str
+    intent_id: str
+    decision_id: str
+    number: int
+    strategy: str
+    account: str
+    instrument: str
+    side: Side
+    quantity: Decimal
+    tif: TimeInForce
+    payload_hash: str
+    state: AttemptState
+    holder: str
+    session: str
+    order_id: int | None
+    claimed_at: datetime
+    sending_at: datetime | None
+    spent: bool
+
+    @property
+    def order_state(self) -> OrderState | None:
+        """Where the order stands as the world sees it; None when there is no order."""
+        return ORDER_STATE_OF_ATTEMPT[self.state]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEvent:
+    """One step of an attempt, never changed (R-EXEC-11)."""
+
+    ref: str
+    state: AttemptState
+    reason: str
+    at: datetime
+
+
+class Attempts:
+    """The book of attempts. Every change of state is one conditional update and one appended event."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def claim(self, decision_id: str, payload_hash: str, holder: str) -> Attempt | None:
+        """Take an approved order for sending (S2); None when it is not to be had.
+
+        One conditional insert: not expired, the hash equal, no other claim or order, and the holder has the lease of
+        the account. Of two that try at once one succeeds.
+        """
+        now = self._database.clock.now()
+        with self._database.write() as connection:
+            row = connection.execute(
+                select(approved_orders).where(approved_orders.c.decision_id == decision_id)
+            ).one_or_none()
+            if row is None:
+                return None
+            of_intent = select(func.count()).where(attempts.c.intent_id == row.intent_id)
+            number = connection.execute(of_intent).scalar_one() + 1
+            terms = OrderTerms.model_validate(row.terms)
+            values = {
+                "ref": f"{row.intent_id}.{number}",
+                "intent_id": row.intent_id,
+                "decision_id": decision_id,
+                "number": number,
+                "strategy": row.strategy,
+                "account": row.account,
+                "instrument": terms.instrument,
+                "side": terms.side.value,
+                "quantity": terms.quantity,
+                "tif": terms.tif.value,
+                "payload_hash": row.payload_hash,
+                "state": AttemptState.CLAIMED.value,
+                "holder": holder,
+                "session": "",
+                "claimed_at": now,
+                "spent": False,
+            }
+            source = select(*(literal(value, attempts.c[name].type) for name, value in values.items())).where(
+                approved_orders.c.decision_id == decision_id,
+                approved_orders.c.payload_hash == payload_hash,
+                claimable(now),
+                lease_held(row.account, holder, now),
+            )
+            if connection.execute(insert(attempts).from_select(list(values), source)).rowcount != 1:
+                return None
+            self._append(connection, values["ref"], AttemptState.CLAIMED, f"claimed by {holder}")
+            return self.get(values["ref"])
+
+    def release(self, ref: str, reason: str, *, spent: bool = False) -> AttemptState:
+        """Give a claim back that provably never went out: ``NOT_SENT``, or ``EXPIRED`` when its approval is over.
+
+        Args:
+            spent: True ends the approval as well (the gate refused at send time); False lets it be claimed again.
+
+        Raises:
+            LedgerError: when it is no longer only claimed.
+        """
+        with self._database.write() as connection:
+            attempt = self.get(ref)
+            if attempt.state is not AttemptState.CLAIMED:
+                raise LedgerError(
+                    f"it is {attempt.state}, not only claimed", where=f"attempt {ref}", remedy="reconcile"
+                )
+            query = select(approved_orders.c.expires_at).where(approved_orders.c.decision_id == attempt.decision_id)
+            over = connection.execute(query).scalar_one() <= self._database.clock.now()
+            state = AttemptState.EXPIRED if over and not spent else AttemptState.NOT_SENT
+            self._advance(connection, ref, (state,), reason, spent=spent)
+            return state
+
+    def begin_sending(self, ref: str, session: str, order_id: int, payload_hash: str, holder: str) -> None:
+        """The write-ahead (S4): from here on a crash leaves the order in doubt, never unsaid.
+
+        Raises:
+            LedgerError: when the attempt is not claimed by this holder under this hash, or the lease is gone.
+        """
+        now = self._database.clock.now()
+        with self._database.write() as connection:
+            changed = connection.execute(
+                update(attempts)
+                .where(
+                    attempts.c.ref == ref,
+                    attempts.c.state == AttemptState.CLAIMED.value,
+                    attempts.c.holder == holder,
+                    attempts.c.payload_hash == payload_hash,
+                    lease_held(attempts.c.account, holder, now),
+                )
+                .values(
+                    state=AttemptState.SENDING.value, session=session, order_id=order_id, sending_at=now, spent=True
+                )
+            ).rowcount
+            if changed != 1:
+                raise LedgerError(
+                    "the claim or the lease is gone, or the order was altered",
+                    where=f"attempt {ref}",
+                    remedy="nothing was sent",
+                )
+            self._append(connection, ref, AttemptState.SENDING, f"session {session}, order id {order_id}")
+
+    def move(self, ref: str, wanted: AttemptState, reason: str) -> Attempt:
+        """Bring an attempt to a state, through ``ACKED`` where the venue skipped it; no step when it is there.
+
+        Raises:
+            IllegalTransition: when there is no way.
+        """
+        with self._database.write() as connection:
+            attempt = self.get(ref)
+            self._advance(connection, ref, steps(attempt.state, wanted), reason)
+            return self.get(ref)
+
+    def get(self, ref: str) -> Attempt:
+        """The attempt of a reference.
+
+        Raises:
+            LedgerError: when there is none.
+        """
+        found = self.find(ref)
+        if found is None:
+            raise LedgerError("no such attempt", where=f"attempt {ref}", remedy="tradewright orders lists them")
+        return found
+
+    def find(self, ref: str) -> Attempt | None:
+        """The attempt of a reference, or None."""
+        found = self._select(select(attempts).where(attempts.c.ref == ref))
+        return found[0] if found else None
+
+    def read_back(self, ref: str) -> Attempt | None:
+        """The attempt as a connection sees it that nobody used before: what is really committed (S4)."""
+        with self._database.read_fresh() as connection:
+            row = connection.execute(select(attempts).where(attempts.c.ref == ref)).mappings().one_or_none()
+        return None if row is None else _attempt(row)
+
+    def all(self, intent_id: str | None = None) -> list[Attempt]:
+        """All attempts, oldest first; only those of an intent where one is given."""
+        query = select(attempts).order_by(attempts.c.claimed_at, attempts.c.ref)
+        return self._select(query if intent_id is None else query.where(attempts.c.intent_id == intent_id))
+
+    def live(self, account: str) -> list[Attempt]:
+        """The attempts of an account that are not at their end, oldest first."""
+        query = select(attempts).where(attempts.c.account == account, attempts.c.state.in_(LIVE_STATES))
+        return self._select(query.order_by(attempts.c.claimed_at, attempts.c.ref))
+
+    def in_state(self, account: str, state: AttemptState) -> list[Attempt]:
+        """The attempts of an account in one state, oldest first."""
+        return [attempt for attempt in self.live(account) if attempt.state is state]
+
+    def of_order_id(self, session: str, order_id: int) -> Attempt | None:
+        """The attempt that was sent under a number of a session; without the session the number means nothing."""
+        query = select(attempts).where(attempts.c.session == session, attempts.c.order_id == order_id)
+        found = self._select(query)
+        return found[0] if len(found) == 1 else None
+
+    def sent_at(self, account: str, since: datetime) -> list[datetime]:
+        """When orders of an account went out (S4) after a moment, oldest first: what the message rate counts."""
+        query = select(attempts.c.sending_at).where(attempts.c.account == account, attempts.c.sending_at > since)
+        with self._database.read() as connection:
+            return list(connection.execute(query.order_by(attempts.c.sending_at)).scalars())
+
+    def events(self, ref: str) -> list[AttemptEvent]:
+        """The steps of an attempt, oldest first."""
+        columns = [column for column in attempt_events.c if column.name != "id"]
+        query = select(*columns).where(attempt_events.c.ref == ref).order_by(attempt_events.c.id)
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return [AttemptEvent(row.ref, AttemptState(row.state), row.reason, row.at) for row in rows]
+
+    def learn_perm_id(self, ref: str, perm_id: int) -> tuple[int, ...]:
+        """Note a permanent id of an attempt and return all that it has; more than one is an alarm (fault 6)."""
+        with self._database.write() as connection:
+            known = self.perm_ids(ref)
+            if perm_id in known:
+                return known
+            connection.execute(insert(perm_ids).values(ref=ref, perm_id=perm_id, at=self._database.clock.now()))
+        return (*known, perm_id)
+
+    def perm_ids(self, ref: str) -> tuple[int, ...]:
+        """The permanent ids of an attempt in the order they became known."""
+        query = select(perm_ids.c.perm_id).where(perm_ids.c.ref == ref).order_by(perm_ids.c.at)
+        with self._database.read() as connection:
+            return tuple(connection.execute(query).scalars())
+
+    def of_perm_id(self, perm_id: int) -> Attempt | None:
+        """The attempt with a permanent id, or None; 0 is no id."""
+        query = select(attempts).join(perm_ids, perm_ids.c.ref == attempts.c.ref).where(perm_ids.c.perm_id == perm_id)
+        found = self._select(query) if perm_id else []
+        return found[0] if found else None
+
+    def _select(self, query: Select[Any]) -> list[Attempt]:
+        with self._database.read() as connection:
+            return [_attempt(row) for row in connection.execute(query).mappings()]
+
+    def _advance(
+        self, connection: Connection, ref: str, path: tuple[AttemptState, ...], reason: str, **values: object
+    ) -> None:
+        for state in path:
+            change = update(attempts).where(attempts.c.ref == ref).values(state=state.value, **values)
+            connection.execute(change)
+            self._append(connection, ref, state, reason)
+
+    def _append(self, connection: Connection, ref: str, state: AttemptState, reason: str) -> None:
+        row = {"ref": ref, "state": state.value, "reason": reason, "at": self._database.clock.now()}
+        connection.execute(insert(attempt_events).values(**row))
+
+
+def _attempt(row: RowMapping) -> Attempt:
+    fields: dict[str, Any] = {str(name): value for name, value in row.items()}
+    fields |= {"side": Side(fields["side"]), "tif": TimeInForce(fields["tif"]), "state": AttemptState(fields["state"])}
+    return Attempt(**fields)

@@ -1,0 +1,194 @@
+"""The ledger's database: one writer at a time, durable commits, errors that say what to do."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import NullPool
+
+from tradewright.model.clock import Clock
+from tradewright.model.errors import LedgerError
+
+WRITER_LOCK = 0x7472_6164_6577
+"""The advisory lock that makes PostgreSQL, like SQLite, take one writer at a time."""
+
+_REMEDIES = (
+    ("database is locked", "another process holds the write lock", "find and end the process that holds it; try again"),
+    ("lock timeout", "another process holds the write lock", "find and end the session that holds it; try again"),
+    ("disk is full", "the disk is full, so nothing could be committed", "free space on the disk of the ledger"),
+    ("No space left", "the disk is full, so nothing could be committed", "free space on the disk of the ledger"),
+    ("disk I/O error", "the file cannot grow or be written", "free space, raise the file-size limit, check the disk"),
+    ("readonly database", "the file is read-only", "make the file and its folder writable"),
+    ("read-only transaction", "the database is read-only", "connect to the primary server"),
+    ("unable to open", "the file cannot be opened", "check the path, and that its folder exists and is writable"),
+    ("not a database", "the file is not a database", "point storage at a ledger, or at a new file"),
+    ("malformed", "the file is damaged", "restore the last backup, then reconcile with the broker"),
+    ("append-only", "facts are never changed or deleted", "append a correcting fact instead"),
+    ("could not connect", "the server cannot be reached", "start the server; check host and port"),
+    ("connection to server", "the server cannot be reached", "start the server; check host, port, user and password"),
+)
+
+
+class Database:
+    """An engine with the settings that money needs.
+
+    SQLite: WAL, ``synchronous=FULL``, foreign keys, ``BEGIN IMMEDIATE`` for writers and a busy time-out.
+    PostgreSQL: an advisory lock per writing transaction with the same time-out, so that both engines take one writer
+    at a time and check-then-write inside a transaction is sound on both.
+
+    Args:
+        url: ``sqlite:///path`` or ``postgresql+psycopg2://user@host/database``.
+        busy_seconds: how long a writer waits for another one.
+
+    Raises:
+        LedgerError: for a URL of any other kind.
+    """
+
+    def __init__(self, url: str, clock: Clock, busy_seconds: float) -> None:
+        self.url, self.clock, self._busy = _checked(url), clock, busy_seconds
+        self._engine = self._make(self.url)
+        self._fresh = self._make(self.url, poolclass=NullPool)
+        self._ambient: ContextVar[Connection | None] = ContextVar("ambient", default=None)
+
+    @property
+    def where(self) -> str:
+        """The address without its password, for messages."""
+        return self.url.render_as_string(hide_password=True)
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The file, or None on a server."""
+        return Path(self.url.database or "") if self.url.get_backend_name() == "sqlite" else None
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A writing transaction, durable when the block ends; inside another one it joins it.
+
+        Never ``await`` inside: the write lock is held.
+
+        Raises:
+            LedgerError: when it could not be committed. Then nothing of it is there, save when the connection broke
+                during the commit itself; the caller must read back before it relies on either.
+        """
+        ambient = self._ambient.get()
+        if ambient is not None and not ambient.closed:
+            yield ambient
+            return
+        with self._errors(), self._engine.connect() as connection, self._begun(connection, writing=True):
+            token = self._ambient.set(connection)
+            try:
+                yield connection
+            finally:
+                self._ambient.reset(token)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A reading transaction; inside a writing one it sees what was written so far.
+
+        Raises:
+            LedgerError: when the database cannot be read.
+        """
+        ambient = self._ambient.get()
+        if ambient is not None and not ambient.closed:
+            yield ambient
+            return
+        with self._errors(), self._engine.connect() as connection, self._begun(connection, writing=False):
+            yield connection
+
+    @contextmanager
+    def read_fresh(self) -> Iterator[Connection]:
+        """A reading transaction on a connection that nobody used before: what is really committed (S4)."""
+        with self._errors(), self._fresh.connect() as connection, self._begun(connection, writing=False):
+            yield connection
+
+    def use_wal(self) -> bool:
+        """Switch an SQLite file to WAL, once for its life; False while another process is at it.
+
+        SQLite refuses the switch inside a transaction, and its busy time-out does not cover it.
+        """
+        with self._errors(), self._fresh.connect() as connection:
+            try:
+                mode = connection.connection.cursor().execute("PRAGMA journal_mode=WAL").fetchone()
+            except sqlite3.OperationalError as error:
+                if "locked" in str(error):
+                    return False
+                raise LedgerError(f"cannot be switched to WAL: {error}", where=self.where) from error
+        return bool(mode == ("wal",))
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self._engine.dispose()
+        self._fresh.dispose()
+
+    def _begun(self, connection: Connection, writing: bool) -> AbstractContextManager[Any]:
+        connection.info["writing"] = writing
+        transaction = connection.begin()
+        if writing and connection.dialect.name == "postgresql":
+            connection.execute(text(f"SET LOCAL lock_timeout = {int(self._busy * 1000)}"))
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})"))
+        return transaction
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise explained(error, self.where) from error
+
+    def _make(self, url: URL, **options: Any) -> Engine:
+        if url.get_backend_name() == "sqlite":
+            engine = create_engine(url, connect_args={"timeout": self._busy}, **options)
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+            return engine
+        return create_engine(
+            url, pool_pre_ping=True, connect_args={"connect_timeout": max(2, int(self._busy))}, **options
+        )
+
+
+def explained(error: DBAPIError, where: str) -> LedgerError:
+    """A database error in words a person can act on."""
+    message = str(error.orig).strip()
+    for sign, what, remedy in _REMEDIES:
+        if sign in message:
+            return LedgerError(f"{what} ({message.splitlines()[0]})", where=where, remedy=remedy)
+    return LedgerError(message, where=where, remedy="nothing was committed; see the message of the database")
+
+
+def _checked(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise LedgerError(
+            "this is no database URL",
+            where="storage",
+            remedy="use sqlite:///path or postgresql+psycopg2://user@host/name",
+        ) from None
+    file = parsed.database not in (None, "", ":memory:")
+    if file and parsed.drivername in ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg2"):
+        return parsed
+    raise LedgerError(
+        f"the ledger needs a file or a PostgreSQL server, not {parsed.render_as_string(hide_password=True)!r}",
+        where="storage",
+        remedy="use sqlite:///path or postgresql+psycopg2://user@host/name",
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.info.get("writing") else "BEGIN")

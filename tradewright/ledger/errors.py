@@ -1,0 +1,13 @@
+"""The ledger's own refusals."""
+
+from __future__ import annotations
+
+from tradewright.model.errors import LedgerError
+
+
+class IdempotencyConflict(LedgerError):
+    """A key that was already used came back with another payload (R-EXEC-04)."""
+
+
+class IllegalTransition(LedgerError):
+    """An attempt was asked to move where the state machine has no way (R-EXEC-06)."""

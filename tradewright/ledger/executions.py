@@ -1,0 +1,176 @@
+"""Executions and fees: what really happened, each once, and the positions that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import RowMapping, func, insert, select
+
+from tradewright.ledger.database import Database
+from tradewright.ledger.schema import adjustments, executions, fees, rulings
+from tradewright.model.order import Fill, Position, Side
+
+_ZERO = Decimal(0)
+
+
+class Recorded(StrEnum):
+    """What became of a reported execution."""
+
+    NEW = "NEW"
+    SEEN = "SEEN"
+    QUARANTINED = "QUARANTINED"
+    """A correction of one that is there: kept, but not counted until it is ruled on (fault 13)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One stored execution.
+
+    Args:
+        ref: our attempt, None for an order that is not ours.
+        counts: whether it is part of the position.
+        fee: None until the venue reports it.
+    """
+
+    exec_id: str
+    base_id: str
+    ref: str | None
+    perm_id: int
+    account: str
+    instrument: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    time: datetime
+    quarantined: bool
+    recorded_at: datetime
+    counts: bool
+    fee: Decimal | None
+
+    @property
+    def signed_quantity(self) -> Decimal:
+        """Positive for a purchase."""
+        return self.quantity * self.side.sign
+
+
+class Executions:
+    """The book of executions, fees, rulings on corrections, and adjustments of positions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, fill: Fill, ref: str | None) -> Recorded:
+        """Store an execution under its venue id; the same id again changes nothing (fault 14)."""
+        with self._database.write() as connection:
+            if connection.execute(select(executions.c.exec_id).where(executions.c.exec_id == fill.exec_id)).first():
+                return Recorded.SEEN
+            of_base = select(executions.c.exec_id).where(executions.c.base_id == fill.base_id)
+            corrects = connection.execute(of_base).first() is not None
+            row = fill.model_dump(exclude={"fee", "ref"}) | {"side": fill.side.value, "base_id": fill.base_id}
+            row |= {"ref": ref, "quarantined": corrects, "recorded_at": self._database.clock.now()}
+            connection.execute(insert(executions).values(**row))
+            return Recorded.QUARANTINED if corrects else Recorded.NEW
+
+    def record_fee(self, exec_id: str, fee: Decimal) -> bool:
+        """Store the fee of an execution, which may come first; False when one is there already."""
+        with self._database.write() as connection:
+            if connection.execute(select(fees.c.exec_id).where(fees.c.exec_id == exec_id)).first():
+                return False
+            connection.execute(insert(fees).values(exec_id=exec_id, fee=fee, at=self._database.clock.now()))
+            return True
+
+    def rule(self, exec_id: str, counts: bool, reason: str) -> None:
+        """Decide whether an execution is part of the position; the newest ruling holds."""
+        row = {"exec_id": exec_id, "counts": counts, "reason": reason, "at": self._database.clock.now()}
+        with self._database.write() as connection:
+            connection.execute(insert(rulings).values(**row))
+
+    def unruled(self, account: str) -> list[Execution]:
+        """The corrections of an account that nothing was decided about, oldest first."""
+        ruled = select(rulings.c.exec_id)
+        found = self._select(
+            executions.c.account == account, executions.c.quarantined.is_(True), executions.c.exec_id.not_in(ruled)
+        )
+        return [execution for execution in found if not execution.counts]
+
+    def find(self, exec_id: str) -> Execution | None:
+        """The execution of a venue id, or None."""
+        found = self._select(executions.c.exec_id == exec_id)
+        return found[0] if found else None
+
+    def of_base(self, base_id: str) -> list[Execution]:
+        """An execution and its corrections, in the order they were reported."""
+        return self._select(executions.c.base_id == base_id)
+
+    def of_attempt(self, ref: str) -> list[Execution]:
+        """The executions of an attempt, in the order they were reported."""
+        return self._select(executions.c.ref == ref)
+
+    def all(self, account: str | None = None) -> list[Execution]:
+        """Every execution, in the order they were reported; of one account where one is given."""
+        return self._select() if account is None else self._select(executions.c.account == account)
+
+    def filled(self, ref: str) -> Decimal:
+        """How much of an attempt is filled, by executions alone."""
+        return sum((execution.quantity for execution in self.of_attempt(ref) if execution.counts), _ZERO)
+
+    def adjust(self, account: str, instrument: str, quantity: Decimal, price: Decimal, actor: str, reason: str) -> None:
+        """Move a position by hand or at the opening of the books: signed units, and what one of them cost."""
+        row = {"account": account, "instrument": instrument, "quantity": quantity, "price": price, "actor": actor}
+        with self._database.write() as connection:
+            connection.execute(insert(adjustments).values(**row, reason=reason, at=self._database.clock.now()))
+
+    def position(self, account: str, instrument: str) -> Decimal:
+        """The signed holding of one instrument."""
+        held = [position.quantity for position in self.positions(account) if position.instrument == instrument]
+        return held[0] if held else _ZERO
+
+    def positions(self, account: str) -> list[Position]:
+        """The holdings that follow from executions and adjustments, without the flat ones, by name.
+
+        The average price is the average cost of what is still held; reducing a position does not change it, and
+        crossing zero starts it anew.
+        """
+        moves = [(e.instrument, e.signed_quantity, e.price) for e in self.all(account) if e.counts]
+        with self._database.read() as connection:
+            rows = connection.execute(select(adjustments).where(adjustments.c.account == account).order_by("id")).all()
+        adjusted = [(row.instrument, row.quantity, row.price) for row in rows]
+        held: dict[str, tuple[Decimal, Decimal]] = {}
+        for instrument, quantity, price in adjusted + moves:
+            held[instrument] = _moved(*held.get(instrument, (_ZERO, _ZERO)), quantity, price)
+        return [
+            Position(account=account, instrument=name, quantity=quantity, average_price=price)
+            for name, (quantity, price) in sorted(held.items())
+            if quantity
+        ]
+
+    def _select(self, *conditions: Any) -> list[Execution]:
+        newest = select(func.max(rulings.c.id)).group_by(rulings.c.exec_id)
+        ruled = (rulings.c.exec_id == executions.c.exec_id) & rulings.c.id.in_(newest)
+        query = select(executions, fees.c.fee, rulings.c.counts.label("ruling")).where(*conditions)
+        query = query.outerjoin(fees, fees.c.exec_id == executions.c.exec_id).outerjoin(rulings, ruled)
+        with self._database.read() as connection:
+            rows: Iterable[RowMapping] = connection.execute(
+                query.order_by(executions.c.recorded_at, executions.c.exec_id)
+            ).mappings()
+            return [_execution(dict(row)) for row in rows]
+
+
+def _execution(row: dict[Any, Any]) -> Execution:
+    ruling = row.pop("ruling")
+    counts = not row["quarantined"] if ruling is None else bool(ruling)
+    return Execution(**row | {"side": Side(row["side"])}, counts=counts)
+
+
+def _moved(held: Decimal, average: Decimal, quantity: Decimal, price: Decimal) -> tuple[Decimal, Decimal]:
+    after = held + quantity
+    if after == 0:
+        return _ZERO, _ZERO
+    if held * quantity >= 0:
+        return after, (held * average + quantity * price) / after
+    return after, average if held * after > 0 else price

@@ -1,0 +1,121 @@
+"""Freezes: instruments in which nothing may be sent until a person, or new evidence, lifts it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import func, insert, select
+
+from tradewright.ledger.audit import AuditLog
+from tradewright.ledger.database import Database
+from tradewright.ledger.schema import attempts, freezes
+from tradewright.model.errors import LedgerError
+from tradewright.model.order import AttemptState
+
+
+class FreezeCode(StrEnum):
+    """Why an instrument is frozen; each is an alarm."""
+
+    EXTERNAL_ORDER = "EXTERNAL_ORDER"
+    EXTERNAL_FILL = "EXTERNAL_FILL"
+    POSITION_DRIFT = "POSITION_DRIFT"
+    TWO_PERM_IDS = "TWO_PERM_IDS"
+    OVERFILL = "OVERFILL"
+    FILL_AFTER_END = "FILL_AFTER_END"
+    LIVE_AFTER_END = "LIVE_AFTER_END"
+    CORRECTION = "CORRECTION"
+    MISSING_AT_VENUE = "MISSING_AT_VENUE"
+    FILLS_MISSING = "FILLS_MISSING"
+    OPEN_OVERNIGHT = "OPEN_OVERNIGHT"
+    ORDER_UNKNOWN = "ORDER_UNKNOWN"
+    """Not stored: follows from an attempt in UNKNOWN and ends with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """One reason why an instrument of an account is frozen now."""
+
+    account: str
+    instrument: str
+    code: FreezeCode
+    ref: str
+    text: str
+    at: datetime
+
+
+class Freezes:
+    """Freezing and thawing; what is frozen now is computed from both."""
+
+    def __init__(self, database: Database, audit: AuditLog) -> None:
+        self._database, self._audit = database, audit
+
+    def freeze(self, account: str, instrument: str, code: FreezeCode, text: str, ref: str = "") -> bool:
+        """Freeze an instrument and write the alarm into the audit log; False when it is frozen for that already."""
+        with self._database.write():
+            if any((f.code, f.ref) == (code, ref) for f in self._stored(account) if f.instrument == instrument):
+                return False
+            self._write(account, instrument, code, ref, True, "program", text)
+            self._audit.append("program", "FREEZE", instrument, {"code": code, "ref": ref, "text": text})
+        return True
+
+    def thaw(
+        self,
+        account: str,
+        instrument: str,
+        actor: str,
+        reason: str,
+        code: FreezeCode | None = None,
+        ref: str | None = None,
+    ) -> int:
+        """Lift what freezes an instrument, or only one code or reference of it, and return how many reasons that were.
+
+        An attempt in UNKNOWN goes on freezing it: only its resolution lifts that.
+
+        Raises:
+            LedgerError: without an actor or a reason.
+        """
+        if not actor.strip() or not reason.strip():
+            raise LedgerError("lifting a freeze needs an actor and a reason", where=instrument)
+        with self._database.write():
+            of_instrument = [freeze for freeze in self._stored(account) if freeze.instrument == instrument]
+            present = [freeze for freeze in of_instrument if code in (None, freeze.code) and ref in (None, freeze.ref)]
+            for freeze in present:
+                self._write(account, instrument, freeze.code, freeze.ref, False, actor, reason)
+            if present:
+                codes = sorted({freeze.code.value for freeze in present})
+                self._audit.append(actor, "THAW", instrument, {"codes": codes, "reason": reason})
+        return len(present)
+
+    def present(self, account: str) -> list[Freeze]:
+        """Everything that freezes an instrument of the account now, orders in doubt included, oldest first."""
+        query = select(attempts).where(attempts.c.account == account, attempts.c.state == AttemptState.UNKNOWN.value)
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        doubts = [
+            Freeze(
+                account, row.instrument, FreezeCode.ORDER_UNKNOWN, row.ref, "sent, and not yet found", row.sending_at
+            )
+            for row in rows
+        ]
+        return sorted(self._stored(account) + doubts, key=lambda freeze: freeze.at)
+
+    def of(self, account: str, instrument: str) -> list[Freeze]:
+        """What freezes one instrument now; empty when orders may go out."""
+        return [freeze for freeze in self.present(account) if freeze.instrument == instrument]
+
+    def _stored(self, account: str) -> list[Freeze]:
+        keys = (freezes.c.instrument, freezes.c.code, freezes.c.ref)
+        newest = select(func.max(freezes.c.id)).where(freezes.c.account == account).group_by(*keys)
+        query = select(freezes).where(freezes.c.id.in_(newest), freezes.c.frozen.is_(True)).order_by(freezes.c.id)
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return [Freeze(account, r.instrument, FreezeCode(r.code), r.ref, r.text, r.at) for r in rows]
+
+    def _write(
+        self, account: str, instrument: str, code: FreezeCode, ref: str, frozen: bool, actor: str, text: str
+    ) -> None:
+        row = {"account": account, "instrument": instrument, "code": code.value, "ref": ref, "frozen": frozen}
+        with self._database.write() as connection:
+            connection.execute(insert(freezes).values(**row, actor=actor, text=text, at=self._database.clock.now()))

@@ -1,0 +1,105 @@
+"""The ledger: one door to all its books."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+from tradewright.ledger.attempts import Attempts
+from tradewright.ledger.audit import AuditLog
+from tradewright.ledger.database import Database
+from tradewright.ledger.executions import Executions
+from tradewright.ledger.freezes import Freezes
+from tradewright.ledger.idempotency import IdempotencyKeys
+from tradewright.ledger.leases import Leases
+from tradewright.ledger.marks import Marks
+from tradewright.ledger.migrate import migrate
+from tradewright.ledger.outbox import Outbox
+from tradewright.ledger.proposals import Proposals
+from tradewright.ledger.switches import Switches
+from tradewright.ledger.venues import Venues
+from tradewright.model.clock import Clock
+from tradewright.model.errors import LedgerError
+
+
+class Ledger:
+    """Append-only facts and the states computed from them, on SQLite or PostgreSQL.
+
+    Make one with ``create`` or ``open``. It may be used from several threads; every method is one transaction, and
+    those called inside ``with ledger.transaction():`` are one together.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database, self.clock = database, database.clock
+        self.audit = AuditLog(database)
+        self.proposals = Proposals(database, self.audit)
+        self.outbox = Outbox(database, self.proposals)
+        self.attempts = Attempts(database)
+        self.executions = Executions(database)
+        self.freezes = Freezes(database, self.audit)
+        self.switches = Switches(database, self.audit)
+        self.leases = Leases(database)
+        self.venues = Venues(database)
+        self.marks = Marks(database)
+        self.idempotency = IdempotencyKeys(database)
+
+    @classmethod
+    def create(cls, url: str, clock: Clock, busy_seconds: float = 5.0) -> Ledger:
+        """Open a ledger, making it first where there is none; several processes may do so at once.
+
+        Args:
+            url: ``sqlite:///path`` or ``postgresql+psycopg2://user@host/database``.
+            clock: where every recorded moment comes from.
+            busy_seconds: how long a writer waits for another before it gives up.
+
+        Raises:
+            LedgerError: naming what is wrong and what to do: a foreign, damaged, newer, locked, full or read-only
+                database, a missing folder, or a server that cannot be reached.
+        """
+        database = Database(url, clock, busy_seconds)
+        try:
+            migrate(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    @classmethod
+    def open(cls, url: str, clock: Clock, busy_seconds: float = 5.0) -> Ledger:
+        """Open a ledger that is there; one of an older version is brought up to date.
+
+        Raises:
+            LedgerError: as for ``create``, and when there is none.
+        """
+        path = Database(url, clock, busy_seconds).sqlite_path
+        if path is not None and not path.is_file():
+            raise LedgerError("there is no ledger", where=str(path), remedy="check storage, or create one")
+        return cls.create(url, clock, busy_seconds)
+
+    @property
+    def where(self) -> str:
+        """Its address without the password."""
+        return self._database.where
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything in the block is committed together at its end, or not at all. Never ``await`` inside.
+
+        Raises:
+            LedgerError: when it cannot be committed.
+        """
+        with self._database.write():
+            yield
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self._database.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

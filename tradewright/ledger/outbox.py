@@ -1,0 +1,132 @@
+"""The outbox: orders that the gate approved and that nobody has sent yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select
+
+from tradewright.ledger.database import Database
+from tradewright.ledger.leases import lease_held
+from tradewright.ledger.proposals import Proposals
+from tradewright.ledger.schema import UNSENT_STATES, approvals, approved_orders, attempts
+from tradewright.model.approved import ApprovedOrder
+from tradewright.model.errors import LedgerError
+from tradewright.model.hashing import content_hash
+from tradewright.model.order import AttemptState, OrderTerms
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovedRow:
+    """An approved order as it is stored. Only ``policy.restore`` makes an order of it again."""
+
+    intent_id: str
+    decision_id: str
+    strategy: str
+    account: str
+    terms: OrderTerms
+    expires_at: datetime
+    rule_set_hash: str
+    payload_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sendable:
+    """An approved order that may be claimed now, under the reference that its next attempt will bear."""
+
+    decision_id: str
+    intent_id: str
+    ref: str
+    account: str
+    expires_at: datetime
+
+
+def batch_key(refs: Iterable[str]) -> str:
+    """The run key of a batch (S1): the same references give the same key, in any order."""
+    return f"batch:{content_hash(sorted(refs))}"
+
+
+def claimable(now: datetime, *, abandoned: bool = False) -> ColumnElement[bool]:
+    """Whether a row of ``approved_orders`` may be claimed: the one rule behind listing (S1) and claiming (S2).
+
+    It has not expired, no person has said no, its own decision was never spent on an attempt, and its intent has
+    neither a live attempt nor one that went out and was not proved unsent: an intent never becomes two orders.
+
+    Args:
+        abandoned: True, for listing alone, overlooks a mere claim whose holder has lost the lease: the next recovery
+            gives it back.
+    """
+    same_decision = and_(attempts.c.decision_id == approved_orders.c.decision_id, attempts.c.spent.is_(True))
+    same_intent = and_(attempts.c.intent_id == approved_orders.c.intent_id, attempts.c.state.not_in(UNSENT_STATES))
+    if abandoned:
+        unfinished = attempts.c.state == AttemptState.CLAIMED.value
+        same_intent &= ~(unfinished & ~lease_held(attempts.c.account, attempts.c.holder, now))
+    vetoed = and_(approvals.c.decision_id == approved_orders.c.decision_id, approvals.c.approved.is_(False))
+    return and_(
+        approved_orders.c.expires_at > now,
+        ~exists(select(attempts.c.ref).where(or_(same_decision, same_intent))),
+        ~exists(select(approvals.c.id).where(vetoed)),
+    )
+
+
+class Outbox:
+    """Approved orders, in and out."""
+
+    def __init__(self, database: Database, proposals: Proposals) -> None:
+        self._database, self._proposals = database, proposals
+
+    def put(self, order: ApprovedOrder) -> bool:
+        """Store an approved order for the sender; False when its decision is there already with the same content.
+
+        Raises:
+            LedgerError: when the ledger knows no decision that permits it, or the decision is there with other terms.
+        """
+        where = f"decision {order.decision_id}"
+        with self._database.write() as connection:
+            query = select(approved_orders.c.payload_hash).where(approved_orders.c.decision_id == order.decision_id)
+            present = connection.execute(query).scalar()
+            if present == order.payload_hash:
+                return False
+            if present is not None:
+                raise LedgerError("another order was approved by this decision", where=where)
+            if not self._proposals.permits(order.decision_id):
+                raise LedgerError("no decision on record permits this order", where=where, remedy="tradewright approve")
+            if self._proposals.decision(order.decision_id).intent_id != order.intent_id:
+                raise LedgerError(f"the decision is not about intent {order.intent_id}", where=where)
+            names = (column.name for column in approved_orders.c if column.name != "recorded_at")
+            row = {name: getattr(order, name) for name in names}
+            connection.execute(insert(approved_orders).values(**row, recorded_at=self._database.clock.now()))
+        return True
+
+    def get(self, decision_id: str) -> ApprovedRow:
+        """The stored approved order of a decision.
+
+        Raises:
+            LedgerError: when there is none.
+        """
+        query = select(approved_orders).where(approved_orders.c.decision_id == decision_id)
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        if row is None:
+            raise LedgerError("no approved order", where=f"decision {decision_id}", remedy="tradewright intents")
+        fields = {name: value for name, value in row.items() if name != "recorded_at"}
+        return ApprovedRow(**fields | {"terms": OrderTerms.model_validate(fields["terms"])})
+
+    def sendable(self, account: str = "") -> list[Sendable]:
+        """What may be claimed now, oldest first (S1); of one account where one is given. Reading it grants nothing."""
+        count = select(func.count()).where(attempts.c.intent_id == approved_orders.c.intent_id).scalar_subquery()
+        query = select(approved_orders, count.label("tried")).where(
+            claimable(self._database.clock.now(), abandoned=True)
+        )
+        if account:
+            query = query.where(approved_orders.c.account == account)
+        with self._database.read() as connection:
+            rows = connection.execute(
+                query.order_by(approved_orders.c.recorded_at, approved_orders.c.decision_id)
+            ).all()
+        return [
+            Sendable(row.decision_id, row.intent_id, f"{row.intent_id}.{row.tried + 1}", row.account, row.expires_at)
+            for row in rows
+        ]

@@ -1,0 +1,189 @@
+"""Intents, the gate's decisions on them, and what people said: the road up to an approved order."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Table, insert, select
+
+from tradewright.ledger.audit import AuditLog
+from tradewright.ledger.database import Database
+from tradewright.ledger.schema import approvals, decisions, intents
+from tradewright.model.decision import Decision, Verdict
+from tradewright.model.errors import LedgerError
+from tradewright.model.hashing import content_hash
+from tradewright.model.intent import Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What a person said to a decision."""
+
+    decision_id: str
+    approved: bool
+    actor: str
+    reason: str
+    at: datetime
+
+
+class Proposals:
+    """The book of intents, decisions and approvals. Writing the same thing twice writes it once."""
+
+    def __init__(self, database: Database, audit: AuditLog) -> None:
+        self._database, self._audit = database, audit
+
+    def record_intent(self, intent: Intent) -> bool:
+        """Write an intent down; False when it is there already.
+
+        Raises:
+            LedgerError: when the id is there with another content, so that it cannot mean two orders.
+        """
+        row: dict[str, object] = {
+            "intent_id": intent.intent_id,
+            "strategy": intent.strategy,
+            "signal_id": intent.signal_id,
+            "instrument": intent.terms.instrument,
+            "payload": intent,
+        }
+        with self._database.write() as connection:
+            return self._insert_once(connection, intents, "intent_id", row, content_hash(intent))
+
+    def record_decision(self, decision: Decision) -> bool:
+        """Write a decision down, and into the audit log; False when it is there already.
+
+        Raises:
+            LedgerError: when its intent is unknown, or the id is there with another content.
+        """
+        row: dict[str, object] = {
+            "decision_id": decision.decision_id,
+            "intent_id": decision.intent_id,
+            "verdict": decision.verdict.value,
+            "payload": decision,
+            "decided_at": decision.decided_at,
+            "expires_at": decision.expires_at,
+        }
+        with self._database.write() as connection:
+            if not self._insert_once(connection, decisions, "decision_id", row, content_hash(decision)):
+                return False
+            codes = [reason.code for reason in decision.reasons]
+            detail = {"intent_id": decision.intent_id, "verdict": decision.verdict, "reasons": codes}
+            self._audit.append("gate", "DECIDE", decision.decision_id, detail)
+        return True
+
+    def record_approval(self, decision_id: str, approved: bool, actor: str, reason: str) -> Approval:
+        """Write down what a person said.
+
+        A no is final and also stops an order that the gate approved, as long as it is not claimed.
+
+        Raises:
+            LedgerError: without an actor or a reason, for an unknown decision, and for a yes to a decision that was
+                rejected by the gate or by a person, or that has expired.
+        """
+        if not actor.strip() or not reason.strip():
+            raise LedgerError("an approval needs an actor and a reason", where=f"decision {decision_id}")
+        with self._database.write() as connection:
+            now = self._database.clock.now()
+            if approved and (problem := self._objection(decision_id, now)):
+                raise LedgerError(problem, where=f"decision {decision_id}", remedy="let the gate decide again")
+            said = Approval(decision_id, approved, actor, reason, now)
+            connection.execute(insert(approvals).values(**asdict(said)))
+            self._audit.append(actor, "APPROVE" if approved else "REJECT", decision_id, {"reason": reason})
+        return said
+
+    def intent(self, intent_id: str) -> Intent:
+        """The intent of an id.
+
+        Raises:
+            LedgerError: when there is none.
+        """
+        if (found := self.find_intent(intent_id)) is None:
+            raise LedgerError("no such intent", where=f"intent {intent_id}", remedy="tradewright intents lists them")
+        return found
+
+    def find_intent(self, intent_id: str) -> Intent | None:
+        """The intent of an id, or None."""
+        with self._database.read() as connection:
+            payload = connection.execute(select(intents.c.payload).where(intents.c.intent_id == intent_id)).scalar()
+        return None if payload is None else Intent.model_validate(payload)
+
+    def decision(self, decision_id: str) -> Decision:
+        """The decision of an id.
+
+        Raises:
+            LedgerError: when there is none.
+        """
+        if (found := self.find_decision(decision_id)) is None:
+            raise LedgerError("no such decision", where=f"decision {decision_id}", remedy="tradewright intents")
+        return found
+
+    def find_decision(self, decision_id: str) -> Decision | None:
+        """The decision of an id, or None."""
+        query = select(decisions.c.payload).where(decisions.c.decision_id == decision_id)
+        with self._database.read() as connection:
+            payload = connection.execute(query).scalar()
+        return None if payload is None else Decision.model_validate(payload)
+
+    def intents(self, signal_id: str | None = None) -> list[Intent]:
+        """All intents, oldest first; only those of a signal where one is given."""
+        query = select(intents.c.payload).order_by(intents.c.recorded_at, intents.c.intent_id)
+        if signal_id is not None:
+            query = query.where(intents.c.signal_id == signal_id)
+        with self._database.read() as connection:
+            return [Intent.model_validate(payload) for payload in connection.execute(query).scalars()]
+
+    def decisions(self, intent_id: str | None = None) -> list[Decision]:
+        """All decisions, oldest first; only those on an intent where one is given."""
+        query = select(decisions.c.payload).order_by(decisions.c.recorded_at, decisions.c.decision_id)
+        if intent_id is not None:
+            query = query.where(decisions.c.intent_id == intent_id)
+        with self._database.read() as connection:
+            return [Decision.model_validate(payload) for payload in connection.execute(query).scalars()]
+
+    def approvals(self, decision_id: str) -> list[Approval]:
+        """What people said to a decision, oldest first."""
+        columns = [column for column in approvals.c if column.name != "id"]
+        query = select(*columns).where(approvals.c.decision_id == decision_id).order_by(approvals.c.id)
+        with self._database.read() as connection:
+            return [Approval(**row) for row in connection.execute(query).mappings()]
+
+    def waiting(self) -> list[Decision]:
+        """The decisions that wait for a person: REVIEW, not expired, nobody has spoken."""
+        now = self._database.clock.now()
+        spoken = select(approvals.c.decision_id)
+        query = select(decisions.c.payload).where(
+            decisions.c.verdict == Verdict.REVIEW.value,
+            decisions.c.expires_at > now,
+            decisions.c.decision_id.not_in(spoken),
+        )
+        with self._database.read() as connection:
+            return [Decision.model_validate(row) for row in connection.execute(query.order_by("decided_at")).scalars()]
+
+    def permits(self, decision_id: str) -> bool:
+        """Whether a decision may become an order: approved by the gate, or in review and approved by a person."""
+        verdict, said = self.decision(decision_id).verdict, self.approvals(decision_id)
+        if any(not approval.approved for approval in said):
+            return False
+        return verdict is Verdict.APPROVE or (verdict is Verdict.REVIEW and bool(said))
+
+    def _objection(self, decision_id: str, now: datetime) -> str:
+        decision = self.decision(decision_id)
+        if decision.verdict is Verdict.REJECT:
+            return "the gate rejected it; a person cannot overrule the gate"
+        if decision.expires_at <= now:
+            return f"it expired at {decision.expires_at.isoformat()}"
+        if any(not approval.approved for approval in self.approvals(decision_id)):
+            return "a person rejected it already"
+        return ""
+
+    def _insert_once(self, connection: Connection, table: Table, key: str, row: dict[str, object], sha256: str) -> bool:
+        present = connection.execute(select(table.c.sha256).where(table.c[key] == row[key])).scalar()
+        if present is None:
+            now = self._database.clock.now()
+            connection.execute(insert(table).values(**row, sha256=sha256, recorded_at=now))
+            return True
+        if present != sha256:
+            raise LedgerError(
+                "the same id with another content", where=f"{key} {row[key]}", remedy="make ids from the whole content"
+            )
+        return False

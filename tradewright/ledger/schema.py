@@ -1,0 +1,346 @@
+"""The tables of the ledger. Facts are appended; the few mutable tables are named in ``MUTABLE``."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    column,
+)
+
+from tradewright.ledger.types import Document, Exact, Moment
+from tradewright.model.decision import Verdict
+from tradewright.model.order import AttemptState
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+LIVE_STATES = tuple(state.value for state in AttemptState if not state.terminal)
+UNSENT_STATES = (AttemptState.NOT_SENT.value, AttemptState.EXPIRED.value)
+"""How an attempt ends that provably left no order behind: only then may its intent be tried again."""
+
+
+def _id() -> Column[int]:
+    return Column("id", Integer, primary_key=True, autoincrement=True)
+
+
+def _moment(name: str) -> Column[object]:
+    return Column(name, Moment, nullable=False)
+
+
+def _text(name: str, default: str | None = None) -> Column[str]:
+    return Column(name, Text, nullable=False, server_default=default)
+
+
+intents = Table(
+    "intents",
+    metadata,
+    Column("intent_id", String(28), primary_key=True),
+    _text("strategy"),
+    Column("signal_id", Text, nullable=False, index=True),
+    _text("instrument"),
+    Column("payload", Document, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    _moment("recorded_at"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("decision_id", String(64), primary_key=True),
+    Column("intent_id", ForeignKey("intents.intent_id"), nullable=False, index=True),
+    Column("verdict", String(8), nullable=False),
+    Column("payload", Document, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    _moment("decided_at"),
+    _moment("expires_at"),
+    _moment("recorded_at"),
+    CheckConstraint(column("verdict").in_([verdict.value for verdict in Verdict]), name="verdict"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    _id(),
+    Column("decision_id", ForeignKey("decisions.decision_id"), nullable=False, index=True),
+    Column("approved", Boolean, nullable=False),
+    _text("actor"),
+    _text("reason"),
+    _moment("at"),
+)
+
+approved_orders = Table(
+    "approved_orders",
+    metadata,
+    Column("decision_id", ForeignKey("decisions.decision_id"), primary_key=True),
+    Column("intent_id", ForeignKey("intents.intent_id"), nullable=False, index=True),
+    _text("strategy"),
+    _text("account"),
+    Column("terms", Document, nullable=False),
+    _moment("expires_at"),
+    _text("rule_set_hash"),
+    Column("payload_hash", String(64), nullable=False),
+    _moment("recorded_at"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("ref", String(32), primary_key=True),
+    Column("intent_id", ForeignKey("intents.intent_id"), nullable=False),
+    Column("decision_id", ForeignKey("decisions.decision_id"), nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    _text("strategy"),
+    _text("account"),
+    _text("instrument"),
+    Column("side", String(4), nullable=False),
+    Column("quantity", Exact, nullable=False),
+    Column("tif", String(3), nullable=False),
+    Column("payload_hash", String(64), nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    _text("holder"),
+    _text("session", ""),
+    Column("order_id", BigInteger),
+    _moment("claimed_at"),
+    Column("sending_at", Moment, index=True),
+    Column("spent", Boolean, nullable=False),
+    UniqueConstraint("intent_id", "number"),
+    CheckConstraint(column("state").in_([state.value for state in AttemptState]), name="state"),
+)
+"""``state`` is a view of ``attempt_events`` kept in the transaction that appends the event; a replay gives the same."""
+
+one_live_attempt = Index(
+    "one_live_attempt",
+    attempts.c.intent_id,
+    unique=True,
+    sqlite_where=attempts.c.state.in_(LIVE_STATES),
+    postgresql_where=attempts.c.state.in_(LIVE_STATES),
+)
+
+attempt_events = Table(
+    "attempt_events",
+    metadata,
+    _id(),
+    Column("ref", ForeignKey("attempts.ref"), nullable=False, index=True),
+    Column("state", String(16), nullable=False),
+    _text("reason"),
+    _moment("at"),
+)
+
+perm_ids = Table(
+    "perm_ids",
+    metadata,
+    Column("ref", ForeignKey("attempts.ref"), primary_key=True),
+    Column("perm_id", BigInteger, primary_key=True, index=True, autoincrement=False),
+    _moment("at"),
+)
+
+executions = Table(
+    "executions",
+    metadata,
+    Column("exec_id", String(128), primary_key=True),
+    Column("base_id", String(128), nullable=False, index=True),
+    Column("ref", ForeignKey("attempts.ref"), index=True),
+    Column("perm_id", BigInteger, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("instrument", Text, nullable=False),
+    Column("side", String(4), nullable=False),
+    Column("quantity", Exact, nullable=False),
+    Column("price", Exact, nullable=False),
+    _moment("time"),
+    Column("quarantined", Boolean, nullable=False),
+    _moment("recorded_at"),
+    Index("ix_executions_account_instrument", "account", "instrument"),
+)
+"""``ref`` is empty for an order that is not ours. ``quarantined`` marks a correction: it counts only by a ruling."""
+
+rulings = Table(
+    "rulings",
+    metadata,
+    _id(),
+    Column("exec_id", ForeignKey("executions.exec_id"), nullable=False, index=True),
+    Column("counts", Boolean, nullable=False),
+    _text("reason"),
+    _moment("at"),
+)
+
+fees = Table(
+    "fees",
+    metadata,
+    Column("exec_id", String(128), primary_key=True),
+    Column("fee", Exact, nullable=False),
+    _moment("at"),
+)
+"""No foreign key: a fee may arrive before its execution."""
+
+raw_events = Table(
+    "raw_events",
+    metadata,
+    _id(),
+    _text("session"),
+    Column("kind", String(8), nullable=False),
+    Column("payload", Document, nullable=False),
+    _moment("at"),
+)
+
+adjustments = Table(
+    "adjustments",
+    metadata,
+    _id(),
+    _text("account"),
+    _text("instrument"),
+    Column("quantity", Exact, nullable=False),
+    Column("price", Exact, nullable=False),
+    _text("actor"),
+    _text("reason"),
+    _moment("at"),
+)
+
+external_orders = Table(
+    "external_orders",
+    metadata,
+    Column("key", String(96), primary_key=True),
+    _text("account"),
+    _text("instrument"),
+    Column("payload", Document, nullable=False),
+    _moment("at"),
+)
+
+freezes = Table(
+    "freezes",
+    metadata,
+    _id(),
+    _text("account"),
+    _text("instrument"),
+    Column("code", String(32), nullable=False),
+    _text("ref"),
+    Column("frozen", Boolean, nullable=False),
+    _text("actor"),
+    _text("text"),
+    _moment("at"),
+    Index("ix_freezes_account_instrument", "account", "instrument"),
+)
+
+switches = Table(
+    "switches",
+    metadata,
+    _id(),
+    Column("scope", Text, nullable=False, index=True),
+    Column("stopped", Boolean, nullable=False),
+    _text("actor"),
+    _text("reason"),
+    _moment("at"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    _text("holder"),
+    _moment("expires_at"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    _id(),
+    _text("session"),
+    _text("venue"),
+    _text("account"),
+    _text("holder"),
+    _moment("at"),
+)
+
+reconciliations = Table(
+    "reconciliations",
+    metadata,
+    _id(),
+    _text("session"),
+    Column("account", Text, nullable=False, index=True),
+    Column("clean", Boolean, nullable=False),
+    Column("differences", Document, nullable=False),
+    _moment("at"),
+)
+
+absences = Table(
+    "absences",
+    metadata,
+    _id(),
+    Column("ref", ForeignKey("attempts.ref"), nullable=False, index=True),
+    _text("session"),
+    _moment("first_at"),
+    _moment("second_at"),
+)
+"""Two complete broker snapshots that did not know an UNKNOWN order: what a person may confirm (R5)."""
+
+checks = Table(
+    "checks",
+    metadata,
+    _id(),
+    Column("input", Text, nullable=False, index=True),
+    Column("passed", Boolean, nullable=False),
+    Column("detail", Document, nullable=False),
+    _moment("at"),
+)
+
+equity_marks = Table(
+    "equity_marks",
+    metadata,
+    _id(),
+    _text("account"),
+    Column("equity", Exact, nullable=False),
+    Column("cash", Exact, nullable=False),
+    _moment("at"),
+    Index("ix_equity_marks_account_at", "account", "at"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", String(128), primary_key=True),
+    Column("payload_hash", String(64), nullable=False),
+    Column("response", Document, nullable=False),
+    Column("created_at", Moment, nullable=False, index=True),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    _moment("at"),
+    _text("actor"),
+    _text("action"),
+    Column("subject", Text, nullable=False, index=True),
+    Column("detail", Document, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", Integer, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+"""Where the chain ends, so that cutting its tail is found out."""
+
+MUTABLE = frozenset({"attempts", "leases", "idempotency_keys", "audit_head"})
+"""Every other table refuses UPDATE and DELETE by a trigger; ``attempts`` refuses DELETE."""

@@ -1,0 +1,93 @@
+"""Kill switches: by strategy, by account, or for everything. Only a person sets one going again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, insert, select
+
+from tradewright.ledger.audit import AuditLog
+from tradewright.ledger.database import Database
+from tradewright.ledger.schema import switches
+from tradewright.model.errors import LedgerError
+
+EVERYTHING = "everything"
+
+
+def strategy_scope(strategy: str) -> str:
+    """The scope of one strategy."""
+    return f"strategy:{strategy}"
+
+
+def account_scope(account: str) -> str:
+    """The scope of one account."""
+    return f"account:{account}"
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """The newest word on a scope: stopped or running, by whom and why."""
+
+    scope: str
+    stopped: bool
+    actor: str
+    reason: str
+    at: datetime
+
+
+class Switches:
+    """Stop and go. The sender reads them twice: before it writes an order down, and before it sends it."""
+
+    def __init__(self, database: Database, audit: AuditLog) -> None:
+        self._database, self._audit = database, audit
+
+    def stop(self, scope: str, actor: str, reason: str) -> Switch:
+        """Stop new orders in a scope; the sender then cancels the open ones.
+
+        Raises:
+            LedgerError: for an unknown kind of scope, or without an actor or a reason.
+        """
+        return self._set(scope, True, actor, reason)
+
+    def resume(self, scope: str, actor: str, reason: str) -> Switch:
+        """Allow new orders in a scope again; other stopped scopes stay stopped.
+
+        Raises:
+            LedgerError: as for ``stop``.
+        """
+        return self._set(scope, False, actor, reason)
+
+    def present(self) -> list[Switch]:
+        """The newest word on every scope that ever had one, oldest first."""
+        newest = select(func.max(switches.c.id)).group_by(switches.c.scope)
+        columns = [column for column in switches.c if column.name != "id"]
+        with self._database.read() as connection:
+            rows = connection.execute(select(*columns).where(switches.c.id.in_(newest)).order_by(switches.c.id))
+            return [Switch(**row) for row in rows.mappings()]
+
+    def stopping(self, strategy: str, account: str, *, starts_stopped: bool = False) -> list[Switch]:
+        """The switches that stop a strategy on an account; empty when it may trade.
+
+        Args:
+            starts_stopped: True for live trading: without a person's word on everything, everything is stopped.
+        """
+        scopes = (EVERYTHING, account_scope(account), strategy_scope(strategy))
+        said = [switch for switch in self.present() if switch.scope in scopes]
+        if starts_stopped and not any(switch.scope == EVERYTHING for switch in said):
+            now = self._database.clock.now()
+            said.append(Switch(EVERYTHING, True, "program", "live trading starts stopped: nobody has resumed it", now))
+        return [switch for switch in said if switch.stopped]
+
+    def _set(self, scope: str, stopped: bool, actor: str, reason: str) -> Switch:
+        kind, _, name = scope.partition(":")
+        if scope != EVERYTHING and (kind not in ("strategy", "account") or not name):
+            raise LedgerError(f"unknown scope {scope!r}", remedy="use everything, strategy:NAME or account:ID")
+        if not actor.strip() or not reason.strip():
+            raise LedgerError("a kill switch needs an actor and a reason", where=scope)
+        switch = Switch(scope, stopped, actor, reason, self._database.clock.now())
+        row = {"scope": scope, "stopped": stopped, "actor": actor, "reason": reason, "at": switch.at}
+        with self._database.write() as connection:
+            connection.execute(insert(switches).values(**row))
+            self._audit.append(actor, "KILL" if stopped else "RESUME", scope, {"reason": reason})
+        return switch

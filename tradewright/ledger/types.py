@@ -1,0 +1,61 @@
+"""How exact numbers, moments and documents are stored: as text, alike on every engine."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from sqlalchemy import Dialect, String, Text
+from sqlalchemy.types import TypeDecorator
+
+from tradewright.model.hashing import canonical_json, decimal_text
+
+
+class Exact(TypeDecorator[Decimal]):
+    """A decimal as text, digit for digit. NaN and infinity raise ``ValueError`` before they reach the database."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, _dialect: Dialect) -> str | None:
+        """Write without exponent."""
+        return None if value is None else decimal_text(value)
+
+    def process_result_value(self, value: str | None, _dialect: Dialect) -> Decimal | None:
+        """Read back the same digits."""
+        return None if value is None else Decimal(value)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment in UTC as ISO 8601 text of fixed width, so that text order is time order. Naive times are refused."""
+
+    impl = String(32)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> str | None:
+        """Write with microseconds and ``+00:00``."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no zone; times are stored in UTC")
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: str | None, _dialect: Dialect) -> datetime | None:
+        """Read back in UTC."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+class Document(TypeDecorator[object]):
+    """A value as canonical JSON, so that equal values are equal text and hash alike."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: object, _dialect: Dialect) -> str:
+        """Write the canonical form."""
+        return canonical_json(value)
+
+    def process_result_value(self, value: str | None, _dialect: Dialect) -> object:
+        """Read plain dictionaries, lists, texts and numbers; decimals come back as text."""
+        return None if value is None else json.loads(value)

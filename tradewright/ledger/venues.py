@@ -1,0 +1,105 @@
+"""What was seen at the venue: sessions, raw events, reconciliations, orders of others, and absences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select
+
+from tradewright.ledger.database import Database
+from tradewright.ledger.schema import absences, external_orders, raw_events, reconciliations, sessions
+from tradewright.model.broker import BrokerEvent, VenueOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """One comparison with the venue: clean when nothing differed; ``differences`` are texts."""
+
+    session: str
+    account: str
+    clean: bool
+    differences: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Two complete snapshots of one session that did not know an order in doubt (R5)."""
+
+    ref: str
+    session: str
+    first_at: datetime
+    second_at: datetime
+
+
+class Venues:
+    """The book of what venues said."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record_session(self, session: str, venue: str, account: str, holder: str) -> None:
+        """Note that a connection was made."""
+        row = {"session": session, "venue": venue, "account": account, "holder": holder}
+        with self._database.write() as connection:
+            connection.execute(insert(sessions).values(**row, at=self._database.clock.now()))
+
+    def record_event(self, session: str, event: BrokerEvent) -> None:
+        """Keep a message as it came, before anything is concluded from it (S7)."""
+        row = {"session": session, "kind": event.kind.value, "payload": event, "at": self._database.clock.now()}
+        with self._database.write() as connection:
+            connection.execute(insert(raw_events).values(**row))
+
+    def events(self) -> list[BrokerEvent]:
+        """Every message ever kept, in the order it came."""
+        with self._database.read() as connection:
+            payloads = connection.execute(select(raw_events.c.payload).order_by(raw_events.c.id)).scalars()
+            return [BrokerEvent.model_validate(payload) for payload in payloads]
+
+    def record_reconciliation(self, session: str, account: str, differences: tuple[str, ...]) -> Reconciliation:
+        """Note what a comparison found."""
+        now = self._database.clock.now()
+        found = Reconciliation(session, account, not differences, differences, now)
+        row = {"session": session, "account": account, "clean": found.clean, "differences": differences, "at": now}
+        with self._database.write() as connection:
+            connection.execute(insert(reconciliations).values(**row))
+        return found
+
+    def last_reconciliation(self, account: str) -> Reconciliation | None:
+        """The newest comparison of an account; None before the first, when the books are opened."""
+        query = select(reconciliations).where(reconciliations.c.account == account)
+        with self._database.read() as connection:
+            row = connection.execute(query.order_by(reconciliations.c.id.desc()).limit(1)).one_or_none()
+        if row is None:
+            return None
+        return Reconciliation(row.session, row.account, row.clean, tuple(row.differences), row.at)
+
+    def adopt_external(self, key: str, order: VenueOrder) -> bool:
+        """Note an order that is not ours; False when it is known."""
+        with self._database.write() as connection:
+            if connection.execute(select(external_orders.c.key).where(external_orders.c.key == key)).first():
+                return False
+            row = {"key": key, "account": order.account, "instrument": order.instrument, "payload": order}
+            connection.execute(insert(external_orders).values(**row, at=self._database.clock.now()))
+            return True
+
+    def external(self, account: str) -> list[VenueOrder]:
+        """The orders of an account that are not ours, as they were first seen."""
+        query = select(external_orders.c.payload).where(external_orders.c.account == account)
+        with self._database.read() as connection:
+            payloads = connection.execute(query.order_by(external_orders.c.at, external_orders.c.key)).scalars()
+            return [VenueOrder.model_validate(payload) for payload in payloads]
+
+    def record_absence(self, absence: Absence) -> None:
+        """Note that two snapshots did not know an order."""
+        row = {"ref": absence.ref, "session": absence.session, "first_at": absence.first_at}
+        with self._database.write() as connection:
+            connection.execute(insert(absences).values(**row, second_at=absence.second_at))
+
+    def absence(self, ref: str) -> Absence | None:
+        """The newest proof of absence of an order, or None."""
+        query = select(absences).where(absences.c.ref == ref).order_by(absences.c.id.desc()).limit(1)
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else Absence(row.ref, row.session, row.first_at, row.second_at)

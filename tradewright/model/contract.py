@@ -1,0 +1,132 @@
+"""The contract of a bars table: one fast pass that decides, and an explanation that names rows and values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tradewright.model.bars import OHLCV, Bars, Timeframe
+from tradewright.model.errors import DataError
+
+Mask = npt.NDArray[np.bool_]
+
+_NAMED_ROWS = 5
+_HALF_HOUR = 1800
+
+
+Rows = Mask | npt.NDArray[np.int64] | slice
+
+
+class Violation(NamedTuple):
+    """One broken rule: how many rows break it, and the first few of them (0-based positions) with their values."""
+
+    rule: str
+    column: str
+    total: int
+    rows: tuple[int, ...]
+    values: tuple[str, ...]
+
+
+def intact(bars: Bars, timeframe: Timeframe, *, negative_prices: bool = False) -> bool:
+    """Whether every rule holds; NaN fails a comparison, so it needs no test of its own. No rows are intact."""
+    low_bound = -np.inf if negative_prices else 0.0
+    ordered = (bars.low <= np.minimum(bars.open, bars.close)) & (bars.high >= np.maximum(bars.open, bars.close))
+    finite = (bars.low > low_bound) & (bars.high < np.inf) & (bars.volume >= 0) & (bars.volume < np.inf)
+    return bool(
+        np.all(bars.ts[1:] > bars.ts[:-1])
+        and not np.any(bars.ts % grid_nanoseconds(timeframe))
+        and np.all(ordered & finite)
+        and not np.any(np.isinf(bars.spread))
+    )
+
+
+def violations(bars: Bars, timeframe: Timeframe, *, negative_prices: bool = False) -> list[Violation]:
+    """Every broken rule with its rows; empty when :func:`intact` says yes, and never empty when it says no."""
+    found = []
+    for rule, column, mask in _broken(bars, timeframe, negative_prices):
+        rows = np.flatnonzero(mask)
+        if len(rows):
+            named = tuple(int(row) for row in rows[:_NAMED_ROWS])
+            found.append(Violation(rule, column, len(rows), named, tuple(_value(bars, column, row) for row in named)))
+    return found
+
+
+def bad_rows(bars: Bars, timeframe: Timeframe, *, negative_prices: bool = False) -> Mask:
+    """The rows that break any rule; what is left without them is intact."""
+    bad = np.zeros(len(bars.ts), dtype=np.bool_)
+    for _rule, _column, mask in _broken(bars, timeframe, negative_prices):
+        bad |= mask
+    return bad
+
+
+def bars_of(frame: pd.DataFrame, where: str = "") -> Bars:
+    """A bars table as arrays.
+
+    Raises:
+        DataError: for a missing column, a column that is not numeric, or time stamps without a zone.
+    """
+    missing = [name for name in ("ts", *OHLCV) if name not in frame]
+    if missing:
+        raise DataError(
+            f"missing column {', '.join(missing)}; it has {', '.join(map(str, frame.columns)) or 'none'}",
+            where=where,
+            remedy="a bars table has ts, open, high, low, close, volume and, where known, spread",
+        )
+    if not isinstance(frame["ts"].dtype, pd.DatetimeTZDtype):
+        raise DataError(f"ts is {frame['ts'].dtype}, without a zone", where=where, remedy="give times in UTC")
+    for name in (*OHLCV, "spread"):
+        if name in frame and not pd.api.types.is_numeric_dtype(frame[name]):
+            raise DataError(f"column {name} is {frame[name].dtype}, not a number", where=where)
+    return Bars.from_frame(frame)
+
+
+def frame_of(bars: Bars) -> pd.DataFrame:
+    """Bars as a table with ``ts`` as datetime64[ns, UTC]: the inverse of :func:`bars_of`."""
+    ts = pd.DatetimeIndex(bars.ts.view("datetime64[ns]")).tz_localize("UTC")
+    return pd.DataFrame({"ts": ts, **dict(zip(Bars._fields[1:], bars[1:], strict=True))})
+
+
+def select(bars: Bars, rows: Rows) -> Bars:
+    """Some of the bars, by mask, positions or slice."""
+    return Bars(
+        bars.ts[rows],
+        bars.open[rows],
+        bars.high[rows],
+        bars.low[rows],
+        bars.close[rows],
+        bars.volume[rows],
+        bars.spread[rows],
+    )
+
+
+def grid_nanoseconds(timeframe: Timeframe) -> int:
+    """Nanoseconds that a bar's start is a multiple of: sessions open at half hours, so longer bars may too."""
+    seconds = 1 if timeframe is Timeframe.D1 else min(timeframe.seconds, _HALF_HOUR)
+    return seconds * 1_000_000_000
+
+
+def _broken(bars: Bars, timeframe: Timeframe, negative_prices: bool) -> Iterator[tuple[str, str, Mask]]:
+    before = np.maximum.accumulate(bars.ts)[:-1]
+    yield "a time stamp occurs once", "ts", np.concatenate(([False], bars.ts[1:] == before))[: len(bars.ts)]
+    yield "time stamps ascend", "ts", np.concatenate(([False], bars.ts[1:] < before))[: len(bars.ts)]
+    yield f"a bar starts on the grid of {timeframe}", "ts", bars.ts % grid_nanoseconds(timeframe) != 0
+    for name in OHLCV:
+        yield "a value is a finite number", name, ~np.isfinite(getattr(bars, name))
+    if not negative_prices:
+        for name in OHLCV[:4]:
+            yield "a price is positive", name, getattr(bars, name) <= 0
+    yield "the high is not below the low", "high", bars.high < bars.low
+    yield "the high is not below open and close", "high", bars.high < np.maximum(bars.open, bars.close)
+    yield "the low is not above open and close", "low", bars.low > np.minimum(bars.open, bars.close)
+    yield "a volume is not negative", "volume", bars.volume < 0
+    yield "a spread is finite or unknown", "spread", np.isinf(bars.spread)
+
+
+def _value(bars: Bars, column: str, row: int) -> str:
+    if column == "ts":
+        return pd.Timestamp(int(bars.ts[row]), tz="UTC").isoformat()
+    return repr(float(getattr(bars, column)[row]))

@@ -1,0 +1,145 @@
+"""Making approved orders: from a decision, or again from a ledger row. Nothing else in the tree can."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from pydantic import Field
+
+from tradewright.model.approved import GATE_SEAL, ApprovedOrder, approval_hash
+from tradewright.model.decision import Decision, Verdict
+from tradewright.model.errors import NotApproved
+from tradewright.model.intent import Intent
+from tradewright.model.order import OrderTerms
+from tradewright.model.word import Instant, Word
+
+
+class HumanApproval(Word):
+    """A person's yes to a decision that asked for review (R-RISK-14, R-RISK-35).
+
+    Args:
+        actor: who said yes.
+        reason: why; kept in the audit log.
+        at: when. It must lie within the life of the decision.
+        valid_seconds: how long the yes may be acted upon, ``limits.approval_ttl_seconds`` (60 s, Q-18).
+    """
+
+    decision_id: str
+    actor: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+    at: Instant
+    valid_seconds: float = Field(default=60, gt=0, le=600)
+
+
+def approve(intent: Intent, decision: Decision, account: str, approval: HumanApproval | None = None) -> ApprovedOrder:
+    """The order that a decision allows, in the approved quantity.
+
+    Args:
+        intent: what was asked for.
+        decision: the gate's verdict on it; ``APPROVE``, or ``REVIEW`` together with a person's approval.
+        account: where to send it; equal to the intent's account where that names one.
+        approval: needed for ``REVIEW``, refused for anything else.
+
+    Raises:
+        NotApproved: when the decision rejects, belongs to another intent, is approved by nobody or too late, or allows
+            more than was asked.
+    """
+    where = f"intent {intent.intent_id}"
+    if problem := _objection(intent, decision, account):
+        raise NotApproved(problem, where=where, remedy="let the gate decide the intent again")
+    expires_at = decision.expires_at
+    if decision.verdict is Verdict.REVIEW or approval is not None:
+        expires_at = _expiry_of_approval(decision, approval, where)
+    terms = OrderTerms.model_validate(intent.terms.model_dump() | {"quantity": decision.approved_quantity})
+    rule_set = decision.rule_set_hash
+    payload_hash = approval_hash(
+        intent.intent_id, decision.decision_id, intent.strategy, account, terms, expires_at, rule_set
+    )
+    return restore(
+        intent_id=intent.intent_id,
+        decision_id=decision.decision_id,
+        strategy=intent.strategy,
+        account=account,
+        terms=terms,
+        expires_at=expires_at,
+        rule_set_hash=rule_set,
+        payload_hash=payload_hash,
+    )
+
+
+def restore(
+    *,
+    intent_id: str,
+    decision_id: str,
+    strategy: str,
+    account: str,
+    terms: OrderTerms,
+    expires_at: datetime,
+    rule_set_hash: str,
+    payload_hash: str,
+) -> ApprovedOrder:
+    """An approved order read back from where it was kept; the hash of what was approved is computed again.
+
+    Raises:
+        NotApproved: when any field differs from what was approved.
+    """
+    return ApprovedOrder(
+        intent_id=intent_id,
+        decision_id=decision_id,
+        strategy=strategy,
+        account=account,
+        terms=terms,
+        expires_at=expires_at,
+        rule_set_hash=rule_set_hash,
+        payload_hash=payload_hash,
+        seal=GATE_SEAL,
+    )
+
+
+def verify(order: object) -> ApprovedOrder:
+    """The order itself when it is one and still what was approved; for the sender and the venues, before the wire.
+
+    Raises:
+        NotApproved: for anything that is not an ``ApprovedOrder``, and for one altered behind Python's back.
+    """
+    if not isinstance(order, ApprovedOrder):
+        raise NotApproved(f"{type(order).__name__} is not an approved order", remedy="let the gate decide an intent")
+    if order.payload_hash != order.computed_hash():
+        raise NotApproved(
+            "the order is not what was approved: its payload hash differs",
+            where=f"intent {order.intent_id}",
+            remedy="let the gate decide the intent again",
+        )
+    return order
+
+
+def _objection(intent: Intent, decision: Decision, account: str) -> str:
+    if decision.intent_id != intent.intent_id:
+        return f"decision {decision.decision_id} is about intent {decision.intent_id}"
+    if decision.verdict is Verdict.REJECT:
+        return f"decision {decision.decision_id} rejects it"
+    if not 0 < decision.approved_quantity <= intent.terms.quantity:
+        return f"{decision.approved_quantity} approved of {intent.terms.quantity} asked"
+    if not account or (intent.account and account != intent.account):
+        return f"account {account!r} is not the intent's account {intent.account!r}"
+    return ""
+
+
+def _expiry_of_approval(decision: Decision, approval: HumanApproval | None, where: str) -> datetime:
+    """When the yes ends: it lives from the moment it was given, not from the decision that asked for it."""
+    if approval is None:
+        raise NotApproved(
+            f"decision {decision.decision_id} waits for a person", where=where, remedy="tradewright approve"
+        )
+    if decision.verdict is not Verdict.REVIEW:
+        raise NotApproved(f"decision {decision.decision_id} did not ask for a person", where=where)
+    if approval.decision_id != decision.decision_id:
+        raise NotApproved(f"the approval is for decision {approval.decision_id}", where=where)
+    if not decision.decided_at <= approval.at < decision.expires_at:
+        raise NotApproved(
+            f"approved at {approval.at.isoformat()}, outside the decision's life "
+            f"({decision.decided_at.isoformat()} to {decision.expires_at.isoformat()})",
+            where=where,
+            remedy="let the gate decide the intent again",
+        )
+    return approval.at + timedelta(seconds=approval.valid_seconds)

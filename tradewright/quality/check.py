@@ -1,0 +1,67 @@
+"""All checks of one series in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from tradewright.model.actions import TickerSpan
+from tradewright.model.bars import Timeframe, Times
+from tradewright.model.contract import bars_of, intact
+from tradewright.model.errors import DataError
+from tradewright.model.instrument import Instrument
+from tradewright.quality.contract import explain
+from tradewright.quality.gaps import gap_findings
+from tradewright.quality.quirks import price_findings, security_finding, volume_findings
+from tradewright.quality.report import Code, Finding, QualityReport, Severity
+
+_ORDER = list(Severity)
+
+
+def check_bars(
+    frame: pd.DataFrame,
+    instrument: Instrument,
+    timeframe: Timeframe,
+    *,
+    now: datetime,
+    grid: Times | None = None,
+    symbol_map: Iterable[TickerSpan] = (),
+) -> QualityReport:
+    """Check a bars table.
+
+    A fast pass decides whether the contract holds; Pandera explains where it does not, and then the figures about gaps
+    and quirks are left out, because they would be about broken bars. No bars at all block.
+
+    Args:
+        now: the present; a bar that starts later blocks.
+        grid: the starts of a complete history (``Calendar.grid``); None leaves out what needs a calendar.
+        symbol_map: the tickers of the security, oldest first (``Actions.symbol_map``).
+    """
+    if len(frame) == 0:
+        none = Finding(code=Code.NO_BARS, severity=Severity.BLOCK, message="there are no bars", figures={"bars": 0})
+        return _report(instrument, timeframe, frame, [none])
+    if not _sound(frame, timeframe, now, instrument.negative_prices):
+        broken = explain(frame, timeframe, now, negative_prices=instrument.negative_prices)
+        return _report(instrument, timeframe, frame, broken)
+    bars = bars_of(frame)
+    found = [*price_findings(bars), *volume_findings(bars), *security_finding(bars, instrument.symbol, symbol_map)]
+    found += gap_findings(bars.ts, grid) if grid is not None else []
+    return _report(instrument, timeframe, frame, found)
+
+
+def _sound(frame: pd.DataFrame, timeframe: Timeframe, now: datetime, negative_prices: bool) -> bool:
+    try:
+        bars = bars_of(frame)
+    except DataError:
+        return False
+    if any(frame[name].dtype != np.float64 for name in frame if name in bars._fields[1:]):
+        return False
+    return intact(bars, timeframe, negative_prices=negative_prices) and bool(bars.ts[-1] <= pd.Timestamp(now).value)
+
+
+def _report(instrument: Instrument, timeframe: Timeframe, frame: pd.DataFrame, found: list[Finding]) -> QualityReport:
+    findings = tuple(sorted(found, key=lambda finding: _ORDER.index(finding.severity)))
+    return QualityReport(instrument=instrument.symbol, timeframe=timeframe, rows=len(frame), findings=findings)

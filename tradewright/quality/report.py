@@ -1,0 +1,69 @@
+"""What was found out about a bars table: plain frozen values."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from tradewright.model.word import Word
+
+Figure = int | float | str
+
+
+class Severity(StrEnum):
+    """Whether a finding stops what would use the bars."""
+
+    BLOCK = "BLOCK"
+    """The table breaks its contract, or the vendor's suite calls it critical: nothing downstream may run."""
+    WARN = "WARN"
+    """A person should know: gaps, jumps, bad prints."""
+    INFO = "INFO"
+    """A property of the source, such as volumes that are always zero."""
+
+
+class Code(StrEnum):
+    """What kind of finding it is."""
+
+    NO_BARS = "NO_BARS"
+    CONTRACT = "CONTRACT"
+    FUTURE = "FUTURE"
+    GAPS = "GAPS"
+    OUTSIDE_SESSION = "OUTSIDE_SESSION"
+    ZERO_VOLUME = "ZERO_VOLUME"
+    FLAT_BARS = "FLAT_BARS"
+    NO_SPREAD = "NO_SPREAD"
+    CROSSED_QUOTES = "CROSSED_QUOTES"
+    JUMPS = "JUMPS"
+    POSSIBLE_SPLIT = "POSSIBLE_SPLIT"
+    BAD_PRINT = "BAD_PRINT"
+    SECURITY_CHANGED = "SECURITY_CHANGED"
+
+
+class Finding(Word):
+    """One thing found, in words and in figures.
+
+    ``examples`` are at most five places, each a time stamp with what is there.
+    """
+
+    code: Code
+    severity: Severity
+    message: str
+    figures: dict[str, Figure]
+    examples: tuple[str, ...] = ()
+
+
+class QualityReport(Word):
+    """All findings on one series, gravest first."""
+
+    instrument: str
+    timeframe: str
+    rows: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def blocking(self) -> bool:
+        """Whether anything that uses these bars must not run."""
+        return any(finding.severity is Severity.BLOCK for finding in self.findings)
+
+    def of(self, code: Code) -> Finding | None:
+        """The first finding of a kind; None when there is none."""
+        return next((finding for finding in self.findings if finding.code is code), None)

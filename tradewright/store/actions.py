@@ -1,0 +1,110 @@
+"""Corporate actions and symbol maps, and the price views that they make (D9)."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tradewright.model.actions import FACTOR_COLUMNS, TickerSpan
+from tradewright.model.bars import Bars, PriceView
+from tradewright.model.errors import DataError, StoreError
+from tradewright.store.artefacts import Artefacts, NoArtefact
+
+
+class NoFactors(StoreError):
+    """An adjusted view was asked for, and nothing says what to adjust by."""
+
+
+class Actions:
+    """The corporate actions of each instrument, under ``<root>/actions/<instrument>``.
+
+    A factor row dated D holds for every local date of the exchange <= D and later than the row before; after the last
+    row, and in an empty table (known to have no actions), every factor is 1.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._artefacts = Artefacts(root / "actions")
+
+    def write_factors(self, instrument: str, factors: pd.DataFrame, zone: str = "America/New_York") -> None:
+        """Store the factors: columns ``date`` (ascending), ``price_factor``, ``split_factor``, ``reference_price``.
+
+        Args:
+            zone: whose calendar dates the rows mean.
+
+        Raises:
+            DataError: when a column is missing, the dates do not ascend, or a factor is not positive and finite.
+        """
+        table = _checked(instrument, factors)
+        table["zone"] = zone
+        self._artefacts.write_frame((instrument, "factors"), table)
+
+    def factors(self, instrument: str) -> pd.DataFrame:
+        """The stored factors, with the column ``zone``.
+
+        Raises:
+            NoFactors: when nothing was ever stored for the instrument.
+        """
+        try:
+            return self._artefacts.read_frame((instrument, "factors"))
+        except NoArtefact as error:
+            raise NoFactors(
+                f"no corporate actions of {instrument}, so its adjusted prices are unknown",
+                where=error.where,
+                remedy="import its factor file, or read the prices raw (backtest.prices=raw)",
+            ) from error
+
+    def write_map(self, instrument: str, spans: list[TickerSpan]) -> None:
+        """Store under which tickers the security behind ``instrument`` has traded, oldest first."""
+        rows = [{"last": span.last.isoformat(), "ticker": span.ticker, "exchange": span.exchange} for span in spans]
+        self._artefacts.write_json((instrument, "map"), rows)
+
+    def symbol_map(self, instrument: str) -> list[TickerSpan]:
+        """The tickers of the security, oldest first; empty when none is stored."""
+        try:
+            rows = self._artefacts.read_json((instrument, "map"))
+        except NoArtefact:
+            return []
+        return [TickerSpan(date.fromisoformat(row["last"]), row["ticker"], row["exchange"]) for row in rows]
+
+    def view(self, instrument: str, bars: Bars, view: PriceView) -> Bars:
+        """Raw bars as ``view`` shows them.
+
+        ``split_adjusted`` multiplies prices by the split factor, ``total_return`` by the price factor as well; both
+        divide volume by the split factor. Factors stand as they are in the table, not re-based to the span.
+
+        Raises:
+            NoFactors: for an adjusted view of an instrument without a table.
+        """
+        return bars if view is PriceView.RAW else adjust(bars, self.factors(instrument), view)
+
+
+def adjust(bars: Bars, factors: pd.DataFrame, view: PriceView) -> Bars:
+    """Apply a factor table with the column ``zone`` to raw bars; the spread, being relative, stays."""
+    if view is PriceView.RAW or factors.empty:
+        return bars
+    ends = (factors["date"] + pd.Timedelta(days=1)).dt.tz_localize(factors["zone"].iloc[0])
+    row = np.searchsorted(ends.astype("datetime64[ns, UTC]").astype(np.int64).to_numpy(), bars.ts, side="right")
+    split = np.append(factors["split_factor"].to_numpy(dtype=np.float64), 1.0)[row]
+    price = split
+    if view is PriceView.TOTAL_RETURN:
+        price = np.append(factors["price_factor"].to_numpy(dtype=np.float64), 1.0)[row] * split
+    opens, highs, lows, closes = (column * price for column in (bars.open, bars.high, bars.low, bars.close))
+    return Bars(bars.ts, opens, highs, lows, closes, bars.volume / split, bars.spread)
+
+
+def _checked(instrument: str, factors: pd.DataFrame) -> pd.DataFrame:
+    missing = [name for name in FACTOR_COLUMNS if name not in factors]
+    if missing:
+        raise DataError(f"missing column {', '.join(missing)}", where=f"factors of {instrument}")
+    table = factors[list(FACTOR_COLUMNS)].astype(dict.fromkeys(FACTOR_COLUMNS[1:], np.float64))
+    table["date"] = pd.to_datetime(table["date"]).astype("datetime64[s]")
+    factors_alone = table[["price_factor", "split_factor"]].to_numpy()
+    bad = np.flatnonzero(~(np.isfinite(factors_alone) & (factors_alone > 0)).all(axis=1))
+    if len(bad):
+        raise DataError(f"row {bad[0]}: a factor is not positive", where=f"factors of {instrument}")
+    if not (table["date"].is_monotonic_increasing and table["date"].is_unique):
+        raise DataError("the dates do not ascend", where=f"factors of {instrument}")
+    return table

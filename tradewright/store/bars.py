@@ -1,0 +1,296 @@
+"""The bars store: one Parquet dataset, incremental, revised openly, verified at read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+import numpy as np
+import pandas as pd
+
+from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
+from tradewright.model.clock import Clock, SystemClock
+from tradewright.model.contract import bars_of, frame_of, intact, select, violations
+from tradewright.model.errors import DataError, StoreError
+from tradewright.store.actions import Actions
+from tradewright.store.fingerprint import bars_hash
+from tradewright.store.lock import exclusive
+from tradewright.store.manifest import REMEDY, Manifest, Part, Revision
+from tradewright.store.merge import Merge, merge
+from tradewright.store.parquet import DamagedFile, join, read_part, write_part
+from tradewright.store.span import Moment, first_instant, last_instant
+
+_ATTEMPTS = 3
+_LOCK = "_lock"
+
+
+class NoBars(StoreError):
+    """Nothing has been imported for this instrument, timeframe and kind."""
+
+
+class Series(NamedTuple):
+    """What a set of bars is of."""
+
+    instrument: str
+    timeframe: Timeframe
+    kind: BarKind
+
+    @property
+    def folder(self) -> str:
+        """Its place in the dataset, hive style; odd characters of the symbol are percent-encoded."""
+        return f"kind={self.kind}/timeframe={self.timeframe}/instrument={quote(self.instrument, safe='')}"
+
+
+@dataclass(frozen=True)
+class UpsertReport:
+    """What an upsert did. ``revised`` bars had other values before; ``revision`` is the number that keeps them."""
+
+    added: int
+    unchanged: int
+    revised: int
+    revision: int
+    revised_first: pd.Timestamp | None = None
+    revised_last: pd.Timestamp | None = None
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What is stored of a series: number of bars, starts of the first and the last one (UTC), newest revision."""
+
+    rows: int
+    first: pd.Timestamp
+    last: pd.Timestamp
+    revision: int
+
+
+class BarStore:
+    """Bars under ``<root>/bars/kind=/timeframe=/instrument=/year=``, raw; corporate actions are applied at read.
+
+    A series is changed by the rename of its manifest, so a reader sees the bars before or after an upsert, never
+    between. Files are content-named and verified before they are parsed. Spans are inclusive at both ends; a date
+    means the whole UTC day.
+
+    Args:
+        root: the storage folder; made when first written to.
+        clock: what revisions are dated by.
+    """
+
+    def __init__(self, root: Path, clock: Clock | None = None) -> None:
+        self.root = root
+        self.actions = Actions(root)
+        self._clock = clock or SystemClock()
+
+    def upsert(
+        self,
+        instrument: str,
+        timeframe: Timeframe,
+        kind: BarKind,
+        frame: pd.DataFrame,
+        *,
+        source: str = "",
+        negative_prices: bool = False,
+    ) -> UpsertReport:
+        """Add bars; the same bars again change no byte, other values for known bars become a revision.
+
+        Args:
+            frame: a bars table (:func:`tradewright.model.contract.bars_of`), ascending.
+            source: where the bars came from; kept with a revision.
+            negative_prices: whether prices at or below zero are legitimate for the instrument.
+
+        Raises:
+            DataError: when the table breaks the contract; nothing is stored.
+            StoreError: when the store is damaged, locked or full; nothing is changed.
+        """
+        series = Series(instrument, timeframe, kind)
+        new = _accepted(series, frame, negative_prices)
+        folder = self._folder(series)
+        if len(new.ts) == 0:
+            manifest = Manifest.load(_manifest_path(folder)) or Manifest()
+            return UpsertReport(0, 0, 0, len(manifest.revisions))
+        with exclusive(folder / _LOCK):
+            return self._merge(series, new, source)
+
+    def read(
+        self,
+        instrument: str,
+        timeframe: Timeframe,
+        kind: BarKind = BarKind.TRADE,
+        start: Moment = None,
+        end: Moment = None,
+        view: PriceView = PriceView.RAW,
+    ) -> pd.DataFrame:
+        """Bars as a table: ``ts`` (datetime64[ns, UTC]), OHLC, ``volume``, ``spread``; empty when the span has none.
+
+        Raises:
+            NoBars, DamagedFile, NoFactors: see :meth:`read_bars`.
+        """
+        return frame_of(self.read_bars(instrument, timeframe, kind, start, end, view))
+
+    def read_bars(
+        self,
+        instrument: str,
+        timeframe: Timeframe,
+        kind: BarKind = BarKind.TRADE,
+        start: Moment = None,
+        end: Moment = None,
+        view: PriceView = PriceView.RAW,
+    ) -> Bars:
+        """Bars as arrays; see :meth:`read`.
+
+        Raises:
+            NoBars: when the series was never imported.
+            DamagedFile: when a file is not what was written.
+            NoFactors: when an adjusted view is asked for without a factor table.
+        """
+        first, last = first_instant(start), last_instant(end)
+        series = Series(instrument, timeframe, kind)
+        bars = self._parts(series, first, last)
+        low, high = np.searchsorted(bars.ts, first, "left"), np.searchsorted(bars.ts, last, "right")
+        bars = select(bars, slice(int(low), int(high)))
+        if not intact(bars, timeframe, negative_prices=True):
+            raise DamagedFile("stored bars break their contract", where=str(self._folder(series)), remedy=REMEDY)
+        return self.actions.view(instrument, bars, view)
+
+    def data_hash(
+        self,
+        instrument: str,
+        timeframe: Timeframe,
+        kind: BarKind = BarKind.TRADE,
+        start: Moment = None,
+        end: Moment = None,
+        view: PriceView = PriceView.RAW,
+    ) -> str:
+        """The fingerprint of exactly the rows that :meth:`read_bars` would give."""
+        return bars_hash(self.read_bars(instrument, timeframe, kind, start, end, view))
+
+    def coverage(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> Coverage | None:
+        """What is stored of a series, from its manifest alone; None when nothing is."""
+        manifest = Manifest.load(_manifest_path(self._folder(Series(instrument, timeframe, kind))))
+        if manifest is None or not manifest.parts:
+            return None
+        first = min(part.first for part in manifest.parts.values())
+        last = max(part.last for part in manifest.parts.values())
+        return Coverage(manifest.rows, _stamp(first), _stamp(last), len(manifest.revisions))
+
+    def revisions(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> tuple[Revision, ...]:
+        """The corrections of a series, oldest first."""
+        manifest = Manifest.load(_manifest_path(self._folder(Series(instrument, timeframe, kind))))
+        return manifest.revisions if manifest else ()
+
+    def replaced(self, instrument: str, timeframe: Timeframe, kind: BarKind, number: int) -> pd.DataFrame:
+        """The bars that revision ``number`` (from 1) replaced, as they were before it.
+
+        Raises:
+            StoreError: when there is no such revision.
+        """
+        revisions = self.revisions(instrument, timeframe, kind)
+        if not 1 <= number <= len(revisions):
+            raise StoreError(f"{instrument} {timeframe} {kind} has {len(revisions)} revisions, no number {number}")
+        folder = self._superseded(Series(instrument, timeframe, kind))
+        return frame_of(_read_or_damaged(folder, revisions[number - 1].replaced))
+
+    def series(self) -> Iterator[Series]:
+        """Everything that is stored, in order of kind, timeframe and instrument."""
+        for path in sorted((self.root / "bars").glob("kind=*/timeframe=*/instrument=*/_manifest.json")):
+            kind, timeframe, instrument = (part.partition("=")[2] for part in path.parent.parts[-3:])
+            yield Series(unquote(instrument), Timeframe(timeframe), BarKind(kind))
+
+    def _merge(self, series: Series, new: Bars, source: str) -> UpsertReport:
+        folder = self._folder(series)
+        manifest = Manifest.load(_manifest_path(folder)) or Manifest()
+        parts, merges = dict(manifest.parts), []
+        for year, bars in _by_year(new):
+            old = _read_or_damaged(folder, parts[year]) if year in parts else join([])
+            merges.append(merge(old, bars))
+            if merges[-1].changed:
+                parts[year] = write_part(folder, f"year={year}", merges[-1].bars)
+        revisions = manifest.revisions + self._revision(series, len(manifest.revisions) + 1, merges, source)
+        if parts != manifest.parts:
+            Manifest(parts=parts, revisions=revisions).save(_manifest_path(folder))
+        _sweep(folder, parts.values())
+        _sweep(self._superseded(series), [revision.replaced for revision in revisions])
+        return _report(merges, revisions)
+
+    def _revision(self, series: Series, number: int, merges: list[Merge], source: str) -> tuple[Revision, ...]:
+        replaced = join([found.replaced for found in merges])
+        if len(replaced.ts) == 0:
+            return ()
+        part = write_part(self._superseded(series), f"revision={number}", replaced)
+        return (Revision(number=number, recorded_at=self._clock.now(), source=source, replaced=part),)
+
+    def _parts(self, series: Series, first: int, last: int) -> Bars:
+        folder = self._folder(series)
+        for _ in range(_ATTEMPTS):
+            manifest = Manifest.load(_manifest_path(folder))
+            if manifest is None:
+                raise self._absent(series)
+            wanted = [part for _, part in sorted(manifest.parts.items()) if part.first <= last and part.last >= first]
+            try:
+                return join([read_part(folder, part) for part in wanted])
+            except FileNotFoundError as error:
+                missing = error.filename  # an upsert may just have replaced it: the new manifest names another
+        raise DamagedFile("is missing", where=str(missing), remedy=REMEDY)
+
+    def _absent(self, series: Series) -> NoBars:
+        stored = ", ".join(f"{s.instrument} {s.timeframe} {s.kind}" for s in self.series()) or "nothing"
+        return NoBars(
+            f"no {series.kind} bars of {series.instrument} at {series.timeframe}; stored: {stored}",
+            where=str(self.root),
+            remedy="import them first (tradewright import), or set storage.root to where they are",
+        )
+
+    def _folder(self, series: Series) -> Path:
+        return self.root / "bars" / series.folder
+
+    def _superseded(self, series: Series) -> Path:
+        """Outside the dataset, so that a reader of the whole tree meets every bar once."""
+        return self.root / "superseded" / series.folder
+
+
+def _accepted(series: Series, frame: pd.DataFrame, negative_prices: bool) -> Bars:
+    where = f"{series.instrument} {series.timeframe} {series.kind}"
+    bars = bars_of(frame, where)
+    if intact(bars, series.timeframe, negative_prices=negative_prices):
+        return bars
+    found = violations(bars, series.timeframe, negative_prices=negative_prices)
+    text = "; ".join(f"{v.rule}: {v.total} rows of {v.column}, row {v.rows[0]} has {v.values[0]}" for v in found)
+    raise DataError(text, where=where, remedy="correct the source; nothing was stored")
+
+
+def _by_year(bars: Bars) -> Iterator[tuple[str, Bars]]:
+    years = bars.ts.view("datetime64[ns]").astype("datetime64[Y]")
+    for year in np.unique(years):
+        yield str(year), select(bars, years == year)
+
+
+def _read_or_damaged(folder: Path, part: Part) -> Bars:
+    try:
+        return read_part(folder, part)
+    except FileNotFoundError as error:
+        raise DamagedFile("is missing", where=str(folder / part.file), remedy=REMEDY) from error
+
+
+def _sweep(folder: Path, named: Iterable[Part]) -> None:
+    """Remove the files that the manifest no longer names, and what a crash left behind; only under the lock."""
+    kept = {folder / part.file for part in named} | {_manifest_path(folder), folder / _LOCK}
+    for path in folder.rglob("*"):
+        if path.is_file() and path not in kept:
+            path.unlink()
+
+
+def _report(merges: list[Merge], revisions: tuple[Revision, ...]) -> UpsertReport:
+    old = np.concatenate([found.replaced.ts for found in merges])
+    added, unchanged = sum(found.added for found in merges), sum(found.unchanged for found in merges)
+    first, last = (_stamp(old[0]), _stamp(old[-1])) if len(old) else (None, None)
+    return UpsertReport(added, unchanged, len(old), len(revisions), first, last)
+
+
+def _manifest_path(folder: Path) -> Path:
+    return folder / "_manifest.json"
+
+
+def _stamp(ns: int) -> pd.Timestamp:
+    return pd.Timestamp(int(ns), tz="UTC")
