@@ -5,16 +5,12 @@ The execution location comes through here too, so nothing on this floor may load
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
+import contextlib
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from brokers.ibkr.feed import IbkrFeed
-from brokers.ibkr.settings import IbkrSettings
-from brokers.registry import make_broker
 from conf.compose import PROJECT
 from conf.problems import nearest
-from conf.schema.desk import IbkrBrokerSettings, Mode
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
 from strategies.base import BaseStrategy
@@ -22,11 +18,8 @@ from strategies.registry import build as build_strategy
 from tradewright.backtest import costs, sizing, slippage
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.calendars.registry import calendar
-from tradewright.execution.settings import SenderSettings
-from tradewright.execution.times import ProtocolTimes
 from tradewright.ledger.ledger import Ledger
-from tradewright.model.broker import Broker
-from tradewright.model.clock import Clock
+from tradewright.model.clock import Clock, ShiftedClock, SystemClock
 from tradewright.model.errors import ConfigError
 from tradewright.model.instrument import Instrument
 from tradewright.policy.limits import Limits
@@ -89,9 +82,27 @@ def instrument(settings: Settings, symbol: str) -> Instrument:
     return Instrument(symbol=symbol, **settings.instruments[symbol].model_dump())
 
 
-def bar_store(settings: Settings, clock: Clock) -> BarStore:
+def clock(settings: Settings) -> Clock:
+    """The machine's clock, or for a scenario with a fixed end the scenario's own.
+
+    A scenario's clock shows the moment after its last bar when its storage folder is first used, and then runs; the
+    folder remembers that moment, so that all processes agree.
+    """
+    chosen = settings.feed
+    if not isinstance(chosen, ScenarioFeedSettings) or chosen.end is None:
+        return SystemClock()
+    start = chosen.end + timedelta(seconds=1)
+    path = root(settings) / "clocks" / f"{chosen.end:%Y%m%dT%H%M%SZ}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError), path.open("x") as file:
+        file.write(SystemClock().now().isoformat())
+    since = path.read_text()
+    return ShiftedClock(start, datetime.fromisoformat(since) if since else None)
+
+
+def bar_store(settings: Settings, now: Clock) -> BarStore:
     """The bars store."""
-    return BarStore(root(settings), clock)
+    return BarStore(root(settings), now)
 
 
 def artefacts(settings: Settings) -> Artefacts:
@@ -99,7 +110,7 @@ def artefacts(settings: Settings) -> Artefacts:
     return Artefacts(root(settings) / "artefacts")
 
 
-def ledger(settings: Settings, clock: Clock) -> Ledger:
+def ledger(settings: Settings, now: Clock) -> Ledger:
     """The ledger, made where there is none.
 
     Raises:
@@ -107,10 +118,10 @@ def ledger(settings: Settings, clock: Clock) -> Ledger:
     """
     named = settings.storage.ledger_url
     if named is not None:
-        return Ledger.create(named.get_secret_value(), clock)
+        return Ledger.create(named.get_secret_value(), now)
     folder = root(settings)
     folder.mkdir(parents=True, exist_ok=True)
-    return Ledger.create(f"sqlite:///{folder / 'ledger.sqlite3'}", clock)
+    return Ledger.create(f"sqlite:///{folder / 'ledger.sqlite3'}", now)
 
 
 def strategy(settings: Settings) -> BaseStrategy:
@@ -177,62 +188,3 @@ def scenario(settings: Settings, end: datetime) -> Scenario:
     return Scenario(
         settings.base.seed, end, lambda traded, *span: calendar(traded.calendar).grid(*span), days=days, years=years
     )
-
-
-def broker(settings: Settings, clock: Clock) -> Broker:
-    """The venue in force, not yet connected.
-
-    Raises:
-        ConfigError, BrokerError: as ``brokers.registry.make_broker``.
-    """
-    chosen = settings.broker
-    if isinstance(chosen, IbkrBrokerSettings):
-        values: dict[str, object] = {
-            "host": chosen.host,
-            "port": chosen.port,
-            "client_id": chosen.client_id,
-            "account": chosen.account or "",
-            "mode": "live" if settings.mode.name is Mode.LIVE else "paper",
-            "timeout": chosen.timeout_s,
-        }
-    else:
-        state = root(settings) / "sim_venue.json"
-        values = {"account": chosen.account, "cash": Decimal(repr(settings.backtest.cash)), "state_file": state}
-    return make_broker(chosen.kind, values, instruments(settings).values(), clock, cost_model(settings))
-
-
-def ibkr_feed(settings: Settings, clock: Clock) -> IbkrFeed:
-    """Historical bars from the gateway, over a connection of its own.
-
-    Raises:
-        ConfigError: when the broker in force is another.
-    """
-    chosen = settings.broker
-    if not isinstance(chosen, IbkrBrokerSettings):
-        raise ConfigError("feed=ibkr needs broker=ibkr", where="broker.kind", remedy="say mode=paper broker=ibkr")
-    values = IbkrSettings(
-        host=chosen.host, port=chosen.port, client_id=chosen.client_id + 1, account=chosen.account or ""
-    )
-    return IbkrFeed(values, instruments(settings).values(), clock)
-
-
-def sender_settings(settings: Settings, account: str, holder: str) -> SenderSettings:
-    """What a sender is told."""
-    chosen = settings.broker
-    is_ibkr = isinstance(chosen, IbkrBrokerSettings)
-    return SenderSettings(
-        account=account,
-        holder=holder,
-        mode=settings.mode.name,
-        live_account=chosen.account or "" if is_ibkr else "",
-        port=chosen.port if is_ibkr else 0,
-        per_second=settings.policy.max_orders_per_second,
-        per_minute=settings.policy.max_orders_per_minute,
-        max_skew=settings.execution.max_skew,
-        broker_zone=settings.execution.broker_zone,
-    )
-
-
-def protocol_times(settings: Settings) -> ProtocolTimes:
-    """The waiting times of the order protocol."""
-    return ProtocolTimes(**settings.execution.model_dump(exclude={"max_skew", "broker_zone"}))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import os
 import re
+import shlex
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from conf.validate import Composed, validate
 PROJECT = Path(__file__).resolve().parent.parent
 ROOT = "config"
 COMMAND_LINE = "command line"
+OVERRIDES = "TRADEWRIGHT_OVERRIDES"
 _LOCK = threading.RLock()
 _UNKNOWN_OPTION = re.compile(r"Could not find '(?P<option>[^']+)'")
 
@@ -43,6 +45,11 @@ def conf_folder() -> Path:
 def environment(name: str) -> str | None:
     """A value of the environment that no YAML file refers to, such as the token of the served apps."""
     return os.environ.get(name) or None
+
+
+def environment_overrides() -> tuple[str, ...]:
+    """The overrides under which Dagster loads its definitions: ``TRADEWRIGHT_OVERRIDES``, separated by spaces."""
+    return tuple(shlex.split(os.environ.get(OVERRIDES, "")))
 
 
 def compose(overrides: Sequence[str] = (), folder: Path | None = None) -> Settings:

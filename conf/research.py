@@ -16,6 +16,7 @@ import pandas as pd
 from conf import build
 from conf.schema.market import FilesFeedSettings, ScenarioFeedSettings
 from conf.schema.settings import Settings
+from conf.trading import ibkr_feed
 from strategies.base import BaseStrategy
 from strategies.registry import build as build_strategy
 from tradewright.backtest.lookahead import LookAhead, look_ahead
@@ -72,7 +73,7 @@ def feed(settings: Settings, clock: Clock) -> Feed | None:
             where="feed.remote_providers",
             remedy="set DATA_REMOTE_PROVIDERS=enabled, or say feed=scenario",
         )
-    return build.ibkr_feed(settings, clock)
+    return ibkr_feed(settings, clock)
 
 
 def refresh(settings: Settings, store: BarStore, source: Feed, symbol: str) -> dict[Timeframe, UpsertReport]:

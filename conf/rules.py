@@ -6,17 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from conf.problems import nearest
-from conf.schema.desk import IbkrBrokerSettings, Mode, SimBrokerSettings, Stage
+from conf.schema.desk import IbkrBrokerSettings, SimBrokerSettings
 from conf.schema.research import StrategySettings
 from conf.schema.settings import Settings
 from conf.sources import Key
 from strategies.base import Parameter
 from strategies.registry import STRATEGIES, build, parameters_of
 from tradewright.model.errors import ConfigError
+from tradewright.model.mode import LIVE_PORTS, PAPER_PORTS, Mode, Stage
 
 STRATEGY_KEYS = frozenset(StrategySettings.model_fields) - {"parameters"}
-PAPER_PORTS = frozenset({4002, 7497})
-LIVE_PORTS = frozenset({4001, 7496})
 
 
 class Broken(NamedTuple):

@@ -17,7 +17,7 @@ def generate_signal(i: int, features: tuple[Floats, ...], params: tuple[float, .
     the deciding close; a multiple of 0 means none. Without an average true range yet there is no trade.
     """
     fast, slow, atr, close = features[0], features[1], features[2], features[3]
-    if i == 0 or not atr[i] > 0.0:
+    if i < 1 or not atr[i] > 0.0:
         return HOLD
     up = fast[i] > slow[i] and fast[i - 1] <= slow[i - 1]
     down = fast[i] < slow[i] and fast[i - 1] >= slow[i - 1]

@@ -18,7 +18,7 @@ def generate_signal(i: int, features: tuple[Floats, ...], _params: tuple[float, 
     happens.
     """
     fast, slow = features[0], features[1]
-    if i == 0:
+    if i < 1:
         return HOLD
     if fast[i] > slow[i] and fast[i - 1] <= slow[i - 1]:
         return (1.0, NAN, NAN, NAN)

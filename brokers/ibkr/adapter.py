@@ -64,20 +64,25 @@ class IbkrBroker:
         Raises:
             BrokerError: when any query lacks its end.
         """
+        self._connection.linked()
+        async with self._connection.collecting:
+            return await self._collect()
+
+    async def _collect(self) -> BrokerSnapshot:
         ib, events = self._connection.linked()
+        ask, account = self._connection.ask, self._connection.account
         events.begin_listing()
-        await self._connection.ask("the open orders", ib.reqAllOpenOrdersAsync)
-        open_orders = events.open_orders(self._connection.account)
-        await self._connection.ask("the completed orders", lambda: ib.reqCompletedOrdersAsync(False))
-        wanted = ExecutionFilter(clientId=0, acctCode=self._connection.account)
-        await self._connection.ask("the executions", lambda: ib.reqExecutionsAsync(wanted))
-        held = await self._connection.ask("the positions", ib.reqPositionsAsync)
-        positions = (position_of(self._names, item) for item in held if item.account == self._connection.account)
+        await ask("the open orders", ib.reqAllOpenOrdersAsync)
+        open_orders = events.open_orders(account)
+        await ask("the completed orders", lambda: ib.reqCompletedOrdersAsync(False))
+        await ask("the executions", lambda: ib.reqExecutionsAsync(ExecutionFilter(clientId=0, acctCode=account)))
+        held = await ask("the positions", ib.reqPositionsAsync)
+        positions = (position_of(self._names, item) for item in held if item.account == account)
         return BrokerSnapshot(
             taken_at=self._clock.now(),
             open_orders=open_orders,
-            completed_orders=events.completed_orders(self._connection.account),
-            fills=events.fills(self._connection.account),
+            completed_orders=events.completed_orders(account),
+            fills=events.fills(account),
             positions=tuple(item for item in positions if item.quantity),
         )
 

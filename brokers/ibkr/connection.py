@@ -31,13 +31,17 @@ class Connection:
 
     A query that does not arrive to its end may still be answered later, and the library would take that answer for the
     next one's; so the link is closed, and whoever wants to go on opens it again.
+
+    Attributes:
+        account: the one that we trade, known once the link is open.
+        collecting: to be held from the first to the last query of a snapshot, whose answers are collected in one place.
     """
 
     def __init__(self, settings: IbkrSettings, names: Names, clock: Clock) -> None:
         self.settings, self.names = settings, names
         self.account = ""
         self._clock = clock
-        self._lock = asyncio.Lock()
+        self._asking = self.collecting = asyncio.Lock()
         self._ib: TappedIB | None = None
         self._events: Events | None = None
         self._contracts: dict[str, Contract] = {}
@@ -53,6 +57,7 @@ class Connection:
         self._events = Events(self.names, self._clock, self.settings.client_id, sink)
         self._ib = TappedIB(self._events)
         self._contracts = {}
+        self._asking, self.collecting = asyncio.Lock(), asyncio.Lock()
         try:
             await self._start(self._ib, self._events)
             self.account = self._allowed_account(self._ib.managedAccounts())
@@ -87,7 +92,7 @@ class Connection:
         Raises:
             BrokerError: when it does not end in time, is an error, or was not readable in full.
         """
-        async with self._lock:
+        async with self._asking:
             ib, events = self.linked()
             timeout = timeout or self.settings.timeout
             events.damage = ""

@@ -79,7 +79,10 @@ class Events:
 
     def on_order_status(self, order_id: int, status: str, filled: float, perm_id: int, client_id: int) -> None:
         """The state of an order that may be unknown here."""
-        known = self._orders.get(perm_id) or (self.mine.get(order_id) if client_id == self._client_id else None)
+        known = self._orders.get(perm_id)
+        if known is None and client_id == self._client_id:
+            placed = self.mine.get(order_id)
+            known = placed if placed is not None and placed.perm_id == 0 else None
         raw = {"orderId": str(order_id), "permId": str(perm_id), "clientId": str(client_id), "status": status}
         if known is None:
             self._emit(BrokerEventKind.ORDER, order_id=order_id, text=status, raw=raw)

@@ -57,7 +57,8 @@ class Venue:
     def attach(self, client_id: int, listener: Listener) -> str:
         """Let a client hear of its own orders; the answer names this connection and no other.
 
-        A venue that is kept in a file is read from it when its first client comes.
+        A venue that is kept in a file is read from it when its first client comes; resting orders are then tried
+        against the prices of today.
 
         Raises:
             BrokerError: while another client uses the id or the file, or when the file is damaged.
@@ -71,6 +72,8 @@ class Venue:
         self._clients[client_id] = listener
         self._keep(connections=self.state.connections + 1)
         self._commit()
+        for order in self.live_orders():
+            self._match_against_quote(order)
         return f"{self.state.seed:08x}-{self.state.connections}"
 
     def detach(self, client_id: int) -> None:
@@ -225,19 +228,20 @@ class Venue:
             return 110, "The price does not conform to the minimum price variation for this contract."
         if not instrument.on_lot(terms.quantity):
             return 10243, f"The size {terms.quantity} is not a whole number of lots of {instrument.lot_size}."
-        if self._gross_after(instrument, terms, account, price) > self._leverage * self.equity(account):
+        if self._beyond_means(instrument, terms, account, price):
             return 201, "Order rejected - reason: the available funds are insufficient for this order."
         return 0, ""
 
-    def _gross_after(self, instrument: Instrument, terms: OrderTerms, account: str, price: Decimal | None) -> Decimal:
+    def _beyond_means(self, instrument: Instrument, terms: OrderTerms, account: str, price: Decimal | None) -> bool:
+        """Whether the order adds to a holding more than the leverage allows; without any price it passes."""
         known = self.prices.get(instrument.symbol)
         price = price if price is not None else (known.newest if known else None)
         held = self.book(account).holding(instrument.symbol).quantity
         after = abs(held + terms.quantity * terms.side.sign)
         if price is None or after <= abs(held):
-            return Decimal(0)
+            return False
         others = sum(abs(value) for symbol, value in self._values(account) if symbol != instrument.symbol)
-        return others + after * abs(price) * instrument.multiplier
+        return others + after * abs(price) * instrument.multiplier > self._leverage * self.equity(account)
 
     def _values(self, account: str) -> list[tuple[str, Decimal]]:
         values = []

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
 from conf.schema.group import AboveZero, Group, Zone
-
-
-class Mode(StrEnum):
-    """Which adapters stand behind the one order path (R-CFG-01)."""
-
-    SIM = "sim"
-    PAPER = "paper"
-    LIVE = "live"
-
-
-class Stage(StrEnum):
-    """How much is allowed; going live is earned (P6)."""
-
-    LOCAL = "local"
-    PAPER = "paper"
-    SANDBOX = "sandbox"
-    LIVE_SMALL = "live_small"
+from tradewright.model.mode import Mode, Stage
 
 
 class ModeSettings(Group):

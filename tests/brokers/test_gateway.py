@@ -22,7 +22,7 @@ from brokers.ibkr.gateway.control import ControlClient
 from brokers.ibkr.gateway.server import Gateway
 from brokers.ibkr.gateway.thread import GatewayThread
 from brokers.ibkr.gateway.wire import fields_of, frame, read_frame
-from tests.brokers.desk import AAPL, INSTRUMENTS, NOON, in_loop, open_desk, until
+from tests.brokers.desk import AAPL, INSTRUMENTS, NOON, Desk, approved, in_loop, open_desk, until
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import BrokerError
 
@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def running() -> Iterator[GatewayThread]:
-    with GatewayThread(Gateway(INSTRUMENTS, ManualClock(NOON), seed=1, token="secret")) as thread:  # noqa: S106
+    with GatewayThread(Gateway(INSTRUMENTS, ManualClock(NOON), seed=1, token="secret")) as thread:
         yield thread
 
 
@@ -48,7 +48,7 @@ def test_a_port_in_use_is_named_and_nothing_is_left_open(running: GatewayThread)
             thread.__enter__()
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.org", "", "::"])  # noqa: S104
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.org", "", "::"])
 def test_only_loopback_addresses_are_served(host: str) -> None:
     with pytest.raises(BrokerError, match="not a loopback address"):
         Gateway(INSTRUMENTS, ManualClock(NOON), host=host)
@@ -65,7 +65,7 @@ def test_control_over_its_port(running: GatewayThread) -> None:
     assert control.do("quote", symbol="AAPL", last=100) == {}
     assert running.gateway.venue.prices["AAPL"].bid == Decimal("100.00")
     assert control.do("status")["clients"] == []
-    with pytest.raises(BrokerError, match="unknown command 'fly'.*quote"):
+    with pytest.raises(BrokerError, match=r"unknown command 'fly'.*quote"):
         control.do("fly")
     with pytest.raises(BrokerError, match="NOSUCH"):
         control.do("quote", symbol="NOSUCH", last=1)
@@ -103,7 +103,7 @@ async def test_odd_messages_are_answered_and_end_nothing() -> None:
     async with open_desk(connect=False) as desk:
         assert desk.gateway is not None
         reader, writer = await asyncio.open_connection("127.0.0.1", desk.gateway.port)
-        writer.write(b"API\0" + frame(["v157..178"])[:4] + b"v157..178\0")
+        writer.write(b"API\0" + b"\0\0\0\x09v157..178")
         assert fields_of(await read_frame(reader))[0] == "178"
         writer.write(frame([71, 2, 9, ""]))
         for message in ([3, "x"], [3, 5, "AAPL"], [9999, 1], ["?", 1], [4, 1, "many"], [76, 1]):
@@ -120,10 +120,11 @@ async def test_odd_messages_are_answered_and_end_nothing() -> None:
         await until(lambda: desk.gateway is not None and not desk.gateway.hub.sessions)
 
 
-async def library(desk: Any, client_id: int = 7) -> IB:
+async def library(desk: Desk) -> IB:
     """``ib_async`` as it is, without our tap."""
+    assert desk.gateway is not None
     ib = IB()
-    await ib.connectAsync("127.0.0.1", desk.gateway.port, client_id, timeout=3, raiseSyncErrors=True)
+    await ib.connectAsync("127.0.0.1", desk.gateway.port, 7, timeout=3, raiseSyncErrors=True)
     return ib
 
 
@@ -185,7 +186,8 @@ async def test_what_the_venue_does_not_do_is_refused_with_a_code() -> None:
         ib.placeOrder(Stock("NOSUCH", "SMART", "USD"), MarketOrder("BUY", 1, tif="DAY"))
         await until(lambda: 200 in codes)
         assert await ib.reqAllOpenOrdersAsync() == []
-        assert all(order.status == "REJECTED" for order in desk.gateway.venue.state.orders.values())  # type: ignore[union-attr]
+        status: Any = desk.do("status")
+        assert {order["status"] for order in status["orders"]} == {"REJECTED"}
         ib.disconnect()
 
 
@@ -206,16 +208,10 @@ async def test_the_faults_that_only_time_shows() -> None:
         await until(lambda: desk.fills("intent1.1"))
         assert desk.fills("intent1.1")[0].price == Decimal("101.5")
         desk.do("quote", symbol="AAPL", last=100)
-        await desk.place("intent2.1", approved_limit())
+        await desk.place("intent2.1", approved(limit_price="90.00"))
         await desk.acknowledged("intent2.1")
         desk.do("end_of_day")
         await until(lambda: desk.states("intent2.1")[-1] == "CANCELLED")
-
-
-def approved_limit() -> Any:
-    from tests.brokers.desk import approved
-
-    return approved(limit_price="90.00")
 
 
 def test_the_gateway_as_a_process(tmp_path: Path) -> None:

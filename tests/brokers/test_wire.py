@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+import string
 from decimal import Decimal
 from unittest.mock import Mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ib_async.contract import Contract
 from pydantic import ValidationError
 
 from brokers.ibkr.contracts import venue_name
@@ -18,7 +20,6 @@ from brokers.ibkr.gateway.place_order import read_placement
 from brokers.ibkr.gateway.wire import WireError, fields_of, frame, handshake, read_frame, text_of
 from brokers.ibkr.link import TappedIB
 from brokers.ibkr.order_form import order_form
-from ib_async.contract import Contract
 from tests.brokers.desk import AAPL, ACCOUNT, BTC, ES, INSTRUMENTS, approved
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.errors import BrokerError
@@ -56,7 +57,7 @@ def approved_orders(draw: st.DrawFn) -> ApprovedOrder:
 @settings(max_examples=3000, deadline=None, derandomize=True)
 @given(
     approved_orders(),
-    st.from_regex(r"[A-Za-z0-9._-]{1,32}", fullmatch=True),
+    st.text(string.ascii_letters + string.digits + "._-", min_size=1, max_size=32),
     st.integers(1, 2**31 - 2),
     st.integers(157, 178),
 )
@@ -65,7 +66,7 @@ def test_thousands_of_random_orders_parse_back_as_they_were_approved(
 ) -> None:
     body = bytes_of(order, ref, order_id, version)
     fields = fields_of(body)
-    assert not {text.lower() for text in fields} & {"nan", "inf", "-inf", "infinity", "none"}
+    assert not {text.lower() for text in fields if text != ref} & {"nan", "inf", "-inf", "infinity", "none"}
     assert body.isascii()
     rest = iter(fields[2:])
     read = read_placement(version, int(fields[1]), rest)
@@ -198,9 +199,7 @@ def test_a_frame_may_come_in_pieces() -> None:
         ),
     ],
 )
-def test_instruments_have_the_venues_names(
-    instrument: dict[str, object], name: tuple[str, ...], local: str
-) -> None:
+def test_instruments_have_the_venues_names(instrument: dict[str, object], name: tuple[str, ...], local: str) -> None:
     found = venue_name(Instrument.model_validate(instrument))
     assert found == name
     assert found.local_symbol == local

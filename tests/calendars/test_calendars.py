@@ -152,7 +152,7 @@ def test_daily_bars_start_with_their_session_and_stray_rows_at_the_usual_time() 
 
 
 def test_an_unknown_name_and_an_unknown_time_are_refused() -> None:
-    with pytest.raises(DataError, match="no calendar 'XNYSE'.*nearest: XNYS"):
+    with pytest.raises(DataError, match=r"no calendar 'XNYSE'.*nearest: XNYS"):
         calendar("XNYSE")
     xnys = calendar("XNYS")
     for ask in (

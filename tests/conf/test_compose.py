@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from conf.compose import PROJECT, check, compose, examine, grid, groups, options
 from conf.problems import ConfigProblems, Problem
-from conf.schema.desk import Mode
 from conf.schema.settings import Settings
 from conf.validate import Composed, validate
+from tradewright.model.mode import Mode
 
 
 def test_the_shipped_defaults(monkeypatch: pytest.MonkeyPatch) -> None:

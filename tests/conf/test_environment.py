@@ -10,7 +10,7 @@ from conf.compose import PROJECT, compose
 from conf.problems import ConfigProblems
 
 SECRET = "hunter2-canary"  # noqa: S105
-READ_BY_CODE = {"MODE", "TRADEWRIGHT_TOKEN", "TRADEWRIGHT_CONF"}
+READ_BY_CODE = {"MODE", "TRADEWRIGHT_TOKEN", "TRADEWRIGHT_CONF", "TRADEWRIGHT_OVERRIDES"}
 
 
 def names_in_yaml() -> set[str]:

@@ -218,6 +218,19 @@ def test_every_damaged_64th_byte_is_seen(store: BarStore, name: str, harm: str) 
     assert len(store.read("BTC", M1)) == 40
 
 
+def test_bars_that_were_written_broken_are_not_read(store: BarStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verified bytes can still be wrong bars, if a faulty version wrote them."""
+    from tradewright.store import bars as module
+
+    frame = bars_table(5)
+    frame.loc[2, "close"] = np.nan
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "intact", lambda *_args, **_more: True)
+        store.upsert("BTC", M1, TRADE, frame)
+    with pytest.raises(DamagedFile, match="break their contract"):
+        store.read("BTC", M1)
+
+
 def test_a_missing_file_is_named(store: BarStore) -> None:
     store.upsert("BTC", M1, TRADE, bars_table(5))
     (path,) = store.root.rglob("*.parquet")

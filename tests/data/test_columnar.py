@@ -63,6 +63,16 @@ def test_a_cut_or_foreign_file_is_refused(tmp_path: Path, read: Reader, write: s
         read(path, M1)
 
 
+def test_times_as_text_and_times_of_no_age(tmp_path: Path) -> None:
+    frame, path = bars_table(3), tmp_path / "bars"
+    seconds = frame["ts"].astype(np.int64) // 10**9
+    frame.assign(ts=seconds.astype(str)).to_parquet(path)
+    pd.testing.assert_frame_equal(read_parquet(path, M1, ColumnMapping(time_format="s")).frame, frame)
+    frame.assign(ts=pd.Series([10**17] * 3).astype("datetime64[ms]")).to_parquet(path)
+    with pytest.raises(DataError, match="not a time of this age"):
+        read_parquet(path, M1)
+
+
 def test_some_unknown_volumes_are_not_the_same_as_none_known(tmp_path: Path) -> None:
     frame, path = bars_table(3), tmp_path / "bars"
     frame.loc[1, "volume"] = np.nan

@@ -76,6 +76,9 @@ def test_negative_prices_pass_where_they_are_legitimate() -> None:
     frame[["open", "high", "low", "close"]] -= 137.63
     assert not intact(bars_of(frame), Timeframe.M1)
     assert intact(bars_of(frame), Timeframe.M1, negative_prices=True)
+    frame.loc[1, "high"] = -1e9
+    found = violations(bars_of(frame), Timeframe.M1, negative_prices=True)
+    assert {broken.column for broken in found} == {"high"}
 
 
 @pytest.mark.parametrize(

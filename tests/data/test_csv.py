@@ -151,6 +151,7 @@ def test_a_header_alone_gives_no_bars(tmp_path: Path) -> None:
         (f"{HEAD}2024-03-08,1,2,3,2,3\n", "row 1: low = 3.0, but the low is not above open and close"),
         (f"{HEAD}2024-03-08,-1,2,-1,2,3\n", "row 1: open = -1.0, but a price is positive"),
         (f"{HEAD}5,1,2,1,2,3\n", "5 is no time"),
+        (f"{HEAD}2024-03-08T00:00Z,1,2,1,2,3\n2024-03-09,1,2,1,2,3\n", "row 2: '2024-03-09' has no zone, others have"),
         ("Date,Time,Open,High,Low,Close\n2024-03-08,09:30,1,2,1,2\n", "'Date' and 'Time' could both be ts"),
     ],
 )

@@ -71,6 +71,10 @@ def test_quotes_become_mids_with_a_spread_and_one_sided_rows_are_counted(tmp_pat
     np.testing.assert_allclose(reading.frame.iloc[0, 1:6].astype(float), [1.31, 1.32, 1.30, 1.31, 0.0])
     np.testing.assert_allclose(reading.frame["spread"], [0.02 / 1.31 * 1e4])
     assert reading.dropped == {"quotes of one side only have no mid price": 1}
+    bad = "120000,1.30,1.29,1.31,1.30,5,1.32,1.31,1.33,1.32,6\n"
+    archive(tmp_path, "forex/oanda/minute/eurusd/20140501_quote.zip", QUOTE + bad)
+    with pytest.raises(DataError, match="row 3: high"):
+        read_lean(tmp_path, EURUSD, M1)
 
 
 def test_a_plain_zip_is_of_the_kind_that_its_fields_say(tmp_path: Path) -> None:
@@ -124,6 +128,7 @@ def test_what_is_not_there_is_named_with_a_remedy(tmp_path: Path) -> None:
         read_lean(tmp_path / "Data", SPY, D1)
     with pytest.raises(DataError, match=r"no daily bars of SPY under equity .*asset class"):
         read_lean(tmp_path, SPY, D1)
+    (tmp_path / "equity" / "usa").mkdir(parents=True)
     with pytest.raises(DataError, match=r"LEAN keeps no 5m bars, only 1m, 1h, 1d .*resample"):
         read_lean(tmp_path, SPY, Timeframe.M5)
 
@@ -196,12 +201,17 @@ def test_factor_and_map_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", "is empty"), ("20140606,0.93,0.14,1\n2014,x,1,1\n", "row 2 is not date"), ("a,b,c,d\n", "row 1")],
+    [
+        ("", "is empty"),
+        ("20140606,0.93,0.14,1\n2014,x,1,1\n", "row 2 is not date"),
+        ("a,b,c,d\n", "row 1"),
+        ("\xff", "not a readable table"),
+    ],
 )
 def test_a_wrong_factor_file_is_refused(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "equity" / "usa" / "factor_files" / "spy.csv"
     path.parent.mkdir(parents=True)
-    path.write_text(text)
+    path.write_text(text, encoding="latin-1")
     with pytest.raises(DataError, match=words) as refusal:
         read_factors(tmp_path, SPY)
     assert refusal.value.where == str(path)

@@ -46,7 +46,7 @@ class Crash(BaseException):
     """Stands for the death of the process: no handler may see it."""
 
 
-@pytest.mark.parametrize("step", range(10))
+@pytest.mark.parametrize("step", range(14))
 def test_a_crash_at_any_step_leaves_the_old_bars_or_the_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
@@ -67,6 +67,7 @@ def test_a_crash_at_any_step_leaves_the_old_bars_or_the_new(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", dying(os.fsync))
+        patch.setattr(Path, "replace", dying(Path.replace))
         patch.setattr(Path, "unlink", dying(Path.unlink))
         with contextlib.suppress(Crash):
             store.upsert("BTC", M1, TRADE, new)

@@ -141,7 +141,7 @@ def test_fault_05_order_ids_that_roll_back_never_mix_two_orders(world: World) ->
         world.proposer.order("MSFT", "7")
         await sender.drain()
         world.venue.fill("intent0002.1")
-        await sender.ready()
+        await world.clock.sleep(0)
         await sender.close()
 
     run(story())
@@ -285,7 +285,7 @@ def test_fault_15_an_order_in_doubt_across_midnight_is_settled_by_the_statement_
     world.clock.advance(13.5 * 3600)
     world.proposer.order()
     world.venue.fault("drop_after")
-    world.venue.hide(REF, 2)
+    world.venue.hide(REF, 4)
     world.mode = Mode.LIVE
     world.ledger.switches.resume("everything", "ann", "begin")
     assert [outcome.status.value for outcome in world.drain(live_account=ACCOUNT)] == ["UNKNOWN"]
@@ -464,7 +464,7 @@ def test_fault_34_a_hidden_order_stays_in_doubt_until_it_shows(world: World) -> 
     world.venue.set(mode="rest")
     world.proposer.order()
     world.venue.fault("silent")
-    world.venue.hide(REF, 20)
+    world.venue.hide(REF, 22)
     world.drain(live_account=ACCOUNT)
     for _ in range(9):
         world.recover(world.sender(live_account=ACCOUNT))
@@ -478,7 +478,7 @@ def test_fault_34_an_order_settled_as_unsent_that_shows_all_the_same_raises_the_
     world.venue.set(mode="rest")
     world.proposer.order()
     world.venue.fault("silent")
-    world.venue.hide(REF, 2)
+    world.venue.hide(REF, 4)
     world.drain()
     assert world.states() == ["NOT_SENT"]
     world.recover()

@@ -134,6 +134,8 @@ def _unsettled(ledger: Ledger, venue: FileVenue) -> list[str]:
         found.append(f"positions {held} are not {venue.positions()}")
     for attempt in ledger.attempts.all():
         filled = ledger.executions.filled(attempt.ref)
+        if any(execution.quarantined for execution in ledger.executions.of_attempt(attempt.ref)):
+            continue
         if attempt.state.value == "FILLED" and filled != attempt.quantity:
             found.append(f"{attempt.ref} FILLED with {filled} of {attempt.quantity}")
     return found

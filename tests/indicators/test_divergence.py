@@ -61,6 +61,7 @@ def test_of_two_divergences_the_newer_turning_point_counts():
     result = rsi_divergence(prices, N, REACH, LOOKBACK)
     assert_array_equal(result[92 + REACH : 99 + REACH], -1.0)
     assert_array_equal(result[99 + REACH :], 1.0)
+    assert_array_equal(rsi_divergence(200 - prices, N, REACH, LOOKBACK), -result)
 
 
 def test_the_first_bar_of_a_flat_bottom_is_the_low():

@@ -70,6 +70,11 @@ def test_a_stretch_of_other_numbers_leaves_the_decimals_exact():
     assert_allclose(sma(mixed, 10), naive.sma(mixed.tolist(), 10), rtol=1e-15)
 
 
+def test_what_is_only_near_a_decimal_is_not_taken_for_it():
+    values = 100.0 + 4e-12 * np.arange(1, 41)
+    assert_allclose(sma(values, 4), naive.sma(values.tolist(), 4), rtol=3e-16)
+
+
 def test_integers_beyond_the_exact_range_are_summed_as_floats():
     values = np.array([9e15 + 2, 1.0, 5e7, 123456789.25, 3e8, 1e300, 2e300])
     assert_allclose(sma(values, 3), naive.sma(values.tolist(), 3), rtol=1e-15)

@@ -36,9 +36,10 @@ def test_a_burst_of_range_is_high_volatility_whatever_the_slope():
     assert set(labels(regime(burst)[390:], REGIMES)) == {Regime.HIGH_VOL}
 
 
-def test_the_thresholds_are_strict_and_both_inputs_are_needed(market):
-    codes = regime(market, 14, 100, 50)
-    rank = volatility_rank(market.high, market.low, market.close, 14, 100)
+@pytest.mark.parametrize("over", [6, 101])  # a rank of exactly 0.8 occurs among 5 others
+def test_the_thresholds_are_strict_and_both_inputs_are_needed(market, over):
+    codes = regime(market, 14, over, 50)
+    rank = volatility_rank(market.high, market.low, market.close, 14, over)
     steepness = slope_t(market.close, 50)
     for code, r, t in zip(codes, rank, steepness, strict=True):
         if np.isnan(r) or np.isnan(t):

@@ -127,6 +127,7 @@ def test_columns_come_in_order_and_equal_features_are_computed_once(market):
     expected = macd(market.close, 5, 12, 4)
     assert_array_equal(histogram, expected.histogram)
     assert_array_equal(line, expected.line)
+    assert_array_equal(column(Feature("macd_signal", (5, 12, 4)), market), expected.signal)
     assert_array_equal(lower, bbands(market.close, 7, 1.5).lower)
     assert_array_equal(close, market.close)
     first, second = columns((Feature("sma", (5,)), Feature("MA", (5.0,))), market)

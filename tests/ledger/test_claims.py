@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from sqlalchemy import text
 
 from tests.support.ledgers import ACCOUNT, Proposer
 from tradewright.ledger.errors import IllegalTransition
@@ -15,6 +16,7 @@ from tradewright.model.approved import ApprovedOrder
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import LedgerError
 from tradewright.model.order import ORDER_STATE_OF_ATTEMPT, ORDER_TRANSITIONS, AttemptState
+from tradewright.policy.approved import approve
 
 HOLDER = "sender-1"
 
@@ -72,8 +74,6 @@ def test_a_claim_released_too_late_is_expired(ledger: Ledger, order: ApprovedOrd
 
 
 def test_one_intent_never_becomes_two_orders(ledger: Ledger, order: ApprovedOrder, proposer: Proposer) -> None:
-    from tradewright.policy.approved import approve
-
     intent = ledger.proposals.intent(order.intent_id)
     again = approve(intent, proposer.decide(intent), ACCOUNT)
     ledger.outbox.put(again)
@@ -88,8 +88,6 @@ def test_one_intent_never_becomes_two_orders(ledger: Ledger, order: ApprovedOrde
 
 
 def test_an_unsent_intent_may_be_decided_again(ledger: Ledger, order: ApprovedOrder, proposer: Proposer) -> None:
-    from tradewright.policy.approved import approve
-
     attempt = claim(ledger, order)
     assert attempt is not None
     ledger.attempts.begin_sending(attempt.ref, "s1", 7, order.payload_hash, HOLDER)
@@ -104,9 +102,7 @@ def test_an_unsent_intent_may_be_decided_again(ledger: Ledger, order: ApprovedOr
     assert second.ref == "intent0001.2"
 
 
-def test_write_ahead_needs_claim_hash_holder_and_lease(
-    ledger: Ledger, order: ApprovedOrder, clock: ManualClock
-) -> None:
+def test_write_ahead_needs_claim_hash_holder_and_lease(ledger: Ledger, order: ApprovedOrder) -> None:
     attempt = claim(ledger, order)
     assert attempt is not None
     with pytest.raises(LedgerError, match="nothing was sent"):
@@ -143,7 +139,7 @@ def test_claimed_orders_are_restored_only_as_approved(ledger: Ledger, order: App
     assert getattr(row, field) == getattr(order, field)
 
 
-def test_two_hundred_orders_and_eight_threads_give_each_order_once(
+def test_fault_31_twenty_five_orders_and_eight_threads_give_each_order_once(
     ledger: Ledger, proposer: Proposer, ledger_url: str, clock: ManualClock
 ) -> None:
     orders = [proposer.order() for _ in range(25)]
@@ -152,9 +148,7 @@ def test_two_hundred_orders_and_eight_threads_give_each_order_once(
 
     def work() -> None:
         with Ledger.open(ledger_url, clock, busy_seconds=20) as own:
-            for order in orders:
-                if claim(own, order) is not None:
-                    won.append(order.decision_id)
+            won.extend(order.decision_id for order in orders if claim(own, order) is not None)
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
@@ -228,17 +222,23 @@ def test_the_batch_key_depends_on_the_references_alone() -> None:
     assert batch_key([]).startswith("batch:")
 
 
-def test_an_attempt_table_refuses_a_second_live_attempt_of_an_intent(
-    ledger_url: str, ledger: Ledger, order: ApprovedOrder
-) -> None:
-    from sqlalchemy import create_engine, text
-    from sqlalchemy.exc import IntegrityError
+SECOND = """
+INSERT INTO attempts (ref, number, intent_id, decision_id, strategy, account, instrument, side, quantity, tif,
+                      payload_hash, state, holder, claimed_at, spent)
+SELECT 'x.2', 2, intent_id, decision_id, strategy, account, instrument, side, quantity, tif,
+       payload_hash, state, holder, claimed_at, spent FROM attempts
+"""
 
-    claim(ledger, order)
-    engine = create_engine(ledger_url)
-    with pytest.raises(IntegrityError), engine.begin() as connection:
-        columns = "intent_id, decision_id, strategy, account, instrument, side, quantity, tif, payload_hash, state, holder, claimed_at, spent"
-        connection.execute(
-            text(f"INSERT INTO attempts (ref, number, {columns}) SELECT 'x.2', 2, {columns} FROM attempts")
-        )
-    engine.dispose()
+
+def test_the_table_itself_refuses_a_second_live_attempt_of_an_intent(ledger: Ledger, order: ApprovedOrder) -> None:
+    def insert_second() -> None:
+        with ledger._database.write() as connection:
+            connection.execute(text(SECOND))
+
+    attempt = claim(ledger, order)
+    assert attempt is not None
+    with pytest.raises(LedgerError, match=r"(?i)unique"):
+        insert_second()
+    ledger.attempts.release(attempt.ref, "ended")
+    insert_second()
+    assert len(ledger.attempts.all()) == 2

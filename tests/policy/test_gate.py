@@ -100,6 +100,11 @@ def test_an_exit_passes_all_that_limits_risk_and_says_what_was_waived() -> None:
     assert decision.approved_size_pct == 0
 
 
+def test_an_exit_is_possible_when_nothing_is_left() -> None:
+    decision = decide(an_exit(), holding(10, {"holdings.equity": 0}), limits())
+    assert (decision.verdict, decision.approved_quantity, decision.approved_size_pct) == (Verdict.APPROVE, 10, 0)
+
+
 @pytest.mark.parametrize(
     ("code", "changes"),
     [
@@ -138,7 +143,8 @@ def test_an_exit_must_pass_what_could_make_it_more_than_an_exit(code: str, chang
 
 def test_an_exit_between_two_ticks_is_refused() -> None:
     between = {"terms.order_type": "LMT", "terms.limit_price": 199.995}
-    assert codes(decide(an_exit(between), holding(10), limits())) == ["OFF_TICK"]
+    decision = decide(an_exit(between), holding(10), limits())
+    assert (decision.verdict, codes(decision)) == (Verdict.REJECT, ["OFF_TICK"])
 
 
 def test_a_restricted_instrument_is_not_even_left() -> None:

@@ -14,7 +14,7 @@ from tradewright.model.intent import Intent
 from tradewright.policy.approved import approve
 from tradewright.policy.catalogue import catalogue
 from tradewright.policy.gate import decide
-from tradewright.policy.recheck import may_wait, recheck
+from tradewright.policy.recheck import recheck
 from tradewright.policy.snapshot import Snapshot
 
 AGAIN = {entry.code for entry in catalogue() if entry.at_send}
@@ -110,6 +110,10 @@ def test_the_order_value_is_asked_again() -> None:
     assert found(order, {"market.last_price": 200.01}, rules) == ["MAX_ORDER_VALUE"]
 
 
+def test_the_loss_at_the_stop_is_not_asked_again_because_the_stop_is_not_part_of_the_order() -> None:
+    assert found(approved(), {"market.atr": 10_000}) == []
+
+
 def test_an_approval_ends() -> None:
     assert found(approved(), {"now": NOW + timedelta(seconds=59.999)}) == []
     assert found(approved(), {"now": NOW + timedelta(seconds=60)}) == ["APPROVAL_EXPIRED"]
@@ -135,10 +139,3 @@ def test_an_exit_is_known_by_the_figures() -> None:
     leaving = {"holdings.open_orders": ({"side": "SELL", "quantity": 1},)}
     assert "SHORT_NOT_ALLOWED" in [reason.code for reason in recheck(order, holding(10, leaving), limits())]
     assert "MARKET_CLOSED" in [r.code for r in recheck(order, holding(10, {"market.market_open": False}), limits())]
-
-
-def test_only_the_message_rate_is_worth_waiting_for() -> None:
-    busy = {"activity.orders_last_second": 1, "activity.orders_last_minute": 20}
-    assert may_wait(recheck(approved(), a_snapshot(busy), limits()))
-    assert not may_wait(recheck(approved(), a_snapshot(busy | {"broker.killed": True}), limits()))
-    assert not may_wait(())

@@ -207,6 +207,7 @@ def test_a_manual_intent_is_one_per_key() -> None:
     assert first.intent_id == again.intent_id != other.intent_id
     assert (first.strategy, first.signal_id, first.size_pct) == ("manual", "manual:k-1", 0.015)
     assert (first.stop, first.reduce_only, first.account, first.confidence) == (140, True, "DU1", 1)
+    assert not again.reduce_only
 
 
 def test_a_manual_intent_needs_a_key_and_a_known_instrument() -> None:

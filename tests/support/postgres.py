@@ -1,4 +1,4 @@
-"""A real PostgreSQL for tests: named by the environment, else the system's binaries, else ``pgserver``, else a reason."""
+"""A real PostgreSQL for tests: the environment's, else the system's binaries, else ``pgserver``, else a reason."""
 
 from __future__ import annotations
 

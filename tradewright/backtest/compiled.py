@@ -25,6 +25,9 @@ OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False}
 """No reference counts: the kernel allocates nothing, and counting each view of a column would cost seven times the
 work. Division by zero gives infinity, as in numpy."""
 
+RARE = frozenset({"work", "at_the_close", "keep_bars", "note_fill"})
+"""The parts of the kernel that most bars of most runs never reach."""
+
 
 @functools.lru_cache(maxsize=256)
 def simulator(generate_signal: GenerateSignal, features: int, params: int) -> Compiled:
@@ -41,9 +44,13 @@ def simulator(generate_signal: GenerateSignal, features: int, params: int) -> Co
     return compiled
 
 
-def _inlined(function: Callable[..., object]) -> Compiled:
-    """A part of the kernel: calls would cost more than what they do, for a call passes every array anew."""
-    compiled: Compiled = njit(function, forceinline=True, **OPTIONS)
+def _part(function: Callable[..., object]) -> Compiled:
+    """A part of the kernel, inlined unless rare.
+
+    A call passes every array anew, which would cost more than what the part does; a copy of a rare one at each place
+    would be compiled in vain.
+    """
+    compiled: Compiled = njit(function, forceinline=function.__name__ not in RARE, **OPTIONS)
     return compiled
 
 
@@ -51,18 +58,18 @@ def _column_chooser(count: int) -> Compiled:
     """A function that makes a tuple of ``count`` columns; a tuple's length must be known when it is compiled."""
     last = count - 1
     if last == 0:
-        return _inlined(lambda columns, row: (columns[row[0]],))
+        return _part(lambda columns, row: (columns[row[0]],))
     before = _column_chooser(last)
-    return _inlined(lambda columns, row: before(columns, row) + (columns[row[last]],))  # noqa: RUF005 - compiles
+    return _part(lambda columns, row: before(columns, row) + (columns[row[last]],))  # noqa: RUF005 - compiles
 
 
 def _value_chooser(count: int) -> Compiled:
     """A function that makes a tuple of ``count`` numbers."""
     last = count - 1
     if last == 0:
-        return _inlined(lambda row: (row[0],))
+        return _part(lambda row: (row[0],))
     before = _value_chooser(last)
-    return _inlined(lambda row: before(row) + (row[last],))  # noqa: RUF005 - as above
+    return _part(lambda row: before(row) + (row[last],))  # noqa: RUF005 - as above
 
 
 def _copy(
@@ -73,7 +80,7 @@ def _copy(
     scope: dict[str, Any] = {**original.__globals__}
     for name, value in named(original, replaced):
         if isinstance(value, types.FunctionType) and value not in done:
-            done[value] = _inlined(_copy(value, replaced, done))
+            done[value] = _part(_copy(value, replaced, done))
         scope[name] = done[value] if isinstance(value, types.FunctionType) else value
     copy = types.FunctionType(original.__code__, scope, original.__name__, original.__defaults__)
     copy.__module__ = original.__module__

@@ -41,12 +41,9 @@ from tradewright.backtest.spec import Rules
 from tradewright.model.bars import Floats
 from tradewright.model.strategy import HOLD, NAN, Action
 
-(FINAL_EQUITY, PEAK, WORST, WORST_PEAK, MAX_DRAWDOWN, RETURN_SUM, RETURN_SQUARES, BARS_HELD, ALL_ORDERS, ALL_FILLS,
- ALL_FEES, ALL_TRADES, ALL_WINS) = range(13)  # fmt: skip
-SUMMARY_SLOTS = 13
-
-BLOCK_BARS = 64
-"""Bars whose drawdown is looked at in one go."""
+(FINAL_EQUITY, PEAK, WORST, RETURN_SUM, RETURN_SQUARES, BARS_HELD, ALL_ORDERS, ALL_FILLS, ALL_FEES, ALL_TRADES,
+ ALL_WINS) = range(11)  # fmt: skip
+SUMMARY_SLOTS = 11
 
 
 Matrix = npt.NDArray[np.float64]
@@ -96,11 +93,12 @@ def open_account(book: Floats, rules: Rules) -> None:
 
 def trade_bar(book: Floats, tape: Tape, market: Market, rules: Rules, i: int, wish: Floats, due: bool) -> bool:
     """Everything that fills in bar ``i``, in its order in time; True while something rests in the market."""
-    if due and not rules.at_close:
+    if rules.at_close and resting(book):
+        work(book, tape, market, rules, i)
+    if due:
         place(book, tape, market, rules, i, wish)
-    work(book, tape, market, rules, i)
-    if due and rules.at_close and rules.delay > 0:
-        place(book, tape, market, rules, i, wish)
+    if not rules.at_close and resting(book):
+        work(book, tape, market, rules, i)
     return resting(book)
 
 
@@ -132,8 +130,6 @@ def next_wish(scratch: Scratch, rules: Rules, i: int) -> int:
 
 def first_wish(features: tuple[Floats, ...], params: tuple[float, ...], start: int, stop: int, position: float) -> int:
     """The first bar in ``[start, stop)`` with a wish while ``position`` is held, ``stop`` where there is none."""
-    if start < 0:  # never so; it tells the compiler that no index counts from the end
-        return stop
     for i in range(start, stop):
         target = generate_signal(i, features, params, position)[0]
         if target == target:
@@ -141,58 +137,105 @@ def first_wish(features: tuple[Floats, ...], params: tuple[float, ...], start: i
     return stop
 
 
-def mark(summary: Floats, close: Floats, start: int, stop: int, cash: float, worth: float) -> None:
-    """Add the bars ``[start, stop)`` to returns and drawdown; the position is worth ``worth`` per price point in all.
-
-    The drawdown is looked at in blocks: where even the lowest equity of a block under the highest peak that it reaches
-    is no new depth, no bar of it is. So most bars cost one division, that of their return.
-    """
+def ride(
+    features: tuple[Floats, ...],
+    params: tuple[float, ...],
+    start: int,
+    stop: int,
+    position: float,
+    cash: float,
+    worth: float,
+    close: Floats,
+    summary: Floats,
+) -> int:
+    """:func:`first_wish` and :func:`mark` in one loop: the bar of the wish, itself marked, or ``stop``."""
     last = summary[FINAL_EQUITY]
-    total = summary[RETURN_SUM]
-    squares = summary[RETURN_SQUARES]
-    for first in range(start, stop, BLOCK_BARS):
-        beyond = min(first + BLOCK_BARS, stop)
-        high = low = cash + worth * close[first]
-        for i in range(first, beyond):
-            equity = cash + worth * close[i]
-            change = equity / last - 1.0
-            total += change
-            squares += change * change
-            last = equity
-            high = max(high, equity)
-            low = min(low, equity)
-        if low * summary[WORST_PEAK] < summary[WORST] * max(high, summary[PEAK]):
-            deepen(summary, close, first, beyond, cash, worth)
-        summary[PEAK] = max(summary[PEAK], high)
-    summary[FINAL_EQUITY] = last
-    summary[RETURN_SUM] = total
-    summary[RETURN_SQUARES] = squares
-
-
-def deepen(summary: Floats, close: Floats, start: int, stop: int, cash: float, worth: float) -> None:
-    """Find the deepest drawdown of a block: ``e`` under ``p`` is deeper than ``w`` under ``v`` where ``e v < w p``."""
-    peak = summary[PEAK]
+    total = squares = 0.0
+    high = low = cash + worth * close[start]
+    wish = stop
     for i in range(start, stop):
         equity = cash + worth * close[i]
-        peak = max(peak, equity)
-        if equity * summary[WORST_PEAK] < summary[WORST] * peak:
-            summary[WORST] = equity
-            summary[WORST_PEAK] = peak
+        change = equity / last - 1.0
+        total += change
+        squares += change * change
+        last = equity
+        high = max(high, equity)
+        low = min(low, equity)
+        target = generate_signal(i, features, params, position)[0]
+        if target == target:
+            wish = i
+            break
+    summary[FINAL_EQUITY] = last
+    summary[RETURN_SUM] += total
+    summary[RETURN_SQUARES] += squares
+    done = min(wish + 1, stop)
+    summary[BARS_HELD] += done - start
+    descend(summary, close, start, done, cash, worth, high, low)
+    return wish
 
 
-def stretch(book: Floats, rules: Rules, curves: Curves, summary: Floats, close: Floats, start: int, stop: int) -> None:
-    """Account for the bars ``[start, stop)``, at whose closes the position was that of the book."""
-    lots = book[LOTS]
+def mark(summary: Floats, book: Floats, rules: Rules, curves: Curves, close: Floats, i: int) -> None:
+    """Add bar ``i``, at whose close the position was that of the book, to returns, drawdown and curves."""
     cash = book[CASH]
-    worth = lots * rules.lot_size * rules.multiplier
-    if lots != 0.0 or cash != summary[FINAL_EQUITY]:
-        mark(summary, close, start, stop, cash, worth)
-        summary[BARS_HELD] += stop - start if lots != 0.0 else 0
+    worth = book[LOTS] * rules.lot_size * rules.multiplier
+    equity = cash + worth * close[i]
+    change = equity / summary[FINAL_EQUITY] - 1.0
+    summary[FINAL_EQUITY] = equity
+    summary[RETURN_SUM] += change
+    summary[RETURN_SQUARES] += change * change
+    summary[BARS_HELD] += 1.0 if worth != 0.0 else 0.0
+    descend(summary, close, i, i + 1, cash, worth, equity, equity)
     if len(curves.equity) > 0:
+        keep_bars(book, rules, curves, close, i, i + 1)
+
+
+def descend(
+    summary: Floats, close: Floats, start: int, stop: int, cash: float, worth: float, high: float, low: float
+) -> None:
+    """Add the bars ``[start, stop)``, whose equity stayed within ``low`` and ``high``, to the deepest drawdown.
+
+    Only where ``low`` under the highest peak it may have had would be a new depth are the bars looked at one by one.
+    """
+    peak = summary[PEAK]
+    worst = summary[WORST]
+    if low < worst * max(high, peak):
         for i in range(start, stop):
-            curves.equity[i] = cash + worth * close[i]
-            curves.cash[i] = cash
-            curves.position[i] = lots * rules.lot_size
+            equity = cash + worth * close[i]
+            peak = max(peak, equity)
+            worst = min(worst, equity / peak)
+        summary[WORST] = worst
+    summary[PEAK] = max(summary[PEAK], high)
+
+
+def at_the_close(
+    features: tuple[Floats, ...],
+    params: tuple[float, ...],
+    book: Floats,
+    tape: Tape,
+    market: Market,
+    rules: Rules,
+    scratch: Scratch,
+    i: int,
+    ending: bool,
+) -> bool:
+    """What fills at the very close of bar ``i``: the end of the run, or a wish without delay; as :func:`trade_bar`."""
+    if ending:
+        close_out(book, tape, market, rules, i)
+        return False
+    action = generate_signal(i, features, params, book[LOTS] * rules.lot_size)
+    if action[0] == action[0]:
+        send(scratch, book, rules, i, action, market.close)
+        place(book, tape, market, rules, i, scratch.wishes[0])
+    return resting(book)
+
+
+def keep_bars(book: Floats, rules: Rules, curves: Curves, close: Floats, start: int, stop: int) -> None:
+    """Write the curves of the bars ``[start, stop)``, at whose closes the position was that of the book."""
+    worth = book[LOTS] * rules.lot_size * rules.multiplier
+    for i in range(start, stop):
+        curves.equity[i] = book[CASH] + worth * close[i]
+        curves.cash[i] = book[CASH]
+        curves.position[i] = book[LOTS] * rules.lot_size
 
 
 def simulate(
@@ -215,7 +258,8 @@ def simulate(
     open_account(book, rules)
     scratch.due[:] = -1
     summary[:] = 0.0
-    summary[FINAL_EQUITY] = summary[PEAK] = summary[WORST] = summary[WORST_PEAK] = rules.cash
+    summary[FINAL_EQUITY] = summary[PEAK] = rules.cash
+    summary[WORST] = 1.0
     bars = len(close)
     ending = bars - 1 if rules.close_at_end else bars
     next_due = -1
@@ -225,26 +269,26 @@ def simulate(
         if watched or i == next_due:
             watched = trade_bar(book, tape, market, rules, i, scratch.wishes[i & (len(scratch.due) - 1)], i == next_due)
             next_due = next_wish(scratch, rules, i) if i == next_due else next_due
-        if i == ending:
-            close_out(book, tape, market, rules, i)
-            stretch(book, rules, curves, summary, close, i, bars)
-            break
+        if i == ending or rules.delay == 0:
+            watched = at_the_close(features, params, book, tape, market, rules, scratch, i, i == ending)
+            mark(summary, book, rules, curves, close, i)
+            i += 1
+            continue
         stop = i + 1 if watched else (min(next_due, ending) if next_due > i else ending)
-        wish = first_wish(features, params, i, stop, book[LOTS] * rules.lot_size)
+        position = book[LOTS] * rules.lot_size
+        if position != 0.0:
+            wish = ride(features, params, i, stop, position, book[CASH], position * rules.multiplier, close, summary)
+        else:
+            wish = first_wish(features, params, i, stop, position)
+            if book[CASH] != summary[FINAL_EQUITY]:
+                mark(summary, book, rules, curves, close, i)
         done = min(wish + 1, stop)
+        if len(curves.equity) > 0:
+            keep_bars(book, rules, curves, close, i, done)
         if wish < stop:
-            send(
-                scratch, book, rules, wish, generate_signal(wish, features, params, book[LOTS] * rules.lot_size), close
-            )
+            send(scratch, book, rules, wish, generate_signal(wish, features, params, position), close)
             next_due = wish + rules.delay if next_due <= wish else next_due
-        if wish < stop and rules.delay == 0:
-            stretch(book, rules, curves, summary, close, i, wish)
-            place(book, tape, market, rules, wish, scratch.wishes[0])
-            watched = resting(book)
-            i = wish
-        stretch(book, rules, curves, summary, close, i, done)
         i = done
-    summary[MAX_DRAWDOWN] = summary[WORST] / summary[WORST_PEAK] - 1.0
     summary[ALL_ORDERS] = book[ORDERS]
     summary[ALL_FILLS] = book[FILLS]
     summary[ALL_FEES] = book[FEES]

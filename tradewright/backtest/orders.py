@@ -88,14 +88,12 @@ def adjust(
     if more == 0.0 or wanted == 0.0:
         return
     book[ORDERS] += 1.0
-    if more < 0.0:
-        execute(book, tape, market, rules, i, -side, -more, base, SIGNAL_FILL)
-    elif limit != limit:
-        execute(book, tape, market, rules, i, side, more, base, SIGNAL_FILL)
-    else:
-        book[WORKING] = side * more
-        book[LIMIT] = limit
-        book[EXPIRES] = i + rules.timeout - (0 if rules.at_close else 1)
+    if more < 0.0 or limit != limit:
+        execute(book, tape, market, rules, i, side if more > 0.0 else -side, abs(more), base, SIGNAL_FILL)
+        return
+    book[WORKING] = side * more
+    book[LIMIT] = limit
+    book[EXPIRES] = i + rules.timeout - (0 if rules.at_close else 1)
 
 
 def work(book: Floats, tape: Tape, market: Market, rules: Rules, i: int) -> None:

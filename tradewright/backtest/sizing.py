@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import numpy as np
+
 from tradewright.backtest.costs import FeeTerms, affordable_units
 from tradewright.model.errors import ConfigError
 
@@ -28,7 +30,7 @@ class SizingTerms(NamedTuple):
 
 def whole_lots(units: float, lot_size: float) -> float:
     """The number of whole lots in ``units`` (>= 0), as a float without a fraction."""
-    return math.floor(units / lot_size + LOT_TOLERANCE)
+    return float(np.floor((units if lot_size == 1.0 else units / lot_size) + LOT_TOLERANCE))
 
 
 def sized_units(

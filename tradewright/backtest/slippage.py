@@ -40,7 +40,7 @@ def slippage_bps(volatility: float, spread_bps: float, units: float, volume: flo
 
 def slipped(price: float, side: int, bps: float) -> float:
     """The price after slippage: a purchase pays more, a sale gets less."""
-    return price * (1.0 + side * bps / 1e4)
+    return price if bps == 0.0 else price * (1.0 + side * bps / 1e4)
 
 
 class SlippageModel(Protocol):

@@ -20,10 +20,10 @@ from tradewright.backtest.kernel import (
     ALL_WINS,
     BARS_HELD,
     FINAL_EQUITY,
-    MAX_DRAWDOWN,
     RETURN_SQUARES,
     RETURN_SUM,
     SUMMARY_SLOTS,
+    WORST,
     Curves,
     Indices,
     Matrix,
@@ -153,7 +153,7 @@ def totals_of(rows: Matrix, cash: float, bars: int) -> npt.NDArray[np.void]:
     totals["final_equity"] = final
     totals["net_profit"] = final - cash
     totals["total_return"] = final / cash - 1.0
-    totals["max_drawdown"] = rows[:, MAX_DRAWDOWN]
+    totals["max_drawdown"] = rows[:, WORST] - 1.0
     for name, slot in (("trades", ALL_TRADES), ("wins", ALL_WINS), ("orders", ALL_ORDERS), ("fills", ALL_FILLS)):
         totals[name] = rows[:, slot]
     totals["fees"] = rows[:, ALL_FEES]

@@ -104,6 +104,23 @@ class Gatherer:
             checks=self._checks(asked.checks, now),
         )
 
+    def last_close(self, symbol: str) -> Decimal | None:
+        """The newest stored close; None for an instrument without bars."""
+        instrument = self.instruments.get(symbol)
+        return self.facts.of(instrument).last_close if instrument else None
+
+    def commitments(self, account: str, strategy: str, besides: str = "") -> dict[str, Decimal]:
+        """Signed units that a strategy holds or that are on their way to it, by instrument.
+
+        Args:
+            besides: an intent whose orders do not count, because it is the one being judged.
+        """
+        units = strategy_positions(self.ledger, account, strategy)
+        for row in self._open_orders(account, besides):
+            if row.strategy == strategy:
+                units[row.instrument] = units.get(row.instrument, ZERO) + row.side.sign * row.quantity
+        return units
+
     def _market(self, instrument: Instrument, facts: BarFacts, view: VenueView, now: datetime) -> Market:
         quote = view.quotes.get(instrument.symbol)
         age = _seconds(now, quote.time if quote else facts.closed_at)
@@ -136,7 +153,7 @@ class Gatherer:
             position=held.get(asked.instrument, ZERO),
             open_orders=tuple(OpenOrder(side=row.side, quantity=row.quantity) for row in ours if row.quantity > 0),
             symbol_exposure=values.get(asked.instrument, ZERO) if values is not None else None,
-            strategy_exposure=self._strategy_exposure(asked.strategy, account, waiting, view),
+            strategy_exposure=self._strategy_exposure(asked, view),
             gross_exposure=sum(map(abs, values.values()), ZERO) if values is not None else None,
             cluster_exposure=(
                 sum((abs(values.get(name, ZERO)) for name in cluster), ZERO)
@@ -183,13 +200,8 @@ class Gatherer:
         price = price_of(view.quotes.get(symbol)) or self.facts.of(instrument).last_close
         return None if price is None else price * instrument.multiplier
 
-    def _strategy_exposure(
-        self, strategy: str, account: str, waiting: Iterable[_Waiting], view: VenueView
-    ) -> Decimal | None:
-        units = strategy_positions(self.ledger, account, strategy)
-        for row in waiting:
-            if row.strategy == strategy:
-                units[row.instrument] = units.get(row.instrument, ZERO) + row.side.sign * row.quantity
+    def _strategy_exposure(self, asked: Asked, view: VenueView) -> Decimal | None:
+        units = self.commitments(view.account.account, asked.strategy, asked.intent_id)
         values = [(quantity, self._unit_value(symbol, view)) for symbol, quantity in units.items() if quantity]
         known = [abs(quantity * unit) for quantity, unit in values if unit is not None]
         return sum(known, ZERO) if len(known) == len(values) else None

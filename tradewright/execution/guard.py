@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 
 from tradewright.execution.link import Link
 from tradewright.execution.settings import SenderSettings
@@ -50,8 +51,7 @@ class Guard:
         """
         found = [reason for reason in await self._recheck(order, snapshot) if reason.verdict is Verdict.REJECT]
         found += self.stopped(order.strategy)
-        if order.expires_at <= self._clock.now():
-            found.append(_reason("APPROVAL_EXPIRED", f"at {order.expires_at.isoformat()}"))
+        found += self.expired(order.expires_at)
         for freeze in self._ledger.freezes.of(self._settings.account, order.terms.instrument):
             found.append(_reason("INSTRUMENT_FROZEN", f"{freeze.code} {freeze.ref}: {freeze.text}"))
         return tuple(found)
@@ -64,6 +64,11 @@ class Guard:
         if waiting := link.broker.pending_sends():
             found.append(_reason("SENDS_PENDING", f"{waiting} messages wait in the library's queue"))
         return found
+
+    def expired(self, expires_at: datetime) -> list[Reason]:
+        """Whether an approval is over (control 18)."""
+        over = expires_at <= self._clock.now()
+        return [_reason("APPROVAL_EXPIRED", f"at {expires_at.isoformat()}")] if over else []
 
     def stopped(self, strategy: str) -> list[Reason]:
         """The kill switches that stop a strategy on this account (control 19)."""

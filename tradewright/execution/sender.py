@@ -166,7 +166,7 @@ class Sender:
         self._hold_lease()
         attempt = self._ledger.attempts.claim(row.decision_id, order.payload_hash, self._settings.holder)
         if attempt is None:
-            return Outcome(row.decision_id, row.ref, SendStatus.LOST)
+            return self._unclaimed(row)
         self._checkpoint("S2.claimed")
         try:
             snapshot = await self.ready(attempt.ref)
@@ -180,6 +180,12 @@ class Sender:
             return self._refused(attempt, reasons)
         self._checkpoint("S3.rechecked")
         return await self._write_and_place(attempt, order_id)
+
+    def _unclaimed(self, row: Sendable) -> Outcome:
+        """Too late is a refusal; anything else that keeps an order from being claimed is a loss."""
+        if reasons := self._guard.expired(row.expires_at):
+            return Outcome(row.decision_id, row.ref, SendStatus.REFUSED, reasons=tuple(reasons))
+        return Outcome(row.decision_id, row.ref, SendStatus.LOST)
 
     def _left_behind(self) -> bool:
         """Whether an earlier sender died over an order: a recovery comes before anything new."""

@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import groupby
 
 from tradewright.execution.checkpoints import Checkpoint, pass_by
-from tradewright.execution.gathering import Asked, Gatherer, VenueView
+from tradewright.execution.gathering import Asked, Gatherer, VenueView, price_of
 from tradewright.execution.outcome import Outcome
 from tradewright.execution.sender import Sender
 from tradewright.execution.settings import SenderSettings
@@ -20,10 +21,14 @@ from tradewright.model.clock import Clock
 from tradewright.model.decision import Decision, Reason, Verdict
 from tradewright.model.errors import BrokerError
 from tradewright.model.intent import Intent
+from tradewright.model.order import OrderTerms
+from tradewright.model.signal import SignalCandidate
 from tradewright.policy.approved import approve
 from tradewright.policy.gate import decide
 from tradewright.policy.recheck import recheck
-from tradewright.portfolio.manual import MANUAL
+from tradewright.portfolio.book import Book
+from tradewright.portfolio.intents import propose
+from tradewright.portfolio.manual import MANUAL, manual_intent
 
 MANUAL_CHECKS = ("bars.{instrument}",)
 STRATEGY_CHECKS = (*MANUAL_CHECKS, "features.{instrument}", "lookahead.{strategy}")
@@ -66,6 +71,60 @@ class TradingSession:
     ) -> None:
         self._ledger, self._broker, self._gatherer, self._account = ledger, broker, gatherer, settings.account
         self._sender = Sender(ledger, broker, clock, self.recheck, settings, times, checkpoint)
+
+    async def propose(self, signals: Iterable[tuple[SignalCandidate, datetime]]) -> list[Intent]:
+        """The intents that would make these signals true, each signal given with the close of its bar.
+
+        Every strategy acts on what its own orders have brought it, orders on their way included, so that a wish that is
+        being carried out is not asked for again. An intent that is on record already comes back as it was recorded.
+
+        Raises:
+            BrokerError: when the venue cannot be read.
+            ConfigError: for an instrument that is not defined.
+        """
+        wanted = sorted(signals, key=lambda pair: (pair[0].strategy, pair[0].instrument))
+        view = await self.view(())
+        intents: list[Intent] = []
+        for strategy, pairs in groupby(wanted, key=lambda pair: pair[0].strategy):
+            book = Book(
+                equity=view.account.equity,
+                positions=self._gatherer.commitments(self._account, strategy),
+                instruments=self._gatherer.instruments,
+                account=self._account,
+                currency=self._gatherer.limits.currency,
+            )
+            intents += propose(pairs, book)
+        return [self._ledger.proposals.find_intent(intent.intent_id) or intent for intent in intents]
+
+    async def intend(self, key: str, terms: OrderTerms, *, reduce_only: bool = False) -> Decision:
+        """A person's own intent and the gate's verdict on it.
+
+        Args:
+            key: the idempotency key: the same key and the same wish give the first answer again (R-EXEC-04).
+
+        Raises:
+            IdempotencyConflict: for the same key with another wish.
+            BrokerError: when the venue cannot be read, or has no price of the instrument.
+        """
+        view = await self.view({terms.instrument})
+        price = price_of(view.quotes.get(terms.instrument)) or self._gatherer.last_close(terms.instrument)
+        if price is None:
+            raise BrokerError(f"no price of {terms.instrument}", where="venue", remedy="import its bars, or wait")
+        book = Book(
+            equity=view.account.equity,
+            positions=self._gatherer.commitments(self._account, MANUAL),
+            instruments=self._gatherer.instruments,
+            account=self._account,
+            currency=self._gatherer.limits.currency,
+        )
+
+        def act() -> object:
+            now = self._ledger.clock.now()
+            intent = manual_intent(key, terms, book, price, now, reduce_only=reduce_only)
+            return self._decide(intent, view).model_dump(mode="json")
+
+        payload = {"terms": terms, "reduce_only": reduce_only}
+        return Decision.model_validate(self._ledger.idempotency.once(key, payload, act))
 
     async def decide(self, intents: Iterable[Intent]) -> list[Decision]:
         """The gate's verdict on each intent, written down; approved ones go into the outbox.
@@ -145,6 +204,10 @@ class TradingSession:
         return VenueView(
             snapshot, money, await self._quotes({*symbols, *(row.instrument for row in snapshot.positions)})
         )
+
+    async def cancel_stopped(self) -> tuple[str, ...]:
+        """Ask for a cancel of every open order that a kill switch covers; see ``Sender.cancel_stopped``."""
+        return await self._sender.cancel_stopped()
 
     async def cancel(self, ref: str, actor: str, reason: str) -> None:
         """Ask the venue to cancel one order."""

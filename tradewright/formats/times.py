@@ -69,7 +69,11 @@ def _parsed(values: pd.Series, mapping: ColumnMapping, where: str) -> pd.Datetim
     else:
         stamps = _texts(values.astype("str").str.strip(), mapping.time_format, where)
     _refuse_gaps(stamps, values, where)
-    return stamps.as_unit("ns") if stamps.tz is not None else localized(stamps.as_unit("ns"), mapping.zone, where)
+    try:
+        stamps = stamps.as_unit("ns")
+    except pd.errors.OutOfBoundsDatetime as error:
+        raise DataError(f"not a time of this age: {error}", where=where, remedy=_REMEDY) from error
+    return stamps if stamps.tz is not None else localized(stamps, mapping.zone, where)
 
 
 def _texts(values: pd.Series, time_format: str | None, where: str) -> pd.DatetimeIndex:
@@ -80,6 +84,9 @@ def _texts(values: pd.Series, time_format: str | None, where: str) -> pd.Datetim
     if values.str.contains("/", regex=False).any():
         return _slashed(values, where)
     zoned = values.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True)
+    if zoned.any() and not zoned.all():
+        row = int(np.flatnonzero(~zoned)[0])
+        raise DataError(f"row {row + 1}: {values.iloc[row]!r} has no zone, others have", where=where, remedy=_REMEDY)
     return pd.DatetimeIndex(pd.to_datetime(values.to_numpy(), format="ISO8601", errors="coerce", utc=bool(zoned.any())))
 
 

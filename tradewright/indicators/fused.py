@@ -1,4 +1,7 @@
-"""Multiply and add with one rounding."""
+"""Multiply and add with one rounding.
+
+Kernels in other files are cached with this inside: whoever changes it must remove the ``__pycache__`` folders.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from sqlalchemy import Dialect, String, Text
 from sqlalchemy.types import TypeDecorator
 
-from tradewright.model.hashing import canonical_json, decimal_text
+from tradewright.model.hashing import canonical_json
 
 
 class Exact(TypeDecorator[Decimal]):
@@ -19,8 +19,10 @@ class Exact(TypeDecorator[Decimal]):
     cache_ok = True
 
     def process_bind_param(self, value: Decimal | None, _dialect: Dialect) -> str | None:
-        """Write without exponent."""
-        return None if value is None else decimal_text(value)
+        """Write without exponent, every digit kept, however many."""
+        if value is not None and not value.is_finite():
+            raise ValueError(f"{value} cannot be stored: only finite numbers have a place in the ledger")
+        return None if value is None else format(value, "f")
 
     def process_result_value(self, value: str | None, _dialect: Dialect) -> Decimal | None:
         """Read back the same digits."""

@@ -41,13 +41,19 @@ class SystemClock:
 
 
 class ShiftedClock(SystemClock):
-    """A clock that stood at ``start`` when it was made and runs at the machine's pace.
+    """A clock that showed ``start`` at the moment ``since`` and runs at the machine's pace.
 
-    The demo and the bundled gateway share one, just after the last bar, so that they work on a Sunday.
+    The demo and the bundled gateway share one, just after the last bar, so that they work on a Sunday. Processes that
+    name the same two moments agree.
+
+    Args:
+        since: by the machine's own clock; the making of the clock when None.
     """
 
-    def __init__(self, start: datetime) -> None:
-        self._start, self._origin = start.astimezone(UTC), time.monotonic()
+    def __init__(self, start: datetime, since: datetime | None = None) -> None:
+        now = datetime.now(UTC)
+        elapsed = now - since.astimezone(UTC) if since else timedelta(0)
+        self._start, self._origin = start.astimezone(UTC) + elapsed, time.monotonic()
 
     def now(self) -> datetime:
         """The simulated moment in UTC."""

@@ -22,7 +22,7 @@ def _utc(value: datetime) -> datetime:
 
 
 def _exact(value: object) -> object:
-    """Floats enter decimals by their shortest text (0.1 is 0.1), never by their binary expansion; truth never enters."""
+    """Floats enter decimals by their shortest text (0.1 is 0.1), truth values never."""
     if isinstance(value, bool):
         raise ValueError("a truth value is no number")
     return Decimal(repr(value)) if isinstance(value, float | int) else value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import localcontext
 
 from tradewright.model.approved import ApprovedOrder
@@ -14,8 +13,6 @@ from tradewright.policy.gate import RULES, rule_set_hash
 from tradewright.policy.limits import Limits
 from tradewright.policy.sizing import exceeded
 from tradewright.policy.snapshot import Snapshot
-
-PACING = frozenset({"RATE_PER_SECOND", "RATE_PER_MINUTE"})
 
 
 def recheck(order: ApprovedOrder, snapshot: Snapshot, limits: Limits) -> tuple[Reason, ...]:
@@ -40,12 +37,6 @@ def recheck(order: ApprovedOrder, snapshot: Snapshot, limits: Limits) -> tuple[R
         asked = (rule.ask(case) for rule in RULES if rule.at_send)
         hits = (reason for reason in asked if reason and reason.verdict is Verdict.REJECT)
         return (*_of_approval(order, snapshot, limits), *hits, *exceeded(case))
-
-
-def may_wait(reasons: Iterable[Reason]) -> bool:
-    """Whether nothing but the message rate stands against sending: try again in a moment, while the approval lives."""
-    codes = {reason.code for reason in reasons}
-    return bool(codes) and codes <= PACING
 
 
 def _of_approval(order: ApprovedOrder, snapshot: Snapshot, limits: Limits) -> tuple[Reason, ...]:

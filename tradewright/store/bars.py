@@ -46,7 +46,10 @@ class Series(NamedTuple):
 
 @dataclass(frozen=True)
 class UpsertReport:
-    """What an upsert did. ``revised`` bars had other values before; ``revision`` is the number that keeps them."""
+    """What an upsert did. ``revised`` bars had other values before, and the newest ``revision`` keeps those.
+
+    ``revision`` counts the corrections of the series so far, whether or not this upsert was one.
+    """
 
     added: int
     unchanged: int

@@ -59,7 +59,7 @@ def read_placement(version: int, order_id: int, fields: Iterator[str]) -> Placem
 
     Raises:
         Unsupported: for combinations, hedges, algorithms, scales and volatility orders.
-        StopIteration: when fields are missing.
+        WireError: when fields are missing.
     """
     contract = Described.read(fields)
     _skip(fields, 2)  # identifier type and identifier

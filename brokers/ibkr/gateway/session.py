@@ -9,7 +9,7 @@ from contextlib import suppress
 from brokers.ibkr.gateway import account_requests, market_requests, messages, order_requests
 from brokers.ibkr.gateway.hub import Hub, Received
 from brokers.ibkr.gateway.messages import Message
-from brokers.ibkr.gateway.wire import WireError, fields_of, frame, handshake, read_frame
+from brokers.ibkr.gateway.wire import Fields, WireError, fields_of, frame, handshake, read_frame
 
 HANDLERS = {**order_requests.HANDLERS, **account_requests.HANDLERS, **market_requests.HANDLERS}
 START_API = 71
@@ -80,7 +80,7 @@ class Session:
             self.hub.journal.append(Received(self._connection, self.client_id, tuple(fields), body))
             try:
                 self._handle(fields)
-            except (ValueError, StopIteration) as problem:
+            except (ValueError, WireError) as problem:
                 self.error(-1, 320, f"Error reading request: {problem!r} in message {fields[0]!r}")
 
     def _handle(self, fields: list[str]) -> None:
@@ -90,7 +90,7 @@ class Session:
         if number == START_API:
             self._start(int(fields[2]))
         elif number in HANDLERS:
-            HANDLERS[number](self.hub, self, iter(fields[1:]))
+            HANDLERS[number](self.hub, self, Fields(fields[1:]))
         else:
             self.error(-1, 505, f"Fatal Error: Unknown message id. {number}")
 

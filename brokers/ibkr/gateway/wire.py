@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from tradewright.model.hashing import decimal_text
@@ -63,6 +63,22 @@ def fields_of(body: bytes) -> list[str]:
     if not body.endswith(b"\0"):
         raise WireError("the last field is not terminated")
     return body[:-1].decode(errors="backslashreplace").split("\0")
+
+
+class Fields(Iterator[str]):
+    """The fields of a message, taken one by one.
+
+    Raises:
+        WireError: when one is wanted that is not there.
+    """
+
+    def __init__(self, fields: Iterable[str]) -> None:
+        self._rest = iter(fields)
+
+    def __next__(self) -> str:
+        for field in self._rest:
+            return field
+        raise WireError("fields are missing")
 
 
 async def handshake(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, best: int, time: str) -> int:

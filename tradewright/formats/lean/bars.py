@@ -17,7 +17,7 @@ from tradewright.formats.lean.place import RESOLUTIONS, LeanPlace, locate
 from tradewright.formats.lean.zone import data_zone
 from tradewright.formats.reading import Reading, settle
 from tradewright.formats.times import SessionOpens, localized, session_starts
-from tradewright.model.bars import BarKind, Bars, Floats, Timeframe
+from tradewright.model.bars import BarKind, Bars, Floats, Timeframe, Times
 from tradewright.model.contract import frame_of, select
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument
@@ -59,9 +59,13 @@ def read_lean(
         table = _table(file, place, found)
         starts = _starts(table, file, timeframe, zone, opens)
         bars = _trades(table, starts, place) if found is BarKind.TRADE else _mids(table, starts, place)
-        bars, one_sided = _two_sided(bars) if found is BarKind.QUOTE else (bars, 0)
-        bars, bad = settle(bars, timeframe, str(file), on_violation, negative_prices=instrument.negative_prices)
-        dropped.update({_ONE_SIDED: one_sided} if one_sided else {})
+        numbers = np.arange(1, len(starts) + 1)
+        if found is BarKind.QUOTE:
+            bars, numbers, one_sided = _two_sided(bars)
+            dropped.update(one_sided)
+        bars, bad = settle(
+            bars, timeframe, str(file), on_violation, numbers=numbers, negative_prices=instrument.negative_prices
+        )
         dropped.update(bad)
         pieces.append(bars)
     whole = Bars(*(np.concatenate(columns) for columns in zip(*pieces, strict=True)))
@@ -158,9 +162,11 @@ def _mids(table: pa.Table, starts: pd.DatetimeIndex, place: LeanPlace) -> Bars:
     return Bars(starts.asi8, mids["open"], mids["high"], mids["low"], mids["close"], volume, spread)
 
 
-def _two_sided(bars: Bars) -> tuple[Bars, int]:
+def _two_sided(bars: Bars) -> tuple[Bars, Times, dict[str, int]]:
+    """The bars with a mid price, their rows in the file (from 1), and how many others there were."""
     known = ~np.isnan(bars.open + bars.high + bars.low + bars.close)
-    return select(bars, known), int(np.sum(~known))
+    left_out = int(np.sum(~known))
+    return select(bars, known), np.flatnonzero(known) + 1, {_ONE_SIDED: left_out} if left_out else {}
 
 
 def _column(table: pa.Table, name: str) -> Floats:

@@ -1,0 +1,255 @@
+"""The operator's desk: intents, approvals, sending, positions, the kill switch, explanations."""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from conf import build, trading
+from conf.schema.settings import Settings
+from tradewright.execution import desk
+from tradewright.execution.explain import Provenance
+from tradewright.execution.explain import explain as explain_in
+from tradewright.execution.session import Reconciled
+from tradewright.ledger.ledger import Ledger
+from tradewright.ledger.switches import EVERYTHING, Switch, account_scope, strategy_scope
+from tradewright.model.decision import Decision
+from tradewright.model.errors import BrokerError, ConfigError, LedgerError
+from tradewright.model.intent import Intent
+from tradewright.model.order import OrderTerms
+
+
+@dataclass(frozen=True)
+class IntentView:
+    """An intent with what became of it so far."""
+
+    intent: Intent
+    decision: Decision | None
+    waits: bool
+    """Whether a person is asked."""
+    orders: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PositionView:
+    """A holding by our own books and, when the venue was asked, by the venue's."""
+
+    instrument: str
+    quantity: Decimal
+    average_price: Decimal
+    last_price: Decimal | None
+    value: Decimal | None
+
+
+@dataclass(frozen=True)
+class DeskView:
+    """What the monitor shows at a glance; nothing of it asks the venue."""
+
+    mode: str
+    stage: str
+    now: datetime
+    account: str
+    equity: Decimal | None
+    cash: Decimal | None
+    reconciled_at: datetime | None
+    differences: tuple[str, ...]
+    switches: tuple[Switch, ...]
+    positions: tuple[PositionView, ...]
+    equity_marks: tuple[tuple[datetime, Decimal], ...]
+
+
+@contextmanager
+def books_of(settings: Settings) -> Iterator[Ledger]:
+    """The ledger, open for one operation."""
+    with build.ledger(settings, build.clock(settings)) as books:
+        yield books
+
+
+def intents(settings: Settings) -> list[IntentView]:
+    """Every intent, newest first."""
+    with books_of(settings) as books:
+        waiting = {row.decision_id for row in books.proposals.waiting()}
+        views = []
+        for intent in reversed(books.proposals.intents()):
+            decisions = books.proposals.decisions(intent.intent_id)
+            newest = decisions[-1] if decisions else None
+            refs = tuple(attempt.ref for attempt in books.attempts.all(intent.intent_id))
+            views.append(IntentView(intent, newest, bool(newest and newest.decision_id in waiting), refs))
+        return views
+
+
+def intend(settings: Settings, terms: OrderTerms, key: str = "", *, reduce_only: bool = False) -> Decision:
+    """A person's own intent, through the same gate as any other.
+
+    Args:
+        key: the idempotency key: the same key and the same wish give the first answer again; made up when empty.
+
+    Raises:
+        ConfigError: for an unknown instrument.
+        IdempotencyConflict: for the same key with another wish.
+        BrokerError: when the venue cannot be asked.
+    """
+    build.instrument(settings, terms.instrument)
+    name = key or secrets.token_hex(8)
+    return trading.in_session(settings, lambda session, _books: session.intend(name, terms, reduce_only=reduce_only))
+
+
+def approve(settings: Settings, decision_id: str, reason: str, actor: str = "") -> Intent:
+    """A person's yes to a decision in review; the order goes into the outbox.
+
+    Raises:
+        LedgerError, NotApproved: when the decision is unknown, over, rejected, or did not ask for a person.
+    """
+    with books_of(settings) as books:
+        intent = books.proposals.intent(books.proposals.decision(decision_id).intent_id)
+        return desk.approve(books, decision_id, intent.account, actor or who(), reason)
+
+
+def reject(settings: Settings, decision_id: str, reason: str, actor: str = "") -> None:
+    """A person's no; final.
+
+    Raises:
+        LedgerError: for an unknown decision, or without a reason.
+    """
+    with books_of(settings) as books:
+        desk.reject(books, decision_id, actor or who(), reason)
+
+
+def send(settings: Settings) -> list[dict[str, object]]:
+    """Drain the outbox once: what the Dagster job calls.
+
+    Raises:
+        SendRefused: when another sender has the account.
+        BrokerError, LedgerError: when nothing can be sent now; what was not sent stays approved.
+    """
+    outcomes = trading.in_session(settings, lambda session, _books: session.send())
+    return [
+        {
+            "decision_id": row.decision_id,
+            "ref": row.ref,
+            "status": row.status,
+            "state": row.state,
+            "reasons": [f"{reason.code}: {reason.text}" for reason in row.reasons],
+        }
+        for row in outcomes
+    ]
+
+
+def orders(settings: Settings) -> list[desk.OrderView]:
+    """Every order with its life, newest first."""
+    with books_of(settings) as books:
+        return list(reversed(desk.orders(books)))
+
+
+def positions(settings: Settings) -> list[PositionView]:
+    """What our own books say we own, at the newest stored prices."""
+    with books_of(settings) as books:
+        return _positions(settings, books)
+
+
+def reconcile(settings: Settings) -> Reconciled:
+    """Ask the venue for everything and adopt what it says; the venue is the truth.
+
+    Raises:
+        BrokerError, LedgerError: when it cannot be asked or written down.
+    """
+    return trading.in_session(settings, lambda session, _books: session.reconcile())
+
+
+def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[Switch, tuple[str, ...], str]:
+    """Stop: the flag first, then a cancel of every open order that it covers.
+
+    Returns:
+        The switch, the references whose cancel was asked for, and why the venue could not be asked, if it could not.
+        The flag holds either way.
+
+    Raises:
+        LedgerError: when even the flag cannot be written.
+    """
+    with books_of(settings) as books:
+        switch = books.switches.stop(_scope(scope), actor or who(), reason)
+    try:
+        cancelled = trading.in_session(settings, lambda session, _books: session.cancel_stopped())
+    except (BrokerError, LedgerError) as error:
+        return switch, (), str(error)
+    return switch, cancelled, ""
+
+
+def resume(settings: Settings, scope: str, reason: str, actor: str = "") -> Switch:
+    """Lift a stop; it takes a person and a reason."""
+    with books_of(settings) as books:
+        return books.switches.resume(_scope(scope), actor or who(), reason)
+
+
+def explain(settings: Settings, name: str) -> list[Provenance]:
+    """Everything behind an order, execution, decision, intent or signal.
+
+    Raises:
+        LedgerError: when no such id is known.
+    """
+    with books_of(settings) as books:
+        return explain_in(books, name)
+
+
+def overview(settings: Settings) -> DeskView:
+    """The desk at a glance, from our own books."""
+    with books_of(settings) as books:
+        account = _account(settings, books)
+        marks = books.marks.equity(account)
+        last = books.venues.last_reconciliation(account)
+        return DeskView(
+            mode=settings.mode.name,
+            stage=settings.stage.name,
+            now=books.clock.now(),
+            account=account,
+            equity=marks[-1].equity if marks else None,
+            cash=marks[-1].cash if marks else None,
+            reconciled_at=last.at if last else None,
+            differences=last.differences if last else (),
+            switches=tuple(row for row in books.switches.present() if row.stopped),
+            positions=tuple(_positions(settings, books)),
+            equity_marks=tuple((mark.at, mark.equity) for mark in marks),
+        )
+
+
+def who() -> str:
+    """The person at the keyboard, for the audit log."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "operator"
+
+
+def _account(settings: Settings, books: Ledger) -> str:
+    """The account in force without asking the venue: the named one, else the one of the newest intent."""
+    if settings.broker.account:
+        return settings.broker.account
+    known = [intent.account for intent in books.proposals.intents() if intent.account]
+    return known[-1] if known else ""
+
+
+def _positions(settings: Settings, books: Ledger) -> list[PositionView]:
+    quotes = trading.newest_quotes(settings, books.clock)
+    views = []
+    for row in books.executions.positions(_account(settings, books)):
+        if row.quantity:
+            last = quotes[row.instrument].last if row.instrument in quotes else None
+            multiplier = build.instrument(settings, row.instrument).multiplier
+            value = row.quantity * last * multiplier if last is not None else None
+            views.append(PositionView(row.instrument, row.quantity, row.average_price, last, value))
+    return views
+
+
+def _scope(scope: str) -> str:
+    kind, _, name = scope.partition(":")
+    makers: dict[str, Callable[[str], str]] = {"strategy": strategy_scope, "account": account_scope}
+    if scope in ("", EVERYTHING):
+        return EVERYTHING
+    if kind not in makers or not name:
+        raise ConfigError(f"unknown scope {scope!r}", where="--scope", remedy="everything, strategy:NAME or account:ID")
+    return makers[kind](name)

@@ -1,0 +1,118 @@
+"""What is installed, configured, reachable and stale; what to do about it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from app.operations.checking import check_configuration
+from conf import build
+from conf.compose import examine
+from conf.schema.desk import IbkrBrokerSettings
+from conf.schema.settings import Settings
+from tradewright.model.errors import TradewrightError
+
+State = Literal["good", "look", "broken"]
+MIN_FREE_MB = 500
+EXTRAS = {"vectorbt": "report", "great-expectations": "quality", "psycopg2-binary": "postgres"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    state: State
+    what: str
+    detail: str
+    remedy: str = ""
+
+
+def examine_all(overrides: tuple[str, ...]) -> list[Finding]:
+    """Everything, in the order in which one would mend it."""
+    findings = [_python(), *_extras(), *_configuration(overrides)]
+    settings, _ = examine(overrides)
+    if settings is None:
+        return findings
+    looks: list[Callable[[Settings], Iterator[Finding]]] = [_disk, _bars, _ledger, _broker]
+    return findings + [finding for look in looks for finding in look(settings)]
+
+
+def _python() -> Finding:
+    version = sys.version.split()[0]
+    good = sys.version_info >= (3, 11)
+    return Finding("good" if good else "broken", "Python", version, "" if good else "install Python 3.11 or newer")
+
+
+def _extras() -> Iterator[Finding]:
+    for package, extra in EXTRAS.items():
+        try:
+            yield Finding("good", f"extra {extra}", f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            yield Finding("look", f"extra {extra}", f"{package} is not installed", f"pip install tradewright[{extra}]")
+
+
+def _configuration(overrides: tuple[str, ...]) -> Iterator[Finding]:
+    problems = check_configuration(overrides)
+    if not problems:
+        yield Finding("good", "configuration", "sound")
+    for problem in problems:
+        yield Finding("broken", "configuration", str(problem), "correct the file")
+
+
+def _disk(settings: Settings) -> Iterator[Finding]:
+    folder = build.root(settings)
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free // 2**20
+    remedy = "" if free >= MIN_FREE_MB else "free some space: a full disk stops sending"
+    yield Finding("good" if free >= MIN_FREE_MB else "broken", "disk", f"{free} MB free at {folder}", remedy)
+
+
+def _bars(settings: Settings) -> Iterator[Finding]:
+    clock = build.clock(settings)
+    store = build.bar_store(settings, clock)
+    for symbol in settings.universe.instruments:
+        try:
+            covered = store.coverage(symbol, settings.universe.timeframe)
+        except TradewrightError as error:
+            yield Finding("broken", f"bars {symbol}", error.what, error.remedy)
+            continue
+        if covered is None:
+            yield Finding("look", f"bars {symbol}", "none stored", "materialize `bars`, or tradewright import")
+            continue
+        age = pd.Timestamp(clock.now()) - covered.last
+        late = age > pd.Timedelta(days=5)
+        detail = f"{covered.rows} bars, the newest starts {covered.last:%Y-%m-%d %H:%M} UTC"
+        yield Finding("look" if late else "good", f"bars {symbol}", detail, "bring them up to date" if late else "")
+
+
+def _ledger(settings: Settings) -> Iterator[Finding]:
+    try:
+        with build.ledger(settings, build.clock(settings)) as books:
+            entries = books.audit.verify_chain()
+            stops = [row.scope for row in books.switches.present() if row.stopped]
+            yield Finding("good", "ledger", f"{books.where}: audit chain of {entries} entries holds")
+            if stops:
+                yield Finding("look", "kill switch", f"stopped: {', '.join(stops)}", "tradewright resume --reason ...")
+    except TradewrightError as error:
+        yield Finding("broken", "ledger", f"{error.where}: {error.what}", error.remedy)
+
+
+def _broker(settings: Settings) -> Iterator[Finding]:
+    chosen = settings.broker
+    if not isinstance(chosen, IbkrBrokerSettings):
+        yield Finding("good", "broker", "the simulated venue, in this process")
+        return
+    try:
+        with socket.create_connection((chosen.host, chosen.port), timeout=chosen.timeout_s):
+            yield Finding("good", "broker", f"{chosen.host}:{chosen.port} answers")
+    except OSError as error:
+        remedy = "start the gateway (tradewright gateway for the simulator), or set broker.host and broker.port"
+        yield Finding("broken", "broker", f"{chosen.host}:{chosen.port}: {error.strerror or error}", remedy)

@@ -1,0 +1,171 @@
+"""Foreign data into the bars store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import yaml
+
+from conf import build
+from conf.problems import nearest
+from conf.schema.settings import Settings
+from conf.sources import vet
+from tradewright.calendars.registry import calendar
+from tradewright.formats.columnar import read_feather, read_parquet
+from tradewright.formats.delimited import read_csv
+from tradewright.formats.lean.actions import read_factors, read_map
+from tradewright.formats.lean.bars import read_lean
+from tradewright.formats.mapping import ColumnMapping, mapping_of
+from tradewright.formats.reading import Reading
+from tradewright.model.bars import Timeframe
+from tradewright.model.errors import ConfigError, DataError
+from tradewright.model.instrument import Instrument
+from tradewright.store.bars import BarStore, UpsertReport
+
+
+class Source(StrEnum):
+    """What ``tradewright import`` reads."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    FEATHER = "feather"
+    LEAN = "lean"
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What became of one instrument's file.
+
+    Args:
+        dropped: rows that were left out, by the rule they broke.
+        factors: rows of corporate actions that came along; None where the source has none.
+    """
+
+    instrument: str
+    timeframe: Timeframe
+    kind: str
+    source: str
+    rows: int
+    added: int
+    unchanged: int
+    revised: int
+    revision: int
+    dropped: dict[str, int]
+    factors: int | None
+
+
+def source_of(name: str) -> Source:
+    """The source of a name.
+
+    Raises:
+        ConfigError: for an unknown one.
+    """
+    known = [source.value for source in Source]
+    if name not in known:
+        near = nearest(name, known)
+        remedy = f"did you mean {near!r}?" if near else f"one of {', '.join(known)}"
+        raise ConfigError(f"unknown source {name!r}", where="import", remedy=remedy)
+    return Source(name)
+
+
+def timeframe_of(name: str) -> Timeframe:
+    """The timeframe of a name.
+
+    Raises:
+        ConfigError: for an unknown one.
+    """
+    known = [timeframe.value for timeframe in Timeframe]
+    if name not in known:
+        raise ConfigError(f"unknown timeframe {name!r}", where="--timeframe", remedy=f"one of {', '.join(known)}")
+    return Timeframe(name)
+
+
+def load_mapping(path: Path | None) -> ColumnMapping | None:
+    """The column-and-zone mapping of a YAML file.
+
+    Raises:
+        ConfigError: naming the file, the line or the key.
+    """
+    if path is None:
+        return None
+    if traps := vet(path, str(path)):
+        raise ConfigError("; ".join(map(str, traps)), where=str(path), remedy="see docs/data.md for a mapping's keys")
+    return mapping_of(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, str(path))
+
+
+def import_bars(
+    settings: Settings,
+    source: Source,
+    path: Path,
+    symbols: Sequence[str],
+    timeframe: Timeframe,
+    mapping: ColumnMapping | None = None,
+) -> list[Imported]:
+    """Read each instrument's data and store it; one that fails leaves what was stored before as it was.
+
+    Args:
+        path: the file, or for LEAN the ``Data`` folder.
+        symbols: exactly one for a file.
+
+    Raises:
+        ConfigError: for an unknown instrument, or several of them with one file.
+        DataError: naming file, row, value and rule; nothing of that instrument is stored.
+        StoreError: when the store is damaged, locked or full.
+    """
+    if not path.exists():
+        raise DataError("there is no such file or folder", where=str(path), remedy="check the path")
+    if source is not Source.LEAN and len(symbols) != 1:
+        raise ConfigError(f"a file holds one instrument, not {len(symbols)}", where="--instrument", remedy="name one")
+    known = [build.instrument(settings, symbol) for symbol in symbols]
+    store = build.bar_store(settings, build.clock(settings))
+    if source is Source.LEAN:
+        return [_import_lean(store, path, instrument, timeframe) for instrument in known]
+    return [_store(store, known[0], timeframe, _read(source, path, known[0], timeframe, mapping), None)]
+
+
+def _read(
+    source: Source, path: Path, instrument: Instrument, timeframe: Timeframe, mapping: ColumnMapping | None
+) -> Reading:
+    opens = calendar(instrument.calendar).daily_starts
+    allowed = instrument.negative_prices
+    readers = {Source.CSV: read_csv, Source.PARQUET: read_parquet, Source.FEATHER: read_feather}
+    return readers[source](path, timeframe, mapping, opens=opens, negative_prices=allowed)
+
+
+def _import_lean(store: BarStore, data: Path, instrument: Instrument, timeframe: Timeframe) -> Imported:
+    reading = read_lean(data, instrument, timeframe, opens=calendar(instrument.calendar).daily_starts)
+    factors, spans = read_factors(data, instrument), read_map(data, instrument)
+    if factors is not None:
+        store.actions.write_factors(instrument.symbol, factors)
+    if spans is not None:
+        store.actions.write_map(instrument.symbol, spans)
+    return _store(store, instrument, timeframe, reading, None if factors is None else len(factors))
+
+
+def _store(
+    store: BarStore, instrument: Instrument, timeframe: Timeframe, reading: Reading, factors: int | None
+) -> Imported:
+    report: UpsertReport = store.upsert(
+        instrument.symbol,
+        timeframe,
+        reading.kind,
+        reading.frame,
+        source=reading.source,
+        negative_prices=instrument.negative_prices,
+    )
+    return Imported(
+        instrument=instrument.symbol,
+        timeframe=timeframe,
+        kind=reading.kind,
+        source=reading.source,
+        rows=len(reading.frame),
+        added=report.added,
+        unchanged=report.unchanged,
+        revised=report.revised,
+        revision=report.revision,
+        dropped=reading.dropped,
+        factors=factors,
+    )

@@ -1,0 +1,198 @@
+"""Backtests and sweeps, as the command line and the lab ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from conf import build, research
+from conf.compose import compose, grid
+from conf.schema.settings import Settings
+from tradewright.backtest.result import BacktestResult
+from tradewright.evaluation.study import Study
+from tradewright.model.errors import ConfigError
+from tradewright.store.atomic import write_bytes
+
+
+@dataclass(frozen=True)
+class FillLine:
+    """One fill as people read it."""
+
+    ts: str
+    instrument: str
+    side: str
+    qty: float
+    price: float
+    fee: float
+
+
+@dataclass(frozen=True)
+class BacktestReply:
+    """What one backtest came to. Ratios are fractions, drawdowns are negative (D16)."""
+
+    strategy: str
+    final_equity: float
+    net_profit: float
+    trades: int
+    orders: int
+    fees: float
+    win_rate: float
+    max_drawdown: float
+    metrics: Mapping[str, object]
+    findings: Sequence[Mapping[str, object]]
+    fills: Sequence[FillLine]
+    cache_key: str
+    used_cache: bool
+    config_hash: str
+    data_hash: str
+
+
+def backtest(settings: Settings) -> BacktestReply:
+    """Backtest the strategy in force.
+
+    Raises:
+        ConfigError, StoreError, DataError: naming what is wrong and what to do.
+    """
+    return reply_of(settings, run(settings))
+
+
+def run(settings: Settings) -> Study:
+    """The whole study, for callers that draw it; the look-ahead test is part of it."""
+    clock = build.clock(settings)
+    return research.run_study(settings, clock, look_ahead_free=not research.look_ahead_findings(settings, clock))
+
+
+def reply_of(settings: Settings, done: Study) -> BacktestReply:
+    """A study in the form that is printed."""
+    figures = done.metrics
+    return BacktestReply(
+        strategy=settings.strategy.name,
+        final_equity=float(done.account.equity[-1]) if len(done.account.equity) else done.account.initial_cash,
+        net_profit=figures.net_profit,
+        trades=figures.trades,
+        orders=done.account.orders,
+        fees=figures.fees,
+        win_rate=figures.win_rate,
+        max_drawdown=figures.max_drawdown,
+        metrics=figures.as_dict(),
+        findings=[
+            {"account": name, "code": row.code, "severity": row.severity, "message": row.message, "rank": row.rank}
+            for name, row in done.report.findings()
+        ],
+        fills=[line for name, result in done.results.items() for line in fill_lines(name, result)],
+        cache_key=done.cache_key,
+        used_cache=done.used_cache,
+        config_hash=settings.config_hash,
+        data_hash=done.data_hash,
+    )
+
+
+def fill_lines(instrument: str, result: BacktestResult) -> list[FillLine]:
+    """The fills of one instrument, oldest first."""
+    stamps = pd.DatetimeIndex(result.bars.ts[result.fills["bar"]], tz="UTC")
+    return [
+        FillLine(
+            ts=stamp.isoformat(),
+            instrument=instrument,
+            side="BUY" if row["side"] > 0 else "SELL",
+            qty=float(row["quantity"]),
+            price=float(row["price"]),
+            fee=float(row["fee"]),
+        )
+        for stamp, row in zip(stamps, result.fills, strict=True)
+    ]
+
+
+def write_report(settings: Settings, path: Path) -> None:
+    """The risk report of the strategy in force as one HTML file."""
+    run(settings).report.write(path)
+
+
+def write_full_report(settings: Settings, folder: Path) -> dict[str, Path]:
+    """vectorbt's own report of each instrument, which also referees our accounting.
+
+    Raises:
+        VectorbtMissing: when the extra is not installed.
+        RefereeDisagrees: when vectorbt arrives at another equity.
+    """
+    from tradewright.backtest.report import full_report  # vectorbt takes seconds to load
+
+    written = {}
+    for name, result in run(settings).results.items():
+        path = folder / f"{settings.strategy.name}-{name}-full.html"
+        write_bytes(path, full_report(result, name, settings.evaluation.days_per_year).plots.encode())
+        written[name] = path
+    return written
+
+
+@dataclass(frozen=True)
+class SweepReply:
+    """A ranked sweep: one row per parameter set, best first.
+
+    Args:
+        trials: how many sets were tried; all of them count against the best one's Sharpe ratio.
+    """
+
+    strategy: str
+    trials: int
+    ranked_by: str
+    rows: Sequence[Mapping[str, object]]
+    config_hash: str
+
+
+PREFIX = "strategy."
+
+
+def sweep(
+    overrides: Sequence[str],
+    *,
+    rank: str = "sharpe",
+    top: int = 20,
+    progress: Callable[[int, int], None] | None = None,
+) -> SweepReply:
+    """A grid over a strategy's parameters in one fused pass; Hydra's sweep syntax names the grid.
+
+    Args:
+        overrides: such as ``strategy.fast=5,10 strategy.slow=range(20,60,20)``.
+        rank: the figure to rank by, highest first.
+        top: how many rows come back; 0 for all.
+
+    Raises:
+        ConfigProblems: for wrong overrides.
+        ConfigError: when something other than a parameter is swept, nothing is, or no set is admitted.
+    """
+    asked = grid(overrides)
+    settings = compose(asked.fixed)
+    sets = [_parameters(settings, combination) for combination in asked.combinations]
+    if sets == [{}]:
+        raise ConfigError("nothing is swept", where="command line", remedy="say strategy.fast=5,10,20")
+    result = research.run_sweep(settings, sets, build.clock(settings), progress)
+    names = [name for name in result.totals.dtype.names or () if name]
+    if rank not in names:
+        raise ConfigError(f"there is no figure {rank!r}", where="--rank", remedy=f"one of {', '.join(names)}")
+    order = sorted(range(len(sets)), key=lambda row: -float(result.totals[rank][row]))
+    chosen = order[:top] if top else order
+    rows = [{**result.parameters[row], **{name: result.totals[name][row].item() for name in names}} for row in chosen]
+    return SweepReply(settings.strategy.name, len(sets), rank, rows, result.config_hash)
+
+
+def _parameters(settings: Settings, combination: Sequence[str]) -> dict[str, float]:
+    values = {}
+    for text in combination:
+        key, _, value = text.partition("=")
+        name = key.removeprefix(PREFIX)
+        if not key.startswith(PREFIX) or name not in settings.strategy.parameters:
+            known = ", ".join(f"{PREFIX}{parameter}" for parameter in settings.strategy.parameters)
+            raise ConfigError(f"{key} cannot be swept", where="command line", remedy=f"sweep one of {known}")
+        values[name] = _number(key, value)
+    return values
+
+
+def _number(key: str, text: str) -> float:
+    try:
+        return int(text) if text.lstrip("+-").isdigit() else float(text)
+    except ValueError as error:
+        raise ConfigError(f"{text!r} is not a number", where=key, remedy="sweep over numbers") from error

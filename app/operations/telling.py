@@ -1,0 +1,29 @@
+"""The story of an order for people: from the order back to the bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tradewright.execution.explain import Provenance
+
+
+def story(walk: Provenance) -> Iterator[str]:
+    """One line per step, newest first."""
+    for order in walk.orders:
+        price = f" at {order.average_price}" if order.average_price is not None else ""
+        yield f"order {order.attempt.ref}: {order.state}, filled {order.filled} of {order.attempt.quantity}{price}"
+        for event in order.events:
+            yield f"    {event.at:%Y-%m-%d %H:%M:%S}  {event.state}  {event.reason}"
+    for approval in walk.approvals:
+        said = "yes" if approval.approved else "no"
+        yield f"person {approval.actor} said {said}: {approval.reason}"
+    for decision in walk.decisions:
+        yield f"decision {decision.decision_id}: {decision.verdict}, {decision.approved_quantity} approved"
+        for reason in decision.reasons:
+            yield f"    {reason.code}: {reason.text}"
+        yield f"    rule set {decision.rule_set_hash[:12]}, inputs {decision.snapshot_hash[:12]}"
+    terms = walk.intent.terms
+    yield f"intent {walk.intent.intent_id}: {terms.side} {terms.quantity} {terms.instrument} by {walk.intent.strategy}"
+    yield f"signal {walk.intent.signal_id}, decided {walk.intent.decided_at:%Y-%m-%d %H:%M:%S} UTC"
+    for name, value in walk.intent.provenance.items():
+        yield f"    {name} {value}"

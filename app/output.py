@@ -1,0 +1,91 @@
+"""How a command speaks: tables for people, or one JSON document and nothing else; errors with what, where and remedy."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from app.operations.documents import document
+from tradewright.model.errors import TradewrightError
+
+FAILED = 1
+
+
+class Output:
+    """Where a command's results and messages go.
+
+    Args:
+        as_json: one JSON document on standard output; everything else goes to standard error.
+    """
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+        self.messages = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._results = Console(highlight=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """A message on the way; never part of the result."""
+        self.messages.print(text, markup=False)
+
+    def line(self, text: str) -> None:
+        """A line of the result for people."""
+        if not self.as_json:
+            self._results.print(text, markup=False)
+
+    def table(self, title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """A table of the result for people; numbers stand on the right."""
+        if self.as_json:
+            return
+        table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+        body = [[_cell(value) for value in row] for row in rows]
+        for position, name in enumerate(header):
+            is_number = bool(body) and all(_is_number(row[position]) for row in body)
+            table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+        for row in body:
+            table.add_row(*row)
+        self._results.print(table)
+
+    def result(self, value: object) -> None:
+        """The one JSON document."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(document(value), allow_nan=False) + "\n")
+
+
+def run_command(as_json: bool, act: Callable[[Output], None]) -> None:
+    """Carry out a command; a refusal is printed and ends with status 1.
+
+    Raises:
+        typer.Exit: with status 1 when the command was refused or failed.
+    """
+    output = Output(as_json)
+    try:
+        act(output)
+    except TradewrightError as error:
+        _refuse(output, error.what, error.where, error.remedy)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in error.errors())
+        _refuse(output, problems, "command line", "see --help")
+
+
+def _refuse(output: Output, what: str, where: str, remedy: str) -> None:
+    if output.as_json:
+        sys.stdout.write(json.dumps({"error": {"what": what, "where": where, "remedy": remedy}}) + "\n")
+    text = f"{where}: {what}" if where else what
+    output.say(f"error: {text}" + (f"\n  what to do: {remedy}" if remedy else ""))
+    raise typer.Exit(FAILED)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.4f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else f"{value:g}"
+    return "" if value is None else str(value)
+
+
+def _is_number(text: str) -> bool:
+    return not text or text.lstrip("+-").replace(",", "").replace(".", "", 1).isdigit()

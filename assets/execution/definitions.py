@@ -1,0 +1,35 @@
+"""The code location ``execution``. A broken strategy file cannot stop it."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from assets.execution.desk import desk_assets
+from assets.execution.sending import sending
+from assets.frozen import Frozen
+from conf.compose import environment_overrides, options
+
+DESK_JOB = "desk"
+
+
+def execution_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
+    """Everything of execution under some overrides.
+
+    Raises:
+        ConfigProblems: when the configuration is wrong.
+    """
+    frozen = Frozen.of(overrides)
+    jobs, sensor = sending(frozen)
+    desk = dg.define_asset_job(DESK_JOB, dg.AssetSelection.groups("desk"), tags=frozen.tags)
+    return dg.Definitions(
+        assets=desk_assets(frozen, options("strategy")),
+        jobs=[desk, *jobs],
+        sensors=[sensor],
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What ``workspace.yaml`` loads; overrides come from ``TRADEWRIGHT_OVERRIDES``."""
+    return execution_definitions(environment_overrides())

@@ -1,0 +1,75 @@
+"""The sensor that sees approved orders, the job that sends them, the job that reconciles.
+
+A launched run authorises nothing (D13): the sensor only points at rows, the ledger's claim decides. The job never
+retries, and a row that another run has taken makes it fail rather than look successful.
+"""
+
+import dagster as dg
+
+from assets.frozen import Frozen
+from conf import build, trading
+from conf.compose import compose
+from tradewright.execution.outcome import Outcome, SendStatus
+from tradewright.ledger.outbox import batch_key
+
+NO_RETRIES = {"dagster/max_retries": "0"}
+SENSOR_SECONDS = 5
+
+
+class Batch(dg.Config):
+    """Which approved orders to send, by their decisions."""
+
+    decision_ids: list[str]
+
+
+def sending(frozen: Frozen) -> tuple[list[dg.JobDefinition], dg.SensorDefinition]:
+    """The two jobs and the sensor."""
+
+    @dg.op(tags=frozen.tags)
+    def send(context: dg.OpExecutionContext, config: Batch) -> None:
+        """Send one batch: each order at most once, whatever else runs."""
+        settings = frozen.thaw(context)
+        outcomes = trading.in_session(settings, lambda session, _books: session.send(config.decision_ids))
+        for outcome in outcomes:
+            context.log.info(f"{outcome.decision_id}: {outcome.status} {outcome.ref} {outcome.state or ''}")
+        if problems := [describe(row) for row in outcomes if row.status is not SendStatus.SENT]:
+            raise dg.Failure("\n".join(problems), allow_retries=False)
+
+    @dg.op(tags=frozen.tags)
+    def reconcile_with_venue(context: dg.OpExecutionContext) -> None:
+        """Ask the venue for everything and adopt what it says."""
+        settings = frozen.thaw(context)
+        found = trading.in_session(settings, lambda session, _books: session.reconcile())
+        if found.differences:
+            raise dg.Failure("\n".join(found.differences), allow_retries=False)
+
+    @dg.job(tags={**NO_RETRIES, **frozen.tags}, executor_def=dg.in_process_executor)
+    def send_orders() -> None:
+        """Send approved orders."""
+        send()
+
+    @dg.job(tags={**NO_RETRIES, **frozen.tags}, executor_def=dg.in_process_executor)
+    def reconcile() -> None:
+        """Compare the ledger with the venue."""
+        reconcile_with_venue()
+
+    @dg.sensor(job=send_orders, minimum_interval_seconds=SENSOR_SECONDS, default_status=dg.DefaultSensorStatus.RUNNING)
+    def approved_orders() -> dg.RunRequest | dg.SkipReason:
+        """Points the sending job at whatever is approved and unsent. It grants nothing and keeps no cursor."""
+        settings = compose(frozen.overrides)
+        with build.ledger(settings, build.clock(settings)) as books:
+            waiting = books.outbox.sendable()
+        if not waiting:
+            return dg.SkipReason("no approved order waits to be sent")
+        config = Batch(decision_ids=[row.decision_id for row in waiting])
+        return dg.RunRequest(
+            run_key=batch_key(row.ref for row in waiting), run_config=dg.RunConfig(ops={"send": config})
+        )
+
+    return [send_orders, reconcile], approved_orders
+
+
+def describe(outcome: Outcome) -> str:
+    """One line about an order that was not simply sent."""
+    reasons = "; ".join(f"{reason.code}: {reason.text}" for reason in outcome.reasons)
+    return f"{outcome.decision_id} {outcome.ref}: {outcome.status} {reasons}".strip()

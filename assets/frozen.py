@@ -1,0 +1,79 @@
+"""Settings frozen into a run: what was in force when the definitions were loaded must be in force when a step starts.
+
+A run's process reads the YAML again. When a file was edited meanwhile, the graph on the screen and the run would differ
+without anybody noticing; so the hash travels in the step's tags, and a step that finds another one stops.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import dagster as dg
+
+from conf.compose import compose
+from conf.schema.settings import Settings
+
+HASH_TAG = "tradewright/config_hash"
+MODE_TAG = "tradewright/mode"
+SEED_TAG = "tradewright/seed"
+
+
+class ConfigDrift(dg.Failure):
+    """The configuration changed between loading the definitions and starting the step."""
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """One composition: its overrides and the hash that it had when the definitions were loaded."""
+
+    overrides: tuple[str, ...]
+    config_hash: str
+    mode: str
+    seed: int
+
+    @classmethod
+    def of(cls, overrides: tuple[str, ...]) -> Frozen:
+        """Compose now and remember the hash.
+
+        Raises:
+            ConfigProblems: when the configuration is wrong.
+        """
+        settings = compose(overrides)
+        return cls(overrides, settings.config_hash, settings.mode.name.value, settings.base.seed)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What every step and run of it carries."""
+        return {HASH_TAG: self.config_hash[:63], MODE_TAG: self.mode, SEED_TAG: str(self.seed)}
+
+    def thaw(self, context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Settings:
+        """The settings, provided that they are still what the run was launched with.
+
+        Raises:
+            ConfigDrift: when they are not.
+            ConfigProblems: when the configuration is wrong by now.
+        """
+        settings = compose(self.overrides)
+        launched = _launched_with(context)
+        if settings.config_hash[:63] != launched:
+            raise ConfigDrift(
+                f"the configuration changed after the definitions were loaded: {launched[:12]} then, "
+                f"{settings.config_hash[:12]} now. Reload the definitions and launch again."
+            )
+        return settings
+
+
+def _launched_with(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> str:
+    """The hash in the step's tags as the launching process saw them, which may be older than this process's own."""
+    run, name = context.run, context.op_execution_context.op_def.name if _is_asset(context) else context.op_def.name
+    own = dict(context.op_execution_context.op_def.tags if _is_asset(context) else context.op_def.tags)
+    snapshot = context.instance.get_job_snapshot(run.job_snapshot_id) if run.job_snapshot_id else None
+    if snapshot is not None:
+        for definition in snapshot.node_defs_snapshot.op_def_snaps:
+            if definition.name == name:
+                return str(definition.tags.get(HASH_TAG, ""))
+    return str(own.get(HASH_TAG, ""))
+
+
+def _is_asset(context: object) -> bool:
+    return isinstance(context, dg.AssetExecutionContext)

@@ -1,0 +1,35 @@
+"""The code location ``research``."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from assets.frozen import Frozen
+from assets.research.bars import bars_and_features
+from assets.research.strategies import all_chains
+from conf.compose import compose, environment_overrides
+
+RESEARCH_JOB = "research"
+
+
+def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
+    """Everything of research under some overrides.
+
+    Raises:
+        ConfigProblems: when the root of the configuration is wrong; a wrong strategy file only fails its own assets.
+    """
+    settings, frozen = compose(overrides), Frozen.of(overrides)
+    market = bars_and_features(frozen, settings.universe.instruments)
+    chains, checks = all_chains(overrides)
+    made = [key for asset in chains if isinstance(asset, dg.AssetsDefinition) for key in asset.keys]
+    jobs = [
+        dg.define_asset_job("market", dg.AssetSelection.groups("market"), tags=frozen.tags),
+        dg.define_asset_job(RESEARCH_JOB, dg.AssetSelection.assets(*made), tags=frozen.tags),
+    ]
+    return dg.Definitions(assets=[*market, *chains], asset_checks=checks, jobs=jobs, executor=dg.in_process_executor)
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What ``workspace.yaml`` loads; overrides come from ``TRADEWRIGHT_OVERRIDES``."""
+    return research_definitions(environment_overrides())

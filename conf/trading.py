@@ -1,0 +1,216 @@
+"""The money side of building: settings to venues and trading sessions. Nothing here may load numba."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import TypeVar
+
+import pandas as pd
+from pydantic import TypeAdapter, ValidationError
+
+from brokers.ibkr.feed import IbkrFeed
+from brokers.ibkr.settings import IbkrSettings
+from brokers.registry import make_broker
+from brokers.sim.broker import SimBroker
+from brokers.sim.matching import Prices
+from conf import build
+from conf.schema.desk import IbkrBrokerSettings
+from conf.schema.settings import Settings
+from tradewright.execution.facts import FactBook, closed_at
+from tradewright.execution.gathering import Event, Gatherer
+from tradewright.execution.session import TradingSession
+from tradewright.execution.settings import SenderSettings
+from tradewright.execution.times import ProtocolTimes
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.bars import Timeframe
+from tradewright.model.broker import Broker, Quote
+from tradewright.model.clock import Clock
+from tradewright.model.errors import ConfigError
+from tradewright.model.instrument import Instrument
+from tradewright.model.mode import Mode
+from tradewright.model.signal import SignalCandidate
+from tradewright.store.artefacts import NoArtefact
+
+Result = TypeVar("Result")
+_SIGNALS = TypeAdapter(list[SignalCandidate])
+
+
+def newest_quotes(settings: Settings, now: Clock) -> dict[str, Quote]:
+    """A quote around the newest stored close of every instrument, as wide as its usual spread."""
+    store, quotes = build.bar_store(settings, now), {}
+    for symbol, row in build.instruments(settings).items():
+        for timeframe in (settings.universe.timeframe, settings.universe.base_timeframe, Timeframe.D1):
+            covered = store.coverage(symbol, timeframe)
+            if covered is not None:
+                bars = store.read_bars(symbol, timeframe, start=covered.last.to_pydatetime())
+                quotes[symbol] = _quote_around(row, Decimal(repr(float(bars.close[-1]))), now.now())
+                break
+    return quotes
+
+
+def _quote_around(traded: Instrument, last: Decimal, at: datetime) -> Quote:
+    half = max(traded.tick_size, traded.round_price(last * Decimal(repr(traded.default_spread_bps)) / 20_000))
+    return Quote(instrument=traded.symbol, bid=last - half, ask=last + half, last=last, time=at)
+
+
+def broker(settings: Settings, now: Clock) -> Broker:
+    """The venue in force, not yet connected; a simulated one stands at the newest stored prices.
+
+    Raises:
+        ConfigError, BrokerError: as ``brokers.registry.make_broker``.
+    """
+    known = build.instruments(settings).values()
+    chosen = settings.broker
+    if isinstance(chosen, IbkrBrokerSettings):
+        values = ibkr_settings(settings, chosen, chosen.client_id).model_dump()
+        return make_broker(chosen.kind, values, known, now, build.cost_model(settings))
+    build.root(settings).mkdir(parents=True, exist_ok=True)
+    state = build.root(settings) / "sim_venue.json"
+    values = {"account": chosen.account, "cash": Decimal(repr(settings.backtest.cash)), "state_file": state}
+    made = make_broker(chosen.kind, values, known, now, build.cost_model(settings))
+    if isinstance(made, SimBroker):
+        for symbol, quote in newest_quotes(settings, now).items():
+            made.market.quote(symbol, Prices(quote.bid, quote.ask, quote.last, quote.time))
+    return made
+
+
+def ibkr_settings(settings: Settings, chosen: IbkrBrokerSettings, client_id: int) -> IbkrSettings:
+    """How to reach the gateway under a client id.
+
+    Raises:
+        ConfigError: when mode, account and port contradict each other.
+    """
+    live = settings.mode.name is Mode.LIVE
+    try:
+        return IbkrSettings(
+            host=chosen.host,
+            port=chosen.port,
+            client_id=client_id,
+            account=chosen.account or "",
+            mode="live" if live else "paper",
+            live_port=chosen.port if live else None,
+            timeout=chosen.timeout_s,
+        )
+    except ValidationError as error:
+        what = "; ".join(str(problem["msg"]) for problem in error.errors())
+        raise ConfigError(
+            what, where="conf/broker", remedy="set broker.account and broker.port for the mode"
+        ) from error
+
+
+def ibkr_feed(settings: Settings, now: Clock) -> IbkrFeed:
+    """Historical bars from the gateway, over a connection of its own.
+
+    Raises:
+        ConfigError: when the broker in force is another.
+    """
+    chosen = settings.broker
+    if not isinstance(chosen, IbkrBrokerSettings):
+        raise ConfigError("feed=ibkr needs broker=ibkr", where="broker.kind", remedy="say mode=paper broker=ibkr")
+    return IbkrFeed(ibkr_settings(settings, chosen, chosen.client_id + 1), build.instruments(settings).values(), now)
+
+
+def holder() -> str:
+    """This process's own name as a sender: host, process, and a part that differs at every call."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+async def account_of(settings: Settings, now: Clock) -> str:
+    """The account in force: the one that is named, else the only one that the venue manages for us.
+
+    Raises:
+        BrokerError: when the venue cannot be asked, or manages several.
+    """
+    if settings.broker.account:
+        return settings.broker.account
+    venue = broker(settings, now)
+    await venue.connect(lambda _event: None)
+    try:
+        return (await venue.account()).account
+    finally:
+        await venue.disconnect()
+
+
+def trading_session(settings: Settings, books: Ledger, account: str, holder: str, now: Clock) -> TradingSession:
+    """One sitting at the venue in force, not yet connected.
+
+    Args:
+        account: whose orders; see ``TradingSession``.
+        holder: this sender's own name, different at every start.
+    """
+    gatherer = Gatherer(
+        ledger=books,
+        facts=FactBook(build.bar_store(settings, now), build.artefacts(settings), settings.universe.timeframe),
+        instruments=build.instruments(settings),
+        limits=build.limits(settings),
+        mode=settings.mode.name,
+        stage=settings.stage.name,
+        timeframe=settings.universe.timeframe,
+        events=[Event(row.instrument, row.start, row.end) for row in settings.events.windows],
+        tz=settings.base.tz,
+    )
+    told = sender_settings(settings, account, holder)
+    return TradingSession(books, broker(settings, now), now, gatherer, told, protocol_times(settings))
+
+
+def sender_settings(settings: Settings, account: str, holder: str) -> SenderSettings:
+    """What a sender is told."""
+    chosen = settings.broker
+    is_ibkr = isinstance(chosen, IbkrBrokerSettings)
+    return SenderSettings(
+        account=account,
+        holder=holder,
+        mode=settings.mode.name,
+        live_account=chosen.account or "" if is_ibkr else "",
+        port=chosen.port if is_ibkr else 0,
+        per_second=settings.policy.max_orders_per_second,
+        per_minute=settings.policy.max_orders_per_minute,
+        max_skew=settings.execution.max_skew,
+        broker_zone=settings.execution.broker_zone,
+    )
+
+
+def protocol_times(settings: Settings) -> ProtocolTimes:
+    """The waiting times of the order protocol."""
+    return ProtocolTimes(**settings.execution.model_dump(exclude={"max_skew", "broker_zone"}))
+
+
+def newest_signals(settings: Settings, strategies: Sequence[str]) -> list[tuple[SignalCandidate, datetime]]:
+    """The stored signals of every strategy, each with the moment when its bar closed."""
+    artefacts, timeframe = build.artefacts(settings), settings.universe.timeframe
+    pairs = []
+    for name in strategies:
+        try:
+            signals = _SIGNALS.validate_python(artefacts.read_json(("signals", name)))
+        except NoArtefact:
+            continue
+        for signal in signals:
+            traded = build.instrument(settings, signal.instrument)
+            pairs.append((signal, closed_at(traded, timeframe, pd.Timestamp(signal.bar_ts).value)))
+    return pairs
+
+
+def in_session(settings: Settings, act: Callable[[TradingSession, Ledger], Awaitable[Result]]) -> Result:
+    """Do something at the venue in force, and leave it in order.
+
+    Raises:
+        BrokerError, LedgerError: as the act does.
+    """
+
+    async def sit() -> Result:
+        clock = build.clock(settings)
+        with build.ledger(settings, clock) as books:
+            account = await account_of(settings, clock)
+            session = trading_session(settings, books, account, holder(), clock)
+            try:
+                return await act(session, books)
+            finally:
+                await session.close()
+
+    return asyncio.run(sit())

@@ -1,0 +1,162 @@
+"""Random schedules of faults, deaths and restarts: whatever happens, nothing is doubled, lost, adrift or unapproved."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.execution.venue import ACCOUNT
+from tests.execution.world import World, run, violations
+from tests.support import postgres
+from tests.support.ledgers import new_url
+from tradewright.execution.checkpoints import CHECKPOINTS
+from tradewright.execution.errors import SendRefused
+from tradewright.execution.sender import Sender
+from tradewright.model.broker import VenueStatus
+from tradewright.model.clock import ManualClock
+from tradewright.model.errors import BrokerError, LedgerError
+
+SCHEDULES = int(os.environ.get("TRADEWRIGHT_SCHEDULES", "100"))
+BATCH = 25
+PLACE_FAULTS = ["swallow", "drop_before", "drop_after", "silent", "reject", "refuse", "partial", "late", "false_cancel",
+                "duplicate", "noise"]  # fmt: skip
+OTHER_FAULTS = ["refuse_connect", "fail_snapshot", "cancel_silent", "cancel_unknown", "cancel_drop"]
+SYMBOLS = ["AAPL", "MSFT", "GOOG"]
+
+
+class Died(BaseException):
+    """The process is gone: nothing of the sender's own handling may run."""
+
+
+class Schedule:
+    """One seeded run. The same seed plays the same story."""
+
+    def __init__(self, world: World, seed: int) -> None:
+        self.world, self.dice, self.story = world, random.Random(seed), [f"seed {seed}"]
+
+    def play(self) -> list[str]:
+        """Some rounds of trouble, then calm, then the laws."""
+        for _ in range(self.dice.randint(2, 5)):
+            self._round()
+            found = violations(self.world.ledger, self.world.venue, settled=False)
+            if found:
+                return found
+        self._calm()
+        return violations(self.world.ledger, self.world.venue)
+
+    def _round(self) -> None:
+        for _ in range(self.dice.randint(0, 2)):
+            self.world.proposer.order(self.dice.choice(SYMBOLS), str(self.dice.randint(1, 9) * 2))
+            if self.dice.random() < 0.6:
+                self._fault(self.dice.choice(PLACE_FAULTS))
+        if self.dice.random() < 0.3:
+            self._fault(self.dice.choice(OTHER_FAULTS))
+        self.world.venue.set(mode=self.dice.choice(["fill", "rest"]))
+        self._sit(self._checkpoint())
+        for _ in range(self.dice.randint(0, 2)):
+            self._outside_event()
+
+    def _checkpoint(self) -> object:
+        """Perhaps die at a boundary, the n-th time it is passed."""
+        if self.dice.random() < 0.5:
+            return None
+        name, left = self.dice.choice(CHECKPOINTS), [self.dice.randint(1, 3)]
+        self.story.append(f"die at {name} {left[0]}")
+
+        def die(passed: str) -> None:
+            left[0] -= passed == name
+            if left[0] == 0 and passed == name:
+                raise Died
+
+        return die
+
+    def _sit(self, checkpoint: object) -> None:
+        """One life of a sender."""
+        world = self.world
+        sender = world.sender(checkpoint=checkpoint) if checkpoint else world.sender()  # type: ignore[arg-type]
+        with contextlib.suppress(Died, BrokerError, LedgerError, SendRefused):
+            run(self._live(sender))
+        world.venue.sinks.clear()
+        world.expire_lease()
+
+    async def _live(self, sender: Sender) -> None:
+        await sender.drain()
+        if self.dice.random() < 0.4:
+            self._outside_event()
+            await self.world.clock.sleep(1)
+        live = [attempt for attempt in self.world.ledger.attempts.live(ACCOUNT) if sender.cancelling.possible(attempt)]
+        if live and self.dice.random() < 0.3:
+            await sender.cancelling.cancel(self.dice.choice(live).ref, "dice", "test")
+        await sender.polling.follow(self.dice.choice([0, 10]))
+        await sender.close()
+
+    def _outside_event(self) -> None:
+        """The market, the gateway, or somebody else does something."""
+        venue = self.world.venue
+        live = [order["ref"] for order in venue.state["orders"] if order["status"] == "WORKING" and order["ref"]]
+        what = self.dice.choice(["fill", "part", "end", "restart", "external", "wait"])
+        self.story.append(f"{what} of {len(live)}")
+        with contextlib.suppress(RuntimeError):
+            if what == "restart":
+                venue.restart(next_order_id=self.dice.randint(1, 3))
+            elif what == "external" and self.dice.random() < 0.2:
+                venue.external(self.dice.choice(SYMBOLS), filled=True)
+            elif what == "wait":
+                assert isinstance(self.world.clock, ManualClock)
+                self.world.clock.advance(self.dice.choice([1, 20, 200]))
+            elif live and what in ("fill", "part"):
+                ref = self.dice.choice(live)
+                venue.fill(ref, "1" if what == "part" else None, tell=self.dice.random() < 0.7)
+            elif live and what == "end":
+                venue.end(self.dice.choice(live), VenueStatus.CANCELLED, tell=self.dice.random() < 0.7)
+
+    def _fault(self, name: str) -> None:
+        self.story.append(name)
+        self.world.venue.fault(name)
+
+    def _calm(self) -> None:
+        """No more faults: two recoveries must make everything right."""
+        self.world.venue.set(faults=[], hidden={})
+        for _ in range(2):
+            self.world.recover()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder in memory where there is one: these tests commit some ten thousand times."""
+    memory = Path("/dev/shm")
+    made = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
+    yield made
+    shutil.rmtree(made)
+
+
+def play(engine: str, folder: Path, seeds: range) -> None:
+    for seed in seeds:
+        world = World(new_url(engine, folder, f"ledger{seed}.db"), folder / f"venue{seed}.db")
+        schedule = Schedule(world, seed)
+        found = schedule.play()
+        unsettled = [
+            attempt.ref for attempt in world.ledger.attempts.all() if attempt.state.value in ("CLAIMED", "SENDING")
+        ]
+        world.close()
+        assert not found, (found, schedule.story)
+        assert not unsettled, (unsettled, schedule.story)
+
+
+@pytest.mark.parametrize("first", range(0, SCHEDULES, BATCH))
+def test_random_schedules_keep_the_laws(folder: Path, first: int) -> None:
+    play("sqlite", folder, range(first, first + BATCH))
+
+
+@pytest.mark.postgres
+def test_random_schedules_keep_the_laws_on_postgres(folder: Path) -> None:
+    if reason := postgres.server().reason:
+        pytest.skip(reason)
+    play("postgres", folder, range(10_000, 10_015))

@@ -1,0 +1,362 @@
+"""The sender's own rules, on both engines: what must hold before an order may go out, and that it goes out once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+
+from tests.execution.venue import ACCOUNT
+from tests.execution.world import World, run, violations
+from tests.support.ledgers import Proposer
+from tradewright.execution.errors import SendRefused
+from tradewright.execution.outcome import SendStatus
+from tradewright.execution.settings import Mode, SenderSettings
+from tradewright.execution.times import ProtocolTimes
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.approved import ApprovedOrder
+from tradewright.model.broker import BrokerEvent, BrokerEventKind, BrokerSnapshot
+from tradewright.model.clock import ManualClock
+from tradewright.model.decision import Reason, Verdict
+from tradewright.model.errors import BrokerError
+from tradewright.model.order import AttemptState
+
+pytestmark = pytest.mark.parametrize(
+    "engine", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)
+
+
+def test_approved_orders_go_out_oldest_first_and_once(world: World) -> None:
+    refs = [f"{world.proposer.order(name).intent_id}.1" for name in ("AAPL", "MSFT", "GOOG")]
+    outcomes = world.drain()
+    assert [(outcome.ref, outcome.status, outcome.state) for outcome in outcomes] == [
+        (ref, SendStatus.SENT, AttemptState.FILLED) for ref in refs
+    ]
+    assert world.drain() == ()
+    assert world.venue.state["placed"] == refs
+    assert violations(world.ledger, world.venue) == []
+    fees = [execution.fee for execution in world.ledger.executions.all()]
+    assert fees == [Decimal(1)] * 3
+
+
+def test_every_message_is_kept_raw(world: World) -> None:
+    world.proposer.order()
+    world.drain()
+    kinds = [event.kind for event in world.ledger.venues.events()]
+    assert kinds == [BrokerEventKind.ORDER, BrokerEventKind.FILL, BrokerEventKind.FEE]
+
+
+def test_chosen_decisions_alone_are_sent_and_the_missing_are_lost(world: World) -> None:
+    first, second = world.proposer.order("AAPL"), world.proposer.order("MSFT")
+
+    async def story() -> None:
+        sender = world.sender()
+        outcomes = await sender.drain({second.decision_id, "decision-99"})
+        assert [(outcome.decision_id, outcome.status) for outcome in outcomes] == [
+            ("decision-99", SendStatus.LOST),
+            (second.decision_id, SendStatus.SENT),
+        ]
+        assert [outcome.status for outcome in await sender.drain([second.decision_id])] == [SendStatus.LOST]
+        await sender.close()
+
+    run(story())
+    assert [row.decision_id for row in world.ledger.outbox.sendable(ACCOUNT)] == [first.decision_id]
+
+
+def test_a_claim_that_another_wins_in_between_is_lost(world: World) -> None:
+    order = world.proposer.order()
+
+    def rival(name: str) -> None:
+        if name == "S2.before_claim":
+            lease = world.ledger.leases.get(ACCOUNT)
+            assert lease is not None
+            world.ledger.attempts.claim(order.decision_id, order.payload_hash, lease.holder)
+
+    async def story() -> None:
+        sender = world.sender(checkpoint=rival)
+        assert [outcome.status for outcome in await sender.drain()] == [SendStatus.LOST]
+        await sender.close()
+
+    run(story())
+    assert world.venue.state["placed"] == []
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_the_gates_recheck_stops_an_order_by_a_reject_alone(world: World, verdict: Verdict) -> None:
+    world.proposer.order()
+
+    async def recheck(order: ApprovedOrder, snapshot: BrokerSnapshot) -> Sequence[Reason]:
+        assert snapshot.positions == ()
+        return [Reason(code="STALE_DATA", verdict=verdict, text=f"{order.terms.instrument} is 31 s old")]
+
+    async def story() -> None:
+        sender = world.sender(recheck)
+        outcome = (await sender.drain())[0]
+        if verdict is Verdict.REJECT:
+            assert (outcome.status, outcome.state) == (SendStatus.REFUSED, AttemptState.NOT_SENT)
+            assert [reason.code for reason in outcome.reasons] == ["STALE_DATA"]
+        else:
+            assert outcome.status is SendStatus.SENT
+        await sender.close()
+
+    run(story())
+    assert world.ledger.outbox.sendable(ACCOUNT) == [], "the approval is spent either way"
+    assert len(world.venue.state["placed"]) == (0 if verdict is Verdict.REJECT else 1)
+
+
+def test_a_recheck_that_cannot_be_made_leaves_the_order_approved(world: World) -> None:
+    world.proposer.order()
+
+    async def recheck(_order: ApprovedOrder, _snapshot: BrokerSnapshot) -> Sequence[Reason]:
+        raise BrokerError("no quote came")
+
+    with pytest.raises(BrokerError, match="no quote"):
+        world.drain(world.sender(recheck))
+    assert len(world.ledger.outbox.sendable(ACCOUNT)) == 1
+
+
+def test_an_approval_that_expires_on_the_way_is_expired(world: World) -> None:
+    world.proposer.order(seconds=3)
+    outcome = world.drain()[0]
+    assert (outcome.status, outcome.state) == (SendStatus.REFUSED, AttemptState.EXPIRED)
+    assert [reason.code for reason in outcome.reasons] == ["APPROVAL_EXPIRED"]
+    assert world.venue.state["placed"] == []
+
+
+@pytest.mark.parametrize("when", ["S2.claimed", "S4.read_back"])
+@pytest.mark.parametrize("scope", ["everything", "strategy:trend", f"account:{ACCOUNT}"])
+def test_the_kill_switch_is_read_twice(world: World, when: str, scope: str) -> None:
+    world.proposer.order()
+
+    def kill(name: str) -> None:
+        if name == when:
+            world.ledger.switches.stop(scope, "ann", "test")
+
+    outcome = world.drain(world.sender(checkpoint=kill))[0]
+    assert (outcome.status, outcome.state) == (SendStatus.REFUSED, AttemptState.NOT_SENT)
+    assert [reason.code for reason in outcome.reasons] == ["KILL_SWITCH"]
+    assert world.venue.state["placed"] == []
+    world.ledger.switches.resume(scope, "ann", "over")
+    world.proposer.order()
+    assert [outcome.status for outcome in world.drain()] == [SendStatus.SENT]
+
+
+def test_a_notice_of_the_link_before_the_send_stops_it(world: World) -> None:
+    world.proposer.order()
+
+    def disturb(name: str) -> None:
+        if name == "S4.read_back":
+            world.broker._sink(BrokerEvent(kind=BrokerEventKind.LINK, at=world.clock.now(), link_up=False, code=1100))
+
+    outcome = world.drain(world.sender(checkpoint=disturb))[0]
+    assert [reason.code for reason in outcome.reasons] == ["LINK_DISTURBED"]
+    assert world.venue.state["placed"] == []
+
+
+def test_kill_cancels_what_is_open_in_its_scope(world: World) -> None:
+    world.venue.set(mode="rest")
+    world.proposer.order("AAPL")
+    world.proposer.order("MSFT", strategy="carry")
+
+    async def story() -> None:
+        sender = world.sender()
+        await sender.drain()
+        assert await sender.cancel_stopped() == ()
+        world.ledger.switches.stop("strategy:carry", "ann", "test")
+        assert await sender.cancel_stopped() == ("intent0002.1",)
+        world.ledger.switches.stop("everything", "ann", "test")
+        assert await sender.cancel_stopped() == ("intent0001.1",)
+        await sender.close()
+
+    run(story())
+    assert world.states() == ["CANCELLED", "CANCELLED"]
+    assert violations(world.ledger, world.venue) == []
+
+
+def test_an_end_that_the_venue_reports_is_confirmed_at_once(world: World) -> None:
+    world.venue.set(mode="rest")
+    world.proposer.order()
+
+    async def story() -> None:
+        sender = world.sender()
+        await sender.drain()
+        before = world.clock.monotonic()
+        assert await sender.cancelling.cancel("intent0001.1", "ann", "test") is AttemptState.CANCELLED
+        assert world.clock.monotonic() - before < 1, "the message asked for the query, no time-out did"
+        await sender.close()
+
+    run(story())
+
+
+def test_an_order_of_an_earlier_session_is_cancelled_by_its_number_in_this_one(world: World) -> None:
+    world.venue.set(mode="rest")
+    world.proposer.order()
+    world.drain()
+
+    async def story() -> None:
+        sender = world.sender()
+        assert await sender.cancelling.cancel("intent0001.1", "ann", "test") is AttemptState.CANCELLED
+        await sender.close()
+
+    run(story())
+    assert world.venue.state["cancels"] == [["intent0001.1", 1]]
+
+
+def test_a_cancel_that_breaks_the_link_is_settled_by_the_next_recovery(world: World) -> None:
+    world.venue.set(mode="rest")
+    world.proposer.order()
+
+    async def story() -> None:
+        sender = world.sender()
+        await sender.drain()
+        world.venue.fault("cancel_drop")
+        with pytest.raises(BrokerError, match="reset"):
+            await sender.cancelling.cancel("intent0001.1", "ann", "test")
+        assert world.states() == ["CANCEL_REQUESTED"]
+        await sender.ready()
+        await sender.close()
+
+    run(story())
+    assert world.states() == ["CANCELLED"]
+
+
+def test_two_senders_on_one_account_second_is_refused_until_the_first_falls_silent(world: World) -> None:
+    world.proposer.order()
+
+    async def story() -> None:
+        first, second = world.sender(), world.sender()
+        await first.ready()
+        with pytest.raises(SendRefused, match="another sender has the account"):
+            await second.drain()
+        assert isinstance(world.clock, ManualClock)
+        world.clock.advance(120)
+        assert [outcome.status for outcome in await second.drain()] == [SendStatus.SENT]
+        with pytest.raises(SendRefused):
+            await first.drain()
+        await first.close()
+        assert world.ledger.leases.get(ACCOUNT).holder != "sender", "closing the first does not take it from the second"  # type: ignore[union-attr]
+        await second.close()
+
+    run(story())
+    assert violations(world.ledger, world.venue) == []
+
+
+def test_fault_31_two_senders_at_once_send_each_order_once(world: World) -> None:
+    for _ in range(6):
+        world.proposer.order()
+
+    async def drain_until_empty(holder: str) -> None:
+        with Ledger.open(world.url, world.clock) as own:
+            sender = world.sender(holder=holder)
+            sender._ledger = own
+            while world.ledger.outbox.sendable(ACCOUNT):
+                try:
+                    await sender.drain()
+                except SendRefused:
+                    await asyncio.sleep(0)
+            await sender.close()
+
+    async def story() -> None:
+        await asyncio.gather(drain_until_empty("one"), drain_until_empty("two"))
+
+    run(story())
+    assert sorted(world.venue.state["placed"]) == [f"intent{number:04d}.1" for number in range(1, 7)]
+    assert violations(world.ledger, world.venue) == []
+
+
+def test_the_pace_is_kept_across_senders(world: World) -> None:
+    for _ in range(5):
+        world.proposer.order()
+    world.drain(per_second=1, per_minute=3)
+    sent = world.ledger.attempts.sent_at(ACCOUNT, world.clock.now().replace(year=2000))
+    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(sent)]
+    assert all(gap >= 1 for gap in gaps)
+    assert (sent[3] - sent[0]).total_seconds() >= 60
+    assert len(sent) == 5
+
+
+def test_fault_36_a_clock_that_disagrees_with_the_venue_stops_everything(world: World) -> None:
+    world.proposer.order()
+    for skew in (2.5, -2.5, 3600.0, -3600.0):
+        world.venue.set(skew=skew)
+        with pytest.raises(BrokerError, match="clock"):
+            world.drain()
+    assert world.venue.state["placed"] == []
+    world.venue.set(skew=1.9)
+    assert [outcome.status for outcome in world.drain()] == [SendStatus.SENT]
+
+
+def test_fault_36_a_clock_that_jumps_while_connected_is_noticed_before_the_next_order(world: World) -> None:
+    async def story() -> None:
+        sender = world.sender()
+        await sender.ready()
+        world.venue.set(skew=3600.0)
+        await world.clock.sleep(5)
+        world.proposer.order()
+        with pytest.raises(BrokerError, match="clock"):
+            await sender.drain()
+        await sender.close()
+
+    run(story())
+    assert world.venue.state["placed"] == []
+
+
+def test_following_ends_when_nothing_lives_or_time_is_over(world: World) -> None:
+    world.venue.set(mode="rest")
+    world.proposer.order()
+
+    async def story() -> None:
+        sender = world.sender()
+        await sender.drain()
+        assert not await sender.polling.follow(7)
+        world.venue.fill("intent0001.1", tell=False)
+        assert await sender.polling.follow(7)
+        assert await sender.polling.follow(0)
+        await sender.close()
+
+    run(story())
+
+
+def test_an_order_for_another_account_is_not_ours_to_send(world: World) -> None:
+    Proposer(world.ledger, world.clock, "DU999").order(account="DU999")
+    assert world.drain() == ()
+    assert len(world.ledger.outbox.sendable("DU999")) == 1
+
+
+def test_live_trading_starts_stopped(world: World) -> None:
+    world.mode = Mode.LIVE
+    world.proposer.order()
+    outcome = world.drain(live_account=ACCOUNT)[0]
+    assert [reason.code for reason in outcome.reasons] == ["KILL_SWITCH"]
+    world.ledger.switches.resume("everything", "ann", "begin")
+    world.proposer.order()
+    assert [outcome.status for outcome in world.drain(live_account=ACCOUNT)] == [SendStatus.SENT]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"account": "", "holder": "h"}, "needs an account"),
+        ({"account": "A", "holder": ""}, "needs an account"),
+        ({"account": "A", "holder": "h", "mode": Mode.LIVE}, "not confirmed"),
+        ({"account": "A", "holder": "h", "mode": Mode.LIVE, "live_account": "B"}, "not confirmed"),
+        ({"account": "A", "holder": "h", "mode": Mode.LIVE, "live_account": "A", "port": 4002}, "port 4002"),
+        ({"account": "A", "holder": "h", "mode": Mode.PAPER, "port": 7496}, "port 7496"),
+    ],
+)
+def test_control_22_mode_account_and_port_must_agree(engine: str, settings: dict[str, object], message: str) -> None:
+    with pytest.raises(SendRefused, match=message):
+        SenderSettings(**settings).check()  # type: ignore[arg-type]
+    SenderSettings("A", "h", Mode.LIVE, "A", 7496).check()
+    SenderSettings("A", "h", Mode.PAPER, port=4002).check()
+    assert engine
+
+
+def test_the_protocols_times_are_the_production_minimums(engine: str) -> None:
+    times = ProtocolTimes()
+    assert (times.acknowledge, times.settle, times.absence, times.poll) == (30, 5, 60, 5)
+    assert times.lease > times.absence
+    assert engine

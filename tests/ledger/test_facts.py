@@ -1,0 +1,169 @@
+"""Facts are never changed or deleted, on either engine; the schema is what the migrations make."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import insert, select, text
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import DBAPIError
+
+from tests.support.ledgers import ACCOUNT, START, Proposer
+from tradewright.ledger.freezes import FreezeCode
+from tradewright.ledger.ledger import Ledger
+from tradewright.ledger.migrate import VERSION_TABLE, migrate
+from tradewright.ledger.retention import RETENTION, prune
+from tradewright.ledger.schema import MUTABLE, metadata
+from tradewright.ledger.types import Document, Exact, Moment
+from tradewright.ledger.venues import Absence
+from tradewright.model.broker import BrokerEvent, BrokerEventKind, VenueOrder, VenueStatus
+from tradewright.model.errors import LedgerError
+from tradewright.model.order import Fill, Side
+
+FACTS = sorted(set(metadata.tables) - MUTABLE)
+DIALECT = sqlite.dialect()
+
+
+EXTERNAL = VenueOrder(ref="", perm_id=1, order_id=0, client_id=0, account=ACCOUNT, instrument="AAPL", side=Side.BUY,
+                      order_type="MKT", quantity=Decimal(1), filled=Decimal(0), status=VenueStatus.WORKING)  # fmt: skip
+
+
+@pytest.fixture
+def full(ledger: Ledger, proposer: Proposer) -> Ledger:
+    """A ledger with a row in every table."""
+    order = proposer.order()
+    ledger.leases.acquire(ACCOUNT, "h", 60)
+    attempt = ledger.attempts.claim(order.decision_id, order.payload_hash, "h")
+    assert attempt is not None
+    ledger.attempts.learn_perm_id(attempt.ref, 9)
+    ledger.proposals.record_approval(order.decision_id, False, "ann", "test")
+    fill = Fill(exec_id="e.01", ref=attempt.ref, perm_id=9, instrument="AAPL", side=Side.BUY, quantity=Decimal(1),
+                price=Decimal(100), time=START, account=ACCOUNT)  # fmt: skip
+    ledger.executions.record(fill, attempt.ref)
+    ledger.executions.record_fee("e.01", Decimal(1))
+    ledger.executions.rule("e.01", True, "test")
+    ledger.executions.adjust(ACCOUNT, "AAPL", Decimal(1), Decimal(100), "ann", "test")
+    ledger.venues.record_session("s", "file", ACCOUNT, "h")
+    ledger.venues.record_event("s", BrokerEvent(kind=BrokerEventKind.LINK, at=START))
+    ledger.venues.record_reconciliation("s", ACCOUNT, ())
+    ledger.venues.record_absence(Absence(attempt.ref, "s", START, START))
+    ledger.venues.adopt_external("perm:1", EXTERNAL)
+    ledger.switches.stop("everything", "ann", "test")
+    ledger.freezes.freeze(ACCOUNT, "AAPL", FreezeCode.OVERFILL, "test")
+    ledger.marks.mark_equity(ACCOUNT, Decimal(1), Decimal(1))
+    ledger.marks.record_check("bars", True)
+    ledger.idempotency.once("k", 1, lambda: 1)
+    return ledger
+
+
+def test_facts_refuse_change_and_deletion(full: Ledger) -> None:
+    for name in FACTS:
+        table = metadata.tables[name]
+        column = next(iter(table.columns)).name
+        for statement in (f"UPDATE {name} SET {column} = {column}", f"DELETE FROM {name}"):
+            with full._database.read() as connection:
+                assert connection.execute(select(table)).first() is not None, f"{name} is empty"
+            with pytest.raises(LedgerError, match="append-only"):
+                _write(full, statement)
+    with pytest.raises(LedgerError, match="append-only"):
+        _write(full, "DELETE FROM attempts")
+
+
+def _write(ledger: Ledger, statement: str) -> None:
+    with ledger._database.write() as connection:
+        connection.execute(text(statement))
+
+
+def test_postgres_refuses_truncation_as_well(full: Ledger) -> None:
+    if full.where.startswith("sqlite"):
+        pytest.skip("SQLite has no TRUNCATE")
+    with pytest.raises(LedgerError, match="append-only"):
+        _write(full, "TRUNCATE audit_log")
+
+
+def test_the_migrations_make_the_schema(ledger: Ledger) -> None:
+    with ledger._database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_migrating_again_changes_nothing(full: Ledger) -> None:
+    before = len(full.audit.entries())
+    migrate(full._database)
+    assert len(full.audit.entries()) == before
+
+
+def test_every_table_has_a_rule_of_retention() -> None:
+    assert set(RETENTION) == set(metadata.tables)
+    assert all(rule.why for rule in RETENTION.values())
+    kept = {name for name, rule in RETENTION.items() if rule.keep is None}
+    assert {"executions", "attempt_events", "audit_log", "decisions"} <= kept
+
+
+def test_pruning_deletes_old_keys_alone(full: Ledger) -> None:
+    full.clock.advance(7 * 86400)  # type: ignore[attr-defined]
+    full.idempotency.once("new", 1, lambda: 2)
+    assert prune(full) == {"idempotency_keys": 0}
+    full.clock.advance(1)  # type: ignore[attr-defined]
+    assert prune(full) == {"idempotency_keys": 1}
+    assert prune(full, None) == {}
+    assert full.idempotency.once("new", 1, lambda: 3) == 2
+    assert len(full.executions.all()) == 1
+
+
+@pytest.mark.parametrize(("table", "column"), [("attempts", "state"), ("decisions", "verdict")])
+def test_checked_columns_refuse_other_words(full: Ledger, table: str, column: str) -> None:
+    with full._database.read() as connection:
+        row = dict(connection.execute(select(metadata.tables[table])).mappings().one())
+    key = next(iter(row))
+    changed = row | {key: "another.2", column: "ODD", "number": 2}
+    statement = insert(metadata.tables[table]).values(**{name: changed[name] for name in row})
+
+    def write() -> None:
+        with full._database.write() as connection:
+            connection.execute(statement)
+
+    with pytest.raises(LedgerError, match=r"(?i)check"):
+        write()
+
+
+@given(st.decimals(min_value=-(10**40), max_value=10**40, allow_nan=False))
+def test_decimals_are_stored_digit_for_digit(value: Decimal) -> None:
+    stored = Exact().process_bind_param(value, DIALECT)
+    assert stored is not None
+    assert "E" not in stored.upper()
+    assert Exact().process_result_value(stored, DIALECT) == value
+
+
+MOMENTS = st.datetimes(timezones=st.timezones()).map(lambda moment: moment.astimezone(UTC))
+
+
+@given(MOMENTS, MOMENTS)
+def test_moments_keep_their_order_as_text(first: datetime, second: datetime) -> None:
+    texts = [Moment().process_bind_param(moment, DIALECT) for moment in (first, second)]
+    assert [len(stored or "") for stored in texts] == [32, 32]
+    assert [Moment().process_result_value(stored, DIALECT) for stored in texts] == [first, second]
+    assert (first < second) == (str(texts[0]) < str(texts[1]))
+
+
+def test_what_has_no_exact_form_is_refused() -> None:
+    for value in ("NaN", "Infinity"):
+        with pytest.raises(ValueError, match="finite"):
+            Exact().process_bind_param(Decimal(value), DIALECT)
+    with pytest.raises(ValueError, match="zone"):
+        Moment().process_bind_param(datetime(2026, 1, 1), DIALECT)  # noqa: DTZ001
+    assert Exact().process_bind_param(None, DIALECT) is Exact().process_result_value(None, DIALECT) is None
+    assert Moment().process_bind_param(None, DIALECT) is Moment().process_result_value(None, DIALECT) is None
+    assert Document().process_result_value(None, DIALECT) is None
+
+
+def test_errors_of_the_database_are_not_swallowed(ledger: Ledger) -> None:
+    with pytest.raises(LedgerError, match="nothing was committed") as caught:
+        _write(ledger, "SELECT nothing FROM nowhere")
+    assert isinstance(caught.value.__cause__, DBAPIError)

@@ -1,0 +1,273 @@
+"""Quality checks: what blocks, what is reported, and with which figures."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.data.tables import bars_table, tables
+from tradewright.calendars.registry import calendar
+from tradewright.formats.delimited import read_csv
+from tradewright.formats.lean.actions import read_map
+from tradewright.formats.lean.bars import read_lean
+from tradewright.formats.mapping import mapping_of
+from tradewright.model.actions import TickerSpan
+from tradewright.model.bars import Bars, Timeframe
+from tradewright.model.contract import bars_of, intact
+from tradewright.model.instrument import AssetClass, Instrument
+from tradewright.quality.check import check_bars
+from tradewright.quality.contract import explain
+from tradewright.quality.gaps import gap_findings
+from tradewright.quality.report import Code, Finding, QualityReport, Severity
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+M1, H1, D1 = Timeframe.M1, Timeframe.H1, Timeframe.D1
+BTC = Instrument(symbol="BTC", asset_class=AssetClass.CRYPTO, calendar="24/7")
+MINUTE = 60_000_000_000
+
+
+def check(frame: pd.DataFrame, of: Instrument = BTC, timeframe: Timeframe = M1, **more: object) -> QualityReport:
+    return check_bars(frame, of, timeframe, now=NOW, **more)  # type: ignore[arg-type]
+
+
+def found(report: QualityReport, code: Code) -> Finding:
+    finding = report.of(code)
+    assert finding is not None, f"{code} is not among {[f.code for f in report.findings]}"
+    return finding
+
+
+BREAKS = {
+    "a missing column": lambda f: f.drop(columns="close"),
+    "a negative price": lambda f: f.assign(low=f["low"].where(f.index != 3, -1.0)),
+    "a high below the low": lambda f: f.assign(high=f["high"].where(f.index != 3, f["low"] - 1)),
+    "a repeated time": lambda f: f.assign(ts=f["ts"].where(f.index != 3, f["ts"].iloc[2])),
+    "a time out of order": lambda f: f.assign(ts=f["ts"].where(f.index != 3, f["ts"].iloc[1])),
+    "a naive time": lambda f: f.assign(ts=f["ts"].dt.tz_localize(None)),
+    "a time off the grid": lambda f: f.assign(ts=f["ts"].where(f.index != 3, f["ts"] + pd.Timedelta("7s"))),
+    "an unknown price": lambda f: f.assign(open=f["open"].where(f.index != 3)),
+    "an infinite spread": lambda f: f.assign(spread=f["spread"].where(f.index != 3, np.inf)),
+    "a negative volume": lambda f: f.assign(volume=f["volume"].where(f.index != 3, -1.0)),
+    "whole numbers": lambda f: f.assign(volume=f["volume"].astype(int)),
+    "text": lambda f: f.assign(volume=f["volume"].astype(str)),
+    "words": lambda f: f.assign(low="low"),
+}
+REASONS = {
+    "a missing column": "column close is missing",
+    "a negative price": "a price is positive",
+    "a high below the low": "the high is not below the low",
+    "a repeated time": "a time stamp occurs once",
+    "a time out of order": "time stamps ascend",
+    "a naive time": "column ts is datetime64[ns]",
+    "a time off the grid": "a bar starts on the grid of 1m",
+    "an unknown price": "a value is a finite number",
+    "an infinite spread": "a spread is finite or unknown",
+    "a negative volume": "a volume is not negative",
+    "whole numbers": "column volume is int64",
+    "text": "column volume is",
+    "words": "column low is",
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_each_broken_rule_blocks_with_its_own_reason(name: str) -> None:
+    report = check(BREAKS[name](bars_table(6)))
+    assert report.blocking
+    assert any(REASONS[name] in finding.message for finding in report.findings)
+    assert {finding.code for finding in report.findings} == {Code.CONTRACT}
+
+
+def test_a_coarser_unit_is_the_same_moment() -> None:
+    frame = bars_table(6)
+    assert check(frame.assign(ts=frame["ts"].dt.as_unit("us"))) == check(frame)
+
+
+def test_the_row_and_its_values_are_named() -> None:
+    (finding,) = check(BREAKS["a negative price"](bars_table(6))).findings
+    assert finding.figures == {"column": "low", "rows": 1, "first_row": 3}
+    assert finding.examples == ("row 3, 2024-03-01 00:03:00+00:00: low=-1.0",)
+
+
+def test_a_bar_of_the_future_blocks() -> None:
+    frame = bars_table(6)
+    report = check_bars(frame, BTC, M1, now=frame["ts"].iloc[4].to_pydatetime())
+    assert report.blocking
+    assert found(report, Code.FUTURE).figures["first_row"] == 5
+    assert not check_bars(frame, BTC, M1, now=frame["ts"].iloc[5].to_pydatetime()).blocking
+
+
+def test_no_bars_block() -> None:
+    report = check(bars_table(0))
+    assert report.blocking
+    assert [finding.code for finding in report.findings] == [Code.NO_BARS]
+
+
+def test_negative_prices_pass_where_they_are_legitimate() -> None:
+    frame = bars_table(6)
+    frame[["open", "high", "low", "close"]] -= 137.63
+    oil = Instrument(symbol="CL", asset_class=AssetClass.FUTURE, negative_prices=True)
+    assert not check(frame, oil).blocking
+    assert explain(frame, M1, NOW, negative_prices=True) == []
+    assert check(frame).blocking
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(tables(), st.data())
+def test_pandera_explains_exactly_what_the_fast_pass_refuses(frame: pd.DataFrame, data: st.DataObject) -> None:
+    if len(frame):
+        row, column = data.draw(st.integers(0, len(frame) - 1)), data.draw(st.sampled_from(Bars._fields[1:]))
+        frame.loc[row, column] = data.draw(st.sampled_from([np.nan, np.inf, -np.inf, -1.0, 0.0, 1e-9, 1e12]))
+    assert (explain(frame, M1, NOW) == []) == intact(bars_of(frame), M1)
+
+
+@settings(derandomize=True, deadline=None, max_examples=80)
+@given(st.sets(st.integers(0, 199), min_size=1))
+def test_gaps_are_counted_right(present: set[int]) -> None:
+    grid = np.arange(200, dtype=np.int64) * MINUTE
+    ts = np.array(sorted(present), dtype=np.int64) * MINUTE
+    missing = [n for n in range(min(present), max(present) + 1) if n not in present]
+    runs = sum(1 for n in missing if n - 1 not in missing)
+    findings = gap_findings(ts, grid)
+    if not missing:
+        assert findings == []
+        return
+    (finding,) = findings
+    expected = max(present) - min(present) + 1
+    assert finding.severity is Severity.WARN
+    assert finding.figures["missing"] == len(missing)
+    assert finding.figures["gaps"] == runs
+    assert finding.figures["expected"] == expected
+    assert finding.figures["share"] == pytest.approx(len(missing) / expected)
+    longest = max(n - m for m in present for n in present if m < n and not any(m < k < n for k in present)) - 1
+    assert finding.figures["longest"] == longest
+
+
+def test_bars_outside_the_sessions_are_counted_and_no_gap() -> None:
+    grid = np.array([10, 11, 12], dtype=np.int64) * MINUTE
+    (finding,) = gap_findings(np.array([9, 10, 11, 12, 13], dtype=np.int64) * MINUTE, grid)
+    assert (finding.code, finding.figures["bars"]) == (Code.OUTSIDE_SESSION, 2)
+    assert gap_findings(grid[:0], grid) == []
+
+
+def test_quirks_of_volume_and_quotes() -> None:
+    frame = bars_table(10).assign(spread=1.0)
+    frame.loc[[1, 2], "volume"] = 0.0
+    frame.loc[3, ["open", "high", "low", "close"]] = 100.0
+    frame.loc[4, "spread"] = -2.0
+    frame.loc[[5, 6, 7], "spread"] = np.nan
+    report = check(frame)
+    counts = {finding.code: finding.figures["bars"] for finding in report.findings}
+    assert counts == {Code.CROSSED_QUOTES: 1, Code.ZERO_VOLUME: 2, Code.FLAT_BARS: 1, Code.NO_SPREAD: 3}
+    assert report.findings[0].severity is Severity.WARN, "gravest first"
+
+
+def test_a_clean_table_has_no_findings() -> None:
+    frame = bars_table(500).assign(spread=1.0)
+    grid = calendar("24/7").grid(M1, frame["ts"].iloc[0], frame["ts"].iloc[-1])
+    assert check(frame, grid=grid).findings == ()
+
+
+def test_a_bad_print_is_far_from_both_neighbours_and_a_split_is_not() -> None:
+    printed = bars_table(300)
+    printed.loc[100, ["close", "high"]] *= 1.5
+    printed.loc[101, "open"] = printed.loc[101, "close"]
+    finding = found(check(printed), Code.BAD_PRINT)
+    assert finding.figures["bars"] == 1
+    assert finding.examples[0].startswith(printed["ts"][100].isoformat())
+    split = bars_table(300)
+    split.loc[150:, ["open", "high", "low", "close"]] /= 4
+    split.loc[150, ["open", "high", "low"]] = split.loc[150, "close"]
+    report = check(split)
+    assert report.of(Code.BAD_PRINT) is None
+    assert found(report, Code.POSSIBLE_SPLIT).figures["largest"] == pytest.approx(4, rel=0.01)
+    assert found(report, Code.JUMPS).figures["bars"] == 1
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_few_bars_and_equal_bars_have_no_price_findings(rows: int) -> None:
+    frame = bars_table(rows)
+    frame[["open", "high", "low", "close"]] = 100.0
+    codes = {finding.code for finding in check(frame).findings}
+    assert codes == {Code.FLAT_BARS, Code.NO_SPREAD}
+
+
+def test_bars_of_another_security_are_named() -> None:
+    frame = bars_table(6, "2014-03-31 13:30", "1D")
+    spans = [TickerSpan(date(2014, 4, 2), "GOOCV", "Q"), TickerSpan(date(2050, 12, 31), "GOOG", "Q")]
+    google = Instrument(symbol="GOOG", asset_class=AssetClass.STOCK)
+    finding = found(check(frame, google, D1, symbol_map=spans), Code.SECURITY_CHANGED)
+    assert finding.figures["bars"] == 3
+    assert "2014-04-02" in finding.message
+    assert check(frame, google, D1, symbol_map=spans[1:]).of(Code.SECURITY_CHANGED) is None
+
+
+@pytest.mark.real_data
+class TestRealQuirks:
+    """The quirks that were measured in the real files."""
+
+    @staticmethod
+    def lean(real_data: Path, of: Instrument, timeframe: Timeframe) -> QualityReport:
+        data, market = real_data / "lean" / "Data", calendar(of.calendar)
+        frame = read_lean(data, of, timeframe, opens=market.daily_starts).frame
+        grid = market.grid(timeframe, frame["ts"].iloc[0], frame["ts"].iloc[-1])
+        return check(frame, of, timeframe, grid=grid, symbol_map=read_map(data, of) or [])
+
+    @pytest.mark.parametrize("symbol", ["SPY", "AAPL", "IBM", "BAC", "AIG", "GOOG"])
+    def test_daily_equities_miss_no_session(self, real_data: Path, symbol: str) -> None:
+        report = self.lean(real_data, Instrument(symbol=symbol, asset_class=AssetClass.STOCK), D1)
+        assert not report.blocking
+        assert report.of(Code.GAPS) is None
+        assert report.of(Code.OUTSIDE_SESSION) is None
+
+    def test_the_hole_of_a_renamed_fund(self, real_data: Path) -> None:
+        gaps = found(self.lean(real_data, Instrument(symbol="QQQ", asset_class=AssetClass.ETF), D1), Code.GAPS)
+        assert (gaps.figures["missing"], gaps.figures["longest"]) == (1588, 1588)
+        assert str(gaps.figures["longest_from"]).startswith("2004-12-01")
+
+    def test_raw_apple_shows_its_splits(self, real_data: Path) -> None:
+        report = self.lean(real_data, Instrument(symbol="AAPL", asset_class=AssetClass.STOCK), D1)
+        dates = {example[:10] for example in found(report, Code.POSSIBLE_SPLIT).examples}
+        assert {"2000-06-21", "2005-02-28", "2014-06-09", "2020-08-31"} <= dates
+
+    def test_google_changed_hands_and_has_a_bad_print(self, real_data: Path) -> None:
+        report = self.lean(real_data, Instrument(symbol="GOOG", asset_class=AssetClass.STOCK), D1)
+        assert found(report, Code.SECURITY_CHANGED).figures["bars"] == 2422
+        assert [example[:10] for example in found(report, Code.BAD_PRINT).examples] == ["2008-09-30"]
+        bank = self.lean(real_data, Instrument(symbol="BAC", asset_class=AssetClass.STOCK), D1)
+        assert "1998-09-30" in found(bank, Code.SECURITY_CHANGED).message
+
+    def test_extended_hours(self, real_data: Path) -> None:
+        report = self.lean(real_data, Instrument(symbol="SPY", asset_class=AssetClass.ETF), M1)
+        assert found(report, Code.OUTSIDE_SESSION).figures["bars"] == 321 + 438 + 438 + 423 + 493 + 386
+        assert report.of(Code.GAPS) is None
+
+    @pytest.mark.parametrize(
+        ("name", "missing", "gaps"),
+        [("BTCUSD/Candles_1m/2018/merged_from_raw", 5101, 3992), ("ETHUSD/Candles_1m/2016/merged", 342_310, 37_430)],
+    )
+    def test_missing_minutes_of_crypto(self, real_data: Path, name: str, missing: int, gaps: int) -> None:
+        order = {"ts": 0, "open": 1, "close": 2, "high": 3, "low": 4, "volume": 5}
+        mapping = mapping_of({"header": False, "columns": order})
+        frame = read_csv(real_data / "bitfinex" / f"{name}.csv.gz", M1, mapping).frame
+        grid = calendar("24/7").grid(M1, frame["ts"].iloc[0], frame["ts"].iloc[-1])
+        figures = found(check(frame, grid=grid), Code.GAPS).figures
+        assert (figures["missing"], figures["gaps"]) == (missing, gaps)
+
+    def test_thin_days_of_early_bitcoin(self, real_data: Path) -> None:
+        lean = {"lean": "coinbase/btcusd"}
+        bitcoin = Instrument(symbol="BTC", asset_class=AssetClass.CRYPTO, calendar="24/7", venue_symbols=lean)
+        report = self.lean(real_data, bitcoin, D1)
+        assert (found(report, Code.GAPS).figures["missing"], found(report, Code.GAPS).figures["gaps"]) == (34, 8)
+        assert found(report, Code.FLAT_BARS).figures["bars"] == 3
+        assert found(report, Code.JUMPS).examples[0].startswith("2015-01-15")
+
+    def test_foreign_exchange_has_no_volume(self, real_data: Path) -> None:
+        euro = Instrument(symbol="EURUSD", asset_class=AssetClass.FOREX, calendar="24/5")
+        report = self.lean(real_data, euro, H1)
+        assert found(report, Code.ZERO_VOLUME).figures["share"] == 1.0
+        assert str(found(report, Code.GAPS).figures["longest_from"]).startswith("2016-12-11")
