@@ -1,4 +1,4 @@
-"""How a command speaks: tables for people, or one JSON document and nothing else; errors with what, where and remedy."""
+"""How a command speaks: tables for people or one JSON document; errors with what, where and what to do."""
 
 from __future__ import annotations
 

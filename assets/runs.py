@@ -82,7 +82,7 @@ def execute(
     result = definitions.resolve_job_def(job).execute_in_process(
         instance=instance,
         partition_key=partition_key,
-        run_config={**QUIET, **(run_config or {})},
+        run_config={**(run_config or {}), **QUIET},
         raise_on_error=False,
     )
     if not result.success:

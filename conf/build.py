@@ -6,6 +6,7 @@ The execution location comes through here too, so nothing on this floor may load
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from tradewright.scenarios.scenario import Scenario
 from tradewright.store.artefacts import Artefacts
 from tradewright.store.bars import BarStore
 
-_COSTS = {
+_COSTS: dict[str, Callable[..., costs.CostModel]] = {
     "none": costs.NoCosts,
     "bps": costs.BpsCosts,
     "percent": costs.PercentCosts,
@@ -36,14 +37,14 @@ _COSTS = {
     "ibkr_tiered": costs.IbkrTiered,
     "maker_taker": costs.MakerTaker,
 }
-_SLIPPAGE = {
+_SLIPPAGE: dict[str, Callable[..., slippage.SlippageModel]] = {
     "none": slippage.NoSlippage,
     "bps": slippage.BpsSlippage,
     "vol": slippage.VolSlippage,
     "spread_impact": slippage.SpreadImpact,
     "sum": slippage.SumSlippage,
 }
-_SIZING = {
+_SIZING: dict[str, Callable[..., sizing.SizingModel]] = {
     "fixed_units": sizing.FixedUnits,
     "fixed_cash": sizing.FixedCash,
     "percent_equity": sizing.PercentEquity,

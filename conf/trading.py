@@ -162,13 +162,13 @@ def trading_session(settings: Settings, books: Ledger, account: str, holder: str
 def sender_settings(settings: Settings, account: str, holder: str) -> SenderSettings:
     """What a sender is told."""
     chosen = settings.broker
-    is_ibkr = isinstance(chosen, IbkrBrokerSettings)
+    venue = chosen if isinstance(chosen, IbkrBrokerSettings) else None
     return SenderSettings(
         account=account,
         holder=holder,
         mode=settings.mode.name,
-        live_account=chosen.account or "" if is_ibkr else "",
-        port=chosen.port if is_ibkr else 0,
+        live_account=(venue.account or "") if venue else "",
+        port=venue.port if venue else 0,
         per_second=settings.policy.max_orders_per_second,
         per_minute=settings.policy.max_orders_per_minute,
         max_skew=settings.execution.max_skew,

@@ -17,7 +17,10 @@ from tradewright.model.order import Fill
 from tradewright.model.signal import SignalAction, SignalCandidate
 from tradewright.model.strategy import Strategy
 
-NO_LIMITS: Mapping[str, float] = MappingProxyType({})
+
+def no_limits() -> Mapping[str, float]:
+    """No limit at all, read-only."""
+    return MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Snapshot:
     instrument: str
     bars: Bars
     position: float = 0.0
-    limits: Mapping[str, float] = NO_LIMITS
+    limits: Mapping[str, float] = field(default_factory=no_limits)
     data_hash: str = ""
     feature_hash: str = ""
     config_hash: str = ""
@@ -62,7 +65,7 @@ class StrategyAgent(BaseAgent):
     strategy: Strategy
     confidence: float = 1.0
     size_pct: float = 0.02
-    limits: Mapping[str, float] = field(default=NO_LIMITS, init=False)
+    limits: Mapping[str, float] = field(default_factory=no_limits, init=False)
 
     async def generate_signals(self, snapshot: Snapshot) -> list[SignalCandidate]:
         """One signal for a wish, none where there is no wish.

@@ -106,12 +106,7 @@ def fill_lines(instrument: str, result: BacktestResult) -> list[FillLine]:
     ]
 
 
-def write_report(settings: Settings, path: Path) -> None:
-    """The risk report of the strategy in force as one HTML file."""
-    run(settings).report.write(path)
-
-
-def write_full_report(settings: Settings, folder: Path) -> dict[str, Path]:
+def write_full_report(settings: Settings, done: Study, folder: Path) -> dict[str, Path]:
     """vectorbt's own report of each instrument, which also referees our accounting.
 
     Raises:
@@ -121,7 +116,7 @@ def write_full_report(settings: Settings, folder: Path) -> dict[str, Path]:
     from tradewright.backtest.report import full_report  # vectorbt takes seconds to load
 
     written = {}
-    for name, result in run(settings).results.items():
+    for name, result in done.results.items():
         path = folder / f"{settings.strategy.name}-{name}-full.html"
         write_bytes(path, full_report(result, name, settings.evaluation.days_per_year).plots.encode())
         written[name] = path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from app.operations.desk import IntentView
 from tradewright.execution.explain import Provenance
 
 
@@ -27,3 +28,13 @@ def story(walk: Provenance) -> Iterator[str]:
     yield f"signal {walk.intent.signal_id}, decided {walk.intent.decided_at:%Y-%m-%d %H:%M:%S} UTC"
     for name, value in walk.intent.provenance.items():
         yield f"    {name} {value}"
+
+
+def intent_row(view: IntentView) -> tuple[object, ...]:
+    """An intent as a table's row: strategy, instrument, side, asked, verdict, approved, reasons, decision."""
+    terms, decided = view.intent.terms, view.decision
+    who = (view.intent.strategy, terms.instrument, terms.side, terms.quantity)
+    if decided is None:
+        return (*who, "none yet", "", "", "")
+    verdict = f"{decided.verdict} (waits for you)" if view.waits else decided.verdict
+    return (*who, verdict, decided.approved_quantity, ", ".join(r.code for r in decided.reasons), decided.decision_id)

@@ -96,6 +96,7 @@ class IbkrBroker:
         request = ib.client.getReqId()
 
         def ask() -> Awaitable[None]:
+            ib.wrapper.accountValues.clear()  # what is not told now is not known
             future: Awaitable[None] = ib.wrapper.startReq(request)  # type: ignore[no-untyped-call]
             ib.client.reqAccountUpdatesMulti(request, self._connection.account, "", False)  # type: ignore[no-untyped-call]
             return future
@@ -126,7 +127,9 @@ class IbkrBroker:
         contract = await self._connection.contract(instrument)
         ib.wrapper.tickers.pop(hash(contract), None)  # the library would fill yesterday's ticker up
         what = f"a price of {instrument}"
-        (ticker,) = await self._connection.ask(what, lambda: ib.reqTickersAsync(contract), self._settings.quote_timeout)
+        (ticker,) = await self._connection.wait(
+            what, lambda: ib.reqTickersAsync(contract), self._settings.quote_timeout
+        )
         quote = self._quote(instrument, ticker)
         if quote.bid is None and quote.ask is None and quote.last is None:
             raise self._connection.error(

@@ -58,13 +58,15 @@ class Connection:
         self._ib = TappedIB(self._events)
         self._contracts = {}
         self._asking, self.collecting = asyncio.Lock(), asyncio.Lock()
+        opened = False
         try:
             await self._start(self._ib, self._events)
             self.account = self._allowed_account(self._ib.managedAccounts())
-        except BrokerError:
-            self.close()
-            raise
-        self._ib.reqMarketDataType(self.settings.market_data_type)
+            self._ib.reqMarketDataType(self.settings.market_data_type)
+            opened = True
+        finally:
+            if not opened:
+                self.close()
 
     def close(self) -> None:
         """Close the link; harmless when there is none."""
@@ -86,7 +88,7 @@ class Connection:
         """Messages in the library's throttle queue; without a link there are none."""
         return self._ib.client.pending() if self._ib is not None else 0
 
-    async def ask(self, what: str, ask: Callable[[], Awaitable[Result]], timeout: float | None = None) -> Result:
+    async def ask(self, what: str, ask: Callable[[], Awaitable[Result]]) -> Result:
         """Ask alone, and wait for the end of the answer.
 
         Raises:
@@ -94,22 +96,36 @@ class Connection:
         """
         async with self._asking:
             ib, events = self.linked()
-            timeout = timeout or self.settings.timeout
-            events.damage = ""
+            events.damage, ended = "", False
             try:
-                answer = await asyncio.wait_for(_awaited(ask), timeout)
-            except TimeoutError as problem:
-                ib.disconnect()
-                events.on_closed()
-                text = f"{what} did not come to an end within {timeout:g} s"
-                raise self.error(text, "the link is closed; connect again") from problem
-            except RequestError as problem:
-                raise self.error(f"{what}: {problem.code} {problem.message}", "see the code's meaning") from problem
-            except ConnectionError as problem:
-                raise self.error(f"the link broke while asking for {what}", "connect again") from problem
+                answer = await self.wait(what, ask, self.settings.timeout)
+                ended = True
+            except BrokerError as problem:
+                ended = isinstance(problem.__cause__, RequestError)
+                raise
+            finally:
+                if not ended and ib.isConnected():
+                    ib.disconnect()
+                    events.on_closed("the link was closed because an answer has no end")
             if events.damage:
                 raise self.error(f"{what} came with an {events.damage}", "do not trade on it")
             return answer
+
+    async def wait(self, what: str, ask: Callable[[], Awaitable[Result]], timeout: float) -> Result:
+        """Wait for an answer that carries its request's number, so that a late one is taken for no other.
+
+        Raises:
+            BrokerError: when it does not end in time, or is an error.
+        """
+        try:
+            return await asyncio.wait_for(_awaited(ask), timeout)
+        except TimeoutError as problem:
+            text = f"{what} did not come to an end within {timeout:g} s"
+            raise self.error(text, "look at the gateway, then connect again") from problem
+        except RequestError as problem:
+            raise self.error(f"{what}: {problem.code} {problem.message}", "see the code's meaning") from problem
+        except ConnectionError as problem:
+            raise self.error(f"the link broke while asking for {what}", "connect again") from problem
 
     async def contract(self, symbol: str) -> Contract:
         """The venue's contract of an instrument, asked for once per connection.
@@ -128,7 +144,9 @@ class Connection:
             currency=name.currency,
             lastTradeDateOrContractMonth=name.expiry,
         )
-        found = await self.ask(f"the contract of {symbol}", lambda: ib.reqContractDetailsAsync(wanted))
+        found = await self.wait(
+            f"the contract of {symbol}", lambda: ib.reqContractDetailsAsync(wanted), self.settings.timeout
+        )
         contracts = [item.contract for item in found if item.contract is not None]
         if len(contracts) != 1:
             text = f"{len(contracts)} contracts fit {symbol} ({name})"
@@ -157,7 +175,11 @@ class Connection:
                 fetchFields=START_UP,
             )
         )
-        await asyncio.wait({connecting, events.refused}, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await asyncio.wait({connecting, events.refused}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            connecting.cancel()
+            raise
         if events.refused.done():
             connecting.cancel()
             with suppress(asyncio.CancelledError, ConnectionError, OSError):

@@ -136,10 +136,10 @@ class Events:
         self.damage = f"unreadable message {','.join(fields)[:200]!r}: {problem!r}"
         self._emit(BrokerEventKind.ERROR, code=UNREADABLE, text=self.damage)
 
-    def on_closed(self) -> None:
-        """The peer ended the connection."""
+    def on_closed(self, text: str = "the gateway closed the connection") -> None:
+        """The connection has ended."""
         self.link_up = False
-        self._emit(BrokerEventKind.LINK, text="the gateway closed the connection", link_up=False)
+        self._emit(BrokerEventKind.LINK, text=text, link_up=False)
 
     def _know(self, order: VenueOrder, raw: Mapping[str, str] | None = None) -> None:
         """Remember an order's state, and tell of it when it is news."""

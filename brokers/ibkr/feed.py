@@ -103,11 +103,12 @@ class IbkrFeed:
         found: list[BarData] = []
         for end in ends:
             try:
-                found += await connection.ask(
+                found += await connection.wait(
                     f"bars of {instrument.symbol}",
                     lambda end=end: ib.reqHistoricalDataAsync(  # type: ignore[misc]
                         contract, end, step.duration, step.size, what, useRTH=False, formatDate=2, timeout=0
                     ),
+                    self._settings.timeout,
                 )
             except BrokerError as problem:
                 if "returned no data" not in problem.what:

@@ -23,7 +23,7 @@ class IbkrSettings(Word):
         account: empty takes the only account there is (paper only).
         live_port: a live port other than the two usual ones, repeated here on purpose.
         timeout: seconds for connecting and for each query.
-        quote_timeout: seconds for a price.
+        quote_timeout: seconds for a price; the venue ends a snapshot of a quiet instrument after eleven.
         market_data_type: 1 live, 2 frozen, 3 delayed, 4 delayed and frozen.
     """
 
@@ -35,7 +35,7 @@ class IbkrSettings(Word):
     live_port: int | None = None
     readonly: bool = False
     timeout: float = Field(default=10.0, gt=0)
-    quote_timeout: float = Field(default=5.0, gt=0)
+    quote_timeout: float = Field(default=12.0, gt=0)
     market_data_type: Literal[1, 2, 3, 4] = 1
 
     @model_validator(mode="after")

@@ -182,9 +182,9 @@ class Venue:
             if order.terms.tif is TimeInForce.DAY:
                 self.cancel(order.perm_id, "expired at the end of the day")
 
-    def live_orders(self, account: str | None = None) -> list[BookOrder]:
+    def live_orders(self) -> list[BookOrder]:
         """Orders to which something may still happen, oldest first."""
-        return [order for order in self.state.orders.values() if order.live and account in (None, order.account)]
+        return [order for order in self.state.orders.values() if order.live]
 
     def quote(self, symbol: str, prices: Prices) -> None:
         """Move the price of an instrument and try its resting orders."""
@@ -266,27 +266,13 @@ class Venue:
 
     def execute(self, perm_id: int, quantity: Decimal, price: Decimal, rested: bool = False) -> Execution:
         """Execute ``quantity`` units of an order at ``price``, whatever its state: a venue's word is final."""
-        order = self.state.orders[perm_id]
+        order = self._filled(self.state.orders[perm_id], quantity, price)
         instrument = self.instrument(order.terms.instrument)
-        filled = order.filled + quantity
-        average = (order.average_price * order.filled + price * quantity) / filled
         charged = sum(item.fee for item in self.state.executions if item.order.perm_id == perm_id)
-        fee = max(Decimal(0), self._commission(instrument, filled, average, rested) - charged)
+        fee = max(Decimal(0), self._commission(instrument, order.filled, order.average_price, rested) - charged)
         signed = quantity * order.terms.side.sign
         book, realized = book_execution(
             self.book(order.account), instrument.symbol, signed, price, instrument.multiplier, fee
-        )
-        self._keep_account(book)
-        done = filled >= order.terms.quantity
-        order = order.model_copy(
-            update={
-                "filled": filled,
-                "average_price": average,
-                "last_price": price,
-                "status": VenueStatus.FILLED if done else VenueStatus.WORKING,
-                "triggered": True,
-                "changed_at": self.clock.now(),
-            }
         )
         execution = Execution(
             exec_id=self._next_exec_id(),
@@ -294,14 +280,29 @@ class Venue:
             quantity=quantity,
             price=price,
             time=self.clock.now(),
-            cum_quantity=filled,
-            average_price=average,
+            cum_quantity=order.filled,
+            average_price=order.average_price,
             fee=fee,
             realized=realized,
         )
+        self._keep_account(book)
         self._keep(executions=(*self.state.executions, execution))
         self._save(order, execution)
         return execution
+
+    def _filled(self, order: BookOrder, quantity: Decimal, price: Decimal) -> BookOrder:
+        """The order after one more execution."""
+        filled = order.filled + quantity
+        done = filled >= order.terms.quantity
+        changes = {
+            "filled": filled,
+            "average_price": (order.average_price * order.filled + price * quantity) / filled,
+            "last_price": price,
+            "status": VenueStatus.FILLED if done else VenueStatus.WORKING,
+            "triggered": True,
+            "changed_at": self.clock.now(),
+        }
+        return order.model_copy(update=changes)
 
     def _change(self, order: BookOrder, status: VenueStatus, text: str) -> BookOrder:
         changed = order.model_copy(update={"status": status, "text": text, "changed_at": self.clock.now()})

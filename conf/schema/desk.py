@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr
 
 from conf.schema.group import AboveZero, Group, Zone
 from tradewright.model.mode import Mode, Stage
+from tradewright.model.word import Positive
 
 
 class ModeSettings(Group):
@@ -21,8 +22,8 @@ class StageSettings(Group):
 
     name: Stage
     manual_approval: bool
-    max_trade_value: AboveZero | None
-    max_daily_loss: AboveZero | None
+    max_trade_value: Positive | None
+    max_daily_loss: Positive | None
 
 
 class StorageSettings(Group):

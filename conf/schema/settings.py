@@ -16,11 +16,11 @@ from conf.schema.desk import (
 )
 from conf.schema.group import Group
 from conf.schema.market import BaseSettings, EventsSettings, FeedSettings, InstrumentSettings, UniverseSettings
-from conf.schema.policy import PolicySettings, RiskSettings
 from conf.schema.research import EvaluationSettings, FeaturesSettings, StrategySettings
 from tradewright.model.hashing import content_hash
 from tradewright.model.versions import ENGINE_VERSION, SCHEMA_VERSION
 from tradewright.model.word import Name
+from tradewright.policy.limits import RiskLimits, RuleLimits
 
 _PLACES = {"storage", "observability"}
 """Where things are kept and watched changes no result, so it is no part of the hash."""
@@ -41,8 +41,8 @@ class Settings(Group):
     backtest: BacktestSettings
     evaluation: EvaluationSettings
     events: EventsSettings
-    policy: PolicySettings
-    risk: RiskSettings
+    policy: RuleLimits
+    risk: RiskLimits
     broker: BrokerSettings
     execution: ExecutionSettings
     llm: LlmSettings

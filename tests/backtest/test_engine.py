@@ -22,7 +22,7 @@ from tradewright.model.strategy import HOLD, NAN
 TEN = BacktestSpec(cash=10_000.0, sizing=FixedUnits(10.0), allow_short=True)
 
 
-def planned_signal(i, features, params, _position):
+def planned_signal(i, _features, params, _position):
     """Wishes ``params[1]`` in bar ``params[0]`` with the prices that follow, and ``params[6]`` in bar ``params[5]``."""
     if i == int(params[0]):
         return (params[1], params[2], params[3], params[4])

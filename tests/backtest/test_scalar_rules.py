@@ -42,8 +42,16 @@ def test_limit_rule(side, limit, marketable, price):
 
 @pytest.mark.parametrize(
     ("side", "stop", "price"),
-    [(-1, 99.0, 99.0), (-1, 97.0, NAN), (-1, 101.0, 100.0), (1, 102.0, 102.0), (1, 104.0, NAN), (1, 99.0, 100.0)]
-    + [(1, NAN, NAN), (-1, NAN, NAN)],
+    [
+        (-1, 99.0, 99.0),
+        (-1, 97.0, NAN),
+        (-1, 101.0, 100.0),
+        (1, 102.0, 102.0),
+        (1, 104.0, NAN),
+        (1, 99.0, 100.0),
+        (1, NAN, NAN),
+        (-1, NAN, NAN),
+    ],
 )
 def test_stop_rule_and_gaps(side, stop, price):
     found = stop_fill(side, stop, 100.0, 103.0, 98.0)
@@ -133,17 +141,17 @@ def test_slippage_moves_the_price_against_the_order():
         (sizing.FixedCash(1000.0), 1.0, NAN, 5.0),
         (sizing.PercentEquity(0.1), 1.0, NAN, 5.0),
         (sizing.TargetPercent(1.0, 0.01), 1.0, NAN, 9900 / 202),
-        (sizing.RiskPerTrade(0.01), 1.0, 190.0, 5.0),
-        (sizing.RiskPerTrade(0.01), 1.0, 210.0, 5.0),
+        (sizing.RiskPerTrade(0.01), 1.0, 90.0, 5.0),
+        (sizing.RiskPerTrade(0.01), 1.0, 110.0, 5.0),
         (sizing.RiskPerTrade(0.01), 1.0, NAN, 0.0),
-        (sizing.RiskPerTrade(0.01), 1.0, 200.0, 0.0),
+        (sizing.RiskPerTrade(0.01), 1.0, 100.0, 0.0),
         (sizing.MaxSize(), 0.5, NAN, 5000 / 202),
     ],
 )
 def test_sizes(model, share, stop, units):
     fees = costs.PercentCosts(0.01).terms()
     found = sizing.sized_units(share, 10_000.0, 100.0, stop, 2.0, model.terms(), fees)
-    assert found == pytest.approx(units if not isinstance(model, sizing.RiskPerTrade) else units)
+    assert found == pytest.approx(units)
 
 
 def test_a_ruined_account_buys_nothing():

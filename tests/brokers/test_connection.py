@@ -167,6 +167,16 @@ async def test_an_account_without_its_values_is_an_error() -> None:
 
 
 @in_loop
+async def test_a_question_that_is_answered_by_an_error_leaves_the_link_open() -> None:
+    async with open_desk() as desk:
+        connection = desk.broker._connection  # type: ignore[attr-defined]
+        ib, _ = connection.linked()
+        with pytest.raises(BrokerError, match="details: 200 No security definition"):
+            await connection.ask("details", lambda: ib.reqContractDetailsAsync(Contract(conId=1)))
+        assert await desk.broker.time() == desk.clock.now()
+
+
+@in_loop
 async def test_questions_asked_at_once_are_answered_one_by_one() -> None:
     async with open_desk() as desk:
         await desk.place("a.1", approved(limit_price="90.00"))

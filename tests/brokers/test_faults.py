@@ -191,6 +191,19 @@ async def test_fault_09_a_query_that_never_ends_closes_the_link_so_that_its_late
 
 
 @in_loop
+async def test_fault_09_a_query_that_is_given_up_by_its_caller_closes_the_link_too() -> None:
+    async with open_desk() as desk:
+        await resting(desk)
+        desk.do("omit", message=53)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(desk.broker.snapshot(), 0.1)
+        with pytest.raises(BrokerError, match="no connection"):
+            await desk.broker.snapshot()
+        await desk.reconnect()
+        assert len((await desk.broker.snapshot()).open_orders) == 1
+
+
+@in_loop
 async def test_fault_10_an_order_is_refused_while_the_librarys_queue_is_not_empty() -> None:
     async with open_desk() as desk:
         placed: list[str] = []
@@ -216,6 +229,30 @@ async def test_fault_11_a_hung_gateway_is_found_by_the_heartbeat() -> None:
             await desk.broker.time()
         desk.do("thaw")
         await desk.reconnect()
+        assert await desk.broker.time() == desk.clock.now()
+
+
+@in_loop
+async def test_fault_11_a_price_that_does_not_come_leaves_the_order_link_alone() -> None:
+    async with open_desk(timeout=0.2) as desk:
+        await desk.broker.quote("AAPL")
+        desk.do("omit", message=57)
+        with pytest.raises(BrokerError, match=r"a price of AAPL did not come to an end within 0\.2 s"):
+            await desk.broker.quote("AAPL")
+        await desk.place("intent1.1")
+        await until(lambda: desk.fills("intent1.1"))
+
+
+@in_loop
+async def test_fault_11_a_connection_attempt_that_is_given_up_leaves_nothing_behind() -> None:
+    async with open_desk(connect=False) as desk:
+        desk.do("freeze")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(desk.broker.connect(desk.events.append), 0.1)
+        with pytest.raises(BrokerError, match="no connection"):
+            desk.broker.next_order_id()
+        desk.do("thaw")
+        await desk.broker.connect(desk.events.append)
         assert await desk.broker.time() == desk.clock.now()
 
 

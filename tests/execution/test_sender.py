@@ -139,6 +139,8 @@ def test_the_kill_switch_is_read_twice(world: World, when: str, scope: str) -> N
     assert (outcome.status, outcome.state) == (SendStatus.REFUSED, AttemptState.NOT_SENT)
     assert [reason.code for reason in outcome.reasons] == ["KILL_SWITCH"]
     assert world.venue.state["placed"] == []
+    written = world.ledger.attempts.get(outcome.ref).sending_at is not None
+    assert written is (when == "S4.read_back"), "the first look comes before the write-ahead"
     world.ledger.switches.resume(scope, "ann", "over")
     world.proposer.order()
     assert [outcome.status for outcome in world.drain()] == [SendStatus.SENT]

@@ -163,6 +163,12 @@ def test_what_has_no_exact_form_is_refused() -> None:
     assert Document().process_result_value(None, DIALECT) is None
 
 
+def test_a_number_that_is_none_is_refused_as_an_error_of_the_ledger(ledger: Ledger) -> None:
+    with pytest.raises(LedgerError, match="cannot be stored: NaN"):
+        ledger.marks.mark_equity(ACCOUNT, Decimal("NaN"), Decimal(1))
+    assert ledger.marks.equity(ACCOUNT) == []
+
+
 def test_errors_of_the_database_are_not_swallowed(ledger: Ledger) -> None:
     with pytest.raises(LedgerError, match="nothing was committed") as caught:
         _write(ledger, "SELECT nothing FROM nowhere")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -120,7 +121,7 @@ class Recovery:
         missing: list[Attempt],
         first: BrokerSnapshot,
         second: BrokerSnapshot,
-        drifting: object,
+        drifting: Container[str],
         waited: float,
     ) -> tuple[str, ...]:
         """R5: unsent by evidence. Two complete snapshots, far enough apart, of one day, with the position unmoved."""
@@ -129,7 +130,7 @@ class Recovery:
             attempt = self._ledger.attempts.get(before.ref)
             if attempt.state is not AttemptState.UNKNOWN or waited < self._times.absence:
                 continue
-            if attempt.instrument in drifting or not self._same_day(attempt, second.taken_at):  # type: ignore[operator]
+            if attempt.instrument in drifting or not self._same_day(attempt, second.taken_at):
                 continue
             absence = Absence(attempt.ref, self._link.broker.session, first.taken_at, second.taken_at)
             self._ledger.venues.record_absence(absence)

@@ -3,21 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from tradewright.execution.errors import SendRefused
-
-LIVE_PORTS = frozenset({7496, 4001})
-PAPER_PORTS = frozenset({7497, 4002})
-"""The ports of Interactive Brokers' own programs; any other port says nothing about the mode."""
-
-
-class Mode(StrEnum):
-    """What an order costs: nothing, nothing yet, money."""
-
-    SIM = "sim"
-    PAPER = "paper"
-    LIVE = "live"
+from tradewright.model.mode import LIVE_PORTS, PAPER_PORTS, Mode
 
 
 @dataclass(frozen=True, slots=True)

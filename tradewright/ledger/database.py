@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, StatementError
 from sqlalchemy.pool import NullPool
 
 from tradewright.model.clock import Clock
@@ -142,6 +142,8 @@ class Database:
             yield
         except DBAPIError as error:
             raise explained(error, self.where) from error
+        except StatementError as error:
+            raise LedgerError(f"a value cannot be stored: {error.orig}", where=self.where) from error
 
     def _make(self, url: URL, **options: Any) -> Engine:
         if url.get_backend_name() == "sqlite":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -11,8 +11,8 @@ from tradewright.model.word import Name, Number, Word
 from tradewright.policy.figure import Figure
 
 
-class Limits(Word):
-    """What the gate allows. The defaults are the numbers of the requirements; each has a range that keeps it a limit.
+class RuleLimits(Word):
+    """The numbers of the rules: ``conf/policy``.
 
     Fractions are of equity unless said otherwise (0.02 = 2 %), times in seconds, money in ``currency``.
     """
@@ -21,13 +21,8 @@ class Limits(Word):
 
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
     """The account's currency, in which equity and exposures are counted."""
-    allowlist: frozenset[Name] = frozenset()
-    """The instruments that may be traded (R-RISK-06); empty means none."""
     restricted: frozenset[Name] = frozenset()
     """Instruments that may not be traded in either direction, exits included (control 13)."""
-    allow_short: bool = False
-    """Whether a sale may leave a short position, in instruments that are shortable (D7)."""
-
     max_data_age_seconds: Number = Field(default=Decimal(30), gt=0, le=3600)
     """R-RISK-05. Where bars are the only source their length is added (C-22)."""
     max_check_age_seconds: Number = Field(default=Decimal(3600), gt=0, le=86400)
@@ -38,7 +33,6 @@ class Limits(Word):
     """C-13: from this fraction on a remark."""
     min_liquidity: Number = Field(default=Decimal("0.7"), ge=Decimal("0.1"), le=1)
     """R-RISK-09, in units of the liquidity score."""
-
     collar_liquid: Number = Field(default=Decimal("0.03"), gt=0, le=Decimal("0.2"))
     """Control 2, for liquid instruments: the largest distance from last and from previous close, as a fraction."""
     collar_other: Number = Field(default=Decimal("0.10"), gt=0, le=Decimal("0.5"))
@@ -51,12 +45,31 @@ class Limits(Word):
     """Control 8."""
     max_open_orders_per_side: int = Field(default=5, ge=1, le=20)
     """Control 9; the venue refuses above 20 per contract, side and account."""
-
     min_confidence: Number = Field(default=Decimal("0.6"), ge=0, le=1)
     """R-RISK-10."""
     max_correlation: Number = Field(default=Decimal("0.35"), ge=0, lt=1)
     """R-RISK-12; above it the holding also belongs to the candidate's cluster (R-RISK-24)."""
+    approval_ttl_seconds: Number = Field(default=Decimal(60), gt=0, le=600)
+    """Q-18: how long an approval may be acted upon."""
+    review_ttl_seconds: Number = Field(default=Decimal(600), gt=0, le=3600)
+    """Control 18: how long a decision waits for a person."""
+    recheck_drift: Number = Field(default=Decimal("0.01"), ge=0, le=Decimal("0.05"))
+    """How far above its caps an order may be worth at the moment of sending, because the price moved meanwhile."""
 
+    @model_validator(mode="after")
+    def _warnings_come_first(self) -> Self:
+        if self.warn_daily_drawdown > self.max_daily_drawdown:
+            raise ValueError("warn_daily_drawdown is above max_daily_drawdown: the warning would never come")
+        return self
+
+
+class RiskLimits(Word):
+    """What may be held and lost, as fractions of equity: ``conf/risk``."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    allow_short: bool = False
+    """Whether a sale may leave a short position, in instruments that are shortable (D7)."""
     max_size_pct: Number = Field(default=Decimal("0.01"), gt=0, le=1)
     """Q-21: the largest notional of one order."""
     risk_per_trade: Number = Field(default=Decimal("0.005"), gt=0, le=Decimal("0.05"))
@@ -75,20 +88,14 @@ class Limits(Word):
     """Control 3; a market order is valued at the far end of its collar."""
     max_daily_notional: Number = Field(default=Decimal("0.50"), gt=0, le=10)
     """Control 5: filled and open notional of a day."""
-    max_order_money: Annotated[Figure, Field(gt=0)] | None = None
-    """The rollout stage's cap on one order, in money (R-RISK-33); None where the stage has none."""
     warn_ratio: Number = Field(default=Decimal("0.8"), gt=0, le=1)
     """R-RISK-42: from this part of an exposure limit on a remark."""
 
-    approval_ttl_seconds: Number = Field(default=Decimal(60), gt=0, le=600)
-    """Q-18: how long an approval may be acted upon."""
-    review_ttl_seconds: Number = Field(default=Decimal(600), gt=0, le=3600)
-    """Control 18: how long a decision waits for a person."""
-    recheck_drift: Number = Field(default=Decimal("0.01"), ge=0, le=Decimal("0.05"))
-    """How far above its caps an order may be worth at the moment of sending, because the price moved meanwhile."""
 
-    @model_validator(mode="after")
-    def _warnings_come_first(self) -> Limits:
-        if self.warn_daily_drawdown > self.max_daily_drawdown:
-            raise ValueError("warn_daily_drawdown is above max_daily_drawdown: the warning would never come")
-        return self
+class Limits(RuleLimits, RiskLimits):
+    """What the gate allows; the defaults are the numbers of the requirements, and each has a range that keeps it so."""
+
+    allowlist: frozenset[Name] = frozenset()
+    """The instruments that may be traded (R-RISK-06); empty means none."""
+    max_order_money: Annotated[Figure, Field(gt=0)] | None = None
+    """The rollout stage's cap on one order, in money (R-RISK-33); None where the stage has none."""

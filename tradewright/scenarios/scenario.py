@@ -10,31 +10,40 @@ import numpy as np
 import pandas as pd
 
 from tradewright.formats.resample import Sessions, resample
-from tradewright.model.bars import Bars, Floats, Timeframe, Times
-from tradewright.model.contract import frame_of
+from tradewright.model.bars import Bars, Timeframe, Times
+from tradewright.model.contract import frame_of, select
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument
 from tradewright.scenarios.profile import PROFILES, Profile
-from tradewright.scenarios.walk import bars_around, walk
+from tradewright.scenarios.walk import DailyPath, bars_around, bridge, daily_path
+from tradewright.store.parquet import join
 
 Grid = Callable[[Instrument, Timeframe, pd.Timestamp, pd.Timestamp], Times]
 """The bar starts of an instrument between two moments, both included: ``calendar(instrument.calendar).grid``."""
 
+EPOCH = pd.Timestamp("2015-01-01", tz="UTC").as_unit("ns")
+"""Where every path begins; a scenario has no bars of before."""
+
 _MINUTE, _DAY = 60_000_000_000, 86_400_000_000_000
-_MINUTES_A_YEAR, _DAYS_A_YEAR = 525_960.0, 365.25
-_ASLEEP = 0.15
-"""A minute of closed market adds this share of an open minute's variance to the next move."""
+_MINUTES_A_DAY, _DAYS_A_YEAR = 1440, 365.25
+_SESSION_MINUTES = 390
+"""A day of fewer minutes (a half day, a Sunday evening) is not wilder than a whole session."""
+_MARGIN = pd.Timedelta(days=15)
+"""Longer than any market closes."""
+_GAP = 0.4
+"""The share of the move since the last close that an open after a closed market takes at once."""
 
 
 class Scenario:
     """Random walks that move together a little, on each instrument's own calendar.
 
-    The same seed gives the same bytes, whichever instruments are asked for and in which order. Daily history leads up
-    to the minutes: where both exist, the day is made of its minutes. Only bars that have closed by ``end`` are given.
+    The same seed gives the same bytes, whichever instruments are asked for, in which order, and up to which ``end``: as
+    ``end`` moves on, bars are added and none changes. Every day is made of its minutes. Only bars that have closed by
+    ``end`` are given.
 
     Args:
         seed: of every draw (PCG64).
-        end: the present of the scenario, with a zone.
+        end: the present of the scenario, with a zone, after 2015.
         grid: the calendars; see :data:`Grid`.
         days: calendar days of minutes before ``end``, from midnight UTC.
         years: years of daily bars before ``end``.
@@ -56,7 +65,6 @@ class Scenario:
         self.seed, self.days, self.years, self.profiles = seed, days, years, profiles
         self.end = pd.Timestamp(end).tz_convert("UTC").floor("min").as_unit("ns")
         self._grid = grid
-        self._minutes_from = (self.end - pd.Timedelta(days=days)).floor("D")
 
     def fetch(self, instrument: Instrument, timeframe: Timeframe, after: pd.Timestamp | None) -> pd.DataFrame:
         """Bars that start after ``after`` (all of them when None), as a bars table.
@@ -64,14 +72,11 @@ class Scenario:
         Raises:
             DataError: for an instrument that the scenario does not make.
         """
-        minutes = self._minutes(instrument)
-        if timeframe is Timeframe.M1:
-            frame = frame_of(minutes)
-        elif timeframe is Timeframe.D1:
-            frame = self._daily(instrument, minutes)
-        else:
-            frame = resample(frame_of(minutes), Timeframe.M1, timeframe)
-            frame = frame[frame["ts"] + pd.Timedelta(seconds=timeframe.seconds) <= self.end]
+        span = self.years * _DAYS_A_YEAR if timeframe is Timeframe.D1 else self.days
+        start = (self.end - pd.Timedelta(days=span)).floor("D")
+        if after is not None:
+            start = max(start, (after - pd.Timedelta(days=1)).floor("D"))
+        frame = self._bars(instrument, timeframe, max(start, EPOCH + _MARGIN))
         return (frame if after is None else frame[frame["ts"] > after]).reset_index(drop=True)
 
     def profile(self, instrument: Instrument) -> Profile:
@@ -87,50 +92,66 @@ class Scenario:
             )
         return self.profiles[instrument.symbol]
 
-    def _minutes(self, instrument: Instrument) -> Bars:
-        profile = self.profile(instrument)
-        ts = self._grid(instrument, Timeframe.M1, self._minutes_from, self.end - pd.Timedelta(minutes=1))
-        open_share = len(ts) / (self.days * _DAY // _MINUTE)
-        sigma = profile.volatility / np.sqrt(_MINUTES_A_YEAR * (open_share + _ASLEEP * (1 - open_share)))
-        closed = np.maximum(np.diff(ts, prepend=ts[:1] - _MINUTE) // _MINUTE - 1, 0)
-        rng = self._rng(f"{instrument.symbol} minutes")
-        common = self._common("minutes", ts, self._minutes_from.value, _MINUTE)
-        path = walk(common, profile.common, sigma * np.sqrt(1 + _ASLEEP * closed), profile.price, rng)
-        return bars_around(ts, path, profile.volume, instrument, rng)
+    def _bars(self, instrument: Instrument, timeframe: Timeframe, start: pd.Timestamp) -> pd.DataFrame:
+        stamps = self._grid(instrument, Timeframe.D1, start - _MARGIN, self.end + _MARGIN)
+        minutes = self._minutes(instrument, stamps, start.value)
+        if timeframe is Timeframe.D1:
+            whole_days = Sessions(stamps[:-1], stamps[1:])
+            return resample(frame_of(self._of_past_days(minutes, stamps)), Timeframe.M1, Timeframe.D1, whole_days)
+        closed = frame_of(select(minutes, minutes.ts + _MINUTE <= self.end.value))
+        if timeframe is Timeframe.M1:
+            return closed
+        longer = resample(closed, Timeframe.M1, timeframe)
+        return longer[longer["ts"] + pd.Timedelta(seconds=timeframe.seconds) <= self.end]
 
-    def _daily(self, instrument: Instrument, minutes: Bars) -> pd.DataFrame:
-        """Days of their own up to the minutes, then days made of minutes, as far as they are complete."""
-        first = (self.end - pd.Timedelta(days=self.years * _DAYS_A_YEAR)).floor("D")
-        ts = self._grid(instrument, Timeframe.D1, first, self.end - pd.Timedelta(minutes=1))
-        recent = ts[ts >= self._minutes_from.value]
-        minutes_a_day = len(minutes.ts) / max(len(recent), 1)
-        older = self._older_days(instrument, ts[ts < self._minutes_from.value], first.value, minutes_a_day)
-        days = Sessions(recent, np.append(recent[1:], self.end.value))
-        newer = resample(frame_of(minutes), Timeframe.M1, Timeframe.D1, days)
-        if len(recent) and not self._complete(instrument, pd.Timestamp(int(recent[-1]), tz="UTC")):
-            newer = newer[:-1]
-        return pd.concat([frame_of(older), newer], ignore_index=True)
+    def _of_past_days(self, minutes: Bars, stamps: Times) -> Bars:
+        """The minutes of the days whose last minute has closed."""
+        ahead = minutes.ts[minutes.ts + _MINUTE > self.end.value]
+        if len(ahead) == 0:
+            return minutes
+        today = stamps[np.searchsorted(stamps, ahead[0], side="right") - 1]
+        return select(minutes, minutes.ts < today)
 
-    def _older_days(self, instrument: Instrument, ts: Times, first: int, minutes_a_day: float) -> Bars:
-        profile = self.profile(instrument)
-        rng = self._rng(f"{instrument.symbol} days")
-        steps = np.maximum(np.diff(ts, prepend=ts[:1] - _DAY) / _DAY, 1.0)
-        sigma = profile.volatility * np.sqrt(steps / _DAYS_A_YEAR)
-        path = walk(self._common("days", ts, first, _DAY), profile.common, sigma, 1.0, rng)
-        level = profile.price / path.closes[-1:]
-        path = path._replace(opens=path.opens * level, closes=path.closes * level)
-        return bars_around(ts, path, profile.volume * minutes_a_day, instrument, rng)
+    def _minutes(self, instrument: Instrument, stamps: Times, start: int) -> Bars:
+        """Every minute of the days that start between ``start`` and the end; ``stamps`` reach beyond both."""
+        path = self._daily_path(instrument)
+        pieces = []
+        wanted = np.flatnonzero((stamps >= start) & (stamps <= self.end.value))
+        if len(wanted) == 0:
+            return join([])
+        low, high = pd.to_datetime(stamps[[wanted[0] - 1, wanted[-1] + 1]], utc=True)
+        grid = self._grid(instrument, Timeframe.M1, low, high - pd.Timedelta(minutes=1))
+        edges = np.searchsorted(grid, stamps)
+        for day in wanted:
+            ts = grid[edges[day] : edges[day + 1]]
+            gap = _GAP if ts[0] - grid[edges[day] - 1] > _MINUTE else 0.0
+            pieces.append(self._day(instrument, path, stamps[day - 1], stamps[day], ts, gap))
+        return join(pieces)
 
-    def _complete(self, instrument: Instrument, day: pd.Timestamp) -> bool:
-        """Whether the last minute of a daily bar has passed."""
-        minutes = self._grid(instrument, Timeframe.M1, day, day + pd.Timedelta(minutes=1439))
-        return bool(minutes[-1] + _MINUTE <= self.end.value)
+    def _day(
+        self, instrument: Instrument, path: DailyPath, before: np.int64, stamp: np.int64, ts: Times, gap: float
+    ) -> Bars:
+        profile, number = self.profile(instrument), _number(stamp)
+        rng = self._rng(f"{instrument.symbol} {number}")
+        market = self._rng(f"market {number}").standard_normal(_MINUTES_A_DAY)[ts // _MINUTE % _MINUTES_A_DAY]
+        moves = np.sqrt(profile.common) * market + np.sqrt(1 - profile.common) * rng.standard_normal(len(ts))
+        usual = profile.volatility / np.sqrt(_DAYS_A_YEAR * max(len(ts), _SESSION_MINUTES))
+        first, last = (profile.price * float(np.exp(path.level[_number(at)])) for at in (before, stamp))
+        walk = bridge(first, last, gap, moves, usual * float(path.loudness[number]), rng)
+        return bars_around(ts, walk, profile.volume, instrument, rng)
 
-    def _common(self, stream: str, ts: Times, first: int, step: int) -> Floats:
-        """The moves of the market that all share, picked at an instrument's own steps."""
-        moves = self._rng(f"market {stream}").standard_normal(int((self.end.value - first) // step) + 1)
-        chosen: Floats = moves[(ts - first) // step]
-        return chosen
+    def _daily_path(self, instrument: Instrument) -> DailyPath:
+        profile, count = self.profile(instrument), _number(self.end.value) + 1
+        market = self._rng("market").standard_normal(count)
+        own = self._rng(instrument.symbol).standard_normal(count)
+        moves = np.sqrt(profile.common) * market + np.sqrt(1 - profile.common) * own
+        uniform = self._rng(f"{instrument.symbol} regimes").random((count, 4))
+        return daily_path(moves, uniform, profile.volatility / np.sqrt(_DAYS_A_YEAR))
 
     def _rng(self, stream: str) -> np.random.Generator:
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, zlib.crc32(stream.encode())])))
+
+
+def _number(moment: int | np.int64) -> int:
+    """Which calendar day (UTC) it is, counted from the epoch."""
+    return int((moment - EPOCH.value) // _DAY)

@@ -15,16 +15,23 @@ _TRENDS = np.array([0.05, 0.0, -0.05])
 _LOUDNESS = np.array([0.75, 1.0, 1.5])
 """Volatility of the regimes, as multiples of the usual one."""
 
-_REGIME_STEPS = 150
-"""How long a regime lasts on average."""
+_REGIME_DAYS, _REGIME_MINUTES = 40, 150
+"""How long regimes last: days on average, minutes exactly."""
+
+_MEMORY = 0.997
+"""How much of its distance from the usual level a price keeps from day to day, so that levels stay plausible."""
 
 _MOST_DEVIATIONS = 8.0
 """Where a step's move is cut off."""
 
-_PULL = 0.7
-"""The share of a history's mean return that is taken back, so that levels stay plausible over any length."""
-
 _DECIMALS = 10
+
+
+class DailyPath(NamedTuple):
+    """One value per calendar day: the log price relative to the usual level at its end, and how loud the day is."""
+
+    level: Floats
+    loudness: Floats
 
 
 class Walk(NamedTuple):
@@ -35,28 +42,37 @@ class Walk(NamedTuple):
     sigma: Floats
 
 
-def walk(common: Floats, share: float, sigma: Floats, start: float, rng: np.random.Generator) -> Walk:
-    """A walk from the price ``start``.
+def daily_path(moves: Floats, uniform: Floats, sigma: float) -> DailyPath:
+    """The path of days from their standardised moves, shape (n,), and uniform draws, shape (n, 4).
 
-    A trend regime and a volatility regime, drawn apart, last about 150 steps each. A bar opens where the one before
-    closed, except after a closed market: where ``sigma`` is larger than usual, so much of the move is a gap.
+    A trend and a loudness regime, drawn apart, last 40 days each on average. More draws with the same beginning give
+    a path with the same beginning. ``sigma`` is the usual deviation of a day's log return.
+    """
+    trend, loudness = _regime(uniform[:, :2], _TRENDS), _regime(uniform[:, 2:], _LOUDNESS)
+    returns = np.clip(moves + trend, -_MOST_DEVIATIONS, _MOST_DEVIATIONS) * sigma * loudness
+    level, last = np.empty(len(returns)), 0.0
+    for day, step in enumerate(returns.tolist()):
+        last = _MEMORY * last + step
+        level[day] = last
+    return DailyPath(level, loudness)
+
+
+def bridge(start: float, end: float, gap: float, moves: Floats, sigma: float, rng: np.random.Generator) -> Walk:
+    """A walk of minutes that leads from the price ``start`` to ``end``.
 
     Args:
-        common: the market's standardised moves at the instrument's own steps; shape (n,).
-        share: the share of variance that comes from the market, in [0, 1].
-        sigma: standard deviation of each step's log return; shape (n,), all positive.
+        gap: the share of the way that the first bar's open takes at once; 0 where trading never stopped.
+        moves: standardised moves, shape (n,), n > 0; a drift that changes every 150 minutes is added.
+        sigma: deviation of a minute's log return.
     """
-    own = rng.standard_normal(len(common))
-    moves = np.sqrt(share) * common + np.sqrt(1 - share) * own
-    trend, loud = (_regimes(len(common), kinds, rng) for kinds in (_TRENDS, _LOUDNESS))
-    scale = sigma * loud
-    returns = np.clip(moves + trend, -_MOST_DEVIATIONS, _MOST_DEVIATIONS) * scale
-    if len(returns):
-        returns -= _PULL * returns.mean()
-    closes = start * np.exp(np.cumsum(returns))
-    gap = 1 - (sigma.min(initial=np.inf) / sigma) ** 2
-    opens = np.concatenate([[start], closes[:-1]])[: len(closes)] * np.exp(returns * gap)
-    return Walk(opens, closes, scale)
+    count = len(moves)
+    drift = np.repeat(rng.choice(_TRENDS, -(-count // _REGIME_MINUTES)), _REGIME_MINUTES)[:count]
+    returns = np.clip(moves + drift, -_MOST_DEVIATIONS, _MOST_DEVIATIONS) * sigma
+    way = np.log(end / start)
+    returns += (way * (1 - gap) - returns.sum()) / count
+    first = start * np.exp(way * gap)
+    closes = first * np.exp(np.cumsum(returns))
+    return Walk(np.concatenate([[first], closes[:-1]]), closes, np.full(count, sigma))
 
 
 def bars_around(ts: Times, path: Walk, volume: float, instrument: Instrument, rng: np.random.Generator) -> Bars:
@@ -77,10 +93,9 @@ def bars_around(ts: Times, path: Walk, volume: float, instrument: Instrument, rn
     return Bars(ts, opens, highs, lows, closes, _rounded(units, lot), spreads)
 
 
-def _regimes(count: int, kinds: Floats, rng: np.random.Generator) -> Floats:
-    changes = rng.random(count) < 1 / _REGIME_STEPS
-    choices = rng.integers(0, len(kinds), count)
-    since = np.maximum.accumulate(np.where(changes, np.arange(count), 0))
+def _regime(uniform: Floats, kinds: Floats) -> Floats:
+    changes, choices = uniform[:, 0] < 1 / _REGIME_DAYS, (uniform[:, 1] * len(kinds)).astype(np.int64)
+    since = np.maximum.accumulate(np.where(changes, np.arange(len(uniform)), 0))
     drawn: Floats = kinds[choices[since]]
     return drawn
 

@@ -1,0 +1,29 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from conf.schema.settings import Settings
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(help="settings, such as strategy=macd_trend strategy.fast=10", show_default=False),
+]
+Json = Annotated[bool, typer.Option("--json", help="one JSON document on standard output, nothing else there")]
+Reason = Annotated[str, typer.Option("--reason", help="why; it is written into the audit log")]
+Actor = Annotated[str, typer.Option("--actor", help="who; you, when it is left out")]
+
+
+def settings_of(overrides: list[str] | None) -> Settings:
+    """The settings in force under the overrides of a command.
+
+    Raises:
+        ConfigProblems: with every problem.
+    """
+    from conf.compose import compose
+
+    return compose(tuple(overrides or ()))

@@ -1,0 +1,130 @@
+"""Commands about data and research: check, import, backtest, sweep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.commands.options import Json, Overrides, settings_of
+from app.output import Output, run_command
+
+commands = typer.Typer()
+
+
+@commands.command()
+def check(overrides: Overrides = None, as_json: Json = False) -> None:
+    """Validate every configuration file; all problems at once, each with file, line, key, value and rule."""
+
+    def act(output: Output) -> None:
+        from app.operations.checking import check_configuration
+
+        problems = check_configuration(tuple(overrides or ()))
+        for problem in problems:
+            output.line(str(problem))
+        output.line(f"{len(problems)} problems" if problems else "the configuration is sound")
+        output.result({"problems": problems})
+        if problems:
+            raise typer.Exit(1)
+
+    run_command(as_json, act)
+
+
+@commands.command(name="import")
+def import_(
+    source: Annotated[str, typer.Argument(help="csv, parquet, feather or lean")],
+    path: Annotated[Path, typer.Argument(help="the file, or LEAN's Data folder")],
+    overrides: Overrides = None,
+    instruments: Annotated[
+        str, typer.Option("--instruments", "--instrument", help="symbols of conf/instruments, separated by commas")
+    ] = "",
+    timeframe: Annotated[str, typer.Option(help="1m, 5m, 15m, 1h, 4h or 1d")] = "1d",
+    mapping: Annotated[Path | None, typer.Option(help="a YAML file that says which column is which")] = None,
+    as_json: Json = False,
+) -> None:
+    """Load foreign data into the bars store: incremental, idempotent, nothing half-written."""
+
+    def act(output: Output) -> None:
+        from app.operations.importing import import_bars, load_mapping, source_of, timeframe_of
+
+        symbols = [name for name in instruments.split(",") if name]
+        wanted = source_of(source), path, symbols, timeframe_of(timeframe), load_mapping(mapping)
+        imported = import_bars(settings_of(overrides), *wanted)
+        header = ("instrument", "timeframe", "kind", "rows", "added", "unchanged", "revised", "dropped")
+        rows = [
+            (
+                row.instrument,
+                row.timeframe,
+                row.kind,
+                row.rows,
+                row.added,
+                row.unchanged,
+                row.revised,
+                row.dropped or "",
+            )
+            for row in imported
+        ]
+        output.table("imported", header, rows)
+        output.result({"imported": imported})
+
+    run_command(as_json, act)
+
+
+@commands.command()
+def backtest(
+    overrides: Overrides = None,
+    report: Annotated[Path | None, typer.Option(help="write the risk report to this HTML file")] = None,
+    full: Annotated[Path | None, typer.Option(help="write vectorbt's own report of each instrument here")] = None,
+    as_json: Json = False,
+) -> None:
+    """One backtest with its figures and what it has to say against itself."""
+
+    def act(output: Output) -> None:
+        from app.operations import research
+
+        settings = settings_of(overrides)
+        done = research.run(settings)
+        reply = research.reply_of(settings, done)
+        if report is not None:
+            done.report.write(report)
+            output.say(f"risk report: {report}")
+        if full is not None:
+            for name, path in research.write_full_report(settings, done, full).items():
+                output.say(f"full report of {name}: {path}")
+        shown = ("final_equity", "net_profit", "trades", "orders", "fees", "win_rate", "max_drawdown")
+        output.table(reply.strategy, ("figure", "value"), [(name, getattr(reply, name)) for name in shown])
+        output.table("findings", ("severity", "what"), [(row["severity"], row["message"]) for row in reply.findings])
+        output.result(reply)
+
+    run_command(as_json, act)
+
+
+@commands.command()
+def sweep(
+    overrides: Overrides = None,
+    rank: Annotated[str, typer.Option(help="the figure to rank by")] = "sharpe",
+    top: Annotated[int, typer.Option(help="how many rows to show; 0 for all")] = 20,
+    as_json: Json = False,
+) -> None:
+    """A grid over a strategy's parameters in one fused pass: strategy.fast=5,10 strategy.slow=range(20,60,20)."""
+
+    def act(output: Output) -> None:
+        from rich.progress import Progress
+
+        from app.operations import research
+
+        with Progress(console=output.messages, transient=True, disable=not output.messages.is_terminal) as bar:
+            task = bar.add_task("parameter sets", total=None)
+            reply = research.sweep(
+                overrides or (),
+                rank=rank,
+                top=top,
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
+        header = list(reply.rows[0]) if reply.rows else []
+        title = f"{reply.strategy}: {reply.trials} trials, best {reply.ranked_by} first"
+        output.table(title, header, [list(row.values()) for row in reply.rows])
+        output.result(reply)
+
+    run_command(as_json, act)

@@ -1,0 +1,73 @@
+"""The look-ahead test finds what it is for, and nothing in the strategies that ship."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from strategies.registry import STRATEGIES
+from tradewright.backtest import lookahead
+from tradewright.backtest.lookahead import look_ahead
+from tradewright.model.strategy import HOLD, NAN, Feature
+
+
+def peeking_signal(i, features, params, _position):
+    close = features[0]
+    ahead = i + int(params[0])
+    return (1.0, NAN, NAN, NAN) if close[ahead] > close[i] else HOLD
+
+
+def last_value_signal(i, features, _params, _position):
+    return (1.0, NAN, NAN, NAN) if features[0][-1] > features[0][i] else HOLD
+
+
+@dataclass(frozen=True)
+class Peeking:
+    ahead: int = 1
+
+    name = "peeking"
+    generate_signal = staticmethod(peeking_signal)
+
+    def prepare_state(self):
+        return (Feature("close"),)
+
+    def parameters(self):
+        return (float(self.ahead),)
+
+
+class LastValue(Peeking):
+    generate_signal = staticmethod(last_value_signal)
+
+
+@pytest.mark.parametrize("kind", list(STRATEGIES))
+def test_the_built_in_strategies_know_no_future(kind, make_bars):
+    assert look_ahead(STRATEGIES[kind](), make_bars(1, 400)) == ()
+
+
+@pytest.mark.parametrize("ahead", [1, 5])
+def test_a_decision_that_reads_the_next_bar_is_found(ahead, make_bars):
+    findings = look_ahead(Peeking(ahead), make_bars(2, 100), cuts=[50])
+    assert [finding.bar for finding in findings] == [50 - ahead]
+    assert "does not exist yet" in str(findings[0])
+
+
+def test_a_decision_that_reads_the_last_bar_there_is_is_found(make_bars):
+    findings = look_ahead(LastValue(), make_bars(3, 100))
+    assert findings
+    assert findings[0].what == "target"
+    assert "without it" in str(findings[0])
+
+
+def test_a_column_that_knows_the_future_is_found_by_bar_and_name(make_bars, monkeypatch):
+    def centred(features, bars):
+        return tuple(np.convolve(bars.close, np.ones(3) / 3, "same") for _ in features)
+
+    monkeypatch.setattr(lookahead, "columns", centred)
+    findings = look_ahead(Peeking(0), make_bars(4, 100), cuts=[40])
+    assert (findings[0].bar, findings[0].what) == (39, "close()")
+
+
+def test_of_no_bars_nothing_is_found(make_bars):
+    assert look_ahead(Peeking(0), make_bars(5, 10).head(0)) == ()

@@ -1,0 +1,79 @@
+"""Sweeps: the same kernel, so the same numbers as single runs, whatever the threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from strategies.buy_and_hold import BuyAndHold
+from strategies.macd_trend import MacdTrend
+from strategies.sma_crossover import SmaCrossover
+from tradewright.backtest.costs import PercentCosts
+from tradewright.backtest.engine import run
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.sweep import BLOCK, TOTALS, sweep
+from tradewright.model.errors import ConfigError
+
+SPEC = BacktestSpec(cash=10_000.0, costs=PercentCosts(0.002), allow_short=True)
+GRID = [SmaCrossover(fast, slow) for fast in range(2, 14) for slow in range(fast + 1, 20)]
+
+
+def assert_totals(row, result, spec):
+    equity, trades = result.equity, result.trades
+    peak = np.maximum.accumulate(np.r_[spec.cash, equity])[1:]
+    returns = np.diff(equity) / equity[:-1]
+    assert row["final_equity"] == equity[-1]
+    assert row["net_profit"] == equity[-1] - spec.cash
+    assert (row["trades"], row["orders"], row["fills"]) == (len(trades), result.orders, len(result.fills))
+    assert row["wins"] == (trades["profit"] > 0).sum()
+    assert row["fees"] == pytest.approx(result.fills["fee"].sum())
+    assert row["max_drawdown"] == pytest.approx((equity / peak - 1).min(), abs=1e-14)
+    assert row["exposure"] == (result.position != 0).mean()
+    if len(trades):
+        assert row["win_rate"] == row["wins"] / len(trades)
+    if returns.std() > 0:
+        assert row["sharpe"] == pytest.approx(returns.mean() / returns.std(ddof=1), rel=1e-6)
+
+
+def test_every_set_equals_its_single_run(make_bars):
+    bars = make_bars(1, 800)
+    totals = sweep(GRID, bars, SPEC)
+    assert len(totals) == len(GRID) > 2 * BLOCK
+    for row, strategy in zip(totals, GRID, strict=True):
+        assert_totals(row, run(strategy, bars, SPEC), SPEC)
+
+
+@pytest.mark.parametrize("market", ["next_open", "next_close"])
+@pytest.mark.parametrize("closed", [True, False])
+def test_totals_of_noisy_runs_with_guards_and_limits(make_bars, noisy, market, closed):
+    spec = BacktestSpec(cash=10_000.0, allow_short=True, fill_market=market, close_at_end=closed)
+    bars, grid = make_bars(2, 400), [noisy(seed) for seed in range(20)]
+    for row, strategy in zip(sweep(grid, bars, spec), grid, strict=True):
+        assert_totals(row, run(strategy, bars, spec), spec)
+
+
+def test_threads_change_nothing_and_progress_is_told(make_bars):
+    bars, told = make_bars(3, 500), []
+    one = sweep(GRID, bars, SPEC, progress=lambda done, total: told.append((done, total)))
+    assert sweep(GRID, bars, SPEC, threads=3).tobytes() == one.tobytes()
+    assert told[0] == (BLOCK, len(GRID))
+    assert told[-1] == (len(GRID), len(GRID))
+
+
+def test_strategies_that_trade_never_and_once(make_bars):
+    bars = make_bars(4, 50)
+    never = sweep([MacdTrend(40, 45, 9)], bars, SPEC)[0]
+    assert (never["final_equity"], never["trades"], never["max_drawdown"]) == (10_000.0, 0, 0.0)
+    assert np.isnan(never["win_rate"])
+    assert np.isnan(never["sharpe"])
+    assert_totals(sweep([BuyAndHold()], bars, SPEC)[0], run(BuyAndHold(), bars, SPEC), SPEC)
+
+
+def test_no_strategies_no_bars_and_wrong_calls(make_bars):
+    bars = make_bars(5, 30)
+    assert sweep([], bars, SPEC).dtype == TOTALS
+    assert sweep([SmaCrossover()], bars.head(0), SPEC)["final_equity"].tolist() == [10_000.0]
+    with pytest.raises(ConfigError, match="different kinds"):
+        sweep([SmaCrossover(), BuyAndHold()], bars, SPEC)
+    with pytest.raises(ConfigError, match="threads = 0"):
+        sweep(GRID, bars, SPEC, threads=0)

@@ -1,0 +1,214 @@
+"""R5: what it takes to call an order unsent, and that each condition alone keeps it in doubt."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.execution.venue import ACCOUNT, _fill, _order
+from tests.execution.world import World, run, violations
+from tests.support.ledgers import START
+from tradewright.execution.intake import Intake
+from tradewright.execution.settings import SenderSettings
+from tradewright.model.broker import BrokerEventKind
+from tradewright.model.clock import ManualClock
+from tradewright.model.errors import BrokerError
+from tradewright.model.order import AttemptState
+
+REF = "intent0001.1"
+
+
+class HastyClock(ManualClock):
+    """A clock whose long waits end too soon, as when a machine wakes from sleep."""
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds / 2 if seconds == 60 else seconds)
+
+
+def in_doubt(world: World) -> None:
+    """An order that never arrived, left in doubt by a sender that died at once."""
+    world.proposer.order()
+    world.venue.fault("swallow")
+
+    async def story() -> None:
+        sender = world.sender(checkpoint=die)
+        with pytest.raises(SystemError):
+            await sender.drain()
+
+    def die(name: str) -> None:
+        if name == "S5.placed":
+            raise SystemError("dead")
+
+    run(story())
+    world.expire_lease()
+
+
+def state(world: World) -> AttemptState:
+    return world.ledger.attempts.get(REF).state
+
+
+def test_absent_twice_a_minute_apart_is_unsent_on_paper(world: World) -> None:
+    in_doubt(world)
+    before = world.clock.monotonic()
+    world.recover()
+    assert state(world) is AttemptState.NOT_SENT
+    assert world.clock.monotonic() - before >= 60
+    absence = world.ledger.venues.absence(REF)
+    assert absence is not None
+    assert (absence.second_at - absence.first_at).total_seconds() >= 60
+    assert violations(world.ledger, world.venue) == []
+
+
+def test_a_wait_that_ended_too_soon_proves_nothing(tmp_path: Path) -> None:
+    world = World(f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path / "venue.db", HastyClock(START))
+    in_doubt(world)
+    world.recover()
+    assert state(world) is AttemptState.UNKNOWN
+    world.close()
+
+
+def test_a_position_that_moved_proves_the_contrary(world: World) -> None:
+    in_doubt(world)
+    world.venue.set(opening={"AAPL": "10"})
+    world.recover()
+    assert state(world) is AttemptState.UNKNOWN
+    assert world.codes() == ["ORDER_UNKNOWN", "POSITION_DRIFT"]
+    assert world.ledger.venues.absence(REF) is None
+
+
+def test_a_position_that_moved_elsewhere_does_not_matter(world: World) -> None:
+    in_doubt(world)
+    world.venue.set(opening={"MSFT": "10"})
+    world.recover()
+    assert state(world) is AttemptState.NOT_SENT
+
+
+@pytest.mark.parametrize(("zone", "expected"), [("America/New_York", "UNKNOWN"), ("Asia/Tokyo", "NOT_SENT")])
+def test_after_the_venues_midnight_absence_proves_nothing(world: World, zone: str, expected: str) -> None:
+    assert isinstance(world.clock, ManualClock)
+    world.clock.advance(13.98 * 3600)
+    in_doubt(world)
+    world.clock.advance(120)
+    world.recover(world.sender(broker_zone=zone))
+    assert state(world).value == expected
+
+
+def test_a_link_that_is_disturbed_between_the_snapshots_proves_nothing(world: World) -> None:
+    in_doubt(world)
+    take = world.venue.snapshot
+
+    def disturbed() -> object:
+        world.venue.tell(BrokerEventKind.LINK, link_up=True, code=1102)
+        for sink in world.venue.sinks:
+            sink._deliver()
+        return take()
+
+    world.venue.snapshot = disturbed  # type: ignore[method-assign,assignment]
+    with pytest.raises(BrokerError, match="disturbed during 3 recoveries"):
+        world.recover()
+    assert state(world) is AttemptState.UNKNOWN
+
+
+def test_an_order_that_shows_in_the_second_snapshot_is_adopted(world: World) -> None:
+    world.venue.set(mode="rest")
+    world.proposer.order()
+    world.venue.fault("silent")
+    world.venue.hide(REF, 3)
+    world.drain()
+    assert state(world) is AttemptState.WORKING
+    assert world.ledger.venues.absence(REF) is None
+
+
+def test_a_recovery_tells_what_it_found(world: World) -> None:
+    in_doubt(world)
+    order = world.proposer.order("MSFT")
+    world.ledger.leases.acquire(ACCOUNT, "dead", 60)
+    world.ledger.attempts.claim(order.decision_id, order.payload_hash, "dead")
+    world.expire_lease()
+
+    async def story() -> None:
+        sender = world.sender()
+        found = await sender.recover()
+        assert (found.not_sent, found.released, found.unknown) == ((REF,), ("intent0002.1",), ())
+        assert found.differences == found.adopted == ()
+        await sender.close()
+
+    run(story())
+
+
+def test_a_dead_connection_is_replaced_once(world: World) -> None:
+    async def story() -> None:
+        sender = world.sender()
+        await sender.recover()
+        world.venue.cut()
+        await sender.ready()
+        assert world.broker.session == "file-2"
+        world.venue.fault("fail_snapshot", times=3)
+        world.venue.cut()
+        with pytest.raises(BrokerError, match="before its end"):
+            await sender.ready()
+        await sender.close()
+
+    run(story())
+
+
+def test_a_query_that_fails_while_an_answer_is_awaited_leaves_the_order_in_doubt(world: World) -> None:
+    world.venue.set(mode="rest")
+    world.proposer.order()
+
+    def fail(name: str) -> None:
+        if name == "S5.before_place":
+            world.venue.fault("refuse")
+            world.venue.fault("fail_snapshot")
+
+    async def story() -> None:
+        sender = world.sender(checkpoint=fail)
+        assert [outcome.status.value for outcome in await sender.drain()] == ["UNKNOWN"]
+        await sender.close()
+
+    run(story())
+    assert state(world) is AttemptState.REJECTED, "the recovery at the end of the drain found it"
+
+
+def test_a_poll_that_sees_a_disturbed_link_is_followed_by_a_recovery(world: World) -> None:
+    async def story() -> None:
+        sender = world.sender()
+        await sender.ready()
+        take = world.venue.snapshot
+
+        def once() -> object:
+            world.venue.snapshot = take  # type: ignore[method-assign]
+            world.venue.tell(BrokerEventKind.LINK, link_up=True, code=1102)
+            for sink in world.venue.sinks:
+                sink._deliver()
+            return take()
+
+        world.venue.snapshot = once  # type: ignore[method-assign,assignment]
+        await world.clock.sleep(5)
+        before = world.clock.monotonic()
+        await sender.ready()
+        assert world.clock.monotonic() - before == 5, "two snapshots five seconds apart"
+        await sender.close()
+
+    run(story())
+
+
+def test_what_concerns_another_account_is_left_alone(world: World) -> None:
+
+    world.venue.external(filled=True)
+    intake = Intake(world.ledger, "DU999")
+    intake.statement(_fill(world.venue.state["fills"][0]))
+    intake._order(_order(world.venue.state["orders"][0]), queried=True, opening=False)
+    assert world.ledger.executions.all() == []
+    assert world.ledger.venues.external(ACCOUNT) == []
+
+
+def test_a_fee_that_comes_with_the_fill_is_kept(world: World) -> None:
+
+    world.venue.external(filled=True)
+    fill = _fill(world.venue.state["fills"][0]).model_copy(update={"fee": Decimal(2)})
+    Intake(world.ledger, ACCOUNT).statement(fill)
+    assert [execution.fee for execution in world.ledger.executions.all()] == [2]
+    assert SenderSettings(ACCOUNT, "h").settles_alone
