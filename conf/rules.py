@@ -29,10 +29,10 @@ class Broken(NamedTuple):
 
 def parameter_errors(kind: object, given: Mapping[str, object]) -> Iterator[Broken]:
     """What is wrong with a strategy's own parameters; keys are relative to ``strategy``."""
-    if kind not in STRATEGIES:
+    if not isinstance(kind, str) or kind not in STRATEGIES:
         yield Broken(("kind",), kind, f"must be one of {', '.join(STRATEGIES)}", nearest(str(kind), STRATEGIES))
         return
-    known = parameters_of(str(kind))
+    known = parameters_of(kind)
     for name, value in given.items():
         if name not in known:
             yield Broken((name,), None, f"is not a parameter of {kind}", nearest(name, [*known, *STRATEGY_KEYS]))

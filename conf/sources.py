@@ -127,7 +127,7 @@ def _scalar_rule(node: yaml.ScalarNode) -> str:
     text = node.value
     if any(resolver not in _RESOLVERS for resolver in _RESOLVER.findall(text)):
         return "uses a resolver that is not allowed; only ${oc.env:NAME,default} and ${oc.decode:...} are"
-    if node.style is not None:
+    if node.style:  # quoted; the C loader says "" for plain, the Python loader None
         return ""
     if _TRUTH_WORDS.fullmatch(text):
         return "reads as a truth value; write true or false, or quote it if it is a name"

@@ -113,7 +113,8 @@ def _broken(name: str, schema: pa.DataFrameSchema, table: pd.DataFrame, key: str
         seen = set()
         for case in error.failure_cases.itertuples():
             row = "" if pd.isna(case.index) else str(table[key].iloc[int(case.index)])
-            column = "" if case.column in (None, "", key) or pd.isna(case.column) else f".{case.column}"
+            of_row = case.schema_context == "DataFrameSchema" or case.column == key or pd.isna(case.column)
+            column = "" if of_row else f".{case.column}"
             entry = (f"{name}.{row}{column}".rstrip("."), str(case.check))
             if entry not in seen:
                 seen.add(entry)

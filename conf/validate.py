@@ -114,7 +114,7 @@ def _written_key(tree: object, location: Key) -> Key:
         elif isinstance(tree, list) and part.isdigit() and int(part) < len(tree):
             key.append(part)
             tree = tree[int(part)]
-        elif position == len(location) - 1:
+        elif position == len(location) - 1 and isinstance(tree, dict):
             key.append(part)
     return tuple(key)
 

@@ -6,10 +6,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from tradewright.model.mode import LIVE_PORTS
 from tradewright.model.word import Word
-
-LIVE_PORTS = frozenset({4001, 7496})
-"""The live ports of IB Gateway and of Trader Workstation."""
 
 
 class IbkrSettings(Word):

@@ -159,8 +159,7 @@ async def test_an_ambiguous_contract_is_refused() -> None:
 @in_loop
 async def test_an_account_without_its_values_is_an_error() -> None:
     async with open_desk() as desk:
-        ib, _ = desk.broker._connection.linked()  # type: ignore[attr-defined]
-        ib.wrapper.accountValues.clear()
+        assert (await desk.broker.account()).cash == 100_000
         desk.do("omit", message=73, count=100)
         with pytest.raises(BrokerError, match="came without 'NetLiquidation'"):
             await desk.broker.account()

@@ -10,12 +10,14 @@ import pytest
 from tests.execution.venue import ACCOUNT, _fill, _order
 from tests.execution.world import World, run, violations
 from tests.support.ledgers import START
+from tradewright.execution.comparison import Difference, confirmed
 from tradewright.execution.intake import Intake
 from tradewright.execution.settings import SenderSettings
+from tradewright.ledger.freezes import FreezeCode
 from tradewright.model.broker import BrokerEventKind
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import BrokerError
-from tradewright.model.order import AttemptState
+from tradewright.model.order import AttemptState, Position
 
 REF = "intent0001.1"
 
@@ -193,6 +195,34 @@ def test_a_poll_that_sees_a_disturbed_link_is_followed_by_a_recovery(world: Worl
         await sender.close()
 
     run(story())
+
+
+def test_a_difference_must_be_found_twice_in_a_row() -> None:
+    first = Difference(FreezeCode.POSITION_DRIFT, "AAPL", "", "+1")
+    later = Difference(FreezeCode.POSITION_DRIFT, "AAPL", "", "+2")
+    other = Difference(FreezeCode.POSITION_DRIFT, "MSFT", "", "+1")
+    assert confirmed((first,), (other,)) == confirmed((), (first,)) == confirmed((first,), ()) == ()
+    assert confirmed((first,), (later, other)) == (later,)
+
+
+def test_a_position_that_lags_behind_a_fill_freezes_nothing(world: World) -> None:
+    async def story() -> None:
+        sender = world.sender()
+        await sender.recover()
+        take = world.venue.snapshot
+
+        def lagging() -> object:
+            world.venue.snapshot = take  # type: ignore[method-assign]
+            found = take()
+            held = Position(account=ACCOUNT, instrument="AAPL", quantity=Decimal(3))
+            return found.model_copy(update={"positions": (held,)})
+
+        world.venue.snapshot = lagging  # type: ignore[method-assign,assignment]
+        assert await sender.polling.poll() == ()
+        await sender.close()
+
+    run(story())
+    assert world.codes() == []
 
 
 def test_what_concerns_another_account_is_left_alone(world: World) -> None:

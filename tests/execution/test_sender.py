@@ -357,6 +357,12 @@ def test_control_22_mode_account_and_port_must_agree(engine: str, settings: dict
     assert engine
 
 
+def test_a_sender_whose_settings_contradict_each_other_does_not_come_to_be(world: World) -> None:
+    world.mode = Mode.LIVE
+    with pytest.raises(SendRefused, match="not confirmed"):
+        world.sender()
+
+
 def test_the_protocols_times_are_the_production_minimums(engine: str) -> None:
     times = ProtocolTimes()
     assert (times.acknowledge, times.settle, times.absence, times.poll) == (30, 5, 60, 5)

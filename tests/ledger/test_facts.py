@@ -80,6 +80,13 @@ def _write(ledger: Ledger, statement: str) -> None:
         connection.execute(text(statement))
 
 
+def test_replacing_a_fact_is_refused_as_well(full: Ledger) -> None:
+    if not full.where.startswith("sqlite"):
+        pytest.skip("only SQLite has REPLACE")
+    with pytest.raises(LedgerError, match="append-only"):
+        _write(full, "INSERT OR REPLACE INTO audit_log SELECT * FROM audit_log WHERE seq = 1")
+
+
 def test_postgres_refuses_truncation_as_well(full: Ledger) -> None:
     if full.where.startswith("sqlite"):
         pytest.skip("SQLite has no TRUNCATE")

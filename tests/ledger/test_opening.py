@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -189,9 +190,33 @@ def test_a_read_only_ledger_says_so(tmp_path: Path) -> None:
         command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     path.unlink()
+    if folder != tmp_path:
+        shutil.rmtree(folder)
     if "Permission denied" in done.stderr:
         pytest.skip("the other user may not read this interpreter")
     assert "read-only" in done.stdout or "cannot be opened" in done.stdout, done.stdout + done.stderr
+
+
+FULL = """
+import resource, sys
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.clock import SystemClock
+from tradewright.model.errors import LedgerError
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, resource.RLIM_INFINITY))
+try:
+    Ledger.create(sys.argv[1], SystemClock())
+except LedgerError as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_is_full_at_the_first_start_says_so_and_the_next_start_finishes(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    command = [sys.executable, "-c", FULL, url]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert "free space" in done.stdout, done.stdout + done.stderr
+    with Ledger.create(url, CLOCK) as ledger:
+        assert ledger.audit.verify_chain() == 0
 
 
 READ_ONLY = """

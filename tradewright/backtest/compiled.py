@@ -3,7 +3,7 @@
 A function is compiled together with everything plain that it calls. The code is specialised on the strategy by putting
 its ``generate_signal`` in the place of the kernel's. Machine code is kept by numba beside ``kernel.py`` (in
 ``__pycache__``; in the user's cache directory where that cannot be written), under a name that carries a digest of all
-the code it was made from: a changed rule or strategy is another name, and is never served by stale code.
+the code it was made from, and of how: a changed rule or strategy is another name, and is never served by stale code.
 """
 
 from __future__ import annotations
@@ -17,16 +17,20 @@ from numba import njit
 
 from tradewright.backtest import kernel
 from tradewright.backtest.code import code_digest, named, plain
+from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import GenerateSignal
 
 Compiled = Callable[..., Any]
 
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False}
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False, "no_cfunc_wrapper": True}
 """No reference counts: the kernel allocates nothing, and counting each view of a column would cost seven times the
-work. Division by zero gives infinity, as in numpy."""
+work. Division by zero gives infinity, as in numpy. Each wrapper that
+nobody calls would hold a copy of all that is inlined, and be compiled."""
 
-RARE = frozenset({"work", "at_the_close", "keep_bars", "note_fill"})
-"""The parts of the kernel that most bars of most runs never reach."""
+PART_OPTIONS: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True}
+
+RARE = frozenset({"simulate", "work", "at_the_close", "keep_bars", "note_fill"})
+"""The parts of the kernel that are called once per run, or that most bars of most runs never reach."""
 
 
 @functools.lru_cache(maxsize=256)
@@ -36,7 +40,8 @@ def simulator(generate_signal: GenerateSignal, features: int, params: int) -> Co
     It runs without the interpreter lock.
     """
     place: dict[str, object] = {"generate_signal": generate_signal}
-    digest = code_digest(kernel.simulate_sets, place)[:16]
+    code = code_digest(kernel.simulate_sets, place)
+    digest = content_hash([code, OPTIONS, RARE])[:16]
     place.update(chosen_columns=_column_chooser(features), chosen_values=_value_chooser(params))
     entry = _copy(kernel.simulate_sets, place, {})
     entry.__qualname__ = f"simulate_sets_{digest}_{features}_{params}"
@@ -50,7 +55,7 @@ def _part(function: Callable[..., object]) -> Compiled:
     A call passes every array anew, which would cost more than what the part does; a copy of a rare one at each place
     would be compiled in vain.
     """
-    compiled: Compiled = njit(function, forceinline=function.__name__ not in RARE, **OPTIONS)
+    compiled: Compiled = njit(function, forceinline=function.__name__ not in RARE, **PART_OPTIONS)
     return compiled
 
 

@@ -30,7 +30,7 @@ from tradewright.backtest.kernel import (
 )
 from tradewright.backtest.result import FILL, TRADE
 from tradewright.backtest.spec import BacktestSpec, Rules
-from tradewright.indicators.registry import columns
+from tradewright.indicators.registry import column
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.errors import ConfigError
 from tradewright.model.strategy import Feature, Strategy
@@ -113,8 +113,8 @@ def _prepare(strategies: Sequence[Strategy], bars: Bars, spec: BacktestSpec) -> 
         raise ConfigError(f"strategies of different kinds: {names}", where="sweep", remedy="sweep one kind at a time")
     distinct = {feature: index for index, feature in enumerate(dict.fromkeys(f for need in needs for f in need))}
     table = np.empty((len(distinct), len(bars.ts)))
-    for index, column in enumerate(columns(tuple(distinct), bars)):
-        table[index] = column
+    for feature, index in distinct.items():
+        table[index] = column(feature, bars)
     return _Job(
         kernel=simulator(kinds.pop(), len(needs[0]), len(values[0])),
         first=inputs_of(strategies[0], bars),

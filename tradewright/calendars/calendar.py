@@ -172,7 +172,8 @@ def _multiples(intervals: Times, step: int, first: int, last: int) -> Times:
     ends = -(-np.minimum(near[:, 1], last + step) // step)
     counts = np.maximum(ends - starts, 0)
     offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.unique((np.repeat(starts, counts) + offsets) * step)
+    multiples: Times = (np.repeat(starts, counts) + offsets) * step
+    return multiples[np.diff(multiples, prepend=multiples[:1] - 1) > 0]  # two sessions may share a bar
 
 
 def _stamp(ns: np.int64) -> pd.Timestamp:

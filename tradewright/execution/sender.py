@@ -38,6 +38,9 @@ class Sender:
     Args:
         recheck: the gate's send-time controls.
         checkpoint: called at every step boundary; tests kill the process there.
+
+    Raises:
+        SendRefused: when mode, account and port contradict each other.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Sender:
         times: ProtocolTimes | None = None,
         checkpoint: Checkpoint = pass_by,
     ) -> None:
+        settings.check()
         self._ledger, self._broker, self._clock = ledger, broker, clock
         self._settings, self._times, self._checkpoint = settings, times or ProtocolTimes(), checkpoint
         self._link = Link(broker, ledger, clock, settings, checkpoint)
@@ -66,11 +70,10 @@ class Sender:
             decision_ids: only these; one that is not sendable is LOST. None for everything in the outbox.
 
         Raises:
-            SendRefused: when another sender has the account, or the settings contradict each other.
+            SendRefused: when another sender has the account.
             BrokerError: when the venue cannot be reached or read; what was not sent stays approved.
             LedgerError: when something cannot be written down; nothing is sent after that.
         """
-        self._settings.check()
         self._hold_lease()
         if self._left_behind():
             await self.ready()
@@ -98,7 +101,6 @@ class Sender:
             BrokerError: when the venue cannot be reached or read.
             LedgerError: when something cannot be written down.
         """
-        self._settings.check()
         self._hold_lease()
         await self.ready()
         cancelled = []

@@ -132,6 +132,7 @@ class Database:
         connection.info["writing"] = writing
         transaction = connection.begin()
         if writing and connection.dialect.name == "postgresql":
+            connection.execute(text("SET LOCAL synchronous_commit = on"))
             connection.execute(text(f"SET LOCAL lock_timeout = {int(self._busy * 1000)}"))
             connection.execute(text(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})"))
         return transaction
@@ -189,6 +190,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA recursive_triggers=ON")  # so that REPLACE, too, meets the triggers that keep facts
     cursor.close()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, column, inspect, select, table
 
 from tradewright.ledger.database import Database
 from tradewright.model.errors import LedgerError
@@ -53,7 +53,7 @@ def _config() -> Config:
 def _version(connection: Connection, where: str) -> str | None:
     tables = set(inspect(connection).get_table_names())
     if VERSION_TABLE in tables:
-        found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar_one_or_none()  # noqa: S608
+        found = connection.execute(select(column("version_num")).select_from(table(VERSION_TABLE))).scalar_one_or_none()
         return None if found is None else str(found)
     if connection.dialect.name == "sqlite" and tables:
         raise LedgerError(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+
+if TYPE_CHECKING:  # a second of import and 80 MB that kernels do without
+    import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 Times = npt.NDArray[np.int64]

@@ -9,7 +9,7 @@ class Profile(Word):
     """The character of one instrument in a scenario.
 
     Args:
-        price: the level at the end of the daily history, where the minutes begin.
+        price: the usual level, around which the price wanders (months away from it, by up to a factor of a few).
         volatility: standard deviation of a year's log returns (0.6 = 60 %).
         common: the share of variance that comes from the market that all instruments share, in [0, 1].
         volume: median units per minute.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
-from tradewright.formats.resample import Sessions, resample
+from tradewright.formats.resample import resample
 from tradewright.model.bars import Bars, Timeframe, Times
 from tradewright.model.contract import frame_of, select
 from tradewright.model.errors import DataError
@@ -93,40 +93,31 @@ class Scenario:
         return self.profiles[instrument.symbol]
 
     def _bars(self, instrument: Instrument, timeframe: Timeframe, start: pd.Timestamp) -> pd.DataFrame:
-        stamps = self._grid(instrument, Timeframe.D1, start - _MARGIN, self.end + _MARGIN)
-        minutes = self._minutes(instrument, stamps, start.value)
+        pieces = self._days_of_minutes(instrument, start)
         if timeframe is Timeframe.D1:
-            whole_days = Sessions(stamps[:-1], stamps[1:])
-            return resample(frame_of(self._of_past_days(minutes, stamps)), Timeframe.M1, Timeframe.D1, whole_days)
+            past = [(stamp, day) for stamp, day in pieces if day.ts[-1] + _MINUTE <= self.end.value]
+            return frame_of(join([_whole(stamp, day) for stamp, day in past]))
+        minutes = join([day for _stamp, day in pieces])
         closed = frame_of(select(minutes, minutes.ts + _MINUTE <= self.end.value))
         if timeframe is Timeframe.M1:
             return closed
         longer = resample(closed, Timeframe.M1, timeframe)
         return longer[longer["ts"] + pd.Timedelta(seconds=timeframe.seconds) <= self.end]
 
-    def _of_past_days(self, minutes: Bars, stamps: Times) -> Bars:
-        """The minutes of the days whose last minute has closed."""
-        ahead = minutes.ts[minutes.ts + _MINUTE > self.end.value]
-        if len(ahead) == 0:
-            return minutes
-        today = stamps[np.searchsorted(stamps, ahead[0], side="right") - 1]
-        return select(minutes, minutes.ts < today)
-
-    def _minutes(self, instrument: Instrument, stamps: Times, start: int) -> Bars:
-        """Every minute of the days that start between ``start`` and the end; ``stamps`` reach beyond both."""
-        path = self._daily_path(instrument)
-        pieces = []
-        wanted = np.flatnonzero((stamps >= start) & (stamps <= self.end.value))
+    def _days_of_minutes(self, instrument: Instrument, start: pd.Timestamp) -> Iterator[tuple[np.int64, Bars]]:
+        """The stamp and every minute of each day that starts between ``start`` and the end."""
+        stamps = self._grid(instrument, Timeframe.D1, start - _MARGIN, self.end + _MARGIN)
+        wanted = np.flatnonzero((stamps >= start.value) & (stamps <= self.end.value))
         if len(wanted) == 0:
-            return join([])
+            return
+        path = self._daily_path(instrument)
         low, high = pd.to_datetime(stamps[[wanted[0] - 1, wanted[-1] + 1]], utc=True)
         grid = self._grid(instrument, Timeframe.M1, low, high - pd.Timedelta(minutes=1))
         edges = np.searchsorted(grid, stamps)
         for day in wanted:
             ts = grid[edges[day] : edges[day + 1]]
             gap = _GAP if ts[0] - grid[edges[day] - 1] > _MINUTE else 0.0
-            pieces.append(self._day(instrument, path, stamps[day - 1], stamps[day], ts, gap))
-        return join(pieces)
+            yield stamps[day], self._day(instrument, path, stamps[day - 1], stamps[day], ts, gap)
 
     def _day(
         self, instrument: Instrument, path: DailyPath, before: np.int64, stamp: np.int64, ts: Times, gap: float
@@ -150,6 +141,19 @@ class Scenario:
 
     def _rng(self, stream: str) -> np.random.Generator:
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, zlib.crc32(stream.encode())])))
+
+
+def _whole(stamp: np.int64, minutes: Bars) -> Bars:
+    """The daily bar of a day's minutes."""
+    return Bars(
+        np.array([stamp]),
+        minutes.open[:1],
+        minutes.high.max(keepdims=True),
+        minutes.low.min(keepdims=True),
+        minutes.close[-1:],
+        minutes.volume.sum(keepdims=True),
+        minutes.spread.mean(keepdims=True),
+    )
 
 
 def _number(moment: int | np.int64) -> int:

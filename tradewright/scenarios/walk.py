@@ -24,8 +24,6 @@ _MEMORY = 0.997
 _MOST_DEVIATIONS = 8.0
 """Where a step's move is cut off."""
 
-_DECIMALS = 10
-
 
 class DailyPath(NamedTuple):
     """One value per calendar day: the log price relative to the usual level at its end, and how loud the day is."""
@@ -101,5 +99,8 @@ def _regime(uniform: Floats, kinds: Floats) -> Floats:
 
 
 def _rounded(values: Floats, step: float) -> Floats:
-    """At least one whole step, and as a short decimal: 0.3 and not 0.30000000000000004."""
-    return np.round(np.maximum(np.rint(values / step), 1.0) * step, _DECIMALS)
+    """At least one whole step, and the number nearest to its decimal: 0.3 and not 0.30000000000000004."""
+    per_unit = round(1 / step)
+    if per_unit > 1 and abs(per_unit * step - 1) < 1e-12:
+        return np.maximum(np.rint(values * per_unit), 1.0) / per_unit
+    return np.maximum(np.rint(values / step), 1.0) * step

@@ -43,7 +43,8 @@ def upgrade() -> None:
     _venues()
     _controls()
     _records()
-    op.execute("INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, '" + "0" * 64 + "')")
+    head = sa.text("INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, :genesis)")
+    op.execute(head.bindparams(genesis="0" * 64))
     for table in _FACTS:
         _forbid(table, "UPDATE")
         _forbid(table, "DELETE")

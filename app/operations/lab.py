@@ -1,0 +1,163 @@
+"""The strategy lab's work: what can be picked, knobs from the bounds of a strategy, a study for their values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from app.operations import research
+from app.operations.shown import Shown
+from conf import build
+from conf.compose import compose, options
+from conf.research import backtest_symbols, timeframe_of
+from conf.schema.settings import Settings
+from strategies.base import Parameter
+from strategies.registry import parameters_of
+from tradewright.model.bars import PriceView, Timeframe
+from tradewright.model.errors import TradewrightError
+
+WIDE = 4
+"""A slider reaches to this multiple of the greater of default and present value."""
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One parameter as a slider: where it stands, how far it reaches, how finely it moves."""
+
+    name: str
+    value: float
+    least: float
+    most: float
+    step: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a person picked.
+
+    Args:
+        parameters: of the strategy; those that are not named stay as its file says.
+        days: first and last day of the backtest, both included; None for all there are.
+    """
+
+    strategy: str
+    instruments: tuple[str, ...]
+    timeframe: str
+    prices: str
+    costs: str
+    allow_short: bool = False
+    days: tuple[date, date] | None = None
+    parameters: Mapping[str, float] | None = None
+
+    def overrides(self) -> tuple[str, ...]:
+        """The same choice as one would say it on the command line."""
+        names = ",".join(f"'{name}'" for name in self.instruments)
+        said = {
+            "strategy": f"'{self.strategy}'",
+            **{f"strategy.{name}": repr(value) for name, value in (self.parameters or {}).items()},
+            "backtest.instruments": f"[{names}]",
+            "backtest.timeframe": f"'{self.timeframe}'",
+            "backtest.prices": f"'{self.prices}'",
+            "backtest/costs": f"'{self.costs}'",
+            "backtest.allow_short": str(self.allow_short).lower(),
+            "backtest.start": f"'{self.days[0]}'" if self.days else "null",
+            "backtest.end": f"'{self.days[1]}'" if self.days else "null",
+        }
+        return tuple(f"{key}={value}" for key, value in said.items())
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What can be picked, and what is picked at first; ``trouble`` says why nothing can."""
+
+    trouble: str = ""
+    strategies: tuple[str, ...] = ()
+    instruments: tuple[str, ...] = ()
+    costs: tuple[str, ...] = ()
+    timeframes: tuple[str, ...] = tuple(Timeframe)
+    prices: tuple[str, ...] = tuple(PriceView)
+    first: Choice = Choice("", (), Timeframe.D1, PriceView.RAW, "")
+
+
+def bench(overrides: Sequence[str]) -> Bench:
+    """The choices under some overrides."""
+    try:
+        settings = compose(overrides)
+        stored = {row.instrument for row in build.bar_store(settings, build.clock(settings)).series()}
+    except TradewrightError as error:
+        return Bench(trouble=str(error))
+    backtest = settings.backtest
+    known = dict.fromkeys((*backtest_symbols(settings), *settings.universe.instruments, *sorted(stored)))
+    return Bench(
+        strategies=tuple(options("strategy")),
+        instruments=tuple(name for name in known if name in settings.instruments),
+        costs=tuple(options("backtest/costs")),
+        first=Choice(
+            strategy=settings.strategy.name,
+            instruments=backtest_symbols(settings)[:1],
+            timeframe=timeframe_of(settings),
+            prices=backtest.prices,
+            costs=backtest.costs.kind,
+            allow_short=backtest.allow_short,
+        ),
+    )
+
+
+def knobs(overrides: Sequence[str], strategy: str) -> tuple[Knob, ...]:
+    """The parameters of a strategy as sliders around what its file says; none when it has none or is wrong.
+
+    What is wrong is said by :func:`explore`.
+    """
+    try:
+        chosen = compose((*overrides, f"strategy='{strategy}'")).strategy
+    except TradewrightError:
+        return ()
+    admitted = parameters_of(chosen.kind)
+    return tuple(knob(name, rule, chosen.parameters.get(name, rule.default)) for name, rule in admitted.items())
+
+
+def knob(name: str, rule: Parameter, value: float) -> Knob:
+    """A slider over the useful part of a parameter's range; it always holds the present value.
+
+    Bounds such as 1 to 10,000 admit everything that is not nonsense; a slider that wide could not be set. So it ends at
+    four times the greater of default and present value, at 1 where both are 0, and never beyond the bounds.
+    """
+    reach = max(abs(rule.default), abs(value)) or 1.0
+    step = 1.0 if rule.whole else 10.0 ** (math.floor(math.log10(reach)) - 1)
+    most = min(rule.most, WIDE * reach)
+    if rule.whole:
+        return Knob(name, int(value), int(rule.least), int(most), 1)
+    return Knob(name, value, rule.least, round(most, 12), round(step, 12))
+
+
+def span(overrides: Sequence[str], instruments: Sequence[str], timeframe: str) -> tuple[date | None, date | None]:
+    """The first and the last day for which bars of these instruments are stored; None twice where none are."""
+    try:
+        settings = compose(overrides)
+        store = build.bar_store(settings, build.clock(settings))
+        found = [store.coverage(name, Timeframe(timeframe)) for name in instruments]
+    except TradewrightError:
+        return None, None
+    covered = [row for row in found if row is not None]
+    if not covered:
+        return None, None
+    return min(row.first for row in covered).date(), max(row.last for row in covered).date()
+
+
+def explore(overrides: Sequence[str], choice: Choice) -> Shown:
+    """Backtest what was picked; a refusal comes back as text."""
+    try:
+        return Shown(study=research.run(settings_of(overrides, choice)))
+    except TradewrightError as error:
+        return Shown(trouble=str(error))
+
+
+def settings_of(overrides: Sequence[str], choice: Choice) -> Settings:
+    """The settings that a choice comes to.
+
+    Raises:
+        ConfigProblems: for a choice that is not admitted.
+    """
+    return compose((*overrides, *choice.overrides()))

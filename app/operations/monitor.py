@@ -1,0 +1,252 @@
+"""The monitor's work: the desk as rows and figures to look at, and a person's acts with their answers as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from app.operations import desk
+from app.operations.desk import DeskView, IntentView, PositionView
+from app.operations.pictures import equity_figure
+from app.operations.telling import story
+from conf.compose import compose
+from conf.schema.desk import IbkrBrokerSettings
+from conf.schema.settings import Settings
+from tradewright.evaluation.summary import Line
+from tradewright.evaluation.words import money
+from tradewright.execution.desk import OrderView
+from tradewright.ledger.switches import EVERYTHING, account_scope, strategy_scope
+from tradewright.model.decision import Verdict
+from tradewright.model.errors import TradewrightError
+from tradewright.model.order import OrderTerms
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+Row = dict[str, str]
+NONE = "none yet"
+
+
+@dataclass(frozen=True)
+class Board:
+    """The desk at one moment, ready to be shown; with ``trouble`` everything else is empty.
+
+    Args:
+        tiles: mode, stage, clock, equity, cash, trading, the broker's link.
+        stops: every kill switch that is on, in words.
+        waiting: the decisions that wait for a person: how each reads -> its id.
+        orders: newest first; ``ref`` names the order.
+        scopes: what a kill switch can cover.
+    """
+
+    trouble: str = ""
+    tiles: tuple[Line, ...] = ()
+    stops: tuple[str, ...] = ()
+    positions: tuple[Row, ...] = ()
+    intents: tuple[Row, ...] = ()
+    waiting: dict[str, str] = field(default_factory=dict)
+    orders: tuple[Row, ...] = ()
+    scopes: tuple[str, ...] = (EVERYTHING,)
+    differences: tuple[str, ...] = ()
+    marks: tuple[tuple[datetime, Decimal], ...] = ()
+    line: str = ""
+    """The figures that do not depend on the clock, in one line, to be compared from run to run."""
+
+    @property
+    def equity(self) -> go.Figure:
+        """The account's equity at every moment when the venue told it."""
+        return equity_figure(self.marks)
+
+
+@dataclass(frozen=True)
+class Life:
+    """The life of one order: its events, oldest first, and where it comes from."""
+
+    events: tuple[Row, ...] = ()
+    story: str = ""
+
+
+def opened(overrides: Sequence[str]) -> tuple[Settings | None, str]:
+    """The settings in force, or None and what is wrong with them."""
+    try:
+        return compose(overrides), ""
+    except TradewrightError as error:
+        return None, str(error)
+
+
+def board(settings: Settings) -> Board:
+    """The desk of now, from our own books; a refusal comes back as text."""
+    try:
+        view, intents, orders = desk.overview(settings), desk.intents(settings), desk.orders(settings)
+    except TradewrightError as error:
+        return Board(trouble=str(error))
+    strategies = dict.fromkeys(row.intent.strategy for row in intents)
+    accounts = [account_scope(view.account)] if view.account else []
+    return Board(
+        tiles=_tiles(settings, view),
+        stops=tuple(f"{row.scope} since {_clock(row.at)} by {row.actor}: {row.reason}" for row in view.switches),
+        positions=tuple(_position(row) for row in view.positions),
+        intents=tuple(_intent(row) for row in intents),
+        waiting={_question(row): row.decision.decision_id for row in intents if row.waits and row.decision},
+        orders=tuple(_order(row) for row in orders),
+        scopes=(EVERYTHING, *accounts, *map(strategy_scope, strategies)),
+        differences=view.differences,
+        marks=view.equity_marks,
+        line=_line(view, intents, orders),
+    )
+
+
+def life(settings: Settings, ref: str | None) -> Life:
+    """The events of an order and its story; empty for none, a refusal as text."""
+    if not ref:
+        return Life()
+    try:
+        walks = desk.explain(settings, ref)
+    except TradewrightError as error:
+        return Life(story=str(error))
+    events = [event for walk in walks for order in walk.orders if order.attempt.ref == ref for event in order.events]
+    return Life(
+        events=tuple({"at": _clock(row.at), "state": row.state.value, "why": row.reason} for row in events),
+        story="\n".join(line for walk in walks for line in story(walk)),
+    )
+
+
+def answer(settings: Settings, decision_id: str | None, approved: bool, reason: str) -> str:
+    """A person's yes or no to a decision in review; what became of it, in words."""
+    if not decision_id:
+        return "nothing is chosen"
+
+    def act() -> str:
+        if approved:
+            return f"approved: {_terms(desk.approve(settings, decision_id, reason).terms)}"
+        desk.reject(settings, decision_id, reason)
+        return f"rejected: decision {decision_id}"
+
+    return _told(act)
+
+
+def stop(settings: Settings, scope: str, reason: str) -> str:
+    """Stop new orders and cancel the open ones; what became of it, in words."""
+
+    def act() -> str:
+        switch, cancelled, trouble = desk.kill(settings, scope, reason)
+        asked = f"cancels asked for: {', '.join(cancelled) or 'none'}"
+        return f"stopped: {switch.scope}; " + (
+            f"the venue could not be asked to cancel: {trouble}" if trouble else asked
+        )
+
+    return _told(act)
+
+
+def resume(settings: Settings, scope: str, reason: str) -> str:
+    """Allow new orders again; what became of it, in words."""
+    return _told(lambda: f"resumed: {desk.resume(settings, scope, reason).scope}")
+
+
+def reconcile(settings: Settings) -> str:
+    """Ask the venue for everything and adopt what it says; what it said, in words."""
+
+    def act() -> str:
+        found = desk.reconcile(settings)
+        differs = "; ".join(found.differences) or "no differences"
+        return f"reconciled at {_clock(found.at)}: equity {money(float(found.equity))}, {differs}"
+
+    return _told(act)
+
+
+def _told(act: Callable[[], str]) -> str:
+    """Carry out an act on a thread of its own, for the caller's has an event loop already; a refusal as text."""
+    with ThreadPoolExecutor(1) as apart:
+        try:
+            return apart.submit(act).result()
+        except TradewrightError as error:
+            return f"refused: {error}"
+
+
+def _tiles(settings: Settings, view: DeskView) -> tuple[Line, ...]:
+    broker = settings.broker
+    place = f"{broker.host}:{broker.port}" if isinstance(broker, IbkrBrokerSettings) else "in this process"
+    seen = f"reconciled {_clock(view.reconciled_at)}" if view.reconciled_at else "never reconciled"
+    link = "differs" if view.differences else "agrees" if view.reconciled_at else "not asked yet"
+    return (
+        Line("Mode", view.mode.upper(), f"stage {view.stage}"),
+        Line("Clock", f"{view.now:%H:%M:%S}", f"{view.now:%a %d %b %Y} UTC"),
+        Line("Equity", _money(view.equity), f"account {view.account or NONE}"),
+        Line("Cash", _money(view.cash), f"{len(view.positions)} positions"),
+        Line("Trading", "STOPPED" if view.switches else "running", f"{len(view.switches)} kill switches on"),
+        Line("Broker link", link, f"{broker.kind}, {place}, {seen}"),
+    )
+
+
+def _line(view: DeskView, intents: Sequence[IntentView], orders: Sequence[OrderView]) -> str:
+    verdicts = [row.decision.verdict for row in intents if row.decision]
+    counted = " ".join(f"{verdict.value} {verdicts.count(verdict)}" for verdict in Verdict)
+    filled = sum(bool(row.filled) for row in orders)
+    return (
+        f"equity {_money(view.equity)} {counted} orders {len(orders)} filled {filled} positions {len(view.positions)}"
+    )
+
+
+def _position(row: PositionView) -> Row:
+    return {
+        "instrument": row.instrument,
+        "quantity": f"{row.quantity:f}",
+        "average price": _money(row.average_price),
+        "last price": _money(row.last_price),
+        "value": _money(row.value),
+    }
+
+
+def _intent(row: IntentView) -> Row:
+    decided, reasons = row.decision, row.decision.reasons if row.decision else ()
+    verdict = f"{decided.verdict}{', waits for you' if row.waits else ''}" if decided else NONE
+    return {
+        "decided": _clock(row.intent.decided_at),
+        "strategy": row.intent.strategy,
+        "wish": _terms(row.intent.terms),
+        "verdict": verdict,
+        "approved": f"{decided.approved_quantity:f}" if decided else "",
+        "reasons": "\n".join(f"{reason.code}: {reason.text}" for reason in reasons),
+        "orders": ", ".join(row.orders),
+    }
+
+
+def _question(row: IntentView) -> str:
+    decided = row.decision
+    if decided is None:
+        return ""
+    codes = ", ".join(reason.code for reason in decided.reasons if reason.verdict is Verdict.REVIEW)
+    return f"{_terms(row.intent.terms)} · {row.intent.strategy} · {codes} · until {_clock(decided.expires_at)}"
+
+
+def _order(row: OrderView) -> Row:
+    attempt = row.attempt
+    return {
+        "ref": attempt.ref,
+        "instrument": attempt.instrument,
+        "side": attempt.side.value,
+        "quantity": f"{attempt.quantity:f}",
+        "state": row.state.value,
+        "filled": f"{row.filled:f}",
+        "price": _money(row.average_price),
+        "fees": _money(row.fees),
+        "since": _clock(row.since),
+        "why": row.reason,
+    }
+
+
+def _terms(terms: OrderTerms) -> str:
+    limit = f" at {terms.limit_price:f}" if terms.limit_price is not None else ""
+    return f"{terms.side.value} {terms.quantity:f} {terms.instrument}{limit}"
+
+
+def _money(value: Decimal | None) -> str:
+    return NONE if value is None else money(float(value))
+
+
+def _clock(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}"

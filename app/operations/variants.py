@@ -1,0 +1,130 @@
+"""Variants: a strategy's parameters as a new file of ``conf/strategy``; checked before it is there, never replaced."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from conf.compose import check, compose, conf_folder, shown, yaml_files
+from conf.problems import ConfigProblems
+from conf.schema.settings import Settings
+from tradewright.model.errors import ConfigError, StoreError, TradewrightError
+from tradewright.store.atomic import write_bytes
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+RESERVED = frozenset({"on", "off", "yes", "no", "y", "n", "true", "false", "null", "none", "nan", "inf"})
+"""Words that YAML or Hydra read as something else than a name."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What became of a wish to save: the file, or why there is none."""
+
+    name: str = ""
+    text: str = ""
+    trouble: str = ""
+
+
+def save(overrides: Sequence[str], name: str) -> Saved:
+    """Save the strategy in force under these overrides as ``conf/strategy/<name>.yaml``; a refusal comes back as text.
+
+    Args:
+        overrides: such as those of a :class:`app.operations.lab.Choice`; what they say of instruments and timeframe of
+            the backtest becomes the strategy's own.
+        name: of the variant, ASCII.
+    """
+    try:
+        path = save_variant(overrides, name)
+    except TradewrightError as error:
+        return Saved(trouble=str(error))
+    return Saved(name=path.stem, text=f"saved as {shown(path, conf_folder())}")
+
+
+def save_variant(overrides: Sequence[str], name: str) -> Path:
+    """As :func:`save`.
+
+    Raises:
+        ConfigError: for a name that is not admitted or taken, and for settings that are refused.
+        StoreError: when it cannot be written; nothing is left behind.
+    """
+    folder = conf_folder()
+    path = folder / "strategy" / f"{_admitted(name)}.yaml"
+    if path.exists():
+        raise _taken(name)
+    data = variant(compose(overrides), name).encode()
+    _rehearse(folder, path, data)
+    _place(path, data)
+    return path
+
+
+def variant(settings: Settings, name: str) -> str:
+    """The YAML of the strategy in force under a new name."""
+    chosen, backtest = settings.strategy, settings.backtest
+    names, timeframe = backtest.instruments or chosen.instruments, backtest.timeframe or chosen.timeframe
+    content = {
+        "name": name,
+        "kind": chosen.kind,
+        **chosen.parameters,
+        "confidence": chosen.confidence,
+        "size_pct": chosen.size_pct,
+        "instruments": list(names) if names else None,
+        "timeframe": timeframe.value if timeframe else None,
+    }
+    head = f"# A variant of {chosen.name}, saved by the strategy lab.\n"
+    return head + yaml.safe_dump(content, sort_keys=False)
+
+
+def _admitted(name: str) -> str:
+    where, remedy = "name of the variant", "use a to z, 0 to 9 and _, a letter first, as in fast_cross"
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"{name!r} is not admitted", where=where, remedy=remedy)
+    if name in RESERVED:
+        raise ConfigError(f"{name!r} means something else in YAML", where=where, remedy="choose another name")
+    return name
+
+
+def _taken(name: str) -> ConfigError:
+    return ConfigError(
+        "there is a strategy of that name, and none is overwritten",
+        where=f"conf/strategy/{name}.yaml",
+        remedy="choose another name",
+    )
+
+
+def _rehearse(folder: Path, path: Path, data: bytes) -> None:
+    """Check the whole configuration with the new file in it, on a copy.
+
+    Raises:
+        ConfigProblems: with every problem that was not there before.
+    """
+    with tempfile.TemporaryDirectory(prefix="tradewright-") as beside:
+        copy = Path(beside) / folder.name
+        for file in yaml_files(folder):
+            target = copy / file.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+        (copy / path.relative_to(folder)).write_bytes(data)
+        problems = check([f"strategy={path.stem}"], copy)
+    if problems:
+        raise ConfigProblems(problems)
+
+
+def _place(path: Path, data: bytes) -> None:
+    """Put the file there whole, unless there is one by now."""
+    ready = path.with_name(f".{path.name}.{os.getpid()}.new")
+    write_bytes(ready, data)
+    try:
+        os.link(ready, path)
+    except FileExistsError as error:
+        raise _taken(path.stem) from error
+    except OSError as error:
+        raise StoreError(f"cannot be written: {error.strerror}", where=str(path), remedy="check the folder") from error
+    finally:
+        ready.unlink(missing_ok=True)

@@ -1,0 +1,145 @@
+# /// script
+# [tool.marimo.display]
+# theme = "system"
+# ///
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(width="full", app_title="Tradewright: strategy lab")
+
+with app.setup:
+    import marimo as mo
+
+    from app.operations import lab, variants
+    from conf.compose import environment_overrides
+
+
+@app.cell
+def _():
+    overrides = environment_overrides()
+    get_saved, set_saved = mo.state(variants.Saved())
+    return get_saved, overrides, set_saved
+
+
+@app.cell
+def _(get_saved, overrides):
+    bench = lab.bench(overrides)
+    mo.stop(bool(bench.trouble), mo.callout(bench.trouble, kind="danger"))
+    first = bench.first
+    strategy = mo.ui.dropdown(bench.strategies, value=get_saved().name or first.strategy, label="Strategy")
+    return bench, first, strategy
+
+
+@app.cell
+def _(bench, first):
+    instruments = mo.ui.multiselect(bench.instruments, value=first.instruments, label="Instruments")
+    timeframe = mo.ui.dropdown(bench.timeframes, value=first.timeframe, label="Bars")
+    prices = mo.ui.dropdown(bench.prices, value=first.prices, label="Prices")
+    costs = mo.ui.dropdown(bench.costs, value=first.costs, label="Costs")
+    short = mo.ui.switch(value=first.allow_short, label="May sell short")
+    return costs, instruments, prices, short, timeframe
+
+
+@app.cell
+def _(instruments, overrides, timeframe):
+    first_day, last_day = lab.span(overrides, instruments.value, timeframe.value)
+    days = mo.ui.date_range(start=first_day, stop=last_day, value=(first_day, last_day), label="Days")
+    return (days,)
+
+
+@app.cell
+def _(overrides, strategy):
+    knobs = mo.ui.dictionary(
+        {
+            knob.name: mo.ui.slider(
+                knob.least, knob.most, knob.step, knob.value, debounce=True, include_input=True, label=knob.name
+            )
+            for knob in lab.knobs(overrides, strategy.value)
+        }
+    )
+    return (knobs,)
+
+
+@app.cell
+def _(costs, days, instruments, knobs, prices, short, strategy, timeframe):
+    choice = lab.Choice(
+        strategy=strategy.value,
+        instruments=tuple(instruments.value),
+        timeframe=timeframe.value,
+        prices=prices.value,
+        costs=costs.value,
+        allow_short=short.value,
+        days=days.value,
+        parameters=knobs.value,
+    )
+    return (choice,)
+
+
+@app.cell
+def _(choice, overrides):
+    shown = lab.explore(overrides, choice)
+    print(shown.line)
+    return (shown,)
+
+
+@app.cell
+def _():
+    name = mo.ui.text(placeholder="fast_cross", label="Name", debounce=False)
+    save = mo.ui.run_button(label="Save this variant")
+    return name, save
+
+
+@app.cell
+def _(choice, name, overrides, save, set_saved):
+    if save.value:
+        set_saved(variants.save((*overrides, *choice.overrides()), name.value))
+    return
+
+
+@app.cell(hide_code=True)
+def _(costs, days, get_saved, instruments, knobs, name, prices, save, short, strategy, timeframe):
+    said = get_saved()
+    sliders = mo.vstack([knob for knob in knobs.elements.values()])
+    picks = mo.vstack([strategy, instruments, timeframe, days, prices, costs, short])
+    told = mo.callout(said.text or said.trouble, kind="success" if said.text else "danger")
+    saving = mo.vstack([name, save, told if said.text or said.trouble else mo.md("")])
+    parts = ["# Strategy lab", picks, "## Parameters", sliders, "## Variant", saving]
+    mo.sidebar([mo.md(part) if isinstance(part, str) else part for part in parts], width="22rem")
+    return
+
+
+@app.cell(hide_code=True)
+def _(shown):
+    mo.stop(bool(shown.trouble), mo.callout(shown.trouble, kind="warn"))
+    mo.hstack([mo.stat(tile.text, tile.label, tile.meaning, bordered=True) for tile in shown.tiles], widths="equal")
+    return
+
+
+@app.cell(hide_code=True)
+def _(shown):
+    mo.vstack([mo.md("## Price and fills"), mo.ui.tabs(shown.prices)])
+    return
+
+
+@app.cell(hide_code=True)
+def _(shown):
+    mo.vstack([mo.md("## Equity, drawdown, exposure"), shown.account])
+    return
+
+
+@app.cell(hide_code=True)
+def _(shown):
+    mo.vstack([mo.md("## What speaks against it"), mo.Html(shown.findings)])
+    return
+
+
+@app.cell(hide_code=True)
+def _(shown):
+    figures, months = mo.md(shown.texts["figures"]), mo.md(shown.texts["months"])
+    fills = mo.ui.table(shown.fills, selection=None, page_size=15, show_data_types=False)
+    mo.accordion({"All figures": figures, "Returns by month": months, "Fills": fills})
+    return
+
+
+if __name__ == "__main__":
+    app.run()
