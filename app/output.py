@@ -15,6 +15,8 @@ from app.operations.documents import document
 from tradewright.model.errors import TradewrightError
 
 FAILED = 1
+PIPED_WIDTH = 240
+"""Columns where there is no terminal: whoever reads a pipe wants whole lines."""
 
 
 class Output:
@@ -28,6 +30,8 @@ class Output:
         self.as_json = as_json
         self.messages = Console(stderr=True, highlight=False, soft_wrap=True)
         self._results = Console(highlight=False, soft_wrap=True)
+        if not self._results.is_terminal:
+            self._results.width = PIPED_WIDTH
 
     def say(self, text: str) -> None:
         """A message on the way; never part of the result."""

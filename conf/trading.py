@@ -146,7 +146,7 @@ def trading_session(settings: Settings, books: Ledger, account: str, holder: str
     """
     gatherer = Gatherer(
         ledger=books,
-        facts=FactBook(build.bar_store(settings, now), build.artefacts(settings), settings.universe.timeframe),
+        facts=FactBook(build.bar_store(settings, now), build.artefacts(settings), settings.universe.timeframe, now),
         instruments=build.instruments(settings),
         limits=build.limits(settings),
         mode=settings.mode.name,

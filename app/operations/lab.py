@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 from app.operations import research
 from app.operations.shown import Shown
 from conf import build
 from conf.compose import compose, options
-from conf.research import backtest_symbols, timeframe_of
+from conf.research import backtest_symbols, timeframe_of, traded
 from conf.schema.settings import Settings
 from strategies.base import Parameter
 from strategies.registry import parameters_of
 from tradewright.model.bars import PriceView, Timeframe
 from tradewright.model.errors import TradewrightError
 
+ALL_DAYS = date(1970, 1, 1), date(2100, 1, 1)
 WIDE = 4
 """A slider reaches to this multiple of the greater of default and present value."""
 
@@ -76,7 +77,7 @@ class Bench:
     strategies: tuple[str, ...] = ()
     instruments: tuple[str, ...] = ()
     costs: tuple[str, ...] = ()
-    timeframes: tuple[str, ...] = tuple(Timeframe)
+    timeframes: tuple[str, ...] = ()
     prices: tuple[str, ...] = tuple(PriceView)
     first: Choice = Choice("", (), Timeframe.D1, PriceView.RAW, "")
 
@@ -85,14 +86,16 @@ def bench(overrides: Sequence[str]) -> Bench:
     """The choices under some overrides."""
     try:
         settings = compose(overrides)
-        stored = {row.instrument for row in build.bar_store(settings, build.clock(settings)).series()}
+        stored = list(build.bar_store(settings, build.clock(settings)).series())
     except TradewrightError as error:
         return Bench(trouble=str(error))
     backtest = settings.backtest
-    known = dict.fromkeys((*backtest_symbols(settings), *settings.universe.instruments, *sorted(stored)))
+    known = (*backtest_symbols(settings), *settings.universe.instruments, *sorted(row.instrument for row in stored))
+    lengths = {timeframe_of(settings), Timeframe.D1, *(row.timeframe for row in stored)}
     return Bench(
         strategies=tuple(options("strategy")),
-        instruments=tuple(name for name in known if name in settings.instruments),
+        instruments=tuple(name for name in dict.fromkeys(known) if name in settings.instruments),
+        timeframes=tuple(sorted(lengths, key=lambda length: length.seconds)),
         costs=tuple(options("backtest/costs")),
         first=Choice(
             strategy=settings.strategy.name,
@@ -132,22 +135,30 @@ def knob(name: str, rule: Parameter, value: float) -> Knob:
     return Knob(name, value, rule.least, round(most, 12), round(step, 12))
 
 
-def span(overrides: Sequence[str], instruments: Sequence[str], timeframe: str) -> tuple[date | None, date | None]:
-    """The first and the last day for which bars of these instruments are stored; None twice where none are."""
+def span(overrides: Sequence[str], instruments: Sequence[str], timeframe: str) -> tuple[date, date]:
+    """The first and the last day with bars of these instruments, a scenario's made first; all days where none are.
+
+    Why there are none is said by :func:`explore`.
+    """
+    names = ",".join(f"'{name}'" for name in instruments)
+    wanted = f"backtest.instruments=[{names}]", f"backtest.timeframe='{timeframe}'"
     try:
-        settings = compose(overrides)
-        store = build.bar_store(settings, build.clock(settings))
-        found = [store.coverage(name, Timeframe(timeframe)) for name in instruments]
+        settings = compose((*overrides, *wanted))
+        found = traded(settings, build.clock(settings)).values()
     except TradewrightError:
-        return None, None
-    covered = [row for row in found if row is not None]
-    if not covered:
-        return None, None
-    return min(row.first for row in covered).date(), max(row.last for row in covered).date()
+        return ALL_DAYS
+    stamps = [stamp for item in found if len(item.bars.ts) for stamp in (item.bars.ts[0], item.bars.ts[-1])]
+    return (_day(min(stamps)), _day(max(stamps))) if stamps else ALL_DAYS
+
+
+def _day(stamp: int) -> date:
+    return datetime.fromtimestamp(int(stamp) // 10**9, UTC).date()
 
 
 def explore(overrides: Sequence[str], choice: Choice) -> Shown:
     """Backtest what was picked; a refusal comes back as text."""
+    if not choice.instruments:
+        return Shown(trouble="no instrument is picked: pick at least one")
     try:
         return Shown(study=research.run(settings_of(overrides, choice)))
     except TradewrightError as error:

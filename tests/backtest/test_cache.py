@@ -13,25 +13,26 @@ import pytest
 
 from strategies.buy_and_hold import BuyAndHold
 from strategies.sma_crossover import SmaCrossover
-from tradewright.backtest.cache import cache_key, data_hash, load, run_cached
+from tradewright.backtest.cache import cache_key, load, run_cached
 from tradewright.backtest.code import code_digest
 from tradewright.backtest.costs import BpsCosts, IbkrFixed, PercentCosts
 from tradewright.backtest.slippage import BpsSlippage, SumSlippage
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.model.errors import StoreError
+from tradewright.store.fingerprint import bars_hash
 
 SPEC = BacktestSpec(cash=10_000.0, costs=PercentCosts(0.001), slippage=SumSlippage((BpsSlippage(1.0),)))
 
 
 def test_each_part_of_the_signature_changes_the_key(make_bars):
     bars = make_bars(1)
-    data = data_hash(bars)
+    data = bars_hash(bars)
     other_bars = bars._replace(close=np.nextafter(bars.close, np.inf))
     keys = [
         cache_key(SmaCrossover(), data, SPEC),
         cache_key(SmaCrossover(11, 20), data, SPEC),
         cache_key(BuyAndHold(), data, SPEC),
-        cache_key(SmaCrossover(), data_hash(other_bars), SPEC),
+        cache_key(SmaCrossover(), bars_hash(other_bars), SPEC),
         cache_key(SmaCrossover(), data, replace(SPEC, costs=BpsCosts(10.0))),
         cache_key(SmaCrossover(), data, replace(SPEC, costs=IbkrFixed())),
         cache_key(SmaCrossover(), data, replace(SPEC, slippage=SumSlippage((BpsSlippage(2.0),)))),
@@ -41,7 +42,7 @@ def test_each_part_of_the_signature_changes_the_key(make_bars):
         cache_key(SmaCrossover(), data, SPEC, schema_version="other"),
     ]
     assert len(set(keys)) == len(keys)
-    assert cache_key(SmaCrossover(), data_hash(make_bars(1)), SPEC) == keys[0]
+    assert cache_key(SmaCrossover(), bars_hash(make_bars(1)), SPEC) == keys[0]
 
 
 def test_changed_code_changes_the_key_and_comments_do_not():
@@ -99,7 +100,7 @@ def test_a_damaged_entry_is_a_miss_and_is_replaced(make_bars, tmp_path, damage):
 def test_a_folder_that_cannot_be_written_is_named_and_left_clean(make_bars, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
-    with pytest.raises(StoreError, match="could not be kept"):
+    with pytest.raises(StoreError, match="cannot be written"):
         run_cached(SmaCrossover(), make_bars(5), SPEC, blocked)
     assert blocked.read_text() == "in the way"
 

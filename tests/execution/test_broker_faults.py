@@ -549,6 +549,27 @@ def test_a_filled_order_without_executions_is_not_believed(world: World) -> None
     clean(world)
 
 
+def test_a_cancelled_order_is_not_closed_before_its_fills_have_come(world: World) -> None:
+    async def story() -> None:
+        sender = await working(world)
+        world.venue.fill(REF, "4", tell=False)
+        world.venue.end(REF, tell=False)
+        take = world.venue.snapshot
+        world.venue.snapshot = lambda: take().model_copy(update={"fills": ()})  # type: ignore[method-assign]
+        await sender.polling.poll()
+        assert world.states() == ["WORKING"]
+        assert world.codes() == ["FILLS_MISSING", "POSITION_DRIFT"]
+        world.venue.snapshot = take  # type: ignore[method-assign]
+        await sender.polling.poll()
+        assert world.codes() == ["POSITION_DRIFT"], "a drift is lifted by a person only"
+        await sender.close()
+
+    run(story())
+    assert world.states() == ["CANCELLED"]
+    assert world.ledger.executions.filled(REF) == 4
+    clean(world)
+
+
 def test_a_partly_filled_order_that_is_cancelled_keeps_its_fills(world: World) -> None:
     async def story() -> None:
         sender = await working(world)

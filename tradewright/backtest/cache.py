@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
-import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
@@ -20,10 +17,11 @@ from tradewright.backtest.code import code_digest
 from tradewright.backtest.result import FILL, TRADE, BacktestResult
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.model.bars import Bars
-from tradewright.model.errors import StoreError
 from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import Strategy
 from tradewright.model.versions import ENGINE_VERSION, SCHEMA_VERSION
+from tradewright.store.atomic import write_bytes
+from tradewright.store.fingerprint import bars_hash
 
 DIGEST = 32
 """Bytes of the SHA-256 that precedes the content of every entry."""
@@ -35,15 +33,6 @@ class CachedRun(NamedTuple):
     result: BacktestResult
     cache_key: str
     used_cache: bool
-
-
-def data_hash(bars: Bars) -> str:
-    """SHA-256 over the bytes of all columns, as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for name, values in zip(bars._fields, bars, strict=True):
-        digest.update(f"{name}:{len(values)}:".encode())
-        digest.update(np.ascontiguousarray(values).data)
-    return digest.hexdigest()
 
 
 def cache_key(
@@ -82,7 +71,7 @@ def run_cached(
     Raises:
         StoreError: the folder cannot be written.
     """
-    key = cache_key(strategy, data or data_hash(bars), spec)
+    key = cache_key(strategy, data or bars_hash(bars), spec)
     path = folder / f"{key}.npz"
     found = load(path, bars, spec)
     if found is not None:
@@ -129,7 +118,7 @@ def _result(kept: Mapping[str, npt.NDArray[Any]], bars: Bars, spec: BacktestSpec
 
 
 def store(path: Path, result: BacktestResult) -> None:
-    """Keep a result: written beside its place, synced, renamed, so that no reader ever sees half of it.
+    """Keep a result, whole or not at all, behind the SHA-256 of its content.
 
     Raises:
         StoreError: the folder cannot be written.
@@ -138,22 +127,7 @@ def store(path: Path, result: BacktestResult) -> None:
     names = ("equity", "cash", "position", "fills", "trades", "orders")
     np.savez(buffer, allow_pickle=False, **{name: np.asarray(getattr(result, name)) for name in names})
     content = buffer.getvalue()
-    partial: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as file:
-            partial = Path(file.name)
-            file.write(hashlib.sha256(content).digest() + content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        if partial is not None:
-            with contextlib.suppress(OSError):
-                partial.unlink()
-        raise StoreError(
-            f"the result could not be kept: {error.strerror}", where=str(path), remedy="free space or fix permissions"
-        ) from error
+    write_bytes(path, hashlib.sha256(content).digest() + content)
 
 
 def _described(value: object) -> object:

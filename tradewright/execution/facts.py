@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from tradewright.calendars.registry import calendar
 from tradewright.indicators.market import liquidity_score
 from tradewright.model.bars import Bars, Timeframe
+from tradewright.model.clock import Clock
 from tradewright.model.instrument import Instrument
 from tradewright.store.artefacts import Artefacts, NoArtefact
 from tradewright.store.bars import BarStore, NoBars
@@ -21,6 +22,9 @@ WATCHED = 60
 
 SHOCK = 10.0
 """A last move above so many standard deviations of the hundred before it pauses the instrument."""
+
+LONGEST_PAUSE = timedelta(days=14)
+"""No market stays closed for longer, so that two sessions lie within it."""
 
 _HISTORY = {Timeframe.D1: pd.Timedelta(days=800)}
 _USUAL_HISTORY = pd.Timedelta(days=10)
@@ -34,8 +38,9 @@ class BarFacts:
     Args:
         bars: the newest bars, raw; empty when nothing is stored.
         closed_at: when the newest bar closed.
-        last_close, previous_close: of the newest bar, and of the session before the present one.
-        atr: average true range of the deciding timeframe, from the newest features.
+        last_close, previous_close: of the newest bar, and of the session before the present one; the latter is not
+            known where that session's bars are missing, however many older ones there are.
+        atr: average true range of the deciding timeframe, from the features of the newest bar, not of an older one.
         liquidity: D17, from volumes and the spread.
         gap: whether bars are missing among the newest 60.
         shock: whether the last move was out of all proportion.
@@ -56,10 +61,11 @@ class FactBook:
 
     Args:
         timeframe: on which strategies decide.
+        clock: which session is the present one.
     """
 
-    def __init__(self, store: BarStore, artefacts: Artefacts, timeframe: Timeframe) -> None:
-        self._store, self._artefacts, self._timeframe = store, artefacts, timeframe
+    def __init__(self, store: BarStore, artefacts: Artefacts, timeframe: Timeframe, clock: Clock) -> None:
+        self._store, self._artefacts, self._timeframe, self._clock = store, artefacts, timeframe, clock
         self._known: dict[str, BarFacts] = {}
 
     def of(self, instrument: Instrument) -> BarFacts:
@@ -83,7 +89,7 @@ class FactBook:
             closed_at=closed_at(instrument, self._timeframe, int(bars.ts[-1])),
             last_close=_decimal(bars.close[-1]),
             previous_close=self._previous_close(instrument, bars),
-            atr=self._atr(instrument),
+            atr=self._atr(instrument, int(bars.ts[-1])),
             liquidity=_decimal(liquidity_score(bars.volume, known_spread)),
             gap=_has_gap(instrument, self._timeframe, bars.ts[-WATCHED:]),
             shock=_is_shock(bars.close),
@@ -98,32 +104,52 @@ class FactBook:
         return self._store.read_bars(instrument.symbol, timeframe, start=start.to_pydatetime())
 
     def _previous_close(self, instrument: Instrument, bars: Bars) -> Decimal | None:
-        """The last daily close before the day of the newest bar; from the bars themselves where no days are stored."""
-        day = pd.Timestamp(int(bars.ts[-1]), tz="UTC").normalize().value
+        """Of the session (or UTC day, round the clock) before the present one: its daily bar's, else its last bar's."""
+        now = self._clock.now()
+        days = calendar(instrument.calendar).grid(Timeframe.D1, now - LONGEST_PAUSE, now)
+        if len(days) < 2:
+            return None
+        before, present = int(days[-2]), int(days[-1])
         try:
-            daily = self._store.read_bars(instrument.symbol, Timeframe.D1)
+            daily = self._store.read_bars(instrument.symbol, Timeframe.D1, start=_moment(before), end=_moment(before))
         except NoBars:
             daily = bars
-        earlier = daily.close[daily.ts < day]
-        return _decimal(earlier[-1]) if len(earlier) else None
+        if len(daily.ts) == 0:
+            daily = bars
+        closes = daily.close[(daily.ts >= before) & (daily.ts < present)]
+        return _decimal(closes[-1]) if len(closes) else None
 
-    def _atr(self, instrument: Instrument) -> Decimal | None:
+    def _atr(self, instrument: Instrument, newest_bar: int) -> Decimal | None:
         try:
-            newest = self._artefacts.read_json(("features", instrument.symbol, "newest"))
+            stored = self._artefacts.read_json(("features", instrument.symbol, "newest"))
         except NoArtefact:
             return None
-        value = next((value for name, value in newest["values"].items() if name.startswith("atr_")), None)
+        if pd.Timestamp(stored["ts"]).value != newest_bar:
+            return None
+        value = next((value for name, value in stored["values"].items() if name.startswith("atr_")), None)
         return None if value is None else _decimal(value)
 
 
 def closed_at(instrument: Instrument, timeframe: Timeframe, start: int) -> datetime:
-    """When the bar that starts at ``start`` (nanoseconds UTC) closes: a daily bar at its session's close."""
-    opened = pd.Timestamp(start, tz="UTC")
-    if timeframe is Timeframe.D1:
-        close = calendar(instrument.calendar).next_close(opened.to_pydatetime())
-        if close is not None:
-            return close.to_pydatetime()
-    return (opened + pd.Timedelta(seconds=timeframe.seconds)).to_pydatetime()
+    """When the bar that starts at ``start`` (nanoseconds UTC) closes: a daily bar at its session's close.
+
+    A daily bar of a market that trades round the clock closes at midnight UTC, or when the week ends.
+    """
+    opened, market = _moment(start), calendar(instrument.calendar)
+    if timeframe is not Timeframe.D1:
+        return opened + timedelta(seconds=timeframe.seconds)
+    if market.utc_days:
+        week_ends, midnight = market.next_close(opened), opened + timedelta(days=1)
+        return midnight if week_ends is None else min(midnight, week_ends.to_pydatetime())
+    opens, closes = market.session_bounds(opened.date(), opened.date() + timedelta(days=1))
+    row = int(np.searchsorted(opens, start, side="right")) - 1
+    if row >= 0 and start < closes[row]:
+        return _moment(int(closes[row]))
+    return opened + timedelta(days=1)
+
+
+def _moment(nanoseconds: int) -> datetime:
+    return pd.Timestamp(nanoseconds, tz="UTC").to_pydatetime()
 
 
 def _has_gap(instrument: Instrument, timeframe: Timeframe, ts: np.ndarray) -> bool | None:

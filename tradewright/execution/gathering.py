@@ -9,6 +9,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from tradewright.calendars.registry import calendar
+from tradewright.execution.commitments import ZERO, Span, Waiting, held_units, spans, strategy_units, waiting_orders
 from tradewright.execution.facts import BarFacts, FactBook
 from tradewright.indicators.market import correlation, largest_correlation
 from tradewright.ledger.attempts import Attempt
@@ -30,8 +31,14 @@ from tradewright.policy.snapshot import (
     RecentOrder,
     Snapshot,
 )
+from tradewright.portfolio.exposure import drawdown
 
-ZERO = Decimal(0)
+LONGEST_CLOSURE = timedelta(days=4)
+"""Markets reopen within so many days: an older stored close values no holding, and an older equity mark is not that
+of last night."""
+
+AHEAD = timedelta(seconds=2)
+"""How far clocks may differ; a time further in the future than that is not believed."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +64,14 @@ class Asked:
     """Whose snapshot is wanted.
 
     Args:
+        side: which way the order goes: what its instrument's exposure can become is another thing up than down.
         intent_id: left out of open orders, exposures and recent orders: it is the one being judged.
         checks: the names of the checks that must have passed on its inputs.
         at_send: whether duplicates are sought among orders sent (the sender) or among intents (the gate).
     """
 
     instrument: str
+    side: Side
     strategy: str
     intent_id: str
     checks: tuple[str, ...]
@@ -72,6 +81,10 @@ class Asked:
 @dataclass(frozen=True)
 class Gatherer:
     """Makes snapshots for the gate and for the sender's recheck.
+
+    There are no exchange rates yet. An instrument in another currency than the account's has no value here, and as
+    long as one is held or on order the account's exposures are not known: the gate refuses every entry until it is
+    gone. Exits pass. The same goes for a holding that no definition or no price exists of.
 
     Args:
         tz: whose midnight starts the trading day of the daily figures (Q-22).
@@ -104,35 +117,40 @@ class Gatherer:
             checks=self._checks(asked.checks, now),
         )
 
-    def last_close(self, symbol: str) -> Decimal | None:
-        """The newest stored close; None for an instrument without bars."""
+    def price(self, symbol: str, view: VenueView) -> Decimal | None:
+        """The newest price: the venue's, else the newest stored close; None when there is neither."""
+        told = price_of(view.quotes.get(symbol))
         instrument = self.instruments.get(symbol)
-        return self.facts.of(instrument).last_close if instrument else None
+        return told if told is not None or instrument is None else self.facts.of(instrument).last_close
 
-    def commitments(self, account: str, strategy: str, besides: str = "") -> dict[str, Decimal]:
-        """Signed units that a strategy holds or that are on their way to it, by instrument.
-
-        Args:
-            besides: an intent whose orders do not count, because it is the one being judged.
-        """
-        units = strategy_positions(self.ledger, account, strategy)
-        for row in self._open_orders(account, besides):
+    def commitments(self, strategy: str, view: VenueView) -> dict[str, Decimal]:
+        """Signed units that a strategy holds or that are on their way to it, by instrument."""
+        account = view.account.account
+        units = strategy_units(self.ledger, account, strategy)
+        for row in waiting_orders(self.ledger, account, view.snapshot):
             if row.strategy == strategy:
                 units[row.instrument] = units.get(row.instrument, ZERO) + row.side.sign * row.quantity
         return units
 
+    def concerned(self, snapshot: BrokerSnapshot, account: str) -> set[str]:
+        """Everything that is held or on order: its prices are needed to value the account."""
+        waiting = waiting_orders(self.ledger, account, snapshot)
+        return {*held_units(self.ledger, account, snapshot), *(row.instrument for row in waiting)}
+
     def _market(self, instrument: Instrument, facts: BarFacts, view: VenueView, now: datetime) -> Market:
+        """Price and age come from one source: a quote without a price is no quote."""
         quote = view.quotes.get(instrument.symbol)
-        age = _seconds(now, quote.time if quote else facts.closed_at)
+        told = price_of(quote)
+        since = quote.time if quote is not None and told is not None else facts.closed_at
         return Market(
-            data_age_seconds=age,
-            bars_only_seconds=Decimal(0 if quote else self.timeframe.seconds),
+            data_age_seconds=_age(now, since),
+            bars_only_seconds=Decimal(self.timeframe.seconds) if told is None else ZERO,
             market_open=calendar(instrument.calendar).is_open(now),
             event_blackout_active=any(
                 event.instrument == instrument.symbol and event.start <= now < event.end for event in self.events
             ),
             liquidity_score=facts.liquidity,
-            last_price=price_of(quote) or facts.last_close,
+            last_price=facts.last_close if told is None else told,
             previous_close=facts.previous_close,
             atr=facts.atr,
             bars_gap=facts.gap,
@@ -140,142 +158,144 @@ class Gatherer:
         )
 
     def _holdings(self, asked: Asked, facts: BarFacts | None, view: VenueView, now: datetime) -> Holdings:
-        account = view.account.account
-        held = {row.instrument: row.quantity for row in view.snapshot.positions if row.quantity}
-        waiting = self._open_orders(account, asked.intent_id)
-        ours = [row for row in waiting if row.instrument == asked.instrument]
-        values = self._values(held, waiting, view)
-        cluster = self._cluster(asked.instrument, facts, held)
+        account, money = view.account.account, view.account
+        held = held_units(self.ledger, account, view.snapshot)
+        waiting = waiting_orders(self.ledger, account, view.snapshot, asked.intent_id)
+        units = spans(held, waiting)
+        values = self._values(units, view, now)
+        ours = units.get(asked.instrument, Span(ZERO, ZERO))
+        edge = ours.high if asked.side is Side.BUY else ours.low
+        cluster = self._cluster(asked.instrument, facts, units)
         midnight = now.astimezone(ZoneInfo(self.tz)).replace(hour=0, minute=0, second=0, microsecond=0)
+        in_our_currency = money.currency == self.limits.currency
         return Holdings(
-            equity=view.account.equity,
-            cash=view.account.cash,
+            equity=money.equity if in_our_currency else None,
+            cash=money.cash if in_our_currency else None,
             position=held.get(asked.instrument, ZERO),
-            open_orders=tuple(OpenOrder(side=row.side, quantity=row.quantity) for row in ours if row.quantity > 0),
-            symbol_exposure=values.get(asked.instrument, ZERO) if values is not None else None,
-            strategy_exposure=self._strategy_exposure(asked, view),
-            gross_exposure=sum(map(abs, values.values()), ZERO) if values is not None else None,
-            cluster_exposure=(
-                sum((abs(values.get(name, ZERO)) for name in cluster), ZERO)
-                if values is not None and cluster is not None
-                else None
+            open_orders=tuple(
+                OpenOrder(side=row.side, quantity=row.quantity) for row in waiting if row.instrument == asked.instrument
             ),
+            symbol_exposure=None if values is None else edge * values.get(asked.instrument, ZERO),
+            strategy_exposure=self._strategy_exposure(asked, waiting, view, now),
+            gross_exposure=_gross(units, values),
+            cluster_exposure=None if cluster is None else _gross({name: units[name] for name in cluster}, values),
             correlation=self._correlation(asked.instrument, facts, held),
-            daily_drawdown=abs(self.ledger.marks.drawdown(account, midnight)),
-            traded_today=self._traded(account, midnight, waiting, view),
+            daily_drawdown=self._drawdown(account, midnight, money.equity),
+            traded_today=self._traded(account, midnight, waiting, view, now),
         )
 
-    def _open_orders(self, account: str, besides: str) -> list[_Waiting]:
-        """Live attempts, and approved orders that wait to be sent, without those of the intent being judged."""
-        live = [
-            _Waiting(row.instrument, row.side, row.quantity - self.ledger.executions.filled(row.ref), row.strategy)
-            for row in self.ledger.attempts.live(account)
-            if row.intent_id != besides
-        ]
-        for sendable in self.ledger.outbox.sendable(account):
-            if sendable.intent_id != besides:
-                row = self.ledger.outbox.get(sendable.decision_id)
-                live.append(_Waiting(row.terms.instrument, row.terms.side, row.terms.quantity, row.strategy))
-        return live
-
-    def _values(
-        self, held: Mapping[str, Decimal], waiting: Iterable[_Waiting], view: VenueView
-    ) -> dict[str, Decimal] | None:
-        """Signed value per instrument, holdings and open orders together; None when one has no price."""
-        units = dict(held)
-        for row in waiting:
-            units[row.instrument] = units.get(row.instrument, ZERO) + row.side.sign * row.quantity
+    def _values(self, units: Iterable[str], view: VenueView, now: datetime) -> dict[str, Decimal] | None:
+        """What one unit of each instrument is worth in account currency; None when one of them is not known."""
         values = {}
-        for symbol, quantity in units.items():
-            unit = self._unit_value(symbol, view)
-            if unit is None:
+        for symbol in units:
+            value = self._unit_value(symbol, view, now)
+            if value is None:
                 return None
-            values[symbol] = quantity * unit
+            values[symbol] = value
         return values
 
-    def _unit_value(self, symbol: str, view: VenueView) -> Decimal | None:
+    def _unit_value(self, symbol: str, view: VenueView, now: datetime) -> Decimal | None:
         instrument = self.instruments.get(symbol)
         if instrument is None or instrument.currency != self.limits.currency:
             return None
-        price = price_of(view.quotes.get(symbol)) or self.facts.of(instrument).last_close
+        price = price_of(view.quotes.get(symbol))
+        if price is None:
+            facts = self.facts.of(instrument)
+            is_recent = facts.closed_at is not None and now - facts.closed_at <= LONGEST_CLOSURE
+            price = facts.last_close if is_recent else None
         return None if price is None else price * instrument.multiplier
 
-    def _strategy_exposure(self, asked: Asked, view: VenueView) -> Decimal | None:
-        units = self.commitments(view.account.account, asked.strategy, asked.intent_id)
-        values = [(quantity, self._unit_value(symbol, view)) for symbol, quantity in units.items() if quantity]
-        known = [abs(quantity * unit) for quantity, unit in values if unit is not None]
-        return sum(known, ZERO) if len(known) == len(values) else None
+    def _strategy_exposure(
+        self, asked: Asked, waiting: Iterable[Waiting], view: VenueView, now: datetime
+    ) -> Decimal | None:
+        held = strategy_units(self.ledger, view.account.account, asked.strategy)
+        units = spans(held, (row for row in waiting if row.strategy == asked.strategy))
+        return _gross(units, self._values(units, view, now))
 
-    def _cluster(self, symbol: str, facts: BarFacts | None, held: Mapping[str, Decimal]) -> set[str] | None:
-        """The instrument and every holding that moves with it more than the limit allows, or perhaps does."""
+    def _cluster(self, symbol: str, facts: BarFacts | None, units: Iterable[str]) -> set[str] | None:
+        """What is held or on order of the instrument and of all that moves with it beyond the limit, or perhaps does.
+
+        What is on order counts like a holding: two correlated signals of one minute share one cap.
+        """
         if facts is None:
             return None
-        cluster = {symbol}
-        for other in held:
+        cluster = set()
+        for other in units:
             instrument = self.instruments.get(other)
-            if other != symbol and instrument is not None:
-                value = correlation(facts.bars, self.facts.of(instrument).bars)
-                if not abs(value) <= self.limits.max_correlation:
-                    cluster.add(other)
+            together = correlation(facts.bars, self.facts.of(instrument).bars) if instrument else float("nan")
+            if other == symbol or not abs(together) <= self.limits.max_correlation:
+                cluster.add(other)
         return cluster
 
-    def _correlation(self, symbol: str, facts: BarFacts | None, held: Mapping[str, Decimal]) -> Decimal | None:
-        if facts is None:
+    def _correlation(self, symbol: str, facts: BarFacts | None, held: Iterable[str]) -> Decimal | None:
+        others = {name: self.instruments.get(name) for name in held if name != symbol}
+        known = {name: instrument for name, instrument in others.items() if instrument is not None}
+        if facts is None or len(known) < len(others):
             return None
-        others = {name: self.instruments[name] for name in held if name != symbol and name in self.instruments}
-        bars = {name: self.facts.of(instrument).bars for name, instrument in others.items()}
+        bars = {name: self.facts.of(instrument).bars for name, instrument in known.items()}
         return Decimal(repr(largest_correlation(facts.bars, bars)))
 
-    def _traded(self, account: str, since: datetime, waiting: Iterable[_Waiting], view: VenueView) -> Decimal | None:
+    def _drawdown(self, account: str, midnight: datetime, equity: Decimal) -> Decimal | None:
+        """The loss since last night's equity, or since the day's highest: a loss overnight is one of the day."""
+        marks = self.ledger.marks.equity(account, midnight - LONGEST_CLOSURE)
+        before = [mark.equity for mark in marks if mark.at < midnight][-1:]
+        return drawdown([*before, *(mark.equity for mark in marks if mark.at >= midnight), equity])
+
+    def _traded(
+        self, account: str, since: datetime, waiting: Iterable[Waiting], view: VenueView, now: datetime
+    ) -> Decimal | None:
+        """The value filled since midnight, at the fills' prices, and of what may still be filled."""
         total = ZERO
         for fill in self.ledger.executions.all(account):
             if fill.counts and fill.time >= since:
-                multiplier = self.instruments[fill.instrument].multiplier if fill.instrument in self.instruments else 1
-                total += fill.quantity * fill.price * multiplier
+                instrument = self.instruments.get(fill.instrument)
+                if instrument is None or instrument.currency != self.limits.currency:
+                    return None
+                total += fill.quantity * abs(fill.price) * instrument.multiplier
         for row in waiting:
-            unit = self._unit_value(row.instrument, view)
+            unit = self._unit_value(row.instrument, view, now)
             if unit is None:
                 return None
-            total += row.quantity * unit
+            total += row.quantity * abs(unit)
         return total
 
     def _activity(self, asked: Asked, account: str, now: datetime) -> Activity:
         sent = self.ledger.attempts.sent_at(account, now - timedelta(minutes=1))
         of_intent = self.ledger.attempts.all(asked.intent_id)
+        look = self._recent_orders if asked.at_send else self._recent_intents
         return Activity(
-            recent=tuple(self._recent_orders(asked, now) if asked.at_send else self._recent_intents(asked, now)),
+            recent=tuple(look(asked, account, now)),
             orders_last_second=sum(at > now - timedelta(seconds=1) for at in sent),
             orders_last_minute=len(sent),
             orders_of_intent=sum(_is_real(attempt) for attempt in of_intent),
         )
 
-    def _recent_intents(self, asked: Asked, now: datetime) -> Iterable[RecentOrder]:
-        for intent in self.ledger.proposals.intents():
-            if intent.terms.instrument != asked.instrument or intent.intent_id == asked.intent_id:
+    def _recent_intents(self, asked: Asked, account: str, now: datetime) -> Iterable[RecentOrder]:
+        """Other intents in the instrument on which the gate's newest word is recent and no refusal."""
+        newest = {row.intent_id: row for row in self.ledger.proposals.decisions()}
+        for decision in newest.values():
+            if decision.verdict is Verdict.REJECT or not self._is_recent(decision.decided_at, now):
                 continue
-            decisions = self.ledger.proposals.decisions(intent.intent_id)
-            if (
-                decisions
-                and decisions[-1].verdict is not Verdict.REJECT
-                and self._is_recent(decisions[-1].decided_at, now)
-            ):
-                terms = intent.terms
-                yield RecentOrder(
-                    intent_id=intent.intent_id, side=terms.side, quantity=terms.quantity, at=decisions[-1].decided_at
-                )
+            intent = self.ledger.proposals.intent(decision.intent_id)
+            is_other = intent.intent_id != asked.intent_id and intent.account in ("", account)
+            if is_other and intent.terms.instrument == asked.instrument:
+                terms, at = intent.terms, decision.decided_at
+                yield RecentOrder(intent_id=intent.intent_id, side=terms.side, quantity=terms.quantity, at=at)
 
-    def _recent_orders(self, asked: Asked, now: datetime) -> Iterable[RecentOrder]:
-        for attempt in self.ledger.attempts.all():
-            if attempt.instrument != asked.instrument or attempt.intent_id == asked.intent_id or not _is_real(attempt):
+    def _recent_orders(self, asked: Asked, account: str, now: datetime) -> Iterable[RecentOrder]:
+        """Other orders in the instrument that may have gone out lately."""
+        for row in self.ledger.attempts.all():
+            is_other = row.intent_id != asked.intent_id and row.account == account
+            if not is_other or row.instrument != asked.instrument or not _is_real(row):
                 continue
-            at = self.ledger.attempts.events(attempt.ref)[0].at
-            if self._is_recent(at, now):
-                yield RecentOrder(intent_id=attempt.intent_id, side=attempt.side, quantity=attempt.quantity, at=at)
+            if row.sending_at is not None and self._is_recent(row.sending_at, now):
+                yield RecentOrder(intent_id=row.intent_id, side=row.side, quantity=row.quantity, at=row.sending_at)
 
     def _is_recent(self, at: datetime, now: datetime) -> bool:
         return at > now - timedelta(seconds=float(self.limits.duplicate_window_seconds))
 
     def _broker(self, asked: Asked, account: str) -> BrokerState:
+        """Reconciled it is, by construction: nobody has a ``VenueView`` without a complete recovery."""
         unknown = self.ledger.attempts.in_state(account, AttemptState.UNKNOWN)
         stops = self.ledger.switches.stopping(asked.strategy, account, starts_stopped=self.mode is Mode.LIVE)
         return BrokerState(
@@ -288,31 +308,11 @@ class Gatherer:
     def _checks(self, names: Sequence[str], now: datetime) -> tuple[InputCheck, ...]:
         newest = self.ledger.marks.checks()
         return tuple(
-            InputCheck(name=name, passed=newest[name].passed, age_seconds=_seconds(now, newest[name].at))
+            InputCheck(name=name, passed=newest[name].passed, age_seconds=_age(now, newest[name].at))
             if name in newest
             else InputCheck(name=name)
             for name in names
         )
-
-
-@dataclass(frozen=True)
-class _Waiting:
-    """An order that may still be filled."""
-
-    instrument: str
-    side: Side
-    quantity: Decimal
-    strategy: str
-
-
-def strategy_positions(ledger: Ledger, account: str, strategy: str) -> dict[str, Decimal]:
-    """Signed units that a strategy's own orders have brought it, by instrument."""
-    units: dict[str, Decimal] = {}
-    for attempt in ledger.attempts.all():
-        if attempt.strategy == strategy and attempt.account == account:
-            filled = ledger.executions.filled(attempt.ref)
-            units[attempt.instrument] = units.get(attempt.instrument, ZERO) + attempt.side.sign * filled
-    return units
 
 
 def price_of(quote: Quote | None) -> Decimal | None:
@@ -325,10 +325,20 @@ def price_of(quote: Quote | None) -> Decimal | None:
     return sum(sides, ZERO) / len(sides) if sides else None
 
 
+def _gross(units: Mapping[str, Span], values: Mapping[str, Decimal] | None) -> Decimal | None:
+    """The value of all spans at their widest; None when a unit's value is not known."""
+    if values is None:
+        return None
+    return sum((span.widest * abs(values[name]) for name, span in units.items()), ZERO)
+
+
 def _is_real(attempt: Attempt) -> bool:
     """Whether something may have reached the venue."""
     return attempt.sending_at is not None and attempt.state is not AttemptState.NOT_SENT
 
 
-def _seconds(now: datetime, then: datetime | None) -> Decimal | None:
-    return None if then is None else Decimal(repr(max(0.0, (now - then).total_seconds())))
+def _age(now: datetime, then: datetime | None) -> Decimal | None:
+    """Seconds since a moment; None without one, and for one that lies in the future beyond what clocks may differ."""
+    if then is None or then - now > AHEAD:
+        return None
+    return Decimal(repr(max(0.0, (now - then).total_seconds())))

@@ -9,14 +9,14 @@ from decimal import Decimal
 from itertools import groupby
 
 from tradewright.execution.checkpoints import Checkpoint, pass_by
-from tradewright.execution.gathering import Asked, Gatherer, VenueView, price_of
+from tradewright.execution.gathering import Asked, Gatherer, VenueView
 from tradewright.execution.outcome import Outcome
 from tradewright.execution.sender import Sender
 from tradewright.execution.settings import SenderSettings
 from tradewright.execution.times import ProtocolTimes
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.approved import ApprovedOrder
-from tradewright.model.broker import Broker, BrokerSnapshot, Quote
+from tradewright.model.broker import AccountState, Broker, BrokerSnapshot, Quote
 from tradewright.model.clock import Clock
 from tradewright.model.decision import Decision, Reason, Verdict
 from tradewright.model.errors import BrokerError
@@ -40,7 +40,6 @@ class Reconciled:
     """What a reconciliation found.
 
     Args:
-        adopted: references of orders whose state it learned.
         differences: what does not agree with the venue, in words; empty is the good news.
         equity: the account's, in its base currency.
     """
@@ -86,14 +85,7 @@ class TradingSession:
         view = await self.view(())
         intents: list[Intent] = []
         for strategy, pairs in groupby(wanted, key=lambda pair: pair[0].strategy):
-            book = Book(
-                equity=view.account.equity,
-                positions=self._gatherer.commitments(self._account, strategy),
-                instruments=self._gatherer.instruments,
-                account=self._account,
-                currency=self._gatherer.limits.currency,
-            )
-            intents += propose(pairs, book)
+            intents += propose(pairs, self._book(strategy, view))
         return [self._ledger.proposals.find_intent(intent.intent_id) or intent for intent in intents]
 
     async def intend(self, key: str, terms: OrderTerms, *, reduce_only: bool = False) -> Decision:
@@ -107,16 +99,10 @@ class TradingSession:
             BrokerError: when the venue cannot be read, or has no price of the instrument.
         """
         view = await self.view({terms.instrument})
-        price = price_of(view.quotes.get(terms.instrument)) or self._gatherer.last_close(terms.instrument)
+        price = self._gatherer.price(terms.instrument, view)
         if price is None:
             raise BrokerError(f"no price of {terms.instrument}", where="venue", remedy="import its bars, or wait")
-        book = Book(
-            equity=view.account.equity,
-            positions=self._gatherer.commitments(self._account, MANUAL),
-            instruments=self._gatherer.instruments,
-            account=self._account,
-            currency=self._gatherer.limits.currency,
-        )
+        book = self._book(MANUAL, view)
 
         def act() -> object:
             now = self._ledger.clock.now()
@@ -139,6 +125,16 @@ class TradingSession:
         wanted = list(intents)
         view = await self.view({intent.terms.instrument for intent in wanted})
         return [self._decide(intent, view) for intent in wanted]
+
+    def _book(self, strategy: str, view: VenueView) -> Book:
+        """What a strategy has to act on: the account's equity, its own holdings and orders on their way."""
+        return Book(
+            equity=view.account.equity,
+            positions=self._gatherer.commitments(strategy, view),
+            instruments=self._gatherer.instruments,
+            account=self._account,
+            currency=self._gatherer.limits.currency,
+        )
 
     def _decide(self, intent: Intent, view: VenueView) -> Decision:
         with self._ledger.transaction():
@@ -170,16 +166,15 @@ class TradingSession:
 
     async def recheck(self, order: ApprovedOrder, snapshot: BrokerSnapshot) -> Sequence[Reason]:
         """The gate's hard rules again, on the state of the moment of sending (R-RISK-39)."""
-        account = await self._broker.account()
-        quotes = await self._quotes({order.terms.instrument, *(row.instrument for row in snapshot.positions)})
+        view = await self._valued(snapshot, {order.terms.instrument})
         asked = Asked(
             instrument=order.terms.instrument,
+            side=order.terms.side,
             strategy=order.strategy,
             intent_id=order.intent_id,
             checks=checks_of(order.strategy, order.terms.instrument),
             at_send=True,
         )
-        view = VenueView(snapshot, account, quotes)
         return recheck(order, self._gatherer.snapshot(asked, view), self._gatherer.limits)
 
     async def reconcile(self) -> Reconciled:
@@ -190,20 +185,35 @@ class TradingSession:
             LedgerError: when something cannot be written down.
         """
         recovered = await self._sender.recover()
-        money = await self._broker.account()
+        money = await self._money()
         mark = self._ledger.marks.mark_equity(self._account, money.equity, money.cash)
         last = self._ledger.venues.last_reconciliation(self._account)
         held = {row.instrument: row.quantity for row in recovered.snapshot.positions if row.quantity}
         return Reconciled(mark.at, last.differences if last else (), money.equity, held)
 
     async def view(self, symbols: Collection[str]) -> VenueView:
-        """A complete view of the venue, with quotes of these symbols and of everything held."""
-        snapshot = await self._sender.ready()
+        """A complete view of the venue, with quotes of these symbols and of everything held or on order.
+
+        Raises:
+            BrokerError: when the venue cannot be read, or speaks of another account.
+        """
+        view = await self._valued(await self._sender.ready(), symbols)
+        self._ledger.marks.mark_equity(self._account, view.account.equity, view.account.cash)
+        return view
+
+    async def _valued(self, snapshot: BrokerSnapshot, symbols: Iterable[str]) -> VenueView:
+        concerned = self._gatherer.concerned(snapshot, self._account)
+        return VenueView(snapshot, await self._money(), await self._quotes({*symbols, *concerned}))
+
+    async def _money(self) -> AccountState:
         money = await self._broker.account()
-        self._ledger.marks.mark_equity(self._account, money.equity, money.cash)
-        return VenueView(
-            snapshot, money, await self._quotes({*symbols, *(row.instrument for row in snapshot.positions)})
-        )
+        if money.account != self._account:
+            raise BrokerError(
+                f"the venue speaks of account {money.account!r}, not of {self._account!r}",
+                where=self._broker.venue,
+                remedy="set broker.account to the account that the gateway manages",
+            )
+        return money
 
     async def cancel_stopped(self) -> tuple[str, ...]:
         """Ask for a cancel of every open order that a kill switch covers; see ``Sender.cancel_stopped``."""
@@ -231,8 +241,8 @@ class TradingSession:
 
 def asked_of(intent: Intent) -> Asked:
     """Whose snapshot the gate needs for an intent."""
-    instrument = intent.terms.instrument
-    return Asked(instrument, intent.strategy, intent.intent_id, checks_of(intent.strategy, instrument))
+    instrument, side = intent.terms.instrument, intent.terms.side
+    return Asked(instrument, side, intent.strategy, intent.intent_id, checks_of(intent.strategy, instrument))
 
 
 def checks_of(strategy: str, instrument: str) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
 
 from tradewright.indicators.arrays import equal_lengths, window
 from tradewright.model.bars import Bars, Floats
@@ -25,6 +24,8 @@ def liquidity_scores(volume: Floats, spread_bps: Floats, recent: float = 20, usu
     Raises:
         IndicatorArguments: a window is not a whole number >= 1, or the columns differ in length.
     """
+    import pandas as pd  # sweeps load this module for its registry, and need neither the second nor the memory
+
     equal_lengths(volume, spread_bps)
     volumes = pd.Series(volume)
     now = volumes.rolling(window(recent)).median().to_numpy()

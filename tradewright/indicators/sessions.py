@@ -7,7 +7,6 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
-import pandas as pd
 
 from tradewright.indicators.errors import IndicatorArguments
 from tradewright.model.bars import Floats, Times
@@ -54,6 +53,8 @@ def session_flags(ts: Times, session: Session) -> Floats:
         raise IndicatorArguments(
             f"zone {session.zone!r}", where=f"session {session.name}", remedy="use a name like Europe/London"
         ) from error
+    import pandas as pd  # sweeps load this module for its registry, and need neither the second nor the memory
+
     local = pd.DatetimeIndex(ts, tz="UTC").tz_convert(zone)
     second = (local.hour * 3600 + local.minute * 60 + local.second).to_numpy()
     start, end = _seconds(session.start), _seconds(session.end)

@@ -78,38 +78,19 @@ class Attempts:
         the account. Of two that try at once one succeeds.
         """
         now = self._database.clock.now()
+        approved = select(approved_orders).where(approved_orders.c.decision_id == decision_id)
         with self._database.write() as connection:
-            row = connection.execute(
-                select(approved_orders).where(approved_orders.c.decision_id == decision_id)
-            ).one_or_none()
+            row = connection.execute(approved).mappings().one_or_none()
             if row is None:
                 return None
-            of_intent = select(func.count()).where(attempts.c.intent_id == row.intent_id)
+            of_intent = select(func.count()).where(attempts.c.intent_id == row["intent_id"])
             number = connection.execute(of_intent).scalar_one() + 1
-            terms = OrderTerms.model_validate(row.terms)
-            values = {
-                "ref": f"{row.intent_id}.{number}",
-                "intent_id": row.intent_id,
-                "decision_id": decision_id,
-                "number": number,
-                "strategy": row.strategy,
-                "account": row.account,
-                "instrument": terms.instrument,
-                "side": terms.side.value,
-                "quantity": terms.quantity,
-                "tif": terms.tif.value,
-                "payload_hash": row.payload_hash,
-                "state": AttemptState.CLAIMED.value,
-                "holder": holder,
-                "session": "",
-                "claimed_at": now,
-                "spent": False,
-            }
+            values = _claimed(row, number) | {"holder": holder, "claimed_at": now}
             source = select(*(literal(value, attempts.c[name].type) for name, value in values.items())).where(
                 approved_orders.c.decision_id == decision_id,
                 approved_orders.c.payload_hash == payload_hash,
                 claimable(now),
-                lease_held(row.account, holder, now),
+                lease_held(row["account"], holder, now),
             )
             if connection.execute(insert(attempts).from_select(list(values), source)).rowcount != 1:
                 return None
@@ -269,6 +250,22 @@ class Attempts:
     def _append(self, connection: Connection, ref: str, state: AttemptState, reason: str) -> None:
         row = {"ref": ref, "state": state.value, "reason": reason, "at": self._database.clock.now()}
         connection.execute(insert(attempt_events).values(**row))
+
+
+def _claimed(approved: RowMapping, number: int) -> dict[str, Any]:
+    terms = OrderTerms.model_validate(approved["terms"])
+    copied = ("intent_id", "decision_id", "strategy", "account", "payload_hash")
+    return {name: approved[name] for name in copied} | {
+        "ref": f"{approved['intent_id']}.{number}",
+        "number": number,
+        "instrument": terms.instrument,
+        "side": terms.side.value,
+        "quantity": terms.quantity,
+        "tif": terms.tif.value,
+        "state": AttemptState.CLAIMED.value,
+        "session": "",
+        "spent": False,
+    }
 
 
 def _attempt(row: RowMapping) -> Attempt:

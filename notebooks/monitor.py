@@ -1,0 +1,152 @@
+# /// script
+# [tool.marimo.display]
+# theme = "system"
+# ///
+import marimo
+
+__generated_with = "0.25.2"
+app = marimo.App(width="full", app_title="Tradewright: monitor")
+
+with app.setup:
+    import marimo as mo
+
+    from app.operations import monitor
+    from conf.compose import environment_overrides
+
+
+@app.cell
+def _():
+    settings, trouble = monitor.opened(environment_overrides())
+    mo.stop(bool(trouble), mo.callout(trouble, kind="danger"))
+    get_said, set_said = mo.state("")
+    get_waiting, set_waiting = mo.state({})
+    get_orders, set_orders = mo.state(())
+    get_scopes, set_scopes = mo.state(monitor.Board().scopes)
+    return get_orders, get_said, get_scopes, get_waiting, set_orders, set_said, set_scopes, set_waiting, settings
+
+
+@app.cell
+def _():
+    refresh = mo.ui.refresh(["1s", "5s", "15s", "1m"], default_interval="5s")
+    return (refresh,)
+
+
+@app.cell
+def _(get_said, refresh, settings):
+    (refresh.value, get_said())
+    board = monitor.board(settings)
+    print(board.trouble or board.line)
+    return (board,)
+
+
+@app.cell
+def _(board, get_orders, get_scopes, get_waiting, set_orders, set_scopes, set_waiting):
+    # what a person is filling in stays as it is until what it is about has changed
+    if board.waiting != get_waiting():
+        set_waiting(board.waiting)
+    if board.orders != get_orders():
+        set_orders(board.orders)
+    if board.scopes != get_scopes():
+        set_scopes(board.scopes)
+    return
+
+
+@app.cell(hide_code=True)
+def _(board, get_said, refresh):
+    title = mo.hstack([mo.md("# Monitor"), refresh], justify="space-between", align="center")
+    stats = [mo.stat(tile.text, tile.label, tile.meaning, bordered=True) for tile in board.tiles]
+    alarms = [mo.callout(f"STOPPED: {text}", kind="danger") for text in board.stops]
+    alarms += [mo.callout(text, kind="warn") for text in (*board.differences, board.trouble) if text]
+    told = [mo.callout(get_said(), kind="info")] if get_said() else []
+    mo.vstack([title, mo.hstack(stats, widths="equal"), *alarms, *told])
+    return
+
+
+@app.cell(hide_code=True)
+def _(board):
+    held = mo.ui.table(list(board.positions), selection=None, show_data_types=False, show_download=False)
+    curve = mo.vstack([mo.md("## Equity"), board.equity])
+    mo.hstack([curve, mo.vstack([mo.md("## Positions"), held])], widths=[3, 2])
+    return
+
+
+@app.cell
+def _(get_said, get_waiting):
+    get_said()
+    decision = mo.ui.dropdown(get_waiting(), value=next(iter(get_waiting()), None), label="Decision", full_width=True)
+    why = mo.ui.text(placeholder="why; it goes into the audit log", label="Reason", debounce=False, full_width=True)
+    yes = mo.ui.run_button(label="Approve", kind="success")
+    no = mo.ui.run_button(label="Reject", kind="danger")
+    return decision, no, why, yes
+
+
+@app.cell
+def _(decision, no, set_said, settings, why, yes):
+    if yes.value or no.value:
+        set_said(monitor.answer(settings, decision.value, yes.value, why.value))
+    return
+
+
+@app.cell
+def _(get_said, get_scopes):
+    get_said()
+    scope = mo.ui.dropdown(get_scopes(), value=get_scopes()[0], label="Scope", full_width=True)
+    cause = mo.ui.text(placeholder="why; it goes into the audit log", label="Reason", debounce=False, full_width=True)
+    kill = mo.ui.run_button(label="Stop and cancel", kind="danger")
+    go = mo.ui.run_button(label="Resume", kind="neutral")
+    return cause, go, kill, scope
+
+
+@app.cell
+def _(cause, go, kill, scope, set_said, settings):
+    if kill.value:
+        set_said(monitor.stop(settings, scope.value, cause.value))
+    if go.value:
+        set_said(monitor.resume(settings, scope.value, cause.value))
+    return
+
+
+@app.cell
+def _(set_said, settings):
+    ask = mo.ui.run_button(label="Reconcile now", on_change=lambda _: set_said(monitor.reconcile(settings)))
+    return (ask,)
+
+
+@app.cell(hide_code=True)
+def _(ask, cause, decision, get_waiting, go, kill, no, scope, why, yes):
+    count = len(get_waiting())
+    approvals = mo.vstack(
+        [mo.md(f"## Approvals: {count} waiting"), decision, why, mo.hstack([yes, no], justify="start")]
+    )
+    switch = mo.vstack([mo.md("## Kill switch"), scope, cause, mo.hstack([kill, go, ask], justify="start")])
+    mo.hstack([approvals, switch], widths="equal", gap=3)
+    return
+
+
+@app.cell(hide_code=True)
+def _(board):
+    intents = mo.ui.table(list(board.intents), selection=None, wrapped_columns=["reasons"], show_data_types=False)
+    mo.vstack([mo.md("## Intents and decisions"), intents])
+    return
+
+
+@app.cell(hide_code=True)
+def _(get_orders):
+    orders = mo.ui.table(list(get_orders()), selection="single", initial_selection=[0] if get_orders() else None)
+    mo.vstack([mo.md("## Orders"), orders])
+    return (orders,)
+
+
+@app.cell(hide_code=True)
+def _(orders, settings):
+    life = monitor.life(settings, next((row["ref"] for row in orders.value), None))
+    events = mo.ui.table(list(life.events), selection=None, show_data_types=False, show_download=False)
+    story = mo.md(f"```text\n{life.story}\n```")
+    mo.hstack(
+        [mo.vstack([mo.md("### Life of the order"), events]), mo.vstack([mo.md("### Why"), story])], widths=[2, 3]
+    )
+    return
+
+
+if __name__ == "__main__":
+    app.run()

@@ -1,0 +1,111 @@
+"""What is held and what may still be filled, and how large that can become whichever orders are filled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
+
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.broker import BrokerSnapshot
+from tradewright.model.order import Side
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What is left of an order that may still be filled, in units; ``strategy`` is empty for an order not ours."""
+
+    instrument: str
+    side: Side
+    quantity: Decimal
+    strategy: str
+
+
+class Span(NamedTuple):
+    """The signed units of one instrument at the least and at the most, whichever of its open orders are filled.
+
+    An open sale may never be filled, so it makes no room for a purchase; and the reverse.
+    """
+
+    low: Decimal
+    high: Decimal
+
+    @property
+    def widest(self) -> Decimal:
+        """The largest holding that can come of it, in either direction."""
+        return max(abs(self.low), abs(self.high))
+
+
+def spans(held: Mapping[str, Decimal], waiting: Iterable[Waiting]) -> dict[str, Span]:
+    """The span of every instrument that is held or waited for."""
+    found = {name: Span(units, units) for name, units in held.items() if units}
+    for row in waiting:
+        low, high = found.get(row.instrument, Span(ZERO, ZERO))
+        bought, sold = (row.quantity, ZERO) if row.side is Side.BUY else (ZERO, row.quantity)
+        found[row.instrument] = Span(low - sold, high + bought)
+    return found
+
+
+def held_units(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> dict[str, Decimal]:
+    """Signed units held, by instrument: the venue's word, and what was filled since it was given.
+
+    A snapshot may be some seconds old when an order is sent, and the order before it may have been filled meanwhile.
+    """
+    units = {row.instrument: row.quantity for row in snapshot.positions}
+    told = {fill.exec_id for fill in snapshot.fills}
+    for row in ledger.executions.all(account):
+        if row.counts and row.recorded_at >= snapshot.taken_at and row.exec_id not in told:
+            units[row.instrument] = units.get(row.instrument, ZERO) + row.signed_quantity
+    return {name: quantity for name, quantity in units.items() if quantity}
+
+
+def strategy_units(ledger: Ledger, account: str, strategy: str) -> dict[str, Decimal]:
+    """Signed units that a strategy's own orders have brought it, by instrument; flat ones are left out."""
+    refs = {row.ref for row in ledger.attempts.all() if row.strategy == strategy and row.account == account}
+    units: dict[str, Decimal] = {}
+    for row in ledger.executions.all(account):
+        if row.counts and row.ref in refs:
+            units[row.instrument] = units.get(row.instrument, ZERO) + row.signed_quantity
+    return {name: quantity for name, quantity in units.items() if quantity}
+
+
+def waiting_orders(ledger: Ledger, account: str, snapshot: BrokerSnapshot, besides: str = "") -> list[Waiting]:
+    """Every order that may still be filled: sent, approved and unsent, and at the venue without our doing.
+
+    Args:
+        besides: an intent whose orders do not count, because it is the one being judged.
+    """
+    live = ledger.attempts.live(account)
+    found = [
+        Waiting(row.instrument, row.side, row.quantity - ledger.executions.filled(row.ref), row.strategy)
+        for row in live
+        if row.intent_id != besides
+    ]
+    claimed = {row.decision_id for row in live}
+    for sendable in ledger.outbox.sendable(account):
+        if sendable.intent_id != besides and sendable.decision_id not in claimed:
+            approved = ledger.outbox.get(sendable.decision_id)
+            terms = approved.terms
+            found.append(Waiting(terms.instrument, terms.side, terms.quantity, approved.strategy))
+    return [row for row in (*found, *_strangers(ledger, snapshot, {row.ref for row in live})) if row.quantity > 0]
+
+
+def _strangers(ledger: Ledger, snapshot: BrokerSnapshot, live: set[str]) -> list[Waiting]:
+    """Orders that the venue works on and our books do not: somebody else's, or one that we took for ended.
+
+    One that our books have seen end since the snapshot was taken is no stranger; neither is one that is live here.
+    """
+    found = []
+    for order in snapshot.open_orders:
+        if order.ref in live or _ended_since(ledger, order.ref, snapshot):
+            continue
+        found.append(Waiting(order.instrument, order.side, order.quantity - order.filled, ""))
+    return found
+
+
+def _ended_since(ledger: Ledger, ref: str, snapshot: BrokerSnapshot) -> bool:
+    attempt = ledger.attempts.find(ref) if ref else None
+    return attempt is not None and ledger.attempts.events(ref)[-1].at >= snapshot.taken_at
