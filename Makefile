@@ -64,6 +64,7 @@ apps: install ## the lab and the monitor on loopback
 bench: install ## our speed beside the peers'
 	$(BIN)/python -m benchmarks.single
 	$(BIN)/python -m benchmarks.sweep
+	$(BIN)/python -m benchmarks.indicators
 
 lock: install ## compile the locks again
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade requirements/uv.in -o requirements/uv.txt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import socket
 from pathlib import Path
@@ -87,4 +88,5 @@ def run(link: socket.socket, token: str) -> None:
     """Serve until interrupted."""
     app = build(link.getsockname()[1], token)
     config = uvicorn.Config(app, log_level="warning", access_log=False, ws="websockets-sansio")
-    uvicorn.Server(config).run(sockets=[link])
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # cells print for nbval, not for people
+        uvicorn.Server(config).run(sockets=[link])

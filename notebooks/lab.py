@@ -26,16 +26,18 @@ def _(get_saved, overrides):
     bench = lab.bench(overrides)
     mo.stop(bool(bench.trouble), mo.callout(bench.trouble, kind="danger"))
     first = bench.first
-    strategy = mo.ui.dropdown(bench.strategies, value=get_saved().name or first.strategy, label="Strategy")
+    strategy = mo.ui.dropdown(
+        bench.strategies, value=get_saved().name or first.strategy, label="Strategy", full_width=True
+    )
     return bench, first, strategy
 
 
 @app.cell
 def _(bench, first):
-    instruments = mo.ui.multiselect(bench.instruments, value=first.instruments, label="Instruments")
-    timeframe = mo.ui.dropdown(bench.timeframes, value=first.timeframe, label="Bars")
-    prices = mo.ui.dropdown(bench.prices, value=first.prices, label="Prices")
-    costs = mo.ui.dropdown(bench.costs, value=first.costs, label="Costs")
+    instruments = mo.ui.multiselect(bench.instruments, value=first.instruments, label="Instruments", full_width=True)
+    timeframe = mo.ui.dropdown(bench.timeframes, value=first.timeframe, label="Bars", full_width=True)
+    prices = mo.ui.dropdown(bench.prices, value=first.prices, label="Prices", full_width=True)
+    costs = mo.ui.dropdown(bench.costs, value=first.costs, label="Costs", full_width=True)
     short = mo.ui.switch(value=first.allow_short, label="May sell short")
     return costs, instruments, prices, short, timeframe
 
@@ -43,7 +45,7 @@ def _(bench, first):
 @app.cell
 def _(instruments, overrides, timeframe):
     first_day, last_day = lab.span(overrides, instruments.value, timeframe.value)
-    days = mo.ui.date_range(start=first_day, stop=last_day, value=(first_day, last_day), label="Days")
+    days = mo.ui.date_range(start=first_day, stop=last_day, value=(first_day, last_day), label="Days", full_width=True)
     return (days,)
 
 
@@ -52,7 +54,14 @@ def _(overrides, strategy):
     knobs = mo.ui.dictionary(
         {
             knob.name: mo.ui.slider(
-                knob.least, knob.most, knob.step, knob.value, debounce=True, include_input=True, label=knob.name
+                knob.least,
+                knob.most,
+                knob.step,
+                knob.value,
+                debounce=True,
+                include_input=True,
+                label=knob.name,
+                full_width=True,
             )
             for knob in lab.knobs(overrides, strategy.value)
         }
@@ -78,13 +87,13 @@ def _(costs, days, instruments, knobs, prices, short, strategy, timeframe):
 @app.cell
 def _(choice, overrides):
     shown = lab.explore(overrides, choice)
-    print(shown.line)
+    print(shown.line)  # noqa: T201 - what is printed is compared by nbval
     return (shown,)
 
 
 @app.cell
 def _():
-    name = mo.ui.text(placeholder="fast_cross", label="Name", debounce=False)
+    name = mo.ui.text(placeholder="fast_cross", label="Name", debounce=False, full_width=True)
     save = mo.ui.run_button(label="Save this variant")
     return name, save
 
@@ -97,14 +106,23 @@ def _(choice, name, overrides, save, set_saved):
 
 
 @app.cell(hide_code=True)
-def _(costs, days, get_saved, instruments, knobs, name, prices, save, short, strategy, timeframe):
+def _(get_saved):
     said = get_saved()
-    sliders = mo.vstack([knob for knob in knobs.elements.values()])
-    picks = mo.vstack([strategy, instruments, timeframe, days, prices, costs, short])
-    told = mo.callout(said.text or said.trouble, kind="success" if said.text else "danger")
-    saving = mo.vstack([name, save, told if said.text or said.trouble else mo.md("")])
-    parts = ["# Strategy lab", picks, "## Parameters", sliders, "## Variant", saving]
-    mo.sidebar([mo.md(part) if isinstance(part, str) else part for part in parts], width="22rem")
+    told = (
+        mo.callout(said.text or said.trouble, kind="success" if said.text else "danger")
+        if said != variants.Saved()
+        else None
+    )
+    return (told,)
+
+
+@app.cell(hide_code=True)
+def _(costs, days, instruments, knobs, name, prices, save, short, strategy, timeframe, told):
+    picks = [strategy, instruments, timeframe, days, prices, costs, short]
+    sliders = [mo.md("**Parameters**"), *knobs.elements.values()]
+    saving = [mo.md("**Variant**"), name, save, told]
+    parts = [mo.md("# Strategy lab"), *picks, *sliders, *saving]
+    mo.sidebar(mo.vstack([part for part in parts if part is not None], gap=0.75), width="24rem")
     return
 
 
@@ -117,6 +135,12 @@ def _(shown):
 
 @app.cell(hide_code=True)
 def _(shown):
+    mo.vstack([mo.md("## What speaks against it"), mo.Html(shown.findings)])
+    return
+
+
+@app.cell(hide_code=True)
+def _(shown):
     mo.vstack([mo.md("## Price and fills"), mo.ui.tabs(shown.prices)])
     return
 
@@ -124,12 +148,6 @@ def _(shown):
 @app.cell(hide_code=True)
 def _(shown):
     mo.vstack([mo.md("## Equity, drawdown, exposure"), shown.account])
-    return
-
-
-@app.cell(hide_code=True)
-def _(shown):
-    mo.vstack([mo.md("## What speaks against it"), mo.Html(shown.findings)])
     return
 
 

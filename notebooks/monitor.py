@@ -18,11 +18,29 @@ with app.setup:
 def _():
     settings, trouble = monitor.opened(environment_overrides())
     mo.stop(bool(trouble), mo.callout(trouble, kind="danger"))
+    return (settings,)
+
+
+@app.cell
+def _():
+    empty = monitor.Board()
     get_said, set_said = mo.state("")
-    get_waiting, set_waiting = mo.state({})
-    get_orders, set_orders = mo.state(())
-    get_scopes, set_scopes = mo.state(monitor.Board().scopes)
-    return get_orders, get_said, get_scopes, get_waiting, set_orders, set_said, set_scopes, set_waiting, settings
+    get_waiting, set_waiting = mo.state(empty.waiting)
+    get_scopes, set_scopes = mo.state(empty.scopes)
+    get_orders, set_orders = mo.state(empty.orders)
+    get_intents, set_intents = mo.state(empty.intents)
+    return (
+        get_intents,
+        get_orders,
+        get_said,
+        get_scopes,
+        get_waiting,
+        set_intents,
+        set_orders,
+        set_said,
+        set_scopes,
+        set_waiting,
+    )
 
 
 @app.cell
@@ -35,19 +53,16 @@ def _():
 def _(get_said, refresh, settings):
     (refresh.value, get_said())
     board = monitor.board(settings)
-    print(board.trouble or board.line)
+    print(board.trouble or board.line)  # noqa: T201 - what is printed is compared by nbval
     return (board,)
 
 
 @app.cell
-def _(board, get_orders, get_scopes, get_waiting, set_orders, set_scopes, set_waiting):
-    # what a person is filling in stays as it is until what it is about has changed
-    if board.waiting != get_waiting():
-        set_waiting(board.waiting)
-    if board.orders != get_orders():
-        set_orders(board.orders)
-    if board.scopes != get_scopes():
-        set_scopes(board.scopes)
+def _(board, get_intents, get_orders, get_scopes, get_waiting, set_intents, set_orders, set_scopes, set_waiting):
+    monitor.keep(board.waiting, get_waiting, set_waiting)
+    monitor.keep(board.scopes, get_scopes, set_scopes)
+    monitor.keep(board.orders, get_orders, set_orders)
+    monitor.keep(board.intents, get_intents, set_intents)
     return
 
 
@@ -56,17 +71,18 @@ def _(board, get_said, refresh):
     title = mo.hstack([mo.md("# Monitor"), refresh], justify="space-between", align="center")
     stats = [mo.stat(tile.text, tile.label, tile.meaning, bordered=True) for tile in board.tiles]
     alarms = [mo.callout(f"STOPPED: {text}", kind="danger") for text in board.stops]
-    alarms += [mo.callout(text, kind="warn") for text in (*board.differences, board.trouble) if text]
+    doubts = [mo.callout(text, kind="warn") for text in (*board.differences, board.trouble) if text]
     told = [mo.callout(get_said(), kind="info")] if get_said() else []
-    mo.vstack([title, mo.hstack(stats, widths="equal"), *alarms, *told])
+    mo.vstack([title, mo.hstack(stats, widths="equal"), *alarms, *doubts, *told])
     return
 
 
 @app.cell(hide_code=True)
 def _(board):
-    held = mo.ui.table(list(board.positions), selection=None, show_data_types=False, show_download=False)
+    rows = list(board.positions)
+    held = mo.ui.table(rows, selection=None, show_search=False, show_download=False, show_data_types=False)
     curve = mo.vstack([mo.md("## Equity"), board.equity])
-    mo.hstack([curve, mo.vstack([mo.md("## Positions"), held])], widths=[3, 2])
+    mo.hstack([curve, mo.vstack([mo.md("## Positions"), held])], widths=[1, 1], gap=3)
     return
 
 
@@ -107,44 +123,68 @@ def _(cause, go, kill, scope, set_said, settings):
 
 
 @app.cell
-def _(set_said, settings):
-    ask = mo.ui.run_button(label="Reconcile now", on_change=lambda _: set_said(monitor.reconcile(settings)))
+def _():
+    ask = mo.ui.run_button(label="Reconcile now", kind="neutral")
     return (ask,)
+
+
+@app.cell
+def _(ask, set_said, settings):
+    if ask.value:
+        set_said(monitor.reconcile(settings))
+    return
 
 
 @app.cell(hide_code=True)
 def _(ask, cause, decision, get_waiting, go, kill, no, scope, why, yes):
-    count = len(get_waiting())
-    approvals = mo.vstack(
-        [mo.md(f"## Approvals: {count} waiting"), decision, why, mo.hstack([yes, no], justify="start")]
-    )
+    count = mo.md(f"## Approvals: {len(get_waiting())} waiting")
+    approvals = mo.vstack([count, decision, why, mo.hstack([yes, no], justify="start")])
     switch = mo.vstack([mo.md("## Kill switch"), scope, cause, mo.hstack([kill, go, ask], justify="start")])
     mo.hstack([approvals, switch], widths="equal", gap=3)
     return
 
 
 @app.cell(hide_code=True)
-def _(board):
-    intents = mo.ui.table(list(board.intents), selection=None, wrapped_columns=["reasons"], show_data_types=False)
+def _(get_intents):
+    intents = mo.ui.table(
+        list(get_intents()),
+        selection=None,
+        show_data_types=False,
+        wrapped_columns=["reasons"],
+        column_widths={"reasons": 520, "orders": 240},
+        style_cell=monitor.tint,
+    )
     mo.vstack([mo.md("## Intents and decisions"), intents])
     return
 
 
 @app.cell(hide_code=True)
 def _(get_orders):
-    orders = mo.ui.table(list(get_orders()), selection="single", initial_selection=[0] if get_orders() else None)
+    chosen = [0] if get_orders() else None
+    orders = mo.ui.table(
+        list(get_orders()),
+        selection="single",
+        initial_selection=chosen,
+        show_data_types=False,
+        style_cell=monitor.tint,
+    )
     mo.vstack([mo.md("## Orders"), orders])
     return (orders,)
 
 
-@app.cell(hide_code=True)
+@app.cell
 def _(orders, settings):
     life = monitor.life(settings, next((row["ref"] for row in orders.value), None))
-    events = mo.ui.table(list(life.events), selection=None, show_data_types=False, show_download=False)
+    return (life,)
+
+
+@app.cell(hide_code=True)
+def _(life):
+    rows_of_life = list(life.events)
+    events = mo.ui.table(rows_of_life, selection=None, show_search=False, show_download=False, show_data_types=False)
     story = mo.md(f"```text\n{life.story}\n```")
-    mo.hstack(
-        [mo.vstack([mo.md("### Life of the order"), events]), mo.vstack([mo.md("### Why"), story])], widths=[2, 3]
-    )
+    told_so = [mo.md("## Life of the order"), events], [mo.md("## Why it was sent"), story]
+    mo.hstack([mo.vstack(part) for part in told_so], widths=[2, 3], gap=3)
     return
 
 

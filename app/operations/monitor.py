@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from app.operations import desk
 from app.operations.desk import DeskView, IntentView, PositionView
@@ -28,7 +28,14 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 Row = dict[str, str]
+Part = TypeVar("Part")
 NONE = "none yet"
+COLOURS = {
+    **dict.fromkeys(("APPROVE", "FILLED", "BUY"), "#2f9461"),
+    **dict.fromkeys(("REVIEW", "UNKNOWN", "PARTIAL", "CANCEL_REQUESTED"), "#b3841f"),
+    **dict.fromkeys(("REJECT", "REJECTED", "SELL"), "#cf5650"),
+}
+"""The words of a table that are read at a glance."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +163,18 @@ def reconcile(settings: Settings) -> str:
         return f"reconciled at {_clock(found.at)}: equity {money(float(found.equity))}, {differs}"
 
     return _told(act)
+
+
+def keep(part: Part, shown: Callable[[], Part], show: Callable[[Part], None]) -> None:
+    """Show a part of the board anew only when it changed, so that a half-written reason or a page of a table stays."""
+    if part != shown():
+        show(part)
+
+
+def tint(_row: str, _column: str, value: object) -> dict[str, str]:
+    """The style of a table's cell."""
+    colour = COLOURS.get(str(value).partition(",")[0].partition(" ")[0])
+    return {"color": colour, "fontWeight": "600"} if colour else {}
 
 
 def _told(act: Callable[[], str]) -> str:

@@ -37,12 +37,12 @@ def equity_figure(marks: Sequence[tuple[datetime, Decimal]]) -> go.Figure:
         )
     )
     figure.update_layout(
-        height=260,
+        height=240,
         template="none",
         paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR,
-        margin={"l": 72, "r": 12, "t": 12, "b": 32},
+        margin={"l": 84, "r": 12, "t": 12, "b": 32},
     )
     figure.update_xaxes(showgrid=False)
-    figure.update_yaxes(tickformat=",.0f", nticks=5)
+    figure.update_yaxes(tickformat=",.2f", nticks=5)
     return legible(figure)

@@ -13,7 +13,7 @@ from tradewright.execution.desk import acknowledge, adopt_position, confirm_not_
 from tradewright.execution.outcome import SendStatus
 from tradewright.execution.sender import Sender
 from tradewright.execution.settings import Mode
-from tradewright.model.broker import BrokerEventKind, VenueStatus
+from tradewright.model.broker import BrokerEventKind, VenueOrder, VenueStatus
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import BrokerError, LedgerError
 from tradewright.model.order import AttemptState, Fill, Side
@@ -121,6 +121,22 @@ def test_recovery_5_a_person_confirms_only_fresh_evidence_of_an_order_in_doubt(w
     assert world.codes() == []
     with pytest.raises(LedgerError, match="not in doubt"):
         confirm_not_sent(world.ledger, REF, "ann", "again")
+
+
+def test_fault_03_a_status_without_permanent_id_is_the_librarys_own_and_no_answer(world: World) -> None:
+    world.proposer.order()
+    world.venue.fault("swallow")
+
+    def local_status(name: str) -> None:
+        if name == "S5.placed":
+            order = VenueOrder(
+                ref=REF, perm_id=0, order_id=1, client_id=1, account=ACCOUNT, instrument="AAPL", side=Side.BUY,
+                order_type="MKT", quantity=Decimal(10), filled=Decimal(0), status=VenueStatus.PENDING,
+            )  # fmt: skip
+            world.venue.tell(BrokerEventKind.ORDER, order=order)
+
+    assert [outcome.status.value for outcome in world.drain(world.sender(checkpoint=local_status))] == ["UNKNOWN"]
+    clean(world)
 
 
 @pytest.mark.parametrize(("fault", "state"), [("drop_before", "NOT_SENT"), ("drop_after", "FILLED")])

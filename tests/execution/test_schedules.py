@@ -22,6 +22,7 @@ from tradewright.execution.sender import Sender
 from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import BrokerError, LedgerError
+from tradewright.policy.approved import approve
 
 SCHEDULES = int(os.environ.get("TRADEWRIGHT_SCHEDULES", "100"))
 BATCH = 25
@@ -40,6 +41,7 @@ class Schedule:
 
     def __init__(self, world: World, seed: int) -> None:
         self.world, self.dice, self.story = world, random.Random(seed), [f"seed {seed}"]
+        self.corrected: set[str] = set()
 
     def play(self) -> list[str]:
         """Some rounds of trouble, then calm, then the laws."""
@@ -49,7 +51,16 @@ class Schedule:
             if found:
                 return found
         self._calm()
-        return violations(self.world.ledger, self.world.venue)
+        return violations(self.world.ledger, self.world.venue) + self._wrongly_settled()
+
+    def _wrongly_settled(self) -> list[str]:
+        """Orders that are called unsent although the venue has them, or open although it has ended them."""
+        status = {order["ref"]: order["status"] for order in self.world.venue.state["orders"]}
+        attempts = {attempt.ref: attempt.state for attempt in self.world.ledger.attempts.all()}
+        unsent = [ref for ref, state in attempts.items() if state.value in ("NOT_SENT", "EXPIRED") and ref in status]
+        ended = ("FILLED", "CANCELLED", "REJECTED")
+        open_here = [ref for ref, state in attempts.items() if not state.terminal and status.get(ref) in ended]
+        return [f"{ref} is called unsent" for ref in unsent] + [f"{ref} has ended" for ref in open_here]
 
     def _round(self) -> None:
         for _ in range(self.dice.randint(0, 2)):
@@ -57,11 +68,28 @@ class Schedule:
             if self.dice.random() < 0.6:
                 self._fault(self.dice.choice(PLACE_FAULTS))
         if self.dice.random() < 0.3:
+            self._decide_again()
+        if self.dice.random() < 0.3:
             self._fault(self.dice.choice(OTHER_FAULTS))
         self.world.venue.set(mode=self.dice.choice(["fill", "rest"]))
         self._sit(self._checkpoint())
         for _ in range(self.dice.randint(0, 2)):
             self._outside_event()
+
+    def _decide_again(self) -> None:
+        """The gate approves an intent a second time, whatever became of it."""
+        if intents := self.world.ledger.proposals.intents():
+            intent = self.dice.choice(intents)
+            self.story.append(f"decide {intent.intent_id} again")
+            self.world.ledger.outbox.put(approve(intent, self.world.proposer.decide(intent), ACCOUNT))
+
+    def _correct(self) -> None:
+        """An execution is corrected, at most one per symbol, since two at once cannot be told apart by a position."""
+        fills = [fill for fill in self.world.venue.state["fills"] if fill["instrument"] not in self.corrected]
+        if fills:
+            fill = self.dice.choice(fills)
+            self.corrected.add(fill["instrument"])
+            self.world.venue.correct(fill["exec_id"], str(self.dice.randint(1, 9)))
 
     def _checkpoint(self) -> object:
         """Perhaps die at a boundary, the n-th time it is passed."""
@@ -101,13 +129,15 @@ class Schedule:
         """The market, the gateway, or somebody else does something."""
         venue = self.world.venue
         live = [order["ref"] for order in venue.state["orders"] if order["status"] == "WORKING" and order["ref"]]
-        what = self.dice.choice(["fill", "part", "end", "restart", "external", "wait"])
+        what = self.dice.choice(["fill", "part", "end", "restart", "external", "wait", "correct"])
         self.story.append(f"{what} of {len(live)}")
         with contextlib.suppress(RuntimeError):
             if what == "restart":
                 venue.restart(next_order_id=self.dice.randint(1, 3))
             elif what == "external" and self.dice.random() < 0.2:
                 venue.external(self.dice.choice(SYMBOLS), filled=True)
+            elif what == "correct":
+                self._correct()
             elif what == "wait":
                 assert isinstance(self.world.clock, ManualClock)
                 self.world.clock.advance(self.dice.choice([1, 20, 200]))

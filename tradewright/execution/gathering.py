@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -222,8 +223,8 @@ class Gatherer:
         cluster = set()
         for other in units:
             instrument = self.instruments.get(other)
-            together = correlation(facts.bars, self.facts.of(instrument).bars) if instrument else float("nan")
-            if other == symbol or not abs(together) <= self.limits.max_correlation:
+            together = correlation(facts.bars, self.facts.of(instrument).bars) if instrument else math.nan
+            if other == symbol or math.isnan(together) or abs(together) > self.limits.max_correlation:
                 cluster.add(other)
         return cluster
 

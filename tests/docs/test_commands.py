@@ -1,0 +1,66 @@
+"""The commands in the documents are run, in their order, and end well."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REAL_DATA
+
+PROJECT = Path(__file__).resolve().parents[2]
+BLOCK = re.compile(r"```console\n(?P<lines>.*?)```", re.DOTALL)
+DOCUMENTS = ("README.md", "docs/configuration.md", "docs/data.md")
+WHOLE_JOBS = ("make demo", "make test")
+"""Run by CI itself, as they stand."""
+
+
+def commands(document: str) -> list[str]:
+    text = (PROJECT / document).read_text()
+    lines = [line for block in BLOCK.finditer(text) for line in block["lines"].splitlines() if line]
+    return [line for line in lines if line not in WHOLE_JOBS]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_the_commands_of_a_document_work(document: str, tmp_path: Path) -> None:
+    real = os.environ.get(REAL_DATA, "")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "DAGSTER_HOME": str(tmp_path / "dagster")}
+    (tmp_path / "dagster").mkdir()
+    found = commands(document)
+    assert found
+    for command in found:
+        if "DATA/" in command and not real:
+            continue
+        line = command.replace("data/tour", str(tmp_path / "tour")).replace("DATA/", f"{real}/")
+        done = subprocess.run(line, shell=True, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+
+def test_the_tour_fills_an_order() -> None:
+    """What the tour promises is in it, in this order."""
+    text = " ".join(commands("README.md"))
+    steps = ("check", "backtest", "sweep", "materialize", "intent", "send", "orders", "reconcile")
+    places = [text.index(step) for step in steps]
+    assert places == sorted(places)
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for document in [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name} -> {target}"
+
+
+def test_every_command_is_in_a_document() -> None:
+    from app.cli import app
+    from typer.main import get_command
+
+    text = "".join(path.read_text() for path in [PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")])
+    missing = [name for name in get_command(app).commands if f"tradewright {name}" not in text]  # type: ignore[attr-defined]
+    assert missing == []

@@ -1,0 +1,427 @@
+"""What the gate gets to know: each figure is right, or it is None and the gate refuses."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.execution.counter import Counter, money, walk
+from tests.execution.venue import ACCOUNT
+from tests.execution.world import World
+from tests.support.ledgers import START
+from tradewright.execution.commitments import Waiting, spans, strategy_units
+from tradewright.execution.gathering import Event, price_of
+from tradewright.ledger.freezes import FreezeCode
+from tradewright.ledger.switches import account_scope, strategy_scope
+from tradewright.model.broker import Quote, VenueOrder, VenueStatus
+from tradewright.model.decision import Decision, Verdict
+from tradewright.model.mode import Mode
+from tradewright.model.order import AttemptState, Fill, OrderType, Side
+from tradewright.policy.gate import decide
+from tradewright.policy.snapshot import Snapshot
+
+
+@pytest.fixture
+def counter(world: World, tmp_path: Path) -> Counter:
+    made = Counter(world, tmp_path / "store")
+    made.ready()
+    return made
+
+
+def judge(counter: Counter, snapshot: Snapshot) -> Decision:
+    """The gate's word on buying 10 AAPL at 100."""
+    return decide(counter.world.proposer.intent(instrument="AAPL", stop=Decimal(99)), snapshot, counter.limits)
+
+
+def codes(decision: Decision) -> set[str]:
+    return {reason.code for reason in decision.reasons if reason.verdict is Verdict.REJECT}
+
+
+def venue_order(**changes: Any) -> VenueOrder:
+    values: dict[str, Any] = {
+        "ref": "", "perm_id": 7, "order_id": 1, "client_id": 99, "account": ACCOUNT, "instrument": "AAPL",
+        "side": Side.BUY, "order_type": OrderType.MARKET, "quantity": 10, "filled": 4, "status": VenueStatus.WORKING,
+    }  # fmt: skip
+    return VenueOrder.model_validate(values | changes)
+
+
+def test_a_plain_case_is_wholly_known_and_passes(counter: Counter) -> None:
+    snapshot = counter.snapshot()
+    assert None not in snapshot.market.model_dump(exclude={"fx_rate"}).values()
+    assert None not in snapshot.holdings.model_dump().values()
+    assert judge(counter, snapshot).verdict is Verdict.APPROVE
+
+
+# exposures -------------------------------------------------------------------------------------------------------
+
+
+def test_holdings_and_orders_count_but_not_the_judged_one(counter: Counter) -> None:
+    resting = counter.world.proposer.order("AAPL", "10")
+    counter.send_without_fill(resting, filled="4")
+    unsent = counter.world.proposer.order("AAPL", "7")
+    judged = counter.world.proposer.order("AAPL", "5")
+    found = counter.snapshot(counter.view({"AAPL": 4}), intent_id=judged.intent_id).holdings
+    assert sorted(order.quantity for order in found.open_orders or ()) == [6, 7]
+    assert found.position == 4
+    assert found.symbol_exposure == found.gross_exposure == found.strategy_exposure == 1700
+    assert found.cluster_exposure == 1700
+    assert found.traded_today == 4 * 100 + 6 * 100 + 7 * 100
+    counted = counter.snapshot(counter.view({"AAPL": 4}), intent_id=resting.intent_id).holdings
+    assert counted.symbol_exposure == (4 + 7 + 5) * 100
+    assert unsent.intent_id != judged.intent_id
+
+
+def test_an_abandoned_claim_counts_once(counter: Counter) -> None:
+    order = counter.world.proposer.order("AAPL", "10")
+    counter.ledger.leases.acquire(ACCOUNT, "dead", 1)
+    counter.ledger.attempts.claim(order.decision_id, order.payload_hash, "dead")
+    counter.clock.advance(2)
+    assert [row.decision_id for row in counter.ledger.outbox.sendable(ACCOUNT)] == [order.decision_id]
+    found = counter.snapshot().holdings
+    assert found.symbol_exposure == 1000
+    assert len(found.open_orders or ()) == 1
+
+
+def test_an_open_sale_makes_no_room_for_a_purchase(counter: Counter) -> None:
+    order = counter.world.proposer.order("AAPL", "60", side=Side.SELL)
+    counter.send_without_fill(order)
+    view = counter.view({"AAPL": 100})
+    assert counter.snapshot(view, side=Side.BUY).holdings.symbol_exposure == 10_000
+    assert counter.snapshot(view, side=Side.SELL).holdings.symbol_exposure == 4_000
+    assert counter.snapshot(view).holdings.gross_exposure == 10_000
+
+
+@given(
+    st.integers(-50, 50),
+    st.lists(st.tuples(st.sampled_from(list(Side)), st.integers(1, 30)), max_size=5),
+    st.data(),
+)
+@settings(derandomize=True, deadline=None, max_examples=100)
+def test_a_span_holds_whatever_is_filled(held: int, orders: list[tuple[Side, int]], data: st.DataObject) -> None:
+    waiting = [Waiting("AAPL", side, Decimal(units), "trend") for side, units in orders]
+    span = spans({"AAPL": Decimal(held)}, waiting).get("AAPL")
+    filled = [data.draw(st.integers(0, units)) for _, units in orders]
+    end = held + sum(side.sign * units for (side, _), units in zip(orders, filled, strict=True))
+    if span is None:
+        assert end == held == 0
+    else:
+        assert span.low <= end <= span.high
+        assert abs(end) <= span.widest
+
+
+def test_a_fill_after_the_snapshot_counts_at_once(counter: Counter) -> None:
+    """A snapshot may be five seconds old when the next order is rechecked; what was filled meanwhile is held."""
+    before = counter.view()
+    order = counter.world.proposer.order("AAPL", "10")
+    counter.send_without_fill(order, filled="10")
+    found = counter.snapshot(before).holdings
+    assert found.position == 10
+    assert found.symbol_exposure == 1000
+    told = tuple(Fill.model_validate(_fill(row)) for row in counter.ledger.executions.all(ACCOUNT))
+    assert counter.snapshot(counter.view({"AAPL": 10}, fills=told)).holdings.position == 10
+
+
+def _fill(row: Any) -> dict[str, Any]:
+    names = ("exec_id", "perm_id", "instrument", "side", "quantity", "price", "time", "account")
+    return {name: getattr(row, name) for name in names} | {"ref": row.ref or ""}
+
+
+def test_somebody_elses_order_at_the_venue_counts(counter: Counter) -> None:
+    found = counter.snapshot(counter.view(open_orders=(venue_order(),))).holdings
+    assert found.symbol_exposure == found.gross_exposure == 600
+    assert found.strategy_exposure == 0
+
+
+def test_an_order_that_ended_here_but_works_there_counts(counter: Counter) -> None:
+    order = counter.world.proposer.order("AAPL", "10")
+    ref = counter.send_without_fill(order)
+    working = (venue_order(ref=ref, filled=0),)
+    stale = counter.view(open_orders=working)
+    counter.ledger.attempts.move(ref, AttemptState.CANCELLED, "test")
+    assert counter.snapshot(stale).holdings.gross_exposure == 0, "it ended after the venue was asked"
+    counter.clock.advance(1)
+    assert counter.snapshot(counter.view(open_orders=working)).holdings.gross_exposure == 1000
+
+
+def test_a_future_is_worth_its_multiplier(counter: Counter) -> None:
+    assert counter.snapshot(counter.view({"ES": 2})).holdings.gross_exposure == 2 * 50 * 100
+
+
+def test_a_strategy_answers_for_what_its_own_orders_brought(counter: Counter) -> None:
+    ours = counter.world.proposer.order("AAPL", "10")
+    theirs = counter.world.proposer.order("AAPL", "20", strategy="other")
+    for order in (ours, theirs):
+        counter.send_without_fill(order)
+        counter.world.venue.fill(counter.ledger.attempts.all(order.intent_id)[-1].ref, tell=False)
+    counter.world.recover()
+    assert strategy_units(counter.ledger, ACCOUNT, "trend") == {"AAPL": 10}
+    assert strategy_units(counter.ledger, "DU999", "trend") == {}
+    view = counter.view({"AAPL": 30})
+    assert counter.snapshot(view).holdings.strategy_exposure == 1000
+    assert counter.snapshot(view, strategy="other").holdings.strategy_exposure == 2000
+
+
+@pytest.mark.parametrize("held", ["SONY", "TSLA"])
+def test_what_cannot_be_valued_is_never_worth_nothing(counter: Counter, held: str) -> None:
+    """A yen stock, and one that nobody defined: the exposures are unknown and entries are refused."""
+    snapshot = counter.snapshot(counter.view({held: 100}))
+    found = snapshot.holdings
+    assert (found.symbol_exposure, found.gross_exposure, found.cluster_exposure) == (None, None, None)
+    assert {"GROSS_EXPOSURE_UNKNOWN", "SYMBOL_EXPOSURE_UNKNOWN"} <= codes(judge(counter, snapshot))
+
+
+def test_an_order_in_another_currency_is_refused(counter: Counter) -> None:
+    order = counter.world.proposer.order("SONY", "10")
+    counter.send_without_fill(order)
+    found = counter.snapshot().holdings
+    assert (found.gross_exposure, found.traded_today) == (None, None)
+
+
+def test_yesterdays_yen_do_not_matter_today_but_todays_do(counter: Counter) -> None:
+    order = counter.world.proposer.order("SONY", "10")
+    counter.send_without_fill(order, filled="10")
+    assert counter.snapshot().holdings.traded_today is None
+    counter.clock.advance(24 * 3600)
+    assert counter.snapshot().holdings.traded_today == 0
+
+
+def test_an_account_in_another_currency_has_no_equity_here(counter: Counter) -> None:
+    counter.money = money(1, "EUR")
+    snapshot = counter.snapshot()
+    assert (snapshot.holdings.equity, snapshot.holdings.cash) == (None, None)
+    assert {"EQUITY_UNKNOWN", "CASH_UNKNOWN"} <= codes(judge(counter, snapshot))
+
+
+def test_a_holding_without_a_quote_is_valued_at_a_recent_close_only(counter: Counter) -> None:
+    closes = walk(1, 300)
+    counter.stock("MSFT", closes)
+    quotes = [quote for quote in counter.quotes() if quote.instrument != "MSFT"]
+    gross = counter.snapshot(counter.view({"MSFT": 10}, quotes)).holdings.gross_exposure
+    assert gross == 10 * Decimal(repr(float(closes[-1])))
+    counter.clock.advance(5 * 24 * 3600)
+    quotes = [quote for quote in counter.quotes() if quote.instrument != "MSFT"]
+    assert counter.snapshot(counter.view({"MSFT": 10}, quotes)).holdings.gross_exposure is None
+
+
+# correlation -----------------------------------------------------------------------------------------------------
+
+
+def test_what_moves_together_shares_one_cap(counter: Counter) -> None:
+    same = walk(sum(map(ord, "AAPL")), 400)
+    counter.stock("MSFT", same)
+    counter.stock("ES")
+    found = counter.snapshot(counter.view({"MSFT": 10, "ES": 1})).holdings
+    assert found.correlation == 1
+    assert found.cluster_exposure == 1000, "MSFT moves with it, ES does not"
+    assert found.gross_exposure == 1000 + 50 * 100
+
+
+def test_a_correlated_order_on_its_way_is_in_the_cluster_too(counter: Counter) -> None:
+    counter.stock("MSFT", walk(sum(map(ord, "AAPL")), 400))
+    counter.world.proposer.order("MSFT", "10")
+    found = counter.snapshot().holdings
+    assert found.cluster_exposure == 1000
+    assert found.correlation == 0, "Q-15 speaks of held symbols"
+
+
+def test_what_cannot_be_correlated_is_not_taken_for_independent(counter: Counter) -> None:
+    found = counter.snapshot(counter.view({"MSFT": 10})).holdings
+    assert (found.correlation, found.cluster_exposure) == (1, 1000)
+    assert counter.snapshot(counter.view({"TSLA": 1})).holdings.correlation is None
+    assert counter.snapshot(counter.view()).holdings.correlation == 0
+
+
+# the day ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_days_drawdown_is_a_loss_above_zero(counter: Counter) -> None:
+    for equity in (100_000, 104_000, 101_000):
+        counter.ledger.marks.mark_equity(ACCOUNT, Decimal(equity), Decimal(0))
+    assert counter.snapshot().holdings.daily_drawdown == Decimal(4_000) / Decimal(104_000)
+
+
+def test_a_loss_overnight_is_one_of_the_day(counter: Counter) -> None:
+    """Last night's equity is where the day starts, whenever the first mark of the day is made."""
+    clock = counter.clock
+    clock._now = START - timedelta(hours=16)
+    counter.ledger.marks.mark_equity(ACCOUNT, Decimal(104_000), Decimal(0))
+    clock._now = START
+    counter.money = counter.money.model_copy(update={"equity": Decimal(98_800)})
+    assert counter.snapshot().holdings.daily_drawdown == Decimal("0.05")
+    clock._now = START + timedelta(days=5)
+    assert counter.snapshot().holdings.daily_drawdown == 0, "an old mark is not last night's"
+
+
+def test_midnight_is_that_of_the_zone(counter: Counter) -> None:
+    """START is 10:00 in New York: a fill at 03:00 UTC is today's in UTC and yesterday's there."""
+    clock = counter.clock
+    clock._now = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+    order = counter.world.proposer.order("AAPL", "10")
+    counter.send_without_fill(order, filled="10")
+    clock._now = START
+    assert counter.snapshot(tz="UTC").holdings.traded_today == 1000
+    assert counter.snapshot(tz="America/New_York").holdings.traded_today == 0
+    assert counter.snapshot(tz="Pacific/Kiritimati").holdings.traded_today == 0
+
+
+# the market ------------------------------------------------------------------------------------------------------
+
+
+def test_age_is_counted_from_the_quote_or_else_from_the_bar(counter: Counter) -> None:
+    counter.clock.advance(20)
+    quoted = Quote(instrument="AAPL", bid=None, ask=None, last=Decimal(101), time=START + timedelta(seconds=8))
+    market = counter.snapshot(counter.view(quotes=[quoted])).market
+    assert (market.data_age_seconds, market.bars_only_seconds, market.last_price) == (12, 0, 101)
+    market = counter.snapshot(counter.view(quotes=[])).market
+    assert (market.data_age_seconds, market.bars_only_seconds) == (20, 60)
+    assert market.last_price == Decimal(repr(float(walk(sum(map(ord, "AAPL")), 400)[-1])))
+
+
+def test_a_quote_without_a_price_does_not_freshen_an_old_close(counter: Counter) -> None:
+    counter.clock.advance(500)
+    empty = Quote(instrument="AAPL", bid=None, ask=None, last=None, time=START + timedelta(seconds=500))
+    snapshot = counter.snapshot(counter.view(quotes=[empty]))
+    assert snapshot.market.data_age_seconds == 500
+    assert "DATA_STALE" in codes(judge(counter, snapshot))
+
+
+def test_a_price_from_the_future_is_not_believed(counter: Counter) -> None:
+    def age(seconds: float) -> Decimal | None:
+        time = START + timedelta(seconds=seconds)
+        quoted = Quote(instrument="AAPL", bid=None, ask=None, last=Decimal(100), time=time)
+        return counter.snapshot(counter.view(quotes=[quoted])).market.data_age_seconds
+
+    assert (age(1.5), age(3)) == (0, None)
+
+
+def test_prices_of_a_quote() -> None:
+    def price(bid: int | None, ask: int | None, last: int | None) -> Decimal | None:
+        return price_of(Quote.model_validate(
+            {"instrument": "AAPL", "bid": bid, "ask": ask, "last": last, "time": START}
+        ))  # fmt: skip
+
+    assert (price(99, 101, 102), price(99, 102, None)) == (102, Decimal("100.5"))
+    assert (price(99, None, None), price(None, 101, None), price(None, None, None)) == (99, 101, None)
+    assert price(None, None, 0) == 0
+    assert price_of(None) is None
+
+
+def test_an_instrument_that_nobody_defined_or_stored(counter: Counter) -> None:
+    snapshot = counter.snapshot(instrument="TSLA")
+    assert snapshot.instrument is None
+    assert snapshot.holdings.cluster_exposure is None
+    unstored = counter.snapshot(counter.view(quotes=[]), instrument="MSFT").market
+    assert (unstored.data_age_seconds, unstored.last_price, unstored.previous_close) == (None, None, None)
+    assert (unstored.bars_gap, unstored.volatility_pause, unstored.liquidity_score) == (None, None, None)
+
+
+def test_an_event_window_is_open_from_its_start_until_before_its_end(counter: Counter) -> None:
+    def active(start: int, end: int, instrument: str = "AAPL") -> bool | None:
+        window = Event(instrument, START + timedelta(seconds=start), START + timedelta(seconds=end))
+        return counter.snapshot(events=[window]).market.event_blackout_active
+
+    assert (active(0, 1), active(-1, 0), active(-1, 1), active(1, 2)) == (True, False, True, False)
+    assert active(-1, 1, "MSFT") is False
+
+
+# activity and standing -------------------------------------------------------------------------------------------
+
+
+def test_duplicates_are_sought_among_intents_at_the_gate(counter: Counter) -> None:
+    proposer = counter.world.proposer
+    approved, rejected, undecided = (proposer.intent(quantity=str(n)) for n in (10, 11, 12))
+    proposer.decide(approved)
+    proposer.decide(rejected, Verdict.REJECT)
+    recent = counter.snapshot().activity.recent or ()
+    assert [(row.intent_id, row.quantity, row.at) for row in recent] == [(approved.intent_id, 10, START)]
+    assert counter.snapshot(intent_id=approved.intent_id).activity.recent == ()
+    assert counter.snapshot(instrument="MSFT").activity.recent == ()
+    assert undecided.intent_id not in {row.intent_id for row in recent}
+    counter.clock.advance(60)
+    assert counter.snapshot().activity.recent == ()
+
+
+def test_the_newest_word_on_an_intent_counts(counter: Counter) -> None:
+    proposer = counter.world.proposer
+    intent = proposer.intent()
+    proposer.decide(intent)
+    counter.clock.advance(1)
+    proposer.decide(intent, Verdict.REJECT)
+    assert counter.snapshot().activity.recent == ()
+
+
+def test_duplicates_are_sought_among_orders_at_the_sender(counter: Counter) -> None:
+    order = counter.world.proposer.order("AAPL", "10")
+    assert counter.snapshot(at_send=True).activity.recent == (), "approved is not sent"
+    counter.send_without_fill(order)
+    sent_at = counter.ledger.attempts.all()[-1].sending_at
+    recent = counter.snapshot(at_send=True).activity.recent or ()
+    assert [(row.intent_id, row.quantity, row.at) for row in recent] == [(order.intent_id, 10, sent_at)]
+    assert counter.snapshot(at_send=True, intent_id=order.intent_id).activity.recent == ()
+    activity = counter.snapshot(intent_id=order.intent_id).activity
+    assert activity.orders_of_intent == 1
+    assert activity.orders_last_minute == 1
+
+
+def test_orders_are_counted_by_second_and_minute(counter: Counter) -> None:
+    for quantity in ("1", "2"):
+        counter.world.proposer.order("AAPL", quantity)
+    counter.world.drain()
+    (first, second) = (row.sending_at for row in counter.ledger.attempts.all())
+    counter.clock.advance(0.5)
+    now, activity = counter.world.clock.now(), counter.snapshot().activity
+    assert activity.orders_last_minute == sum(now - at < timedelta(minutes=1) for at in (first, second))
+    assert activity.orders_last_second == sum(now - at < timedelta(seconds=1) for at in (first, second))
+    counter.clock.advance(61)
+    assert counter.snapshot().activity.orders_last_minute == 0
+
+
+def test_an_order_in_doubt_blocks_its_instrument(counter: Counter) -> None:
+    counter.lose(counter.world.proposer.order("AAPL", "10"))
+    broker = counter.snapshot().broker
+    assert (broker.unknown_attempts, broker.frozen) == (1, True)
+    assert counter.snapshot().holdings.symbol_exposure == 1000
+    assert counter.snapshot(instrument="MSFT").broker.unknown_attempts == 0
+
+
+def test_freezes_and_switches(counter: Counter) -> None:
+    assert counter.snapshot().broker.model_dump() == {
+        "ready": True, "unknown_attempts": 0, "frozen": False, "killed": False,
+    }  # fmt: skip
+    counter.ledger.freezes.freeze(ACCOUNT, "AAPL", FreezeCode.POSITION_DRIFT, "1 there, 0 here")
+    assert counter.snapshot().broker.frozen is True
+    assert counter.snapshot(instrument="MSFT").broker.frozen is False
+    counter.ledger.switches.stop(strategy_scope("trend"), "ann", "test")
+    assert counter.snapshot().broker.killed is True
+    assert counter.snapshot(strategy="other").broker.killed is False
+    counter.ledger.switches.stop(account_scope(ACCOUNT), "ann", "test")
+    assert counter.snapshot(strategy="other").broker.killed is True
+
+
+def test_live_trading_starts_stopped(counter: Counter) -> None:
+    assert counter.snapshot(mode=Mode.LIVE).broker.killed is True
+    counter.ledger.switches.resume("everything", "ann", "go")
+    assert counter.snapshot(mode=Mode.LIVE).broker.killed is False
+
+
+@pytest.mark.parametrize(
+    ("name", "passed", "age", "code"),
+    [
+        ("bars.MSFT", True, 0, "CHECK_MISSING"),
+        ("bars.AAPL", False, 0, "CHECK_FAILED"),
+        ("bars.AAPL", True, 3601, "CHECK_STALE"),
+    ],
+)
+def test_a_check_that_is_missing_failed_or_stale_rejects(
+    counter: Counter, name: str, passed: bool, age: int, code: str
+) -> None:
+    if not passed:
+        counter.checked(name, passed=False)
+    counter.clock.advance(age)
+    assert code in codes(judge(counter, counter.snapshot(checks=(name,))))

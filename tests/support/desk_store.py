@@ -1,0 +1,59 @@
+"""A small storage folder with a desk that has lived: bars of two instruments, and one intent of each verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.operations import desk
+from app.operations.wishes import wish
+from conf import build
+from conf.compose import compose
+from conf.research import feature_settings, feed, refresh
+from conf.schema.settings import Settings
+from tradewright.indicators.features import feature_snapshot, feature_table
+
+SCENARIO = (
+    "universe=crypto",
+    "feed.end='2026-11-20T15:00:00Z'",
+    "feed.days_1m=2",
+    "feed.days_1d=30",
+    "execution.settle=0.05",
+)
+REVIEWING = "stage=sandbox"
+"""Where every entry waits for a person."""
+
+
+def prepare(folder: Path) -> tuple[str, ...]:
+    """Fill the folder, and return the overrides that read it.
+
+    What it holds depends on the scenario's seed alone; only moments and the ids of fills differ from run to run.
+    """
+    overrides = (*SCENARIO, f"storage.root={folder}")
+    settings = compose(overrides)
+    for symbol in settings.universe.instruments:
+        _bring(settings, symbol)
+    ask(settings, "approved", "ETH", "BUY", "0.2")
+    desk.send(settings)
+    desk.reconcile(settings)
+    ask(settings, "rejected", "BTC", "SELL", "0.01")
+    ask(compose((*overrides, REVIEWING)), "reviewed", "BTC", "BUY", "0.01")
+    return overrides
+
+
+def ask(settings: Settings, key: str, instrument: str, side: str, quantity: str) -> str:
+    """A person's intent; the decision's id."""
+    return desk.intend(settings, wish(instrument, side, quantity, "MKT", ""), key).decision_id
+
+
+def _bring(settings: Settings, symbol: str) -> None:
+    """Bars and the newest features of an instrument, with the check that the gate asks for."""
+    clock = build.clock(settings)
+    store, source = build.bar_store(settings, clock), feed(settings, clock)
+    assert source is not None
+    refresh(settings, store, source, symbol)
+    bars = store.read_bars(symbol, settings.universe.timeframe)
+    table = feature_table(bars, feature_settings(settings, build.instrument(settings, symbol)))
+    newest = feature_snapshot(table, symbol).model_dump(mode="json")
+    build.artefacts(settings).write_json(("features", symbol, "newest"), newest)
+    with build.ledger(settings, clock) as books:
+        books.marks.record_check(f"bars.{symbol}", True)
