@@ -6,7 +6,9 @@ import contextlib
 import os
 import secrets
 import socket
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import marimo
 import uvicorn
@@ -20,6 +22,9 @@ from tradewright.model.errors import TradewrightError
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 APPS = {"lab": "Strategy lab: parameters, fills, equity, findings", "monitor": "Monitor: positions, approvals, orders"}
+_HEAD = """<style>.notebook-actions-dropdown, div.fixed:has(> div.absolute.bg-background) {display: none}
+.js-plotly-plot .modebar {display: none} .app-sidebar h1 {padding-left: 0}</style>"""
+"""What marimo shows beside an app is for people who write notebooks; the desk needs the room."""
 _INDEX = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Tradewright</title><style>body{{font:16px/1.6 system-ui;margin:10vh auto;max-width:36rem;padding:0 1rem}}
 a{{display:block;padding:.8rem 1rem;margin:.6rem 0;border:1px solid #8884;border-radius:.5rem;text-decoration:none}}
@@ -47,18 +52,25 @@ def build(port: int, token: str) -> AsgiApp:
     """
     if not token:
         raise ServeError("a token is required", remedy="set TRADEWRIGHT_TOKEN, or leave it unset to have one made")
-    builder = marimo.create_asgi_app(token=token, include_code=False, quiet=True)
+    builder = marimo.create_asgi_app(token=token, include_code=False, quiet=True, html_head=_HEAD)
     for name in APPS:
         builder = builder.with_app(path=f"/{name}", root=str(NOTEBOOKS / f"{name}.py"))
-    routes = [Route("/", _index), Route("/health/live", _live), Mount("/", app=builder.build())]
+    routes = [Route("/", _index_for(token)), Route("/health/live", _live), Mount("/", app=builder.build())]
     return LocalGuard(Starlette(routes=routes), port)
 
 
-async def _index(request: Request) -> Response:
-    token = request.query_params.get("access_token", "")
-    query = f"?access_token={token}" if token.replace("-", "").replace("_", "").isalnum() else ""
-    links = "".join(f'<a href="/{name}/{query}">{text}</a>' for name, text in APPS.items())
-    return HTMLResponse(_INDEX.format(links=links))
+def _index_for(token: str) -> Callable[[Request], Awaitable[Response]]:
+    """The page of links, for whoever has the token."""
+    query = quote(token, safe="")
+    links = "".join(f'<a href="/{name}/?access_token={query}">{text}</a>' for name, text in APPS.items())
+
+    async def index(request: Request) -> Response:
+        given = request.query_params.get("access_token", "")
+        if not secrets.compare_digest(given.encode(), token.encode()):
+            return PlainTextResponse("open the address that `tradewright serve` printed", 401)
+        return HTMLResponse(_INDEX.format(links=links))
+
+    return index
 
 
 async def _live(request: Request) -> Response:  # noqa: ARG001 - the framework calls it with the request

@@ -14,6 +14,8 @@ SETTINGS = """\
 # Written by Tradewright where no file was. Nothing is reported to anybody.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 """
 
 

@@ -17,7 +17,7 @@ from conf.compose import compose
 from conf.schema.desk import IbkrBrokerSettings
 from conf.schema.settings import Settings
 from tradewright.evaluation.summary import Line
-from tradewright.evaluation.words import money
+from tradewright.evaluation.words import count, money
 from tradewright.execution.desk import OrderView
 from tradewright.ledger.switches import EVERYTHING, account_scope, strategy_scope
 from tradewright.model.decision import Verdict
@@ -31,9 +31,9 @@ Row = dict[str, str]
 Part = TypeVar("Part")
 NONE = "none yet"
 COLOURS = {
-    **dict.fromkeys(("APPROVE", "FILLED", "BUY"), "#2f9461"),
+    **dict.fromkeys(("APPROVE", "FILLED"), "#2f9461"),
     **dict.fromkeys(("REVIEW", "UNKNOWN", "PARTIAL", "CANCEL_REQUESTED"), "#b3841f"),
-    **dict.fromkeys(("REJECT", "REJECTED", "SELL"), "#cf5650"),
+    **dict.fromkeys(("REJECT", "REJECTED", "NOT_SENT"), "#cf5650"),
 }
 """The words of a table that are read at a glance."""
 
@@ -173,7 +173,7 @@ def keep(part: Part, shown: Callable[[], Part], show: Callable[[Part], None]) ->
 
 def tint(_row: str, _column: str, value: object) -> dict[str, str]:
     """The style of a table's cell."""
-    colour = COLOURS.get(str(value).partition(",")[0].partition(" ")[0])
+    colour = COLOURS.get(str(value).partition(",")[0])
     return {"color": colour, "fontWeight": "600"} if colour else {}
 
 
@@ -195,8 +195,12 @@ def _tiles(settings: Settings, view: DeskView) -> tuple[Line, ...]:
         Line("Mode", view.mode.upper(), f"stage {view.stage}"),
         Line("Clock", f"{view.now:%H:%M:%S}", f"{view.now:%a %d %b %Y} UTC"),
         Line("Equity", _money(view.equity), f"account {view.account or NONE}"),
-        Line("Cash", _money(view.cash), f"{len(view.positions)} positions"),
-        Line("Trading", "STOPPED" if view.switches else "running", f"{len(view.switches)} kill switches on"),
+        Line("Cash", _money(view.cash), count(len(view.positions), "position")),
+        Line(
+            "Trading",
+            "STOPPED" if view.switches else "running",
+            f"{len(view.switches)} stopped" if view.switches else "nothing is stopped",
+        ),
         Line("Broker link", link, f"{broker.kind}, {place}, {seen}"),
     )
 

@@ -17,7 +17,7 @@ def legible(figure: go.Figure) -> go.Figure:
     """The same figure with text and grid in greys that read anywhere."""
     figure.update_layout(font={"color": TEXT, "family": "system-ui, sans-serif"}, modebar={"bgcolor": CLEAR})
     figure.update_xaxes(gridcolor=GRID, linecolor=GRID, zerolinecolor=GRID)
-    figure.update_yaxes(gridcolor=GRID, linecolor=GRID, zerolinecolor=GRID)
+    figure.update_yaxes(gridcolor=GRID, linecolor=GRID, zerolinecolor=GRID, automargin=True, title_standoff=12)
     return figure
 
 

@@ -14,6 +14,8 @@ from tradewright.ledger.outbox import batch_key
 
 NO_RETRIES = {"dagster/max_retries": "0"}
 SENSOR_SECONDS = 5
+FAILURES = (SendStatus.LOST, SendStatus.UNKNOWN)
+"""What a run must not look successful after. An order that the recheck refused is a verdict, and no failure."""
 
 
 class Batch(dg.Config):
@@ -31,8 +33,8 @@ def sending(frozen: Frozen) -> tuple[list[dg.JobDefinition], dg.SensorDefinition
         settings = frozen.thaw(context)
         outcomes = trading.in_session(settings, lambda session, _books: session.send(config.decision_ids))
         for outcome in outcomes:
-            context.log.info(f"{outcome.decision_id}: {outcome.status} {outcome.ref} {outcome.state or ''}")
-        if problems := [describe(row) for row in outcomes if row.status is not SendStatus.SENT]:
+            context.log.info(describe(outcome))
+        if problems := [describe(row) for row in outcomes if row.status in FAILURES]:
             raise dg.Failure("\n".join(problems), allow_retries=False)
 
     @dg.op(tags=frozen.tags)
@@ -70,6 +72,6 @@ def sending(frozen: Frozen) -> tuple[list[dg.JobDefinition], dg.SensorDefinition
 
 
 def describe(outcome: Outcome) -> str:
-    """One line about an order that was not simply sent."""
+    """One line about what became of an order."""
     reasons = "; ".join(f"{reason.code}: {reason.text}" for reason in outcome.reasons)
-    return f"{outcome.decision_id} {outcome.ref}: {outcome.status} {reasons}".strip()
+    return f"{outcome.decision_id} {outcome.ref}: {outcome.status} {outcome.state or ''} {reasons}".strip()

@@ -35,7 +35,8 @@ PATIENCE = 90.0
 Found = TypeVar("Found")
 
 _DEEP = """
-const inside = root => [root, ...[...root.querySelectorAll('*')].filter(e => e.shadowRoot).flatMap(e => inside(e.shadowRoot))];
+const hosts = root => [...root.querySelectorAll('*')].filter(e => e.shadowRoot);
+const inside = root => [root, ...hosts(root).flatMap(e => inside(e.shadowRoot))];
 const all = selector => inside(document).flatMap(root => [...root.querySelectorAll(selector)]);
 const read = node => [...node.childNodes].map(child => child.nodeType === 3 ? child.data
   : child.nodeType !== 1 || ['STYLE', 'SCRIPT', 'TEMPLATE', 'NOSCRIPT'].includes(child.tagName) ? ''
@@ -105,15 +106,21 @@ class Page:
     def await_text(self, *wanted: str) -> str:
         """The page's text as soon as it holds all of these."""
         try:
-            return until(lambda: next((text for text in [self.text()] if all(w in text for w in wanted)), ""), str(wanted))
+            return until(
+                lambda: next((text for text in [self.text()] if all(w in text for w in wanted)), ""), str(wanted)
+            )
         except AssertionError as error:
-            raise AssertionError(f"{error}; the page says: {self.text()[:3000]}; it complains: {self.complaints}") from None
+            raise AssertionError(
+                f"{error}; the page says: {self.text()[:3000]}; it complains: {self.complaints}"
+            ) from None
 
     def click(self, selector: str, text: str = "") -> None:
         """Click the first such element, with a real mouse, as soon as it is there."""
         match = f"all({json.dumps(selector)}).filter(e => !{json.dumps(text)} || says(e, {json.dumps(text)}))[0]"
         self._scroll(match, f"{selector} {text!r}")
-        x, y = self.run(f"(e => {{const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]}})({match})")
+        x, y = self.run(
+            f"(e => {{const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]}})({match})"
+        )
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
@@ -127,7 +134,12 @@ class Page:
         """Press a key in whatever has the focus."""
         for kind in ("rawKeyDown", "keyUp"):
             self.call(
-                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, modifiers=modifiers,
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                code=key,
+                windowsVirtualKeyCode=code,
+                modifiers=modifiers,
                 commands=["selectAll"] if modifiers else [],
             )
 

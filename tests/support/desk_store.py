@@ -32,11 +32,11 @@ def prepare(folder: Path) -> tuple[str, ...]:
     settings = compose(overrides)
     for symbol in settings.universe.instruments:
         _bring(settings, symbol)
+    ask(settings, "rejected", "BTC", "SELL", "0.01")
+    ask(compose((*overrides, REVIEWING)), "reviewed", "BTC", "BUY", "0.01")
     ask(settings, "approved", "ETH", "BUY", "0.2")
     desk.send(settings)
     desk.reconcile(settings)
-    ask(settings, "rejected", "BTC", "SELL", "0.01")
-    ask(compose((*overrides, REVIEWING)), "reviewed", "BTC", "BUY", "0.01")
     return overrides
 
 

@@ -1,0 +1,107 @@
+"""kill -9 at every step boundary, with real ``ib_async`` over TCP to the gateway simulator (P1)."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from brokers.ibkr.gateway.server import Gateway
+from brokers.ibkr.gateway.thread import GatewayThread
+from tests.execution.kill_driver import SHORT, allow, work
+from tests.execution.world import run
+from tests.support.gateway_broker import ACCOUNT, INSTRUMENTS, broker
+from tests.support.ledgers import Proposer
+from tradewright.execution.checkpoints import CHECKPOINTS
+from tradewright.execution.sender import Sender
+from tradewright.execution.settings import SenderSettings
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.clock import SystemClock
+from tradewright.model.mode import Mode
+
+pytestmark = pytest.mark.kill
+ROOT = Path(__file__).parents[2]
+PLACE_ORDER = 3
+ORDINARY = [name for name in CHECKPOINTS if name[0] == "S" and not name.startswith("S8")]
+IN_DOUBT = ("S4.written", "S4.read_back", "S5.before")
+_starts = itertools.count(1)
+
+
+@pytest.fixture
+def gateway() -> Iterator[GatewayThread]:
+    """A venue that outlives every sender."""
+    venue = Gateway(INSTRUMENTS, SystemClock(), cash={ACCOUNT: Decimal(100_000)}, seed=7)
+    with GatewayThread(venue) as running:
+        running.do("quote", symbol="AAPL", last="200")
+        running.do("quote", symbol="MSFT", last="400")
+        yield running
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger.create(f"sqlite:///{tmp_path / 'ledger.db'}", SystemClock(), busy_seconds=1) as books:
+        yield books
+
+
+def kill_at(name: str, url: str, port: int) -> None:
+    """A sender in a process of its own that dies at a step boundary."""
+    command = [sys.executable, "-m", "tests.execution.kill_driver", "--ledger", url, "--account", ACCOUNT]
+    command += ["--broker", "tests.support.gateway_broker:broker", "--argument", str(port), "--die-at", name]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL, f"{name} was not passed: {done.stdout} {done.stderr}"
+
+
+def restart(ledger: Ledger, port: int) -> None:
+    """A new sender after the dead one's lease has run out."""
+    if lease := ledger.leases.get(ACCOUNT):
+        ledger.leases.release(ACCOUNT, lease.holder)
+    settings = SenderSettings(ACCOUNT, f"restart-{next(_starts)}", Mode.PAPER, per_second=100, per_minute=1000)
+    run(work(Sender(ledger, broker(str(port)), SystemClock(), allow, settings, SHORT), (), 0.5))
+
+
+def violations(ledger: Ledger, gateway: GatewayThread) -> list[str]:
+    """Every law that does not hold, by the venue's own journal of bytes, executions and holdings."""
+    venue = gateway.do("status")
+    sent = [fields for entry in gateway.do("journal", message=PLACE_ORDER)["messages"] for fields in [entry["fields"]]]
+    refs = [order["ref"] for order in venue["orders"]]
+    intents = [ref.rpartition(".")[0] for ref in refs]
+    found = [f"{intent} became {intents.count(intent)} orders" for intent in set(intents) if intents.count(intent) > 1]
+    if len(sent) != len(refs):
+        found.append(f"{len(sent)} place messages for {len(refs)} orders")
+    ours = {row.exec_id for row in ledger.executions.all()}
+    found += [f"lost fill {row['exec_id']}" for row in venue["executions"] if row["exec_id"] not in ours]
+    theirs = {symbol: Decimal(row["quantity"]) for symbol, row in venue["accounts"][ACCOUNT]["holdings"].items()}
+    held = {row.instrument: row.quantity for row in ledger.executions.positions(ACCOUNT)}
+    if held != theirs:
+        found.append(f"positions {held} are not {theirs}")
+    ledger.audit.verify_chain()
+    return found
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+def test_killed_at_every_boundary_over_the_real_wire(
+    gateway: GatewayThread, ledger: Ledger, tmp_path: Path, name: str
+) -> None:
+    proposer = Proposer(ledger, SystemClock())
+    proposer.order("AAPL")
+    proposer.order("MSFT")
+    port = gateway.gateway.port
+    kill_at(name, f"sqlite:///{tmp_path / 'ledger.db'}", port)
+    restart(ledger, port)
+    assert violations(ledger, gateway) == []
+    orders = gateway.do("status")["orders"]
+    assert len(ledger.executions.all()) == len(orders)
+    assert len(orders) == (1 if name.startswith(IN_DOUBT) else 2)
+
+
+def test_the_laws_can_be_broken(gateway: GatewayThread, ledger: Ledger) -> None:
+    """The checker sees an order and a holding that our books do not know."""
+    gateway.do("manual_order", terms={"instrument": "AAPL", "side": "BUY", "quantity": "5"})
+    assert any("lost fill" in law for law in violations(ledger, gateway))
+    assert any("positions" in law for law in violations(ledger, gateway))

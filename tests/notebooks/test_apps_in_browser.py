@@ -1,0 +1,183 @@
+"""Both apps in a real browser, from the real server: opened, used, read; acts are looked up in the ledger."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.operations import desk
+from conf.compose import PROJECT, compose
+from conf.schema.settings import Settings
+from tests.support.chromium import Page, chromium, needs_chromium, until
+from tests.support.desk_store import REVIEWING, ask, prepare
+from tests.support.served import Served, served
+
+pytestmark = [pytest.mark.browser, needs_chromium]
+OWN_POLICY = "cdn.jsdelivr.net"
+"""Plotly's wish for MathJax, which our content policy refuses; nothing else may be complained of."""
+
+
+@pytest.fixture(scope="module")
+def conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("yaml") / "conf"
+    shutil.copytree(PROJECT / "conf", folder, ignore=shutil.ignore_patterns("*.py", "__pycache__", "schema"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def overrides(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    return prepare(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture
+def settings(overrides: tuple[str, ...]) -> Settings:
+    return compose(overrides)
+
+
+@pytest.fixture(scope="module")
+def server(overrides: tuple[str, ...], conf: Path) -> Iterator[Served]:
+    with served(overrides, conf) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with chromium(tmp_path_factory.mktemp("profile")) as opened:
+        opened.size(1500, 1200)
+        yield opened
+
+
+def test_the_lab_reacts_to_its_parameters_and_saves_a_variant(page: Page, server: Served, conf: Path) -> None:
+    page.open(server.address("lab"))
+    before = page.await_text("Strategy lab", "fast 10", "Sharpe", "closed trades", "What speaks against it", "warning")
+    until(lambda: page.run("all('.js-plotly-plot .scatterlayer').length") >= 2, "the plots")
+
+    page.focus("[role=slider]")
+    page.press("ArrowRight", 39)
+    after = page.await_text("fast 11", "closed trades")
+    until(lambda: tiles(page.text()) != tiles(before), "other figures")
+    assert tiles(after)
+
+    page.type("input[placeholder=fast_cross]", "No good")
+    page.click("button", "Save this variant")
+    page.await_text("is not admitted")
+    page.type("input[placeholder=fast_cross]", "eleven")
+    page.click("button", "Save this variant")
+    page.await_text("saved as conf/strategy/eleven.yaml")
+    written = (conf / "strategy" / "eleven.yaml").read_text()
+    assert "fast: 11\n" in written
+    assert "name: eleven\n" in written
+    assert [text for text in page.complaints if OWN_POLICY not in text] == []
+
+
+def tiles(text: str) -> str:
+    start = text.find("Total return")
+    return text[start : text.find("What speaks against it", start)]
+
+
+def test_the_lab_says_what_is_refused(page: Page, server: Served) -> None:
+    page.open(server.address("lab"))
+    page.await_text("fast 10", "Sharpe")
+    page.focus("[role=slider]")
+    page.press("End", 35)
+    page.await_text("fast < slow is needed")
+
+
+def test_the_monitor_shows_the_desk(page: Page, server: Served) -> None:
+    page.open(server.address("monitor"))
+    page.await_text(
+        "SIM",
+        "stage local",
+        "agrees",
+        "running",
+        "SHORT_NOT_ALLOWED",
+        "STAGE_NEEDS_PERSON",
+        "REVIEW, waits for you",
+        "FILLED",
+        "Approvals: 1 waiting",
+        "0.2 of 0.2",
+        "intent",
+        "99,999.91",
+    )
+
+
+def test_a_person_approves_and_rejects_with_a_reason(page: Page, server: Served, settings: Settings) -> None:
+    page.open(server.address("monitor"))
+    page.await_text("Approvals: 1 waiting", "BUY 0.01 BTC")
+    page.click("button", "Approve")
+    page.await_text("refused", "an approval needs an actor and a reason")
+    page.type(REASONS, "looked at it")
+    page.click("button", "Approve")
+    page.await_text("approved: BUY 0.01 BTC", "Approvals: 0 waiting")
+
+    second = ask(with_review(settings), "second", "BTC", "BUY", "0.02")
+    page.await_text("Approvals: 1 waiting")
+    page.type(REASONS, "not today")
+    page.click("button", "Reject")
+    page.await_text(f"rejected: decision {second}", "Approvals: 0 waiting")
+
+    with desk.books_of(settings) as books:
+        said = [
+            row for decision in books.proposals.decisions() for row in books.proposals.approvals(decision.decision_id)
+        ]
+    assert [(row.approved, row.reason) for row in said] == [(True, "looked at it"), (False, "not today")]
+
+
+REASONS = "input[placeholder^='why']"
+
+
+def with_review(settings: Settings) -> Settings:
+    return compose((*(f"storage.root={settings.storage.root}",), REVIEWING))
+
+
+def test_the_kill_switch_takes_a_reason_and_holds(page: Page, server: Served, settings: Settings) -> None:
+    page.open(server.address("monitor"))
+    page.await_text("Kill switch", "nothing is stopped")
+    page.click("button", "Stop and cancel")
+    page.await_text("refused")
+    last = page.run(f"all({REASONS!r}).length") - 1
+    page.focus(REASONS, last)
+    page.call("Input.insertText", text="smoke in the room")
+    page.click("button", "Stop and cancel")
+    page.await_text("stopped: everything", "STOPPED", "smoke in the room")
+    with desk.books_of(settings) as books:
+        assert [(row.scope, row.reason) for row in books.switches.present() if row.stopped] == [
+            ("everything", "smoke in the room")
+        ]
+        assert books.audit.verify_chain() > 0
+    page.focus(REASONS, last)
+    page.call("Input.insertText", text="aired")
+    page.click("button", "Resume")
+    page.await_text("resumed: everything", "nothing is stopped")
+
+
+def test_it_asks_the_venue_when_told(page: Page, server: Served) -> None:
+    page.open(server.address("monitor"))
+    page.await_text("Reconcile now")
+    page.click("button", "Reconcile now")
+    page.await_text("reconciled at", "no differences")
+
+
+def test_what_somebody_writes_survives_the_refresh(page: Page, server: Served) -> None:
+    page.open(server.address("monitor"))
+    clock = page.await_text("Clock", "Kill switch")
+    page.type(REASONS, "half a reas")
+    until(lambda: clock_of(page.text()) != clock_of(clock), "a refresh")
+    assert page.run(f"all({REASONS!r})[0].value") == "half a reas"
+
+
+def clock_of(text: str) -> str:
+    return text.partition("Clock ")[2][:8]
+
+
+def test_without_the_token_a_browser_sees_nothing(page: Page, server: Served) -> None:
+    page.call("Network.clearBrowserCookies")
+    for app in ("lab", "monitor"):
+        page.open(f"http://127.0.0.1:{server.port}/{app}/")
+        shown = until(page.text, "some page")
+        assert "Kill switch" not in shown
+        assert "Strategy lab" not in shown
+        assert "password" in page.await_text("password").lower()
