@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from app.guard import AsgiApp, LocalGuard
-from tradewright.model.errors import TradewrightError
+from app.port import ServeError
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 APPS = {"lab": "Strategy lab: parameters, fills, equity, findings", "monitor": "Monitor: positions, approvals, orders"}
@@ -29,10 +29,6 @@ _INDEX = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="vie
 <title>Tradewright</title><style>body{{font:16px/1.6 system-ui;margin:10vh auto;max-width:36rem;padding:0 1rem}}
 a{{display:block;padding:.8rem 1rem;margin:.6rem 0;border:1px solid #8884;border-radius:.5rem;text-decoration:none}}
 </style><h1>Tradewright</h1>{links}</html>"""
-
-
-class ServeError(TradewrightError):
-    """The apps cannot be served."""
 
 
 def new_token() -> str:
@@ -75,25 +71,6 @@ def _index_for(token: str) -> Callable[[Request], Awaitable[Response]]:
 
 async def _live(request: Request) -> Response:  # noqa: ARG001 - the framework calls it with the request
     return PlainTextResponse("live")
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket, taken before anything is started.
-
-    Raises:
-        ServeError: when the port is in use or may not be taken.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with contextlib.ExitStack() as undo:
-        link = undo.enter_context(socket.socket(family, socket.SOCK_STREAM))
-        link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            link.bind((host, port))
-        except OSError as error:
-            remedy = "stop the other program, or choose another: observability.serve.port=8322"
-            raise ServeError(f"cannot listen: {error.strerror}", where=f"{host}:{port}", remedy=remedy) from error
-        undo.pop_all()
-    return link
 
 
 def run(link: socket.socket, token: str) -> None:

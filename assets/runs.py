@@ -48,11 +48,13 @@ def materialize_desk(overrides: tuple[str, ...]) -> None:
         execute(execution_definitions(overrides), DESK_JOB, instance)
 
 
-def poll_and_send(overrides: tuple[str, ...]) -> str:
+def poll_and_send(overrides: tuple[str, ...], say: Say) -> str:
     """Evaluate the sensor once, run what it asks for, then reconcile; says what the sensor said.
 
+    A send that fails, because the recheck refused an order at the last moment, is told; reconciling comes all the more.
+
     Raises:
-        RunFailed: when an order could not be sent, or the books differ from the venue.
+        RunFailed: when the books differ from the venue.
     """
     from assets.execution.definitions import execution_definitions
 
@@ -61,7 +63,10 @@ def poll_and_send(overrides: tuple[str, ...]) -> str:
     with open_instance() as instance:
         tick = sensor.evaluate_tick(dg.build_sensor_context(instance=instance))
         for request in tick.run_requests or []:
-            execute(definitions, "send_orders", instance, run_config=request.run_config)
+            try:
+                execute(definitions, "send_orders", instance, run_config=request.run_config, tags=request.tags)
+            except RunFailed as failure:
+                say(f"  not everything was sent: {failure.what}")
         execute(definitions, "reconcile", instance)
     return tick.skip_message or f"{len(tick.run_requests or [])} run"
 
@@ -73,6 +78,7 @@ def execute(
     *,
     partition_key: str | None = None,
     run_config: Mapping[str, Any] | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Run one job to its end in this process.
 
@@ -83,6 +89,7 @@ def execute(
         instance=instance,
         partition_key=partition_key,
         run_config={**(run_config or {}), **QUIET},
+        tags=dict(tags or {}),
         raise_on_error=False,
     )
     if not result.success:

@@ -21,6 +21,7 @@ from brokers.sim.broker import SimBroker
 from brokers.sim.matching import Prices
 from conf import build
 from conf.schema.desk import IbkrBrokerSettings
+from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
 from tradewright.execution.facts import FactBook, closed_at
 from tradewright.execution.gathering import Event, Gatherer
@@ -42,14 +43,19 @@ _SIGNALS = TypeAdapter(list[SignalCandidate])
 
 
 def newest_quotes(settings: Settings, now: Clock) -> dict[str, Quote]:
-    """A quote around the newest stored close of every instrument, as wide as its usual spread."""
+    """A quote around the newest stored close of every instrument, as wide as its usual spread.
+
+    It is as old as that close; only a scenario that stands at its end has a market that quotes its last close for ever.
+    """
     store, quotes = build.bar_store(settings, now), {}
+    stands = isinstance(settings.feed, ScenarioFeedSettings) and settings.feed.end is not None
     for symbol, row in build.instruments(settings).items():
         for timeframe in (settings.universe.timeframe, settings.universe.base_timeframe, Timeframe.D1):
             covered = store.coverage(symbol, timeframe)
             if covered is not None:
                 bars = store.read_bars(symbol, timeframe, start=covered.last.to_pydatetime())
-                quotes[symbol] = _quote_around(row, Decimal(repr(float(bars.close[-1]))), now.now())
+                at = now.now() if stands else min(closed_at(row, timeframe, int(bars.ts[-1])), now.now())
+                quotes[symbol] = _quote_around(row, Decimal(repr(float(bars.close[-1]))), at)
                 break
     return quotes
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from app.serve import listen, new_token, run
+from app.port import listen
+from app.serve import new_token, run
 from conf.compose import OVERRIDES, environment
 from conf.schema.settings import Settings
 
@@ -17,7 +18,8 @@ def serve_apps(overrides: tuple[str, ...], settings: Settings, ready: Callable[[
         ServeError: when the port is in use.
     """
     chosen = settings.observability.serve
-    link = listen(chosen.host, chosen.port)
+    other = f"stop the other program, or choose another: observability.serve.port={chosen.port + 1}"
+    link = listen(chosen.host, chosen.port, other)
     token = environment("TRADEWRIGHT_TOKEN") or new_token()
     os.environ[OVERRIDES] = " ".join(overrides)  # the notebooks run in this process and compose for themselves
     port = link.getsockname()[1]

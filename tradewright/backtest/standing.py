@@ -43,8 +43,8 @@ class StandingWish(NamedTuple):
 def standing_wish(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> StandingWish:
     """Replay the strategy over all bars, stops included, and say what it wants after the newest close.
 
-    Decisions reach the market in the next bar here, whatever ``spec.bar_delay`` says: a longer delay is a caution of
-    backtests, and nothing that live trading should wait for. A wish for the direction that stands already does not
+    Decisions reach the market at the next open here, whatever ``spec`` says of delay and fill: waiting for longer is a
+    caution of backtests, and nothing that live trading does. A wish for the direction that stands already does not
     renew it. A wish with a limit closes what is held the other way at once, and stands for itself once its limit is
     reached: live orders are market orders.
 
@@ -53,7 +53,7 @@ def standing_wish(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Standin
     """
     if len(bars.ts) == 0:
         raise DataError("no bars to decide on", where=strategy.name, remedy="materialize the bars first")
-    result = run(strategy, bars, replace(spec, bar_delay=1, close_at_end=False))
+    result = run(strategy, bars, replace(spec, bar_delay=1, fill_market="next_open", close_at_end=False))
     standing = StandingWish(0.0, 0)
     for wish in _wishes(replay(strategy, bars, result.position), result, allow_short=spec.allow_short):
         if np.sign(wish.target) != np.sign(standing.target):

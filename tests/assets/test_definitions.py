@@ -1,0 +1,164 @@
+"""The graph: what is in it, what a new or a wrong file does to it, and that a run uses what was loaded."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets.frozen import HASH_TAG, MODE_TAG, SEED_TAG, Frozen
+from assets.research.definitions import RESEARCH_JOB, research_definitions
+from assets.runs import RunFailed, execute
+from conf.compose import compose
+from conf.problems import ConfigProblems
+from tests.support.houses import House
+
+GRAPH = Path(__file__).with_name("graph.txt")
+"""The committed graph. When it changes on purpose, write the new one here."""
+
+
+def lines(definitions: dg.Definitions) -> list[str]:
+    """One line per asset: its key, what it depends on, its checks."""
+    graph = definitions.resolve_asset_graph()
+    found = []
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        above = ", ".join(sorted(parent.to_user_string() for parent in node.parent_keys)) or "nothing"
+        checks = "".join(f" [{check.name}]" for check in sorted(node.check_keys, key=lambda check: check.name))
+        found.append(f"{key.to_user_string()} <- {above}{checks}")
+    return sorted(found)
+
+
+def keys(definitions: dg.Definitions) -> set[str]:
+    return {line.partition(" ")[0] for line in lines(definitions)}
+
+
+def test_the_graph_is_the_committed_one() -> None:
+    from assets.execution.definitions import execution_definitions
+
+    research, execution = research_definitions(()), execution_definitions(())
+    text = "\n".join(["research:", *lines(research), "", "execution:", *lines(execution), ""])
+    assert text == GRAPH.read_text()
+    assert {job.name for job in research.resolve_all_job_defs()} >= {"market", RESEARCH_JOB}
+    assert {job.name for job in execution.resolve_all_job_defs()} >= {"desk", "send_orders", "reconcile"}
+    assert [sensor.name for sensor in execution.sensors or ()] == ["approved_orders"]
+
+
+def test_a_selection_may_be_a_string(house: House) -> None:
+    """Why hydra-core is pinned where it is: the antlr of its last stable release breaks this parser."""
+    definitions = research_definitions(house.overrides)
+    chosen = dg.AssetSelection.from_string('+key:"strategy/sma_crossover/backtest"')
+    found = chosen.resolve(definitions.resolve_asset_graph())
+    assert {key.to_user_string() for key in found} == {
+        "bars", "features", "strategy/sma_crossover/signals", "strategy/sma_crossover/backtest",
+    }  # fmt: skip
+
+    @dg.asset
+    def above() -> None: ...
+
+    @dg.asset(deps=[above])
+    def below() -> None: ...
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = dg.materialize([above, below], selection="above+", instance=instance)
+    assert len(run.get_asset_materialization_events()) == 2
+    job = dg.define_asset_job("all_of_it", selection="*")
+    assert dg.Definitions(assets=[above], jobs=[job]).resolve_job_def("all_of_it")
+
+
+def test_a_new_file_is_a_new_strategy_after_a_reload(house: House) -> None:
+    before = keys(research_definitions(house.overrides))
+    text = (house.conf / "strategy" / "sma_crossover.yaml").read_text()
+    (house.conf / "strategy" / "mine.yaml").write_text(text.replace("name: sma_crossover", "name: mine"))
+    added = keys(research_definitions(house.overrides)) - before
+    assert added == {f"strategy/mine/{part}" for part in ("signals", "backtest", "evaluation", "risk_report")}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [("fast: ten", 3), ("fast: 10\nfast: 11", 4), ("fats: 10", 3), ("fast: [", 5)],
+    ids=["value", "twice", "key", "yaml"],
+)
+def test_a_wrong_file_fails_its_own_assets_alone(
+    house: House, instance: dg.DagsterInstance, wrong: str, line: int
+) -> None:
+    path = house.conf / "strategy" / "sma_crossover.yaml"
+    path.write_text("\n".join(wrong if row.startswith("fast:") else row for row in path.read_text().splitlines()))
+    definitions = research_definitions(house.overrides)
+    assert {key for key in keys(definitions) if "sma" in key} == {"strategy/sma_crossover/backtest"}
+    assert "strategy/buy_and_hold/risk_report" in keys(definitions)
+    broken = dg.AssetKey(["strategy", "sma_crossover", "backtest"])
+    described = definitions.resolve_asset_graph().get(broken).description or ""
+    assert f"conf/strategy/sma_crossover.yaml:{line}" in described
+    checks = dg.AssetSelection.checks_for_assets(broken)
+    job = dg.define_asset_job("checks", selection=checks)
+    merged = dg.Definitions.merge(definitions, dg.Definitions(jobs=[job]))
+    result = merged.resolve_job_def("checks").execute_in_process(instance=instance)
+    (check,) = result.get_asset_check_evaluations()
+    assert not check.passed
+    assert f"sma_crossover.yaml:{line}" in str(check.metadata["problems"].value)
+
+
+def test_a_wrong_root_is_said_clearly_and_fails_both_locations(house: House) -> None:
+    from assets.execution.definitions import execution_definitions
+
+    path = house.conf / "config.yaml"
+    path.write_text(path.read_text().replace("- broker: sim ", "- broker: smi "))
+    for load in (research_definitions, execution_definitions):
+        with pytest.raises(ConfigProblems, match=r"smi"):
+            load(house.overrides)
+
+
+def test_a_wrong_strategy_file_does_not_touch_the_execution_location(house: House) -> None:
+    from assets.execution.definitions import execution_definitions
+
+    path = house.conf / "strategy" / "buy_and_hold.yaml"
+    path.write_text(path.read_text().replace("confidence: 0.5", "confidence: 7"))
+    assert "decisions" in keys(execution_definitions(house.overrides))
+
+
+def edit(house: House) -> None:
+    path = house.conf / "strategy" / "sma_crossover.yaml"
+    path.write_text(path.read_text().replace("fast: 10", "fast: 12"))
+
+
+def job_of_signals(house: House) -> dg.JobDefinition:
+    definitions = research_definitions(house.overrides)
+    job = dg.define_asset_job("one", selection=dg.AssetSelection.assets(["strategy", "sma_crossover", "signals"]))
+    return dg.Definitions.merge(definitions, dg.Definitions(jobs=[job])).resolve_job_def("one")
+
+
+def test_an_edit_after_loading_stops_the_step(house: House, instance: dg.DagsterInstance) -> None:
+    definitions = research_definitions(house.overrides)
+    edit(house)
+    with pytest.raises(RunFailed, match="Reload the definitions and launch again"):
+        execute(definitions, RESEARCH_JOB, instance)
+
+
+def test_an_edit_between_launch_and_start_stops_the_step(house: House, instance: dg.DagsterInstance) -> None:
+    """Two processes: the run was launched with the old graph, and its own process has loaded the new file already."""
+    from dagster._core.definitions.job_base import InMemoryJob
+    from dagster._core.execution.api import execute_run
+
+    run = instance.create_run_for_job(job_of_signals(house))
+    edit(house)
+    result = execute_run(InMemoryJob(job_of_signals(house)), run, instance)
+    assert not result.success
+    failure = next(event for event in result.all_events if event.is_step_failure)
+    assert "Reload the definitions" in str(failure.step_failure_data.user_failure_data.description)
+
+
+def test_runs_carry_hash_mode_and_seed(house: House) -> None:
+    frozen = Frozen.of(house.overrides)
+    settings = compose(house.overrides)
+    assert frozen.tags == {
+        HASH_TAG: settings.config_hash[:63], MODE_TAG: "sim", SEED_TAG: str(settings.base.seed),
+    }  # fmt: skip
+    definitions = research_definitions(house.overrides)
+    assert frozen.tags.items() <= definitions.resolve_job_def("market").tags.items()
+    hashes = [
+        Frozen.of((*house.overrides, f"strategy={name}")).config_hash for name in ("buy_and_hold", "sma_crossover")
+    ]
+    assert all(one != other for one, other in itertools.combinations(hashes, 2))

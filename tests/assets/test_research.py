@@ -1,0 +1,121 @@
+"""Bars to risk reports: what a run leaves behind, and what stops it."""
+
+from __future__ import annotations
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+import pytest
+
+from assets.research.definitions import RESEARCH_JOB, research_definitions
+from assets.runs import RunFailed, execute
+from conf import build, research
+from conf.compose import compose
+from tests.execution.counter import table
+from tests.support.houses import House
+from tradewright.backtest.lookahead import LookAhead
+from tradewright.model.bars import BarKind, Timeframe
+from tradewright.model.signal import SignalCandidate
+
+
+def run(house: House, job: str, instance: dg.DagsterInstance, key: str | None = None) -> dg.ExecuteInProcessResult:
+    definitions = research_definitions(house.overrides)
+    return definitions.resolve_job_def(job).execute_in_process(
+        instance=instance, partition_key=key, raise_on_error=False
+    )
+
+
+def recorded(house: House) -> dict[str, bool]:
+    settings = compose(house.overrides)
+    with build.ledger(settings, build.clock(settings)) as books:
+        return {name: result.passed for name, result in books.marks.checks().items()}
+
+
+def test_check_results_are_in_the_ledger(settled: House) -> None:
+    assert recorded(settled) == {
+        "bars.BTC": True, "features.BTC": True, "lookahead.buy_and_hold": True, "lookahead.sma_crossover": True,
+    }  # fmt: skip
+
+
+def test_a_run_leaves_signals_tables_and_a_report(settled: House) -> None:
+    settings = compose((*settled.overrides, "strategy=buy_and_hold"))
+    artefacts = build.artefacts(settings)
+    (signal,) = [SignalCandidate.model_validate(row) for row in artefacts.read_json(("signals", "buy_and_hold"))]
+    assert (signal.instrument, signal.target, signal.config_hash) == ("BTC", 1.0, settings.config_hash)
+    fills = artefacts.read_frame(("backtest", "buy_and_hold", "BTC", "fills"))
+    assert fills["side"].tolist() == ["BUY", "SELL"], "the position is closed at the end"
+    equity = artefacts.read_frame(("backtest", "buy_and_hold", "BTC", "equity"))
+    figures = artefacts.read_json(("evaluation", "buy_and_hold"))
+    assert figures["net_profit"] == pytest.approx(equity["equity"].iloc[-1] - settings.backtest.cash)
+    assert not [name for name, value in figures.items() if value is None or value != value]
+    page = (settled.root / "reports" / "buy_and_hold.html").read_text()
+    assert settings.config_hash[:12] in page
+    assert "<script src" not in page
+    assert (settled.root / "data_docs" / "BTC").is_dir()
+
+
+def test_a_second_run_adds_nothing_and_uses_the_cache(settled: House, instance: dg.DagsterInstance) -> None:
+    market = run(settled, "market", instance, "BTC")
+    (bars,) = [event for event in market.get_asset_materialization_events() if event.asset_key.path == ["bars"]]
+    metadata = bars.materialization.metadata
+    assert metadata["added 1m"].value == metadata["revised 1m"].value == 0
+    chain = run(settled, RESEARCH_JOB, instance)
+    used = {
+        event.asset_key.to_user_string(): event.materialization.metadata["used_cache"].value
+        for event in chain.get_asset_materialization_events()
+        if "used_cache" in event.materialization.metadata
+    }
+    assert used == {"strategy/buy_and_hold/backtest": True, "strategy/sma_crossover/backtest": True}
+
+
+def test_every_materialization_names_configuration_mode_and_seed(settled: House, instance: dg.DagsterInstance) -> None:
+    for event in run(settled, RESEARCH_JOB, instance).get_asset_materialization_events():
+        metadata = event.materialization.metadata
+        name = event.asset_key.path[1]
+        settings = compose((*settled.overrides, f"strategy={name}"))
+        assert metadata["config_hash"].value == settings.config_hash
+        assert (metadata["mode"].value, metadata["seed"].value) == ("sim", settings.base.seed)
+
+
+def test_bars_that_break_a_rule_stop_what_is_downstream(house: House, instance: dg.DagsterInstance) -> None:
+    """Bars of tomorrow: the check blocks, features are not made, and the ledger knows."""
+    overrides = (f"storage.root={house.root}", "universe.instruments=[BTC]", "feed=files")
+    settings = compose(overrides)
+    tomorrow = pd.Timestamp.now("UTC").floor("min").value + 86_400 * 10**9
+    stamps = tomorrow + np.arange(400) * 60 * 10**9
+    frame = table(stamps.tolist(), (100 + np.arange(400) / 100).tolist())
+    build.bar_store(settings, build.clock(settings)).upsert("BTC", Timeframe.M1, BarKind.TRADE, frame)
+    market = research_definitions(overrides).resolve_job_def("market")
+    result = market.execute_in_process(instance=instance, partition_key="BTC", raise_on_error=False)
+    assert not result.success
+    made = {event.asset_key.to_user_string() for event in result.get_asset_materialization_events()}
+    assert made == {"bars"}
+    failed = [check.check_name for check in result.get_asset_check_evaluations() if not check.passed]
+    assert failed == ["contract"]
+    with build.ledger(settings, build.clock(settings)) as books:
+        checks = books.marks.checks()
+    assert {name: result.passed for name, result in checks.items()} == {"bars.BTC": False}
+
+
+def test_a_strategy_that_looks_ahead_is_caught(
+    settled: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check fails, the backtest is not made, and no order of the strategy can pass the gate."""
+    from strategies.sma_crossover import SmaCrossover
+    from tradewright.indicators import registry
+
+    plain = registry.columns
+
+    def prophetic(features: object, bars: object) -> object:
+        return tuple(np.roll(column, -1) for column in plain(features, bars))  # type: ignore[arg-type]
+
+    monkeypatch.setattr("tradewright.backtest.lookahead.columns", prophetic)
+    settings = compose((*settled.overrides, "strategy=sma_crossover"))
+    assert build.strategy(settings) == SmaCrossover(fast=10, slow=30)
+    found = research.look_ahead_findings(settings, build.clock(settings))
+    assert found
+    assert isinstance(found[0], LookAhead)
+    with pytest.raises(RunFailed):
+        execute(research_definitions(settled.overrides), RESEARCH_JOB, instance)
+    assert recorded(settled)["lookahead.sma_crossover"] is False
+    monkeypatch.undo()

@@ -1,0 +1,86 @@
+"""Small houses for tests of assets and commands: a folder of YAML, a storage folder, and the shortest of waits."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from conf.compose import PROJECT
+
+QUICK = (
+    "execution.settle=0.05",
+    "execution.absence=0.3",
+    "execution.poll=0.2",
+    "execution.acknowledge=10",
+    "feed.days_1m=2",
+    "feed.days_1d=60",
+)
+"""Overrides that shorten what tests would wait for."""
+
+KEPT = ("buy_and_hold", "sma_crossover")
+
+
+@dataclass(frozen=True)
+class House:
+    """One project of a test's own: its YAML, its storage, and the overrides under which it runs."""
+
+    conf: Path
+    root: Path
+    more: tuple[str, ...] = ()
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """What every command of this house is given."""
+        return (f"storage.root={self.root}", *QUICK, *self.more)
+
+
+def conf_copy(folder: Path, strategies: Sequence[str] = KEPT) -> Path:
+    """The shipped YAML in a folder of its own, named ``conf``, with a few of the strategies."""
+    copy = folder / "conf"
+    shutil.copytree(PROJECT / "conf", copy, ignore=shutil.ignore_patterns("*.py", "__pycache__", "schema"))
+    for path in (copy / "strategy").glob("*.yaml"):
+        if path.stem not in strategies:
+            path.unlink()
+    return copy
+
+
+def free_port() -> int:
+    """A loopback port that nobody has at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start(arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    """A Python program in a session of its own; what it says on standard error goes to ``log``."""
+    with log.open("w") as errors:
+        return subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=PROJECT,
+            env={**os.environ, **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
+
+
+def stop(running: subprocess.Popen[str], patience: float = 30) -> int:
+    """Interrupt a program and whatever it started; gives its exit status."""
+    if running.poll() is None:
+        running.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            running.wait(patience)
+    with suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGKILL)
+    if running.stdout:
+        running.stdout.close()
+    return running.wait()
