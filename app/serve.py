@@ -51,7 +51,12 @@ def build(port: int, token: str) -> AsgiApp:
     builder = marimo.create_asgi_app(token=token, include_code=False, quiet=True, html_head=_HEAD)
     for name in APPS:
         builder = builder.with_app(path=f"/{name}", root=str(NOTEBOOKS / f"{name}.py"))
-    routes = [Route("/", _index_for(token)), Route("/health/live", _live), Mount("/", app=builder.build())]
+    routes = [
+        Route("/", _index_for(token)),
+        Route("/auth/login", _unknown),
+        Route("/health/live", _live),
+        Mount("/", app=builder.build()),
+    ]
     return LocalGuard(Starlette(routes=routes), port)
 
 
@@ -63,10 +68,14 @@ def _index_for(token: str) -> Callable[[Request], Awaitable[Response]]:
     async def index(request: Request) -> Response:
         given = request.query_params.get("access_token", "")
         if not secrets.compare_digest(given.encode(), token.encode()):
-            return PlainTextResponse("open the address that `tradewright serve` printed", 401)
+            return await _unknown(request)
         return HTMLResponse(_INDEX.format(links=links))
 
     return index
+
+
+async def _unknown(request: Request) -> Response:  # noqa: ARG001 - the framework calls it with the request
+    return PlainTextResponse("Who are you? Open the address that `tradewright serve` printed; it holds the token.", 401)
 
 
 async def _live(request: Request) -> Response:  # noqa: ARG001 - the framework calls it with the request

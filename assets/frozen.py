@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from conf.compose import compose
+from conf.compose import apart_from_strategies, compose
 from conf.schema.settings import Settings
 
 HASH_TAG = "tradewright/config_hash"
@@ -40,6 +40,15 @@ class Frozen:
         """
         settings = compose(overrides)
         return cls(overrides, settings.config_hash, settings.mode.name.value, settings.base.seed)
+
+    @classmethod
+    def apart_from_strategies(cls, overrides: tuple[str, ...]) -> Frozen:
+        """What assets that belong to no strategy run under: no strategy's wrong file stops them.
+
+        Raises:
+            ConfigProblems: when anything else is wrong.
+        """
+        return cls.of(apart_from_strategies(overrides))
 
     @property
     def tags(self) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from assets.home import open_instance
-from conf.compose import compose
+from conf.compose import apart_from_strategies, compose
 from tradewright.model.errors import TradewrightError
 
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -29,7 +29,7 @@ def materialize_research(overrides: tuple[str, ...], say: Say) -> None:
 
     definitions = research_definitions(overrides)
     with open_instance() as instance:
-        for symbol in compose(overrides).universe.instruments:
+        for symbol in compose(apart_from_strategies(overrides)).universe.instruments:
             say(f"  bars and features of {symbol}")
             execute(definitions, "market", instance, partition_key=symbol)
         say("  strategies")

@@ -10,11 +10,12 @@ import os
 import re
 import shlex
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -68,21 +69,55 @@ def compose(overrides: Sequence[str] = (), folder: Path | None = None) -> Settin
     return settings
 
 
+def apart_from_strategies(overrides: Sequence[str] = (), folder: Path | None = None) -> tuple[str, ...]:
+    """Overrides under which everything composes that has nothing to do with a strategy.
+
+    A wrong strategy file must not stop the desk, nor the other strategies: where the chosen one is wrong, another one
+    that is sound is named in its place.
+
+    Raises:
+        ConfigProblems: when it is wrong under every strategy; the problems are those under the chosen one.
+    """
+    chosen = tuple(overrides)
+    _, problems = examine(chosen, folder)
+    if not problems:
+        return chosen
+    for name in options("strategy", folder):
+        if not examine((*chosen, f"strategy={name}"), folder)[1]:
+            return (*chosen, f"strategy={name}")
+    raise ConfigProblems(problems)
+
+
 def examine(overrides: Sequence[str] = (), folder: Path | None = None) -> tuple[Settings | None, list[Problem]]:
-    """The settings, or None and all problems found on the way to them."""
+    """The settings, or None and all problems found on the way to them; files of other strategies are not looked at."""
     folder = folder or conf_folder()
-    traps = [problem for path in yaml_files(folder) for problem in vet(path, shown(path, folder))]
-    if traps:
+    strategies = folder / "strategy"
+    if traps := _traps((path for path in yaml_files(folder) if path.parent != strategies), folder):
+        return None, traps
+    if traps := _traps([strategies / f"{_chosen_strategy(overrides, folder)}.yaml"], folder):
         return None, traps
     return _examine_vetted(overrides, folder)
+
+
+def _traps(paths: Iterable[Path], folder: Path) -> list[Problem]:
+    return [problem for path in paths if path.exists() for problem in vet(path, shown(path, folder))]
+
+
+def _chosen_strategy(overrides: Sequence[str], folder: Path) -> str:
+    """The strategy by its name: the last one named, else the one of the root file (vetted before), else none."""
+    named = [text.partition("=")[2] for text in overrides if text.startswith("strategy=")]
+    root = yaml.safe_load((folder / f"{ROOT}.yaml").read_text(encoding="utf-8")) or {}
+    entries = root.get("defaults", [])
+    default = [str(entry["strategy"]) for entry in entries if isinstance(entry, dict) and "strategy" in entry]
+    return ["", *default, *named][-1]
 
 
 def check(overrides: Sequence[str] = (), folder: Path | None = None) -> list[Problem]:
     """Every problem of every file: traps, the composition in force, and each option of each group in turn."""
     folder = folder or conf_folder()
+    if traps := _traps(yaml_files(folder), folder):
+        return traps
     _, problems = examine(overrides, folder)
-    if any(vet(path, "") for path in yaml_files(folder)):
-        return problems
     with _LOCK, _hydra(folder):
         base = _composed((), folder)
         for group in groups(folder):

@@ -17,18 +17,17 @@ with app.setup:
 @app.cell
 def _():
     overrides = environment_overrides()
-    get_saved, set_saved = mo.state(variants.Saved())
-    return get_saved, overrides, set_saved
+    get_said, set_said = mo.state(variants.Saved())
+    get_picked, set_picked = mo.state("")
+    return get_picked, get_said, overrides, set_picked, set_said
 
 
 @app.cell
-def _(get_saved, overrides):
+def _(get_picked, overrides):
     bench = lab.bench(overrides)
     mo.stop(bool(bench.trouble), mo.callout(bench.trouble, kind="danger"))
     first = bench.first
-    strategy = mo.ui.dropdown(
-        bench.strategies, value=get_saved().name or first.strategy, label="Strategy", full_width=True
-    )
+    strategy = mo.ui.dropdown(bench.strategies, value=get_picked() or first.strategy, label="Strategy", full_width=True)
     return bench, first, strategy
 
 
@@ -92,37 +91,27 @@ def _(choice, overrides):
 
 
 @app.cell
-def _():
-    name = mo.ui.text(placeholder="fast_cross", label="Name", debounce=False, full_width=True)
-    save = mo.ui.run_button(label="Save this variant")
-    return name, save
-
-
-@app.cell
-def _(choice, name, overrides, save, set_saved):
-    if save.value:
-        set_saved(variants.save((*overrides, *choice.overrides()), name.value))
-    return
+def _(choice, overrides, set_picked, set_said):
+    save = mo.ui.text(placeholder="fast_cross", label="Name", full_width=True).form(
+        submit_button_label="Save this variant",
+        on_change=variants.saver((*overrides, *choice.overrides()), set_said, set_picked),
+    )
+    return (save,)
 
 
 @app.cell(hide_code=True)
-def _(get_saved):
-    said = get_saved()
-    told = (
-        mo.callout(said.text or said.trouble, kind="success" if said.text else "danger")
-        if said != variants.Saved()
-        else None
-    )
+def _(get_said):
+    said = get_said()
+    told = mo.callout(said.text, kind="success" if said.name else "danger") if said.text else mo.md("")
     return (told,)
 
 
 @app.cell(hide_code=True)
-def _(costs, days, instruments, knobs, name, prices, save, short, strategy, timeframe, told):
+def _(costs, days, instruments, knobs, prices, save, short, strategy, timeframe, told):
     picks = [strategy, instruments, timeframe, days, prices, costs, short]
     sliders = [mo.md("**Parameters**"), *knobs.elements.values()]
-    saving = [mo.md("**Variant**"), name, save, told]
-    parts = [mo.md("# Strategy lab"), *picks, *sliders, *saving]
-    mo.sidebar(mo.vstack([part for part in parts if part is not None], gap=0.75), width="24rem")
+    saving = [mo.md("**Variant**"), save, told]
+    mo.sidebar(mo.vstack([mo.md("# Strategy lab"), *picks, *sliders, *saving], gap=0.75), width="24rem")
     return
 
 

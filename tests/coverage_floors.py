@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
+from xml.etree import ElementTree as ET
 
 FLOORS = {"tradewright/policy": 95.0, "tradewright/ledger": 95.0, "tradewright/execution": 95.0, "tradewright": 90.0}
 
@@ -17,7 +17,7 @@ def room(filename: str) -> str:
 def percentages(report: str) -> dict[str, float]:
     """Lines and branches covered per room, in percent."""
     hit, total = defaultdict(int), defaultdict(int)
-    for found in ElementTree.parse(report).iter("class"):
+    for found in ET.parse(report).iter("class"):
         name = room(found.get("filename", ""))
         for line in found.iter("line"):
             covered, possible = (int(line.get("hits", 0)) > 0), 1
@@ -34,7 +34,8 @@ def main(report: str) -> int:
     found = percentages(report)
     low = [name for name, floor in FLOORS.items() if found.get(name, 0.0) < floor]
     for name, floor in FLOORS.items():
-        sys.stdout.write(f"{name:28} {found.get(name, 0.0):6.2f} %  (floor {floor:.0f} %){'  LOW' if name in low else ''}\n")
+        mark = "  LOW" if name in low else ""
+        sys.stdout.write(f"{name:28} {found.get(name, 0.0):6.2f} %  (floor {floor:.0f} %){mark}\n")
     return 1 if low else 0
 
 

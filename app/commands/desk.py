@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.options import Actor, Json, Overrides, Reason, settings_of
+from app.commands.options import Actor, Json, Overrides, Reason, desk_settings_of
 from app.output import Output, run_command
 
 commands = typer.Typer()
@@ -31,7 +31,7 @@ def intent(
         from app.operations.wishes import wish
 
         decision = desk.intend(
-            settings_of(overrides), wish(instrument, side, qty, order_type, limit), key, reduce_only=reduce_only
+            desk_settings_of(overrides), wish(instrument, side, qty, order_type, limit), key, reduce_only=reduce_only
         )
         output.line(f"{decision.verdict}: {decision.approved_quantity} of intent {decision.intent_id}")
         for reason in decision.reasons:
@@ -49,7 +49,7 @@ def intents(overrides: Overrides = None, as_json: Json = False) -> None:
         from app.operations import desk
         from app.operations.telling import intent_row
 
-        views = desk.intents(settings_of(overrides))
+        views = desk.intents(desk_settings_of(overrides))
         header = ("strategy", "instrument", "side", "asked", "verdict", "approved", "reasons", "decision")
         output.table("intents", header, [intent_row(view) for view in views])
         output.result({"intents": views})
@@ -70,7 +70,7 @@ def approve(
     def act(output: Output) -> None:
         from app.operations import desk
 
-        approved = desk.approve(settings_of(overrides), decision, reason, actor)
+        approved = desk.approve(desk_settings_of(overrides), decision, reason, actor)
         output.line(f"approved: {approved.terms.side} {approved.terms.quantity} {approved.terms.instrument}")
         output.result({"approved": approved.intent_id, "decision_id": decision})
 
@@ -90,7 +90,7 @@ def reject(
     def act(output: Output) -> None:
         from app.operations import desk
 
-        desk.reject(settings_of(overrides), decision, reason, actor)
+        desk.reject(desk_settings_of(overrides), decision, reason, actor)
         output.line(f"rejected: {decision}")
         output.result({"rejected": decision})
 
@@ -104,7 +104,7 @@ def send(overrides: Overrides = None, as_json: Json = False) -> None:
     def act(output: Output) -> None:
         from app.operations import desk
 
-        sent = desk.send(settings_of(overrides))
+        sent = desk.send(desk_settings_of(overrides))
         output.table("outbox", ("decision", "ref", "status", "state", "reasons"), [list(row.values()) for row in sent])
         output.result({"outcomes": sent})
         if any(row["status"] != "SENT" for row in sent):
@@ -120,7 +120,7 @@ def orders(overrides: Overrides = None, as_json: Json = False) -> None:
     def act(output: Output) -> None:
         from app.operations import desk
 
-        views = desk.orders(settings_of(overrides))
+        views = desk.orders(desk_settings_of(overrides))
         header = ("ref", "instrument", "side", "quantity", "attempt", "order", "filled", "price", "fees", "since")
         rows = [
             (
@@ -150,7 +150,7 @@ def positions(overrides: Overrides = None, as_json: Json = False) -> None:
     def act(output: Output) -> None:
         from app.operations import desk
 
-        held = desk.positions(settings_of(overrides))
+        held = desk.positions(desk_settings_of(overrides))
         header = ("instrument", "quantity", "average price", "last price", "value")
         rows = [(row.instrument, row.quantity, row.average_price, row.last_price, row.value) for row in held]
         output.table("positions", header, rows)
@@ -166,7 +166,7 @@ def reconcile(overrides: Overrides = None, as_json: Json = False) -> None:
     def act(output: Output) -> None:
         from app.operations import desk
 
-        found = desk.reconcile(settings_of(overrides))
+        found = desk.reconcile(desk_settings_of(overrides))
         output.line(f"equity {found.equity}, positions {len(found.positions)}, differences {len(found.differences)}")
         for difference in found.differences:
             output.line(f"  {difference}")
@@ -190,7 +190,7 @@ def kill(
     def act(output: Output) -> None:
         from app.operations import desk
 
-        switch, cancelled, trouble = desk.kill(settings_of(overrides), scope, reason, actor)
+        switch, cancelled, trouble = desk.kill(desk_settings_of(overrides), scope, reason, actor)
         output.line(f"stopped: {switch.scope}; cancels asked for: {', '.join(cancelled) or 'none'}")
         if trouble:
             output.say(f"the venue could not be asked to cancel: {trouble}")
@@ -214,7 +214,7 @@ def resume(
     def act(output: Output) -> None:
         from app.operations import desk
 
-        switch = desk.resume(settings_of(overrides), scope, reason, actor)
+        switch = desk.resume(desk_settings_of(overrides), scope, reason, actor)
         output.line(f"resumed: {switch.scope}")
         output.result({"resumed": switch})
 
@@ -233,7 +233,7 @@ def explain(
         from app.operations import desk
         from app.operations.telling import story
 
-        walks = desk.explain(settings_of(overrides), name)
+        walks = desk.explain(desk_settings_of(overrides), name)
         for walk in walks:
             for line in story(walk):
                 output.line(line)

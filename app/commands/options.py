@@ -27,3 +27,14 @@ def settings_of(overrides: list[str] | None) -> Settings:
     from conf.compose import compose
 
     return compose(tuple(overrides or ()))
+
+
+def desk_settings_of(overrides: list[str] | None) -> Settings:
+    """The settings for what has nothing to do with a strategy: no wrong strategy file may stop a kill switch.
+
+    Raises:
+        ConfigProblems: with every problem.
+    """
+    from conf.compose import apart_from_strategies, compose
+
+    return compose(apart_from_strategies(tuple(overrides or ())))

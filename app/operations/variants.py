@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +25,10 @@ RESERVED = frozenset({"on", "off", "yes", "no", "y", "n", "true", "false", "null
 
 @dataclass(frozen=True)
 class Saved:
-    """What became of a wish to save: the file, or why there is none."""
+    """What became of a wish to save, in words; ``name`` is empty where nothing was saved."""
 
     name: str = ""
     text: str = ""
-    trouble: str = ""
 
 
 def save(overrides: Sequence[str], name: str) -> Saved:
@@ -43,8 +42,22 @@ def save(overrides: Sequence[str], name: str) -> Saved:
     try:
         path = save_variant(overrides, name)
     except TradewrightError as error:
-        return Saved(trouble=str(error))
+        return Saved(text=str(error))
     return Saved(name=path.stem, text=f"saved as {shown(path, conf_folder())}")
+
+
+def saver(
+    overrides: Sequence[str], tell: Callable[[Saved], None], pick: Callable[[str], None]
+) -> Callable[[str | None], None]:
+    """What a form calls with the name that was written into it: it saves, tells, and picks what was saved."""
+
+    def act(name: str | None) -> None:
+        saved = save(overrides, name or "")
+        tell(saved)
+        if saved.name:
+            pick(saved.name)
+
+    return act
 
 
 def save_variant(overrides: Sequence[str], name: str) -> Path:

@@ -16,9 +16,9 @@ def execution_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
     """Everything of execution under some overrides.
 
     Raises:
-        ConfigProblems: when the configuration is wrong.
+        ConfigProblems: when the configuration is wrong in anything but a strategy's file.
     """
-    frozen = Frozen.of(overrides)
+    frozen = Frozen.apart_from_strategies(overrides)
     jobs, sensor = sending(frozen)
     desk = dg.define_asset_job(DESK_JOB, dg.AssetSelection.groups("desk"), tags=frozen.tags)
     return dg.Definitions(

@@ -18,8 +18,8 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
     Raises:
         ConfigProblems: when the root of the configuration is wrong; a wrong strategy file only fails its own assets.
     """
-    settings, frozen = compose(overrides), Frozen.of(overrides)
-    market = bars_and_features(frozen, settings.universe.instruments)
+    frozen = Frozen.apart_from_strategies(overrides)
+    market = bars_and_features(frozen, compose(frozen.overrides).universe.instruments)
     chains, checks = all_chains(overrides)
     made = [key for asset in chains if isinstance(asset, dg.AssetsDefinition) for key in asset.keys]
     jobs = [

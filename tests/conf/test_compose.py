@@ -70,6 +70,7 @@ def test_modes_differ_by_the_adapter_only() -> None:
     assert different == {"mode", "broker"}
 
 
+SPY = "instruments.SPY.asset_class"
 WRONG_OVERRIDES = {
     "strategy=nope": ("strategy", "nope", "must be one of", ""),
     "strategy=macd_tredn": ("strategy", "macd_tredn", "must be one of", "macd_trend"),
@@ -128,8 +129,14 @@ def test_all_problems_are_reported_at_once() -> None:
         ("strategy/macd_trend.yaml", "fast: 12", "fastt: 12", 3, "strategy.fastt"),
         ("backtest/default.yaml", "bar_delay: 1 ", "bar_delay: 0 ", 14, "backtest.bar_delay"),
         ("backtest/costs/percent.yaml", "rate: 0.001", "rate: 1.5", 2, "backtest.costs.rate"),
-        ("instruments/us_equities.yaml", "SPY: {asset_class: etf", "SPY: {asset_class: eft", 2, "instruments.SPY.asset_class"),
-        ("instruments/demo.yaml", "tick_size: 0.1,", "tik_size: 0.1,", 5, "instruments.NAS100.tik_size"),
+        (
+            "instruments/us_equities.yaml",
+            "SPY: {asset_class: etf",
+            "SPY: {asset_class: x",
+            2,
+            "instruments.SPY.asset_class",
+        ),
+        ("instruments/demo.yaml", "tick_size: 0.1,", "tik_size: 0.1,", 6, "instruments.NAS100.tik_size"),
         ("risk/default.yaml", "max_gross: 0.50", "max_gros: 0.50", 8, "risk.max_gros"),
         ("features/default.yaml", "rsi: 14", "rsi: 0", 3, "features.rsi"),
         ("strategy/sma_crossover.yaml", "confidence: 0.65", "confidence: 65", 5, "strategy.confidence"),
@@ -197,9 +204,8 @@ def test_every_key_refuses_a_typo_a_wrong_type_and_nan() -> None:
     assert validate(composed)[1] == []
     passed = []
     for key in _leaves(tree):
-        for mutant in _mutants(_get(tree, key)):
-            if validate(composed._replace(tree=_put(tree, key, mutant)))[0] is not None:
-                passed.append((key, mutant))
+        wrong = [(mutant, _put(tree, key, mutant)) for mutant in _mutants(_get(tree, key))]
+        passed += [(key, mutant) for mutant, bad in wrong if validate(composed._replace(tree=bad))[0] is not None]
         if key[:1] != ("instruments",) and validate(composed._replace(tree=_rename(tree, key)))[0] is not None:
             passed.append((key, "typo"))
     assert passed == []
@@ -247,8 +253,8 @@ def test_composing_from_many_threads() -> None:
     results: list[int | float | bool] = []
 
     def work(fast: int) -> None:
-        for _ in range(6):
-            results.append(compose([f"strategy.fast={fast}"]).strategy.parameters["fast"] - fast)
+        composed = [compose([f"strategy.fast={fast}"]) for _ in range(6)]
+        results.extend(settings.strategy.parameters["fast"] - fast for settings in composed)
 
     threads = [threading.Thread(target=work, args=(5 + n,)) for n in range(4)]
     for thread in threads:

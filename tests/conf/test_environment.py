@@ -9,7 +9,7 @@ import pytest
 from conf.compose import PROJECT, compose
 from conf.problems import ConfigProblems
 
-SECRET = "hunter2-canary"  # noqa: S105
+SECRET = "hunter2-canary"
 READ_BY_CODE = {"MODE", "TRADEWRIGHT_TOKEN", "TRADEWRIGHT_CONF", "TRADEWRIGHT_OVERRIDES"}
 
 

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from app.cli import app
 from tests.conftest import REAL_DATA
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -39,7 +41,8 @@ def test_the_commands_of_a_document_work(document: str, tmp_path: Path) -> None:
         if "DATA/" in command and not real:
             continue
         line = command.replace("data/tour", str(tmp_path / "tour")).replace("DATA/", f"{real}/")
-        done = subprocess.run(line, shell=True, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+        shell = ["bash", "-c", line]
+        done = subprocess.run(shell, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
 
@@ -58,9 +61,6 @@ def test_links_between_documents_lead_somewhere() -> None:
 
 
 def test_every_command_is_in_a_document() -> None:
-    from app.cli import app
-    from typer.main import get_command
-
     text = "".join(path.read_text() for path in [PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")])
     missing = [name for name in get_command(app).commands if f"tradewright {name}" not in text]  # type: ignore[attr-defined]
     assert missing == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -29,7 +28,7 @@ class Served:
 
 @contextmanager
 def served(overrides: Sequence[str], conf: Path | None = None) -> Iterator[Served]:
-    """``tradewright serve`` on a free port; it is interrupted at the end of the block.
+    """``tradewright serve`` on a free port; it ends at the end of the block.
 
     Args:
         conf: the folder of YAML files, where it is not the shipped one.
@@ -49,5 +48,5 @@ def served(overrides: Sequence[str], conf: Path | None = None) -> Iterator[Serve
             assert process.stdout is not None
             yield Served(json.loads(process.stdout.readline())["port"], TOKEN)
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             process.wait(timeout=60)
