@@ -44,10 +44,9 @@ fmt: install ## format and fix
 types: install ## mypy --strict
 	$(BIN)/mypy
 
-notebooks: install ## export the notebooks and compare them with the committed references (nbval)
+notebooks: install ## the notebooks against the committed references (nbval); renew those with tests.notebooks.export
 	$(BIN)/marimo check --strict notebooks/*.py
-	$(BIN)/python -m tests.notebooks.export build/notebooks
-	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=180 -p no:xdist -W default tests/notebooks/*.ipynb
+	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=180 -p no:xdist -W default tests/notebooks/reference/*.ipynb
 
 audit: install ## known vulnerabilities in the locked dependencies
 	$(BIN)/python -m tests.audit requirements/dev.txt

@@ -24,6 +24,7 @@ _HEADERS = [
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 ]
+_OURS = frozenset(name for name, _ in _HEADERS)
 
 
 class LocalGuard:
@@ -66,7 +67,8 @@ class LocalGuard:
 def _with_headers(send: Send) -> Send:
     async def forward(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", []), *_HEADERS]}
+            others = [row for row in message.get("headers", []) if row[0].lower() not in _OURS]
+            message = {**message, "headers": [*others, *_HEADERS]}
         await send(message)
 
     return forward

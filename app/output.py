@@ -11,8 +11,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from app.operations.documents import document
-from tradewright.model.errors import TradewrightError
+from tradewright.model.errors import ConfigError, TradewrightError
 
 FAILED = 1
 PIPED_WIDTH = 240
@@ -57,6 +56,8 @@ class Output:
 
     def result(self, value: object) -> None:
         """The one JSON document."""
+        from app.operations.documents import document  # numpy, which --help can do without
+
         if self.as_json:
             sys.stdout.write(json.dumps(document(value), allow_nan=False) + "\n")
 
@@ -70,8 +71,12 @@ def run_command(as_json: bool, act: Callable[[Output], None]) -> None:
     output = Output(as_json)
     try:
         act(output)
+    except ConfigError as error:
+        _refuse(output, error.what, error.where, error.remedy or "correct it; tradewright check lists all problems")
     except TradewrightError as error:
         _refuse(output, error.what, error.where, error.remedy)
+    except OSError as error:
+        _refuse(output, error.strerror or str(error), str(error.filename or ""), "check the path, its owner, the disk")
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in error.errors())
         _refuse(output, problems, "command line", "see --help")

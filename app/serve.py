@@ -22,8 +22,8 @@ from app.port import ServeError
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 APPS = {"lab": "Strategy lab: parameters, fills, equity, findings", "monitor": "Monitor: positions, approvals, orders"}
-_HEAD = """<style>.notebook-actions-dropdown, div.fixed:has(> div.absolute.bg-background) {display: none}
-.js-plotly-plot .modebar {display: none} .app-sidebar h1 {padding-left: 0}</style>"""
+_HEAD = """<style>[data-testid=notebook-actions-dropdown], div.fixed:has(> div.absolute.bg-background),
+.js-plotly-plot .modebar {display: none !important}</style>"""
 """What marimo shows beside an app is for people who write notebooks; the desk needs the room."""
 _INDEX = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Tradewright</title><style>body{{font:16px/1.6 system-ui;margin:10vh auto;max-width:36rem;padding:0 1rem}}

@@ -48,13 +48,11 @@ def materialize_desk(overrides: tuple[str, ...]) -> None:
         execute(execution_definitions(overrides), DESK_JOB, instance)
 
 
-def poll_and_send(overrides: tuple[str, ...], say: Say) -> str:
+def poll_and_send(overrides: tuple[str, ...]) -> str:
     """Evaluate the sensor once, run what it asks for, then reconcile; says what the sensor said.
 
-    A send that fails, because the recheck refused an order at the last moment, is told; reconciling comes all the more.
-
     Raises:
-        RunFailed: when the books differ from the venue.
+        RunFailed: when an order was lost or is in doubt, or the books differ from the venue.
     """
     from assets.execution.definitions import execution_definitions
 
@@ -63,10 +61,7 @@ def poll_and_send(overrides: tuple[str, ...], say: Say) -> str:
     with open_instance() as instance:
         tick = sensor.evaluate_tick(dg.build_sensor_context(instance=instance))
         for request in tick.run_requests or []:
-            try:
-                execute(definitions, "send_orders", instance, run_config=request.run_config, tags=request.tags)
-            except RunFailed as failure:
-                say(f"  not everything was sent: {failure.what}")
+            execute(definitions, "send_orders", instance, run_config=request.run_config, tags=request.tags)
         execute(definitions, "reconcile", instance)
     return tick.skip_message or f"{len(tick.run_requests or [])} run"
 

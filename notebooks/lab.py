@@ -93,6 +93,7 @@ def _(choice, overrides):
 @app.cell
 def _(choice, overrides, set_picked, set_said):
     save = mo.ui.text(placeholder="fast_cross", label="Name", full_width=True).form(
+        bordered=False,
         submit_button_label="Save this variant",
         on_change=variants.saver((*overrides, *choice.overrides()), set_said, set_picked),
     )
@@ -109,9 +110,12 @@ def _(get_said):
 @app.cell(hide_code=True)
 def _(costs, days, instruments, knobs, prices, save, short, strategy, timeframe, told):
     picks = [strategy, instruments, timeframe, days, prices, costs, short]
-    sliders = [mo.md("**Parameters**"), *knobs.elements.values()]
-    saving = [mo.md("**Variant**"), save, told]
-    mo.sidebar(mo.vstack([mo.md("# Strategy lab"), *picks, *sliders, *saving], gap=0.75), width="24rem")
+    sliders = [mo.Html("<b>Parameters</b>"), *knobs.elements.values()]
+    saving = [mo.Html("<b>Keep it as a variant</b>"), save, told]
+    mo.sidebar(
+        mo.vstack([mo.Html("<h1 style='font-size:1.8rem'>Strategy lab</h1>"), *picks, *sliders, *saving], gap=0.75),
+        width="20rem",
+    )
     return
 
 

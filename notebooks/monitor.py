@@ -151,7 +151,7 @@ def _(get_intents):
         selection=None,
         show_data_types=False,
         wrapped_columns=["reasons"],
-        column_widths={"reasons": 520, "orders": 240},
+        column_widths={"reasons": 420},
         style_cell=monitor.tint,
     )
     mo.vstack([mo.md("## Intents and decisions"), intents])

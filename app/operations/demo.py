@@ -69,7 +69,7 @@ def run_demo(overrides: tuple[str, ...], say: Say) -> DemoReply:
         say("positions, intents, decisions")
         materialize_desk(desk)
         say("sensor, orders, fills, reconciliation")
-        poll_and_send(desk, say)
+        poll_and_send(desk)
         venue = running.do("status")
     with build.ledger(settings, clock) as books:
         return _reply(settings, books, venue, time.monotonic() - began)

@@ -89,23 +89,29 @@ def bench(overrides: Sequence[str]) -> Bench:
         stored = list(build.bar_store(settings, build.clock(settings)).series())
     except TradewrightError as error:
         return Bench(trouble=str(error))
-    backtest = settings.backtest
+    backtest, strategies, costs = settings.backtest, tuple(options("strategy")), tuple(options("backtest/costs"))
     known = (*backtest_symbols(settings), *settings.universe.instruments, *sorted(row.instrument for row in stored))
     lengths = {timeframe_of(settings), Timeframe.D1, *(row.timeframe for row in stored)}
+    in_order = sorted(lengths, key=lambda length: length.seconds)
     return Bench(
-        strategies=tuple(options("strategy")),
+        strategies=strategies,
         instruments=tuple(name for name in dict.fromkeys(known) if name in settings.instruments),
-        timeframes=tuple(sorted(lengths, key=lambda length: length.seconds)),
-        costs=tuple(options("backtest/costs")),
+        timeframes=tuple(in_order),
+        costs=costs,
         first=Choice(
-            strategy=settings.strategy.name,
+            strategy=_among(settings.strategy.name, strategies),
             instruments=backtest_symbols(settings)[:1],
             timeframe=timeframe_of(settings),
             prices=backtest.prices,
-            costs=backtest.costs.kind,
+            costs=_among(backtest.costs.kind, costs),
             allow_short=backtest.allow_short,
         ),
     )
+
+
+def _among(name: str, names: Sequence[str]) -> str:
+    """The option of that name, else the first: what stands in a file may be called otherwise than the file."""
+    return name if name in names else names[0]
 
 
 def knobs(overrides: Sequence[str], strategy: str) -> tuple[Knob, ...]:
@@ -129,10 +135,15 @@ def knob(name: str, rule: Parameter, value: float) -> Knob:
     """
     reach = max(abs(rule.default), abs(value)) or 1.0
     step = 1.0 if rule.whole else 10.0 ** (math.floor(math.log10(reach)) - 1)
-    most = min(rule.most, WIDE * reach)
+    most = min(rule.most, _tidy(WIDE * reach))
     if rule.whole:
         return Knob(name, int(value), int(rule.least), int(most), 1)
-    return Knob(name, value, rule.least, round(most, 12), round(step, 12))
+    return Knob(name, value, rule.least, most, _tidy(step))
+
+
+def _tidy(value: float) -> float:
+    """Without the dust of binary fractions: 0.1 for 0.1 + 1e-17."""
+    return float(f"{value:.12g}")
 
 
 def span(overrides: Sequence[str], instruments: Sequence[str], timeframe: str) -> tuple[date, date]:

@@ -45,6 +45,7 @@ class Board:
     Args:
         tiles: mode, stage, clock, equity, cash, trading, the broker's link.
         stops: every kill switch that is on, in words.
+        intents: those that wait for a person first, then newest first.
         waiting: the decisions that wait for a person: how each reads -> its id.
         orders: newest first; ``ref`` names the order.
         scopes: what a kill switch can cover.
@@ -97,7 +98,7 @@ def board(settings: Settings) -> Board:
         tiles=_tiles(settings, view),
         stops=tuple(f"{row.scope} since {_clock(row.at)} by {row.actor}: {row.reason}" for row in view.switches),
         positions=tuple(_position(row) for row in view.positions),
-        intents=tuple(_intent(row) for row in intents),
+        intents=tuple(_intent(row) for row in sorted(intents, key=lambda row: not row.waits)),
         waiting={_question(row): row.decision.decision_id for row in intents if row.waits and row.decision},
         orders=tuple(_order(row) for row in orders),
         scopes=(EVERYTHING, *accounts, *map(strategy_scope, strategies)),
@@ -218,8 +219,8 @@ def _position(row: PositionView) -> Row:
     return {
         "instrument": row.instrument,
         "quantity": f"{row.quantity:f}",
-        "average price": _money(row.average_price),
-        "last price": _money(row.last_price),
+        "average": _money(row.average_price),
+        "last": _money(row.last_price),
         "value": _money(row.value),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,7 +153,7 @@ def sweep(
 
     Args:
         overrides: such as ``strategy.fast=5,10 strategy.slow=range(20,60,20)``.
-        rank: the figure to rank by, highest first.
+        rank: the figure to rank by, highest first; a set without that figure comes last.
         top: how many rows come back; 0 for all.
 
     Raises:
@@ -168,7 +169,8 @@ def sweep(
     names = [name for name in result.totals.dtype.names or () if name]
     if rank not in names:
         raise ConfigError(f"there is no figure {rank!r}", where="--rank", remedy=f"one of {', '.join(names)}")
-    order = sorted(range(len(sets)), key=lambda row: -float(result.totals[rank][row]))
+    figures = [float(value) for value in result.totals[rank]]
+    order = sorted(range(len(sets)), key=lambda row: (math.isnan(figures[row]), -figures[row]))
     chosen = order[:top] if top else order
     rows = [{**result.parameters[row], **{name: result.totals[name][row].item() for name in names}} for row in chosen]
     return SweepReply(settings.strategy.name, len(sets), rank, rows, result.config_hash)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 
 from app.port import listen
@@ -21,7 +22,7 @@ def serve_apps(overrides: tuple[str, ...], settings: Settings, ready: Callable[[
     other = f"stop the other program, or choose another: observability.serve.port={chosen.port + 1}"
     link = listen(chosen.host, chosen.port, other)
     token = environment("TRADEWRIGHT_TOKEN") or new_token()
-    os.environ[OVERRIDES] = " ".join(overrides)  # the notebooks run in this process and compose for themselves
+    os.environ[OVERRIDES] = shlex.join(overrides)  # the notebooks run in this process and compose for themselves
     port = link.getsockname()[1]
     ready({"url": f"http://127.0.0.1:{port}/?access_token={token}", "port": port})
     run(link, token)

@@ -74,4 +74,5 @@ def sending(frozen: Frozen) -> tuple[list[dg.JobDefinition], dg.SensorDefinition
 def describe(outcome: Outcome) -> str:
     """One line about what became of an order."""
     reasons = "; ".join(f"{reason.code}: {reason.text}" for reason in outcome.reasons)
-    return f"{outcome.decision_id} {outcome.ref}: {outcome.status} {outcome.state or ''} {reasons}".strip()
+    words = (outcome.decision_id, outcome.ref, outcome.status, outcome.state or "", reasons)
+    return " ".join(filter(None, words))

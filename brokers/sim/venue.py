@@ -157,12 +157,17 @@ class Venue:
         self._save(order)
         return order
 
-    def replace(self, perm_id: int, terms: OrderTerms) -> BookOrder:
-        """Change the terms of a live order; it keeps its permanent id and its fills."""
-        order = self.state.orders[perm_id].model_copy(update={"terms": terms, "changed_at": self.clock.now()})
-        self._save(order)
-        self._match_against_quote(order)
-        return self.state.orders[perm_id]
+    def replace(self, perm_id: int, terms: OrderTerms) -> tuple[int, str]:
+        """Change the terms of a live order; it keeps its permanent id and its fills.
+
+        The answer is the code and the text of a refusal, which leaves the order as it was; 0 and no text otherwise.
+        """
+        order = self.state.orders[perm_id]
+        code, text = self._change_refusal(order, terms)
+        if not code:
+            self._save(order.model_copy(update={"terms": terms, "changed_at": self.clock.now()}))
+            self._match_against_quote(self.state.orders[perm_id])
+        return code, text
 
     def cancel(self, perm_id: int, text: str = "") -> BookOrder:
         """End a live order; an order that has ended stays as it is."""
@@ -231,6 +236,13 @@ class Venue:
         if self._beyond_means(instrument, terms, account, price):
             return 201, "Order rejected - reason: the available funds are insufficient for this order."
         return 0, ""
+
+    def _change_refusal(self, order: BookOrder, terms: OrderTerms) -> tuple[int, str]:
+        same = (terms.instrument, terms.side) == (order.terms.instrument, order.terms.side)
+        if not same or terms.quantity <= order.filled:
+            return 105, "Order being modified does not match original order."
+        rest = terms.model_copy(update={"quantity": terms.quantity - order.filled})
+        return self._refusal(self.instrument(terms.instrument), rest, order.account)
 
     def _beyond_means(self, instrument: Instrument, terms: OrderTerms, account: str, price: Decimal | None) -> bool:
         """Whether the order adds to a holding more than the leverage allows; without any price it passes."""

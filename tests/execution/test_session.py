@@ -376,6 +376,22 @@ def test_the_second_order_of_a_drain_sees_the_fill_of_the_first(counter: Counter
     assert "MAX_POSITION" in codes(outcomes[1].reasons)
 
 
+def test_the_sender_compares_orders_sent_and_not_wishes(counter: Counter) -> None:
+    approve_one(counter)
+    counter.world.proposer.decide(counter.world.proposer.intent(quantity="10"))
+    (outcome,) = sent(counter)
+    assert (outcome.status, outcome.reasons) == ("SENT", ())
+
+
+def test_of_two_orders_that_the_caps_made_alike_one_goes_out(counter: Counter) -> None:
+    """The gate compares what was asked, the sender what goes out (control 7)."""
+    wanted = [counter.world.proposer.intent(quantity=quantity) for quantity in ("15", "12")]
+    assert [decision.approved_quantity for decision in decided(counter, *wanted)] == [10, 10]
+    first, second = sent(counter)
+    assert (first.status, second.status) == ("SENT", "REFUSED")
+    assert "DUPLICATE" in codes(second.reasons)
+
+
 def test_an_approval_that_ran_out_is_not_sent(counter: Counter) -> None:
     approve_one(counter)
     counter.clock.advance(TTL)

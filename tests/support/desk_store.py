@@ -18,6 +18,7 @@ SCENARIO = (
     "feed.days_1m=2",
     "feed.days_1d=30",
     "execution.settle=0.05",
+    "policy.max_orders_per_second=20",
 )
 REVIEWING = "stage=sandbox"
 """Where every entry waits for a person."""

@@ -28,6 +28,10 @@ QUICK = (
 KEPT = ("buy_and_hold", "sma_crossover")
 
 
+COMMAND = ("-c", "from app.cli import main; main()")
+"""The command line, as arguments of a Python."""
+
+
 @dataclass(frozen=True)
 class House:
     """One project of a test's own: its YAML, its storage, and the overrides under which it runs."""
@@ -50,6 +54,24 @@ def conf_copy(folder: Path, strategies: Sequence[str] = KEPT) -> Path:
         if path.stem not in strategies:
             path.unlink()
     return copy
+
+
+def stock(house: House, symbol: str = "BTC") -> None:
+    """Scenario bars, their features, and a check that passed just now: what an order of a person's own needs."""
+    from assets.research.bars import features_of
+    from conf import build, research
+    from conf.compose import compose
+    from tradewright.indicators.features import feature_snapshot
+
+    settings = compose(house.overrides)
+    clock = build.clock(settings)
+    source = research.feed(settings, clock)
+    assert source is not None
+    research.refresh(settings, build.bar_store(settings, clock), source, symbol)
+    newest = feature_snapshot(features_of(settings, clock, symbol), symbol).model_dump(mode="json")
+    build.artefacts(settings).write_json(("features", symbol, "newest"), newest)
+    with build.ledger(settings, clock) as books:
+        books.marks.record_check(f"bars.{symbol}", True)
 
 
 def free_port() -> int:

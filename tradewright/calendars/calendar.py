@@ -167,7 +167,7 @@ class Calendar:
 
 def _multiples(intervals: Times, step: int, first: int, last: int) -> Times:
     """Whole multiples of ``step`` whose bar overlaps an interval, between ``first`` and ``last``."""
-    near = intervals[(intervals[:, 1] > first - step) & (intervals[:, 0] <= last)]
+    near = intervals[(intervals[:, 1] > first - step) & (intervals[:, 0] < last + step)]
     starts = np.maximum(near[:, 0], first - first % step) // step
     ends = -(-np.minimum(near[:, 1], last + step) // step)
     counts = np.maximum(ends - starts, 0)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence, Set
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel
 def canonical_json(value: object) -> str:
     """Sorted keys, no white space, UTF-8; equal values give equal text.
 
-    Decimals are written as normalized strings (``1.50`` and ``1.5`` agree), times as ISO 8601, enums by value.
+    Decimals are written as normalized strings (``1.50`` and ``1.5`` agree), times as ISO 8601 in UTC, enums by value.
 
     Raises:
         ValueError: for NaN or infinity, which have no place in anything that is hashed.
@@ -39,10 +39,12 @@ def _plain(value: object) -> object:
         case float():
             if not math.isfinite(value):
                 raise ValueError(f"{value} cannot be hashed: only finite numbers have a canonical form")
-            return value
+            return value + 0.0  # -0.0 equals 0.0
         case Decimal():
             return decimal_text(value)
-        case datetime() | date():
+        case datetime() if value.tzinfo is not None:
+            return value.astimezone(UTC).isoformat()
+        case date():
             return value.isoformat()
         case BaseModel():
             return _plain(value.model_dump(mode="python"))
@@ -63,5 +65,7 @@ def decimal_text(value: Decimal) -> str:
     """
     if not value.is_finite():
         raise ValueError(f"{value} cannot be hashed: only finite numbers have a canonical form")
-    text = format(value.normalize(), "f")
-    return "0" if text in ("-0", "0") else text
+    text = format(value, "f")  # exact; normalize() would round to the digits of the context
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return text if value else "0"

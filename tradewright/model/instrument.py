@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 
 from pydantic import Field
@@ -54,7 +54,7 @@ class Instrument(Word):
 
     def round_quantity(self, quantity: Decimal) -> Decimal:
         """The largest whole number of lots that is not above ``quantity`` in size; the sign is kept."""
-        return (quantity / self.lot_size).to_integral_value(ROUND_DOWN) * self.lot_size
+        return quantity // self.lot_size * self.lot_size
 
     def round_price(self, price: Decimal) -> Decimal:
         """The nearest tick, ties to even."""

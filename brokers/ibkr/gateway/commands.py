@@ -23,7 +23,8 @@ def quote(
     hub: Hub, symbol: str, bid: Numeric | None = None, ask: Numeric | None = None, last: Numeric | None = None
 ) -> None:
     """Set the prices of an instrument. A last price alone brings a quote around it, as wide as the default spread."""
-    prices = Prices(_number(bid), _number(ask), _number(last), hub.clock.now())
+    told = [None if price is None else _number(price) for price in (bid, ask, last)]
+    prices = Prices(told[0], told[1], told[2], hub.clock.now())
     if prices.bid is None and prices.ask is None and prices.last is not None:
         instrument = hub.venue.instrument(symbol)
         half = prices.last * Decimal(repr(instrument.default_spread_bps)) / 20_000
@@ -40,7 +41,7 @@ def close_market(hub: Hub, symbol: str) -> None:
 
 def bar(hub: Hub, symbol: str, open: Numeric, high: Numeric, low: Numeric, close: Numeric) -> None:  # noqa: A002
     """Let a bar pass."""
-    hub.venue.bar(symbol, *(Decimal(str(price)) for price in (open, high, low, close)))
+    hub.venue.bar(symbol, *(_number(price) for price in (open, high, low, close)))
 
 
 def end_of_day(hub: Hub) -> None:
@@ -74,7 +75,10 @@ def object_to_order(hub: Hub, code: int, text: str = "", taken: bool = False) ->
 
 def partial_fills(hub: Hub, quantities: Sequence[Numeric]) -> None:
     """Limit the coming executions to these quantities; the rest of an order waits for the next price."""
-    hub.venue.partial_fills.extend(Decimal(str(quantity)) for quantity in quantities)
+    limits = [_number(quantity) for quantity in quantities]
+    if any(limit <= 0 for limit in limits):
+        raise ValueError(f"not all of {quantities} are positive")
+    hub.venue.partial_fills.extend(limits)
 
 
 def switch(hub: Hub, fault: str, on: bool = True) -> None:
@@ -91,7 +95,7 @@ def release(hub: Hub) -> None:
 
 def execute(hub: Hub, ref: str, quantity: Numeric, price: Numeric) -> dict[str, object]:
     """Execute an order whatever its state, as a venue may."""
-    execution = hub.venue.execute(_order(hub, ref).perm_id, Decimal(str(quantity)), Decimal(str(price)))
+    execution = hub.venue.execute(_order(hub, ref).perm_id, _number(quantity), _number(price))
     return {"exec_id": execution.exec_id}
 
 
@@ -105,7 +109,7 @@ def replay(hub: Hub) -> None:
 
 def correct(hub: Hub, exec_id: str, price: Numeric) -> dict[str, object]:
     """Correct an execution's price under the next correction number."""
-    return {"exec_id": hub.venue.correct(exec_id, Decimal(str(price))).exec_id}
+    return {"exec_id": hub.venue.correct(exec_id, _number(price)).exec_id}
 
 
 def restart(hub: Hub, next_order_id: int = 1) -> None:
@@ -159,7 +163,7 @@ def twin(hub: Hub, ref: str) -> dict[str, object]:
 
 def shift_position(hub: Hub, symbol: str, by: Numeric, account: str = "") -> None:
     """Change a holding without an order."""
-    hub.venue.shift_position(account or hub.accounts[0], symbol, Decimal(str(by)))
+    hub.venue.shift_position(account or hub.accounts[0], symbol, _number(by))
 
 
 def notice(hub: Hub, code: int, text: str = "") -> None:
@@ -218,8 +222,11 @@ def journal(hub: Hub, message: int | None = None) -> dict[str, object]:
     }
 
 
-def _number(value: Numeric | None) -> Decimal | None:
-    return None if value is None else Decimal(str(value))
+def _number(value: Numeric) -> Decimal:
+    number = Decimal(str(value))
+    if not number.is_finite():
+        raise ValueError(f"{value} is no finite number")
+    return number
 
 
 def _order(hub: Hub, ref: str) -> BookOrder:

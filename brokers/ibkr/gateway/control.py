@@ -62,6 +62,8 @@ def _answer(control: Control, token: str, line: bytes) -> Answer:
         return {"ok": False, "error": "wrong token"}
     if not secrets.compare_digest(str(given).encode(), token.encode()):
         return {"ok": False, "error": "wrong token"}
+    if not isinstance(arguments, dict):
+        return {"ok": False, "error": f"gateway control: arguments are a table of names and values, not {arguments!r}"}
     try:
         return {"ok": True, **control.do(str(command), **arguments)}
     except TradewrightError as problem:

@@ -58,7 +58,9 @@ def _place(hub: Hub, session: Session, placement: Placement, terms: OrderTerms, 
         hub.faults.drop = Drop.NEVER
         session.abort()
     if known is not None:
-        hub.venue.replace(known.perm_id, terms)
+        code, text = hub.venue.replace(known.perm_id, terms)
+        if code:
+            session.error(placement.order_id, code, text)
         return
     order = hub.venue.place(terms, account, placement.ref, placement.order_id, session.client_id)
     if order.status is VenueStatus.REJECTED:

@@ -10,9 +10,12 @@ from brokers.ibkr.gateway import account_requests, market_requests, messages, or
 from brokers.ibkr.gateway.hub import Hub, Received
 from brokers.ibkr.gateway.messages import Message
 from brokers.ibkr.gateway.wire import Fields, WireError, fields_of, frame, handshake, read_frame
+from tradewright.model.errors import TradewrightError
 
 HANDLERS = {**order_requests.HANDLERS, **account_requests.HANDLERS, **market_requests.HANDLERS}
 START_API = 71
+UNREADABLE = (ValueError, LookupError, ArithmeticError, WireError, TradewrightError)
+"""What nonsense in a message can lead to; it costs the client that message and nobody anything else."""
 READY_NOTICES = (
     (2104, "Market data farm connection is OK:usfarm"),
     (2106, "HMDS data farm connection is OK:ushmds"),
@@ -80,7 +83,7 @@ class Session:
             self.hub.journal.append(Received(self._connection, self.client_id, tuple(fields), body))
             try:
                 self._handle(fields)
-            except (ValueError, WireError) as problem:
+            except UNREADABLE as problem:
                 self.error(-1, 320, f"Error reading request: {problem!r} in message {fields[0]!r}")
 
     def _handle(self, fields: list[str]) -> None:
@@ -95,6 +98,8 @@ class Session:
             self.error(-1, 505, f"Fatal Error: Unknown message id. {number}")
 
     def _start(self, client_id: int) -> None:
+        if client_id < 0 or self.client_id >= 0:
+            raise WireError(f"client {self.client_id} cannot become client {client_id}")
         refused_until = self.hub.faults.refused_clients.get(client_id, 0.0)
         if client_id in self.hub.sessions or self.hub.clock.monotonic() < refused_until:
             self.error(-1, 326, "Unable to connect as the client id is already in use. Retry with a unique client id.")

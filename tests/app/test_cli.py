@@ -1,0 +1,307 @@
+"""The command line: every command, its help, its status, its JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from app.cli import app
+from conf.compose import PROJECT
+from tests.app.conftest import daily, say
+from tests.support.houses import COMMAND, House
+from tradewright.store.bars import BarStore
+
+COMMANDS = {
+    "demo", "check", "import", "backtest", "sweep", "gateway", "serve", "intent", "intents", "send", "approve",
+    "reject", "orders", "positions", "reconcile", "kill", "resume", "explain", "doctor",
+}  # fmt: skip
+CANARY = "canary-7f3a91"
+
+
+def commands() -> dict[str, Any]:
+    return dict(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def test_the_commands_are_those_of_the_design() -> None:
+    assert set(commands()) == COMMANDS
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_has_help_and_json(name: str) -> None:
+    said = say(name, "--help")
+    assert said.status == 0
+    assert "--json" in said.out
+    assert commands()[name].help
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["nonsense"], 2),
+        (["check", "--nonsense"], 2),
+        (["approve"], 2),
+        (["check", "strategy=nonsense"], 1),
+        (["check", "strategy.fast=ten"], 1),
+        (["check", "nonsense.key=1"], 1),
+        (["check", "broken override"], 1),
+        (["import", "xlsx", "file"], 1),
+        (["explain", "nonsense"], 1),
+        (["approve", "nonsense", "--reason", "r"], 1),
+    ],
+)
+def test_status(house: House, words: list[str], status: int) -> None:
+    where = house.overrides[:1] if status == 1 else ()
+    assert say(*words, *where).status == status
+
+
+def test_the_shipped_configuration_is_sound() -> None:
+    said = say("check", "--json")
+    assert (said.status, said.json) == (0, {"problems": []})
+
+
+def test_check_names_everything_that_is_wrong() -> None:
+    said = say("check", "strategy=sma_crosover", "backtest.cash=-1", "--json")
+    assert said.status == 1
+    problems = said.json["problems"]
+    assert {(row["file"], row["key"]) for row in problems} >= {
+        ("command line", "strategy"), ("command line", "backtest.cash"),
+    }  # fmt: skip
+    assert "sma_crossover" in {row["nearest"] for row in problems}
+
+
+# the desk --------------------------------------------------------------------------------------------------------
+
+
+def test_a_wish_from_the_gate_to_the_fill_and_back(house: House) -> None:
+    """A stage where every entry needs a person: intent, approve, send, orders, positions, explain, close."""
+    staged = (*house.overrides, "stage=sandbox")
+    wish = ("intent", *staged, "--instrument", "BTC", "--side", "buy", "--qty", "0.01", "--key", "k1", "--json")
+    decision = say(*wish).json
+    assert decision["verdict"] == "REVIEW"
+    assert say(*wish).json == decision, "the same key is the same wish"
+    name = decision["decision_id"]
+    (view,) = say("intents", *staged, "--json").json["intents"]
+    assert view["waits"] is True
+    assert name in say("intents", *staged).out
+    assert say("send", *staged, "--json").json == {"outcomes": []}
+    assert say("approve", name, *staged, "--reason", "I want it", "--actor", "ann", "--json").json == {
+        "approved": decision["intent_id"], "decision_id": name,
+    }  # fmt: skip
+    (outcome,) = say("send", *staged, "--json").json["outcomes"]
+    assert (outcome["status"], outcome["reasons"]) == ("SENT", [])
+    (order,) = say("orders", *staged, "--json").json["orders"]
+    assert (order["state"], order["filled"], order["attempt"]["instrument"]) == ("FILLED", 0.01, "BTC")
+    (held,) = say("positions", *staged, "--json").json["positions"]
+    assert (held["instrument"], held["quantity"]) == ("BTC", 0.01)
+    found = say("reconcile", *staged, "--json")
+    assert (found.status, found.json["differences"], found.json["positions"]) == (0, [], {"BTC": 0.01})
+    (walk,) = say("explain", outcome["ref"], *staged, "--json").json["walks"]
+    assert walk["approvals"][0]["actor"] == "ann"
+    told = say("explain", name, *staged).out
+    assert "person ann said yes: I want it" in told
+    assert "STAGE_NEEDS_PERSON" in told
+    close = ("--instrument", "BTC", "--side", "SELL", "--qty", "0.01", "--reduce-only", "--json")
+    assert say("intent", *staged, *close).json["verdict"] == "APPROVE", "an exit needs no person"
+
+
+def test_a_no_is_final(house: House) -> None:
+    staged = (*house.overrides, "stage=sandbox")
+    wish = ("--instrument", "BTC", "--side", "BUY", "--qty", "0.02", "--key", "k2", "--json")
+    name = say("intent", *staged, *wish).json["decision_id"]
+    assert say("reject", name, *staged, "--reason", "no", "--json").json == {"rejected": name}
+    said = say("approve", name, *staged, "--reason", "yes after all", "--json")
+    assert said.status == 1
+    assert "rejected it already" in said.json["error"]["what"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "word"),
+    [
+        ({"--instrument": "BTCC"}, "did you mean 'BTC'"),
+        ({"--side": "HOLD"}, "BUY, SELL"),
+        ({"--qty": "many"}, "is not a number"),
+        ({"--qty": "-1"}, "above 0"),
+        ({"--qty": "nan"}, "above 0"),
+        ({"--type": "STP"}, "MKT, LMT"),
+        ({"--type": "LMT"}, "a limit order has a limit"),
+        ({"--limit": "1"}, "a limit order has a limit"),
+    ],
+)
+def test_a_wish_that_makes_no_sense_is_refused(house: House, changed: dict[str, str], word: str) -> None:
+    wish = {"--instrument": "BTC", "--side": "BUY", "--qty": "1"} | changed
+    said = say("intent", *house.overrides, *(part for pair in wish.items() for part in pair), "--json")
+    assert said.status == 1
+    assert word in json.dumps(said.json["error"])
+
+
+def test_the_kill_switch_holds_until_a_person_lifts_it_with_a_reason(house: House) -> None:
+    stopped = say("kill", *house.overrides, "--reason", "test", "--actor", "ann", "--json")
+    assert (stopped.status, stopped.json["stopped"]["scope"]) == (0, "everything")
+    wish = ("--instrument", "BTC", "--side", "BUY", "--qty", "0.03", "--json")
+    refused = say("intent", *house.overrides, *wish).json
+    assert "KILLED" in {reason["code"] for reason in refused["reasons"]}
+    assert say("resume", *house.overrides, "--json").status == 1, "it takes a reason"
+    assert say("kill", *house.overrides, "--scope", "planet:earth", "--reason", "r", "--json").status == 1
+    said = say("resume", *house.overrides, "--reason", "over", "--json")
+    assert (said.status, said.json["resumed"]["stopped"]) == (0, False)
+
+
+def test_a_wrong_strategy_file_does_not_stop_the_kill_switch(house: House) -> None:
+    path = house.conf / "strategy" / "buy_and_hold.yaml"
+    text = path.read_text()
+    path.write_text(text + "confidence: 0.7\n")
+    try:
+        assert say("check", *house.overrides).status == 1
+        assert say("kill", *house.overrides, "--reason", "test", "--json").status == 0
+        assert say("resume", *house.overrides, "--reason", "test", "--json").status == 0
+    finally:
+        path.write_text(text)
+
+
+def test_doctor_says_what_it_found(house: House) -> None:
+    said = say("doctor", *house.overrides, "--json")
+    assert said.status == 0
+    states = {row["what"]: row["state"] for row in said.json["findings"]}
+    assert states["configuration"] == states["ledger"] == states["bars BTC"] == "good"
+    broken = say("doctor", *house.overrides, "mode=paper", "broker=ibkr", "broker.port=1", "--json")
+    assert broken.status == 1
+    assert {row["what"]: row["state"] for row in broken.json["findings"]}["broker"] == "broken"
+
+
+# data and research -----------------------------------------------------------------------------------------------
+
+
+def test_import_is_incremental_and_the_same_file_adds_nothing(csv: Path, tmp_path: Path) -> None:
+    root, words = tmp_path / "data", ("import", "csv", str(csv), "--instrument", "GOOG", "--timeframe", "1d")
+
+    def counts() -> tuple[int, int, int]:
+        said = say(*words, f"storage.root={root}", "--json")
+        assert said.status == 0
+        (row,) = said.json["imported"]
+        return row["added"], row["unchanged"], row["revised"]
+
+    assert counts() == (30, 0, 0)
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    assert counts() == (0, 30, 0)
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+    daily(40).to_csv(csv, index=False)
+    assert counts() == (10, 30, 0)
+    assert [row.rows for row in [BarStore(root).coverage("GOOG", "1d")] if row] == [40]  # type: ignore[arg-type]
+
+
+def test_a_mapping_names_columns_and_zone(tmp_path: Path) -> None:
+    frame = daily().rename(columns={"Date": "Tag", "Close": "Schluss"})
+    frame.to_csv(tmp_path / "odd.csv", index=False)
+    mapping = tmp_path / "mapping.yaml"
+    mapping.write_text("columns: {ts: Tag, close: Schluss, open: Open, high: High, low: Low, volume: Volume}\n")
+    words = ("import", "csv", str(tmp_path / "odd.csv"), "--instrument", "GOOG", "--mapping", str(mapping))
+    said = say(*words, f"storage.root={tmp_path / 'data'}", "--json")
+    assert said.status == 0, said.out
+    assert said.json["imported"][0]["added"] == 30
+
+
+def wave(count: int) -> list[float]:
+    return [100 + 10 * math.sin(row / 4) for row in range(count)]
+
+
+@pytest.fixture(scope="module")
+def goog(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    """Overrides of a backtest on sixty days of GOOG."""
+    folder = tmp_path_factory.mktemp("goog")
+    daily(60).to_csv(folder / "GOOG.csv", index=False)
+    root = f"storage.root={folder / 'data'}"
+    assert say("import", "csv", str(folder / "GOOG.csv"), "--instrument", "GOOG", root).status == 0
+    return (root, "backtest.instruments=[GOOG]", "backtest.timeframe=1d", "backtest.prices=raw")
+
+
+def test_backtest_says_what_the_interface_promises(goog: tuple[str, ...], tmp_path: Path) -> None:
+    words = ("backtest", "strategy=buy_and_hold", "backtest/costs=none", "backtest/sizing=max", *goog)
+    page = tmp_path / "report.html"
+    said = say(*words, "backtest.close_at_end=false", "--report", str(page), "--json")
+    assert said.status == 0, said.err
+    reply = said.json
+    assert set(reply) >= {
+        "final_equity", "net_profit", "trades", "orders", "fees", "win_rate", "max_drawdown", "metrics", "fills",
+        "cache_key", "used_cache", "config_hash", "data_hash",
+    }  # fmt: skip
+    (fill,) = reply["fills"]
+    assert fill == {
+        "ts": "2024-01-03T14:30:00+00:00", "instrument": "GOOG", "side": "BUY", "qty": 990, "price": 101, "fee": 0,
+    }  # fmt: skip
+    assert reply["final_equity"] == 100_000 + 990 * (159 - 101)
+    assert reply["net_profit"] == reply["final_equity"] - 100_000
+    assert page.read_text().startswith("<!doctype html>")
+    assert say(*words, "backtest.close_at_end=false", "--json").json["used_cache"] is True
+
+
+def test_a_sweep_ranks_its_sets(goog: tuple[str, ...], tmp_path: Path) -> None:
+    wavy = tmp_path / "wavy.csv"
+    daily(60, wave(60)).to_csv(wavy, index=False)
+    assert say("import", "csv", str(wavy), "--instrument", "KO", goog[0]).status == 0
+    words = ("sweep", "strategy=sma_crossover", "strategy.fast=2,3", "strategy.slow=range(5,8)", *goog)
+    reply = say(*words, "backtest.instruments=[KO]", "--json", "--top", "4").json
+    assert (reply["trials"], len(reply["rows"])) == (6, 4)
+    sharpes = [row["sharpe"] for row in reply["rows"]]
+    assert sharpes == sorted(sharpes, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "word"),
+    [
+        (["strategy.fast=3"], "nothing is swept"),
+        (["strategy.fats=2,3"], "strategy.fats"),
+        (["backtest.cash=1,2"], "cannot be swept"),
+        (["strategy.fast=2,x"], "is not a number"),
+        (["strategy.fast=2,3", "--rank", "luck"], "there is no figure 'luck'"),
+    ],
+)
+def test_a_sweep_that_makes_no_sense_is_refused(goog: tuple[str, ...], words: list[str], word: str) -> None:
+    said = say("sweep", "strategy=sma_crossover", *goog, *words, "--json")
+    assert said.status == 1
+    assert word in json.dumps(said.json)
+
+
+# as a process ----------------------------------------------------------------------------------------------------
+
+
+def process(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *COMMAND, *words],
+        cwd=PROJECT, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+def test_json_is_one_document_and_nothing_else_also_on_errors(goog: tuple[str, ...]) -> None:
+    good = process("backtest", "strategy=buy_and_hold", *goog, "--json")
+    assert good.returncode == 0, good.stderr
+    assert json.loads(good.stdout)["orders"] == 2
+    bad = process("backtest", "strategy=buy_and_hold", *goog, "backtest.instruments=[GOOGG]", "--json")
+    assert bad.returncode == 1
+    assert set(json.loads(bad.stdout)["error"]) == {"what", "where", "remedy"}
+    assert "Traceback" not in bad.stderr
+
+
+def test_no_secret_is_ever_said(house: House, capfd: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    monkeypatch.setenv("BROKER_SECRET", CANARY)
+    monkeypatch.setenv("BROKER_KEY_ID", CANARY)
+    monkeypatch.setenv("POSTGRES_URL", f"postgresql+psycopg2://trader:{CANARY}@127.0.0.1:1/ledger")
+    remote = ("mode=paper", "broker=ibkr", "broker.port=1", "storage=postgres")
+    said = [
+        say("doctor", *house.overrides, *remote, "--json"),
+        say("doctor", *house.overrides, *remote),
+        say("orders", *house.overrides, *remote, "--json"),
+        say("check", *house.overrides, *remote, "broker.port=none", "--json"),
+        say("check", *house.overrides, *remote, "broker.secret=7", "broker.port=99999999"),
+        say("reconcile", *house.overrides, *remote),
+    ]
+    assert any(each.status == 1 for each in said)
+    assert not [each for each in said if CANARY in each.out + each.err]
+    assert CANARY not in "".join(capfd.readouterr())

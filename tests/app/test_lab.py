@@ -1,0 +1,177 @@
+"""The lab's operations: knobs inside their bounds, figures that follow them, refusals as text."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.operations import lab, research
+from app.operations.shown import Shown
+from conf.compose import compose
+from strategies.base import Parameter
+from strategies.registry import STRATEGIES, parameters_of
+from tests.support.desk_store import SCENARIO
+
+
+@pytest.fixture(scope="module")
+def overrides(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    return (*SCENARIO, f"storage.root={tmp_path_factory.mktemp('store')}")
+
+
+@pytest.fixture(scope="module")
+def choice(overrides: tuple[str, ...]) -> lab.Choice:
+    return lab.bench(overrides).first
+
+
+@pytest.fixture(scope="module")
+def shown(overrides: tuple[str, ...], choice: lab.Choice) -> Shown:
+    return lab.explore(overrides, choice)
+
+
+def test_the_bench_offers_what_is_configured(overrides: tuple[str, ...]) -> None:
+    bench = lab.bench(overrides)
+    assert bench.trouble == ""
+    assert {"sma_crossover", "macd_trend"} <= set(bench.strategies)
+    assert bench.instruments[:2] == ("BTC", "ETH")
+    assert bench.first.instruments == ("BTC",)
+    assert bench.timeframes[0] == "1m"
+    assert "ibkr_fixed" in bench.costs
+
+
+def test_a_name_that_is_no_option_starts_with_the_first(overrides: tuple[str, ...]) -> None:
+    first = lab.bench((*overrides, "strategy.name=renamed")).first
+    assert first.strategy == lab.bench(overrides).strategies[0]
+
+
+def test_wrong_settings_leave_an_empty_bench_with_the_reason() -> None:
+    bench = lab.bench(("strategy.fsat=3",))
+    assert "fsat" in bench.trouble
+    assert bench.strategies == ()
+
+
+@pytest.mark.parametrize("kind", STRATEGIES)
+def test_every_strategy_has_a_knob_per_parameter(overrides: tuple[str, ...], kind: str) -> None:
+    knobs = lab.knobs(overrides, kind)
+    admitted = parameters_of(kind)
+    assert [knob.name for knob in knobs] == list(admitted)
+    for knob in knobs:
+        assert admitted[knob.name].least <= knob.least <= knob.value <= knob.most <= admitted[knob.name].most
+
+
+def test_there_are_no_knobs_of_a_strategy_that_is_not_there(overrides: tuple[str, ...]) -> None:
+    assert lab.knobs(overrides, "no_such") == ()
+
+
+RULES = st.tuples(st.floats(0, 100), st.floats(0, 100), st.floats(0, 100), st.booleans()).map(
+    lambda row: Parameter(sorted(row[:3])[1], sorted(row[:3])[0], sorted(row[:3])[2], row[3])
+)
+
+
+@given(rule=RULES, place=st.floats(0, 1))
+def test_a_knob_holds_its_value_and_stays_in_bounds(rule: Parameter, place: float) -> None:
+    whole = rule.whole
+    if whole:
+        rule = Parameter(int(rule.default), int(rule.least), int(rule.most) + 1, True)
+    value = rule.least + place * (rule.most - rule.least)
+    knob = lab.knob("any", rule, int(value) if whole else value)
+    assert rule.least <= knob.least <= knob.value <= knob.most <= rule.most
+    assert knob.step > 0
+    assert not whole or all(float(part).is_integer() for part in dataclasses.astuple(knob)[1:])
+
+
+def test_a_wide_bound_becomes_a_slider_that_can_be_set() -> None:
+    assert lab.knob("fast", Parameter(10, 1, 10_000, True), 10) == lab.Knob("fast", 10, 1, 40, 1)
+    assert lab.knob("fast", Parameter(10, 1, 10_000, True), 500) == lab.Knob("fast", 500, 1, 2000, 1)
+    assert lab.knob("threshold", Parameter(0.0025, 0, 1, False), 0.0025) == lab.Knob(
+        "threshold", 0.0025, 0, 0.01, 0.0001
+    )
+    assert lab.knob("nothing", Parameter(0.0, 0, 5, False), 0.0) == lab.Knob("nothing", 0.0, 0, 4.0, 0.1)
+
+
+def test_a_choice_says_what_the_command_line_would(overrides: tuple[str, ...], choice: lab.Choice) -> None:
+    picked = dataclasses.replace(
+        choice,
+        strategy="macd_trend",
+        instruments=("ETH",),
+        costs="percent",
+        allow_short=True,
+        days=(date(2026, 11, 19), date(2026, 11, 20)),
+        parameters={"fast": 5, "threshold": 1e-05},
+    )
+    settings = lab.settings_of(overrides, picked)
+    assert settings.strategy.parameters == {"fast": 5, "slow": 26, "signal": 9, "threshold": 1e-05}
+    assert settings.backtest.instruments == ("ETH",)
+    assert settings.backtest.costs.kind == "percent"
+    assert settings.backtest.allow_short
+    assert (settings.backtest.start, settings.backtest.end) == (date(2026, 11, 19), date(2026, 11, 20))
+
+
+def test_the_lab_and_the_command_line_agree(overrides: tuple[str, ...], shown: Shown) -> None:
+    reply = research.backtest(compose((*overrides, "backtest.instruments=[BTC]")))
+    assert shown.study is not None
+    assert shown.study.metrics.final_equity == reply.final_equity
+    assert len(shown.fills) == len(reply.fills) > 0
+    assert f"equity {reply.final_equity:.2f} trades {reply.trades} " in shown.line
+
+
+def test_figures_follow_the_knobs(overrides: tuple[str, ...], choice: lab.Choice, shown: Shown) -> None:
+    moved = lab.explore(overrides, dataclasses.replace(choice, parameters={"fast": 5, "slow": 15}))
+    assert moved.line != shown.line
+    assert len(moved.fills) > len(shown.fills)
+
+
+def test_pictures_hold_the_fills(shown: Shown) -> None:
+    (figure,) = shown.prices.values()
+    drawn = {trace.name: len(trace.x) for trace in figure.data}
+    assert drawn["Buy"] + drawn["Sell"] == len(shown.fills)
+    assert shown.account is not None
+    assert {trace.name for trace in shown.account.data} >= {"Equity", "Drawdown", "Exposure"}
+
+
+def test_findings_are_ranked_and_escaped(shown: Shown) -> None:
+    assert shown.study is not None
+    assert shown.findings.startswith("<ol")
+    assert shown.findings.count("<li") == len(shown.study.report.findings()) > 0
+    assert "<script" not in shown.findings
+
+
+def test_several_instruments_are_one_account(overrides: tuple[str, ...], choice: lab.Choice) -> None:
+    both = lab.explore(overrides, dataclasses.replace(choice, instruments=("BTC", "ETH")))
+    assert list(both.prices) == ["BTC", "ETH"]
+    assert {row["instrument"] for row in both.fills} == {"BTC", "ETH"}
+    assert "Returns" not in both.trouble
+    assert "| BTC |" in both.texts["figures"].replace("BTC | ETH", "BTC |")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"instruments": ()}, "pick at least one"),
+        ({"instruments": ("IBM",)}, "no trade bars of IBM"),
+        ({"parameters": {"fast": 40, "slow": 30}}, "fast < slow is needed"),
+        ({"parameters": {"fast": 0}}, "from 1 to 10000"),
+        ({"strategy": "no_such"}, "no_such"),
+    ],
+)
+def test_what_is_refused_comes_back_as_text(
+    overrides: tuple[str, ...], choice: lab.Choice, changes: dict[str, object], reason: str
+) -> None:
+    refused = lab.explore(overrides, dataclasses.replace(choice, **changes))  # type: ignore[arg-type]
+    assert reason in refused.trouble
+    assert refused.line == refused.trouble
+    assert (refused.tiles, refused.fills, refused.prices, refused.account) == ((), [], {}, None)
+
+
+def test_the_span_is_that_of_the_bars(overrides: tuple[str, ...]) -> None:
+    assert lab.span(overrides, ["BTC"], "1m") == (date(2026, 11, 18), date(2026, 11, 20))
+    assert lab.span(overrides, ["IBM"], "1m") == lab.ALL_DAYS
+
+
+def test_bars_that_are_not_there_yet_are_made(tmp_path: Path) -> None:
+    fresh = (*SCENARIO, f"storage.root={tmp_path}")
+    assert lab.span(fresh, ["BTC"], "1m") == (date(2026, 11, 18), date(2026, 11, 20))

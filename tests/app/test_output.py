@@ -1,0 +1,97 @@
+"""How a command speaks: one document on standard output, people's words elsewhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from pydantic import BaseModel, SecretStr
+
+from app.operations.documents import document
+from app.output import Output, run_command
+from tradewright.model.errors import BrokerError, ConfigError
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    x: Decimal
+    y: float
+
+
+class Word(BaseModel):
+    name: str
+
+
+def test_documents() -> None:
+    moment = datetime(2026, 1, 5, tzinfo=UTC)
+    value = {
+        Colour.RED: [Point(Decimal("1.50"), math.nan), Word(name="a")],
+        "numbers": (Decimal(3), np.float64(0.5), np.int64(7), math.inf, True, None),
+        "others": [moment, moment.date(), Path("a/b"), SecretStr("hidden"), {"b", "a"}],
+    }
+    assert document(value) == {
+        "red": [{"x": 1.5, "y": None}, {"name": "a"}],
+        "numbers": [3, 0.5, 7, None, True, None],
+        "others": ["2026-01-05T00:00:00+00:00", "2026-01-05", "a/b", "**********", ["a", "b"]],
+    }
+    with pytest.raises(TypeError, match="object has no JSON form"):
+        document(object())
+
+
+@pytest.mark.parametrize(
+    ("error", "what", "where"),
+    [
+        (BrokerError("it hangs", where="127.0.0.1:1", remedy="start it"), "it hangs", "127.0.0.1:1"),
+        (ConfigError("wrong"), "wrong", ""),
+        (PermissionError(13, "Permission denied", "/root/x"), "Permission denied", "/root/x"),
+    ],
+)
+def test_a_refusal(error: Exception, what: str, where: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def act(output: Output) -> None:
+        output.line("not shown with --json")
+        output.say("on the way")
+        raise error
+
+    with pytest.raises(typer.Exit) as ended:
+        run_command(True, act)
+    assert ended.value.exit_code == 1
+    out, err = capsys.readouterr()
+    found = json.loads(out)["error"]
+    assert (found["what"], found["where"]) == (what, where)
+    assert found["remedy"]
+    assert "on the way" in err
+    assert what in err
+
+
+def test_a_defect_of_ours_is_not_dressed_up_as_a_refusal() -> None:
+    def act(_output: Output) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_command(True, act)
+
+
+def test_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=False).table("things", ("name", "value"), [("a [b]", 1234.5), ("c", None), ("d", 2)])
+    Output(as_json=True).table("things", ("name",), [("a",)])
+    out = capsys.readouterr().out
+    assert out.splitlines()[0] == "things"
+    assert "1,234.5" in out
+    assert out.count("name") == 1
+
+
+def test_a_table_without_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=False).table("things", ("name", "value"), [])
+    assert "name" in capsys.readouterr().out

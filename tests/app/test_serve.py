@@ -1,0 +1,231 @@
+"""Who may talk to the served apps: the guard's whole matrix, and the real server behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import http.client
+import itertools
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from app.guard import LocalGuard, Scope
+from app.port import ServeError
+from app.serve import build, new_token
+from tests.support.desk_store import prepare
+from tests.support.served import Served, served
+
+PORT = 8321
+OWN = [f"127.0.0.1:{PORT}", f"localhost:{PORT}", f"[::1]:{PORT}"]
+FOREIGN = ["evil.example", f"evil.example:{PORT}", "127.0.0.1", "127.0.0.1:80", f"127.0.0.1.evil.example:{PORT}", ""]
+NO_ORIGIN = None
+OWN_ORIGINS = [NO_ORIGIN, *(f"http://{host}" for host in OWN)]
+FOREIGN_ORIGINS = ["null", "", "http://evil.example", f"http://evil.example:{PORT}", "http://127.0.0.1", "file://"]
+METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "websocket"]
+
+
+def asked(method: str, host: str | None, origin: str | None, **headers: str) -> str:
+    """What becomes of a request: ``passed``, or how the guard ended it."""
+    sent: list[dict[str, object]] = []
+    reached: list[Scope] = []
+
+    async def inner(scope: Scope, _receive: object, send: object) -> None:
+        reached.append(scope)
+        await send({"type": "http.response.start", "status": 200, "headers": []})  # type: ignore[operator]
+
+    async def send(message: object) -> None:
+        sent.append(message)  # type: ignore[arg-type]
+
+    given = {"host": host, "origin": origin, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    raw = [(name.encode(), value.encode()) for name, value in given.items() if value is not None]
+    scope: Scope = {"type": "websocket" if method == "websocket" else "http", "method": method, "headers": raw}
+    asyncio.run(LocalGuard(inner, PORT)(scope, None, send))  # type: ignore[arg-type]
+    if reached:
+        return "passed"
+    return "closed 1008" if sent[0]["type"] == "websocket.close" and sent[0]["code"] == 1008 else str(sent[0]["status"])
+
+
+def refusal(method: str) -> str:
+    return "closed 1008" if method == "websocket" else "403"
+
+
+@pytest.mark.parametrize(("method", "host", "origin"), list(itertools.product(METHODS, OWN, OWN_ORIGINS)))
+def test_our_own_pages_pass(method: str, host: str, origin: str | None) -> None:
+    assert asked(method, host, origin) == "passed"
+
+
+@pytest.mark.parametrize(("method", "host"), list(itertools.product(METHODS, FOREIGN)))
+def test_a_foreign_host_is_refused(method: str, host: str) -> None:
+    assert asked(method, host, NO_ORIGIN) == refusal(method)
+    assert asked(method, host, f"http://{host}") == refusal(method)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_missing_host_is_refused(method: str) -> None:
+    assert asked(method, None, NO_ORIGIN) == refusal(method)
+
+
+@pytest.mark.parametrize(("method", "origin"), list(itertools.product(METHODS, FOREIGN_ORIGINS)))
+def test_a_foreign_origin_is_refused(method: str, origin: str) -> None:
+    assert asked(method, OWN[0], origin) == refusal(method)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_change_from_another_site_is_refused_even_without_an_origin(site: str) -> None:
+    for method in ("POST", "PUT", "DELETE", "websocket"):
+        assert asked(method, OWN[0], NO_ORIGIN, sec_fetch_site=site) == refusal(method)
+        assert asked(method, OWN[0], NO_ORIGIN, sec_fetch_site="same-origin") == "passed"
+    assert asked("GET", OWN[0], NO_ORIGIN, sec_fetch_site=site) == "passed"
+
+
+def test_an_empty_token_is_refused() -> None:
+    with pytest.raises(ServeError, match="a token is required"):
+        build(PORT, "")
+
+
+def test_tokens_cannot_be_guessed() -> None:
+    made = {new_token() for _ in range(100)}
+    assert len(made) == 100
+    assert all(len(token) >= 32 for token in made)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def server(store: Path) -> Iterator[Served]:
+    with served(prepare(store)) as running:
+        yield running
+
+
+def answer(server: Served, path: str, method: str = "GET", body: str | None = None, **headers: str) -> tuple[int, str]:
+    """Status and text of a request to the real server."""
+    link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    try:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        link.request(method, path, body, named)
+        reply = link.getresponse()
+        return reply.status, reply.read().decode(errors="replace") + str(reply.headers)
+    finally:
+        link.close()
+
+
+def known(server: Served, path: str, method: str = "GET", body: str | None = None, **headers: str) -> tuple[int, str]:
+    """The same for somebody who has the token."""
+    named = {"Authorization": f"Bearer {server.token}", **headers}
+    return answer(server, f"{path}?access_token={server.token}" if path == "/" else path, method, body, **named)
+
+
+PAGES = [
+    "/",
+    "/lab/",
+    "/monitor/",
+    "/lab/api/status",
+    "/monitor/api/kernel/takeover",
+    "/lab/terminal/ws",
+    "/monitor/ws",
+]
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("query", ["", "?access_token=wrong", "?access_token="])
+def test_without_the_token_nothing_is_served(server: Served, path: str, query: str) -> None:
+    status, text = answer(server, path + query)
+    assert status in (303, 401, 403, 404, 405), text
+    assert "marimo-mode" not in text
+    assert "Strategy lab" not in text
+    assert server.token not in text
+
+
+def test_with_the_token_the_pages_come_and_may_not_be_framed(server: Served) -> None:
+    for path, sign in (("/", "Strategy lab"), ("/lab/", "strategy lab"), ("/monitor/", "monitor")):
+        status, text = known(server, path)
+        assert status == 200
+        assert sign in text
+        assert "frame-ancestors 'none'" in text
+        assert "nosniff" in text
+        assert text.lower().count("referrer-policy:") == 1
+    assert answer(server, "/health/live")[1].startswith("live")
+
+
+@pytest.mark.parametrize("path", ["/", "/lab/", "/monitor/", "/health/live"])
+@pytest.mark.parametrize(
+    "headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Origin": "null"}], ids=str
+)
+def test_foreign_requests_are_refused_even_with_the_token(server: Served, path: str, headers: dict[str, str]) -> None:
+    status, text = known(server, path, **headers)
+    assert status == 403
+    assert "Tradewright" not in text
+
+
+def upgrade(server: Served, path: str, **wishes: object) -> int:
+    """The status of a websocket upgrade: 101 where it is accepted."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("http_proxy", raising=False)
+        try:
+            with connect(f"ws://127.0.0.1:{server.port}{path}", proxy=None, **wishes):  # type: ignore[arg-type]
+                return 101
+        except InvalidStatus as error:
+            return error.response.status_code
+
+
+@pytest.mark.parametrize("app", ["lab", "monitor"])
+def test_websockets_are_guarded_as_pages_are(server: Served, app: str) -> None:
+    path, token = f"/{app}/ws?session_id=s_{app}abc", f"&access_token={server.token}"
+    own = f"http://127.0.0.1:{server.port}"
+    assert upgrade(server, path + token, origin=own) == 101
+    assert upgrade(server, path, origin=own) == 403
+    assert upgrade(server, path + token, origin="http://evil.example") == 403
+    assert upgrade(server, path + token, origin="null") == 403
+    assert upgrade(server, path + token, additional_headers={"Sec-Fetch-Site": "cross-site"}) == 403
+
+
+def test_a_rebound_name_opens_no_websocket(server: Served) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as link:
+        link.sendall(
+            f"GET /monitor/ws?session_id=s_1&access_token={server.token} HTTP/1.1\r\n"
+            f"Host: evil.example:{server.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+        )
+        assert b" 403 " in link.recv(4096).splitlines()[0]
+
+
+CODE = {"cellIds": ["x"], "codes": ["import os; os.abort()"]}
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/kernel/run", "/api/kernel/save", "/api/kernel/scratchpad/run", "/api/files/create"]
+)
+@pytest.mark.parametrize("app", ["lab", "monitor"])
+def test_nobody_runs_code_of_their_own(server: Served, app: str, path: str) -> None:
+    """With the token one may move the sliders, not the program."""
+    headers = {"Content-Type": "application/json", "Marimo-Session-Id": "s_1"}
+    status, _ = known(server, f"/{app}{path}", "POST", json.dumps(CODE), **headers)
+    assert status in (401, 403, 404, 405)
+
+
+GETS = [
+    "/", "/lab/", "/monitor/", "/health/live", "/lab/api/status", "/lab/api/version", "/monitor/api/status/connections",
+    "/monitor/api/kernel/set_ui_element_value", "/monitor/api/kernel/interrupt", "/lab/api/export/html",
+]  # fmt: skip
+
+
+def test_get_never_changes_state(server: Served, store: Path) -> None:
+    before = prints(store)
+    for method, path in itertools.product(("GET", "HEAD"), GETS):
+        known(server, path, method)
+    assert prints(store) == before
+
+
+def prints(folder: Path) -> dict[str, str]:
+    """A fingerprint of every file of the store."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix not in (".lock",))
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

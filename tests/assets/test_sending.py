@@ -1,0 +1,189 @@
+"""The sensor points, the ledger decides: an approved order goes out once, whoever asks and however often."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from decimal import Decimal
+
+import dagster as dg
+import pytest
+
+from assets.execution.definitions import DESK_JOB, execution_definitions
+from assets.execution.sending import describe
+from assets.frozen import HASH_TAG
+from assets.runs import RunFailed, execute
+from conf import build, trading
+from conf.compose import compose
+from tests.support.houses import House, conf_copy
+from tradewright.execution.outcome import Outcome, SendStatus
+from tradewright.ledger.outbox import batch_key
+from tradewright.model.decision import Decision, Reason, Verdict
+from tradewright.model.order import OrderTerms, Side
+
+BUY = OrderTerms(instrument="BTC", side=Side.BUY, quantity=Decimal("0.01"))
+
+
+@pytest.fixture(scope="module")
+def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house with checked bars and features, and no strategy run yet."""
+    from assets.research.definitions import research_definitions
+
+    folder = tmp_path_factory.mktemp("stocked")
+    made = House(
+        conf_copy(folder, ["buy_and_hold"]), folder / "data", ("universe.instruments=[BTC]", "strategy=buy_and_hold")
+    )
+    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
+        patch.setenv("TRADEWRIGHT_CONF", str(made.conf))
+        for job, key in (("market", "BTC"), ("research", None)):
+            execute(research_definitions(made.overrides), job, instance, partition_key=key)
+        yield made
+
+
+@pytest.fixture
+def desk(stocked: House, monkeypatch: pytest.MonkeyPatch) -> House:
+    """The same house with empty books: its checks passed just now, and the venue has not heard of us."""
+    monkeypatch.setenv("TRADEWRIGHT_CONF", str(stocked.conf))
+    for path in [*stocked.root.glob("ledger.sqlite3*"), stocked.root / "sim_venue.json"]:
+        path.unlink(missing_ok=True)
+    settings = compose(stocked.overrides)
+    with build.ledger(settings, build.clock(settings)) as books:
+        for name in ("bars.BTC", "features.BTC", "lookahead.buy_and_hold"):
+            books.marks.record_check(name, True)
+    return stocked
+
+
+def approved(house: House, key: str = "k1") -> Decision:
+    settings = compose(house.overrides)
+    decision = trading.in_session(settings, lambda session, _books: session.intend(key, BUY))
+    assert decision.verdict is Verdict.APPROVE, decision.reasons
+    return decision
+
+
+def tick(house: House, instance: dg.DagsterInstance) -> dg.SensorExecutionData:  # type: ignore[name-defined]
+    sensor = execution_definitions(house.overrides).resolve_sensor_def("approved_orders")
+    return sensor.evaluate_tick(dg.build_sensor_context(instance=instance))
+
+
+def filled(house: House) -> list[Decimal]:
+    settings = compose(house.overrides)
+    with build.ledger(settings, build.clock(settings)) as books:
+        return [row.quantity for row in books.executions.all()]
+
+
+def test_nothing_to_send_is_said(desk: House, instance: dg.DagsterInstance) -> None:
+    found = tick(desk, instance)
+    assert found.skip_message == "no approved order waits to be sent"
+    assert not found.run_requests
+
+
+def test_the_run_key_is_a_name_for_the_batch(desk: House, instance: dg.DagsterInstance) -> None:
+    decision = approved(desk)
+    first, again = tick(desk, instance), tick(desk, instance)
+    (request,) = first.run_requests or []
+    assert request.run_key == batch_key([f"{decision.intent_id}.1"])
+    assert [row.run_key for row in again.run_requests or []] == [request.run_key]
+    assert request.run_config["ops"] == {"send": {"config": {"decision_ids": [decision.decision_id]}}}
+    assert filled(desk) == [], "looking grants nothing"
+
+
+def test_two_daemons_on_one_ledger_send_an_order_once(desk: House) -> None:
+    """Each has its own runs, so no run key stops the second; the ledger does, and its run says so by failing."""
+    decision = approved(desk)
+    with dg.DagsterInstance.ephemeral() as one, dg.DagsterInstance.ephemeral() as other:
+        requests = [(home, (tick(desk, home).run_requests or [])[0]) for home in (one, other)]
+        results = []
+        for home, request in requests:
+            job = execution_definitions(desk.overrides).resolve_job_def("send_orders")
+            results.append(
+                job.execute_in_process(instance=home, run_config=request.run_config, raise_on_error=False).success
+            )
+        assert results == [True, False]
+        assert tick(desk, other).skip_message
+    assert filled(desk) == [BUY.quantity]
+    with dg.DagsterInstance.ephemeral() as third, pytest.raises(RunFailed, match=f"{decision.decision_id} LOST"):
+        execute(execution_definitions(desk.overrides), "send_orders", third, run_config=requests[0][1].run_config)
+
+
+def test_what_the_recheck_refuses_is_not_sent_and_not_asked_for_again(
+    desk: House, instance: dg.DagsterInstance
+) -> None:
+    """A refusal is an answer, not a failure of the run; the ledger has the reasons."""
+    approved(desk)
+    (request,) = tick(desk, instance).run_requests or []
+    settings = compose(desk.overrides)
+    with build.ledger(settings, build.clock(settings)) as books:
+        books.marks.record_check("bars.BTC", False)
+    execute(execution_definitions(desk.overrides), "send_orders", instance, run_config=request.run_config)
+    assert filled(desk) == []
+    assert tick(desk, instance).skip_message
+    with build.ledger(settings, build.clock(settings)) as books:
+        (refusal,) = [row for row in books.audit.entries() if row.action == "REFUSE"]
+    assert "CHECK_FAILED: failed: bars.BTC" in str(refusal.detail)
+
+
+def test_an_edit_after_loading_stops_the_send(desk: House, instance: dg.DagsterInstance) -> None:
+    """Limits of before the edit must not send an order, nor limits of after it one that was approved before."""
+    approved(desk)
+    definitions = execution_definitions(desk.overrides)
+    (request,) = tick(desk, instance).run_requests or []
+    path = desk.conf / "risk" / "default.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("max_size_pct: 0.01 ", "max_size_pct: 0.02 "))
+    try:
+        with pytest.raises(RunFailed, match="Reload the definitions"):
+            execute(definitions, "send_orders", instance, run_config=request.run_config)
+    finally:
+        path.write_text(text)
+    assert filled(desk) == []
+
+
+def test_the_send_job_is_never_retried_and_its_op_returns_nothing(desk: House) -> None:
+    job = execution_definitions(desk.overrides).resolve_job_def("send_orders")
+    assert job.tags["dagster/max_retries"] == "0"
+    assert HASH_TAG in job.tags
+    (op,) = job.nodes
+    assert op.definition.retry_policy is None
+    assert job.executor_def.name == "in_process"
+    function = op.definition.compute_fn.decorated_fn
+    assert inspect.signature(function).return_annotation in (None, "None")
+
+
+def test_the_desk_job_decides_and_a_second_one_decides_nothing_new(desk: House, instance: dg.DagsterInstance) -> None:
+    definitions = execution_definitions(desk.overrides)
+    for _ in range(2):
+        result = definitions.resolve_job_def(DESK_JOB).execute_in_process(instance=instance)
+        (event,) = [
+            row for row in result.get_asset_materialization_events() if row.asset_key.to_user_string() == "decisions"
+        ]
+        metadata = event.materialization.metadata
+        assert {name: metadata[name].value for name in ("APPROVE", "REVIEW", "REJECT")} == {
+            "APPROVE": 0, "REVIEW": 1, "REJECT": 0,
+        }  # fmt: skip
+        assert "LOW_CONFIDENCE" in str(metadata["decisions"].value)
+    settings = compose(desk.overrides)
+    with build.ledger(settings, build.clock(settings)) as books:
+        assert len(books.proposals.intents()) == len(books.proposals.decisions()) == 1
+
+
+def test_reconciling_fails_where_the_books_differ(desk: House, instance: dg.DagsterInstance) -> None:
+    definitions = execution_definitions(desk.overrides)
+    execute(definitions, "reconcile", instance)
+    settings = compose(desk.overrides)
+    account = desk_account(desk)
+    with build.ledger(settings, build.clock(settings)) as books:
+        books.executions.adjust(account, "BTC", Decimal(1), Decimal(1), "ann", "a mistake")
+    with pytest.raises(RunFailed, match="POSITION_DRIFT BTC"):
+        execute(definitions, "reconcile", instance)
+
+
+def desk_account(house: House) -> str:
+    return str(compose(house.overrides).broker.account)
+
+
+def test_an_outcome_in_one_line() -> None:
+    reasons = (Reason(code="KILLED", verdict=Verdict.REJECT, text="the kill switch is on"),)
+    assert describe(Outcome("d1", "i1.1", SendStatus.REFUSED, reasons=reasons)) == (
+        "d1 i1.1 REFUSED KILLED: the kill switch is on"
+    )
+    assert describe(Outcome("d1", "", SendStatus.LOST)) == "d1 LOST"

@@ -1,0 +1,105 @@
+"""Two engines without a compiler: the reference, and the kernel as the plain Python that it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from unittest.mock import patch
+
+import numpy as np
+
+from tradewright.backtest import kernel
+from tradewright.backtest.account import Tape
+from tradewright.backtest.engine import inputs_of, market_of, scratch_of
+from tradewright.backtest.kernel import SUMMARY_SLOTS, Curves
+from tradewright.backtest.reference import run_reference
+from tradewright.backtest.result import FILL, TRADE, BacktestResult, FillReason
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.model.bars import Bars
+from tradewright.model.strategy import HOLD, NAN, Action, Feature, GenerateSignal, Strategy
+
+Row = tuple[float, float, float, float]
+FLAT: Row = (100.0, 101.0, 99.0, 100.0)
+
+
+def wish(share: float, *, limit: float = NAN, stop: float = NAN, target: float = NAN) -> Action:
+    """What a strategy returns for a wish."""
+    return (share, limit, stop, target)
+
+
+@dataclass(frozen=True)
+class Script:
+    """Wishes by bar, whatever the market does."""
+
+    wishes: Mapping[int, Action]
+    name: str = "script"
+
+    @property
+    def generate_signal(self) -> GenerateSignal:
+        return lambda i, _features, _params, _position: self.wishes.get(i, HOLD)
+
+    def prepare_state(self) -> tuple[Feature, ...]:
+        return ()
+
+    def parameters(self) -> tuple[float, ...]:
+        return ()
+
+    def post_trade_update(self, fill: object) -> None:
+        """Not interested."""
+
+
+def bars(*rows: Row, volume: float = 1000.0, spread: float = NAN) -> Bars:
+    """Daily bars of (open, high, low, close)."""
+    open_, high, low, close = (np.array(column, np.float64) for column in zip(*rows, strict=True))
+    count = len(rows)
+    ts = np.arange(count, dtype=np.int64) * 86_400 * 10**9
+    return Bars(ts, open_, high, low, close, np.full(count, volume), np.full(count, spread))
+
+
+def plain_kernel(strategy: Strategy, table: Bars, spec: BacktestSpec) -> BacktestResult:
+    """The kernel without its compiler."""
+    rules, curves = spec.rules(), Curves(*np.empty((3, len(table.ts))))
+    tape = Tape(np.empty(500, FILL).view(np.recarray), np.empty(500, TRADE).view(np.recarray))
+    totals = np.empty((1, SUMMARY_SLOTS))
+    nothing, none = np.empty((0, 0)), np.empty((0, 0), np.int64)
+    with patch.object(kernel, "generate_signal", strategy.generate_signal):
+        kernel.simulate_sets(
+            *inputs_of(strategy, table),
+            nothing,
+            none,
+            nothing,
+            market_of(table, spec),
+            rules,
+            scratch_of(rules),
+            tape,
+            curves,
+            totals,
+        )
+    return BacktestResult(
+        bars=table,
+        initial_cash=rules.cash,
+        equity=curves.equity,
+        cash=curves.cash,
+        position=curves.position,
+        fills=np.array(tape.fills[: int(totals[0, kernel.ALL_FILLS])], FILL),
+        trades=np.array(tape.trades[: int(totals[0, kernel.ALL_TRADES])], TRADE),
+        orders=int(totals[0, kernel.ALL_ORDERS]),
+        multiplier=rules.multiplier,
+    )
+
+
+def both(strategy: Strategy, table: Bars, spec: BacktestSpec) -> BacktestResult:
+    """The reference's result, after the kernel has agreed with it to the last bit."""
+    result, other = run_reference(strategy, table, spec), plain_kernel(strategy, table, spec)
+    assert result.orders == other.orders
+    for name in ("fills", "trades", "equity", "cash", "position"):
+        np.testing.assert_array_equal(getattr(result, name), getattr(other, name), err_msg=name)
+    return result
+
+
+def fills(result: BacktestResult) -> list[tuple[int, int, float, float, FillReason]]:
+    """(bar, side, units, price, reason) of every fill."""
+    return [
+        (int(row["bar"]), int(row["side"]), float(row["quantity"]), float(row["price"]), FillReason(row["reason"]))
+        for row in result.fills
+    ]

@@ -1,0 +1,208 @@
+"""Strategies that cheat, each in another way, and honest ones that look as if they did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from tradewright.backtest import lookahead
+from tradewright.backtest.lookahead import TAIL, LookAhead, look_ahead
+from tradewright.model.bars import Bars, Floats
+from tradewright.model.strategy import HOLD, NAN, Action, Feature, GenerateSignal
+
+COUNT = 180
+CUTS = (50, 100, 150, 170)
+
+
+@dataclass(frozen=True)
+class Cheat:
+    """A decision over the close, and how its column is made."""
+
+    generate_signal: GenerateSignal
+    name: str = "cheat"
+
+    def prepare_state(self) -> tuple[Feature, ...]:
+        return (Feature("close"),)
+
+    def parameters(self) -> tuple[float, ...]:
+        return ()
+
+    def post_trade_update(self, fill: object) -> None:
+        """Not interested."""
+
+
+def bars(count: int = COUNT) -> Bars:
+    rng = np.random.default_rng(21)
+    close = 100 * np.exp(np.cumsum(rng.normal(0.003, 0.01, count)))
+    ts = np.arange(count, dtype=np.int64) * 86_400 * 10**9
+    return Bars(ts, close, close + 1, close - 1, close, np.full(count, 10.0), np.full(count, NAN))
+
+
+def rises(i: int, features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
+    """Honest: long after a rise."""
+    close = features[0]
+    return (1.0, NAN, NAN, NAN) if i > 0 and close[i] > close[i - 1] else (0.0, NAN, NAN, NAN)
+
+
+def last_close(features: tuple[Floats, ...]) -> float:
+    return float(features[0][-1])
+
+
+def in_the_target(i: int, features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
+    return (1.0 if features[0][-1] > features[0][i] else -1.0, NAN, NAN, NAN)
+
+
+def in_the_limit(_i: int, features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
+    return (1.0, last_close(features), NAN, NAN)
+
+
+def in_the_stop(_i: int, features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
+    return (1.0, NAN, last_close(features), NAN)
+
+
+def in_the_profit(_i: int, features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
+    return (1.0, NAN, NAN, last_close(features))
+
+
+def only_when_long(i: int, features: tuple[Floats, ...], _params: tuple[float, ...], position: float) -> Action:
+    if position > 0.0:
+        return (0.0 if features[0][-1] < features[0][i] else 1.0, NAN, NAN, NAN)
+    return HOLD
+
+
+def only_when_short(i: int, features: tuple[Floats, ...], _params: tuple[float, ...], position: float) -> Action:
+    return (0.0, NAN, NAN, NAN) if position < 0.0 and features[0][-1] > features[0][i] else HOLD
+
+
+def by_length(i: int, features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
+    """Leaves on the last bar there is: it must know how many will come."""
+    return (0.0, NAN, NAN, NAN) if i == len(features[0]) - 1 else HOLD
+
+
+def by_mean(i: int, features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
+    return (float(np.tanh(features[0][i] / features[0].mean() - 1.0)), NAN, NAN, NAN)
+
+
+def round_the_corner(i: int, features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
+    """``close[i - 5]`` without asking whether there are five bars yet: Python wraps to the end."""
+    return (1.0, float(features[0][i - 5]), NAN, NAN)
+
+
+@pytest.mark.parametrize(
+    ("cheat", "what"),
+    [
+        (in_the_target, "target"),
+        (in_the_limit, "limit"),
+        (in_the_stop, "stop"),
+        (in_the_profit, "take_profit"),
+        (only_when_long, "target"),
+        (only_when_short, "target"),
+        (by_length, "target"),
+        (by_mean, "target"),
+    ],
+)
+def test_a_decision_that_knows_what_comes_is_found_and_the_part_is_named(cheat: GenerateSignal, what: str) -> None:
+    findings = look_ahead(Cheat(cheat), bars())
+    assert findings
+    assert {finding.what for finding in findings} == {what}
+    assert not any(finding.reads_beyond for finding in findings)
+    assert all("with the future and" in str(finding) for finding in findings)
+
+
+def test_an_index_that_wraps_to_the_end_is_found_near_the_beginning() -> None:
+    findings = look_ahead(Cheat(round_the_corner), bars(), cuts=[20])
+    assert findings
+    assert all(finding.bar < 5 for finding in findings)
+
+
+@pytest.mark.parametrize("ahead", [1, 2, 7, TAIL])
+def test_a_decision_that_reads_on_is_stopped_at_the_cut(ahead: int) -> None:
+    def reads_on(i: int, features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
+        close = features[0]
+        later = close[i + ahead] if i + ahead < COUNT else close[i]
+        return (1.0, NAN, NAN, NAN) if later > close[i] else HOLD
+
+    findings = look_ahead(Cheat(reads_on), bars(), cuts=[100])
+    assert [(finding.bar, finding.reads_beyond) for finding in findings] == [(100 - ahead, True)]
+    assert np.isnan(findings[0].cut)
+    assert str(findings[0]) == f"bar {100 - ahead}: the decision reads a bar that does not exist yet"
+
+
+Make = Callable[[Floats], Floats]
+COLUMNS: dict[str, Make] = {
+    "divided by the greatest of all": lambda close: close / close.max(),
+    "less the mean of all": lambda close: close - close.mean(),
+    "divided by the deviation of all": lambda close: close / close.std(),
+    "ranked among all": lambda close: np.argsort(np.argsort(close)) / len(close),
+    "smoothed from both sides": lambda close: np.convolve(close, np.ones(3) / 3, "same"),
+    "smoothed forwards and backwards": lambda close: _smooth(_smooth(close)[::-1])[::-1],
+    "shifted the wrong way": lambda close: np.append(close[1:], close[-1]),
+    "gaps filled from behind": lambda close: _filled(np.where(np.arange(len(close)) % 10 == 9, NAN, close)),
+    "the low that turned out to be one": lambda close: np.minimum(close, np.append(close[1:], np.inf)),
+    "counted from the end": lambda close: np.arange(len(close), 0, -1, dtype=np.float64),
+}
+
+
+def _smooth(values: Floats) -> Floats:
+    out = values.copy()
+    for i in range(1, len(out)):
+        out[i] = 0.9 * out[i - 1] + 0.1 * values[i]
+    return out
+
+
+def _filled(values: Floats) -> Floats:
+    out = values.copy()
+    for i in range(len(out) - 2, -1, -1):
+        out[i] = out[i + 1] if np.isnan(out[i]) else out[i]
+    return out
+
+
+@pytest.mark.parametrize("make", [pytest.param(make, id=name) for name, make in COLUMNS.items()])
+def test_a_column_that_knows_what_comes_is_found_by_its_name(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookahead, "columns", lambda features, table: tuple(make(table.close) for _ in features))
+    table = bars()
+    findings = look_ahead(Cheat(rises), table, cuts=CUTS)
+    named = [finding for finding in findings if finding.what == "close()"]
+    assert named
+    first = named[0]
+    shorter = [make(table.close[:cut])[first.bar] for cut in CUTS if cut > first.bar]
+    assert first.known == make(table.close)[first.bar]
+    assert np.isclose(first.cut, shorter, rtol=0.0, atol=0.0, equal_nan=True).any()
+
+
+HONEST: dict[str, Make] = {
+    "as it is": lambda close: close,
+    "the mean so far": lambda close: np.cumsum(close) / np.arange(1, len(close) + 1),
+    "the greatest so far": np.maximum.accumulate,
+    "shifted the right way": lambda close: np.append(NAN, close[:-1]),
+    "gaps that stay": lambda close: np.where(np.arange(len(close)) % 10 == 9, NAN, close),
+    "smoothed forwards": _smooth,
+    "noise of rounding": lambda close: close * (1 + 1e-12 * len(close)),
+}
+
+
+@pytest.mark.parametrize("make", [pytest.param(make, id=name) for name, make in HONEST.items()])
+def test_an_honest_column_is_let_go(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookahead, "columns", lambda features, table: tuple(make(table.close) for _ in features))
+    assert look_ahead(Cheat(rises), bars()) == ()
+
+
+def test_one_finding_is_told_once_however_many_cuts_see_it() -> None:
+    def knows_the_end(i: int, features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
+        return (0.5 if i == 30 and len(features[0]) == COUNT else 0.0, NAN, NAN, NAN)
+
+    assert look_ahead(Cheat(knows_the_end), bars(), cuts=[40, 50, 60]) == (LookAhead(30, "target", 0.5, 0.0),)
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 9, 10])
+def test_short_series_are_cut_wherever_they_can_be(count: int) -> None:
+    assert look_ahead(Cheat(rises), bars(count)) == ()
+    if count > 1:
+        assert look_ahead(Cheat(in_the_limit), bars(count))
+
+
+def test_of_one_bar_there_is_no_future_to_know() -> None:
+    assert look_ahead(Cheat(in_the_limit), bars(1)) == ()
