@@ -6,6 +6,8 @@ The execution location comes through here too, so nothing on this floor may load
 from __future__ import annotations
 
 import contextlib
+import os
+import tempfile
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -95,10 +97,12 @@ def clock(settings: Settings) -> Clock:
     start = chosen.end + timedelta(seconds=1)
     path = root(settings) / "clocks" / f"{chosen.end:%Y%m%dT%H%M%SZ}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError), path.open("x") as file:
-        file.write(SystemClock().now().isoformat())
-    since = path.read_text()
-    return ShiftedClock(start, datetime.fromisoformat(since) if since else None)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent) as fresh:
+        fresh.write(SystemClock().now().isoformat())
+        fresh.flush()
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh.name, path)  # whole or not at all, and the first one stays
+    return ShiftedClock(start, datetime.fromisoformat(path.read_text()))
 
 
 def bar_store(settings: Settings, now: Clock) -> BarStore:

@@ -59,6 +59,14 @@ def broken_rules(settings: Settings) -> Iterator[Broken]:
         yield Broken(("storage", "ledger_url"), None, "is missing: set POSTGRES_URL in the environment")
 
 
+def left_to_defaults(settings: Settings) -> Iterator[Broken]:
+    """Limits have defaults in code, for tests; a configuration spells every one of them out."""
+    for group, limits in (("policy", settings.policy), ("risk", settings.risk)):
+        for name in type(limits).model_fields:
+            if name not in limits.model_fields_set:
+                yield Broken((group, name), None, "is missing")
+
+
 def _unknown_instruments(settings: Settings) -> Iterator[Broken]:
     known = list(settings.instruments)
     places: dict[Key, Iterable[str]] = {

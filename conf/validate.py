@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from conf.problems import Problem, nearest
-from conf.rules import STRATEGY_KEYS, Broken, broken_rules, parameter_errors
+from conf.rules import STRATEGY_KEYS, Broken, broken_rules, left_to_defaults, parameter_errors
 from conf.schema.settings import Settings
 from conf.sources import Key, holds, locate
 
@@ -63,7 +63,7 @@ def validate(composed: Composed, *, alone: bool = False) -> tuple[Settings | Non
         settings = Settings.model_validate_json(json.dumps(shaped), strict=True)
     except ValidationError as error:
         return None, problems + list(_from_pydantic(composed, error.errors(include_url=False)))
-    broken = [] if alone else broken_rules(settings)
+    broken = [*left_to_defaults(settings), *([] if alone else broken_rules(settings))]
     problems += [_problem(composed, key, value, rule, near) for key, value, rule, near in broken]
     return (None if problems else settings), problems
 

@@ -22,13 +22,13 @@ def _():
 
 
 @app.cell
-def _():
-    empty = monitor.Board()
+def _(settings):
+    start = monitor.board(settings)
     get_said, set_said = mo.state("")
-    get_waiting, set_waiting = mo.state(empty.waiting)
-    get_scopes, set_scopes = mo.state(empty.scopes)
-    get_orders, set_orders = mo.state(empty.orders)
-    get_intents, set_intents = mo.state(empty.intents)
+    get_waiting, set_waiting = mo.state(start.waiting)
+    get_scopes, set_scopes = mo.state(start.scopes)
+    get_orders, set_orders = mo.state(start.orders)
+    get_intents, set_intents = mo.state(start.intents)
     return (
         get_intents,
         get_orders,

@@ -19,7 +19,7 @@ from tradewright.execution.session import Reconciled
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.switches import EVERYTHING, Switch, account_scope, strategy_scope
 from tradewright.model.decision import Decision
-from tradewright.model.errors import BrokerError, ConfigError, LedgerError
+from tradewright.model.errors import ConfigError, TradewrightError
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms
 
@@ -175,7 +175,7 @@ def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[
         switch = books.switches.stop(_scope(scope), actor or who(), reason)
     try:
         cancelled = trading.in_session(settings, lambda session, _books: session.cancel_stopped())
-    except (BrokerError, LedgerError) as error:
+    except TradewrightError as error:
         return switch, (), str(error)
     return switch, cancelled, ""
 

@@ -14,6 +14,7 @@ from tradewright.calendars.registry import calendar
 from tradewright.indicators.features import feature_snapshot, feature_table
 from tradewright.model.bars import Bars
 from tradewright.model.clock import Clock
+from tradewright.model.errors import DataError, StoreError
 from tradewright.quality.check import check_bars
 from tradewright.quality.expectations import QualityExtraMissing, SuiteResult, load_suite, run_suite
 from tradewright.quality.report import QualityReport
@@ -37,7 +38,12 @@ def bars_and_features(frozen: Frozen, instruments: tuple[str, ...]) -> list[dg.A
         settings = frozen.thaw(context)
         clock, symbol = build.clock(settings), context.partition_key
         store, source = build.bar_store(settings, clock), research.feed(settings, clock)
-        updates = research.refresh(settings, store, source, symbol) if source else {}
+        try:
+            updates = research.refresh(settings, store, source, symbol) if source else {}
+        except (DataError, StoreError) as error:
+            with build.ledger(settings, clock) as books:
+                books.marks.record_check(f"bars.{symbol}", False, {"findings": [str(error)]})
+            raise
         report = quality(settings, clock, symbol)
         suite = expectations(settings, clock, symbol)
         problems = table_problems(settings)

@@ -56,8 +56,8 @@ class MakerTakerCosts(Group):
     """``backtest/costs=maker_taker``."""
 
     kind: Literal["maker_taker"]
-    maker: Annotated[float, Field(ge=-0.01, le=1)]
-    taker: Fraction
+    maker: Annotated[float, Field(ge=-0.01, lt=1)]
+    taker: Annotated[float, Field(ge=0, lt=1)]
 
 
 CostsSettings = Annotated[
@@ -134,7 +134,7 @@ class TargetPercent(Group):
 
     kind: Literal["target_percent"]
     target: AboveZero
-    cash_buffer: Fraction
+    cash_buffer: Annotated[float, Field(ge=0, lt=1)]
 
 
 class RiskPerTrade(Group):

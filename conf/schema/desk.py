@@ -48,7 +48,7 @@ class IbkrBrokerSettings(Group):
     kind: Literal["ibkr"]
     host: str
     port: Annotated[int, Field(ge=1, le=65535)]
-    client_id: Annotated[int, Field(ge=0, le=2**31 - 1)]
+    client_id: Annotated[int, Field(ge=1, lt=2**31 - 1)]
     account: str | None
     timeout_s: AboveZero
     key_id: SecretStr | None

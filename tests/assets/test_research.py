@@ -15,6 +15,7 @@ from tests.execution.counter import table
 from tests.support.houses import House
 from tradewright.backtest.lookahead import LookAhead
 from tradewright.model.bars import BarKind, Timeframe
+from tradewright.model.errors import DataError
 from tradewright.model.signal import SignalCandidate
 
 
@@ -97,6 +98,20 @@ def test_bars_that_break_a_rule_stop_what_is_downstream(house: House, instance: 
     assert {name: result.passed for name, result in checks.items()} == {"bars.BTC": False}
 
 
+def test_bars_that_the_store_refuses_are_a_failed_check(
+    settled: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check of an hour ago must not speak for bars that a feed delivered broken just now."""
+
+    def refuse(*_args: object) -> None:
+        raise DataError("high below low in row 7", where="BTC 1m", remedy="correct the source")
+
+    assert recorded(settled)["bars.BTC"] is True
+    monkeypatch.setattr(research, "refresh", refuse)
+    assert not run(settled, "market", instance, "BTC").success
+    assert recorded(settled)["bars.BTC"] is False
+
+
 def test_a_strategy_that_looks_ahead_is_caught(
     settled: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,4 +133,3 @@ def test_a_strategy_that_looks_ahead_is_caught(
     with pytest.raises(RunFailed):
         execute(research_definitions(settled.overrides), RESEARCH_JOB, instance)
     assert recorded(settled)["lookahead.sma_crossover"] is False
-    monkeypatch.undo()

@@ -85,7 +85,17 @@ def test_several_requests_on_one_connection_are_answered_in_order(thread: Gatewa
 
 @pytest.mark.parametrize(
     "line",
-    [b"\n", b"null\n", b"3\n", b'"right"\n', b"{}\n", b'{"token": "right"}\n', b"[1, 2]\n", b"{'token': 1}\n", b"\x80\n"],
+    [
+        b"\n",
+        b"null\n",
+        b"3\n",
+        b'"right"\n',
+        b"{}\n",
+        b'{"token": "right"}\n',
+        b"[1, 2]\n",
+        b"{'token': 1}\n",
+        b"\x80\n",
+    ],
 )
 def test_what_is_no_request_is_answered_like_a_wrong_token(untouched: GatewayThread, line: bytes) -> None:
     assert raw(untouched, line) == [{"ok": False, "error": "wrong token"}]

@@ -179,9 +179,7 @@ async def test_history_holds_exactly_the_bars_of_the_span(size: str, timeframe: 
         assert [when(row[0], timeframe) for row in rows] == [
             ts.normalize() if timeframe == "1d" else ts for ts in wanted["ts"]
         ]
-        assert answer[2:4] == [
-            f"{moment:%Y%m%d %H:%M:%S} UTC" for moment in (NOON - timedelta(days=days), NOON)
-        ]
+        assert answer[2:4] == [f"{moment:%Y%m%d %H:%M:%S} UTC" for moment in (NOON - timedelta(days=days), NOON)]
 
 
 def when(text: str, timeframe: str) -> pd.Timestamp:

@@ -84,13 +84,17 @@ def test_unset_is_zero(nothing: object) -> None:
     assert number(nothing) == 0
 
 
-def open_order(status: str = "Submitted", perm_id: int = 7, order_id: int = 5, client: int = ME, **more: object) -> tuple:  # type: ignore[type-arg]
+def open_order(
+    status: str = "Submitted", perm_id: int = 7, order_id: int = 5, client: int = ME, **more: object
+) -> tuple:  # type: ignore[type-arg]
     fields: dict[str, object] = {"action": "BUY", "orderType": "MKT", "totalQuantity": 10.0, "orderRef": "a.1"}
     fields |= {"permId": perm_id, "orderId": order_id, "clientId": client, "account": ACCOUNT, **more}
     return Order(**fields), SHARE, OrderState(status=status)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("kind", "ours"), [("MKT", OrderType.MARKET), ("LMT", OrderType.LIMIT), ("STP", OrderType.STOP)])
+@pytest.mark.parametrize(
+    ("kind", "ours"), [("MKT", OrderType.MARKET), ("LMT", OrderType.LIMIT), ("STP", OrderType.STOP)]
+)
 @pytest.mark.parametrize(("action", "side"), [("BUY", Side.BUY), ("SELL", Side.SELL), ("SSHORT", Side.SELL)])
 def test_an_open_order(kind: str, ours: OrderType, action: str, side: Side) -> None:
     found = order_of(NAMES, *open_order(action=action, orderType=kind), completed=False)
@@ -186,7 +190,7 @@ def test_references_that_a_venue_can_carry(ref: str) -> None:
     assert checked_reference(ref, "here") == ref
 
 
-@pytest.mark.parametrize("ref", ["", "x" * 33, "a b", "a\n", "a/1", "ä", "a\0b", "a.1 ", "‮"])
+@pytest.mark.parametrize("ref", ["", "x" * 33, "a b", "a\n", "a/1", "ä", "a\0b", "a.1 ", "\u202e"])
 def test_references_that_it_cannot_carry(ref: str) -> None:
     with pytest.raises(BrokerError, match="nothing was sent") as refusal:
         checked_reference(ref, "here")

@@ -136,9 +136,7 @@ class VenueMachine(RuleBasedStateMachine):
     @rule()
     def end_of_day(self) -> None:
         self.venue.end_of_day()
-        self.expected = {
-            key: order for key, order in self.expected.items() if order.terms.tif is not TimeInForce.DAY
-        }
+        self.expected = {key: order for key, order in self.expected.items() if order.terms.tif is not TimeInForce.DAY}
 
     @rule(target=orders, symbol=symbols, level=levels)
     def refused(self, symbol: str, level: int) -> object:

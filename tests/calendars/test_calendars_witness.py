@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import warnings
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,13 +51,17 @@ def test_thirty_years_of_sessions_opens_and_closes(name: str) -> None:
 
 @pytest.mark.parametrize("name", EXCHANGES)
 def test_open_at_random_minutes_of_thirty_years(name: str) -> None:
-    """The library's search over minutes says the same; it counts a session's minutes from the open to before the close."""
+    """The library's search over minutes says the same: a session's minutes go from the open to before the close."""
     ours, theirs = calendar(name), source(name)
     rng = np.random.default_rng(11)
     first, last = (pd.Timestamp(text, tz="UTC").value // 60_000_000_000 for text in ("2000-01-10", "2030-12-20"))
     minutes = pd.to_datetime(rng.integers(first, last, 300) * 60_000_000_000, utc=True)
-    edges = [stamp + pd.Timedelta(minutes=offset) for stamp in schedule(name)["open"].iloc[1::900] for offset in (-1, 0)]
-    edges += [stamp + pd.Timedelta(minutes=offset) for stamp in schedule(name)["close"].iloc[1::900] for offset in (-1, 0)]
+    edges = [
+        stamp + pd.Timedelta(minutes=offset) for stamp in schedule(name)["open"].iloc[1::900] for offset in (-1, 0)
+    ]
+    edges += [
+        stamp + pd.Timedelta(minutes=offset) for stamp in schedule(name)["close"].iloc[1::900] for offset in (-1, 0)
+    ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", pd.errors.Pandas4Warning)
         for stamp in [*minutes, *edges]:
@@ -194,9 +199,7 @@ def test_an_empty_or_inverted_span_has_no_bars(name: str, timeframe: Timeframe) 
 
 
 def test_a_bar_that_begins_before_the_end_counts_though_trading_starts_after_it() -> None:
-    grid = calendar("XNYS").grid(
-        Timeframe.H1, pd.Timestamp("2024-03-08 13:00Z"), pd.Timestamp("2024-03-08 14:10Z")
-    )
+    grid = calendar("XNYS").grid(Timeframe.H1, pd.Timestamp("2024-03-08 13:00Z"), pd.Timestamp("2024-03-08 14:10Z"))
     assert pd.to_datetime(grid, utc=True).tolist() == [pd.Timestamp("2024-03-08 14:00Z")], "New York opens at 14:30"
 
 
@@ -205,9 +208,7 @@ def test_a_grid_is_the_same_in_one_piece_or_in_several(timeframe: Timeframe) -> 
     ours = calendar("XHKG")
     cuts = pd.date_range("2024-02-01 03:30", "2024-02-29", freq="61h17min", tz="UTC")
     whole = ours.grid(timeframe, cuts[0], cuts[-1])
-    pieces = [
-        ours.grid(timeframe, start, end - pd.Timedelta(1, "ns")) for start, end in zip(cuts[:-1], cuts[1:], strict=True)
-    ]
+    pieces = [ours.grid(timeframe, start, end - pd.Timedelta(1, "ns")) for start, end in itertools.pairwise(cuts)]
     last = ours.grid(timeframe, cuts[-1], cuts[-1])
     assert np.concatenate([*pieces, last]).tolist() == whole.tolist()
     assert len(whole) > 10

@@ -153,6 +153,13 @@ def test_a_wrong_file_is_named_with_its_line(
     assert [(problem.file, problem.line) for problem in found[:1]] == [(f"conf/{file}", line)], check(folder=conf_copy)
 
 
+def test_a_limit_that_is_left_out_is_missing_and_not_a_default(conf_copy: Path) -> None:
+    path = conf_copy / "risk" / "default.yaml"
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if not line.startswith("max_gross")))
+    found = [(problem.key, problem.rule) for problem in check(folder=conf_copy)]
+    assert set(found) == {("risk.max_gross", "is missing")}
+
+
 def test_one_trap_in_one_file_is_reported_with_the_file(conf_copy: Path) -> None:
     (conf_copy / "universe" / "mine.yaml").write_text("name: mine\ninstruments: [ON, NO]\n")
     problems = check(folder=conf_copy)

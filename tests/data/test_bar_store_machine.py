@@ -41,7 +41,14 @@ values = st.integers(1, 4)
 
 def row(value: int) -> Row:
     """A bar that tells its value; value 4 has no spread."""
-    return (10.0 * value, 10.0 * value + 3, 10.0 * value - 3, 10.0 * value + 1, float(value), np.nan if value == 4 else 1.5)
+    return (
+        10.0 * value,
+        10.0 * value + 3,
+        10.0 * value - 3,
+        10.0 * value + 1,
+        float(value),
+        np.nan if value == 4 else 1.5,
+    )
 
 
 def table(rows: Model) -> pd.DataFrame:
@@ -139,10 +146,12 @@ class StoreMachine(RuleBasedStateMachine):
     def a_stranger_reads_the_same_tree(self) -> None:
         """pyarrow alone, knowing nothing of us but the hive layout."""
         expected = {(key, ts) for key, model in self.model.items() for ts in model}
-        assert {series for series in self.store.series()} == {key for key, model in self.model.items() if model}
+        assert set(self.store.series()) == {key for key, model in self.model.items() if model}
         if not expected:
             return
-        frame = pyarrow.dataset.dataset(self.root / "bars", partitioning="hive", format="parquet").to_table().to_pandas()
+        frame = (
+            pyarrow.dataset.dataset(self.root / "bars", partitioning="hive", format="parquet").to_table().to_pandas()
+        )
         for key in KEYS:
             mine = (frame["instrument"] == key[0]) & (frame["timeframe"] == key[1]) & (frame["kind"] == key[2])
             part = frame[mine].sort_values("ts", ignore_index=True)

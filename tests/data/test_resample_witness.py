@@ -1,4 +1,4 @@
-"""Longer bars against pandas, which groups them by its own means: every pair of timeframes, spans, holes and sessions."""
+"""Longer bars against pandas, which groups them by its own means: every pair of timeframes, holes, sessions."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_no_timeframe_is_made_of_itself_or_of_a_longer_one(timeframe: Timeframe)
 @pytest.mark.parametrize("name", ["XNYS", "XHKG", "24/5"])
 @pytest.mark.parametrize("month", ["2024-03", "2024-10", "2023-11"])
 def test_daily_bars_of_sessions_are_those_of_a_search_by_hand(name: str, month: str) -> None:
-    """Months with a change of the clocks, half days and holidays; a bar before, between and after sessions is nobody's."""
+    """Months with changes of the clocks, half days and holidays; a bar between two sessions is nobody's."""
     market = calendar(name)
     start = pd.Timestamp(month, tz="UTC")
     end = start + pd.offsets.MonthEnd(1)

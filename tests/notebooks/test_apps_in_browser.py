@@ -163,7 +163,7 @@ def test_it_asks_the_venue_when_told(page: Page, server: Served) -> None:
 
 def test_what_somebody_writes_survives_the_refresh(page: Page, server: Served) -> None:
     page.open(server.address("monitor"))
-    clock = page.await_text("Clock", "Kill switch")
+    clock = page.await_text("Clock", "Kill switch", "Why it was sent", "signal manual")
     page.type(REASONS, "half a reas")
     until(lambda: clock_of(page.text()) != clock_of(clock), "a refresh")
     assert page.run(f"all({REASONS!r})[0].value") == "half a reas"

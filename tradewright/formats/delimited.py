@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 
 from tradewright.formats.mapping import ColumnMapping
-from tradewright.formats.reading import Reading, read_table
+from tradewright.formats.reading import Reading, headers, read_table
 from tradewright.formats.times import SessionOpens
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError
@@ -32,7 +32,9 @@ def read_csv(
         DataError: naming file, row and value, when it is absent, truncated, foreign or breaks the contract.
     """
     mapping = mapping or ColumnMapping()
-    table = _without_empty_tail(parse(path, mapping))
+    table = parse(path, mapping)
+    headers(table, str(path))
+    table = _without_empty_tail(table)
     return read_table(table, mapping, timeframe, source=str(path), opens=opens, negative_prices=negative_prices)
 
 

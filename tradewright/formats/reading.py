@@ -48,7 +48,7 @@ def read_table(
     Raises:
         DataError: when columns, times or values break the contract; nothing of the table is used then.
     """
-    where = positions(mapping, table.column_names, source)
+    where = positions(mapping, headers(table, source), source)
     columns = {name: _numbers(table.column(index), name, source) for name, index in where.items() if name != "ts"}
     stamps = bar_starts(_times(table.column(where["ts"]), source), mapping, timeframe, opens, source)
     rows = len(stamps)
@@ -69,6 +69,19 @@ def read_table(
         bars, timeframe, source, mapping.on_violation, numbers=numbers, negative_prices=negative_prices
     )
     return Reading(frame_of(settled), BarKind.TRADE, source, dropped)
+
+
+def headers(table: pa.Table, source: str) -> list[str]:
+    """The names of a table's columns.
+
+    Raises:
+        DataError: when one is not UTF-8 text.
+    """
+    try:
+        names: list[str] = table.column_names
+    except UnicodeDecodeError as error:
+        raise DataError("the headers are not UTF-8 text", where=source, remedy="fetch the file again") from error
+    return names
 
 
 def settle(

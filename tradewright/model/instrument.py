@@ -39,7 +39,7 @@ class Instrument(Word):
 
     symbol: Name
     asset_class: AssetClass
-    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+    currency: str = Field(default="USD", pattern=r"^[A-Z]{3,5}$")
     exchange: str = "SMART"
     calendar: str = "XNYS"
     tick_size: Positive = Decimal("0.01")

@@ -39,7 +39,10 @@ def last_instant(moment: Moment) -> int:
 def _instant(moment: str | date | datetime | pd.Timestamp) -> tuple[int, bool]:
     remedy = "give a date such as 2014-01-31 or a time such as 2014-01-31T14:30:00+00:00"
     try:
-        stamp = pd.Timestamp(moment).as_unit("ns")
+        stamp = pd.Timestamp(moment)
+        if pd.isna(stamp):
+            raise ValueError("nothing")
+        stamp = stamp.as_unit("ns")
     except (ValueError, TypeError) as error:
         raise DataError(f"{moment!r} is no date or time", remedy=remedy) from error
     is_date = isinstance(moment, date) and not isinstance(moment, datetime)

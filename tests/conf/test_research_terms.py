@@ -1,0 +1,190 @@
+"""What research is told: which bars, which instruments, which columns, which measures."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from conf import build, research
+from conf.compose import PROJECT, compose
+from conf.schema.settings import Settings
+from tradewright.backtest.reference import run_reference
+from tradewright.evaluation.sampling import Sampling
+from tradewright.model.bars import Timeframe
+from tradewright.model.clock import ManualClock
+from tradewright.model.errors import ConfigError, StoreError
+from tradewright.model.signal import SignalAction
+from tradewright.model.strategy import Feature
+from tradewright.scenarios.scenario import Scenario
+
+NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+
+
+@cache
+def composed(*overrides: str) -> Settings:
+    return compose(overrides)
+
+
+def changed(settings: Settings, group: str, **values: Any) -> Settings:
+    return settings.model_copy(update={group: getattr(settings, group).model_copy(update=values)})
+
+
+@pytest.mark.parametrize(
+    ("backtest", "strategy", "expected"),
+    [
+        (None, None, ("BTC", "ETH", "AAPL", "NAS100", "XAUUSD")),
+        (None, ("ETH",), ("ETH",)),
+        (("BTC", "ETH"), ("ETH",), ("BTC", "ETH")),
+        (("BTC",), None, ("BTC",)),
+    ],
+)
+def test_the_nearest_list_of_instruments_counts(
+    backtest: tuple[str, ...] | None, strategy: tuple[str, ...] | None, expected: tuple[str, ...]
+) -> None:
+    settings = changed(changed(composed(), "backtest", instruments=backtest), "strategy", instruments=strategy)
+    assert research.backtest_symbols(settings) == expected
+
+
+@pytest.mark.parametrize(
+    ("backtest", "strategy", "expected"),
+    [
+        (None, None, Timeframe.M1),
+        (None, Timeframe.H1, Timeframe.H1),
+        (Timeframe.D1, Timeframe.H1, Timeframe.D1),
+        (Timeframe.D1, None, Timeframe.D1),
+    ],
+)
+def test_the_nearest_timeframe_counts(
+    backtest: Timeframe | None, strategy: Timeframe | None, expected: Timeframe
+) -> None:
+    settings = changed(changed(composed(), "backtest", timeframe=backtest), "strategy", timeframe=strategy)
+    assert research.timeframe_of(settings) is expected
+
+
+@pytest.mark.parametrize("sampling", list(Sampling))
+def test_the_measures_are_those_of_the_settings(sampling: Sampling) -> None:
+    settings = changed(composed(), "evaluation", sampling=sampling.value, days_per_year=365, risk_free=0.03)
+    measures = research.measures(settings)
+    assert (measures.sampling, measures.days_per_year, measures.risk_free) == (sampling, 365, 0.03)
+
+
+def test_the_columns_are_those_of_the_file() -> None:
+    said = yaml.safe_load((PROJECT / "conf/features/default.yaml").read_text())
+    made = research.feature_settings(composed(), build.instrument(composed(), "BTC"))
+    for name in ("rsi", "atr", "rolling_vol", "rank", "slope", "divergence_reach", "divergence_lookback"):
+        assert getattr(made, name) == said[name]
+    assert made.ema == tuple(said["ema"])
+    assert (made.recent_volume, made.usual_volume) == (said["recent_volume"], said["usual_volume"])
+    assert [(each.name, each.zone) for each in made.sessions] == [
+        (row["name"], row["zone"]) for row in said["sessions"]
+    ]
+    assert [each.start for each in made.sessions] == [time.fromisoformat(row["start"]) for row in said["sessions"]]
+    assert [each.end for each in made.sessions] == [time.fromisoformat(row["end"]) for row in said["sessions"]]
+    assert made.extra == tuple(Feature(row["indicator"], tuple(row["arguments"])) for row in said["extra"])
+
+
+@pytest.mark.parametrize("symbol", ["BTC", "AAPL", "ETHBTC"])
+def test_an_unknown_spread_is_the_instruments_own(symbol: str) -> None:
+    traded = build.instrument(composed(), symbol)
+    assert research.feature_settings(composed(), traded).fallback_spread_bps == traded.default_spread_bps
+
+
+def test_where_bars_come_from() -> None:
+    clock = ManualClock(NOW)
+    assert research.feed(composed("feed=files"), clock) is None
+    assert isinstance(research.feed(composed(), clock), Scenario)
+    far = composed("mode=paper", "broker=ibkr", "feed=ibkr")
+    with pytest.raises(ConfigError) as caught:
+        research.feed(far, clock)
+    assert caught.value.where == "feed.remote_providers"
+    assert "DATA_REMOTE_PROVIDERS=enabled" in caught.value.remedy
+    assert research.feed(changed(far, "feed", remote_providers="enabled"), clock) is not None
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Two days of made-up minutes of one instrument, in a folder of their own."""
+    plain = changed(composed(), "storage", root=str(tmp_path_factory.mktemp("data")))
+    plain = changed(plain, "feed", days_1m=2, days_1d=40)
+    return changed(plain, "universe", instruments=("BTC",))
+
+
+def test_bars_are_made_once_and_a_refresh_adds_only_what_is_newer(house: Settings) -> None:
+    clock = ManualClock(NOW)
+    first = research.traded(house, clock)["BTC"].bars
+    source = research.feed(house, clock)
+    assert source is not None
+    reports = research.refresh(house, build.bar_store(house, clock), source, "BTC")
+    assert set(reports) == {Timeframe.M1, Timeframe.D1}
+    again = research.traded(house, clock)["BTC"].bars
+    np.testing.assert_array_equal(again.close, first.close)
+    assert int(first.ts[-1]) == int((NOW - timedelta(minutes=1)).timestamp()) * 10**9
+
+
+def test_a_span_is_cut_at_both_ends(house: Settings) -> None:
+    start, end = NOW - timedelta(hours=5), NOW - timedelta(hours=2)
+    cut = research.traded(changed(house, "backtest", start=start, end=end), ManualClock(NOW))["BTC"].bars
+    stamps = [datetime.fromtimestamp(int(stamp) // 10**9, UTC) for stamp in (cut.ts[0], cut.ts[-1])]
+    assert start <= stamps[0] < start + timedelta(minutes=1)
+    assert end - timedelta(minutes=1) <= stamps[1] <= end
+
+
+def test_without_bars_from_files_it_is_said_what_is_missing(tmp_path: Path) -> None:
+    settings = changed(composed("feed=files"), "storage", root=str(tmp_path))
+    with pytest.raises(StoreError, match="BTC"):
+        research.traded(changed(settings, "universe", instruments=("BTC",)), ManualClock(NOW))
+
+
+def test_a_study_is_the_plain_engine_under_the_settings_terms(house: Settings) -> None:
+    study = research.run_study(house, ManualClock(NOW), look_ahead_free=True)
+    item = research.traded(house, ManualClock(NOW))["BTC"]
+    witness = run_reference(build.strategy(house), item.bars, build.spec(house, item.instrument))
+    np.testing.assert_allclose(study.account.equity, witness.equity, rtol=1e-12)
+    assert study.report.facts["config hash"] == house.config_hash
+    assert study.report.facts["parameters"] == "fast=10, slow=30"
+    codes = {finding.code for _name, finding in study.report.findings()}
+    assert not codes & {"LOOK_AHEAD", "LOOK_AHEAD_UNTESTED", "DATA_GAPS"}
+
+
+def test_a_sweep_keeps_what_its_sets_do_not_name(house: Settings) -> None:
+    sets = [{"fast": 5.0}, {"fast": 10.0}, {"fast": 5.0, "slow": 60.0}]
+    found = research.run_sweep(house, sets, ManualClock(NOW))
+    assert found.parameters == sets
+    study = research.run_study(house, ManualClock(NOW))
+    assert found.totals["final_equity"][1] == study.account.equity[-1]
+    assert len(set(found.totals["final_equity"].tolist())) == 3
+
+
+@pytest.mark.parametrize("wrong", [{"fast": 0.0}, {"fats": 5.0}, {"fast": 40.0}])
+def test_a_set_that_the_strategy_refuses_stops_the_sweep(house: Settings, wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="|".join(wrong)):
+        research.run_sweep(house, [{"fast": 5.0}, wrong], ManualClock(NOW))
+
+
+def test_a_sweep_runs_on_one_instrument(house: Settings) -> None:
+    with pytest.raises(ConfigError) as caught:
+        research.run_sweep(changed(house, "universe", instruments=("BTC", "ETH")), [{}], ManualClock(NOW))
+    assert (caught.value.where, caught.value.remedy) == ("backtest.instruments", "say backtest.instruments=[BTC]")
+
+
+def test_a_signal_says_what_the_strategy_wants_and_where_it_comes_from(house: Settings) -> None:
+    (signal,), (again,) = (research.signals(house, ManualClock(NOW)) for _ in range(2))
+    assert signal == again
+    assert signal.candidate_action in (SignalAction.BUY, SignalAction.CLOSE)
+    assert (signal.strategy, signal.instrument) == ("sma_crossover", "BTC")
+    assert (signal.confidence, signal.size_pct) == (0.65, 0.01)
+    assert signal.config_hash == house.config_hash
+    assert signal.bar_ts < NOW
+    other = changed(house, "strategy", confidence=0.9)
+    (surer,) = research.signals(other, ManualClock(NOW))
+    assert surer.confidence == 0.9
+
+
+def test_the_strategies_that_ship_see_no_future_in_made_up_bars(house: Settings) -> None:
+    assert research.look_ahead_findings(house, ManualClock(NOW)) == ()
