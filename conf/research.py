@@ -21,7 +21,7 @@ from strategies.base import BaseStrategy
 from strategies.registry import build as build_strategy
 from tradewright.backtest.lookahead import LookAhead, look_ahead
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.backtest.standing import standing_wish
+from tradewright.backtest.standing import StandingWish, standing_wish
 from tradewright.backtest.sweep import sweep
 from tradewright.calendars.registry import calendar
 from tradewright.evaluation.finding import Evidence
@@ -255,15 +255,27 @@ def run_sweep(
 
 
 def signals(settings: Settings, clock: Clock) -> list[SignalCandidate]:
-    """What the strategy in force wants now, one signal per instrument (R-STRAT-10)."""
-    tables, strategy = traded(settings, clock), build.strategy(settings)
-    return [_signal(settings, strategy, symbol, item) for symbol, item in tables.items()]
+    """What the strategy in force wants now, one signal per instrument (R-STRAT-10).
+
+    It decides on all stored bars up to the newest, in the view of ``backtest.prices``; the span, instruments and
+    timeframe of ``backtest`` are for backtests alone. Prices of a signal are raw: they are for orders.
+    """
+    plain = settings.backtest.model_copy(update={"instruments": None, "timeframe": None, "start": None, "end": None})
+    present = settings.model_copy(update={"backtest": plain})
+    store, strategy, timeframe = build.bar_store(settings, clock), build.strategy(settings), timeframe_of(present)
+    found = []
+    for symbol, item in traded(present, clock).items():
+        wish = standing_wish(strategy, item.bars, build.spec(settings, item.instrument))
+        raw = store.read_bars(symbol, timeframe)
+        found.append(_signal(settings, strategy, item, wish, raw).model_copy(update={"timeframe": timeframe}))
+    return found
 
 
-def _signal(settings: Settings, strategy: BaseStrategy, symbol: str, item: Traded) -> SignalCandidate:
-    wish = standing_wish(strategy, item.bars, build.spec(settings, item.instrument))
+def _signal(settings: Settings, strategy: BaseStrategy, item: Traded, wish: StandingWish, raw: Bars) -> SignalCandidate:
+    symbol = item.instrument.symbol
     born = pd.Timestamp(int(item.bars.ts[wish.since]), tz="UTC").to_pydatetime()
     data = bars_hash(item.bars)
+    factor = float(raw.close[wish.since] / item.bars.close[wish.since])
     action = SignalAction.BUY if wish.target > 0 else SignalAction.SELL if wish.target < 0 else SignalAction.CLOSE
     return SignalCandidate(
         signal_id=signal_id(settings.strategy.name, symbol, born, settings.config_hash, data),
@@ -274,9 +286,9 @@ def _signal(settings: Settings, strategy: BaseStrategy, symbol: str, item: Trade
         confidence=settings.strategy.confidence,
         size_pct=settings.strategy.size_pct,
         bar_ts=born,
-        price=Decimal(repr(float(item.bars.close[wish.since]))),
-        stop=_price(item.instrument, wish.stop),
-        take_profit=_price(item.instrument, wish.take_profit),
+        price=Decimal(repr(float(raw.close[wish.since]))),
+        stop=_price(item.instrument, wish.stop * factor),
+        take_profit=_price(item.instrument, wish.take_profit * factor),
         data_hash=data,
         feature_hash=content_hash([[feature.indicator, *feature.arguments] for feature in strategy.prepare_state()]),
         config_hash=settings.config_hash,

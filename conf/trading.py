@@ -198,7 +198,8 @@ def newest_signals(settings: Settings, strategies: Sequence[str]) -> list[tuple[
             continue
         for signal in signals:
             traded = build.instrument(settings, signal.instrument)
-            pairs.append((signal, closed_at(traded, timeframe, pd.Timestamp(signal.bar_ts).value)))
+            start = pd.Timestamp(signal.bar_ts).value
+            pairs.append((signal, closed_at(traded, signal.timeframe or timeframe, start)))
     return pairs
 
 

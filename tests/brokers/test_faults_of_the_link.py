@@ -173,8 +173,10 @@ async def test_fault_23_data_come_over_another_connection_that_cannot_send() -> 
         assert await desk.broker.time() == desk.clock.now()
 
 
-@pytest.mark.parametrize(("timeframe", "days", "requests"), [("1m", 30, 30), ("5m", 200, 29), ("15m", 400, 29),
-                                                             ("1h", 900, 30), ("4h", 900, 30), ("1d", 7000, 20)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("timeframe", "days", "requests"),
+    [("1m", 30, 30), ("5m", 200, 29), ("15m", 400, 29), ("1h", 900, 30), ("4h", 900, 30), ("1d", 7000, 20)],
+)
 @in_loop
 async def test_fault_23_the_feed_stays_below_the_pace_of_the_venue(timeframe: str, days: int, requests: int) -> None:
     async with open_desk() as desk:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from tradewright.model.clock import ManualClock
 from tradewright.model.errors import ConfigError
 from tradewright.model.mode import Mode
 
+NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
 PAPER = ("mode=paper", "broker=ibkr")
 
 
@@ -87,14 +90,8 @@ def test_a_contradiction_is_refused_with_what_to_do(changes: dict[str, Any], wha
 
 def test_bars_come_over_a_connection_of_their_own() -> None:
     settings, chosen = broker_of()
-    feed = trading.ibkr_feed(settings, ManualClock(_now()))
+    feed = trading.ibkr_feed(settings, ManualClock(NOW))
     assert feed._settings.client_id == chosen.client_id + 1
-
-
-def _now():  # type: ignore[no-untyped-def]
-    from datetime import UTC, datetime
-
-    return datetime(2026, 11, 20, 15, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -136,11 +133,11 @@ def test_the_protocols_times_are_those_of_the_file() -> None:
     assert made.settle < made.absence < made.lease
 
 
-def test_each_mode_has_its_own_kind_of_venue(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_each_mode_has_its_own_kind_of_venue(tmp_path: Path) -> None:
     plain = composed()
     stored = plain.model_copy(update={"storage": plain.storage.model_copy(update={"root": str(tmp_path)})})
-    simulated = trading.broker(stored, ManualClock(_now()))
+    simulated = trading.broker(stored, ManualClock(NOW))
     assert isinstance(simulated, SimBroker)
     assert simulated.venue == "sim"
     settings, _ = broker_of()
-    assert trading.broker(settings, ManualClock(_now())).venue == "ibkr"
+    assert trading.broker(settings, ManualClock(NOW)).venue == "ibkr"

@@ -178,13 +178,17 @@ def test_a_no_to_an_approval_of_the_gate_is_final_too(counter: Counter) -> None:
     assert sent(counter) == ()
 
 
-def test_a_refusal_of_the_gate_stays(counter: Counter) -> None:
+def test_a_refusal_of_the_gate_stands_for_its_time_and_is_asked_again_after_it(counter: Counter) -> None:
+    """A signal of the evening must be able to trade in the morning, when the market is open."""
     counter.checked("bars.AAPL", passed=False)
     made = intent(counter)
     (first,) = decided(counter, made)
     counter.checked("bars.AAPL")
-    counter.clock.advance(TTL)
     assert (first.verdict, decided(counter, made)) == (Verdict.REJECT, [first])
+    counter.clock.advance(TTL)
+    (second,) = decided(counter, made)
+    assert second.verdict is Verdict.APPROVE
+    assert [row.decision_id for row in counter.ledger.outbox.sendable(ACCOUNT)] == [second.decision_id]
 
 
 def test_the_second_of_one_batch_sees_the_first(counter: Counter) -> None:

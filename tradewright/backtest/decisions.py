@@ -15,6 +15,8 @@ def decide(strategy: Strategy, bars: Bars, position: float) -> Action:
     Raises:
         IndexError: without a bar.
     """
+    if len(bars.ts) == 0:
+        raise IndexError("there is no bar to decide on")
     features = columns(strategy.prepare_state(), bars)
     return strategy.generate_signal(len(bars.ts) - 1, features, strategy.parameters(), position)
 

@@ -52,7 +52,7 @@ TOTALS = np.dtype(
     ]
 )
 """One parameter set. Ratios are fractions, drawdown <= 0. ``sharpe`` = mean / sample deviation of the bar returns, not
-annualised (times the root of the bars per year it is), NaN without variance; ``win_rate`` is NaN without trades;
+annualised (times the root of the bars per year it is); it is 0 without variance, and ``win_rate`` 0 without trades;
 ``exposure`` is the share of bars that closed with a position."""
 
 Progress = Callable[[int, int], None]
@@ -159,8 +159,8 @@ def totals_of(rows: Matrix, cash: float, bars: int) -> npt.NDArray[np.void]:
     totals["fees"] = rows[:, ALL_FEES]
     totals["exposure"] = rows[:, BARS_HELD] / max(bars, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        totals["win_rate"] = rows[:, ALL_WINS] / rows[:, ALL_TRADES]
+        totals["win_rate"] = rows[:, ALL_WINS] / np.maximum(rows[:, ALL_TRADES], 1)
         mean = rows[:, RETURN_SUM] / max(bars - 1, 1)
         variance = (rows[:, RETURN_SQUARES] - mean * rows[:, RETURN_SUM]) / max(bars - 2, 1)
-        totals["sharpe"] = np.where(variance > 0.0, mean / np.sqrt(variance), np.nan)
+        totals["sharpe"] = np.where(variance > 0.0, mean / np.sqrt(variance), 0.0)
     return totals

@@ -116,7 +116,7 @@ class TradingSession:
         """The gate's verdict on each intent, written down; approved ones go into the outbox.
 
         An intent that was decided before keeps its decision, unless that one has expired without an order: then the
-        gate speaks again. What a person or the gate rejected stays rejected.
+        gate speaks again, also about what it refused (a closed market opens, stale data arrive). A person's no is final.
 
         Raises:
             BrokerError: when the venue cannot be read; nothing is decided then.
@@ -156,7 +156,7 @@ class TradingSession:
             return None
         newest = decisions[-1]
         spoken = self._ledger.proposals.approvals(newest.decision_id)
-        is_final = newest.verdict is Verdict.REJECT or any(not approval.approved for approval in spoken)
+        is_final = any(not approval.approved for approval in spoken)
         has_order = any(attempt.sending_at for attempt in self._ledger.attempts.all(intent.intent_id))
         return newest if is_final or has_order or newest.expires_at > self._ledger.clock.now() else None
 

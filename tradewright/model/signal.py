@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from tradewright.model.bars import Timeframe
 from tradewright.model.word import Instant, Name, Number, Word
 
 
@@ -38,6 +39,8 @@ class SignalCandidate(Word):
     size_pct: float = Field(ge=0, le=1)
     model_version: str = "v0.1"
     bar_ts: Instant
+    timeframe: Timeframe | None = None
+    """Of the bars it was decided on; None where that is the universe's."""
     price: Number
     """The close of the deciding bar."""
     stop: Number | None = None

@@ -1,0 +1,150 @@
+"""The agent bar by bar: what it says is what the strategy decides, and it touches nothing it is shown."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from strategies.agent import BaseAgent, Snapshot, StrategyAgent
+from strategies.sma_crossover import SmaCrossover
+from tests.strategies.test_known_crosses import prices
+from tests.strategies.test_strategies import bars_of
+from tradewright.backtest.decisions import replay
+from tradewright.model.signal import SignalAction, SignalCandidate
+
+NAN = math.nan
+
+
+class Fixed:
+    """Always the same wish."""
+
+    name = "fixed"
+
+    def __init__(self, *action: float) -> None:
+        self.generate_signal = lambda _i, _features, _params, _position: action
+
+    def prepare_state(self):
+        return ()
+
+    def parameters(self):
+        return ()
+
+    def post_trade_update(self, fill):
+        """Not interested."""
+
+
+def ask(agent: StrategyAgent, snapshot: Snapshot) -> list[SignalCandidate]:
+    return asyncio.run(agent.generate_signals(snapshot))
+
+
+def one_bar(price: float = 100.25) -> Snapshot:
+    return Snapshot("SPY", bars_of(np.array([price])))
+
+
+def test_bar_by_bar_it_says_what_the_replay_says():
+    bars, agent = bars_of(prices(3, 80)), StrategyAgent(SmaCrossover(3, 7))
+    actions, ids = replay(SmaCrossover(3, 7), bars, np.zeros(80)), []
+    for count in range(1, 81):
+        said = ask(agent, Snapshot("SPY", bars.head(count)))
+        target = actions[count - 1, 0]
+        assert [signal.target for signal in said] == ([] if np.isnan(target) else [target])
+        for signal in said:
+            assert signal.bar_ts == datetime.fromtimestamp(int(bars.ts[count - 1]) // 10**9, UTC)
+            assert signal.price == Decimal(repr(float(bars.close[count - 1])))
+            ids.append(signal.signal_id)
+    assert len(set(ids)) == len(ids) > 5
+
+
+@pytest.mark.parametrize(
+    ("target", "action", "size"),
+    [
+        (1.0, SignalAction.BUY, 0.04),
+        (0.25, SignalAction.BUY, 0.01),
+        (-1.0, SignalAction.SELL, 0.04),
+        (-0.5, SignalAction.SELL, 0.02),
+        (0.0, SignalAction.CLOSE, 0.0),
+        (-0.0, SignalAction.CLOSE, 0.0),
+    ],
+)
+def test_a_target_is_an_action_and_a_part_of_the_size(target, action, size):
+    (signal,) = ask(StrategyAgent(Fixed(target, NAN, NAN, NAN), size_pct=0.04), one_bar())
+    assert (signal.candidate_action, signal.target, signal.size_pct) == (action, target, size)
+
+
+@pytest.mark.parametrize("part", [2, 3])
+def test_guards_are_exact_decimals_or_none(part):
+    action = [1.0, NAN, NAN, NAN]
+    action[part] = 0.1 + 0.2
+    (signal,) = ask(StrategyAgent(Fixed(*action)), one_bar())
+    guards = [signal.stop, signal.take_profit]
+    assert guards[part - 2] == Decimal("0.30000000000000004")
+    assert guards[3 - part] is None
+
+
+def test_no_wish_is_no_signal_whatever_else_is_named():
+    assert ask(StrategyAgent(Fixed(NAN, 1.0, 2.0, 3.0)), one_bar()) == []
+
+
+@pytest.mark.parametrize(
+    "changes", [{"instrument": "QQQ"}, {"config_hash": "c2"}, {"bars": bars_of(np.array([1.0, 2.0]))}]
+)
+def test_another_instrument_configuration_or_bar_is_another_signal(changes):
+    agent, plain = StrategyAgent(Fixed(1.0, NAN, NAN, NAN)), one_bar()
+    fields = {"instrument": plain.instrument, "bars": plain.bars, "config_hash": plain.config_hash}
+    (one,), (other,) = ask(agent, plain), ask(agent, Snapshot(**(fields | changes)))
+    assert one.signal_id != other.signal_id
+
+
+def test_position_and_hashes_of_the_features_do_not_make_another_signal():
+    agent, plain = StrategyAgent(Fixed(1.0, NAN, NAN, NAN)), one_bar()
+    (one,) = ask(agent, plain)
+    (other,) = ask(agent, Snapshot("SPY", plain.bars, position=5.0, feature_hash="f", data_hash="d"))
+    assert one.signal_id == other.signal_id
+    assert (other.feature_hash, other.data_hash) == ("f", "d")
+
+
+def test_what_it_is_shown_is_left_alone():
+    bars = bars_of(prices(4, 60))
+    kept = [column.copy() for column in bars]
+    snapshot = Snapshot("SPY", bars)
+    for _ in range(2):
+        ask(StrategyAgent(SmaCrossover(3, 7)), snapshot)
+    for column, before in zip(bars, kept, strict=True):
+        np.testing.assert_array_equal(column, before)
+    with pytest.raises(AttributeError):
+        snapshot.position = 3.0
+    with pytest.raises(TypeError):
+        snapshot.limits["max"] = 1.0
+
+
+def test_agents_asked_together_do_not_disturb_each_other():
+    bars = bars_of(prices(3, 80))
+    agents = [StrategyAgent(SmaCrossover(fast, 12)) for fast in range(2, 10)]
+
+    async def together():
+        return await asyncio.gather(*(agent.generate_signals(Snapshot("SPY", bars)) for agent in agents))
+
+    assert asyncio.run(together()) == [ask(agent, Snapshot("SPY", bars)) for agent in agents]
+
+
+def test_limits_are_a_copy_that_the_sender_cannot_reach():
+    agent, limits = StrategyAgent(SmaCrossover()), {"max_notional": 5.0}
+    assert dict(agent.limits) == {}
+    asyncio.run(agent.on_limit_update(limits))
+    limits["max_notional"] = 9.0
+    assert dict(agent.limits) == {"max_notional": 5.0}
+    assert dict(StrategyAgent(SmaCrossover()).limits) == {}
+
+
+def test_half_an_agent_cannot_be_made():
+    class Half(BaseAgent):
+        async def on_fill(self, fill):
+            """Only this."""
+
+    with pytest.raises(TypeError, match="abstract"):
+        Half()
