@@ -116,7 +116,7 @@ class TradingSession:
         """The gate's verdict on each intent, written down; approved ones go into the outbox.
 
         An intent that was decided before keeps its decision, unless that one has expired without an order: then the
-        gate speaks again, also about what it refused (a closed market opens, stale data arrive). A person's no is final.
+        gate speaks again, also about what it refused: markets open, data arrive. A person's no is final.
 
         Raises:
             BrokerError: when the venue cannot be read; nothing is decided then.
