@@ -12,8 +12,10 @@ from conf.schema.settings import Settings
 from conf.sources import Key
 from strategies.base import Parameter
 from strategies.registry import STRATEGIES, build, parameters_of
+from tradewright.indicators.catalogue import resolve
 from tradewright.model.errors import ConfigError
 from tradewright.model.mode import LIVE_PORTS, PAPER_PORTS, Mode, Stage
+from tradewright.model.strategy import Feature
 
 STRATEGY_KEYS = frozenset(StrategySettings.model_fields) - {"parameters"}
 
@@ -55,6 +57,7 @@ def broken_rules(settings: Settings) -> Iterator[Broken]:
     yield from _mode_and_broker(settings)
     yield from _order_of_times(settings)
     yield from _strategy_as_a_whole(settings)
+    yield from _unknown_features(settings)
     if settings.storage.kind == "postgres" and settings.storage.ledger_url is None:
         yield Broken(("storage", "ledger_url"), None, "is missing: set POSTGRES_URL in the environment")
 
@@ -119,3 +122,12 @@ def _strategy_as_a_whole(settings: Settings) -> Iterator[Broken]:
         build(settings.strategy.kind, settings.strategy.parameters)
     except ConfigError as error:
         yield Broken(("strategy",), error.what, error.remedy)
+
+
+def _unknown_features(settings: Settings) -> Iterator[Broken]:
+    """Indicators of ``features.extra`` that do not exist, or do not take these arguments."""
+    for index, row in enumerate(settings.features.extra):
+        try:
+            resolve(Feature(row.indicator, row.arguments))
+        except ConfigError as error:
+            yield Broken(("features", "extra", str(index), "indicator"), row.indicator, f"{error.what}; {error.remedy}")

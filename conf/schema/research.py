@@ -34,7 +34,7 @@ class FeaturesSettings(Group):
     rsi: Window
     atr: Window
     rolling_vol: Annotated[int, Field(ge=2)]
-    rank: Window
+    rank: Annotated[int, Field(ge=2)]
     slope: Annotated[int, Field(ge=3)]
     divergence_reach: Window
     divergence_lookback: Window

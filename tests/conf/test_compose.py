@@ -99,6 +99,9 @@ WRONG_OVERRIDES = {
     "risk.max_gross=0": ("risk.max_gross", "0", "greater than 0", ""),
     "strategy.fast=[1": ("", "strategy.fast=[1", "KEY=VALUE", ""),
     "nothing": ("", "nothing", "KEY=VALUE", ""),
+    "features.extra=[{indicator: smaa, arguments: [20]}]": ("features.extra.0.indicator", "smaa", "sma", ""),
+    "features.extra=[{indicator: sma, arguments: [0]}]": ("features.extra.0.indicator", "sma", "", ""),
+    "features.rank=1": ("features.rank", "1", "greater than or equal to 2", ""),
     "mode=live": ("stage.name", "local", "live_small", ""),
     "broker=ibkr": ("broker.kind", "ibkr", "mode=sim", ""),
 }
