@@ -25,6 +25,9 @@ def main(lock: str) -> int:
         sys.stdout.write("not audited: the advisory service did not answer\n")
         return 0
     skipped = [row for row in found if "skip_reason" in row]
+    if len(skipped) == len(found):
+        sys.stdout.write(f"not audited: the advisory service knows none of the {len(found)} packages\n")
+        return 0
     hits = [(row["name"], row["version"], hit["id"]) for row in found for hit in row.get("vulns", [])]
     open_hits = [hit for hit in hits if hit[2] not in ACCEPTED]
     sys.stdout.write(f"audited {len(found) - len(skipped)}, skipped {len(skipped)}, vulnerable {len(open_hits)}\n")
