@@ -27,8 +27,8 @@ demo: install ## the main job, end to end, on the bundled gateway simulator
 	@$(BIN)/tradewright demo
 
 test: install ## all tests, with coverage
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-report=xml
-	$(BIN)/python tests/coverage_floors.py coverage.xml
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-report=json
+	$(BIN)/python tests/coverage_floors.py coverage.json
 
 lint: install ## ruff, import contracts, bandit, secrets
 	$(BIN)/ruff check .
@@ -71,4 +71,4 @@ lock: install ## compile the locks again
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --extra dev pyproject.toml -o requirements/dev.txt
 
 clean: ## remove everything that was generated
-	rm -rf $(VENV) build data .dagster .mypy_cache .ruff_cache .import_linter_cache coverage.xml .coverage *.egg-info
+	rm -rf $(VENV) build data .dagster .mypy_cache .ruff_cache .import_linter_cache coverage.json .coverage *.egg-info

@@ -1,10 +1,11 @@
-"""Refuses a coverage report in which a room is below its floor: ``python tests/coverage_floors.py coverage.xml``."""
+"""Refuses a coverage report in which a room is below its floor: ``python tests/coverage_floors.py coverage.json``."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import defaultdict
-from xml.etree import ElementTree as ET
+from pathlib import Path
 
 FLOORS = {"tradewright/policy": 95.0, "tradewright/ledger": 95.0, "tradewright/execution": 95.0, "tradewright": 90.0}
 
@@ -14,24 +15,20 @@ def room(filename: str) -> str:
     return next((name for name in FLOORS if filename.startswith(f"{name}/")), "")
 
 
-def percentages(report: str) -> dict[str, float]:
+def percentages(files: dict[str, dict[str, dict[str, int]]]) -> dict[str, float]:
     """Lines and branches covered per room, in percent."""
-    hit, total = defaultdict(int), defaultdict(int)
-    for found in ET.parse(report).iter("class"):
-        name = room(found.get("filename", ""))
-        for line in found.iter("line"):
-            covered, possible = (int(line.get("hits", 0)) > 0), 1
-            if line.get("branch") == "true":
-                taken = line.get("condition-coverage", "0% (0/1)").split("(")[1].rstrip(")").split("/")
-                covered, possible = covered + int(taken[0]), possible + int(taken[1])
-            hit[name] += covered
-            total[name] += possible
+    hit: dict[str, int] = defaultdict(int)
+    total: dict[str, int] = defaultdict(int)
+    for filename, report in files.items():
+        counts = report["summary"]
+        hit[room(filename)] += counts["covered_lines"] + counts["covered_branches"]
+        total[room(filename)] += counts["num_statements"] + counts["num_branches"]
     return {name: 100.0 * hit[name] / total[name] for name in FLOORS if total[name]}
 
 
 def main(report: str) -> int:
     """Print each room and say whether all of them stand on their floors."""
-    found = percentages(report)
+    found = percentages(json.loads(Path(report).read_text())["files"])
     low = [name for name, floor in FLOORS.items() if found.get(name, 0.0) < floor]
     for name, floor in FLOORS.items():
         mark = "  LOW" if name in low else ""
