@@ -55,7 +55,7 @@ def test_documents() -> None:
     [
         (BrokerError("it hangs", where="127.0.0.1:1", remedy="start it"), "it hangs", "127.0.0.1:1"),
         (ConfigError("wrong"), "wrong", ""),
-        (PermissionError(13, "Permission denied", "/root/x"), "Permission denied", "/root/x"),
+        (PermissionError(13, "Permission denied", "/srv/x"), "Permission denied", "/srv/x"),
     ],
 )
 def test_a_refusal(error: Exception, what: str, where: str, capsys: pytest.CaptureFixture[str]) -> None:
