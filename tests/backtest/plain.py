@@ -11,7 +11,7 @@ import numpy as np
 from tradewright.backtest import kernel
 from tradewright.backtest.account import Tape
 from tradewright.backtest.engine import inputs_of, market_of, scratch_of
-from tradewright.backtest.kernel import SUMMARY_SLOTS, Curves
+from tradewright.backtest.kernel import SUMMARY_SLOTS
 from tradewright.backtest.reference import run_reference
 from tradewright.backtest.result import FILL, TRADE, BacktestResult, FillReason
 from tradewright.backtest.spec import BacktestSpec
@@ -58,7 +58,7 @@ def bars(*rows: Row, volume: float = 1000.0, spread: float = NAN) -> Bars:
 
 def plain_kernel(strategy: Strategy, table: Bars, spec: BacktestSpec) -> BacktestResult:
     """The kernel without its compiler."""
-    rules, curves = spec.rules(), Curves(*np.empty((3, len(table.ts))))
+    rules = spec.rules()
     tape = Tape(np.empty(500, FILL).view(np.recarray), np.empty(500, TRADE).view(np.recarray))
     totals = np.empty((1, SUMMARY_SLOTS))
     nothing, none = np.empty((0, 0)), np.empty((0, 0), np.int64)
@@ -72,15 +72,11 @@ def plain_kernel(strategy: Strategy, table: Bars, spec: BacktestSpec) -> Backtes
             rules,
             scratch_of(rules),
             tape,
-            curves,
             totals,
         )
     return BacktestResult(
         bars=table,
         initial_cash=rules.cash,
-        equity=curves.equity,
-        cash=curves.cash,
-        position=curves.position,
         fills=np.array(tape.fills[: int(totals[0, kernel.ALL_FILLS])], FILL),
         trades=np.array(tape.trades[: int(totals[0, kernel.ALL_TRADES])], TRADE),
         orders=int(totals[0, kernel.ALL_ORDERS]),

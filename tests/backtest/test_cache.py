@@ -68,7 +68,7 @@ def test_a_second_run_is_served_from_the_store(make_bars, tmp_path):
     bars = make_bars(2, 300)
     first, second = (run_cached(SmaCrossover(3, 9), bars, SPEC, tmp_path) for _ in range(2))
     assert (first.used_cache, second.used_cache) == (False, True)
-    for name in ("equity", "cash", "position", "fills", "trades"):
+    for name in ("equity", "cash", "position", "fills", "trades", "totals"):
         assert getattr(first.result, name).tobytes() == getattr(second.result, name).tobytes()
     assert first.result.orders == second.result.orders > 0
     assert [path.name for path in tmp_path.iterdir()] == [f"{first.cache_key}.npz"]

@@ -10,7 +10,7 @@ import pytest
 from tradewright.backtest import costs, kernel, sizing, slippage
 from tradewright.backtest.account import Tape
 from tradewright.backtest.engine import inputs_of, market_of, run, scratch_of
-from tradewright.backtest.kernel import SUMMARY_SLOTS, Curves
+from tradewright.backtest.kernel import SUMMARY_SLOTS
 from tradewright.backtest.result import FILL, TRADE
 from tradewright.backtest.spec import BacktestSpec
 
@@ -28,17 +28,16 @@ def test_plain_and_compiled_are_one(make_bars, noisy, monkeypatch, market, delay
             slippage=slippage.SpreadImpact(0.01), close_at_end=seed % 2 == 0, allow_overdraft=seed % 3 == 0,
         )  # fmt: skip
         bars, strategy, rules = make_bars(seed), noisy(seed), spec.rules()
-        curves, totals = Curves(*np.empty((3, len(bars.ts)))), np.empty((2, SUMMARY_SLOTS))
+        totals = np.empty((2, SUMMARY_SLOTS))
         inputs = inputs_of(strategy, bars)
         table, values = np.array(inputs.features), np.array([inputs.params] * 2)
         tape = Tape(np.empty(500, FILL).view(np.recarray), np.empty(500, TRADE).view(np.recarray))
         which = np.zeros((2, 1), np.int64)
         kernel.simulate_sets(
-            *inputs, table, which, values, market_of(bars, spec), rules, scratch_of(rules), tape, curves, totals
+            *inputs, table, which, values, market_of(bars, spec), rules, scratch_of(rules), tape, totals
         )
         result = run(strategy, bars, spec)
         np.testing.assert_array_equal(tape.fills[: len(result.fills)], result.fills)
         np.testing.assert_array_equal(tape.trades[: len(result.trades)], result.trades)
-        np.testing.assert_array_equal(curves.equity, result.equity)
         np.testing.assert_array_equal(totals[0], totals[1])
         assert totals[0][kernel.ALL_FILLS] == len(result.fills)

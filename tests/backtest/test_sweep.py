@@ -40,7 +40,9 @@ def test_every_set_equals_its_single_run(make_bars):
     totals = sweep(GRID, bars, SPEC)
     assert len(totals) == len(GRID) > 2 * BLOCK
     for row, strategy in zip(totals, GRID, strict=True):
-        assert_totals(row, run(strategy, bars, SPEC), SPEC)
+        alone = run(strategy, bars, SPEC)
+        assert_totals(row, alone, SPEC)
+        assert alone.totals.tobytes() == row.tobytes()
 
 
 @pytest.mark.parametrize("market", ["next_open", "next_close"])

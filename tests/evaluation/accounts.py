@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tradewright.backtest.result import FILL, TRADE, BacktestResult, FillReason
+from tradewright.backtest.result import FILL, TRADE, BacktestResult, Curves, FillReason
 from tradewright.model.bars import Bars
 
 DAY = 86_400_000_000_000
@@ -57,19 +57,17 @@ def account(
         unit_path.append(units)
     held, position = np.array(cash_path), np.array(unit_path)
     records = [
-        (fill.bar, np.sign(fill.quantity), abs(fill.quantity), fill.price, fill.fee, 0.0, FillReason.SIGNAL)
+        (fill.bar, np.sign(fill.quantity), abs(fill.quantity), fill.price, fill.fee, 0.0, FillReason.SIGNAL, 0.0, 0.0)
         for fill in fills
     ]
     return BacktestResult(
         bars=series,
         initial_cash=cash,
-        equity=held + position * multiplier * series.close,
-        cash=held,
-        position=position,
         fills=np.array(records, dtype=FILL),
         trades=np.array(trades, dtype=TRADE),
         orders=len(fills),
         multiplier=multiplier,
+        given=Curves(held + position * multiplier * series.close, held, position),
     )
 
 
@@ -96,10 +94,8 @@ def curve(
     return BacktestResult(
         bars=bars(equity, ts, step),
         initial_cash=cash,
-        equity=path,
-        cash=np.zeros(len(path)),
-        position=np.ones(len(path)),
         fills=np.zeros(0, dtype=FILL),
         trades=np.zeros(0, dtype=TRADE),
         orders=0,
+        given=Curves(path, np.zeros(len(path)), np.ones(len(path))),
     )

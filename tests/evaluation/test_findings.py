@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.evaluation.accounts import DAY, MINUTE, START, Fill, account, curve
-from tradewright.backtest.result import BacktestResult
+from tradewright.backtest.result import BacktestResult, Curves
 from tradewright.evaluation.finding import Case, Evidence, Finding, FindingLimits, Severity
 from tradewright.evaluation.findings import find
 from tradewright.evaluation.metrics import evaluate
@@ -51,8 +51,7 @@ def steady(count: int = 1120) -> BacktestResult:
     return replace(
         result,
         bars=result.bars._replace(close=falling),
-        cash=equity - position * falling,
-        position=position,
+        given=Curves(equity, equity - position * falling, position),
         fills=template.fills,
         trades=trades,
     )

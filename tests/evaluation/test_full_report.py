@@ -62,14 +62,14 @@ def test_a_wrong_book_is_caught(traded):
     equity = traded.equity.copy()
     equity[40] += 0.01
     with pytest.raises(RefereeDisagrees, match="X, bar 40: equity is"):
-        full_report(replace(traded, equity=equity), "X")
+        full_report(replace(traded, given=traded.curves._replace(equity=equity)), "X")
     fills = traded.fills.copy()
     fills["fee"][2] = 0
     with pytest.raises(RefereeDisagrees):
         full_report(replace(traded, fills=fills), "X")
     equity[40] = np.nan
     with pytest.raises(RefereeDisagrees):
-        full_report(replace(traded, equity=equity), "X")
+        full_report(replace(traded, given=traded.curves._replace(equity=equity)), "X")
 
 
 def test_a_future_is_worth_its_multiplier():

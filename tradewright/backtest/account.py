@@ -88,7 +88,6 @@ def execute(
         return
     units = lots * rules.lot_size
     cost = fee(units, abs(units * price * rules.multiplier), maker, rules.fees)
-    note_fill(book, tape, i, side, units, price, cost, bps, reason)
     book[CASH] -= side * units * price * rules.multiplier + cost
     book[FEES] += cost
     if book[LOTS] * side < 0.0:
@@ -96,12 +95,22 @@ def execute(
     else:
         open_part(book, i, lots, price, cost)
     book[LOTS] += side * lots
+    note_fill(book, tape, rules, i, side, units, price, cost, bps, reason)
 
 
 def note_fill(
-    book: Floats, tape: Tape, i: int, side: int, units: float, price: float, cost: float, bps: float, reason: int
+    book: Floats,
+    tape: Tape,
+    rules: Rules,
+    i: int,
+    side: int,
+    units: float,
+    price: float,
+    cost: float,
+    bps: float,
+    reason: int,
 ) -> None:
-    """Count a fill, and write it where there is room."""
+    """Count a fill that the book has taken in, and write it where there is room."""
     row = int(book[FILLS])
     book[FILLS] += 1.0
     if row < len(tape.fills):
@@ -112,6 +121,8 @@ def note_fill(
         tape.fills[row].fee = cost
         tape.fills[row].slippage_bps = bps
         tape.fills[row].reason = reason
+        tape.fills[row].cash = book[CASH]
+        tape.fills[row].position = book[LOTS] * rules.lot_size
 
 
 def open_part(book: Floats, i: int, lots: float, price: float, cost: float) -> None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from tradewright.backtest.code import code_digest
 from tradewright.backtest.result import FILL, TRADE, BacktestResult
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.totals import TOTALS
 from tradewright.model.bars import Bars
 from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import Strategy
@@ -99,21 +100,19 @@ def load(path: Path, bars: Bars, spec: BacktestSpec) -> BacktestResult | None:
 
 
 def _result(kept: Mapping[str, npt.NDArray[Any]], bars: Bars, spec: BacktestSpec) -> BacktestResult:
-    equity, cash, position = kept["equity"], kept["cash"], kept["position"]
-    if not len(equity) == len(cash) == len(position) == len(bars.ts):
-        raise ValueError("the stored curves belong to other bars")
-    if kept["fills"].dtype != FILL or kept["trades"].dtype != TRADE:
+    fills, trades, totals = kept["fills"], kept["trades"], kept["totals"]
+    if (fills.dtype, trades.dtype, totals.dtype) != (FILL, TRADE, TOTALS):
         raise ValueError("the stored records have another form")
+    if int(kept["bar_count"]) != len(bars.ts):
+        raise ValueError("the stored fills belong to other bars")
     return BacktestResult(
         bars=bars,
         initial_cash=float(spec.cash),
-        equity=equity,
-        cash=cash,
-        position=position,
-        fills=kept["fills"],
-        trades=kept["trades"],
+        fills=fills,
+        trades=trades,
         orders=int(kept["orders"]),
         multiplier=float(spec.multiplier),
+        totals=totals,
     )
 
 
@@ -124,8 +123,9 @@ def store(path: Path, result: BacktestResult) -> None:
         StoreError: the folder cannot be written.
     """
     buffer = io.BytesIO()
-    names = ("equity", "cash", "position", "fills", "trades", "orders")
-    np.savez(buffer, allow_pickle=False, **{name: np.asarray(getattr(result, name)) for name in names})
+    names = ("fills", "trades", "totals", "orders")
+    parts = {name: np.asarray(getattr(result, name)) for name in names}
+    np.savez(buffer, allow_pickle=False, bar_count=np.int64(len(result.bars.ts)), **parts)
     content = buffer.getvalue()
     write_bytes(path, hashlib.sha256(content).digest() + content)
 

@@ -29,7 +29,7 @@ nobody calls would hold a copy of all that is inlined, and be compiled."""
 
 PART_OPTIONS: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True}
 
-RARE = frozenset({"simulate", "work", "at_the_close", "keep_bars", "note_fill"})
+RARE = frozenset({"simulate", "work", "at_the_close", "note_fill"})
 """The parts of the kernel that are called once per run, or that most bars of most runs never reach."""
 
 

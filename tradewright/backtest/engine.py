@@ -8,10 +8,11 @@ import numpy as np
 
 from tradewright.backtest.account import BOOK_SLOTS, Market, Tape
 from tradewright.backtest.compiled import simulator
-from tradewright.backtest.kernel import ALL_FILLS, ALL_ORDERS, ALL_TRADES, SUMMARY_SLOTS, Curves, Scratch
+from tradewright.backtest.kernel import ALL_FILLS, ALL_ORDERS, ALL_TRADES, SUMMARY_SLOTS, Matrix, Scratch
 from tradewright.backtest.orders import WISH_SLOTS
 from tradewright.backtest.result import FILL, TRADE, BacktestResult
 from tradewright.backtest.spec import BacktestSpec, Rules
+from tradewright.backtest.totals import totals_of
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.errors import DataError
@@ -20,8 +21,8 @@ from tradewright.model.strategy import Feature, Strategy
 VOLATILITY = Feature("rolling_vol", (20,))
 """What the ``vol`` slippage reads (D17)."""
 
-FIRST_ROOM = 1024
-"""Fills and trades that the first pass has room for; a run with more is made once again with enough."""
+BARS_PER_FILL = 8
+"""The first pass has room for a fill and a trade in so many bars; a run with more is made once again with enough."""
 
 
 class Inputs(NamedTuple):
@@ -43,35 +44,31 @@ def run(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> BacktestResult:
     """
     inputs = inputs_of(strategy, bars)
     market, rules = market_of(bars, spec), spec.rules()
-    curves = Curves(*(np.empty(len(bars.ts)) for _ in range(3)))
-    room = FIRST_ROOM
+    room = len(bars.ts) // BARS_PER_FILL + 1
     while True:
         tape = Tape(np.empty(room, FILL), np.empty(room, TRADE))
-        totals = _one(strategy, inputs, market, rules, tape, curves)
-        fills, trades = int(totals[ALL_FILLS]), int(totals[ALL_TRADES])
+        summary = _one(strategy, inputs, market, rules, tape)
+        fills, trades = int(summary[0, ALL_FILLS]), int(summary[0, ALL_TRADES])
         if fills <= room:
             break
         room = fills
     return BacktestResult(
         bars=bars,
         initial_cash=rules.cash,
-        equity=curves.equity,
-        cash=curves.cash,
-        position=curves.position,
-        fills=tape.fills[:fills].copy(),
-        trades=tape.trades[:trades].copy(),
-        orders=int(totals[ALL_ORDERS]),
+        fills=tape.fills[:fills],
+        trades=tape.trades[:trades],
+        orders=int(summary[0, ALL_ORDERS]),
         multiplier=rules.multiplier,
+        totals=totals_of(summary, rules.cash, len(bars.ts)),
     )
 
 
-def _one(strategy: Strategy, inputs: Inputs, market: Market, rules: Rules, tape: Tape, curves: Curves) -> Floats:
-    totals = np.empty((1, SUMMARY_SLOTS))
+def _one(strategy: Strategy, inputs: Inputs, market: Market, rules: Rules, tape: Tape) -> Matrix:
+    summary = np.empty((1, SUMMARY_SLOTS))
     kernel = simulator(strategy.generate_signal, len(inputs.features), len(inputs.params))
     nothing, none = np.empty((0, 0)), np.empty((0, 0), np.int64)
-    kernel(*inputs, nothing, none, nothing, market, rules, scratch_of(rules), tape, curves, totals)
-    row: Floats = totals[0]
-    return row
+    kernel(*inputs, nothing, none, nothing, market, rules, scratch_of(rules), tape, summary)
+    return summary
 
 
 def inputs_of(strategy: Strategy, bars: Bars) -> Inputs:

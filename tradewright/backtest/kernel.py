@@ -50,14 +50,6 @@ Matrix = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
 
-class Curves(NamedTuple):
-    """Values after each bar's close; empty where nobody asked for them."""
-
-    equity: Floats
-    cash: Floats
-    position: Floats
-
-
 class Scratch(NamedTuple):
     """Memory that one thread reuses for one set after the other: the book, and the ring of wishes on their way.
 
@@ -174,8 +166,8 @@ def ride(
     return wish
 
 
-def mark(summary: Floats, book: Floats, rules: Rules, curves: Curves, close: Floats, i: int) -> None:
-    """Add bar ``i``, at whose close the position was that of the book, to returns, drawdown and curves."""
+def mark(summary: Floats, book: Floats, rules: Rules, close: Floats, i: int) -> None:
+    """Add bar ``i``, at whose close the position was that of the book, to returns and drawdown."""
     cash = book[CASH]
     worth = book[LOTS] * rules.lot_size * rules.multiplier
     equity = cash + worth * close[i]
@@ -185,8 +177,6 @@ def mark(summary: Floats, book: Floats, rules: Rules, curves: Curves, close: Flo
     summary[RETURN_SQUARES] += change * change
     summary[BARS_HELD] += 1.0 if worth != 0.0 else 0.0
     descend(summary, close, i, i + 1, cash, worth, equity, equity)
-    if len(curves.equity) > 0:
-        keep_bars(book, rules, curves, close, i, i + 1)
 
 
 def descend(
@@ -229,15 +219,6 @@ def at_the_close(
     return resting(book)
 
 
-def keep_bars(book: Floats, rules: Rules, curves: Curves, close: Floats, start: int, stop: int) -> None:
-    """Write the curves of the bars ``[start, stop)``, at whose closes the position was that of the book."""
-    worth = book[LOTS] * rules.lot_size * rules.multiplier
-    for i in range(start, stop):
-        curves.equity[i] = book[CASH] + worth * close[i]
-        curves.cash[i] = book[CASH]
-        curves.position[i] = book[LOTS] * rules.lot_size
-
-
 def simulate(
     features: tuple[Floats, ...],
     params: tuple[float, ...],
@@ -245,7 +226,6 @@ def simulate(
     rules: Rules,
     scratch: Scratch,
     tape: Tape,
-    curves: Curves,
     summary: Floats,
 ) -> None:
     """Run one parameter set over all bars; the totals go to ``summary``, the rest where there is room for it.
@@ -271,7 +251,7 @@ def simulate(
             next_due = next_wish(scratch, rules, i) if i == next_due else next_due
         if i == ending or rules.delay == 0:
             watched = at_the_close(features, params, book, tape, market, rules, scratch, i, i == ending)
-            mark(summary, book, rules, curves, close, i)
+            mark(summary, book, rules, close, i)
             i += 1
             continue
         stop = i + 1 if watched else (min(next_due, ending) if next_due > i else ending)
@@ -281,14 +261,11 @@ def simulate(
         else:
             wish = first_wish(features, params, i, stop, position)
             if book[CASH] != summary[FINAL_EQUITY]:
-                mark(summary, book, rules, curves, close, i)
-        done = min(wish + 1, stop)
-        if len(curves.equity) > 0:
-            keep_bars(book, rules, curves, close, i, done)
+                mark(summary, book, rules, close, i)
         if wish < stop:
             send(scratch, book, rules, wish, generate_signal(wish, features, params, position), close)
             next_due = wish + rules.delay if next_due <= wish else next_due
-        i = done
+        i = min(wish + 1, stop)
     summary[ALL_ORDERS] = book[ORDERS]
     summary[ALL_FILLS] = book[FILLS]
     summary[ALL_FEES] = book[FEES]
@@ -306,7 +283,6 @@ def simulate_sets(
     rules: Rules,
     scratch: Scratch,
     tape: Tape,
-    curves: Curves,
     summaries: Matrix,
 ) -> None:
     """Run the parameter sets of ``values`` (one row each), one after the other.
@@ -318,4 +294,4 @@ def simulate_sets(
         if len(which) > 0:
             features = chosen_columns(columns, which[s])
             params = chosen_values(values[s])
-        simulate(features, params, market, rules, scratch, tape, curves, summaries[s])
+        simulate(features, params, market, rules, scratch, tape, summaries[s])

@@ -14,7 +14,7 @@ import numpy as np
 from tradewright.backtest.costs import affordable_units, fee
 from tradewright.backtest.engine import VOLATILITY, check_bars
 from tradewright.backtest.fills import limit_fill, market_fill, stop_fill
-from tradewright.backtest.result import FILL, TRADE, BacktestResult, FillReason
+from tradewright.backtest.result import FILL, TRADE, BacktestResult, Curves, FillReason
 from tradewright.backtest.sizing import MAX, sized_units, whole_lots
 from tradewright.backtest.slippage import slippage_bps, slipped
 from tradewright.backtest.spec import BacktestSpec, Rules
@@ -84,8 +84,9 @@ class _Account:
         if covered > 0:
             units = covered * rules.lot_size
             cost = fee(units, abs(units * price * rules.multiplier), maker, rules.fees)
-            self.fills.append((bar.index, side, units, price, cost, bps, int(reason)))
             self._book(bar, side, covered, price, cost)
+            after = self.cash, self.lots * rules.lot_size
+            self.fills.append((bar.index, side, units, price, cost, bps, int(reason), *after))
 
     def _covered(self, side: int, lots: float, price: float, maker: bool) -> float:
         rules = self.rules
@@ -211,17 +212,14 @@ def run_reference(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Backtes
             if waiting and waiting[-1].due == bar.index:
                 account.place(bar, waiting[-1])
         curve.append((account.equity(bar.close), account.cash, account.lots * rules.lot_size))
-    equity, cash, position = np.array(curve, np.float64).reshape(-1, 3).T.copy()
     return BacktestResult(
         bars=bars,
         initial_cash=rules.cash,
-        equity=equity,
-        cash=cash,
-        position=position,
         fills=np.array(account.fills, FILL),
         trades=np.array(account.trades, TRADE),
         orders=account.orders,
         multiplier=rules.multiplier,
+        given=Curves(*np.array(curve, np.float64).reshape(-1, 3).T.copy()),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from tradewright.backtest.result import BacktestResult
+from tradewright.backtest.result import BacktestResult, Curves
 from tradewright.evaluation.benchmark import buy_and_hold
 from tradewright.model.bars import Bars, Floats, Times
 
@@ -18,7 +18,8 @@ def pooled(accounts: Mapping[str, BacktestResult]) -> BacktestResult:
     An account counts its starting cash before its first bar and its last equity after its last one; nothing is lent or
     rebalanced between accounts. Every price of the pooled bars is the value of the pooled buy and hold, and the
     position is counted in units of that, so that ``equity == cash + position * close`` still holds. Fills and trades
-    keep their quantities and carry money per unit as prices; the multiplier is 1.
+    keep their quantities, and a fill the cash and position of its own account; their prices are money per unit, and the
+    multiplier is 1.
     """
     members = list(accounts.values())
     stamps = np.unique(np.concatenate([each.bars.ts for each in members]))
@@ -29,12 +30,10 @@ def pooled(accounts: Mapping[str, BacktestResult]) -> BacktestResult:
     return BacktestResult(
         bars=Bars(stamps, market, market, market, market, unknown, unknown),
         initial_cash=sum(each.initial_cash for each in members),
-        equity=equity,
-        cash=cash,
-        position=(equity - cash) / market,
         fills=_joined(members, "fills", ("bar",), ("price",), stamps),
         trades=_joined(members, "trades", ("exit_bar", "entry_bar"), ("entry_price", "exit_price"), stamps),
         orders=sum(each.orders for each in members),
+        given=Curves(equity, cash, (equity - cash) / market),
     )
 
 
