@@ -106,7 +106,7 @@ def test_a_folder_that_cannot_be_written_is_named_and_left_clean(make_bars, tmp_
 
 
 SCRIPT = """
-import json, sys, time
+import json, sys
 from pathlib import Path
 import numpy as np
 from strategies.sma_crossover import SmaCrossover
@@ -116,18 +116,16 @@ from tradewright.model.bars import Bars
 
 close = 100 * np.exp(np.cumsum(np.random.default_rng(1).normal(0, 0.01, 50_000)))
 bars = Bars(np.arange(50_000), close, close, close, close, np.ones(50_000), np.full(50_000, np.nan))
-start = time.perf_counter()
 done = run_cached(SmaCrossover(), bars, BacktestSpec(), Path(sys.argv[1]))
-seconds = time.perf_counter() - start
 hits = 0
 if "numba" in sys.modules:
     from tradewright.backtest.compiled import simulator
     hits = sum(simulator(SmaCrossover.generate_signal, 2, 2).stats.cache_hits.values())
-print(json.dumps([done.used_cache, seconds, "numba" in sys.modules, hits]))
+print(json.dumps([done.used_cache, "numba" in sys.modules, hits]))
 """
 
 
-def in_a_new_process(folder: Path) -> list[float]:
+def in_a_new_process(folder: Path) -> list[int]:
     root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(folder)], capture_output=True, text=True, cwd=root, check=True
@@ -135,9 +133,8 @@ def in_a_new_process(folder: Path) -> list[float]:
     return json.loads(done.stdout)
 
 
-def test_a_hit_in_a_new_process_needs_no_compiler_and_a_fifth_of_the_time(tmp_path):
+def test_a_hit_in_a_new_process_needs_no_compiler(tmp_path):
     in_a_new_process(tmp_path / "warm_the_machine_code")
     missed, hit = in_a_new_process(tmp_path / "results"), in_a_new_process(tmp_path / "results")
-    assert (missed[0], missed[2], missed[3]) == (False, True, 1)
-    assert (hit[0], hit[2]) == (True, False)
-    assert hit[1] < missed[1] / 5
+    assert missed == [False, True, 1]
+    assert hit == [True, False, 0]

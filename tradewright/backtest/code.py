@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 NOTHING: Mapping[str, object] = types.MappingProxyType({})
 
@@ -42,6 +42,13 @@ def named(function: types.FunctionType, replaced: Mapping[str, object]) -> Itera
             yield name, replaced[name]
         elif name in function.__globals__:
             yield name, function.__globals__[name]
+
+
+def reaches(function: types.FunctionType, names: Collection[str]) -> bool:
+    """Whether a function, or any plain function that it names, names one of ``names``; none may call itself."""
+    return not set(names).isdisjoint(function.__code__.co_names) or any(
+        reaches(value, names) for _, value in named(function, NOTHING) if isinstance(value, types.FunctionType)
+    )
 
 
 def _parts(

@@ -16,7 +16,7 @@ from typing import Any
 from numba import njit
 
 from tradewright.backtest import kernel
-from tradewright.backtest.code import code_digest, named, plain
+from tradewright.backtest.code import code_digest, named, plain, reaches
 from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import GenerateSignal
 
@@ -49,13 +49,13 @@ def simulator(generate_signal: GenerateSignal, features: int, params: int) -> Co
     return compiled
 
 
-def _part(function: Callable[..., object]) -> Compiled:
+def _part(function: Callable[..., object], *, cache: bool = False) -> Compiled:
     """A part of the kernel, inlined unless rare.
 
     A call passes every array anew, which would cost more than what the part does; a copy of a rare one at each place
     would be compiled in vain.
     """
-    compiled: Compiled = njit(function, forceinline=function.__name__ not in RARE, **PART_OPTIONS)
+    compiled: Compiled = njit(function, cache=cache, forceinline=function.__name__ not in RARE, **PART_OPTIONS)
     return compiled
 
 
@@ -77,6 +77,14 @@ def _value_chooser(count: int) -> Compiled:
     return _part(lambda row: before(row) + (row[last],))  # noqa: RUF005 - as above
 
 
+@functools.cache
+def _shared(function: types.FunctionType, digest: str) -> Compiled:
+    """A rule of this package, the same for all strategies: compiled once, kept under the digest of all it names."""
+    copy = _copy(function, {}, {})
+    copy.__qualname__ = f"{function.__name__}_{digest[:16]}"
+    return _part(copy, cache=True)
+
+
 def _copy(
     function: Callable[..., object], replaced: Mapping[str, object], done: dict[types.FunctionType, Compiled]
 ) -> types.FunctionType:
@@ -85,7 +93,8 @@ def _copy(
     scope: dict[str, Any] = {**original.__globals__}
     for name, value in named(original, replaced):
         if isinstance(value, types.FunctionType) and value not in done:
-            done[value] = _part(_copy(value, replaced, done))
+            shared = value.__module__.startswith(f"{kernel.__package__}.") and not reaches(value, replaced)
+            done[value] = _shared(value, code_digest(value)) if shared else _part(_copy(value, replaced, done))
         scope[name] = done[value] if isinstance(value, types.FunctionType) else value
     copy = types.FunctionType(original.__code__, scope, original.__name__, original.__defaults__)
     copy.__module__ = original.__module__

@@ -1,0 +1,54 @@
+"""What strategies share of the machine code, and what is their own."""
+
+from __future__ import annotations
+
+from tests.backtest.plain import bars
+from tradewright.backtest import account, kernel, orders
+from tradewright.backtest.code import reaches
+from tradewright.backtest.compiled import _shared
+from tradewright.backtest.engine import run
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.model.strategy import HOLD, NAN
+
+FLAT = (100.0, 101.0, 99.0, 100.0)
+TABLE = bars(*[FLAT] * 6)
+
+
+def test_the_kernel_reaches_the_decision_and_the_rules_do_not():
+    for own in (kernel.simulate_sets, kernel.simulate, kernel.first_wish, kernel.ride, kernel.at_the_close):
+        assert reaches(own, {"generate_signal"}), own.__name__
+    for rule in (kernel.trade_bar, kernel.send, kernel.mark, orders.place, orders.work, account.execute):
+        assert not reaches(rule, {"generate_signal"}), rule.__name__
+
+
+def first(i, _features, _params, _position):
+    return (1.0, NAN, NAN, NAN) if i == 0 else HOLD
+
+
+def third(i, _features, _params, _position):
+    return (1.0, NAN, NAN, NAN) if i == 2 else HOLD
+
+
+class Planned:
+    """One wish, at the bar that its decision names."""
+
+    name = "planned"
+
+    def __init__(self, decision):
+        self.generate_signal = decision
+
+    def prepare_state(self):
+        return ()
+
+    def parameters(self):
+        return ()
+
+
+def test_a_second_strategy_compiles_no_rule_again():
+    entered = []
+    for decision in (first, third):
+        result = run(Planned(decision), TABLE, BacktestSpec(cash=1_000.0, close_at_end=False))
+        entered.append((result.fills["bar"].tolist(), _shared.cache_info().currsize))
+    (early, parts), (late, as_many) = entered
+    assert (early, late) == ([1], [3])
+    assert parts == as_many > 5
