@@ -95,13 +95,16 @@ def execute(
     else:
         open_part(book, i, lots, price, cost)
     book[LOTS] += side * lots
-    note_fill(book, tape, rules, i, side, units, price, cost, bps, reason)
+    row = int(book[FILLS])
+    book[FILLS] += 1.0
+    if row < len(tape.fills):
+        position = book[LOTS] * rules.lot_size
+        note_fill(tape.fills, row, i, side, units, price, cost, bps, reason, book[CASH], position)
 
 
 def note_fill(
-    book: Floats,
-    tape: Tape,
-    rules: Rules,
+    fills: npt.NDArray[Any],
+    row: int,
     i: int,
     side: int,
     units: float,
@@ -109,20 +112,19 @@ def note_fill(
     cost: float,
     bps: float,
     reason: int,
+    cash: float,
+    position: float,
 ) -> None:
-    """Count a fill that the book has taken in, and write it where there is room."""
-    row = int(book[FILLS])
-    book[FILLS] += 1.0
-    if row < len(tape.fills):
-        tape.fills[row].bar = i
-        tape.fills[row].side = side
-        tape.fills[row].quantity = units
-        tape.fills[row].price = price
-        tape.fills[row].fee = cost
-        tape.fills[row].slippage_bps = bps
-        tape.fills[row].reason = reason
-        tape.fills[row].cash = book[CASH]
-        tape.fills[row].position = book[LOTS] * rules.lot_size
+    """Write a fill, and the account after it."""
+    fills[row].bar = i
+    fills[row].side = side
+    fills[row].quantity = units
+    fills[row].price = price
+    fills[row].fee = cost
+    fills[row].slippage_bps = bps
+    fills[row].reason = reason
+    fills[row].cash = cash
+    fills[row].position = position
 
 
 def open_part(book: Floats, i: int, lots: float, price: float, cost: float) -> None:
