@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from brokers.ibkr.gateway import messages
-
-if TYPE_CHECKING:
-    from brokers.ibkr.gateway.hub import Hub
-    from brokers.ibkr.gateway.order_requests import Handler
-    from brokers.ibkr.gateway.session import Session
+from brokers.ibkr.gateway.hub import Handler, Hub
+from brokers.ibkr.gateway.session import Session
 
 MOST_SUMMARIES = 2
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -12,13 +12,11 @@ import pandas as pd
 from brokers.ibkr.gateway import messages
 from brokers.ibkr.gateway.faults import Drop, Faults
 from brokers.ibkr.gateway.listings import Listing
+from brokers.ibkr.gateway.session import Session
 from brokers.sim.matching import Prices
 from brokers.sim.state import BookOrder, Execution
 from brokers.sim.venue import Venue
 from tradewright.model.clock import Clock
-
-if TYPE_CHECKING:
-    from brokers.ibkr.gateway.session import Session
 
 History = Mapping[tuple[str, str], pd.DataFrame]
 """(instrument, timeframe) -> bars table."""
@@ -122,3 +120,7 @@ class Hub:
             self.report_execution(session, -1, execution)
         if not self.faults.silent_status:
             self.report_order(session, order)
+
+
+Handler = Callable[[Hub, Session, Iterator[str]], None]
+"""What answers one kind of message: it is given the fields that follow the message's number."""

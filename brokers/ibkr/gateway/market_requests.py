@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from brokers.ibkr.gateway import messages
+from brokers.ibkr.gateway.hub import Handler, Hub
 from brokers.ibkr.gateway.listings import Described, find
+from brokers.ibkr.gateway.session import Session
 from tradewright.model.bars import Bars
-
-if TYPE_CHECKING:
-    from brokers.ibkr.gateway.hub import Hub
-    from brokers.ibkr.gateway.order_requests import Handler
-    from brokers.ibkr.gateway.session import Session
 
 TIMEFRAMES = {"1 min": "1m", "5 mins": "5m", "15 mins": "15m", "1 hour": "1h", "4 hours": "4h", "1 day": "1d"}
 DURATIONS = {"S": timedelta(seconds=1), "D": timedelta(days=1), "W": timedelta(weeks=1)}

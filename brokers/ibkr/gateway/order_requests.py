@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from brokers.ibkr.gateway import messages
 from brokers.ibkr.gateway.faults import Drop, Objection
+from brokers.ibkr.gateway.hub import Handler, Hub
 from brokers.ibkr.gateway.listings import Listing, find
 from brokers.ibkr.gateway.place_order import Placement, Unsupported, read_placement
+from brokers.ibkr.gateway.session import Session
 from brokers.sim.state import BookOrder, Execution
 from tradewright.model.broker import VenueStatus
 from tradewright.model.order import OrderTerms
-
-if TYPE_CHECKING:
-    from brokers.ibkr.gateway.hub import Hub
-    from brokers.ibkr.gateway.session import Session
-
-Handler = Callable[["Hub", "Session", Iterator[str]], None]
 
 
 def place(hub: Hub, session: Session, fields: Iterator[str]) -> None:
@@ -40,7 +35,7 @@ def place(hub: Hub, session: Session, fields: Iterator[str]) -> None:
         session.error(order_id, refusal.code, refusal.text)
         return
     if placement.what_if:
-        _preview(session, placement, listing, terms)
+        _preview(hub, session, placement, listing, terms)
         return
     _place(hub, session, placement, terms, account)
 
@@ -78,9 +73,9 @@ def _object(
         hub.venue.refuse(terms, account, placement.ref, placement.order_id, session.client_id, objection.text)
 
 
-def _preview(session: Session, placement: Placement, listing: Listing, terms: OrderTerms) -> None:
+def _preview(hub: Hub, session: Session, placement: Placement, listing: Listing, terms: OrderTerms) -> None:
     """Answer a what-if with the margin that the order would need."""
-    now = session.hub.clock.now()
+    now = hub.clock.now()
     order = BookOrder(
         perm_id=0,
         order_id=placement.order_id,
@@ -92,7 +87,7 @@ def _preview(session: Session, placement: Placement, listing: Listing, terms: Or
         placed_at=now,
         changed_at=now,
     )
-    known = session.hub.venue.prices.get(terms.instrument)
+    known = hub.venue.prices.get(terms.instrument)
     value = terms.quantity * (known.newest or 0) * listing.instrument.multiplier if known else 0
     change = round(value / 4, 2)
     margin: messages.Message = [0, 0, 0, change, change, 0, change, change, 0]

@@ -12,10 +12,10 @@ from types import TracebackType
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from brokers.ibkr.gateway.connection import Connection
 from brokers.ibkr.gateway.control import Control, serve_control
 from brokers.ibkr.gateway.hub import History, Hub
 from brokers.ibkr.gateway.listings import list_instruments
-from brokers.ibkr.gateway.session import Session
 from brokers.ibkr.gateway.wire import MAX_VERSION, MIN_VERSION
 from brokers.sim.commission import Commission, ibkr_fixed
 from brokers.sim.state import AccountBook, VenueState
@@ -145,7 +145,7 @@ class Gateway:
 
     async def _serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._track(writer)
-        await Session(self.hub, reader, writer).run()
+        await Connection(self.hub, reader, writer).run()
 
     async def _serve_control(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._track(writer)
