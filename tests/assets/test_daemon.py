@@ -1,8 +1,10 @@
-"""The real thing: ``make dev`` with its daemon, the gateway simulator as a process, and one approved order."""
+"""The real thing: ``make dev`` with its daemon and the gateway simulator, and two racing instances of Dagster."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -10,13 +12,30 @@ from pathlib import Path
 import pytest
 
 from conf import build, trading
-from conf.compose import compose
+from conf.compose import PROJECT, compose
 from tests.support.houses import COMMAND, House, conf_copy, free_port, start, stock, stop
 from tradewright.model.decision import Verdict
 from tradewright.model.order import OrderTerms, Side
 
 PATIENCE = 120
 BUY = OrderTerms(instrument="BTC", side=Side.BUY, quantity=Decimal("0.01"))
+SIZES = ("0.01", "0.011", "0.012")
+DAEMON = """
+import json, sys
+import dagster as dg
+from assets.execution.definitions import execution_definitions
+definitions = execution_definitions(sys.argv[1:])
+sensor, job = definitions.resolve_sensor_def("approved_orders"), definitions.resolve_job_def("send_orders")
+runs = []
+with dg.DagsterInstance.ephemeral() as home:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    while requests := sensor.evaluate_tick(dg.build_sensor_context(instance=home)).run_requests:
+        config = requests[0].run_config
+        runs.append(job.execute_in_process(instance=home, run_config=config, raise_on_error=False).success)
+print(json.dumps(runs))
+"""
+"""What a daemon does: it looks, and it runs what it is shown, until there is nothing to be shown."""
 
 
 def executions(house: House) -> list[Decimal]:
@@ -51,3 +70,51 @@ def test_the_daemon_sends_an_approved_order(tmp_path: Path, monkeypatch: pytest.
     finally:
         for process in reversed(running):
             stop(process)
+
+
+@pytest.mark.slow
+def test_two_instances_that_race_send_each_order_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sensor and job of two instances in two processes, on one ledger, at the same moment."""
+    monkeypatch.setenv("TRADEWRIGHT_CONF", str(conf_copy(tmp_path)))
+    more = ("universe.instruments=[BTC]", "policy.approval_ttl_seconds=600")
+    house = House(tmp_path / "conf", tmp_path / "data", more)
+    stock(house)
+    settings = compose(house.overrides)
+    for size in SIZES:
+        terms = BUY.model_copy(update={"quantity": Decimal(size)})
+        decision = trading.in_session(settings, lambda session, _books: session.intend(size, terms))  # noqa: B023
+        assert decision.verdict is Verdict.APPROVE, decision.reasons
+    logs = [tmp_path / f"{number}.log" for number in (1, 2)]
+    daemons = [instance(house, log) for log in logs]
+    try:
+        for daemon in daemons:
+            assert daemon.stdout is not None
+            assert daemon.stdout.readline() == "ready\n"
+        runs = together(daemons)
+    finally:
+        for daemon in daemons:
+            stop(daemon)
+    assert sorted(executions(house)) == [Decimal(size) for size in SIZES]
+    assert sum(sum(each) for each in runs) == 1, "one batch, one run that sent it; a run that lost it has failed"
+    with build.ledger(settings, build.clock(settings)) as books:
+        assert [attempt.state.value for attempt in books.attempts.all()] == ["FILLED"] * len(SIZES)
+        assert books.audit.verify_chain()
+
+
+def instance(house: House, log: Path) -> subprocess.Popen[str]:
+    """A process that loads everything, says so, and waits for a line."""
+    with log.open("w") as errors:
+        return subprocess.Popen(
+            [sys.executable, "-c", DAEMON, *house.overrides],
+            cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
+            start_new_session=True,
+        )  # fmt: skip
+
+
+def together(daemons: list[subprocess.Popen[str]]) -> list[list[bool]]:
+    """Let them go at once, and gather whether each of their runs succeeded."""
+    for daemon in daemons:
+        assert daemon.stdin is not None
+        daemon.stdin.write("go\n")
+        daemon.stdin.flush()
+    return [json.loads(daemon.communicate(timeout=PATIENCE)[0]) for daemon in daemons]

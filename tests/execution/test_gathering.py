@@ -335,11 +335,11 @@ def test_an_event_window_is_open_from_its_start_until_before_its_end(counter: Co
 
 def test_duplicates_are_sought_among_intents_at_the_gate(counter: Counter) -> None:
     proposer = counter.world.proposer
-    approved, rejected, undecided = (proposer.intent(quantity=str(n)) for n in (10, 11, 12))
-    proposer.decide(approved)
+    approved, rejected, undecided = (proposer.intent(quantity=str(n)) for n in (15, 11, 12))
+    counter.ledger.proposals.record_decision(decide(approved, counter.snapshot(), counter.limits))
     proposer.decide(rejected, Verdict.REJECT)
     recent = counter.snapshot().activity.recent or ()
-    assert [(row.intent_id, row.quantity, row.at) for row in recent] == [(approved.intent_id, 10, START)]
+    assert [(row.intent_id, row.quantity, row.asked, row.at) for row in recent] == [(approved.intent_id, 10, 15, START)]
     assert counter.snapshot(intent_id=approved.intent_id).activity.recent == ()
     assert counter.snapshot(instrument="MSFT").activity.recent == ()
     assert undecided.intent_id not in {row.intent_id for row in recent}
@@ -364,6 +364,8 @@ def test_duplicates_are_sought_among_orders_at_the_sender(counter: Counter) -> N
     recent = counter.snapshot(at_send=True).activity.recent or ()
     assert [(row.intent_id, row.quantity, row.at) for row in recent] == [(order.intent_id, 10, sent_at)]
     assert counter.snapshot(at_send=True, intent_id=order.intent_id).activity.recent == ()
+    counter.clock.advance(59)
+    assert counter.snapshot().activity.recent == recent, "at the gate, too, when the decision itself is long ago"
     activity = counter.snapshot(intent_id=order.intent_id).activity
     assert activity.orders_of_intent == 1
     assert activity.orders_last_minute == 1

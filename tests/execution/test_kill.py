@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ import pytest
 from tests.execution.kill_driver import SHORT, work
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World, run, violations
+from tests.support import postgres
+from tests.support.ledgers import new_url
 from tradewright.execution.checkpoints import CHECKPOINTS
 from tradewright.model.clock import SystemClock
 
@@ -50,11 +53,23 @@ def killed(world: World, name: str, *arguments: str) -> None:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path / "venue.db", SystemClock(), SHORT)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    engine = getattr(request, "param", "sqlite")
+    if engine == "postgres" and (reason := postgres.server().reason):
+        pytest.skip(reason)
+    made = World(new_url(engine, tmp_path), tmp_path / "venue.db", SystemClock(), SHORT)
+    yield made
+    made.close()
 
 
-@pytest.mark.parametrize("name", ORDINARY)
+def on_either(names: Sequence[str], on_a_server: Sequence[str]) -> pytest.MarkDecorator:
+    """Every boundary on SQLite, some of them on PostgreSQL, where a kill also leaves the server with a dead client."""
+    served = [pytest.param("postgres", name, marks=pytest.mark.postgres) for name in on_a_server]
+    cases = [*(("sqlite", name) for name in names), *served]
+    return pytest.mark.parametrize(("world", "name"), cases, indirect=["world"])
+
+
+@on_either(ORDINARY, ("S2.claimed", "S4.before_write", "S4.written", "S5.before_place", "S5.placed", "S7.recorded"))
 def test_fault_30_killed_at_every_boundary(world: World, name: str) -> None:
     world.proposer.order("AAPL")
     world.proposer.order("MSFT")
@@ -82,7 +97,7 @@ def test_fault_30_killed_between_the_messages_of_a_fill(world: World, name: str,
     assert world.states() == ["FILLED"]
 
 
-@pytest.mark.parametrize("name", ["S8.before_end", "S8.ended"])
+@on_either(["S8.before_end", "S8.ended"], ["S8.before_end"])
 def test_fault_30_killed_while_an_order_ends(world: World, name: str) -> None:
     world.proposer.order()
     world.venue.fault("reject")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -243,6 +244,54 @@ def test_two_senders_on_one_account_second_is_refused_until_the_first_falls_sile
         await second.close()
 
     run(story())
+    assert violations(world.ledger, world.venue) == []
+
+
+def test_a_claim_that_another_one_gave_back_meanwhile_does_not_hide_who_has_the_account(world: World) -> None:
+    """A machine that slept over its lease: the other sender's recovery has settled the claim already."""
+    world.proposer.order()
+
+    def sleep(name: str) -> None:
+        if name == "S2.claimed":
+            world.clock.advance(200)  # type: ignore[attr-defined]
+            assert world.ledger.leases.acquire(ACCOUNT, "other", 60)
+            world.ledger.attempts.release("intent0001.1", "recovered")
+
+    with pytest.raises(SendRefused, match="another sender has the account: other"):
+        world.drain(world.sender(checkpoint=sleep))
+    assert world.states() == ["NOT_SENT"]
+    assert world.venue.state["placed"] == []
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, asyncio.CancelledError])
+def test_an_adapter_that_breaks_in_a_send_leaves_a_doubt_that_is_settled_before_the_next_one(
+    world: World, kind: type[BaseException]
+) -> None:
+    """Whatever came out of the adapter, the venue may have the order; the same sender goes on only after a recovery."""
+    world.proposer.order()
+    world.venue.fault("silent")
+    states: list[str] = []
+
+    async def story() -> None:
+        sender = world.sender(checkpoint=lambda name: states.extend(world.states()) if name == "S4.read_back" else None)
+        place = world.broker.place
+
+        async def broken(*order: Any) -> None:
+            await place(*order)
+            raise kind("in the middle of it")
+
+        world.broker.place = broken  # type: ignore[method-assign]
+        with pytest.raises(kind):
+            await sender.drain()
+        world.broker.place = place  # type: ignore[method-assign]
+        world.proposer.order("MSFT")
+        await sender.drain()
+        await sender.close()
+
+    run(story())
+    assert states[0] == "SENDING"
+    assert "SENDING" not in states[1:2], "the first order was looked for before the second one went out"
+    assert world.venue.state["placed"] == ["intent0001.1", "intent0002.1"]
     assert violations(world.ledger, world.venue) == []
 
 

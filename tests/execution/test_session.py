@@ -24,6 +24,8 @@ from tradewright.model.errors import BrokerError, ConfigError
 from tradewright.model.intent import Intent
 from tradewright.model.order import AttemptState, OrderTerms, Side
 from tradewright.model.signal import SignalAction, SignalCandidate
+from tradewright.policy.approved import approve
+from tradewright.policy.gate import decide
 
 Result = TypeVar("Result")
 TTL, REVIEW_TTL = 60, 600
@@ -198,6 +200,31 @@ def test_the_second_of_one_batch_sees_the_first(counter: Counter) -> None:
     assert first.verdict is Verdict.APPROVE
     assert "DUPLICATE" in codes(second.reasons)
     assert second.verdict is Verdict.REJECT
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["one batch", "two batches"])
+def test_of_two_wishes_that_the_caps_make_alike_the_gate_refuses_the_second(counter: Counter, together: bool) -> None:
+    """Control 7 compares orders, and an order has the size that the caps leave."""
+    wishes = [counter.world.proposer.intent(quantity=quantity) for quantity in ("15", "12")]
+    first, second = decided(counter, *wishes) if together else [decided(counter, wish)[0] for wish in wishes]
+    assert (first.verdict, first.approved_quantity) == (Verdict.APPROVE, 10)
+    assert (second.verdict, codes(second.reasons) & {"DUPLICATE"}) == (Verdict.REJECT, {"DUPLICATE"})
+    assert [outcome.status for outcome in sent(counter)] == ["SENT"]
+    counter.clock.advance(TTL)
+    (later,) = decided(counter, wishes[1])
+    assert "DUPLICATE" not in codes(later.reasons), "the window is over, and the wish still stands"
+
+
+def test_the_gate_knows_what_the_sender_will_compare_with(counter: Counter) -> None:
+    """A decision of a minute ago is forgotten; the order that it became was sent since."""
+    first, second = (counter.world.proposer.intent(quantity=quantity) for quantity in ("15", "12"))
+    (earlier,) = decided(counter, first)
+    counter.clock.advance(TTL / 2)
+    sent(counter)
+    counter.clock.advance(TTL / 2)
+    (late,) = decided(counter, second)
+    assert late.decided_at - earlier.decided_at > timedelta(seconds=TTL)
+    assert (late.verdict, codes(late.reasons) & {"DUPLICATE"}) == (Verdict.REJECT, {"DUPLICATE"})
 
 
 def test_nothing_is_decided_when_the_venue_cannot_be_read(counter: Counter) -> None:
@@ -387,10 +414,13 @@ def test_the_sender_compares_orders_sent_and_not_wishes(counter: Counter) -> Non
     assert (outcome.status, outcome.reasons) == ("SENT", ())
 
 
-def test_of_two_orders_that_the_caps_made_alike_one_goes_out(counter: Counter) -> None:
-    """The gate compares what was asked, the sender what goes out (control 7)."""
-    wanted = [counter.world.proposer.intent(quantity=quantity) for quantity in ("15", "12")]
-    assert [decision.approved_quantity for decision in decided(counter, *wanted)] == [10, 10]
+def test_the_sender_compares_sizes_by_itself(counter: Counter) -> None:
+    """Whatever let two orders of one size into the outbox, one goes out (control 7, asked again)."""
+    wishes = [counter.world.proposer.intent(quantity=quantity) for quantity in ("15", "12")]
+    decisions = [decide(wish, counter.snapshot(intent_id=wish.intent_id), counter.limits) for wish in wishes]
+    for wish, decision in zip(wishes, decisions, strict=True):
+        counter.ledger.proposals.record_decision(decision)
+        counter.ledger.outbox.put(approve(wish, decision, ACCOUNT))
     first, second = sent(counter)
     assert (first.status, second.status) == ("SENT", "REFUSED")
     assert "DUPLICATE" in codes(second.reasons)

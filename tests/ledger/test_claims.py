@@ -11,7 +11,7 @@ from tests.support.ledgers import ACCOUNT, Proposer
 from tradewright.ledger.errors import IllegalTransition
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.outbox import batch_key
-from tradewright.ledger.states import ATTEMPT_TRANSITIONS, replay, steps
+from tradewright.ledger.states import ATTEMPT_TRANSITIONS, replay
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import LedgerError
@@ -166,20 +166,6 @@ def test_every_step_of_an_attempt_is_a_step_of_the_order_or_none() -> None:
             before, after = ORDER_STATE_OF_ATTEMPT[present], ORDER_STATE_OF_ATTEMPT[following]
             assert before is not None
             assert after in (None, before) or after in ORDER_TRANSITIONS[before], (present, following)
-
-
-@pytest.mark.parametrize("present", list(AttemptState))
-@pytest.mark.parametrize("wanted", list(AttemptState))
-def test_steps_lead_there_along_the_table_or_raise(present: AttemptState, wanted: AttemptState) -> None:
-    try:
-        path = steps(present, wanted)
-    except IllegalTransition:
-        assert wanted not in ATTEMPT_TRANSITIONS[present]
-        return
-    for following in path:
-        assert following in ATTEMPT_TRANSITIONS[present]
-        present = following
-    assert present is wanted
 
 
 def test_replaying_the_events_gives_the_stored_state(ledger: Ledger, order: ApprovedOrder) -> None:

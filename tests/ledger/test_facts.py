@@ -1,4 +1,4 @@
-"""Facts are never changed or deleted, on either engine; the schema is what the migrations make."""
+"""How facts are stored, kept and pruned; what the tables refuse."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert, select, text
@@ -17,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from tests.support.ledgers import ACCOUNT, START, Proposer
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
-from tradewright.ledger.migrate import VERSION_TABLE, migrate
+from tradewright.ledger.migrate import migrate
 from tradewright.ledger.retention import RETENTION, prune
 from tradewright.ledger.schema import MUTABLE, metadata
 from tradewright.ledger.types import Document, Exact, Moment
@@ -62,42 +60,9 @@ def full(ledger: Ledger, proposer: Proposer) -> Ledger:
     return ledger
 
 
-def test_facts_refuse_change_and_deletion(full: Ledger) -> None:
-    for name in FACTS:
-        table = metadata.tables[name]
-        column = next(iter(table.columns)).name
-        for statement in (f"UPDATE {name} SET {column} = {column}", f"DELETE FROM {name}"):
-            with full._database.read() as connection:
-                assert connection.execute(select(table)).first() is not None, f"{name} is empty"
-            with pytest.raises(LedgerError, match="append-only"):
-                _write(full, statement)
-    with pytest.raises(LedgerError, match="append-only"):
-        _write(full, "DELETE FROM attempts")
-
-
 def _write(ledger: Ledger, statement: str) -> None:
     with ledger._database.write() as connection:
         connection.execute(text(statement))
-
-
-def test_replacing_a_fact_is_refused_as_well(full: Ledger) -> None:
-    if not full.where.startswith("sqlite"):
-        pytest.skip("only SQLite has REPLACE")
-    with pytest.raises(LedgerError, match="append-only"):
-        _write(full, "INSERT OR REPLACE INTO audit_log SELECT * FROM audit_log WHERE seq = 1")
-
-
-def test_postgres_refuses_truncation_as_well(full: Ledger) -> None:
-    if full.where.startswith("sqlite"):
-        pytest.skip("SQLite has no TRUNCATE")
-    with pytest.raises(LedgerError, match="append-only"):
-        _write(full, "TRUNCATE audit_log")
-
-
-def test_the_migrations_make_the_schema(ledger: Ledger) -> None:
-    with ledger._database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
-        assert compare_metadata(context, metadata) == []
 
 
 def test_migrating_again_changes_nothing(full: Ledger) -> None:

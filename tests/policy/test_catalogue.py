@@ -24,7 +24,10 @@ RULE_MODULES = (
     "sizing",
     "unknown",
 )
-DIGESTS = {"1": "d733a92029afbf431e478c418228b775b8c0d3e275995e1f00674483d072b076"}
+DIGESTS = {
+    "1": "d733a92029afbf431e478c418228b775b8c0d3e275995e1f00674483d072b076",
+    "2": "8053e78284277ebd4e52ee3077391d23a32404acf778688bd64f05e365ac13bd",
+}
 """The digest of the rules' code, by version. A new digest needs a new version, unless the change is only of form."""
 
 

@@ -21,8 +21,16 @@ BUY: dict[str, Any] = {"side": "BUY", "quantity": 1}
 SELL: dict[str, Any] = {"side": "SELL", "quantity": 2}
 
 
-def twin(side: str, seconds: float) -> dict[str, Any]:
-    return {"intent_id": "other123", "side": side, "quantity": 10, "at": NOW - timedelta(seconds=seconds)}
+def twin(side: str, seconds: float, quantity: int = 10, asked: int | None = None) -> dict[str, Any]:
+    at = NOW - timedelta(seconds=seconds)
+    return {"intent_id": "other123", "side": side, "quantity": quantity, "asked": asked, "at": at}
+
+
+def twins(side: str, other: str, size: int) -> list[Any]:
+    """From no other order to the same wish; between them an order that is alike only if a cap cuts deep enough."""
+    calm = (twin(other, 1), twin(side, 60), twin(side, 1, 11))
+    cut = (*calm, twin(side, 1, size, asked=20))
+    return [(), calm, cut, (*cut, twin(side, 59, 11, asked=10)), None]
 
 
 def result(passed: bool | None, age: float | None) -> tuple[dict[str, Any], ...]:
@@ -89,7 +97,7 @@ PURCHASE = ANY_ORDER | {
     "s.holdings.symbol_exposure": [-9000, 0, 9000, 9700, 10_000, None],
     "s.holdings.open_orders": [(), (SELL,) * 9, (BUY,) * 4, (BUY,) * 5, None],
     "s.holdings.position": [0, 500, None],
-    "s.activity.recent": [(), (twin("SELL", 1),), (twin("BUY", 60),), (twin("BUY", 59),), None],
+    "s.activity.recent": twins("BUY", "SELL", 5),
     "i.stop": [199, 195, 150, 1, 0.01],
 }
 SALE = ANY_ORDER | {
@@ -97,7 +105,7 @@ SALE = ANY_ORDER | {
     "s.holdings.symbol_exposure": [9000, 0, -9000, -9700, -10_000, None],
     "s.holdings.open_orders": [(), (BUY,) * 9, (SELL,) * 4, (SELL,) * 5, None],
     "s.holdings.position": [50, 10, 9, 0, -5, None],
-    "s.activity.recent": [(), (twin("BUY", 1),), (twin("SELL", 60),), (twin("SELL", 59),), None],
+    "s.activity.recent": twins("SELL", "BUY", 5),
     "s.instrument.shortable": [True, False],
     "l.allow_short": [True, False],
 }
@@ -105,7 +113,7 @@ EXIT = ANY_ORDER | {
     "s.market.last_price": [200, 300, None],
     "s.holdings.open_orders": [(), (BUY,) * 9, (SELL,) * 4, (SELL,) * 5, None],
     "s.holdings.position": [50, 10, 9, 3, 1, 0, -5, None],
-    "s.activity.recent": [(), (twin("BUY", 1),), (twin("SELL", 60),), (twin("SELL", 59),), None],
+    "s.activity.recent": twins("SELL", "BUY", 9),
 }
 LADDERS: dict[str, dict[str, list[Any]]] = {"purchase": PURCHASE, "sale": SALE, "exit": EXIT}
 START: dict[str, Changes] = {
@@ -130,6 +138,16 @@ def no_better(before: Decision, after: Decision) -> bool:
 def test_no_rung_is_better_than_the_one_above(kind: str, path: str) -> None:
     rungs = [judge(ordered(START[kind] | {path: value})) for value in LADDERS[kind][path]]
     assert all(no_better(before, after) for before, after in pairwise(rungs))
+
+
+@pytest.mark.parametrize(("kind", "path"), [(kind, path) for kind, each in LADDERS.items() for path in each])
+def test_a_deeper_cut_makes_no_order_of_a_duplicate(kind: str, path: str) -> None:
+    """Beside an order of every size: the caps may bring this one to it, and must not bring it past it."""
+    side = "BUY" if kind == "purchase" else "SELL"
+    for size in range(1, 11):
+        other = START[kind] | {"s.activity.recent": (twin(side, 1, size),)}
+        rungs = [judge(ordered(other | {path: value})) for value in LADDERS[kind][path]]
+        assert all(no_better(before, after) for before, after in pairwise(rungs)), size
 
 
 @st.composite

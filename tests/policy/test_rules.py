@@ -15,11 +15,12 @@ SELL = {"i.terms.side": "SELL", "s.holdings.position": 10, "s.holdings.symbol_ex
 LIMIT = {"i.terms.order_type": "LMT"}
 NEGATIVE = {"s.instrument.negative_prices": True}
 ADVICE = "s.reasoning"
+UNCUT = {"l.max_size_pct": 1, "l.max_order_value": 1}
 REAL = {"s.mode": "live", "s.stage": "live_small"}
 
 
 def recent(seconds: float, **other: Any) -> Changes:
-    """One other intent for the same thing, so many seconds ago."""
+    """One other order of the same thing, so many seconds ago; of the 10 asked here the caps leave 5."""
     order = {"intent_id": "other123", "side": "BUY", "quantity": 10, "at": NOW - timedelta(seconds=seconds)}
     return {"s.activity.recent": (order | other,)}
 
@@ -95,7 +96,12 @@ BOUNDARIES: list[tuple[str, Changes, Changes]] = [
     ("OUTSIDE_COLLAR", {"s.market.last_price": 206}, {"s.market.last_price": 206.01}),
     ("DUPLICATE", recent(60), recent(59.999)),
     ("DUPLICATE", recent(1, side="SELL"), recent(1)),
-    ("DUPLICATE", recent(1, quantity=9), recent(0)),
+    ("DUPLICATE", recent(1, quantity=11), recent(0)),
+    ("DUPLICATE", recent(1, quantity=4), recent(1, quantity=5)),
+    ("DUPLICATE", recent(1, quantity=4, asked=9), recent(1, quantity=4, asked=10)),
+    ("DUPLICATE", UNCUT | recent(1, quantity=9), UNCUT | recent(1, quantity=10)),
+    ("DUPLICATE", recent(1, quantity=4), {"l.max_size_pct": 0.006} | recent(1, quantity=4)),
+    ("DUPLICATE", {"s.holdings.cash": 0} | recent(1), {"s.holdings.cash": 200} | recent(1)),
     ("DUPLICATE", recent(1, intent_id="abcd1234"), recent(-1)),
     ("RATE_PER_SECOND", {}, {"s.activity.orders_last_second": 1}),
     ("RATE_PER_MINUTE", {"s.activity.orders_last_minute": 19}, {"s.activity.orders_last_minute": 20}),

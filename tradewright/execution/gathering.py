@@ -68,7 +68,7 @@ class Asked:
         side: which way the order goes: what its instrument's exposure can become is another thing up than down.
         intent_id: left out of open orders, exposures and recent orders: it is the one being judged.
         checks: the names of the checks that must have passed on its inputs.
-        at_send: whether duplicates are sought among orders sent (the sender) or among intents (the gate).
+        at_send: whether duplicates are sought among orders sent alone (the sender) or among intents too (the gate).
     """
 
     instrument: str
@@ -263,9 +263,9 @@ class Gatherer:
     def _activity(self, asked: Asked, account: str, now: datetime) -> Activity:
         sent = self.ledger.attempts.sent_at(account, now - timedelta(minutes=1))
         of_intent = self.ledger.attempts.all(asked.intent_id)
-        look = self._recent_orders if asked.at_send else self._recent_intents
+        intents = () if asked.at_send else self._recent_intents(asked, account, now)
         return Activity(
-            recent=tuple(look(asked, account, now)),
+            recent=(*intents, *self._recent_orders(asked, account, now)),
             orders_last_second=sum(at > now - timedelta(seconds=1) for at in sent),
             orders_last_minute=len(sent),
             orders_of_intent=sum(_is_real(attempt) for attempt in of_intent),
@@ -280,8 +280,13 @@ class Gatherer:
             intent = self.ledger.proposals.intent(decision.intent_id)
             is_other = intent.intent_id != asked.intent_id and intent.account in ("", account)
             if is_other and intent.terms.instrument == asked.instrument:
-                terms, at = intent.terms, decision.decided_at
-                yield RecentOrder(intent_id=intent.intent_id, side=terms.side, quantity=terms.quantity, at=at)
+                yield RecentOrder(
+                    intent_id=intent.intent_id,
+                    side=intent.terms.side,
+                    quantity=decision.approved_quantity,
+                    asked=intent.terms.quantity,
+                    at=decision.decided_at,
+                )
 
     def _recent_orders(self, asked: Asked, account: str, now: datetime) -> Iterable[RecentOrder]:
         """Other orders in the instrument that may have gone out lately."""

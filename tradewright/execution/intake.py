@@ -39,14 +39,19 @@ class Intake:
     def absorb(self, snapshot: BrokerSnapshot, *, opening: bool = False) -> None:
         """Apply everything that a complete query returned: fills first, then orders, the open ones last.
 
+        The lines of a query are in no order: of fills, those that correct nothing come first, then each correction
+        after what it corrects.
+
         Args:
             opening: True the first time an account is ever seen: what others did before is no alarm.
         """
-        for fill in snapshot.fills:
+        for fill in sorted(snapshot.fills, key=_correction):
             self._fill(fill, opening=opening)
         open_refs = {order.ref for order in snapshot.open_orders if order.ref and order.status in LIVE}
         for order in snapshot.completed_orders:
-            if order.ref not in open_refs:
+            if order.ref in open_refs:
+                self._twin(order)
+            else:
                 self._order(order, queried=True, opening=opening)
         for order in snapshot.open_orders:
             self._order(order, queried=True, opening=opening)
@@ -90,6 +95,13 @@ class Intake:
                 self._heard(attempt, order, queried=queried)
             else:
                 self._end(attempt, order)
+
+    def _twin(self, order: VenueOrder) -> None:
+        """Listed as open too, so it is not at its end; under a second permanent id it is an alarm (R4)."""
+        attempt = self._ledger.attempts.find(order.ref)
+        if attempt is not None and order.account in ("", self._account):
+            with self._ledger.transaction():
+                self._learn(attempt, order.perm_id)
 
     def _owner(self, ref: str, perm_id: int) -> Attempt | None:
         """Ours by reference, else by permanent id; never by symbol, size or time (R3)."""
@@ -160,3 +172,9 @@ class Intake:
 
     def _freeze(self, attempt: Attempt, code: FreezeCode, text: str) -> None:
         self._ledger.freezes.freeze(self._account, attempt.instrument, code, text, attempt.ref)
+
+
+def _correction(fill: Fill) -> tuple[int, str]:
+    """The number of the correction as text, shorter ones first: ``.9`` before ``.10``."""
+    number = fill.exec_id.removeprefix(fill.base_id)
+    return len(number), number

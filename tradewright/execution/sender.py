@@ -176,12 +176,18 @@ class Sender:
             order_id = self._broker.next_order_id()
             self._hold_lease()
         except (BrokerError, SendRefused):
-            self._ledger.attempts.release(attempt.ref, "the venue was not ready")
+            self._give_back(attempt.ref)
             raise
         if reasons:
             return self._refused(attempt, reasons)
         self._checkpoint("S3.rechecked")
         return await self._write_and_place(attempt, order_id)
+
+    def _give_back(self, ref: str) -> None:
+        """Let a claim go that was not acted on. Whoever took the account over may have done so already."""
+        with self._ledger.transaction():
+            if self._ledger.attempts.get(ref).state is AttemptState.CLAIMED:
+                self._ledger.attempts.release(ref, "the venue was not ready")
 
     def _unclaimed(self, row: Sendable) -> Outcome:
         """Too late is a refusal; anything else that keeps an order from being claimed is a loss."""
@@ -214,6 +220,14 @@ class Sender:
             moved = self._ledger.attempts.move(attempt.ref, AttemptState.NOT_SENT, f"stopped before the send: {text}")
             return Outcome(attempt.decision_id, attempt.ref, SendStatus.REFUSED, moved.state, tuple(reasons))
         self._checkpoint("S5.before_place")
+        try:
+            return await self._place(attempt, order, order_id)
+        except BaseException:
+            self._link.distrust()  # whatever it was, the order may be out: a recovery comes before the next one
+            raise
+
+    async def _place(self, attempt: Attempt, order: ApprovedOrder, order_id: int) -> Outcome:
+        """S5, once; after a failure only what is known already counts as an answer."""
         patience = self._times.acknowledge
         try:
             await self._broker.place(order, attempt.ref, order_id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ProtocolTimes:
-    """Seconds, at their production minimums; only tests shorten them.
+    """Seconds, at their production minimums: live mode refuses shorter ones, tests and the demo have them.
 
     Args:
         acknowledge: how long to wait for the venue's word on an order before it is in doubt (S6).

@@ -8,6 +8,7 @@ from tradewright.model.decision import Verdict
 from tradewright.policy.case import Case
 from tradewright.policy.figure import readable
 from tradewright.policy.rule import Rule, show
+from tradewright.policy.sizing import sized
 
 
 def _unreadable(case: Case) -> str:
@@ -64,11 +65,18 @@ def _outside_collar(case: Case) -> str:
 
 
 def _duplicate(case: Case) -> str:
+    """Alike are two wishes for one quantity, and two orders of one size.
+
+    A wish that the caps cut to less than another order's size is as alike as one that they cut just to it: else a
+    worse input, which cuts deeper, would turn the refusal into an approval. At the sender nothing is left to be cut.
+    """
     oldest = case.snapshot.now - timedelta(seconds=float(case.limits.duplicate_window_seconds))
+    asked = case.terms.quantity
+    size = asked if case.approved else sized(case)[0]
     for other in case.snapshot.activity.recent or ():
-        same = other.side is case.terms.side and other.quantity == case.terms.quantity
-        if same and other.intent_id != case.intent_id and other.at > oldest:
-            return f"intent {other.intent_id} asked for the same at {other.at.isoformat()}"
+        alike = asked == other.asked or 0 < size <= other.quantity <= asked
+        if alike and other.side is case.terms.side and other.intent_id != case.intent_id and other.at > oldest:
+            return f"intent {other.intent_id} is for {show(other.quantity)} of the same, since {other.at.isoformat()}"
     return ""
 
 
@@ -141,7 +149,14 @@ CONTROL_RULES: tuple[Rule, ...] = (
         "GUARD_ON_WRONG_SIDE", Verdict.REJECT, "control 1", "stop, take-profit, reference price", _guard_on_wrong_side
     ),
     Rule("OUTSIDE_COLLAR", Verdict.REJECT, "control 2", "prices, last price, previous close", _outside_collar),
-    Rule("DUPLICATE", Verdict.REJECT, "control 7", "recent orders of the instrument", _duplicate, binds_exits=True),
+    Rule(
+        "DUPLICATE",
+        Verdict.REJECT,
+        "control 7",
+        "quantity asked and left by the caps, recent orders",
+        _duplicate,
+        binds_exits=True,
+    ),
     Rule("RATE_PER_SECOND", Verdict.REJECT, "control 8", "orders of the last second", _per_second, binds_exits=True),
     Rule("RATE_PER_MINUTE", Verdict.REJECT, "control 8", "orders of the last minute", _per_minute, binds_exits=True),
     Rule("OPEN_ORDERS", Verdict.REJECT, "control 9", "open orders on the side", _open_orders, binds_exits=True),

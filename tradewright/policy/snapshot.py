@@ -83,12 +83,17 @@ class Holdings(Word):
 class RecentOrder(Word):
     """Another intent or order in the same instrument, for the search for duplicates.
 
-    The gate is given the intents that it did not reject, in the quantity asked; the sender the orders sent.
+    The gate is given the intents that it did not reject and the orders sent; the sender the orders sent alone.
+
+    Args:
+        quantity: what the gate left of it; that is what goes out.
+        asked: what the intent asked for; None where an order is compared.
     """
 
     intent_id: str
     side: Side
     quantity: Units
+    asked: Units | None = None
     at: Instant
 
 

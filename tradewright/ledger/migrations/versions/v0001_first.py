@@ -92,7 +92,7 @@ def _proposals() -> None:
         sa.Column("decided_at", sa.String(32), nullable=False),
         sa.Column("expires_at", sa.String(32), nullable=False),
         sa.Column("recorded_at", sa.String(32), nullable=False),
-        sa.CheckConstraint("verdict IN ('APPROVE', 'REVIEW', 'REJECT')", name="ck_decisions_verdict"),
+        sa.CheckConstraint("verdict IN ('APPROVE', 'REVIEW', 'REJECT')", name=op.f("ck_decisions_verdict")),
         sa.ForeignKeyConstraint(["intent_id"], ["intents.intent_id"], name="fk_decisions_intent_id"),
         sa.PrimaryKeyConstraint("decision_id", name="pk_decisions"),
     )
@@ -151,7 +151,7 @@ def _attempts() -> None:
         sa.Column("spent", sa.Boolean(), nullable=False),
         sa.CheckConstraint(
             f"state IN ({_LIVE}, {_ENDED})",
-            name="ck_attempts_state",
+            name=op.f("ck_attempts_state"),
         ),
         sa.ForeignKeyConstraint(["decision_id"], ["decisions.decision_id"], name="fk_attempts_decision_id"),
         sa.ForeignKeyConstraint(["intent_id"], ["intents.intent_id"], name="fk_attempts_intent_id"),

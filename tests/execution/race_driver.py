@@ -1,0 +1,129 @@
+"""One of several senders in processes of their own, which race for the same outbox.
+
+``python -m tests.execution.race_driver --ledger URL --argument VENUE --seed 1 --batch 3``
+
+It says ``ready`` when everything is loaded and open, waits for a line on standard input, and then takes part until the
+outbox is empty and nothing is under way. It prints one JSON document: what it sent, what it lost and how often the
+account was taken. ``--stall NAME`` makes it sleep once at a checkpoint, longer than its lease lives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tests.execution.kill_driver import allow
+from tests.execution.venue import ACCOUNT, broker
+from tradewright.execution.checkpoints import CHECKPOINTS, Checkpoint
+from tradewright.execution.errors import SendRefused
+from tradewright.execution.outcome import Outcome, SendStatus
+from tradewright.execution.sender import Sender
+from tradewright.execution.settings import Mode, SenderSettings
+from tradewright.execution.times import ProtocolTimes
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.clock import SystemClock
+from tradewright.model.errors import LedgerError
+
+PATIENCE = 45.0
+"""Seconds after which a racer gives up, so that a stuck race ends by itself."""
+
+
+def stalling_at(name: str | None, seconds: float) -> Checkpoint:
+    """A checkpoint at which this process falls asleep once, as on a machine that is suspended."""
+    left = [1]
+
+    def checkpoint(passed: str) -> None:
+        if passed == name and left[0]:
+            left[0] = 0
+            time.sleep(seconds)
+
+    return checkpoint
+
+
+class Racer:
+    """A sender that comes and goes: it takes some of what is waiting, lets the account go, and comes again.
+
+    Args:
+        senders: the one of the first sitting, and the one of all others.
+        batch: how many orders it asks for at once; 0 for everything.
+        most: how many it sends before it leaves the rest to the others.
+    """
+
+    def __init__(self, senders: tuple[Sender, Sender], ledger: Ledger, seed: int, batch: int, most: int) -> None:
+        self._sender, self._later = senders
+        self._ledger, self._chance = ledger, random.Random(seed)
+        self._batch, self._most = batch, most
+        self.outcomes: list[Outcome] = []
+        self.seen: Counter[str] = Counter()
+
+    async def race(self) -> None:
+        """Until nothing waits and nothing is under way."""
+        end = time.monotonic() + PATIENCE
+        while self._ledger.outbox.sendable(ACCOUNT) or self._ledger.attempts.live(ACCOUNT):
+            assert time.monotonic() < end, f"still waiting: {self._ledger.outbox.sendable(ACCOUNT)}"
+            if len(self.outcomes) < self._most:
+                await self._once()
+            await asyncio.sleep(self._chance.uniform(0, 0.02))
+
+    async def _once(self) -> None:
+        waiting = [row.decision_id for row in self._ledger.outbox.sendable(ACCOUNT)]
+        chosen = self._chance.sample(waiting, min(self._batch, len(waiting))) if self._batch else None
+        try:
+            self.outcomes += await self._sender.drain(chosen)
+            await self._sender.ready()
+            await self._sender.polling.follow(0.2)
+        except SendRefused:
+            self.seen["refused"] += 1
+        except LedgerError as error:
+            if "the claim or the lease is gone" not in str(error):
+                raise
+            self.seen["overtaken"] += 1
+        finally:
+            await self._sender.close()
+            self._sender = self._later
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Parse, wait for the start, race, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ledger", required=True)
+    parser.add_argument("--argument", required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--batch", type=int, default=0)
+    parser.add_argument("--most", type=int, default=1000)
+    parser.add_argument("--lease", type=float, default=60, help="in the first sitting")
+    parser.add_argument("--stall", choices=CHECKPOINTS, default=None)
+    parser.add_argument("--seconds", type=float, default=0.0, help="before the start, or of the stall")
+    given = parser.parse_args(arguments)
+    clock = SystemClock()
+    settings = SenderSettings(ACCOUNT, f"racer-{os.getpid()}", Mode.PAPER, per_second=1000, per_minute=10_000)
+    times = ProtocolTimes(acknowledge=2.0, settle=0.01, absence=0.1, poll=0.2, lease=60, pause=0.01)
+    checkpoint = stalling_at(given.stall, given.seconds)
+    with Ledger.open(given.ledger, clock, busy_seconds=20) as ledger:
+        first, later = (
+            Sender(ledger, broker(given.argument), clock, allow, settings, replace(times, lease=lease), checkpoint)
+            for lease in (given.lease, 60)
+        )
+        racer = Racer((first, later), ledger, given.seed, given.batch, given.most)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        sys.stdin.readline()
+        if given.stall is None:
+            time.sleep(given.seconds)
+        asyncio.run(racer.race())
+        found = {status: [o.ref for o in racer.outcomes if o.status == status] for status in SendStatus} | dict(
+            racer.seen
+        )
+        sys.stdout.write(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
