@@ -7,6 +7,8 @@ import socket
 
 from tradewright.model.errors import TradewrightError
 
+MAX_PORT = 65535
+
 
 class ServeError(TradewrightError):
     """Nothing can be served."""

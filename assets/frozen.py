@@ -6,11 +6,15 @@ without anybody noticing; so the hash travels in the step's tags, and a step tha
 
 from __future__ import annotations
 
+import hashlib
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 
 import dagster as dg
 
-from conf.compose import apart_from_strategies, compose
+from conf.compose import apart_from_strategies, compose, conf_folder, yaml_files
+from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 
 HASH_TAG = "tradewright/config_hash"
@@ -24,22 +28,21 @@ class ConfigDrift(dg.Failure):
 
 @dataclass(frozen=True)
 class Frozen:
-    """One composition: its overrides and the hash that it had when the definitions were loaded."""
+    """One composition: its overrides, what they made when the definitions were loaded, and a digest of the sources."""
 
     overrides: tuple[str, ...]
-    config_hash: str
-    mode: str
-    seed: int
+    settings: Settings
+    sources: str
 
     @classmethod
     def of(cls, overrides: tuple[str, ...]) -> Frozen:
-        """Compose now and remember the hash.
+        """Compose now and remember what came of it.
 
         Raises:
             ConfigProblems: when the configuration is wrong.
         """
-        settings = compose(overrides)
-        return cls(overrides, settings.config_hash, settings.mode.name.value, settings.base.seed)
+        before = sources()  # an edit during the composition then shows as one after it
+        return cls(overrides, compose(overrides), before)
 
     @classmethod
     def apart_from_strategies(cls, overrides: tuple[str, ...]) -> Frozen:
@@ -48,12 +51,28 @@ class Frozen:
         Raises:
             ConfigProblems: when anything else is wrong.
         """
+        with suppress(ConfigProblems):
+            return cls.of(overrides)
         return cls.of(apart_from_strategies(overrides))
+
+    @property
+    def config_hash(self) -> str:
+        """The hash of the settings as they were loaded."""
+        return self.settings.config_hash
 
     @property
     def tags(self) -> dict[str, str]:
         """What every step and run of it carries."""
-        return {HASH_TAG: self.config_hash[:63], MODE_TAG: self.mode, SEED_TAG: str(self.seed)}
+        mode, seed = self.settings.mode.name.value, self.settings.base.seed
+        return {HASH_TAG: self.config_hash[:63], MODE_TAG: mode, SEED_TAG: str(seed)}
+
+    def present(self) -> Settings:
+        """The settings of now: those that were loaded as long as nothing they were made from has changed.
+
+        Raises:
+            ConfigProblems: when the configuration is wrong by now.
+        """
+        return self.settings if sources() == self.sources else compose(self.overrides)
 
     def thaw(self, context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Settings:
         """The settings, provided that they are still what the run was launched with.
@@ -62,7 +81,7 @@ class Frozen:
             ConfigDrift: when they are not.
             ConfigProblems: when the configuration is wrong by now.
         """
-        settings = compose(self.overrides)
+        settings = self.present()
         launched = _launched_with(context)
         if settings.config_hash[:63] != launched:
             raise ConfigDrift(
@@ -70,6 +89,16 @@ class Frozen:
                 f"{settings.config_hash[:12]} now. Reload the definitions and launch again."
             )
         return settings
+
+
+def sources() -> str:
+    """A digest of all that a composition reads beside its overrides: every YAML file and the environment."""
+    digest, folder = hashlib.sha256(), conf_folder()
+    for path in yaml_files(folder):
+        digest.update(f"{path}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    for name, value in sorted(os.environ.items()):
+        digest.update(f"{name}={value}\0".encode(errors="surrogateescape"))
+    return digest.hexdigest()
 
 
 def _launched_with(context: dg.OpExecutionContext | dg.AssetExecutionContext) -> str:

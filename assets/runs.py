@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
-from assets.home import open_instance
-from conf.compose import apart_from_strategies, compose
 from tradewright.model.errors import TradewrightError
 
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -19,51 +17,56 @@ class RunFailed(TradewrightError):
     """A job failed; the message holds the reasons of its steps."""
 
 
-def materialize_research(overrides: tuple[str, ...], say: Say) -> None:
+def run_research(overrides: tuple[str, ...], say: Say, wait: Callable[[], object]) -> None:
     """Bars and features of every instrument, then every strategy's chain.
+
+    Args:
+        wait: called between the two, for something that the strategies need.
 
     Raises:
         RunFailed: when a step or a blocking check failed.
     """
-    from assets.research.definitions import RESEARCH_JOB, research_definitions  # loads the kernels
+    from assets.research.definitions import MARKET_JOB, RESEARCH_JOB, research_definitions  # loads the kernels
 
     definitions = research_definitions(overrides)
-    with open_instance() as instance:
-        for symbol in compose(apart_from_strategies(overrides)).universe.instruments:
+    with _in_memory() as instance:
+        for symbol in _partitions(definitions, MARKET_JOB):
             say(f"  bars and features of {symbol}")
-            execute(definitions, "market", instance, partition_key=symbol)
+            execute(definitions, MARKET_JOB, instance, partition_key=symbol)
+        wait()
         say("  strategies")
         execute(definitions, RESEARCH_JOB, instance)
 
 
-def materialize_desk(overrides: tuple[str, ...]) -> None:
-    """Positions, intents, decisions.
+def run_desk(overrides: tuple[str, ...], say: Say) -> None:
+    """Positions, intents and decisions; then what the sensor asks for once, and a reconciliation.
 
     Raises:
-        RunFailed: when a step failed.
+        RunFailed: when a step failed, an order was lost or is in doubt, or the books differ from the venue.
     """
     from assets.execution.definitions import DESK_JOB, execution_definitions
 
-    with open_instance() as instance:
-        execute(execution_definitions(overrides), DESK_JOB, instance)
-
-
-def poll_and_send(overrides: tuple[str, ...]) -> str:
-    """Evaluate the sensor once, run what it asks for, then reconcile; says what the sensor said.
-
-    Raises:
-        RunFailed: when an order was lost or is in doubt, or the books differ from the venue.
-    """
-    from assets.execution.definitions import execution_definitions
-
     definitions = execution_definitions(overrides)
     sensor = definitions.resolve_sensor_def("approved_orders")
-    with open_instance() as instance:
+    with _in_memory() as instance:
+        say("  positions, intents, decisions")
+        execute(definitions, DESK_JOB, instance)
         tick = sensor.evaluate_tick(dg.build_sensor_context(instance=instance))
+        say(f"  the sensor: {tick.skip_message or f'{len(tick.run_requests or [])} run'}")
         for request in tick.run_requests or []:
             execute(definitions, "send_orders", instance, run_config=request.run_config, tags=request.tags)
+        say("  reconciliation")
         execute(definitions, "reconcile", instance)
-    return tick.skip_message or f"{len(tick.run_requests or [])} run"
+
+
+def _in_memory() -> dg.DagsterInstance:
+    """A Dagster that forgets: these runs work on a folder of their own, and are no history of the project's assets."""
+    return dg.DagsterInstance.ephemeral(settings={"telemetry": {"enabled": False}})
+
+
+def _partitions(definitions: dg.Definitions, job: str) -> Sequence[str]:
+    partitions = definitions.resolve_job_def(job).partitions_def
+    return partitions.get_partition_keys() if partitions else ()
 
 
 def execute(
@@ -89,19 +92,21 @@ def execute(
     )
     if not result.success:
         raise RunFailed(
-            "; ".join(_reasons(result)) or "it failed", where=f"job {job}", remedy="see the run in make dev"
+            "; ".join(_reasons(result)) or "it failed",
+            where=f"job {job}",
+            remedy="correct that and run it again; in make dev a run shows every step",
         )
     return result
 
 
 def _reasons(result: dg.ExecuteInProcessResult) -> list[str]:
-    """The innermost message of every failed step."""
+    """What was raised in every failed step, without Dagster's wrapping around it and the causes below it."""
     reasons = []
     for event in result.all_events:
         failure = event.step_failure_data if event.is_step_failure else None
         error = failure.error if failure else None
         if error is not None:
-            while error.cause is not None:
+            while error.cause is not None and (error.cls_name or "").startswith("Dagster"):
                 error = error.cause
             description = failure.user_failure_data.description if failure and failure.user_failure_data else None
             reasons.append(f"{event.step_key}: {(description or error.message).strip()}")

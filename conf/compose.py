@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import os
-import re
 import shlex
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,14 +27,14 @@ from omegaconf.errors import OmegaConfBaseException
 from conf.problems import ConfigProblems, Problem, nearest
 from conf.schema.settings import Settings
 from conf.sources import vet
-from conf.validate import Composed, validate
+from conf.validate import Composed, field_names, validate
+from tradewright.model.errors import ConfigError
 
 PROJECT = Path(__file__).resolve().parent.parent
 ROOT = "config"
 COMMAND_LINE = "command line"
 OVERRIDES = "TRADEWRIGHT_OVERRIDES"
 _LOCK = threading.RLock()
-_UNKNOWN_OPTION = re.compile(r"Could not find '(?P<option>[^']+)'")
 
 
 def conf_folder() -> Path:
@@ -89,7 +88,11 @@ def apart_from_strategies(overrides: Sequence[str] = (), folder: Path | None = N
 
 
 def examine(overrides: Sequence[str] = (), folder: Path | None = None) -> tuple[Settings | None, list[Problem]]:
-    """The settings, or None and all problems found on the way to them; files of other strategies are not looked at."""
+    """The settings, or None and all problems found on the way to them; files of other strategies are not looked at.
+
+    Raises:
+        ConfigError: when there is no folder of YAML files.
+    """
     folder = folder or conf_folder()
     strategies = folder / "strategy"
     if traps := _traps((path for path in yaml_files(folder) if path.parent != strategies), folder):
@@ -105,25 +108,41 @@ def _traps(paths: Iterable[Path], folder: Path) -> list[Problem]:
 
 def _chosen_strategy(overrides: Sequence[str], folder: Path) -> str:
     """The strategy by its name: the last one named, else the one of the root file (vetted before), else none."""
-    named = [text.partition("=")[2] for text in overrides if text.startswith("strategy=")]
+    with _LOCK:
+        parsed, _ = _parse(overrides)
+    named = [str(item.value()) for item in parsed if item.key_or_group == "strategy"]
     root = yaml.safe_load((folder / f"{ROOT}.yaml").read_text(encoding="utf-8")) or {}
-    entries = root.get("defaults", [])
+    entries = defaults if isinstance(defaults := root.get("defaults"), list) else []
     default = [str(entry["strategy"]) for entry in entries if isinstance(entry, dict) and "strategy" in entry]
     return ["", *default, *named][-1]
 
 
 def check(overrides: Sequence[str] = (), folder: Path | None = None) -> list[Problem]:
-    """Every problem of every file: traps, the composition in force, and each option of each group in turn."""
+    """Every problem of every file: traps, the composition in force, and each option of each group in turn.
+
+    Raises:
+        ConfigError: when there is no folder of YAML files.
+    """
     folder = folder or conf_folder()
     if traps := _traps(yaml_files(folder), folder):
         return traps
     _, problems = examine(overrides, folder)
     with _LOCK, _hydra(folder):
-        base = _composed((), folder)
+        try:
+            base = _composed((), folder)
+        except (HydraException, OmegaConfBaseException) as error:
+            return list(dict.fromkeys([*problems, _root_problem(error, folder)]))
         for group in groups(folder):
             for option in options(group, folder):
-                problems += validate(_with_option(base, group, option), alone=True)[1]
+                problems += _option_problems(base, group, option)
     return list(dict.fromkeys(problems))
+
+
+def _option_problems(base: Composed, group: str, option: str) -> list[Problem]:
+    try:
+        return validate(_with_option(base, group, option), alone=group)[1]
+    except (HydraException, OmegaConfBaseException) as error:
+        return [Problem(f"{base.folder.name}/{group}/{option}.yaml", 0, "", "", _first_line(error))]
 
 
 def groups(folder: Path | None = None) -> list[str]:
@@ -142,7 +161,14 @@ def options(group: str, folder: Path | None = None) -> list[str]:
 
 
 def yaml_files(folder: Path) -> list[Path]:
-    """All YAML files of a conf folder, sorted."""
+    """All YAML files of a conf folder, sorted.
+
+    Raises:
+        ConfigError: when it is none.
+    """
+    if not (folder / f"{ROOT}.yaml").is_file():
+        remedy = "let TRADEWRIGHT_CONF name a folder of YAML files, or unset it for the one that ships"
+        raise ConfigError(f"there is no {ROOT}.yaml", where=str(folder), remedy=remedy)
     return sorted(path for path in folder.rglob("*.yaml") if path.is_file())
 
 
@@ -162,7 +188,7 @@ def grid(overrides: Sequence[str]) -> Grid:
     """Hydra's own sweep syntax, ``strategy.fast=5,10 strategy.slow=range(20,60,20)``, split by Hydra's own splitter.
 
     Raises:
-        ConfigProblems: for an override that does not parse.
+        ConfigProblems: for an override that does not parse, or whose values cannot be listed.
     """
     with _LOCK:
         parsed, problems = _parse(overrides)
@@ -170,21 +196,43 @@ def grid(overrides: Sequence[str]) -> Grid:
             raise ConfigProblems(problems)
         moving = [item for item in parsed if item.is_sweep_override()]
         fixed = [item.input_line or "" for item in parsed if not item.is_sweep_override()]
-        combinations = BasicSweeper.split_arguments(moving, None)[0] if moving else [[]]
+        try:
+            combinations = BasicSweeper.split_arguments(moving, None)[0] if moving else [[]]
+        except (HydraException, ValueError) as error:
+            rule = f"cannot be split into values: {_first_line(error)}; write 5,10,20 or range(5,25,5)"
+            given = " ".join(item.input_line or "" for item in moving)
+            raise ConfigProblems([Problem(COMMAND_LINE, 0, "", given, rule)]) from error
     return Grid(fixed, [list(combination) for combination in combinations])
 
 
 def _examine_vetted(overrides: Sequence[str], folder: Path) -> tuple[Settings | None, list[Problem]]:
     with _LOCK, _hydra(folder):
         parsed, problems = _parse([*_from_environment(overrides), *overrides])
+        problems += [problem for item in parsed if (problem := _not_ours(item, folder))]
         try:
-            accepted, refused = _accept(parsed, folder)
+            accepted, refused = _accept([item for item in parsed if not _not_ours(item, folder)], folder)
             composed = _composed(accepted, folder)
         except (HydraException, OmegaConfBaseException) as error:
-            return None, [*problems, Problem(f"{folder.name}/{ROOT}.yaml", 0, "", "", _first_line(error))]
+            return None, [*problems, _root_problem(error, folder)]
         problems += refused
     settings, wrong = validate(composed)
     return settings, problems + wrong
+
+
+def _root_problem(error: Exception, folder: Path) -> Problem:
+    return Problem(f"{folder.name}/{ROOT}.yaml", 0, "", "", _first_line(error))
+
+
+def _not_ours(item: Override, folder: Path) -> Problem | None:
+    """Overrides that Hydra would take: several values or options at once, and its own settings."""
+    key, text = item.key_or_group, (item.input_line or "").partition("=")[2]
+    if item.is_sweep_override():
+        return Problem(COMMAND_LINE, 0, key, text, "takes one value; several are for tradewright sweep alone")
+    if isinstance(item.value(), list) and key in groups(folder):
+        return Problem(COMMAND_LINE, 0, key, text, f"must be one of {', '.join(options(key, folder))}")
+    if key.partition("/")[0].partition(".")[0] == "hydra":
+        return Problem(COMMAND_LINE, 0, key, "", "is Hydra's own, not a key of the settings")
+    return None
 
 
 def _from_environment(overrides: Sequence[str]) -> list[str]:
@@ -236,51 +284,77 @@ def _accept(parsed: Sequence[Override], folder: Path) -> tuple[list[Override], l
 
 
 def _override_problem(item: Override, error: Exception, accepted: Sequence[Override], folder: Path) -> Problem:
-    key = item.key_or_group
-    if _UNKNOWN_OPTION.search(str(error)):
-        known = options(key, folder)
-        value = str(item.value())
+    key, value = item.key_or_group, str(item.value())
+    known = options(key, folder) if key in groups(folder) else []
+    if known and value not in known:
         return Problem(COMMAND_LINE, 0, key, value, f"must be one of {', '.join(known)}", nearest(value, known))
     if isinstance(error, ConfigCompositionException):
-        *parents, last = key.split(".")
-        names = _names_under(parents, accepted, folder)
-        if last not in names:
-            near = nearest(last, names)
-            full = ".".join([*parents, near]) if near else ""
-            return Problem(COMMAND_LINE, 0, key, "", "is not a key of the settings", full)
-    return Problem(COMMAND_LINE, 0, key, str(item.value()), _first_line(error))
+        unknown = _unknown_key(key, _composed(accepted, folder).tree, folder)
+        if unknown is not None:
+            return unknown
+    return Problem(COMMAND_LINE, 0, key, value, _first_line(error))
 
 
-def _names_under(parents: Sequence[str], accepted: Sequence[Override], folder: Path) -> list[str]:
-    node: Any = _composed(accepted, folder).tree
-    for parent in parents:
-        node = node.get(parent) if isinstance(node, dict) else None
-    return sorted(node) if isinstance(node, dict) else groups(folder)
+def _unknown_key(key: str, tree: object, folder: Path) -> Problem | None:
+    """The first part of a dotted key that is not there; None when all of it is."""
+    parts = key.split(".")
+    for depth, part in enumerate(parts):
+        if isinstance(tree, dict) and part in tree:
+            tree = tree[part]
+            continue
+        names = sorted(tree) if isinstance(tree, dict) else []
+        if part in field_names(Settings, tuple(parts[:depth])):
+            return Problem(COMMAND_LINE, 0, key, "", "has no value in the files; add it with a plus sign", f"+{key}")
+        near = nearest(part, names if depth else [*names, *groups(folder)])
+        full = ".".join([*parts[:depth], near, *parts[depth + 1 :]]) if near else ""
+        return Problem(COMMAND_LINE, 0, key, "", "is not a key of the settings", full)
+    return None
 
 
 def _composed(overrides: Sequence[Override], folder: Path) -> Composed:
     lines = [item.input_line or "" for item in overrides]
-    config = hydra_compose(ROOT, overrides=lines, return_hydra_config=True)
-    chosen = _plain(config.hydra.runtime.choices)
-    choices = {group: str(option) for group, option in chosen.items() if not group.startswith("hydra/")}
-    OmegaConf.set_struct(config, False)
-    del config["hydra"]
-    tree = _plain(config)
+    with _told_apart():
+        config = hydra_compose(ROOT, overrides=lines, return_hydra_config=True)
+        chosen = _plain(config.hydra.runtime.choices)
+        choices = {group: str(option) for group, option in chosen.items() if not group.startswith("hydra/")}
+        OmegaConf.set_struct(config, False)
+        del config["hydra"]
+        tree = _plain(config)
     keys = {item.key_or_group: str(item.value()) for item in overrides}
     return Composed(tree, choices, keys, folder)
 
 
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """To shapes that they did not expect, Hydra and OmegaConf answer with whatever Python raises.
+
+    Raises:
+        HydraException: in its place.
+    """
+    try:
+        yield
+    except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise HydraException(f"cannot be composed ({type(error).__name__}: {error})") from error
+
+
 def _with_option(base: Composed, group: str, option: str) -> Composed:
-    """The base composition with one group's option exchanged; a file without defaults of its own is simply read."""
+    """The base composition with one group's option exchanged; a file without defaults of its own is simply read.
+
+    Raises:
+        HydraException, OmegaConfBaseException: when the file does not fit.
+    """
     content = OmegaConf.load(base.folder / group / f"{option}.yaml")
     if "defaults" in content:
         return _composed(OverridesParser.create().parse_overrides([f"{group}='{option}'"]), base.folder)
     tree = copy.deepcopy(base.tree)
     *parents, last = group.split("/")
-    node = tree
+    node: Any = tree
     for parent in parents:
-        node = node[parent]
-    node[last] = _plain(content)
+        node = node.get(parent) if isinstance(node, dict) else None
+    if not isinstance(node, dict):
+        raise HydraException(f"{parents[-1]} is no group of {ROOT}.yaml")
+    with _told_apart():
+        node[last] = _plain(content)
     return base._replace(tree=tree, choices={**base.choices, group: option})
 
 

@@ -40,12 +40,19 @@ class Problem:
 class ConfigProblems(ConfigError):
     """A configuration with one or more problems, all of them in ``problems``."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], remedy: str = "") -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in problems))
+        super().__init__("\n".join(str(problem) for problem in problems), remedy=remedy)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return ConfigProblems, (self.problems,)
+        return ConfigProblems, (self.problems, self.remedy)
+
+
+def told(value: object) -> str:
+    """A wrong value as text; nothing for None. A mapping is not told, for it may hold anything."""
+    if value is None:
+        return ""
+    return "a mapping" if isinstance(value, dict) else str(value)
 
 
 def nearest(word: str, names: Iterable[str]) -> str:

@@ -12,10 +12,14 @@ from conf.schema.settings import Settings
 from conf.sources import Key
 from strategies.base import Parameter
 from strategies.registry import STRATEGIES, build, parameters_of
+from tradewright.execution.times import ProtocolTimes
 from tradewright.indicators.catalogue import resolve
 from tradewright.model.errors import ConfigError
 from tradewright.model.mode import LIVE_PORTS, PAPER_PORTS, Mode, Stage
 from tradewright.model.strategy import Feature
+
+NEVER_SHORTER = ("acknowledge", "settle", "absence", "lease")
+"""Waits of the order protocol that live mode may prolong and not shorten."""
 
 STRATEGY_KEYS = frozenset(StrategySettings.model_fields) - {"parameters"}
 
@@ -51,23 +55,35 @@ def _admitted(parameter: Parameter, value: object) -> bool:
     return parameter.least <= value <= parameter.most
 
 
-def broken_rules(settings: Settings) -> Iterator[Broken]:
-    """Everything that is wrong between groups."""
-    yield from _unknown_instruments(settings)
-    yield from _mode_and_broker(settings)
+def broken_rules(settings: Settings, alone: str = "") -> Iterator[Broken]:
+    """Everything that is wrong between keys and between groups.
+
+    Args:
+        alone: a group that is looked at by itself, while the others are as they ship: its own rules alone count.
+    """
+    yield from _left_to_defaults(settings)
     yield from _order_of_times(settings)
     yield from _strategy_as_a_whole(settings)
     yield from _unknown_features(settings)
-    if settings.storage.kind == "postgres" and settings.storage.ledger_url is None:
-        yield Broken(("storage", "ledger_url"), None, "is missing: set POSTGRES_URL in the environment")
+    yield from _short_look_back(settings)
+    if alone != "instruments":
+        yield from _unknown_instruments(settings)
+    if not alone:
+        yield from _mode_and_broker(settings)
+        yield from _ledger_url(settings)
 
 
-def left_to_defaults(settings: Settings) -> Iterator[Broken]:
+def _left_to_defaults(settings: Settings) -> Iterator[Broken]:
     """Limits have defaults in code, for tests; a configuration spells every one of them out."""
     for group, limits in (("policy", settings.policy), ("risk", settings.risk)):
         for name in type(limits).model_fields:
             if name not in limits.model_fields_set:
                 yield Broken((group, name), None, "is missing")
+
+
+def _ledger_url(settings: Settings) -> Iterator[Broken]:
+    if settings.storage.kind == "postgres" and settings.storage.ledger_url is None:
+        yield Broken(("storage", "ledger_url"), None, "is missing: set POSTGRES_URL in the environment")
 
 
 def _unknown_instruments(settings: Settings) -> Iterator[Broken]:
@@ -105,6 +121,10 @@ def _live(settings: Settings) -> Iterator[Broken]:
             yield Broken(("broker", "account"), None, "is missing: live mode needs the account spelled out")
         if broker.port in PAPER_PORTS:
             yield Broken(("broker", "port"), broker.port, "is a port of paper accounts, and mode is live")
+    for name in NEVER_SHORTER:
+        least, given = getattr(ProtocolTimes(), name), getattr(settings.execution, name)
+        if given < least:
+            yield Broken(("execution", name), given, f"must be at least {least:g} s in live mode")
 
 
 def _order_of_times(settings: Settings) -> Iterator[Broken]:
@@ -131,3 +151,14 @@ def _unknown_features(settings: Settings) -> Iterator[Broken]:
             resolve(Feature(row.indicator, row.arguments))
         except ConfigError as error:
             yield Broken(("features", "extra", str(index), "indicator"), row.indicator, f"{error.what}; {error.remedy}")
+
+
+def _short_look_back(settings: Settings) -> Iterator[Broken]:
+    """A look-back that the indicator itself refuses, for no divergence can show in it."""
+    chosen = settings.features
+    reach, lookback = chosen.divergence_reach, chosen.divergence_lookback
+    try:
+        resolve(Feature("rsi_divergence", (chosen.rsi, reach, lookback)))
+    except ConfigError:
+        rule = f"must be at least 2 x divergence_reach + 2 = {2 * reach + 2}, to hold two turning points"
+        yield Broken(("features", "divergence_lookback"), lookback, rule)

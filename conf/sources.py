@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.constructor import SafeConstructor
 
 from conf.problems import Problem
 
@@ -30,6 +31,8 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)|(?i:[-+]?inf(ini
 _NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _RESOLVER = re.compile(r"\$\{\s*([a-zA-Z_][\w.]*)\s*:")
 _RESOLVERS = ("oc.env", "oc.decode")
+_REFERENCE = re.compile(r"\$\{\s*(oc\.(env|decode):|[a-zA-Z_][\w.]*\s*\})")
+_PACKAGE = re.compile(r"^\s*#\s*@package\b", re.MULTILINE)
 
 
 def vet(path: Path, shown: str) -> list[Problem]:
@@ -46,6 +49,9 @@ def vet(path: Path, shown: str) -> list[Problem]:
         return refuse(f"is larger than {MAX_BYTES} bytes; split it", value=f"{len(data)} bytes")
     try:
         text = data.decode("utf-8")
+        if moved := _PACKAGE.search(text):
+            rule = "@package would move the keys of this file elsewhere; remove the line"
+            return refuse(rule, text.count("\n", 0, moved.end()) + 1)
         bombs = _bombs(text, shown)
         if bombs:
             return bombs
@@ -66,17 +72,19 @@ def vet(path: Path, shown: str) -> list[Problem]:
 
 def _bombs(text: str, shown: str) -> list[Problem]:
     """Refuses nesting and alias bombs while they are still a stream of events."""
-    depth = aliases = 0
+    aliases, opened = 0, list[str | None]()
     for event in yaml.parse(text, Loader=_Loader):
         line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent):
             aliases += 1
+            if event.anchor in opened:
+                return [Problem(shown, line, "", f"*{event.anchor}", "stands inside of what it repeats")]
         elif isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
+            opened.append(event.anchor)
         elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            return [Problem(shown, line, "", str(depth), f"is nested deeper than {MAX_DEPTH} levels")]
+            opened.pop()
+        if len(opened) > MAX_DEPTH:
+            return [Problem(shown, line, "", str(len(opened)), f"is nested deeper than {MAX_DEPTH} levels")]
         if aliases > MAX_ALIASES:
             return [Problem(shown, line, "", "", f"uses more than {MAX_ALIASES} aliases; write the values out")]
     return []
@@ -86,7 +94,7 @@ def _traps(node: yaml.Node, key: Key, shown: str) -> Iterator[Problem]:
     if node.tag not in _PLAIN_TAGS:
         rule = "has a tag that is not allowed; write plain values"
         yield Problem(shown, node.start_mark.line + 1, _dotted(key), node.tag, rule)
-    if isinstance(node, yaml.MappingNode):
+    elif isinstance(node, yaml.MappingNode):
         yield from _mapping_traps(node, key, shown)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
@@ -127,6 +135,8 @@ def _scalar_rule(node: yaml.ScalarNode) -> str:
     text = node.value
     if any(resolver not in _RESOLVERS for resolver in _RESOLVER.findall(text)):
         return "uses a resolver that is not allowed; only ${oc.env:NAME,default} and ${oc.decode:...} are"
+    if text.count("${") != len(_REFERENCE.findall(text)):
+        return "refers to nothing; write ${base.tz} or ${oc.env:NAME,default}"
     if node.style:  # quoted; the C loader says "" for plain, the Python loader None
         return ""
     if _TRUTH_WORDS.fullmatch(text):
@@ -141,7 +151,15 @@ def _scalar_rule(node: yaml.ScalarNode) -> str:
         return "has underscores inside a number; write the digits only"
     if _CLOCK.fullmatch(text):
         return "reads as a number of base 60; quote times"
-    return ""
+    return "" if _is_readable(node) else "reads as a date or a number that does not exist; quote it if it is a name"
+
+
+def _is_readable(node: yaml.ScalarNode) -> bool:
+    try:
+        SafeConstructor().construct_object(node)
+    except (AttributeError, LookupError, ValueError, yaml.YAMLError):
+        return False
+    return True
 
 
 _PLAIN_NAMES = ("str", "int", "float", "bool", "null", "timestamp", "map", "seq")

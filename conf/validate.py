@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from conf.problems import Problem, nearest
-from conf.rules import STRATEGY_KEYS, Broken, broken_rules, left_to_defaults, parameter_errors
+from conf.problems import Problem, nearest, told
+from conf.rules import STRATEGY_KEYS, Broken, broken_rules, parameter_errors
 from conf.schema.settings import Settings
 from conf.sources import Key, holds, locate
 
 _QUOTED = re.compile(r"'([^']+)'")
+_HIDDEN = "**********"
 
 
 class Composed(NamedTuple):
@@ -29,42 +30,47 @@ class Composed(NamedTuple):
     folder: Path
 
     def place(self, key: Key) -> tuple[str, int]:
-        """The file and line that gave a key its value; the command line wins."""
+        """The file and line that gave a key its value, or its parent where it is missing; the command line wins."""
         dotted = ".".join(key)
         if any("." in name and f"{dotted}.".startswith(f"{name}.") for name in self.overrides):
             return "command line", 0
-        for path, rest in self._sources(key):
-            if path.is_file() and holds(path, rest):
-                return f"{self.folder.name}/{path.relative_to(self.folder)}", locate(path, rest)
-        path, rest = next(self._sources(key))
-        return f"{self.folder.name}/{path.relative_to(self.folder)}", locate(path, rest) if path.is_file() else 0
+        sources = [(path, rest) for path, rest in self._sources(key) if path.is_file()]
+        whole = [(path, rest) for path, rest in sources if holds(path, rest)]
+        parent = [(path, rest) for path, rest in sources if rest[1:] and holds(path, rest[:-1])]
+        path, rest = [*whole, *parent, *sources][0]
+        return f"{self.folder.name}/{path.relative_to(self.folder)}", locate(path, rest)
 
     def _sources(self, key: Key) -> Iterator[tuple[Path, Key]]:
-        """Where a key may stand: the nearest group's chosen file, its neighbours, the wider groups, the root."""
+        """Where a key may stand: the nearest group's chosen file, those it is made of, the wider groups, the root."""
         for depth in range(len(key), 0, -1):
             group = "/".join(key[:depth])
             if group in self.choices:
                 folder = self.folder / group
                 chosen = folder / f"{self.choices[group]}.yaml"
                 yield chosen, key[depth:]
-                yield from ((path, key[depth:]) for path in sorted(folder.glob("*.yaml")) if path != chosen)
+                if chosen.is_file() and holds(chosen, ("defaults",)):
+                    yield from ((path, key[depth:]) for path in sorted(folder.glob("*.yaml")) if path != chosen)
         yield self.folder / "config.yaml", key
 
 
-def validate(composed: Composed, *, alone: bool = False) -> tuple[Settings | None, list[Problem]]:
-    """The settings, or None and every problem; ``alone`` leaves out the rules that span several groups."""
+def validate(composed: Composed, *, alone: str = "") -> tuple[Settings | None, list[Problem]]:
+    """The settings, or None and every problem.
+
+    Args:
+        alone: a group that is looked at by itself: rules that tie it to the choices of other groups are left out.
+    """
     tree = composed.tree
     problems = [_not_finite(composed, key, value) for key, value in _leaves(tree, ()) if _is_bad_number(value)]
     if problems:
         return None, problems
     shaped, wrong = _shape_strategy(tree)
-    problems = [_problem(composed, ("strategy", *key), value, rule, near) for key, value, rule, near in wrong]
+    problems = [_problem(composed, row._replace(key=("strategy", *row.key))) for row in wrong]
     try:
         settings = Settings.model_validate_json(json.dumps(shaped), strict=True)
     except ValidationError as error:
-        return None, problems + list(_from_pydantic(composed, error.errors(include_url=False)))
-    broken = [*left_to_defaults(settings), *([] if alone else broken_rules(settings))]
-    problems += [_problem(composed, key, value, rule, near) for key, value, rule, near in broken]
+        found = explained(error.errors(include_url=False), tree, Settings)
+        return None, problems + [_problem(composed, row) for row in found]
+    problems += [_problem(composed, row) for row in broken_rules(settings, alone)]
     return (None if problems else settings), problems
 
 
@@ -79,21 +85,55 @@ def _shape_strategy(tree: dict[str, Any]) -> tuple[dict[str, Any], list[Broken]]
     return {**tree, "strategy": {**common, "parameters": {} if wrong else own}}, wrong
 
 
-def _from_pydantic(composed: Composed, errors: list[ErrorDetails]) -> Iterator[Problem]:
+def explained(errors: Sequence[ErrorDetails], tree: object, schema: type[BaseModel]) -> Iterator[Broken]:
+    """What pydantic found, in our words: the key as it is written, the value, the rule, the nearest right name.
+
+    Args:
+        tree: the plain values that were validated.
+        schema: what they were validated against.
+    """
     typos = {tuple(map(str, error["loc"][:-1])): str(error["loc"][-1]) for error in errors if _is_extra(error)}
     for error in errors:
         location = tuple(str(part) for part in error["loc"])
         if error["type"] == "missing" and _is_similar(typos.get(location[:-1], ""), location[-1]):
             continue
-        key = _written_key(composed.tree, location)
-        if _is_extra(error):
-            near = nearest(key[-1], _field_names(Settings, location[:-1]))
-            yield _problem(composed, key, None, "is not a key of the settings", near)
-            continue
-        rule = "is missing" if error["type"] == "missing" else error["msg"].removeprefix("Value error, ")
-        value = None if error["type"] == "missing" else error["input"]
-        near = nearest(str(value), _QUOTED.findall(error["msg"])) if isinstance(value, str) else ""
-        yield _problem(composed, key, value, rule, near)
+        key = _written_key(tree, location)
+        explain = _WORDS.get(error["type"], _as_pydantic_says)
+        yield explain(error, key, schema)
+
+
+def _as_extra(_error: ErrorDetails, key: Key, schema: type[BaseModel]) -> Broken:
+    return Broken(key, None, "is not a key here", nearest(key[-1], field_names(schema, key[:-1])))
+
+
+def _as_missing(_error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> Broken:
+    return Broken(key, None, "is missing")
+
+
+def _as_kind(error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> Broken:
+    """A union's tag is wrong: the tag is told, never the whole group, which may hold secrets."""
+    known = _QUOTED.findall(error["ctx"]["expected_tags"])
+    tag = str(error["ctx"]["tag"])
+    return Broken((*key, "kind"), tag, f"must be one of {', '.join(known)}", nearest(tag, known))
+
+
+def _as_no_kind(_error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> Broken:
+    return Broken((*key, "kind"), None, "is missing")
+
+
+def _as_pydantic_says(error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> Broken:
+    value = error["input"]
+    names = _QUOTED.findall(error["msg"]) if error["type"] in ("literal_error", "enum") else []
+    near = nearest(value, names) if isinstance(value, str) else ""
+    return Broken(key, value, error["msg"].removeprefix("Value error, "), near)
+
+
+_WORDS: dict[str, Callable[[ErrorDetails, Key, type[BaseModel]], Broken]] = {
+    "extra_forbidden": _as_extra,
+    "missing": _as_missing,
+    "union_tag_invalid": _as_kind,
+    "union_tag_not_found": _as_no_kind,
+}
 
 
 def _is_extra(error: ErrorDetails) -> bool:
@@ -108,6 +148,8 @@ def _written_key(tree: object, location: Key) -> Key:
     """pydantic puts a union's tag into the location; what people wrote has no such part."""
     key: list[str] = []
     for position, part in enumerate(location):
+        if isinstance(tree, dict) and tree.get("kind") == part and position < len(location) - 1:
+            continue
         if isinstance(tree, dict) and part in tree:
             key.append(part)
             tree = tree[part]
@@ -119,7 +161,7 @@ def _written_key(tree: object, location: Key) -> Key:
     return tuple(key)
 
 
-def _field_names(annotation: object, location: Key) -> list[str]:
+def field_names(annotation: object, location: Key) -> list[str]:
     """The names of all fields that may stand at a location of the schema."""
     models = list(_models(annotation))
     if not location:
@@ -127,8 +169,8 @@ def _field_names(annotation: object, location: Key) -> list[str]:
     names: list[str] = []
     for model in models:
         if location[0] in model.model_fields:
-            names += _field_names(model.model_fields[location[0]].annotation, location[1:])
-    return names or _field_names(annotation, location[1:])
+            names += field_names(model.model_fields[location[0]].annotation, location[1:])
+    return names or field_names(annotation, location[1:])
 
 
 def _models(annotation: object) -> Iterator[type[BaseModel]]:
@@ -154,9 +196,37 @@ def _is_bad_number(value: object) -> bool:
 
 
 def _not_finite(composed: Composed, key: Key, value: object) -> Problem:
-    return _problem(composed, key, value, "must be a finite number", "")
+    return _problem(composed, Broken(key, value, "must be a finite number"))
 
 
-def _problem(composed: Composed, key: Key, value: object, rule: str, near: str) -> Problem:
-    file, line = composed.place(key)
-    return Problem(file, line, ".".join(key), "" if value is None else str(value), rule, near)
+def _problem(composed: Composed, broken: Broken) -> Problem:
+    file, line = composed.place(broken.key)
+    value = _shown(broken, composed.tree)
+    return Problem(file, line, ".".join(broken.key), value, broken.rule, broken.near)
+
+
+def _shown(broken: Broken, tree: object) -> str:
+    """A wrong value as text, with no secret in it."""
+    text = told(broken.value)
+    secrets = [secret for key in _SECRETS if isinstance(secret := _value_at(tree, key), str) and secret]
+    is_secret = broken.key in _SECRETS or any(secret in text for secret in secrets)
+    return _HIDDEN if text and is_secret else text
+
+
+def _value_at(tree: object, key: Key) -> object:
+    for part in key:
+        tree = tree.get(part) if isinstance(tree, dict) else None
+    return tree
+
+
+def _secret_keys(annotation: object, key: Key) -> Iterator[Key]:
+    """Every key of a schema whose value is a secret."""
+    for model in _models(annotation):
+        for name, field in model.model_fields.items():
+            if SecretStr in (field.annotation, *get_args(field.annotation)):
+                yield (*key, name)
+            else:
+                yield from _secret_keys(field.annotation, (*key, name))
+
+
+_SECRETS = frozenset(_secret_keys(Settings, ()))

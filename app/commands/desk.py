@@ -105,9 +105,11 @@ def send(overrides: Overrides = None, as_json: Json = False) -> None:
         from app.operations import desk
 
         sent = desk.send(desk_settings_of(overrides))
-        output.table("outbox", ("decision", "ref", "status", "state", "reasons"), [list(row.values()) for row in sent])
+        header = ("decision", "ref", "status", "state", "reasons")
+        rows = [(row.decision_id, row.ref, row.status, row.state, "; ".join(row.reasons)) for row in sent]
+        output.table("outbox", header, rows)
         output.result({"outcomes": sent})
-        if any(row["status"] != "SENT" for row in sent):
+        if any(row.status != "SENT" for row in sent):
             raise typer.Exit(1)
 
     run_command(as_json, act)

@@ -19,11 +19,12 @@ def check(overrides: Overrides = None, as_json: Json = False) -> None:
 
     def act(output: Output) -> None:
         from app.operations.checking import check_configuration
+        from tradewright.evaluation.words import count
 
         problems = check_configuration(tuple(overrides or ()))
         for problem in problems:
             output.line(str(problem))
-        output.line(f"{len(problems)} problems" if problems else "the configuration is sound")
+        output.line(count(len(problems), "problem") if problems else "the configuration is sound")
         output.result({"problems": problems})
         if problems:
             raise typer.Exit(1)
@@ -46,10 +47,12 @@ def import_(
     """Load foreign data into the bars store: incremental, idempotent, nothing half-written."""
 
     def act(output: Output) -> None:
-        from app.operations.importing import import_bars, load_mapping, source_of, timeframe_of
+        from app.operations.importing import import_bars, source_of, timeframe_of
+        from conf.mapping import mapping_file
 
-        symbols = [name for name in instruments.split(",") if name]
-        wanted = source_of(source), path, symbols, timeframe_of(timeframe), load_mapping(mapping)
+        symbols = [name.strip() for name in instruments.split(",") if name.strip()]
+        columns = mapping_file(mapping) if mapping else None
+        wanted = source_of(source), path, symbols, timeframe_of(timeframe), columns
         imported = import_bars(settings_of(overrides), *wanted)
         header = ("instrument", "timeframe", "kind", "rows", "added", "unchanged", "revised", "dropped")
         rows = [

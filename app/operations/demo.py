@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from app.operations.gateway import make_gateway
-from assets.runs import materialize_desk, materialize_research, poll_and_send
+from app.operations.gateway import ACCOUNT, make_gateway
+from app.operations.kernels import compiling
+from assets.runs import run_desk, run_research
 from brokers.ibkr.gateway.thread import GatewayThread
 from conf import build
 from conf.compose import compose, options
@@ -23,7 +24,9 @@ from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Verdict
 from tradewright.model.errors import StoreError
 
-DEFAULT_ROOT = "data/demo"
+DEFAULTS = {"storage.root": "data/demo", "execution.settle": "0.5"}
+"""What the demo sets unless it is told otherwise. The simulator answers with what it has; a real gateway's open orders
+may be seconds old, which is what the five seconds of the protocol are for."""
 MARKER = ".tradewright-demo"
 Say = Callable[[str], None]
 
@@ -40,6 +43,8 @@ class DemoReply:
     fills: int
     duplicates: int
     position_drift: Decimal
+    settle_seconds: float
+    """Between the two looks of a recovery; the protocol's five seconds are for real gateways."""
     seconds: float
     places: Mapping[str, str]
 
@@ -55,24 +60,26 @@ def run_demo(overrides: tuple[str, ...], say: Say) -> DemoReply:
         TradewrightError: naming what is wrong and what to do.
     """
     began = time.monotonic()
-    is_named = any(text.startswith("storage.root=") for text in overrides)
-    chosen = overrides if is_named else (f"storage.root={DEFAULT_ROOT}", *overrides)
+    chosen = (*_defaults(overrides), *overrides)
     settings = compose(chosen)
     _fresh(build.root(settings))
     say("bars, features, signals, backtests, risk reports")
-    materialize_research(chosen, say)
+    with compiling() as compiled:
+        run_research(chosen, say, compiled)
     clock = build.clock(settings)
+    settle = f"{settings.execution.settle:g} s between the two looks of a recovery (at a real gateway 5)"
     with GatewayThread(make_gateway(settings, clock)) as running:
         port = running.gateway.port
-        say(f"the gateway simulator listens on 127.0.0.1:{port}")
-        desk = (*chosen, "mode=paper", "broker=ibkr", f"broker.port={port}")
-        say("positions, intents, decisions")
-        materialize_desk(desk)
-        say("sensor, orders, fills, reconciliation")
-        poll_and_send(desk)
+        say(f"mode paper, on the bundled gateway simulator at 127.0.0.1:{port}; {settle}")
+        run_desk((*chosen, "mode=paper", "broker=ibkr", f"broker.port={port}", f"broker.account={ACCOUNT}"), say)
         venue = running.do("status")
     with build.ledger(settings, clock) as books:
         return _reply(settings, books, venue, time.monotonic() - began)
+
+
+def _defaults(overrides: tuple[str, ...]) -> list[str]:
+    named = {text.partition("=")[0] for text in overrides}
+    return [f"{key}={value}" for key, value in DEFAULTS.items() if key not in named]
 
 
 def _fresh(folder: Path) -> None:
@@ -110,6 +117,7 @@ def _reply(settings: Settings, books: Ledger, venue: Mapping[str, object], secon
         fills=len(books.executions.all()),
         duplicates=len(refs) - len(set(refs)),
         position_drift=_drift(books, venue),
+        settle_seconds=settings.execution.settle,
         seconds=seconds,
         places={
             "risk reports": str(folder / "reports"),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import getpass
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from conf import build, trading
+from conf.compose import options
+from conf.problems import nearest
 from conf.schema.settings import Settings
 from tradewright.execution import desk
 from tradewright.execution.explain import Provenance
@@ -22,6 +24,7 @@ from tradewright.model.decision import Decision
 from tradewright.model.errors import ConfigError, TradewrightError
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms
+from tradewright.portfolio.manual import MANUAL
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,17 @@ class IntentView:
     waits: bool
     """Whether a person is asked."""
     orders: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of one approved order; ``state`` is None where no order was made of it."""
+
+    decision_id: str
+    ref: str | None
+    status: str
+    state: str | None
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -103,8 +117,10 @@ def approve(settings: Settings, decision_id: str, reason: str, actor: str = "") 
     """A person's yes to a decision in review; the order goes into the outbox.
 
     Raises:
+        ConfigError: without a reason.
         LedgerError, NotApproved: when the decision is unknown, over, rejected, or did not ask for a person.
     """
+    _demand(reason)
     with books_of(settings) as books:
         intent = books.proposals.intent(books.proposals.decision(decision_id).intent_id)
         return desk.approve(books, decision_id, intent.account, actor or who(), reason)
@@ -114,13 +130,16 @@ def reject(settings: Settings, decision_id: str, reason: str, actor: str = "") -
     """A person's no; final.
 
     Raises:
-        LedgerError: for an unknown decision, or without a reason.
+        ConfigError: without a reason.
+        LedgerError: for an unknown decision.
     """
+    _demand(reason)
     with books_of(settings) as books:
+        books.proposals.decision(decision_id)
         desk.reject(books, decision_id, actor or who(), reason)
 
 
-def send(settings: Settings) -> list[dict[str, object]]:
+def send(settings: Settings) -> list[Sent]:
     """Drain the outbox once: what the Dagster job calls.
 
     Raises:
@@ -129,13 +148,9 @@ def send(settings: Settings) -> list[dict[str, object]]:
     """
     outcomes = trading.in_session(settings, lambda session, _books: session.send())
     return [
-        {
-            "decision_id": row.decision_id,
-            "ref": row.ref,
-            "status": row.status,
-            "state": row.state,
-            "reasons": [f"{reason.code}: {reason.text}" for reason in row.reasons],
-        }
+        Sent(
+            row.decision_id, row.ref, row.status, row.state, tuple(f"{each.code}: {each.text}" for each in row.reasons)
+        )
         for row in outcomes
     ]
 
@@ -169,10 +184,12 @@ def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[
         The flag holds either way.
 
     Raises:
+        ConfigError: without a reason, or for a strategy or an account that nobody has heard of.
         LedgerError: when even the flag cannot be written.
     """
+    _demand(reason)
     with books_of(settings) as books:
-        switch = books.switches.stop(_scope(scope), actor or who(), reason)
+        switch = books.switches.stop(_scope(settings, books, scope), actor or who(), reason)
     try:
         cancelled = trading.in_session(settings, lambda session, _books: session.cancel_stopped())
     except TradewrightError as error:
@@ -181,9 +198,14 @@ def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[
 
 
 def resume(settings: Settings, scope: str, reason: str, actor: str = "") -> Switch:
-    """Lift a stop; it takes a person and a reason."""
+    """Lift a stop; it takes a person and a reason.
+
+    Raises:
+        ConfigError: as for :func:`kill`.
+    """
+    _demand(reason)
     with books_of(settings) as books:
-        return books.switches.resume(_scope(scope), actor or who(), reason)
+        return books.switches.resume(_scope(settings, books, scope), actor or who(), reason)
 
 
 def explain(settings: Settings, name: str) -> list[Provenance]:
@@ -245,11 +267,32 @@ def _positions(settings: Settings, books: Ledger) -> list[PositionView]:
     return views
 
 
-def _scope(scope: str) -> str:
+def _demand(reason: str) -> None:
+    if not reason.strip():
+        raise ConfigError(
+            "a reason is needed; it is written into the audit log", where="--reason", remedy='say --reason "..."'
+        )
+
+
+def _scope(settings: Settings, books: Ledger, scope: str) -> str:
+    """A scope of the kill switch; a misspelt one would look like a stop and stop nothing."""
     kind, _, name = scope.partition(":")
-    makers: dict[str, Callable[[str], str]] = {"strategy": strategy_scope, "account": account_scope}
     if scope in ("", EVERYTHING):
         return EVERYTHING
-    if kind not in makers or not name:
+    if kind not in ("strategy", "account") or not name:
         raise ConfigError(f"unknown scope {scope!r}", where="--scope", remedy="everything, strategy:NAME or account:ID")
-    return makers[kind](name)
+    known = scopes(settings, books)
+    if scope not in known and any(each.startswith(f"{kind}:") for each in known):
+        near = nearest(scope, known)
+        remedy = f"did you mean {near!r}?" if near else f"one of {', '.join(known)}"
+        raise ConfigError(f"nobody has heard of {scope!r}", where="--scope", remedy=remedy)
+    return scope
+
+
+def scopes(settings: Settings, books: Ledger) -> list[str]:
+    """What a kill switch can cover: everything, and each account and strategy that is declared or ever asked."""
+    asked = books.proposals.intents()
+    accounts = [settings.broker.account or "", *(intent.account for intent in asked)]
+    strategies = [MANUAL, *options("strategy"), settings.strategy.name, *(intent.strategy for intent in asked)]
+    named = [*map(account_scope, filter(None, accounts)), *map(strategy_scope, strategies)]
+    return list(dict.fromkeys([EVERYTHING, *named, *(row.scope for row in books.switches.present())]))

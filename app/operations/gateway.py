@@ -6,11 +6,15 @@ import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 
+from app.port import MAX_PORT, ServeError
 from brokers.ibkr.gateway.server import Gateway
 from brokers.sim.matching import Prices
 from conf import build, trading
 from conf.schema.settings import Settings
 from tradewright.model.clock import Clock
+
+ACCOUNT = "DU000001"
+"""The one paper account of the simulator."""
 
 
 def make_gateway(settings: Settings, clock: Clock, port: int = 0, control_port: int = 0) -> Gateway:
@@ -20,7 +24,7 @@ def make_gateway(settings: Settings, clock: Clock, port: int = 0, control_port: 
         StoreError: when stored bars are damaged.
     """
     known = build.instruments(settings)
-    cash = {"DU000001": Decimal(repr(settings.backtest.cash))}
+    cash = {ACCOUNT: Decimal(repr(settings.backtest.cash))}
     gateway = Gateway(known.values(), clock, cash=cash, port=port, control_port=control_port, seed=settings.base.seed)
     for symbol, quote in trading.newest_quotes(settings, clock).items():
         gateway.hub.quote(symbol, Prices(quote.bid, quote.ask, quote.last, quote.time))
@@ -31,8 +35,12 @@ def serve_gateway(settings: Settings, port: int, control_port: int, ready: Calla
     """Serve until interrupted; ``ready`` is told the ports and the control token.
 
     Raises:
+        ServeError: for a number that is no port.
         BrokerError: when a port is in use.
     """
+    for option, number in (("--port", port), ("--control-port", control_port)):
+        if not 0 <= number <= MAX_PORT:
+            raise ServeError(f"{number} is no port", where=option, remedy=f"say 1 to {MAX_PORT}; 0 takes any free one")
     gateway = make_gateway(settings, build.clock(settings), port, control_port)
 
     def announce(running: Gateway) -> None:

@@ -7,18 +7,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import yaml
-
 from conf import build
 from conf.problems import nearest
 from conf.schema.settings import Settings
-from conf.sources import vet
 from tradewright.calendars.registry import calendar
 from tradewright.formats.columnar import read_feather, read_parquet
 from tradewright.formats.delimited import read_csv
 from tradewright.formats.lean.actions import read_factors, read_map
 from tradewright.formats.lean.bars import read_lean
-from tradewright.formats.mapping import ColumnMapping, mapping_of
+from tradewright.formats.mapping import ColumnMapping
 from tradewright.formats.reading import Reading
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import ConfigError, DataError
@@ -83,19 +80,6 @@ def timeframe_of(name: str) -> Timeframe:
     return Timeframe(name)
 
 
-def load_mapping(path: Path | None) -> ColumnMapping | None:
-    """The column-and-zone mapping of a YAML file.
-
-    Raises:
-        ConfigError: naming the file, the line or the key.
-    """
-    if path is None:
-        return None
-    if traps := vet(path, str(path)):
-        raise ConfigError("; ".join(map(str, traps)), where=str(path), remedy="see docs/data.md for a mapping's keys")
-    return mapping_of(yaml.safe_load(path.read_text(encoding="utf-8")) or {}, str(path))
-
-
 def import_bars(
     settings: Settings,
     source: Source,
@@ -111,7 +95,7 @@ def import_bars(
         symbols: exactly one for a file.
 
     Raises:
-        ConfigError: for an unknown instrument, or several of them with one file.
+        ConfigError: for an unknown instrument, none at all, or several of them with one file.
         DataError: naming file, row, value and rule; nothing of that instrument is stored.
         StoreError: when the store is damaged, locked or full.
     """
@@ -119,6 +103,8 @@ def import_bars(
         raise DataError("there is no such file or folder", where=str(path), remedy="check the path")
     if source is not Source.LEAN and len(symbols) != 1:
         raise ConfigError(f"a file holds one instrument, not {len(symbols)}", where="--instrument", remedy="name one")
+    if not symbols:
+        raise ConfigError("no instrument is named", where="--instruments", remedy="say --instruments SPY,GOOG")
     known = [build.instrument(settings, symbol) for symbol in symbols]
     store = build.bar_store(settings, build.clock(settings))
     if source is Source.LEAN:
@@ -132,11 +118,19 @@ def _read(
     opens = calendar(instrument.calendar).daily_starts
     allowed = instrument.negative_prices
     readers = {Source.CSV: read_csv, Source.PARQUET: read_parquet, Source.FEATHER: read_feather}
-    return readers[source](path, timeframe, mapping, opens=opens, negative_prices=allowed)
+    return _with_rows(readers[source](path, timeframe, mapping, opens=opens, negative_prices=allowed))
+
+
+def _with_rows(reading: Reading) -> Reading:
+    """A file that ends after its header was cut off, or is another file."""
+    if reading.frame.empty and not reading.dropped:
+        raise DataError("there are no rows", where=reading.source, remedy="fetch the file again; it may be cut off")
+    return reading
 
 
 def _import_lean(store: BarStore, data: Path, instrument: Instrument, timeframe: Timeframe) -> Imported:
-    reading = read_lean(data, instrument, timeframe, opens=calendar(instrument.calendar).daily_starts)
+    opens = calendar(instrument.calendar).daily_starts
+    reading = _with_rows(read_lean(data, instrument, timeframe, opens=opens))
     factors, spans = read_factors(data, instrument), read_map(data, instrument)
     if factors is not None:
         store.actions.write_factors(instrument.symbol, factors)

@@ -158,10 +158,12 @@ def sweep(
 
     Raises:
         ConfigProblems: for wrong overrides.
-        ConfigError: when something other than a parameter is swept, nothing is, or no set is admitted.
+        ConfigError: when something other than a parameter is swept, nothing is, or a set is not admitted.
     """
+    if top < 0:
+        raise ConfigError(f"{top} rows cannot be shown", where="--top", remedy="say --top 20; 0 shows all")
     asked = grid(overrides)
-    settings = compose(asked.fixed)
+    settings = compose([*asked.fixed, *asked.combinations[0]])  # what is swept replaces what the file says
     sets = [_parameters(settings, combination) for combination in asked.combinations]
     if sets == [{}]:
         raise ConfigError("nothing is swept", where="command line", remedy="say strategy.fast=5,10,20")

@@ -1,63 +1,86 @@
 """Intents, decisions and positions as assets."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import dagster as dg
 from pydantic import TypeAdapter
 
 from assets.frozen import Frozen
 from conf import build, trading
-from tradewright.model.decision import Decision
+from conf.schema.settings import Settings
+from tradewright.model.decision import Decision, Verdict
 from tradewright.model.intent import Intent
 
+INTENTS = ("intents",)
+"""The artefact that hands the intents on."""
 _INTENTS = TypeAdapter(list[Intent])
 
 
 def desk_assets(frozen: Frozen, strategies: Sequence[str]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """Positions from the venue, intents from the newest signals, decisions from the gate."""
     upstream = [dg.AssetKey(["strategy", name, "signals"]) for name in strategies]
+    on_desk = partial(dg.asset, group_name="desk", op_tags=frozen.tags)
 
-    @dg.asset(group_name="desk", op_tags=frozen.tags)
+    @on_desk()
     def positions(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         """What the venue says we own, after a reconciliation; the venue is the truth."""
-        settings = frozen.thaw(context)
-        found = trading.in_session(settings, lambda session, _books: session.reconcile())
-        rows = [f"| {name} | {quantity} |" for name, quantity in sorted(found.positions.items())]
-        return dg.MaterializeResult(
-            metadata={
-                "equity": float(found.equity),
-                "differences": len(found.differences),
-                "positions": dg.MetadataValue.md("\n".join(["| instrument | quantity |", "|---|---|", *rows])),
-            }
-        )
+        return take_stock(frozen.thaw(context))
 
-    @dg.asset(group_name="desk", deps=[*upstream, positions], op_tags=frozen.tags)
+    @on_desk(deps=[*upstream, positions])
     def intents(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         """Sized, proposed orders: what has to be traded so that the newest signals come true."""
-        settings = frozen.thaw(context)
-        wanted = trading.newest_signals(settings, strategies)
-        found = trading.in_session(settings, lambda session, _books: session.propose(wanted))
-        build.artefacts(settings).write_json(("intents",), [row.model_dump(mode="json") for row in found])
-        return dg.MaterializeResult(
-            metadata={"signals": len(wanted), "intents": dg.MetadataValue.md(_intents_table(found))}
-        )
+        return propose(frozen.thaw(context), strategies)
 
-    @dg.asset(group_name="desk", deps=[intents], op_tags=frozen.tags)
+    @on_desk(deps=[intents])
     def decisions(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         """The gate's verdict on every intent, with coded reasons; approved ones go into the outbox."""
-        settings = frozen.thaw(context)
-        proposed = _INTENTS.validate_python(build.artefacts(settings).read_json(("intents",)))
-        found = trading.in_session(settings, lambda session, _books: session.decide(proposed))
-        return dg.MaterializeResult(
-            metadata={
-                **{
-                    verdict: sum(row.verdict == verdict for row in found) for verdict in ("APPROVE", "REVIEW", "REJECT")
-                },
-                "decisions": dg.MetadataValue.md(_decisions_table(found)),
-            }
-        )
+        return decide(frozen.thaw(context))
 
     return [*[dg.AssetSpec(key) for key in upstream], positions, intents, decisions]
+
+
+def take_stock(settings: Settings) -> dg.MaterializeResult:
+    """Reconcile, and show what is held.
+
+    Raises:
+        BrokerError, LedgerError: when the venue cannot be asked, or the answer not be written down.
+    """
+    found = trading.in_session(settings, lambda session, _books: session.reconcile())
+    rows = [f"| {name} | {quantity} |" for name, quantity in sorted(found.positions.items())]
+    return dg.MaterializeResult(
+        metadata={
+            "equity": float(found.equity),
+            "differences": len(found.differences),
+            "positions": dg.MetadataValue.md("\n".join(["| instrument | quantity |", "|---|---|", *rows])),
+        }
+    )
+
+
+def propose(settings: Settings, strategies: Sequence[str]) -> dg.MaterializeResult:
+    """Turn the newest signals into intents, and keep them for the decision.
+
+    Raises:
+        BrokerError, LedgerError: as above.
+    """
+    wanted = trading.newest_signals(settings, strategies)
+    found = trading.in_session(settings, lambda session, _books: session.propose(wanted))
+    build.artefacts(settings).write_json(INTENTS, [row.model_dump(mode="json") for row in found])
+    return dg.MaterializeResult(
+        metadata={"signals": len(wanted), "intents": dg.MetadataValue.md(_intents_table(found))}
+    )
+
+
+def decide(settings: Settings) -> dg.MaterializeResult:
+    """Have the gate judge the intents that were kept.
+
+    Raises:
+        BrokerError, LedgerError: as above; NoArtefact: when there are no intents yet.
+    """
+    proposed = _INTENTS.validate_python(build.artefacts(settings).read_json(INTENTS))
+    found = trading.in_session(settings, lambda session, _books: session.decide(proposed))
+    counts = {verdict.value: sum(row.verdict is verdict for row in found) for verdict in Verdict}
+    return dg.MaterializeResult(metadata={**counts, "decisions": dg.MetadataValue.md(_decisions_table(found))})
 
 
 def _intents_table(intents: Sequence[Intent]) -> str:

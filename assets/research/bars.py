@@ -1,5 +1,8 @@
 """Bars and features of each instrument, checked before anything may use them."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -12,101 +15,113 @@ from conf.schema.settings import Settings
 from conf.tables import table_problems
 from tradewright.calendars.registry import calendar
 from tradewright.indicators.features import feature_snapshot, feature_table
-from tradewright.model.bars import Bars
 from tradewright.model.clock import Clock
 from tradewright.model.errors import DataError, StoreError
 from tradewright.quality.check import check_bars
 from tradewright.quality.expectations import QualityExtraMissing, SuiteResult, load_suite, run_suite
 from tradewright.quality.report import QualityReport
 
-CHECKS = {
+SUITE = PROJECT / "conf" / "expectations" / "bars.yaml"
+BARS_CHECKS = {
     "contract": "The Pandera contract of a bars table.",
     "expectations": "The suite that conf/expectations declares, by Great Expectations.",
     "config_valid": "The tables of the configuration, by Pandera.",
 }
-SUITE = PROJECT / "conf" / "expectations" / "bars.yaml"
+FEATURES_CHECKS = {"complete": "The newest bar has a value of every feature."}
 
 
 def bars_and_features(frozen: Frozen, instruments: tuple[str, ...]) -> list[dg.AssetsDefinition]:
     """The two assets, partitioned by instrument."""
     partitions = dg.StaticPartitionsDefinition(list(instruments))
-    blocking = [dg.AssetCheckSpec(name, asset="bars", blocking=True, description=text) for name, text in CHECKS.items()]
+    in_market = partial(dg.asset, partitions_def=partitions, group_name="market", op_tags=frozen.tags)
 
-    @dg.asset(partitions_def=partitions, group_name="market", check_specs=blocking, op_tags=frozen.tags)
+    @in_market(check_specs=_blocking("bars", BARS_CHECKS))
     def bars(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         """Bars brought up to date from the feed: an incremental upsert; a correction is a new revision."""
-        settings = frozen.thaw(context)
-        clock, symbol = build.clock(settings), context.partition_key
-        store, source = build.bar_store(settings, clock), research.feed(settings, clock)
-        try:
-            updates = research.refresh(settings, store, source, symbol) if source else {}
-        except (DataError, StoreError) as error:
-            with build.ledger(settings, clock) as books:
-                books.marks.record_check(f"bars.{symbol}", False, {"findings": [str(error)]})
-            raise
-        report = quality(settings, clock, symbol)
-        suite = expectations(settings, clock, symbol)
-        problems = table_problems(settings)
-        passed = not report.blocking and (suite is None or not suite.blocking)
-        with build.ledger(settings, clock) as books:
-            books.marks.record_check(f"bars.{symbol}", passed, {"findings": [row.message for row in report.findings]})
-        return dg.MaterializeResult(
-            metadata={
-                **{f"added {timeframe}": update.added for timeframe, update in updates.items()},
-                **{f"revised {timeframe}": update.revised for timeframe, update in updates.items()},
-                "rows": report.rows,
-                "data_hash": _hash(settings, clock, symbol),
-                "config_hash": settings.config_hash,
-                "findings": dg.MetadataValue.md(_findings(report)),
-            },
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name="contract", passed=not report.blocking, metadata={"findings": len(report.findings)}
-                ),
-                _suite_result(suite),
-                dg.AssetCheckResult(
-                    check_name="config_valid",
-                    passed=not problems,
-                    metadata={"problems": dg.MetadataValue.md("\n".join(f"- {problem}" for problem in problems))},
-                ),
-            ],
-        )
+        return make_bars(frozen.thaw(context), context.partition_key)
 
-    @dg.asset(
-        partitions_def=partitions,
-        group_name="market",
-        deps=[bars],
-        op_tags=frozen.tags,
-        check_specs=[dg.AssetCheckSpec("complete", asset="features", blocking=True)],
-    )
+    @in_market(deps=[bars], check_specs=_blocking("features", FEATURES_CHECKS))
     def features(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         """Indicators, sessions and labels per bar; no value uses a later bar, warm-up rows are null."""
-        settings = frozen.thaw(context)
-        clock, symbol = build.clock(settings), context.partition_key
-        table = features_of(settings, clock, symbol)
-        artefacts = build.artefacts(settings)
-        artefacts.write_frame(("features", symbol), table)
-        newest = feature_snapshot(table, symbol)
-        artefacts.write_json(("features", symbol, "newest"), newest.model_dump(mode="json"))
-        unknown = sorted(name for name, value in newest.values.items() if value is None)
-        with build.ledger(settings, clock) as books:
-            books.marks.record_check(f"features.{symbol}", not unknown, {"unknown": unknown})
-        return dg.MaterializeResult(
-            metadata={
-                "rows": len(table),
-                "version": newest.version,
-                "config_hash": settings.config_hash,
-                "newest": dg.MetadataValue.json(newest.model_dump(mode="json")),
-                "warm_up_rows": int(table.isna().any(axis=1).sum()),
-            },
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name="complete", passed=not unknown, metadata={"unknown": ", ".join(unknown) or "none"}
-                )
-            ],
-        )
+        return make_features(frozen.thaw(context), context.partition_key)
 
     return [bars, features]
+
+
+def _blocking(asset: str, checks: Mapping[str, str]) -> list[dg.AssetCheckSpec]:
+    return [dg.AssetCheckSpec(name, asset=asset, blocking=True, description=text) for name, text in checks.items()]
+
+
+def make_bars(settings: Settings, symbol: str) -> dg.MaterializeResult:
+    """Refresh the bars of an instrument, check them, and record for the gate whether they passed.
+
+    Raises:
+        DataError, StoreError: for bars that the feed has not, or the store refuses or cannot read; a failed check.
+    """
+    clock = build.clock(settings)
+    with _failed_check(settings, clock, f"bars.{symbol}"):
+        store, source = build.bar_store(settings, clock), research.feed(settings, clock)
+        updates = research.refresh(settings, store, source, symbol) if source else {}
+        report, suite = quality(settings, clock, symbol), expectations(settings, clock, symbol)
+    problems = [str(problem) for problem in table_problems(settings)]
+    passed = not report.blocking and (suite is None or not suite.blocking) and not problems
+    findings = [*(row.message for row in report.findings), *problems]
+    _record(settings, clock, f"bars.{symbol}", passed, {"findings": findings})
+    return dg.MaterializeResult(
+        metadata={
+            **{f"added {timeframe}": update.added for timeframe, update in updates.items()},
+            **{f"revised {timeframe}": update.revised for timeframe, update in updates.items()},
+            "rows": report.rows,
+            "data_hash": store.data_hash(symbol, settings.universe.timeframe),
+            "config_hash": settings.config_hash,
+            "findings": dg.MetadataValue.md(_findings(report)),
+        },
+        check_results=[_contract_result(report), _suite_result(suite), _tables_result(problems)],
+    )
+
+
+def make_features(settings: Settings, symbol: str) -> dg.MaterializeResult:
+    """Compute and keep the features of an instrument, and record for the gate whether the newest are complete.
+
+    Raises:
+        DataError, StoreError: for bars that are missing or damaged; that is a failed check.
+    """
+    clock, artefacts = build.clock(settings), build.artefacts(settings)
+    with _failed_check(settings, clock, f"features.{symbol}"):
+        table = features_of(settings, clock, symbol)
+        newest = feature_snapshot(table, symbol)
+    row = newest.model_dump(mode="json")
+    artefacts.write_frame(("features", symbol), table)
+    artefacts.write_json(("features", symbol, "newest"), row)
+    unknown = sorted(name for name, value in newest.values.items() if value is None)
+    _record(settings, clock, f"features.{symbol}", not unknown, {"unknown": unknown})
+    shown = ", ".join(unknown) or "none"
+    return dg.MaterializeResult(
+        metadata={
+            "rows": len(table),
+            "version": newest.version,
+            "config_hash": settings.config_hash,
+            "newest": dg.MetadataValue.json(row),
+            "warm_up_rows": int(table.isna().any(axis=1).sum()),
+        },
+        check_results=[dg.AssetCheckResult(check_name="complete", passed=not unknown, metadata={"unknown": shown})],
+    )
+
+
+@contextmanager
+def _failed_check(settings: Settings, clock: Clock, name: str) -> Iterator[None]:
+    """What goes wrong inside fails the check: the one of an hour ago must not speak for data that broke just now."""
+    try:
+        yield
+    except (DataError, StoreError) as error:
+        _record(settings, clock, name, False, {"findings": [str(error)]})
+        raise
+
+
+def _record(settings: Settings, clock: Clock, name: str, passed: bool, detail: object) -> None:
+    """Tell the ledger, which the gate asks: a check that failed, is missing or is old stops orders."""
+    with build.ledger(settings, clock) as books:
+        books.marks.record_check(name, passed, detail)
 
 
 def quality(settings: Settings, clock: Clock, symbol: str) -> QualityReport:
@@ -142,20 +157,24 @@ def docs_folder(settings: Settings, symbol: str) -> Path:
 def features_of(settings: Settings, clock: Clock, symbol: str) -> pd.DataFrame:
     """The features table of an instrument's deciding bars."""
     instrument = build.instrument(settings, symbol)
-    return feature_table(_deciding_bars(settings, clock, symbol), research.feature_settings(settings, instrument))
-
-
-def _deciding_bars(settings: Settings, clock: Clock, symbol: str) -> Bars:
-    return build.bar_store(settings, clock).read_bars(symbol, settings.universe.timeframe)
-
-
-def _hash(settings: Settings, clock: Clock, symbol: str) -> str:
-    return build.bar_store(settings, clock).data_hash(symbol, settings.universe.timeframe)
+    bars = build.bar_store(settings, clock).read_bars(symbol, settings.universe.timeframe)
+    return feature_table(bars, research.feature_settings(settings, instrument))
 
 
 def _findings(report: QualityReport) -> str:
     rows = [f"| {row.severity} | {row.code} | {row.message} |" for row in report.findings]
     return "\n".join(["| severity | finding | figures |", "|---|---|---|", *rows]) if rows else "nothing found"
+
+
+def _contract_result(report: QualityReport) -> dg.AssetCheckResult:
+    metadata = {"findings": len(report.findings)}
+    return dg.AssetCheckResult(check_name="contract", passed=not report.blocking, metadata=metadata)
+
+
+def _tables_result(problems: Sequence[str]) -> dg.AssetCheckResult:
+    text = "\n".join(f"- {problem}" for problem in problems)
+    metadata = {"problems": dg.MetadataValue.md(text)}
+    return dg.AssetCheckResult(check_name="config_valid", passed=not problems, metadata=metadata)
 
 
 def _suite_result(suite: SuiteResult | None) -> dg.AssetCheckResult:

@@ -1,6 +1,7 @@
 """One asset chain per file of ``conf/strategy``: signals, backtest, evaluation, risk report."""
 
-from functools import partial
+import inspect
+from collections.abc import Callable, Sequence
 
 import dagster as dg
 import pandas as pd
@@ -14,6 +15,8 @@ from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.evaluation.study import Study
 
 Definition = dg.AssetsDefinition | dg.AssetSpec
+SHOWN = 5
+"""Findings of the look-ahead test that are kept."""
 
 
 def all_chains(overrides: tuple[str, ...]) -> tuple[list[Definition], list[dg.AssetChecksDefinition]]:
@@ -43,102 +46,98 @@ def broken(name: str, error: ConfigProblems) -> tuple[dg.AssetSpec, dg.AssetChec
 
 
 def chain(name: str, frozen: Frozen) -> list[Definition]:
-    """The four assets of one strategy."""
-    in_group = partial(dg.asset, group_name=f"strategy_{name}", op_tags=frozen.tags, code_version=frozen.config_hash)
+    """The four assets of one strategy, each made from the one before."""
+    look_ahead = dg.AssetCheckSpec("look_ahead", asset=_key(name, "signals"), blocking=True)
+    return [
+        _asset(name, frozen, signals, ("bars", "features"), [look_ahead]),
+        _asset(name, frozen, backtest, (_key(name, "signals"),)),
+        _asset(name, frozen, evaluation, (_key(name, "backtest"),)),
+        _asset(name, frozen, risk_report, (_key(name, "evaluation"),)),
+    ]
 
-    @in_group(
-        key=_key(name, "signals"),
-        deps=["bars", "features"],
-        check_specs=[dg.AssetCheckSpec("look_ahead", asset=_key(name, "signals"), blocking=True)],
+
+def _asset(
+    name: str,
+    frozen: Frozen,
+    make: Callable[[str, Settings], dg.MaterializeResult],
+    deps: tuple[str | dg.AssetKey, ...],
+    checks: Sequence[dg.AssetCheckSpec] = (),
+) -> dg.AssetsDefinition:
+    """One part of a chain: ``make`` under the frozen settings, its documentation as the description."""
+
+    @dg.asset(
+        key=_key(name, make.__name__),
+        deps=deps,
+        group_name=f"strategy_{name}",
+        description=inspect.getdoc(make),
+        check_specs=checks,
+        op_tags=frozen.tags,
+        code_version=frozen.config_hash,
     )
-    def signals(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        """What the strategy wants now, per instrument, and since which bar; refused when it looks ahead."""
-        settings = frozen.thaw(context)
-        clock = build.clock(settings)
-        ahead = research.look_ahead_findings(settings, clock)
-        found = research.signals(settings, clock)
-        build.artefacts(settings).write_json(("signals", name), [row.model_dump(mode="json") for row in found])
-        with build.ledger(settings, clock) as books:
-            books.marks.record_check(f"lookahead.{name}", not ahead, [str(row) for row in ahead[:5]])
-        rows = [f"| {row.instrument} | {row.candidate_action} | {row.target:g} | {row.bar_ts} |" for row in found]
-        table = "\n".join(["| instrument | action | target | since |", "|---|---|---|---|", *rows])
-        return dg.MaterializeResult(
-            metadata={
-                **_identity(settings),
-                "signals": dg.MetadataValue.md(table),
-            },
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name="look_ahead",
-                    passed=not ahead,
-                    metadata={"findings": "\n".join(map(str, ahead[:5])) or "no value knew the future"},
-                )
-            ],
-        )
+    def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        return make(name, frozen.thaw(context))
 
-    @in_group(
-        key=_key(name, "backtest"),
-        deps=[signals],
+    return made
+
+
+def signals(name: str, settings: Settings) -> dg.MaterializeResult:
+    """What the strategy wants now, per instrument, and since which bar; refused when it looks ahead."""
+    clock = build.clock(settings)
+    ahead = [str(row) for row in research.look_ahead_findings(settings, clock)][:SHOWN]
+    found = research.signals(settings, clock)
+    build.artefacts(settings).write_json(("signals", name), [row.model_dump(mode="json") for row in found])
+    with build.ledger(settings, clock) as books:
+        books.marks.record_check(f"lookahead.{name}", not ahead, ahead)
+    rows = [f"| {row.instrument} | {row.candidate_action} | {row.target:g} | {row.bar_ts} |" for row in found]
+    table = "\n".join(["| instrument | action | target | since |", "|---|---|---|---|", *rows])
+    told = {"findings": "\n".join(ahead) or "no value knew the future"}
+    return dg.MaterializeResult(
+        metadata={**_identity(settings), "signals": dg.MetadataValue.md(table)},
+        check_results=[dg.AssetCheckResult(check_name="look_ahead", passed=not ahead, metadata=told)],
     )
-    def backtest(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        """Fills and equity on every instrument; the gate has no part in it."""
-        settings = frozen.thaw(context)
-        done = _study(settings)
-        artefacts = build.artefacts(settings)
-        for instrument, result in done.results.items():
-            artefacts.write_frame(("backtest", name, instrument, "fills"), fills_table(result))
-            artefacts.write_frame(("backtest", name, instrument, "equity"), equity_table(result))
-        return dg.MaterializeResult(
-            metadata={
-                **_identity(settings),
-                "cache_key": done.cache_key,
-                "used_cache": done.used_cache,
-                "data_hash": done.data_hash,
-                "orders": done.account.orders,
-                "fills": len(done.account.fills),
-                "final_equity": float(done.account.equity[-1]),
-                "account": dg.MetadataValue.md(done.report.markdown()["account"]),
-            },
-        )
 
-    @in_group(
-        key=_key(name, "evaluation"),
-        deps=[backtest],
+
+def backtest(name: str, settings: Settings) -> dg.MaterializeResult:
+    """Fills and equity on every instrument; the gate has no part in it."""
+    done, artefacts = _study(settings), build.artefacts(settings)
+    for instrument, result in done.results.items():
+        artefacts.write_frame(("backtest", name, instrument, "fills"), fills_table(result))
+        artefacts.write_frame(("backtest", name, instrument, "equity"), equity_table(result))
+    return dg.MaterializeResult(
+        metadata={
+            **_identity(settings),
+            "cache_key": done.cache_key,
+            "used_cache": done.used_cache,
+            "data_hash": done.data_hash,
+            "orders": done.account.orders,
+            "fills": len(done.account.fills),
+            "final_equity": float(done.account.equity[-1]),
+            "account": dg.MetadataValue.md(done.report.markdown()["account"]),
+        },
     )
-    def evaluation(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        """The figures of docs/metrics.md, none of them NaN."""
-        settings = frozen.thaw(context)
-        done = _study(settings)
-        figures = done.metrics.as_dict()
-        build.artefacts(settings).write_json(("evaluation", name), figures)
-        return dg.MaterializeResult(
-            metadata={
-                **_identity(settings),
-                **{key: value for key, value in figures.items() if isinstance(value, int | float | str)},
-            }
-        )
 
-    @in_group(
-        key=_key(name, "risk_report"),
-        deps=[evaluation],
+
+def evaluation(name: str, settings: Settings) -> dg.MaterializeResult:
+    """The figures of docs/metrics.md, none of them NaN."""
+    figures = _study(settings).metrics.as_dict()
+    build.artefacts(settings).write_json(("evaluation", name), figures)
+    told = {key: value for key, value in figures.items() if isinstance(value, int | float | str)}
+    return dg.MaterializeResult(metadata={**_identity(settings), **told})
+
+
+def risk_report(name: str, settings: Settings) -> dg.MaterializeResult:
+    """What the backtest has to say against itself: ranked findings, plots, months; one HTML file."""
+    report = _study(settings).report
+    path = build.root(settings) / "reports" / f"{name}.html"
+    report.write(path)
+    return dg.MaterializeResult(
+        metadata={
+            **_identity(settings),
+            **{key: dg.MetadataValue.md(text) for key, text in report.markdown().items()},
+            "critical_findings": int(str(report.plain()["critical_findings"])),
+            "report": dg.MetadataValue.path(str(path)),
+        }
     )
-    def risk_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        """What the backtest has to say against itself: ranked findings, plots, months; one HTML file."""
-        settings = frozen.thaw(context)
-        done = _study(settings)
-        path = build.root(settings) / "reports" / f"{name}.html"
-        done.report.write(path)
-        texts = done.report.markdown()
-        return dg.MaterializeResult(
-            metadata={
-                **_identity(settings),
-                **{key: dg.MetadataValue.md(text) for key, text in texts.items()},
-                "critical_findings": int(str(done.report.plain()["critical_findings"])),
-                "report": dg.MetadataValue.path(str(path)),
-            }
-        )
-
-    return [signals, backtest, evaluation, risk_report]
 
 
 def fills_table(result: BacktestResult) -> pd.DataFrame:

@@ -30,7 +30,7 @@ class StorageSettings(Group):
     """``storage``."""
 
     kind: Literal["local", "postgres"]
-    root: str
+    root: Annotated[str, Field(min_length=1)]
     cache_dir: str | None
     ledger_url: SecretStr | None
 

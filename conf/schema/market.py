@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -11,7 +10,7 @@ from pydantic import Field
 from conf.schema.group import Group, NotNegative, Zone
 from tradewright.model.bars import Timeframe
 from tradewright.model.instrument import AssetClass
-from tradewright.model.word import Name
+from tradewright.model.word import Instant, Name
 
 
 class BaseSettings(Group):
@@ -52,7 +51,7 @@ class ScenarioFeedSettings(Group):
 
     kind: Literal["scenario"]
     remote_providers: Literal["enabled", "disabled"]
-    end: datetime | None
+    end: Instant | None
     days_1m: Annotated[int, Field(ge=1, le=3650)]
     days_1d: Annotated[int, Field(ge=1, le=36500)]
 
@@ -81,8 +80,8 @@ class EventWindow(Group):
     """One event blackout: nothing is bought in ``instrument`` from ``start`` (included) to ``end`` (excluded)."""
 
     instrument: Name
-    start: datetime
-    end: datetime
+    start: Instant
+    end: Instant
     reason: str
 
 

@@ -149,6 +149,56 @@ def test_a_wrong_mapping(csv: Path, tmp_path: Path, content: str, word: str) -> 
     assert not (tmp_path / "data").exists() or not contents(tmp_path / "data")
 
 
+@pytest.mark.parametrize(
+    ("content", "line", "near"),
+    [
+        ("zoen: UTC\n", 1, "zone"),
+        ("header: true\ntime_fromat: s\n", 2, "time_format"),
+        ("columns:\n  ts: Date\n  clsoe: Close\n", 3, "close"),
+        ("stamp: cloze\n", 1, "close"),
+    ],
+)
+def test_a_wrong_mapping_is_told_with_its_line_and_the_nearest_name(
+    csv: Path, tmp_path: Path, content: str, line: int, near: str
+) -> None:
+    path = tmp_path / "mapping.yaml"
+    path.write_text(content)
+    words = ("import", "csv", str(csv), "--instrument", "GOOG", "--mapping", str(path), "--json")
+    error = say(*words, f"storage.root={tmp_path / 'data'}").json["error"]
+    assert error["what"].startswith(f"{path}:{line}: ")
+    assert error["what"].endswith(f"did you mean {near!r}?")
+    assert error["remedy"] == "correct the mapping file; docs/data.md lists its keys"
+
+
+@pytest.mark.parametrize(
+    ("mapping", "remedy"), [("columns: {open: Opening}", "columns.open"), ("columns: {high: 9}", "columns.high")]
+)
+def test_a_column_that_the_file_does_not_have(csv: Path, tmp_path: Path, mapping: str, remedy: str) -> None:
+    path = tmp_path / "mapping.yaml"
+    path.write_text(mapping)
+    words = ("import", "csv", str(csv), "--instrument", "GOOG", "--mapping", str(path), "--json")
+    error = say(*words, f"storage.root={tmp_path / 'data'}").json["error"]
+    assert error["where"] == str(csv)
+    assert "there is no column" in error["what"]
+    assert remedy in error["remedy"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "feather"])
+def test_a_table_that_was_cut_off_after_its_header(store: Path, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"cut.{kind}"
+    table = pa.Table.from_pandas(daily().rename(columns={"Date": "ts"}).iloc[:0], preserve_index=False)
+    if kind == "csv":
+        path.write_text("ts,Open,High,Low,Close,Volume\n")
+    elif kind == "parquet":
+        pyarrow.parquet.write_table(table, path)
+    else:
+        pyarrow.feather.write_feather(table, path)
+    before = contents(store)
+    text = refusal(say("import", kind, str(path), "--instrument", "GOOG", f"storage.root={store}", "--json"))
+    assert path.name in text
+    assert contents(store) == before
+
+
 def test_a_missing_mapping(csv: Path, tmp_path: Path) -> None:
     words = ("import", "csv", str(csv), "--instrument", "GOOG", "--mapping", str(tmp_path / "none.yaml"), "--json")
     assert "none.yaml" in refusal(say(*words))
@@ -160,6 +210,8 @@ def test_a_missing_mapping(csv: Path, tmp_path: Path) -> None:
         (["import", "csv", "FILE", "--instrument", "GOOGG"], "did you mean 'GOOG'"),
         (["import", "csv", "FILE"], "a file holds one instrument, not 0"),
         (["import", "csv", "FILE", "--instruments", "GOOG,SPY"], "not 2"),
+        (["import", "csv", "FILE", "--instruments", " , "], "not 0"),
+        (["import", "lean", "FILE"], "no instrument is named"),
         (["import", "cvs", "FILE", "--instrument", "GOOG"], "did you mean 'csv'"),
         (["import", "csv", "FILE", "--instrument", "GOOG", "--timeframe", "2d"], "one of 1m"),
         (["backtest", "backtest.instruments=[GOOGG]"], "GOOG"),
@@ -200,6 +252,43 @@ def test_a_port_in_use(house: House) -> None:
     with taken() as port:
         for words in (["gateway", "--port", str(port)], ["serve", f"observability.serve.port={port}"]):
             assert f"127.0.0.1:{port}" in refusal(say(*words, *house.overrides, "--json"))
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        (["gateway", "--port", "65536"], "--port"),
+        (["gateway", "--port", "-1"], "--port"),
+        (["gateway", "--port", "0", "--control-port", "99999"], "--control-port"),
+        (["serve", "observability.serve.port=65536"], ""),
+        (["sweep", "strategy.fast=2,3", "--top", "-1"], "--top"),
+        (["sweep", "strategy.fast=glob(*)"], ""),
+        (["orders", "storage.root="], ""),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_before_anything_starts(house: House, words: list[str], where: str) -> None:
+    before = contents(house.root)
+    said = say(words[0], *house.overrides, *words[1:], "--json")
+    refusal(said)
+    assert said.json["error"]["where"] == where
+    assert contents(house.root) == before
+
+
+@pytest.mark.parametrize("command", ["send", "reconcile", "intent"])
+@pytest.mark.parametrize("hangs", [True, False], ids=["hangs", "refuses"])
+def test_a_desk_without_its_gateway_writes_nothing(house: House, command: str, hangs: bool) -> None:
+    def facts() -> str:
+        return json.dumps([say(name, *house.overrides, "--json").json for name in ("orders", "intents", "positions")])
+
+    before = facts()
+    wish = ("--instrument", "BTC", "--side", "BUY", "--qty", "0.01") if command == "intent" else ()
+    with taken() as port:
+        link = ("mode=paper", "broker=ibkr", f"broker.port={port if hangs else 1}", "broker.timeout_s=0.5")
+        error = say(command, *wish, *house.overrides, *link, "--json").json["error"]
+    assert f"127.0.0.1:{port if hangs else 1}" in error["where"]
+    assert error["what"]
+    assert error["remedy"]
+    assert facts() == before
 
 
 @pytest.mark.parametrize("hangs", [True, False], ids=["hangs", "refuses"])

@@ -253,6 +253,15 @@ def test_a_sweep_ranks_its_sets(goog: tuple[str, ...], tmp_path: Path) -> None:
     assert sharpes == sorted(sharpes, reverse=True)
 
 
+def test_what_is_swept_replaces_what_the_file_says(goog: tuple[str, ...]) -> None:
+    """A slow average below the file's own fast one is right, where every fast one of the grid is faster."""
+    words = ("sweep", "strategy=sma_crossover", *goog, "strategy.fast=2,3", "strategy.slow=5", "--json")
+    assert [row["fast"] for row in say(*words).json["rows"]] == [2, 3]
+    refused = say("sweep", "strategy=sma_crossover", *goog, "strategy.fast=2,7", "strategy.slow=5", "--json")
+    assert refused.status == 1
+    assert "fast = 7, slow = 5" in refused.json["error"]["what"]
+
+
 @pytest.mark.parametrize(
     ("words", "word"),
     [

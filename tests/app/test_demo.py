@@ -12,8 +12,16 @@ from typing import Any
 
 import pytest
 
+from app.operations import demo as demo_module
+from app.operations import kernels
+from app.operations.demo import run_demo
+from app.operations.kernels import compile_all, compiling
 from conf.compose import PROJECT
+from strategies.registry import STRATEGIES
 from tests.app.conftest import say
+from tradewright.model.bars import Bars
+from tradewright.model.errors import TradewrightError
+from tradewright.model.strategy import Strategy
 
 
 def demo(folder: Path) -> Mapping[str, Any]:
@@ -24,6 +32,9 @@ def demo(folder: Path) -> Mapping[str, Any]:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
     reply: Mapping[str, Any] = json.loads(done.stdout)
+    assert "mode paper, on the bundled gateway simulator" in done.stderr
+    assert "0.5 s between the two looks of a recovery" in done.stderr
+    assert [path.name for path in folder.iterdir()] == ["demo"], "nothing was written beside its own folder"
     return reply
 
 
@@ -40,6 +51,8 @@ def test_the_demo_runs_again_and_again(tmp_path: Path) -> None:
         assert sum(reply["decisions"].values()) == reply["intents"]
         assert (reply["duplicates"], reply["position_drift"]) == (0, 0)
         assert reply["orders_sent"] == reply["fills"] >= 1
+        assert reply["settle_seconds"] == 0.5
+        assert 0 < reply["seconds"] < 280
         assert reply["bars"] > 10_000
         assert reply["strategies"] == len(list((PROJECT / "conf" / "strategy").glob("*.yaml")))
     root = f"storage.root={tmp_path / 'demo'}"
@@ -59,3 +72,61 @@ def test_somebody_elses_folder_is_left_alone(tmp_path: Path) -> None:
     assert said.status == 1
     assert "no demo made it" in said.json["error"]["what"]
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """The overrides under which the demo would have run research; it stops there."""
+    seen: list[tuple[str, ...]] = []
+
+    def stop(overrides: tuple[str, ...], *_rest: object) -> None:
+        seen.append(overrides)
+        raise TradewrightError("that is enough")
+
+    monkeypatch.setattr(demo_module, "run_research", stop)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("given", "settle"), [((), "0.5"), (("execution.settle=5",), "5"), (("execution.acknowledge=9",), "0.5")]
+)
+def test_what_it_shortens_can_be_set_back(
+    tmp_path: Path, heard: list[tuple[str, ...]], given: tuple[str, ...], settle: str
+) -> None:
+    root = f"storage.root={tmp_path / 'demo'}"
+    with pytest.raises(TradewrightError, match="that is enough"):
+        run_demo((root, *given), lambda _text: None)
+    assert sorted(heard[0]) == sorted({root, f"execution.settle={settle}", *given})
+
+
+def test_the_process_that_compiles_ends_with_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when what it accompanies fails; and who waits for it waits for its end."""
+    started: list[subprocess.Popen[bytes]] = []
+    plain = subprocess.Popen
+
+    def spy(program: list[str], **more: Any) -> subprocess.Popen[bytes]:
+        assert program == [sys.executable, "-m", "app.operations.kernels"]
+        started.append(plain([sys.executable, "-c", "import time; time.sleep(60)"], **more))
+        return started[-1]
+
+    monkeypatch.setattr(kernels.subprocess, "Popen", spy)
+    with pytest.raises(TradewrightError), compiling():
+        raise TradewrightError("half way")
+    assert started[0].returncode == -9
+    with compiling() as wait:
+        started[1].kill()
+        wait()
+        assert started[1].returncode == -9
+
+
+def test_every_built_in_strategy_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By running it on bars like those of the store: to the compiler, arrays that can be written are another type."""
+    ran: list[tuple[str, int]] = []
+
+    def spy(strategy: Strategy, bars: Bars, _spec: object) -> None:
+        ran.append((strategy.name, len(bars.ts)))
+        assert not any(column.flags.writeable for column in bars[1:])
+
+    monkeypatch.setattr("tradewright.backtest.engine.run", spy)
+    compile_all()
+    assert ran == [(name, 2) for name in STRATEGIES]

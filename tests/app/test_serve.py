@@ -166,6 +166,37 @@ def test_foreign_requests_are_refused_even_with_the_token(server: Served, path: 
     assert "Tradewright" not in text
 
 
+TOKENS = {"right": True, "wrong": False, "none": False}
+HOSTS = {
+    "own": "127.0.0.1:{port}",
+    "by name": "localhost:{port}",
+    "foreign": "evil.example:{port}",
+    "bare": "127.0.0.1",
+}
+ORIGINS = {"none": None, "own": "http://127.0.0.1:{port}", "foreign": "http://evil.example", "null": "null"}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/", "/monitor/"])
+def test_token_host_origin_and_method_in_every_combination(server: Served, path: str, method: str) -> None:
+    """Answered only where all are right; a foreign page is refused whatever it knows."""
+    wrong = []
+    for token, host, origin in itertools.product(TOKENS, HOSTS, ORIGINS):
+        headers = {"Host": HOSTS[host].format(port=server.port)}
+        if text := ORIGINS[origin]:
+            headers["Origin"] = text.format(port=server.port)
+        if token != "none":
+            headers["Authorization"] = f"Bearer {server.token if token == 'right' else 'guessed'}"
+        query = {"right": f"?access_token={server.token}", "wrong": "?access_token=guessed", "none": ""}[token]
+        status, text = answer(server, path + (query if path == "/" else ""), method, **headers)
+        ours = host in ("own", "by name") and origin in ("none", "own")
+        answered = status == 200 and ("Strategy lab" in text or "marimo" in text)
+        expected = ours and TOKENS[token] and method == "GET"
+        if answered != expected or (not ours and status != 403) or (server.token in text and not expected):
+            wrong.append((token, host, origin, status))
+    assert wrong == []
+
+
 def upgrade(server: Served, path: str, **wishes: object) -> int:
     """The status of a websocket upgrade: 101 where it is accepted."""
     with pytest.MonkeyPatch.context() as patch:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from brokers.ibkr.gateway.server import Gateway
 from brokers.ibkr.gateway.connection import HANDLERS
+from brokers.ibkr.gateway.server import Gateway
 from brokers.ibkr.gateway.thread import GatewayThread
 from brokers.ibkr.gateway.wire import LONGEST_FRAME, fields_of, frame
 from tests.brokers.desk import INSTRUMENTS, NOON, approved, until

@@ -12,7 +12,7 @@ from tests.data.tables import as_csv, bars_table
 from tradewright.formats.delimited import read_csv
 from tradewright.formats.mapping import ColumnMapping, mapping_of
 from tradewright.model.bars import BarKind, Timeframe
-from tradewright.model.errors import ConfigError, DataError
+from tradewright.model.errors import DataError
 
 M1, D1 = Timeframe.M1, Timeframe.D1
 HEAD = "Date,Open,High,Low,Close,Volume\n"
@@ -183,14 +183,6 @@ def test_bad_rows_are_dropped_only_when_asked_and_counted(tmp_path: Path) -> Non
     assert reading.frame["ts"].tolist() == frame["ts"][[0, 1, 3, 5]].tolist()
     assert reading.dropped["ts: a time stamp occurs once"] == 1
     assert reading.dropped["high: the high is not below the low"] == 1
-
-
-def test_a_wrong_mapping_names_every_problem() -> None:
-    wrong = {"zone": "Mars/Olympus", "colums": {}, "price_scale": 0, "stamp": "middle"}
-    with pytest.raises(ConfigError) as refusal:
-        mapping_of(wrong, "vendor.yaml")
-    for words in ("no time zone 'Mars/Olympus'", "colums", "price_scale", "stamp", "vendor.yaml"):
-        assert words in str(refusal.value)
 
 
 @pytest.mark.parametrize(

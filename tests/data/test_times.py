@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tradewright.formats.mapping import ColumnMapping, mapping_of, positions
 from tradewright.formats.times import bar_starts, localized, session_starts
 from tradewright.model.bars import Timeframe
-from tradewright.model.errors import ConfigError, DataError
+from tradewright.model.errors import DataError
 from tradewright.store.span import first_instant, last_instant
 
 M1, D1 = Timeframe.M1, Timeframe.D1
@@ -205,29 +205,6 @@ def test_columns_that_cannot_be_told_are_refused(headers: list[str], mapping: di
 def test_a_declared_column_ends_the_doubt() -> None:
     assert positions(mapping_of({"columns": {"volume": "vol"}}), [*HEADERS, "vol"], "f")["volume"] == 6
     assert positions(mapping_of({"columns": {"close": 5}}), HEADERS, "f")["close"] == 5
-
-
-@pytest.mark.parametrize(
-    ("values", "key"),
-    [
-        ({"columns": {"colse": 1}}, "columns.colse"),
-        ({"delimiter": ";;"}, "delimiter"),
-        ({"delimiter": ""}, "delimiter"),
-        ({"price_scale": -1}, "price_scale"),
-        ({"price_scale": float("nan")}, "price_scale"),
-        ({"on_violation": "ignore"}, "on_violation"),
-        ({"header": "maybe"}, "header"),
-        ({"zone": "New York"}, "zone"),
-        ({"zone": "../../etc/passwd"}, "zone"),
-        ({"zone": ""}, "zone"),
-    ],
-)
-def test_a_wrong_mapping_names_its_key(values: dict[str, object], key: str) -> None:
-    with pytest.raises(ConfigError) as refusal:
-        mapping_of(values, "vendor.yaml")
-    assert refusal.value.where == "vendor.yaml"
-    assert f"{key}" in refusal.value.what
-    assert refusal.value.remedy
 
 
 def test_the_unit_of_numbers_is_that_of_the_largest() -> None:

@@ -356,6 +356,28 @@ def test_the_newest_word_on_an_intent_counts(counter: Counter) -> None:
     assert counter.snapshot().activity.recent == ()
 
 
+def test_what_waits_for_a_person_is_no_duplicate_before_the_yes(counter: Counter) -> None:
+    proposals = counter.ledger.proposals
+    waiting = counter.world.proposer.intent(quantity="10")
+    decision = counter.world.proposer.decide(waiting, Verdict.REVIEW)
+    assert counter.snapshot().activity.recent == ()
+    counter.clock.advance(120)
+    proposals.record_approval(decision.decision_id, True, "ann", "the news is known")
+    (row,) = counter.snapshot().activity.recent or ()
+    assert (row.intent_id, row.at) == (waiting.intent_id, START + timedelta(seconds=120)), "since the yes"
+    counter.clock.advance(59)
+    assert len(counter.snapshot().activity.recent or ()) == 1
+    counter.clock.advance(1)
+    assert counter.snapshot().activity.recent == ()
+
+
+@pytest.mark.parametrize("verdict", [Verdict.APPROVE, Verdict.REVIEW])
+def test_what_a_person_refused_is_no_duplicate(counter: Counter, verdict: Verdict) -> None:
+    decision = counter.world.proposer.decide(counter.world.proposer.intent(quantity="10"), verdict)
+    counter.ledger.proposals.record_approval(decision.decision_id, False, "ann", "not today")
+    assert counter.snapshot().activity.recent == ()
+
+
 def test_duplicates_are_sought_among_orders_at_the_sender(counter: Counter) -> None:
     order = counter.world.proposer.order("AAPL", "10")
     assert counter.snapshot(at_send=True).activity.recent == (), "approved is not sent"

@@ -66,7 +66,7 @@ def run(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> BacktestResult:
 def _one(strategy: Strategy, inputs: Inputs, market: Market, rules: Rules, tape: Tape) -> Matrix:
     summary = np.empty((1, SUMMARY_SLOTS))
     kernel = simulator(strategy.generate_signal, len(inputs.features), len(inputs.params))
-    nothing, none = np.empty((0, 0)), np.empty((0, 0), np.int64)
+    nothing, none = contiguous(np.empty((0, 0))), np.empty((0, 0), np.int64)
     kernel(*inputs, nothing, none, nothing, market, rules, scratch_of(rules), tape, summary)
     return summary
 
@@ -95,8 +95,10 @@ def scratch_of(rules: Rules) -> Scratch:
 
 
 def contiguous(values: Floats) -> Floats:
-    """The one array layout that is compiled for."""
-    return np.ascontiguousarray(values, dtype=np.float64)
+    """The one kind of array that is compiled for: without gaps, and read-only, as the bars of the store are."""
+    array = np.ascontiguousarray(values, dtype=np.float64).view()
+    array.flags.writeable = False
+    return array
 
 
 def check_bars(bars: Bars) -> None:

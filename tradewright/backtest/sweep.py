@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from tradewright.backtest.account import Market, Tape
 from tradewright.backtest.compiled import Compiled, simulator
-from tradewright.backtest.engine import Inputs, inputs_of, market_of, scratch_of
+from tradewright.backtest.engine import Inputs, contiguous, inputs_of, market_of, scratch_of
 from tradewright.backtest.kernel import SUMMARY_SLOTS, Indices, Matrix
 from tradewright.backtest.result import FILL, TRADE
 from tradewright.backtest.spec import BacktestSpec, Rules
@@ -84,9 +84,9 @@ def _prepare(strategies: Sequence[Strategy], bars: Bars, spec: BacktestSpec) -> 
     return _Job(
         kernel=simulator(kinds.pop(), len(needs[0]), len(values[0])),
         first=inputs_of(strategies[0], bars),
-        columns=table,
+        columns=contiguous(table),
         which=np.array([[distinct[feature] for feature in need] for need in needs], np.int64),
-        values=np.array(values, np.float64),
+        values=contiguous(np.array(values, np.float64)),
         market=market_of(bars, spec),
         rules=spec.rules(),
         rows=np.empty((len(strategies), SUMMARY_SLOTS)),

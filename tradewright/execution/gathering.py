@@ -17,7 +17,7 @@ from tradewright.ledger.attempts import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.bars import Timeframe
 from tradewright.model.broker import AccountState, BrokerSnapshot, Quote
-from tradewright.model.decision import Verdict
+from tradewright.model.decision import Decision, Verdict
 from tradewright.model.instrument import Instrument
 from tradewright.model.mode import Mode, Stage
 from tradewright.model.order import AttemptState, Side
@@ -272,10 +272,11 @@ class Gatherer:
         )
 
     def _recent_intents(self, asked: Asked, account: str, now: datetime) -> Iterable[RecentOrder]:
-        """Other intents in the instrument on which the gate's newest word is recent and no refusal."""
+        """Other intents in the instrument that the gate, or a person after it, lately let go ahead."""
         newest = {row.intent_id: row for row in self.ledger.proposals.decisions()}
         for decision in newest.values():
-            if decision.verdict is Verdict.REJECT or not self._is_recent(decision.decided_at, now):
+            at = self._let_go(decision) if self._is_recent(decision.expires_at, now) else None
+            if at is None or not self._is_recent(at, now):
                 continue
             intent = self.ledger.proposals.intent(decision.intent_id)
             is_other = intent.intent_id != asked.intent_id and intent.account in ("", account)
@@ -285,8 +286,16 @@ class Gatherer:
                     side=intent.terms.side,
                     quantity=decision.approved_quantity,
                     asked=intent.terms.quantity,
-                    at=decision.decided_at,
+                    at=at,
                 )
+
+    def _let_go(self, decision: Decision) -> datetime | None:
+        """When an intent became an order, which is before its decision expires; None without a yes, or with a no."""
+        said = self.ledger.proposals.approvals(decision.decision_id) if decision.verdict is not Verdict.REJECT else []
+        if not all(approval.approved for approval in said):
+            return None
+        yes = decision.decided_at if decision.verdict is Verdict.APPROVE else None
+        return said[-1].at if said else yes
 
     def _recent_orders(self, asked: Asked, account: str, now: datetime) -> Iterable[RecentOrder]:
         """Other orders in the instrument that may have gone out lately."""

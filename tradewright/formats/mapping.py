@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from tradewright.model.bars import OHLCV
-from tradewright.model.errors import ConfigError, DataError
+from tradewright.model.errors import DataError
 from tradewright.model.word import Word
 
+
+def _header_or_position(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("must be a column's header, or its position from 0")
+    return value
+
+
 Column = Literal["ts", "open", "high", "low", "close", "volume", "spread"]
+Place = Annotated[str | int, BeforeValidator(_header_or_position)]
 
 _HEADERS: dict[str, frozenset[str]] = {
     "ts": frozenset({"", "ts", "date", "datetime", "time", "timestamp", "timestamp_utc", "open_time"}),
@@ -40,7 +48,7 @@ class ColumnMapping(Word):
             them and say how many.
     """
 
-    columns: dict[Column, str | int] = Field(default_factory=dict)
+    columns: dict[Column, Place] = Field(default_factory=dict)
     header: bool = True
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     zone: str = "UTC"
@@ -59,20 +67,13 @@ class ColumnMapping(Word):
         return zone
 
 
-def mapping_of(values: Mapping[str, object], where: str = "mapping") -> ColumnMapping:
+def mapping_of(values: Mapping[str, object]) -> ColumnMapping:
     """A mapping from what a YAML file holds.
 
     Raises:
-        ConfigError: naming every wrong key and value.
+        pydantic.ValidationError: for wrong keys and values; ``conf.mapping`` tells it to people.
     """
-    try:
-        return ColumnMapping.model_validate(dict(values))
-    except ValidationError as error:
-        problems = [
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']} (got {problem['input']!r})"
-            for problem in error.errors()
-        ]
-        raise ConfigError("; ".join(problems), where=where, remedy="see docs for the keys of a mapping") from error
+    return ColumnMapping.model_validate(dict(values))
 
 
 def positions(mapping: ColumnMapping, headers: Sequence[str], where: str) -> dict[str, int]:
@@ -81,7 +82,7 @@ def positions(mapping: ColumnMapping, headers: Sequence[str], where: str) -> dic
     Raises:
         DataError: when a column cannot be found, or two could be meant.
     """
-    found: dict[str, int] = {ours: _declared(theirs, headers, where) for ours, theirs in mapping.columns.items()}
+    found: dict[str, int] = {ours: _declared(ours, theirs, headers, where) for ours, theirs in mapping.columns.items()}
     for ours, names in _HEADERS.items():
         if ours not in found and mapping.header:
             matches = [index for index, header in enumerate(headers) if _plain(header) in names]
@@ -100,14 +101,15 @@ def positions(mapping: ColumnMapping, headers: Sequence[str], where: str) -> dic
     return found
 
 
-def _declared(theirs: str | int, headers: Sequence[str], where: str) -> int:
-    if isinstance(theirs, int):
-        if 0 <= theirs < len(headers):
-            return theirs
-        raise DataError(f"there is no column {theirs}, only 0 to {len(headers) - 1}", where=where)
-    if theirs in headers:
+def _declared(ours: str, theirs: str | int, headers: Sequence[str], where: str) -> int:
+    if isinstance(theirs, int) and 0 <= theirs < len(headers):
+        return theirs
+    if isinstance(theirs, str) and theirs in headers:
         return headers.index(theirs)
-    raise DataError(f"there is no column {theirs!r}; the table has {', '.join(map(repr, headers))}", where=where)
+    has = f"only 0 to {len(headers) - 1}" if isinstance(theirs, int) else f"only {', '.join(map(repr, headers))}"
+    raise DataError(
+        f"there is no column {theirs!r}, {has}", where=where, remedy=f"correct columns.{ours} of the mapping file"
+    )
 
 
 def _plain(header: str) -> str:

@@ -83,7 +83,8 @@ class Holdings(Word):
 class RecentOrder(Word):
     """Another intent or order in the same instrument, for the search for duplicates.
 
-    The gate is given the intents that it did not reject and the orders sent; the sender the orders sent alone.
+    The gate is given the intents that it, or a person after it, let go ahead, and the orders sent; the sender the
+    orders sent alone.
 
     Args:
         quantity: what the gate left of it; that is what goes out.

@@ -1,0 +1,237 @@
+"""A person's acts on decisions and switches: unknown ids, wrong states, twice, without a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from app.operations import desk
+from conf import build
+from conf.compose import compose
+from conf.schema.settings import Settings
+from tests.app.conftest import say
+from tests.support.houses import QUICK
+from tests.support.ledgers import Proposer
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.clock import ManualClock
+from tradewright.model.decision import Verdict
+from tradewright.model.errors import ConfigError, LedgerError, TradewrightError
+
+NOW = datetime(2026, 11, 20, 15, 1, tzinfo=UTC)
+HOLDER = "counter"
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Settings:
+    return compose(QUICK)
+
+
+@pytest.fixture
+def settings(shipped: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A desk of its own, whose clock stands."""
+    monkeypatch.setattr(build, "clock", lambda _settings: ManualClock(NOW))
+    return shipped.model_copy(update={"storage": shipped.storage.model_copy(update={"root": str(tmp_path)})})
+
+
+@pytest.fixture
+def books(settings: Settings) -> Iterator[Ledger]:
+    with desk.books_of(settings) as made:
+        yield made
+
+
+def asked(books: Ledger, verdict: Verdict = Verdict.REVIEW, seconds: float = 600) -> str:
+    """A new decision; an approved one lies in the outbox."""
+    proposer = Proposer(books, books.clock, "SIM")
+    if verdict is Verdict.APPROVE:
+        return proposer.order("BTC", "0.01", seconds).decision_id
+    return proposer.decide(proposer.intent("BTC", "0.01"), verdict, seconds).decision_id
+
+
+def expired(books: Ledger) -> str:
+    return asked(books, seconds=-1)
+
+
+def rejected(books: Ledger) -> str:
+    name = asked(books)
+    books.proposals.record_approval(name, False, "bob", "no")
+    return name
+
+
+def approved(books: Ledger) -> str:
+    return asked(books, Verdict.APPROVE)
+
+
+def claimed(books: Ledger) -> str:
+    name = asked(books, Verdict.APPROVE)
+    assert books.leases.acquire("SIM", HOLDER, 60)
+    assert books.attempts.claim(name, books.outbox.get(name).payload_hash, HOLDER)
+    return name
+
+
+def lines(books: Ledger) -> int:
+    return len(books.audit.entries())
+
+
+# decision -> part of what is wrong
+NO_YES: dict[str, tuple[Callable[[Ledger], str], str]] = {
+    "nobody knows it": (lambda _books: "nothing", "no such decision"),
+    "no name": (lambda _books: "", "no such decision"),
+    "the gate rejected it": (lambda books: asked(books, Verdict.REJECT), "cannot overrule the gate"),
+    "it is over": (expired, "expired"),
+    "a person rejected it": (rejected, "rejected it already"),
+}
+
+
+@pytest.mark.parametrize("name", NO_YES)
+def test_what_cannot_be_approved_stays_as_it_was(settings: Settings, books: Ledger, name: str) -> None:
+    make, word = NO_YES[name]
+    decision = make(books)
+    before = lines(books)
+    with pytest.raises(TradewrightError) as caught:
+        desk.approve(settings, decision, "I want it", "ann")
+    assert word in str(caught.value)
+    assert caught.value.where
+    assert books.outbox.sendable() == []
+    assert lines(books) == before
+
+
+def test_a_yes_is_given_once(settings: Settings, books: Ledger) -> None:
+    name = asked(books)
+    first = desk.approve(settings, name, "I want it", "ann")
+    (waiting,) = books.outbox.sendable()
+    assert waiting.decision_id == name
+    assert desk.approve(settings, name, "again", "ann") == first
+    assert len(books.outbox.sendable()) == 1, "one order, however often it is approved"
+
+
+@pytest.mark.parametrize("make", [asked, approved, expired])
+def test_a_no_is_final_and_may_be_said_twice(settings: Settings, books: Ledger, make: Callable[[Ledger], str]) -> None:
+    name = make(books)
+    for _ in range(2):
+        desk.reject(settings, name, "no", "ann")
+        assert not books.proposals.permits(name)
+    assert books.outbox.sendable() == []
+    assert {row.approved for row in books.proposals.approvals(name)} == {False}
+
+
+def test_a_no_to_nothing_is_refused_by_name(settings: Settings, books: Ledger) -> None:
+    """And not by a constraint of the database."""
+    with pytest.raises(LedgerError, match="no such decision") as caught:
+        desk.reject(settings, "nothing", "no", "ann")
+    assert (caught.value.where, caught.value.remedy) == ("decision nothing", "tradewright intents")
+    assert lines(books) == 0
+
+
+def test_a_no_to_what_is_being_sent_does_not_undo_it(settings: Settings, books: Ledger) -> None:
+    name = claimed(books)
+    desk.reject(settings, name, "too late", "ann")
+    (attempt,) = books.attempts.all()
+    assert attempt.decision_id == name
+
+
+@pytest.mark.parametrize("reason", ["", " ", "\t\n"])
+@pytest.mark.parametrize("act", ["approve", "reject", "kill", "resume"])
+def test_every_act_needs_a_reason(settings: Settings, books: Ledger, act: str, reason: str) -> None:
+    subject = asked(books) if act in ("approve", "reject") else "everything"
+    before = lines(books)
+    with pytest.raises(ConfigError) as caught:
+        getattr(desk, act)(settings, subject, reason, "ann")
+    assert (caught.value.where, caught.value.remedy) == ("--reason", 'say --reason "..."')
+    assert lines(books) == before
+
+
+@pytest.mark.parametrize("act", ["approve", "reject", "kill", "resume"])
+def test_who_and_why_are_written_down(settings: Settings, books: Ledger, act: str) -> None:
+    subject = asked(books) if act in ("approve", "reject") else "everything"
+    getattr(desk, act)(settings, subject, "because", "ann")
+    entry = next(row for row in reversed(books.audit.entries()) if row.actor == "ann")
+    assert entry.detail == {"reason": "because"}
+    assert subject in entry.subject
+    assert books.audit.verify_chain() == lines(books)
+
+
+# scope -> what is said of it, part of the remedy
+NO_SCOPE = {
+    "planet:earth": ("unknown scope", "everything, strategy:NAME"),
+    "strategy:": ("unknown scope", "everything, strategy:NAME"),
+    "strategy": ("unknown scope", "everything, strategy:NAME"),
+    "Everything": ("unknown scope", "everything, strategy:NAME"),
+    "strategy:sma_crosover": ("nobody has heard", "did you mean 'strategy:sma_crossover'"),
+    "strategy:trnd": ("nobody has heard", "did you mean 'strategy:trend'"),
+    "account:SIMM": ("nobody has heard", "did you mean 'account:SIM'"),
+}
+
+
+@pytest.mark.parametrize("act", ["kill", "resume"])
+@pytest.mark.parametrize("scope", NO_SCOPE)
+def test_a_misspelt_scope_is_refused_and_nothing_is_written(
+    settings: Settings, books: Ledger, act: str, scope: str
+) -> None:
+    """A stop that stops nothing is worse than none."""
+    asked(books)
+    what, remedy = NO_SCOPE[scope]
+    with pytest.raises(ConfigError, match=what) as caught:
+        getattr(desk, act)(settings, scope, "because", "ann")
+    assert remedy in caught.value.remedy
+    assert books.switches.present() == []
+
+
+@pytest.mark.parametrize(
+    "scope", ["everything", "strategy:sma_crossover", "strategy:manual", "strategy:trend", "account:SIM"]
+)
+def test_a_stop_holds_until_it_is_lifted_however_often_it_is_said(
+    settings: Settings, books: Ledger, scope: str
+) -> None:
+    asked(books)
+    for reason in ("first", "second"):
+        assert desk.kill(settings, scope, reason, "ann")[0].stopped
+    (switch,) = books.switches.present()
+    assert (switch.scope, switch.stopped, switch.reason) == (scope, True, "second")
+    assert [row.scope for row in desk.overview(settings).switches] == [scope]
+    for reason in ("third", "fourth"):
+        assert desk.resume(settings, scope, reason, "ann").stopped is False
+    assert desk.overview(settings).switches == ()
+
+
+def test_stops_are_lifted_one_by_one(settings: Settings, books: Ledger) -> None:
+    asked(books)
+    for scope in ("everything", "strategy:trend"):
+        desk.kill(settings, scope, "test", "ann")
+    desk.resume(settings, "everything", "test", "ann")
+    assert [row.scope for row in desk.overview(settings).switches] == ["strategy:trend"]
+    assert [row.scope for row in books.switches.stopping("trend", "SIM")] == ["strategy:trend"]
+    assert books.switches.stopping("other", "SIM") == []
+
+
+def test_an_account_that_no_venue_has_named_yet_can_be_stopped(settings: Settings, books: Ledger) -> None:
+    """Where none is known, none can be misspelt."""
+    unnamed = settings.broker.model_copy(update={"account": ""})
+    scope = desk.scopes(settings.model_copy(update={"broker": unnamed}), books)
+    assert not [name for name in scope if name.startswith("account:")]
+    named = settings.model_copy(update={"broker": settings.broker.model_copy(update={"account": "DU9"})})
+    assert "account:DU9" in desk.scopes(named, books)
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("approve", "nothing", "--reason", "r"), "no such decision"),
+        (("reject", "nothing", "--reason", "r"), "no such decision"),
+        (("approve", "nothing"), "a reason is needed"),
+        (("kill",), "a reason is needed"),
+        (("kill", "--scope", "strategy:sma_crosover", "--reason", "r"), "nobody has heard"),
+        (("resume", "--scope", "nobody", "--reason", "r"), "unknown scope"),
+        (("explain", "nothing"), "has this id"),
+    ],
+)
+def test_the_command_line_refuses_with_all_parts(tmp_path: Path, words: tuple[str, ...], what: str) -> None:
+    said = say(*words, f"storage.root={tmp_path}", "--json")
+    assert said.status == 1
+    error = said.json["error"]
+    assert what in error["what"]
+    assert error["where"]
+    assert error["remedy"]
+    assert said.err.startswith("error: ")

@@ -1,0 +1,139 @@
+"""``explain`` at each state of an order's life, under each of its names, for people and for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from app.operations import desk, monitor
+from app.operations.documents import document
+from app.operations.telling import story
+from conf import build
+from conf.compose import compose
+from conf.schema.settings import Settings
+from tests.support.ledgers import Proposer
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.clock import ManualClock
+from tradewright.model.decision import Verdict
+from tradewright.model.errors import LedgerError
+from tradewright.model.order import AttemptState, Fill, Side
+
+S = AttemptState
+HOLDER = "counter"
+NOW = datetime(2026, 11, 20, 15, 1, tzinfo=UTC)
+WAYS = {
+    S.CLAIMED: (),
+    S.SENDING: (S.SENDING,),
+    S.UNKNOWN: (S.SENDING, S.UNKNOWN),
+    S.ACKED: (S.SENDING, S.ACKED),
+    S.WORKING: (S.SENDING, S.ACKED, S.WORKING),
+    S.PARTIAL: (S.SENDING, S.ACKED, S.WORKING, S.PARTIAL),
+    S.CANCEL_REQUESTED: (S.SENDING, S.ACKED, S.CANCEL_REQUESTED),
+    S.FILLED: (S.SENDING, S.ACKED, S.WORKING, S.FILLED),
+    S.CANCELLED: (S.SENDING, S.ACKED, S.CANCELLED),
+    S.REJECTED: (S.SENDING, S.REJECTED),
+    S.EXPIRED: (S.EXPIRED,),
+    S.NOT_SENT: (S.SENDING, S.UNKNOWN, S.NOT_SENT),
+}
+FILLED = {S.PARTIAL: "4", S.FILLED: "10"}
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Settings:
+    return compose()
+
+
+@pytest.fixture
+def settings(shipped: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setattr(build, "clock", lambda _settings: ManualClock(NOW))
+    return shipped.model_copy(update={"storage": shipped.storage.model_copy(update={"root": str(tmp_path)})})
+
+
+@pytest.fixture
+def books(settings: Settings) -> Iterator[Ledger]:
+    with desk.books_of(settings) as made:
+        yield made
+
+
+def order_in(books: Ledger, state: AttemptState) -> str:
+    """The reference of an order of ten AAPL in a state, with the fills that belong to it."""
+    order = Proposer(books, books.clock, "SIM").order()
+    assert books.leases.acquire("SIM", HOLDER, 60)
+    claimed = books.attempts.claim(order.decision_id, order.payload_hash, HOLDER)
+    assert claimed is not None
+    for step in WAYS[state]:
+        if step is S.SENDING:
+            books.attempts.begin_sending(claimed.ref, "s1", 7, order.payload_hash, HOLDER)
+        else:
+            books.attempts.move(claimed.ref, step, f"came to {step}")
+    if state in FILLED:
+        fill = Fill(
+            exec_id="e1.01", perm_id=5, account="SIM", instrument="AAPL", side=Side.BUY,
+            quantity=Decimal(FILLED[state]), price=Decimal("101.5"), time=NOW, ref=claimed.ref,
+        )  # fmt: skip
+        books.executions.record(fill, claimed.ref)
+    return claimed.ref
+
+
+def test_every_state_is_told() -> None:
+    assert set(WAYS) == set(AttemptState)
+
+
+@pytest.mark.parametrize("state", AttemptState)
+def test_the_story_of_an_order_in_each_state(settings: Settings, books: Ledger, state: AttemptState) -> None:
+    ref = order_in(books, state)
+    (walk,) = desk.explain(settings, ref)
+    told = list(story(walk))
+    at = " at 101.5" if state in FILLED else ""
+    assert told[0] == f"order {ref}: {state}, filled {FILLED.get(state, '0')} of 10{at}"
+    steps = [line.split()[2] for line in told if line.startswith("    2026-11-20")]
+    assert steps == ["CLAIMED", *WAYS[state]]
+    assert told[-1].startswith("    ")
+    assert {f"    data_hash {'d' * 64}", f"    config_hash {'c' * 64}"} <= set(told)
+    assert "intent intent0001: BUY 10 AAPL by trend" in told
+    order = document(walk)["orders"][0]  # type: ignore[index]
+    assert (order["state"], order["events"][-1]["state"]) == (state, state)
+    assert monitor.life(settings, ref).events[-1]["state"] == state
+
+
+@pytest.mark.parametrize("name", ["ref", "decision-1", "intent0001", "signal-1", "e1.01"])
+def test_every_name_leads_to_the_same_walk(settings: Settings, books: Ledger, name: str) -> None:
+    ref = order_in(books, S.FILLED)
+    assert desk.explain(settings, ref if name == "ref" else name) == desk.explain(settings, ref)
+
+
+@pytest.mark.parametrize("name", ["", "nothing", "intent0001.2", "decision-", "INTENT0001", "e1", "%"])
+def test_a_name_that_nobody_has_is_refused(settings: Settings, books: Ledger, name: str) -> None:
+    order_in(books, S.FILLED)
+    with pytest.raises(LedgerError, match="has this id") as caught:
+        desk.explain(settings, name)
+    assert (caught.value.where, caught.value.remedy) == (name, "tradewright orders")
+
+
+@pytest.mark.parametrize("verdict", [Verdict.REVIEW, Verdict.REJECT])
+@pytest.mark.parametrize("said", [None, False])
+def test_before_there_is_an_order_the_decision_is_told(
+    settings: Settings, books: Ledger, verdict: Verdict, said: bool | None
+) -> None:
+    proposer = Proposer(books, books.clock, "SIM")
+    decision = proposer.decide(proposer.intent(), verdict)
+    if said is not None:
+        books.proposals.record_approval(decision.decision_id, said, "ann", "not today")
+    (walk,) = desk.explain(settings, decision.decision_id)
+    told = list(story(walk))
+    assert not [line for line in told if line.startswith("order ")]
+    assert ("person ann said no: not today" in told) is (said is False)
+    assert f"decision {decision.decision_id}: {verdict}, {decision.approved_quantity} approved" in told
+    assert "    LOW_CONFIDENCE: 0.5" in told
+
+
+def test_an_intent_that_the_gate_has_not_seen_is_told_as_such(settings: Settings, books: Ledger) -> None:
+    intent = Proposer(books, books.clock, "SIM").intent()
+    (walk,) = desk.explain(settings, intent.intent_id)
+    assert next(story(walk)).startswith("intent intent0001")
+    (view,) = desk.intents(settings)
+    assert (view.decision, view.waits, view.orders) == (None, False, ())

@@ -1,0 +1,245 @@
+"""What each command promises to scripts: the keys of its JSON and their types; and to people: figures in lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from app.operations import serving
+from brokers.ibkr.gateway.server import Gateway
+from tests.app.conftest import Said, daily, say
+from tests.support.houses import House
+
+
+class Moment(str):
+    """A text that must be a time with a zone."""
+
+
+NUMBER, TEXT, FLAG, NOTHING = (int, float), str, bool, type(None)
+TERMS = {
+    "instrument": TEXT, "side": TEXT, "quantity": NUMBER, "order_type": TEXT, "limit_price": (NOTHING, *NUMBER),
+    "stop_price": (NOTHING, *NUMBER), "tif": TEXT,
+}  # fmt: skip
+INTENT = {
+    "intent_id": TEXT, "strategy": TEXT, "signal_id": TEXT, "terms": TERMS, "confidence": NUMBER, "size_pct": NUMBER,
+    "reference_price": NUMBER, "stop": (NOTHING, *NUMBER), "take_profit": (NOTHING, *NUMBER), "decided_at": Moment,
+    "reduce_only": FLAG, "account": TEXT, "provenance": dict,
+}  # fmt: skip
+DECISION = {
+    "decision_id": TEXT, "intent_id": TEXT, "verdict": TEXT, "approved_quantity": NUMBER, "approved_size_pct": NUMBER,
+    "reasons": [{"code": TEXT, "verdict": TEXT, "text": TEXT}], "decided_at": Moment, "expires_at": Moment,
+    "rule_set_hash": TEXT, "snapshot_hash": TEXT,
+}  # fmt: skip
+ATTEMPT = {
+    "ref": TEXT, "intent_id": TEXT, "decision_id": TEXT, "number": int, "strategy": TEXT, "account": TEXT,
+    "instrument": TEXT, "side": TEXT, "quantity": NUMBER, "tif": TEXT, "payload_hash": TEXT, "state": TEXT,
+    "holder": TEXT, "session": TEXT, "order_id": int, "claimed_at": Moment, "sending_at": Moment, "spent": FLAG,
+}  # fmt: skip
+EXECUTION = {
+    "exec_id": TEXT, "base_id": TEXT, "ref": TEXT, "perm_id": int, "account": TEXT, "instrument": TEXT, "side": TEXT,
+    "quantity": NUMBER, "price": NUMBER, "time": Moment, "quarantined": FLAG, "recorded_at": Moment, "counts": FLAG,
+    "fee": NUMBER,
+}  # fmt: skip
+ORDER = {
+    "attempt": ATTEMPT, "state": TEXT, "order_state": TEXT, "filled": NUMBER, "average_price": NUMBER, "fees": NUMBER,
+    "since": Moment, "reason": TEXT, "perm_ids": [int], "executions": [EXECUTION],
+    "events": [{"ref": TEXT, "state": TEXT, "reason": TEXT, "at": Moment}],
+}  # fmt: skip
+SWITCH = {"scope": TEXT, "stopped": FLAG, "actor": TEXT, "reason": TEXT, "at": Moment}
+AUDIT = {
+    "seq": int, "at": Moment, "actor": TEXT, "action": TEXT, "subject": TEXT, "detail": dict, "previous": TEXT,
+    "hash": TEXT,
+}  # fmt: skip
+FILL = {"ts": Moment, "instrument": TEXT, "side": TEXT, "qty": NUMBER, "price": NUMBER, "fee": NUMBER}
+BACKTEST = {
+    "strategy": TEXT, "final_equity": NUMBER, "net_profit": NUMBER, "trades": int, "orders": int, "fees": NUMBER,
+    "win_rate": (NOTHING, *NUMBER), "max_drawdown": NUMBER, "metrics": dict, "fills": [FILL], "cache_key": TEXT,
+    "used_cache": FLAG, "config_hash": TEXT, "data_hash": TEXT,
+    "findings": [{"account": TEXT, "code": TEXT, "severity": TEXT, "message": TEXT, "rank": NUMBER}],
+}  # fmt: skip
+IMPORTED = {
+    "instrument": TEXT, "timeframe": TEXT, "kind": TEXT, "source": TEXT, "rows": int, "added": int, "unchanged": int,
+    "revised": int, "revision": int, "dropped": dict, "factors": (NOTHING, int),
+}  # fmt: skip
+CONTRACT: dict[str, Any] = {
+    "check": {"problems": []},
+    "check wrong": {
+        "problems": [{"file": TEXT, "line": int, "key": TEXT, "value": TEXT, "rule": TEXT, "nearest": TEXT}],
+    },
+    "import": {"imported": [IMPORTED]},
+    "backtest": BACKTEST,
+    "sweep": {"strategy": TEXT, "trials": int, "ranked_by": TEXT, "rows": [dict], "config_hash": TEXT},
+    "gateway": {"port": int, "control_port": int, "token": TEXT},
+    "serve": {"url": TEXT, "port": int},
+    "intent": DECISION,
+    "approve": {"approved": TEXT, "decision_id": TEXT},
+    "reject": {"rejected": TEXT},
+    "send": {"outcomes": [{"decision_id": TEXT, "ref": TEXT, "status": TEXT, "state": TEXT, "reasons": list}]},
+    "intents": {"intents": [{"intent": INTENT, "decision": DECISION, "waits": FLAG, "orders": list}]},
+    "orders": {"orders": [ORDER]},
+    "positions": {
+        "positions": [
+            {"instrument": TEXT, "quantity": NUMBER, "average_price": NUMBER, "last_price": NUMBER, "value": NUMBER}
+        ],
+    },
+    "reconcile": {"at": Moment, "differences": [], "equity": NUMBER, "positions": {"BTC": NUMBER}},
+    "explain": {
+        "walks": [
+            {
+                "intent": INTENT, "decisions": [DECISION], "orders": [ORDER], "hashes": dict, "audit": [AUDIT],
+                "approvals": [{"decision_id": TEXT, "approved": FLAG, "actor": TEXT, "reason": TEXT, "at": Moment}],
+            }
+        ],
+    },
+    "kill": {"stopped": SWITCH, "cancelled": list, "trouble": TEXT},
+    "resume": {"resumed": SWITCH},
+    "doctor": {"findings": [{"state": TEXT, "what": TEXT, "detail": TEXT, "remedy": TEXT}]},
+    "refusal": {"error": {"what": TEXT, "where": TEXT, "remedy": TEXT}},
+}  # fmt: skip
+"""Command -> the shape of its document: exact keys; a list of one shape has at least one element."""
+
+
+def misfits(value: object, shape: Any, where: str = "$") -> Iterator[str]:
+    """Where a document leaves its shape."""
+    if isinstance(shape, dict):
+        if not isinstance(value, dict) or set(value) != set(shape):
+            yield f"{where}: {sorted(value) if isinstance(value, dict) else value!r}"
+            return
+        for name, inner in shape.items():
+            yield from misfits(value[name], inner, f"{where}.{name}")
+    elif isinstance(shape, list):
+        if not isinstance(value, list) or bool(value) != bool(shape):
+            yield f"{where}: {value!r}"
+            return
+        for number, item in enumerate(value):
+            yield from misfits(item, shape[0], f"{where}[{number}]")
+    elif shape is Moment:
+        if not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is None:
+            yield f"{where}: {value!r} is no time with a zone"
+    elif not isinstance(value, shape) or (isinstance(value, bool) and shape is not FLAG):
+        yield f"{where}: {value!r} is no {shape}"
+
+
+# what people see of the same; the words must stand on one line
+SHOWN = {
+    "check wrong": ["mode: must be one of live, paper, sim (got papre)", "did you mean 'paper'?", "1 problem"],
+    "import": ["GOOG 1d trade 60 0 60 0"],
+    "backtest": ["buy_and_hold", "trades", "final_equity", "severity what"],
+    "sweep": ["sma_crossover: 2 trials, best sharpe first", "fast final_equity"],
+    "intent": ["REVIEW: 0.0110 of intent", "STAGE_NEEDS_PERSON: stage sandbox"],
+    "intents": ["manual BTC BUY 0.01 REVIEW 0.01 STAGE_NEEDS_PERSON"],
+    "orders": ["BTC BUY 0.01 FILLED FILLED 0.01"],
+    "positions": ["BTC 0.01"],
+    "reconcile": ["positions 1, differences 0"],
+    "explain": ["FILLED, filled 0.01 of 0.01 at", "person ann said yes: looked at it", "BUY 0.01 BTC by manual"],
+    "resume": ["resumed: everything"],
+}  # fmt: skip
+
+Both = tuple[Said, Said]
+
+
+@pytest.fixture(scope="module")
+def told(stocked: House, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Both]:
+    """Each command once for scripts and once for people, on a desk where one order was asked for, approved, filled."""
+    staged = (*stocked.overrides, "stage=sandbox")
+    folder = tmp_path_factory.mktemp("foreign")
+    daily(60).to_csv(folder / "GOOG.csv", index=False)
+    store = f"storage.root={folder / 'data'}"
+    study = (
+        store,
+        "strategy=buy_and_hold",
+        "backtest.instruments=[GOOG]",
+        "backtest.timeframe=1d",
+        "backtest.prices=raw",
+    )
+    grid = ("strategy=sma_crossover", *study[2:], "strategy.fast=2,3", "strategy.slow=8", store)
+    reason = ("--reason", "looked at it", "--actor", "ann")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRADEWRIGHT_CONF", str(stocked.conf))
+        patch.setattr(serving, "run", lambda link, _token: link.close())
+        patch.setattr(Gateway, "run", once)
+        said: dict[str, Both] = {}
+
+        def ask(name: str, *words: str) -> None:
+            scripts = say(*words, "--json")
+            said[name] = (scripts, say(*words) if name in SHOWN else scripts)
+
+        def wish(key: str, quantity: str) -> str:
+            words = ("--instrument", "BTC", "--side", "BUY", "--qty", quantity, "--key", key)
+            ask("intent", "intent", *staged, *words)
+            return str(said["intent"][0].json["decision_id"])
+
+        wanted, unwanted = wish("a", "0.01"), wish("b", "0.011")
+        said["approve"] = (say("approve", wanted, *staged, *reason, "--json"), say("approve", "x", *staged, *reason))
+        said["reject"] = (say("reject", unwanted, *staged, *reason, "--json"), say("reject", "x", *staged, *reason))
+        ask("send", "send", *staged)
+        for name in ("intents", "orders", "positions", "reconcile", "doctor"):
+            ask(name, name, *staged)
+        ask("explain", "explain", wanted, *staged)
+        for name in ("kill", "resume"):
+            ask(name, name, *staged, *reason)
+        ask("check", "check", *staged)
+        ask("check wrong", "check", "mode=papre", store)
+        ask("refusal", "orders", "mode=papre", store)
+        ask("import", "import", "csv", str(folder / "GOOG.csv"), "--instrument", "GOOG", store)
+        ask("backtest", "backtest", *study)
+        ask("sweep", "sweep", *grid)
+        ask("gateway", "gateway", "--port", "0", "--control-port", "0", *staged)
+        ask("serve", "serve", *staged, "observability.serve.port=0")
+    return said
+
+
+async def once(gateway: Gateway, ready: Callable[[Gateway], None]) -> None:
+    """A gateway that says where it is, and stops."""
+    async with gateway:
+        ready(gateway)
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_the_document_has_the_keys_and_types_that_are_promised(told: Mapping[str, Both], name: str) -> None:
+    said = told[name][0]
+    assert list(misfits(said.json, CONTRACT[name])) == []
+    assert said.status == (1 if name in ("check wrong", "refusal") else 0)
+    assert said.out.count("\n") == 1, "one line, nothing else on standard output"
+    assert json.dumps(said.json, allow_nan=False)
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_people_see_the_same_in_lines(told: Mapping[str, Both], name: str) -> None:
+    lines = [" ".join(line.split()) for line in told[name][1].out.splitlines()]
+    for words in SHOWN[name]:
+        assert any(words in line for line in lines), lines
+    assert "[]" not in told[name][1].out
+    assert "{" not in told[name][1].out
+    assert told[name][1].status == told[name][0].status
+
+
+def test_a_refusal_for_people_says_what_where_and_what_to_do_on_standard_error(told: Mapping[str, Both]) -> None:
+    for name, remedy in {"approve": "tradewright intents", "reject": "tradewright intents"}.items():
+        said = told[name][1]
+        assert (said.status, said.out) == (1, "")
+        first, second = said.err.splitlines()
+        assert first.startswith("error: ")
+        assert second.startswith("  what to do: ")
+        assert remedy in second
+    error = told["refusal"][0].json["error"]
+    assert told["refusal"][0].err == f"error: {error['what']}\n  what to do: {error['remedy']}\n"
+
+
+def test_figures_agree_between_commands(told: Mapping[str, Both]) -> None:
+    documents = {name: pair[0].json for name, pair in told.items()}
+    (outcome,), (order,) = documents["send"]["outcomes"], documents["orders"]["orders"]
+    (walk,), (held,) = documents["explain"]["walks"], documents["positions"]["positions"]
+    assert order["attempt"]["ref"] == outcome["ref"] == walk["orders"][0]["attempt"]["ref"]
+    assert order["filled"] == sum(row["quantity"] for row in order["executions"]) == held["quantity"]
+    assert documents["reconcile"]["positions"] == {held["instrument"]: held["quantity"]}
+    assert held["value"] == pytest.approx(held["quantity"] * held["last_price"])
+    assert {row["intent"]["intent_id"] for row in documents["intents"]["intents"]} >= {documents["approve"]["approved"]}
+    reply = documents["backtest"]
+    assert reply["fees"] == pytest.approx(sum(fill["fee"] for fill in reply["fills"]))
+    assert reply["orders"] == len(reply["fills"])
+    assert len(documents["sweep"]["rows"]) == documents["sweep"]["trials"] == 2

@@ -1,0 +1,266 @@
+"""What a run says when something that it needs is away, and what it must not have done then."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets import runs
+from assets.execution.definitions import DESK_JOB, execution_definitions
+from assets.execution.sending import point_at_approved
+from assets.research.bars import make_bars
+from assets.research.definitions import MARKET_JOB, research_definitions
+from assets.runs import RunFailed, execute, run_desk
+from conf import build, trading
+from conf.compose import compose
+from conf.schema.settings import Settings
+from tests.support.houses import House, conf_copy, free_port, stock
+from tradewright.execution.outcome import Outcome, SendStatus
+from tradewright.execution.session import Reconciled
+from tradewright.ledger.ledger import Ledger
+from tradewright.ledger.outbox import batch_key
+from tradewright.model.clock import ManualClock
+from tradewright.model.decision import Decision, Verdict
+from tradewright.model.errors import BrokerError
+from tradewright.model.order import OrderTerms, Side
+
+BUY = OrderTerms(instrument="BTC", side=Side.BUY, quantity=Decimal("0.01"))
+
+
+@pytest.fixture(scope="module")
+def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house in which a person could trade BTC at once."""
+    folder = tmp_path_factory.mktemp("stocked")
+    made = House(conf_copy(folder), folder / "data", ("universe.instruments=[BTC]", "strategy=buy_and_hold"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRADEWRIGHT_CONF", str(made.conf))
+        stock(made)
+        yield made
+
+
+@pytest.fixture
+def desk(stocked: House) -> House:
+    """The same with empty books."""
+    for path in [*stocked.root.glob("ledger.sqlite3*"), stocked.root / "sim_venue.json"]:
+        path.unlink(missing_ok=True)
+    settings = compose(stocked.overrides)
+    with build.ledger(settings, build.clock(settings)) as books:
+        books.marks.record_check("bars.BTC", True)
+    return stocked
+
+
+def wish(house: House, key: str) -> Decision:
+    settings = compose(house.overrides)
+    decision = trading.in_session(settings, lambda session, _books: session.intend(key, BUY))
+    assert decision.verdict is Verdict.APPROVE, decision.reasons
+    return decision
+
+
+def sensor_says(house: House) -> dg.RunRequest | dg.SkipReason:
+    return point_at_approved(compose(house.overrides))
+
+
+class TestGatewayAway:
+    """Nobody listens where the gateway should be."""
+
+    @pytest.fixture
+    def away(self, desk: House) -> tuple[House, int]:
+        port = free_port()
+        venue = ("mode=paper", "broker=ibkr", f"broker.port={port}", "broker.timeout_s=1", "broker.account=DU000001")
+        return House(desk.conf, desk.root, (*desk.more, *venue)), port
+
+    @pytest.mark.parametrize("job", [DESK_JOB, "reconcile"])
+    def test_the_run_fails_and_names_the_address(
+        self, away: tuple[House, int], instance: dg.DagsterInstance, job: str
+    ) -> None:
+        house, port = away
+        with pytest.raises(RunFailed, match=rf"job {job}: .*127.0.0.1:{port}") as caught:
+            execute(execution_definitions(house.overrides), job, instance)
+        assert "BrokerError" in str(caught.value)
+        settings = compose(house.overrides)
+        with build.ledger(settings, build.clock(settings)) as books:
+            assert books.venues.last_reconciliation("DU000001") is None
+
+    def test_an_order_that_could_not_be_sent_stays_approved(
+        self, away: tuple[House, int], instance: dg.DagsterInstance
+    ) -> None:
+        house, port = away
+        here = House(house.conf, house.root, (*house.more[:2], "broker.account=DU000001"))
+        decision = wish(here, "k1")
+        before = sensor_says(house)
+        assert isinstance(before, dg.RunRequest)
+        definitions = execution_definitions(house.overrides)
+        with pytest.raises(RunFailed, match=rf"127.0.0.1:{port}"):
+            execute(definitions, "send_orders", instance, run_config=before.run_config)
+        after = sensor_says(house)
+        assert isinstance(after, dg.RunRequest)
+        assert after.run_config == before.run_config, "the next tick asks for it again"
+        assert after.run_key != before.run_key, "under the name of its next attempt"
+        settings = compose(house.overrides)
+        with build.ledger(settings, build.clock(settings)) as books:
+            assert [row.sending_at for row in books.attempts.all(decision.intent_id)] == [None]
+
+    def test_what_depends_on_the_venue_is_not_made(self, away: tuple[House, int], instance: dg.DagsterInstance) -> None:
+        job = execution_definitions(away[0].overrides).resolve_job_def(DESK_JOB)
+        result = job.execute_in_process(instance=instance, raise_on_error=False)
+        assert result.get_asset_materialization_events() == []
+
+    def test_the_sensor_needs_no_venue(self, away: tuple[House, int]) -> None:
+        wish(House(away[0].conf, away[0].root, away[0].more[:2]), "k1")
+        assert isinstance(sensor_says(away[0]), dg.RunRequest)
+
+
+class TestLedgerAway:
+    """The file of the ledger is somebody else's, or none."""
+
+    @pytest.fixture
+    def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        plain = Ledger.create
+        monkeypatch.setattr(Ledger, "create", lambda url, clock, busy_seconds=0.1: plain(url, clock, busy_seconds))
+
+    @pytest.mark.usefixtures("impatient")
+    @pytest.mark.parametrize("job", [MARKET_JOB, "reconcile"])
+    def test_a_locked_one_fails_the_run_and_says_by_whom_it_is_held(
+        self, desk: House, instance: dg.DagsterInstance, job: str
+    ) -> None:
+        location = research_definitions if job == MARKET_JOB else execution_definitions
+        definitions = location(desk.overrides)
+        with closing(sqlite3.connect(desk.root / "ledger.sqlite3")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(RunFailed, match="another process holds the write lock") as caught:
+                execute(definitions, job, instance, partition_key="BTC" if job == MARKET_JOB else None)
+        assert "find and end the process that holds it; try again" in str(caught.value)
+        execute(definitions, job, instance, partition_key="BTC" if job == MARKET_JOB else None)
+
+    def test_a_file_that_is_no_ledger_fails_the_run(self, desk: House, instance: dg.DagsterInstance) -> None:
+        for path in desk.root.glob("ledger.sqlite3*"):
+            path.unlink()
+        (desk.root / "ledger.sqlite3").write_text("a diary " * 200)
+        with pytest.raises(RunFailed, match="the file is not a database"):
+            execute(execution_definitions(desk.overrides), "reconcile", instance)
+        assert (desk.root / "ledger.sqlite3").read_text().startswith("a diary"), "it was left as it was"
+
+
+def test_a_damaged_bars_file_fails_the_run_and_is_named(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    house = House(tmp_path, tmp_path / "data", ("universe.instruments=[BTC]",))
+    settings = compose(house.overrides)
+    make_bars(settings, "BTC")
+    path = max((house.root / "bars").rglob("*.parquet"), key=lambda file: file.stat().st_size)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(RunFailed, match=path.name):
+        execute(research_definitions(house.overrides), MARKET_JOB, instance, partition_key="BTC")
+    with build.ledger(settings, build.clock(settings)) as books:
+        assert not books.marks.checks()["bars.BTC"].passed
+
+
+class TestSensor:
+    """It keeps no cursor: what it says follows from the ledger alone."""
+
+    def test_one_run_for_all_and_its_key_changes_with_the_batch(self, desk: House) -> None:
+        keys, batches = [], []
+        decisions = []
+        for name in ("k1", "k2"):
+            decisions.append(wish(desk, name) if name == "k1" else wish_other(desk, name))
+            said = sensor_says(desk)
+            assert isinstance(said, dg.RunRequest)
+            keys.append(said.run_key)
+            batches.append(said.run_config["ops"]["send"]["config"]["decision_ids"])
+        assert batches == [[decisions[0].decision_id], [row.decision_id for row in decisions]]
+        assert len(set(keys)) == 2
+
+    def test_the_key_names_a_set_of_attempts(self) -> None:
+        assert batch_key(["a.1", "b.1"]) == batch_key(["b.1", "a.1"])
+        assert len({batch_key(refs) for refs in (["a.1"], ["a.2"], ["a.1", "b.1"], ["a.1b.1"])}) == 4
+
+    def test_an_approval_that_has_expired_is_pointed_at_no_more(
+        self, desk: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        decision = wish(desk, "k1")
+        late = ManualClock(decision.expires_at)
+        monkeypatch.setattr(build, "clock", lambda _settings: late)
+        assert isinstance(sensor_says(desk), dg.SkipReason)
+
+    def test_no_cursor_is_kept(self, desk: House, instance: dg.DagsterInstance) -> None:
+        wish(desk, "k1")
+        sensor = execution_definitions(desk.overrides).resolve_sensor_def("approved_orders")
+        first = sensor.evaluate_tick(dg.build_sensor_context(instance=instance))
+        later = sensor.evaluate_tick(dg.build_sensor_context(instance=instance, cursor="somebody's"))
+        assert first.cursor is None
+        assert [row.run_key for row in later.run_requests or []] == [row.run_key for row in first.run_requests or []]
+
+
+def wish_other(house: House, key: str) -> Decision:
+    """Another wish than ``BUY``: two equal ones would be duplicates."""
+    settings = compose(house.overrides)
+    terms = BUY.model_copy(update={"quantity": Decimal("0.002")})
+    decision = trading.in_session(settings, lambda session, _books: session.intend(key, terms))
+    assert decision.verdict is Verdict.APPROVE, decision.reasons
+    return decision
+
+
+class TestVerdictsOfARun:
+    """When a run must not look successful."""
+
+    @pytest.mark.parametrize(
+        ("status", "fails"),
+        [(SendStatus.SENT, False), (SendStatus.REFUSED, False), (SendStatus.LOST, True), (SendStatus.UNKNOWN, True)],
+    )
+    def test_a_lost_or_doubtful_order_fails_it(
+        self,
+        desk: House,
+        instance: dg.DagsterInstance,
+        monkeypatch: pytest.MonkeyPatch,
+        status: SendStatus,
+        fails: bool,
+    ) -> None:
+        asked = []
+
+        def in_session(settings: Settings, _act: object) -> tuple[Outcome, ...]:
+            asked.append(settings)
+            return (Outcome("d1", "i1.1", status), Outcome("d2", "i2.1", SendStatus.SENT))
+
+        monkeypatch.setattr(trading, "in_session", in_session)
+        job = execution_definitions(desk.overrides).resolve_job_def("send_orders")
+        config = {"ops": {"send": {"config": {"decision_ids": ["d1", "d2"]}}}}
+        result = job.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
+        assert result.success is not fails
+        assert len(asked) == 1, "it was not tried again"
+        if fails:
+            (failure,) = [event for event in result.all_events if event.is_step_failure]
+            text = str(failure.step_failure_data.user_failure_data.description)
+            assert text == f"d1 i1.1 {status}", "only what went wrong is a reason"
+
+    def test_differences_with_the_venue_fail_it(
+        self, desk: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = build.clock(compose(desk.overrides)).now()
+        found = Reconciled(now, ("POSITION_DRIFT BTC", "FOREIGN_ORDER ETH"), Decimal(1), {})
+        monkeypatch.setattr(trading, "in_session", lambda _settings, _act: found)
+        with pytest.raises(RunFailed, match="POSITION_DRIFT BTC\nFOREIGN_ORDER ETH"):
+            execute(execution_definitions(desk.overrides), "reconcile", instance)
+
+    def test_a_person_without_a_daemon_gets_the_same(self, desk: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        """``run_desk`` stops at the first failed job, and says which one."""
+        ran: list[str] = []
+        plain = runs.execute
+
+        def spy(definitions: dg.Definitions, job: str, *rest: object, **more: object) -> object:
+            ran.append(job)
+            return plain(definitions, job, *rest, **more)  # type: ignore[arg-type]
+
+        def away(*_given: object) -> None:
+            raise BrokerError("nobody answers", where="127.0.0.1:1", remedy="start it")
+
+        monkeypatch.setattr(runs, "execute", spy)
+        monkeypatch.setattr(trading, "in_session", away)
+        with pytest.raises(RunFailed, match=r"job desk: positions: .*nobody answers"):
+            run_desk(desk.overrides, lambda _text: None)
+        assert ran == [DESK_JOB]

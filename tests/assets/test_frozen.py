@@ -1,0 +1,189 @@
+"""Settings frozen into definitions: composed once, and never older than the files they were made from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets import frozen as frozen_module
+from assets.execution.definitions import execution_definitions
+from assets.frozen import Frozen, sources
+from assets.research.definitions import MARKET_JOB, research_definitions
+from assets.runs import RunFailed, execute
+from conf.compose import compose
+from conf.problems import ConfigProblems
+from conf.schema.settings import Settings
+from tests.support.houses import House
+
+RISK = "risk/default.yaml"
+
+
+@pytest.fixture
+def composed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """Every composition from now on, by its overrides."""
+    seen: list[tuple[str, ...]] = []
+
+    def spy(overrides: tuple[str, ...]) -> Settings:
+        seen.append(overrides)
+        return compose(overrides)
+
+    monkeypatch.setattr(frozen_module, "compose", spy)
+    return seen
+
+
+def rewrite(path: Path, before: str, after: str) -> None:
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+
+
+def test_while_nothing_changes_there_is_one_composition(house: House, composed: list[tuple[str, ...]]) -> None:
+    frozen = Frozen.of(house.overrides)
+    assert all(frozen.present() is frozen.settings for _ in range(3))
+    assert composed == [house.overrides]
+    path = house.conf / RISK
+    os.utime(path, (1, 1))
+    path.write_bytes(path.read_bytes())
+    assert frozen.present() is frozen.settings, "the same text at another time is the same text"
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "differs"),
+    [
+        (RISK, "max_size_pct: 0.01 ", "max_size_pct: 0.02 ", True),
+        (RISK, "max_size_pct: 0.01 ", "max_size_pct: 0.010 ", False),
+        ("strategy/buy_and_hold.yaml", "confidence: 0.5", "confidence: 0.4", False),
+        ("strategy/sma_crossover.yaml", "fast: 10", "fast: 9", True),
+    ],
+    ids=["a limit", "its spelling", "another strategy", "the strategy"],
+)
+def test_an_edit_is_composed_again(house: House, file: str, before: str, after: str, differs: bool) -> None:
+    frozen = Frozen.of((*house.overrides, "strategy=sma_crossover"))
+    rewrite(house.conf / file, before, after)
+    now = frozen.present()
+    assert now is not frozen.settings
+    assert (now.config_hash != frozen.config_hash) is differs
+    assert now == compose(frozen.overrides)
+
+
+def test_a_file_that_comes_or_goes_is_noticed(house: House) -> None:
+    seen = [sources()]
+    path = house.conf / "events" / "mine.yaml"
+    path.write_text("windows: []\n")
+    seen.append(sources())
+    path.rename(path.with_name("yours.yaml"))
+    seen.append(sources())
+    path.with_name("yours.yaml").unlink()
+    assert sources() == seen[0]
+    assert len(set(seen)) == 3
+
+
+def test_text_that_moves_from_one_file_to_the_next_is_noticed(house: House) -> None:
+    one, other = (house.conf / "events" / name for name in ("a.yaml", "b.yaml"))
+    digests = set()
+    for texts in (("windows: []\n# x\n", "windows: []\n"), ("windows: []\n", "# x\nwindows: []\n")):
+        for path, text in zip((one, other), texts, strict=True):
+            path.write_text(text)
+        digests.add(sources())
+    assert len(digests) == 2
+
+
+def test_a_variable_of_the_environment_is_one_of_the_sources(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``MODE`` chooses the mode, and YAML may refer to any name."""
+    monkeypatch.setenv("MODE", "paper")
+    frozen = Frozen.of((*house.overrides, "broker=ibkr"))
+    assert frozen.present().mode.name == "paper"
+    monkeypatch.delenv("MODE")
+    with pytest.raises(ConfigProblems, match="mode=sim has the broker sim"):
+        frozen.present()
+    monkeypatch.setenv("MODE", "paper")
+    assert frozen.present() is frozen.settings
+
+
+def test_a_file_that_became_wrong_is_refused_and_not_overlooked(house: House) -> None:
+    frozen = Frozen.of(house.overrides)
+    rewrite(house.conf / RISK, "max_gross: 0.50", "max_gross: lots")
+    with pytest.raises(ConfigProblems, match="max_gross"):
+        frozen.present()
+
+
+def test_an_edit_during_the_composition_shows_afterwards(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(overrides: tuple[str, ...]) -> Settings:
+        settings = compose(overrides)
+        rewrite(house.conf / RISK, "max_size_pct: 0.01 ", "max_size_pct: 0.02 ")
+        return settings
+
+    with monkeypatch.context() as patch:
+        patch.setattr(frozen_module, "compose", slow)
+        frozen = Frozen.of(house.overrides)
+    assert frozen.settings.risk.max_size_pct != frozen.present().risk.max_size_pct
+
+
+def test_a_comment_does_not_stop_a_run_and_a_limit_does(house: House, instance: dg.DagsterInstance) -> None:
+    definitions = execution_definitions(house.overrides)
+    path = house.conf / RISK
+    path.write_text(path.read_text() + "# reviewed\n")
+    execute(definitions, "reconcile", instance)
+    rewrite(path, "max_size_pct: 0.01 ", "max_size_pct: 0.02 ")
+    with pytest.raises(RunFailed, match="Reload the definitions and launch again"):
+        execute(definitions, "reconcile", instance)
+
+
+def test_a_location_is_loaded_with_one_composition_for_each_configuration(
+    house: House, composed: list[tuple[str, ...]]
+) -> None:
+    research_definitions(house.overrides)
+    strategies = [f"strategy={name}" for name in ("buy_and_hold", "sma_crossover")]
+    assert composed == [house.overrides, *((*house.overrides, text) for text in strategies)]
+    composed.clear()
+    execution_definitions(house.overrides)
+    assert composed == [house.overrides]
+
+
+def test_where_the_chosen_strategy_is_wrong_another_stands_in(house: House) -> None:
+    overrides = (*house.overrides, "strategy=buy_and_hold")
+    rewrite(house.conf / "strategy" / "buy_and_hold.yaml", "confidence: 0.5", "confidence: 7")
+    with pytest.raises(ConfigProblems, match="buy_and_hold"):
+        Frozen.of(overrides)
+    assert Frozen.apart_from_strategies(overrides).settings.strategy.name == "sma_crossover"
+    rewrite(house.conf / RISK, "max_gross: 0.50", "max_gross: lots")
+    with pytest.raises(ConfigProblems, match="max_gross"):
+        Frozen.apart_from_strategies(overrides)
+
+
+def graph(definitions: dg.Definitions) -> set[str]:
+    return {key.to_user_string() for key in definitions.resolve_asset_graph().get_all_asset_keys()}
+
+
+def test_a_file_that_is_removed_takes_its_assets_with_it_after_a_reload(house: House) -> None:
+    before = [graph(location(house.overrides)) for location in (research_definitions, execution_definitions)]
+    (house.conf / "strategy" / "buy_and_hold.yaml").unlink()
+    after = [graph(location(house.overrides)) for location in (research_definitions, execution_definitions)]
+    parts = ("signals", "backtest", "evaluation", "risk_report")
+    assert before[0] - after[0] == {f"strategy/buy_and_hold/{part}" for part in parts}
+    assert before[1] - after[1] == {"strategy/buy_and_hold/signals"}
+    assert all(now < then for now, then in zip(after, before, strict=True))
+
+
+def test_an_added_file_runs_to_its_report(house: House, instance: dg.DagsterInstance) -> None:
+    text = (house.conf / "strategy" / "sma_crossover.yaml").read_text()
+    (house.conf / "strategy" / "mine.yaml").write_text(text.replace("name: sma_crossover", "name: mine"))
+    for path in (house.conf / "strategy").glob("*.yaml"):
+        if path.stem != "mine":
+            path.unlink()
+    overrides = (*house.overrides, "strategy=mine")
+    definitions = research_definitions(overrides)
+    execute(definitions, MARKET_JOB, instance, partition_key="BTC")
+    execute(definitions, "research", instance)
+    assert [path.name for path in (house.root / "reports").iterdir()] == ["mine.html"]
+
+
+@pytest.mark.parametrize("instruments", [("BTC",), ("ETH", "AAPL", "BTC")])
+def test_partitions_are_the_universe_in_its_order(house: House, instruments: tuple[str, ...]) -> None:
+    overrides = (*house.overrides, f"universe.instruments=[{','.join(instruments)}]")
+    job = research_definitions(overrides).resolve_job_def(MARKET_JOB)
+    assert job.partitions_def is not None
+    assert tuple(job.partitions_def.get_partition_keys()) == instruments

@@ -1,0 +1,161 @@
+"""Overrides from the command line: good, unknown, of a wrong type, given twice, and of shapes nobody expects."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from conf.compose import apart_from_strategies, compose, examine, grid
+from conf.problems import ConfigProblems, Problem
+from tradewright.model.errors import ConfigError
+
+
+def problems(*overrides: str) -> list[Problem]:
+    return examine(overrides)[1]
+
+
+# override -> key, value, part of the rule, nearest
+WRONG = {
+    "strategy.fast=5,10": ("strategy.fast", "5,10", "tradewright sweep", ""),
+    "strategy=sma_crossover,macd_trend": ("strategy", "sma_crossover,macd_trend", "tradewright sweep", ""),
+    "strategy.fast=range(1,5)": ("strategy.fast", "range(1,5)", "tradewright sweep", ""),
+    "strategy.fast=glob(*)": ("strategy.fast", "glob(*)", "tradewright sweep", ""),
+    "mode=range(1,3,0)": ("mode", "range(1,3,0)", "tradewright sweep", ""),
+    "hydra.run.dir=/tmp/x": ("hydra.run.dir", "", "Hydra's own", ""),
+    "hydra/launcher=basic": ("hydra/launcher", "", "Hydra's own", ""),
+    "hydra.searchpath=[/tmp]": ("hydra.searchpath", "", "Hydra's own", ""),
+    "mode=[sim,paper]": ("mode", "[sim,paper]", "must be one of live, paper, sim", ""),
+    "mode=null": ("mode", "None", "must be one of live, paper, sim", ""),
+    "mode=3": ("mode", "3", "must be one of live, paper, sim", ""),
+    "broker=ibrk": ("broker", "ibrk", "must be one of ibkr, sim", "ibkr"),
+    "backtest/sizing=maxx": ("backtest/sizing", "maxx", "must be one of", "max"),
+    "=3": ("", "3", "", ""),
+    "strategy.fast=1=2": ("", "strategy.fast=1=2", "KEY=VALUE", ""),
+    "": ("", "", "KEY=VALUE", ""),
+    "a b=3": ("", "a b=3", "KEY=VALUE", ""),
+    "bactest.cash=1": ("bactest.cash", "", "not a key", "backtest.cash"),
+    "backtest.costt.rate=1": ("backtest.costt.rate", "", "not a key", "backtest.costs.rate"),
+    "instruments.SPYY.tick_size=1": ("instruments.SPYY.tick_size", "", "not a key", "instruments.SPY.tick_size"),
+    "instruments.SPY.tick_size=1": (
+        "instruments.SPY.tick_size", "", "add it with a plus sign", "+instruments.SPY.tick_size",
+    ),
+    "instruments.SPY.tik_size=1": ("instruments.SPY.tik_size", "", "not a key", ""),
+    "+instruments.SPY.tik_size=1": ("instruments.SPY.tik_size", "", "not a key", "tick_size"),
+    "+instruments.SPY.tick_size=0": ("instruments.SPY.tick_size", "0", "greater than 0", ""),
+    "+backtest.cash=5": ("backtest.cash", "5", "", ""),
+    "+strategy=macd_trend": ("strategy", "macd_trend", "", ""),
+    "++nothing.here=1": ("nothing", "", "not a key", ""),
+    "~backtest.cash": ("backtest.cash", "", "is missing", ""),
+    "~strategy": ("strategy", "", "is missing", ""),
+    "storage.root=": ("storage.root", "", "at least 1 character", ""),
+    "storage.root=null": ("storage.root", "", "string", ""),
+    "storage.root={a: 1}": ("storage.root", "a mapping", "string", ""),
+    "backtest.costs.kind=percnt": ("backtest.costs.kind", "percnt", "must be one of none, bps", "percent"),
+    "broker.kind=ibrk": ("broker.kind", "ibrk", "must be one of sim, ibkr", "ibkr"),
+    "~feed.kind": ("feed.kind", "", "is missing", ""),
+    "base.tz=Mars": ("base.tz", "Mars", "IANA", ""),
+    "backtest.cash=${nope}": ("backtest.cash", "${nope}", "not found", ""),
+    "backtest.cash=${.}": ("backtest.cash", "${.}", "", ""),
+    "features.divergence_lookback=11": ("features.divergence_lookback", "11", "2 x divergence_reach + 2 = 12", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("override", WRONG)
+def test_a_wrong_override_names_key_value_rule_and_nearest_name(override: str) -> None:
+    key, value, rule, near = WRONG[override]
+    matching = [row for row in problems(override) if row.key == key]
+    assert matching, problems(override)
+    assert value in matching[0].value
+    assert rule in matching[0].rule
+    assert matching[0].rule
+    assert matching[0].nearest == near
+
+
+def test_the_last_word_counts() -> None:
+    """As in Hydra; the lab and the desk add their own words after a person's."""
+    twice = compose(["strategy.fast=5", "backtest.cash=1000", "strategy.fast=7"])
+    assert (twice.strategy.parameters["fast"], twice.backtest.cash) == (7, 1000)
+    assert compose(["strategy=macd_trend", "strategy=ema_crossover"]).strategy.name == "ema_crossover"
+    assert compose(["strategy.fast=5", "strategy=macd_trend"]).strategy.parameters["fast"] == 5
+    (problem,) = problems("strategy.fast=5", "strategy.fast=x")
+    assert (problem.key, problem.value) == ("strategy.fast", "x")
+
+
+@pytest.mark.parametrize("quote", ["strategy=mine", "strategy='mine'", 'strategy="mine"', "++strategy=mine"])
+def test_the_file_of_a_chosen_strategy_is_looked_through_however_it_is_named(conf_copy: Path, quote: str) -> None:
+    text = (conf_copy / "strategy" / "macd_trend.yaml").read_text()
+    (conf_copy / "strategy" / "mine.yaml").write_text(text + "instruments: [ON]\n")
+    found = examine([quote], conf_copy)[1]
+    assert [(row.file, row.key) for row in found] == [
+        ("conf/strategy/mine.yaml", "instruments"),
+        ("conf/strategy/mine.yaml", "instruments.0"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [
+        ("+instruments.SPY.tick_size=0.5", 0.5),
+        ("++instruments.SPY.tick_size=0.25", 0.25),
+    ],
+)
+def test_a_value_that_no_file_has_can_be_added(override: str, value: float) -> None:
+    assert float(compose([override]).instruments["SPY"].tick_size) == value
+
+
+def test_good_and_bad_together_name_the_bad_alone() -> None:
+    found = problems("strategy.fast=5", "mode=papre", "backtest.cash=10", "hydra.job.name=x", "strategy.slow=5,6")
+    assert sorted(row.key for row in found) == ["hydra.job.name", "mode", "strategy.slow"]
+    assert {row.file for row in found} == {"command line"}
+
+
+@pytest.mark.parametrize(
+    ("override", "word"),
+    [
+        ("strategy.fast=glob(*)", "cannot be split into values"),
+        ("strategy.fast=interval(0,1)", "cannot be split into values"),
+        ("strategy.fast=range(1,9,0)", "cannot be split into values"),
+        ("strategy.fast=1=2", "KEY=VALUE"),
+    ],
+)
+def test_a_grid_that_cannot_be_split_is_refused(override: str, word: str) -> None:
+    with pytest.raises(ConfigProblems, match=word) as caught:
+        grid(["strategy=sma_crossover", override])
+    assert override in str(caught.value)
+
+
+@pytest.mark.parametrize("where", ["nowhere", "empty", "file"])
+def test_a_folder_without_configuration_is_named(tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TRADEWRIGHT_CONF", str(tmp_path / where))
+    for act in (compose, examine, apart_from_strategies):
+        with pytest.raises(ConfigError, match=r"there is no config\.yaml") as caught:
+            act()
+        assert where in caught.value.where
+        assert "TRADEWRIGHT_CONF" in caught.value.remedy
+
+
+KEYS = st.sampled_from(
+    ["strategy", "strategy.fast", "backtest.cash", "backtest/costs", "mode", "", "@", "strategy@x", "1", "é", "~mode"]
+)
+VALUES = st.sampled_from(
+    ["", "1", "x", "null", "[1,2", "[1,2]", "{a: 1}", "${x}", "${.}", "${now:%Y}", "choice(1,2)", "sort(3,1)", "int(x)",
+     "1e999", "'q", "a=b", "???", "\\", "%", "[]", "{}", "float(nan)", "tag(a,b)", "${oc.env:NOPE}"]
+) | st.text(max_size=5)  # fmt: skip
+
+
+@settings(derandomize=True, deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@given(KEYS, VALUES)
+@example("", "3")
+@example("broker", "[1,2]")
+def test_no_override_whatever_ends_in_a_traceback(key: str, value: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # Hydra on functions that it will drop
+        found, wrong = examine([f"{key}={value}"])
+    assert found is not None or wrong
+    assert all(row.rule for row in wrong)
