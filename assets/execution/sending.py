@@ -91,8 +91,7 @@ def point_at_approved(settings: Settings) -> dg.RunRequest | dg.SkipReason:
     if not waiting:
         return dg.SkipReason("no approved order waits to be sent")
     config = Batch(decision_ids=[row.decision_id for row in waiting])
-    key = batch_key(row.ref for row in waiting)
-    return dg.RunRequest(run_key=key, run_config=dg.RunConfig(ops={"send": config}))
+    return dg.RunRequest(run_key=batch_key(waiting), run_config=dg.RunConfig(ops={"send": config}))
 
 
 def describe(outcome: Outcome) -> str:

@@ -24,11 +24,11 @@ from tests.support.houses import House, conf_copy, free_port, stock
 from tradewright.execution.outcome import Outcome, SendStatus
 from tradewright.execution.session import Reconciled
 from tradewright.ledger.ledger import Ledger
-from tradewright.ledger.outbox import batch_key
 from tradewright.model.clock import ManualClock
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import BrokerError
 from tradewright.model.order import OrderTerms, Side
+from tradewright.policy.approved import approve
 
 BUY = OrderTerms(instrument="BTC", side=Side.BUY, quantity=Decimal("0.01"))
 
@@ -176,10 +176,6 @@ class TestSensor:
         assert batches == [[decisions[0].decision_id], [row.decision_id for row in decisions]]
         assert len(set(keys)) == 2
 
-    def test_the_key_names_a_set_of_attempts(self) -> None:
-        assert batch_key(["a.1", "b.1"]) == batch_key(["b.1", "a.1"])
-        assert len({batch_key(refs) for refs in (["a.1"], ["a.2"], ["a.1", "b.1"], ["a.1b.1"])}) == 4
-
     def test_an_approval_that_has_expired_is_pointed_at_no_more(
         self, desk: House, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -187,6 +183,28 @@ class TestSensor:
         late = ManualClock(decision.expires_at)
         monkeypatch.setattr(build, "clock", lambda _settings: late)
         assert isinstance(sensor_says(desk), dg.SkipReason)
+
+    def test_an_order_whose_run_died_before_its_claim_gets_another_when_it_is_decided_again(
+        self, desk: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Dagster launches one run per key; nothing was claimed, so the reference of the attempt is the same."""
+        first = wish(desk, "k1")
+        before = sensor_says(desk)
+        monkeypatch.setattr(build, "clock", lambda _settings: ManualClock(first.expires_at))
+        settings = compose(desk.overrides)
+        minute = first.expires_at - first.decided_at
+        times = {"decided_at": first.expires_at, "expires_at": first.expires_at + minute}
+        second = first.model_copy(update={"decision_id": "decided-again", **times})
+        with build.ledger(settings, build.clock(settings)) as books:
+            account = books.outbox.get(first.decision_id).account
+            books.proposals.record_decision(second)
+            books.outbox.put(approve(books.proposals.intent(second.intent_id), second, account))
+            (waiting,) = books.outbox.sendable()
+        after = sensor_says(desk)
+        assert isinstance(before, dg.RunRequest)
+        assert isinstance(after, dg.RunRequest)
+        assert (waiting.ref, waiting.decision_id) == (f"{first.intent_id}.1", second.decision_id)
+        assert after.run_key != before.run_key
 
     def test_no_cursor_is_kept(self, desk: House, instance: dg.DagsterInstance) -> None:
         wish(desk, "k1")

@@ -81,7 +81,9 @@ def test_the_run_key_is_a_name_for_the_batch(desk: House, instance: dg.DagsterIn
     decision = approved(desk)
     first, again = tick(desk, instance), tick(desk, instance)
     (request,) = first.run_requests or []
-    assert request.run_key == batch_key([f"{decision.intent_id}.1"])
+    settings = compose(desk.overrides)
+    with build.ledger(settings, build.clock(settings)) as books:
+        assert request.run_key == batch_key(books.outbox.sendable())
     assert [row.run_key for row in again.run_requests or []] == [request.run_key]
     assert request.run_config["ops"] == {"send": {"config": {"decision_ids": [decision.decision_id]}}}
     assert filled(desk) == [], "looking grants nothing"

@@ -7,10 +7,10 @@ import threading
 import pytest
 from sqlalchemy import text
 
-from tests.support.ledgers import ACCOUNT, Proposer
+from tests.support.ledgers import ACCOUNT, START, Proposer
 from tradewright.ledger.errors import IllegalTransition
 from tradewright.ledger.ledger import Ledger
-from tradewright.ledger.outbox import batch_key
+from tradewright.ledger.outbox import Sendable, batch_key
 from tradewright.ledger.states import ATTEMPT_TRANSITIONS, replay
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.clock import ManualClock
@@ -203,8 +203,14 @@ def test_a_person_can_stop_an_approved_order_before_it_is_claimed(ledger: Ledger
     assert claim(ledger, order) is None
 
 
-def test_the_batch_key_depends_on_the_references_alone() -> None:
-    assert batch_key(["b.1", "a.1"]) == batch_key(["a.1", "b.1"]) != batch_key(["a.1", "b.2"])
+def test_the_batch_key_names_a_set_of_attempts_on_decisions() -> None:
+    def row(ref: str, decision_id: str = "d") -> Sendable:
+        return Sendable(decision_id, "intent", ref, ACCOUNT, START)
+
+    one, other = row("a.1"), row("b.1")
+    assert batch_key([one, other]) == batch_key([other, one])
+    batches = [[], [one], [other], [one, other], [row("a.2")], [row("a.1", "e")], [row("a.1b.1")]]
+    assert len({batch_key(batch) for batch in batches}) == len(batches)
     assert batch_key([]).startswith("batch:")
 
 

@@ -43,9 +43,13 @@ class Sendable:
     expires_at: datetime
 
 
-def batch_key(refs: Iterable[str]) -> str:
-    """The run key of a batch (S1): the same references give the same key, in any order."""
-    return f"batch:{content_hash(sorted(refs))}"
+def batch_key(batch: Iterable[Sendable]) -> str:
+    """The run key of a batch (S1): the same attempts on the same decisions give the same key, in any order.
+
+    A scheduler starts one run per key. Were it made of references alone, an order whose run died before its claim would
+    never get another: its next decision leads to the same reference.
+    """
+    return f"batch:{content_hash(sorted([row.ref, row.decision_id] for row in batch))}"
 
 
 def claimable(now: datetime, *, abandoned: bool = False) -> ColumnElement[bool]:
