@@ -10,7 +10,7 @@ import os
 import shlex
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -210,8 +210,7 @@ def _examine_vetted(overrides: Sequence[str], folder: Path) -> tuple[Settings | 
         parsed, problems = _parse([*_from_environment(overrides), *overrides])
         problems += [problem for item in parsed if (problem := _not_ours(item, folder))]
         try:
-            accepted, refused = _accept([item for item in parsed if not _not_ours(item, folder)], folder)
-            composed = _composed(accepted, folder)
+            composed, refused = _accepted([item for item in parsed if not _not_ours(item, folder)], folder)
         except (HydraException, OmegaConfBaseException) as error:
             return None, [*problems, _root_problem(error, folder)]
         problems += refused
@@ -258,29 +257,25 @@ def _parse(overrides: Sequence[str]) -> tuple[list[Override], list[Problem]]:
     return parsed, problems
 
 
-def _accept(parsed: Sequence[Override], folder: Path) -> tuple[list[Override], list[Problem]]:
-    """All overrides when they compose together, else the good ones and a problem for each bad one.
+def _accepted(parsed: Sequence[Override], folder: Path) -> tuple[Composed, list[Problem]]:
+    """What all overrides compose to; else what the good ones do, and a problem for each bad one.
 
     Raises:
         HydraException: when the files do not compose even without overrides.
     """
-    try:
-        _composed(parsed, folder)
-    except (HydraException, OmegaConfBaseException):
-        pass
-    else:
-        return list(parsed), []
-    _composed([], folder)
+    with suppress(HydraException, OmegaConfBaseException):
+        return _composed(parsed, folder), []
+    composed = _composed([], folder)
     accepted: list[Override] = []
     problems: list[Problem] = []
     for item in sorted(parsed, key=lambda override: "." in override.key_or_group):
         try:
-            _composed([*accepted, item], folder)
+            composed = _composed([*accepted, item], folder)
         except (HydraException, OmegaConfBaseException) as error:
             problems.append(_override_problem(item, error, accepted, folder))
         else:
             accepted.append(item)
-    return accepted, problems
+    return composed, problems
 
 
 def _override_problem(item: Override, error: Exception, accepted: Sequence[Override], folder: Path) -> Problem:
