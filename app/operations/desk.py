@@ -270,7 +270,9 @@ def _positions(settings: Settings, books: Ledger) -> list[PositionView]:
 def _demand(reason: str) -> None:
     if not reason.strip():
         raise ConfigError(
-            "a reason is needed; it is written into the audit log", where="--reason", remedy='say --reason "..."'
+            "a reason is needed; it is written into the audit log",
+            where="reason",
+            remedy='write one; on the command line, --reason "..."',
         )
 
 

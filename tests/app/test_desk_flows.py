@@ -139,7 +139,7 @@ def test_every_act_needs_a_reason(settings: Settings, books: Ledger, act: str, r
     before = lines(books)
     with pytest.raises(ConfigError) as caught:
         getattr(desk, act)(settings, subject, reason, "ann")
-    assert (caught.value.where, caught.value.remedy) == ("--reason", 'say --reason "..."')
+    assert (caught.value.where, caught.value.remedy) == ("reason", 'write one; on the command line, --reason "..."')
     assert lines(books) == before
 
 

@@ -108,7 +108,7 @@ def test_a_person_approves_and_rejects_with_a_reason(page: Page, server: Served,
     page.open(server.address("monitor"))
     page.await_text("Approvals: 1 waiting", "BUY 0.01 BTC")
     page.click("button", "Approve")
-    page.await_text("refused", "an approval needs an actor and a reason")
+    page.await_text("refused", "a reason is needed; it is written into the audit log")
     page.type(REASONS, "looked at it")
     page.click("button", "Approve")
     page.await_text("approved: BUY 0.01 BTC", "Approvals: 0 waiting")
