@@ -5,9 +5,11 @@ from __future__ import annotations
 from tests.backtest.plain import bars
 from tradewright.backtest import account, kernel, orders
 from tradewright.backtest.code import reaches
-from tradewright.backtest.compiled import _shared
+from tradewright.backtest.compiled import _shared, simulator
 from tradewright.backtest.engine import run
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.sweep import sweep
+from tradewright.model.bars import Bars
 from tradewright.model.strategy import HOLD, NAN
 
 FLAT = (100.0, 101.0, 99.0, 100.0)
@@ -52,3 +54,20 @@ def test_a_second_strategy_compiles_no_rule_again():
     (early, parts), (late, as_many) = entered
     assert (early, late) == ([1], [3])
     assert parts == as_many > 5
+
+
+def second(i, _features, _params, _position):
+    return (1.0, NAN, NAN, NAN) if i == 1 else HOLD
+
+
+def test_bars_of_the_store_and_bars_that_can_be_written_run_the_same_machine_code():
+    """To the compiler they are two types, and each would be compiled."""
+    stored = Bars(*(column.copy() for column in TABLE))
+    for column in stored:
+        column.flags.writeable = False
+    plan, spec = Planned(second), BacktestSpec(cash=1_000.0)
+    results = [run(plan, table, spec).fills.tobytes() for table in (TABLE, stored)]
+    totals = [sweep([plan, plan], table, spec).tobytes() for table in (TABLE, stored)]
+    assert results[0] == results[1] != b""
+    assert totals[0] == totals[1]
+    assert len(simulator(second, 1, 1).signatures) == 1
