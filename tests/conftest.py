@@ -1,8 +1,9 @@
-"""What every test lives under: no network beyond loopback, no telemetry, and the real data where there is some."""
+"""What every test lives under: no network beyond loopback, no telemetry, no settings of whoever runs it, real data."""
 
 from __future__ import annotations
 
 import os
+import re
 import socket
 from ipaddress import ip_address
 from pathlib import Path
@@ -15,6 +16,9 @@ os.environ.update(
     DAGSTER_DISABLE_TELEMETRY="true",
     MARIMO_SKIP_UPDATE_CHECK="1",
 )
+SETTINGS = re.findall(r"^(\w+)=", (Path(__file__).parents[1] / ".env.example").read_text(), re.MULTILINE)
+for name in SETTINGS:  # a test that wants one sets it
+    os.environ.pop(name, None)
 
 REAL_DATA = "TRADEWRIGHT_REAL_DATA"
 

@@ -235,9 +235,10 @@ def explain(
         from app.operations import desk
         from app.operations.telling import story
 
-        walks = desk.explain(desk_settings_of(overrides), name)
+        settings = desk_settings_of(overrides)
+        walks = desk.explain(settings, name)
         for walk in walks:
-            for line in story(walk):
+            for line in story(walk, settings.base.tz):
                 output.line(line)
         output.result({"walks": walks})
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
+from zoneinfo import ZoneInfo
 
 from app.operations import desk
 from app.operations.desk import DeskView, IntentView, PositionView
 from app.operations.pictures import equity_figure
-from app.operations.telling import story
+from app.operations.telling import local, story
 from conf.compose import compose
 from conf.schema.desk import IbkrBrokerSettings
 from conf.schema.settings import Settings
@@ -93,17 +94,17 @@ def board(settings: Settings) -> Board:
     except TradewrightError as error:
         return Board(trouble=str(error))
     strategies = dict.fromkeys(row.intent.strategy for row in intents)
-    accounts = [account_scope(view.account)] if view.account else []
+    accounts, tz = [account_scope(view.account)] if view.account else [], settings.base.tz
     return Board(
         tiles=_tiles(settings, view),
-        stops=tuple(f"{row.scope} since {_clock(row.at)} by {row.actor}: {row.reason}" for row in view.switches),
+        stops=tuple(f"{row.scope} since {local(row.at, tz)} by {row.actor}: {row.reason}" for row in view.switches),
         positions=tuple(_position(row) for row in view.positions),
-        intents=tuple(_intent(row) for row in sorted(intents, key=lambda row: not row.waits)),
-        waiting={_question(row): row.decision.decision_id for row in intents if row.waits and row.decision},
-        orders=tuple(_order(row) for row in orders),
+        intents=tuple(_intent(row, tz) for row in sorted(intents, key=lambda row: not row.waits)),
+        waiting={_question(row, tz): row.decision.decision_id for row in intents if row.waits and row.decision},
+        orders=tuple(_order(row, tz) for row in orders),
         scopes=(EVERYTHING, *accounts, *map(strategy_scope, strategies)),
         differences=view.differences,
-        marks=view.equity_marks,
+        marks=tuple((at.astimezone(ZoneInfo(tz)), equity) for at, equity in view.equity_marks),
         line=_line(view, intents, orders),
     )
 
@@ -116,10 +117,11 @@ def life(settings: Settings, ref: str | None) -> Life:
         walks = desk.explain(settings, ref)
     except TradewrightError as error:
         return Life(story=str(error))
+    tz = settings.base.tz
     events = [event for walk in walks for order in walk.orders if order.attempt.ref == ref for event in order.events]
     return Life(
-        events=tuple({"at": _clock(row.at), "state": row.state.value, "why": row.reason} for row in events),
-        story="\n".join(line for walk in walks for line in story(walk)),
+        events=tuple({"at": local(row.at, tz), "state": row.state.value, "why": row.reason} for row in events),
+        story="\n".join(line for walk in walks for line in story(walk, tz)),
     )
 
 
@@ -161,7 +163,7 @@ def reconcile(settings: Settings) -> str:
     def act() -> str:
         found = desk.reconcile(settings)
         differs = "; ".join(found.differences) or "no differences"
-        return f"reconciled at {_clock(found.at)}: equity {money(float(found.equity))}, {differs}"
+        return f"reconciled at {local(found.at, settings.base.tz)}: equity {money(float(found.equity))}, {differs}"
 
     return _told(act)
 
@@ -190,11 +192,12 @@ def _told(act: Callable[[], str]) -> str:
 def _tiles(settings: Settings, view: DeskView) -> tuple[Line, ...]:
     broker = settings.broker
     place = f"{broker.host}:{broker.port}" if isinstance(broker, IbkrBrokerSettings) else "in this process"
-    seen = f"reconciled {_clock(view.reconciled_at)}" if view.reconciled_at else "never reconciled"
+    now, tz = view.now.astimezone(ZoneInfo(settings.base.tz)), settings.base.tz
+    seen = f"reconciled {local(view.reconciled_at, tz)}" if view.reconciled_at else "never reconciled"
     link = "differs" if view.differences else "agrees" if view.reconciled_at else "not asked yet"
     return (
         Line("Mode", view.mode.upper(), f"stage {view.stage}"),
-        Line("Clock", f"{view.now:%H:%M:%S}", f"{view.now:%a %d %b %Y} UTC"),
+        Line("Clock", f"{now:%H:%M:%S}", f"{now:%a %d %b %Y} {tz}"),
         Line("Equity", _money(view.equity), f"account {view.account or NONE}"),
         Line("Cash", _money(view.cash), count(len(view.positions), "position")),
         Line(
@@ -225,11 +228,11 @@ def _position(row: PositionView) -> Row:
     }
 
 
-def _intent(row: IntentView) -> Row:
+def _intent(row: IntentView, tz: str) -> Row:
     decided, reasons = row.decision, row.decision.reasons if row.decision else ()
     verdict = f"{decided.verdict}{', waits for you' if row.waits else ''}" if decided else NONE
     return {
-        "decided": _clock(row.intent.decided_at),
+        "decided": local(row.intent.decided_at, tz),
         "strategy": row.intent.strategy,
         "wish": _terms(row.intent.terms),
         "verdict": verdict,
@@ -239,15 +242,15 @@ def _intent(row: IntentView) -> Row:
     }
 
 
-def _question(row: IntentView) -> str:
+def _question(row: IntentView, tz: str) -> str:
     decided = row.decision
     if decided is None:
         return ""
     codes = ", ".join(reason.code for reason in decided.reasons if reason.verdict is Verdict.REVIEW)
-    return f"{_terms(row.intent.terms)} · {row.intent.strategy} · {codes} · until {_clock(decided.expires_at)}"
+    return f"{_terms(row.intent.terms)} · {row.intent.strategy} · {codes} · until {local(decided.expires_at, tz)}"
 
 
-def _order(row: OrderView) -> Row:
+def _order(row: OrderView, tz: str) -> Row:
     attempt = row.attempt
     return {
         "ref": attempt.ref,
@@ -258,7 +261,7 @@ def _order(row: OrderView) -> Row:
         "filled": f"{row.filled:f}",
         "price": _money(row.average_price),
         "fees": _money(row.fees),
-        "since": _clock(row.since),
+        "since": local(row.since, tz),
         "why": row.reason,
     }
 
@@ -270,7 +273,3 @@ def _terms(terms: OrderTerms) -> str:
 
 def _money(value: Decimal | None) -> str:
     return NONE if value is None else money(float(value))
-
-
-def _clock(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S}"

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from app.operations.desk import IntentView
 from tradewright.execution.explain import Provenance
 
 
-def story(walk: Provenance) -> Iterator[str]:
-    """One line per step, newest first."""
+def local(at: datetime, tz: str) -> str:
+    """A moment as the clocks of ``base.tz`` show it; elsewhere than in UTC with the offset, for an hour comes twice."""
+    if tz == "UTC":
+        return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    return at.astimezone(ZoneInfo(tz)).isoformat(" ", "seconds")
+
+
+def story(walk: Provenance, tz: str) -> Iterator[str]:
+    """One line per step, newest first; times as :func:`local` shows them."""
     for order in walk.orders:
         price = f" at {order.average_price}" if order.average_price is not None else ""
         yield f"order {order.attempt.ref}: {order.state}, filled {order.filled} of {order.attempt.quantity}{price}"
         for event in order.events:
-            yield f"    {event.at:%Y-%m-%d %H:%M:%S}  {event.state}  {event.reason}"
+            yield f"    {local(event.at, tz)}  {event.state}  {event.reason}"
     for approval in walk.approvals:
         said = "yes" if approval.approved else "no"
         yield f"person {approval.actor} said {said}: {approval.reason}"
@@ -25,7 +34,7 @@ def story(walk: Provenance) -> Iterator[str]:
         yield f"    rule set {decision.rule_set_hash[:12]}, inputs {decision.snapshot_hash[:12]}"
     terms = walk.intent.terms
     yield f"intent {walk.intent.intent_id}: {terms.side} {terms.quantity} {terms.instrument} by {walk.intent.strategy}"
-    yield f"signal {walk.intent.signal_id}, decided {walk.intent.decided_at:%Y-%m-%d %H:%M:%S} UTC"
+    yield f"signal {walk.intent.signal_id}, decided {local(walk.intent.decided_at, tz)} {tz}"
     for name, value in walk.intent.provenance.items():
         yield f"    {name} {value}"
 

@@ -87,7 +87,7 @@ def test_every_state_is_told() -> None:
 def test_the_story_of_an_order_in_each_state(settings: Settings, books: Ledger, state: AttemptState) -> None:
     ref = order_in(books, state)
     (walk,) = desk.explain(settings, ref)
-    told = list(story(walk))
+    told = list(story(walk, "UTC"))
     at = " at 101.5" if state in FILLED else ""
     assert told[0] == f"order {ref}: {state}, filled {FILLED.get(state, '0')} of 10{at}"
     steps = [line.split()[2] for line in told if line.startswith("    2026-11-20")]
@@ -124,7 +124,7 @@ def test_before_there_is_an_order_the_decision_is_told(
     if said is not None:
         books.proposals.record_approval(decision.decision_id, said, "ann", "not today")
     (walk,) = desk.explain(settings, decision.decision_id)
-    told = list(story(walk))
+    told = list(story(walk, "UTC"))
     assert not [line for line in told if line.startswith("order ")]
     assert ("person ann said no: not today" in told) is (said is False)
     assert f"decision {decision.decision_id}: {verdict}, {decision.approved_quantity} approved" in told
@@ -134,6 +134,6 @@ def test_before_there_is_an_order_the_decision_is_told(
 def test_an_intent_that_the_gate_has_not_seen_is_told_as_such(settings: Settings, books: Ledger) -> None:
     intent = Proposer(books, books.clock, "SIM").intent()
     (walk,) = desk.explain(settings, intent.intent_id)
-    assert next(story(walk)).startswith("intent intent0001")
+    assert next(story(walk, "UTC")).startswith("intent intent0001")
     (view,) = desk.intents(settings)
     assert (view.decision, view.waits, view.orders) == (None, False, ())

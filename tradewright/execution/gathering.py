@@ -167,7 +167,7 @@ class Gatherer:
         ours = units.get(asked.instrument, Span(ZERO, ZERO))
         edge = ours.high if asked.side is Side.BUY else ours.low
         cluster = self._cluster(asked.instrument, facts, units)
-        midnight = now.astimezone(ZoneInfo(self.tz)).replace(hour=0, minute=0, second=0, microsecond=0)
+        midnight = day_start(now, self.tz)
         in_our_currency = money.currency == self.limits.currency
         return Holdings(
             equity=money.equity if in_our_currency else None,
@@ -328,6 +328,11 @@ class Gatherer:
             else InputCheck(name=name)
             for name in names
         )
+
+
+def day_start(now: datetime, tz: str) -> datetime:
+    """The midnight with which the day of ``now`` began in a zone; the moment of the change where it has none."""
+    return now.astimezone(ZoneInfo(tz)).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
 
 
 def price_of(quote: Quote | None) -> Decimal | None:
