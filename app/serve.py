@@ -6,8 +6,10 @@ import contextlib
 import os
 import secrets
 import socket
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import FrameType
 from urllib.parse import quote
 
 import marimo
@@ -22,6 +24,8 @@ from app.port import ServeError
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 APPS = {"lab": "Strategy lab: parameters, fills, equity, findings", "monitor": "Monitor: positions, approvals, orders"}
+PATIENCE = 5.0
+"""Seconds that open pages and their threads are given when the server is to end."""
 _HEAD = """<style>[data-testid=notebook-actions-dropdown], div.fixed:has(> div.absolute.bg-background),
 .js-plotly-plot .modebar {display: none !important}</style>"""
 """What marimo shows beside an app is for people who write notebooks; the desk needs the room."""
@@ -82,9 +86,23 @@ async def _live(request: Request) -> Response:  # noqa: ARG001 - the framework c
     return PlainTextResponse("live")
 
 
+class Server(uvicorn.Server):
+    """Ends when it is asked to, within ``PATIENCE``, whatever the thread of a notebook is waiting for.
+
+    What counts is in the ledger, which is whole at every moment.
+    """
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop, and see to it that the process comes to its end."""
+        super().handle_exit(sig, frame)
+        last_word = threading.Timer(PATIENCE, os._exit, (0,))
+        last_word.daemon = True
+        last_word.start()
+
+
 def run(link: socket.socket, token: str) -> None:
     """Serve until interrupted."""
     app = build(link.getsockname()[1], token)
     config = uvicorn.Config(app, log_level="warning", access_log=False, ws="websockets-sansio")
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # cells print for nbval, not for people
-        uvicorn.Server(config).run(sockets=[link])
+        Server(config).run(sockets=[link])

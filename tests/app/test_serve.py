@@ -7,8 +7,12 @@ import hashlib
 import http.client
 import itertools
 import json
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -195,6 +199,43 @@ def test_token_host_origin_and_method_in_every_combination(server: Served, path:
         if answered != expected or (not ours and status != 403) or (server.token in text and not expected):
             wrong.append((token, host, origin, status))
     assert wrong == []
+
+
+STUCK = """
+import socket, sys, threading
+from app import serve
+
+async def stuck(scope, receive, send):
+    if scope["type"] != "http":
+        return
+    threading.Thread(target=threading.Event().wait).start()  # what an interpreter waits for at its end
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"never done", "more_body": True})
+    await receive()
+    await receive()
+
+serve.build, serve.PATIENCE = (lambda port, token: stuck), 0.5
+link = socket.create_server(("127.0.0.1", 0))
+sys.stderr.write(f"{link.getsockname()[1]}\\n")
+sys.stderr.flush()
+serve.run(link, "token")
+"""
+
+
+@pytest.mark.parametrize("signalled", [signal.SIGTERM, signal.SIGINT])
+def test_the_server_ends_when_it_is_asked_to_whatever_a_notebook_waits_for(signalled: signal.Signals) -> None:
+    root = Path(__file__).parents[2]
+    with subprocess.Popen([sys.executable, "-c", STUCK], stderr=subprocess.PIPE, text=True, cwd=root) as process:
+        try:
+            assert process.stderr is not None
+            port = int(process.stderr.readline())
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as link:
+                link.request("GET", "/")
+                assert link.getresponse().read(10) == b"never done"
+                process.send_signal(signalled)
+                assert process.wait(timeout=30) == 0
+        finally:
+            process.kill()
 
 
 def upgrade(server: Served, path: str, **wishes: object) -> int:

@@ -49,4 +49,7 @@ def served(overrides: Sequence[str], conf: Path | None = None) -> Iterator[Serve
             yield Served(json.loads(process.stdout.readline())["port"], TOKEN)
         finally:
             process.terminate()
-            process.wait(timeout=60)
+            try:
+                process.wait(timeout=60)
+            finally:
+                process.kill()
