@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,8 +13,16 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import app
-from tests.support.houses import House, conf_copy, stock
+from app.operations import desk
+from conf import build
+from conf.compose import compose
+from conf.schema.settings import Settings
+from tests.support.houses import QUICK, House, stocked_house
 from tradewright.calendars.registry import calendar
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.clock import ManualClock
+
+NOW = datetime(2026, 11, 20, 15, 1, tzinfo=UTC)
 
 
 class Said(NamedTuple):
@@ -40,12 +49,7 @@ def say(*words: str) -> Said:
 @pytest.fixture(scope="module")
 def stocked(tmp_path_factory: pytest.TempPathFactory) -> House:
     """A house in which BTC can be traded at once."""
-    folder = tmp_path_factory.mktemp("house")
-    made = House(conf_copy(folder), folder / "data", ("universe.instruments=[BTC]", "strategy=buy_and_hold"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRADEWRIGHT_CONF", str(made.conf))
-        stock(made)
-    return made
+    return stocked_house(tmp_path_factory.mktemp("house"))
 
 
 @pytest.fixture
@@ -68,3 +72,23 @@ def csv(tmp_path: Path) -> Path:
     path = tmp_path / "GOOG.csv"
     daily().to_csv(path, index=False)
     return path
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Settings:
+    """The configuration that ships, with the shortest of waits."""
+    return compose(QUICK)
+
+
+@pytest.fixture
+def settings(shipped: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A desk of its own, whose clock stands at ``NOW``."""
+    monkeypatch.setattr(build, "clock", lambda _settings: ManualClock(NOW))
+    return shipped.model_copy(update={"storage": shipped.storage.model_copy(update={"root": str(tmp_path)})})
+
+
+@pytest.fixture
+def books(settings: Settings) -> Iterator[Ledger]:
+    """The ledger of that desk."""
+    with desk.books_of(settings) as made:
+        yield made

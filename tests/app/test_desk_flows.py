@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from app.operations import desk
-from conf import build
-from conf.compose import compose
 from conf.schema.settings import Settings
 from tests.app.conftest import say
-from tests.support.houses import QUICK
 from tests.support.ledgers import Proposer
 from tradewright.ledger.ledger import Ledger
-from tradewright.model.clock import ManualClock
 from tradewright.model.decision import Verdict
 from tradewright.model.errors import ConfigError, LedgerError, TradewrightError
 
-NOW = datetime(2026, 11, 20, 15, 1, tzinfo=UTC)
 HOLDER = "counter"
-
-
-@pytest.fixture(scope="module")
-def shipped() -> Settings:
-    return compose(QUICK)
-
-
-@pytest.fixture
-def settings(shipped: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A desk of its own, whose clock stands."""
-    monkeypatch.setattr(build, "clock", lambda _settings: ManualClock(NOW))
-    return shipped.model_copy(update={"storage": shipped.storage.model_copy(update={"root": str(tmp_path)})})
-
-
-@pytest.fixture
-def books(settings: Settings) -> Iterator[Ledger]:
-    with desk.books_of(settings) as made:
-        yield made
 
 
 def asked(books: Ledger, verdict: Verdict = Verdict.REVIEW, seconds: float = 600) -> str:

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
 from app.operations import desk, monitor
 from app.operations.documents import document
 from app.operations.telling import story
-from conf import build
-from conf.compose import compose
 from conf.schema.settings import Settings
+from tests.app.conftest import NOW
 from tests.support.ledgers import Proposer
 from tradewright.ledger.ledger import Ledger
-from tradewright.model.clock import ManualClock
 from tradewright.model.decision import Verdict
 from tradewright.model.errors import LedgerError
 from tradewright.model.order import AttemptState, Fill, Side
 
 S = AttemptState
 HOLDER = "counter"
-NOW = datetime(2026, 11, 20, 15, 1, tzinfo=UTC)
 WAYS = {
     S.CLAIMED: (),
     S.SENDING: (S.SENDING,),
@@ -40,23 +34,6 @@ WAYS = {
     S.NOT_SENT: (S.SENDING, S.UNKNOWN, S.NOT_SENT),
 }
 FILLED = {S.PARTIAL: "4", S.FILLED: "10"}
-
-
-@pytest.fixture(scope="module")
-def shipped() -> Settings:
-    return compose()
-
-
-@pytest.fixture
-def settings(shipped: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setattr(build, "clock", lambda _settings: ManualClock(NOW))
-    return shipped.model_copy(update={"storage": shipped.storage.model_copy(update={"root": str(tmp_path)})})
-
-
-@pytest.fixture
-def books(settings: Settings) -> Iterator[Ledger]:
-    with desk.books_of(settings) as made:
-        yield made
 
 
 def order_in(books: Ledger, state: AttemptState) -> str:

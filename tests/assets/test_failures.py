@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +19,7 @@ from assets.runs import RunFailed, execute, run_desk
 from conf import build, trading
 from conf.compose import compose
 from conf.schema.settings import Settings
-from tests.support.houses import House, conf_copy, free_port, stock
+from tests.support.houses import House, free_port, stocked_house
 from tradewright.execution.outcome import Outcome, SendStatus
 from tradewright.execution.session import Reconciled
 from tradewright.ledger.ledger import Ledger
@@ -34,19 +33,15 @@ BUY = OrderTerms(instrument="BTC", side=Side.BUY, quantity=Decimal("0.01"))
 
 
 @pytest.fixture(scope="module")
-def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def stocked(tmp_path_factory: pytest.TempPathFactory) -> House:
     """A house in which a person could trade BTC at once."""
-    folder = tmp_path_factory.mktemp("stocked")
-    made = House(conf_copy(folder), folder / "data", ("universe.instruments=[BTC]", "strategy=buy_and_hold"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRADEWRIGHT_CONF", str(made.conf))
-        stock(made)
-        yield made
+    return stocked_house(tmp_path_factory.mktemp("stocked"))
 
 
 @pytest.fixture
-def desk(stocked: House) -> House:
+def desk(stocked: House, monkeypatch: pytest.MonkeyPatch) -> House:
     """The same with empty books."""
+    monkeypatch.setenv("TRADEWRIGHT_CONF", str(stocked.conf))
     for path in [*stocked.root.glob("ledger.sqlite3*"), stocked.root / "sim_venue.json"]:
         path.unlink(missing_ok=True)
     settings = compose(stocked.overrides)

@@ -123,13 +123,17 @@ def test_bars_after_the_last_wish_extend_the_curves_and_nothing_else(make_bars, 
     np.testing.assert_array_equal(part.trades, whole.trades[whole.trades["exit_bar"] < 80])
 
 
+DEARER = {
+    "fees": [{"costs": costs.PercentCosts(rate)} for rate in (0.0, 0.0005, 0.002, 0.01)],
+    "slippage": [{"slippage": slippage.BpsSlippage(bps)} for bps in (0.0, 1.0, 10.0, 50.0)],
+}
+
+
+@pytest.mark.parametrize("what", DEARER)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_higher_fees_never_help(make_bars, noisy, seed):
+def test_what_costs_more_never_helps(make_bars, noisy, seed, what):
     bars = make_bars(seed, 120)
-    finals = [
-        run_reference(noisy(seed), bars, replace(FREE, costs=costs.PercentCosts(rate))).equity[-1]
-        for rate in (0.0, 0.0005, 0.002, 0.01)
-    ]
+    finals = [run_reference(noisy(seed), bars, replace(FREE, **terms)).equity[-1] for terms in DEARER[what]]
     assert finals == sorted(finals, reverse=True)
     assert finals[0] > finals[-1]
 
@@ -143,17 +147,6 @@ def test_fees_are_all_that_differs_where_units_are_fixed_and_credit_is_free(make
     paid = np.zeros(120)
     np.add.at(paid, dear.fills["bar"], dear.fills["fee"])
     np.testing.assert_allclose(free.equity - dear.equity, np.cumsum(paid), rtol=1e-9, atol=1e-7)
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_slippage_never_helps(make_bars, noisy, seed):
-    bars = make_bars(seed, 120)
-    finals = [
-        run_reference(noisy(seed), bars, replace(FREE, slippage=slippage.BpsSlippage(bps))).equity[-1]
-        for bps in (0.0, 1.0, 10.0, 50.0)
-    ]
-    assert finals == sorted(finals, reverse=True)
-    assert finals[0] > finals[-1]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -22,7 +22,7 @@ from tradewright.model.approved import ApprovedOrder
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, BrokerSnapshot
 from tradewright.model.clock import ManualClock
 from tradewright.model.decision import Reason, Verdict
-from tradewright.model.errors import BrokerError
+from tradewright.model.errors import BrokerError, LedgerError
 from tradewright.model.order import AttemptState
 
 pytestmark = pytest.mark.parametrize(
@@ -292,6 +292,30 @@ def test_an_adapter_that_breaks_in_a_send_leaves_a_doubt_that_is_settled_before_
     assert states[0] == "SENDING"
     assert "SENDING" not in states[1:2], "the first order was looked for before the second one went out"
     assert world.venue.state["placed"] == ["intent0001.1", "intent0002.1"]
+    assert violations(world.ledger, world.venue) == []
+
+
+def test_a_write_ahead_that_cannot_be_read_back_is_settled_before_the_next_order(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing went out, but the ledger says SENDING: the same sender proves it unsent before it goes on."""
+    world.proposer.order()
+
+    async def story() -> None:
+        sender = world.sender()
+        with monkeypatch.context() as patch:
+            patch.setattr(type(world.ledger.attempts), "read_back", lambda _attempts, _ref: None)
+            with pytest.raises(LedgerError, match="read back"):
+                await sender.drain()
+        assert world.states() == ["SENDING"]
+        world.proposer.order("MSFT")
+        await sender.drain()
+        await sender.close()
+
+    run(story())
+    assert world.states()[0] == "NOT_SENT"
+    assert "intent0001.1" not in world.venue.state["placed"]
+    assert "intent0002.1" in world.venue.state["placed"]
     assert violations(world.ledger, world.venue) == []
 
 

@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from conf.compose import PROJECT
 
 QUICK = (
@@ -72,6 +74,15 @@ def stock(house: House, symbol: str = "BTC") -> None:
     build.artefacts(settings).write_json(("features", symbol, "newest"), newest)
     with build.ledger(settings, clock) as books:
         books.marks.record_check(f"bars.{symbol}", True)
+
+
+def stocked_house(folder: Path) -> House:
+    """A house in which a person can trade BTC at once."""
+    made = House(conf_copy(folder), folder / "data", ("universe.instruments=[BTC]", "strategy=buy_and_hold"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRADEWRIGHT_CONF", str(made.conf))
+        stock(made)
+    return made
 
 
 def free_port() -> int:

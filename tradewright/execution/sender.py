@@ -75,8 +75,7 @@ class Sender:
             LedgerError: when something cannot be written down; nothing is sent after that.
         """
         self._hold_lease()
-        if self._left_behind():
-            await self.ready()
+        await self._settle_what_was_left()
         listed = self._ledger.outbox.sendable(self._settings.account)
         self._checkpoint("S1.listed")
         chosen = [row for row in listed if decision_ids is None or row.decision_id in decision_ids]
@@ -195,10 +194,16 @@ class Sender:
             return Outcome(row.decision_id, row.ref, SendStatus.REFUSED, reasons=tuple(reasons))
         return Outcome(row.decision_id, row.ref, SendStatus.LOST)
 
-    def _left_behind(self) -> bool:
-        """Whether an earlier sender died over an order: a recovery comes before anything new."""
-        live = self._ledger.attempts.live(self._settings.account)
-        return any(attempt.state in _UNSETTLED and attempt.holder != self._settings.holder for attempt in live)
+    async def _settle_what_was_left(self) -> None:
+        """An earlier sender died over an order, or this one broke off: what is under way now was left behind.
+
+        A recovery comes before anything new; what is in doubt since an earlier one only wants a fresh view.
+        """
+        states = {attempt.state for attempt in self._ledger.attempts.live(self._settings.account)} & _UNSETTLED
+        if states - {AttemptState.UNKNOWN}:
+            self._link.distrust()
+        if states:
+            await self.ready()
 
     def _refused(self, attempt: Attempt, reasons: tuple[Reason, ...]) -> Outcome:
         codes = ", ".join(sorted({reason.code for reason in reasons}))
@@ -220,14 +225,6 @@ class Sender:
             moved = self._ledger.attempts.move(attempt.ref, AttemptState.NOT_SENT, f"stopped before the send: {text}")
             return Outcome(attempt.decision_id, attempt.ref, SendStatus.REFUSED, moved.state, tuple(reasons))
         self._checkpoint("S5.before_place")
-        try:
-            return await self._place(attempt, order, order_id)
-        except BaseException:
-            self._link.distrust()  # whatever it was, the order may be out: a recovery comes before the next one
-            raise
-
-    async def _place(self, attempt: Attempt, order: ApprovedOrder, order_id: int) -> Outcome:
-        """S5, once; after a failure only what is known already counts as an answer."""
         patience = self._times.acknowledge
         try:
             await self._broker.place(order, attempt.ref, order_id)
