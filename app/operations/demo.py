@@ -124,7 +124,7 @@ def _reply(settings: Settings, books: Ledger, venue: Mapping[str, object], secon
             "data docs": str(folder / "data_docs"),
             "orders": f"tradewright orders {root}",
             "why": f"tradewright explain {attempts[0].ref if attempts else 'REF'} {root}",
-            "lab and monitor": f"tradewright serve {root}",
+            "lab and monitor": f"tradewright serve {root} mode=paper broker=ibkr broker.account={ACCOUNT}",
             "graph": "make dev",
         },
     )

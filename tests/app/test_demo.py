@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from app.operations import demo as demo_module
-from app.operations import kernels
+from app.operations import kernels, monitor
 from app.operations.demo import run_demo
 from app.operations.kernels import compile_all, compiling
-from conf.compose import PROJECT
+from conf.compose import PROJECT, compose
 from strategies.registry import STRATEGIES
 from tests.app.conftest import say
 from tradewright.model.bars import Bars
@@ -62,6 +62,10 @@ def test_the_demo_runs_again_and_again(tmp_path: Path) -> None:
     (walk,) = say("explain", sent[0]["attempt"]["ref"], root, "--json").json["walks"]
     assert walk["intent"]["provenance"]["config_hash"]
     assert {row["state"] for row in say("doctor", root, "--json").json["findings"]} <= {"good", "look"}
+    board = monitor.board(compose(reply["places"]["lab and monitor"].removeprefix("tradewright serve ").split()))
+    assert board.trouble == ""
+    assert (len(board.orders), len(board.positions)) == (reply["orders_sent"], reply["fills"])
+    assert board.line.startswith("equity 99,"), "of the account that traded"
     for name in ("buy_and_hold", "sma_crossover"):
         assert (tmp_path / "demo" / "reports" / f"{name}.html").stat().st_size > 10_000
 
