@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 from tests.backtest.plain import bars
 from tradewright.backtest import account, kernel, orders
 from tradewright.backtest.code import reaches
@@ -12,6 +16,7 @@ from tradewright.backtest.sweep import sweep
 from tradewright.model.bars import Bars
 from tradewright.model.strategy import HOLD, NAN
 
+ROOT = Path(__file__).parents[2]
 FLAT = (100.0, 101.0, 99.0, 100.0)
 TABLE = bars(*[FLAT] * 6)
 
@@ -71,3 +76,44 @@ def test_bars_of_the_store_and_bars_that_can_be_written_run_the_same_machine_cod
     assert results[0] == results[1] != b""
     assert totals[0] == totals[1]
     assert len(simulator(second, 1, 1).signatures) == 1
+
+
+LOADS = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from tests.backtest.plain import bars
+from tradewright.backtest.compiled import simulator
+from tradewright.backtest.engine import run
+from tradewright.backtest.spec import BacktestSpec
+from {module} import Planned
+result = run(Planned(), bars(*[(100.0, 101.0, 99.0, 100.0)] * 4), BacktestSpec(cash=1_000.0))
+print(result.fills["bar"].tolist(), sum(simulator(Planned.generate_signal, 1, 1).stats.cache_hits.values()))
+"""
+PLANNED = """
+from tradewright.model.strategy import HOLD, NAN
+
+def decide(i, _features, _params, _position):
+    return (1.0, NAN, NAN, NAN) if i == 1 and _position == 0.0 else HOLD
+
+class Planned:
+    name = "planned"
+    generate_signal = staticmethod(decide)
+    def prepare_state(self):
+        return ()
+    def parameters(self):
+        return ()
+"""
+
+
+def test_machine_code_outlives_the_file_of_the_strategy_that_it_was_made_for(tmp_path, monkeypatch):
+    """Two files that decide alike share it, and it is loaded also where the first one is no more."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kept"))
+    said = []
+    for module in ("first_file", "other_file"):
+        path = tmp_path / f"{module}.py"
+        path.write_text(PLANNED)
+        command = [sys.executable, "-c", LOADS.format(module=module), str(tmp_path)]
+        said.append(subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.split())
+        path.unlink()
+    assert said == [["[2]", "0"], ["[2]", "1"]]

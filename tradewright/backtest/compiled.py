@@ -41,7 +41,7 @@ def simulator(generate_signal: GenerateSignal, features: int, params: int) -> Co
     """
     place: dict[str, object] = {"generate_signal": generate_signal}
     code = code_digest(kernel.simulate_sets, place)
-    digest = content_hash([code, OPTIONS, RARE])[:16]
+    digest = content_hash([code, kernel.__name__, OPTIONS, RARE])[:16]
     place.update(chosen_columns=_column_chooser(features), chosen_values=_value_chooser(params))
     entry = _copy(kernel.simulate_sets, place, {})
     entry.__qualname__ = f"simulate_sets_{digest}_{features}_{params}"
@@ -97,5 +97,5 @@ def _copy(
             done[value] = _shared(value, code_digest(value)) if shared else _part(_copy(value, replaced, done))
         scope[name] = done[value] if isinstance(value, types.FunctionType) else value
     copy = types.FunctionType(original.__code__, scope, original.__name__, original.__defaults__)
-    copy.__module__ = original.__module__
+    copy.__module__ = kernel.__name__  # numba imports it when the code is loaded, and a strategy's file may be gone
     return copy
