@@ -184,17 +184,20 @@ def descend(
 ) -> None:
     """Add the bars ``[start, stop)``, whose equity stayed within ``low`` and ``high``, to the deepest drawdown.
 
-    Only where ``low`` under the highest peak it may have had would be a new depth are the bars looked at one by one.
+    Only where they rise above the peak, and fall deep enough under it, are they looked at one by one.
     """
     peak = summary[PEAK]
     worst = summary[WORST]
-    if low < worst * max(high, peak):
+    if high <= peak:
+        summary[WORST] = min(worst, low / peak)
+        return
+    if low < worst * high:
         for i in range(start, stop):
             equity = cash + worth * close[i]
             peak = max(peak, equity)
             worst = min(worst, equity / peak)
         summary[WORST] = worst
-    summary[PEAK] = max(summary[PEAK], high)
+    summary[PEAK] = high
 
 
 def at_the_close(
