@@ -25,6 +25,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from conf.problems import ConfigProblems, Problem, nearest
+from conf.rules import TABLE_GROUPS
 from conf.schema.settings import Settings
 from conf.sources import vet
 from conf.validate import Composed, field_names, validate
@@ -52,17 +53,18 @@ def environment_overrides() -> tuple[str, ...]:
     return tuple(shlex.split(os.environ.get(OVERRIDES, "")))
 
 
-def compose(overrides: Sequence[str] = (), folder: Path | None = None) -> Settings:
+def compose(overrides: Sequence[str] = (), folder: Path | None = None, *, swept: bool = False) -> Settings:
     """The settings in force.
 
     Args:
         overrides: Hydra's syntax: ``strategy=macd_trend``, ``strategy.fast=10``.
         folder: another folder of YAML files, for tests.
+        swept: whether the parameters are but one set of a sweep, which need not go together.
 
     Raises:
         ConfigProblems: with every problem of the files that were chosen and of the overrides.
     """
-    settings, problems = examine(overrides, folder)
+    settings, problems = examine(overrides, folder, swept=swept)
     if settings is None or problems:
         raise ConfigProblems(problems)
     return settings
@@ -87,7 +89,9 @@ def apart_from_strategies(overrides: Sequence[str] = (), folder: Path | None = N
     raise ConfigProblems(problems)
 
 
-def examine(overrides: Sequence[str] = (), folder: Path | None = None) -> tuple[Settings | None, list[Problem]]:
+def examine(
+    overrides: Sequence[str] = (), folder: Path | None = None, *, swept: bool = False
+) -> tuple[Settings | None, list[Problem]]:
     """The settings, or None and all problems found on the way to them; files of other strategies are not looked at.
 
     Raises:
@@ -99,7 +103,7 @@ def examine(overrides: Sequence[str] = (), folder: Path | None = None) -> tuple[
         return None, traps
     if traps := _traps([strategies / f"{_chosen_strategy(overrides, folder)}.yaml"], folder):
         return None, traps
-    return _examine_vetted(overrides, folder)
+    return _examine_vetted(overrides, folder, swept=swept)
 
 
 def _traps(paths: Iterable[Path], folder: Path) -> list[Problem]:
@@ -120,13 +124,15 @@ def _chosen_strategy(overrides: Sequence[str], folder: Path) -> str:
 def check(overrides: Sequence[str] = (), folder: Path | None = None) -> list[Problem]:
     """Every problem of every file: traps, the composition in force, and each option of each group in turn.
 
+    Tables are looked at too, under their Pandera contracts.
+
     Raises:
         ConfigError: when there is no folder of YAML files.
     """
     folder = folder or conf_folder()
     if traps := _traps(yaml_files(folder), folder):
         return traps
-    _, problems = examine(overrides, folder)
+    _, problems = _examine_vetted(overrides, folder, tables=TABLE_GROUPS)
     with _LOCK, _hydra(folder):
         try:
             base = _composed((), folder)
@@ -140,7 +146,7 @@ def check(overrides: Sequence[str] = (), folder: Path | None = None) -> list[Pro
 
 def _option_problems(base: Composed, group: str, option: str) -> list[Problem]:
     try:
-        return validate(_with_option(base, group, option), alone=group)[1]
+        return validate(_with_option(base, group, option), alone=group, tables={group} & TABLE_GROUPS)[1]
     except (HydraException, OmegaConfBaseException) as error:
         return [Problem(f"{base.folder.name}/{group}/{option}.yaml", 0, "", "", _first_line(error))]
 
@@ -205,7 +211,9 @@ def grid(overrides: Sequence[str]) -> Grid:
     return Grid(fixed, [list(combination) for combination in combinations])
 
 
-def _examine_vetted(overrides: Sequence[str], folder: Path) -> tuple[Settings | None, list[Problem]]:
+def _examine_vetted(
+    overrides: Sequence[str], folder: Path, *, tables: Iterable[str] = (), swept: bool = False
+) -> tuple[Settings | None, list[Problem]]:
     with _LOCK, _hydra(folder):
         parsed, problems = _parse([*_from_environment(overrides), *overrides])
         problems += [problem for item in parsed if (problem := _not_ours(item, folder))]
@@ -214,7 +222,7 @@ def _examine_vetted(overrides: Sequence[str], folder: Path) -> tuple[Settings | 
         except (HydraException, OmegaConfBaseException) as error:
             return None, [*problems, _root_problem(error, folder)]
         problems += refused
-    settings, wrong = validate(composed)
+    settings, wrong = validate(composed, tables=tables, swept=swept)
     return settings, problems + wrong
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from conf import build
+from conf.problems import ConfigProblems
 from conf.schema.market import FilesFeedSettings, ScenarioFeedSettings
 from conf.schema.settings import Settings
 from conf.trading import ibkr_feed
@@ -214,10 +215,15 @@ _LOOKED_AT = 2000
 
 @dataclass(frozen=True)
 class SweepResult:
-    """A sweep, one row per parameter set in the order of the grid; ``totals`` as ``tradewright.backtest.sweep``."""
+    """A sweep, one row per parameter set in the order of the grid; ``totals`` as ``tradewright.backtest.sweep``.
+
+    ``left_out`` sets of the grid are no rows here, for the strategy does not take them; ``why`` says it of the first.
+    """
 
     parameters: list[dict[str, float]]
     totals: npt.NDArray[np.void]
+    left_out: int
+    why: str
     config_hash: str
 
 
@@ -230,10 +236,12 @@ def run_sweep(
     """Backtest many parameter sets of the strategy in force on its one instrument, in one fused pass.
 
     Args:
-        sets: parameters that differ from the settings, one mapping per set.
+        sets: parameters that differ from the settings, one mapping per set. A set whose values do not go together (a
+            fast average that is slower than the slow one) is left out.
 
     Raises:
-        ConfigError: for more than one instrument, or parameters that the strategy refuses (the set is named).
+        ConfigError: for more than one instrument, or when no set is left.
+        ConfigProblems: for every name and value that the strategy takes in no set.
     """
     tables = traded(settings, clock)
     if len(tables) != 1:
@@ -243,15 +251,31 @@ def run_sweep(
             remedy=f"say backtest.instruments=[{next(iter(tables))}]",
         )
     item = next(iter(tables.values()))
+    taken, why = _taken(settings, sets)
+    spec, threads = build.spec(settings, item.instrument), os.cpu_count() or 1
+    totals = sweep(list(taken.values()), item.bars, spec, threads=threads, progress=progress)
+    rows = [dict(sets[row]) for row in taken]
+    return SweepResult(rows, totals, len(sets) - len(rows), why, settings.config_hash)
+
+
+def _taken(settings: Settings, sets: Sequence[Mapping[str, float]]) -> tuple[dict[int, BaseStrategy], str]:
+    """The strategy of each set that it takes, by the set's index, and why it does not take the first of the others."""
+    kind, why = settings.strategy.kind, ""
+    taken: dict[int, BaseStrategy] = {}
     full = [{**settings.strategy.parameters, **changes} for changes in sets]
-    strategies = [build_strategy(settings.strategy.kind, values) for values in full]
-    threads = os.cpu_count() or 1
-    totals = sweep(strategies, item.bars, build.spec(settings, item.instrument), threads=threads, progress=progress)
-    return SweepResult(
-        [{name: values[name] for name in changes} for values, changes in zip(full, sets, strict=True)],
-        totals,
-        settings.config_hash,
-    )
+    for row, values in enumerate(full):
+        try:
+            taken[row] = build_strategy(kind, values)
+        except ConfigError as error:
+            why = why or f"{error.what}; {error.remedy}"
+    if why:
+        from conf.tables import broken_sets  # Pandera takes a second to import
+
+        if wrong := broken_sets(kind, full):
+            raise ConfigProblems([broken.problem("sets of the sweep", "strategy") for broken in wrong])
+    if not taken:
+        raise ConfigError(f"no set is left: {why}", where="sets of the sweep", remedy="correct the grid")
+    return taken, why
 
 
 def signals(settings: Settings, clock: Clock) -> list[SignalCandidate]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from conf.problems import nearest
+from conf.problems import Problem, nearest, told
 from conf.schema.desk import IbkrBrokerSettings, SimBrokerSettings
 from conf.schema.research import StrategySettings
 from conf.schema.settings import Settings
@@ -21,6 +22,13 @@ from tradewright.model.strategy import Feature
 NEVER_SHORTER = ("acknowledge", "settle", "absence", "lease")
 """Waits of the order protocol that live mode may prolong and not shorten."""
 
+MARKET_TABLES = ("instruments", "events", "risk")
+TABLE_GROUPS = frozenset({*MARKET_TABLES, "strategy"})
+"""Groups that hold a table (``conf/tables.py``); every order depends on the former."""
+
+MOST_SETS = 1_000_000
+"""Of a grid: a slip of the pen must not fill the memory."""
+
 STRATEGY_KEYS = frozenset(StrategySettings.model_fields) - {"parameters"}
 
 
@@ -31,6 +39,10 @@ class Broken(NamedTuple):
     value: object
     rule: str
     near: str = ""
+
+    def problem(self, file: str, *above: str) -> Problem:
+        """As a problem of ``file``, its key under ``above``; for values that are no secrets."""
+        return Problem(file, 0, ".".join((*above, *self.key)), told(self.value), self.rule, self.near)
 
 
 def parameter_errors(kind: object, given: Mapping[str, object]) -> Iterator[Broken]:
@@ -55,15 +67,18 @@ def _admitted(parameter: Parameter, value: object) -> bool:
     return parameter.least <= value <= parameter.most
 
 
-def broken_rules(settings: Settings, alone: str = "") -> Iterator[Broken]:
+def broken_rules(settings: Settings, alone: str = "", *, swept: bool = False) -> Iterator[Broken]:
     """Everything that is wrong between keys and between groups.
 
     Args:
         alone: a group that is looked at by itself, while the others are as they ship: its own rules alone count.
+        swept: whether the strategy's parameters are but one set of a sweep, which need not go together.
     """
     yield from _left_to_defaults(settings)
     yield from _order_of_times(settings)
-    yield from _strategy_as_a_whole(settings)
+    if not swept:
+        yield from _strategy_as_a_whole(settings)
+    yield from grid_errors(settings)
     yield from _unknown_features(settings)
     yield from _short_look_back(settings)
     if alone != "instruments":
@@ -142,6 +157,26 @@ def _strategy_as_a_whole(settings: Settings) -> Iterator[Broken]:
         build(settings.strategy.kind, settings.strategy.parameters)
     except ConfigError as error:
         yield Broken(("strategy",), error.what, error.remedy)
+
+
+def grid_errors(settings: Settings) -> Iterator[Broken]:
+    """What is wrong with the names and the size of a strategy's grid; its sets are a table (``conf/tables.py``)."""
+    kind, grid = settings.strategy.kind, settings.strategy.grid
+    known = parameters_of(kind)
+    for name in grid.keys() - known.keys():
+        yield Broken(("strategy", "grid", name), None, f"is not a parameter of {kind}", nearest(name, known))
+    sets = math.prod(len(values) for values in grid.values())
+    if sets > MOST_SETS:
+        yield Broken(("strategy", "grid"), None, f"makes {sets:,} parameter sets, more than {MOST_SETS:,}")
+
+
+def refusal(kind: str, values: Mapping[str, float]) -> str:
+    """Why a strategy of this kind does not take these parameters; empty where it does."""
+    try:
+        build(kind, values)
+    except ConfigError as error:
+        return f"{error.what}; {error.remedy}"
+    return ""
 
 
 def _unknown_features(settings: Settings) -> Iterator[Broken]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -53,11 +53,15 @@ class Composed(NamedTuple):
         yield self.folder / "config.yaml", key
 
 
-def validate(composed: Composed, *, alone: str = "") -> tuple[Settings | None, list[Problem]]:
+def validate(
+    composed: Composed, *, alone: str = "", tables: Iterable[str] = (), swept: bool = False
+) -> tuple[Settings | None, list[Problem]]:
     """The settings, or None and every problem.
 
     Args:
         alone: a group that is looked at by itself: rules that tie it to the choices of other groups are left out.
+        tables: those of :data:`~conf.rules.TABLE_GROUPS` whose tables are looked at too.
+        swept: as for :func:`conf.compose.compose`.
     """
     tree = composed.tree
     problems = [_not_finite(composed, key, value) for key, value in _leaves(tree, ()) if _is_bad_number(value)]
@@ -70,7 +74,11 @@ def validate(composed: Composed, *, alone: str = "") -> tuple[Settings | None, l
     except ValidationError as error:
         found = explained(error.errors(include_url=False), tree, Settings)
         return None, problems + [_problem(composed, row) for row in found]
-    problems += [_problem(composed, row) for row in broken_rules(settings, alone)]
+    problems += [_problem(composed, row) for row in broken_rules(settings, alone, swept=swept)]
+    if tables:
+        from conf.tables import broken_tables  # Pandera takes a second to import
+
+        problems += [_problem(composed, row) for row in broken_tables(settings, tables)]
     return (None if problems else settings), problems
 
 

@@ -18,10 +18,10 @@ def check(overrides: Overrides = None, as_json: Json = False) -> None:
     """Validate every configuration file; all problems at once, each with file, line, key, value and rule."""
 
     def act(output: Output) -> None:
-        from app.operations.checking import check_configuration
+        from conf.compose import check as check_all
         from tradewright.evaluation.words import count
 
-        problems = check_configuration(tuple(overrides or ()))
+        problems = check_all(tuple(overrides or ()))
         for problem in problems:
             output.line(str(problem))
         output.line(count(len(problems), "problem") if problems else "the configuration is sound")
@@ -110,12 +110,13 @@ def sweep(
     top: Annotated[int, typer.Option(help="how many rows to show; 0 for all")] = 20,
     as_json: Json = False,
 ) -> None:
-    """A grid over a strategy's parameters in one fused pass: strategy.fast=5,10 strategy.slow=range(20,60,20)."""
+    """A grid over a strategy's parameters: its file's, or strategy.fast=5,10 strategy.slow=range(20,60,20)."""
 
     def act(output: Output) -> None:
         from rich.progress import Progress
 
         from app.operations import research
+        from tradewright.evaluation.words import count
 
         with Progress(console=output.messages, transient=True, disable=not output.messages.is_terminal) as bar:
             task = bar.add_task("parameter sets", total=None)
@@ -128,6 +129,8 @@ def sweep(
         header = list(reply.rows[0]) if reply.rows else []
         title = f"{reply.strategy}: {reply.trials} trials, best {reply.ranked_by} first"
         output.table(title, header, [list(row.values()) for row in reply.rows])
+        if reply.left_out:
+            output.say(f"{count(reply.left_out, 'set')} left out: {reply.why}")
         output.result(reply)
 
     run_command(as_json, act)

@@ -12,9 +12,8 @@ from typing import Literal
 
 import pandas as pd
 
-from app.operations.checking import check_configuration
 from conf import build
-from conf.compose import examine
+from conf.compose import check, examine
 from conf.schema.desk import IbkrBrokerSettings
 from conf.schema.settings import Settings
 from tradewright.model.errors import TradewrightError
@@ -59,7 +58,7 @@ def _extras() -> Iterator[Finding]:
 
 
 def _configuration(overrides: tuple[str, ...]) -> Iterator[Finding]:
-    problems = check_configuration(overrides)
+    problems = check(overrides)
     if not problems:
         yield Finding("good", "configuration", "sound")
     for problem in problems:

@@ -130,10 +130,14 @@ class SweepReply:
 
     Args:
         trials: how many sets were tried; all of them count against the best one's Sharpe ratio.
+        left_out: how many sets of the grid the strategy does not take, such as a fast average slower than the slow one.
+        why: what it says of the first of those.
     """
 
     strategy: str
     trials: int
+    left_out: int
+    why: str
     ranked_by: str
     rows: Sequence[Mapping[str, object]]
     config_hash: str
@@ -149,10 +153,11 @@ def sweep(
     top: int = 20,
     progress: Callable[[int, int], None] | None = None,
 ) -> SweepReply:
-    """A grid over a strategy's parameters in one fused pass; Hydra's sweep syntax names the grid.
+    """A grid over a strategy's parameters in one fused pass.
 
     Args:
-        overrides: such as ``strategy.fast=5,10 strategy.slow=range(20,60,20)``.
+        overrides: Hydra's sweep syntax names the grid: ``strategy.fast=5,10 strategy.slow=range(20,60,20)``. Where they
+            name none, it is the one that the strategy's file declares.
         rank: the figure to rank by, highest first; a set without that figure comes last.
         top: how many rows come back; 0 for all.
 
@@ -163,19 +168,22 @@ def sweep(
     if top < 0:
         raise ConfigError(f"{top} rows cannot be shown", where="--top", remedy="say --top 20; 0 shows all")
     asked = grid(overrides)
-    settings = compose([*asked.fixed, *asked.combinations[0]])  # what is swept replaces what the file says
-    sets = [_parameters(settings, combination) for combination in asked.combinations]
-    if sets == [{}]:
-        raise ConfigError("nothing is swept", where="command line", remedy="say strategy.fast=5,10,20")
+    settings = compose([*asked.fixed, *asked.combinations[0]], swept=True)  # what is swept replaces what the file says
+    named = [_parameters(settings, combination) for combination in asked.combinations]
+    sets = settings.strategy.grid_sets() if named == [{}] else named
+    if not sets:
+        remedy = "say strategy.fast=5,10,20, or declare a grid in the strategy's file"
+        raise ConfigError("nothing is swept", where="command line", remedy=remedy)
     result = research.run_sweep(settings, sets, build.clock(settings), progress)
     names = [name for name in result.totals.dtype.names or () if name]
     if rank not in names:
         raise ConfigError(f"there is no figure {rank!r}", where="--rank", remedy=f"one of {', '.join(names)}")
     figures = [float(value) for value in result.totals[rank]]
-    order = sorted(range(len(sets)), key=lambda row: (math.isnan(figures[row]), -figures[row]))
+    order = sorted(range(len(figures)), key=lambda row: (math.isnan(figures[row]), -figures[row]))
     chosen = order[:top] if top else order
     rows = [{**result.parameters[row], **{name: result.totals[name][row].item() for name in names}} for row in chosen]
-    return SweepReply(settings.strategy.name, len(sets), rank, rows, result.config_hash)
+    name = settings.strategy.name
+    return SweepReply(name, len(figures), result.left_out, result.why, rank, rows, result.config_hash)
 
 
 def _parameters(settings: Settings, combination: Sequence[str]) -> dict[str, float]:

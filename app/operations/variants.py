@@ -85,6 +85,7 @@ def variant(settings: Settings, name: str) -> str:
         "name": name,
         "kind": chosen.kind,
         **chosen.parameters,
+        "grid": {parameter: list(values) for parameter, values in chosen.grid.items()},
         "confidence": chosen.confidence,
         "size_pct": chosen.size_pct,
         "instruments": list(names) if names else None,

@@ -11,8 +11,9 @@ import pandas as pd
 from assets.frozen import Frozen
 from conf import build, research
 from conf.compose import PROJECT
+from conf.rules import MARKET_TABLES
 from conf.schema.settings import Settings
-from conf.tables import table_problems
+from conf.tables import broken_tables
 from tradewright.calendars.registry import calendar
 from tradewright.indicators.features import feature_snapshot, feature_table
 from tradewright.model.clock import Clock
@@ -63,7 +64,7 @@ def make_bars(settings: Settings, symbol: str) -> dg.MaterializeResult:
         store, source = build.bar_store(settings, clock), research.feed(settings, clock)
         updates = research.refresh(settings, store, source, symbol) if source else {}
         report, suite = quality(settings, clock, symbol), expectations(settings, clock, symbol)
-    problems = [str(problem) for problem in table_problems(settings)]
+    problems = [str(broken.problem("conf")) for broken in broken_tables(settings, MARKET_TABLES)]
     passed = not report.blocking and (suite is None or not suite.blocking) and not problems
     findings = [*(row.message for row in report.findings), *problems]
     _record(settings, clock, f"bars.{symbol}", passed, {"findings": findings})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -45,7 +46,10 @@ class FeaturesSettings(Group):
 
 
 class StrategySettings(Group):
-    """``strategy``. In YAML the strategy's own parameters stand beside these keys."""
+    """``strategy``. In YAML the strategy's own parameters stand beside these keys.
+
+    ``grid`` names the values of each parameter that a sweep tries when it is told none.
+    """
 
     name: Name
     kind: str
@@ -54,6 +58,12 @@ class StrategySettings(Group):
     instruments: tuple[Name, ...] | None
     timeframe: Timeframe | None
     parameters: dict[str, float | int | bool]
+    grid: dict[str, Annotated[tuple[float | int, ...], Field(min_length=1)]] = Field(default_factory=dict)
+
+    def grid_sets(self) -> list[dict[str, float]]:
+        """The parameter sets of the grid, its last parameter moving fastest; none where nothing is declared."""
+        rows = itertools.product(*self.grid.values()) if self.grid else ()
+        return [dict(zip(self.grid, row, strict=True)) for row in rows]
 
 
 class EvaluationSettings(Group):

@@ -257,15 +257,26 @@ def test_what_is_swept_replaces_what_the_file_says(goog: tuple[str, ...]) -> Non
     """A slow average below the file's own fast one is right, where every fast one of the grid is faster."""
     words = ("sweep", "strategy=sma_crossover", *goog, "strategy.fast=2,3", "strategy.slow=5", "--json")
     assert [row["fast"] for row in say(*words).json["rows"]] == [2, 3]
-    refused = say("sweep", "strategy=sma_crossover", *goog, "strategy.fast=2,7", "strategy.slow=5", "--json")
-    assert refused.status == 1
-    assert "fast = 7, slow = 5" in refused.json["error"]["what"]
+    reply = say("sweep", "strategy=sma_crossover", *goog, "strategy.fast=7,2", "strategy.slow=5", "--json").json
+    assert ([row["fast"] for row in reply["rows"]], reply["trials"], reply["left_out"]) == ([2], 1, 1)
+    assert reply["why"] == "fast = 7, slow = 5; fast < slow is needed"
+
+
+def test_a_sweep_that_is_told_nothing_tries_the_grid_of_the_strategys_file(goog: tuple[str, ...]) -> None:
+    words = ("sweep", "strategy=sma_crossover", *goog, "strategy.grid={fast: [2, 3], slow: [3, 5]}", "--top", "0")
+    reply = say(*words, "--json").json
+    assert sorted((row["fast"], row["slow"]) for row in reply["rows"]) == [(2, 3), (2, 5), (3, 5)]
+    assert (reply["trials"], reply["left_out"]) == (3, 1)
+    said = say(*words)
+    assert "3 trials" in said.out
+    assert "1 set left out: fast = 3, slow = 3; fast < slow is needed" in said.err
 
 
 @pytest.mark.parametrize(
     ("words", "word"),
     [
-        (["strategy.fast=3"], "nothing is swept"),
+        (["strategy=buy_and_hold"], "nothing is swept"),
+        (["strategy.fast=40,50", "strategy.slow=30"], "no set is left: fast = 40, slow = 30"),
         (["strategy.fats=2,3"], "strategy.fats"),
         (["backtest.cash=1,2"], "cannot be swept"),
         (["strategy.fast=2,x"], "is not a number"),

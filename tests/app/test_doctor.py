@@ -130,7 +130,7 @@ PARTS: dict[str, tuple[Break, str, str, str, str]] = {
 
 def findings(settings: Settings, patch: pytest.MonkeyPatch) -> list[Finding]:
     patch.setattr(doctor, "examine", lambda _overrides: (settings, []))
-    patch.setattr(doctor, "check_configuration", lambda _overrides: [])
+    patch.setattr(doctor, "check", lambda _overrides: [])
     return doctor.examine_all(())
 
 

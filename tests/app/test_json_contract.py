@@ -72,7 +72,10 @@ CONTRACT: dict[str, Any] = {
     },
     "import": {"imported": [IMPORTED]},
     "backtest": BACKTEST,
-    "sweep": {"strategy": TEXT, "trials": int, "ranked_by": TEXT, "rows": [dict], "config_hash": TEXT},
+    "sweep": {
+        "strategy": TEXT, "trials": int, "left_out": int, "why": TEXT, "ranked_by": TEXT, "rows": [dict],
+        "config_hash": TEXT,
+    },
     "gateway": {"port": int, "control_port": int, "token": TEXT},
     "serve": {"url": TEXT, "port": int},
     "intent": DECISION,

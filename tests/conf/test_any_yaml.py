@@ -83,7 +83,7 @@ def test_a_key_that_is_missing_is_missing_where_its_neighbours_stand(conf: Path)
     assert (problem.file, problem.line, problem.key) == (f"conf/{file}", 7, "instruments.IBM.asset_class")
 
 
-@settings(derandomize=True, deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(IN_FORCE),
     st.lists(

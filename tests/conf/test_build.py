@@ -176,7 +176,7 @@ def test_an_unknown_instrument_is_refused_with_the_nearest() -> None:
         build.instrument(composed(), "@@@@@@")
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.text("ABCDEUSDTZ1 ", max_size=7))
 def test_every_currency_that_the_files_may_name_makes_an_instrument(currency: str) -> None:
     try:
@@ -223,7 +223,7 @@ def test_a_client_id_that_the_gateway_keeps_for_itself_is_refused() -> None:
 @pytest.mark.parametrize("kind", options("strategy"))
 def test_strategies_have_the_parameters_of_their_file(kind: str) -> None:
     said = written("strategy", kind)
-    common = {"name", "kind", "confidence", "size_pct", "instruments", "timeframe"}
+    common = {"name", "kind", "confidence", "size_pct", "instruments", "timeframe", "grid"}
     made = build.strategy(composed(f"strategy={kind}"))
     assert made.name == said["kind"]
     assert made.parameters() == tuple(float(value) for key, value in said.items() if key not in common)

@@ -104,9 +104,7 @@ def test_what_is_no_file_is_named(path: Path, is_there: bool) -> None:
         mapping_file(path)
 
 
-@settings(
-    derandomize=True, deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text("abcdefghijklmnopqrstuvwxyz_:-[]{},'\"#&*!|> \n0123456789.", max_size=60))
 @example("columns: &a [*a]")
 @example("zone: 2024-99-99")

@@ -149,7 +149,7 @@ VALUES = st.sampled_from(
 ) | st.text(max_size=5)  # fmt: skip
 
 
-@settings(derandomize=True, deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(KEYS, VALUES)
 @example("", "3")
 @example("broker", "[1,2]")

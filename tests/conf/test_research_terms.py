@@ -13,6 +13,7 @@ import yaml
 
 from conf import build, research
 from conf.compose import PROJECT, compose
+from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from tradewright.backtest.reference import run_reference
 from tradewright.evaluation.sampling import Sampling
@@ -161,10 +162,22 @@ def test_a_sweep_keeps_what_its_sets_do_not_name(house: Settings) -> None:
     assert len(set(found.totals["final_equity"].tolist())) == 3
 
 
-@pytest.mark.parametrize("wrong", [{"fast": 0.0}, {"fats": 5.0}, {"fast": 40.0}])
-def test_a_set_that_the_strategy_refuses_stops_the_sweep(house: Settings, wrong: dict[str, float]) -> None:
-    with pytest.raises(ConfigError, match="|".join(wrong)):
-        research.run_sweep(house, [{"fast": 5.0}, wrong], ManualClock(NOW))
+@pytest.mark.parametrize("wrong", [{"fast": 0.0}, {"fats": 5.0}, {"slow": 30.5}])
+def test_a_set_that_no_strategy_could_take_stops_the_sweep(house: Settings, wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigProblems) as caught:
+        research.run_sweep(house, [{"fast": 5.0}, wrong, {"fast": 40.0}], ManualClock(NOW))
+    assert [problem.key for problem in caught.value.problems] == [f"strategy.{name}" for name in wrong]
+
+
+def test_a_set_whose_values_do_not_go_together_is_left_out_and_told(house: Settings) -> None:
+    found = research.run_sweep(house, [{"fast": 40.0}, {"fast": 5.0}, {"fast": 30.0}], ManualClock(NOW))
+    assert (found.parameters, found.left_out) == ([{"fast": 5.0}], 2)
+    assert found.why == "fast = 40.0, slow = 30; fast < slow is needed"
+    alone = research.run_sweep(house, [{"fast": 5.0}], ManualClock(NOW))
+    assert alone.totals.tobytes() == found.totals.tobytes()
+    assert (alone.left_out, alone.why) == (0, "")
+    with pytest.raises(ConfigError, match=r"no set is left: fast = 40.0, slow = 30"):
+        research.run_sweep(house, [{"fast": 40.0}], ManualClock(NOW))
 
 
 def test_a_sweep_runs_on_one_instrument(house: Settings) -> None:

@@ -2,30 +2,96 @@
 
 from __future__ import annotations
 
-from conf.compose import compose
-from conf.tables import instruments_table, table_problems
+from pathlib import Path
+
+import pytest
+from pandera.errors import SchemaErrors
+from pandera.pandas import DataFrameSchema
+
+from conf.compose import check, compose
+from conf.rules import TABLE_GROUPS
+from conf.tables import INSTRUMENTS, LIMITS, broken_sets, broken_tables, instruments_table, limits_table
+
+WINDOW = "{instrument: AAPL, start: '2026-01-29T21:00:00Z', end: '2026-01-30T14:30:00Z', reason: earnings}"
 
 
 def test_the_shipped_tables_hold() -> None:
     settings = compose()
-    assert table_problems(settings) == []
+    assert list(broken_tables(settings, TABLE_GROUPS)) == []
     assert len(instruments_table(settings)) == len(settings.instruments) >= 20
+    assert {"max_size_pct", "max_position", "max_gross"} < set(limits_table(settings).index)
 
 
-def test_two_instruments_with_one_venue_name_are_refused() -> None:
-    settings = compose(["+instruments.BTC2={asset_class: crypto, venue_symbols: {ibkr: BTC}}"])
-    rows = {problem.key for problem in table_problems(settings)}
-    assert rows == {"instruments.BTC", "instruments.BTC2"}
+@pytest.mark.parametrize(
+    ("override", "key", "rule"),
+    [
+        (
+            "+instruments.BTC2={asset_class: crypto, venue_symbols: {ibkr: BTC}}",
+            "instruments.BTC2",
+            "shares its venue symbol with another instrument",
+        ),
+        (f"events.windows=[{WINDOW},{WINDOW}]", "events.windows.1", "is given twice; keep one"),
+        ("risk.max_gross=0.01", "risk", "must not fall in this order"),
+        ("strategy.grid.fast=[5,0]", "strategy.grid.fast", "must be a whole number from 1 to 10000"),
+        ("strategy.grid.fast=[5,2.5]", "strategy.grid.fast", "must be a whole number from 1 to 10000"),
+        ("strategy.grid.fast=[5,5]", "strategy.grid", "holds the same set twice"),
+        ("strategy.grid={fast: [40, 50], slow: [30]}", "strategy.grid", "fast = 40, slow = 30; fast < slow is needed"),
+        ("+strategy.grid.fats=[5]", "strategy.grid.fats", "is not a parameter of sma_crossover"),
+        ("strategy.grid.fast=[]", "strategy.grid.fast", "at least 1"),
+        ("strategy.grid.fast=[nan]", "strategy.grid.fast.0", "must be a finite number"),
+        ("strategy.grid.fast=['5']", "strategy.grid.fast.0", "valid"),
+    ],
+)
+def test_what_no_row_shows_alone_is_found_by_the_check(override: str, key: str, rule: str) -> None:
+    found = [problem for problem in check([override]) if problem.key == key]
+    assert found
+    assert rule in found[0].rule
+    assert found[0].file == "command line" or not override.startswith(f"{key}=")
 
 
-def test_an_event_given_twice_is_refused() -> None:
-    window = "{instrument: AAPL, start: '2026-01-29T21:00:00Z', end: '2026-01-30T14:30:00Z', reason: earnings}"
-    problems = table_problems(compose([f"events.windows=[{window},{window}]"]))
-    assert {problem.key for problem in problems} == {"events.windows.AAPL"}
+def test_both_instruments_of_one_venue_name_are_shown() -> None:
+    problems = check(["+instruments.BTC2={asset_class: crypto, venue_symbols: {ibkr: BTC}}"])
+    assert {problem.key for problem in problems} == {"instruments.BTC", "instruments.BTC2"}
 
 
-def test_caps_that_fall_are_refused() -> None:
-    problems = table_problems(compose(["risk.max_position=0.6", "risk.max_gross=0.5"]))
-    assert [problem.rule for problem in problems] == [
-        "the caps of an order, a position and the account must not fall in this order"
-    ]
+def test_a_grid_is_found_by_file_and_line_also_in_a_strategy_that_is_not_in_force(conf_copy: Path) -> None:
+    path = conf_copy / "strategy" / "macd_trend.yaml"
+    lines = path.read_text().splitlines()
+    row = next(index for index, line in enumerate(lines) if line.startswith("  signal:"))
+    lines[row] = "  signal: [6, 0.5]"
+    path.write_text("\n".join(lines) + "\n")
+    (problem,) = check((), conf_copy)
+    assert (problem.file, problem.line) == ("conf/strategy/macd_trend.yaml", row + 1)
+    assert problem.key == "strategy.grid.signal"
+    assert (problem.value, problem.rule) == ("0.5", "must be a whole number from 1 to 10000")
+
+
+def test_a_grid_too_large_for_any_memory_is_refused_before_it_is_made() -> None:
+    names = ("fast", "slow", "signal", "threshold")
+    values = ",".join(str(value) for value in range(1, 61))
+    problems = check(["strategy=macd_trend", *(f"++strategy.grid.{name}=[{values}]" for name in names)])
+    assert [problem.rule for problem in problems] == ["makes 12,960,000 parameter sets, more than 1,000,000"]
+
+
+def test_every_value_that_no_set_may_hold_is_named_once() -> None:
+    sets = [{"fast": fast, "slow": slow, "fats": 1} for fast in (0, 5) for slow in (2.5, 30)]
+    assert [(broken.key, broken.value) for broken in broken_sets("sma_crossover", sets)] == [
+        (("fats",), None), (("fast",), "0"), (("slow",), "2.5"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("contract", "column", "value"),
+    [(INSTRUMENTS, "tick_size", 0.0), (INSTRUMENTS, "venue_symbol", "x" * 33), (INSTRUMENTS, "symbol", "A B"),
+     (LIMITS, "value", -0.1), (LIMITS, "value", 1e7)],
+)  # fmt: skip
+def test_the_contracts_hold_without_the_schemas_of_the_settings(
+    contract: DataFrameSchema, column: str, value: object
+) -> None:
+    settings = compose()
+    table = instruments_table(settings) if contract is INSTRUMENTS else limits_table(settings)
+    contract.validate(table)
+    table.iloc[0, table.columns.get_loc(column)] = value
+    with pytest.raises(SchemaErrors) as caught:
+        contract.validate(table, lazy=True)
+    assert table.index[0] in caught.value.failure_cases["index"].tolist()
