@@ -1,4 +1,7 @@
-"""What every test lives under: no network beyond loopback, no telemetry, no settings of whoever runs it, real data."""
+"""What every test lives under: no network beyond loopback, no telemetry, no settings of whoever runs it, real data.
+
+Property tests try the same examples in every run; ``--hypothesis-profile=explore`` tries new ones.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import socket
 from ipaddress import ip_address
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 os.environ.update(
@@ -19,6 +23,10 @@ os.environ.update(
 SETTINGS = re.findall(r"^(\w+)=", (Path(__file__).parents[1] / ".env.example").read_text(), re.MULTILINE)
 for name in SETTINGS:  # a test that wants one sets it
     os.environ.pop(name, None)
+
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None, database=None)
+hypothesis.settings.register_profile("explore", derandomize=False, deadline=None, print_blob=True)
+hypothesis.settings.load_profile("same")
 
 REAL_DATA = "TRADEWRIGHT_REAL_DATA"
 

@@ -36,7 +36,7 @@ def read_back(text: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(MOMENTS, st.sampled_from(ZONES))
 def test_what_is_shown_is_read_back_as_the_same_moment(at: datetime, tz: str) -> None:
     assert read_back(local(at, tz)) == at

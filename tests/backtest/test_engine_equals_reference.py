@@ -56,9 +56,7 @@ SPECS = st.builds(
     lot_size=st.sampled_from([1.0, 0.1, 1e-4]),
     multiplier=st.sampled_from([1.0, 5.0]),
 )
-RUNS = settings(
-    max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+RUNS = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def assert_equal(left: BacktestResult, right: BacktestResult) -> None:

@@ -90,7 +90,7 @@ MODELS = [costs.NoCosts(), costs.BpsCosts(9.0), costs.PerShareCosts(0.05, 1.0, 0
 MODELS += [costs.IbkrTiered(), costs.MakerTaker(-0.0005, 0.001)]
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 @given(model=st.sampled_from(MODELS), money=st.floats(0.01, 1e6), price=st.floats(0.01, 1e4), maker=st.booleans())
 def test_affordable_is_the_most_that_the_money_covers(model, money, price, maker):
     terms = model.terms()

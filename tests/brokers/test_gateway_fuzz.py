@@ -78,9 +78,7 @@ def served() -> Iterator[Served]:
         found.good.close()
 
 
-bounded = settings(
-    max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+bounded = settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 numbers = st.sampled_from(sorted({*HANDLERS, 71, 0, -1, 9999}))
 texts = st.one_of(
     st.sampled_from(["", "0", "1", "-1", "2147483648", "1e999999", "nan", "-inf", "AAPL", "STK", "USD", "DU1234567"]),

@@ -47,7 +47,7 @@ def test_the_whole_matrix(mode: str, account: str) -> None:
             IbkrSettings(**values)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(
     st.sampled_from(MODES),
     st.text("DUF0123456789", max_size=9),

@@ -90,7 +90,7 @@ wishes = st.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(wishes, bars), max_size=12))
 def test_cash_holdings_and_profit_always_add_up(story: list[tuple[tuple, list[Decimal]]]) -> None:  # type: ignore[type-arg]
     venue = market(CLOCK)

@@ -141,7 +141,7 @@ def orders(draw: st.DrawFn) -> tuple[Listing, BookOrder]:
 
 
 versions = st.sampled_from(VERSIONS)
-bounded = settings(max_examples=60, deadline=None, derandomize=True)
+bounded = settings(max_examples=60)
 
 
 @bounded

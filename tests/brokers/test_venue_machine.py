@@ -190,9 +190,5 @@ class VenueMachine(RuleBasedStateMachine):
 
 TestVenueMachine = VenueMachine.TestCase
 TestVenueMachine.settings = settings(
-    max_examples=60,
-    stateful_step_count=40,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    max_examples=60, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )

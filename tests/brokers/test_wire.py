@@ -54,7 +54,7 @@ def approved_orders(draw: st.DrawFn) -> ApprovedOrder:
     return approved(instrument.symbol, side, tif=tif, **terms)
 
 
-@settings(max_examples=3000, deadline=None, derandomize=True)
+@settings(max_examples=3000)
 @given(
     approved_orders(),
     st.text(string.ascii_letters + string.digits + "._-", min_size=1, max_size=32),

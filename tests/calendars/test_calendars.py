@@ -120,7 +120,7 @@ def test_the_grid_of_a_half_day(timeframe: str, bars: int) -> None:
     assert pd.Timestamp(grid[0], tz="UTC").hour in (12, 14)
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.sampled_from(["XNYS", "24/5", "24/7", "XHKG"]),
     st.sampled_from(["1m", "5m", "1h"]),

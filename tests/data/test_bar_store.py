@@ -89,7 +89,7 @@ def test_a_second_correction_keeps_the_first(store: BarStore) -> None:
     assert store.read("BTC", M1)["volume"].eq(3.0).all()
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(tables(), tables())
 def test_a_merge_is_a_union_in_which_the_new_value_wins(
     tmp_path_factory: pytest.TempPathFactory, old: pd.DataFrame, new: pd.DataFrame
@@ -270,7 +270,7 @@ def test_a_reader_that_meets_a_replaced_file_looks_again(store: BarStore, monkey
     assert len(calls) == 2
 
 
-@settings(derandomize=True, deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.integers(1, 5))
 def test_years_are_files_of_their_own(tmp_path_factory: pytest.TempPathFactory, years: int) -> None:
     store = BarStore(tmp_path_factory.mktemp("years"))

@@ -41,7 +41,7 @@ def test_a_broken_rule_is_seen_and_named_with_its_row(rule: str) -> None:
     assert bad_rows(bars, Timeframe.M1).tolist() == [False, False, False, True, False, False]
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(tables(), st.data())
 def test_fast_pass_and_explanation_always_agree(frame: pd.DataFrame, data: st.DataObject) -> None:
     bars = bars_of(frame)

@@ -80,7 +80,7 @@ def test_after_the_last_row_every_factor_is_one(tmp_path: Path) -> None:
     np.testing.assert_allclose(seen.close / bars_table(2)["close"], [0.225, 1.0])
 
 
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.floats(0.01, 50), st.floats(0.5, 1))
 def test_traded_value_does_not_change_with_a_split(split: float, price: float) -> None:
     factors = pd.DataFrame([("2030-01-01", price, split, 1.0)], columns=FACTOR_COLUMNS).assign(zone="UTC")

@@ -26,7 +26,7 @@ from tradewright.model.instrument import AssetClass, Instrument
 
 M1 = Timeframe.M1
 SPY = Instrument(symbol="SPY", asset_class=AssetClass.ETF)
-bounded = settings(max_examples=80, deadline=None, derandomize=True)
+bounded = settings(max_examples=80)
 GOOD = as_csv(bars_table(12))
 
 

@@ -80,7 +80,7 @@ def test_a_target_must_be_longer() -> None:
         resample(table(MINUTES), Timeframe.M5, Timeframe.M1)
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(tables(most=30))
 def test_two_steps_give_what_one_gives(minutes: pd.DataFrame) -> None:
     hours = resample(minutes, Timeframe.M1, Timeframe.H1)

@@ -59,7 +59,7 @@ def test_pandas_makes_the_same_bars(source: Timeframe, target: Timeframe) -> Non
         assert len(found) < len(frame)
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(tables(most=40), st.sampled_from([timeframe for timeframe in Timeframe if timeframe is not Timeframe.M1]))
 def test_pandas_makes_the_same_bars_of_any_table(minutes: pd.DataFrame, target: Timeframe) -> None:
     found = resample(minutes, Timeframe.M1, target)
@@ -69,7 +69,7 @@ def test_pandas_makes_the_same_bars_of_any_table(minutes: pd.DataFrame, target: 
         assert found.empty
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(tables(most=40), st.sampled_from([Timeframe.M5, Timeframe.H1, Timeframe.D1]))
 def test_what_is_summed_and_what_is_extreme_is_kept(minutes: pd.DataFrame, target: Timeframe) -> None:
     found = resample(minutes, Timeframe.M1, target)

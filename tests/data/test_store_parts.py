@@ -36,7 +36,7 @@ from tradewright.store.merge import merge
 from tradewright.store.parquet import SCHEMA, DamagedFile, join, read_part, write_part
 
 M1, TRADE = Timeframe.M1, BarKind.TRADE
-bounded = settings(max_examples=60, deadline=None, derandomize=True)
+bounded = settings(max_examples=60)
 
 
 def leftovers(folder: Path) -> list[str]:

@@ -20,7 +20,7 @@ from tradewright.store.span import first_instant, last_instant
 M1, D1 = Timeframe.M1, Timeframe.D1
 moments = st.integers(1_000_000_000, 2_000_000_000).map(lambda second: datetime.fromtimestamp(second, UTC))
 ZONES = ["UTC", "America/New_York", "Europe/London", "Asia/Tokyo", "Australia/Sydney", "Asia/Kolkata"]
-bounded = settings(max_examples=50, deadline=None, derandomize=True)
+bounded = settings(max_examples=50)
 
 
 def read(values: list[object], timeframe: Timeframe = M1, **mapping: object) -> list[pd.Timestamp]:

@@ -39,7 +39,7 @@ def assert_agreement(result, sampling, days_per_year, risk_free):
         assert math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-9), f"{name}: {found} is not {expected}"
 
 
-@settings(derandomize=True, deadline=None, max_examples=250)
+@settings(max_examples=250)
 @given(
     st.integers(min_value=0, max_value=10**6),
     st.integers(min_value=1, max_value=150),

@@ -33,7 +33,7 @@ def test_by_hand(values, deepest, longest, recovery, recovered):
     assert (found.drawdown_bars, found.recovery_bars, found.recovered) == (longest, recovery, recovered)
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(st.integers(min_value=1, max_value=30), min_size=1, max_size=40))
 def test_against_a_plain_loop(values):
     peak, peak_at, deepest, deepest_from, trough = values[0], 0, 0.0, 0, 0

@@ -181,7 +181,7 @@ def test_nothing_to_judge_is_judged_without_error():
         assert find(Case(result, evaluate(result)))
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.floats(min_value=-50, max_value=90), max_size=12), st.floats(min_value=-1, max_value=30))
 def test_any_account_can_be_criticised(profits, fee):
     result = round_trips(profits, fee)

@@ -252,7 +252,7 @@ def test_settings_out_of_range_are_refused(traded, days, risk_free):
 amounts = st.floats(min_value=-1e9, max_value=1e12, allow_nan=False)
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     st.lists(amounts, max_size=60),
     st.sampled_from(Sampling),
@@ -267,7 +267,7 @@ def test_no_figure_is_ever_nan_or_infinite(equity, sampling, step, cash):
     assert all(abs(getattr(metrics, name)) <= 1e6 for name in CAPPABLE)
 
 
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     st.lists(st.floats(min_value=1, max_value=1e6), min_size=1, max_size=40), st.floats(min_value=0.01, max_value=100)
 )

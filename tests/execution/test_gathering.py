@@ -102,7 +102,7 @@ def test_an_open_sale_makes_no_room_for_a_purchase(counter: Counter) -> None:
     st.lists(st.tuples(st.sampled_from(list(Side)), st.integers(1, 30)), max_size=5),
     st.data(),
 )
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_a_span_holds_whatever_is_filled(held: int, orders: list[tuple[Side, int]], data: st.DataObject) -> None:
     waiting = [Waiting("AAPL", side, Decimal(units), "trend") for side, units in orders]
     span = spans({"AAPL": Decimal(held)}, waiting).get("AAPL")

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
@@ -59,7 +59,6 @@ def test_what_is_not_known_has_no_score():
     assert liquidity_score(np.zeros(250), 0) == 0.5
 
 
-@settings(deadline=None, derandomize=True)
 @given(arrays(np.float64, 30, elements=st.floats(0, 1e9)), st.floats(-100, 1000))
 def test_liquidity_stays_between_zero_and_one(volume, spread):
     assert 0 <= liquidity_score(volume, spread, 5, 30) <= 1

@@ -17,7 +17,7 @@ from tradewright.indicators.volatility import atr, bbands, percentile_rank, roll
 from tradewright.model.bars import Floats
 from tradewright.model.strategy import Feature
 
-bounded = settings(max_examples=80, deadline=None, derandomize=True)
+bounded = settings(max_examples=80)
 cents = st.lists(st.integers(100, 100_000), min_size=1, max_size=80).map(lambda row: np.array(row) / 100.0)
 factors = st.sampled_from([1e-6, 0.01, 0.5, 3.0, 1024.0, 1e6])
 windows = st.integers(1, 15)

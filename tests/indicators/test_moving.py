@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -21,7 +21,6 @@ def test_sma_agrees_with_exact_arithmetic(n, decimals):
     assert_allclose(sma(prices, n), naive.sma(prices.tolist(), n), rtol=2e-15 if decimals is None else 0)
 
 
-@settings(deadline=None, derandomize=True)
 @given(st.lists(cents, min_size=1, max_size=60), st.integers(1, 20), st.integers(1, 20))
 def test_averages_of_decimals_that_are_equal_on_paper_are_equal(prices, short, long):
     units = [round(price * 100) for price in prices]

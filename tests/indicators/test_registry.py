@@ -36,7 +36,7 @@ def bars(market):
 
 
 @pytest.mark.parametrize("feature", FEATURES, ids=identify)
-@settings(deadline=None, derandomize=True, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_cutting_off_the_future_changes_no_past_value(feature, bars, data):
     count = data.draw(st.integers(0, len(bars.ts)))

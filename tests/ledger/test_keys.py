@@ -75,7 +75,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
         yield made
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text("abc:/ é", min_size=1, max_size=4), JSON, JSON, JSON)
 def test_any_payload_any_answer(shared: Ledger, key: str, payload: Any, other: Any, answer: Any) -> None:
     """Two payloads collide exactly when their canonical forms differ; the answer comes back as it was."""

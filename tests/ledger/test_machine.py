@@ -381,9 +381,7 @@ class PostgresMachine(Machine):
     engine = "postgres"
 
 
-COMMON = settings(
-    deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck), print_blob=False
-)
+COMMON = settings(suppress_health_check=list(HealthCheck), print_blob=False)
 
 
 def test_the_ledger_does_what_plain_python_does() -> None:

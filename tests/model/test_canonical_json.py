@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tradewright.model.hashing import canonical_json, content_hash, decimal_text
 from tradewright.model.order import OrderTerms, Side
 
-SEEDED = settings(derandomize=True, deadline=None, max_examples=150)
+SEEDED = settings(max_examples=150)
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),

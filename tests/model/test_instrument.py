@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from tradewright.model.instrument import AssetClass, Instrument
 
-SEEDED = settings(derandomize=True, deadline=None, max_examples=200)
+SEEDED = settings(max_examples=200)
 STEPS = st.sampled_from(["1", "10", "100", "0.1", "0.25", "0.005", "0.0001", "0.00000001", "0.03"]).map(Decimal)
 AMOUNTS = st.decimals(min_value=-(10**9), max_value=10**9, places=10)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -87,7 +87,6 @@ def test_a_truth_value_is_no_number(value: bool) -> None:
             Sample.model_validate({field: value})
 
 
-@settings(derandomize=True, deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_float_enters_by_its_shortest_text(value: float) -> None:
     number = Sample.model_validate({"number": value}).number

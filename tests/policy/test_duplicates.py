@@ -17,7 +17,7 @@ from tradewright.policy.snapshot import RecentOrder
 WISHES = st.tuples(st.sampled_from(["BUY", "SELL"]), st.integers(1, 20), st.integers(0, 12), st.integers(0, 40))
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(st.lists(WISHES, max_size=8))
 def test_of_what_is_approved_within_a_window_no_two_are_alike(wishes: list[tuple[str, int, int, int]]) -> None:
     """Each wish: side, quantity asked, units that the caps leave room for, seconds after the one before."""

@@ -164,14 +164,14 @@ def two_situations(draw: st.DrawFn) -> tuple[Changes, Changes]:
     return ordered(before), ordered(before | {worse: ladders[worse][lower]})
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=1500)
 @given(two_situations())
 def test_worsening_any_single_input_never_helps(situations: tuple[Changes, Changes]) -> None:
     before, after = situations
     assert no_better(judge(before), judge(after))
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=500)
 @given(two_situations())
 def test_worsening_the_senders_view_never_lets_a_stopped_order_go(situations: tuple[Changes, Changes]) -> None:
     before, after = ({p[2:]: v for p, v in side.items() if p.startswith("s.")} for side in situations)

@@ -129,7 +129,7 @@ money = st.decimals(min_value=0, max_value=100_000, places=2)
 price = st.decimals(min_value="0.01", max_value=5000, places=4)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 @given(
     asked=st.decimals(min_value="0.0001", max_value=100_000, places=4),
     reference=price,

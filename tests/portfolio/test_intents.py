@@ -133,7 +133,7 @@ def test_a_share_that_cannot_be_computed_is_zero() -> None:
     assert book(0).size_pct("AAPL", Decimal(1), Decimal(1)) == book().size_pct("DAX", Decimal(1), Decimal(1)) == 0
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(
     st.decimals(min_value="0.01", max_value=10**7, places=2),
     st.decimals(min_value="0.0001", max_value=1, places=4),

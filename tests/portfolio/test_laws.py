@@ -23,7 +23,7 @@ from tradewright.portfolio.identity import Leg, intent_id, manual_intent_id, sig
 from tradewright.portfolio.intents import intents_of, propose
 from tradewright.portfolio.manual import manual_intent
 
-SEEDED = settings(derandomize=True, deadline=None, max_examples=150)
+SEEDED = settings(max_examples=150)
 HELD = st.integers(min_value=-500, max_value=500)
 TARGETS = st.sampled_from([-1.0, -0.3, 0.0, 0.3, 1.0])
 ACTIONS = {-1: "SELL", 0: "CLOSE", 1: "BUY"}

@@ -69,11 +69,11 @@ class StandingWish(RuleBasedStateMachine):
             assert intent.reduce_only or intent.terms.quantity * intent.reference_price <= EQUITY * Decimal("0.02")
 
 
-StandingWish.TestCase.settings = settings(max_examples=80, stateful_step_count=20, deadline=None, derandomize=True)
+StandingWish.TestCase.settings = settings(max_examples=80, stateful_step_count=20)
 TestStandingWish = StandingWish.TestCase
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(st.integers(-500, 500), st.sampled_from(["BUY", "SELL"]), st.integers(1, 2_000))
 def test_more_equity_never_asks_for_less(held: int, action: str, thousands: int) -> None:
     wish = signal(candidate_action=action, target=1 if action == "BUY" else -1)
@@ -84,7 +84,7 @@ def test_more_equity_never_asks_for_less(held: int, action: str, thousands: int)
         assert not one.reduce_only or one.terms.quantity == other.terms.quantity == abs(held)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(-40, 40), st.sampled_from([-1.0, 0.0, 1.0])), max_size=8))
 def test_strategies_do_not_see_each_other(rows: list[tuple[str, int, float]]) -> None:
     """What one asks for follows from its own holdings: asked together or alone, the intents are the same."""

@@ -116,7 +116,7 @@ def test_negative_prices_pass_where_they_are_legitimate() -> None:
     assert check(frame).blocking
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(tables(), st.data())
 def test_pandera_explains_exactly_what_the_fast_pass_refuses(frame: pd.DataFrame, data: st.DataObject) -> None:
     if len(frame):
@@ -125,7 +125,7 @@ def test_pandera_explains_exactly_what_the_fast_pass_refuses(frame: pd.DataFrame
     assert (explain(frame, M1, NOW) == []) == intact(bars_of(frame), M1)
 
 
-@settings(derandomize=True, deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(st.sets(st.integers(0, 199), min_size=1))
 def test_gaps_are_counted_right(present: set[int]) -> None:
     grid = np.arange(200, dtype=np.int64) * MINUTE

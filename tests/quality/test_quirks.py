@@ -26,7 +26,7 @@ from tradewright.quality.report import Code, Finding, QualityReport, Severity
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = 60_000_000_000
 ABC = Instrument(symbol="ABC", asset_class=AssetClass.STOCK)
-bounded = settings(max_examples=150, deadline=None, derandomize=True)
+bounded = settings(max_examples=150)
 
 
 def by_code(findings: list[Finding]) -> dict[Code, Finding]:

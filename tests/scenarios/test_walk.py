@@ -19,7 +19,7 @@ from tradewright.scenarios.walk import bars_around, bridge, daily_path
 
 M1, D1 = Timeframe.M1, Timeframe.D1
 END = datetime(2026, 6, 12, 17, 30, tzinfo=UTC)
-bounded = settings(max_examples=80, deadline=None, derandomize=True)
+bounded = settings(max_examples=80)
 prices = st.floats(0.5, 1e5)
 
 

@@ -22,7 +22,7 @@ from tradewright.model.bars import Bars
 NAN = math.nan
 Action = tuple[float, float, float, float]
 HOLD: Action = (NAN, NAN, NAN, NAN)
-bounded = settings(max_examples=60, deadline=None, derandomize=True)
+bounded = settings(max_examples=60)
 
 steps = st.one_of(
     st.lists(st.integers(-300, 300), min_size=25, max_size=60),
