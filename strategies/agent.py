@@ -1,13 +1,15 @@
-"""The asynchronous agent contract, and the adapter that lets a strategy act as an agent (R-STRAT-02)."""
+"""The asynchronous agent contract (R-STRAT-02), how all agents are asked at once, and a strategy as an agent."""
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import MappingProxyType
+from typing import NamedTuple
 
 from tradewright.backtest.decisions import decide
 from tradewright.model.bars import Bars
@@ -53,6 +55,37 @@ class BaseAgent(ABC):
     @abstractmethod
     async def on_limit_update(self, limits: Mapping[str, float]) -> None:
         """Told when the account's limits change; they are to be read, never set."""
+
+
+class Answers(NamedTuple):
+    """What agents said to one snapshot, by their names: the signals of each, or why there are none to be had."""
+
+    signals: dict[str, list[SignalCandidate]]
+    failed: dict[str, str]
+
+
+async def ask_all(agents: Mapping[str, BaseAgent], snapshot: Snapshot, patience: float) -> Answers:
+    """Ask every agent at the same time; one that fails, or is not done in ``patience`` seconds, stops no other.
+
+    (R-STRAT-05.) An agent that is not done is cancelled and not waited for. One that computes without ever awaiting
+    holds up its event loop all the same.
+    """
+    tasks = {name: asyncio.create_task(agent.generate_signals(snapshot)) for name, agent in agents.items()}
+    answers = Answers({}, {})
+    try:
+        if tasks:
+            await asyncio.wait(tasks.values(), timeout=patience)
+        for name, task in tasks.items():
+            if not task.done():
+                answers.failed[name] = f"no answer in {patience:g} s"
+            elif task.cancelled() or (error := task.exception()) is not None:
+                answers.failed[name] = "cancelled" if task.cancelled() else f"{type(error).__name__}: {error}"
+            else:
+                answers.signals[name] = task.result()
+    finally:
+        for task in tasks.values():
+            task.cancel()
+    return answers
 
 
 @dataclass

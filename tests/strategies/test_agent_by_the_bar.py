@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import numpy as np
 import pytest
 
-from strategies.agent import BaseAgent, Snapshot, StrategyAgent
+from strategies.agent import BaseAgent, Snapshot, StrategyAgent, ask_all
 from strategies.sma_crossover import SmaCrossover
 from tests.strategies.test_known_crosses import prices
 from tests.strategies.test_strategies import bars_of
@@ -122,14 +123,66 @@ def test_what_it_is_shown_is_left_alone():
         snapshot.limits["max"] = 1.0
 
 
+stop = threading.Event()
+
+
+class Odd(StrategyAgent):
+    """An agent that never answers, raises, gives up, or will not be told to stop."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__(Fixed(1.0, NAN, NAN, NAN))
+        self.way = way
+
+    async def generate_signals(self, snapshot):
+        if self.way == "raises":
+            raise ZeroDivisionError("by its own mistake")
+        if self.way == "gives up":
+            raise asyncio.CancelledError
+        while self.way != "answers":
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if self.way != "stubborn" or stop.is_set():
+                    raise
+        return await super().generate_signals(snapshot)
+
+
 def test_agents_asked_together_do_not_disturb_each_other():
-    bars = bars_of(prices(3, 80))
-    agents = [StrategyAgent(SmaCrossover(fast, 12)) for fast in range(2, 10)]
+    snapshot = Snapshot("SPY", bars_of(prices(3, 80)))
+    agents = {str(fast): StrategyAgent(SmaCrossover(fast, 12)) for fast in range(2, 10)}
+    answers = asyncio.run(ask_all(agents, snapshot, patience=60))
+    assert answers == ({name: ask(agent, snapshot) for name, agent in agents.items()}, {})
+    assert asyncio.run(ask_all({}, snapshot, patience=60)) == ({}, {})
 
-    async def together():
-        return await asyncio.gather(*(agent.generate_signals(Snapshot("SPY", bars)) for agent in agents))
 
-    assert asyncio.run(together()) == [ask(agent, Snapshot("SPY", bars)) for agent in agents]
+def test_an_agent_that_fails_or_hangs_stops_no_other():
+    agents = {way: Odd(way) for way in ("hangs", "raises", "answers", "gives up", "stubborn")}
+
+    async def round_of_questions():
+        answers = await ask_all(agents, one_bar(), patience=0.05)
+        stop.set()
+        return answers
+
+    answers = asyncio.run(round_of_questions())
+    assert answers.signals == {"answers": ask(StrategyAgent(Fixed(1.0, NAN, NAN, NAN)), one_bar())}
+    assert answers.failed == {
+        "hangs": "no answer in 0.05 s",
+        "raises": "ZeroDivisionError: by its own mistake",
+        "gives up": "cancelled",
+        "stubborn": "no answer in 0.05 s",
+    }
+
+
+def test_who_stops_asking_leaves_no_agent_running():
+    async def stopped():
+        asking = asyncio.create_task(ask_all({"hangs": Odd("hangs")}, one_bar(), patience=60))
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        await asyncio.sleep(0)
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert asyncio.run(stopped()) == set()
 
 
 def test_limits_are_a_copy_that_the_sender_cannot_reach():
