@@ -154,7 +154,7 @@ def _(get_intents):
         column_widths={"reasons": 420},
         style_cell=monitor.tint,
     )
-    mo.vstack([mo.md("## Intents and decisions"), intents])
+    mo.vstack([mo.md("## The newest intents and decisions"), intents])
     return
 
 
@@ -168,7 +168,7 @@ def _(get_orders):
         show_data_types=False,
         style_cell=monitor.tint,
     )
-    mo.vstack([mo.md("## Orders"), orders])
+    mo.vstack([mo.md("## The newest orders"), orders])
     return (orders,)
 
 

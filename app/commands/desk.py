@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.options import Actor, Json, Overrides, Reason, desk_settings_of
+from app.commands.options import Actor, Json, Newest, Overrides, Reason, desk_settings_of
 from app.output import Output, run_command
 
 commands = typer.Typer()
@@ -42,14 +42,14 @@ def intent(
 
 
 @commands.command()
-def intents(overrides: Overrides = None, as_json: Json = False) -> None:
-    """Every intent with its decision, its reasons and its orders, newest first."""
+def intents(overrides: Overrides = None, newest: Newest = 200, as_json: Json = False) -> None:
+    """The newest intents, and all that wait, with their decisions, reasons and orders; newest first."""
 
     def act(output: Output) -> None:
         from app.operations import desk
         from app.operations.telling import intent_row
 
-        views = desk.intents(desk_settings_of(overrides))
+        views = desk.intents(desk_settings_of(overrides), newest)
         header = ("strategy", "instrument", "side", "asked", "verdict", "approved", "reasons", "decision")
         output.table("intents", header, [intent_row(view) for view in views])
         output.result({"intents": views})
@@ -116,13 +116,13 @@ def send(overrides: Overrides = None, as_json: Json = False) -> None:
 
 
 @commands.command()
-def orders(overrides: Overrides = None, as_json: Json = False) -> None:
-    """Every order with its state and its fills, newest first."""
+def orders(overrides: Overrides = None, newest: Newest = 200, as_json: Json = False) -> None:
+    """The newest orders, and all that are live, with their states and fills; newest first."""
 
     def act(output: Output) -> None:
         from app.operations import desk
 
-        views = desk.orders(desk_settings_of(overrides))
+        views = desk.orders(desk_settings_of(overrides), newest)
         header = ("ref", "instrument", "side", "quantity", "attempt", "order", "filled", "price", "fees", "since")
         rows = [
             (

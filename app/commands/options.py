@@ -14,6 +14,7 @@ Overrides = Annotated[
     typer.Argument(help="settings, such as strategy=macd_trend strategy.fast=10", show_default=False),
 ]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on standard output, nothing else there")]
+Newest = Annotated[int, typer.Option(min=0, help="how many of the newest to show; 0 for all")]
 Reason = Annotated[str, typer.Option("--reason", help="why; it is written into the audit log")]
 Actor = Annotated[str, typer.Option("--actor", help="who; you, when it is left out")]
 

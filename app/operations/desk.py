@@ -75,6 +75,13 @@ class DeskView:
     switches: tuple[Switch, ...]
     positions: tuple[PositionView, ...]
     equity_marks: tuple[tuple[datetime, Decimal], ...]
+    scopes: tuple[str, ...]
+
+
+NEWEST = 200
+"""So many intents and orders are looked at, unless more are asked for."""
+MARKS = 5_000
+"""So many equity marks are drawn."""
 
 
 @contextmanager
@@ -84,12 +91,15 @@ def books_of(settings: Settings) -> Iterator[Ledger]:
         yield books
 
 
-def intents(settings: Settings) -> list[IntentView]:
-    """Every intent, newest first."""
+def intents(settings: Settings, most: int = NEWEST) -> list[IntentView]:
+    """The newest intents, at ``most`` so many (0: all), and all that wait for a person; newest first."""
     with books_of(settings) as books:
-        waiting = {row.decision_id for row in books.proposals.waiting()}
+        asked = books.proposals.waiting()
+        waiting = {row.decision_id for row in asked}
+        besides = [row.intent_id for row in asked]
+        chosen = books.proposals.newest_intents(most, besides) if most else books.proposals.intents()
         views = []
-        for intent in reversed(books.proposals.intents()):
+        for intent in reversed(chosen):
             decisions = books.proposals.decisions(intent.intent_id)
             newest = decisions[-1] if decisions else None
             refs = tuple(attempt.ref for attempt in books.attempts.all(intent.intent_id))
@@ -155,10 +165,10 @@ def send(settings: Settings) -> list[Sent]:
     ]
 
 
-def orders(settings: Settings) -> list[desk.OrderView]:
-    """Every order with its life, newest first."""
+def orders(settings: Settings, most: int = NEWEST) -> list[desk.OrderView]:
+    """The newest orders with their lives, at ``most`` so many (0: all), and all that are still live; newest first."""
     with books_of(settings) as books:
-        return list(reversed(desk.orders(books)))
+        return list(reversed(desk.newest_orders(books, most) if most else desk.orders(books)))
 
 
 def positions(settings: Settings) -> list[PositionView]:
@@ -222,7 +232,7 @@ def overview(settings: Settings) -> DeskView:
     """The desk at a glance, from our own books."""
     with books_of(settings) as books:
         account = _account(settings, books)
-        marks = books.marks.equity(account)
+        marks = books.marks.newest_equity(account, MARKS)
         last = books.venues.last_reconciliation(account)
         return DeskView(
             mode=settings.mode.name,
@@ -236,6 +246,7 @@ def overview(settings: Settings) -> DeskView:
             switches=tuple(row for row in books.switches.present() if row.stopped),
             positions=tuple(_positions(settings, books)),
             equity_marks=tuple((mark.at, mark.equity) for mark in marks),
+            scopes=tuple(scopes(settings, books)),
         )
 
 
@@ -251,7 +262,7 @@ def _account(settings: Settings, books: Ledger) -> str:
     """The account in force without asking the venue: the named one, else the one of the newest intent."""
     if settings.broker.account:
         return settings.broker.account
-    known = [intent.account for intent in books.proposals.intents() if intent.account]
+    known = [intent.account for intent in books.proposals.newest_intents(NEWEST) if intent.account]
     return known[-1] if known else ""
 
 
@@ -293,8 +304,7 @@ def _scope(settings: Settings, books: Ledger, scope: str) -> str:
 
 def scopes(settings: Settings, books: Ledger) -> list[str]:
     """What a kill switch can cover: everything, and each account and strategy that is declared or ever asked."""
-    asked = books.proposals.intents()
-    accounts = [settings.broker.account or "", *(intent.account for intent in asked)]
-    strategies = [MANUAL, *options("strategy"), settings.strategy.name, *(intent.strategy for intent in asked)]
+    accounts = [settings.broker.account or "", *books.outbox.accounts(), _account(settings, books)]
+    strategies = [MANUAL, *options("strategy"), settings.strategy.name, *books.proposals.strategies()]
     named = [*map(account_scope, filter(None, accounts)), *map(strategy_scope, strategies)]
     return list(dict.fromkeys([EVERYTHING, *named, *(row.scope for row in books.switches.present())]))

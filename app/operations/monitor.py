@@ -20,7 +20,7 @@ from conf.schema.settings import Settings
 from tradewright.evaluation.summary import Line
 from tradewright.evaluation.words import count, money
 from tradewright.execution.desk import OrderView
-from tradewright.ledger.switches import EVERYTHING, account_scope, strategy_scope
+from tradewright.ledger.switches import EVERYTHING
 from tradewright.model.decision import Verdict
 from tradewright.model.errors import TradewrightError
 from tradewright.model.order import OrderTerms
@@ -93,8 +93,7 @@ def board(settings: Settings) -> Board:
         view, intents, orders = desk.overview(settings), desk.intents(settings), desk.orders(settings)
     except TradewrightError as error:
         return Board(trouble=str(error))
-    strategies = dict.fromkeys(row.intent.strategy for row in intents)
-    accounts, tz = [account_scope(view.account)] if view.account else [], settings.base.tz
+    tz = settings.base.tz
     return Board(
         tiles=_tiles(settings, view),
         stops=tuple(f"{row.scope} since {local(row.at, tz)} by {row.actor}: {row.reason}" for row in view.switches),
@@ -102,7 +101,7 @@ def board(settings: Settings) -> Board:
         intents=tuple(_intent(row, tz) for row in sorted(intents, key=lambda row: not row.waits)),
         waiting={_question(row, tz): row.decision.decision_id for row in intents if row.waits and row.decision},
         orders=tuple(_order(row, tz) for row in orders),
-        scopes=(EVERYTHING, *accounts, *map(strategy_scope, strategies)),
+        scopes=view.scopes,
         differences=view.differences,
         marks=tuple((at.astimezone(ZoneInfo(tz)), equity) for at, equity in view.equity_marks),
         line=_line(view, intents, orders),

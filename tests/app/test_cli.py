@@ -108,6 +108,9 @@ def test_a_wish_from_the_gate_to_the_fill_and_back(house: House) -> None:
     told = say("explain", name, *staged).out
     assert "person ann said yes: I want it" in told
     assert "STAGE_NEEDS_PERSON" in told
+    for listed in ("intents", "orders"):
+        assert len(say(listed, *staged, "--newest", "0", "--json").json[listed]) == 1
+        assert say(listed, *staged, "--newest", "-1").status == 2
     close = ("--instrument", "BTC", "--side", "SELL", "--qty", "0.01", "--reduce-only", "--json")
     assert say("intent", *staged, *close).json["verdict"] == "APPROVE", "an exit needs no person"
 

@@ -11,7 +11,7 @@ import pytest
 
 from app.operations import desk, monitor
 from app.operations.pictures import equity_figure
-from conf.compose import compose
+from conf.compose import compose, options
 from conf.schema.settings import Settings
 from tests.support.desk_store import REVIEWING, SCENARIO, ask, prepare
 
@@ -39,7 +39,8 @@ def test_the_board_shows_the_desk(settings: Settings) -> None:
     assert board.intents[2]["reasons"].startswith("SHORT_NOT_ALLOWED: ")
     assert [(row["instrument"], row["quantity"]) for row in board.positions] == [("ETH", "0.2")]
     assert [(row["state"], row["filled"]) for row in board.orders] == [("FILLED", "0.2")]
-    assert board.scopes == ("everything", "account:SIM", "strategy:manual")
+    assert board.scopes[:3] == ("everything", "account:SIM", "strategy:manual")
+    assert set(board.scopes[3:]) == {f"strategy:{name}" for name in options("strategy")}
     (question,) = board.waiting
     assert question.startswith("BUY 0.01 BTC · manual · STAGE_NEEDS_PERSON · until 2026-11-20 15:10")
 
@@ -78,6 +79,18 @@ def test_a_yes_goes_into_the_outbox_and_a_no_is_final(settings: Settings) -> Non
     with desk.books_of(settings) as books:
         assert not books.proposals.permits(decision)
         assert [row.approved for row in books.proposals.approvals(decision)] == [True, False]
+
+
+def test_what_waits_and_what_lives_is_listed_however_old_it_is(settings: Settings) -> None:
+    """The newest intent is the one that was filled; of the newest order there is but one."""
+    whole, orders = desk.intents(settings, 0), desk.orders(settings, 0)
+    assert [row.decision.verdict.value for row in whole if row.decision] == ["APPROVE", "REVIEW", "REJECT"]
+    assert desk.intents(settings) == whole
+    assert desk.intents(settings, 1) == whole[:2], "the newest, and the one that waits"
+    assert desk.orders(settings, 1) == desk.orders(settings) == orders
+    with desk.books_of(settings) as books:
+        monitor.answer(settings, books.proposals.waiting()[0].decision_id, False, "no")
+    assert desk.intents(settings, 1) == desk.intents(settings, 0)[:1]
 
 
 def test_a_rejected_intent_cannot_be_approved(settings: Settings) -> None:

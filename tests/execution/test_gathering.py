@@ -15,7 +15,7 @@ from tests.execution.counter import Counter, money, walk
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World
 from tests.support.ledgers import START
-from tradewright.execution.commitments import Waiting, spans, strategy_units
+from tradewright.execution.commitments import Waiting, spans
 from tradewright.execution.gathering import Event, price_of
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.switches import account_scope, strategy_scope
@@ -160,8 +160,8 @@ def test_a_strategy_answers_for_what_its_own_orders_brought(counter: Counter) ->
         counter.send_without_fill(order)
         counter.world.venue.fill(counter.ledger.attempts.all(order.intent_id)[-1].ref, tell=False)
     counter.world.recover()
-    assert strategy_units(counter.ledger, ACCOUNT, "trend") == {"AAPL": 10}
-    assert strategy_units(counter.ledger, "DU999", "trend") == {}
+    assert counter.ledger.executions.units_of(ACCOUNT, "trend") == {"AAPL": 10}
+    assert counter.ledger.executions.units_of("DU999", "trend") == {}
     view = counter.view({"AAPL": 30})
     assert counter.snapshot(view).holdings.strategy_exposure == 1000
     assert counter.snapshot(view, strategy="other").holdings.strategy_exposure == 2000

@@ -11,6 +11,7 @@ from tests.execution.venue import ACCOUNT, _fill, _order
 from tests.execution.world import World, run, violations
 from tests.support.ledgers import START
 from tradewright.execution.comparison import Difference, confirmed
+from tradewright.execution.errors import SendRefused
 from tradewright.execution.intake import Intake
 from tradewright.execution.settings import SenderSettings
 from tradewright.ledger.freezes import FreezeCode
@@ -111,6 +112,61 @@ def test_a_link_that_is_disturbed_between_the_snapshots_proves_nothing(world: Wo
     with pytest.raises(BrokerError, match="disturbed during 3 recoveries"):
         world.recover()
     assert state(world) is AttemptState.UNKNOWN
+
+
+def overtaken(world: World, after: int, step: str, *, gone: bool) -> None:
+    """After so many snapshots another sender takes the account over and comes to ``step`` with an order of its own."""
+    take, left = world.venue.snapshot, [after]
+
+    def snapshot() -> object:
+        answer, left[0] = take(), left[0] - 1
+        if left[0] == 0:
+            world.expire_lease()
+            assert world.ledger.leases.acquire(ACCOUNT, "other", 120)
+            (row,) = world.ledger.outbox.sendable(ACCOUNT)
+            order = world.ledger.outbox.get(row.decision_id)
+            assert world.ledger.attempts.claim(row.decision_id, order.payload_hash, "other")
+            if step == "SENDING":
+                world.ledger.attempts.begin_sending(row.ref, "its session", 7, order.payload_hash, "other")
+            if gone:
+                world.ledger.leases.release(ACCOUNT, "other")
+        return answer
+
+    world.venue.snapshot = snapshot  # type: ignore[method-assign,assignment]
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["there", "gone again"])
+@pytest.mark.parametrize("step", ["CLAIMED", "SENDING"])
+@pytest.mark.parametrize("after", [1, 2])
+def test_who_lost_the_account_during_a_recovery_judges_nobodys_orders(
+    world: World, after: int, step: str, gone: bool
+) -> None:
+    """What another sender is sending is not in doubt, and its claim is not abandoned: only it may say so."""
+    world.proposer.order()
+    overtaken(world, after, step, gone=gone)
+    reconciled = world.ledger.venues.last_reconciliation(ACCOUNT)
+    with pytest.raises(SendRefused, match="took the account over"):
+        world.recover()
+    assert state(world) == step
+    assert world.codes() == []
+    assert world.ledger.venues.last_reconciliation(ACCOUNT) == reconciled
+
+
+def test_who_lost_the_account_during_a_poll_learns_it(world: World) -> None:
+    """Its view of the venue is older than what the other sender did since, and no base for another order."""
+    world.proposer.order()
+
+    async def story() -> None:
+        sender = world.sender()
+        await sender.recover()
+        overtaken(world, 1, "SENDING", gone=True)
+        with pytest.raises(SendRefused, match="took the account over"):
+            await sender.polling.poll()
+        await sender.close()
+
+    run(story())
+    assert state(world) is AttemptState.SENDING
+    assert world.codes() == []
 
 
 def test_an_order_that_shows_in_the_second_snapshot_is_adopted(world: World) -> None:

@@ -325,8 +325,7 @@ def test_fault_31_two_senders_at_once_send_each_order_once(world: World) -> None
 
     async def drain_until_empty(holder: str) -> None:
         with Ledger.open(world.url, world.clock) as own:
-            sender = world.sender(holder=holder)
-            sender._ledger = own
+            sender = world.sender(holder=holder, ledger=own)
             while world.ledger.outbox.sendable(ACCOUNT):
                 try:
                     await sender.drain()

@@ -38,8 +38,14 @@ class World:
         self.mode = Mode.PAPER
         self.broker = FileBroker(self.venue)
 
-    def sender(self, recheck: Recheck = allow, checkpoint: Checkpoint = pass_by, **settings: Any) -> Sender:
-        """A new sender, as after a restart of the process."""
+    def sender(
+        self,
+        recheck: Recheck = allow,
+        checkpoint: Checkpoint = pass_by,
+        ledger: Ledger | None = None,
+        **settings: Any,
+    ) -> Sender:
+        """A new sender, as after a restart of the process; with a ledger of its own where one is given."""
         values = {
             "account": ACCOUNT,
             "holder": f"sender-{next(_starts)}",
@@ -48,9 +54,8 @@ class World:
             "per_second": 1000,
         }
         self.broker = FileBroker(self.venue)
-        return Sender(
-            self.ledger, self.broker, self.clock, recheck, SenderSettings(**values | settings), self.times, checkpoint
-        )
+        books, chosen = ledger or self.ledger, SenderSettings(**values | settings)
+        return Sender(books, self.broker, self.clock, recheck, chosen, self.times, checkpoint)
 
     def drain(self, sender: Sender | None = None, **settings: Any) -> tuple[Outcome, ...]:
         """Send what is approved and let the sender go."""

@@ -92,6 +92,13 @@ class Plain:
         self.holder, self.held_until = holder, now + timedelta(seconds=seconds)
         return True
 
+    def keep(self, holder: str, seconds: float, now: datetime) -> bool:
+        """Nobody else has had the lease since."""
+        if self.held_until is None or self.holder != holder:
+            return False
+        self.held_until = now + timedelta(seconds=seconds)
+        return True
+
     def holds(self, holder: str, now: datetime) -> bool:
         """Whether a sender has the account now."""
         return self.held_until is not None and self.holder == holder and now < self.held_until

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import Counter
 from contextlib import suppress
+from datetime import timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -153,6 +155,11 @@ class Machine(RuleBasedStateMachine):
     def take_the_account(self, holder: str, seconds: int) -> None:
         taken = self.ledger.leases.acquire(ACCOUNT, holder, seconds)
         assert taken is self.plain.acquire(holder, seconds, self.clock.now())
+
+    @rule(holder=HOLDERS, seconds=st.sampled_from([10, 300]))
+    def keep_the_account(self, holder: str, seconds: int) -> None:
+        kept = self.ledger.leases.keep(ACCOUNT, holder, seconds)
+        assert kept is self.plain.keep(holder, seconds, self.clock.now())
 
     @rule(holder=HOLDERS)
     def let_the_account_go(self, holder: str) -> None:
@@ -348,6 +355,41 @@ class Machine(RuleBasedStateMachine):
         assert stored == {key: (row.quantity, row.counts, fees.get(key)) for key, row in self.plain.fills.items()}
         for ref in self.plain.attempts:
             assert self.ledger.executions.filled(ref) == self.plain.filled(ref)
+
+    @invariant()
+    def a_part_is_the_whole_sifted(self) -> None:
+        """What is asked about the last minutes, or the newest few, is what a look through everything finds."""
+        ledger, moment = self.ledger, self.clock.now() - timedelta(seconds=60)
+        attempts, executions = ledger.attempts.all(), ledger.executions.all(ACCOUNT)
+        sent = sorted((row.sending_at, row.ref) for row in attempts if row.sending_at and row.sending_at > moment)
+        assert [(row.sending_at, row.ref) for row in ledger.attempts.sent_after(ACCOUNT, moment)] == sent
+        newest = {row.ref for row in attempts[-2:]} | {row.ref for row in ledger.attempts.live(ACCOUNT)}
+        assert ledger.attempts.newest(2) == [row for row in attempts if row.ref in newest]
+        known = [row for row in executions if row.recorded_at >= moment]
+        assert ledger.executions.recorded_since(ACCOUNT, moment) == known
+        traded = [row for row in executions if row.time >= moment]
+        assert ledger.executions.traded_since(ACCOUNT, moment) == traded
+        own = {row.ref: row.strategy for row in attempts}
+        for strategy in ("trend", "carry"):
+            units: Counter[str] = Counter()
+            for row in executions:
+                if row.counts and own.get(row.ref or "") == strategy:
+                    units[row.instrument] += row.signed_quantity  # type: ignore[assignment]
+            held = {name: quantity for name, quantity in units.items() if quantity}
+            assert ledger.executions.units_of(ACCOUNT, strategy) == held
+
+    @invariant()
+    def a_part_of_the_proposals_is_the_whole_sifted(self) -> None:
+        proposals, moment = self.ledger.proposals, self.clock.now() - timedelta(seconds=60)
+        intents, decisions = proposals.intents(), proposals.decisions()
+        alive = {row.intent_id for row in decisions if row.expires_at > moment}
+        assert proposals.decisions_alive(moment) == [row for row in decisions if row.intent_id in alive]
+        besides = [row.intent_id for row in intents[:1]]
+        chosen = {*besides, *(row.intent_id for row in intents[-2:])}
+        assert proposals.newest_intents(2, besides) == [row for row in intents if row.intent_id in chosen]
+        assert proposals.strategies() == sorted({row.strategy for row in intents})
+        accounts = self.ledger.outbox.accounts()
+        assert {row.account for row in self.ledger.attempts.all()} <= set(accounts) <= {ACCOUNT}
 
     @invariant()
     def controls_are_alike(self) -> None:

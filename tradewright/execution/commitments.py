@@ -56,18 +56,8 @@ def held_units(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> dict[s
     """
     units = {row.instrument: row.quantity for row in snapshot.positions}
     told = {fill.exec_id for fill in snapshot.fills}
-    for row in ledger.executions.all(account):
-        if row.counts and row.recorded_at >= snapshot.taken_at and row.exec_id not in told:
-            units[row.instrument] = units.get(row.instrument, ZERO) + row.signed_quantity
-    return {name: quantity for name, quantity in units.items() if quantity}
-
-
-def strategy_units(ledger: Ledger, account: str, strategy: str) -> dict[str, Decimal]:
-    """Signed units that a strategy's own orders have brought it, by instrument; flat ones are left out."""
-    refs = {row.ref for row in ledger.attempts.all() if row.strategy == strategy and row.account == account}
-    units: dict[str, Decimal] = {}
-    for row in ledger.executions.all(account):
-        if row.counts and row.ref in refs:
+    for row in ledger.executions.recorded_since(account, snapshot.taken_at):
+        if row.counts and row.exec_id not in told:
             units[row.instrument] = units.get(row.instrument, ZERO) + row.signed_quantity
     return {name: quantity for name, quantity in units.items() if quantity}
 

@@ -52,6 +52,11 @@ def orders(ledger: Ledger, intent_id: str | None = None) -> list[OrderView]:
     return [order_view(ledger, attempt) for attempt in ledger.attempts.all(intent_id)]
 
 
+def newest_orders(ledger: Ledger, most: int) -> list[OrderView]:
+    """The newest orders, at ``most`` so many, and all that are not at their end; oldest first."""
+    return [order_view(ledger, attempt) for attempt in ledger.attempts.newest(most)]
+
+
 def order_view(ledger: Ledger, attempt: Attempt) -> OrderView:
     """One attempt with everything that is known of it."""
     events = tuple(ledger.attempts.events(attempt.ref))

@@ -10,7 +10,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from tradewright.calendars.registry import calendar
-from tradewright.execution.commitments import ZERO, Span, Waiting, held_units, spans, strategy_units, waiting_orders
+from tradewright.execution.commitments import ZERO, Span, Waiting, held_units, spans, waiting_orders
 from tradewright.execution.facts import BarFacts, FactBook
 from tradewright.indicators.market import correlation, largest_correlation
 from tradewright.ledger.attempts import Attempt
@@ -127,7 +127,7 @@ class Gatherer:
     def commitments(self, strategy: str, view: VenueView) -> dict[str, Decimal]:
         """Signed units that a strategy holds or that are on their way to it, by instrument."""
         account = view.account.account
-        units = strategy_units(self.ledger, account, strategy)
+        units = self.ledger.executions.units_of(account, strategy)
         for row in waiting_orders(self.ledger, account, view.snapshot):
             if row.strategy == strategy:
                 units[row.instrument] = units.get(row.instrument, ZERO) + row.side.sign * row.quantity
@@ -209,7 +209,7 @@ class Gatherer:
     def _strategy_exposure(
         self, asked: Asked, waiting: Iterable[Waiting], view: VenueView, now: datetime
     ) -> Decimal | None:
-        held = strategy_units(self.ledger, view.account.account, asked.strategy)
+        held = self.ledger.executions.units_of(view.account.account, asked.strategy)
         units = spans(held, (row for row in waiting if row.strategy == asked.strategy))
         return _gross(units, self._values(units, view, now))
 
@@ -247,8 +247,8 @@ class Gatherer:
     ) -> Decimal | None:
         """The value filled since midnight, at the fills' prices, and of what may still be filled."""
         total = ZERO
-        for fill in self.ledger.executions.all(account):
-            if fill.counts and fill.time >= since:
+        for fill in self.ledger.executions.traded_since(account, since):
+            if fill.counts:
                 instrument = self.instruments.get(fill.instrument)
                 if instrument is None or instrument.currency != self.limits.currency:
                     return None
@@ -273,10 +273,11 @@ class Gatherer:
 
     def _recent_intents(self, asked: Asked, account: str, now: datetime) -> Iterable[RecentOrder]:
         """Other intents in the instrument that the gate, or a person after it, lately let go ahead."""
-        newest = {row.intent_id: row for row in self.ledger.proposals.decisions()}
+        since = self._window_start(now)
+        newest = {row.intent_id: row for row in self.ledger.proposals.decisions_alive(since)}
         for decision in newest.values():
-            at = self._let_go(decision) if self._is_recent(decision.expires_at, now) else None
-            if at is None or not self._is_recent(at, now):
+            at = self._let_go(decision) if decision.expires_at > since else None
+            if at is None or at <= since:
                 continue
             intent = self.ledger.proposals.intent(decision.intent_id)
             is_other = intent.intent_id != asked.intent_id and intent.account in ("", account)
@@ -299,15 +300,14 @@ class Gatherer:
 
     def _recent_orders(self, asked: Asked, account: str, now: datetime) -> Iterable[RecentOrder]:
         """Other orders in the instrument that may have gone out lately."""
-        for row in self.ledger.attempts.all():
-            is_other = row.intent_id != asked.intent_id and row.account == account
-            if not is_other or row.instrument != asked.instrument or not _is_real(row):
-                continue
-            if row.sending_at is not None and self._is_recent(row.sending_at, now):
+        for row in self.ledger.attempts.sent_after(account, self._window_start(now)):
+            is_other = row.intent_id != asked.intent_id and row.instrument == asked.instrument
+            if is_other and row.sending_at is not None and _is_real(row):
                 yield RecentOrder(intent_id=row.intent_id, side=row.side, quantity=row.quantity, at=row.sending_at)
 
-    def _is_recent(self, at: datetime, now: datetime) -> bool:
-        return at > now - timedelta(seconds=float(self.limits.duplicate_window_seconds))
+    def _window_start(self, now: datetime) -> datetime:
+        """Since when, the moment itself left out, an order counts as a recent one."""
+        return now - timedelta(seconds=float(self.limits.duplicate_window_seconds))
 
     def _broker(self, asked: Asked, account: str) -> BrokerState:
         """Reconciled it is, by construction: nobody has a ``VenueView`` without a complete recovery."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tradewright.execution.comparison import Difference, compare, confirmed, freeze_differences, rule_corrections
 from tradewright.execution.link import Link
 from tradewright.execution.settings import SenderSettings
@@ -15,13 +17,23 @@ from tradewright.model.order import TimeInForce
 
 
 class Polling:
-    """Repeated queries over a link that a recovery has made trusted."""
+    """Repeated queries over a link that a recovery has made trusted.
+
+    Args:
+        keep: keeps the account, and raises ``SendRefused`` when another sender has had it since.
+    """
 
     def __init__(
-        self, link: Link, ledger: Ledger, clock: Clock, settings: SenderSettings, times: ProtocolTimes
+        self,
+        link: Link,
+        ledger: Ledger,
+        clock: Clock,
+        settings: SenderSettings,
+        times: ProtocolTimes,
+        keep: Callable[[], None],
     ) -> None:
         self._link, self._ledger, self._clock, self._times = link, ledger, clock, times
-        self._account = settings.account
+        self._account, self._keep = settings.account, keep
         self.snapshot: BrokerSnapshot | None = None
         self._taken = 0.0
 
@@ -39,9 +51,11 @@ class Polling:
 
         Raises:
             BrokerError: when it is incomplete.
+            SendRefused: when another sender took the account over meanwhile.
             LedgerError: when it cannot be written down.
         """
         snapshot = await self._link.snapshot()
+        self._keep()
         self._link.intake.absorb(snapshot)
         rule_corrections(self._ledger, self._account, snapshot)
         self.take(snapshot)
@@ -52,6 +66,7 @@ class Polling:
 
         Raises:
             BrokerError: when a query is incomplete.
+            SendRefused: when another sender took the account over meanwhile.
             LedgerError: when it cannot be written down.
         """
         found = compare(self._ledger, self._account, await self.settle())

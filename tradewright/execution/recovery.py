@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -47,12 +47,25 @@ class Recovered:
 
 
 class Recovery:
-    """The steps R1 to R6 over one link."""
+    """The steps R1 to R6 over one link.
+
+    What nobody but a sender may say, that an order is in doubt, a claim abandoned, a send disproved, is said in one
+    transaction with the proof that the account was this sender's all the time.
+
+    Args:
+        keep: keeps the account, and raises ``SendRefused`` when another sender has had it since.
+    """
 
     def __init__(
-        self, link: Link, ledger: Ledger, clock: Clock, settings: SenderSettings, times: ProtocolTimes
+        self,
+        link: Link,
+        ledger: Ledger,
+        clock: Clock,
+        settings: SenderSettings,
+        times: ProtocolTimes,
+        keep: Callable[[], None],
     ) -> None:
-        self._link, self._ledger, self._clock = link, ledger, clock
+        self._link, self._ledger, self._clock, self._keep = link, ledger, clock, keep
         self._settings, self._times, self._account = settings, times, settings.account
 
     async def run(self, mine: str = "") -> Recovered:
@@ -66,13 +79,16 @@ class Recovery:
 
         Raises:
             BrokerError: when clocks differ or any query is incomplete; the link stays untrusted.
+            SendRefused: when another sender took the account over meanwhile.
             LedgerError: when nothing can be written down.
         """
         link, ledger, disturbances = self._link, self._ledger, self._link.disturbances
         await link.check_time()
         opening = ledger.venues.last_reconciliation(self._account) is None
         first = await link.snapshot()
-        doubted = self._doubt()
+        with ledger.transaction():
+            self._keep()
+            doubted = self._doubt()
         link.intake.absorb(first, opening=opening)
         before, began = compare(ledger, self._account, first), self._clock.monotonic()
         gaps = drift(ledger, self._account, first)
@@ -80,15 +96,17 @@ class Recovery:
         await self._clock.sleep(self._times.absence if missing else self._times.settle)
         second = await link.snapshot()
         link.intake.absorb(second, opening=opening)
-        released = self._release(mine)
-        if opening:
-            self._open_books(second)
-        rule_corrections(ledger, self._account, second)
-        gaps |= drift(ledger, self._account, second)
         calm = link.up and link.disturbances == disturbances
         waited = self._clock.monotonic() - began
-        not_sent = self._absent(missing, first, second, gaps.keys(), waited) if calm else ()
-        differences = self._note(before, second)
+        with ledger.transaction():
+            self._keep()
+            released = self._release(mine)
+            if opening:
+                self._open_books(second)
+            rule_corrections(ledger, self._account, second)
+            gaps |= drift(ledger, self._account, second)
+            not_sent = self._absent(missing, first, second, gaps.keys(), waited) if calm else ()
+            differences = self._note(before, second)
         link.trusted = calm
         unknown = tuple(attempt.ref for attempt in ledger.attempts.in_state(self._account, AttemptState.UNKNOWN))
         adopted = tuple(ref for ref in doubted if ref not in unknown and ref not in not_sent)

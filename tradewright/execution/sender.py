@@ -57,10 +57,10 @@ class Sender:
         self._ledger, self._broker, self._clock = ledger, broker, clock
         self._settings, self._times, self._checkpoint = settings, times or ProtocolTimes(), checkpoint
         self._link = Link(broker, ledger, clock, settings, checkpoint)
-        self._recovery = Recovery(self._link, ledger, clock, settings, self._times)
+        self._recovery = Recovery(self._link, ledger, clock, settings, self._times, self._keep_lease)
         self._pace = Pace(ledger, clock, settings)
         self._guard = Guard(ledger, clock, recheck, settings)
-        self.polling = Polling(self._link, ledger, clock, settings, self._times)
+        self.polling = Polling(self._link, ledger, clock, settings, self._times, self._keep_lease)
         self.cancelling = Cancelling(self._link, self.polling, ledger, self.ready, self._times, checkpoint)
 
     async def drain(self, decision_ids: Collection[str] | None = None) -> tuple[Outcome, ...]:
@@ -114,6 +114,7 @@ class Sender:
 
         Raises:
             BrokerError: when there is none to be had.
+            SendRefused: when another sender took the account over meanwhile.
             LedgerError: when nothing can be written down.
         """
         self._link.raise_failure()
@@ -131,6 +132,7 @@ class Sender:
 
         Raises:
             BrokerError: when clocks differ, a query stays incomplete, or the link is not calm.
+            SendRefused: when another sender has the account, or took it over meanwhile.
             LedgerError: when nothing can be written down.
         """
         self._hold_lease()
@@ -293,4 +295,14 @@ class Sender:
                 f"another sender has the account: {other}",
                 where=f"account {account}",
                 remedy="wait, or end that sender",
+            )
+
+    def _keep_lease(self) -> None:
+        """The account has been ours all the time, and stays so; else what we know of the venue is out of date."""
+        account, holder = self._settings.account, self._settings.holder
+        if not self._ledger.leases.keep(account, holder, self._times.lease):
+            raise SendRefused(
+                "another sender took the account over",
+                where=f"account {account}",
+                remedy="it settles what is under way; ask again when it is done",
             )

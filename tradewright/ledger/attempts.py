@@ -185,6 +185,12 @@ class Attempts:
         query = select(attempts).order_by(attempts.c.claimed_at, attempts.c.ref)
         return self._select(query if intent_id is None else query.where(attempts.c.intent_id == intent_id))
 
+    def newest(self, most: int) -> list[Attempt]:
+        """The newest attempts, at ``most`` so many, and all that are not at their end; oldest first."""
+        newest = select(attempts.c.ref).order_by(attempts.c.claimed_at.desc(), attempts.c.ref.desc()).limit(most)
+        wanted = attempts.c.state.in_(LIVE_STATES) | attempts.c.ref.in_(newest)
+        return self._select(select(attempts).where(wanted).order_by(attempts.c.claimed_at, attempts.c.ref))
+
     def live(self, account: str) -> list[Attempt]:
         """The attempts of an account that are not at their end, oldest first."""
         query = select(attempts).where(attempts.c.account == account, attempts.c.state.in_(LIVE_STATES))
@@ -202,9 +208,12 @@ class Attempts:
 
     def sent_at(self, account: str, since: datetime) -> list[datetime]:
         """When orders of an account went out (S4) after a moment, oldest first: what the message rate counts."""
-        query = select(attempts.c.sending_at).where(attempts.c.account == account, attempts.c.sending_at > since)
-        with self._database.read() as connection:
-            return list(connection.execute(query.order_by(attempts.c.sending_at)).scalars())
+        return [attempt.sending_at for attempt in self.sent_after(account, since) if attempt.sending_at is not None]
+
+    def sent_after(self, account: str, moment: datetime) -> list[Attempt]:
+        """The attempts of an account that went out (S4) after a moment, in that order."""
+        query = select(attempts).where(attempts.c.account == account, attempts.c.sending_at > moment)
+        return self._select(query.order_by(attempts.c.sending_at, attempts.c.ref))
 
     def events(self, ref: str) -> list[AttemptEvent]:
         """The steps of an attempt, oldest first."""

@@ -12,10 +12,15 @@ from typing import Any
 from sqlalchemy import RowMapping, func, insert, select
 
 from tradewright.ledger.database import Database
-from tradewright.ledger.schema import adjustments, executions, fees, rulings
+from tradewright.ledger.schema import adjustments, attempts, executions, fees, rulings
 from tradewright.model.order import Fill, Position, Side
 
 _ZERO = Decimal(0)
+_NEWEST = select(func.max(rulings.c.id)).group_by(rulings.c.exec_id)
+_RULED = executions.outerjoin(rulings, (rulings.c.exec_id == executions.c.exec_id) & rulings.c.id.in_(_NEWEST))
+_COUNTS = func.coalesce(rulings.c.counts, ~executions.c.quarantined)
+"""Whether an execution is part of the position: by the newest ruling on it, else unless it is in quarantine."""
+_REPORTED = executions.c.recorded_at, executions.c.exec_id
 
 
 class Recorded(StrEnum):
@@ -115,6 +120,22 @@ class Executions:
         """Every execution, in the order they were reported; of one account where one is given."""
         return self._select() if account is None else self._select(executions.c.account == account)
 
+    def traded_since(self, account: str, moment: datetime) -> list[Execution]:
+        """The executions of an account that happened at a moment or after it, by the venue's clock."""
+        return self._select(executions.c.account == account, executions.c.time >= moment)
+
+    def recorded_since(self, account: str, moment: datetime) -> list[Execution]:
+        """The executions of an account that we came to know at a moment or after it."""
+        return self._select(executions.c.account == account, executions.c.recorded_at >= moment)
+
+    def units_of(self, account: str, strategy: str) -> dict[str, Decimal]:
+        """Signed units that a strategy's own orders have brought it, by instrument; flat ones are left out."""
+        own = select(attempts.c.ref).where(attempts.c.strategy == strategy, attempts.c.account == account)
+        units: dict[str, Decimal] = {}
+        for instrument, quantity, _price in self._moves(executions.c.account == account, executions.c.ref.in_(own)):
+            units[instrument] = units.get(instrument, _ZERO) + quantity
+        return {name: quantity for name, quantity in units.items() if quantity}
+
     def filled(self, ref: str) -> Decimal:
         """How much of an attempt is filled, by executions alone."""
         return sum((execution.quantity for execution in self.of_attempt(ref) if execution.counts), _ZERO)
@@ -136,7 +157,7 @@ class Executions:
         The average price is the average cost of what is still held; reducing a position does not change it, and
         crossing zero starts it anew.
         """
-        moves = [(e.instrument, e.signed_quantity, e.price) for e in self.all(account) if e.counts]
+        moves = self._moves(executions.c.account == account)
         with self._database.read() as connection:
             rows = connection.execute(select(adjustments).where(adjustments.c.account == account).order_by("id")).all()
         adjusted = [(row.instrument, row.quantity, row.price) for row in rows]
@@ -150,21 +171,23 @@ class Executions:
         ]
 
     def _select(self, *conditions: Any) -> list[Execution]:
-        newest = select(func.max(rulings.c.id)).group_by(rulings.c.exec_id)
-        ruled = (rulings.c.exec_id == executions.c.exec_id) & rulings.c.id.in_(newest)
-        query = select(executions, fees.c.fee, rulings.c.counts.label("ruling")).where(*conditions)
-        query = query.outerjoin(fees, fees.c.exec_id == executions.c.exec_id).outerjoin(rulings, ruled)
+        source = _RULED.outerjoin(fees, fees.c.exec_id == executions.c.exec_id)
+        query = select(executions, fees.c.fee, _COUNTS.label("counts")).select_from(source).where(*conditions)
         with self._database.read() as connection:
-            rows: Iterable[RowMapping] = connection.execute(
-                query.order_by(executions.c.recorded_at, executions.c.exec_id)
-            ).mappings()
+            rows: Iterable[RowMapping] = connection.execute(query.order_by(*_REPORTED)).mappings()
             return [_execution(dict(row)) for row in rows]
+
+    def _moves(self, *conditions: Any) -> list[tuple[str, Decimal, Decimal]]:
+        """Instrument, signed quantity and price of the executions that count, in the order they were reported."""
+        columns = executions.c.instrument, executions.c.side, executions.c.quantity, executions.c.price
+        query = select(*columns).select_from(_RULED).where(_COUNTS, *conditions).order_by(*_REPORTED)
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return [(row.instrument, Side(row.side).sign * row.quantity, row.price) for row in rows]
 
 
 def _execution(row: dict[Any, Any]) -> Execution:
-    ruling = row.pop("ruling")
-    counts = not row["quarantined"] if ruling is None else bool(ruling)
-    return Execution(**row | {"side": Side(row["side"])}, counts=counts)
+    return Execution(**row | {"side": Side(row["side"])})
 
 
 def _moved(held: Decimal, average: Decimal, quantity: Decimal, price: Decimal) -> tuple[Decimal, Decimal]:

@@ -49,6 +49,13 @@ class Leases:
             change = update(leases).where(leases.c.name == account, free).values(holder=holder, expires_at=until)
             return connection.execute(change).rowcount == 1
 
+    def keep(self, account: str, holder: str, seconds: float) -> bool:
+        """Prolong the lease of an account, also one that ran out; False when another holder has had it since."""
+        until = self._database.clock.now() + timedelta(seconds=seconds)
+        own = update(leases).where(leases.c.name == account, leases.c.holder == holder)
+        with self._database.write() as connection:
+            return connection.execute(own.values(expires_at=until)).rowcount == 1
+
     def release(self, account: str, holder: str) -> None:
         """Let go, so that the next sender need not wait; nothing happens when another one has it."""
         own = (leases.c.name == account, leases.c.holder == holder)

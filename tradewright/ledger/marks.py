@@ -55,6 +55,14 @@ class Marks:
             rows = connection.execute(query.order_by(equity_marks.c.at, equity_marks.c.id)).all()
         return [EquityMark(row.account, row.equity, row.cash, row.at) for row in rows]
 
+    def newest_equity(self, account: str, most: int) -> list[EquityMark]:
+        """The newest marks of an account, at ``most`` so many, oldest first."""
+        query = select(equity_marks).where(equity_marks.c.account == account)
+        newest = query.order_by(equity_marks.c.at.desc(), equity_marks.c.id.desc()).limit(most)
+        with self._database.read() as connection:
+            rows = connection.execute(newest).all()
+        return [EquityMark(row.account, row.equity, row.cash, row.at) for row in reversed(rows)]
+
     def drawdown(self, account: str, since: datetime) -> Decimal:
         """How far the newest mark lies below the highest one since a moment: 0 at the top, -0.03 for 3 % below.
 

@@ -134,3 +134,9 @@ class Outbox:
             Sendable(row.decision_id, row.intent_id, f"{row.intent_id}.{row.tried + 1}", row.account, row.expires_at)
             for row in rows
         ]
+
+    def accounts(self) -> list[str]:
+        """Every account for which an order was ever approved, by name."""
+        query = select(approved_orders.c.account).distinct().order_by(approved_orders.c.account)
+        with self._database.read() as connection:
+            return list(connection.execute(query).scalars())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -132,6 +133,20 @@ class Proposals:
         with self._database.read() as connection:
             return [Intent.model_validate(payload) for payload in connection.execute(query).scalars()]
 
+    def newest_intents(self, most: int, besides: Collection[str] = ()) -> list[Intent]:
+        """The newest intents, at ``most`` so many, and those of the ids ``besides``; oldest first."""
+        newest = select(intents.c.intent_id).order_by(intents.c.recorded_at.desc(), intents.c.intent_id.desc())
+        wanted = intents.c.intent_id.in_(newest.limit(most)) | intents.c.intent_id.in_(besides)
+        query = select(intents.c.payload).where(wanted).order_by(intents.c.recorded_at, intents.c.intent_id)
+        with self._database.read() as connection:
+            return [Intent.model_validate(payload) for payload in connection.execute(query).scalars()]
+
+    def strategies(self) -> list[str]:
+        """Every strategy that ever asked for something, by name."""
+        query = select(intents.c.strategy).distinct().order_by(intents.c.strategy)
+        with self._database.read() as connection:
+            return list(connection.execute(query).scalars())
+
     def decisions(self, intent_id: str | None = None) -> list[Decision]:
         """All decisions, oldest first; only those on an intent where one is given."""
         query = select(decisions.c.payload).order_by(decisions.c.recorded_at, decisions.c.decision_id)
@@ -139,6 +154,14 @@ class Proposals:
             query = query.where(decisions.c.intent_id == intent_id)
         with self._database.read() as connection:
             return [Decision.model_validate(payload) for payload in connection.execute(query).scalars()]
+
+    def decisions_alive(self, moment: datetime) -> list[Decision]:
+        """All decisions on the intents with one that was still in force after a moment, oldest first."""
+        alive = select(decisions.c.intent_id).where(decisions.c.expires_at > moment)
+        query = select(decisions.c.payload).where(decisions.c.intent_id.in_(alive))
+        with self._database.read() as connection:
+            found = connection.execute(query.order_by(decisions.c.recorded_at, decisions.c.decision_id)).scalars()
+            return [Decision.model_validate(payload) for payload in found]
 
     def approvals(self, decision_id: str) -> list[Approval]:
         """What people said to a decision, oldest first."""

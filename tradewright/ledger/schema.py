@@ -70,7 +70,7 @@ decisions = Table(
     Column("payload", Document, nullable=False),
     Column("sha256", String(64), nullable=False),
     _moment("decided_at"),
-    _moment("expires_at"),
+    Column("expires_at", Moment, nullable=False, index=True),
     _moment("recorded_at"),
     CheckConstraint(column("verdict").in_([verdict.value for verdict in Verdict]), name="verdict"),
 )
@@ -94,7 +94,7 @@ approved_orders = Table(
     _text("strategy"),
     _text("account"),
     Column("terms", Document, nullable=False),
-    _moment("expires_at"),
+    Column("expires_at", Moment, nullable=False, index=True),
     _text("rule_set_hash"),
     Column("payload_hash", String(64), nullable=False),
     _moment("recorded_at"),
@@ -168,6 +168,8 @@ executions = Table(
     Column("quarantined", Boolean, nullable=False),
     _moment("recorded_at"),
     Index("ix_executions_account_instrument", "account", "instrument"),
+    Index("ix_executions_account_time", "account", "time"),
+    Index("ix_executions_account_recorded_at", "account", "recorded_at"),
 )
 """``ref`` is empty for an order that is not ours. ``quarantined`` marks a correction: it counts only by a ruling."""
 
