@@ -156,7 +156,7 @@ def test_the_kill_switch_takes_a_reason_and_holds(page: Page, server: Served, se
 
 def test_it_asks_the_venue_when_told(page: Page, server: Served) -> None:
     page.open(server.address("monitor"))
-    page.await_text("Reconcile now")
+    page.await_text("Reconcile now", "Why it was sent", "signal manual")
     page.click("button", "Reconcile now")
     page.await_text("reconciled at", "no differences")
 

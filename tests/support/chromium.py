@@ -115,12 +115,12 @@ class Page:
             ) from None
 
     def click(self, selector: str, text: str = "") -> None:
-        """Click the first such element, with a real mouse, as soon as it is there and stands still.
-
-        While a page fills, what comes in above pushes it away from under the mouse.
-        """
+        """Click the first such element, with a real mouse, as soon as it is there."""
         match = f"all({json.dumps(selector)}).filter(e => !{json.dumps(text)} || says(e, {json.dumps(text)}))[0]"
-        x, y = until(lambda: self._resting_place(match, f"{selector} {text!r}"), f"{selector} {text!r} at rest")
+        self._scroll(match, f"{selector} {text!r}")
+        x, y = self.run(
+            f"(e => {{const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]}})({match})"
+        )
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
@@ -152,17 +152,6 @@ class Page:
     def picture(self, path: Path) -> None:
         """What the window shows, as a PNG."""
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
-
-    def _resting_place(self, match: str, what: str) -> tuple[float, ...]:
-        """The middle of an element that was at the same place a moment ago; nothing while it moves."""
-        places = []
-        for _ in range(2):
-            self._scroll(match, what)
-            places.append(
-                self.run(f"(e => (b => [b.x + b.width / 2, b.y + b.height / 2])(e.getBoundingClientRect()))({match})")
-            )
-            time.sleep(0.1)
-        return tuple(places[0]) if places[0] == places[1] else ()
 
     def _scroll(self, match: str, what: str) -> None:
         until(lambda: self.run(f"!!{match}"), f"an element {what}")
