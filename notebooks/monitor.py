@@ -82,7 +82,8 @@ def _(board):
     rows = list(board.positions)
     held = mo.ui.table(rows, selection=None, show_search=False, show_download=False, show_data_types=False)
     curve = mo.vstack([mo.md("## Equity"), board.equity])
-    mo.hstack([curve, mo.vstack([mo.md("## Positions"), held])], widths=[1, 1], gap=3)
+    row = mo.hstack([curve, mo.vstack([mo.md("## Positions"), held])], widths=[1, 1], gap=3)
+    row.style(min_height="318px")  # the curve comes late, and no button may move under a hand
     return
 
 
