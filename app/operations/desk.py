@@ -233,7 +233,7 @@ def overview(settings: Settings) -> DeskView:
     with books_of(settings) as books:
         account = _account(settings, books)
         marks = books.marks.newest_equity(account, MARKS)
-        last, strategies = books.venues.last_reconciliation(account), books.proposals.strategies()
+        last = books.venues.last_reconciliation(account)
         return DeskView(
             mode=settings.mode.name,
             stage=settings.stage.name,
@@ -246,7 +246,7 @@ def overview(settings: Settings) -> DeskView:
             switches=tuple(row for row in books.switches.present() if row.stopped),
             positions=tuple(_positions(settings, books)),
             equity_marks=tuple((mark.at, mark.equity) for mark in marks),
-            scopes=(EVERYTHING, *map(account_scope, filter(None, [account])), *map(strategy_scope, strategies)),
+            scopes=tuple(scopes(settings, books)),
         )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from app.operations import desk, monitor
 from app.operations.pictures import equity_figure
-from conf.compose import compose
+from conf.compose import compose, options
 from conf.schema.settings import Settings
 from tests.support.desk_store import REVIEWING, SCENARIO, ask, prepare
 
@@ -39,7 +39,8 @@ def test_the_board_shows_the_desk(settings: Settings) -> None:
     assert board.intents[2]["reasons"].startswith("SHORT_NOT_ALLOWED: ")
     assert [(row["instrument"], row["quantity"]) for row in board.positions] == [("ETH", "0.2")]
     assert [(row["state"], row["filled"]) for row in board.orders] == [("FILLED", "0.2")]
-    assert board.scopes == ("everything", "account:SIM", "strategy:manual")
+    assert board.scopes[:3] == ("everything", "account:SIM", "strategy:manual")
+    assert set(board.scopes[3:]) == {f"strategy:{name}" for name in options("strategy")}
     (question,) = board.waiting
     assert question.startswith("BUY 0.01 BTC · manual · STAGE_NEEDS_PERSON · until 2026-11-20 15:10")
 
