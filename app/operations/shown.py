@@ -71,7 +71,7 @@ class Shown:
         figures, found = self.study.metrics, self.study.report.findings()
         return (
             f"equity {figures.final_equity:.2f} trades {figures.trades} fees {figures.fees:.2f} "
-            f"drawdown {figures.max_drawdown:.4f} sharpe {figures.sharpe:.2f} findings {len(found)}"
+            f"drawdown {figures.bar_drawdown:.4f} sharpe {figures.sharpe:.2f} findings {len(found)}"
         )
 
 

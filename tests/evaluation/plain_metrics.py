@@ -30,6 +30,7 @@ def plain_metrics(result: BacktestResult, sampling: str, days_per_year: float, r
         "cagr": cagr,
         "calmar": _over(cagr, -fall),
         "max_drawdown": fall,
+        "bar_drawdown": min(_underwater(path)),
         "years": years,
         "periods": len(returns),
     }

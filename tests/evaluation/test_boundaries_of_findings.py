@@ -36,7 +36,7 @@ LIMITS = FindingLimits()
     ("code", "at", "beyond"),
     [
         ("SHARPE_TOO_GOOD", {"sharpe": 3.0}, {"sharpe": math.nextafter(3.0, 0.0)}),
-        ("DEEP_DRAWDOWN", {"max_drawdown": -0.25}, {"max_drawdown": math.nextafter(-0.25, 0.0)}),
+        ("DEEP_DRAWDOWN", {"bar_drawdown": -0.25}, {"bar_drawdown": math.nextafter(-0.25, 0.0)}),
         ("FEW_TRADES", {"trades": 29}, {"trades": 30}),
         ("LOW_EXPOSURE", {"exposure": math.nextafter(0.05, 0.0)}, {"exposure": 0.05}),
         ("LOSS", {"net_profit": -0.01}, {"net_profit": 0.0}),
@@ -219,7 +219,7 @@ def test_a_probability_at_the_limit_is_enough() -> None:
     ("fall", "cure"), [(-0.5, "a gain of 100%"), (-0.25, "a gain of 33%"), (-0.9, "a gain of 900%"), (-1.0, None)]
 )
 def test_what_it_takes_to_come_back(fall: float, cure: str | None) -> None:
-    metrics = replace(evaluate(steady()), max_drawdown=fall)
+    metrics = replace(evaluate(steady()), bar_drawdown=fall)
     (finding,) = (each for each in find(Case(steady(), metrics, CLEAN)) if each.code == "DEEP_DRAWDOWN")
     assert (cure is None) == ("it takes" not in finding.message)
     assert cure is None or cure in finding.message

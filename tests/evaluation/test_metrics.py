@@ -14,8 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.evaluation.accounts import DAY, MINUTE, START, Fill, account, curve
+from tradewright.evaluation.finding import Case
+from tradewright.evaluation.findings import find
 from tradewright.evaluation.metrics import CAPPABLE, evaluate
 from tradewright.evaluation.sampling import Sampling
+from tradewright.evaluation.summary import groups, headline
 from tradewright.model.errors import DataError
 
 FILLS = [Fill(1, 10, 50, 1), Fill(3, -10, 60, 1), Fill(4, -5, 62, 2), Fill(5, 5, 66, 2), Fill(6, 4, 70, 0.5)]
@@ -129,6 +132,18 @@ def test_calendar_days_add_quiet_days_but_no_drawdown():
     assert calendar.max_drawdown == session.max_drawdown
     assert calendar.total_return == session.total_return
     assert calendar.sharpe != session.sharpe
+
+
+def test_a_fall_within_a_day_is_told_whatever_the_sampling():
+    """An account that halves at noon and is back at night fell by half, and the report and its findings say so."""
+    result = curve([1000, 500, 1000, 1010, 1005, 1020], step=8 * 60 * MINUTE)
+    metrics = evaluate(result, Sampling.SESSION)
+    assert (metrics.max_drawdown, metrics.bar_drawdown) == (0.0, -0.5)
+    assert evaluate(result, Sampling.BAR).max_drawdown == -0.5
+    lines = {line.label: line.text for line in (*headline(metrics), *groups(metrics)[1].lines)}
+    assert (lines["Max drawdown"], lines["Sampled drawdown"]) == ("-50.00%", "0.00%")
+    messages = {each.code: each.message for each in find(Case(result, metrics))}
+    assert "fell 50.00% below its peak" in messages["DEEP_DRAWDOWN"]
 
 
 def test_few_days_fall_back_to_bars_and_say_so():
@@ -264,6 +279,7 @@ def test_no_figure_is_ever_nan_or_infinite(equity, sampling, step, cash):
     values = [value for value in metrics.as_dict().values() if isinstance(value, float)]
     assert all(map(math.isfinite, values))
     assert metrics.max_drawdown <= 0
+    assert metrics.ruined or metrics.bar_drawdown <= metrics.max_drawdown
     assert all(abs(getattr(metrics, name)) <= 1e6 for name in CAPPABLE)
 
 

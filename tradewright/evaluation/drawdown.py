@@ -19,6 +19,9 @@ class DrawdownFigures:
     max_drawdown: float
     """The deepest fall from a peak, as a negative fraction, over the sampled equity; 0 if it never fell. Below -1 when
     the account ended up owing money."""
+    bar_drawdown: float
+    """The deepest fall over every bar, whatever the sampling: never shallower than the sampled one (for an account
+    that never owed money)."""
     drawdown_bars: int
     """The longest run of bars under water, whatever its depth."""
     recovery_bars: int
@@ -42,6 +45,7 @@ def drawdown_figures(sampled: Floats, per_bar: Floats) -> DrawdownFigures:
     recovery_bars, recovered = _recovery(depth, peaks)
     return DrawdownFigures(
         max_drawdown=float(depth.min() if sampled is per_bar else underwater(sampled).min()),
+        bar_drawdown=float(depth.min()),
         drawdown_bars=int(np.diff(peaks, append=len(depth)).max()) - 1,
         recovery_bars=recovery_bars,
         recovered=recovered,

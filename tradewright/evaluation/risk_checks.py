@@ -21,7 +21,7 @@ def benchmark(case: Case) -> Iterator[Finding]:
     passive, active = float(held[-1]) / case.result.initial_cash - 1.0, case.metrics.total_return
     passive_fall = float(underwater(held).min())
     message = (
-        f"The strategy returned {percent(active)} with a drawdown of {percent(case.metrics.max_drawdown)},"
+        f"The strategy returned {percent(active)} with a drawdown of {percent(case.metrics.bar_drawdown)},"
         f" buy and hold {percent(passive)} with {percent(passive_fall)}."
     )
     if active > passive:
@@ -32,7 +32,7 @@ def benchmark(case: Case) -> Iterator[Finding]:
 
 def deep_drawdown(case: Case) -> Iterator[Finding]:
     """The account fell far below its peak."""
-    fall = case.metrics.max_drawdown
+    fall = case.metrics.bar_drawdown
     if fall <= case.limits.deep_drawdown:
         back = -fall / (1.0 + fall) if fall > -1 else None
         cure = f"; it takes a gain of {percent(back, 0)} to come back" if back is not None else ""

@@ -30,7 +30,7 @@ def headline(metrics: Metrics) -> tuple[Line, ...]:
         Line("Total return", percent(metrics.total_return), f"net profit {money(metrics.net_profit)}"),
         Line("CAGR", percent(metrics.cagr), f"over {metrics.years:.2f} years"),
         Line("Sharpe", ratio(metrics.sharpe), f"volatility {percent(metrics.volatility)}"),
-        Line("Max drawdown", percent(metrics.max_drawdown), recovery(metrics)),
+        Line("Max drawdown", percent(metrics.bar_drawdown), recovery(metrics)),
         Line("Win rate", percent(metrics.win_rate, 1), count(metrics.trades, "closed trade")),
         Line("Exposure", percent(metrics.exposure, 1), f"fees {money(metrics.fees)}"),
     )
@@ -48,7 +48,7 @@ def groups(metrics: Metrics) -> tuple[Group, ...]:
 
 def recovery(metrics: Metrics) -> str:
     """How long the deepest fall took to heal, in words."""
-    if metrics.max_drawdown == 0 and metrics.recovery_bars == 0:
+    if metrics.bar_drawdown == 0:
         return "never under water"
     bars = count(metrics.recovery_bars, "bar")
     return f"recovered after {bars}" if metrics.recovered else f"not recovered after {bars}"
@@ -65,14 +65,16 @@ def _growth(metrics: Metrics) -> tuple[Line, ...]:
         Line("Sharpe", ratio(metrics.sharpe), "mean excess return / deviation, per year"),
         Line("Sortino", ratio(metrics.sortino), "mean excess return / downside deviation, per year"),
         Line("Sortino (source's form)", ratio(metrics.sortino_seed), "mean of gains / deviation of losses, per year"),
-        Line("Calmar", ratio(metrics.calmar), "CAGR / maximum drawdown"),
+        Line("Calmar", ratio(metrics.calmar), "CAGR / sampled drawdown"),
     )
 
 
 def _risk(metrics: Metrics) -> tuple[Line, ...]:
+    sampled = metrics.sampling.value.replace("_", " ")
     span = "day" if metrics.tail_sampling is Sampling.SESSION else "bar"
     return (
-        Line("Max drawdown", percent(metrics.max_drawdown), "deepest fall from a peak"),
+        Line("Max drawdown", percent(metrics.bar_drawdown), "deepest fall from a peak, over every bar"),
+        Line("Sampled drawdown", percent(metrics.max_drawdown), f"the same, once a {sampled}"),
         Line("Longest drawdown", count(metrics.drawdown_bars, "bar"), "in a row below an earlier peak"),
         Line("Recovery", count(metrics.recovery_bars, "bar"), recovery(metrics)),
         Line("Tail loss 5%", f"{percent(metrics.tail_loss_5)} a {span}", f"one {span} in twenty was worse"),
