@@ -96,7 +96,8 @@ def backtest(
             for name, path in research.write_full_report(settings, done, full).items():
                 output.say(f"full report of {name}: {path}")
         shown = ("final_equity", "net_profit", "trades", "orders", "fees", "win_rate", "max_drawdown")
-        output.table(reply.strategy, ("figure", "value"), [(name, getattr(reply, name)) for name in shown])
+        rows = [*((name, getattr(reply, name)) for name in shown), ("bar_drawdown", reply.metrics["bar_drawdown"])]
+        output.table(reply.strategy, ("figure", "value"), rows)
         output.table("findings", ("severity", "what"), [(row["severity"], row["message"]) for row in reply.findings])
         output.result(reply)
 
@@ -129,6 +130,7 @@ def sweep(
         header = list(reply.rows[0]) if reply.rows else []
         title = f"{reply.strategy}: {reply.trials} trials, best {reply.ranked_by} first"
         output.table(title, header, [list(row.values()) for row in reply.rows])
+        output.say("sharpe is per bar, not annualised")
         if reply.left_out:
             output.say(f"{count(reply.left_out, 'set')} left out: {reply.why}")
         output.result(reply)

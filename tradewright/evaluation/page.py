@@ -171,9 +171,10 @@ def _period(section: Section) -> str:
 
 def _measured(section: Section) -> str:
     metrics = section.metrics
+    returns, looks = (each.value.replace("_", " ") for each in (metrics.returns_sampling, metrics.sampling))
     return (
-        f"Measured on {metrics.returns_sampling.value.replace('_', ' ')} returns ({metrics.periods:,} of them,"
-        f" {metrics.periods_per_year:,.0f} to a year), drawdown on {metrics.sampling.value.replace('_', ' ')} equity,"
-        f" risk-free rate {percent(metrics.risk_free)} a year. Days and months are UTC. A ratio that would be infinite"
+        f"Measured on {returns} returns ({metrics.periods:,} of them, {metrics.periods_per_year:,.0f} to a year),"
+        f" sampled drawdown on {looks} equity, risk-free rate {percent(metrics.risk_free)} a year."
+        " Days and months are UTC. A ratio that would be infinite"
         " is shown as its cap."
     )
