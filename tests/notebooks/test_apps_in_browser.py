@@ -154,6 +154,18 @@ def test_the_kill_switch_takes_a_reason_and_holds(page: Page, server: Served, se
     page.await_text("resumed: everything", "nothing is stopped")
 
 
+def test_no_button_moves_when_the_curve_comes(page: Page, server: Served) -> None:
+    """The row above the buttons has the height from the start that it has with the curve in it."""
+    page.open(server.address("monitor"))
+    until(lambda: page.run("all('.js-plotly-plot svg').length"), "the equity curve")
+    rows = page.run(
+        "all('[style*=min-height]').filter(e => parseFloat(e.style.minHeight) > 100)"
+        ".map(e => [parseFloat(e.style.minHeight), e.getBoundingClientRect().height])"
+    )
+    assert len(rows) == 1
+    assert rows[0][1] == pytest.approx(rows[0][0], abs=1), "the curve's row grew beyond the place kept for it"
+
+
 def test_it_asks_the_venue_when_told(page: Page, server: Served) -> None:
     page.open(server.address("monitor"))
     page.await_text("Reconcile now", "Why it was sent", "signal manual")

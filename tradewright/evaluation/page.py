@@ -175,6 +175,5 @@ def _measured(section: Section) -> str:
     return (
         f"Measured on {returns} returns ({metrics.periods:,} of them, {metrics.periods_per_year:,.0f} to a year),"
         f" sampled drawdown on {looks} equity, risk-free rate {percent(metrics.risk_free)} a year."
-        " Days and months are UTC. A ratio that would be infinite"
-        " is shown as its cap."
+        " Days and months are UTC. A ratio that would be infinite is shown as its cap."
     )
