@@ -32,8 +32,8 @@ from tradewright.indicators.features import FeatureSettings
 from tradewright.indicators.sessions import Session
 from tradewright.model.actions import FACTOR_COLUMNS
 from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
+from tradewright.model.bars_schema import select
 from tradewright.model.clock import Clock
-from tradewright.model.contract import select
 from tradewright.model.errors import ConfigError
 from tradewright.model.feed import Feed
 from tradewright.model.hashing import content_hash

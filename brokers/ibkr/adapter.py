@@ -16,10 +16,10 @@ from brokers.ibkr.order_form import order_form
 from brokers.ibkr.settings import IbkrSettings
 from brokers.ibkr.translate import Names, number, position_of
 from tradewright.model.approved import ApprovedOrder
+from tradewright.model.base import Instant
 from tradewright.model.broker import AccountState, BrokerSnapshot, EventSink, Quote, VenueOrder, VenueStatus
 from tradewright.model.clock import Clock
 from tradewright.model.instrument import Instrument
-from tradewright.model.word import Instant
 from tradewright.policy.approved import verify
 
 

@@ -6,11 +6,11 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from tradewright.model.base import FrozenModel
 from tradewright.model.mode import LIVE_PORTS
-from tradewright.model.word import Word
 
 
-class IbkrSettings(Word):
+class IbkrSettings(FrozenModel):
     """Where the gateway is, who we are there, and how long we wait.
 
     Live trading needs an explicit account and a live port; paper refuses both kinds of live setting, so that no single

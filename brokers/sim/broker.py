@@ -8,6 +8,7 @@ from brokers.reference import checked_reference
 from brokers.sim.state import BookOrder, Execution
 from brokers.sim.venue import Venue
 from tradewright.model.approved import ApprovedOrder
+from tradewright.model.base import Instant
 from tradewright.model.broker import (
     AccountState,
     BrokerEvent,
@@ -19,7 +20,6 @@ from tradewright.model.broker import (
 )
 from tradewright.model.errors import BrokerError
 from tradewright.model.order import Fill
-from tradewright.model.word import Instant
 from tradewright.policy.approved import verify
 
 WHERE = "simulated venue"

@@ -15,12 +15,12 @@ from brokers.sim.state import AccountBook, VenueState
 from brokers.sim.storage import VenueFile
 from brokers.sim.venue import Venue
 from tradewright.backtest.costs import CostModel
+from tradewright.model.base import FrozenModel, Name, Positive
 from tradewright.model.clock import Clock
 from tradewright.model.instrument import Instrument
-from tradewright.model.word import Name, Positive, Word
 
 
-class SimSettings(Word):
+class SimSettings(FrozenModel):
     """One account with some cash.
 
     Args:

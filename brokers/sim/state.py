@@ -6,14 +6,14 @@ from decimal import Decimal
 
 from pydantic import Field
 
+from tradewright.model.base import FrozenModel, Instant, Number
 from tradewright.model.broker import VenueStatus
 from tradewright.model.order import OrderTerms, Position
-from tradewright.model.word import Instant, Number, Word
 
 ENDED = frozenset({VenueStatus.FILLED, VenueStatus.CANCELLED, VenueStatus.REJECTED})
 
 
-class BookOrder(Word):
+class BookOrder(FrozenModel):
     """An order in the venue's book; every change makes a new one under the same permanent id.
 
     Args:
@@ -50,7 +50,7 @@ class BookOrder(Word):
         return self.status not in ENDED
 
 
-class Execution(Word):
+class Execution(FrozenModel):
     """One execution as the venue books it.
 
     Args:
@@ -69,7 +69,7 @@ class Execution(Word):
     realized: Number | None = None
 
 
-class AccountBook(Word):
+class AccountBook(FrozenModel):
     """Cash and holdings of one account, in one currency."""
 
     account: str
@@ -84,7 +84,7 @@ class AccountBook(Word):
         )
 
 
-class VenueState(Word):
+class VenueState(FrozenModel):
     """Everything that must survive a restart of the venue.
 
     Args:

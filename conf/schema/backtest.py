@@ -8,7 +8,7 @@ from pydantic import Field
 
 from conf.schema.group import AboveZero, Fraction, Group, Moment, NotNegative, Window
 from tradewright.model.bars import PriceView, Timeframe
-from tradewright.model.word import Name
+from tradewright.model.base import Name
 
 
 class NoCosts(Group):

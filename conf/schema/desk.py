@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 
 from conf.schema.group import AboveZero, Group, Zone
+from tradewright.model.base import Positive
 from tradewright.model.mode import Mode, Stage
-from tradewright.model.word import Positive
 
 
 class ModeSettings(Group):

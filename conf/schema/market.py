@@ -9,8 +9,8 @@ from pydantic import Field
 
 from conf.schema.group import Group, NotNegative, Zone
 from tradewright.model.bars import Timeframe
+from tradewright.model.base import Instant, Name
 from tradewright.model.instrument import AssetClass
-from tradewright.model.word import Instant, Name
 
 
 class BaseSettings(Group):

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from conf.schema.group import Fraction, Group, WallTime, Window, Zone
 from tradewright.model.bars import Timeframe
-from tradewright.model.word import Name
+from tradewright.model.base import Name
 
 
 class SessionSettings(Group):

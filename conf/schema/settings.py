@@ -17,9 +17,9 @@ from conf.schema.desk import (
 from conf.schema.group import Group
 from conf.schema.market import BaseSettings, EventsSettings, FeedSettings, InstrumentSettings, UniverseSettings
 from conf.schema.research import EvaluationSettings, FeaturesSettings, StrategySettings
+from tradewright.model.base import Name
 from tradewright.model.hashing import content_hash
 from tradewright.model.versions import ENGINE_VERSION, SCHEMA_VERSION
-from tradewright.model.word import Name
 from tradewright.policy.limits import RiskLimits, RuleLimits
 
 _PLACES = {"storage", "observability"}

@@ -30,14 +30,14 @@ class Point:
     y: float
 
 
-class Word(BaseModel):
+class FrozenModel(BaseModel):
     name: str
 
 
 def test_documents() -> None:
     moment = datetime(2026, 1, 5, tzinfo=UTC)
     value = {
-        Colour.RED: [Point(Decimal("1.50"), math.nan), Word(name="a")],
+        Colour.RED: [Point(Decimal("1.50"), math.nan), FrozenModel(name="a")],
         "numbers": (Decimal(3), np.float64(0.5), np.int64(7), math.inf, True, None),
         "others": [moment, moment.date(), Path("a/b"), SecretStr("hidden"), {"b", "a"}],
     }

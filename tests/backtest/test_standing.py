@@ -15,7 +15,7 @@ from tradewright.backtest.reference import run_reference
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.standing import standing_wish
 from tradewright.model.bars import Bars, Floats
-from tradewright.model.contract import select
+from tradewright.model.bars_schema import select
 from tradewright.model.errors import DataError
 from tradewright.model.strategy import HOLD, NAN, Action, Feature
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from tests.data.tables import bars_table, tables
 from tradewright.model.bars import BarKind, Bars, Timeframe
+from tradewright.model.bars_schema import bars_of
 from tradewright.model.clock import ManualClock
-from tradewright.model.contract import bars_of
 from tradewright.model.errors import DataError, StoreError
 from tradewright.store.bars import BarStore, NoBars, UpsertReport
 from tradewright.store.fingerprint import bars_hash

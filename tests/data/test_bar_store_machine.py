@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tradewright.model.bars import OHLCV, BarKind, Timeframe
+from tradewright.model.bars_schema import bars_of
 from tradewright.model.clock import ManualClock
-from tradewright.model.contract import bars_of
 from tradewright.store.bars import BarStore
 from tradewright.store.fingerprint import bars_hash
 

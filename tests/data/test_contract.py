@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.data.tables import bars_table, tables
 from tradewright.model.bars import Bars, Timeframe
-from tradewright.model.contract import bad_rows, bars_of, frame_of, intact, select, violations
+from tradewright.model.bars_schema import bad_rows, bars_of, frame_of, intact, select, violations
 from tradewright.model.errors import DataError
 
 BREAKS = {

@@ -20,7 +20,7 @@ from tradewright.formats.lean.bars import read_lean
 from tradewright.formats.mapping import mapping_of
 from tradewright.formats.reading import Reading
 from tradewright.model.bars import OHLCV, Timeframe
-from tradewright.model.contract import bars_of, intact
+from tradewright.model.bars_schema import bars_of, intact
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import AssetClass, Instrument
 

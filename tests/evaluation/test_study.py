@@ -16,7 +16,7 @@ from tradewright.backtest.spec import BacktestSpec
 from tradewright.evaluation.finding import Evidence
 from tradewright.evaluation.study import Measures, Study, study
 from tradewright.model.bars import Bars
-from tradewright.model.contract import select
+from tradewright.model.bars_schema import select
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.store.fingerprint import bars_hash
 

@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tradewright.model.base import FrozenModel, Instant, Name, Number, Positive
 from tradewright.model.decision import Reason, Verdict
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms, Side
 from tradewright.model.signal import SignalAction, SignalCandidate
-from tradewright.model.word import Instant, Name, Number, Positive, Word
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
-class Sample(Word):
+class Sample(FrozenModel):
     """One field of each shared type."""
 
     name: Name = "x"

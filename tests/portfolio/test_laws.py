@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.portfolio.test_intents import BAR, CLOSED, book, signal
+from tradewright.model.base import Name
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms, Side
-from tradewright.model.word import Name
 from tradewright.portfolio.book import Book
 from tradewright.portfolio.exposure import drawdown, exposure
 from tradewright.portfolio.identity import Leg, intent_id, manual_intent_id, signal_id

@@ -19,7 +19,7 @@ from tradewright.formats.lean.bars import read_lean
 from tradewright.formats.mapping import mapping_of
 from tradewright.model.actions import TickerSpan
 from tradewright.model.bars import Bars, Timeframe
-from tradewright.model.contract import bars_of, intact
+from tradewright.model.bars_schema import bars_of, intact
 from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.quality.check import check_bars
 from tradewright.quality.contract import explain

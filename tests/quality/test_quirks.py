@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.data.tables import bars_table
 from tradewright.model.actions import TickerSpan
 from tradewright.model.bars import Bars, Timeframe
-from tradewright.model.contract import bars_of
+from tradewright.model.bars_schema import bars_of
 from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.quality.check import check_bars
 from tradewright.quality.gaps import gap_findings

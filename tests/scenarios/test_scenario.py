@@ -13,7 +13,7 @@ import pytest
 
 from tradewright.calendars.registry import calendar
 from tradewright.model.bars import Timeframe, Times
-from tradewright.model.contract import bars_of, intact
+from tradewright.model.bars_schema import bars_of, intact
 from tradewright.model.errors import DataError
 from tradewright.model.feed import Feed
 from tradewright.model.instrument import AssetClass, Instrument

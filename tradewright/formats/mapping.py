@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field, field_validator
 
 from tradewright.model.bars import OHLCV
+from tradewright.model.base import FrozenModel
 from tradewright.model.errors import DataError
-from tradewright.model.word import Word
 
 
 def _header_or_position(value: object) -> object:
@@ -33,7 +33,7 @@ _HEADERS: dict[str, frozenset[str]] = {
 }
 
 
-class ColumnMapping(Word):
+class ColumnMapping(FrozenModel):
     """A foreign table described.
 
     Args:

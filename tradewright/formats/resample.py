@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tradewright.model.bars import Bars, Floats, Timeframe, Times
-from tradewright.model.contract import Mask, bars_of, frame_of, select
+from tradewright.model.bars_schema import Mask, bars_of, frame_of, select
 from tradewright.model.errors import DataError
 
 

@@ -13,10 +13,10 @@ from tradewright.indicators.regime import REGIMES
 from tradewright.indicators.registry import columns
 from tradewright.indicators.sessions import SESSIONS, Session, session_flags
 from tradewright.model.bars import Bars, Floats
+from tradewright.model.base import FrozenModel, Instant, Name
 from tradewright.model.errors import DataError
 from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import Feature
-from tradewright.model.word import Instant, Name, Word
 
 FEATURES_VERSION = "1"
 """Changes whenever the same bars and settings may give other features."""
@@ -92,7 +92,7 @@ def feature_table(bars: Bars, settings: FeatureSettings) -> pd.DataFrame:
     return pd.DataFrame(table).assign(version=pd.Series(settings.version, index=range(len(bars.ts)), dtype="str"))
 
 
-class FeatureSnapshot(Word):
+class FeatureSnapshot(FrozenModel):
     """The newest feature row of one instrument (R-FEAT-05); a feature without a value yet is None."""
 
     instrument: Name

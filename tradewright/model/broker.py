@@ -9,8 +9,8 @@ from typing import Protocol
 from pydantic import Field
 
 from tradewright.model.approved import ApprovedOrder
+from tradewright.model.base import FrozenModel, Instant, Number
 from tradewright.model.order import Fill, OrderType, Position, Side
-from tradewright.model.word import Instant, Number, Word
 
 
 class VenueStatus(StrEnum):
@@ -24,7 +24,7 @@ class VenueStatus(StrEnum):
     REJECTED = "REJECTED"
 
 
-class VenueOrder(Word):
+class VenueOrder(FrozenModel):
     """An order as the venue reports it.
 
     Args:
@@ -48,7 +48,7 @@ class VenueOrder(Word):
     text: str = ""
 
 
-class BrokerSnapshot(Word):
+class BrokerSnapshot(FrozenModel):
     """Everything the venue knows of an account now. It exists only when every query was answered to its end."""
 
     taken_at: Instant
@@ -58,7 +58,7 @@ class BrokerSnapshot(Word):
     positions: tuple[Position, ...]
 
 
-class AccountState(Word):
+class AccountState(FrozenModel):
     """Money at the venue, in the account's base currency."""
 
     account: str
@@ -67,7 +67,7 @@ class AccountState(Word):
     currency: str = "USD"
 
 
-class Quote(Word):
+class Quote(FrozenModel):
     """The newest prices of an instrument."""
 
     instrument: str
@@ -87,7 +87,7 @@ class BrokerEventKind(StrEnum):
     LINK = "LINK"
 
 
-class BrokerEvent(Word):
+class BrokerEvent(FrozenModel):
     """One message from the venue, kept raw in the ledger before it is applied (S7).
 
     Args:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from tradewright.model.word import Instant, Number, Word
+from tradewright.model.base import FrozenModel, Instant, Number
 
 
 class Verdict(StrEnum):
@@ -17,7 +17,7 @@ class Verdict(StrEnum):
     REJECT = "REJECT"
 
 
-class Reason(Word):
+class Reason(FrozenModel):
     """One rule that was hit: its code, its effect, and the figures."""
 
     code: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
@@ -26,7 +26,7 @@ class Reason(Word):
     text: str
 
 
-class Decision(Word):
+class Decision(FrozenModel):
     """The verdict on one intent under one rule set.
 
     Args:

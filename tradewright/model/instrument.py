@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from tradewright.model.word import Name, Number, Positive, Word
+from tradewright.model.base import FrozenModel, Name, Number, Positive
 
 
 class AssetClass(StrEnum):
@@ -23,7 +23,7 @@ class AssetClass(StrEnum):
     METAL = "metal"
 
 
-class Instrument(Word):
+class Instrument(FrozenModel):
     """One thing that can be traded.
 
     Args:

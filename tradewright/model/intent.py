@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from tradewright.model.base import FrozenModel, Instant, Name, Number
 from tradewright.model.order import OrderTerms
-from tradewright.model.word import Instant, Name, Number, Word
 
 
-class Intent(Word):
+class Intent(FrozenModel):
     """A proposed order and where it comes from.
 
     The id is made from its content (strategy, instrument, deciding bar, configuration), so that the same signal

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import model_validator
 
-from tradewright.model.word import Instant, Name, Number, Positive, Word
+from tradewright.model.base import FrozenModel, Instant, Name, Number, Positive
 
 
 class Side(StrEnum):
@@ -37,7 +37,7 @@ class TimeInForce(StrEnum):
     GTC = "GTC"
 
 
-class OrderTerms(Word):
+class OrderTerms(FrozenModel):
     """What is to be traded, free of who asked and who allowed."""
 
     instrument: Name
@@ -137,7 +137,7 @@ ORDER_STATE_OF_ATTEMPT: dict[AttemptState, OrderState | None] = {
 """The order's state is computed from the attempt's; ``NOT_SENT`` leaves no order at all."""
 
 
-class Fill(Word):
+class Fill(FrozenModel):
     """One execution, keyed by the venue's execution id.
 
     Args:
@@ -164,7 +164,7 @@ class Fill(Word):
         return head if head and tail.isdigit() else self.exec_id
 
 
-class Position(Word):
+class Position(FrozenModel):
     """A signed holding; zero is flat."""
 
     account: str

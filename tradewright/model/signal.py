@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from tradewright.model.bars import Timeframe
-from tradewright.model.word import Instant, Name, Number, Word
+from tradewright.model.base import FrozenModel, Instant, Name, Number
 
 
 class SignalAction(StrEnum):
@@ -19,7 +19,7 @@ class SignalAction(StrEnum):
     HOLD = "HOLD"
 
 
-class SignalCandidate(Word):
+class SignalCandidate(FrozenModel):
     """One strategy's wish on one bar (R-STRAT-10).
 
     Args:

@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from pydantic import Field
 
 from tradewright.model.approved import GATE_SEAL, ApprovedOrder, approval_hash
+from tradewright.model.base import FrozenModel, Instant
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import NotApproved
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms
-from tradewright.model.word import Instant, Word
 
 
-class HumanApproval(Word):
+class HumanApproval(FrozenModel):
     """A person's yes to a decision that asked for review (R-RISK-14, R-RISK-35).
 
     Args:

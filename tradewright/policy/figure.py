@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from tradewright.model.word import Number
+from tradewright.model.base import Number
 
 ARITHMETIC = Context(prec=100, rounding=ROUND_DOWN)
 """Entered by ``decide`` and ``recheck``: wide enough that products of figures are exact, quotients round down."""

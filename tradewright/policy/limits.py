@@ -7,11 +7,11 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from tradewright.model.word import Name, Number, Word
+from tradewright.model.base import FrozenModel, Name, Number
 from tradewright.policy.figure import Figure
 
 
-class RuleLimits(Word):
+class RuleLimits(FrozenModel):
     """The numbers of the rules: ``conf/policy``.
 
     Fractions are of equity unless said otherwise (0.02 = 2 %), times in seconds, money in ``currency``.
@@ -63,7 +63,7 @@ class RuleLimits(Word):
         return self
 
 
-class RiskLimits(Word):
+class RiskLimits(FrozenModel):
     """What may be held and lost, as fractions of equity: ``conf/risk``."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -6,15 +6,15 @@ from decimal import Decimal
 
 from pydantic import Field, model_validator
 
+from tradewright.model.base import FrozenModel, Instant, Name
 from tradewright.model.instrument import Instrument
 from tradewright.model.mode import Mode, Stage
 from tradewright.model.order import Side
 from tradewright.model.reasoner import ReasoningStatus, Recommendation
-from tradewright.model.word import Instant, Name, Word
 from tradewright.policy.figure import Figure, Share, Size, Units
 
 
-class Market(Word):
+class Market(FrozenModel):
     """The market of the instrument. None is "not known" and never passes.
 
     Args:
@@ -43,7 +43,7 @@ class Market(Word):
     fx_rate: Units | None = None
 
 
-class OpenOrder(Word):
+class OpenOrder(FrozenModel):
     """An order of ours that may still be filled, or an approved one that waits to be sent."""
 
     side: Side
@@ -51,7 +51,7 @@ class OpenOrder(Word):
     """What is left of it, in units."""
 
 
-class Holdings(Word):
+class Holdings(FrozenModel):
     """The account, in its own currency. Exposures count holdings and open orders, but not the order being judged.
 
     Args:
@@ -80,7 +80,7 @@ class Holdings(Word):
     traded_today: Size | None = None
 
 
-class RecentOrder(Word):
+class RecentOrder(FrozenModel):
     """Another intent or order in the same instrument, for the search for duplicates.
 
     The gate is given the intents that it, or a person after it, let go ahead, and the orders sent; the sender the
@@ -98,7 +98,7 @@ class RecentOrder(Word):
     at: Instant
 
 
-class Activity(Word):
+class Activity(FrozenModel):
     """What has been sent lately.
 
     Args:
@@ -113,7 +113,7 @@ class Activity(Word):
     orders_of_intent: int | None = Field(default=None, ge=0)
 
 
-class BrokerState(Word):
+class BrokerState(FrozenModel):
     """How we stand with the venue.
 
     Args:
@@ -129,7 +129,7 @@ class BrokerState(Word):
     killed: bool | None = None
 
 
-class Reasoning(Word):
+class Reasoning(FrozenModel):
     """What the adviser said, if there is one (R-RISK-11, R-RISK-15)."""
 
     status: ReasoningStatus = ReasoningStatus.NOT_APPLICABLE
@@ -142,7 +142,7 @@ class Reasoning(Word):
         return self
 
 
-class InputCheck(Word):
+class InputCheck(FrozenModel):
     """The latest result of one check of one input: passed, failed, or None for "never ran"."""
 
     name: str
@@ -150,7 +150,7 @@ class InputCheck(Word):
     age_seconds: Size | None = None
 
 
-class Snapshot(Word):
+class Snapshot(FrozenModel):
     """What was known at one moment about one instrument, one strategy and the account. All else follows from it.
 
     ``checks`` holds one entry for every check of every input of the intent; None or none at all is "not known".

@@ -10,7 +10,7 @@ import pandas as pd
 
 from tradewright.model.actions import TickerSpan
 from tradewright.model.bars import Timeframe, Times
-from tradewright.model.contract import bars_of, intact
+from tradewright.model.bars_schema import bars_of, intact
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument
 from tradewright.quality.contract import explain

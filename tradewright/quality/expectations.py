@@ -10,13 +10,13 @@ import pandas as pd
 import yaml
 from pydantic import Field, ValidationError
 
+from tradewright.model.base import FrozenModel, Name
 from tradewright.model.errors import ConfigError
-from tradewright.model.word import Name, Word
 
 _EXAMPLES = 5
 
 
-class Expectation(Word):
+class Expectation(FrozenModel):
     """One expectation: its Great Expectations name, its arguments, and whether failing it blocks (``critical``)."""
 
     type: str = Field(pattern=r"^expect_[a-z_]+$")
@@ -24,14 +24,14 @@ class Expectation(Word):
     severity: Literal["critical", "warning", "info"] = "critical"
 
 
-class Suite(Word):
+class Suite(FrozenModel):
     """A named list of expectations, as ``conf/expectations/<name>.yaml`` declares it."""
 
     name: Name
     expectations: tuple[Expectation, ...] = Field(min_length=1)
 
 
-class Outcome(Word):
+class Outcome(FrozenModel):
     """What became of one expectation. ``unexpected`` counts the values that broke it; 0 where it is about the table."""
 
     type: str
@@ -46,7 +46,7 @@ class Outcome(Word):
     """Why it could not be evaluated; empty when it could. It then counts as failed."""
 
 
-class SuiteResult(Word):
+class SuiteResult(FrozenModel):
     """A suite's outcomes, in its order; ``docs`` is the index page of its Data Docs, None when none were asked for."""
 
     name: str

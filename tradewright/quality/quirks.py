@@ -10,7 +10,7 @@ import pandas as pd
 
 from tradewright.model.actions import TickerSpan
 from tradewright.model.bars import Bars, Floats, Times
-from tradewright.model.contract import Mask
+from tradewright.model.bars_schema import Mask
 from tradewright.quality.report import Code, Figure, Finding, Severity
 
 _EXAMPLES = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from tradewright.model.word import Word
+from tradewright.model.base import FrozenModel
 
 Figure = int | float | str
 
@@ -38,7 +38,7 @@ class Code(StrEnum):
     SECURITY_CHANGED = "SECURITY_CHANGED"
 
 
-class Finding(Word):
+class Finding(FrozenModel):
     """One thing found, in words and in figures.
 
     ``examples`` are at most five places, each a time stamp with what is there.
@@ -51,7 +51,7 @@ class Finding(Word):
     examples: tuple[str, ...] = ()
 
 
-class QualityReport(Word):
+class QualityReport(FrozenModel):
     """All findings on one series, gravest first."""
 
     instrument: str

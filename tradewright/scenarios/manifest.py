@@ -7,16 +7,16 @@ from datetime import datetime
 import pandas as pd
 
 from tradewright.model.bars import Timeframe
-from tradewright.model.contract import bars_of
+from tradewright.model.bars_schema import bars_of
+from tradewright.model.base import FrozenModel, Instant
 from tradewright.model.hashing import content_hash
 from tradewright.model.instrument import Instrument
 from tradewright.model.versions import ENGINE_VERSION
-from tradewright.model.word import Instant, Word
 from tradewright.scenarios.scenario import Scenario
 from tradewright.store.fingerprint import bars_hash
 
 
-class ScenarioManifest(Word):
+class ScenarioManifest(FrozenModel):
     """One data set of a scenario. ``minimum`` and ``maximum`` are the extreme prices, None without bars."""
 
     scenario_id: str

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tradewright.model.word import Word
+from tradewright.model.base import FrozenModel
 
 
-class Profile(Word):
+class Profile(FrozenModel):
     """The character of one instrument in a scenario.
 
     Args:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from tradewright.formats.resample import resample
 from tradewright.model.bars import Bars, Timeframe, Times
-from tradewright.model.contract import frame_of, select
+from tradewright.model.bars_schema import frame_of, select
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument
 from tradewright.scenarios.profile import PROFILES, Profile

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
+from tradewright.model.bars_schema import bars_of, frame_of, intact, select, violations
 from tradewright.model.clock import Clock, SystemClock
-from tradewright.model.contract import bars_of, frame_of, intact, select, violations
 from tradewright.model.errors import DataError, StoreError
 from tradewright.store.actions import Actions
 from tradewright.store.fingerprint import bars_hash
@@ -99,7 +99,7 @@ class BarStore:
         """Add bars; the same bars again change no byte, other values for known bars become a revision.
 
         Args:
-            frame: a bars table (:func:`tradewright.model.contract.bars_of`), ascending.
+            frame: a bars table (:func:`tradewright.model.bars_schema.bars_of`), ascending.
             source: where the bars came from; kept with a revision.
             negative_prices: whether prices at or below zero are legitimate for the instrument.
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from tradewright.model.base import FrozenModel, Instant
 from tradewright.model.errors import StoreError
 from tradewright.model.versions import SCHEMA_VERSION
-from tradewright.model.word import Instant, Word
 from tradewright.store.atomic import write_bytes
 
 
-class Part(Word):
+class Part(FrozenModel):
     """One file: the bars of one year (or the rows that one revision replaced)."""
 
     file: str
@@ -26,7 +26,7 @@ class Part(Word):
     sha256: str
 
 
-class Revision(Word):
+class Revision(FrozenModel):
     """A vendor's correction: how many bars changed, over which span, and where the old rows are."""
 
     number: int
@@ -35,7 +35,7 @@ class Revision(Word):
     replaced: Part
 
 
-class Manifest(Word):
+class Manifest(FrozenModel):
     """The one file whose rename changes what a reader sees. ``parts`` is keyed by year."""
 
     schema_version: str = SCHEMA_VERSION

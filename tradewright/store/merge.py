@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tradewright.model.bars import Bars, Floats
-from tradewright.model.contract import Mask, select
+from tradewright.model.bars_schema import Mask, select
 from tradewright.store.parquet import join
 
 

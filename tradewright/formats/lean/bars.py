@@ -18,7 +18,7 @@ from tradewright.formats.lean.zone import data_zone
 from tradewright.formats.reading import Reading, settle
 from tradewright.formats.times import SessionOpens, localized, session_starts
 from tradewright.model.bars import BarKind, Bars, Floats, Timeframe, Times
-from tradewright.model.contract import frame_of, select
+from tradewright.model.bars_schema import frame_of, select
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument
 

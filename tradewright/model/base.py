@@ -1,4 +1,4 @@
-"""The base of every frozen word, and the number types they share."""
+"""The base of every frozen value, and the number types they share."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 
-class Word(BaseModel):
-    """An immutable fact: unknown fields, NaN and infinity are refused."""
+class FrozenModel(BaseModel):
+    """An immutable value: unknown fields, NaN and infinity are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
