@@ -13,7 +13,7 @@ from conf.schema.settings import Settings
 from conf.sources import Key
 from strategies.base import Parameter
 from strategies.registry import STRATEGIES, build, parameters_of
-from tradewright.execution.times import ProtocolTimes
+from tradewright.execution.types import ProtocolTimes
 from tradewright.indicators.catalogue import resolve
 from tradewright.model.errors import ConfigError
 from tradewright.model.mode import LIVE_PORTS, PAPER_PORTS, Mode, Stage

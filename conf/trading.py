@@ -23,11 +23,10 @@ from conf import build
 from conf.schema.desk import IbkrBrokerSettings
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
-from tradewright.execution.facts import FactBook, closed_at
-from tradewright.execution.gathering import Event, Gatherer
-from tradewright.execution.session import TradingSession
-from tradewright.execution.settings import SenderSettings
-from tradewright.execution.times import ProtocolTimes
+from tradewright.execution.actor import AccountActor
+from tradewright.execution.market_state import MarketStateReader, closed_at
+from tradewright.execution.risk_snapshot import Event, SnapshotBuilder
+from tradewright.execution.types import ProtocolTimes, SenderSettings
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.bars import Timeframe
 from tradewright.model.broker import Broker, Quote
@@ -143,16 +142,18 @@ async def account_of(settings: Settings, now: Clock) -> str:
         await venue.disconnect()
 
 
-def trading_session(settings: Settings, books: Ledger, account: str, holder: str, now: Clock) -> TradingSession:
+def trading_session(settings: Settings, books: Ledger, account: str, holder: str, now: Clock) -> AccountActor:
     """One sitting at the venue in force, not yet connected.
 
     Args:
-        account: whose orders; see ``TradingSession``.
+        account: whose orders; see ``AccountActor``.
         holder: this sender's own name, different at every start.
     """
-    gatherer = Gatherer(
+    gatherer = SnapshotBuilder(
         ledger=books,
-        facts=FactBook(build.bar_store(settings, now), build.artefacts(settings), settings.universe.timeframe, now),
+        facts=MarketStateReader(
+            build.bar_store(settings, now), build.artefacts(settings), settings.universe.timeframe, now
+        ),
         instruments=build.instruments(settings),
         limits=build.limits(settings),
         mode=settings.mode.name,
@@ -162,7 +163,7 @@ def trading_session(settings: Settings, books: Ledger, account: str, holder: str
         tz=settings.base.tz,
     )
     told = sender_settings(settings, account, holder)
-    return TradingSession(books, broker(settings, now), now, gatherer, told, protocol_times(settings))
+    return AccountActor(books, broker(settings, now), now, gatherer, told, protocol_times(settings))
 
 
 def sender_settings(settings: Settings, account: str, holder: str) -> SenderSettings:
@@ -203,7 +204,7 @@ def newest_signals(settings: Settings, strategies: Sequence[str]) -> list[tuple[
     return pairs
 
 
-def in_session(settings: Settings, act: Callable[[TradingSession, Ledger], Awaitable[Result]]) -> Result:
+def in_session(settings: Settings, act: Callable[[AccountActor, Ledger], Awaitable[Result]]) -> Result:
     """Do something at the venue in force, and leave it in order.
 
     Raises:

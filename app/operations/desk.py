@@ -14,10 +14,10 @@ from conf import build, trading
 from conf.compose import options
 from conf.problems import nearest
 from conf.schema.settings import Settings
-from tradewright.execution import desk
+from tradewright.execution import operator_actions as desk
+from tradewright.execution.actor import ReconciliationResult
 from tradewright.execution.explain import Provenance
 from tradewright.execution.explain import explain as explain_in
-from tradewright.execution.session import Reconciled
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.switches import EVERYTHING, Switch, account_scope, strategy_scope
 from tradewright.model.decision import Decision
@@ -177,7 +177,7 @@ def positions(settings: Settings) -> list[PositionView]:
         return _positions(settings, books)
 
 
-def reconcile(settings: Settings) -> Reconciled:
+def reconcile(settings: Settings) -> ReconciliationResult:
     """Ask the venue for everything and adopt what it says; the venue is the truth.
 
     Raises:

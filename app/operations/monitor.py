@@ -19,7 +19,7 @@ from conf.schema.desk import IbkrBrokerSettings
 from conf.schema.settings import Settings
 from tradewright.evaluation.summary import Line
 from tradewright.evaluation.words import count, money
-from tradewright.execution.desk import OrderView
+from tradewright.execution.operator_actions import OrderView
 from tradewright.ledger.switches import EVERYTHING
 from tradewright.model.decision import Verdict
 from tradewright.model.errors import TradewrightError

@@ -11,7 +11,7 @@ import dagster as dg
 from assets.frozen import Frozen
 from conf import build, trading
 from conf.schema.settings import Settings
-from tradewright.execution.outcome import Outcome, SendStatus
+from tradewright.execution.types import SendResult, SendStatus
 from tradewright.ledger.outbox import batch_key
 
 NO_RETRIES = {"dagster/max_retries": "0"}
@@ -94,7 +94,7 @@ def point_at_approved(settings: Settings) -> dg.RunRequest | dg.SkipReason:
     return dg.RunRequest(run_key=batch_key(waiting), run_config=dg.RunConfig(ops={"send": config}))
 
 
-def describe(outcome: Outcome) -> str:
+def describe(outcome: SendResult) -> str:
     """One line about what became of an order."""
     reasons = "; ".join(f"{reason.code}: {reason.text}" for reason in outcome.reasons)
     words = (outcome.decision_id, outcome.ref, outcome.status, outcome.state or "", reasons)

@@ -60,7 +60,7 @@ BrokerSettings = Annotated[SimBrokerSettings | IbkrBrokerSettings, Field(discrim
 
 
 class ExecutionSettings(Group):
-    """``execution``: see ``tradewright.execution.times`` for the meaning."""
+    """``execution``: see ``tradewright.execution.types`` for the meaning."""
 
     acknowledge: AboveZero
     settle: AboveZero

@@ -14,7 +14,7 @@ from app.operations import desk, monitor
 from app.operations.telling import local, story
 from conf.compose import compose
 from tests.support.ledgers import Proposer
-from tradewright.execution.gathering import day_start
+from tradewright.execution.risk_snapshot import day_start
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import ManualClock
 

@@ -20,8 +20,8 @@ from conf import build, trading
 from conf.compose import compose
 from conf.schema.settings import Settings
 from tests.support.houses import House, free_port, stocked_house
-from tradewright.execution.outcome import Outcome, SendStatus
-from tradewright.execution.session import Reconciled
+from tradewright.execution.actor import ReconciliationResult
+from tradewright.execution.types import SendResult, SendStatus
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import ManualClock
 from tradewright.model.decision import Decision, Verdict
@@ -236,9 +236,9 @@ class TestVerdictsOfARun:
     ) -> None:
         asked = []
 
-        def in_session(settings: Settings, _act: object) -> tuple[Outcome, ...]:
+        def in_session(settings: Settings, _act: object) -> tuple[SendResult, ...]:
             asked.append(settings)
-            return (Outcome("d1", "i1.1", status), Outcome("d2", "i2.1", SendStatus.SENT))
+            return (SendResult("d1", "i1.1", status), SendResult("d2", "i2.1", SendStatus.SENT))
 
         monkeypatch.setattr(trading, "in_session", in_session)
         job = execution_definitions(desk.overrides).resolve_job_def("send_orders")
@@ -255,7 +255,7 @@ class TestVerdictsOfARun:
         self, desk: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         now = build.clock(compose(desk.overrides)).now()
-        found = Reconciled(now, ("POSITION_DRIFT BTC", "FOREIGN_ORDER ETH"), Decimal(1), {})
+        found = ReconciliationResult(now, ("POSITION_DRIFT BTC", "FOREIGN_ORDER ETH"), Decimal(1), {})
         monkeypatch.setattr(trading, "in_session", lambda _settings, _act: found)
         with pytest.raises(RunFailed, match="POSITION_DRIFT BTC\nFOREIGN_ORDER ETH"):
             execute(execution_definitions(desk.overrides), "reconcile", instance)

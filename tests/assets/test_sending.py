@@ -16,7 +16,7 @@ from assets.runs import RunFailed, execute
 from conf import build, trading
 from conf.compose import compose
 from tests.support.houses import House, conf_copy
-from tradewright.execution.outcome import Outcome, SendStatus
+from tradewright.execution.types import SendResult, SendStatus
 from tradewright.ledger.outbox import batch_key
 from tradewright.model.decision import Decision, Reason, Verdict
 from tradewright.model.order import OrderTerms, Side
@@ -185,7 +185,7 @@ def desk_account(house: House) -> str:
 
 def test_an_outcome_in_one_line() -> None:
     reasons = (Reason(code="KILLED", verdict=Verdict.REJECT, text="the kill switch is on"),)
-    assert describe(Outcome("d1", "i1.1", SendStatus.REFUSED, reasons=reasons)) == (
+    assert describe(SendResult("d1", "i1.1", SendStatus.REFUSED, reasons=reasons)) == (
         "d1 i1.1 REFUSED KILLED: the kill switch is on"
     )
-    assert describe(Outcome("d1", "", SendStatus.LOST)) == "d1 LOST"
+    assert describe(SendResult("d1", "", SendStatus.LOST)) == "d1 LOST"

@@ -15,7 +15,7 @@ from conf import trading
 from conf.compose import PROJECT, compose
 from conf.schema.desk import IbkrBrokerSettings
 from conf.schema.settings import Settings
-from tradewright.execution.errors import SendRefused
+from tradewright.execution.types import SendRefused
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import ConfigError
 from tradewright.model.mode import Mode

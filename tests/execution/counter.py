@@ -16,10 +16,10 @@ from tests.execution.venue import ACCOUNT, FileBroker
 from tests.execution.world import World
 from tests.support.ledgers import START
 from tradewright.calendars.registry import calendar
-from tradewright.execution.facts import FactBook
-from tradewright.execution.gathering import Asked, Gatherer, VenueView
-from tradewright.execution.session import TradingSession
-from tradewright.execution.settings import SenderSettings
+from tradewright.execution.actor import AccountActor
+from tradewright.execution.market_state import MarketStateReader
+from tradewright.execution.risk_snapshot import AccountView, SnapshotBuilder, SnapshotRequest
+from tradewright.execution.types import SenderSettings
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.bars import BarKind, Timeframe
@@ -139,11 +139,11 @@ class Counter:
         self.feature("AAPL", 0.5)
         self.checked()
 
-    def gatherer(self, **changes: Any) -> Gatherer:
+    def gatherer(self, **changes: Any) -> SnapshotBuilder:
         """A gatherer over what is stored now."""
-        made = Gatherer(
+        made = SnapshotBuilder(
             ledger=self.ledger,
-            facts=FactBook(self.store, self.artefacts, Timeframe.M1, self.world.clock),
+            facts=MarketStateReader(self.store, self.artefacts, Timeframe.M1, self.world.clock),
             instruments=INSTRUMENTS,
             limits=self.limits,
             mode=self.mode,
@@ -154,7 +154,7 @@ class Counter:
 
     def view(
         self, held: dict[str, int] | None = None, quotes: Sequence[Quote] | None = None, **known: Any
-    ) -> VenueView:
+    ) -> AccountView:
         """What a venue says: these holdings, a fresh quote of 100 for everything unless others are given."""
         now = self.world.clock.now()
         positions = tuple(
@@ -162,7 +162,7 @@ class Counter:
         )
         values = {"taken_at": now, "open_orders": (), "completed_orders": (), "fills": (), "positions": positions}
         given = self.quotes() if quotes is None else quotes
-        return VenueView(BrokerSnapshot(**values | known), self.money, {quote.instrument: quote for quote in given})
+        return AccountView(BrokerSnapshot(**values | known), self.money, {quote.instrument: quote for quote in given})
 
     def quotes(self) -> list[Quote]:
         """A fresh quote of everything that has a price."""
@@ -171,7 +171,7 @@ class Counter:
 
     def snapshot(
         self,
-        view: VenueView | None = None,
+        view: AccountView | None = None,
         *,
         instrument: str = "AAPL",
         side: Side = Side.BUY,
@@ -182,16 +182,16 @@ class Counter:
         **changes: Any,
     ) -> Snapshot:
         """What the gate would get to know."""
-        asked = Asked(instrument, side, strategy, intent_id, checks, at_send)
+        asked = SnapshotRequest(instrument, side, strategy, intent_id, checks, at_send)
         return self.gatherer(**changes).snapshot(asked, view or self.view())
 
-    def session(self, **settings: Any) -> TradingSession:
+    def session(self, **settings: Any) -> AccountActor:
         """A new sitting, as after a restart of the process."""
         self.starts += 1
         values: dict[str, Any] = {"account": ACCOUNT, "holder": f"session-{self.starts}", "mode": self.mode}
         told = SenderSettings(**values | {"per_second": 1000, "per_minute": 1000} | settings)
         world = self.world
-        return TradingSession(world.ledger, PricedBroker(self), world.clock, self.gatherer(), told, world.times)
+        return AccountActor(world.ledger, PricedBroker(self), world.clock, self.gatherer(), told, world.times)
 
     def lose(self, order: ApprovedOrder) -> None:
         """Send an approved order into the dark: nobody knows what became of it."""

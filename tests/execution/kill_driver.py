@@ -17,10 +17,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from tradewright.execution.checkpoints import CHECKPOINTS, Checkpoint
 from tradewright.execution.sender import Sender
-from tradewright.execution.settings import Mode, SenderSettings
-from tradewright.execution.times import ProtocolTimes
+from tradewright.execution.types import CHECKPOINTS, Checkpoint, Mode, ProtocolTimes, SenderSettings
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.broker import Broker, BrokerSnapshot

@@ -22,12 +22,17 @@ from dataclasses import replace
 
 from tests.execution.kill_driver import allow
 from tests.execution.venue import ACCOUNT, broker
-from tradewright.execution.checkpoints import CHECKPOINTS, Checkpoint
-from tradewright.execution.errors import SendRefused
-from tradewright.execution.outcome import Outcome, SendStatus
 from tradewright.execution.sender import Sender
-from tradewright.execution.settings import Mode, SenderSettings
-from tradewright.execution.times import ProtocolTimes
+from tradewright.execution.types import (
+    CHECKPOINTS,
+    Checkpoint,
+    Mode,
+    ProtocolTimes,
+    SenderSettings,
+    SendRefused,
+    SendResult,
+    SendStatus,
+)
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import SystemClock
 from tradewright.model.errors import LedgerError
@@ -61,7 +66,7 @@ class Racer:
         self._sender, self._later = senders
         self._ledger, self._chance = ledger, random.Random(seed)
         self._batch, self._most = batch, most
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[SendResult] = []
         self.seen: Counter[str] = Counter()
 
     async def race(self) -> None:

@@ -9,10 +9,9 @@ import pytest
 
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World, run, violations
-from tradewright.execution.desk import acknowledge, adopt_position, confirm_not_sent, settle_by_statement
-from tradewright.execution.outcome import SendStatus
+from tradewright.execution.operator_actions import acknowledge, adopt_position, confirm_not_sent, settle_by_statement
 from tradewright.execution.sender import Sender
-from tradewright.execution.settings import Mode
+from tradewright.execution.types import Mode, SendStatus
 from tradewright.model.broker import BrokerEventKind, VenueOrder, VenueStatus
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import BrokerError, LedgerError

@@ -16,7 +16,7 @@ from tests.execution.venue import ACCOUNT
 from tests.execution.world import World, run, violations
 from tests.support import postgres
 from tests.support.ledgers import new_url
-from tradewright.execution.checkpoints import CHECKPOINTS
+from tradewright.execution.types import CHECKPOINTS
 from tradewright.model.clock import SystemClock
 
 pytestmark = pytest.mark.kill

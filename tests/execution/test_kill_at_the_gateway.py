@@ -18,9 +18,8 @@ from tests.execution.kill_driver import SHORT, allow, work
 from tests.execution.world import run
 from tests.support.gateway_broker import ACCOUNT, INSTRUMENTS, broker
 from tests.support.ledgers import Proposer
-from tradewright.execution.checkpoints import CHECKPOINTS
 from tradewright.execution.sender import Sender
-from tradewright.execution.settings import SenderSettings
+from tradewright.execution.types import CHECKPOINTS, SenderSettings
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import SystemClock
 from tradewright.model.mode import Mode

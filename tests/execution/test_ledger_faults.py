@@ -14,7 +14,7 @@ import pytest
 from tests.execution.kill_driver import SHORT
 from tests.execution.venue import ACCOUNT, FileVenue
 from tests.execution.world import World, run, violations
-from tradewright.execution.checkpoints import CHECKPOINTS
+from tradewright.execution.types import CHECKPOINTS
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.states import replay
 from tradewright.model.clock import ManualClock, SystemClock

@@ -17,7 +17,7 @@ from tests.execution.venue import ACCOUNT
 from tests.execution.world import World, violations
 from tests.support import postgres
 from tests.support.ledgers import new_url
-from tradewright.execution.checkpoints import CHECKPOINTS
+from tradewright.execution.types import CHECKPOINTS
 from tradewright.model.clock import SystemClock
 
 ROOT = Path(__file__).parents[2]

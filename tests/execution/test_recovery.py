@@ -10,10 +10,9 @@ import pytest
 from tests.execution.venue import ACCOUNT, _fill, _order
 from tests.execution.world import World, run, violations
 from tests.support.ledgers import START
-from tradewright.execution.comparison import Difference, confirmed
-from tradewright.execution.errors import SendRefused
-from tradewright.execution.intake import Intake
-from tradewright.execution.settings import SenderSettings
+from tradewright.execution.execution_reports import ReportHandler
+from tradewright.execution.reconciliation import Difference, confirmed
+from tradewright.execution.types import SenderSettings, SendRefused
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.model.broker import BrokerEventKind
 from tradewright.model.clock import ManualClock
@@ -284,7 +283,7 @@ def test_a_position_that_lags_behind_a_fill_freezes_nothing(world: World) -> Non
 def test_what_concerns_another_account_is_left_alone(world: World) -> None:
 
     world.venue.external(filled=True)
-    intake = Intake(world.ledger, "DU999")
+    intake = ReportHandler(world.ledger, "DU999")
     intake.statement(_fill(world.venue.state["fills"][0]))
     intake._order(_order(world.venue.state["orders"][0]), queried=True, opening=False)
     assert world.ledger.executions.all() == []
@@ -295,6 +294,6 @@ def test_a_fee_that_comes_with_the_fill_is_kept(world: World) -> None:
 
     world.venue.external(filled=True)
     fill = _fill(world.venue.state["fills"][0]).model_copy(update={"fee": Decimal(2)})
-    Intake(world.ledger, ACCOUNT).statement(fill)
+    ReportHandler(world.ledger, ACCOUNT).statement(fill)
     assert [execution.fee for execution in world.ledger.executions.all()] == [2]
     assert SenderSettings(ACCOUNT, "h").settles_alone

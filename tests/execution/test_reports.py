@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from tests.execution.venue import ACCOUNT, FileVenue, _fill, _order
 from tests.execution.world import World
 from tests.support.ledgers import START, Proposer
-from tradewright.execution.comparison import compare, drift, rule_corrections
-from tradewright.execution.intake import Intake
+from tradewright.execution.execution_reports import ReportHandler
+from tradewright.execution.reconciliation import compare, drift, rule_corrections
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, BrokerSnapshot, VenueStatus
 from tradewright.model.clock import ManualClock
@@ -97,7 +97,7 @@ def messages(venue: FileVenue) -> list[BrokerEvent]:
 
 def absorbed(ledger: Ledger, snapshot: BrokerSnapshot) -> None:
     """What a recovery does with a snapshot."""
-    Intake(ledger, ACCOUNT).absorb(snapshot)
+    ReportHandler(ledger, ACCOUNT).absorb(snapshot)
     rule_corrections(ledger, ACCOUNT, snapshot)
 
 
@@ -197,7 +197,7 @@ def test_a_query_that_lags_behind_is_made_good_by_the_next(story: Story) -> None
         late = late.model_copy(update={"fills": tuple(f for f in it.snapshot.fills if f.base_id in first)})
 
         def twice(ledger: Ledger) -> None:
-            Intake(ledger, ACCOUNT).absorb(late)
+            ReportHandler(ledger, ACCOUNT).absorb(late)
             absorbed(ledger, it.snapshot)
 
         assert it.told(twice) == expected
@@ -218,7 +218,7 @@ def test_messages_in_any_order_and_number_before_a_query_change_nothing_in_its_r
             heard = original_first(story[2].sample(heard, len(heard)))
 
             def listen(ledger: Ledger, heard: list[BrokerEvent] = heard) -> None:
-                intake = Intake(ledger, ACCOUNT)
+                intake = ReportHandler(ledger, ACCOUNT)
                 for event in heard:
                     intake.event("s1", event)
                 absorbed(ledger, it.snapshot)

@@ -16,9 +16,8 @@ from tests.execution.venue import ACCOUNT
 from tests.execution.world import World, run, violations
 from tests.support import postgres
 from tests.support.ledgers import new_url
-from tradewright.execution.checkpoints import CHECKPOINTS
-from tradewright.execution.errors import SendRefused
 from tradewright.execution.sender import Sender
+from tradewright.execution.types import CHECKPOINTS, SendRefused
 from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import BrokerError, LedgerError

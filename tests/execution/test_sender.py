@@ -13,10 +13,7 @@ import pytest
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World, run, violations
 from tests.support.ledgers import Proposer
-from tradewright.execution.errors import SendRefused
-from tradewright.execution.outcome import SendStatus
-from tradewright.execution.settings import Mode, SenderSettings
-from tradewright.execution.times import ProtocolTimes
+from tradewright.execution.types import Mode, ProtocolTimes, SenderSettings, SendRefused, SendStatus
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, BrokerSnapshot

@@ -11,12 +11,9 @@ from typing import Any
 from tests.execution.kill_driver import allow
 from tests.execution.venue import ACCOUNT, FileBroker, FileVenue
 from tests.support.ledgers import START, Proposer
-from tradewright.execution.checkpoints import Checkpoint, pass_by
-from tradewright.execution.guard import Recheck
-from tradewright.execution.outcome import Outcome
+from tradewright.execution.presend import Recheck
 from tradewright.execution.sender import Sender
-from tradewright.execution.settings import Mode, SenderSettings
-from tradewright.execution.times import ProtocolTimes
+from tradewright.execution.types import Checkpoint, Mode, ProtocolTimes, SenderSettings, SendResult, no_checkpoint
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.states import replay
 from tradewright.model.clock import Clock, ManualClock
@@ -41,7 +38,7 @@ class World:
     def sender(
         self,
         recheck: Recheck = allow,
-        checkpoint: Checkpoint = pass_by,
+        checkpoint: Checkpoint = no_checkpoint,
         ledger: Ledger | None = None,
         **settings: Any,
     ) -> Sender:
@@ -57,11 +54,11 @@ class World:
         books, chosen = ledger or self.ledger, SenderSettings(**values | settings)
         return Sender(books, self.broker, self.clock, recheck, chosen, self.times, checkpoint)
 
-    def drain(self, sender: Sender | None = None, **settings: Any) -> tuple[Outcome, ...]:
+    def drain(self, sender: Sender | None = None, **settings: Any) -> tuple[SendResult, ...]:
         """Send what is approved and let the sender go."""
         return run(self._drain(sender or self.sender(**settings)))
 
-    async def _drain(self, sender: Sender) -> tuple[Outcome, ...]:
+    async def _drain(self, sender: Sender) -> tuple[SendResult, ...]:
         try:
             outcomes = await sender.drain()
             await sender.ready()

@@ -29,7 +29,7 @@ class Machine:
         monkeypatch.setattr(clock_module, "datetime", Now)
         monkeypatch.setattr(clock_module.time, "monotonic", lambda: machine.ticks)
 
-    def pass_by(self, seconds: float) -> None:
+    def no_checkpoint(self, seconds: float) -> None:
         self.wall += timedelta(seconds=seconds)
         self.ticks += seconds
 
@@ -68,7 +68,7 @@ def test_waiting_lets_others_run(clock: Clock) -> None:
 def test_a_shifted_clock_starts_where_it_is_told_and_runs_at_the_machines_pace(machine: Machine) -> None:
     clock = ShiftedClock(START)
     assert clock.now() == START
-    machine.pass_by(90.5)
+    machine.no_checkpoint(90.5)
     assert clock.now() == START + timedelta(seconds=90.5)
     assert clock.monotonic() == machine.ticks
 
@@ -82,7 +82,7 @@ def test_a_jump_of_the_machines_wall_clock_does_not_move_it(machine: Machine) ->
 def test_clocks_that_name_the_same_two_moments_agree_whenever_they_were_made(machine: Machine) -> None:
     since = machine.wall - timedelta(minutes=10)
     early = ShiftedClock(START, since)
-    machine.pass_by(3600)
+    machine.no_checkpoint(3600)
     late = ShiftedClock(START.astimezone(TOKYO), since.astimezone(TOKYO))
     assert early.now() == late.now() == START + timedelta(minutes=70)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tradewright.execution.desk import OrderView, orders
+from tradewright.execution.operator_actions import OrderView, orders
 from tradewright.ledger.audit import AuditEntry
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.proposals import Approval

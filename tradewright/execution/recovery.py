@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from tradewright.execution.comparison import (
+from tradewright.execution.broker_connection import BrokerConnection
+from tradewright.execution.reconciliation import (
     Difference,
     compare,
     confirmed,
@@ -15,9 +16,7 @@ from tradewright.execution.comparison import (
     freeze_differences,
     rule_corrections,
 )
-from tradewright.execution.link import Link
-from tradewright.execution.settings import SenderSettings
-from tradewright.execution.times import ProtocolTimes
+from tradewright.execution.types import ProtocolTimes, SenderSettings
 from tradewright.ledger.attempts import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.venues import Absence
@@ -58,14 +57,14 @@ class Recovery:
 
     def __init__(
         self,
-        link: Link,
+        connection: BrokerConnection,
         ledger: Ledger,
         clock: Clock,
         settings: SenderSettings,
         times: ProtocolTimes,
         keep: Callable[[], None],
     ) -> None:
-        self._link, self._ledger, self._clock, self._keep = link, ledger, clock, keep
+        self._connection, self._ledger, self._clock, self._keep = connection, ledger, clock, keep
         self._settings, self._times, self._account = settings, times, settings.account
 
     async def run(self, mine: str = "") -> Recovered:
@@ -82,21 +81,21 @@ class Recovery:
             SendRefused: when another sender took the account over meanwhile.
             LedgerError: when nothing can be written down.
         """
-        link, ledger, disturbances = self._link, self._ledger, self._link.disturbances
-        await link.check_time()
+        connection, ledger, disturbances = self._connection, self._ledger, self._connection.disturbances
+        await connection.check_time()
         opening = ledger.venues.last_reconciliation(self._account) is None
-        first = await link.snapshot()
+        first = await connection.snapshot()
         with ledger.transaction():
             self._keep()
             doubted = self._doubt()
-        link.intake.absorb(first, opening=opening)
+        connection.intake.absorb(first, opening=opening)
         before, began = compare(ledger, self._account, first), self._clock.monotonic()
         gaps = drift(ledger, self._account, first)
         missing = ledger.attempts.in_state(self._account, AttemptState.UNKNOWN)
         await self._clock.sleep(self._times.absence if missing else self._times.settle)
-        second = await link.snapshot()
-        link.intake.absorb(second, opening=opening)
-        calm = link.up and link.disturbances == disturbances
+        second = await connection.snapshot()
+        connection.intake.absorb(second, opening=opening)
+        calm = connection.up and connection.disturbances == disturbances
         waited = self._clock.monotonic() - began
         with ledger.transaction():
             self._keep()
@@ -107,7 +106,7 @@ class Recovery:
             gaps |= drift(ledger, self._account, second)
             not_sent = self._absent(missing, first, second, gaps.keys(), waited) if calm else ()
             differences = self._note(before, second)
-        link.trusted = calm
+        connection.trusted = calm
         unknown = tuple(attempt.ref for attempt in ledger.attempts.in_state(self._account, AttemptState.UNKNOWN))
         adopted = tuple(ref for ref in doubted if ref not in unknown and ref not in not_sent)
         return Recovered(second, adopted, unknown, not_sent, released, differences)
@@ -150,7 +149,7 @@ class Recovery:
                 continue
             if attempt.instrument in drifting or not self._same_day(attempt, second.taken_at):
                 continue
-            absence = Absence(attempt.ref, self._link.broker.session, first.taken_at, second.taken_at)
+            absence = Absence(attempt.ref, self._connection.broker.session, first.taken_at, second.taken_at)
             self._ledger.venues.record_absence(absence)
             if self._settings.settles_alone:
                 reason = f"absent from two complete snapshots {waited:.0f} s apart, position unmoved"
@@ -167,5 +166,5 @@ class Recovery:
         differences = confirmed(before, compare(self._ledger, self._account, snapshot))
         freeze_differences(self._ledger, self._account, differences)
         texts = tuple(f"{found.code} {found.instrument} {found.ref}: {found.text}" for found in differences)
-        self._ledger.venues.record_reconciliation(self._link.broker.session, self._account, texts)
+        self._ledger.venues.record_reconciliation(self._connection.broker.session, self._account, texts)
         return differences

@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection
 
-from tradewright.execution.cancelling import Cancelling
-from tradewright.execution.checkpoints import Checkpoint, pass_by
-from tradewright.execution.errors import SendRefused
-from tradewright.execution.guard import Guard, Recheck
-from tradewright.execution.link import Link
-from tradewright.execution.outcome import Outcome, SendStatus
-from tradewright.execution.pace import Pace
-from tradewright.execution.polling import Polling
+from tradewright.execution.broker_connection import BrokerConnection
+from tradewright.execution.cancellation import Canceller
+from tradewright.execution.order_tracking import OrderTracker
+from tradewright.execution.presend import PreSendCheck, Recheck
 from tradewright.execution.recovery import Recovered, Recovery
-from tradewright.execution.settings import SenderSettings
-from tradewright.execution.times import ProtocolTimes
-from tradewright.execution.waiting import wait_until
+from tradewright.execution.timing import RateLimiter, wait_until
+from tradewright.execution.types import (
+    Checkpoint,
+    ProtocolTimes,
+    SenderSettings,
+    SendRefused,
+    SendResult,
+    SendStatus,
+    no_checkpoint,
+)
 from tradewright.ledger.attempts import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.outbox import Sendable
@@ -51,19 +54,19 @@ class Sender:
         recheck: Recheck,
         settings: SenderSettings,
         times: ProtocolTimes | None = None,
-        checkpoint: Checkpoint = pass_by,
+        checkpoint: Checkpoint = no_checkpoint,
     ) -> None:
         settings.check()
         self._ledger, self._broker, self._clock = ledger, broker, clock
         self._settings, self._times, self._checkpoint = settings, times or ProtocolTimes(), checkpoint
-        self._link = Link(broker, ledger, clock, settings, checkpoint)
-        self._recovery = Recovery(self._link, ledger, clock, settings, self._times, self._keep_lease)
-        self._pace = Pace(ledger, clock, settings)
-        self._guard = Guard(ledger, clock, recheck, settings)
-        self.polling = Polling(self._link, ledger, clock, settings, self._times, self._keep_lease)
-        self.cancelling = Cancelling(self._link, self.polling, ledger, self.ready, self._times, checkpoint)
+        self._connection = BrokerConnection(broker, ledger, clock, settings, checkpoint)
+        self._recovery = Recovery(self._connection, ledger, clock, settings, self._times, self._keep_lease)
+        self._pace = RateLimiter(ledger, clock, settings)
+        self._guard = PreSendCheck(ledger, clock, recheck, settings)
+        self.polling = OrderTracker(self._connection, ledger, clock, settings, self._times, self._keep_lease)
+        self.cancelling = Canceller(self._connection, self.polling, ledger, self.ready, self._times, checkpoint)
 
-    async def drain(self, decision_ids: Collection[str] | None = None) -> tuple[Outcome, ...]:
+    async def drain(self, decision_ids: Collection[str] | None = None) -> tuple[SendResult, ...]:
         """Send what is approved, oldest first, and settle what came to be in doubt on the way.
 
         Args:
@@ -80,7 +83,7 @@ class Sender:
         self._checkpoint("S1.listed")
         chosen = [row for row in listed if decision_ids is None or row.decision_id in decision_ids]
         outcomes = [
-            Outcome(decision_id, "", SendStatus.LOST)
+            SendResult(decision_id, "", SendStatus.LOST)
             for decision_id in decision_ids or ()
             if decision_id not in {row.decision_id for row in chosen}
         ]
@@ -117,13 +120,13 @@ class Sender:
             SendRefused: when another sender took the account over meanwhile.
             LedgerError: when nothing can be written down.
         """
-        self._link.raise_failure()
-        if not self._link.connected or not self._link.trusted:
+        self._connection.raise_failure()
+        if not self._connection.connected or not self._connection.trusted:
             return (await self.recover(mine)).snapshot
         if self.polling.stale:
-            await self._link.check_time()
+            await self._connection.check_time()
             await self.polling.poll()
-        if self.polling.snapshot is None or not self._link.trusted:
+        if self.polling.snapshot is None or not self._connection.trusted:
             return (await self.recover(mine)).snapshot
         return self.polling.snapshot
 
@@ -136,35 +139,35 @@ class Sender:
             LedgerError: when nothing can be written down.
         """
         self._hold_lease()
-        was_connected = self._link.connected
-        await self._link.connect()
+        was_connected = self._connection.connected
+        await self._connection.connect()
         try:
             return await self._recovered(mine)
         except BrokerError:
-            await self._link.disconnect()
+            await self._connection.disconnect()
             if not was_connected:
                 raise
-        await self._link.connect()
+        await self._connection.connect()
         return await self._recovered(mine)
 
     async def close(self) -> None:
         """Disconnect and let the account go."""
-        await self._link.disconnect()
+        await self._connection.disconnect()
         self._ledger.leases.release(self._settings.account, self._settings.holder)
 
     async def _recovered(self, mine: str) -> Recovered:
         for _ in range(RECOVERIES):
             found = await self._recovery.run(mine)
             self._checkpoint("S3.reconciled")
-            if self._link.trusted:
+            if self._connection.trusted:
                 self.polling.take(found.snapshot)
                 return found
         raise BrokerError(f"the link was disturbed during {RECOVERIES} recoveries", where=self._broker.venue)
 
-    async def _send(self, row: Sendable) -> Outcome:
+    async def _send(self, row: Sendable) -> SendResult:
         order = self._guard.restored(row.decision_id)
         if isinstance(order, Reason):
-            return Outcome(row.decision_id, row.ref, SendStatus.REFUSED, reasons=(order,))
+            return SendResult(row.decision_id, row.ref, SendStatus.REFUSED, reasons=(order,))
         self._checkpoint("S2.before_claim")
         self._hold_lease()
         attempt = self._ledger.attempts.claim(row.decision_id, order.payload_hash, self._settings.holder)
@@ -173,7 +176,7 @@ class Sender:
         self._checkpoint("S2.claimed")
         try:
             snapshot = await self.ready(attempt.ref)
-            reasons = await self._guard.objections(order, snapshot)
+            reasons = await self._guard.reject_reasons(order, snapshot)
             order_id = self._broker.next_order_id()
             self._hold_lease()
         except (BrokerError, SendRefused):
@@ -190,11 +193,11 @@ class Sender:
             if self._ledger.attempts.get(ref).state is AttemptState.CLAIMED:
                 self._ledger.attempts.release(ref, "the venue was not ready")
 
-    def _unclaimed(self, row: Sendable) -> Outcome:
+    def _unclaimed(self, row: Sendable) -> SendResult:
         """Too late is a refusal; anything else that keeps an order from being claimed is a loss."""
         if reasons := self._guard.expired(row.expires_at):
-            return Outcome(row.decision_id, row.ref, SendStatus.REFUSED, reasons=tuple(reasons))
-        return Outcome(row.decision_id, row.ref, SendStatus.LOST)
+            return SendResult(row.decision_id, row.ref, SendStatus.REFUSED, reasons=tuple(reasons))
+        return SendResult(row.decision_id, row.ref, SendStatus.LOST)
 
     async def _settle_what_was_left(self) -> None:
         """An earlier sender died over an order, or this one broke off: what is under way now was left behind.
@@ -203,35 +206,35 @@ class Sender:
         """
         states = {attempt.state for attempt in self._ledger.attempts.live(self._settings.account)} & _UNSETTLED
         if states - {AttemptState.UNKNOWN}:
-            self._link.distrust()
+            self._connection.require_recovery()
         if states:
             await self.ready()
 
-    def _refused(self, attempt: Attempt, reasons: tuple[Reason, ...]) -> Outcome:
+    def _refused(self, attempt: Attempt, reasons: tuple[Reason, ...]) -> SendResult:
         codes = ", ".join(sorted({reason.code for reason in reasons}))
         expired = any(reason.code == "APPROVAL_EXPIRED" for reason in reasons)
         state = self._ledger.attempts.release(attempt.ref, f"refused at send time: {codes}", spent=not expired)
         detail = {"reasons": [f"{reason.code}: {reason.text}" for reason in reasons]}
         self._ledger.audit.append("sender", "REFUSE", attempt.ref, detail)
-        return Outcome(attempt.decision_id, attempt.ref, SendStatus.REFUSED, state, reasons)
+        return SendResult(attempt.decision_id, attempt.ref, SendStatus.REFUSED, state, reasons)
 
-    async def _write_and_place(self, attempt: Attempt, order_id: int) -> Outcome:
+    async def _write_and_place(self, attempt: Attempt, order_id: int) -> SendResult:
         order = self._guard.restored(attempt.decision_id)
         if isinstance(order, Reason):
             return self._refused(attempt, (order,))
         self._checkpoint("S4.before_write")
         self._write_ahead(attempt, order, order_id)
         self._checkpoint("S4.read_back")
-        if reasons := self._guard.last_look(order, self._link):
+        if reasons := self._guard.final_check(order, self._connection):
             text = ", ".join(reason.code for reason in reasons)
             moved = self._ledger.attempts.move(attempt.ref, AttemptState.NOT_SENT, f"stopped before the send: {text}")
-            return Outcome(attempt.decision_id, attempt.ref, SendStatus.REFUSED, moved.state, tuple(reasons))
+            return SendResult(attempt.decision_id, attempt.ref, SendStatus.REFUSED, moved.state, tuple(reasons))
         self._checkpoint("S5.before_place")
         patience = self._times.acknowledge
         try:
             await self._broker.place(order, attempt.ref, order_id)
         except BrokerError:
-            self._link.distrust()
+            self._connection.require_recovery()
             patience = 0.0
         self._checkpoint("S5.placed")
         return await self._acknowledged(attempt, patience)
@@ -250,15 +253,17 @@ class Sender:
                 remedy="nothing was sent; check the disk or the server of the ledger",
             )
 
-    async def _acknowledged(self, attempt: Attempt, patience: float) -> Outcome:
+    async def _acknowledged(self, attempt: Attempt, patience: float) -> SendResult:
         """S6: the first word of the venue under our reference; silence leaves the order in doubt."""
-        ref, link = attempt.ref, self._link
+        ref, connection = attempt.ref, self._connection
         self._checkpoint("S6.before_wait")
         deadline = self._clock.monotonic() + patience
         while not self._answered(ref):
             remaining, pause = deadline - self._clock.monotonic(), self._times.pause
-            heard = await wait_until(self._clock, link.heard, lambda: link.failed or self._news(ref), remaining, pause)
-            link.raise_failure()
+            heard = await wait_until(
+                self._clock, connection.message_received, lambda: connection.failed or self._news(ref), remaining, pause
+            )
+            connection.raise_failure()
             if not heard:
                 break
             await self._ask(ref)
@@ -266,22 +271,22 @@ class Sender:
         state = self._ledger.attempts.get(ref).state
         if state is AttemptState.SENDING:
             self._ledger.attempts.move(ref, AttemptState.UNKNOWN, f"no word from the venue in {patience:g} s")
-            link.distrust()
-            return Outcome(attempt.decision_id, ref, SendStatus.UNKNOWN, AttemptState.UNKNOWN)
+            connection.require_recovery()
+            return SendResult(attempt.decision_id, ref, SendStatus.UNKNOWN, AttemptState.UNKNOWN)
         self._checkpoint("S6.acknowledged")
-        return Outcome(attempt.decision_id, ref, SendStatus.SENT, state)
+        return SendResult(attempt.decision_id, ref, SendStatus.SENT, state)
 
     async def _ask(self, ref: str) -> None:
         """A message that casts doubt on an order is settled by a query; what is no answer leaves the wait to go on."""
-        if ref in self._link.intake.doubts:
-            self._link.intake.doubts.discard(ref)
+        if ref in self._connection.intake.doubts:
+            self._connection.intake.doubts.discard(ref)
             try:
                 await self.polling.settle()
             except BrokerError:
-                self._link.distrust()
+                self._connection.require_recovery()
 
     def _news(self, ref: str) -> bool:
-        return ref in self._link.intake.doubts or self._answered(ref)
+        return ref in self._connection.intake.doubts or self._answered(ref)
 
     def _answered(self, ref: str) -> bool:
         return self._ledger.attempts.get(ref).state is not AttemptState.SENDING

@@ -1,14 +1,13 @@
-"""Cancelling one order, written down before it is asked for, believed only when a query confirms it."""
+"""Canceller one order, written down before it is asked for, believed only when a query confirms it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from tradewright.execution.checkpoints import Checkpoint
-from tradewright.execution.link import Link
-from tradewright.execution.polling import Polling
-from tradewright.execution.times import ProtocolTimes
-from tradewright.execution.waiting import wait_until
+from tradewright.execution.broker_connection import BrokerConnection
+from tradewright.execution.order_tracking import OrderTracker
+from tradewright.execution.timing import wait_until
+from tradewright.execution.types import Checkpoint, ProtocolTimes
 from tradewright.ledger.attempts import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import BrokerSnapshot
@@ -18,19 +17,19 @@ from tradewright.model.order import AttemptState
 _POSSIBLE = frozenset({AttemptState.ACKED, AttemptState.WORKING, AttemptState.PARTIAL, AttemptState.CANCEL_REQUESTED})
 
 
-class Cancelling:
+class Canceller:
     """Cancels over a trusted link."""
 
     def __init__(
         self,
-        link: Link,
-        polling: Polling,
+        connection: BrokerConnection,
+        polling: OrderTracker,
         ledger: Ledger,
         ready: Callable[[], Awaitable[BrokerSnapshot]],
         times: ProtocolTimes,
         checkpoint: Checkpoint,
     ) -> None:
-        self._link, self._polling, self._ledger = link, polling, ledger
+        self._connection, self._polling, self._ledger = connection, polling, ledger
         self._ready, self._times, self._checkpoint = ready, times, checkpoint
 
     def possible(self, attempt: Attempt) -> bool:
@@ -58,25 +57,29 @@ class Cancelling:
             self._ledger.audit.append(actor, "CANCEL", ref, {"reason": reason})
         self._checkpoint("C.written")
         try:
-            await self._link.broker.cancel(ref, order_id)
+            await self._connection.broker.cancel(ref, order_id)
         except BrokerError:
-            self._link.distrust()
+            self._connection.require_recovery()
             raise
         self._checkpoint("C.cancelled")
         await wait_until(
-            self._ledger.clock, self._link.heard, lambda: self._news(ref), self._times.acknowledge, self._times.pause
+            self._ledger.clock,
+            self._connection.message_received,
+            lambda: self._news(ref),
+            self._times.acknowledge,
+            self._times.pause,
         )
-        self._link.raise_failure()
+        self._connection.raise_failure()
         await self._polling.settle()
         return self._ledger.attempts.get(ref).state
 
     def _order_id(self, attempt: Attempt) -> int | None:
         """The number that the present session knows the order by."""
-        if attempt.session == self._link.broker.session:
+        if attempt.session == self._connection.broker.session:
             return attempt.order_id
         listed = self._polling.snapshot.open_orders if self._polling.snapshot else ()
         return next((order.order_id for order in listed if order.ref == attempt.ref), None)
 
     def _news(self, ref: str) -> bool:
         ended = self._ledger.attempts.get(ref).state.terminal
-        return ended or self._link.failed or ref in self._link.intake.doubts
+        return ended or self._connection.failed or ref in self._connection.intake.doubts

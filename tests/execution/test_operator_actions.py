@@ -8,7 +8,7 @@ import pytest
 
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World
-from tradewright.execution import desk
+from tradewright.execution import operator_actions as desk
 from tradewright.execution.explain import explain
 from tradewright.ledger.errors import IllegalTransition
 from tradewright.model.decision import Verdict

@@ -13,7 +13,7 @@ from tests.execution.counter import INSTRUMENTS, Counter, table, walk
 from tests.execution.world import World
 from tests.support.ledgers import START
 from tradewright.calendars.registry import calendar
-from tradewright.execution.facts import BarFacts, FactBook, closed_at
+from tradewright.execution.market_state import MarketState, MarketStateReader, closed_at
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.instrument import AssetClass, Instrument
 
@@ -26,8 +26,8 @@ def counter(world: World, tmp_path: Path) -> Counter:
     return Counter(world, tmp_path / "store")
 
 
-def facts(counter: Counter, symbol: str = "AAPL", timeframe: Timeframe = Timeframe.M1) -> BarFacts:
-    return FactBook(counter.store, counter.artefacts, timeframe, counter.clock).of(INSTRUMENTS[symbol])
+def facts(counter: Counter, symbol: str = "AAPL", timeframe: Timeframe = Timeframe.M1) -> MarketState:
+    return MarketStateReader(counter.store, counter.artefacts, timeframe, counter.clock).of(INSTRUMENTS[symbol])
 
 
 def nanoseconds(text: str) -> int:
@@ -56,7 +56,7 @@ def test_when_a_bar_is_over(market: str, timeframe: Timeframe, opened: str, clos
 
 def test_an_instrument_without_bars_is_not_known(counter: Counter) -> None:
     found = facts(counter)
-    assert found == BarFacts(found.bars)
+    assert found == MarketState(found.bars)
     assert len(found.bars.ts) == 0
 
 
@@ -153,5 +153,5 @@ def test_one_bar_says_little(counter: Counter) -> None:
 
 def test_each_instrument_is_read_once(counter: Counter) -> None:
     counter.stock("AAPL")
-    book = FactBook(counter.store, counter.artefacts, Timeframe.M1, counter.clock)
+    book = MarketStateReader(counter.store, counter.artefacts, Timeframe.M1, counter.clock)
     assert book.of(AAPL) is book.of(AAPL)

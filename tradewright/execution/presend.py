@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
-from tradewright.execution.link import Link
-from tradewright.execution.settings import SenderSettings
+from tradewright.execution.broker_connection import BrokerConnection
+from tradewright.execution.types import SenderSettings
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.broker import BrokerSnapshot
@@ -19,7 +19,7 @@ Recheck = Callable[[ApprovedOrder, BrokerSnapshot], Awaitable[Sequence[Reason]]]
 """The gate's send-time controls: reasons that speak against sending now; a REJECT among them stops the order."""
 
 
-class Guard:
+class PreSendCheck:
     """Reasons against sending, each with a code. An empty list means go."""
 
     def __init__(self, ledger: Ledger, clock: Clock, recheck: Recheck, settings: SenderSettings) -> None:
@@ -43,7 +43,7 @@ class Guard:
             self._ledger.audit.append("sender", "ALTERED", decision_id, {"error": str(error)})
             return _reason("APPROVAL_ALTERED", str(error))
 
-    async def objections(self, order: ApprovedOrder, snapshot: BrokerSnapshot) -> tuple[Reason, ...]:
+    async def reject_reasons(self, order: ApprovedOrder, snapshot: BrokerSnapshot) -> tuple[Reason, ...]:
         """Before the write-ahead (S3): the gate's own controls, kill switch, expiry, freezes.
 
         Raises:
@@ -56,12 +56,12 @@ class Guard:
             found.append(_reason("INSTRUMENT_FROZEN", f"{freeze.code} {freeze.ref}: {freeze.text}"))
         return tuple(found)
 
-    def last_look(self, order: ApprovedOrder, link: Link) -> list[Reason]:
+    def final_check(self, order: ApprovedOrder, connection: BrokerConnection) -> list[Reason]:
         """Before the wire (S5): the kill switch again, a calm link, and nothing waiting in the library's own queue."""
         found = self.stopped(order.strategy)
-        if not link.trusted or link.failed:
+        if not connection.trusted or connection.failed:
             found.append(_reason("LINK_DISTURBED", "a notice came in after the recovery"))
-        if waiting := link.broker.pending_sends():
+        if waiting := connection.broker.pending_sends():
             found.append(_reason("SENDS_PENDING", f"{waiting} messages wait in the library's queue"))
         return found
 

@@ -1,14 +1,13 @@
-"""Polling: ask the venue again while orders live; its answer is the truth (R-EXEC-08, S8, S9)."""
+"""OrderTracker: ask the venue again while orders live; its answer is the truth (R-EXEC-08, S8, S9)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from tradewright.execution.comparison import Difference, compare, confirmed, freeze_differences, rule_corrections
-from tradewright.execution.link import Link
-from tradewright.execution.settings import SenderSettings
-from tradewright.execution.times import ProtocolTimes
-from tradewright.execution.waiting import wait_until
+from tradewright.execution.broker_connection import BrokerConnection
+from tradewright.execution.reconciliation import Difference, compare, confirmed, freeze_differences, rule_corrections
+from tradewright.execution.timing import wait_until
+from tradewright.execution.types import ProtocolTimes, SenderSettings
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import BrokerSnapshot
@@ -16,7 +15,7 @@ from tradewright.model.clock import Clock
 from tradewright.model.order import TimeInForce
 
 
-class Polling:
+class OrderTracker:
     """Repeated queries over a link that a recovery has made trusted.
 
     Args:
@@ -25,14 +24,14 @@ class Polling:
 
     def __init__(
         self,
-        link: Link,
+        connection: BrokerConnection,
         ledger: Ledger,
         clock: Clock,
         settings: SenderSettings,
         times: ProtocolTimes,
         keep: Callable[[], None],
     ) -> None:
-        self._link, self._ledger, self._clock, self._times = link, ledger, clock, times
+        self._connection, self._ledger, self._clock, self._times = connection, ledger, clock, times
         self._account, self._keep = settings.account, keep
         self.snapshot: BrokerSnapshot | None = None
         self._taken = 0.0
@@ -54,9 +53,9 @@ class Polling:
             SendRefused: when another sender took the account over meanwhile.
             LedgerError: when it cannot be written down.
         """
-        snapshot = await self._link.snapshot()
+        snapshot = await self._connection.snapshot()
         self._keep()
-        self._link.intake.absorb(snapshot)
+        self._connection.intake.absorb(snapshot)
         rule_corrections(self._ledger, self._account, snapshot)
         self.take(snapshot)
         return snapshot
@@ -77,7 +76,7 @@ class Polling:
         last = self._ledger.venues.last_reconciliation(self._account)
         if found or last is None or not last.clean:
             texts = tuple(f"{each.code} {each.instrument} {each.ref}: {each.text}" for each in found)
-            self._ledger.venues.record_reconciliation(self._link.broker.session, self._account, texts)
+            self._ledger.venues.record_reconciliation(self._connection.broker.session, self._account, texts)
         return found
 
     async def follow(self, seconds: float) -> bool:
@@ -92,9 +91,9 @@ class Polling:
             remaining = deadline - self._clock.monotonic()
             if remaining <= 0:
                 return False
-            heard, pause = self._link.heard, self._times.pause
-            await wait_until(self._clock, heard, self._news, min(remaining, self._times.poll), pause)
-            self._link.raise_failure()
+            received, pause = self._connection.message_received, self._times.pause
+            await wait_until(self._clock, received, self._news, min(remaining, self._times.poll), pause)
+            self._connection.raise_failure()
             await self.poll()
         return True
 
@@ -114,4 +113,8 @@ class Polling:
         return tuple(found)
 
     def _news(self) -> bool:
-        return bool(self._link.intake.doubts) or self._link.failed or not self._ledger.attempts.live(self._account)
+        return (
+            bool(self._connection.intake.doubts)
+            or self._connection.failed
+            or not self._ledger.attempts.live(self._account)
+        )

@@ -32,7 +32,7 @@ _MOVES = 100
 
 
 @dataclass(frozen=True)
-class BarFacts:
+class MarketState:
     """The newest bars of one instrument and what follows from them; None is "not known".
 
     Args:
@@ -56,7 +56,7 @@ class BarFacts:
     shock: bool | None = None
 
 
-class FactBook:
+class MarketStateReader:
     """Facts by instrument, each read from the store once.
 
     Args:
@@ -66,9 +66,9 @@ class FactBook:
 
     def __init__(self, store: BarStore, artefacts: Artefacts, timeframe: Timeframe, clock: Clock) -> None:
         self._store, self._artefacts, self._timeframe, self._clock = store, artefacts, timeframe, clock
-        self._known: dict[str, BarFacts] = {}
+        self._known: dict[str, MarketState] = {}
 
-    def of(self, instrument: Instrument) -> BarFacts:
+    def of(self, instrument: Instrument) -> MarketState:
         """What is known of an instrument now.
 
         Raises:
@@ -78,13 +78,13 @@ class FactBook:
             self._known[instrument.symbol] = self._read(instrument)
         return self._known[instrument.symbol]
 
-    def _read(self, instrument: Instrument) -> BarFacts:
+    def _read(self, instrument: Instrument) -> MarketState:
         bars = self._newest(instrument, self._timeframe)
         if len(bars.ts) == 0:
-            return BarFacts(bars)
+            return MarketState(bars)
         spread = float(bars.spread[-1])
         known_spread = instrument.default_spread_bps if np.isnan(spread) else spread
-        return BarFacts(
+        return MarketState(
             bars=bars,
             closed_at=closed_at(instrument, self._timeframe, int(bars.ts[-1])),
             last_close=_decimal(bars.close[-1]),

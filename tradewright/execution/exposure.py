@@ -15,7 +15,7 @@ ZERO = Decimal(0)
 
 
 @dataclass(frozen=True)
-class Waiting:
+class WorkingOrder:
     """What is left of an order that may still be filled, in units; ``strategy`` is empty for an order not ours."""
 
     instrument: str
@@ -24,7 +24,7 @@ class Waiting:
     strategy: str
 
 
-class Span(NamedTuple):
+class PositionRange(NamedTuple):
     """The signed units of one instrument at the least and at the most, whichever of its open orders are filled.
 
     An open sale may never be filled, so it makes no room for a purchase; and the reverse.
@@ -39,17 +39,17 @@ class Span(NamedTuple):
         return max(abs(self.low), abs(self.high))
 
 
-def spans(held: Mapping[str, Decimal], waiting: Iterable[Waiting]) -> dict[str, Span]:
+def position_ranges(held: Mapping[str, Decimal], waiting: Iterable[WorkingOrder]) -> dict[str, PositionRange]:
     """The span of every instrument that is held or waited for."""
-    found = {name: Span(units, units) for name, units in held.items() if units}
+    found = {name: PositionRange(units, units) for name, units in held.items() if units}
     for row in waiting:
-        low, high = found.get(row.instrument, Span(ZERO, ZERO))
+        low, high = found.get(row.instrument, PositionRange(ZERO, ZERO))
         bought, sold = (row.quantity, ZERO) if row.side is Side.BUY else (ZERO, row.quantity)
-        found[row.instrument] = Span(low - sold, high + bought)
+        found[row.instrument] = PositionRange(low - sold, high + bought)
     return found
 
 
-def held_units(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> dict[str, Decimal]:
+def units_held(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> dict[str, Decimal]:
     """Signed units held, by instrument: the venue's word, and what was filled since it was given.
 
     A snapshot may be some seconds old when an order is sent, and the order before it may have been filled meanwhile.
@@ -62,28 +62,28 @@ def held_units(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> dict[s
     return {name: quantity for name, quantity in units.items() if quantity}
 
 
-def waiting_orders(ledger: Ledger, account: str, snapshot: BrokerSnapshot, besides: str = "") -> list[Waiting]:
+def working_orders(ledger: Ledger, account: str, snapshot: BrokerSnapshot, excluding: str = "") -> list[WorkingOrder]:
     """Every order that may still be filled: sent, approved and unsent, and at the venue without our doing.
 
     Args:
-        besides: an intent whose orders do not count, because it is the one being judged.
+        excluding: an intent whose orders do not count, because it is the one being judged.
     """
     live = ledger.attempts.live(account)
     found = [
-        Waiting(row.instrument, row.side, row.quantity - ledger.executions.filled(row.ref), row.strategy)
+        WorkingOrder(row.instrument, row.side, row.quantity - ledger.executions.filled(row.ref), row.strategy)
         for row in live
-        if row.intent_id != besides
+        if row.intent_id != excluding
     ]
     claimed = {row.decision_id for row in live}
     for sendable in ledger.outbox.sendable(account):
-        if sendable.intent_id != besides and sendable.decision_id not in claimed:
+        if sendable.intent_id != excluding and sendable.decision_id not in claimed:
             approved = ledger.outbox.get(sendable.decision_id)
             terms = approved.terms
-            found.append(Waiting(terms.instrument, terms.side, terms.quantity, approved.strategy))
-    return [row for row in (*found, *_strangers(ledger, snapshot, {row.ref for row in live})) if row.quantity > 0]
+            found.append(WorkingOrder(terms.instrument, terms.side, terms.quantity, approved.strategy))
+    return [row for row in (*found, *_external_orders(ledger, snapshot, {row.ref for row in live})) if row.quantity > 0]
 
 
-def _strangers(ledger: Ledger, snapshot: BrokerSnapshot, live: set[str]) -> list[Waiting]:
+def _external_orders(ledger: Ledger, snapshot: BrokerSnapshot, live: set[str]) -> list[WorkingOrder]:
     """Orders that the venue works on and our books do not: somebody else's, or one that we took for ended.
 
     One that our books have seen end since the snapshot was taken is no stranger; neither is one that is live here.
@@ -92,7 +92,7 @@ def _strangers(ledger: Ledger, snapshot: BrokerSnapshot, live: set[str]) -> list
     for order in snapshot.open_orders:
         if order.ref in live or _ended_since(ledger, order.ref, snapshot):
             continue
-        found.append(Waiting(order.instrument, order.side, order.quantity - order.filled, ""))
+        found.append(WorkingOrder(order.instrument, order.side, order.quantity - order.filled, ""))
     return found
 
 

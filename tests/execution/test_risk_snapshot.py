@@ -15,8 +15,8 @@ from tests.execution.counter import Counter, money, walk
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World
 from tests.support.ledgers import START
-from tradewright.execution.commitments import Waiting, spans
-from tradewright.execution.gathering import Event, price_of
+from tradewright.execution.exposure import WorkingOrder, position_ranges
+from tradewright.execution.risk_snapshot import Event, price_of
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.switches import account_scope, strategy_scope
 from tradewright.model.broker import Quote, VenueOrder, VenueStatus
@@ -104,8 +104,8 @@ def test_an_open_sale_makes_no_room_for_a_purchase(counter: Counter) -> None:
 )
 @settings(max_examples=100)
 def test_a_span_holds_whatever_is_filled(held: int, orders: list[tuple[Side, int]], data: st.DataObject) -> None:
-    waiting = [Waiting("AAPL", side, Decimal(units), "trend") for side, units in orders]
-    span = spans({"AAPL": Decimal(held)}, waiting).get("AAPL")
+    waiting = [WorkingOrder("AAPL", side, Decimal(units), "trend") for side, units in orders]
+    span = position_ranges({"AAPL": Decimal(held)}, waiting).get("AAPL")
     filled = [data.draw(st.integers(0, units)) for _, units in orders]
     end = held + sum(side.sign * units for (side, _), units in zip(orders, filled, strict=True))
     if span is None:

@@ -10,8 +10,15 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from tradewright.calendars.registry import calendar
-from tradewright.execution.commitments import ZERO, Span, Waiting, held_units, spans, waiting_orders
-from tradewright.execution.facts import BarFacts, FactBook
+from tradewright.execution.exposure import (
+    ZERO,
+    PositionRange,
+    WorkingOrder,
+    position_ranges,
+    units_held,
+    working_orders,
+)
+from tradewright.execution.market_state import MarketState, MarketStateReader
 from tradewright.indicators.market import correlation, largest_correlation
 from tradewright.ledger.attempts import Attempt
 from tradewright.ledger.ledger import Ledger
@@ -43,7 +50,7 @@ AHEAD = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
-class VenueView:
+class AccountView:
     """What the venue told us just now, after a complete recovery."""
 
     snapshot: BrokerSnapshot
@@ -61,7 +68,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Asked:
+class SnapshotRequest:
     """Whose snapshot is wanted.
 
     Args:
@@ -80,7 +87,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Gatherer:
+class SnapshotBuilder:
     """Makes snapshots for the gate and for the sender's recheck.
 
     There are no exchange rates yet. An instrument in another currency than the account's has no value here, and as
@@ -92,7 +99,7 @@ class Gatherer:
     """
 
     ledger: Ledger
-    facts: FactBook
+    facts: MarketStateReader
     instruments: Mapping[str, Instrument]
     limits: Limits
     mode: Mode
@@ -101,7 +108,7 @@ class Gatherer:
     events: Sequence[Event] = ()
     tz: str = "UTC"
 
-    def snapshot(self, asked: Asked, view: VenueView) -> Snapshot:
+    def snapshot(self, asked: SnapshotRequest, view: AccountView) -> Snapshot:
         """Everything about one intent or order, as it is now. What cannot be found out stays None."""
         now = self.ledger.clock.now()
         instrument = self.instruments.get(asked.instrument)
@@ -118,27 +125,27 @@ class Gatherer:
             checks=self._checks(asked.checks, now),
         )
 
-    def price(self, symbol: str, view: VenueView) -> Decimal | None:
+    def price(self, symbol: str, view: AccountView) -> Decimal | None:
         """The newest price: the venue's, else the newest stored close; None when there is neither."""
         told = price_of(view.quotes.get(symbol))
         instrument = self.instruments.get(symbol)
         return told if told is not None or instrument is None else self.facts.of(instrument).last_close
 
-    def commitments(self, strategy: str, view: VenueView) -> dict[str, Decimal]:
+    def commitments(self, strategy: str, view: AccountView) -> dict[str, Decimal]:
         """Signed units that a strategy holds or that are on their way to it, by instrument."""
         account = view.account.account
         units = self.ledger.executions.units_of(account, strategy)
-        for row in waiting_orders(self.ledger, account, view.snapshot):
+        for row in working_orders(self.ledger, account, view.snapshot):
             if row.strategy == strategy:
                 units[row.instrument] = units.get(row.instrument, ZERO) + row.side.sign * row.quantity
         return units
 
-    def concerned(self, snapshot: BrokerSnapshot, account: str) -> set[str]:
+    def instruments_to_price(self, snapshot: BrokerSnapshot, account: str) -> set[str]:
         """Everything that is held or on order: its prices are needed to value the account."""
-        waiting = waiting_orders(self.ledger, account, snapshot)
-        return {*held_units(self.ledger, account, snapshot), *(row.instrument for row in waiting)}
+        waiting = working_orders(self.ledger, account, snapshot)
+        return {*units_held(self.ledger, account, snapshot), *(row.instrument for row in waiting)}
 
-    def _market(self, instrument: Instrument, facts: BarFacts, view: VenueView, now: datetime) -> Market:
+    def _market(self, instrument: Instrument, facts: MarketState, view: AccountView, now: datetime) -> Market:
         """Price and age come from one source: a quote without a price is no quote."""
         quote = view.quotes.get(instrument.symbol)
         told = price_of(quote)
@@ -158,13 +165,15 @@ class Gatherer:
             volatility_pause=facts.shock,
         )
 
-    def _holdings(self, asked: Asked, facts: BarFacts | None, view: VenueView, now: datetime) -> Holdings:
+    def _holdings(
+        self, asked: SnapshotRequest, facts: MarketState | None, view: AccountView, now: datetime
+    ) -> Holdings:
         account, money = view.account.account, view.account
-        held = held_units(self.ledger, account, view.snapshot)
-        waiting = waiting_orders(self.ledger, account, view.snapshot, asked.intent_id)
-        units = spans(held, waiting)
+        held = units_held(self.ledger, account, view.snapshot)
+        waiting = working_orders(self.ledger, account, view.snapshot, asked.intent_id)
+        units = position_ranges(held, waiting)
         values = self._values(units, view, now)
-        ours = units.get(asked.instrument, Span(ZERO, ZERO))
+        ours = units.get(asked.instrument, PositionRange(ZERO, ZERO))
         edge = ours.high if asked.side is Side.BUY else ours.low
         cluster = self._cluster(asked.instrument, facts, units)
         midnight = day_start(now, self.tz)
@@ -185,7 +194,7 @@ class Gatherer:
             traded_today=self._traded(account, midnight, waiting, view, now),
         )
 
-    def _values(self, units: Iterable[str], view: VenueView, now: datetime) -> dict[str, Decimal] | None:
+    def _values(self, units: Iterable[str], view: AccountView, now: datetime) -> dict[str, Decimal] | None:
         """What one unit of each instrument is worth in account currency; None when one of them is not known."""
         values = {}
         for symbol in units:
@@ -195,7 +204,7 @@ class Gatherer:
             values[symbol] = value
         return values
 
-    def _unit_value(self, symbol: str, view: VenueView, now: datetime) -> Decimal | None:
+    def _unit_value(self, symbol: str, view: AccountView, now: datetime) -> Decimal | None:
         instrument = self.instruments.get(symbol)
         if instrument is None or instrument.currency != self.limits.currency:
             return None
@@ -207,13 +216,13 @@ class Gatherer:
         return None if price is None else price * instrument.multiplier
 
     def _strategy_exposure(
-        self, asked: Asked, waiting: Iterable[Waiting], view: VenueView, now: datetime
+        self, asked: SnapshotRequest, waiting: Iterable[WorkingOrder], view: AccountView, now: datetime
     ) -> Decimal | None:
         held = self.ledger.executions.units_of(view.account.account, asked.strategy)
-        units = spans(held, (row for row in waiting if row.strategy == asked.strategy))
+        units = position_ranges(held, (row for row in waiting if row.strategy == asked.strategy))
         return _gross(units, self._values(units, view, now))
 
-    def _cluster(self, symbol: str, facts: BarFacts | None, units: Iterable[str]) -> set[str] | None:
+    def _cluster(self, symbol: str, facts: MarketState | None, units: Iterable[str]) -> set[str] | None:
         """What is held or on order of the instrument and of all that moves with it beyond the limit, or perhaps does.
 
         What is on order counts like a holding: two correlated signals of one minute share one cap.
@@ -228,7 +237,7 @@ class Gatherer:
                 cluster.add(other)
         return cluster
 
-    def _correlation(self, symbol: str, facts: BarFacts | None, held: Iterable[str]) -> Decimal | None:
+    def _correlation(self, symbol: str, facts: MarketState | None, held: Iterable[str]) -> Decimal | None:
         others = {name: self.instruments.get(name) for name in held if name != symbol}
         known = {name: instrument for name, instrument in others.items() if instrument is not None}
         if facts is None or len(known) < len(others):
@@ -243,7 +252,7 @@ class Gatherer:
         return drawdown([*before, *(mark.equity for mark in marks if mark.at >= midnight), equity])
 
     def _traded(
-        self, account: str, since: datetime, waiting: Iterable[Waiting], view: VenueView, now: datetime
+        self, account: str, since: datetime, waiting: Iterable[WorkingOrder], view: AccountView, now: datetime
     ) -> Decimal | None:
         """The value filled since midnight, at the fills' prices, and of what may still be filled."""
         total = ZERO
@@ -260,7 +269,7 @@ class Gatherer:
             total += row.quantity * abs(unit)
         return total
 
-    def _activity(self, asked: Asked, account: str, now: datetime) -> Activity:
+    def _activity(self, asked: SnapshotRequest, account: str, now: datetime) -> Activity:
         sent = self.ledger.attempts.sent_at(account, now - timedelta(minutes=1))
         of_intent = self.ledger.attempts.all(asked.intent_id)
         intents = () if asked.at_send else self._recent_intents(asked, account, now)
@@ -271,7 +280,7 @@ class Gatherer:
             orders_of_intent=sum(_is_real(attempt) for attempt in of_intent),
         )
 
-    def _recent_intents(self, asked: Asked, account: str, now: datetime) -> Iterable[RecentOrder]:
+    def _recent_intents(self, asked: SnapshotRequest, account: str, now: datetime) -> Iterable[RecentOrder]:
         """Other intents in the instrument that the gate, or a person after it, lately let go ahead."""
         since = self._window_start(now)
         newest = {row.intent_id: row for row in self.ledger.proposals.decisions_alive(since)}
@@ -298,7 +307,7 @@ class Gatherer:
         yes = decision.decided_at if decision.verdict is Verdict.APPROVE else None
         return said[-1].at if said else yes
 
-    def _recent_orders(self, asked: Asked, account: str, now: datetime) -> Iterable[RecentOrder]:
+    def _recent_orders(self, asked: SnapshotRequest, account: str, now: datetime) -> Iterable[RecentOrder]:
         """Other orders in the instrument that may have gone out lately."""
         for row in self.ledger.attempts.sent_after(account, self._window_start(now)):
             is_other = row.intent_id != asked.intent_id and row.instrument == asked.instrument
@@ -309,8 +318,8 @@ class Gatherer:
         """Since when, the moment itself left out, an order counts as a recent one."""
         return now - timedelta(seconds=float(self.limits.duplicate_window_seconds))
 
-    def _broker(self, asked: Asked, account: str) -> BrokerState:
-        """Reconciled it is, by construction: nobody has a ``VenueView`` without a complete recovery."""
+    def _broker(self, asked: SnapshotRequest, account: str) -> BrokerState:
+        """ReconciliationResult it is, by construction: nobody has a ``AccountView`` without a complete recovery."""
         unknown = self.ledger.attempts.in_state(account, AttemptState.UNKNOWN)
         stops = self.ledger.switches.stopping(asked.strategy, account, starts_stopped=self.mode is Mode.LIVE)
         return BrokerState(
@@ -345,8 +354,8 @@ def price_of(quote: Quote | None) -> Decimal | None:
     return sum(sides, ZERO) / len(sides) if sides else None
 
 
-def _gross(units: Mapping[str, Span], values: Mapping[str, Decimal] | None) -> Decimal | None:
-    """The value of all spans at their widest; None when a unit's value is not known."""
+def _gross(units: Mapping[str, PositionRange], values: Mapping[str, Decimal] | None) -> Decimal | None:
+    """The value of all position_ranges at their widest; None when a unit's value is not known."""
     if values is None:
         return None
     return sum((span.widest * abs(values[name]) for name, span in units.items()), ZERO)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from tradewright.execution.checkpoints import Checkpoint
-from tradewright.execution.intake import Intake
-from tradewright.execution.settings import SenderSettings
+from tradewright.execution.execution_reports import ReportHandler
+from tradewright.execution.types import Checkpoint, SenderSettings
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import Broker, BrokerEvent, BrokerEventKind, BrokerSnapshot
 from tradewright.model.clock import Clock
 from tradewright.model.errors import BrokerError, LedgerError
 
 
-class Link:
+class BrokerConnection:
     """A connection and its state of trust.
 
     ``trusted`` is False until a recovery has succeeded on the connection, and again after every sign of trouble: a
@@ -24,8 +23,8 @@ class Link:
         self, broker: Broker, ledger: Ledger, clock: Clock, settings: SenderSettings, checkpoint: Checkpoint
     ) -> None:
         self.broker, self._ledger, self._clock, self._settings = broker, ledger, clock, settings
-        self.intake = Intake(ledger, settings.account, checkpoint)
-        self.heard = asyncio.Event()
+        self.intake = ReportHandler(ledger, settings.account, checkpoint)
+        self.message_received = asyncio.Event()
         self.connected = self.trusted = False
         self.up = True
         self.disturbances = 0
@@ -82,7 +81,7 @@ class Link:
         self.raise_failure()
         return snapshot
 
-    def distrust(self) -> None:
+    def require_recovery(self) -> None:
         """Demand a recovery before the next order."""
         self.trusted = False
 
@@ -113,4 +112,4 @@ class Link:
         if event.kind is BrokerEventKind.LINK:
             self.up, self.trusted = event.link_up, False
             self.disturbances += 1
-        self.heard.set()
+        self.message_received.set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tradewright.execution.checkpoints import Checkpoint, pass_by
+from tradewright.execution.types import Checkpoint, no_checkpoint
 from tradewright.ledger.attempts import Attempt
 from tradewright.ledger.executions import Recorded
 from tradewright.ledger.freezes import FreezeCode
@@ -14,14 +14,14 @@ LIVE = frozenset({VenueStatus.PENDING, VenueStatus.WORKING, VenueStatus.CANCEL_P
 _UNHEARD = frozenset({AttemptState.CLAIMED, AttemptState.SENDING, AttemptState.UNKNOWN})
 
 
-class Intake:
+class ReportHandler:
     """Applies events and snapshots. Everything is idempotent: the same word twice changes nothing.
 
     A live message that an order has ended is not believed (the client library invents some): its reference goes to
     ``doubts``, and the next query decides. Fills come from executions alone.
     """
 
-    def __init__(self, ledger: Ledger, account: str, checkpoint: Checkpoint = pass_by) -> None:
+    def __init__(self, ledger: Ledger, account: str, checkpoint: Checkpoint = no_checkpoint) -> None:
         self._ledger, self._account, self._checkpoint = ledger, account, checkpoint
         self.doubts: set[str] = set()
 

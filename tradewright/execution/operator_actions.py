@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from tradewright.execution.intake import Intake
+from tradewright.execution.execution_reports import ReportHandler
 from tradewright.ledger.attempts import Attempt, AttemptEvent
 from tradewright.ledger.executions import Execution
 from tradewright.ledger.ledger import Ledger
@@ -178,7 +178,7 @@ def settle_by_statement(
         raise LedgerError("the statement's fills belong to another order", where=f"attempt {ref}")
     with ledger.transaction():
         attempt = ledger.attempts.get(ref)
-        intake = Intake(ledger, attempt.account)
+        intake = ReportHandler(ledger, attempt.account)
         for fill in fills:
             intake.statement(fill)
         filled = ledger.executions.filled(ref)

@@ -8,12 +8,9 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 
-from tradewright.execution.checkpoints import Checkpoint, pass_by
-from tradewright.execution.gathering import Asked, Gatherer, VenueView
-from tradewright.execution.outcome import Outcome
+from tradewright.execution.risk_snapshot import AccountView, SnapshotBuilder, SnapshotRequest
 from tradewright.execution.sender import Sender
-from tradewright.execution.settings import SenderSettings
-from tradewright.execution.times import ProtocolTimes
+from tradewright.execution.types import Checkpoint, ProtocolTimes, SenderSettings, SendResult, no_checkpoint
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.broker import AccountState, Broker, BrokerSnapshot, Quote
@@ -36,7 +33,7 @@ STRATEGY_CHECKS = (*MANUAL_CHECKS, "features.{instrument}", "lookahead.{strategy
 
 
 @dataclass(frozen=True)
-class Reconciled:
+class ReconciliationResult:
     """What a reconciliation found.
 
     Args:
@@ -50,7 +47,7 @@ class Reconciled:
     positions: dict[str, Decimal]
 
 
-class TradingSession:
+class AccountActor:
     """Everything that happens between connecting and disconnecting, on one ledger and one account.
 
     Args:
@@ -63,10 +60,10 @@ class TradingSession:
         ledger: Ledger,
         broker: Broker,
         clock: Clock,
-        gatherer: Gatherer,
+        gatherer: SnapshotBuilder,
         settings: SenderSettings,
         times: ProtocolTimes | None = None,
-        checkpoint: Checkpoint = pass_by,
+        checkpoint: Checkpoint = no_checkpoint,
     ) -> None:
         self._ledger, self._broker, self._gatherer, self._account = ledger, broker, gatherer, settings.account
         self._sender = Sender(ledger, broker, clock, self.recheck, settings, times, checkpoint)
@@ -126,7 +123,7 @@ class TradingSession:
         view = await self.view({intent.terms.instrument for intent in wanted})
         return [self._decide(intent, view) for intent in wanted]
 
-    def _book(self, strategy: str, view: VenueView) -> Book:
+    def _book(self, strategy: str, view: AccountView) -> Book:
         """What a strategy has to act on: the account's equity, its own holdings and orders on their way."""
         return Book(
             equity=view.account.equity,
@@ -136,20 +133,20 @@ class TradingSession:
             currency=self._gatherer.limits.currency,
         )
 
-    def _decide(self, intent: Intent, view: VenueView) -> Decision:
+    def _decide(self, intent: Intent, view: AccountView) -> Decision:
         with self._ledger.transaction():
             self._ledger.proposals.record_intent(intent)
-            standing = self._standing(intent)
+            standing = self._decision_in_force(intent)
             if standing is not None:
                 return standing
-            snapshot = self._gatherer.snapshot(asked_of(intent), view)
+            snapshot = self._gatherer.snapshot(snapshot_request(intent), view)
             decision = decide(intent, snapshot, self._gatherer.limits)
             self._ledger.proposals.record_decision(decision)
             if decision.verdict is Verdict.APPROVE:
                 self._ledger.outbox.put(approve(intent, decision, self._account))
         return decision
 
-    def _standing(self, intent: Intent) -> Decision | None:
+    def _decision_in_force(self, intent: Intent) -> Decision | None:
         """The decision that is still in force for an intent, if there is one."""
         decisions = self._ledger.proposals.decisions(intent.intent_id)
         if not decisions:
@@ -160,14 +157,14 @@ class TradingSession:
         has_order = any(attempt.sending_at for attempt in self._ledger.attempts.all(intent.intent_id))
         return newest if is_final or has_order or newest.expires_at > self._ledger.clock.now() else None
 
-    async def send(self, decision_ids: Collection[str] | None = None) -> tuple[Outcome, ...]:
+    async def send(self, decision_ids: Collection[str] | None = None) -> tuple[SendResult, ...]:
         """Drain the outbox once; see ``Sender.drain`` for what is raised."""
         return await self._sender.drain(decision_ids)
 
     async def recheck(self, order: ApprovedOrder, snapshot: BrokerSnapshot) -> Sequence[Reason]:
         """The gate's hard rules again, on the state of the moment of sending (R-RISK-39)."""
         view = await self._valued(snapshot, {order.terms.instrument})
-        asked = Asked(
+        asked = SnapshotRequest(
             instrument=order.terms.instrument,
             side=order.terms.side,
             strategy=order.strategy,
@@ -177,7 +174,7 @@ class TradingSession:
         )
         return recheck(order, self._gatherer.snapshot(asked, view), self._gatherer.limits)
 
-    async def reconcile(self) -> Reconciled:
+    async def reconcile(self) -> ReconciliationResult:
         """Ask the venue for everything, adopt what it says, mark the equity (R-EXEC-08).
 
         Raises:
@@ -189,9 +186,9 @@ class TradingSession:
         mark = self._ledger.marks.mark_equity(self._account, money.equity, money.cash)
         last = self._ledger.venues.last_reconciliation(self._account)
         held = {row.instrument: row.quantity for row in recovered.snapshot.positions if row.quantity}
-        return Reconciled(mark.at, last.differences if last else (), money.equity, held)
+        return ReconciliationResult(mark.at, last.differences if last else (), money.equity, held)
 
-    async def view(self, symbols: Collection[str]) -> VenueView:
+    async def view(self, symbols: Collection[str]) -> AccountView:
         """A complete view of the venue, with quotes of these symbols and of everything held or on order.
 
         Raises:
@@ -201,9 +198,9 @@ class TradingSession:
         self._ledger.marks.mark_equity(self._account, view.account.equity, view.account.cash)
         return view
 
-    async def _valued(self, snapshot: BrokerSnapshot, symbols: Iterable[str]) -> VenueView:
-        concerned = self._gatherer.concerned(snapshot, self._account)
-        return VenueView(snapshot, await self._money(), await self._quotes({*symbols, *concerned}))
+    async def _valued(self, snapshot: BrokerSnapshot, symbols: Iterable[str]) -> AccountView:
+        instruments_to_price = self._gatherer.instruments_to_price(snapshot, self._account)
+        return AccountView(snapshot, await self._money(), await self._quotes({*symbols, *instruments_to_price}))
 
     async def _money(self) -> AccountState:
         money = await self._broker.account()
@@ -239,10 +236,10 @@ class TradingSession:
         return quotes
 
 
-def asked_of(intent: Intent) -> Asked:
+def snapshot_request(intent: Intent) -> SnapshotRequest:
     """Whose snapshot the gate needs for an intent."""
     instrument, side = intent.terms.instrument, intent.terms.side
-    return Asked(instrument, side, intent.strategy, intent.intent_id, checks_of(intent.strategy, instrument))
+    return SnapshotRequest(instrument, side, intent.strategy, intent.intent_id, checks_of(intent.strategy, instrument))
 
 
 def checks_of(strategy: str, instrument: str) -> tuple[str, ...]:

@@ -14,9 +14,9 @@ from tests.execution.counter import Counter, money
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World, run
 from tests.support.ledgers import START
-from tradewright.execution import desk
-from tradewright.execution.outcome import Outcome
-from tradewright.execution.session import TradingSession, checks_of
+from tradewright.execution import operator_actions as desk
+from tradewright.execution.actor import AccountActor, checks_of
+from tradewright.execution.types import SendResult
 from tradewright.ledger.errors import IdempotencyConflict
 from tradewright.model.broker import AccountState
 from tradewright.model.decision import Decision, Verdict
@@ -38,7 +38,7 @@ def counter(world: World, tmp_path: Path) -> Counter:
     return made
 
 
-def sit(counter: Counter, act: Callable[[TradingSession], Awaitable[Result]], **settings: Any) -> Result:
+def sit(counter: Counter, act: Callable[[AccountActor], Awaitable[Result]], **settings: Any) -> Result:
     """Do something in a session of its own, as a run does."""
 
     async def work() -> Result:
@@ -55,7 +55,7 @@ def decided(counter: Counter, *intents: Intent) -> list[Decision]:
     return sit(counter, lambda session: session.decide(intents))
 
 
-def sent(counter: Counter) -> tuple[Outcome, ...]:
+def sent(counter: Counter) -> tuple[SendResult, ...]:
     return sit(counter, lambda session: session.send())
 
 
@@ -392,7 +392,7 @@ def test_the_second_order_of_a_drain_sees_the_fill_of_the_first(counter: Counter
     wanted = [counter.world.proposer.intent(quantity=quantity) for quantity in ("10", "5")]
     assert [decision.approved_quantity for decision in decided(counter, *wanted)] == [10, 5]
 
-    async def send_while_the_price_rises(session: TradingSession) -> tuple[Outcome, ...]:
+    async def send_while_the_price_rises(session: AccountActor) -> tuple[SendResult, ...]:
         place = session._broker.place
 
         async def placed(*order: Any) -> None:

@@ -1,0 +1,146 @@
+"""The settings, timeouts, checkpoints and results of the sending of orders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tradewright.model.decision import Reason
+from tradewright.model.errors import TradewrightError
+from tradewright.model.mode import LIVE_PORTS, PAPER_PORTS, Mode
+from tradewright.model.order import AttemptState
+
+
+class SendRefused(TradewrightError):
+    """The sender may not work: another one does, or its settings contradict each other. Nothing was sent."""
+
+
+Checkpoint = Callable[[str], None]
+
+CHECKPOINTS = (
+    "S1.listed",
+    "S2.before_claim",
+    "S2.claimed",
+    "S3.connected",
+    "S3.reconciled",
+    "S3.rechecked",
+    "S4.before_write",
+    "S4.written",
+    "S4.read_back",
+    "S5.before_place",
+    "S5.placed",
+    "S6.before_wait",
+    "S6.acknowledged",
+    "S7.recorded",
+    "S7.applied",
+    "S8.before_end",
+    "S8.ended",
+    "C.written",
+    "C.cancelled",
+)
+"""In the order in which an order passes them; ``C`` is a cancel. S7 comes with every message of the venue."""
+
+
+def no_checkpoint(_name: str) -> None:
+    """Do nothing, as in production."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolTimes:
+    """Seconds, at their production minimums: live mode refuses shorter ones, tests and the demo have them.
+
+    Args:
+        acknowledge: how long to wait for the venue's word on an order before it is in doubt (S6).
+        settle: between the two snapshots of a recovery (R2).
+        absence: between the two snapshots that may prove an order unsent (R5).
+        poll: how old a snapshot may be when an order is sent, and how often a follower asks.
+        lease: how long a silent sender keeps the account to itself.
+        pause: the longest single wait while something is awaited.
+    """
+
+    acknowledge: float = 30.0
+    settle: float = 5.0
+    absence: float = 60.0
+    poll: float = 5.0
+    lease: float = 120.0
+    pause: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class SenderSettings:
+    """One sender's orders.
+
+    Args:
+        account: whose orders it sends.
+        holder: this sender's own name, different at every start (host, process, a random part).
+        live_account: must repeat the account in live mode (control 22).
+        port: where the venue listens; 0 when it has no port.
+        per_second, per_minute: the most orders that go out (control 8).
+        max_skew: seconds between our clock and the venue's, beyond which nothing is sent (fault 36).
+        broker_zone: whose midnight ends the venue's day; not documented by the venue, hence a setting.
+    """
+
+    account: str
+    holder: str
+    mode: Mode = Mode.SIM
+    live_account: str = ""
+    port: int = 0
+    per_second: int = 1
+    per_minute: int = 20
+    max_skew: float = 2.0
+    broker_zone: str = "America/New_York"
+
+    @property
+    def starts_stopped(self) -> bool:
+        """Whether nothing goes out until a person resumed trading once (control 22)."""
+        return self.mode is Mode.LIVE
+
+    @property
+    def settles_alone(self) -> bool:
+        """Whether evidence suffices to call an order unsent; with money at stake a person must confirm (R5)."""
+        return self.mode is not Mode.LIVE
+
+    def check(self) -> None:
+        """Refuse to start where mode, account and port contradict each other (control 22).
+
+        Raises:
+            SendRefused: without an account or holder, and for a live mode that is not confirmed or a wrong port.
+        """
+        if not self.account or not self.holder:
+            raise SendRefused("a sender needs an account and a holder", where="broker", remedy="set broker.account")
+        if self.mode is Mode.LIVE and self.live_account != self.account:
+            raise SendRefused(
+                f"live trading on {self.account!r} is not confirmed: live_account is {self.live_account!r}",
+                where="broker.live_account",
+                remedy="repeat the account id there, by hand",
+            )
+        wrong = PAPER_PORTS if self.mode is Mode.LIVE else LIVE_PORTS
+        if self.port in wrong:
+            raise SendRefused(
+                f"port {self.port} does not belong to mode {self.mode}",
+                where="broker.port",
+                remedy="set the right port",
+            )
+
+
+class SendStatus(StrEnum):
+    """What became of one approved order in a drain."""
+
+    SENT = "SENT"
+    UNKNOWN = "UNKNOWN"
+    """Sent perhaps; its instrument is frozen until evidence comes. It is never sent again."""
+    REFUSED = "REFUSED"
+    LOST = "LOST"
+    """Another sender had it, or it is no longer to be had: a job must fail on this rather than look successful."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """The result for one approved order; ``reasons`` say why it was refused."""
+
+    decision_id: str
+    ref: str
+    status: SendStatus
+    state: AttemptState | None = None
+    reasons: tuple[Reason, ...] = ()
