@@ -23,7 +23,9 @@ from conf import build
 from conf.schema.desk import IbkrBrokerSettings
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
+from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.actor import AccountActor
+from tradewright.execution.deciding import Decider
 from tradewright.execution.market_state import MarketStateReader, closed_at
 from tradewright.execution.risk_snapshot import Event, SnapshotBuilder
 from tradewright.execution.types import ProtocolTimes, SenderSettings
@@ -64,8 +66,11 @@ def _quote_around(traded: Instrument, last: Decimal, at: datetime) -> Quote:
     return Quote(instrument=traded.symbol, bid=last - half, ask=last + half, last=last, time=at)
 
 
-def broker(settings: Settings, now: Clock) -> Broker:
+def broker(settings: Settings, now: Clock, *, reading: bool = False) -> Broker:
     """The venue in force, not yet connected; a simulated one stands at the newest stored prices.
+
+    Args:
+        reading: whether the connection only reads; it then has a client id of its own, beside the sender's.
 
     Raises:
         ConfigError, BrokerError: as ``brokers.registry.make_broker``.
@@ -73,7 +78,7 @@ def broker(settings: Settings, now: Clock) -> Broker:
     known = build.instruments(settings).values()
     chosen = settings.broker
     if isinstance(chosen, IbkrBrokerSettings):
-        values = ibkr_settings(settings, chosen, chosen.client_id).model_dump()
+        values = ibkr_settings(settings, chosen, chosen.client_id + (2 if reading else 0)).model_dump()
         return make_broker(chosen.kind, values, known, now, build.cost_model(settings))
     build.root(settings).mkdir(parents=True, exist_ok=True)
     state = build.root(settings) / "sim_venue.json"
@@ -142,28 +147,30 @@ async def account_of(settings: Settings, now: Clock) -> str:
         await venue.disconnect()
 
 
-def trading_session(settings: Settings, books: Ledger, account: str, holder: str, now: Clock) -> AccountActor:
-    """One sitting at the venue in force, not yet connected.
-
-    Args:
-        account: whose orders; see ``AccountActor``.
-        holder: this sender's own name, different at every start.
-    """
-    gatherer = SnapshotBuilder(
+def snapshot_builder(settings: Settings, books: Ledger, now: Clock) -> SnapshotBuilder:
+    """Makes the gate's snapshots from the ledger, the bars and the declared events."""
+    timeframe = settings.universe.timeframe
+    return SnapshotBuilder(
         ledger=books,
-        facts=MarketStateReader(
-            build.bar_store(settings, now), build.artefacts(settings), settings.universe.timeframe, now
-        ),
+        facts=MarketStateReader(build.bar_store(settings, now), build.artefacts(settings), timeframe, now),
         instruments=build.instruments(settings),
         limits=build.limits(settings),
         mode=settings.mode.name,
         stage=settings.stage.name,
-        timeframe=settings.universe.timeframe,
+        timeframe=timeframe,
         events=[Event(row.instrument, row.start, row.end) for row in settings.events.windows],
         tz=settings.base.tz,
     )
-    told = sender_settings(settings, account, holder)
-    return AccountActor(books, broker(settings, now), now, gatherer, told, protocol_times(settings))
+
+
+def account_actor(settings: Settings, books: Ledger, account: str, holder: str, now: Clock) -> AccountActor:
+    """The account's actor on the venue in force, not yet connected.
+
+    Args:
+        holder: this sender's own name, different at every start.
+    """
+    sender, times = sender_settings(settings, account, holder), protocol_times(settings)
+    return AccountActor(books, broker(settings, now), now, snapshot_builder(settings, books, now), sender, times)
 
 
 def sender_settings(settings: Settings, account: str, holder: str) -> SenderSettings:
@@ -205,20 +212,42 @@ def newest_signals(settings: Settings, strategies: Sequence[str]) -> list[tuple[
 
 
 def in_session(settings: Settings, act: Callable[[AccountActor, Ledger], Awaitable[Result]]) -> Result:
-    """Do something at the venue in force, and leave it in order.
+    """Do something at the venue in force over the sending connection, and leave it in order.
 
     Raises:
         BrokerError, LedgerError: as the act does.
     """
 
-    async def sit() -> Result:
+    async def work() -> Result:
         clock = build.clock(settings)
         with build.ledger(settings, clock) as books:
             account = await account_of(settings, clock)
-            session = trading_session(settings, books, account, holder(), clock)
+            actor = account_actor(settings, books, account, holder(), clock)
             try:
-                return await act(session, books)
+                return await act(actor, books)
             finally:
-                await session.close()
+                await actor.close()
 
-    return asyncio.run(sit())
+    return asyncio.run(work())
+
+
+def deciding(settings: Settings, act: Callable[[Decider], Awaitable[Result]]) -> Result:
+    """Propose or decide over a reading connection, beside whatever sends.
+
+    Raises:
+        BrokerError, LedgerError: as the act does.
+    """
+
+    async def work() -> Result:
+        clock = build.clock(settings)
+        with build.ledger(settings, clock) as books:
+            account = await account_of(settings, clock)
+            builder = snapshot_builder(settings, books, clock)
+            reader = AccountReader(broker(settings, clock, reading=True), books, builder, account)
+            await reader.connect()
+            try:
+                return await act(Decider(books, reader, builder, account))
+            finally:
+                await reader.disconnect()
+
+    return asyncio.run(work())

@@ -120,7 +120,7 @@ def intend(settings: Settings, terms: OrderTerms, key: str = "", *, reduce_only:
     """
     build.instrument(settings, terms.instrument)
     name = key or secrets.token_hex(8)
-    return trading.in_session(settings, lambda session, _books: session.intend(name, terms, reduce_only=reduce_only))
+    return trading.deciding(settings, lambda decider: decider.intend(name, terms, reduce_only=reduce_only))
 
 
 def approve(settings: Settings, decision_id: str, reason: str, actor: str = "") -> Intent:
@@ -204,7 +204,7 @@ def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[
         cancelled = trading.in_session(settings, lambda session, _books: session.cancel_stopped())
     except TradewrightError as error:
         return switch, (), str(error)
-    return switch, cancelled, ""
+    return switch, (*cancelled.ended, *cancelled.open), cancelled.problem
 
 
 def resume(settings: Settings, scope: str, reason: str, actor: str = "") -> Switch:

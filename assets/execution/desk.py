@@ -64,7 +64,7 @@ def propose(settings: Settings, strategies: Sequence[str]) -> dg.MaterializeResu
         BrokerError, LedgerError: as above.
     """
     wanted = trading.newest_signals(settings, strategies)
-    found = trading.in_session(settings, lambda session, _books: session.propose(wanted))
+    found = trading.deciding(settings, lambda decider: decider.propose(wanted))
     build.artefacts(settings).write_json(INTENTS, [row.model_dump(mode="json") for row in found])
     return dg.MaterializeResult(
         metadata={"signals": len(wanted), "intents": dg.MetadataValue.md(_intents_table(found))}
@@ -78,7 +78,7 @@ def decide(settings: Settings) -> dg.MaterializeResult:
         BrokerError, LedgerError: as above; NoArtefact: when there are no intents yet.
     """
     proposed = _INTENTS.validate_python(build.artefacts(settings).read_json(INTENTS))
-    found = trading.in_session(settings, lambda session, _books: session.decide(proposed))
+    found = trading.deciding(settings, lambda decider: decider.decide(proposed))
     counts = {verdict.value: sum(row.verdict is verdict for row in found) for verdict in Verdict}
     return dg.MaterializeResult(metadata={**counts, "decisions": dg.MetadataValue.md(_decisions_table(found))})
 

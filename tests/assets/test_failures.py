@@ -52,7 +52,7 @@ def desk(stocked: House, monkeypatch: pytest.MonkeyPatch) -> House:
 
 def wish(house: House, key: str) -> Decision:
     settings = compose(house.overrides)
-    decision = trading.in_session(settings, lambda session, _books: session.intend(key, BUY))
+    decision = trading.deciding(settings, lambda decider: decider.intend(key, BUY))
     assert decision.verdict is Verdict.APPROVE, decision.reasons
     return decision
 
@@ -214,7 +214,7 @@ def wish_other(house: House, key: str) -> Decision:
     """Another wish than ``BUY``: two equal ones would be duplicates."""
     settings = compose(house.overrides)
     terms = BUY.model_copy(update={"quantity": Decimal("0.002")})
-    decision = trading.in_session(settings, lambda session, _books: session.intend(key, terms))
+    decision = trading.deciding(settings, lambda decider: decider.intend(key, terms))
     assert decision.verdict is Verdict.APPROVE, decision.reasons
     return decision
 

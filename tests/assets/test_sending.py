@@ -55,7 +55,7 @@ def desk(stocked: House, monkeypatch: pytest.MonkeyPatch) -> House:
 
 def approved(house: House, key: str = "k1") -> Decision:
     settings = compose(house.overrides)
-    decision = trading.in_session(settings, lambda session, _books: session.intend(key, BUY))
+    decision = trading.deciding(settings, lambda decider: decider.intend(key, BUY))
     assert decision.verdict is Verdict.APPROVE, decision.reasons
     return decision
 

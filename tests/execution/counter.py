@@ -16,7 +16,9 @@ from tests.execution.venue import ACCOUNT, FileBroker
 from tests.execution.world import World
 from tests.support.ledgers import START
 from tradewright.calendars.registry import calendar
+from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.actor import AccountActor
+from tradewright.execution.deciding import Decider
 from tradewright.execution.market_state import MarketStateReader
 from tradewright.execution.risk_snapshot import AccountView, SnapshotBuilder, SnapshotRequest
 from tradewright.execution.types import SenderSettings
@@ -185,8 +187,14 @@ class Counter:
         asked = SnapshotRequest(instrument, side, strategy, intent_id, checks, at_send)
         return self.gatherer(**changes).snapshot(asked, view or self.view())
 
-    def session(self, **settings: Any) -> AccountActor:
-        """A new sitting, as after a restart of the process."""
+    def decider(self) -> tuple[AccountReader, Decider]:
+        """A reading connection and the decider over it."""
+        builder = self.gatherer()
+        reader = AccountReader(PricedBroker(self), self.ledger, builder, ACCOUNT)
+        return reader, Decider(self.ledger, reader, builder, ACCOUNT)
+
+    def actor(self, **settings: Any) -> AccountActor:
+        """A new actor, as after a restart of the process."""
         self.starts += 1
         values: dict[str, Any] = {"account": ACCOUNT, "holder": f"session-{self.starts}", "mode": self.mode}
         told = SenderSettings(**values | {"per_second": 1000, "per_minute": 1000} | settings)

@@ -59,9 +59,9 @@ async def work(sender: Sender, cancel: Sequence[str], follow: float) -> list[lis
     try:
         outcomes = await sender.drain()
         for ref in cancel:
-            await sender.cancelling.cancel(ref, "driver", "test")
+            await sender.cancel(ref, "driver", "test")
         await sender.ready()
-        await sender.polling.follow(follow)
+        await sender.tracker.follow(follow)
     finally:
         await sender.close()
     return [[outcome.ref, outcome.status.value] for outcome in outcomes]
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     checkpoint = dying_at(given.die_at, given.nth)
     with Ledger.open(given.ledger, clock) as ledger:
         broker = load(given.broker, given.argument)
-        sender = Sender(ledger, broker, clock, allow, settings, times, checkpoint)
+        sender = Sender(ledger, broker, clock, allow, settings, times, checkpoint=checkpoint)
         sys.stdout.write(json.dumps(asyncio.run(work(sender, given.cancel, given.follow))))
 
 

@@ -84,7 +84,7 @@ class Racer:
         try:
             self.outcomes += await self._sender.drain(chosen)
             await self._sender.ready()
-            await self._sender.polling.follow(0.2)
+            await self._sender.tracker.follow(0.2)
         except SendRefused:
             self.seen["refused"] += 1
         except LedgerError as error:
@@ -114,7 +114,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     checkpoint = stalling_at(given.stall, given.seconds)
     with Ledger.open(given.ledger, clock, busy_seconds=20) as ledger:
         first, later = (
-            Sender(ledger, broker(given.argument), clock, allow, settings, replace(times, lease=lease), checkpoint)
+            Sender(
+                ledger,
+                broker(given.argument),
+                clock,
+                allow,
+                settings,
+                replace(times, lease=lease),
+                checkpoint=checkpoint,
+            )
             for lease in (given.lease, 60)
         )
         racer = Racer((first, later), ledger, given.seed, given.batch, given.most)

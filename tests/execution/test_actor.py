@@ -15,7 +15,8 @@ from tests.execution.venue import ACCOUNT
 from tests.execution.world import World, run
 from tests.support.ledgers import START
 from tradewright.execution import operator_actions as desk
-from tradewright.execution.actor import AccountActor, checks_of
+from tradewright.execution.actor import AccountActor
+from tradewright.execution.deciding import Decider, checks_of
 from tradewright.execution.types import SendResult
 from tradewright.ledger.errors import IdempotencyConflict
 from tradewright.model.broker import AccountState
@@ -39,24 +40,38 @@ def counter(world: World, tmp_path: Path) -> Counter:
 
 
 def sit(counter: Counter, act: Callable[[AccountActor], Awaitable[Result]], **settings: Any) -> Result:
-    """Do something in a session of its own, as a run does."""
+    """Do something with an actor of its own, as a run does."""
 
     async def work() -> Result:
-        session = counter.session(**settings)
+        actor = counter.actor(**settings)
         try:
-            return await act(session)
+            return await act(actor)
         finally:
-            await session.close()
+            await actor.close()
+
+    return run(work())  # type: ignore[no-any-return]
+
+
+def ask(counter: Counter, act: Callable[[Decider], Awaitable[Result]]) -> Result:
+    """Propose or decide over a reading connection of its own."""
+
+    async def work() -> Result:
+        reader, decider = counter.decider()
+        await reader.connect()
+        try:
+            return await act(decider)
+        finally:
+            await reader.disconnect()
 
     return run(work())  # type: ignore[no-any-return]
 
 
 def decided(counter: Counter, *intents: Intent) -> list[Decision]:
-    return sit(counter, lambda session: session.decide(intents))
+    return ask(counter, lambda decider: decider.decide(intents))
 
 
 def sent(counter: Counter) -> tuple[SendResult, ...]:
-    return sit(counter, lambda session: session.send())
+    return sit(counter, lambda actor: actor.send())
 
 
 def signal(**changes: Any) -> SignalCandidate:
@@ -76,7 +91,7 @@ def signal(**changes: Any) -> SignalCandidate:
 
 def proposed(counter: Counter, *signals: SignalCandidate) -> list[Intent]:
     pairs = [(each, START) for each in signals or (signal(),)]
-    return sit(counter, lambda session: session.propose(pairs))
+    return ask(counter, lambda decider: decider.propose(pairs))
 
 
 def intent(counter: Counter, **changes: Any) -> Intent:
@@ -263,7 +278,7 @@ BUY_TEN = OrderTerms(instrument="AAPL", side=Side.BUY, quantity=Decimal(10))
 
 
 def intended(counter: Counter, key: str, terms: OrderTerms = BUY_TEN, *, reduce_only: bool = False) -> Decision:
-    return sit(counter, lambda session: session.intend(key, terms, reduce_only=reduce_only))
+    return ask(counter, lambda decider: decider.intend(key, terms, reduce_only=reduce_only))
 
 
 def test_the_same_key_is_the_same_wish(counter: Counter) -> None:

@@ -170,7 +170,7 @@ def test_fault_05_order_ids_that_roll_back_never_mix_two_orders(world: World) ->
 def test_fault_06_two_live_permanent_ids_freeze_the_instrument(world: World) -> None:
     async def story() -> None:
         sender = await working(world, "twins")
-        await sender.polling.poll()
+        await sender.tracker.poll()
         await sender.close()
 
     run(story())
@@ -187,7 +187,7 @@ def test_fault_07_a_false_cancel_message_is_not_believed(world: World) -> None:
         await world.clock.sleep(0)
         assert world.states() == ["WORKING"]
         world.venue.fill(REF)
-        assert await sender.polling.follow(60)
+        assert await sender.tracker.follow(60)
         await sender.close()
 
     run(story())
@@ -209,7 +209,7 @@ def test_fault_09_a_failed_query_is_not_an_empty_one(world: World) -> None:
         sender = await working(world)
         world.venue.fault("fail_snapshot")
         with pytest.raises(BrokerError):
-            await sender.polling.poll()
+            await sender.tracker.poll()
         assert world.states() == ["WORKING"]
         assert world.codes() == []
         world.proposer.order("MSFT")
@@ -256,7 +256,7 @@ def test_fault_13_a_correction_is_held_back_until_the_position_shows_what_it_mea
         await world.clock.sleep(0)
         assert world.ledger.executions.position(ACCOUNT, "AAPL") == 10
         assert world.codes() == ["CORRECTION"]
-        await sender.polling.poll()
+        await sender.tracker.poll()
         await sender.close()
 
     run(story())
@@ -272,12 +272,12 @@ def test_fault_13_a_correction_may_also_turn_out_to_add_or_to_mean_nothing_known
         exec_id = world.venue.fill(REF)
         world.venue.correct(exec_id, "4")
         world.venue.set(opening={"AAPL": "10"})
-        await sender.polling.poll()
+        await sender.tracker.poll()
         assert world.ledger.executions.position(ACCOUNT, "AAPL") == 14
         assert world.codes() == []
         world.venue.correct(exec_id[:-2] + "02", "3")
         world.venue.set(opening={"AAPL": "50"})
-        await sender.polling.poll()
+        await sender.tracker.poll()
         assert world.codes() == ["CORRECTION", "POSITION_DRIFT"]
         await sender.close()
 
@@ -350,7 +350,7 @@ def test_fault_18_a_flap_of_the_data_farm_is_no_matter_of_orders(world: World) -
         for code in (2103, 2105) * 25:
             world.venue.tell(BrokerEventKind.ERROR, code=code, order_id=-1, text="farm connection is broken")
         await world.clock.sleep(0)
-        assert sender._link.trusted
+        assert sender._connection.trusted
         await sender.close()
 
     run(story())
@@ -362,11 +362,12 @@ def test_fault_20_a_cancel_without_a_clear_answer_stays_requested_until_a_query(
     async def story() -> None:
         sender = await working(world)
         world.venue.fault(fault)
-        assert await sender.cancelling.cancel(REF, "ann", "test") is AttemptState.CANCEL_REQUESTED
+        await sender.cancel(REF, "ann", "test")
+        assert world.ledger.attempts.get(REF).state is AttemptState.CANCEL_REQUESTED
         await world.clock.sleep(12 * 3600 if fault == "cancel_silent" else 1)
         assert world.states() == ["CANCEL_REQUESTED"]
         world.venue.end(REF, tell=False)
-        await sender.polling.poll()
+        await sender.tracker.poll()
         await sender.close()
 
     run(story())
@@ -387,7 +388,7 @@ def test_fault_22_a_duplicate_id_error_proves_nothing(world: World) -> None:
         order_id = world.ledger.attempts.get(REF).order_id
         world.venue.tell(BrokerEventKind.ERROR, code=103, order_id=order_id, text="duplicate order id")
         world.venue.tell(BrokerEventKind.ERROR, code=103, order_id=4711, text="duplicate order id")
-        await sender.polling.poll()
+        await sender.tracker.poll()
         await sender.close()
 
     run(story())
@@ -451,7 +452,7 @@ def test_fault_26_a_rejected_order_that_fills_all_the_same(world: World) -> None
         world.venue.tell(BrokerEventKind.ERROR, code=201, order_id=order_id, text="rejected")
         world.venue.tell_order(REF, VenueStatus.REJECTED)
         world.venue.fill(REF)
-        await sender.polling.poll()
+        await sender.tracker.poll()
         await sender.close()
 
     run(story())
@@ -464,7 +465,7 @@ def test_fault_26_a_fill_after_a_confirmed_rejection_counts_and_raises_the_alarm
         sender = await working(world, "reject")
         assert world.states() == ["REJECTED"]
         world.venue.fill(REF)
-        await sender.polling.poll()
+        await sender.tracker.poll()
         await sender.close()
 
     run(story())
@@ -526,7 +527,7 @@ def test_fills_beyond_the_order_raise_the_alarm(world: World) -> None:
         sender = await working(world)
         world.venue.fill(REF)
         world.venue.fill(REF, "3")
-        await sender.polling.poll()
+        await sender.tracker.poll()
         await sender.close()
 
     run(story())
@@ -538,9 +539,9 @@ def test_an_order_that_the_venue_no_longer_lists_freezes_until_it_does(world: Wo
     async def story() -> None:
         sender = await working(world)
         world.venue.hide(REF, 2)
-        await sender.polling.poll()
+        await sender.tracker.poll()
         assert world.codes() == ["MISSING_AT_VENUE"]
-        await sender.polling.poll()
+        await sender.tracker.poll()
         assert world.codes() == []
         await sender.close()
 
@@ -551,11 +552,11 @@ def test_a_filled_order_without_executions_is_not_believed(world: World) -> None
     async def story() -> None:
         sender = await working(world)
         world.venue.end(REF, VenueStatus.FILLED)
-        await sender.polling.poll()
+        await sender.tracker.poll()
         assert world.states() == ["WORKING"]
         assert world.codes() == ["FILLS_MISSING"]
         world.venue.fill(REF, tell=False)
-        await sender.polling.poll()
+        await sender.tracker.poll()
         assert world.codes() == []
         await sender.close()
 
@@ -571,11 +572,11 @@ def test_a_cancelled_order_is_not_closed_before_its_fills_have_come(world: World
         world.venue.end(REF, tell=False)
         take = world.venue.snapshot
         world.venue.snapshot = lambda: take().model_copy(update={"fills": ()})  # type: ignore[method-assign]
-        await sender.polling.poll()
+        await sender.tracker.poll()
         assert world.states() == ["WORKING"]
         assert world.codes() == ["FILLS_MISSING", "POSITION_DRIFT"]
         world.venue.snapshot = take  # type: ignore[method-assign]
-        await sender.polling.poll()
+        await sender.tracker.poll()
         assert world.codes() == ["POSITION_DRIFT"], "a drift is lifted by a person only"
         await sender.close()
 
@@ -589,9 +590,10 @@ def test_a_partly_filled_order_that_is_cancelled_keeps_its_fills(world: World) -
     async def story() -> None:
         sender = await working(world)
         world.venue.fill(REF, "4")
-        assert await sender.cancelling.cancel(REF, "ann", "enough") is AttemptState.CANCELLED
+        await sender.cancel(REF, "ann", "enough")
+        assert world.ledger.attempts.get(REF).state is AttemptState.CANCELLED
         with pytest.raises(LedgerError, match="nothing is left to cancel"):
-            await sender.cancelling.cancel(REF, "ann", "again")
+            await sender.cancel(REF, "ann", "again")
         await sender.close()
 
     run(story())
@@ -621,7 +623,7 @@ def test_a_sell_and_a_buy_leave_nothing(world: World) -> None:
 def test_orders_left_open_at_the_end_of_the_day_block_the_next(world: World) -> None:
     async def story() -> None:
         sender = await working(world)
-        found = await sender.polling.end_of_day()
+        found = await sender.tracker.end_of_day()
         assert [difference.code.value for difference in found] == ["OPEN_OVERNIGHT"]
         await sender.close()
 

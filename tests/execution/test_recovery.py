@@ -160,7 +160,7 @@ def test_who_lost_the_account_during_a_poll_learns_it(world: World) -> None:
         await sender.recover()
         overtaken(world, 1, "SENDING", gone=True)
         with pytest.raises(SendRefused, match="took the account over"):
-            await sender.polling.poll()
+            await sender.tracker.poll()
         await sender.close()
 
     run(story())
@@ -273,7 +273,7 @@ def test_a_position_that_lags_behind_a_fill_freezes_nothing(world: World) -> Non
             return found.model_copy(update={"positions": (held,)})
 
         world.venue.snapshot = lagging  # type: ignore[method-assign,assignment]
-        assert await sender.polling.poll() == ()
+        assert await sender.tracker.poll() == ()
         await sender.close()
 
     run(story())

@@ -118,10 +118,12 @@ class Schedule:
         if self.dice.random() < 0.4:
             self._outside_event()
             await self.world.clock.sleep(1)
-        live = [attempt for attempt in self.world.ledger.attempts.live(ACCOUNT) if sender.cancelling.possible(attempt)]
+        live = [
+            attempt for attempt in self.world.ledger.attempts.live(ACCOUNT) if sender._canceller.is_possible(attempt)
+        ]
         if live and self.dice.random() < 0.3:
-            await sender.cancelling.cancel(self.dice.choice(live).ref, "dice", "test")
-        await sender.polling.follow(self.dice.choice([0, 10]))
+            await sender.cancel(self.dice.choice(live).ref, "dice", "test")
+        await sender.tracker.follow(self.dice.choice([0, 10]))
         await sender.close()
 
     def _outside_event(self) -> None:

@@ -184,7 +184,8 @@ def test_an_end_that_the_venue_reports_is_confirmed_at_once(world: World) -> Non
         sender = world.sender()
         await sender.drain()
         before = world.clock.monotonic()
-        assert await sender.cancelling.cancel("intent0001.1", "ann", "test") is AttemptState.CANCELLED
+        await sender.cancel("intent0001.1", "ann", "test")
+        assert world.states() == ["CANCELLED"]
         assert world.clock.monotonic() - before < 1, "the message asked for the query, no time-out did"
         await sender.close()
 
@@ -198,7 +199,8 @@ def test_an_order_of_an_earlier_session_is_cancelled_by_its_number_in_this_one(w
 
     async def story() -> None:
         sender = world.sender()
-        assert await sender.cancelling.cancel("intent0001.1", "ann", "test") is AttemptState.CANCELLED
+        await sender.cancel("intent0001.1", "ann", "test")
+        assert world.states() == ["CANCELLED"]
         await sender.close()
 
     run(story())
@@ -214,7 +216,7 @@ def test_a_cancel_that_breaks_the_link_is_settled_by_the_next_recovery(world: Wo
         await sender.drain()
         world.venue.fault("cancel_drop")
         with pytest.raises(BrokerError, match="reset"):
-            await sender.cancelling.cancel("intent0001.1", "ann", "test")
+            await sender.cancel("intent0001.1", "ann", "test")
         assert world.states() == ["CANCEL_REQUESTED"]
         await sender.ready()
         await sender.close()
@@ -382,10 +384,10 @@ def test_following_ends_when_nothing_lives_or_time_is_over(world: World) -> None
     async def story() -> None:
         sender = world.sender()
         await sender.drain()
-        assert not await sender.polling.follow(7)
+        assert not await sender.tracker.follow(7)
         world.venue.fill("intent0001.1", tell=False)
-        assert await sender.polling.follow(7)
-        assert await sender.polling.follow(0)
+        assert await sender.tracker.follow(7)
+        assert await sender.tracker.follow(0)
         await sender.close()
 
     run(story())

@@ -52,7 +52,7 @@ class World:
         }
         self.broker = FileBroker(self.venue)
         books, chosen = ledger or self.ledger, SenderSettings(**values | settings)
-        return Sender(books, self.broker, self.clock, recheck, chosen, self.times, checkpoint)
+        return Sender(books, self.broker, self.clock, recheck, chosen, self.times, checkpoint=checkpoint)
 
     def drain(self, sender: Sender | None = None, **settings: Any) -> tuple[SendResult, ...]:
         """Send what is approved and let the sender go."""

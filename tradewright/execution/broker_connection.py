@@ -1,4 +1,4 @@
-"""The link: one connection to the venue under the fixed client id, and everything that comes in over it."""
+"""The sender's connection to the venue under the fixed client id, and every message that comes in over it."""
 
 from __future__ import annotations
 
@@ -13,22 +13,27 @@ from tradewright.model.errors import BrokerError, LedgerError
 
 
 class BrokerConnection:
-    """A connection and its state of trust.
+    """A connection and whether it is trusted.
 
     ``trusted`` is False until a recovery has succeeded on the connection, and again after every sign of trouble: a
-    link notice, an order without an answer, a failed query. Inbound messages are always taken (fault 1).
+    link notice, an order without an answer, a failed query, a message that could not be kept. Inbound messages are
+    taken at all times (fault 1).
+
+    Messages that arrive together are kept together: one commit for their raw form, one for what follows from them.
     """
 
     def __init__(
         self, broker: Broker, ledger: Ledger, clock: Clock, settings: SenderSettings, checkpoint: Checkpoint
     ) -> None:
         self.broker, self._ledger, self._clock, self._settings = broker, ledger, clock, settings
-        self.intake = ReportHandler(ledger, settings.account, checkpoint)
+        self.reports = ReportHandler(ledger, settings.account, checkpoint)
         self.message_received = asyncio.Event()
         self.connected = self.trusted = False
         self.up = True
         self.disturbances = 0
-        self._failure: LedgerError | None = None
+        self._inbox: list[tuple[str, BrokerEvent]] = []
+        self._keeper: asyncio.Task[None] | None = None
+        self._failure: BaseException | None = None
         self._checkpoint = checkpoint
 
     async def connect(self) -> None:
@@ -47,8 +52,10 @@ class BrokerConnection:
         self._checkpoint("S3.connected")
 
     async def disconnect(self) -> None:
-        """Close the connection; what was in doubt stays so."""
+        """Keep what has arrived, then close the connection; an order in doubt stays in doubt."""
         self.connected = self.trusted = False
+        if self._keeper is not None:
+            await asyncio.wait({self._keeper})
         await self.broker.disconnect()
 
     async def check_time(self) -> None:
@@ -70,7 +77,7 @@ class BrokerConnection:
         """Everything the venue knows, complete or not at all (R2).
 
         Raises:
-            BrokerError: when any query did not come to its end; the link is then not trusted.
+            BrokerError: when any query did not come to its end; the connection is then not trusted.
             LedgerError: when a message that came in could not be kept.
         """
         try:
@@ -78,6 +85,7 @@ class BrokerConnection:
         except BrokerError:
             self.trusted = False
             raise
+        self.keep_messages()
         self.raise_failure()
         return snapshot
 
@@ -86,30 +94,68 @@ class BrokerConnection:
         self.trusted = False
 
     def raise_failure(self) -> None:
-        """Raise what went wrong while a message was being kept.
+        """Raise the reason why a message could not be kept or applied.
 
         Raises:
             LedgerError: then nothing more may be sent until the ledger works and a recovery has succeeded.
         """
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            self.trusted = False
+        if self._failure is None:
+            return
+        failure, self._failure = self._failure, None
+        self.trusted = False
+        if isinstance(failure, LedgerError):
             raise failure
+        raise LedgerError(
+            f"a message of the venue could not be applied: {failure!r}",
+            where=self.broker.venue,
+            remedy="its raw form is kept; reconcile, and report this as a defect",
+        ) from failure
 
     @property
     def failed(self) -> bool:
-        """Whether a message could not be kept."""
+        """Whether a message could not be kept or applied."""
         return self._failure is not None
 
+    def keep_messages(self) -> None:
+        """Keep the messages that have arrived so far, raw and before anything is concluded from them (S7).
+
+        Raises:
+            LedgerError: when they cannot be written down.
+        """
+        messages, self._inbox = self._inbox, []
+        if not messages:
+            return
+        with self._ledger.transaction():
+            for session, event in messages:
+                self._ledger.venues.record_event(session, event)
+        self._checkpoint("S7.recorded")
+        with self._ledger.transaction():
+            for session, event in messages:
+                self.reports.event(session, event)
+        self._checkpoint("S7.applied")
+
     def _receive(self, event: BrokerEvent) -> None:
-        try:
-            self._ledger.venues.record_event(self.broker.session, event)
-            self._checkpoint("S7.recorded")
-            self.intake.event(self.broker.session, event)
-            self._checkpoint("S7.applied")
-        except LedgerError as error:
-            self._failure, self.trusted = error, False
+        """Take a message. It is kept a moment later, by a task, so that a burst is one batch and one commit.
+
+        A task keeps its exception until somebody asks: nothing is lost in the event loop of the venue's library.
+        """
         if event.kind is BrokerEventKind.LINK:
             self.up, self.trusted = event.link_up, False
             self.disturbances += 1
+        self._inbox.append((self.broker.session, event))
+        if self._keeper is None:
+            self._keeper = asyncio.get_running_loop().create_task(self._keep_soon())
+            self._keeper.add_done_callback(self._kept)
+
+    async def _keep_soon(self) -> None:
+        await asyncio.sleep(0)
+        self.keep_messages()
+
+    def _kept(self, task: asyncio.Task[None]) -> None:
+        self._keeper = None
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            self._failure, self.trusted = failure, False
         self.message_received.set()
+        if self._inbox and self._keeper is None and not task.cancelled():
+            self._keeper = asyncio.get_running_loop().create_task(self._keep_soon())
+            self._keeper.add_done_callback(self._kept)

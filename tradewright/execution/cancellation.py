@@ -1,12 +1,14 @@
-"""Canceller one order, written down before it is asked for, believed only when a query confirms it."""
+"""Cancellation: written down before it is asked for, believed only when a query confirms it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from tradewright.execution.broker_connection import BrokerConnection
 from tradewright.execution.order_tracking import OrderTracker
-from tradewright.execution.timing import wait_until
+from tradewright.execution.timing import Waiter
 from tradewright.execution.types import Checkpoint, ProtocolTimes
 from tradewright.ledger.attempts import Attempt
 from tradewright.ledger.ledger import Ledger
@@ -14,72 +16,110 @@ from tradewright.model.broker import BrokerSnapshot
 from tradewright.model.errors import BrokerError, LedgerError
 from tradewright.model.order import AttemptState
 
-_POSSIBLE = frozenset({AttemptState.ACKED, AttemptState.WORKING, AttemptState.PARTIAL, AttemptState.CANCEL_REQUESTED})
+_CANCELLABLE = frozenset(
+    {AttemptState.ACKED, AttemptState.WORKING, AttemptState.PARTIAL, AttemptState.CANCEL_REQUESTED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The outcome of a request to cancel several orders.
+
+    Args:
+        ended: references that the venue has confirmed as ended, filled ones included.
+        open: references that were still open, or in doubt, at the venue's last answer; asking again is allowed.
+        problem: the reason why the venue could not be asked or confirm; empty when there is none.
+    """
+
+    ended: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+    problem: str = ""
 
 
 class Canceller:
-    """Cancels over a trusted link."""
+    """Cancels orders over a connection, one or many at once."""
 
     def __init__(
         self,
         connection: BrokerConnection,
-        polling: OrderTracker,
+        tracker: OrderTracker,
         ledger: Ledger,
-        ready: Callable[[], Awaitable[BrokerSnapshot]],
         times: ProtocolTimes,
+        waiter: Waiter,
         checkpoint: Checkpoint,
     ) -> None:
-        self._connection, self._polling, self._ledger = connection, polling, ledger
-        self._ready, self._times, self._checkpoint = ready, times, checkpoint
+        self._connection, self._tracker, self._ledger = connection, tracker, ledger
+        self._times, self._waiter, self._checkpoint = times, waiter, checkpoint
 
-    def possible(self, attempt: Attempt) -> bool:
+    def is_possible(self, attempt: Attempt) -> bool:
         """Whether the venue is known to have the order and it has not ended."""
-        return attempt.state in _POSSIBLE
+        return attempt.state in _CANCELLABLE
 
-    async def cancel(self, ref: str, actor: str, reason: str) -> AttemptState:
-        """Ask the venue once to cancel an order, and return its state after a query.
+    async def cancel(self, refs: Sequence[str], actor: str, reason: str, snapshot: BrokerSnapshot) -> Cancelled:
+        """Ask the venue to cancel these orders, all at once, and wait until queries have confirmed each.
 
-        Whatever the venue answers (also 10147 and 10148), only the query decides: an order that stays open stays
-        ``CANCEL_REQUESTED``, and asking again is allowed (fault 20).
+        All requests are written down in one transaction, then all go out, then the answers are awaited together. The
+        venue's answer to a request (also 10147 and 10148) decides nothing: only a query does, and an order that stays
+        open stays ``CANCEL_REQUESTED`` (fault 20).
+
+        Args:
+            snapshot: a fresh view of the venue, which tells the number that this session knows an order by.
 
         Raises:
-            LedgerError: when the order is in doubt, at its end, or not among the venue's open orders.
-            BrokerError: when the venue cannot be reached or read; the request may have gone out.
+            LedgerError: when an order is at its end, in doubt, or not among the venue's open orders; none is
+                cancelled then.
         """
-        await self._ready()
-        attempt = self._ledger.attempts.get(ref)
-        order_id = self._order_id(attempt)
-        if not self.possible(attempt) or order_id is None:
-            remedy = "reconcile first" if not attempt.state.terminal else "nothing is left to cancel"
-            raise LedgerError(f"it is {attempt.state} and cannot be cancelled", where=f"attempt {ref}", remedy=remedy)
+        attempts = [self._ledger.attempts.get(ref) for ref in refs]
+        numbers = {attempt.ref: self._order_id(attempt, snapshot) for attempt in attempts}
         with self._ledger.transaction():
-            self._ledger.attempts.move(ref, AttemptState.CANCEL_REQUESTED, f"{actor}: {reason}")
-            self._ledger.audit.append(actor, "CANCEL", ref, {"reason": reason})
+            for attempt in attempts:
+                self._demand_possible(attempt, numbers[attempt.ref])
+                self._ledger.attempts.move(attempt.ref, AttemptState.CANCEL_REQUESTED, f"{actor}: {reason}")
+                self._ledger.audit.append(actor, "CANCEL", attempt.ref, {"reason": reason})
         self._checkpoint("C.written")
+        problem = ""
         try:
-            await self._connection.broker.cancel(ref, order_id)
-        except BrokerError:
+            for ref, order_id in numbers.items():
+                await self._connection.broker.cancel(ref, order_id or 0)
+            self._checkpoint("C.cancelled")
+            await self._confirmed(refs)
+        except BrokerError as error:
+            # The requests may have gone out. What became of the orders is found by the next recovery.
             self._connection.require_recovery()
-            raise
-        self._checkpoint("C.cancelled")
-        await wait_until(
-            self._ledger.clock,
-            self._connection.message_received,
-            lambda: self._news(ref),
-            self._times.acknowledge,
-            self._times.pause,
-        )
-        self._connection.raise_failure()
-        await self._polling.settle()
-        return self._ledger.attempts.get(ref).state
+            problem = str(error)
+        states = {ref: self._ledger.attempts.get(ref).state for ref in refs}
+        ended = tuple(ref for ref, state in states.items() if state.terminal)
+        return Cancelled(ended, tuple(ref for ref in refs if ref not in ended), problem)
 
-    def _order_id(self, attempt: Attempt) -> int | None:
+    async def _confirmed(self, refs: Sequence[str]) -> None:
+        """Query whenever the venue says something, until every order has ended or ``acknowledge`` seconds are over."""
+        clock = self._ledger.clock
+        deadline = clock.monotonic() + self._times.acknowledge
+        while (remaining := deadline - clock.monotonic()) > 0 and (left := self._open(refs)):
+            answered = partial(self._is_answered, left)
+            await self._waiter.until(self._connection.message_received, answered, remaining)
+            await self._waiter.sleep(min(self._times.pause, remaining))  # the other answers of a burst are near
+            self._connection.raise_failure()
+            await self._tracker.query()
+
+    def _open(self, refs: Sequence[str]) -> list[str]:
+        return [ref for ref in refs if not self._ledger.attempts.get(ref).state.terminal]
+
+    def _is_answered(self, refs: Sequence[str]) -> bool:
+        """Whether one of these orders has had an answer or ended, or something went wrong meanwhile."""
+        connection = self._connection
+        has_answer = any(ref in connection.reports.doubts for ref in refs) or len(self._open(refs)) < len(refs)
+        return connection.failed or not connection.up or has_answer
+
+    def _demand_possible(self, attempt: Attempt, order_id: int | None) -> None:
+        if self.is_possible(attempt) and order_id is not None:
+            return
+        remedy = "nothing is left to cancel" if attempt.state.terminal else "tradewright reconcile, then cancel again"
+        what = f"it is {attempt.state} and cannot be cancelled"
+        raise LedgerError(what, where=f"attempt {attempt.ref}", remedy=remedy)
+
+    def _order_id(self, attempt: Attempt, snapshot: BrokerSnapshot) -> int | None:
         """The number that the present session knows the order by."""
         if attempt.session == self._connection.broker.session:
             return attempt.order_id
-        listed = self._polling.snapshot.open_orders if self._polling.snapshot else ()
-        return next((order.order_id for order in listed if order.ref == attempt.ref), None)
-
-    def _news(self, ref: str) -> bool:
-        ended = self._ledger.attempts.get(ref).state.terminal
-        return ended or self._connection.failed or ref in self._connection.intake.doubts
+        return next((order.order_id for order in snapshot.open_orders if order.ref == attempt.ref), None)

@@ -1,4 +1,4 @@
-"""The intake: what the venue says, turned into facts of the ledger."""
+"""Execution reports: messages and snapshots of the venue, turned into facts of the ledger."""
 
 from __future__ import annotations
 
@@ -11,19 +11,24 @@ from tradewright.model.broker import BrokerEvent, BrokerEventKind, BrokerSnapsho
 from tradewright.model.order import AttemptState, Fill
 
 LIVE = frozenset({VenueStatus.PENDING, VenueStatus.WORKING, VenueStatus.CANCEL_PENDING})
-_UNHEARD = frozenset({AttemptState.CLAIMED, AttemptState.SENDING, AttemptState.UNKNOWN})
+_UNACKNOWLEDGED = frozenset({AttemptState.CLAIMED, AttemptState.SENDING, AttemptState.UNKNOWN})
 
 
 class ReportHandler:
-    """Applies events and snapshots. Everything is idempotent: the same word twice changes nothing.
+    """Applies events and snapshots. Every report is idempotent: the same report twice changes nothing.
 
-    A live message that an order has ended is not believed (the client library invents some): its reference goes to
-    ``doubts``, and the next query decides. Fills come from executions alone.
+    A live message that an order has ended is not believed, because the client library invents some: the reference is
+    put into ``doubts``, and the next query decides. Fills come from executions alone.
+
+    The answers of one snapshot are given one after the other, and messages arrive between them. So an answer that
+    contradicts the ledger proves nothing by itself: :mod:`reconciliation` compares two snapshots in a row before it
+    freezes an instrument, and :attr:`contradicted` asks for that comparison before the next order goes out.
     """
 
     def __init__(self, ledger: Ledger, account: str, checkpoint: Checkpoint = no_checkpoint) -> None:
         self._ledger, self._account, self._checkpoint = ledger, account, checkpoint
         self.doubts: set[str] = set()
+        self.contradicted = False
 
     def event(self, session: str, event: BrokerEvent) -> None:
         """Apply one message that is already kept raw."""
@@ -50,7 +55,7 @@ class ReportHandler:
         open_refs = {order.ref for order in snapshot.open_orders if order.ref and order.status in LIVE}
         for order in snapshot.completed_orders:
             if order.ref in open_refs:
-                self._twin(order)
+                self._listed_twice(order)
             else:
                 self._order(order, queried=True, opening=opening)
         for order in snapshot.open_orders:
@@ -70,12 +75,16 @@ class ReportHandler:
                 self._ledger.executions.record_fee(fill.exec_id, fill.fee)
             if recorded is Recorded.SEEN:
                 return
+            if recorded is Recorded.DIFFERS:
+                text = f"{fill.exec_id} was reported again with other content: {fill.quantity} at {fill.price}"
+                self._ledger.freezes.freeze(self._account, fill.instrument, FreezeCode.FILL_DIFFERS, text, fill.exec_id)
+                return
             if recorded is Recorded.QUARANTINED:
                 text = f"{fill.exec_id} corrects {fill.base_id}; positions will show which one counts"
                 self._ledger.freezes.freeze(self._account, fill.instrument, FreezeCode.CORRECTION, text, fill.base_id)
             elif attempt is not None:
-                self._learn(attempt, fill.perm_id)
-                self._progress(attempt)
+                self._learn(self._reopened(attempt, f"execution {fill.exec_id}"), fill.perm_id)
+                self.progress(attempt.ref)
             elif not opening:
                 text = f"execution {fill.exec_id} of an order that is not ours"
                 self._ledger.freezes.freeze(self._account, fill.instrument, FreezeCode.EXTERNAL_FILL, text)
@@ -88,15 +97,18 @@ class ReportHandler:
             if attempt is None:
                 self._external(order, opening=opening)
                 return
+            if queried or order.perm_id:
+                attempt = self._reopened(attempt, f"the venue lists it as {order.status}")
             self._learn(attempt, order.perm_id)
             if attempt.state.terminal:
-                self._after_the_end(attempt, order, queried=queried)
+                self.doubts.discard(attempt.ref)
+                self.contradicted |= queried and order.status in LIVE
             elif order.status in LIVE or not queried:
-                self._heard(attempt, order, queried=queried)
+                self._acknowledge(attempt, order, queried=queried)
             else:
                 self._end(attempt, order)
 
-    def _twin(self, order: VenueOrder) -> None:
+    def _listed_twice(self, order: VenueOrder) -> None:
         """Listed as open too, so it is not at its end; under a second permanent id it is an alarm (R4)."""
         attempt = self._ledger.attempts.find(order.ref)
         if attempt is not None and order.account in ("", self._account):
@@ -113,22 +125,33 @@ class ReportHandler:
             text = f"the venue has it {len(known)} times: {', '.join(map(str, known))}"
             self._freeze(attempt, FreezeCode.TWO_PERM_IDS, text)
 
-    def _progress(self, attempt: Attempt) -> None:
-        filled = self._ledger.executions.filled(attempt.ref)
+    def _reopened(self, attempt: Attempt, evidence: str) -> Attempt:
+        """An order judged not sent that the venue knows after all: it is open again, and an alarm is raised (R5)."""
+        if attempt.state is not AttemptState.NOT_SENT or attempt.sending_at is None:
+            return attempt
+        self._freeze(attempt, FreezeCode.FILL_AFTER_END, f"judged not sent, and the venue has it: {evidence}")
+        others = [other for other in self._ledger.attempts.all(attempt.intent_id) if other.ref != attempt.ref]
+        if any(not other.state.terminal for other in others):
+            return attempt  # one attempt of an intent is live at a time; this one's fills count all the same
+        return self._ledger.attempts.move(attempt.ref, AttemptState.ACKED, f"reopened by the venue: {evidence}")
+
+    def progress(self, ref: str) -> None:
+        """Bring an attempt to the state that follows from its executions, after a fill or a ruling on a correction."""
+        attempt, filled = self._ledger.attempts.get(ref), self._ledger.executions.filled(ref)
         if filled > attempt.quantity:
             self._freeze(attempt, FreezeCode.OVERFILL, f"{filled} filled of {attempt.quantity}")
-        state = self._ledger.attempts.get(attempt.ref).state
+        state = attempt.state
         if state.terminal:
-            if state is not AttemptState.FILLED:
-                self._freeze(attempt, FreezeCode.FILL_AFTER_END, f"{state}, and {filled} of it filled all the same")
+            if state is not AttemptState.FILLED and filled:
+                self._freeze(attempt, FreezeCode.FILL_AFTER_END, f"{state}, and {filled} of it filled")
         elif filled >= attempt.quantity:
             self._ledger.attempts.move(attempt.ref, AttemptState.FILLED, f"{filled} filled by executions")
             self.doubts.discard(attempt.ref)
-        elif state not in (AttemptState.PARTIAL, AttemptState.CANCEL_REQUESTED):
+        elif filled and state not in (AttemptState.PARTIAL, AttemptState.CANCEL_REQUESTED):
             self._ledger.attempts.move(attempt.ref, AttemptState.PARTIAL, f"{filled} of {attempt.quantity} filled")
 
-    def _heard(self, attempt: Attempt, order: VenueOrder, *, queried: bool) -> None:
-        if attempt.state in _UNHEARD and (order.perm_id or queried):
+    def _acknowledge(self, attempt: Attempt, order: VenueOrder, *, queried: bool) -> None:
+        if attempt.state in _UNACKNOWLEDGED and (order.perm_id or queried):
             attempt = self._ledger.attempts.move(attempt.ref, AttemptState.ACKED, f"permanent id {order.perm_id}")
         if attempt.state is AttemptState.ACKED and order.status is VenueStatus.WORKING:
             self._ledger.attempts.move(attempt.ref, AttemptState.WORKING, "working at the venue")
@@ -140,7 +163,7 @@ class ReportHandler:
     def _end(self, attempt: Attempt, order: VenueOrder) -> None:
         filled = self._ledger.executions.filled(attempt.ref)
         if order.status is VenueStatus.FILLED or order.filled > filled:
-            self._heard(attempt, order, queried=True)
+            self._acknowledge(attempt, order, queried=True)
             return
         rejected = order.status is VenueStatus.REJECTED and not filled
         cancelling = attempt.state is AttemptState.CANCEL_REQUESTED
@@ -151,11 +174,6 @@ class ReportHandler:
         )
         self._checkpoint("S8.ended")
         self.doubts.discard(attempt.ref)
-
-    def _after_the_end(self, attempt: Attempt, order: VenueOrder, *, queried: bool) -> None:
-        self.doubts.discard(attempt.ref)
-        if queried and order.status in LIVE:
-            self._freeze(attempt, FreezeCode.LIVE_AFTER_END, f"{attempt.state} here, {order.status} at the venue")
 
     def _external(self, order: VenueOrder, *, opening: bool) -> None:
         key = f"perm:{order.perm_id}" if order.perm_id else f"order:{order.client_id}/{order.order_id}"

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
+from tradewright.ledger.attempts import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import BrokerSnapshot
-from tradewright.model.order import Side
+from tradewright.model.order import AttemptState, Side
 
 ZERO = Decimal(0)
 
@@ -99,3 +100,15 @@ def _external_orders(ledger: Ledger, snapshot: BrokerSnapshot, live: set[str]) -
 def _ended_since(ledger: Ledger, ref: str, snapshot: BrokerSnapshot) -> bool:
     attempt = ledger.attempts.find(ref) if ref else None
     return attempt is not None and ledger.attempts.events(ref)[-1].at >= snapshot.taken_at
+
+
+def may_have_reached(ledger: Ledger, attempt: Attempt) -> bool:
+    """Whether an attempt may have left an order at the venue.
+
+    An attempt that was judged not sent counts again as soon as an execution or a permanent id says otherwise.
+    """
+    if attempt.sending_at is None:
+        return False
+    if attempt.state is not AttemptState.NOT_SENT:
+        return True
+    return bool(ledger.attempts.perm_ids(attempt.ref) or ledger.executions.of_attempt(attempt.ref))

@@ -68,6 +68,10 @@ class MarketStateReader:
         self._store, self._artefacts, self._timeframe, self._clock = store, artefacts, timeframe, clock
         self._known: dict[str, MarketState] = {}
 
+    def refresh(self) -> None:
+        """Forget what was read, so that the next look sees the newest bars."""
+        self._known.clear()
+
     def of(self, instrument: Instrument) -> MarketState:
         """What is known of an instrument now.
 

@@ -1,22 +1,23 @@
-"""OrderTracker: ask the venue again while orders live; its answer is the truth (R-EXEC-08, S8, S9)."""
+"""Order tracking: ask the venue again while orders live; its answer is the truth (R-EXEC-08, S8, S9)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
+from tradewright.execution.absence import AbsenceEvidence
 from tradewright.execution.broker_connection import BrokerConnection
 from tradewright.execution.reconciliation import Difference, compare, confirmed, freeze_differences, rule_corrections
-from tradewright.execution.timing import wait_until
+from tradewright.execution.timing import Waiter
 from tradewright.execution.types import ProtocolTimes, SenderSettings
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import BrokerSnapshot
 from tradewright.model.clock import Clock
-from tradewright.model.order import TimeInForce
+from tradewright.model.order import AttemptState, TimeInForce
 
 
 class OrderTracker:
-    """Repeated queries over a link that a recovery has made trusted.
+    """Repeated queries over a connection that a recovery has made trusted.
 
     Args:
         keep: keeps the account, and raises ``SendRefused`` when another sender has had it since.
@@ -29,24 +30,28 @@ class OrderTracker:
         clock: Clock,
         settings: SenderSettings,
         times: ProtocolTimes,
+        evidence: AbsenceEvidence,
+        waiter: Waiter,
         keep: Callable[[], None],
     ) -> None:
         self._connection, self._ledger, self._clock, self._times = connection, ledger, clock, times
-        self._account, self._keep = settings.account, keep
+        self._account, self._evidence, self._waiter, self._keep = settings.account, evidence, waiter, keep
         self.snapshot: BrokerSnapshot | None = None
         self._taken = 0.0
 
     @property
     def stale(self) -> bool:
-        """Whether the newest snapshot is older than ``poll`` seconds, or there is none."""
-        return self.snapshot is None or self._clock.monotonic() - self._taken >= self._times.poll
+        """Whether a comparison is due: the newest snapshot is old, missing, or contradicted the ledger."""
+        if self.snapshot is None or self._connection.reports.contradicted:
+            return True
+        return self._clock.monotonic() - self._taken >= self._times.poll
 
     def take(self, snapshot: BrokerSnapshot) -> None:
         """Keep a snapshot that was absorbed already."""
         self.snapshot, self._taken = snapshot, self._clock.monotonic()
 
-    async def settle(self) -> BrokerSnapshot:
-        """One query and everything that follows from it, without comparing.
+    async def query(self) -> BrokerSnapshot:
+        """One snapshot and everything that follows from it alone; differences are not concluded from one.
 
         Raises:
             BrokerError: when it is incomplete.
@@ -55,8 +60,10 @@ class OrderTracker:
         """
         snapshot = await self._connection.snapshot()
         self._keep()
-        self._connection.intake.absorb(snapshot)
-        rule_corrections(self._ledger, self._account, snapshot)
+        self._connection.reports.absorb(snapshot)
+        for ref in rule_corrections(self._ledger, self._account, snapshot):
+            self._connection.reports.progress(ref)
+        self._evidence.observe(snapshot)
         self.take(snapshot)
         return snapshot
 
@@ -68,14 +75,16 @@ class OrderTracker:
             SendRefused: when another sender took the account over meanwhile.
             LedgerError: when it cannot be written down.
         """
-        found = compare(self._ledger, self._account, await self.settle())
+        found = present = compare(self._ledger, self._account, await self.query())
         if found:
-            await self._clock.sleep(self._times.settle)
-            found = confirmed(found, compare(self._ledger, self._account, await self.settle()))
-        freeze_differences(self._ledger, self._account, found)
+            await self._waiter.sleep(self._times.settle)
+            present = compare(self._ledger, self._account, await self.query())
+            found = confirmed(found, present)
+        freeze_differences(self._ledger, self._account, found, present)
+        self._connection.reports.contradicted = False
         last = self._ledger.venues.last_reconciliation(self._account)
         if found or last is None or not last.clean:
-            texts = tuple(f"{each.code} {each.instrument} {each.ref}: {each.text}" for each in found)
+            texts = tuple(each.told for each in found)
             self._ledger.venues.record_reconciliation(self._connection.broker.session, self._account, texts)
         return found
 
@@ -83,7 +92,7 @@ class OrderTracker:
         """Poll until no order of the account lives, or the time is over; True when none lives.
 
         Raises:
-            BrokerError: when a query is incomplete; the link is then not trusted.
+            BrokerError: when a query is incomplete; the connection is then not trusted.
             LedgerError: when something cannot be written down.
         """
         deadline = self._clock.monotonic() + seconds
@@ -91,11 +100,27 @@ class OrderTracker:
             remaining = deadline - self._clock.monotonic()
             if remaining <= 0:
                 return False
-            received, pause = self._connection.message_received, self._times.pause
-            await wait_until(self._clock, received, self._news, min(remaining, self._times.poll), pause)
+            received = self._connection.message_received
+            await self._waiter.until(received, self._has_news, min(remaining, self._times.poll))
             self._connection.raise_failure()
             await self.poll()
         return True
+
+    async def settle_doubts(self, refs: Collection[str]) -> None:
+        """Query until none of these orders is in doubt, or the evidence of their absence is complete.
+
+        It takes ``absence`` seconds at the least where an order never arrived, so nothing else waits for it: orders in
+        other instruments go out first.
+
+        Raises:
+            BrokerError: when a query is incomplete; the orders stay in doubt.
+            LedgerError: when something cannot be written down.
+        """
+        asked = 0
+        while asked < 2 and (doubted := self._doubted(refs)):
+            await self._waiter.sleep(max(self._evidence.seconds_left(ref) for ref in doubted))
+            await self.query()
+            asked += 1
 
     async def end_of_day(self) -> tuple[Difference, ...]:
         """Before the venue's midnight: no DAY order lives and positions agree, else the instrument is blocked (S9).
@@ -109,12 +134,14 @@ class OrderTracker:
             if attempt.tif is TimeInForce.DAY:
                 text = f"{attempt.state} when the day ended"
                 found.append(Difference(FreezeCode.OPEN_OVERNIGHT, attempt.instrument, attempt.ref, text))
-        freeze_differences(self._ledger, self._account, tuple(found))
+                open_order = (self._account, attempt.instrument, FreezeCode.OPEN_OVERNIGHT, text, attempt.ref)
+                self._ledger.freezes.freeze(*open_order)
         return tuple(found)
 
-    def _news(self) -> bool:
-        return (
-            bool(self._connection.intake.doubts)
-            or self._connection.failed
-            or not self._ledger.attempts.live(self._account)
-        )
+    def _doubted(self, refs: Collection[str]) -> list[str]:
+        unknown = self._ledger.attempts.in_state(self._account, AttemptState.UNKNOWN)
+        return [attempt.ref for attempt in unknown if attempt.ref in refs]
+
+    def _has_news(self) -> bool:
+        connection = self._connection
+        return bool(connection.reports.doubts) or connection.failed or not self._ledger.attempts.live(self._account)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tradewright.execution.broker_connection import BrokerConnection
 from tradewright.execution.types import SenderSettings
@@ -44,14 +44,15 @@ class PreSendCheck:
             return _reason("APPROVAL_ALTERED", str(error))
 
     async def reject_reasons(self, order: ApprovedOrder, snapshot: BrokerSnapshot) -> tuple[Reason, ...]:
-        """Before the write-ahead (S3): the gate's own controls, kill switch, expiry, freezes.
+        """Before the write-ahead (S3): the gate's own controls, the kill switches, the freezes.
+
+        The end of the approval is not asked here: the claim ended its life, and the age of a claim is bounded.
 
         Raises:
             BrokerError: when the gate's controls cannot get what they need.
         """
         found = [reason for reason in await self._recheck(order, snapshot) if reason.verdict is Verdict.REJECT]
         found += self.stopped(order.strategy)
-        found += self.expired(order.expires_at)
         for freeze in self._ledger.freezes.of(self._settings.account, order.terms.instrument):
             found.append(_reason("INSTRUMENT_FROZEN", f"{freeze.code} {freeze.ref}: {freeze.text}"))
         return tuple(found)
@@ -65,8 +66,13 @@ class PreSendCheck:
             found.append(_reason("SENDS_PENDING", f"{waiting} messages wait in the library's queue"))
         return found
 
+    def waited_too_long(self, claimed_at: datetime, seconds: float) -> list[Reason]:
+        """Whether a claim has waited for its turn for longer than a claim may live."""
+        over = claimed_at + timedelta(seconds=seconds) <= self._clock.now()
+        return [_reason("APPROVAL_EXPIRED", f"claimed at {claimed_at.isoformat()}, {seconds:g} s ago")] if over else []
+
     def expired(self, expires_at: datetime) -> list[Reason]:
-        """Whether an approval is over (control 18)."""
+        """Whether an approval ended before it was claimed (control 18)."""
         over = expires_at <= self._clock.now()
         return [_reason("APPROVAL_EXPIRED", f"at {expires_at.isoformat()}")] if over else []
 

@@ -1,22 +1,37 @@
-"""Comparing the ledger with the venue: positions, orders, and corrections of executions."""
+"""Reconciliation: comparing the ledger with the venue, and what follows from a difference."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from tradewright.execution.execution_reports import LIVE
+from tradewright.ledger.attempts import Attempt
 from tradewright.ledger.executions import Execution
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import BrokerSnapshot, VenueStatus
 from tradewright.model.order import AttemptState
 
-_HEARD = frozenset({AttemptState.ACKED, AttemptState.WORKING, AttemptState.PARTIAL, AttemptState.CANCEL_REQUESTED})
+_ACKNOWLEDGED = frozenset(
+    {AttemptState.ACKED, AttemptState.WORKING, AttemptState.PARTIAL, AttemptState.CANCEL_REQUESTED}
+)
+
+EXPLAINABLE = frozenset(
+    {
+        FreezeCode.MISSING_AT_VENUE,
+        FreezeCode.FILLS_MISSING,
+        FreezeCode.LIVE_AFTER_END,
+        FreezeCode.POSITION_DRIFT,
+    }
+)
+"""Freezes that follow from a comparison, and end when a later comparison no longer finds them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing on which venue and ledger disagree; the venue is right (R-EXEC-08)."""
+    """One point on which venue and ledger disagree; the venue is right (R-EXEC-08)."""
 
     code: FreezeCode
     instrument: str
@@ -25,8 +40,13 @@ class Difference:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What makes two findings the same finding."""
+        """The identity of a difference across comparisons."""
         return self.code, self.instrument, self.ref
+
+    @property
+    def told(self) -> str:
+        """The difference in one line."""
+        return f"{self.code} {self.instrument} {self.ref}: {self.text}"
 
 
 def drift(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> dict[str, Decimal]:
@@ -38,52 +58,89 @@ def drift(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> dict[str, D
 
 
 def compare(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> tuple[Difference, ...]:
-    """Every disagreement after the snapshot was absorbed. Orders in doubt are not listed: they freeze by themselves."""
+    """Every disagreement after the snapshot was absorbed; orders in doubt are not listed, they freeze by themselves.
+
+    One comparison proves nothing, because the answers of a snapshot are not of one moment: see :func:`confirmed`.
+    """
     found = [
         Difference(FreezeCode.POSITION_DRIFT, name, "", f"the venue holds {gap:+f} against the ledger")
         for name, gap in drift(ledger, account, snapshot).items()
     ]
-    listed = {order.ref: order.status for order in (*snapshot.completed_orders, *snapshot.open_orders) if order.ref}
-    known = {order.perm_id: order.status for order in (*snapshot.completed_orders, *snapshot.open_orders)}
-    for attempt in ledger.attempts.live(account):
-        if attempt.state not in _HEARD:
+    statuses = _statuses(ledger, snapshot)
+    found += [row for attempt in ledger.attempts.live(account) if (row := _difference(attempt, statuses))]
+    return (*found, *_live_after_end(ledger, account, snapshot))
+
+
+def _statuses(ledger: Ledger, snapshot: BrokerSnapshot) -> dict[str, VenueStatus]:
+    """What the venue lists each of our orders as, by reference; the list of open orders comes last and wins."""
+    statuses: dict[str, VenueStatus] = {}
+    for order in (*snapshot.completed_orders, *snapshot.open_orders):
+        attempt = None if order.ref else ledger.attempts.of_perm_id(order.perm_id)
+        statuses[order.ref or (attempt.ref if attempt else "")] = order.status
+    return statuses
+
+
+def _difference(attempt: Attempt, statuses: Mapping[str, VenueStatus]) -> Difference | None:
+    if attempt.state not in _ACKNOWLEDGED:
+        return None
+    status = statuses.get(attempt.ref)
+    if status is None:
+        text = f"{attempt.state} here, and the venue does not list it"
+        return Difference(FreezeCode.MISSING_AT_VENUE, attempt.instrument, attempt.ref, text)
+    if status in LIVE:
+        return None
+    text = f"the venue says {status}, its executions do not add up to it"
+    return Difference(FreezeCode.FILLS_MISSING, attempt.instrument, attempt.ref, text)
+
+
+def _live_after_end(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> Iterator[Difference]:
+    for order in snapshot.open_orders:
+        if order.account not in ("", account) or order.status not in LIVE:
             continue
-        by_id = [known[perm_id] for perm_id in ledger.attempts.perm_ids(attempt.ref) if perm_id in known]
-        status = listed.get(attempt.ref, by_id[0] if by_id else None)
-        if status is None:
-            text = f"{attempt.state} here, and the venue does not list it"
-            found.append(Difference(FreezeCode.MISSING_AT_VENUE, attempt.instrument, attempt.ref, text))
-        elif status in (VenueStatus.FILLED, VenueStatus.CANCELLED, VenueStatus.REJECTED):
-            text = f"the venue says {status}, its executions do not add up to it"
-            found.append(Difference(FreezeCode.FILLS_MISSING, attempt.instrument, attempt.ref, text))
-    return tuple(found)
+        attempt = (ledger.attempts.find(order.ref) if order.ref else None) or ledger.attempts.of_perm_id(order.perm_id)
+        if attempt is not None and attempt.state.terminal:
+            text = f"{attempt.state} here, {order.status} at the venue"
+            yield Difference(FreezeCode.LIVE_AFTER_END, attempt.instrument, attempt.ref, text)
 
 
 def confirmed(first: tuple[Difference, ...], second: tuple[Difference, ...]) -> tuple[Difference, ...]:
-    """What two comparisons in a row found: a message on its way is no difference."""
+    """The differences that two comparisons in a row found: a message on its way is no difference."""
     keys = {difference.key for difference in first}
     return tuple(difference for difference in second if difference.key in keys)
 
 
-def freeze_differences(ledger: Ledger, account: str, differences: tuple[Difference, ...]) -> None:
-    """Freeze what differs; lift what the venue has meanwhile explained. A drift is lifted by a person only."""
+def freeze_differences(
+    ledger: Ledger, account: str, differences: tuple[Difference, ...], present: Iterable[Difference] = ()
+) -> None:
+    """Freeze what differs, and lift the freezes that the venue has explained since.
+
+    Args:
+        differences: what two comparisons in a row found.
+        present: what the newest comparison found, confirmed or not: its freezes stay as they are.
+    """
     with ledger.transaction():
         for difference in differences:
             ledger.freezes.freeze(account, difference.instrument, difference.code, difference.text, difference.ref)
-        still = {difference.key for difference in differences}
+        still = {difference.key for difference in (*differences, *present)}
         for freeze in ledger.freezes.present(account):
-            explained = (freeze.code, freeze.instrument, freeze.ref) not in still
-            if explained and freeze.code in (FreezeCode.MISSING_AT_VENUE, FreezeCode.FILLS_MISSING):
-                lift = (account, freeze.instrument, "program", "the venue explained it", freeze.code, freeze.ref)
+            key = (freeze.code, freeze.instrument, freeze.ref)
+            overnight = freeze.code is FreezeCode.OPEN_OVERNIGHT and ledger.attempts.get(freeze.ref).state.terminal
+            if overnight or (freeze.code in EXPLAINABLE and key not in still):
+                reason = "the venue's newest answers explain it"
+                lift = (account, freeze.instrument, "program", reason, freeze.code, freeze.ref)
                 ledger.freezes.thaw(*lift)
 
 
-def rule_corrections(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> None:
+def rule_corrections(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> tuple[str, ...]:
     """Decide which of an execution and its corrections counts, by the venue's position (fault 13).
 
     It is not documented whether a correction replaces or adds, so each reading is compared with the position, the
     newest correction first. While neither fits, none counts and the instrument stays frozen.
+
+    Returns:
+        The references of the attempts whose filled quantity changed; their states must be computed again.
     """
+    changed = []
     for correction in reversed(ledger.executions.unruled(account)):
         others = [held for held in ledger.executions.of_base(correction.base_id) if held.exec_id != correction.exec_id]
         counted = sum((held.signed_quantity for held in others if held.counts), Decimal(0))
@@ -92,6 +149,11 @@ def rule_corrections(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> 
             _rule(ledger, account, correction, others, "it replaces the original")
         elif gap == correction.signed_quantity:
             _rule(ledger, account, correction, [], "it adds to the original")
+        else:
+            continue
+        if correction.ref:
+            changed.append(correction.ref)
+    return tuple(dict.fromkeys(changed))
 
 
 def _rule(ledger: Ledger, account: str, correction: Execution, void: list[Execution], reading: str) -> None:

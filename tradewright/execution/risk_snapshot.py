@@ -14,13 +14,13 @@ from tradewright.execution.exposure import (
     ZERO,
     PositionRange,
     WorkingOrder,
+    may_have_reached,
     position_ranges,
     units_held,
     working_orders,
 )
 from tradewright.execution.market_state import MarketState, MarketStateReader
 from tradewright.indicators.market import correlation, largest_correlation
-from tradewright.ledger.attempts import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.bars import Timeframe
 from tradewright.model.broker import AccountState, BrokerSnapshot, Quote
@@ -124,6 +124,13 @@ class SnapshotBuilder:
             broker=self._broker(asked, view.account.account),
             checks=self._checks(asked.checks, now),
         )
+
+    def read_ahead(self, view: AccountView, symbols: Iterable[str]) -> None:
+        """Read the bars of everything that a decision on these symbols looks at, before a transaction begins."""
+        self.facts.refresh()
+        for symbol in {*symbols, *self.instruments_to_price(view.snapshot, view.account.account)}:
+            if (instrument := self.instruments.get(symbol)) is not None:
+                self.facts.of(instrument)
 
     def price(self, symbol: str, view: AccountView) -> Decimal | None:
         """The newest price: the venue's, else the newest stored close; None when there is neither."""
@@ -277,7 +284,7 @@ class SnapshotBuilder:
             recent=(*intents, *self._recent_orders(asked, account, now)),
             orders_last_second=sum(at > now - timedelta(seconds=1) for at in sent),
             orders_last_minute=len(sent),
-            orders_of_intent=sum(_is_real(attempt) for attempt in of_intent),
+            orders_of_intent=sum(may_have_reached(self.ledger, attempt) for attempt in of_intent),
         )
 
     def _recent_intents(self, asked: SnapshotRequest, account: str, now: datetime) -> Iterable[RecentOrder]:
@@ -311,7 +318,7 @@ class SnapshotBuilder:
         """Other orders in the instrument that may have gone out lately."""
         for row in self.ledger.attempts.sent_after(account, self._window_start(now)):
             is_other = row.intent_id != asked.intent_id and row.instrument == asked.instrument
-            if is_other and row.sending_at is not None and _is_real(row):
+            if is_other and row.sending_at is not None and may_have_reached(self.ledger, row):
                 yield RecentOrder(intent_id=row.intent_id, side=row.side, quantity=row.quantity, at=row.sending_at)
 
     def _window_start(self, now: datetime) -> datetime:
@@ -359,11 +366,6 @@ def _gross(units: Mapping[str, PositionRange], values: Mapping[str, Decimal] | N
     if values is None:
         return None
     return sum((span.widest * abs(values[name]) for name, span in units.items()), ZERO)
-
-
-def _is_real(attempt: Attempt) -> bool:
-    """Whether something may have reached the venue."""
-    return attempt.sending_at is not None and attempt.state is not AttemptState.NOT_SENT
 
 
 def _age(now: datetime, then: datetime | None) -> Decimal | None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
+from functools import partial
 
+from tradewright.execution.absence import AbsenceEvidence
 from tradewright.execution.broker_connection import BrokerConnection
-from tradewright.execution.cancellation import Canceller
+from tradewright.execution.cancellation import Cancelled, Canceller
 from tradewright.execution.order_tracking import OrderTracker
 from tradewright.execution.presend import PreSendCheck, Recheck
 from tradewright.execution.recovery import Recovered, Recovery
-from tradewright.execution.timing import RateLimiter, wait_until
+from tradewright.execution.timing import RateLimiter, Waiter
 from tradewright.execution.types import (
     Checkpoint,
     ProtocolTimes,
@@ -31,15 +34,22 @@ from tradewright.model.errors import BrokerError, LedgerError
 from tradewright.model.order import AttemptState
 
 RECOVERIES = 3
-"""How often a recovery is repeated when the link is disturbed during it."""
+"""How often a recovery is repeated when the connection is disturbed during it."""
 _UNSETTLED = frozenset({AttemptState.CLAIMED, AttemptState.SENDING, AttemptState.UNKNOWN})
+_DOUBTFUL = frozenset({AttemptState.UNKNOWN, AttemptState.NOT_SENT})
+_STATUS = {
+    AttemptState.UNKNOWN: SendStatus.UNKNOWN,
+    AttemptState.NOT_SENT: SendStatus.NOT_SENT,
+    AttemptState.REJECTED: SendStatus.REJECTED,
+}
 
 
 class Sender:
-    """Drains the outbox of one account, one order at a time.
+    """Sends the approved orders of one account, one order at a time.
 
     Args:
         recheck: the gate's send-time controls.
+        waiter: every wait of the sender; it serves urgent commands meanwhile.
         checkpoint: called at every step boundary; tests kill the process there.
 
     Raises:
@@ -54,23 +64,31 @@ class Sender:
         recheck: Recheck,
         settings: SenderSettings,
         times: ProtocolTimes | None = None,
+        waiter: Waiter | None = None,
         checkpoint: Checkpoint = no_checkpoint,
     ) -> None:
         settings.check()
         self._ledger, self._broker, self._clock = ledger, broker, clock
         self._settings, self._times, self._checkpoint = settings, times or ProtocolTimes(), checkpoint
-        self._connection = BrokerConnection(broker, ledger, clock, settings, checkpoint)
-        self._recovery = Recovery(self._connection, ledger, clock, settings, self._times, self._keep_lease)
-        self._pace = RateLimiter(ledger, clock, settings)
-        self._guard = PreSendCheck(ledger, clock, recheck, settings)
-        self.polling = OrderTracker(self._connection, ledger, clock, settings, self._times, self._keep_lease)
-        self.cancelling = Canceller(self._connection, self.polling, ledger, self.ready, self._times, checkpoint)
+        self._waiter = waiter or Waiter(clock, self._times.pause)
+        connection = BrokerConnection(broker, ledger, clock, settings, checkpoint)
+        evidence = AbsenceEvidence(connection, ledger, clock, settings, self._times)
+        shared = (evidence, self._waiter, self._keep_lease)
+        self._connection = connection
+        self._recovery = Recovery(connection, ledger, settings, self._times, *shared)
+        self._limiter = RateLimiter(ledger, clock, settings, self._waiter)
+        self._presend = PreSendCheck(ledger, clock, recheck, settings)
+        self.tracker = OrderTracker(connection, ledger, clock, settings, self._times, *shared)
+        self._canceller = Canceller(connection, self.tracker, ledger, self._times, self._waiter, checkpoint)
 
     async def drain(self, decision_ids: Collection[str] | None = None) -> tuple[SendResult, ...]:
         """Send what is approved, oldest first, and settle what came to be in doubt on the way.
 
+        Every order is claimed before the first one goes out: an approval's life ends at its claim, and the limit on
+        the rate of orders comes after it, so that a whole rebalance goes out however long it takes.
+
         Args:
-            decision_ids: only these; one that is not sendable is LOST. None for everything in the outbox.
+            decision_ids: only these. None for everything in the outbox.
 
         Raises:
             SendRefused: when another sender has the account.
@@ -78,25 +96,34 @@ class Sender:
             LedgerError: when something cannot be written down; nothing is sent after that.
         """
         self._hold_lease()
-        await self._settle_what_was_left()
+        await self._settle_leftovers()
         listed = self._ledger.outbox.sendable(self._settings.account)
         self._checkpoint("S1.listed")
         chosen = [row for row in listed if decision_ids is None or row.decision_id in decision_ids]
-        outcomes = [
-            SendResult(decision_id, "", SendStatus.LOST)
-            for decision_id in decision_ids or ()
-            if decision_id not in {row.decision_id for row in chosen}
-        ]
-        for row in chosen:
-            await self._pace.keep()
-            outcomes.append(await self._send(row))
-        if any(outcome.status is SendStatus.UNKNOWN for outcome in outcomes):
-            with contextlib.suppress(BrokerError):
-                await self.ready()
-        return tuple(outcomes)
+        missing = [name for name in decision_ids or () if name not in {row.decision_id for row in chosen}]
+        results = [self._unlisted(decision_id) for decision_id in missing]
+        try:
+            claims = [self._claim(row) for row in chosen]
+            results += [row if isinstance(row, SendResult) else await self._send(row) for row in claims]
+        finally:
+            self._give_back_claims()
+        return await self._final(results)
 
-    async def cancel_stopped(self) -> tuple[str, ...]:
-        """Cancel every open order that a kill switch covers, and return their references (control 19).
+    async def cancel(self, ref: str, actor: str, reason: str) -> Cancelled:
+        """Ask the venue to cancel one order and wait for its confirmation; see :meth:`Canceller.cancel`.
+
+        Raises:
+            SendRefused: when another sender has the account.
+            BrokerError: when the venue cannot be reached or read; nothing was asked then.
+            LedgerError: when the order is in doubt, at its end, or not among the venue's open orders.
+        """
+        return await self._canceller.cancel([ref], actor, reason, await self.ready())
+
+    async def cancel_all(self, covers: Callable[[Attempt], bool], actor: str, reason: str) -> Cancelled:
+        """Cancel every open order for which ``covers`` holds, all at once (control 19).
+
+        It waits for no recovery: one complete snapshot tells which orders are open. An order in doubt that the venue
+        does not list cannot be cancelled; it counts as open.
 
         Raises:
             SendRefused: when another sender has the account.
@@ -104,16 +131,18 @@ class Sender:
             LedgerError: when something cannot be written down.
         """
         self._hold_lease()
-        await self.ready()
-        cancelled = []
-        for attempt in self._ledger.attempts.live(self._settings.account):
-            if (reasons := self._guard.stopped(attempt.strategy)) and self.cancelling.possible(attempt):
-                await self.cancelling.cancel(attempt.ref, "kill switch", reasons[0].text)
-                cancelled.append(attempt.ref)
-        return tuple(cancelled)
+        await self._connection.connect()
+        snapshot = await self.tracker.query()
+        wanted = [attempt for attempt in self._ledger.attempts.live(self._settings.account) if covers(attempt)]
+        sent = [attempt for attempt in wanted if attempt.state is not AttemptState.CLAIMED]
+        listed = {order.ref for order in snapshot.open_orders}
+        possible = [row.ref for row in sent if self._canceller.is_possible(row) and row.ref in listed]
+        done = await self._canceller.cancel(possible, actor, reason, snapshot)
+        left = tuple(row.ref for row in sent if row.ref not in possible)
+        return Cancelled(done.ended, (*done.open, *left), done.problem)
 
-    async def ready(self, mine: str = "") -> BrokerSnapshot:
-        """A complete, fresh view of the venue over a trusted link (S3, R1 to R4), connecting where needed.
+    async def ready(self) -> BrokerSnapshot:
+        """A complete, fresh view of the venue over a trusted connection (S3, R1 to R4), connecting where needed.
 
         Raises:
             BrokerError: when there is none to be had.
@@ -122,93 +151,134 @@ class Sender:
         """
         self._connection.raise_failure()
         if not self._connection.connected or not self._connection.trusted:
-            return (await self.recover(mine)).snapshot
-        if self.polling.stale:
+            return (await self._recover()).snapshot
+        if self.tracker.stale:
             await self._connection.check_time()
-            await self.polling.poll()
-        if self.polling.snapshot is None or not self._connection.trusted:
-            return (await self.recover(mine)).snapshot
-        return self.polling.snapshot
+            await self.tracker.poll()
+        if self.tracker.snapshot is None or not self._connection.trusted:
+            return (await self._recover()).snapshot
+        return self.tracker.snapshot
 
-    async def recover(self, mine: str = "") -> Recovered:
-        """Find out what became of every order, on this connection or, when it is dead, on a new one.
+    async def recover(self) -> Recovered:
+        """Find out what became of every order, and wait for the evidence on those that are in doubt (R1 to R6).
 
         Raises:
-            BrokerError: when clocks differ, a query stays incomplete, or the link is not calm.
+            BrokerError: when clocks differ, a query stays incomplete, or the connection is not calm.
             SendRefused: when another sender has the account, or took it over meanwhile.
             LedgerError: when nothing can be written down.
         """
-        self._hold_lease()
-        was_connected = self._connection.connected
-        await self._connection.connect()
-        try:
-            return await self._recovered(mine)
-        except BrokerError:
-            await self._connection.disconnect()
-            if not was_connected:
-                raise
-        await self._connection.connect()
-        return await self._recovered(mine)
+        found = await self._recover()
+        if not found.unknown:
+            return found
+        await self.tracker.settle_doubts(found.unknown)
+        states = {ref: self._ledger.attempts.get(ref).state for ref in found.unknown}
+        return replace(
+            found,
+            snapshot=self.tracker.snapshot or found.snapshot,
+            unknown=tuple(ref for ref, state in states.items() if state is AttemptState.UNKNOWN),
+            not_sent=tuple(ref for ref, state in states.items() if state is AttemptState.NOT_SENT),
+            adopted=(*found.adopted, *(ref for ref, state in states.items() if state not in _DOUBTFUL)),
+        )
 
     async def close(self) -> None:
         """Disconnect and let the account go."""
         await self._connection.disconnect()
         self._ledger.leases.release(self._settings.account, self._settings.holder)
 
-    async def _recovered(self, mine: str) -> Recovered:
+    async def _recover(self) -> Recovered:
+        """Recover on this connection or, when it is dead, on a new one."""
+        self._hold_lease()
+        was_connected = self._connection.connected
+        await self._connection.connect()
+        try:
+            return await self._calm_recovery()
+        except BrokerError:
+            await self._connection.disconnect()
+            if not was_connected:
+                raise
+        await self._connection.connect()
+        return await self._calm_recovery()
+
+    async def _calm_recovery(self) -> Recovered:
         for _ in range(RECOVERIES):
-            found = await self._recovery.run(mine)
+            found = await self._recovery.run()
             self._checkpoint("S3.reconciled")
             if self._connection.trusted:
-                self.polling.take(found.snapshot)
+                self.tracker.take(found.snapshot)
                 return found
-        raise BrokerError(f"the link was disturbed during {RECOVERIES} recoveries", where=self._broker.venue)
+        raise BrokerError(f"the connection was disturbed during {RECOVERIES} recoveries", where=self._broker.venue)
 
-    async def _send(self, row: Sendable) -> SendResult:
-        order = self._guard.restored(row.decision_id)
+    def _unlisted(self, decision_id: str) -> SendResult:
+        """An order that may not be claimed: another sender has it already, or there is none."""
+        for attempt in reversed(self._ledger.attempts.of_decision(decision_id)):
+            if attempt.state is not AttemptState.EXPIRED:
+                return SendResult(decision_id, attempt.ref, SendStatus.TAKEN, attempt.state)
+        return SendResult(decision_id, "", SendStatus.LOST)
+
+    def _claim(self, row: Sendable) -> Attempt | SendResult:
+        """S2: one conditional insert, or the reason why this order is not to be had."""
+        order = self._presend.restored(row.decision_id)
         if isinstance(order, Reason):
             return SendResult(row.decision_id, row.ref, SendStatus.REFUSED, reasons=(order,))
         self._checkpoint("S2.before_claim")
         self._hold_lease()
         attempt = self._ledger.attempts.claim(row.decision_id, order.payload_hash, self._settings.holder)
-        if attempt is None:
-            return self._unclaimed(row)
-        self._checkpoint("S2.claimed")
-        try:
-            snapshot = await self.ready(attempt.ref)
-            reasons = await self._guard.reject_reasons(order, snapshot)
-            order_id = self._broker.next_order_id()
-            self._hold_lease()
-        except (BrokerError, SendRefused):
-            self._give_back(attempt.ref)
-            raise
+        if attempt is not None:
+            self._checkpoint("S2.claimed")
+            return attempt
+        if reasons := self._presend.expired(row.expires_at):
+            return SendResult(row.decision_id, row.ref, SendStatus.REFUSED, reasons=tuple(reasons))
+        return SendResult(row.decision_id, row.ref, SendStatus.LOST)
+
+    async def _send(self, attempt: Attempt) -> SendResult:
+        """S3 to S6 for one claimed order. Whatever stops it before S4 leaves the claim to be given back."""
+        await self._limiter.acquire()
+        order = self._presend.restored(attempt.decision_id)
+        if isinstance(order, Reason):
+            return self._refused(attempt, (order,))
+        snapshot = await self.ready()
+        reasons = await self._presend.reject_reasons(order, snapshot)
+        reasons += tuple(self._presend.waited_too_long(attempt.claimed_at, self._times.claim))
+        order_id = self._broker.next_order_id()
+        # The lease is held again after the recheck: the checks may have taken long enough for another sender to come.
+        self._hold_lease()
         if reasons:
             return self._refused(attempt, reasons)
         self._checkpoint("S3.rechecked")
         return await self._write_and_place(attempt, order_id)
 
-    def _give_back(self, ref: str) -> None:
-        """Let a claim go that was not acted on. Whoever took the account over may have done so already."""
+    def _give_back_claims(self) -> None:
+        """Let the claims go that were not acted on. Another sender that took the account over may have done so."""
         with self._ledger.transaction():
-            if self._ledger.attempts.get(ref).state is AttemptState.CLAIMED:
-                self._ledger.attempts.release(ref, "the venue was not ready")
+            for attempt in self._ledger.attempts.in_state(self._settings.account, AttemptState.CLAIMED):
+                if attempt.holder == self._settings.holder:
+                    self._ledger.attempts.release(attempt.ref, "the batch broke off before it was sent")
 
-    def _unclaimed(self, row: Sendable) -> SendResult:
-        """Too late is a refusal; anything else that keeps an order from being claimed is a loss."""
-        if reasons := self._guard.expired(row.expires_at):
-            return SendResult(row.decision_id, row.ref, SendStatus.REFUSED, reasons=tuple(reasons))
-        return SendResult(row.decision_id, row.ref, SendStatus.LOST)
+    async def _settle_leftovers(self) -> None:
+        """Recover when an earlier sender died over an order, or this one broke off: whatever is under way is theirs.
 
-    async def _settle_what_was_left(self) -> None:
-        """An earlier sender died over an order, or this one broke off: what is under way now was left behind.
-
-        A recovery comes before anything new; what is in doubt since an earlier one only wants a fresh view.
+        A recovery comes before anything new; an order in doubt since an earlier one only wants a fresh view.
         """
         states = {attempt.state for attempt in self._ledger.attempts.live(self._settings.account)} & _UNSETTLED
         if states - {AttemptState.UNKNOWN}:
             self._connection.require_recovery()
         if states:
             await self.ready()
+
+    async def _final(self, results: Iterable[SendResult]) -> tuple[SendResult, ...]:
+        """The results as they are known at the end, after the orders in doubt had their chance to be found."""
+        found = tuple(results)
+        doubted = [row.ref for row in found if row.status is SendStatus.UNKNOWN]
+        if doubted:
+            with contextlib.suppress(BrokerError):
+                await self.ready()
+                await self.tracker.settle_doubts(doubted)
+        placed = (SendStatus.SENT, SendStatus.UNKNOWN)
+        return tuple(self._updated(row) if row.status in placed else row for row in found)
+
+    def _updated(self, result: SendResult) -> SendResult:
+        state = self._ledger.attempts.get(result.ref).state
+        return replace(result, state=state, status=_STATUS.get(state, SendStatus.SENT))
 
     def _refused(self, attempt: Attempt, reasons: tuple[Reason, ...]) -> SendResult:
         codes = ", ".join(sorted({reason.code for reason in reasons}))
@@ -219,13 +289,16 @@ class Sender:
         return SendResult(attempt.decision_id, attempt.ref, SendStatus.REFUSED, state, reasons)
 
     async def _write_and_place(self, attempt: Attempt, order_id: int) -> SendResult:
-        order = self._guard.restored(attempt.decision_id)
+        order = self._presend.restored(attempt.decision_id)
         if isinstance(order, Reason):
             return self._refused(attempt, (order,))
         self._checkpoint("S4.before_write")
+        self._connection.keep_messages()
         self._write_ahead(attempt, order, order_id)
         self._checkpoint("S4.read_back")
-        if reasons := self._guard.final_check(order, self._connection):
+        # From the final check to the call of place() nothing is awaited: no message, no kill switch and no other
+        # sender can come between the last look and the send.
+        if reasons := self._presend.final_check(order, self._connection):
             text = ", ".join(reason.code for reason in reasons)
             moved = self._ledger.attempts.move(attempt.ref, AttemptState.NOT_SENT, f"stopped before the send: {text}")
             return SendResult(attempt.decision_id, attempt.ref, SendStatus.REFUSED, moved.state, tuple(reasons))
@@ -254,17 +327,15 @@ class Sender:
             )
 
     async def _acknowledged(self, attempt: Attempt, patience: float) -> SendResult:
-        """S6: the first word of the venue under our reference; silence leaves the order in doubt."""
+        """S6: the venue's first message under our reference; silence leaves the order in doubt."""
         ref, connection = attempt.ref, self._connection
         self._checkpoint("S6.before_wait")
         deadline = self._clock.monotonic() + patience
         while not self._answered(ref):
-            remaining, pause = deadline - self._clock.monotonic(), self._times.pause
-            heard = await wait_until(
-                self._clock, connection.message_received, lambda: connection.failed or self._news(ref), remaining, pause
-            )
+            remaining, news = deadline - self._clock.monotonic(), partial(self._has_news, ref)
+            received = await self._waiter.until(connection.message_received, news, remaining)
             connection.raise_failure()
-            if not heard:
+            if not received:
                 break
             await self._ask(ref)
         await self._ask(ref)
@@ -274,19 +345,19 @@ class Sender:
             connection.require_recovery()
             return SendResult(attempt.decision_id, ref, SendStatus.UNKNOWN, AttemptState.UNKNOWN)
         self._checkpoint("S6.acknowledged")
-        return SendResult(attempt.decision_id, ref, SendStatus.SENT, state)
+        return self._updated(SendResult(attempt.decision_id, ref, SendStatus.SENT, state))
 
     async def _ask(self, ref: str) -> None:
-        """A message that casts doubt on an order is settled by a query; what is no answer leaves the wait to go on."""
-        if ref in self._connection.intake.doubts:
-            self._connection.intake.doubts.discard(ref)
+        """Settle a message that casts doubt on an order by a query. A query that proves nothing lets the wait go on."""
+        if ref in self._connection.reports.doubts:
+            self._connection.reports.doubts.discard(ref)
             try:
-                await self.polling.settle()
+                await self.tracker.query()
             except BrokerError:
                 self._connection.require_recovery()
 
-    def _news(self, ref: str) -> bool:
-        return ref in self._connection.intake.doubts or self._answered(ref)
+    def _has_news(self, ref: str) -> bool:
+        return self._connection.failed or ref in self._connection.reports.doubts or self._answered(ref)
 
     def _answered(self, ref: str) -> bool:
         return self._ledger.attempts.get(ref).state is not AttemptState.SENDING
@@ -303,7 +374,7 @@ class Sender:
             )
 
     def _keep_lease(self) -> None:
-        """The account has been ours all the time, and stays so; else what we know of the venue is out of date."""
+        """Prove that this sender has held the account all the time; else its view of the venue is out of date."""
         account, holder = self._settings.account, self._settings.holder
         if not self._ledger.leases.keep(account, holder, self._times.lease):
             raise SendRefused(

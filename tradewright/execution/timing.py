@@ -1,32 +1,70 @@
-"""WorkingOrder for a condition with a deadline, and the limit on the rate of orders."""
+"""Waiting for a time or a condition without being deaf to urgent commands, and the limit on the rate of orders."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from tradewright.execution.types import SenderSettings
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import Clock
 
+SLICE = 1.0
+"""Seconds between two looks at the inbox during a long wait: a kill waits no longer."""
 
-async def wait_until(
-    clock: Clock, heard: asyncio.Event, done: Callable[[], bool], seconds: float, pause: float
-) -> bool:
-    """Wait until ``done()``, asking again whenever ``heard`` is set and at least every ``pause`` seconds.
 
-    Returns:
-        False when ``seconds`` of the clock's monotonic time went by first.
+async def nothing_urgent() -> None:
+    """Do nothing: the work of a waiter to which no urgent command can come."""
+
+
+class Waiter:
+    """Every wait of the account's actor goes through here, so that an urgent command is served during each of them.
+
+    Args:
+        pause: the longest single wait while a condition is awaited.
+        urgent: serves urgent commands (a cancel of all orders); called at least every ``SLICE`` seconds. It is not
+            called again while it runs itself.
     """
-    deadline = clock.monotonic() + seconds
-    while not done():
-        remaining = deadline - clock.monotonic()
-        if remaining <= 0:
-            return False
-        heard.clear()
-        await _first(asyncio.ensure_future(heard.wait()), asyncio.ensure_future(clock.sleep(min(pause, remaining))))
-    return True
+
+    def __init__(self, clock: Clock, pause: float, urgent: Callable[[], Awaitable[None]] = nothing_urgent) -> None:
+        self._clock, self._pause, self._urgent = clock, pause, urgent
+        self._serving = False
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for ``seconds`` of the clock's monotonic time."""
+        deadline = self._clock.monotonic() + seconds
+        await self.serve()
+        while (remaining := deadline - self._clock.monotonic()) > 0:
+            await self._clock.sleep(min(SLICE, remaining))
+            await self.serve()
+
+    async def until(self, received: asyncio.Event, done: Callable[[], bool], seconds: float) -> bool:
+        """Wait until ``done()``, asking again whenever ``received`` is set and at least every ``pause`` seconds.
+
+        Returns:
+            False when ``seconds`` of the clock's monotonic time went by first.
+        """
+        deadline = self._clock.monotonic() + seconds
+        while not done():
+            remaining = deadline - self._clock.monotonic()
+            if remaining <= 0:
+                return False
+            received.clear()
+            pause = self._clock.sleep(min(self._pause, remaining))
+            await _first(asyncio.ensure_future(received.wait()), asyncio.ensure_future(pause))
+            await self.serve()
+        return True
+
+    async def serve(self) -> None:
+        """Serve what is urgent now."""
+        if self._serving:
+            return
+        self._serving = True
+        try:
+            await self._urgent()
+        finally:
+            self._serving = False
 
 
 async def _first(*tasks: asyncio.Future[object]) -> None:
@@ -39,23 +77,28 @@ async def _first(*tasks: asyncio.Future[object]) -> None:
 
 
 class RateLimiter:
-    """Counts the orders in the ledger, so that restarts and other senders count as well."""
+    """No more orders per second and per minute than allowed (control 8).
 
-    def __init__(self, ledger: Ledger, clock: Clock, settings: SenderSettings) -> None:
-        self._ledger, self._clock, self._account = ledger, clock, settings.account
+    It counts the orders in the ledger, so that restarts and other senders count as well. A clock that was set back
+    holds nothing up: an order of the future counts as one of now.
+    """
+
+    def __init__(self, ledger: Ledger, clock: Clock, settings: SenderSettings, waiter: Waiter) -> None:
+        self._ledger, self._clock, self._account, self._waiter = ledger, clock, settings.account, waiter
         self._limits = ((1.0, settings.per_second), (60.0, settings.per_minute))
 
-    async def keep(self) -> None:
+    async def acquire(self) -> None:
         """Wait until one more order is allowed."""
         while (seconds := self.wait()) > 0:
-            await self._clock.sleep(seconds)
+            await self._waiter.sleep(seconds)
 
     def wait(self) -> float:
-        """Seconds until one more order is allowed; 0 when it is now."""
+        """Seconds until one more order is allowed, at most a window's length; 0 when it is allowed now."""
         now = self._clock.now()
         longest = 0.0
         for window, most in self._limits:
             sent = self._ledger.attempts.sent_at(self._account, now - timedelta(seconds=window))
             if len(sent) >= most:
-                longest = max(longest, window - (now - sent[-most]).total_seconds())
+                age = max(0.0, (now - sent[-most]).total_seconds())
+                longest = max(longest, window - age)
         return longest

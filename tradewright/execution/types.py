@@ -56,7 +56,8 @@ class ProtocolTimes:
         absence: between the two snapshots that may prove an order unsent (R5).
         poll: how old a snapshot may be when an order is sent, and how often a follower asks.
         lease: how long a silent sender keeps the account to itself.
-        pause: the longest single wait while something is awaited.
+        claim: how long a claimed order may wait for its turn; its approval ended when it was claimed.
+        pause: the longest single wait while a condition is awaited.
     """
 
     acknowledge: float = 30.0
@@ -64,6 +65,7 @@ class ProtocolTimes:
     absence: float = 60.0
     poll: float = 5.0
     lease: float = 120.0
+    claim: float = 900.0
     pause: float = 0.25
 
 
@@ -125,14 +127,21 @@ class SenderSettings:
 
 
 class SendStatus(StrEnum):
-    """What became of one approved order in a drain."""
+    """The outcome of one approved order."""
 
     SENT = "SENT"
     UNKNOWN = "UNKNOWN"
-    """Sent perhaps; its instrument is frozen until evidence comes. It is never sent again."""
+    """Perhaps sent; its instrument is frozen until evidence comes. It is never sent again."""
+    NOT_SENT = "NOT_SENT"
+    """Proved not to have arrived: its intent may be decided again."""
+    REJECTED = "REJECTED"
+    """The venue refused it."""
     REFUSED = "REFUSED"
+    """Our own checks refused it at send time; nothing was sent."""
+    TAKEN = "TAKEN"
+    """Another sender has claimed or sent it already: nothing is left to do here."""
     LOST = "LOST"
-    """Another sender had it, or it is no longer to be had: a job must fail on this rather than look successful."""
+    """No such approved order may be claimed: a job must fail on this rather than look successful."""
 
 
 @dataclass(frozen=True, slots=True)

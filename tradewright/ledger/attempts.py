@@ -185,6 +185,11 @@ class Attempts:
         query = select(attempts).order_by(attempts.c.claimed_at, attempts.c.ref)
         return self._select(query if intent_id is None else query.where(attempts.c.intent_id == intent_id))
 
+    def of_decision(self, decision_id: str) -> list[Attempt]:
+        """The attempts on a decision, oldest first."""
+        query = select(attempts).where(attempts.c.decision_id == decision_id).order_by(attempts.c.number)
+        return self._select(query)
+
     def newest(self, most: int) -> list[Attempt]:
         """The newest attempts, at ``most`` so many, and all that are not at their end; oldest first."""
         newest = select(attempts.c.ref).order_by(attempts.c.claimed_at.desc(), attempts.c.ref.desc()).limit(most)

@@ -30,6 +30,8 @@ class Recorded(StrEnum):
     SEEN = "SEEN"
     QUARANTINED = "QUARANTINED"
     """A correction of one that is there: kept, but not counted until it is ruled on (fault 13)."""
+    DIFFERS = "DIFFERS"
+    """The id is there with another content: nothing is changed, and it is an alarm."""
 
 
 @dataclass(frozen=True, slots=True)

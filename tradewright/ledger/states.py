@@ -21,7 +21,7 @@ ATTEMPT_TRANSITIONS: dict[AttemptState, frozenset[AttemptState]] = {
     _S.CANCELLED: frozenset(),
     _S.REJECTED: frozenset(),
     _S.EXPIRED: frozenset(),
-    _S.NOT_SENT: frozenset(),
+    _S.NOT_SENT: frozenset({_S.ACKED}),
 }
 """Every step of an attempt; seen through ``ORDER_STATE_OF_ATTEMPT`` each one is a step of C-23 or none."""
 

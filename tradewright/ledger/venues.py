@@ -91,6 +91,14 @@ class Venues:
             payloads = connection.execute(query.order_by(external_orders.c.at, external_orders.c.key)).scalars()
             return [VenueOrder.model_validate(payload) for payload in payloads]
 
+    def external_since(self, account: str, moment: datetime) -> list[VenueOrder]:
+        """The orders of an account that are not ours and were first seen at a moment or after it."""
+        query = select(external_orders.c.payload).where(
+            external_orders.c.account == account, external_orders.c.at >= moment
+        )
+        with self._database.read() as connection:
+            return [VenueOrder.model_validate(row) for row in connection.execute(query).scalars()]
+
     def record_absence(self, absence: Absence) -> None:
         """Note that two snapshots did not know an order."""
         row = {"ref": absence.ref, "session": absence.session, "first_at": absence.first_at}

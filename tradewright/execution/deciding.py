@@ -1,0 +1,149 @@
+"""Deciding: from signals and requests of people to intents, and the gate's verdict on them, written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import groupby
+
+from tradewright.execution.account_reader import AccountReader
+from tradewright.execution.exposure import may_have_reached
+from tradewright.execution.risk_snapshot import AccountView, SnapshotBuilder, SnapshotRequest
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.decision import Decision, Verdict
+from tradewright.model.errors import BrokerError
+from tradewright.model.intent import Intent
+from tradewright.model.order import OrderTerms
+from tradewright.model.signal import SignalCandidate
+from tradewright.policy.approved import approve
+from tradewright.policy.gate import decide
+from tradewright.portfolio.book import Book
+from tradewright.portfolio.intents import propose
+from tradewright.portfolio.manual import MANUAL, manual_intent
+
+MANUAL_CHECKS = ("bars.{instrument}",)
+STRATEGY_CHECKS = (*MANUAL_CHECKS, "features.{instrument}", "lookahead.{strategy}")
+"""The checks whose latest results an order depends on (P2), by the names under which research records them."""
+
+
+class Decider:
+    """Proposes and decides on one account. It needs no lease, and works while the sender sends."""
+
+    def __init__(self, ledger: Ledger, reader: AccountReader, builder: SnapshotBuilder, account: str) -> None:
+        self._ledger, self._reader, self._builder, self._account = ledger, reader, builder, account
+
+    async def propose(self, signals: Iterable[tuple[SignalCandidate, datetime]]) -> list[Intent]:
+        """The intents that would make these signals true, each signal given with the close of its bar.
+
+        A strategy acts on the positions that its own orders have brought it, orders on their way included, so that a
+        target that is being carried out is not asked for again. An intent that is on record comes back as recorded.
+
+        Raises:
+            BrokerError: when the venue cannot be read.
+            ConfigError: for an instrument that is not defined.
+        """
+        wanted = sorted(signals, key=lambda pair: (pair[0].strategy, pair[0].instrument))
+        view = await self._reader.view(())
+        intents: list[Intent] = []
+        for strategy, pairs in groupby(wanted, key=lambda pair: pair[0].strategy):
+            intents += propose(pairs, self._portfolio(strategy, view))
+        return [self._ledger.proposals.find_intent(intent.intent_id) or intent for intent in intents]
+
+    async def intend(self, key: str, terms: OrderTerms, *, reduce_only: bool = False) -> Decision:
+        """A person's own intent and the gate's verdict on it.
+
+        Args:
+            key: the idempotency key: the same key and the same request give the first answer again (R-EXEC-04).
+
+        Raises:
+            IdempotencyConflict: for the same key with another request.
+            BrokerError: when the venue cannot be read, or has no price of the instrument.
+        """
+        view = await self._reader.view({terms.instrument})
+        self._builder.read_ahead(view, {terms.instrument})
+        price = self._builder.price(terms.instrument, view)
+        if price is None:
+            raise BrokerError(f"no price of {terms.instrument}", where="venue", remedy="import its bars, or wait")
+        portfolio = self._portfolio(MANUAL, view)
+
+        def act() -> object:
+            now = self._ledger.clock.now()
+            intent = manual_intent(key, terms, portfolio, price, now, reduce_only=reduce_only)
+            return self._decide(intent, view).model_dump(mode="json")
+
+        payload = {"terms": terms, "reduce_only": reduce_only}
+        return Decision.model_validate(self._ledger.idempotency.once(key, payload, act))
+
+    async def decide(self, intents: Iterable[Intent]) -> list[Decision]:
+        """The gate's verdict on each intent of a batch, written down at once; approved ones go into the outbox.
+
+        The batch is one transaction: each intent is judged with the approvals before it as reservations of cash,
+        exposure, notional and counts, and no other process decides in between. All that is read from disk or from the
+        venue is read before the transaction begins.
+
+        An intent that was decided before keeps its decision, unless that one has ended without an order: then the
+        gate speaks again, also about an intent that it refused: markets open, data arrive. A person's no is final.
+
+        Raises:
+            BrokerError: when the venue cannot be read; nothing is decided then.
+            LedgerError: when something cannot be written down.
+        """
+        wanted = list(intents)
+        symbols = {intent.terms.instrument for intent in wanted}
+        view = await self._reader.view(symbols)
+        self._builder.read_ahead(view, symbols)
+        with self._ledger.transaction():
+            return [self._decide(intent, view) for intent in wanted]
+
+    def _portfolio(self, strategy: str, view: AccountView) -> Book:
+        """The state that a strategy acts on: the account's equity, its own holdings and orders on their way."""
+        return Book(
+            equity=view.account.equity,
+            positions=self._builder.commitments(strategy, view),
+            instruments=self._builder.instruments,
+            account=self._account,
+            currency=self._builder.limits.currency,
+        )
+
+    def _decide(self, intent: Intent, view: AccountView) -> Decision:
+        with self._ledger.transaction():
+            self._ledger.proposals.record_intent(intent)
+            in_force = self._decision_in_force(intent)
+            if in_force is not None:
+                return in_force
+            snapshot = self._builder.snapshot(snapshot_request(intent), view)
+            decision = decide(intent, snapshot, self._builder.limits)
+            self._ledger.proposals.record_decision(decision)
+            if decision.verdict is Verdict.APPROVE:
+                self._ledger.outbox.put(approve(intent, decision, self._account))
+        return decision
+
+    def _decision_in_force(self, intent: Intent) -> Decision | None:
+        """The decision that still holds for an intent, if there is one.
+
+        A person's no holds for good, and so does the decision whose order may have reached the venue. An approval
+        whose order was proved not sent is used up: the intent is free to be decided again, under a new reference.
+        """
+        decisions = self._ledger.proposals.decisions(intent.intent_id)
+        if not decisions:
+            return None
+        newest = decisions[-1]
+        spoken = self._ledger.proposals.approvals(newest.decision_id)
+        attempts = self._ledger.attempts.all(intent.intent_id)
+        is_final = any(not approval.approved for approval in spoken)
+        has_order = any(may_have_reached(self._ledger, attempt) for attempt in attempts)
+        is_used_up = any(attempt.spent and attempt.decision_id == newest.decision_id for attempt in attempts)
+        is_alive = newest.expires_at > self._ledger.clock.now() and not is_used_up
+        return newest if is_final or has_order or is_alive else None
+
+
+def snapshot_request(intent: Intent) -> SnapshotRequest:
+    """The request for the snapshot that the gate needs for an intent."""
+    instrument, side = intent.terms.instrument, intent.terms.side
+    return SnapshotRequest(instrument, side, intent.strategy, intent.intent_id, checks_of(intent.strategy, instrument))
+
+
+def checks_of(strategy: str, instrument: str) -> tuple[str, ...]:
+    """The names of the checks on which an order depends; a person's own intent needs no strategy's."""
+    names = MANUAL_CHECKS if strategy == MANUAL else STRATEGY_CHECKS
+    return tuple(name.format(instrument=instrument, strategy=strategy) for name in names)
