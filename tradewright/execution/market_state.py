@@ -26,6 +26,9 @@ SHOCK = 10.0
 LONGEST_PAUSE = timedelta(days=14)
 """No market stays closed for longer, so that two sessions lie within it."""
 
+ENOUGH = 400
+"""Bars that are read at the least where the store has them: the liquidity needs 250, the shock 102."""
+
 _HISTORY = {Timeframe.D1: pd.Timedelta(days=800)}
 _USUAL_HISTORY = pd.Timedelta(days=10)
 _MOVES = 100
@@ -38,6 +41,7 @@ class MarketState:
     Args:
         bars: the newest bars, raw; empty when nothing is stored.
         closed_at: when the newest bar closed.
+        bar_seconds: how long the market was open during the newest bar.
         last_close, previous_close: of the newest bar, and of the session before the present one; the latter is not
             known where that session's bars are missing, however many older ones there are.
         atr: average true range of the deciding timeframe, from the features of the newest bar, not of an older one.
@@ -48,6 +52,7 @@ class MarketState:
 
     bars: Bars
     closed_at: datetime | None = None
+    bar_seconds: Decimal | None = None
     last_close: Decimal | None = None
     previous_close: Decimal | None = None
     atr: Decimal | None = None
@@ -86,14 +91,16 @@ class MarketStateReader:
         bars = self._newest(instrument, self._timeframe)
         if len(bars.ts) == 0:
             return MarketState(bars)
-        spread = float(bars.spread[-1])
+        spread, start = float(bars.spread[-1]), int(bars.ts[-1])
+        closed = closed_at(instrument, self._timeframe, start)
         known_spread = instrument.default_spread_bps if np.isnan(spread) else spread
         return MarketState(
             bars=bars,
-            closed_at=closed_at(instrument, self._timeframe, int(bars.ts[-1])),
+            closed_at=closed,
+            bar_seconds=open_seconds(instrument, _moment(start), closed),
             last_close=_decimal(bars.close[-1]),
             previous_close=self._previous_close(instrument, bars),
-            atr=self._atr(instrument, int(bars.ts[-1])),
+            atr=self._atr(instrument, start),
             liquidity=_decimal(liquidity_score(bars.volume, known_spread)),
             gap=_has_gap(instrument, self._timeframe, bars.ts[-WATCHED:]),
             shock=_is_shock(bars.close),
@@ -104,8 +111,14 @@ class MarketStateReader:
         if covered is None:
             empty = np.empty(0)
             return Bars(np.empty(0, np.int64), empty, empty, empty, empty, empty, empty)
-        start = covered.last - _HISTORY.get(timeframe, _USUAL_HISTORY)
-        return self._store.read_bars(instrument.symbol, timeframe, start=start.to_pydatetime())
+        span = _HISTORY.get(timeframe, _USUAL_HISTORY)
+        while True:
+            # A span of days holds few bars of a slow timeframe, so it grows until it holds enough or all there are.
+            start = covered.last - span
+            bars = self._store.read_bars(instrument.symbol, timeframe, start=start.to_pydatetime())
+            if len(bars.ts) >= min(ENOUGH, covered.rows) or start <= covered.first:
+                return bars
+            span *= 4
 
     def _previous_close(self, instrument: Instrument, bars: Bars) -> Decimal | None:
         """Of the session (or UTC day, round the clock) before the present one: its daily bar's, else its last bar's."""
@@ -150,6 +163,18 @@ def closed_at(instrument: Instrument, timeframe: Timeframe, start: int) -> datet
     if row >= 0 and start < closes[row]:
         return _moment(int(closes[row]))
     return opened + timedelta(days=1)
+
+
+def open_seconds(instrument: Instrument, start: datetime, end: datetime) -> Decimal:
+    """How many seconds the instrument's market was open from ``start`` to ``end``; 0 where they are in reverse.
+
+    Bars are aged by it: on Monday at the open, Friday's daily bar is as fresh as it can be.
+    """
+    first, last = pd.Timestamp(start).value, pd.Timestamp(end).value
+    intervals = calendar(instrument.calendar).intervals
+    rows = intervals[np.searchsorted(intervals[:, 1], first, side="right") : np.searchsorted(intervals[:, 0], last)]
+    spans = np.minimum(rows[:, 1], last) - np.maximum(rows[:, 0], first)
+    return Decimal(int(spans[spans > 0].sum())) / 1_000_000_000
 
 
 def _moment(nanoseconds: int) -> datetime:

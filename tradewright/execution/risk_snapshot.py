@@ -19,7 +19,7 @@ from tradewright.execution.exposure import (
     units_held,
     working_orders,
 )
-from tradewright.execution.market_state import MarketState, MarketStateReader
+from tradewright.execution.market_state import MarketState, MarketStateReader, open_seconds
 from tradewright.indicators.market import correlation, largest_correlation
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.bars import Timeframe
@@ -153,13 +153,18 @@ class SnapshotBuilder:
         return {*units_held(self.ledger, account, snapshot), *(row.instrument for row in waiting)}
 
     def _market(self, instrument: Instrument, facts: MarketState, view: AccountView, now: datetime) -> Market:
-        """Price and age come from one source: a quote without a price is no quote."""
+        """Price and age come from one source: a live quote, else the newest bar.
+
+        A quote no younger than the close of the newest bar is that bar's price, as the simulated venue gives it, and
+        is aged as a bar: by the time that the market was open since.
+        """
         quote = view.quotes.get(instrument.symbol)
         told = price_of(quote)
-        since = quote.time if quote is not None and told is not None else facts.closed_at
+        is_live = quote is not None and told is not None and (not facts.closed_at or quote.time > facts.closed_at)
+        age = _age(now, quote.time) if quote is not None and is_live else self._bar_age(instrument, facts, now)
         return Market(
-            data_age_seconds=_age(now, since),
-            bars_only_seconds=Decimal(self.timeframe.seconds) if told is None else ZERO,
+            data_age_seconds=age,
+            bars_only_seconds=ZERO if is_live else facts.bar_seconds or Decimal(self.timeframe.seconds),
             market_open=calendar(instrument.calendar).is_open(now),
             event_blackout_active=any(
                 event.instrument == instrument.symbol and event.start <= now < event.end for event in self.events
@@ -171,6 +176,11 @@ class SnapshotBuilder:
             bars_gap=facts.gap,
             volatility_pause=facts.shock,
         )
+
+    def _bar_age(self, instrument: Instrument, facts: MarketState, now: datetime) -> Decimal | None:
+        """Seconds of open market since the newest bar closed; None without a bar, and for one of the future."""
+        closed = facts.closed_at
+        return None if closed is None or _age(now, closed) is None else open_seconds(instrument, closed, now)
 
     def _holdings(
         self, asked: SnapshotRequest, facts: MarketState | None, view: AccountView, now: datetime
