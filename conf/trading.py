@@ -63,7 +63,7 @@ def newest_quotes(settings: Settings, now: Clock) -> dict[str, Quote]:
 
 def _quote_around(traded: Instrument, last: Decimal, at: datetime) -> Quote:
     half = max(traded.tick_size, traded.round_price(last * Decimal(repr(traded.default_spread_bps)) / 20_000))
-    return Quote(instrument=traded.symbol, bid=last - half, ask=last + half, last=last, time=at)
+    return Quote.at(at, traded.symbol, bid=last - half, ask=last + half, last=last)
 
 
 def broker(settings: Settings, now: Clock, *, reading: bool = False) -> Broker:
@@ -86,7 +86,7 @@ def broker(settings: Settings, now: Clock, *, reading: bool = False) -> Broker:
     made = make_broker(chosen.kind, values, known, now, build.cost_model(settings))
     if isinstance(made, SimBroker):
         for symbol, quote in newest_quotes(settings, now).items():
-            made.market.quote(symbol, Prices(quote.bid, quote.ask, quote.last, quote.time))
+            made.market.quote(symbol, Prices(quote.bid, quote.ask, quote.last, quote.time or now.now()))
     return made
 
 

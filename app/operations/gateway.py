@@ -27,7 +27,7 @@ def make_gateway(settings: Settings, clock: Clock, port: int = 0, control_port: 
     cash = {ACCOUNT: Decimal(repr(settings.backtest.cash))}
     gateway = Gateway(known.values(), clock, cash=cash, port=port, control_port=control_port, seed=settings.base.seed)
     for symbol, quote in trading.newest_quotes(settings, clock).items():
-        gateway.hub.quote(symbol, Prices(quote.bid, quote.ask, quote.last, quote.time))
+        gateway.hub.quote(symbol, Prices(quote.bid, quote.ask, quote.last, quote.time or clock.now()))
     return gateway
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 
 from tradewright.model.errors import ConfigError
-from tradewright.model.order import OrderTerms, OrderType, Side
+from tradewright.model.order import LimitOrder, MarketOrder, OrderTerms, Side
+
+TYPES = ("MKT", "LMT")
 
 
 def wish(instrument: str, side: str, quantity: str, order_type: str, limit: str) -> OrderTerms:
@@ -16,12 +18,12 @@ def wish(instrument: str, side: str, quantity: str, order_type: str, limit: str)
     """
     if not instrument:
         raise ConfigError("an intent needs an instrument", where="--instrument", remedy="say --instrument AAPL")
-    sides, types = [item.value for item in Side], [OrderType.MARKET.value, OrderType.LIMIT.value]
+    sides = [item.value for item in Side]
     if side.upper() not in sides:
         raise ConfigError(f"{side!r} is no side", where="--side", remedy=f"one of {', '.join(sides)}")
-    if order_type.upper() not in types:
-        raise ConfigError(f"{order_type!r} is no type", where="--type", remedy=f"one of {', '.join(types)}")
-    if (order_type.upper() == OrderType.LIMIT) != bool(limit):
+    if order_type.upper() not in TYPES:
+        raise ConfigError(f"{order_type!r} is no type", where="--type", remedy=f"one of {', '.join(TYPES)}")
+    if (order_type.upper() == "LMT") != bool(limit):
         raise ConfigError(
             "a limit order has a limit, no other has", where="--limit", remedy="say --type LMT --limit 180"
         )
@@ -29,8 +31,7 @@ def wish(instrument: str, side: str, quantity: str, order_type: str, limit: str)
         instrument=instrument,
         side=Side(side.upper()),
         quantity=_amount("--qty", quantity),
-        order_type=OrderType(order_type.upper()),
-        limit_price=_amount("--limit", limit) if limit else None,
+        order=LimitOrder(limit_price=_amount("--limit", limit)) if limit else MarketOrder(),
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 from decimal import Decimal
 
 from ib_async.objects import ExecutionFilter
 from ib_async.ticker import Ticker
 
+from brokers.capabilities import not_held
 from brokers.ibkr.connection import Connection
 from brokers.ibkr.events import Events
 from brokers.ibkr.order_form import order_form
@@ -17,9 +18,19 @@ from brokers.ibkr.settings import IbkrSettings
 from brokers.ibkr.translate import Names, number, position_of
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.base import Instant
-from tradewright.model.broker import AccountState, BrokerSnapshot, EventSink, Quote, VenueOrder, VenueStatus
+from tradewright.model.broker import (
+    AccountState,
+    BrokerCapabilities,
+    BrokerSnapshot,
+    EventSink,
+    Quote,
+    VenueOrder,
+    VenueStatus,
+)
 from tradewright.model.clock import Clock
+from tradewright.model.errors import OrderNotAccepted
 from tradewright.model.instrument import Instrument
+from tradewright.model.order import Leg, OrderType, TimeInForce
 from tradewright.policy.approved import verify
 
 
@@ -27,6 +38,11 @@ class IbkrBroker:
     """One connection at a time, under a fixed client id, to one account."""
 
     venue = "ibkr"
+    capabilities = BrokerCapabilities(
+        kinds=frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP}),
+        tifs=frozenset({TimeInForce.DAY, TimeInForce.GTC}),
+        fractional=True,
+    )
 
     def __init__(self, settings: IbkrSettings, instruments: Iterable[Instrument], clock: Clock) -> None:
         self.session = ""
@@ -141,10 +157,9 @@ class IbkrBroker:
         bid, ask, last = (
             None if math.isnan(price) else number(price) for price in (ticker.bid, ticker.ask, ticker.last)
         )
-        time = self._clock.now()
-        if bid is None and ask is None and ticker.lastTimestamp is not None:
-            time = ticker.lastTimestamp
-        return Quote(instrument=instrument, bid=bid, ask=ask, last=last, time=time)
+        now = self._clock.now()
+        quote = Quote.at(now, instrument, bid=bid, ask=ask, last=last)
+        return quote.model_copy(update={"last_time": ticker.lastTimestamp or now})
 
     def next_order_id(self) -> int:
         """Reserve the next order id of this session; ids have gaps, because queries take from the same counter.
@@ -160,6 +175,29 @@ class IbkrBroker:
     def pending_sends(self) -> int:
         """Messages in the library's throttle queue; without a link there are none."""
         return self._connection.pending()
+
+    async def check(self, order: ApprovedOrder) -> None:
+        """Prove that the order can be written, and look its contract up; see the port.
+
+        Raises:
+            NotApproved: when ``order`` is not an approved order, or was altered.
+            OrderNotAccepted: when it cannot be sent.
+            BrokerError: when the link is down or the venue does not answer.
+        """
+        order = verify(order)
+        self._connection.linked()
+        if problem := not_held(self.capabilities, order) or self._refusal(order):
+            raise OrderNotAccepted(f"{problem}; nothing was sent", where=f"gateway {self._settings.where}")
+        order_form(order, self._names.instrument(order.terms.instrument), "check", 0)
+        await self._connection.contract(order.terms.instrument)
+
+    def _refusal(self, order: ApprovedOrder) -> str:
+        """Why this connection never sends the order; empty when it may."""
+        if self._settings.readonly:
+            return "the connection is read-only"
+        if order.account != self._connection.account:
+            return f"the order is for account {order.account}, the connection for {self._connection.account}"
+        return ""
 
     async def place(self, order: ApprovedOrder, ref: str, order_id: int) -> None:
         """Write the order once; see the port.
@@ -184,7 +222,7 @@ class IbkrBroker:
             account=order.account,
             instrument=order.terms.instrument,
             side=order.terms.side,
-            order_type=order.terms.order_type,
+            order_type=order.terms.order.kind,
             quantity=order.terms.quantity,
             filled=Decimal(0),
             status=VenueStatus.PENDING,
@@ -192,11 +230,9 @@ class IbkrBroker:
         ib.placeOrder(contract, form)
 
     def _demand_sendable(self, order: ApprovedOrder, order_id: int, events: Events) -> None:
-        problem = ""
-        if self._settings.readonly:
-            problem = "the connection is read-only"
-        elif order.account != self._connection.account:
-            problem = f"the order is for account {order.account}, the connection for {self._connection.account}"
+        problem = self._refusal(order)
+        if problem:
+            pass
         elif order_id not in self._reserved:
             problem = f"order id {order_id} was not reserved in session {self.session}, or was used"
         elif not events.link_up:
@@ -205,6 +241,15 @@ class IbkrBroker:
             problem = f"{self.pending_sends()} messages wait in the library's queue"
         if problem:
             raise self._connection.error(f"{problem}; nothing was sent", "reconcile, then decide again")
+
+    async def place_group(self, order: ApprovedOrder, refs: Mapping[Leg, str], order_ids: Mapping[Leg, int]) -> None:
+        """Write a group; see the port.
+
+        Raises:
+            OrderNotAccepted: always, as the capabilities say; nothing was sent.
+        """
+        legs = f"{len(refs)} legs of intent {order.intent_id} under {len(order_ids)} ids"
+        raise OrderNotAccepted(f"{legs}: groups cannot be held", where="broker ibkr")
 
     async def cancel(self, ref: str, order_id: int) -> None:
         """Ask for a cancel once; the answer comes as an event or by query.

@@ -8,9 +8,10 @@ from typing import Any
 
 from ib_async.order import Order
 
+from brokers.ibkr.order_types import WIRE_TYPES
 from brokers.reference import checked_reference
 from tradewright.model.approved import ApprovedOrder
-from tradewright.model.errors import BrokerError
+from tradewright.model.errors import OrderNotAccepted
 from tradewright.model.hashing import decimal_text
 from tradewright.model.instrument import Instrument
 
@@ -19,7 +20,7 @@ def order_form(order: ApprovedOrder, instrument: Instrument, ref: str, order_id:
     """The form of an approved order. Numbers are written as plain decimal text, so that none is rounded on its way.
 
     Raises:
-        BrokerError: for a reference, a price or a quantity that must not go out; nothing was sent.
+        OrderNotAccepted: for a reference, a price or a quantity that must not go out; nothing was sent.
     """
     terms = order.terms
     checked_reference(ref, "broker ibkr")
@@ -35,7 +36,7 @@ def order_form(order: ApprovedOrder, instrument: Instrument, ref: str, order_id:
         "orderId": order_id,
         "action": terms.side.value,
         "totalQuantity": _exact(terms.quantity),
-        "orderType": terms.order_type.value,
+        "orderType": WIRE_TYPES[terms.order.kind],
         "tif": terms.tif.value,
         "account": order.account,
         "orderRef": ref,
@@ -50,15 +51,15 @@ def _exact(value: Decimal) -> str:
     """The plain text of a number that a float carries exactly.
 
     Raises:
-        BrokerError: when the venue, which reads floats, would see another number.
+        OrderNotAccepted: when the venue, which reads floats, would see another number.
     """
     text = decimal_text(value)
     if not math.isfinite(float(text)) or Decimal(repr(float(text))) != value:
-        raise BrokerError(f"{text} has more digits than the venue can read", where="broker ibkr")
+        raise OrderNotAccepted(f"{text} has more digits than the venue can read", where="broker ibkr")
     return text
 
 
-def _misfit(what: str, value: Decimal, step: Decimal, symbol: str) -> BrokerError:
-    return BrokerError(
+def _misfit(what: str, value: Decimal, step: Decimal, symbol: str) -> OrderNotAccepted:
+    return OrderNotAccepted(
         f"{what} {value} is not a positive whole number of steps of {step}", where=f"order for {symbol}, not sent"
     )

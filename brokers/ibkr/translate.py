@@ -16,7 +16,7 @@ from brokers.ibkr.contracts import VenueName, venue_name
 from tradewright.model.broker import VenueOrder, VenueStatus
 from tradewright.model.errors import BrokerError
 from tradewright.model.instrument import Instrument
-from tradewright.model.order import Fill, OrderType, Position, Side
+from tradewright.model.order import FIRST_VERSION_TYPES, Fill, OrderType, Position, Side
 
 STATUSES = {
     "PendingSubmit": VenueStatus.PENDING,
@@ -102,7 +102,7 @@ def order_of(names: Names, order: Order, contract: Contract, state: OrderState, 
 
 
 def _order_type(word: str) -> OrderType | str:
-    return OrderType(word) if word in set(OrderType) else word
+    return FIRST_VERSION_TYPES.get(word, word)
 
 
 def fill_of(names: Names, contract: Contract, execution: Execution, fee: Decimal | None) -> Fill:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
+from brokers.capabilities import not_held
 from brokers.reference import checked_reference
 from brokers.sim.state import BookOrder, Execution
 from brokers.sim.venue import Venue
@@ -11,6 +13,7 @@ from tradewright.model.approved import ApprovedOrder
 from tradewright.model.base import Instant
 from tradewright.model.broker import (
     AccountState,
+    BrokerCapabilities,
     BrokerEvent,
     BrokerEventKind,
     BrokerSnapshot,
@@ -18,8 +21,8 @@ from tradewright.model.broker import (
     Quote,
     VenueOrder,
 )
-from tradewright.model.errors import BrokerError
-from tradewright.model.order import Fill
+from tradewright.model.errors import BrokerError, OrderNotAccepted
+from tradewright.model.order import Fill, Leg, OrderType, TimeInForce
 from tradewright.policy.approved import verify
 
 WHERE = "simulated venue"
@@ -35,6 +38,11 @@ class SimBroker:
     """
 
     venue = "sim"
+    capabilities = BrokerCapabilities(
+        kinds=frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP}),
+        tifs=frozenset({TimeInForce.DAY, TimeInForce.GTC}),
+        fractional=True,
+    )
 
     def __init__(self, market: Venue, account: str, client_id: int = 21) -> None:
         self.market, self.session = market, ""
@@ -114,7 +122,7 @@ class SimBroker:
         prices = self.market.prices.get(instrument)
         if prices is None:
             raise BrokerError(f"no price of {instrument} yet", where=WHERE, remedy="give the venue a bar or a quote")
-        return Quote(instrument=instrument, bid=prices.bid, ask=prices.ask, last=prices.last, time=prices.time)
+        return Quote.at(prices.time, instrument, bid=prices.bid, ask=prices.ask, last=prices.last)
 
     def next_order_id(self) -> int:
         """Reserve the next order id, which no session before has had.
@@ -131,6 +139,27 @@ class SimBroker:
         """Nothing ever waits."""
         return 0
 
+    async def check(self, order: ApprovedOrder) -> None:
+        """Prove that the order can be placed; see the port.
+
+        Raises:
+            NotApproved: when ``order`` is not an approved order, or was altered.
+            OrderNotAccepted: when it cannot be placed.
+            BrokerError: without a connection.
+        """
+        order = verify(order)
+        self._demand_link()
+        if problem := not_held(self.capabilities, order) or self._account_problem(order):
+            raise OrderNotAccepted(f"{problem}; nothing was sent", where=WHERE)
+        for terms in order.legs().values():
+            if problem := self.market.form_problem(terms):
+                raise OrderNotAccepted(f"{problem}; nothing was sent", where=WHERE)
+
+    def _account_problem(self, order: ApprovedOrder) -> str:
+        if order.account == self._account:
+            return ""
+        return f"the order is for {order.account}, the connection for {self._account}"
+
     async def place(self, order: ApprovedOrder, ref: str, order_id: int) -> None:
         """Hand the order to the venue once; see the port.
 
@@ -141,14 +170,23 @@ class SimBroker:
         order = verify(order)
         self._demand_link()
         checked_reference(ref, WHERE)
-        if order.account != self._account:
-            raise BrokerError(f"the order is for {order.account}, the connection for {self._account}", where=WHERE)
+        if problem := self._account_problem(order):
+            raise BrokerError(problem, where=WHERE)
         if order_id not in self._reserved:
             raise BrokerError(
                 f"order id {order_id} was not reserved in session {self.session}, or was used", where=WHERE
             )
         self._reserved.remove(order_id)
         self.market.place(order.terms, order.account, ref, order_id, self._client_id)
+
+    async def place_group(self, order: ApprovedOrder, refs: Mapping[Leg, str], order_ids: Mapping[Leg, int]) -> None:
+        """Hand a group to the venue; see the port.
+
+        Raises:
+            OrderNotAccepted: always, as the capabilities say; nothing was sent.
+        """
+        legs = f"{len(refs)} legs of intent {order.intent_id} under {len(order_ids)} ids"
+        raise OrderNotAccepted(f"{legs}: groups cannot be held", where=WHERE)
 
     async def cancel(self, ref: str, order_id: int) -> None:
         """Cancel the order at once; one that has ended stays as it is, and an error event says so.
@@ -208,7 +246,7 @@ def _venue_order(order: BookOrder) -> VenueOrder:
         account=order.account,
         instrument=order.terms.instrument,
         side=order.terms.side,
-        order_type=order.terms.order_type,
+        order_type=order.terms.order.kind,
         quantity=order.terms.quantity,
         filled=order.filled,
         status=order.status,

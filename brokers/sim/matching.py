@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from tradewright.backtest.fills import limit_fill, market_fill, stop_fill
-from tradewright.model.order import OrderTerms, OrderType, Side
+from tradewright.model.order import LimitOrder, OrderTerms, Side, StopOrder
 
 
 class Prices(NamedTuple):
@@ -40,10 +40,10 @@ def fill_price(terms: OrderTerms, triggered: bool, bar: Sequence[Decimal]) -> De
     """
     opened, high, low, close = (float(price) for price in bar)
     side = terms.side.sign
-    if terms.order_type is OrderType.LIMIT and terms.limit_price is not None:
-        price = limit_fill(side, float(terms.limit_price), opened, high, low, marketable=True)
-    elif terms.order_type is OrderType.STOP and terms.stop_price is not None and not triggered:
-        price = stop_fill(side, float(terms.stop_price), opened, high, low)
+    if isinstance(terms.order, LimitOrder):
+        price = limit_fill(side, float(terms.order.limit_price), opened, high, low, marketable=True)
+    elif isinstance(terms.order, StopOrder) and not triggered:
+        price = stop_fill(side, float(terms.order.stop_price), opened, high, low)
     else:
         price = market_fill(opened, close, at_close=False)
     return None if math.isnan(price) else Decimal(repr(price))

@@ -227,12 +227,16 @@ class Venue:
         self._keep_account(book.model_copy(update={"holdings": {**book.holdings, symbol: moved}}))
         self._commit()
 
+    def form_problem(self, terms: OrderTerms) -> str:
+        """Why the venue would refuse the form of an order whatever its market and its accounts; empty otherwise."""
+        known = self.instruments.get(terms.instrument)
+        return f"unknown instrument {terms.instrument!r}" if known is None else _form_refusal(known, terms)[1]
+
     def _refusal(self, instrument: Instrument, terms: OrderTerms, account: str) -> tuple[int, str]:
         price = terms.limit_price if terms.limit_price is not None else terms.stop_price
-        if price is not None and (not instrument.on_tick(price) or (price <= 0 and not instrument.negative_prices)):
-            return 110, "The price does not conform to the minimum price variation for this contract."
-        if not instrument.on_lot(terms.quantity):
-            return 10243, f"The size {terms.quantity} is not a whole number of lots of {instrument.lot_size}."
+        code, text = _form_refusal(instrument, terms)
+        if code:
+            return code, text
         if self._beyond_means(instrument, terms, account, price):
             return 201, "Order rejected - reason: the available funds are insufficient for this order."
         return 0, ""
@@ -273,7 +277,7 @@ class Venue:
         price = fill_price(order.terms, order.triggered, bar)
         if price is not None:
             quantity = min(order.remaining, self.partial_fills.popleft()) if self.partial_fills else order.remaining
-            rested = order.terms.order_type is OrderType.LIMIT and price != bar[0]
+            rested = order.terms.order.kind is OrderType.LIMIT and price != bar[0]
             self.execute(order.perm_id, quantity, self.instrument(order.terms.instrument).round_price(price), rested)
 
     def execute(self, perm_id: int, quantity: Decimal, price: Decimal, rested: bool = False) -> Execution:
@@ -348,3 +352,13 @@ class Venue:
     def _next_exec_id(self) -> str:
         self._keep(sequence=self.state.sequence + 1)
         return f"{self.state.seed:08x}.{self.state.sequence:08x}.01.01"
+
+
+def _form_refusal(instrument: Instrument, terms: OrderTerms) -> tuple[int, str]:
+    """The code and the text of a refusal that depends on the instrument alone; 0 and no text otherwise."""
+    for price in (terms.limit_price, terms.stop_price):
+        if price is not None and (not instrument.on_tick(price) or (price <= 0 and not instrument.negative_prices)):
+            return 110, "The price does not conform to the minimum price variation for this contract."
+    if not instrument.on_lot(terms.quantity):
+        return 10243, f"The size {terms.quantity} is not a whole number of lots of {instrument.lot_size}."
+    return 0, ""

@@ -21,8 +21,8 @@ class Moment(str):
 
 NUMBER, TEXT, FLAG, NOTHING = (int, float), str, bool, type(None)
 TERMS = {
-    "instrument": TEXT, "side": TEXT, "quantity": NUMBER, "order_type": TEXT, "limit_price": (NOTHING, *NUMBER),
-    "stop_price": (NOTHING, *NUMBER), "tif": TEXT,
+    "instrument": TEXT, "side": TEXT, "quantity": NUMBER, "order": {"kind": TEXT}, "tif": TEXT,
+    "good_till": NOTHING,
 }  # fmt: skip
 INTENT = {
     "intent_id": TEXT, "strategy": TEXT, "signal_id": TEXT, "terms": TERMS, "confidence": NUMBER, "size_pct": NUMBER,

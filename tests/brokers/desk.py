@@ -71,8 +71,9 @@ def approved(
     instrument: str = "AAPL", side: str = "BUY", quantity: object = 10, account: str = ACCOUNT, **terms: object
 ) -> ApprovedOrder:
     """An order as the gate leaves it; a limit or a stop price decides its type."""
-    kind = "LMT" if "limit_price" in terms else "STP" if "stop_price" in terms else "MKT"
-    wanted = {"instrument": instrument, "side": side, "quantity": quantity, "order_type": kind, **terms}
+    wanted = {"instrument": instrument, "side": side, "quantity": quantity, **terms}
+    if "order" not in terms:
+        wanted["order_type"] = "LMT" if "limit_price" in terms else "STP" if "stop_price" in terms else "MKT"
     what = OrderTerms.model_validate(wanted)
     fields = ("intent1", "decision1", "tests", account, what, NOON + timedelta(days=1), "rules1")
     return restore(

@@ -85,7 +85,7 @@ wishes = st.tuples(
     st.sampled_from(["AAPL", "ES"]),
     st.sampled_from(list(Side)),
     st.integers(1, 30),
-    st.sampled_from(list(OrderType)),
+    st.sampled_from([OrderType.MARKET, OrderType.LIMIT, OrderType.STOP]),
     st.integers(360, 440),
 )
 

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from brokers.ibkr.gateway import messages
 from brokers.ibkr.gateway.listings import Listing, list_instruments
 from brokers.ibkr.gateway.wire import fields_of, frame
+from brokers.ibkr.order_types import WIRE_TYPES
 from brokers.sim.state import BookOrder, Execution
 from tests.brokers.desk import ACCOUNT, INSTRUMENTS, NOON
 from tradewright.model.broker import VenueStatus
@@ -157,7 +158,8 @@ def test_an_open_order_reads_the_same_and_as_it_was_meant(version: int, case: tu
         order.client_id,
         ACCOUNT,
     )
-    assert (read.action, read.tif, read.orderType) == (order.terms.side, order.terms.tif, order.terms.order_type)
+    assert (read.action, read.tif) == (order.terms.side, order.terms.tif)
+    assert read.orderType == WIRE_TYPES[order.terms.order.kind]
     assert Decimal(repr(read.totalQuantity)) == order.terms.quantity
     assert Decimal(repr(read.lmtPrice)) == (order.terms.limit_price or 0)
     assert Decimal(repr(read.auxPrice)) == (order.terms.stop_price or 0)

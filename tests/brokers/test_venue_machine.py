@@ -17,13 +17,15 @@ from tests.brokers.desk import AAPL, ACCOUNT, ES, INSTRUMENTS, NOON, approved
 from tradewright.backtest.costs import IbkrFixed
 from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import ManualClock
-from tradewright.model.order import OrderTerms, OrderType, Side, TimeInForce
+from tradewright.model.order import LimitOrder, OrderTerms, OrderType, Side, TimeInForce
 
 MULTIPLIERS = {"AAPL": AAPL.multiplier, "ES": ES.multiplier}
 CENT = Decimal("0.01")
 TICKS = {"AAPL": CENT, "ES": Decimal("0.25")}
 
 symbols = st.sampled_from(sorted(MULTIPLIERS))
+kinds = st.sampled_from([OrderType.MARKET, OrderType.LIMIT, OrderType.STOP])
+tifs = st.sampled_from([TimeInForce.DAY, TimeInForce.GTC])
 sides = st.sampled_from(list(Side))
 levels = st.integers(380, 420)
 """Prices in quarters, so that they are ticks of both instruments."""
@@ -40,10 +42,10 @@ class Expected:
     def touched(self, price: Decimal) -> bool:
         """Whether a quote of one price fills the order, by the words of the three types."""
         sign = self.terms.side.sign
-        if self.terms.order_type is OrderType.LIMIT:
+        if self.terms.order.kind is OrderType.LIMIT:
             assert self.terms.limit_price is not None
             return price * sign <= self.terms.limit_price * sign
-        if self.terms.order_type is OrderType.STOP and not self.triggered:
+        if self.terms.order.kind is OrderType.STOP and not self.triggered:
             assert self.terms.stop_price is not None
             return price * sign >= self.terms.stop_price * sign
         return True
@@ -89,8 +91,8 @@ class VenueMachine(RuleBasedStateMachine):
         if order.left == 0:
             del self.expected[perm_id]
 
-    @rule(target=orders, symbol=symbols, side=sides, quantity=st.integers(1, 30), kind=st.sampled_from(list(OrderType)),
-          level=levels, tif=st.sampled_from(list(TimeInForce)))  # fmt: skip
+    @rule(target=orders, symbol=symbols, side=sides, quantity=st.integers(1, 30), kind=kinds,
+          level=levels, tif=tifs)  # fmt: skip
     def place(self, symbol: str, side: Side, quantity: int, kind: OrderType, level: int, tif: TimeInForce) -> int:
         price = {OrderType.LIMIT: "limit_price", OrderType.STOP: "stop_price"}.get(kind)
         extra: dict[str, object] = {price: Decimal(level) / 4} if price else {}
@@ -122,10 +124,10 @@ class VenueMachine(RuleBasedStateMachine):
     @rule(perm_id=orders, quantity=st.integers(1, 40), level=levels)
     def change(self, perm_id: int, quantity: int, level: int) -> None:
         known = self.expected.get(perm_id)
-        if known is None or known.terms.order_type is not OrderType.LIMIT:
+        if known is None or known.terms.order.kind is not OrderType.LIMIT:
             return
         filled = known.terms.quantity - known.left
-        wish = {"quantity": Decimal(quantity), "limit_price": Decimal(level) / 4}
+        wish = {"quantity": Decimal(quantity), "order": LimitOrder(limit_price=Decimal(level) / 4)}
         terms = known.terms.model_copy(update=wish)
         code, text = self.venue.replace(perm_id, terms)
         assert (code == 0) == (text == "") == (quantity > filled)

@@ -85,7 +85,7 @@ class PricedBroker(FileBroker):
         if price is None:
             raise BrokerError(f"no price of {instrument}", where="venue")
         now = self.counter.world.clock.now()
-        return Quote(instrument=instrument, bid=price, ask=price, last=price, time=now)
+        return Quote.at(now, instrument, bid=price, ask=price, last=price)
 
 
 @dataclass
@@ -169,7 +169,7 @@ class Counter:
     def quotes(self) -> list[Quote]:
         """A fresh quote of everything that has a price."""
         now = self.world.clock.now()
-        return [Quote(instrument=n, bid=p, ask=p, last=p, time=now) for n, p in self.prices.items()]
+        return [Quote.at(now, n, bid=p, ask=p, last=p) for n, p in self.prices.items()]
 
     def snapshot(
         self,

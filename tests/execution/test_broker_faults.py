@@ -15,7 +15,7 @@ from tradewright.execution.types import Mode, SendStatus
 from tradewright.model.broker import BrokerEventKind, VenueOrder, VenueStatus
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import BrokerError, LedgerError
-from tradewright.model.order import AttemptState, Fill, Side
+from tradewright.model.order import AttemptState, Fill, OrderType, Side
 
 REF = "intent0001.1"
 
@@ -130,7 +130,7 @@ def test_fault_03_a_status_without_permanent_id_is_the_librarys_own_and_no_answe
         if name == "S5.placed":
             order = VenueOrder(
                 ref=REF, perm_id=0, order_id=1, client_id=1, account=ACCOUNT, instrument="AAPL", side=Side.BUY,
-                order_type="MKT", quantity=Decimal(10), filled=Decimal(0), status=VenueStatus.PENDING,
+                order_type=OrderType.MARKET, quantity=Decimal(10), filled=Decimal(0), status=VenueStatus.PENDING,
             )  # fmt: skip
             world.venue.tell(BrokerEventKind.ORDER, order=order)
 

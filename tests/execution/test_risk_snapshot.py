@@ -275,7 +275,7 @@ def test_midnight_is_that_of_the_zone(counter: Counter) -> None:
 
 def test_age_is_counted_from_the_quote_or_else_from_the_bar(counter: Counter) -> None:
     counter.clock.advance(20)
-    quoted = Quote(instrument="AAPL", bid=None, ask=None, last=Decimal(101), time=START + timedelta(seconds=8))
+    quoted = Quote.at(START + timedelta(seconds=8), "AAPL", last=Decimal(101))
     market = counter.snapshot(counter.view(quotes=[quoted])).market
     assert (market.data_age_seconds, market.bars_only_seconds, market.last_price) == (12, 0, 101)
     market = counter.snapshot(counter.view(quotes=[])).market
@@ -285,7 +285,7 @@ def test_age_is_counted_from_the_quote_or_else_from_the_bar(counter: Counter) ->
 
 def test_a_quote_without_a_price_does_not_freshen_an_old_close(counter: Counter) -> None:
     counter.clock.advance(500)
-    empty = Quote(instrument="AAPL", bid=None, ask=None, last=None, time=START + timedelta(seconds=500))
+    empty = Quote.at(START + timedelta(seconds=500), "AAPL")
     snapshot = counter.snapshot(counter.view(quotes=[empty]))
     assert snapshot.market.data_age_seconds == 500
     assert "DATA_STALE" in codes(judge(counter, snapshot))
@@ -294,7 +294,7 @@ def test_a_quote_without_a_price_does_not_freshen_an_old_close(counter: Counter)
 def test_a_price_from_the_future_is_not_believed(counter: Counter) -> None:
     def age(seconds: float) -> Decimal | None:
         time = START + timedelta(seconds=seconds)
-        quoted = Quote(instrument="AAPL", bid=None, ask=None, last=Decimal(100), time=time)
+        quoted = Quote.at(time, "AAPL", last=Decimal(100))
         return counter.snapshot(counter.view(quotes=[quoted])).market.data_age_seconds
 
     assert (age(1.5), age(3)) == (0, None)
@@ -302,9 +302,7 @@ def test_a_price_from_the_future_is_not_believed(counter: Counter) -> None:
 
 def test_prices_of_a_quote() -> None:
     def price(bid: int | None, ask: int | None, last: int | None) -> Decimal | None:
-        return price_of(Quote.model_validate(
-            {"instrument": "AAPL", "bid": bid, "ask": ask, "last": last, "time": START}
-        ))  # fmt: skip
+        return price_of(Quote.model_validate({"instrument": "AAPL", "bid": bid, "ask": ask, "last": last}))
 
     assert (price(99, 101, 102), price(99, 102, None)) == (102, Decimal("100.5"))
     assert (price(99, None, None), price(None, 101, None), price(None, None, None)) == (99, 101, None)

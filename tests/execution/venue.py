@@ -297,7 +297,7 @@ class FileBroker:
 
     async def quote(self, instrument: str) -> Quote:
         price = Decimal(100)
-        return Quote(instrument=instrument, bid=price, ask=price, last=price, time=self._venue.now())
+        return Quote.at(self._venue.now(), instrument, bid=price, ask=price, last=price)
 
     def next_order_id(self) -> int:
         with self._venue.change() as state:

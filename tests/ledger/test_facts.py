@@ -22,14 +22,15 @@ from tradewright.ledger.types import Document, Exact, Moment
 from tradewright.ledger.venues import Absence
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, VenueOrder, VenueStatus
 from tradewright.model.errors import LedgerError
-from tradewright.model.order import Fill, Side
+from tradewright.model.order import Fill, OrderType, Side
 
 FACTS = sorted(set(metadata.tables) - MUTABLE)
 DIALECT = sqlite.dialect()
 
 
 EXTERNAL = VenueOrder(ref="", perm_id=1, order_id=0, client_id=0, account=ACCOUNT, instrument="AAPL", side=Side.BUY,
-                      order_type="MKT", quantity=Decimal(1), filled=Decimal(0), status=VenueStatus.WORKING)  # fmt: skip
+                      order_type=OrderType.MARKET, quantity=Decimal(1), filled=Decimal(0),
+                      status=VenueStatus.WORKING)  # fmt: skip
 
 
 @pytest.fixture

@@ -9,15 +9,36 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from tests.policy.test_approved import decision, intent
 from tradewright.model.approved import ApprovedOrder, approval_hash
 from tradewright.model.errors import NotApproved
-from tradewright.model.order import OrderTerms, OrderType, Side, TimeInForce
-from tradewright.policy.approved import approve
+from tradewright.model.hashing import content_hash
+from tradewright.model.order import (
+    Leg,
+    LimitOrder,
+    MarketOnCloseOrder,
+    OrderTerms,
+    ProtectiveLeg,
+    Side,
+    StopOrder,
+    TimeInForce,
+    TrailingStopOrder,
+)
+from tradewright.policy.approved import approve, restore
 
 AT = datetime(2026, 1, 5, 15, 1, tzinfo=UTC)
 TERMS = OrderTerms(instrument="AAPL", side=Side.BUY, quantity=Decimal(5))
+
+
+def closing(leg: Leg, order: object, **changes: object) -> ProtectiveLeg:
+    terms = {"instrument": "AAPL", "side": "SELL", "quantity": 5, "order": order} | changes
+    return ProtectiveLeg.model_validate({"leg": leg, "terms": terms})
+
+
+STOP_LOSS = closing(Leg.STOP_LOSS, {"kind": "STOP", "stop_price": 90})
+TARGET = closing(Leg.TAKE_PROFIT, {"kind": "LIMIT", "limit_price": 110})
 
 
 def bound(**changes: Any) -> str:
@@ -44,8 +65,11 @@ def bound(**changes: Any) -> str:
         {"terms": TERMS.model_copy(update={"side": Side.SELL})},
         {"terms": TERMS.model_copy(update={"instrument": "AAPL2"})},
         {"terms": TERMS.model_copy(update={"tif": TimeInForce.GTC})},
-        {"terms": OrderTerms(**(TERMS.model_dump() | {"order_type": OrderType.LIMIT, "limit_price": Decimal(1)}))},
-        {"terms": OrderTerms(**(TERMS.model_dump() | {"order_type": OrderType.STOP, "stop_price": Decimal(1)}))},
+        {"terms": TERMS.model_copy(update={"order": LimitOrder(limit_price=Decimal(1))})},
+        {"terms": TERMS.model_copy(update={"order": StopOrder(stop_price=Decimal(1))})},
+        {"terms": TERMS.model_copy(update={"order": MarketOnCloseOrder()})},
+        {"terms": TERMS.model_copy(update={"tif": TimeInForce.GTD, "good_till": AT})},
+        {"protective": (STOP_LOSS,)},
         {"expires_at": AT + timedelta(microseconds=1)},
         {"rule_set_hash": "r" * 63 + "s"},
     ],
@@ -94,3 +118,87 @@ def test_the_hash_of_an_order_is_that_of_its_fields() -> None:
         order.rule_set_hash,
     )
     assert order.payload_hash == order.computed_hash() == again
+
+
+@pytest.mark.parametrize(
+    ("order", "written"),
+    [
+        ({"kind": "MARKET"}, {"order_type": "MKT", "limit_price": None, "stop_price": None}),
+        ({"kind": "LIMIT", "limit_price": 99}, {"order_type": "LMT", "limit_price": "99", "stop_price": None}),
+        ({"kind": "STOP", "stop_price": 101}, {"order_type": "STP", "limit_price": None, "stop_price": "101"}),
+    ],
+)
+def test_an_approval_of_the_first_version_keeps_its_hash(order: object, written: dict[str, object]) -> None:
+    """Rows that were hashed over the flat form of the terms must restore under the tagged form."""
+    flat = {"instrument": "AAPL", "side": "BUY", "quantity": "5", "tif": "DAY"} | written
+    then = content_hash(
+        {
+            "intent_id": "abcd1234",
+            "decision_id": "dec-1",
+            "strategy": "sma",
+            "account": "DU1",
+            "terms": flat,
+            "expires_at": AT,
+            "rule_set_hash": "r" * 64,
+        }
+    )
+    assert bound(terms=OrderTerms.model_validate(flat)) == then
+    assert bound(terms=OrderTerms.model_validate(TERMS.model_dump() | {"order": order})) == then
+
+
+def test_distances_and_every_leg_are_in_the_hash() -> None:
+    trails = [TrailingStopOrder(amount=Decimal(2)), TrailingStopOrder(percent=Decimal(2))]
+    legs = [(STOP_LOSS,), (TARGET,), (STOP_LOSS, TARGET), (TARGET, STOP_LOSS)]
+    hashes = [bound(terms=TERMS.model_copy(update={"order": item})) for item in trails]
+    hashes += [bound(protective=item) for item in legs]
+    assert len(set(hashes)) == len(hashes)
+
+
+def grouped(*legs: ProtectiveLeg) -> ApprovedOrder:
+    payload_hash = bound(protective=legs)
+    return restore(
+        intent_id="abcd1234",
+        decision_id="dec-1",
+        strategy="sma",
+        account="DU1",
+        terms=TERMS,
+        expires_at=AT,
+        rule_set_hash="r" * 64,
+        payload_hash=payload_hash,
+        protective=legs,
+    )
+
+
+def test_a_group_has_its_entry_first() -> None:
+    order = grouped(STOP_LOSS, TARGET)
+    assert list(order.legs()) == [Leg.ENTRY, Leg.STOP_LOSS, Leg.TAKE_PROFIT]
+    assert order.legs()[Leg.ENTRY] == TERMS
+    assert grouped().legs() == {Leg.ENTRY: TERMS}
+
+
+@pytest.mark.parametrize(
+    ("legs", "reason"),
+    [
+        ((STOP_LOSS, STOP_LOSS), "one stop loss"),
+        ((closing(Leg.STOP_LOSS, STOP_LOSS.terms.order, side="BUY"),), "stop loss does not close"),
+        ((closing(Leg.TAKE_PROFIT, TARGET.terms.order, quantity=6),), "take profit does not close"),
+        ((closing(Leg.STOP_LOSS, STOP_LOSS.terms.order, instrument="MSFT"),), "stop loss does not close"),
+    ],
+)
+def test_a_leg_that_could_open_a_position_is_no_protection(legs: tuple[ProtectiveLeg, ...], reason: str) -> None:
+    with pytest.raises(NotApproved, match=reason):
+        grouped(*legs)
+
+
+@pytest.mark.parametrize(
+    ("leg", "order"),
+    [
+        (Leg.ENTRY, {"kind": "MARKET"}),
+        (Leg.STOP_LOSS, {"kind": "LIMIT", "limit_price": 90}),
+        (Leg.STOP_LOSS, {"kind": "MARKET"}),
+        (Leg.TAKE_PROFIT, {"kind": "STOP", "stop_price": 90}),
+    ],
+)
+def test_each_leg_has_kinds_that_protect(leg: Leg, order: object) -> None:
+    with pytest.raises(ValidationError, match=r"is no (protective leg|stop loss|take profit)"):
+        closing(leg, order)

@@ -75,10 +75,9 @@ def test_a_word_is_written_as_its_fields() -> None:
         "instrument": "AAPL",
         "side": "BUY",
         "quantity": "10",
-        "order_type": "MKT",
-        "limit_price": None,
-        "stop_price": None,
+        "order": {"kind": "MARKET"},
         "tif": "DAY",
+        "good_till": None,
     }
 
 

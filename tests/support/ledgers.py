@@ -14,7 +14,7 @@ from tradewright.model.approved import ApprovedOrder
 from tradewright.model.clock import Clock, ManualClock
 from tradewright.model.decision import Decision, Reason, Verdict
 from tradewright.model.intent import Intent
-from tradewright.model.order import OrderTerms, OrderType, Side
+from tradewright.model.order import LimitOrder, MarketOrder, OrderTerms, Side
 from tradewright.policy.approved import approve
 
 START = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -53,8 +53,7 @@ class Proposer:
             instrument=instrument,
             side=side,
             quantity=Decimal(quantity),
-            order_type=OrderType.LIMIT if limit else OrderType.MARKET,
-            limit_price=limit,
+            order=LimitOrder.model_validate({"limit_price": limit}) if limit else MarketOrder(),
         )
         values: dict[str, object] = {
             "intent_id": f"intent{number:04d}",

@@ -78,7 +78,10 @@ class Executions:
                 return Recorded.SEEN
             of_base = select(executions.c.exec_id).where(executions.c.base_id == fill.base_id)
             corrects = connection.execute(of_base).first() is not None
-            row = fill.model_dump(exclude={"fee", "ref"}) | {"side": fill.side.value, "base_id": fill.base_id}
+            row = fill.model_dump(exclude={"fee", "fee_currency", "ref"}) | {
+                "side": fill.side.value,
+                "base_id": fill.base_id,
+            }
             row |= {"ref": ref, "quarantined": corrects, "recorded_at": self._database.clock.now()}
             connection.execute(insert(executions).values(**row))
             return Recorded.QUARANTINED if corrects else Recorded.NEW

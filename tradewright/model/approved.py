@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
 from datetime import datetime
 from typing import NoReturn
 
 from tradewright.model.errors import NotApproved
 from tradewright.model.hashing import content_hash
-from tradewright.model.order import OrderTerms
+from tradewright.model.order import Leg, OrderTerms, ProtectiveLeg
 
 GATE_SEAL = object()
-"""Held by ``tradewright.policy`` alone; a test reads every module and refuses any other user."""
+"""Held by ``tradewright.policy`` alone; a test reads every module and refuses any other holder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,10 @@ class ApprovedOrder:
 
     Built by ``policy.approve`` at decision time and by ``policy.restore`` from a ledger row; any other construction
     raises ``NotApproved``. ``payload_hash`` covers every other field, so that an altered row is found out.
+
+    Args:
+        terms: the entry; the only leg where ``protective`` is empty.
+        protective: the legs that close what the entry opens, at most one of each kind.
     """
 
     intent_id: str
@@ -31,10 +36,13 @@ class ApprovedOrder:
     rule_set_hash: str
     payload_hash: str
     seal: InitVar[object] = None
+    protective: tuple[ProtectiveLeg, ...] = ()
 
     def __post_init__(self, seal: object) -> None:
         if seal is not GATE_SEAL:
             raise NotApproved("only the policy gate makes approved orders", where=f"intent {self.intent_id}")
+        if problem := group_problem(self.terms, self.protective):
+            raise NotApproved(problem, where=f"intent {self.intent_id}", remedy="let the gate decide the intent again")
         if self.payload_hash != self.computed_hash():
             raise NotApproved(
                 "the order is not what was approved: its payload hash differs",
@@ -62,7 +70,28 @@ class ApprovedOrder:
             self.terms,
             self.expires_at,
             self.rule_set_hash,
+            self.protective,
         )
+
+    def legs(self) -> dict[Leg, OrderTerms]:
+        """The terms of every leg, the entry first."""
+        return {Leg.ENTRY: self.terms} | {item.leg: item.terms for item in self.protective}
+
+
+def group_problem(entry: OrderTerms, protective: Sequence[ProtectiveLeg]) -> str:
+    """Why these legs are no group around ``entry``; empty when they are one.
+
+    Protective legs trade the entry's instrument on the other side, in the entry's quantity or less, so that they can
+    never open a position of their own.
+    """
+    names = [item.leg for item in protective]
+    if len(set(names)) < len(names):
+        return "a group has one stop loss and one take profit at most"
+    for item in protective:
+        terms = item.terms
+        if terms.instrument != entry.instrument or terms.side is entry.side or terms.quantity > entry.quantity:
+            return f"the {item.leg.name.lower().replace('_', ' ')} does not close what the entry opens"
+    return ""
 
 
 def approval_hash(
@@ -73,16 +102,22 @@ def approval_hash(
     terms: OrderTerms,
     expires_at: datetime,
     rule_set_hash: str,
+    protective: Sequence[ProtectiveLeg] = (),
 ) -> str:
-    """The hash that binds an approval to what was approved (control 18)."""
+    """The hash that binds an approval to what was approved (control 18).
+
+    Protective legs are covered where there are any; without them the hash is that of the first version.
+    """
+    legs = [{"leg": item.leg, "terms": item.terms.hashed()} for item in protective]
     return content_hash(
         {
             "intent_id": intent_id,
             "decision_id": decision_id,
             "strategy": strategy,
             "account": account,
-            "terms": terms,
+            "terms": terms.hashed(),
             "expires_at": expires_at,
             "rule_set_hash": rule_set_hash,
+            **({"protective": legs} if legs else {}),
         }
     )

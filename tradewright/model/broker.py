@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.base import FrozenModel, Instant, Number
-from tradewright.model.order import Fill, OrderType, Position, Side
+from tradewright.model.order import (
+    FIRST_VERSION_TYPES,
+    Fill,
+    Leg,
+    OrderType,
+    Position,
+    Side,
+    TimeInForce,
+)
+
+Price = Decimal | None
 
 
 class VenueStatus(StrEnum):
@@ -31,7 +43,12 @@ class VenueOrder(FrozenModel):
         ref: our reference, empty when the order is not ours.
         perm_id: the venue's permanent id; 0 until it is known.
         order_id: the session's id of it; None for completed orders, whose message carries none.
+        order_type: the kind, or the venue's own word for a kind that we do not have.
         quantity: in units; 0 where the venue does not tell (completed orders).
+        limit_price, stop_price: the prices as the venue has them now; None where the kind has none or none is told.
+        parent_ref: the reference of the entry that a protective leg waits for; empty without one.
+        group: the name of the one-cancels-other group; empty without one.
+        held_back: whether the venue holds it without working it (an entry whose last leg was never sent).
     """
 
     ref: str
@@ -46,6 +63,16 @@ class VenueOrder(FrozenModel):
     filled: Number
     status: VenueStatus
     text: str = ""
+    limit_price: Number | None = None
+    stop_price: Number | None = None
+    parent_ref: str = ""
+    group: str = ""
+    held_back: bool = False
+
+    @field_validator("order_type", mode="before")
+    @classmethod
+    def _read_first_version(cls, value: object) -> object:
+        return FIRST_VERSION_TYPES.get(value, value) if isinstance(value, str) else value
 
 
 class BrokerSnapshot(FrozenModel):
@@ -68,13 +95,43 @@ class AccountState(FrozenModel):
 
 
 class Quote(FrozenModel):
-    """The newest prices of an instrument."""
+    """The newest prices of an instrument, each with the moment since when it stands.
+
+    A price is None where the venue has none; a time is None where the venue does not tell it.
+    """
 
     instrument: str
-    bid: Number | None
-    ask: Number | None
-    last: Number | None
-    time: Instant
+    bid: Number | None = None
+    ask: Number | None = None
+    last: Number | None = None
+    bid_time: Instant | None = None
+    ask_time: Instant | None = None
+    last_time: Instant | None = None
+
+    @classmethod
+    def at(cls, time: datetime, instrument: str, *, bid: Price = None, ask: Price = None, last: Price = None) -> Quote:
+        """A quote all of whose prices stand since ``time``."""
+        return cls(
+            instrument=instrument,
+            bid=bid,
+            ask=ask,
+            last=last,
+            bid_time=None if bid is None else time,
+            ask_time=None if ask is None else time,
+            last_time=None if last is None else time,
+        )
+
+    @property
+    def time(self) -> datetime | None:
+        """The oldest moment that matters: of bid and ask where there is either, else of the last trade.
+
+        None when one of these moments is not known, or when there is no price.
+        """
+        sides = [time for price, time in ((self.bid, self.bid_time), (self.ask, self.ask_time)) if price is not None]
+        if not sides and self.last is not None:
+            sides = [self.last_time]
+        known = [time for time in sides if time is not None]
+        return min(known) if known and len(known) == len(sides) else None
 
 
 class BrokerEventKind(StrEnum):
@@ -93,6 +150,7 @@ class BrokerEvent(FrozenModel):
     Args:
         code: the venue's error or notice code.
         exec_id: with ``fee``, which execution a fee belongs to.
+        fee_currency: the currency of ``fee``; empty while that is not known.
         link_up: for ``LINK``: whether the venue is reachable.
     """
 
@@ -102,6 +160,7 @@ class BrokerEvent(FrozenModel):
     fill: Fill | None = None
     exec_id: str = ""
     fee: Number | None = None
+    fee_currency: str = ""
     order_id: int | None = None
     code: int = 0
     text: str = ""
@@ -110,6 +169,22 @@ class BrokerEvent(FrozenModel):
 
 
 EventSink = Callable[[BrokerEvent], None]
+
+
+class BrokerCapabilities(FrozenModel):
+    """What a venue can hold; anything else is emulated by the live engine, or refused by ``check``.
+
+    Args:
+        groups: whether an entry and its protective legs can be placed as one group, one cancelling the other.
+        fractional: whether quantities below one unit are possible where the instrument's lot size allows them.
+        cash_quantity: whether a market purchase may be sent as an amount of cash.
+    """
+
+    kinds: frozenset[OrderType]
+    tifs: frozenset[TimeInForce]
+    groups: bool = False
+    fractional: bool = False
+    cash_quantity: bool = False
 
 
 class Broker(Protocol):
@@ -121,6 +196,7 @@ class Broker(Protocol):
 
     venue: str
     session: str
+    capabilities: BrokerCapabilities
 
     async def connect(self, sink: EventSink) -> None:
         """Connect under the fixed client id and deliver every event to ``sink`` from now on.
@@ -166,12 +242,39 @@ class Broker(Protocol):
         """How many messages wait in the library's own queue; the sender demands 0 (S5)."""
         ...
 
+    async def check(self, order: ApprovedOrder) -> None:
+        """Prove that every leg of the order can be written to the venue, and look its contract up.
+
+        To be called before the write-ahead (S4), so that a hopeless order is never in doubt.
+
+        Raises:
+            NotApproved: when ``order`` is not an ``ApprovedOrder``.
+            OrderNotAccepted: when it cannot be sent: contract, kind, time in force, steps, account, permission.
+            BrokerError: when the link is down or the venue does not answer. Nothing has been sent in any case.
+        """
+        ...
+
     async def place(self, order: ApprovedOrder, ref: str, order_id: int) -> None:
-        """Write the order to the venue once. Returning says nothing about the order; events and queries do.
+        """Write the entry to the venue once. Returning says nothing about the order; events and queries do.
 
         Raises:
             NotApproved: when ``order`` is not an ``ApprovedOrder``.
             BrokerError: when the link is down. Even then the order may have gone out.
+        """
+        ...
+
+    async def place_group(self, order: ApprovedOrder, refs: Mapping[Leg, str], order_ids: Mapping[Leg, int]) -> None:
+        """Write the entry and its protective legs once, as one group in which one protective leg cancels the other.
+
+        Protective legs are inactive until the entry fills. Should the link break between two legs, the venue holds the
+        legs that it has without working them; the next snapshot shows them and ``cancel`` ends them.
+
+        Args:
+            refs, order_ids: one of each for every leg of ``order.legs()``.
+
+        Raises:
+            NotApproved: when ``order`` is not an ``ApprovedOrder``.
+            BrokerError: when the link is down. Even then any of the legs may have gone out.
         """
         ...
 
@@ -180,5 +283,5 @@ class Broker(Protocol):
         ...
 
     async def cancel_all(self) -> None:
-        """The kill switch's last word: cancel every open order of the account, others' included."""
+        """Cancel every open order of the account, those of other clients included."""
         ...

@@ -50,3 +50,10 @@ class NotApproved(TradewrightError):
 
 class BrokerError(TradewrightError):
     """The broker refused, is unreachable, or did not answer. Never evidence about an order."""
+
+
+class OrderNotAccepted(BrokerError):
+    """The order provably cannot be sent: unknown contract, wrong step, missing permission, a kind the venue lacks.
+
+    Raised by ``Broker.check`` before anything is written down; nothing has left the process.
+    """

@@ -11,7 +11,7 @@ from tradewright.model.base import FrozenModel, Instant
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import NotApproved
 from tradewright.model.intent import Intent
-from tradewright.model.order import OrderTerms
+from tradewright.model.order import OrderTerms, ProtectiveLeg
 
 
 class HumanApproval(FrozenModel):
@@ -77,6 +77,7 @@ def restore(
     expires_at: datetime,
     rule_set_hash: str,
     payload_hash: str,
+    protective: tuple[ProtectiveLeg, ...] = (),
 ) -> ApprovedOrder:
     """An approved order read back from where it was kept; the hash of what was approved is computed again.
 
@@ -93,6 +94,7 @@ def restore(
         rule_set_hash=rule_set_hash,
         payload_hash=payload_hash,
         seal=GATE_SEAL,
+        protective=protective,
     )
 
 

@@ -9,9 +9,12 @@ from typing import Self
 
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.intent import Intent
-from tradewright.model.order import OrderTerms, OrderType, Side
+from tradewright.model.order import OrderTerms, OrderType, Side, TrailingStopOrder
 from tradewright.policy.limits import Limits
 from tradewright.policy.snapshot import Snapshot
+
+UNPRICED = frozenset({OrderType.MARKET, OrderType.MARKET_ON_OPEN, OrderType.MARKET_ON_CLOSE, OrderType.TRAILING_STOP})
+"""Kinds that trade at whatever price the market has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,10 @@ class Case:
 
     def figures(self) -> Iterator[Decimal]:
         """Every number of the order and of its instrument; the snapshot's own are checked when it is made."""
-        own = (self.terms.quantity, *self.order_prices(), self.reference_price, self.stop, self.take_profit)
+        trail = self.terms.order if isinstance(self.terms.order, TrailingStopOrder) else None
+        distance = (trail.amount, trail.percent) if trail else ()
+        prices = (*self.order_prices(), *distance, self.reference_price, self.stop, self.take_profit)
+        own = (self.terms.quantity, *prices)
         yield from (value for value in own if value is not None)
         if self.snapshot.instrument:
             yield self.snapshot.instrument.tick_size
@@ -100,7 +106,7 @@ class Case:
 
     def is_market(self) -> bool:
         """Whether the order has no price of its own."""
-        return self.terms.order_type is OrderType.MARKET
+        return self.terms.order.kind in UNPRICED
 
 
 def reducible_quantity(side: Side, snapshot: Snapshot) -> Decimal | None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from brokers.ibkr.gateway.listings import Listing
 from brokers.ibkr.gateway.wire import UNSET_DOUBLE, UNSET_INTEGER
+from brokers.ibkr.order_types import WIRE_TYPES
 from brokers.sim.matching import Prices
 from brokers.sim.state import BookOrder, Execution
 from tradewright.model.broker import VenueStatus
@@ -27,7 +28,7 @@ STATUS_NAMES = {
 
 def status_name(order: BookOrder) -> str:
     """The wire's word for an order's state; a stop that was not triggered yet is ``PreSubmitted``."""
-    waiting = order.terms.order_type is OrderType.STOP and not order.triggered
+    waiting = order.terms.order.kind is OrderType.STOP and not order.triggered
     return "PreSubmitted" if waiting and order.status is VenueStatus.WORKING else STATUS_NAMES[order.status]
 
 
@@ -200,7 +201,7 @@ def _order_head(listing: Listing, order: BookOrder, total: Decimal | None = None
     quantity = terms.quantity if total is None else total
     return [
         *listing.fields(right="?"),
-        *[terms.side.value, quantity, terms.order_type.value, terms.limit_price or 0, terms.stop_price or 0],
+        *[terms.side.value, quantity, WIRE_TYPES[terms.order.kind], terms.limit_price or 0, terms.stop_price or 0],
         *[terms.tif.value, "", order.account, "", 0],
     ]
 

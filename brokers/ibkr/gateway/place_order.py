@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
 from brokers.ibkr.gateway.listings import Described
-from tradewright.model.order import OrderTerms, OrderType, Side, TimeInForce
+from tradewright.model.order import LimitOrder, MarketOrder, OrderKind, OrderTerms, Side, StopOrder, TimeInForce
 
 
 class Unsupported(Exception):
@@ -40,18 +40,28 @@ class Placement(NamedTuple):
             Unsupported: for an action, a type, a number or a time in force that the venue does not know.
         """
         try:
-            kind = OrderType(self.order_type)
+            tif = TimeInForce(self.tif or "DAY")
+            if tif not in (TimeInForce.DAY, TimeInForce.GTC):
+                raise ValueError(f"time in force {tif}")
             return OrderTerms(
                 instrument=instrument,
                 side=Side(self.action),
                 quantity=Decimal(self.quantity),
-                order_type=kind,
-                limit_price=Decimal(self.limit_price) if kind is OrderType.LIMIT else None,
-                stop_price=Decimal(self.stop_price) if kind is OrderType.STOP else None,
-                tif=TimeInForce(self.tif or "DAY"),
+                order=self._kind(),
+                tif=tif,
             )
         except (ValueError, InvalidOperation) as problem:
             raise Unsupported(321, f"Error validating request: {problem}") from problem
+
+    def _kind(self) -> OrderKind:
+        match self.order_type:
+            case "MKT":
+                return MarketOrder()
+            case "LMT":
+                return LimitOrder(limit_price=Decimal(self.limit_price))
+            case "STP":
+                return StopOrder(stop_price=Decimal(self.stop_price))
+        raise ValueError(f"order type {self.order_type!r}")
 
 
 def read_placement(version: int, order_id: int, fields: Iterator[str]) -> Placement:
