@@ -155,3 +155,19 @@ def test_each_instrument_is_read_once(counter: Counter) -> None:
     counter.stock("AAPL")
     book = MarketStateReader(counter.store, counter.artefacts, Timeframe.M1, counter.clock)
     assert book.of(AAPL) is book.of(AAPL)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "timeframe"), [("AAPL", Timeframe.M15), ("AAPL", Timeframe.H1), ("ES", Timeframe.H4)]
+)
+def test_a_slow_timeframe_has_the_bars_that_its_figures_need(
+    counter: Counter, symbol: str, timeframe: Timeframe
+) -> None:
+    """Ten days of hours are too few for a liquidity over 250 bars: the reader goes by the number of bars (H3)."""
+    market = calendar(INSTRUMENTS[symbol].calendar)
+    stamps = market.grid(timeframe, START - timedelta(days=200), START - timedelta(hours=4))[-600:]
+    counter.store.upsert(symbol, timeframe, BarKind.TRADE, table(stamps, walk(7, len(stamps))))
+    found = facts(counter, symbol, timeframe=timeframe)
+    assert len(found.bars.ts) >= 250
+    assert found.liquidity is not None
+    assert found.shock is not None

@@ -11,14 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.execution.counter import Counter, money, walk
+from tests.execution.counter import INSTRUMENTS, Counter, money, table, walk
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World
 from tests.support.ledgers import START
+from tradewright.calendars.registry import calendar
 from tradewright.execution.exposure import WorkingOrder, position_ranges
-from tradewright.execution.risk_snapshot import Event, price_of
+from tradewright.execution.market_state import MarketStateReader
+from tradewright.execution.risk_snapshot import Event, price_against, price_of
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.switches import account_scope, strategy_scope
+from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.broker import Quote, VenueOrder, VenueStatus
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.mode import Mode
@@ -304,10 +307,43 @@ def test_prices_of_a_quote() -> None:
     def price(bid: int | None, ask: int | None, last: int | None) -> Decimal | None:
         return price_of(Quote.model_validate({"instrument": "AAPL", "bid": bid, "ask": ask, "last": last}))
 
-    assert (price(99, 101, 102), price(99, 102, None)) == (102, Decimal("100.5"))
+    assert (price(99, 101, 107), price(99, 102, None)) == (100, Decimal("100.5")), "a last trade may be hours old"
     assert (price(99, None, None), price(None, 101, None), price(None, None, None)) == (99, 101, None)
     assert price(None, None, 0) == 0
     assert price_of(None) is None
+
+
+def test_an_order_is_valued_at_the_worse_side_of_the_quote(counter: Counter) -> None:
+    """A last trade of long ago hides what the order will cost (A12)."""
+    quoted = Quote.at(START, "AAPL", bid=Decimal(106), ask=Decimal(107), last=Decimal(100))
+    view = counter.view(quotes=[quoted])
+    assert counter.snapshot(view, side=Side.BUY).market.last_price == 107
+    assert counter.snapshot(view, side=Side.SELL).market.last_price == 106
+    assert price_against(Quote.at(START, "AAPL", last=Decimal(100)), Side.BUY) == 100
+
+
+def test_a_quote_whose_time_is_not_known_has_no_age(counter: Counter) -> None:
+    quoted = Quote(instrument="AAPL", bid=Decimal(99), ask=Decimal(101), bid_time=START)
+    snapshot = counter.snapshot(counter.view(quotes=[quoted]))
+    assert snapshot.market.data_age_seconds is None
+    assert "DATA_AGE_UNKNOWN" in codes(judge(counter, snapshot))
+
+
+def test_the_price_of_a_bar_is_aged_by_open_market_time(counter: Counter) -> None:
+    """The simulated venue quotes the newest bar: on Monday at noon Friday's daily bar is fresh (A13)."""
+    days = calendar("XNYS").grid(Timeframe.D1, START - timedelta(days=800), START)[:-1]
+    counter.store.upsert("AAPL", Timeframe.D1, BarKind.TRADE, table(days, walk(3, len(days))))
+    reader = MarketStateReader(counter.store, counter.artefacts, Timeframe.D1, counter.clock)
+    closed = reader.of(INSTRUMENTS["AAPL"]).closed_at
+    assert closed is not None
+    quoted = Quote.at(closed, "AAPL", last=Decimal(100))
+    changes = {"facts": reader, "timeframe": Timeframe.D1}
+    assert datetime(2026, 11, 20, 15, tzinfo=UTC) == START, "half an hour after the open of a Friday"
+    friday = counter.snapshot(counter.view(quotes=[quoted]), **changes).market
+    assert (friday.data_age_seconds, friday.bars_only_seconds) == (1800, Decimal("23400"))
+    counter.clock.advance(3 * 86_400)
+    monday = counter.snapshot(counter.view(quotes=[quoted]), **changes).market
+    assert monday.data_age_seconds == 23_400 + 1800, "a whole session is missing by then"
 
 
 def test_an_instrument_that_nobody_defined_or_stored(counter: Counter) -> None:

@@ -47,7 +47,11 @@ class Problem:
     def line(self) -> str:
         """The problem and its remedy in one line."""
         place = " ".join(filter(None, (self.instrument, self.ref)))
-        return f"{self.code} {place}: {self.text} ({self.remedy})" if place else f"{self.code}: {self.text} ({self.remedy})"
+        return (
+            f"{self.code} {place}: {self.text} ({self.remedy})"
+            if place
+            else f"{self.code}: {self.text} ({self.remedy})"
+        )
 
 
 def problems(ledger: Ledger, account: str, *, starts_stopped: bool = False) -> tuple[Problem, ...]:

@@ -118,7 +118,7 @@ class SnapshotBuilder:
             mode=self.mode,
             stage=self.stage,
             instrument=instrument,
-            market=self._market(instrument, facts, view, now) if instrument and facts else Market(),
+            market=self._market(asked, instrument, facts, view, now) if instrument and facts else Market(),
             holdings=self._holdings(asked, facts, view, now),
             activity=self._activity(asked, view.account.account, now),
             broker=self._broker(asked, view.account.account),
@@ -152,19 +152,22 @@ class SnapshotBuilder:
         waiting = working_orders(self.ledger, account, snapshot)
         return {*units_held(self.ledger, account, snapshot), *(row.instrument for row in waiting)}
 
-    def _market(self, instrument: Instrument, facts: MarketState, view: AccountView, now: datetime) -> Market:
+    def _market(
+        self, request: SnapshotRequest, instrument: Instrument, facts: MarketState, view: AccountView, now: datetime
+    ) -> Market:
         """Price and age come from one source: a live quote, else the newest bar.
 
         A quote no younger than the close of the newest bar is that bar's price, as the simulated venue gives it, and
-        is aged as a bar: by the time that the market was open since.
+        is aged as a bar: by the time that the market was open since. A quote whose time is not known has no age.
         """
         quote = view.quotes.get(instrument.symbol)
-        told = price_of(quote)
-        is_live = quote is not None and told is not None and (not facts.closed_at or quote.time > facts.closed_at)
-        age = _age(now, quote.time) if quote is not None and is_live else self._bar_age(instrument, facts, now)
+        told = None if quote is None else price_against(quote, request.side)
+        moment = quote.time if quote is not None and told is not None else facts.closed_at
+        is_bar = told is None or (moment is not None and facts.closed_at is not None and moment <= facts.closed_at)
+        age = self._bar_age(instrument, facts, now) if is_bar else _age(now, moment)
         return Market(
             data_age_seconds=age,
-            bars_only_seconds=ZERO if is_live else facts.bar_seconds or Decimal(self.timeframe.seconds),
+            bars_only_seconds=(facts.bar_seconds or Decimal(self.timeframe.seconds)) if is_bar else ZERO,
             market_open=calendar(instrument.calendar).is_open(now),
             event_blackout_active=any(
                 event.instrument == instrument.symbol and event.start <= now < event.end for event in self.events
@@ -362,13 +365,20 @@ def day_start(now: datetime, tz: str) -> datetime:
 
 
 def price_of(quote: Quote | None) -> Decimal | None:
-    """The last price, else the middle of bid and ask, else whichever of them there is."""
+    """What a holding is worth: the middle of bid and ask, else whichever of them there is, else the last trade.
+
+    A last trade may be hours old while bid and ask move, so it comes last.
+    """
     if quote is None:
         return None
-    if quote.last is not None:
-        return quote.last
     sides = [side for side in (quote.bid, quote.ask) if side is not None]
-    return sum(sides, ZERO) / len(sides) if sides else None
+    return sum(sides, ZERO) / len(sides) if sides else quote.last
+
+
+def price_against(quote: Quote, side: Side) -> Decimal | None:
+    """What an order is valued at: the ask for a purchase and the bid for a sale, else as :func:`price_of`."""
+    worse = quote.ask if side is Side.BUY else quote.bid
+    return worse if worse is not None else price_of(quote)
 
 
 def _gross(units: Mapping[str, PositionRange], values: Mapping[str, Decimal] | None) -> Decimal | None:
