@@ -8,6 +8,7 @@ from types import TracebackType
 
 from tradewright.ledger.attempts import Attempts
 from tradewright.ledger.audit import AuditLog
+from tradewright.ledger.commands import Commands
 from tradewright.ledger.database import Database
 from tradewright.ledger.executions import Executions
 from tradewright.ledger.freezes import Freezes
@@ -21,6 +22,7 @@ from tradewright.ledger.switches import Switches
 from tradewright.ledger.venues import Venues
 from tradewright.model.clock import Clock
 from tradewright.model.errors import LedgerError
+from tradewright.model.mode import Mode
 
 
 class Ledger:
@@ -30,7 +32,7 @@ class Ledger:
     those called inside ``with ledger.transaction():`` are one together.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, mode: Mode = Mode.SIM) -> None:
         self._database, self.clock = database, database.clock
         self.audit = AuditLog(database)
         self.proposals = Proposals(database, self.audit)
@@ -43,15 +45,17 @@ class Ledger:
         self.venues = Venues(database)
         self.marks = Marks(database)
         self.idempotency = IdempotencyKeys(database)
+        self.commands = Commands(database, self.audit, mode)
 
     @classmethod
-    def create(cls, url: str, clock: Clock, busy_seconds: float = 5.0) -> Ledger:
+    def create(cls, url: str, clock: Clock, busy_seconds: float = 5.0, mode: Mode = Mode.SIM) -> Ledger:
         """Open a ledger, making it first where there is none; several processes may do so at once.
 
         Args:
             url: ``sqlite:///path`` or ``postgresql+psycopg2://user@host/database``.
             clock: where every recorded moment comes from.
             busy_seconds: how long a writer waits for another before it gives up.
+            mode: whose commands, kill switches and records it shows and writes: those of one mode never touch another.
 
         Raises:
             LedgerError: naming what is wrong and what to do: a foreign, damaged, newer, locked, full or read-only
@@ -63,10 +67,10 @@ class Ledger:
         except BaseException:
             database.close()
             raise
-        return cls(database)
+        return cls(database, mode)
 
     @classmethod
-    def open(cls, url: str, clock: Clock, busy_seconds: float = 5.0) -> Ledger:
+    def open(cls, url: str, clock: Clock, busy_seconds: float = 5.0, mode: Mode = Mode.SIM) -> Ledger:
         """Open a ledger that is there; one of an older version is brought up to date.
 
         Raises:
@@ -75,7 +79,7 @@ class Ledger:
         path = Database(url, clock, busy_seconds).sqlite_path
         if path is not None and not path.is_file():
             raise LedgerError("there is no ledger", where=str(path), remedy="check storage, or create one")
-        return cls.create(url, clock, busy_seconds)
+        return cls.create(url, clock, busy_seconds, mode)
 
     @property
     def where(self) -> str:
