@@ -95,7 +95,7 @@ class Sender:
             BrokerError: when the venue cannot be reached or read; what was not sent stays approved.
             LedgerError: when something cannot be written down; nothing is sent after that.
         """
-        self._hold_lease()
+        self.hold_lease()
         await self._settle_leftovers()
         listed = self._ledger.outbox.sendable(self._settings.account)
         self._checkpoint("S1.listed")
@@ -130,7 +130,7 @@ class Sender:
             BrokerError: when the venue cannot be reached or read.
             LedgerError: when something cannot be written down.
         """
-        self._hold_lease()
+        self.hold_lease()
         await self._connection.connect()
         snapshot = await self.tracker.query()
         wanted = [attempt for attempt in self._ledger.attempts.live(self._settings.account) if covers(attempt)]
@@ -180,6 +180,22 @@ class Sender:
             adopted=(*found.adopted, *(ref for ref, state in states.items() if state not in _DOUBTFUL)),
         )
 
+    def hold_lease(self) -> None:
+        """Take or prolong the lease of the account.
+
+        Raises:
+            SendRefused: while another sender holds it.
+        """
+        account, holder = self._settings.account, self._settings.holder
+        if not self._ledger.leases.acquire(account, holder, self._times.lease):
+            lease = self._ledger.leases.get(account)
+            other = f"{lease.holder} until {lease.expires_at.isoformat()}" if lease else "another one"
+            raise SendRefused(
+                f"another sender has the account: {other}",
+                where=f"account {account}",
+                remedy="its actor carries your command out; ask for it with tradewright commands",
+            )
+
     async def close(self) -> None:
         """Disconnect and let the account go."""
         await self._connection.disconnect()
@@ -187,7 +203,7 @@ class Sender:
 
     async def _recover(self) -> Recovered:
         """Recover on this connection or, when it is dead, on a new one."""
-        self._hold_lease()
+        self.hold_lease()
         was_connected = self._connection.connected
         await self._connection.connect()
         try:
@@ -221,7 +237,7 @@ class Sender:
         if isinstance(order, Reason):
             return SendResult(row.decision_id, row.ref, SendStatus.REFUSED, reasons=(order,))
         self._checkpoint("S2.before_claim")
-        self._hold_lease()
+        self.hold_lease()
         attempt = self._ledger.attempts.claim(row.decision_id, order.payload_hash, self._settings.holder)
         if attempt is not None:
             self._checkpoint("S2.claimed")
@@ -241,7 +257,7 @@ class Sender:
         reasons += tuple(self._presend.waited_too_long(attempt.claimed_at, self._times.claim))
         order_id = self._broker.next_order_id()
         # The lease is held again after the recheck: the checks may have taken long enough for another sender to come.
-        self._hold_lease()
+        self.hold_lease()
         if reasons:
             return self._refused(attempt, reasons)
         self._checkpoint("S3.rechecked")
@@ -361,17 +377,6 @@ class Sender:
 
     def _answered(self, ref: str) -> bool:
         return self._ledger.attempts.get(ref).state is not AttemptState.SENDING
-
-    def _hold_lease(self) -> None:
-        account, holder = self._settings.account, self._settings.holder
-        if not self._ledger.leases.acquire(account, holder, self._times.lease):
-            lease = self._ledger.leases.get(account)
-            other = f"{lease.holder} until {lease.expires_at.isoformat()}" if lease else "another one"
-            raise SendRefused(
-                f"another sender has the account: {other}",
-                where=f"account {account}",
-                remedy="wait, or end that sender",
-            )
 
     def _keep_lease(self) -> None:
         """Prove that this sender has held the account all the time; else its view of the venue is out of date."""
