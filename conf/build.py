@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +17,8 @@ from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
 from strategies.base import BaseStrategy
 from strategies.registry import build as build_strategy
-from tradewright.backtest import costs, sizing, slippage
+from tradewright.backtest.costs import CostModel
+from tradewright.backtest.slippage import for_instrument
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.calendars.registry import calendar
 from tradewright.ledger.ledger import Ledger
@@ -29,31 +29,6 @@ from tradewright.policy.limits import Limits
 from tradewright.scenarios.scenario import Scenario
 from tradewright.store.artefacts import Artefacts
 from tradewright.store.bars import BarStore
-
-_COSTS: dict[str, Callable[..., costs.CostModel]] = {
-    "none": costs.NoCosts,
-    "bps": costs.BpsCosts,
-    "percent": costs.PercentCosts,
-    "per_share": costs.PerShareCosts,
-    "ibkr_fixed": costs.IbkrFixed,
-    "ibkr_tiered": costs.IbkrTiered,
-    "maker_taker": costs.MakerTaker,
-}
-_SLIPPAGE: dict[str, Callable[..., slippage.SlippageModel]] = {
-    "none": slippage.NoSlippage,
-    "bps": slippage.BpsSlippage,
-    "vol": slippage.VolSlippage,
-    "spread_impact": slippage.SpreadImpact,
-    "sum": slippage.SumSlippage,
-}
-_SIZING: dict[str, Callable[..., sizing.SizingModel]] = {
-    "fixed_units": sizing.FixedUnits,
-    "fixed_cash": sizing.FixedCash,
-    "percent_equity": sizing.PercentEquity,
-    "target_percent": sizing.TargetPercent,
-    "risk_per_trade": sizing.RiskPerTrade,
-    "max": sizing.MaxSize,
-}
 
 
 def root(settings: Settings) -> Path:
@@ -140,8 +115,8 @@ def spec(settings: Settings, traded: Instrument) -> BacktestSpec:
     return BacktestSpec(
         cash=backtest.cash,
         costs=cost_model(settings),
-        slippage=_slippage(settings, traded),
-        sizing=_SIZING[backtest.sizing.kind](**backtest.sizing.model_dump(exclude={"kind"})),
+        slippage=for_instrument(backtest.slippage, traded.default_spread_bps),
+        sizing=backtest.sizing,
         fill_market=backtest.fill.market,
         fill_limit=backtest.fill.limit,
         limit_timeout_bars=backtest.fill.limit_timeout_bars,
@@ -154,21 +129,9 @@ def spec(settings: Settings, traded: Instrument) -> BacktestSpec:
     )
 
 
-def cost_model(settings: Settings) -> costs.CostModel:
+def cost_model(settings: Settings) -> CostModel:
     """What trades cost."""
-    chosen = settings.backtest.costs
-    return _COSTS[chosen.kind](**chosen.model_dump(exclude={"kind"}))
-
-
-def _slippage(settings: Settings, traded: Instrument) -> slippage.SlippageModel:
-    chosen = settings.backtest.slippage
-    terms = chosen.model_dump(exclude={"kind"})
-    if chosen.kind == "sum":
-        spread = slippage.SpreadImpact(terms["impact"], traded.default_spread_bps)
-        return slippage.SumSlippage((slippage.VolSlippage(terms["base"], terms["k"]), spread))
-    if chosen.kind == "spread_impact":
-        return slippage.SpreadImpact(terms["impact"], traded.default_spread_bps)
-    return _SLIPPAGE[chosen.kind](**terms)
+    return settings.backtest.costs
 
 
 def limits(settings: Settings) -> Limits:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.dataclasses import is_pydantic_dataclass
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from conf.problems import Problem, nearest, told
@@ -173,16 +175,22 @@ def field_names(annotation: object, location: Key) -> list[str]:
     """The names of all fields that may stand at a location of the schema."""
     models = list(_models(annotation))
     if not location:
-        return [name for model in models for name in model.model_fields]
+        return [name for model in models for name in _fields(model)]
     names: list[str] = []
     for model in models:
-        if location[0] in model.model_fields:
-            names += field_names(model.model_fields[location[0]].annotation, location[1:])
+        if location[0] in (fields := _fields(model)):
+            names += field_names(fields[location[0]].annotation, location[1:])
     return names or field_names(annotation, location[1:])
 
 
-def _models(annotation: object) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _fields(model: type) -> dict[str, FieldInfo]:
+    fields: dict[str, FieldInfo] = getattr(model, "__pydantic_fields__", {})
+    return fields
+
+
+def _models(annotation: object) -> Iterator[type]:
+    """Every model (class or dataclass of pydantic) that an annotation admits."""
+    if isinstance(annotation, type) and (issubclass(annotation, BaseModel) or is_pydantic_dataclass(annotation)):
         yield annotation
     for argument in get_args(annotation):
         yield from _models(argument)
@@ -230,7 +238,7 @@ def _value_at(tree: object, key: Key) -> object:
 def _secret_keys(annotation: object, key: Key) -> Iterator[Key]:
     """Every key of a schema whose value is a secret."""
     for model in _models(annotation):
-        for name, field in model.model_fields.items():
+        for name, field in _fields(model).items():
             if SecretStr in (field.annotation, *get_args(field.annotation)):
                 yield (*key, name)
             else:
