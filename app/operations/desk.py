@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from conf import build, trading
 from conf.compose import options
 from conf.problems import nearest
 from conf.schema.settings import Settings
+from runtime import trading
+from runtime.container import Container
 from tradewright.execution import desk
 from tradewright.execution.explain import Provenance
 from tradewright.execution.explain import explain as explain_in
@@ -87,8 +88,8 @@ MARKS = 5_000
 @contextmanager
 def books_of(settings: Settings) -> Iterator[Ledger]:
     """The ledger, open for one operation."""
-    with build.ledger(settings, build.clock(settings)) as books:
-        yield books
+    with Container(settings) as house:
+        yield house.ledger
 
 
 def intents(settings: Settings, most: int = NEWEST) -> list[IntentView]:
@@ -118,7 +119,7 @@ def intend(settings: Settings, terms: OrderTerms, key: str = "", *, reduce_only:
         IdempotencyConflict: for the same key with another wish.
         BrokerError: when the venue cannot be asked.
     """
-    build.instrument(settings, terms.instrument)
+    Container(settings).instrument(terms.instrument)
     name = key or secrets.token_hex(8)
     return trading.in_session(settings, lambda session, _books: session.intend(name, terms, reduce_only=reduce_only))
 
@@ -267,12 +268,12 @@ def _account(settings: Settings, books: Ledger) -> str:
 
 
 def _positions(settings: Settings, books: Ledger) -> list[PositionView]:
-    quotes = trading.newest_quotes(settings, books.clock)
+    quotes = Container(settings, books.clock).newest_quotes()
     views = []
     for row in books.executions.positions(_account(settings, books)):
         if row.quantity:
             last = quotes[row.instrument].last if row.instrument in quotes else None
-            multiplier = build.instrument(settings, row.instrument).multiplier
+            multiplier = Container(settings).instrument(row.instrument).multiplier
             value = row.quantity * last * multiplier if last is not None else None
             views.append(PositionView(row.instrument, row.quantity, row.average_price, last, value))
     return views
@@ -305,6 +306,6 @@ def _scope(settings: Settings, books: Ledger, scope: str) -> str:
 def scopes(settings: Settings, books: Ledger) -> list[str]:
     """What a kill switch can cover: everything, and each account and strategy that is declared or ever asked."""
     accounts = [settings.broker.account or "", *books.outbox.accounts(), _account(settings, books)]
-    strategies = [MANUAL, *options("strategy"), settings.strategy.name, *books.proposals.strategies()]
+    strategies = [MANUAL, *options("strategy"), *books.proposals.strategies()]
     named = [*map(account_scope, filter(None, accounts)), *map(strategy_scope, strategies)]
     return list(dict.fromkeys([EVERYTHING, *named, *(row.scope for row in books.switches.present())]))

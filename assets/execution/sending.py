@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 import dagster as dg
 
 from assets.frozen import Frozen
-from conf import build, trading
 from conf.schema.settings import Settings
+from runtime import trading
+from runtime.container import Container
 from tradewright.execution.outcome import Outcome, SendStatus
 from tradewright.ledger.outbox import batch_key
 
@@ -86,8 +87,8 @@ def compare_with_venue(settings: Settings) -> None:
 
 def point_at_approved(settings: Settings) -> dg.RunRequest | dg.SkipReason:
     """What the sensor says: one run for all that may be sent, under a key that names the batch."""
-    with build.ledger(settings, build.clock(settings)) as books:
-        waiting = books.outbox.sendable()
+    with Container(settings) as house:
+        waiting = house.ledger.outbox.sendable()
     if not waiting:
         return dg.SkipReason("no approved order waits to be sent")
     config = Batch(decision_ids=[row.decision_id for row in waiting])

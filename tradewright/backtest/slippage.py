@@ -161,5 +161,6 @@ def for_instrument(
 def _part_for(
     part: NoSlippage | BpsSlippage | VolSlippage | SpreadImpact, spread_bps: float
 ) -> NoSlippage | BpsSlippage | VolSlippage | SpreadImpact:
-    is_open = isinstance(part, SpreadImpact) and part.default_spread is None
-    return replace(part, default_spread=spread_bps) if is_open else part
+    if isinstance(part, SpreadImpact) and part.default_spread is None:
+        return replace(part, default_spread=spread_bps)
+    return part
