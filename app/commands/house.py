@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.options import Json, Overrides, settings_of
+from app.commands.options import Json, Overrides, in_force, settings_of
 from app.output import Output, run_command
 
 commands = typer.Typer()
@@ -20,7 +20,7 @@ def demo(overrides: Overrides = None, as_json: Json = False) -> None:
     def act(output: Output) -> None:
         from app.operations.demo import run_demo
 
-        reply = run_demo(tuple(overrides or ()), output.say)
+        reply = run_demo(in_force(overrides), output.say)
         output.table(
             "what was made",
             ("what", "how many"),
@@ -81,7 +81,7 @@ def serve(overrides: Overrides = None, as_json: Json = False) -> None:
             output.result(found)
             sys.stdout.flush()
 
-        serve_apps(tuple(overrides or ()), settings_of(overrides), ready)
+        serve_apps(in_force(overrides), settings_of(overrides), ready)
 
     run_command(as_json, act)
 
@@ -93,7 +93,7 @@ def doctor(overrides: Overrides = None, as_json: Json = False) -> None:
     def act(output: Output) -> None:
         from app.operations.doctor import examine_all
 
-        findings = examine_all(tuple(overrides or ()))
+        findings = examine_all(in_force(overrides))
         rows = [(row.state, row.what, row.detail, row.remedy) for row in findings]
         output.table("doctor", ("state", "what", "detail", "what to do"), rows)
         output.result({"findings": findings})

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.options import Json, Overrides, settings_of
+from app.commands.options import Json, Overrides, in_force, settings_of
 from app.output import Output, run_command
 
 commands = typer.Typer()
@@ -21,7 +21,7 @@ def check(overrides: Overrides = None, as_json: Json = False) -> None:
         from conf.compose import check as check_all
         from tradewright.evaluation.words import count
 
-        problems = check_all(tuple(overrides or ()))
+        problems = check_all(in_force(overrides))
         for problem in problems:
             output.line(str(problem))
         output.line(count(len(problems), "problem") if problems else "the configuration is sound")
@@ -122,7 +122,7 @@ def sweep(
         with Progress(console=output.messages, transient=True, disable=not output.messages.is_terminal) as bar:
             task = bar.add_task("parameter sets", total=None)
             reply = research.sweep(
-                overrides or (),
+                in_force(overrides),
                 rank=rank,
                 top=top,
                 progress=lambda done, total: bar.update(task, completed=done, total=total),

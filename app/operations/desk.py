@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from conf import build, trading
 from conf.compose import options
 from conf.problems import nearest
 from conf.schema.settings import Settings
+from runtime import trading
+from runtime.container import Container
 from tradewright.execution import operator_actions as desk
 from tradewright.execution.actor import ReconciliationResult
 from tradewright.execution.explain import Provenance
@@ -87,8 +88,8 @@ MARKS = 5_000
 @contextmanager
 def books_of(settings: Settings) -> Iterator[Ledger]:
     """The ledger, open for one operation."""
-    with build.ledger(settings, build.clock(settings)) as books:
-        yield books
+    with Container(settings) as house:
+        yield house.ledger
 
 
 def intents(settings: Settings, most: int = NEWEST) -> list[IntentView]:
@@ -118,7 +119,7 @@ def intend(settings: Settings, terms: OrderTerms, key: str = "", *, reduce_only:
         IdempotencyConflict: for the same key with another wish.
         BrokerError: when the venue cannot be asked.
     """
-    build.instrument(settings, terms.instrument)
+    Container(settings).instrument(terms.instrument)
     name = key or secrets.token_hex(8)
     return trading.deciding(settings, lambda decider: decider.intend(name, terms, reduce_only=reduce_only))
 
@@ -156,7 +157,7 @@ def send(settings: Settings) -> list[Sent]:
         SendRefused: when another sender has the account.
         BrokerError, LedgerError: when nothing can be sent now; what was not sent stays approved.
     """
-    outcomes = trading.in_session(settings, lambda session, _books: session.send())
+    outcomes = trading.asking(settings, lambda inbox: inbox.send(who(), "tradewright send"))
     return [
         Sent(
             row.decision_id, row.ref, row.status, row.state, tuple(f"{each.code}: {each.text}" for each in row.reasons)
@@ -183,7 +184,7 @@ def reconcile(settings: Settings) -> ReconciliationResult:
     Raises:
         BrokerError, LedgerError: when it cannot be asked or written down.
     """
-    return trading.in_session(settings, lambda session, _books: session.reconcile())
+    return trading.asking(settings, lambda inbox: inbox.reconcile(who(), "tradewright reconcile"))
 
 
 def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[Switch, tuple[str, ...], str]:
@@ -201,7 +202,7 @@ def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[
     with books_of(settings) as books:
         switch = books.switches.stop(_scope(settings, books, scope), actor or who(), reason)
     try:
-        cancelled = trading.in_session(settings, lambda session, _books: session.cancel_stopped())
+        cancelled = trading.asking(settings, lambda inbox: inbox.cancel_all(who(), reason, stopped_only=True))
     except TradewrightError as error:
         return switch, (), str(error)
     return switch, (*cancelled.ended, *cancelled.open), cancelled.problem
@@ -267,12 +268,12 @@ def _account(settings: Settings, books: Ledger) -> str:
 
 
 def _positions(settings: Settings, books: Ledger) -> list[PositionView]:
-    quotes = trading.newest_quotes(settings, books.clock)
+    quotes = Container(settings, books.clock).newest_quotes()
     views = []
     for row in books.executions.positions(_account(settings, books)):
         if row.quantity:
             last = quotes[row.instrument].last if row.instrument in quotes else None
-            multiplier = build.instrument(settings, row.instrument).multiplier
+            multiplier = Container(settings).instrument(row.instrument).multiplier
             value = row.quantity * last * multiplier if last is not None else None
             views.append(PositionView(row.instrument, row.quantity, row.average_price, last, value))
     return views
@@ -305,6 +306,6 @@ def _scope(settings: Settings, books: Ledger, scope: str) -> str:
 def scopes(settings: Settings, books: Ledger) -> list[str]:
     """What a kill switch can cover: everything, and each account and strategy that is declared or ever asked."""
     accounts = [settings.broker.account or "", *books.outbox.accounts(), _account(settings, books)]
-    strategies = [MANUAL, *options("strategy"), settings.strategy.name, *books.proposals.strategies()]
+    strategies = [MANUAL, *options("strategy"), *books.proposals.strategies()]
     named = [*map(account_scope, filter(None, accounts)), *map(strategy_scope, strategies)]
     return list(dict.fromkeys([EVERYTHING, *named, *(row.scope for row in books.switches.present())]))

@@ -9,8 +9,8 @@ from decimal import Decimal
 from app.port import MAX_PORT, ServeError
 from brokers.ibkr.gateway.server import Gateway
 from brokers.sim.matching import Prices
-from conf import build, trading
 from conf.schema.settings import Settings
+from runtime.container import Container
 from tradewright.model.clock import Clock
 
 ACCOUNT = "DU000001"
@@ -23,10 +23,12 @@ def make_gateway(settings: Settings, clock: Clock, port: int = 0, control_port: 
     Raises:
         StoreError: when stored bars are damaged.
     """
-    known = build.instruments(settings)
+    house = Container(settings, clock)
     cash = {ACCOUNT: Decimal(repr(settings.backtest.cash))}
-    gateway = Gateway(known.values(), clock, cash=cash, port=port, control_port=control_port, seed=settings.base.seed)
-    for symbol, quote in trading.newest_quotes(settings, clock).items():
+    gateway = Gateway(
+        house.instruments.values(), clock, cash=cash, port=port, control_port=control_port, seed=settings.base.seed
+    )
+    for symbol, quote in house.newest_quotes().items():
         gateway.hub.quote(symbol, Prices(quote.bid, quote.ask, quote.last, quote.time or clock.now()))
     return gateway
 
@@ -41,7 +43,7 @@ def serve_gateway(settings: Settings, port: int, control_port: int, ready: Calla
     for option, number in (("--port", port), ("--control-port", control_port)):
         if not 0 <= number <= MAX_PORT:
             raise ServeError(f"{number} is no port", where=option, remedy=f"say 1 to {MAX_PORT}; 0 takes any free one")
-    gateway = make_gateway(settings, build.clock(settings), port, control_port)
+    gateway = make_gateway(settings, Container(settings).clock, port, control_port)
 
     def announce(running: Gateway) -> None:
         ready({"port": running.port, "control_port": running.control_port, "token": running.token})

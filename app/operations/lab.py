@@ -9,10 +9,10 @@ from datetime import UTC, date, datetime
 
 from app.operations import research
 from app.operations.shown import Shown
-from conf import build
 from conf.compose import compose, options
-from conf.research import backtest_symbols, timeframe_of, traded
 from conf.schema.settings import Settings
+from runtime.container import Container
+from runtime.research import symbols, tables, timeframe
 from strategies.base import Parameter
 from strategies.registry import parameters_of
 from tradewright.model.bars import PriceView, Timeframe
@@ -86,12 +86,12 @@ def bench(overrides: Sequence[str]) -> Bench:
     """The choices under some overrides."""
     try:
         settings = compose(overrides)
-        stored = list(build.bar_store(settings, build.clock(settings)).series())
+        stored = list(Container(settings).bar_store.series())
     except TradewrightError as error:
         return Bench(trouble=str(error))
     backtest, strategies, costs = settings.backtest, tuple(options("strategy")), tuple(options("backtest/costs"))
-    known = (*backtest_symbols(settings), *settings.universe.instruments, *sorted(row.instrument for row in stored))
-    lengths = {timeframe_of(settings), Timeframe.D1, *(row.timeframe for row in stored)}
+    known = (*symbols(settings), *settings.universe.instruments, *sorted(row.instrument for row in stored))
+    lengths = {timeframe(settings), Timeframe.D1, *(row.timeframe for row in stored)}
     in_order = sorted(lengths, key=lambda length: length.seconds)
     return Bench(
         strategies=strategies,
@@ -100,8 +100,8 @@ def bench(overrides: Sequence[str]) -> Bench:
         costs=costs,
         first=Choice(
             strategy=_among(settings.strategy.name, strategies),
-            instruments=backtest_symbols(settings)[:1],
-            timeframe=timeframe_of(settings),
+            instruments=symbols(settings)[:1],
+            timeframe=timeframe(settings),
             prices=backtest.prices,
             costs=_among(backtest.costs.kind, costs),
             allow_short=backtest.allow_short,
@@ -155,7 +155,7 @@ def span(overrides: Sequence[str], instruments: Sequence[str], timeframe: str) -
     wanted = f"backtest.instruments=[{names}]", f"backtest.timeframe='{timeframe}'"
     try:
         settings = compose((*overrides, *wanted))
-        found = traded(settings, build.clock(settings)).values()
+        found = tables(Container(settings)).values()
     except TradewrightError:
         return ALL_DAYS
     stamps = [stamp for item in found if len(item.bars.ts) for stamp in (item.bars.ts[0], item.bars.ts[-1])]

@@ -15,7 +15,6 @@ from app.operations.desk import DeskView, IntentView, PositionView
 from app.operations.pictures import equity_figure
 from app.operations.telling import local, story
 from conf.compose import compose
-from conf.schema.desk import IbkrBrokerSettings
 from conf.schema.settings import Settings
 from tradewright.evaluation.summary import Line
 from tradewright.evaluation.words import count, money
@@ -190,7 +189,6 @@ def _told(act: Callable[[], str]) -> str:
 
 def _tiles(settings: Settings, view: DeskView) -> tuple[Line, ...]:
     broker = settings.broker
-    place = f"{broker.host}:{broker.port}" if isinstance(broker, IbkrBrokerSettings) else "in this process"
     now, tz = view.now.astimezone(ZoneInfo(settings.base.tz)), settings.base.tz
     seen = f"reconciled {local(view.reconciled_at, tz)}" if view.reconciled_at else "never reconciled"
     link = "differs" if view.differences else "agrees" if view.reconciled_at else "not asked yet"
@@ -204,7 +202,7 @@ def _tiles(settings: Settings, view: DeskView) -> tuple[Line, ...]:
             "STOPPED" if view.switches else "running",
             f"{len(view.switches)} stopped" if view.switches else "nothing is stopped",
         ),
-        Line("Broker link", link, f"{broker.kind}, {place}, {seen}"),
+        Line("Broker link", link, f"{broker.kind}, {broker.place}, {seen}"),
     )
 
 

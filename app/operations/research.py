@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from conf import build, research
 from conf.compose import compose, grid
 from conf.schema.settings import Settings
+from runtime.container import Container
+from runtime.research import find_look_ahead, run_study, sweep_sets
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.study import Study
 from tradewright.model.errors import ConfigError
@@ -62,8 +63,8 @@ def backtest(settings: Settings) -> BacktestReply:
 
 def run(settings: Settings) -> Study:
     """The whole study, for callers that draw it; the look-ahead test is part of it."""
-    clock = build.clock(settings)
-    return research.run_study(settings, clock, look_ahead_free=not research.look_ahead_findings(settings, clock))
+    house = Container(settings)
+    return run_study(house, look_ahead_free=not find_look_ahead(house))
 
 
 def reply_of(settings: Settings, done: Study) -> BacktestReply:
@@ -174,7 +175,7 @@ def sweep(
     if not sets:
         remedy = "say strategy.fast=5,10,20, or declare a grid in the strategy's file"
         raise ConfigError("nothing is swept", where="command line", remedy=remedy)
-    result = research.run_sweep(settings, sets, build.clock(settings), progress)
+    result = sweep_sets(Container(settings), sets, progress)
     names = [name for name in result.totals.dtype.names or () if name]
     if rank not in names:
         raise ConfigError(f"there is no figure {rank!r}", where="--rank", remedy=f"one of {', '.join(names)}")
@@ -183,7 +184,7 @@ def sweep(
     chosen = order[:top] if top else order
     rows = [{**result.parameters[row], **{name: result.totals[name][row].item() for name in names}} for row in chosen]
     name = settings.strategy.name
-    return SweepReply(name, len(figures), result.left_out, result.why, rank, rows, result.config_hash)
+    return SweepReply(name, len(figures), result.left_out, result.why, rank, rows, settings.config_hash)
 
 
 def _parameters(settings: Settings, combination: Sequence[str]) -> dict[str, float]:

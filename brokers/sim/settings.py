@@ -26,6 +26,7 @@ class SimSettings(FrozenModel):
     Args:
         cash: at the start, in USD; a venue that was saved before keeps what it has.
         state_file: where the venue is kept between processes; None keeps it in memory only.
+        reading: whether the file is only read, as it was last saved; another process may have it open then.
         seed: makes order and execution ids reproducible; made up when None.
     """
 
@@ -33,6 +34,7 @@ class SimSettings(FrozenModel):
     cash: Positive = Decimal(100_000)
     client_id: int = Field(default=21, ge=1)
     state_file: Path | None = None
+    reading: bool = False
     seed: int | None = None
 
 

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from app.cli import app
 from app.operations import desk
-from conf import build
 from conf.compose import compose
 from conf.schema.settings import Settings
+from runtime.container import Container
 from tests.support.houses import QUICK, House, stocked_house
 from tradewright.calendars.registry import calendar
 from tradewright.ledger.ledger import Ledger
@@ -83,7 +83,7 @@ def shipped() -> Settings:
 @pytest.fixture
 def settings(shipped: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A desk of its own, whose clock stands at ``NOW``."""
-    monkeypatch.setattr(build, "clock", lambda _settings: ManualClock(NOW))
+    monkeypatch.setattr(Container, "clock", ManualClock(NOW))
     return shipped.model_copy(update={"storage": shipped.storage.model_copy(update={"root": str(tmp_path)})})
 
 

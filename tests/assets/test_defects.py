@@ -12,8 +12,9 @@ import pytest
 
 from assets.research import bars as bars_module
 from assets.research.definitions import MARKET_JOB, RESEARCH_JOB, research_definitions
-from conf import build, research
 from conf.compose import compose
+from runtime import research
+from runtime.container import Container
 from tests.execution.counter import table
 from tests.support.houses import House
 from tradewright.backtest.lookahead import LookAhead
@@ -91,7 +92,7 @@ def failed(result: dg.ExecuteInProcessResult) -> list[str]:
 
 def checks(overrides: tuple[str, ...]) -> dict[str, CheckResult]:
     settings = compose(overrides)
-    with build.ledger(settings, build.clock(settings)) as books:
+    with Container(settings).ledger as books:
         return books.marks.checks()
 
 
@@ -104,7 +105,7 @@ def test_bars_that_break_the_contract_reach_neither_the_store_nor_the_features(
     assert not result.success
     assert made(result) == []
     settings = compose(house.overrides)
-    assert list(build.bar_store(settings, build.clock(settings)).series()) == []
+    assert list(Container(settings).bar_store.series()) == []
     (check,) = checks(house.overrides).values()
     assert (check.input, check.passed) == ("bars.BTC", False)
     (finding,) = check.detail["findings"]  # type: ignore[index]
@@ -195,15 +196,15 @@ def test_features_that_are_not_known_yet_stop_orders(house: House, instance: dg.
     """Thirty minutes, imported by hand: too few for most windows."""
     overrides = (f"storage.root={house.root}", "universe.instruments=[BTC]", "feed=files")
     settings = compose(overrides)
-    clock = build.clock(settings)
+    clock = Container(settings).clock
     stamps = pd.Timestamp(clock.now()).floor("min").value - np.arange(31, 1, -1) * 60 * 10**9
     frame = table(stamps.tolist(), (100 + np.sin(np.arange(30))).tolist())
-    build.bar_store(settings, clock).upsert("BTC", Timeframe.M1, BarKind.TRADE, frame)
+    Container(settings, clock).bar_store.upsert("BTC", Timeframe.M1, BarKind.TRADE, frame)
     result = market(overrides, instance)
     assert not result.success
     assert (made(result), failed(result)) == (["bars", "features"], ["complete"])
     metadata = result.asset_materializations_for_node("features")[0].metadata
-    newest = build.artefacts(settings).read_json(("features", "BTC", "newest"))
+    newest = Container(settings).artefacts.read_json(("features", "BTC", "newest"))
     assert metadata["newest"].value == newest
     unknown = sorted(name for name, value in newest["values"].items() if value is None)
     assert unknown

@@ -13,9 +13,10 @@ import pytest
 
 from strategies.buy_and_hold import BuyAndHold
 from strategies.sma_crossover import SmaCrossover
+from tests.support.price_lists import IBKR_FIXED
 from tradewright.backtest.cache import cache_key, load, run_cached
 from tradewright.backtest.code import code_digest
-from tradewright.backtest.costs import BpsCosts, IbkrFixed, PercentCosts
+from tradewright.backtest.costs import BpsCosts, PercentCosts
 from tradewright.backtest.slippage import BpsSlippage, SumSlippage
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.model.errors import StoreError
@@ -34,7 +35,7 @@ def test_each_part_of_the_signature_changes_the_key(make_bars):
         cache_key(BuyAndHold(), data, SPEC),
         cache_key(SmaCrossover(), bars_hash(other_bars), SPEC),
         cache_key(SmaCrossover(), data, replace(SPEC, costs=BpsCosts(10.0))),
-        cache_key(SmaCrossover(), data, replace(SPEC, costs=IbkrFixed())),
+        cache_key(SmaCrossover(), data, replace(SPEC, costs=IBKR_FIXED)),
         cache_key(SmaCrossover(), data, replace(SPEC, slippage=SumSlippage((BpsSlippage(2.0),)))),
         cache_key(SmaCrossover(), data, replace(SPEC, bar_delay=2)),
         cache_key(SmaCrossover(), data, replace(SPEC, cash=10_001.0)),

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.price_lists import IBKR_FIXED, IBKR_TIERED
 from tradewright.backtest import costs, sizing, slippage
 from tradewright.backtest.engine import run
 from tradewright.backtest.reference import run_reference
@@ -21,8 +22,8 @@ COSTS = [
     costs.BpsCosts(5.0),
     costs.PercentCosts(0.002),
     costs.PerShareCosts(0.01, 1.0, 0.01),
-    costs.IbkrFixed(),
-    costs.IbkrTiered(),
+    IBKR_FIXED,
+    IBKR_TIERED,
     costs.MakerTaker(-0.0001, 0.0005),
 ]
 SLIPPAGES = [
@@ -30,7 +31,7 @@ SLIPPAGES = [
     slippage.BpsSlippage(3.0),
     slippage.VolSlippage(1.0, 1000.0),
     slippage.SpreadImpact(0.1, 2.0),
-    slippage.SumSlippage((slippage.BpsSlippage(1.0), slippage.VolSlippage(0.0, 100.0), slippage.SpreadImpact())),
+    slippage.SumSlippage((slippage.BpsSlippage(1.0), slippage.VolSlippage(0.0, 100.0), slippage.SpreadImpact(0.1))),
 ]
 SIZINGS = [
     sizing.FixedUnits(7.0),

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from tests.support.price_lists import IBKR_FIXED
 from tradewright.backtest import costs, kernel, sizing, slippage
 from tradewright.backtest.account import Tape
 from tradewright.backtest.engine import inputs_of, market_of, run, scratch_of
@@ -14,7 +15,7 @@ from tradewright.backtest.kernel import SUMMARY_SLOTS
 from tradewright.backtest.result import FILL, TRADE
 from tradewright.backtest.spec import BacktestSpec
 
-FEES = [costs.IbkrFixed(), costs.MakerTaker(), costs.NoCosts()]
+FEES = [IBKR_FIXED, costs.MakerTaker(0.0002, 0.0005), costs.NoCosts()]
 SIZES = [sizing.MaxSize(), sizing.RiskPerTrade(0.05), sizing.FixedUnits(200.0), sizing.FixedCash(9_000.0)]
 TIMES = [("next_open", 1, True), ("next_close", 2, False), ("next_close", 0, True)]
 

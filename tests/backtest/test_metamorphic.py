@@ -57,7 +57,7 @@ def test_prices_and_cash_in_another_currency(make_bars, noisy, seed, factor):
     )
 
 
-@pytest.mark.parametrize("size", [sizing.MaxSize(), sizing.TargetPercent(0.9), sizing.RiskPerTrade(0.05)])
+@pytest.mark.parametrize("size", [sizing.MaxSize(), sizing.TargetPercent(0.9, 0.0025), sizing.RiskPerTrade(0.05)])
 def test_so_it_is_with_the_other_relative_sizes(make_bars, noisy, size):
     bars, spec = make_bars(11, 120), replace(PROPORTIONAL, sizing=size)
     result = plain_kernel(noisy(11), bars, spec)

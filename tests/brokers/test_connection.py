@@ -19,13 +19,10 @@ from brokers.ibkr.events import Events
 from brokers.ibkr.gateway.server import Gateway
 from brokers.ibkr.settings import IbkrSettings
 from brokers.ibkr.translate import Names, number, status_of
-from brokers.registry import KINDS, make_broker
-from brokers.sim.broker import SimBroker
 from tests.brokers.desk import AAPL, ACCOUNT, ES, INSTRUMENTS, NOON, approved, in_loop, open_desk, until
-from tradewright.backtest.costs import NoCosts
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, VenueStatus
 from tradewright.model.clock import ManualClock
-from tradewright.model.errors import BrokerError, ConfigError
+from tradewright.model.errors import BrokerError
 
 CLOCK = ManualClock(NOON)
 
@@ -188,28 +185,6 @@ async def test_questions_asked_at_once_are_answered_one_by_one() -> None:
             assert [order.ref for order in found.open_orders] == ["a.1"]
             assert [order.ref for order in found.completed_orders] == ["a.2"]
             assert [fill.ref for fill in found.fills] == ["a.2"]
-
-
-def test_the_registry_makes_each_kind() -> None:
-    simulated = make_broker("sim", {"account": "S1", "cash": 5}, INSTRUMENTS, CLOCK, NoCosts())
-    assert isinstance(simulated, SimBroker)
-    assert isinstance(make_broker("ibkr", {"port": 4002}, INSTRUMENTS, CLOCK, NoCosts()), IbkrBroker)
-    assert {make_broker(kind, {}, INSTRUMENTS, CLOCK, NoCosts()).venue for kind in KINDS} == {"sim", "ibkr"}
-
-
-@pytest.mark.parametrize(
-    ("kind", "values", "reason"),
-    [
-        ("ibrk", {}, "unknown kind 'ibrk'.*did you mean 'ibkr'"),
-        ("oanda", {}, "unknown kind 'oanda'.*one of sim, ibkr"),
-        ("ibkr", {"port": "x", "hots": "y"}, "broker=ibkr: port: .*hots: "),
-        ("sim", {"cash": -1}, "broker=sim: cash: "),
-        ("ibkr", {"mode": "live"}, "settings: .*needs the account"),
-    ],
-)
-def test_the_registry_names_what_is_wrong(kind: str, values: dict[str, object], reason: str) -> None:
-    with pytest.raises(ConfigError, match=reason):
-        make_broker(kind, values, INSTRUMENTS, CLOCK, NoCosts())
 
 
 def test_unknown_words_end_nothing_and_unset_numbers_are_zero() -> None:

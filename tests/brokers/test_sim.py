@@ -18,7 +18,8 @@ from brokers.sim.settings import SimSettings, sim_broker
 from brokers.sim.state import VenueState
 from brokers.sim.storage import VenueFile
 from tests.brokers.desk import AAPL, ACCOUNT, BTC, ES, INSTRUMENTS, NOON, approved, in_loop, market
-from tradewright.backtest.costs import CostModel, IbkrFixed, MakerTaker, NoCosts
+from tests.support.price_lists import IBKR_FIXED
+from tradewright.backtest.costs import CostModel, MakerTaker, NoCosts
 from tradewright.backtest.reference import run_reference
 from tradewright.backtest.sizing import FixedUnits
 from tradewright.backtest.spec import BacktestSpec
@@ -186,7 +187,7 @@ def test_a_resting_limit_order_pays_the_makers_fee() -> None:
 
 def saved(path: Path, cash: int = 50_000) -> SimBroker:
     values = SimSettings(account=ACCOUNT, cash=Decimal(cash), state_file=path, seed=7)
-    return sim_broker(values, INSTRUMENTS, ManualClock(NOON), IbkrFixed())
+    return sim_broker(values, INSTRUMENTS, ManualClock(NOON), IBKR_FIXED)
 
 
 def ignore(_event: object) -> None:
@@ -324,7 +325,7 @@ class Wave:
         """It does not care."""
 
 
-@pytest.mark.parametrize("costs", [IbkrFixed(), NoCosts(), MakerTaker(maker=0.0001, taker=0.001)])
+@pytest.mark.parametrize("costs", [IBKR_FIXED, NoCosts(), MakerTaker(maker=0.0001, taker=0.001)])
 @pytest.mark.parametrize("seed", range(5))
 def test_orders_of_a_backtest_fill_here_at_the_same_prices_fees_and_equity(seed: int, costs: CostModel) -> None:
     rng = np.random.default_rng(seed)

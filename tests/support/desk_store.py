@@ -6,10 +6,11 @@ from pathlib import Path
 
 from app.operations import desk
 from app.operations.wishes import wish
-from conf import build
 from conf.compose import compose
-from conf.research import feature_settings, feed, refresh
 from conf.schema.settings import Settings
+from runtime.container import Container
+from runtime.feeds import feed
+from runtime.research import feature_settings, refreshed
 from tradewright.indicators.features import feature_snapshot, feature_table
 
 SCENARIO = (
@@ -48,13 +49,12 @@ def ask(settings: Settings, key: str, instrument: str, side: str, quantity: str)
 
 def _bring(settings: Settings, symbol: str) -> None:
     """Bars and the newest features of an instrument, with the check that the gate asks for."""
-    clock = build.clock(settings)
-    store, source = build.bar_store(settings, clock), feed(settings, clock)
-    assert source is not None
-    refresh(settings, store, source, symbol)
-    bars = store.read_bars(symbol, settings.universe.timeframe)
-    table = feature_table(bars, feature_settings(settings, build.instrument(settings, symbol)))
-    newest = feature_snapshot(table, symbol).model_dump(mode="json")
-    build.artefacts(settings).write_json(("features", symbol, "newest"), newest)
-    with build.ledger(settings, clock) as books:
-        books.marks.record_check(f"bars.{symbol}", True)
+    with Container(settings) as house:
+        source = feed(house)
+        assert source is not None
+        refreshed(house, source, symbol)
+        bars = house.bar_store.read_bars(symbol, settings.universe.timeframe)
+        table = feature_table(bars, feature_settings(settings, house.instrument(symbol)))
+        newest = feature_snapshot(table, symbol).model_dump(mode="json")
+        house.artefacts.write_json(("features", symbol, "newest"), newest)
+        house.ledger.marks.record_check(f"bars.{symbol}", True)

@@ -1,16 +1,25 @@
-"""What a fill costs: seven fee models, one scalar rule behind them.
+"""Fees of a fill: six fee models, one scalar rule behind them.
 
-Each model is a small frozen description; :meth:`terms` brings it to the common form that :func:`fee` evaluates, so that
-the kernel, the reference and a venue share one rule. Fees are money in the quote currency, per order (= per fill here).
+Each model is a frozen description and at the same time the schema of one file of ``conf/backtest/costs``, which holds
+its numbers; ``kind`` tells them apart. :meth:`terms` brings a model to the common form that :func:`fee` evaluates, so
+that the kernel, the reference and a venue share one rule. Fees are money in the quote currency, per order (= per fill
+here).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import field
+from typing import Annotated, Literal, NamedTuple, Protocol
 
-from tradewright.model.errors import ConfigError
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+TERMS_CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False)
+"""Of every model of costs, slippage and sizing: unknown fields, NaN and infinity are refused."""
+
+NotNegative = Annotated[float, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class FeeTerms(NamedTuple):
@@ -65,64 +74,53 @@ class CostModel(Protocol):
         ...
 
 
-def _at_least_zero(where: str, **values: float) -> None:
-    for name, value in values.items():
-        if not 0.0 <= value < math.inf:
-            raise ConfigError(f"{name} = {value}", where=where, remedy="a finite number >= 0 is needed")
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=TERMS_CONFIG)
 class NoCosts:
     """Trading is free."""
+
+    kind: Literal["none"] = field(default="none", kw_only=True)
 
     def terms(self) -> FeeTerms:
         """Zero everywhere."""
         return FeeTerms()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=TERMS_CONFIG)
 class BpsCosts:
-    """A fee in basis points of the traded value, per side."""
+    """A fee of ``rate`` basis points of the traded value, per side."""
 
-    rate: float = 1.0
-
-    def __post_init__(self) -> None:
-        _at_least_zero("costs bps", rate=self.rate)
+    rate: NotNegative
+    kind: Literal["bps"] = field(default="bps", kw_only=True)
 
     def terms(self) -> FeeTerms:
         """One rate for makers and takers."""
         return FeeTerms(taker=self.rate / 1e4, maker=self.rate / 1e4)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=TERMS_CONFIG)
 class PercentCosts:
     """A fee as a fraction of the traded value, per side: ``rate=0.002`` is 0.2 %."""
 
-    rate: float = 0.001
-
-    def __post_init__(self) -> None:
-        _at_least_zero("costs percent", rate=self.rate)
+    rate: Fraction
+    kind: Literal["percent"] = field(default="percent", kw_only=True)
 
     def terms(self) -> FeeTerms:
         """One rate for makers and takers."""
         return FeeTerms(taker=self.rate, maker=self.rate)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=TERMS_CONFIG)
 class PerShareCosts:
     """``rate`` money per unit, at least ``minimum`` money and at most ``maximum_rate`` of the value (None: no limit).
 
-    The maximum wins over the minimum.
+    The maximum wins over the minimum. Kind ``ibkr_fixed`` is the price list "Fixed" of Interactive Brokers for US
+    stocks, whose numbers stand in ``conf/backtest/costs/ibkr_fixed.yaml``.
     """
 
-    rate: float = 0.005
-    minimum: float = 0.0
-    maximum_rate: float | None = None
-
-    def __post_init__(self) -> None:
-        _at_least_zero("costs per_share", rate=self.rate, minimum=self.minimum)
-        if self.maximum_rate is not None:
-            _at_least_zero("costs per_share", maximum_rate=self.maximum_rate)
+    rate: NotNegative
+    minimum: NotNegative = 0.0
+    maximum_rate: Fraction | None = None
+    kind: Literal["per_share", "ibkr_fixed"] = field(default="per_share", kw_only=True)
 
     def terms(self) -> FeeTerms:
         """Per unit, clipped and capped."""
@@ -130,74 +128,67 @@ class PerShareCosts:
         return FeeTerms(per_unit=self.rate, minimum=self.minimum, cap=cap)
 
 
-@dataclass(frozen=True)
-class IbkrFixed:
-    """Interactive Brokers "Fixed" for US stocks as this project defines it (D8).
+@dataclass(frozen=True, config=TERMS_CONFIG)
+class Tier:
+    """One row of a price list: ``rate`` USD per share for accounts that trade more than ``above`` shares a month."""
 
-    0.005 USD per share, at least 1.00 USD, at most 0.5 % of the trade value (the cap wins over the minimum). The
-    regulatory fees on sales that the broker passes on are left out. Today's public list says 1 % for the cap; 0.5 % is
-    the older list, which the reference results use.
-    """
-
-    def terms(self) -> FeeTerms:
-        """Per share, clipped and capped."""
-        return FeeTerms(per_unit=0.005, minimum=1.0, cap=0.005)
+    above: NotNegative
+    rate: NotNegative
 
 
-IBKR_TIERS = ((300_000, 0.0035), (3_000_000, 0.0020), (20_000_000, 0.0015), (100_000_000, 0.0010), (math.inf, 0.0005))
-"""(shares a month up to, USD per share): interactivebrokers.co.uk, "Commissions Stocks", United States, Tiered."""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=TERMS_CONFIG)
 class IbkrTiered:
-    """Interactive Brokers "Tiered" for US stocks, approximated.
+    """Interactive Brokers "Tiered" for US stocks, approximated; ``conf/backtest/costs/ibkr_tiered.yaml`` holds it.
 
-    From the public list: the tier's rate per share, at least 0.35 USD, at most 1 % of the trade value, plus 0.00020 USD
-    per share for clearing (NSCC, DTC). Approximated: the tier is chosen once by ``monthly_shares`` and does not change
-    as shares are traded; the exchange's fee for taking liquidity is 0.0030 USD per share at every venue (the cap of
+    From the public list: the tier's rate per share, a minimum, a maximum as a fraction of the trade's value, plus the
+    charge for clearing per share (NSCC, DTC). Approximated: the tier is chosen once by ``monthly_shares`` and does not
+    change as shares are traded; the exchange's fee for taking liquidity is the same at every venue (the cap of
     Regulation NMS) and the rebate for making it is taken as 0. Left out: fees on sales (SEC, FINRA) and the
     pass-through of less than 0.1 % of the commission.
+
+    Args:
+        tiers: in ascending order; the last one that lies below ``monthly_shares`` counts, at least the first.
+        taking, clearing: USD per share, charged by third parties and never capped.
     """
 
-    monthly_shares: float = 0.0
-    taking: float = 0.0030
-    clearing: float = 0.00020
-
-    def __post_init__(self) -> None:
-        _at_least_zero(
-            "costs ibkr_tiered", monthly_shares=self.monthly_shares, taking=self.taking, clearing=self.clearing
-        )
+    tiers: Annotated[tuple[Tier, ...], Field(min_length=1)]
+    minimum: NotNegative
+    maximum_rate: Fraction
+    monthly_shares: NotNegative
+    taking: NotNegative
+    clearing: NotNegative
+    kind: Literal["ibkr_tiered"] = field(default="ibkr_tiered", kw_only=True)
 
     def terms(self) -> FeeTerms:
         """The tier's rate, clipped and capped, and the third parties' charges on top."""
-        rate = next(rate for limit, rate in IBKR_TIERS if self.monthly_shares <= limit)
+        first, *others = self.tiers
+        rate = [first.rate, *(tier.rate for tier in others if tier.above < self.monthly_shares)][-1]
         return FeeTerms(
             per_unit=rate,
-            minimum=0.35,
-            cap=0.01,
+            minimum=self.minimum,
+            cap=self.maximum_rate,
             passed_taker=self.clearing + self.taking,
             passed_maker=self.clearing,
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=TERMS_CONFIG)
 class MakerTaker:
     """Fractions of the traded value, as at crypto venues: ``maker`` for resting limit orders (negative = a rebate).
 
     A limit that the open already satisfies takes liquidity.
     """
 
-    maker: float = 0.0002
-    taker: float = 0.0005
-
-    def __post_init__(self) -> None:
-        if not (-0.01 <= self.maker < 1.0 and 0.0 <= self.taker < 1.0):
-            raise ConfigError(
-                f"maker = {self.maker}, taker = {self.taker}",
-                where="costs maker_taker",
-                remedy="fractions are needed: maker in [-0.01, 1), taker in [0, 1)",
-            )
+    maker: Annotated[float, Field(ge=-0.01, lt=1)]
+    taker: Annotated[float, Field(ge=0, lt=1)]
+    kind: Literal["maker_taker"] = field(default="maker_taker", kw_only=True)
 
     def terms(self) -> FeeTerms:
         """Two rates, and no minimum, so that a rebate stays one."""
         return FeeTerms(taker=self.taker, maker=self.maker, minimum=-math.inf)
+
+
+Costs = Annotated[
+    NoCosts | BpsCosts | PercentCosts | PerShareCosts | IbkrTiered | MakerTaker, Field(discriminator="kind")
+]
+"""Every cost model, as the group ``backtest/costs`` names it by ``kind``."""

@@ -1,15 +1,22 @@
 """How much worse than the rule price a market or stop order fills: four models and their sum, one scalar rule.
 
+Each model is at the same time the schema of one file of ``conf/backtest/slippage``; ``kind`` tells them apart.
 Limit and take-profit orders never slip: they fill at their price or better, or not at all.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import field, replace
+from typing import Annotated, Literal, NamedTuple, Protocol, Self
 
-from tradewright.model.errors import ConfigError
+from pydantic import Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from tradewright.backtest.costs import TERMS_CONFIG, NotNegative
+
+USUAL_SPREAD = 1.0
+"""Basis points: the spread of bars that have none, where neither the model nor an instrument says more."""
 
 
 class SlippageTerms(NamedTuple):
@@ -51,36 +58,30 @@ class SlippageModel(Protocol):
         ...
 
 
-def _at_least_zero(where: str, **values: float) -> None:
-    for name, value in values.items():
-        if not 0.0 <= value < math.inf:
-            raise ConfigError(f"{name} = {value}", where=where, remedy="a finite number >= 0 is needed")
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=TERMS_CONFIG)
 class NoSlippage:
     """Fills at the rule price."""
+
+    kind: Literal["none"] = field(default="none", kw_only=True)
 
     def terms(self) -> SlippageTerms:
         """Zero everywhere."""
         return SlippageTerms()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=TERMS_CONFIG)
 class BpsSlippage:
     """A constant number of basis points."""
 
-    bps: float = 1.0
-
-    def __post_init__(self) -> None:
-        _at_least_zero("slippage bps", bps=self.bps)
+    bps: NotNegative
+    kind: Literal["bps"] = field(default="bps", kw_only=True)
 
     def terms(self) -> SlippageTerms:
         """The base alone."""
         return SlippageTerms(base=self.bps)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=TERMS_CONFIG)
 class VolSlippage:
     """``base + k x volatility`` basis points (R-BT-06, Q-35).
 
@@ -88,52 +89,49 @@ class VolSlippage:
     volatility of 0.01 adds 0.1 bps; for 10 bps per percent of volatility take ``k = 1000``.
     """
 
-    base: float = 1.0
-    k: float = 10.0
-
-    def __post_init__(self) -> None:
-        _at_least_zero("slippage vol", base=self.base, k=self.k)
+    base: NotNegative
+    k: NotNegative
+    kind: Literal["vol"] = field(default="vol", kw_only=True)
 
     def terms(self) -> SlippageTerms:
         """The base and the volatility's share."""
         return SlippageTerms(base=self.base, vol=self.k)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=TERMS_CONFIG)
 class SpreadImpact:
     """Half the spread plus ``impact x sqrt(order / bar volume)`` of the price (R-BT-06, Q-35).
 
     With ``impact = 0.1`` an order of 1 % of the bar's volume moves the price by 1 %. ``default_spread`` (basis points)
-    stands in where the bars have none.
+    stands in where the bars have none; None takes that of the instrument (:func:`for_instrument`).
     """
 
-    impact: float = 0.1
-    default_spread: float = 1.0
-
-    def __post_init__(self) -> None:
-        _at_least_zero("slippage spread_impact", impact=self.impact, default_spread=self.default_spread)
+    impact: NotNegative
+    default_spread: NotNegative | None = None
+    kind: Literal["spread_impact"] = field(default="spread_impact", kw_only=True)
 
     def terms(self) -> SlippageTerms:
         """Half the spread, and the impact in basis points."""
-        return SlippageTerms(spread=0.5, impact=self.impact * 1e4, default_spread=self.default_spread)
+        spread = USUAL_SPREAD if self.default_spread is None else self.default_spread
+        return SlippageTerms(spread=0.5, impact=self.impact * 1e4, default_spread=spread)
 
 
-@dataclass(frozen=True)
+SlippagePart = Annotated[NoSlippage | BpsSlippage | VolSlippage | SpreadImpact, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True, config=TERMS_CONFIG)
 class SumSlippage:
-    """Several models added up.
+    """Several models added up; parts that read the spread must agree on the default spread."""
 
-    Raises:
-        ConfigError: two parts with different default spreads.
-    """
+    parts: tuple[SlippagePart, ...]
+    kind: Literal["sum"] = field(default="sum", kw_only=True)
 
-    parts: tuple[SlippageModel, ...]
-
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _one_default_spread(self) -> Self:
         defaults = {part.terms().default_spread for part in self.parts if part.terms().spread}
         if len(defaults) > 1:
-            raise ConfigError(
-                f"default spreads {sorted(defaults)}", where="slippage sum", remedy="one default spread is needed"
-            )
+            raise ValueError(f"parts have default spreads {sorted(defaults)}; one is needed")
+        return self
 
     def terms(self) -> SlippageTerms:
         """The parts' terms, each added up; the default spread is that of the part that reads it."""
@@ -145,3 +143,24 @@ class SumSlippage:
             impact=sum(part.impact for part in terms),
             default_spread=max((part.default_spread for part in terms), default=0.0),
         )
+
+
+Slippage = Annotated[NoSlippage | BpsSlippage | VolSlippage | SpreadImpact | SumSlippage, Field(discriminator="kind")]
+"""Every slippage model, as the group ``backtest/slippage`` names it by ``kind``."""
+
+
+def for_instrument(
+    model: NoSlippage | BpsSlippage | VolSlippage | SpreadImpact | SumSlippage, spread_bps: float
+) -> NoSlippage | BpsSlippage | VolSlippage | SpreadImpact | SumSlippage:
+    """The model on an instrument whose usual spread is ``spread_bps``, wherever the model names no spread itself."""
+    if isinstance(model, SumSlippage):
+        return SumSlippage(tuple(_part_for(part, spread_bps) for part in model.parts))
+    return _part_for(model, spread_bps)
+
+
+def _part_for(
+    part: NoSlippage | BpsSlippage | VolSlippage | SpreadImpact, spread_bps: float
+) -> NoSlippage | BpsSlippage | VolSlippage | SpreadImpact:
+    if isinstance(part, SpreadImpact) and part.default_spread is None:
+        return replace(part, default_spread=spread_bps)
+    return part

@@ -72,7 +72,6 @@ class Inbox:
                 await self.clock.sleep(LOOK)
         return _answer(command)
 
-
     async def send(self, actor: str, reason: str, decision_ids: Sequence[str] | None = None) -> tuple[SendResult, ...]:
         """Send what is approved, or the orders of these decisions; see :meth:`Sender.drain`."""
         payload = {} if decision_ids is None else {"decision_ids": list(decision_ids)}
