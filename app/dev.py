@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.port import listen
+from app.network import listen
 from assets.home import open_instance
 from conf.compose import PROJECT
 from tradewright.model.errors import TradewrightError

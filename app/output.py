@@ -56,7 +56,7 @@ class Output:
 
     def result(self, value: object) -> None:
         """The one JSON document."""
-        from app.operations.documents import document  # numpy, which --help can do without
+        from app.operations.formatting import document  # numpy, which --help can do without
 
         if self.as_json:
             sys.stdout.write(json.dumps(document(value), allow_nan=False) + "\n")

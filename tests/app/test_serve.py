@@ -20,7 +20,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from app.guard import LocalGuard, Scope
-from app.port import ServeError
+from app.network import ServeError
 from app.serve import build, new_token
 from tests.support.desk_store import prepare
 from tests.support.served import Served, served

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.operations import desk
+from app.operations import trading
 from conf.compose import PROJECT, compose
 from conf.schema.settings import Settings
 from tests.support.chromium import Page, chromium, needs_chromium, until
@@ -119,7 +119,7 @@ def test_a_person_approves_and_rejects_with_a_reason(page: Page, server: Served,
     page.click("button", "Reject")
     page.await_text(f"rejected: decision {second}", "Approvals: 0 waiting")
 
-    with desk.books_of(settings) as books:
+    with trading.books_of(settings) as books:
         said = [
             row for decision in books.proposals.decisions() for row in books.proposals.approvals(decision.decision_id)
         ]
@@ -143,7 +143,7 @@ def test_the_kill_switch_takes_a_reason_and_holds(page: Page, server: Served, se
     page.call("Input.insertText", text="smoke in the room")
     page.click("button", "Stop and cancel")
     page.await_text("stopped: everything", "STOPPED", "smoke in the room")
-    with desk.books_of(settings) as books:
+    with trading.books_of(settings) as books:
         assert [(row.scope, row.reason) for row in books.switches.present() if row.stopped] == [
             ("everything", "smoke in the room")
         ]

@@ -27,11 +27,14 @@ def intent(
     """A manual intent; it passes the same gate as any other."""
 
     def act(output: Output) -> None:
-        from app.operations import desk
-        from app.operations.wishes import wish
+        from app.commands.order_args import parse_order_terms
+        from app.operations import trading
 
-        decision = desk.intend(
-            desk_settings_of(overrides), wish(instrument, side, qty, order_type, limit), key, reduce_only=reduce_only
+        decision = trading.intend(
+            desk_settings_of(overrides),
+            parse_order_terms(instrument, side, qty, order_type, limit),
+            key,
+            reduce_only=reduce_only,
         )
         output.line(f"{decision.verdict}: {decision.approved_quantity} of intent {decision.intent_id}")
         for reason in decision.reasons:
@@ -46,10 +49,10 @@ def intents(overrides: Overrides = None, newest: Newest = 200, as_json: Json = F
     """The newest intents, and all that wait, with their decisions, reasons and orders; newest first."""
 
     def act(output: Output) -> None:
-        from app.operations import desk
-        from app.operations.telling import intent_row
+        from app.operations import trading
+        from app.operations.formatting import intent_row
 
-        views = desk.intents(desk_settings_of(overrides), newest)
+        views = trading.intents(desk_settings_of(overrides), newest)
         header = ("strategy", "instrument", "side", "asked", "verdict", "approved", "reasons", "decision")
         output.table("intents", header, [intent_row(view) for view in views])
         output.result({"intents": views})
@@ -68,9 +71,9 @@ def approve(
     """Say yes to a decision in review; the order goes into the outbox."""
 
     def act(output: Output) -> None:
-        from app.operations import desk
+        from app.operations import trading
 
-        approved = desk.approve(desk_settings_of(overrides), decision, reason, actor)
+        approved = trading.approve(desk_settings_of(overrides), decision, reason, actor)
         output.line(f"approved: {approved.terms.side} {approved.terms.quantity} {approved.terms.instrument}")
         output.result({"approved": approved.intent_id, "decision_id": decision})
 
@@ -88,9 +91,9 @@ def reject(
     """Say no to a decision; final, as long as its order is not being sent."""
 
     def act(output: Output) -> None:
-        from app.operations import desk
+        from app.operations import trading
 
-        desk.reject(desk_settings_of(overrides), decision, reason, actor)
+        trading.reject(desk_settings_of(overrides), decision, reason, actor)
         output.line(f"rejected: {decision}")
         output.result({"rejected": decision})
 
@@ -102,9 +105,9 @@ def send(overrides: Overrides = None, as_json: Json = False) -> None:
     """Drain the outbox once: each approved order at most once."""
 
     def act(output: Output) -> None:
-        from app.operations import desk
+        from app.operations import trading
 
-        sent = desk.send(desk_settings_of(overrides))
+        sent = trading.send(desk_settings_of(overrides))
         header = ("decision", "ref", "status", "state", "reasons")
         rows = [(row.decision_id, row.ref, row.status, row.state, "; ".join(row.reasons)) for row in sent]
         output.table("outbox", header, rows)
@@ -120,9 +123,9 @@ def orders(overrides: Overrides = None, newest: Newest = 200, as_json: Json = Fa
     """The newest orders, and all that are live, with their states and fills; newest first."""
 
     def act(output: Output) -> None:
-        from app.operations import desk
+        from app.operations import trading
 
-        views = desk.orders(desk_settings_of(overrides), newest)
+        views = trading.orders(desk_settings_of(overrides), newest)
         header = ("ref", "instrument", "side", "quantity", "attempt", "order", "filled", "price", "fees", "since")
         rows = [
             (
@@ -150,9 +153,9 @@ def positions(overrides: Overrides = None, as_json: Json = False) -> None:
     """What our own books say we own."""
 
     def act(output: Output) -> None:
-        from app.operations import desk
+        from app.operations import trading
 
-        held = desk.positions(desk_settings_of(overrides))
+        held = trading.positions(desk_settings_of(overrides))
         header = ("instrument", "quantity", "average price", "last price", "value")
         rows = [(row.instrument, row.quantity, row.average_price, row.last_price, row.value) for row in held]
         output.table("positions", header, rows)
@@ -166,9 +169,9 @@ def reconcile(overrides: Overrides = None, as_json: Json = False) -> None:
     """Ask the venue for everything and adopt what it says; status 1 where it differs from our books."""
 
     def act(output: Output) -> None:
-        from app.operations import desk
+        from app.operations import trading
 
-        found = desk.reconcile(desk_settings_of(overrides))
+        found = trading.reconcile(desk_settings_of(overrides))
         output.line(f"equity {found.equity}, positions {len(found.positions)}, differences {len(found.differences)}")
         for difference in found.differences:
             output.line(f"  {difference}")
@@ -190,9 +193,9 @@ def kill(
     """Stop sending and cancel what is open. The flag holds even when the venue cannot be reached."""
 
     def act(output: Output) -> None:
-        from app.operations import desk
+        from app.operations import trading
 
-        switch, cancelled, trouble = desk.kill(desk_settings_of(overrides), scope, reason, actor)
+        switch, cancelled, trouble = trading.kill(desk_settings_of(overrides), scope, reason, actor)
         output.line(f"stopped: {switch.scope}; cancels asked for: {', '.join(cancelled) or 'none'}")
         if trouble:
             output.say(f"the venue could not be asked to cancel: {trouble}")
@@ -214,9 +217,9 @@ def resume(
     """Lift a stop; it takes a reason."""
 
     def act(output: Output) -> None:
-        from app.operations import desk
+        from app.operations import trading
 
-        switch = desk.resume(desk_settings_of(overrides), scope, reason, actor)
+        switch = trading.resume(desk_settings_of(overrides), scope, reason, actor)
         output.line(f"resumed: {switch.scope}")
         output.result({"resumed": switch})
 
@@ -232,11 +235,11 @@ def explain(
     """Walk from an order back to its decision, rules, signal, bars and configuration."""
 
     def act(output: Output) -> None:
-        from app.operations import desk
-        from app.operations.telling import story
+        from app.operations import trading
+        from app.operations.formatting import story
 
         settings = desk_settings_of(overrides)
-        walks = desk.explain(settings, name)
+        walks = trading.explain(settings, name)
         for walk in walks:
             for line in story(walk, settings.base.tz):
                 output.line(line)
