@@ -68,7 +68,9 @@ def _(view, get_intents, get_orders, get_scopes, get_waiting, set_intents, set_o
 
 @app.cell(hide_code=True)
 def _(view, get_said, refresh):
-    title = mo.hstack([mo.md("# Monitor"), refresh], justify="space-between", align="center")
+    title = mo.hstack(
+        [mo.Html("<h1 class='tradewright-monitor'>Monitor</h1>"), refresh], justify="space-between", align="center"
+    )
     stats = [mo.stat(tile.text, tile.label, tile.meaning, bordered=True) for tile in view.tiles]
     alarms = [mo.callout(f"STOPPED: {text}", kind="danger") for text in view.stops]
     doubts = [mo.callout(text, kind="warn") for text in (*view.differences, view.trouble) if text]
@@ -151,8 +153,7 @@ def _(get_intents):
         list(get_intents()),
         selection=None,
         show_data_types=False,
-        wrapped_columns=["reasons"],
-        column_widths={"reasons": 420},
+        **monitor.reasons_layout(get_intents()),
         style_cell=monitor.cell_style,
     )
     mo.vstack([mo.md("## The newest intents and decisions"), intents])
@@ -183,7 +184,7 @@ def _(orders, settings):
 def _(history):
     rows_of_history = list(history.events)
     events = mo.ui.table(rows_of_history, selection=None, show_search=False, show_download=False, show_data_types=False)
-    story = mo.md(f"```text\n{history.story}\n```")
+    story = mo.plain_text(history.story)
     told_so = [mo.md("## History of the order"), events], [mo.md("## Why it was sent"), story]
     mo.hstack([mo.vstack(part) for part in told_so], widths=[2, 3], gap=3)
     return

@@ -1,15 +1,60 @@
-"""Commands of the operator's desk: intents, approvals, orders, the kill switch."""
+"""Commands of the money side: intents, approvals, orders, the kill switch.
+
+Each command is one call of :func:`trading_command` with an operation and a function that prints its reply.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from app.commands.options import Actor, Json, Newest, Overrides, Reason, desk_settings_of
-from app.output import Output, run_command
+from app.output import DONE, FAILED, Output, run_operation
+
+if TYPE_CHECKING:
+    from app.operations.trading import IntentView, PositionView, SendReply
+    from conf.schema.settings import Settings
+    from tradewright.execution.desk import OrderView
+    from tradewright.execution.explain import Provenance
+    from tradewright.execution.session import Reconciled
+    from tradewright.ledger.switches import Switch
+    from tradewright.model.decision import Decision
+    from tradewright.model.intent import Intent
 
 commands = typer.Typer()
+Reply = TypeVar("Reply")
+Scope = Annotated[str, typer.Option(help="everything, strategy:NAME or account:ID")]
+
+
+def trading_command(
+    overrides: list[str] | None,
+    as_json: bool,
+    operation: Callable[[Settings], Reply],
+    show: Callable[[Output, Reply], object],
+    *,
+    status: Callable[[Reply], int] = lambda _reply: DONE,
+    acts: bool = False,
+) -> None:
+    """Run an operation of the money side under the settings in force.
+
+    Args:
+        show: prints the reply for people and returns the JSON document.
+        status: the exit code that the reply calls for.
+        acts: True for a command that changes something: it first says, on standard error, on which mode, account and
+            ledger.
+    """
+
+    def operate(output: Output) -> Reply:
+        settings = desk_settings_of(overrides)
+        if acts:
+            from app.operations.trading import target
+
+            output.say(target(settings))
+        return operation(settings)
+
+    run_operation(as_json, operate, show, status)
 
 
 @commands.command()
@@ -20,44 +65,40 @@ def intent(
     qty: Annotated[str, typer.Option(help="units")] = "",
     order_type: Annotated[str, typer.Option("--type", help="MKT or LMT")] = "MKT",
     limit: Annotated[str, typer.Option(help="the price of a limit order")] = "",
-    key: Annotated[str, typer.Option(help="idempotency key: the same key is the same wish")] = "",
+    key: Annotated[str, typer.Option(help="idempotency key: the same key is the same intent")] = "",
     reduce_only: Annotated[bool, typer.Option(help="only to close what is held")] = False,
     as_json: Json = False,
 ) -> None:
-    """A manual intent; it passes the same gate as any other."""
+    """Submit a manual intent to the gate; exit 1 when the gate rejects it."""
 
-    def act(output: Output) -> None:
+    def submit(settings: Settings) -> Decision:
         from app.commands.order_args import parse_order_terms
         from app.operations import trading
 
-        decision = trading.intend(
-            desk_settings_of(overrides),
-            parse_order_terms(instrument, side, qty, order_type, limit),
-            key,
-            reduce_only=reduce_only,
-        )
+        terms = parse_order_terms(instrument, side, qty, order_type, limit)
+        return trading.intend(settings, terms, key, reduce_only=reduce_only)
+
+    def show(output: Output, decision: Decision) -> Decision:
         output.line(f"{decision.verdict}: {decision.approved_quantity} of intent {decision.intent_id}")
         for reason in decision.reasons:
             output.line(f"  {reason.code}: {reason.text}")
-        output.result(decision)
+        return decision
 
-    run_command(as_json, act)
+    trading_command(overrides, as_json, submit, show, status=lambda made: made.verdict == "REJECT", acts=True)
 
 
 @commands.command()
 def intents(overrides: Overrides = None, newest: Newest = 200, as_json: Json = False) -> None:
     """The newest intents, and all that wait, with their decisions, reasons and orders; newest first."""
+    from app.operations import trading
+    from app.operations.formatting import intent_row
 
-    def act(output: Output) -> None:
-        from app.operations import trading
-        from app.operations.formatting import intent_row
-
-        views = trading.intents(desk_settings_of(overrides), newest)
+    def show(output: Output, views: list[IntentView]) -> object:
         header = ("strategy", "instrument", "side", "asked", "verdict", "approved", "reasons", "decision")
         output.table("intents", header, [intent_row(view) for view in views])
-        output.result({"intents": views})
+        return {"intents": views}
 
-    run_command(as_json, act)
+    trading_command(overrides, as_json, lambda settings: trading.intents(settings, newest), show)
 
 
 @commands.command()
@@ -68,16 +109,14 @@ def approve(
     actor: Actor = "",
     as_json: Json = False,
 ) -> None:
-    """Say yes to a decision in review; the order goes into the outbox."""
+    """Approve a decision in review; its order goes into the outbox."""
+    from app.operations import trading
 
-    def act(output: Output) -> None:
-        from app.operations import trading
-
-        approved = trading.approve(desk_settings_of(overrides), decision, reason, actor)
+    def show(output: Output, approved: Intent) -> object:
         output.line(f"approved: {approved.terms.side} {approved.terms.quantity} {approved.terms.instrument}")
-        output.result({"approved": approved.intent_id, "decision_id": decision})
+        return {"approved": approved.intent_id, "decision_id": decision}
 
-    run_command(as_json, act)
+    trading_command(overrides, as_json, lambda at: trading.approve(at, decision, reason, actor), show, acts=True)
 
 
 @commands.command()
@@ -88,142 +127,115 @@ def reject(
     actor: Actor = "",
     as_json: Json = False,
 ) -> None:
-    """Say no to a decision; final, as long as its order is not being sent."""
+    """Reject a decision; final, as long as its order is not being sent."""
+    from app.operations import trading
 
-    def act(output: Output) -> None:
-        from app.operations import trading
-
-        trading.reject(desk_settings_of(overrides), decision, reason, actor)
+    def show(output: Output, _done: None) -> object:
         output.line(f"rejected: {decision}")
-        output.result({"rejected": decision})
+        return {"rejected": decision}
 
-    run_command(as_json, act)
+    trading_command(overrides, as_json, lambda at: trading.reject(at, decision, reason, actor), show, acts=True)
 
 
 @commands.command()
 def send(overrides: Overrides = None, as_json: Json = False) -> None:
-    """Drain the outbox once: each approved order at most once."""
+    """Send each approved order, at most once; exit 1 while stopped, or when an order was not sent."""
+    from app.operations import trading
 
-    def act(output: Output) -> None:
-        from app.operations import trading
-
-        sent = trading.send(desk_settings_of(overrides))
+    def show(output: Output, reply: SendReply) -> object:
+        for text in trading.stop_texts(reply.stops, overrides or ()):
+            output.line(text)
         header = ("decision", "ref", "status", "state", "reasons")
-        rows = [(row.decision_id, row.ref, row.status, row.state, "; ".join(row.reasons)) for row in sent]
+        rows = [(row.decision_id, row.ref, row.status, row.state, "; ".join(row.reasons)) for row in reply.outcomes]
         output.table("outbox", header, rows)
-        output.result({"outcomes": sent})
-        if any(row.status != "SENT" for row in sent):
-            raise typer.Exit(1)
+        return reply
 
-    run_command(as_json, act)
+    trading_command(overrides, as_json, trading.send_approved, show, status=lambda done: done.failed, acts=True)
 
 
 @commands.command()
 def orders(overrides: Overrides = None, newest: Newest = 200, as_json: Json = False) -> None:
     """The newest orders, and all that are live, with their states and fills; newest first."""
+    from app.operations import trading
+    from app.operations.formatting import ORDER_HEADER, order_row
 
-    def act(output: Output) -> None:
-        from app.operations import trading
+    def show(output: Output, views: list[OrderView]) -> object:
+        output.table("orders", ORDER_HEADER, [order_row(view) for view in views])
+        return {"orders": views}
 
-        views = trading.orders(desk_settings_of(overrides), newest)
-        header = ("ref", "instrument", "side", "quantity", "attempt", "order", "filled", "price", "fees", "since")
-        rows = [
-            (
-                view.attempt.ref,
-                view.attempt.instrument,
-                view.attempt.side,
-                view.attempt.quantity,
-                view.state,
-                view.order_state or "none",
-                view.filled,
-                view.average_price,
-                view.fees,
-                f"{view.since:%Y-%m-%d %H:%M:%S}",
-            )
-            for view in views
-        ]
-        output.table("orders", header, rows)
-        output.result({"orders": views})
-
-    run_command(as_json, act)
+    trading_command(overrides, as_json, lambda settings: trading.orders(settings, newest), show)
 
 
 @commands.command()
 def positions(overrides: Overrides = None, as_json: Json = False) -> None:
-    """What our own books say we own."""
+    """The positions by our own ledger, at the newest stored prices."""
+    from app.operations import trading
 
-    def act(output: Output) -> None:
-        from app.operations import trading
-
-        held = trading.positions(desk_settings_of(overrides))
-        header = ("instrument", "quantity", "average price", "last price", "value")
-        rows = [(row.instrument, row.quantity, row.average_price, row.last_price, row.value) for row in held]
+    def show(output: Output, held: list[PositionView]) -> object:
+        header = ("instrument", "quantity", "average price", "last price", "value", "remark")
+        rows = [(r.instrument, r.quantity, r.average_price, r.last_price, r.value, r.remark) for r in held]
         output.table("positions", header, rows)
-        output.result({"positions": held})
+        return {"positions": held}
 
-    run_command(as_json, act)
+    trading_command(overrides, as_json, trading.positions, show)
 
 
 @commands.command()
 def reconcile(overrides: Overrides = None, as_json: Json = False) -> None:
-    """Ask the venue for everything and adopt what it says; status 1 where it differs from our books."""
+    """Ask the venue for everything and adopt its answer; exit 1 where it differs from our ledger."""
+    from app.operations import trading
 
-    def act(output: Output) -> None:
-        from app.operations import trading
-
-        found = trading.reconcile(desk_settings_of(overrides))
+    def show(output: Output, found: Reconciled) -> object:
         output.line(f"equity {found.equity}, positions {len(found.positions)}, differences {len(found.differences)}")
         for difference in found.differences:
             output.line(f"  {difference}")
-        output.result(found)
-        if found.differences:
-            raise typer.Exit(1)
+        return found
 
-    run_command(as_json, act)
+    trading_command(overrides, as_json, trading.reconcile, show, status=lambda r: bool(r.differences), acts=True)
 
 
 @commands.command()
 def kill(
     overrides: Overrides = None,
-    scope: Annotated[str, typer.Option(help="everything, strategy:NAME or account:ID")] = "everything",
+    scope: Scope = "everything",
     reason: Reason = "",
     actor: Actor = "",
     as_json: Json = False,
 ) -> None:
-    """Stop sending and cancel what is open. The flag holds even when the venue cannot be reached."""
+    """Stop sending and cancel open orders. The stop holds even when the venue cannot be reached (exit 1)."""
+    from app.operations import trading
 
-    def act(output: Output) -> None:
-        from app.operations import trading
-
-        switch, cancelled, trouble = trading.kill(desk_settings_of(overrides), scope, reason, actor)
+    def show(output: Output, done: tuple[Switch, tuple[str, ...], str]) -> object:
+        switch, cancelled, trouble = done
         output.line(f"stopped: {switch.scope}; cancels asked for: {', '.join(cancelled) or 'none'}")
         if trouble:
             output.say(f"the venue could not be asked to cancel: {trouble}")
-        output.result({"stopped": switch, "cancelled": cancelled, "trouble": trouble})
-        if trouble:
-            raise typer.Exit(1)
+        return {"stopped": switch, "cancelled": cancelled, "trouble": trouble}
 
-    run_command(as_json, act)
+    def status(done: tuple[Switch, tuple[str, ...], str]) -> int:
+        return FAILED if done[2] else DONE
+
+    trading_command(
+        overrides, as_json, lambda at: trading.kill(at, scope, reason, actor), show, status=status, acts=True
+    )
 
 
 @commands.command()
 def resume(
     overrides: Overrides = None,
-    scope: Annotated[str, typer.Option(help="everything, strategy:NAME or account:ID")] = "everything",
+    scope: Scope = "everything",
     reason: Reason = "",
     actor: Actor = "",
     as_json: Json = False,
 ) -> None:
     """Lift a stop; it takes a reason."""
+    from app.operations import trading
 
-    def act(output: Output) -> None:
-        from app.operations import trading
-
-        switch = trading.resume(desk_settings_of(overrides), scope, reason, actor)
+    def show(output: Output, switch: Switch) -> object:
         output.line(f"resumed: {switch.scope}")
-        output.result({"resumed": switch})
+        return {"resumed": switch}
 
-    run_command(as_json, act)
+    trading_command(overrides, as_json, lambda at: trading.resume(at, scope, reason, actor), show, acts=True)
 
 
 @commands.command()
@@ -232,17 +244,17 @@ def explain(
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> None:
-    """Walk from an order back to its decision, rules, signal, bars and configuration."""
+    """Trace an order back to its decision, rules, signal, bars and configuration."""
+    from app.operations import trading
+    from app.operations.formatting import story
 
-    def act(output: Output) -> None:
-        from app.operations import trading
-        from app.operations.formatting import story
+    def trace(settings: Settings) -> tuple[list[Provenance], str]:
+        return trading.explain(settings, name), settings.base.tz
 
-        settings = desk_settings_of(overrides)
-        walks = trading.explain(settings, name)
-        for walk in walks:
-            for line in story(walk, settings.base.tz):
-                output.line(line)
-        output.result({"walks": walks})
+    def show(output: Output, found: tuple[list[Provenance], str]) -> object:
+        walks, zone = found
+        for line in (line for walk in walks for line in story(walk, zone)):
+            output.line(line)
+        return {"walks": walks}
 
-    run_command(as_json, act)
+    trading_command(overrides, as_json, trace, show)

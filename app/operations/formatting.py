@@ -18,6 +18,7 @@ from pydantic import BaseModel, SecretStr
 
 if TYPE_CHECKING:
     from app.operations.trading import IntentView
+    from tradewright.execution.desk import OrderView
     from tradewright.execution.explain import Provenance
 
 
@@ -83,6 +84,16 @@ def story(walk: Provenance, tz: str) -> Iterator[str]:
     yield f"signal {walk.intent.signal_id}, decided {local(walk.intent.decided_at, tz)} {tz}"
     for name, value in walk.intent.provenance.items():
         yield f"    {name} {value}"
+
+
+ORDER_HEADER = ("ref", "instrument", "side", "quantity", "attempt", "order", "filled", "price", "fees", "since")
+
+
+def order_row(view: OrderView) -> tuple[object, ...]:
+    """An order as a row of a table, in the columns of ``ORDER_HEADER``."""
+    attempt = view.attempt
+    named = (attempt.ref, attempt.instrument, attempt.side, attempt.quantity, view.state, view.order_state or "none")
+    return (*named, view.filled, view.average_price, view.fees, f"{view.since:%Y-%m-%d %H:%M:%S}")
 
 
 def intent_row(view: IntentView) -> tuple[object, ...]:

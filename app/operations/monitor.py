@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 from zoneinfo import ZoneInfo
 
 from app.operations import trading
 from app.operations.charts import equity_figure
 from app.operations.formatting import local, story
 from app.operations.trading import DeskView, IntentView, PositionView
+from app.output import printable
 from conf.compose import compose
 from conf.schema.desk import IbkrBrokerSettings
 from conf.schema.settings import Settings
@@ -37,6 +38,13 @@ COLOURS = {
     **dict.fromkeys(("REJECT", "REJECTED", "NOT_SENT"), "#cf5650"),
 }
 """The words of a table that are read at a glance."""
+
+
+class ReasonsLayout(TypedDict, total=False):
+    """Arguments of ``mo.ui.table`` for the column ``reasons``."""
+
+    wrapped_columns: list[str]
+    column_widths: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -96,13 +104,16 @@ def monitor_view(settings: Settings) -> MonitorView:
     tz = settings.base.tz
     return MonitorView(
         tiles=_tiles(settings, view),
-        stops=tuple(f"{row.scope} since {local(row.at, tz)} by {row.actor}: {row.reason}" for row in view.switches),
+        stops=tuple(
+            f"{row.scope} since {local(row.at, tz)} by {printable(row.actor)}: {printable(row.reason)}"
+            for row in view.switches
+        ),
         positions=tuple(_position(row) for row in view.positions),
         intents=tuple(_intent(row, tz) for row in sorted(intents, key=lambda row: not row.waits)),
         waiting={_question(row, tz): row.decision.decision_id for row in intents if row.waits and row.decision},
         orders=tuple(_order(row, tz) for row in orders),
         scopes=view.scopes,
-        differences=view.differences,
+        differences=tuple(map(printable, view.differences)),
         marks=tuple((at.astimezone(ZoneInfo(tz)), equity) for at, equity in view.equity_marks),
         line=_line(view, intents, orders),
     )
@@ -119,8 +130,10 @@ def order_history(settings: Settings, ref: str | None) -> OrderHistory:
     tz = settings.base.tz
     events = [event for walk in walks for order in walk.orders if order.attempt.ref == ref for event in order.events]
     return OrderHistory(
-        events=tuple({"at": local(row.at, tz), "state": row.state.value, "why": row.reason} for row in events),
-        story="\n".join(line for walk in walks for line in story(walk, tz)),
+        events=tuple(
+            {"at": local(row.at, tz), "state": row.state.value, "why": printable(row.reason)} for row in events
+        ),
+        story="\n".join(printable(line) for walk in walks for line in story(walk, tz)),
     )
 
 
@@ -173,6 +186,11 @@ def keep(part: Part, shown: Callable[[], Part], show: Callable[[Part], None]) ->
         show(part)
 
 
+def reasons_layout(rows: Sequence[Row]) -> ReasonsLayout:
+    """How the table of intents lays out its reasons; nothing for a table without rows, which has no columns."""
+    return {"wrapped_columns": ["reasons"], "column_widths": {"reasons": 420}} if rows else {}
+
+
 def cell_style(_row: str, _column: str, value: object) -> dict[str, str]:
     """The style of a table's cell."""
     colour = COLOURS.get(str(value).partition(",")[0])
@@ -223,7 +241,7 @@ def _position(row: PositionView) -> Row:
         "quantity": f"{row.quantity:f}",
         "average": _money(row.average_price),
         "last": _money(row.last_price),
-        "value": _money(row.value),
+        "value": row.remark or _money(row.value),
     }
 
 
@@ -233,10 +251,10 @@ def _intent(row: IntentView, tz: str) -> Row:
     return {
         "decided": local(row.intent.decided_at, tz),
         "strategy": row.intent.strategy,
-        "wish": _terms(row.intent.terms),
+        "order": _terms(row.intent.terms),
         "verdict": verdict,
         "approved": f"{decided.approved_quantity:f}" if decided else "",
-        "reasons": "\n".join(f"{reason.code}: {reason.text}" for reason in reasons),
+        "reasons": "\n".join(printable(f"{reason.code}: {reason.text}") for reason in reasons),
         "orders": ", ".join(row.orders),
     }
 
@@ -261,7 +279,7 @@ def _order(row: OrderView, tz: str) -> Row:
         "price": _money(row.average_price),
         "fees": _money(row.fees),
         "since": local(row.since, tz),
-        "why": row.reason,
+        "why": printable(row.reason),
     }
 
 

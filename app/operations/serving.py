@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable
 from decimal import Decimal
 
+from app.guard import checked_token, new_token
 from app.network import MAX_PORT, ServeError, listen
 from brokers.ibkr.gateway.server import Gateway
 from brokers.sim.matching import Prices
@@ -58,12 +59,12 @@ def serve_apps(overrides: tuple[str, ...], settings: Settings, ready: Callable[[
     Raises:
         ServeError: when the port is in use.
     """
-    from app.serve import new_token, run  # marimo and uvicorn, which the gateway does without
+    from app.serve import run  # marimo and uvicorn, which the gateway does without
 
     chosen = settings.observability.serve
+    token = checked_token(environment("TRADEWRIGHT_TOKEN") or new_token())
     other = f"stop the other program, or choose another: observability.serve.port={chosen.port + 1}"
     link = listen(chosen.host, chosen.port, other)
-    token = environment("TRADEWRIGHT_TOKEN") or new_token()
     os.environ[OVERRIDES] = shlex.join(overrides)  # the notebooks run in this process and compose for themselves
     port = link.getsockname()[1]
     ready({"url": f"http://127.0.0.1:{port}/?access_token={token}", "port": port})

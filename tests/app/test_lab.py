@@ -60,7 +60,13 @@ def test_every_strategy_has_a_knob_per_parameter(overrides: tuple[str, ...], kin
     admitted = parameters_of(kind)
     assert [control.name for control in controls] == list(admitted)
     for control in controls:
-        assert admitted[control.name].least <= control.least <= control.value <= control.most <= admitted[control.name].most
+        assert (
+            admitted[control.name].least
+            <= control.least
+            <= control.value
+            <= control.most
+            <= admitted[control.name].most
+        )
 
 
 def test_there_are_no_knobs_of_a_strategy_that_is_not_there(overrides: tuple[str, ...]) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from app.operations import monitor, trading
 from app.operations.charts import equity_figure
+from conf import build
 from conf.compose import compose, options
 from conf.schema.settings import Settings
 from tests.support.desk_store import REVIEWING, SCENARIO, ask, prepare
@@ -176,3 +177,20 @@ def test_equity_is_drawn_at_every_mark() -> None:
     figure = equity_figure([(start + timedelta(minutes=step), Decimal(100 + step)) for step in range(3)])
     assert list(figure.data[0].y) == [100.0, 101.0, 102.0]
     assert figure.layout.paper_bgcolor == "rgba(0,0,0,0)"
+
+
+def test_a_position_in_an_instrument_that_is_not_configured_is_listed_and_marked(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = build.instruments(settings)
+    monkeypatch.setattr(build, "instruments", lambda _settings: {k: v for k, v in known.items() if k != "ETH"})
+    (held,) = trading.positions(settings)
+    assert (held.instrument, held.value, held.remark) == ("ETH", None, trading.NOT_CONFIGURED)
+    view = monitor.monitor_view(settings)
+    assert (view.trouble, len(view.tiles)) == ("", 6)
+    assert [row["value"] for row in view.positions] == ["not in conf/instruments"]
+
+
+def test_a_table_without_rows_names_no_columns() -> None:
+    assert monitor.reasons_layout(()) == {}
+    assert monitor.reasons_layout([{"reasons": ""}])["wrapped_columns"] == ["reasons"]
