@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from app.operations.gateway import ACCOUNT, make_gateway
-from app.operations.kernels import compiling
+from app.operations.serving import ACCOUNT, make_gateway
+from app.warmup import compiling
 from assets.runs import run_desk, run_research
 from brokers.ibkr.gateway.thread import GatewayThread
 from conf.compose import compose, options

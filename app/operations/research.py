@@ -15,8 +15,11 @@ from runtime.container import Container
 from runtime.research import find_look_ahead, run_study, sweep_sets
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.study import Study
-from tradewright.model.errors import ConfigError
+from tradewright.model.errors import ConfigError, DataError
 from tradewright.store.atomic import write_bytes
+
+LOOK_AHEAD = "LOOK_AHEAD"
+"""The finding that makes a backtest void."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class BacktestReply:
     used_cache: bool
     config_hash: str
     data_hash: str
+    void: str = ""
+    """Why the result is void, in words; empty where it is not."""
 
 
 def backtest(settings: Settings) -> BacktestReply:
@@ -62,9 +67,22 @@ def backtest(settings: Settings) -> BacktestReply:
 
 
 def run(settings: Settings) -> Study:
-    """The whole study, for callers that draw it; the look-ahead test is part of it."""
+    """The whole study, for callers that draw it; the look-ahead test is part of it.
+
+    Raises:
+        DataError: when no instrument has a bar in the period.
+        ConfigError, StoreError: naming what is wrong and what to do.
+    """
     house = Container(settings)
-    return run_study(house, look_ahead_free=not find_look_ahead(house))
+    done = run_study(house, look_ahead_free=not find_look_ahead(house))
+    if not any(len(result.bars.ts) for result in done.results.values()):
+        backtest = settings.backtest
+        raise DataError(
+            f"{', '.join(done.results)} have no bars in the period",
+            where=f"backtest.start={backtest.start} backtest.end={backtest.end}",
+            remedy="choose another period; tradewright doctor shows what is stored",
+        )
+    return done
 
 
 def reply_of(settings: Settings, done: Study) -> BacktestReply:
@@ -89,6 +107,7 @@ def reply_of(settings: Settings, done: Study) -> BacktestReply:
         used_cache=done.used_cache,
         config_hash=settings.config_hash,
         data_hash=done.data_hash,
+        void=next((row.message for _, row in done.report.findings() if row.code == LOOK_AHEAD), ""),
     )
 
 

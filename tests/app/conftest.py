@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import app
-from app.operations import desk
+from app.operations import trading
 from conf.compose import compose
 from conf.schema.settings import Settings
 from runtime.container import Container
@@ -90,5 +90,5 @@ def settings(shipped: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.fixture
 def books(settings: Settings) -> Iterator[Ledger]:
     """The ledger of that desk."""
-    with desk.books_of(settings) as made:
+    with trading.books_of(settings) as made:
         yield made

@@ -15,7 +15,7 @@ import pytest
 import typer
 from pydantic import BaseModel, SecretStr
 
-from app.operations.documents import document
+from app.operations.formatting import document
 from app.output import Output, run_command
 from tradewright.model.errors import BrokerError, ConfigError
 

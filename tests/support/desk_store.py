@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.operations import desk
-from app.operations.wishes import wish
+from app.commands.order_args import parse_order_terms
+from app.operations import trading
 from conf.compose import compose
 from conf.schema.settings import Settings
 from runtime.container import Container
@@ -37,14 +37,14 @@ def prepare(folder: Path) -> tuple[str, ...]:
     ask(settings, "rejected", "BTC", "SELL", "0.01")
     ask(compose((*overrides, REVIEWING)), "reviewed", "BTC", "BUY", "0.01")
     ask(settings, "approved", "ETH", "BUY", "0.2")
-    desk.send(settings)
-    desk.reconcile(settings)
+    trading.send(settings)
+    trading.reconcile(settings)
     return overrides
 
 
 def ask(settings: Settings, key: str, instrument: str, side: str, quantity: str) -> str:
     """A person's intent; the decision's id."""
-    return desk.intend(settings, wish(instrument, side, quantity, "MKT", ""), key).decision_id
+    return trading.intend(settings, parse_order_terms(instrument, side, quantity, "MKT", ""), key).decision_id
 
 
 def _bring(settings: Settings, symbol: str) -> None:

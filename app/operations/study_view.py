@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.operations.pictures import legible
+from app.operations.charts import legible
 from app.operations.research import fill_lines
 from tradewright.evaluation.finding import Finding, Severity
 from tradewright.evaluation.markup import Html, element
@@ -23,7 +23,7 @@ _ROW = "display:flex;gap:.75rem;align-items:baseline;padding:.4rem 0;border-bott
 
 
 @dataclass(frozen=True)
-class Shown:
+class StudyView:
     """One study as the lab shows it; with ``trouble`` there is no study, and everything else is empty."""
 
     study: Study | None = None

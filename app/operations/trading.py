@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
 import secrets
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from app.output import printable
 from conf.compose import options
 from conf.problems import nearest
 from conf.schema.settings import Settings
@@ -59,6 +62,26 @@ class PositionView:
     average_price: Decimal
     last_price: Decimal | None
     value: Decimal | None
+    remark: str = ""
+    """Set where the position cannot be valued, such as for an instrument that is not configured."""
+
+
+@dataclass(frozen=True)
+class SendReply:
+    """What became of the outbox.
+
+    Args:
+        stops: the switches that are on.
+    """
+
+    outcomes: tuple[Sent, ...]
+    stops: tuple[Switch, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether an order was not sent, or no order could have been."""
+        all_stopped = any(not row.scope.startswith("strategy:") for row in self.stops)
+        return all_stopped or any(row.status != "SENT" for row in self.outcomes)
 
 
 @dataclass(frozen=True)
@@ -79,6 +102,8 @@ class DeskView:
     scopes: tuple[str, ...]
 
 
+NOT_CONFIGURED = "not in conf/instruments"
+"""The remark of a position that cannot be valued because its instrument is not declared."""
 NEWEST = 200
 """So many intents and orders are looked at, unless more are asked for."""
 MARKS = 5_000
@@ -131,10 +156,10 @@ def approve(settings: Settings, decision_id: str, reason: str, actor: str = "") 
         ConfigError: without a reason.
         LedgerError, NotApproved: when the decision is unknown, over, rejected, or did not ask for a person.
     """
-    _demand(reason)
+    reason = _checked(reason)
     with books_of(settings) as books:
         intent = books.proposals.intent(books.proposals.decision(decision_id).intent_id)
-        return desk.approve(books, decision_id, intent.account, actor or who(), reason)
+        return desk.approve(books, decision_id, intent.account, actor_name(actor), reason)
 
 
 def reject(settings: Settings, decision_id: str, reason: str, actor: str = "") -> None:
@@ -144,10 +169,10 @@ def reject(settings: Settings, decision_id: str, reason: str, actor: str = "") -
         ConfigError: without a reason.
         LedgerError: for an unknown decision.
     """
-    _demand(reason)
+    reason = _checked(reason)
     with books_of(settings) as books:
         books.proposals.decision(decision_id)
-        desk.reject(books, decision_id, actor or who(), reason)
+        desk.reject(books, decision_id, actor_name(actor), reason)
 
 
 def send(settings: Settings) -> list[Sent]:
@@ -157,13 +182,43 @@ def send(settings: Settings) -> list[Sent]:
         SendRefused: when another sender has the account.
         BrokerError, LedgerError: when nothing can be sent now; what was not sent stays approved.
     """
-    outcomes = trading.asking(settings, lambda inbox: inbox.send(who(), "tradewright send"))
+    outcomes = trading.asking(settings, lambda inbox: inbox.send(actor_name(""), "tradewright send"))
     return [
         Sent(
             row.decision_id, row.ref, row.status, row.state, tuple(f"{each.code}: {each.text}" for each in row.reasons)
         )
         for row in outcomes
     ]
+
+
+def send_approved(settings: Settings) -> SendReply:
+    """As :func:`send`, with the stops in force; an order that a stop covers stays approved or is withdrawn."""
+    with books_of(settings) as books:
+        stops = tuple(row for row in books.switches.present() if row.stopped and _covers(settings, row.scope))
+    return SendReply(tuple(send(settings)), stops)
+
+
+def _covers(settings: Settings, scope: str) -> bool:
+    """Whether a stop may concern the account in force."""
+    kind, _, name = scope.partition(":")
+    return kind != "account" or not settings.broker.account or name == settings.broker.account
+
+
+def stop_texts(stops: Iterable[Switch], overrides: Sequence[str]) -> list[str]:
+    """Each stop in words, with the command that lifts it on the same ledger."""
+    said = "".join(f" {shlex.quote(text)}" for text in overrides)
+    return [
+        f"stopped since {row.at:%Y-%m-%d %H:%M:%S} UTC by {row.actor} because {row.reason} ({row.scope}); "
+        f'resume with: tradewright resume --scope {row.scope} --reason "..."{said}'
+        for row in stops
+    ]
+
+
+def target(settings: Settings) -> str:
+    """The mode, the account and the ledger that an act changes, in one line."""
+    named = settings.storage.ledger_url
+    where = f"{Container(settings).root / 'ledger.sqlite3'}" if named is None else "storage.ledger_url"
+    return f"mode {settings.mode.name}, account {settings.broker.account or 'of the venue'}, ledger {where}"
 
 
 def orders(settings: Settings, most: int = NEWEST) -> list[desk.OrderView]:
@@ -184,7 +239,7 @@ def reconcile(settings: Settings) -> ReconciliationResult:
     Raises:
         BrokerError, LedgerError: when it cannot be asked or written down.
     """
-    return trading.asking(settings, lambda inbox: inbox.reconcile(who(), "tradewright reconcile"))
+    return trading.asking(settings, lambda inbox: inbox.reconcile(actor_name(""), "tradewright reconcile"))
 
 
 def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[Switch, tuple[str, ...], str]:
@@ -198,11 +253,13 @@ def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[
         ConfigError: without a reason, or for a strategy or an account that nobody has heard of.
         LedgerError: when even the flag cannot be written.
     """
-    _demand(reason)
+    reason = _checked(reason)
     with books_of(settings) as books:
-        switch = books.switches.stop(_scope(settings, books, scope), actor or who(), reason)
+        switch = books.switches.stop(_scope(settings, books, scope), actor_name(actor), reason)
     try:
-        cancelled = trading.asking(settings, lambda inbox: inbox.cancel_all(who(), reason, stopped_only=True))
+        cancelled = trading.asking(
+            settings, lambda inbox: inbox.cancel_all(actor_name(actor), reason, stopped_only=True)
+        )
     except TradewrightError as error:
         return switch, (), str(error)
     return switch, (*cancelled.ended, *cancelled.open), cancelled.problem
@@ -214,9 +271,9 @@ def resume(settings: Settings, scope: str, reason: str, actor: str = "") -> Swit
     Raises:
         ConfigError: as for :func:`kill`.
     """
-    _demand(reason)
+    reason = _checked(reason)
     with books_of(settings) as books:
-        return books.switches.resume(_scope(settings, books, scope), actor or who(), reason)
+        return books.switches.resume(_scope(settings, books, scope), actor_name(actor), reason)
 
 
 def explain(settings: Settings, name: str) -> list[Provenance]:
@@ -251,12 +308,17 @@ def overview(settings: Settings) -> DeskView:
         )
 
 
-def who() -> str:
-    """The person at the keyboard, for the audit log."""
+def actor_name(claimed: str = "") -> str:
+    """The actor for the audit log: the user of the operating system, and beside it a name that was only claimed.
+
+    ``getpass`` is not asked: it believes environment variables.
+    """
     try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "operator"
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except (KeyError, OSError):
+        user = f"uid {os.getuid()}"
+    name = printable(claimed).strip()
+    return f"{user} (claimed: {name})" if name else user
 
 
 def _account(settings: Settings, books: Ledger) -> str:
@@ -273,19 +335,23 @@ def _positions(settings: Settings, books: Ledger) -> list[PositionView]:
     for row in books.executions.positions(_account(settings, books)):
         if row.quantity:
             last = quotes[row.instrument].last if row.instrument in quotes else None
-            multiplier = Container(settings).instrument(row.instrument).multiplier
-            value = row.quantity * last * multiplier if last is not None else None
-            views.append(PositionView(row.instrument, row.quantity, row.average_price, last, value))
+            known = Container(settings).instruments.get(row.instrument)
+            value = row.quantity * last * known.multiplier if known is not None and last is not None else None
+            remark = "" if known is not None else NOT_CONFIGURED
+            views.append(PositionView(row.instrument, row.quantity, row.average_price, last, value, remark))
     return views
 
 
-def _demand(reason: str) -> None:
-    if not reason.strip():
+def _checked(reason: str) -> str:
+    """The reason as it is stored: text that is no UTF-8 is replaced, so that a stop never fails on its reason."""
+    said = printable(reason).strip()
+    if not said:
         raise ConfigError(
             "a reason is needed; it is written into the audit log",
             where="reason",
             remedy='write one; on the command line, --reason "..."',
         )
+    return said
 
 
 def _scope(settings: Settings, books: Ledger, scope: str) -> str:

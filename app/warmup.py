@@ -17,7 +17,7 @@ def compiling() -> Iterator[Callable[[], object]]:
     Numba keeps what is compiled beside the source, so that all later processes load it in a moment. A process that
     fails costs nothing but the time: whoever needs a kernel that is not there compiles it.
     """
-    program = [sys.executable, "-m", "app.operations.kernels"]
+    program = [sys.executable, "-m", "app.warmup"]
     with subprocess.Popen(program, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603
         try:
             yield process.wait

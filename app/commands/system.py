@@ -54,7 +54,7 @@ def gateway(
     """The bundled IB gateway simulator, on loopback, at the newest stored prices."""
 
     def act(output: Output) -> None:
-        from app.operations.gateway import serve_gateway
+        from app.operations.serving import serve_gateway
 
         def ready(found: dict[str, object]) -> None:
             output.line(

@@ -1,4 +1,4 @@
-"""A person's wish, from the words of a command line to the terms of an order."""
+"""The options of ``tradewright intent``, parsed into the terms of an order."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tradewright.model.order import LimitOrder, MarketOrder, OrderTerms, Side
 TYPES = ("MKT", "LMT")
 
 
-def wish(instrument: str, side: str, quantity: str, order_type: str, limit: str) -> OrderTerms:
-    """The terms that the words mean.
+def parse_order_terms(instrument: str, side: str, quantity: str, order_type: str, limit: str) -> OrderTerms:
+    """The order terms that the options describe.
 
     Raises:
         ConfigError: naming the option, its value and what is admitted.
