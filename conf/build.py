@@ -172,12 +172,14 @@ def _slippage(settings: Settings, traded: Instrument) -> slippage.SlippageModel:
 
 
 def limits(settings: Settings) -> Limits:
-    """The gate's limits: the rules' numbers, the risk's, the universe as allow-list, the stage's money cap."""
+    """The gate's limits: the rules' numbers, the risk's, the universe as allow-list, the stage's own limits."""
     return Limits(
         **settings.policy.model_dump(),
         **settings.risk.model_dump(),
         allowlist=frozenset(settings.universe.instruments),
         max_order_money=settings.stage.max_trade_value,
+        max_daily_loss=settings.stage.max_daily_loss,
+        manual_approval=settings.stage.manual_approval,
     )
 
 

@@ -30,17 +30,15 @@ from tradewright.evaluation.sampling import Sampling
 from tradewright.evaluation.study import Measures, Study, study
 from tradewright.indicators.features import FeatureSettings
 from tradewright.indicators.sessions import Session
-from tradewright.model.actions import FACTOR_COLUMNS
 from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
 from tradewright.model.bars_schema import select
 from tradewright.model.clock import Clock
 from tradewright.model.errors import ConfigError
-from tradewright.model.feed import Feed
-from tradewright.model.hashing import content_hash
-from tradewright.model.instrument import AssetClass, Instrument
+from tradewright.model.hashing import ENGINE_VERSION, content_hash
+from tradewright.model.instrument import FACTOR_COLUMNS, AssetClass, Instrument
+from tradewright.model.ports import Feed
 from tradewright.model.signal import SignalAction, SignalCandidate
 from tradewright.model.strategy import Feature
-from tradewright.model.versions import ENGINE_VERSION
 from tradewright.portfolio.identity import signal_id
 from tradewright.quality.gaps import gap_findings
 from tradewright.quality.report import Code

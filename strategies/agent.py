@@ -41,7 +41,7 @@ class Snapshot:
     config_hash: str = ""
 
 
-class BaseAgent(ABC):
+class Agent(ABC):
     """The frozen contract of an agent. It sees snapshots and nothing else: no broker, no store, no clock."""
 
     @abstractmethod
@@ -64,7 +64,7 @@ class Answers(NamedTuple):
     failed: dict[str, str]
 
 
-async def ask_all(agents: Mapping[str, BaseAgent], snapshot: Snapshot, patience: float) -> Answers:
+async def ask_all(agents: Mapping[str, Agent], snapshot: Snapshot, patience: float) -> Answers:
     """Ask every agent at the same time; one that fails, or is not done in ``patience`` seconds, stops no other.
 
     (R-STRAT-05.) An agent that is not done is cancelled and not waited for. One that computes without ever awaiting
@@ -89,7 +89,7 @@ async def ask_all(agents: Mapping[str, BaseAgent], snapshot: Snapshot, patience:
 
 
 @dataclass
-class StrategyAgent(BaseAgent):
+class StrategyAgent(Agent):
     """A strategy as an agent: the same decision that the kernel compiles, called on the last closed bar.
 
     ``confidence`` is the trader's own, ``size_pct`` the notional that a full target asks for, as a share of equity.

@@ -15,10 +15,10 @@ from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms, Side
 from tradewright.model.signal import SignalCandidate
-from tradewright.portfolio.book import Book
 from tradewright.portfolio.identity import Leg, intent_id, signal_id
 from tradewright.portfolio.intents import intents_of, propose
 from tradewright.portfolio.manual import manual_intent
+from tradewright.portfolio.state import PortfolioState
 
 BAR = datetime(2026, 1, 5, 14, 59, tzinfo=UTC)
 CLOSED = BAR + timedelta(minutes=1)
@@ -27,9 +27,11 @@ BTC = Instrument(symbol="BTC", asset_class=AssetClass.CRYPTO, lot_size="0.0001")
 DAX = Instrument(symbol="DAX", asset_class=AssetClass.INDEX, currency="EUR", multiplier=5)
 
 
-def book(equity: object = 100_000, rates: dict[str, Decimal] | None = None, **held: object) -> Book:
+def book(equity: object = 100_000, rates: dict[str, Decimal] | None = None, **held: object) -> PortfolioState:
     positions = {symbol: Decimal(str(units)) for symbol, units in held.items()}
-    return Book(Decimal(str(equity)), positions, {i.symbol: i for i in (AAPL, BTC, DAX)}, "DU1", rates=rates or {})
+    return PortfolioState(
+        Decimal(str(equity)), positions, {i.symbol: i for i in (AAPL, BTC, DAX)}, "DU1", rates=rates or {}
+    )
 
 
 def signal(**changes: Any) -> SignalCandidate:
@@ -125,7 +127,7 @@ def test_a_wish_smaller_than_a_lot_is_passed_on_for_the_gate_to_refuse() -> None
 @pytest.mark.parametrize(
     ("owned", "symbol", "price"), [(book(0), "BTC", 1), (book(-1), "BTC", 1), (book(), "BTC", 0), (book(), "DAX", 1)]
 )
-def test_what_cannot_be_computed_is_asked_as_one_lot(owned: Book, symbol: str, price: int) -> None:
+def test_what_cannot_be_computed_is_asked_as_one_lot(owned: PortfolioState, symbol: str, price: int) -> None:
     assert owned.quantity(symbol, Decimal("0.02"), Decimal(price)) == owned.instruments[symbol].lot_size
 
 

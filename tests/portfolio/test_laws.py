@@ -17,11 +17,11 @@ from tests.portfolio.test_intents import BAR, CLOSED, book, signal
 from tradewright.model.base import Name
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms, Side
-from tradewright.portfolio.book import Book
 from tradewright.portfolio.exposure import drawdown, exposure
 from tradewright.portfolio.identity import Leg, intent_id, manual_intent_id, signal_id
 from tradewright.portfolio.intents import intents_of, propose
 from tradewright.portfolio.manual import manual_intent
+from tradewright.portfolio.state import PortfolioState
 
 SEEDED = settings(max_examples=150)
 HELD = st.integers(min_value=-500, max_value=500)
@@ -181,5 +181,5 @@ def test_a_blank_key_is_refused_before_anything_else(key: str) -> None:
 
     terms = OrderTerms(instrument="NOPE", side=Side.BUY, quantity=Decimal(1))
     with pytest.raises(DataError) as caught:
-        manual_intent(key, terms, Book(Decimal(1), {}, {}), Decimal(1), CLOSED)
+        manual_intent(key, terms, PortfolioState(Decimal(1), {}, {}), Decimal(1), CLOSED)
     assert (caught.value.where, caught.value.remedy) == ("manual intent", "give each wish its own key")

@@ -11,7 +11,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from strategies.agent import BaseAgent, Snapshot, StrategyAgent, ask_all
+from strategies.agent import Agent, Snapshot, StrategyAgent, ask_all
 from strategies.sma_crossover import SmaCrossover
 from tests.strategies.test_known_crosses import prices
 from tests.strategies.test_strategies import bars_of
@@ -195,7 +195,7 @@ def test_limits_are_a_copy_that_the_sender_cannot_reach():
 
 
 def test_half_an_agent_cannot_be_made():
-    class Half(BaseAgent):
+    class Half(Agent):
         async def on_fill(self, fill):
             """Only this."""
 

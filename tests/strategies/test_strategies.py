@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from strategies.agent import BaseAgent, Snapshot, StrategyAgent
+from strategies.agent import Agent, Snapshot, StrategyAgent
 from strategies.buy_and_hold import BuyAndHold
 from strategies.ema_crossover import EmaCrossover
 from strategies.ema_crossover import generate_signal as ema_signal
@@ -145,12 +145,12 @@ def test_parameters_out_of_bounds_are_refused(values, what):
 def test_the_agent_contract_is_frozen():
     wanted = {"generate_signals": ["self", "snapshot"], "on_fill": ["self", "fill"]}
     wanted["on_limit_update"] = ["self", "limits"]
-    for kind in (BaseAgent, StrategyAgent):
+    for kind in (Agent, StrategyAgent):
         for name, parameters in wanted.items():
             method = getattr(kind, name)
             assert inspect.iscoroutinefunction(method)
             assert list(inspect.signature(method).parameters) == parameters
-    assert BaseAgent.__abstractmethods__ == set(wanted)
+    assert Agent.__abstractmethods__ == set(wanted)
 
 
 def ask(agent: StrategyAgent, snapshot: Snapshot):

@@ -81,7 +81,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Gatherer:
-    """Makes snapshots for the gate and for the sender's recheck.
+    """Makes snapshots for the gate and for the sender's pre_send_check.
 
     There are no exchange rates yet. An instrument in another currency than the account's has no value here, and as
     long as one is held or on order the account's exposures are not known: the gate refuses every entry until it is
@@ -172,6 +172,7 @@ class Gatherer:
         return Holdings(
             equity=money.equity if in_our_currency else None,
             cash=money.cash if in_our_currency else None,
+            committed_cash=self._committed_cash(waiting, view, now) if in_our_currency else None,
             position=held.get(asked.instrument, ZERO),
             open_orders=tuple(
                 OpenOrder(side=row.side, quantity=row.quantity) for row in waiting if row.instrument == asked.instrument
@@ -182,6 +183,7 @@ class Gatherer:
             cluster_exposure=None if cluster is None else _gross({name: units[name] for name in cluster}, values),
             correlation=self._correlation(asked.instrument, facts, held),
             daily_drawdown=self._drawdown(account, midnight, money.equity),
+            loss_today=self._loss(account, midnight, money.equity) if in_our_currency else None,
             traded_today=self._traded(account, midnight, waiting, view, now),
         )
 
@@ -241,6 +243,23 @@ class Gatherer:
         marks = self.ledger.marks.equity(account, midnight - LONGEST_CLOSURE)
         before = [mark.equity for mark in marks if mark.at < midnight][-1:]
         return drawdown([*before, *(mark.equity for mark in marks if mark.at >= midnight), equity])
+
+    def _committed_cash(self, waiting: Iterable[Waiting], view: VenueView, now: datetime) -> Decimal | None:
+        """Cash promised to purchases that are approved or working, at the far end of the widest collar."""
+        total, worst = ZERO, 1 + max(self.limits.collar_liquid, self.limits.collar_other)
+        for row in waiting:
+            unit = self._unit_value(row.instrument, view, now) if row.side is Side.BUY else ZERO
+            if unit is None:
+                return None
+            total += row.quantity * abs(unit) * worst
+        return total
+
+    def _loss(self, account: str, midnight: datetime, equity: Decimal) -> Decimal | None:
+        """The loss in money since last night's equity, else since the first of the day; None before any is known."""
+        marks = self.ledger.marks.equity(account, midnight - LONGEST_CLOSURE)
+        before = [mark.equity for mark in marks if mark.at < midnight][-1:]
+        start = [*before, *(mark.equity for mark in marks if mark.at >= midnight)][:1]
+        return start[0] - equity if start else None
 
     def _traded(
         self, account: str, since: datetime, waiting: Iterable[Waiting], view: VenueView, now: datetime

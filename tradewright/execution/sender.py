@@ -36,7 +36,7 @@ class Sender:
     """Drains the outbox of one account, one order at a time.
 
     Args:
-        recheck: the gate's send-time controls.
+        pre_send_check: the gate's send-time controls.
         checkpoint: called at every step boundary; tests kill the process there.
 
     Raises:
@@ -48,7 +48,7 @@ class Sender:
         ledger: Ledger,
         broker: Broker,
         clock: Clock,
-        recheck: Recheck,
+        pre_send_check: Recheck,
         settings: SenderSettings,
         times: ProtocolTimes | None = None,
         checkpoint: Checkpoint = pass_by,
@@ -59,7 +59,7 @@ class Sender:
         self._link = Link(broker, ledger, clock, settings, checkpoint)
         self._recovery = Recovery(self._link, ledger, clock, settings, self._times, self._keep_lease)
         self._pace = Pace(ledger, clock, settings)
-        self._guard = Guard(ledger, clock, recheck, settings)
+        self._guard = Guard(ledger, clock, pre_send_check, settings)
         self.polling = Polling(self._link, ledger, clock, settings, self._times, self._keep_lease)
         self.cancelling = Cancelling(self._link, self.polling, ledger, self.ready, self._times, checkpoint)
 

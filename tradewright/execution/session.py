@@ -24,11 +24,10 @@ from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms
 from tradewright.model.signal import SignalCandidate
 from tradewright.policy.approved import approve
-from tradewright.policy.gate import decide
-from tradewright.policy.recheck import recheck
-from tradewright.portfolio.book import Book
+from tradewright.policy.gate import decide, pre_send_check
 from tradewright.portfolio.intents import propose
 from tradewright.portfolio.manual import MANUAL, manual_intent
+from tradewright.portfolio.state import PortfolioState
 
 MANUAL_CHECKS = ("bars.{instrument}",)
 STRATEGY_CHECKS = (*MANUAL_CHECKS, "features.{instrument}", "lookahead.{strategy}")
@@ -69,7 +68,7 @@ class TradingSession:
         checkpoint: Checkpoint = pass_by,
     ) -> None:
         self._ledger, self._broker, self._gatherer, self._account = ledger, broker, gatherer, settings.account
-        self._sender = Sender(ledger, broker, clock, self.recheck, settings, times, checkpoint)
+        self._sender = Sender(ledger, broker, clock, self.pre_send_check, settings, times, checkpoint)
 
     async def propose(self, signals: Iterable[tuple[SignalCandidate, datetime]]) -> list[Intent]:
         """The intents that would make these signals true, each signal given with the close of its bar.
@@ -126,9 +125,9 @@ class TradingSession:
         view = await self.view({intent.terms.instrument for intent in wanted})
         return [self._decide(intent, view) for intent in wanted]
 
-    def _book(self, strategy: str, view: VenueView) -> Book:
+    def _book(self, strategy: str, view: VenueView) -> PortfolioState:
         """What a strategy has to act on: the account's equity, its own holdings and orders on their way."""
-        return Book(
+        return PortfolioState(
             equity=view.account.equity,
             positions=self._gatherer.commitments(strategy, view),
             instruments=self._gatherer.instruments,
@@ -164,7 +163,7 @@ class TradingSession:
         """Drain the outbox once; see ``Sender.drain`` for what is raised."""
         return await self._sender.drain(decision_ids)
 
-    async def recheck(self, order: ApprovedOrder, snapshot: BrokerSnapshot) -> Sequence[Reason]:
+    async def pre_send_check(self, order: ApprovedOrder, snapshot: BrokerSnapshot) -> Sequence[Reason]:
         """The gate's hard rules again, on the state of the moment of sending (R-RISK-39)."""
         view = await self._valued(snapshot, {order.terms.instrument})
         asked = Asked(
@@ -175,7 +174,7 @@ class TradingSession:
             checks=checks_of(order.strategy, order.terms.instrument),
             at_send=True,
         )
-        return recheck(order, self._gatherer.snapshot(asked, view), self._gatherer.limits)
+        return pre_send_check(order, self._gatherer.snapshot(asked, view), self._gatherer.limits)
 
     async def reconcile(self) -> Reconciled:
         """Ask the venue for everything, adopt what it says, mark the equity (R-EXEC-08).

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from tradewright.portfolio.book import Book
+from tradewright.portfolio.state import PortfolioState
 
 
 class Exposure(NamedTuple):
@@ -23,7 +23,7 @@ class Exposure(NamedTuple):
     net: Decimal
 
 
-def exposure(book: Book, prices: Mapping[str, Decimal]) -> Exposure | None:
+def exposure(book: PortfolioState, prices: Mapping[str, Decimal]) -> Exposure | None:
     """What the positions are worth at some prices; None when a held instrument has no price or no rate.
 
     A book without positions has an exposure of 0.

@@ -10,13 +10,13 @@ from tradewright.model.errors import DataError
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms, Side
 from tradewright.model.signal import SignalAction, SignalCandidate
-from tradewright.portfolio.book import Book
 from tradewright.portfolio.identity import Leg, intent_id
+from tradewright.portfolio.state import PortfolioState
 
 _SIGN = {SignalAction.BUY: 1, SignalAction.SELL: -1, SignalAction.CLOSE: 0}
 
 
-def propose(signals: Iterable[tuple[SignalCandidate, datetime]], book: Book) -> tuple[Intent, ...]:
+def propose(signals: Iterable[tuple[SignalCandidate, datetime]], book: PortfolioState) -> tuple[Intent, ...]:
     """The intents of many signals, each given with the moment when its bar closed.
 
     Exits come first, because they free cash and exposure for the entries; within both the signals' order is kept.
@@ -25,7 +25,7 @@ def propose(signals: Iterable[tuple[SignalCandidate, datetime]], book: Book) -> 
     return tuple(sorted(intents, key=lambda intent: not intent.reduce_only))
 
 
-def intents_of(signal: SignalCandidate, book: Book, decided_at: datetime) -> tuple[Intent, ...]:
+def intents_of(signal: SignalCandidate, book: PortfolioState, decided_at: datetime) -> tuple[Intent, ...]:
     """What has to be traded so that a signal comes true: none, one, or, for a reversal, two (close, then open).
 
     ``HOLD`` asks for nothing, and so does a wish for what is already held: positions are not topped up. ``CLOSE`` and
@@ -63,7 +63,7 @@ def _direction(signal: SignalCandidate) -> int:
     return sign if signal.target else 0
 
 
-def _closing(signal: SignalCandidate, book: Book, decided_at: datetime) -> Intent:
+def _closing(signal: SignalCandidate, book: PortfolioState, decided_at: datetime) -> Intent:
     held = book.held(signal.instrument)
     whole = abs(book.instrument(signal.instrument).round_quantity(held)) or abs(held)
     terms = OrderTerms(instrument=signal.instrument, side=Side.SELL if held > 0 else Side.BUY, quantity=whole)
@@ -72,7 +72,7 @@ def _closing(signal: SignalCandidate, book: Book, decided_at: datetime) -> Inten
     )
 
 
-def _opening(signal: SignalCandidate, book: Book, decided_at: datetime, wanted: int) -> Intent:
+def _opening(signal: SignalCandidate, book: PortfolioState, decided_at: datetime, wanted: int) -> Intent:
     quantity = book.quantity(signal.instrument, Decimal(repr(signal.size_pct)), signal.price)
     terms = OrderTerms(instrument=signal.instrument, side=Side.BUY if wanted > 0 else Side.SELL, quantity=quantity)
     return _intent(signal, book, decided_at, terms, Leg.OPEN).model_copy(
@@ -80,7 +80,7 @@ def _opening(signal: SignalCandidate, book: Book, decided_at: datetime, wanted: 
     )
 
 
-def _intent(signal: SignalCandidate, book: Book, decided_at: datetime, terms: OrderTerms, leg: Leg) -> Intent:
+def _intent(signal: SignalCandidate, book: PortfolioState, decided_at: datetime, terms: OrderTerms, leg: Leg) -> Intent:
     return Intent(
         intent_id=intent_id(signal, leg),
         strategy=signal.strategy,

@@ -8,8 +8,8 @@ from decimal import Decimal
 from tradewright.model.errors import DataError
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms
-from tradewright.portfolio.book import Book
 from tradewright.portfolio.identity import manual_intent_id
+from tradewright.portfolio.state import PortfolioState
 
 MANUAL = "manual"
 """The strategy name of intents that people make."""
@@ -18,7 +18,7 @@ MANUAL = "manual"
 def manual_intent(
     key: str,
     terms: OrderTerms,
-    book: Book,
+    book: PortfolioState,
     reference_price: Decimal,
     decided_at: datetime,
     *,

@@ -14,7 +14,7 @@ _SHORT = Context(prec=12, rounding=ROUND_DOWN)
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class PortfolioState:
     """The holdings that a strategy may act on, and what is needed to value them.
 
     Args:
