@@ -20,6 +20,7 @@ from conf.schema.settings import Settings
 from conf.trading import ibkr_feed
 from strategies.base import BaseStrategy
 from strategies.registry import build as build_strategy
+from tradewright.backtest.code import code_digest
 from tradewright.backtest.lookahead import LookAhead, look_ahead
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.standing import StandingWish, standing_wish
@@ -39,7 +40,7 @@ from tradewright.model.instrument import FACTOR_COLUMNS, AssetClass, Instrument
 from tradewright.model.ports import Feed
 from tradewright.model.signal import SignalAction, SignalCandidate
 from tradewright.model.strategy import Feature
-from tradewright.portfolio.identity import signal_id
+from tradewright.portfolio.identity import signal_id, strategy_identity
 from tradewright.quality.gaps import gap_findings
 from tradewright.quality.report import Code
 from tradewright.scenarios.scenario import Scenario
@@ -285,22 +286,31 @@ def signals(settings: Settings, clock: Clock) -> list[SignalCandidate]:
     plain = settings.backtest.model_copy(update={"instruments": None, "timeframe": None, "start": None, "end": None})
     present = settings.model_copy(update={"backtest": plain})
     store, strategy, timeframe = build.bar_store(settings, clock), build.strategy(settings), timeframe_of(present)
-    found = []
-    for symbol, item in traded(present, clock).items():
+    found, all_traded = [], traded(present, clock)
+    identity = identity_of(settings, strategy, timeframe, list(all_traded))
+    for symbol, item in all_traded.items():
         wish = standing_wish(strategy, item.bars, build.spec(settings, item.instrument))
         raw = store.read_bars(symbol, timeframe)
-        found.append(_signal(settings, strategy, item, wish, raw).model_copy(update={"timeframe": timeframe}))
+        found.append(_signal(settings, strategy, item, wish, raw, identity).model_copy(update={"timeframe": timeframe}))
     return found
 
 
-def _signal(settings: Settings, strategy: BaseStrategy, item: Traded, wish: StandingWish, raw: Bars) -> SignalCandidate:
+def identity_of(settings: Settings, strategy: BaseStrategy, timeframe: Timeframe, symbols: Sequence[str]) -> str:
+    """The identity of the strategy in force: of what decides, and of no other setting."""
+    chosen, code, columns = settings.strategy, code_digest(strategy.generate_signal), strategy.prepare_state()
+    return strategy_identity(chosen.name, chosen.kind, code, chosen.parameters, columns, timeframe, symbols)
+
+
+def _signal(
+    settings: Settings, strategy: BaseStrategy, item: Traded, wish: StandingWish, raw: Bars, identity: str
+) -> SignalCandidate:
     symbol = item.instrument.symbol
     born = pd.Timestamp(int(item.bars.ts[wish.since]), tz="UTC").to_pydatetime()
     data = bars_hash(item.bars)
     factor = float(raw.close[wish.since] / item.bars.close[wish.since])
     action = SignalAction.BUY if wish.target > 0 else SignalAction.SELL if wish.target < 0 else SignalAction.CLOSE
     return SignalCandidate(
-        signal_id=signal_id(settings.strategy.name, symbol, born, settings.config_hash, data),
+        signal_id=signal_id(settings.strategy.name, symbol, born, identity, data),
         strategy=settings.strategy.name,
         instrument=symbol,
         candidate_action=action,
@@ -314,6 +324,7 @@ def _signal(settings: Settings, strategy: BaseStrategy, item: Traded, wish: Stan
         data_hash=data,
         feature_hash=content_hash([[feature.indicator, *feature.arguments] for feature in strategy.prepare_state()]),
         config_hash=settings.config_hash,
+        strategy_hash=identity,
     )
 
 

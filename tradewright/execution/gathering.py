@@ -32,7 +32,7 @@ from tradewright.policy.snapshot import (
     RecentOrder,
     Snapshot,
 )
-from tradewright.portfolio.exposure import drawdown
+from tradewright.portfolio.state import drawdown
 
 LONGEST_CLOSURE = timedelta(days=4)
 """Markets reopen within so many days: an older stored close values no holding, and an older equity mark is not that

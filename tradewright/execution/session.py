@@ -25,8 +25,7 @@ from tradewright.model.order import OrderTerms
 from tradewright.model.signal import SignalCandidate
 from tradewright.policy.approved import approve
 from tradewright.policy.gate import decide, pre_send_check
-from tradewright.portfolio.intents import propose
-from tradewright.portfolio.manual import MANUAL, manual_intent
+from tradewright.portfolio.intents import MANUAL, manual_intent, propose
 from tradewright.portfolio.state import PortfolioState
 
 MANUAL_CHECKS = ("bars.{instrument}",)

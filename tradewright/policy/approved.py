@@ -135,7 +135,7 @@ def _expiry_of_approval(decision: Decision, approval: HumanApproval | None, wher
             f"decision {decision.decision_id} waits for a person", where=where, remedy="tradewright approve"
         )
     if decision.verdict is not Verdict.REVIEW:
-        raise NotApproved(f"decision {decision.decision_id} did not evaluate for a person", where=where)
+        raise NotApproved(f"decision {decision.decision_id} did not ask for a person", where=where)
     if approval.decision_id != decision.decision_id:
         raise NotApproved(f"the approval is for decision {approval.decision_id}", where=where)
     if approval.decision_hash != content_hash(decision):
