@@ -12,7 +12,7 @@ from conf.schema.research import StrategySettings
 from conf.schema.settings import Settings
 from conf.sources import Key
 from strategies.base import Parameter
-from strategies.registry import STRATEGIES, build, parameters_of
+from strategies.registry import BROKEN, STRATEGIES, build, parameters_of
 from tradewright.execution.times import ProtocolTimes
 from tradewright.indicators.catalogue import resolve
 from tradewright.model.errors import ConfigError
@@ -47,6 +47,9 @@ class Broken(NamedTuple):
 
 def parameter_errors(kind: object, given: Mapping[str, object]) -> Iterator[Broken]:
     """What is wrong with a strategy's own parameters; keys are relative to ``strategy``."""
+    if isinstance(kind, str) and kind in BROKEN:
+        yield Broken(("kind",), kind, f"must be a strategy that can be loaded: {BROKEN[kind]}")
+        return
     if not isinstance(kind, str) or kind not in STRATEGIES:
         yield Broken(("kind",), kind, f"must be one of {', '.join(STRATEGIES)}", nearest(str(kind), STRATEGIES))
         return
