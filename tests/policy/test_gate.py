@@ -30,9 +30,9 @@ def test_the_worked_example_of_the_requirements() -> None:
     assert (decision.decided_at, decision.expires_at) == (NOW, NOW + timedelta(seconds=60))
 
 
-def test_the_only_remark_on_the_worked_example_is_the_cap_that_binds() -> None:
-    (remark,) = decide(an_intent(), a_snapshot(), limits()).reasons
-    assert (remark.code, remark.text) == ("MAX_SIZE", "size of one order: headroom for 5 of 10 units")
+def test_the_only_advisory_on_the_worked_example_is_the_cap_that_binds() -> None:
+    (advisory,) = decide(an_intent(), a_snapshot(), limits()).reasons
+    assert (advisory.code, advisory.text) == ("MAX_SIZE", "size of one order: headroom for 5 of 10 units")
 
 
 @pytest.mark.parametrize("present", list(product((False, True), repeat=3)))
@@ -204,7 +204,7 @@ def test_nothing_but_the_three_inputs_can_change_the_verdict() -> None:
 
 
 def test_no_limit_is_a_switch() -> None:
-    """One boolean permits, one tightens; whatever the limits, the same rules are asked and a closed market rejects."""
+    """One boolean permits, one tightens; whatever the limits, the same rules are evaluated and a closed market rejects."""
     booleans = [name for name, info in Limits.model_fields.items() if info.annotation is bool]
     assert booleans == ["allow_short", "manual_approval"]
     generous = {

@@ -254,12 +254,12 @@ class Gatherer:
             total += row.quantity * abs(unit) * worst
         return total
 
-    def _loss(self, account: str, midnight: datetime, equity: Decimal) -> Decimal | None:
-        """The loss in money since last night's equity, else since the first of the day; None before any is known."""
+    def _loss(self, account: str, midnight: datetime, equity: Decimal) -> Decimal:
+        """The loss in money since last night's equity, or since the first equity of the day where none was recorded."""
         marks = self.ledger.marks.equity(account, midnight - LONGEST_CLOSURE)
         before = [mark.equity for mark in marks if mark.at < midnight][-1:]
-        start = [*before, *(mark.equity for mark in marks if mark.at >= midnight)][:1]
-        return start[0] - equity if start else None
+        start = [*before, *(mark.equity for mark in marks if mark.at >= midnight), equity][0]
+        return start - equity
 
     def _traded(
         self, account: str, since: datetime, waiting: Iterable[Waiting], view: VenueView, now: datetime
