@@ -61,13 +61,13 @@ def discover(candidates: Iterable[Candidate]) -> Discovery:
                 found.setdefault(_checked_name(kind), []).append(kind)
         except Exception as error:  # noqa: BLE001  (a strategy file may fail in any way, and must stop no other)
             broken[candidate.name] = _as_config_error(candidate.name, error)
-    for name, classes in found.items():
-        if len(set(classes)) > 1:
-            places = ", ".join(sorted(f"{each.__module__}.{each.__qualname__}" for each in classes))
+    for name, namesakes in found.items():
+        if len(set(namesakes)) > 1:
+            places = ", ".join(sorted(f"{each.__module__}.{each.__qualname__}" for each in namesakes))
             broken[name] = ConfigError(
                 f"several strategies have the name {name!r}", where=places, remedy="give each its own name"
             )
-    usable = {name: classes[0] for name, classes in sorted(found.items()) if name not in broken}
+    usable = {name: namesakes[0] for name, namesakes in sorted(found.items()) if name not in broken}
     return Discovery(MappingProxyType(usable), MappingProxyType(broken))
 
 

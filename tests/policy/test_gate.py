@@ -204,7 +204,7 @@ def test_nothing_but_the_three_inputs_can_change_the_verdict() -> None:
 
 
 def test_no_limit_is_a_switch() -> None:
-    """One boolean permits, one tightens; whatever the limits, the same rules are evaluated and a closed market rejects."""
+    """One boolean permits, one tightens; whatever the limits, all rules are evaluated and a closed market rejects."""
     booleans = [name for name, info in Limits.model_fields.items() if info.annotation is bool]
     assert booleans == ["allow_short", "manual_approval"]
     generous = {
