@@ -13,10 +13,10 @@ from tradewright.model.base import FrozenModel, Positive
 from tradewright.model.broker import Broker, Quote
 from tradewright.model.clock import Clock
 from tradewright.model.errors import ConfigError
-from tradewright.model.feed import Feed
 from tradewright.model.instrument import Instrument
 from tradewright.model.mode import Mode
 from tradewright.model.order import OrderType
+from tradewright.model.ports import Feed
 
 
 class VenueSettings(FrozenModel):

@@ -12,13 +12,13 @@ from conf.schema.research import StrategySettings
 from conf.schema.settings import Settings
 from conf.sources import Key
 from strategies.base import Parameter
-from strategies.registry import STRATEGIES, build, parameters_of
+from strategies.registry import BROKEN, STRATEGIES, build, parameters_of
 from tradewright.execution.types import ProtocolTimes
 from tradewright.indicators.catalogue import resolve
 from tradewright.model.errors import ConfigError
 from tradewright.model.mode import Mode, Stage
 from tradewright.model.strategy import Feature
-from tradewright.portfolio.manual import MANUAL
+from tradewright.portfolio.intents import MANUAL
 
 NEVER_SHORTER = ("acknowledge", "settle", "absence", "lease")
 """Waits of the order protocol that live mode may prolong and not shorten."""
@@ -51,6 +51,9 @@ class Broken(NamedTuple):
 
 def parameter_errors(kind: object, given: Mapping[str, object]) -> Iterator[Broken]:
     """What is wrong with a strategy's own parameters; keys are relative to ``strategy``."""
+    if isinstance(kind, str) and kind in BROKEN:
+        yield Broken(("kind",), kind, f"must be a strategy that can be loaded: {BROKEN[kind]}")
+        return
     if not isinstance(kind, str) or kind not in STRATEGIES:
         yield Broken(("kind",), kind, f"must be one of {', '.join(STRATEGIES)}", nearest(str(kind), STRATEGIES))
         return

@@ -128,13 +128,15 @@ class Container:
 
     @cached_property
     def limits(self) -> Limits:
-        """The gate's limits: the rules' numbers, the risk's, the universe as allow-list, the stage's money cap."""
+        """The gate's limits: the rules' numbers, the risk's, the universe as allow-list, the stage's own limits."""
         settings = self.settings
         return Limits(
             **settings.policy.model_dump(),
             **settings.risk.model_dump(),
             allowlist=frozenset(settings.universe.instruments),
             max_order_money=settings.stage.max_trade_value,
+            max_daily_loss=settings.stage.max_daily_loss,
+            manual_approval=settings.stage.manual_approval,
         )
 
     @cached_property

@@ -11,7 +11,7 @@ from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.calendars.registry import calendar
 from tradewright.model.errors import ConfigError
-from tradewright.model.feed import Feed
+from tradewright.model.ports import Feed
 from tradewright.scenarios.scenario import Scenario
 
 

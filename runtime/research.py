@@ -21,11 +21,11 @@ from tradewright.evaluation.study import Measures, Study
 from tradewright.indicators.features import FeatureSettings
 from tradewright.indicators.sessions import Session
 from tradewright.model.bars import Timeframe
-from tradewright.model.feed import Feed
+from tradewright.model.hashing import ENGINE_VERSION
 from tradewright.model.instrument import Instrument
+from tradewright.model.ports import Feed
 from tradewright.model.signal import SignalCandidate
 from tradewright.model.strategy import Feature
-from tradewright.model.versions import ENGINE_VERSION
 from tradewright.research.bars import Selection, Traded, refresh, traded
 from tradewright.research.signals import Declared, signals
 from tradewright.research.study import Terms, look_ahead_findings, report
@@ -195,8 +195,9 @@ def newest_signals(house: Container) -> list[SignalCandidate]:
         ConfigError, StoreError: as :func:`tables`.
     """
     settings, chosen = house.settings, signal_selection(house)
+    strategy = settings.strategy
     declared = Declared(
-        settings.strategy.name, settings.strategy.confidence, settings.strategy.size_pct, settings.config_hash
+        strategy.name, strategy.parameters, strategy.confidence, strategy.size_pct, settings.config_hash
     )
     found = tables(house, chosen)
     return signals(house.strategy, declared, found, chosen.timeframe, terms(settings), house.bar_store)

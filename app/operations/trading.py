@@ -28,7 +28,7 @@ from tradewright.model.decision import Decision
 from tradewright.model.errors import ConfigError, TradewrightError
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms
-from tradewright.portfolio.manual import MANUAL
+from tradewright.portfolio.intents import MANUAL
 
 
 @dataclass(frozen=True)

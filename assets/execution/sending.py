@@ -18,7 +18,7 @@ from tradewright.ledger.outbox import batch_key
 NO_RETRIES = {"dagster/max_retries": "0"}
 SENSOR_SECONDS = 5
 FAILURES = (SendStatus.LOST, SendStatus.UNKNOWN)
-"""What a run must not look successful after. An order that the recheck refused is a verdict, and no failure."""
+"""What a run must not look successful after. An order that the pre_send_check refused is a verdict, and no failure."""
 
 
 class Batch(dg.Config):

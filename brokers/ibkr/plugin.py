@@ -9,9 +9,9 @@ from pydantic import Field, SecretStr
 from brokers.ibkr.settings import IbkrSettings, account_problems
 from brokers.plugin import AccountProblem, BrokerPlugin, Capabilities, Surroundings, VenueSettings
 from tradewright.model.broker import Broker
-from tradewright.model.feed import Feed
 from tradewright.model.mode import Mode
 from tradewright.model.order import OrderType
+from tradewright.model.ports import Feed
 
 
 class IbkrVenueSettings(VenueSettings):

@@ -18,9 +18,8 @@ from conf.schema.group import Group
 from conf.schema.market import BaseSettings, EventsSettings, FeedSettings, UniverseSettings
 from conf.schema.research import EvaluationSettings, FeaturesSettings, StrategySettings
 from tradewright.model.base import Name
-from tradewright.model.hashing import content_hash
+from tradewright.model.hashing import ENGINE_VERSION, SCHEMA_VERSION, content_hash
 from tradewright.model.instrument import Instrument
-from tradewright.model.versions import ENGINE_VERSION, SCHEMA_VERSION
 from tradewright.policy.limits import RiskLimits, RuleLimits
 
 _PLACES = {"storage", "observability"}

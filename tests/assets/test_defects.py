@@ -20,8 +20,8 @@ from tests.support.houses import House
 from tradewright.backtest.lookahead import LookAhead
 from tradewright.ledger.marks import CheckResult
 from tradewright.model.bars import BarKind, Timeframe
-from tradewright.model.feed import Feed
 from tradewright.model.instrument import Instrument
+from tradewright.model.ports import Feed
 from tradewright.quality import expectations
 
 Spoil = Callable[[pd.DataFrame], pd.DataFrame]

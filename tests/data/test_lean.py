@@ -13,10 +13,9 @@ import pytest
 
 from tradewright.formats.lean.actions import read_factors, read_map
 from tradewright.formats.lean.bars import read_lean
-from tradewright.model.actions import FACTOR_COLUMNS, TickerSpan
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.errors import DataError
-from tradewright.model.instrument import AssetClass, Instrument
+from tradewright.model.instrument import FACTOR_COLUMNS, AssetClass, Instrument, TickerSpan
 
 M1, H1, D1 = Timeframe.M1, Timeframe.H1, Timeframe.D1
 SPY = Instrument(symbol="SPY", asset_class=AssetClass.ETF)

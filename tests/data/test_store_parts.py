@@ -19,11 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.tables import bars_table, tables
-from tradewright.model.actions import FACTOR_COLUMNS, TickerSpan
 from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
 from tradewright.model.bars_schema import bars_of, frame_of, select
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import DataError, StoreError
+from tradewright.model.instrument import FACTOR_COLUMNS, TickerSpan
 from tradewright.store import atomic
 from tradewright.store.actions import Actions, NoFactors, adjust
 from tradewright.store.artefacts import Artefacts, NoArtefact

@@ -1,4 +1,4 @@
-"""A sitting at the venue: propose, decide, recheck, send; each wish at most once, and nothing on stale knowledge."""
+"""Propose, decide, check before sending, send: each intent at most once, and nothing on stale knowledge."""
 
 from __future__ import annotations
 
@@ -319,7 +319,7 @@ def test_no_price_at_all_is_said_and_an_old_one_is_refused(counter: Counter) -> 
     assert "DATA_STALE" in codes(decision.reasons)
 
 
-# recheck ---------------------------------------------------------------------------------------------------------
+# pre-send check ------------------------------------------------------------------------------------------------
 
 
 def approve_one(counter: Counter) -> Decision:
@@ -402,7 +402,7 @@ def test_a_stale_check_stops_the_order(counter: Counter) -> None:
 
 
 def test_the_second_order_of_a_drain_sees_the_fill_of_the_first(counter: Counter) -> None:
-    """Its recheck uses a snapshot of before that fill, so the fill counts by the ledger's word."""
+    """Its pre_send_check uses a snapshot of before that fill, so the fill counts by the ledger's word."""
     counter.limits = counter.limits.model_copy(update={"max_position": Decimal("0.015"), "recheck_drift": Decimal(0)})
     wanted = [counter.world.proposer.intent(quantity=quantity) for quantity in ("10", "5")]
     assert [decision.approved_quantity for decision in decided(counter, *wanted)] == [10, 5]

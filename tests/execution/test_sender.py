@@ -86,12 +86,12 @@ def test_a_claim_that_another_wins_in_between_is_lost(world: World) -> None:
 def test_the_gates_recheck_stops_an_order_by_a_reject_alone(world: World, verdict: Verdict) -> None:
     world.proposer.order()
 
-    async def recheck(order: ApprovedOrder, snapshot: BrokerSnapshot) -> Sequence[Reason]:
+    async def pre_send_check(order: ApprovedOrder, snapshot: BrokerSnapshot) -> Sequence[Reason]:
         assert snapshot.positions == ()
         return [Reason(code="STALE_DATA", verdict=verdict, text=f"{order.terms.instrument} is 31 s old")]
 
     async def story() -> None:
-        sender = world.sender(recheck)
+        sender = world.sender(pre_send_check)
         outcome = (await sender.drain())[0]
         if verdict is Verdict.REJECT:
             assert (outcome.status, outcome.state) == (SendStatus.REFUSED, AttemptState.NOT_SENT)
@@ -108,11 +108,11 @@ def test_the_gates_recheck_stops_an_order_by_a_reject_alone(world: World, verdic
 def test_a_recheck_that_cannot_be_made_leaves_the_order_approved(world: World) -> None:
     world.proposer.order()
 
-    async def recheck(_order: ApprovedOrder, _snapshot: BrokerSnapshot) -> Sequence[Reason]:
+    async def pre_send_check(_order: ApprovedOrder, _snapshot: BrokerSnapshot) -> Sequence[Reason]:
         raise BrokerError("no quote came")
 
     with pytest.raises(BrokerError, match="no quote"):
-        world.drain(world.sender(recheck))
+        world.drain(world.sender(pre_send_check))
     assert len(world.ledger.outbox.sendable(ACCOUNT)) == 1
 
 

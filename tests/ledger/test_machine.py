@@ -33,6 +33,7 @@ from tradewright.ledger.states import replay
 from tradewright.model.clock import ManualClock
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import LedgerError
+from tradewright.model.hashing import content_hash
 from tradewright.model.intent import Intent
 from tradewright.model.order import AttemptState, Fill, Side
 from tradewright.policy.approved import HumanApproval, approve
@@ -142,7 +143,8 @@ class Machine(RuleBasedStateMachine):
         row.said.append(yes)
         self.plain.audit.append(("ann", "APPROVE" if yes else "REJECT", row.decision_id))
         if yes and row.verdict == "REVIEW":
-            said = HumanApproval(decision_id=row.decision_id, actor="ann", reason="said", at=now)
+            seen = content_hash(decision)
+            said = HumanApproval(decision_id=row.decision_id, decision_hash=seen, actor="ann", reason="said", at=now)
             self._put(self.ledger.proposals.intent(row.intent_id), decision, said)
 
     # sending -----------------------------------------------------------------------------------------------------

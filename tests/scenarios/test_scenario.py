@@ -15,8 +15,8 @@ from tradewright.calendars.registry import calendar
 from tradewright.model.bars import Timeframe, Times
 from tradewright.model.bars_schema import bars_of, intact
 from tradewright.model.errors import DataError
-from tradewright.model.feed import Feed
 from tradewright.model.instrument import AssetClass, Instrument
+from tradewright.model.ports import Feed
 from tradewright.scenarios.manifest import manifest_of, scenario_hash
 from tradewright.scenarios.scenario import Scenario
 from tradewright.scenarios.walk import bars_around, bridge

@@ -34,7 +34,7 @@ from tradewright.model.command import Command, CommandKind, CommandState
 from tradewright.model.decision import Reason
 from tradewright.model.errors import BrokerError, OrderNotAccepted, TradewrightError
 from tradewright.model.order import AttemptState, Fill
-from tradewright.policy.recheck import recheck
+from tradewright.policy.gate import pre_send_check
 
 _PLAIN: TypeAdapter[object] = TypeAdapter(object)
 _NAMES = TypeAdapter(list[str])
@@ -81,7 +81,7 @@ class AccountActor:
         chosen = times or ProtocolTimes()
         waiter = Waiter(clock, chosen.pause, self._serve_urgent)
         self._reader = AccountReader(broker, ledger, builder, settings.account)
-        self._sender = Sender(ledger, broker, clock, self.recheck, settings, chosen, waiter, checkpoint)
+        self._sender = Sender(ledger, broker, clock, self.pre_send_check, settings, chosen, waiter, checkpoint)
         self._lock = asyncio.Lock()
         self._handlers: dict[CommandKind, Callable[[Command], Awaitable[object]]] = {
             CommandKind.SEND: self._send,
@@ -108,7 +108,7 @@ class AccountActor:
             while (command := self._ledger.commands.next(self._account)) is not None:
                 await self._carry_out(command)
 
-    async def recheck(self, order: ApprovedOrder, snapshot: BrokerSnapshot) -> Sequence[Reason]:
+    async def pre_send_check(self, order: ApprovedOrder, snapshot: BrokerSnapshot) -> Sequence[Reason]:
         """The gate's hard rules again, on the state of the moment of sending (R-RISK-39)."""
         symbols = {order.terms.instrument}
         view = await self._reader.valued(snapshot, symbols)
@@ -121,7 +121,7 @@ class AccountActor:
             checks=checks_of(order.strategy, order.terms.instrument),
             at_send=True,
         )
-        return recheck(order, self._builder.snapshot(request, view), self._builder.limits)
+        return pre_send_check(order, self._builder.snapshot(request, view), self._builder.limits)
 
     async def close(self) -> None:
         """Disconnect and let the account go; harmless when nothing was open."""

@@ -22,8 +22,8 @@ Recheck = Callable[[ApprovedOrder, BrokerSnapshot], Awaitable[Sequence[Reason]]]
 class PreSendCheck:
     """Reasons against sending, each with a code. An empty list means go."""
 
-    def __init__(self, ledger: Ledger, clock: Clock, recheck: Recheck, settings: SenderSettings) -> None:
-        self._ledger, self._clock, self._recheck, self._settings = ledger, clock, recheck, settings
+    def __init__(self, ledger: Ledger, clock: Clock, pre_send_check: Recheck, settings: SenderSettings) -> None:
+        self._ledger, self._clock, self._recheck, self._settings = ledger, clock, pre_send_check, settings
 
     def restored(self, decision_id: str) -> ApprovedOrder | Reason:
         """The order as it was approved, or why it is not: its hash is computed again (control 18, fault 38)."""

@@ -48,7 +48,7 @@ class Sender:
     """Sends the approved orders of one account, one order at a time.
 
     Args:
-        recheck: the gate's send-time controls.
+        pre_send_check: the gate's send-time controls.
         waiter: every wait of the sender; it serves urgent commands meanwhile.
         checkpoint: called at every step boundary; tests kill the process there.
 
@@ -61,7 +61,7 @@ class Sender:
         ledger: Ledger,
         broker: Broker,
         clock: Clock,
-        recheck: Recheck,
+        pre_send_check: Recheck,
         settings: SenderSettings,
         times: ProtocolTimes | None = None,
         waiter: Waiter | None = None,
@@ -77,7 +77,7 @@ class Sender:
         self._connection = connection
         self._recovery = Recovery(connection, ledger, settings, self._times, *shared)
         self._limiter = RateLimiter(ledger, clock, settings, self._waiter)
-        self._presend = PreSendCheck(ledger, clock, recheck, settings)
+        self._presend = PreSendCheck(ledger, clock, pre_send_check, settings)
         self.tracker = OrderTracker(connection, ledger, clock, settings, self._times, *shared)
         self._canceller = Canceller(connection, self.tracker, ledger, self._times, self._waiter, checkpoint)
 
@@ -256,7 +256,7 @@ class Sender:
         reasons = await self._presend.reject_reasons(order, snapshot)
         reasons += tuple(self._presend.waited_too_long(attempt.claimed_at, self._times.claim))
         order_id = self._broker.next_order_id()
-        # The lease is held again after the recheck: the checks may have taken long enough for another sender to come.
+        # Hold the lease again: the checks may have taken long enough for another sender to come.
         self.hold_lease()
         if reasons:
             return self._refused(attempt, reasons)

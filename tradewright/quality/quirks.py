@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tradewright.model.actions import TickerSpan
 from tradewright.model.bars import Bars, Floats, Times
 from tradewright.model.bars_schema import Mask
+from tradewright.model.instrument import TickerSpan
 from tradewright.quality.report import Code, Figure, Finding, Severity
 
 _EXAMPLES = 5

@@ -8,10 +8,9 @@ from datetime import date, datetime
 
 import pandas as pd
 
-from tradewright.model.actions import FACTOR_COLUMNS
 from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
-from tradewright.model.feed import Feed
-from tradewright.model.instrument import AssetClass, Instrument
+from tradewright.model.instrument import FACTOR_COLUMNS, AssetClass, Instrument
+from tradewright.model.ports import Feed
 from tradewright.scenarios.scenario import Scenario
 from tradewright.store.bars import BarStore, UpsertReport
 

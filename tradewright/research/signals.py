@@ -9,13 +9,14 @@ from decimal import Decimal
 
 import pandas as pd
 
+from tradewright.backtest.code import code_digest
 from tradewright.backtest.standing import StandingWish, standing_wish
 from tradewright.model.bars import Bars, Timeframe
 from tradewright.model.hashing import content_hash
 from tradewright.model.instrument import Instrument
 from tradewright.model.signal import SignalAction, SignalCandidate
 from tradewright.model.strategy import Strategy
-from tradewright.portfolio.identity import signal_id
+from tradewright.portfolio.identity import signal_id, strategy_identity
 from tradewright.research.bars import Traded
 from tradewright.research.study import Terms
 from tradewright.store.bars import BarStore
@@ -28,12 +29,14 @@ class Declared:
 
     Args:
         strategy: its name.
+        parameters: the declared ones, by name.
         confidence: the trader's own, a fraction.
         size_pct: the notional asked for, as a fraction of equity.
         config_hash: of the whole configuration.
     """
 
     strategy: str
+    parameters: Mapping[str, float]
     confidence: float
     size_pct: float
     config_hash: str
@@ -56,16 +59,21 @@ def signals(
     Raises:
         StoreError: when the raw bars are missing or damaged.
     """
+    code, columns, parameters = code_digest(strategy.generate_signal), strategy.prepare_state(), declared.parameters
+    decides = (declared.strategy, strategy.name, code, parameters, columns, timeframe, list(tables))
+    identity = strategy_identity(*decides)
     found = []
     for symbol, item in tables.items():
         standing = standing_wish(strategy, item.bars, terms(item.instrument))
         raw = store.read_bars(symbol, timeframe)
-        candidate = _signal(strategy, declared, item, standing, raw)
+        candidate = _signal(strategy, declared, item, standing, raw, identity)
         found.append(candidate.model_copy(update={"timeframe": timeframe}))
     return found
 
 
-def _signal(strategy: Strategy, declared: Declared, item: Traded, standing: StandingWish, raw: Bars) -> SignalCandidate:
+def _signal(
+    strategy: Strategy, declared: Declared, item: Traded, standing: StandingWish, raw: Bars, identity: str
+) -> SignalCandidate:
     symbol = item.instrument.symbol
     born = pd.Timestamp(int(item.bars.ts[standing.since]), tz="UTC").to_pydatetime()
     data = bars_hash(item.bars)
@@ -73,8 +81,9 @@ def _signal(strategy: Strategy, declared: Declared, item: Traded, standing: Stan
     target = standing.target
     action = SignalAction.BUY if target > 0 else SignalAction.SELL if target < 0 else SignalAction.CLOSE
     return SignalCandidate(
-        signal_id=signal_id(declared.strategy, symbol, born, declared.config_hash, data),
+        signal_id=signal_id(declared.strategy, symbol, born, identity, data),
         strategy=declared.strategy,
+        strategy_hash=identity,
         instrument=symbol,
         candidate_action=action,
         target=target,

@@ -9,9 +9,8 @@ import pandas as pd
 from tradewright.model.bars import Timeframe
 from tradewright.model.bars_schema import bars_of
 from tradewright.model.base import FrozenModel, Instant
-from tradewright.model.hashing import content_hash
+from tradewright.model.hashing import ENGINE_VERSION, content_hash
 from tradewright.model.instrument import Instrument
-from tradewright.model.versions import ENGINE_VERSION
 from tradewright.scenarios.scenario import Scenario
 from tradewright.store.fingerprint import bars_hash
 

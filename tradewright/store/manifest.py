@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from tradewright.model.base import FrozenModel, Instant
 from tradewright.model.errors import StoreError
-from tradewright.model.versions import SCHEMA_VERSION
+from tradewright.model.hashing import SCHEMA_VERSION
 from tradewright.store.atomic import write_bytes
 
 

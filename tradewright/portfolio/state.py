@@ -1,8 +1,8 @@
-"""The book: what is owned, what it is worth, and how much an amount of money buys."""
+"""The state of a portfolio: equity, positions, their value, the quantity that an amount of money buys, drawdown."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Context, Decimal, localcontext
 
@@ -14,12 +14,12 @@ _SHORT = Context(prec=12, rounding=ROUND_DOWN)
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
-    """The holdings that a strategy may act on, and what is needed to value them.
+class PortfolioState:
+    """The positions that a strategy may act on, with the equity, instruments and rates that value them.
 
     Args:
         equity: in ``currency``.
-        positions: signed units by instrument; what is absent is not held.
+        positions: signed units by instrument; an absent instrument is not held.
         instruments: by symbol.
         rates: account currency per unit of another currency.
     """
@@ -36,7 +36,7 @@ class Book:
         return self.positions.get(symbol, Decimal(0))
 
     def instrument(self, symbol: str) -> Instrument:
-        """What is known of a symbol.
+        """The definition of a symbol.
 
         Raises:
             ConfigError: when it is not among the instruments.
@@ -54,20 +54,29 @@ class Book:
     def quantity(self, symbol: str, share: Decimal, price: Decimal) -> Decimal:
         """How many units a share of equity buys at a price, never worth more than it (R-EXEC-27).
 
-        Whole lots; a wish of less than one lot is left as it is (12 digits), and where nothing can be computed (no
-        equity, a price of zero, no rate) it is one lot: in each case the gate refuses by name what would otherwise
-        vanish without a trace.
+        Whole lots; a quantity of less than one lot is kept as it is (12 digits), and where nothing can be computed (no
+        equity, a price of zero, no rate) it is one lot: the gate then rejects the intent by its code, so that a signal
+        without an order leaves a trace.
         """
         instrument, value = self.instrument(symbol), self.unit_value(symbol, price)
         if not value or self.equity <= 0:
             return instrument.lot_size
         with localcontext(_DOWN):
-            wanted = self.equity * share / abs(value)
-            return instrument.round_quantity(wanted) or _SHORT.create_decimal(wanted)
+            affordable = self.equity * share / abs(value)
+            return instrument.round_quantity(affordable) or _SHORT.create_decimal(affordable)
 
     def size_pct(self, symbol: str, quantity: Decimal, price: Decimal) -> float:
-        """What a quantity is worth as a share of equity; 0 where that is not known (no equity, no rate)."""
+        """The value of a quantity as a share of equity; 0 where that is not known (no equity, no rate)."""
         value = self.unit_value(symbol, price)
         if value is None or self.equity <= 0:
             return 0.0
         return float(quantity * abs(value) / self.equity)
+
+
+def drawdown(equity: Sequence[Decimal]) -> Decimal | None:
+    """How far the last value is below the highest, as a fraction of the highest, 0 or more (0.03 = 3 %).
+
+    None without values and where the highest is not above zero.
+    """
+    peak = max(equity, default=Decimal(0))
+    return (peak - equity[-1]) / peak if peak > 0 else None

@@ -13,11 +13,10 @@ from tradewright.model.decision import Verdict
 from tradewright.model.intent import Intent
 from tradewright.policy.approved import approve
 from tradewright.policy.catalogue import catalogue
-from tradewright.policy.gate import decide
-from tradewright.policy.recheck import recheck
+from tradewright.policy.gate import decide, pre_send_check
 from tradewright.policy.snapshot import Snapshot
 
-AGAIN = {entry.code for entry in catalogue() if entry.at_send}
+AGAIN = {entry.code for entry in catalogue() if entry.pre_send}
 
 
 def approved(intent: Intent | None = None, seen: Snapshot | None = None, rules: Changes | None = None) -> ApprovedOrder:
@@ -26,11 +25,11 @@ def approved(intent: Intent | None = None, seen: Snapshot | None = None, rules: 
 
 
 def found(order: ApprovedOrder, changes: Changes | None = None, rules: Changes | None = None) -> list[str]:
-    return [reason.code for reason in recheck(order, a_snapshot(changes), limits(rules))]
+    return [reason.code for reason in pre_send_check(order, a_snapshot(changes), limits(rules))]
 
 
 def test_an_unchanged_world_lets_the_order_go() -> None:
-    assert recheck(approved(), a_snapshot(), limits()) == ()
+    assert pre_send_check(approved(), a_snapshot(), limits()) == ()
 
 
 def of_the_snapshot(changes: Changes) -> Changes:
@@ -46,7 +45,7 @@ def of_the_snapshot(changes: Changes) -> Changes:
     ],
 )
 def test_every_hard_rule_is_asked_again(code: str, changes: Changes) -> None:
-    reasons = recheck(approved(), a_snapshot(changes), limits())
+    reasons = pre_send_check(approved(), a_snapshot(changes), limits())
     assert code in [reason.code for reason in reasons]
     assert {reason.verdict for reason in reasons} == {Verdict.REJECT}
 
@@ -76,7 +75,7 @@ def test_a_lot_size_that_changed_is_noticed() -> None:
 def test_exits_must_be_whole_lots_too() -> None:
     order = approved(an_exit(), holding(10))
     changed = holding(10, {"instrument.lot_size": 3})
-    assert [reason.code for reason in recheck(order, changed, limits())] == ["OFF_LOT"]
+    assert [reason.code for reason in pre_send_check(order, changed, limits())] == ["OFF_LOT"]
 
 
 def test_unreadable_figures_stop_all_computing() -> None:
@@ -97,7 +96,7 @@ def test_unreadable_figures_stop_all_computing() -> None:
     ],
 )
 def test_caps_are_asked_again_with_one_percent_of_drift(code: str, passes: Changes, stops: Changes) -> None:
-    """The order is worth 1000; a room of 990.09 is within 1 % of that, 990 is not."""
+    """The order is worth 1000; a headroom of 990.09 is within 1 % of that, 990 is not."""
     assert found(approved(), passes) == []
     assert code in found(approved(), stops)
 
@@ -133,9 +132,11 @@ def test_an_exit_is_known_by_the_figures() -> None:
     """Sent while the kill switch is on, as long as it still only reduces."""
     order = approved(an_exit(), holding(10))
     killed = {"broker.killed": True, "checks": None, "holdings.daily_drawdown": 0.9}
-    assert recheck(order, holding(10, killed), limits()) == ()
-    shrunk = [reason.code for reason in recheck(order, holding(9, killed), limits())]
+    assert pre_send_check(order, holding(10, killed), limits()) == ()
+    shrunk = [reason.code for reason in pre_send_check(order, holding(9, killed), limits())]
     assert {"KILLED", "CHECKS_UNKNOWN", "DAILY_DRAWDOWN", "SHORT_NOT_ALLOWED"} <= set(shrunk)
     leaving = {"holdings.open_orders": ({"side": "SELL", "quantity": 1},)}
-    assert "SHORT_NOT_ALLOWED" in [reason.code for reason in recheck(order, holding(10, leaving), limits())]
-    assert "MARKET_CLOSED" in [r.code for r in recheck(order, holding(10, {"market.market_open": False}), limits())]
+    assert "SHORT_NOT_ALLOWED" in [reason.code for reason in pre_send_check(order, holding(10, leaving), limits())]
+    assert "MARKET_CLOSED" in [
+        r.code for r in pre_send_check(order, holding(10, {"market.market_open": False}), limits())
+    ]
