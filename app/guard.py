@@ -30,7 +30,8 @@ NAMES = ("127.0.0.1", "localhost", "[::1]")
 MIN_TOKEN = 16
 """Characters of the shortest token that is admitted."""
 QUERY = "access_token"
-OPEN_PATHS = frozenset({"/health/live"})
+OPEN_PATHS = frozenset({"/health/live", "/lab/manifest.json", "/monitor/manifest.json"})
+"""Paths without anything of the user's: a browser asks for a manifest without its cookies."""
 REFUSAL = "A token is needed: open the address that the command printed; it holds the token."
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 

@@ -24,12 +24,14 @@ PATIENCE = 5.0
 """Seconds that open pages and their threads are given when the server is to end."""
 _HEAD = """<style>[data-testid=notebook-actions-dropdown], div.fixed:has(> div.absolute.bg-background),
 .js-plotly-plot .modebar {display: none !important}
-body:has(.tradewright-monitor) :is(.marimo-output-stale, .marimo-output-loading) {
+body:has(h1#monitor) :is(.marimo-output-stale, .marimo-output-loading) {
   opacity: 1 !important; filter: none !important}
 @media (max-width: 640px) {
-  body:has(.tradewright-monitor) div[style*="flex-direction: row"] {flex-wrap: wrap !important; gap: 1rem !important}
-  body:has(.tradewright-monitor) div[style*="flex-direction: row"] > div {flex: 1 1 100% !important; min-width: 0}
-  body:has(.tradewright-monitor) div[style*="min-height"] {min-height: 0 !important}
+  body:has(h1#monitor) :is(div[style*="flex-direction: row"], div[style*="flex-flow: row"]) {
+    flex-wrap: wrap !important; gap: 1rem !important}
+  body:has(h1#monitor) :is(div[style*="flex-direction: row"], div[style*="flex-flow: row"]) > div {
+    flex: 1 1 100% !important; min-width: 0}
+  body:has(h1#monitor) div[style*="min-height: 318px"] {min-height: 0 !important}
 }</style>"""
 """Style of the served apps: marimo's tools for authors are hidden; the monitor's safety state is never dimmed while it
 refreshes; on a phone everything stands in one column."""

@@ -68,9 +68,7 @@ def _(view, get_intents, get_orders, get_scopes, get_waiting, set_intents, set_o
 
 @app.cell(hide_code=True)
 def _(view, get_said, refresh):
-    title = mo.hstack(
-        [mo.Html("<h1 class='tradewright-monitor'>Monitor</h1>"), refresh], justify="space-between", align="center"
-    )
+    title = mo.hstack([mo.md("# Monitor"), refresh], justify="space-between", align="center")
     stats = [mo.stat(tile.text, tile.label, tile.meaning, bordered=True) for tile in view.tiles]
     alarms = [mo.callout(f"STOPPED: {text}", kind="danger") for text in view.stops]
     doubts = [mo.callout(text, kind="warn") for text in (*view.differences, view.trouble) if text]

@@ -131,9 +131,10 @@ def known(server: Served, path: str, method: str = "GET", body: str | None = Non
 
 
 def test_the_token_leaves_the_address_and_a_cookie_takes_its_place(server: Served) -> None:
-    link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-    link.request("GET", f"/monitor/?a=1&access_token={server.token}")
-    reply = link.getresponse()
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)) as link:
+        link.request("GET", f"/monitor/?a=1&access_token={server.token}")
+        reply = link.getresponse()
+        reply.read()
     assert (reply.status, reply.headers["location"]) == (303, "/monitor/?a=1")
     cookie = reply.headers["set-cookie"]
     assert server.token not in cookie
