@@ -98,7 +98,7 @@ def test_a_variable_of_the_environment_is_one_of_the_sources(house: House, monke
     frozen = Frozen.of((*house.overrides, "broker=ibkr"))
     assert frozen.present().mode.name == "paper"
     monkeypatch.delenv("MODE")
-    with pytest.raises(ConfigProblems, match="mode=sim has the broker sim"):
+    with pytest.raises(ConfigProblems, match="is not for mode=sim"):
         frozen.present()
     monkeypatch.setenv("MODE", "paper")
     assert frozen.present() is frozen.settings
