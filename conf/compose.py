@@ -9,16 +9,17 @@ import os
 import re
 import shlex
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-from dotenv import load_dotenv
+from dotenv import dotenv_values
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException, HydraException
@@ -49,12 +50,14 @@ NO_STRATEGY = {
     "timeframe": None,
 }
 """Stands in for a strategy that cannot be read, in settings of which nobody asks for a strategy."""
+NONE = "__none__"
+ConfigStore.instance().store(group="strategy", name=NONE, node=NO_STRATEGY)
 _LOCK = threading.RLock()
 
 
 def conf_folder() -> Path:
     """The folder of the YAML files: ``TRADEWRIGHT_CONF`` where it is set, else the one beside this module."""
-    return Path(os.environ.get("TRADEWRIGHT_CONF", Path(__file__).parent)).resolve()
+    return Path(environment("TRADEWRIGHT_CONF") or Path(__file__).parent).resolve()
 
 
 def environment(name: str) -> str | None:
@@ -66,9 +69,11 @@ def load_environment() -> None:
     """Read ``.env`` of the project's folder, or the file that ``TRADEWRIGHT_ENV_FILE`` names, into the environment.
 
     Every program (command line, Dagster, the served apps) comes through here before it composes. A variable that is
-    set already keeps its value.
+    set already keeps its value, and an empty line means what no line means.
     """
-    load_dotenv(os.environ.get(ENV_FILE) or PROJECT / ".env", override=False)
+    for name, value in dotenv_values(os.environ.get(ENV_FILE) or PROJECT / ".env").items():
+        if value:
+            os.environ.setdefault(name, value)
 
 
 def environment_overrides() -> tuple[str, ...]:
@@ -167,9 +172,9 @@ def _is_of_strategy(text: str) -> bool:
 
 
 def _apart(overrides: Sequence[str]) -> list[str]:
-    """The overrides without those of the strategy, and with none chosen."""
+    """The overrides without those of the strategy, and ``NO_STRATEGY`` chosen: Hydra reads no file for it."""
     others = [text for text in overrides if re.split(r"[.=@]", text.lstrip("+~"), maxsplit=1)[0] != "strategy"]
-    return ["~strategy", *others]
+    return [*others, f"strategy={NONE}"]
 
 
 def _files_apart(folder: Path) -> list[Path]:
@@ -180,7 +185,7 @@ def _examine_apart(overrides: Sequence[str], folder: Path) -> tuple[Settings | N
     """The settings with ``NO_STRATEGY``, or None and all problems beside those of strategies."""
     if traps := _traps(_files_apart(folder), folder):
         return None, traps
-    return _examine_vetted(_apart(overrides), folder, strategy=NO_STRATEGY)
+    return _examine_vetted(_apart(overrides), folder, apart=True)
 
 
 def examine(
@@ -310,9 +315,9 @@ def _examine_vetted(
     *,
     tables: Iterable[str] = (),
     swept: bool = False,
-    strategy: Mapping[str, object] | None = None,
+    apart: bool = False,
 ) -> tuple[Settings | None, list[Problem]]:
-    """Compose and validate; the files were vetted. ``strategy`` stands in for one that was not chosen."""
+    """Compose and validate; the files were vetted. ``apart`` from strategies, none was chosen."""
     with _LOCK, _hydra(folder):
         parsed, problems = _parse([*_from_environment(overrides), *overrides])
         problems += [problem for item in parsed if (problem := _not_ours(item, folder))]
@@ -321,8 +326,10 @@ def _examine_vetted(
         except (HydraException, OmegaConfBaseException) as error:
             return None, [*problems, _root_problem(error, folder)]
         problems += refused
-    if strategy is not None:
-        composed = composed._replace(tree={**composed.tree, "strategy": dict(strategy)})
+    if apart:
+        composed = composed._replace(
+            choices={name: each for name, each in composed.choices.items() if name != "strategy"}
+        )
     settings, wrong = validate(composed, tables=tables, swept=swept)
     return settings, problems + wrong
 

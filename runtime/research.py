@@ -188,6 +188,12 @@ def sweep_sets(
     return run_sweep(make, sets, tables(house), terms(house.settings), progress)
 
 
+def declared(settings: Settings) -> Declared:
+    """The part of a signal that the strategy's file declares."""
+    chosen = settings.strategy
+    return Declared(chosen.name, chosen.parameters, chosen.confidence, chosen.size_pct, settings.config_hash)
+
+
 def newest_signals(house: Container) -> list[SignalCandidate]:
     """The present signal of the strategy in force, one per instrument (R-STRAT-10).
 
@@ -195,12 +201,8 @@ def newest_signals(house: Container) -> list[SignalCandidate]:
         ConfigError, StoreError: as :func:`tables`.
     """
     settings, chosen = house.settings, signal_selection(house)
-    strategy = settings.strategy
-    declared = Declared(
-        strategy.name, strategy.parameters, strategy.confidence, strategy.size_pct, settings.config_hash
-    )
     found = tables(house, chosen)
-    return signals(house.strategy, declared, found, chosen.timeframe, terms(settings), house.bar_store)
+    return signals(house.strategy, declared(settings), found, chosen.timeframe, terms(settings), house.bar_store)
 
 
 def feature_settings(settings: Settings, instrument: Instrument) -> FeatureSettings:

@@ -43,9 +43,8 @@ def test_the_bench_offers_what_is_configured(overrides: tuple[str, ...]) -> None
     assert "ibkr_fixed" in options.costs
 
 
-def test_a_name_that_is_no_option_starts_with_the_first(overrides: tuple[str, ...]) -> None:
-    first = lab.lab_options((*overrides, "strategy.name=renamed")).first
-    assert first.strategy == lab.lab_options(overrides).strategies[0]
+def test_the_lab_starts_with_the_strategy_in_force(overrides: tuple[str, ...]) -> None:
+    assert lab.lab_options((*overrides, "strategy=buy_and_hold")).first.strategy == "buy_and_hold"
 
 
 def test_wrong_settings_leave_an_empty_bench_with_the_reason() -> None:

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 from assets.research import bars as bars_module
+from assets.research import strategies as strategies_module
 from assets.research.definitions import MARKET_JOB, RESEARCH_JOB, research_definitions
 from conf.compose import compose
-from runtime import research
+from runtime import feeds
 from runtime.container import Container
 from tests.execution.counter import table
 from tests.support.houses import House
@@ -69,10 +70,8 @@ def spoil(monkeypatch: pytest.MonkeyPatch) -> Callable[[Spoil], None]:
     """Puts a defect into whatever the feed delivers from now on."""
 
     def arm(how: Spoil) -> None:
-        plain = research.feed
-        monkeypatch.setattr(
-            research, "feed", lambda settings, clock: Spoilt(plain(settings, clock), how)  # type: ignore[arg-type]
-        )  # fmt: skip
+        plain = feeds.feed
+        monkeypatch.setattr(feeds, "feed", lambda house: Spoilt(plain(house), how))  # type: ignore[arg-type]
 
     return arm
 
@@ -118,9 +117,9 @@ def test_bars_that_are_sound_again_are_stored_and_the_check_passes(
     house: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        plain = research.feed
+        plain = feeds.feed
         broken = DEFECTS["NaN close"]
-        patch.setattr(research, "feed", lambda *given: Spoilt(plain(*given), broken))  # type: ignore[arg-type]
+        patch.setattr(feeds, "feed", lambda *given: Spoilt(plain(*given), broken))  # type: ignore[arg-type]
         assert not market(house.overrides, instance).success
     result = market(house.overrides, instance)
     assert result.success
@@ -225,12 +224,12 @@ def test_a_strategy_that_looks_ahead_stops_its_own_chain_alone(
     house: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert market(house.overrides, instance).success
-    plain = research.look_ahead_findings
+    plain = strategies_module.find_look_ahead
     seer = LookAhead(3, "sma(10,)", 2.0, 1.0)
     monkeypatch.setattr(
-        research,
-        "look_ahead_findings",
-        lambda settings, clock: (seer,) * 9 if settings.strategy.name == "sma_crossover" else plain(settings, clock),
+        strategies_module,
+        "find_look_ahead",
+        lambda house: (seer,) * 9 if house.settings.strategy.name == "sma_crossover" else plain(house),
     )
     job = research_definitions(house.overrides).resolve_job_def(RESEARCH_JOB)
     result = job.execute_in_process(instance=instance, raise_on_error=False)

@@ -108,7 +108,7 @@ def test_bars_that_the_store_refuses_are_a_failed_check(
         raise DataError("high below low in row 7", where="BTC 1m", remedy="correct the source")
 
     assert recorded(settled)["bars.BTC"] is True
-    monkeypatch.setattr(research, "refresh", refuse)
+    monkeypatch.setattr(research, "refreshed", refuse)
     assert not run(settled, "market", instance, "BTC").success
     assert recorded(settled)["bars.BTC"] is False
 

@@ -84,12 +84,12 @@ async def test_a_live_account_behind_a_paper_setting_is_refused() -> None:
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"mode": "live"}, "needs the account to be named"),
-        ({"mode": "live", "account": "U1"}, "not a live port"),
+        ({"mode": "live"}, "needs the account spelled out"),
+        ({"mode": "live", "account": "U1"}, "a port of paper accounts"),
         ({"mode": "live", "account": "DU1", "port": 4001}, "not a live account"),
-        ({"mode": "live", "account": "U1", "port": 4002, "live_port": 4003}, "not a live port"),
-        ({"port": 4001}, "which is a live port"),
-        ({"port": 7496}, "which is a live port"),
+        ({"mode": "live", "account": "U1", "port": 5002, "live_port": 4003}, "not a usual live port"),
+        ({"port": 4001}, "a port of live accounts"),
+        ({"port": 7496}, "a port of live accounts"),
         ({"account": "U1"}, "not a paper account"),
         ({"client_id": 0}, "greater than or equal to 1"),
         ({"port": 0}, "greater than 0"),

@@ -97,7 +97,7 @@ def test_an_unknown_kind_is_refused_with_its_remedy(kind: str, remedy: str) -> N
     assert remedy in refusal.value.remedy
 
 
-@pytest.mark.parametrize(("made", "mode"), itertools.product([SimPlugin(), IbkrPlugin()], Mode))
+@pytest.mark.parametrize(("made", "mode"), list(itertools.product([SimPlugin(), IbkrPlugin()], Mode)))
 def test_a_broker_objects_to_modes_that_are_not_its_own(made: BrokerPlugin, mode: Mode) -> None:
     settings = ibkr(account="U1", port=4001) if mode is Mode.LIVE else ibkr()
     chosen = settings if made.kind == "ibkr" else SimVenueSettings(kind="sim", account="SIM")

@@ -29,10 +29,11 @@ REPEATED = (None, 4001, 4002, 5000, 5001)
 
 
 def allowed(mode: str, account: str, port: int, repeated: int | None) -> bool:
-    """The rules in words: live needs its name and its port; paper takes neither; paper accounts begin with D."""
+    """The rules in words: live needs its name and a live port, and takes no paper port even when it is repeated; paper
+    takes neither; paper accounts begin with D."""
     port_is_live = port in (4001, 7496) or repeated == port
     if mode == "live":
-        return bool(account) and not account.startswith("D") and port_is_live
+        return bool(account) and not account.startswith("D") and port_is_live and port not in (4002, 7497)
     return not port_is_live and (not account or account.startswith("D"))
 
 

@@ -55,7 +55,7 @@ WRONG = {
     "storage.root=null": ("storage.root", "", "string", ""),
     "storage.root={a: 1}": ("storage.root", "a mapping", "string", ""),
     "backtest.costs.kind=percnt": ("backtest.costs.kind", "percnt", "must be one of none, bps", "percent"),
-    "broker.kind=ibrk": ("broker.kind", "ibrk", "must be one of sim, ibkr", "ibkr"),
+    "broker.kind=ibrk": ("broker.kind", "ibrk", "must be one of ibkr, sim", "ibkr"),
     "~feed.kind": ("feed.kind", "", "is missing", ""),
     "base.tz=Mars": ("base.tz", "Mars", "IANA", ""),
     "backtest.cash=${nope}": ("backtest.cash", "${nope}", "not found", ""),

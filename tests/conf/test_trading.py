@@ -91,4 +91,4 @@ def test_live_trading_needs_the_account_by_name() -> None:
 
 def test_the_gateways_bars_need_the_gateway() -> None:
     with pytest.raises(ConfigError, match="feed=ibkr needs broker=ibkr"):
-        feeds.feed(Container(compose(["broker=sim"]), ManualClock(NOW)))
+        feeds.feed(Container(compose(["feed=ibkr", "feed.remote_providers=enabled"]), ManualClock(NOW)))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from conf.build import limits as limits_of
-
 from conf.compose import compose
+from runtime.container import Container
 from tests.policy.make import a_snapshot, an_intent, codes
 from tradewright.model.decision import Verdict
 from tradewright.policy.gate import decide
@@ -14,7 +13,7 @@ from tradewright.policy.limits import Limits
 
 
 def rules(*overrides: str) -> Limits:
-    return limits_of(compose(list(overrides))).model_copy(update={"allowlist": frozenset({"AAPL"})})
+    return Container(compose(list(overrides))).limits.model_copy(update={"allowlist": frozenset({"AAPL"})})
 
 
 def test_manual_approval_asks_a_person_about_every_entry() -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from conf.research import identity_of
 
-from conf import build
 from conf.compose import compose
+from runtime.container import Container
+from runtime.research import declared
 from tradewright.model.bars import Timeframe
+from tradewright.research.signals import identity_of
 
 
 def identity(*overrides: str) -> str:
     settings = compose(["strategy=sma_crossover", *overrides])
-    return identity_of(settings, build.strategy(settings), Timeframe.M1, ("AAPL",))
+    return identity_of(Container(settings).strategy, declared(settings), Timeframe.M1, ("AAPL",))
 
 
 @pytest.mark.parametrize(

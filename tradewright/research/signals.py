@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -59,9 +59,7 @@ def signals(
     Raises:
         StoreError: when the raw bars are missing or damaged.
     """
-    code, columns, parameters = code_digest(strategy.generate_signal), strategy.prepare_state(), declared.parameters
-    decides = (declared.strategy, strategy.name, code, parameters, columns, timeframe, list(tables))
-    identity = strategy_identity(*decides)
+    identity = identity_of(strategy, declared, timeframe, tables)
     found = []
     for symbol, item in tables.items():
         standing = standing_wish(strategy, item.bars, terms(item.instrument))
@@ -69,6 +67,12 @@ def signals(
         candidate = _signal(strategy, declared, item, standing, raw, identity)
         found.append(candidate.model_copy(update={"timeframe": timeframe}))
     return found
+
+
+def identity_of(strategy: Strategy, declared: Declared, timeframe: Timeframe, symbols: Iterable[str]) -> str:
+    """The identity of a strategy in force: of everything that decides, and of no other setting."""
+    code, columns = code_digest(strategy.generate_signal), strategy.prepare_state()
+    return strategy_identity(declared.strategy, strategy.name, code, declared.parameters, columns, timeframe, symbols)
 
 
 def _signal(
