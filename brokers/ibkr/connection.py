@@ -96,7 +96,7 @@ class Connection:
         """
         async with self._asking:
             ib, events = self.linked()
-            events.damage, ended = "", False
+            ended = False
             try:
                 answer = await self.wait(what, ask, self.settings.timeout)
                 ended = True
@@ -107,8 +107,9 @@ class Connection:
                 if not ended and ib.isConnected():
                     ib.disconnect()
                     events.on_closed("the link was closed because an answer has no end")
-            if events.damage:
-                raise self.error(f"{what} came with an {events.damage}", "do not trade on it")
+            if damage := events.damage:
+                events.damage = ""
+                raise self.error(f"{what} came with an {damage}", "do not trade on it; reconcile")
             return answer
 
     async def wait(self, what: str, ask: Callable[[], Awaitable[Result]], timeout: float) -> Result:
