@@ -9,11 +9,13 @@ from decimal import Decimal
 from ib_async.contract import Contract
 from ib_async.objects import CommissionReport, Execution
 from ib_async.order import Order, OrderState
+from pydantic import ValidationError
 
 from brokers.ibkr.numbers import optional, quantity
 from brokers.ibkr.translate import Names, fill_of, order_of, status_of
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, EventSink, VenueOrder, VenueStatus
 from tradewright.model.clock import Clock
+from tradewright.model.errors import BrokerError
 from tradewright.model.order import Fill
 
 CLIENT_ID_TAKEN, REJECTED, UNREADABLE = 326, 201, 505
@@ -131,7 +133,11 @@ class Events:
 
     def on_execution(self, request: int, contract: Contract, execution: Execution) -> None:
         """A live execution, or one of an answer."""
-        fill = self._with_fee(fill_of(self._names, contract, execution))
+        try:
+            fill = self._with_fee(fill_of(self._names, contract, execution))
+        except (ValidationError, BrokerError) as problem:
+            self.on_unreadable([str(execution)], problem)
+            return
         if request >= 0:
             self._listed_fills.append(fill)
         else:
@@ -164,6 +170,10 @@ class Events:
             self._emit(BrokerEventKind.ERROR, order=known, order_id=request, code=code, text=text)
         elif request == -1:
             self._emit(BrokerEventKind.ERROR, code=code, text=text)
+
+    def on_notice(self, code: int, text: str) -> None:
+        """A finding of our own about the connection."""
+        self._emit(BrokerEventKind.ERROR, code=code, text=text)
 
     def on_unreadable(self, fields: list[str], problem: BaseException | None) -> None:
         """A message that could not be read or handled: the query under way, or the next one, must fail."""

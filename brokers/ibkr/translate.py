@@ -69,12 +69,30 @@ class Names:
         if contract.conId in self._by_id:
             return self._by_id[contract.conId]
         name = (contract.symbol, contract.secType, contract.currency, contract.lastTradeDateOrContractMonth)
-        foreign = re.sub(r"[^A-Za-z0-9._/:-]", "_", f"ibkr:{contract.secType}:{contract.symbol}")[:64]
-        return self._by_name.get(name, foreign)
+        if name not in self._by_name and contract.secType == "FUT":
+            return self._by_month(contract) or _foreign(contract)
+        return self._by_name.get(name) or _foreign(contract)
+
+    def _by_month(self, contract: Contract) -> str:
+        """The one future that is configured by the month in which this contract ends; empty without one.
+
+        The venue tells the last trading day, the configuration may name the month.
+        """
+        expiry = contract.lastTradeDateOrContractMonth
+        alike = (contract.symbol, contract.secType, contract.currency, expiry[:MONTH])
+        return self._by_name.get(alike, "") if len(expiry) > MONTH else ""
 
     def multiplier(self, symbol: str) -> Decimal:
         """Money per unit and point; 1 for a foreign contract."""
         return self.instruments[symbol].multiplier if symbol in self.instruments else Decimal(1)
+
+
+MONTH = 6
+"""Digits of an expiry by month."""
+
+
+def _foreign(contract: Contract) -> str:
+    return re.sub(r"[^A-Za-z0-9._/:-]", "_", f"ibkr:{contract.secType}:{contract.symbol}")[:64]
 
 
 def _key(name: VenueName) -> tuple[str, str, str, str]:
