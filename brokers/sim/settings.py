@@ -12,7 +12,7 @@ from pydantic import Field
 from brokers.sim.broker import SimBroker
 from brokers.sim.commission import commission_of
 from brokers.sim.state import AccountBook, VenueState
-from brokers.sim.storage import VenueFile
+from brokers.sim.storage import VenueCopy, VenueFile
 from brokers.sim.venue import Venue
 from tradewright.backtest.costs import CostModel
 from tradewright.model.base import FrozenModel, Name, Positive
@@ -44,6 +44,8 @@ def sim_broker(settings: SimSettings, instruments: Iterable[Instrument], clock: 
         seed=secrets.randbits(32) if settings.seed is None else settings.seed,
         accounts={settings.account: AccountBook(account=settings.account, cash=settings.cash)},
     )
-    storage = VenueFile(settings.state_file) if settings.state_file else None
+    storage = None
+    if settings.state_file is not None:
+        storage = VenueCopy(settings.state_file) if settings.reading else VenueFile(settings.state_file)
     market = Venue(instruments, state, clock, commission_of(costs), storage=storage)
     return SimBroker(market, settings.account, settings.client_id)

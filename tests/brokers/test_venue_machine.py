@@ -182,7 +182,7 @@ class VenueMachine(RuleBasedStateMachine):
     def every_change_was_told_and_the_last_word_is_the_state(self) -> None:
         last = {order.perm_id: order for order, _ in self.told}
         assert last == self.venue.state.orders
-        assert [item for _, item in self.told if item is not None] == list(self.venue.state.executions)
+        assert [item for _, item in self.told if item is not None] == self.venue.state.executions
 
     @invariant()
     def the_state_survives_its_own_text(self) -> None:
