@@ -103,7 +103,7 @@ def _fresh(folder: Path) -> None:
 def _reply(settings: Settings, books: Ledger, venue: Mapping[str, object], seconds: float) -> DemoReply:
     store = build.bar_store(settings, books.clock)
     covered = [store.coverage(*series) for series in store.series()]
-    decisions = {row.intent_id: row.verdict for row in books.proposals.decisions()}
+    decisions = {row.intent_id: row.verdict for row in books.decisions.all()}
     attempts = [row for row in books.attempts.all() if row.sending_at]
     refs = _refs_at(venue)
     folder = build.root(settings)

@@ -122,7 +122,7 @@ def _failed_check(settings: Settings, clock: Clock, name: str) -> Iterator[None]
 def _record(settings: Settings, clock: Clock, name: str, passed: bool, detail: object) -> None:
     """Tell the ledger, which the gate asks: a check that failed, is missing or is old stops orders."""
     with build.ledger(settings, clock) as books:
-        books.marks.record_check(name, passed, detail)
+        books.checks.record(name, passed, detail)
 
 
 def quality(settings: Settings, clock: Clock, symbol: str) -> QualityReport:

@@ -87,7 +87,7 @@ def signals(name: str, settings: Settings) -> dg.MaterializeResult:
     found = research.signals(settings, clock)
     build.artefacts(settings).write_json(("signals", name), [row.model_dump(mode="json") for row in found])
     with build.ledger(settings, clock) as books:
-        books.marks.record_check(f"lookahead.{name}", not ahead, ahead)
+        books.checks.record(f"lookahead.{name}", not ahead, ahead)
     rows = [f"| {row.instrument} | {row.candidate_action} | {row.target:g} | {row.bar_ts} |" for row in found]
     table = "\n".join(["| instrument | action | target | since |", "|---|---|---|---|", *rows])
     told = {"findings": "\n".join(ahead) or "no value knew the future"}

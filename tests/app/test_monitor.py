@@ -77,8 +77,8 @@ def test_a_yes_goes_into_the_outbox_and_a_no_is_final(settings: Settings) -> Non
         assert [row.decision_id for row in books.outbox.sendable()] == [decision]
     assert monitor.answer(settings, decision, False, "changed my mind") == f"rejected: decision {decision}"
     with desk.books_of(settings) as books:
-        assert not books.proposals.permits(decision)
-        assert [row.approved for row in books.proposals.approvals(decision)] == [True, False]
+        assert not books.decisions.permits(decision)
+        assert [row.approved for row in books.decisions.approvals(decision)] == [True, False]
 
 
 def test_what_waits_and_what_lives_is_listed_however_old_it_is(settings: Settings) -> None:
@@ -89,13 +89,13 @@ def test_what_waits_and_what_lives_is_listed_however_old_it_is(settings: Setting
     assert desk.intents(settings, 1) == whole[:2], "the newest, and the one that waits"
     assert desk.orders(settings, 1) == desk.orders(settings) == orders
     with desk.books_of(settings) as books:
-        monitor.answer(settings, books.proposals.waiting()[0].decision_id, False, "no")
+        monitor.answer(settings, books.decisions.waiting()[0].decision_id, False, "no")
     assert desk.intents(settings, 1) == desk.intents(settings, 0)[:1]
 
 
 def test_a_rejected_intent_cannot_be_approved(settings: Settings) -> None:
     with desk.books_of(settings) as books:
-        refused = next(row.decision_id for row in books.proposals.decisions() if row.verdict == "REJECT")
+        refused = next(row.decision_id for row in books.decisions.all() if row.verdict == "REJECT")
     assert "cannot overrule the gate" in monitor.answer(settings, refused, True, "please")
 
 

@@ -57,4 +57,4 @@ def _bring(settings: Settings, symbol: str) -> None:
     newest = feature_snapshot(table, symbol).model_dump(mode="json")
     build.artefacts(settings).write_json(("features", symbol, "newest"), newest)
     with build.ledger(settings, clock) as books:
-        books.marks.record_check(f"bars.{symbol}", True)
+        books.checks.record(f"bars.{symbol}", True)

@@ -73,7 +73,7 @@ def stock(house: House, symbol: str = "BTC") -> None:
     newest = feature_snapshot(features_of(settings, clock, symbol), symbol).model_dump(mode="json")
     build.artefacts(settings).write_json(("features", symbol, "newest"), newest)
     with build.ledger(settings, clock) as books:
-        books.marks.record_check(f"bars.{symbol}", True)
+        books.checks.record(f"bars.{symbol}", True)
 
 
 def stocked_house(folder: Path) -> House:

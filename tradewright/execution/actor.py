@@ -88,8 +88,8 @@ class AccountActor:
         """
         recovered = await self._sender.recover()
         money = await self._reader.money()
-        mark = self._ledger.marks.mark_equity(self._account, money.equity, money.cash)
-        last = self._ledger.venues.last_reconciliation(self._account)
+        mark = self._ledger.equity.mark(self._account, money.equity, money.cash)
+        last = self._ledger.broker_journal.last_reconciliation(self._account)
         held = {row.instrument: row.quantity for row in recovered.snapshot.positions if row.quantity}
         return ReconciliationResult(mark.at, last.differences if last else (), money.equity, held)
 
@@ -97,7 +97,7 @@ class AccountActor:
         """Cancel every open order that a kill switch covers; see :meth:`Sender.cancel_all` for the errors."""
 
         def is_covered(attempt: Attempt) -> bool:
-            switches = self._ledger.switches
+            switches = self._ledger.kill_switches
             return bool(switches.stopping(attempt.strategy, self._account, starts_stopped=self._starts_stopped))
 
         return await self._sender.cancel_all(is_covered, "kill switch", "a kill switch covers it")
