@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tradewright.execution.actor import ReconciliationResult
     from tradewright.execution.explain import Provenance
     from tradewright.execution.operator_actions import OrderView
-    from tradewright.ledger.switches import Switch
+    from tradewright.ledger.kill_switches import Switch
     from tradewright.model.decision import Decision
     from tradewright.model.intent import Intent
 

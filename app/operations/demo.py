@@ -102,7 +102,7 @@ def _fresh(folder: Path) -> None:
 def _reply(house: Container, venue: Mapping[str, object], seconds: float) -> DemoReply:
     settings, books, store = house.settings, house.ledger, house.bar_store
     covered = [store.coverage(*series) for series in store.series()]
-    decisions = {row.intent_id: row.verdict for row in books.proposals.decisions()}
+    decisions = {row.intent_id: row.verdict for row in books.decisions.all()}
     attempts = [row for row in books.attempts.all() if row.sending_at]
     refs = _refs_at(venue)
     folder = house.root

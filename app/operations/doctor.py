@@ -98,7 +98,7 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
         with Container(settings) as house:
             books = house.ledger
             entries = books.audit.verify_chain()
-            stops = [row.scope for row in books.switches.present() if row.stopped]
+            stops = [row.scope for row in books.kill_switches.present() if row.stopped]
             yield Finding("good", "ledger", f"{books.where}: audit chain of {entries} entries holds")
             if stops:
                 yield Finding("look", "kill switch", f"stopped: {', '.join(stops)}", "tradewright resume --reason ...")

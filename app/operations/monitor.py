@@ -20,7 +20,7 @@ from conf.schema.settings import Settings
 from tradewright.evaluation.summary import Line
 from tradewright.evaluation.words import count, money
 from tradewright.execution.operator_actions import OrderView
-from tradewright.ledger.switches import EVERYTHING
+from tradewright.ledger.kill_switches import EVERYTHING
 from tradewright.model.decision import Verdict
 from tradewright.model.errors import TradewrightError
 from tradewright.model.order import OrderTerms

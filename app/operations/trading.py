@@ -22,8 +22,8 @@ from tradewright.execution import operator_actions as desk
 from tradewright.execution.actor import ReconciliationResult
 from tradewright.execution.explain import Provenance
 from tradewright.execution.explain import explain as explain_in
+from tradewright.ledger.kill_switches import EVERYTHING, Switch, account_scope, strategy_scope
 from tradewright.ledger.ledger import Ledger
-from tradewright.ledger.switches import EVERYTHING, Switch, account_scope, strategy_scope
 from tradewright.model.decision import Decision
 from tradewright.model.errors import ConfigError, TradewrightError
 from tradewright.model.intent import Intent
@@ -120,13 +120,13 @@ def books_of(settings: Settings) -> Iterator[Ledger]:
 def intents(settings: Settings, most: int = NEWEST) -> list[IntentView]:
     """The newest intents, at ``most`` so many (0: all), and all that wait for a person; newest first."""
     with books_of(settings) as books:
-        asked = books.proposals.waiting()
+        asked = books.decisions.waiting()
         waiting = {row.decision_id for row in asked}
         besides = [row.intent_id for row in asked]
-        chosen = books.proposals.newest_intents(most, besides) if most else books.proposals.intents()
+        chosen = books.decisions.newest_intents(most, besides) if most else books.decisions.intents()
         views = []
         for intent in reversed(chosen):
-            decisions = books.proposals.decisions(intent.intent_id)
+            decisions = books.decisions.of_intent(intent.intent_id)
             newest = decisions[-1] if decisions else None
             refs = tuple(attempt.ref for attempt in books.attempts.all(intent.intent_id))
             views.append(IntentView(intent, newest, bool(newest and newest.decision_id in waiting), refs))
@@ -158,7 +158,7 @@ def approve(settings: Settings, decision_id: str, reason: str, actor: str = "") 
     """
     reason = _checked(reason)
     with books_of(settings) as books:
-        intent = books.proposals.intent(books.proposals.decision(decision_id).intent_id)
+        intent = books.decisions.intent(books.decisions.decision(decision_id).intent_id)
         return desk.approve(books, decision_id, intent.account, actor_name(actor), reason)
 
 
@@ -171,7 +171,7 @@ def reject(settings: Settings, decision_id: str, reason: str, actor: str = "") -
     """
     reason = _checked(reason)
     with books_of(settings) as books:
-        books.proposals.decision(decision_id)
+        books.decisions.decision(decision_id)
         desk.reject(books, decision_id, actor_name(actor), reason)
 
 
@@ -194,7 +194,7 @@ def send(settings: Settings) -> list[Sent]:
 def send_approved(settings: Settings) -> SendReply:
     """As :func:`send`, with the stops in force; an order that a stop covers stays approved or is withdrawn."""
     with books_of(settings) as books:
-        stops = tuple(row for row in books.switches.present() if row.stopped and _covers(settings, row.scope))
+        stops = tuple(row for row in books.kill_switches.present() if row.stopped and _covers(settings, row.scope))
     return SendReply(tuple(send(settings)), stops)
 
 
@@ -255,7 +255,7 @@ def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[
     """
     reason = _checked(reason)
     with books_of(settings) as books:
-        switch = books.switches.stop(_scope(settings, books, scope), actor_name(actor), reason)
+        switch = books.kill_switches.stop(_scope(settings, books, scope), actor_name(actor), reason)
     try:
         cancelled = trading.asking(
             settings, lambda inbox: inbox.cancel_all(actor_name(actor), reason, stopped_only=True)
@@ -273,7 +273,7 @@ def resume(settings: Settings, scope: str, reason: str, actor: str = "") -> Swit
     """
     reason = _checked(reason)
     with books_of(settings) as books:
-        return books.switches.resume(_scope(settings, books, scope), actor_name(actor), reason)
+        return books.kill_switches.resume(_scope(settings, books, scope), actor_name(actor), reason)
 
 
 def explain(settings: Settings, name: str) -> list[Provenance]:
@@ -290,8 +290,8 @@ def overview(settings: Settings) -> DeskView:
     """The desk at a glance, from our own books."""
     with books_of(settings) as books:
         account = _account(settings, books)
-        marks = books.marks.newest_equity(account, MARKS)
-        last = books.venues.last_reconciliation(account)
+        marks = books.equity.newest(account, MARKS)
+        last = books.broker_journal.last_reconciliation(account)
         return DeskView(
             mode=settings.mode.name,
             stage=settings.stage.name,
@@ -301,7 +301,7 @@ def overview(settings: Settings) -> DeskView:
             cash=marks[-1].cash if marks else None,
             reconciled_at=last.at if last else None,
             differences=last.differences if last else (),
-            switches=tuple(row for row in books.switches.present() if row.stopped),
+            switches=tuple(row for row in books.kill_switches.present() if row.stopped),
             positions=tuple(_positions(settings, books)),
             equity_marks=tuple((mark.at, mark.equity) for mark in marks),
             scopes=tuple(scopes(settings, books)),
@@ -325,7 +325,7 @@ def _account(settings: Settings, books: Ledger) -> str:
     """The account in force without asking the venue: the named one, else the one of the newest intent."""
     if settings.broker.account:
         return settings.broker.account
-    known = [intent.account for intent in books.proposals.newest_intents(NEWEST) if intent.account]
+    known = [intent.account for intent in books.decisions.newest_intents(NEWEST) if intent.account]
     return known[-1] if known else ""
 
 
@@ -372,6 +372,6 @@ def _scope(settings: Settings, books: Ledger, scope: str) -> str:
 def scopes(settings: Settings, books: Ledger) -> list[str]:
     """What a kill switch can cover: everything, and each account and strategy that is declared or ever asked."""
     accounts = [settings.broker.account or "", *books.outbox.accounts(), _account(settings, books)]
-    strategies = [MANUAL, *options("strategy"), *books.proposals.strategies()]
+    strategies = [MANUAL, *options("strategy"), *books.decisions.strategies()]
     named = [*map(account_scope, filter(None, accounts)), *map(strategy_scope, strategies)]
-    return list(dict.fromkeys([EVERYTHING, *named, *(row.scope for row in books.switches.present())]))
+    return list(dict.fromkeys([EVERYTHING, *named, *(row.scope for row in books.kill_switches.present())]))

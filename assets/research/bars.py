@@ -66,7 +66,7 @@ def make_bars(settings: Settings, symbol: str) -> dg.MaterializeResult:
         data_hash = house.bar_store.data_hash(symbol, settings.universe.timeframe)
         passed = not report.blocking and (suite is None or not suite.blocking) and not problems
         findings = [*(row.message for row in report.findings), *problems]
-        house.ledger.marks.record_check(f"bars.{symbol}", passed, {"findings": findings})
+        house.ledger.checks.record(f"bars.{symbol}", passed, {"findings": findings})
     return dg.MaterializeResult(
         metadata={
             **{f"added {timeframe}": update.added for timeframe, update in updates.items()},
@@ -94,7 +94,7 @@ def make_features(settings: Settings, symbol: str) -> dg.MaterializeResult:
         house.artefacts.write_frame(("features", symbol), table)
         house.artefacts.write_json(("features", symbol, "newest"), row)
         unknown = sorted(name for name, value in newest.values.items() if value is None)
-        house.ledger.marks.record_check(f"features.{symbol}", not unknown, {"unknown": unknown})
+        house.ledger.checks.record(f"features.{symbol}", not unknown, {"unknown": unknown})
     shown = ", ".join(unknown) or "none"
     return dg.MaterializeResult(
         metadata={
@@ -114,7 +114,7 @@ def _failed_check(house: Container, name: str) -> Iterator[None]:
     try:
         yield
     except (DataError, StoreError) as error:
-        house.ledger.marks.record_check(name, False, {"findings": [str(error)]})
+        house.ledger.checks.record(name, False, {"findings": [str(error)]})
         raise
 
 

@@ -86,7 +86,7 @@ def signals(name: str, settings: Settings) -> dg.MaterializeResult:
         ahead = [str(row) for row in find_look_ahead(house)][:SHOWN]
         found = newest_signals(house)
         house.artefacts.write_json(("signals", name), [row.model_dump(mode="json") for row in found])
-        house.ledger.marks.record_check(f"lookahead.{name}", not ahead, ahead)
+        house.ledger.checks.record(f"lookahead.{name}", not ahead, ahead)
     rows = [f"| {row.instrument} | {row.candidate_action} | {row.target:g} | {row.bar_ts} |" for row in found]
     table = "\n".join(["| instrument | action | target | since |", "|---|---|---|---|", *rows])
     told = {"findings": "\n".join(ahead) or "no value knew the future"}

@@ -32,7 +32,7 @@ def expired(books: Ledger) -> str:
 
 def rejected(books: Ledger) -> str:
     name = asked(books)
-    books.proposals.record_approval(name, False, "bob", "no")
+    books.decisions.record_approval(name, False, "bob", "no")
     return name
 
 
@@ -88,9 +88,9 @@ def test_a_no_is_final_and_may_be_said_twice(settings: Settings, books: Ledger, 
     name = make(books)
     for _ in range(2):
         trading.reject(settings, name, "no", "ann")
-        assert not books.proposals.permits(name)
+        assert not books.decisions.permits(name)
     assert books.outbox.sendable() == []
-    assert {row.approved for row in books.proposals.approvals(name)} == {False}
+    assert {row.approved for row in books.decisions.approvals(name)} == {False}
 
 
 def test_a_no_to_nothing_is_refused_by_name(settings: Settings, books: Ledger) -> None:
@@ -152,7 +152,7 @@ def test_a_misspelt_scope_is_refused_and_nothing_is_written(
     with pytest.raises(ConfigError, match=what) as caught:
         getattr(trading, act)(settings, scope, "because", "ann")
     assert remedy in caught.value.remedy
-    assert books.switches.present() == []
+    assert books.kill_switches.present() == []
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_stop_holds_until_it_is_lifted_however_often_it_is_said(
     asked(books)
     for reason in ("first", "second"):
         assert trading.kill(settings, scope, reason, "ann")[0].stopped
-    (switch,) = books.switches.present()
+    (switch,) = books.kill_switches.present()
     assert (switch.scope, switch.stopped, switch.reason) == (scope, True, "second")
     assert [row.scope for row in trading.overview(settings).switches] == [scope]
     for reason in ("third", "fourth"):
@@ -178,8 +178,8 @@ def test_stops_are_lifted_one_by_one(settings: Settings, books: Ledger) -> None:
         trading.kill(settings, scope, "test", "ann")
     trading.resume(settings, "everything", "test", "ann")
     assert [row.scope for row in trading.overview(settings).switches] == ["strategy:trend"]
-    assert [row.scope for row in books.switches.stopping("trend", "SIM")] == ["strategy:trend"]
-    assert books.switches.stopping("other", "SIM") == []
+    assert [row.scope for row in books.kill_switches.stopping("trend", "SIM")] == ["strategy:trend"]
+    assert books.kill_switches.stopping("other", "SIM") == []
 
 
 def test_an_account_that_no_venue_has_named_yet_can_be_stopped(settings: Settings, books: Ledger) -> None:

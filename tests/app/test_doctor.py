@@ -81,8 +81,8 @@ def scrambled_ledger(settings: Settings, _patch: pytest.MonkeyPatch) -> None:
 
 def forged_ledger(settings: Settings, _patch: pytest.MonkeyPatch) -> None:
     with Container(settings, SystemClock()).ledger as books:
-        books.switches.stop("everything", "ann", "test")
-        books.switches.resume("everything", "ann", "test")
+        books.kill_switches.stop("everything", "ann", "test")
+        books.kill_switches.resume("everything", "ann", "test")
     with closing(sqlite3.connect(Container(settings).root / "ledger.sqlite3")) as link:
         tables = [name for (name,) in link.execute("select name from sqlite_master where type = 'trigger'")]
         for name in tables:
@@ -93,7 +93,7 @@ def forged_ledger(settings: Settings, _patch: pytest.MonkeyPatch) -> None:
 
 def stopped(settings: Settings, _patch: pytest.MonkeyPatch) -> None:
     with Container(settings, SystemClock()).ledger as books:
-        books.switches.stop("strategy:trend", "ann", "test")
+        books.kill_switches.stop("strategy:trend", "ann", "test")
 
 
 def old_python(_settings: Settings, patch: pytest.MonkeyPatch) -> None:

@@ -98,7 +98,7 @@ def test_before_there_is_an_order_the_decision_is_told(
     proposer = Proposer(books, books.clock, "SIM")
     decision = proposer.decide(proposer.intent(), verdict)
     if said is not None:
-        books.proposals.record_approval(decision.decision_id, said, "ann", "not today")
+        books.decisions.record_approval(decision.decision_id, said, "ann", "not today")
     (walk,) = trading.explain(settings, decision.decision_id)
     told = list(story(walk, "UTC"))
     assert not [line for line in told if line.startswith("order ")]

@@ -78,8 +78,8 @@ def test_a_yes_goes_into_the_outbox_and_a_no_is_final(settings: Settings) -> Non
         assert [row.decision_id for row in books.outbox.sendable()] == [decision]
     assert monitor.answer(settings, decision, False, "changed my mind") == f"rejected: decision {decision}"
     with trading.books_of(settings) as books:
-        assert not books.proposals.permits(decision)
-        assert [row.approved for row in books.proposals.approvals(decision)] == [True, False]
+        assert not books.decisions.permits(decision)
+        assert [row.approved for row in books.decisions.approvals(decision)] == [True, False]
 
 
 def test_what_waits_and_what_lives_is_listed_however_old_it_is(settings: Settings) -> None:
@@ -90,13 +90,13 @@ def test_what_waits_and_what_lives_is_listed_however_old_it_is(settings: Setting
     assert trading.intents(settings, 1) == whole[:2], "the newest, and the one that waits"
     assert trading.orders(settings, 1) == trading.orders(settings) == orders
     with trading.books_of(settings) as books:
-        monitor.answer(settings, books.proposals.waiting()[0].decision_id, False, "no")
+        monitor.answer(settings, books.decisions.waiting()[0].decision_id, False, "no")
     assert trading.intents(settings, 1) == trading.intents(settings, 0)[:1]
 
 
 def test_a_rejected_intent_cannot_be_approved(settings: Settings) -> None:
     with trading.books_of(settings) as books:
-        refused = next(row.decision_id for row in books.proposals.decisions() if row.verdict == "REJECT")
+        refused = next(row.decision_id for row in books.decisions.all() if row.verdict == "REJECT")
     assert "cannot overrule the gate" in monitor.answer(settings, refused, True, "please")
 
 

@@ -19,7 +19,7 @@ from runtime.container import Container
 from tests.execution.counter import table
 from tests.support.houses import House
 from tradewright.backtest.lookahead import LookAhead
-from tradewright.ledger.marks import CheckResult
+from tradewright.ledger.check_results import CheckResult
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.instrument import Instrument
 from tradewright.model.ports import Feed
@@ -92,7 +92,7 @@ def failed(result: dg.ExecuteInProcessResult) -> list[str]:
 def checks(overrides: tuple[str, ...]) -> dict[str, CheckResult]:
     settings = compose(overrides)
     with Container(settings).ledger as books:
-        return books.marks.checks()
+        return books.checks.newest()
 
 
 @pytest.mark.parametrize("defect", DEFECTS)

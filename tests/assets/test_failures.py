@@ -47,7 +47,7 @@ def desk(stocked: House, monkeypatch: pytest.MonkeyPatch) -> House:
         path.unlink(missing_ok=True)
     settings = compose(stocked.overrides)
     with Container(settings).ledger as books:
-        books.marks.record_check("bars.BTC", True)
+        books.checks.record("bars.BTC", True)
     return stocked
 
 
@@ -81,7 +81,7 @@ class TestGatewayAway:
         assert "BrokerError" in str(caught.value)
         settings = compose(house.overrides)
         with Container(settings).ledger as books:
-            assert books.venues.last_reconciliation("DU000001") is None
+            assert books.broker_journal.last_reconciliation("DU000001") is None
 
     def test_an_order_that_could_not_be_sent_stays_approved(
         self, away: tuple[House, int], instance: dg.DagsterInstance
@@ -154,7 +154,7 @@ def test_a_damaged_bars_file_fails_the_run_and_is_named(tmp_path: Path, instance
     with pytest.raises(RunFailed, match=path.name):
         execute(research_definitions(house.overrides), MARKET_JOB, instance, partition_key="BTC")
     with Container(settings).ledger as books:
-        assert not books.marks.checks()["bars.BTC"].passed
+        assert not books.checks.newest()["bars.BTC"].passed
 
 
 class TestSensor:
@@ -193,8 +193,8 @@ class TestSensor:
         second = first.model_copy(update={"decision_id": "decided-again", **times})
         with Container(settings).ledger as books:
             account = books.outbox.get(first.decision_id).account
-            books.proposals.record_decision(second)
-            books.outbox.put(approve(books.proposals.intent(second.intent_id), second, account))
+            books.decisions.record_decision(second)
+            books.outbox.put(approve(books.decisions.intent(second.intent_id), second, account))
             (waiting,) = books.outbox.sendable()
         after = sensor_says(desk)
         assert isinstance(before, dg.RunRequest)

@@ -50,7 +50,7 @@ def desk(stocked: House, monkeypatch: pytest.MonkeyPatch) -> House:
     settings = compose(stocked.overrides)
     with Container(settings).ledger as books:
         for name in ("bars.BTC", "features.BTC", "lookahead.buy_and_hold"):
-            books.marks.record_check(name, True)
+            books.checks.record(name, True)
     return stocked
 
 
@@ -116,7 +116,7 @@ def test_what_the_recheck_refuses_is_not_sent_and_not_asked_for_again(
     (request,) = tick(desk, instance).run_requests or []
     settings = compose(desk.overrides)
     with Container(settings).ledger as books:
-        books.marks.record_check("bars.BTC", False)
+        books.checks.record("bars.BTC", False)
     execute(execution_definitions(desk.overrides), "send_orders", instance, run_config=request.run_config)
     assert filled(desk) == []
     assert tick(desk, instance).skip_message
@@ -166,7 +166,7 @@ def test_the_desk_job_decides_and_a_second_one_decides_nothing_new(desk: House, 
         assert "LOW_CONFIDENCE" in str(metadata["decisions"].value)
     settings = compose(desk.overrides)
     with Container(settings).ledger as books:
-        assert len(books.proposals.intents()) == len(books.proposals.decisions()) == 1
+        assert len(books.decisions.intents()) == len(books.decisions.all()) == 1
 
 
 def test_reconciling_fails_where_the_books_differ(desk: House, instance: dg.DagsterInstance) -> None:

@@ -133,7 +133,7 @@ class Counter:
     def checked(self, *names: str, passed: bool = True) -> None:
         """Record results of checks."""
         for name in names or EVERY_CHECK:
-            self.ledger.marks.record_check(name, passed)
+            self.ledger.checks.record(name, passed)
 
     def ready(self) -> None:
         """Bars, features and checks, so that a plain intent in AAPL passes."""

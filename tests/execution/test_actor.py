@@ -117,7 +117,7 @@ def test_what_is_on_record_comes_back_as_it_was(counter: Counter) -> None:
     (first,) = proposed(counter)
     decided(counter, first)
     counter.money = money(200_000)
-    counter.ledger.switches.stop("everything", "ann", "so that nothing is on its way")
+    counter.ledger.kill_switches.stop("everything", "ann", "so that nothing is on its way")
     counter.clock.advance(TTL)
     (again,) = proposed(counter)
     assert again == first
@@ -156,7 +156,7 @@ def test_deciding_twice_decides_once(counter: Counter) -> None:
     (first,), (second,) = decided(counter, made), decided(counter, made)
     assert first == second
     assert first.verdict is Verdict.APPROVE
-    assert len(counter.ledger.proposals.decisions()) == len(counter.ledger.outbox.sendable(ACCOUNT)) == 1
+    assert len(counter.ledger.decisions.all()) == len(counter.ledger.outbox.sendable(ACCOUNT)) == 1
 
 
 def test_an_expired_approval_is_decided_again_on_the_state_of_then(counter: Counter) -> None:
@@ -247,7 +247,7 @@ def test_nothing_is_decided_when_the_venue_cannot_be_read(counter: Counter) -> N
     counter.world.venue.fault("fail_snapshot", 9)
     with pytest.raises(BrokerError):
         decided(counter, made)
-    assert counter.ledger.proposals.intents() == []
+    assert counter.ledger.decisions.intents() == []
 
 
 def test_a_decision_that_cannot_be_written_leaves_nothing_behind(
@@ -262,8 +262,8 @@ def test_a_decision_that_cannot_be_written_leaves_nothing_behind(
         broken.setattr(counter.ledger.outbox, "put", full)
         with pytest.raises(OSError, match="No space"):
             decided(counter, made)
-    assert counter.ledger.proposals.intents() == []
-    assert counter.ledger.proposals.decisions() == []
+    assert counter.ledger.decisions.intents() == []
+    assert counter.ledger.decisions.all() == []
 
 
 def test_the_books_of_another_account_are_not_used(counter: Counter) -> None:
@@ -286,7 +286,7 @@ def test_the_same_key_is_the_same_wish(counter: Counter) -> None:
     assert first.verdict is Verdict.APPROVE
     counter.clock.advance(10 * TTL)
     assert intended(counter, "k1") == first
-    assert len(counter.ledger.proposals.intents()) == 1
+    assert len(counter.ledger.decisions.intents()) == 1
     with pytest.raises(IdempotencyConflict):
         intended(counter, "k1", reduce_only=True)
 
@@ -336,7 +336,7 @@ def test_an_approved_order_goes_out_once(counter: Counter) -> None:
 
 
 def _killed(counter: Counter) -> None:
-    counter.ledger.switches.stop("everything", "ann", "test")
+    counter.ledger.kill_switches.stop("everything", "ann", "test")
 
 
 def _failed(counter: Counter) -> None:
@@ -434,7 +434,7 @@ def test_the_sender_compares_sizes_by_itself(counter: Counter) -> None:
     wishes = [counter.world.proposer.intent(quantity=quantity) for quantity in ("15", "12")]
     decisions = [decide(wish, counter.snapshot(intent_id=wish.intent_id), counter.limits) for wish in wishes]
     for wish, decision in zip(wishes, decisions, strict=True):
-        counter.ledger.proposals.record_decision(decision)
+        counter.ledger.decisions.record_decision(decision)
         counter.ledger.outbox.put(approve(wish, decision, ACCOUNT))
     first, second = sent(counter)
     assert (first.status, second.status) == ("SENT", "REFUSED")
@@ -456,7 +456,7 @@ def test_reconciling_says_what_is_held_and_what_differs(counter: Counter) -> Non
     sent(counter)
     found = sit(counter, lambda session: session.reconcile())
     assert (found.equity, found.positions, found.differences) == (100_000, {"AAPL": 10}, ())
-    assert counter.ledger.marks.equity(ACCOUNT)[-1].at == found.at
+    assert counter.ledger.equity.marks(ACCOUNT)[-1].at == found.at
     counter.world.venue.external("AAPL", "5", filled=True)
     sit(counter, lambda session: session.reconcile())
     assert "EXTERNAL_FILL" in counter.world.codes()

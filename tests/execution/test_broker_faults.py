@@ -84,7 +84,7 @@ def test_fault_02_an_instant_fill_without_any_order_status(world: World) -> None
 
 def test_fault_03_no_answer_ever_is_unknown_frozen_and_never_resent(world: World) -> None:
     world.mode = Mode.LIVE
-    world.ledger.switches.resume("everything", "ann", "begin")
+    world.ledger.kill_switches.resume("everything", "ann", "begin")
     world.proposer.order()
     world.proposer.order("AAPL", "3")
     world.proposer.order("MSFT", "2")
@@ -104,7 +104,7 @@ def test_fault_03_no_answer_ever_is_unknown_frozen_and_never_resent(world: World
 
 def test_recovery_5_a_person_confirms_only_fresh_evidence_of_an_order_in_doubt(world: World) -> None:
     world.mode = Mode.LIVE
-    world.ledger.switches.resume("everything", "ann", "begin")
+    world.ledger.kill_switches.resume("everything", "ann", "begin")
     world.proposer.order()
     world.venue.fault("swallow")
     with pytest.raises(LedgerError, match="no such attempt"):
@@ -302,7 +302,7 @@ def test_fault_15_an_order_in_doubt_across_midnight_is_settled_by_the_statement_
     world.venue.fault("drop_after")
     world.venue.hide(REF, 4)
     world.mode = Mode.LIVE
-    world.ledger.switches.resume("everything", "ann", "begin")
+    world.ledger.kill_switches.resume("everything", "ann", "begin")
     assert [outcome.status.value for outcome in world.drain(live_account=ACCOUNT)] == ["UNKNOWN"]
     world.clock.advance(3600)
     world.mode = Mode.PAPER
@@ -406,7 +406,7 @@ def test_fault_24_a_manual_order_is_adopted_and_blocks_its_symbol_until_acknowle
     world.proposer.order("MSFT")
     assert [outcome.status.value for outcome in world.drain()] == ["REFUSED", "SENT"]
     assert world.codes() == ["EXTERNAL_ORDER"]
-    assert [order.quantity for order in world.ledger.venues.external(ACCOUNT)] == [5]
+    assert [order.quantity for order in world.ledger.broker_journal.external(ACCOUNT)] == [5]
     assert acknowledge(world.ledger, ACCOUNT, "AAPL", "ann", "mine") == 1
     world.proposer.order("AAPL")
     assert [outcome.status.value for outcome in world.drain()] == ["SENT"]
@@ -433,7 +433,7 @@ def test_fault_25_a_position_that_differs_freezes_until_a_person_adopts_it(world
     world.proposer.order("AAPL")
     assert [outcome.status.value for outcome in world.drain()] == ["REFUSED"]
     assert world.codes() == ["POSITION_DRIFT"]
-    assert world.ledger.venues.last_reconciliation(ACCOUNT).differences == (  # type: ignore[union-attr]
+    assert world.ledger.broker_journal.last_reconciliation(ACCOUNT).differences == (  # type: ignore[union-attr]
         "POSITION_DRIFT AAPL : the venue holds +7 against the ledger",
     )
     world.recover()
@@ -476,7 +476,7 @@ def test_fault_26_a_fill_after_a_confirmed_rejection_counts_and_raises_the_alarm
 
 def test_fault_34_a_hidden_order_stays_in_doubt_until_it_shows(world: World) -> None:
     world.mode = Mode.LIVE
-    world.ledger.switches.resume("everything", "ann", "begin")
+    world.ledger.kill_switches.resume("everything", "ann", "begin")
     world.venue.set(mode="rest")
     world.proposer.order()
     world.venue.fault("silent")

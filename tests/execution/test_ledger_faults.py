@@ -15,8 +15,8 @@ from tests.execution.kill_driver import SHORT
 from tests.execution.venue import ACCOUNT, FileVenue
 from tests.execution.world import World, run, violations
 from tradewright.execution.types import CHECKPOINTS
+from tradewright.ledger.attempt_states import replay
 from tradewright.ledger.ledger import Ledger
-from tradewright.ledger.states import replay
 from tradewright.model.clock import ManualClock, SystemClock
 from tradewright.model.errors import LedgerError
 from tradewright.model.order import AttemptState
@@ -203,11 +203,11 @@ def test_a_ledger_that_fails_after_the_send_leaves_the_order_to_the_next_recover
     """The disk dies between the send and the answer: the answer is not applied, and nothing more is sent."""
     world.proposer.order("AAPL")
     world.proposer.order("MSFT")
-    real = world.ledger.venues.record_event
+    real = world.ledger.broker_journal.record_event
 
     def fail(name: str) -> None:
         if name == "S5.before_place":
-            world.ledger.venues.record_event = broken  # type: ignore[method-assign]
+            world.ledger.broker_journal.record_event = broken  # type: ignore[method-assign]
 
     def broken(*_arguments: object) -> None:
         raise LedgerError("the disk is full")
@@ -216,7 +216,7 @@ def test_a_ledger_that_fails_after_the_send_leaves_the_order_to_the_next_recover
         world.drain(world.sender(checkpoint=fail))
     assert world.venue.state["placed"] == [REF]
     assert world.states() == ["SENDING"]
-    world.ledger.venues.record_event = real  # type: ignore[method-assign]
+    world.ledger.broker_journal.record_event = real  # type: ignore[method-assign]
     world.drain()
     assert world.states() == ["FILLED", "FILLED"]
     assert violations(world.ledger, world.venue) == []

@@ -24,7 +24,7 @@ def test_a_review_waits_for_a_person_and_then_goes_out(world: World) -> None:
     intent = desk.approve(world.ledger, decision.decision_id, ACCOUNT, "ann", "looks right")
     assert intent.intent_id == decision.intent_id
     assert [outcome.status.value for outcome in world.drain()] == ["SENT"]
-    assert [approval.actor for approval in world.ledger.proposals.approvals(decision.decision_id)] == ["ann"]
+    assert [approval.actor for approval in world.ledger.decisions.approvals(decision.decision_id)] == ["ann"]
 
 
 def test_a_review_that_a_person_rejects_never_goes_out(world: World) -> None:
@@ -39,7 +39,7 @@ def test_an_approval_that_was_not_asked_for_leaves_no_trace(world: World) -> Non
     decision = world.proposer.decide(world.proposer.intent())
     with pytest.raises(NotApproved, match="did not ask"):
         desk.approve(world.ledger, decision.decision_id, ACCOUNT, "ann", "yes")
-    assert world.ledger.proposals.approvals(decision.decision_id) == []
+    assert world.ledger.decisions.approvals(decision.decision_id) == []
 
 
 def test_a_humans_yes_lives_no_longer_than_said(world: World) -> None:

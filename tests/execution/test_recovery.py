@@ -57,7 +57,7 @@ def test_absent_twice_a_minute_apart_is_unsent_on_paper(world: World) -> None:
     world.recover()
     assert state(world) is AttemptState.NOT_SENT
     assert world.clock.monotonic() - before >= 60
-    absence = world.ledger.venues.absence(REF)
+    absence = world.ledger.broker_journal.absence(REF)
     assert absence is not None
     assert (absence.second_at - absence.first_at).total_seconds() >= 60
     assert violations(world.ledger, world.venue) == []
@@ -77,7 +77,7 @@ def test_a_position_that_moved_proves_the_contrary(world: World) -> None:
     world.recover()
     assert state(world) is AttemptState.UNKNOWN
     assert world.codes() == ["ORDER_UNKNOWN", "POSITION_DRIFT"]
-    assert world.ledger.venues.absence(REF) is None
+    assert world.ledger.broker_journal.absence(REF) is None
 
 
 def test_a_position_that_moved_elsewhere_does_not_matter(world: World) -> None:
@@ -143,12 +143,12 @@ def test_who_lost_the_account_during_a_recovery_judges_nobodys_orders(
     """What another sender is sending is not in doubt, and its claim is not abandoned: only it may say so."""
     world.proposer.order()
     overtaken(world, after, step, gone=gone)
-    reconciled = world.ledger.venues.last_reconciliation(ACCOUNT)
+    reconciled = world.ledger.broker_journal.last_reconciliation(ACCOUNT)
     with pytest.raises(SendRefused, match="took the account over"):
         world.recover()
     assert state(world) == step
     assert world.codes() == []
-    assert world.ledger.venues.last_reconciliation(ACCOUNT) == reconciled
+    assert world.ledger.broker_journal.last_reconciliation(ACCOUNT) == reconciled
 
 
 def test_who_lost_the_account_during_a_poll_learns_it(world: World) -> None:
@@ -175,7 +175,7 @@ def test_an_order_that_shows_in_the_second_snapshot_is_adopted(world: World) -> 
     world.venue.hide(REF, 3)
     world.drain()
     assert state(world) is AttemptState.WORKING
-    assert world.ledger.venues.absence(REF) is None
+    assert world.ledger.broker_journal.absence(REF) is None
 
 
 def test_a_recovery_tells_what_it_found(world: World) -> None:
@@ -287,7 +287,7 @@ def test_what_concerns_another_account_is_left_alone(world: World) -> None:
     intake.statement(_fill(world.venue.state["fills"][0]))
     intake._order(_order(world.venue.state["orders"][0]), queried=True, opening=False)
     assert world.ledger.executions.all() == []
-    assert world.ledger.venues.external(ACCOUNT) == []
+    assert world.ledger.broker_journal.external(ACCOUNT) == []
 
 
 def test_a_fee_that_comes_with_the_fill_is_kept(world: World) -> None:

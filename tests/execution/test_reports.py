@@ -111,7 +111,7 @@ def books(ledger: Ledger) -> dict[str, Any]:
         "executions": {row.exec_id: (row.ref, row.quantity, row.counts) for row in ledger.executions.all()},
         "positions": {row.instrument: row.quantity for row in ledger.executions.positions(ACCOUNT)},
         "frozen": sorted((row.instrument, row.code.value, row.ref) for row in ledger.freezes.present(ACCOUNT)),
-        "external": sorted(order.perm_id for order in ledger.venues.external(ACCOUNT)),
+        "external": sorted(order.perm_id for order in ledger.broker_journal.external(ACCOUNT)),
     }
 
 

@@ -20,7 +20,7 @@ from tradewright.execution.exposure import WorkingOrder, position_ranges
 from tradewright.execution.market_state import MarketStateReader
 from tradewright.execution.risk_snapshot import Event, price_against, price_of
 from tradewright.ledger.freezes import FreezeCode
-from tradewright.ledger.switches import account_scope, strategy_scope
+from tradewright.ledger.kill_switches import account_scope, strategy_scope
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.broker import Quote, VenueOrder, VenueStatus
 from tradewright.model.decision import Decision, Verdict
@@ -245,7 +245,7 @@ def test_what_cannot_be_correlated_is_not_taken_for_independent(counter: Counter
 
 def test_the_days_drawdown_is_a_loss_above_zero(counter: Counter) -> None:
     for equity in (100_000, 104_000, 101_000):
-        counter.ledger.marks.mark_equity(ACCOUNT, Decimal(equity), Decimal(0))
+        counter.ledger.equity.mark(ACCOUNT, Decimal(equity), Decimal(0))
     assert counter.snapshot().holdings.daily_drawdown == Decimal(4_000) / Decimal(104_000)
 
 
@@ -253,7 +253,7 @@ def test_a_loss_overnight_is_one_of_the_day(counter: Counter) -> None:
     """Last night's equity is where the day starts, whenever the first mark of the day is made."""
     clock = counter.clock
     clock._now = START - timedelta(hours=16)
-    counter.ledger.marks.mark_equity(ACCOUNT, Decimal(104_000), Decimal(0))
+    counter.ledger.equity.mark(ACCOUNT, Decimal(104_000), Decimal(0))
     clock._now = START
     counter.money = counter.money.model_copy(update={"equity": Decimal(98_800)})
     assert counter.snapshot().holdings.daily_drawdown == Decimal("0.05")
@@ -370,7 +370,7 @@ def test_an_event_window_is_open_from_its_start_until_before_its_end(counter: Co
 def test_duplicates_are_sought_among_intents_at_the_gate(counter: Counter) -> None:
     proposer = counter.world.proposer
     approved, rejected, undecided = (proposer.intent(quantity=str(n)) for n in (15, 11, 12))
-    counter.ledger.proposals.record_decision(decide(approved, counter.snapshot(), counter.limits))
+    counter.ledger.decisions.record_decision(decide(approved, counter.snapshot(), counter.limits))
     proposer.decide(rejected, Verdict.REJECT)
     recent = counter.snapshot().activity.recent or ()
     assert [(row.intent_id, row.quantity, row.asked, row.at) for row in recent] == [(approved.intent_id, 10, 15, START)]
@@ -391,7 +391,7 @@ def test_the_newest_word_on_an_intent_counts(counter: Counter) -> None:
 
 
 def test_what_waits_for_a_person_is_no_duplicate_before_the_yes(counter: Counter) -> None:
-    proposals = counter.ledger.proposals
+    proposals = counter.ledger.decisions
     waiting = counter.world.proposer.intent(quantity="10")
     decision = counter.world.proposer.decide(waiting, Verdict.REVIEW)
     assert counter.snapshot().activity.recent == ()
@@ -408,7 +408,7 @@ def test_what_waits_for_a_person_is_no_duplicate_before_the_yes(counter: Counter
 @pytest.mark.parametrize("verdict", [Verdict.APPROVE, Verdict.REVIEW])
 def test_what_a_person_refused_is_no_duplicate(counter: Counter, verdict: Verdict) -> None:
     decision = counter.world.proposer.decide(counter.world.proposer.intent(quantity="10"), verdict)
-    counter.ledger.proposals.record_approval(decision.decision_id, False, "ann", "not today")
+    counter.ledger.decisions.record_approval(decision.decision_id, False, "ann", "not today")
     assert counter.snapshot().activity.recent == ()
 
 
@@ -455,16 +455,16 @@ def test_freezes_and_switches(counter: Counter) -> None:
     counter.ledger.freezes.freeze(ACCOUNT, "AAPL", FreezeCode.POSITION_DRIFT, "1 there, 0 here")
     assert counter.snapshot().broker.frozen is True
     assert counter.snapshot(instrument="MSFT").broker.frozen is False
-    counter.ledger.switches.stop(strategy_scope("trend"), "ann", "test")
+    counter.ledger.kill_switches.stop(strategy_scope("trend"), "ann", "test")
     assert counter.snapshot().broker.killed is True
     assert counter.snapshot(strategy="other").broker.killed is False
-    counter.ledger.switches.stop(account_scope(ACCOUNT), "ann", "test")
+    counter.ledger.kill_switches.stop(account_scope(ACCOUNT), "ann", "test")
     assert counter.snapshot(strategy="other").broker.killed is True
 
 
 def test_live_trading_starts_stopped(counter: Counter) -> None:
     assert counter.snapshot(mode=Mode.LIVE).broker.killed is True
-    counter.ledger.switches.resume("everything", "ann", "go")
+    counter.ledger.kill_switches.resume("everything", "ann", "go")
     assert counter.snapshot(mode=Mode.LIVE).broker.killed is False
 
 

@@ -77,7 +77,7 @@ class Schedule:
 
     def _decide_again(self) -> None:
         """The gate approves an intent a second time, whatever became of it."""
-        if intents := self.world.ledger.proposals.intents():
+        if intents := self.world.ledger.decisions.intents():
             intent = self.dice.choice(intents)
             self.story.append(f"decide {intent.intent_id} again")
             self.world.ledger.outbox.put(approve(intent, self.world.proposer.decide(intent), ACCOUNT))

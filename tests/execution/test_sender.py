@@ -43,7 +43,7 @@ def test_approved_orders_go_out_oldest_first_and_once(world: World) -> None:
 def test_every_message_is_kept_raw(world: World) -> None:
     world.proposer.order()
     world.drain()
-    kinds = [event.kind for event in world.ledger.venues.events()]
+    kinds = [event.kind for event in world.ledger.broker_journal.events()]
     assert kinds == [BrokerEventKind.ORDER, BrokerEventKind.FILL, BrokerEventKind.FEE]
 
 
@@ -131,7 +131,7 @@ def test_the_kill_switch_is_read_twice(world: World, when: str, scope: str) -> N
 
     def kill(name: str) -> None:
         if name == when:
-            world.ledger.switches.stop(scope, "ann", "test")
+            world.ledger.kill_switches.stop(scope, "ann", "test")
 
     outcome = world.drain(world.sender(checkpoint=kill))[0]
     assert (outcome.status, outcome.state) == (SendStatus.REFUSED, AttemptState.NOT_SENT)
@@ -139,7 +139,7 @@ def test_the_kill_switch_is_read_twice(world: World, when: str, scope: str) -> N
     assert world.venue.state["placed"] == []
     written = world.ledger.attempts.get(outcome.ref).sending_at is not None
     assert written is (when == "S4.read_back"), "the first look comes before the write-ahead"
-    world.ledger.switches.resume(scope, "ann", "over")
+    world.ledger.kill_switches.resume(scope, "ann", "over")
     world.proposer.order()
     assert [outcome.status for outcome in world.drain()] == [SendStatus.SENT]
 
@@ -165,9 +165,9 @@ def test_kill_cancels_what_is_open_in_its_scope(world: World) -> None:
         sender = world.sender()
         await sender.drain()
         assert await sender.cancel_stopped() == ()
-        world.ledger.switches.stop("strategy:carry", "ann", "test")
+        world.ledger.kill_switches.stop("strategy:carry", "ann", "test")
         assert await sender.cancel_stopped() == ("intent0002.1",)
-        world.ledger.switches.stop("everything", "ann", "test")
+        world.ledger.kill_switches.stop("everything", "ann", "test")
         assert await sender.cancel_stopped() == ("intent0001.1",)
         await sender.close()
 
@@ -404,7 +404,7 @@ def test_live_trading_starts_stopped(world: World) -> None:
     world.proposer.order()
     outcome = world.drain(live_account=ACCOUNT)[0]
     assert [reason.code for reason in outcome.reasons] == ["KILL_SWITCH"]
-    world.ledger.switches.resume("everything", "ann", "begin")
+    world.ledger.kill_switches.resume("everything", "ann", "begin")
     world.proposer.order()
     assert [outcome.status for outcome in world.drain(live_account=ACCOUNT)] == [SendStatus.SENT]
 

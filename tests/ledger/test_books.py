@@ -14,8 +14,8 @@ from tests.support.ledgers import ACCOUNT, START, Proposer
 from tradewright.ledger.errors import IdempotencyConflict
 from tradewright.ledger.executions import Recorded, _moved
 from tradewright.ledger.freezes import FreezeCode
+from tradewright.ledger.kill_switches import EVERYTHING, account_scope, strategy_scope
 from tradewright.ledger.ledger import Ledger
-from tradewright.ledger.switches import EVERYTHING, account_scope, strategy_scope
 from tradewright.model.clock import ManualClock
 from tradewright.model.decision import Verdict
 from tradewright.model.errors import LedgerError
@@ -37,48 +37,48 @@ def fill(exec_id: str, quantity: str = "1", price: str = "100", side: Side = Sid
 def test_intents_and_decisions_come_back_as_they_were(ledger: Ledger, proposer: Proposer) -> None:
     intent = proposer.intent(quantity="0.000000010", limit=Decimal("1234567890.123456789"))
     decision = proposer.decide(intent)
-    assert ledger.proposals.intent(intent.intent_id) == intent
-    assert ledger.proposals.decision(decision.decision_id) == decision
-    assert ledger.proposals.intents("signal-1") == [intent]
-    assert ledger.proposals.intents("signal-2") == []
-    assert ledger.proposals.decisions(intent.intent_id) == ledger.proposals.decisions() == [decision]
-    assert not ledger.proposals.record_intent(intent)
-    assert not ledger.proposals.record_decision(decision)
+    assert ledger.decisions.intent(intent.intent_id) == intent
+    assert ledger.decisions.decision(decision.decision_id) == decision
+    assert ledger.decisions.intents("signal-1") == [intent]
+    assert ledger.decisions.intents("signal-2") == []
+    assert ledger.decisions.of_intent(intent.intent_id) == ledger.decisions.all() == [decision]
+    assert not ledger.decisions.record_intent(intent)
+    assert not ledger.decisions.record_decision(decision)
     assert [entry.action for entry in ledger.audit.entries(decision.decision_id)] == ["DECIDE"]
 
 
 def test_the_same_id_with_another_content_is_refused(ledger: Ledger, proposer: Proposer) -> None:
     intent = proposer.intent()
     with pytest.raises(LedgerError, match="another content"):
-        ledger.proposals.record_intent(intent.model_copy(update={"confidence": 0.8}))
+        ledger.decisions.record_intent(intent.model_copy(update={"confidence": 0.8}))
     decision = proposer.decide(intent)
     with pytest.raises(LedgerError, match="another content"):
-        ledger.proposals.record_decision(decision.model_copy(update={"snapshot_hash": "x"}))
-    for call in (ledger.proposals.intent, ledger.proposals.decision, ledger.outbox.get):
+        ledger.decisions.record_decision(decision.model_copy(update={"snapshot_hash": "x"}))
+    for call in (ledger.decisions.intent, ledger.decisions.decision, ledger.outbox.get):
         with pytest.raises(LedgerError, match="no "):
             call("nothing")
-    assert ledger.proposals.find_intent("nothing") is ledger.proposals.find_decision("nothing") is None
+    assert ledger.decisions.find_intent("nothing") is ledger.decisions.find_decision("nothing") is None
 
 
 def test_a_decision_without_its_intent_is_refused(ledger: Ledger, proposer: Proposer) -> None:
     decision = proposer.decide(proposer.intent())
     with pytest.raises(LedgerError):
-        ledger.proposals.record_decision(decision.model_copy(update={"decision_id": "d", "intent_id": "nothing"}))
+        ledger.decisions.record_decision(decision.model_copy(update={"decision_id": "d", "intent_id": "nothing"}))
 
 
 def test_only_what_is_permitted_enters_the_outbox(ledger: Ledger, proposer: Proposer, clock: ManualClock) -> None:
     intent = proposer.intent()
     review = proposer.decide(intent, Verdict.REVIEW)
-    assert ledger.proposals.waiting() == [review]
+    assert ledger.decisions.waiting() == [review]
     said = HumanApproval(
         decision_id=review.decision_id, decision_hash=content_hash(review), actor="ann", reason="fine", at=clock.now()
     )
     order = approve(intent, review, ACCOUNT, said)
     with pytest.raises(LedgerError, match="no decision on record permits"):
         ledger.outbox.put(order)
-    approval = ledger.proposals.record_approval(review.decision_id, True, "ann", "fine")
-    assert ledger.proposals.approvals(review.decision_id) == [approval]
-    assert ledger.proposals.waiting() == []
+    approval = ledger.decisions.record_approval(review.decision_id, True, "ann", "fine")
+    assert ledger.decisions.approvals(review.decision_id) == [approval]
+    assert ledger.decisions.waiting() == []
     assert ledger.outbox.put(order)
     assert not ledger.outbox.put(order)
     with pytest.raises(LedgerError, match="another order"):
@@ -98,20 +98,20 @@ def test_people_decide_once_in_time_and_never_against_the_gate(
 ) -> None:
     rejected = proposer.decide(proposer.intent(), Verdict.REJECT)
     with pytest.raises(LedgerError, match="cannot overrule the gate"):
-        ledger.proposals.record_approval(rejected.decision_id, True, "ann", "please")
+        ledger.decisions.record_approval(rejected.decision_id, True, "ann", "please")
     review = proposer.decide(proposer.intent(), Verdict.REVIEW, seconds=60)
     for actor, reason in (("", "r"), ("ann", " ")):
         with pytest.raises(LedgerError, match="actor and a reason"):
-            ledger.proposals.record_approval(review.decision_id, True, actor, reason)
-    ledger.proposals.record_approval(review.decision_id, False, "ann", "no")
+            ledger.decisions.record_approval(review.decision_id, True, actor, reason)
+    ledger.decisions.record_approval(review.decision_id, False, "ann", "no")
     with pytest.raises(LedgerError, match="rejected it already"):
-        ledger.proposals.record_approval(review.decision_id, True, "bob", "yes")
-    assert not ledger.proposals.permits(review.decision_id)
+        ledger.decisions.record_approval(review.decision_id, True, "bob", "yes")
+    assert not ledger.decisions.permits(review.decision_id)
     late = proposer.decide(proposer.intent(), Verdict.REVIEW, seconds=60)
     clock.advance(60)
-    assert ledger.proposals.waiting() == []
+    assert ledger.decisions.waiting() == []
     with pytest.raises(LedgerError, match="expired"):
-        ledger.proposals.record_approval(late.decision_id, True, "ann", "yes")
+        ledger.decisions.record_approval(late.decision_id, True, "ann", "yes")
 
 
 # executions --------------------------------------------------------------------------------------------------------
@@ -184,19 +184,19 @@ def test_freezes_add_up_and_are_lifted_by_code_reference_or_person(ledger: Ledge
     assert ledger.freezes.freeze(ACCOUNT, "MSFT", FreezeCode.CORRECTION, "fourth")
     assert [freeze.text for freeze in ledger.freezes.of(ACCOUNT, "AAPL")] == ["first", "second", "third"]
     assert ledger.freezes.of("other", "AAPL") == []
-    assert ledger.freezes.thaw(ACCOUNT, "AAPL", "ann", "ok", FreezeCode.OVERFILL, "a.2") == 1
-    assert ledger.freezes.thaw(ACCOUNT, "AAPL", "ann", "ok") == 2
-    assert ledger.freezes.thaw(ACCOUNT, "AAPL", "ann", "ok") == 0
+    assert ledger.freezes.lift(ACCOUNT, "AAPL", "ann", "ok", FreezeCode.OVERFILL, "a.2") == 1
+    assert ledger.freezes.lift(ACCOUNT, "AAPL", "ann", "ok") == 2
+    assert ledger.freezes.lift(ACCOUNT, "AAPL", "ann", "ok") == 0
     assert [freeze.instrument for freeze in ledger.freezes.present(ACCOUNT)] == ["MSFT"]
     assert ledger.freezes.freeze(ACCOUNT, "AAPL", FreezeCode.OVERFILL, "anew", "a.1")
     with pytest.raises(LedgerError, match="actor and a reason"):
-        ledger.freezes.thaw(ACCOUNT, "AAPL", "ann", "")
+        ledger.freezes.lift(ACCOUNT, "AAPL", "ann", "")
     actions = [entry.action for entry in ledger.audit.entries("AAPL")]
     assert actions == ["FREEZE"] * 3 + ["THAW"] * 2 + ["FREEZE"]
 
 
 def test_switches_stop_their_scope_alone(ledger: Ledger, clock: ManualClock) -> None:
-    switches = ledger.switches
+    switches = ledger.kill_switches
     assert switches.stopping("trend", ACCOUNT) == []
     assert [switch.scope for switch in switches.stopping("trend", ACCOUNT, starts_stopped=True)] == [EVERYTHING]
     switches.stop(strategy_scope("trend"), "ann", "test")
@@ -224,22 +224,22 @@ def test_switches_stop_their_scope_alone(ledger: Ledger, clock: ManualClock) -> 
 
 
 def test_drawdown_is_counted_from_the_highest_mark_since(ledger: Ledger, clock: ManualClock) -> None:
-    assert ledger.marks.drawdown(ACCOUNT, START) == 0
+    assert ledger.equity.drawdown(ACCOUNT, START) == 0
     for equity in ("200", "100", "110", "99"):
-        ledger.marks.mark_equity(ACCOUNT, Decimal(equity), Decimal(1))
+        ledger.equity.mark(ACCOUNT, Decimal(equity), Decimal(1))
         clock.advance(60)
-    assert ledger.marks.drawdown(ACCOUNT, START) == Decimal("-0.505")
-    assert ledger.marks.drawdown(ACCOUNT, START + timedelta(seconds=90)) == Decimal("-0.1")
-    assert [mark.equity for mark in ledger.marks.equity(ACCOUNT)] == [200, 100, 110, 99]
-    ledger.marks.mark_equity("empty", Decimal(0), Decimal(0))
-    assert ledger.marks.drawdown("empty", START) == 0
+    assert ledger.equity.drawdown(ACCOUNT, START) == Decimal("-0.505")
+    assert ledger.equity.drawdown(ACCOUNT, START + timedelta(seconds=90)) == Decimal("-0.1")
+    assert [mark.equity for mark in ledger.equity.marks(ACCOUNT)] == [200, 100, 110, 99]
+    ledger.equity.mark("empty", Decimal(0), Decimal(0))
+    assert ledger.equity.drawdown("empty", START) == 0
 
 
 def test_the_newest_check_of_each_input_holds(ledger: Ledger) -> None:
-    ledger.marks.record_check("bars", False, {"gaps": 3})
-    ledger.marks.record_check("features", True)
-    ledger.marks.record_check("bars", True, {"gaps": 0})
-    found = ledger.marks.checks()
+    ledger.checks.record("bars", False, {"gaps": 3})
+    ledger.checks.record("features", True)
+    ledger.checks.record("bars", True, {"gaps": 0})
+    found = ledger.checks.newest()
     assert {name: (check.passed, check.detail) for name, check in found.items()} == {
         "bars": (True, {"gaps": 0}),
         "features": (True, None),
@@ -247,12 +247,12 @@ def test_the_newest_check_of_each_input_holds(ledger: Ledger) -> None:
 
 
 def test_reconciliations_and_absences_are_kept(ledger: Ledger) -> None:
-    assert ledger.venues.last_reconciliation(ACCOUNT) is None
-    ledger.venues.record_reconciliation("s", ACCOUNT, ("POSITION_DRIFT",))
-    last = ledger.venues.last_reconciliation(ACCOUNT)
+    assert ledger.broker_journal.last_reconciliation(ACCOUNT) is None
+    ledger.broker_journal.record_reconciliation("s", ACCOUNT, ("POSITION_DRIFT",))
+    last = ledger.broker_journal.last_reconciliation(ACCOUNT)
     assert last is not None
     assert (last.clean, last.differences) == (False, ("POSITION_DRIFT",))
-    assert ledger.venues.absence("x.1") is None
+    assert ledger.broker_journal.absence("x.1") is None
 
 
 def test_a_key_answers_as_it_did_first(ledger: Ledger) -> None:
@@ -306,10 +306,10 @@ def test_many_requests_at_once_under_one_key_act_once(ledger_url: str, clock: Ma
 def test_a_transaction_is_all_or_nothing(ledger: Ledger) -> None:
     def stop_halfway() -> None:
         with ledger.transaction():
-            ledger.switches.stop(EVERYTHING, "ann", "test")
+            ledger.kill_switches.stop(EVERYTHING, "ann", "test")
             raise RuntimeError("halfway")
 
     with pytest.raises(RuntimeError, match="halfway"):
         stop_halfway()
-    assert ledger.audit.entries() == ledger.switches.present() == []
+    assert ledger.audit.entries() == ledger.kill_switches.present() == []
     assert ledger.where

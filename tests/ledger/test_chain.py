@@ -63,13 +63,13 @@ def written(ledger: Ledger, proposer: Proposer, clock: ManualClock) -> Ledger:
     """Every kind of act that leaves an entry, each by whom and about what it is in production."""
     review = proposer.decide(proposer.intent(), Verdict.REVIEW)
     clock.advance(1)
-    ledger.proposals.record_approval(review.decision_id, True, "ann", "looks fine")
-    ledger.proposals.record_approval(review.decision_id, False, "bob", "no, it does not")
-    ledger.switches.stop("everything", "ann", "lunch")
+    ledger.decisions.record_approval(review.decision_id, True, "ann", "looks fine")
+    ledger.decisions.record_approval(review.decision_id, False, "bob", "no, it does not")
+    ledger.kill_switches.stop("everything", "ann", "lunch")
     clock.advance(1)
-    ledger.switches.resume("everything", "ann", "back")
+    ledger.kill_switches.resume("everything", "ann", "back")
     ledger.freezes.freeze(ACCOUNT, "AAPL", FreezeCode.POSITION_DRIFT, "+5")
-    ledger.freezes.thaw(ACCOUNT, "AAPL", "ann", "my own purchase")
+    ledger.freezes.lift(ACCOUNT, "AAPL", "ann", "my own purchase")
     prune(ledger)
     return ledger
 

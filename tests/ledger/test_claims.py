@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import text
 
 from tests.support.ledgers import ACCOUNT, START, Proposer
+from tradewright.ledger.attempt_states import ATTEMPT_TRANSITIONS, replay
 from tradewright.ledger.errors import IllegalTransition
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.outbox import Sendable, batch_key
-from tradewright.ledger.states import ATTEMPT_TRANSITIONS, replay
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import LedgerError
@@ -74,7 +74,7 @@ def test_a_claim_released_too_late_is_expired(ledger: Ledger, order: ApprovedOrd
 
 
 def test_one_intent_never_becomes_two_orders(ledger: Ledger, order: ApprovedOrder, proposer: Proposer) -> None:
-    intent = ledger.proposals.intent(order.intent_id)
+    intent = ledger.decisions.intent(order.intent_id)
     again = approve(intent, proposer.decide(intent), ACCOUNT)
     ledger.outbox.put(again)
     attempt = claim(ledger, order)
@@ -94,7 +94,7 @@ def test_an_unsent_intent_may_be_decided_again(ledger: Ledger, order: ApprovedOr
     ledger.attempts.move(attempt.ref, AttemptState.UNKNOWN, "silence")
     ledger.attempts.move(attempt.ref, AttemptState.NOT_SENT, "evidence")
     assert claim(ledger, order) is None, "the approval was spent on the first attempt"
-    intent = ledger.proposals.intent(order.intent_id)
+    intent = ledger.decisions.intent(order.intent_id)
     again = approve(intent, proposer.decide(intent), ACCOUNT)
     ledger.outbox.put(again)
     second = claim(ledger, again)
@@ -198,7 +198,7 @@ def test_permanent_ids_are_a_set_per_reference(ledger: Ledger, order: ApprovedOr
 
 
 def test_a_person_can_stop_an_approved_order_before_it_is_claimed(ledger: Ledger, order: ApprovedOrder) -> None:
-    ledger.proposals.record_approval(order.decision_id, False, "ann", "not today")
+    ledger.decisions.record_approval(order.decision_id, False, "ann", "not today")
     assert ledger.outbox.sendable() == []
     assert claim(ledger, order) is None
 

@@ -38,8 +38,8 @@ with Ledger.open(sys.argv[1], SystemClock(), busy_seconds=30) as ledger:
     for number in range(int(sys.argv[3])):
         with ledger.transaction():
             ledger.audit.append(sys.argv[2], "COUNT", str(number))
-            last = [row.equity for row in ledger.marks.equity("DU100")]
-            ledger.marks.mark_equity("DU100", (last[-1] if last else Decimal(0)) + 1, Decimal(0))
+            last = [row.equity for row in ledger.equity.marks("DU100")]
+            ledger.equity.mark("DU100", (last[-1] if last else Decimal(0)) + 1, Decimal(0))
 """
 
 
@@ -99,31 +99,32 @@ def test_nobody_sees_half_a_transaction(ledger: Ledger, other: Ledger) -> None:
         assert ledger.executions.position(ACCOUNT, "AAPL") == 1, "oneself does"
         assert apart(lambda: other.executions.position(ACCOUNT, "AAPL")) == 0
         assert apart(lambda: ledger.executions.position(ACCOUNT, "AAPL")) == 0, "not even through the same door"
-        ledger.switches.stop("everything", "ann", "test")
-        assert apart(other.switches.present) == []
-    assert other.executions.position(ACCOUNT, "AAPL") == len(other.switches.present()) == 1
+        ledger.kill_switches.stop("everything", "ann", "test")
+        assert apart(other.kill_switches.present) == []
+    assert other.executions.position(ACCOUNT, "AAPL") == len(other.kill_switches.present()) == 1
 
 
 WRITES: dict[str, Callable[[Ledger], Any]] = {
-    "a switch": lambda ledger: ledger.switches.stop("everything", "ann", "test"),
+    "a switch": lambda ledger: ledger.kill_switches.stop("everything", "ann", "test"),
     "a freeze": lambda ledger: ledger.freezes.freeze(ACCOUNT, "AAPL", FreezeCode.OVERFILL, "test"),
     "an execution": lambda ledger: ledger.executions.record(a_fill("a.01"), None),
     "a fee": lambda ledger: ledger.executions.record_fee("a.01", Decimal(1)),
     "a lease": lambda ledger: ledger.leases.acquire(ACCOUNT, "h", 60),
-    "a mark": lambda ledger: ledger.marks.mark_equity(ACCOUNT, Decimal(1), Decimal(1)),
-    "a check": lambda ledger: ledger.marks.record_check("bars", True),
+    "a mark": lambda ledger: ledger.equity.mark(ACCOUNT, Decimal(1), Decimal(1)),
+    "a check": lambda ledger: ledger.checks.record("bars", True),
     "a key": lambda ledger: ledger.idempotency.once("k", 1, lambda: 1),
     "an entry": lambda ledger: ledger.audit.append("ann", "KILL", "everything"),
-    "a reconciliation": lambda ledger: ledger.venues.record_reconciliation("s", ACCOUNT, ()),
+    "a reconciliation": lambda ledger: ledger.broker_journal.record_reconciliation("s", ACCOUNT, ()),
 }
 
 
 def traces(ledger: Ledger) -> list[Any]:
     """All that the acts above leave behind."""
     return [
-        ledger.switches.present(), ledger.freezes.present(ACCOUNT), ledger.executions.all(), ledger.marks.checks(),
-        ledger.marks.equity(ACCOUNT), ledger.leases.get(ACCOUNT), ledger.audit.entries(),
-        ledger.venues.last_reconciliation(ACCOUNT),
+        ledger.kill_switches.present(), ledger.freezes.present(ACCOUNT), ledger.executions.all(),
+        ledger.checks.newest(),
+        ledger.equity.marks(ACCOUNT), ledger.leases.get(ACCOUNT), ledger.audit.entries(),
+        ledger.broker_journal.last_reconciliation(ACCOUNT),
     ]  # fmt: skip
 
 
@@ -189,7 +190,7 @@ def test_processes_that_count_together_miss_no_number(ledger: Ledger, ledger_url
     for process in running:
         _, errors = process.communicate("go\n", timeout=60)
         assert process.returncode == 0, errors
-    assert sorted(mark.equity for mark in ledger.marks.equity("DU100")) == [Decimal(n) for n in range(1, 41)]
+    assert sorted(mark.equity for mark in ledger.equity.marks("DU100")) == [Decimal(n) for n in range(1, 41)]
     assert ledger.audit.verify_chain() == 40
 
 
@@ -219,10 +220,10 @@ def test_a_veto_and_a_claim_at_once_never_both_win_silently(
     ledger.leases.acquire(ACCOUNT, "h", 60)
     acts = [
         lambda own: own.attempts.claim(order.decision_id, order.payload_hash, "h"),
-        lambda own: own.proposals.record_approval(order.decision_id, False, "ann", "no"),
+        lambda own: own.decisions.record_approval(order.decision_id, False, "ann", "no"),
     ]
     at_once(ledger_url, clock, *(acts if attempt % 2 else acts[::-1]))
-    assert not ledger.proposals.permits(order.decision_id)
+    assert not ledger.decisions.permits(order.decision_id)
     assert ledger.outbox.sendable(ACCOUNT) == []
     assert ledger.attempts.claim(order.decision_id, order.payload_hash, "h") is None
 

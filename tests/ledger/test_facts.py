@@ -13,13 +13,13 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
 from tests.support.ledgers import ACCOUNT, START, Proposer
+from tradewright.database.column_types import Document, Exact, Moment
+from tradewright.ledger.broker_journal import Absence
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
-from tradewright.ledger.migrate import migrate
+from tradewright.ledger.migrations import SCHEMA
 from tradewright.ledger.retention import RETENTION, prune
 from tradewright.ledger.schema import MUTABLE, metadata
-from tradewright.ledger.types import Document, Exact, Moment
-from tradewright.ledger.venues import Absence
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, VenueOrder, VenueStatus
 from tradewright.model.errors import LedgerError
 from tradewright.model.order import Fill, OrderType, Side
@@ -41,22 +41,22 @@ def full(ledger: Ledger, proposer: Proposer) -> Ledger:
     attempt = ledger.attempts.claim(order.decision_id, order.payload_hash, "h")
     assert attempt is not None
     ledger.attempts.learn_perm_id(attempt.ref, 9)
-    ledger.proposals.record_approval(order.decision_id, False, "ann", "test")
+    ledger.decisions.record_approval(order.decision_id, False, "ann", "test")
     fill = Fill(exec_id="e.01", ref=attempt.ref, perm_id=9, instrument="AAPL", side=Side.BUY, quantity=Decimal(1),
                 price=Decimal(100), time=START, account=ACCOUNT)  # fmt: skip
     ledger.executions.record(fill, attempt.ref)
     ledger.executions.record_fee("e.01", Decimal(1))
     ledger.executions.rule("e.01", True, "test")
     ledger.executions.adjust(ACCOUNT, "AAPL", Decimal(1), Decimal(100), "ann", "test")
-    ledger.venues.record_session("s", "file", ACCOUNT, "h")
-    ledger.venues.record_event("s", BrokerEvent(kind=BrokerEventKind.LINK, at=START))
-    ledger.venues.record_reconciliation("s", ACCOUNT, ())
-    ledger.venues.record_absence(Absence(attempt.ref, "s", START, START))
-    ledger.venues.adopt_external("perm:1", EXTERNAL)
-    ledger.switches.stop("everything", "ann", "test")
+    ledger.broker_journal.record_session("s", "file", ACCOUNT, "h")
+    ledger.broker_journal.record_event("s", BrokerEvent(kind=BrokerEventKind.LINK, at=START))
+    ledger.broker_journal.record_reconciliation("s", ACCOUNT, ())
+    ledger.broker_journal.record_absence(Absence(attempt.ref, "s", START, START))
+    ledger.broker_journal.adopt_external("perm:1", EXTERNAL)
+    ledger.kill_switches.stop("everything", "ann", "test")
     ledger.freezes.freeze(ACCOUNT, "AAPL", FreezeCode.OVERFILL, "test")
-    ledger.marks.mark_equity(ACCOUNT, Decimal(1), Decimal(1))
-    ledger.marks.record_check("bars", True)
+    ledger.equity.mark(ACCOUNT, Decimal(1), Decimal(1))
+    ledger.checks.record("bars", True)
     ledger.idempotency.once("k", 1, lambda: 1)
     return ledger
 
@@ -68,7 +68,7 @@ def _write(ledger: Ledger, statement: str) -> None:
 
 def test_migrating_again_changes_nothing(full: Ledger) -> None:
     before = len(full.audit.entries())
-    migrate(full._database)
+    SCHEMA.apply_to(full._database)
     assert len(full.audit.entries()) == before
 
 
@@ -138,8 +138,8 @@ def test_what_has_no_exact_form_is_refused() -> None:
 
 def test_a_number_that_is_none_is_refused_as_an_error_of_the_ledger(ledger: Ledger) -> None:
     with pytest.raises(LedgerError, match="cannot be stored: NaN"):
-        ledger.marks.mark_equity(ACCOUNT, Decimal("NaN"), Decimal(1))
-    assert ledger.marks.equity(ACCOUNT) == []
+        ledger.equity.mark(ACCOUNT, Decimal("NaN"), Decimal(1))
+    assert ledger.equity.marks(ACCOUNT) == []
 
 
 def test_errors_of_the_database_are_not_swallowed(ledger: Ledger) -> None:

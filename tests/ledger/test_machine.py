@@ -26,10 +26,10 @@ from hypothesis.stateful import (
 from tests.ledger.plain import ENDED, Plain, PlainDecision, PlainFill
 from tests.support import postgres
 from tests.support.ledgers import ACCOUNT, START, Proposer, new_url
+from tradewright.ledger.attempt_states import replay
 from tradewright.ledger.errors import IdempotencyConflict, IllegalTransition
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
-from tradewright.ledger.states import replay
 from tradewright.model.clock import ManualClock
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import LedgerError
@@ -137,15 +137,15 @@ class Machine(RuleBasedStateMachine):
         row, now = self.plain.decisions[decision.decision_id], self.clock.now()
         if yes and not row.may_be_approved(now):
             with pytest.raises(LedgerError, match=r"overrule|expired|rejected it"):
-                self.ledger.proposals.record_approval(row.decision_id, True, "ann", "yes")
+                self.ledger.decisions.record_approval(row.decision_id, True, "ann", "yes")
             return
-        self.ledger.proposals.record_approval(row.decision_id, yes, "ann", "said")
+        self.ledger.decisions.record_approval(row.decision_id, yes, "ann", "said")
         row.said.append(yes)
         self.plain.audit.append(("ann", "APPROVE" if yes else "REJECT", row.decision_id))
         if yes and row.verdict == "REVIEW":
             seen = content_hash(decision)
             said = HumanApproval(decision_id=row.decision_id, decision_hash=seen, actor="ann", reason="said", at=now)
-            self._put(self.ledger.proposals.intent(row.intent_id), decision, said)
+            self._put(self.ledger.decisions.intent(row.intent_id), decision, said)
 
     # sending -----------------------------------------------------------------------------------------------------
 
@@ -264,7 +264,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(scope=SCOPES, stop=st.booleans())
     def a_switch(self, scope: str, stop: bool) -> None:
-        act = self.ledger.switches.stop if stop else self.ledger.switches.resume
+        act = self.ledger.kill_switches.stop if stop else self.ledger.kill_switches.resume
         act(scope, "ann", "test")
         self.plain.switches[scope] = stop
         self.plain.audit.append(("ann", "KILL" if stop else "RESUME", scope))
@@ -283,7 +283,7 @@ class Machine(RuleBasedStateMachine):
             key for key in self.plain.frozen
             if key[0] == instrument and code in (None, key[1]) and ref in (None, key[2])
         ]  # fmt: skip
-        assert self.ledger.freezes.thaw(ACCOUNT, instrument, "ann", "test", code, ref) == len(meant)
+        assert self.ledger.freezes.lift(ACCOUNT, instrument, "ann", "test", code, ref) == len(meant)
         for key in meant:
             del self.plain.frozen[key]
         if meant:
@@ -317,7 +317,7 @@ class Machine(RuleBasedStateMachine):
     def half_a_transaction(self) -> None:
         """What breaks off before its end was never there."""
         with suppress(ZeroDivisionError), self.ledger.transaction():
-            self.ledger.switches.stop("everything", "ann", "half")
+            self.ledger.kill_switches.stop("everything", "ann", "half")
             self.ledger.executions.adjust(ACCOUNT, "AAPL", Decimal(9), Decimal(1), "ann", "half")
             self.ledger.leases.acquire(ACCOUNT, "nobody", 9999)
             1 / 0  # noqa: B018
@@ -346,7 +346,7 @@ class Machine(RuleBasedStateMachine):
         expected = {row.decision_id for row in rows if self.plain.claimable(row, now, listing=True)}
         assert {row.decision_id for row in self.ledger.outbox.sendable(ACCOUNT)} == expected
         waiting = {row.decision_id for row in rows if row.verdict == "REVIEW" and now < row.expires_at and not row.said}
-        assert {row.decision_id for row in self.ledger.proposals.waiting()} == waiting
+        assert {row.decision_id for row in self.ledger.decisions.waiting()} == waiting
 
     @invariant()
     def holdings_are_alike(self) -> None:
@@ -382,7 +382,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def a_part_of_the_proposals_is_the_whole_sifted(self) -> None:
-        proposals, moment = self.ledger.proposals, self.clock.now() - timedelta(seconds=60)
+        proposals, moment = self.ledger.decisions, self.clock.now() - timedelta(seconds=60)
         intents, decisions = proposals.intents(), proposals.decisions()
         alive = {row.intent_id for row in decisions if row.expires_at > moment}
         assert proposals.decisions_alive(moment) == [row for row in decisions if row.intent_id in alive]
@@ -396,7 +396,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def controls_are_alike(self) -> None:
         for strategy in ("trend", "carry"):
-            stopping = {switch.scope for switch in self.ledger.switches.stopping(strategy, ACCOUNT)}
+            stopping = {switch.scope for switch in self.ledger.kill_switches.stopping(strategy, ACCOUNT)}
             assert stopping == self.plain.stopping(strategy, ACCOUNT)
         doubt = [row.ref for row in self.plain.attempts.values() if row.state is AttemptState.UNKNOWN]
         found = [(row.instrument, row.code.value, row.ref) for row in self.ledger.freezes.present(ACCOUNT)]

@@ -16,7 +16,7 @@ import pytest
 from tests.support import postgres
 from tests.support.ledgers import START
 from tradewright.ledger.ledger import Ledger
-from tradewright.ledger.migrate import VERSION_TABLE
+from tradewright.ledger.migrations import VERSION_TABLE
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import LedgerError
 
@@ -167,7 +167,7 @@ def threaded(act: object) -> None:
 
 
 def test_a_file_that_another_keeps_from_wal_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tradewright.ledger.migrate.WAL_ATTEMPTS", 2)
+    monkeypatch.setattr("tradewright.database.migrations.WAL_ATTEMPTS", 2)
     path = tmp_path / "ledger.db"
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from tests.support import postgres
 from tests.support.ledgers import START, new_url
 from tradewright.ledger.ledger import Ledger
-from tradewright.ledger.migrate import VERSION_TABLE, head
+from tradewright.ledger.migrations import SCHEMA, VERSION_TABLE
 from tradewright.ledger.schema import MUTABLE, metadata
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import LedgerError
@@ -106,7 +106,7 @@ def test_every_fact_is_guarded_and_nothing_else(both: tuple[str, str, str]) -> N
     expected.add(("append_only_attempts_delete", "attempts"))
     if kind == "postgres":
         expected |= {(f"append_only_{name}_delete_all", name) for name in [*FACTS, "attempts"]}
-    assert (found, version) == (expected, head())
+    assert (found, version) == (expected, SCHEMA.head())
 
 
 def written(ledger: Ledger, table: str) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import pytest
 from tests.ledger.transitions import CELLS, S, way
 from tests.support import postgres
 from tests.support.ledgers import ACCOUNT, START, Proposer, new_url
+from tradewright.ledger.attempt_states import ATTEMPT_TRANSITIONS, replay, steps
 from tradewright.ledger.errors import IllegalTransition
 from tradewright.ledger.ledger import Ledger
-from tradewright.ledger.states import ATTEMPT_TRANSITIONS, replay, steps
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import LedgerError
 from tradewright.model.order import ORDER_STATE_OF_ATTEMPT, AttemptState, OrderState
@@ -117,7 +117,7 @@ def test_an_intent_may_be_tried_again_only_when_its_order_is_provably_not_out(
     books: Ledger, state: AttemptState
 ) -> None:
     ref = attempt_in(books, state)
-    intent = books.proposals.intent(books.attempts.get(ref).intent_id)
+    intent = books.decisions.intent(books.attempts.get(ref).intent_id)
     proposer = Proposer(books, books.clock)
     again = proposer.decide(intent)
     order = approve(intent, again, ACCOUNT)

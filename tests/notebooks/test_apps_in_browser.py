@@ -120,9 +120,7 @@ def test_a_person_approves_and_rejects_with_a_reason(page: Page, server: Served,
     page.await_text(f"rejected: decision {second}", "Approvals: 0 waiting")
 
     with trading.books_of(settings) as books:
-        said = [
-            row for decision in books.proposals.decisions() for row in books.proposals.approvals(decision.decision_id)
-        ]
+        said = [row for decision in books.decisions.all() for row in books.decisions.approvals(decision.decision_id)]
     assert [(row.approved, row.reason) for row in said] == [(True, "looked at it"), (False, "not today")]
 
 
@@ -144,7 +142,7 @@ def test_the_kill_switch_takes_a_reason_and_holds(page: Page, server: Served, se
     page.click("button", "Stop and cancel")
     page.await_text("stopped: everything", "STOPPED", "smoke in the room")
     with trading.books_of(settings) as books:
-        assert [(row.scope, row.reason) for row in books.switches.present() if row.stopped] == [
+        assert [(row.scope, row.reason) for row in books.kill_switches.present() if row.stopped] == [
             ("everything", "smoke in the room")
         ]
         assert books.audit.verify_chain() > 0

@@ -57,4 +57,4 @@ def _bring(settings: Settings, symbol: str) -> None:
         table = feature_table(bars, feature_settings(settings, house.instrument(symbol)))
         newest = feature_snapshot(table, symbol).model_dump(mode="json")
         house.artefacts.write_json(("features", symbol, "newest"), newest)
-        house.ledger.marks.record_check(f"bars.{symbol}", True)
+        house.ledger.checks.record(f"bars.{symbol}", True)

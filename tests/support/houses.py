@@ -72,7 +72,7 @@ def stock(house: House, symbol: str = "BTC") -> None:
         research.refreshed(made, source, symbol)
         newest = feature_snapshot(features_of(made, symbol), symbol).model_dump(mode="json")
         made.artefacts.write_json(("features", symbol, "newest"), newest)
-        made.ledger.marks.record_check(f"bars.{symbol}", True)
+        made.ledger.checks.record(f"bars.{symbol}", True)
 
 
 def stocked_house(folder: Path) -> House:

@@ -47,7 +47,7 @@ class Proposer:
 
     def intent(self, instrument: str = "AAPL", quantity: str = "10", side: Side = Side.BUY, **fields: object) -> Intent:
         """A new intent, recorded."""
-        number = len(self.ledger.proposals.intents()) + 1
+        number = len(self.ledger.decisions.intents()) + 1
         limit = fields.pop("limit", None)
         terms = OrderTerms(
             instrument=instrument,
@@ -68,12 +68,12 @@ class Proposer:
             "provenance": {"data_hash": "d" * 64, "config_hash": "c" * 64},
         }
         intent = Intent.model_validate(values | fields)
-        self.ledger.proposals.record_intent(intent)
+        self.ledger.decisions.record_intent(intent)
         return intent
 
     def decide(self, intent: Intent, verdict: Verdict = Verdict.APPROVE, seconds: float = 600) -> Decision:
         """A recorded decision on an intent."""
-        number = len(self.ledger.proposals.decisions()) + 1
+        number = len(self.ledger.decisions.all()) + 1
         reasons = () if verdict is Verdict.APPROVE else (Reason(code="LOW_CONFIDENCE", verdict=verdict, text="0.5"),)
         decision = Decision(
             decision_id=f"decision-{number}",
@@ -87,7 +87,7 @@ class Proposer:
             rule_set_hash="r" * 64,
             snapshot_hash="s" * 64,
         )
-        self.ledger.proposals.record_decision(decision)
+        self.ledger.decisions.record_decision(decision)
         return decision
 
     def order(

@@ -11,8 +11,8 @@ from tradewright.execution.broker_connection import BrokerConnection
 from tradewright.execution.reconciliation import drift
 from tradewright.execution.types import ProtocolTimes, SenderSettings
 from tradewright.ledger.attempts import Attempt
+from tradewright.ledger.broker_journal import Absence
 from tradewright.ledger.ledger import Ledger
-from tradewright.ledger.venues import Absence
 from tradewright.model.broker import BrokerSnapshot
 from tradewright.model.clock import Clock
 from tradewright.model.order import AttemptState
@@ -100,7 +100,7 @@ class AbsenceEvidence:
         """Whether an order or a fill without our reference appeared in that instrument and direction since."""
         since = attempt.sending_at or attempt.claimed_at
         fills = self._ledger.executions.recorded_since(self._account, since)
-        orders = self._ledger.venues.external_since(self._account, since)
+        orders = self._ledger.broker_journal.external_since(self._account, since)
         sides = [(fill.instrument, fill.side) for fill in fills if fill.ref is None]
         sides += [(order.instrument, order.side) for order in orders]
         return (attempt.instrument, attempt.side) in sides
@@ -108,7 +108,7 @@ class AbsenceEvidence:
     def _conclude(self, attempt: Attempt, look: _FirstLook, second_at: datetime) -> bool:
         absence = Absence(attempt.ref, look.session, look.taken_at, second_at)
         with self._ledger.transaction():
-            self._ledger.venues.record_absence(absence)
+            self._ledger.broker_journal.record_absence(absence)
             if self._settings.settles_alone:
                 waited = (second_at - look.taken_at).total_seconds()
                 reason = f"absent from two complete snapshots {waited:.0f} s apart, position unmoved"

@@ -39,7 +39,7 @@ class AccountReader:
             BrokerError: when the venue cannot be read, or answers for another account.
         """
         view = await self.valued(await self._broker.snapshot(), symbols)
-        self._ledger.marks.mark_equity(self._account, view.account.equity, view.account.cash)
+        self._ledger.equity.mark(self._account, view.account.equity, view.account.cash)
         return view
 
     async def valued(self, snapshot: BrokerSnapshot, symbols: Iterable[str]) -> AccountView:

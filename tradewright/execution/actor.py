@@ -164,15 +164,15 @@ class AccountActor:
         return await self._sender.cancel_all(is_covered, command.actor, command.reason)
 
     def _stopping(self, strategy: str) -> Sequence[object]:
-        switches, starts_stopped = self._ledger.switches, self._settings.starts_stopped
+        switches, starts_stopped = self._ledger.kill_switches, self._settings.starts_stopped
         return switches.stopping(strategy, self._account, starts_stopped=starts_stopped)
 
     async def _reconcile(self, _command: Command) -> ReconciliationResult:
         """Ask the venue for everything, adopt its answers, record the equity (R-EXEC-08)."""
         recovered = await self._sender.recover()
         money = await self._reader.money()
-        mark = self._ledger.marks.mark_equity(self._account, money.equity, money.cash)
-        last = self._ledger.venues.last_reconciliation(self._account)
+        mark = self._ledger.equity.mark(self._account, money.equity, money.cash)
+        last = self._ledger.broker_journal.last_reconciliation(self._account)
         held = {row.instrument: row.quantity for row in recovered.snapshot.positions if row.quantity}
         return ReconciliationResult(mark.at, last.differences if last else (), money.equity, held)
 

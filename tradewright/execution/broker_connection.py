@@ -48,7 +48,9 @@ class BrokerConnection:
         await self.broker.connect(self._receive)
         self.connected = True
         settings = self._settings
-        self._ledger.venues.record_session(self.broker.session, self.broker.venue, settings.account, settings.holder)
+        self._ledger.broker_journal.record_session(
+            self.broker.session, self.broker.venue, settings.account, settings.holder
+        )
         self._checkpoint("S3.connected")
 
     async def disconnect(self) -> None:
@@ -127,7 +129,7 @@ class BrokerConnection:
             return
         with self._ledger.transaction():
             for session, event in messages:
-                self._ledger.venues.record_event(session, event)
+                self._ledger.broker_journal.record_event(session, event)
         self._checkpoint("S7.recorded")
         with self._ledger.transaction():
             for session, event in messages:

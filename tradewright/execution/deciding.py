@@ -46,7 +46,7 @@ class Decider:
         intents: list[Intent] = []
         for strategy, pairs in groupby(wanted, key=lambda pair: pair[0].strategy):
             intents += propose(pairs, self._portfolio(strategy, view))
-        return [self._ledger.proposals.find_intent(intent.intent_id) or intent for intent in intents]
+        return [self._ledger.decisions.find_intent(intent.intent_id) or intent for intent in intents]
 
     async def intend(self, key: str, terms: OrderTerms, *, reduce_only: bool = False) -> Decision:
         """A person's own intent and the gate's verdict on it.
@@ -106,13 +106,13 @@ class Decider:
 
     def _decide(self, intent: Intent, view: AccountView) -> Decision:
         with self._ledger.transaction():
-            self._ledger.proposals.record_intent(intent)
+            self._ledger.decisions.record_intent(intent)
             in_force = self._decision_in_force(intent)
             if in_force is not None:
                 return in_force
             snapshot = self._builder.snapshot(snapshot_request(intent), view)
             decision = decide(intent, snapshot, self._builder.limits)
-            self._ledger.proposals.record_decision(decision)
+            self._ledger.decisions.record_decision(decision)
             if decision.verdict is Verdict.APPROVE:
                 self._ledger.outbox.put(approve(intent, decision, self._account))
         return decision
@@ -123,11 +123,11 @@ class Decider:
         A person's no holds for good, and so does the decision whose order may have reached the venue. An approval
         whose order was proved not sent is used up: the intent is free to be decided again, under a new reference.
         """
-        decisions = self._ledger.proposals.decisions(intent.intent_id)
+        decisions = self._ledger.decisions.of_intent(intent.intent_id)
         if not decisions:
             return None
         newest = decisions[-1]
-        spoken = self._ledger.proposals.approvals(newest.decision_id)
+        spoken = self._ledger.decisions.approvals(newest.decision_id)
         attempts = self._ledger.attempts.all(intent.intent_id)
         is_final = any(not approval.approved for approval in spoken)
         has_order = any(may_have_reached(self._ledger, attempt) for attempt in attempts)

@@ -177,7 +177,7 @@ class ReportHandler:
 
     def _external(self, order: VenueOrder, *, opening: bool) -> None:
         key = f"perm:{order.perm_id}" if order.perm_id else f"order:{order.client_id}/{order.order_id}"
-        new = self._ledger.venues.adopt_external(key, order)
+        new = self._ledger.broker_journal.adopt_external(key, order)
         if new and (order.status in LIVE or (order.filled and not opening)):
             text = f"{order.side} {order.quantity}, permanent id {order.perm_id}, reference {order.ref!r}"
             self._ledger.freezes.freeze(self._account, order.instrument, FreezeCode.EXTERNAL_ORDER, text, key)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from tradewright.execution.operator_actions import OrderView, orders
 from tradewright.ledger.audit import AuditEntry
+from tradewright.ledger.decisions import Approval
 from tradewright.ledger.ledger import Ledger
-from tradewright.ledger.proposals import Approval
 from tradewright.model.decision import Decision
 from tradewright.model.errors import LedgerError
 from tradewright.model.intent import Intent
@@ -50,18 +50,18 @@ def explain(ledger: Ledger, name: str) -> list[Provenance]:
 
 def _intents(ledger: Ledger, name: str) -> list[Intent]:
     if attempt := ledger.attempts.find(name):
-        return [ledger.proposals.intent(attempt.intent_id)]
+        return [ledger.decisions.intent(attempt.intent_id)]
     if (execution := ledger.executions.find(name)) and execution.ref:
         return _intents(ledger, execution.ref)
-    if decision := ledger.proposals.find_decision(name):
-        return [ledger.proposals.intent(decision.intent_id)]
-    if intent := ledger.proposals.find_intent(name):
+    if decision := ledger.decisions.find_decision(name):
+        return [ledger.decisions.intent(decision.intent_id)]
+    if intent := ledger.decisions.find_intent(name):
         return [intent]
-    return ledger.proposals.intents(signal_id=name)
+    return ledger.decisions.intents(signal_id=name)
 
 
 def _walk(ledger: Ledger, intent: Intent) -> Provenance:
-    decisions = tuple(ledger.proposals.decisions(intent.intent_id))
+    decisions = tuple(ledger.decisions.of_intent(intent.intent_id))
     views = tuple(orders(ledger, intent.intent_id))
     hashes = dict(intent.provenance)
     for decision in decisions:
@@ -73,7 +73,7 @@ def _walk(ledger: Ledger, intent: Intent) -> Provenance:
     return Provenance(
         intent=intent,
         decisions=decisions,
-        approvals=tuple(said for decision in decisions for said in ledger.proposals.approvals(decision.decision_id)),
+        approvals=tuple(said for decision in decisions for said in ledger.decisions.approvals(decision.decision_id)),
         orders=views,
         hashes=hashes,
         audit=tuple(entry for subject in subjects for entry in ledger.audit.entries(subject)),

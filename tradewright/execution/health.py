@@ -73,7 +73,7 @@ def _frozen(freeze: Freeze) -> Problem:
 
 
 def _unreconciled(ledger: Ledger, account: str) -> Iterator[Problem]:
-    last = ledger.venues.last_reconciliation(account)
+    last = ledger.broker_journal.last_reconciliation(account)
     if last is None:
         text = "the account was never compared with the venue"
         yield Problem("NOT_RECONCILED", "", "", text, ledger.clock.now(), "tradewright reconcile")
@@ -87,7 +87,7 @@ def _unreconciled(ledger: Ledger, account: str) -> Iterator[Problem]:
 
 def _unwatched(ledger: Ledger, account: str) -> Iterator[Problem]:
     """Open orders that have not been asked about lately: their fills may be missed at the venue's midnight (A6)."""
-    last, now = ledger.venues.last_reconciliation(account), ledger.clock.now()
+    last, now = ledger.broker_journal.last_reconciliation(account), ledger.clock.now()
     if last is None or now - last.at <= RECONCILE_EVERY:
         return
     for attempt in ledger.attempts.live(account):
@@ -97,10 +97,10 @@ def _unwatched(ledger: Ledger, account: str) -> Iterator[Problem]:
 
 
 def _stopped(ledger: Ledger, account: str, starts_stopped: bool) -> Iterator[Problem]:
-    strategies = {row.partition(":")[2] for row in (switch.scope for switch in ledger.switches.present())}
+    strategies = {row.partition(":")[2] for row in (switch.scope for switch in ledger.kill_switches.present())}
     seen = set()
     for strategy in ("", *sorted(strategies)):
-        for switch in ledger.switches.stopping(strategy, account, starts_stopped=starts_stopped):
+        for switch in ledger.kill_switches.stopping(strategy, account, starts_stopped=starts_stopped):
             if switch.scope not in seen:
                 seen.add(switch.scope)
                 text = f"{switch.scope} stopped by {switch.actor}: {switch.reason}"

@@ -93,9 +93,9 @@ def approve(
         NotApproved: when the decision did not ask for a person.
     """
     with ledger.transaction():
-        said = ledger.proposals.record_approval(decision_id, True, actor, reason)
-        decision = ledger.proposals.decision(decision_id)
-        intent = ledger.proposals.intent(decision.intent_id)
+        said = ledger.decisions.record_approval(decision_id, True, actor, reason)
+        decision = ledger.decisions.decision(decision_id)
+        intent = ledger.decisions.intent(decision.intent_id)
         approval = HumanApproval(
             decision_id=decision_id,
             decision_hash=content_hash(decision),
@@ -114,7 +114,7 @@ def reject(ledger: Ledger, decision_id: str, actor: str, reason: str) -> None:
     Raises:
         LedgerError: without an actor or a reason, or for an unknown decision.
     """
-    ledger.proposals.record_approval(decision_id, False, actor, reason)
+    ledger.decisions.record_approval(decision_id, False, actor, reason)
 
 
 def acknowledge(ledger: Ledger, account: str, instrument: str, actor: str, reason: str) -> int:
@@ -125,7 +125,7 @@ def acknowledge(ledger: Ledger, account: str, instrument: str, actor: str, reaso
     Raises:
         LedgerError: without an actor or a reason.
     """
-    return ledger.freezes.thaw(account, instrument, actor, reason)
+    return ledger.freezes.lift(account, instrument, actor, reason)
 
 
 def adopt_position(
@@ -138,7 +138,7 @@ def adopt_position(
     """
     with ledger.transaction():
         gap = venue_quantity - ledger.executions.position(account, instrument)
-        ledger.freezes.thaw(account, instrument, actor, reason)
+        ledger.freezes.lift(account, instrument, actor, reason)
         if gap:
             ledger.executions.adjust(account, instrument, gap, price, actor, reason)
             ledger.audit.append(actor, "ADOPT_POSITION", instrument, {"moved": gap, "reason": reason})
@@ -155,7 +155,7 @@ def confirm_not_sent(ledger: Ledger, ref: str, actor: str, reason: str) -> None:
         attempt = ledger.attempts.get(ref)
         if attempt.state is not AttemptState.UNKNOWN:
             raise LedgerError(f"it is {attempt.state}, not in doubt", where=f"attempt {ref}")
-        absence = ledger.venues.absence(ref)
+        absence = ledger.broker_journal.absence(ref)
         if absence is None or ledger.clock.now() - absence.second_at > EVIDENCE_LIFE:
             raise LedgerError(
                 "no fresh evidence that it never arrived", where=f"attempt {ref}", remedy="reconcile, then confirm"

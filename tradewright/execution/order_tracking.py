@@ -82,10 +82,10 @@ class OrderTracker:
             found = confirmed(found, present)
         freeze_differences(self._ledger, self._account, found, present)
         self._connection.reports.contradicted = False
-        last = self._ledger.venues.last_reconciliation(self._account)
+        last = self._ledger.broker_journal.last_reconciliation(self._account)
         if found or last is None or not last.clean:
             texts = tuple(each.told for each in found)
-            self._ledger.venues.record_reconciliation(self._connection.broker.session, self._account, texts)
+            self._ledger.broker_journal.record_reconciliation(self._connection.broker.session, self._account, texts)
         return found
 
     async def follow(self, seconds: float) -> bool:

@@ -78,7 +78,7 @@ class PreSendCheck:
 
     def stopped(self, strategy: str) -> list[Reason]:
         """The kill switches that stop a strategy on this account (control 19)."""
-        switches = self._ledger.switches.stopping(
+        switches = self._ledger.kill_switches.stopping(
             strategy, self._settings.account, starts_stopped=self._settings.starts_stopped
         )
         return [_reason("KILL_SWITCH", f"{switch.scope}, {switch.actor}: {switch.reason}") for switch in switches]

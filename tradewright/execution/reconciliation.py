@@ -128,7 +128,7 @@ def freeze_differences(
             if overnight or (freeze.code in EXPLAINABLE and key not in still):
                 reason = "the venue's newest answers explain it"
                 lift = (account, freeze.instrument, "program", reason, freeze.code, freeze.ref)
-                ledger.freezes.thaw(*lift)
+                ledger.freezes.lift(*lift)
 
 
 def rule_corrections(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> tuple[str, ...]:
@@ -164,4 +164,4 @@ def _rule(ledger: Ledger, account: str, correction: Execution, void: list[Execut
         ledger.executions.rule(correction.exec_id, True, reason)
         ledger.audit.append("program", "RULE_CORRECTION", correction.exec_id, {"reading": reading})
         lift = (account, correction.instrument, "program", reason, FreezeCode.CORRECTION, correction.base_id)
-        ledger.freezes.thaw(*lift)
+        ledger.freezes.lift(*lift)

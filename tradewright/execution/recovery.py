@@ -78,7 +78,7 @@ class Recovery:
         """
         connection, ledger, disturbances = self._connection, self._ledger, self._connection.disturbances
         await connection.check_time()
-        opening = ledger.venues.last_reconciliation(self._account) is None
+        opening = ledger.broker_journal.last_reconciliation(self._account) is None
         first = await connection.snapshot()
         with ledger.transaction():
             self._keep()
@@ -132,5 +132,5 @@ class Recovery:
         differences = confirmed(before, present)
         freeze_differences(self._ledger, self._account, differences, present)
         texts = tuple(found.told for found in differences)
-        self._ledger.venues.record_reconciliation(self._connection.broker.session, self._account, texts)
+        self._ledger.broker_journal.record_reconciliation(self._connection.broker.session, self._account, texts)
         return differences

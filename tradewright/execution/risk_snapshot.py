@@ -269,7 +269,7 @@ class SnapshotBuilder:
 
     def _drawdown(self, account: str, midnight: datetime, equity: Decimal) -> Decimal | None:
         """The loss since last night's equity, or since the day's highest: a loss overnight is one of the day."""
-        marks = self.ledger.marks.equity(account, midnight - LONGEST_CLOSURE)
+        marks = self.ledger.equity.marks(account, midnight - LONGEST_CLOSURE)
         before = [mark.equity for mark in marks if mark.at < midnight][-1:]
         return drawdown([*before, *(mark.equity for mark in marks if mark.at >= midnight), equity])
 
@@ -285,7 +285,7 @@ class SnapshotBuilder:
 
     def _loss(self, account: str, midnight: datetime, equity: Decimal) -> Decimal:
         """The loss in money since last night's equity, or since the first equity of the day where none was recorded."""
-        marks = self.ledger.marks.equity(account, midnight - LONGEST_CLOSURE)
+        marks = self.ledger.equity.marks(account, midnight - LONGEST_CLOSURE)
         before = [mark.equity for mark in marks if mark.at < midnight][-1:]
         start = [*before, *(mark.equity for mark in marks if mark.at >= midnight), equity][0]
         return start - equity
@@ -322,12 +322,12 @@ class SnapshotBuilder:
     def _recent_intents(self, asked: SnapshotRequest, account: str, now: datetime) -> Iterable[RecentOrder]:
         """Other intents in the instrument that the gate, or a person after it, lately let go ahead."""
         since = self._window_start(now)
-        newest = {row.intent_id: row for row in self.ledger.proposals.decisions_alive(since)}
+        newest = {row.intent_id: row for row in self.ledger.decisions.decisions_alive(since)}
         for decision in newest.values():
             at = self._let_go(decision) if decision.expires_at > since else None
             if at is None or at <= since:
                 continue
-            intent = self.ledger.proposals.intent(decision.intent_id)
+            intent = self.ledger.decisions.intent(decision.intent_id)
             is_other = intent.intent_id != asked.intent_id and intent.account in ("", account)
             if is_other and intent.terms.instrument == asked.instrument:
                 yield RecentOrder(
@@ -340,7 +340,7 @@ class SnapshotBuilder:
 
     def _let_go(self, decision: Decision) -> datetime | None:
         """When an intent became an order, which is before its decision expires; None without a yes, or with a no."""
-        said = self.ledger.proposals.approvals(decision.decision_id) if decision.verdict is not Verdict.REJECT else []
+        said = self.ledger.decisions.approvals(decision.decision_id) if decision.verdict is not Verdict.REJECT else []
         if not all(approval.approved for approval in said):
             return None
         yes = decision.decided_at if decision.verdict is Verdict.APPROVE else None
@@ -360,7 +360,7 @@ class SnapshotBuilder:
     def _broker(self, asked: SnapshotRequest, account: str) -> BrokerState:
         """ReconciliationResult it is, by construction: nobody has a ``AccountView`` without a complete recovery."""
         unknown = self.ledger.attempts.in_state(account, AttemptState.UNKNOWN)
-        stops = self.ledger.switches.stopping(asked.strategy, account, starts_stopped=self.mode is Mode.LIVE)
+        stops = self.ledger.kill_switches.stopping(asked.strategy, account, starts_stopped=self.mode is Mode.LIVE)
         return BrokerState(
             ready=True,
             unknown_attempts=sum(attempt.instrument == asked.instrument for attempt in unknown),
@@ -369,7 +369,7 @@ class SnapshotBuilder:
         )
 
     def _checks(self, names: Sequence[str], now: datetime) -> tuple[InputCheck, ...]:
-        newest = self.ledger.marks.checks()
+        newest = self.ledger.checks.newest()
         return tuple(
             InputCheck(name=name, passed=newest[name].passed, age_seconds=_age(now, newest[name].at))
             if name in newest

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, func, insert, literal, select, update
 
-from tradewright.ledger.database import Database
+from tradewright.database.engine import Database
+from tradewright.ledger.attempt_states import steps
 from tradewright.ledger.leases import lease_held
 from tradewright.ledger.outbox import claimable
 from tradewright.ledger.schema import LIVE_STATES, approved_orders, attempt_events, attempts, perm_ids
-from tradewright.ledger.states import steps
 from tradewright.model.errors import LedgerError
 from tradewright.model.order import ORDER_STATE_OF_ATTEMPT, AttemptState, OrderState, OrderTerms, Side, TimeInForce
 

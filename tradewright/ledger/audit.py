@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import insert, select, update
 
-from tradewright.ledger.database import Database
+from tradewright.database.engine import Database
 from tradewright.ledger.schema import audit_head, audit_log
 from tradewright.model.errors import LedgerError
 from tradewright.model.hashing import content_hash

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from sqlalchemy import RowMapping, case, insert, select, update
 
+from tradewright.database.engine import Database
 from tradewright.ledger.audit import AuditLog
-from tradewright.ledger.database import Database
 from tradewright.ledger.errors import IdempotencyConflict
 from tradewright.ledger.schema import commands
 from tradewright.model.command import Command, CommandKind, CommandState

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping, func, insert, select
 
-from tradewright.ledger.database import Database
+from tradewright.database.engine import Database
 from tradewright.ledger.schema import adjustments, attempts, executions, fees, rulings
 from tradewright.model.order import Fill, Position, Side
 

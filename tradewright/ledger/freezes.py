@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from sqlalchemy import func, insert, select
 
+from tradewright.database.engine import Database
 from tradewright.ledger.audit import AuditLog
-from tradewright.ledger.database import Database
 from tradewright.ledger.schema import attempts, freezes
 from tradewright.model.errors import LedgerError
 from tradewright.model.order import AttemptState
@@ -47,7 +47,7 @@ class Freeze:
 
 
 class Freezes:
-    """Freezing and thawing; what is frozen now is computed from both."""
+    """Freezes and their lifting; the present ones are computed from both."""
 
     def __init__(self, database: Database, audit: AuditLog) -> None:
         self._database, self._audit = database, audit
@@ -61,7 +61,7 @@ class Freezes:
             self._audit.append("program", "FREEZE", instrument, {"code": code, "ref": ref, "text": text})
         return True
 
-    def thaw(
+    def lift(
         self,
         account: str,
         instrument: str,

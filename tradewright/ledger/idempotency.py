@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, insert, select
 
-from tradewright.ledger.database import Database
+from tradewright.database.engine import Database
 from tradewright.ledger.errors import IdempotencyConflict
 from tradewright.ledger.schema import idempotency_keys
 from tradewright.model.errors import LedgerError

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import ColumnElement, and_, exists, insert, select, update
 
-from tradewright.ledger.database import Database
+from tradewright.database.engine import Database
 from tradewright.ledger.schema import leases
 
 

@@ -1,4 +1,4 @@
-"""The ledger: one door to all its books."""
+"""The ledger: the one object that holds all its parts."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
+from tradewright.database.engine import Database
 from tradewright.ledger.attempts import Attempts
 from tradewright.ledger.audit import AuditLog
+from tradewright.ledger.broker_journal import BrokerJournal
+from tradewright.ledger.check_results import CheckResults
 from tradewright.ledger.commands import Commands
-from tradewright.ledger.database import Database
+from tradewright.ledger.decisions import Decisions
+from tradewright.ledger.equity_history import EquityHistory
 from tradewright.ledger.executions import Executions
 from tradewright.ledger.freezes import Freezes
 from tradewright.ledger.idempotency import IdempotencyKeys
+from tradewright.ledger.kill_switches import KillSwitches
 from tradewright.ledger.leases import Leases
-from tradewright.ledger.marks import Marks
-from tradewright.ledger.migrate import migrate
+from tradewright.ledger.migrations import SCHEMA
 from tradewright.ledger.outbox import Outbox
-from tradewright.ledger.proposals import Proposals
-from tradewright.ledger.switches import Switches
-from tradewright.ledger.venues import Venues
 from tradewright.model.clock import Clock
 from tradewright.model.errors import LedgerError
 from tradewright.model.mode import Mode
@@ -35,15 +36,16 @@ class Ledger:
     def __init__(self, database: Database, mode: Mode = Mode.SIM) -> None:
         self._database, self.clock = database, database.clock
         self.audit = AuditLog(database)
-        self.proposals = Proposals(database, self.audit)
-        self.outbox = Outbox(database, self.proposals)
+        self.decisions = Decisions(database, self.audit)
+        self.outbox = Outbox(database, self.decisions)
         self.attempts = Attempts(database)
         self.executions = Executions(database)
         self.freezes = Freezes(database, self.audit)
-        self.switches = Switches(database, self.audit)
+        self.kill_switches = KillSwitches(database, self.audit)
         self.leases = Leases(database)
-        self.venues = Venues(database)
-        self.marks = Marks(database)
+        self.broker_journal = BrokerJournal(database)
+        self.equity = EquityHistory(database)
+        self.checks = CheckResults(database)
         self.idempotency = IdempotencyKeys(database)
         self.commands = Commands(database, self.audit, mode)
 
@@ -63,7 +65,7 @@ class Ledger:
         """
         database = Database(url, clock, busy_seconds)
         try:
-            migrate(database)
+            SCHEMA.apply_to(database)
         except BaseException:
             database.close()
             raise

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select
 
-from tradewright.ledger.database import Database
+from tradewright.database.engine import Database
+from tradewright.ledger.decisions import Decisions
 from tradewright.ledger.leases import lease_held
-from tradewright.ledger.proposals import Proposals
 from tradewright.ledger.schema import UNSENT_STATES, approvals, approved_orders, attempts
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.errors import LedgerError
@@ -78,7 +78,7 @@ def claimable(now: datetime, *, abandoned: bool = False) -> ColumnElement[bool]:
 class Outbox:
     """Approved orders, in and out."""
 
-    def __init__(self, database: Database, proposals: Proposals) -> None:
+    def __init__(self, database: Database, proposals: Decisions) -> None:
         self._database, self._proposals = database, proposals
 
     def put(self, order: ApprovedOrder) -> bool:

@@ -18,7 +18,7 @@ from sqlalchemy import (
     column,
 )
 
-from tradewright.ledger.types import Document, Exact, Moment
+from tradewright.database.column_types import Document, Exact, Moment
 from tradewright.model.command import CommandState
 from tradewright.model.decision import Verdict
 from tradewright.model.order import AttemptState

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection and in the transaction that ``migrate`` opened."""
+"""Alembic's entry: runs the migrations on the connection and in the transaction that ``Migrations`` opened."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tradewright.ledger.schema import metadata
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    version_table="ledger_version",
+    version_table=context.config.attributes["version_table"],
     render_as_batch=True,
 )
 context.run_migrations()

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import func, insert, select
 
+from tradewright.database.engine import Database
 from tradewright.ledger.audit import AuditLog
-from tradewright.ledger.database import Database
 from tradewright.ledger.schema import switches
 from tradewright.model.errors import LedgerError
 
@@ -36,7 +36,7 @@ class Switch:
     at: datetime
 
 
-class Switches:
+class KillSwitches:
     """Stop and go. The sender reads them twice: before it writes an order down, and before it sends it."""
 
     def __init__(self, database: Database, audit: AuditLog) -> None:

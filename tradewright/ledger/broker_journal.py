@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import insert, select
 
-from tradewright.ledger.database import Database
+from tradewright.database.engine import Database
 from tradewright.ledger.schema import absences, external_orders, raw_events, reconciliations, sessions
 from tradewright.model.broker import BrokerEvent, VenueOrder
 
@@ -33,8 +33,8 @@ class Absence:
     second_at: datetime
 
 
-class Venues:
-    """The book of what venues said."""
+class BrokerJournal:
+    """Everything that was received from brokers."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

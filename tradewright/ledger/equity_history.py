@@ -1,4 +1,4 @@
-"""Marks over time: the account's equity, and the newest result of every check of an input."""
+"""The history of an account's equity, from which its drawdown is computed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 
-from tradewright.ledger.database import Database
-from tradewright.ledger.schema import checks, equity_marks
+from tradewright.database.engine import Database
+from tradewright.ledger.schema import equity_marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,31 +22,21 @@ class EquityMark:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """What the last check of an input said."""
-
-    input: str
-    passed: bool
-    detail: object
-    at: datetime
-
-
-class Marks:
-    """The book of equity marks and check results."""
+class EquityHistory:
+    """Equity marks of all accounts."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def mark_equity(self, account: str, equity: Decimal, cash: Decimal) -> EquityMark:
-        """Note the equity of now; the daily drawdown is computed from these marks."""
+    def mark(self, account: str, equity: Decimal, cash: Decimal) -> EquityMark:
+        """Record the present equity of an account."""
         mark = EquityMark(account, equity, cash, self._database.clock.now())
         row = {"account": account, "equity": equity, "cash": cash, "at": mark.at}
         with self._database.write() as connection:
             connection.execute(insert(equity_marks).values(**row))
         return mark
 
-    def equity(self, account: str, since: datetime | None = None) -> list[EquityMark]:
+    def marks(self, account: str, since: datetime | None = None) -> list[EquityMark]:
         """The marks of an account from a moment on (all of them when None), oldest first."""
         query = select(equity_marks).where(equity_marks.c.account == account)
         if since is not None:
@@ -55,8 +45,8 @@ class Marks:
             rows = connection.execute(query.order_by(equity_marks.c.at, equity_marks.c.id)).all()
         return [EquityMark(row.account, row.equity, row.cash, row.at) for row in rows]
 
-    def newest_equity(self, account: str, most: int) -> list[EquityMark]:
-        """The newest marks of an account, at ``most`` so many, oldest first."""
+    def newest(self, account: str, most: int) -> list[EquityMark]:
+        """The newest marks of an account, at most ``most``, oldest first."""
         query = select(equity_marks).where(equity_marks.c.account == account)
         newest = query.order_by(equity_marks.c.at.desc(), equity_marks.c.id.desc()).limit(most)
         with self._database.read() as connection:
@@ -68,20 +58,6 @@ class Marks:
 
         Without a mark, or with equity that was never positive, it is 0.
         """
-        marks = self.equity(account, since)
+        marks = self.marks(account, since)
         top = max((mark.equity for mark in marks), default=Decimal(0))
         return marks[-1].equity / top - 1 if top > 0 else Decimal(0)
-
-    def record_check(self, name: str, passed: bool, detail: object = None) -> CheckResult:
-        """Note the result of checking an input (a table, a feed, a file)."""
-        result = CheckResult(name, passed, detail, self._database.clock.now())
-        with self._database.write() as connection:
-            connection.execute(insert(checks).values(input=name, passed=passed, detail=detail, at=result.at))
-        return result
-
-    def checks(self) -> dict[str, CheckResult]:
-        """The newest result for every input that was ever checked."""
-        newest = select(func.max(checks.c.id)).group_by(checks.c.input)
-        with self._database.read() as connection:
-            rows = connection.execute(select(checks).where(checks.c.id.in_(newest)).order_by(checks.c.input)).all()
-        return {row.input: CheckResult(row.input, row.passed, row.detail, row.at) for row in rows}

@@ -6,10 +6,10 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import ColumnElement, Connection, Table, insert, select
 
+from tradewright.database.engine import Database
 from tradewright.ledger.audit import AuditLog
-from tradewright.ledger.database import Database
 from tradewright.ledger.schema import approvals, decisions, intents
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import LedgerError
@@ -28,7 +28,7 @@ class Approval:
     at: datetime
 
 
-class Proposals:
+class Decisions:
     """The book of intents, decisions and approvals. Writing the same thing twice writes it once."""
 
     def __init__(self, database: Database, audit: AuditLog) -> None:
@@ -147,13 +147,13 @@ class Proposals:
         with self._database.read() as connection:
             return list(connection.execute(query).scalars())
 
-    def decisions(self, intent_id: str | None = None) -> list[Decision]:
-        """All decisions, oldest first; only those on an intent where one is given."""
-        query = select(decisions.c.payload).order_by(decisions.c.recorded_at, decisions.c.decision_id)
-        if intent_id is not None:
-            query = query.where(decisions.c.intent_id == intent_id)
-        with self._database.read() as connection:
-            return [Decision.model_validate(payload) for payload in connection.execute(query).scalars()]
+    def all(self) -> list[Decision]:
+        """All decisions, oldest first."""
+        return self._decisions()
+
+    def of_intent(self, intent_id: str) -> list[Decision]:
+        """The decisions on an intent, oldest first."""
+        return self._decisions(decisions.c.intent_id == intent_id)
 
     def decisions_alive(self, moment: datetime) -> list[Decision]:
         """All decisions on the intents with one that was still in force after a moment, oldest first."""
@@ -188,6 +188,12 @@ class Proposals:
         if any(not approval.approved for approval in said):
             return False
         return verdict is Verdict.APPROVE or (verdict is Verdict.REVIEW and bool(said))
+
+    def _decisions(self, *conditions: ColumnElement[bool]) -> list[Decision]:
+        query = select(decisions.c.payload).where(*conditions)
+        with self._database.read() as connection:
+            found = connection.execute(query.order_by(decisions.c.recorded_at, decisions.c.decision_id)).scalars()
+            return [Decision.model_validate(payload) for payload in found]
 
     def _objection(self, decision_id: str, now: datetime) -> str:
         decision = self.decision(decision_id)

@@ -1,0 +1,1 @@
+"""SQL databases: engines with durable commits, exact column types, migrations."""

@@ -1,0 +1,99 @@
+"""Bringing a database to the schema of this program: once, under a lock, all or nothing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Select, column, inspect, select, table
+
+from tradewright.database.engine import Database
+from tradewright.model.errors import LedgerError
+
+WAL_ATTEMPTS = 250
+"""At 20 ms each: as long as the usual busy time-out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migrations:
+    """The migrations of one room.
+
+    Args:
+        folder: the Alembic script folder.
+        version_table: the table that holds the schema version, one per room.
+    """
+
+    folder: Path
+    version_table: str
+
+    def apply_to(self, database: Database) -> None:
+        """Create the tables, or bring older ones up to date; running it again changes nothing.
+
+        A database of the present version is only read. Otherwise the writer lock is held from before the version is
+        read until after the last migration is committed: two processes that start at once run one after the other, and
+        a kill in between leaves the database as it was (fault 33).
+
+        Raises:
+            LedgerError: for a database of another program, or one written by a newer version of this one.
+        """
+        with database.read() as connection:
+            version = self._version(connection, database.where)
+        self._refuse_unknown(version, database.where)
+        if version == self.head():
+            return
+        _use_wal(database)
+        with database.write() as connection:
+            if self._version(connection, database.where) != self.head():
+                config = self._config()
+                config.attributes["connection"] = connection
+                config.attributes["version_table"] = self.version_table
+                command.upgrade(config, "head")
+
+    def head(self) -> str:
+        """The newest schema version that this program knows."""
+        return str(ScriptDirectory.from_config(self._config()).get_current_head())
+
+    def _config(self) -> Config:
+        config = Config()
+        config.set_main_option("script_location", str(self.folder))
+        return config
+
+    def _version(self, connection: Connection, where: str) -> str | None:
+        tables = set(inspect(connection).get_table_names())
+        if self.version_table in tables:
+            query: Select[Any] = select(column("version_num")).select_from(table(self.version_table))
+            found = connection.execute(query).scalar_one_or_none()
+            return None if found is None else str(found)
+        if connection.dialect.name == "sqlite" and tables:
+            raise LedgerError(
+                f"a database of another program: it has the table {min(tables)!r} and no {self.version_table}",
+                where=where,
+                remedy="point storage at a ledger, or at a new file",
+            )
+        return None
+
+    def _refuse_unknown(self, version: str | None, where: str) -> None:
+        known = {script.revision for script in ScriptDirectory.from_config(self._config()).walk_revisions()}
+        if version is not None and version not in known:
+            raise LedgerError(
+                f"written by a newer version: schema {version}, this program knows {self.head()}",
+                where=where,
+                remedy="upgrade this program, or restore a backup of its age",
+            )
+
+
+def _use_wal(database: Database) -> None:
+    if database.sqlite_path is None:
+        return
+    for _attempt in range(WAL_ATTEMPTS):
+        if database.use_wal():
+            return
+        time.sleep(0.02)
+    raise LedgerError(
+        "another process keeps the file from being switched to WAL", where=database.where, remedy="end it; try again"
+    )

@@ -1,0 +1,42 @@
+"""Results of the checks of data: evidence that the gate and the sender read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, insert, select
+
+from tradewright.database.engine import Database
+from tradewright.ledger.schema import checks
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The result of one check of an input."""
+
+    input: str
+    passed: bool
+    detail: object
+    at: datetime
+
+
+class CheckResults:
+    """Check results of all inputs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, name: str, passed: bool, detail: object = None) -> CheckResult:
+        """Record the result of checking an input (a table, a feed, a file)."""
+        result = CheckResult(name, passed, detail, self._database.clock.now())
+        with self._database.write() as connection:
+            connection.execute(insert(checks).values(input=name, passed=passed, detail=detail, at=result.at))
+        return result
+
+    def newest(self) -> dict[str, CheckResult]:
+        """The newest result for every input that was ever checked."""
+        newest = select(func.max(checks.c.id)).group_by(checks.c.input)
+        with self._database.read() as connection:
+            rows = connection.execute(select(checks).where(checks.c.id.in_(newest)).order_by(checks.c.input)).all()
+        return {row.input: CheckResult(row.input, row.passed, row.detail, row.at) for row in rows}

@@ -1,0 +1,10 @@
+"""The schema versions of the ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tradewright.database.migrations import Migrations
+
+VERSION_TABLE = "ledger_version"
+SCHEMA = Migrations(Path(__file__).parent, VERSION_TABLE)
