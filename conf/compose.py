@@ -458,7 +458,7 @@ def _told_apart() -> Iterator[None]:
     """
     try:
         yield
-    except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (AssertionError, AttributeError, LookupError, TypeError, ValueError, yaml.YAMLError) as error:
         raise HydraException(f"cannot be composed ({type(error).__name__}: {error})") from error
 
 
