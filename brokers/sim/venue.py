@@ -426,10 +426,13 @@ class Venue:
         if quantity <= 0 or order.terms.order.kind in AUCTIONS:
             return None
         found = match(order.terms, order.triggered, order.stop, bar)
-        if (found.triggered, found.stop) != (order.triggered, order.stop):
-            order = self._change(order, triggered=found.triggered, stop=found.stop)
+        moved = (found.triggered, found.stop) != (order.triggered, order.stop)
         if found.price is None:
+            if moved:
+                self._change(order, triggered=found.triggered, stop=found.stop)
             return None
+        if moved:  # told together with the execution that follows
+            self._changes.order(order.model_copy(update={"triggered": found.triggered, "stop": found.stop}))
         if self.partial_fills:
             quantity = min(quantity, self.partial_fills.popleft())
         price = self.instrument(order.terms.instrument).round_price(found.price)
