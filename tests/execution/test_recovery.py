@@ -23,10 +23,10 @@ REF = "intent0001.1"
 
 
 class HastyClock(ManualClock):
-    """A clock whose long waits end too soon, as when a machine wakes from sleep."""
+    """A clock whose waits end too soon, as when a machine wakes from sleep."""
 
     async def sleep(self, seconds: float) -> None:
-        await super().sleep(seconds / 2 if seconds == 60 else seconds)
+        await super().sleep(seconds / 2)
 
 
 def in_doubt(world: World) -> None:
@@ -63,12 +63,32 @@ def test_absent_twice_a_minute_apart_is_unsent_on_paper(world: World) -> None:
     assert violations(world.ledger, world.venue) == []
 
 
-def test_a_wait_that_ended_too_soon_proves_nothing(tmp_path: Path) -> None:
+def test_waits_that_end_too_soon_make_no_proof_earlier(tmp_path: Path) -> None:
+    """The seconds between the snapshots are measured, not believed."""
     world = World(f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path / "venue.db", HastyClock(START))
     in_doubt(world)
+    before = world.clock.monotonic()
     world.recover()
-    assert state(world) is AttemptState.UNKNOWN
+    assert state(world) is AttemptState.NOT_SENT
+    assert world.clock.monotonic() - before >= 60
     world.close()
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(59.9, "UNKNOWN"), (60.0, "NOT_SENT")])
+def test_a_second_look_that_comes_too_soon_proves_nothing(world: World, seconds: float, expected: str) -> None:
+    """Nothing waits for the evidence: whichever snapshot is old enough completes it."""
+    in_doubt(world)
+
+    async def story() -> None:
+        sender = world.sender()
+        await sender.ready()
+        assert state(world) is AttemptState.UNKNOWN
+        await world.clock.sleep(seconds - 5)
+        await sender.tracker.query()
+        await sender.close()
+
+    run(story())
+    assert state(world).value == expected
 
 
 def test_a_position_that_moved_proves_the_contrary(world: World) -> None:
@@ -222,11 +242,12 @@ def test_a_query_that_fails_while_an_answer_is_awaited_leaves_the_order_in_doubt
 
     async def story() -> None:
         sender = world.sender(checkpoint=fail)
-        assert [outcome.status.value for outcome in await sender.drain()] == ["UNKNOWN"]
+        assert [outcome.status.value for outcome in await sender.drain()] == ["REJECTED"]
         await sender.close()
 
     run(story())
-    assert state(world) is AttemptState.REJECTED, "the recovery at the end of the drain found it"
+    states = [event.state.value for event in world.ledger.attempts.events(REF)]
+    assert states == ["CLAIMED", "SENDING", "UNKNOWN", "REJECTED"], "the recovery at the end of the drain found it"
 
 
 def test_a_poll_that_sees_a_disturbed_link_is_followed_by_a_recovery(world: World) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -12,7 +12,8 @@ import pytest
 
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World, run, violations
-from tests.support.ledgers import Proposer
+from tests.support.ledgers import START, Proposer
+from tradewright.execution.cancellation import Cancelled
 from tradewright.execution.types import Mode, ProtocolTimes, SenderSettings, SendRefused, SendStatus
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.approved import ApprovedOrder
@@ -57,7 +58,7 @@ def test_chosen_decisions_alone_are_sent_and_the_missing_are_lost(world: World) 
             ("decision-99", SendStatus.LOST),
             (second.decision_id, SendStatus.SENT),
         ]
-        assert [outcome.status for outcome in await sender.drain([second.decision_id])] == [SendStatus.LOST]
+        assert [outcome.status for outcome in await sender.drain([second.decision_id])] == [SendStatus.TAKEN]
         await sender.close()
 
     run(story())
@@ -116,12 +117,112 @@ def test_a_recheck_that_cannot_be_made_leaves_the_order_approved(world: World) -
     assert len(world.ledger.outbox.sendable(ACCOUNT)) == 1
 
 
-def test_an_approval_that_expires_on_the_way_is_expired(world: World) -> None:
+def advancing(world: World, when: str, seconds: float) -> Callable[[str], None]:
+    """A checkpoint at which time goes by, once."""
+    left = [when]
+
+    def advance(name: str) -> None:
+        if name in left:
+            left.remove(name)
+            world.clock.advance(seconds)  # type: ignore[attr-defined]
+
+    return advance
+
+
+@pytest.mark.parametrize(("seconds", "claimed"), [(2.9, True), (3.0, False)])
+def test_nothing_is_claimed_after_the_end_of_its_approval(world: World, seconds: float, claimed: bool) -> None:
     world.proposer.order(seconds=3)
-    outcome = world.drain()[0]
-    assert (outcome.status, outcome.state) == (SendStatus.REFUSED, AttemptState.EXPIRED)
+    (outcome,) = world.drain(world.sender(checkpoint=advancing(world, "S2.before_claim", seconds)))
+    if claimed:
+        assert outcome.status is SendStatus.SENT, "the claim ended the approval's life"
+        return
+    assert (outcome.status, world.states()) == (SendStatus.REFUSED, [])
     assert [reason.code for reason in outcome.reasons] == ["APPROVAL_EXPIRED"]
     assert world.venue.state["placed"] == []
+
+
+@pytest.mark.parametrize(
+    ("when", "state"),
+    [
+        ("S2.claimed", AttemptState.EXPIRED),
+        ("S3.reconciled", AttemptState.EXPIRED),
+        ("S3.rechecked", AttemptState.NOT_SENT),
+        ("S4.written", AttemptState.NOT_SENT),
+        ("S4.read_back", AttemptState.NOT_SENT),
+    ],
+)
+@pytest.mark.parametrize("seconds", [800, 900])
+def test_nothing_is_sent_later_than_900_seconds_after_its_claim(
+    world: World, when: str, state: AttemptState, seconds: int
+) -> None:
+    """M3, wherever the time went by; within the 900 seconds the approval's own end no longer matters."""
+    world.times = ProtocolTimes(lease=3600)
+    world.proposer.order(seconds=60)
+    (outcome,) = world.drain(world.sender(checkpoint=advancing(world, when, seconds)))
+    attempt = world.ledger.attempts.get(outcome.ref)
+    if seconds < 900:
+        assert outcome.status is SendStatus.SENT
+        return
+    assert (outcome.status, outcome.state) == (SendStatus.REFUSED, state)
+    assert [reason.code for reason in outcome.reasons] == ["APPROVAL_EXPIRED"]
+    assert world.venue.state["placed"] == []
+    assert (world.clock.now() - attempt.claimed_at).total_seconds() >= 900
+
+
+def test_a_hundred_orders_go_out_at_twenty_a_minute_although_each_approval_lives_a_minute(world: World) -> None:
+    """Risk 16: an approval's life ends at its claim, and the limit on the rate comes after it."""
+    orders = [world.proposer.order(("AAPL", "MSFT", "GOOG")[n % 3], str(n + 1), seconds=60) for n in range(100)]
+    outcomes = world.drain(per_second=1, per_minute=20)
+    assert [(outcome.decision_id, outcome.status) for outcome in outcomes] == [
+        (order.decision_id, SendStatus.SENT) for order in orders
+    ]
+    sent = world.ledger.attempts.sent_at(ACCOUNT, START)
+    assert len(sent) == 100
+    assert all((later - earlier).total_seconds() >= 60 for earlier, later in zip(sent, sent[20:], strict=False))
+    assert (sent[-1] - sent[0]).total_seconds() < 270, "and no slower than the limit demands"
+    assert violations(world.ledger, world.venue) == []
+
+
+def test_a_batch_that_breaks_off_gives_its_claims_back(world: World) -> None:
+    for name in ("AAPL", "MSFT", "GOOG"):
+        world.proposer.order(name)
+
+    async def recheck(order: ApprovedOrder, _snapshot: BrokerSnapshot) -> Sequence[Reason]:
+        if order.terms.instrument == "MSFT":
+            raise BrokerError("no quote came")
+        return ()
+
+    with pytest.raises(BrokerError, match="no quote"):
+        world.drain(world.sender(recheck))
+    assert world.states() == ["FILLED", "NOT_SENT", "NOT_SENT"]
+    assert [row.ref for row in world.ledger.outbox.sendable(ACCOUNT)] == ["intent0002.2", "intent0003.2"]
+
+
+def test_claims_that_a_broken_batch_could_not_give_back_are_given_back_by_the_next_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same sender, which still holds the account: no recovery releases its own claims."""
+    world.proposer.order()
+
+    def broken(*_arguments: object, **_named: object) -> None:
+        raise LedgerError("the disk is full")
+
+    async def recheck(_order: ApprovedOrder, _snapshot: BrokerSnapshot) -> Sequence[Reason]:
+        if world.ledger.attempts.all()[-1].number == 1:
+            raise BrokerError("no quote came")
+        return ()
+
+    async def story() -> None:
+        sender = world.sender(recheck)
+        with monkeypatch.context() as patch:
+            patch.setattr(type(world.ledger.attempts), "release", broken)
+            with pytest.raises(LedgerError, match="disk is full"):
+                await sender.drain()
+        assert world.states() == ["CLAIMED"]
+        assert [outcome.status for outcome in await sender.drain()] == [SendStatus.SENT]
+        await sender.close()
+
+    run(story())
 
 
 @pytest.mark.parametrize("when", ["S2.claimed", "S4.read_back"])
@@ -156,7 +257,7 @@ def test_a_notice_of_the_link_before_the_send_stops_it(world: World) -> None:
     assert world.venue.state["placed"] == []
 
 
-def test_kill_cancels_what_is_open_in_its_scope(world: World) -> None:
+def test_cancel_all_cancels_the_open_orders_that_it_covers(world: World) -> None:
     world.venue.set(mode="rest")
     world.proposer.order("AAPL")
     world.proposer.order("MSFT", strategy="carry")
@@ -164,11 +265,11 @@ def test_kill_cancels_what_is_open_in_its_scope(world: World) -> None:
     async def story() -> None:
         sender = world.sender()
         await sender.drain()
-        assert await sender.cancel_stopped() == ()
-        world.ledger.switches.stop("strategy:carry", "ann", "test")
-        assert await sender.cancel_stopped() == ("intent0002.1",)
-        world.ledger.switches.stop("everything", "ann", "test")
-        assert await sender.cancel_stopped() == ("intent0001.1",)
+        assert await sender.cancel_all(lambda _attempt: False, "ann", "test") == Cancelled()
+        done = await sender.cancel_all(lambda attempt: attempt.strategy == "carry", "ann", "test")
+        assert done == Cancelled(ended=("intent0002.1",))
+        done = await sender.cancel_all(lambda _attempt: True, "ann", "test")
+        assert done == Cancelled(ended=("intent0001.1",))
         await sender.close()
 
     run(story())
@@ -215,8 +316,9 @@ def test_a_cancel_that_breaks_the_link_is_settled_by_the_next_recovery(world: Wo
         sender = world.sender()
         await sender.drain()
         world.venue.fault("cancel_drop")
-        with pytest.raises(BrokerError, match="reset"):
-            await sender.cancel("intent0001.1", "ann", "test")
+        done = await sender.cancel("intent0001.1", "ann", "test")
+        assert (done.ended, done.open) == ((), ("intent0001.1",))
+        assert "the connection was reset" in done.problem
         assert world.states() == ["CANCEL_REQUESTED"]
         await sender.ready()
         await sender.close()
@@ -297,7 +399,7 @@ def test_an_adapter_that_breaks_in_a_send_leaves_a_doubt_that_is_settled_before_
 def test_a_write_ahead_that_cannot_be_read_back_is_settled_before_the_next_order(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing went out, but the ledger says SENDING: the same sender proves it unsent before it goes on."""
+    """Nothing went out, but the ledger says SENDING: it is looked for before the same sender goes on."""
     world.proposer.order()
 
     async def story() -> None:
@@ -309,6 +411,8 @@ def test_a_write_ahead_that_cannot_be_read_back_is_settled_before_the_next_order
         assert world.states() == ["SENDING"]
         world.proposer.order("MSFT")
         await sender.drain()
+        assert world.states() == ["UNKNOWN", "FILLED"]
+        await sender.recover()
         await sender.close()
 
     run(story())

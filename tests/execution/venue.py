@@ -133,7 +133,8 @@ class FileVenue:
     def end(self, ref: str, status: VenueStatus = VenueStatus.CANCELLED, *, tell: bool = True) -> None:
         """End an order at the venue."""
         with self.change() as state:
-            [order for order in state["orders"] if order["ref"] == ref][-1]["status"] = status.value
+            order = [order for order in state["orders"] if order["ref"] == ref][-1]
+            order["status"], order["time"] = status.value, self.now().isoformat()
         if tell:
             self.tell_order(ref)
 

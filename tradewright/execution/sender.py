@@ -96,6 +96,7 @@ class Sender:
             LedgerError: when something cannot be written down; nothing is sent after that.
         """
         self._hold_lease()
+        self._give_back_claims()  # of a batch that broke off and could not give them back itself
         await self._settle_leftovers()
         listed = self._ledger.outbox.sendable(self._settings.account)
         self._checkpoint("S1.listed")
@@ -293,12 +294,14 @@ class Sender:
         if isinstance(order, Reason):
             return self._refused(attempt, (order,))
         self._checkpoint("S4.before_write")
-        self._connection.keep_messages()
+        await self._connection.keep_messages()
         self._write_ahead(attempt, order, order_id)
         self._checkpoint("S4.read_back")
         # From the final check to the call of place() nothing is awaited: no message, no kill switch and no other
         # sender can come between the last look and the send.
-        if reasons := self._presend.final_check(order, self._connection):
+        reasons = self._presend.final_check(order, self._connection)
+        reasons += self._presend.waited_too_long(attempt.claimed_at, self._times.claim)
+        if reasons:
             text = ", ".join(reason.code for reason in reasons)
             moved = self._ledger.attempts.move(attempt.ref, AttemptState.NOT_SENT, f"stopped before the send: {text}")
             return SendResult(attempt.decision_id, attempt.ref, SendStatus.REFUSED, moved.state, tuple(reasons))
