@@ -276,6 +276,24 @@ def test_fault_13_a_correction_is_held_back_until_the_position_shows_what_it_mea
     clean(world)
 
 
+def test_fault_13_a_correction_that_completes_an_order_ends_it(world: World) -> None:
+    """M1: the ruling on it computes the order's state again, also when the venue has told nothing else since."""
+    world.venue.set(mode="rest")
+    world.proposer.order()
+    world.drain()
+    exec_id = world.venue.fill(REF, "5", tell=False)
+    world.recover()
+    assert world.states() == ["PARTIAL"]
+    with world.venue.change() as state:
+        original = next(fill for fill in state["fills"] if fill["exec_id"] == exec_id)
+        state["fills"].append(original | {"exec_id": exec_id[:-2] + "02", "quantity": "10"})
+        state["orders"][-1] |= {"status": "FILLED", "filled": "10"}
+    world.recover()
+    assert (world.states(), world.codes()) == (["FILLED"], [])
+    assert world.ledger.executions.filled(REF) == 10
+    clean(world)
+
+
 def test_fault_13_a_correction_may_also_turn_out_to_add_or_to_mean_nothing_known(world: World) -> None:
     async def story() -> None:
         sender = await working(world)

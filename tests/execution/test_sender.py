@@ -12,7 +12,7 @@ import pytest
 
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World, run, violations
-from tests.support.ledgers import START, Proposer
+from tests.support.ledgers import Proposer
 from tradewright.execution.cancellation import Cancelled
 from tradewright.execution.types import Mode, ProtocolTimes, SenderSettings, SendRefused, SendStatus
 from tradewright.ledger.ledger import Ledger
@@ -167,20 +167,6 @@ def test_nothing_is_sent_later_than_900_seconds_after_its_claim(
     assert [reason.code for reason in outcome.reasons] == ["APPROVAL_EXPIRED"]
     assert world.venue.state["placed"] == []
     assert (world.clock.now() - attempt.claimed_at).total_seconds() >= 900
-
-
-def test_a_hundred_orders_go_out_at_twenty_a_minute_although_each_approval_lives_a_minute(world: World) -> None:
-    """Risk 16: an approval's life ends at its claim, and the limit on the rate comes after it."""
-    orders = [world.proposer.order(("AAPL", "MSFT", "GOOG")[n % 3], str(n + 1), seconds=60) for n in range(100)]
-    outcomes = world.drain(per_second=1, per_minute=20)
-    assert [(outcome.decision_id, outcome.status) for outcome in outcomes] == [
-        (order.decision_id, SendStatus.SENT) for order in orders
-    ]
-    sent = world.ledger.attempts.sent_at(ACCOUNT, START)
-    assert len(sent) == 100
-    assert all((later - earlier).total_seconds() >= 60 for earlier, later in zip(sent, sent[20:], strict=False))
-    assert (sent[-1] - sent[0]).total_seconds() < 270, "and no slower than the limit demands"
-    assert violations(world.ledger, world.venue) == []
 
 
 def test_a_batch_that_breaks_off_gives_its_claims_back(world: World) -> None:
