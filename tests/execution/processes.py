@@ -53,7 +53,7 @@ def run_driver(module: str, arguments: Sequence[str], seconds: float = 60) -> Do
 
 
 def started(target: Callable[..., None], *arguments: object) -> ForkServerProcess:
-    """A process that has been started; the server is started from the project's folder, so that it finds the drivers."""
+    """A process that has been started; its server is started in the project's folder, and so finds the drivers."""
     process = _context.Process(target=target, args=arguments, daemon=True)
     with _starting:
         before = Path.cwd()

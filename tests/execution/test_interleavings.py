@@ -21,7 +21,8 @@ from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import ManualClock
 
 REFS = ("intent0001.1", "intent0002.1")
-STEPS = tuple((what, ref) for ref in REFS for what in ("part", "rest", "cancel")) + (
+STEPS = (
+    *((what, ref) for ref in REFS for what in ("part", "rest", "cancel")),
     ("tell one", ""),
     ("tell all", ""),
     ("lag", ""),
@@ -54,7 +55,9 @@ def play() -> Iterator[World]:
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         for name in ("ledger.db", "venue.db"):
             shutil.copy(stage() / name, folder)
-        world = World(f"sqlite:///{folder}/ledger.db", Path(folder) / "venue.db", ManualClock(START + timedelta(minutes=1)))
+        world = World(
+            f"sqlite:///{folder}/ledger.db", Path(folder) / "venue.db", ManualClock(START + timedelta(minutes=1))
+        )
         yield world
         world.close()
 
@@ -147,7 +150,7 @@ def test_whatever_two_interleaved_snapshots_raise_is_lifted_by_the_calm_one_afte
         assert violations(world.ledger, world.venue) == []
 
 
-def test_an_order_that_fills_between_the_first_and_the_third_question(tmp_path: Path) -> None:
+def test_an_order_that_fills_between_the_first_and_the_third_question() -> None:
     """The case of the gateway of another make: FILLED by its message, and open in the older list."""
     with play() as world:
         run(compared(world, False, [[], [("rest", REFS[0]), ("tell all", "")], [], []]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from itertools import pairwise
@@ -348,6 +349,23 @@ def test_a_claim_that_another_one_gave_back_meanwhile_does_not_hide_who_has_the_
         world.drain(world.sender(checkpoint=sleep))
     assert world.states() == ["NOT_SENT"]
     assert world.venue.state["placed"] == []
+
+
+def test_who_lost_a_claim_to_another_sender_that_is_gone_again_says_so(world: World) -> None:
+    """The other one has sent the order already: the sleeper neither sends nor refuses it."""
+    world.proposer.order()
+
+    def sleep(name: str) -> None:
+        if name == "S2.claimed":
+            world.clock.advance(200)  # type: ignore[attr-defined]
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                pool.submit(world.drain, world.sender()).result()
+
+    sleeper = world.sender(checkpoint=sleep)
+    with pytest.raises(SendRefused, match="took the account over"):
+        world.drain(sleeper)
+    assert world.states() == ["NOT_SENT", "FILLED"]
+    assert world.venue.state["placed"] == ["intent0001.2"]
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, asyncio.CancelledError])

@@ -243,6 +243,8 @@ class Sender:
         order_id = self._broker.next_order_id()
         # The lease is held again after the recheck: the checks may have taken long enough for another sender to come.
         self._hold_lease()
+        if self._ledger.attempts.get(attempt.ref).state is not AttemptState.CLAIMED:
+            raise self._taken_over()
         if reasons:
             return self._refused(attempt, reasons)
         self._checkpoint("S3.rechecked")
@@ -380,8 +382,11 @@ class Sender:
         """Prove that this sender has held the account all the time; else its view of the venue is out of date."""
         account, holder = self._settings.account, self._settings.holder
         if not self._ledger.leases.keep(account, holder, self._times.lease):
-            raise SendRefused(
-                "another sender took the account over",
-                where=f"account {account}",
-                remedy="it settles what is under way; ask again when it is done",
-            )
+            raise self._taken_over()
+
+    def _taken_over(self) -> SendRefused:
+        return SendRefused(
+            "another sender took the account over",
+            where=f"account {self._settings.account}",
+            remedy="it settles what is under way; ask again when it is done",
+        )
