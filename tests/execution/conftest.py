@@ -1,7 +1,9 @@
-"""Fixtures: a world on each engine."""
+"""Fixtures: a world on each engine, in memory where the machine can."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,15 @@ import pytest
 from tests.execution.world import World
 from tests.support import postgres
 from tests.support.ledgers import new_url
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder in memory where there is one: these tests commit some ten thousand times, each commit synchronous."""
+    memory = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(prefix="tradewright-", dir=memory if memory.is_dir() else None))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=["sqlite"])

@@ -268,7 +268,7 @@ def test_a_decision_that_cannot_be_written_leaves_nothing_behind(
 
 def test_the_books_of_another_account_are_not_used(counter: Counter) -> None:
     counter.money = AccountState(account="DU999", equity=Decimal(1), cash=Decimal(1))
-    with pytest.raises(BrokerError, match="speaks of account 'DU999', not of 'DU100'"):
+    with pytest.raises(BrokerError, match="answers for account 'DU999', not for 'DU100'"):
         proposed(counter)
 
 
@@ -408,13 +408,14 @@ def test_the_second_order_of_a_drain_sees_the_fill_of_the_first(counter: Counter
     assert [decision.approved_quantity for decision in decided(counter, *wanted)] == [10, 5]
 
     async def send_while_the_price_rises(session: AccountActor) -> tuple[SendResult, ...]:
-        place = session._broker.place
+        broker = session._sender._broker
+        place = broker.place
 
         async def placed(*order: Any) -> None:
             await place(*order)
             counter.prices["AAPL"] = Decimal("100.5")
 
-        session._broker.place = placed  # type: ignore[method-assign]
+        broker.place = placed  # type: ignore[method-assign]
         return await session.send()
 
     outcomes = sit(counter, send_while_the_price_rises)
@@ -471,7 +472,7 @@ def test_a_kill_switch_cancels_what_is_open(counter: Counter) -> None:
     sent(counter)
     _killed(counter)
     ref = counter.ledger.attempts.all()[0].ref
-    assert sit(counter, lambda session: session.cancel_stopped()) == (ref,)
+    assert sit(counter, lambda session: session.cancel_stopped()).ended == (ref,)
     assert counter.world.venue.state["cancels"]
     assert counter.ledger.attempts.get(ref).state in (AttemptState.CANCELLED, AttemptState.CANCEL_REQUESTED)
 

@@ -20,7 +20,8 @@ from tests.execution.venue import ACCOUNT, FileVenue, _fill, _order
 from tests.execution.world import World
 from tests.support.ledgers import START, Proposer
 from tradewright.execution.execution_reports import ReportHandler
-from tradewright.execution.reconciliation import compare, drift, rule_corrections
+from tradewright.execution.reconciliation import Difference, compare, drift, rule_corrections
+from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, BrokerSnapshot, VenueStatus
 from tradewright.model.clock import ManualClock
@@ -143,6 +144,11 @@ def stage(story: Story) -> Iterator[Stage]:
         yield Stage(Path(folder), story)
 
 
+def is_twin(ledger: Ledger, found: Difference) -> bool:
+    """Whether the venue has an order twice and works on the one after the other has ended here: an alarm of its own."""
+    return found.code is FreezeCode.LIVE_AFTER_END and len(ledger.attempts.perm_ids(found.ref)) > 1
+
+
 def shuffled(snapshot: BrokerSnapshot, chance: random.Random) -> BrokerSnapshot:
     """The same lists in another order; of the lines on one execution and its corrections, the order stays."""
     names = ("open_orders", "completed_orders", "fills", "positions")
@@ -176,7 +182,7 @@ def test_a_query_twice_is_a_query_once_and_the_ledger_then_agrees_with_the_venue
             assert ledger.audit.entries() == entries, "nothing happened, so nothing is written"
             if not any(code == "CORRECTION" for _, code, _ in books(ledger)["frozen"]):
                 assert drift(ledger, ACCOUNT, it.snapshot) == {}
-                assert compare(ledger, ACCOUNT, it.snapshot) == ()
+                assert [found for found in compare(ledger, ACCOUNT, it.snapshot) if not is_twin(ledger, found)] == []
 
         assert it.told(again) == expected
 

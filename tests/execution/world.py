@@ -94,6 +94,12 @@ class World:
         self.ledger.close()
 
 
+async def settled() -> None:
+    """Let messages that are on their way arrive, be kept, and be applied: some turns of the loop, and no time."""
+    for _ in range(12):
+        await asyncio.sleep(0)
+
+
 def run(work: Coroutine[Any, Any, Any]) -> Any:
     """Run to the end on a loop of its own."""
     return asyncio.run(work)

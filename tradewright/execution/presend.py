@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from tradewright.execution.broker_connection import BrokerConnection
+from tradewright.execution.exposure import may_have_reached
 from tradewright.execution.types import SenderSettings
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.approved import ApprovedOrder
@@ -53,6 +54,7 @@ class PreSendCheck:
         """
         found = [reason for reason in await self._recheck(order, snapshot) if reason.verdict is Verdict.REJECT]
         found += self.stopped(order.strategy)
+        found += self.reached_before(order)
         for freeze in self._ledger.freezes.of(self._settings.account, order.terms.instrument):
             found.append(_reason("INSTRUMENT_FROZEN", f"{freeze.code} {freeze.ref}: {freeze.text}"))
         return tuple(found)
@@ -65,6 +67,12 @@ class PreSendCheck:
         if waiting := connection.broker.pending_sends():
             found.append(_reason("SENDS_PENDING", f"{waiting} messages wait in the library's queue"))
         return found
+
+    def reached_before(self, order: ApprovedOrder) -> list[Reason]:
+        """Whether an earlier attempt of the same intent may have left an order at the venue (H0)."""
+        attempts = self._ledger.attempts.all(order.intent_id)
+        reached = [attempt for attempt in attempts if may_have_reached(self._ledger, attempt)]
+        return [_reason("INTENT_AT_VENUE", f"{attempt.ref} is {attempt.state}") for attempt in reached]
 
     def waited_too_long(self, claimed_at: datetime, seconds: float) -> list[Reason]:
         """Whether a claim has waited for its turn for longer than a claim may live."""

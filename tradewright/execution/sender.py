@@ -96,6 +96,7 @@ class Sender:
             LedgerError: when something cannot be written down; nothing is sent after that.
         """
         self.hold_lease()
+        self._give_back_claims()  # of a batch that broke off and could not give them back itself
         await self._settle_leftovers()
         listed = self._ledger.outbox.sendable(self._settings.account)
         self._checkpoint("S1.listed")
@@ -258,6 +259,8 @@ class Sender:
         order_id = self._broker.next_order_id()
         # Hold the lease again: the checks may have taken long enough for another sender to come.
         self.hold_lease()
+        if self._ledger.attempts.get(attempt.ref).state is not AttemptState.CLAIMED:
+            raise self._taken_over()
         if reasons:
             return self._refused(attempt, reasons)
         self._checkpoint("S3.rechecked")
@@ -309,12 +312,14 @@ class Sender:
         if isinstance(order, Reason):
             return self._refused(attempt, (order,))
         self._checkpoint("S4.before_write")
-        self._connection.keep_messages()
+        await self._connection.keep_messages()
         self._write_ahead(attempt, order, order_id)
         self._checkpoint("S4.read_back")
         # From the final check to the call of place() nothing is awaited: no message, no kill switch and no other
         # sender can come between the last look and the send.
-        if reasons := self._presend.final_check(order, self._connection):
+        reasons = self._presend.final_check(order, self._connection)
+        reasons += self._presend.waited_too_long(attempt.claimed_at, self._times.claim)
+        if reasons:
             text = ", ".join(reason.code for reason in reasons)
             moved = self._ledger.attempts.move(attempt.ref, AttemptState.NOT_SENT, f"stopped before the send: {text}")
             return SendResult(attempt.decision_id, attempt.ref, SendStatus.REFUSED, moved.state, tuple(reasons))
@@ -382,8 +387,11 @@ class Sender:
         """Prove that this sender has held the account all the time; else its view of the venue is out of date."""
         account, holder = self._settings.account, self._settings.holder
         if not self._ledger.leases.keep(account, holder, self._times.lease):
-            raise SendRefused(
-                "another sender took the account over",
-                where=f"account {account}",
-                remedy="it settles what is under way; ask again when it is done",
-            )
+            raise self._taken_over()
+
+    def _taken_over(self) -> SendRefused:
+        return SendRefused(
+            "another sender took the account over",
+            where=f"account {self._settings.account}",
+            remedy="it settles what is under way; ask again when it is done",
+        )
