@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from brokers.ibkr.adapter import IbkrBroker
 from brokers.ibkr.settings import IbkrSettings
 from brokers.sim.settings import SimSettings, sim_broker
-from tradewright.backtest.costs import CostModel
+from tradewright.fills.costs import CostModel
 from tradewright.model.broker import Broker
 from tradewright.model.clock import Clock
 from tradewright.model.errors import ConfigError

@@ -18,9 +18,10 @@ from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
 from strategies.base import BaseStrategy
 from strategies.registry import build as build_strategy
-from tradewright.backtest import costs, sizing, slippage
+from tradewright.backtest import sizing
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.calendars.registry import calendar
+from tradewright.fills import costs, slippage
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import Clock, ShiftedClock, SystemClock
 from tradewright.model.errors import ConfigError

@@ -8,11 +8,11 @@ from unittest.mock import patch
 
 import numpy as np
 
+from tests.backtest.reference import run_reference
 from tradewright.backtest import kernel
 from tradewright.backtest.account import Tape
 from tradewright.backtest.engine import inputs_of, market_of, scratch_of
 from tradewright.backtest.kernel import SUMMARY_SLOTS
-from tradewright.backtest.reference import run_reference
 from tradewright.backtest.result import FILL, TRADE, BacktestResult, FillReason
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.model.bars import Bars

@@ -15,9 +15,9 @@ from strategies.buy_and_hold import BuyAndHold
 from strategies.sma_crossover import SmaCrossover
 from tradewright.backtest.cache import cache_key, load, run_cached
 from tradewright.backtest.code import code_digest
-from tradewright.backtest.costs import BpsCosts, IbkrFixed, PercentCosts
-from tradewright.backtest.slippage import BpsSlippage, SumSlippage
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills.costs import BpsCosts, IbkrFixed, PercentCosts
+from tradewright.fills.slippage import BpsSlippage, SumSlippage
 from tradewright.model.errors import StoreError
 from tradewright.store.fingerprint import bars_hash
 

@@ -7,12 +7,13 @@ import itertools
 import numpy as np
 import pytest
 
-from tradewright.backtest import costs, kernel, sizing, slippage
+from tradewright.backtest import kernel, sizing
 from tradewright.backtest.account import Tape
 from tradewright.backtest.engine import inputs_of, market_of, run, scratch_of
 from tradewright.backtest.kernel import SUMMARY_SLOTS
 from tradewright.backtest.result import FILL, TRADE
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills import costs, slippage
 
 FEES = [costs.IbkrFixed(), costs.MakerTaker(), costs.NoCosts()]
 SIZES = [sizing.MaxSize(), sizing.RiskPerTrade(0.05), sizing.FixedUnits(200.0), sizing.FixedCash(9_000.0)]

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradewright.backtest import costs, sizing, slippage
-from tradewright.backtest.fills import limit_fill, market_fill, stop_fill
+from tradewright.backtest import sizing
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills import costs, slippage
+from tradewright.fills.rules import limit_fill, market_fill, stop_fill
 from tradewright.model.errors import ConfigError
 
 NAN = math.nan

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.backtest.plain import FLAT, Row, Script, bars, both, fills, wish
-from tradewright.backtest.costs import BpsCosts, MakerTaker, PercentCosts, PerShareCosts
 from tradewright.backtest.result import FillReason
 from tradewright.backtest.sizing import FixedUnits, MaxSize, PercentEquity, RiskPerTrade
-from tradewright.backtest.slippage import BpsSlippage, SpreadImpact
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills.costs import BpsCosts, MakerTaker, PercentCosts, PerShareCosts
+from tradewright.fills.slippage import BpsSlippage, SpreadImpact
 from tradewright.model.strategy import Action
 
 SIGNAL, LIMIT, STOP, PROFIT, END = FillReason

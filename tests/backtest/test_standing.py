@@ -11,7 +11,7 @@ import pytest
 from strategies.buy_and_hold import BuyAndHold
 from strategies.sma_crossover import SmaCrossover
 from tests.backtest.conftest import random_bars
-from tradewright.backtest.reference import run_reference
+from tests.backtest.reference import run_reference
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.standing import standing_wish
 from tradewright.model.bars import Bars, Floats

@@ -8,10 +8,10 @@ import pytest
 from strategies.buy_and_hold import BuyAndHold
 from strategies.macd_trend import MacdTrend
 from strategies.sma_crossover import SmaCrossover
-from tradewright.backtest.costs import PercentCosts
 from tradewright.backtest.engine import run
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import BLOCK, TOTALS, sweep
+from tradewright.fills.costs import PercentCosts
 from tradewright.model.errors import ConfigError
 
 SPEC = BacktestSpec(cash=10_000.0, costs=PercentCosts(0.002), allow_short=True)

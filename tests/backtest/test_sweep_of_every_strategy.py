@@ -7,12 +7,12 @@ import pytest
 
 from strategies.base import BaseStrategy
 from strategies.registry import STRATEGIES, build
-from tradewright.backtest.costs import IbkrFixed, PercentCosts
-from tradewright.backtest.reference import run_reference
+from tests.backtest.reference import run_reference
 from tradewright.backtest.sizing import PercentEquity, RiskPerTrade
-from tradewright.backtest.slippage import BpsSlippage
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import sweep
+from tradewright.fills.costs import IbkrFixed, PercentCosts
+from tradewright.fills.slippage import BpsSlippage
 
 SETS: dict[str, list[dict[str, float]]] = {
     "buy_and_hold": [{}],

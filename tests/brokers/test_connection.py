@@ -22,7 +22,7 @@ from brokers.ibkr.translate import Names, number, status_of
 from brokers.registry import KINDS, make_broker
 from brokers.sim.broker import SimBroker
 from tests.brokers.desk import AAPL, ACCOUNT, ES, INSTRUMENTS, NOON, approved, in_loop, open_desk, until
-from tradewright.backtest.costs import NoCosts
+from tradewright.fills.costs import NoCosts
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, VenueStatus
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import BrokerError, ConfigError

@@ -16,7 +16,7 @@ from brokers.registry import KINDS, make_broker
 from brokers.sim.broker import SimBroker
 from brokers.sim.settings import SimSettings
 from tests.brokers.desk import ACCOUNT, INSTRUMENTS, NOON, in_loop
-from tradewright.backtest.costs import NoCosts
+from tradewright.fills.costs import NoCosts
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import BrokerError, ConfigError
 from tradewright.model.mode import LIVE_PORTS, PAPER_PORTS

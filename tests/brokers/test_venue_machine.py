@@ -14,7 +14,7 @@ from brokers.sim.matching import Prices
 from brokers.sim.state import AccountBook, BookOrder, Execution, VenueState
 from brokers.sim.venue import Venue
 from tests.brokers.desk import AAPL, ACCOUNT, ES, INSTRUMENTS, NOON, approved
-from tradewright.backtest.costs import IbkrFixed
+from tradewright.fills.costs import IbkrFixed
 from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import ManualClock
 from tradewright.model.order import OrderTerms, OrderType, Side, TimeInForce

@@ -26,7 +26,8 @@ from conf.schema.backtest import FixedUnits, MakerTakerCosts, PercentCosts, PerS
 from conf.schema.group import Group
 from conf.schema.market import InstrumentSettings
 from conf.schema.settings import Settings
-from tradewright.backtest import costs, sizing, slippage
+from tradewright.backtest import sizing
+from tradewright.fills import costs, slippage
 from tradewright.model.clock import ManualClock, ShiftedClock, SystemClock
 from tradewright.model.errors import ConfigError
 from tradewright.model.instrument import Instrument

@@ -15,7 +15,7 @@ from conf import build, research
 from conf.compose import PROJECT, compose
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
-from tradewright.backtest.reference import run_reference
+from tests.backtest.reference import run_reference
 from tradewright.evaluation.sampling import Sampling
 from tradewright.model.bars import Timeframe
 from tradewright.model.clock import ManualClock

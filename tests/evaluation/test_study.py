@@ -10,11 +10,11 @@ import pytest
 
 from strategies.buy_and_hold import BuyAndHold
 from tests.backtest.conftest import random_bars
-from tradewright.backtest.costs import PercentCosts
-from tradewright.backtest.reference import run_reference
+from tests.backtest.reference import run_reference
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.evaluation.finding import Evidence
 from tradewright.evaluation.study import Measures, Study, study
+from tradewright.fills.costs import PercentCosts
 from tradewright.model.bars import Bars
 from tradewright.model.bars_schema import select
 from tradewright.model.errors import ConfigError, DataError

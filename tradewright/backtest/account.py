@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from tradewright.backtest.costs import affordable_units, fee
 from tradewright.backtest.sizing import whole_lots
-from tradewright.backtest.slippage import slippage_bps, slipped
 from tradewright.backtest.spec import Rules
+from tradewright.fills.costs import affordable_units, fee
+from tradewright.fills.slippage import slippage_bps, slipped
 from tradewright.model.bars import Floats
 
 (CASH, LOTS, ENTRY_PRICE, ENTRY_FEES, ENTRY_BAR, STOP, TARGET, WORKING, LIMIT, EXPIRES, ORDERS, FILLS, FEES, TRADES,

@@ -29,6 +29,9 @@ nobody calls would hold a copy of all that is inlined, and be compiled."""
 
 PART_OPTIONS: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True}
 
+SHARED = ("tradewright.backtest.", "tradewright.fills.")
+"""The packages whose functions are the same for all strategies, and are compiled once."""
+
 RARE = frozenset({"simulate", "work", "at_the_close", "note_fill"})
 """The parts of the kernel that are called once per run, or that most bars of most runs never reach."""
 
@@ -93,7 +96,7 @@ def _copy(
     scope: dict[str, Any] = {**original.__globals__}
     for name, value in named(original, replaced):
         if isinstance(value, types.FunctionType) and value not in done:
-            shared = value.__module__.startswith(f"{kernel.__package__}.") and not reaches(value, replaced)
+            shared = value.__module__.startswith(SHARED) and not reaches(value, replaced)
             done[value] = _shared(value, code_digest(value)) if shared else _part(_copy(value, replaced, done))
         scope[name] = done[value] if isinstance(value, types.FunctionType) else value
     copy = types.FunctionType(original.__code__, scope, original.__name__, original.__defaults__)

@@ -20,10 +20,10 @@ from tradewright.backtest.account import (
     Tape,
     execute,
 )
-from tradewright.backtest.fills import limit_fill, market_fill, stop_fill
 from tradewright.backtest.sizing import MAX, sized_units, whole_lots
-from tradewright.backtest.slippage import slippage_bps, slipped
 from tradewright.backtest.spec import Rules
+from tradewright.fills.rules import limit_fill, market_fill, stop_fill
+from tradewright.fills.slippage import slippage_bps, slipped
 from tradewright.model.bars import Floats
 from tradewright.model.strategy import NAN
 

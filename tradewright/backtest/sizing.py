@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from tradewright.backtest.costs import FeeTerms, affordable_units
+from tradewright.fills.costs import FeeTerms, affordable_units
 from tradewright.model.errors import ConfigError
 
 FIXED_UNITS, FIXED_CASH, PERCENT_EQUITY, TARGET_PERCENT, RISK_PER_TRADE, MAX = range(6)

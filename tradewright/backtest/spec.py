@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from tradewright.backtest.costs import CostModel, FeeTerms, NoCosts
 from tradewright.backtest.sizing import MaxSize, SizingModel, SizingTerms
-from tradewright.backtest.slippage import NoSlippage, SlippageModel, SlippageTerms
+from tradewright.fills.costs import CostModel, FeeTerms, NoCosts
+from tradewright.fills.slippage import NoSlippage, SlippageModel, SlippageTerms
 from tradewright.model.errors import ConfigError
 
 

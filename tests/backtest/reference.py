@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tradewright.backtest.costs import affordable_units, fee
 from tradewright.backtest.engine import VOLATILITY, check_bars
-from tradewright.backtest.fills import limit_fill, market_fill, stop_fill
 from tradewright.backtest.result import FILL, TRADE, BacktestResult, Curves, FillReason
 from tradewright.backtest.sizing import MAX, sized_units, whole_lots
-from tradewright.backtest.slippage import slippage_bps, slipped
 from tradewright.backtest.spec import BacktestSpec, Rules
+from tradewright.fills.costs import affordable_units, fee
+from tradewright.fills.rules import limit_fill, market_fill, stop_fill
+from tradewright.fills.slippage import slippage_bps, slipped
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars
 from tradewright.model.strategy import Action, Strategy
