@@ -20,13 +20,13 @@ from conf.schema.settings import Settings
 from conf.trading import ibkr_feed
 from strategies.base import BaseStrategy
 from strategies.registry import build as build_strategy
+from tradewright.backtest.decisions import CurrentTarget, current_target
 from tradewright.backtest.lookahead import LookAhead, look_ahead
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.backtest.standing import StandingWish, standing_wish
 from tradewright.backtest.sweep import sweep
 from tradewright.calendars.registry import calendar
+from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.finding import Evidence
-from tradewright.evaluation.sampling import Sampling
 from tradewright.evaluation.study import Measures, Study, study
 from tradewright.indicators.features import FeatureSettings
 from tradewright.indicators.sessions import Session
@@ -42,11 +42,11 @@ from tradewright.model.signal import SignalAction, SignalCandidate
 from tradewright.model.strategy import Feature
 from tradewright.model.versions import ENGINE_VERSION
 from tradewright.portfolio.identity import signal_id
-from tradewright.quality.gaps import gap_findings
+from tradewright.quality.anomalies import gap_findings
 from tradewright.quality.report import Code
 from tradewright.scenarios.scenario import Scenario
 from tradewright.store.bars import BarStore, UpsertReport
-from tradewright.store.fingerprint import bars_hash
+from tradewright.store.dataset import bars_hash
 
 
 @dataclass(frozen=True)
@@ -289,13 +289,15 @@ def signals(settings: Settings, clock: Clock) -> list[SignalCandidate]:
     store, strategy, timeframe = build.bar_store(settings, clock), build.strategy(settings), timeframe_of(present)
     found = []
     for symbol, item in traded(present, clock).items():
-        wish = standing_wish(strategy, item.bars, build.spec(settings, item.instrument))
+        wish = current_target(strategy, item.bars, build.spec(settings, item.instrument))
         raw = store.read_bars(symbol, timeframe)
         found.append(_signal(settings, strategy, item, wish, raw).model_copy(update={"timeframe": timeframe}))
     return found
 
 
-def _signal(settings: Settings, strategy: BaseStrategy, item: Traded, wish: StandingWish, raw: Bars) -> SignalCandidate:
+def _signal(
+    settings: Settings, strategy: BaseStrategy, item: Traded, wish: CurrentTarget, raw: Bars
+) -> SignalCandidate:
     symbol = item.instrument.symbol
     born = pd.Timestamp(int(item.bars.ts[wish.since]), tz="UTC").to_pydatetime()
     data = bars_hash(item.bars)

@@ -17,8 +17,7 @@ from app.operations.telling import local, story
 from conf.compose import compose
 from conf.schema.desk import IbkrBrokerSettings
 from conf.schema.settings import Settings
-from tradewright.evaluation.summary import Line
-from tradewright.evaluation.words import count, money
+from tradewright.evaluation.formatting import Line, count, money
 from tradewright.execution.desk import OrderView
 from tradewright.ledger.switches import EVERYTHING
 from tradewright.model.decision import Verdict

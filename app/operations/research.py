@@ -15,7 +15,7 @@ from conf.schema.settings import Settings
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.study import Study
 from tradewright.model.errors import ConfigError
-from tradewright.store.atomic import write_bytes
+from tradewright.store.files import write_bytes
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from conf.compose import PROJECT, compose
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from tests.backtest.reference import run_reference
-from tradewright.evaluation.sampling import Sampling
+from tradewright.evaluation.equity_curve import Sampling
 from tradewright.model.bars import Timeframe
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import ConfigError, StoreError

@@ -18,7 +18,7 @@ from tradewright.fills.costs import PercentCosts
 from tradewright.model.bars import Bars
 from tradewright.model.bars_schema import select
 from tradewright.model.errors import ConfigError, DataError
-from tradewright.store.fingerprint import bars_hash
+from tradewright.store.dataset import bars_hash
 
 SPEC = BacktestSpec(cash=10_000.0, costs=PercentCosts(0.002))
 ONE, TWO = random_bars(1, 40), random_bars(2, 50)

@@ -16,7 +16,7 @@ from tradewright.portfolio.intents import intents_of, propose
 EQUITY = 100_000
 
 
-class StandingWish(RuleBasedStateMachine):
+class CurrentTarget(RuleBasedStateMachine):
     """One strategy, one instrument: a wish that may change, rounds of proposals, fills whole and in part."""
 
     @initialize(held=st.integers(-50, 50))
@@ -69,8 +69,8 @@ class StandingWish(RuleBasedStateMachine):
             assert intent.reduce_only or intent.terms.quantity * intent.reference_price <= EQUITY * Decimal("0.02")
 
 
-StandingWish.TestCase.settings = settings(max_examples=80, stateful_step_count=20)
-TestStandingWish = StandingWish.TestCase
+CurrentTarget.TestCase.settings = settings(max_examples=80, stateful_step_count=20)
+TestStandingWish = CurrentTarget.TestCase
 
 
 @settings(max_examples=60)

@@ -19,6 +19,7 @@ from tradewright.backtest import kernel
 from tradewright.backtest.code import code_digest, named, plain, reaches
 from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import GenerateSignal
+from tradewright.model.versions import ENGINE_VERSION
 
 Compiled = Callable[..., Any]
 
@@ -32,7 +33,7 @@ PART_OPTIONS: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True}
 SHARED = ("tradewright.backtest.", "tradewright.fills.")
 """The packages whose functions are the same for all strategies, and are compiled once."""
 
-RARE = frozenset({"simulate", "work", "at_the_close", "note_fill"})
+RARE = frozenset({"simulate", "match_resting", "at_the_close", "record_fill"})
 """The parts of the kernel that are called once per run, or that most bars of most runs never reach."""
 
 
@@ -44,7 +45,7 @@ def simulator(generate_signal: GenerateSignal, features: int, params: int) -> Co
     """
     place: dict[str, object] = {"generate_signal": generate_signal}
     code = code_digest(kernel.simulate_sets, place)
-    digest = content_hash([code, kernel.__name__, OPTIONS, RARE])[:16]
+    digest = content_hash([code, kernel.__name__, OPTIONS, RARE, ENGINE_VERSION])[:16]
     place.update(chosen_columns=_column_chooser(features), chosen_values=_value_chooser(params))
     entry = _copy(kernel.simulate_sets, place, {})
     entry.__qualname__ = f"simulate_sets_{digest}_{features}_{params}"
@@ -84,7 +85,8 @@ def _value_chooser(count: int) -> Compiled:
 def _shared(function: types.FunctionType, digest: str) -> Compiled:
     """A rule of this package, the same for all strategies: compiled once, kept under the digest of all it names."""
     copy = _copy(function, {}, {})
-    copy.__qualname__ = f"{function.__name__}_{digest[:16]}"
+    # the version too: numba reads the types of stored code by name, and a renamed type would not be found
+    copy.__qualname__ = f"{function.__name__}_{content_hash([digest, ENGINE_VERSION])[:16]}"
     return _part(copy, cache=True)
 
 

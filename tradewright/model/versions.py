@@ -1,6 +1,6 @@
 """The two versions that every artefact and every cache key carries (R-CFG-20)."""
 
-ENGINE_VERSION = "0.1.0"
+ENGINE_VERSION = "0.2.0"
 """Changes whenever the same inputs may give other numbers."""
 
 SCHEMA_VERSION = "1"
