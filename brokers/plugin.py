@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from tradewright.backtest.costs import CostModel
+from tradewright.fills.costs import CostModel
 from tradewright.model.base import FrozenModel, Positive
 from tradewright.model.broker import Broker, Quote
 from tradewright.model.clock import Clock

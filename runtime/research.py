@@ -14,10 +14,10 @@ from runtime.feeds import scenario
 from strategies.base import BaseStrategy
 from strategies.registry import build
 from tradewright.backtest.lookahead import LookAhead
-from tradewright.backtest.slippage import for_instrument
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.evaluation.sampling import Sampling
+from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.study import Measures, Study
+from tradewright.fills.slippage import for_instrument
 from tradewright.indicators.features import FeatureSettings
 from tradewright.indicators.sessions import Session
 from tradewright.model.bars import Timeframe

@@ -19,7 +19,7 @@ def check(overrides: Overrides = None, as_json: Json = False) -> None:
 
     def act(output: Output) -> None:
         from conf.compose import check as check_all
-        from tradewright.evaluation.words import count
+        from tradewright.evaluation.formatting import count
 
         problems = check_all(in_force(overrides))
         for problem in problems:
@@ -121,7 +121,7 @@ def sweep(
         from rich.progress import Progress
 
         from app.operations import research
-        from tradewright.evaluation.words import count
+        from tradewright.evaluation.formatting import count
 
         with Progress(console=output.messages, transient=True, disable=not output.messages.is_terminal) as bar:
             task = bar.add_task("parameter sets", total=None)

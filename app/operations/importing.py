@@ -11,12 +11,11 @@ from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.calendars.registry import calendar
-from tradewright.formats.columnar import read_feather, read_parquet
-from tradewright.formats.delimited import read_csv
+from tradewright.formats.bars_reader import Reading
 from tradewright.formats.lean.actions import read_factors, read_map
 from tradewright.formats.lean.bars import read_lean
 from tradewright.formats.mapping import ColumnMapping
-from tradewright.formats.reading import Reading
+from tradewright.formats.tabular import read_csv, read_feather, read_parquet
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.model.instrument import Instrument

@@ -16,7 +16,7 @@ from runtime.research import find_look_ahead, run_study, sweep_sets
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.study import Study
 from tradewright.model.errors import ConfigError, DataError
-from tradewright.store.atomic import write_bytes
+from tradewright.store.files import write_bytes
 
 LOOK_AHEAD = "LOOK_AHEAD"
 """The finding that makes a backtest void."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from app.operations.charts import legible
 from app.operations.research import fill_lines
+from tradewright.evaluation.charts import account_figure, price_figure
 from tradewright.evaluation.finding import Finding, Severity
+from tradewright.evaluation.formatting import Line, headline
 from tradewright.evaluation.markup import Html, element
-from tradewright.evaluation.plots import account_figure, price_figure
 from tradewright.evaluation.study import Study
-from tradewright.evaluation.summary import Line, headline
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

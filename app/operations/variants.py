@@ -16,7 +16,7 @@ from conf.compose import check, compose, conf_folder, shown, yaml_files
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from tradewright.model.errors import ConfigError, StoreError, TradewrightError
-from tradewright.store.atomic import write_bytes
+from tradewright.store.files import write_bytes
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 RESERVED = frozenset({"on", "off", "yes", "no", "y", "n", "true", "false", "null", "none", "nan", "inf"})

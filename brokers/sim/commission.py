@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from tradewright.backtest.costs import CostModel, PerShareCosts, fee
+from tradewright.fills.costs import CostModel, PerShareCosts, fee
 from tradewright.model.instrument import Instrument
 
 Commission = Callable[[Instrument, Decimal, Decimal, bool], Decimal]

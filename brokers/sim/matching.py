@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from tradewright.backtest.fills import limit_fill, market_fill, stop_fill
+from tradewright.fills.rules import limit_fill, market_fill, stop_fill
 from tradewright.model.order import (
     LimitOrder,
     MarketOnCloseOrder,

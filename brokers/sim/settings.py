@@ -14,7 +14,7 @@ from brokers.sim.commission import commission_of
 from brokers.sim.state import AccountBook, VenueState
 from brokers.sim.storage import VenueCopy, VenueFile
 from brokers.sim.venue import Venue
-from tradewright.backtest.costs import CostModel
+from tradewright.fills.costs import CostModel
 from tradewright.model.base import FrozenModel, Name, Positive
 from tradewright.model.clock import Clock
 from tradewright.model.instrument import Instrument

@@ -37,7 +37,7 @@ class Venue:
     """Accounts, orders and prices. It outlives its clients: a client that connects again finds everything as it stands.
 
     A market order fills at once where there is a quote on its side, otherwise at the open of the next bar. Resting
-    orders are tried whenever a price moves. Fills follow the engine's rules (``tradewright.backtest.fills``); the fee
+    orders are tried whenever a price moves. Fills follow the engine's rules (``tradewright.fills.rules``); the fee
     of a partial execution is what the order's whole fee grew by.
 
     A child order is inactive until its parent fills; then as many units of all children together can trade as the

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from conf.schema.group import AboveZero, Group, Moment, Window
-from tradewright.backtest.costs import Costs
 from tradewright.backtest.sizing import Sizing
-from tradewright.backtest.slippage import Slippage
+from tradewright.fills.costs import Costs
+from tradewright.fills.slippage import Slippage
 from tradewright.model.bars import PriceView, Timeframe
 from tradewright.model.base import Name
 

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.backtest.reference import run_reference
 from tests.support.price_lists import IBKR_FIXED, IBKR_TIERED
-from tradewright.backtest import costs, sizing, slippage
+from tradewright.backtest import sizing
 from tradewright.backtest.engine import run
-from tradewright.backtest.reference import run_reference
 from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills import costs, slippage
 
 COSTS = [
     costs.NoCosts(),

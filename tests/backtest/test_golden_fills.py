@@ -16,9 +16,10 @@ import pytest
 
 from tests.backtest.plain import Script, both, wish
 from tests.support.price_lists import IBKR_FIXED, IBKR_TIERED
-from tradewright.backtest import costs, sizing, slippage
+from tradewright.backtest import sizing
 from tradewright.backtest.result import BacktestResult
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills import costs, slippage
 from tradewright.model.bars import Bars
 
 CASH = 100_000.0

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from tests.backtest.plain import plain_kernel
-from tradewright.backtest import costs, sizing, slippage
-from tradewright.backtest.reference import run_reference
+from tests.backtest.reference import run_reference
+from tradewright.backtest import sizing
 from tradewright.backtest.result import BacktestResult
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills import costs, slippage
 from tradewright.model.bars import Bars
 
 SEEDS = list(range(6))

@@ -16,11 +16,11 @@ from strategies.buy_and_hold import BuyAndHold
 from strategies.macd_trend import MacdTrend
 from strategies.sma_crossover import SmaCrossover
 from tests.support.price_lists import IBKR_FIXED
-from tradewright.backtest.costs import PercentCosts
 from tradewright.backtest.engine import run
 from tradewright.backtest.result import BacktestResult
 from tradewright.backtest.sizing import MaxSize, TargetPercent
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills.costs import PercentCosts
 from tradewright.model.bars import Bars
 
 pytestmark = pytest.mark.real_data

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.support.price_lists import IBKR_FIXED, IBKR_TIERED
-from tradewright.backtest import costs, sizing, slippage
-from tradewright.backtest.fills import limit_fill, market_fill, stop_fill
+from tradewright.backtest import sizing
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills import costs, slippage
+from tradewright.fills.rules import limit_fill, market_fill, stop_fill
 from tradewright.model.errors import ConfigError
 
 NAN = math.nan
@@ -129,8 +130,17 @@ def test_slippage(model, bps):
 
 def test_slippage_without_volatility_spread_or_volume():
     terms = slippage.SumSlippage((slippage.VolSlippage(1.0, 10.0), slippage.SpreadImpact(0.1, 2.0))).terms()
-    assert slippage.slippage_bps(NAN, NAN, 40.0, 0.0, terms) == pytest.approx(1.0 + 1.0 + 1000.0)
+    for unknown in (0.0, NAN):
+        assert slippage.slippage_bps(NAN, NAN, 40.0, unknown, terms) == pytest.approx(1.0 + 1.0)
     assert slippage.slippage_bps(NAN, NAN, 4000.0, 10.0, terms) == pytest.approx(1002.0)
+
+
+@pytest.mark.parametrize("model", [slippage.SpreadImpact(2.0), slippage.BpsSlippage(25_000.0)])
+def test_no_slippage_makes_a_price_negative(model):
+    bps = slippage.slippage_bps(0.0, NAN, 100.0, 50.0, model.terms())
+    assert bps == slippage.MAX_BPS
+    assert slippage.slipped(100.0, -1, bps) == 0.0
+    assert slippage.slipped(100.0, 1, bps) == 200.0
 
 
 def test_slippage_moves_the_price_against_the_order():

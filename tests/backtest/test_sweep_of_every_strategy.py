@@ -7,13 +7,13 @@ import pytest
 
 from strategies.base import BaseStrategy
 from strategies.registry import STRATEGIES, build
+from tests.backtest.reference import run_reference
 from tests.support.price_lists import IBKR_FIXED
-from tradewright.backtest.costs import PercentCosts
-from tradewright.backtest.reference import run_reference
 from tradewright.backtest.sizing import PercentEquity, RiskPerTrade
-from tradewright.backtest.slippage import BpsSlippage
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import sweep
+from tradewright.fills.costs import PercentCosts
+from tradewright.fills.slippage import BpsSlippage
 
 SETS: dict[str, list[dict[str, float]]] = {
     "buy_and_hold": [{}],

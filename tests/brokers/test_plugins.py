@@ -20,7 +20,7 @@ from brokers.registry import plugin, plugins
 from brokers.sim.broker import SimBroker
 from brokers.sim.plugin import SimPlugin, SimVenueSettings
 from tests.brokers.desk import AAPL, INSTRUMENTS, NOON
-from tradewright.backtest.costs import NoCosts
+from tradewright.fills.costs import NoCosts
 from tradewright.model.broker import Broker, Quote
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import ConfigError

@@ -16,7 +16,7 @@ from brokers.ibkr.settings import LIVE_PORTS, PAPER_PORTS, IbkrSettings, account
 from brokers.registry import plugin, plugins
 from brokers.sim.settings import SimSettings, sim_broker
 from tests.brokers.desk import ACCOUNT, INSTRUMENTS, NOON, in_loop
-from tradewright.backtest.costs import NoCosts
+from tradewright.fills.costs import NoCosts
 from tradewright.model.broker import Broker
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import BrokerError, ConfigError

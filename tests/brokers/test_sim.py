@@ -17,12 +17,12 @@ from brokers.sim.matching import Prices, match
 from brokers.sim.settings import SimSettings, sim_broker
 from brokers.sim.state import VenueState
 from brokers.sim.storage import VenueFile
+from tests.backtest.reference import run_reference
 from tests.brokers.desk import AAPL, ACCOUNT, BTC, ES, INSTRUMENTS, NOON, approved, in_loop, market
 from tests.support.price_lists import IBKR_FIXED
-from tradewright.backtest.costs import CostModel, MakerTaker, NoCosts
-from tradewright.backtest.reference import run_reference
 from tradewright.backtest.sizing import FixedUnits
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills.costs import CostModel, MakerTaker, NoCosts
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import ManualClock

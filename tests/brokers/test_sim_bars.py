@@ -15,7 +15,7 @@ from brokers.sim.settings import SimSettings, sim_broker
 from brokers.sim.state import Placement
 from brokers.sim.venue import Venue
 from tests.brokers.desk import ACCOUNT, INSTRUMENTS, approved, bracket, in_loop, market
-from tradewright.backtest.costs import IbkrFixed
+from tradewright.fills.costs import IbkrFixed
 from tradewright.model.bars import Timeframe
 from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import ManualClock

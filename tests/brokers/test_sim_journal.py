@@ -12,7 +12,7 @@ from brokers.sim.matching import Prices
 from brokers.sim.settings import SimSettings, sim_broker
 from brokers.sim.state import VenueState
 from tests.brokers.desk import ACCOUNT, INSTRUMENTS, NOON, approved, in_loop
-from tradewright.backtest.costs import IbkrFixed
+from tradewright.fills.costs import IbkrFixed
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import BrokerError
 

@@ -24,7 +24,8 @@ from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime import feeds, research
 from runtime.container import Container
-from tradewright.backtest import costs, sizing, slippage
+from tradewright.backtest import sizing
+from tradewright.fills import costs, slippage
 from tradewright.model.clock import ManualClock, ShiftedClock, SystemClock
 from tradewright.model.errors import ConfigError
 from tradewright.model.instrument import Instrument

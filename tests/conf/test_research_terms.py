@@ -16,8 +16,8 @@ from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime import feeds, research
 from runtime.container import Container
-from tradewright.backtest.reference import run_reference
-from tradewright.evaluation.sampling import Sampling
+from tests.backtest.reference import run_reference
+from tradewright.evaluation.equity_curve import Sampling
 from tradewright.model.bars import Timeframe
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import ConfigError, StoreError

@@ -216,7 +216,7 @@ def test_a_ledger_that_fails_after_the_send_leaves_the_order_to_the_next_recover
         world.drain(world.sender(checkpoint=fail))
     assert world.venue.state["placed"] == [REF]
     assert world.states() == ["SENDING", "NOT_SENT"], "the claim that was not acted on is given back"
-    world.ledger.venues.record_event = real  # type: ignore[method-assign]
+    world.ledger.broker_journal.record_event = real  # type: ignore[method-assign]
     world.drain()
     assert world.states() == ["FILLED", "NOT_SENT", "FILLED"]
     assert violations(world.ledger, world.venue) == []

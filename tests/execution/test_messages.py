@@ -42,12 +42,12 @@ def test_a_burst_of_two_hundred_fills_costs_a_handful_of_commits(world: World) -
 
     async def story() -> None:
         sender = await resting(world, "200")
-        found, kept = commits(world.ledger), len(world.ledger.venues.events())
+        found, kept = commits(world.ledger), len(world.ledger.broker_journal.events())
         for _ in range(200):
             world.venue.fill(REF, "1")
         await settled()
         assert len(found) <= 4
-        assert len(world.ledger.venues.events()) == kept + 400, "each of them is kept raw"
+        assert len(world.ledger.broker_journal.events()) == kept + 400, "each of them is kept raw"
         assert world.states() == ["FILLED"]
         await sender.close()
 
@@ -61,7 +61,7 @@ def test_a_snapshot_keeps_what_arrived_before_it_concludes(world: World) -> None
         sender = await resting(world)
         world.venue.fill(REF)
         await sender.tracker.query()
-        kinds = [kept.kind for kept in world.ledger.venues.events()]
+        kinds = [kept.kind for kept in world.ledger.broker_journal.events()]
         assert kinds[-2:] == [BrokerEventKind.FILL, BrokerEventKind.ORDER]
         await sender.close()
 
@@ -88,7 +88,7 @@ def test_a_message_that_cannot_be_applied_is_told_at_the_next_query_and_never_lo
             with pytest.raises(LedgerError, match=r"could not be applied: TypeError\('poisoned'\)"):
                 await sender.tracker.query()
         assert not sender._connection.trusted
-        assert world.ledger.venues.events()[-2].kind is BrokerEventKind.FILL, "its raw form is kept"
+        assert world.ledger.broker_journal.events()[-2].kind is BrokerEventKind.FILL, "its raw form is kept"
         assert world.states() == ["WORKING"]
         await sender.ready()
         assert world.states() == ["FILLED"]

@@ -24,7 +24,7 @@ def judged_not_sent(world: World) -> ApprovedOrder:
 
 def decide_again(world: World, order: ApprovedOrder) -> None:
     """Whatever lets the same intent into the outbox again."""
-    intent = world.proposer.ledger.proposals.intent(order.intent_id)
+    intent = world.proposer.ledger.decisions.intent(order.intent_id)
     world.ledger.outbox.put(approve(intent, world.proposer.decide(intent), ACCOUNT))
 
 

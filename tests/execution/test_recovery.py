@@ -110,7 +110,7 @@ def test_with_money_at_stake_the_evidence_is_waited_for_once(world: World) -> No
     before = world.clock.monotonic()
     world.recover(world.sender(live_account=ACCOUNT))
     assert state(world) is AttemptState.UNKNOWN
-    assert world.ledger.venues.absence(REF) is not None
+    assert world.ledger.broker_journal.absence(REF) is not None
     assert 60 <= world.clock.monotonic() - before < 70
 
 
@@ -127,7 +127,7 @@ def test_an_order_without_our_reference_since_the_write_ahead_may_be_ours(
     world.venue.external(instrument, "10", side=side, filled=filled)
     world.recover()
     assert state(world).value == expected
-    assert (world.ledger.venues.absence(REF) is not None) is (expected == "NOT_SENT")
+    assert (world.ledger.broker_journal.absence(REF) is not None) is (expected == "NOT_SENT")
 
 
 def test_an_order_without_our_reference_before_the_write_ahead_is_somebody_elses(world: World) -> None:

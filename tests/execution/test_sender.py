@@ -174,13 +174,13 @@ def test_a_batch_that_breaks_off_gives_its_claims_back(world: World) -> None:
     for name in ("AAPL", "MSFT", "GOOG"):
         world.proposer.order(name)
 
-    async def recheck(order: ApprovedOrder, _snapshot: BrokerSnapshot) -> Sequence[Reason]:
+    async def pre_send_check(order: ApprovedOrder, _snapshot: BrokerSnapshot) -> Sequence[Reason]:
         if order.terms.instrument == "MSFT":
             raise BrokerError("no quote came")
         return ()
 
     with pytest.raises(BrokerError, match="no quote"):
-        world.drain(world.sender(recheck))
+        world.drain(world.sender(pre_send_check))
     assert world.states() == ["FILLED", "NOT_SENT", "NOT_SENT"]
     assert [row.ref for row in world.ledger.outbox.sendable(ACCOUNT)] == ["intent0002.2", "intent0003.2"]
 
@@ -194,13 +194,13 @@ def test_claims_that_a_broken_batch_could_not_give_back_are_given_back_by_the_ne
     def broken(*_arguments: object, **_named: object) -> None:
         raise LedgerError("the disk is full")
 
-    async def recheck(_order: ApprovedOrder, _snapshot: BrokerSnapshot) -> Sequence[Reason]:
+    async def pre_send_check(_order: ApprovedOrder, _snapshot: BrokerSnapshot) -> Sequence[Reason]:
         if world.ledger.attempts.all()[-1].number == 1:
             raise BrokerError("no quote came")
         return ()
 
     async def story() -> None:
-        sender = world.sender(recheck)
+        sender = world.sender(pre_send_check)
         with monkeypatch.context() as patch:
             patch.setattr(type(world.ledger.attempts), "release", broken)
             with pytest.raises(LedgerError, match="disk is full"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from pydantic import TypeAdapter
 
-from tradewright.backtest.costs import Costs, IbkrTiered, PerShareCosts
+from tradewright.fills.costs import Costs, IbkrTiered, PerShareCosts
 
 _FOLDER = Path(__file__).parents[2] / "conf" / "backtest" / "costs"
 

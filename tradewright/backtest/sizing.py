@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from tradewright.backtest.costs import TERMS_CONFIG, FeeTerms, affordable_units
+from tradewright.fills.costs import TERMS_CONFIG, FeeTerms, affordable_units
 
 AboveZero = Annotated[float, Field(gt=0)]
 
@@ -37,25 +37,25 @@ def whole_lots(units: float, lot_size: float) -> float:
 
 
 def sized_units(
-    share: float, equity: float, price: float, stop: float, multiplier: float, sizing: SizingTerms, fees: FeeTerms
+    weight: float, equity: float, price: float, stop: float, multiplier: float, sizing: SizingTerms, fees: FeeTerms
 ) -> float:
-    """The units (>= 0) that ``share`` (0..1) of this sizing means; 0 where nothing can be bought or no stop is known.
+    """The units (>= 0) that ``weight`` (0..1) of this sizing means; 0 where nothing can be bought or no stop is known.
 
     ``target_percent`` and ``max`` take the money that may be spent and leave room for the fee: the quantity is the
     largest whose value at ``price`` plus fee stays within it. The others ignore the fee.
     """
     if sizing.kind == FIXED_UNITS:
-        return share * sizing.amount
+        return weight * sizing.amount
     if not equity > 0.0 or not price > 0.0:
         return 0.0
     if sizing.kind == FIXED_CASH:
-        return share * sizing.amount / (price * multiplier)
+        return weight * sizing.amount / (price * multiplier)
     if sizing.kind == PERCENT_EQUITY:
-        return share * sizing.amount * equity / (price * multiplier)
+        return weight * sizing.amount * equity / (price * multiplier)
     if sizing.kind == RISK_PER_TRADE:
         distance = abs(price - stop)
-        return share * sizing.amount * equity / (distance * multiplier) if distance > 0.0 else 0.0
-    return affordable_units(share * sizing.amount * equity, price * multiplier, False, fees)
+        return weight * sizing.amount * equity / (distance * multiplier) if distance > 0.0 else 0.0
+    return affordable_units(weight * sizing.amount * equity, price * multiplier, False, fees)
 
 
 class SizingModel(Protocol):

@@ -71,7 +71,7 @@ def decimal_text(value: Decimal) -> str:
     return text if value else "0"
 
 
-ENGINE_VERSION = "0.1.0"
+ENGINE_VERSION = "0.2.0"
 """Changes whenever the same inputs may give other numbers."""
 
 SCHEMA_VERSION = "1"

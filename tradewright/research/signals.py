@@ -10,7 +10,7 @@ from decimal import Decimal
 import pandas as pd
 
 from tradewright.backtest.code import code_digest
-from tradewright.backtest.standing import StandingWish, standing_wish
+from tradewright.backtest.decisions import CurrentTarget, current_target
 from tradewright.model.bars import Bars, Timeframe
 from tradewright.model.hashing import content_hash
 from tradewright.model.instrument import Instrument
@@ -20,7 +20,7 @@ from tradewright.portfolio.identity import signal_id, strategy_identity
 from tradewright.research.bars import Traded
 from tradewright.research.study import Terms
 from tradewright.store.bars import BarStore
-from tradewright.store.fingerprint import bars_hash
+from tradewright.store.dataset import bars_hash
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def signals(
     identity = identity_of(strategy, declared, timeframe, tables)
     found = []
     for symbol, item in tables.items():
-        standing = standing_wish(strategy, item.bars, terms(item.instrument))
+        standing = current_target(strategy, item.bars, terms(item.instrument))
         raw = store.read_bars(symbol, timeframe)
         candidate = _signal(strategy, declared, item, standing, raw, identity)
         found.append(candidate.model_copy(update={"timeframe": timeframe}))
@@ -76,7 +76,7 @@ def identity_of(strategy: Strategy, declared: Declared, timeframe: Timeframe, sy
 
 
 def _signal(
-    strategy: Strategy, declared: Declared, item: Traded, standing: StandingWish, raw: Bars, identity: str
+    strategy: Strategy, declared: Declared, item: Traded, standing: CurrentTarget, raw: Bars, identity: str
 ) -> SignalCandidate:
     symbol = item.instrument.symbol
     born = pd.Timestamp(int(item.bars.ts[standing.since]), tz="UTC").to_pydatetime()

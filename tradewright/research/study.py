@@ -16,7 +16,7 @@ from tradewright.model.bars import Timeframe
 from tradewright.model.bars_schema import select
 from tradewright.model.instrument import Instrument
 from tradewright.model.strategy import Strategy
-from tradewright.quality.gaps import gap_findings
+from tradewright.quality.anomalies import gap_findings
 from tradewright.quality.report import Code
 from tradewright.research.bars import Traded
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tradewright.backtest.result import BacktestResult, Curves
-from tradewright.evaluation.benchmark import buy_and_hold
+from tradewright.evaluation.equity_curve import buy_and_hold
 from tradewright.model.bars import Bars, Floats, Times
 
 

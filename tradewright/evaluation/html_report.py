@@ -7,14 +7,11 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from string import Template
 
-from tradewright.evaluation.finding import Finding, Severity
+from tradewright.evaluation.charts import account_figure, account_svg, price_figure
+from tradewright.evaluation.equity_curve import MONTHS, YearRow
+from tradewright.evaluation.finding import TOGETHER, Finding, Section, Severity
+from tradewright.evaluation.formatting import Group, groups, headline, percent
 from tradewright.evaluation.markup import Html, element, join
-from tradewright.evaluation.monthly import MONTHS, YearRow
-from tradewright.evaluation.picture import account_svg
-from tradewright.evaluation.plots import account_figure, price_figure
-from tradewright.evaluation.section import TOGETHER, Section
-from tradewright.evaluation.summary import Group, groups, headline
-from tradewright.evaluation.words import percent
 
 HEAT_FULL = 0.10
 """A month that earned or lost this fraction gets the full colour."""

@@ -13,10 +13,13 @@ from typing import Annotated, Literal, NamedTuple, Protocol, Self
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from tradewright.backtest.costs import TERMS_CONFIG, NotNegative
+from tradewright.fills.costs import TERMS_CONFIG, NotNegative
 
 USUAL_SPREAD = 1.0
 """Basis points: the spread of bars that have none, where neither the model nor an instrument says more."""
+
+MAX_BPS = 10_000.0
+"""The most that a fill slips: a sale is made for nothing, and never for less."""
 
 
 class SlippageTerms(NamedTuple):
@@ -33,20 +36,22 @@ def slippage_bps(volatility: float, spread_bps: float, units: float, volume: flo
     """The slippage of one fill in basis points of the price, never negative.
 
     ``volatility`` is that of the bar before the fill (NaN in the warm-up counts as 0), ``spread_bps`` that of the
-    fill's bar (NaN: the default spread). The share is ``units / volume`` of the fill's bar, at most 1, and 1 where the
-    bar has no volume.
+    fill's bar (NaN: the default spread). The share is ``units / volume`` of the fill's bar, at most 1.
+
+    Where the bar's volume is unknown (NaN) or 0, there is nothing to measure the order against, and the impact is left
+    out; base, volatility and spread are still charged. Bars of quotes (forex, CFD) have no volume by construction, so
+    their impact, if it matters, must be stated as basis points. The sum is at most :data:`MAX_BPS`.
     """
     spread = spread_bps if spread_bps == spread_bps else terms.default_spread
     moved = volatility if volatility == volatility else 0.0
     bps = terms.base + terms.vol * moved + terms.spread * spread
-    if terms.impact > 0.0:
-        share = min(units / volume, 1.0) if volume > 0.0 else 1.0
-        bps += terms.impact * math.sqrt(share)
-    return bps
+    if terms.impact > 0.0 and volume > 0.0:
+        bps += terms.impact * math.sqrt(min(units / volume, 1.0))
+    return min(bps, MAX_BPS)
 
 
 def slipped(price: float, side: int, bps: float) -> float:
-    """The price after slippage: a purchase pays more, a sale gets less."""
+    """The price after slippage of ``bps`` in [0, ``MAX_BPS``]: a purchase pays more, a sale gets less, at least 0."""
     return price if bps == 0.0 else price * (1.0 + side * bps / 1e4)
 
 
@@ -103,7 +108,8 @@ class SpreadImpact:
     """Half the spread plus ``impact x sqrt(order / bar volume)`` of the price (R-BT-06, Q-35).
 
     With ``impact = 0.1`` an order of 1 % of the bar's volume moves the price by 1 %. ``default_spread`` (basis points)
-    stands in where the bars have none; None takes that of the instrument (:func:`for_instrument`).
+    stands in where the bars have none; None takes that of the instrument (:func:`for_instrument`). In a bar without a
+    known volume only the spread is charged.
     """
 
     impact: NotNegative

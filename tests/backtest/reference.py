@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tradewright.backtest.costs import affordable_units, fee
 from tradewright.backtest.engine import VOLATILITY, check_bars
-from tradewright.backtest.fills import limit_fill, market_fill, stop_fill
 from tradewright.backtest.result import FILL, TRADE, BacktestResult, Curves, FillReason
 from tradewright.backtest.sizing import MAX, sized_units, whole_lots
-from tradewright.backtest.slippage import slippage_bps, slipped
-from tradewright.backtest.spec import BacktestSpec, Rules
+from tradewright.backtest.spec import BacktestSpec, KernelParameters
+from tradewright.fills.costs import affordable_units, fee
+from tradewright.fills.rules import limit_fill, market_fill, stop_fill
+from tradewright.fills.slippage import slippage_bps, slipped
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars
 from tradewright.model.strategy import Action, Strategy
@@ -56,7 +56,7 @@ class _Entry:
 
 @dataclass
 class _Account:
-    rules: Rules
+    rules: KernelParameters
     cash: float
     lots: float = 0.0
     entry_price: float = 0.0
@@ -230,7 +230,7 @@ def _bars(bars: Bars, spec: BacktestSpec) -> list[_Bar]:
     return [_Bar(index, *row) for index, row in enumerate(rows)]
 
 
-def _wish(bar: _Bar, action: Action, account: _Account, rules: Rules) -> _Wish:
+def _wish(bar: _Bar, action: Action, account: _Account, rules: KernelParameters) -> _Wish:
     target, limit, stop, profit = action
     share = min(max(target, -1.0), 1.0)
     price = bar.close if math.isnan(limit) else limit

@@ -1,12 +1,33 @@
-"""The figures of a backtest in groups, as a reader wants them: a label, a text, and what it means."""
+"""Metrics as text: amounts, shares and counts, and every metric in labelled groups."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.metrics import Metrics
-from tradewright.evaluation.sampling import Sampling
-from tradewright.evaluation.words import count, money, percent, ratio
+
+
+def money(value: float) -> str:
+    """Two decimals, thousands apart: ``-1,234.50``; a rounded zero has no sign."""
+    return f"{round(value, 2) + 0.0:,.2f}"
+
+
+def percent(value: float, digits: int = 2) -> str:
+    """A fraction in percent: ``12.34%``; a rounded zero has no sign."""
+    return f"{round(value * 100, digits) + 0.0:,.{digits}f}%"
+
+
+def ratio(value: float) -> str:
+    """Two decimals; ``> 1,000,000`` for a figure at the cap."""
+    if abs(value) >= 1e6:
+        return "> 1,000,000" if value > 0 else "< -1,000,000"
+    return f"{round(value, 2) + 0.0:,.2f}"
+
+
+def count(number: int, noun: str) -> str:
+    """``1 trade``, ``1,200 trades``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 class Line(NamedTuple):

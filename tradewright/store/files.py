@@ -1,11 +1,15 @@
-"""Whole files or none: write beside the target, flush to the disk, rename."""
+"""Whole files or none, and one writer at a time."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from tradewright.model.errors import StoreError
 
@@ -46,3 +50,36 @@ def _refusal(path: Path, error: OSError) -> StoreError:
         where=str(path),
         remedy="free disk space or choose another storage.root; nothing was changed",
     )
+
+
+_POLL_SECONDS = 0.02
+
+
+@contextmanager
+def exclusive(path: Path, timeout: float = 30.0) -> Iterator[None]:
+    """Hold the lock file ``path`` alone, among all threads and processes; not re-entrant.
+
+    The operating system releases the lock when its holder dies, so a file that a crash left behind blocks nothing.
+
+    Args:
+        timeout: seconds to wait for a living holder.
+
+    Raises:
+        StoreError: when a living holder keeps the lock for longer, or the folder cannot be written.
+    """
+    lock = FileLock(path, timeout=timeout, poll_interval=_POLL_SECONDS, is_singleton=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise StoreError(
+            f"another process has been writing here for more than {timeout:g} s",
+            where=str(path),
+            remedy="wait for it to end, or end it; nothing was changed",
+        ) from None
+    except OSError as error:
+        raise StoreError(f"cannot be locked: {error.strerror}", where=str(path), remedy="check its folder") from error
+    try:
+        yield
+    finally:
+        lock.release()
