@@ -13,6 +13,7 @@ from tradewright.ledger.broker_journal import BrokerJournal
 from tradewright.ledger.check_results import CheckResults
 from tradewright.ledger.decisions import Decisions
 from tradewright.ledger.equity_history import EquityHistory
+from tradewright.ledger.events import Events
 from tradewright.ledger.executions import Executions
 from tradewright.ledger.freezes import Freezes
 from tradewright.ledger.idempotency import IdempotencyKeys
@@ -22,6 +23,7 @@ from tradewright.ledger.migrations import SCHEMA
 from tradewright.ledger.outbox import Outbox
 from tradewright.model.clock import Clock
 from tradewright.model.errors import LedgerError
+from tradewright.model.mode import Mode
 
 
 class Ledger:
@@ -31,29 +33,31 @@ class Ledger:
     those called inside ``with ledger.transaction():`` are one together.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database, self.clock = database, database.clock
-        self.audit = AuditLog(database)
-        self.decisions = Decisions(database, self.audit)
-        self.outbox = Outbox(database, self.decisions)
-        self.attempts = Attempts(database)
-        self.executions = Executions(database)
-        self.freezes = Freezes(database, self.audit)
-        self.kill_switches = KillSwitches(database, self.audit)
+    def __init__(self, database: Database, mode: Mode = Mode.SIM) -> None:
+        self._database, self.clock, self.mode = database, database.clock, mode
+        self.events = Events(database, mode)
+        self.audit = AuditLog(self.events)
+        self.decisions = Decisions(database, self.events)
+        self.outbox = Outbox(database, self.events, self.decisions)
+        self.attempts = Attempts(database, self.events)
+        self.executions = Executions(database, self.events)
+        self.freezes = Freezes(database, self.events)
+        self.kill_switches = KillSwitches(database, self.events)
         self.leases = Leases(database)
-        self.broker_journal = BrokerJournal(database)
-        self.equity = EquityHistory(database)
-        self.checks = CheckResults(database)
+        self.broker_journal = BrokerJournal(database, self.events)
+        self.equity = EquityHistory(database, self.events)
+        self.checks = CheckResults(database, self.events)
         self.idempotency = IdempotencyKeys(database)
 
     @classmethod
-    def create(cls, url: str, clock: Clock, busy_seconds: float = 5.0) -> Ledger:
+    def create(cls, url: str, clock: Clock, busy_seconds: float = 5.0, mode: Mode = Mode.SIM) -> Ledger:
         """Open a ledger, making it first where there is none; several processes may do so at once.
 
         Args:
             url: ``sqlite:///path`` or ``postgresql+psycopg2://user@host/database``.
             clock: where every recorded moment comes from.
             busy_seconds: how long a writer waits for another before it gives up.
+            mode: whose switches, freezes, marks and reconciliations it reads and writes (H4).
 
         Raises:
             LedgerError: naming what is wrong and what to do: a foreign, damaged, newer, locked, full or read-only
@@ -65,10 +69,10 @@ class Ledger:
         except BaseException:
             database.close()
             raise
-        return cls(database)
+        return cls(database, mode)
 
     @classmethod
-    def open(cls, url: str, clock: Clock, busy_seconds: float = 5.0) -> Ledger:
+    def open(cls, url: str, clock: Clock, busy_seconds: float = 5.0, mode: Mode = Mode.SIM) -> Ledger:
         """Open a ledger that is there; one of an older version is brought up to date.
 
         Raises:
@@ -77,7 +81,7 @@ class Ledger:
         path = Database(url, clock, busy_seconds).sqlite_path
         if path is not None and not path.is_file():
             raise LedgerError("there is no ledger", where=str(path), remedy="check storage, or create one")
-        return cls.create(url, clock, busy_seconds)
+        return cls.create(url, clock, busy_seconds, mode)
 
     @property
     def where(self) -> str:
