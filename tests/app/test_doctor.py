@@ -87,7 +87,7 @@ def forged_ledger(settings: Settings, _patch: pytest.MonkeyPatch) -> None:
         tables = [name for (name,) in link.execute("select name from sqlite_master where type = 'trigger'")]
         for name in tables:
             link.execute(f"drop trigger {name}")
-        link.execute("update audit_log set actor = 'mallory' where seq = 1")
+        link.execute("update events set actor = 'mallory' where seq = 1")
         link.commit()
 
 

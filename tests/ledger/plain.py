@@ -121,7 +121,8 @@ class Plain:
             if attempt.decision_id == decision.decision_id and attempt.spent:
                 return False
             abandoned = listing and attempt.state is S.CLAIMED and not self.holds(attempt.holder, now)
-            if attempt.intent_id == decision.intent_id and attempt.state not in UNSENT and not abandoned:
+            went_out = attempt.state not in UNSENT or any(fill.ref == attempt.ref for fill in self.fills.values())
+            if attempt.intent_id == decision.intent_id and went_out and not abandoned:
                 return False
         return True
 

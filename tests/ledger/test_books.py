@@ -192,7 +192,7 @@ def test_freezes_add_up_and_are_lifted_by_code_reference_or_person(ledger: Ledge
     with pytest.raises(LedgerError, match="actor and a reason"):
         ledger.freezes.lift(ACCOUNT, "AAPL", "ann", "")
     actions = [entry.action for entry in ledger.audit.entries("AAPL")]
-    assert actions == ["FREEZE"] * 3 + ["THAW"] * 2 + ["FREEZE"]
+    assert actions == ["FREEZE"] * 3 + ["LIFT"] * 3 + ["FREEZE"]
 
 
 def test_switches_stop_their_scope_alone(ledger: Ledger, clock: ManualClock) -> None:

@@ -12,53 +12,23 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
-from tests.support.ledgers import ACCOUNT, START, Proposer
+from tests.ledger.filled import fill
+from tests.support.ledgers import ACCOUNT, Proposer
 from tradewright.database.column_types import Document, Exact, Moment
-from tradewright.ledger.broker_journal import Absence
-from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.migrations import SCHEMA
 from tradewright.ledger.retention import RETENTION, prune
 from tradewright.ledger.schema import MUTABLE, metadata
-from tradewright.model.broker import BrokerEvent, BrokerEventKind, VenueOrder, VenueStatus
 from tradewright.model.errors import LedgerError
-from tradewright.model.order import Fill, OrderType, Side
 
 FACTS = sorted(set(metadata.tables) - MUTABLE)
 DIALECT = sqlite.dialect()
 
 
-EXTERNAL = VenueOrder(ref="", perm_id=1, order_id=0, client_id=0, account=ACCOUNT, instrument="AAPL", side=Side.BUY,
-                      order_type=OrderType.MARKET, quantity=Decimal(1), filled=Decimal(0),
-                      status=VenueStatus.WORKING)  # fmt: skip
-
-
 @pytest.fixture
 def full(ledger: Ledger, proposer: Proposer) -> Ledger:
     """A ledger with a row in every table."""
-    order = proposer.order()
-    ledger.leases.acquire(ACCOUNT, "h", 60)
-    attempt = ledger.attempts.claim(order.decision_id, order.payload_hash, "h")
-    assert attempt is not None
-    ledger.attempts.learn_perm_id(attempt.ref, 9)
-    ledger.decisions.record_approval(order.decision_id, False, "ann", "test")
-    fill = Fill(exec_id="e.01", ref=attempt.ref, perm_id=9, instrument="AAPL", side=Side.BUY, quantity=Decimal(1),
-                price=Decimal(100), time=START, account=ACCOUNT)  # fmt: skip
-    ledger.executions.record(fill, attempt.ref)
-    ledger.executions.record_fee("e.01", Decimal(1))
-    ledger.executions.rule("e.01", True, "test")
-    ledger.executions.adjust(ACCOUNT, "AAPL", Decimal(1), Decimal(100), "ann", "test")
-    ledger.broker_journal.record_session("s", "file", ACCOUNT, "h")
-    ledger.broker_journal.record_event("s", BrokerEvent(kind=BrokerEventKind.LINK, at=START))
-    ledger.broker_journal.record_reconciliation("s", ACCOUNT, ())
-    ledger.broker_journal.record_absence(Absence(attempt.ref, "s", START, START))
-    ledger.broker_journal.adopt_external("perm:1", EXTERNAL)
-    ledger.kill_switches.stop("everything", "ann", "test")
-    ledger.freezes.freeze(ACCOUNT, "AAPL", FreezeCode.OVERFILL, "test")
-    ledger.equity.mark(ACCOUNT, Decimal(1), Decimal(1))
-    ledger.checks.record("bars", True)
-    ledger.idempotency.once("k", 1, lambda: 1)
-    return ledger
+    return fill(ledger, proposer.clock)
 
 
 def _write(ledger: Ledger, statement: str) -> None:
@@ -76,7 +46,7 @@ def test_every_table_has_a_rule_of_retention() -> None:
     assert set(RETENTION) == set(metadata.tables)
     assert all(rule.why for rule in RETENTION.values())
     kept = {name for name, rule in RETENTION.items() if rule.keep is None}
-    assert {"executions", "attempt_events", "audit_log", "decisions"} <= kept
+    assert {"executions", "attempt_events", "events", "decisions"} <= kept
 
 
 def test_pruning_deletes_old_keys_alone(full: Ledger) -> None:

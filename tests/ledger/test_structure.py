@@ -146,7 +146,7 @@ def stuffed(both: tuple[str, str, str]) -> Any:
                     connection.execute(text(f"ALTER TABLE {table.name} DROP CONSTRAINT {key.name}"))
         owner.dispose()
     for table in metadata.sorted_tables:
-        if table.name != "audit_head":
+        if table.name != "event_head":
             rows[table.name] = written(ledger, table.name)
     yield kind, ledger, rows
     ledger.close()

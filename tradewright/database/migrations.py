@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ class Migrations:
 
     def head(self) -> str:
         """The newest schema version that this program knows."""
-        return str(ScriptDirectory.from_config(self._config()).get_current_head())
+        return _revisions(self.folder)[0]
 
     def _config(self) -> Config:
         config = Config()
@@ -78,13 +79,20 @@ class Migrations:
         return None
 
     def _refuse_unknown(self, version: str | None, where: str) -> None:
-        known = {script.revision for script in ScriptDirectory.from_config(self._config()).walk_revisions()}
-        if version is not None and version not in known:
+        if version is not None and version not in _revisions(self.folder):
             raise LedgerError(
                 f"written by a newer version: schema {version}, this program knows {self.head()}",
                 where=where,
                 remedy="upgrade this program, or restore a backup of its age",
             )
+
+
+@cache
+def _revisions(folder: Path) -> tuple[str, ...]:
+    """All revisions of a script folder, the newest first; read once, since every opening of a database asks."""
+    config = Config()
+    config.set_main_option("script_location", str(folder))
+    return tuple(script.revision for script in ScriptDirectory.from_config(config).walk_revisions())
 
 
 def _use_wal(database: Database) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from tradewright.execution.broker_connection import BrokerConnection
 from tradewright.execution.exposure import may_have_reached
 from tradewright.execution.types import SenderSettings
+from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.broker import BrokerSnapshot
@@ -40,7 +41,7 @@ class PreSendCheck:
                 rule_set_hash=row.rule_set_hash,
                 payload_hash=row.payload_hash,
             )
-        except (NotApproved, ValueError) as error:
+        except (NotApproved, LedgerTampered, ValueError) as error:
             self._ledger.audit.append("sender", "ALTERED", decision_id, {"error": str(error)})
             return _reason("APPROVAL_ALTERED", str(error))
 

@@ -11,11 +11,37 @@ from sqlalchemy import Connection, RowMapping, Select, func, insert, literal, se
 
 from tradewright.database.engine import Database
 from tradewright.ledger.attempt_states import steps
+from tradewright.ledger.events import Events
 from tradewright.ledger.leases import lease_held
 from tradewright.ledger.outbox import claimable
-from tradewright.ledger.schema import LIVE_STATES, approved_orders, attempt_events, attempts, perm_ids
+from tradewright.ledger.schema import (
+    LIVE_STATES,
+    approvals,
+    approved_orders,
+    attempt_events,
+    attempts,
+    decisions,
+    intents,
+    perm_ids,
+)
 from tradewright.model.errors import LedgerError
 from tradewright.model.order import ORDER_STATE_OF_ATTEMPT, AttemptState, OrderState, OrderTerms, Side, TimeInForce
+from tradewright.model.topic import Topic
+
+TOPIC_OF_STATE = {
+    AttemptState.CLAIMED: Topic.ORDER_CLAIMED,
+    AttemptState.SENDING: Topic.ORDER_SENDING,
+    AttemptState.UNKNOWN: Topic.ORDER_UNKNOWN,
+    AttemptState.ACKED: Topic.ORDER_SUBMITTED,
+    AttemptState.WORKING: Topic.ORDER_WORKING,
+    AttemptState.PARTIAL: Topic.ORDER_PARTIALLY_FILLED,
+    AttemptState.CANCEL_REQUESTED: Topic.ORDER_CANCEL_REQUESTED,
+    AttemptState.FILLED: Topic.ORDER_FILLED,
+    AttemptState.CANCELLED: Topic.ORDER_CANCELLED,
+    AttemptState.REJECTED: Topic.ORDER_REJECTED,
+    AttemptState.EXPIRED: Topic.ORDER_EXPIRED,
+    AttemptState.NOT_SENT: Topic.ORDER_NOT_SENT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +94,8 @@ class AttemptEvent:
 class Attempts:
     """The book of attempts. Every change of state is one conditional update and one appended event."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, events: Events) -> None:
+        self._database, self._events = database, events
 
     def claim(self, decision_id: str, payload_hash: str, holder: str) -> Attempt | None:
         """Take an approved order for sending (S2); None when it is not to be had.
@@ -80,9 +106,11 @@ class Attempts:
         now = self._database.clock.now()
         approved = select(approved_orders).where(approved_orders.c.decision_id == decision_id)
         with self._database.write() as connection:
+            self._events.check(approved_orders, approved_orders.c.decision_id == decision_id)
             row = connection.execute(approved).mappings().one_or_none()
             if row is None:
                 return None
+            self._check_approval(decision_id, row["intent_id"])
             of_intent = select(func.count()).where(attempts.c.intent_id == row["intent_id"])
             number = connection.execute(of_intent).scalar_one() + 1
             values = _claimed(row, number) | {"holder": holder, "claimed_at": now}
@@ -107,7 +135,7 @@ class Attempts:
             LedgerError: when it is no longer only claimed.
         """
         with self._database.write() as connection:
-            attempt = self.get(ref)
+            attempt = self._checked(ref)
             if attempt.state is not AttemptState.CLAIMED:
                 raise LedgerError(
                     f"it is {attempt.state}, not only claimed", where=f"attempt {ref}", remedy="reconcile"
@@ -126,6 +154,7 @@ class Attempts:
         """
         now = self._database.clock.now()
         with self._database.write() as connection:
+            self._events.check(attempts, attempts.c.ref == ref)
             changed = connection.execute(
                 update(attempts)
                 .where(
@@ -154,7 +183,7 @@ class Attempts:
             IllegalTransition: when there is no way.
         """
         with self._database.write() as connection:
-            attempt = self.get(ref)
+            attempt = self._checked(ref)
             self._advance(connection, ref, steps(attempt.state, wanted), reason)
             return self.get(ref)
 
@@ -168,6 +197,10 @@ class Attempts:
         if found is None:
             raise LedgerError("no such attempt", where=f"attempt {ref}", remedy="tradewright orders lists them")
         return found
+
+    def _checked(self, ref: str) -> Attempt:
+        self._events.check(attempts, attempts.c.ref == ref)
+        return self.get(ref)
 
     def find(self, ref: str) -> Attempt | None:
         """The attempt of a reference, or None."""
@@ -222,19 +255,19 @@ class Attempts:
 
     def events(self, ref: str) -> list[AttemptEvent]:
         """The steps of an attempt, oldest first."""
-        columns = [column for column in attempt_events.c if column.name != "id"]
-        query = select(*columns).where(attempt_events.c.ref == ref).order_by(attempt_events.c.id)
+        query = select(attempt_events).where(attempt_events.c.ref == ref).order_by(attempt_events.c.id)
         with self._database.read() as connection:
             rows = connection.execute(query).all()
         return [AttemptEvent(row.ref, AttemptState(row.state), row.reason, row.at) for row in rows]
 
     def learn_perm_id(self, ref: str, perm_id: int) -> tuple[int, ...]:
         """Note a permanent id of an attempt and return all that it has; more than one is an alarm (fault 6)."""
-        with self._database.write() as connection:
+        with self._database.write():
             known = self.perm_ids(ref)
             if perm_id in known:
                 return known
-            connection.execute(insert(perm_ids).values(ref=ref, perm_id=perm_id, at=self._database.clock.now()))
+            row = {"ref": ref, "perm_id": perm_id, "at": self._database.clock.now()}
+            self._events.record(perm_ids, row, Topic.ORDER_IDENTIFIED, ref)
         return (*known, perm_id)
 
     def perm_ids(self, ref: str) -> tuple[int, ...]:
@@ -248,6 +281,11 @@ class Attempts:
         query = select(attempts).join(perm_ids, perm_ids.c.ref == attempts.c.ref).where(perm_ids.c.perm_id == perm_id)
         found = self._select(query) if perm_id else []
         return found[0] if found else None
+
+    def _check_approval(self, decision_id: str, intent_id: str) -> None:
+        self._events.check(intents, intents.c.intent_id == intent_id)
+        self._events.check(decisions, decisions.c.decision_id == decision_id)
+        self._events.check(approvals, approvals.c.decision_id == decision_id)
 
     def _select(self, query: Select[Any]) -> list[Attempt]:
         with self._database.read() as connection:
@@ -263,7 +301,11 @@ class Attempts:
 
     def _append(self, connection: Connection, ref: str, state: AttemptState, reason: str) -> None:
         row = {"ref": ref, "state": state.value, "reason": reason, "at": self._database.clock.now()}
-        connection.execute(insert(attempt_events).values(**row))
+        query = select(attempts.c.account, attempts.c.holder).where(attempts.c.ref == ref)
+        of = connection.execute(query).one()
+        changed = (attempts, attempts.c.ref == ref)
+        topic = TOPIC_OF_STATE[state]
+        self._events.record(attempt_events, row, topic, ref, actor=of.holder, account=of.account, state=changed)
 
 
 def _claimed(approved: RowMapping, number: int) -> dict[str, Any]:
@@ -283,6 +325,6 @@ def _claimed(approved: RowMapping, number: int) -> dict[str, Any]:
 
 
 def _attempt(row: RowMapping) -> Attempt:
-    fields: dict[str, Any] = {str(name): value for name, value in row.items()}
+    fields: dict[str, Any] = {str(name): value for name, value in row.items() if name != "event_seq"}
     fields |= {"side": Side(fields["side"]), "tif": TimeInForce(fields["tif"]), "state": AttemptState(fields["state"])}
     return Attempt(**fields)

@@ -1,32 +1,37 @@
-"""The audit log: every decision and every act of a person, chained by hashes, so that any edit shows."""
+"""The audit log: the events that record a decision of the gate or an act of a person (R-EVT-04, C-34)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import insert, select, update
+from tradewright.ledger.events import Event, Events
+from tradewright.model.topic import Topic
 
-from tradewright.database.engine import Database
-from tradewright.ledger.schema import audit_head, audit_log
-from tradewright.model.errors import LedgerError
-from tradewright.model.hashing import content_hash
-
-GENESIS = "0" * 64
-"""What the first entry follows."""
+ACTIONS = {
+    Topic.DECISION_MADE: "DECIDE",
+    Topic.APPROVAL_GIVEN: "APPROVE",
+    Topic.APPROVAL_REFUSED: "REJECT",
+    Topic.KILL_SWITCH_STOPPED: "KILL",
+    Topic.KILL_SWITCH_RESUMED: "RESUME",
+    Topic.INSTRUMENT_FROZEN: "FREEZE",
+    Topic.FREEZE_LIFTED: "LIFT",
+}
+"""The action of each topic of the log; an ``AUDIT_ENTRY`` names its own."""
+TOPICS = (*ACTIONS, Topic.AUDIT_ENTRY)
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One line of the log.
+    """One entry of the log: an event seen as an act.
 
     Args:
-        seq: 1, 2, 3 ... without gaps.
+        seq: the number of the event.
         actor: the person or the part of the program that acted.
-        action: what was done, in capitals (``KILL``, ``APPROVE``).
-        subject: what it was done to: an id, a scope, a symbol.
-        hash: SHA-256 over all other fields, ``previous`` included.
+        action: the act, in capitals (``KILL``, ``APPROVE``).
+        subject: its object: an id, a scope, a symbol.
+        detail: the particulars, by the kind of act.
     """
 
     seq: int
@@ -34,72 +39,51 @@ class AuditEntry:
     actor: str
     action: str
     subject: str
-    detail: object
+    detail: Any
     previous: str
     hash: str
 
-    def computed_hash(self) -> str:
-        """The hash that the entry must have."""
-        fields = (self.seq, self.at, self.actor, self.action, self.subject, self.detail, self.previous)
-        return content_hash(fields)
-
 
 class AuditLog:
-    """Append and verify."""
+    """A view of the events; acts without a table of their own are appended here."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, events: Events) -> None:
+        self._events = events
 
     def append(self, actor: str, action: str, subject: str, detail: object = None) -> AuditEntry:
-        """Write one entry behind the last one, in the caller's transaction where there is one.
+        """Record an act, in the caller's transaction where there is one.
 
         Raises:
-            LedgerError: when it cannot be committed, or ``detail`` has no canonical form.
+            LedgerError: when it cannot be committed.
+            TypeError, ValueError: when ``detail`` has no canonical form.
         """
-        with self._database.write() as connection:
-            last = connection.execute(select(audit_head.c.seq, audit_head.c.hash)).one()
-            at = self._database.clock.now()
-            entry = AuditEntry(last.seq + 1, at, actor, action, subject, detail, last.hash, "")
-            digest = entry.computed_hash()
-            row = {name: getattr(entry, name) for name in ("seq", "at", "actor", "action", "subject", "detail")}
-            connection.execute(insert(audit_log).values(**row, previous=last.hash, hash=digest))
-            connection.execute(update(audit_head).values(seq=entry.seq, hash=digest))
-        return AuditEntry(**row, previous=last.hash, hash=digest)
+        payload = {"action": action, "detail": detail}
+        return _entry(self._events.append(Topic.AUDIT_ENTRY, subject, payload, actor))
 
     def entries(self, subject: str | None = None, after: int = 0) -> list[AuditEntry]:
-        """The entries behind number ``after``, oldest first; only those about ``subject`` where one is given."""
-        query = select(audit_log).where(audit_log.c.seq > after).order_by(audit_log.c.seq)
-        if subject is not None:
-            query = query.where(audit_log.c.subject == subject)
-        with self._database.read() as connection:
-            return [AuditEntry(**row) for row in connection.execute(query).mappings()]
+        """The entries behind event ``after``, oldest first; only those about ``subject`` where one is given."""
+        all_of_it = subject is None
+        found = self._events.after(after, TOPICS, limit=None) if all_of_it else self._events.about(str(subject))
+        return [_entry(event) for event in found if event.seq > after and _is_act(event)]
 
     def verify_chain(self) -> int:
-        """Read the whole log and return the number of its entries.
+        """Audit the whole ledger (``Events.verify_chain``), and return the number of events."""
+        return self._events.verify_chain()
 
-        Raises:
-            LedgerError: at the first entry that was edited, removed, moved or inserted, and when the tail was cut.
-        """
-        previous, count = GENESIS, 0
-        for count, entry in enumerate(self._checked_entries(), start=1):
-            if entry.seq != count or entry.previous != previous or entry.hash != entry.computed_hash():
-                raise self._broken(f"entry {entry.seq} at place {count} is not what was written")
-            previous = entry.hash
-        with self._database.read() as connection:
-            head = connection.execute(select(audit_head.c.seq, audit_head.c.hash)).one_or_none()
-        if head is None or (head.seq, head.hash) != (count, previous):
-            raise self._broken(f"the log ends after entry {count}, which is not where it was left")
-        return count
 
-    def _checked_entries(self) -> Iterator[AuditEntry]:
-        try:
-            yield from self.entries()
-        except ValueError as error:
-            raise self._broken(f"an entry cannot be read: {error}") from error
+def _is_act(event: Event) -> bool:
+    """A fact copied by a migration is in the log already, by its old entry."""
+    return event.topic in TOPICS and not event.payload.get("migrated")
 
-    def _broken(self, what: str) -> LedgerError:
-        return LedgerError(
-            f"the audit log was altered: {what}",
-            where=self._database.where,
-            remedy="stop trading, keep the file as evidence, compare with the last backup",
-        )
+
+def _entry(event: Event) -> AuditEntry:
+    action = ACTIONS.get(event.topic) or event.payload["action"]
+    detail = event.payload["detail"] if event.topic is Topic.AUDIT_ENTRY else _detail(event.payload["row"])
+    return AuditEntry(event.seq, event.at, event.actor, action, event.subject, detail, event.previous, event.hash)
+
+
+def _detail(row: dict[str, Any]) -> dict[str, Any]:
+    if "verdict" in row:
+        codes = [reason["code"] for reason in row["payload"]["reasons"]]
+        return {"intent_id": row["intent_id"], "verdict": row["verdict"], "reasons": codes}
+    return {name: row[name] for name in ("code", "ref", "text", "reason") if name in row}

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from tradewright.database.engine import Database
+from tradewright.ledger.events import Events
 from tradewright.ledger.schema import absences, external_orders, raw_events, reconciliations, sessions
 from tradewright.model.broker import BrokerEvent, VenueOrder
+from tradewright.model.topic import Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +38,19 @@ class Absence:
 class BrokerJournal:
     """Everything that was received from brokers."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, events: Events) -> None:
+        self._database, self._events = database, events
 
     def record_session(self, session: str, venue: str, account: str, holder: str) -> None:
         """Note that a connection was made."""
         row = {"session": session, "venue": venue, "account": account, "holder": holder}
-        with self._database.write() as connection:
-            connection.execute(insert(sessions).values(**row, at=self._database.clock.now()))
+        row_at = row | {"at": self._database.clock.now()}
+        self._events.record(sessions, row_at, Topic.SESSION_OPENED, session, account=account)
 
     def record_event(self, session: str, event: BrokerEvent) -> None:
         """Keep a message as it came, before anything is concluded from it (S7)."""
         row = {"session": session, "kind": event.kind.value, "payload": event, "at": self._database.clock.now()}
-        with self._database.write() as connection:
-            connection.execute(insert(raw_events).values(**row))
+        self._events.record(raw_events, row, Topic.MESSAGE_RECEIVED, session)
 
     def events(self) -> list[BrokerEvent]:
         """Every message ever kept, in the order it came."""
@@ -61,14 +62,21 @@ class BrokerJournal:
         """Note what a comparison found."""
         now = self._database.clock.now()
         found = Reconciliation(session, account, not differences, differences, now)
-        row = {"session": session, "account": account, "clean": found.clean, "differences": differences, "at": now}
-        with self._database.write() as connection:
-            connection.execute(insert(reconciliations).values(**row))
+        row: dict[str, object] = {
+            "session": session,
+            "account": account,
+            "clean": found.clean,
+            "differences": differences,
+            "at": now,
+        }
+        row["mode"] = self._events.mode.value
+        self._events.record(reconciliations, row, Topic.RECONCILIATION_FINISHED, session, account=account)
         return found
 
     def last_reconciliation(self, account: str) -> Reconciliation | None:
         """The newest comparison of an account; None before the first, when the books are opened."""
-        query = select(reconciliations).where(reconciliations.c.account == account)
+        own = (reconciliations.c.account == account, reconciliations.c.mode == self._events.mode.value)
+        query = select(reconciliations).where(*own)
         with self._database.read() as connection:
             row = connection.execute(query.order_by(reconciliations.c.id.desc()).limit(1)).one_or_none()
         if row is None:
@@ -77,12 +85,25 @@ class BrokerJournal:
 
     def adopt_external(self, key: str, order: VenueOrder) -> bool:
         """Note an order that is not ours; False when it is known."""
-        with self._database.write() as connection:
-            if connection.execute(select(external_orders.c.key).where(external_orders.c.key == key)).first():
+        if self._knows_external(key):
+            return False
+        with self._database.write():
+            if self._knows_external(key):
                 return False
-            row = {"key": key, "account": order.account, "instrument": order.instrument, "payload": order}
-            connection.execute(insert(external_orders).values(**row, at=self._database.clock.now()))
+            row: dict[str, object] = {
+                "key": key,
+                "account": order.account,
+                "instrument": order.instrument,
+                "payload": order,
+            }
+            row["at"] = self._database.clock.now()
+            self._events.record(external_orders, row, Topic.EXTERNAL_ORDER_SEEN, key, account=order.account)
             return True
+
+    def _knows_external(self, key: str) -> bool:
+        with self._database.read() as connection:
+            found = connection.execute(select(external_orders.c.key).where(external_orders.c.key == key)).first()
+        return found is not None
 
     def external(self, account: str) -> list[VenueOrder]:
         """The orders of an account that are not ours, as they were first seen."""
@@ -102,8 +123,7 @@ class BrokerJournal:
     def record_absence(self, absence: Absence) -> None:
         """Note that two snapshots did not know an order."""
         row = {"ref": absence.ref, "session": absence.session, "first_at": absence.first_at}
-        with self._database.write() as connection:
-            connection.execute(insert(absences).values(**row, second_at=absence.second_at))
+        self._events.record(absences, row | {"second_at": absence.second_at}, Topic.ORDER_ABSENT, absence.ref)
 
     def absence(self, ref: str) -> Absence | None:
         """The newest proof of absence of an order, or None."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 
 from tradewright.database.engine import Database
+from tradewright.ledger.events import Events
 from tradewright.ledger.schema import checks
+from tradewright.model.topic import Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +26,14 @@ class CheckResult:
 class CheckResults:
     """Check results of all inputs."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, events: Events) -> None:
+        self._database, self._events = database, events
 
     def record(self, name: str, passed: bool, detail: object = None) -> CheckResult:
         """Record the result of checking an input (a table, a feed, a file)."""
         result = CheckResult(name, passed, detail, self._database.clock.now())
-        with self._database.write() as connection:
-            connection.execute(insert(checks).values(input=name, passed=passed, detail=detail, at=result.at))
+        row = {"input": name, "passed": passed, "detail": detail, "at": result.at}
+        self._events.record(checks, row, Topic.CHECK_RECORDED, name)
         return result
 
     def newest(self) -> dict[str, CheckResult]:

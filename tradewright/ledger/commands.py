@@ -8,23 +8,23 @@ from collections.abc import Mapping
 from sqlalchemy import RowMapping, case, insert, select, update
 
 from tradewright.database.engine import Database
-from tradewright.ledger.audit import AuditLog
 from tradewright.ledger.errors import IdempotencyConflict
+from tradewright.ledger.events import Events
 from tradewright.ledger.schema import commands
 from tradewright.model.command import Command, CommandKind, CommandState
 from tradewright.model.errors import LedgerError
 from tradewright.model.hashing import content_hash
-from tradewright.model.mode import Mode
+from tradewright.model.topic import Topic
 
 _URGENT = [kind.value for kind in CommandKind if kind.is_urgent]
 _ORDER = (case((commands.c.kind.in_(_URGENT), 0), else_=1), commands.c.id)
 
 
 class Commands:
-    """Enqueue, take, finish. Each step is also an entry of the audit log."""
+    """Enqueue, take, finish. Each step is an event."""
 
-    def __init__(self, database: Database, audit: AuditLog, mode: Mode) -> None:
-        self._database, self._audit, self._mode = database, audit, mode
+    def __init__(self, database: Database, events: Events) -> None:
+        self._database, self._events, self._mode = database, events, events.mode
 
     def enqueue(
         self,
@@ -57,7 +57,8 @@ class Commands:
                 values |= {"actor": actor, "reason": reason, "state": CommandState.QUEUED.value, "holder": ""}
                 connection.execute(insert(commands).values(**values))
                 row = connection.execute(select(commands).where(commands.c.key == name)).mappings().one()
-                self._audit.append(actor, f"COMMAND_{kind}", name, {"account": account, "reason": reason})
+                queued = {"request": request, "reason": reason}
+                self._events.append(Topic.COMMAND_QUEUED, name, queued, actor, account)
         if row["payload_hash"] != digest:
             raise IdempotencyConflict(
                 "the key was used for another command", where=f"idempotency key {name}", remedy="use a new key"
@@ -80,7 +81,12 @@ class Commands:
     def begin(self, command_id: int, holder: str) -> bool:
         """Take a queued command; False when it is no longer queued."""
         taken = {"state": CommandState.RUNNING.value, "holder": holder, "started_at": self._database.clock.now()}
-        return self._change(command_id, CommandState.QUEUED, taken)
+        with self._database.write():
+            if not self._change(command_id, CommandState.QUEUED, taken):
+                return False
+            command = self.get(command_id)
+            self._events.append(Topic.COMMAND_STARTED, command.key, {"kind": command.kind}, holder, command.account)
+        return True
 
     def finish(self, command_id: int, state: CommandState, result: Mapping[str, object]) -> None:
         """Write down the outcome of a running command.
@@ -92,7 +98,9 @@ class Commands:
         with self._database.write():
             if not self._change(command_id, CommandState.RUNNING, done):
                 raise LedgerError("it is not running", where=f"command {command_id}", remedy="tradewright commands")
-            self._audit.append("actor", f"COMMAND_{state}", self.get(command_id).key, dict(result))
+            command = self.get(command_id)
+            finished = {"kind": command.kind, "state": state, "result": dict(result)}
+            self._events.append(Topic.COMMAND_FINISHED, command.key, finished, command.holder, command.account)
 
     def requeue_abandoned(self, account: str, holder: str) -> list[Command]:
         """Put the running commands of other holders back into the inbox; to be called by whoever holds the lease.

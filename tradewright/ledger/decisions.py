@@ -6,15 +6,16 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Table, insert, select
+from sqlalchemy import ColumnElement, Connection, Table, select
 
 from tradewright.database.engine import Database
-from tradewright.ledger.audit import AuditLog
+from tradewright.ledger.events import Events
 from tradewright.ledger.schema import approvals, decisions, intents
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import LedgerError
 from tradewright.model.hashing import content_hash
 from tradewright.model.intent import Intent
+from tradewright.model.topic import Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,8 @@ class Approval:
 class Decisions:
     """The book of intents, decisions and approvals. Writing the same thing twice writes it once."""
 
-    def __init__(self, database: Database, audit: AuditLog) -> None:
-        self._database, self._audit = database, audit
+    def __init__(self, database: Database, events: Events) -> None:
+        self._database, self._events = database, events
 
     def record_intent(self, intent: Intent) -> bool:
         """Write an intent down; False when it is there already.
@@ -48,10 +49,13 @@ class Decisions:
             "payload": intent,
         }
         with self._database.write() as connection:
-            return self._insert_once(connection, intents, "intent_id", row, content_hash(intent))
+            topic = Topic.INTENT_CREATED
+            return self._insert_once(
+                connection, intents, "intent_id", row, content_hash(intent), topic, intent.strategy
+            )
 
     def record_decision(self, decision: Decision) -> bool:
-        """Write a decision down, and into the audit log; False when it is there already.
+        """Record a decision; False when it is there already.
 
         Raises:
             LedgerError: when its intent is unknown, or the id is there with another content.
@@ -65,12 +69,8 @@ class Decisions:
             "expires_at": decision.expires_at,
         }
         with self._database.write() as connection:
-            if not self._insert_once(connection, decisions, "decision_id", row, content_hash(decision)):
-                return False
-            codes = [reason.code for reason in decision.reasons]
-            detail = {"intent_id": decision.intent_id, "verdict": decision.verdict, "reasons": codes}
-            self._audit.append("gate", "DECIDE", decision.decision_id, detail)
-        return True
+            digest = content_hash(decision)
+            return self._insert_once(connection, decisions, "decision_id", row, digest, Topic.DECISION_MADE, "gate")
 
     def record_approval(self, decision_id: str, approved: bool, actor: str, reason: str) -> Approval:
         """Write down what a person said.
@@ -83,13 +83,13 @@ class Decisions:
         """
         if not actor.strip() or not reason.strip():
             raise LedgerError("an approval needs an actor and a reason", where=f"decision {decision_id}")
-        with self._database.write() as connection:
+        with self._database.write():
             now = self._database.clock.now()
             if approved and (problem := self._objection(decision_id, now)):
                 raise LedgerError(problem, where=f"decision {decision_id}", remedy="let the gate decide again")
             said = Approval(decision_id, approved, actor, reason, now)
-            connection.execute(insert(approvals).values(**asdict(said)))
-            self._audit.append(actor, "APPROVE" if approved else "REJECT", decision_id, {"reason": reason})
+            topic = Topic.APPROVAL_GIVEN if approved else Topic.APPROVAL_REFUSED
+            self._events.record(approvals, asdict(said), topic, decision_id, actor=actor)
         return said
 
     def intent(self, intent_id: str) -> Intent:
@@ -105,6 +105,7 @@ class Decisions:
     def find_intent(self, intent_id: str) -> Intent | None:
         """The intent of an id, or None."""
         with self._database.read() as connection:
+            self._events.check(intents, intents.c.intent_id == intent_id)
             payload = connection.execute(select(intents.c.payload).where(intents.c.intent_id == intent_id)).scalar()
         return None if payload is None else Intent.model_validate(payload)
 
@@ -122,6 +123,7 @@ class Decisions:
         """The decision of an id, or None."""
         query = select(decisions.c.payload).where(decisions.c.decision_id == decision_id)
         with self._database.read() as connection:
+            self._events.check(decisions, decisions.c.decision_id == decision_id)
             payload = connection.execute(query).scalar()
         return None if payload is None else Decision.model_validate(payload)
 
@@ -165,9 +167,10 @@ class Decisions:
 
     def approvals(self, decision_id: str) -> list[Approval]:
         """What people said to a decision, oldest first."""
-        columns = [column for column in approvals.c if column.name != "id"]
+        columns = [column for column in approvals.c if column.name not in ("id", "event_seq")]
         query = select(*columns).where(approvals.c.decision_id == decision_id).order_by(approvals.c.id)
         with self._database.read() as connection:
+            self._events.check(approvals, approvals.c.decision_id == decision_id)
             return [Approval(**row) for row in connection.execute(query).mappings()]
 
     def waiting(self) -> list[Decision]:
@@ -205,11 +208,21 @@ class Decisions:
             return "a person rejected it already"
         return ""
 
-    def _insert_once(self, connection: Connection, table: Table, key: str, row: dict[str, object], sha256: str) -> bool:
+    def _insert_once(
+        self,
+        connection: Connection,
+        table: Table,
+        key: str,
+        row: dict[str, object],
+        sha256: str,
+        topic: Topic,
+        actor: str,
+    ) -> bool:
         present = connection.execute(select(table.c.sha256).where(table.c[key] == row[key])).scalar()
         if present is None:
             now = self._database.clock.now()
-            connection.execute(insert(table).values(**row, sha256=sha256, recorded_at=now))
+            stored = row | {"sha256": sha256, "recorded_at": now}
+            self._events.record(table, stored, topic, str(row[key]), actor=actor)
             return True
         if present != sha256:
             raise LedgerError(

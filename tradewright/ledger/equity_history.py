@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Select, select
 
 from tradewright.database.engine import Database
+from tradewright.ledger.events import Events
 from tradewright.ledger.schema import equity_marks
+from tradewright.model.topic import Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +28,20 @@ class EquityMark:
 class EquityHistory:
     """Equity marks of all accounts."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, events: Events) -> None:
+        self._database, self._events = database, events
 
     def mark(self, account: str, equity: Decimal, cash: Decimal) -> EquityMark:
         """Record the present equity of an account."""
         mark = EquityMark(account, equity, cash, self._database.clock.now())
-        row = {"account": account, "equity": equity, "cash": cash, "at": mark.at}
-        with self._database.write() as connection:
-            connection.execute(insert(equity_marks).values(**row))
+        row: dict[str, object] = {"account": account, "equity": equity, "cash": cash, "at": mark.at}
+        row["mode"] = self._events.mode.value
+        self._events.record(equity_marks, row, Topic.EQUITY_MARKED, account, account=account)
         return mark
 
     def marks(self, account: str, since: datetime | None = None) -> list[EquityMark]:
         """The marks of an account from a moment on (all of them when None), oldest first."""
-        query = select(equity_marks).where(equity_marks.c.account == account)
+        query = self._of(account)
         if since is not None:
             query = query.where(equity_marks.c.at >= since)
         with self._database.read() as connection:
@@ -47,7 +50,7 @@ class EquityHistory:
 
     def newest(self, account: str, most: int) -> list[EquityMark]:
         """The newest marks of an account, at most ``most``, oldest first."""
-        query = select(equity_marks).where(equity_marks.c.account == account)
+        query = self._of(account)
         newest = query.order_by(equity_marks.c.at.desc(), equity_marks.c.id.desc()).limit(most)
         with self._database.read() as connection:
             rows = connection.execute(newest).all()
@@ -61,3 +64,7 @@ class EquityHistory:
         marks = self.marks(account, since)
         top = max((mark.equity for mark in marks), default=Decimal(0))
         return marks[-1].equity / top - 1 if top > 0 else Decimal(0)
+
+    def _of(self, account: str) -> Select[Any]:
+        mode = self._events.mode.value
+        return select(equity_marks).where(equity_marks.c.account == account, equity_marks.c.mode == mode)

@@ -11,3 +11,7 @@ class IdempotencyConflict(LedgerError):
 
 class IllegalTransition(LedgerError):
     """An attempt was asked to move where the state machine has no way (R-EXEC-06)."""
+
+
+class LedgerTampered(LedgerError):
+    """A row is not what was recorded: it was edited, inserted or removed outside this program."""

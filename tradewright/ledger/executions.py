@@ -9,17 +9,22 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import RowMapping, func, insert, select
+from sqlalchemy import RowMapping, func, select
 
 from tradewright.database.engine import Database
+from tradewright.ledger.events import Events
 from tradewright.ledger.schema import adjustments, attempts, executions, fees, rulings
 from tradewright.model.order import Fill, Position, Side
+from tradewright.model.topic import Topic
 
 _ZERO = Decimal(0)
 _NEWEST = select(func.max(rulings.c.id)).group_by(rulings.c.exec_id)
 _RULED = executions.outerjoin(rulings, (rulings.c.exec_id == executions.c.exec_id) & rulings.c.id.in_(_NEWEST))
 _COUNTS = func.coalesce(rulings.c.counts, ~executions.c.quarantined)
 """Whether an execution is part of the position: by the newest ruling on it, else unless it is in quarantine."""
+_STORED = [column for column in executions.c if column.name != "event_seq"]
+_REPORTED_CONTENT = ("account", "instrument", "side", "quantity", "price")
+"""Equal in every report of one execution; reference and permanent id may become known later."""
 _REPORTED = executions.c.recorded_at, executions.c.exec_id
 
 
@@ -68,37 +73,40 @@ class Execution:
 class Executions:
     """The book of executions, fees, rulings on corrections, and adjustments of positions."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, events: Events) -> None:
+        self._database, self._events = database, events
 
     def record(self, fill: Fill, ref: str | None) -> Recorded:
         """Store an execution under its venue id; the same id again changes nothing (fault 14)."""
+        row: dict[str, object] = fill.model_dump(exclude={"fee", "fee_currency", "ref"})
+        row |= {"side": fill.side.value, "base_id": fill.base_id, "ref": ref}
+        if (known := self._recorded(row)) is not None:
+            return known
         with self._database.write() as connection:
-            if connection.execute(select(executions.c.exec_id).where(executions.c.exec_id == fill.exec_id)).first():
-                return Recorded.SEEN
+            if (known := self._recorded(row)) is not None:
+                return known
             of_base = select(executions.c.exec_id).where(executions.c.base_id == fill.base_id)
             corrects = connection.execute(of_base).first() is not None
-            row = fill.model_dump(exclude={"fee", "fee_currency", "ref"}) | {
-                "side": fill.side.value,
-                "base_id": fill.base_id,
-            }
-            row |= {"ref": ref, "quarantined": corrects, "recorded_at": self._database.clock.now()}
-            connection.execute(insert(executions).values(**row))
+            row |= {"quarantined": corrects, "recorded_at": self._database.clock.now()}
+            topic = Topic.FILL_CORRECTED if corrects else Topic.FILL_RECORDED
+            self._events.record(executions, row, topic, fill.exec_id, account=fill.account)
             return Recorded.QUARANTINED if corrects else Recorded.NEW
 
     def record_fee(self, exec_id: str, fee: Decimal) -> bool:
         """Store the fee of an execution, which may come first; False when one is there already."""
-        with self._database.write() as connection:
-            if connection.execute(select(fees.c.exec_id).where(fees.c.exec_id == exec_id)).first():
+        if self._has_fee(exec_id):
+            return False
+        with self._database.write():
+            if self._has_fee(exec_id):
                 return False
-            connection.execute(insert(fees).values(exec_id=exec_id, fee=fee, at=self._database.clock.now()))
+            row = {"exec_id": exec_id, "fee": fee, "at": self._database.clock.now()}
+            self._events.record(fees, row, Topic.FEE_RECORDED, exec_id)
             return True
 
     def rule(self, exec_id: str, counts: bool, reason: str) -> None:
         """Decide whether an execution is part of the position; the newest ruling holds."""
         row = {"exec_id": exec_id, "counts": counts, "reason": reason, "at": self._database.clock.now()}
-        with self._database.write() as connection:
-            connection.execute(insert(rulings).values(**row))
+        self._events.record(rulings, row, Topic.FILL_RULED, exec_id)
 
     def unruled(self, account: str) -> list[Execution]:
         """The corrections of an account that nothing was decided about, oldest first."""
@@ -137,7 +145,9 @@ class Executions:
         """Signed units that a strategy's own orders have brought it, by instrument; flat ones are left out."""
         own = select(attempts.c.ref).where(attempts.c.strategy == strategy, attempts.c.account == account)
         units: dict[str, Decimal] = {}
-        for instrument, quantity, _price in self._moves(executions.c.account == account, executions.c.ref.in_(own)):
+        for _at, instrument, quantity, _price in self._moves(
+            executions.c.account == account, executions.c.ref.in_(own)
+        ):
             units[instrument] = units.get(instrument, _ZERO) + quantity
         return {name: quantity for name, quantity in units.items() if quantity}
 
@@ -148,8 +158,8 @@ class Executions:
     def adjust(self, account: str, instrument: str, quantity: Decimal, price: Decimal, actor: str, reason: str) -> None:
         """Move a position by hand or at the opening of the books: signed units, and what one of them cost."""
         row = {"account": account, "instrument": instrument, "quantity": quantity, "price": price, "actor": actor}
-        with self._database.write() as connection:
-            connection.execute(insert(adjustments).values(**row, reason=reason, at=self._database.clock.now()))
+        full = row | {"reason": reason, "at": self._database.clock.now()}
+        self._events.record(adjustments, full, Topic.POSITION_ADJUSTED, instrument, actor=actor, account=account)
 
     def position(self, account: str, instrument: str) -> Decimal:
         """The signed holding of one instrument."""
@@ -160,14 +170,14 @@ class Executions:
         """The holdings that follow from executions and adjustments, without the flat ones, by name.
 
         The average price is the average cost of what is still held; reducing a position does not change it, and
-        crossing zero starts it anew.
+        crossing zero starts it anew. Adjustments and executions take effect in the order of their recording.
         """
-        moves = self._moves(executions.c.account == account)
         with self._database.read() as connection:
-            rows = connection.execute(select(adjustments).where(adjustments.c.account == account).order_by("id")).all()
-        adjusted = [(row.instrument, row.quantity, row.price) for row in rows]
+            moves = self._moves(executions.c.account == account)
+            query = select(adjustments).where(adjustments.c.account == account).order_by("id")
+            adjusted = [(r.at, r.instrument, r.quantity, r.price) for r in connection.execute(query).all()]
         held: dict[str, tuple[Decimal, Decimal]] = {}
-        for instrument, quantity, price in adjusted + moves:
+        for _at, instrument, quantity, price in sorted(adjusted + moves, key=lambda move: move[0]):
             held[instrument] = _moved(*held.get(instrument, (_ZERO, _ZERO)), quantity, price)
         return [
             Position(account=account, instrument=name, quantity=quantity, average_price=price)
@@ -175,20 +185,39 @@ class Executions:
             if quantity
         ]
 
+    def _recorded(self, row: dict[str, object]) -> Recorded | None:
+        """Whether an execution id is there, with this content or another; None when it is new."""
+        with self._database.read() as connection:
+            query = select(executions).where(executions.c.exec_id == row["exec_id"])
+            present = connection.execute(query).mappings().one_or_none()
+        if present is None:
+            return None
+        return Recorded.SEEN if all(present[name] == row[name] for name in _REPORTED_CONTENT) else Recorded.DIFFERS
+
+    def _has_fee(self, exec_id: str) -> bool:
+        with self._database.read() as connection:
+            return connection.execute(select(fees.c.exec_id).where(fees.c.exec_id == exec_id)).first() is not None
+
     def _select(self, *conditions: Any) -> list[Execution]:
         source = _RULED.outerjoin(fees, fees.c.exec_id == executions.c.exec_id)
-        query = select(executions, fees.c.fee, _COUNTS.label("counts")).select_from(source).where(*conditions)
+        query = select(*_STORED, fees.c.fee, _COUNTS.label("counts")).select_from(source).where(*conditions)
         with self._database.read() as connection:
             rows: Iterable[RowMapping] = connection.execute(query.order_by(*_REPORTED)).mappings()
             return [_execution(dict(row)) for row in rows]
 
-    def _moves(self, *conditions: Any) -> list[tuple[str, Decimal, Decimal]]:
-        """Instrument, signed quantity and price of the executions that count, in the order they were reported."""
-        columns = executions.c.instrument, executions.c.side, executions.c.quantity, executions.c.price
+    def _moves(self, *conditions: Any) -> list[tuple[datetime, str, Decimal, Decimal]]:
+        """Moment, instrument, signed quantity and price of the executions that count, as they were reported."""
+        columns = (
+            executions.c.recorded_at,
+            executions.c.instrument,
+            executions.c.side,
+            executions.c.quantity,
+            executions.c.price,
+        )
         query = select(*columns).select_from(_RULED).where(_COUNTS, *conditions).order_by(*_REPORTED)
         with self._database.read() as connection:
             rows = connection.execute(query).all()
-        return [(row.instrument, Side(row.side).sign * row.quantity, row.price) for row in rows]
+        return [(row.recorded_at, row.instrument, Side(row.side).sign * row.quantity, row.price) for row in rows]
 
 
 def _execution(row: dict[Any, Any]) -> Execution:

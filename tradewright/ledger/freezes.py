@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 
 from tradewright.database.engine import Database
-from tradewright.ledger.audit import AuditLog
+from tradewright.ledger.events import Events
 from tradewright.ledger.schema import attempts, freezes
 from tradewright.model.errors import LedgerError
 from tradewright.model.order import AttemptState
+from tradewright.model.topic import Topic
 
 
 class FreezeCode(StrEnum):
@@ -49,16 +50,15 @@ class Freeze:
 class Freezes:
     """Freezes and their lifting; the present ones are computed from both."""
 
-    def __init__(self, database: Database, audit: AuditLog) -> None:
-        self._database, self._audit = database, audit
+    def __init__(self, database: Database, events: Events) -> None:
+        self._database, self._events = database, events
 
     def freeze(self, account: str, instrument: str, code: FreezeCode, text: str, ref: str = "") -> bool:
-        """Freeze an instrument and write the alarm into the audit log; False when it is frozen for that already."""
+        """Freeze an instrument; False when it is frozen for that already."""
         with self._database.write():
             if any((f.code, f.ref) == (code, ref) for f in self._stored(account) if f.instrument == instrument):
                 return False
             self._write(account, instrument, code, ref, True, "program", text)
-            self._audit.append("program", "FREEZE", instrument, {"code": code, "ref": ref, "text": text})
         return True
 
     def lift(
@@ -84,9 +84,6 @@ class Freezes:
             present = [freeze for freeze in of_instrument if code in (None, freeze.code) and ref in (None, freeze.ref)]
             for freeze in present:
                 self._write(account, instrument, freeze.code, freeze.ref, False, actor, reason)
-            if present:
-                codes = sorted({freeze.code.value for freeze in present})
-                self._audit.append(actor, "THAW", instrument, {"codes": codes, "reason": reason})
         return len(present)
 
     def present(self, account: str) -> list[Freeze]:
@@ -108,7 +105,8 @@ class Freezes:
 
     def _stored(self, account: str) -> list[Freeze]:
         keys = (freezes.c.instrument, freezes.c.code, freezes.c.ref)
-        newest = select(func.max(freezes.c.id)).where(freezes.c.account == account).group_by(*keys)
+        own = (freezes.c.account == account, freezes.c.mode == self._events.mode.value)
+        newest = select(func.max(freezes.c.id)).where(*own).group_by(*keys)
         query = select(freezes).where(freezes.c.id.in_(newest), freezes.c.frozen.is_(True)).order_by(freezes.c.id)
         with self._database.read() as connection:
             rows = connection.execute(query).all()
@@ -117,6 +115,13 @@ class Freezes:
     def _write(
         self, account: str, instrument: str, code: FreezeCode, ref: str, frozen: bool, actor: str, text: str
     ) -> None:
-        row = {"account": account, "instrument": instrument, "code": code.value, "ref": ref, "frozen": frozen}
-        with self._database.write() as connection:
-            connection.execute(insert(freezes).values(**row, actor=actor, text=text, at=self._database.clock.now()))
+        row: dict[str, object] = {
+            "account": account,
+            "instrument": instrument,
+            "code": code.value,
+            "ref": ref,
+            "frozen": frozen,
+        }
+        row |= {"actor": actor, "text": text, "at": self._database.clock.now(), "mode": self._events.mode.value}
+        topic = Topic.INSTRUMENT_FROZEN if frozen else Topic.FREEZE_LIFTED
+        self._events.record(freezes, row, topic, instrument, actor=actor, account=account)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 
 from tradewright.database.engine import Database
-from tradewright.ledger.audit import AuditLog
+from tradewright.ledger.events import Events
 from tradewright.ledger.schema import switches
 from tradewright.model.errors import LedgerError
+from tradewright.model.topic import Topic
 
 EVERYTHING = "everything"
 
@@ -27,7 +28,7 @@ def account_scope(account: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """The newest word on a scope: stopped or running, by whom and why."""
+    """The newest setting of a scope: stopped or running, by whom and why."""
 
     scope: str
     stopped: bool
@@ -37,10 +38,13 @@ class Switch:
 
 
 class KillSwitches:
-    """Stop and go. The sender reads them twice: before it writes an order down, and before it sends it."""
+    """The kill switches of one mode: a resume in sim never lifts a stop in live.
 
-    def __init__(self, database: Database, audit: AuditLog) -> None:
-        self._database, self._audit = database, audit
+    The sender reads them twice: before the write-ahead of an order, and before its send.
+    """
+
+    def __init__(self, database: Database, events: Events) -> None:
+        self._database, self._events = database, events
 
     def stop(self, scope: str, actor: str, reason: str) -> Switch:
         """Stop new orders in a scope; the sender then cancels the open ones.
@@ -59,9 +63,10 @@ class KillSwitches:
         return self._set(scope, False, actor, reason)
 
     def present(self) -> list[Switch]:
-        """The newest word on every scope that ever had one, oldest first."""
-        newest = select(func.max(switches.c.id)).group_by(switches.c.scope)
-        columns = [column for column in switches.c if column.name != "id"]
+        """The newest setting of every scope that ever had one, oldest first."""
+        own = switches.c.mode == self._events.mode.value
+        newest = select(func.max(switches.c.id)).where(own).group_by(switches.c.scope)
+        columns = [switches.c[name] for name in ("scope", "stopped", "actor", "reason", "at")]
         with self._database.read() as connection:
             rows = connection.execute(select(*columns).where(switches.c.id.in_(newest)).order_by(switches.c.id))
             return [Switch(**row) for row in rows.mappings()]
@@ -70,13 +75,13 @@ class KillSwitches:
         """The switches that stop a strategy on an account; empty when it may trade.
 
         Args:
-            starts_stopped: True for live trading: without a person's word on everything, everything is stopped.
+            starts_stopped: True for live trading: until a person resumes everything, everything is stopped.
         """
         scopes = (EVERYTHING, account_scope(account), strategy_scope(strategy))
         said = [switch for switch in self.present() if switch.scope in scopes]
         if starts_stopped and not any(switch.scope == EVERYTHING for switch in said):
             now = self._database.clock.now()
-            said.append(Switch(EVERYTHING, True, "program", "live trading starts stopped: nobody has resumed it", now))
+            said.append(Switch(EVERYTHING, True, "program", "live starts stopped: no person has resumed it", now))
         return [switch for switch in said if switch.stopped]
 
     def _set(self, scope: str, stopped: bool, actor: str, reason: str) -> Switch:
@@ -86,8 +91,9 @@ class KillSwitches:
         if not actor.strip() or not reason.strip():
             raise LedgerError("a kill switch needs an actor and a reason", where=scope)
         switch = Switch(scope, stopped, actor, reason, self._database.clock.now())
-        row = {"scope": scope, "stopped": stopped, "actor": actor, "reason": reason, "at": switch.at}
-        with self._database.write() as connection:
-            connection.execute(insert(switches).values(**row))
-            self._audit.append(actor, "KILL" if stopped else "RESUME", scope, {"reason": reason})
+        row: dict[str, object] = {"scope": scope, "stopped": stopped, "actor": actor, "reason": reason, "at": switch.at}
+        row["mode"] = self._events.mode.value
+        topic = Topic.KILL_SWITCH_STOPPED if stopped else Topic.KILL_SWITCH_RESUMED
+        account = name if kind == "account" else ""
+        self._events.record(switches, row, topic, scope, actor=actor, account=account)
         return switch

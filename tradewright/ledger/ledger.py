@@ -14,6 +14,7 @@ from tradewright.ledger.check_results import CheckResults
 from tradewright.ledger.commands import Commands
 from tradewright.ledger.decisions import Decisions
 from tradewright.ledger.equity_history import EquityHistory
+from tradewright.ledger.events import Events
 from tradewright.ledger.executions import Executions
 from tradewright.ledger.freezes import Freezes
 from tradewright.ledger.idempotency import IdempotencyKeys
@@ -34,20 +35,21 @@ class Ledger:
     """
 
     def __init__(self, database: Database, mode: Mode = Mode.SIM) -> None:
-        self._database, self.clock = database, database.clock
-        self.audit = AuditLog(database)
-        self.decisions = Decisions(database, self.audit)
-        self.outbox = Outbox(database, self.decisions)
-        self.attempts = Attempts(database)
-        self.executions = Executions(database)
-        self.freezes = Freezes(database, self.audit)
-        self.kill_switches = KillSwitches(database, self.audit)
+        self._database, self.clock, self.mode = database, database.clock, mode
+        self.events = Events(database, mode)
+        self.audit = AuditLog(self.events)
+        self.decisions = Decisions(database, self.events)
+        self.outbox = Outbox(database, self.events, self.decisions)
+        self.attempts = Attempts(database, self.events)
+        self.executions = Executions(database, self.events)
+        self.freezes = Freezes(database, self.events)
+        self.kill_switches = KillSwitches(database, self.events)
         self.leases = Leases(database)
-        self.broker_journal = BrokerJournal(database)
-        self.equity = EquityHistory(database)
-        self.checks = CheckResults(database)
+        self.broker_journal = BrokerJournal(database, self.events)
+        self.equity = EquityHistory(database, self.events)
+        self.checks = CheckResults(database, self.events)
         self.idempotency = IdempotencyKeys(database)
-        self.commands = Commands(database, self.audit, mode)
+        self.commands = Commands(database, self.events)
 
     @classmethod
     def create(cls, url: str, clock: Clock, busy_seconds: float = 5.0, mode: Mode = Mode.SIM) -> Ledger:
@@ -57,7 +59,8 @@ class Ledger:
             url: ``sqlite:///path`` or ``postgresql+psycopg2://user@host/database``.
             clock: where every recorded moment comes from.
             busy_seconds: how long a writer waits for another before it gives up.
-            mode: whose commands, kill switches and records it shows and writes: those of one mode never touch another.
+            mode: whose commands, switches, freezes, marks and reconciliations it reads and writes: those of one mode
+                never touch another (H4).
 
         Raises:
             LedgerError: naming what is wrong and what to do: a foreign, damaged, newer, locked, full or read-only

@@ -6,16 +6,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
 from tradewright.database.engine import Database
 from tradewright.ledger.decisions import Decisions
+from tradewright.ledger.events import Events
 from tradewright.ledger.leases import lease_held
-from tradewright.ledger.schema import UNSENT_STATES, approvals, approved_orders, attempts
+from tradewright.ledger.schema import (
+    UNSENT_STATES,
+    approvals,
+    approved_orders,
+    attempts,
+    decisions,
+    events,
+    executions,
+    perm_ids,
+)
 from tradewright.model.approved import ApprovedOrder
+from tradewright.model.decision import Verdict
 from tradewright.model.errors import LedgerError
 from tradewright.model.hashing import content_hash
 from tradewright.model.order import AttemptState, OrderTerms
+from tradewright.model.topic import Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +68,21 @@ def claimable(now: datetime, *, abandoned: bool = False) -> ColumnElement[bool]:
     """Whether a row of ``approved_orders`` may be claimed: the one rule behind listing (S1) and claiming (S2).
 
     It has not expired, no person has said no, its own decision was never spent on an attempt, and its intent has
-    neither a live attempt nor one that went out and was not proved unsent: an intent never becomes two orders.
+    neither a live attempt nor one that went out and was not proved unsent: an intent never becomes two orders. An
+    execution or a permanent id of an attempt proves that it went out, whatever its state says (H0).
+    A row without a decision that allows it, or without its event, is never claimable.
 
     Args:
         abandoned: True, for listing alone, overlooks a mere claim whose holder has lost the lease: the next recovery
             gives it back.
     """
     same_decision = and_(attempts.c.decision_id == approved_orders.c.decision_id, attempts.c.spent.is_(True))
-    same_intent = and_(attempts.c.intent_id == approved_orders.c.intent_id, attempts.c.state.not_in(UNSENT_STATES))
+    seen = or_(
+        exists(select(executions.c.exec_id).where(executions.c.ref == attempts.c.ref)),
+        exists(select(perm_ids.c.ref).where(perm_ids.c.ref == attempts.c.ref)),
+    )
+    went_out = or_(attempts.c.state.not_in(UNSENT_STATES), seen)
+    same_intent = and_(attempts.c.intent_id == approved_orders.c.intent_id, went_out)
     if abandoned:
         unfinished = attempts.c.state == AttemptState.CLAIMED.value
         same_intent &= ~(unfinished & ~lease_held(attempts.c.account, attempts.c.holder, now))
@@ -72,14 +91,33 @@ def claimable(now: datetime, *, abandoned: bool = False) -> ColumnElement[bool]:
         approved_orders.c.expires_at > now,
         ~exists(select(attempts.c.ref).where(or_(same_decision, same_intent))),
         ~exists(select(approvals.c.id).where(vetoed)),
+        _permitted(),
+    )
+
+
+def _permitted() -> ColumnElement[bool]:
+    """The decision allows the order, and the event of the order is there (D5)."""
+    of_decision = decisions.c.decision_id == approved_orders.c.decision_id
+    of_person = and_(approvals.c.decision_id == approved_orders.c.decision_id, approvals.c.approved.is_(True))
+    reviewed = and_(decisions.c.verdict == Verdict.REVIEW.value, exists(select(approvals.c.id).where(of_person)))
+    allowed = or_(decisions.c.verdict == Verdict.APPROVE.value, reviewed)
+    recorded = and_(
+        events.c.seq == approved_orders.c.event_seq,
+        events.c.topic == Topic.ORDER_APPROVED.value,
+        events.c.subject == approved_orders.c.decision_id,
+    )
+    same = decisions.c.intent_id == approved_orders.c.intent_id
+    return and_(
+        exists(select(decisions.c.decision_id).where(of_decision, same, allowed)),
+        exists(select(events.c.seq).where(recorded)),
     )
 
 
 class Outbox:
     """Approved orders, in and out."""
 
-    def __init__(self, database: Database, proposals: Decisions) -> None:
-        self._database, self._proposals = database, proposals
+    def __init__(self, database: Database, events: Events, decisions: Decisions) -> None:
+        self._database, self._events, self._decisions = database, events, decisions
 
     def put(self, order: ApprovedOrder) -> bool:
         """Store an approved order for the sender; False when its decision is there already with the same content.
@@ -95,13 +133,14 @@ class Outbox:
                 return False
             if present is not None:
                 raise LedgerError("another order was approved by this decision", where=where)
-            if not self._proposals.permits(order.decision_id):
+            if not self._decisions.permits(order.decision_id):
                 raise LedgerError("no decision on record permits this order", where=where, remedy="tradewright approve")
-            if self._proposals.decision(order.decision_id).intent_id != order.intent_id:
+            if self._decisions.decision(order.decision_id).intent_id != order.intent_id:
                 raise LedgerError(f"the decision is not about intent {order.intent_id}", where=where)
-            names = (column.name for column in approved_orders.c if column.name != "recorded_at")
-            row = {name: getattr(order, name) for name in names}
-            connection.execute(insert(approved_orders).values(**row, recorded_at=self._database.clock.now()))
+            row = {name: getattr(order, name) for name in ApprovedRow.__slots__}
+            row["recorded_at"] = self._database.clock.now()
+            topic = Topic.ORDER_APPROVED
+            self._events.record(approved_orders, row, topic, order.decision_id, actor="gate", account=order.account)
         return True
 
     def get(self, decision_id: str) -> ApprovedRow:
@@ -112,10 +151,11 @@ class Outbox:
         """
         query = select(approved_orders).where(approved_orders.c.decision_id == decision_id)
         with self._database.read() as connection:
+            self._events.check(approved_orders, approved_orders.c.decision_id == decision_id)
             row = connection.execute(query).mappings().one_or_none()
         if row is None:
             raise LedgerError("no approved order", where=f"decision {decision_id}", remedy="tradewright intents")
-        fields = {name: value for name, value in row.items() if name != "recorded_at"}
+        fields = {name: row[name] for name in ApprovedRow.__slots__}
         return ApprovedRow(**fields | {"terms": OrderTerms.model_validate(fields["terms"])})
 
     def sendable(self, account: str = "") -> list[Sendable]:

@@ -44,14 +44,14 @@ RETENTION: dict[str, Retention] = {
     "leases": _STATE,
     "commands": _FACT,
     "idempotency_keys": Retention(timedelta(days=7), "longer than any open order lives (Q-64)"),
-    "audit_log": Retention(None, "permanent (C-34)"),
-    "audit_head": _STATE,
+    "events": Retention(None, "every fact, permanent (C-34)"),
+    "event_head": _STATE,
 }
 """One rule per table; a test compares it with the schema."""
 
 
 def prune(ledger: Ledger, keys: timedelta | None = RETENTION["idempotency_keys"].keep) -> dict[str, int]:
-    """Delete what has outlived its rule, note it in the audit log, and return the rows deleted per table."""
+    """Delete rows that are older than their rule, record it as an act, and return the rows deleted per table."""
     if keys is None:
         return {}
     deleted = {"idempotency_keys": ledger.idempotency.prune(ledger.clock.now() - keys)}

@@ -46,6 +46,15 @@ def _moment(name: str) -> Column[object]:
     return Column(name, Moment, nullable=False)
 
 
+def _event_seq() -> Column[int]:
+    """The number of the event that says the same as the row; only a row inserted outside this program has none."""
+    return Column("event_seq", Integer, unique=True, index=True)
+
+
+def _mode() -> Column[str]:
+    return Column("mode", String(8), nullable=False, server_default="sim")
+
+
 def _text(name: str, default: str | None = None) -> Column[str]:
     return Column(name, Text, nullable=False, server_default=default)
 
@@ -60,6 +69,7 @@ intents = Table(
     Column("payload", Document, nullable=False),
     Column("sha256", String(64), nullable=False),
     _moment("recorded_at"),
+    _event_seq(),
 )
 
 decisions = Table(
@@ -74,6 +84,7 @@ decisions = Table(
     Column("expires_at", Moment, nullable=False, index=True),
     _moment("recorded_at"),
     CheckConstraint(column("verdict").in_([verdict.value for verdict in Verdict]), name="verdict"),
+    _event_seq(),
 )
 
 approvals = Table(
@@ -85,6 +96,7 @@ approvals = Table(
     _text("actor"),
     _text("reason"),
     _moment("at"),
+    _event_seq(),
 )
 
 approved_orders = Table(
@@ -99,6 +111,7 @@ approved_orders = Table(
     _text("rule_set_hash"),
     Column("payload_hash", String(64), nullable=False),
     _moment("recorded_at"),
+    _event_seq(),
 )
 
 attempts = Table(
@@ -124,6 +137,7 @@ attempts = Table(
     Column("spent", Boolean, nullable=False),
     UniqueConstraint("intent_id", "number"),
     CheckConstraint(column("state").in_([state.value for state in AttemptState]), name="state"),
+    _event_seq(),
 )
 """``state`` is a view of ``attempt_events`` kept in the transaction that appends the event; a replay gives the same."""
 
@@ -143,6 +157,7 @@ attempt_events = Table(
     Column("state", String(16), nullable=False),
     _text("reason"),
     _moment("at"),
+    _event_seq(),
 )
 
 perm_ids = Table(
@@ -151,6 +166,7 @@ perm_ids = Table(
     Column("ref", ForeignKey("attempts.ref"), primary_key=True),
     Column("perm_id", BigInteger, primary_key=True, index=True, autoincrement=False),
     _moment("at"),
+    _event_seq(),
 )
 
 executions = Table(
@@ -171,6 +187,7 @@ executions = Table(
     Index("ix_executions_account_instrument", "account", "instrument"),
     Index("ix_executions_account_time", "account", "time"),
     Index("ix_executions_account_recorded_at", "account", "recorded_at"),
+    _event_seq(),
 )
 """``ref`` is empty for an order that is not ours. ``quarantined`` marks a correction: it counts only by a ruling."""
 
@@ -182,6 +199,7 @@ rulings = Table(
     Column("counts", Boolean, nullable=False),
     _text("reason"),
     _moment("at"),
+    _event_seq(),
 )
 
 fees = Table(
@@ -190,6 +208,7 @@ fees = Table(
     Column("exec_id", String(128), primary_key=True),
     Column("fee", Exact, nullable=False),
     _moment("at"),
+    _event_seq(),
 )
 """No foreign key: a fee may arrive before its execution."""
 
@@ -201,6 +220,7 @@ raw_events = Table(
     Column("kind", String(8), nullable=False),
     Column("payload", Document, nullable=False),
     _moment("at"),
+    _event_seq(),
 )
 
 adjustments = Table(
@@ -214,6 +234,7 @@ adjustments = Table(
     _text("actor"),
     _text("reason"),
     _moment("at"),
+    _event_seq(),
 )
 
 external_orders = Table(
@@ -224,6 +245,7 @@ external_orders = Table(
     _text("instrument"),
     Column("payload", Document, nullable=False),
     _moment("at"),
+    _event_seq(),
 )
 
 freezes = Table(
@@ -239,6 +261,8 @@ freezes = Table(
     _text("text"),
     _moment("at"),
     Index("ix_freezes_account_instrument", "account", "instrument"),
+    _mode(),
+    _event_seq(),
 )
 
 switches = Table(
@@ -250,6 +274,8 @@ switches = Table(
     _text("actor"),
     _text("reason"),
     _moment("at"),
+    _mode(),
+    _event_seq(),
 )
 
 leases = Table(
@@ -295,6 +321,7 @@ sessions = Table(
     _text("account"),
     _text("holder"),
     _moment("at"),
+    _event_seq(),
 )
 
 reconciliations = Table(
@@ -306,6 +333,8 @@ reconciliations = Table(
     Column("clean", Boolean, nullable=False),
     Column("differences", Document, nullable=False),
     _moment("at"),
+    _mode(),
+    _event_seq(),
 )
 
 absences = Table(
@@ -316,6 +345,7 @@ absences = Table(
     _text("session"),
     _moment("first_at"),
     _moment("second_at"),
+    _event_seq(),
 )
 """Two complete broker snapshots that did not know an UNKNOWN order: what a person may confirm (R5)."""
 
@@ -327,6 +357,7 @@ checks = Table(
     Column("passed", Boolean, nullable=False),
     Column("detail", Document, nullable=False),
     _moment("at"),
+    _event_seq(),
 )
 
 equity_marks = Table(
@@ -338,6 +369,8 @@ equity_marks = Table(
     Column("cash", Exact, nullable=False),
     _moment("at"),
     Index("ix_equity_marks_account_at", "account", "at"),
+    _mode(),
+    _event_seq(),
 )
 
 idempotency_keys = Table(
@@ -349,27 +382,37 @@ idempotency_keys = Table(
     Column("created_at", Moment, nullable=False, index=True),
 )
 
-audit_log = Table(
-    "audit_log",
+events = Table(
+    "events",
     metadata,
     Column("seq", Integer, primary_key=True, autoincrement=False),
     _moment("at"),
-    _text("actor"),
-    _text("action"),
+    Column("topic", String(64), nullable=False, index=True),
     Column("subject", Text, nullable=False, index=True),
-    Column("detail", Document, nullable=False),
+    Column("mode", String(8), nullable=False),
+    _text("account"),
+    _text("actor"),
+    _text("payload"),
+    Column("payload_hash", String(64), nullable=False),
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
 )
+"""Every fact, in the order of its commit. ``payload`` is canonical JSON and is stored as the text that was hashed."""
 
-audit_head = Table(
-    "audit_head",
+event_head = Table(
+    "event_head",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("seq", Integer, nullable=False),
     Column("hash", String(64), nullable=False),
 )
-"""Where the chain ends, so that cutting its tail is found out."""
+"""The end of the chain, so that cutting its tail is found out."""
 
-MUTABLE = frozenset({"attempts", "leases", "commands", "idempotency_keys", "audit_head"})
+MUTABLE = frozenset({"attempts", "leases", "commands", "idempotency_keys", "event_head"})
 """Every other table refuses UPDATE and DELETE by a trigger; ``attempts`` refuses DELETE."""
+
+
+def fact_tables() -> dict[str, Table]:
+    """The tables whose every row has an event, by name."""
+    tables = metadata.tables
+    return {name: tables[name] for name in tables if "event_seq" in tables[name].c and name not in MUTABLE}
