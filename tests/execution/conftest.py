@@ -9,16 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.execution.world import World
+from tests.execution.world import MEMORY, World
 from tests.support import postgres
 from tests.support.ledgers import new_url
 
 
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
-    """A folder in memory where there is one: these tests commit some ten thousand times, each commit synchronous."""
-    memory = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(prefix="tradewright-", dir=memory if memory.is_dir() else None))
+    """A folder in memory where there is one."""
+    folder = Path(tempfile.mkdtemp(prefix="tradewright-", dir=MEMORY))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -54,7 +54,7 @@ class Racer:
     """A sender that comes and goes: it takes some of what is waiting, lets the account go, and comes again.
 
     Args:
-        senders: the one of the first sitting, and the one of all others.
+        senders: the first one, and the one of all later turns.
         batch: how many orders it asks for at once; 0 for everything.
         most: how many it sends before it leaves the rest to the others.
     """
@@ -105,7 +105,7 @@ def main(arguments: Sequence[str], pipe: Connection) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=0)
     parser.add_argument("--most", type=int, default=1000)
-    parser.add_argument("--lease", type=float, default=60, help="in the first sitting")
+    parser.add_argument("--lease", type=float, default=60, help="of the first turn")
     parser.add_argument("--stall", choices=CHECKPOINTS, default=None)
     parser.add_argument("--seconds", type=float, default=0.0, help="before the start, or of the stall")
     given = parser.parse_args(arguments)

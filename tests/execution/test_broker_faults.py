@@ -179,7 +179,7 @@ def test_fault_05_order_ids_that_roll_back_never_mix_two_orders(world: World) ->
 
 def test_fault_06_two_live_permanent_ids_freeze_the_instrument(world: World) -> None:
     async def story() -> None:
-        sender = await working(world, "twins")
+        sender = await working(world, "twice")
         await sender.tracker.poll()
         await sender.close()
 

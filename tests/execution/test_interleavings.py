@@ -15,7 +15,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.execution.venue import ACCOUNT, LISTS
-from tests.execution.world import World, run, settled, violations
+from tests.execution.world import MEMORY, World, run, settled, violations
 from tests.support.ledgers import START
 from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import ManualClock
@@ -51,8 +51,7 @@ def stage() -> Path:
 @contextmanager
 def play() -> Iterator[World]:
     """A world of its own on that stage, cleared away afterwards."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         for name in ("ledger.db", "venue.db"):
             shutil.copy(stage() / name, folder)
         world = World(

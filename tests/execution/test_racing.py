@@ -89,7 +89,7 @@ def fill_outbox(world: World, orders: int = ORDERS) -> None:
     indirect=["world"],
 )
 def test_two_daemons_that_race_send_each_order_once(world: World, seed: int, batch: int, stagger: float) -> None:
-    """They ask for overlapping shares in sittings of their own, or, with a batch of 0, each for everything."""
+    """They ask for overlapping shares in turns, or, with a batch of 0, each for everything."""
     fill_outbox(world)
     common = ("--batch", str(batch), "--most", "10" if batch else "1000")
     late = ("--seed", str(seed + 100), "--seconds", str(stagger))

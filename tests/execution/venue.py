@@ -208,18 +208,18 @@ class FileVenue:
         with self.change() as state:
             state["placed"].append(ref)
             fault = _pop(state, ("swallow", "drop_before", "drop_after", "silent", "reject", "refuse", "partial",
-                                 "late", "false_cancel", "twins", "duplicate", "noise"))  # fmt: skip
+                                 "late", "false_cancel", "twice", "duplicate", "noise"))  # fmt: skip
             if fault in ("swallow", "drop_before"):
                 return fault, None
             terms = order.terms
             new = self._new(state, ref, order_id, terms.instrument, terms.side, terms.quantity, 1)
-            if fault == "twins":
+            if fault == "twice":
                 self._new(state, ref, order_id, terms.instrument, terms.side, terms.quantity, 1)
             if fault in ("reject", "refuse"):
                 new |= {"status": "REJECTED", "text": "201 not allowed"}
             elif fault == "partial":
                 self._fill(state, new, terms.quantity / 2, "100")
-            elif state["mode"] == "fill" and fault not in ("late", "false_cancel", "twins"):
+            elif state["mode"] == "fill" and fault not in ("late", "false_cancel", "twice"):
                 self._fill(state, new, None, "100")
             return fault, new
 
