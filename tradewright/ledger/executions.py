@@ -126,7 +126,8 @@ class Executions:
         return self._select(executions.c.base_id == base_id)
 
     def of_attempt(self, ref: str) -> list[Execution]:
-        """The executions of an attempt, in the order they were reported."""
+        """The executions of an attempt, each compared with its event, in the order they were reported."""
+        self._events.check(executions, executions.c.ref == ref)
         return self._select(executions.c.ref == ref)
 
     def all(self, account: str | None = None) -> list[Execution]:
@@ -206,7 +207,7 @@ class Executions:
             return [_execution(dict(row)) for row in rows]
 
     def _moves(self, *conditions: Any) -> list[tuple[datetime, str, Decimal, Decimal]]:
-        """Moment, instrument, signed quantity and price of the executions that count, in the order they were reported."""
+        """Moment, instrument, signed quantity and price of the executions that count, as they were reported."""
         columns = (
             executions.c.recorded_at,
             executions.c.instrument,
