@@ -22,6 +22,7 @@ from sqlalchemy import (
     CursorResult,
     Integer,
     RowMapping,
+    Select,
     Table,
     Text,
     insert,
@@ -153,7 +154,7 @@ class Events:
         query = select(*columns, *_EVENT, table.c.event_seq.label("fact_event_seq"))
         query = query.select_from(table.outerjoin(events, events.c.seq == table.c.event_seq)).where(*conditions)
         with self._database.read() as connection:
-            for found in connection.execute(query).mappings():
+            for found in connection.execute(query).mappings().all():
                 row = {str(name): value for name, value in found.items()}
                 fact = {name.removeprefix("fact_"): value for name, value in row.items() if name.startswith("fact_")}
                 if row["seq"] is None:
@@ -169,7 +170,11 @@ class Events:
                 not follow from its steps.
         """
         with self._database.read() as connection:
-            return _Audit(connection).run()
+            audit = _Audit(connection)
+            try:
+                return audit.run()
+            finally:
+                audit.close()  # an open result would keep the snapshot of this connection for its next user
 
     def _select(self, query: Any) -> list[Event]:
         with self._database.read() as connection:
@@ -186,6 +191,7 @@ class _Audit:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._open: list[CursorResult[Any]] = []
         self._rows = {name: self._rows_of(table) for name, table in fact_tables().items()}
         self._states: dict[str, dict[str, Any]] = {}
         self._steps: dict[str, list[AttemptState]] = {}
@@ -194,7 +200,7 @@ class _Audit:
         """Check everything; the number of events."""
         previous, count = GENESIS, 0
         query = select(*_EVENT).order_by(events.c.seq)
-        for count, row in enumerate(_plain(self._connection.execute(query)), start=1):
+        for count, row in enumerate(self._walk(query), start=1):
             if row["seq"] != count or row["previous"] != previous:
                 raise _tampered(events, row, "previous", row["previous"], f"{previous} at place {count}")
             self._follow(row, _payload(row))
@@ -229,7 +235,7 @@ class _Audit:
 
     def _check_attempts(self) -> None:
         query = select(*_raw_columns(attempts), attempts.c.event_seq)
-        for row in _plain(self._connection.execute(query)):
+        for row in self._walk(query):
             expected = self._states.pop(row["ref"], None)
             if expected is None or row["event_seq"] != expected["event_seq"]:
                 raise _tampered(attempts, row, "event_seq", row["event_seq"], expected and expected["event_seq"])
@@ -243,10 +249,20 @@ class _Audit:
         for ref in self._states:
             raise _tampered(attempts, {"ref": ref}, "ref", None, ref)
 
+    def close(self) -> None:
+        """Close all results, read to their end or not."""
+        for result in self._open:
+            result.close()
+
+    def _walk(self, query: Select[Any]) -> Iterator[dict[str, Any]]:
+        result = self._connection.execute(query)
+        self._open.append(result)
+        yield from _plain(result)
+
     def _rows_of(self, table: Table) -> Iterator[dict[str, Any]]:
         order = (table.c.event_seq.is_not(None), table.c.event_seq)
         query = select(*_raw_columns(table), table.c.event_seq).order_by(*order)
-        yield from _plain(self._connection.execute(query))
+        yield from self._walk(query)
 
 
 def _plain(result: CursorResult[Any]) -> Iterator[dict[str, Any]]:
