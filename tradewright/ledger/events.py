@@ -19,8 +19,10 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Connection,
+    CursorResult,
     Integer,
     RowMapping,
+    Select,
     Table,
     Text,
     insert,
@@ -29,7 +31,7 @@ from sqlalchemy import (
     update,
 )
 
-from tradewright.database.column_types import Document
+from tradewright.database.column_types import Document, Moment
 from tradewright.database.engine import Database
 from tradewright.ledger.attempt_states import replay
 from tradewright.ledger.errors import IllegalTransition, LedgerTampered
@@ -98,7 +100,7 @@ class Events:
             row: dict[str, Any] = {"seq": last.seq + 1, "at": at, "topic": topic.value, "subject": subject}
             row |= {"mode": self.mode.value, "account": account, "actor": actor, "payload": text}
             row |= {"payload_hash": _sha(text), "previous": last.hash}
-            row["hash"] = event_hash(row | {"at": events.c.at.type.process_bind_param(at, connection.dialect)})
+            row["hash"] = event_hash(row | {"at": Moment().process_bind_param(at, connection.dialect)})
             connection.execute(insert(events).values(**row))
             connection.execute(update(event_head).values(seq=row["seq"], hash=row["hash"]))
         return Event(**row | {"topic": topic, "payload": json.loads(text)})
@@ -143,7 +145,7 @@ class Events:
     def last_seq(self) -> int:
         """The number of the newest event; 0 before the first."""
         with self._database.read() as connection:
-            return connection.execute(select(event_head.c.seq)).scalar_one()
+            return int(connection.execute(select(event_head.c.seq)).scalar_one())
 
     def check(self, table: Table, *conditions: ColumnElement[bool]) -> None:
         """Compare the rows of a table that meet some conditions with their events; one query.
@@ -155,7 +157,8 @@ class Events:
         query = select(*columns, *_EVENT, table.c.event_seq.label("fact_event_seq"))
         query = query.select_from(table.outerjoin(events, events.c.seq == table.c.event_seq)).where(*conditions)
         with self._database.read() as connection:
-            for row in connection.execute(query).mappings():
+            for found in connection.execute(query).mappings().all():
+                row = {str(name): value for name, value in found.items()}
                 fact = {name.removeprefix("fact_"): value for name, value in row.items() if name.startswith("fact_")}
                 if row["seq"] is None:
                     raise _tampered(table, fact, "event_seq", fact["event_seq"], "the number of an event")
@@ -170,14 +173,20 @@ class Events:
                 not follow from its steps.
         """
         with self._database.read() as connection:
-            return _Audit(connection).run()
+            audit = _Audit(connection)
+            try:
+                return audit.run()
+            finally:
+                audit.close()  # an open result would keep the snapshot of this connection for its next user
 
     def _select(self, query: Any) -> list[Event]:
         with self._database.read() as connection:
             rows = connection.execute(query).mappings().all()
-        return [
-            Event(**dict(row) | {"topic": Topic(row["topic"]), "payload": json.loads(row["payload"])}) for row in rows
-        ]
+        return [_event(dict(row)) for row in rows]
+
+
+def _event(row: dict[str, Any]) -> Event:
+    return Event(**row | {"topic": Topic(row["topic"]), "payload": json.loads(row["payload"])})
 
 
 class _Audit:
@@ -185,6 +194,7 @@ class _Audit:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._open: list[CursorResult[Any]] = []
         self._rows = {name: self._rows_of(table) for name, table in fact_tables().items()}
         self._states: dict[str, dict[str, Any]] = {}
         self._steps: dict[str, list[AttemptState]] = {}
@@ -193,7 +203,7 @@ class _Audit:
         """Check everything; the number of events."""
         previous, count = GENESIS, 0
         query = select(*_EVENT).order_by(events.c.seq)
-        for count, row in enumerate(self._connection.execute(query).mappings(), start=1):
+        for count, row in enumerate(self._walk(query), start=1):
             if row["seq"] != count or row["previous"] != previous:
                 raise _tampered(events, row, "previous", row["previous"], f"{previous} at place {count}")
             self._follow(row, _payload(row))
@@ -205,7 +215,7 @@ class _Audit:
         self._check_attempts()
         return count
 
-    def _follow(self, row: RowMapping, payload: Any) -> None:
+    def _follow(self, row: Mapping[str, Any], payload: Any) -> None:
         name = payload.get("table")
         if name is None:
             return
@@ -228,7 +238,7 @@ class _Audit:
 
     def _check_attempts(self) -> None:
         query = select(*_raw_columns(attempts), attempts.c.event_seq)
-        for row in self._connection.execute(query).mappings():
+        for row in self._walk(query):
             expected = self._states.pop(row["ref"], None)
             if expected is None or row["event_seq"] != expected["event_seq"]:
                 raise _tampered(attempts, row, "event_seq", row["event_seq"], expected and expected["event_seq"])
@@ -242,10 +252,26 @@ class _Audit:
         for ref in self._states:
             raise _tampered(attempts, {"ref": ref}, "ref", None, ref)
 
-    def _rows_of(self, table: Table) -> Iterator[RowMapping]:
+    def close(self) -> None:
+        """Close all results, read to their end or not."""
+        for result in self._open:
+            result.close()
+
+    def _walk(self, query: Select[Any]) -> Iterator[dict[str, Any]]:
+        result = self._connection.execute(query)
+        self._open.append(result)
+        yield from _plain(result)
+
+    def _rows_of(self, table: Table) -> Iterator[dict[str, Any]]:
         order = (table.c.event_seq.is_not(None), table.c.event_seq)
         query = select(*_raw_columns(table), table.c.event_seq).order_by(*order)
-        yield from self._connection.execute(query).mappings()
+        yield from self._walk(query)
+
+
+def _plain(result: CursorResult[Any]) -> Iterator[dict[str, Any]]:
+    names = tuple(result.keys())
+    for row in result:
+        yield dict(zip(names, row, strict=True))
 
 
 def event_hash(row: Row) -> str:

@@ -126,7 +126,8 @@ class Executions:
         return self._select(executions.c.base_id == base_id)
 
     def of_attempt(self, ref: str) -> list[Execution]:
-        """The executions of an attempt, in the order they were reported."""
+        """The executions of an attempt, each compared with its event, in the order they were reported."""
+        self._events.check(executions, executions.c.ref == ref)
         return self._select(executions.c.ref == ref)
 
     def all(self, account: str | None = None) -> list[Execution]:
