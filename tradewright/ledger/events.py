@@ -147,8 +147,11 @@ class Events:
         with self._database.read() as connection:
             return int(connection.execute(select(event_head.c.seq)).scalar_one())
 
-    def check(self, table: Table, *conditions: ColumnElement[bool]) -> None:
+    def check(self, table: Table, *conditions: ColumnElement[bool], required: bool = False) -> None:
         """Compare the rows of a table that meet some conditions with their events; one query.
+
+        Args:
+            required: whether it is an alteration as well that no row meets them.
 
         Raises:
             LedgerTampered: for a row without an event, an event with a false hash, and a row that differs from it.
@@ -157,7 +160,10 @@ class Events:
         query = select(*columns, *_EVENT, table.c.event_seq.label("fact_event_seq"))
         query = query.select_from(table.outerjoin(events, events.c.seq == table.c.event_seq)).where(*conditions)
         with self._database.read() as connection:
-            for found in connection.execute(query).mappings().all():
+            rows = connection.execute(query).mappings().all()
+            if required and not rows:
+                raise _tampered(table, {}, "row", None, "one row")
+            for found in rows:
                 row = {str(name): value for name, value in found.items()}
                 fact = {name.removeprefix("fact_"): value for name, value in row.items() if name.startswith("fact_")}
                 if row["seq"] is None:
