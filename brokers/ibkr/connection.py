@@ -15,7 +15,7 @@ from brokers.ibkr.contracts import venue_name
 from brokers.ibkr.events import Events
 from brokers.ibkr.link import TappedIB
 from brokers.ibkr.settings import IbkrSettings
-from brokers.ibkr.translate import MONTH, Names
+from brokers.ibkr.translate import MONTH, SymbolMap
 from tradewright.model.broker import EventSink
 from tradewright.model.clock import Clock
 from tradewright.model.errors import BrokerError
@@ -44,7 +44,7 @@ class Connection:
         collecting: to be held from the first to the last query of a snapshot, whose answers are collected in one place.
     """
 
-    def __init__(self, settings: IbkrSettings, names: Names, clock: Clock) -> None:
+    def __init__(self, settings: IbkrSettings, names: SymbolMap, clock: Clock) -> None:
         self.settings, self.names = settings, names
         self.account = ""
         self._clock = clock

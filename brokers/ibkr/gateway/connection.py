@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 
 from brokers.ibkr.gateway import account_requests, market_requests, order_requests
-from brokers.ibkr.gateway.hub import Handler, Hub, Received
+from brokers.ibkr.gateway.hub import GatewayState, Handler, Received
 from brokers.ibkr.gateway.session import Session
 from brokers.ibkr.gateway.wire import Fields, WireError, fields_of, handshake, read_frame
 from tradewright.model.errors import TradewrightError
@@ -30,7 +30,7 @@ READY_NOTICES = (
 class Connection:
     """What is heard from one client."""
 
-    def __init__(self, hub: Hub, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, hub: GatewayState, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.session = Session(hub.faults, writer)
         self._hub, self._reader, self._writer = hub, reader, writer
         hub.connections += 1
