@@ -37,7 +37,7 @@ class Connection:
     """The link of one client id, and the contracts that it has looked up.
 
     A query that does not arrive to its end may still be answered later, and the library would take that answer for the
-    next one's; so the link is closed, and whoever wants to go on opens it again.
+    next one's; so the link is closed, and the caller opens it again to go on.
 
     Attributes:
         account: the one that we trade, known once the link is open.

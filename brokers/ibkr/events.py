@@ -146,7 +146,7 @@ class Events:
             self._emit(BrokerEventKind.FILL, fill=fill, exec_id=fill.exec_id, order_id=order_id, raw=raw)
 
     def on_commission(self, report: CommissionReport) -> None:
-        """What an execution cost; it may come before or after the execution, and be unknown at first."""
+        """The commission of an execution; it may come before or after the execution, and be unknown at first."""
         fee = optional(report.commission)
         if fee is None or self._fees.get(report.execId) == (fee, report.currency):
             return

@@ -1,4 +1,4 @@
-"""What all connections of a gateway share, and how the venue's news reaches the client it concerns."""
+"""The state that all connections of a gateway share, and how an order's changes reach its client."""
 
 from __future__ import annotations
 
@@ -125,4 +125,4 @@ class GatewayState:
 
 
 Handler = Callable[[GatewayState, Session, Iterator[str]], None]
-"""What answers one kind of message: it is given the fields that follow the message's number."""
+"""Answers one kind of message; it is given the fields that follow the message's number."""

@@ -129,7 +129,7 @@ def cancel(hub: GatewayState, session: Session, fields: Iterator[str]) -> None:
 
 
 def cancel_all(hub: GatewayState, _session: Session, _fields: Iterator[str]) -> None:
-    """58: cancel every live order, whoever placed it; each owner is told."""
+    """58: cancel every live order of every client; each owner is told."""
     for order in hub.venue.live_orders():
         hub.venue.cancel(order.perm_id)
         owner = hub.sessions.get(order.client_id)
