@@ -27,6 +27,7 @@ RULE_MODULES = (
 DIGESTS = {
     "1": "d733a92029afbf431e478c418228b775b8c0d3e275995e1f00674483d072b076",
     "2": "8053e78284277ebd4e52ee3077391d23a32404acf778688bd64f05e365ac13bd",
+    "3": "e33e1679b1bd39a89357182884f12688577a437fa8ec63848e0ef8862cb014a3",
 }
 """The digest of the rules' code, by version. A new digest needs a new version, unless the change is only of form."""
 

@@ -21,7 +21,7 @@ from tradewright.policy.sizing import near_limits, size_pct, sized
 from tradewright.policy.snapshot import Snapshot
 from tradewright.policy.unknown import UNKNOWN_RULES
 
-RULES_VERSION = "2"
+RULES_VERSION = "3"
 """Changes whenever the code of the rules does: a test compares the code with the version."""
 
 RULES: tuple[Rule, ...] = (*UNKNOWN_RULES, *HARD_RULES, *CONTROL_RULES, *REVIEW_RULES, *REMARK_RULES)
