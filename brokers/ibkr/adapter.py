@@ -14,7 +14,7 @@ from brokers.ibkr.connection import Connection
 from brokers.ibkr.numbers import optional, required
 from brokers.ibkr.order_form import SINGLE, GroupForm, leg_form
 from brokers.ibkr.settings import IbkrSettings
-from brokers.ibkr.translate import Names, position_of
+from brokers.ibkr.translate import SymbolMap, position_of
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.base import Instant
 from tradewright.model.broker import (
@@ -50,7 +50,7 @@ class IbkrBroker:
 
     def __init__(self, settings: IbkrSettings, instruments: Iterable[Instrument], clock: Clock) -> None:
         self.session = ""
-        self._settings, self._clock, self._names = settings, clock, Names(instruments)
+        self._settings, self._clock, self._names = settings, clock, SymbolMap(instruments)
         self._connection = Connection(settings, self._names, clock)
         self._reserved: set[int] = set()
 

@@ -15,7 +15,7 @@ from brokers.ibkr.contracts import venue_name
 from brokers.ibkr.events import Events
 from brokers.ibkr.link import TappedIB
 from brokers.ibkr.settings import IbkrSettings
-from brokers.ibkr.translate import MONTH, Names
+from brokers.ibkr.translate import MONTH, SymbolMap
 from tradewright.model.broker import EventSink
 from tradewright.model.clock import Clock
 from tradewright.model.errors import BrokerError
@@ -37,14 +37,14 @@ class Connection:
     """The link of one client id, and the contracts that it has looked up.
 
     A query that does not arrive to its end may still be answered later, and the library would take that answer for the
-    next one's; so the link is closed, and whoever wants to go on opens it again.
+    next one's; so the link is closed, and the caller opens it again to go on.
 
     Attributes:
         account: the one that we trade, known once the link is open.
         collecting: to be held from the first to the last query of a snapshot, whose answers are collected in one place.
     """
 
-    def __init__(self, settings: IbkrSettings, names: Names, clock: Clock) -> None:
+    def __init__(self, settings: IbkrSettings, names: SymbolMap, clock: Clock) -> None:
         self.settings, self.names = settings, names
         self.account = ""
         self._clock = clock

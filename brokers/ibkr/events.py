@@ -12,7 +12,7 @@ from ib_async.order import Order, OrderState
 from pydantic import ValidationError
 
 from brokers.ibkr.numbers import optional, quantity
-from brokers.ibkr.translate import Names, fill_of, order_of, status_of
+from brokers.ibkr.translate import SymbolMap, fill_of, order_of, status_of
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, EventSink, VenueOrder, VenueStatus
 from tradewright.model.clock import Clock
 from tradewright.model.errors import BrokerError
@@ -51,7 +51,7 @@ class Events:
         damage: the last message that could not be read; empty while all could.
     """
 
-    def __init__(self, names: Names, clock: Clock, client_id: int, sink: EventSink) -> None:
+    def __init__(self, names: SymbolMap, clock: Clock, client_id: int, sink: EventSink) -> None:
         self._names, self._clock, self._client_id, self._sink = names, clock, client_id, sink
         self.refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.link_up, self.damage = True, ""
@@ -146,7 +146,7 @@ class Events:
             self._emit(BrokerEventKind.FILL, fill=fill, exec_id=fill.exec_id, order_id=order_id, raw=raw)
 
     def on_commission(self, report: CommissionReport) -> None:
-        """What an execution cost; it may come before or after the execution, and be unknown at first."""
+        """The commission of an execution; it may come before or after the execution, and be unknown at first."""
         fee = optional(report.commission)
         if fee is None or self._fees.get(report.execId) == (fee, report.currency):
             return

@@ -13,7 +13,7 @@ from ib_async.objects import BarData
 
 from brokers.ibkr.connection import Connection
 from brokers.ibkr.settings import IbkrSettings
-from brokers.ibkr.translate import Names
+from brokers.ibkr.translate import SymbolMap
 from brokers.sessions import bar_end
 from tradewright.calendars.registry import calendar
 from tradewright.model.bars import OHLCV, Timeframe
@@ -87,7 +87,7 @@ class IbkrFeed:
         return self._table(instrument, timeframe, bars, after)
 
     async def _bars(self, instrument: Instrument, timeframe: Timeframe, start: datetime) -> list[BarData]:
-        connection = Connection(self._settings, Names(self._instruments), self._clock)
+        connection = Connection(self._settings, SymbolMap(self._instruments), self._clock)
         await connection.open(lambda _event: None)
         try:
             return await self._requests(connection, instrument, STEPS[timeframe], start)

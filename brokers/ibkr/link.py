@@ -26,7 +26,7 @@ UNREADABLE = (
 
 
 class Listener(Protocol):
-    """Who wants to know what came over the wire."""
+    """The receiver of every message of the wire."""
 
     def on_open_order(self, order: Order, contract: Contract, state: OrderState) -> None:
         """5: an order in full."""

@@ -40,7 +40,7 @@ def status_of(word: str) -> VenueStatus:
     return STATUSES.get(word, VenueStatus.PENDING)
 
 
-class Names:
+class SymbolMap:
     """Which instrument a contract is: by its id once it was resolved, by its description before."""
 
     def __init__(self, instruments: Iterable[Instrument]) -> None:
@@ -99,7 +99,7 @@ def _key(name: VenueName) -> tuple[str, str, str, str]:
     return name.symbol, name.sec_type, name.currency, name.expiry
 
 
-def order_of(names: Names, order: Order, contract: Contract, state: OrderState, completed: bool) -> VenueOrder:
+def order_of(names: SymbolMap, order: Order, contract: Contract, state: OrderState, completed: bool) -> VenueOrder:
     """An open or completed order. Completed ones come without order id, client id and total quantity.
 
     An order without a permanent id was never transmitted: it is held back, whatever its status says.
@@ -132,7 +132,7 @@ def order_of(names: Names, order: Order, contract: Contract, state: OrderState, 
     )
 
 
-def fill_of(names: Names, contract: Contract, execution: Execution) -> Fill:
+def fill_of(names: SymbolMap, contract: Contract, execution: Execution) -> Fill:
     """An execution, without its fee.
 
     Raises:
@@ -154,7 +154,7 @@ def fill_of(names: Names, contract: Contract, execution: Execution) -> Fill:
     )
 
 
-def position_of(names: Names, held: IbPosition) -> Position:
+def position_of(names: SymbolMap, held: IbPosition) -> Position:
     """A holding; the venue's cost per unit includes the multiplier, our average price does not.
 
     Raises:

@@ -35,7 +35,7 @@ class SimBroker:
     """A client of a simulated venue. The venue outlives it, and takes one client per id.
 
     Args:
-        market: the venue; whoever made it moves its prices.
+        market: the venue; its owner moves its prices.
         account: which of its accounts we trade.
         client_id: fixed, as at a real venue.
     """

@@ -59,7 +59,7 @@ class PriceBar(NamedTuple):
 
 
 class Match(NamedTuple):
-    """What a bar does to an order.
+    """The effect of a bar on an order.
 
     Args:
         price: where it fills; None when it does not.
@@ -73,7 +73,7 @@ class Match(NamedTuple):
 
 
 def match(terms: OrderTerms, triggered: bool, stop: Decimal | None, bar: Sequence[Decimal]) -> Match:
-    """What a bar (open, high, low, close) does to an order; a quote is a bar of one price.
+    """The effect of a bar (open, high, low, close) on an order; a quote is a bar of one price.
 
     The rules are the engine's own, so that a simulated order and a backtested one agree. The path inside a bar is not
     known, so the worse one is taken: a stop-limit order whose trigger lies beyond its limit does not fill in the bar

@@ -108,7 +108,7 @@ class AccountBook(FrozenModel):
 
 
 class Change(FrozenModel):
-    """What one step changed: new values of what it touched, and the executions that it added."""
+    """The changes of one step: new values of what it touched, and the executions that it added."""
 
     sequence: int | None = None
     connections: int | None = None

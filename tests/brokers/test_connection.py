@@ -18,7 +18,7 @@ from brokers.ibkr.adapter import IbkrBroker
 from brokers.ibkr.events import Events
 from brokers.ibkr.gateway.server import Gateway
 from brokers.ibkr.settings import IbkrSettings
-from brokers.ibkr.translate import Names, status_of
+from brokers.ibkr.translate import SymbolMap, status_of
 from tests.brokers.desk import AAPL, ACCOUNT, ES, INSTRUMENTS, NOON, approved, in_loop, open_desk, until
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, VenueStatus
 from tradewright.model.clock import ManualClock
@@ -192,7 +192,7 @@ def test_unknown_words_end_nothing() -> None:
 
 
 def test_foreign_contracts_get_names_that_no_instrument_has() -> None:
-    names = Names(INSTRUMENTS)
+    names = SymbolMap(INSTRUMENTS)
     assert names.symbol(Contract(symbol="BRK B", secType="STK", currency="USD")) == "ibkr:STK:BRK_B"
     assert names.symbol(Contract(symbol="AAPL", secType="STK", currency="USD")) == "AAPL"
     future = Contract(symbol="ES", secType="FUT", currency="USD", lastTradeDateOrContractMonth="20260619")
@@ -207,7 +207,7 @@ def test_foreign_contracts_get_names_that_no_instrument_has() -> None:
 
 def listen() -> tuple[Events, list[BrokerEvent]]:
     told: list[BrokerEvent] = []
-    return Events(Names([AAPL]), CLOCK, 21, told.append), told
+    return Events(SymbolMap([AAPL]), CLOCK, 21, told.append), told
 
 
 @in_loop

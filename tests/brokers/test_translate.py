@@ -20,7 +20,7 @@ from brokers.ibkr.events import LINK_BACK, LINK_LOST, REMEDIES, Events
 from brokers.ibkr.gateway.listings import list_instruments
 from brokers.ibkr.gateway.messages import STATUS_NAMES
 from brokers.ibkr.numbers import optional
-from brokers.ibkr.translate import STATUSES, Names, fill_of, order_of, position_of, status_of
+from brokers.ibkr.translate import STATUSES, SymbolMap, fill_of, order_of, position_of, status_of
 from brokers.reference import checked_reference
 from tests.brokers.desk import AAPL, ACCOUNT, BTC, ES, INSTRUMENTS, NOON, in_loop
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, VenueStatus
@@ -29,7 +29,7 @@ from tradewright.model.errors import BrokerError
 from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.model.order import OrderType, Side
 
-NAMES = Names(INSTRUMENTS)
+NAMES = SymbolMap(INSTRUMENTS)
 SHARE = Contract(conId=0, symbol="AAPL", secType="STK", currency="USD")
 FUTURE = Contract(symbol="ES", secType="FUT", currency="USD", lastTradeDateOrContractMonth="20260619")
 ME, OTHER = 21, 22
@@ -164,8 +164,8 @@ def test_a_holding(contract: Contract, cost: float, symbol: str, price: str) -> 
 @settings(max_examples=200)
 @given(st.text(min_size=1, max_size=100), st.sampled_from(["STK", "OPT", "BAG", "WAR"]))
 def test_any_foreign_contract_has_a_name_that_is_valid_and_not_ours(symbol: str, sec_type: str) -> None:
-    found = Names([]).symbol(Contract(symbol=symbol, secType=sec_type, currency="USD"))
-    holding = position_of(Names([]), IbPosition(ACCOUNT, Contract(symbol=symbol, secType=sec_type), 1.0, 1.0))
+    found = SymbolMap([]).symbol(Contract(symbol=symbol, secType=sec_type, currency="USD"))
+    holding = position_of(SymbolMap([]), IbPosition(ACCOUNT, Contract(symbol=symbol, secType=sec_type), 1.0, 1.0))
     assert holding.instrument == found
     assert found.startswith("ibkr:")
 
@@ -176,11 +176,11 @@ def test_every_asset_class_has_a_security_type_and_is_found_again() -> None:
         instrument = Instrument(symbol="EURUSD" if asset_class is AssetClass.FOREX else "XYZ", asset_class=asset_class)
         name = venue_name(instrument)
         contract = Contract(symbol=name.symbol, secType=name.sec_type, currency=name.currency)
-        assert Names([instrument]).symbol(contract) == instrument.symbol
+        assert SymbolMap([instrument]).symbol(contract) == instrument.symbol
 
 
 def test_a_contract_id_is_stronger_than_a_description() -> None:
-    names = Names([AAPL, BTC])
+    names = SymbolMap([AAPL, BTC])
     names.learn(5, "AAPL")
     assert names.symbol(Contract(conId=5, symbol="BTC", secType="CRYPTO", currency="USD")) == "AAPL"
     assert names.symbol(Contract(conId=6, symbol="BTC", secType="CRYPTO", currency="USD")) == "BTC"
@@ -200,7 +200,7 @@ def test_references_that_it_cannot_carry(ref: str) -> None:
 
 def listen() -> tuple[Events, list[BrokerEvent]]:
     told: list[BrokerEvent] = []
-    return Events(Names(INSTRUMENTS), ManualClock(NOON), ME, told.append), told
+    return Events(SymbolMap(INSTRUMENTS), ManualClock(NOON), ME, told.append), told
 
 
 @pytest.mark.parametrize("code", sorted(LINK_LOST | LINK_BACK))

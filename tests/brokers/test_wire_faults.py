@@ -23,7 +23,7 @@ from brokers.ibkr.gateway.server import Gateway
 from brokers.ibkr.numbers import optional, price, quantity, required
 from brokers.ibkr.order_form import order_form
 from brokers.ibkr.settings import IbkrSettings
-from brokers.ibkr.translate import Names, position_of
+from brokers.ibkr.translate import SymbolMap, position_of
 from tests.brokers.desk import AAPL, ACCOUNT, BTC, ES, INSTRUMENTS, NOON, approved, bracket, in_loop, open_desk, until
 from tradewright.model.bars import Timeframe
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, VenueStatus
@@ -37,7 +37,7 @@ REF = "intent1.1"
 
 def listen() -> tuple[Events, list[BrokerEvent]]:
     told: list[BrokerEvent] = []
-    return Events(Names(INSTRUMENTS), ManualClock(NOON), 21, told.append), told
+    return Events(SymbolMap(INSTRUMENTS), ManualClock(NOON), 21, told.append), told
 
 
 def unsent(order_id: int = 0, client_id: int = 0, status: str = "PendingSubmit", ref: str = "") -> tuple[Any, ...]:
@@ -96,9 +96,9 @@ async def test_legs_that_were_not_transmitted_before_the_link_broke_are_seen_and
 def test_a_future_by_month_is_known_by_its_last_day() -> None:
     monthly = ES.model_copy(update={"venue_symbols": {"ibkr": "ES-CME-202606"}})
     told = Contract(symbol="ES", secType="FUT", currency="USD", lastTradeDateOrContractMonth="20260619", conId=777)
-    assert Names([monthly]).symbol(told) == "ES"
+    assert SymbolMap([monthly]).symbol(told) == "ES"
     told.lastTradeDateOrContractMonth = "20260918"
-    assert Names([monthly]).symbol(told) == "ibkr:FUT:ES"
+    assert SymbolMap([monthly]).symbol(told) == "ibkr:FUT:ES"
 
 
 @in_loop
@@ -213,7 +213,7 @@ async def test_an_execution_with_an_absurd_number_is_damage_and_no_fill(broken: 
 @pytest.mark.parametrize("units", ["", math.nan, 1.7976931348623157e308])
 def test_a_position_without_a_quantity_is_not_flat(units: Any) -> None:
     with pytest.raises(BrokerError, match="position of AAPL"):
-        position_of(Names([AAPL]), IbPosition(ACCOUNT, SHARE, units, 1.0))
+        position_of(SymbolMap([AAPL]), IbPosition(ACCOUNT, SHARE, units, 1.0))
 
 
 @in_loop

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from brokers.ibkr.gateway import messages
-from brokers.ibkr.gateway.hub import Handler, Hub
+from brokers.ibkr.gateway.hub import GatewayState, Handler
 from brokers.ibkr.gateway.session import Session
 
 MOST_SUMMARIES = 2
 
 
-def account_values(hub: Hub, account: str) -> list[tuple[str, str, str]]:
+def account_values(hub: GatewayState, account: str) -> list[tuple[str, str, str]]:
     """(tag, value, currency) of everything that is known of an account."""
     book, equity = hub.venue.book(account), hub.venue.equity(account)
     amounts = {
@@ -28,7 +28,7 @@ def account_values(hub: Hub, account: str) -> list[tuple[str, str, str]]:
     return [("AccountType", "INDIVIDUAL", ""), *values, ("CashBalance", f"{book.cash:.2f}", book.currency)]
 
 
-def account_updates(hub: Hub, session: Session, fields: Iterator[str]) -> None:
+def account_updates(hub: GatewayState, session: Session, fields: Iterator[str]) -> None:
     """6: values and portfolio of one account."""
     next(fields)
     subscribe, account = next(fields) == "1", next(fields) or hub.accounts[0]
@@ -47,7 +47,7 @@ def account_updates(hub: Hub, session: Session, fields: Iterator[str]) -> None:
     session.send([54, 1, account])
 
 
-def account_updates_multi(hub: Hub, session: Session, fields: Iterator[str]) -> None:
+def account_updates_multi(hub: GatewayState, session: Session, fields: Iterator[str]) -> None:
     """76: values of one account under a request id."""
     next(fields)
     request, account = int(next(fields)), next(fields) or hub.accounts[0]
@@ -59,7 +59,7 @@ def account_updates_multi(hub: Hub, session: Session, fields: Iterator[str]) -> 
     session.send([74, 1, request])
 
 
-def account_summary(hub: Hub, session: Session, fields: Iterator[str]) -> None:
+def account_summary(hub: GatewayState, session: Session, fields: Iterator[str]) -> None:
     """62: chosen values of all accounts; two subscriptions at most."""
     next(fields)
     request, _group, tags = next(fields), next(fields), set(next(fields).split(","))
@@ -76,13 +76,13 @@ def account_summary(hub: Hub, session: Session, fields: Iterator[str]) -> None:
     session.send([64, 1, request])
 
 
-def cancel_account_summary(_hub: Hub, session: Session, fields: Iterator[str]) -> None:
+def cancel_account_summary(_hub: GatewayState, session: Session, fields: Iterator[str]) -> None:
     """63: end a summary."""
     next(fields)
     session.summaries.discard(next(fields))
 
 
-def positions(hub: Hub, session: Session, _fields: Iterator[str]) -> None:
+def positions(hub: GatewayState, session: Session, _fields: Iterator[str]) -> None:
     """61: the holdings of all accounts."""
     for account in hub.accounts:
         for held in hub.venue.book(account).holdings.values():
@@ -91,7 +91,7 @@ def positions(hub: Hub, session: Session, _fields: Iterator[str]) -> None:
     session.send([62, 1])
 
 
-def profit(hub: Hub, session: Session, fields: Iterator[str]) -> None:
+def profit(hub: GatewayState, session: Session, fields: Iterator[str]) -> None:
     """92: profit of an account: since the start of the venue, as it keeps no marks of yesterday."""
     request, account = int(next(fields)), next(fields)
     realized = sum(
@@ -107,17 +107,17 @@ def profit(hub: Hub, session: Session, fields: Iterator[str]) -> None:
     session.send([94, request, realized + unrealized, unrealized, realized])
 
 
-def managed_accounts(hub: Hub, session: Session, _fields: Iterator[str]) -> None:
+def managed_accounts(hub: GatewayState, session: Session, _fields: Iterator[str]) -> None:
     """17: the accounts again."""
     session.send([15, 1, ",".join(hub.accounts)])
 
 
-def current_time(hub: Hub, session: Session, _fields: Iterator[str]) -> None:
+def current_time(hub: GatewayState, session: Session, _fields: Iterator[str]) -> None:
     """49: the venue's clock, in whole seconds."""
     session.send([49, 1, int(hub.clock.now().timestamp() + hub.faults.clock_skew)])
 
 
-def nothing(_hub: Hub, _session: Session, _fields: Iterator[str]) -> None:
+def nothing(_hub: GatewayState, _session: Session, _fields: Iterator[str]) -> None:
     """14, 64, 77, 93: nothing to answer."""
 
 

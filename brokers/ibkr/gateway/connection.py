@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 
 from brokers.ibkr.gateway import account_requests, market_requests, order_requests
-from brokers.ibkr.gateway.hub import Handler, Hub, Received
+from brokers.ibkr.gateway.hub import GatewayState, Handler, Received
 from brokers.ibkr.gateway.session import Session
 from brokers.ibkr.gateway.wire import Fields, WireError, fields_of, handshake, read_frame
 from tradewright.model.errors import TradewrightError
@@ -18,7 +18,7 @@ HANDLERS: dict[int, Handler] = {
 }
 START_API = 71
 UNREADABLE = (ValueError, LookupError, ArithmeticError, WireError, TradewrightError)
-"""What nonsense in a message can lead to; it costs the client that message and nobody anything else."""
+"""Errors of an unreadable message; the client loses that message, and no other client is affected."""
 ID_IN_USE = "Unable to connect as the client id is already in use. Retry with a unique client id."
 READY_NOTICES = (
     (2104, "Market data farm connection is OK:usfarm"),
@@ -28,9 +28,9 @@ READY_NOTICES = (
 
 
 class Connection:
-    """What is heard from one client."""
+    """The messages of one client, each handed to its handler."""
 
-    def __init__(self, hub: Hub, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, hub: GatewayState, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.session = Session(hub.faults, writer)
         self._hub, self._reader, self._writer = hub, reader, writer
         hub.connections += 1

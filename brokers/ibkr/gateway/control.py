@@ -13,7 +13,7 @@ from brokers.ibkr.gateway.commands import COMMANDS
 from tradewright.model.errors import BrokerError, TradewrightError
 
 if TYPE_CHECKING:
-    from brokers.ibkr.gateway.hub import Hub
+    from brokers.ibkr.gateway.hub import GatewayState
 
 Answer = dict[str, object]
 
@@ -21,7 +21,7 @@ Answer = dict[str, object]
 class Control:
     """Commands to a running gateway, from inside its event loop."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: GatewayState) -> None:
         self._hub = hub
 
     def do(self, command: str, **arguments: object) -> Answer:

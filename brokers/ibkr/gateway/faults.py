@@ -1,4 +1,4 @@
-"""What the gateway has been told to do wrong."""
+"""The faults that the gateway has been told to make."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all connections of a gateway share, and how the venue's news reaches the client it concerns."""
+"""The state that all connections of a gateway share, and how an order's changes reach its client."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Received(NamedTuple):
 
 
 @dataclass
-class Hub:
+class GatewayState:
     """The gateway's shared state.
 
     Args:
@@ -124,5 +124,5 @@ class Hub:
             self.report_order(session, order)
 
 
-Handler = Callable[[Hub, Session, Iterator[str]], None]
-"""What answers one kind of message: it is given the fields that follow the message's number."""
+Handler = Callable[[GatewayState, Session, Iterator[str]], None]
+"""Answers one kind of message; it is given the fields that follow the message's number."""

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pandas as pd
 
 from brokers.ibkr.gateway import messages
-from brokers.ibkr.gateway.hub import Handler, Hub
+from brokers.ibkr.gateway.hub import GatewayState, Handler
 from brokers.ibkr.gateway.listings import Described, find
 from brokers.ibkr.gateway.session import Session
 from tradewright.model.bars import Bars
@@ -20,7 +20,7 @@ CALENDAR_DURATIONS = {"M": 1, "Y": 12}
 NOT_FOUND = "No security definition has been found for the request"
 
 
-def contract_details(hub: Hub, session: Session, fields: Iterator[str]) -> None:
+def contract_details(hub: GatewayState, session: Session, fields: Iterator[str]) -> None:
     """9: everything about the contract that fits, or 200."""
     next(fields)
     request = int(next(fields))
@@ -32,7 +32,7 @@ def contract_details(hub: Hub, session: Session, fields: Iterator[str]) -> None:
     session.send([52, 1, request])
 
 
-def matching_symbols(hub: Hub, session: Session, fields: Iterator[str]) -> None:
+def matching_symbols(hub: GatewayState, session: Session, fields: Iterator[str]) -> None:
     """81: contracts whose symbol begins with a text."""
     request, pattern = next(fields), next(fields).upper()
     found = [listing for listing in hub.listings.values() if listing.name.symbol.startswith(pattern)]
@@ -44,13 +44,13 @@ def matching_symbols(hub: Hub, session: Session, fields: Iterator[str]) -> None:
     session.send(message)
 
 
-def market_rule(hub: Hub, session: Session, fields: Iterator[str]) -> None:
+def market_rule(hub: GatewayState, session: Session, fields: Iterator[str]) -> None:
     """91: price steps; the one rule of the simulator has the finest step that it lists."""
     steps = [listing.instrument.tick_size for listing in hub.listings.values()]
     session.send([93, next(fields), 1, 0, min(steps)])
 
 
-def market_data(hub: Hub, session: Session, fields: Iterator[str]) -> None:
+def market_data(hub: GatewayState, session: Session, fields: Iterator[str]) -> None:
     """1: the present prices, then every change of them; a snapshot ends at once."""
     next(fields)
     request = next(fields)
@@ -73,13 +73,13 @@ def market_data(hub: Hub, session: Session, fields: Iterator[str]) -> None:
         session.market_data[request] = listing.instrument.symbol
 
 
-def cancel_market_data(_hub: Hub, session: Session, fields: Iterator[str]) -> None:
+def cancel_market_data(_hub: GatewayState, session: Session, fields: Iterator[str]) -> None:
     """2: end a stream of prices."""
     next(fields)
     session.market_data.pop(next(fields), None)
 
 
-def historical_data(hub: Hub, session: Session, fields: Iterator[str]) -> None:
+def historical_data(hub: GatewayState, session: Session, fields: Iterator[str]) -> None:
     """20: bars that start within the duration before the end, or 162 with the reason."""
     request = int(next(fields))
     listing = find(hub.listings, Described.read(fields))
@@ -125,7 +125,7 @@ def _bar_time(seconds: int, daily: bool, date_format: str) -> str:
     return str(seconds) if date_format == "2" else messages.zoned(time)
 
 
-def _end(hub: Hub, text: str) -> datetime:
+def _end(hub: GatewayState, text: str) -> datetime:
     """The end of the request: now when it is empty; a bar that has not ended yet is not sent by either."""
     if not text:
         return hub.clock.now()
@@ -139,7 +139,7 @@ def _start(end: datetime, duration: str) -> datetime:
     return end - int(count) * DURATIONS[unit]
 
 
-def head_timestamp(hub: Hub, session: Session, fields: Iterator[str]) -> None:
+def head_timestamp(hub: GatewayState, session: Session, fields: Iterator[str]) -> None:
     """87: when the daily history of a contract begins."""
     request = int(next(fields))
     listing = find(hub.listings, Described.read(fields))
@@ -150,11 +150,11 @@ def head_timestamp(hub: Hub, session: Session, fields: Iterator[str]) -> None:
     session.send([88, request, messages.zoned(frame["ts"].iloc[0].to_pydatetime())])
 
 
-def market_data_type(_hub: Hub, _session: Session, _fields: Iterator[str]) -> None:
+def market_data_type(_hub: GatewayState, _session: Session, _fields: Iterator[str]) -> None:
     """59: live, frozen or delayed; the simulator has only live prices."""
 
 
-def cancelled_history(_hub: Hub, _session: Session, _fields: Iterator[str]) -> None:
+def cancelled_history(_hub: GatewayState, _session: Session, _fields: Iterator[str]) -> None:
     """25: the answer has gone out already."""
 
 

@@ -1,4 +1,4 @@
-"""What the gateway says: the fields of each message, in the order of its server version."""
+"""The gateway's messages: the fields of each, in the order of the client's server version."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def order_status(order: BookOrder, status: str, parent_id: int = 0) -> Message:
 
 
 def execution_details(version: int, request: int, listing: Listing, execution: Execution) -> Message:
-    """11: one execution; ``request`` is -1 when nobody asked."""
+    """11: one execution; ``request`` is -1 for a live one."""
     order = execution.order
     return [
         11,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from brokers.ibkr.gateway import messages
 from brokers.ibkr.gateway.faults import Drop, Objection
-from brokers.ibkr.gateway.hub import Handler, Hub
+from brokers.ibkr.gateway.hub import GatewayState, Handler
 from brokers.ibkr.gateway.listings import Listing, find
 from brokers.ibkr.gateway.place_order import Placement, Unsupported, read_placement
 from brokers.ibkr.gateway.session import Session
@@ -16,7 +16,7 @@ from tradewright.model.broker import VenueStatus
 from tradewright.model.order import OrderTerms
 
 
-def place(hub: Hub, session: Session, fields: Iterator[str]) -> None:
+def place(hub: GatewayState, session: Session, fields: Iterator[str]) -> None:
     """3: a new order, a change of a live one, or a what-if."""
     if hub.faults.drop is Drop.BEFORE_ORDER:
         hub.faults.drop = Drop.NEVER
@@ -41,7 +41,7 @@ def place(hub: Hub, session: Session, fields: Iterator[str]) -> None:
     _place(hub, session, placement, terms, account)
 
 
-def _place(hub: Hub, session: Session, placement: Placement, terms: OrderTerms, account: str) -> None:
+def _place(hub: GatewayState, session: Session, placement: Placement, terms: OrderTerms, account: str) -> None:
     known = _known(hub, session, placement.order_id)
     objection = hub.faults.objections.popleft() if hub.faults.objections else None
     if objection and not objection.taken:
@@ -76,7 +76,7 @@ def _place(hub: Hub, session: Session, placement: Placement, terms: OrderTerms, 
 
 
 def _object(
-    hub: Hub, session: Session, placement: Placement, terms: OrderTerms, account: str, objection: Objection
+    hub: GatewayState, session: Session, placement: Placement, terms: OrderTerms, account: str, objection: Objection
 ) -> None:
     """Answer with an error; a 201 also leaves a rejected order behind."""
     session.error(placement.order_id, objection.code, objection.text)
@@ -84,7 +84,7 @@ def _object(
         hub.venue.refuse(terms, account, placement.ref, placement.order_id, session.client_id, objection.text)
 
 
-def _preview(hub: Hub, session: Session, placement: Placement, listing: Listing, terms: OrderTerms) -> None:
+def _preview(hub: GatewayState, session: Session, placement: Placement, listing: Listing, terms: OrderTerms) -> None:
     """Answer a what-if with the margin that the order would need."""
     now = hub.clock.now()
     order = BookOrder(
@@ -105,14 +105,14 @@ def _preview(hub: Hub, session: Session, placement: Placement, listing: Listing,
     session.send(messages.open_order(session.version, listing, order, "PreSubmitted", margin))
 
 
-def _known(hub: Hub, session: Session, order_id: int) -> BookOrder | None:
+def _known(hub: GatewayState, session: Session, order_id: int) -> BookOrder | None:
     """The newest order that this client gave this id."""
     mine = (session.client_id, order_id)
     orders = [order for order in hub.venue.state.orders.values() if (order.client_id, order.order_id) == mine]
     return orders[-1] if orders else None
 
 
-def cancel(hub: Hub, session: Session, fields: Iterator[str]) -> None:
+def cancel(hub: GatewayState, session: Session, fields: Iterator[str]) -> None:
     """4: cancel one order of this client."""
     next(fields)
     order_id = int(next(fields))
@@ -128,8 +128,8 @@ def cancel(hub: Hub, session: Session, fields: Iterator[str]) -> None:
         session.error(order_id, 202, "Order Canceled - reason:")
 
 
-def cancel_all(hub: Hub, _session: Session, _fields: Iterator[str]) -> None:
-    """58: cancel every live order, whoever placed it; each owner is told."""
+def cancel_all(hub: GatewayState, _session: Session, _fields: Iterator[str]) -> None:
+    """58: cancel every live order of every client; each owner is told."""
     for order in hub.venue.live_orders():
         hub.venue.cancel(order.perm_id)
         owner = hub.sessions.get(order.client_id)
@@ -137,28 +137,28 @@ def cancel_all(hub: Hub, _session: Session, _fields: Iterator[str]) -> None:
             owner.error(order.order_id, 202, "Order Canceled - reason:")
 
 
-def open_orders(hub: Hub, session: Session, _fields: Iterator[str]) -> None:
+def open_orders(hub: GatewayState, session: Session, _fields: Iterator[str]) -> None:
     """5: the live orders of this client."""
     _send_open(hub, session, lambda order: order.client_id == session.client_id)
 
 
-def all_open_orders(hub: Hub, session: Session, _fields: Iterator[str]) -> None:
+def all_open_orders(hub: GatewayState, session: Session, _fields: Iterator[str]) -> None:
     """16: the live orders of everybody."""
     _send_open(hub, session, lambda _order: True)
 
 
-def _send_open(hub: Hub, session: Session, wanted: Callable[[BookOrder], bool]) -> None:
+def _send_open(hub: GatewayState, session: Session, wanted: Callable[[BookOrder], bool]) -> None:
     for order in hub.venue.live_orders():
         if wanted(order) and order.ref not in hub.faults.hidden:
             hub.report_order(session, order)
     session.send([53, 1])
 
 
-def bind_manual_orders(_hub: Hub, _session: Session, _fields: Iterator[str]) -> None:
+def bind_manual_orders(_hub: GatewayState, _session: Session, _fields: Iterator[str]) -> None:
     """15: client 0 hears of manual orders, which it does here in any case."""
 
 
-def executions(hub: Hub, session: Session, fields: Iterator[str]) -> None:
+def executions(hub: GatewayState, session: Session, fields: Iterator[str]) -> None:
     """7: today's executions that pass the filter, each with its cost."""
     next(fields)
     request = int(next(fields))
@@ -169,7 +169,7 @@ def executions(hub: Hub, session: Session, fields: Iterator[str]) -> None:
     session.send([55, 1, request])
 
 
-def _passes(hub: Hub, execution: Execution, wanted: list[str]) -> bool:
+def _passes(hub: GatewayState, execution: Execution, wanted: list[str]) -> bool:
     """Client 0 and empty texts mean all; times, exchanges and sides are compared as the wire writes them."""
     client_id, account, since, symbol, sec_type, exchange, side = wanted
     listing = hub.listing(execution.order.terms.instrument)
@@ -185,7 +185,7 @@ def _passes(hub: Hub, execution: Execution, wanted: list[str]) -> bool:
     return all(given in ("", known) for given, known in pairs) and since.replace("-", " ") <= known_time
 
 
-def completed_orders(hub: Hub, session: Session, fields: Iterator[str]) -> None:
+def completed_orders(hub: GatewayState, session: Session, fields: Iterator[str]) -> None:
     """99: today's orders that have ended; ``api only`` leaves those out that were entered by hand."""
     api_only = next(fields) in ("1", "true")
     for order in hub.venue.state.orders.values():
@@ -197,7 +197,7 @@ def completed_orders(hub: Hub, session: Session, fields: Iterator[str]) -> None:
     session.send([102])
 
 
-def next_ids(hub: Hub, session: Session, _fields: Iterator[str]) -> None:
+def next_ids(hub: GatewayState, session: Session, _fields: Iterator[str]) -> None:
     """8: the next order id."""
     session.send([9, 1, hub.venue.state.next_order_id.get(session.client_id, 1)])
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from brokers.ibkr.gateway.connection import Connection
 from brokers.ibkr.gateway.control import Control, serve_control
-from brokers.ibkr.gateway.hub import History, Hub
+from brokers.ibkr.gateway.hub import GatewayState, History
 from brokers.ibkr.gateway.listings import list_instruments
 from brokers.ibkr.gateway.wire import MAX_VERSION, MIN_VERSION
 from brokers.sim.commission import Commission, ibkr_fixed
@@ -75,7 +75,7 @@ class Gateway:
         state = VenueState(seed=secrets.randbits(32) if seed is None else seed, accounts=accounts)
         self.venue = Venue(instruments, state, clock, commission)
         listings = list_instruments(instruments)
-        self.hub = Hub(self.venue, listings, clock, version, history or {}, ZoneInfo(day_zone))
+        self.hub = GatewayState(self.venue, listings, clock, version, history or {}, ZoneInfo(day_zone))
         self.host, self.port, self.control_port = host, port, control_port
         self.token = token or secrets.token_urlsafe(16)
         self.control = Control(self.hub)
