@@ -18,7 +18,7 @@ from tradewright.indicators.catalogue import resolve
 from tradewright.model.errors import ConfigError
 from tradewright.model.mode import Mode, Stage
 from tradewright.model.strategy import Feature
-from tradewright.portfolio.intents import MANUAL
+from tradewright.portfolio.intents import RESERVED
 
 NEVER_SHORTER = ("acknowledge", "settle", "absence", "lease")
 """Waits of the order protocol that live mode may prolong and not shorten."""
@@ -186,8 +186,8 @@ def _tightens(name: str, said: object, value: object) -> bool:
 
 def strategy_name(option: str, name: object) -> Iterator[Broken]:
     """The file's name is the strategy's name: it may be left out of the file, and nothing else may stand there."""
-    if option == MANUAL:
-        rule = f"{MANUAL!r} is the name of a person's own orders; rename the file"
+    if option in RESERVED:
+        rule = f"{option!r} is the name of a person's own orders; rename the file"
         yield Broken(("strategy", "name"), option, rule)
     elif name != option:
         rule = f"must be the file's name, {option}, or be left out; rename the file to rename the strategy"

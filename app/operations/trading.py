@@ -19,14 +19,16 @@ from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
 from tradewright.execution import operator_actions as desk
-from tradewright.execution.actor import ReconciliationResult
+from tradewright.execution.cancellation import Cancelled
 from tradewright.execution.explain import Provenance
 from tradewright.execution.explain import explain as explain_in
+from tradewright.execution.health import Problem, problems
 from tradewright.ledger.kill_switches import EVERYTHING, Switch, account_scope, strategy_scope
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Decision
 from tradewright.model.errors import ConfigError, TradewrightError
 from tradewright.model.intent import Intent
+from tradewright.model.mode import Mode
 from tradewright.model.order import OrderTerms
 from tradewright.portfolio.intents import MANUAL
 
@@ -82,6 +84,22 @@ class SendReply:
         """Whether an order was not sent, or no order could have been."""
         all_stopped = any(not row.scope.startswith("strategy:") for row in self.stops)
         return all_stopped or any(row.status != "SENT" for row in self.outcomes)
+
+
+@dataclass(frozen=True)
+class ReconcileReply:
+    """The result of a reconciliation.
+
+    Args:
+        differences: the points on which venue and ledger disagree.
+        problems: everything that is not well on the account; the command exits with 1 while there is any.
+    """
+
+    at: datetime
+    differences: tuple[str, ...]
+    equity: Decimal
+    positions: dict[str, Decimal]
+    problems: tuple[Problem, ...]
 
 
 @dataclass(frozen=True)
@@ -149,17 +167,21 @@ def intend(settings: Settings, terms: OrderTerms, key: str = "", *, reduce_only:
     return trading.deciding(settings, lambda decider: decider.intend(name, terms, reduce_only=reduce_only))
 
 
-def approve(settings: Settings, decision_id: str, reason: str, actor: str = "") -> Intent:
+def approve(settings: Settings, decision_id: str, reason: str, actor: str = "", shown: str = "") -> Intent:
     """A person's yes to a decision in review; the order goes into the outbox.
+
+    Args:
+        shown: the hash of the decision as it was shown; a decision that differs from it is refused.
 
     Raises:
         ConfigError: without a reason.
         LedgerError, NotApproved: when the decision is unknown, over, rejected, or did not ask for a person.
     """
-    reason = _checked(reason)
+    reason = checked_reason(reason)
     with books_of(settings) as books:
         intent = books.decisions.intent(books.decisions.decision(decision_id).intent_id)
-        return desk.approve(books, decision_id, intent.account, actor_name(actor), reason)
+        seconds = float(settings.policy.approval_ttl_seconds)
+        return desk.approve(books, decision_id, intent.account, actor_name(actor), reason, seconds, shown)
 
 
 def reject(settings: Settings, decision_id: str, reason: str, actor: str = "") -> None:
@@ -169,7 +191,7 @@ def reject(settings: Settings, decision_id: str, reason: str, actor: str = "") -
         ConfigError: without a reason.
         LedgerError: for an unknown decision.
     """
-    reason = _checked(reason)
+    reason = checked_reason(reason)
     with books_of(settings) as books:
         books.decisions.decision(decision_id)
         desk.reject(books, decision_id, actor_name(actor), reason)
@@ -233,36 +255,38 @@ def positions(settings: Settings) -> list[PositionView]:
         return _positions(settings, books)
 
 
-def reconcile(settings: Settings) -> ReconciliationResult:
-    """Ask the venue for everything and adopt what it says; the venue is the truth.
+def reconcile(settings: Settings) -> ReconcileReply:
+    """Ask the venue for everything and adopt its answers, then list everything that is not well on the account.
 
     Raises:
-        BrokerError, LedgerError: when it cannot be asked or written down.
+        CommandRefused, LedgerError: when it cannot be asked or written down.
     """
-    return trading.asking(settings, lambda inbox: inbox.reconcile(actor_name(""), "tradewright reconcile"))
+    found = trading.asking(settings, lambda inbox: inbox.reconcile(actor_name(""), "tradewright reconcile"))
+    with books_of(settings) as books:
+        account = account_in_force(settings, books)
+        listed = problems(books, account, starts_stopped=settings.mode.name is Mode.LIVE)
+    return ReconcileReply(found.at, found.differences, found.equity, found.positions, listed)
 
 
-def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[Switch, tuple[str, ...], str]:
-    """Stop: the flag first, then a cancel of every open order that it covers.
+def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[Switch, Cancelled]:
+    """Stop: the flag first, in a commit of its own, then a cancel of every open order that it covers, all at once.
 
     Returns:
-        The switch, the references whose cancel was asked for, and why the venue could not be asked, if it could not.
-        The flag holds either way.
+        The switch and the outcome of the cancels: what has ended, what is still open, and why the venue could not be
+        asked, if it could not. The flag holds either way.
 
     Raises:
         ConfigError: without a reason, or for a strategy or an account that nobody has heard of.
         LedgerError: when even the flag cannot be written.
     """
-    reason = _checked(reason)
+    reason = checked_reason(reason)
     with books_of(settings) as books:
         switch = books.kill_switches.stop(_scope(settings, books, scope), actor_name(actor), reason)
+    name = actor_name(actor)
     try:
-        cancelled = trading.asking(
-            settings, lambda inbox: inbox.cancel_all(actor_name(actor), reason, stopped_only=True)
-        )
+        return switch, trading.asking(settings, lambda inbox: inbox.cancel_all(name, reason, stopped_only=True))
     except TradewrightError as error:
-        return switch, (), str(error)
-    return switch, (*cancelled.ended, *cancelled.open), cancelled.problem
+        return switch, Cancelled(problem=str(error))
 
 
 def resume(settings: Settings, scope: str, reason: str, actor: str = "") -> Switch:
@@ -271,7 +295,7 @@ def resume(settings: Settings, scope: str, reason: str, actor: str = "") -> Swit
     Raises:
         ConfigError: as for :func:`kill`.
     """
-    reason = _checked(reason)
+    reason = checked_reason(reason)
     with books_of(settings) as books:
         return books.kill_switches.resume(_scope(settings, books, scope), actor_name(actor), reason)
 
@@ -289,7 +313,7 @@ def explain(settings: Settings, name: str) -> list[Provenance]:
 def overview(settings: Settings) -> DeskView:
     """The desk at a glance, from our own books."""
     with books_of(settings) as books:
-        account = _account(settings, books)
+        account = account_in_force(settings, books)
         marks = books.equity.newest(account, MARKS)
         last = books.broker_journal.last_reconciliation(account)
         return DeskView(
@@ -321,7 +345,7 @@ def actor_name(claimed: str = "") -> str:
     return f"{user} (claimed: {name})" if name else user
 
 
-def _account(settings: Settings, books: Ledger) -> str:
+def account_in_force(settings: Settings, books: Ledger) -> str:
     """The account in force without asking the venue: the named one, else the one of the newest intent."""
     if settings.broker.account:
         return settings.broker.account
@@ -332,7 +356,7 @@ def _account(settings: Settings, books: Ledger) -> str:
 def _positions(settings: Settings, books: Ledger) -> list[PositionView]:
     quotes = Container(settings, books.clock).newest_quotes()
     views = []
-    for row in books.executions.positions(_account(settings, books)):
+    for row in books.executions.positions(account_in_force(settings, books)):
         if row.quantity:
             last = quotes[row.instrument].last if row.instrument in quotes else None
             known = Container(settings).instruments.get(row.instrument)
@@ -342,7 +366,7 @@ def _positions(settings: Settings, books: Ledger) -> list[PositionView]:
     return views
 
 
-def _checked(reason: str) -> str:
+def checked_reason(reason: str) -> str:
     """The reason as it is stored: text that is no UTF-8 is replaced, so that a stop never fails on its reason."""
     said = printable(reason).strip()
     if not said:
@@ -371,7 +395,7 @@ def _scope(settings: Settings, books: Ledger, scope: str) -> str:
 
 def scopes(settings: Settings, books: Ledger) -> list[str]:
     """What a kill switch can cover: everything, and each account and strategy that is declared or ever asked."""
-    accounts = [settings.broker.account or "", *books.outbox.accounts(), _account(settings, books)]
+    accounts = [settings.broker.account or "", *books.outbox.accounts(), account_in_force(settings, books)]
     strategies = [MANUAL, *options("strategy"), *books.decisions.strategies()]
     named = [*map(account_scope, filter(None, accounts)), *map(strategy_scope, strategies)]
     return list(dict.fromkeys([EVERYTHING, *named, *(row.scope for row in books.kill_switches.present())]))

@@ -15,7 +15,7 @@ from brokers.sim.settings import SimSettings, sim_broker
 from brokers.sim.state import Placement
 from brokers.sim.venue import Venue
 from tests.brokers.desk import ACCOUNT, INSTRUMENTS, approved, bracket, in_loop, market
-from tradewright.fills.costs import IbkrFixed
+from tests.support.price_lists import IBKR_FIXED
 from tradewright.model.bars import Timeframe
 from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import ManualClock
@@ -188,7 +188,7 @@ def test_a_trailing_stop_moves_only_after_the_bar_that_it_survived() -> None:
 async def test_a_saved_venue_meets_the_bars_that_it_missed_before_the_present_price(tmp_path: Path) -> None:
     values = SimSettings(account=ACCOUNT, state_file=tmp_path / "venue.json", seed=7)
     clock = ManualClock(MONDAY)
-    first = sim_broker(values, INSTRUMENTS, clock, IbkrFixed())
+    first = sim_broker(values, INSTRUMENTS, clock, IBKR_FIXED)
     await first.connect(lambda _event: None)
     await first.place(approved(limit_price=99), "a.1", first.next_order_id())
     await first.place(approved(limit_price=97), "a.2", first.next_order_id())
@@ -200,7 +200,7 @@ async def test_a_saved_venue_meets_the_bars_that_it_missed_before_the_present_pr
         asked.append((symbol, since))
         return [bar(MONDAY + FIVE, 100, 100, "98.5", 100), bar(TUESDAY - FIVE, 96, 96, 96, 96)]
 
-    second: SimBroker = sim_broker(values, INSTRUMENTS, clock, IbkrFixed())
+    second: SimBroker = sim_broker(values, INSTRUMENTS, clock, IBKR_FIXED)
     second.market.bars_since = missed
     await second.connect(lambda _event: None)
     snapshot = await second.snapshot()

@@ -12,14 +12,14 @@ from brokers.sim.matching import Prices
 from brokers.sim.settings import SimSettings, sim_broker
 from brokers.sim.state import VenueState
 from tests.brokers.desk import ACCOUNT, INSTRUMENTS, NOON, approved, in_loop
-from tradewright.fills.costs import IbkrFixed
+from tests.support.price_lists import IBKR_FIXED
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import BrokerError
 
 
 def broker(path: Path) -> SimBroker:
     values = SimSettings(account=ACCOUNT, cash=Decimal(10**9), state_file=path, seed=7)
-    return sim_broker(values, INSTRUMENTS, ManualClock(NOON), IbkrFixed())
+    return sim_broker(values, INSTRUMENTS, ManualClock(NOON), IBKR_FIXED)
 
 
 async def traded(path: Path, orders: int) -> SimBroker:

@@ -31,14 +31,16 @@ from tradewright.model.approved import ApprovedOrder
 from tradewright.model.broker import Broker, BrokerSnapshot
 from tradewright.model.clock import Clock
 from tradewright.model.command import Command, CommandKind, CommandState
-from tradewright.model.decision import Reason
+from tradewright.model.decision import Reason, Verdict
 from tradewright.model.errors import BrokerError, OrderNotAccepted, TradewrightError
 from tradewright.model.order import AttemptState, Fill
 from tradewright.policy.gate import pre_send_check
+from tradewright.policy.order_context import OrderContext
+from tradewright.portfolio.intents import FLATTEN
 
 _PLAIN: TypeAdapter[object] = TypeAdapter(object)
 _NAMES = TypeAdapter(list[str])
-_FILLS = TypeAdapter(list[Fill])
+_ROWS = TypeAdapter(list[dict[str, object]])
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,12 @@ class AccountActor:
             checks=checks_of(order.strategy, order.terms.instrument),
             at_send=True,
         )
-        return pre_send_check(order, self._builder.snapshot(request, view), self._builder.limits)
+        found, limits = self._builder.snapshot(request, view), self._builder.limits
+        reasons = pre_send_check(order, found, limits)
+        if order.strategy == FLATTEN and not OrderContext.of_order(order, found, limits).exit:
+            # A kill switch lets these orders pass, so they must still close what is held at this moment.
+            reasons = (*reasons, Reason(code="NOT_REDUCING", verdict=Verdict.REJECT, text="it would open a position"))
+        return reasons
 
     async def close(self) -> None:
         """Disconnect and let the account go; harmless when nothing was open."""
@@ -198,7 +205,11 @@ class AccountActor:
     async def _settle(self, command: Command) -> AttemptState:
         """End an order by the venue's statement (R6)."""
         ref, state = str(command.payload["ref"]), AttemptState(str(command.payload["state"]))
-        fills = _FILLS.validate_python(command.payload.get("fills", []))
+        attempt = self._ledger.attempts.get(ref)
+        known = {"ref": ref, "perm_id": 0, "instrument": attempt.instrument, "side": attempt.side}
+        known |= {"account": attempt.account, "time": attempt.sending_at or attempt.claimed_at}
+        rows = _ROWS.validate_python(command.payload.get("fills", []))
+        fills = [Fill.model_validate(known | row) for row in rows]
         person = (command.actor, command.reason)
         return operator_actions.settle_by_statement(self._ledger, ref, fills, state, *person).state
 

@@ -13,11 +13,11 @@ from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import BrokerError
 from tradewright.model.intent import Intent
-from tradewright.model.order import OrderTerms
+from tradewright.model.order import OrderTerms, Side
 from tradewright.model.signal import SignalCandidate
 from tradewright.policy.approved import approve
 from tradewright.policy.gate import decide
-from tradewright.portfolio.intents import MANUAL, manual_intent, propose
+from tradewright.portfolio.intents import FLATTEN, MANUAL, manual_intent, propose
 from tradewright.portfolio.state import PortfolioState
 
 MANUAL_CHECKS = ("bars.{instrument}",)
@@ -94,6 +94,42 @@ class Decider:
         with self._ledger.transaction():
             return [self._decide(intent, view) for intent in wanted]
 
+    async def flatten(self, actor: str, reason: str, key: str) -> list[Decision]:
+        """Close every holding of the account by a market order, through the same gate, in one batch.
+
+        The intents only reduce. A kill switch lets them pass, here and at the sender, because a stop must leave a way
+        out; the switches that were on are written into each intent and into the log.
+
+        Args:
+            key: the idempotency key of the whole request.
+
+        Raises:
+            BrokerError: when the venue cannot be read; nothing is decided then.
+            LedgerError: when something cannot be written down.
+        """
+        view = await self._reader.view(())
+        held = {row.instrument: row for row in view.snapshot.positions if row.quantity}
+        self._builder.read_ahead(view, held)
+        portfolio, now = self._portfolio(FLATTEN, view), self._ledger.clock.now()
+        stops = [
+            f"{row.scope}, {row.actor}: {row.reason}" for row in self._ledger.kill_switches.present() if row.stopped
+        ]
+        decisions = []
+        with self._ledger.transaction():
+            self._ledger.audit.append(actor, "FLATTEN", self._account, {"reason": reason, "stopped": stops})
+            for symbol, holding in sorted(held.items()):
+                if symbol not in self._builder.instruments:
+                    continue  # the ledger's list of problems names it: nothing can be sent in what is not defined
+                side = Side.SELL if holding.quantity > 0 else Side.BUY
+                terms = OrderTerms(instrument=symbol, side=side, quantity=abs(holding.quantity))
+                price = self._builder.price(symbol, view) or holding.average_price
+                intent = manual_intent(
+                    f"{key}:{symbol}", terms, portfolio, price, now, reduce_only=True, strategy=FLATTEN
+                )
+                evidence = {"flatten": f"{actor}: {reason}", "stopped": "; ".join(stops)}
+                decisions.append(self._decide(intent.model_copy(update={"provenance": evidence}), view))
+        return decisions
+
     def _portfolio(self, strategy: str, view: AccountView) -> PortfolioState:
         """The state that a strategy acts on: the account's equity, its own holdings and orders on their way."""
         return PortfolioState(
@@ -144,5 +180,7 @@ def snapshot_request(intent: Intent) -> SnapshotRequest:
 
 def checks_of(strategy: str, instrument: str) -> tuple[str, ...]:
     """The names of the checks on which an order depends; a person's own intent needs no strategy's."""
+    if strategy == FLATTEN:
+        return ()  # the way out depends on no data
     names = MANUAL_CHECKS if strategy == MANUAL else STRATEGY_CHECKS
     return tuple(name.format(instrument=instrument, strategy=strategy) for name in names)

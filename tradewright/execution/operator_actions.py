@@ -11,6 +11,7 @@ from tradewright.execution.execution_reports import ReportHandler
 from tradewright.ledger.attempts import Attempt, AttemptEvent
 from tradewright.ledger.executions import Execution
 from tradewright.ledger.ledger import Ledger
+from tradewright.model.decision import Decision
 from tradewright.model.errors import LedgerError
 from tradewright.model.hashing import content_hash
 from tradewright.model.intent import Intent
@@ -80,17 +81,24 @@ def order_view(ledger: Ledger, attempt: Attempt) -> OrderView:
     )
 
 
+def shown_hash(decision: Decision) -> str:
+    """The hash that binds a person's yes to what the person saw."""
+    return content_hash(decision)
+
+
 def approve(
-    ledger: Ledger, decision_id: str, account: str, actor: str, reason: str, valid_seconds: float = 60
+    ledger: Ledger, decision_id: str, account: str, actor: str, reason: str, valid_seconds: float, shown: str = ""
 ) -> Intent:
     """A person's yes to a decision in review: the order goes into the outbox, and the intent is returned.
 
     Args:
         valid_seconds: how long the sender may act upon it.
+        shown: the hash of the decision that the person was shown (:func:`shown_hash`); empty where the person named
+            the decision by its id alone.
 
     Raises:
         LedgerError: without an actor or reason, or when the decision is unknown, rejected or over.
-        NotApproved: when the decision did not ask for a person.
+        NotApproved: when the decision did not ask for a person, or is not the one that the person was shown.
     """
     with ledger.transaction():
         said = ledger.decisions.record_approval(decision_id, True, actor, reason)
@@ -98,7 +106,7 @@ def approve(
         intent = ledger.decisions.intent(decision.intent_id)
         approval = HumanApproval(
             decision_id=decision_id,
-            decision_hash=content_hash(decision),
+            decision_hash=shown or shown_hash(decision),
             actor=actor,
             reason=reason,
             at=said.at,

@@ -16,6 +16,7 @@ from tradewright.model.clock import Clock
 from tradewright.model.decision import Reason, Verdict
 from tradewright.model.errors import NotApproved
 from tradewright.policy.approved import restore
+from tradewright.portfolio.intents import FLATTEN
 
 Recheck = Callable[[ApprovedOrder, BrokerSnapshot], Awaitable[Sequence[Reason]]]
 """The gate's send-time controls: reasons that speak against sending now; a REJECT among them stops the order."""
@@ -86,7 +87,9 @@ class PreSendCheck:
         return [_reason("APPROVAL_EXPIRED", f"at {expires_at.isoformat()}")] if over else []
 
     def stopped(self, strategy: str) -> list[Reason]:
-        """The kill switches that stop a strategy on this account (control 19)."""
+        """The kill switches that stop a strategy on this account (control 19); an order that flattens passes."""
+        if strategy == FLATTEN:
+            return []
         switches = self._ledger.kill_switches.stopping(
             strategy, self._settings.account, starts_stopped=self._settings.starts_stopped
         )

@@ -39,6 +39,7 @@ from tradewright.policy.snapshot import (
     RecentOrder,
     Snapshot,
 )
+from tradewright.portfolio.intents import FLATTEN
 from tradewright.portfolio.state import drawdown
 
 LONGEST_CLOSURE = timedelta(days=4)
@@ -365,7 +366,7 @@ class SnapshotBuilder:
             ready=True,
             unknown_attempts=sum(attempt.instrument == asked.instrument for attempt in unknown),
             frozen=bool(self.ledger.freezes.of(account, asked.instrument)),
-            killed=bool(stops),
+            killed=bool(stops) and asked.strategy != FLATTEN,
         )
 
     def _checks(self, names: Sequence[str], now: datetime) -> tuple[InputCheck, ...]:

@@ -99,7 +99,10 @@ def _permitted() -> ColumnElement[bool]:
     """The decision allows the order, and the event of the order is there (D5)."""
     of_decision = decisions.c.decision_id == approved_orders.c.decision_id
     of_person = and_(approvals.c.decision_id == approved_orders.c.decision_id, approvals.c.approved.is_(True))
-    reviewed = and_(decisions.c.verdict == Verdict.REVIEW.value, exists(select(approvals.c.id).where(of_person)))
+    reviewed = and_(
+        decisions.c.verdict == Verdict.REVIEW.value,
+        exists(select(approvals.c.id).where(of_person).correlate(approved_orders)),
+    )
     allowed = or_(decisions.c.verdict == Verdict.APPROVE.value, reviewed)
     recorded = and_(
         events.c.seq == approved_orders.c.event_seq,

@@ -105,6 +105,12 @@ def _intent(
 MANUAL = "manual"
 """The strategy name of intents that people make."""
 
+FLATTEN = "flatten"
+"""The strategy name of intents that close holdings on a person's command; a kill switch lets them pass."""
+
+RESERVED = frozenset({MANUAL, FLATTEN})
+"""Names that no strategy may have."""
+
 
 def manual_intent(
     key: str,
@@ -116,6 +122,7 @@ def manual_intent(
     stop: Decimal | None = None,
     take_profit: Decimal | None = None,
     reduce_only: bool = False,
+    strategy: str = MANUAL,
 ) -> Intent:
     """An intent in the quantity that a person names.
 
@@ -126,6 +133,7 @@ def manual_intent(
         portfolio: equity, account and instruments.
         reference_price: the newest known price, at which a market order is valued.
         decided_at: when the person asked.
+        strategy: ``MANUAL``, or ``FLATTEN`` for an order that closes a holding.
 
     Raises:
         DataError: for an empty key.
@@ -135,8 +143,8 @@ def manual_intent(
         raise DataError("the idempotency key is empty", where="manual intent", remedy="give each order its own key")
     return Intent(
         intent_id=manual_intent_id(key),
-        strategy=MANUAL,
-        signal_id=f"{MANUAL}:{key}",
+        strategy=strategy,
+        signal_id=f"{strategy}:{key}",
         terms=terms,
         confidence=1.0,
         size_pct=portfolio.size_pct(terms.instrument, terms.quantity, reference_price),

@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.String(32), nullable=False),
         sa.Column("started_at", sa.String(32), nullable=True),
         sa.Column("finished_at", sa.String(32), nullable=True),
-        sa.CheckConstraint("state IN ('QUEUED', 'RUNNING', 'DONE', 'REFUSED', 'FAILED')", name="ck_commands_state"),
+        sa.CheckConstraint("state IN ('QUEUED', 'RUNNING', 'DONE', 'REFUSED', 'FAILED')", name="state"),
         sa.PrimaryKeyConstraint("id", name="pk_commands"),
         sa.UniqueConstraint("key", name="uq_commands_key"),
     )

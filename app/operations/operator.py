@@ -1,0 +1,118 @@
+"""The operator's acts on an account: cancel, flatten, and the ways back from every stop, through the inbox."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.operations.trading import account_in_force, actor_name, books_of, checked_reason
+from conf.schema.settings import Settings
+from runtime import trading as wiring
+from tradewright.execution.cancellation import Cancelled
+from tradewright.execution.health import Problem, problems
+from tradewright.model.command import Command, CommandKind
+from tradewright.model.decision import Decision
+from tradewright.model.mode import Mode
+
+
+@dataclass(frozen=True)
+class Done:
+    """The outcome of an act on an account.
+
+    Args:
+        answer: of the actor, as plain values.
+        problems: everything that is still not well on the account.
+    """
+
+    answer: object
+    problems: tuple[Problem, ...]
+
+
+def not_well(settings: Settings) -> tuple[Problem, ...]:
+    """Everything that is not well on the account in force, with the command that helps; empty when it may trade."""
+    with books_of(settings) as books:
+        return problems(books, account_in_force(settings, books), starts_stopped=settings.mode.name is Mode.LIVE)
+
+
+def inbox(settings: Settings, most: int) -> list[Command]:
+    """The newest commands with their outcomes, newest first."""
+    with books_of(settings) as books:
+        return books.commands.newest(most)
+
+
+def cancel(settings: Settings, ref: str, reason: str, actor: str = "") -> Cancelled:
+    """Cancel one order and wait for the venue's confirmation.
+
+    Raises:
+        CommandRefused: when it is unknown, at its end, or in doubt, or the venue cannot be asked.
+    """
+    name, said = actor_name(actor), checked_reason(reason)
+    return wiring.asking(settings, lambda box: box.cancel(ref, name, said))
+
+
+def cancel_all(settings: Settings, reason: str, actor: str = "") -> Cancelled:
+    """Cancel every open order of the account at once.
+
+    Raises:
+        CommandRefused: when the venue cannot be asked.
+    """
+    name, said = actor_name(actor), checked_reason(reason)
+    return wiring.asking(settings, lambda box: box.cancel_all(name, said))
+
+
+def flatten(settings: Settings, reason: str, actor: str = "", key: str = "") -> list[Decision]:
+    """Decide on closing every holding; approved orders go into the outbox, and ``send`` sends them.
+
+    Args:
+        key: the idempotency key; made up when empty.
+
+    Raises:
+        BrokerError: when the venue cannot be read.
+    """
+    name, said, own = actor_name(actor), checked_reason(reason), key or secrets.token_hex(8)
+    return wiring.deciding(settings, lambda decider: decider.flatten(name, said, own))
+
+
+def acknowledge(settings: Settings, instrument: str, reason: str, actor: str = "") -> Done:
+    """Lift the freezes of an instrument after a person has looked at their cause at the venue."""
+    return _ask(settings, CommandKind.ACKNOWLEDGE, reason, actor, {"instrument": instrument})
+
+
+def adopt(settings: Settings, instrument: str, reason: str, actor: str = "") -> Done:
+    """Take over the venue's position of an instrument into the ledger."""
+    return _ask(settings, CommandKind.ADOPT_POSITION, reason, actor, {"instrument": instrument})
+
+
+def confirm_not_sent(settings: Settings, ref: str, reason: str, actor: str = "") -> Done:
+    """A person confirms, on fresh evidence, that an order in doubt never arrived (R5)."""
+    return _ask(settings, CommandKind.CONFIRM_NOT_SENT, reason, actor, {"ref": ref})
+
+
+def settle(
+    settings: Settings,
+    ref: str,
+    state: str,
+    fills: Sequence[Mapping[str, object]],
+    reason: str,
+    actor: str = "",
+) -> Done:
+    """End an order by the venue's statement (R6).
+
+    Args:
+        state: FILLED, CANCELLED, REJECTED or NOT_SENT.
+        fills: ``exec_id``, ``quantity`` and ``price`` of each execution that the statement shows for the order.
+    """
+    payload: dict[str, object] = {"ref": ref, "state": state, "fills": [dict(row) for row in fills]}
+    return _ask(settings, CommandKind.SETTLE, reason, actor, payload)
+
+
+def end_of_day(settings: Settings, reason: str, actor: str = "") -> Done:
+    """Before the venue's midnight: compare, and block what is still open or differs (S9)."""
+    return _ask(settings, CommandKind.END_OF_DAY, reason, actor, {})
+
+
+def _ask(settings: Settings, kind: CommandKind, reason: str, actor: str, payload: dict[str, object]) -> Done:
+    name, said = actor_name(actor), checked_reason(reason)
+    answer = wiring.asking(settings, lambda box: box.ask(kind, name, said, payload))
+    return Done(answer, not_well(settings))
