@@ -34,7 +34,7 @@ lint: install ## ruff, import contracts, bandit, secrets
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml tradewright conf strategies brokers assets app
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml tradewright conf runtime strategies brokers assets app
 	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --baseline .secrets.baseline
 
 fmt: install ## format and fix

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from app.commands import desk, house, research
+from app.commands import research, system, trading
 
 app = typer.Typer(
     help="Strategies from YAML to orders that are sent at most once.",
@@ -13,8 +13,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for room in (house, research, desk):
-    app.add_typer(room.commands)
+for group in (system, research, trading):
+    app.add_typer(group.commands)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
-"""``dagster dev`` for this project: ``python -m app.dev``, which ``make dev`` calls.
+"""The asset graph for development: ``python -m app.dev``, which ``make dev`` calls.
 
-It keeps its runs in the project, works from any folder, refuses a port that is taken (``dagster dev`` would stay up and
-show nobody's pages), and takes everything it started with it.
+It serves Dagster's pages on loopback behind the guard and the token, beside Dagster's daemon; keeps its runs in the
+project; works from any folder; refuses a port that is taken; and ends every process that it started.
 """
 
 from __future__ import annotations
@@ -10,17 +10,24 @@ import argparse
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.port import listen
+import uvicorn
+
+from app.guard import JsonPosts, checked_token, guarded, new_token
+from app.network import listen
 from assets.home import open_instance
-from conf.compose import PROJECT
+from conf.compose import PROJECT, environment
 from tradewright.model.errors import TradewrightError
 
 HOST, PORT = "127.0.0.1", 3000
+TOKEN = "TRADEWRIGHT_TOKEN"  # noqa: S105 - the name of a variable
+WORKSPACE = PROJECT / "workspace.yaml"
 PATIENCE = 20.0
 """Seconds that Dagster gets to stop its own processes."""
 
@@ -29,26 +36,58 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run until interrupted; 1 when it cannot start."""
     parser = argparse.ArgumentParser(prog="python -m app.dev", description="The asset graph, its runs and its daemon.")
     parser.add_argument("--port", type=int, default=PORT, help=f"of the pages ({PORT})")
-    port = parser.parse_args(arguments).port
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args(arguments)
     try:
-        listen(HOST, port, f"stop the other program, or choose another: --port {port + 1}").close()
+        token = checked_token(environment(TOKEN) or new_token())
+        link = listen(HOST, given.port, f"stop the other program, or choose another: --port {given.port + 1}")
+        if given.serve:
+            return serve(link, token)
+        link.close()
         open_instance().dispose()
     except TradewrightError as error:
         sys.stderr.write(f"error: {error.where}: {error.what}\n  what to do: {error.remedy}\n")
         return 1
-    return follow(command(port))
+    sys.stdout.write(f"open http://{HOST}:{given.port}/?access_token={token}\n")
+    sys.stdout.flush()
+    return follow(command(given.port), token)
 
 
 def command(port: int) -> list[str]:
-    """The ``dagster`` of this very environment, on the workspace of the project."""
-    dagster = str(Path(sys.executable).with_name("dagster"))
-    return [dagster, "dev", "-w", str(PROJECT / "workspace.yaml"), "-h", HOST, "-p", str(port)]
+    """The program that serves: this module in a session of its own."""
+    return [sys.executable, "-m", "app.dev", "--serve", "--port", str(port)]
 
 
-def follow(program: Sequence[str]) -> int:
-    """Run a program in a session of its own until it ends or we are told to; then nothing of it stays behind.
+def serve(link: socket.socket, token: str) -> int:
+    """Serve the pages, beside the daemon, until interrupted; 1 when the daemon ends by itself."""
+    from assets.webserver import graph_application  # Dagster's web server takes seconds to load
 
-    ``dagster dev`` is stopped by SIGINT alone, and only when it has not inherited that SIGINT is ignored.
+    os.environ.pop(TOKEN, None)  # before any process is started that could tell it
+    daemon = subprocess.Popen([str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(WORKSPACE)])  # noqa: S603
+    try:
+        with open_instance() as instance, graph_application(instance, WORKSPACE) as graph:
+            app = guarded(JsonPosts(graph, "/graphql"), link.getsockname()[1], token)
+            server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+            threading.Thread(target=_end_with, args=(daemon, server), daemon=True).start()
+            server.run(sockets=[link])
+        return 0 if daemon.poll() is None else 1
+    finally:
+        if daemon.poll() is None:
+            daemon.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                daemon.wait(PATIENCE)
+
+
+def _end_with(daemon: subprocess.Popen[bytes], server: uvicorn.Server) -> None:
+    daemon.wait()
+    server.should_exit = True
+
+
+def follow(program: Sequence[str], token: str = "") -> int:
+    """Run a program in a session of its own until it ends or this one is interrupted; then nothing of it stays behind.
+
+    Args:
+        token: handed over in the environment, where other users of the machine cannot read it.
     """
 
     def stop(_number: int, _frame: object) -> None:
@@ -56,7 +95,7 @@ def follow(program: Sequence[str]) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    running = subprocess.Popen(program, cwd=PROJECT, start_new_session=True, env=_environment())  # noqa: S603
+    running = subprocess.Popen(program, cwd=PROJECT, start_new_session=True, env=_environment(token))  # noqa: S603
     try:
         return running.wait()
     except KeyboardInterrupt:
@@ -78,8 +117,13 @@ def end(running: subprocess.Popen[bytes]) -> None:
     running.wait()
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))}
+def _environment(token: str) -> dict[str, str]:
+    known = {TOKEN: token} if token else {}
+    return {
+        **os.environ,
+        **known,
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")])),
+    }
 
 
 if __name__ == "__main__":

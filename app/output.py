@@ -1,21 +1,38 @@
-"""How a command speaks: tables for people or one JSON document; errors with what, where and what to do."""
+"""Output of commands: tables or one JSON document; errors with what, where and what to do; exit codes.
+
+Exit codes of every command: 0 done; 1 refused or failed, with the reason printed; 2 wrong usage (unknown command or
+option, missing argument), which typer decides before the command starts.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from app.logs import quiet_libraries
 from tradewright.model.errors import ConfigError, TradewrightError
 
-FAILED = 1
+Reply = TypeVar("Reply")
+DONE, FAILED = 0, 1
 PIPED_WIDTH = 240
-"""Columns where there is no terminal: whoever reads a pipe wants whole lines."""
+"""Columns where there is no terminal: readers of a pipe want whole lines."""
+_CONTROLS = dict.fromkeys((*range(32), 127, *range(128, 160)), " ") | dict.fromkeys(
+    (*range(8234, 8239), *range(8294, 8298)), ""
+)
+"""Control characters (terminal escapes begin with one) become spaces; marks that reorder text are dropped."""
+
+
+def printable(text: object) -> str:
+    """A text of foreign origin (reasons, words of a venue) as one line without control characters or escapes."""
+    return str(text).encode("utf-8", "replace").decode().translate(_CONTROLS)
 
 
 class Output:
@@ -34,12 +51,12 @@ class Output:
 
     def say(self, text: str) -> None:
         """A message on the way; never part of the result."""
-        self.messages.print(text, markup=False)
+        self.messages.print(_lines(text), markup=False)
 
     def line(self, text: str) -> None:
         """A line of the result for people."""
         if not self.as_json:
-            self._results.print(text, markup=False)
+            self._results.print(_lines(text), markup=False)
 
     def table(self, title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """A table of the result for people; numbers stand on the right."""
@@ -51,15 +68,41 @@ class Output:
             is_number = bool(body) and all(_is_number(row[position]) for row in body)
             table.add_column(name, justify="right" if is_number else "left", overflow="fold")
         for row in body:
-            table.add_row(*row)
+            table.add_row(*map(escape, row))
         self._results.print(table)
 
     def result(self, value: object) -> None:
         """The one JSON document."""
-        from app.operations.documents import document  # numpy, which --help can do without
+        from app.operations.formatting import document  # numpy, which --help can do without
 
         if self.as_json:
             sys.stdout.write(json.dumps(document(value), allow_nan=False) + "\n")
+
+
+def run_operation(
+    as_json: bool,
+    operation: Callable[[Output], Reply],
+    show: Callable[[Output, Reply], object],
+    status: Callable[[Reply], int] = lambda _reply: DONE,
+) -> None:
+    """Run an operation, print its reply, write the JSON document.
+
+    Args:
+        operation: does the work; errors are reported as by :func:`run_command`.
+        show: prints the reply for people and returns the JSON document.
+        status: the exit code that the reply calls for, ``DONE`` or ``FAILED``.
+
+    Raises:
+        typer.Exit: with status 1 when the operation was refused or failed.
+    """
+
+    def act(output: Output) -> None:
+        reply = operation(output)
+        output.result(show(output, reply))
+        if status(reply):
+            raise typer.Exit(FAILED)
+
+    run_command(as_json, act)
 
 
 def run_command(as_json: bool, act: Callable[[Output], None]) -> None:
@@ -68,6 +111,7 @@ def run_command(as_json: bool, act: Callable[[Output], None]) -> None:
     Raises:
         typer.Exit: with status 1 when the command was refused or failed.
     """
+    quiet_libraries()
     output = Output(as_json)
     try:
         act(output)
@@ -93,7 +137,11 @@ def _refuse(output: Output, what: str, where: str, remedy: str) -> None:
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.4f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else f"{value:g}"
-    return "" if value is None else str(value)
+    return "" if value is None else printable(value)
+
+
+def _lines(text: str) -> str:
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def _is_number(text: str) -> bool:

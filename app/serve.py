@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import socket
 import threading
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import FrameType
-from urllib.parse import quote
 
 import marimo
 import uvicorn
@@ -19,25 +16,29 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from app.guard import AsgiApp, LocalGuard
-from app.port import ServeError
+from app.guard import AsgiApp, guarded
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 APPS = {"lab": "Strategy lab: parameters, fills, equity, findings", "monitor": "Monitor: positions, approvals, orders"}
 PATIENCE = 5.0
 """Seconds that open pages and their threads are given when the server is to end."""
 _HEAD = """<style>[data-testid=notebook-actions-dropdown], div.fixed:has(> div.absolute.bg-background),
-.js-plotly-plot .modebar {display: none !important}</style>"""
-"""What marimo shows beside an app is for people who write notebooks; the desk needs the room."""
+.js-plotly-plot .modebar {display: none !important}
+body:has(h1#monitor) :is(.marimo-output-stale, .marimo-output-loading) {
+  opacity: 1 !important; filter: none !important}
+@media (max-width: 640px) {
+  body:has(h1#monitor) :is(div[style*="flex-direction: row"], div[style*="flex-flow: row"]) {
+    flex-wrap: wrap !important; gap: 1rem !important}
+  body:has(h1#monitor) :is(div[style*="flex-direction: row"], div[style*="flex-flow: row"]) > div {
+    flex: 1 1 100% !important; min-width: 0}
+  body:has(h1#monitor) div[style*="min-height: 318px"] {min-height: 0 !important}
+}</style>"""
+"""Style of the served apps: marimo's tools for authors are hidden; the monitor's safety state is never dimmed while it
+refreshes; on a phone everything stands in one column."""
 _INDEX = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Tradewright</title><style>body{{font:16px/1.6 system-ui;margin:10vh auto;max-width:36rem;padding:0 1rem}}
 a{{display:block;padding:.8rem 1rem;margin:.6rem 0;border:1px solid #8884;border-radius:.5rem;text-decoration:none}}
 </style><h1>Tradewright</h1>{links}</html>"""
-
-
-def new_token() -> str:
-    """A token that nobody can guess."""
-    return secrets.token_urlsafe(24)
 
 
 def build(port: int, token: str) -> AsgiApp:
@@ -45,41 +46,24 @@ def build(port: int, token: str) -> AsgiApp:
 
     Args:
         port: where it will listen; the Host and Origin checks need it.
-        token: demanded by every app; never empty.
+        token: demanded by every app.
 
     Raises:
-        ServeError: for an empty token.
+        ServeError: for a token that is too short or not ASCII.
     """
-    if not token:
-        raise ServeError("a token is required", remedy="set TRADEWRIGHT_TOKEN, or leave it unset to have one made")
     builder = marimo.create_asgi_app(token=token, include_code=False, quiet=True, html_head=_HEAD)
     for name in APPS:
         builder = builder.with_app(path=f"/{name}", root=str(NOTEBOOKS / f"{name}.py"))
     routes = [
-        Route("/", _index_for(token)),
-        Route("/auth/login", _unknown),
+        Route("/", _index),
         Route("/health/live", _live),
         Mount("/", app=builder.build()),
     ]
-    return LocalGuard(Starlette(routes=routes), port)
+    return guarded(Starlette(routes=routes), port, token)
 
 
-def _index_for(token: str) -> Callable[[Request], Awaitable[Response]]:
-    """The page of links, for whoever has the token."""
-    query = quote(token, safe="")
-    links = "".join(f'<a href="/{name}/?access_token={query}">{text}</a>' for name, text in APPS.items())
-
-    async def index(request: Request) -> Response:
-        given = request.query_params.get("access_token", "")
-        if not secrets.compare_digest(given.encode(), token.encode()):
-            return await _unknown(request)
-        return HTMLResponse(_INDEX.format(links=links))
-
-    return index
-
-
-async def _unknown(request: Request) -> Response:  # noqa: ARG001 - the framework calls it with the request
-    return PlainTextResponse("Who are you? Open the address that `tradewright serve` printed; it holds the token.", 401)
+async def _index(request: Request) -> Response:  # noqa: ARG001 - the framework calls it with the request
+    return HTMLResponse(_INDEX.format(links="".join(f'<a href="/{name}/">{text}</a>' for name, text in APPS.items())))
 
 
 async def _live(request: Request) -> Response:  # noqa: ARG001 - the framework calls it with the request

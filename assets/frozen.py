@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 
 import dagster as dg
 
-from conf.compose import apart_from_strategies, compose, conf_folder, yaml_files
+from conf.compose import compose, compose_strategies, compose_without_strategy, conf_folder, yaml_files
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 
@@ -33,6 +32,8 @@ class Frozen:
     overrides: tuple[str, ...]
     settings: Settings
     sources: str
+    without_strategy: bool = False
+    """Whether it serves assets that belong to no strategy, so that a wrong strategy file does not stop it."""
 
     @classmethod
     def of(cls, overrides: tuple[str, ...]) -> Frozen:
@@ -46,14 +47,22 @@ class Frozen:
 
     @classmethod
     def apart_from_strategies(cls, overrides: tuple[str, ...]) -> Frozen:
-        """What assets that belong to no strategy run under: no strategy's wrong file stops them.
+        """For assets that belong to no strategy: no wrong strategy file stops them.
 
         Raises:
             ConfigProblems: when anything else is wrong.
         """
-        with suppress(ConfigProblems):
-            return cls.of(overrides)
-        return cls.of(apart_from_strategies(overrides))
+        before = sources()
+        return cls(overrides, compose_without_strategy(overrides), before, without_strategy=True)
+
+    @classmethod
+    def of_strategies(cls, overrides: tuple[str, ...]) -> dict[str, Frozen | ConfigProblems]:
+        """Every strategy file under the same overrides, or its problems, by name."""
+        before = sources()
+        return {
+            name: cls((*overrides, f"strategy='{name}'"), made, before) if isinstance(made, Settings) else made
+            for name, made in compose_strategies(overrides).items()
+        }
 
     @property
     def config_hash(self) -> str:
@@ -72,7 +81,9 @@ class Frozen:
         Raises:
             ConfigProblems: when the configuration is wrong by now.
         """
-        return self.settings if sources() == self.sources else compose(self.overrides)
+        if sources() == self.sources:
+            return self.settings
+        return compose_without_strategy(self.overrides) if self.without_strategy else compose(self.overrides)
 
     def thaw(self, context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Settings:
         """The settings, provided that they are still what the run was launched with.

@@ -12,9 +12,9 @@ import numpy as np
 
 from benchmarks.peer import CASH, FEE, VectorbtCross, walk
 from strategies.sma_crossover import SmaCrossover
-from tradewright.backtest.costs import PercentCosts
 from tradewright.backtest.engine import run
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills.costs import PercentCosts
 
 PAIR = (10, 30)
 SPEC = BacktestSpec(cash=CASH, costs=PercentCosts(FEE))

@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from benchmarks.peer import CASH, FEE, Outcome, VectorbtCross, walk
 from strategies.sma_crossover import SmaCrossover
-from tradewright.backtest.costs import PercentCosts
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import sweep
+from tradewright.fills.costs import PercentCosts
 from tradewright.model.bars import Bars
 
 BARS = 50_000

@@ -1,56 +1,62 @@
-"""Venues by the kind that the configuration names."""
+"""Broker plug-ins by the kind that the configuration names: found in ``brokers/*/plugin.py`` and by entry point."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import entry_points
+from types import MappingProxyType
 
-from pydantic import ValidationError
-
-from brokers.ibkr.adapter import IbkrBroker
-from brokers.ibkr.settings import IbkrSettings
-from brokers.sim.settings import SimSettings, sim_broker
-from tradewright.backtest.costs import CostModel
-from tradewright.model.broker import Broker
-from tradewright.model.clock import Clock
+import brokers
+from brokers.plugin import BrokerPlugin
 from tradewright.model.errors import ConfigError
-from tradewright.model.instrument import Instrument
 
-Factory = Callable[[Mapping[str, object], Iterable[Instrument], Clock, CostModel], Broker]
-
-
-def _sim(values: Mapping[str, object], instruments: Iterable[Instrument], clock: Clock, costs: CostModel) -> Broker:
-    return sim_broker(SimSettings.model_validate(values), instruments, clock, costs)
+ENTRY_POINTS = "tradewright.brokers"
+"""The group under which an installed package names its plug-in classes."""
 
 
-def _ibkr(values: Mapping[str, object], instruments: Iterable[Instrument], clock: Clock, _costs: CostModel) -> Broker:
-    return IbkrBroker(IbkrSettings.model_validate(values), instruments, clock)
-
-
-KINDS: dict[str, Factory] = {"sim": _sim, "ibkr": _ibkr}
-
-
-def make_broker(
-    kind: str, values: Mapping[str, object], instruments: Iterable[Instrument], clock: Clock, costs: CostModel
-) -> Broker:
-    """A broker of a kind, not yet connected.
-
-    Args:
-        kind: ``sim`` or ``ibkr``.
-        values: the settings of that kind (``SimSettings``, ``IbkrSettings``).
-        costs: what the simulated venue charges; a real one charges what it charges.
+@cache
+def plugins() -> Mapping[str, BrokerPlugin]:
+    """Every plug-in by its kind, in the order of the kinds.
 
     Raises:
-        ConfigError: for an unknown kind, naming the nearest one, or wrong settings, naming all of them.
+        ConfigError: for two plug-ins of one kind.
     """
-    if kind not in KINDS:
-        near = get_close_matches(kind, KINDS, n=1)
-        remedy = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(KINDS)}"
+    found: dict[str, BrokerPlugin] = {}
+    for made in _classes():
+        if made.kind in found:
+            where = f"{made.__module__}.{made.__name__}"
+            raise ConfigError(f"two brokers are of kind {made.kind!r}", where=where, remedy="rename one")
+        found[made.kind] = made()
+    return MappingProxyType(dict(sorted(found.items())))
+
+
+def plugin(kind: str) -> BrokerPlugin:
+    """The plug-in of a kind.
+
+    Raises:
+        ConfigError: for an unknown kind, naming the nearest one.
+    """
+    known = plugins()
+    if kind not in known:
+        near = get_close_matches(kind, known, n=1)
+        remedy = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(known)}"
         raise ConfigError(f"unknown kind {kind!r}", where="broker", remedy=remedy)
-    try:
-        return KINDS[kind](values, instruments, clock, costs)
-    except ValidationError as problem:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}" for item in problem.errors()
-        )
-        raise ConfigError(wrong, where=f"broker={kind}", remedy=f"see conf/broker/{kind}*.yaml") from problem
+    return known[kind]
+
+
+def _classes() -> Iterator[type[BrokerPlugin]]:
+    for folder in pkgutil.iter_modules(brokers.__path__):
+        name = f"{brokers.__name__}.{folder.name}.plugin"
+        if folder.ispkg and importlib.util.find_spec(name) is not None:
+            module = importlib.import_module(name)
+            for _, made in inspect.getmembers(module, inspect.isclass):
+                if issubclass(made, BrokerPlugin) and made.__module__ == name:
+                    yield made
+    for entry in entry_points(group=ENTRY_POINTS):
+        yield entry.load()

@@ -1,1 +1,1 @@
-"""The user's YAML, its typed schema, and the two steps from files to live objects."""
+"""The user's YAML, its typed schema, and the step from files to frozen settings."""

@@ -5,8 +5,8 @@ Hydra's compose keeps its state in a global, so everything here runs under one l
 
 from __future__ import annotations
 
-import copy
 import os
+import re
 import shlex
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from dotenv import dotenv_values
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException, HydraException
@@ -27,7 +29,7 @@ from omegaconf.errors import OmegaConfBaseException
 from conf.problems import ConfigProblems, Problem, nearest
 from conf.rules import TABLE_GROUPS
 from conf.schema.settings import Settings
-from conf.sources import vet
+from conf.sources import holds, vet
 from conf.validate import Composed, field_names, validate
 from tradewright.model.errors import ConfigError
 
@@ -35,12 +37,27 @@ PROJECT = Path(__file__).resolve().parent.parent
 ROOT = "config"
 COMMAND_LINE = "command line"
 OVERRIDES = "TRADEWRIGHT_OVERRIDES"
+ENV_FILE = "TRADEWRIGHT_ENV_FILE"
+MOST_NODES = "1000000"
+"""Of YAML in one file, for OmegaConf; :mod:`conf.sources` limits bytes, depth and aliases before it is asked."""
+_NODES = "OMEGACONF_MAX_YAML_EXPANDED_NODES"
+NO_STRATEGY = {
+    "name": "none",
+    "kind": "buy_and_hold",
+    "confidence": 0.0,
+    "size_pct": 0.0,
+    "instruments": None,
+    "timeframe": None,
+}
+"""Stands in for a strategy that cannot be read, in settings of which nobody asks for a strategy."""
+NONE = "__none__"
+ConfigStore.instance().store(group="strategy", name=NONE, node=NO_STRATEGY)
 _LOCK = threading.RLock()
 
 
 def conf_folder() -> Path:
     """The folder of the YAML files: ``TRADEWRIGHT_CONF`` where it is set, else the one beside this module."""
-    return Path(os.environ.get("TRADEWRIGHT_CONF", Path(__file__).parent)).resolve()
+    return Path(environment("TRADEWRIGHT_CONF") or Path(__file__).parent).resolve()
 
 
 def environment(name: str) -> str | None:
@@ -48,8 +65,20 @@ def environment(name: str) -> str | None:
     return os.environ.get(name) or None
 
 
+def load_environment() -> None:
+    """Read ``.env`` of the project's folder, or the file that ``TRADEWRIGHT_ENV_FILE`` names, into the environment.
+
+    Every program (command line, Dagster, the served apps) comes through here before it composes. A variable that is
+    set already keeps its value, and an empty line means what no line means.
+    """
+    for name, value in dotenv_values(os.environ.get(ENV_FILE) or PROJECT / ".env").items():
+        if value:
+            os.environ.setdefault(name, value)
+
+
 def environment_overrides() -> tuple[str, ...]:
-    """The overrides under which Dagster loads its definitions: ``TRADEWRIGHT_OVERRIDES``, separated by spaces."""
+    """The overrides that every program composes under: ``TRADEWRIGHT_OVERRIDES``, separated by spaces."""
+    load_environment()
     return tuple(shlex.split(os.environ.get(OVERRIDES, "")))
 
 
@@ -70,23 +99,93 @@ def compose(overrides: Sequence[str] = (), folder: Path | None = None, *, swept:
     return settings
 
 
-def apart_from_strategies(overrides: Sequence[str] = (), folder: Path | None = None) -> tuple[str, ...]:
-    """Overrides under which everything composes that has nothing to do with a strategy.
+def compose_without_strategy(overrides: Sequence[str] = (), folder: Path | None = None) -> Settings:
+    """The settings in force for all that has nothing to do with a strategy, such as the operator's desk.
 
-    A wrong strategy file must not stop the desk, nor the other strategies: where the chosen one is wrong, another one
-    that is sound is named in its place.
+    No wrong strategy file stops it: where the chosen strategy is wrong, ``NO_STRATEGY`` stands in its place.
 
     Raises:
-        ConfigProblems: when it is wrong under every strategy; the problems are those under the chosen one.
+        ConfigProblems: when anything else is wrong; the problems are those under the chosen strategy.
     """
-    chosen = tuple(overrides)
-    _, problems = examine(chosen, folder)
-    if not problems:
-        return chosen
-    for name in options("strategy", folder):
-        if not examine((*chosen, f"strategy={name}"), folder)[1]:
-            return (*chosen, f"strategy={name}")
-    raise ConfigProblems(problems)
+    settings, problems = examine(overrides, folder)
+    if settings is not None and not problems:
+        return settings
+    settings, others = _examine_apart(overrides, folder or conf_folder())
+    if settings is None or others:
+        raise ConfigProblems(problems)
+    return settings
+
+
+def compose_strategies(
+    overrides: Sequence[str] = (), folder: Path | None = None
+) -> dict[str, Settings | ConfigProblems]:
+    """The settings of every strategy file under the same overrides, or its problems, by name.
+
+    The rest of the configuration is composed once and the strategy exchanged in it. Only a file that refers to other
+    keys or has defaults of its own, and overrides of a strategy's keys, need a composition each.
+    """
+    folder = folder or conf_folder()
+    names = options("strategy", folder)
+    base = None if any(_is_of_strategy(text) for text in overrides) else _base(overrides, folder)
+    return {name: _settings_of(name, base, overrides, folder) for name in names}
+
+
+def _settings_of(name: str, base: Composed | None, overrides: Sequence[str], folder: Path) -> Settings | ConfigProblems:
+    path = folder / "strategy" / f"{name}.yaml"
+    if traps := _traps([path], folder):
+        return ConfigProblems(traps)
+    if base is None or _needs_composition(path):
+        settings, problems = examine((*overrides, f"strategy='{name}'"), folder)
+    else:
+        settings, problems = _exchanged(base, name)
+    return ConfigProblems(problems) if settings is None or problems else settings
+
+
+def _exchanged(base: Composed, name: str) -> tuple[Settings | None, list[Problem]]:
+    try:
+        return validate(_with_option(base, "strategy", name))
+    except (HydraException, OmegaConfBaseException) as error:
+        return None, [Problem(f"{base.folder.name}/strategy/{name}.yaml", 0, "", "", _first_line(error))]
+
+
+def _base(overrides: Sequence[str], folder: Path) -> Composed | None:
+    """A composition without a strategy; None where the overrides or the files are wrong, which each strategy tells."""
+    if _traps(_files_apart(folder), folder):
+        return None
+    with _LOCK, _hydra(folder):
+        parsed, problems = _parse([*_from_environment(overrides), *_apart(overrides)])
+        if problems or any(_not_ours(item, folder) for item in parsed):
+            return None
+        with suppress(HydraException, OmegaConfBaseException):
+            return _composed(parsed, folder)
+    return None
+
+
+def _needs_composition(path: Path) -> bool:
+    """Whether a vetted file refers to other keys, or is made of other files."""
+    text = path.read_text(encoding="utf-8")
+    return "${" in text or holds(path, ("defaults",))
+
+
+def _is_of_strategy(text: str) -> bool:
+    return text.lstrip("+~").startswith("strategy.")
+
+
+def _apart(overrides: Sequence[str]) -> list[str]:
+    """The overrides without those of the strategy, and ``NO_STRATEGY`` chosen: Hydra reads no file for it."""
+    others = [text for text in overrides if re.split(r"[.=@]", text.lstrip("+~"), maxsplit=1)[0] != "strategy"]
+    return [*others, f"strategy={NONE}"]
+
+
+def _files_apart(folder: Path) -> list[Path]:
+    return [path for path in yaml_files(folder) if path.parent != folder / "strategy"]
+
+
+def _examine_apart(overrides: Sequence[str], folder: Path) -> tuple[Settings | None, list[Problem]]:
+    """The settings with ``NO_STRATEGY``, or None and all problems beside those of strategies."""
+    if traps := _traps(_files_apart(folder), folder):
+        return None, traps
+    return _examine_vetted(_apart(overrides), folder, apart=True)
 
 
 def examine(
@@ -98,10 +197,9 @@ def examine(
         ConfigError: when there is no folder of YAML files.
     """
     folder = folder or conf_folder()
-    strategies = folder / "strategy"
-    if traps := _traps((path for path in yaml_files(folder) if path.parent != strategies), folder):
+    if traps := _traps(_files_apart(folder), folder):
         return None, traps
-    if traps := _traps([strategies / f"{_chosen_strategy(overrides, folder)}.yaml"], folder):
+    if traps := _traps([folder / "strategy" / f"{_chosen_strategy(overrides, folder)}.yaml"], folder):
         return None, traps
     return _examine_vetted(overrides, folder, swept=swept)
 
@@ -124,7 +222,7 @@ def _chosen_strategy(overrides: Sequence[str], folder: Path) -> str:
 def check(overrides: Sequence[str] = (), folder: Path | None = None) -> list[Problem]:
     """Every problem of every file: traps, the composition in force, and each option of each group in turn.
 
-    Tables are looked at too, under their Pandera contracts.
+    Tables are looked at too (``conf/tables.py``).
 
     Raises:
         ConfigError: when there is no folder of YAML files.
@@ -212,8 +310,14 @@ def grid(overrides: Sequence[str]) -> Grid:
 
 
 def _examine_vetted(
-    overrides: Sequence[str], folder: Path, *, tables: Iterable[str] = (), swept: bool = False
+    overrides: Sequence[str],
+    folder: Path,
+    *,
+    tables: Iterable[str] = (),
+    swept: bool = False,
+    apart: bool = False,
 ) -> tuple[Settings | None, list[Problem]]:
+    """Compose and validate; the files were vetted. ``apart`` from strategies, none was chosen."""
     with _LOCK, _hydra(folder):
         parsed, problems = _parse([*_from_environment(overrides), *overrides])
         problems += [problem for item in parsed if (problem := _not_ours(item, folder))]
@@ -222,6 +326,10 @@ def _examine_vetted(
         except (HydraException, OmegaConfBaseException) as error:
             return None, [*problems, _root_problem(error, folder)]
         problems += refused
+    if apart:
+        composed = composed._replace(
+            choices={name: each for name, each in composed.choices.items() if name != "strategy"}
+        )
     settings, wrong = validate(composed, tables=tables, swept=swept)
     return settings, problems + wrong
 
@@ -250,8 +358,16 @@ def _from_environment(overrides: Sequence[str]) -> list[str]:
 
 @contextmanager
 def _hydra(folder: Path) -> Iterator[None]:
-    with initialize_config_dir(config_dir=str(folder)):
-        yield
+    before = os.environ.get(_NODES)
+    os.environ[_NODES] = MOST_NODES
+    try:
+        with initialize_config_dir(config_dir=str(folder)):
+            yield
+    finally:
+        if before is None:
+            del os.environ[_NODES]
+        else:
+            os.environ[_NODES] = before
 
 
 def _parse(overrides: Sequence[str]) -> tuple[list[Override], list[Problem]]:
@@ -324,7 +440,13 @@ def _composed(overrides: Sequence[Override], folder: Path) -> Composed:
         del config["hydra"]
         tree = _plain(config)
     keys = {item.key_or_group: str(item.value()) for item in overrides}
-    return Composed(tree, choices, keys, folder)
+    return Composed(tree, choices, keys, folder, _stage_file(folder, choices.get("stage", "")))
+
+
+def _stage_file(folder: Path, option: str) -> dict[str, Any] | None:
+    """The values of a file of ``conf/stage``, apart from every override; None where there is none of that name."""
+    path = folder / "stage" / f"{option}.yaml"
+    return _plain(OmegaConf.load(path)) if path.is_file() else None
 
 
 @contextmanager
@@ -336,7 +458,7 @@ def _told_apart() -> Iterator[None]:
     """
     try:
         yield
-    except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (AssertionError, AttributeError, LookupError, TypeError, ValueError, yaml.YAMLError) as error:
         raise HydraException(f"cannot be composed ({type(error).__name__}: {error})") from error
 
 
@@ -346,19 +468,21 @@ def _with_option(base: Composed, group: str, option: str) -> Composed:
     Raises:
         HydraException, OmegaConfBaseException: when the file does not fit.
     """
-    content = OmegaConf.load(base.folder / group / f"{option}.yaml")
+    content = OmegaConf.load(base.folder / group / f"{option}.yaml", max_yaml_expanded_nodes=int(MOST_NODES))
     if "defaults" in content:
         return _composed(OverridesParser.create().parse_overrides([f"{group}='{option}'"]), base.folder)
-    tree = copy.deepcopy(base.tree)
     *parents, last = group.split("/")
+    tree = dict(base.tree)
     node: Any = tree
     for parent in parents:
-        node = node.get(parent) if isinstance(node, dict) else None
-    if not isinstance(node, dict):
-        raise HydraException(f"{parents[-1]} is no group of {ROOT}.yaml")
+        if not isinstance(below := node.get(parent), dict):
+            raise HydraException(f"{parent} is no group of {ROOT}.yaml")
+        node[parent] = dict(below)  # the base keeps its own
+        node = node[parent]
     with _told_apart():
         node[last] = _plain(content)
-    return base._replace(tree=tree, choices={**base.choices, group: option})
+    changed = base._replace(tree=tree, choices={**base.choices, group: option})
+    return changed._replace(stage=_stage_file(base.folder, option)) if group == "stage" else changed
 
 
 def _plain(config: Any) -> dict[str, Any]:

@@ -6,18 +6,19 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from brokers.registry import plugin
 from conf.problems import Problem, nearest, told
-from conf.schema.desk import IbkrBrokerSettings, SimBrokerSettings
 from conf.schema.research import StrategySettings
 from conf.schema.settings import Settings
 from conf.sources import Key
 from strategies.base import Parameter
-from strategies.registry import STRATEGIES, build, parameters_of
+from strategies.registry import BROKEN, STRATEGIES, build, parameters_of
 from tradewright.execution.types import ProtocolTimes
 from tradewright.indicators.catalogue import resolve
 from tradewright.model.errors import ConfigError
-from tradewright.model.mode import LIVE_PORTS, PAPER_PORTS, Mode, Stage
+from tradewright.model.mode import Mode, Stage
 from tradewright.model.strategy import Feature
+from tradewright.portfolio.intents import MANUAL
 
 NEVER_SHORTER = ("acknowledge", "settle", "absence", "lease")
 """Waits of the order protocol that live mode may prolong and not shorten."""
@@ -25,6 +26,9 @@ NEVER_SHORTER = ("acknowledge", "settle", "absence", "lease")
 MARKET_TABLES = ("instruments", "events", "risk")
 TABLE_GROUPS = frozenset({*MARKET_TABLES, "strategy"})
 """Groups that hold a table (``conf/tables.py``); every order depends on the former."""
+
+LIVE_CEILING = {"max_trade_value": 100, "max_daily_loss": 50}
+"""Money of ``conf/stage/live_small.yaml`` as it ships, in the policy's currency."""
 
 MOST_SETS = 1_000_000
 """Of a grid: a slip of the pen must not fill the memory."""
@@ -47,6 +51,9 @@ class Broken(NamedTuple):
 
 def parameter_errors(kind: object, given: Mapping[str, object]) -> Iterator[Broken]:
     """What is wrong with a strategy's own parameters; keys are relative to ``strategy``."""
+    if isinstance(kind, str) and kind in BROKEN:
+        yield Broken(("kind",), kind, f"must be a strategy that can be loaded: {BROKEN[kind]}")
+        return
     if not isinstance(kind, str) or kind not in STRATEGIES:
         yield Broken(("kind",), kind, f"must be one of {', '.join(STRATEGIES)}", nearest(str(kind), STRATEGIES))
         return
@@ -54,15 +61,21 @@ def parameter_errors(kind: object, given: Mapping[str, object]) -> Iterator[Brok
     for name, value in given.items():
         if name not in known:
             yield Broken((name,), None, f"is not a parameter of {kind}", nearest(name, [*known, *STRATEGY_KEYS]))
-        elif not _admitted(known[name], value):
-            number = "a whole number" if known[name].whole else "a number"
-            yield Broken((name,), value, f"must be {number} from {known[name].least:g} to {known[name].most:g}")
+        elif not admitted(known[name], value):
+            yield Broken((name,), value, demand(known[name]))
     for name in known.keys() - given.keys():
         yield Broken((name,), None, "is missing")
 
 
-def _admitted(parameter: Parameter, value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float) or (parameter.whole and value != int(value)):
+def demand(parameter: Parameter) -> str:
+    """The rule of a parameter, in words."""
+    number = "a whole number" if parameter.whole else "a number"
+    return f"must be {number} from {parameter.least:g} to {parameter.most:g}"
+
+
+def admitted(parameter: Parameter, value: object) -> bool:
+    """Whether a value is one that the parameter takes."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or (parameter.whole and value % 1 != 0):
         return False
     return parameter.least <= value <= parameter.most
 
@@ -117,29 +130,68 @@ def _unknown_instruments(settings: Settings) -> Iterator[Broken]:
 
 def _mode_and_broker(settings: Settings) -> Iterator[Broken]:
     mode, broker = settings.mode.name, settings.broker
-    if mode is Mode.SIM and not isinstance(broker, SimBrokerSettings):
-        yield Broken(("broker", "kind"), broker.kind, "mode=sim has the broker sim; say mode=paper or mode=live")
-    if mode is not Mode.SIM and isinstance(broker, SimBrokerSettings):
-        yield Broken(("broker", "kind"), broker.kind, f"mode={mode} needs a venue; say broker=ibkr")
-    if isinstance(broker, IbkrBrokerSettings) and mode is Mode.PAPER and broker.port in LIVE_PORTS:
-        yield Broken(("broker", "port"), broker.port, "is a port of live accounts, and mode is paper")
+    for key, value, rule in plugin(broker.kind).account_rules(mode, broker):
+        yield Broken(("broker", key), value, rule)
     if mode is Mode.LIVE:
         yield from _live(settings)
 
 
 def _live(settings: Settings) -> Iterator[Broken]:
-    broker = settings.broker
     if settings.stage.name is not Stage.LIVE_SMALL:
         yield Broken(("stage", "name"), settings.stage.name, "mode=live needs stage=live_small")
-    if isinstance(broker, IbkrBrokerSettings):
-        if not broker.account:
-            yield Broken(("broker", "account"), None, "is missing: live mode needs the account spelled out")
-        if broker.port in PAPER_PORTS:
-            yield Broken(("broker", "port"), broker.port, "is a port of paper accounts, and mode is live")
+    yield from _ceiling(settings)
     for name in NEVER_SHORTER:
         least, given = getattr(ProtocolTimes(), name), getattr(settings.execution, name)
         if given < least:
             yield Broken(("execution", name), given, f"must be at least {least:g} s in live mode")
+
+
+def _ceiling(settings: Settings) -> Iterator[Broken]:
+    """The stage of live trading never allows more than the shipped one, whatever its file says."""
+    for name, most in LIVE_CEILING.items():
+        given = getattr(settings.stage, name)
+        if given is None or given > most:
+            rule = f"must be at most {most} in live mode; more is not for this version to allow"
+            yield Broken(("stage", name), "null" if given is None else given, rule)
+    if not settings.stage.manual_approval:
+        yield Broken(("stage", "manual_approval"), False, "must be true in live mode")
+
+
+def sealed_stage(stage: Mapping[str, object], file: Mapping[str, object]) -> Iterator[Broken]:
+    """What departs from the stage's file and does not tighten it; a looser stage is another file.
+
+    Args:
+        stage: the values in force.
+        file: the values of the chosen file of ``conf/stage``.
+    """
+    for name, value in stage.items():
+        said = file.get(name)
+        if value == said or _tightens(name, said, value):
+            continue
+        given, in_file = ("null" if each is None else each for each in (value, said))
+        rule = f"is {in_file} in the stage's file and may only be tightened; choose another stage"
+        if name == "name":
+            rule = f"belongs to its file, which says {said}; choose a stage by its file: stage={value}"
+        yield Broken(("stage", name), given, rule)
+
+
+def _tightens(name: str, said: object, value: object) -> bool:
+    """Whether a value of a stage allows less than the file does; null is no limit."""
+    if isinstance(value, bool):
+        return name == "manual_approval" and value
+    if name == "name" or not isinstance(value, int | float):
+        return False
+    return said is None or (isinstance(said, int | float) and not isinstance(said, bool) and 0 < value <= said)
+
+
+def strategy_name(option: str, name: object) -> Iterator[Broken]:
+    """The file's name is the strategy's name: it may be left out of the file, and nothing else may stand there."""
+    if option == MANUAL:
+        rule = f"{MANUAL!r} is the name of a person's own orders; rename the file"
+        yield Broken(("strategy", "name"), option, rule)
+    elif name != option:
+        rule = f"must be the file's name, {option}, or be left out; rename the file to rename the strategy"
+        yield Broken(("strategy", "name"), name, rule)
 
 
 def _order_of_times(settings: Settings) -> Iterator[Broken]:
@@ -162,6 +214,8 @@ def _strategy_as_a_whole(settings: Settings) -> Iterator[Broken]:
 def grid_errors(settings: Settings) -> Iterator[Broken]:
     """What is wrong with the names and the size of a strategy's grid; its sets are a table (``conf/tables.py``)."""
     kind, grid = settings.strategy.kind, settings.strategy.grid
+    if kind not in STRATEGIES:
+        return
     known = parameters_of(kind)
     for name in grid.keys() - known.keys():
         yield Broken(("strategy", "grid", name), None, f"is not a parameter of {kind}", nearest(name, known))

@@ -16,7 +16,7 @@ from yaml.constructor import SafeConstructor
 
 from conf.problems import Problem
 
-MAX_BYTES = 128 * 1024
+MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 12
 MAX_ALIASES = 8
 Key = tuple[str, ...]
@@ -32,7 +32,7 @@ _NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _RESOLVER = re.compile(r"\$\{\s*([a-zA-Z_][\w.]*)\s*:")
 _RESOLVERS = ("oc.env", "oc.decode")
 _REFERENCE = re.compile(r"\$\{\s*(oc\.(env|decode):|[a-zA-Z_][\w.]*\s*\})")
-_PACKAGE = re.compile(r"^\s*#\s*@package\b", re.MULTILINE)
+_PACKAGE = re.compile(r"^[ \t]*#[ \t]*@package\b", re.MULTILINE)
 
 
 def vet(path: Path, shown: str) -> list[Problem]:

@@ -10,24 +10,28 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.dataclasses import is_pydantic_dataclass
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from conf.problems import Problem, nearest, told
-from conf.rules import STRATEGY_KEYS, Broken, broken_rules, parameter_errors
+from conf.rules import STRATEGY_KEYS, Broken, broken_rules, parameter_errors, sealed_stage, strategy_name
 from conf.schema.settings import Settings
 from conf.sources import Key, holds, locate
+from conf.tables import broken_tables
 
 _QUOTED = re.compile(r"'([^']+)'")
 _HIDDEN = "**********"
 
 
 class Composed(NamedTuple):
-    """What Hydra made: the plain tree, which option each group got, and what the command line said."""
+    """The plain tree that Hydra made, the option of each group, the overrides, and the values of the stage's file."""
 
     tree: dict[str, Any]
     choices: Mapping[str, str]
     overrides: Mapping[str, str]
     folder: Path
+    stage: Mapping[str, Any] | None = None
 
     def place(self, key: Key) -> tuple[str, int]:
         """The file and line that gave a key its value, or its parent where it is missing; the command line wins."""
@@ -67,30 +71,51 @@ def validate(
     problems = [_not_finite(composed, key, value) for key, value in _leaves(tree, ()) if _is_bad_number(value)]
     if problems:
         return None, problems
-    shaped, wrong = _shape_strategy(tree)
-    problems = [_problem(composed, row._replace(key=("strategy", *row.key))) for row in wrong]
+    shaped, wrong = _shaped(composed)
+    problems = [_problem(composed, row) for row in wrong]
     try:
         settings = Settings.model_validate_json(json.dumps(shaped), strict=True)
     except ValidationError as error:
         found = explained(error.errors(include_url=False), tree, Settings)
         return None, problems + [_problem(composed, row) for row in found]
     problems += [_problem(composed, row) for row in broken_rules(settings, alone, swept=swept)]
-    if tables:
-        from conf.tables import broken_tables  # Pandera takes a second to import
-
-        problems += [_problem(composed, row) for row in broken_tables(settings, tables)]
+    problems += [_problem(composed, row) for row in broken_tables(settings, tables)]
     return (None if problems else settings), problems
 
 
-def _shape_strategy(tree: dict[str, Any]) -> tuple[dict[str, Any], list[Broken]]:
+def _shaped(composed: Composed) -> tuple[dict[str, Any], list[Broken]]:
+    """The tree in the shape of the schema, and all that is wrong where the schema does not look."""
+    tree, wrong = dict(composed.tree), list[Broken]()
+    if isinstance(rows := tree.get("instruments"), dict):
+        tree["instruments"], found = _with_symbols(rows)
+        wrong += found
+    if isinstance(strategy := tree.get("strategy"), dict):
+        option = composed.choices.get("strategy", "")
+        tree["strategy"], found = _with_parameters({"name": option, **strategy} if option else strategy)
+        wrong += found
+        wrong += strategy_name(option, tree["strategy"]["name"]) if option else ()
+    if isinstance(stage := tree.get("stage"), dict) and composed.stage is not None:
+        wrong += sealed_stage(stage, composed.stage)
+    return tree, wrong
+
+
+def _with_symbols(rows: Mapping[str, Any]) -> tuple[dict[str, Any], list[Broken]]:
+    """Gives every instrument its symbol, which is the key of its row."""
+    wrong = [
+        Broken(("instruments", symbol, "symbol"), None, "is not a key here: the key of the row is the symbol")
+        for symbol, row in rows.items()
+        if isinstance(row, dict) and "symbol" in row
+    ]
+    named = {symbol: {**row, "symbol": symbol} if isinstance(row, dict) else row for symbol, row in rows.items()}
+    return named, wrong
+
+
+def _with_parameters(strategy: Mapping[str, Any]) -> tuple[dict[str, Any], list[Broken]]:
     """Moves a strategy's own parameters, which stand beside the common keys, into ``parameters``."""
-    strategy = tree.get("strategy")
-    if not isinstance(strategy, dict):
-        return tree, []
     common = {key: value for key, value in strategy.items() if key in STRATEGY_KEYS}
     own = {key: value for key, value in strategy.items() if key not in STRATEGY_KEYS}
-    wrong = list(parameter_errors(strategy.get("kind"), own))
-    return {**tree, "strategy": {**common, "parameters": {} if wrong else own}}, wrong
+    wrong = [row._replace(key=("strategy", *row.key)) for row in parameter_errors(strategy.get("kind"), own)]
+    return {**common, "parameters": {} if wrong else own}, wrong
 
 
 def explained(errors: Sequence[ErrorDetails], tree: object, schema: type[BaseModel]) -> Iterator[Broken]:
@@ -173,16 +198,22 @@ def field_names(annotation: object, location: Key) -> list[str]:
     """The names of all fields that may stand at a location of the schema."""
     models = list(_models(annotation))
     if not location:
-        return [name for model in models for name in model.model_fields]
+        return [name for model in models for name in _fields(model)]
     names: list[str] = []
     for model in models:
-        if location[0] in model.model_fields:
-            names += field_names(model.model_fields[location[0]].annotation, location[1:])
+        if location[0] in (fields := _fields(model)):
+            names += field_names(fields[location[0]].annotation, location[1:])
     return names or field_names(annotation, location[1:])
 
 
-def _models(annotation: object) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _fields(model: type) -> dict[str, FieldInfo]:
+    fields: dict[str, FieldInfo] = getattr(model, "__pydantic_fields__", {})
+    return fields
+
+
+def _models(annotation: object) -> Iterator[type]:
+    """Every model (class or dataclass of pydantic) that an annotation admits."""
+    if isinstance(annotation, type) and (issubclass(annotation, BaseModel) or is_pydantic_dataclass(annotation)):
         yield annotation
     for argument in get_args(annotation):
         yield from _models(argument)
@@ -230,7 +261,7 @@ def _value_at(tree: object, key: Key) -> object:
 def _secret_keys(annotation: object, key: Key) -> Iterator[Key]:
     """Every key of a schema whose value is a secret."""
     for model in _models(annotation):
-        for name, field in model.model_fields.items():
+        for name, field in _fields(model).items():
             if SecretStr in (field.annotation, *get_args(field.annotation)):
                 yield (*key, name)
             else:

@@ -24,19 +24,21 @@ def _():
 
 @app.cell
 def _(get_picked, overrides):
-    bench = lab.bench(overrides)
-    mo.stop(bool(bench.trouble), mo.callout(bench.trouble, kind="danger"))
-    first = bench.first
-    strategy = mo.ui.dropdown(bench.strategies, value=get_picked() or first.strategy, label="Strategy", full_width=True)
-    return bench, first, strategy
+    options = lab.lab_options(overrides)
+    mo.stop(bool(options.trouble), mo.callout(options.trouble, kind="danger"))
+    first = options.first
+    strategy = mo.ui.dropdown(
+        options.strategies, value=get_picked() or first.strategy, label="Strategy", full_width=True
+    )
+    return options, first, strategy
 
 
 @app.cell
-def _(bench, first):
-    instruments = mo.ui.multiselect(bench.instruments, value=first.instruments, label="Instruments", full_width=True)
-    timeframe = mo.ui.dropdown(bench.timeframes, value=first.timeframe, label="Bars", full_width=True)
-    prices = mo.ui.dropdown(bench.prices, value=first.prices, label="Prices", full_width=True)
-    costs = mo.ui.dropdown(bench.costs, value=first.costs, label="Costs", full_width=True)
+def _(options, first):
+    instruments = mo.ui.multiselect(options.instruments, value=first.instruments, label="Instruments", full_width=True)
+    timeframe = mo.ui.dropdown(options.timeframes, value=first.timeframe, label="Bars", full_width=True)
+    prices = mo.ui.dropdown(options.prices, value=first.prices, label="Prices", full_width=True)
+    costs = mo.ui.dropdown(options.costs, value=first.costs, label="Costs", full_width=True)
     short = mo.ui.switch(value=first.allow_short, label="May sell short")
     return costs, instruments, prices, short, timeframe
 
@@ -50,26 +52,26 @@ def _(instruments, overrides, timeframe):
 
 @app.cell
 def _(overrides, strategy):
-    knobs = mo.ui.dictionary(
+    parameters = mo.ui.dictionary(
         {
-            knob.name: mo.ui.slider(
-                knob.least,
-                knob.most,
-                knob.step,
-                knob.value,
+            control.name: mo.ui.slider(
+                control.least,
+                control.most,
+                control.step,
+                control.value,
                 debounce=True,
                 include_input=True,
-                label=knob.name,
+                label=control.name,
                 full_width=True,
             )
-            for knob in lab.knobs(overrides, strategy.value)
+            for control in lab.parameter_controls(overrides, strategy.value)
         }
     )
-    return (knobs,)
+    return (parameters,)
 
 
 @app.cell
-def _(costs, days, instruments, knobs, prices, short, strategy, timeframe):
+def _(costs, days, instruments, parameters, prices, short, strategy, timeframe):
     choice = lab.Choice(
         strategy=strategy.value,
         instruments=tuple(instruments.value),
@@ -78,7 +80,7 @@ def _(costs, days, instruments, knobs, prices, short, strategy, timeframe):
         costs=costs.value,
         allow_short=short.value,
         days=days.value,
-        parameters=knobs.value,
+        parameters=parameters.value,
     )
     return (choice,)
 
@@ -108,9 +110,9 @@ def _(get_said):
 
 
 @app.cell(hide_code=True)
-def _(costs, days, instruments, knobs, prices, save, short, strategy, timeframe, told):
+def _(costs, days, instruments, parameters, prices, save, short, strategy, timeframe, told):
     picks = [strategy, instruments, timeframe, days, prices, costs, short]
-    sliders = [mo.Html("<b>Parameters</b>"), *knobs.elements.values()]
+    sliders = [mo.Html("<b>Parameters</b>"), *parameters.elements.values()]
     saving = [mo.Html("<b>Keep it as a variant</b>"), save, told]
     mo.sidebar(
         mo.vstack([mo.Html("<h1 style='font-size:1.8rem'>Strategy lab</h1>"), *picks, *sliders, *saving], gap=0.75),

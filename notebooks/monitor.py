@@ -23,7 +23,7 @@ def _():
 
 @app.cell
 def _(settings):
-    start = monitor.board(settings)
+    start = monitor.monitor_view(settings)
     get_said, set_said = mo.state("")
     get_waiting, set_waiting = mo.state(start.waiting)
     get_scopes, set_scopes = mo.state(start.scopes)
@@ -52,36 +52,36 @@ def _():
 @app.cell
 def _(get_said, refresh, settings):
     (refresh.value, get_said())
-    board = monitor.board(settings)
-    print(board.trouble or board.line)  # noqa: T201 - what is printed is compared by nbval
-    return (board,)
+    view = monitor.monitor_view(settings)
+    print(view.trouble or view.line)  # noqa: T201 - what is printed is compared by nbval
+    return (view,)
 
 
 @app.cell
-def _(board, get_intents, get_orders, get_scopes, get_waiting, set_intents, set_orders, set_scopes, set_waiting):
-    monitor.keep(board.waiting, get_waiting, set_waiting)
-    monitor.keep(board.scopes, get_scopes, set_scopes)
-    monitor.keep(board.orders, get_orders, set_orders)
-    monitor.keep(board.intents, get_intents, set_intents)
+def _(view, get_intents, get_orders, get_scopes, get_waiting, set_intents, set_orders, set_scopes, set_waiting):
+    monitor.keep(view.waiting, get_waiting, set_waiting)
+    monitor.keep(view.scopes, get_scopes, set_scopes)
+    monitor.keep(view.orders, get_orders, set_orders)
+    monitor.keep(view.intents, get_intents, set_intents)
     return
 
 
 @app.cell(hide_code=True)
-def _(board, get_said, refresh):
+def _(view, get_said, refresh):
     title = mo.hstack([mo.md("# Monitor"), refresh], justify="space-between", align="center")
-    stats = [mo.stat(tile.text, tile.label, tile.meaning, bordered=True) for tile in board.tiles]
-    alarms = [mo.callout(f"STOPPED: {text}", kind="danger") for text in board.stops]
-    doubts = [mo.callout(text, kind="warn") for text in (*board.differences, board.trouble) if text]
+    stats = [mo.stat(tile.text, tile.label, tile.meaning, bordered=True) for tile in view.tiles]
+    alarms = [mo.callout(f"STOPPED: {text}", kind="danger") for text in view.stops]
+    doubts = [mo.callout(text, kind="warn") for text in (*view.differences, view.trouble) if text]
     told = [mo.callout(get_said(), kind="info")] if get_said() else []
     mo.vstack([title, mo.hstack(stats, widths="equal"), *alarms, *doubts, *told])
     return
 
 
 @app.cell(hide_code=True)
-def _(board):
-    rows = list(board.positions)
+def _(view):
+    rows = list(view.positions)
     held = mo.ui.table(rows, selection=None, show_search=False, show_download=False, show_data_types=False)
-    curve = mo.vstack([mo.md("## Equity"), board.equity])
+    curve = mo.vstack([mo.md("## Equity"), view.equity])
     row = mo.hstack([curve, mo.vstack([mo.md("## Positions"), held])], widths=[1, 1], gap=3)
     row.style(min_height="318px")  # the curve comes late, and no button may move under a hand
     return
@@ -151,9 +151,8 @@ def _(get_intents):
         list(get_intents()),
         selection=None,
         show_data_types=False,
-        wrapped_columns=["reasons"],
-        column_widths={"reasons": 420},
-        style_cell=monitor.tint,
+        **monitor.reasons_layout(get_intents()),
+        style_cell=monitor.cell_style,
     )
     mo.vstack([mo.md("## The newest intents and decisions"), intents])
     return
@@ -167,7 +166,7 @@ def _(get_orders):
         selection="single",
         initial_selection=chosen,
         show_data_types=False,
-        style_cell=monitor.tint,
+        style_cell=monitor.cell_style,
     )
     mo.vstack([mo.md("## The newest orders"), orders])
     return (orders,)
@@ -175,16 +174,16 @@ def _(get_orders):
 
 @app.cell
 def _(orders, settings):
-    life = monitor.life(settings, next((row["ref"] for row in orders.value), None))
-    return (life,)
+    history = monitor.order_history(settings, next((row["ref"] for row in orders.value), None))
+    return (history,)
 
 
 @app.cell(hide_code=True)
-def _(life):
-    rows_of_life = list(life.events)
-    events = mo.ui.table(rows_of_life, selection=None, show_search=False, show_download=False, show_data_types=False)
-    story = mo.md(f"```text\n{life.story}\n```")
-    told_so = [mo.md("## Life of the order"), events], [mo.md("## Why it was sent"), story]
+def _(history):
+    rows_of_history = list(history.events)
+    events = mo.ui.table(rows_of_history, selection=None, show_search=False, show_download=False, show_data_types=False)
+    story = mo.plain_text(history.story)
+    told_so = [mo.md("## History of the order"), events], [mo.md("## Why it was sent"), story]
     mo.hstack([mo.vstack(part) for part in told_so], widths=[2, 3], gap=3)
     return
 

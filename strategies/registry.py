@@ -1,29 +1,150 @@
-"""The strategies that a configuration can name, and the parameters that each admits."""
+"""The strategies that a configuration can name: found in this folder and among entry points, never listed by hand.
+
+Every public subclass of ``BaseStrategy`` in a module of ``strategies/``, or behind an entry point of the group
+``tradewright.strategies``, is a strategy; its ``name`` is the kind that a configuration names. A module that cannot be
+imported stops no other strategy: its error is raised when its own strategy is asked for.
+"""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import importlib
+import pkgutil
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import NamedTuple
 
+import strategies
 from strategies.base import BaseStrategy, Parameter
-from strategies.buy_and_hold import BuyAndHold
-from strategies.ema_crossover import EmaCrossover
-from strategies.macd_trend import MacdTrend
-from strategies.sma_crossover import SmaCrossover
+from tradewright.model.base import NAME_PATTERN
 from tradewright.model.errors import ConfigError
 
-STRATEGIES: dict[str, type[BaseStrategy]] = {
-    kind.name: kind for kind in (BuyAndHold, SmaCrossover, EmaCrossover, MacdTrend)
-}
-"""Kind -> class. A new strategy is a file in this folder and a word in this line."""
+GROUP = "tradewright.strategies"
+RESERVED = frozenset({"manual"})
+"""Names that no strategy may have: intents of people carry this one."""
+
+_OWN_MODULES = frozenset({"agent", "base", "registry"})
+"""Modules of the folder that hold no strategy; the first loads the backtest, which not every process may."""
+
+
+class Candidate(NamedTuple):
+    """A place where a strategy may be: a module of the folder or an entry point.
+
+    Args:
+        name: of the module or the entry point; a broken strategy is known by it.
+        load: imports it and gives the classes that it offers.
+    """
+
+    name: str
+    load: Callable[[], Iterable[type[BaseStrategy]]]
+
+
+class Discovery(NamedTuple):
+    """All strategies found: usable classes by kind, and the errors of the broken ones by kind or module name."""
+
+    usable: Mapping[str, type[BaseStrategy]]
+    broken: Mapping[str, ConfigError]
+
+
+def discover(candidates: Iterable[Candidate]) -> Discovery:
+    """Load every candidate; one that fails, a reserved name, and a name that two classes share are broken."""
+    found: dict[str, list[type[BaseStrategy]]] = {}
+    broken: dict[str, ConfigError] = {}
+    for candidate in candidates:
+        try:
+            classes = tuple(candidate.load())
+            for kind in classes:
+                kind()  # the defaults must be within their bounds
+                found.setdefault(_checked_name(kind), []).append(kind)
+        except Exception as error:  # noqa: BLE001  (a strategy file may fail in any way, and must stop no other)
+            broken[candidate.name] = _as_config_error(candidate.name, error)
+    for name, namesakes in found.items():
+        if len(set(namesakes)) > 1:
+            places = ", ".join(sorted(f"{each.__module__}.{each.__qualname__}" for each in namesakes))
+            broken[name] = ConfigError(
+                f"several strategies have the name {name!r}", where=places, remedy="give each its own name"
+            )
+    usable = {name: namesakes[0] for name, namesakes in sorted(found.items()) if name not in broken}
+    return Discovery(MappingProxyType(usable), MappingProxyType(broken))
+
+
+def candidates_in(package: ModuleType) -> Iterator[Candidate]:
+    """Every module and folder of a package, its own machinery left out."""
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name not in _OWN_MODULES:
+            yield Candidate(module.name, _loader_of(f"{package.__name__}.{module.name}"))
+
+
+def installed_candidates() -> Iterator[Candidate]:
+    """The entry points of other distributions; each names a module or a class."""
+    for entry in entry_points(group=GROUP):
+        yield Candidate(entry.name, lambda entry=entry: _offered(entry.load()))  # type: ignore[misc]
+
+
+def _loader_of(module: str) -> Callable[[], Iterable[type[BaseStrategy]]]:
+    return lambda: _offered(importlib.import_module(module))
+
+
+def _offered(loaded: object) -> Iterable[type[BaseStrategy]]:
+    """The class itself, or the public strategies that a module defines; imported ones belong to their own module."""
+    if not isinstance(loaded, ModuleType):
+        if isinstance(loaded, type) and issubclass(loaded, BaseStrategy):
+            return (loaded,)
+        raise ConfigError(f"{loaded!r} is neither a strategy class nor a module", where=GROUP)
+    own = (value for name, value in vars(loaded).items() if not name.startswith("_") and isinstance(value, type))
+    mine = (value for value in own if value.__module__ == loaded.__name__)
+    return tuple(value for value in mine if issubclass(value, BaseStrategy) and value is not BaseStrategy)
+
+
+def _checked_name(kind: type[BaseStrategy]) -> str:
+    name = getattr(kind, "name", None)
+    where = f"{kind.__module__}.{kind.__qualname__}"
+    if not isinstance(name, str) or not NAME_PATTERN.fullmatch(name):
+        raise ConfigError(f"name = {name!r}", where=where, remedy="give the class a name of letters, digits and _")
+    if name in RESERVED:
+        raise ConfigError(f"the name {name!r} is reserved", where=where, remedy="choose another name")
+    return name
+
+
+def _as_config_error(name: str, error: Exception) -> ConfigError:
+    """The error with the file and line of the strategy where it arose."""
+    if isinstance(error, ConfigError):
+        return error
+    if isinstance(error, SyntaxError):
+        file, line, what = error.filename or name, error.lineno or 0, error.msg
+    else:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if Path(frame.filename).stem == name or name in Path(frame.filename).parts]
+        last = own[-1] if own else frames[-1]
+        file, line, what = last.filename, last.lineno or 0, str(error)
+    place = "/".join(Path(file).parts[-2:])
+    return ConfigError(
+        f"strategy {name!r} cannot be loaded: {type(error).__name__}: {what}",
+        where=f"{place}:{line}",
+        remedy="correct the file; other strategies are not affected",
+    )
+
+
+_FOUND = discover((*candidates_in(strategies), *installed_candidates()))
+
+STRATEGIES: Mapping[str, type[BaseStrategy]] = _FOUND.usable
+"""Kind -> class, in alphabetical order."""
+
+BROKEN: Mapping[str, ConfigError] = _FOUND.broken
+"""Kind, module or entry point -> the reason why there is no strategy of that name."""
 
 
 def strategy_class(kind: str) -> type[BaseStrategy]:
     """The class of a kind.
 
     Raises:
-        ConfigError: no such kind; the nearest name is given.
+        ConfigError: its file is broken (file and line are given), or no such kind (the nearest name is given).
     """
+    if kind in BROKEN:
+        raise BROKEN[kind]
     if kind not in STRATEGIES:
         raise ConfigError(f"there is no strategy {kind!r}", where="strategy.kind", remedy=_nearest(kind, STRATEGIES))
     return STRATEGIES[kind]
@@ -53,4 +174,5 @@ def build(kind: str, values: Mapping[str, float]) -> BaseStrategy:
 
 def _nearest(name: str, known: Mapping[str, object]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
+    text = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
+    return f"{text}; broken: {', '.join(BROKEN)}" if BROKEN and known is STRATEGIES else text

@@ -19,6 +19,7 @@ os.environ.update(
     DAGSTER_TELEMETRY_ENABLED="false",
     DAGSTER_DISABLE_TELEMETRY="true",
     MARIMO_SKIP_UPDATE_CHECK="1",
+    TRADEWRIGHT_ENV_FILE=os.devnull,  # a developer's own .env is no part of a test
 )
 SETTINGS = re.findall(r"^(\w+)=", (Path(__file__).parents[1] / ".env.example").read_text(), re.MULTILINE)
 for name in SETTINGS:  # a test that wants one sets it

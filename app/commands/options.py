@@ -19,6 +19,13 @@ Reason = Annotated[str, typer.Option("--reason", help="why; it is written into t
 Actor = Annotated[str, typer.Option("--actor", help="who; you, when it is left out")]
 
 
+def in_force(overrides: list[str] | None) -> tuple[str, ...]:
+    """The overrides of a command after those of the environment, which they may replace."""
+    from conf.compose import environment_overrides
+
+    return (*environment_overrides(), *(overrides or ()))
+
+
 def settings_of(overrides: list[str] | None) -> Settings:
     """The settings in force under the overrides of a command.
 
@@ -27,7 +34,7 @@ def settings_of(overrides: list[str] | None) -> Settings:
     """
     from conf.compose import compose
 
-    return compose(tuple(overrides or ()))
+    return compose(in_force(overrides))
 
 
 def desk_settings_of(overrides: list[str] | None) -> Settings:
@@ -36,6 +43,6 @@ def desk_settings_of(overrides: list[str] | None) -> Settings:
     Raises:
         ConfigProblems: with every problem.
     """
-    from conf.compose import apart_from_strategies, compose
+    from conf.compose import compose_without_strategy
 
-    return compose(apart_from_strategies(tuple(overrides or ())))
+    return compose_without_strategy(in_force(overrides))

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from app.commands.options import Json, Overrides, settings_of
-from app.output import Output, run_command
+from app.commands.options import Json, Overrides, in_force, settings_of
+from app.output import FAILED, Output, run_command
 
 commands = typer.Typer()
 
@@ -19,9 +19,9 @@ def check(overrides: Overrides = None, as_json: Json = False) -> None:
 
     def act(output: Output) -> None:
         from conf.compose import check as check_all
-        from tradewright.evaluation.words import count
+        from tradewright.evaluation.formatting import count
 
-        problems = check_all(tuple(overrides or ()))
+        problems = check_all(in_force(overrides))
         for problem in problems:
             output.line(str(problem))
         output.line(count(len(problems), "problem") if problems else "the configuration is sound")
@@ -81,7 +81,7 @@ def backtest(
     full: Annotated[Path | None, typer.Option(help="write vectorbt's own report of each instrument here")] = None,
     as_json: Json = False,
 ) -> None:
-    """One backtest with its figures and what it has to say against itself."""
+    """One backtest with its metrics and findings; exit 1 when it is void because the strategy looks ahead."""
 
     def act(output: Output) -> None:
         from app.operations import research
@@ -89,6 +89,8 @@ def backtest(
         settings = settings_of(overrides)
         done = research.run(settings)
         reply = research.reply_of(settings, done)
+        if reply.void:
+            output.line(f"VOID: {reply.void}")
         if report is not None:
             done.report.write(report)
             output.say(f"risk report: {report}")
@@ -100,6 +102,8 @@ def backtest(
         output.table(reply.strategy, ("figure", "value"), rows)
         output.table("findings", ("severity", "what"), [(row["severity"], row["message"]) for row in reply.findings])
         output.result(reply)
+        if reply.void:
+            raise typer.Exit(FAILED)
 
     run_command(as_json, act)
 
@@ -117,12 +121,12 @@ def sweep(
         from rich.progress import Progress
 
         from app.operations import research
-        from tradewright.evaluation.words import count
+        from tradewright.evaluation.formatting import count
 
         with Progress(console=output.messages, transient=True, disable=not output.messages.is_terminal) as bar:
             task = bar.add_task("parameter sets", total=None)
             reply = research.sweep(
-                overrides or (),
+                in_force(overrides),
                 rank=rank,
                 top=top,
                 progress=lambda done, total: bar.update(task, completed=done, total=total),

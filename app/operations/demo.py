@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from app.operations.gateway import ACCOUNT, make_gateway
-from app.operations.kernels import compiling
+from app.operations.serving import ACCOUNT, make_gateway
+from app.warmup import compiling
 from assets.runs import run_desk, run_research
 from brokers.ibkr.gateway.thread import GatewayThread
-from conf import build
 from conf.compose import compose, options
-from conf.schema.settings import Settings
+from runtime.container import Container
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Verdict
 from tradewright.model.errors import StoreError
@@ -62,19 +61,19 @@ def run_demo(overrides: tuple[str, ...], say: Say) -> DemoReply:
     began = time.monotonic()
     chosen = (*_defaults(overrides), *overrides)
     settings = compose(chosen)
-    _fresh(build.root(settings))
+    house = Container(settings)
+    _fresh(house.root)
     say("bars, features, signals, backtests, risk reports")
     with compiling() as compiled:
         run_research(chosen, say, compiled)
-    clock = build.clock(settings)
     settle = f"{settings.execution.settle:g} s between the two looks of a recovery (at a real gateway 5)"
-    with GatewayThread(make_gateway(settings, clock)) as running:
+    with GatewayThread(make_gateway(settings, house.clock)) as running:
         port = running.gateway.port
         say(f"mode paper, on the bundled gateway simulator at 127.0.0.1:{port}; {settle}")
         run_desk((*chosen, "mode=paper", "broker=ibkr", f"broker.port={port}", f"broker.account={ACCOUNT}"), say)
         venue = running.do("status")
-    with build.ledger(settings, clock) as books:
-        return _reply(settings, books, venue, time.monotonic() - began)
+    with house:
+        return _reply(house, venue, time.monotonic() - began)
 
 
 def _defaults(overrides: tuple[str, ...]) -> list[str]:
@@ -100,13 +99,13 @@ def _fresh(folder: Path) -> None:
     (folder / MARKER).write_text("made by tradewright demo, which may remove this folder\n")
 
 
-def _reply(settings: Settings, books: Ledger, venue: Mapping[str, object], seconds: float) -> DemoReply:
-    store = build.bar_store(settings, books.clock)
+def _reply(house: Container, venue: Mapping[str, object], seconds: float) -> DemoReply:
+    settings, books, store = house.settings, house.ledger, house.bar_store
     covered = [store.coverage(*series) for series in store.series()]
     decisions = {row.intent_id: row.verdict for row in books.decisions.all()}
     attempts = [row for row in books.attempts.all() if row.sending_at]
     refs = _refs_at(venue)
-    folder = build.root(settings)
+    folder = house.root
     root = f"storage.root={settings.storage.root}"
     return DemoReply(
         bars=sum(row.rows for row in covered if row),

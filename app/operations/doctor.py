@@ -12,10 +12,10 @@ from typing import Literal
 
 import pandas as pd
 
-from conf import build
-from conf.compose import check, examine
-from conf.schema.desk import IbkrBrokerSettings
+from conf.compose import check, compose_without_strategy
+from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
+from runtime.container import Container
 from tradewright.model.errors import TradewrightError
 
 State = Literal["good", "look", "broken"]
@@ -36,8 +36,9 @@ class Finding:
 def examine_all(overrides: tuple[str, ...]) -> list[Finding]:
     """Everything, in the order in which one would mend it."""
     findings = [_python(), *_extras(), *_configuration(overrides)]
-    settings, _ = examine(overrides)
-    if settings is None:
+    try:
+        settings = compose_without_strategy(overrides)
+    except ConfigProblems:
         return findings
     looks: list[Callable[[Settings], Iterator[Finding]]] = [_disk, _bars, _ledger, _broker]
     return findings + [finding for look in looks for finding in look(settings)]
@@ -66,7 +67,7 @@ def _configuration(overrides: tuple[str, ...]) -> Iterator[Finding]:
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:
-    folder = build.root(settings)
+    folder = Container(settings).root
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free // 2**20
@@ -75,8 +76,8 @@ def _disk(settings: Settings) -> Iterator[Finding]:
 
 
 def _bars(settings: Settings) -> Iterator[Finding]:
-    clock = build.clock(settings)
-    store = build.bar_store(settings, clock)
+    house = Container(settings)
+    clock, store = house.clock, house.bar_store
     for symbol in settings.universe.instruments:
         try:
             covered = store.coverage(symbol, settings.universe.timeframe)
@@ -94,7 +95,8 @@ def _bars(settings: Settings) -> Iterator[Finding]:
 
 def _ledger(settings: Settings) -> Iterator[Finding]:
     try:
-        with build.ledger(settings, build.clock(settings)) as books:
+        with Container(settings) as house:
+            books = house.ledger
             entries = books.audit.verify_chain()
             stops = [row.scope for row in books.kill_switches.present() if row.stopped]
             yield Finding("good", "ledger", f"{books.where}: audit chain of {entries} entries holds")
@@ -106,12 +108,12 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
 
 def _broker(settings: Settings) -> Iterator[Finding]:
     chosen = settings.broker
-    if not isinstance(chosen, IbkrBrokerSettings):
+    if chosen.address is None:
         yield Finding("good", "broker", "the simulated venue, in this process")
         return
     try:
-        with socket.create_connection((chosen.host, chosen.port), timeout=chosen.timeout_s):
-            yield Finding("good", "broker", f"{chosen.host}:{chosen.port} answers")
+        with socket.create_connection(chosen.address, timeout=chosen.patience):
+            yield Finding("good", "broker", f"{chosen.place} answers")
     except OSError as error:
         remedy = "start the gateway (tradewright gateway for the simulator), or set broker.host and broker.port"
-        yield Finding("broken", "broker", f"{chosen.host}:{chosen.port}: {error.strerror or error}", remedy)
+        yield Finding("broken", "broker", f"{chosen.place}: {error.strerror or error}", remedy)

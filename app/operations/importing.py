@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from conf import build
 from conf.problems import nearest
 from conf.schema.settings import Settings
+from runtime.container import Container
 from tradewright.calendars.registry import calendar
-from tradewright.formats.columnar import read_feather, read_parquet
-from tradewright.formats.delimited import read_csv
+from tradewright.formats.bars_reader import Reading
 from tradewright.formats.lean.actions import read_factors, read_map
 from tradewright.formats.lean.bars import read_lean
 from tradewright.formats.mapping import ColumnMapping
-from tradewright.formats.reading import Reading
+from tradewright.formats.tabular import read_csv, read_feather, read_parquet
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.model.instrument import Instrument
@@ -105,8 +104,8 @@ def import_bars(
         raise ConfigError(f"a file holds one instrument, not {len(symbols)}", where="--instrument", remedy="name one")
     if not symbols:
         raise ConfigError("no instrument is named", where="--instruments", remedy="say --instruments SPY,GOOG")
-    known = [build.instrument(settings, symbol) for symbol in symbols]
-    store = build.bar_store(settings, build.clock(settings))
+    house = Container(settings)
+    known, store = [house.instrument(symbol) for symbol in symbols], house.bar_store
     if source is Source.LEAN:
         return [_import_lean(store, path, instrument, timeframe) for instrument in known]
     return [_store(store, known[0], timeframe, _read(source, path, known[0], timeframe, mapping), None)]

@@ -1,4 +1,4 @@
-"""The strategy lab's work: what can be picked, knobs from the bounds of a strategy, a study for their values."""
+"""The strategy lab's work: what can be picked, controls from the bounds of a strategy, a study for their values."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from app.operations import research
-from app.operations.shown import Shown
-from conf import build
+from app.operations.study_view import StudyView
 from conf.compose import compose, options
-from conf.research import backtest_symbols, timeframe_of, traded
 from conf.schema.settings import Settings
+from runtime.container import Container
+from runtime.research import symbols, tables, timeframe
 from strategies.base import Parameter
 from strategies.registry import parameters_of
 from tradewright.model.bars import PriceView, Timeframe
@@ -24,7 +24,7 @@ WIDE = 4
 
 
 @dataclass(frozen=True)
-class Knob:
+class ParameterControl:
     """One parameter as a slider: where it stands, how far it reaches, how finely it moves."""
 
     name: str
@@ -70,7 +70,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Bench:
+class LabOptions:
     """What can be picked, and what is picked at first; ``trouble`` says why nothing can."""
 
     trouble: str = ""
@@ -82,26 +82,26 @@ class Bench:
     first: Choice = Choice("", (), Timeframe.D1, PriceView.RAW, "")
 
 
-def bench(overrides: Sequence[str]) -> Bench:
+def lab_options(overrides: Sequence[str]) -> LabOptions:
     """The choices under some overrides."""
     try:
         settings = compose(overrides)
-        stored = list(build.bar_store(settings, build.clock(settings)).series())
+        stored = list(Container(settings).bar_store.series())
     except TradewrightError as error:
-        return Bench(trouble=str(error))
+        return LabOptions(trouble=str(error))
     backtest, strategies, costs = settings.backtest, tuple(options("strategy")), tuple(options("backtest/costs"))
-    known = (*backtest_symbols(settings), *settings.universe.instruments, *sorted(row.instrument for row in stored))
-    lengths = {timeframe_of(settings), Timeframe.D1, *(row.timeframe for row in stored)}
+    known = (*symbols(settings), *settings.universe.instruments, *sorted(row.instrument for row in stored))
+    lengths = {timeframe(settings), Timeframe.D1, *(row.timeframe for row in stored)}
     in_order = sorted(lengths, key=lambda length: length.seconds)
-    return Bench(
+    return LabOptions(
         strategies=strategies,
         instruments=tuple(name for name in dict.fromkeys(known) if name in settings.instruments),
         timeframes=tuple(in_order),
         costs=costs,
         first=Choice(
             strategy=_among(settings.strategy.name, strategies),
-            instruments=backtest_symbols(settings)[:1],
-            timeframe=timeframe_of(settings),
+            instruments=symbols(settings)[:1],
+            timeframe=timeframe(settings),
             prices=backtest.prices,
             costs=_among(backtest.costs.kind, costs),
             allow_short=backtest.allow_short,
@@ -114,7 +114,7 @@ def _among(name: str, names: Sequence[str]) -> str:
     return name if name in names else names[0]
 
 
-def knobs(overrides: Sequence[str], strategy: str) -> tuple[Knob, ...]:
+def parameter_controls(overrides: Sequence[str], strategy: str) -> tuple[ParameterControl, ...]:
     """The parameters of a strategy as sliders around what its file says; none when it has none or is wrong.
 
     What is wrong is said by :func:`explore`.
@@ -124,10 +124,12 @@ def knobs(overrides: Sequence[str], strategy: str) -> tuple[Knob, ...]:
     except TradewrightError:
         return ()
     admitted = parameters_of(chosen.kind)
-    return tuple(knob(name, rule, chosen.parameters.get(name, rule.default)) for name, rule in admitted.items())
+    return tuple(
+        parameter_control(name, rule, chosen.parameters.get(name, rule.default)) for name, rule in admitted.items()
+    )
 
 
-def knob(name: str, rule: Parameter, value: float) -> Knob:
+def parameter_control(name: str, rule: Parameter, value: float) -> ParameterControl:
     """A slider over the useful part of a parameter's range; it always holds the present value.
 
     Bounds such as 1 to 10,000 admit everything that is not nonsense; a slider that wide could not be set. So it ends at
@@ -137,8 +139,8 @@ def knob(name: str, rule: Parameter, value: float) -> Knob:
     step = 1.0 if rule.whole else 10.0 ** (math.floor(math.log10(reach)) - 1)
     most = min(rule.most, _tidy(WIDE * reach))
     if rule.whole:
-        return Knob(name, int(value), int(rule.least), int(most), 1)
-    return Knob(name, value, rule.least, most, _tidy(step))
+        return ParameterControl(name, int(value), int(rule.least), int(most), 1)
+    return ParameterControl(name, value, rule.least, most, _tidy(step))
 
 
 def _tidy(value: float) -> float:
@@ -155,7 +157,7 @@ def span(overrides: Sequence[str], instruments: Sequence[str], timeframe: str) -
     wanted = f"backtest.instruments=[{names}]", f"backtest.timeframe='{timeframe}'"
     try:
         settings = compose((*overrides, *wanted))
-        found = traded(settings, build.clock(settings)).values()
+        found = tables(Container(settings)).values()
     except TradewrightError:
         return ALL_DAYS
     stamps = [stamp for item in found if len(item.bars.ts) for stamp in (item.bars.ts[0], item.bars.ts[-1])]
@@ -166,14 +168,14 @@ def _day(stamp: int) -> date:
     return datetime.fromtimestamp(int(stamp) // 10**9, UTC).date()
 
 
-def explore(overrides: Sequence[str], choice: Choice) -> Shown:
+def explore(overrides: Sequence[str], choice: Choice) -> StudyView:
     """Backtest what was picked; a refusal comes back as text."""
     if not choice.instruments:
-        return Shown(trouble="no instrument is picked: pick at least one")
+        return StudyView(trouble="no instrument is picked: pick at least one")
     try:
-        return Shown(study=research.run(settings_of(overrides, choice)))
+        return StudyView(study=research.run(settings_of(overrides, choice)))
     except TradewrightError as error:
-        return Shown(trouble=str(error))
+        return StudyView(trouble=str(error))
 
 
 def settings_of(overrides: Sequence[str], choice: Choice) -> Settings:

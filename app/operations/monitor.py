@@ -7,18 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 from zoneinfo import ZoneInfo
 
-from app.operations import desk
-from app.operations.desk import DeskView, IntentView, PositionView
-from app.operations.pictures import equity_figure
-from app.operations.telling import local, story
+from app.operations import trading
+from app.operations.charts import equity_figure
+from app.operations.formatting import local, story
+from app.operations.trading import DeskView, IntentView, PositionView
+from app.output import printable
 from conf.compose import compose
-from conf.schema.desk import IbkrBrokerSettings
 from conf.schema.settings import Settings
-from tradewright.evaluation.summary import Line
-from tradewright.evaluation.words import count, money
+from tradewright.evaluation.formatting import Line, count, money
 from tradewright.execution.operator_actions import OrderView
 from tradewright.ledger.kill_switches import EVERYTHING
 from tradewright.model.decision import Verdict
@@ -39,8 +38,15 @@ COLOURS = {
 """The words of a table that are read at a glance."""
 
 
+class ReasonsLayout(TypedDict, total=False):
+    """Arguments of ``mo.ui.table`` for the column ``reasons``."""
+
+    wrapped_columns: list[str]
+    column_widths: dict[str, int]
+
+
 @dataclass(frozen=True)
-class Board:
+class MonitorView:
     """The desk at one moment, ready to be shown; with ``trouble`` everything else is empty.
 
     Args:
@@ -72,7 +78,7 @@ class Board:
 
 
 @dataclass(frozen=True)
-class Life:
+class OrderHistory:
     """The life of one order: its events, oldest first, and where it comes from."""
 
     events: tuple[Row, ...] = ()
@@ -87,40 +93,45 @@ def opened(overrides: Sequence[str]) -> tuple[Settings | None, str]:
         return None, str(error)
 
 
-def board(settings: Settings) -> Board:
+def monitor_view(settings: Settings) -> MonitorView:
     """The desk of now, from our own books; a refusal comes back as text."""
     try:
-        view, intents, orders = desk.overview(settings), desk.intents(settings), desk.orders(settings)
+        view, intents, orders = trading.overview(settings), trading.intents(settings), trading.orders(settings)
     except TradewrightError as error:
-        return Board(trouble=str(error))
+        return MonitorView(trouble=str(error))
     tz = settings.base.tz
-    return Board(
+    return MonitorView(
         tiles=_tiles(settings, view),
-        stops=tuple(f"{row.scope} since {local(row.at, tz)} by {row.actor}: {row.reason}" for row in view.switches),
+        stops=tuple(
+            f"{row.scope} since {local(row.at, tz)} by {printable(row.actor)}: {printable(row.reason)}"
+            for row in view.switches
+        ),
         positions=tuple(_position(row) for row in view.positions),
         intents=tuple(_intent(row, tz) for row in sorted(intents, key=lambda row: not row.waits)),
         waiting={_question(row, tz): row.decision.decision_id for row in intents if row.waits and row.decision},
         orders=tuple(_order(row, tz) for row in orders),
         scopes=view.scopes,
-        differences=view.differences,
+        differences=tuple(map(printable, view.differences)),
         marks=tuple((at.astimezone(ZoneInfo(tz)), equity) for at, equity in view.equity_marks),
         line=_line(view, intents, orders),
     )
 
 
-def life(settings: Settings, ref: str | None) -> Life:
+def order_history(settings: Settings, ref: str | None) -> OrderHistory:
     """The events of an order and its story; empty for none, a refusal as text."""
     if not ref:
-        return Life()
+        return OrderHistory()
     try:
-        walks = desk.explain(settings, ref)
+        walks = trading.explain(settings, ref)
     except TradewrightError as error:
-        return Life(story=str(error))
+        return OrderHistory(story=str(error))
     tz = settings.base.tz
     events = [event for walk in walks for order in walk.orders if order.attempt.ref == ref for event in order.events]
-    return Life(
-        events=tuple({"at": local(row.at, tz), "state": row.state.value, "why": row.reason} for row in events),
-        story="\n".join(line for walk in walks for line in story(walk, tz)),
+    return OrderHistory(
+        events=tuple(
+            {"at": local(row.at, tz), "state": row.state.value, "why": printable(row.reason)} for row in events
+        ),
+        story="\n".join(printable(line) for walk in walks for line in story(walk, tz)),
     )
 
 
@@ -131,8 +142,8 @@ def answer(settings: Settings, decision_id: str | None, approved: bool, reason: 
 
     def act() -> str:
         if approved:
-            return f"approved: {_terms(desk.approve(settings, decision_id, reason).terms)}"
-        desk.reject(settings, decision_id, reason)
+            return f"approved: {_terms(trading.approve(settings, decision_id, reason).terms)}"
+        trading.reject(settings, decision_id, reason)
         return f"rejected: decision {decision_id}"
 
     return _told(act)
@@ -142,7 +153,7 @@ def stop(settings: Settings, scope: str, reason: str) -> str:
     """Stop new orders and cancel the open ones; what became of it, in words."""
 
     def act() -> str:
-        switch, cancelled, trouble = desk.kill(settings, scope, reason)
+        switch, cancelled, trouble = trading.kill(settings, scope, reason)
         asked = f"cancels asked for: {', '.join(cancelled) or 'none'}"
         return f"stopped: {switch.scope}; " + (
             f"the venue could not be asked to cancel: {trouble}" if trouble else asked
@@ -153,14 +164,14 @@ def stop(settings: Settings, scope: str, reason: str) -> str:
 
 def resume(settings: Settings, scope: str, reason: str) -> str:
     """Allow new orders again; what became of it, in words."""
-    return _told(lambda: f"resumed: {desk.resume(settings, scope, reason).scope}")
+    return _told(lambda: f"resumed: {trading.resume(settings, scope, reason).scope}")
 
 
 def reconcile(settings: Settings) -> str:
     """Ask the venue for everything and adopt what it says; what it said, in words."""
 
     def act() -> str:
-        found = desk.reconcile(settings)
+        found = trading.reconcile(settings)
         differs = "; ".join(found.differences) or "no differences"
         return f"reconciled at {local(found.at, settings.base.tz)}: equity {money(float(found.equity))}, {differs}"
 
@@ -173,7 +184,12 @@ def keep(part: Part, shown: Callable[[], Part], show: Callable[[Part], None]) ->
         show(part)
 
 
-def tint(_row: str, _column: str, value: object) -> dict[str, str]:
+def reasons_layout(rows: Sequence[Row]) -> ReasonsLayout:
+    """How the table of intents lays out its reasons; nothing for a table without rows, which has no columns."""
+    return {"wrapped_columns": ["reasons"], "column_widths": {"reasons": 420}} if rows else {}
+
+
+def cell_style(_row: str, _column: str, value: object) -> dict[str, str]:
     """The style of a table's cell."""
     colour = COLOURS.get(str(value).partition(",")[0])
     return {"color": colour, "fontWeight": "600"} if colour else {}
@@ -190,7 +206,6 @@ def _told(act: Callable[[], str]) -> str:
 
 def _tiles(settings: Settings, view: DeskView) -> tuple[Line, ...]:
     broker = settings.broker
-    place = f"{broker.host}:{broker.port}" if isinstance(broker, IbkrBrokerSettings) else "in this process"
     now, tz = view.now.astimezone(ZoneInfo(settings.base.tz)), settings.base.tz
     seen = f"reconciled {local(view.reconciled_at, tz)}" if view.reconciled_at else "never reconciled"
     link = "differs" if view.differences else "agrees" if view.reconciled_at else "not asked yet"
@@ -204,7 +219,7 @@ def _tiles(settings: Settings, view: DeskView) -> tuple[Line, ...]:
             "STOPPED" if view.switches else "running",
             f"{len(view.switches)} stopped" if view.switches else "nothing is stopped",
         ),
-        Line("Broker link", link, f"{broker.kind}, {place}, {seen}"),
+        Line("Broker link", link, f"{broker.kind}, {broker.place}, {seen}"),
     )
 
 
@@ -223,7 +238,7 @@ def _position(row: PositionView) -> Row:
         "quantity": f"{row.quantity:f}",
         "average": _money(row.average_price),
         "last": _money(row.last_price),
-        "value": _money(row.value),
+        "value": row.remark or _money(row.value),
     }
 
 
@@ -233,10 +248,10 @@ def _intent(row: IntentView, tz: str) -> Row:
     return {
         "decided": local(row.intent.decided_at, tz),
         "strategy": row.intent.strategy,
-        "wish": _terms(row.intent.terms),
+        "order": _terms(row.intent.terms),
         "verdict": verdict,
         "approved": f"{decided.approved_quantity:f}" if decided else "",
-        "reasons": "\n".join(f"{reason.code}: {reason.text}" for reason in reasons),
+        "reasons": "\n".join(printable(f"{reason.code}: {reason.text}") for reason in reasons),
         "orders": ", ".join(row.orders),
     }
 
@@ -261,7 +276,7 @@ def _order(row: OrderView, tz: str) -> Row:
         "price": _money(row.average_price),
         "fees": _money(row.fees),
         "since": local(row.since, tz),
-        "why": row.reason,
+        "why": printable(row.reason),
     }
 
 

@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from conf import build, research
 from conf.compose import compose, grid
 from conf.schema.settings import Settings
+from runtime.container import Container
+from runtime.research import find_look_ahead, run_study, sweep_sets
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.study import Study
-from tradewright.model.errors import ConfigError
-from tradewright.store.atomic import write_bytes
+from tradewright.model.errors import ConfigError, DataError
+from tradewright.store.files import write_bytes
+
+LOOK_AHEAD = "LOOK_AHEAD"
+"""The finding that makes a backtest void."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class BacktestReply:
     used_cache: bool
     config_hash: str
     data_hash: str
+    void: str = ""
+    """Why the result is void, in words; empty where it is not."""
 
 
 def backtest(settings: Settings) -> BacktestReply:
@@ -61,9 +67,22 @@ def backtest(settings: Settings) -> BacktestReply:
 
 
 def run(settings: Settings) -> Study:
-    """The whole study, for callers that draw it; the look-ahead test is part of it."""
-    clock = build.clock(settings)
-    return research.run_study(settings, clock, look_ahead_free=not research.look_ahead_findings(settings, clock))
+    """The whole study, for callers that draw it; the look-ahead test is part of it.
+
+    Raises:
+        DataError: when no instrument has a bar in the period.
+        ConfigError, StoreError: naming what is wrong and what to do.
+    """
+    house = Container(settings)
+    done = run_study(house, look_ahead_free=not find_look_ahead(house))
+    if not any(len(result.bars.ts) for result in done.results.values()):
+        backtest = settings.backtest
+        raise DataError(
+            f"{', '.join(done.results)} have no bars in the period",
+            where=f"backtest.start={backtest.start} backtest.end={backtest.end}",
+            remedy="choose another period; tradewright doctor shows what is stored",
+        )
+    return done
 
 
 def reply_of(settings: Settings, done: Study) -> BacktestReply:
@@ -88,6 +107,7 @@ def reply_of(settings: Settings, done: Study) -> BacktestReply:
         used_cache=done.used_cache,
         config_hash=settings.config_hash,
         data_hash=done.data_hash,
+        void=next((row.message for _, row in done.report.findings() if row.code == LOOK_AHEAD), ""),
     )
 
 
@@ -174,7 +194,7 @@ def sweep(
     if not sets:
         remedy = "say strategy.fast=5,10,20, or declare a grid in the strategy's file"
         raise ConfigError("nothing is swept", where="command line", remedy=remedy)
-    result = research.run_sweep(settings, sets, build.clock(settings), progress)
+    result = sweep_sets(Container(settings), sets, progress)
     names = [name for name in result.totals.dtype.names or () if name]
     if rank not in names:
         raise ConfigError(f"there is no figure {rank!r}", where="--rank", remedy=f"one of {', '.join(names)}")
@@ -183,7 +203,7 @@ def sweep(
     chosen = order[:top] if top else order
     rows = [{**result.parameters[row], **{name: result.totals[name][row].item() for name in names}} for row in chosen]
     name = settings.strategy.name
-    return SweepReply(name, len(figures), result.left_out, result.why, rank, rows, result.config_hash)
+    return SweepReply(name, len(figures), result.left_out, result.why, rank, rows, settings.config_hash)
 
 
 def _parameters(settings: Settings, combination: Sequence[str]) -> dict[str, float]:

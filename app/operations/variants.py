@@ -16,7 +16,7 @@ from conf.compose import check, compose, conf_folder, shown, yaml_files
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from tradewright.model.errors import ConfigError, StoreError, TradewrightError
-from tradewright.store.atomic import write_bytes
+from tradewright.store.files import write_bytes
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 RESERVED = frozenset({"on", "off", "yes", "no", "y", "n", "true", "false", "null", "none", "nan", "inf"})
@@ -80,17 +80,15 @@ def save_variant(overrides: Sequence[str], name: str) -> Path:
 def variant(settings: Settings, name: str) -> str:
     """The YAML of the strategy in force under a new name."""
     chosen, backtest = settings.strategy, settings.backtest
-    names, timeframe = backtest.instruments or chosen.instruments, backtest.timeframe or chosen.timeframe
-    content = {
+    own = {
         "name": name,
-        "kind": chosen.kind,
-        **chosen.parameters,
-        "grid": {parameter: list(values) for parameter, values in chosen.grid.items()},
-        "confidence": chosen.confidence,
-        "size_pct": chosen.size_pct,
-        "instruments": list(names) if names else None,
-        "timeframe": timeframe.value if timeframe else None,
+        "instruments": backtest.instruments or chosen.instruments,
+        "timeframe": backtest.timeframe or chosen.timeframe,
     }
+    # Every key of the settings is written, so that a key added to them is kept by variants without an edit here.
+    content = chosen.model_copy(update=own).model_dump(mode="json")
+    parameters = content.pop("parameters")
+    content = {"name": content.pop("name"), "kind": content.pop("kind"), **parameters, **content}
     head = f"# A variant of {chosen.name}, saved by the strategy lab.\n"
     return head + yaml.safe_dump(content, sort_keys=False)
 

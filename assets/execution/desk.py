@@ -7,8 +7,9 @@ import dagster as dg
 from pydantic import TypeAdapter
 
 from assets.frozen import Frozen
-from conf import build, trading
 from conf.schema.settings import Settings
+from runtime import trading
+from runtime.container import Container
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.intent import Intent
 
@@ -46,7 +47,7 @@ def take_stock(settings: Settings) -> dg.MaterializeResult:
     Raises:
         BrokerError, LedgerError: when the venue cannot be asked, or the answer not be written down.
     """
-    found = trading.in_session(settings, lambda session, _books: session.reconcile())
+    found = trading.asking(settings, lambda inbox: inbox.reconcile("dagster", "the asset positions"))
     rows = [f"| {name} | {quantity} |" for name, quantity in sorted(found.positions.items())]
     return dg.MaterializeResult(
         metadata={
@@ -63,9 +64,10 @@ def propose(settings: Settings, strategies: Sequence[str]) -> dg.MaterializeResu
     Raises:
         BrokerError, LedgerError: as above.
     """
-    wanted = trading.newest_signals(settings, strategies)
+    house = Container(settings)
+    wanted = trading.newest_signals(house, strategies)
     found = trading.deciding(settings, lambda decider: decider.propose(wanted))
-    build.artefacts(settings).write_json(INTENTS, [row.model_dump(mode="json") for row in found])
+    house.artefacts.write_json(INTENTS, [row.model_dump(mode="json") for row in found])
     return dg.MaterializeResult(
         metadata={"signals": len(wanted), "intents": dg.MetadataValue.md(_intents_table(found))}
     )
@@ -77,7 +79,7 @@ def decide(settings: Settings) -> dg.MaterializeResult:
     Raises:
         BrokerError, LedgerError: as above; NoArtefact: when there are no intents yet.
     """
-    proposed = _INTENTS.validate_python(build.artefacts(settings).read_json(INTENTS))
+    proposed = _INTENTS.validate_python(Container(settings).artefacts.read_json(INTENTS))
     found = trading.deciding(settings, lambda decider: decider.decide(proposed))
     counts = {verdict.value: sum(row.verdict is verdict for row in found) for verdict in Verdict}
     return dg.MaterializeResult(metadata={**counts, "decisions": dg.MetadataValue.md(_decisions_table(found))})

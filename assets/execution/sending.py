@@ -9,15 +9,16 @@ from collections.abc import Callable, Sequence
 import dagster as dg
 
 from assets.frozen import Frozen
-from conf import build, trading
 from conf.schema.settings import Settings
+from runtime import trading
+from runtime.container import Container
 from tradewright.execution.types import SendResult, SendStatus
 from tradewright.ledger.outbox import batch_key
 
 NO_RETRIES = {"dagster/max_retries": "0"}
 SENSOR_SECONDS = 5
 FAILURES = (SendStatus.LOST, SendStatus.UNKNOWN)
-"""What a run must not look successful after. An order that the recheck refused is a verdict, and no failure."""
+"""What a run must not look successful after. An order that the pre_send_check refused is a verdict, and no failure."""
 
 
 class Batch(dg.Config):
@@ -65,7 +66,7 @@ def send_batch(settings: Settings, decision_ids: Sequence[str], log: Callable[[s
         dg.Failure: when one was lost or is in doubt.
         BrokerError, LedgerError, SendRefused: when nothing can be sent now.
     """
-    outcomes = trading.in_session(settings, lambda session, _books: session.send(decision_ids))
+    outcomes = trading.asking(settings, lambda inbox: inbox.send("dagster", "the job send_orders", decision_ids))
     for outcome in outcomes:
         log(describe(outcome))
     if problems := [describe(row) for row in outcomes if row.status in FAILURES]:
@@ -79,15 +80,15 @@ def compare_with_venue(settings: Settings) -> None:
         dg.Failure: when the books differ from the venue.
         BrokerError, LedgerError: when the venue cannot be asked, or the answer not be written down.
     """
-    found = trading.in_session(settings, lambda session, _books: session.reconcile())
+    found = trading.asking(settings, lambda inbox: inbox.reconcile("dagster", "the job reconcile"))
     if found.differences:
         raise dg.Failure("\n".join(found.differences), allow_retries=False)
 
 
 def point_at_approved(settings: Settings) -> dg.RunRequest | dg.SkipReason:
     """What the sensor says: one run for all that may be sent, under a key that names the batch."""
-    with build.ledger(settings, build.clock(settings)) as books:
-        waiting = books.outbox.sendable()
+    with Container(settings) as house:
+        waiting = house.ledger.outbox.sendable()
     if not waiting:
         return dg.SkipReason("no approved order waits to be sent")
     config = Batch(decision_ids=[row.decision_id for row in waiting])

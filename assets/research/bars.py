@@ -3,20 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 import dagster as dg
 import pandas as pd
 
 from assets.frozen import Frozen
-from conf import build, research
 from conf.compose import PROJECT
 from conf.rules import MARKET_TABLES
 from conf.schema.settings import Settings
 from conf.tables import broken_tables
+from runtime import feeds, research
+from runtime.container import Container
 from tradewright.calendars.registry import calendar
 from tradewright.indicators.features import feature_snapshot, feature_table
-from tradewright.model.clock import Clock
 from tradewright.model.errors import DataError, StoreError
 from tradewright.quality.check import check_bars
 from tradewright.quality.expectations import QualityExtraMissing, SuiteResult, load_suite, run_suite
@@ -26,7 +25,7 @@ SUITE = PROJECT / "conf" / "expectations" / "bars.yaml"
 BARS_CHECKS = {
     "contract": "The Pandera contract of a bars table.",
     "expectations": "The suite that conf/expectations declares, by Great Expectations.",
-    "config_valid": "The tables of the configuration, by Pandera.",
+    "config_valid": "The tables of the configuration: rules between their rows.",
 }
 FEATURES_CHECKS = {"complete": "The newest bar has a value of every feature."}
 
@@ -59,21 +58,21 @@ def make_bars(settings: Settings, symbol: str) -> dg.MaterializeResult:
     Raises:
         DataError, StoreError: for bars that the feed has not, or the store refuses or cannot read; a failed check.
     """
-    clock = build.clock(settings)
-    with _failed_check(settings, clock, f"bars.{symbol}"):
-        store, source = build.bar_store(settings, clock), research.feed(settings, clock)
-        updates = research.refresh(settings, store, source, symbol) if source else {}
-        report, suite = quality(settings, clock, symbol), expectations(settings, clock, symbol)
     problems = [str(broken.problem("conf")) for broken in broken_tables(settings, MARKET_TABLES)]
-    passed = not report.blocking and (suite is None or not suite.blocking) and not problems
-    findings = [*(row.message for row in report.findings), *problems]
-    _record(settings, clock, f"bars.{symbol}", passed, {"findings": findings})
+    with Container(settings) as house, _failed_check(house, f"bars.{symbol}"):
+        source = feeds.feed(house)
+        updates = research.refreshed(house, source, symbol) if source else {}
+        report, suite = quality(house, symbol), expectations(house, symbol)
+        data_hash = house.bar_store.data_hash(symbol, settings.universe.timeframe)
+        passed = not report.blocking and (suite is None or not suite.blocking) and not problems
+        findings = [*(row.message for row in report.findings), *problems]
+        house.ledger.checks.record(f"bars.{symbol}", passed, {"findings": findings})
     return dg.MaterializeResult(
         metadata={
             **{f"added {timeframe}": update.added for timeframe, update in updates.items()},
             **{f"revised {timeframe}": update.revised for timeframe, update in updates.items()},
             "rows": report.rows,
-            "data_hash": store.data_hash(symbol, settings.universe.timeframe),
+            "data_hash": data_hash,
             "config_hash": settings.config_hash,
             "findings": dg.MetadataValue.md(_findings(report)),
         },
@@ -87,15 +86,15 @@ def make_features(settings: Settings, symbol: str) -> dg.MaterializeResult:
     Raises:
         DataError, StoreError: for bars that are missing or damaged; that is a failed check.
     """
-    clock, artefacts = build.clock(settings), build.artefacts(settings)
-    with _failed_check(settings, clock, f"features.{symbol}"):
-        table = features_of(settings, clock, symbol)
-        newest = feature_snapshot(table, symbol)
-    row = newest.model_dump(mode="json")
-    artefacts.write_frame(("features", symbol), table)
-    artefacts.write_json(("features", symbol, "newest"), row)
-    unknown = sorted(name for name, value in newest.values.items() if value is None)
-    _record(settings, clock, f"features.{symbol}", not unknown, {"unknown": unknown})
+    with Container(settings) as house:
+        with _failed_check(house, f"features.{symbol}"):
+            table = features_of(house, symbol)
+            newest = feature_snapshot(table, symbol)
+        row = newest.model_dump(mode="json")
+        house.artefacts.write_frame(("features", symbol), table)
+        house.artefacts.write_json(("features", symbol, "newest"), row)
+        unknown = sorted(name for name, value in newest.values.items() if value is None)
+        house.ledger.checks.record(f"features.{symbol}", not unknown, {"unknown": unknown})
     shown = ", ".join(unknown) or "none"
     return dg.MaterializeResult(
         metadata={
@@ -110,56 +109,38 @@ def make_features(settings: Settings, symbol: str) -> dg.MaterializeResult:
 
 
 @contextmanager
-def _failed_check(settings: Settings, clock: Clock, name: str) -> Iterator[None]:
-    """What goes wrong inside fails the check: the one of an hour ago must not speak for data that broke just now."""
+def _failed_check(house: Container, name: str) -> Iterator[None]:
+    """An error inside fails the check in the ledger: the one of an hour ago must not speak for data that broke now."""
     try:
         yield
     except (DataError, StoreError) as error:
-        _record(settings, clock, name, False, {"findings": [str(error)]})
+        house.ledger.checks.record(name, False, {"findings": [str(error)]})
         raise
 
 
-def _record(settings: Settings, clock: Clock, name: str, passed: bool, detail: object) -> None:
-    """Tell the ledger, which the gate asks: a check that failed, is missing or is old stops orders."""
-    with build.ledger(settings, clock) as books:
-        books.checks.record(name, passed, detail)
-
-
-def quality(settings: Settings, clock: Clock, symbol: str) -> QualityReport:
+def quality(house: Container, symbol: str) -> QualityReport:
     """The contract and the quirks of an instrument's deciding bars."""
-    store, instrument = build.bar_store(settings, clock), build.instrument(settings, symbol)
-    frame = store.read(symbol, settings.universe.timeframe)
+    store, instrument, timeframe = house.bar_store, house.instrument(symbol), house.settings.universe.timeframe
+    frame = store.read(symbol, timeframe)
     ends = (frame["ts"].iloc[0], frame["ts"].iloc[-1]) if len(frame) else (pd.Timestamp(0, tz="UTC"),) * 2
-    grid = calendar(instrument.calendar).grid(settings.universe.timeframe, *ends)
-    return check_bars(
-        frame,
-        instrument,
-        settings.universe.timeframe,
-        now=clock.now(),
-        grid=grid,
-        symbol_map=store.actions.symbol_map(symbol),
-    )
+    grid = calendar(instrument.calendar).grid(timeframe, *ends)
+    now, symbol_map = house.clock.now(), store.actions.symbol_map(symbol)
+    return check_bars(frame, instrument, timeframe, now=now, grid=grid, symbol_map=symbol_map)
 
 
-def expectations(settings: Settings, clock: Clock, symbol: str) -> SuiteResult | None:
+def expectations(house: Container, symbol: str) -> SuiteResult | None:
     """The declared suite over an instrument's deciding bars, with Data Docs; None where the extra is not installed."""
-    frame = build.bar_store(settings, clock).read(symbol, settings.universe.timeframe)
+    frame = house.bar_store.read(symbol, house.settings.universe.timeframe)
     try:
-        return run_suite(frame, load_suite(SUITE), docs_folder(settings, symbol))
+        return run_suite(frame, load_suite(SUITE), house.root / "data_docs" / symbol)
     except QualityExtraMissing:
         return None
 
 
-def docs_folder(settings: Settings, symbol: str) -> Path:
-    """Where the Data Docs of an instrument stand."""
-    return build.root(settings) / "data_docs" / symbol
-
-
-def features_of(settings: Settings, clock: Clock, symbol: str) -> pd.DataFrame:
+def features_of(house: Container, symbol: str) -> pd.DataFrame:
     """The features table of an instrument's deciding bars."""
-    instrument = build.instrument(settings, symbol)
-    bars = build.bar_store(settings, clock).read_bars(symbol, settings.universe.timeframe)
-    return feature_table(bars, research.feature_settings(settings, instrument))
+    bars = house.bar_store.read_bars(symbol, house.settings.universe.timeframe)
+    return feature_table(bars, research.feature_settings(house.settings, house.instrument(symbol)))
 
 
 def _findings(report: QualityReport) -> str:

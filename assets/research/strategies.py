@@ -7,10 +7,10 @@ import dagster as dg
 import pandas as pd
 
 from assets.frozen import Frozen
-from conf import build, research
-from conf.compose import options
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
+from runtime.container import Container
+from runtime.research import find_look_ahead, newest_signals, run_study
 from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.evaluation.study import Study
 
@@ -23,13 +23,13 @@ def all_chains(overrides: tuple[str, ...]) -> tuple[list[Definition], list[dg.As
     """Every strategy's chain; a file that is wrong fails its own assets, with file and line, and nothing else."""
     assets: list[Definition] = []
     checks: list[dg.AssetChecksDefinition] = []
-    for name in options("strategy"):
-        try:
-            assets += chain(name, Frozen.of((*overrides, f"strategy={name}")))
-        except ConfigProblems as error:
-            spec, check = broken(name, error)
+    for name, made in Frozen.of_strategies(overrides).items():
+        if isinstance(made, ConfigProblems):
+            spec, check = broken(name, made)
             assets.append(spec)
             checks.append(check)
+        else:
+            assets += chain(name, made)
     return assets, checks
 
 
@@ -82,12 +82,11 @@ def _asset(
 
 def signals(name: str, settings: Settings) -> dg.MaterializeResult:
     """What the strategy wants now, per instrument, and since which bar; refused when it looks ahead."""
-    clock = build.clock(settings)
-    ahead = [str(row) for row in research.look_ahead_findings(settings, clock)][:SHOWN]
-    found = research.signals(settings, clock)
-    build.artefacts(settings).write_json(("signals", name), [row.model_dump(mode="json") for row in found])
-    with build.ledger(settings, clock) as books:
-        books.checks.record(f"lookahead.{name}", not ahead, ahead)
+    with Container(settings) as house:
+        ahead = [str(row) for row in find_look_ahead(house)][:SHOWN]
+        found = newest_signals(house)
+        house.artefacts.write_json(("signals", name), [row.model_dump(mode="json") for row in found])
+        house.ledger.checks.record(f"lookahead.{name}", not ahead, ahead)
     rows = [f"| {row.instrument} | {row.candidate_action} | {row.target:g} | {row.bar_ts} |" for row in found]
     table = "\n".join(["| instrument | action | target | since |", "|---|---|---|---|", *rows])
     told = {"findings": "\n".join(ahead) or "no value knew the future"}
@@ -99,7 +98,7 @@ def signals(name: str, settings: Settings) -> dg.MaterializeResult:
 
 def backtest(name: str, settings: Settings) -> dg.MaterializeResult:
     """Fills and equity on every instrument; the gate has no part in it."""
-    done, artefacts = _study(settings), build.artefacts(settings)
+    done, artefacts = _study(settings), Container(settings).artefacts
     for instrument, result in done.results.items():
         artefacts.write_frame(("backtest", name, instrument, "fills"), fills_table(result))
         artefacts.write_frame(("backtest", name, instrument, "equity"), equity_table(result))
@@ -120,7 +119,7 @@ def backtest(name: str, settings: Settings) -> dg.MaterializeResult:
 def evaluation(name: str, settings: Settings) -> dg.MaterializeResult:
     """The figures of docs/metrics.md, none of them NaN."""
     figures = _study(settings).metrics.as_dict()
-    build.artefacts(settings).write_json(("evaluation", name), figures)
+    Container(settings).artefacts.write_json(("evaluation", name), figures)
     told = {key: value for key, value in figures.items() if isinstance(value, int | float | str)}
     return dg.MaterializeResult(metadata={**_identity(settings), **told})
 
@@ -128,7 +127,7 @@ def evaluation(name: str, settings: Settings) -> dg.MaterializeResult:
 def risk_report(name: str, settings: Settings) -> dg.MaterializeResult:
     """What the backtest has to say against itself: ranked findings, plots, months; one HTML file."""
     report = _study(settings).report
-    path = build.root(settings) / "reports" / f"{name}.html"
+    path = Container(settings).root / "reports" / f"{name}.html"
     report.write(path)
     return dg.MaterializeResult(
         metadata={
@@ -164,7 +163,7 @@ def equity_table(result: BacktestResult) -> pd.DataFrame:
 
 def _study(settings: Settings) -> Study:
     """The backtest and all that follows from it; its result is cached, so that each asset of a chain may ask again."""
-    return research.run_study(settings, build.clock(settings), look_ahead_free=True)
+    return run_study(Container(settings), look_ahead_free=True)
 
 
 def _identity(settings: Settings) -> dict[str, str | int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 from collections.abc import Awaitable, Iterable, Mapping
 from decimal import Decimal
@@ -10,12 +9,12 @@ from decimal import Decimal
 from ib_async.objects import ExecutionFilter
 from ib_async.ticker import Ticker
 
-from brokers.capabilities import not_held
+from brokers.capabilities import demand_all_legs, not_held
 from brokers.ibkr.connection import Connection
-from brokers.ibkr.events import Events
-from brokers.ibkr.order_form import order_form
+from brokers.ibkr.numbers import optional, required
+from brokers.ibkr.order_form import SINGLE, GroupForm, leg_form
 from brokers.ibkr.settings import IbkrSettings
-from brokers.ibkr.translate import Names, number, position_of
+from brokers.ibkr.translate import Names, position_of
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.base import Instant
 from tradewright.model.broker import (
@@ -30,8 +29,12 @@ from tradewright.model.broker import (
 from tradewright.model.clock import Clock
 from tradewright.model.errors import OrderNotAccepted
 from tradewright.model.instrument import Instrument
-from tradewright.model.order import Leg, OrderType, TimeInForce
+from tradewright.model.order import Leg, OrderTerms, OrderType, TimeInForce
 from tradewright.policy.approved import verify
+
+LIVE = 1
+"""Market data type of live prices; 2 is frozen, 3 delayed, 4 both."""
+TWO_LEGS = 2
 
 
 class IbkrBroker:
@@ -39,8 +42,9 @@ class IbkrBroker:
 
     venue = "ibkr"
     capabilities = BrokerCapabilities(
-        kinds=frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP}),
-        tifs=frozenset({TimeInForce.DAY, TimeInForce.GTC}),
+        kinds=frozenset(OrderType),
+        tifs=frozenset(TimeInForce),
+        groups=True,
         fractional=True,
     )
 
@@ -128,8 +132,8 @@ class IbkrBroker:
             ) from problem
         return AccountState(
             account=self._connection.account,
-            equity=Decimal(equity.value),
-            cash=Decimal(cash.value),
+            equity=required(equity.value, "account values", equity.tag),
+            cash=required(cash.value, "account values", cash.tag),
             currency=equity.currency or "USD",
         )
 
@@ -154,12 +158,19 @@ class IbkrBroker:
         return quote
 
     def _quote(self, instrument: str, ticker: Ticker) -> Quote:
-        bid, ask, last = (
-            None if math.isnan(price) else number(price) for price in (ticker.bid, ticker.ask, ticker.last)
+        """The venue tells the time of the last trade alone; a live bid or ask stands now, any other since unknown."""
+        allowed = self._names.instrument(instrument).negative_prices
+        bid, ask, last = (_traded(price, allowed) for price in (ticker.bid, ticker.ask, ticker.last))
+        now = self._clock.now() if ticker.marketDataType == LIVE else None
+        return Quote(
+            instrument=instrument,
+            bid=bid,
+            ask=ask,
+            last=last,
+            bid_time=now if bid is not None else None,
+            ask_time=now if ask is not None else None,
+            last_time=ticker.lastTimestamp if last is not None else None,
         )
-        now = self._clock.now()
-        quote = Quote.at(now, instrument, bid=bid, ask=ask, last=last)
-        return quote.model_copy(update={"last_time": ticker.lastTimestamp or now})
 
     def next_order_id(self) -> int:
         """Reserve the next order id of this session; ids have gaps, because queries take from the same counter.
@@ -188,8 +199,17 @@ class IbkrBroker:
         self._connection.linked()
         if problem := not_held(self.capabilities, order) or self._refusal(order):
             raise OrderNotAccepted(f"{problem}; nothing was sent", where=f"gateway {self._settings.where}")
-        order_form(order, self._names.instrument(order.terms.instrument), "check", 0)
-        await self._connection.contract(order.terms.instrument)
+        instrument = self._known_instrument(order)
+        for leg, terms in order.legs().items():
+            leg_form(terms, order.account, instrument, leg.reference("check"), 0)
+        await self._connection.contract(instrument.symbol)
+
+    def _known_instrument(self, order: ApprovedOrder) -> Instrument:
+        known = self._names.instruments.get(order.terms.instrument)
+        if known is None:
+            text = f"unknown instrument {order.terms.instrument!r}; nothing was sent"
+            raise OrderNotAccepted(text, where="broker ibkr", remedy="add it under conf/instruments")
+        return known
 
     def _refusal(self, order: ApprovedOrder) -> str:
         """Why this connection never sends the order; empty when it may."""
@@ -207,49 +227,71 @@ class IbkrBroker:
             BrokerError: when it must not go out or the link is down. Only the latter may have sent it.
         """
         order = verify(order)
+        await self._place(order, {Leg.ENTRY: ref}, {Leg.ENTRY: order_id}, {Leg.ENTRY: order.terms})
+
+    async def place_group(self, order: ApprovedOrder, refs: Mapping[Leg, str], order_ids: Mapping[Leg, int]) -> None:
+        """Write every leg once; only the last one lets the venue work them. See the port.
+
+        Raises:
+            NotApproved: when ``order`` is not an approved order, or was altered.
+            BrokerError: when it must not go out or the link is down. Only the latter may have sent any of the legs.
+        """
+        order = verify(order)
+        demand_all_legs(order.legs(), refs, order_ids, "broker ibkr")
+        await self._place(order, refs, order_ids, order.legs())
+
+    async def _place(
+        self,
+        order: ApprovedOrder,
+        refs: Mapping[Leg, str],
+        order_ids: Mapping[Leg, int],
+        legs: Mapping[Leg, OrderTerms],
+    ) -> None:
+        """Every form is made before the first one is written, and nothing is awaited between two of them."""
+        self._demand_sendable(order, order_ids)
+        instrument = self._known_instrument(order)
+        contract = await self._connection.contract(instrument.symbol)
+        forms = []
+        for leg, terms in legs.items():
+            group = _group_form(leg, legs, refs, order_ids)
+            forms.append(leg_form(terms, order.account, instrument, refs[leg], order_ids[leg], group))
         ib, events = self._connection.linked()
-        self._demand_sendable(order, order_id, events)
-        contract = await self._connection.contract(order.terms.instrument)
-        form = order_form(order, self._names.instrument(order.terms.instrument), ref, order_id)
-        ib, events = self._connection.linked()
-        self._demand_sendable(order, order_id, events)
-        self._reserved.remove(order_id)
-        events.mine[order_id] = VenueOrder(
+        self._demand_sendable(order, order_ids)
+        for leg, form in zip(legs, forms, strict=True):
+            self._reserved.remove(order_ids[leg])
+            events.mine[order_ids[leg]] = self._placed(order, legs[leg], refs[leg], order_ids[leg])
+            ib.placeOrder(contract, form)
+
+    def _placed(self, order: ApprovedOrder, terms: OrderTerms, ref: str, order_id: int) -> VenueOrder:
+        """An order as we know it before the venue has answered."""
+        return VenueOrder(
             ref=ref,
             perm_id=0,
             order_id=order_id,
             client_id=self._settings.client_id,
             account=order.account,
-            instrument=order.terms.instrument,
-            side=order.terms.side,
-            order_type=order.terms.order.kind,
-            quantity=order.terms.quantity,
+            instrument=terms.instrument,
+            side=terms.side,
+            order_type=terms.order.kind,
+            quantity=terms.quantity,
             filled=Decimal(0),
             status=VenueStatus.PENDING,
         )
-        ib.placeOrder(contract, form)
 
-    def _demand_sendable(self, order: ApprovedOrder, order_id: int, events: Events) -> None:
+    def _demand_sendable(self, order: ApprovedOrder, order_ids: Mapping[Leg, int]) -> None:
+        _, events = self._connection.linked()
+        unknown = [order_id for order_id in order_ids.values() if order_id not in self._reserved]
         problem = self._refusal(order)
         if problem:
             pass
-        elif order_id not in self._reserved:
-            problem = f"order id {order_id} was not reserved in session {self.session}, or was used"
+        elif unknown:
+            problem = f"order id {unknown[0]} was not reserved in session {self.session}, or was used"
         elif not events.link_up:
             problem = "the gateway has lost the venue's servers"
         elif self.pending_sends():
             problem = f"{self.pending_sends()} messages wait in the library's queue"
         if problem:
             raise self._connection.error(f"{problem}; nothing was sent", "reconcile, then decide again")
-
-    async def place_group(self, order: ApprovedOrder, refs: Mapping[Leg, str], order_ids: Mapping[Leg, int]) -> None:
-        """Write a group; see the port.
-
-        Raises:
-            OrderNotAccepted: always, as the capabilities say; nothing was sent.
-        """
-        legs = f"{len(refs)} legs of intent {order.intent_id} under {len(order_ids)} ids"
-        raise OrderNotAccepted(f"{legs}: groups cannot be held", where="broker ibkr")
 
     async def cancel(self, ref: str, order_id: int) -> None:
         """Ask for a cancel once; the answer comes as an event or by query.
@@ -277,3 +319,23 @@ class IbkrBroker:
         """
         ib, _ = self._connection.linked()
         ib.reqGlobalCancel()  # type: ignore[no-untyped-call]
+
+
+def _traded(value: float, negative_allowed: bool) -> Decimal | None:
+    """A price of a quote; the venue writes -1 and 0 where it has none."""
+    price = optional(value)
+    return price if price is not None and (price > 0 or negative_allowed) else None
+
+
+def _group_form(
+    leg: Leg, legs: Mapping[Leg, OrderTerms], refs: Mapping[Leg, str], order_ids: Mapping[Leg, int]
+) -> GroupForm:
+    """The entry is the parent; two protective legs form a group named by the entry's reference."""
+    if len(legs) == 1:
+        return SINGLE
+    entry = leg is Leg.ENTRY
+    return GroupForm(
+        parent_id=0 if entry else order_ids[Leg.ENTRY],
+        oca_group="" if entry or len(legs) <= TWO_LEGS else refs[Leg.ENTRY],
+        transmit=leg is list(legs)[-1],
+    )

@@ -15,15 +15,22 @@ from brokers.ibkr.contracts import venue_name
 from brokers.ibkr.events import Events
 from brokers.ibkr.link import TappedIB
 from brokers.ibkr.settings import IbkrSettings
-from brokers.ibkr.translate import Names
+from brokers.ibkr.translate import MONTH, Names
 from tradewright.model.broker import EventSink
 from tradewright.model.clock import Clock
 from tradewright.model.errors import BrokerError
 
 Result = TypeVar("Result")
+UNKNOWN_CONTRACT = 200
+RETRY_FIRST, RETRY_LONGEST = 0.05, 1.0
+"""Seconds between two tries under a client id that the gateway has not released yet: doubled each time."""
 START_UP = (
     StartupFetch.ORDERS_OPEN | StartupFetch.ORDERS_COMPLETE | StartupFetch.SUB_ACCOUNT_UPDATES | StartupFetch.EXECUTIONS
 )
+
+
+class ClientIdTaken(BrokerError):
+    """Another client is connected under our id, or the gateway has not noticed yet that it left (326)."""
 
 
 class Connection:
@@ -47,13 +54,27 @@ class Connection:
         self._contracts: dict[str, Contract] = {}
 
     async def open(self, sink: EventSink) -> None:
-        """Connect afresh.
+        """Connect afresh. A client id that is still taken is tried again within the timeout.
 
         Raises:
             BrokerError: when the port is closed, the client id is taken, the gateway hangs or leaves a start-up query
                 without its end, or the account is not the one that the settings allow.
         """
         self.close()
+        deadline = asyncio.get_running_loop().time() + self.settings.timeout
+        pause = RETRY_FIRST
+        while True:
+            try:
+                await self._open_once(sink)
+            except ClientIdTaken:
+                if asyncio.get_running_loop().time() + pause >= deadline:
+                    raise
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, RETRY_LONGEST)
+            else:
+                return
+
+    async def _open_once(self, sink: EventSink) -> None:
         self._events = Events(self.names, self._clock, self.settings.client_id, sink)
         self._ib = TappedIB(self._events)
         self._contracts = {}
@@ -63,10 +84,24 @@ class Connection:
             await self._start(self._ib, self._events)
             self.account = self._allowed_account(self._ib.managedAccounts())
             self._ib.reqMarketDataType(self.settings.market_data_type)
+            await self._resolve_months(self._events)
             opened = True
         finally:
             if not opened:
                 self.close()
+
+    async def _resolve_months(self, events: Events) -> None:
+        """Look up every future that is configured by its month: messages name it by contract id and last day.
+
+        One that the venue does not know is told as an event and stays unresolved; it does not stop the others.
+        """
+        for instrument in list(self.names.instruments.values()):
+            if len(venue_name(instrument).expiry) == MONTH:
+                try:
+                    await self.contract(instrument.symbol)
+                except BrokerError as problem:
+                    self.linked()
+                    events.on_notice(UNKNOWN_CONTRACT, f"{instrument.symbol} is not resolved: {problem}")
 
     def close(self) -> None:
         """Close the link; harmless when there is none."""
@@ -96,7 +131,7 @@ class Connection:
         """
         async with self._asking:
             ib, events = self.linked()
-            events.damage, ended = "", False
+            ended = False
             try:
                 answer = await self.wait(what, ask, self.settings.timeout)
                 ended = True
@@ -107,8 +142,9 @@ class Connection:
                 if not ended and ib.isConnected():
                     ib.disconnect()
                     events.on_closed("the link was closed because an answer has no end")
-            if events.damage:
-                raise self.error(f"{what} came with an {events.damage}", "do not trade on it")
+            if damage := events.damage:
+                events.damage = ""
+                raise self.error(f"{what} came with an {damage}", "do not trade on it; reconcile")
             return answer
 
     async def wait(self, what: str, ask: Callable[[], Awaitable[Result]], timeout: float) -> Result:
@@ -184,10 +220,11 @@ class Connection:
             connecting.cancel()
             with suppress(asyncio.CancelledError, ConnectionError, OSError):
                 await connecting
-            raise self.error(
+            refused = self.error(
                 f"client id {settings.client_id} is taken: {events.refused.result()}",
                 "stop the other sender, or wait until the gateway has let go of it",
             )
+            raise ClientIdTaken(refused.what, where=refused.where, remedy=refused.remedy)
         try:
             await connecting
         except ConnectionRefusedError as problem:

@@ -14,6 +14,7 @@ from ib_async.objects import BarData
 from brokers.ibkr.connection import Connection
 from brokers.ibkr.settings import IbkrSettings
 from brokers.ibkr.translate import Names
+from brokers.sessions import bar_end
 from tradewright.calendars.registry import calendar
 from tradewright.model.bars import OHLCV, Timeframe
 from tradewright.model.clock import Clock
@@ -42,6 +43,13 @@ MOST_REQUESTS = 50
 
 MIDPOINT = frozenset({AssetClass.FOREX, AssetClass.METAL, AssetClass.INDEX, AssetClass.CFD})
 """Where there are no trades to be summarised."""
+
+
+def _history_of(instrument: Instrument) -> str:
+    """Which history the venue has of an instrument; of crypto only that of aggregated trades (else error 10299)."""
+    if instrument.asset_class is AssetClass.CRYPTO:
+        return "AGGTRADES"
+    return "MIDPOINT" if instrument.asset_class in MIDPOINT else "TRADES"
 
 
 class IbkrFeed:
@@ -92,7 +100,7 @@ class IbkrFeed:
         """Ask backwards from now, one span at a time."""
         contract = await connection.contract(instrument.symbol)
         ib, _ = connection.linked()
-        what = "MIDPOINT" if instrument.asset_class in MIDPOINT else "TRADES"
+        what = _history_of(instrument)
         ends = [end := self._clock.now()]
         while (end := end - step.span) > start:
             ends.append(end)
@@ -126,6 +134,8 @@ class IbkrFeed:
         else:
             starts = dates.tz_localize("UTC") if dates.tz is None else dates
         table.insert(0, "ts", starts.as_unit("ns"))
-        complete = table["ts"] + timedelta(seconds=timeframe.seconds) <= self._clock.now()
+        table["volume"] = table["volume"].where(table["volume"] >= 0)  # -1 is "not known", of midpoint bars
+        now = self._clock.now()
+        complete = pd.Series([bar_end(instrument.calendar, timeframe, start) <= now for start in starts], dtype=bool)
         table = table[complete if after is None else complete & (table["ts"] > after)]
         return table.drop_duplicates("ts", keep="last").sort_values("ts", ignore_index=True)

@@ -7,6 +7,7 @@ states on errors that are none, and only logs a message that it cannot read. Mon
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any, Protocol
 
 from ib_async import IB
@@ -17,7 +18,11 @@ from ib_async.objects import CommissionReport, Execution, IBDefaults
 from ib_async.order import Order, OrderState
 from ib_async.wrapper import Wrapper
 
-UNREADABLE = (ValueError, KeyError, IndexError, TypeError, ArithmeticError, AttributeError, StopIteration)
+from tradewright.model.errors import TradewrightError
+
+UNREADABLE = (
+    *(ValueError, KeyError, IndexError, TypeError, ArithmeticError, AttributeError, StopIteration, TradewrightError),
+)
 
 
 class Listener(Protocol):
@@ -47,7 +52,7 @@ class Listener(Protocol):
         """4: an error, a warning or a notice."""
         ...
 
-    def on_unreadable(self, fields: list[str], problem: Exception) -> None:
+    def on_unreadable(self, fields: list[str], problem: BaseException | None) -> None:
         """A message that could not be read."""
         ...
 
@@ -109,10 +114,16 @@ class StrictDecoder(Decoder):
 
     def interpret(self, fields: list[str]) -> None:
         """Decode one message."""
+        read = False
         try:
             self.handlers[int(fields[0])](fields)
+            read = True
         except UNREADABLE as problem:
+            read = True
             self._listener.on_unreadable(fields, problem)
+        finally:
+            if not read:  # the library's event loop would log it and go on
+                self._listener.on_unreadable(fields, sys.exc_info()[1])
 
 
 class TappedClient(Client):

@@ -4,47 +4,84 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from ib_async.order import Order
 
-from brokers.ibkr.order_types import WIRE_TYPES
+from brokers.ibkr.order_types import OCA_REDUCE, WIRE_TYPES, wire_prices, wire_tif
 from brokers.reference import checked_reference
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.errors import OrderNotAccepted
 from tradewright.model.hashing import decimal_text
-from tradewright.model.instrument import Instrument
+from tradewright.model.instrument import AssetClass, Instrument
+from tradewright.model.order import MarketOrder, OrderTerms, TimeInForce
+
+
+class GroupForm(NamedTuple):
+    """How a form belongs to others.
+
+    Args:
+        parent_id: order id of the entry; 0 for the entry itself and for a single order.
+        oca_group: name of the one-cancels-other group; empty without one.
+        transmit: whether the venue may work it on arrival; the last form of a group transmits all of them.
+    """
+
+    parent_id: int = 0
+    oca_group: str = ""
+    transmit: bool = True
+
+
+SINGLE = GroupForm()
 
 
 def order_form(order: ApprovedOrder, instrument: Instrument, ref: str, order_id: int) -> Order:
-    """The form of an approved order. Numbers are written as plain decimal text, so that none is rounded on its way.
+    """The form of an approved order's entry, sent alone.
 
     Raises:
         OrderNotAccepted: for a reference, a price or a quantity that must not go out; nothing was sent.
     """
-    terms = order.terms
+    return leg_form(order.terms, order.account, instrument, ref, order_id)
+
+
+def leg_form(
+    terms: OrderTerms, account: str, instrument: Instrument, ref: str, order_id: int, group: GroupForm = SINGLE
+) -> Order:
+    """The form of one leg. Numbers are written as plain decimal text, so that none is rounded on its way.
+
+    Raises:
+        OrderNotAccepted: for a reference, a price or a quantity that must not go out; nothing was sent.
+    """
     checked_reference(ref, "broker ibkr")
     if not instrument.on_lot(terms.quantity):
         raise _misfit("quantity", terms.quantity, instrument.lot_size, instrument.symbol)
-    prices = {}
-    for field, price in (("lmtPrice", terms.limit_price), ("auxPrice", terms.stop_price)):
-        if price is not None:
-            if not instrument.on_tick(price) or (price <= 0 and not instrument.negative_prices):
-                raise _misfit("price", price, instrument.tick_size, instrument.symbol)
-            prices[field] = _exact(price)
+    for price in (terms.limit_price, terms.stop_price):
+        if price is not None and (not instrument.on_tick(price) or (price <= 0 and not instrument.negative_prices)):
+            raise _misfit("price", price, instrument.tick_size, instrument.symbol)
+    limit, aux, trail_stop, trail_percent = wire_prices(terms.order)
+    prices = {"lmtPrice": limit, "auxPrice": aux, "trailStopPrice": trail_stop, "trailingPercent": trail_percent}
     form: dict[str, Any] = {
         "orderId": order_id,
         "action": terms.side.value,
         "totalQuantity": _exact(terms.quantity),
         "orderType": WIRE_TYPES[terms.order.kind],
-        "tif": terms.tif.value,
-        "account": order.account,
+        "tif": _tif(terms, instrument),
+        "goodTillDate": f"{terms.good_till:%Y%m%d %H:%M:%S} UTC" if terms.good_till else "",
+        "account": account,
         "orderRef": ref,
         "outsideRth": False,
-        "transmit": True,
-        **prices,
+        "transmit": group.transmit,
+        "parentId": group.parent_id,
+        "ocaGroup": group.oca_group,
+        "ocaType": OCA_REDUCE if group.oca_group else 0,
+        **{field: _exact(value) for field, value in prices.items() if value is not None},
     }
     return Order(**form)
+
+
+def _tif(terms: OrderTerms, instrument: Instrument) -> str:
+    """The time in force; market orders in crypto are immediate-or-cancel there, which is how they trade anyway."""
+    immediate = instrument.asset_class is AssetClass.CRYPTO and isinstance(terms.order, MarketOrder)
+    return TimeInForce.IOC.value if immediate else wire_tif(terms)
 
 
 def _exact(value: Decimal) -> str:

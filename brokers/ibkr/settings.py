@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Iterator
+from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from tradewright.model.base import FrozenModel
-from tradewright.model.mode import LIVE_PORTS
+
+LIVE_PORTS = frozenset({4001, 7496})
+PAPER_PORTS = frozenset({4002, 7497})
+"""The ports of Interactive Brokers' own programs; any other port says nothing about the mode."""
+
+
+class Contradiction(NamedTuple):
+    """A setting that does not fit the mode: its key, its value, the rule."""
+
+    key: str
+    value: object
+    rule: str
+
+
+def account_problems(live: bool, port: int, account: str) -> Iterator[Contradiction]:
+    """The account rules of Interactive Brokers (control 22); paper accounts begin with ``D``."""
+    if live and not account:
+        yield Contradiction("account", None, "is missing: live mode needs the account spelled out")
+    if account and live == account.startswith("D"):
+        yield Contradiction("account", account, f"is not a {'live' if live else 'paper'} account")
+    if live and port in PAPER_PORTS:
+        yield Contradiction("port", port, "is a port of paper accounts, and mode is live")
+    if not live and port in LIVE_PORTS:
+        yield Contradiction("port", port, "is a port of live accounts, and mode is paper")
 
 
 class IbkrSettings(FrozenModel):
@@ -38,16 +62,14 @@ class IbkrSettings(FrozenModel):
 
     @model_validator(mode="after")
     def _paper_and_live_never_mix(self) -> Self:
-        live_port = self.port in LIVE_PORTS or self.port == self.live_port
-        if self.mode == "live":
-            if not self.account:
-                raise ValueError("live trading needs the account to be named")
-            if not live_port:
-                raise ValueError(f"live trading on port {self.port}, which is not a live port; repeat it as live_port")
-        elif live_port:
-            raise ValueError(f"paper trading on port {self.port}, which is a live port")
-        if problem := self.account_problem(self.account):
-            raise ValueError(problem)
+        live = self.mode == "live"
+        for key, value, rule in account_problems(live, self.port, self.account):
+            raise ValueError(f"{key} {rule}" + (f" (got {value})" if value else ""))
+        is_repeated = self.port == self.live_port
+        if live and self.port not in LIVE_PORTS and not is_repeated:
+            raise ValueError(f"port {self.port} is not a usual live port; repeat it as live_port")
+        if not live and is_repeated:
+            raise ValueError(f"port {self.port} is named as a live port, and mode is paper")
         return self
 
     @property
@@ -57,6 +79,5 @@ class IbkrSettings(FrozenModel):
 
     def account_problem(self, account: str) -> str:
         """Why ``account`` does not fit the mode; empty when it does, or when no account is given."""
-        if account and (self.mode == "paper") != account.startswith("D"):
-            return f"{account} is not a {self.mode} account"
-        return ""
+        problems = account_problems(self.mode == "live", self.port, account)
+        return next((f"{account} {rule}" for key, _, rule in problems if key == "account" and account), "")

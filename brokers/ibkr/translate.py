@@ -10,13 +10,14 @@ from ib_async.contract import Contract
 from ib_async.objects import Execution
 from ib_async.objects import Position as IbPosition
 from ib_async.order import Order, OrderState
-from ib_async.util import UNSET_DOUBLE
 
 from brokers.ibkr.contracts import VenueName, venue_name
+from brokers.ibkr.numbers import optional, price, quantity, required
+from brokers.ibkr.order_types import kind_of
 from tradewright.model.broker import VenueOrder, VenueStatus
 from tradewright.model.errors import BrokerError
 from tradewright.model.instrument import Instrument
-from tradewright.model.order import FIRST_VERSION_TYPES, Fill, OrderType, Position, Side
+from tradewright.model.order import Fill, OrderType, Position, Side
 
 STATUSES = {
     "PendingSubmit": VenueStatus.PENDING,
@@ -30,15 +31,13 @@ STATUSES = {
     "Inactive": VenueStatus.REJECTED,
 }
 
+LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
+STOPPED = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
+
 
 def status_of(word: str) -> VenueStatus:
     """The venue's word for an order's state; an unknown word means nothing final."""
     return STATUSES.get(word, VenueStatus.PENDING)
-
-
-def number(value: object) -> Decimal:
-    """A float from the wire by its shortest text; the library's "unset" is zero."""
-    return Decimal(0) if value in (None, "", UNSET_DOUBLE) else Decimal(repr(value))
 
 
 class Names:
@@ -70,12 +69,30 @@ class Names:
         if contract.conId in self._by_id:
             return self._by_id[contract.conId]
         name = (contract.symbol, contract.secType, contract.currency, contract.lastTradeDateOrContractMonth)
-        foreign = re.sub(r"[^A-Za-z0-9._/:-]", "_", f"ibkr:{contract.secType}:{contract.symbol}")[:64]
-        return self._by_name.get(name, foreign)
+        if name not in self._by_name and contract.secType == "FUT":
+            return self._by_month(contract) or _foreign(contract)
+        return self._by_name.get(name) or _foreign(contract)
+
+    def _by_month(self, contract: Contract) -> str:
+        """The one future that is configured by the month in which this contract ends; empty without one.
+
+        The venue tells the last trading day, the configuration may name the month.
+        """
+        expiry = contract.lastTradeDateOrContractMonth
+        alike = (contract.symbol, contract.secType, contract.currency, expiry[:MONTH])
+        return self._by_name.get(alike, "") if len(expiry) > MONTH else ""
 
     def multiplier(self, symbol: str) -> Decimal:
         """Money per unit and point; 1 for a foreign contract."""
         return self.instruments[symbol].multiplier if symbol in self.instruments else Decimal(1)
+
+
+MONTH = 6
+"""Digits of an expiry by month."""
+
+
+def _foreign(contract: Contract) -> str:
+    return re.sub(r"[^A-Za-z0-9._/:-]", "_", f"ibkr:{contract.secType}:{contract.symbol}")[:64]
 
 
 def _key(name: VenueName) -> tuple[str, str, str, str]:
@@ -83,8 +100,18 @@ def _key(name: VenueName) -> tuple[str, str, str, str]:
 
 
 def order_of(names: Names, order: Order, contract: Contract, state: OrderState, completed: bool) -> VenueOrder:
-    """An open or completed order. Completed ones come without order id, client id and total quantity."""
-    filled = number(order.filledQuantity) if completed else Decimal(0)
+    """An open or completed order. Completed ones come without order id, client id and total quantity.
+
+    An order without a permanent id was never transmitted: it is held back, whatever its status says.
+
+    Raises:
+        BrokerError: when a quantity is no number.
+    """
+    message = f"order {order.permId or order.orderId} {order.orderRef}".rstrip()
+    held_back = not completed and not order.permId
+    status = VenueStatus.PENDING if held_back else status_of(state.status)
+    kind = kind_of(order.orderType, order.tif)
+    stop = order.trailStopPrice if kind is OrderType.TRAILING_STOP else order.auxPrice
     return VenueOrder(
         ref=order.orderRef,
         perm_id=order.permId,
@@ -93,40 +120,53 @@ def order_of(names: Names, order: Order, contract: Contract, state: OrderState, 
         account=order.account,
         instrument=names.symbol(contract),
         side=Side.BUY if order.action == "BUY" else Side.SELL,
-        order_type=_order_type(order.orderType),
-        quantity=number(order.totalQuantity),
-        filled=filled,
-        status=status_of(state.status),
+        order_type=kind,
+        quantity=optional(order.totalQuantity) or Decimal(0),
+        filled=quantity(order.filledQuantity, message, "filled quantity") if completed else Decimal(0),
+        status=status,
         text=state.completedStatus if completed else state.warningText,
+        limit_price=optional(order.lmtPrice) if kind in LIMITED else None,
+        stop_price=optional(stop) if kind in STOPPED else None,
+        group=order.ocaGroup,
+        held_back=held_back,
     )
 
 
-def _order_type(word: str) -> OrderType | str:
-    return FIRST_VERSION_TYPES.get(word, word)
+def fill_of(names: Names, contract: Contract, execution: Execution) -> Fill:
+    """An execution, without its fee.
 
-
-def fill_of(names: Names, contract: Contract, execution: Execution, fee: Decimal | None) -> Fill:
-    """An execution."""
+    Raises:
+        BrokerError: when quantity or price is not known, or the price is not one that the instrument can have.
+    """
+    message = f"execution {execution.execId}"
+    symbol = names.symbol(contract)
+    known = names.instruments.get(symbol)
     return Fill(
         exec_id=execution.execId,
         ref=execution.orderRef,
         perm_id=execution.permId,
-        instrument=names.symbol(contract),
+        instrument=symbol,
         side=Side.BUY if execution.side == "BOT" else Side.SELL,
-        quantity=number(execution.shares),
-        price=number(execution.price),
+        quantity=quantity(execution.shares, message),
+        price=price(execution.price, message, negative_allowed=known is None or known.negative_prices),
         time=execution.time,
         account=execution.acctNumber,
-        fee=fee,
     )
 
 
 def position_of(names: Names, held: IbPosition) -> Position:
-    """A holding; the venue's cost per unit includes the multiplier, our average price does not."""
+    """A holding; the venue's cost per unit includes the multiplier, our average price does not.
+
+    Raises:
+        BrokerError: when the quantity, or the cost of a holding that is not flat, is no number.
+    """
     symbol = names.symbol(held.contract)
+    message = f"position of {symbol}"
+    units = required(held.position, message, "quantity")
+    cost = required(held.avgCost, message, "cost") if units else Decimal(0)
     return Position(
         account=held.account,
         instrument=symbol,
-        quantity=number(held.position),
-        average_price=number(held.avgCost) / names.multiplier(symbol),
+        quantity=units,
+        average_price=cost / names.multiplier(symbol),
     )

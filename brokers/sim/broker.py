@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from brokers.capabilities import not_held
+from brokers.capabilities import demand_all_legs, not_held
 from brokers.reference import checked_reference
-from brokers.sim.state import BookOrder, Execution
+from brokers.sim.admission import form_refusal
+from brokers.sim.state import BookOrder, Execution, Placement
 from brokers.sim.venue import Venue
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.base import Instant
@@ -22,10 +23,12 @@ from tradewright.model.broker import (
     VenueOrder,
 )
 from tradewright.model.errors import BrokerError, OrderNotAccepted
-from tradewright.model.order import Fill, Leg, OrderType, TimeInForce
+from tradewright.model.order import Fill, Leg, OrderTerms, OrderType, TimeInForce
 from tradewright.policy.approved import verify
 
 WHERE = "simulated venue"
+TWO_LEGS, REDUCE = 2, 2
+"""From three legs on the protective ones form a group, in which a fill of one reduces the other."""
 
 
 class SimBroker:
@@ -39,8 +42,9 @@ class SimBroker:
 
     venue = "sim"
     capabilities = BrokerCapabilities(
-        kinds=frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP}),
-        tifs=frozenset({TimeInForce.DAY, TimeInForce.GTC}),
+        kinds=frozenset(OrderType),
+        tifs=frozenset(TimeInForce),
+        groups=True,
         fractional=True,
     )
 
@@ -89,14 +93,15 @@ class SimBroker:
             BrokerError: without a connection.
         """
         self._demand_link()
-        state = self.market.state
-        mine = [order for order in state.orders.values() if order.account == self._account]
-        held = self.market.book(self._account).holdings.values()
+        orders, executions = self.market.state.orders, self.market.state.executions
+        mine = [order for order in orders.values() if order.account == self._account]
+        book = self.market.book(self._account)
+        held = book.holdings.values()
         return BrokerSnapshot(
             taken_at=self.market.clock.now(),
-            open_orders=tuple(_venue_order(order) for order in mine if order.live),
-            completed_orders=tuple(_venue_order(order) for order in mine if not order.live),
-            fills=tuple(_fill(item) for item in state.executions if item.order.account == self._account),
+            open_orders=tuple(_venue_order(order, orders) for order in mine if order.live),
+            completed_orders=tuple(_venue_order(order, orders) for order in mine if not order.live),
+            fills=tuple(_fill(item, book.currency) for item in executions if item.order.account == self._account),
             positions=tuple(position for position in held if position.quantity),
         )
 
@@ -149,11 +154,15 @@ class SimBroker:
         """
         order = verify(order)
         self._demand_link()
-        if problem := not_held(self.capabilities, order) or self._account_problem(order):
-            raise OrderNotAccepted(f"{problem}; nothing was sent", where=WHERE)
+        problem = not_held(self.capabilities, order) or self._account_problem(order)
         for terms in order.legs().values():
-            if problem := self.market.form_problem(terms):
-                raise OrderNotAccepted(f"{problem}; nothing was sent", where=WHERE)
+            problem = problem or self._form_problem(terms)
+        if problem:
+            raise OrderNotAccepted(f"{problem}; nothing was sent", where=WHERE)
+
+    def _form_problem(self, terms: OrderTerms) -> str:
+        known = self.market.instruments.get(terms.instrument)
+        return f"unknown instrument {terms.instrument!r}" if known is None else form_refusal(known, terms)[1]
 
     def _account_problem(self, order: ApprovedOrder) -> str:
         if order.account == self._account:
@@ -161,32 +170,46 @@ class SimBroker:
         return f"the order is for {order.account}, the connection for {self._account}"
 
     async def place(self, order: ApprovedOrder, ref: str, order_id: int) -> None:
-        """Hand the order to the venue once; see the port.
+        """Hand the entry to the venue once; see the port.
 
         Raises:
             NotApproved: when ``order`` is not an approved order, or was altered.
             BrokerError: when it must not go out, or without a connection.
         """
         order = verify(order)
-        self._demand_link()
-        checked_reference(ref, WHERE)
-        if problem := self._account_problem(order):
-            raise BrokerError(problem, where=WHERE)
-        if order_id not in self._reserved:
-            raise BrokerError(
-                f"order id {order_id} was not reserved in session {self.session}, or was used", where=WHERE
-            )
+        self._demand_sendable(order, {Leg.ENTRY: ref}, {Leg.ENTRY: order_id})
         self._reserved.remove(order_id)
         self.market.place(order.terms, order.account, ref, order_id, self._client_id)
 
     async def place_group(self, order: ApprovedOrder, refs: Mapping[Leg, str], order_ids: Mapping[Leg, int]) -> None:
-        """Hand a group to the venue; see the port.
+        """Hand every leg to the venue, which works none of them before it has the last; see the port.
 
         Raises:
-            OrderNotAccepted: always, as the capabilities say; nothing was sent.
+            NotApproved: when ``order`` is not an approved order, or was altered.
+            BrokerError: when it must not go out, or without a connection.
         """
-        legs = f"{len(refs)} legs of intent {order.intent_id} under {len(order_ids)} ids"
-        raise OrderNotAccepted(f"{legs}: groups cannot be held", where=WHERE)
+        order = verify(order)
+        legs = order.legs()
+        demand_all_legs(legs, refs, order_ids, WHERE)
+        self._demand_sendable(order, refs, order_ids)
+        last, parent = list(legs)[-1], 0
+        for leg, terms in legs.items():
+            self._reserved.remove(order_ids[leg])
+            group = refs[Leg.ENTRY] if leg is not Leg.ENTRY and len(legs) > TWO_LEGS else ""
+            placement = Placement(parent=parent, group=group, oca_type=REDUCE if group else 0, held=leg is not last)
+            placed = self.market.place(terms, order.account, refs[leg], order_ids[leg], self._client_id, placement)
+            parent = parent or placed.perm_id
+
+    def _demand_sendable(self, order: ApprovedOrder, refs: Mapping[Leg, str], order_ids: Mapping[Leg, int]) -> None:
+        self._demand_link()
+        for ref in refs.values():
+            checked_reference(ref, WHERE)
+        if problem := self._account_problem(order):
+            raise BrokerError(problem, where=WHERE)
+        for order_id in order_ids.values():
+            if order_id not in self._reserved:
+                text = f"order id {order_id} was not reserved in session {self.session}, or was used"
+                raise BrokerError(text, where=WHERE)
 
     async def cancel(self, ref: str, order_id: int) -> None:
         """Cancel the order at once; one that has ended stays as it is, and an error event says so.
@@ -203,7 +226,13 @@ class SimBroker:
             self.market.cancel(order.perm_id)
         else:
             text = f"order {ref} cannot be cancelled, state: {order.status}"
-            self._emit(BrokerEventKind.ERROR, order=_venue_order(order), order_id=order_id, code=10148, text=text)
+            self._emit(
+                BrokerEventKind.ERROR,
+                order=_venue_order(order, self.market.state.orders),
+                order_id=order_id,
+                code=10148,
+                text=text,
+            )
 
     async def cancel_all(self) -> None:
         """Cancel every live order of every client.
@@ -216,14 +245,14 @@ class SimBroker:
             self.market.cancel(order.perm_id)
 
     def _on_change(self, order: BookOrder, execution: Execution | None) -> None:
-        said = _venue_order(order)
+        said = _venue_order(order, self.market.state.orders)
         if order.code and execution is None:
             self._emit(BrokerEventKind.ERROR, order=said, order_id=order.order_id, code=order.code, text=order.text)
         if execution is not None:
-            fill = _fill(execution)
-            unpaid = fill.model_copy(update={"fee": None})
+            fill = _fill(execution, self.market.book(order.account).currency)
+            unpaid = fill.model_copy(update={"fee": None, "fee_currency": ""})
             self._emit(BrokerEventKind.FILL, fill=unpaid, exec_id=fill.exec_id, order_id=order.order_id)
-            self._emit(BrokerEventKind.FEE, exec_id=fill.exec_id, fee=fill.fee)
+            self._emit(BrokerEventKind.FEE, exec_id=fill.exec_id, fee=fill.fee, fee_currency=fill.fee_currency)
         self._emit(BrokerEventKind.ORDER, order=said, order_id=order.order_id, text=order.text)
 
     def _emit(self, kind: BrokerEventKind, **details: object) -> None:
@@ -237,7 +266,8 @@ class SimBroker:
             raise BrokerError("there is no connection", where=WHERE, remedy="connect first")
 
 
-def _venue_order(order: BookOrder) -> VenueOrder:
+def _venue_order(order: BookOrder, orders: Mapping[int, BookOrder]) -> VenueOrder:
+    parent = orders.get(order.placement.parent)
     return VenueOrder(
         ref=order.ref,
         perm_id=order.perm_id,
@@ -251,10 +281,15 @@ def _venue_order(order: BookOrder) -> VenueOrder:
         filled=order.filled,
         status=order.status,
         text=order.text,
+        limit_price=order.terms.limit_price,
+        stop_price=order.stop if order.stop is not None else order.terms.stop_price,
+        parent_ref=parent.ref if parent is not None else "",
+        group=order.placement.group,
+        held_back=order.placement.held,
     )
 
 
-def _fill(execution: Execution) -> Fill:
+def _fill(execution: Execution, currency: str) -> Fill:
     order = execution.order
     return Fill(
         exec_id=execution.exec_id,
@@ -267,4 +302,5 @@ def _fill(execution: Execution) -> Fill:
         time=execution.time,
         account=order.account,
         fee=execution.fee,
+        fee_currency=currency,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from tradewright.backtest.costs import CostModel, IbkrFixed, fee
+from tradewright.fills.costs import CostModel, PerShareCosts, fee
 from tradewright.model.instrument import Instrument
 
 Commission = Callable[[Instrument, Decimal, Decimal, bool], Decimal]
@@ -23,5 +23,5 @@ def commission_of(model: CostModel) -> Commission:
     return commission
 
 
-ibkr_fixed: Commission = commission_of(IbkrFixed())
+ibkr_fixed: Commission = commission_of(PerShareCosts(0.005, minimum=1.0, maximum_rate=0.005))
 """0.005 USD per unit, at least 1.00, at most 0.5 % of the trade's value (D8)."""

@@ -1,4 +1,4 @@
-"""When and at what price a resting order fills."""
+"""When and at what price an order fills: the engine's rules for fills, for every kind of order."""
 
 from __future__ import annotations
 
@@ -8,8 +8,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from tradewright.backtest.fills import limit_fill, market_fill, stop_fill
-from tradewright.model.order import LimitOrder, OrderTerms, Side, StopOrder
+from tradewright.fills.rules import limit_fill, market_fill, stop_fill
+from tradewright.model.order import (
+    LimitOrder,
+    MarketOnCloseOrder,
+    MarketOnOpenOrder,
+    MarketOrder,
+    OrderTerms,
+    Side,
+    StopLimitOrder,
+    StopOrder,
+    TrailingStopOrder,
+)
 
 
 class Prices(NamedTuple):
@@ -22,28 +32,112 @@ class Prices(NamedTuple):
 
     @property
     def newest(self) -> Decimal | None:
-        """What a holding is worth: the last trade, else the middle of the quote."""
+        """The price at which a holding is valued: the last trade, else the middle of the quote."""
         if self.last is not None or self.bid is None or self.ask is None:
             return self.last
         return (self.bid + self.ask) / 2
 
     def against(self, side: Side) -> Decimal | None:
-        """What an order of that side trades against at once."""
+        """The price at which an order of that side trades at once."""
         return self.ask if side is Side.BUY else self.bid
 
 
-def fill_price(terms: OrderTerms, triggered: bool, bar: Sequence[Decimal]) -> Decimal | None:
-    """The price at which ``terms`` fill inside a bar (open, high, low, close), None when they do not.
+class PriceBar(NamedTuple):
+    """One complete bar: when it starts and ends, and its four prices."""
 
-    A quote is a bar of one price. A triggered stop is a market order. The rules are the engine's own, so that a
-    simulated order and a backtested one agree.
+    start: datetime
+    end: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+
+    @property
+    def prices(self) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+        """Open, high, low, close."""
+        return self.open, self.high, self.low, self.close
+
+
+class Match(NamedTuple):
+    """What a bar does to an order.
+
+    Args:
+        price: where it fills; None when it does not.
+        triggered: whether its stop has been reached by now.
+        stop: where a trailing stop stands after the bar; None for the other kinds.
     """
-    opened, high, low, close = (float(price) for price in bar)
-    side = terms.side.sign
-    if isinstance(terms.order, LimitOrder):
-        price = limit_fill(side, float(terms.order.limit_price), opened, high, low, marketable=True)
-    elif isinstance(terms.order, StopOrder) and not triggered:
-        price = stop_fill(side, float(terms.order.stop_price), opened, high, low)
-    else:
-        price = market_fill(opened, close, at_close=False)
+
+    price: Decimal | None
+    triggered: bool = False
+    stop: Decimal | None = None
+
+
+def match(terms: OrderTerms, triggered: bool, stop: Decimal | None, bar: Sequence[Decimal]) -> Match:
+    """What a bar (open, high, low, close) does to an order; a quote is a bar of one price.
+
+    The rules are the engine's own, so that a simulated order and a backtested one agree. The path inside a bar is not
+    known, so the worse one is taken: a stop-limit order whose trigger lies beyond its limit does not fill in the bar
+    that triggers it, and a trailing stop moves only after the bar that it has survived. Orders for an auction fill in
+    no bar; the venue executes them.
+
+    Args:
+        triggered: whether the stop was reached before.
+        stop: where a trailing stop stands; None before its first bar.
+    """
+    order, side = terms.order, terms.side.sign
+    match order:
+        case MarketOrder():
+            return Match(_market(bar))
+        case LimitOrder():
+            return Match(_limit(side, order.limit_price, bar))
+        case StopOrder():
+            price = _market(bar) if triggered else _stop(side, order.stop_price, bar)
+            return Match(price, triggered or price is not None)
+        case StopLimitOrder():
+            return _stop_limit(order, side, triggered, bar)
+        case TrailingStopOrder():
+            return _trailing(order, side, triggered, stop, bar)
+        case MarketOnOpenOrder() | MarketOnCloseOrder():
+            return Match(None)
+
+
+def _stop_limit(order: StopLimitOrder, side: int, triggered: bool, bar: Sequence[Decimal]) -> Match:
+    if triggered:
+        return Match(_limit(side, order.limit_price, bar), True)
+    price = _stop(side, order.stop_price, bar)
+    within = price is not None and side * price <= side * order.limit_price
+    return Match(price if within else None, price is not None)
+
+
+def _trailing(
+    order: TrailingStopOrder, side: int, triggered: bool, stop: Decimal | None, bar: Sequence[Decimal]
+) -> Match:
+    """A sale's stop follows the highest price, a purchase's the lowest; it never moves back."""
+    if triggered:
+        return Match(_market(bar), True, stop)
+    if stop is None:
+        stop = order.stop_price if order.stop_price is not None else bar[0] + side * order.distance(bar[0])
+    price = _stop(side, stop, bar)
+    if price is not None:
+        return Match(price, True, stop)
+    best = bar[2] if side > 0 else bar[1]
+    moved = best + side * order.distance(best)
+    return Match(None, False, min(stop, moved) if side > 0 else max(stop, moved))
+
+
+def _market(bar: Sequence[Decimal]) -> Decimal | None:
+    return _exact(market_fill(float(bar[0]), float(bar[3]), at_close=False))
+
+
+def _limit(side: int, limit: Decimal, bar: Sequence[Decimal]) -> Decimal | None:
+    opened, high, low, _ = (float(price) for price in bar)
+    return _exact(limit_fill(side, float(limit), opened, high, low, marketable=True))
+
+
+def _stop(side: int, stop: Decimal, bar: Sequence[Decimal]) -> Decimal | None:
+    opened, high, low, _ = (float(price) for price in bar)
+    return _exact(stop_fill(side, float(stop), opened, high, low))
+
+
+def _exact(price: float) -> Decimal | None:
     return None if math.isnan(price) else Decimal(repr(price))

@@ -12,9 +12,9 @@ from pydantic import Field
 from brokers.sim.broker import SimBroker
 from brokers.sim.commission import commission_of
 from brokers.sim.state import AccountBook, VenueState
-from brokers.sim.storage import VenueFile
+from brokers.sim.storage import VenueCopy, VenueFile
 from brokers.sim.venue import Venue
-from tradewright.backtest.costs import CostModel
+from tradewright.fills.costs import CostModel
 from tradewright.model.base import FrozenModel, Name, Positive
 from tradewright.model.clock import Clock
 from tradewright.model.instrument import Instrument
@@ -26,6 +26,7 @@ class SimSettings(FrozenModel):
     Args:
         cash: at the start, in USD; a venue that was saved before keeps what it has.
         state_file: where the venue is kept between processes; None keeps it in memory only.
+        reading: whether the file is only read, as it was last saved; another process may have it open then.
         seed: makes order and execution ids reproducible; made up when None.
     """
 
@@ -33,6 +34,7 @@ class SimSettings(FrozenModel):
     cash: Positive = Decimal(100_000)
     client_id: int = Field(default=21, ge=1)
     state_file: Path | None = None
+    reading: bool = False
     seed: int | None = None
 
 
@@ -42,6 +44,8 @@ def sim_broker(settings: SimSettings, instruments: Iterable[Instrument], clock: 
         seed=secrets.randbits(32) if settings.seed is None else settings.seed,
         accounts={settings.account: AccountBook(account=settings.account, cash=settings.cash)},
     )
-    storage = VenueFile(settings.state_file) if settings.state_file else None
+    storage = None
+    if settings.state_file is not None:
+        storage = VenueCopy(settings.state_file) if settings.reading else VenueFile(settings.state_file)
     market = Venue(instruments, state, clock, commission_of(costs), storage=storage)
     return SimBroker(market, settings.account, settings.client_id)

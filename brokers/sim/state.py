@@ -1,10 +1,10 @@
-"""What a simulated venue remembers: orders, executions, accounts."""
+"""The state of a simulated venue: orders, executions, accounts, and one change of them as a journal records it."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tradewright.model.base import FrozenModel, Instant, Number
 from tradewright.model.broker import VenueStatus
@@ -13,14 +13,33 @@ from tradewright.model.order import OrderTerms, Position
 ENDED = frozenset({VenueStatus.FILLED, VenueStatus.CANCELLED, VenueStatus.REJECTED})
 
 
+class Placement(FrozenModel):
+    """How an order belongs to others when it arrives.
+
+    Args:
+        parent: permanent id of the order that must fill first; 0 without one.
+        group: name of the one-cancels-other group; empty without one.
+        oca_type: with ``group``: 1 cancels the others on the first fill, 2 and 3 reduce them by what was filled.
+        held: whether it waits to be transmitted; the transmission of a child transmits its parent and its siblings.
+    """
+
+    parent: int = 0
+    group: str = ""
+    oca_type: int = 0
+    held: bool = False
+
+
 class BookOrder(FrozenModel):
-    """An order in the venue's book; every change makes a new one under the same permanent id.
+    """An order at the venue; every change makes a new value under the same permanent id.
 
     Args:
         order_id: the client's id of it; 0 for an order that was entered by hand.
         filled: units executed so far, at ``average_price`` on average (0 when nothing was).
         code: the venue's code of a refusal, 0 otherwise.
-        triggered: whether a stop order has become a market order.
+        triggered: whether its stop has been reached.
+        stop: where a trailing stop stands now; None before it has seen a price, and for the other kinds.
+        fees: charged so far.
+        placement: how it belongs to other orders.
     """
 
     perm_id: int
@@ -38,6 +57,9 @@ class BookOrder(FrozenModel):
     code: int = 0
     text: str = ""
     triggered: bool = False
+    stop: Number | None = None
+    fees: Number = Decimal(0)
+    placement: Placement = Placement()
 
     @property
     def remaining(self) -> Decimal:
@@ -51,9 +73,10 @@ class BookOrder(FrozenModel):
 
 
 class Execution(FrozenModel):
-    """One execution as the venue books it.
+    """One execution as the venue records it.
 
     Args:
+        order: the order after it.
         cum_quantity: units of the order executed up to and with this one, at ``average_price`` on average.
         realized: profit realized by it after its fee; None when it only opened.
     """
@@ -84,18 +107,44 @@ class AccountBook(FrozenModel):
         )
 
 
-class VenueState(FrozenModel):
-    """Everything that must survive a restart of the venue.
+class Change(FrozenModel):
+    """What one step changed: new values of what it touched, and the executions that it added."""
+
+    sequence: int | None = None
+    connections: int | None = None
+    accounts: tuple[AccountBook, ...] = ()
+    orders: tuple[BookOrder, ...] = ()
+    executions: tuple[Execution, ...] = ()
+    next_order_id: dict[int, int] = Field(default_factory=dict)
+    bars_until: dict[str, Instant] = Field(default_factory=dict)
+
+
+class VenueState(BaseModel):
+    """Everything that must survive a restart of the venue. Changed in place, one ``Change`` at a time.
 
     Args:
         seed: makes permanent and execution ids of different venues differ.
         next_order_id: for each client, the lowest order id that was never used.
+        bars_until: for each instrument, the end of the last bar that its orders have met.
     """
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     seed: int
     sequence: int = 0
     connections: int = 0
     accounts: dict[str, AccountBook]
     orders: dict[int, BookOrder] = Field(default_factory=dict)
-    executions: tuple[Execution, ...] = ()
+    executions: list[Execution] = Field(default_factory=list)
     next_order_id: dict[int, int] = Field(default_factory=dict)
+    bars_until: dict[str, Instant] = Field(default_factory=dict)
+
+    def apply(self, change: Change) -> None:
+        """Take a change in, at a cost that depends on the change alone."""
+        self.sequence = self.sequence if change.sequence is None else change.sequence
+        self.connections = self.connections if change.connections is None else change.connections
+        self.accounts.update((book.account, book) for book in change.accounts)
+        self.orders.update((order.perm_id, order) for order in change.orders)
+        self.executions.extend(change.executions)
+        self.next_order_id.update(change.next_order_id)
+        self.bars_until.update(change.bars_until)

@@ -1,79 +1,141 @@
-"""Keeping a venue's memory in a file, so that it survives its process."""
+"""Keeping a venue's state in a file, so that it survives its process: one line of state, then one line per change."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
+from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from brokers.sim.state import VenueState
+from brokers.sim.state import Change, VenueState
 from tradewright.model.errors import BrokerError
 
 
 class VenueFile:
-    """One venue's state as JSON; one venue at a time may have it open."""
+    """A journal of one venue; one venue at a time may have it open.
+
+    The first line is a whole state; every further line is one change. A change costs one appended and synced line,
+    whatever the length of the history. Opening joins the changes into the state and writes that as the new first line.
+    A last line without its end was never synced, hence never told to a client: it is dropped. Any other line that
+    cannot be read refuses the file.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock: IO[str] | None = None
+        self._lock = FileLock(path.with_name(path.name + ".lock"), timeout=0)
+        self._file: BinaryIO | None = None
 
-    def open(self) -> VenueState | None:
-        """Take the file for ourselves and read it; None when nothing was saved yet.
+    def open(self, initial: VenueState) -> VenueState:
+        """Take the file and read it; ``initial`` becomes its content when it does not exist yet.
 
-        The kernel lets go of it when the process ends, however it ends.
+        The operating system releases the lock when the process ends, however it ends.
 
         Raises:
             BrokerError: when another venue has it, it cannot be opened, or it is damaged; it is left as it is.
         """
-        lock = self._take()
+        self._take()
+        opened = False
         try:
-            state = VenueState.model_validate_json(self.path.read_bytes()) if self.path.exists() else None
-        except (ValidationError, OSError) as problem:
-            lock.close()
+            state = _read(self.path.read_bytes()) if self.path.exists() else initial
+            self._compact(state)
+            self._file = self.path.open("ab")
+            opened = True
+        except (ValidationError, ValueError) as problem:
             raise self._error(f"is no state of a simulated venue: {problem}", "move the file away") from problem
-        self._lock = lock
+        except OSError as problem:
+            raise self._error(f"cannot be written: {problem}", "free some space") from problem
+        finally:
+            if not opened:
+                self._lock.release()
         return state
 
-    def _take(self) -> IO[str]:
+    def _take(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock = self.path.with_name(self.path.name + ".lock").open("w")
+            self._lock.acquire()
+        except Timeout as problem:
+            raise self._error("another client has it open", "stop the other process") from problem
         except OSError as problem:
             raise self._error(f"cannot be opened: {problem}", "see broker.state_file") from problem
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as problem:
-            lock.close()
-            raise self._error("another client has it open", "stop the other process") from problem
-        return lock
 
-    def save(self, state: VenueState) -> None:
-        """Write the whole state, durably, or leave the old one.
+    def _compact(self, state: VenueState) -> None:
+        """Write the whole state as one line aside, sync it, and put it in place of the file."""
+        draft = self.path.with_name(self.path.name + ".tmp")
+        try:
+            with draft.open("wb") as file:
+                file.write(state.model_dump_json().encode() + b"\n")
+                _sync(file)
+            draft.replace(self.path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def append(self, change: Change) -> None:
+        """Write one change, durably, or leave the file as it was.
 
         Raises:
             BrokerError: when the disk refuses, or the file is not open.
         """
-        if self._lock is None:
-            raise self._error("nobody has it open", "connect a client first")
-        draft = self.path.with_name(self.path.name + ".tmp")
+        if self._file is None:
+            raise self._error("it is not open", "connect a client first")
+        length = self._file.tell()
         try:
-            with draft.open("w", encoding="utf-8") as file:
-                file.write(state.model_dump_json())
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self.path)
+            self._file.write(change.model_dump_json().encode() + b"\n")
+            _sync(self._file)
         except OSError as problem:
-            draft.unlink(missing_ok=True)
+            self._file.truncate(length)
             raise self._error(f"cannot be written: {problem}", "free some space") from problem
 
     def close(self) -> None:
-        """Let another have it."""
-        if self._lock is not None:
-            self._lock.close()
-        self._lock = None
+        """Let another process have it."""
+        if self._file is not None:
+            self._file.close()
+            self._lock.release()
+        self._file = None
 
     def _error(self, what: str, remedy: str) -> BrokerError:
         return BrokerError(what, where=str(self.path), remedy=remedy)
+
+
+class VenueCopy:
+    """A look at a venue that another process may have open: read once, never written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def open(self, initial: VenueState) -> VenueState:
+        """The venue as it was last saved; ``initial`` where nothing was.
+
+        Raises:
+            BrokerError: when it cannot be read.
+        """
+        try:
+            return _read(self.path.read_bytes()) if self.path.exists() else initial
+        except (ValidationError, ValueError, OSError) as problem:
+            what = f"is no state of a simulated venue: {problem}"
+            raise BrokerError(what, where=str(self.path), remedy="move the file away") from problem
+
+    def append(self, change: Change) -> None:
+        """Keep nothing: a reading connection changes nothing that lasts."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _read(content: bytes) -> VenueState:
+    """The state of a journal.
+
+    Raises:
+        ValidationError: when a line that was synced cannot be read.
+    """
+    first, *changes = content.split(b"\n")
+    state = VenueState.model_validate_json(first)
+    for line in changes[:-1]:  # what follows the last end of a line is empty, or was never synced
+        state.apply(Change.model_validate_json(line))
+    return state

@@ -1,35 +1,52 @@
-"""The venue itself: a book of orders per account, matched against prices that somebody moves."""
+"""The simulated venue: orders of several accounts, matched against quotes and bars that its owner brings."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 
+from brokers.sessions import session_ending_after
+from brokers.sim.admission import ACCEPTED, Refusal, beyond_means, change_refusal, form_refusal, parent_refusal
+from brokers.sim.changes import Changes
 from brokers.sim.commission import Commission
 from brokers.sim.holdings import book_execution
-from brokers.sim.matching import Prices, fill_price
-from brokers.sim.state import AccountBook, BookOrder, Execution, VenueState
-from brokers.sim.storage import VenueFile
+from brokers.sim.matching import PriceBar, Prices, match
+from brokers.sim.state import AccountBook, BookOrder, Execution, Placement, VenueState
+from brokers.sim.storage import VenueCopy, VenueFile
 from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import Clock
 from tradewright.model.errors import BrokerError
 from tradewright.model.instrument import Instrument
-from tradewright.model.order import OrderTerms, OrderType, TimeInForce
+from tradewright.model.order import AUCTIONS, LimitOrder, OrderTerms, OrderType, TimeInForce
 
 Listener = Callable[[BookOrder, Execution | None], None]
 """Told of every change of an order, with the execution that caused it, if one did."""
 
+BarSource = Callable[[str, datetime], Iterable[PriceBar]]
+"""(instrument, moment) -> its complete bars that start at or after that moment, ascending."""
+
+WHERE = "simulated venue"
+ALONE = Placement()
+CANCEL_OTHERS = 1
+ZERO = Decimal(0)
+
 
 class Venue:
-    """Accounts, orders and prices. It outlives its clients: whoever connects again finds everything as it stands.
+    """Accounts, orders and prices. It outlives its clients: a client that connects again finds everything as it stands.
 
     A market order fills at once where there is a quote on its side, otherwise at the open of the next bar. Resting
-    orders are tried whenever a price moves. Fills follow the engine's rules (``tradewright.backtest.fills``); the fee
+    orders are tried whenever a price moves. Fills follow the engine's rules (``tradewright.fills.rules``); the fee
     of a partial execution is what the order's whole fee grew by.
+
+    A child order is inactive until its parent fills; then as many units of all children together can trade as the
+    parent has filled. A parent that ends unfilled ends its children; one that ends partly filled leaves them with its
+    filled quantity (to be confirmed on a paper account).
 
     Args:
         leverage: an order that would carry an account's gross value above ``leverage`` times its equity is refused.
+        bars_since: where the bars come from that resting orders have missed while no client was connected.
     """
 
     def __init__(
@@ -39,16 +56,27 @@ class Venue:
         clock: Clock,
         commission: Commission,
         leverage: Decimal = Decimal(4),
-        storage: VenueFile | None = None,
+        storage: VenueFile | VenueCopy | None = None,
+        bars_since: BarSource | None = None,
     ) -> None:
         self.instruments = {instrument.symbol: instrument for instrument in instruments}
-        self.state, self.clock = state, clock
+        self.clock, self.bars_since = clock, bars_since
         self.prices: dict[str, Prices] = {}
         self.partial_fills: deque[Decimal] = deque()
         self._commission, self._leverage = commission, leverage
         self._clients: dict[int, Listener] = {}
         self._listeners: list[Listener] = []
         self._storage = storage
+        self._changes = Changes(state, storage)
+
+    @property
+    def state(self) -> VenueState:
+        """Everything that the venue remembers."""
+        return self._changes.state
+
+    @state.setter
+    def state(self, state: VenueState) -> None:
+        self._changes = Changes(state, self._storage)
 
     def subscribe(self, listener: Listener) -> None:
         """Tell ``listener`` of every change of every order from now on."""
@@ -57,24 +85,30 @@ class Venue:
     def attach(self, client_id: int, listener: Listener) -> str:
         """Let a client hear of its own orders; the answer names this connection and no other.
 
-        A venue that is kept in a file is read from it when its first client comes; resting orders are then tried
-        against the prices of today.
+        A venue that is kept in a file is read from it when its first client comes; resting orders then meet the bars
+        that they have missed, end where their time is over, and are tried against the present prices.
 
         Raises:
             BrokerError: while another client uses the id or the file, or when the file is damaged.
         """
         if client_id in self._clients:
-            raise BrokerError(
-                f"client id {client_id} is in use", where="simulated venue", remedy="stop the other client"
-            )
+            raise BrokerError(f"client id {client_id} is in use", where=WHERE, remedy="stop the other client")
         if self._storage is not None and not self._clients:
-            self.state = self._storage.open() or self.state
+            self.state = self._storage.open(self.state)
         self._clients[client_id] = listener
-        self._keep(connections=self.state.connections + 1)
-        self._commit()
-        for order in self.live_orders():
-            self._match_against_quote(order)
+        self._changes.connected()
+        self._changes.commit()
+        self._catch_up()
         return f"{self.state.seed:08x}-{self.state.connections}"
+
+    def _catch_up(self) -> None:
+        if self.bars_since is not None:
+            since = {order.terms.instrument: order.placed_at for order in reversed(self.live_orders())}
+            missed = ((symbol, bar) for symbol, at in since.items() for bar in self.bars_since(symbol, at))
+            self.advance(missed)
+        self.expire(self.clock.now())
+        for order in self.live_orders():
+            self._work(order.perm_id)
 
     def detach(self, client_id: int) -> None:
         """Let a client go."""
@@ -85,8 +119,8 @@ class Venue:
     def reserve_order_id(self, client_id: int) -> int:
         """The next order id of a client; it is never given again."""
         order_id = self.state.next_order_id.get(client_id, 1)
-        self._keep(next_order_id={**self.state.next_order_id, client_id: order_id + 1})
-        self._commit()
+        self._changes.order_id(client_id, order_id + 1)
+        self._changes.commit()
         return order_id
 
     def instrument(self, symbol: str) -> Instrument:
@@ -96,11 +130,8 @@ class Venue:
             BrokerError: when the venue does not trade it.
         """
         if symbol not in self.instruments:
-            raise BrokerError(
-                f"unknown instrument {symbol!r}",
-                where="simulated venue",
-                remedy=f"it trades {', '.join(sorted(self.instruments))}",
-            )
+            known = ", ".join(sorted(self.instruments))
+            raise BrokerError(f"unknown instrument {symbol!r}", where=WHERE, remedy=f"it trades {known}")
         return self.instruments[symbol]
 
     def book(self, account: str) -> AccountBook:
@@ -111,85 +142,135 @@ class Venue:
         """
         if account not in self.state.accounts:
             known = ", ".join(sorted(self.state.accounts))
-            raise BrokerError(f"unknown account {account!r}", where="simulated venue", remedy=f"it has {known}")
+            raise BrokerError(f"unknown account {account!r}", where=WHERE, remedy=f"it has {known}")
         return self.state.accounts[account]
 
     def equity(self, account: str) -> Decimal:
         """Cash plus holdings at the newest price, or at cost where there is none."""
         return self.book(account).cash + sum(value for _, value in self._values(account))
 
-    def place(self, terms: OrderTerms, account: str, ref: str, order_id: int, client_id: int) -> BookOrder:
-        """Take an order into the book, or keep it as refused with a code, and match it against the present quote.
+    def place(
+        self, terms: OrderTerms, account: str, ref: str, order_id: int, client_id: int, placement: Placement = ALONE
+    ) -> BookOrder:
+        """Take an order, or keep it as refused with a code, and match it against the present quote.
 
         Raises:
             BrokerError: for an unknown instrument or account, for which nothing is kept.
         """
         instrument = self.instrument(terms.instrument)
         self.book(account)
-        code, text = self._refusal(instrument, terms, account)
-        order = self._enter(terms, account, ref, order_id, client_id, code, text)
-        self._match_against_quote(order)
+        refusal = self._refusal(instrument, terms, account, placement)
+        order = self._enter(terms, account, ref, order_id, client_id, refusal, placement)
+        if order.live and not placement.held:
+            self._transmit(placement.parent)
+            self._work(order.perm_id)
         return self.state.orders[order.perm_id]
 
     def refuse(self, terms: OrderTerms, account: str, ref: str, order_id: int, client_id: int, text: str) -> BookOrder:
         """Keep an order as rejected (201) for a reason that only the venue knows."""
-        return self._enter(terms, account, ref, order_id, client_id, 201, text)
+        return self._enter(terms, account, ref, order_id, client_id, (201, text), ALONE)
 
     def _enter(
-        self, terms: OrderTerms, account: str, ref: str, order_id: int, client_id: int, code: int, text: str
+        self,
+        terms: OrderTerms,
+        account: str,
+        ref: str,
+        order_id: int,
+        client_id: int,
+        refusal: Refusal,
+        placement: Placement,
     ) -> BookOrder:
         now = self.clock.now()
+        code, text = refusal
         order = BookOrder(
-            perm_id=self._next_perm_id(),
+            perm_id=self._changes.next_perm_id(),
             order_id=order_id,
             client_id=client_id,
             account=account,
             ref=ref,
             terms=terms,
-            status=VenueStatus.REJECTED if code else VenueStatus.WORKING,
+            status=VenueStatus.REJECTED if code else VenueStatus.PENDING if placement.held else VenueStatus.WORKING,
             placed_at=now,
             changed_at=now,
             code=code,
             text=text,
+            placement=placement,
         )
-        used = max(self.state.next_order_id.get(client_id, 1), order_id + 1)
-        self._keep(next_order_id={**self.state.next_order_id, client_id: used})
+        self._changes.order_id(client_id, max(self.state.next_order_id.get(client_id, 1), order_id + 1))
         self._save(order)
         return order
 
-    def replace(self, perm_id: int, terms: OrderTerms) -> tuple[int, str]:
+    def _transmit(self, parent: int) -> None:
+        """Work a held parent and its held children, the parent first."""
+        held = [order for order in self.live_orders() if parent and parent in (order.perm_id, order.placement.parent)]
+        for order in held:
+            if order.placement.held:
+                placement = order.placement.model_copy(update={"held": False})
+                self._change(order, status=VenueStatus.WORKING, placement=placement)
+        if parent and self.state.orders[parent].live:
+            self._work(parent)
+
+    def replace(self, perm_id: int, terms: OrderTerms) -> Refusal:
         """Change the terms of a live order; it keeps its permanent id and its fills.
 
         The answer is the code and the text of a refusal, which leaves the order as it was; 0 and no text otherwise.
         """
         order = self.state.orders[perm_id]
-        code, text = self._change_refusal(order, terms)
+        rest = terms.model_copy(update={"quantity": terms.quantity - order.filled})
+        code, text = change_refusal(order, terms)
         if not code:
-            self._save(order.model_copy(update={"terms": terms, "changed_at": self.clock.now()}))
-            self._match_against_quote(self.state.orders[perm_id])
+            instrument = self.instrument(terms.instrument)
+            code, text = self._refusal(instrument, rest, order.account, order.placement)
+        if not code:
+            same_kind = terms.order.kind is order.terms.order.kind
+            self._change(order, terms=terms, triggered=order.triggered and same_kind, stop=None)
+            self._work(perm_id)
         return code, text
 
     def cancel(self, perm_id: int, text: str = "") -> BookOrder:
-        """End a live order; an order that has ended stays as it is."""
+        """End a live order and what depends on it; an order that has ended stays as it is."""
         order = self.state.orders[perm_id]
         if not order.live:
             return order
-        return self._change(order, status=VenueStatus.CANCELLED, text=text)
+        order = self._change(order, status=VenueStatus.CANCELLED, text=text)
+        for child in self._children(perm_id):
+            left = order.filled - self._closed(perm_id)
+            if left <= 0:
+                self.cancel(child.perm_id, "the parent order was cancelled")
+            elif child.remaining > left:
+                self._shrink(child, child.filled + left)
+        return order
 
     def reset_order_ids(self, lowest: int) -> None:
         """Forget which order ids were used, for every client."""
-        self._keep(next_order_id=dict.fromkeys(self.state.next_order_id, lowest))
-        self._commit()
+        for client_id in self.state.next_order_id:
+            self._changes.order_id(client_id, lowest)
+        self._changes.commit()
 
     def end_of_day(self) -> None:
-        """Let every DAY order expire."""
+        """End every DAY order, whatever the time."""
         for order in self.live_orders():
-            if order.terms.tif is TimeInForce.DAY:
+            if order.terms.tif in (TimeInForce.DAY, TimeInForce.IOC):
                 self.cancel(order.perm_id, "expired at the end of the day")
+
+    def expire(self, now: datetime) -> None:
+        """End the orders whose life is over at ``now``: DAY at the close of their session, GTD at their moment."""
+        for order in self.live_orders():
+            ends = self._ends_at(order)
+            if ends is not None and ends <= now:
+                self.cancel(order.perm_id, f"expired at {ends.isoformat()}")
+
+    def _ends_at(self, order: BookOrder) -> datetime | None:
+        if order.terms.tif is TimeInForce.GTC:
+            return None
+        if order.terms.tif is TimeInForce.GTD:
+            return order.terms.good_till
+        session = session_ending_after(self.instrument(order.terms.instrument).calendar, order.placed_at)
+        return session.close if session is not None else None
 
     def live_orders(self) -> list[BookOrder]:
         """Orders to which something may still happen, oldest first."""
-        return [order for order in self.state.orders.values() if order.live]
+        return self._changes.live()
 
     def quote(self, symbol: str, prices: Prices) -> None:
         """Move the price of an instrument and try its resting orders."""
@@ -197,15 +278,71 @@ class Venue:
         self.prices[symbol] = prices
         for order in self.live_orders():
             if order.terms.instrument == symbol:
-                self._match_against_quote(order)
+                self._work(order.perm_id)
 
     def bar(self, symbol: str, opened: Decimal, high: Decimal, low: Decimal, close: Decimal) -> None:
-        """Let a bar pass: resting orders fill by the engine's rules, then the close is the newest price."""
+        """Let a bar of the present moment pass: every resting order meets it, then the close is the newest price."""
         self.instrument(symbol)
+        now = self.clock.now()
+        self._meet(symbol, PriceBar(now, now, opened, high, low, close))
+
+    def advance(self, bars: Iterable[tuple[str, PriceBar]]) -> None:
+        """Let stored bars of several instruments pass, in the order of time; bars that were met before are left out."""
+        for symbol, bar in sorted(bars, key=lambda item: (item[1].end, item[1].start)):
+            self.on_bar(symbol, bar)
+
+    def on_bar(self, symbol: str, bar: PriceBar) -> None:
+        """Let one complete bar pass, by the backtest's rules.
+
+        Orders meet the bars that start at or after their placing. The first bar of a session is its opening auction,
+        the bar that ends at the close its closing auction; then the DAY orders of the session end.
+        """
+        instrument = self.instrument(symbol)
+        known = self.state.bars_until.get(symbol)
+        if known is not None and bar.end <= known:
+            return
+        session = session_ending_after(instrument.calendar, bar.start)
+        inside = session is not None and session.open <= bar.start
+        self.expire(bar.start)
+        if session is not None and inside and (known is None or known <= session.open):
+            self._auction(symbol, OrderType.MARKET_ON_OPEN, bar.open, bar.start, bar.start)
+        self._meet(symbol, bar)
+        if session is not None and inside and bar.end >= session.close:
+            self._auction(symbol, OrderType.MARKET_ON_CLOSE, bar.close, bar.end, bar.end)
+        self._changes.bar_until(symbol, bar.end)
+        self._changes.commit()
+        self.expire(bar.end)
+
+    def auction(self, symbol: str, kind: OrderType, price: Decimal) -> None:
+        """Hold an auction now: every order that waits for it executes at its price."""
+        now = self.clock.now()
+        self._auction(symbol, kind, price, now, now)
+
+    def _auction(self, symbol: str, kind: OrderType, price: Decimal, placed_by: datetime, at: datetime) -> None:
         for order in self.live_orders():
-            if order.terms.instrument == symbol:
-                self._match(order, (opened, high, low, close))
-        self.prices[symbol] = Prices(None, None, close, self.clock.now())
+            if (order.terms.instrument, order.terms.order.kind) == (symbol, kind) and order.placed_at <= placed_by:
+                quantity = self._workable(order)
+                if quantity > 0:
+                    self.execute(order.perm_id, quantity, self.instrument(symbol).round_price(price), at=at)
+
+    def _meet(self, symbol: str, bar: PriceBar) -> None:
+        """Entries first, then stops, then targets: a bar that reaches both has reached the stop first.
+
+        The children of an order that filled inside the bar meet the rest of it from that price on, and no target fills
+        in it, because the order of prices inside a bar is not known.
+        """
+        began = [item for item in self.live_orders() if item.terms.instrument == symbol and item.placed_at <= bar.start]
+        ids = [item.perm_id for item in sorted(began, key=_turn)]
+        entered: dict[int, Decimal] = {}
+        for perm_id in ids:
+            order = self.state.orders[perm_id]
+            start = entered.get(order.placement.parent, bar.open)
+            if start != bar.open and isinstance(order.terms.order, LimitOrder):
+                continue
+            filled = self._match(perm_id, (start, *bar.prices[1:]), bar.end)
+            if filled is not None:
+                entered[perm_id] = filled.price
+        self.prices[symbol] = Prices(None, None, bar.close, bar.end)
 
     def correct(self, exec_id: str, price: Decimal) -> Execution:
         """Correct the price of an execution: the same base id, the next correction number, the cash put right."""
@@ -214,8 +351,8 @@ class Venue:
         new = old.model_copy(update={"exec_id": f"{base}.{int(number) + 1:02d}", "price": price})
         order, book = old.order, self.book(old.order.account)
         signed = old.quantity * order.terms.side.sign * self.instrument(order.terms.instrument).multiplier
-        self._keep_account(book.model_copy(update={"cash": book.cash - signed * (price - old.price)}))
-        self._keep(executions=(*self.state.executions, new))
+        self._changes.account(book.model_copy(update={"cash": book.cash - signed * (price - old.price)}))
+        self._changes.execution(new)
         self._tell(order, new)
         return new
 
@@ -224,40 +361,28 @@ class Venue:
         book = self.book(account)
         held = book.holding(self.instrument(symbol).symbol)
         moved = held.model_copy(update={"quantity": held.quantity + by})
-        self._keep_account(book.model_copy(update={"holdings": {**book.holdings, symbol: moved}}))
-        self._commit()
+        self._changes.account(book.model_copy(update={"holdings": {**book.holdings, symbol: moved}}))
+        self._changes.commit()
 
-    def form_problem(self, terms: OrderTerms) -> str:
-        """Why the venue would refuse the form of an order whatever its market and its accounts; empty otherwise."""
-        known = self.instruments.get(terms.instrument)
-        return f"unknown instrument {terms.instrument!r}" if known is None else _form_refusal(known, terms)[1]
-
-    def _refusal(self, instrument: Instrument, terms: OrderTerms, account: str) -> tuple[int, str]:
-        price = terms.limit_price if terms.limit_price is not None else terms.stop_price
-        code, text = _form_refusal(instrument, terms)
-        if code:
-            return code, text
-        if self._beyond_means(instrument, terms, account, price):
+    def _refusal(self, instrument: Instrument, terms: OrderTerms, account: str, placement: Placement) -> Refusal:
+        refusal = form_refusal(instrument, terms)
+        if refusal == ACCEPTED and placement.parent:
+            return parent_refusal(self.state.orders.get(placement.parent), terms)
+        if refusal == ACCEPTED and self._beyond_means(instrument, terms, account):
             return 201, "Order rejected - reason: the available funds are insufficient for this order."
-        return 0, ""
+        return refusal
 
-    def _change_refusal(self, order: BookOrder, terms: OrderTerms) -> tuple[int, str]:
-        same = (terms.instrument, terms.side) == (order.terms.instrument, order.terms.side)
-        if not same or terms.quantity <= order.filled:
-            return 105, "Order being modified does not match original order."
-        rest = terms.model_copy(update={"quantity": terms.quantity - order.filled})
-        return self._refusal(self.instrument(terms.instrument), rest, order.account)
-
-    def _beyond_means(self, instrument: Instrument, terms: OrderTerms, account: str, price: Decimal | None) -> bool:
-        """Whether the order adds to a holding more than the leverage allows; without any price it passes."""
+    def _beyond_means(self, instrument: Instrument, terms: OrderTerms, account: str) -> bool:
+        """Whether the account cannot carry the order; without any price it passes."""
         known = self.prices.get(instrument.symbol)
-        price = price if price is not None else (known.newest if known else None)
-        held = self.book(account).holding(instrument.symbol).quantity
-        after = abs(held + terms.quantity * terms.side.sign)
-        if price is None or after <= abs(held):
+        own = terms.limit_price if terms.limit_price is not None else terms.stop_price
+        price = own if own is not None else (known.newest if known else None)
+        if price is None:
             return False
-        others = sum(abs(value) for symbol, value in self._values(account) if symbol != instrument.symbol)
-        return others + after * abs(price) * instrument.multiplier > self._leverage * self.equity(account)
+        others = sum((abs(value) for name, value in self._values(account) if name != instrument.symbol), ZERO)
+        held, signed = self.book(account).holding(instrument.symbol).quantity, terms.quantity * terms.side.sign
+        unit_value, limit = abs(price) * instrument.multiplier, self._leverage * self.equity(account)
+        return beyond_means(held, signed, unit_value, others, limit)
 
     def _values(self, account: str) -> list[tuple[str, Decimal]]:
         values = []
@@ -267,98 +392,132 @@ class Venue:
             values.append((symbol, held.quantity * price * self.instruments[symbol].multiplier))
         return values
 
-    def _match_against_quote(self, order: BookOrder) -> None:
+    def _children(self, perm_id: int) -> list[BookOrder]:
+        return [order for order in self.live_orders() if order.placement.parent == perm_id]
+
+    def _closed(self, parent: int) -> Decimal:
+        """Units that the children of an order have closed."""
+        return sum((item.filled for item in self._changes.children(parent)), ZERO)
+
+    def _workable(self, order: BookOrder) -> Decimal:
+        """How many units may trade now; 0 for a held order and for a child whose parent has not filled."""
+        if not order.live or order.placement.held:
+            return ZERO
+        parent = order.placement.parent
+        if not parent:
+            return order.remaining
+        return min(order.remaining, self.state.orders[parent].filled - self._closed(parent))
+
+    def _work(self, perm_id: int) -> None:
+        """Match an order against the present quote, then the children that it has activated."""
+        order = self.state.orders[perm_id]
         known = self.prices.get(order.terms.instrument)
         price = known.against(order.terms.side) if known else None
-        if order.live and price is not None:
-            self._match(order, (price, price, price, price))
+        if price is not None and self._match(perm_id, (price, price, price, price)) is not None:
+            for child in self._children(perm_id):
+                self._work(child.perm_id)
+        order = self.state.orders[perm_id]
+        if order.live and order.terms.tif is TimeInForce.IOC and not order.placement.held:
+            self.cancel(perm_id, "the rest of an immediate-or-cancel order")
 
-    def _match(self, order: BookOrder, bar: Sequence[Decimal]) -> None:
-        price = fill_price(order.terms, order.triggered, bar)
-        if price is not None:
-            quantity = min(order.remaining, self.partial_fills.popleft()) if self.partial_fills else order.remaining
-            rested = order.terms.order.kind is OrderType.LIMIT and price != bar[0]
-            self.execute(order.perm_id, quantity, self.instrument(order.terms.instrument).round_price(price), rested)
+    def _match(self, perm_id: int, bar: Sequence[Decimal], at: datetime | None = None) -> Execution | None:
+        order = self.state.orders[perm_id]
+        quantity = self._workable(order)
+        if quantity <= 0 or order.terms.order.kind in AUCTIONS:
+            return None
+        found = match(order.terms, order.triggered, order.stop, bar)
+        moved = (found.triggered, found.stop) != (order.triggered, order.stop)
+        if found.price is None:
+            if moved:
+                self._change(order, triggered=found.triggered, stop=found.stop)
+            return None
+        if moved:  # told together with the execution that follows
+            self._changes.order(order.model_copy(update={"triggered": found.triggered, "stop": found.stop}))
+        if self.partial_fills:
+            quantity = min(quantity, self.partial_fills.popleft())
+        price = self.instrument(order.terms.instrument).round_price(found.price)
+        rested = isinstance(order.terms.order, LimitOrder) and found.price != bar[0]
+        return self.execute(perm_id, quantity, price, rested, at)
 
-    def execute(self, perm_id: int, quantity: Decimal, price: Decimal, rested: bool = False) -> Execution:
-        """Execute ``quantity`` units of an order at ``price``, whatever its state: a venue's word is final."""
-        order = self._filled(self.state.orders[perm_id], quantity, price)
+    def execute(
+        self, perm_id: int, quantity: Decimal, price: Decimal, rested: bool = False, at: datetime | None = None
+    ) -> Execution:
+        """Execute ``quantity`` units of an order at ``price``, whatever its state: the venue's word is final.
+
+        Args:
+            rested: whether it pays the fee of an order that rested.
+            at: when; now when None.
+        """
+        at = at or self.clock.now()
+        order = _filled(self.state.orders[perm_id], quantity, price, at)
         instrument = self.instrument(order.terms.instrument)
-        charged = sum(item.fee for item in self.state.executions if item.order.perm_id == perm_id)
-        fee = max(Decimal(0), self._commission(instrument, order.filled, order.average_price, rested) - charged)
+        fee = max(ZERO, self._commission(instrument, order.filled, order.average_price, rested) - order.fees)
+        order = order.model_copy(update={"fees": order.fees + fee})
         signed = quantity * order.terms.side.sign
         book, realized = book_execution(
             self.book(order.account), instrument.symbol, signed, price, instrument.multiplier, fee
         )
         execution = Execution(
-            exec_id=self._next_exec_id(),
+            exec_id=self._changes.next_exec_id(),
             order=order,
             quantity=quantity,
             price=price,
-            time=self.clock.now(),
+            time=at,
             cum_quantity=order.filled,
             average_price=order.average_price,
             fee=fee,
             realized=realized,
         )
-        self._keep_account(book)
-        self._keep(executions=(*self.state.executions, execution))
+        self._changes.account(book)
+        self._changes.execution(execution)
         self._save(order, execution)
+        self._reduce_others(order, quantity)
         return execution
 
-    def _filled(self, order: BookOrder, quantity: Decimal, price: Decimal) -> BookOrder:
-        """The order after one more execution."""
-        filled = order.filled + quantity
-        done = filled >= order.terms.quantity
-        changes = {
-            "filled": filled,
-            "average_price": (order.average_price * order.filled + price * quantity) / filled,
-            "last_price": price,
-            "status": VenueStatus.FILLED if done else VenueStatus.WORKING,
-            "triggered": True,
-            "changed_at": self.clock.now(),
-        }
-        return order.model_copy(update=changes)
+    def _reduce_others(self, order: BookOrder, quantity: Decimal) -> None:
+        """One cancels the other: the rest of its group ends, or shrinks by what was filled."""
+        if not order.placement.group:
+            return
+        mine = (order.account, order.placement.group)
+        others = [item for item in self.live_orders() if (item.account, item.placement.group) == mine]
+        for other in others:
+            if other.perm_id == order.perm_id:
+                continue
+            if order.placement.oca_type == CANCEL_OTHERS or other.remaining <= quantity:
+                self.cancel(other.perm_id, f"order {order.perm_id} of its group was filled")
+            else:
+                self._shrink(other, other.terms.quantity - quantity)
 
-    def _change(self, order: BookOrder, status: VenueStatus, text: str) -> BookOrder:
-        changed = order.model_copy(update={"status": status, "text": text, "changed_at": self.clock.now()})
+    def _shrink(self, order: BookOrder, quantity: Decimal) -> None:
+        self._change(order, terms=order.terms.model_copy(update={"quantity": quantity}))
+
+    def _change(self, order: BookOrder, **changes: object) -> BookOrder:
+        changed = order.model_copy(update={"changed_at": self.clock.now(), **changes})
         self._save(changed)
         return changed
 
     def _save(self, order: BookOrder, execution: Execution | None = None) -> None:
-        self._keep(orders={**self.state.orders, order.perm_id: order})
+        self._changes.order(order)
         self._tell(order, execution)
 
     def _tell(self, order: BookOrder, execution: Execution | None) -> None:
-        self._commit()
+        """Write down what has changed, then tell of it."""
+        self._changes.commit()
         own = self._clients.get(order.client_id)
         for listener in [*self._listeners, *([own] if own else [])]:
             listener(order, execution)
 
-    def _keep(self, **changes: object) -> None:
-        self.state = self.state.model_copy(update=changes)
 
-    def _commit(self) -> None:
-        if self._storage is not None:
-            self._storage.save(self.state)
-
-    def _keep_account(self, book: AccountBook) -> None:
-        self._keep(accounts={**self.state.accounts, book.account: book})
-
-    def _next_perm_id(self) -> int:
-        self._keep(sequence=self.state.sequence + 1)
-        return 1_000_000 + (self.state.seed % 16_384) * 100_000 + self.state.sequence
-
-    def _next_exec_id(self) -> str:
-        self._keep(sequence=self.state.sequence + 1)
-        return f"{self.state.seed:08x}.{self.state.sequence:08x}.01.01"
+def _turn(order: BookOrder) -> tuple[bool, bool, int]:
+    """The order in which orders meet a bar: entries, stops, targets; the older first."""
+    child = bool(order.placement.parent)
+    return child, child and isinstance(order.terms.order, LimitOrder), order.perm_id
 
 
-def _form_refusal(instrument: Instrument, terms: OrderTerms) -> tuple[int, str]:
-    """The code and the text of a refusal that depends on the instrument alone; 0 and no text otherwise."""
-    for price in (terms.limit_price, terms.stop_price):
-        if price is not None and (not instrument.on_tick(price) or (price <= 0 and not instrument.negative_prices)):
-            return 110, "The price does not conform to the minimum price variation for this contract."
-    if not instrument.on_lot(terms.quantity):
-        return 10243, f"The size {terms.quantity} is not a whole number of lots of {instrument.lot_size}."
-    return 0, ""
+def _filled(order: BookOrder, quantity: Decimal, price: Decimal, at: datetime) -> BookOrder:
+    """The order after one more execution."""
+    filled = order.filled + quantity
+    status = VenueStatus.FILLED if filled >= order.terms.quantity else VenueStatus.WORKING
+    average = (order.average_price * order.filled + price * quantity) / filled
+    changes = {"filled": filled, "average_price": average, "last_price": price, "status": status, "changed_at": at}
+    return order.model_copy(update=changes)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from conf.schema.group import AboveZero, Group, Zone
+from brokers.plugin import VenueSettings
+from brokers.registry import plugins
+from conf.schema.group import AboveZero, Group, Zone, one_of
 from tradewright.model.base import Positive
 from tradewright.model.mode import Mode, Stage
 
@@ -35,28 +37,11 @@ class StorageSettings(Group):
     ledger_url: SecretStr | None
 
 
-class SimBrokerSettings(Group):
-    """``broker=sim``."""
-
-    kind: Literal["sim"]
-    account: str
-
-
-class IbkrBrokerSettings(Group):
-    """``broker=ibkr``."""
-
-    kind: Literal["ibkr"]
-    host: str
-    port: Annotated[int, Field(ge=1, le=65535)]
-    client_id: Annotated[int, Field(ge=1, lt=2**31 - 1)]
-    account: str | None
-    timeout_s: AboveZero
-    key_id: SecretStr | None
-    secret: SecretStr | None
-    base_url: str | None
-
-
-BrokerSettings = Annotated[SimBrokerSettings | IbkrBrokerSettings, Field(discriminator="kind")]
+if TYPE_CHECKING:
+    BrokerSettings = VenueSettings
+else:
+    BrokerSettings = one_of(made.settings for made in plugins().values())
+    """The settings of every broker plug-in; ``kind`` tells them apart."""
 
 
 class ExecutionSettings(Group):

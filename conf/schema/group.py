@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Annotated
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -30,3 +33,8 @@ AboveZero = Annotated[float, Field(gt=0)]
 Window = Annotated[int, Field(ge=1, le=100_000)]
 WallTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Moment = datetime | date
+
+
+def one_of(models: Iterable[type[BaseModel]]) -> Any:
+    """The annotation of a value that is one of several models, told apart by ``kind``."""
+    return Annotated[reduce(or_, models), Field(discriminator="kind")]

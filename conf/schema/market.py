@@ -1,16 +1,15 @@
-"""Groups ``base``, ``instruments``, ``universe``, ``feed`` and ``events``."""
+"""Groups ``base``, ``universe``, ``feed`` and ``events``; a row of ``instruments`` is the domain's ``Instrument``."""
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, create_model
 
-from conf.schema.group import Group, NotNegative, Zone
+from brokers.registry import plugins
+from conf.schema.group import Group, Zone, one_of
 from tradewright.model.bars import Timeframe
 from tradewright.model.base import Instant, Name
-from tradewright.model.instrument import AssetClass
 
 
 class BaseSettings(Group):
@@ -18,23 +17,6 @@ class BaseSettings(Group):
 
     tz: Zone
     seed: Annotated[int, Field(ge=0)]
-
-
-class InstrumentSettings(Group):
-    """One row of ``instruments``; the key is the symbol. See ``tradewright.model.instrument`` for the meaning."""
-
-    asset_class: AssetClass
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3,5}$")] = "USD"
-    exchange: str = "SMART"
-    calendar: str = "XNYS"
-    tick_size: Annotated[Decimal, Field(gt=0)] = Decimal("0.01")
-    lot_size: Annotated[Decimal, Field(gt=0)] = Decimal(1)
-    multiplier: Annotated[Decimal, Field(gt=0)] = Decimal(1)
-    venue_symbols: dict[str, str] = Field(default_factory=dict)
-    default_spread_bps: NotNegative = 1.0
-    negative_prices: bool = False
-    shortable: bool = False
-    liquid: bool = True
 
 
 class UniverseSettings(Group):
@@ -46,34 +28,43 @@ class UniverseSettings(Group):
     base_timeframe: Timeframe
 
 
-class ScenarioFeedSettings(Group):
+class BaseFeedSettings(Group):
+    """Base of every feed's settings; ``kind`` names the feed."""
+
+    kind: str
+    remote_providers: Literal["enabled", "disabled"]
+
+
+class ScenarioFeedSettings(BaseFeedSettings):
     """``feed=scenario``."""
 
     kind: Literal["scenario"]
-    remote_providers: Literal["enabled", "disabled"]
     end: Instant | None
     days_1m: Annotated[int, Field(ge=1, le=3650)]
     days_1d: Annotated[int, Field(ge=1, le=36500)]
 
 
-class FilesFeedSettings(Group):
+class FilesFeedSettings(BaseFeedSettings):
     """``feed=files``."""
 
     kind: Literal["files"]
-    remote_providers: Literal["enabled", "disabled"]
 
 
-class IbkrFeedSettings(Group):
-    """``feed=ibkr``."""
+def _of_brokers() -> list[type[BaseFeedSettings]]:
+    """The settings of the feed of each broker that serves historical bars: ``feed=<kind of the broker>``."""
+    found = []
+    for kind, made in plugins().items():
+        if made.capabilities.has_bars:
+            only: Any = Literal[kind]  # the kind is known when the plug-ins are
+            found.append(create_model(f"{kind.title()}FeedSettings", __base__=BaseFeedSettings, kind=(only, ...)))
+    return found
 
-    kind: Literal["ibkr"]
-    remote_providers: Literal["enabled", "disabled"]
 
-
-FeedSettings = Annotated[ScenarioFeedSettings | FilesFeedSettings | IbkrFeedSettings, Field(discriminator="kind")]
-
-Window = Annotated[int, Field(ge=1, le=100_000)]
-WallTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+if TYPE_CHECKING:
+    FeedSettings = BaseFeedSettings
+else:
+    FeedSettings = one_of([ScenarioFeedSettings, FilesFeedSettings, *_of_brokers()])
+    """The settings of every feed; ``kind`` tells them apart."""
 
 
 class EventWindow(Group):

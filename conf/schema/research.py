@@ -48,10 +48,11 @@ class FeaturesSettings(Group):
 class StrategySettings(Group):
     """``strategy``. In YAML the strategy's own parameters stand beside these keys.
 
-    ``grid`` names the values of each parameter that a sweep tries when it is told none.
+    ``name`` is the file's name (``conf/rules.py``). ``grid`` names the values of each parameter that a sweep tries when
+    it is told none.
     """
 
-    name: Name
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     kind: str
     confidence: Fraction
     size_pct: Fraction

@@ -15,11 +15,11 @@ from conf.schema.desk import (
     StorageSettings,
 )
 from conf.schema.group import Group
-from conf.schema.market import BaseSettings, EventsSettings, FeedSettings, InstrumentSettings, UniverseSettings
+from conf.schema.market import BaseSettings, EventsSettings, FeedSettings, UniverseSettings
 from conf.schema.research import EvaluationSettings, FeaturesSettings, StrategySettings
 from tradewright.model.base import Name
-from tradewright.model.hashing import content_hash
-from tradewright.model.versions import ENGINE_VERSION, SCHEMA_VERSION
+from tradewright.model.hashing import ENGINE_VERSION, SCHEMA_VERSION, content_hash
+from tradewright.model.instrument import Instrument
 from tradewright.policy.limits import RiskLimits, RuleLimits
 
 _PLACES = {"storage", "observability"}
@@ -33,7 +33,7 @@ class Settings(Group):
     mode: ModeSettings
     stage: StageSettings
     storage: StorageSettings
-    instruments: dict[Name, InstrumentSettings]
+    instruments: dict[Name, Instrument]
     universe: UniverseSettings
     feed: FeedSettings
     features: FeaturesSettings

@@ -13,10 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import app
-from app.operations import desk
-from conf import build
+from app.operations import trading
 from conf.compose import compose
 from conf.schema.settings import Settings
+from runtime.container import Container
 from tests.support.houses import QUICK, House, stocked_house
 from tradewright.calendars.registry import calendar
 from tradewright.ledger.ledger import Ledger
@@ -83,12 +83,12 @@ def shipped() -> Settings:
 @pytest.fixture
 def settings(shipped: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A desk of its own, whose clock stands at ``NOW``."""
-    monkeypatch.setattr(build, "clock", lambda _settings: ManualClock(NOW))
+    monkeypatch.setattr(Container, "clock", ManualClock(NOW))
     return shipped.model_copy(update={"storage": shipped.storage.model_copy(update={"root": str(tmp_path)})})
 
 
 @pytest.fixture
 def books(settings: Settings) -> Iterator[Ledger]:
     """The ledger of that desk."""
-    with desk.books_of(settings) as made:
+    with trading.books_of(settings) as made:
         yield made

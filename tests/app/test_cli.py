@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ COMMANDS = {
     "reject", "orders", "positions", "reconcile", "kill", "resume", "explain", "doctor",
 }  # fmt: skip
 CANARY = "canary-7f3a91"
+USER = pwd.getpwuid(os.getuid()).pw_name
 
 
 def commands() -> dict[str, Any]:
@@ -91,7 +93,7 @@ def test_a_wish_from_the_gate_to_the_fill_and_back(house: House) -> None:
     (view,) = say("intents", *staged, "--json").json["intents"]
     assert view["waits"] is True
     assert name in say("intents", *staged).out
-    assert say("send", *staged, "--json").json == {"outcomes": []}
+    assert say("send", *staged, "--json").json == {"outcomes": [], "stops": []}
     assert say("approve", name, *staged, "--reason", "I want it", "--actor", "ann", "--json").json == {
         "approved": decision["intent_id"], "decision_id": name,
     }  # fmt: skip
@@ -104,9 +106,9 @@ def test_a_wish_from_the_gate_to_the_fill_and_back(house: House) -> None:
     found = say("reconcile", *staged, "--json")
     assert (found.status, found.json["differences"], found.json["positions"]) == (0, [], {"BTC": 0.01})
     (walk,) = say("explain", outcome["ref"], *staged, "--json").json["walks"]
-    assert walk["approvals"][0]["actor"] == "ann"
+    assert walk["approvals"][0]["actor"] == f"{USER} (claimed: ann)"
     told = say("explain", name, *staged).out
-    assert "person ann said yes: I want it" in told
+    assert f"person {USER} (claimed: ann) said yes: I want it" in told
     assert "STAGE_NEEDS_PERSON" in told
     for listed in ("intents", "orders"):
         assert len(say(listed, *staged, "--newest", "0", "--json").json[listed]) == 1
@@ -155,6 +157,48 @@ def test_the_kill_switch_holds_until_a_person_lifts_it_with_a_reason(house: Hous
     assert say("kill", *house.overrides, "--scope", "planet:earth", "--reason", "r", "--json").status == 1
     said = say("resume", *house.overrides, "--reason", "over", "--json")
     assert (said.status, said.json["resumed"]["stopped"]) == (0, False)
+
+
+def test_a_rejected_intent_ends_with_one(house: House) -> None:
+    said = say("intent", *house.overrides, "--instrument", "BTC", "--side", "SELL", "--qty", "0.01", "--json")
+    assert (said.json["verdict"], said.status) == ("REJECT", 1)
+
+
+def test_send_after_kill_says_who_stopped_and_how_to_resume(house: House) -> None:
+    assert say("kill", *house.overrides, "--reason", "smoke", "--actor", "ann").status == 0
+    try:
+        said = say("send", *house.overrides)
+        assert said.status == 1
+        line = said.out.splitlines()[0]
+        assert line.startswith("stopped since ")
+        assert f"by {USER} (claimed: ann) because smoke (everything)" in line
+        assert 'resume with: tradewright resume --scope everything --reason "..." ' in line
+        assert all(text in line for text in house.overrides[:1]), "on the same ledger"
+        assert [row["reason"] for row in say("send", *house.overrides, "--json").json["stops"]] == ["smoke"]
+    finally:
+        assert say("resume", *house.overrides, "--reason", "over").status == 0
+    said = say("send", *house.overrides, "--json")
+    assert (said.status, said.json) == (0, {"outcomes": [], "stops": []})
+
+
+@pytest.mark.parametrize("reason", ["smoke \udcff\udc80", "\x1b[2Jsmoke", "smoke\nand fire"])
+def test_kill_stops_whatever_the_reason_is_made_of(house: House, reason: str) -> None:
+    said = say("kill", *house.overrides, "--reason", reason, "--actor", "\udcff", "--json")
+    try:
+        assert said.status == 0
+        stored = said.json["stopped"]["reason"]
+        assert "smoke" in stored
+        assert stored.isprintable()
+        assert stored.encode()
+    finally:
+        assert say("resume", *house.overrides, "--reason", "over").status == 0
+
+
+def test_an_act_says_on_which_mode_account_and_ledger(house: House) -> None:
+    said = say("reject", "nothing", *house.overrides, "--reason", "no")
+    assert said.status == 1
+    root = next(text.partition("=")[2] for text in house.overrides if text.startswith("storage.root="))
+    assert said.err.splitlines()[0] == f"mode sim, account SIM, ledger {Path(root) / 'ledger.sqlite3'}"
 
 
 def test_a_wrong_strategy_file_does_not_stop_the_kill_switch(house: House) -> None:
@@ -243,6 +287,28 @@ def test_backtest_says_what_the_interface_promises(goog: tuple[str, ...], tmp_pa
     assert reply["net_profit"] == reply["final_equity"] - 100_000
     assert page.read_text().startswith("<!doctype html>")
     assert say(*words, "backtest.close_at_end=false", "--json").json["used_cache"] is True
+
+
+def test_a_period_without_bars_is_refused(goog: tuple[str, ...]) -> None:
+    said = say("backtest", "strategy=buy_and_hold", *goog, "backtest.start=2030-01-01", "--json")
+    assert said.status == 1
+    assert "no bars in the period" in said.json["error"]["what"]
+    assert "2030-01-01" in said.json["error"]["where"]
+
+
+def test_a_backtest_that_looks_ahead_says_void_first_and_ends_with_one(
+    goog: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [object()]
+    monkeypatch.setattr("app.operations.research.research.look_ahead_findings", lambda *_: found)
+    words = ("backtest", "strategy=buy_and_hold", *goog)
+    said = say(*words)
+    assert said.status == 1
+    assert said.out.splitlines()[0].startswith("VOID: ")
+    reply = say(*words, "--json")
+    assert (reply.status, bool(reply.json["void"])) == (1, True)
+    found.clear()
+    assert (say(*words, "--json").status, say(*words, "--json").json["void"]) == (0, "")
 
 
 def test_a_sweep_ranks_its_sets(goog: tuple[str, ...], tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from app import warmup
 from app.operations import demo as demo_module
-from app.operations import kernels, monitor
+from app.operations import monitor
 from app.operations.demo import run_demo
-from app.operations.kernels import compile_all, compiling
+from app.warmup import compile_all, compiling
 from conf.compose import PROJECT, compose
 from strategies.registry import STRATEGIES
 from tests.app.conftest import say
@@ -62,10 +63,10 @@ def test_the_demo_runs_again_and_again(tmp_path: Path) -> None:
     (walk,) = say("explain", sent[0]["attempt"]["ref"], root, "--json").json["walks"]
     assert walk["intent"]["provenance"]["config_hash"]
     assert {row["state"] for row in say("doctor", root, "--json").json["findings"]} <= {"good", "look"}
-    board = monitor.board(compose(reply["places"]["lab and monitor"].removeprefix("tradewright serve ").split()))
-    assert board.trouble == ""
-    assert (len(board.orders), len(board.positions)) == (reply["orders_sent"], reply["fills"])
-    assert board.line.startswith("equity 99,"), "of the account that traded"
+    view = monitor.monitor_view(compose(reply["places"]["lab and monitor"].removeprefix("tradewright serve ").split()))
+    assert view.trouble == ""
+    assert (len(view.orders), len(view.positions)) == (reply["orders_sent"], reply["fills"])
+    assert view.line.startswith("equity 99,"), "of the account that traded"
     for name in ("buy_and_hold", "sma_crossover"):
         assert (tmp_path / "demo" / "reports" / f"{name}.html").stat().st_size > 10_000
 
@@ -109,11 +110,11 @@ def test_the_process_that_compiles_ends_with_the_block(monkeypatch: pytest.Monke
     plain = subprocess.Popen
 
     def spy(program: list[str], **more: Any) -> subprocess.Popen[bytes]:
-        assert program == [sys.executable, "-m", "app.operations.kernels"]
+        assert program == [sys.executable, "-m", "app.warmup"]
         started.append(plain([sys.executable, "-c", "import time; time.sleep(60)"], **more))
         return started[-1]
 
-    monkeypatch.setattr(kernels.subprocess, "Popen", spy)
+    monkeypatch.setattr(warmup.subprocess, "Popen", spy)
     with pytest.raises(TradewrightError), compiling():
         raise TradewrightError("half way")
     assert started[0].returncode == -9

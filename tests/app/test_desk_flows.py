@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.operations import desk
+from app.operations import trading
 from conf.schema.settings import Settings
 from tests.app.conftest import say
 from tests.support.ledgers import Proposer
@@ -67,7 +67,7 @@ def test_what_cannot_be_approved_stays_as_it_was(settings: Settings, books: Ledg
     decision = make(books)
     before = lines(books)
     with pytest.raises(TradewrightError) as caught:
-        desk.approve(settings, decision, "I want it", "ann")
+        trading.approve(settings, decision, "I want it", "ann")
     assert word in str(caught.value)
     assert caught.value.where
     assert books.outbox.sendable() == []
@@ -76,10 +76,10 @@ def test_what_cannot_be_approved_stays_as_it_was(settings: Settings, books: Ledg
 
 def test_a_yes_is_given_once(settings: Settings, books: Ledger) -> None:
     name = asked(books)
-    first = desk.approve(settings, name, "I want it", "ann")
+    first = trading.approve(settings, name, "I want it", "ann")
     (waiting,) = books.outbox.sendable()
     assert waiting.decision_id == name
-    assert desk.approve(settings, name, "again", "ann") == first
+    assert trading.approve(settings, name, "again", "ann") == first
     assert len(books.outbox.sendable()) == 1, "one order, however often it is approved"
 
 
@@ -87,7 +87,7 @@ def test_a_yes_is_given_once(settings: Settings, books: Ledger) -> None:
 def test_a_no_is_final_and_may_be_said_twice(settings: Settings, books: Ledger, make: Callable[[Ledger], str]) -> None:
     name = make(books)
     for _ in range(2):
-        desk.reject(settings, name, "no", "ann")
+        trading.reject(settings, name, "no", "ann")
         assert not books.decisions.permits(name)
     assert books.outbox.sendable() == []
     assert {row.approved for row in books.decisions.approvals(name)} == {False}
@@ -96,14 +96,14 @@ def test_a_no_is_final_and_may_be_said_twice(settings: Settings, books: Ledger, 
 def test_a_no_to_nothing_is_refused_by_name(settings: Settings, books: Ledger) -> None:
     """And not by a constraint of the database."""
     with pytest.raises(LedgerError, match="no such decision") as caught:
-        desk.reject(settings, "nothing", "no", "ann")
+        trading.reject(settings, "nothing", "no", "ann")
     assert (caught.value.where, caught.value.remedy) == ("decision nothing", "tradewright intents")
     assert lines(books) == 0
 
 
 def test_a_no_to_what_is_being_sent_does_not_undo_it(settings: Settings, books: Ledger) -> None:
     name = claimed(books)
-    desk.reject(settings, name, "too late", "ann")
+    trading.reject(settings, name, "too late", "ann")
     (attempt,) = books.attempts.all()
     assert attempt.decision_id == name
 
@@ -114,7 +114,7 @@ def test_every_act_needs_a_reason(settings: Settings, books: Ledger, act: str, r
     subject = asked(books) if act in ("approve", "reject") else "everything"
     before = lines(books)
     with pytest.raises(ConfigError) as caught:
-        getattr(desk, act)(settings, subject, reason, "ann")
+        getattr(trading, act)(settings, subject, reason, "ann")
     assert (caught.value.where, caught.value.remedy) == ("reason", 'write one; on the command line, --reason "..."')
     assert lines(books) == before
 
@@ -122,7 +122,7 @@ def test_every_act_needs_a_reason(settings: Settings, books: Ledger, act: str, r
 @pytest.mark.parametrize("act", ["approve", "reject", "kill", "resume"])
 def test_who_and_why_are_written_down(settings: Settings, books: Ledger, act: str) -> None:
     subject = asked(books) if act in ("approve", "reject") else "everything"
-    getattr(desk, act)(settings, subject, "because", "ann")
+    getattr(trading, act)(settings, subject, "because", "ann")
     entry = next(row for row in reversed(books.audit.entries()) if row.actor == "ann")
     assert entry.detail == {"reason": "because"}
     assert subject in entry.subject
@@ -150,7 +150,7 @@ def test_a_misspelt_scope_is_refused_and_nothing_is_written(
     asked(books)
     what, remedy = NO_SCOPE[scope]
     with pytest.raises(ConfigError, match=what) as caught:
-        getattr(desk, act)(settings, scope, "because", "ann")
+        getattr(trading, act)(settings, scope, "because", "ann")
     assert remedy in caught.value.remedy
     assert books.kill_switches.present() == []
 
@@ -163,21 +163,21 @@ def test_a_stop_holds_until_it_is_lifted_however_often_it_is_said(
 ) -> None:
     asked(books)
     for reason in ("first", "second"):
-        assert desk.kill(settings, scope, reason, "ann")[0].stopped
+        assert trading.kill(settings, scope, reason, "ann")[0].stopped
     (switch,) = books.kill_switches.present()
     assert (switch.scope, switch.stopped, switch.reason) == (scope, True, "second")
-    assert [row.scope for row in desk.overview(settings).switches] == [scope]
+    assert [row.scope for row in trading.overview(settings).switches] == [scope]
     for reason in ("third", "fourth"):
-        assert desk.resume(settings, scope, reason, "ann").stopped is False
-    assert desk.overview(settings).switches == ()
+        assert trading.resume(settings, scope, reason, "ann").stopped is False
+    assert trading.overview(settings).switches == ()
 
 
 def test_stops_are_lifted_one_by_one(settings: Settings, books: Ledger) -> None:
     asked(books)
     for scope in ("everything", "strategy:trend"):
-        desk.kill(settings, scope, "test", "ann")
-    desk.resume(settings, "everything", "test", "ann")
-    assert [row.scope for row in desk.overview(settings).switches] == ["strategy:trend"]
+        trading.kill(settings, scope, "test", "ann")
+    trading.resume(settings, "everything", "test", "ann")
+    assert [row.scope for row in trading.overview(settings).switches] == ["strategy:trend"]
     assert [row.scope for row in books.kill_switches.stopping("trend", "SIM")] == ["strategy:trend"]
     assert books.kill_switches.stopping("other", "SIM") == []
 
@@ -185,10 +185,10 @@ def test_stops_are_lifted_one_by_one(settings: Settings, books: Ledger) -> None:
 def test_an_account_that_no_venue_has_named_yet_can_be_stopped(settings: Settings, books: Ledger) -> None:
     """Where none is known, none can be misspelt."""
     unnamed = settings.broker.model_copy(update={"account": ""})
-    scope = desk.scopes(settings.model_copy(update={"broker": unnamed}), books)
+    scope = trading.scopes(settings.model_copy(update={"broker": unnamed}), books)
     assert not [name for name in scope if name.startswith("account:")]
     named = settings.model_copy(update={"broker": settings.broker.model_copy(update={"account": "DU9"})})
-    assert "account:DU9" in desk.scopes(named, books)
+    assert "account:DU9" in trading.scopes(named, books)
 
 
 @pytest.mark.parametrize(

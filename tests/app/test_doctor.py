@@ -17,10 +17,10 @@ import pytest
 
 from app.operations import doctor
 from app.operations.doctor import Finding
-from conf import build
+from brokers.ibkr.plugin import IbkrVenueSettings
 from conf.compose import compose
-from conf.schema.desk import IbkrBrokerSettings
 from conf.schema.settings import Settings
+from runtime.container import Container
 from tests.app.conftest import daily, say
 from tests.support.houses import House
 from tradewright.model.clock import ManualClock, SystemClock
@@ -56,34 +56,34 @@ def full(_settings: Settings, patch: pytest.MonkeyPatch) -> None:
 
 
 def scrambled_bars(settings: Settings, _patch: pytest.MonkeyPatch) -> None:
-    for path in build.root(settings).rglob("*.json"):
+    for path in Container(settings).root.rglob("*.json"):
         path.write_text("{")
 
 
 def no_bars(settings: Settings, _patch: pytest.MonkeyPatch) -> None:
-    shutil.rmtree(build.root(settings) / "bars")
+    shutil.rmtree(Container(settings).root / "bars")
 
 
 def old_bars(_settings: Settings, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(build, "clock", lambda _each: SystemClock())
+    patch.setattr(Container, "clock", SystemClock())
 
 
 def fresh_bars(settings: Settings, patch: pytest.MonkeyPatch) -> None:
-    covered = build.bar_store(settings, SystemClock()).coverage("GOOG", settings.universe.timeframe)
+    covered = Container(settings, SystemClock()).bar_store.coverage("GOOG", settings.universe.timeframe)
     assert covered is not None
     now = covered.last.to_pydatetime() + timedelta(days=4)
-    patch.setattr(build, "clock", lambda _each: ManualClock(now))
+    patch.setattr(Container, "clock", ManualClock(now))
 
 
 def scrambled_ledger(settings: Settings, _patch: pytest.MonkeyPatch) -> None:
-    (build.root(settings) / "ledger.sqlite3").write_text("this is no ledger, although it is long enough " * 100)
+    (Container(settings).root / "ledger.sqlite3").write_text("this is no ledger, although it is long enough " * 100)
 
 
 def forged_ledger(settings: Settings, _patch: pytest.MonkeyPatch) -> None:
-    with build.ledger(settings, SystemClock()) as books:
+    with Container(settings, SystemClock()).ledger as books:
         books.kill_switches.stop("everything", "ann", "test")
         books.kill_switches.resume("everything", "ann", "test")
-    with closing(sqlite3.connect(build.root(settings) / "ledger.sqlite3")) as link:
+    with closing(sqlite3.connect(Container(settings).root / "ledger.sqlite3")) as link:
         tables = [name for (name,) in link.execute("select name from sqlite_master where type = 'trigger'")]
         for name in tables:
             link.execute(f"drop trigger {name}")
@@ -92,7 +92,7 @@ def forged_ledger(settings: Settings, _patch: pytest.MonkeyPatch) -> None:
 
 
 def stopped(settings: Settings, _patch: pytest.MonkeyPatch) -> None:
-    with build.ledger(settings, SystemClock()) as books:
+    with Container(settings, SystemClock()).ledger as books:
         books.kill_switches.stop("strategy:trend", "ann", "test")
 
 
@@ -129,7 +129,7 @@ PARTS: dict[str, tuple[Break, str, str, str, str]] = {
 
 
 def findings(settings: Settings, patch: pytest.MonkeyPatch) -> list[Finding]:
-    patch.setattr(doctor, "examine", lambda _overrides: (settings, []))
+    patch.setattr(doctor, "compose_without_strategy", lambda _overrides: settings)
     patch.setattr(doctor, "check", lambda _overrides: [])
     return doctor.examine_all(())
 
@@ -154,7 +154,7 @@ def test_the_gateway_is_knocked_at(settings: Settings, answers: bool, monkeypatc
         port = other.getsockname()[1]
         if answers:
             other.listen()
-        far = IbkrBrokerSettings(
+        far = IbkrVenueSettings(
             kind="ibkr", host="127.0.0.1", port=port, client_id=21, account=None, timeout_s=1.0, key_id=None,
             secret=None, base_url=None,
         )  # fmt: skip

@@ -6,9 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from app.operations import desk, monitor
-from app.operations.documents import document
-from app.operations.telling import story
+from app.operations import monitor, trading
+from app.operations.formatting import document, story
 from conf.schema.settings import Settings
 from tests.app.conftest import NOW
 from tests.support.ledgers import Proposer
@@ -63,7 +62,7 @@ def test_every_state_is_told() -> None:
 @pytest.mark.parametrize("state", AttemptState)
 def test_the_story_of_an_order_in_each_state(settings: Settings, books: Ledger, state: AttemptState) -> None:
     ref = order_in(books, state)
-    (walk,) = desk.explain(settings, ref)
+    (walk,) = trading.explain(settings, ref)
     told = list(story(walk, "UTC"))
     at = " at 101.5" if state in FILLED else ""
     assert told[0] == f"order {ref}: {state}, filled {FILLED.get(state, '0')} of 10{at}"
@@ -74,20 +73,20 @@ def test_the_story_of_an_order_in_each_state(settings: Settings, books: Ledger, 
     assert "intent intent0001: BUY 10 AAPL by trend" in told
     order = document(walk)["orders"][0]  # type: ignore[index]
     assert (order["state"], order["events"][-1]["state"]) == (state, state)
-    assert monitor.life(settings, ref).events[-1]["state"] == state
+    assert monitor.order_history(settings, ref).events[-1]["state"] == state
 
 
 @pytest.mark.parametrize("name", ["ref", "decision-1", "intent0001", "signal-1", "e1.01"])
 def test_every_name_leads_to_the_same_walk(settings: Settings, books: Ledger, name: str) -> None:
     ref = order_in(books, S.FILLED)
-    assert desk.explain(settings, ref if name == "ref" else name) == desk.explain(settings, ref)
+    assert trading.explain(settings, ref if name == "ref" else name) == trading.explain(settings, ref)
 
 
 @pytest.mark.parametrize("name", ["", "nothing", "intent0001.2", "decision-", "INTENT0001", "e1", "%"])
 def test_a_name_that_nobody_has_is_refused(settings: Settings, books: Ledger, name: str) -> None:
     order_in(books, S.FILLED)
     with pytest.raises(LedgerError, match="has this id") as caught:
-        desk.explain(settings, name)
+        trading.explain(settings, name)
     assert (caught.value.where, caught.value.remedy) == (name, "tradewright orders")
 
 
@@ -100,7 +99,7 @@ def test_before_there_is_an_order_the_decision_is_told(
     decision = proposer.decide(proposer.intent(), verdict)
     if said is not None:
         books.decisions.record_approval(decision.decision_id, said, "ann", "not today")
-    (walk,) = desk.explain(settings, decision.decision_id)
+    (walk,) = trading.explain(settings, decision.decision_id)
     told = list(story(walk, "UTC"))
     assert not [line for line in told if line.startswith("order ")]
     assert ("person ann said no: not today" in told) is (said is False)
@@ -110,7 +109,7 @@ def test_before_there_is_an_order_the_decision_is_told(
 
 def test_an_intent_that_the_gate_has_not_seen_is_told_as_such(settings: Settings, books: Ledger) -> None:
     intent = Proposer(books, books.clock, "SIM").intent()
-    (walk,) = desk.explain(settings, intent.intent_id)
+    (walk,) = trading.explain(settings, intent.intent_id)
     assert next(story(walk, "UTC")).startswith("intent intent0001")
-    (view,) = desk.intents(settings)
+    (view,) = trading.intents(settings)
     assert (view.decision, view.waits, view.orders) == (None, False, ())

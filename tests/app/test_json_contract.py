@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from app.operations import serving
 from brokers.ibkr.gateway.server import Gateway
 from tests.app.conftest import Said, daily, say
 from tests.support.houses import House
@@ -58,7 +57,7 @@ FILL = {"ts": Moment, "instrument": TEXT, "side": TEXT, "qty": NUMBER, "price": 
 BACKTEST = {
     "strategy": TEXT, "final_equity": NUMBER, "net_profit": NUMBER, "trades": int, "orders": int, "fees": NUMBER,
     "win_rate": (NOTHING, *NUMBER), "max_drawdown": NUMBER, "metrics": dict, "fills": [FILL], "cache_key": TEXT,
-    "used_cache": FLAG, "config_hash": TEXT, "data_hash": TEXT,
+    "used_cache": FLAG, "config_hash": TEXT, "data_hash": TEXT, "void": TEXT,
     "findings": [{"account": TEXT, "code": TEXT, "severity": TEXT, "message": TEXT, "rank": NUMBER}],
 }  # fmt: skip
 IMPORTED = {
@@ -81,12 +80,16 @@ CONTRACT: dict[str, Any] = {
     "intent": DECISION,
     "approve": {"approved": TEXT, "decision_id": TEXT},
     "reject": {"rejected": TEXT},
-    "send": {"outcomes": [{"decision_id": TEXT, "ref": TEXT, "status": TEXT, "state": TEXT, "reasons": list}]},
+    "send": {
+        "outcomes": [{"decision_id": TEXT, "ref": TEXT, "status": TEXT, "state": TEXT, "reasons": list}],
+        "stops": [],
+    },
     "intents": {"intents": [{"intent": INTENT, "decision": DECISION, "waits": FLAG, "orders": list}]},
     "orders": {"orders": [ORDER]},
     "positions": {
         "positions": [
-            {"instrument": TEXT, "quantity": NUMBER, "average_price": NUMBER, "last_price": NUMBER, "value": NUMBER}
+            {"instrument": TEXT, "quantity": NUMBER, "average_price": NUMBER, "last_price": NUMBER, "value": NUMBER,
+             "remark": TEXT}
         ],
     },
     "reconcile": {"at": Moment, "differences": [], "equity": NUMBER, "positions": {"BTC": NUMBER}},
@@ -138,7 +141,7 @@ SHOWN = {
     "orders": ["BTC BUY 0.01 FILLED FILLED 0.01"],
     "positions": ["BTC 0.01"],
     "reconcile": ["positions 1, differences 0"],
-    "explain": ["FILLED, filled 0.01 of 0.01 at", "person ann said yes: looked at it", "BUY 0.01 BTC by manual"],
+    "explain": ["FILLED, filled 0.01 of 0.01 at", "(claimed: ann) said yes: looked at it", "BUY 0.01 BTC by manual"],
     "resume": ["resumed: everything"],
 }  # fmt: skip
 
@@ -163,7 +166,7 @@ def told(stocked: House, tmp_path_factory: pytest.TempPathFactory) -> Mapping[st
     reason = ("--reason", "looked at it", "--actor", "ann")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRADEWRIGHT_CONF", str(stocked.conf))
-        patch.setattr(serving, "run", lambda link, _token: link.close())
+        patch.setattr("app.serve.run", lambda link, _token: link.close())
         patch.setattr(Gateway, "run", once)
         said: dict[str, Both] = {}
 
@@ -225,7 +228,8 @@ def test_a_refusal_for_people_says_what_where_and_what_to_do_on_standard_error(t
     for name, remedy in {"approve": "tradewright intents", "reject": "tradewright intents"}.items():
         said = told[name][1]
         assert (said.status, said.out) == (1, "")
-        first, second = said.err.splitlines()
+        acted, first, second = said.err.splitlines()
+        assert acted.startswith("mode sim, account SIM, ledger ")
         assert first.startswith("error: ")
         assert second.startswith("  what to do: ")
         assert remedy in second

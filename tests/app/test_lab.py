@@ -1,4 +1,4 @@
-"""The lab's operations: knobs inside their bounds, figures that follow them, refusals as text."""
+"""The lab's operations: controls inside their bounds, figures that follow them, refusals as text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.operations import lab, research
-from app.operations.shown import Shown
+from app.operations.study_view import StudyView
 from conf.compose import compose
 from strategies.base import Parameter
 from strategies.registry import STRATEGIES, parameters_of
@@ -25,46 +25,51 @@ def overrides(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def choice(overrides: tuple[str, ...]) -> lab.Choice:
-    return lab.bench(overrides).first
+    return lab.lab_options(overrides).first
 
 
 @pytest.fixture(scope="module")
-def shown(overrides: tuple[str, ...], choice: lab.Choice) -> Shown:
+def shown(overrides: tuple[str, ...], choice: lab.Choice) -> StudyView:
     return lab.explore(overrides, choice)
 
 
 def test_the_bench_offers_what_is_configured(overrides: tuple[str, ...]) -> None:
-    bench = lab.bench(overrides)
-    assert bench.trouble == ""
-    assert {"sma_crossover", "macd_trend"} <= set(bench.strategies)
-    assert bench.instruments[:2] == ("BTC", "ETH")
-    assert bench.first.instruments == ("BTC",)
-    assert bench.timeframes[0] == "1m"
-    assert "ibkr_fixed" in bench.costs
+    options = lab.lab_options(overrides)
+    assert options.trouble == ""
+    assert {"sma_crossover", "macd_trend"} <= set(options.strategies)
+    assert options.instruments[:2] == ("BTC", "ETH")
+    assert options.first.instruments == ("BTC",)
+    assert options.timeframes[0] == "1m"
+    assert "ibkr_fixed" in options.costs
 
 
-def test_a_name_that_is_no_option_starts_with_the_first(overrides: tuple[str, ...]) -> None:
-    first = lab.bench((*overrides, "strategy.name=renamed")).first
-    assert first.strategy == lab.bench(overrides).strategies[0]
+def test_the_lab_starts_with_the_strategy_in_force(overrides: tuple[str, ...]) -> None:
+    assert lab.lab_options((*overrides, "strategy=buy_and_hold")).first.strategy == "buy_and_hold"
 
 
 def test_wrong_settings_leave_an_empty_bench_with_the_reason() -> None:
-    bench = lab.bench(("strategy.fsat=3",))
-    assert "fsat" in bench.trouble
-    assert bench.strategies == ()
+    options = lab.lab_options(("strategy.fsat=3",))
+    assert "fsat" in options.trouble
+    assert options.strategies == ()
 
 
 @pytest.mark.parametrize("kind", STRATEGIES)
 def test_every_strategy_has_a_knob_per_parameter(overrides: tuple[str, ...], kind: str) -> None:
-    knobs = lab.knobs(overrides, kind)
+    controls = lab.parameter_controls(overrides, kind)
     admitted = parameters_of(kind)
-    assert [knob.name for knob in knobs] == list(admitted)
-    for knob in knobs:
-        assert admitted[knob.name].least <= knob.least <= knob.value <= knob.most <= admitted[knob.name].most
+    assert [control.name for control in controls] == list(admitted)
+    for control in controls:
+        assert (
+            admitted[control.name].least
+            <= control.least
+            <= control.value
+            <= control.most
+            <= admitted[control.name].most
+        )
 
 
 def test_there_are_no_knobs_of_a_strategy_that_is_not_there(overrides: tuple[str, ...]) -> None:
-    assert lab.knobs(overrides, "no_such") == ()
+    assert lab.parameter_controls(overrides, "no_such") == ()
 
 
 BOUND = st.floats(0, 100).map(lambda value: round(value, 9))
@@ -79,19 +84,25 @@ def test_a_knob_holds_its_value_and_stays_in_bounds(rule: Parameter, place: floa
     if whole:
         rule = Parameter(int(rule.default), int(rule.least), int(rule.most) + 1, True)
     value = rule.least + place * (rule.most - rule.least)
-    knob = lab.knob("any", rule, int(value) if whole else value)
-    assert rule.least <= knob.least <= knob.value <= knob.most <= rule.most
-    assert knob.step > 0
-    assert not whole or all(float(part).is_integer() for part in dataclasses.astuple(knob)[1:])
+    control = lab.parameter_control("any", rule, int(value) if whole else value)
+    assert rule.least <= control.least <= control.value <= control.most <= rule.most
+    assert control.step > 0
+    assert not whole or all(float(part).is_integer() for part in dataclasses.astuple(control)[1:])
 
 
 def test_a_wide_bound_becomes_a_slider_that_can_be_set() -> None:
-    assert lab.knob("fast", Parameter(10, 1, 10_000, True), 10) == lab.Knob("fast", 10, 1, 40, 1)
-    assert lab.knob("fast", Parameter(10, 1, 10_000, True), 500) == lab.Knob("fast", 500, 1, 2000, 1)
-    assert lab.knob("threshold", Parameter(0.0025, 0, 1, False), 0.0025) == lab.Knob(
+    assert lab.parameter_control("fast", Parameter(10, 1, 10_000, True), 10) == lab.ParameterControl(
+        "fast", 10, 1, 40, 1
+    )
+    assert lab.parameter_control("fast", Parameter(10, 1, 10_000, True), 500) == lab.ParameterControl(
+        "fast", 500, 1, 2000, 1
+    )
+    assert lab.parameter_control("threshold", Parameter(0.0025, 0, 1, False), 0.0025) == lab.ParameterControl(
         "threshold", 0.0025, 0, 0.01, 0.0001
     )
-    assert lab.knob("nothing", Parameter(0.0, 0, 5, False), 0.0) == lab.Knob("nothing", 0.0, 0, 4.0, 0.1)
+    assert lab.parameter_control("nothing", Parameter(0.0, 0, 5, False), 0.0) == lab.ParameterControl(
+        "nothing", 0.0, 0, 4.0, 0.1
+    )
 
 
 def test_a_choice_says_what_the_command_line_would(overrides: tuple[str, ...], choice: lab.Choice) -> None:
@@ -112,7 +123,7 @@ def test_a_choice_says_what_the_command_line_would(overrides: tuple[str, ...], c
     assert (settings.backtest.start, settings.backtest.end) == (date(2026, 11, 19), date(2026, 11, 20))
 
 
-def test_the_lab_and_the_command_line_agree(overrides: tuple[str, ...], shown: Shown) -> None:
+def test_the_lab_and_the_command_line_agree(overrides: tuple[str, ...], shown: StudyView) -> None:
     reply = research.backtest(compose((*overrides, "backtest.instruments=[BTC]")))
     assert shown.study is not None
     assert shown.study.metrics.final_equity == reply.final_equity
@@ -120,13 +131,13 @@ def test_the_lab_and_the_command_line_agree(overrides: tuple[str, ...], shown: S
     assert f"equity {reply.final_equity:.2f} trades {reply.trades} " in shown.line
 
 
-def test_figures_follow_the_knobs(overrides: tuple[str, ...], choice: lab.Choice, shown: Shown) -> None:
+def test_figures_follow_the_knobs(overrides: tuple[str, ...], choice: lab.Choice, shown: StudyView) -> None:
     moved = lab.explore(overrides, dataclasses.replace(choice, parameters={"fast": 5, "slow": 15}))
     assert moved.line != shown.line
     assert len(moved.fills) > len(shown.fills)
 
 
-def test_pictures_hold_the_fills(shown: Shown) -> None:
+def test_pictures_hold_the_fills(shown: StudyView) -> None:
     (figure,) = shown.prices.values()
     drawn = {trace.name: len(trace.x) for trace in figure.data}
     assert drawn["Buy"] + drawn["Sell"] == len(shown.fills)
@@ -134,7 +145,7 @@ def test_pictures_hold_the_fills(shown: Shown) -> None:
     assert {trace.name for trace in shown.account.data} >= {"Equity", "Drawdown", "Exposure"}
 
 
-def test_findings_are_ranked_and_escaped(shown: Shown) -> None:
+def test_findings_are_ranked_and_escaped(shown: StudyView) -> None:
     assert shown.study is not None
     assert shown.findings.startswith("<ol")
     assert shown.findings.count("<li") == len(shown.study.report.findings()) > 0

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.operations import desk, monitor
-from app.operations.telling import local, story
+from app.operations import monitor, trading
+from app.operations.formatting import local, story
 from conf.compose import compose
 from tests.support.ledgers import Proposer
 from tradewright.execution.risk_snapshot import day_start
@@ -76,11 +76,11 @@ def test_monitor_and_explanations_show_the_zone_and_the_ledger_keeps_utc(tmp_pat
     moment = datetime(2026, 11, 20, 22, 30, tzinfo=UTC)
     with Ledger.create(f"sqlite:///{tmp_path / 'ledger.sqlite3'}", ManualClock(moment)) as books:
         intent = Proposer(books, books.clock, "SIM").intent()
-    board = monitor.board(chosen)
+    board = monitor.monitor_view(chosen)
     assert board.intents[0]["decided"] == "2026-11-21 00:30:00+02:00"
     clock = next(tile for tile in board.tiles if tile.label == "Clock")
     assert clock.meaning.endswith("Asia/Jerusalem")
-    (walk,) = desk.explain(chosen, intent.intent_id)
+    (walk,) = trading.explain(chosen, intent.intent_id)
     assert any("decided 2026-11-21 00:30:00+02:00 Asia/Jerusalem" in line for line in story(walk, chosen.base.tz))
     assert walk.intent.decided_at == moment
     assert walk.intent.decided_at.utcoffset() == timedelta(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import math
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,8 +16,9 @@ import pytest
 import typer
 from pydantic import BaseModel, SecretStr
 
-from app.operations.documents import document
-from app.output import Output, run_command
+from app import logs
+from app.operations.formatting import document
+from app.output import Output, printable, run_command
 from tradewright.model.errors import BrokerError, ConfigError
 
 
@@ -95,3 +97,30 @@ def test_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_table_without_rows(capsys: pytest.CaptureFixture[str]) -> None:
     Output(as_json=False).table("things", ("name", "value"), [])
     assert "name" in capsys.readouterr().out
+
+
+def test_raw_lines_of_client_libraries_stay_out_and_notices_come_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    loggers = [logging.getLogger(name) for name in logs.LIBRARIES]
+    before = [(list(each.handlers), each.propagate) for each in loggers]
+    try:
+        logs.quiet_libraries()
+        for _ in range(2):
+            logging.getLogger("ib_async.wrapper").error("Error 326, reqId -1: Unable to connect as the client id")
+        logging.getLogger("ib_async.client").warning("raw words of the library")
+        logging.getLogger("asyncio").error("Task exception was never retrieved")
+    finally:
+        for logger, (handlers, propagate) in zip(loggers, before, strict=True):
+            logger.handlers, logger.propagate = handlers, propagate
+    said = capsys.readouterr().err
+    assert said.count("the client id is in use (326)") == 1
+    assert "broker.client_id=N" in said
+    assert "raw words" not in said
+    assert "Task exception" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a\x1b[31mb", "a [31mb"), ("a\nb", "a b"), ("a\udcffb", "a?b"), ("a\u202eb", "ab"), ("[bold]x", "[bold]x")],
+)
+def test_texts_of_foreign_origin_lose_their_control_characters(text: str, shown: str) -> None:
+    assert printable(text) == shown

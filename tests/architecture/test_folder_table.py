@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-ROOMS = ("tradewright", "conf", "assets", "strategies", "brokers", "app", "notebooks", "benchmarks", "tests")
+ROOMS = ("tradewright", "conf", "runtime", "assets", "strategies", "brokers", "app", "notebooks", "benchmarks", "tests")
 ROW = re.compile(r"^\| `(?P<folder>[\w/]+)/` \| (?P<purpose>.+) \|$", re.MULTILINE)
 
 

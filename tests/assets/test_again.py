@@ -14,9 +14,9 @@ import pytest
 from assets.research.bars import make_bars, make_features
 from assets.research.definitions import MARKET_JOB, RESEARCH_JOB, research_definitions
 from assets.research.strategies import backtest, equity_table, evaluation, fills_table, risk_report, signals
-from conf import build
 from conf.compose import compose
 from conf.schema.settings import Settings
+from runtime.container import Container
 from tests.evaluation.accounts import Fill, account
 from tests.support.houses import House
 from tradewright.model.bars import BarKind, Timeframe
@@ -96,11 +96,11 @@ class TestSomethingNew:
         assert (second["added 1m"], second["revised 1m"], second["revised 1d"]) == (90, 0, 0)
         assert second["rows"] == int(str(first["rows"])) + 90
         assert second["data_hash"] != first["data_hash"]
-        store = build.bar_store(later, build.clock(later))
+        store = Container(later).bar_store
         whole = store.read("BTC", Timeframe.M1)
         assert len(whole) == second["rows"]
         cut = whole.iloc[: int(str(first["rows"]))].reset_index(drop=True)
-        alone = build.bar_store(earlier, build.clock(earlier)).read("BTC", Timeframe.M1, end=cut["ts"].iloc[-1])
+        alone = Container(earlier).bar_store.read("BTC", Timeframe.M1, end=cut["ts"].iloc[-1])
         pd.testing.assert_frame_equal(cut, alone)
 
     def test_features_of_the_past_do_not_change(self, ends: tuple[Settings, Settings]) -> None:
@@ -108,7 +108,7 @@ class TestSomethingNew:
         for settings in ends:
             make_bars(settings, "BTC")
             make_features(settings, "BTC")
-            tables.append(build.artefacts(settings).read_frame(("features", "BTC")))
+            tables.append(Container(settings).artefacts.read_frame(("features", "BTC")))
         before, after = tables
         assert len(after) == len(before) + 90
         pd.testing.assert_frame_equal(after.iloc[: len(before)], before)
@@ -117,7 +117,7 @@ class TestSomethingNew:
         settings = under(house, "strategy=sma_crossover")
         make_bars(settings, "BTC")
         before = values(backtest("sma_crossover", settings))
-        store = build.bar_store(settings, build.clock(settings))
+        store = Container(settings).bar_store
         row = store.read("BTC", Timeframe.M1).iloc[[1500]].copy()
         row[["open", "high", "low", "close"]] *= 1.25
         assert store.upsert("BTC", Timeframe.M1, BarKind.TRADE, row.reset_index(drop=True)).revised == 1
@@ -132,8 +132,8 @@ class TestFigures:
 
     def test_of_bars_and_features(self, conf_of_settled: House) -> None:
         settings = under(conf_of_settled)
-        clock, artefacts = build.clock(settings), build.artefacts(settings)
-        store, shown = build.bar_store(settings, clock), values(make_bars(settings, "BTC"))
+        clock, artefacts = Container(settings).clock, Container(settings).artefacts
+        store, shown = Container(settings, clock).bar_store, values(make_bars(settings, "BTC"))
         coverage = store.coverage("BTC", Timeframe.M1)
         assert coverage is not None
         assert shown["rows"] == coverage.rows == len(store.read("BTC", Timeframe.M1))
@@ -152,7 +152,7 @@ class TestFigures:
     @pytest.mark.parametrize("name", STRATEGIES)
     def test_of_a_chain(self, conf_of_settled: House, name: str) -> None:
         settings = under(conf_of_settled, f"strategy={name}")
-        artefacts = build.artefacts(settings)
+        artefacts = Container(settings).artefacts
         shown = values(signals(name, settings))
         (row,) = artefacts.read_json(("signals", name))
         assert f"| BTC | {row['candidate_action']} | {row['target']:g} | " in str(shown["signals"])

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from conf import build, trading
 from conf.compose import PROJECT, compose
+from runtime import trading
+from runtime.container import Container
 from tests.support.houses import COMMAND, House, conf_copy, free_port, start, stock, stop
 from tradewright.model.decision import Verdict
 from tradewright.model.order import OrderTerms, Side
@@ -40,7 +41,7 @@ print(json.dumps(runs))
 
 def executions(house: House) -> list[Decimal]:
     settings = compose(house.overrides)
-    with build.ledger(settings, build.clock(settings)) as books:
+    with Container(settings).ledger as books:
         return [row.quantity for row in books.executions.all()]
 
 
@@ -96,7 +97,7 @@ def test_two_instances_that_race_send_each_order_once(tmp_path: Path, monkeypatc
             stop(daemon)
     assert sorted(executions(house)) == [Decimal(size) for size in SIZES]
     assert sum(sum(each) for each in runs) == 1, "one batch, one run that sent it; a run that lost it has failed"
-    with build.ledger(settings, build.clock(settings)) as books:
+    with Container(settings).ledger as books:
         assert [attempt.state.value for attempt in books.attempts.all()] == ["FILLED"] * len(SIZES)
         assert books.audit.verify_chain()
 

@@ -11,16 +11,18 @@ import pandas as pd
 import pytest
 
 from assets.research import bars as bars_module
+from assets.research import strategies as strategies_module
 from assets.research.definitions import MARKET_JOB, RESEARCH_JOB, research_definitions
-from conf import build, research
 from conf.compose import compose
+from runtime import feeds
+from runtime.container import Container
 from tests.execution.counter import table
 from tests.support.houses import House
 from tradewright.backtest.lookahead import LookAhead
 from tradewright.ledger.check_results import CheckResult
 from tradewright.model.bars import BarKind, Timeframe
-from tradewright.model.feed import Feed
 from tradewright.model.instrument import Instrument
+from tradewright.model.ports import Feed
 from tradewright.quality import expectations
 
 Spoil = Callable[[pd.DataFrame], pd.DataFrame]
@@ -68,10 +70,8 @@ def spoil(monkeypatch: pytest.MonkeyPatch) -> Callable[[Spoil], None]:
     """Puts a defect into whatever the feed delivers from now on."""
 
     def arm(how: Spoil) -> None:
-        plain = research.feed
-        monkeypatch.setattr(
-            research, "feed", lambda settings, clock: Spoilt(plain(settings, clock), how)  # type: ignore[arg-type]
-        )  # fmt: skip
+        plain = feeds.feed
+        monkeypatch.setattr(feeds, "feed", lambda house: Spoilt(plain(house), how))  # type: ignore[arg-type]
 
     return arm
 
@@ -91,7 +91,7 @@ def failed(result: dg.ExecuteInProcessResult) -> list[str]:
 
 def checks(overrides: tuple[str, ...]) -> dict[str, CheckResult]:
     settings = compose(overrides)
-    with build.ledger(settings, build.clock(settings)) as books:
+    with Container(settings).ledger as books:
         return books.checks.newest()
 
 
@@ -104,7 +104,7 @@ def test_bars_that_break_the_contract_reach_neither_the_store_nor_the_features(
     assert not result.success
     assert made(result) == []
     settings = compose(house.overrides)
-    assert list(build.bar_store(settings, build.clock(settings)).series()) == []
+    assert list(Container(settings).bar_store.series()) == []
     (check,) = checks(house.overrides).values()
     assert (check.input, check.passed) == ("bars.BTC", False)
     (finding,) = check.detail["findings"]  # type: ignore[index]
@@ -117,9 +117,9 @@ def test_bars_that_are_sound_again_are_stored_and_the_check_passes(
     house: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        plain = research.feed
+        plain = feeds.feed
         broken = DEFECTS["NaN close"]
-        patch.setattr(research, "feed", lambda *given: Spoilt(plain(*given), broken))  # type: ignore[arg-type]
+        patch.setattr(feeds, "feed", lambda *given: Spoilt(plain(*given), broken))  # type: ignore[arg-type]
         assert not market(house.overrides, instance).success
     result = market(house.overrides, instance)
     assert result.success
@@ -195,15 +195,15 @@ def test_features_that_are_not_known_yet_stop_orders(house: House, instance: dg.
     """Thirty minutes, imported by hand: too few for most windows."""
     overrides = (f"storage.root={house.root}", "universe.instruments=[BTC]", "feed=files")
     settings = compose(overrides)
-    clock = build.clock(settings)
+    clock = Container(settings).clock
     stamps = pd.Timestamp(clock.now()).floor("min").value - np.arange(31, 1, -1) * 60 * 10**9
     frame = table(stamps.tolist(), (100 + np.sin(np.arange(30))).tolist())
-    build.bar_store(settings, clock).upsert("BTC", Timeframe.M1, BarKind.TRADE, frame)
+    Container(settings, clock).bar_store.upsert("BTC", Timeframe.M1, BarKind.TRADE, frame)
     result = market(overrides, instance)
     assert not result.success
     assert (made(result), failed(result)) == (["bars", "features"], ["complete"])
     metadata = result.asset_materializations_for_node("features")[0].metadata
-    newest = build.artefacts(settings).read_json(("features", "BTC", "newest"))
+    newest = Container(settings).artefacts.read_json(("features", "BTC", "newest"))
     assert metadata["newest"].value == newest
     unknown = sorted(name for name, value in newest["values"].items() if value is None)
     assert unknown
@@ -224,12 +224,12 @@ def test_a_strategy_that_looks_ahead_stops_its_own_chain_alone(
     house: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert market(house.overrides, instance).success
-    plain = research.look_ahead_findings
+    plain = strategies_module.find_look_ahead
     seer = LookAhead(3, "sma(10,)", 2.0, 1.0)
     monkeypatch.setattr(
-        research,
-        "look_ahead_findings",
-        lambda settings, clock: (seer,) * 9 if settings.strategy.name == "sma_crossover" else plain(settings, clock),
+        strategies_module,
+        "find_look_ahead",
+        lambda house: (seer,) * 9 if house.settings.strategy.name == "sma_crossover" else plain(house),
     )
     job = research_definitions(house.overrides).resolve_job_def(RESEARCH_JOB)
     result = job.execute_in_process(instance=instance, raise_on_error=False)

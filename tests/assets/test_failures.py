@@ -16,9 +16,10 @@ from assets.execution.sending import point_at_approved
 from assets.research.bars import make_bars
 from assets.research.definitions import MARKET_JOB, research_definitions
 from assets.runs import RunFailed, execute, run_desk
-from conf import build, trading
 from conf.compose import compose
 from conf.schema.settings import Settings
+from runtime import trading
+from runtime.container import Container
 from tests.support.houses import House, free_port, stocked_house
 from tradewright.execution.actor import ReconciliationResult
 from tradewright.execution.types import SendResult, SendStatus
@@ -45,7 +46,7 @@ def desk(stocked: House, monkeypatch: pytest.MonkeyPatch) -> House:
     for path in [*stocked.root.glob("ledger.sqlite3*"), stocked.root / "sim_venue.json"]:
         path.unlink(missing_ok=True)
     settings = compose(stocked.overrides)
-    with build.ledger(settings, build.clock(settings)) as books:
+    with Container(settings).ledger as books:
         books.checks.record("bars.BTC", True)
     return stocked
 
@@ -79,7 +80,7 @@ class TestGatewayAway:
             execute(execution_definitions(house.overrides), job, instance)
         assert "BrokerError" in str(caught.value)
         settings = compose(house.overrides)
-        with build.ledger(settings, build.clock(settings)) as books:
+        with Container(settings).ledger as books:
             assert books.broker_journal.last_reconciliation("DU000001") is None
 
     def test_an_order_that_could_not_be_sent_stays_approved(
@@ -98,7 +99,7 @@ class TestGatewayAway:
         assert after.run_config == before.run_config, "the next tick asks for it again"
         assert after.run_key != before.run_key, "under the name of its next attempt"
         settings = compose(house.overrides)
-        with build.ledger(settings, build.clock(settings)) as books:
+        with Container(settings).ledger as books:
             assert [row.sending_at for row in books.attempts.all(decision.intent_id)] == [None]
 
     def test_what_depends_on_the_venue_is_not_made(self, away: tuple[House, int], instance: dg.DagsterInstance) -> None:
@@ -152,7 +153,7 @@ def test_a_damaged_bars_file_fails_the_run_and_is_named(tmp_path: Path, instance
     path.write_bytes(bytes(content))
     with pytest.raises(RunFailed, match=path.name):
         execute(research_definitions(house.overrides), MARKET_JOB, instance, partition_key="BTC")
-    with build.ledger(settings, build.clock(settings)) as books:
+    with Container(settings).ledger as books:
         assert not books.checks.newest()["bars.BTC"].passed
 
 
@@ -176,7 +177,7 @@ class TestSensor:
     ) -> None:
         decision = wish(desk, "k1")
         late = ManualClock(decision.expires_at)
-        monkeypatch.setattr(build, "clock", lambda _settings: late)
+        monkeypatch.setattr(Container, "clock", late)
         assert isinstance(sensor_says(desk), dg.SkipReason)
 
     def test_an_order_whose_run_died_before_its_claim_gets_another_when_it_is_decided_again(
@@ -185,12 +186,12 @@ class TestSensor:
         """Dagster launches one run per key; nothing was claimed, so the reference of the attempt is the same."""
         first = wish(desk, "k1")
         before = sensor_says(desk)
-        monkeypatch.setattr(build, "clock", lambda _settings: ManualClock(first.expires_at))
+        monkeypatch.setattr(Container, "clock", ManualClock(first.expires_at))
         settings = compose(desk.overrides)
         minute = first.expires_at - first.decided_at
         times = {"decided_at": first.expires_at, "expires_at": first.expires_at + minute}
         second = first.model_copy(update={"decision_id": "decided-again", **times})
-        with build.ledger(settings, build.clock(settings)) as books:
+        with Container(settings).ledger as books:
             account = books.outbox.get(first.decision_id).account
             books.decisions.record_decision(second)
             books.outbox.put(approve(books.decisions.intent(second.intent_id), second, account))
@@ -236,11 +237,11 @@ class TestVerdictsOfARun:
     ) -> None:
         asked = []
 
-        def in_session(settings: Settings, _act: object) -> tuple[SendResult, ...]:
+        def asking(settings: Settings, _ask: object) -> tuple[SendResult, ...]:
             asked.append(settings)
             return (SendResult("d1", "i1.1", status), SendResult("d2", "i2.1", SendStatus.SENT))
 
-        monkeypatch.setattr(trading, "in_session", in_session)
+        monkeypatch.setattr(trading, "asking", asking)
         job = execution_definitions(desk.overrides).resolve_job_def("send_orders")
         config = {"ops": {"send": {"config": {"decision_ids": ["d1", "d2"]}}}}
         result = job.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
@@ -254,9 +255,9 @@ class TestVerdictsOfARun:
     def test_differences_with_the_venue_fail_it(
         self, desk: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        now = build.clock(compose(desk.overrides)).now()
+        now = Container(compose(desk.overrides)).clock.now()
         found = ReconciliationResult(now, ("POSITION_DRIFT BTC", "FOREIGN_ORDER ETH"), Decimal(1), {})
-        monkeypatch.setattr(trading, "in_session", lambda _settings, _act: found)
+        monkeypatch.setattr(trading, "asking", lambda _settings, _act: found)
         with pytest.raises(RunFailed, match="POSITION_DRIFT BTC\nFOREIGN_ORDER ETH"):
             execute(execution_definitions(desk.overrides), "reconcile", instance)
 
@@ -273,7 +274,7 @@ class TestVerdictsOfARun:
             raise BrokerError("nobody answers", where="127.0.0.1:1", remedy="start it")
 
         monkeypatch.setattr(runs, "execute", spy)
-        monkeypatch.setattr(trading, "in_session", away)
+        monkeypatch.setattr(trading, "asking", away)
         with pytest.raises(RunFailed, match=r"job desk: positions: .*nobody answers"):
             run_desk(desk.overrides, lambda _text: None)
         assert ran == [DESK_JOB]

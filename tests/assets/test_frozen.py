@@ -13,6 +13,7 @@ from assets.execution.definitions import execution_definitions
 from assets.frozen import Frozen, sources
 from assets.research.definitions import MARKET_JOB, research_definitions
 from assets.runs import RunFailed, execute
+from conf import compose as compose_module
 from conf.compose import compose
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
@@ -97,7 +98,7 @@ def test_a_variable_of_the_environment_is_one_of_the_sources(house: House, monke
     frozen = Frozen.of((*house.overrides, "broker=ibkr"))
     assert frozen.present().mode.name == "paper"
     monkeypatch.delenv("MODE")
-    with pytest.raises(ConfigProblems, match="mode=sim has the broker sim"):
+    with pytest.raises(ConfigProblems, match="is not for mode=sim"):
         frozen.present()
     monkeypatch.setenv("MODE", "paper")
     assert frozen.present() is frozen.settings
@@ -132,23 +133,40 @@ def test_a_comment_does_not_stop_a_run_and_a_limit_does(house: House, instance: 
         execute(definitions, "reconcile", instance)
 
 
-def test_a_location_is_loaded_with_one_composition_for_each_configuration(
-    house: House, composed: list[tuple[str, ...]]
+def test_a_location_is_loaded_with_as_many_compositions_whatever_the_number_of_strategies(
+    house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    research_definitions(house.overrides)
-    strategies = [f"strategy={name}" for name in ("buy_and_hold", "sma_crossover")]
-    assert composed == [house.overrides, *((*house.overrides, text) for text in strategies)]
-    composed.clear()
+    """Counted, not timed: 50 strategies cost two compositions, one of the whole and one to exchange them in."""
+    made: list[object] = []
+    plain = compose_module.hydra_compose
+    monkeypatch.setattr(compose_module, "hydra_compose", lambda *given, **more: made.append(1) or plain(*given, **more))
+    text = (house.conf / "strategy" / "sma_crossover.yaml").read_text().replace("name: sma_crossover\n", "")
+    for number in range(48):
+        (house.conf / "strategy" / f"copy_{number}.yaml").write_text(text)
+    definitions = research_definitions(house.overrides)
+    assert len(made) == 2
+    assert {f"strategy/copy_{number}/backtest" for number in range(48)} < graph(definitions)
+    made.clear()
     execution_definitions(house.overrides)
-    assert composed == [house.overrides]
+    assert len(made) == 1
 
 
-def test_where_the_chosen_strategy_is_wrong_another_stands_in(house: House) -> None:
+def test_an_exchanged_strategy_has_the_settings_of_a_composition_of_its_own(house: House) -> None:
+    for name, made in Frozen.of_strategies(house.overrides).items():
+        assert isinstance(made, Frozen)
+        assert made.settings == compose((*house.overrides, f"strategy={name}"))
+        assert made.present() == made.settings
+
+
+def test_where_the_chosen_strategy_is_wrong_the_rest_goes_on_without_one(house: House) -> None:
     overrides = (*house.overrides, "strategy=buy_and_hold")
     rewrite(house.conf / "strategy" / "buy_and_hold.yaml", "confidence: 0.5", "confidence: 7")
     with pytest.raises(ConfigProblems, match="buy_and_hold"):
         Frozen.of(overrides)
-    assert Frozen.apart_from_strategies(overrides).settings.strategy.name == "sma_crossover"
+    frozen = Frozen.apart_from_strategies(overrides)
+    assert frozen.settings.strategy.name == "none"
+    rewrite(house.conf / "strategy" / "buy_and_hold.yaml", "kind: buy_and_hold", "kind: nonsense")
+    assert frozen.present() == frozen.settings
     rewrite(house.conf / RISK, "max_gross: 0.50", "max_gross: lots")
     with pytest.raises(ConfigProblems, match="max_gross"):
         Frozen.apart_from_strategies(overrides)

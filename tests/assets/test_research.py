@@ -9,8 +9,9 @@ import pytest
 
 from assets.research.definitions import RESEARCH_JOB, research_definitions
 from assets.runs import RunFailed, execute
-from conf import build, research
 from conf.compose import compose
+from runtime import research
+from runtime.container import Container
 from tests.execution.counter import table
 from tests.support.houses import House
 from tradewright.backtest.lookahead import LookAhead
@@ -28,7 +29,7 @@ def run(house: House, job: str, instance: dg.DagsterInstance, key: str | None = 
 
 def recorded(house: House) -> dict[str, bool]:
     settings = compose(house.overrides)
-    with build.ledger(settings, build.clock(settings)) as books:
+    with Container(settings).ledger as books:
         return {name: result.passed for name, result in books.checks.newest().items()}
 
 
@@ -40,7 +41,7 @@ def test_check_results_are_in_the_ledger(settled: House) -> None:
 
 def test_a_run_leaves_signals_tables_and_a_report(settled: House) -> None:
     settings = compose((*settled.overrides, "strategy=buy_and_hold"))
-    artefacts = build.artefacts(settings)
+    artefacts = Container(settings).artefacts
     (signal,) = [SignalCandidate.model_validate(row) for row in artefacts.read_json(("signals", "buy_and_hold"))]
     assert (signal.instrument, signal.target, signal.config_hash) == ("BTC", 1.0, settings.config_hash)
     fills = artefacts.read_frame(("backtest", "buy_and_hold", "BTC", "fills"))
@@ -85,7 +86,7 @@ def test_bars_that_break_a_rule_stop_what_is_downstream(house: House, instance: 
     tomorrow = pd.Timestamp.now("UTC").floor("min").value + 86_400 * 10**9
     stamps = tomorrow + np.arange(400) * 60 * 10**9
     frame = table(stamps.tolist(), (100 + np.arange(400) / 100).tolist())
-    build.bar_store(settings, build.clock(settings)).upsert("BTC", Timeframe.M1, BarKind.TRADE, frame)
+    Container(settings).bar_store.upsert("BTC", Timeframe.M1, BarKind.TRADE, frame)
     market = research_definitions(overrides).resolve_job_def("market")
     result = market.execute_in_process(instance=instance, partition_key="BTC", raise_on_error=False)
     assert not result.success
@@ -93,7 +94,7 @@ def test_bars_that_break_a_rule_stop_what_is_downstream(house: House, instance: 
     assert made == {"bars"}
     failed = [check.check_name for check in result.get_asset_check_evaluations() if not check.passed]
     assert failed == ["contract"]
-    with build.ledger(settings, build.clock(settings)) as books:
+    with Container(settings).ledger as books:
         checks = books.checks.newest()
     assert {name: result.passed for name, result in checks.items()} == {"bars.BTC": False}
 
@@ -107,7 +108,7 @@ def test_bars_that_the_store_refuses_are_a_failed_check(
         raise DataError("high below low in row 7", where="BTC 1m", remedy="correct the source")
 
     assert recorded(settled)["bars.BTC"] is True
-    monkeypatch.setattr(research, "refresh", refuse)
+    monkeypatch.setattr(research, "refreshed", refuse)
     assert not run(settled, "market", instance, "BTC").success
     assert recorded(settled)["bars.BTC"] is False
 
@@ -126,8 +127,8 @@ def test_a_strategy_that_looks_ahead_is_caught(
 
     monkeypatch.setattr("tradewright.backtest.lookahead.columns", prophetic)
     settings = compose((*settled.overrides, "strategy=sma_crossover"))
-    assert build.strategy(settings) == SmaCrossover(fast=10, slow=30)
-    found = research.look_ahead_findings(settings, build.clock(settings))
+    assert Container(settings).strategy == SmaCrossover(fast=10, slow=30)
+    found = research.find_look_ahead(Container(settings))
     assert found
     assert isinstance(found[0], LookAhead)
     with pytest.raises(RunFailed):

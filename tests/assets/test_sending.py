@@ -13,8 +13,9 @@ from assets.execution.definitions import DESK_JOB, execution_definitions
 from assets.execution.sending import describe
 from assets.frozen import HASH_TAG
 from assets.runs import RunFailed, execute
-from conf import build, trading
 from conf.compose import compose
+from runtime import trading
+from runtime.container import Container
 from tests.support.houses import House, conf_copy
 from tradewright.execution.types import SendResult, SendStatus
 from tradewright.ledger.outbox import batch_key
@@ -47,7 +48,7 @@ def desk(stocked: House, monkeypatch: pytest.MonkeyPatch) -> House:
     for path in [*stocked.root.glob("ledger.sqlite3*"), stocked.root / "sim_venue.json"]:
         path.unlink(missing_ok=True)
     settings = compose(stocked.overrides)
-    with build.ledger(settings, build.clock(settings)) as books:
+    with Container(settings).ledger as books:
         for name in ("bars.BTC", "features.BTC", "lookahead.buy_and_hold"):
             books.checks.record(name, True)
     return stocked
@@ -67,7 +68,7 @@ def tick(house: House, instance: dg.DagsterInstance) -> dg.SensorExecutionData: 
 
 def filled(house: House) -> list[Decimal]:
     settings = compose(house.overrides)
-    with build.ledger(settings, build.clock(settings)) as books:
+    with Container(settings).ledger as books:
         return [row.quantity for row in books.executions.all()]
 
 
@@ -82,7 +83,7 @@ def test_the_run_key_is_a_name_for_the_batch(desk: House, instance: dg.DagsterIn
     first, again = tick(desk, instance), tick(desk, instance)
     (request,) = first.run_requests or []
     settings = compose(desk.overrides)
-    with build.ledger(settings, build.clock(settings)) as books:
+    with Container(settings).ledger as books:
         assert request.run_key == batch_key(books.outbox.sendable())
     assert [row.run_key for row in again.run_requests or []] == [request.run_key]
     assert request.run_config["ops"] == {"send": {"config": {"decision_ids": [decision.decision_id]}}}
@@ -114,12 +115,12 @@ def test_what_the_recheck_refuses_is_not_sent_and_not_asked_for_again(
     approved(desk)
     (request,) = tick(desk, instance).run_requests or []
     settings = compose(desk.overrides)
-    with build.ledger(settings, build.clock(settings)) as books:
+    with Container(settings).ledger as books:
         books.checks.record("bars.BTC", False)
     execute(execution_definitions(desk.overrides), "send_orders", instance, run_config=request.run_config)
     assert filled(desk) == []
     assert tick(desk, instance).skip_message
-    with build.ledger(settings, build.clock(settings)) as books:
+    with Container(settings).ledger as books:
         (refusal,) = [row for row in books.audit.entries() if row.action == "REFUSE"]
     assert "CHECK_FAILED: failed: bars.BTC" in str(refusal.detail)
 
@@ -164,7 +165,7 @@ def test_the_desk_job_decides_and_a_second_one_decides_nothing_new(desk: House, 
         }  # fmt: skip
         assert "LOW_CONFIDENCE" in str(metadata["decisions"].value)
     settings = compose(desk.overrides)
-    with build.ledger(settings, build.clock(settings)) as books:
+    with Container(settings).ledger as books:
         assert len(books.decisions.intents()) == len(books.decisions.all()) == 1
 
 
@@ -173,7 +174,7 @@ def test_reconciling_fails_where_the_books_differ(desk: House, instance: dg.Dags
     execute(definitions, "reconcile", instance)
     settings = compose(desk.overrides)
     account = desk_account(desk)
-    with build.ledger(settings, build.clock(settings)) as books:
+    with Container(settings).ledger as books:
         books.executions.adjust(account, "BTC", Decimal(1), Decimal(1), "ann", "a mistake")
     with pytest.raises(RunFailed, match="POSITION_DRIFT BTC"):
         execute(definitions, "reconcile", instance)

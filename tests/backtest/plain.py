@@ -8,11 +8,11 @@ from unittest.mock import patch
 
 import numpy as np
 
+from tests.backtest.reference import run_reference
 from tradewright.backtest import kernel
-from tradewright.backtest.account import Tape
-from tradewright.backtest.engine import inputs_of, market_of, scratch_of
+from tradewright.backtest.account import FillLog
+from tradewright.backtest.engine import inputs_of, market_of, workspace_of
 from tradewright.backtest.kernel import SUMMARY_SLOTS
-from tradewright.backtest.reference import run_reference
 from tradewright.backtest.result import FILL, TRADE, BacktestResult, FillReason
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.model.bars import Bars
@@ -31,12 +31,12 @@ def wish(share: float, *, limit: float = NAN, stop: float = NAN, target: float =
 class Script:
     """Wishes by bar, whatever the market does."""
 
-    wishes: Mapping[int, Action]
+    targets: Mapping[int, Action]
     name: str = "script"
 
     @property
     def generate_signal(self) -> GenerateSignal:
-        return lambda i, _features, _params, _position: self.wishes.get(i, HOLD)
+        return lambda i, _features, _params, _position: self.targets.get(i, HOLD)
 
     def prepare_state(self) -> tuple[Feature, ...]:
         return ()
@@ -59,7 +59,7 @@ def bars(*rows: Row, volume: float = 1000.0, spread: float = NAN) -> Bars:
 def plain_kernel(strategy: Strategy, table: Bars, spec: BacktestSpec) -> BacktestResult:
     """The kernel without its compiler."""
     rules = spec.rules()
-    tape = Tape(np.empty(500, FILL).view(np.recarray), np.empty(500, TRADE).view(np.recarray))
+    log = FillLog(np.empty(500, FILL).view(np.recarray), np.empty(500, TRADE).view(np.recarray))
     totals = np.empty((1, SUMMARY_SLOTS))
     nothing, none = np.empty((0, 0)), np.empty((0, 0), np.int64)
     with patch.object(kernel, "generate_signal", strategy.generate_signal):
@@ -70,15 +70,15 @@ def plain_kernel(strategy: Strategy, table: Bars, spec: BacktestSpec) -> Backtes
             nothing,
             market_of(table, spec),
             rules,
-            scratch_of(rules),
-            tape,
+            workspace_of(rules),
+            log,
             totals,
         )
     return BacktestResult(
         bars=table,
         initial_cash=rules.cash,
-        fills=np.array(tape.fills[: int(totals[0, kernel.ALL_FILLS])], FILL),
-        trades=np.array(tape.trades[: int(totals[0, kernel.ALL_TRADES])], TRADE),
+        fills=np.array(log.fills[: int(totals[0, kernel.ALL_FILLS])], FILL),
+        trades=np.array(log.trades[: int(totals[0, kernel.ALL_TRADES])], TRADE),
         orders=int(totals[0, kernel.ALL_ORDERS]),
         multiplier=rules.multiplier,
     )

@@ -13,13 +13,14 @@ import pytest
 
 from strategies.buy_and_hold import BuyAndHold
 from strategies.sma_crossover import SmaCrossover
+from tests.support.price_lists import IBKR_FIXED
 from tradewright.backtest.cache import cache_key, load, run_cached
 from tradewright.backtest.code import code_digest
-from tradewright.backtest.costs import BpsCosts, IbkrFixed, PercentCosts
-from tradewright.backtest.slippage import BpsSlippage, SumSlippage
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills.costs import BpsCosts, PercentCosts
+from tradewright.fills.slippage import BpsSlippage, SumSlippage
 from tradewright.model.errors import StoreError
-from tradewright.store.fingerprint import bars_hash
+from tradewright.store.dataset import bars_hash
 
 SPEC = BacktestSpec(cash=10_000.0, costs=PercentCosts(0.001), slippage=SumSlippage((BpsSlippage(1.0),)))
 
@@ -34,7 +35,7 @@ def test_each_part_of_the_signature_changes_the_key(make_bars):
         cache_key(BuyAndHold(), data, SPEC),
         cache_key(SmaCrossover(), bars_hash(other_bars), SPEC),
         cache_key(SmaCrossover(), data, replace(SPEC, costs=BpsCosts(10.0))),
-        cache_key(SmaCrossover(), data, replace(SPEC, costs=IbkrFixed())),
+        cache_key(SmaCrossover(), data, replace(SPEC, costs=IBKR_FIXED)),
         cache_key(SmaCrossover(), data, replace(SPEC, slippage=SumSlippage((BpsSlippage(2.0),)))),
         cache_key(SmaCrossover(), data, replace(SPEC, bar_delay=2)),
         cache_key(SmaCrossover(), data, replace(SPEC, cash=10_001.0)),
@@ -43,6 +44,14 @@ def test_each_part_of_the_signature_changes_the_key(make_bars):
     ]
     assert len(set(keys)) == len(keys)
     assert cache_key(SmaCrossover(), bars_hash(make_bars(1)), SPEC) == keys[0]
+
+
+def test_models_with_equal_numbers_have_different_keys(make_bars):
+    data = bars_hash(make_bars(1))
+    models = (BpsCosts(0.01), PercentCosts(0.01))
+    assert len({cache_key(SmaCrossover(), data, replace(SPEC, costs=model)) for model in models}) == 2
+    nested = (SumSlippage((BpsSlippage(1.0),)), BpsSlippage(1.0))
+    assert len({cache_key(SmaCrossover(), data, replace(SPEC, slippage=model)) for model in nested}) == 2
 
 
 def test_changed_code_changes_the_key_and_comments_do_not():

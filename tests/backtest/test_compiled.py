@@ -22,9 +22,22 @@ TABLE = bars(*[FLAT] * 6)
 
 
 def test_the_kernel_reaches_the_decision_and_the_rules_do_not():
-    for own in (kernel.simulate_sets, kernel.simulate, kernel.first_wish, kernel.ride, kernel.at_the_close):
+    for own in (
+        kernel.simulate_sets,
+        kernel.simulate,
+        kernel.first_target,
+        kernel.scan_in_position,
+        kernel.at_the_close,
+    ):
         assert reaches(own, {"generate_signal"}), own.__name__
-    for rule in (kernel.trade_bar, kernel.send, kernel.mark, orders.place, orders.work, account.execute):
+    for rule in (
+        kernel.trade_bar,
+        kernel.submit_target,
+        kernel.mark_to_market,
+        orders.apply_target,
+        orders.match_resting,
+        account.execute,
+    ):
         assert not reaches(rule, {"generate_signal"}), rule.__name__
 
 

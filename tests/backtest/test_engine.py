@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from tradewright.backtest.costs import PercentCosts
+from tests.backtest.reference import run_reference
 from tradewright.backtest.decisions import decide, replay
 from tradewright.backtest.engine import BARS_PER_FILL, run
-from tradewright.backtest.reference import run_reference
 from tradewright.backtest.result import FillReason
 from tradewright.backtest.sizing import FixedUnits, PercentEquity
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills.costs import PercentCosts
 from tradewright.model.bars import Bars
 from tradewright.model.errors import DataError
 from tradewright.model.strategy import HOLD, NAN
@@ -160,8 +160,8 @@ def test_a_gap_up_is_covered_by_cash_or_by_an_overdraft(overdraft, units, cash):
 
 
 def test_a_sale_whose_fee_eats_more_than_there_is_is_not_made():
-    from tradewright.backtest.costs import PerShareCosts
     from tradewright.backtest.sizing import MaxSize
+    from tradewright.fills.costs import PerShareCosts
 
     spec = BacktestSpec(cash=101.0, sizing=MaxSize(), costs=PerShareCosts(0.0, minimum=1.0))
     crash = (0.5, 0.6, 0.4, 0.5)

@@ -10,19 +10,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tradewright.backtest import costs, sizing, slippage
+from tests.backtest.reference import run_reference
+from tests.support.price_lists import IBKR_FIXED, IBKR_TIERED
+from tradewright.backtest import sizing
 from tradewright.backtest.engine import run
-from tradewright.backtest.reference import run_reference
 from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills import costs, slippage
 
 COSTS = [
     costs.NoCosts(),
     costs.BpsCosts(5.0),
     costs.PercentCosts(0.002),
     costs.PerShareCosts(0.01, 1.0, 0.01),
-    costs.IbkrFixed(),
-    costs.IbkrTiered(),
+    IBKR_FIXED,
+    IBKR_TIERED,
     costs.MakerTaker(-0.0001, 0.0005),
 ]
 SLIPPAGES = [
@@ -30,7 +32,7 @@ SLIPPAGES = [
     slippage.BpsSlippage(3.0),
     slippage.VolSlippage(1.0, 1000.0),
     slippage.SpreadImpact(0.1, 2.0),
-    slippage.SumSlippage((slippage.BpsSlippage(1.0), slippage.VolSlippage(0.0, 100.0), slippage.SpreadImpact())),
+    slippage.SumSlippage((slippage.BpsSlippage(1.0), slippage.VolSlippage(0.0, 100.0), slippage.SpreadImpact(0.1))),
 ]
 SIZINGS = [
     sizing.FixedUnits(7.0),

@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 
 from tests.backtest.plain import Script, both, wish
-from tradewright.backtest import costs, sizing, slippage
+from tests.support.price_lists import IBKR_FIXED, IBKR_TIERED
+from tradewright.backtest import sizing
 from tradewright.backtest.result import BacktestResult
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills import costs, slippage
 from tradewright.model.bars import Bars
 
 CASH = 100_000.0
@@ -59,9 +61,9 @@ FEES: dict[str, tuple[costs.CostModel, Fee]] = {
         costs.PerShareCosts(0.01, minimum=2.0, maximum_rate=0.005),
         lambda units, price: min(max(0.01 * units, 2.0), 0.005 * units * price),
     ),
-    "ibkr_fixed": (costs.IbkrFixed(), lambda units, price: min(max(0.005 * units, 1.0), 0.005 * units * price)),
+    "ibkr_fixed": (IBKR_FIXED, lambda units, price: min(max(0.005 * units, 1.0), 0.005 * units * price)),
     "ibkr_tiered": (
-        costs.IbkrTiered(),
+        IBKR_TIERED,
         lambda units, price: min(max(0.0035 * units, 0.35), 0.01 * units * price) + (0.0030 + 0.0002) * units,
     ),
     "maker_taker": (costs.MakerTaker(0.0001, 0.0006), lambda units, price: units * price * 0.0006),

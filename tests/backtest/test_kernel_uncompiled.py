@@ -7,14 +7,16 @@ import itertools
 import numpy as np
 import pytest
 
-from tradewright.backtest import costs, kernel, sizing, slippage
-from tradewright.backtest.account import Tape
-from tradewright.backtest.engine import inputs_of, market_of, run, scratch_of
+from tests.support.price_lists import IBKR_FIXED
+from tradewright.backtest import kernel, sizing
+from tradewright.backtest.account import FillLog
+from tradewright.backtest.engine import inputs_of, market_of, run, workspace_of
 from tradewright.backtest.kernel import SUMMARY_SLOTS
 from tradewright.backtest.result import FILL, TRADE
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills import costs, slippage
 
-FEES = [costs.IbkrFixed(), costs.MakerTaker(), costs.NoCosts()]
+FEES = [IBKR_FIXED, costs.MakerTaker(0.0002, 0.0005), costs.NoCosts()]
 SIZES = [sizing.MaxSize(), sizing.RiskPerTrade(0.05), sizing.FixedUnits(200.0), sizing.FixedCash(9_000.0)]
 TIMES = [("next_open", 1, True), ("next_close", 2, False), ("next_close", 0, True)]
 
@@ -31,13 +33,13 @@ def test_plain_and_compiled_are_one(make_bars, noisy, monkeypatch, market, delay
         totals = np.empty((2, SUMMARY_SLOTS))
         inputs = inputs_of(strategy, bars)
         table, values = np.array(inputs.features), np.array([inputs.params] * 2)
-        tape = Tape(np.empty(500, FILL).view(np.recarray), np.empty(500, TRADE).view(np.recarray))
+        log = FillLog(np.empty(500, FILL).view(np.recarray), np.empty(500, TRADE).view(np.recarray))
         which = np.zeros((2, 1), np.int64)
         kernel.simulate_sets(
-            *inputs, table, which, values, market_of(bars, spec), rules, scratch_of(rules), tape, totals
+            *inputs, table, which, values, market_of(bars, spec), rules, workspace_of(rules), log, totals
         )
         result = run(strategy, bars, spec)
-        np.testing.assert_array_equal(tape.fills[: len(result.fills)], result.fills)
-        np.testing.assert_array_equal(tape.trades[: len(result.trades)], result.trades)
+        np.testing.assert_array_equal(log.fills[: len(result.fills)], result.fills)
+        np.testing.assert_array_equal(log.trades[: len(result.trades)], result.trades)
         np.testing.assert_array_equal(totals[0], totals[1])
         assert totals[0][kernel.ALL_FILLS] == len(result.fills)

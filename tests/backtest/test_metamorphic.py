@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from tests.backtest.plain import plain_kernel
-from tradewright.backtest import costs, sizing, slippage
-from tradewright.backtest.reference import run_reference
+from tests.backtest.reference import run_reference
+from tradewright.backtest import sizing
 from tradewright.backtest.result import BacktestResult
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills import costs, slippage
 from tradewright.model.bars import Bars
 
 SEEDS = list(range(6))
@@ -57,7 +58,7 @@ def test_prices_and_cash_in_another_currency(make_bars, noisy, seed, factor):
     )
 
 
-@pytest.mark.parametrize("size", [sizing.MaxSize(), sizing.TargetPercent(0.9), sizing.RiskPerTrade(0.05)])
+@pytest.mark.parametrize("size", [sizing.MaxSize(), sizing.TargetPercent(0.9, 0.0025), sizing.RiskPerTrade(0.05)])
 def test_so_it_is_with_the_other_relative_sizes(make_bars, noisy, size):
     bars, spec = make_bars(11, 120), replace(PROPORTIONAL, sizing=size)
     result = plain_kernel(noisy(11), bars, spec)

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tradewright.backtest.costs import BpsCosts, CostModel, NoCosts, PercentCosts
 from tradewright.backtest.engine import run
 from tradewright.backtest.sizing import FixedUnits, MaxSize, SizingModel
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills.costs import BpsCosts, CostModel, NoCosts, PercentCosts
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.strategy import HOLD, NAN, Action, Feature
 

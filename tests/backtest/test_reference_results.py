@@ -15,17 +15,18 @@ import pytest
 from strategies.buy_and_hold import BuyAndHold
 from strategies.macd_trend import MacdTrend
 from strategies.sma_crossover import SmaCrossover
-from tradewright.backtest.costs import IbkrFixed, PercentCosts
+from tests.support.price_lists import IBKR_FIXED
 from tradewright.backtest.engine import run
 from tradewright.backtest.result import BacktestResult
 from tradewright.backtest.sizing import MaxSize, TargetPercent
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills.costs import PercentCosts
 from tradewright.model.bars import Bars
 
 pytestmark = pytest.mark.real_data
 
 SPY_SPEC = BacktestSpec(
-    cash=100_000.0, costs=IbkrFixed(), sizing=TargetPercent(target=1.0, cash_buffer=0.0025), allow_overdraft=True
+    cash=100_000.0, costs=IBKR_FIXED, sizing=TargetPercent(target=1.0, cash_buffer=0.0025), allow_overdraft=True
 )
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from tradewright.backtest import costs, sizing, slippage
-from tradewright.backtest.fills import limit_fill, market_fill, stop_fill
+from tests.support.price_lists import IBKR_FIXED, IBKR_TIERED
+from tradewright.backtest import sizing
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills import costs, slippage
+from tradewright.fills.rules import limit_fill, market_fill, stop_fill
 from tradewright.model.errors import ConfigError
 
 NAN = math.nan
@@ -71,13 +75,13 @@ def test_market_rule():
         (costs.PerShareCosts(0.01), 100, 50.0, False, 1.0),
         (costs.PerShareCosts(0.01, minimum=2.0), 100, 50.0, False, 2.0),
         (costs.PerShareCosts(0.01, minimum=2.0, maximum_rate=0.0001), 100, 50.0, False, 0.5),
-        (costs.IbkrFixed(), 697, 143.372383, False, 3.485),
-        (costs.IbkrFixed(), 100, 25.0, False, 1.0),
-        (costs.IbkrFixed(), 1000, 0.25, False, 1.25),
-        (costs.IbkrTiered(), 1000, 25.0, False, 3.5 + 1000 * 0.0032),
-        (costs.IbkrTiered(), 10, 25.0, True, 0.35 + 10 * 0.0002),
-        (costs.IbkrTiered(monthly_shares=1_000_000), 1000, 25.0, True, 2.0 + 0.2),
-        (costs.IbkrTiered(), 1000, 0.25, True, 2.5 + 0.2),
+        (IBKR_FIXED, 697, 143.372383, False, 3.485),
+        (IBKR_FIXED, 100, 25.0, False, 1.0),
+        (IBKR_FIXED, 1000, 0.25, False, 1.25),
+        (IBKR_TIERED, 1000, 25.0, False, 3.5 + 1000 * 0.0032),
+        (IBKR_TIERED, 10, 25.0, True, 0.35 + 10 * 0.0002),
+        (replace(IBKR_TIERED, monthly_shares=1_000_000), 1000, 25.0, True, 2.0 + 0.2),
+        (IBKR_TIERED, 1000, 0.25, True, 2.5 + 0.2),
         (costs.MakerTaker(-0.0001, 0.0005), 10, 1000.0, True, -1.0),
         (costs.MakerTaker(-0.0001, 0.0005), 10, 1000.0, False, 5.0),
     ],
@@ -86,8 +90,8 @@ def test_fees(model, units, price, maker, fee):
     assert costs.fee(units, units * price, maker, model.terms()) == pytest.approx(fee, abs=1e-9)
 
 
-MODELS = [costs.NoCosts(), costs.BpsCosts(9.0), costs.PerShareCosts(0.05, 1.0, 0.02), costs.IbkrFixed()]
-MODELS += [costs.IbkrTiered(), costs.MakerTaker(-0.0005, 0.001)]
+MODELS = [costs.NoCosts(), costs.BpsCosts(9.0), costs.PerShareCosts(0.05, 1.0, 0.02), IBKR_FIXED]
+MODELS += [IBKR_TIERED, costs.MakerTaker(-0.0005, 0.001)]
 
 
 @settings(max_examples=300)
@@ -126,8 +130,17 @@ def test_slippage(model, bps):
 
 def test_slippage_without_volatility_spread_or_volume():
     terms = slippage.SumSlippage((slippage.VolSlippage(1.0, 10.0), slippage.SpreadImpact(0.1, 2.0))).terms()
-    assert slippage.slippage_bps(NAN, NAN, 40.0, 0.0, terms) == pytest.approx(1.0 + 1.0 + 1000.0)
+    for unknown in (0.0, NAN):
+        assert slippage.slippage_bps(NAN, NAN, 40.0, unknown, terms) == pytest.approx(1.0 + 1.0)
     assert slippage.slippage_bps(NAN, NAN, 4000.0, 10.0, terms) == pytest.approx(1002.0)
+
+
+@pytest.mark.parametrize("model", [slippage.SpreadImpact(2.0), slippage.BpsSlippage(25_000.0)])
+def test_no_slippage_makes_a_price_negative(model):
+    bps = slippage.slippage_bps(0.0, NAN, 100.0, 50.0, model.terms())
+    assert bps == slippage.MAX_BPS
+    assert slippage.slipped(100.0, -1, bps) == 0.0
+    assert slippage.slipped(100.0, 1, bps) == 200.0
 
 
 def test_slippage_moves_the_price_against_the_order():
@@ -155,7 +168,7 @@ def test_sizes(model, share, stop, units):
 
 
 def test_a_ruined_account_buys_nothing():
-    for model in (sizing.FixedCash(), sizing.PercentEquity(), sizing.MaxSize()):
+    for model in (sizing.FixedCash(10_000.0), sizing.PercentEquity(0.1), sizing.MaxSize()):
         assert sizing.sized_units(1.0, -5.0, 100.0, NAN, 1.0, model.terms(), costs.FeeTerms()) == 0.0
 
 
@@ -170,23 +183,6 @@ def test_whole_lots_forgive_rounding():
 @pytest.mark.parametrize(
     ("make", "what"),
     [
-        (lambda: costs.BpsCosts(-1.0), "rate = -1.0"),
-        (lambda: costs.PercentCosts(math.inf), "rate = inf"),
-        (lambda: costs.PerShareCosts(maximum_rate=NAN), "maximum_rate = nan"),
-        (lambda: costs.MakerTaker(maker=-0.5), "maker = -0.5"),
-        (lambda: costs.IbkrTiered(monthly_shares=-1), "monthly_shares = -1"),
-        (lambda: slippage.VolSlippage(k=-1.0), "k = -1.0"),
-        (lambda: slippage.SpreadImpact(impact=NAN), "impact = nan"),
-        (lambda: slippage.BpsSlippage(-2.0), "bps = -2.0"),
-        (
-            lambda: slippage.SumSlippage((slippage.SpreadImpact(0.1, 1.0), slippage.SpreadImpact(0.1, 2.0))),
-            "default spreads",
-        ),
-        (lambda: sizing.FixedUnits(0.0), "units = 0.0"),
-        (lambda: sizing.FixedCash(NAN), "cash = nan"),
-        (lambda: sizing.PercentEquity(-0.1), "percent = -0.1"),
-        (lambda: sizing.TargetPercent(cash_buffer=1.0), "cash_buffer = 1.0"),
-        (lambda: sizing.RiskPerTrade(math.inf), "risk = inf"),
         (lambda: BacktestSpec(cash=0.0), "cash = 0.0"),
         (lambda: BacktestSpec(bar_delay=0), "bar_delay = 0"),
         (lambda: BacktestSpec(bar_delay=-1, fill_market="next_close"), "bar_delay = -1"),
@@ -200,3 +196,50 @@ def test_wrong_terms_are_refused_by_name(make, what):
     with pytest.raises(ConfigError, match=what.replace("[", r"\[")) as error:
         make()
     assert error.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("make", "rule"),
+    [
+        (lambda: costs.BpsCosts(-1.0), "greater than or equal to 0"),
+        (lambda: costs.PercentCosts(math.inf), "finite number"),
+        (lambda: costs.PerShareCosts(math.inf), "finite number"),
+        (lambda: costs.PerShareCosts(0.01, maximum_rate=NAN), "finite number"),
+        (lambda: costs.MakerTaker(-0.5, 0.0), "greater than or equal to -0.01"),
+        (lambda: replace(IBKR_TIERED, monthly_shares=-1), "greater than or equal to 0"),
+        (lambda: replace(IBKR_TIERED, tiers=()), "at least 1 item"),
+        (lambda: slippage.VolSlippage(1.0, -1.0), "greater than or equal to 0"),
+        (lambda: slippage.SpreadImpact(NAN), "finite number"),
+        (lambda: slippage.BpsSlippage(-2.0), "greater than or equal to 0"),
+        (
+            lambda: slippage.SumSlippage((slippage.SpreadImpact(0.1, 1.0), slippage.SpreadImpact(0.1, 2.0))),
+            "default spreads",
+        ),
+        (lambda: sizing.FixedUnits(0.0), "greater than 0"),
+        (lambda: sizing.FixedCash(NAN), "finite number"),
+        (lambda: sizing.PercentEquity(-0.1), "greater than 0"),
+        (lambda: sizing.TargetPercent(1.0, 1.0), "less than 1"),
+        (lambda: sizing.RiskPerTrade(1.5), "less than or equal to 1"),
+    ],
+)
+def test_a_wrong_model_is_refused_with_its_rule(make, rule):
+    with pytest.raises(ValidationError, match=rule):
+        make()
+
+
+@pytest.mark.parametrize(("shares", "rate"), [(0, 0.0035), (300_000, 0.0035), (300_001, 0.002), (1e9, 0.0005)])
+def test_the_tier_is_the_last_one_below_the_monthly_shares(shares, rate):
+    assert replace(IBKR_TIERED, monthly_shares=shares).terms().per_unit == rate
+
+
+@pytest.mark.parametrize(
+    ("model", "spread"),
+    [
+        (slippage.SpreadImpact(0.1), 7.0),
+        (slippage.SpreadImpact(0.1, 3.0), 3.0),
+        (slippage.SumSlippage((slippage.BpsSlippage(1.0), slippage.SpreadImpact(0.1))), 7.0),
+        (slippage.NoSlippage(), 0.0),
+    ],
+)
+def test_the_instrument_s_spread_stands_in_where_the_model_names_none(model, spread):
+    assert slippage.for_instrument(model, 7.0).terms().default_spread == spread

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.backtest.plain import FLAT, Row, Script, bars, both, fills, wish
-from tradewright.backtest.costs import BpsCosts, MakerTaker, PercentCosts, PerShareCosts
 from tradewright.backtest.result import FillReason
 from tradewright.backtest.sizing import FixedUnits, MaxSize, PercentEquity, RiskPerTrade
-from tradewright.backtest.slippage import BpsSlippage, SpreadImpact
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills.costs import BpsCosts, MakerTaker, PercentCosts, PerShareCosts
+from tradewright.fills.slippage import BpsSlippage, SpreadImpact
 from tradewright.model.strategy import Action
 
 SIGNAL, LIMIT, STOP, PROFIT, END = FillReason
@@ -371,9 +371,9 @@ def test_market_and_stop_orders_slip_and_limits_do_not() -> None:
     assert entered.fills["price"].tolist() == [93.0]
 
 
-def test_an_order_as_large_as_the_bar_or_larger_moves_it_by_the_whole_impact() -> None:
+def test_an_order_as_large_as_the_bar_moves_it_by_the_whole_impact_and_one_of_unknown_volume_by_none() -> None:
     spec = replace(TEN, slippage=SpreadImpact(0.1, default_spread=2.0))
-    for volume, share in ((10.0, 1.0), (2.0, 1.0), (0.0, 1.0), (40.0, 0.5)):
+    for volume, share in ((10.0, 1.0), (2.0, 1.0), (0.0, 0.0), (float("nan"), 0.0), (40.0, 0.5)):
         result = both(Script({0: wish(1.0)}), bars(FLAT, FLAT, volume=volume), spec)
         assert result.fills["slippage_bps"].tolist() == pytest.approx([1.0 + 1000.0 * share])
 

@@ -11,9 +11,9 @@ import pytest
 from strategies.buy_and_hold import BuyAndHold
 from strategies.sma_crossover import SmaCrossover
 from tests.backtest.conftest import random_bars
-from tradewright.backtest.reference import run_reference
+from tests.backtest.reference import run_reference
+from tradewright.backtest.decisions import current_target
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.backtest.standing import standing_wish
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.bars_schema import select
 from tradewright.model.errors import DataError
@@ -63,16 +63,16 @@ def flat_bars(closes: list[float]) -> Bars:
 
 def test_without_a_bar_there_is_nothing_to_decide_on() -> None:
     with pytest.raises(DataError, match="no bars to decide on"):
-        standing_wish(BuyAndHold(), select(random_bars(1, 3), slice(0, 0)), SPEC)
+        current_target(BuyAndHold(), select(random_bars(1, 3), slice(0, 0)), SPEC)
 
 
 def test_a_strategy_that_never_wished_is_flat_since_the_beginning() -> None:
-    assert standing_wish(script(), flat_bars([100.0] * 5), SPEC)[:2] == (0.0, 0)
+    assert current_target(script(), flat_bars([100.0] * 5), SPEC)[:2] == (0.0, 0)
 
 
 @pytest.mark.parametrize("count", [1, 2, 50])
 def test_buy_and_hold_wants_the_same_since_its_first_bar(count: int) -> None:
-    target, since, stop, profit = standing_wish(BuyAndHold(), random_bars(2, count), SPEC)
+    target, since, stop, profit = current_target(BuyAndHold(), random_bars(2, count), SPEC)
     assert (target, since) == (1.0, 0)
     assert math.isnan(stop)
     assert math.isnan(profit)
@@ -81,48 +81,48 @@ def test_buy_and_hold_wants_the_same_since_its_first_bar(count: int) -> None:
 def test_a_wish_keeps_its_birthday_its_share_and_its_guards() -> None:
     strategy = script(wish(3, 0.5, stop=90.0, profit=120.0), wish(6, 1.0, stop=95.0))
     for count in (4, 5, 7, 20):
-        assert standing_wish(strategy, flat_bars([100.0] * count), SPEC) == (0.5, 3, 90.0, 120.0)
+        assert current_target(strategy, flat_bars([100.0] * count), SPEC) == (0.5, 3, 90.0, 120.0)
 
 
 def test_a_reversal_is_a_new_wish_and_flat_where_shorts_are_not_allowed() -> None:
     strategy, bars = script(wish(1, 1.0), wish(4, -2.0)), flat_bars([100.0] * 8)
-    assert standing_wish(strategy, bars, SPEC)[:2] == (-1.0, 4)
-    assert standing_wish(strategy, bars, replace(SPEC, allow_short=False))[:2] == (0.0, 4)
+    assert current_target(strategy, bars, SPEC)[:2] == (-1.0, 4)
+    assert current_target(strategy, bars, replace(SPEC, allow_short=False))[:2] == (0.0, 4)
 
 
 @pytest.mark.parametrize(("price", "guards"), [(80.0, {"stop": 90.0}), (130.0, {"profit": 120.0})])
 def test_a_stop_or_target_ends_the_wish_in_the_bar_that_reached_it(price: float, guards: dict[str, float]) -> None:
     strategy = script(wish(1, 1.0, **guards))
     closes = [100.0] * 5 + [price] * 3
-    assert standing_wish(strategy, flat_bars(closes[:5]), SPEC)[:2] == (1.0, 1)
+    assert current_target(strategy, flat_bars(closes[:5]), SPEC)[:2] == (1.0, 1)
     for count in (6, 8):
-        assert standing_wish(strategy, flat_bars(closes[:count]), SPEC)[:2] == (0.0, 5)
+        assert current_target(strategy, flat_bars(closes[:count]), SPEC)[:2] == (0.0, 5)
 
 
 def test_a_wish_on_the_close_of_the_bar_that_stopped_it_is_new() -> None:
     strategy = script(wish(1, 1.0, stop=90.0), wish(5, 1.0, stop=70.0))
-    assert standing_wish(strategy, flat_bars([100.0] * 5 + [80.0]), SPEC)[:3] == (1.0, 5, 70.0)
+    assert current_target(strategy, flat_bars([100.0] * 5 + [80.0]), SPEC)[:3] == (1.0, 5, 70.0)
 
 
 def test_a_limit_stands_once_it_is_reached() -> None:
     strategy, closes = script(wish(1, 1.0, limit=95.0)), [100.0, 100.0, 100.0, 94.0, 100.0]
-    assert [standing_wish(strategy, flat_bars(closes[:n]), SPEC)[:2] for n in (2, 3, 4, 5)] == [
+    assert [current_target(strategy, flat_bars(closes[:n]), SPEC)[:2] for n in (2, 3, 4, 5)] == [
         (0.0, 0), (0.0, 0), (1.0, 3), (1.0, 3),
     ]  # fmt: skip
 
 
 def test_a_limit_the_other_way_closes_at_once() -> None:
     strategy = script(wish(1, 1.0), wish(4, -1.0, limit=110.0))
-    assert standing_wish(strategy, flat_bars([100.0] * 6), SPEC)[:2] == (0.0, 4)
+    assert current_target(strategy, flat_bars([100.0] * 6), SPEC)[:2] == (0.0, 4)
 
 
 def test_a_longer_delay_does_not_make_the_wish_flicker() -> None:
     strategy, slow = script(wish(3, 1.0)), replace(SPEC, bar_delay=3)
-    assert [standing_wish(strategy, flat_bars([100.0] * n), slow)[0] for n in range(1, 9)] == [0.0] * 3 + [1.0] * 5
+    assert [current_target(strategy, flat_bars([100.0] * n), slow)[0] for n in range(1, 9)] == [0.0] * 3 + [1.0] * 5
 
 
 def test_closing_at_the_end_is_the_backtests_business() -> None:
-    assert standing_wish(BuyAndHold(), random_bars(3, 20), replace(SPEC, close_at_end=True)).target == 1.0
+    assert current_target(BuyAndHold(), random_bars(3, 20), replace(SPEC, close_at_end=True)).target == 1.0
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def test_it_is_what_the_reference_holds_one_quiet_bar_later(seed: int, allow_sho
         quiet = Bars(seen.ts[-1:] + 86_400 * 10**9, close, close, close, close, np.array([1e6]), np.array([1.0]))
         longer = Bars(*(np.concatenate(pair) for pair in zip(seen, quiet, strict=True)))
         held = run_reference(strategy, longer, spec).position[-1]
-        found = standing_wish(strategy, seen, spec)
+        found = current_target(strategy, seen, spec)
         assert np.sign(found.target) == np.sign(held)
         assert 0 <= found.since < count
 
@@ -172,7 +172,7 @@ def test_the_birthday_does_not_move_while_the_wish_stands() -> None:
     births: dict[int, set[float]] = {}
     last = 0
     for count in range(1, 120):
-        found = standing_wish(strategy, select(bars, slice(0, count)), SPEC)
+        found = current_target(strategy, select(bars, slice(0, count)), SPEC)
         births.setdefault(found.since, set()).add(found.target)
         assert found.since >= last
         last = found.since

@@ -8,11 +8,13 @@ import pytest
 from strategies.buy_and_hold import BuyAndHold
 from strategies.macd_trend import MacdTrend
 from strategies.sma_crossover import SmaCrossover
-from tradewright.backtest.costs import PercentCosts
 from tradewright.backtest.engine import run
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import BLOCK, TOTALS, sweep
+from tradewright.fills.costs import PercentCosts
+from tradewright.model.bars import Bars
 from tradewright.model.errors import ConfigError
+from tradewright.model.strategy import HOLD, NAN, Feature
 
 SPEC = BacktestSpec(cash=10_000.0, costs=PercentCosts(0.002), allow_short=True)
 GRID = [SmaCrossover(fast, slow) for fast in range(2, 14) for slow in range(fast + 1, 20)]
@@ -79,3 +81,35 @@ def test_no_strategies_no_bars_and_wrong_calls(make_bars):
         sweep([SmaCrossover(), BuyAndHold()], bars, SPEC)
     with pytest.raises(ConfigError, match="threads = 0"):
         sweep(GRID, bars, SPEC, threads=0)
+
+
+def two_holdings(i, _features, params, _position):
+    if i == 0 or i == params[1]:
+        return (1.0, NAN, NAN, NAN)
+    return (0.0, NAN, NAN, NAN) if i == params[0] else HOLD
+
+
+class TwoHoldings:
+    name = "two_holdings"
+    generate_signal = staticmethod(two_holdings)
+
+    def prepare_state(self):
+        return (Feature("close"),)
+
+    def parameters(self):
+        return (300.0, 310.0)
+
+    def post_trade_update(self, fill):
+        """Nothing is learned."""
+
+
+def test_a_fall_from_a_new_high_within_one_long_holding_counts_after_an_earlier_loss():
+    """The earlier fall of 15 % must not hide the later one of 17.5 % from a peak twice as high."""
+    close = np.repeat([100.0, 85.0, 100.0, 100.0, 200.0, 165.0], [100, 100, 100, 100, 100, 100])
+    stamps = np.arange(len(close), dtype=np.int64) * 60 * 10**9
+    bars = Bars(stamps, close, close, close, close, np.ones(len(close)), np.full(len(close), np.nan))
+    spec = BacktestSpec(cash=10_000.0)
+    (row,) = sweep([TwoHoldings()], bars, spec)
+    assert row["trades"] == 1
+    assert row["max_drawdown"] == pytest.approx(-0.175)
+    assert_totals(row, run(TwoHoldings(), bars, spec), spec)

@@ -7,12 +7,13 @@ import pytest
 
 from strategies.base import BaseStrategy
 from strategies.registry import STRATEGIES, build
-from tradewright.backtest.costs import IbkrFixed, PercentCosts
-from tradewright.backtest.reference import run_reference
+from tests.backtest.reference import run_reference
+from tests.support.price_lists import IBKR_FIXED
 from tradewright.backtest.sizing import PercentEquity, RiskPerTrade
-from tradewright.backtest.slippage import BpsSlippage
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import sweep
+from tradewright.fills.costs import PercentCosts
+from tradewright.fills.slippage import BpsSlippage
 
 SETS: dict[str, list[dict[str, float]]] = {
     "buy_and_hold": [{}],
@@ -35,7 +36,7 @@ SPECS = {
         allow_short=True,
         close_at_end=True,
     ),
-    "at the close, late": BacktestSpec(cash=20_000.0, costs=IbkrFixed(), fill_market="next_close", bar_delay=3),
+    "at the close, late": BacktestSpec(cash=20_000.0, costs=IBKR_FIXED, fill_market="next_close", bar_delay=3),
     "by risk": BacktestSpec(cash=20_000.0, sizing=RiskPerTrade(0.01), allow_short=True),
 }
 

@@ -23,7 +23,7 @@ from tradewright.model.approved import ApprovedOrder, approval_hash
 from tradewright.model.broker import Broker, BrokerEvent, BrokerEventKind
 from tradewright.model.clock import Clock, ManualClock
 from tradewright.model.instrument import AssetClass, Instrument
-from tradewright.model.order import Fill, OrderTerms
+from tradewright.model.order import Fill, Leg, OrderTerms, OrderType, ProtectiveLeg
 from tradewright.policy.approved import restore
 
 ACCOUNT = "DU1234567"
@@ -68,7 +68,12 @@ async def until(condition: Callable[[], object], what: str = "") -> None:
 
 
 def approved(
-    instrument: str = "AAPL", side: str = "BUY", quantity: object = 10, account: str = ACCOUNT, **terms: object
+    instrument: str = "AAPL",
+    side: str = "BUY",
+    quantity: object = 10,
+    account: str = ACCOUNT,
+    protective: tuple[ProtectiveLeg, ...] = (),
+    **terms: object,
 ) -> ApprovedOrder:
     """An order as the gate leaves it; a limit or a stop price decides its type."""
     wanted = {"instrument": instrument, "side": side, "quantity": quantity, **terms}
@@ -84,8 +89,20 @@ def approved(
         terms=what,
         expires_at=fields[5],
         rule_set_hash=fields[6],
-        payload_hash=approval_hash(*fields),
+        payload_hash=approval_hash(*fields, protective),
+        protective=protective,
     )
+
+
+def bracket(entry: object = None, stop: object = 95, target: object = 105, quantity: object = 10) -> ApprovedOrder:
+    """A purchase of AAPL with a stop loss and a take profit; ``entry`` is its kind, at market when None."""
+    legs = {
+        Leg.STOP_LOSS: {"kind": "STOP", "stop_price": stop},
+        Leg.TAKE_PROFIT: {"kind": "LIMIT", "limit_price": target},
+    }
+    terms = {"instrument": "AAPL", "side": "SELL", "quantity": quantity, "tif": "GTC"}
+    made = [ProtectiveLeg.model_validate({"leg": leg, "terms": terms | {"order": kind}}) for leg, kind in legs.items()]
+    return approved(quantity=quantity, order=entry or {"kind": "MARKET"}, protective=tuple(made))
 
 
 @dataclass
@@ -110,6 +127,19 @@ class Desk:
         order_id = self.broker.next_order_id()
         await self.broker.place(order or approved(), ref, order_id)
         return order_id
+
+    async def place_group(self, ref: str, order: ApprovedOrder) -> dict[Leg, int]:
+        """Place an entry with its protective legs under ``ref`` and what follows from it."""
+        ids = {leg: self.broker.next_order_id() for leg in order.legs()}
+        await self.broker.place_group(order, {leg: leg.reference(ref) for leg in ids}, ids)
+        return ids
+
+    def auction(self, kind: str, price: object) -> None:
+        """Hold an auction in AAPL."""
+        if isinstance(self.broker, SimBroker):
+            self.broker.market.auction("AAPL", OrderType(kind), Decimal(str(price)))
+        else:
+            self.do("auction", symbol="AAPL", kind=kind, price=price)
 
     def kinds(self, kind: BrokerEventKind) -> list[BrokerEvent]:
         """The events of a kind, in their order."""

@@ -105,7 +105,7 @@ async def test_prices_and_bars_that_cannot_be_had_say_why(version: int) -> None:
         assert await ib.reqHeadTimeStampAsync(nobody, "TRADES", False, 1) == []
         bitcoin = Stock(conId=coin.con_id)
         for size in ("1 min", "3 mins"):
-            assert len(await ib.reqHistoricalDataAsync(bitcoin, "", "1 D", size, "TRADES", False)) == 0
+            assert len(await ib.reqHistoricalDataAsync(bitcoin, "", "1 D", size, "AGGTRADES", False)) == 0
         await until(lambda: sum(code == 200 for code, _ in codes) == 2, "two times 200")
         texts = [text for code, text in codes if code == 162]
         assert [text.rpartition(":")[2] for text in texts] == [

@@ -169,7 +169,7 @@ async def test_what_the_venue_does_not_do_is_refused_with_a_code() -> None:
         share = Stock("AAPL", "SMART", "USD")
         await ib.qualifyContractsAsync(share)
         odd = (
-            LimitOrder("BUY", 10, 90, tif="IOC"),
+            LimitOrder("BUY", 10, 90, tif="FOK"),
             LimitOrder("BUY", 10, 90, tif="DAY", account="DU999"),
             LimitOrder("BUY", 10, 90, tif="DAY", algoStrategy="Adaptive"),
             LimitOrder("BUY", 10, 90, tif="DAY", hedgeType="D", hedgeParam="1"),

@@ -132,17 +132,17 @@ def test_an_order_with_any_field_replaced_is_answered(served: Served, data: st.D
     served.lives()
 
 
-READ_TO_THE_WHAT_IF_FLAG = 85
+READ_TO_THE_CASH_QUANTITY = 101
 """So many fields of message 3 the gateway reads at version 178; what follows does not matter to it."""
 
 
-@pytest.mark.parametrize("count", range(1, READ_TO_THE_WHAT_IF_FLAG + 1))
+@pytest.mark.parametrize("count", range(1, READ_TO_THE_CASH_QUANTITY + 1))
 def test_an_order_that_is_cut_off_anywhere_places_nothing(served: Served, count: int) -> None:
     message = order_message(served.thread.gateway, approved(limit_price="90.00"), f"cut.{count}", 6)
     link = served.open(HELLO + frame([71, 2, 6, ""]) + frame(message[:count]) + frame([49, 1]))
     assert frame([49, 1, int(NOON.timestamp())]) in served.rest(link)
     placed = {order.ref for order in served.thread.gateway.venue.state.orders.values()}
-    assert (f"cut.{count}" in placed) == (count == READ_TO_THE_WHAT_IF_FLAG)
+    assert (f"cut.{count}" in placed) == (count == READ_TO_THE_CASH_QUANTITY)
     served.lives()
 
 

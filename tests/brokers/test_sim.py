@@ -13,15 +13,16 @@ from hypothesis import strategies as st
 
 from brokers.sim.broker import SimBroker
 from brokers.sim.commission import commission_of, ibkr_fixed
-from brokers.sim.matching import Prices, fill_price
+from brokers.sim.matching import Prices, match
 from brokers.sim.settings import SimSettings, sim_broker
 from brokers.sim.state import VenueState
 from brokers.sim.storage import VenueFile
+from tests.backtest.reference import run_reference
 from tests.brokers.desk import AAPL, ACCOUNT, BTC, ES, INSTRUMENTS, NOON, approved, in_loop, market
-from tradewright.backtest.costs import CostModel, IbkrFixed, MakerTaker, NoCosts
-from tradewright.backtest.reference import run_reference
+from tests.support.price_lists import IBKR_FIXED
 from tradewright.backtest.sizing import FixedUnits
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.fills.costs import CostModel, MakerTaker, NoCosts
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import ManualClock
@@ -59,19 +60,19 @@ def d(*numbers: object) -> list[Decimal]:
     ],
 )
 def test_fills_inside_a_bar_by_hand(wanted: dict[str, object], bar: tuple[int, ...], price: str | None) -> None:
-    found = fill_price(terms(**wanted), False, d(*bar))
+    found = match(terms(**wanted), False, None, d(*bar)).price
     assert found == (None if price is None else Decimal(price))
 
 
 def test_a_triggered_stop_is_a_market_order() -> None:
-    assert fill_price(terms(side="SELL", stop_price="97"), True, d(100, 105, 98, 101)) == 100
+    assert match(terms(side="SELL", stop_price="97"), True, None, d(100, 105, 98, 101)).price == 100
 
 
 def test_a_market_order_without_a_quote_waits_for_the_next_bars_open() -> None:
     venue = market(CLOCK)
     venue.bar("AAPL", *d(100, 102, 99, 101))
     order = venue.place(terms(), ACCOUNT, "a.1", 1, 21)
-    assert (order.status, venue.state.executions) == (VenueStatus.WORKING, ())
+    assert (order.status, venue.state.executions) == (VenueStatus.WORKING, [])
     venue.bar("AAPL", *d("101.5", 103, 101, 102))
     (execution,) = venue.state.executions
     assert (execution.price, execution.fee) == (Decimal("101.5"), 1)
@@ -186,7 +187,7 @@ def test_a_resting_limit_order_pays_the_makers_fee() -> None:
 
 def saved(path: Path, cash: int = 50_000) -> SimBroker:
     values = SimSettings(account=ACCOUNT, cash=Decimal(cash), state_file=path, seed=7)
-    return sim_broker(values, INSTRUMENTS, ManualClock(NOON), IbkrFixed())
+    return sim_broker(values, INSTRUMENTS, ManualClock(NOON), IBKR_FIXED)
 
 
 def ignore(_event: object) -> None:
@@ -238,7 +239,7 @@ async def test_a_saved_venue_serves_one_process_at_a_time(tmp_path: Path) -> Non
     await first.disconnect()
     await second.connect(ignore)
     await second.disconnect()
-    with pytest.raises(BrokerError, match="nobody has it open"):
+    with pytest.raises(BrokerError, match="it is not open"):
         second.market.reserve_order_id(21)
 
 
@@ -273,7 +274,7 @@ async def test_a_full_disk_leaves_the_old_state(tmp_path: Path, monkeypatch: pyt
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BrokerError, match="cannot be opened"):
-        VenueFile(tmp_path / "file" / "venue.json").open()
+        VenueFile(tmp_path / "file" / "venue.json").open(market(CLOCK).state)
 
 
 @in_loop
@@ -324,7 +325,7 @@ class Wave:
         """It does not care."""
 
 
-@pytest.mark.parametrize("costs", [IbkrFixed(), NoCosts(), MakerTaker(maker=0.0001, taker=0.001)])
+@pytest.mark.parametrize("costs", [IBKR_FIXED, NoCosts(), MakerTaker(maker=0.0001, taker=0.001)])
 @pytest.mark.parametrize("seed", range(5))
 def test_orders_of_a_backtest_fill_here_at_the_same_prices_fees_and_equity(seed: int, costs: CostModel) -> None:
     rng = np.random.default_rng(seed)

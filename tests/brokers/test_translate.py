@@ -16,10 +16,11 @@ from ib_async.order import Order, OrderState, OrderStatus
 from ib_async.util import UNSET_DOUBLE
 
 from brokers.ibkr.contracts import SEC_TYPES, venue_name
-from brokers.ibkr.events import LINK_BACK, LINK_LOST, Events
+from brokers.ibkr.events import LINK_BACK, LINK_LOST, REMEDIES, Events
 from brokers.ibkr.gateway.listings import list_instruments
 from brokers.ibkr.gateway.messages import STATUS_NAMES
-from brokers.ibkr.translate import STATUSES, Names, fill_of, number, order_of, position_of, status_of
+from brokers.ibkr.numbers import optional
+from brokers.ibkr.translate import STATUSES, Names, fill_of, order_of, position_of, status_of
 from brokers.reference import checked_reference
 from tests.brokers.desk import AAPL, ACCOUNT, BTC, ES, INSTRUMENTS, NOON, in_loop
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, VenueStatus
@@ -76,12 +77,12 @@ def test_a_word_that_is_new_ends_nothing(word: str) -> None:
 @given(st.integers(-(10**12), 10**12), st.integers(0, 8))
 def test_a_decimal_comes_through_a_float_as_it_was(units: int, places: int) -> None:
     exact = Decimal(units).scaleb(-places)
-    assert number(float(exact)) == exact
+    assert optional(float(exact)) == exact
 
 
 @pytest.mark.parametrize("nothing", [None, "", UNSET_DOUBLE])
-def test_unset_is_zero(nothing: object) -> None:
-    assert number(nothing) == 0
+def test_unset_is_unknown_and_never_zero(nothing: object) -> None:
+    assert optional(nothing) is None
 
 
 def open_order(
@@ -124,9 +125,9 @@ def execution(**more: object) -> Execution:
 
 @pytest.mark.parametrize(("word", "side"), [("BOT", Side.BUY), ("SLD", Side.SELL)])
 def test_an_execution(word: str, side: Side) -> None:
-    fill = fill_of(NAMES, SHARE, execution(side=word), Decimal("1.05"))
+    fill = fill_of(NAMES, SHARE, execution(side=word))
     assert (fill.exec_id, fill.base_id, fill.ref, fill.perm_id) == ("0001.01", "0001", "a.1", 7)
-    assert (fill.side, fill.quantity, fill.price, fill.fee) == (side, 10, Decimal("100.01"), Decimal("1.05"))
+    assert (fill.side, fill.quantity, fill.price, fill.fee) == (side, 10, Decimal("100.01"), None)
     assert (fill.instrument, fill.account, fill.time) == ("AAPL", ACCOUNT, NOON)
 
 
@@ -208,7 +209,7 @@ async def test_codes_about_the_link(code: int) -> None:
     events, told = listen()
     events.on_error(-1, code, "words")
     (event,) = told
-    assert (event.kind, event.code, event.text) == (BrokerEventKind.LINK, code, "words")
+    assert (event.kind, event.code, event.text) == (BrokerEventKind.LINK, code, f"words ({REMEDIES[code]})")
     assert event.link_up is events.link_up is (code in {1101, 1102})
 
 

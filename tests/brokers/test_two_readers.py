@@ -21,11 +21,23 @@ from hypothesis import strategies as st
 from brokers.ibkr.gateway import messages
 from brokers.ibkr.gateway.listings import Listing, list_instruments
 from brokers.ibkr.gateway.wire import fields_of, frame
-from brokers.ibkr.order_types import WIRE_TYPES
-from brokers.sim.state import BookOrder, Execution
+from brokers.ibkr.numbers import optional
+from brokers.ibkr.order_types import WIRE_TYPES, wire_prices, wire_tif
+from brokers.sim.state import BookOrder, Execution, Placement
 from tests.brokers.desk import ACCOUNT, INSTRUMENTS, NOON
 from tradewright.model.broker import VenueStatus
-from tradewright.model.order import OrderTerms, Position
+from tradewright.model.order import (
+    AUCTIONS,
+    LimitOrder,
+    MarketOnCloseOrder,
+    MarketOnOpenOrder,
+    MarketOrder,
+    OrderTerms,
+    Position,
+    StopLimitOrder,
+    StopOrder,
+    TrailingStopOrder,
+)
 
 LISTINGS = list(list_instruments(INSTRUMENTS).values())
 VERSIONS = [version for version in range(157, 179) if version != 158]
@@ -114,17 +126,29 @@ def steps(step: str, low: int = 1, high: int = 10_000_000) -> st.SearchStrategy[
 def orders(draw: st.DrawFn) -> tuple[Listing, BookOrder]:
     """Orders in every state."""
     listing = draw(st.sampled_from(LISTINGS))
-    kind = draw(st.sampled_from(["MKT", "LMT", "STP"]))
-    prices = {"LMT": "limit_price", "STP": "stop_price"}
+    ticks = steps(str(listing.instrument.tick_size))
+    kinds = [
+        st.builds(MarketOrder),
+        st.builds(LimitOrder, limit_price=ticks),
+        st.builds(StopOrder, stop_price=ticks),
+        st.builds(StopLimitOrder, stop_price=ticks, limit_price=ticks),
+        st.builds(TrailingStopOrder, amount=ticks),
+        st.builds(TrailingStopOrder, percent=st.integers(1, 99).map(Decimal), stop_price=st.none() | ticks),
+        st.builds(MarketOnOpenOrder),
+        st.builds(MarketOnCloseOrder),
+    ]
+    kind = draw(st.one_of(kinds))
+    tif = draw(st.sampled_from(["DAY"] if kind.kind in AUCTIONS else ["DAY", "GTC", "GTD"]))
     terms = {
         "instrument": listing.instrument.symbol,
         "side": draw(st.sampled_from(["BUY", "SELL"])),
         "quantity": draw(steps(str(listing.instrument.lot_size))),
-        "order_type": kind,
-        "tif": draw(st.sampled_from(["DAY", "GTC"])),
+        "order": kind,
+        "tif": tif,
+        "good_till": NOON if tif == "GTD" else None,
     }
-    if kind in prices:
-        terms[prices[kind]] = draw(steps(str(listing.instrument.tick_size)))
+    group = draw(st.sampled_from(["", "intent1.1"]))
+    placement = Placement(parent=draw(st.integers(0, 2**31 - 2)), group=group, oca_type=2 if group else 0)
     order = BookOrder(
         perm_id=draw(st.integers(1, 2**31 - 2)),
         order_id=draw(st.integers(0, 2**31 - 2)),
@@ -137,6 +161,8 @@ def orders(draw: st.DrawFn) -> tuple[Listing, BookOrder]:
         changed_at=NOON + timedelta(seconds=draw(st.integers(0, 100_000))),
         filled=draw(steps(str(listing.instrument.lot_size), 0)),
         average_price=draw(steps("0.01", 0)),
+        stop=draw(ticks) if isinstance(kind, TrailingStopOrder) else None,
+        placement=placement,
     )
     return listing, order
 
@@ -150,7 +176,8 @@ bounded = settings(max_examples=60)
 def test_an_open_order_reads_the_same_and_as_it_was_meant(version: int, case: tuple[Listing, BookOrder]) -> None:
     listing, order = case
     status = messages.status_name(order)
-    order_id, contract, read, state = compare(version, messages.open_order(version, listing, order, status))
+    message = messages.open_order(version, listing, order, status, parent_id=77)
+    order_id, contract, read, state = compare(version, message)
     assert (order_id, contract.conId, state.status) == (order.order_id, listing.con_id, status)
     assert (read.orderRef, read.permId, read.clientId, read.account) == (
         order.ref,
@@ -158,11 +185,15 @@ def test_an_open_order_reads_the_same_and_as_it_was_meant(version: int, case: tu
         order.client_id,
         ACCOUNT,
     )
-    assert (read.action, read.tif) == (order.terms.side, order.terms.tif)
+    assert (read.action, read.tif) == (order.terms.side, wire_tif(order.terms))
     assert read.orderType == WIRE_TYPES[order.terms.order.kind]
     assert Decimal(repr(read.totalQuantity)) == order.terms.quantity
-    assert Decimal(repr(read.lmtPrice)) == (order.terms.limit_price or 0)
-    assert Decimal(repr(read.auxPrice)) == (order.terms.stop_price or 0)
+    assert (read.parentId, read.ocaGroup, read.ocaType) == (77, order.placement.group, order.placement.oca_type or 3)
+    prices = wire_prices(order.terms.order)
+    assert Decimal(repr(read.lmtPrice)) == (prices.limit or 0)
+    assert Decimal(repr(read.auxPrice)) == (prices.aux or 0)
+    assert (optional(read.trailStopPrice), optional(read.trailingPercent)) == (order.stop, prices.trail_percent)
+    assert read.goodTillDate == ("" if order.terms.good_till is None else "20260304 17:00:00 UTC")
 
 
 @bounded

@@ -14,7 +14,7 @@ from brokers.sim.matching import Prices
 from brokers.sim.state import AccountBook, BookOrder, Execution, VenueState
 from brokers.sim.venue import Venue
 from tests.brokers.desk import AAPL, ACCOUNT, ES, INSTRUMENTS, NOON, approved
-from tradewright.backtest.costs import IbkrFixed
+from tests.support.price_lists import IBKR_FIXED
 from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import ManualClock
 from tradewright.model.order import LimitOrder, OrderTerms, OrderType, Side, TimeInForce
@@ -60,7 +60,7 @@ class VenueMachine(RuleBasedStateMachine):
     def begin(self, parts: list[int]) -> None:
         book = AccountBook(account=ACCOUNT, cash=Decimal(100_000_000))
         state = VenueState(seed=9, accounts={ACCOUNT: book})
-        self.venue = Venue(INSTRUMENTS, state, ManualClock(NOON), commission_of(IbkrFixed()))
+        self.venue = Venue(INSTRUMENTS, state, ManualClock(NOON), commission_of(IBKR_FIXED))
         self.told: list[tuple[BookOrder, Execution | None]] = []
         self.venue.attach(21, lambda order, execution: self.told.append((order, execution)))
         self.venue.partial_fills.extend(map(Decimal, parts))
@@ -182,7 +182,7 @@ class VenueMachine(RuleBasedStateMachine):
     def every_change_was_told_and_the_last_word_is_the_state(self) -> None:
         last = {order.perm_id: order for order, _ in self.told}
         assert last == self.venue.state.orders
-        assert [item for _, item in self.told if item is not None] == list(self.venue.state.executions)
+        assert [item for _, item in self.told if item is not None] == self.venue.state.executions
 
     @invariant()
     def the_state_survives_its_own_text(self) -> None:

@@ -17,16 +17,15 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from conf import build
 from conf.compose import PROJECT, compose, options
 from conf.problems import ConfigProblems
-from conf.schema.backtest import FixedUnits, MakerTakerCosts, PercentCosts, PerShareCosts, RiskPerTrade, TargetPercent
-from conf.schema.group import Group
-from conf.schema.market import InstrumentSettings
 from conf.schema.settings import Settings
-from tradewright.backtest import costs, sizing, slippage
+from runtime import feeds, research
+from runtime.container import Container
+from tradewright.backtest import sizing
+from tradewright.fills import costs, slippage
 from tradewright.model.clock import ManualClock, ShiftedClock, SystemClock
 from tradewright.model.errors import ConfigError
 from tradewright.model.instrument import Instrument
@@ -38,7 +37,7 @@ COSTS = {
     "bps": costs.BpsCosts,
     "percent": costs.PercentCosts,
     "per_share": costs.PerShareCosts,
-    "ibkr_fixed": costs.IbkrFixed,
+    "ibkr_fixed": costs.PerShareCosts,
     "ibkr_tiered": costs.IbkrTiered,
     "maker_taker": costs.MakerTaker,
 }
@@ -69,26 +68,24 @@ def numbers(group: str, option: str) -> dict[str, float]:
 
 @pytest.mark.parametrize("option", options("backtest/costs"))
 def test_costs_have_the_numbers_of_their_file(option: str) -> None:
-    model = build.cost_model(composed(f"backtest/costs='{option}'"))
+    model = composed(f"backtest/costs='{option}'").backtest.costs
     assert type(model) is COSTS[option]
-    expected = numbers("backtest/costs", option)
-    assert {key: value for key, value in vars(model).items() if key in expected} == expected
-    assert expected or model == COSTS[option]()
+    assert TypeAdapter(type(model)).dump_python(model, mode="json") == written("backtest/costs", option)
 
 
 @pytest.mark.parametrize("option", options("backtest/sizing"))
 def test_sizes_have_the_numbers_of_their_file(option: str) -> None:
     chosen = composed(f"backtest/sizing='{option}'")
-    model = build.spec(chosen, build.instrument(chosen, "AAPL")).sizing
+    model = research.spec(chosen, Container(chosen).instrument("AAPL")).sizing
     assert type(model) is SIZES[option]
-    assert vars(model) == numbers("backtest/sizing", option)
+    assert TypeAdapter(type(model)).dump_python(model, mode="json") == written("backtest/sizing", option)
 
 
 @pytest.mark.parametrize("symbol", ["AAPL", "BTC", "ETHBTC"])
 @pytest.mark.parametrize("option", options("backtest/slippage"))
 def test_slippage_has_the_numbers_of_its_file_and_the_spread_of_its_instrument(option: str, symbol: str) -> None:
     chosen = composed(f"backtest/slippage='{option}'")
-    traded = build.instrument(chosen, symbol)
+    traded = Container(chosen).instrument(symbol)
     said = numbers("backtest/slippage", option)
     expected: dict[str, slippage.SlippageModel] = {
         "none": slippage.NoSlippage(),
@@ -96,8 +93,9 @@ def test_slippage_has_the_numbers_of_its_file_and_the_spread_of_its_instrument(o
         "vol": slippage.VolSlippage(said.get("base", 0), said.get("k", 0)),
         "spread_impact": slippage.SpreadImpact(said.get("impact", 0), traded.default_spread_bps),
     }
-    expected["sum"] = slippage.SumSlippage((expected["vol"], expected["spread_impact"]))
-    assert build.spec(chosen, traded).slippage == expected[option]
+    spread = slippage.SpreadImpact(0.1, traded.default_spread_bps)
+    expected["sum"] = slippage.SumSlippage((slippage.VolSlippage(1.0, 10.0), spread))
+    assert research.spec(chosen, traded).slippage == expected[option]
 
 
 def with_terms(**parts: object) -> Settings:
@@ -113,7 +111,7 @@ def test_every_combination_makes_terms_that_kernels_take() -> None:
             slippage=composed(f"backtest/slippage='{slip}'").backtest.slippage,
             sizing=composed(f"backtest/sizing='{size}'").backtest.sizing,
         )
-        spec = build.spec(terms, build.instrument(terms, "ES"))
+        spec = research.spec(terms, Container(terms).instrument("ES"))
         assert (type(spec.costs), type(spec.sizing)) == (COSTS[cost], SIZES[size])
         assert spec.rules().multiplier == 50.0
 
@@ -132,7 +130,8 @@ def test_every_combination_makes_terms_that_kernels_take() -> None:
     ],
 )
 def test_each_term_reaches_the_backtest_and_no_other_moves(override: str, name: str, value: object) -> None:
-    plain, changed = (build.spec(made, build.instrument(made, "AAPL")) for made in (composed(), composed(override)))
+    specs = (research.spec(made, Container(made).instrument("AAPL")) for made in (composed(), composed(override)))
+    plain, changed = specs
     assert getattr(plain, name) != value
     assert getattr(changed, name) == value
     assert {key for key, item in asdict(changed).items() if item != asdict(plain)[key]} == {name}
@@ -143,13 +142,13 @@ def test_each_term_reaches_the_backtest_and_no_other_moves(override: str, name: 
 )
 def test_lot_and_multiplier_are_those_of_the_instrument(symbol: str, lot: float, multiplier: float) -> None:
     chosen = composed()
-    spec = build.spec(chosen, build.instrument(chosen, symbol))
+    spec = research.spec(chosen, Container(chosen).instrument(symbol))
     assert (spec.lot_size, spec.multiplier) == (lot, multiplier)
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_instruments_have_the_words_of_their_row(table: str) -> None:
-    known = build.instruments(composed())
+    known = Container(composed()).instruments
     for symbol, row in written("instruments", table).items():
         made = known[symbol]
         assert made.symbol == symbol
@@ -163,42 +162,42 @@ def test_instruments_have_the_words_of_their_row(table: str) -> None:
 
 def test_all_tables_together_are_all_instruments() -> None:
     names = [symbol for table in TABLES for symbol in written("instruments", table)]
-    assert sorted(names) == sorted(build.instruments(composed()))
+    assert sorted(names) == sorted(Container(composed()).instruments)
     assert len(set(names)) == len(names)
 
 
 def test_an_unknown_instrument_is_refused_with_the_nearest() -> None:
     with pytest.raises(ConfigError) as caught:
-        build.instrument(composed(), "APPL")
+        Container(composed()).instrument("APPL")
     assert caught.value.what == "there is no instrument 'APPL'"
     assert (caught.value.where, caught.value.remedy) == ("conf/instruments", "did you mean 'AAPL'?")
     with pytest.raises(ConfigError, match="define it in conf/instruments"):
-        build.instrument(composed(), "@@@@@@")
+        Container(composed()).instrument("@@@@@@")
 
 
 @settings(max_examples=300)
 @given(st.text("ABCDEUSDTZ1 ", max_size=7))
 def test_every_currency_that_the_files_may_name_makes_an_instrument(currency: str) -> None:
     try:
-        row = InstrumentSettings.model_validate({"asset_class": "crypto", "currency": currency})
+        made = Instrument.model_validate({"symbol": "X", "asset_class": "crypto", "currency": currency})
     except ValidationError:
         assert not (3 <= len(currency) <= 5 and currency.isalpha())
         return
-    assert Instrument(symbol="X", **row.model_dump()).currency == currency
+    assert made.currency == currency
 
 
 EDGES = [
-    (MakerTakerCosts, {"kind": "maker_taker", "taker": 0.999999, "maker": -0.01}, {"taker": 1.0}),
-    (MakerTakerCosts, {"kind": "maker_taker", "taker": 0.0, "maker": 0.999999}, {"maker": 1.0}),
-    (MakerTakerCosts, {"kind": "maker_taker", "taker": 0.0, "maker": 0.0}, {"maker": -0.011}),
-    (PercentCosts, {"kind": "percent", "rate": 1.0}, {"rate": -0.001}),
-    (PerShareCosts, {"kind": "per_share", "rate": 0.0, "minimum": 0.0, "maximum_rate": 0.0}, {"minimum": -1.0}),
+    (costs.MakerTaker, {"kind": "maker_taker", "taker": 0.999999, "maker": -0.01}, {"taker": 1.0}),
+    (costs.MakerTaker, {"kind": "maker_taker", "taker": 0.0, "maker": 0.999999}, {"maker": 1.0}),
+    (costs.MakerTaker, {"kind": "maker_taker", "taker": 0.0, "maker": 0.0}, {"maker": -0.011}),
+    (costs.PercentCosts, {"kind": "percent", "rate": 1.0}, {"rate": -0.001}),
+    (costs.PerShareCosts, {"kind": "per_share", "rate": 0.0, "minimum": 0.0, "maximum_rate": 0.0}, {"minimum": -1.0}),
 ]
 SIZE_EDGES = [
-    (TargetPercent, {"kind": "target_percent", "target": 1e-9, "cash_buffer": 0.0}, {"target": 0.0}),
-    (TargetPercent, {"kind": "target_percent", "target": 9.0, "cash_buffer": 0.999999}, {"cash_buffer": 1.0}),
-    (FixedUnits, {"kind": "fixed_units", "units": 1e-9}, {"units": 0.0}),
-    (RiskPerTrade, {"kind": "risk_per_trade", "risk": 1.0}, {"risk": 0.0}),
+    (sizing.TargetPercent, {"kind": "target_percent", "target": 1e-9, "cash_buffer": 0.0}, {"target": 0.0}),
+    (sizing.TargetPercent, {"kind": "target_percent", "target": 9.0, "cash_buffer": 0.999999}, {"cash_buffer": 1.0}),
+    (sizing.FixedUnits, {"kind": "fixed_units", "units": 1e-9}, {"units": 0.0}),
+    (sizing.RiskPerTrade, {"kind": "risk_per_trade", "risk": 1.0}, {"risk": 0.0}),
 ]
 
 
@@ -207,10 +206,10 @@ SIZE_EDGES = [
     [*(("costs", *edge) for edge in EDGES), *(("sizing", *edge) for edge in SIZE_EDGES)],
 )
 def test_what_the_schema_admits_can_be_built_and_nothing_that_could_not(
-    part: str, schema: type[Group], admitted: dict[str, Any], refused: dict[str, Any]
+    part: str, schema: type, admitted: dict[str, Any], refused: dict[str, Any]
 ) -> None:
     terms = with_terms(**{part: schema(**admitted)})
-    build.spec(terms, build.instrument(terms, "AAPL")).rules()
+    research.spec(terms, Container(terms).instrument("AAPL")).rules()
     with pytest.raises(ValidationError, match=next(iter(refused))):
         schema(**(admitted | refused))
 
@@ -224,14 +223,14 @@ def test_a_client_id_that_the_gateway_keeps_for_itself_is_refused() -> None:
 def test_strategies_have_the_parameters_of_their_file(kind: str) -> None:
     said = written("strategy", kind)
     common = {"name", "kind", "confidence", "size_pct", "instruments", "timeframe", "grid"}
-    made = build.strategy(composed(f"strategy={kind}"))
+    made = Container(composed(f"strategy={kind}")).strategy
     assert made.name == said["kind"]
     assert made.parameters() == tuple(float(value) for key, value in said.items() if key not in common)
 
 
 @pytest.mark.parametrize("stage", options("stage"))
 def test_limits_are_those_of_policy_risk_universe_and_stage(stage: str) -> None:
-    limits = build.limits(composed(f"stage={stage}", "universe=us_equities"))
+    limits = Container(composed(f"stage={stage}", "universe=us_equities")).limits
     said = {**written("policy", "default"), **written("risk", "default")}
     for key, value in said.items():
         held = getattr(limits, key)
@@ -251,18 +250,18 @@ def stored(root: Path, cache_dir: str | None = None) -> Settings:
 
 
 def test_the_folders(tmp_path: Path) -> None:
-    assert build.root(composed()) == PROJECT / "data"
-    assert build.cache_folder(composed()) == PROJECT / "data" / "cache"
-    assert build.root(stored(tmp_path)) == tmp_path
-    assert build.cache_folder(stored(tmp_path)) == tmp_path / "cache"
-    assert build.cache_folder(stored(tmp_path, "/fast")) == Path("/fast")
-    assert build.cache_folder(stored(tmp_path, "fast")) == PROJECT / "fast"
+    assert Container(composed()).root == PROJECT / "data"
+    assert Container(composed()).cache_folder == PROJECT / "data" / "cache"
+    assert Container(stored(tmp_path)).root == tmp_path
+    assert Container(stored(tmp_path)).cache_folder == tmp_path / "cache"
+    assert Container(stored(tmp_path, "/fast")).cache_folder == Path("/fast")
+    assert Container(stored(tmp_path, "fast")).cache_folder == PROJECT / "fast"
 
 
 def test_a_ledger_is_made_where_there_is_none(tmp_path: Path) -> None:
     clock = ManualClock(NOW)
     for chosen in (stored(tmp_path / "a"), compose([f"storage.ledger_url=sqlite:///{tmp_path / 'b.sqlite3'}"])):
-        with build.ledger(chosen, clock):
+        with Container(chosen, clock).ledger:
             pass
     assert (tmp_path / "a" / "ledger.sqlite3").is_file()
     assert (tmp_path / "b.sqlite3").is_file()
@@ -270,7 +269,7 @@ def test_a_ledger_is_made_where_there_is_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("overrides", [["feed=files"], ["feed.end=null"]])
 def test_without_a_fixed_end_the_clock_is_the_machines(overrides: list[str], tmp_path: Path) -> None:
-    assert type(build.clock(compose([f"storage.root={tmp_path}", *overrides]))) is SystemClock
+    assert type(Container(compose([f"storage.root={tmp_path}", *overrides])).clock) is SystemClock
     assert list(tmp_path.iterdir()) == []
 
 
@@ -282,10 +281,10 @@ def ages(*clocks: Any) -> float:
 
 def test_a_scenarios_clock_stands_just_after_its_last_bar_and_is_remembered(tmp_path: Path) -> None:
     chosen = stored(tmp_path)
-    first = build.clock(chosen)
+    first = Container(chosen).clock
     assert isinstance(first, ShiftedClock)
     assert timedelta(0) <= first.now() - (NOW + timedelta(seconds=1)) < timedelta(seconds=30)
-    again = build.clock(stored(tmp_path))
+    again = Container(stored(tmp_path)).clock
     assert ages(first, again) < 5.0
     assert [path.name for path in (tmp_path / "clocks").iterdir()] == ["20261120T150000Z"]
 
@@ -295,14 +294,14 @@ def test_a_clock_that_was_started_long_ago_has_run_on(tmp_path: Path) -> None:
     folder.mkdir()
     since = datetime.now(UTC) - timedelta(hours=3)
     (folder / "20261120T150000Z").write_text(since.isoformat())
-    shown = build.clock(stored(tmp_path)).now()
+    shown = Container(stored(tmp_path)).clock.now()
     assert timedelta(0) <= shown - (NOW + timedelta(hours=3, seconds=1)) < timedelta(seconds=30)
 
 
 def test_scenarios_with_other_ends_have_clocks_of_their_own(tmp_path: Path) -> None:
     other = compose([f"storage.root={tmp_path}", "feed.end='2026-06-01T10:00:00Z'"])
-    assert build.clock(other).now().date().isoformat() == "2026-06-01"
-    assert build.clock(stored(tmp_path)).now().date().isoformat() == "2026-11-20"
+    assert Container(other).clock.now().date().isoformat() == "2026-06-01"
+    assert Container(stored(tmp_path)).clock.now().date().isoformat() == "2026-11-20"
     assert len(list((tmp_path / "clocks").iterdir())) == 2
 
 
@@ -311,7 +310,7 @@ def test_threads_that_begin_together_agree_and_leave_one_file(tmp_path: Path) ->
 
     def begin() -> None:
         gate.wait()
-        clocks.append(build.clock(chosen))
+        clocks.append(Container(chosen).clock)
 
     threads = [threading.Thread(target=begin) for _ in range(8)]
     for thread in threads:
@@ -327,10 +326,10 @@ def test_threads_that_begin_together_agree_and_leave_one_file(tmp_path: Path) ->
 
 
 def test_another_process_agrees(tmp_path: Path) -> None:
-    mine = build.clock(stored(tmp_path))
+    mine = Container(stored(tmp_path)).clock
     code = (
-        "from conf import build; from conf.compose import compose;"
-        f"print(build.clock(compose([{f'storage.root={tmp_path}'!r}])).now().isoformat())"
+        "from runtime.container import Container; from conf.compose import compose;"
+        f"print(Container(compose([{f'storage.root={tmp_path}'!r}])).clock.now().isoformat())"
     )
     before = mine.now()
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT)
@@ -339,7 +338,7 @@ def test_another_process_agrees(tmp_path: Path) -> None:
 
 
 def test_a_scenario_has_the_spans_of_its_feed_and_no_other_feed_has_one() -> None:
-    made = build.scenario(compose(["feed.days_1m=2", "feed.days_1d=63"]), NOW)
+    made = feeds.scenario(compose(["feed.days_1m=2", "feed.days_1d=63"]), NOW)
     assert {"BTC", "AAPL"} <= set(made.profiles)
     with pytest.raises(ConfigError, match="feed=files is no scenario"):
-        build.scenario(composed("feed=files"), NOW)
+        feeds.scenario(composed("feed=files"), NOW)

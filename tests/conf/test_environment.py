@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
-from conf.compose import PROJECT, compose
+from conf.compose import ENV_FILE, OVERRIDES, PROJECT, compose, conf_folder, environment_overrides
 from conf.problems import ConfigProblems
 
 SECRET = "hunter2-canary"
@@ -63,3 +66,37 @@ def test_no_secret_changes_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     first = compose(overrides).config_hash
     monkeypatch.setenv("BROKER_SECRET", "two")
     assert compose(overrides).config_hash == first
+
+
+@pytest.fixture
+def env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A ``.env`` of the test's own; the environment is as before afterwards."""
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.delenv(OVERRIDES, raising=False)
+    monkeypatch.setenv(ENV_FILE, str(tmp_path / ".env"))
+    return tmp_path / ".env"
+
+
+def test_the_file_speaks_where_the_environment_is_silent(env_file: Path) -> None:
+    env_file.write_text(f"{OVERRIDES}='storage.root=there base.seed=7'\nMODE=paper\n")
+    os.environ["MODE"] = "sim"
+    assert environment_overrides() == ("storage.root=there", "base.seed=7")
+    assert compose().mode.name == "sim"
+    os.environ[OVERRIDES] = "base.seed=8"
+    assert environment_overrides() == ("base.seed=8",)
+
+
+def test_without_the_file_there_are_no_overrides(env_file: Path) -> None:
+    assert not env_file.exists()
+    assert environment_overrides() == ()
+
+
+def test_the_example_as_it_ships_changes_nothing(env_file: Path) -> None:
+    """Every empty line of it means what an absent one means."""
+    for name in ("TRADEWRIGHT_CONF", "TZ", "MODE"):
+        os.environ.pop(name, None)
+    before, folder = compose().config_hash, conf_folder()
+    shutil.copy(PROJECT / ".env.example", env_file)
+    assert environment_overrides() == ()
+    assert conf_folder() == folder == PROJECT / "conf"
+    assert compose().config_hash == before

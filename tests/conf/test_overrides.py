@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from conf.compose import apart_from_strategies, compose, examine, grid
+from conf.compose import compose, compose_without_strategy, examine, grid
 from conf.problems import ConfigProblems, Problem
 from tradewright.model.errors import ConfigError
 
@@ -55,7 +55,7 @@ WRONG = {
     "storage.root=null": ("storage.root", "", "string", ""),
     "storage.root={a: 1}": ("storage.root", "a mapping", "string", ""),
     "backtest.costs.kind=percnt": ("backtest.costs.kind", "percnt", "must be one of none, bps", "percent"),
-    "broker.kind=ibrk": ("broker.kind", "ibrk", "must be one of sim, ibkr", "ibkr"),
+    "broker.kind=ibrk": ("broker.kind", "ibrk", "must be one of ibkr, sim", "ibkr"),
     "~feed.kind": ("feed.kind", "", "is missing", ""),
     "base.tz=Mars": ("base.tz", "Mars", "IANA", ""),
     "backtest.cash=${nope}": ("backtest.cash", "${nope}", "not found", ""),
@@ -133,7 +133,7 @@ def test_a_folder_without_configuration_is_named(tmp_path: Path, where: str, mon
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(tmp_path / where))
-    for act in (compose, examine, apart_from_strategies):
+    for act in (compose, examine, compose_without_strategy):
         with pytest.raises(ConfigError, match=r"there is no config\.yaml") as caught:
             act()
         assert where in caught.value.where

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import yaml
 
-from conf import build, research
 from conf.compose import PROJECT, compose
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
-from tradewright.backtest.reference import run_reference
-from tradewright.evaluation.sampling import Sampling
+from runtime import feeds, research
+from runtime.container import Container
+from tests.backtest.reference import run_reference
+from tradewright.evaluation.equity_curve import Sampling
 from tradewright.model.bars import Timeframe
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import ConfigError, StoreError
@@ -49,7 +50,7 @@ def test_the_nearest_list_of_instruments_counts(
     backtest: tuple[str, ...] | None, strategy: tuple[str, ...] | None, expected: tuple[str, ...]
 ) -> None:
     settings = changed(changed(composed(), "backtest", instruments=backtest), "strategy", instruments=strategy)
-    assert research.backtest_symbols(settings) == expected
+    assert research.symbols(settings) == expected
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_the_nearest_timeframe_counts(
     backtest: Timeframe | None, strategy: Timeframe | None, expected: Timeframe
 ) -> None:
     settings = changed(changed(composed(), "backtest", timeframe=backtest), "strategy", timeframe=strategy)
-    assert research.timeframe_of(settings) is expected
+    assert research.timeframe(settings) is expected
 
 
 @pytest.mark.parametrize("sampling", list(Sampling))
@@ -77,7 +78,7 @@ def test_the_measures_are_those_of_the_settings(sampling: Sampling) -> None:
 
 def test_the_columns_are_those_of_the_file() -> None:
     said = yaml.safe_load((PROJECT / "conf/features/default.yaml").read_text())
-    made = research.feature_settings(composed(), build.instrument(composed(), "BTC"))
+    made = research.feature_settings(composed(), Container(composed()).instrument("BTC"))
     for name in ("rsi", "atr", "rolling_vol", "rank", "slope", "divergence_reach", "divergence_lookback"):
         assert getattr(made, name) == said[name]
     assert made.ema == tuple(said["ema"])
@@ -92,20 +93,20 @@ def test_the_columns_are_those_of_the_file() -> None:
 
 @pytest.mark.parametrize("symbol", ["BTC", "AAPL", "ETHBTC"])
 def test_an_unknown_spread_is_the_instruments_own(symbol: str) -> None:
-    traded = build.instrument(composed(), symbol)
+    traded = Container(composed()).instrument(symbol)
     assert research.feature_settings(composed(), traded).fallback_spread_bps == traded.default_spread_bps
 
 
 def test_where_bars_come_from() -> None:
     clock = ManualClock(NOW)
-    assert research.feed(composed("feed=files"), clock) is None
-    assert isinstance(research.feed(composed(), clock), Scenario)
+    assert feeds.feed(Container(composed("feed=files"), clock)) is None
+    assert isinstance(feeds.feed(Container(composed(), clock)), Scenario)
     far = composed("mode=paper", "broker=ibkr", "feed=ibkr")
     with pytest.raises(ConfigError) as caught:
-        research.feed(far, clock)
+        feeds.feed(Container(far, clock))
     assert caught.value.where == "feed.remote_providers"
     assert "DATA_REMOTE_PROVIDERS=enabled" in caught.value.remedy
-    assert research.feed(changed(far, "feed", remote_providers="enabled"), clock) is not None
+    assert feeds.feed(Container(changed(far, "feed", remote_providers="enabled"), clock)) is not None
 
 
 @pytest.fixture(scope="module")
@@ -118,19 +119,19 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 def test_bars_are_made_once_and_a_refresh_adds_only_what_is_newer(house: Settings) -> None:
     clock = ManualClock(NOW)
-    first = research.traded(house, clock)["BTC"].bars
-    source = research.feed(house, clock)
+    first = research.tables(Container(house, clock))["BTC"].bars
+    source = feeds.feed(Container(house, clock))
     assert source is not None
-    reports = research.refresh(house, build.bar_store(house, clock), source, "BTC")
+    reports = research.refreshed(Container(house), source, "BTC")
     assert set(reports) == {Timeframe.M1, Timeframe.D1}
-    again = research.traded(house, clock)["BTC"].bars
+    again = research.tables(Container(house, clock))["BTC"].bars
     np.testing.assert_array_equal(again.close, first.close)
     assert int(first.ts[-1]) == int((NOW - timedelta(minutes=1)).timestamp()) * 10**9
 
 
 def test_a_span_is_cut_at_both_ends(house: Settings) -> None:
     start, end = NOW - timedelta(hours=5), NOW - timedelta(hours=2)
-    cut = research.traded(changed(house, "backtest", start=start, end=end), ManualClock(NOW))["BTC"].bars
+    cut = research.tables(Container(changed(house, "backtest", start=start, end=end), ManualClock(NOW)))["BTC"].bars
     stamps = [datetime.fromtimestamp(int(stamp) // 10**9, UTC) for stamp in (cut.ts[0], cut.ts[-1])]
     assert start <= stamps[0] < start + timedelta(minutes=1)
     assert end - timedelta(minutes=1) <= stamps[1] <= end
@@ -139,13 +140,13 @@ def test_a_span_is_cut_at_both_ends(house: Settings) -> None:
 def test_without_bars_from_files_it_is_said_what_is_missing(tmp_path: Path) -> None:
     settings = changed(composed("feed=files"), "storage", root=str(tmp_path))
     with pytest.raises(StoreError, match="BTC"):
-        research.traded(changed(settings, "universe", instruments=("BTC",)), ManualClock(NOW))
+        research.tables(Container(changed(settings, "universe", instruments=("BTC",)), ManualClock(NOW)))
 
 
 def test_a_study_is_the_plain_engine_under_the_settings_terms(house: Settings) -> None:
-    study = research.run_study(house, ManualClock(NOW), look_ahead_free=True)
-    item = research.traded(house, ManualClock(NOW))["BTC"]
-    witness = run_reference(build.strategy(house), item.bars, build.spec(house, item.instrument))
+    study = research.run_study(Container(house, ManualClock(NOW)), look_ahead_free=True)
+    item = research.tables(Container(house, ManualClock(NOW)))["BTC"]
+    witness = run_reference(Container(house).strategy, item.bars, research.spec(house, item.instrument))
     np.testing.assert_allclose(study.account.equity, witness.equity, rtol=1e-12)
     assert study.report.facts["config hash"] == house.config_hash
     assert study.report.facts["parameters"] == "fast=10, slow=30"
@@ -155,9 +156,9 @@ def test_a_study_is_the_plain_engine_under_the_settings_terms(house: Settings) -
 
 def test_a_sweep_keeps_what_its_sets_do_not_name(house: Settings) -> None:
     sets = [{"fast": 5.0}, {"fast": 10.0}, {"fast": 5.0, "slow": 60.0}]
-    found = research.run_sweep(house, sets, ManualClock(NOW))
+    found = research.sweep_sets(Container(house, ManualClock(NOW)), sets)
     assert found.parameters == sets
-    study = research.run_study(house, ManualClock(NOW))
+    study = research.run_study(Container(house, ManualClock(NOW)))
     assert found.totals["final_equity"][1] == study.account.equity[-1]
     assert len(set(found.totals["final_equity"].tolist())) == 3
 
@@ -165,29 +166,29 @@ def test_a_sweep_keeps_what_its_sets_do_not_name(house: Settings) -> None:
 @pytest.mark.parametrize("wrong", [{"fast": 0.0}, {"fats": 5.0}, {"slow": 30.5}])
 def test_a_set_that_no_strategy_could_take_stops_the_sweep(house: Settings, wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigProblems) as caught:
-        research.run_sweep(house, [{"fast": 5.0}, wrong, {"fast": 40.0}], ManualClock(NOW))
+        research.sweep_sets(Container(house, ManualClock(NOW)), [{"fast": 5.0}, wrong, {"fast": 40.0}])
     assert [problem.key for problem in caught.value.problems] == [f"strategy.{name}" for name in wrong]
 
 
 def test_a_set_whose_values_do_not_go_together_is_left_out_and_told(house: Settings) -> None:
-    found = research.run_sweep(house, [{"fast": 40.0}, {"fast": 5.0}, {"fast": 30.0}], ManualClock(NOW))
+    found = research.sweep_sets(Container(house, ManualClock(NOW)), [{"fast": 40.0}, {"fast": 5.0}, {"fast": 30.0}])
     assert (found.parameters, found.left_out) == ([{"fast": 5.0}], 2)
     assert found.why == "fast = 40.0, slow = 30; fast < slow is needed"
-    alone = research.run_sweep(house, [{"fast": 5.0}], ManualClock(NOW))
+    alone = research.sweep_sets(Container(house, ManualClock(NOW)), [{"fast": 5.0}])
     assert alone.totals.tobytes() == found.totals.tobytes()
     assert (alone.left_out, alone.why) == (0, "")
     with pytest.raises(ConfigError, match=r"no set is left: fast = 40.0, slow = 30"):
-        research.run_sweep(house, [{"fast": 40.0}], ManualClock(NOW))
+        research.sweep_sets(Container(house, ManualClock(NOW)), [{"fast": 40.0}])
 
 
 def test_a_sweep_runs_on_one_instrument(house: Settings) -> None:
     with pytest.raises(ConfigError) as caught:
-        research.run_sweep(changed(house, "universe", instruments=("BTC", "ETH")), [{}], ManualClock(NOW))
+        research.sweep_sets(Container(changed(house, "universe", instruments=("BTC", "ETH")), ManualClock(NOW)), [{}])
     assert (caught.value.where, caught.value.remedy) == ("backtest.instruments", "say backtest.instruments=[BTC]")
 
 
 def test_a_signal_says_what_the_strategy_wants_and_where_it_comes_from(house: Settings) -> None:
-    (signal,), (again,) = (research.signals(house, ManualClock(NOW)) for _ in range(2))
+    (signal,), (again,) = (research.newest_signals(Container(house, ManualClock(NOW))) for _ in range(2))
     assert signal == again
     assert signal.candidate_action in (SignalAction.BUY, SignalAction.CLOSE)
     assert (signal.strategy, signal.instrument) == ("sma_crossover", "BTC")
@@ -195,9 +196,9 @@ def test_a_signal_says_what_the_strategy_wants_and_where_it_comes_from(house: Se
     assert signal.config_hash == house.config_hash
     assert signal.bar_ts < NOW
     other = changed(house, "strategy", confidence=0.9)
-    (surer,) = research.signals(other, ManualClock(NOW))
+    (surer,) = research.newest_signals(Container(other, ManualClock(NOW)))
     assert surer.confidence == 0.9
 
 
 def test_the_strategies_that_ship_see_no_future_in_made_up_bars(house: Settings) -> None:
-    assert research.look_ahead_findings(house, ManualClock(NOW)) == ()
+    assert research.find_look_ahead(Container(house, ManualClock(NOW))) == ()

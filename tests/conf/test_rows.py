@@ -8,9 +8,10 @@ from functools import cache
 import pytest
 
 from brokers.ibkr.contracts import venue_name
-from conf import build, trading
 from conf.compose import compose, examine
 from conf.schema.settings import Settings
+from runtime import feeds, trading
+from runtime.container import Container
 from tradewright.model.bars import Timeframe
 from tradewright.model.clock import ManualClock
 from tradewright.model.instrument import AssetClass
@@ -45,10 +46,10 @@ def test_cfg_01_there_is_no_fourth(name: str) -> None:
 def test_cfg_02_one_path_and_two_venues() -> None:
     """The session is made by one function; what it is made of differs by the venue alone."""
     sim, paper = composed(), composed("mode=paper", "broker=ibkr")
-    assert build.limits(sim) == build.limits(paper)
+    assert Container(sim).limits == Container(paper).limits
     assert trading.protocol_times(sim) == trading.protocol_times(paper)
-    assert build.strategy(sim).parameters() == build.strategy(paper).parameters()
-    assert trading.broker(paper, ManualClock(NOW)).venue == "ibkr"
+    assert Container(sim).strategy.parameters() == Container(paper).strategy.parameters()
+    assert Container(paper, ManualClock(NOW)).broker.venue == "ibkr"
     assert broken("mode=paper")[0] == "broker.kind"
 
 
@@ -106,7 +107,7 @@ def test_cfg_09_settings_are_typed_and_whole(override: str) -> None:
     ],
 )
 def test_cfg_12_13_the_five_instruments_have_all_that_an_order_needs(symbol: str, kind: AssetClass, venue: str) -> None:
-    traded = build.instrument(composed(), symbol)
+    traded = Container(composed()).instrument(symbol)
     assert (traded.asset_class, traded.currency) == (kind, "USD")
     assert min(traded.tick_size, traded.lot_size, traded.multiplier) > 0
     assert venue_name(traded).symbol == venue
@@ -156,7 +157,7 @@ def test_cfg_16_logs_and_alerts_are_declared(override: str) -> None:
 
 def test_cfg_21_the_seed_makes_the_bars_and_is_part_of_the_hash() -> None:
     def closes(settings: Settings) -> list[float]:
-        made = build.scenario(settings, NOW).fetch(build.instrument(settings, "BTC"), Timeframe.D1, None)
+        made = feeds.scenario(settings, NOW).fetch(Container(settings).instrument("BTC"), Timeframe.D1, None)
         return [float(value) for value in made["close"][:5]]
 
     first, again, other = composed(), composed("base.seed=20261120"), composed("base.seed=7")

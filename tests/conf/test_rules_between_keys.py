@@ -15,8 +15,8 @@ WINDOW = "events.windows=[{instrument: AAPL, start: '%s', end: '%s', reason: ear
 
 # broken overrides, the key that is named, part of the rule, overrides that keep the rule
 RULES = {
-    "sim has its own venue": (("broker=ibkr",), "broker.kind", "mode=sim has the broker sim", PAPER),
-    "paper needs a venue": (("mode=paper",), "broker.kind", "mode=paper needs a venue", PAPER),
+    "sim has its own venue": (("broker=ibkr",), "broker.kind", "say mode=live or mode=paper", PAPER),
+    "paper needs a venue": (("mode=paper",), "broker.kind", "is not for mode=paper; say mode=sim", PAPER),
     "paper on a live port": ((*PAPER, "broker.port=7496"), "broker.port", "live acc", (*PAPER, "broker.port=7497")),
     "live needs its stage": ((*LIVE, "stage=paper"), "stage.name", "stage=live_small", LIVE),
     "live needs the account": ((*LIVE, "broker.account=null"), "broker.account", "spelled out", LIVE),
@@ -25,7 +25,7 @@ RULES = {
     "live looks twice": ((*LIVE, "execution.settle=0.5"), "execution.settle", "5 s in live mode", LIVE),
     "live proves absence": ((*LIVE, "execution.absence=59"), "execution.absence", "60 s in live mode", LIVE),
     "live keeps the account": ((*LIVE, "execution.lease=60"), "execution.lease", "120 s in live mode", LIVE),
-    "live needs a venue": (("mode=live", "stage=live_small"), "broker.kind", "needs a venue", LIVE),
+    "live needs a venue": (("mode=live", "stage=live_small"), "broker.kind", "is not for mode=live", LIVE),
     "postgres needs its address": (
         ("storage=postgres",), "storage.ledger_url", "POSTGRES_URL", ("storage.ledger_url=sqlite:///x",),
     ),

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conf import build, research
 from conf.compose import compose
 from conf.schema.settings import Settings
+from runtime import research
+from runtime.container import Container
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.clock import ManualClock
 from tradewright.model.signal import SignalAction
@@ -31,7 +32,7 @@ def settings(tmp_path: Path) -> Settings:
         "strategy=buy_and_hold",
     ]
     settings = compose(overrides)
-    store = build.bar_store(settings, ManualClock(NOW))
+    store = Container(settings, ManualClock(NOW)).bar_store
     close = np.arange(100.0, 100.0 + len(DAYS))
     close[len(DAYS) // 2 :] /= 2
     frame = pd.DataFrame({"ts": DAYS.tz_localize("UTC") + pd.Timedelta(hours=14, minutes=30), "open": close})
@@ -44,7 +45,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_prices_of_a_signal_are_raw_whatever_the_backtest_looks_at(settings: Settings) -> None:
-    (signal,) = research.signals(settings, ManualClock(NOW))
+    (signal,) = research.newest_signals(Container(settings, ManualClock(NOW)))
     assert signal.candidate_action is SignalAction.BUY
     assert signal.bar_ts == DAYS[0].tz_localize("UTC") + pd.Timedelta(hours=14, minutes=30)
     assert signal.price == Decimal(100), "the raw close of its bar, not the adjusted 50"
@@ -54,12 +55,12 @@ def test_prices_of_a_signal_are_raw_whatever_the_backtest_looks_at(settings: Set
 def test_the_span_of_a_backtest_does_not_hide_the_newest_bars(settings: Settings) -> None:
     plain = settings.backtest.model_copy(update={"end": pd.Timestamp("2025-11-20").date(), "instruments": ("MSFT",)})
     spanned = settings.model_copy(update={"backtest": plain})
-    (signal,) = research.signals(spanned, ManualClock(NOW))
-    (whole,) = research.signals(settings, ManualClock(NOW))
+    (signal,) = research.newest_signals(Container(spanned, ManualClock(NOW)))
+    (whole,) = research.newest_signals(Container(settings, ManualClock(NOW)))
     assert (signal.instrument, signal.data_hash) == ("AAPL", whole.data_hash)
 
 
 def test_the_intent_that_follows_is_in_raw_units_too(settings: Settings) -> None:
-    (signal,) = research.signals(settings, ManualClock(NOW))
-    assert research.traded(settings, ManualClock(NOW))["AAPL"].bars.close[0] == 50.0
+    (signal,) = research.newest_signals(Container(settings, ManualClock(NOW)))
+    assert research.tables(Container(settings, ManualClock(NOW)))["AAPL"].bars.close[0] == 50.0
     assert signal.price == 2 * Decimal(50)

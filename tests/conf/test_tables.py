@@ -1,16 +1,18 @@
-"""Tables of the configuration under Pandera: rules between rows."""
+"""Tables of the configuration: rules between rows."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from pandera.errors import SchemaErrors
-from pandera.pandas import DataFrameSchema
 
 from conf.compose import check, compose
-from conf.rules import TABLE_GROUPS
-from conf.tables import INSTRUMENTS, LIMITS, broken_sets, broken_tables, instruments_table, limits_table
+from conf.rules import TABLE_GROUPS, Broken
+from conf.schema.market import EventWindow
+from conf.schema.settings import Settings
+from conf.tables import broken_sets, broken_tables
 
 WINDOW = "{instrument: AAPL, start: '2026-01-29T21:00:00Z', end: '2026-01-30T14:30:00Z', reason: earnings}"
 
@@ -18,8 +20,7 @@ WINDOW = "{instrument: AAPL, start: '2026-01-29T21:00:00Z', end: '2026-01-30T14:
 def test_the_shipped_tables_hold() -> None:
     settings = compose()
     assert list(broken_tables(settings, TABLE_GROUPS)) == []
-    assert len(instruments_table(settings)) == len(settings.instruments) >= 20
-    assert {"max_size_pct", "max_position", "max_gross"} < set(limits_table(settings).index)
+    assert len(settings.instruments) >= 20
 
 
 @pytest.mark.parametrize(
@@ -80,18 +81,35 @@ def test_every_value_that_no_set_may_hold_is_named_once() -> None:
     ]  # fmt: skip
 
 
+def changed(group: str, **values: object) -> Settings:
+    """The shipped settings with values that their schema would refuse, or that no override can write."""
+    plain = compose()
+    return plain.model_copy(update={group: getattr(plain, group).model_copy(update=values)})
+
+
 @pytest.mark.parametrize(
-    ("contract", "column", "value"),
-    [(INSTRUMENTS, "tick_size", 0.0), (INSTRUMENTS, "venue_symbol", "x" * 33), (INSTRUMENTS, "symbol", "A B"),
-     (LIMITS, "value", -0.1), (LIMITS, "value", 1e7)],
-)  # fmt: skip
-def test_the_contracts_hold_without_the_schemas_of_the_settings(
-    contract: DataFrameSchema, column: str, value: object
-) -> None:
-    settings = compose()
-    table = instruments_table(settings) if contract is INSTRUMENTS else limits_table(settings)
-    contract.validate(table)
-    table.iloc[0, table.columns.get_loc(column)] = value
-    with pytest.raises(SchemaErrors) as caught:
-        contract.validate(table, lazy=True)
-    assert table.index[0] in caught.value.failure_cases["index"].tolist()
+    ("name", "value", "rule"),
+    [
+        ("max_gross", Decimal("-0.1"), "must be above 0"),
+        ("warn_ratio", Decimal(0), "must be above 0"),
+        ("max_order_value", Decimal(10_000_000), "must be below 1,000,000"),
+    ],
+)
+def test_limits_hold_without_the_schema_of_the_settings(name: str, value: Decimal, rule: str) -> None:
+    found = {broken.key: broken.rule for broken in broken_tables(changed("risk", **{name: value}), ["risk"])}
+    assert found[("risk", name)] == rule
+
+
+@pytest.mark.parametrize("name", ["", "x" * 33])
+def test_a_name_at_the_venue_has_1_to_32_characters(name: str) -> None:
+    plain = compose()
+    rows = {**plain.instruments, "AAPL": plain.instruments["AAPL"].model_copy(update={"venue_symbols": {"ibkr": name}})}
+    (broken,) = broken_tables(plain.model_copy(update={"instruments": rows}), ["instruments"])
+    assert broken == Broken(("instruments", "AAPL", "venue_symbols", "ibkr"), name, "must have 1 to 32 characters")
+
+
+def test_a_window_must_start_before_it_ends() -> None:
+    start, end = datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
+    window = EventWindow(instrument="AAPL", start=start, end=end, reason="")
+    (broken,) = broken_tables(changed("events", windows=(window,)), ["events"])
+    assert (broken.key, broken.rule) == (("events", "windows", "0"), "must start before it ends")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -63,16 +62,14 @@ def test_a_key_has_names(artefacts: Artefacts, key: tuple[str, ...]) -> None:
         artefacts.folder(key)
 
 
-def test_existence_and_age(artefacts: Artefacts) -> None:
+def test_existence(artefacts: Artefacts) -> None:
     key = ("x",)
     assert not artefacts.exists(key)
-    for ask in (artefacts.written_at, artefacts.read_json, artefacts.read_frame):
+    for ask in (artefacts.read_json, artefacts.read_frame):
         with pytest.raises(NoArtefact, match="no artefact x"):
             ask(key)
-    before = datetime.now(UTC).timestamp()
     artefacts.write_json(key, 1)
     assert artefacts.exists(key)
-    assert abs(artefacts.written_at(key).timestamp() - before) < 60
 
 
 def test_the_wrong_kind_is_said(artefacts: Artefacts) -> None:

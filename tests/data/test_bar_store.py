@@ -19,8 +19,7 @@ from tradewright.model.bars_schema import bars_of
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import DataError, StoreError
 from tradewright.store.bars import BarStore, NoBars, UpsertReport
-from tradewright.store.fingerprint import bars_hash
-from tradewright.store.parquet import DamagedFile
+from tradewright.store.dataset import DamagedFile, bars_hash
 
 M1, TRADE = Timeframe.M1, BarKind.TRADE
 

@@ -18,7 +18,7 @@ from tradewright.model.bars import OHLCV, BarKind, Timeframe
 from tradewright.model.bars_schema import bars_of
 from tradewright.model.clock import ManualClock
 from tradewright.store.bars import BarStore
-from tradewright.store.fingerprint import bars_hash
+from tradewright.store.dataset import bars_hash
 
 Row = tuple[float, float, float, float, float, float]
 Model = dict[int, Row]

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from tests.data.tables import bars_table
-from tradewright.formats.columnar import read_feather, read_parquet
+from tradewright.formats.bars_reader import Reading
 from tradewright.formats.mapping import ColumnMapping
-from tradewright.formats.reading import Reading
+from tradewright.formats.tabular import read_feather, read_parquet
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from tests.data.tables import as_csv, bars_table
-from tradewright.formats.delimited import read_csv
 from tradewright.formats.mapping import ColumnMapping, mapping_of
+from tradewright.formats.tabular import read_csv
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.errors import DataError
 

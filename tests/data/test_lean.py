@@ -13,10 +13,9 @@ import pytest
 
 from tradewright.formats.lean.actions import read_factors, read_map
 from tradewright.formats.lean.bars import read_lean
-from tradewright.model.actions import FACTOR_COLUMNS, TickerSpan
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.errors import DataError
-from tradewright.model.instrument import AssetClass, Instrument
+from tradewright.model.instrument import FACTOR_COLUMNS, AssetClass, Instrument, TickerSpan
 
 M1, H1, D1 = Timeframe.M1, Timeframe.H1, Timeframe.D1
 SPY = Instrument(symbol="SPY", asset_class=AssetClass.ETF)
@@ -215,3 +214,19 @@ def test_a_wrong_factor_file_is_refused(tmp_path: Path, text: str, words: str) -
     with pytest.raises(DataError, match=words) as refusal:
         read_factors(tmp_path, SPY)
     assert refusal.value.where == str(path)
+
+
+def test_a_zip_that_unpacks_to_far_more_than_it_holds_is_refused(tmp_path: Path) -> None:
+    bomb = "0" * 40_000_000
+    archive(tmp_path, "equity/usa/minute/spy/20131007_trade.zip", bomb)
+    with pytest.raises(DataError, match="unpacks to more than"):
+        read_lean(tmp_path, SPY, M1)
+
+
+def test_a_table_above_the_largest_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive(tmp_path, "equity/usa/minute/spy/20131007_trade.zip", TRADE)
+    monkeypatch.setattr("tradewright.formats.lean.bars.MAX_UNPACKED_BYTES", len(TRADE))
+    assert len(read_lean(tmp_path, SPY, M1).frame) == 2
+    monkeypatch.setattr("tradewright.formats.lean.bars.MAX_UNPACKED_BYTES", len(TRADE) - 1)
+    with pytest.raises(DataError, match="unpacks to more than"):
+        read_lean(tmp_path, SPY, M1)

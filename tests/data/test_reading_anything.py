@@ -14,11 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.tables import as_csv, bars_table, tables
-from tradewright.formats.columnar import read_feather, read_parquet
-from tradewright.formats.delimited import read_csv
+from tradewright.formats.bars_reader import Reading
 from tradewright.formats.lean.bars import read_lean
 from tradewright.formats.mapping import mapping_of
-from tradewright.formats.reading import Reading
+from tradewright.formats.tabular import read_csv, read_feather, read_parquet
 from tradewright.model.bars import OHLCV, Timeframe
 from tradewright.model.bars_schema import bars_of, intact
 from tradewright.model.errors import DataError

@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tradewright.formats.columnar import read_feather
-from tradewright.formats.delimited import read_csv
+from tradewright.formats.bars_reader import Reading
 from tradewright.formats.lean.actions import read_factors, read_map
 from tradewright.formats.lean.bars import read_lean
 from tradewright.formats.mapping import ColumnMapping, mapping_of
-from tradewright.formats.reading import Reading
 from tradewright.formats.resample import resample
+from tradewright.formats.tabular import read_csv, read_feather
 from tradewright.model.bars import OHLCV, BarKind, PriceView, Timeframe
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import AssetClass, Instrument

@@ -19,21 +19,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.tables import bars_table, tables
-from tradewright.model.actions import FACTOR_COLUMNS, TickerSpan
 from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
 from tradewright.model.bars_schema import bars_of, frame_of, select
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import DataError, StoreError
-from tradewright.store import atomic
+from tradewright.model.instrument import FACTOR_COLUMNS, TickerSpan
+from tradewright.store import files as atomic
 from tradewright.store.actions import Actions, NoFactors, adjust
 from tradewright.store.artefacts import Artefacts, NoArtefact
-from tradewright.store.atomic import write_bytes
 from tradewright.store.bars import BarStore, Series
-from tradewright.store.fingerprint import bars_hash
-from tradewright.store.lock import exclusive
-from tradewright.store.manifest import Manifest, Part, Revision
-from tradewright.store.merge import merge
-from tradewright.store.parquet import SCHEMA, DamagedFile, join, read_part, write_part
+from tradewright.store.dataset import (
+    SCHEMA,
+    DamagedFile,
+    Manifest,
+    Part,
+    Revision,
+    bars_hash,
+    join,
+    merge,
+    read_part,
+    write_part,
+)
+from tradewright.store.files import exclusive, write_bytes
 
 M1, TRADE = Timeframe.M1, BarKind.TRADE
 bounded = settings(max_examples=60)

@@ -16,9 +16,9 @@ import pytest
 from tests.data.tables import bars_table
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.errors import StoreError
-from tradewright.store import atomic
+from tradewright.store import files as atomic
 from tradewright.store.bars import BarStore
-from tradewright.store.lock import exclusive
+from tradewright.store.files import exclusive
 
 M1, TRADE = Timeframe.M1, BarKind.TRADE
 

@@ -15,7 +15,7 @@ from tradewright.formats.mapping import ColumnMapping, mapping_of, positions
 from tradewright.formats.times import bar_starts, localized, session_starts
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError
-from tradewright.store.span import first_instant, last_instant
+from tradewright.store.time_range import first_instant, last_instant
 
 M1, D1 = Timeframe.M1, Timeframe.D1
 moments = st.integers(1_000_000_000, 2_000_000_000).map(lambda second: datetime.fromtimestamp(second, UTC))

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.evaluation.accounts import DAY, MINUTE, START, Fill, account
 from tests.evaluation.plain_metrics import plain_metrics
 from tests.evaluation.reference import hold_spy, macd_spy, sma_goog
+from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.metrics import evaluate
-from tradewright.evaluation.sampling import Sampling
 
 STEPS = (MINUTE, 60 * MINUTE, 6 * 60 * MINUTE, DAY, 3 * DAY)
 

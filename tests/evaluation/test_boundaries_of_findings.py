@@ -12,11 +12,9 @@ import pytest
 from tests.evaluation.accounts import DAY, Fill, account, curve
 from tests.evaluation.test_findings import CLEAN, found, round_trips, steady
 from tradewright.backtest.result import BacktestResult
-from tradewright.evaluation.doubt_checks import TWO_SIDED_95
+from tradewright.evaluation.checks import CHECKS, MIN_MONTHS, MIN_YEARS, TWO_SIDED_95, find
 from tradewright.evaluation.finding import Case, Evidence, FindingLimits, Severity, pooled_evidence
-from tradewright.evaluation.findings import CHECKS, find
 from tradewright.evaluation.metrics import Metrics, evaluate
-from tradewright.evaluation.money_checks import MIN_MONTHS, MIN_YEARS
 
 
 def with_figures(result: BacktestResult, evidence: Evidence = CLEAN, **figures: Any) -> dict[str, Severity]:

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradewright.evaluation.drawdown import drawdown_figures, longest_span, underwater
+from tradewright.evaluation.equity_curve import drawdown_metrics, longest_span, underwater
 
 
 def figures(values):
     path = np.array(values, dtype=np.float64)
-    return drawdown_figures(path, path)
+    return drawdown_metrics(path, path)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.evaluation.accounts import DAY, MINUTE, START, Fill, account, curve
 from tradewright.backtest.result import BacktestResult, Curves
+from tradewright.evaluation.checks import find
 from tradewright.evaluation.finding import Case, Evidence, Finding, FindingLimits, Severity
-from tradewright.evaluation.findings import find
 from tradewright.evaluation.metrics import evaluate
 
 CLEAN = Evidence(look_ahead_free=True, missing_bars=0)

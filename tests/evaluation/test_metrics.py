@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.evaluation.accounts import DAY, MINUTE, START, Fill, account, curve
+from tradewright.evaluation.checks import find
+from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.finding import Case
-from tradewright.evaluation.findings import find
+from tradewright.evaluation.formatting import groups, headline
 from tradewright.evaluation.metrics import CAPPABLE, evaluate
-from tradewright.evaluation.sampling import Sampling
-from tradewright.evaluation.summary import groups, headline
 from tradewright.model.errors import DataError
 
 FILLS = [Fill(1, 10, 50, 1), Fill(3, -10, 60, 1), Fill(4, -5, 62, 2), Fill(5, 5, 66, 2), Fill(6, 4, 70, 0.5)]

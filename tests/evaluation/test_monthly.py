@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from tests.evaluation.accounts import Fill, account, curve
-from tradewright.evaluation.activity import exposure_series
-from tradewright.evaluation.benchmark import buy_and_hold
-from tradewright.evaluation.monthly import monthly_table
+from tradewright.evaluation.equity_curve import buy_and_hold, monthly_table
+from tradewright.evaluation.metrics import exposure_series
 
 
 def stamps(*dates):

@@ -12,11 +12,11 @@ import pytest
 
 from tests.evaluation.accounts import Fill, account
 from tradewright.backtest.result import BacktestResult
+from tradewright.evaluation.equity_curve import MONTHS
 from tradewright.evaluation.finding import Evidence
+from tradewright.evaluation.formatting import groups, headline
 from tradewright.evaluation.metrics import Metrics
-from tradewright.evaluation.monthly import MONTHS
 from tradewright.evaluation.risk_report import RiskReport, risk_report
-from tradewright.evaluation.summary import groups, headline
 
 VOID = {"meta", "link", "br", "hr", "img", "input", "base", "source", "embed", "wbr", "col", "area", "track", "param"}
 HOSTILE = [

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.evaluation.accounts import DAY, START, Fill, account, curve
+from tradewright.evaluation.aggregate import pooled
 from tradewright.evaluation.metrics import evaluate
-from tradewright.evaluation.pooled import pooled
 
 DAYS = [START + day * DAY for day in range(6)]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.evaluation.reference import hold_spy, macd_spy, sma_goog
+from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.metrics import evaluate
-from tradewright.evaluation.sampling import Sampling
 
 pytestmark = pytest.mark.real_data
 

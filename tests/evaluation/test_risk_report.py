@@ -12,14 +12,12 @@ import numpy as np
 import pytest
 
 from tests.evaluation.accounts import MINUTE, Fill, account, curve
+from tradewright.evaluation.charts import POINTS, account_figure, account_svg, downsample, price_figure
+from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.finding import Evidence, FindingLimits
+from tradewright.evaluation.formatting import count, money, percent, ratio
 from tradewright.evaluation.markup import Html, element, markdown_table
-from tradewright.evaluation.picture import account_svg
-from tradewright.evaluation.plots import POINTS, account_figure, price_figure
 from tradewright.evaluation.risk_report import risk_report
-from tradewright.evaluation.sampling import Sampling
-from tradewright.evaluation.thinning import thin
-from tradewright.evaluation.words import count, money, percent, ratio
 from tradewright.model.errors import DataError, StoreError
 
 HOSTILE = "<script>alert('x')</script>&|\"*"
@@ -196,13 +194,13 @@ def test_the_picture_is_well_formed_and_within_its_frame(traded):
 
 def test_thinning_keeps_ends_and_extremes():
     values = np.random.default_rng(4).normal(size=50_000).cumsum()
-    kept = thin(values, 600)
+    kept = downsample(values, 600)
     assert len(kept) <= 602
     assert (kept[0], kept[-1]) == (0, 49_999)
     assert {int(values.argmin()), int(values.argmax())} <= set(kept.tolist())
     assert np.array_equal(kept, np.unique(kept))
-    assert thin(values[:600], 600).tolist() == list(range(600))
-    assert thin(values[:0], 600).tolist() == []
+    assert downsample(values[:600], 600).tolist() == list(range(600))
+    assert downsample(values[:0], 600).tolist() == []
 
 
 def test_plots_hold_every_fill_and_are_thinned(traded):

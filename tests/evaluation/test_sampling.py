@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.evaluation.accounts import DAY, MINUTE, START, curve
-from tradewright.evaluation.sampling import (
+from tradewright.evaluation.equity_curve import (
     Sampling,
     elapsed_years,
     levels,

@@ -43,7 +43,7 @@ def dying_at(name: str, nth: int) -> Checkpoint:
 
 
 async def allow(_order: ApprovedOrder, _snapshot: BrokerSnapshot) -> Sequence[Reason]:
-    """A recheck that has nothing against it."""
+    """A pre_send_check that has nothing against it."""
     return ()
 
 

@@ -1,24 +1,21 @@
 """One of several senders in processes of their own, which race for the same outbox.
 
-``python -m tests.execution.race_driver --ledger URL --argument VENUE --seed 1 --batch 3``
-
-It says ``ready`` when everything is loaded and open, waits for a line on standard input, and then takes part until the
-outbox is empty and nothing is under way. It prints one JSON document: what it sent, what it lost and how often the
-account was taken. ``--stall NAME`` makes it sleep once at a checkpoint, longer than its lease lives.
+It says ``ready`` when everything is open, waits for the start, and then takes part until the outbox is empty and
+nothing is under way. At the end it tells what it sent, what it lost and how often the account was taken. ``--stall
+NAME`` makes it sleep once at a checkpoint, longer than its lease lives.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import random
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from multiprocessing.connection import Connection
 
 from tests.execution.kill_driver import allow
 from tests.execution.venue import ACCOUNT, broker
@@ -57,7 +54,7 @@ class Racer:
     """A sender that comes and goes: it takes some of what is waiting, lets the account go, and comes again.
 
     Args:
-        senders: the one of the first sitting, and the one of all others.
+        senders: the first one, and the one of all later turns.
         batch: how many orders it asks for at once; 0 for everything.
         most: how many it sends before it leaves the rest to the others.
     """
@@ -96,15 +93,19 @@ class Racer:
             self._sender = self._later
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse, wait for the start, race, print."""
+def main(arguments: Sequence[str], pipe: Connection) -> None:
+    """Parse, say that it is ready, wait for the start, race, and send the findings back.
+
+    Args:
+        pipe: the other end of the test that started this process.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ledger", required=True)
     parser.add_argument("--argument", required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=0)
     parser.add_argument("--most", type=int, default=1000)
-    parser.add_argument("--lease", type=float, default=60, help="in the first sitting")
+    parser.add_argument("--lease", type=float, default=60, help="of the first turn")
     parser.add_argument("--stall", choices=CHECKPOINTS, default=None)
     parser.add_argument("--seconds", type=float, default=0.0, help="before the start, or of the stall")
     given = parser.parse_args(arguments)
@@ -126,17 +127,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for lease in (given.lease, 60)
         )
         racer = Racer((first, later), ledger, given.seed, given.batch, given.most)
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
-        sys.stdin.readline()
+        pipe.send("ready")
+        pipe.recv()
         if given.stall is None:
             time.sleep(given.seconds)
         asyncio.run(racer.race())
         found = {status: [o.ref for o in racer.outcomes if o.status == status] for status in SendStatus} | dict(
             racer.seen
         )
-        sys.stdout.write(json.dumps(found))
-
-
-if __name__ == "__main__":
-    main()
+        pipe.send(found)

@@ -1,4 +1,4 @@
-"""A sitting at the venue: propose, decide, recheck, send; each wish at most once, and nothing on stale knowledge."""
+"""Propose, decide, check before sending, send: each intent at most once, and nothing on stale knowledge."""
 
 from __future__ import annotations
 
@@ -268,7 +268,7 @@ def test_a_decision_that_cannot_be_written_leaves_nothing_behind(
 
 def test_the_books_of_another_account_are_not_used(counter: Counter) -> None:
     counter.money = AccountState(account="DU999", equity=Decimal(1), cash=Decimal(1))
-    with pytest.raises(BrokerError, match="speaks of account 'DU999', not of 'DU100'"):
+    with pytest.raises(BrokerError, match="answers for account 'DU999', not for 'DU100'"):
         proposed(counter)
 
 
@@ -319,7 +319,7 @@ def test_no_price_at_all_is_said_and_an_old_one_is_refused(counter: Counter) -> 
     assert "DATA_STALE" in codes(decision.reasons)
 
 
-# recheck ---------------------------------------------------------------------------------------------------------
+# pre-send check ------------------------------------------------------------------------------------------------
 
 
 def approve_one(counter: Counter) -> Decision:
@@ -402,19 +402,20 @@ def test_a_stale_check_stops_the_order(counter: Counter) -> None:
 
 
 def test_the_second_order_of_a_drain_sees_the_fill_of_the_first(counter: Counter) -> None:
-    """Its recheck uses a snapshot of before that fill, so the fill counts by the ledger's word."""
+    """Its pre_send_check uses a snapshot of before that fill, so the fill counts by the ledger's word."""
     counter.limits = counter.limits.model_copy(update={"max_position": Decimal("0.015"), "recheck_drift": Decimal(0)})
     wanted = [counter.world.proposer.intent(quantity=quantity) for quantity in ("10", "5")]
     assert [decision.approved_quantity for decision in decided(counter, *wanted)] == [10, 5]
 
     async def send_while_the_price_rises(session: AccountActor) -> tuple[SendResult, ...]:
-        place = session._broker.place
+        broker = session._sender._broker
+        place = broker.place
 
         async def placed(*order: Any) -> None:
             await place(*order)
             counter.prices["AAPL"] = Decimal("100.5")
 
-        session._broker.place = placed  # type: ignore[method-assign]
+        broker.place = placed  # type: ignore[method-assign]
         return await session.send()
 
     outcomes = sit(counter, send_while_the_price_rises)
@@ -471,7 +472,7 @@ def test_a_kill_switch_cancels_what_is_open(counter: Counter) -> None:
     sent(counter)
     _killed(counter)
     ref = counter.ledger.attempts.all()[0].ref
-    assert sit(counter, lambda session: session.cancel_stopped()) == (ref,)
+    assert sit(counter, lambda session: session.cancel_stopped()).ended == (ref,)
     assert counter.world.venue.state["cancels"]
     assert counter.ledger.attempts.get(ref).state in (AttemptState.CANCELLED, AttemptState.CANCEL_REQUESTED)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 from brokers.ibkr.gateway.server import Gateway
 from brokers.ibkr.gateway.thread import GatewayThread
 from tests.execution.kill_driver import SHORT, allow, work
+from tests.execution.processes import run_driver
 from tests.execution.world import run
 from tests.support.gateway_broker import ACCOUNT, INSTRUMENTS, broker
 from tests.support.ledgers import Proposer
@@ -25,7 +24,6 @@ from tradewright.model.clock import SystemClock
 from tradewright.model.mode import Mode
 
 pytestmark = pytest.mark.kill
-ROOT = Path(__file__).parents[2]
 PLACE_ORDER = 3
 ORDINARY = [name for name in CHECKPOINTS if name[0] == "S" and not name.startswith("S8")]
 IN_DOUBT = ("S4.written", "S4.read_back", "S5.before")
@@ -50,9 +48,8 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 def kill_at(name: str, url: str, port: int) -> None:
     """A sender in a process of its own that dies at a step boundary."""
-    command = [sys.executable, "-m", "tests.execution.kill_driver", "--ledger", url, "--account", ACCOUNT]
-    command += ["--broker", "tests.support.gateway_broker:broker", "--argument", str(port), "--die-at", name]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    venue = ("--account", ACCOUNT, "--broker", "tests.support.gateway_broker:broker", "--argument", str(port))
+    done = run_driver("tests.execution.kill_driver", ("--ledger", url, *venue, "--die-at", name))
     assert done.returncode == -signal.SIGKILL, f"{name} was not passed: {done.stdout} {done.stderr}"
 
 

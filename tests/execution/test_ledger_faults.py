@@ -160,7 +160,7 @@ def test_fault_32_a_run_that_is_executed_again_finds_its_orders_gone(world: Worl
     with pytest.raises(RuntimeError):
         run(attempt(crash))
     for _ in range(3):
-        assert run(attempt()) == ("LOST",), "a retry fails rather than look successful"
+        assert run(attempt()) == ("TAKEN",), "a retry does not claim to have sent it"
     assert world.venue.state["placed"] == [REF]
     assert world.states() == ["FILLED"]
     assert violations(world.ledger, world.venue) == []
@@ -215,10 +215,10 @@ def test_a_ledger_that_fails_after_the_send_leaves_the_order_to_the_next_recover
     with pytest.raises(LedgerError, match="disk is full"):
         world.drain(world.sender(checkpoint=fail))
     assert world.venue.state["placed"] == [REF]
-    assert world.states() == ["SENDING"]
+    assert world.states() == ["SENDING", "NOT_SENT"], "the claim that was not acted on is given back"
     world.ledger.broker_journal.record_event = real  # type: ignore[method-assign]
     world.drain()
-    assert world.states() == ["FILLED", "FILLED"]
+    assert world.states() == ["FILLED", "NOT_SENT", "FILLED"]
     assert violations(world.ledger, world.venue) == []
 
 

@@ -11,6 +11,7 @@ from tests.execution.world import World
 from tradewright.execution import operator_actions as desk
 from tradewright.execution.explain import explain
 from tradewright.ledger.errors import IllegalTransition
+from tradewright.model.clock import ManualClock
 from tradewright.model.decision import Verdict
 from tradewright.model.errors import LedgerError, NotApproved
 from tradewright.model.order import AttemptState, Fill, OrderState
@@ -42,10 +43,14 @@ def test_an_approval_that_was_not_asked_for_leaves_no_trace(world: World) -> Non
     assert world.ledger.decisions.approvals(decision.decision_id) == []
 
 
-def test_a_humans_yes_lives_no_longer_than_said(world: World) -> None:
+@pytest.mark.parametrize(("seconds", "expected"), [(2.9, ["SENT"]), (3, [])])
+def test_a_humans_yes_lives_no_longer_than_said(world: World, seconds: float, expected: list[str]) -> None:
+    """It ends at the claim, or when its seconds are over without one."""
     decision = world.proposer.decide(world.proposer.intent(), Verdict.REVIEW)
     desk.approve(world.ledger, decision.decision_id, ACCOUNT, "ann", "yes", valid_seconds=3)
-    assert [outcome.state for outcome in world.drain()] == [AttemptState.EXPIRED]
+    assert isinstance(world.clock, ManualClock)
+    world.clock.advance(seconds)
+    assert [outcome.status.value for outcome in world.drain()] == expected
 
 
 def test_orders_show_their_life(world: World) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.execution.kill_driver import SHORT
+from tests.execution.processes import started
+from tests.execution.race_driver import main
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World, violations
 from tests.support import postgres
@@ -20,7 +20,6 @@ from tests.support.ledgers import new_url
 from tradewright.execution.types import CHECKPOINTS
 from tradewright.model.clock import SystemClock
 
-ROOT = Path(__file__).parents[2]
 ORDERS = 20
 BEFORE_THE_WRITE = ("S2.before_claim", "S2.claimed", "S3.connected", "S3.reconciled", "S3.rechecked", "S4.before_write")
 """Where a sender may fall asleep beyond its lease, and must find when it wakes that it may no longer send."""
@@ -36,28 +35,27 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 
 
 def race(world: World, *racers: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Start the processes, let them load, give the signal to all at once, and gather what each of them says."""
-    command = [sys.executable, "-m", "tests.execution.race_driver", "--ledger", world.url]
-    command += ["--argument", world.venue.path]
-    running = [
-        subprocess.Popen([*command, *racer], cwd=ROOT, stdin=-1, stdout=-1, stderr=-1, text=True) for racer in racers
-    ]
+    """Start the processes, give the signal to all at once, and gather what each of them says."""
+    common = ("--ledger", world.url, "--argument", world.venue.path)
+    pipes = [Pipe() for _ in racers]
+    running = [started(main, (*common, *racer), far) for racer, (_, far) in zip(racers, pipes, strict=True)]
+    for _, far in pipes:
+        far.close()  # so that a process that died is noticed as the end of its pipe
     try:
-        for process in running:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n", process.communicate()
-        for process in running:
-            assert process.stdin is not None
-            process.stdin.write("go\n")
-            process.stdin.flush()
-        said = [process.communicate(timeout=90) for process in running]
-        assert [process.returncode for process in running] == [0] * len(running), said
+        assert [answer(near) for near, _ in pipes] == ["ready"] * len(racers)
+        for near, _ in pipes:
+            near.send("go")
+        return [answer(near) for near, _ in pipes]
     finally:
         for process in running:
-            with suppress(ProcessLookupError):
-                process.kill()
-            process.communicate()
-    return [json.loads(out) for out, _ in said]
+            process.join(5)
+            process.kill()
+
+
+def answer(pipe: Connection) -> Any:
+    """The next word of a racer; EOFError when it has died."""
+    assert pipe.poll(90), "no word in 90 s"
+    return pipe.recv()
 
 
 def settled(world: World, found: list[dict[str, Any]], orders: int) -> None:
@@ -91,7 +89,7 @@ def fill_outbox(world: World, orders: int = ORDERS) -> None:
     indirect=["world"],
 )
 def test_two_daemons_that_race_send_each_order_once(world: World, seed: int, batch: int, stagger: float) -> None:
-    """They ask for overlapping shares in sittings of their own, or, with a batch of 0, each for everything."""
+    """They ask for overlapping shares in turns, or, with a batch of 0, each for everything."""
     fill_outbox(world)
     common = ("--batch", str(batch), "--most", "10" if batch else "1000")
     late = ("--seed", str(seed + 100), "--seconds", str(stagger))

@@ -11,22 +11,24 @@ from tests.execution.venue import ACCOUNT, _fill, _order
 from tests.execution.world import World, run, violations
 from tests.support.ledgers import START
 from tradewright.execution.execution_reports import ReportHandler
+from tradewright.execution.operator_actions import acknowledge
 from tradewright.execution.reconciliation import Difference, confirmed
 from tradewright.execution.types import SenderSettings, SendRefused
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.model.broker import BrokerEventKind
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import BrokerError
-from tradewright.model.order import AttemptState, Position
+from tradewright.model.mode import Mode
+from tradewright.model.order import AttemptState, Position, Side
 
 REF = "intent0001.1"
 
 
 class HastyClock(ManualClock):
-    """A clock whose long waits end too soon, as when a machine wakes from sleep."""
+    """A clock whose waits end too soon, as when a machine wakes from sleep."""
 
     async def sleep(self, seconds: float) -> None:
-        await super().sleep(seconds / 2 if seconds == 60 else seconds)
+        await super().sleep(seconds / 2)
 
 
 def in_doubt(world: World) -> None:
@@ -44,6 +46,7 @@ def in_doubt(world: World) -> None:
             raise SystemError("dead")
 
     run(story())
+    world.venue.sinks.clear()
     world.expire_lease()
 
 
@@ -63,12 +66,32 @@ def test_absent_twice_a_minute_apart_is_unsent_on_paper(world: World) -> None:
     assert violations(world.ledger, world.venue) == []
 
 
-def test_a_wait_that_ended_too_soon_proves_nothing(tmp_path: Path) -> None:
+def test_waits_that_end_too_soon_make_no_proof_earlier(tmp_path: Path) -> None:
+    """The seconds between the snapshots are measured, not believed."""
     world = World(f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path / "venue.db", HastyClock(START))
     in_doubt(world)
+    before = world.clock.monotonic()
     world.recover()
-    assert state(world) is AttemptState.UNKNOWN
+    assert state(world) is AttemptState.NOT_SENT
+    assert world.clock.monotonic() - before >= 60
     world.close()
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(59.9, "UNKNOWN"), (60.0, "NOT_SENT")])
+def test_a_second_look_that_comes_too_soon_proves_nothing(world: World, seconds: float, expected: str) -> None:
+    """Nothing waits for the evidence: whichever snapshot is old enough completes it."""
+    in_doubt(world)
+
+    async def story() -> None:
+        sender = world.sender()
+        await sender.ready()
+        assert state(world) is AttemptState.UNKNOWN
+        await world.clock.sleep(seconds - 5)
+        await sender.tracker.query()
+        await sender.close()
+
+    run(story())
+    assert state(world).value == expected
 
 
 def test_a_position_that_moved_proves_the_contrary(world: World) -> None:
@@ -78,6 +101,67 @@ def test_a_position_that_moved_proves_the_contrary(world: World) -> None:
     assert state(world) is AttemptState.UNKNOWN
     assert world.codes() == ["ORDER_UNKNOWN", "POSITION_DRIFT"]
     assert world.ledger.broker_journal.absence(REF) is None
+
+
+def test_with_money_at_stake_the_evidence_is_waited_for_once(world: World) -> None:
+    """Only a person's word is missing then; waiting for longer brings nothing."""
+    in_doubt(world)
+    world.mode = Mode.LIVE
+    before = world.clock.monotonic()
+    world.recover(world.sender(live_account=ACCOUNT))
+    assert state(world) is AttemptState.UNKNOWN
+    assert world.ledger.broker_journal.absence(REF) is not None
+    assert 60 <= world.clock.monotonic() - before < 70
+
+
+@pytest.mark.parametrize("filled", [False, True], ids=["open", "filled"])
+@pytest.mark.parametrize(
+    ("instrument", "side", "expected"),
+    [("AAPL", Side.BUY, "UNKNOWN"), ("AAPL", Side.SELL, "NOT_SENT"), ("MSFT", Side.BUY, "NOT_SENT")],
+)
+def test_an_order_without_our_reference_since_the_write_ahead_may_be_ours(
+    world: World, instrument: str, side: Side, expected: str, filled: bool
+) -> None:
+    """R5: the venue may have lost the reference, and then the position agrees with a fill that is taken for others'."""
+    in_doubt(world)
+    world.venue.external(instrument, "10", side=side, filled=filled)
+    world.recover()
+    assert state(world).value == expected
+    assert (world.ledger.broker_journal.absence(REF) is not None) is (expected == "NOT_SENT")
+
+
+def test_an_order_without_our_reference_before_the_write_ahead_is_somebody_elses(world: World) -> None:
+    world.recover()
+    world.venue.external("AAPL", "10", filled=True)
+    world.recover()
+    assert acknowledge(world.ledger, ACCOUNT, "AAPL", "ann", "mine") == 2
+    world.clock.advance(1)  # type: ignore[attr-defined]
+    in_doubt(world)
+    world.recover()
+    assert state(world) is AttemptState.NOT_SENT
+
+
+def test_an_order_in_doubt_delays_no_other_instrument(world: World) -> None:
+    """A9: a new sender that finds it sends in another instrument after the two looks of its recovery."""
+    in_doubt(world)
+    world.proposer.order("MSFT")
+    world.proposer.order("AAPL", "3")
+    before = world.clock.monotonic()
+    outcomes = world.drain()
+    assert [outcome.status.value for outcome in outcomes] == ["SENT", "REFUSED"]
+    assert world.clock.monotonic() - before < 10
+    assert state(world) is AttemptState.UNKNOWN
+
+
+def test_an_order_that_gets_no_answer_delays_the_next_one_by_its_own_wait_alone(world: World) -> None:
+    """A9 within one batch: 30 s for the answer, 5 s for the recovery, and not the minute of the evidence."""
+    world.proposer.order("AAPL")
+    world.proposer.order("MSFT")
+    world.venue.fault("swallow")
+    outcomes = world.drain()
+    assert [outcome.status.value for outcome in outcomes] == ["NOT_SENT", "SENT"], "as it is known at the end"
+    first, second = world.ledger.attempts.sent_at(ACCOUNT, START)
+    assert 30 <= (second - first).total_seconds() < 40
 
 
 def test_a_position_that_moved_elsewhere_does_not_matter(world: World) -> None:
@@ -222,11 +306,12 @@ def test_a_query_that_fails_while_an_answer_is_awaited_leaves_the_order_in_doubt
 
     async def story() -> None:
         sender = world.sender(checkpoint=fail)
-        assert [outcome.status.value for outcome in await sender.drain()] == ["UNKNOWN"]
+        assert [outcome.status.value for outcome in await sender.drain()] == ["REJECTED"]
         await sender.close()
 
     run(story())
-    assert state(world) is AttemptState.REJECTED, "the recovery at the end of the drain found it"
+    states = [event.state.value for event in world.ledger.attempts.events(REF)]
+    assert states == ["CLAIMED", "SENDING", "UNKNOWN", "REJECTED"], "the recovery at the end of the drain found it"
 
 
 def test_a_poll_that_sees_a_disturbed_link_is_followed_by_a_recovery(world: World) -> None:

@@ -17,10 +17,11 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.execution.venue import ACCOUNT, FileVenue, _fill, _order
-from tests.execution.world import World
+from tests.execution.world import MEMORY, World
 from tests.support.ledgers import START, Proposer
 from tradewright.execution.execution_reports import ReportHandler
-from tradewright.execution.reconciliation import compare, drift, rule_corrections
+from tradewright.execution.reconciliation import Difference, compare, drift, rule_corrections
+from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, BrokerSnapshot, VenueStatus
 from tradewright.model.clock import ManualClock
@@ -58,7 +59,7 @@ def played(ledger: Ledger, venue: FileVenue, story: Story) -> BrokerSnapshot:
         assert claimed is not None
         ledger.attempts.begin_sending(claimed.ref, "s1", number, order.payload_hash, "h")
         if twice:
-            venue.fault("twins")
+            venue.fault("twice")
         venue.take(order, claimed.ref, number)
     for which, act in acts:
         befall(venue, f"intent{which % len(orders) + 1:04d}.1", act)
@@ -139,8 +140,13 @@ class Stage:
 @contextmanager
 def stage(story: Story) -> Iterator[Stage]:
     """A stage that is cleared away."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         yield Stage(Path(folder), story)
+
+
+def is_double(ledger: Ledger, found: Difference) -> bool:
+    """Whether the venue has an order twice and works on the one after the other has ended here: an alarm of its own."""
+    return found.code is FreezeCode.LIVE_AFTER_END and len(ledger.attempts.perm_ids(found.ref)) > 1
 
 
 def shuffled(snapshot: BrokerSnapshot, chance: random.Random) -> BrokerSnapshot:
@@ -176,7 +182,7 @@ def test_a_query_twice_is_a_query_once_and_the_ledger_then_agrees_with_the_venue
             assert ledger.audit.entries() == entries, "nothing happened, so nothing is written"
             if not any(code == "CORRECTION" for _, code, _ in books(ledger)["frozen"]):
                 assert drift(ledger, ACCOUNT, it.snapshot) == {}
-                assert compare(ledger, ACCOUNT, it.snapshot) == ()
+                assert [found for found in compare(ledger, ACCOUNT, it.snapshot) if not is_double(ledger, found)] == []
 
         assert it.told(again) == expected
 
@@ -236,7 +242,7 @@ def original_first(events: list[BrokerEvent]) -> list[BrokerEvent]:
 @given(STORIES)
 def test_a_recovery_twice_is_a_recovery_once(story: Story) -> None:
     """R1 to R5 as a whole, by senders of their own, over a venue in which nothing moves meanwhile."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         shutil.copy(template(), Path(folder) / "ledger.db")
         world = World(f"sqlite:///{folder}/ledger.db", Path(folder) / "venue.db")
         world.recover()

@@ -18,7 +18,7 @@ from tests.support.ledgers import START
 from tradewright.calendars.registry import calendar
 from tradewright.execution.exposure import WorkingOrder, position_ranges
 from tradewright.execution.market_state import MarketStateReader
-from tradewright.execution.risk_snapshot import Event, price_against, price_of
+from tradewright.execution.risk_snapshot import AccountView, Event, price_against, price_of
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.kill_switches import account_scope, strategy_scope
 from tradewright.model.bars import BarKind, Timeframe
@@ -133,6 +133,21 @@ def test_a_fill_after_the_snapshot_counts_at_once(counter: Counter) -> None:
 def _fill(row: Any) -> dict[str, Any]:
     names = ("exec_id", "perm_id", "instrument", "side", "quantity", "price", "time", "account")
     return {name: getattr(row, name) for name in names} | {"ref": row.ref or ""}
+
+
+def test_a_fill_that_the_snapshot_itself_tells_counts_once(counter: Counter) -> None:
+    """Recorded after the snapshot was taken, because it was the snapshot that taught it (mutation E08)."""
+    counter.world.recover()
+    counter.world.venue.set(mode="rest")
+    order = counter.world.proposer.order()
+    ref = counter.send_without_fill(order)
+    counter.world.venue.fill(ref, tell=False)
+    told = counter.world.venue.snapshot()
+    counter.clock.advance(1)
+    counter.world.recover()
+    assert counter.ledger.executions.all()[0].recorded_at > told.taken_at
+    view = AccountView(told, counter.money, {quote.instrument: quote for quote in counter.quotes()})
+    assert counter.snapshot(view).holdings.position == 10
 
 
 def test_somebody_elses_order_at_the_venue_counts(counter: Counter) -> None:

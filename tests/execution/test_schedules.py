@@ -5,9 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -159,15 +156,6 @@ class Schedule:
             self.world.recover()
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder in memory where there is one: these tests commit some ten thousand times."""
-    memory = Path("/dev/shm")
-    made = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
-    yield made
-    shutil.rmtree(made)
-
-
 def play(engine: str, folder: Path, seeds: range) -> None:
     for seed in seeds:
         world = World(new_url(engine, folder, f"ledger{seed}.db"), folder / f"venue{seed}.db")
@@ -182,12 +170,12 @@ def play(engine: str, folder: Path, seeds: range) -> None:
 
 
 @pytest.mark.parametrize("first", range(0, SCHEDULES, BATCH))
-def test_random_schedules_keep_the_laws(folder: Path, first: int) -> None:
-    play("sqlite", folder, range(first, first + BATCH))
+def test_random_schedules_keep_the_laws(tmp_path: Path, first: int) -> None:
+    play("sqlite", tmp_path, range(first, first + BATCH))
 
 
 @pytest.mark.postgres
-def test_random_schedules_keep_the_laws_on_postgres(folder: Path) -> None:
+def test_random_schedules_keep_the_laws_on_postgres(tmp_path: Path) -> None:
     if reason := postgres.server().reason:
         pytest.skip(reason)
-    play("postgres", folder, range(10_000, 10_015))
+    play("postgres", tmp_path, range(10_000, 10_015))

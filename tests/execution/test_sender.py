@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import concurrent.futures
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World, run, violations
 from tests.support.ledgers import Proposer
+from tradewright.execution.cancellation import Cancelled
 from tradewright.execution.types import Mode, ProtocolTimes, SenderSettings, SendRefused, SendStatus
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.approved import ApprovedOrder
@@ -57,7 +59,7 @@ def test_chosen_decisions_alone_are_sent_and_the_missing_are_lost(world: World) 
             ("decision-99", SendStatus.LOST),
             (second.decision_id, SendStatus.SENT),
         ]
-        assert [outcome.status for outcome in await sender.drain([second.decision_id])] == [SendStatus.LOST]
+        assert [outcome.status for outcome in await sender.drain([second.decision_id])] == [SendStatus.TAKEN]
         await sender.close()
 
     run(story())
@@ -86,12 +88,12 @@ def test_a_claim_that_another_wins_in_between_is_lost(world: World) -> None:
 def test_the_gates_recheck_stops_an_order_by_a_reject_alone(world: World, verdict: Verdict) -> None:
     world.proposer.order()
 
-    async def recheck(order: ApprovedOrder, snapshot: BrokerSnapshot) -> Sequence[Reason]:
+    async def pre_send_check(order: ApprovedOrder, snapshot: BrokerSnapshot) -> Sequence[Reason]:
         assert snapshot.positions == ()
         return [Reason(code="STALE_DATA", verdict=verdict, text=f"{order.terms.instrument} is 31 s old")]
 
     async def story() -> None:
-        sender = world.sender(recheck)
+        sender = world.sender(pre_send_check)
         outcome = (await sender.drain())[0]
         if verdict is Verdict.REJECT:
             assert (outcome.status, outcome.state) == (SendStatus.REFUSED, AttemptState.NOT_SENT)
@@ -108,20 +110,106 @@ def test_the_gates_recheck_stops_an_order_by_a_reject_alone(world: World, verdic
 def test_a_recheck_that_cannot_be_made_leaves_the_order_approved(world: World) -> None:
     world.proposer.order()
 
-    async def recheck(_order: ApprovedOrder, _snapshot: BrokerSnapshot) -> Sequence[Reason]:
+    async def pre_send_check(_order: ApprovedOrder, _snapshot: BrokerSnapshot) -> Sequence[Reason]:
         raise BrokerError("no quote came")
 
     with pytest.raises(BrokerError, match="no quote"):
-        world.drain(world.sender(recheck))
+        world.drain(world.sender(pre_send_check))
     assert len(world.ledger.outbox.sendable(ACCOUNT)) == 1
 
 
-def test_an_approval_that_expires_on_the_way_is_expired(world: World) -> None:
+def advancing(world: World, when: str, seconds: float) -> Callable[[str], None]:
+    """A checkpoint at which time goes by, once."""
+    left = [when]
+
+    def advance(name: str) -> None:
+        if name in left:
+            left.remove(name)
+            world.clock.advance(seconds)  # type: ignore[attr-defined]
+
+    return advance
+
+
+@pytest.mark.parametrize(("seconds", "claimed"), [(2.9, True), (3.0, False)])
+def test_nothing_is_claimed_after_the_end_of_its_approval(world: World, seconds: float, claimed: bool) -> None:
     world.proposer.order(seconds=3)
-    outcome = world.drain()[0]
-    assert (outcome.status, outcome.state) == (SendStatus.REFUSED, AttemptState.EXPIRED)
+    (outcome,) = world.drain(world.sender(checkpoint=advancing(world, "S2.before_claim", seconds)))
+    if claimed:
+        assert outcome.status is SendStatus.SENT, "the claim ended the approval's life"
+        return
+    assert (outcome.status, world.states()) == (SendStatus.REFUSED, [])
     assert [reason.code for reason in outcome.reasons] == ["APPROVAL_EXPIRED"]
     assert world.venue.state["placed"] == []
+
+
+@pytest.mark.parametrize(
+    ("when", "state"),
+    [
+        ("S2.claimed", AttemptState.EXPIRED),
+        ("S3.reconciled", AttemptState.EXPIRED),
+        ("S3.rechecked", AttemptState.NOT_SENT),
+        ("S4.written", AttemptState.NOT_SENT),
+        ("S4.read_back", AttemptState.NOT_SENT),
+    ],
+)
+@pytest.mark.parametrize("seconds", [800, 900])
+def test_nothing_is_sent_later_than_900_seconds_after_its_claim(
+    world: World, when: str, state: AttemptState, seconds: int
+) -> None:
+    """M3, wherever the time went by; within the 900 seconds the approval's own end no longer matters."""
+    world.times = ProtocolTimes(lease=3600)
+    world.proposer.order(seconds=60)
+    (outcome,) = world.drain(world.sender(checkpoint=advancing(world, when, seconds)))
+    attempt = world.ledger.attempts.get(outcome.ref)
+    if seconds < 900:
+        assert outcome.status is SendStatus.SENT
+        return
+    assert (outcome.status, outcome.state) == (SendStatus.REFUSED, state)
+    assert [reason.code for reason in outcome.reasons] == ["APPROVAL_EXPIRED"]
+    assert world.venue.state["placed"] == []
+    assert (world.clock.now() - attempt.claimed_at).total_seconds() >= 900
+
+
+def test_a_batch_that_breaks_off_gives_its_claims_back(world: World) -> None:
+    for name in ("AAPL", "MSFT", "GOOG"):
+        world.proposer.order(name)
+
+    async def pre_send_check(order: ApprovedOrder, _snapshot: BrokerSnapshot) -> Sequence[Reason]:
+        if order.terms.instrument == "MSFT":
+            raise BrokerError("no quote came")
+        return ()
+
+    with pytest.raises(BrokerError, match="no quote"):
+        world.drain(world.sender(pre_send_check))
+    assert world.states() == ["FILLED", "NOT_SENT", "NOT_SENT"]
+    assert [row.ref for row in world.ledger.outbox.sendable(ACCOUNT)] == ["intent0002.2", "intent0003.2"]
+
+
+def test_claims_that_a_broken_batch_could_not_give_back_are_given_back_by_the_next_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same sender, which still holds the account: no recovery releases its own claims."""
+    world.proposer.order()
+
+    def broken(*_arguments: object, **_named: object) -> None:
+        raise LedgerError("the disk is full")
+
+    async def pre_send_check(_order: ApprovedOrder, _snapshot: BrokerSnapshot) -> Sequence[Reason]:
+        if world.ledger.attempts.all()[-1].number == 1:
+            raise BrokerError("no quote came")
+        return ()
+
+    async def story() -> None:
+        sender = world.sender(pre_send_check)
+        with monkeypatch.context() as patch:
+            patch.setattr(type(world.ledger.attempts), "release", broken)
+            with pytest.raises(LedgerError, match="disk is full"):
+                await sender.drain()
+        assert world.states() == ["CLAIMED"]
+        assert [outcome.status for outcome in await sender.drain()] == [SendStatus.SENT]
+        await sender.close()
+
+    run(story())
 
 
 @pytest.mark.parametrize("when", ["S2.claimed", "S4.read_back"])
@@ -156,7 +244,7 @@ def test_a_notice_of_the_link_before_the_send_stops_it(world: World) -> None:
     assert world.venue.state["placed"] == []
 
 
-def test_kill_cancels_what_is_open_in_its_scope(world: World) -> None:
+def test_cancel_all_cancels_the_open_orders_that_it_covers(world: World) -> None:
     world.venue.set(mode="rest")
     world.proposer.order("AAPL")
     world.proposer.order("MSFT", strategy="carry")
@@ -164,11 +252,11 @@ def test_kill_cancels_what_is_open_in_its_scope(world: World) -> None:
     async def story() -> None:
         sender = world.sender()
         await sender.drain()
-        assert await sender.cancel_stopped() == ()
-        world.ledger.kill_switches.stop("strategy:carry", "ann", "test")
-        assert await sender.cancel_stopped() == ("intent0002.1",)
-        world.ledger.kill_switches.stop("everything", "ann", "test")
-        assert await sender.cancel_stopped() == ("intent0001.1",)
+        assert await sender.cancel_all(lambda _attempt: False, "ann", "test") == Cancelled()
+        done = await sender.cancel_all(lambda attempt: attempt.strategy == "carry", "ann", "test")
+        assert done == Cancelled(ended=("intent0002.1",))
+        done = await sender.cancel_all(lambda _attempt: True, "ann", "test")
+        assert done == Cancelled(ended=("intent0001.1",))
         await sender.close()
 
     run(story())
@@ -215,8 +303,9 @@ def test_a_cancel_that_breaks_the_link_is_settled_by_the_next_recovery(world: Wo
         sender = world.sender()
         await sender.drain()
         world.venue.fault("cancel_drop")
-        with pytest.raises(BrokerError, match="reset"):
-            await sender.cancel("intent0001.1", "ann", "test")
+        done = await sender.cancel("intent0001.1", "ann", "test")
+        assert (done.ended, done.open) == ((), ("intent0001.1",))
+        assert "the connection was reset" in done.problem
         assert world.states() == ["CANCEL_REQUESTED"]
         await sender.ready()
         await sender.close()
@@ -262,6 +351,23 @@ def test_a_claim_that_another_one_gave_back_meanwhile_does_not_hide_who_has_the_
     assert world.venue.state["placed"] == []
 
 
+def test_who_lost_a_claim_to_another_sender_that_is_gone_again_says_so(world: World) -> None:
+    """The other one has sent the order already: the sleeper neither sends nor refuses it."""
+    world.proposer.order()
+
+    def sleep(name: str) -> None:
+        if name == "S2.claimed":
+            world.clock.advance(200)  # type: ignore[attr-defined]
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                pool.submit(world.drain, world.sender()).result()
+
+    sleeper = world.sender(checkpoint=sleep)
+    with pytest.raises(SendRefused, match="took the account over"):
+        world.drain(sleeper)
+    assert world.states() == ["NOT_SENT", "FILLED"]
+    assert world.venue.state["placed"] == ["intent0001.2"]
+
+
 @pytest.mark.parametrize("kind", [RuntimeError, asyncio.CancelledError])
 def test_an_adapter_that_breaks_in_a_send_leaves_a_doubt_that_is_settled_before_the_next_one(
     world: World, kind: type[BaseException]
@@ -297,7 +403,7 @@ def test_an_adapter_that_breaks_in_a_send_leaves_a_doubt_that_is_settled_before_
 def test_a_write_ahead_that_cannot_be_read_back_is_settled_before_the_next_order(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing went out, but the ledger says SENDING: the same sender proves it unsent before it goes on."""
+    """Nothing went out, but the ledger says SENDING: it is looked for before the same sender goes on."""
     world.proposer.order()
 
     async def story() -> None:
@@ -309,6 +415,8 @@ def test_a_write_ahead_that_cannot_be_read_back_is_settled_before_the_next_order
         assert world.states() == ["SENDING"]
         world.proposer.order("MSFT")
         await sender.drain()
+        assert world.states() == ["UNKNOWN", "FILLED"]
+        await sender.recover()
         await sender.close()
 
     run(story())
@@ -416,15 +524,14 @@ def test_live_trading_starts_stopped(world: World) -> None:
         ({"account": "A", "holder": ""}, "needs an account"),
         ({"account": "A", "holder": "h", "mode": Mode.LIVE}, "not confirmed"),
         ({"account": "A", "holder": "h", "mode": Mode.LIVE, "live_account": "B"}, "not confirmed"),
-        ({"account": "A", "holder": "h", "mode": Mode.LIVE, "live_account": "A", "port": 4002}, "port 4002"),
-        ({"account": "A", "holder": "h", "mode": Mode.PAPER, "port": 7496}, "port 7496"),
+        ({"account": "A", "holder": "h", "mode": Mode.PAPER, "problems": ("port 7496",)}, "port 7496"),
     ],
 )
 def test_control_22_mode_account_and_port_must_agree(engine: str, settings: dict[str, object], message: str) -> None:
     with pytest.raises(SendRefused, match=message):
         SenderSettings(**settings).check()  # type: ignore[arg-type]
-    SenderSettings("A", "h", Mode.LIVE, "A", 7496).check()
-    SenderSettings("A", "h", Mode.PAPER, port=4002).check()
+    SenderSettings("A", "h", Mode.LIVE, "A").check()
+    SenderSettings("A", "h", Mode.PAPER).check()
     assert engine
 
 

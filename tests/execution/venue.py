@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ from tradewright.model.errors import BrokerError, NotApproved
 from tradewright.model.order import Fill, Position, Side
 
 ACCOUNT = "DU100"
+ZONE = ZoneInfo("America/New_York")
+LISTS = ("open_orders", "completed_orders", "fills", "positions")
 ENDED = ("FILLED", "CANCELLED", "REJECTED")
 EMPTY: dict[str, Any] = {
     "orders": [], "fills": [], "placed": [], "cancels": [], "faults": [], "opening": {}, "hidden": {},
@@ -44,11 +46,18 @@ class FileVenue:
     """The venue itself.
 
     ``mode`` says what happens to an accepted order: ``fill`` at once, or ``rest`` until ``fill`` is called.
+
+    The answers of a snapshot are given one after the other: ``before`` is called ahead of each list, with its name.
+    ``lagging`` is what the list of positions shows while it lags behind; ``held`` gathers messages instead of sending
+    them, until they are released.
     """
 
     def __init__(self, path: str | Path, clock: Clock | None = None) -> None:
         self.path, self.clock = str(path), clock or SystemClock()
         self.sinks: list[FileBroker] = []
+        self.before: Callable[[str], None] | None = None
+        self.lagging: dict[str, Decimal] | None = None
+        self.held: list[BrokerEvent] | None = None
         with self._connect() as db:
             db.execute("CREATE TABLE IF NOT EXISTS venue (id INTEGER PRIMARY KEY, state TEXT)")
             db.execute("INSERT OR IGNORE INTO venue VALUES (1, ?)", (json.dumps(EMPTY),))
@@ -133,14 +142,23 @@ class FileVenue:
     def end(self, ref: str, status: VenueStatus = VenueStatus.CANCELLED, *, tell: bool = True) -> None:
         """End an order at the venue."""
         with self.change() as state:
-            [order for order in state["orders"] if order["ref"] == ref][-1]["status"] = status.value
+            order = [order for order in state["orders"] if order["ref"] == ref][-1]
+            order["status"], order["time"] = status.value, self.now().isoformat()
         if tell:
             self.tell_order(ref)
 
-    def external(self, instrument: str = "AAPL", quantity: str = "5", *, filled: bool = False, ref: str = "") -> None:
+    def external(
+        self,
+        instrument: str = "AAPL",
+        quantity: str = "5",
+        *,
+        filled: bool = False,
+        ref: str = "",
+        side: Side = Side.BUY,
+    ) -> None:
         """Somebody trades by hand in the same account."""
         with self.change() as state:
-            order = self._new(state, ref, 0, instrument, Side.BUY, Decimal(quantity), 99)
+            order = self._new(state, ref, 0, instrument, side, Decimal(quantity), 99)
             fill = self._fill(state, order, None, "100") if filled else None
         if fill:
             self.tell(BrokerEventKind.FILL, fill=_fill(fill))
@@ -163,8 +181,20 @@ class FileVenue:
 
     def tell(self, kind: BrokerEventKind, **fields: Any) -> None:
         """Send a message to whoever is connected."""
+        event = BrokerEvent(kind=kind, at=self.now(), **fields)
+        if self.held is not None:
+            self.held.append(event)
+            return
         for sink in self.sinks:
-            sink.queue(BrokerEvent(kind=kind, at=self.now(), **fields))
+            sink.queue(event)
+
+    def release(self, most: int | None = None) -> None:
+        """Deliver the oldest held messages at once, all of them without a number."""
+        held = self.held or []
+        self.held, now = held[len(held) if most is None else most :], held[:most]
+        for event in now:
+            for sink in self.sinks:
+                sink.deliver(event)
 
     def tell_order(self, ref: str, status: VenueStatus | None = None) -> None:
         """Report an order's state, or a false one."""
@@ -178,18 +208,18 @@ class FileVenue:
         with self.change() as state:
             state["placed"].append(ref)
             fault = _pop(state, ("swallow", "drop_before", "drop_after", "silent", "reject", "refuse", "partial",
-                                 "late", "false_cancel", "twins", "duplicate", "noise"))  # fmt: skip
+                                 "late", "false_cancel", "twice", "duplicate", "noise"))  # fmt: skip
             if fault in ("swallow", "drop_before"):
                 return fault, None
             terms = order.terms
             new = self._new(state, ref, order_id, terms.instrument, terms.side, terms.quantity, 1)
-            if fault == "twins":
+            if fault == "twice":
                 self._new(state, ref, order_id, terms.instrument, terms.side, terms.quantity, 1)
             if fault in ("reject", "refuse"):
                 new |= {"status": "REJECTED", "text": "201 not allowed"}
             elif fault == "partial":
                 self._fill(state, new, terms.quantity / 2, "100")
-            elif state["mode"] == "fill" and fault not in ("late", "false_cancel", "twins"):
+            elif state["mode"] == "fill" and fault not in ("late", "false_cancel", "twice"):
                 self._fill(state, new, None, "100")
             return fault, new
 
@@ -203,21 +233,30 @@ class FileVenue:
             failed = state.pop("failed", False)
         if failed:
             raise BrokerError("the list of open orders broke off before its end", where="venue")
-        now = self.now()
-        zone = ZoneInfo("America/New_York")
-        today = [fill for fill in state["fills"] if _day(fill["time"], zone) == now.astimezone(zone).date()]
+        lists: dict[str, Any] = {}
+        for name in LISTS:
+            if self.before is not None:
+                self.before(name)
+                state = self.state
+            lists[name] = self._listed(name, state, hidden)
+        return BrokerSnapshot(taken_at=self.now(), **lists)
+
+    def _listed(self, name: str, state: dict[str, Any], hidden: set[str]) -> tuple[Any, ...]:
+        """The answer to one question of a snapshot."""
+        today = self.now().astimezone(ZONE).date()
         orders = [order for order in state["orders"] if order["ref"] not in hidden]
-        done = [order for order in orders if order["status"] in ENDED]
-        done = [order for order in done if _day(order["time"], zone) == now.astimezone(zone).date()]
-        return BrokerSnapshot(
-            taken_at=now,
-            open_orders=tuple(_order(order) for order in orders if order["status"] not in ENDED),
-            completed_orders=tuple(_order(order | {"order_id": None, "client_id": None}) for order in done),
-            fills=tuple(_fill(fill) for fill in today if fill["ref"] not in hidden or not fill["ref"]),
-            positions=tuple(
-                Position(account=ACCOUNT, instrument=name, quantity=quantity, average_price=Decimal(100))
-                for name, quantity in self.positions().items()
-            ),
+        if name == "open_orders":
+            return tuple(_order(order) for order in orders if order["status"] not in ENDED)
+        if name == "completed_orders":
+            done = [row for row in orders if row["status"] in ENDED and _day(row["time"]) == today]
+            return tuple(_order(order | {"order_id": None, "client_id": None}) for order in done)
+        if name == "fills":
+            fills = [fill for fill in state["fills"] if _day(fill["time"]) == today]
+            return tuple(_fill(fill) for fill in fills if fill["ref"] not in hidden or not fill["ref"])
+        held = self.positions() if self.lagging is None else self.lagging
+        return tuple(
+            Position(account=ACCOUNT, instrument=symbol, quantity=quantity, average_price=Decimal(100))
+            for symbol, quantity in held.items()
         )
 
     def _new(
@@ -365,6 +404,11 @@ class FileBroker:
         self._queue.append(event)
         asyncio.get_running_loop().call_soon(self._deliver)
 
+    def deliver(self, event: BrokerEvent) -> None:
+        """A message has arrived."""
+        if self._sink is not None:
+            self._sink(event)
+
     def drop(self) -> None:
         """The connection breaks: what is on its way is lost."""
         self._queue.clear()
@@ -400,8 +444,8 @@ def _pop(state: dict[str, Any], names: tuple[str, ...]) -> str:
     return ""
 
 
-def _day(time: str, zone: ZoneInfo) -> object:
-    return datetime.fromisoformat(time).astimezone(zone).date()
+def _day(time: str) -> date:
+    return datetime.fromisoformat(time).astimezone(ZONE).date()
 
 
 def _order(order: dict[str, Any]) -> VenueOrder:

@@ -18,6 +18,9 @@ from tradewright.ledger.attempt_states import replay
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import Clock, ManualClock
 
+MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
+"""A folder in memory, where there is one: these tests commit some ten thousand times, each time synchronously."""
+
 _starts = itertools.count(1)
 
 
@@ -37,7 +40,7 @@ class World:
 
     def sender(
         self,
-        recheck: Recheck = allow,
+        pre_send_check: Recheck = allow,
         checkpoint: Checkpoint = no_checkpoint,
         ledger: Ledger | None = None,
         **settings: Any,
@@ -52,7 +55,7 @@ class World:
         }
         self.broker = FileBroker(self.venue)
         books, chosen = ledger or self.ledger, SenderSettings(**values | settings)
-        return Sender(books, self.broker, self.clock, recheck, chosen, self.times, checkpoint=checkpoint)
+        return Sender(books, self.broker, self.clock, pre_send_check, chosen, self.times, checkpoint=checkpoint)
 
     def drain(self, sender: Sender | None = None, **settings: Any) -> tuple[SendResult, ...]:
         """Send what is approved and let the sender go."""
@@ -92,6 +95,12 @@ class World:
     def close(self) -> None:
         """Give the files back."""
         self.ledger.close()
+
+
+async def settled() -> None:
+    """Let messages that are on their way arrive, be kept, and be applied: some turns of the loop, and no time."""
+    for _ in range(12):
+        await asyncio.sleep(0)
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:

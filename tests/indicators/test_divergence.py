@@ -3,9 +3,9 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from tests.indicators.conftest import walk
-from tradewright.indicators.divergence import rsi_divergence
-from tradewright.indicators.errors import IndicatorArguments
+from tradewright.indicators.arrays import IndicatorArguments
 from tradewright.indicators.momentum import rsi
+from tradewright.indicators.regime import rsi_divergence
 
 REACH, LOOKBACK, N = 5, 60, 14
 

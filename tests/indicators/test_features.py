@@ -5,7 +5,7 @@ from numpy.testing import assert_array_equal
 from pandas.testing import assert_frame_equal
 
 from tests.indicators.conftest import make_bars, walk
-from tradewright.indicators.errors import UnknownIndicator
+from tradewright.indicators.arrays import UnknownIndicator
 from tradewright.indicators.features import FeatureSettings, feature_snapshot, feature_table
 from tradewright.indicators.registry import column
 from tradewright.indicators.sessions import Session

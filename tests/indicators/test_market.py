@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 
 from tests.indicators.conftest import HOUR, make_bars, walk
-from tradewright.indicators.errors import IndicatorArguments
+from tradewright.indicators.arrays import IndicatorArguments
 from tradewright.indicators.market import correlation, largest_correlation, liquidity_score, liquidity_scores
 
 

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from tests.indicators import naive
 from tests.indicators.conftest import walk
-from tradewright.indicators.errors import IndicatorArguments
+from tradewright.indicators.arrays import IndicatorArguments
 from tradewright.indicators.moving import ema, macd, sma
 
 cents = st.integers(1, 1_000_000).map(lambda units: units / 100)

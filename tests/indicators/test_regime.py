@@ -3,9 +3,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from tests.indicators.conftest import make_bars
-from tradewright.indicators.labels import labels
 from tradewright.indicators.momentum import slope_t
-from tradewright.indicators.regime import REGIMES, Regime, regime
+from tradewright.indicators.regime import REGIMES, Regime, labels, regime
 from tradewright.indicators.volatility import volatility_rank
 
 WARM = 14 + 252 - 1

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from tests.indicators.conftest import make_bars, walk
+from tradewright.indicators.arrays import IndicatorArguments, UnknownIndicator
 from tradewright.indicators.catalogue import ALIASES, INDICATORS, PRICES, resolve
-from tradewright.indicators.errors import IndicatorArguments, UnknownIndicator
 from tradewright.indicators.moving import macd
 from tradewright.indicators.registry import COMPUTATIONS, column, columns
 from tradewright.indicators.volatility import bbands

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
-from tradewright.indicators.errors import IndicatorArguments
+from tradewright.indicators.arrays import IndicatorArguments
 from tradewright.indicators.sessions import SESSIONS, Session, session_flags
 
 BY_NAME = {session.name: session for session in SESSIONS}

@@ -4,7 +4,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from tests.indicators import naive
 from tests.indicators.conftest import walk
-from tradewright.indicators.errors import IndicatorArguments
+from tradewright.indicators.arrays import IndicatorArguments
 from tradewright.indicators.moving import sma
 from tradewright.indicators.volatility import (
     Bands,

@@ -167,7 +167,9 @@ class Plain:
     def fill(self, exec_id: str, fill: PlainFill) -> str:
         """What becomes of a reported execution; the first report under an id is the one that holds."""
         if exec_id in self.fills:
-            return "SEEN"
+            first = self.fills[exec_id]
+            same = (first.instrument, first.side, first.quantity) == (fill.instrument, fill.side, fill.quantity)
+            return "SEEN" if same else "DIFFERS"
         fill.corrects = any(other.base == fill.base for other in self.fills.values())
         self.fills[exec_id] = fill
         return "QUARANTINED" if fill.corrects else "NEW"

@@ -19,6 +19,7 @@ from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import ManualClock
 from tradewright.model.decision import Verdict
 from tradewright.model.errors import LedgerError
+from tradewright.model.hashing import content_hash
 from tradewright.model.order import Fill, Side
 from tradewright.policy.approved import HumanApproval, approve
 
@@ -69,7 +70,9 @@ def test_only_what_is_permitted_enters_the_outbox(ledger: Ledger, proposer: Prop
     intent = proposer.intent()
     review = proposer.decide(intent, Verdict.REVIEW)
     assert ledger.decisions.waiting() == [review]
-    said = HumanApproval(decision_id=review.decision_id, actor="ann", reason="fine", at=clock.now())
+    said = HumanApproval(
+        decision_id=review.decision_id, decision_hash=content_hash(review), actor="ann", reason="fine", at=clock.now()
+    )
     order = approve(intent, review, ACCOUNT, said)
     with pytest.raises(LedgerError, match="no decision on record permits"):
         ledger.outbox.put(order)

@@ -33,6 +33,7 @@ from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import ManualClock
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import LedgerError
+from tradewright.model.hashing import content_hash
 from tradewright.model.intent import Intent
 from tradewright.model.order import AttemptState, Fill, Side
 from tradewright.policy.approved import HumanApproval, approve
@@ -142,7 +143,8 @@ class Machine(RuleBasedStateMachine):
         row.said.append(yes)
         self.plain.audit.append(("ann", "APPROVE" if yes else "REJECT", row.decision_id))
         if yes and row.verdict == "REVIEW":
-            said = HumanApproval(decision_id=row.decision_id, actor="ann", reason="said", at=now)
+            seen = content_hash(decision)
+            said = HumanApproval(decision_id=row.decision_id, decision_hash=seen, actor="ann", reason="said", at=now)
             self._put(self.ledger.decisions.intent(row.intent_id), decision, said)
 
     # sending -----------------------------------------------------------------------------------------------------
@@ -380,7 +382,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def a_part_of_the_proposals_is_the_whole_sifted(self) -> None:
         proposals, moment = self.ledger.decisions, self.clock.now() - timedelta(seconds=60)
-        intents, decisions = proposals.intents(), proposals.all()
+        intents, decisions = proposals.intents(), proposals.decisions()
         alive = {row.intent_id for row in decisions if row.expires_at > moment}
         assert proposals.decisions_alive(moment) == [row for row in decisions if row.intent_id in alive]
         besides = [row.intent_id for row in intents[:1]]

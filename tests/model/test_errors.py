@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from conf.problems import ConfigProblems, Problem
-from tradewright.indicators.errors import IndicatorArguments, UnknownIndicator
+from tradewright.indicators.arrays import IndicatorArguments, UnknownIndicator
 from tradewright.model import errors
 from tradewright.model.errors import TradewrightError
 

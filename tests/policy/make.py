@@ -44,6 +44,7 @@ SNAPSHOT: dict[str, Any] = {
     "holdings": {
         "equity": 100_000,
         "cash": 75_000,
+        "committed_cash": 0,
         "position": 0,
         "open_orders": (),
         "symbol_exposure": 0,
@@ -52,6 +53,7 @@ SNAPSHOT: dict[str, Any] = {
         "cluster_exposure": 0,
         "correlation": 0.1,
         "daily_drawdown": 0.01,
+        "loss_today": 0,
         "traded_today": 0,
     },
     "activity": {"recent": (), "orders_last_second": 0, "orders_last_minute": 0, "orders_of_intent": 0},
@@ -110,5 +112,5 @@ def judge(changes: Changes | None = None) -> Decision:
 
 
 def codes(decision: Decision) -> list[str]:
-    """The codes of its reasons, remarks included."""
+    """The codes of its reasons, advisories included."""
     return [reason.code for reason in decision.reasons]

@@ -15,6 +15,7 @@ import pytest
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import NotApproved
+from tradewright.model.hashing import content_hash
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms, Side
 from tradewright.policy.approved import HumanApproval, approve, restore, verify
@@ -54,9 +55,11 @@ def decision(**changes: object) -> Decision:
     return Decision.model_validate(fields | changes)
 
 
-def approval(**changes: object) -> HumanApproval:
+def approval(shown: Decision | None = None, **changes: object) -> HumanApproval:
+    """A person's yes to the decision that she was shown."""
+    seen = content_hash(shown or decision(verdict=Verdict.REVIEW))
     fields: dict[str, object] = {"decision_id": "dec-1", "actor": "ann", "reason": "seen", "at": NOW}
-    return HumanApproval.model_validate(fields | changes)
+    return HumanApproval.model_validate(fields | {"decision_hash": seen} | changes)
 
 
 def row(order: ApprovedOrder) -> dict[str, object]:
@@ -93,7 +96,7 @@ def test_what_was_not_approved_makes_no_order(asked: Intent, given: Decision) ->
 def test_a_review_needs_a_person_and_lives_from_the_persons_yes() -> None:
     waiting = decision(verdict=Verdict.REVIEW, expires_at=NOW + timedelta(minutes=10))
     at = NOW + timedelta(minutes=5)
-    order = approve(intent(), waiting, "DU1", approval(at=at))
+    order = approve(intent(), waiting, "DU1", approval(waiting, at=at))
     assert order.expires_at == at + timedelta(seconds=60)
 
 
@@ -113,7 +116,17 @@ def test_a_yes_to_something_else_or_at_another_time_is_no_approval(said: HumanAp
 def test_a_person_cannot_overrule_a_rejection_nor_prolong_an_approval() -> None:
     for verdict in (Verdict.REJECT, Verdict.APPROVE):
         with pytest.raises(NotApproved):
-            approve(intent(), decision(verdict=verdict), "DU1", approval())
+            approve(intent(), decision(verdict=verdict), "DU1", approval(decision(verdict=verdict)))
+
+
+@pytest.mark.parametrize(
+    "shown", [{"approved_quantity": 4}, {"reasons": ({"code": "A", "verdict": "REVIEW", "text": "b"},)}]
+)
+def test_a_yes_is_bound_to_the_decision_that_the_person_was_shown(shown: dict[str, object]) -> None:
+    waiting = decision(verdict=Verdict.REVIEW)
+    assert approve(intent(), waiting, "DU1", approval(waiting)).terms.quantity == 5
+    with pytest.raises(NotApproved, match="was shown"):
+        approve(intent(), waiting, "DU1", approval(decision(verdict=Verdict.REVIEW, **shown)))
 
 
 @pytest.mark.parametrize(

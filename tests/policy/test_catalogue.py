@@ -12,21 +12,20 @@ from tradewright.policy import gate
 from tradewright.policy.catalogue import catalogue, rules_page
 
 RULE_MODULES = (
-    "case",
-    "caps",
-    "controls",
-    "figure",
-    "hard",
-    "recheck",
-    "remarks",
-    "review",
-    "rule",
+    "decimals",
+    "gate",
+    "market_rules",
+    "missing_inputs",
+    "order_context",
+    "order_rules",
+    "review_rules",
     "sizing",
-    "unknown",
+    "snapshot",
 )
 DIGESTS = {
     "1": "d733a92029afbf431e478c418228b775b8c0d3e275995e1f00674483d072b076",
     "2": "8053e78284277ebd4e52ee3077391d23a32404acf778688bd64f05e365ac13bd",
+    "3": "be15ea8bb1e4049358b8563d91415efa613c87614c133539ce1075cc2ab26171",
 }
 """The digest of the rules' code, by version. A new digest needs a new version, unless the change is only of form."""
 

@@ -1,4 +1,4 @@
-"""Control 7 over a whole minute: whatever is wished and however it is cut, no two orders of one size go out."""
+"""Control 7 over a whole minute: whatever is asked and however it is cut, no two orders of one size go out."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from tradewright.model.decision import Verdict
 from tradewright.policy.gate import decide
 from tradewright.policy.snapshot import RecentOrder
 
-WISHES = st.tuples(st.sampled_from(["BUY", "SELL"]), st.integers(1, 20), st.integers(0, 12), st.integers(0, 40))
+ASKED = st.tuples(st.sampled_from(["BUY", "SELL"]), st.integers(1, 20), st.integers(0, 12), st.integers(0, 40))
 
 
 @settings(max_examples=200)
-@given(st.lists(WISHES, max_size=8))
-def test_of_what_is_approved_within_a_window_no_two_are_alike(wishes: list[tuple[str, int, int, int]]) -> None:
-    """Each wish: side, quantity asked, units that the caps leave room for, seconds after the one before."""
+@given(st.lists(ASKED, max_size=8))
+def test_of_what_is_approved_within_a_window_no_two_are_alike(requests: list[tuple[str, int, int, int]]) -> None:
+    """Each request: side, quantity asked, units that the caps leave headroom for, seconds after the one before."""
     now, recent, approved = NOW, [], []
-    for number, (side, asked, room, pause) in enumerate(wishes):
+    for number, (side, asked, headroom, pause) in enumerate(requests):
         now += timedelta(seconds=pause)
-        intent = an_intent({"intent_id": f"wish{number:04d}", "terms.side": side, "terms.quantity": asked})
+        intent = an_intent({"intent_id": f"asks{number:04d}", "terms.side": side, "terms.quantity": asked})
         seen = a_snapshot({"now": now, "activity.recent": tuple(recent), "holdings.position": 1000})
-        decision = decide(intent, seen, limits({"max_order_money": 200 * room} if room else {"restricted": {"AAPL"}}))
+        decision = decide(
+            intent, seen, limits({"max_order_money": 200 * headroom} if headroom else {"restricted": {"AAPL"}})
+        )
         if decision.verdict is Verdict.APPROVE:
             size = decision.approved_quantity
             approved.append((side, asked, size, now))
@@ -36,12 +38,12 @@ def test_of_what_is_approved_within_a_window_no_two_are_alike(wishes: list[tuple
     for side, asked, size, at in approved:
         window = [row for row in approved if at <= row[3] < at + timedelta(seconds=60) and row[0] == side]
         assert Counter(row[2] for row in window)[size] == 1, "of one size"
-        assert Counter(row[1] for row in window)[asked] == 1, "of one wish"
+        assert Counter(row[1] for row in window)[asked] == 1, "of one quantity asked"
 
 
 def test_the_first_of_a_minute_never_is_a_duplicate_however_it_is_cut() -> None:
-    for room in range(1, 11):
-        assert "DUPLICATE" not in codes(decide(an_intent(), a_snapshot(), limits({"max_order_money": 200 * room})))
+    for headroom in range(1, 11):
+        assert "DUPLICATE" not in codes(decide(an_intent(), a_snapshot(), limits({"max_order_money": 200 * headroom})))
 
 
 def test_the_reason_names_the_other_one_and_its_size() -> None:

@@ -12,9 +12,8 @@ import pytest
 from tests.policy.make import NOW, Changes, a_snapshot, an_exit, an_intent, codes, holding, judge, limits
 from tradewright.model.decision import Verdict
 from tradewright.model.hashing import canonical_json
-from tradewright.policy.gate import PRECEDENCE, RULES, decide, rule_set_hash
+from tradewright.policy.gate import PRECEDENCE, RULES, decide, pre_send_check, rule_set_hash
 from tradewright.policy.limits import Limits
-from tradewright.policy.recheck import recheck
 
 REJECTING: Changes = {"s.market.data_age_seconds": 31}
 REVIEWING: Changes = {"i.confidence": 0.5}
@@ -31,9 +30,9 @@ def test_the_worked_example_of_the_requirements() -> None:
     assert (decision.decided_at, decision.expires_at) == (NOW, NOW + timedelta(seconds=60))
 
 
-def test_the_only_remark_on_the_worked_example_is_the_cap_that_binds() -> None:
-    (remark,) = decide(an_intent(), a_snapshot(), limits()).reasons
-    assert (remark.code, remark.text) == ("MAX_SIZE", "size of one order: room for 5 of 10 units")
+def test_the_only_advisory_on_the_worked_example_is_the_cap_that_binds() -> None:
+    (advisory,) = decide(an_intent(), a_snapshot(), limits()).reasons
+    assert (advisory.code, advisory.text) == ("MAX_SIZE", "size of one order: headroom for 5 of 10 units")
 
 
 @pytest.mark.parametrize("present", list(product((False, True), repeat=3)))
@@ -98,6 +97,20 @@ def test_an_exit_passes_all_that_limits_risk_and_says_what_was_waived() -> None:
     assert {"KILLED", "DAILY_DRAWDOWN", "CHECKS_UNKNOWN", "NOT_ALLOWLISTED", "LOW_CONFIDENCE"} <= set(codes(decision))
     assert all(reason.text.startswith("waived for a reduce-only order: ") for reason in decision.reasons)
     assert decision.approved_size_pct == 0
+
+
+def test_an_exit_passes_a_days_loss_and_needs_no_person() -> None:
+    rules = limits({"max_daily_loss": 50, "manual_approval": True})
+    for loss in (50, None):
+        decision = decide(an_exit(), holding(10, {"holdings.loss_today": loss}), rules)
+        assert (decision.verdict, decision.approved_quantity) == (Verdict.APPROVE, 10)
+
+
+def test_an_exit_passes_although_money_figures_are_implausible_but_not_without_its_holding() -> None:
+    wild = {"holdings.equity": "1e40", "holdings.cash": "1e40", "market.last_price": "1e40"}
+    assert decide(an_exit(), holding(10, wild), limits()).approved_quantity == 10
+    decision = decide(an_exit(), holding(10, {"holdings.position": "1e40"}), limits())
+    assert (decision.verdict, codes(decision)[0]) == (Verdict.REJECT, "POSITION_UNKNOWN")
 
 
 def test_an_exit_is_possible_when_nothing_is_left() -> None:
@@ -187,13 +200,13 @@ def test_a_decision_is_bound_to_all_that_was_seen() -> None:
 
 def test_nothing_but_the_three_inputs_can_change_the_verdict() -> None:
     assert list(inspect.signature(decide).parameters) == ["intent", "snapshot", "limits"]
-    assert list(inspect.signature(recheck).parameters) == ["order", "snapshot", "limits"]
+    assert list(inspect.signature(pre_send_check).parameters) == ["order", "snapshot", "limits"]
 
 
 def test_no_limit_is_a_switch() -> None:
-    """The one boolean gives a permission; whatever the limits, the same rules are asked and a closed market rejects."""
+    """One boolean permits, one tightens; whatever the limits, all rules are evaluated and a closed market rejects."""
     booleans = [name for name, info in Limits.model_fields.items() if info.annotation is bool]
-    assert booleans == ["allow_short"]
+    assert booleans == ["allow_short", "manual_approval"]
     generous = {
         "allow_short": True,
         "max_data_age_seconds": 3600,

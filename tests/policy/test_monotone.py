@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from tests.policy.make import AAPL, NOW, Changes, a_snapshot, an_intent, judge, limits
 from tradewright.model.decision import Decision, Verdict
 from tradewright.policy.approved import approve
-from tradewright.policy.gate import decide
-from tradewright.policy.recheck import recheck
+from tradewright.policy.gate import decide, pre_send_check
 
 RANK = {Verdict.APPROVE: 0, Verdict.REVIEW: 1, Verdict.REJECT: 2}
 BUY: dict[str, Any] = {"side": "BUY", "quantity": 1}
@@ -48,6 +47,8 @@ ANY_ORDER: dict[str, list[Any]] = {
     "s.market.atr": [1, 2, 25, 100, None],
     "s.holdings.equity": [1_000_000, 100_000, 50_000, 15_000, 1, 0, -5, None],
     "s.holdings.cash": [1_000_000, 900, 399, 199, 0, -5, None],
+    "s.holdings.committed_cash": [0, 74_000, 74_601, 74_801, 75_000, 10**9, 10**20, None],
+    "s.holdings.loss_today": [-(10**9), 0, 49.99, 50, 10**20, None],
     "s.holdings.strategy_exposure": [0, 49_000, 49_700, 50_000, 10**9, None],
     "s.holdings.gross_exposure": [0, 25_000, 49_700, 50_000, 10**9, None],
     "s.holdings.cluster_exposure": [0, 9000, 9700, 10_000, 10**9, None],
@@ -88,6 +89,8 @@ ANY_ORDER: dict[str, list[Any]] = {
     "l.correlation_cap": [4, 0.1, 0.002, 0.0001],
     "l.max_order_value": [1, 0.02, 0.004, 0.0001],
     "l.max_daily_notional": [10, 0.5, 0.002, 0.0001],
+    "l.max_daily_loss": [None, 10**6, 1],
+    "l.manual_approval": [False, True],
     "l.max_order_money": [None, 1000, 400, 100],
     "l.duplicate_window_seconds": [1, 60, 86400],
 }
@@ -117,8 +120,8 @@ EXIT = ANY_ORDER | {
 }
 LADDERS: dict[str, dict[str, list[Any]]] = {"purchase": PURCHASE, "sale": SALE, "exit": EXIT}
 START: dict[str, Changes] = {
-    "purchase": {},
-    "sale": {"i.terms.side": "SELL", "s.holdings.position": 50},
+    "purchase": {"l.max_daily_loss": 50},
+    "sale": {"l.max_daily_loss": 50, "i.terms.side": "SELL", "s.holdings.position": 50},
     "exit": {"i.terms.side": "SELL", "i.reduce_only": True, "s.holdings.position": 50, "l.allow_short": False},
 }
 
@@ -178,5 +181,5 @@ def test_worsening_the_senders_view_never_lets_a_stopped_order_go(situations: tu
     terms = {path[2:]: value for path, value in situations[0].items() if path.startswith(("i.terms", "i.reduce"))}
     calm = a_snapshot({"holdings.position": 50} if terms else {})
     order = approve(an_intent(terms), decide(an_intent(terms), calm, limits()), "DU1")
-    stopped, later = (bool(recheck(order, a_snapshot(seen), limits())) for seen in (before, after))
+    stopped, later = (bool(pre_send_check(order, a_snapshot(seen), limits())) for seen in (before, after))
     assert later >= stopped

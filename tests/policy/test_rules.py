@@ -16,6 +16,7 @@ LIMIT = {"i.terms.order_type": "LMT"}
 NEGATIVE = {"s.instrument.negative_prices": True}
 ADVICE = "s.reasoning"
 UNCUT = {"l.max_size_pct": 1, "l.max_order_value": 1}
+LOSS = {"l.max_daily_loss": 50}
 REAL = {"s.mode": "live", "s.stage": "live_small"}
 
 
@@ -34,7 +35,7 @@ def check(**result: Any) -> Changes:
 
 
 BOUNDARIES: list[tuple[str, Changes, Changes]] = [
-    # hard rules
+    # rules on market and account
     ("MARKET_CLOSED", {}, {"s.market.market_open": False}),
     ("DATA_STALE", {"s.market.data_age_seconds": 30}, {"s.market.data_age_seconds": 30.001}),
     (
@@ -54,6 +55,16 @@ BOUNDARIES: list[tuple[str, Changes, Changes]] = [
     ),
     ("SHORT_NOT_ALLOWED", SELL, SELL | {"s.holdings.position": 0, "s.instrument.shortable": True}),
     ("DAILY_DRAWDOWN", {"s.holdings.daily_drawdown": 0.0299}, {"s.holdings.daily_drawdown": 0.03}),
+    ("DAILY_LOSS_MONEY", LOSS | {"s.holdings.loss_today": 49.99}, LOSS | {"s.holdings.loss_today": 50}),
+    ("DAILY_LOSS_MONEY", {"s.holdings.loss_today": 10**6}, LOSS | {"s.holdings.loss_today": 10**6}),
+    ("DAILY_LOSS_MONEY", LOSS | {"s.holdings.loss_today": -(10**6)}, LOSS | {"s.holdings.loss_today": 51}),
+    ("LOSS_TODAY_UNKNOWN", {"s.holdings.loss_today": None}, LOSS | {"s.holdings.loss_today": None}),
+    ("INPUT_NOT_PLAUSIBLE", {"s.holdings.equity": 10**18}, {"s.holdings.equity": 10**18 + 1}),
+    ("INPUT_NOT_PLAUSIBLE", {"s.holdings.cash": "1." + "1" * 27}, {"s.holdings.cash": "1." + "1" * 28}),
+    ("INPUT_NOT_PLAUSIBLE", {"s.market.fx_rate": "1e-12"}, {"s.market.fx_rate": "1e-13"}),
+    ("INPUT_NOT_PLAUSIBLE", check(), check(age_seconds="1e19")),
+    ("INPUT_NOT_PLAUSIBLE", open_orders(1), open_orders(1, quantity=1e19)),
+    ("INPUT_NOT_PLAUSIBLE", recent(60), recent(60, quantity=1e19)),
     ("EVENT_BLACKOUT", {}, {"s.market.event_blackout_active": True}),
     ("ILLIQUID", {"s.market.liquidity_score": 0.7}, {"s.market.liquidity_score": 0.6999}),
     ("BARS_GAP", {}, {"s.market.bars_gap": True}),
@@ -63,14 +74,14 @@ BOUNDARIES: list[tuple[str, Changes, Changes]] = [
     ("CHECK_MISSING", check(), check(age_seconds=None)),
     ("CHECK_FAILED", check(), check(passed=False)),
     ("CHECK_STALE", check(age_seconds=3600), check(age_seconds=3600.1)),
-    # controls on the order
-    ("FIGURES_UNREADABLE", {"i.terms.quantity": 10**12}, {"i.terms.quantity": 10**12 + 1}),
+    # rules on the order
+    ("FIGURES_UNREADABLE", {"i.terms.quantity": 10**18}, {"i.terms.quantity": 10**18 + 1}),
     ("FIGURES_UNREADABLE", {}, {"i.reference_price": "1e-13"}),
     ("FIGURES_UNREADABLE", {}, {"i.stop": "199." + "9" * 26}),
     ("FIGURES_UNREADABLE", {"i.stop": "199." + "9" * 25}, {"s.instrument.tick_size": "1e-13"}),
-    ("FIGURES_UNREADABLE", {}, {"s.instrument.lot_size": "1e13"}),
-    ("FIGURES_UNREADABLE", {}, {"s.instrument.multiplier": "1e13"}),
-    ("FIGURES_UNREADABLE", {}, {"i.take_profit": "1e13"}),
+    ("FIGURES_UNREADABLE", {}, {"s.instrument.lot_size": "1e19"}),
+    ("FIGURES_UNREADABLE", {}, {"s.instrument.multiplier": "1e19"}),
+    ("FIGURES_UNREADABLE", {}, {"i.take_profit": "1e19"}),
     ("FIGURES_UNREADABLE", {}, LIMIT | {"i.terms.limit_price": "1e-13"}),
     ("OTHER_INSTRUMENT", {}, {"s.instrument.symbol": "MSFT"}),
     ("PRICE_NOT_POSITIVE", {}, {"s.market.last_price": 0}),
@@ -130,7 +141,9 @@ BOUNDARIES: list[tuple[str, Changes, Changes]] = [
     ("STAGE_NEEDS_PERSON", {"s.mode": "sim", "s.stage": "local"}, {"s.stage": "sandbox"}),
     ("STAGE_NEEDS_PERSON", {}, {"s.stage": "live_small"}),
     ("STAGE_NEEDS_PERSON", {}, {"s.mode": "live"}),
-    # remarks
+    ("MANUAL_APPROVAL", {}, {"l.manual_approval": True}),
+    ("MANUAL_APPROVAL", {}, {"l.manual_approval": True, "s.mode": "sim", "s.stage": "local"}),
+    # advisories
     ("DRAWDOWN_WARNING", {"s.holdings.daily_drawdown": 0.0199}, {"s.holdings.daily_drawdown": 0.02}),
     ("DRAWDOWN_WARNING", {"s.holdings.daily_drawdown": 0.03}, {"s.holdings.daily_drawdown": 0.0299}),
     ("DATA_AGE_RELAXED", {}, {"s.market.bars_only_seconds": 60}),
@@ -150,6 +163,7 @@ MISSING: list[tuple[str, str]] = [
     ("STOP_DISTANCE_UNKNOWN", "s.market.atr"),
     ("EQUITY_UNKNOWN", "s.holdings.equity"),
     ("CASH_UNKNOWN", "s.holdings.cash"),
+    ("COMMITTED_CASH_UNKNOWN", "s.holdings.committed_cash"),
     ("POSITION_UNKNOWN", "s.holdings.position"),
     ("OPEN_ORDERS_UNKNOWN", "s.holdings.open_orders"),
     ("SYMBOL_EXPOSURE_UNKNOWN", "s.holdings.symbol_exposure"),
@@ -171,10 +185,10 @@ MISSING: list[tuple[str, str]] = [
 ]
 
 ELSEWHERE = {"FX_RATE_UNKNOWN", "ORDER_VALUE_UNKNOWN", "OFF_LOT"}
-"""Rules whose tests need more than a change to the worked example: below, and in test_recheck.py."""
+"""Rules whose tests need more than a change to the worked example: below, and in test_pre_send_check.py."""
 
 EFFECTS = {entry.code: entry.effect for entry in catalogue()}
-VERDICTS = {"REJECT": Verdict.REJECT, "REVIEW": Verdict.REVIEW, "remark": Verdict.APPROVE}
+VERDICTS = {"REJECT": Verdict.REJECT, "REVIEW": Verdict.REVIEW, "advisory": Verdict.APPROVE}
 
 
 @pytest.mark.parametrize(("code", "passes", "hits"), BOUNDARIES)

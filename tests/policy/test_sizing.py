@@ -43,6 +43,7 @@ CAPS: list[tuple[str, Changes, int]] = [
     ("MAX_ORDER_VALUE", {"l.max_order_value": 0.02, "i.terms.order_type": "LMT", "i.terms.limit_price": 200}, 10),
     ("STAGE_MONEY", {"l.max_order_money": 450}, 2),
     ("CASH", {"s.holdings.cash": 1600}, 8),
+    ("CASH", {"s.holdings.cash": 2600, "s.holdings.committed_cash": 1000}, 8),
 ]
 
 
@@ -63,6 +64,8 @@ def test_the_smallest_cap_binds_and_is_named(code: str, changes: Changes, quanti
         ("CORRELATION_CAP", {"s.holdings.cluster_exposure": 10_000}),
         ("MAX_DAILY_NOTIONAL", {"s.holdings.traded_today": 50_001}),
         ("CASH", {"s.holdings.cash": 0}),
+        ("CASH", {"s.holdings.cash": 1000, "s.holdings.committed_cash": 1000}),
+        ("CASH", {"s.holdings.cash": 1000, "s.holdings.committed_cash": 1001}),
         ("MAX_SIZE", {"s.holdings.equity": 0}),
         ("MAX_SIZE", {"s.holdings.equity": -5}),
     ],
@@ -101,7 +104,7 @@ def test_a_sale_has_the_room_of_the_long_position_that_it_passes() -> None:
     short = WIDE | {"i.terms.side": "SELL", "l.allow_short": True, "s.instrument.shortable": True}
     assert judge(short | {"s.holdings.symbol_exposure": 2000}).approved_quantity == 50 + 0 * 2000
     assert judge(short | {"s.holdings.symbol_exposure": -2000}).approved_quantity == 40
-    assert judge(short | {"s.holdings.cash": 0}).verdict is Verdict.APPROVE
+    assert judge(short | {"s.holdings.cash": 0, "s.holdings.committed_cash": 500}).verdict is Verdict.APPROVE
 
 
 def test_a_volatility_of_zero_has_no_loss_to_cap() -> None:

@@ -15,10 +15,9 @@ from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms, Side
 from tradewright.model.signal import SignalCandidate
-from tradewright.portfolio.book import Book
 from tradewright.portfolio.identity import Leg, intent_id, signal_id
-from tradewright.portfolio.intents import intents_of, propose
-from tradewright.portfolio.manual import manual_intent
+from tradewright.portfolio.intents import intents_of, manual_intent, propose
+from tradewright.portfolio.state import PortfolioState
 
 BAR = datetime(2026, 1, 5, 14, 59, tzinfo=UTC)
 CLOSED = BAR + timedelta(minutes=1)
@@ -27,9 +26,11 @@ BTC = Instrument(symbol="BTC", asset_class=AssetClass.CRYPTO, lot_size="0.0001")
 DAX = Instrument(symbol="DAX", asset_class=AssetClass.INDEX, currency="EUR", multiplier=5)
 
 
-def book(equity: object = 100_000, rates: dict[str, Decimal] | None = None, **held: object) -> Book:
+def book(equity: object = 100_000, rates: dict[str, Decimal] | None = None, **held: object) -> PortfolioState:
     positions = {symbol: Decimal(str(units)) for symbol, units in held.items()}
-    return Book(Decimal(str(equity)), positions, {i.symbol: i for i in (AAPL, BTC, DAX)}, "DU1", rates=rates or {})
+    return PortfolioState(
+        Decimal(str(equity)), positions, {i.symbol: i for i in (AAPL, BTC, DAX)}, "DU1", rates=rates or {}
+    )
 
 
 def signal(**changes: Any) -> SignalCandidate:
@@ -46,6 +47,7 @@ def signal(**changes: Any) -> SignalCandidate:
         "stop": 140,
         "take_profit": 170,
         "config_hash": "c1",
+        "strategy_hash": "s1",
         "data_hash": "d1",
     }
     return SignalCandidate.model_validate(fields | changes)
@@ -96,7 +98,7 @@ def test_an_opening_carries_all_that_the_gate_and_explain_need() -> None:
     assert (intent.strategy, intent.signal_id, intent.account) == ("sma_crossover", "sig-1", "DU1")
     assert (intent.size_pct, intent.reference_price, intent.confidence) == (0.02, 150, 0.71)
     assert (intent.stop, intent.take_profit, intent.decided_at) == (140, 170, CLOSED)
-    assert intent.provenance == {"data_hash": "d1", "feature_hash": "f1", "config_hash": "c1"}
+    assert intent.provenance == {"data_hash": "d1", "feature_hash": "f1", "config_hash": "c1", "strategy_hash": "s1"}
 
 
 def test_a_closing_has_no_guards_and_states_the_share_that_it_frees() -> None:
@@ -118,14 +120,14 @@ def test_the_quantity_follows_lot_multiplier_and_currency() -> None:
     assert euro.size_pct("DAX", Decimal(80), Decimal(100)) == 0.5
 
 
-def test_a_wish_smaller_than_a_lot_is_passed_on_for_the_gate_to_refuse() -> None:
+def test_a_quantity_smaller_than_a_lot_is_passed_on_for_the_gate_to_refuse() -> None:
     assert book().quantity("AAPL", Decimal("0.001"), Decimal(300)) == Decimal("0.333333333333")
 
 
 @pytest.mark.parametrize(
     ("owned", "symbol", "price"), [(book(0), "BTC", 1), (book(-1), "BTC", 1), (book(), "BTC", 0), (book(), "DAX", 1)]
 )
-def test_what_cannot_be_computed_is_asked_as_one_lot(owned: Book, symbol: str, price: int) -> None:
+def test_what_cannot_be_computed_is_asked_as_one_lot(owned: PortfolioState, symbol: str, price: int) -> None:
     assert owned.quantity(symbol, Decimal("0.02"), Decimal(price)) == owned.instruments[symbol].lot_size
 
 
@@ -151,9 +153,13 @@ def test_an_unknown_instrument_is_refused() -> None:
         intents_of(signal(instrument="MSFT"), book(), CLOSED)
 
 
-def test_the_same_wish_is_the_same_intent_whatever_happened_meanwhile() -> None:
+def test_the_same_signal_is_the_same_intent_whatever_happened_meanwhile() -> None:
     (first,) = intents_of(signal(), book(), CLOSED)
-    (later,) = intents_of(signal(data_hash="d2", price=151, confidence=0.9), book(90_000, BTC=1), CLOSED)
+    (later,) = intents_of(
+        signal(data_hash="d2", config_hash="c2", feature_hash="f2", price=151, confidence=0.9),
+        book(90_000, BTC=1),
+        CLOSED,
+    )
     assert later.intent_id == first.intent_id == intent_id(signal(), Leg.OPEN)
     assert len(first.intent_id) == 24
 
@@ -164,21 +170,21 @@ def test_the_same_wish_is_the_same_intent_whatever_happened_meanwhile() -> None:
         {"strategy": "macd_trend"},
         {"instrument": "BTC"},
         {"bar_ts": BAR + timedelta(minutes=1)},
-        {"config_hash": "c2"},
+        {"strategy_hash": "s2"},
     ],
 )
-def test_another_wish_is_another_intent(changes: dict[str, Any]) -> None:
+def test_another_signal_is_another_intent(changes: dict[str, Any]) -> None:
     assert intent_id(signal(**changes), Leg.OPEN) != intent_id(signal(), Leg.OPEN)
     assert intent_id(signal(**changes), Leg.OPEN) != intent_id(signal(**changes), Leg.CLOSE)
 
 
 def test_a_signals_id_follows_all_that_it_was_made_from() -> None:
-    base = ("sma_crossover", "AAPL", BAR, "c1", "d1")
+    base = ("sma_crossover", "AAPL", BAR, "s1", "d1")
     others = [
         ("macd_trend", *base[1:]),
         (*base[:1], "BTC", *base[2:]),
         (*base[:2], CLOSED, *base[3:]),
-        (*base[:3], "c2", "d1"),
+        (*base[:3], "s2", "d1"),
         (*base[:4], "d2"),
     ]
     assert len({signal_id(*parts) for parts in (base, *others)}) == 6
@@ -187,8 +193,8 @@ def test_a_signals_id_follows_all_that_it_was_made_from() -> None:
 
 
 def test_exits_come_before_entries() -> None:
-    wishes = [(signal(instrument="BTC"), CLOSED), (signal(**SELL), CLOSED)]
-    proposed = propose(wishes, book(AAPL=7))
+    signals = [(signal(instrument="BTC"), CLOSED), (signal(**SELL), CLOSED)]
+    proposed = propose(signals, book(AAPL=7))
     assert [(intent.terms.instrument, intent.reduce_only) for intent in proposed] == [
         ("AAPL", True),
         ("BTC", False),

@@ -1,4 +1,4 @@
-"""Laws of the portfolio: whatever is held and wished for, the intents lead there and no further."""
+"""Laws of the portfolio: whatever is held and asked for, the intents lead there and no further."""
 
 from __future__ import annotations
 
@@ -17,11 +17,9 @@ from tests.portfolio.test_intents import BAR, CLOSED, book, signal
 from tradewright.model.base import Name
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms, Side
-from tradewright.portfolio.book import Book
-from tradewright.portfolio.exposure import drawdown, exposure
 from tradewright.portfolio.identity import Leg, intent_id, manual_intent_id, signal_id
-from tradewright.portfolio.intents import intents_of, propose
-from tradewright.portfolio.manual import manual_intent
+from tradewright.portfolio.intents import intents_of, manual_intent, propose
+from tradewright.portfolio.state import PortfolioState, drawdown
 
 SEEDED = settings(max_examples=150)
 HELD = st.integers(min_value=-500, max_value=500)
@@ -47,7 +45,7 @@ def asked(target: float, price: Decimal, share: float, **changes: Any) -> Any:
 
 @SEEDED
 @given(HELD, TARGETS, PRICES, SHARES)
-def test_the_intents_lead_to_the_side_that_was_wished(held: int, target: float, price: Decimal, share: float) -> None:
+def test_the_intents_lead_to_the_side_asked_for(held: int, target: float, price: Decimal, share: float) -> None:
     intents = intents_of(asked(target, price, share), book(AAPL=held), CLOSED)
     then = after(held, intents)
     if target == 0:
@@ -77,12 +75,12 @@ def test_a_closing_never_crosses_zero_and_an_opening_never_exceeds_its_share(
 
 @SEEDED
 @given(st.lists(st.tuples(HELD, TARGETS), min_size=1, max_size=6))
-def test_exits_go_first_and_each_kind_keeps_its_order(wishes: list[tuple[int, float]]) -> None:
+def test_exits_go_first_and_each_kind_keeps_its_order(requests: list[tuple[int, float]]) -> None:
     symbols = ["AAPL", "BTC", "DAX"]
-    owned = book(rates={"EUR": Decimal(1)}, **dict.fromkeys(symbols, wishes[0][0]))
+    owned = book(rates={"EUR": Decimal(1)}, **dict.fromkeys(symbols, requests[0][0]))
     signals = [
         (asked(target, Decimal(50), 0.02, instrument=symbols[i % 3], strategy=f"s{i}"), CLOSED)
-        for i, (_, target) in enumerate(wishes)
+        for i, (_, target) in enumerate(requests)
     ]
     proposed = propose(signals, owned)
     single = [each for signal, at in signals for each in intents_of(signal, owned, at)]
@@ -94,8 +92,8 @@ def test_exits_go_first_and_each_kind_keeps_its_order(wishes: list[tuple[int, fl
 @SEEDED
 @given(HELD, TARGETS, PRICES)
 def test_the_same_signal_gives_the_same_intents(held: int, target: float, price: Decimal) -> None:
-    wish = asked(target, price, 0.02)
-    assert intents_of(wish, book(AAPL=held), CLOSED) == intents_of(wish, book(AAPL=held), CLOSED)
+    proposal = asked(target, price, 0.02)
+    assert intents_of(proposal, book(AAPL=held), CLOSED) == intents_of(proposal, book(AAPL=held), CLOSED)
 
 
 @pytest.mark.parametrize("factor", [2, 10, 1000])
@@ -126,24 +124,6 @@ def test_a_negative_price_is_sized_by_its_distance_from_zero() -> None:
     assert book().size_pct("AAPL", Decimal(25), Decimal(-40)) == 0.01
 
 
-POSITIONS = st.dictionaries(st.sampled_from(["AAPL", "BTC", "DAX"]), st.integers(-50, 50), max_size=3)
-
-
-@SEEDED
-@given(POSITIONS)
-def test_the_net_is_within_the_gross_and_both_follow_the_sides(positions: dict[str, int]) -> None:
-    prices = {"AAPL": Decimal(150), "BTC": Decimal(60_000), "DAX": Decimal("99.5")}
-    rates = {"EUR": Decimal("1.1")}
-    measured = exposure(book(rates=rates, **positions), prices)
-    turned = exposure(book(rates=rates, **{name: -units for name, units in positions.items()}), prices)
-    assert measured is not None
-    assert turned is not None
-    assert abs(measured.net) <= measured.gross == turned.gross
-    assert measured.net == -turned.net
-    assert set(measured.by_symbol) == {name for name, units in positions.items() if units}
-    assert measured.net == sum(measured.by_symbol.values())
-
-
 @SEEDED
 @given(st.lists(st.integers(-100, 1000), max_size=12))
 def test_the_drawdown_is_what_a_search_finds(equity: list[int]) -> None:
@@ -163,13 +143,13 @@ IDS = re.compile(r"[a-z0-9]{4,28}")
 @given(st.text(min_size=1), st.datetimes(min_value=BAR.replace(tzinfo=None)))
 def test_ids_are_safe_whatever_they_are_made_of(text: str, moment: Any) -> None:
     at = moment.replace(tzinfo=BAR.tzinfo)
-    for made in (manual_intent_id(text), intent_id(signal(config_hash=text, bar_ts=at), Leg.OPEN)):
+    for made in (manual_intent_id(text), intent_id(signal(strategy_hash=text, bar_ts=at), Leg.OPEN)):
         assert IDS.fullmatch(made)
     pattern = Name.__metadata__[0].metadata[0].pattern  # type: ignore[attr-defined]
     assert re.fullmatch(pattern.strip("^$"), signal_id(text, text, at, text, text))
 
 
-def test_a_persons_key_and_a_strategys_wish_never_share_an_id() -> None:
+def test_a_persons_key_and_a_strategys_signal_never_share_an_id() -> None:
     ids = {manual_intent_id(str(number)) for number in range(200)}
     ids |= {intent_id(signal(bar_ts=BAR + timedelta(minutes=number)), leg) for number in range(200) for leg in Leg}
     assert len(ids) == 600
@@ -181,5 +161,5 @@ def test_a_blank_key_is_refused_before_anything_else(key: str) -> None:
 
     terms = OrderTerms(instrument="NOPE", side=Side.BUY, quantity=Decimal(1))
     with pytest.raises(DataError) as caught:
-        manual_intent(key, terms, Book(Decimal(1), {}, {}), Decimal(1), CLOSED)
-    assert (caught.value.where, caught.value.remedy) == ("manual intent", "give each wish its own key")
+        manual_intent(key, terms, PortfolioState(Decimal(1), {}, {}), Decimal(1), CLOSED)
+    assert (caught.value.where, caught.value.remedy) == ("manual intent", "give each order its own key")

@@ -1,4 +1,4 @@
-"""A wish that stands for many rounds: it is carried out once, whatever fills in between, and never overshoots."""
+"""A target that stays for many rounds: it is reached once, whatever fills in between, and never exceeded."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tradewright.portfolio.intents import intents_of, propose
 EQUITY = 100_000
 
 
-class StandingWish(RuleBasedStateMachine):
-    """One strategy, one instrument: a wish that may change, rounds of proposals, fills whole and in part."""
+class StandingTarget(RuleBasedStateMachine):
+    """One strategy, one instrument: a target that may change, rounds of proposals, fills whole and in part."""
 
     @initialize(held=st.integers(-50, 50))
     def begin(self, held: int) -> None:
@@ -25,13 +25,13 @@ class StandingWish(RuleBasedStateMachine):
         self.working: list[Intent] = []
 
     @rule(side=st.sampled_from([-1.0, 0.0, 1.0]), price=st.integers(50, 150))
-    def wish(self, side: float, price: int) -> None:
+    def change_target(self, side: float, price: int) -> None:
         self.target, self.price = side, Decimal(price)
 
     @precondition(lambda self: not self.working)
     @rule()
     def propose(self) -> None:
-        """As the desk does it: on what is held, with orders on their way counted as held."""
+        """As trading does it: on what is held, with orders on their way counted as held."""
         self.working = list(propose([(asked(self.target, self.price, 0.02), CLOSED)], book(EQUITY, AAPL=self.held)))
 
     @precondition(lambda self: self.working)
@@ -51,7 +51,7 @@ class StandingWish(RuleBasedStateMachine):
     @precondition(lambda self: not self.working)
     @rule()
     def settle(self) -> None:
-        """With everything filled at once, at most two orders make the wish true, and then nothing is asked for."""
+        """With everything filled at once, at most two orders reach the target, and then nothing is asked for."""
         for _ in range(2):
             wanted = asked(self.target, self.price, 0.02)
             for intent in intents_of(wanted, book(EQUITY, AAPL=self.held), CLOSED):
@@ -69,15 +69,17 @@ class StandingWish(RuleBasedStateMachine):
             assert intent.reduce_only or intent.terms.quantity * intent.reference_price <= EQUITY * Decimal("0.02")
 
 
-StandingWish.TestCase.settings = settings(max_examples=80, stateful_step_count=20)
-TestStandingWish = StandingWish.TestCase
+StandingTarget.TestCase.settings = settings(max_examples=80, stateful_step_count=20)
+TestStandingTarget = StandingTarget.TestCase
 
 
 @settings(max_examples=60)
 @given(st.integers(-500, 500), st.sampled_from(["BUY", "SELL"]), st.integers(1, 2_000))
 def test_more_equity_never_asks_for_less(held: int, action: str, thousands: int) -> None:
-    wish = signal(candidate_action=action, target=1 if action == "BUY" else -1)
-    small, large = (intents_of(wish, book(1_000 * equity, AAPL=held), CLOSED) for equity in (thousands, thousands + 7))
+    proposal = signal(candidate_action=action, target=1 if action == "BUY" else -1)
+    small, large = (
+        intents_of(proposal, book(1_000 * equity, AAPL=held), CLOSED) for equity in (thousands, thousands + 7)
+    )
     assert [row.terms.side for row in small] == [row.terms.side for row in large]
     for one, other in zip(small, large, strict=True):
         assert other.terms.quantity >= one.terms.quantity or one.terms.quantity == 1, "one lot stands for none"
@@ -88,12 +90,12 @@ def test_more_equity_never_asks_for_less(held: int, action: str, thousands: int)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(-40, 40), st.sampled_from([-1.0, 0.0, 1.0])), max_size=8))
 def test_strategies_do_not_see_each_other(rows: list[tuple[str, int, float]]) -> None:
     """What one asks for follows from its own holdings: asked together or alone, the intents are the same."""
-    wishes = [
+    proposals = [
         (asked(target, Decimal(150), 0.02, strategy=name, signal_id=f"{name}{place}"), book(EQUITY, AAPL=held))
         for place, (name, held, target) in enumerate(rows)
     ]
-    for wish, own in wishes:
-        alone = intents_of(wish, own, CLOSED)
-        assert propose([(wish, CLOSED)], own) == tuple(sorted(alone, key=lambda row: not row.reduce_only))
-        assert {row.strategy for row in alone} <= {wish.strategy}
+    for proposal, own in proposals:
+        alone = intents_of(proposal, own, CLOSED)
+        assert propose([(proposal, CLOSED)], own) == tuple(sorted(alone, key=lambda row: not row.reduce_only))
+        assert {row.strategy for row in alone} <= {proposal.strategy}
         assert len({row.intent_id for row in alone}) == len(alone)

@@ -13,17 +13,16 @@ from hypothesis import strategies as st
 
 from tests.data.tables import bars_table, tables
 from tradewright.calendars.registry import calendar
-from tradewright.formats.delimited import read_csv
 from tradewright.formats.lean.actions import read_map
 from tradewright.formats.lean.bars import read_lean
 from tradewright.formats.mapping import mapping_of
-from tradewright.model.actions import TickerSpan
+from tradewright.formats.tabular import read_csv
 from tradewright.model.bars import Bars, Timeframe
 from tradewright.model.bars_schema import bars_of, intact
-from tradewright.model.instrument import AssetClass, Instrument
+from tradewright.model.instrument import AssetClass, Instrument, TickerSpan
+from tradewright.quality.anomalies import gap_findings
 from tradewright.quality.check import check_bars
 from tradewright.quality.contract import explain
-from tradewright.quality.gaps import gap_findings
 from tradewright.quality.report import Code, Finding, QualityReport, Severity
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

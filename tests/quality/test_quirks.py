@@ -14,13 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.tables import bars_table
-from tradewright.model.actions import TickerSpan
 from tradewright.model.bars import Bars, Timeframe
 from tradewright.model.bars_schema import bars_of
-from tradewright.model.instrument import AssetClass, Instrument
+from tradewright.model.instrument import AssetClass, Instrument, TickerSpan
+from tradewright.quality.anomalies import gap_findings, price_findings, security_finding, volume_findings
 from tradewright.quality.check import check_bars
-from tradewright.quality.gaps import gap_findings
-from tradewright.quality.quirks import price_findings, security_finding, volume_findings
 from tradewright.quality.report import Code, Finding, QualityReport, Severity
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

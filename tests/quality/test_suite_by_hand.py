@@ -14,9 +14,9 @@ from conf.compose import PROJECT
 from tests.data.tables import bars_table
 from tradewright.model.bars import Timeframe, Times
 from tradewright.model.instrument import AssetClass, Instrument
+from tradewright.quality.anomalies import gap_findings
 from tradewright.quality.check import check_bars
 from tradewright.quality.expectations import load_suite, run_suite
-from tradewright.quality.gaps import gap_findings
 
 SUITE = load_suite(PROJECT / "conf" / "expectations" / "bars.yaml")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -15,12 +15,11 @@ from tradewright.calendars.registry import calendar
 from tradewright.model.bars import Timeframe, Times
 from tradewright.model.bars_schema import bars_of, intact
 from tradewright.model.errors import DataError
-from tradewright.model.feed import Feed
 from tradewright.model.instrument import AssetClass, Instrument
-from tradewright.scenarios.manifest import manifest_of, scenario_hash
+from tradewright.model.ports import Feed
 from tradewright.scenarios.scenario import Scenario
 from tradewright.scenarios.walk import bars_around, bridge
-from tradewright.store.fingerprint import bars_hash
+from tradewright.store.dataset import bars_hash
 
 END = datetime(2026, 6, 12, 20, 30, tzinfo=UTC)  # half an hour after New York's Friday close
 M1, H1, D1 = Timeframe.M1, Timeframe.H1, Timeframe.D1
@@ -186,23 +185,3 @@ def test_a_bridge_leads_where_it_should() -> None:
     assert path.opens[0] == pytest.approx(100 * 1.1**0.4)
     assert path.closes[-1] == pytest.approx(110.0)
     assert path.opens[1:].tolist() == path.closes[:-1].tolist()
-
-
-def test_the_manifest_says_how_to_make_it_again() -> None:
-    made, of = scenario(), INSTRUMENTS["AAPL"]
-    frame = made.fetch(of, M1, None)
-    manifest = manifest_of("default", made, of, M1, frame, END)
-    assert (manifest.seed, manifest.bars, manifest.generated_at) == (7, len(frame), END)
-    assert (manifest.minimum, manifest.maximum) == (frame["low"].min(), frame["high"].max())
-    assert manifest.dataset_hash == bars_hash(bars_of(frame))
-    assert manifest.scenario_hash == scenario_hash(scenario(), of, M1)
-    others = [
-        scenario_hash(scenario(8), of, M1),
-        scenario_hash(made, of, D1),
-        scenario_hash(made, INSTRUMENTS["BTC"], M1),
-        scenario_hash(scenario(end=datetime(2026, 6, 11, tzinfo=UTC)), of, M1),
-        scenario_hash(made, of.model_copy(update={"default_spread_bps": 9.0}), M1),
-    ]
-    assert len({manifest.scenario_hash, *others}) == 6
-    empty = manifest_of("default", made, of, M1, frame[:0], END)
-    assert (empty.bars, empty.minimum, empty.maximum) == (0, None, None)

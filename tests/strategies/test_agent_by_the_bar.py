@@ -11,18 +11,19 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from strategies.agent import BaseAgent, Snapshot, StrategyAgent, ask_all
+from strategies.agent import StrategyAgent, ask_all
 from strategies.sma_crossover import SmaCrossover
 from tests.strategies.test_known_crosses import prices
 from tests.strategies.test_strategies import bars_of
 from tradewright.backtest.decisions import replay
+from tradewright.model.agent import Agent, AgentSnapshot
 from tradewright.model.signal import SignalAction, SignalCandidate
 
 NAN = math.nan
 
 
 class Fixed:
-    """Always the same wish."""
+    """Always the same decision."""
 
     name = "fixed"
 
@@ -39,19 +40,19 @@ class Fixed:
         """Not interested."""
 
 
-def ask(agent: StrategyAgent, snapshot: Snapshot) -> list[SignalCandidate]:
+def ask(agent: StrategyAgent, snapshot: AgentSnapshot) -> list[SignalCandidate]:
     return asyncio.run(agent.generate_signals(snapshot))
 
 
-def one_bar(price: float = 100.25) -> Snapshot:
-    return Snapshot("SPY", bars_of(np.array([price])))
+def one_bar(price: float = 100.25) -> AgentSnapshot:
+    return AgentSnapshot("SPY", bars_of(np.array([price])))
 
 
 def test_bar_by_bar_it_says_what_the_replay_says():
     bars, agent = bars_of(prices(3, 80)), StrategyAgent(SmaCrossover(3, 7))
     actions, ids = replay(SmaCrossover(3, 7), bars, np.zeros(80)), []
     for count in range(1, 81):
-        said = ask(agent, Snapshot("SPY", bars.head(count)))
+        said = ask(agent, AgentSnapshot("SPY", bars.head(count)))
         target = actions[count - 1, 0]
         assert [signal.target for signal in said] == ([] if np.isnan(target) else [target])
         for signal in said:
@@ -87,32 +88,38 @@ def test_guards_are_exact_decimals_or_none(part):
     assert guards[3 - part] is None
 
 
-def test_no_wish_is_no_signal_whatever_else_is_named():
+def test_no_target_is_no_signal_whatever_else_is_named():
     assert ask(StrategyAgent(Fixed(NAN, 1.0, 2.0, 3.0)), one_bar()) == []
 
 
 @pytest.mark.parametrize(
-    "changes", [{"instrument": "QQQ"}, {"config_hash": "c2"}, {"bars": bars_of(np.array([1.0, 2.0]))}]
+    "changes", [{"instrument": "QQQ"}, {"data_hash": "d2"}, {"bars": bars_of(np.array([1.0, 2.0]))}]
 )
-def test_another_instrument_configuration_or_bar_is_another_signal(changes):
+def test_another_instrument_data_or_bar_is_another_signal(changes):
     agent, plain = StrategyAgent(Fixed(1.0, NAN, NAN, NAN)), one_bar()
-    fields = {"instrument": plain.instrument, "bars": plain.bars, "config_hash": plain.config_hash}
-    (one,), (other,) = ask(agent, plain), ask(agent, Snapshot(**(fields | changes)))
+    fields = {"instrument": plain.instrument, "bars": plain.bars, "data_hash": plain.data_hash}
+    (one,), (other,) = ask(agent, plain), ask(agent, AgentSnapshot(**(fields | changes)))
     assert one.signal_id != other.signal_id
 
 
-def test_position_and_hashes_of_the_features_do_not_make_another_signal():
+def test_another_identity_of_the_strategy_is_another_signal():
+    one, other = (StrategyAgent(Fixed(1.0, NAN, NAN, NAN), strategy_hash=each) for each in ("s1", "s2"))
+    assert ask(one, one_bar())[0].signal_id != ask(other, one_bar())[0].signal_id
+    assert ask(other, one_bar())[0].strategy_hash == "s2"
+
+
+def test_position_and_other_hashes_do_not_make_another_signal():
     agent, plain = StrategyAgent(Fixed(1.0, NAN, NAN, NAN)), one_bar()
     (one,) = ask(agent, plain)
-    (other,) = ask(agent, Snapshot("SPY", plain.bars, position=5.0, feature_hash="f", data_hash="d"))
+    (other,) = ask(agent, AgentSnapshot("SPY", plain.bars, position=5.0, feature_hash="f", config_hash="c"))
     assert one.signal_id == other.signal_id
-    assert (other.feature_hash, other.data_hash) == ("f", "d")
+    assert (other.feature_hash, other.config_hash) == ("f", "c")
 
 
 def test_what_it_is_shown_is_left_alone():
     bars = bars_of(prices(4, 60))
     kept = [column.copy() for column in bars]
-    snapshot = Snapshot("SPY", bars)
+    snapshot = AgentSnapshot("SPY", bars)
     for _ in range(2):
         ask(StrategyAgent(SmaCrossover(3, 7)), snapshot)
     for column, before in zip(bars, kept, strict=True):
@@ -148,7 +155,7 @@ class Odd(StrategyAgent):
 
 
 def test_agents_asked_together_do_not_disturb_each_other():
-    snapshot = Snapshot("SPY", bars_of(prices(3, 80)))
+    snapshot = AgentSnapshot("SPY", bars_of(prices(3, 80)))
     agents = {str(fast): StrategyAgent(SmaCrossover(fast, 12)) for fast in range(2, 10)}
     answers = asyncio.run(ask_all(agents, snapshot, patience=60))
     assert answers == ({name: ask(agent, snapshot) for name, agent in agents.items()}, {})
@@ -195,7 +202,7 @@ def test_limits_are_a_copy_that_the_sender_cannot_reach():
 
 
 def test_half_an_agent_cannot_be_made():
-    class Half(BaseAgent):
+    class Half(Agent):
         async def on_fill(self, fill):
             """Only this."""
 

@@ -1,4 +1,4 @@
-"""The built-in strategies: conformance to the port, golden wishes, the registry, the agent."""
+"""The built-in strategies: conformance to the port, golden targets, the registry, the agent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from strategies.agent import BaseAgent, Snapshot, StrategyAgent
+from strategies.agent import StrategyAgent
 from strategies.buy_and_hold import BuyAndHold
 from strategies.ema_crossover import EmaCrossover
 from strategies.ema_crossover import generate_signal as ema_signal
@@ -21,6 +21,7 @@ from strategies.sma_crossover import SmaCrossover
 from strategies.sma_crossover import generate_signal as sma_signal
 from tradewright.backtest.decisions import replay
 from tradewright.indicators.registry import columns
+from tradewright.model.agent import Agent, AgentSnapshot
 from tradewright.model.bars import Bars
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.model.signal import SignalAction
@@ -97,11 +98,11 @@ def test_no_cross_is_traded_before_the_range_is_known():
 def test_stop_and_target_lie_on_their_side_of_the_price():
     bars, strategy = waves(), EmaCrossover(5, 12)
     actions = replay(strategy, bars, np.zeros(len(bars.ts)))
-    wished = ~np.isnan(actions[:, 0])
-    side, stop, target = actions[wished, 0], actions[wished, 2], actions[wished, 3]
-    assert wished.sum() > 4
-    assert np.all(side * (bars.close[wished] - stop) > 0)
-    assert np.all(side * (target - bars.close[wished]) > 0)
+    decided = ~np.isnan(actions[:, 0])
+    side, stop, target = actions[decided, 0], actions[decided, 2], actions[decided, 3]
+    assert decided.sum() > 4
+    assert np.all(side * (bars.close[decided] - stop) > 0)
+    assert np.all(side * (target - bars.close[decided]) > 0)
 
 
 @pytest.mark.parametrize(
@@ -145,44 +146,44 @@ def test_parameters_out_of_bounds_are_refused(values, what):
 def test_the_agent_contract_is_frozen():
     wanted = {"generate_signals": ["self", "snapshot"], "on_fill": ["self", "fill"]}
     wanted["on_limit_update"] = ["self", "limits"]
-    for kind in (BaseAgent, StrategyAgent):
+    for kind in (Agent, StrategyAgent):
         for name, parameters in wanted.items():
             method = getattr(kind, name)
             assert inspect.iscoroutinefunction(method)
             assert list(inspect.signature(method).parameters) == parameters
-    assert BaseAgent.__abstractmethods__ == set(wanted)
+    assert Agent.__abstractmethods__ == set(wanted)
 
 
-def ask(agent: StrategyAgent, snapshot: Snapshot):
+def ask(agent: StrategyAgent, snapshot: AgentSnapshot):
     return asyncio.run(agent.generate_signals(snapshot))
 
 
-def test_an_agent_turns_a_wish_into_one_signal_that_is_always_the_same():
+def test_an_agent_turns_a_decision_into_one_signal_that_is_always_the_same():
     bars = waves()
     actions = replay(EmaCrossover(5, 12), bars, np.zeros(len(bars.ts)))
     last = int(np.flatnonzero(~np.isnan(actions[:, 0]))[0])
     agent = StrategyAgent(EmaCrossover(5, 12), confidence=0.7, size_pct=0.05)
-    snapshot = Snapshot("SPY", bars.head(last + 1), data_hash="d", config_hash="c")
+    snapshot = AgentSnapshot("SPY", bars.head(last + 1), data_hash="d", config_hash="c")
     (signal,), (again,) = ask(agent, snapshot), ask(agent, snapshot)
     assert signal == again
     assert signal.candidate_action == (SignalAction.BUY if actions[last, 0] > 0 else SignalAction.SELL)
     assert (signal.confidence, signal.size_pct, signal.data_hash) == (0.7, 0.05, "d")
     assert signal.price == Decimal(repr(float(bars.close[last])))
     assert signal.stop is not None
-    assert ask(agent, Snapshot("QQQ", bars.head(last + 1)))[0].signal_id != signal.signal_id
-    assert ask(agent, Snapshot("SPY", bars.head(last))) == []
+    assert ask(agent, AgentSnapshot("QQQ", bars.head(last + 1)))[0].signal_id != signal.signal_id
+    assert ask(agent, AgentSnapshot("SPY", bars.head(last))) == []
 
 
-def test_a_wish_to_be_flat_is_a_close():
+def test_a_target_to_be_flat_is_a_close():
     close = np.concatenate([np.linspace(100, 130, 60), np.linspace(130, 90, 12)])
     agent = StrategyAgent(STRATEGIES["macd_trend"]())
-    (signal,) = ask(agent, Snapshot("SPY", bars_of(close), position=10.0))
+    (signal,) = ask(agent, AgentSnapshot("SPY", bars_of(close), position=10.0))
     assert (signal.candidate_action, signal.target, signal.stop) == (SignalAction.CLOSE, 0.0, None)
 
 
 def test_without_bars_there_is_nothing_to_decide():
     with pytest.raises(DataError, match="SPY: no bars"):
-        ask(StrategyAgent(BuyAndHold()), Snapshot("SPY", waves().head(0)))
+        ask(StrategyAgent(BuyAndHold()), AgentSnapshot("SPY", waves().head(0)))
 
 
 def test_fills_reach_the_strategy_and_limits_are_read_only():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.operations import desk
-from app.operations.wishes import wish
-from conf import build
+from app.commands.order_args import parse_order_terms
+from app.operations import trading
 from conf.compose import compose
-from conf.research import feature_settings, feed, refresh
 from conf.schema.settings import Settings
+from runtime.container import Container
+from runtime.feeds import feed
+from runtime.research import feature_settings, refreshed
 from tradewright.indicators.features import feature_snapshot, feature_table
 
 SCENARIO = (
@@ -36,25 +37,24 @@ def prepare(folder: Path) -> tuple[str, ...]:
     ask(settings, "rejected", "BTC", "SELL", "0.01")
     ask(compose((*overrides, REVIEWING)), "reviewed", "BTC", "BUY", "0.01")
     ask(settings, "approved", "ETH", "BUY", "0.2")
-    desk.send(settings)
-    desk.reconcile(settings)
+    trading.send(settings)
+    trading.reconcile(settings)
     return overrides
 
 
 def ask(settings: Settings, key: str, instrument: str, side: str, quantity: str) -> str:
     """A person's intent; the decision's id."""
-    return desk.intend(settings, wish(instrument, side, quantity, "MKT", ""), key).decision_id
+    return trading.intend(settings, parse_order_terms(instrument, side, quantity, "MKT", ""), key).decision_id
 
 
 def _bring(settings: Settings, symbol: str) -> None:
     """Bars and the newest features of an instrument, with the check that the gate asks for."""
-    clock = build.clock(settings)
-    store, source = build.bar_store(settings, clock), feed(settings, clock)
-    assert source is not None
-    refresh(settings, store, source, symbol)
-    bars = store.read_bars(symbol, settings.universe.timeframe)
-    table = feature_table(bars, feature_settings(settings, build.instrument(settings, symbol)))
-    newest = feature_snapshot(table, symbol).model_dump(mode="json")
-    build.artefacts(settings).write_json(("features", symbol, "newest"), newest)
-    with build.ledger(settings, clock) as books:
-        books.checks.record(f"bars.{symbol}", True)
+    with Container(settings) as house:
+        source = feed(house)
+        assert source is not None
+        refreshed(house, source, symbol)
+        bars = house.bar_store.read_bars(symbol, settings.universe.timeframe)
+        table = feature_table(bars, feature_settings(settings, house.instrument(symbol)))
+        newest = feature_snapshot(table, symbol).model_dump(mode="json")
+        house.artefacts.write_json(("features", symbol, "newest"), newest)
+        house.ledger.checks.record(f"bars.{symbol}", True)

@@ -61,19 +61,18 @@ def conf_copy(folder: Path, strategies: Sequence[str] = KEPT) -> Path:
 def stock(house: House, symbol: str = "BTC") -> None:
     """Scenario bars, their features, and a check that passed just now: what an order of a person's own needs."""
     from assets.research.bars import features_of
-    from conf import build, research
     from conf.compose import compose
+    from runtime import feeds, research
+    from runtime.container import Container
     from tradewright.indicators.features import feature_snapshot
 
-    settings = compose(house.overrides)
-    clock = build.clock(settings)
-    source = research.feed(settings, clock)
-    assert source is not None
-    research.refresh(settings, build.bar_store(settings, clock), source, symbol)
-    newest = feature_snapshot(features_of(settings, clock, symbol), symbol).model_dump(mode="json")
-    build.artefacts(settings).write_json(("features", symbol, "newest"), newest)
-    with build.ledger(settings, clock) as books:
-        books.checks.record(f"bars.{symbol}", True)
+    with Container(compose(house.overrides)) as made:
+        source = feeds.feed(made)
+        assert source is not None
+        research.refreshed(made, source, symbol)
+        newest = feature_snapshot(features_of(made, symbol), symbol).model_dump(mode="json")
+        made.artefacts.write_json(("features", symbol, "newest"), newest)
+        made.ledger.checks.record(f"bars.{symbol}", True)
 
 
 def stocked_house(folder: Path) -> House:

@@ -1,1 +1,1 @@
-"""Fill rules, costs, slippage, sizing, the fused kernel, its plain reference, sweeps and the result cache."""
+"""Sizing, the fused kernel, sweeps, the result cache and the report by vectorbt."""

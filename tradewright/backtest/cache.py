@@ -14,15 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tradewright.backtest.code import code_digest
-from tradewright.backtest.result import FILL, TRADE, BacktestResult
+from tradewright.backtest.result import FILL, TOTALS, TRADE, BacktestResult
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.backtest.totals import TOTALS
 from tradewright.model.bars import Bars
-from tradewright.model.hashing import content_hash
+from tradewright.model.hashing import ENGINE_VERSION, SCHEMA_VERSION, content_hash
 from tradewright.model.strategy import Strategy
-from tradewright.model.versions import ENGINE_VERSION, SCHEMA_VERSION
-from tradewright.store.atomic import write_bytes
-from tradewright.store.fingerprint import bars_hash
+from tradewright.store.dataset import bars_hash
+from tradewright.store.files import write_bytes
 
 DIGEST = 32
 """Bytes of the SHA-256 that precedes the content of every entry."""

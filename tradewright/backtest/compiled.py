@@ -17,7 +17,7 @@ from numba import njit
 
 from tradewright.backtest import kernel
 from tradewright.backtest.code import code_digest, named, plain, reaches
-from tradewright.model.hashing import content_hash
+from tradewright.model.hashing import ENGINE_VERSION, content_hash
 from tradewright.model.strategy import GenerateSignal
 
 Compiled = Callable[..., Any]
@@ -29,7 +29,10 @@ nobody calls would hold a copy of all that is inlined, and be compiled."""
 
 PART_OPTIONS: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True}
 
-RARE = frozenset({"simulate", "work", "at_the_close", "note_fill"})
+SHARED = ("tradewright.backtest.", "tradewright.fills.")
+"""The packages whose functions are the same for all strategies, and are compiled once."""
+
+RARE = frozenset({"simulate", "match_resting", "at_the_close", "record_fill"})
 """The parts of the kernel that are called once per run, or that most bars of most runs never reach."""
 
 
@@ -41,7 +44,7 @@ def simulator(generate_signal: GenerateSignal, features: int, params: int) -> Co
     """
     place: dict[str, object] = {"generate_signal": generate_signal}
     code = code_digest(kernel.simulate_sets, place)
-    digest = content_hash([code, kernel.__name__, OPTIONS, RARE])[:16]
+    digest = content_hash([code, kernel.__name__, OPTIONS, RARE, ENGINE_VERSION])[:16]
     place.update(chosen_columns=_column_chooser(features), chosen_values=_value_chooser(params))
     entry = _copy(kernel.simulate_sets, place, {})
     entry.__qualname__ = f"simulate_sets_{digest}_{features}_{params}"
@@ -81,7 +84,8 @@ def _value_chooser(count: int) -> Compiled:
 def _shared(function: types.FunctionType, digest: str) -> Compiled:
     """A rule of this package, the same for all strategies: compiled once, kept under the digest of all it names."""
     copy = _copy(function, {}, {})
-    copy.__qualname__ = f"{function.__name__}_{digest[:16]}"
+    # the version too: numba reads the types of stored code by name, and a renamed type would not be found
+    copy.__qualname__ = f"{function.__name__}_{content_hash([digest, ENGINE_VERSION])[:16]}"
     return _part(copy, cache=True)
 
 
@@ -93,7 +97,7 @@ def _copy(
     scope: dict[str, Any] = {**original.__globals__}
     for name, value in named(original, replaced):
         if isinstance(value, types.FunctionType) and value not in done:
-            shared = value.__module__.startswith(f"{kernel.__package__}.") and not reaches(value, replaced)
+            shared = value.__module__.startswith(SHARED) and not reaches(value, replaced)
             done[value] = _shared(value, code_digest(value)) if shared else _part(_copy(value, replaced, done))
         scope[name] = done[value] if isinstance(value, types.FunctionType) else value
     copy = types.FunctionType(original.__code__, scope, original.__name__, original.__defaults__)

@@ -1,16 +1,25 @@
-"""A strategy's decisions as plain Python, bar by bar: the live path, and the witness of the compiled one."""
+"""A strategy's decisions as plain Python, bar by bar, and the target that stands after the newest close."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
 import numpy as np
 
+from tradewright.backtest.engine import run
+from tradewright.backtest.result import BacktestResult, FillReason
+from tradewright.backtest.spec import BacktestSpec
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars, Floats
+from tradewright.model.errors import DataError
 from tradewright.model.strategy import Action, Strategy
 
 
 def decide(strategy: Strategy, bars: Bars, position: float) -> Action:
-    """What the strategy wishes at the close of the last bar, knowing no later one; ``position`` in signed units.
+    """What the strategy targets at the close of the last bar, knowing no later one; ``position`` in signed units.
 
     Raises:
         IndexError: without a bar.
@@ -29,3 +38,63 @@ def replay(strategy: Strategy, bars: Bars, positions: Floats) -> Floats:
     for i, position in enumerate(positions):
         actions[i] = strategy.generate_signal(i, features, parameters, float(position))
     return actions
+
+
+_EXITS = (FillReason.STOP, FillReason.TAKE_PROFIT)
+
+
+class CurrentTarget(NamedTuple):
+    """What is wanted.
+
+    Args:
+        target: in [-1, 1] as the strategy gave it; 0 is flat.
+        since: index of the bar on whose close it was decided, in which a stop or take-profit ended the position, or in
+            which a limit was reached; 0 for a strategy that never wished for anything.
+        stop, take_profit: prices as the strategy gave them with the target; NaN for none.
+    """
+
+    target: float
+    since: int
+    stop: float = math.nan
+    take_profit: float = math.nan
+
+
+def current_target(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> CurrentTarget:
+    """Replay the strategy over all bars, stops included, and say what it wants after the newest close.
+
+    Decisions reach the market at the next open here, whatever ``spec`` says of delay and fill: waiting for longer is a
+    caution of backtests, and nothing that live trading does. A target for the direction that stands already does not
+    renew it. A target with a limit closes what is held the other way at once, and stands for itself once its limit is
+    reached: live orders are market orders.
+
+    Raises:
+        DataError: without a bar.
+    """
+    if len(bars.ts) == 0:
+        raise DataError("no bars to decide on", where=strategy.name, remedy="materialize the bars first")
+    result = run(strategy, bars, replace(spec, bar_delay=1, fill_market="next_open", close_at_end=False))
+    standing = CurrentTarget(0.0, 0)
+    for change in _changes(replay(strategy, bars, result.position), result, allow_short=spec.allow_short):
+        if np.sign(change.target) != np.sign(standing.target):
+            standing = change
+    return standing
+
+
+def _changes(actions: Floats, result: BacktestResult, *, allow_short: bool) -> Iterator[CurrentTarget]:
+    """Everything that changed the strategy's mind, oldest first: decisions, and fills that nobody decided."""
+    fills = [(int(fill["bar"]), FillReason(fill["reason"]), float(fill["side"])) for fill in result.fills]
+    undecided: dict[int, list[CurrentTarget]] = {}
+    for bar, reason, side in fills:
+        if reason is FillReason.LIMIT or reason in _EXITS:
+            target = side if reason is FillReason.LIMIT else 0.0
+            undecided.setdefault(bar, []).append(CurrentTarget(target, bar))
+    for bar in sorted({*undecided, *np.flatnonzero(~np.isnan(actions[:, 0])).tolist()}):
+        yield from undecided.get(bar, ())
+        target, limit, stop, take_profit = actions[bar].tolist()
+        if math.isnan(target):
+            continue
+        wanted = float(np.clip(target, -1.0 if allow_short else 0.0, 1.0))
+        if math.isnan(limit):
+            yield CurrentTarget(wanted, bar, stop, take_profit)
+        elif wanted * result.position[bar] <= 0:
+            yield CurrentTarget(0.0, bar)

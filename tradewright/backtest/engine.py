@@ -6,13 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tradewright.backtest.account import BOOK_SLOTS, Market, Tape
+from tradewright.backtest.account import ACCOUNT_SLOTS, FillLog, Market
 from tradewright.backtest.compiled import simulator
-from tradewright.backtest.kernel import ALL_FILLS, ALL_ORDERS, ALL_TRADES, SUMMARY_SLOTS, Matrix, Scratch
-from tradewright.backtest.orders import WISH_SLOTS
-from tradewright.backtest.result import FILL, TRADE, BacktestResult
-from tradewright.backtest.spec import BacktestSpec, Rules
-from tradewright.backtest.totals import totals_of
+from tradewright.backtest.kernel import ALL_FILLS, ALL_ORDERS, ALL_TRADES, SUMMARY_SLOTS, Matrix, Workspace
+from tradewright.backtest.orders import TARGET_SLOTS
+from tradewright.backtest.result import FILL, TRADE, BacktestResult, totals_of
+from tradewright.backtest.spec import BacktestSpec, KernelParameters
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.errors import DataError
@@ -35,7 +34,7 @@ class Inputs(NamedTuple):
 def run(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> BacktestResult:
     """Backtest a strategy on one instrument.
 
-    A wish decided on the close of bar ``i`` reaches the market ``spec.bar_delay`` bars later. Without bars the result
+    A target decided on the close of bar ``i`` reaches the market ``spec.bar_delay`` bars later. Without bars the result
     is empty. The same input gives the same bytes.
 
     Raises:
@@ -46,8 +45,8 @@ def run(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> BacktestResult:
     market, rules = market_of(bars, spec), spec.rules()
     room = len(bars.ts) // BARS_PER_FILL + 1
     while True:
-        tape = Tape(np.empty(room, FILL), np.empty(room, TRADE))
-        summary = _one(strategy, inputs, market, rules, tape)
+        log = FillLog(np.empty(room, FILL), np.empty(room, TRADE))
+        summary = _one(strategy, inputs, market, rules, log)
         fills, trades = int(summary[0, ALL_FILLS]), int(summary[0, ALL_TRADES])
         if fills <= room:
             break
@@ -55,19 +54,19 @@ def run(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> BacktestResult:
     return BacktestResult(
         bars=bars,
         initial_cash=rules.cash,
-        fills=tape.fills[:fills],
-        trades=tape.trades[:trades],
+        fills=log.fills[:fills],
+        trades=log.trades[:trades],
         orders=int(summary[0, ALL_ORDERS]),
         multiplier=rules.multiplier,
         totals=totals_of(summary, rules.cash, len(bars.ts)),
     )
 
 
-def _one(strategy: Strategy, inputs: Inputs, market: Market, rules: Rules, tape: Tape) -> Matrix:
+def _one(strategy: Strategy, inputs: Inputs, market: Market, rules: KernelParameters, log: FillLog) -> Matrix:
     summary = np.empty((1, SUMMARY_SLOTS))
     kernel = simulator(strategy.generate_signal, len(inputs.features), len(inputs.params))
     nothing, none = contiguous(np.empty((0, 0))), np.empty((0, 0), np.int64)
-    kernel(*inputs, nothing, none, nothing, market, rules, scratch_of(rules), tape, summary)
+    kernel(*inputs, nothing, none, nothing, market, rules, workspace_of(rules), log, summary)
     return summary
 
 
@@ -88,10 +87,10 @@ def market_of(bars: Bars, spec: BacktestSpec) -> Market:
     return Market(*map(contiguous, (*bars[1:], volatility)))
 
 
-def scratch_of(rules: Rules) -> Scratch:
+def workspace_of(rules: KernelParameters) -> Workspace:
     """Memory for one thread."""
     slots = 1 << rules.delay.bit_length()
-    return Scratch(np.empty(BOOK_SLOTS), np.empty((slots, WISH_SLOTS)), np.empty(slots, np.int64))
+    return Workspace(np.empty(ACCOUNT_SLOTS), np.empty((slots, TARGET_SLOTS)), np.empty(slots, np.int64))
 
 
 def contiguous(values: Floats) -> Floats:

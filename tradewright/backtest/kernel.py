@@ -19,25 +19,25 @@ from tradewright.backtest.account import (
     LOTS,
     ORDERS,
     STOP,
-    TARGET,
+    TAKE_PROFIT,
     TRADES,
     WINS,
     WORKING,
+    FillLog,
     Market,
-    Tape,
 )
 from tradewright.backtest.orders import (
-    SHARE,
+    TARGET_LIMIT,
+    TARGET_STOP,
+    TARGET_TAKE_PROFIT,
     WANTED,
-    WISH_LIMIT,
-    WISH_STOP,
-    WISH_TARGET,
+    WEIGHT,
+    apply_target,
     close_out,
-    place,
+    match_resting,
     sized_at_decision,
-    work,
 )
-from tradewright.backtest.spec import Rules
+from tradewright.backtest.spec import KernelParameters
 from tradewright.model.bars import Floats
 from tradewright.model.strategy import HOLD, NAN, Action
 
@@ -50,19 +50,19 @@ Matrix = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
 
-class Scratch(NamedTuple):
-    """Memory that one thread reuses for one set after the other: the book, and the ring of wishes on their way.
+class Workspace(NamedTuple):
+    """Memory that one thread reuses for one set after the other: the account, and the ring of targets on their way.
 
     The ring has a power of two of slots, more than a delay has bars; bar ``b`` uses slot ``b mod slots``.
     """
 
-    book: Floats
-    wishes: Matrix
+    account: Floats
+    targets: Matrix
     due: Indices
 
 
 def generate_signal(_i: int, _features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
-    """The place of the strategy's decision; on its own it never wishes anything."""
+    """The place of the strategy's decision; on its own it never targets anything."""
     return HOLD
 
 
@@ -76,52 +76,58 @@ def chosen_values(row: Floats) -> tuple[float, ...]:
     return tuple(row)
 
 
-def open_account(book: Floats, rules: Rules) -> None:
+def open_account(account: Floats, rules: KernelParameters) -> None:
     """A new account: the cash, and nothing else."""
-    book[:] = 0.0
-    book[CASH] = rules.cash
-    book[STOP] = book[TARGET] = book[LIMIT] = NAN
+    account[:] = 0.0
+    account[CASH] = rules.cash
+    account[STOP] = account[TAKE_PROFIT] = account[LIMIT] = NAN
 
 
-def trade_bar(book: Floats, tape: Tape, market: Market, rules: Rules, i: int, wish: Floats, due: bool) -> bool:
+def trade_bar(
+    account: Floats, log: FillLog, market: Market, rules: KernelParameters, i: int, pending: Floats, due: bool
+) -> bool:
     """Everything that fills in bar ``i``, in its order in time; True while something rests in the market."""
-    if rules.at_close and resting(book):
-        work(book, tape, market, rules, i)
+    if rules.at_close and resting(account):
+        match_resting(account, log, market, rules, i)
     if due:
-        place(book, tape, market, rules, i, wish)
-    if not rules.at_close and resting(book):
-        work(book, tape, market, rules, i)
-    return resting(book)
+        apply_target(account, log, market, rules, i, pending)
+    if not rules.at_close and resting(account):
+        match_resting(account, log, market, rules, i)
+    return resting(account)
 
 
-def resting(book: Floats) -> bool:
+def resting(account: Floats) -> bool:
     """Whether a working order or a guard needs the next bar to be watched."""
-    guarded = book[LOTS] != 0.0 and (book[STOP] == book[STOP] or book[TARGET] == book[TARGET])
-    return bool(book[WORKING] != 0.0 or guarded)
+    guarded = account[LOTS] != 0.0 and (account[STOP] == account[STOP] or account[TAKE_PROFIT] == account[TAKE_PROFIT])
+    return bool(account[WORKING] != 0.0 or guarded)
 
 
-def send(scratch: Scratch, book: Floats, rules: Rules, i: int, action: Action, close: Floats) -> None:
-    """Size the wish of bar ``i`` and put it on its way: it reaches the market ``delay`` bars later."""
-    share = min(max(action[0], -1.0), 1.0)
-    slot = (i + rules.delay) & (len(scratch.due) - 1)
-    scratch.due[slot] = i + rules.delay
-    wish = scratch.wishes[slot]
-    wish[SHARE] = share
-    equity = book[CASH] + book[LOTS] * (rules.lot_size * rules.multiplier) * close[i]
-    wish[WANTED] = sized_at_decision(share, equity, close[i], action[1], action[2], rules)
-    wish[WISH_LIMIT], wish[WISH_STOP], wish[WISH_TARGET] = action[1], action[2], action[3]
+def submit_target(
+    workspace: Workspace, account: Floats, rules: KernelParameters, i: int, action: Action, close: Floats
+) -> None:
+    """Size the target of bar ``i`` and put it on its way: it reaches the market ``delay`` bars later."""
+    weight = min(max(action[0], -1.0), 1.0)
+    slot = (i + rules.delay) & (len(workspace.due) - 1)
+    workspace.due[slot] = i + rules.delay
+    pending = workspace.targets[slot]
+    pending[WEIGHT] = weight
+    equity = account[CASH] + account[LOTS] * (rules.lot_size * rules.multiplier) * close[i]
+    pending[WANTED] = sized_at_decision(weight, equity, close[i], action[1], action[2], rules)
+    pending[TARGET_LIMIT], pending[TARGET_STOP], pending[TARGET_TAKE_PROFIT] = action[1], action[2], action[3]
 
 
-def next_wish(scratch: Scratch, rules: Rules, i: int) -> int:
-    """The first bar after ``i`` that a wish on its way reaches, -1 where none is."""
+def next_target(workspace: Workspace, rules: KernelParameters, i: int) -> int:
+    """The first bar after ``i`` that a target on its way reaches, -1 where none is."""
     for bar in range(i + 1, i + rules.delay + 1):
-        if scratch.due[bar & (len(scratch.due) - 1)] == bar:
+        if workspace.due[bar & (len(workspace.due) - 1)] == bar:
             return bar
     return -1
 
 
-def first_wish(features: tuple[Floats, ...], params: tuple[float, ...], start: int, stop: int, position: float) -> int:
-    """The first bar in ``[start, stop)`` with a wish while ``position`` is held, ``stop`` where there is none."""
+def first_target(
+    features: tuple[Floats, ...], params: tuple[float, ...], start: int, stop: int, position: float
+) -> int:
+    """The first bar in ``[start, stop)`` with a target while ``position`` is held, ``stop`` where there is none."""
     for i in range(start, stop):
         target = generate_signal(i, features, params, position)[0]
         if target == target:
@@ -129,7 +135,7 @@ def first_wish(features: tuple[Floats, ...], params: tuple[float, ...], start: i
     return stop
 
 
-def ride(
+def scan_in_position(
     features: tuple[Floats, ...],
     params: tuple[float, ...],
     start: int,
@@ -140,11 +146,11 @@ def ride(
     close: Floats,
     summary: Floats,
 ) -> int:
-    """:func:`first_wish` and :func:`mark` in one loop: the bar of the wish, itself marked, or ``stop``."""
+    """:func:`first_target` and :func:`mark_to_market` in one loop: the bar of the target, itself marked."""
     last = summary[FINAL_EQUITY]
     total = squares = 0.0
     high = low = cash + worth * close[start]
-    wish = stop
+    decided = stop
     for i in range(start, stop):
         equity = cash + worth * close[i]
         change = equity / last - 1.0
@@ -155,31 +161,31 @@ def ride(
         low = min(low, equity)
         target = generate_signal(i, features, params, position)[0]
         if target == target:
-            wish = i
+            decided = i
             break
     summary[FINAL_EQUITY] = last
     summary[RETURN_SUM] += total
     summary[RETURN_SQUARES] += squares
-    done = min(wish + 1, stop)
+    done = min(decided + 1, stop)
     summary[BARS_HELD] += done - start
-    descend(summary, close, start, done, cash, worth, high, low)
-    return wish
+    update_drawdown(summary, close, start, done, cash, worth, high, low)
+    return decided
 
 
-def mark(summary: Floats, book: Floats, rules: Rules, close: Floats, i: int) -> None:
-    """Add bar ``i``, at whose close the position was that of the book, to returns and drawdown."""
-    cash = book[CASH]
-    worth = book[LOTS] * rules.lot_size * rules.multiplier
+def mark_to_market(summary: Floats, account: Floats, rules: KernelParameters, close: Floats, i: int) -> None:
+    """Add bar ``i``, at whose close the position was that of the account, to returns and drawdown."""
+    cash = account[CASH]
+    worth = account[LOTS] * rules.lot_size * rules.multiplier
     equity = cash + worth * close[i]
     change = equity / summary[FINAL_EQUITY] - 1.0
     summary[FINAL_EQUITY] = equity
     summary[RETURN_SUM] += change
     summary[RETURN_SQUARES] += change * change
     summary[BARS_HELD] += 1.0 if worth != 0.0 else 0.0
-    descend(summary, close, i, i + 1, cash, worth, equity, equity)
+    update_drawdown(summary, close, i, i + 1, cash, worth, equity, equity)
 
 
-def descend(
+def update_drawdown(
     summary: Floats, close: Floats, start: int, stop: int, cash: float, worth: float, high: float, low: float
 ) -> None:
     """Add the bars ``[start, stop)``, whose equity stayed within ``low`` and ``high``, to the deepest drawdown.
@@ -203,43 +209,43 @@ def descend(
 def at_the_close(
     features: tuple[Floats, ...],
     params: tuple[float, ...],
-    book: Floats,
-    tape: Tape,
+    account: Floats,
+    log: FillLog,
     market: Market,
-    rules: Rules,
-    scratch: Scratch,
+    rules: KernelParameters,
+    workspace: Workspace,
     i: int,
     ending: bool,
 ) -> bool:
-    """What fills at the very close of bar ``i``: the end of the run, or a wish without delay; as :func:`trade_bar`."""
+    """Fill at the close of bar ``i``: at the end of the run, or a target without delay. As :func:`trade_bar`."""
     if ending:
-        close_out(book, tape, market, rules, i)
+        close_out(account, log, market, rules, i)
         return False
-    action = generate_signal(i, features, params, book[LOTS] * rules.lot_size)
+    action = generate_signal(i, features, params, account[LOTS] * rules.lot_size)
     if action[0] == action[0]:
-        send(scratch, book, rules, i, action, market.close)
-        place(book, tape, market, rules, i, scratch.wishes[0])
-    return resting(book)
+        submit_target(workspace, account, rules, i, action, market.close)
+        apply_target(account, log, market, rules, i, workspace.targets[0])
+    return resting(account)
 
 
 def simulate(
     features: tuple[Floats, ...],
     params: tuple[float, ...],
     market: Market,
-    rules: Rules,
-    scratch: Scratch,
-    tape: Tape,
+    rules: KernelParameters,
+    workspace: Workspace,
+    log: FillLog,
     summary: Floats,
 ) -> None:
     """Run one parameter set over all bars; the totals go to ``summary``, the rest where there is room for it.
 
-    The bars fall into stretches with one position, from a bar in which something may have filled to the next wish: one
-    tight loop looks for the wish, and, only while a position is held, a second one adds up the returns.
+    The bars fall into stretches with one position, from a bar in which something may have filled to the next target:
+    one tight loop looks for the target, and, only while a position is held, a second one adds up the returns.
     """
-    book = scratch.book
+    account = workspace.account
     close = market.close
-    open_account(book, rules)
-    scratch.due[:] = -1
+    open_account(account, rules)
+    workspace.due[:] = -1
     summary[:] = 0.0
     summary[FINAL_EQUITY] = summary[PEAK] = rules.cash
     summary[WORST] = 1.0
@@ -250,30 +256,36 @@ def simulate(
     i = 0
     while i < bars:
         if watched or i == next_due:
-            watched = trade_bar(book, tape, market, rules, i, scratch.wishes[i & (len(scratch.due) - 1)], i == next_due)
-            next_due = next_wish(scratch, rules, i) if i == next_due else next_due
+            watched = trade_bar(
+                account, log, market, rules, i, workspace.targets[i & (len(workspace.due) - 1)], i == next_due
+            )
+            next_due = next_target(workspace, rules, i) if i == next_due else next_due
         if i == ending or rules.delay == 0:
-            watched = at_the_close(features, params, book, tape, market, rules, scratch, i, i == ending)
-            mark(summary, book, rules, close, i)
+            watched = at_the_close(features, params, account, log, market, rules, workspace, i, i == ending)
+            mark_to_market(summary, account, rules, close, i)
             i += 1
             continue
         stop = i + 1 if watched else (min(next_due, ending) if next_due > i else ending)
-        position = book[LOTS] * rules.lot_size
+        position = account[LOTS] * rules.lot_size
         if position != 0.0:
-            wish = ride(features, params, i, stop, position, book[CASH], position * rules.multiplier, close, summary)
+            decided = scan_in_position(
+                features, params, i, stop, position, account[CASH], position * rules.multiplier, close, summary
+            )
         else:
-            wish = first_wish(features, params, i, stop, position)
-            if book[CASH] != summary[FINAL_EQUITY]:
-                mark(summary, book, rules, close, i)
-        if wish < stop:
-            send(scratch, book, rules, wish, generate_signal(wish, features, params, position), close)
-            next_due = wish + rules.delay if next_due <= wish else next_due
-        i = min(wish + 1, stop)
-    summary[ALL_ORDERS] = book[ORDERS]
-    summary[ALL_FILLS] = book[FILLS]
-    summary[ALL_FEES] = book[FEES]
-    summary[ALL_TRADES] = book[TRADES]
-    summary[ALL_WINS] = book[WINS]
+            decided = first_target(features, params, i, stop, position)
+            if account[CASH] != summary[FINAL_EQUITY]:
+                mark_to_market(summary, account, rules, close, i)
+        if decided < stop:
+            submit_target(
+                workspace, account, rules, decided, generate_signal(decided, features, params, position), close
+            )
+            next_due = decided + rules.delay if next_due <= decided else next_due
+        i = min(decided + 1, stop)
+    summary[ALL_ORDERS] = account[ORDERS]
+    summary[ALL_FILLS] = account[FILLS]
+    summary[ALL_FEES] = account[FEES]
+    summary[ALL_TRADES] = account[TRADES]
+    summary[ALL_WINS] = account[WINS]
 
 
 def simulate_sets(
@@ -283,9 +295,9 @@ def simulate_sets(
     which: Indices,
     values: Matrix,
     market: Market,
-    rules: Rules,
-    scratch: Scratch,
-    tape: Tape,
+    rules: KernelParameters,
+    workspace: Workspace,
+    log: FillLog,
     summaries: Matrix,
 ) -> None:
     """Run the parameter sets of ``values`` (one row each), one after the other.
@@ -297,4 +309,4 @@ def simulate_sets(
         if len(which) > 0:
             features = chosen_columns(columns, which[s])
             params = chosen_values(values[s])
-        simulate(features, params, market, rules, scratch, tape, summaries[s])
+        simulate(features, params, market, rules, workspace, log, summaries[s])

@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from tradewright.backtest.costs import CostModel, FeeTerms, NoCosts
 from tradewright.backtest.sizing import MaxSize, SizingModel, SizingTerms
-from tradewright.backtest.slippage import NoSlippage, SlippageModel, SlippageTerms
+from tradewright.fills.costs import CostModel, FeeTerms, NoCosts
+from tradewright.fills.slippage import NoSlippage, SlippageModel, SlippageTerms
 from tradewright.model.errors import ConfigError
 
 
-class Rules(NamedTuple):
+class KernelParameters(NamedTuple):
     """A spec in the form that kernels take: numbers and flags only. ``equity`` and money in the quote currency."""
 
     cash: float
@@ -42,7 +42,7 @@ class BacktestSpec:
             0 fills at the very close that was decided on, which no one can do; tests use it to pin the shift, it needs
             ``next_close``, and configurations do not admit it.
         limit_timeout_bars: bars during which an unfilled entry limit works before it expires.
-        allow_short: whether a negative wish goes short; otherwise it means flat.
+        allow_short: whether a negative target goes short; otherwise it means flat.
         allow_overdraft: whether a fill may cost more than there is cash, free of interest (D16); otherwise it is
             reduced to what cash covers, and a short sale to what the equity covers.
         close_at_end: whether an open position is closed at the last close; otherwise it is marked there.
@@ -82,10 +82,10 @@ class BacktestSpec:
         if not holds:
             raise ConfigError(f"{name} = {getattr(self, name)}", where="backtest", remedy=f"it must be {needed}")
 
-    def rules(self) -> Rules:
+    def rules(self) -> KernelParameters:
         """The form that kernels take."""
         sizing = self.sizing.terms()
-        return Rules(
+        return KernelParameters(
             cash=float(self.cash),
             fees=FeeTerms(*map(float, self.costs.terms())),
             slippage=SlippageTerms(*map(float, self.slippage.terms())),

@@ -9,13 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tradewright.backtest.account import Market, Tape
+from tradewright.backtest.account import FillLog, Market
 from tradewright.backtest.compiled import Compiled, simulator
-from tradewright.backtest.engine import Inputs, contiguous, inputs_of, market_of, scratch_of
+from tradewright.backtest.engine import Inputs, contiguous, inputs_of, market_of, workspace_of
 from tradewright.backtest.kernel import SUMMARY_SLOTS, Indices, Matrix
-from tradewright.backtest.result import FILL, TRADE
-from tradewright.backtest.spec import BacktestSpec, Rules
-from tradewright.backtest.totals import TOTALS, totals_of
+from tradewright.backtest.result import FILL, TOTALS, TRADE, totals_of
+from tradewright.backtest.spec import BacktestSpec, KernelParameters
 from tradewright.indicators.registry import column
 from tradewright.model.bars import Bars
 from tradewright.model.errors import ConfigError
@@ -35,7 +34,7 @@ class _Job(NamedTuple):
     which: Indices
     values: Matrix
     market: Market
-    rules: Rules
+    rules: KernelParameters
     rows: Matrix
 
 
@@ -95,7 +94,7 @@ def _prepare(strategies: Sequence[Strategy], bars: Bars, spec: BacktestSpec) -> 
 
 def _block(job: _Job, start: int) -> int:
     part = slice(start, start + BLOCK)
-    tape = Tape(np.empty(0, FILL), np.empty(0, TRADE))
+    log = FillLog(np.empty(0, FILL), np.empty(0, TRADE))
     job.kernel(
         *job.first,
         job.columns,
@@ -103,8 +102,8 @@ def _block(job: _Job, start: int) -> int:
         job.values[part],
         job.market,
         job.rules,
-        scratch_of(job.rules),
-        tape,
+        workspace_of(job.rules),
+        log,
         job.rows[part],
     )
     return min(start + BLOCK, len(job.rows))

@@ -8,9 +8,8 @@ from enum import StrEnum
 from functools import cached_property
 
 from tradewright.backtest.result import BacktestResult
-from tradewright.evaluation.benchmark import buy_and_hold
+from tradewright.evaluation.equity_curve import YearRow, buy_and_hold, months_of, period_gains
 from tradewright.evaluation.metrics import Metrics, sampled_returns
-from tradewright.evaluation.monthly import months_of, period_gains
 from tradewright.evaluation.significance import ReturnShape, shape_of
 from tradewright.model.bars import Floats
 
@@ -110,3 +109,19 @@ class Case:
     def yearly_gains(self) -> Floats:
         """Money gained per UTC year with bars."""
         return period_gains(self.result, months_of(self.result.bars.ts) // 12)
+
+
+TOGETHER = "All instruments"
+"""The name of the pooled account's section."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One account with its figures, findings (gravest first) and monthly table."""
+
+    instrument: str
+    """Its name, or :data:`TOGETHER` for the pooled account of several instruments."""
+    result: BacktestResult
+    metrics: Metrics
+    findings: tuple[Finding, ...]
+    months: tuple[YearRow, ...]

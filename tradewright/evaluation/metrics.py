@@ -1,34 +1,243 @@
-"""Metrics: every figure of one backtest, by our own definitions (``docs/metrics.md``), never NaN and never infinite."""
+"""Every metric of one backtest, by the definitions of ``docs/metrics.md``; never NaN and never infinite."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 import numpy as np
+import numpy.typing as npt
 
 from tradewright.backtest.result import BacktestResult
-from tradewright.evaluation.activity import ActivityFigures, activity_figures
-from tradewright.evaluation.drawdown import DrawdownFigures, drawdown_figures
-from tradewright.evaluation.ratio import CAP, capped_ratio
-from tradewright.evaluation.return_figures import (
-    MIN_DAILY_SAMPLES,
-    GrowthFigures,
-    RatioFigures,
-    TailFigures,
-    growth_figures,
-    ratio_figures,
-    tail_figures,
+from tradewright.evaluation.equity_curve import (
+    CAP,
+    NOISE,
+    DrawdownMetrics,
+    Sampling,
+    capped,
+    capped_ratio,
+    dispersion_ratio,
+    drawdown_metrics,
+    elapsed_years,
+    levels,
+    periods_per_year,
+    returns_of,
 )
-from tradewright.evaluation.sampling import Sampling, elapsed_years, levels, periods_per_year, returns_of
-from tradewright.evaluation.trade_figures import TradeFigures, trade_figures
 from tradewright.model.bars import Floats
 from tradewright.model.errors import DataError
+
+MIN_DAILY_SAMPLES = 20
+"""Below this many daily returns the returns per bar are used instead, and the result says so (Q-30)."""
+
+
+@dataclass(frozen=True)
+class GrowthMetrics:
+    """The account from start to end, in money and as fractions."""
+
+    initial_cash: float
+    final_equity: float
+    net_profit: float
+    total_return: float
+    cagr: float
+    """Compound annual growth rate over calendar years of 365.25 days; 0 if no time elapsed, -1 if nothing is left."""
+    ruined: bool
+    """Whether equity stood at or below zero at any bar's close."""
+
+
+@dataclass(frozen=True)
+class RatioMetrics:
+    """Annualised return against risk, from the returns of one sampling."""
+
+    returns_sampling: Sampling
+    """The sampling that the returns come from; ``bar`` in place of a daily one that had too few points (Q-30)."""
+    periods: int
+    periods_per_year: float
+    volatility: float
+    """Sample standard deviation of the returns x sqrt(periods per year)."""
+    sharpe: float
+    """Mean excess return / sample standard deviation x sqrt(periods per year); 0 if nothing varied."""
+    sortino: float
+    """Mean excess return / root mean square of the negative excess returns (0 for the others), annualised alike."""
+    sortino_seed: float
+    """The source's own form: mean of the positive returns / sample deviation of the negative ones, annualised alike."""
+
+
+@dataclass(frozen=True)
+class TailMetrics:
+    """The worst and the best of one day (R-MET-07)."""
+
+    tail_sampling: Sampling
+    """``session`` (daily returns), or ``bar`` where there were too few days."""
+    tail_loss_5: float
+    """The 5th percentile of the returns, between neighbours by linear interpolation."""
+    tail_mean_1: float
+    """The mean of the worst 1 % of the returns, of at least one."""
+    best_period: float
+    worst_period: float
+
+
+def growth_metrics(per_bar: Floats, years: float) -> GrowthMetrics:
+    """From the starting cash and the equity of every bar."""
+    start, final = float(per_bar[0]), float(per_bar[-1])
+    return GrowthMetrics(
+        initial_cash=start,
+        final_equity=final,
+        net_profit=final - start,
+        total_return=final / start - 1.0,
+        cagr=annual_growth(final / start, years),
+        ruined=bool(per_bar.min() <= 0),
+    )
+
+
+def annual_growth(growth: float, years: float) -> float:
+    """``growth ** (1 / years) - 1``, capped at 1e6; -1 for a growth at or below zero, 0 if no time elapsed."""
+    if growth <= 0:
+        return -1.0
+    if years <= 0:
+        return 0.0
+    exponent = math.log(growth) / years
+    return CAP if exponent >= math.log1p(CAP) else math.expm1(exponent)
+
+
+def ratio_metrics(returns: Floats, sampling: Sampling, periods_per_year: float, risk_free: float) -> RatioMetrics:
+    """From simple returns per period; ``risk_free`` is a yearly rate, compounded down to the period."""
+    scale = math.sqrt(periods_per_year)
+    deviation = sample_deviation(returns)
+    excess = returns - ((1.0 + risk_free) ** (1.0 / periods_per_year) - 1.0)
+    mean = float(excess.mean()) if len(returns) else 0.0
+    return RatioMetrics(
+        returns_sampling=sampling,
+        periods=len(returns),
+        periods_per_year=periods_per_year,
+        volatility=0.0 if deviation <= NOISE else deviation * scale,
+        sharpe=capped(dispersion_ratio(mean, deviation) * scale),
+        sortino=_sortino(excess, mean, deviation, scale),
+        sortino_seed=_sortino_seed(returns, scale),
+    )
+
+
+def sample_deviation(values: Floats) -> float:
+    """The standard deviation with n - 1; 0 for fewer than two values."""
+    return float(values.std(ddof=1)) if len(values) > 1 else 0.0
+
+
+def _sortino(excess: Floats, mean: float, deviation: float, scale: float) -> float:
+    if deviation <= NOISE:
+        return 0.0
+    downside = math.sqrt(float(np.square(np.minimum(excess, 0.0)).mean()))
+    return capped(capped_ratio(mean, downside) * scale)
+
+
+def _sortino_seed(returns: Floats, scale: float) -> float:
+    positive = returns[returns > 0]
+    if len(positive) == 0:
+        return 0.0
+    return capped(dispersion_ratio(float(positive.mean()), sample_deviation(returns[returns < 0])) * scale)
+
+
+def tail_metrics(returns: Floats, sampling: Sampling) -> TailMetrics:
+    """From simple returns per period; all 0 without returns."""
+    if len(returns) == 0:
+        return TailMetrics(sampling, 0.0, 0.0, 0.0, 0.0)
+    worst = max(1, len(returns) // 100)
+    return TailMetrics(
+        tail_sampling=sampling,
+        tail_loss_5=float(np.percentile(returns, 5)),
+        tail_mean_1=float(np.partition(returns, worst - 1)[:worst].mean()),
+        best_period=float(returns.max()),
+        worst_period=float(returns.min()),
+    )
+
+
+@dataclass(frozen=True)
+class TradeMetrics:
+    """Figures of the closed trades, each after both fees, in money; all 0 without a closed trade."""
+
+    trades: int
+    win_rate: float
+    """Share of trades with a profit above zero."""
+    profit_factor: float
+    """Sum of the winners' profits / sum of the losers' losses; 1e6 (capped) with winners and no loser."""
+    expectancy: float
+    """Mean profit per trade."""
+    average_win: float
+    average_loss: float
+    """Mean of the losing trades, <= 0."""
+    best_trade: float
+    worst_trade: float
+    average_holding_bars: float
+    """Mean number of bars from the entry's to the exit's bar."""
+
+
+def trade_metrics(trades: npt.NDArray[np.void]) -> TradeMetrics:
+    """The figures of an array of ``TRADE`` records."""
+    if len(trades) == 0:
+        return TradeMetrics(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    profit = trades["profit"]
+    wins, losses = profit[profit > 0], profit[profit < 0]
+    return TradeMetrics(
+        trades=len(trades),
+        win_rate=len(wins) / len(trades),
+        profit_factor=capped_ratio(float(wins.sum()), -float(losses.sum())),
+        expectancy=float(profit.mean()),
+        average_win=float(wins.mean()) if len(wins) else 0.0,
+        average_loss=float(losses.mean()) if len(losses) else 0.0,
+        best_trade=float(profit.max()),
+        worst_trade=float(profit.min()),
+        average_holding_bars=float((trades["exit_bar"] - trades["entry_bar"]).mean()),
+    )
+
+
+@dataclass(frozen=True)
+class ActivityMetrics:
+    """Exposure, turnover and what trading cost."""
+
+    exposure: float
+    """Share of bars at whose close a position was held."""
+    orders: int
+    fills: int
+    fees: float
+    """All fees paid, those of a position still open included, in money."""
+    turnover: float
+    """Traded value, buys and sells, / mean equity over the whole run; 0 if the mean equity is not positive."""
+    turnover_per_year: float
+    """Turnover / elapsed years; 0 if no time elapsed."""
+
+
+def exposure_series(result: BacktestResult) -> Floats:
+    """The position's value as a fraction of equity at each bar's close; negative when short, 0 once equity <= 0."""
+    held = result.equity - result.cash
+    held[result.position == 0] = 0.0
+    exposure = np.divide(held, result.equity, out=np.zeros(len(held)), where=result.equity > 0)
+    return np.clip(exposure, -CAP, CAP)
+
+
+def traded_value(result: BacktestResult) -> float:
+    """The money value of all fills, buys and sells added up."""
+    fills = result.fills
+    return float(np.abs(fills["quantity"] * fills["price"]).sum()) * result.multiplier
+
+
+def activity_metrics(result: BacktestResult, years: float) -> ActivityMetrics:
+    """The figures; ``years`` is the elapsed calendar time."""
+    bars = len(result.equity)
+    mean_equity = float(result.equity.mean()) if bars else 0.0
+    turnover = capped_ratio(traded_value(result), mean_equity) if mean_equity > 0 else 0.0
+    return ActivityMetrics(
+        exposure=int(np.count_nonzero(result.position)) / bars if bars else 0.0,
+        orders=result.orders,
+        fills=len(result.fills),
+        fees=float(result.fills["fee"].sum()),
+        turnover=turnover,
+        turnover_per_year=capped(turnover / years) if years > 0 else 0.0,
+    )
+
 
 CAPPABLE = ("cagr", "sharpe", "sortino", "sortino_seed", "calmar", "profit_factor", "turnover", "turnover_per_year")
 
 
 @dataclass(frozen=True)
-class Metrics(TailFigures, ActivityFigures, TradeFigures, DrawdownFigures, RatioFigures, GrowthFigures):
+class Metrics(TailMetrics, ActivityMetrics, TradeMetrics, DrawdownMetrics, RatioMetrics, GrowthMetrics):
     """Every figure of one backtest. Ratios are fractions, drawdowns negative, amounts in the quote currency (D16)."""
 
     sampling: Sampling
@@ -80,18 +289,18 @@ def evaluate(
     ts = result.bars.ts
     years = elapsed_years(ts)
     per_bar = levels(ts, result.equity, result.initial_cash, Sampling.BAR)
-    growth = growth_figures(per_bar, years)
+    growth = growth_metrics(per_bar, years)
     returns, used = sampled_returns(result, sampling)
     tail_returns, tail_used = (returns, used) if used is Sampling.SESSION else sampled_returns(result, Sampling.SESSION)
     sampled = per_bar if sampling is Sampling.BAR else levels(ts, result.equity, result.initial_cash, sampling)
-    fall = drawdown_figures(sampled, per_bar)
+    fall = drawdown_metrics(sampled, per_bar)
     parts = (
         growth,
-        ratio_figures(returns, used, periods_per_year(ts, used, days_per_year), risk_free),
+        ratio_metrics(returns, used, periods_per_year(ts, used, days_per_year), risk_free),
         fall,
-        trade_figures(result.trades),
-        activity_figures(result, years),
-        tail_figures(tail_returns, tail_used),
+        trade_metrics(result.trades),
+        activity_metrics(result, years),
+        tail_metrics(tail_returns, tail_used),
     )
     figures = {name: value for part in parts for name, value in vars(part).items()}
     figures["calmar"] = capped_ratio(growth.cagr, -fall.max_drawdown)

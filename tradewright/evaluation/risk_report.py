@@ -1,4 +1,4 @@
-"""The risk report of a strategy: figures, findings, monthly table and pictures, for Dagster and as one HTML file."""
+"""The risk report of a strategy: metrics, findings, monthly table and charts, for Dagster and as one HTML file."""
 
 from __future__ import annotations
 
@@ -8,20 +8,26 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tradewright.backtest.result import BacktestResult
-from tradewright.evaluation.finding import Case, Evidence, Finding, FindingLimits, Severity, pooled_evidence
-from tradewright.evaluation.findings import find
+from tradewright.evaluation.aggregate import pooled
+from tradewright.evaluation.charts import account_markdown, account_svg
+from tradewright.evaluation.checks import find
+from tradewright.evaluation.equity_curve import MONTHS, Sampling, monthly_table
+from tradewright.evaluation.finding import (
+    TOGETHER,
+    Case,
+    Evidence,
+    Finding,
+    FindingLimits,
+    Section,
+    Severity,
+    pooled_evidence,
+)
+from tradewright.evaluation.formatting import groups, percent
+from tradewright.evaluation.html_report import report_page
 from tradewright.evaluation.markup import markdown_table
 from tradewright.evaluation.metrics import evaluate
-from tradewright.evaluation.monthly import MONTHS, monthly_table
-from tradewright.evaluation.page import report_page
-from tradewright.evaluation.picture import account_markdown, account_svg
-from tradewright.evaluation.pooled import pooled
-from tradewright.evaluation.sampling import Sampling
-from tradewright.evaluation.section import TOGETHER, Section
-from tradewright.evaluation.summary import groups
-from tradewright.evaluation.words import percent
 from tradewright.model.errors import DataError
-from tradewright.store.atomic import write_bytes
+from tradewright.store.files import write_bytes
 
 
 @dataclass(frozen=True)

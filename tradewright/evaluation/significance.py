@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from tradewright.evaluation.ratio import NOISE
+from tradewright.evaluation.equity_curve import NOISE
 from tradewright.model.bars import Floats
 
 NORMAL = NormalDist()

@@ -9,15 +9,15 @@ from pathlib import Path
 from tradewright.backtest.cache import run_cached
 from tradewright.backtest.result import BacktestResult
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.finding import Evidence
 from tradewright.evaluation.metrics import Metrics
 from tradewright.evaluation.risk_report import RiskReport, risk_report
-from tradewright.evaluation.sampling import Sampling
 from tradewright.model.bars import Bars
 from tradewright.model.errors import ConfigError
 from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import Strategy
-from tradewright.store.fingerprint import bars_hash
+from tradewright.store.dataset import bars_hash
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,6 +52,7 @@ class AbsenceEvidence:
         self._connection, self._ledger, self._clock = connection, ledger, clock
         self._settings, self._times, self._account = settings, times, settings.account
         self._first: dict[str, _FirstLook] = {}
+        self._proved_at: dict[str, float] = {}
 
     def observe(self, snapshot: BrokerSnapshot) -> tuple[str, ...]:
         """Take one absorbed snapshot as evidence, and return the references that it proves unsent.
@@ -65,6 +67,10 @@ class AbsenceEvidence:
         doubted = self._ledger.attempts.in_state(self._account, AttemptState.UNKNOWN)
         self._first = {ref: look for ref, look in self._first.items() if ref in {attempt.ref for attempt in doubted}}
         return tuple(attempt.ref for attempt in doubted if self._is_settled(attempt, snapshot, drifting))
+
+    def is_complete(self, ref: str, since: float) -> bool:
+        """Whether an order was proved unsent at the monotonic second ``since`` or later."""
+        return self._proved_at.get(ref, -math.inf) >= since
 
     def seconds_left(self, ref: str) -> float:
         """How long until a further snapshot can prove an order unsent; the whole ``absence`` without a first look."""
@@ -114,4 +120,5 @@ class AbsenceEvidence:
                 reason = f"absent from two complete snapshots {waited:.0f} s apart, position unmoved"
                 self._ledger.attempts.move(attempt.ref, AttemptState.NOT_SENT, reason)
         self._first.pop(attempt.ref)
+        self._proved_at[attempt.ref] = self._clock.monotonic()
         return self._settings.settles_alone

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from pydantic import TypeAdapter
+
+from tradewright.execution import operator_actions
 from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.cancellation import Cancelled
 from tradewright.execution.deciding import checks_of
 from tradewright.execution.risk_snapshot import SnapshotBuilder, SnapshotRequest
 from tradewright.execution.sender import Sender
-from tradewright.execution.types import Checkpoint, ProtocolTimes, SenderSettings, SendResult, no_checkpoint
+from tradewright.execution.timing import Waiter
+from tradewright.execution.types import (
+    Checkpoint,
+    ProtocolTimes,
+    SenderSettings,
+    SendRefused,
+    SendResult,
+    no_checkpoint,
+)
 from tradewright.ledger.attempts import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.broker import Broker, BrokerSnapshot
 from tradewright.model.clock import Clock
+from tradewright.model.command import Command, CommandKind, CommandState
 from tradewright.model.decision import Reason
-from tradewright.policy.recheck import recheck
+from tradewright.model.errors import BrokerError, OrderNotAccepted, TradewrightError
+from tradewright.model.order import AttemptState, Fill
+from tradewright.policy.gate import pre_send_check
+
+_PLAIN: TypeAdapter[object] = TypeAdapter(object)
+_NAMES = TypeAdapter(list[str])
+_FILLS = TypeAdapter(list[Fill])
 
 
 @dataclass(frozen=True)
@@ -38,10 +57,13 @@ class ReconciliationResult:
 
 
 class AccountActor:
-    """The holder of one account's sending connection, on one ledger.
+    """The holder of one account's sending connection: it carries out the commands of the account's inbox.
+
+    One object, one lock, one connection. It is not re-entrant: a second caller waits for the lock. Cancels alone are
+    served in the middle of other work, during every wait, so that a kill switch waits for nobody.
 
     Args:
-        builder: makes the gate's snapshot, for the decision and again at the moment of sending.
+        builder: makes the gate's snapshot again at the moment of sending.
         checkpoint: called at every step boundary of the protocol; tests kill the process there.
     """
 
@@ -55,16 +77,38 @@ class AccountActor:
         times: ProtocolTimes | None = None,
         checkpoint: Checkpoint = no_checkpoint,
     ) -> None:
-        self._ledger, self._builder, self._account = ledger, builder, settings.account
-        self._starts_stopped = settings.starts_stopped
+        self._ledger, self._builder, self._settings, self._account = ledger, builder, settings, settings.account
+        chosen = times or ProtocolTimes()
+        waiter = Waiter(clock, chosen.pause, self._serve_urgent)
         self._reader = AccountReader(broker, ledger, builder, settings.account)
-        self._sender = Sender(ledger, broker, clock, self.recheck, settings, times, checkpoint=checkpoint)
+        self._sender = Sender(ledger, broker, clock, self.pre_send_check, settings, chosen, waiter, checkpoint)
+        self._lock = asyncio.Lock()
+        self._handlers: dict[CommandKind, Callable[[Command], Awaitable[object]]] = {
+            CommandKind.SEND: self._send,
+            CommandKind.CANCEL: self._cancel,
+            CommandKind.CANCEL_ALL: self._cancel_all,
+            CommandKind.RECONCILE: self._reconcile,
+            CommandKind.ACKNOWLEDGE: self._acknowledge,
+            CommandKind.ADOPT_POSITION: self._adopt_position,
+            CommandKind.CONFIRM_NOT_SENT: self._confirm_not_sent,
+            CommandKind.SETTLE: self._settle,
+            CommandKind.END_OF_DAY: self._end_of_day,
+        }
 
-    async def send(self, decision_ids: Collection[str] | None = None) -> tuple[SendResult, ...]:
-        """Send what is approved; see :meth:`Sender.drain` for the errors."""
-        return await self._sender.drain(decision_ids)
+    async def work(self) -> None:
+        """Carry out the commands of the inbox, cancels first, until it is empty.
 
-    async def recheck(self, order: ApprovedOrder, snapshot: BrokerSnapshot) -> Sequence[Reason]:
+        Raises:
+            SendRefused: when another sender holds the account; its actor carries the commands out.
+            LedgerError: when an outcome cannot be written down; the command is carried out again by the next actor.
+        """
+        async with self._lock:
+            self._sender.hold_lease()
+            self._ledger.commands.requeue_abandoned(self._account, self._settings.holder)
+            while (command := self._ledger.commands.next(self._account)) is not None:
+                await self._carry_out(command)
+
+    async def pre_send_check(self, order: ApprovedOrder, snapshot: BrokerSnapshot) -> Sequence[Reason]:
         """The gate's hard rules again, on the state of the moment of sending (R-RISK-39)."""
         symbols = {order.terms.instrument}
         view = await self._reader.valued(snapshot, symbols)
@@ -77,15 +121,54 @@ class AccountActor:
             checks=checks_of(order.strategy, order.terms.instrument),
             at_send=True,
         )
-        return recheck(order, self._builder.snapshot(request, view), self._builder.limits)
+        return pre_send_check(order, self._builder.snapshot(request, view), self._builder.limits)
 
-    async def reconcile(self) -> ReconciliationResult:
-        """Ask the venue for everything, adopt its answers, record the equity (R-EXEC-08).
+    async def close(self) -> None:
+        """Disconnect and let the account go; harmless when nothing was open."""
+        await self._sender.close()
 
-        Raises:
-            BrokerError: when the venue cannot be reached or read.
-            LedgerError: when something cannot be written down.
+    async def _serve_urgent(self) -> None:
+        while (command := self._ledger.commands.next(self._account, urgent_only=True)) is not None:
+            await self._carry_out(command)
+
+    async def _carry_out(self, command: Command) -> None:
+        """Do one command and write down its outcome. A command that this program cannot do is refused with the reason.
+
+        An unforeseen error leaves the command running: whoever holds the account next puts it back into the inbox.
         """
+        if not self._ledger.commands.begin(command.command_id, self._settings.holder):
+            return
+        try:
+            result = _PLAIN.dump_python(await self._handlers[command.kind](command), mode="json")
+            state = CommandState.DONE
+        except TradewrightError as error:
+            retry = isinstance(error, BrokerError | SendRefused) and not isinstance(error, OrderNotAccepted)
+            state = CommandState.FAILED if retry else CommandState.REFUSED
+            result = {"what": error.what, "where": error.where, "remedy": error.remedy}
+        self._ledger.commands.finish(command.command_id, state, {"answer": result})
+
+    async def _send(self, command: Command) -> Sequence[SendResult]:
+        chosen = command.payload.get("decision_ids")
+        return await self._sender.drain(None if chosen is None else _NAMES.validate_python(chosen))
+
+    async def _cancel(self, command: Command) -> Cancelled:
+        return await self._sender.cancel(str(command.payload["ref"]), command.actor, command.reason)
+
+    async def _cancel_all(self, command: Command) -> Cancelled:
+        """Every open order, or those that the kill switches cover when the payload says so."""
+        stopped_only = bool(command.payload.get("stopped_only", False))
+
+        def is_covered(attempt: Attempt) -> bool:
+            return not stopped_only or bool(self._stopping(attempt.strategy))
+
+        return await self._sender.cancel_all(is_covered, command.actor, command.reason)
+
+    def _stopping(self, strategy: str) -> Sequence[object]:
+        switches, starts_stopped = self._ledger.kill_switches, self._settings.starts_stopped
+        return switches.stopping(strategy, self._account, starts_stopped=starts_stopped)
+
+    async def _reconcile(self, _command: Command) -> ReconciliationResult:
+        """Ask the venue for everything, adopt its answers, record the equity (R-EXEC-08)."""
         recovered = await self._sender.recover()
         money = await self._reader.money()
         mark = self._ledger.equity.mark(self._account, money.equity, money.cash)
@@ -93,19 +176,32 @@ class AccountActor:
         held = {row.instrument: row.quantity for row in recovered.snapshot.positions if row.quantity}
         return ReconciliationResult(mark.at, last.differences if last else (), money.equity, held)
 
-    async def cancel_stopped(self) -> Cancelled:
-        """Cancel every open order that a kill switch covers; see :meth:`Sender.cancel_all` for the errors."""
+    async def _acknowledge(self, command: Command) -> int:
+        instrument = str(command.payload["instrument"])
+        return operator_actions.acknowledge(self._ledger, self._account, instrument, command.actor, command.reason)
 
-        def is_covered(attempt: Attempt) -> bool:
-            switches = self._ledger.kill_switches
-            return bool(switches.stopping(attempt.strategy, self._account, starts_stopped=self._starts_stopped))
+    async def _adopt_position(self, command: Command) -> Decimal:
+        """Take over the venue's own position, as a fresh recovery finds it, never a number that a person types."""
+        instrument = str(command.payload["instrument"])
+        snapshot = (await self._sender.recover()).snapshot
+        held = [row for row in snapshot.positions if row.instrument == instrument and row.account == self._account]
+        quantity, price = (held[0].quantity, held[0].average_price) if held else (Decimal(0), Decimal(0))
+        person = (command.actor, command.reason)
+        return operator_actions.adopt_position(self._ledger, self._account, instrument, quantity, price, *person)
 
-        return await self._sender.cancel_all(is_covered, "kill switch", "a kill switch covers it")
+    async def _confirm_not_sent(self, command: Command) -> None:
+        """Gather the evidence first: two snapshots that do not list the order; then the person's word counts (R5)."""
+        ref = str(command.payload["ref"])
+        await self._sender.recover()
+        operator_actions.confirm_not_sent(self._ledger, ref, command.actor, command.reason)
 
-    async def cancel(self, ref: str, actor: str, reason: str) -> Cancelled:
-        """Cancel one order; see :meth:`Sender.cancel` for the errors."""
-        return await self._sender.cancel(ref, actor, reason)
+    async def _settle(self, command: Command) -> AttemptState:
+        """End an order by the venue's statement (R6)."""
+        ref, state = str(command.payload["ref"]), AttemptState(str(command.payload["state"]))
+        fills = _FILLS.validate_python(command.payload.get("fills", []))
+        person = (command.actor, command.reason)
+        return operator_actions.settle_by_statement(self._ledger, ref, fills, state, *person).state
 
-    async def close(self) -> None:
-        """Disconnect and let the account go; harmless when nothing was open."""
-        await self._sender.close()
+    async def _end_of_day(self, _command: Command) -> Sequence[str]:
+        await self._sender.ready()
+        return [difference.told for difference in await self._sender.tracker.end_of_day()]

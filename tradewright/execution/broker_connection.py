@@ -54,11 +54,14 @@ class BrokerConnection:
         self._checkpoint("S3.connected")
 
     async def disconnect(self) -> None:
-        """Keep what has arrived, then close the connection; an order in doubt stays in doubt."""
+        """Keep what has arrived, then close the connection; an order in doubt stays in doubt.
+
+        A message that could not be kept is told by the next recovery.
+        """
         self.connected = self.trusted = False
-        if self._keeper is not None:
-            await asyncio.wait({self._keeper})
+        await self._all_kept()
         await self.broker.disconnect()
+        await self._all_kept()
 
     async def check_time(self) -> None:
         """Compare the clocks (R1).
@@ -80,15 +83,14 @@ class BrokerConnection:
 
         Raises:
             BrokerError: when any query did not come to its end; the connection is then not trusted.
-            LedgerError: when a message that came in could not be kept.
+            LedgerError: when a message that came in could not be kept or applied.
         """
         try:
             snapshot = await self.broker.snapshot()
         except BrokerError:
             self.trusted = False
             raise
-        self.keep_messages()
-        self.raise_failure()
+        await self.keep_messages()
         return snapshot
 
     def require_recovery(self) -> None:
@@ -105,7 +107,7 @@ class BrokerConnection:
             return
         failure, self._failure = self._failure, None
         self.trusted = False
-        if isinstance(failure, LedgerError):
+        if isinstance(failure, LedgerError) or not isinstance(failure, Exception):
             raise failure
         raise LedgerError(
             f"a message of the venue could not be applied: {failure!r}",
@@ -118,15 +120,23 @@ class BrokerConnection:
         """Whether a message could not be kept or applied."""
         return self._failure is not None
 
-    def keep_messages(self) -> None:
-        """Keep the messages that have arrived so far, raw and before anything is concluded from them (S7).
+    async def keep_messages(self) -> None:
+        """Wait until every message that has arrived is kept and applied.
 
         Raises:
-            LedgerError: when they cannot be written down.
+            LedgerError: as :meth:`raise_failure`.
         """
+        await self._all_kept()
+        self.raise_failure()
+
+    async def _all_kept(self) -> None:
+        while self._keeper is not None:
+            await asyncio.wait({self._keeper})
+
+    async def _keep_soon(self) -> None:
+        """Keep the messages that have arrived, raw and before anything is concluded from them (S7)."""
+        await asyncio.sleep(0)
         messages, self._inbox = self._inbox, []
-        if not messages:
-            return
         with self._ledger.transaction():
             for session, event in messages:
                 self._ledger.broker_journal.record_event(session, event)
@@ -146,18 +156,16 @@ class BrokerConnection:
             self.disturbances += 1
         self._inbox.append((self.broker.session, event))
         if self._keeper is None:
-            self._keeper = asyncio.get_running_loop().create_task(self._keep_soon())
-            self._keeper.add_done_callback(self._kept)
+            self._start_keeper()
 
-    async def _keep_soon(self) -> None:
-        await asyncio.sleep(0)
-        self.keep_messages()
+    def _start_keeper(self) -> None:
+        self._keeper = asyncio.get_running_loop().create_task(self._keep_soon())
+        self._keeper.add_done_callback(self._kept)
 
     def _kept(self, task: asyncio.Task[None]) -> None:
         self._keeper = None
         if not task.cancelled() and (failure := task.exception()) is not None:
             self._failure, self.trusted = failure, False
         self.message_received.set()
-        if self._inbox and self._keeper is None and not task.cancelled():
-            self._keeper = asyncio.get_running_loop().create_task(self._keep_soon())
-            self._keeper.add_done_callback(self._kept)
+        if self._inbox and not task.cancelled():
+            self._start_keeper()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -77,19 +77,30 @@ class Canceller:
                 self._ledger.attempts.move(attempt.ref, AttemptState.CANCEL_REQUESTED, f"{actor}: {reason}")
                 self._ledger.audit.append(actor, "CANCEL", attempt.ref, {"reason": reason})
         self._checkpoint("C.written")
-        problem = ""
+        problems = await self._request(numbers)
+        self._checkpoint("C.cancelled")
         try:
-            for ref, order_id in numbers.items():
-                await self._connection.broker.cancel(ref, order_id or 0)
-            self._checkpoint("C.cancelled")
             await self._confirmed(refs)
         except BrokerError as error:
-            # The requests may have gone out. What became of the orders is found by the next recovery.
             self._connection.require_recovery()
-            problem = str(error)
+            problems.append(str(error))
         states = {ref: self._ledger.attempts.get(ref).state for ref in refs}
         ended = tuple(ref for ref, state in states.items() if state.terminal)
-        return Cancelled(ended, tuple(ref for ref in refs if ref not in ended), problem)
+        return Cancelled(ended, tuple(ref for ref in refs if ref not in ended), "; ".join(dict.fromkeys(problems)))
+
+    async def _request(self, numbers: Mapping[str, int | None]) -> list[str]:
+        """Ask for every cancel, also when one of them fails, and return the problems.
+
+        A request that failed may have gone out: the next recovery finds out what became of its order.
+        """
+        problems = []
+        for ref, order_id in numbers.items():
+            try:
+                await self._connection.broker.cancel(ref, order_id or 0)
+            except BrokerError as error:
+                self._connection.require_recovery()
+                problems.append(str(error))
+        return problems
 
     async def _confirmed(self, refs: Sequence[str]) -> None:
         """Query whenever the venue says something, until every order has ended or ``acknowledge`` seconds are over."""

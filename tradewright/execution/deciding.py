@@ -17,9 +17,8 @@ from tradewright.model.order import OrderTerms
 from tradewright.model.signal import SignalCandidate
 from tradewright.policy.approved import approve
 from tradewright.policy.gate import decide
-from tradewright.portfolio.book import Book
-from tradewright.portfolio.intents import propose
-from tradewright.portfolio.manual import MANUAL, manual_intent
+from tradewright.portfolio.intents import MANUAL, manual_intent, propose
+from tradewright.portfolio.state import PortfolioState
 
 MANUAL_CHECKS = ("bars.{instrument}",)
 STRATEGY_CHECKS = (*MANUAL_CHECKS, "features.{instrument}", "lookahead.{strategy}")
@@ -95,9 +94,9 @@ class Decider:
         with self._ledger.transaction():
             return [self._decide(intent, view) for intent in wanted]
 
-    def _portfolio(self, strategy: str, view: AccountView) -> Book:
+    def _portfolio(self, strategy: str, view: AccountView) -> PortfolioState:
         """The state that a strategy acts on: the account's equity, its own holdings and orders on their way."""
-        return Book(
+        return PortfolioState(
             equity=view.account.equity,
             positions=self._builder.commitments(strategy, view),
             instruments=self._builder.instruments,

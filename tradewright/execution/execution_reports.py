@@ -133,7 +133,9 @@ class ReportHandler:
         others = [other for other in self._ledger.attempts.all(attempt.intent_id) if other.ref != attempt.ref]
         if any(not other.state.terminal for other in others):
             return attempt  # one attempt of an intent is live at a time; this one's fills count all the same
-        return self._ledger.attempts.move(attempt.ref, AttemptState.ACKED, f"reopened by the venue: {evidence}")
+        self._ledger.attempts.move(attempt.ref, AttemptState.ACKED, f"reopened by the venue: {evidence}")
+        self.progress(attempt.ref)  # its fills may have been recorded while another attempt of the intent was live
+        return self._ledger.attempts.get(attempt.ref)
 
     def progress(self, ref: str) -> None:
         """Bring an attempt to the state that follows from its executions, after a fill or a ruling on a correction."""

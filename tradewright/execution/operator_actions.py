@@ -12,6 +12,7 @@ from tradewright.ledger.attempts import Attempt, AttemptEvent
 from tradewright.ledger.executions import Execution
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.errors import LedgerError
+from tradewright.model.hashing import content_hash
 from tradewright.model.intent import Intent
 from tradewright.model.order import AttemptState, Fill, OrderState
 from tradewright.policy.approved import HumanApproval
@@ -96,7 +97,12 @@ def approve(
         decision = ledger.decisions.decision(decision_id)
         intent = ledger.decisions.intent(decision.intent_id)
         approval = HumanApproval(
-            decision_id=decision_id, actor=actor, reason=reason, at=said.at, valid_seconds=valid_seconds
+            decision_id=decision_id,
+            decision_hash=content_hash(decision),
+            actor=actor,
+            reason=reason,
+            at=said.at,
+            valid_seconds=valid_seconds,
         )
         ledger.outbox.put(approve_order(intent, decision, account, approval))
     return intent

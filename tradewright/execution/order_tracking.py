@@ -116,8 +116,8 @@ class OrderTracker:
             BrokerError: when a query is incomplete; the orders stay in doubt.
             LedgerError: when something cannot be written down.
         """
-        asked = 0
-        while asked < 2 and (doubted := self._doubted(refs)):
+        asked, begun = 0, self._clock.monotonic()
+        while asked < 2 and (doubted := self._doubted(refs, begun)):
             await self._waiter.sleep(max(self._evidence.seconds_left(ref) for ref in doubted))
             await self.query()
             asked += 1
@@ -138,9 +138,10 @@ class OrderTracker:
                 self._ledger.freezes.freeze(*open_order)
         return tuple(found)
 
-    def _doubted(self, refs: Collection[str]) -> list[str]:
+    def _doubted(self, refs: Collection[str], since: float) -> list[str]:
+        """The orders of ``refs`` in doubt that no evidence has been completed for since a moment."""
         unknown = self._ledger.attempts.in_state(self._account, AttemptState.UNKNOWN)
-        return [attempt.ref for attempt in unknown if attempt.ref in refs]
+        return [row.ref for row in unknown if row.ref in refs and not self._evidence.is_complete(row.ref, since)]
 
     def _has_news(self) -> bool:
         connection = self._connection

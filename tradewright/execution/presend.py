@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from tradewright.execution.broker_connection import BrokerConnection
+from tradewright.execution.exposure import may_have_reached
 from tradewright.execution.types import SenderSettings
 from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.ledger import Ledger
@@ -23,8 +24,8 @@ Recheck = Callable[[ApprovedOrder, BrokerSnapshot], Awaitable[Sequence[Reason]]]
 class PreSendCheck:
     """Reasons against sending, each with a code. An empty list means go."""
 
-    def __init__(self, ledger: Ledger, clock: Clock, recheck: Recheck, settings: SenderSettings) -> None:
-        self._ledger, self._clock, self._recheck, self._settings = ledger, clock, recheck, settings
+    def __init__(self, ledger: Ledger, clock: Clock, pre_send_check: Recheck, settings: SenderSettings) -> None:
+        self._ledger, self._clock, self._recheck, self._settings = ledger, clock, pre_send_check, settings
 
     def restored(self, decision_id: str) -> ApprovedOrder | Reason:
         """The order as it was approved, or why it is not: its hash is computed again (control 18, fault 38)."""
@@ -54,6 +55,7 @@ class PreSendCheck:
         """
         found = [reason for reason in await self._recheck(order, snapshot) if reason.verdict is Verdict.REJECT]
         found += self.stopped(order.strategy)
+        found += self.reached_before(order)
         for freeze in self._ledger.freezes.of(self._settings.account, order.terms.instrument):
             found.append(_reason("INSTRUMENT_FROZEN", f"{freeze.code} {freeze.ref}: {freeze.text}"))
         return tuple(found)
@@ -66,6 +68,12 @@ class PreSendCheck:
         if waiting := connection.broker.pending_sends():
             found.append(_reason("SENDS_PENDING", f"{waiting} messages wait in the library's queue"))
         return found
+
+    def reached_before(self, order: ApprovedOrder) -> list[Reason]:
+        """Whether an earlier attempt of the same intent may have left an order at the venue (H0)."""
+        attempts = self._ledger.attempts.all(order.intent_id)
+        reached = [attempt for attempt in attempts if may_have_reached(self._ledger, attempt)]
+        return [_reason("INTENT_AT_VENUE", f"{attempt.ref} is {attempt.state}") for attempt in reached]
 
     def waited_too_long(self, claimed_at: datetime, seconds: float) -> list[Reason]:
         """Whether a claim has waited for its turn for longer than a claim may live."""

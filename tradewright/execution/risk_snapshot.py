@@ -39,7 +39,7 @@ from tradewright.policy.snapshot import (
     RecentOrder,
     Snapshot,
 )
-from tradewright.portfolio.exposure import drawdown
+from tradewright.portfolio.state import drawdown
 
 LONGEST_CLOSURE = timedelta(days=4)
 """Markets reopen within so many days: an older stored close values no holding, and an older equity mark is not that
@@ -88,7 +88,7 @@ class SnapshotRequest:
 
 @dataclass(frozen=True)
 class SnapshotBuilder:
-    """Makes snapshots for the gate and for the sender's recheck.
+    """Makes snapshots for the gate and for the sender's pre_send_check.
 
     There are no exchange rates yet. An instrument in another currency than the account's has no value here, and as
     long as one is held or on order the account's exposures are not known: the gate refuses every entry until it is
@@ -201,6 +201,7 @@ class SnapshotBuilder:
         return Holdings(
             equity=money.equity if in_our_currency else None,
             cash=money.cash if in_our_currency else None,
+            committed_cash=self._committed_cash(waiting, view, now) if in_our_currency else None,
             position=held.get(asked.instrument, ZERO),
             open_orders=tuple(
                 OpenOrder(side=row.side, quantity=row.quantity) for row in waiting if row.instrument == asked.instrument
@@ -211,6 +212,7 @@ class SnapshotBuilder:
             cluster_exposure=None if cluster is None else _gross({name: units[name] for name in cluster}, values),
             correlation=self._correlation(asked.instrument, facts, held),
             daily_drawdown=self._drawdown(account, midnight, money.equity),
+            loss_today=self._loss(account, midnight, money.equity) if in_our_currency else None,
             traded_today=self._traded(account, midnight, waiting, view, now),
         )
 
@@ -270,6 +272,23 @@ class SnapshotBuilder:
         marks = self.ledger.equity.marks(account, midnight - LONGEST_CLOSURE)
         before = [mark.equity for mark in marks if mark.at < midnight][-1:]
         return drawdown([*before, *(mark.equity for mark in marks if mark.at >= midnight), equity])
+
+    def _committed_cash(self, waiting: Iterable[WorkingOrder], view: AccountView, now: datetime) -> Decimal | None:
+        """Cash promised to purchases that are approved or working, at the far end of the widest collar."""
+        total, worst = ZERO, 1 + max(self.limits.collar_liquid, self.limits.collar_other)
+        for row in waiting:
+            unit = self._unit_value(row.instrument, view, now) if row.side is Side.BUY else ZERO
+            if unit is None:
+                return None
+            total += row.quantity * abs(unit) * worst
+        return total
+
+    def _loss(self, account: str, midnight: datetime, equity: Decimal) -> Decimal:
+        """The loss in money since last night's equity, or since the first equity of the day where none was recorded."""
+        marks = self.ledger.equity.marks(account, midnight - LONGEST_CLOSURE)
+        before = [mark.equity for mark in marks if mark.at < midnight][-1:]
+        start = [*before, *(mark.equity for mark in marks if mark.at >= midnight), equity][0]
+        return start - equity
 
     def _traded(
         self, account: str, since: datetime, waiting: Iterable[WorkingOrder], view: AccountView, now: datetime

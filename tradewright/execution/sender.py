@@ -48,7 +48,7 @@ class Sender:
     """Sends the approved orders of one account, one order at a time.
 
     Args:
-        recheck: the gate's send-time controls.
+        pre_send_check: the gate's send-time controls.
         waiter: every wait of the sender; it serves urgent commands meanwhile.
         checkpoint: called at every step boundary; tests kill the process there.
 
@@ -61,7 +61,7 @@ class Sender:
         ledger: Ledger,
         broker: Broker,
         clock: Clock,
-        recheck: Recheck,
+        pre_send_check: Recheck,
         settings: SenderSettings,
         times: ProtocolTimes | None = None,
         waiter: Waiter | None = None,
@@ -77,7 +77,7 @@ class Sender:
         self._connection = connection
         self._recovery = Recovery(connection, ledger, settings, self._times, *shared)
         self._limiter = RateLimiter(ledger, clock, settings, self._waiter)
-        self._presend = PreSendCheck(ledger, clock, recheck, settings)
+        self._presend = PreSendCheck(ledger, clock, pre_send_check, settings)
         self.tracker = OrderTracker(connection, ledger, clock, settings, self._times, *shared)
         self._canceller = Canceller(connection, self.tracker, ledger, self._times, self._waiter, checkpoint)
 
@@ -95,7 +95,8 @@ class Sender:
             BrokerError: when the venue cannot be reached or read; what was not sent stays approved.
             LedgerError: when something cannot be written down; nothing is sent after that.
         """
-        self._hold_lease()
+        self.hold_lease()
+        self._give_back_claims()  # of a batch that broke off and could not give them back itself
         await self._settle_leftovers()
         listed = self._ledger.outbox.sendable(self._settings.account)
         self._checkpoint("S1.listed")
@@ -130,7 +131,7 @@ class Sender:
             BrokerError: when the venue cannot be reached or read.
             LedgerError: when something cannot be written down.
         """
-        self._hold_lease()
+        self.hold_lease()
         await self._connection.connect()
         snapshot = await self.tracker.query()
         wanted = [attempt for attempt in self._ledger.attempts.live(self._settings.account) if covers(attempt)]
@@ -180,6 +181,22 @@ class Sender:
             adopted=(*found.adopted, *(ref for ref, state in states.items() if state not in _DOUBTFUL)),
         )
 
+    def hold_lease(self) -> None:
+        """Take or prolong the lease of the account.
+
+        Raises:
+            SendRefused: while another sender holds it.
+        """
+        account, holder = self._settings.account, self._settings.holder
+        if not self._ledger.leases.acquire(account, holder, self._times.lease):
+            lease = self._ledger.leases.get(account)
+            other = f"{lease.holder} until {lease.expires_at.isoformat()}" if lease else "another one"
+            raise SendRefused(
+                f"another sender has the account: {other}",
+                where=f"account {account}",
+                remedy="its actor carries your command out; ask for it with tradewright commands",
+            )
+
     async def close(self) -> None:
         """Disconnect and let the account go."""
         await self._connection.disconnect()
@@ -187,7 +204,7 @@ class Sender:
 
     async def _recover(self) -> Recovered:
         """Recover on this connection or, when it is dead, on a new one."""
-        self._hold_lease()
+        self.hold_lease()
         was_connected = self._connection.connected
         await self._connection.connect()
         try:
@@ -221,7 +238,7 @@ class Sender:
         if isinstance(order, Reason):
             return SendResult(row.decision_id, row.ref, SendStatus.REFUSED, reasons=(order,))
         self._checkpoint("S2.before_claim")
-        self._hold_lease()
+        self.hold_lease()
         attempt = self._ledger.attempts.claim(row.decision_id, order.payload_hash, self._settings.holder)
         if attempt is not None:
             self._checkpoint("S2.claimed")
@@ -240,8 +257,10 @@ class Sender:
         reasons = await self._presend.reject_reasons(order, snapshot)
         reasons += tuple(self._presend.waited_too_long(attempt.claimed_at, self._times.claim))
         order_id = self._broker.next_order_id()
-        # The lease is held again after the recheck: the checks may have taken long enough for another sender to come.
-        self._hold_lease()
+        # Hold the lease again: the checks may have taken long enough for another sender to come.
+        self.hold_lease()
+        if self._ledger.attempts.get(attempt.ref).state is not AttemptState.CLAIMED:
+            raise self._taken_over()
         if reasons:
             return self._refused(attempt, reasons)
         self._checkpoint("S3.rechecked")
@@ -293,12 +312,14 @@ class Sender:
         if isinstance(order, Reason):
             return self._refused(attempt, (order,))
         self._checkpoint("S4.before_write")
-        self._connection.keep_messages()
+        await self._connection.keep_messages()
         self._write_ahead(attempt, order, order_id)
         self._checkpoint("S4.read_back")
         # From the final check to the call of place() nothing is awaited: no message, no kill switch and no other
         # sender can come between the last look and the send.
-        if reasons := self._presend.final_check(order, self._connection):
+        reasons = self._presend.final_check(order, self._connection)
+        reasons += self._presend.waited_too_long(attempt.claimed_at, self._times.claim)
+        if reasons:
             text = ", ".join(reason.code for reason in reasons)
             moved = self._ledger.attempts.move(attempt.ref, AttemptState.NOT_SENT, f"stopped before the send: {text}")
             return SendResult(attempt.decision_id, attempt.ref, SendStatus.REFUSED, moved.state, tuple(reasons))
@@ -362,23 +383,15 @@ class Sender:
     def _answered(self, ref: str) -> bool:
         return self._ledger.attempts.get(ref).state is not AttemptState.SENDING
 
-    def _hold_lease(self) -> None:
-        account, holder = self._settings.account, self._settings.holder
-        if not self._ledger.leases.acquire(account, holder, self._times.lease):
-            lease = self._ledger.leases.get(account)
-            other = f"{lease.holder} until {lease.expires_at.isoformat()}" if lease else "another one"
-            raise SendRefused(
-                f"another sender has the account: {other}",
-                where=f"account {account}",
-                remedy="wait, or end that sender",
-            )
-
     def _keep_lease(self) -> None:
         """Prove that this sender has held the account all the time; else its view of the venue is out of date."""
         account, holder = self._settings.account, self._settings.holder
         if not self._ledger.leases.keep(account, holder, self._times.lease):
-            raise SendRefused(
-                "another sender took the account over",
-                where=f"account {account}",
-                remedy="it settles what is under way; ask again when it is done",
-            )
+            raise self._taken_over()
+
+    def _taken_over(self) -> SendRefused:
+        return SendRefused(
+            "another sender took the account over",
+            where=f"account {self._settings.account}",
+            remedy="it settles what is under way; ask again when it is done",
+        )

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from tradewright.model.decision import Reason
 from tradewright.model.errors import TradewrightError
-from tradewright.model.mode import LIVE_PORTS, PAPER_PORTS, Mode
+from tradewright.model.mode import Mode
 from tradewright.model.order import AttemptState
 
 
@@ -77,7 +77,7 @@ class SenderSettings:
         account: whose orders it sends.
         holder: this sender's own name, different at every start (host, process, a random part).
         live_account: must repeat the account in live mode (control 22).
-        port: where the venue listens; 0 when it has no port.
+        problems: contradictions between mode and account that the broker's plug-in found, in words.
         per_second, per_minute: the most orders that go out (control 8).
         max_skew: seconds between our clock and the venue's, beyond which nothing is sent (fault 36).
         broker_zone: whose midnight ends the venue's day; not documented by the venue, hence a setting.
@@ -87,7 +87,7 @@ class SenderSettings:
     holder: str
     mode: Mode = Mode.SIM
     live_account: str = ""
-    port: int = 0
+    problems: tuple[str, ...] = ()
     per_second: int = 1
     per_minute: int = 20
     max_skew: float = 2.0
@@ -104,10 +104,11 @@ class SenderSettings:
         return self.mode is not Mode.LIVE
 
     def check(self) -> None:
-        """Refuse to start where mode, account and port contradict each other (control 22).
+        """Refuse to start where mode and account contradict each other (control 22).
 
         Raises:
-            SendRefused: without an account or holder, and for a live mode that is not confirmed or a wrong port.
+            SendRefused: without an account or holder, for a live mode that is not confirmed, and for every problem that
+                the broker's plug-in found.
         """
         if not self.account or not self.holder:
             raise SendRefused("a sender needs an account and a holder", where="broker", remedy="set broker.account")
@@ -117,13 +118,8 @@ class SenderSettings:
                 where="broker.live_account",
                 remedy="repeat the account id there, by hand",
             )
-        wrong = PAPER_PORTS if self.mode is Mode.LIVE else LIVE_PORTS
-        if self.port in wrong:
-            raise SendRefused(
-                f"port {self.port} does not belong to mode {self.mode}",
-                where="broker.port",
-                remedy="set the right port",
-            )
+        if self.problems:
+            raise SendRefused("; ".join(self.problems), where="broker", remedy="correct conf/broker, or the mode")
 
 
 class SendStatus(StrEnum):

@@ -1,12 +1,22 @@
-"""The arrays that kernels take and fill."""
+"""The arrays that indicator kernels take and fill, their missing values, and the errors of wrong arguments."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from tradewright.indicators.errors import IndicatorArguments
 from tradewright.model.bars import Floats
+from tradewright.model.errors import ConfigError
+
+
+class UnknownIndicator(ConfigError):
+    """No indicator has this name."""
+
+
+class IndicatorArguments(ConfigError):
+    """An indicator got the wrong number of arguments, or a value that its rule forbids."""
 
 
 def series(values: npt.ArrayLike) -> Floats:
@@ -65,3 +75,22 @@ def window(length: float, *, least: int = 1) -> int:
     if not (length == int(length) if np.isfinite(length) else False) or length < least:
         raise IndicatorArguments(f"a window of {length} bars", remedy=f"a window is a whole number >= {least}")
     return int(length)
+
+
+def skip_gaps(kernel: Callable[..., None], inputs: tuple[Floats, ...], n: int, out: Floats) -> None:
+    """Run ``kernel(*inputs, n, out)`` over the bars where every input is finite; the other bars give NaN.
+
+    The recursion goes on after a gap as if the bars without a value did not exist. A kernel must carry a NaN or an
+    infinity of any bar to its last output, except of the first and last bar: so a finite end proves that there was no
+    gap, and the usual case needs no second look at the data.
+    """
+    if len(out) == 0:
+        return
+    kernel(*inputs, n, out)
+    if np.isfinite([out[-1], *(end for values in inputs for end in (values[0], values[-1]))]).all():
+        return
+    present = np.logical_and.reduce([np.isfinite(values) for values in inputs])
+    dense = np.empty(int(present.sum()))
+    kernel(*(values[present] for values in inputs), n, dense)
+    out[:] = np.nan
+    out[present] = dense

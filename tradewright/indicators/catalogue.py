@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import NamedTuple
 
-from tradewright.indicators.errors import IndicatorArguments, UnknownIndicator
+from tradewright.indicators.arrays import IndicatorArguments, UnknownIndicator
 from tradewright.indicators.sessions import SESSIONS
 from tradewright.model.bars import OHLCV
 from tradewright.model.strategy import Feature

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tradewright.indicators.divergence import DIVERGENCES
-from tradewright.indicators.labels import labels
-from tradewright.indicators.regime import REGIMES
+from tradewright.indicators.regime import DIVERGENCES, REGIMES, labels
 from tradewright.indicators.registry import columns
 from tradewright.indicators.sessions import SESSIONS, Session, session_flags
 from tradewright.model.bars import Bars, Floats

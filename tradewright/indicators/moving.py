@@ -12,10 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from tradewright.indicators.arrays import output, series, window
-from tradewright.indicators.fused import fma
-from tradewright.indicators.gaps import skip_gaps
-from tradewright.indicators.windows import mean_kernel
+from tradewright.indicators.arrays import output, series, skip_gaps, window
+from tradewright.indicators.windows import fma, mean_kernel
 from tradewright.model.bars import Floats
 
 

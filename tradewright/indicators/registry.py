@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 
 from tradewright.indicators.arrays import series
 from tradewright.indicators.catalogue import PRICES, resolve
-from tradewright.indicators.divergence import rsi_divergence
 from tradewright.indicators.market import liquidity_scores
 from tradewright.indicators.momentum import log_returns, returns, rsi, slope, slope_t
 from tradewright.indicators.moving import ema, macd, sma
-from tradewright.indicators.regime import regime
+from tradewright.indicators.regime import regime, rsi_divergence
 from tradewright.indicators.sessions import SESSIONS, Session, session_flags
 from tradewright.indicators.volatility import atr, bbands, rolling_volatility, volatility_rank
 from tradewright.model.bars import Bars, Floats

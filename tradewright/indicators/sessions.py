@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
-from tradewright.indicators.errors import IndicatorArguments
+from tradewright.indicators.arrays import IndicatorArguments
 from tradewright.model.bars import Floats, Times
 
 WEEKDAYS = (0, 1, 2, 3, 4)

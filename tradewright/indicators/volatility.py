@@ -8,12 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from tradewright.indicators.arrays import equal_lengths, output, series, window
-from tradewright.indicators.errors import IndicatorArguments
-from tradewright.indicators.fused import fma
-from tradewright.indicators.gaps import skip_gaps
+from tradewright.indicators.arrays import IndicatorArguments, equal_lengths, output, series, skip_gaps, window
 from tradewright.indicators.momentum import log_returns
-from tradewright.indicators.windows import band_kernel, deviation_kernel
+from tradewright.indicators.windows import band_kernel, deviation_kernel, fma
 from tradewright.model.bars import Floats
 
 

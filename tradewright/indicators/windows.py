@@ -8,18 +8,37 @@ All kernels write NaN to the first ``n - 1`` places, and to every place if ``n``
 so that the partial sums stay in the second-level cache.
 
 The functions under the kernels take a stretch of values and give one result per full window in it; ``scratch`` is four
-rows at least as long, and is overwritten. They stay in this file because numba does not compile a cached kernel anew
-when a function changes that it calls in another file.
+rows at least as long, and is overwritten. They stay in this file because numba does not compile a
+cached kernel anew when a function changes that it calls in another file. For the same reason a change of :func:`fma`
+needs the ``__pycache__`` folders removed.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.extending import intrinsic
 
 from tradewright.model.bars import Floats
+
+
+@intrinsic
+def _fma(_typing: Any, _a: Any, _b: Any, _c: Any) -> tuple[Any, Callable[..., Any]]:
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: tuple[Any, ...]) -> Any:
+        return builder.fma(*arguments)
+
+    return types.float64(types.float64, types.float64, types.float64), generate
+
+
+fma = cast(Callable[[float, float, float], float], _fma)
+"""``fma(a, b, c)`` = a * b + c, rounded once, on every machine; inside kernels only.
+
+With ``c = (1 - a) * x`` it keeps a mean that has reached ``x`` exactly there, in less time than two roundings take."""
+
 
 TILE = 16384
 

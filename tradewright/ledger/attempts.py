@@ -283,8 +283,8 @@ class Attempts:
         return found[0] if found else None
 
     def _check_approval(self, decision_id: str, intent_id: str) -> None:
-        self._events.check(intents, intents.c.intent_id == intent_id)
-        self._events.check(decisions, decisions.c.decision_id == decision_id)
+        self._events.check(intents, intents.c.intent_id == intent_id, required=True)
+        self._events.check(decisions, decisions.c.decision_id == decision_id, required=True)
         self._events.check(approvals, approvals.c.decision_id == decision_id)
 
     def _select(self, query: Select[Any]) -> list[Attempt]:

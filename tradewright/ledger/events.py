@@ -22,6 +22,7 @@ from sqlalchemy import (
     CursorResult,
     Integer,
     RowMapping,
+    Select,
     Table,
     Text,
     insert,
@@ -42,6 +43,9 @@ from tradewright.model.topic import Topic
 
 GENESIS = "0" * 64
 """The hash before the first event."""
+
+Row = RowMapping | Mapping[str, Any]
+"""A row of a table as the database holds it."""
 
 _EVENT = [type_coerce(column, Text if column.name == "at" else column.type).label(column.name) for column in events.c]
 
@@ -143,8 +147,11 @@ class Events:
         with self._database.read() as connection:
             return int(connection.execute(select(event_head.c.seq)).scalar_one())
 
-    def check(self, table: Table, *conditions: ColumnElement[bool]) -> None:
+    def check(self, table: Table, *conditions: ColumnElement[bool], required: bool = False) -> None:
         """Compare the rows of a table that meet some conditions with their events; one query.
+
+        Args:
+            required: whether it is an alteration as well that no row meets them.
 
         Raises:
             LedgerTampered: for a row without an event, an event with a false hash, and a row that differs from it.
@@ -153,7 +160,10 @@ class Events:
         query = select(*columns, *_EVENT, table.c.event_seq.label("fact_event_seq"))
         query = query.select_from(table.outerjoin(events, events.c.seq == table.c.event_seq)).where(*conditions)
         with self._database.read() as connection:
-            for found in connection.execute(query).mappings():
+            rows = connection.execute(query).mappings().all()
+            if required and not rows:
+                raise _tampered(table, {}, "row", None, "one row")
+            for found in rows:
                 row = {str(name): value for name, value in found.items()}
                 fact = {name.removeprefix("fact_"): value for name, value in row.items() if name.startswith("fact_")}
                 if row["seq"] is None:
@@ -169,7 +179,11 @@ class Events:
                 not follow from its steps.
         """
         with self._database.read() as connection:
-            return _Audit(connection).run()
+            audit = _Audit(connection)
+            try:
+                return audit.run()
+            finally:
+                audit.close()  # an open result would keep the snapshot of this connection for its next user
 
     def _select(self, query: Any) -> list[Event]:
         with self._database.read() as connection:
@@ -186,6 +200,7 @@ class _Audit:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._open: list[CursorResult[Any]] = []
         self._rows = {name: self._rows_of(table) for name, table in fact_tables().items()}
         self._states: dict[str, dict[str, Any]] = {}
         self._steps: dict[str, list[AttemptState]] = {}
@@ -194,7 +209,7 @@ class _Audit:
         """Check everything; the number of events."""
         previous, count = GENESIS, 0
         query = select(*_EVENT).order_by(events.c.seq)
-        for count, row in enumerate(_plain(self._connection.execute(query)), start=1):
+        for count, row in enumerate(self._walk(query), start=1):
             if row["seq"] != count or row["previous"] != previous:
                 raise _tampered(events, row, "previous", row["previous"], f"{previous} at place {count}")
             self._follow(row, _payload(row))
@@ -229,7 +244,7 @@ class _Audit:
 
     def _check_attempts(self) -> None:
         query = select(*_raw_columns(attempts), attempts.c.event_seq)
-        for row in _plain(self._connection.execute(query)):
+        for row in self._walk(query):
             expected = self._states.pop(row["ref"], None)
             if expected is None or row["event_seq"] != expected["event_seq"]:
                 raise _tampered(attempts, row, "event_seq", row["event_seq"], expected and expected["event_seq"])
@@ -243,10 +258,20 @@ class _Audit:
         for ref in self._states:
             raise _tampered(attempts, {"ref": ref}, "ref", None, ref)
 
+    def close(self) -> None:
+        """Close all results, read to their end or not."""
+        for result in self._open:
+            result.close()
+
+    def _walk(self, query: Select[Any]) -> Iterator[dict[str, Any]]:
+        result = self._connection.execute(query)
+        self._open.append(result)
+        yield from _plain(result)
+
     def _rows_of(self, table: Table) -> Iterator[dict[str, Any]]:
         order = (table.c.event_seq.is_not(None), table.c.event_seq)
         query = select(*_raw_columns(table), table.c.event_seq).order_by(*order)
-        yield from _plain(self._connection.execute(query))
+        yield from self._walk(query)
 
 
 def _plain(result: CursorResult[Any]) -> Iterator[dict[str, Any]]:
@@ -255,13 +280,13 @@ def _plain(result: CursorResult[Any]) -> Iterator[dict[str, Any]]:
         yield dict(zip(names, row, strict=True))
 
 
-def event_hash(row: Mapping[str, Any]) -> str:
+def event_hash(row: Row) -> str:
     """The hash of an event: SHA-256 over its fields in their stored form, the payload by its own hash."""
     names = ("seq", "at", "topic", "subject", "mode", "account", "actor", "payload_hash", "previous")
     return _sha(_dumps([row[name] for name in names]))
 
 
-def compare(table: Table, row: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
+def compare(table: Table, row: Row, payload: Mapping[str, Any]) -> None:
     """Compare a raw row with the payload of its event.
 
     Raises:
@@ -273,7 +298,7 @@ def compare(table: Table, row: Mapping[str, Any], payload: Mapping[str, Any]) ->
     _compare_row(table, row, payload[key])
 
 
-def _compare_row(table: Table, row: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+def _compare_row(table: Table, row: Row, expected: Mapping[str, Any]) -> None:
     for column in table.c:
         if column.name == "event_seq":
             continue
@@ -283,7 +308,7 @@ def _compare_row(table: Table, row: Mapping[str, Any], expected: Mapping[str, An
             raise _tampered(table, row, column.name, value, wanted)
 
 
-def _payload(row: Mapping[str, Any]) -> Any:
+def _payload(row: Row) -> Any:
     """The payload of a raw event whose hashes are right.
 
     Raises:
@@ -328,7 +353,7 @@ def _sha(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _tampered(table: Table, row: Mapping[str, Any], field: str, found: object, expected: object) -> LedgerTampered:
+def _tampered(table: Table, row: Row, field: str, found: object, expected: object) -> LedgerTampered:
     key = ", ".join(f"{column.name} {row.get(column.name)}" for column in table.primary_key)
     return LedgerTampered(
         f"the ledger was altered: {field} is {str(found)[:40]!r}, recorded was {str(expected)[:40]!r}",

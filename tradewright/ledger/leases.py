@@ -1,9 +1,13 @@
-"""Leases: which sender may drain the outbox of an account now."""
+"""Leases: the one sender that may work on an account now."""
 
 from __future__ import annotations
 
+import os
+import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
 
 from sqlalchemy import ColumnElement, and_, exists, insert, select, update
 
@@ -13,11 +17,23 @@ from tradewright.ledger.schema import leases
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who holds an account's lease, and until when."""
+    """The holder of an account, and until when it holds without a further sign of life.
+
+    Args:
+        host, pid, started: the holder's process; a process id alone is used again by the system.
+    """
 
     name: str
     holder: str
+    host: str
+    pid: int
+    started: str
     expires_at: datetime
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the holder's process is known to have ended; False for a process of another host."""
+        return self.host == _host() and self.pid > 0 and process_start(self.pid) != self.started
 
 
 def lease_held(
@@ -32,22 +48,32 @@ def lease_held(
 
 
 class Leases:
-    """One row per account; the second sender gets nothing until the first lets go or falls silent."""
+    """One row per account; the second sender gets nothing until the first lets go, ends, or falls silent.
+
+    A clock that jumps locks nobody out for longer than a lease lives: an end that is further away than that was
+    written by a clock that has been set back since, and is brought near. A clock that jumps forward may give a lease
+    away too early; then the conditions on the claim and on the write-ahead stop the first holder.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def acquire(self, account: str, holder: str, seconds: float) -> bool:
-        """Take or prolong the lease of an account; False while another holder has it."""
+        """Take or prolong the lease of an account; False while another living holder has it."""
         now = self._database.clock.now()
         until = now + timedelta(seconds=seconds)
-        free = (leases.c.holder == holder) | (leases.c.expires_at <= now)
         with self._database.write() as connection:
-            if self.get(account) is None:
-                connection.execute(insert(leases).values(name=account, holder=holder, expires_at=until))
+            present = self.get(account)
+            values = {"holder": holder, "expires_at": until, **_this_process()}
+            if present is None:
+                connection.execute(insert(leases).values(name=account, **values))
                 return True
-            change = update(leases).where(leases.c.name == account, free).values(holder=holder, expires_at=until)
-            return connection.execute(change).rowcount == 1
+            if present.holder == holder or present.expires_at <= now or present.is_abandoned:
+                connection.execute(update(leases).where(leases.c.name == account).values(**values))
+                return True
+            if present.expires_at > until:
+                connection.execute(update(leases).where(leases.c.name == account).values(expires_at=until))
+        return False
 
     def keep(self, account: str, holder: str, seconds: float) -> bool:
         """Prolong the lease of an account, also one that ran out; False when another holder has had it since."""
@@ -63,7 +89,39 @@ class Leases:
             connection.execute(update(leases).where(*own).values(expires_at=self._database.clock.now()))
 
     def get(self, account: str) -> Lease | None:
-        """Who holds the lease, also when it has run out; None when nobody ever did."""
+        """The lease of an account, also one that has run out; None when there never was one."""
         with self._database.read() as connection:
             row = connection.execute(select(leases).where(leases.c.name == account)).mappings().one_or_none()
         return None if row is None else Lease(**row)
+
+
+def process_start(pid: int) -> str:
+    """When a process of this host started, in the system's own words; empty when there is none.
+
+    Where the system does not tell it (no ``/proc``), every living process gives ``alive``.
+    """
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        fields = stat.read_text().rpartition(")")[2].split()
+    except OSError:
+        return "" if Path("/proc/self/stat").exists() or not _is_alive(pid) else "alive"
+    return "" if fields[0] in ("Z", "X") else fields[19]
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@cache
+def _host() -> str:
+    return socket.gethostname()
+
+
+def _this_process() -> dict[str, object]:
+    return {"host": _host(), "pid": os.getpid(), "started": process_start(os.getpid())}

@@ -11,6 +11,7 @@ from tradewright.ledger.attempts import Attempts
 from tradewright.ledger.audit import AuditLog
 from tradewright.ledger.broker_journal import BrokerJournal
 from tradewright.ledger.check_results import CheckResults
+from tradewright.ledger.commands import Commands
 from tradewright.ledger.decisions import Decisions
 from tradewright.ledger.equity_history import EquityHistory
 from tradewright.ledger.events import Events
@@ -48,6 +49,7 @@ class Ledger:
         self.equity = EquityHistory(database, self.events)
         self.checks = CheckResults(database, self.events)
         self.idempotency = IdempotencyKeys(database)
+        self.commands = Commands(database, self.events)
 
     @classmethod
     def create(cls, url: str, clock: Clock, busy_seconds: float = 5.0, mode: Mode = Mode.SIM) -> Ledger:
@@ -57,7 +59,8 @@ class Ledger:
             url: ``sqlite:///path`` or ``postgresql+psycopg2://user@host/database``.
             clock: where every recorded moment comes from.
             busy_seconds: how long a writer waits for another before it gives up.
-            mode: whose switches, freezes, marks and reconciliations it reads and writes (H4).
+            mode: whose commands, switches, freezes, marks and reconciliations it reads and writes: those of one mode
+                never touch another (H4).
 
         Raises:
             LedgerError: naming what is wrong and what to do: a foreign, damaged, newer, locked, full or read-only

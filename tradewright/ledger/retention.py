@@ -42,6 +42,7 @@ RETENTION: dict[str, Retention] = {
     "checks": _PROVENANCE,
     "equity_marks": Retention(None, "the account's history; one short row per mark"),
     "leases": _STATE,
+    "commands": _FACT,
     "idempotency_keys": Retention(timedelta(days=7), "longer than any open order lives (Q-64)"),
     "events": Retention(None, "every fact, permanent (C-34)"),
     "event_head": _STATE,

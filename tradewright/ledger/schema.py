@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from tradewright.database.column_types import Document, Exact, Moment
+from tradewright.model.command import CommandState
 from tradewright.model.decision import Verdict
 from tradewright.model.order import AttemptState
 
@@ -286,8 +287,34 @@ leases = Table(
     metadata,
     Column("name", String(64), primary_key=True),
     _text("holder"),
+    _text("host", ""),
+    Column("pid", Integer, nullable=False, server_default="0"),
+    _text("started", ""),
     _moment("expires_at"),
 )
+
+commands = Table(
+    "commands",
+    metadata,
+    _id(),
+    Column("key", String(128), nullable=False, unique=True),
+    Column("kind", String(24), nullable=False),
+    Column("mode", String(8), nullable=False),
+    _text("account"),
+    Column("payload", Document, nullable=False),
+    Column("payload_hash", String(64), nullable=False),
+    _text("actor"),
+    _text("reason"),
+    Column("state", String(16), nullable=False),
+    _text("holder"),
+    Column("result", Document),
+    _moment("created_at"),
+    Column("started_at", Moment),
+    Column("finished_at", Moment),
+    Index("ix_commands_account_state", "account", "state"),
+    CheckConstraint(column("state").in_([state.value for state in CommandState]), name="state"),
+)
+"""The inbox of each account; ``state``, ``holder``, ``result`` and the two later moments change, nothing else does."""
 
 sessions = Table(
     "sessions",
@@ -385,7 +412,7 @@ event_head = Table(
 )
 """The end of the chain, so that cutting its tail is found out."""
 
-MUTABLE = frozenset({"attempts", "leases", "idempotency_keys", "event_head"})
+MUTABLE = frozenset({"attempts", "leases", "commands", "idempotency_keys", "event_head"})
 """Every other table refuses UPDATE and DELETE by a trigger; ``attempts`` refuses DELETE."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
@@ -35,5 +36,7 @@ Number = Annotated[Decimal, BeforeValidator(_exact), Field(allow_inf_nan=False)]
 """An exact, finite decimal: quantities and prices of the money path."""
 
 Positive = Annotated[Number, Field(gt=0)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:-]{0,63}$")]
+
+NAME_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._/:-]{0,63}$", re.ASCII)
+Name = Annotated[str, Field(pattern=NAME_PATTERN.pattern)]
 """An ASCII name of at most 64 characters, safe in a path segment list, a URL and a broker field."""

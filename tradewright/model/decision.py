@@ -18,11 +18,11 @@ class Verdict(StrEnum):
 
 
 class Reason(FrozenModel):
-    """One rule that was hit: its code, its effect, and the figures."""
+    """The finding of one rule: its code, its effect, and the figures."""
 
     code: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
     verdict: Verdict
-    """What this reason alone leads to; ``APPROVE`` marks a remark, such as the cap that binds."""
+    """The verdict by this reason alone; ``APPROVE`` marks an advisory, such as the cap that binds."""
     text: str
 
 
@@ -33,8 +33,8 @@ class Decision(FrozenModel):
         approved_quantity: in units, after all caps and rounding; 0 for a REJECT.
         approved_size_pct: the approved notional as a share of equity (R-RISK-03).
         expires_at: after this the decision authorises nothing; the intent must be decided again.
-        rule_set_hash: which rules and limits spoke.
-        snapshot_hash: which inputs they saw.
+        rule_set_hash: of the rules and limits applied.
+        snapshot_hash: of the inputs that they read.
     """
 
     decision_id: str

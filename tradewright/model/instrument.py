@@ -1,9 +1,11 @@
-"""Instruments: what can be traded, in which steps, on which calendar, under which venue's name."""
+"""Instruments: what can be traded and in which steps; former tickers; the columns of corporate actions."""
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -71,3 +73,16 @@ class Instrument(FrozenModel):
     def venue_symbol(self, venue: str) -> str:
         """The instrument's name at a venue."""
         return self.venue_symbols.get(venue, self.symbol)
+
+
+FACTOR_COLUMNS = ("date", "price_factor", "split_factor", "reference_price")
+"""A factor row dated D holds for every local date of the exchange <= D and later than the row before.
+Total-return price = raw x price factor x split factor; split-adjusted price = raw x split factor."""
+
+
+class TickerSpan(NamedTuple):
+    """Under which ticker a security traded up to and including ``last``."""
+
+    last: date
+    ticker: str
+    exchange: str

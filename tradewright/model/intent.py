@@ -11,8 +11,8 @@ from tradewright.model.order import OrderTerms
 class Intent(FrozenModel):
     """A proposed order and where it comes from.
 
-    The id is made from its content (strategy, instrument, deciding bar, configuration), so that the same signal
-    materialized twice is the same intent and can never become two orders. It is at most 28 ASCII characters, because
+    The id is made of its content (strategy and its identity, instrument, deciding bar), so that the same signal
+    computed twice is the same intent and can never become two orders. It is at most 28 ASCII characters, because
     the reference of an attempt is ``<intent_id>.<n>`` in at most 32.
     """
 
@@ -24,7 +24,7 @@ class Intent(FrozenModel):
     size_pct: float = Field(ge=0)
     """The notional asked for as a share of equity."""
     reference_price: Number
-    """The close of the deciding bar: what a market order is valued at."""
+    """The close of the deciding bar, at which a market order is valued."""
     stop: Number | None = None
     take_profit: Number | None = None
     decided_at: Instant
@@ -32,4 +32,4 @@ class Intent(FrozenModel):
     reduce_only: bool = False
     account: str = ""
     provenance: dict[str, str] = Field(default_factory=dict)
-    """Hashes to walk back: ``data_hash``, ``feature_hash``, ``config_hash``, ``code_revision``."""
+    """Hashes of its origins: ``data_hash``, ``feature_hash``, ``config_hash``, ``strategy_hash``."""

@@ -20,8 +20,3 @@ class Stage(StrEnum):
     PAPER = "paper"
     SANDBOX = "sandbox"
     LIVE_SMALL = "live_small"
-
-
-LIVE_PORTS = frozenset({4001, 7496})
-PAPER_PORTS = frozenset({4002, 7497})
-"""The ports of Interactive Brokers' own programs; any other port says nothing about the mode."""

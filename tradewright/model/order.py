@@ -23,6 +23,11 @@ class Side(StrEnum):
         """+1 for a purchase, -1 for a sale."""
         return 1 if self is Side.BUY else -1
 
+    @property
+    def opposite(self) -> Side:
+        """The other side."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
 
 class OrderType(StrEnum):
     """The kinds of order; each has a model of its own with the prices that it needs."""

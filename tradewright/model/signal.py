@@ -1,4 +1,4 @@
-"""Signals: what a strategy wants, before any sizing or permission."""
+"""Signals: the position that a strategy asks for, before any sizing or permission."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tradewright.model.base import FrozenModel, Instant, Name, Number
 
 
 class SignalAction(StrEnum):
-    """What a signal asks for."""
+    """The action of a signal."""
 
     BUY = "BUY"
     SELL = "SELL"
@@ -20,14 +20,15 @@ class SignalAction(StrEnum):
 
 
 class SignalCandidate(FrozenModel):
-    """One strategy's wish on one bar (R-STRAT-10).
+    """One strategy's proposal on one bar (R-STRAT-10).
 
     Args:
-        target: the wanted exposure as a share of what the sizing allows, in [-1, 1]; 0 is flat.
+        target: the exposure asked for as a share of the size that is allowed, in [-1, 1]; 0 is flat.
         confidence: the trader's own stated confidence, in [0, 1].
         size_pct: the notional asked for, as a share of equity (0.02 = 2 %).
         bar_ts: the start of the bar on whose close the signal was decided.
-        data_hash, config_hash: fingerprints of the bars and of the resolved configuration it was made from.
+        data_hash, config_hash: fingerprints of the bars and of the resolved configuration that it was made from.
+        strategy_hash: the identity of the strategy: kind, code, parameters, features, timeframe, instruments.
     """
 
     signal_id: Name
@@ -48,3 +49,4 @@ class SignalCandidate(FrozenModel):
     data_hash: str = ""
     feature_hash: str = ""
     config_hash: str = ""
+    strategy_hash: str = ""

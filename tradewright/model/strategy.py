@@ -10,7 +10,7 @@ from tradewright.model.order import Fill
 
 NAN = float("nan")
 HOLD = (NAN, NAN, NAN, NAN)
-"""No wish: keep what there is."""
+"""No signal: the position is kept."""
 
 
 class Feature(NamedTuple):
@@ -24,9 +24,9 @@ class Feature(NamedTuple):
 
 
 Action = tuple[float, float, float, float]
-"""(target, limit, stop, take_profit). ``target`` in [-1, 1] is the wanted exposure as a share of what the sizing
-allows, 0 is flat and NaN is "no wish"; the other three are prices, NaN for none: a limit makes the entry a limit order,
-stop and take-profit guard the position until it is closed."""
+"""(target, limit, stop, take_profit). ``target`` in [-1, 1] is the exposure asked for as a share of the size that is
+allowed, 0 is flat and NaN is "no signal"; the other three are prices, NaN for none: a limit makes the entry a limit
+order, stop and take-profit guard the position until it is closed."""
 
 GenerateSignal = Callable[[int, tuple[Floats, ...], tuple[float, ...], float], Action]
 """(bar index, feature columns, parameters, signed position in units) -> action. Reads columns at indices <= i only,

@@ -1,4 +1,4 @@
-"""Making approved orders: from a decision, or again from a ledger row. Nothing else in the tree can."""
+"""Approved orders are made here alone: of a decision, or restored from a ledger row."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tradewright.model.approved import GATE_SEAL, ApprovedOrder, approval_hash
 from tradewright.model.base import FrozenModel, Instant
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import NotApproved
+from tradewright.model.hashing import content_hash
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms, ProtectiveLeg
 
@@ -18,13 +19,15 @@ class HumanApproval(FrozenModel):
     """A person's yes to a decision that asked for review (R-RISK-14, R-RISK-35).
 
     Args:
-        actor: who said yes.
-        reason: why; kept in the audit log.
+        decision_hash: the content hash of the decision that the person was shown; another decision is not approved.
+        actor: the person.
+        reason: the person's reason; kept in the audit log.
         at: when. It must lie within the life of the decision.
         valid_seconds: how long the yes may be acted upon, ``limits.approval_ttl_seconds`` (60 s, Q-18).
     """
 
     decision_id: str
+    decision_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
     actor: str = Field(min_length=1)
     reason: str = Field(min_length=1)
     at: Instant
@@ -35,14 +38,14 @@ def approve(intent: Intent, decision: Decision, account: str, approval: HumanApp
     """The order that a decision allows, in the approved quantity.
 
     Args:
-        intent: what was asked for.
+        intent: the order that was asked for.
         decision: the gate's verdict on it; ``APPROVE``, or ``REVIEW`` together with a person's approval.
         account: where to send it; equal to the intent's account where that names one.
         approval: needed for ``REVIEW``, refused for anything else.
 
     Raises:
-        NotApproved: when the decision rejects, belongs to another intent, is approved by nobody or too late, or allows
-            more than was asked.
+        NotApproved: when the decision rejects, belongs to another intent, waits for a person who did not approve it in
+            time or was shown another decision, or allows more than was asked.
     """
     where = f"intent {intent.intent_id}"
     if problem := _objection(intent, decision, account):
@@ -79,7 +82,7 @@ def restore(
     payload_hash: str,
     protective: tuple[ProtectiveLeg, ...] = (),
 ) -> ApprovedOrder:
-    """An approved order read back from where it was kept; the hash of what was approved is computed again.
+    """An approved order read back from the ledger; its hash is computed again.
 
     Raises:
         NotApproved: when any field differs from what was approved.
@@ -99,7 +102,7 @@ def restore(
 
 
 def verify(order: object) -> ApprovedOrder:
-    """The order itself when it is one and still what was approved; for the sender and the venues, before the wire.
+    """The order itself when it is an approved order and unaltered; for the sender and the venues, before the wire.
 
     Raises:
         NotApproved: for anything that is not an ``ApprovedOrder``, and for one altered behind Python's back.
@@ -128,7 +131,7 @@ def _objection(intent: Intent, decision: Decision, account: str) -> str:
 
 
 def _expiry_of_approval(decision: Decision, approval: HumanApproval | None, where: str) -> datetime:
-    """When the yes ends: it lives from the moment it was given, not from the decision that asked for it."""
+    """The end of a person's approval, which lives from the moment it was given, not from the decision."""
     if approval is None:
         raise NotApproved(
             f"decision {decision.decision_id} waits for a person", where=where, remedy="tradewright approve"
@@ -137,6 +140,12 @@ def _expiry_of_approval(decision: Decision, approval: HumanApproval | None, wher
         raise NotApproved(f"decision {decision.decision_id} did not ask for a person", where=where)
     if approval.decision_id != decision.decision_id:
         raise NotApproved(f"the approval is for decision {approval.decision_id}", where=where)
+    if approval.decision_hash != content_hash(decision):
+        raise NotApproved(
+            f"decision {decision.decision_id} is not the one that {approval.actor} was shown: their hashes differ",
+            where=where,
+            remedy="look at the decision again, then approve it",
+        )
     if not decision.decided_at <= approval.at < decision.expires_at:
         raise NotApproved(
             f"approved at {approval.at.isoformat()}, outside the decision's life "

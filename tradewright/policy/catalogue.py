@@ -1,4 +1,4 @@
-"""The catalogue: every code that the gate or its recheck can give, and every limit, for people to look up."""
+"""The catalogue: every code that ``decide`` and ``pre_send_check`` can give, and every limit, for people to look up."""
 
 from __future__ import annotations
 
@@ -8,45 +8,46 @@ from typing import NamedTuple
 
 from tradewright.model.decision import Verdict
 from tradewright.model.hashing import decimal_text
-from tradewright.policy.caps import CAPS, EXPOSURES
-from tradewright.policy.controls import UNREADABLE
 from tradewright.policy.gate import RULES
 from tradewright.policy.limits import Limits
-from tradewright.policy.sizing import NEAR, ROUNDED_TO_LOT, ROUNDS_TO_ZERO
+from tradewright.policy.order_rules import UNREADABLE
+from tradewright.policy.sizing import CAPS, EXPOSURE_LIMITS, NEAR, QUANTITY_ROUNDS_TO_ZERO, ROUNDED_TO_LOT
 
 
 class Entry(NamedTuple):
-    """One code: what it leads to, what it looks at, who asks for it, and where it applies."""
+    """One code: its effect, its inputs, its source, whether it applies to exits and again before sending."""
 
     code: str
     effect: str
-    looks_at: str
+    inputs: str
     source: str
     exits: bool
-    at_send: bool
+    pre_send: bool
 
 
 def catalogue() -> tuple[Entry, ...]:
-    """Every code, each once, in the order in which the gate asks."""
+    """Every code, each once, in the order in which the gate evaluates."""
     return (*_rules(), *_caps(), *_of_size(), *_of_approval())
 
 
 def _rules() -> Iterator[Entry]:
     for rule in (UNREADABLE, *RULES):
-        effect = "remark" if rule.verdict is Verdict.APPROVE else rule.verdict.value
-        yield Entry(rule.code, effect, rule.looks_at, rule.source, rule.binds_exits, rule.at_send)
+        effect = "advisory" if rule.verdict is Verdict.APPROVE else rule.verdict.value
+        yield Entry(rule.code, effect, rule.inputs, rule.source, rule.applies_to_exits, rule.pre_send)
 
 
 def _caps() -> Iterator[Entry]:
     for cap in CAPS:
-        yield Entry(cap.code, "caps, REJECT without room", cap.looks_at, cap.source, cap.binds_exits, cap.at_send)
+        yield Entry(
+            cap.code, "caps, REJECT without headroom", cap.inputs, cap.source, cap.applies_to_exits, cap.pre_send
+        )
 
 
 def _of_size() -> Iterator[Entry]:
-    yield Entry(ROUNDS_TO_ZERO, "REJECT", "quantity after all caps, lot size", "R-EXEC-27", True, False)
-    yield Entry(ROUNDED_TO_LOT, "remark", "quantity asked, lot size", "R-EXEC-27", True, False)
-    for exposure in EXPOSURES:
-        yield Entry(NEAR + exposure.code, "remark", exposure.looks_at, "R-RISK-42", False, False)
+    yield Entry(QUANTITY_ROUNDS_TO_ZERO, "REJECT", "quantity after all caps, lot size", "R-EXEC-27", True, False)
+    yield Entry(ROUNDED_TO_LOT, "advisory", "quantity asked, lot size", "R-EXEC-27", True, False)
+    for exposure in EXPOSURE_LIMITS:
+        yield Entry(NEAR + exposure.code, "advisory", exposure.inputs, "R-RISK-42", False, False)
 
 
 def _of_approval() -> Iterator[Entry]:
@@ -57,12 +58,12 @@ def _of_approval() -> Iterator[Entry]:
 
 def rules_page() -> str:
     """The text of ``docs/rules.md``."""
-    codes = ((e.code, e.effect, e.looks_at, e.source, _yes(e.exits), _yes(e.at_send)) for e in catalogue())
+    codes = ((e.code, e.effect, e.inputs, e.source, _yes(e.exits), _yes(e.pre_send)) for e in catalogue())
     limits = ((name, _shown(info.default), info.description or "") for name, info in Limits.model_fields.items())
     return "\n".join(
         (
             _HEAD,
-            *_table(("code", "effect", "looks at", "asked by", "binds exits", "asked again at sending"), codes),
+            *_table(("code", "effect", "inputs", "source", "applies to exits", "again before sending"), codes),
             "",
             "## Limits",
             "",
@@ -78,12 +79,13 @@ _HEAD = """# The rules of the gate
 
 Generated from `tradewright/policy` by `python -m tests.policy.write_rules`; a test compares it with the code.
 
-Every intent gets one verdict: REJECT over REVIEW over APPROVE. All rules are asked and all that are hit are listed as
-reasons; a remark stops nothing. What is not known is a REJECT of its own, never a pass. An order's quantity is what was
-asked or what the smallest cap has room for, rounded down to whole lots; the cap that binds is remarked by its code.
-An exit (a reduce-only intent) must pass the rules that bind exits and is capped by the holding alone; the others
-are remarked as waived. The sender asks again at the moment of sending, with a small grace on the caps
-(`recheck_drift`), because prices move while an approval lives.
+Every intent gets one verdict: REJECT over REVIEW over APPROVE. All rules are evaluated and all findings are listed as
+reasons; an advisory stops nothing. An input that is not known is a REJECT of its own, never a pass, and so is a figure
+too large, too small or too long to compute with. The quantity of an order is the quantity asked or the smallest
+headroom of the caps, rounded down to whole lots; an advisory names the cap that binds. An exit (a reduce-only intent)
+must pass the rules that apply to exits and is capped by the holding alone; the other findings are listed as waived.
+The sender evaluates again at the moment of sending, with a small grace on the caps (`recheck_drift`), because prices
+move while an approval lives.
 
 ## Codes
 """

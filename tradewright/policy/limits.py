@@ -1,14 +1,14 @@
-"""Limits: the numbers of the rules. There is none that switches a rule, or the gate, off."""
+"""Limits: the numbers of the rules. None of them switches a rule, or the gate, off."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from tradewright.model.base import FrozenModel, Name, Number
-from tradewright.policy.figure import Figure
+from tradewright.policy.decimals import Money
 
 
 class RuleLimits(FrozenModel):
@@ -30,7 +30,7 @@ class RuleLimits(FrozenModel):
     max_daily_drawdown: Number = Field(default=Decimal("0.03"), gt=0, le=Decimal("0.2"))
     """R-RISK-07, C-13: at this fraction no new entries until the next session."""
     warn_daily_drawdown: Number = Field(default=Decimal("0.02"), gt=0, le=Decimal("0.2"))
-    """C-13: from this fraction on a remark."""
+    """C-13: from this fraction on an advisory."""
     min_liquidity: Number = Field(default=Decimal("0.7"), ge=Decimal("0.1"), le=1)
     """R-RISK-09, in units of the liquidity score."""
     collar_liquid: Number = Field(default=Decimal("0.03"), gt=0, le=Decimal("0.2"))
@@ -54,7 +54,7 @@ class RuleLimits(FrozenModel):
     review_ttl_seconds: Number = Field(default=Decimal(600), gt=0, le=3600)
     """Control 18: how long a decision waits for a person."""
     recheck_drift: Number = Field(default=Decimal("0.01"), ge=0, le=Decimal("0.05"))
-    """How far above its caps an order may be worth at the moment of sending, because the price moved meanwhile."""
+    """By which fraction an order may exceed its caps at the moment of sending, because prices moved meanwhile."""
 
     @model_validator(mode="after")
     def _warnings_come_first(self) -> Self:
@@ -64,7 +64,7 @@ class RuleLimits(FrozenModel):
 
 
 class RiskLimits(FrozenModel):
-    """What may be held and lost, as fractions of equity: ``conf/risk``."""
+    """The limits on holdings and losses, as fractions of equity: ``conf/risk``."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -83,19 +83,23 @@ class RiskLimits(FrozenModel):
     max_gross: Number = Field(default=Decimal("0.50"), gt=0, le=4)
     """R-RISK-22: the largest gross exposure of the account; the net exposure is never larger than the gross."""
     correlation_cap: Number = Field(default=Decimal("0.10"), gt=0, le=4)
-    """R-RISK-24: what all holdings correlated with the candidate, and the candidate, share."""
+    """R-RISK-24: the largest exposure of the candidate and all holdings correlated with it."""
     max_order_value: Number = Field(default=Decimal("0.02"), gt=0, le=1)
     """Control 3; a market order is valued at the far end of its collar."""
     max_daily_notional: Number = Field(default=Decimal("0.50"), gt=0, le=10)
     """Control 5: filled and open notional of a day."""
     warn_ratio: Number = Field(default=Decimal("0.8"), gt=0, le=1)
-    """R-RISK-42: from this part of an exposure limit on a remark."""
+    """R-RISK-42: from this part of an exposure limit on an advisory."""
 
 
 class Limits(RuleLimits, RiskLimits):
-    """What the gate allows; the defaults are the numbers of the requirements, and each has a range that keeps it so."""
+    """The numbers of the gate; the defaults are those of the requirements, and each has a range that keeps it so."""
 
     allowlist: frozenset[Name] = frozenset()
     """The instruments that may be traded (R-RISK-06); empty means none."""
-    max_order_money: Annotated[Figure, Field(gt=0)] | None = None
+    max_order_money: Money | None = None
     """The rollout stage's cap on one order, in money (R-RISK-33); None where the stage has none."""
+    max_daily_loss: Money | None = None
+    """The rollout stage's limit on the loss of the day, in money: at it entries are rejected. None: no limit."""
+    manual_approval: bool = False
+    """Whether the rollout stage asks a person about every entry (C-45). It only tightens."""

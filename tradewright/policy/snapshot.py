@@ -1,7 +1,8 @@
-"""The snapshot: everything that the gate may look at, besides the intent and the limits."""
+"""The snapshot: all that the gate may read besides the intent and the limits, gathered at one moment."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 from pydantic import Field, model_validator
@@ -10,8 +11,8 @@ from tradewright.model.base import FrozenModel, Instant, Name
 from tradewright.model.instrument import Instrument
 from tradewright.model.mode import Mode, Stage
 from tradewright.model.order import Side
-from tradewright.model.reasoner import ReasoningStatus, Recommendation
-from tradewright.policy.figure import Figure, Share, Size, Units
+from tradewright.model.ports import ReasoningStatus, Recommendation
+from tradewright.policy.decimals import Figure, Share, Size, Units, computable
 
 
 class Market(FrozenModel):
@@ -48,7 +49,7 @@ class OpenOrder(FrozenModel):
 
     side: Side
     quantity: Units
-    """What is left of it, in units."""
+    """Not filled yet, in units."""
 
 
 class Holdings(FrozenModel):
@@ -56,6 +57,8 @@ class Holdings(FrozenModel):
 
     Args:
         equity, cash: now.
+        committed_cash: promised to purchases of the account that are approved or working, each at its worst price; the
+            purchase being judged is left out. 0 or more.
         position: units of the instrument held, signed.
         open_orders: of the instrument.
         symbol_exposure: signed value in the instrument.
@@ -64,11 +67,13 @@ class Holdings(FrozenModel):
         cluster_exposure: gross value of the instrument and of every holding correlated with it above the limit.
         correlation: largest absolute correlation with a held symbol over 100 bars, 0 without holdings (Q-15).
         daily_drawdown: loss since the session's start as a fraction, 0 or more.
+        loss_today: loss since the session's start in money; below zero is a gain. Needed where a limit is set on it.
         traded_today: value filled or open today.
     """
 
     equity: Figure | None = None
     cash: Figure | None = None
+    committed_cash: Size | None = None
     position: Figure | None = None
     open_orders: tuple[OpenOrder, ...] | None = None
     symbol_exposure: Figure | None = None
@@ -77,18 +82,19 @@ class Holdings(FrozenModel):
     cluster_exposure: Size | None = None
     correlation: Share | None = None
     daily_drawdown: Size | None = None
+    loss_today: Figure | None = None
     traded_today: Size | None = None
 
 
 class RecentOrder(FrozenModel):
     """Another intent or order in the same instrument, for the search for duplicates.
 
-    The gate is given the intents that it, or a person after it, let go ahead, and the orders sent; the sender the
+    At the gate: the intents that were approved, by the gate or by a person, and the orders sent. At the sender: the
     orders sent alone.
 
     Args:
-        quantity: what the gate left of it; that is what goes out.
-        asked: what the intent asked for; None where an order is compared.
+        quantity: units that the gate approved.
+        asked: units that the intent asked for; None where an order is compared.
     """
 
     intent_id: str
@@ -99,7 +105,7 @@ class RecentOrder(FrozenModel):
 
 
 class Activity(FrozenModel):
-    """What has been sent lately.
+    """Orders of the last minutes.
 
     Args:
         recent: intents or orders in the instrument, at least those within the duplicate window.
@@ -114,12 +120,12 @@ class Activity(FrozenModel):
 
 
 class BrokerState(FrozenModel):
-    """How we stand with the venue.
+    """The state of the connection with the venue and of the safety switches.
 
     Args:
         ready: reconciled and READY.
-        unknown_attempts: attempts in the instrument whose fate is not known.
-        frozen: whether the instrument is frozen until a person looks.
+        unknown_attempts: attempts in the instrument in state UNKNOWN.
+        frozen: whether the instrument is frozen until a person acknowledges it.
         killed: whether the kill switch of the account or of the strategy is on.
     """
 
@@ -130,7 +136,7 @@ class BrokerState(FrozenModel):
 
 
 class Reasoning(FrozenModel):
-    """What the adviser said, if there is one (R-RISK-11, R-RISK-15)."""
+    """The adviser's answer, if there is an adviser (R-RISK-11, R-RISK-15)."""
 
     status: ReasoningStatus = ReasoningStatus.NOT_APPLICABLE
     recommendation: Recommendation | None = None
@@ -151,7 +157,7 @@ class InputCheck(FrozenModel):
 
 
 class Snapshot(FrozenModel):
-    """What was known at one moment about one instrument, one strategy and the account. All else follows from it.
+    """The state at one moment of one instrument, one strategy and the account.
 
     ``checks`` holds one entry for every check of every input of the intent; None or none at all is "not known".
     """
@@ -169,5 +175,52 @@ class Snapshot(FrozenModel):
 
     @property
     def symbol(self) -> Name | None:
-        """Whose snapshot it is."""
+        """The symbol of the instrument; None when the instrument is not known."""
         return self.instrument.symbol if self.instrument else None
+
+
+def implausible_inputs(snapshot: Snapshot) -> dict[str, Decimal]:
+    """The figures of a snapshot that cannot be computed with, by their paths (``holdings.equity``)."""
+    return {path: value for path, value in _figures(snapshot) if not computable(value)}
+
+
+def without_implausible(snapshot: Snapshot) -> Snapshot:
+    """The snapshot with each figure that cannot be computed with replaced by "not known".
+
+    A list with such a figure is not known as a whole. The length of a bar becomes 0, which relaxes no age limit.
+    """
+    wrong = implausible_inputs(snapshot)
+    changes: dict[str, dict[str, object]] = {}
+    for path in wrong:
+        part, _, name = path.partition(".")
+        changes.setdefault(part, {})[name] = Decimal(0) if name == "bars_only_seconds" else None
+    if "checks" in changes:
+        checks = snapshot.checks or ()
+        aged = tuple(c.model_copy(update={"age_seconds": None}) if _is_wrong(c.age_seconds) else c for c in checks)
+        return _updated(snapshot.model_copy(update={"checks": aged}), changes)
+    return _updated(snapshot, changes)
+
+
+def _updated(snapshot: Snapshot, changes: dict[str, dict[str, object]]) -> Snapshot:
+    parts = {
+        part: getattr(snapshot, part).model_copy(update=update) for part, update in changes.items() if part != "checks"
+    }
+    return snapshot.model_copy(update=parts)
+
+
+def _is_wrong(value: Decimal | None) -> bool:
+    return value is not None and not computable(value)
+
+
+def _figures(snapshot: Snapshot) -> Iterator[tuple[str, Decimal]]:
+    for part in ("market", "holdings"):
+        for name, value in getattr(snapshot, part):
+            if isinstance(value, Decimal):
+                yield f"{part}.{name}", value
+    for order in snapshot.holdings.open_orders or ():
+        yield "holdings.open_orders", order.quantity
+    for recent in snapshot.activity.recent or ():
+        yield from (("activity.recent", size) for size in (recent.quantity, recent.asked) if size is not None)
+    for check in snapshot.checks or ():
+        if check.age_seconds is not None:
+            yield "checks.age_seconds", check.age_seconds

@@ -1,4 +1,4 @@
-"""From signals to intents: direction from the signal, quantity from equity, price and lot size."""
+"""Intents: of signals, with the quantity from equity, price and lot size, and of a person's own order."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ from tradewright.model.errors import DataError
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms, Side
 from tradewright.model.signal import SignalAction, SignalCandidate
-from tradewright.portfolio.book import Book
-from tradewright.portfolio.identity import Leg, intent_id
+from tradewright.portfolio.identity import Leg, intent_id, manual_intent_id
+from tradewright.portfolio.state import PortfolioState
 
 _SIGN = {SignalAction.BUY: 1, SignalAction.SELL: -1, SignalAction.CLOSE: 0}
 
 
-def propose(signals: Iterable[tuple[SignalCandidate, datetime]], book: Book) -> tuple[Intent, ...]:
+def propose(signals: Iterable[tuple[SignalCandidate, datetime]], portfolio: PortfolioState) -> tuple[Intent, ...]:
     """The intents of many signals, each given with the moment when its bar closed.
 
     Exits come first, because they free cash and exposure for the entries; within both the signals' order is kept.
     """
-    intents = [intent for signal, decided_at in signals for intent in intents_of(signal, book, decided_at)]
+    intents = [intent for signal, decided_at in signals for intent in intents_of(signal, portfolio, decided_at)]
     return tuple(sorted(intents, key=lambda intent: not intent.reduce_only))
 
 
-def intents_of(signal: SignalCandidate, book: Book, decided_at: datetime) -> tuple[Intent, ...]:
-    """What has to be traded so that a signal comes true: none, one, or, for a reversal, two (close, then open).
+def intents_of(signal: SignalCandidate, portfolio: PortfolioState, decided_at: datetime) -> tuple[Intent, ...]:
+    """The intents that carry out a signal: none, one, or, for a reversal, two (close, then open).
 
-    ``HOLD`` asks for nothing, and so does a wish for what is already held: positions are not topped up. ``CLOSE`` and
-    a target of 0 sell or cover the whole holding, reduce-only. Whether a sale may leave a short position is for the
-    gate to say.
+    ``HOLD`` gives none, and so does a target on the side that is already held: positions are not increased. ``CLOSE``
+    and a target of 0 sell or cover the whole holding, reduce-only. The gate decides whether a sale may leave a short
+    position.
 
     Args:
-        signal: the wish; ``size_pct`` of equity is what an opening asks for.
-        book: positions and equity now.
+        signal: ``size_pct`` of equity is the notional of an opening.
+        portfolio: positions and equity now.
         decided_at: when the deciding bar closed.
 
     Raises:
-        ConfigError: for an instrument that is not in the book.
+        ConfigError: for an instrument that is not defined in the portfolio.
         DataError: for a signal whose action and target point in opposite directions.
     """
     if signal.candidate_action is SignalAction.HOLD:
         return ()
-    wanted, held = _direction(signal), book.held(signal.instrument)
+    side, held = _direction(signal), portfolio.held(signal.instrument)
     legs = []
-    if held and held * wanted <= 0:
-        legs.append(_closing(signal, book, decided_at))
-    if wanted and held * wanted <= 0 and signal.size_pct > 0:
-        legs.append(_opening(signal, book, decided_at, wanted))
+    if held and held * side <= 0:
+        legs.append(_closing(signal, portfolio, decided_at))
+    if side and held * side <= 0 and signal.size_pct > 0:
+        legs.append(_opening(signal, portfolio, decided_at, side))
     return tuple(legs)
 
 
@@ -63,24 +63,26 @@ def _direction(signal: SignalCandidate) -> int:
     return sign if signal.target else 0
 
 
-def _closing(signal: SignalCandidate, book: Book, decided_at: datetime) -> Intent:
-    held = book.held(signal.instrument)
-    whole = abs(book.instrument(signal.instrument).round_quantity(held)) or abs(held)
+def _closing(signal: SignalCandidate, portfolio: PortfolioState, decided_at: datetime) -> Intent:
+    held = portfolio.held(signal.instrument)
+    whole = abs(portfolio.instrument(signal.instrument).round_quantity(held)) or abs(held)
     terms = OrderTerms(instrument=signal.instrument, side=Side.SELL if held > 0 else Side.BUY, quantity=whole)
-    return _intent(signal, book, decided_at, terms, Leg.CLOSE).model_copy(
-        update={"reduce_only": True, "size_pct": book.size_pct(signal.instrument, whole, signal.price)}
+    return _intent(signal, portfolio, decided_at, terms, Leg.CLOSE).model_copy(
+        update={"reduce_only": True, "size_pct": portfolio.size_pct(signal.instrument, whole, signal.price)}
     )
 
 
-def _opening(signal: SignalCandidate, book: Book, decided_at: datetime, wanted: int) -> Intent:
-    quantity = book.quantity(signal.instrument, Decimal(repr(signal.size_pct)), signal.price)
-    terms = OrderTerms(instrument=signal.instrument, side=Side.BUY if wanted > 0 else Side.SELL, quantity=quantity)
-    return _intent(signal, book, decided_at, terms, Leg.OPEN).model_copy(
+def _opening(signal: SignalCandidate, portfolio: PortfolioState, decided_at: datetime, side: int) -> Intent:
+    quantity = portfolio.quantity(signal.instrument, Decimal(repr(signal.size_pct)), signal.price)
+    terms = OrderTerms(instrument=signal.instrument, side=Side.BUY if side > 0 else Side.SELL, quantity=quantity)
+    return _intent(signal, portfolio, decided_at, terms, Leg.OPEN).model_copy(
         update={"stop": signal.stop, "take_profit": signal.take_profit}
     )
 
 
-def _intent(signal: SignalCandidate, book: Book, decided_at: datetime, terms: OrderTerms, leg: Leg) -> Intent:
+def _intent(
+    signal: SignalCandidate, portfolio: PortfolioState, decided_at: datetime, terms: OrderTerms, leg: Leg
+) -> Intent:
     return Intent(
         intent_id=intent_id(signal, leg),
         strategy=signal.strategy,
@@ -90,10 +92,58 @@ def _intent(signal: SignalCandidate, book: Book, decided_at: datetime, terms: Or
         size_pct=signal.size_pct,
         reference_price=signal.price,
         decided_at=decided_at,
-        account=book.account,
+        account=portfolio.account,
         provenance={
             "data_hash": signal.data_hash,
             "feature_hash": signal.feature_hash,
             "config_hash": signal.config_hash,
+            "strategy_hash": signal.strategy_hash,
         },
+    )
+
+
+MANUAL = "manual"
+"""The strategy name of intents that people make."""
+
+
+def manual_intent(
+    key: str,
+    terms: OrderTerms,
+    portfolio: PortfolioState,
+    reference_price: Decimal,
+    decided_at: datetime,
+    *,
+    stop: Decimal | None = None,
+    take_profit: Decimal | None = None,
+    reduce_only: bool = False,
+) -> Intent:
+    """An intent in the quantity that a person names.
+
+    Args:
+        key: the idempotency key: the same key is the same intent, so that a repeated call cannot become a second
+            order. The ledger compares the payloads (R-EXEC-04).
+        terms: of the order.
+        portfolio: equity, account and instruments.
+        reference_price: the newest known price, at which a market order is valued.
+        decided_at: when the person asked.
+
+    Raises:
+        DataError: for an empty key.
+        ConfigError: for an instrument that is not defined in the portfolio.
+    """
+    if not key.strip():
+        raise DataError("the idempotency key is empty", where="manual intent", remedy="give each order its own key")
+    return Intent(
+        intent_id=manual_intent_id(key),
+        strategy=MANUAL,
+        signal_id=f"{MANUAL}:{key}",
+        terms=terms,
+        confidence=1.0,
+        size_pct=portfolio.size_pct(terms.instrument, terms.quantity, reference_price),
+        reference_price=reference_price,
+        stop=stop,
+        take_profit=take_profit,
+        decided_at=decided_at,
+        reduce_only=reduce_only,
+        account=portfolio.account,
     )

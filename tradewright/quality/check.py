@@ -8,14 +8,12 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from tradewright.model.actions import TickerSpan
 from tradewright.model.bars import Timeframe, Times
 from tradewright.model.bars_schema import bars_of, intact
 from tradewright.model.errors import DataError
-from tradewright.model.instrument import Instrument
+from tradewright.model.instrument import Instrument, TickerSpan
+from tradewright.quality.anomalies import gap_findings, price_findings, security_finding, volume_findings
 from tradewright.quality.contract import explain
-from tradewright.quality.gaps import gap_findings
-from tradewright.quality.quirks import price_findings, security_finding, volume_findings
 from tradewright.quality.report import Code, Finding, QualityReport, Severity
 
 _ORDER = list(Severity)

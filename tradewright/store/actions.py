@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tradewright.model.actions import FACTOR_COLUMNS, TickerSpan
 from tradewright.model.bars import Bars, PriceView
 from tradewright.model.errors import DataError, StoreError
+from tradewright.model.instrument import FACTOR_COLUMNS, TickerSpan
 from tradewright.store.artefacts import Artefacts, NoArtefact
 
 

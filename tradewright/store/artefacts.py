@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,8 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tradewright.model.errors import StoreError
-from tradewright.store.atomic import write_bytes
-from tradewright.store.lock import exclusive
+from tradewright.store.files import exclusive, write_bytes
 
 Key = tuple[str, ...]
 
@@ -81,17 +79,6 @@ class Artefacts:
     def exists(self, key: Key) -> bool:
         """Whether something is stored under ``key``."""
         return self._manifest(key).is_file()
-
-    def written_at(self, key: Key) -> datetime:
-        """When the artefact under ``key`` last changed, in UTC.
-
-        Raises:
-            NoArtefact: when there is none.
-        """
-        try:
-            return datetime.fromtimestamp(self._manifest(key).stat().st_mtime, UTC)
-        except FileNotFoundError:
-            raise self._absent(key) from None
 
     def folder(self, key: Key) -> Path:
         """Where ``key`` lives."""

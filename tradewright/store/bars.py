@@ -16,12 +16,21 @@ from tradewright.model.bars_schema import bars_of, frame_of, intact, select, vio
 from tradewright.model.clock import Clock, SystemClock
 from tradewright.model.errors import DataError, StoreError
 from tradewright.store.actions import Actions
-from tradewright.store.fingerprint import bars_hash
-from tradewright.store.lock import exclusive
-from tradewright.store.manifest import REMEDY, Manifest, Part, Revision
-from tradewright.store.merge import Merge, merge
-from tradewright.store.parquet import DamagedFile, join, read_part, write_part
-from tradewright.store.span import Moment, first_instant, last_instant
+from tradewright.store.dataset import (
+    REMEDY,
+    DamagedFile,
+    Manifest,
+    Merge,
+    Part,
+    Revision,
+    bars_hash,
+    join,
+    merge,
+    read_part,
+    write_part,
+)
+from tradewright.store.files import exclusive
+from tradewright.store.time_range import Moment, first_instant, last_instant
 
 _ATTEMPTS = 3
 _LOCK = "_lock"

@@ -10,7 +10,7 @@ from brokers.ibkr.gateway import messages
 from brokers.ibkr.gateway.faults import Drop, Faults, Objection
 from brokers.sim.matching import Prices
 from brokers.sim.state import BookOrder
-from tradewright.model.order import OrderTerms
+from tradewright.model.order import AUCTIONS, OrderTerms, OrderType
 
 if TYPE_CHECKING:
     from brokers.ibkr.gateway.hub import Hub
@@ -42,6 +42,13 @@ def close_market(hub: Hub, symbol: str) -> None:
 def bar(hub: Hub, symbol: str, open: Numeric, high: Numeric, low: Numeric, close: Numeric) -> None:  # noqa: A002
     """Let a bar pass."""
     hub.venue.bar(symbol, *(_number(price) for price in (open, high, low, close)))
+
+
+def auction(hub: Hub, symbol: str, price: Numeric, kind: str = "MARKET_ON_CLOSE") -> None:
+    """Hold an opening or a closing auction (``MARKET_ON_OPEN``, ``MARKET_ON_CLOSE``)."""
+    if OrderType(kind) not in AUCTIONS:
+        raise ValueError(f"{kind} is no kind of order for an auction")
+    hub.venue.auction(symbol, OrderType(kind), _number(price))
 
 
 def end_of_day(hub: Hub) -> None:
@@ -238,7 +245,20 @@ def _order(hub: Hub, ref: str) -> BookOrder:
 
 
 _ALL: tuple[Command, ...] = (
-    *(quote, close_market, bar, end_of_day, drop, swallow, omit, object_to_order, partial_fills, switch, release),
+    *(
+        quote,
+        close_market,
+        bar,
+        auction,
+        end_of_day,
+        drop,
+        swallow,
+        omit,
+        object_to_order,
+        partial_fills,
+        switch,
+        release,
+    ),
     *(execute, replay, correct, restart, hide, show, delay, freeze, thaw, refuse_client, manual_order, twin),
     *(shift_position, notice, order_error, order_status, skew, heal, status, journal),
 )

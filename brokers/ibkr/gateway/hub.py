@@ -97,8 +97,10 @@ class Hub:
         """Send an order in full and its state."""
         status = messages.status_name(order)
         listing = self.listing(order.terms.instrument)
-        session.send(messages.open_order(session.version, listing, order, status))
-        session.send(messages.order_status(order, status))
+        parent = self.venue.state.orders.get(order.placement.parent)
+        parent_id = parent.order_id if parent is not None else 0
+        session.send(messages.open_order(session.version, listing, order, status, parent_id=parent_id))
+        session.send(messages.order_status(order, status, parent_id))
 
     def _on_change(self, order: BookOrder, execution: Execution | None) -> None:
         session = self.sessions.get(order.client_id)

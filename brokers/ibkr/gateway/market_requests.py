@@ -83,9 +83,12 @@ def historical_data(hub: Hub, session: Session, fields: Iterator[str]) -> None:
     """20: bars that start within the duration before the end, or 162 with the reason."""
     request = int(next(fields))
     listing = find(hub.listings, Described.read(fields))
-    _expired, end_text, size, duration, _rth, _what, date_format, live = (next(fields) for _ in range(8))
+    _expired, end_text, size, duration, _rth, what, date_format, live = (next(fields) for _ in range(8))
     if listing is None:
         session.error(request, 200, NOT_FOUND)
+        return
+    if (what == "AGGTRADES") != (listing.name.sec_type == "CRYPTO") and what != "MIDPOINT":
+        session.error(request, 10299, "Expected what to show is AGGTRADES for crypto and TRADES elsewhere")
         return
     timeframe = TIMEFRAMES.get(size)
     if timeframe is None or live == "1":
@@ -98,6 +101,8 @@ def historical_data(hub: Hub, session: Session, fields: Iterator[str]) -> None:
     if frame is None or frame.empty:
         session.error(request, 162, "Historical Market Data Service error message:HMDS query returned no data")
         return
+    if what == "MIDPOINT":
+        frame = frame.assign(volume=-1.0)
     _send_bars(session, request, frame, timeframe == "1d", date_format, start, end)
 
 

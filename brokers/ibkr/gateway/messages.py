@@ -7,13 +7,17 @@ from decimal import Decimal
 
 from brokers.ibkr.gateway.listings import Listing
 from brokers.ibkr.gateway.wire import UNSET_DOUBLE, UNSET_INTEGER
-from brokers.ibkr.order_types import WIRE_TYPES
+from brokers.ibkr.order_types import WIRE_TYPES, wire_prices, wire_tif
 from brokers.sim.matching import Prices
 from brokers.sim.state import BookOrder, Execution
 from tradewright.model.broker import VenueStatus
-from tradewright.model.order import OrderType, Position, Side
+from tradewright.model.order import AUCTIONS, OrderType, Position, Side, TrailingStopOrder
 
 Message = list[object]
+ORDER_TYPES = "LMT,MKT,MOC,OPG,STP,STPLMT,TRAIL"
+NO_GROUP = 3
+"""The group type that the venue tells of an order without a group."""
+TRIGGERED_KINDS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
 BID, ASK, LAST, LAST_TIME = 1, 2, 4, 45
 
 STATUS_NAMES = {
@@ -27,9 +31,14 @@ STATUS_NAMES = {
 
 
 def status_name(order: BookOrder) -> str:
-    """The wire's word for an order's state; a stop that was not triggered yet is ``PreSubmitted``."""
-    waiting = order.terms.order.kind is OrderType.STOP and not order.triggered
-    return "PreSubmitted" if waiting and order.status is VenueStatus.WORKING else STATUS_NAMES[order.status]
+    """The wire's word for an order's state.
+
+    ``PreSubmitted`` is an order that the venue holds until something happens: a stop before its trigger, an order for
+    an auction, a child before its parent's fill.
+    """
+    waiting = order.terms.order.kind in TRIGGERED_KINDS and not order.triggered
+    resting = waiting or order.terms.order.kind in AUCTIONS or (order.placement.parent and not order.filled)
+    return "PreSubmitted" if resting and order.status is VenueStatus.WORKING else STATUS_NAMES[order.status]
 
 
 def price_text(value: Decimal | None) -> object:
@@ -42,8 +51,13 @@ def error(version: int, request: int, code: int, text: str) -> Message:
     return [4, 2, request, code, text, *([""] if version >= 166 else [])]
 
 
-def order_status(order: BookOrder, status: str) -> Message:
-    """3: the state of an order."""
+def perm_id_of(order: BookOrder) -> int:
+    """The permanent id that the wire tells: an order that was not transmitted has none yet."""
+    return 0 if order.placement.held else order.perm_id
+
+
+def order_status(order: BookOrder, status: str, parent_id: int = 0) -> Message:
+    """3: the state of an order; ``parent_id`` is the order id of its parent."""
     return [
         3,
         order.order_id,
@@ -51,8 +65,8 @@ def order_status(order: BookOrder, status: str) -> Message:
         order.filled,
         order.remaining,
         round(order.average_price, 8),
-        order.perm_id,
-        0,
+        perm_id_of(order),
+        parent_id,
         order.last_price,
         order.client_id,
         "",
@@ -130,33 +144,49 @@ def contract_details(version: int, request: int, listing: Listing) -> Message:
         *[name.symbol, name.sec_type, name.expiry, "0", "", name.exchange, name.currency, name.local_symbol],
         *[name.symbol, name.symbol, listing.con_id, instrument.tick_size],
         *([1] if version < 164 else []),
-        *[name.multiplier, "LMT,MKT,STP", f"SMART,{listing.primary_exchange}", 1, 0, instrument.symbol],
+        *[
+            name.multiplier,
+            "LMT,MKT,MOC,OPG,STP,STPLMT,TRAIL",
+            f"SMART,{listing.primary_exchange}",
+            1,
+            0,
+            instrument.symbol,
+        ],
         *[listing.primary_exchange, name.expiry[:6], "", "", "", "UTC", "", "", "", 0, 0],
         *[1, "", "", "26", "", "COMMON" if name.sec_type == "STK" else ""],
         *sizes,
     ]
 
 
-def open_order(version: int, listing: Listing, order: BookOrder, status: str, margin: Message | None = None) -> Message:
+def open_order(
+    version: int,
+    listing: Listing,
+    order: BookOrder,
+    status: str,
+    margin: Message | None = None,
+    parent_id: int = 0,
+) -> Message:
     """5: an order in full; ``margin`` turns it into the answer to a what-if."""
+    oca, trail_stop, trail_percent = order.placement.oca_type or NO_GROUP, *_trailing(order)
     return [
         5,
         order.order_id,
         *_order_head(listing, order),
         order.ref,
         order.client_id,
-        order.perm_id,
+        perm_id_of(order),
         *[0, 0, 0, ""],
         *_allocation(version),
-        *["", "", "", "", "", 0, "", -1, 0, "", "", "", "", "", "", 0, 0, 0, "", 3, 0, 0, "", 0, 0],
+        *["", _good_till(order), "", "", "", 0, "", -1, 0, "", "", "", "", "", "", 0, 0, 0, ""],
+        *[oca, 0, 0, "", parent_id, 0],
         *["", 0, "None", "", 0, "", "", "", "?", 0, 0, ""],
-        *[0, 0, "", "", "", "", ""],
+        *[0, 0, trail_stop, trail_percent, "", "", ""],
         *[0, 0, 0, "", "", "", "", 0, "", "IB", 0, 0, "", 0],
         margin is not None,
         status,
         *(margin or [UNSET_DOUBLE] * 9),
         *["", "", "", "", "", 0, 0, 0],
-        *["None", *[UNSET_DOUBLE] * 6, 0, "", "", "", 0, 0, 0, 0, 0],
+        *["None", UNSET_DOUBLE, trail_stop or UNSET_DOUBLE, *[UNSET_DOUBLE] * 4, 0, "", "", "", 0, 0, 0, 0, 0],
         *([UNSET_INTEGER] if version >= 158 else []),
         *([UNSET_INTEGER] if version >= 160 else []),
         *([0] if version >= 162 else []),
@@ -167,6 +197,7 @@ def open_order(version: int, listing: Listing, order: BookOrder, status: str, ma
 def completed_order(version: int, listing: Listing, order: BookOrder, status: str) -> Message:
     """101: an order that has ended. It carries neither the order id nor the client id, and no total quantity."""
     filled = order.status is VenueStatus.FILLED
+    oca, trail_stop, trail_percent = order.placement.oca_type or NO_GROUP, *_trailing(order)
     reason = f"Filled Size: {order.filled}" if filled else order.text or "Cancelled by Trader"
     return [
         101,
@@ -175,15 +206,15 @@ def completed_order(version: int, listing: Listing, order: BookOrder, status: st
         order.perm_id,
         *[0, 0, 0, ""],
         *_allocation(version)[1:],
-        *["", "", "", "", "", 0, "", -1, "", "", "", "", "", "", 0, 0, "", 3, 0],
+        *["", _good_till(order), "", "", "", 0, "", -1, "", "", "", "", "", "", 0, 0, "", oca, 0],
         *["", 0, "None", "", 0, 0, 0, ""],
-        *[0, 0, "", "", ""],
+        *[0, 0, trail_stop, trail_percent, ""],
         *[0, 0, 0, "", "", "", "", "", "IB", 0, 0, "", 0],
         status,
         *[0, 0, 0],
-        *[UNSET_DOUBLE, UNSET_DOUBLE, 0, 0, 0, ""],
+        *[trail_stop or UNSET_DOUBLE, UNSET_DOUBLE, 0, 0, 0, ""],
         order.filled,
-        *[0, 0, "", 0, 0, 0],
+        *[0, 0, "", 0, 0, order.placement.parent],
         zoned(order.changed_at),
         reason,
         *_peg_fields(version),
@@ -197,13 +228,26 @@ def zoned(time: datetime) -> str:
 
 def _order_head(listing: Listing, order: BookOrder, total: Decimal | None = None) -> Message:
     """From the contract to the origin: what open and completed orders share."""
-    terms = order.terms
+    terms, prices = order.terms, wire_prices(order.terms.order)
     quantity = terms.quantity if total is None else total
     return [
         *listing.fields(right="?"),
-        *[terms.side.value, quantity, WIRE_TYPES[terms.order.kind], terms.limit_price or 0, terms.stop_price or 0],
-        *[terms.tif.value, "", order.account, "", 0],
+        *[terms.side.value, quantity, WIRE_TYPES[terms.order.kind], prices.limit or 0, prices.aux or 0],
+        *[wire_tif(terms), order.placement.group, order.account, "", 0],
     ]
+
+
+def _trailing(order: BookOrder) -> tuple[object, object]:
+    """Where a trailing stop stands and its percentage; empty for the other kinds."""
+    if not isinstance(order.terms.order, TrailingStopOrder):
+        return "", ""
+    stop = order.stop if order.stop is not None else order.terms.order.stop_price
+    percent = order.terms.order.percent
+    return "" if stop is None else stop, "" if percent is None else percent
+
+
+def _good_till(order: BookOrder) -> str:
+    return "" if order.terms.good_till is None else zoned(order.terms.good_till)
 
 
 def _allocation(version: int) -> Message:

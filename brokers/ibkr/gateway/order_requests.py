@@ -10,6 +10,7 @@ from brokers.ibkr.gateway.hub import Handler, Hub
 from brokers.ibkr.gateway.listings import Listing, find
 from brokers.ibkr.gateway.place_order import Placement, Unsupported, read_placement
 from brokers.ibkr.gateway.session import Session
+from brokers.sim import state as sim
 from brokers.sim.state import BookOrder, Execution
 from tradewright.model.broker import VenueStatus
 from tradewright.model.order import OrderTerms
@@ -57,7 +58,17 @@ def _place(hub: Hub, session: Session, placement: Placement, terms: OrderTerms, 
         if code:
             session.error(placement.order_id, code, text)
         return
-    order = hub.venue.place(terms, account, placement.ref, placement.order_id, session.client_id)
+    parent = _known(hub, session, placement.parent_id) if placement.parent_id else None
+    if placement.parent_id and parent is None:
+        session.error(placement.order_id, 10006, "Missing parent order.")
+        return
+    belongs = sim.Placement(
+        parent=parent.perm_id if parent is not None else 0,
+        group=placement.oca_group,
+        oca_type=placement.oca_type,
+        held=not placement.transmit,
+    )
+    order = hub.venue.place(terms, account, placement.ref, placement.order_id, session.client_id, belongs)
     if order.status is VenueStatus.REJECTED:
         session.error(placement.order_id, order.code, order.text)
     if objection:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
 from brokers.ibkr.gateway.listings import Described
-from tradewright.model.order import LimitOrder, MarketOrder, OrderKind, OrderTerms, Side, StopOrder, TimeInForce
+from brokers.ibkr.gateway.wire import UNSET_DOUBLE
+from brokers.ibkr.order_types import KINDS, ON_OPEN
+from tradewright.model.order import OrderTerms, OrderType, Side
 
 
 class Unsupported(Exception):
@@ -19,7 +22,7 @@ class Unsupported(Exception):
 
 
 class Placement(NamedTuple):
-    """An order as it was read, before its contract is known."""
+    """An order as it was read, before its contract is known. Texts are those of the wire."""
 
     order_id: int
     contract: Described
@@ -27,11 +30,19 @@ class Placement(NamedTuple):
     quantity: str
     order_type: str
     limit_price: str
-    stop_price: str
+    aux_price: str
     tif: str
+    oca_group: str
     account: str
     ref: str
+    transmit: bool
+    parent_id: int
+    good_till: str
+    oca_type: int
+    trail_stop: str
+    trail_percent: str
     what_if: bool
+    cash: str
 
     def terms(self, instrument: str) -> OrderTerms:
         """The order in our words.
@@ -40,51 +51,71 @@ class Placement(NamedTuple):
             Unsupported: for an action, a type, a number or a time in force that the venue does not know.
         """
         try:
-            tif = TimeInForce(self.tif or "DAY")
-            if tif not in (TimeInForce.DAY, TimeInForce.GTC):
-                raise ValueError(f"time in force {tif}")
-            return OrderTerms(
-                instrument=instrument,
-                side=Side(self.action),
-                quantity=Decimal(self.quantity),
-                order=self._kind(),
-                tif=tif,
-            )
+            on_open = self.tif == ON_OPEN and self.order_type == "MKT"
+            tif = "DAY" if on_open else self.tif or "DAY"
+            terms: dict[str, object] = {
+                "instrument": instrument,
+                "side": Side(self.action),
+                "quantity": Decimal(self.quantity),
+                "order": self._kind(on_open),
+                "tif": tif,
+                "good_till": _moment(self.good_till) if tif == "GTD" else None,
+            }
+            return OrderTerms.model_validate(terms)
         except (ValueError, InvalidOperation) as problem:
             raise Unsupported(321, f"Error validating request: {problem}") from problem
 
-    def _kind(self) -> OrderKind:
-        match self.order_type:
-            case "MKT":
-                return MarketOrder()
-            case "LMT":
-                return LimitOrder(limit_price=Decimal(self.limit_price))
-            case "STP":
-                return StopOrder(stop_price=Decimal(self.stop_price))
-        raise ValueError(f"order type {self.order_type!r}")
+    def _kind(self, on_open: bool) -> dict[str, object]:
+        if self.order_type not in KINDS:
+            raise ValueError(f"order type {self.order_type!r}")
+        kind = OrderType.MARKET_ON_OPEN if on_open else KINDS[self.order_type]
+        prices: dict[str, object] = {}
+        if kind in (OrderType.LIMIT, OrderType.STOP_LIMIT):
+            prices["limit_price"] = Decimal(self.limit_price)
+        if kind in (OrderType.STOP, OrderType.STOP_LIMIT):
+            prices["stop_price"] = Decimal(self.aux_price)
+        if kind is OrderType.TRAILING_STOP:
+            prices["amount"], prices["percent"] = _given(self.aux_price), _given(self.trail_percent)
+            prices["stop_price"] = _given(self.trail_stop)
+        return {"kind": kind, **prices}
+
+
+def _given(text: str) -> Decimal | None:
+    """A price field; None where it is empty or unset."""
+    value = Decimal(text) if text else None
+    return None if value is None or value == Decimal(UNSET_DOUBLE) else value
+
+
+def _moment(text: str) -> datetime:
+    """``YYYYMMDD HH:MM:SS UTC``, with a dash or a blank between date and time."""
+    return datetime.strptime(text.replace("-", " "), "%Y%m%d %H:%M:%S UTC").replace(tzinfo=UTC)
 
 
 def read_placement(version: int, order_id: int, fields: Iterator[str]) -> Placement:
     """Read message 3 after its order id, in the field order of ``version``.
 
     Raises:
-        Unsupported: for combinations, hedges, algorithms, scales and volatility orders.
+        Unsupported: for combinations, hedges, algorithms, scales, conditions and volatility orders.
         WireError: when fields are missing.
     """
     contract = Described.read(fields)
     _skip(fields, 2)  # identifier type and identifier
-    action, quantity, order_type, limit_price, stop_price, tif = (next(fields) for _ in range(6))
-    _skip(fields, 1)  # cancellation group
-    account = next(fields)
+    action, quantity, order_type, limit_price, aux_price, tif, oca_group, account = (next(fields) for _ in range(8))
     _skip(fields, 2)  # open or close, origin
-    ref = next(fields)
-    _skip(fields, 8)  # from transmit to hidden
+    ref, transmit, parent_id = next(fields), next(fields) == "1", int(next(fields) or 0)
+    _skip(fields, 6)  # from blockOrder to hidden
     if contract.sec_type == "BAG":
         raise Unsupported(321, "Error validating request: combinations are not simulated.")
-    # shares allocation to faPercentage, faProfile below 177, modelCode to volatilityType
-    _skip(fields, 7 + (version < 177) + 22)
+    _skip(fields, 3)  # shares allocation, discretionaryAmt, goodAfterTime
+    good_till = next(fields)
+    # faGroup to faPercentage, faProfile below 177, modelCode to exemptCode
+    _skip(fields, 3 + (version < 177) + 4)
+    oca_type = int(next(fields) or 0)
+    _skip(fields, 17)  # rule80A to volatilityType
     _refuse_if_set(next(fields), "delta neutral orders")
-    _skip(fields, 7)  # deltaNeutralAuxPrice to scaleSubsLevelSize
+    _skip(fields, 3)  # deltaNeutralAuxPrice, continuousUpdate, referencePriceType
+    trail_stop, trail_percent = next(fields), next(fields)
+    _skip(fields, 2)  # scaleInitLevelSize, scaleSubsLevelSize
     _refuse_if_set(next(fields), "scale orders")
     _skip(fields, 3)  # scaleTable, activeStartTime, activeStopTime
     _refuse_if_set(next(fields), "hedges")
@@ -93,8 +124,30 @@ def read_placement(version: int, order_id: int, fields: Iterator[str]) -> Placem
     _refuse_if_set(next(fields), "algorithms")
     _skip(fields, 1)  # algoId
     what_if = next(fields) == "1"
+    _skip(fields, 4)  # orderMiscOptions, solicited, randomizeSize, randomizePrice
+    _refuse_if_set(next(fields).replace("0", ""), "conditions")
+    _skip(fields, 10)  # adjustedOrderType to softDollarTier
+    cash = next(fields)
     return Placement(
-        order_id, contract, action, quantity, order_type, limit_price, stop_price, tif, account, ref, what_if
+        order_id=order_id,
+        contract=contract,
+        action=action,
+        quantity=quantity,
+        order_type=order_type,
+        limit_price=limit_price,
+        aux_price=aux_price,
+        tif=tif,
+        oca_group=oca_group,
+        account=account,
+        ref=ref,
+        transmit=transmit,
+        parent_id=parent_id,
+        good_till=good_till,
+        oca_type=oca_type,
+        trail_stop=trail_stop,
+        trail_percent=trail_percent,
+        what_if=what_if,
+        cash=cash,
     )
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from tradewright.model.actions import FACTOR_COLUMNS, TickerSpan
 from tradewright.model.errors import DataError
-from tradewright.model.instrument import Instrument
+from tradewright.model.instrument import FACTOR_COLUMNS, Instrument, TickerSpan
 
 _MAP_COLUMNS = ["date", "ticker", "exchange"]
 

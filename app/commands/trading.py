@@ -1,0 +1,260 @@
+"""Commands of the money side: intents, approvals, orders, the kill switch.
+
+Each command is one call of :func:`trading_command` with an operation and a function that prints its reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from app.commands.options import Actor, Json, Newest, Overrides, Reason, desk_settings_of
+from app.output import DONE, FAILED, Output, run_operation
+
+if TYPE_CHECKING:
+    from app.operations.trading import IntentView, PositionView, SendReply
+    from conf.schema.settings import Settings
+    from tradewright.execution.actor import ReconciliationResult
+    from tradewright.execution.explain import Provenance
+    from tradewright.execution.operator_actions import OrderView
+    from tradewright.ledger.kill_switches import Switch
+    from tradewright.model.decision import Decision
+    from tradewright.model.intent import Intent
+
+commands = typer.Typer()
+Reply = TypeVar("Reply")
+Scope = Annotated[str, typer.Option(help="everything, strategy:NAME or account:ID")]
+
+
+def trading_command(
+    overrides: list[str] | None,
+    as_json: bool,
+    operation: Callable[[Settings], Reply],
+    show: Callable[[Output, Reply], object],
+    *,
+    status: Callable[[Reply], int] = lambda _reply: DONE,
+    acts: bool = False,
+) -> None:
+    """Run an operation of the money side under the settings in force.
+
+    Args:
+        show: prints the reply for people and returns the JSON document.
+        status: the exit code that the reply calls for.
+        acts: True for a command that changes something: it first says, on standard error, on which mode, account and
+            ledger.
+    """
+
+    def operate(output: Output) -> Reply:
+        settings = desk_settings_of(overrides)
+        if acts:
+            from app.operations.trading import target
+
+            output.say(target(settings))
+        return operation(settings)
+
+    run_operation(as_json, operate, show, status)
+
+
+@commands.command()
+def intent(
+    overrides: Overrides = None,
+    instrument: Annotated[str, typer.Option(help="a symbol of conf/instruments")] = "",
+    side: Annotated[str, typer.Option(help="BUY or SELL")] = "",
+    qty: Annotated[str, typer.Option(help="units")] = "",
+    order_type: Annotated[str, typer.Option("--type", help="MKT or LMT")] = "MKT",
+    limit: Annotated[str, typer.Option(help="the price of a limit order")] = "",
+    key: Annotated[str, typer.Option(help="idempotency key: the same key is the same intent")] = "",
+    reduce_only: Annotated[bool, typer.Option(help="only to close what is held")] = False,
+    as_json: Json = False,
+) -> None:
+    """Submit a manual intent to the gate; exit 1 when the gate rejects it."""
+
+    def submit(settings: Settings) -> Decision:
+        from app.commands.order_args import parse_order_terms
+        from app.operations import trading
+
+        terms = parse_order_terms(instrument, side, qty, order_type, limit)
+        return trading.intend(settings, terms, key, reduce_only=reduce_only)
+
+    def show(output: Output, decision: Decision) -> Decision:
+        output.line(f"{decision.verdict}: {decision.approved_quantity} of intent {decision.intent_id}")
+        for reason in decision.reasons:
+            output.line(f"  {reason.code}: {reason.text}")
+        return decision
+
+    trading_command(overrides, as_json, submit, show, status=lambda made: made.verdict == "REJECT", acts=True)
+
+
+@commands.command()
+def intents(overrides: Overrides = None, newest: Newest = 200, as_json: Json = False) -> None:
+    """The newest intents, and all that wait, with their decisions, reasons and orders; newest first."""
+    from app.operations import trading
+    from app.operations.formatting import intent_row
+
+    def show(output: Output, views: list[IntentView]) -> object:
+        header = ("strategy", "instrument", "side", "asked", "verdict", "approved", "reasons", "decision")
+        output.table("intents", header, [intent_row(view) for view in views])
+        return {"intents": views}
+
+    trading_command(overrides, as_json, lambda settings: trading.intents(settings, newest), show)
+
+
+@commands.command()
+def approve(
+    decision: Annotated[str, typer.Argument(help="a decision in review: tradewright intents")],
+    overrides: Overrides = None,
+    reason: Reason = "",
+    actor: Actor = "",
+    as_json: Json = False,
+) -> None:
+    """Approve a decision in review; its order goes into the outbox."""
+    from app.operations import trading
+
+    def show(output: Output, approved: Intent) -> object:
+        output.line(f"approved: {approved.terms.side} {approved.terms.quantity} {approved.terms.instrument}")
+        return {"approved": approved.intent_id, "decision_id": decision}
+
+    trading_command(overrides, as_json, lambda at: trading.approve(at, decision, reason, actor), show, acts=True)
+
+
+@commands.command()
+def reject(
+    decision: Annotated[str, typer.Argument(help="a decision: tradewright intents")],
+    overrides: Overrides = None,
+    reason: Reason = "",
+    actor: Actor = "",
+    as_json: Json = False,
+) -> None:
+    """Reject a decision; final, as long as its order is not being sent."""
+    from app.operations import trading
+
+    def show(output: Output, _done: None) -> object:
+        output.line(f"rejected: {decision}")
+        return {"rejected": decision}
+
+    trading_command(overrides, as_json, lambda at: trading.reject(at, decision, reason, actor), show, acts=True)
+
+
+@commands.command()
+def send(overrides: Overrides = None, as_json: Json = False) -> None:
+    """Send each approved order, at most once; exit 1 while stopped, or when an order was not sent."""
+    from app.operations import trading
+
+    def show(output: Output, reply: SendReply) -> object:
+        for text in trading.stop_texts(reply.stops, overrides or ()):
+            output.line(text)
+        header = ("decision", "ref", "status", "state", "reasons")
+        rows = [(row.decision_id, row.ref, row.status, row.state, "; ".join(row.reasons)) for row in reply.outcomes]
+        output.table("outbox", header, rows)
+        return reply
+
+    trading_command(overrides, as_json, trading.send_approved, show, status=lambda done: done.failed, acts=True)
+
+
+@commands.command()
+def orders(overrides: Overrides = None, newest: Newest = 200, as_json: Json = False) -> None:
+    """The newest orders, and all that are live, with their states and fills; newest first."""
+    from app.operations import trading
+    from app.operations.formatting import ORDER_HEADER, order_row
+
+    def show(output: Output, views: list[OrderView]) -> object:
+        output.table("orders", ORDER_HEADER, [order_row(view) for view in views])
+        return {"orders": views}
+
+    trading_command(overrides, as_json, lambda settings: trading.orders(settings, newest), show)
+
+
+@commands.command()
+def positions(overrides: Overrides = None, as_json: Json = False) -> None:
+    """The positions by our own ledger, at the newest stored prices."""
+    from app.operations import trading
+
+    def show(output: Output, held: list[PositionView]) -> object:
+        header = ("instrument", "quantity", "average price", "last price", "value", "remark")
+        rows = [(r.instrument, r.quantity, r.average_price, r.last_price, r.value, r.remark) for r in held]
+        output.table("positions", header, rows)
+        return {"positions": held}
+
+    trading_command(overrides, as_json, trading.positions, show)
+
+
+@commands.command()
+def reconcile(overrides: Overrides = None, as_json: Json = False) -> None:
+    """Ask the venue for everything and adopt its answer; exit 1 where it differs from our ledger."""
+    from app.operations import trading
+
+    def show(output: Output, found: ReconciliationResult) -> object:
+        output.line(f"equity {found.equity}, positions {len(found.positions)}, differences {len(found.differences)}")
+        for difference in found.differences:
+            output.line(f"  {difference}")
+        return found
+
+    trading_command(overrides, as_json, trading.reconcile, show, status=lambda r: bool(r.differences), acts=True)
+
+
+@commands.command()
+def kill(
+    overrides: Overrides = None,
+    scope: Scope = "everything",
+    reason: Reason = "",
+    actor: Actor = "",
+    as_json: Json = False,
+) -> None:
+    """Stop sending and cancel open orders. The stop holds even when the venue cannot be reached (exit 1)."""
+    from app.operations import trading
+
+    def show(output: Output, done: tuple[Switch, tuple[str, ...], str]) -> object:
+        switch, cancelled, trouble = done
+        output.line(f"stopped: {switch.scope}; cancels asked for: {', '.join(cancelled) or 'none'}")
+        if trouble:
+            output.say(f"the venue could not be asked to cancel: {trouble}")
+        return {"stopped": switch, "cancelled": cancelled, "trouble": trouble}
+
+    def status(done: tuple[Switch, tuple[str, ...], str]) -> int:
+        return FAILED if done[2] else DONE
+
+    trading_command(
+        overrides, as_json, lambda at: trading.kill(at, scope, reason, actor), show, status=status, acts=True
+    )
+
+
+@commands.command()
+def resume(
+    overrides: Overrides = None,
+    scope: Scope = "everything",
+    reason: Reason = "",
+    actor: Actor = "",
+    as_json: Json = False,
+) -> None:
+    """Lift a stop; it takes a reason."""
+    from app.operations import trading
+
+    def show(output: Output, switch: Switch) -> object:
+        output.line(f"resumed: {switch.scope}")
+        return {"resumed": switch}
+
+    trading_command(overrides, as_json, lambda at: trading.resume(at, scope, reason, actor), show, acts=True)
+
+
+@commands.command()
+def explain(
+    name: Annotated[str, typer.Argument(help="an order, execution, decision, intent or signal")],
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Trace an order back to its decision, rules, signal, bars and configuration."""
+    from app.operations import trading
+    from app.operations.formatting import story
+
+    def trace(settings: Settings) -> tuple[list[Provenance], str]:
+        return trading.explain(settings, name), settings.base.tz
+
+    def show(output: Output, found: tuple[list[Provenance], str]) -> object:
+        walks, zone = found
+        for line in (line for walk in walks for line in story(walk, zone)):
+            output.line(line)
+        return {"walks": walks}
+
+    trading_command(overrides, as_json, trace, show)

@@ -1,0 +1,106 @@
+"""Replies as text and as JSON documents: local times, provenance, table rows; decimals as numbers, enums by value."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from pydantic import BaseModel, SecretStr
+
+if TYPE_CHECKING:
+    from app.operations.trading import IntentView
+    from tradewright.execution.explain import Provenance
+    from tradewright.execution.operator_actions import OrderView
+
+
+def document(value: object) -> object:
+    """The plain form of a reply; numbers that are not finite become null."""
+    match value:
+        case Enum():
+            return document(value.value)
+        case None | bool() | str() | int() | np.integer() | float() | np.floating() | Decimal():
+            return _scalar(value)
+        case datetime() | date():
+            return value.isoformat()
+        case SecretStr() | Path():
+            return str(value)
+        case BaseModel():
+            return {name: document(getattr(value, name)) for name in type(value).model_fields}
+        case Mapping():
+            return {str(document(key)): document(item) for key, item in value.items()}
+        case AbstractSet():
+            return sorted((document(item) for item in value), key=repr)
+        case Sequence():
+            return [document(item) for item in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: document(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    raise TypeError(f"{type(value).__name__} has no JSON form: {value!r}")
+
+
+def _scalar(value: object) -> object:
+    match value:
+        case float() | np.floating():
+            return float(value) if math.isfinite(value) else None
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case np.integer():
+            return int(value)
+    return value
+
+
+def local(at: datetime, tz: str) -> str:
+    """A moment as the clocks of ``base.tz`` show it; elsewhere than in UTC with the offset, for an hour comes twice."""
+    if tz == "UTC":
+        return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    return at.astimezone(ZoneInfo(tz)).isoformat(" ", "seconds")
+
+
+def story(walk: Provenance, tz: str) -> Iterator[str]:
+    """One line per step, newest first; times as :func:`local` shows them."""
+    for order in walk.orders:
+        price = f" at {order.average_price}" if order.average_price is not None else ""
+        yield f"order {order.attempt.ref}: {order.state}, filled {order.filled} of {order.attempt.quantity}{price}"
+        for event in order.events:
+            yield f"    {local(event.at, tz)}  {event.state}  {event.reason}"
+    for approval in walk.approvals:
+        said = "yes" if approval.approved else "no"
+        yield f"person {approval.actor} said {said}: {approval.reason}"
+    for decision in walk.decisions:
+        yield f"decision {decision.decision_id}: {decision.verdict}, {decision.approved_quantity} approved"
+        for reason in decision.reasons:
+            yield f"    {reason.code}: {reason.text}"
+        yield f"    rule set {decision.rule_set_hash[:12]}, inputs {decision.snapshot_hash[:12]}"
+    terms = walk.intent.terms
+    yield f"intent {walk.intent.intent_id}: {terms.side} {terms.quantity} {terms.instrument} by {walk.intent.strategy}"
+    yield f"signal {walk.intent.signal_id}, decided {local(walk.intent.decided_at, tz)} {tz}"
+    for name, value in walk.intent.provenance.items():
+        yield f"    {name} {value}"
+
+
+ORDER_HEADER = ("ref", "instrument", "side", "quantity", "attempt", "order", "filled", "price", "fees", "since")
+
+
+def order_row(view: OrderView) -> tuple[object, ...]:
+    """An order as a row of a table, in the columns of ``ORDER_HEADER``."""
+    attempt = view.attempt
+    named = (attempt.ref, attempt.instrument, attempt.side, attempt.quantity, view.state, view.order_state or "none")
+    return (*named, view.filled, view.average_price, view.fees, f"{view.since:%Y-%m-%d %H:%M:%S}")
+
+
+def intent_row(view: IntentView) -> tuple[object, ...]:
+    """An intent as a table's row: strategy, instrument, side, asked, verdict, approved, reasons, decision."""
+    terms, decided = view.intent.terms, view.decision
+    who = (view.intent.strategy, terms.instrument, terms.side, terms.quantity)
+    if decided is None:
+        return (*who, "none yet", "", "", "")
+    verdict = f"{decided.verdict} (waits for you)" if view.waits else decided.verdict
+    return (*who, verdict, decided.approved_quantity, ", ".join(r.code for r in decided.reasons), decided.decision_id)

@@ -1,0 +1,377 @@
+"""The operator's desk: intents, approvals, sending, positions, the kill switch, explanations."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from app.output import printable
+from conf.compose import options
+from conf.problems import nearest
+from conf.schema.settings import Settings
+from runtime import trading
+from runtime.container import Container
+from tradewright.execution import operator_actions as desk
+from tradewright.execution.actor import ReconciliationResult
+from tradewright.execution.explain import Provenance
+from tradewright.execution.explain import explain as explain_in
+from tradewright.ledger.kill_switches import EVERYTHING, Switch, account_scope, strategy_scope
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.decision import Decision
+from tradewright.model.errors import ConfigError, TradewrightError
+from tradewright.model.intent import Intent
+from tradewright.model.order import OrderTerms
+from tradewright.portfolio.intents import MANUAL
+
+
+@dataclass(frozen=True)
+class IntentView:
+    """An intent with what became of it so far."""
+
+    intent: Intent
+    decision: Decision | None
+    waits: bool
+    """Whether a person is asked."""
+    orders: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of one approved order; ``state`` is None where no order was made of it."""
+
+    decision_id: str
+    ref: str | None
+    status: str
+    state: str | None
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PositionView:
+    """A holding by our own books and, when the venue was asked, by the venue's."""
+
+    instrument: str
+    quantity: Decimal
+    average_price: Decimal
+    last_price: Decimal | None
+    value: Decimal | None
+    remark: str = ""
+    """Set where the position cannot be valued, such as for an instrument that is not configured."""
+
+
+@dataclass(frozen=True)
+class SendReply:
+    """What became of the outbox.
+
+    Args:
+        stops: the switches that are on.
+    """
+
+    outcomes: tuple[Sent, ...]
+    stops: tuple[Switch, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether an order was not sent, or no order could have been."""
+        all_stopped = any(not row.scope.startswith("strategy:") for row in self.stops)
+        return all_stopped or any(row.status != "SENT" for row in self.outcomes)
+
+
+@dataclass(frozen=True)
+class DeskView:
+    """What the monitor shows at a glance; nothing of it asks the venue."""
+
+    mode: str
+    stage: str
+    now: datetime
+    account: str
+    equity: Decimal | None
+    cash: Decimal | None
+    reconciled_at: datetime | None
+    differences: tuple[str, ...]
+    switches: tuple[Switch, ...]
+    positions: tuple[PositionView, ...]
+    equity_marks: tuple[tuple[datetime, Decimal], ...]
+    scopes: tuple[str, ...]
+
+
+NOT_CONFIGURED = "not in conf/instruments"
+"""The remark of a position that cannot be valued because its instrument is not declared."""
+NEWEST = 200
+"""So many intents and orders are looked at, unless more are asked for."""
+MARKS = 5_000
+"""So many equity marks are drawn."""
+
+
+@contextmanager
+def books_of(settings: Settings) -> Iterator[Ledger]:
+    """The ledger, open for one operation."""
+    with Container(settings) as house:
+        yield house.ledger
+
+
+def intents(settings: Settings, most: int = NEWEST) -> list[IntentView]:
+    """The newest intents, at ``most`` so many (0: all), and all that wait for a person; newest first."""
+    with books_of(settings) as books:
+        asked = books.decisions.waiting()
+        waiting = {row.decision_id for row in asked}
+        besides = [row.intent_id for row in asked]
+        chosen = books.decisions.newest_intents(most, besides) if most else books.decisions.intents()
+        views = []
+        for intent in reversed(chosen):
+            decisions = books.decisions.of_intent(intent.intent_id)
+            newest = decisions[-1] if decisions else None
+            refs = tuple(attempt.ref for attempt in books.attempts.all(intent.intent_id))
+            views.append(IntentView(intent, newest, bool(newest and newest.decision_id in waiting), refs))
+        return views
+
+
+def intend(settings: Settings, terms: OrderTerms, key: str = "", *, reduce_only: bool = False) -> Decision:
+    """A person's own intent, through the same gate as any other.
+
+    Args:
+        key: the idempotency key: the same key and the same wish give the first answer again; made up when empty.
+
+    Raises:
+        ConfigError: for an unknown instrument.
+        IdempotencyConflict: for the same key with another wish.
+        BrokerError: when the venue cannot be asked.
+    """
+    Container(settings).instrument(terms.instrument)
+    name = key or secrets.token_hex(8)
+    return trading.deciding(settings, lambda decider: decider.intend(name, terms, reduce_only=reduce_only))
+
+
+def approve(settings: Settings, decision_id: str, reason: str, actor: str = "") -> Intent:
+    """A person's yes to a decision in review; the order goes into the outbox.
+
+    Raises:
+        ConfigError: without a reason.
+        LedgerError, NotApproved: when the decision is unknown, over, rejected, or did not ask for a person.
+    """
+    reason = _checked(reason)
+    with books_of(settings) as books:
+        intent = books.decisions.intent(books.decisions.decision(decision_id).intent_id)
+        return desk.approve(books, decision_id, intent.account, actor_name(actor), reason)
+
+
+def reject(settings: Settings, decision_id: str, reason: str, actor: str = "") -> None:
+    """A person's no; final.
+
+    Raises:
+        ConfigError: without a reason.
+        LedgerError: for an unknown decision.
+    """
+    reason = _checked(reason)
+    with books_of(settings) as books:
+        books.decisions.decision(decision_id)
+        desk.reject(books, decision_id, actor_name(actor), reason)
+
+
+def send(settings: Settings) -> list[Sent]:
+    """Drain the outbox once: what the Dagster job calls.
+
+    Raises:
+        SendRefused: when another sender has the account.
+        BrokerError, LedgerError: when nothing can be sent now; what was not sent stays approved.
+    """
+    outcomes = trading.asking(settings, lambda inbox: inbox.send(actor_name(""), "tradewright send"))
+    return [
+        Sent(
+            row.decision_id, row.ref, row.status, row.state, tuple(f"{each.code}: {each.text}" for each in row.reasons)
+        )
+        for row in outcomes
+    ]
+
+
+def send_approved(settings: Settings) -> SendReply:
+    """As :func:`send`, with the stops in force; an order that a stop covers stays approved or is withdrawn."""
+    with books_of(settings) as books:
+        stops = tuple(row for row in books.kill_switches.present() if row.stopped and _covers(settings, row.scope))
+    return SendReply(tuple(send(settings)), stops)
+
+
+def _covers(settings: Settings, scope: str) -> bool:
+    """Whether a stop may concern the account in force."""
+    kind, _, name = scope.partition(":")
+    return kind != "account" or not settings.broker.account or name == settings.broker.account
+
+
+def stop_texts(stops: Iterable[Switch], overrides: Sequence[str]) -> list[str]:
+    """Each stop in words, with the command that lifts it on the same ledger."""
+    said = "".join(f" {shlex.quote(text)}" for text in overrides)
+    return [
+        f"stopped since {row.at:%Y-%m-%d %H:%M:%S} UTC by {row.actor} because {row.reason} ({row.scope}); "
+        f'resume with: tradewright resume --scope {row.scope} --reason "..."{said}'
+        for row in stops
+    ]
+
+
+def target(settings: Settings) -> str:
+    """The mode, the account and the ledger that an act changes, in one line."""
+    named = settings.storage.ledger_url
+    where = f"{Container(settings).root / 'ledger.sqlite3'}" if named is None else "storage.ledger_url"
+    return f"mode {settings.mode.name}, account {settings.broker.account or 'of the venue'}, ledger {where}"
+
+
+def orders(settings: Settings, most: int = NEWEST) -> list[desk.OrderView]:
+    """The newest orders with their lives, at ``most`` so many (0: all), and all that are still live; newest first."""
+    with books_of(settings) as books:
+        return list(reversed(desk.newest_orders(books, most) if most else desk.orders(books)))
+
+
+def positions(settings: Settings) -> list[PositionView]:
+    """What our own books say we own, at the newest stored prices."""
+    with books_of(settings) as books:
+        return _positions(settings, books)
+
+
+def reconcile(settings: Settings) -> ReconciliationResult:
+    """Ask the venue for everything and adopt what it says; the venue is the truth.
+
+    Raises:
+        BrokerError, LedgerError: when it cannot be asked or written down.
+    """
+    return trading.asking(settings, lambda inbox: inbox.reconcile(actor_name(""), "tradewright reconcile"))
+
+
+def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[Switch, tuple[str, ...], str]:
+    """Stop: the flag first, then a cancel of every open order that it covers.
+
+    Returns:
+        The switch, the references whose cancel was asked for, and why the venue could not be asked, if it could not.
+        The flag holds either way.
+
+    Raises:
+        ConfigError: without a reason, or for a strategy or an account that nobody has heard of.
+        LedgerError: when even the flag cannot be written.
+    """
+    reason = _checked(reason)
+    with books_of(settings) as books:
+        switch = books.kill_switches.stop(_scope(settings, books, scope), actor_name(actor), reason)
+    try:
+        cancelled = trading.asking(
+            settings, lambda inbox: inbox.cancel_all(actor_name(actor), reason, stopped_only=True)
+        )
+    except TradewrightError as error:
+        return switch, (), str(error)
+    return switch, (*cancelled.ended, *cancelled.open), cancelled.problem
+
+
+def resume(settings: Settings, scope: str, reason: str, actor: str = "") -> Switch:
+    """Lift a stop; it takes a person and a reason.
+
+    Raises:
+        ConfigError: as for :func:`kill`.
+    """
+    reason = _checked(reason)
+    with books_of(settings) as books:
+        return books.kill_switches.resume(_scope(settings, books, scope), actor_name(actor), reason)
+
+
+def explain(settings: Settings, name: str) -> list[Provenance]:
+    """Everything behind an order, execution, decision, intent or signal.
+
+    Raises:
+        LedgerError: when no such id is known.
+    """
+    with books_of(settings) as books:
+        return explain_in(books, name)
+
+
+def overview(settings: Settings) -> DeskView:
+    """The desk at a glance, from our own books."""
+    with books_of(settings) as books:
+        account = _account(settings, books)
+        marks = books.equity.newest(account, MARKS)
+        last = books.broker_journal.last_reconciliation(account)
+        return DeskView(
+            mode=settings.mode.name,
+            stage=settings.stage.name,
+            now=books.clock.now(),
+            account=account,
+            equity=marks[-1].equity if marks else None,
+            cash=marks[-1].cash if marks else None,
+            reconciled_at=last.at if last else None,
+            differences=last.differences if last else (),
+            switches=tuple(row for row in books.kill_switches.present() if row.stopped),
+            positions=tuple(_positions(settings, books)),
+            equity_marks=tuple((mark.at, mark.equity) for mark in marks),
+            scopes=tuple(scopes(settings, books)),
+        )
+
+
+def actor_name(claimed: str = "") -> str:
+    """The actor for the audit log: the user of the operating system, and beside it a name that was only claimed.
+
+    ``getpass`` is not asked: it believes environment variables.
+    """
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except (KeyError, OSError):
+        user = f"uid {os.getuid()}"
+    name = printable(claimed).strip()
+    return f"{user} (claimed: {name})" if name else user
+
+
+def _account(settings: Settings, books: Ledger) -> str:
+    """The account in force without asking the venue: the named one, else the one of the newest intent."""
+    if settings.broker.account:
+        return settings.broker.account
+    known = [intent.account for intent in books.decisions.newest_intents(NEWEST) if intent.account]
+    return known[-1] if known else ""
+
+
+def _positions(settings: Settings, books: Ledger) -> list[PositionView]:
+    quotes = Container(settings, books.clock).newest_quotes()
+    views = []
+    for row in books.executions.positions(_account(settings, books)):
+        if row.quantity:
+            last = quotes[row.instrument].last if row.instrument in quotes else None
+            known = Container(settings).instruments.get(row.instrument)
+            value = row.quantity * last * known.multiplier if known is not None and last is not None else None
+            remark = "" if known is not None else NOT_CONFIGURED
+            views.append(PositionView(row.instrument, row.quantity, row.average_price, last, value, remark))
+    return views
+
+
+def _checked(reason: str) -> str:
+    """The reason as it is stored: text that is no UTF-8 is replaced, so that a stop never fails on its reason."""
+    said = printable(reason).strip()
+    if not said:
+        raise ConfigError(
+            "a reason is needed; it is written into the audit log",
+            where="reason",
+            remedy='write one; on the command line, --reason "..."',
+        )
+    return said
+
+
+def _scope(settings: Settings, books: Ledger, scope: str) -> str:
+    """A scope of the kill switch; a misspelt one would look like a stop and stop nothing."""
+    kind, _, name = scope.partition(":")
+    if scope in ("", EVERYTHING):
+        return EVERYTHING
+    if kind not in ("strategy", "account") or not name:
+        raise ConfigError(f"unknown scope {scope!r}", where="--scope", remedy="everything, strategy:NAME or account:ID")
+    known = scopes(settings, books)
+    if scope not in known and any(each.startswith(f"{kind}:") for each in known):
+        near = nearest(scope, known)
+        remedy = f"did you mean {near!r}?" if near else f"one of {', '.join(known)}"
+        raise ConfigError(f"nobody has heard of {scope!r}", where="--scope", remedy=remedy)
+    return scope
+
+
+def scopes(settings: Settings, books: Ledger) -> list[str]:
+    """What a kill switch can cover: everything, and each account and strategy that is declared or ever asked."""
+    accounts = [settings.broker.account or "", *books.outbox.accounts(), _account(settings, books)]
+    strategies = [MANUAL, *options("strategy"), *books.decisions.strategies()]
+    named = [*map(account_scope, filter(None, accounts)), *map(strategy_scope, strategies)]
+    return list(dict.fromkeys([EVERYTHING, *named, *(row.scope for row in books.kill_switches.present())]))

@@ -1,0 +1,44 @@
+"""The kernels of the built-in strategies, compiled by a process of their own while this one does something else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from conf.compose import PROJECT
+
+
+@contextmanager
+def compiling() -> Iterator[Callable[[], object]]:
+    """Starts the other process and gives a way to wait for its end; on leaving, it is ended if it still runs.
+
+    Numba keeps what is compiled beside the source, so that all later processes load it in a moment. A process that
+    fails costs nothing but the time: whoever needs a kernel that is not there compiles it.
+    """
+    program = [sys.executable, "-m", "app.warmup"]
+    with subprocess.Popen(program, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603
+        try:
+            yield process.wait
+        finally:
+            process.kill()
+
+
+def compile_all() -> None:
+    """Run every built-in strategy on two bars."""
+    import numpy as np
+
+    from strategies.registry import STRATEGIES
+    from tradewright.backtest.engine import run
+    from tradewright.backtest.spec import BacktestSpec
+    from tradewright.model.bars import Bars
+
+    prices = np.ones(2)
+    bars = Bars(np.arange(2), *(prices for _ in Bars._fields[1:]))
+    for kind in STRATEGIES.values():
+        run(kind(), bars, BacktestSpec(cash=1.0))
+
+
+if __name__ == "__main__":
+    compile_all()

@@ -1,0 +1,46 @@
+"""The simulated venue as a plug-in: SIM mode only, state in one file, prices around the newest stored closes."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from brokers.plugin import BrokerPlugin, Capabilities, Surroundings, VenueSettings
+from tradewright.model.base import Name
+from tradewright.model.broker import Broker
+from tradewright.model.mode import Mode
+from tradewright.model.order import OrderType
+
+STATE_FILE = "sim_venue.json"
+
+
+class SimVenueSettings(VenueSettings):
+    """``broker=sim``."""
+
+    kind: Literal["sim"]
+    account: Name
+
+
+class SimPlugin(BrokerPlugin):
+    """A venue in this process that survives it in a file of the storage folder."""
+
+    kind = "sim"
+    settings = SimVenueSettings
+    modes: ClassVar[frozenset[Mode]] = frozenset({Mode.SIM})
+    capabilities = Capabilities(frozenset(OrderType), has_bars=False)
+
+    def build(self, settings: SimVenueSettings, around: Surroundings, *, reading: bool = False) -> Broker:
+        """A client of the venue, which is new or as it was saved, at the opening prices of ``around``.
+
+        A reading one sees the venue as it was last saved, also while another process has it open.
+        """
+        from brokers.sim.matching import Prices
+        from brokers.sim.settings import SimSettings, sim_broker
+
+        around.folder.mkdir(parents=True, exist_ok=True)
+        told = SimSettings(
+            account=settings.account, cash=around.cash, state_file=around.folder / STATE_FILE, reading=reading
+        )
+        made = sim_broker(told, around.instruments.values(), around.clock, around.costs)
+        for symbol, quote in around.quotes().items():
+            made.market.quote(symbol, Prices(quote.bid, quote.ask, quote.last, quote.time or around.clock.now()))
+        return made

@@ -1,0 +1,26 @@
+"""The clock of a scenario that stands at a fixed end, shared by all processes of one storage folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from tradewright.model.clock import Clock, ShiftedClock, SystemClock
+
+
+def scenario_clock(folder: Path, end: datetime) -> Clock:
+    """A clock that shows the moment after the scenario's last bar when ``folder`` is first used, and then runs.
+
+    The folder remembers the moment of its first use, so that all processes agree.
+    """
+    path = folder / "clocks" / f"{end:%Y%m%dT%H%M%SZ}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent) as fresh:
+        fresh.write(SystemClock().now().isoformat())
+        fresh.flush()
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh.name, path)  # whole or not at all, and the first one stays
+    return ShiftedClock(end + timedelta(seconds=1), datetime.fromisoformat(path.read_text()))

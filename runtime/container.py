@@ -1,0 +1,189 @@
+"""The container: every object that settings describe, made once, at its first use, and closed in reverse order.
+
+The execution location comes through here, so nothing in this module loads numba.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from brokers.plugin import BrokerPlugin, Surroundings
+from brokers.registry import plugin
+from brokers.sim.quotes import newest_quotes
+from conf.compose import PROJECT
+from conf.problems import nearest
+from conf.schema.market import ScenarioFeedSettings
+from conf.schema.settings import Settings
+from runtime.clocks import scenario_clock
+from strategies.base import BaseStrategy
+from strategies.registry import build
+from tradewright.execution.market_state import closed_at
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.bars import Timeframe
+from tradewright.model.broker import Broker, Quote
+from tradewright.model.clock import Clock, SystemClock
+from tradewright.model.errors import ConfigError
+from tradewright.model.instrument import Instrument
+from tradewright.policy.limits import Limits
+from tradewright.store.artefacts import Artefacts
+from tradewright.store.bars import BarStore
+
+
+class Container:
+    """Live objects of one composition. Use it as a context manager: at its end everything that was opened is closed.
+
+    Args:
+        clock: another clock than the one that the settings ask for.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self._clock, self._opened = clock, ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what was opened, the newest first. Closing again does nothing."""
+        self._opened.close()
+
+    @cached_property
+    def root(self) -> Path:
+        """The storage folder; a relative one is taken from the project's folder."""
+        return PROJECT / self.settings.storage.root
+
+    @cached_property
+    def cache_folder(self) -> Path:
+        """Where results are cached."""
+        named = self.settings.storage.cache_dir
+        return PROJECT / named if named else self.root / "cache"
+
+    @cached_property
+    def clock(self) -> Clock:
+        """The machine's clock, or for a scenario with a fixed end the scenario's own."""
+        if self._clock is not None:
+            return self._clock
+        feed = self.settings.feed
+        if not isinstance(feed, ScenarioFeedSettings) or feed.end is None:
+            return SystemClock()
+        return scenario_clock(self.root, feed.end)
+
+    @property
+    def instruments(self) -> dict[str, Instrument]:
+        """Every instrument that is defined, by symbol."""
+        return self.settings.instruments
+
+    def instrument(self, symbol: str) -> Instrument:
+        """One instrument.
+
+        Raises:
+            ConfigError: when it is not defined; the nearest right name is given.
+        """
+        if symbol not in self.instruments:
+            near = nearest(symbol, self.instruments)
+            remedy = f"did you mean {near!r}?" if near else "define it in conf/instruments"
+            raise ConfigError(f"there is no instrument {symbol!r}", where="conf/instruments", remedy=remedy)
+        return self.instruments[symbol]
+
+    @cached_property
+    def bar_store(self) -> BarStore:
+        """The bars store."""
+        return BarStore(self.root, self.clock)
+
+    @cached_property
+    def artefacts(self) -> Artefacts:
+        """Small results that are kept between runs: signals, reports, checks."""
+        return Artefacts(self.root / "artefacts")
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger, made where there is none, open until the container closes.
+
+        Raises:
+            LedgerError: when it cannot be used; the message says what to do.
+        """
+        return self._opened.enter_context(Ledger.create(self._ledger_url(), self.clock, mode=self.settings.mode.name))
+
+    def _ledger_url(self) -> str:
+        named = self.settings.storage.ledger_url
+        if named is not None:
+            return named.get_secret_value()
+        self.root.mkdir(parents=True, exist_ok=True)
+        return f"sqlite:///{self.root / 'ledger.sqlite3'}"
+
+    @cached_property
+    def strategy(self) -> BaseStrategy:
+        """The strategy in force."""
+        return build(self.settings.strategy.kind, self.settings.strategy.parameters)
+
+    @cached_property
+    def limits(self) -> Limits:
+        """The gate's limits: the rules' numbers, the risk's, the universe as allow-list, the stage's own limits."""
+        settings = self.settings
+        return Limits(
+            **settings.policy.model_dump(),
+            **settings.risk.model_dump(),
+            allowlist=frozenset(settings.universe.instruments),
+            max_order_money=settings.stage.max_trade_value,
+            max_daily_loss=settings.stage.max_daily_loss,
+            manual_approval=settings.stage.manual_approval,
+        )
+
+    @cached_property
+    def broker_plugin(self) -> BrokerPlugin:
+        """The plug-in of the broker in force."""
+        return plugin(self.settings.broker.kind)
+
+    @cached_property
+    def broker(self) -> Broker:
+        """The venue in force, not yet connected; a simulated one stands at the newest stored prices.
+
+        Raises:
+            ConfigError: when mode, account and the broker's settings contradict each other.
+        """
+        return self.broker_plugin.build(self.settings.broker, self.surroundings)
+
+    def reading_broker(self) -> Broker:
+        """A further connection to the venue in force that sends nothing and never disturbs the sender's.
+
+        Raises:
+            ConfigError: as for :attr:`broker`.
+        """
+        return self.broker_plugin.build(self.settings.broker, self.surroundings, reading=True)
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """What a venue is built from."""
+        return Surroundings(
+            mode=self.settings.mode.name,
+            instruments=self.instruments,
+            clock=self.clock,
+            costs=self.settings.backtest.costs,
+            folder=self.root,
+            cash=Decimal(repr(self.settings.backtest.cash)),
+            quotes=self.newest_quotes,
+        )
+
+    def newest_quotes(self) -> dict[str, Quote]:
+        """A quote around the newest stored close of every instrument that has bars.
+
+        It is as old as that close; only a scenario that stands at its end has a market that quotes for ever.
+
+        Raises:
+            StoreError: when stored bars are damaged.
+        """
+        feed, universe = self.settings.feed, self.settings.universe
+        stands_still = isinstance(feed, ScenarioFeedSettings) and feed.end is not None
+        timeframes = (universe.timeframe, universe.base_timeframe, Timeframe.D1)
+        closes_at = None if stands_still else closed_at
+        return newest_quotes(self.bar_store, self.instruments.values(), timeframes, self.clock, closes_at)

@@ -1,0 +1,68 @@
+"""Feeds by the kind that ``conf/feed`` names: a scenario, files that people import, or a broker's historical bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from brokers.registry import plugins
+from conf.schema.market import ScenarioFeedSettings
+from conf.schema.settings import Settings
+from runtime.container import Container
+from tradewright.calendars.registry import calendar
+from tradewright.model.errors import ConfigError
+from tradewright.model.ports import Feed
+from tradewright.scenarios.scenario import Scenario
+
+
+def feed(house: Container) -> Feed | None:
+    """Where bars come from; None for ``feed=files``, whose bars are imported by hand.
+
+    Raises:
+        ConfigError: for a feed beyond this machine while remote providers are disabled.
+    """
+    kind = house.settings.feed.kind
+    return LOCAL[kind](house) if kind in LOCAL else _of_broker(house)
+
+
+def scenario(settings: Settings, end: datetime) -> Scenario:
+    """The seeded scenario as it stands at ``end``.
+
+    Raises:
+        ConfigError: when the feed is another.
+    """
+    if not isinstance(settings.feed, ScenarioFeedSettings):
+        raise ConfigError(f"feed={settings.feed.kind} is no scenario", where="feed.kind", remedy="say feed=scenario")
+    days, years = settings.feed.days_1m, settings.feed.days_1d / 252
+    return Scenario(
+        settings.base.seed, end, lambda traded, *span: calendar(traded.calendar).grid(*span), days=days, years=years
+    )
+
+
+def _scenario(house: Container) -> Feed:
+    chosen = house.settings.feed
+    end = chosen.end if isinstance(chosen, ScenarioFeedSettings) else None
+    return scenario(house.settings, end or house.clock.now())
+
+
+def _files(_house: Container) -> None:
+    return None
+
+
+LOCAL: dict[str, Callable[[Container], Feed | None]] = {"scenario": _scenario, "files": _files}
+"""The feeds that need nothing outside this machine; every other kind is a broker's."""
+
+
+def _of_broker(house: Container) -> Feed:
+    chosen, broker = house.settings.feed, house.settings.broker
+    if chosen.remote_providers == "disabled":
+        raise ConfigError(
+            f"feed={chosen.kind} reaches beyond this machine, and remote providers are disabled",
+            where="feed.remote_providers",
+            remedy="set DATA_REMOTE_PROVIDERS=enabled, or say feed=scenario",
+        )
+    if broker.kind != chosen.kind:
+        modes = " or ".join(f"mode={mode}" for mode in sorted(plugins()[chosen.kind].modes))
+        remedy = f"say {modes} broker={chosen.kind}"
+        raise ConfigError(f"feed={chosen.kind} needs broker={chosen.kind}", where="broker.kind", remedy=remedy)
+    return house.broker_plugin.feed(broker, house.surroundings)

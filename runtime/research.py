@@ -1,0 +1,220 @@
+"""Settings to the arguments of ``tradewright.research``. Loads the kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import time
+
+from conf.problems import ConfigProblems
+from conf.schema.market import ScenarioFeedSettings
+from conf.schema.settings import Settings
+from conf.tables import broken_sets
+from runtime.container import Container
+from runtime.feeds import scenario
+from strategies.base import BaseStrategy
+from strategies.registry import build
+from tradewright.backtest.lookahead import LookAhead
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.evaluation.equity_curve import Sampling
+from tradewright.evaluation.study import Measures, Study
+from tradewright.fills.slippage import for_instrument
+from tradewright.indicators.features import FeatureSettings
+from tradewright.indicators.sessions import Session
+from tradewright.model.bars import Timeframe
+from tradewright.model.hashing import ENGINE_VERSION
+from tradewright.model.instrument import Instrument
+from tradewright.model.ports import Feed
+from tradewright.model.signal import SignalCandidate
+from tradewright.model.strategy import Feature
+from tradewright.research.bars import Selection, Traded, refresh, traded
+from tradewright.research.signals import Declared, signals
+from tradewright.research.study import Terms, look_ahead_findings, report
+from tradewright.research.sweep import SweepResult, run_sweep
+from tradewright.store.bars import UpsertReport
+
+
+def symbols(settings: Settings) -> tuple[str, ...]:
+    """The instruments of a backtest: its own, else the strategy's, else the universe's."""
+    return settings.backtest.instruments or settings.strategy.instruments or settings.universe.instruments
+
+
+def timeframe(settings: Settings) -> Timeframe:
+    """The bars that the strategy decides on: the backtest's, else the strategy's, else the universe's."""
+    return settings.backtest.timeframe or settings.strategy.timeframe or settings.universe.timeframe
+
+
+def stored_timeframes(settings: Settings) -> tuple[Timeframe, ...]:
+    """The timeframes that a refresh brings up to date."""
+    return settings.universe.base_timeframe, settings.universe.timeframe, Timeframe.D1
+
+
+def refreshed(house: Container, source: Feed, symbol: str) -> dict[Timeframe, UpsertReport]:
+    """One instrument's bars, brought up to date from a feed.
+
+    Raises:
+        ConfigError: for an instrument that is not defined.
+        DataError, StoreError: as :func:`tradewright.research.bars.refresh`.
+    """
+    return refresh(house.bar_store, source, house.instrument(symbol), stored_timeframes(house.settings))
+
+
+def selection(house: Container) -> Selection:
+    """The bars of a backtest.
+
+    Raises:
+        ConfigError: for an instrument that is not defined.
+    """
+    settings, backtest = house.settings, house.settings.backtest
+    known = tuple(house.instrument(symbol) for symbol in symbols(settings))
+    return Selection(known, timeframe(settings), backtest.prices, backtest.start, backtest.end)
+
+
+def signal_selection(house: Container) -> Selection:
+    """All stored bars of the strategy's own instruments; span, instruments and timeframe of a backtest do not count."""
+    plain = {"instruments": None, "timeframe": None, "start": None, "end": None}
+    backtest = house.settings.backtest.model_copy(update=plain)
+    return selection(Container(house.settings.model_copy(update={"backtest": backtest}), house.clock))
+
+
+def tables(house: Container, chosen: Selection | None = None) -> dict[str, Traded]:
+    """The instruments of a selection with their bars; a scenario's bars are made where none are stored.
+
+    Args:
+        chosen: the bars of the backtest when None.
+
+    Raises:
+        ConfigError: for an instrument that is not defined.
+        StoreError: when bars are missing or damaged.
+    """
+    return traded(house.bar_store, chosen or selection(house), _maker(house))
+
+
+def _maker(house: Container) -> Callable[[Instrument], object] | None:
+    feed = house.settings.feed
+    if not isinstance(feed, ScenarioFeedSettings):
+        return None
+    source = scenario(house.settings, feed.end or house.clock.now())
+
+    def make(instrument: Instrument) -> object:
+        known = instrument.symbol in source.profiles
+        return refresh(house.bar_store, source, instrument, stored_timeframes(house.settings)) if known else None
+
+    return make
+
+
+def terms(settings: Settings) -> Terms:
+    """The terms of a backtest by instrument; cash is the whole account's."""
+    return lambda instrument: spec(settings, instrument)
+
+
+def spec(settings: Settings, instrument: Instrument) -> BacktestSpec:
+    """The terms of a backtest of one instrument."""
+    backtest = settings.backtest
+    return BacktestSpec(
+        cash=backtest.cash,
+        costs=backtest.costs,
+        slippage=for_instrument(backtest.slippage, instrument.default_spread_bps),
+        sizing=backtest.sizing,
+        fill_market=backtest.fill.market,
+        fill_limit=backtest.fill.limit,
+        limit_timeout_bars=backtest.fill.limit_timeout_bars,
+        bar_delay=backtest.bar_delay,
+        allow_short=backtest.allow_short,
+        allow_overdraft=backtest.allow_overdraft,
+        close_at_end=backtest.close_at_end,
+        lot_size=float(instrument.lot_size),
+        multiplier=float(instrument.multiplier),
+    )
+
+
+def measures(settings: Settings) -> Measures:
+    """How results are measured."""
+    evaluation = settings.evaluation
+    return Measures(Sampling(evaluation.sampling), evaluation.days_per_year, evaluation.risk_free)
+
+
+def run_study(house: Container, *, look_ahead_free: bool | None = None) -> Study:
+    """The report of the strategy in force on its instruments.
+
+    Raises:
+        ConfigError, StoreError, DataError: naming what is wrong and what to do.
+    """
+    settings = house.settings
+    facts = {
+        "strategy": settings.strategy.name,
+        "parameters": ", ".join(f"{name}={value}" for name, value in settings.strategy.parameters.items()),
+        "mode": settings.mode.name,
+        "prices": settings.backtest.prices,
+        "timeframe": timeframe(settings),
+        "config hash": settings.config_hash,
+        "engine": ENGINE_VERSION,
+    }
+    return report(
+        house.strategy,
+        tables(house),
+        timeframe(settings),
+        terms(settings),
+        measures(settings),
+        house.cache_folder / "backtests",
+        facts=facts,
+        look_ahead_free=look_ahead_free,
+    )
+
+
+def find_look_ahead(house: Container) -> tuple[LookAhead, ...]:
+    """The look-ahead test of the strategy in force; empty is the good result."""
+    return look_ahead_findings(house.strategy, tables(house))
+
+
+def sweep_sets(
+    house: Container, sets: Sequence[Mapping[str, float]], progress: Callable[[int, int], None] | None = None
+) -> SweepResult:
+    """Backtest many parameter sets of the strategy in force on its one instrument.
+
+    Args:
+        sets: parameters that differ from the settings, one mapping per set.
+
+    Raises:
+        ConfigError: as :func:`tradewright.research.sweep.run_sweep`.
+        ConfigProblems: for every name and value that the strategy takes in no set.
+    """
+    chosen = house.settings.strategy
+    if wrong := broken_sets(chosen.kind, [{**chosen.parameters, **changes} for changes in sets]):
+        raise ConfigProblems([broken.problem("sets of the sweep", "strategy") for broken in wrong])
+
+    def make(changes: Mapping[str, float]) -> BaseStrategy:
+        return build(chosen.kind, {**chosen.parameters, **changes})
+
+    return run_sweep(make, sets, tables(house), terms(house.settings), progress)
+
+
+def declared(settings: Settings) -> Declared:
+    """The part of a signal that the strategy's file declares."""
+    chosen = settings.strategy
+    return Declared(chosen.name, chosen.parameters, chosen.confidence, chosen.size_pct, settings.config_hash)
+
+
+def newest_signals(house: Container) -> list[SignalCandidate]:
+    """The present signal of the strategy in force, one per instrument (R-STRAT-10).
+
+    Raises:
+        ConfigError, StoreError: as :func:`tables`.
+    """
+    settings, chosen = house.settings, signal_selection(house)
+    found = tables(house, chosen)
+    return signals(house.strategy, declared(settings), found, chosen.timeframe, terms(settings), house.bar_store)
+
+
+def feature_settings(settings: Settings, instrument: Instrument) -> FeatureSettings:
+    """The columns of the features table of an instrument."""
+    chosen = settings.features
+    plain = chosen.model_dump(exclude={"sessions", "extra"})
+    return FeatureSettings(
+        **plain,
+        fallback_spread_bps=instrument.default_spread_bps,
+        sessions=tuple(
+            Session(row.name, row.zone, time.fromisoformat(row.start), time.fromisoformat(row.end))
+            for row in chosen.sessions
+        ),
+        extra=tuple(Feature(row.indicator, row.arguments) for row in chosen.extra),
+    )

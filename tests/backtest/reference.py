@@ -1,0 +1,241 @@
+"""The engine once more, slowly and in plain Python: the witness that the kernel is checked against.
+
+It shares with the kernel only the scalar rules (fills, fees, slippage, sizes); how orders come about, in which order
+they fill and what they do to the account is written here a second time, from the specification.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tradewright.backtest.engine import VOLATILITY, check_bars
+from tradewright.backtest.result import FILL, TRADE, BacktestResult, Curves, FillReason
+from tradewright.backtest.sizing import MAX, sized_units, whole_lots
+from tradewright.backtest.spec import BacktestSpec, KernelParameters
+from tradewright.fills.costs import affordable_units, fee
+from tradewright.fills.rules import limit_fill, market_fill, stop_fill
+from tradewright.fills.slippage import slippage_bps, slipped
+from tradewright.indicators.registry import columns
+from tradewright.model.bars import Bars
+from tradewright.model.strategy import Action, Strategy
+
+
+@dataclass(frozen=True)
+class _Bar:
+    index: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    spread: float
+    volatility: float
+    """Of the bar before: what was known when this one opened."""
+
+
+@dataclass(frozen=True)
+class _Wish:
+    due: int
+    share: float
+    units: float | None
+    limit: float
+    stop: float
+    target: float
+
+
+@dataclass(frozen=True)
+class _Entry:
+    side: int
+    lots: float
+    limit: float
+    last_bar: int
+
+
+@dataclass
+class _Account:
+    rules: KernelParameters
+    cash: float
+    lots: float = 0.0
+    entry_price: float = 0.0
+    entry_fees: float = 0.0
+    entry_bar: int = 0
+    stop: float = math.nan
+    target: float = math.nan
+    working: _Entry | None = None
+    orders: int = 0
+    fills: list[tuple[float, ...]] = field(default_factory=list)
+    trades: list[tuple[float, ...]] = field(default_factory=list)
+
+    def equity(self, price: float) -> float:
+        return self.cash + self.lots * (self.rules.lot_size * self.rules.multiplier) * price
+
+    def order(self, bar: _Bar, side: int, lots: float, base: float, reason: FillReason) -> None:
+        """Fill what the account can cover of one order."""
+        rules = self.rules
+        resting = reason in (FillReason.LIMIT, FillReason.TAKE_PROFIT)
+        maker = resting and base != bar.open
+        size = lots * rules.lot_size
+        bps = 0.0 if resting else slippage_bps(bar.volatility, bar.spread, size, bar.volume, rules.slippage)
+        price = slipped(base, side, bps)
+        covered = lots if rules.allow_overdraft else self._covered(side, lots, price, maker)
+        if covered > 0:
+            units = covered * rules.lot_size
+            cost = fee(units, abs(units * price * rules.multiplier), maker, rules.fees)
+            self._book(bar, side, covered, price, cost)
+            after = self.cash, self.lots * rules.lot_size
+            self.fills.append((bar.index, side, units, price, cost, bps, int(reason), *after))
+
+    def _covered(self, side: int, lots: float, price: float, maker: bool) -> float:
+        rules = self.rules
+        value = price * rules.multiplier
+
+        def outlay(count: float) -> float:
+            units = count * rules.lot_size
+            return units * value + fee(units, abs(units * value), maker, rules.fees)
+
+        if side < 0 and self.lots > 0:
+            units = lots * rules.lot_size
+            return lots if self.cash + units * value - fee(units, abs(units * value), maker, rules.fees) >= 0 else 0.0
+        money = self.cash if side > 0 else self.cash + 2.0 * self.lots * rules.lot_size * value
+        most = whole_lots(affordable_units(money, value, maker, rules.fees), rules.lot_size)
+        while most > 0 and outlay(most) > money:
+            most -= 1
+        return min(lots, most)
+
+    def _book(self, bar: _Bar, side: int, lots: float, price: float, cost: float) -> None:
+        units, before = lots * self.rules.lot_size, self.lots
+        self.cash -= side * units * price * self.rules.multiplier + cost
+        self.lots += side * lots
+        if before * side >= 0:
+            if before == 0:
+                self.entry_bar, self.entry_price = bar.index, price
+            else:
+                self.entry_price = (abs(before) * self.entry_price + lots * price) / (abs(before) + lots)
+            self.entry_fees += cost
+            return
+        direction = 1 if before > 0 else -1
+        share = self.entry_fees * (lots / abs(before))
+        profit = direction * units * self.rules.multiplier * (price - self.entry_price) - share - cost
+        self.trades.append((self.entry_bar, bar.index, direction, units, self.entry_price, price, share, cost, profit))
+        self.entry_fees = self.entry_fees - share if self.lots != 0 else 0.0
+
+    def close(self, bar: _Bar, price: float, reason: FillReason) -> None:
+        if self.lots:
+            self.orders += 1
+            self.order(bar, -1 if self.lots > 0 else 1, abs(self.lots), price, reason)
+
+    def place(self, bar: _Bar, wish: _Wish) -> None:
+        """A wish reaches the market: first the order that reduces, then the one that enters."""
+        rules, self.working = self.rules, None
+        share = wish.share if wish.share > 0 or rules.allow_short else 0.0
+        base = market_fill(bar.open, bar.close, rules.at_close)
+        if self.lots * share <= 0:
+            self.close(bar, base, FillReason.SIGNAL)
+            self.stop = self.target = math.nan
+        if share == 0 or self.lots * share < 0:
+            return
+        self.stop = self.stop if math.isnan(wish.stop) else wish.stop
+        self.target = self.target if math.isnan(wish.target) else wish.target
+        side = 1 if share > 0 else -1
+        units = self._all(bar, share, side, base if math.isnan(wish.limit) else wish.limit, wish.units)
+        wanted = whole_lots(units, rules.lot_size)
+        more = wanted - abs(self.lots)
+        if wanted == 0 or more == 0:
+            return
+        self.orders += 1
+        if more < 0:
+            self.order(bar, -side, -more, base, FillReason.SIGNAL)
+        elif math.isnan(wish.limit):
+            self.order(bar, side, more, base, FillReason.SIGNAL)
+        else:
+            first = bar.index + 1 if rules.at_close else bar.index
+            self.working = _Entry(side, more, wish.limit, first + rules.timeout - 1)
+
+    def _all(self, bar: _Bar, share: float, side: int, base: float, units: float | None) -> float:
+        if units is not None:
+            return units
+        rules = self.rules
+        price = slipped(base, side, slippage_bps(bar.volatility, bar.spread, 0.0, bar.volume, rules.slippage))
+        equity = self.cash + self.lots * rules.lot_size * price * rules.multiplier
+        return sized_units(abs(share), equity, price, price, rules.multiplier, rules.sizing, rules.fees)
+
+    def rest(self, bar: _Bar) -> None:
+        """What waits in the market during a bar: the entry limit, then the stop, then the take-profit."""
+        start, inside, entry = bar.open, False, self.working
+        if entry is not None:
+            price = limit_fill(entry.side, entry.limit, bar.open, bar.high, bar.low, self.rules.marketable)
+            if not math.isnan(price):
+                self.order(bar, entry.side, entry.lots, price, FillReason.LIMIT)
+                start, inside, self.working = price, price != bar.open, None
+            elif bar.index >= entry.last_bar:
+                self.working = None
+        if self.lots == 0:
+            return
+        side, reason = -1 if self.lots > 0 else 1, FillReason.STOP
+        price = stop_fill(side, self.stop, start, bar.high, bar.low)
+        if math.isnan(price) and not inside:
+            reason = FillReason.TAKE_PROFIT
+            price = limit_fill(side, self.target, start, bar.high, bar.low, self.rules.marketable)
+        if not math.isnan(price):
+            self.working = None
+            self.close(bar, price, reason)
+
+
+def run_reference(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> BacktestResult:
+    """The result of :func:`tradewright.backtest.engine.run`, about ten thousand times slower.
+
+    Raises:
+        DataError, ConfigError: as there.
+    """
+    check_bars(bars)
+    rules = spec.rules()
+    features, parameters = columns(strategy.prepare_state(), bars), strategy.parameters()
+    account, curve = _Account(rules, rules.cash), []
+    waiting: list[_Wish] = []
+    table = _bars(bars, spec)
+    for bar in table:
+        due = [wish for wish in waiting if wish.due == bar.index]
+        if due and not rules.at_close:
+            account.place(bar, due[0])
+        account.rest(bar)
+        if due and rules.at_close:
+            account.place(bar, due[0])
+        if rules.close_at_end and bar is table[-1]:
+            account.close(bar, bar.close, FillReason.END)
+        else:
+            action = strategy.generate_signal(bar.index, features, parameters, account.lots * rules.lot_size)
+            waiting = [wish for wish in waiting if wish.due > bar.index]
+            waiting += [] if math.isnan(action[0]) else [_wish(bar, action, account, rules)]
+            if waiting and waiting[-1].due == bar.index:
+                account.place(bar, waiting[-1])
+        curve.append((account.equity(bar.close), account.cash, account.lots * rules.lot_size))
+    return BacktestResult(
+        bars=bars,
+        initial_cash=rules.cash,
+        fills=np.array(account.fills, FILL),
+        trades=np.array(account.trades, TRADE),
+        orders=account.orders,
+        multiplier=rules.multiplier,
+        given=Curves(*np.array(curve, np.float64).reshape(-1, 3).T.copy()),
+    )
+
+
+def _bars(bars: Bars, spec: BacktestSpec) -> list[_Bar]:
+    volatility = columns((VOLATILITY,), bars)[0] if spec.slippage.terms().vol else np.zeros(len(bars.ts))
+    before = np.concatenate(([0.0], volatility))
+    rows = zip(*(values.tolist() for values in (*bars[1:], before[: len(bars.ts)])), strict=True)
+    return [_Bar(index, *row) for index, row in enumerate(rows)]
+
+
+def _wish(bar: _Bar, action: Action, account: _Account, rules: KernelParameters) -> _Wish:
+    target, limit, stop, profit = action
+    share = min(max(target, -1.0), 1.0)
+    price = bar.close if math.isnan(limit) else limit
+    units = None
+    if rules.sizing.kind != MAX:
+        equity = account.equity(bar.close)
+        units = sized_units(abs(share), equity, price, stop, rules.multiplier, rules.sizing, rules.fees)
+    return _Wish(bar.index + rules.delay, share, units, limit, stop, profit)

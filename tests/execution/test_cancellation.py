@@ -1,0 +1,198 @@
+"""Cancels: all at once, confirmed by queries alone, and what could not be cancelled is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from brokers.ibkr.gateway.server import Gateway
+from brokers.ibkr.gateway.thread import GatewayThread
+from tests.execution.kill_driver import allow
+from tests.execution.test_messages import commits
+from tests.execution.world import World, run, violations
+from tests.support.gateway_broker import ACCOUNT, INSTRUMENTS, broker
+from tests.support.ledgers import Proposer
+from tradewright.execution.cancellation import Cancelled
+from tradewright.execution.sender import Sender
+from tradewright.execution.types import ProtocolTimes, SenderSettings, SendStatus
+from tradewright.ledger.attempts import Attempt
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.clock import SystemClock
+from tradewright.model.errors import BrokerError
+from tradewright.model.mode import Mode
+
+REFS = ("intent0001.1", "intent0002.1", "intent0003.1")
+
+
+def everything(_attempt: Attempt) -> bool:
+    return True
+
+
+async def three_resting(world: World) -> Sender:
+    """A sender with three orders at the venue."""
+    world.venue.set(mode="rest")
+    for name in ("AAPL", "MSFT", "GOOG"):
+        world.proposer.order(name)
+    sender = world.sender()
+    await sender.drain()
+    return sender
+
+
+def test_three_orders_that_get_no_answer_take_the_time_of_one(world: World) -> None:
+    """H5c: 30 s for all of them, not for each."""
+
+    async def story() -> None:
+        sender = await three_resting(world)
+        world.venue.fault("cancel_silent", 3)
+        before = world.clock.monotonic()
+        done = await sender.cancel_all(everything, "ann", "stop")
+        assert 30 <= world.clock.monotonic() - before < 31
+        assert done == Cancelled(open=REFS)
+        await sender.close()
+
+    run(story())
+    assert sorted(ref for ref, _ in world.venue.state["cancels"]) == list(REFS)
+    assert world.states() == ["CANCEL_REQUESTED"] * 3
+
+
+def test_all_requests_are_written_down_at_once_before_the_first_goes_out(world: World) -> None:
+    async def story() -> None:
+        sender = await three_resting(world)
+        found = commits(world.ledger)
+        cancel, seen = world.broker.cancel, []
+
+        async def noted(*request: Any) -> None:
+            seen.append((len(found), world.states()))
+            await cancel(*request)
+
+        world.broker.cancel = noted  # type: ignore[method-assign]
+        await sender.cancel_all(everything, "ann", "stop")
+        assert len({number for number, _ in seen}) == 1, "no commit between the requests"
+        assert [states for _, states in seen] == [["CANCEL_REQUESTED"] * 3] * 3
+        await sender.close()
+
+    run(story())
+    assert world.states() == ["CANCELLED"] * 3
+
+
+def test_a_request_that_fails_keeps_no_other_order_from_being_cancelled(world: World) -> None:
+    async def story() -> None:
+        sender = await three_resting(world)
+        cancel = world.broker.cancel
+
+        async def refusing(ref: str, order_id: int) -> None:
+            if ref == REFS[0]:
+                raise BrokerError("no order is known by this number")
+            await cancel(ref, order_id)
+
+        world.broker.cancel = refusing  # type: ignore[method-assign]
+        done = await sender.cancel_all(everything, "ann", "stop")
+        assert (done.ended, done.open) == (REFS[1:], REFS[:1])
+        assert "no order is known by this number" in done.problem
+        assert not sender._connection.trusted, "what became of it is found by a recovery"
+        await sender.close()
+
+    run(story())
+    assert world.states() == ["CANCEL_REQUESTED", "CANCELLED", "CANCELLED"]
+
+
+def test_a_link_that_breaks_leaves_every_order_open(world: World) -> None:
+    async def story() -> None:
+        sender = await three_resting(world)
+        world.venue.fault("cancel_drop")
+        done = await sender.cancel_all(everything, "ann", "stop")
+        assert (done.ended, done.open) == ((), REFS)
+        assert "the connection was reset" in done.problem
+        await sender.close()
+
+    run(story())
+
+
+def test_an_order_in_doubt_counts_as_open_and_delays_nothing(world: World) -> None:
+    """It cannot be cancelled while the venue does not list it, and no recovery is waited for."""
+
+    async def story() -> None:
+        sender = await three_resting(world)
+        world.venue.fault("silent")
+        world.proposer.order("IBM")
+        world.venue.hide("intent0004.1", 1000)
+        with pytest.raises(SystemError):
+            await world_dies(sender)
+        before = world.clock.monotonic()
+        done = await sender.cancel_all(everything, "ann", "stop")
+        assert (done.ended, done.open) == (REFS, ("intent0004.1",))
+        assert world.clock.monotonic() - before < 1
+        await sender.close()
+
+    async def world_dies(sender: Sender) -> None:
+        place = world.broker.place
+
+        async def dying(*order: Any) -> None:
+            await place(*order)
+            raise SystemError("in the middle of it")
+
+        world.broker.place = dying  # type: ignore[method-assign]
+        await sender.drain()
+
+    run(story())
+
+
+def test_an_order_that_fills_before_its_cancel_has_ended(world: World) -> None:
+    async def story() -> None:
+        sender = await three_resting(world)
+        cancel = world.broker.cancel
+
+        async def late(ref: str, order_id: int) -> None:
+            if ref == REFS[0]:
+                world.venue.fill(ref, tell=False)
+            await cancel(ref, order_id)
+
+        world.broker.cancel = late  # type: ignore[method-assign]
+        assert await sender.cancel_all(everything, "ann", "stop") == Cancelled(ended=REFS)
+        await sender.close()
+
+    run(story())
+    assert world.states() == ["FILLED", "CANCELLED", "CANCELLED"]
+    assert violations(world.ledger, world.venue) == []
+
+
+@pytest.fixture
+def gateway() -> Iterator[GatewayThread]:
+    venue = Gateway(INSTRUMENTS, SystemClock(), cash={ACCOUNT: Decimal(1_000_000)}, seed=7)
+    with GatewayThread(venue) as running:
+        running.do("quote", symbol="AAPL", last="200")
+        running.do("quote", symbol="MSFT", last="400")
+        yield running
+
+
+def test_fifty_open_orders_are_cancelled_within_ten_seconds_over_the_real_wire(
+    gateway: GatewayThread, tmp_path: Path
+) -> None:
+    """With the production times, but for the pause between the two looks of the first recovery."""
+    clock, times = SystemClock(), replace(ProtocolTimes(), settle=0.05)
+    with Ledger.create(f"sqlite:///{tmp_path / 'ledger.db'}", clock) as ledger:
+        proposer = Proposer(ledger, clock)
+        for number in range(50):
+            proposer.order(("AAPL", "MSFT")[number % 2], str(number + 1), limit=Decimal(100))
+        settings = SenderSettings(ACCOUNT, "cancels", Mode.PAPER, per_second=1000, per_minute=1000)
+
+        async def story() -> tuple[Cancelled, float]:
+            sender = Sender(ledger, broker(str(gateway.gateway.port)), clock, allow, settings, times)
+            try:
+                assert [row.status for row in await sender.drain()] == [SendStatus.SENT] * 50
+                before = monotonic()
+                done = await sender.cancel_all(everything, "ann", "stop")
+                return done, monotonic() - before
+            finally:
+                await sender.close()
+
+        done, seconds = run(story())
+        assert (len(done.ended), done.open, done.problem) == (50, (), "")
+        assert seconds < 10
+    assert [order["status"] for order in gateway.do("status")["orders"]] == ["CANCELLED"] * 50

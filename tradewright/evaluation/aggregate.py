@@ -1,0 +1,58 @@
+"""Several accounts as one: what a strategy did on all of its instruments together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from tradewright.backtest.result import BacktestResult, Curves
+from tradewright.evaluation.equity_curve import buy_and_hold
+from tradewright.model.bars import Bars, Floats, Times
+
+
+def pooled(accounts: Mapping[str, BacktestResult]) -> BacktestResult:
+    """The sum of at least one account, on the union of their time stamps.
+
+    An account counts its starting cash before its first bar and its last equity after its last one; nothing is lent or
+    rebalanced between accounts. Every price of the pooled bars is the value of the pooled buy and hold, and the
+    position is counted in units of that, so that ``equity == cash + position * close`` still holds. Fills and trades
+    keep their quantities, and a fill the cash and position of its own account; their prices are money per unit, and the
+    multiplier is 1.
+    """
+    members = list(accounts.values())
+    stamps = np.unique(np.concatenate([each.bars.ts for each in members]))
+    equity = sum((_aligned(each, each.equity, stamps) for each in members), np.zeros(len(stamps)))
+    cash = sum((_aligned(each, each.cash, stamps) for each in members), np.zeros(len(stamps)))
+    market = sum((_aligned(each, buy_and_hold(each), stamps) for each in members), np.zeros(len(stamps)))
+    unknown = np.full(len(stamps), np.nan)
+    return BacktestResult(
+        bars=Bars(stamps, market, market, market, market, unknown, unknown),
+        initial_cash=sum(each.initial_cash for each in members),
+        fills=_joined(members, "fills", ("bar",), ("price",), stamps),
+        trades=_joined(members, "trades", ("exit_bar", "entry_bar"), ("entry_price", "exit_price"), stamps),
+        orders=sum(each.orders for each in members),
+        given=Curves(equity, cash, (equity - cash) / market),
+    )
+
+
+def _aligned(account: BacktestResult, values: Floats, stamps: Times) -> Floats:
+    known = np.searchsorted(account.bars.ts, stamps, side="right")
+    return np.concatenate(([account.initial_cash], values))[known]
+
+
+def _joined(
+    members: list[BacktestResult], table: str, bars: tuple[str, ...], prices: tuple[str, ...], stamps: Times
+) -> npt.NDArray[np.void]:
+    """The records of all accounts in order of their first ``bars`` column, with pooled bars and money per unit."""
+    parts = []
+    for member in members:
+        part = getattr(member, table).copy()
+        for name in bars:
+            part[name] = np.searchsorted(stamps, member.bars.ts[part[name]])
+        for name in prices:
+            part[name] *= member.multiplier
+        parts.append(part)
+    joined = np.concatenate(parts)
+    return joined[np.argsort(joined[bars[0]], kind="stable")]

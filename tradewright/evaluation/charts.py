@@ -1,0 +1,154 @@
+"""Charts of an account: Plotly figures without text or ground colours, a small SVG, and the downsampling of both."""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from tradewright.backtest.result import BacktestResult
+from tradewright.evaluation.equity_curve import Sampling, buy_and_hold, levels, underwater
+from tradewright.evaluation.formatting import money, percent
+from tradewright.evaluation.metrics import exposure_series
+from tradewright.model.bars import Floats
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+def downsample(values: Floats, limit: int) -> npt.NDArray[np.intp]:
+    """Ascending indices of about ``limit`` points that keep the first, the last, and every bucket's extremes.
+
+    All indices for a series that is short enough; ``limit`` is at least 4.
+    """
+    size = len(values)
+    if size <= limit:
+        return np.arange(size)
+    edges = np.linspace(0, size, max(2, limit // 2) + 1).astype(np.intp)
+    buckets = list(pairwise(edges))
+    lows = [start + values[start:stop].argmin() for start, stop in buckets]
+    highs = [start + values[start:stop].argmax() for start, stop in buckets]
+    return np.unique(np.array([0, *lows, *highs, size - 1], dtype=np.intp))
+
+
+ACCOUNT, MARKET, FALL, HELD, BUY, SELL = "#3578c4", "#9a948a", "#cf5650", "#c79a3b", "#2f9461", "#cf5650"
+POINTS = 3000
+CLEAR = "rgba(0,0,0,0)"
+
+
+def account_figure(result: BacktestResult) -> go.Figure:
+    """Equity beside buy and hold, drawdown and exposure, one above the other on a shared time axis.
+
+    Long runs are thinned to about 3,000 points per line that keep every peak and trough.
+    """
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.05, row_heights=[0.6, 0.25, 0.15])
+    depth = underwater(np.concatenate(([result.initial_cash], result.equity)))[1:]
+    figure.add_trace(_line(result, buy_and_hold(result), "Buy and hold", MARKET, dash="dot"), row=1, col=1)
+    figure.add_trace(_line(result, result.equity, "Equity", ACCOUNT, width=2), row=1, col=1)
+    figure.add_trace(_area(result, depth, "Drawdown", FALL), row=2, col=1)
+    figure.add_trace(_area(result, exposure_series(result), "Exposure", HELD), row=3, col=1)
+    figure.update_yaxes(title_text="Equity", tickformat=",.2~f", row=1, col=1)
+    figure.update_yaxes(title_text="Drawdown", tickformat=".2~%", row=2, col=1)
+    figure.update_yaxes(title_text="Exposure", tickformat=".2~%", nticks=4, row=3, col=1)
+    return _dressed(figure, 560)
+
+
+def price_figure(result: BacktestResult) -> go.Figure:
+    """The closing price with every fill: buys point up, sells down; the hover text holds quantity, price and fee."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure(_line(result, result.bars.close, "Close", MARKET))
+    for side, name, colour, symbol in ((1, "Buy", BUY, "triangle-up"), (-1, "Sell", SELL, "triangle-down")):
+        fills = result.fills[result.fills["side"] == side]
+        figure.add_trace(
+            go.Scatter(
+                x=_times(result)[fills["bar"]],
+                y=fills["price"],
+                customdata=np.column_stack((fills["quantity"], fills["fee"])),
+                name=name,
+                mode="markers",
+                marker={"color": colour, "symbol": symbol, "size": 9},
+                hovertemplate="%{x}<br>%{customdata[0]:,.8~g} at %{y:,.6~g}<br>fee %{customdata[1]:,.2f}",
+            )
+        )
+    return _dressed(figure, 420)
+
+
+def _line(
+    result: BacktestResult, values: Floats, name: str, colour: str, width: float = 1.4, dash: str = "solid"
+) -> go.Scatter:
+    import plotly.graph_objects as go
+
+    kept = downsample(values, POINTS)
+    line = {"color": colour, "width": width, "dash": dash}
+    return go.Scatter(x=_times(result)[kept], y=values[kept], name=name, mode="lines", line=line)
+
+
+def _area(result: BacktestResult, values: Floats, name: str, colour: str) -> go.Scatter:
+    area = _line(result, values, name, colour, width=1)
+    return area.update(fill="tozeroy", showlegend=False, hovertemplate="%{y:.2%}")
+
+
+def _times(result: BacktestResult) -> npt.NDArray[np.datetime64]:
+    return result.bars.ts.astype("datetime64[ns]").astype("datetime64[s]")
+
+
+def _dressed(figure: go.Figure, height: int) -> go.Figure:
+    figure.update_xaxes(showgrid=False)
+    figure.update_layout(
+        height=height,
+        template="none",
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        margin={"l": 64, "r": 12, "t": 32, "b": 32},
+        hovermode="x unified",
+        legend={"orientation": "h", "x": 0, "y": 1.08},
+    )
+    return figure
+
+
+WIDTH, HEIGHT = 640, 240
+LEFT, RIGHT = 8, WIDTH - 8
+EQUITY_TOP, EQUITY_BOTTOM = 30, 158
+DRAWDOWN_TOP, DRAWDOWN_BOTTOM = 182, 232
+SVG_POINTS = 600
+
+
+def account_svg(result: BacktestResult, title: str) -> str:
+    """The picture as an SVG document of 640 x 240; it carries its own background, so it reads on any page."""
+    per_bar = levels(result.bars.ts, result.equity, result.initial_cash, Sampling.BAR)
+    depth = underwater(per_bar)
+    equity_line = _points(per_bar, EQUITY_TOP, EQUITY_BOTTOM, float(per_bar.min()), float(per_bar.max()))
+    fall = _points(depth, DRAWDOWN_TOP, DRAWDOWN_BOTTOM, min(float(depth.min()), -1e-9), 0.0)
+    area = f"{LEFT},{DRAWDOWN_TOP} {fall} {RIGHT},{DRAWDOWN_TOP}"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
+        ' font-family="system-ui, sans-serif" font-size="12">'
+        f'<rect width="{WIDTH}" height="{HEIGHT}" rx="8" fill="#fbfaf8"/>'
+        f'<text x="{LEFT}" y="20" fill="#26241f" font-weight="600">{escape(title)}</text>'
+        f'<text x="{RIGHT}" y="20" fill="#26241f" text-anchor="end">{money(float(per_bar[-1]))}</text>'
+        f'<polyline points="{equity_line}" fill="none" stroke="#1d5fa8" stroke-width="1.6"/>'
+        f'<polygon points="{area}" fill="#c2453f" fill-opacity="0.25" stroke="#c2453f" stroke-width="1"/>'
+        f'<text x="{LEFT}" y="{DRAWDOWN_TOP - 6}" fill="#8a2f2a">drawdown {percent(float(depth.min()))}</text>'
+        "</svg>"
+    )
+
+
+def account_markdown(result: BacktestResult, title: str) -> str:
+    """The picture inlined in Markdown."""
+    encoded = base64.b64encode(account_svg(result, title).encode()).decode()
+    return f"![equity and drawdown](data:image/svg+xml;base64,{encoded})"
+
+
+def _points(values: Floats, top: int, bottom: int, low: float, high: float) -> str:
+    kept = downsample(values, SVG_POINTS)
+    span = high - low if high > low else 1.0
+    across = LEFT + (RIGHT - LEFT) * kept / max(1, len(values) - 1)
+    down = bottom - (bottom - top) * (values[kept] - low) / span
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, np.asarray(down), strict=True))

@@ -1,0 +1,290 @@
+"""The checks by which a backtest criticises itself: validity, profit and loss, risk; ranked, gravest first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+
+from tradewright.evaluation.equity_curve import DAY_NS, longest_span, underwater
+from tradewright.evaluation.finding import Case, Finding, Severity
+from tradewright.evaluation.formatting import count, money, percent, ratio
+from tradewright.evaluation.significance import deflated_sharpe, sharpe_standard_error
+from tradewright.model.bars import Floats
+
+TWO_SIDED_95 = 1.959963984540054
+
+
+def look_ahead(case: Case) -> Iterator[Finding]:
+    """Whether the strategy saw the future, by the truncation test."""
+    if case.evidence.look_ahead_free is False:
+        message = "Signals change when the future is cut off: the strategy looks ahead and every figure here is void."
+        yield Finding("LOOK_AHEAD", Severity.CRITICAL, message)
+    elif case.evidence.look_ahead_free is None:
+        message = "The look-ahead test was not run on this strategy."
+        yield Finding("LOOK_AHEAD_UNTESTED", Severity.INFO, message)
+
+
+def suspicious_sharpe(case: Case) -> Iterator[Finding]:
+    """A Sharpe ratio that hardly anyone ever earned points to an error first."""
+    if case.metrics.sharpe >= case.limits.suspicious_sharpe:
+        message = (
+            f"A Sharpe ratio of {ratio(case.metrics.sharpe)} is too good to be true;"
+            " look for prices that could not be traded, missing costs or the future."
+        )
+        yield Finding("SHARPE_TOO_GOOD", Severity.WARNING, message)
+
+
+def luck(case: Case) -> Iterator[Finding]:
+    """Whether zero lies within the 95 % confidence interval of the Sharpe ratio (Lo 2002)."""
+    metrics = case.metrics
+    if metrics.sharpe == 0 or metrics.periods < 2:
+        return
+    scale = math.sqrt(metrics.periods_per_year)
+    margin = TWO_SIDED_95 * sharpe_standard_error(metrics.sharpe / scale, metrics.periods) * scale
+    if abs(metrics.sharpe) <= margin:
+        message = (
+            f"The Sharpe ratio of {ratio(metrics.sharpe)} ± {ratio(margin)} (95%, {metrics.periods:,} returns)"
+            " cannot be told from zero."
+        )
+        yield Finding("SHARPE_MAY_BE_LUCK", Severity.WARNING, message)
+
+
+def trials(case: Case) -> Iterator[Finding]:
+    """Whether the Sharpe ratio survives being the best of many (Bailey and Lopez de Prado 2014)."""
+    tried = case.evidence.trials
+    if tried <= 1 or case.metrics.sharpe <= 0:
+        return
+    chance = deflated_sharpe(case.shape, tried, case.evidence.trial_variance)
+    message = (
+        f"As the best of {count(tried, 'trial')}, the Sharpe ratio is above what luck would give"
+        f" with a probability of {percent(chance, 1)}."
+    )
+    severity = Severity.INFO if chance >= case.limits.deflated_probability else Severity.WARNING
+    yield Finding("DEFLATED_SHARPE", severity, message)
+
+
+def few_trades(case: Case) -> Iterator[Finding]:
+    """Too few closed trades for their averages to mean anything."""
+    if case.metrics.fills and case.metrics.trades < case.limits.min_trades:
+        closed = count(case.metrics.trades, "closed trade")
+        message = f"{closed}: averages over fewer than {case.limits.min_trades} say little."
+        yield Finding("FEW_TRADES", Severity.WARNING, message)
+
+
+def data_gaps(case: Case) -> Iterator[Finding]:
+    """Bars that the calendar expects and the data lacks."""
+    missing = case.evidence.missing_bars
+    if not missing:
+        return
+    share = missing / (missing + case.metrics.bars)
+    severity = Severity.WARNING if share >= case.limits.gap_share else Severity.INFO
+    message = (
+        f"{count(missing, 'bar')} missing ({percent(share)} of those expected),"
+        f" the longest gap {count(case.evidence.longest_gap_bars, 'bar')}."
+    )
+    yield Finding("DATA_GAPS", severity, message)
+
+
+def thin_sampling(case: Case) -> Iterator[Finding]:
+    """Too few days: the returns per bar stand in for daily ones (Q-30)."""
+    if case.metrics.returns_sampling is not case.metrics.sampling:
+        message = (
+            f"Too few days for daily returns: the ratios come from {count(case.metrics.periods, 'return')} per bar."
+        )
+        yield Finding("FEW_DAYS", Severity.INFO, message)
+
+
+MIN_MONTHS, MIN_YEARS = 6, 3
+"""Fewer periods than this are concentrated by nature."""
+
+
+def ruin(case: Case) -> Iterator[Finding]:
+    """Equity at or below zero: no broker would have let the account trade on."""
+    if case.metrics.ruined:
+        low = float(case.result.equity.min())
+        yield Finding("RUINED", Severity.CRITICAL, f"Equity fell to {money(low)}: the account was wiped out.")
+
+
+def no_trades(case: Case) -> Iterator[Finding]:
+    """Nothing was bought or sold."""
+    if case.metrics.fills == 0:
+        orders = count(case.metrics.orders, "order")
+        yield Finding("NO_TRADES", Severity.CRITICAL, f"Nothing was filled ({orders} sent); there is nothing to judge.")
+
+
+def loss(case: Case) -> Iterator[Finding]:
+    """The run lost money."""
+    if case.metrics.net_profit < 0:
+        message = f"The run lost {money(-case.metrics.net_profit)} ({percent(case.metrics.total_return)})."
+        yield Finding("LOSS", Severity.WARNING, message)
+
+
+def fees(case: Case) -> Iterator[Finding]:
+    """Fees eat much of what the trading earned before them."""
+    paid, gross = case.metrics.fees, case.metrics.net_profit + case.metrics.fees
+    if paid <= 0 or gross <= 0:
+        return
+    share = paid / gross
+    if case.metrics.net_profit <= 0:
+        message = f"Fees of {money(paid)} turn a gross profit of {money(gross)} into a loss."
+        yield Finding("FEES_EAT_PROFIT", Severity.CRITICAL, message)
+    elif share >= case.limits.fee_share:
+        message = f"Fees of {money(paid)} eat {percent(share, 0)} of the gross profit of {money(gross)}."
+        yield Finding("FEES_EAT_PROFIT", Severity.WARNING, message)
+
+
+def doubled_fees(case: Case) -> Iterator[Finding]:
+    """The profit does not survive fees twice as high, sizes and fills unchanged."""
+    paid, net = float(case.result.fills["fee"].sum()), case.metrics.net_profit
+    if net > 0 >= net - paid:
+        message = f"With fees twice as high the profit of {money(net)} becomes {money(net - paid)}."
+        yield Finding("PROFIT_NEEDS_LOW_FEES", Severity.WARNING, message)
+
+
+def one_trade(case: Case) -> Iterator[Finding]:
+    """The best trade carries most of the closed trades' profit."""
+    total = float(case.result.trades["profit"].sum())
+    best = case.metrics.best_trade
+    if case.metrics.trades < 2 or total <= 0 or best < case.limits.single_trade_share * total:
+        return
+    message = (
+        f"One of {count(case.metrics.trades, 'trade')} earned {money(best)}, {_of(best / total)} the trades' profit;"
+        f" without it {money(total - best)} would be left."
+    )
+    yield Finding("ONE_TRADE_CARRIES", Severity.WARNING, message)
+
+
+def one_period(case: Case) -> Iterator[Finding]:
+    """One month or one year carries most of the profit."""
+    limits = case.limits
+    yield from _concentrated(case, case.yearly_gains, "year", MIN_YEARS, limits.single_year_share)
+    yield from _concentrated(case, case.monthly_gains, "month", MIN_MONTHS, limits.single_month_share)
+
+
+def _concentrated(case: Case, gains: Floats, period: str, least: int, limit: float) -> Iterator[Finding]:
+    net = case.metrics.net_profit
+    if len(gains) < least or net <= 0 or gains.max() < limit * net:
+        return
+    best = float(gains.max())
+    message = f"One {period} of {len(gains)} earned {money(best)}, {_of(best / net)} the net profit of {money(net)}."
+    yield Finding(f"ONE_{period.upper()}_CARRIES", Severity.WARNING, message)
+
+
+def _of(share: float) -> str:
+    return f"{percent(share, 0)} of" if share <= 1 else "more than all of"
+
+
+def benchmark(case: Case) -> Iterator[Finding]:
+    """Whether the strategy did better than buying and holding the same instrument."""
+    held = case.benchmark
+    if len(held) < 2:
+        return
+    passive, active = float(held[-1]) / case.result.initial_cash - 1.0, case.metrics.total_return
+    passive_fall = float(underwater(held).min())
+    message = (
+        f"The strategy returned {percent(active)} with a drawdown of {percent(case.metrics.bar_drawdown)},"
+        f" buy and hold {percent(passive)} with {percent(passive_fall)}."
+    )
+    if active > passive:
+        yield Finding("BENCHMARK_BEATEN", Severity.INFO, message)
+    else:
+        yield Finding("BENCHMARK_NOT_BEATEN", Severity.WARNING, message)
+
+
+def deep_drawdown(case: Case) -> Iterator[Finding]:
+    """The account fell far below its peak."""
+    fall = case.metrics.bar_drawdown
+    if fall <= case.limits.deep_drawdown:
+        back = -fall / (1.0 + fall) if fall > -1 else None
+        cure = f"; it takes a gain of {percent(back, 0)} to come back" if back is not None else ""
+        message = f"The account fell {percent(-fall)} below its peak{cure}."
+        yield Finding("DEEP_DRAWDOWN", Severity.WARNING, message)
+
+
+def long_drawdown(case: Case) -> Iterator[Finding]:
+    """The account stood below an earlier peak for a long time."""
+    start, stop = longest_span(underwater(np.concatenate(([case.result.initial_cash], case.result.equity)))[1:] < 0)
+    if stop == start:
+        return
+    ts = case.result.bars.ts
+    days = float(ts[min(stop, len(ts) - 1)] - ts[start]) / DAY_NS
+    if days >= case.limits.long_drawdown_days:
+        ending = "and had not come back at the end" if stop == len(ts) else "before it came back"
+        since = _day(int(ts[start]))
+        message = f"The account stood under water for {count(round(days), 'day')} from {since} on {ending}."
+        yield Finding("LONG_DRAWDOWN", Severity.WARNING, message)
+
+
+def open_position(case: Case) -> Iterator[Finding]:
+    """A position is still open at the end, so part of the result is on paper."""
+    result = case.result
+    if len(result.position) == 0 or result.position[-1] == 0:
+        return
+    value = float(result.equity[-1] - result.cash[-1])
+    on_paper = case.metrics.net_profit - float(result.trades["profit"].sum())
+    message = (
+        f"A position worth {money(value)} is still open;"
+        f" {money(on_paper)} of the net profit of {money(case.metrics.net_profit)} is on paper."
+    )
+    yield Finding("POSITION_LEFT_OPEN", Severity.INFO, message)
+
+
+def low_exposure(case: Case) -> Iterator[Finding]:
+    """The strategy is hardly ever in the market."""
+    if case.metrics.fills and case.metrics.exposure < case.limits.low_exposure:
+        message = f"A position was held on {percent(case.metrics.exposure)} of the bars only."
+        yield Finding("LOW_EXPOSURE", Severity.INFO, message)
+
+
+def flat_stretch(case: Case) -> Iterator[Finding]:
+    """One long stretch without any position."""
+    start, stop = longest_span(case.result.position == 0)
+    bars = case.metrics.bars
+    if case.metrics.fills and stop - start >= case.limits.flat_share * bars:
+        when = f"{_day(int(case.result.bars.ts[start]))} to {_day(int(case.result.bars.ts[stop - 1]))}"
+        message = f"No position was held for {count(stop - start, 'bar')} of {bars:,} in a row ({when})."
+        yield Finding("LONG_FLAT_STRETCH", Severity.INFO, message)
+
+
+def _day(nanoseconds: int) -> str:
+    return datetime.fromtimestamp(nanoseconds // 1_000_000_000, tz=UTC).date().isoformat()
+
+
+CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
+    look_ahead,
+    ruin,
+    no_trades,
+    loss,
+    fees,
+    doubled_fees,
+    suspicious_sharpe,
+    luck,
+    trials,
+    few_trades,
+    one_trade,
+    one_period,
+    benchmark,
+    deep_drawdown,
+    long_drawdown,
+    data_gaps,
+    open_position,
+    low_exposure,
+    flat_stretch,
+    thin_sampling,
+)
+"""In the order in which they matter; the order breaks ties between findings of one severity."""
+
+
+def find(case: Case) -> tuple[Finding, ...]:
+    """Every finding of a case, ranked: by severity, then by the order of :data:`CHECKS`.
+
+    An account without bars or without trades has findings too; none of the checks needs more than it is given.
+    """
+    gravity = list(Severity)
+    found = [finding for check in CHECKS for finding in check(case)]
+    found.sort(key=lambda finding: gravity.index(finding.severity))
+    return tuple(replace(finding, rank=rank) for rank, finding in enumerate(found, start=1))

@@ -1,0 +1,240 @@
+"""Equity curves: sampling, returns, drawdown, the benchmark and the monthly table; ratios that stay finite."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from tradewright.backtest.result import BacktestResult
+from tradewright.model.bars import Floats, Times
+
+CAP = 1e6
+"""No ratio is reported beyond this; :attr:`Metrics.capped` names the figures that reached it."""
+
+NOISE = 1e-14
+"""A standard deviation of returns at or below this is rounding, not variation: 1 + r carries an error of 2e-16."""
+
+
+def capped(value: float) -> float:
+    """``value`` within +-1e6."""
+    return max(-CAP, min(CAP, value))
+
+
+def capped_ratio(gain: float, pain: float) -> float:
+    """``gain / pain`` for a pain that is never negative: 0 when both are zero, +-1e6 when only the pain is."""
+    if gain == 0:
+        return 0.0
+    return math.copysign(CAP, gain) if pain == 0 else capped(gain / pain)
+
+
+def dispersion_ratio(mean: float, deviation: float) -> float:
+    """``mean / deviation``, and 0 when nothing varied (Q-32)."""
+    return 0.0 if deviation <= NOISE else capped(mean / deviation)
+
+
+DAY_NS = 86_400_000_000_000
+YEAR_NS = 365.25 * DAY_NS
+
+
+class Sampling(StrEnum):
+    """Where the equity curve is read off (D12)."""
+
+    BAR = "bar"
+    """At every bar's close."""
+    SESSION = "session"
+    """At the last bar of every UTC day that has bars; a session that crosses midnight UTC is cut there."""
+    CALENDAR_DAY = "calendar_day"
+    """At the end of every UTC day from the first to the last bar; a day without bars repeats the day before."""
+
+
+def last_of_run(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
+    """The index of the last element of every run of equal labels; empty for no labels."""
+    if len(labels) == 0:
+        return np.zeros(0, dtype=np.intp)
+    return np.flatnonzero(np.append(labels[1:] != labels[:-1], True))
+
+
+def levels(ts: Times, equity: Floats, initial_cash: float, sampling: Sampling) -> Floats:
+    """The starting cash, then the equity at each sampled instant.
+
+    The starting cash comes first because a loss on the very first bar is a loss: without it the first drawdown and the
+    first return would be measured from an account that had already paid for its first trade.
+
+    Returns:
+        float64, one longer than the number of samples; only the starting cash for an empty series.
+    """
+    sampled = equity if sampling is Sampling.BAR else equity[sample_indices(ts, sampling)]
+    return np.concatenate(([initial_cash], sampled))
+
+
+def sample_indices(ts: Times, sampling: Sampling) -> npt.NDArray[np.intp]:
+    """The bar whose close is read at each sampled instant; a bar is repeated where a calendar day has none."""
+    if sampling is Sampling.BAR or len(ts) == 0:
+        return np.arange(len(ts))
+    next_midnights = np.arange(ts[0] // DAY_NS + 1, ts[-1] // DAY_NS + 2) * DAY_NS
+    daily = np.searchsorted(ts, next_midnights) - 1
+    return daily if sampling is Sampling.CALENDAR_DAY else daily[np.diff(daily, prepend=-1) > 0]
+
+
+def returns_of(values: Floats) -> Floats:
+    """Simple returns between neighbours, as fractions; one shorter than ``values``.
+
+    After an equity at or below zero nothing can be earned on it: the return is 0. A return is clipped to +-1e6.
+    """
+    base = values[:-1]
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        returns = values[1:] / base
+    returns -= 1.0
+    returns[base <= 0] = 0.0
+    return np.clip(returns, -CAP, CAP, out=returns)
+
+
+def periods_per_year(ts: Times, sampling: Sampling, days_per_year: float) -> float:
+    """How many samples make a year: days per year, times the median number of bars per UTC day for ``bar``.
+
+    The median keeps half days and a cut first or last day from moving the factor; 390 for US stock minutes.
+    """
+    if sampling is not Sampling.BAR or len(ts) == 0:
+        return float(days_per_year)
+    per_day = np.diff(sample_indices(ts, Sampling.SESSION), prepend=-1)
+    return float(days_per_year) * float(np.median(per_day))
+
+
+def elapsed_years(ts: Times) -> float:
+    """Calendar time from the first bar's start to the last bar's end, in years of 365.25 days.
+
+    The last bar is taken to be as long as the mean distance of neighbours; 0 for fewer than two bars, whose length is
+    unknown.
+    """
+    if len(ts) < 2:
+        return 0.0
+    return float(ts[-1] - ts[0]) * len(ts) / (len(ts) - 1) / YEAR_NS
+
+
+Indices = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class DrawdownMetrics:
+    """The deepest and the longest fall of an account."""
+
+    max_drawdown: float
+    """The deepest fall from a peak, as a negative fraction, over the sampled equity; 0 if it never fell. Below -1 when
+    the account ended up owing money."""
+    bar_drawdown: float
+    """The deepest fall over every bar, whatever the sampling: never shallower than the sampled one (for an account
+    that never owed money)."""
+    drawdown_bars: int
+    """The longest run of bars under water, whatever its depth."""
+    recovery_bars: int
+    """Bars from the peak before the deepest fall (over bars) to the bar that regained it, or to the last bar."""
+    recovered: bool
+    """Whether that peak was regained; true if there never was a fall (Q-31)."""
+
+
+def underwater(values: Floats) -> Floats:
+    """Each value relative to the highest one so far, as a fraction <= 0; the first value must be positive."""
+    depth: Floats = np.maximum.accumulate(values)
+    np.divide(values, depth, out=depth)
+    depth -= 1.0
+    return depth
+
+
+def drawdown_metrics(sampled: Floats, per_bar: Floats) -> DrawdownMetrics:
+    """The figures; both series hold the starting cash first (see :func:`levels`)."""
+    depth = underwater(per_bar)
+    peaks = np.flatnonzero(depth == 0)
+    recovery_bars, recovered = _recovery(depth, peaks)
+    return DrawdownMetrics(
+        max_drawdown=float(depth.min() if sampled is per_bar else underwater(sampled).min()),
+        bar_drawdown=float(depth.min()),
+        drawdown_bars=int(np.diff(peaks, append=len(depth)).max()) - 1,
+        recovery_bars=recovery_bars,
+        recovered=recovered,
+    )
+
+
+def _recovery(depth: Floats, peaks: Indices) -> tuple[int, bool]:
+    trough = int(depth.argmin())
+    if depth[trough] == 0:
+        return 0, True
+    regained = int(np.searchsorted(peaks, trough))
+    peak = int(peaks[regained - 1])
+    if regained == len(peaks):
+        return len(depth) - 1 - peak, False
+    return int(peaks[regained]) - peak, True
+
+
+def longest_span(flags: npt.NDArray[np.bool_]) -> tuple[int, int]:
+    """The first longest run of true values as ``(start, stop)``, stop exclusive; ``(0, 0)`` if there is none."""
+    edges = np.diff(np.concatenate(([0], flags.astype(np.int8), [0])))
+    starts, stops = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    if len(starts) == 0:
+        return 0, 0
+    best = int((stops - starts).argmax())
+    return int(starts[best]), int(stops[best])
+
+
+def buy_and_hold(result: BacktestResult) -> Floats:
+    """Equity per bar of an account that is fully invested at the first bar's close, in fractional units, without fees.
+
+    A price at or below zero leaves nothing to compare with: the account then stays in cash, as one without bars does.
+    """
+    close = result.bars.close
+    if len(close) == 0 or not (close > 0).all():
+        return np.full(len(close), result.initial_cash)
+    equity: Floats = result.initial_cash * close / close[0]
+    return equity
+
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@dataclass(frozen=True)
+class YearRow:
+    """One year of the table; returns are fractions."""
+
+    year: int
+    months: tuple[float | None, ...]
+    """Twelve returns, January first; None for a month without bars."""
+    total: float
+    """The year's return."""
+
+
+def months_of(ts: Times) -> npt.NDArray[np.int64]:
+    """The UTC month of each bar, as months since January 1970."""
+    return ts.astype("datetime64[ns]").astype("datetime64[M]").astype(np.int64)
+
+
+def period_gains(result: BacktestResult, labels: npt.NDArray[np.int64]) -> Floats:
+    """The money gained in each run of bars with an equal label (a month, a year), the first from the starting cash."""
+    return np.diff(result.equity[last_of_run(labels)], prepend=result.initial_cash)
+
+
+def monthly_table(result: BacktestResult) -> tuple[YearRow, ...]:
+    """A row per year from the first to the last bar, in order; empty for no bars.
+
+    A month's return is its last equity against the last equity before it (the starting cash for the first); the months
+    of a year compound to its total, also across months without bars.
+    """
+    months = months_of(result.bars.ts)
+    by_month = _period_returns(result, months)
+    by_year = _period_returns(result, months // 12)
+    return tuple(
+        YearRow(
+            year=1970 + year,
+            months=tuple(by_month.get(year * 12 + month) for month in range(12)),
+            total=total,
+        )
+        for year, total in by_year.items()
+    )
+
+
+def _period_returns(result: BacktestResult, labels: npt.NDArray[np.int64]) -> dict[int, float]:
+    last = last_of_run(labels)
+    returns = returns_of(np.concatenate(([result.initial_cash], result.equity[last])))
+    return dict(zip(labels[last].tolist(), returns.tolist(), strict=True))

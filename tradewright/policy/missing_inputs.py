@@ -1,0 +1,84 @@
+"""Inputs that must be known: a missing or implausible input is a REJECT with its own code, never a pass."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+
+from tradewright.model.decision import Verdict
+from tradewright.policy.order_context import OrderContext, Rule
+
+
+def _missing(code: str, path: str, *, applies_to_exits: bool = False) -> Rule:
+    value = attrgetter(path)
+
+    def predicate(context: OrderContext) -> str:
+        return f"{path} is not known" if value(context.snapshot) is None else ""
+
+    return Rule(code, Verdict.REJECT, "P2", path, predicate, applies_to_exits=applies_to_exits)
+
+
+def _implausible(context: OrderContext) -> str:
+    wrong = (f"{path} {value:.3e}" for path, value in context.implausible.items())
+    return f"not computable, so not known: {', '.join(wrong)}" if context.implausible else ""
+
+
+def _loss_today(context: OrderContext) -> str:
+    needed = context.limits.max_daily_loss is not None
+    return "holdings.loss_today is not known" if needed and context.snapshot.holdings.loss_today is None else ""
+
+
+def _fx_rate(context: OrderContext) -> str:
+    instrument = context.snapshot.instrument
+    if instrument is None or context.fx_rate() is not None:
+        return ""
+    return f"no rate from {instrument.currency} to {context.limits.currency}"
+
+
+def _order_value(context: OrderContext) -> str:
+    known = context.unit_value() is not None
+    return "" if known else "the value of a unit is not known: it takes the instrument, a rate and a price beside zero"
+
+
+def _stop_distance(context: OrderContext) -> str:
+    known = context.stop is not None or context.snapshot.market.atr is not None
+    return "" if known else "the intent has no stop and the ATR is not known, so the loss at the stop is not known"
+
+
+MISSING_INPUT_RULES: tuple[Rule, ...] = (
+    Rule("INPUT_NOT_PLAUSIBLE", Verdict.REJECT, "P2, L3", "every figure of the snapshot", _implausible),
+    _missing("INSTRUMENT_UNKNOWN", "instrument", applies_to_exits=True),
+    _missing("MARKET_OPEN_UNKNOWN", "market.market_open", applies_to_exits=True),
+    _missing("DATA_AGE_UNKNOWN", "market.data_age_seconds"),
+    _missing("EVENT_BLACKOUT_UNKNOWN", "market.event_blackout_active"),
+    _missing("LIQUIDITY_UNKNOWN", "market.liquidity_score"),
+    _missing("LAST_PRICE_UNKNOWN", "market.last_price"),
+    _missing("PREVIOUS_CLOSE_UNKNOWN", "market.previous_close"),
+    _missing("BARS_GAP_UNKNOWN", "market.bars_gap"),
+    _missing("VOLATILITY_PAUSE_UNKNOWN", "market.volatility_pause"),
+    Rule("FX_RATE_UNKNOWN", Verdict.REJECT, "R-PORT-17", "market.fx rate, currencies", _fx_rate),
+    Rule("ORDER_VALUE_UNKNOWN", Verdict.REJECT, "control 3", "instrument, prices, fx rate", _order_value),
+    Rule("STOP_DISTANCE_UNKNOWN", Verdict.REJECT, "Q-20", "stop, market.atr", _stop_distance, pre_send=False),
+    _missing("EQUITY_UNKNOWN", "holdings.equity"),
+    _missing("CASH_UNKNOWN", "holdings.cash"),
+    _missing("COMMITTED_CASH_UNKNOWN", "holdings.committed_cash"),
+    _missing("POSITION_UNKNOWN", "holdings.position", applies_to_exits=True),
+    _missing("OPEN_ORDERS_UNKNOWN", "holdings.open_orders", applies_to_exits=True),
+    _missing("SYMBOL_EXPOSURE_UNKNOWN", "holdings.symbol_exposure"),
+    _missing("STRATEGY_EXPOSURE_UNKNOWN", "holdings.strategy_exposure"),
+    _missing("GROSS_EXPOSURE_UNKNOWN", "holdings.gross_exposure"),
+    _missing("CLUSTER_EXPOSURE_UNKNOWN", "holdings.cluster_exposure"),
+    _missing("CORRELATION_UNKNOWN", "holdings.correlation"),
+    _missing("DAILY_DRAWDOWN_UNKNOWN", "holdings.daily_drawdown"),
+    Rule("LOSS_TODAY_UNKNOWN", Verdict.REJECT, "R-RISK-33", "loss of the day where it has a limit", _loss_today),
+    _missing("TRADED_TODAY_UNKNOWN", "holdings.traded_today"),
+    _missing("RECENT_ORDERS_UNKNOWN", "activity.recent", applies_to_exits=True),
+    _missing("ORDERS_LAST_SECOND_UNKNOWN", "activity.orders_last_second", applies_to_exits=True),
+    _missing("ORDERS_LAST_MINUTE_UNKNOWN", "activity.orders_last_minute", applies_to_exits=True),
+    _missing("ORDERS_OF_INTENT_UNKNOWN", "activity.orders_of_intent", applies_to_exits=True),
+    _missing("BROKER_READY_UNKNOWN", "broker.ready", applies_to_exits=True),
+    _missing("ATTEMPTS_UNKNOWN", "broker.unknown_attempts", applies_to_exits=True),
+    _missing("FROZEN_UNKNOWN", "broker.frozen", applies_to_exits=True),
+    _missing("KILL_FLAG_UNKNOWN", "broker.killed"),
+    _missing("CHECKS_UNKNOWN", "checks"),
+)
+"""In the order in which their reasons are listed."""

@@ -1,0 +1,98 @@
+"""Stored bars for research: brought up to date from a feed, and read for a backtest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+import pandas as pd
+
+from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
+from tradewright.model.instrument import FACTOR_COLUMNS, AssetClass, Instrument
+from tradewright.model.ports import Feed
+from tradewright.scenarios.scenario import Scenario
+from tradewright.store.bars import BarStore, UpsertReport
+
+ADJUSTABLE = (AssetClass.STOCK, AssetClass.ETF)
+"""Only stocks and funds have corporate actions to adjust for."""
+_NO_ACTIONS = pd.DataFrame(columns=list(FACTOR_COLUMNS))
+"""A made-up instrument neither splits nor pays."""
+
+
+@dataclass(frozen=True)
+class Traded:
+    """One instrument of a backtest with its bars."""
+
+    instrument: Instrument
+    bars: Bars
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The bars that a backtest reads.
+
+    Args:
+        view: the prices of stocks and funds; every other instrument is read raw.
+        start, end: first and last day or instant, both included; None for all that are stored.
+    """
+
+    instruments: tuple[Instrument, ...]
+    timeframe: Timeframe
+    view: PriceView = PriceView.RAW
+    start: datetime | date | None = None
+    end: datetime | date | None = None
+
+    def whole(self) -> Selection:
+        """The same bars without a span."""
+        return replace(self, start=None, end=None)
+
+
+def refresh(
+    store: BarStore, feed: Feed, instrument: Instrument, timeframes: Iterable[Timeframe]
+) -> dict[Timeframe, UpsertReport]:
+    """Bring one instrument's bars up to date: all that is newer than the newest stored bar, by timeframe.
+
+    Raises:
+        DataError: for an instrument the feed does not have, or bars that break the contract.
+        StoreError: when the store is damaged or full.
+    """
+    symbol = instrument.symbol
+    if isinstance(feed, Scenario):
+        store.actions.write_factors(symbol, _NO_ACTIONS)
+    reports = {}
+    for timeframe in dict.fromkeys(timeframes):
+        covered = store.coverage(symbol, timeframe)
+        frame = feed.fetch(instrument, timeframe, covered.last if covered else None)
+        reports[timeframe] = store.upsert(
+            symbol,
+            timeframe,
+            BarKind.TRADE,
+            frame,
+            source=feed.name,
+            negative_prices=instrument.negative_prices,
+        )
+    return reports
+
+
+def traded(
+    store: BarStore, selection: Selection, make: Callable[[Instrument], object] | None = None
+) -> dict[str, Traded]:
+    """The instruments of a selection with their bars, by symbol.
+
+    Args:
+        make: called for an instrument without bars of the timeframe, before they are read; it may store some.
+
+    Raises:
+        StoreError: when bars are missing or damaged.
+    """
+    found = {}
+    for instrument in selection.instruments:
+        if make is not None and store.coverage(instrument.symbol, selection.timeframe) is None:
+            make(instrument)
+        view = selection.view if instrument.asset_class in ADJUSTABLE else PriceView.RAW
+        bars = store.read_bars(
+            instrument.symbol, selection.timeframe, start=selection.start, end=selection.end, view=view
+        )
+        found[instrument.symbol] = Traded(instrument, bars)
+    return found

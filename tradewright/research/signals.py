@@ -1,0 +1,107 @@
+"""Signals: the position that a strategy holds on the newest bar of each instrument, and since which bar."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pandas as pd
+
+from tradewright.backtest.code import code_digest
+from tradewright.backtest.decisions import CurrentTarget, current_target
+from tradewright.model.bars import Bars, Timeframe
+from tradewright.model.hashing import content_hash
+from tradewright.model.instrument import Instrument
+from tradewright.model.signal import SignalAction, SignalCandidate
+from tradewright.model.strategy import Strategy
+from tradewright.portfolio.identity import signal_id, strategy_identity
+from tradewright.research.bars import Traded
+from tradewright.research.study import Terms
+from tradewright.store.bars import BarStore
+from tradewright.store.dataset import bars_hash
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The part of a signal that its trader declared.
+
+    Args:
+        strategy: its name.
+        parameters: the declared ones, by name.
+        confidence: the trader's own, a fraction.
+        size_pct: the notional asked for, as a fraction of equity.
+        config_hash: of the whole configuration.
+    """
+
+    strategy: str
+    parameters: Mapping[str, float]
+    confidence: float
+    size_pct: float
+    config_hash: str
+
+
+def signals(
+    strategy: Strategy,
+    declared: Declared,
+    tables: Mapping[str, Traded],
+    timeframe: Timeframe,
+    terms: Terms,
+    store: BarStore,
+) -> list[SignalCandidate]:
+    """The newest signal of each instrument (R-STRAT-10). Prices of a signal are raw: they are for orders.
+
+    Args:
+        tables: all stored bars up to the newest, in the view on which the strategy decides.
+        store: holds the raw prices of the same bars.
+
+    Raises:
+        StoreError: when the raw bars are missing or damaged.
+    """
+    identity = identity_of(strategy, declared, timeframe, tables)
+    found = []
+    for symbol, item in tables.items():
+        standing = current_target(strategy, item.bars, terms(item.instrument))
+        raw = store.read_bars(symbol, timeframe)
+        candidate = _signal(strategy, declared, item, standing, raw, identity)
+        found.append(candidate.model_copy(update={"timeframe": timeframe}))
+    return found
+
+
+def identity_of(strategy: Strategy, declared: Declared, timeframe: Timeframe, symbols: Iterable[str]) -> str:
+    """The identity of a strategy in force: of everything that decides, and of no other setting."""
+    code, columns = code_digest(strategy.generate_signal), strategy.prepare_state()
+    return strategy_identity(declared.strategy, strategy.name, code, declared.parameters, columns, timeframe, symbols)
+
+
+def _signal(
+    strategy: Strategy, declared: Declared, item: Traded, standing: CurrentTarget, raw: Bars, identity: str
+) -> SignalCandidate:
+    symbol = item.instrument.symbol
+    born = pd.Timestamp(int(item.bars.ts[standing.since]), tz="UTC").to_pydatetime()
+    data = bars_hash(item.bars)
+    factor = float(raw.close[standing.since] / item.bars.close[standing.since])
+    target = standing.target
+    action = SignalAction.BUY if target > 0 else SignalAction.SELL if target < 0 else SignalAction.CLOSE
+    return SignalCandidate(
+        signal_id=signal_id(declared.strategy, symbol, born, identity, data),
+        strategy=declared.strategy,
+        strategy_hash=identity,
+        instrument=symbol,
+        candidate_action=action,
+        target=target,
+        confidence=declared.confidence,
+        size_pct=declared.size_pct,
+        bar_ts=born,
+        price=Decimal(repr(float(raw.close[standing.since]))),
+        stop=_price(item.instrument, standing.stop * factor),
+        take_profit=_price(item.instrument, standing.take_profit * factor),
+        data_hash=data,
+        feature_hash=content_hash([[feature.indicator, *feature.arguments] for feature in strategy.prepare_state()]),
+        config_hash=declared.config_hash,
+    )
+
+
+def _price(instrument: Instrument, value: float) -> Decimal | None:
+    return None if math.isnan(value) else instrument.round_price(Decimal(repr(value)))

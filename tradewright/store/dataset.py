@@ -1,0 +1,196 @@
+"""The files of one series of bars: manifest, checksummed Parquet parts, the merge of new bars, and fingerprints."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import Field, ValidationError
+
+from tradewright.model.bars import Bars, Floats
+from tradewright.model.bars_schema import Mask, select
+from tradewright.model.base import FrozenModel, Instant
+from tradewright.model.errors import StoreError
+from tradewright.model.hashing import SCHEMA_VERSION
+from tradewright.store.files import write_bytes
+
+
+def bars_hash(bars: Bars) -> str:
+    """SHA-256 over the columns, as 64 hexadecimal digits.
+
+    Every NaN counts as the same NaN and -0.0 as 0.0; nothing else is rounded. Which instrument, timeframe or view the
+    bars are is not part of it: equal rows are equal data.
+    """
+    digest = hashlib.sha256(np.ascontiguousarray(bars.ts, dtype="<i8").tobytes())
+    for column in bars[1:]:
+        canonical = np.where(np.isnan(column), np.nan, column + 0.0)
+        digest.update(canonical.astype("<f8").tobytes())
+    return digest.hexdigest()
+
+
+class Part(FrozenModel):
+    """One file: the bars of one year (or the rows that one revision replaced)."""
+
+    file: str
+    """Relative to the folder of the manifest."""
+    rows: int
+    first: int
+    last: int
+    """Starts of the first and the last bar, nanoseconds since 1970 UTC."""
+    sha256: str
+
+
+class Revision(FrozenModel):
+    """A vendor's correction: how many bars changed, over which span, and where the old rows are."""
+
+    number: int
+    recorded_at: Instant
+    source: str
+    replaced: Part
+
+
+class Manifest(FrozenModel):
+    """The one file whose rename changes what a reader sees. ``parts`` is keyed by year."""
+
+    schema_version: str = SCHEMA_VERSION
+    parts: dict[str, Part] = Field(default_factory=dict)
+    revisions: tuple[Revision, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Bars in all parts."""
+        return sum(part.rows for part in self.parts.values())
+
+    @classmethod
+    def load(cls, path: Path) -> Manifest | None:
+        """The manifest at ``path``; None when there is none.
+
+        Raises:
+            StoreError: when it is damaged, or written by another version.
+        """
+        try:
+            digest, _, body = path.read_bytes().partition(b"\n")
+        except FileNotFoundError:
+            return None
+        if hashlib.sha256(body).hexdigest().encode() != digest:
+            raise StoreError("the manifest is damaged", where=str(path), remedy=REMEDY)
+        try:
+            manifest = cls.model_validate_json(body)
+        except ValidationError as error:
+            raise StoreError(
+                f"the manifest has another form: {error.errors()[0]['msg']}", where=str(path), remedy=REMEDY
+            ) from error
+        if manifest.schema_version != SCHEMA_VERSION:
+            raise StoreError(
+                f"written as schema {manifest.schema_version}, this is {SCHEMA_VERSION}", where=str(path), remedy=REMEDY
+            )
+        return manifest
+
+    def save(self, path: Path) -> None:
+        """Write it, its own SHA-256 on the first line.
+
+        Raises:
+            StoreError: when it cannot be written.
+        """
+        body = json.dumps(self.model_dump(mode="json"), indent=1, sort_keys=True).encode()
+        write_bytes(path, hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+
+
+REMEDY = "restore it from a backup, or remove the instrument's folder and import again"
+
+
+SCHEMA = pa.schema(
+    [("ts", pa.timestamp("ns", tz="UTC")), *((name, pa.float64()) for name in Bars._fields[1:])],
+)
+
+
+class DamagedFile(StoreError):
+    """A stored file is missing, truncated or altered."""
+
+
+def write_part(folder: Path, subfolder: str, bars: Bars) -> Part:
+    """Write bars to a content-named file under ``folder / subfolder``; at least one row.
+
+    Raises:
+        StoreError: when it cannot be written.
+    """
+    columns = [pa.array(bars.ts).cast(SCHEMA.field("ts").type), *(pa.array(column) for column in bars[1:])]
+    buffer = io.BytesIO()
+    pq.write_table(
+        pa.Table.from_arrays(columns, schema=SCHEMA), buffer, compression="lz4", use_dictionary=False, version="2.6"
+    )
+    data = buffer.getvalue()
+    digest = hashlib.sha256(data).hexdigest()
+    name = f"{subfolder}/{digest[:16]}.parquet"
+    write_bytes(folder / name, data)
+    return Part(file=name, rows=len(bars.ts), first=int(bars.ts[0]), last=int(bars.ts[-1]), sha256=digest)
+
+
+def read_part(folder: Path, part: Part) -> Bars:
+    """The bars of a part.
+
+    Raises:
+        FileNotFoundError: when the file is gone, as after another process replaced it.
+        DamagedFile: when its bytes are not the ones that were written.
+    """
+    path = folder / part.file
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != part.sha256:
+        raise DamagedFile("truncated or altered: its checksum is another", where=str(path), remedy=REMEDY)
+    return _arrays(pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False))
+
+
+def join(pieces: list[Bars]) -> Bars:
+    """Bars one after the other; no pieces give no bars."""
+    if len(pieces) == 1:
+        return pieces[0]
+    if not pieces:
+        none = np.empty(0, dtype=np.float64)
+        return Bars(np.empty(0, dtype=np.int64), none, none, none, none, none, none)
+    return Bars(*(np.concatenate(columns) for columns in zip(*pieces, strict=True)))
+
+
+def _arrays(table: pa.Table) -> Bars:
+    ts = table.column("ts").cast(pa.int64()).to_numpy()
+    return Bars(ts, *(table.column(name).to_numpy() for name in Bars._fields[1:]))
+
+
+class Merge(NamedTuple):
+    """``bars`` is the union with the new values; ``replaced`` are the old rows that gave way."""
+
+    bars: Bars
+    replaced: Bars
+    added: int
+    unchanged: int
+
+    @property
+    def changed(self) -> bool:
+        """Whether the union differs from what was stored."""
+        return bool(self.added or len(self.replaced.ts))
+
+
+def merge(old: Bars, new: Bars) -> Merge:
+    """Union by time stamp; both sides strictly ascending. Two NaN spreads are equal; no value is rounded."""
+    slot = np.searchsorted(old.ts, new.ts)
+    known = np.zeros(len(new.ts), dtype=np.bool_)
+    inside = slot < len(old.ts)
+    known[inside] = old.ts[slot[inside]] == new.ts[inside]
+    differs = np.zeros(len(new.ts), dtype=np.bool_)
+    for before, after in zip(old[1:], new[1:], strict=True):
+        differs[known] |= ~_same(before[slot[known]], after[known])
+    gone = np.zeros(len(old.ts), dtype=np.bool_)
+    gone[slot[differs]] = True
+    fresh = differs | ~known
+    order = np.argsort(np.concatenate([old.ts[~gone], new.ts[fresh]]), kind="stable")
+    union = select(join([select(old, ~gone), select(new, fresh)]), order)
+    return Merge(union, select(old, gone), int(np.sum(~known)), int(np.sum(known & ~differs)))
+
+
+def _same(before: Floats, after: Floats) -> Mask:
+    return np.asarray((before == after) | (np.isnan(before) & np.isnan(after)))
