@@ -119,7 +119,7 @@ def test_people_decide_once_in_time_and_never_against_the_gate(
 
 def test_an_execution_counts_once_and_its_fee_may_come_first(ledger: Ledger) -> None:
     assert ledger.executions.record_fee("a.01", Decimal("1.05"))
-    assert not ledger.executions.record_fee("a.01", Decimal("9.99"))
+    assert not ledger.executions.record_fee("a.01", Decimal("1.05"))
     assert ledger.executions.record(fill("a.01", "0.1", "100.05"), None) is Recorded.NEW
     assert ledger.executions.record(fill("a.01", "7", "1"), None) is Recorded.DIFFERS
     found = ledger.executions.find("a.01")

@@ -18,6 +18,7 @@ from tests.support.ledgers import ACCOUNT, START, Proposer
 from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.events import event_hash
 from tradewright.ledger.ledger import Ledger
+from tradewright.ledger.outbox import FORGED_ORDER
 from tradewright.ledger.schema import attempts, events, fact_tables, metadata
 from tradewright.model.clock import ManualClock
 from tradewright.model.decision import Verdict
@@ -155,6 +156,8 @@ def test_a_changed_row_is_found_when_its_order_is_claimed(
             assert ledger.attempts.claim(order.decision_id, order.payload_hash, "h") is None
     else:
         with pytest.raises(LedgerTampered, match=table):
+            ledger.outbox.get(order.decision_id)
+        with pytest.raises(LedgerTampered, match=table):
             ledger.attempts.claim(order.decision_id, order.payload_hash, "h")
     assert ledger.attempts.all() == []
 
@@ -172,7 +175,13 @@ def test_an_order_slipped_in_beside_a_rejected_decision_is_never_claimed(file: P
         f"INSERT INTO approved_orders (decision_id, intent_id, {', '.join(names)}) "
         f"SELECT '{rejected.decision_id}', '{rejected.intent_id}', {copied} FROM approved_orders",
     )
-    assert rejected.decision_id not in [row.decision_id for row in ledger.outbox.sendable()]
+    for _ in range(2):
+        assert rejected.decision_id not in [row.decision_id for row in ledger.outbox.sendable()]
+    alarms = [entry for entry in ledger.audit.entries(rejected.decision_id) if entry.action == FORGED_ORDER]
+    assert len(alarms) == 1, "an alarm, once"
+    assert ledger.outbox.get(order.decision_id).payload_hash == order.payload_hash
+    with pytest.raises(LedgerTampered, match="approved_orders"):
+        ledger.outbox.get(rejected.decision_id)
     with pytest.raises(LedgerTampered, match="approved_orders"):
         ledger.attempts.claim(rejected.decision_id, order.payload_hash, "h")
 

@@ -10,6 +10,9 @@ from tests.support.ledgers import ACCOUNT, START, Proposer
 from tradewright.ledger.executions import Recorded
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import ManualClock
+from tradewright.model.decision import Verdict
+from tradewright.model.errors import LedgerError
+from tradewright.model.hashing import content_hash
 from tradewright.model.order import AttemptState, Fill, Side
 
 
@@ -74,3 +77,34 @@ def test_a_second_report_of_an_execution_is_seen_or_differs_and_changes_nothing(
     assert ledger.executions.record(fill, None) is result
     assert ledger.events.last_seq() == before
     assert [row.price for row in ledger.executions.all()] == [100]
+
+
+def test_the_newest_fee_counts_and_an_equal_report_is_no_new_fact(ledger: Ledger) -> None:
+    ledger.executions.record(bought("a.01", "100"), None)
+    assert [(row.fee, row.fee_currency) for row in ledger.executions.all()] == [(None, "")]
+    assert ledger.executions.record_fee("a.01", Decimal("1.00"), "USD")
+    assert ledger.executions.record_fee("a.01", Decimal("1.25"))
+    before = ledger.events.last_seq()
+    assert not ledger.executions.record_fee("a.01", Decimal("1.250"), "USD")
+    assert ledger.events.last_seq() == before
+    assert [(row.fee, row.fee_currency) for row in ledger.executions.all()] == [(Decimal("1.25"), "USD")]
+    assert ledger.events.verify_chain() == before
+
+
+def test_known_executions_are_told_from_new_ones_in_bulk(ledger: Ledger) -> None:
+    ledger.executions.record(bought("a.01", "100"), None)
+    ledger.executions.record(bought("b.01", "100"), None)
+    asked = {"a.01", "b.01"} | {f"new.{number}" for number in range(1200)}
+    assert ledger.executions.known(asked) == {"a.01", "b.01"}
+    assert ledger.executions.known([]) == set()
+
+
+def test_an_answer_is_bound_to_the_decision_that_was_shown(ledger: Ledger, proposer: Proposer) -> None:
+    decision = proposer.decide(proposer.intent(), Verdict.REVIEW)
+    with pytest.raises(LedgerError, match="is not the one on record"):
+        ledger.decisions.record_approval(decision.decision_id, True, "ann", "yes", "f" * 64)
+    assert ledger.decisions.approvals(decision.decision_id) == []
+    shown = content_hash(decision)
+    given = ledger.decisions.record_approval(decision.decision_id, True, "ann", "yes", shown)
+    assert ledger.decisions.approvals(decision.decision_id) == [given]
+    assert given.decision_hash == shown

@@ -19,10 +19,11 @@ FILLED           -  -  -  -  -  -  -  .  -  -  -  -
 CANCELLED        -  -  -  -  -  -  -  -  .  -  -  -
 REJECTED         -  -  -  -  -  -  -  -  -  .  -  -
 EXPIRED          -  -  -  -  -  -  -  -  -  -  .  -
-NOT_SENT         -  -  -  -  -  -  -  -  -  -  -  .
+NOT_SENT         -  -  -  x  a  a  a  a  a  a  -  .
 """
 """From a row to a column, named in the first line: ``.`` is there already, ``x`` one step, ``a`` by way of ACKED, ``s``
-by way of SENDING (an order that the venue knows although our write-ahead is lost), ``-`` no way."""
+by way of SENDING (an order that the venue knows although our write-ahead is lost), ``-`` no way. Out of NOT_SENT there
+is a way only by evidence of the venue: the order was sent after all (H0)."""
 
 
 def cells() -> dict[tuple[AttemptState, AttemptState], str]:

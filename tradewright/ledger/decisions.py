@@ -20,13 +20,18 @@ from tradewright.model.topic import Topic
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What a person said to a decision."""
+    """The answer of a person to a decision.
+
+    Args:
+        decision_hash: the hash of the decision that was answered; empty in a ledger older than v0003.
+    """
 
     decision_id: str
     approved: bool
     actor: str
     reason: str
     at: datetime
+    decision_hash: str = ""
 
 
 class Decisions:
@@ -72,14 +77,20 @@ class Decisions:
             digest = content_hash(decision)
             return self._insert_once(connection, decisions, "decision_id", row, digest, Topic.DECISION_MADE, "gate")
 
-    def record_approval(self, decision_id: str, approved: bool, actor: str, reason: str) -> Approval:
-        """Write down what a person said.
+    def record_approval(
+        self, decision_id: str, approved: bool, actor: str, reason: str, decision_hash: str = ""
+    ) -> Approval:
+        """Record a person's answer to a decision, bound to the hash of that decision.
 
         A no is final and also stops an order that the gate approved, as long as it is not claimed.
 
+        Args:
+            decision_hash: the hash of what the person was shown; empty when the caller does not know it.
+
         Raises:
             LedgerError: without an actor or a reason, for an unknown decision, and for a yes to a decision that was
-                rejected by the gate or by a person, or that has expired.
+                rejected by the gate or by a person, or that has expired; and when ``decision_hash`` is given and is
+                not the hash of the stored decision.
         """
         if not actor.strip() or not reason.strip():
             raise LedgerError("an approval needs an actor and a reason", where=f"decision {decision_id}")
@@ -87,7 +98,14 @@ class Decisions:
             now = self._database.clock.now()
             if approved and (problem := self._objection(decision_id, now)):
                 raise LedgerError(problem, where=f"decision {decision_id}", remedy="let the gate decide again")
-            said = Approval(decision_id, approved, actor, reason, now)
+            digest = content_hash(self.decision(decision_id))
+            if decision_hash not in ("", digest):
+                raise LedgerError(
+                    f"the decision that was shown ({decision_hash[:12]}) is not the one on record ({digest[:12]})",
+                    where=f"decision {decision_id}",
+                    remedy="look at the decision again, then answer",
+                )
+            said = Approval(decision_id, approved, actor, reason, now, digest)
             topic = Topic.APPROVAL_GIVEN if approved else Topic.APPROVAL_REFUSED
             self._events.record(approvals, asdict(said), topic, decision_id, actor=actor)
         return said

@@ -18,8 +18,11 @@ from tradewright.model.order import Fill, Position, Side
 from tradewright.model.topic import Topic
 
 _ZERO = Decimal(0)
+_CHUNK = 500
+"""Ids in one query: below the limits of both engines on bound parameters."""
 _NEWEST = select(func.max(rulings.c.id)).group_by(rulings.c.exec_id)
 _RULED = executions.outerjoin(rulings, (rulings.c.exec_id == executions.c.exec_id) & rulings.c.id.in_(_NEWEST))
+_NEWEST_FEE = select(func.max(fees.c.id)).group_by(fees.c.exec_id)
 _COUNTS = func.coalesce(rulings.c.counts, ~executions.c.quarantined)
 """Whether an execution is part of the position: by the newest ruling on it, else unless it is in quarantine."""
 _STORED = [column for column in executions.c if column.name != "event_seq"]
@@ -46,7 +49,8 @@ class Execution:
     Args:
         ref: our attempt, None for an order that is not ours.
         counts: whether it is part of the position.
-        fee: None until the venue reports it.
+        fee: None until the venue reports it; the newest report counts.
+        fee_currency: empty while it is not known.
     """
 
     exec_id: str
@@ -63,6 +67,7 @@ class Execution:
     recorded_at: datetime
     counts: bool
     fee: Decimal | None
+    fee_currency: str = ""
 
     @property
     def signed_quantity(self) -> Decimal:
@@ -92,16 +97,31 @@ class Executions:
             self._events.record(executions, row, topic, fill.exec_id, account=fill.account)
             return Recorded.QUARANTINED if corrects else Recorded.NEW
 
-    def record_fee(self, exec_id: str, fee: Decimal) -> bool:
-        """Store the fee of an execution, which may come first; False when one is there already."""
-        if self._has_fee(exec_id):
+    def record_fee(self, exec_id: str, fee: Decimal, currency: str = "") -> bool:
+        """Store the fee of an execution, which may come before it; False when the newest one is equal.
+
+        A fee that differs is a new fact, and counts from then on (A7). A report without a currency keeps the known one.
+        """
+        if self._is_newest_fee(exec_id, fee, currency):
             return False
         with self._database.write():
-            if self._has_fee(exec_id):
+            newest = self._newest_fee(exec_id)
+            if self._is_newest_fee(exec_id, fee, currency):
                 return False
-            row = {"exec_id": exec_id, "fee": fee, "at": self._database.clock.now()}
+            known = currency or (newest[1] if newest else "")
+            row = {"exec_id": exec_id, "fee": fee, "currency": known, "at": self._database.clock.now()}
             self._events.record(fees, row, Topic.FEE_RECORDED, exec_id)
             return True
+
+    def known(self, exec_ids: Iterable[str]) -> set[str]:
+        """Those of some execution ids that are stored; one query for every 500 ids (F1)."""
+        wanted = sorted(set(exec_ids))
+        found: set[str] = set()
+        with self._database.read() as connection:
+            for start in range(0, len(wanted), _CHUNK):
+                query = select(executions.c.exec_id).where(executions.c.exec_id.in_(wanted[start : start + _CHUNK]))
+                found.update(connection.execute(query).scalars())
+        return found
 
     def rule(self, exec_id: str, counts: bool, reason: str) -> None:
         """Decide whether an execution is part of the position; the newest ruling holds."""
@@ -195,13 +215,21 @@ class Executions:
             return None
         return Recorded.SEEN if all(present[name] == row[name] for name in _REPORTED_CONTENT) else Recorded.DIFFERS
 
-    def _has_fee(self, exec_id: str) -> bool:
+    def _is_newest_fee(self, exec_id: str, fee: Decimal, currency: str) -> bool:
+        newest = self._newest_fee(exec_id)
+        return newest is not None and newest[0] == fee and currency in ("", newest[1])
+
+    def _newest_fee(self, exec_id: str) -> tuple[Decimal, str] | None:
+        query = select(fees.c.fee, fees.c.currency).where(fees.c.exec_id == exec_id).order_by(fees.c.id.desc())
         with self._database.read() as connection:
-            return connection.execute(select(fees.c.exec_id).where(fees.c.exec_id == exec_id)).first() is not None
+            row = connection.execute(query.limit(1)).first()
+        return None if row is None else (row.fee, row.currency)
 
     def _select(self, *conditions: Any) -> list[Execution]:
-        source = _RULED.outerjoin(fees, fees.c.exec_id == executions.c.exec_id)
-        query = select(*_STORED, fees.c.fee, _COUNTS.label("counts")).select_from(source).where(*conditions)
+        of_fee = (fees.c.exec_id == executions.c.exec_id) & fees.c.id.in_(_NEWEST_FEE)
+        source = _RULED.outerjoin(fees, of_fee)
+        charged = fees.c.fee, func.coalesce(fees.c.currency, "").label("fee_currency")
+        query = select(*_STORED, *charged, _COUNTS.label("counts")).select_from(source).where(*conditions)
         with self._database.read() as connection:
             rows: Iterable[RowMapping] = connection.execute(query.order_by(*_REPORTED)).mappings()
             return [_execution(dict(row)) for row in rows]

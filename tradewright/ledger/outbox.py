@@ -1,4 +1,4 @@
-"""The outbox: orders that the gate approved and that nobody has sent yet."""
+"""The outbox: orders that the gate approved and that were not sent yet."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
 from tradewright.database.engine import Database
 from tradewright.ledger.decisions import Decisions
+from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.events import Events
 from tradewright.ledger.leases import lease_held
 from tradewright.ledger.schema import (
@@ -28,6 +29,9 @@ from tradewright.model.errors import LedgerError
 from tradewright.model.hashing import content_hash
 from tradewright.model.order import AttemptState, OrderTerms
 from tradewright.model.topic import Topic
+
+FORGED_ORDER = "FORGED_ORDER"
+"""The action of the audit entry about an order that nothing on record allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +151,11 @@ class Outbox:
         return True
 
     def get(self, decision_id: str) -> ApprovedRow:
-        """The stored approved order of a decision.
+        """The stored approved order of a decision, compared with its event, its decision, intent and approvals (D5).
 
         Raises:
-            LedgerError: when there is none.
+            LedgerError: when there is none, or no decision on record permits it.
+            LedgerTampered: when one of those rows is not what was recorded.
         """
         query = select(approved_orders).where(approved_orders.c.decision_id == decision_id)
         with self._database.read() as connection:
@@ -158,11 +163,17 @@ class Outbox:
             row = connection.execute(query).mappings().one_or_none()
         if row is None:
             raise LedgerError("no approved order", where=f"decision {decision_id}", remedy="tradewright intents")
+        self._verify_permission(row["decision_id"], row["intent_id"])
         fields = {name: row[name] for name in ApprovedRow.__slots__}
         return ApprovedRow(**fields | {"terms": OrderTerms.model_validate(fields["terms"])})
 
     def sendable(self, account: str = "") -> list[Sendable]:
-        """What may be claimed now, oldest first (S1); of one account where one is given. Reading it grants nothing."""
+        """The orders that may be claimed now, oldest first (S1); of one account where one is given.
+
+        Listing grants nothing. An order without a decision or an event that allows it is skipped, and recorded once as
+        an alarm in the audit log (D5).
+        """
+        self._report_unrecorded()
         count = select(func.count()).where(attempts.c.intent_id == approved_orders.c.intent_id).scalar_subquery()
         query = select(approved_orders, count.label("tried")).where(
             claimable(self._database.clock.now(), abandoned=True)
@@ -177,6 +188,36 @@ class Outbox:
             Sendable(row.decision_id, row.intent_id, f"{row.intent_id}.{row.tried + 1}", row.account, row.expires_at)
             for row in rows
         ]
+
+    def _verify_permission(self, decision_id: str, intent_id: str) -> None:
+        """Compare intent, decision and approvals with their events, and ask whether the decision is about the intent.
+
+        ``put`` stored the order only with all of them on record, so that a missing one was removed from outside.
+        """
+        with self._database.read():
+            intent = self._decisions.find_intent(intent_id)
+            decision = self._decisions.find_decision(decision_id)
+            self._decisions.approvals(decision_id)
+        missing = "intents" if intent is None else "decisions"
+        if intent is None or decision is None or decision.intent_id != intent_id or decision.verdict is Verdict.REJECT:
+            raise LedgerTampered(
+                f"the ledger was altered: {missing} has no row that permits this order",
+                where=f"table approved_orders, decision_id {decision_id}",
+                remedy="stop trading, keep the database as evidence, compare with the last backup",
+            )
+
+    def _report_unrecorded(self) -> None:
+        """Record each open order that no decision or no event allows; written once per order."""
+        columns = (approved_orders.c.decision_id, approved_orders.c.account)
+        query = select(*columns).where(approved_orders.c.expires_at > self._database.clock.now(), ~_permitted())
+        with self._database.read() as connection:
+            found = connection.execute(query).all()
+        for row in found:
+            told = (event.payload.get("action") for event in self._events.about(row.decision_id))
+            if FORGED_ORDER not in told:
+                text = "an approved order without the decision or the event that allows it: stop trading, keep the file"
+                payload = {"action": FORGED_ORDER, "detail": {"text": text}}
+                self._events.append(Topic.AUDIT_ENTRY, row.decision_id, payload, "program", row.account)
 
     def accounts(self) -> list[str]:
         """Every account for which an order was ever approved, by name."""

@@ -95,9 +95,11 @@ approvals = Table(
     Column("approved", Boolean, nullable=False),
     _text("actor"),
     _text("reason"),
+    Column("decision_hash", String(64), nullable=False, server_default=""),
     _moment("at"),
     _event_seq(),
 )
+"""``decision_hash`` is the hash of the decision that was answered; empty in rows older than v0003."""
 
 approved_orders = Table(
     "approved_orders",
@@ -205,12 +207,14 @@ rulings = Table(
 fees = Table(
     "fees",
     metadata,
-    Column("exec_id", String(128), primary_key=True),
+    _id(),
+    Column("exec_id", String(128), nullable=False, index=True),
     Column("fee", Exact, nullable=False),
+    _text("currency", ""),
     _moment("at"),
     _event_seq(),
 )
-"""No foreign key: a fee may arrive before its execution."""
+"""No foreign key: a fee may arrive before its execution. Of several fees of one execution the newest counts."""
 
 raw_events = Table(
     "raw_events",

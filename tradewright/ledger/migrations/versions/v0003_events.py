@@ -70,7 +70,6 @@ _KEYS = {
     "approved_orders": ("decision_id",),
     "perm_ids": ("ref", "perm_id"),
     "executions": ("exec_id",),
-    "fees": ("exec_id",),
     "external_orders": ("key",),
 }
 _SUBJECTS = ("intent_id", "decision_id", "ref", "exec_id", "key", "scope", "instrument", "input", "session", "account")
@@ -87,6 +86,8 @@ def upgrade() -> None:
         _unlock(table)
         _add_columns(table)
     _add_columns("attempts")
+    _rebuild_fees()
+    op.add_column("approvals", sa.Column("decision_hash", sa.String(64), nullable=False, server_default=""))
     chain = _Chain()
     _copy_audit_log(chain)
     for table in _WITH_MODE:
@@ -164,6 +165,27 @@ def _add_columns(table: str) -> None:
         op.add_column(table, sa.Column("mode", sa.String(8), nullable=False, server_default="sim"))
     op.add_column(table, sa.Column("event_seq", sa.Integer(), nullable=True))
     op.create_index(f"ix_{table}_event_seq", table, ["event_seq"], unique=True)
+
+
+def _rebuild_fees() -> None:
+    """Number the fees: one execution may have several, of which the newest counts."""
+    rows = _rows("SELECT exec_id, fee, at FROM fees ORDER BY at, exec_id")
+    op.drop_table("fees")
+    op.create_table(
+        "fees",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("exec_id", sa.String(128), nullable=False),
+        sa.Column("fee", sa.Text(), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False, server_default=""),
+        sa.Column("at", sa.String(32), nullable=False),
+        sa.Column("event_seq", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_fees"),
+    )
+    op.create_index("ix_fees_exec_id", "fees", ["exec_id"])
+    op.create_index("ix_fees_event_seq", "fees", ["event_seq"], unique=True)
+    for row in rows:
+        op.get_bind().execute(sa.text("INSERT INTO fees (exec_id, fee, at) VALUES (:exec_id, :fee, :at)"), row)
+    _lock("fees", "DELETE")
 
 
 def _copy_audit_log(chain: _Chain) -> None:
