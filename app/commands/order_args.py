@@ -1,4 +1,4 @@
-"""The options of ``tradewright intent``, parsed into the terms of an order."""
+"""The options of trading commands, parsed: order terms, and the executions of a statement."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from tradewright.model.errors import ConfigError
 from tradewright.model.order import LimitOrder, MarketOrder, OrderTerms, Side
 
 TYPES = ("MKT", "LMT")
+ENDS = ("FILLED", "CANCELLED", "REJECTED", "NOT_SENT")
 
 
 def parse_order_terms(instrument: str, side: str, quantity: str, order_type: str, limit: str) -> OrderTerms:
@@ -33,6 +34,30 @@ def parse_order_terms(instrument: str, side: str, quantity: str, order_type: str
         quantity=_amount("--qty", quantity),
         order=LimitOrder(limit_price=_amount("--limit", limit)) if limit else MarketOrder(),
     )
+
+
+def parse_state(text: str) -> str:
+    """The state in which a statement says that an order ended.
+
+    Raises:
+        ConfigError: for any other state.
+    """
+    if text.upper() not in ENDS:
+        raise ConfigError(f"{text!r} ends no order", where="--state", remedy=f"one of {', '.join(ENDS)}")
+    return text.upper()
+
+
+def parse_statement_fill(text: str) -> dict[str, object]:
+    """One execution of a statement, written as ``EXECUTION_ID=QUANTITY@PRICE``.
+
+    Raises:
+        ConfigError: naming the part that is wrong.
+    """
+    exec_id, _, rest = text.partition("=")
+    quantity, _, price = rest.partition("@")
+    if not exec_id or not quantity or not price:
+        raise ConfigError(f"{text!r} is no execution", where="--fill", remedy="say --fill 0001.01=10@99.5")
+    return {"exec_id": exec_id, "quantity": _amount("--fill", quantity), "price": _amount("--fill", price)}
 
 
 def _amount(option: str, text: str) -> Decimal:

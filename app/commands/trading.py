@@ -14,9 +14,9 @@ from app.commands.options import Actor, Json, Newest, Overrides, Reason, desk_se
 from app.output import DONE, FAILED, Output, run_operation
 
 if TYPE_CHECKING:
-    from app.operations.trading import IntentView, PositionView, SendReply
+    from app.operations.trading import IntentView, PositionView, ReconcileReply, SendReply
     from conf.schema.settings import Settings
-    from tradewright.execution.actor import ReconciliationResult
+    from tradewright.execution.cancellation import Cancelled
     from tradewright.execution.explain import Provenance
     from tradewright.execution.operator_actions import OrderView
     from tradewright.ledger.kill_switches import Switch
@@ -182,16 +182,16 @@ def positions(overrides: Overrides = None, as_json: Json = False) -> None:
 
 @commands.command()
 def reconcile(overrides: Overrides = None, as_json: Json = False) -> None:
-    """Ask the venue for everything and adopt its answer; exit 1 where it differs from our ledger."""
+    """Ask the venue for everything and adopt its answer; exit 1 while anything is not well on the account."""
     from app.operations import trading
 
-    def show(output: Output, found: ReconciliationResult) -> object:
+    def show(output: Output, found: ReconcileReply) -> object:
         output.line(f"equity {found.equity}, positions {len(found.positions)}, differences {len(found.differences)}")
-        for difference in found.differences:
-            output.line(f"  {difference}")
+        for problem in found.problems:
+            output.line(f"  {problem.line}")
         return found
 
-    trading_command(overrides, as_json, trading.reconcile, show, status=lambda r: bool(r.differences), acts=True)
+    trading_command(overrides, as_json, trading.reconcile, show, status=lambda r: bool(r.problems), acts=True)
 
 
 @commands.command()
@@ -205,15 +205,17 @@ def kill(
     """Stop sending and cancel open orders. The stop holds even when the venue cannot be reached (exit 1)."""
     from app.operations import trading
 
-    def show(output: Output, done: tuple[Switch, tuple[str, ...], str]) -> object:
-        switch, cancelled, trouble = done
-        output.line(f"stopped: {switch.scope}; cancels asked for: {', '.join(cancelled) or 'none'}")
-        if trouble:
-            output.say(f"the venue could not be asked to cancel: {trouble}")
-        return {"stopped": switch, "cancelled": cancelled, "trouble": trouble}
+    def show(output: Output, done: tuple[Switch, Cancelled]) -> object:
+        switch, cancelled = done
+        output.line(f"stopped: {switch.scope}; cancelled: {', '.join(cancelled.ended) or 'none'}")
+        if cancelled.open:
+            output.line(f"still open: {', '.join(cancelled.open)}")
+        if cancelled.problem:
+            output.say(f"the venue could not be asked to cancel: {cancelled.problem}")
+        return {"stopped": switch, "cancelled": cancelled}
 
-    def status(done: tuple[Switch, tuple[str, ...], str]) -> int:
-        return FAILED if done[2] else DONE
+    def status(done: tuple[Switch, Cancelled]) -> int:
+        return FAILED if done[1].problem or done[1].open else DONE
 
     trading_command(
         overrides, as_json, lambda at: trading.kill(at, scope, reason, actor), show, status=status, acts=True

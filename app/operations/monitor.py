@@ -153,11 +153,13 @@ def stop(settings: Settings, scope: str, reason: str) -> str:
     """Stop new orders and cancel the open ones; what became of it, in words."""
 
     def act() -> str:
-        switch, cancelled, trouble = trading.kill(settings, scope, reason)
-        asked = f"cancels asked for: {', '.join(cancelled) or 'none'}"
-        return f"stopped: {switch.scope}; " + (
-            f"the venue could not be asked to cancel: {trouble}" if trouble else asked
-        )
+        switch, done = trading.kill(settings, scope, reason)
+        told = [f"stopped: {switch.scope}", f"cancelled: {', '.join(done.ended) or 'none'}"]
+        if done.open:
+            told.append(f"still open: {', '.join(done.open)}")
+        if done.problem:
+            told.append(f"the venue could not be asked to cancel: {done.problem}")
+        return "; ".join(told)
 
     return _told(act)
 

@@ -37,7 +37,7 @@ class ReportHandler:
         elif event.kind is BrokerEventKind.FILL and event.fill is not None:
             self._fill(event.fill, opening=False)
         elif event.kind is BrokerEventKind.FEE and event.fee is not None:
-            self._ledger.executions.record_fee(event.exec_id, event.fee)
+            self._ledger.executions.record_fee(event.exec_id, event.fee, event.fee_currency)
         elif event.kind is BrokerEventKind.ERROR and event.order_id is not None:
             self._error(session, event.order_id)
 
@@ -72,7 +72,7 @@ class ReportHandler:
             attempt = self._owner(fill.ref, fill.perm_id)
             recorded = self._ledger.executions.record(fill, attempt.ref if attempt else None)
             if fill.fee is not None:
-                self._ledger.executions.record_fee(fill.exec_id, fill.fee)
+                self._ledger.executions.record_fee(fill.exec_id, fill.fee, fill.fee_currency)
             if recorded is Recorded.SEEN:
                 return
             if recorded is Recorded.DIFFERS:

@@ -101,7 +101,7 @@ def approve(
         NotApproved: when the decision did not ask for a person, or is not the one that the person was shown.
     """
     with ledger.transaction():
-        said = ledger.decisions.record_approval(decision_id, True, actor, reason)
+        said = ledger.decisions.record_approval(decision_id, True, actor, reason, shown)
         decision = ledger.decisions.decision(decision_id)
         intent = ledger.decisions.intent(decision.intent_id)
         approval = HumanApproval(

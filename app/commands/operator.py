@@ -1,0 +1,204 @@
+"""Commands of the operator: cancel, flatten, and the ways back to trading from every stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.commands.options import Actor, Json, Newest, Overrides, Reason
+from app.commands.trading import trading_command
+from app.output import DONE, FAILED, Output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from app.operations.operator import Done
+    from conf.schema.settings import Settings
+    from tradewright.execution.cancellation import Cancelled
+    from tradewright.execution.health import Problem
+    from tradewright.model.command import Command
+    from tradewright.model.decision import Decision
+
+commands = typer.Typer()
+OrderRef = Annotated[str, typer.Argument(help="a reference of an order: tradewright orders")]
+Instrument = Annotated[str, typer.Argument(help="a symbol: tradewright freezes")]
+Fills = Annotated[list[str] | None, typer.Option("--fill", help="EXECUTION_ID=QUANTITY@PRICE, once for each")]
+
+
+def show_cancelled(output: Output, done: Cancelled) -> object:
+    """Print the outcome of cancels and return its document."""
+    output.line(f"ended at the venue: {', '.join(done.ended) or 'none'}")
+    if done.open:
+        output.line(f"still open: {', '.join(done.open)}")
+    if done.problem:
+        output.say(f"the venue could not confirm: {done.problem}")
+    return done
+
+
+def cancel_status(done: Cancelled) -> int:
+    """1 while an order is open that was to be cancelled, or the venue could not be asked."""
+    return FAILED if done.open or done.problem else DONE
+
+
+@commands.command()
+def cancel(
+    ref: OrderRef, overrides: Overrides = None, reason: Reason = "", actor: Actor = "", as_json: Json = False
+) -> None:
+    """Cancel one order and wait for the venue's confirmation; exit 1 while it is still open."""
+    from app.operations import operator
+
+    trading_command(
+        overrides,
+        as_json,
+        lambda at: operator.cancel(at, ref, reason, actor),
+        show_cancelled,
+        status=cancel_status,
+        acts=True,
+    )
+
+
+@commands.command("cancel-all")
+def cancel_all(overrides: Overrides = None, reason: Reason = "", actor: Actor = "", as_json: Json = False) -> None:
+    """Cancel every open order of the account at once; exit 1 while one is still open."""
+    from app.operations import operator
+
+    trading_command(
+        overrides,
+        as_json,
+        lambda at: operator.cancel_all(at, reason, actor),
+        show_cancelled,
+        status=cancel_status,
+        acts=True,
+    )
+
+
+@commands.command()
+def flatten(
+    overrides: Overrides = None,
+    reason: Reason = "",
+    actor: Actor = "",
+    key: Annotated[str, typer.Option(help="idempotency key: the same key is the same request")] = "",
+    as_json: Json = False,
+) -> None:
+    """Decide on closing every holding, also under a kill switch; `tradewright send` sends the orders."""
+    from app.operations import operator
+
+    def show(output: Output, decisions: list[Decision]) -> object:
+        for made in decisions:
+            reasons = ", ".join(reason.code for reason in made.reasons)
+            output.line(f"{made.verdict}: {made.approved_quantity} of intent {made.intent_id} {reasons}".rstrip())
+        if not decisions:
+            output.line("nothing is held")
+        return {"decisions": decisions}
+
+    def status(decisions: list[Decision]) -> int:
+        return FAILED if any(made.verdict == "REJECT" for made in decisions) else DONE
+
+    trading_command(
+        overrides, as_json, lambda at: operator.flatten(at, reason, actor, key), show, status=status, acts=True
+    )
+
+
+@commands.command()
+def freezes(overrides: Overrides = None, as_json: Json = False) -> None:
+    """Everything that is not well on the account, with the command that helps; exit 1 while there is any."""
+    from app.operations import operator
+
+    def show(output: Output, listed: tuple[Problem, ...]) -> object:
+        show_problems(output, listed)
+        return {"problems": listed}
+
+    trading_command(overrides, as_json, operator.not_well, show, status=lambda listed: FAILED if listed else DONE)
+
+
+def show_problems(output: Output, listed: Sequence[Problem]) -> None:
+    """Print the list of problems, or that there is none."""
+    for problem in listed:
+        output.line(problem.line)
+    if not listed:
+        output.line("all is well: nothing is frozen, stopped or in doubt")
+
+
+@commands.command("commands")
+def inbox(overrides: Overrides = None, newest: Newest = 50, as_json: Json = False) -> None:
+    """The newest commands to the account's actor with their outcomes; newest first."""
+    from app.operations import operator
+
+    def show(output: Output, found: list[Command]) -> object:
+        header = ("number", "kind", "state", "actor", "reason", "asked at")
+        rows = [(row.command_id, row.kind, row.state, row.actor, row.reason, row.created_at) for row in found]
+        output.table("commands", header, rows)
+        return {"commands": found}
+
+    trading_command(overrides, as_json, lambda at: operator.inbox(at, newest), show)
+
+
+@commands.command()
+def acknowledge(
+    instrument: Instrument, overrides: Overrides = None, reason: Reason = "", actor: Actor = "", as_json: Json = False
+) -> None:
+    """Lift the freezes of an instrument after you have looked at their cause at the venue."""
+    from app.operations import operator
+
+    _way_back(overrides, as_json, lambda at: operator.acknowledge(at, instrument, reason, actor), "freezes lifted")
+
+
+@commands.command()
+def adopt(
+    instrument: Instrument, overrides: Overrides = None, reason: Reason = "", actor: Actor = "", as_json: Json = False
+) -> None:
+    """Take over the venue's position of an instrument into the ledger, and lift its freezes."""
+    from app.operations import operator
+
+    _way_back(overrides, as_json, lambda at: operator.adopt(at, instrument, reason, actor), "position moved by")
+
+
+@commands.command("confirm-not-sent")
+def confirm_not_sent(
+    ref: OrderRef, overrides: Overrides = None, reason: Reason = "", actor: Actor = "", as_json: Json = False
+) -> None:
+    """Confirm, on fresh evidence that is gathered first, that an order in doubt never arrived."""
+    from app.operations import operator
+
+    _way_back(overrides, as_json, lambda at: operator.confirm_not_sent(at, ref, reason, actor), "confirmed")
+
+
+@commands.command()
+def settle(
+    ref: OrderRef,
+    overrides: Overrides = None,
+    state: Annotated[str, typer.Option(help="how it ended: FILLED, CANCELLED, REJECTED or NOT_SENT")] = "",
+    fill: Fills = None,
+    reason: Reason = "",
+    actor: Actor = "",
+    as_json: Json = False,
+) -> None:
+    """End an order by the venue's statement, with the executions that the statement shows."""
+    from app.commands.order_args import parse_state, parse_statement_fill
+    from app.operations import operator
+
+    def operate(settings: Settings) -> Done:
+        fills = [parse_statement_fill(text) for text in fill or ()]
+        return operator.settle(settings, ref, parse_state(state), fills, reason, actor)
+
+    _way_back(overrides, as_json, operate, "settled as")
+
+
+@commands.command("end-of-day")
+def end_of_day(overrides: Overrides = None, reason: Reason = "", actor: Actor = "", as_json: Json = False) -> None:
+    """Before the venue's midnight: compare, and block every instrument that differs or has a day order open."""
+    from app.operations import operator
+
+    _way_back(overrides, as_json, lambda at: operator.end_of_day(at, reason or "end of day", actor), "differences")
+
+
+def _way_back(overrides: list[str] | None, as_json: bool, operation: Callable[[Settings], Done], label: str) -> None:
+    """Run one act, print its answer and what is still not well; the act itself decides the exit code."""
+
+    def show(output: Output, done: Done) -> object:
+        output.line(label if done.answer in (None, []) else f"{label}: {done.answer}")
+        show_problems(output, done.problems)
+        return done
+
+    trading_command(overrides, as_json, operation, show, acts=True)
