@@ -19,12 +19,13 @@ def execution_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
         ConfigProblems: when the configuration is wrong in anything but a strategy's file.
     """
     frozen = Frozen.apart_from_strategies(overrides)
-    jobs, sensor = sending(frozen)
+    jobs, sensors, schedules = sending(frozen)
     desk = dg.define_asset_job(DESK_JOB, dg.AssetSelection.groups("desk"), tags=frozen.tags)
     return dg.Definitions(
         assets=desk_assets(frozen, options("strategy")),
         jobs=[desk, *jobs],
-        sensors=[sensor],
+        sensors=sensors,
+        schedules=schedules,
         executor=dg.in_process_executor,
     )
 

@@ -1,10 +1,12 @@
-"""The sensor that sees approved orders, the job that sends them, the job that reconciles.
+"""The sensors that see approved and open orders, and the jobs that send, reconcile and end the day.
 
 A launched run authorises nothing (D13): the sensor only points at rows, the ledger's claim decides. The job never
-retries, and a row that another run has taken makes it fail rather than look successful.
+retries, and an order in doubt makes it fail rather than look successful.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import partial
 
 import dagster as dg
 
@@ -12,11 +14,17 @@ from assets.frozen import Frozen
 from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
+from tradewright.execution.inbox import Inbox
 from tradewright.execution.types import SendResult, SendStatus
 from tradewright.ledger.outbox import batch_key
+from tradewright.model.command import CommandKind
 
 NO_RETRIES = {"dagster/max_retries": "0"}
 SENSOR_SECONDS = 5
+WATCH = timedelta(minutes=1)
+"""The longest time between two comparisons with the venue while an order is open."""
+END_OF_DAY = "30 23 * * *"
+"""When the day is ended, by the venue's clock: before its midnight, when its executions are forgotten."""
 FAILURES = (SendStatus.LOST, SendStatus.UNKNOWN)
 """What a run must not look successful after. An order that the pre_send_check refused is a verdict, and no failure."""
 
@@ -27,8 +35,10 @@ class Batch(dg.Config):
     decision_ids: list[str]
 
 
-def sending(frozen: Frozen) -> tuple[list[dg.JobDefinition], dg.SensorDefinition]:
-    """The two jobs and the sensor."""
+def sending(
+    frozen: Frozen,
+) -> tuple[list[dg.JobDefinition], list[dg.SensorDefinition], list[dg.ScheduleDefinition]]:
+    """The jobs, the sensors, and the schedule of the end of the day."""
     tags = {**NO_RETRIES, **frozen.tags}
 
     @dg.op(tags=frozen.tags)
@@ -41,6 +51,11 @@ def sending(frozen: Frozen) -> tuple[list[dg.JobDefinition], dg.SensorDefinition
         """Ask the venue for everything and adopt what it says."""
         compare_with_venue(frozen.thaw(context))
 
+    @dg.op(tags=frozen.tags)
+    def end_day_at_venue(context: dg.OpExecutionContext) -> None:
+        """Compare before the venue's midnight, and block what is still open or differs (S9)."""
+        finish_day(frozen.thaw(context))
+
     @dg.job(tags=tags, executor_def=dg.in_process_executor)
     def send_orders() -> None:
         """Send approved orders."""
@@ -51,12 +66,28 @@ def sending(frozen: Frozen) -> tuple[list[dg.JobDefinition], dg.SensorDefinition
         """Compare the ledger with the venue."""
         reconcile_with_venue()
 
+    @dg.job(tags=tags, executor_def=dg.in_process_executor)
+    def end_of_day() -> None:
+        """End the day before the venue's midnight."""
+        end_day_at_venue()
+
     @dg.sensor(job=send_orders, minimum_interval_seconds=SENSOR_SECONDS, default_status=dg.DefaultSensorStatus.RUNNING)
     def approved_orders() -> dg.RunRequest | dg.SkipReason:
         """Points the sending job at whatever is approved and unsent. It grants nothing and keeps no cursor."""
         return point_at_approved(frozen.present())
 
-    return [send_orders, reconcile], approved_orders
+    @dg.sensor(job=reconcile, minimum_interval_seconds=SENSOR_SECONDS, default_status=dg.DefaultSensorStatus.RUNNING)
+    def open_orders() -> dg.RunRequest | dg.SkipReason:
+        """Watches open orders until they have ended, so that no fill is missed at the venue's midnight."""
+        return watch_open_orders(frozen.present())
+
+    ending = dg.ScheduleDefinition(
+        job=end_of_day,
+        cron_schedule=END_OF_DAY,
+        execution_timezone=frozen.settings.execution.broker_zone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    return [send_orders, reconcile, end_of_day], [approved_orders, open_orders], [ending]
 
 
 def send_batch(settings: Settings, decision_ids: Sequence[str], log: Callable[[str], None]) -> None:
@@ -85,14 +116,46 @@ def compare_with_venue(settings: Settings) -> None:
         raise dg.Failure("\n".join(found.differences), allow_retries=False)
 
 
+def finish_day(settings: Settings) -> None:
+    """End the day at the venue.
+
+    Raises:
+        dg.Failure: when an order is still open or a position differs; the instrument is blocked.
+        BrokerError, LedgerError: when the venue cannot be asked, or the answer not be written down.
+    """
+    ask = partial(Inbox.ask, kind=CommandKind.END_OF_DAY, actor="dagster", reason="the schedule end_of_day")
+    if found := trading.asking(settings, ask):
+        raise dg.Failure(f"the day ended with differences: {found}", allow_retries=False)
+
+
 def point_at_approved(settings: Settings) -> dg.RunRequest | dg.SkipReason:
-    """What the sensor says: one run for all that may be sent, under a key that names the batch."""
+    """One run for all orders of the account that may be sent, under a key that names the batch.
+
+    While an actor sends, the rest of its batch is no new batch: a second run would find nothing to do.
+    """
+    account = settings.broker.account or ""
     with Container(settings) as house:
-        waiting = house.ledger.outbox.sendable()
+        waiting, commands = house.ledger.outbox.sendable(account), house.ledger.commands
+        busy = [row for each in {row.account for row in waiting} for row in commands.unfinished(each)]
     if not waiting:
         return dg.SkipReason("no approved order waits to be sent")
+    if any(row.kind is CommandKind.SEND for row in busy):
+        return dg.SkipReason("the account's actor is sending")
     config = Batch(decision_ids=[row.decision_id for row in waiting])
     return dg.RunRequest(run_key=batch_key(waiting), run_config=dg.RunConfig(ops={"send": config}))
+
+
+def watch_open_orders(settings: Settings) -> dg.RunRequest | dg.SkipReason:
+    """A comparison with the venue whenever an order is open and the last one is older than ``WATCH``."""
+    with Container(settings) as house:
+        ledger, now = house.ledger, house.clock.now()
+        accounts = [settings.broker.account] if settings.broker.account else ledger.outbox.accounts()
+        for account in accounts:
+            last = ledger.broker_journal.last_reconciliation(account)
+            watched = last is not None and now - last.at < WATCH
+            if not watched and ledger.attempts.live(account) and not ledger.commands.unfinished(account):
+                return dg.RunRequest(run_key=f"watch:{account}:{now:%Y%m%dT%H%M}")
+    return dg.SkipReason("no open order is unwatched")
 
 
 def describe(outcome: SendResult) -> str:

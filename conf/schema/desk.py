@@ -52,6 +52,7 @@ class ExecutionSettings(Group):
     absence: AboveZero
     poll: AboveZero
     lease: AboveZero
+    claim: AboveZero
     max_skew: AboveZero
     broker_zone: Zone
 

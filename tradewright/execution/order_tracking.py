@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from datetime import timedelta
 
 from tradewright.execution.absence import AbsenceEvidence
 from tradewright.execution.broker_connection import BrokerConnection
@@ -14,6 +15,9 @@ from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import BrokerSnapshot
 from tradewright.model.clock import Clock
 from tradewright.model.order import AttemptState, TimeInForce
+
+RECORD_EVERY = timedelta(minutes=1)
+"""How often a comparison without a difference is recorded while the same sender goes on comparing."""
 
 
 class OrderTracker:
@@ -83,7 +87,8 @@ class OrderTracker:
         freeze_differences(self._ledger, self._account, found, present)
         self._connection.reports.contradicted = False
         last = self._ledger.broker_journal.last_reconciliation(self._account)
-        if found or last is None or not last.clean:
+        now = self._ledger.clock.now()
+        if found or last is None or not last.clean or now - last.at >= RECORD_EVERY:
             texts = tuple(each.told for each in found)
             self._ledger.broker_journal.record_reconciliation(self._connection.broker.session, self._account, texts)
         return found
