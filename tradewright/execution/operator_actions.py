@@ -131,9 +131,12 @@ def acknowledge(ledger: Ledger, account: str, instrument: str, actor: str, reaso
     An order in doubt goes on freezing it.
 
     Raises:
-        LedgerError: without an actor or a reason.
+        LedgerError: without an actor or a reason, and when nothing freezes it that a person can lift.
     """
-    return ledger.freezes.lift(account, instrument, actor, reason)
+    lifted = ledger.freezes.lift(account, instrument, actor, reason)
+    if not lifted:
+        raise LedgerError(f"nothing freezes {instrument}", where=f"account {account}", remedy="tradewright freezes")
+    return lifted
 
 
 def adopt_position(
