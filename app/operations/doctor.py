@@ -12,11 +12,14 @@ from typing import Literal
 
 import pandas as pd
 
+from app.operations.trading import account_in_force
 from conf.compose import check, compose_without_strategy
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime.container import Container
+from tradewright.execution.health import problems
 from tradewright.model.errors import TradewrightError
+from tradewright.model.mode import Mode
 
 State = Literal["good", "look", "broken"]
 MIN_FREE_MB = 500
@@ -102,6 +105,10 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
             yield Finding("good", "ledger", f"{books.where}: audit chain of {entries} entries holds")
             if stops:
                 yield Finding("look", "kill switch", f"stopped: {', '.join(stops)}", "tradewright resume --reason ...")
+            live = settings.mode.name is Mode.LIVE
+            for row in problems(books, account_in_force(settings, books), starts_stopped=live):
+                if row.code not in ("STOPPED", "NOT_RECONCILED"):
+                    yield Finding("look", f"{row.code} {row.instrument}".strip(), row.text, row.remedy)
     except TradewrightError as error:
         yield Finding("broken", "ledger", f"{error.where}: {error.what}", error.remedy)
 

@@ -77,6 +77,10 @@ class MonitorView:
         return equity_figure(self.marks)
 
 
+SHOWN_ELSEWHERE = ("STOPPED", "NOT_RECONCILED")
+"""Problems that a banner and a tile show already."""
+
+
 @dataclass(frozen=True)
 class OrderHistory:
     """The life of one order: its events, oldest first, and where it comes from."""
@@ -111,7 +115,7 @@ def monitor_view(settings: Settings) -> MonitorView:
         waiting={_question(row, tz): row.decision.decision_id for row in intents if row.waits and row.decision},
         orders=tuple(_order(row, tz) for row in orders),
         scopes=view.scopes,
-        differences=tuple(map(printable, view.differences)),
+        differences=tuple(printable(row.line) for row in view.problems if row.code not in SHOWN_ELSEWHERE),
         marks=tuple((at.astimezone(ZoneInfo(tz)), equity) for at, equity in view.equity_marks),
         line=_line(view, intents, orders),
     )

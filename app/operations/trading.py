@@ -118,6 +118,7 @@ class DeskView:
     positions: tuple[PositionView, ...]
     equity_marks: tuple[tuple[datetime, Decimal], ...]
     scopes: tuple[str, ...]
+    problems: tuple[Problem, ...]
 
 
 NOT_CONFIGURED = "not in conf/instruments"
@@ -329,6 +330,7 @@ def overview(settings: Settings) -> DeskView:
             positions=tuple(_positions(settings, books)),
             equity_marks=tuple((mark.at, mark.equity) for mark in marks),
             scopes=tuple(scopes(settings, books)),
+            problems=problems(books, account, starts_stopped=settings.mode.name is Mode.LIVE),
         )
 
 

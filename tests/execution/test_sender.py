@@ -107,6 +107,18 @@ def test_the_gates_recheck_stops_an_order_by_a_reject_alone(world: World, verdic
     assert len(world.venue.state["placed"]) == (0 if verdict is Verdict.REJECT else 1)
 
 
+def test_an_order_that_the_venue_cannot_hold_is_refused_before_anything_is_written_down(world: World) -> None:
+    """A contract that is ambiguous is a refusal with a reason; it is never in doubt and freezes nothing (risk 6)."""
+    world.proposer.order()
+    world.venue.fault("not_accepted")
+    (outcome,) = world.drain()
+    assert outcome.status is SendStatus.REFUSED
+    assert [reason.code for reason in outcome.reasons] == ["NOT_ACCEPTED"]
+    assert world.states() == ["NOT_SENT"]
+    assert world.ledger.attempts.all()[0].sending_at is None
+    assert world.codes() == []
+
+
 def test_a_recheck_that_cannot_be_made_leaves_the_order_approved(world: World) -> None:
     world.proposer.order()
 

@@ -29,7 +29,7 @@ from tradewright.model.broker import (
     VenueStatus,
 )
 from tradewright.model.clock import Clock, SystemClock
-from tradewright.model.errors import BrokerError, NotApproved
+from tradewright.model.errors import BrokerError, NotApproved, OrderNotAccepted
 from tradewright.model.order import Fill, Position, Side
 
 ACCOUNT = "DU100"
@@ -345,6 +345,13 @@ class FileBroker:
 
     def pending_sends(self) -> int:
         return self.waiting
+
+    async def check(self, order: ApprovedOrder) -> None:
+        self._check()
+        with self._venue.change() as state:
+            fault = _pop(state, ("not_accepted",))
+        if fault:
+            raise OrderNotAccepted(f"{order.terms.instrument} is ambiguous", where="venue")
 
     async def place(self, order: ApprovedOrder, ref: str, order_id: int) -> None:
         self._check()

@@ -11,10 +11,10 @@ from tradewright.execution.types import SenderSettings
 from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.approved import ApprovedOrder
-from tradewright.model.broker import BrokerSnapshot
+from tradewright.model.broker import Broker, BrokerSnapshot
 from tradewright.model.clock import Clock
 from tradewright.model.decision import Reason, Verdict
-from tradewright.model.errors import NotApproved
+from tradewright.model.errors import NotApproved, OrderNotAccepted
 from tradewright.policy.approved import restore
 from tradewright.portfolio.intents import FLATTEN
 
@@ -75,6 +75,20 @@ class PreSendCheck:
         attempts = self._ledger.attempts.all(order.intent_id)
         reached = [attempt for attempt in attempts if may_have_reached(self._ledger, attempt)]
         return [_reason("INTENT_AT_VENUE", f"{attempt.ref} is {attempt.state}") for attempt in reached]
+
+    async def not_accepted(self, order: ApprovedOrder, broker: Broker) -> tuple[Reason, ...]:
+        """Why the venue's adapter cannot write this order: contract, kind, step, permission.
+
+        It is asked before the write-ahead, so that an order that provably cannot be sent is refused and not in doubt.
+
+        Raises:
+            BrokerError: when the venue does not answer.
+        """
+        try:
+            await broker.check(order)
+        except OrderNotAccepted as error:
+            return (_reason("NOT_ACCEPTED", str(error)),)
+        return ()
 
     def waited_too_long(self, claimed_at: datetime, seconds: float) -> list[Reason]:
         """Whether a claim has waited for its turn for longer than a claim may live."""

@@ -256,6 +256,7 @@ class Sender:
         snapshot = await self.ready()
         reasons = await self._presend.reject_reasons(order, snapshot)
         reasons += tuple(self._presend.waited_too_long(attempt.claimed_at, self._times.claim))
+        reasons += await self._presend.not_accepted(order, self._broker)
         order_id = self._broker.next_order_id()
         # Hold the lease again: the checks may have taken long enough for another sender to come.
         self.hold_lease()
