@@ -26,7 +26,7 @@ from conf.compose import PROJECT, environment
 from tradewright.model.errors import TradewrightError
 
 HOST, PORT = "127.0.0.1", 3000
-TOKEN = "TRADEWRIGHT_TOKEN"  # noqa: S105 - the name of a variable
+TOKEN = "TRADEWRIGHT_TOKEN"  # noqa: S105 - the name of a variable  # nosec B105  the name of a variable
 WORKSPACE = PROJECT / "workspace.yaml"
 PATIENCE = 20.0
 """Seconds that Dagster gets to stop its own processes."""
@@ -83,7 +83,7 @@ def _end_with(daemon: subprocess.Popen[bytes], server: uvicorn.Server) -> None:
     server.should_exit = True
 
 
-def follow(program: Sequence[str], token: str = "") -> int:
+def follow(program: Sequence[str], token: str = "") -> int:  # nosec B107  empty means: make one
     """Run a program in a session of its own until it ends or this one is interrupted; then nothing of it stays behind.
 
     Args:

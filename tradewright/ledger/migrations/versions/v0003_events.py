@@ -128,7 +128,7 @@ class _Chain:
         if self.rows:
             names = list(self.rows[0])
             marks = ", ".join(f":{name}" for name in names)
-            op.get_bind().execute(sa.text(f"INSERT INTO events ({', '.join(names)}) VALUES ({marks})"), self.rows)
+            op.get_bind().execute(sa.text(f"INSERT INTO events ({', '.join(names)}) VALUES ({marks})"), self.rows)  # nosec B608
         head = "INSERT INTO event_head (id, seq, hash) VALUES (1, :seq, :hash)"
         op.get_bind().execute(sa.text(head), {"seq": self.seq, "hash": self.previous})
 
@@ -218,17 +218,17 @@ def _set_modes(table: str) -> None:
     """Interactive Brokers' accounts tell their mode: DU and DF are paper, U is live. All others are sim."""
     if table == "switches":
         return
-    for row in _rows(f"SELECT DISTINCT account FROM {table}"):
+    for row in _rows(f"SELECT DISTINCT account FROM {table}"):  # nosec B608
         match = re.fullmatch(r"(D[UF]|U)\d+", row["account"])
         mode = "sim" if match is None else "live" if match[1] == "U" else "paper"
-        update = sa.text(f"UPDATE {table} SET mode = :mode WHERE account = :account")
+        update = sa.text(f"UPDATE {table} SET mode = :mode WHERE account = :account")  # nosec B608
         op.get_bind().execute(update, {"mode": mode, "account": row["account"]})
 
 
 def _carry_over(table: str, keys: tuple[str, ...], flag: str | None) -> None:
     """Hold the newest stop, freeze and comparison in every mode: old rows do not tell for which one they were meant."""
     newest: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for row in _rows(f"SELECT * FROM {table} ORDER BY id"):
+    for row in _rows(f"SELECT * FROM {table} ORDER BY id"):  # nosec B608
         newest[tuple(row[name] for name in keys)] = row
     for row in newest.values():
         if flag is not None and not row[flag]:
@@ -238,7 +238,7 @@ def _carry_over(table: str, keys: tuple[str, ...], flag: str | None) -> None:
             if mode != row["mode"]:
                 values = {name: row[name] for name in names} | {"mode": mode}
                 marks = ", ".join(f":{name}" for name in values)
-                query = sa.text(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})")
+                query = sa.text(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})")  # nosec B608
                 op.get_bind().execute(query, values)
 
 
@@ -248,7 +248,7 @@ def _copy_facts(chain: _Chain) -> None:
     found: list[tuple[str, int, int, str, dict[str, Any]]] = []
     for place, table in enumerate(_TOPICS):
         order = "id" if table not in _KEYS else ", ".join((_time(table), *_KEYS[table]))
-        rows = _rows(f"SELECT * FROM {table} ORDER BY {order}")
+        rows = _rows(f"SELECT * FROM {table} ORDER BY {order}")  # nosec B608
         at = ""
         for number, row in enumerate(rows):
             at = max(at, row[_time(table)])  # a clock that was set back never turns the order of one table round
@@ -269,7 +269,7 @@ def _copy_facts(chain: _Chain) -> None:
             pointers.setdefault("attempts", []).append({"event_seq": seq, "ref": row["ref"]})
     for table, values in pointers.items():
         where = " AND ".join(f"{name} = :{name}" for name in values[0] if name != "event_seq")
-        op.get_bind().execute(sa.text(f"UPDATE {table} SET event_seq = :event_seq WHERE {where}"), values)
+        op.get_bind().execute(sa.text(f"UPDATE {table} SET event_seq = :event_seq WHERE {where}"), values)  # nosec B608
 
 
 def _time(table: str) -> str:
