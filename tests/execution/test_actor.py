@@ -15,8 +15,8 @@ from tests.execution.venue import ACCOUNT
 from tests.execution.world import World, run
 from tests.support.ledgers import START
 from tradewright.execution import operator_actions as desk
-from tradewright.execution.actor import AccountActor
 from tradewright.execution.deciding import Decider, checks_of
+from tradewright.execution.inbox import Inbox
 from tradewright.execution.types import SendResult
 from tradewright.ledger.errors import IdempotencyConflict
 from tradewright.model.broker import AccountState
@@ -39,13 +39,13 @@ def counter(world: World, tmp_path: Path) -> Counter:
     return made
 
 
-def sit(counter: Counter, act: Callable[[AccountActor], Awaitable[Result]], **settings: Any) -> Result:
-    """Do something with an actor of its own, as a run does."""
+def asked(counter: Counter, request: Callable[[Inbox], Awaitable[Result]]) -> Result:
+    """Ask through the inbox of an actor of its own, as a run does."""
 
     async def work() -> Result:
-        actor = counter.actor(**settings)
+        actor = counter.actor()
         try:
-            return await act(actor)
+            return await request(Inbox(counter.ledger, actor, ACCOUNT, counter.clock))
         finally:
             await actor.close()
 
@@ -71,7 +71,7 @@ def decided(counter: Counter, *intents: Intent) -> list[Decision]:
 
 
 def sent(counter: Counter) -> tuple[SendResult, ...]:
-    return sit(counter, lambda actor: actor.send())
+    return asked(counter, lambda inbox: inbox.send("ann", "test"))
 
 
 def signal(**changes: Any) -> SignalCandidate:
@@ -407,8 +407,8 @@ def test_the_second_order_of_a_drain_sees_the_fill_of_the_first(counter: Counter
     wanted = [counter.world.proposer.intent(quantity=quantity) for quantity in ("10", "5")]
     assert [decision.approved_quantity for decision in decided(counter, *wanted)] == [10, 5]
 
-    async def send_while_the_price_rises(session: AccountActor) -> tuple[SendResult, ...]:
-        broker = session._sender._broker
+    async def send_while_the_price_rises(inbox: Inbox) -> tuple[SendResult, ...]:
+        broker = inbox.actor._sender._broker
         place = broker.place
 
         async def placed(*order: Any) -> None:
@@ -416,9 +416,9 @@ def test_the_second_order_of_a_drain_sees_the_fill_of_the_first(counter: Counter
             counter.prices["AAPL"] = Decimal("100.5")
 
         broker.place = placed  # type: ignore[method-assign]
-        return await session.send()
+        return await inbox.send("ann", "test")
 
-    outcomes = sit(counter, send_while_the_price_rises)
+    outcomes = asked(counter, send_while_the_price_rises)
     assert [outcome.status for outcome in outcomes] == ["SENT", "REFUSED"]
     assert "MAX_POSITION" in codes(outcomes[1].reasons)
 
@@ -455,14 +455,14 @@ def test_an_approval_that_ran_out_is_not_sent(counter: Counter) -> None:
 def test_reconciling_says_what_is_held_and_what_differs(counter: Counter) -> None:
     approve_one(counter)
     sent(counter)
-    found = sit(counter, lambda session: session.reconcile())
+    found = asked(counter, lambda inbox: inbox.reconcile("ann", "test"))
     assert (found.equity, found.positions, found.differences) == (100_000, {"AAPL": 10}, ())
     assert counter.ledger.equity.marks(ACCOUNT)[-1].at == found.at
     counter.world.venue.external("AAPL", "5", filled=True)
-    sit(counter, lambda session: session.reconcile())
+    asked(counter, lambda inbox: inbox.reconcile("ann", "test"))
     assert "EXTERNAL_FILL" in counter.world.codes()
     counter.world.venue.set(opening={"AAPL": "3"})
-    (difference,) = sit(counter, lambda session: session.reconcile()).differences
+    (difference,) = asked(counter, lambda inbox: inbox.reconcile("ann", "test")).differences
     assert "POSITION_DRIFT AAPL" in difference
 
 
@@ -472,7 +472,7 @@ def test_a_kill_switch_cancels_what_is_open(counter: Counter) -> None:
     sent(counter)
     _killed(counter)
     ref = counter.ledger.attempts.all()[0].ref
-    assert sit(counter, lambda session: session.cancel_stopped()).ended == (ref,)
+    assert asked(counter, lambda inbox: inbox.cancel_all("ann", "test", stopped_only=True)).ended == (ref,)
     assert counter.world.venue.state["cancels"]
     assert counter.ledger.attempts.get(ref).state in (AttemptState.CANCELLED, AttemptState.CANCEL_REQUESTED)
 
@@ -482,5 +482,5 @@ def test_a_person_may_cancel_one_order(counter: Counter) -> None:
     approve_one(counter)
     sent(counter)
     ref = counter.ledger.attempts.all()[0].ref
-    sit(counter, lambda session: session.cancel(ref, "ann", "changed my mind"))
+    asked(counter, lambda inbox: inbox.cancel(ref, "ann", "changed my mind"))
     assert [cancel[0] for cancel in counter.world.venue.state["cancels"]] == [ref]

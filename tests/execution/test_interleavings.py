@@ -172,4 +172,4 @@ def test_a_list_of_positions_that_lags_for_a_minute_is_an_alarm_until_it_catches
 
     with play() as world:
         run(story(world))
-        assert [entry.action for entry in world.ledger.audit.entries("AAPL")][-2:] == ["FREEZE", "THAW"]
+        assert [entry.action for entry in world.ledger.audit.entries("AAPL")][-2:] == ["FREEZE", "LIFT"]

@@ -22,7 +22,7 @@ REF = "intent0001.1"
 def test_a_review_waits_for_a_person_and_then_goes_out(world: World) -> None:
     decision = world.proposer.decide(world.proposer.intent(), Verdict.REVIEW)
     assert world.drain() == ()
-    intent = desk.approve(world.ledger, decision.decision_id, ACCOUNT, "ann", "looks right")
+    intent = desk.approve(world.ledger, decision.decision_id, ACCOUNT, "ann", "looks right", valid_seconds=600)
     assert intent.intent_id == decision.intent_id
     assert [outcome.status.value for outcome in world.drain()] == ["SENT"]
     assert [approval.actor for approval in world.ledger.decisions.approvals(decision.decision_id)] == ["ann"]
@@ -32,14 +32,14 @@ def test_a_review_that_a_person_rejects_never_goes_out(world: World) -> None:
     decision = world.proposer.decide(world.proposer.intent(), Verdict.REVIEW)
     desk.reject(world.ledger, decision.decision_id, "ann", "no")
     with pytest.raises(LedgerError, match="rejected it already"):
-        desk.approve(world.ledger, decision.decision_id, ACCOUNT, "bob", "yes")
+        desk.approve(world.ledger, decision.decision_id, ACCOUNT, "bob", "yes", valid_seconds=600)
     assert world.drain() == ()
 
 
 def test_an_approval_that_was_not_asked_for_leaves_no_trace(world: World) -> None:
     decision = world.proposer.decide(world.proposer.intent())
     with pytest.raises(NotApproved, match="did not ask"):
-        desk.approve(world.ledger, decision.decision_id, ACCOUNT, "ann", "yes")
+        desk.approve(world.ledger, decision.decision_id, ACCOUNT, "ann", "yes", valid_seconds=600)
     assert world.ledger.decisions.approvals(decision.decision_id) == []
 
 
