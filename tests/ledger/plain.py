@@ -86,10 +86,12 @@ class Plain:
     # who may send ------------------------------------------------------------------------------------------------
 
     def acquire(self, holder: str, seconds: float, now: datetime) -> bool:
-        """The lease is free, or one's own, or over."""
+        """The lease is free, or one's own, or over; an end further away than the lease asked for is brought near."""
+        until = now + timedelta(seconds=seconds)
         if self.held_until is not None and self.holder != holder and now < self.held_until:
+            self.held_until = min(self.held_until, until)
             return False
-        self.holder, self.held_until = holder, now + timedelta(seconds=seconds)
+        self.holder, self.held_until = holder, until
         return True
 
     def keep(self, holder: str, seconds: float, now: datetime) -> bool:
