@@ -249,6 +249,14 @@ class Machine(RuleBasedStateMachine):
         assert self.ledger.executions.record_fee(exec_id, fee) is (self.plain.fees.get(exec_id) != fee)
         self.plain.fees[exec_id] = fee
 
+    @precondition(lambda self: self.plain.attempts)
+    @rule(nth=NTH, perm_id=st.integers(1, 2))
+    def a_permanent_id(self, nth: int, perm_id: int) -> None:
+        """The venue names an order, which proves that it went out."""
+        ref = self.nth_ref[nth % len(self.plain.attempts)]
+        self.plain.perm_ids.setdefault(ref, set()).add(perm_id)
+        assert set(self.ledger.attempts.learn_perm_id(ref, perm_id)) == self.plain.perm_ids[ref]
+
     @precondition(lambda self: self.plain.fills)
     @rule(nth=NTH, counts=st.booleans())
     def a_ruling(self, nth: int, counts: bool) -> None:
