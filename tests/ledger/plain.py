@@ -75,6 +75,7 @@ class Plain:
     attempts: dict[str, PlainAttempt] = field(default_factory=dict)
     fills: dict[str, PlainFill] = field(default_factory=dict)
     fees: dict[str, Decimal] = field(default_factory=dict)
+    perm_ids: dict[str, set[int]] = field(default_factory=dict)
     adjusted: Counter[str] = field(default_factory=Counter)
     switches: dict[str, bool] = field(default_factory=dict)
     frozen: dict[tuple[str, str, str], None] = field(default_factory=dict)
@@ -86,10 +87,12 @@ class Plain:
     # who may send ------------------------------------------------------------------------------------------------
 
     def acquire(self, holder: str, seconds: float, now: datetime) -> bool:
-        """The lease is free, or one's own, or over."""
+        """The lease is free, or one's own, or over; an end further away than the lease asked for is brought near."""
+        until = now + timedelta(seconds=seconds)
         if self.held_until is not None and self.holder != holder and now < self.held_until:
+            self.held_until = min(self.held_until, until)
             return False
-        self.holder, self.held_until = holder, now + timedelta(seconds=seconds)
+        self.holder, self.held_until = holder, until
         return True
 
     def keep(self, holder: str, seconds: float, now: datetime) -> bool:
@@ -121,7 +124,8 @@ class Plain:
             if attempt.decision_id == decision.decision_id and attempt.spent:
                 return False
             abandoned = listing and attempt.state is S.CLAIMED and not self.holds(attempt.holder, now)
-            went_out = attempt.state not in UNSENT or any(fill.ref == attempt.ref for fill in self.fills.values())
+            seen = attempt.ref in self.perm_ids or any(fill.ref == attempt.ref for fill in self.fills.values())
+            went_out = attempt.state not in UNSENT or seen
             if attempt.intent_id == decision.intent_id and went_out and not abandoned:
                 return False
         return True

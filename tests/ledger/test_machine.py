@@ -244,9 +244,18 @@ class Machine(RuleBasedStateMachine):
 
     @rule(base=st.integers(1, 4), number=st.integers(1, 3), cents=st.integers(0, 300))
     def a_fee(self, base: int, number: int, cents: int) -> None:
+        """The newest report counts; the same one again is no new fact."""
         exec_id, fee = f"e{base}.{number:02d}", Decimal(cents) / 100
-        assert self.ledger.executions.record_fee(exec_id, fee) is (exec_id not in self.plain.fees)
-        self.plain.fees.setdefault(exec_id, fee)
+        assert self.ledger.executions.record_fee(exec_id, fee) is (self.plain.fees.get(exec_id) != fee)
+        self.plain.fees[exec_id] = fee
+
+    @precondition(lambda self: self.plain.attempts)
+    @rule(nth=NTH, perm_id=st.integers(1, 2))
+    def a_permanent_id(self, nth: int, perm_id: int) -> None:
+        """The venue names an order, which proves that it went out."""
+        ref = self.nth_ref[nth % len(self.plain.attempts)]
+        self.plain.perm_ids.setdefault(ref, set()).add(perm_id)
+        assert set(self.ledger.attempts.learn_perm_id(ref, perm_id)) == self.plain.perm_ids[ref]
 
     @precondition(lambda self: self.plain.fills)
     @rule(nth=NTH, counts=st.booleans())
@@ -382,7 +391,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def a_part_of_the_proposals_is_the_whole_sifted(self) -> None:
         proposals, moment = self.ledger.decisions, self.clock.now() - timedelta(seconds=60)
-        intents, decisions = proposals.intents(), proposals.decisions()
+        intents, decisions = proposals.intents(), proposals.all()
         alive = {row.intent_id for row in decisions if row.expires_at > moment}
         assert proposals.decisions_alive(moment) == [row for row in decisions if row.intent_id in alive]
         besides = [row.intent_id for row in intents[:1]]

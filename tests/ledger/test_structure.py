@@ -119,7 +119,8 @@ def written(ledger: Ledger, table: str) -> dict[str, Any]:
         elif "BOOL" in kind:
             made[column.name] = True
         else:
-            made[column.name] = {"state": "CLAIMED", "verdict": "REVIEW", "quantity": "1"}.get(column.name, "x")
+            state = "QUEUED" if table == "commands" else "CLAIMED"
+            made[column.name] = {"state": state, "verdict": "REVIEW", "quantity": "1"}.get(column.name, "x")
     names, marks = ", ".join(f'"{name}"' for name in made), ", ".join(f":{name}" for name in made)
     with ledger._database.write() as connection:
         connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({marks})"), made)
