@@ -45,7 +45,8 @@ def take_stock(settings: Settings) -> dg.MaterializeResult:
     """Reconcile, and show what is held.
 
     Raises:
-        BrokerError, LedgerError: when the venue cannot be asked, or the answer not be written down.
+        CommandRefused, CommandPending: when the venue cannot be asked, or another actor is busy.
+        BrokerError, LedgerError: when the account is not known, or the ledger cannot be used.
     """
     found = trading.asking(settings, lambda inbox: inbox.reconcile("dagster", "the asset positions"))
     rows = [f"| {name} | {quantity} |" for name, quantity in sorted(found.positions.items())]
@@ -62,7 +63,7 @@ def propose(settings: Settings, strategies: Sequence[str]) -> dg.MaterializeResu
     """Turn the newest signals into intents, and keep them for the decision.
 
     Raises:
-        BrokerError, LedgerError: as above.
+        BrokerError, LedgerError: when the venue cannot be asked, or the ledger cannot be used.
     """
     house = Container(settings)
     wanted = trading.newest_signals(house, strategies)

@@ -26,7 +26,8 @@ WATCH = timedelta(minutes=1)
 END_OF_DAY = "30 23 * * *"
 """When the day is ended, by the venue's clock: before its midnight, when its executions are forgotten."""
 FAILURES = (SendStatus.LOST, SendStatus.UNKNOWN)
-"""What a run must not look successful after. An order that the pre_send_check refused is a verdict, and no failure."""
+"""A run must not look successful after these. An order that was refused before the send, or that another actor has
+taken, is no failure."""
 
 
 class Batch(dg.Config):
@@ -95,7 +96,8 @@ def send_batch(settings: Settings, decision_ids: Sequence[str], log: Callable[[s
 
     Raises:
         dg.Failure: when one was lost or is in doubt.
-        BrokerError, LedgerError, SendRefused: when nothing can be sent now.
+        CommandRefused, CommandPending: when nothing can be sent now: the venue is away, or another actor is busy.
+        BrokerError, LedgerError: when the account is not known, or the ledger cannot be used.
     """
     outcomes = trading.asking(settings, lambda inbox: inbox.send("dagster", "the job send_orders", decision_ids))
     for outcome in outcomes:
@@ -108,8 +110,9 @@ def compare_with_venue(settings: Settings) -> None:
     """Reconcile.
 
     Raises:
-        dg.Failure: when the books differ from the venue.
-        BrokerError, LedgerError: when the venue cannot be asked, or the answer not be written down.
+        dg.Failure: when the ledger differs from the venue.
+        CommandRefused, CommandPending: when the venue cannot be asked, or another actor is busy.
+        BrokerError, LedgerError: when the account is not known, or the ledger cannot be used.
     """
     found = trading.asking(settings, lambda inbox: inbox.reconcile("dagster", "the job reconcile"))
     if found.differences:
@@ -121,7 +124,8 @@ def finish_day(settings: Settings) -> None:
 
     Raises:
         dg.Failure: when an order is still open or a position differs; the instrument is blocked.
-        BrokerError, LedgerError: when the venue cannot be asked, or the answer not be written down.
+        CommandRefused, CommandPending: when the venue cannot be asked, or another actor is busy.
+        BrokerError, LedgerError: when the account is not known, or the ledger cannot be used.
     """
     ask = partial(Inbox.ask, kind=CommandKind.END_OF_DAY, actor="dagster", reason="the schedule end_of_day")
     if found := trading.asking(settings, ask):

@@ -96,7 +96,8 @@ def test_two_instances_that_race_send_each_order_once(tmp_path: Path, monkeypatc
         for daemon in daemons:
             stop(daemon)
     assert sorted(executions(house)) == [Decimal(size) for size in SIZES]
-    assert sum(sum(each) for each in runs) == 1, "one batch, one run that sent it; a run that lost it has failed"
+    assert any(runs), "one of them at least has run the batch"
+    assert all(all(each) for each in runs), "a run whose orders another actor has taken is no failure"
     with Container(settings).ledger as books:
         assert [attempt.state.value for attempt in books.attempts.all()] == ["FILLED"] * len(SIZES)
         assert books.audit.verify_chain()

@@ -42,8 +42,12 @@ def test_the_graph_is_the_committed_one() -> None:
     text = "\n".join(["research:", *lines(research), "", "execution:", *lines(execution), ""])
     assert text == GRAPH.read_text()
     assert {job.name for job in research.resolve_all_job_defs()} >= {"market", RESEARCH_JOB}
-    assert {job.name for job in execution.resolve_all_job_defs()} >= {"desk", "send_orders", "reconcile"}
-    assert [sensor.name for sensor in execution.sensors or ()] == ["approved_orders"]
+    assert {job.name for job in execution.resolve_all_job_defs()} >= {"desk", "send_orders", "reconcile", "end_of_day"}
+    assert [sensor.name for sensor in execution.sensors or ()] == ["approved_orders", "open_orders"]
+    (ending,) = execution.schedules or ()
+    assert isinstance(ending, dg.ScheduleDefinition)
+    assert (ending.job_name, ending.cron_schedule) == ("end_of_day", "30 23 * * *")
+    assert ending.execution_timezone == compose(()).execution.broker_zone
 
 
 def test_a_selection_may_be_a_string(house: House) -> None:

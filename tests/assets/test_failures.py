@@ -22,11 +22,12 @@ from runtime import trading
 from runtime.container import Container
 from tests.support.houses import House, free_port, stocked_house
 from tradewright.execution.actor import ReconciliationResult
+from tradewright.execution.inbox import CommandRefused
 from tradewright.execution.types import SendResult, SendStatus
 from tradewright.ledger.ledger import Ledger
-from tradewright.model.clock import ManualClock
+from tradewright.model.clock import Clock, ManualClock
 from tradewright.model.decision import Decision, Verdict
-from tradewright.model.errors import BrokerError
+from tradewright.model.mode import Mode
 from tradewright.model.order import OrderTerms, Side
 from tradewright.policy.approved import approve
 
@@ -78,7 +79,7 @@ class TestGatewayAway:
         house, port = away
         with pytest.raises(RunFailed, match=rf"job {job}: .*127.0.0.1:{port}") as caught:
             execute(execution_definitions(house.overrides), job, instance)
-        assert "BrokerError" in str(caught.value)
+        assert "CommandRefused" in str(caught.value), "the actor's answer: it could not carry it out"
         settings = compose(house.overrides)
         with Container(settings).ledger as books:
             assert books.broker_journal.last_reconciliation("DU000001") is None
@@ -108,8 +109,9 @@ class TestGatewayAway:
         assert result.get_asset_materialization_events() == []
 
     def test_the_sensor_needs_no_venue(self, away: tuple[House, int]) -> None:
-        wish(House(away[0].conf, away[0].root, away[0].more[:2]), "k1")
-        assert isinstance(sensor_says(away[0]), dg.RunRequest)
+        house, _port = away
+        wish(House(house.conf, house.root, (*house.more[:2], "broker.account=DU000001")), "k1")
+        assert isinstance(sensor_says(house), dg.RunRequest)
 
 
 class TestLedgerAway:
@@ -118,7 +120,11 @@ class TestLedgerAway:
     @pytest.fixture
     def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
         plain = Ledger.create
-        monkeypatch.setattr(Ledger, "create", lambda url, clock, busy_seconds=0.1: plain(url, clock, busy_seconds))
+
+        def create(url: str, clock: Clock, busy_seconds: float = 0.1, mode: Mode = Mode.SIM) -> Ledger:
+            return plain(url, clock, busy_seconds, mode)
+
+        monkeypatch.setattr(Ledger, "create", create)
 
     @pytest.mark.usefixtures("impatient")
     @pytest.mark.parametrize("job", [MARKET_JOB, "reconcile"])
@@ -225,7 +231,13 @@ class TestVerdictsOfARun:
 
     @pytest.mark.parametrize(
         ("status", "fails"),
-        [(SendStatus.SENT, False), (SendStatus.REFUSED, False), (SendStatus.LOST, True), (SendStatus.UNKNOWN, True)],
+        [
+            (SendStatus.SENT, False),
+            (SendStatus.REFUSED, False),
+            (SendStatus.TAKEN, False),
+            (SendStatus.LOST, True),
+            (SendStatus.UNKNOWN, True),
+        ],
     )
     def test_a_lost_or_doubtful_order_fails_it(
         self,
@@ -271,7 +283,7 @@ class TestVerdictsOfARun:
             return plain(definitions, job, *rest, **more)  # type: ignore[arg-type]
 
         def away(*_given: object) -> None:
-            raise BrokerError("nobody answers", where="127.0.0.1:1", remedy="start it")
+            raise CommandRefused("nobody answers", where="127.0.0.1:1", remedy="start it")
 
         monkeypatch.setattr(runs, "execute", spy)
         monkeypatch.setattr(trading, "asking", away)

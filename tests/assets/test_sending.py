@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from assets.execution.definitions import DESK_JOB, execution_definitions
-from assets.execution.sending import describe
+from assets.execution.sending import describe, send_batch
 from assets.frozen import HASH_TAG
 from assets.runs import RunFailed, execute
 from conf.compose import compose
@@ -91,21 +91,28 @@ def test_the_run_key_is_a_name_for_the_batch(desk: House, instance: dg.DagsterIn
 
 
 def test_two_daemons_on_one_ledger_send_an_order_once(desk: House) -> None:
-    """Each has its own runs, so no run key stops the second; the ledger does, and its run says so by failing."""
+    """Each has its own runs, so no run key stops the second; the ledger does, and its run says who has the order."""
     decision = approved(desk)
     with dg.DagsterInstance.ephemeral() as one, dg.DagsterInstance.ephemeral() as other:
         requests = [(home, (tick(desk, home).run_requests or [])[0]) for home in (one, other)]
-        results = []
+        assert requests[0][1].run_config == requests[1][1].run_config
         for home, request in requests:
-            job = execution_definitions(desk.overrides).resolve_job_def("send_orders")
-            results.append(
-                job.execute_in_process(instance=home, run_config=request.run_config, raise_on_error=False).success
-            )
-        assert results == [True, False]
+            execute(execution_definitions(desk.overrides), "send_orders", home, run_config=request.run_config)
+            assert filled(desk) == [BUY.quantity]
         assert tick(desk, other).skip_message
+    said: list[str] = []
+    send_batch(compose(desk.overrides), [decision.decision_id], said.append)
+    assert said == [f"{decision.decision_id} {decision.intent_id}.1 TAKEN FILLED"]
     assert filled(desk) == [BUY.quantity]
-    with dg.DagsterInstance.ephemeral() as third, pytest.raises(RunFailed, match=f"{decision.decision_id} LOST"):
-        execute(execution_definitions(desk.overrides), "send_orders", third, run_config=requests[0][1].run_config)
+
+
+def test_a_batch_with_an_order_that_no_one_approved_fails_the_run(desk: House, instance: dg.DagsterInstance) -> None:
+    """The rest of the batch goes out; the run must not look successful."""
+    decision = approved(desk)
+    config = {"ops": {"send": {"config": {"decision_ids": [decision.decision_id, "never-decided"]}}}}
+    with pytest.raises(RunFailed, match="send: never-decided LOST"):
+        execute(execution_definitions(desk.overrides), "send_orders", instance, run_config=config)
+    assert filled(desk) == [BUY.quantity]
 
 
 def test_what_the_recheck_refuses_is_not_sent_and_not_asked_for_again(

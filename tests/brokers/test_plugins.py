@@ -129,9 +129,8 @@ def test_interactive_brokers_rules_name_every_key(mode: Mode, changes: dict[str,
 
 
 def test_the_simulated_venue_opens_at_the_quotes_and_keeps_its_file(tmp_path: Path) -> None:
-    quote = Quote(
-        instrument="AAPL", bid=Decimal(99), ask=Decimal(101), last=Decimal(100), time=datetime(2026, 1, 5, tzinfo=UTC)
-    )
+    opening = datetime(2026, 1, 5, tzinfo=UTC)
+    quote = Quote.at(opening, "AAPL", bid=Decimal(99), ask=Decimal(101), last=Decimal(100))
     chosen = SimVenueSettings(kind="sim", account="S1")
     venue = SimPlugin().build(chosen, around(tmp_path / "new", Mode.SIM, {"AAPL": quote}))
     assert isinstance(venue, SimBroker)

@@ -177,13 +177,14 @@ def test_the_safety_state_is_never_dimmed(page: Page, server: Served) -> None:
     assert {tuple(style) for style in styles} == {("1", "none")}
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-def test_the_monitor_fits_its_window(page: Page, server: Served, width: int) -> None:
+@pytest.mark.parametrize(("width", "size"), [(1440, "0.011"), (390, "0.012")])
+def test_the_monitor_fits_its_window(page: Page, server: Served, settings: Settings, width: int, size: str) -> None:
     """Nothing beyond the right edge; on a phone one column; the button that stops everything can be read whole."""
+    waiting = ask(with_review(settings), f"at {width}", "BTC", "BUY", size)
     page.size(width, 900)
     try:
         page.open(server.address("monitor"))
-        page.await_text("nothing is stopped", "Stop and cancel", "Approvals: 1 waiting")
+        page.await_text("nothing is stopped", "Stop and cancel", f"BUY {size} BTC · manual")
         button = (
             "all('button').filter(e => says(e, 'Stop and cancel')).map(e => {const b = e.getBoundingClientRect();"
             "return [b.left, b.right, e.scrollWidth - e.clientWidth, e.scrollHeight - e.clientHeight, b.width]})"
@@ -200,6 +201,7 @@ def test_the_monitor_fits_its_window(page: Page, server: Served, width: int) -> 
         assert len({round(left) for left, _ in tiles}) == (1 if width == 390 else 6)
         assert max(right for _, right in tiles) <= width
     finally:
+        trading.reject(settings, waiting, "looked at only")
         page.size(1500, 1200)
 
 
