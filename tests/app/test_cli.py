@@ -22,7 +22,8 @@ from tradewright.store.bars import BarStore
 
 COMMANDS = {
     "demo", "check", "import", "backtest", "sweep", "gateway", "serve", "intent", "intents", "send", "approve",
-    "reject", "orders", "positions", "reconcile", "kill", "resume", "explain", "doctor",
+    "reject", "orders", "positions", "reconcile", "kill", "resume", "explain", "doctor", "cancel", "cancel-all",
+    "flatten", "freezes", "commands", "acknowledge", "adopt", "confirm-not-sent", "settle", "end-of-day",
 }  # fmt: skip
 CANARY = "canary-7f3a91"
 USER = pwd.getpwuid(os.getuid()).pw_name
@@ -300,7 +301,7 @@ def test_a_backtest_that_looks_ahead_says_void_first_and_ends_with_one(
     goog: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = [object()]
-    monkeypatch.setattr("app.operations.research.research.look_ahead_findings", lambda *_: found)
+    monkeypatch.setattr("runtime.research.look_ahead_findings", lambda *_: found)
     words = ("backtest", "strategy=buy_and_hold", *goog)
     said = say(*words)
     assert said.status == 1

@@ -123,10 +123,11 @@ def test_every_act_needs_a_reason(settings: Settings, books: Ledger, act: str, r
 def test_who_and_why_are_written_down(settings: Settings, books: Ledger, act: str) -> None:
     subject = asked(books) if act in ("approve", "reject") else "everything"
     getattr(trading, act)(settings, subject, "because", "ann")
-    entry = next(row for row in reversed(books.audit.entries()) if row.actor == "ann")
+    entry = next(row for row in reversed(books.audit.entries()) if row.actor == trading.actor_name("ann"))
+    assert entry.actor.endswith(" (claimed: ann)"), "the user of the system acts; the name is a claim"
     assert entry.detail == {"reason": "because"}
     assert subject in entry.subject
-    assert books.audit.verify_chain() == lines(books)
+    assert books.audit.verify_chain() == len(books.events.after(0, limit=None))
 
 
 # scope -> what is said of it, part of the remedy
@@ -210,4 +211,7 @@ def test_the_command_line_refuses_with_all_parts(tmp_path: Path, words: tuple[st
     assert what in error["what"]
     assert error["where"]
     assert error["remedy"]
-    assert said.err.startswith("error: ")
+    acts = words[0] != "explain"
+    said_to_people = said.err.splitlines()
+    assert said_to_people[0].startswith("mode ") == acts, "an act says first what it would change"
+    assert said_to_people[acts].startswith("error: ")

@@ -41,7 +41,7 @@ ATTEMPT = {
 EXECUTION = {
     "exec_id": TEXT, "base_id": TEXT, "ref": TEXT, "perm_id": int, "account": TEXT, "instrument": TEXT, "side": TEXT,
     "quantity": NUMBER, "price": NUMBER, "time": Moment, "quarantined": FLAG, "recorded_at": Moment, "counts": FLAG,
-    "fee": NUMBER,
+    "fee": NUMBER, "fee_currency": TEXT,
 }  # fmt: skip
 ORDER = {
     "attempt": ATTEMPT, "state": TEXT, "order_state": TEXT, "filled": NUMBER, "average_price": NUMBER, "fees": NUMBER,
@@ -92,16 +92,17 @@ CONTRACT: dict[str, Any] = {
              "remark": TEXT}
         ],
     },
-    "reconcile": {"at": Moment, "differences": [], "equity": NUMBER, "positions": {"BTC": NUMBER}},
+    "reconcile": {"at": Moment, "differences": [], "equity": NUMBER, "positions": {"BTC": NUMBER}, "problems": []},
     "explain": {
         "walks": [
             {
                 "intent": INTENT, "decisions": [DECISION], "orders": [ORDER], "hashes": dict, "audit": [AUDIT],
-                "approvals": [{"decision_id": TEXT, "approved": FLAG, "actor": TEXT, "reason": TEXT, "at": Moment}],
+                "approvals": [{"decision_id": TEXT, "approved": FLAG, "actor": TEXT, "reason": TEXT, "at": Moment,
+                               "decision_hash": TEXT}],
             }
         ],
     },
-    "kill": {"stopped": SWITCH, "cancelled": list, "trouble": TEXT},
+    "kill": {"stopped": SWITCH, "cancelled": {"ended": [], "open": [], "problem": TEXT}},
     "resume": {"resumed": SWITCH},
     "doctor": {"findings": [{"state": TEXT, "what": TEXT, "detail": TEXT, "remedy": TEXT}]},
     "refusal": {"error": {"what": TEXT, "where": TEXT, "remedy": TEXT}},

@@ -43,7 +43,7 @@ def test_the_board_shows_the_desk(settings: Settings) -> None:
     assert view.scopes[:3] == ("everything", "account:SIM", "strategy:manual")
     assert set(view.scopes[3:]) == {f"strategy:{name}" for name in options("strategy")}
     (question,) = view.waiting
-    assert question.startswith("BUY 0.01 BTC · manual · STAGE_NEEDS_PERSON · until 2026-11-20 15:10")
+    assert question.startswith("BUY 0.01 BTC · manual · STAGE_NEEDS_PERSON, MANUAL_APPROVAL · until 2026-11-20 15:10")
 
 
 def test_an_empty_desk_has_a_board_too(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_rejected_intent_cannot_be_approved(settings: Settings) -> None:
 def test_the_kill_switch_needs_a_reason_and_stays_on(settings: Settings) -> None:
     assert monitor.stop(settings, "everything", "").startswith("refused: ")
     assert monitor.monitor_view(settings).stops == ()
-    assert monitor.stop(settings, "strategy:manual", "smoke") == "stopped: strategy:manual; cancels asked for: none"
+    assert monitor.stop(settings, "strategy:manual", "smoke") == "stopped: strategy:manual; cancelled: none"
     (stop,) = monitor.monitor_view(settings).stops
     assert stop.startswith("strategy:manual since 2026-11-20 15:00")
     assert stop.endswith(": smoke")
