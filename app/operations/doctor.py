@@ -97,9 +97,10 @@ def _bars(settings: Settings) -> Iterator[Finding]:
 
 
 def _ledger(settings: Settings) -> Iterator[Finding]:
+    where = ""
     try:
         with Container(settings) as house:
-            books = house.ledger
+            books, where = house.ledger, house.ledger.where
             entries = books.audit.verify_chain()
             stops = [row.scope for row in books.kill_switches.present() if row.stopped]
             yield Finding("good", "ledger", f"{books.where}: audit chain of {entries} entries holds")
@@ -110,7 +111,8 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
                 if row.code not in ("STOPPED", "NOT_RECONCILED"):
                     yield Finding("look", f"{row.code} {row.instrument}".strip(), row.text, row.remedy)
     except TradewrightError as error:
-        yield Finding("broken", "ledger", f"{error.where}: {error.what}", error.remedy)
+        places = dict.fromkeys(filter(None, (where, error.where)))
+        yield Finding("broken", "ledger", ": ".join((*places, error.what)), error.remedy)
 
 
 def _broker(settings: Settings) -> Iterator[Finding]:
