@@ -18,6 +18,8 @@ from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.execution.health import problems
+from tradewright.ledger.errors import LedgerTampered
+from tradewright.ledger.ledger import Ledger
 from tradewright.model.errors import TradewrightError
 from tradewright.model.mode import Mode
 
@@ -97,13 +99,14 @@ def _bars(settings: Settings) -> Iterator[Finding]:
 
 
 def _ledger(settings: Settings) -> Iterator[Finding]:
-    where = ""
     try:
         with Container(settings) as house:
-            books, where = house.ledger, house.ledger.where
-            entries = books.audit.verify_chain()
+            books = house.ledger
+            chain = _chain(books)
+            yield chain
+            if chain.state == "broken":
+                return
             stops = [row.scope for row in books.kill_switches.present() if row.stopped]
-            yield Finding("good", "ledger", f"{books.where}: audit chain of {entries} entries holds")
             if stops:
                 yield Finding("look", "kill switch", f"stopped: {', '.join(stops)}", "tradewright resume --reason ...")
             live = settings.mode.name is Mode.LIVE
@@ -111,8 +114,15 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
                 if row.code not in ("STOPPED", "NOT_RECONCILED"):
                     yield Finding("look", f"{row.code} {row.instrument}".strip(), row.text, row.remedy)
     except TradewrightError as error:
-        places = dict.fromkeys(filter(None, (where, error.where)))
-        yield Finding("broken", "ledger", ": ".join((*places, error.what)), error.remedy)
+        yield Finding("broken", "ledger", f"{error.where}: {error.what}", error.remedy)
+
+
+def _chain(books: Ledger) -> Finding:
+    """The hash chain of the events; an altered row is told with the ledger that holds it."""
+    try:
+        return Finding("good", "ledger", f"{books.where}: audit chain of {books.audit.verify_chain()} events holds")
+    except LedgerTampered as error:
+        return Finding("broken", "ledger", f"{books.where}: {error.where}: {error.what}", error.remedy)
 
 
 def _broker(settings: Settings) -> Iterator[Finding]:
