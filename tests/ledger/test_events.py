@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from decimal import Decimal
@@ -209,17 +208,6 @@ def test_a_mode_sees_its_own_switches_freezes_marks_and_reconciliations(file: Pa
     assert (live.freezes.present(ACCOUNT), live.equity.marks(ACCOUNT)) == ([], [])
     assert live.broker_journal.last_reconciliation(ACCOUNT) is None
     assert sim.events.verify_chain() == live.events.verify_chain()
-
-
-def test_a_hundred_thousand_events_are_verified_in_ten_seconds(file: Path, clock: ManualClock) -> None:
-    """A tenth of them, in a tenth of the processor time; the walk is linear."""
-    ledger = Ledger.create(f"sqlite:///{file}", clock)
-    with ledger.transaction():
-        for number in range(10_000):
-            ledger.equity.mark(ACCOUNT, Decimal(number), Decimal(1))
-    before = time.process_time()
-    assert ledger.events.verify_chain() == 10_000
-    assert time.process_time() - before < 1.0
 
 
 def test_a_row_without_its_event_is_refused_at_once(file: Path, clock: ManualClock) -> None:
