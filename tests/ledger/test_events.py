@@ -6,7 +6,6 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
