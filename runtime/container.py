@@ -79,6 +79,12 @@ class Container:
         return scenario_clock(self.root, feed.end)
 
     @property
+    def stands_still(self) -> bool:
+        """Whether the market is a scenario that has no bars after its end: nothing brings them while refresh is off."""
+        feed, refresh = self.settings.feed, self.settings.schedules.refresh_bars
+        return isinstance(feed, ScenarioFeedSettings) and feed.end is not None and not refresh.enabled
+
+    @property
     def instruments(self) -> dict[str, Instrument]:
         """Every instrument that is defined, by symbol."""
         return self.settings.instruments
@@ -182,8 +188,7 @@ class Container:
         Raises:
             StoreError: when stored bars are damaged.
         """
-        feed, universe = self.settings.feed, self.settings.universe
-        stands_still = isinstance(feed, ScenarioFeedSettings) and feed.end is not None
+        universe = self.settings.universe
         timeframes = (universe.timeframe, universe.base_timeframe, Timeframe.D1)
-        closes_at = None if stands_still else closed_at
+        closes_at = None if self.stands_still else closed_at
         return newest_quotes(self.bar_store, self.instruments.values(), timeframes, self.clock, closes_at)

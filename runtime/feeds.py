@@ -10,6 +10,7 @@ from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.calendars.registry import calendar
+from tradewright.model.bars import Timeframe
 from tradewright.model.errors import ConfigError
 from tradewright.model.ports import Feed
 from tradewright.scenarios.scenario import Scenario
@@ -23,6 +24,11 @@ def feed(house: Container) -> Feed | None:
     """
     kind = house.settings.feed.kind
     return LOCAL[kind](house) if kind in LOCAL else _of_broker(house)
+
+
+def stored_timeframes(settings: Settings) -> tuple[Timeframe, ...]:
+    """The timeframes that a refresh brings up to date, whatever the strategies decide on."""
+    return settings.universe.base_timeframe, settings.universe.timeframe, Timeframe.D1
 
 
 def scenario(settings: Settings, end: datetime) -> Scenario:
@@ -40,9 +46,14 @@ def scenario(settings: Settings, end: datetime) -> Scenario:
 
 
 def _scenario(house: Container) -> Feed:
+    return scenario(house.settings, scenario_end(house))
+
+
+def scenario_end(house: Container) -> datetime:
+    """The present of a scenario: its fixed end while it stands still, else now."""
     chosen = house.settings.feed
-    end = chosen.end if isinstance(chosen, ScenarioFeedSettings) else None
-    return scenario(house.settings, end or house.clock.now())
+    fixed = chosen.end if isinstance(chosen, ScenarioFeedSettings) and house.stands_still else None
+    return fixed or house.clock.now()
 
 
 def _files(_house: Container) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import time
 
 from conf.problems import ConfigProblems
@@ -10,7 +10,7 @@ from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
 from conf.tables import broken_sets
 from runtime.container import Container
-from runtime.feeds import scenario
+from runtime.feeds import scenario, scenario_end, stored_timeframes
 from strategies.base import BaseStrategy
 from strategies.registry import build
 from tradewright.backtest.lookahead import LookAhead
@@ -43,19 +43,20 @@ def timeframe(settings: Settings) -> Timeframe:
     return settings.backtest.timeframe or settings.strategy.timeframe or settings.universe.timeframe
 
 
-def stored_timeframes(settings: Settings) -> tuple[Timeframe, ...]:
-    """The timeframes that a refresh brings up to date."""
-    return settings.universe.base_timeframe, settings.universe.timeframe, Timeframe.D1
-
-
-def refreshed(house: Container, source: Feed, symbol: str) -> dict[Timeframe, UpsertReport]:
+def refreshed(
+    house: Container, source: Feed, symbol: str, timeframes: Iterable[Timeframe] = ()
+) -> dict[Timeframe, UpsertReport]:
     """One instrument's bars, brought up to date from a feed.
+
+    Args:
+        timeframes: beside those of the universe.
 
     Raises:
         ConfigError: for an instrument that is not defined.
         DataError, StoreError: as :func:`tradewright.research.bars.refresh`.
     """
-    return refresh(house.bar_store, source, house.instrument(symbol), stored_timeframes(house.settings))
+    wanted = (*stored_timeframes(house.settings), *timeframes)
+    return refresh(house.bar_store, source, house.instrument(symbol), wanted)
 
 
 def selection(house: Container) -> Selection:
@@ -90,10 +91,9 @@ def tables(house: Container, chosen: Selection | None = None) -> dict[str, Trade
 
 
 def _maker(house: Container) -> Callable[[Instrument], object] | None:
-    feed = house.settings.feed
-    if not isinstance(feed, ScenarioFeedSettings):
+    if not isinstance(house.settings.feed, ScenarioFeedSettings):
         return None
-    source = scenario(house.settings, feed.end or house.clock.now())
+    source = scenario(house.settings, scenario_end(house))
 
     def make(instrument: Instrument) -> object:
         known = instrument.symbol in source.profiles

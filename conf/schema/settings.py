@@ -17,13 +17,14 @@ from conf.schema.desk import (
 from conf.schema.group import Group
 from conf.schema.market import BaseSettings, EventsSettings, FeedSettings, UniverseSettings
 from conf.schema.research import EvaluationSettings, FeaturesSettings, StrategySettings
+from conf.schema.schedules import SchedulesSettings
 from tradewright.model.base import Name
 from tradewright.model.hashing import ENGINE_VERSION, SCHEMA_VERSION, content_hash
 from tradewright.model.instrument import Instrument
 from tradewright.policy.limits import RiskLimits, RuleLimits
 
-_PLACES = {"storage", "observability"}
-"""Where things are kept and watched changes no result, so it is no part of the hash."""
+_PLACES = {"storage", "observability", "schedules"}
+"""Where things are kept, how they are watched and when they run changes no result, so it is no part of the hash."""
 
 
 class Settings(Group):
@@ -47,6 +48,7 @@ class Settings(Group):
     execution: ExecutionSettings
     llm: LlmSettings
     observability: ObservabilitySettings
+    schedules: SchedulesSettings
 
     @cached_property
     def config_hash(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ Moment = datetime | pd.Timestamp
 Day = date | str
 
 _SECOND = 1_000_000_000
+_DAY = 86_400 * _SECOND
+LONGEST_CLOSURE = timedelta(days=15)
+"""Longer than any market closes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +125,34 @@ class Calendar:
         else:
             starts = _multiples(self.intervals, timeframe.seconds * _SECOND, first, last)
         return starts[(starts >= first) & (starts <= last)]
+
+    def bar_close(self, timeframe: Timeframe, start: int) -> int:
+        """When the bar that starts at ``start`` closes; both in nanoseconds UTC.
+
+        An intraday bar closes after its length. A daily bar closes with its session; one of a market that trades round
+        the clock at midnight UTC, or when the week ends. A daily bar on a day without a session lasts 24 hours.
+        """
+        if timeframe is not Timeframe.D1:
+            return start + timeframe.seconds * _SECOND
+        opens, closes = (self.intervals[:, 0], self.intervals[:, 1]) if self.utc_days else (self.opens, self.closes)
+        row, day_after = int(np.searchsorted(closes, start, side="right")), start + _DAY
+        if row == len(closes):
+            return day_after
+        if self.utc_days:
+            return min(day_after, int(closes[row]))
+        return int(closes[row]) if opens[row] <= start else day_after
+
+    def newest_closed(self, timeframe: Timeframe, now: Moment) -> int | None:
+        """The start (nanoseconds UTC) of the newest bar of a complete history that has closed by ``now``.
+
+        None when none has closed within ``LONGEST_CLOSURE``.
+        """
+        end = pd.Timestamp(now)
+        present = self._covered(end)
+        for start in self.grid(timeframe, end - LONGEST_CLOSURE, end)[::-1]:
+            if self.bar_close(timeframe, int(start)) <= present:
+                return int(start)
+        return None
 
     def _rows(self, start: Day, end: Day) -> slice:
         first, last = np.datetime64(str(start)[:10], "D"), np.datetime64(str(end)[:10], "D")

@@ -148,21 +148,8 @@ class MarketStateReader:
 
 
 def closed_at(instrument: Instrument, timeframe: Timeframe, start: int) -> datetime:
-    """When the bar that starts at ``start`` (nanoseconds UTC) closes: a daily bar at its session's close.
-
-    A daily bar of a market that trades round the clock closes at midnight UTC, or when the week ends.
-    """
-    opened, market = _moment(start), calendar(instrument.calendar)
-    if timeframe is not Timeframe.D1:
-        return opened + timedelta(seconds=timeframe.seconds)
-    if market.utc_days:
-        week_ends, midnight = market.next_close(opened), opened + timedelta(days=1)
-        return midnight if week_ends is None else min(midnight, week_ends.to_pydatetime())
-    opens, closes = market.session_bounds(opened.date(), opened.date() + timedelta(days=1))
-    row = int(np.searchsorted(opens, start, side="right")) - 1
-    if row >= 0 and start < closes[row]:
-        return _moment(int(closes[row]))
-    return opened + timedelta(days=1)
+    """When the bar that starts at ``start`` (nanoseconds UTC) closes; see ``Calendar.bar_close``."""
+    return _moment(calendar(instrument.calendar).bar_close(timeframe, start))
 
 
 def open_seconds(instrument: Instrument, start: datetime, end: datetime) -> Decimal:

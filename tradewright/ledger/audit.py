@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.events import Event, Events
 from tradewright.model.topic import Topic
 
@@ -69,6 +70,10 @@ class AuditLog:
     def verify_chain(self) -> int:
         """Audit the whole ledger (``Events.verify_chain``), and return the number of events."""
         return self._events.verify_chain()
+
+    def alterations(self, most: int = 10) -> tuple[int, list[LedgerTampered]]:
+        """As :meth:`verify_chain`, naming up to ``most`` altered rows in the place of raising (``Events.alterations``)."""
+        return self._events.alterations(most)
 
 
 def _is_act(event: Event) -> bool:

@@ -156,19 +156,12 @@ class Events:
         Raises:
             LedgerTampered: for a row without an event, an event with a false hash, and a row that differs from it.
         """
-        columns = [column.label(f"fact_{column.name}") for column in _raw_columns(table)]
-        query = select(*columns, *_EVENT, table.c.event_seq.label("fact_event_seq"))
-        query = query.select_from(table.outerjoin(events, events.c.seq == table.c.event_seq)).where(*conditions)
         with self._database.read() as connection:
-            rows = connection.execute(query).mappings().all()
+            rows = connection.execute(_with_events(table).where(*conditions)).mappings().all()
             if required and not rows:
                 raise _tampered(table, {}, "row", None, "one row")
             for found in rows:
-                row = {str(name): value for name, value in found.items()}
-                fact = {name.removeprefix("fact_"): value for name, value in row.items() if name.startswith("fact_")}
-                if row["seq"] is None:
-                    raise _tampered(table, fact, "event_seq", fact["event_seq"], "the number of an event")
-                compare(table, fact, _payload(row))
+                _compare_with_event(table, found)
 
     def verify_chain(self) -> int:
         """Audit the whole ledger in one reading transaction, and return the number of events.
@@ -184,6 +177,27 @@ class Events:
                 return audit.run()
             finally:
                 audit.close()  # an open result would keep the snapshot of this connection for its next user
+
+    def alterations(self, most: int) -> tuple[int, list[LedgerTampered]]:
+        """Audit the whole ledger in one reading transaction: the number of the newest event, and what was altered.
+
+        The first alteration is that of ``verify_chain``; after it come the rows that differ from their events, at
+        ``most`` so many in all. Nothing else can be concluded behind a broken chain.
+        """
+        with self._database.read() as connection:
+            audit = _Audit(connection)
+            try:
+                return audit.run(), []
+            except LedgerTampered as error:
+                found = {error.where: error}
+            finally:
+                audit.close()
+            for altered in _altered_rows(connection):
+                if len(found) >= most:
+                    break
+                found.setdefault(altered.where, altered)
+            head = connection.execute(select(event_head.c.seq)).scalar_one_or_none()
+        return int(head or 0), list(found.values())
 
     def _select(self, query: Any) -> list[Event]:
         with self._database.read() as connection:
@@ -272,6 +286,31 @@ class _Audit:
         order = (table.c.event_seq.is_not(None), table.c.event_seq)
         query = select(*_raw_columns(table), table.c.event_seq).order_by(*order)
         yield from self._walk(query)
+
+
+def _with_events(table: Table) -> Select[Any]:
+    """Every row of a table, its columns under ``fact_``, beside its event."""
+    columns = [column.label(f"fact_{column.name}") for column in _raw_columns(table)]
+    query = select(*columns, *_EVENT, table.c.event_seq.label("fact_event_seq"))
+    return query.select_from(table.outerjoin(events, events.c.seq == table.c.event_seq))
+
+
+def _compare_with_event(table: Table, found: RowMapping) -> None:
+    row = {str(name): value for name, value in found.items()}
+    fact = {name.removeprefix("fact_"): value for name, value in row.items() if name.startswith("fact_")}
+    if row["seq"] is None:
+        raise _tampered(table, fact, "event_seq", fact["event_seq"], "the number of an event")
+    compare(table, fact, _payload(row))
+
+
+def _altered_rows(connection: Connection) -> Iterator[LedgerTampered]:
+    """The rows that differ from their events, table by table, in the order of the events."""
+    for table in fact_tables().values():
+        for found in connection.execute(_with_events(table).order_by(table.c.event_seq)).mappings().all():
+            try:
+                _compare_with_event(table, found)
+            except LedgerTampered as error:
+                yield error
 
 
 def _plain(result: CursorResult[Any]) -> Iterator[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 
 from tradewright.database.engine import Database
@@ -90,6 +91,11 @@ class Ledger:
     def where(self) -> str:
         """Its address without the password."""
         return self._database.where
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None on a server."""
+        return self._database.sqlite_path
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -50,10 +50,12 @@ RETENTION: dict[str, Retention] = {
 """One rule per table; a test compares it with the schema."""
 
 
-def prune(ledger: Ledger, keys: timedelta | None = RETENTION["idempotency_keys"].keep) -> dict[str, int]:
+def prune(
+    ledger: Ledger, keys: timedelta | None = RETENTION["idempotency_keys"].keep, actor: str = "program"
+) -> dict[str, int]:
     """Delete rows that are older than their rule, record it as an act, and return the rows deleted per table."""
     if keys is None:
         return {}
     deleted = {"idempotency_keys": ledger.idempotency.prune(ledger.clock.now() - keys)}
-    ledger.audit.append("program", "PRUNE", "ledger", deleted)
+    ledger.audit.append(actor, "PRUNE", "ledger", deleted)
     return deleted

@@ -1,0 +1,226 @@
+"""Settings and the state on disk to what is due: bars, signals, decisions, jobs. Nothing in this module loads numba."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from conf.schema.schedules import DailyJobSettings
+from conf.schema.settings import Settings
+from runtime.container import Container
+from runtime.feeds import stored_timeframes
+from tradewright.calendars.due import (
+    Pace,
+    daily_reason,
+    decision_reason,
+    newest_bars,
+    refresh_reason,
+    signals_reason,
+)
+from tradewright.calendars.registry import calendar
+from tradewright.execution.deciding import checks_of
+from tradewright.model.bars import Timeframe
+from tradewright.store.artefacts import Key
+from tradewright.store.progress import Progress, read_progress, write_progress
+
+RENEWED = 0.8
+"""The share of ``policy.max_check_age_seconds`` after which the checks of an open market are made again."""
+
+
+class Pending(NamedTuple):
+    """The signals to decide on now, by strategy and instrument, and why each signal is or is not among them."""
+
+    pairs: tuple[tuple[str, str], ...]
+    reasons: tuple[str, ...]
+
+
+def pace(settings: Settings) -> Pace:
+    """How often a thing is done again although nothing new has come."""
+    renew = float(settings.policy.max_check_age_seconds) * RENEWED
+    return Pace(timedelta(minutes=settings.schedules.retry_minutes), timedelta(seconds=renew))
+
+
+def bars_due(house: Container, timeframes: Iterable[Timeframe]) -> dict[str, str]:
+    """The instruments of the universe whose bars are to be refreshed, each with the reason.
+
+    Args:
+        timeframes: of the strategies, beside those of the universe.
+
+    Raises:
+        ConfigError, StoreError: for an instrument that is not defined, or a store that is damaged.
+    """
+    now, found = house.clock.now(), {}
+    for symbol in house.settings.universe.instruments:
+        market, stored = calendar(house.instrument(symbol).calendar), newest_stored(house, symbol, timeframes)
+        done = read_progress(house.artefacts, _refresh_of(symbol))
+        reason = refresh_reason(market, stored, done, now, pace(house.settings), has_feed=_has_feed(house.settings))
+        if reason:
+            found[symbol] = reason
+    return found
+
+
+def begin_refresh(house: Container, symbol: str, timeframes: Iterable[Timeframe]) -> Progress:
+    """Note that an instrument's refresh has begun; it counts as failed until :func:`finish_refresh`."""
+    market, stored = calendar(house.instrument(symbol).calendar), newest_stored(house, symbol, timeframes)
+    newest = newest_bars(market, stored, house.clock.now(), has_feed=_has_feed(house.settings))
+    return _begun(house, _refresh_of(symbol), {str(each): start for each, start in newest.items()})
+
+
+def finish_refresh(house: Container, symbol: str, begun: Progress) -> None:
+    """Note that an instrument was refreshed and checked."""
+    write_progress(house.artefacts, _refresh_of(symbol), begun._replace(finished=True))
+
+
+def newest_stored(house: Container, symbol: str, timeframes: Iterable[Timeframe]) -> dict[Timeframe, int | None]:
+    """The start of an instrument's newest stored bar, by timeframe; None where there is none.
+
+    Raises:
+        StoreError: when the store is damaged.
+    """
+    wanted = dict.fromkeys((*stored_timeframes(house.settings), *timeframes))
+    covered = {each: house.bar_store.coverage(symbol, each) for each in wanted}
+    return {each: None if found is None else found.last.value for each, found in covered.items()}
+
+
+def signals_due(house: Container) -> str:
+    """Why the signals of the strategy in force are to be made; empty when they are not.
+
+    Raises:
+        ConfigError, StoreError: as :func:`bars_due`.
+    """
+    settings, stored = house.settings, _signal_bars(house)
+    markets = [calendar(house.instrument(symbol).calendar) for symbol in stored]
+    done = read_progress(house.artefacts, signals_of(settings.strategy.name))
+    identity = settings.config_hash
+    return signals_reason(markets, stored, done, house.clock.now(), pace(settings), identity=identity)
+
+
+def begin_signals(house: Container) -> Progress:
+    """Note that the signals of the strategy in force are being made; they count as failed until they are finished."""
+    bars = {symbol: start for symbol, start in _signal_bars(house).items() if start is not None}
+    return _begun(house, signals_of(house.settings.strategy.name), bars, house.settings.config_hash)
+
+
+def finish_signals(house: Container, begun: Progress) -> None:
+    """Note that the signals of the strategy in force were made."""
+    write_progress(house.artefacts, signals_of(house.settings.strategy.name), begun._replace(finished=True))
+
+
+def decisions_due(house: Container, strategies: Sequence[str]) -> Pending:
+    """The newest signals that nobody has decided on yet and that can be decided on now.
+
+    Raises:
+        ConfigError, StoreError, LedgerError: for an instrument that is not defined, a store or a ledger that cannot be
+            used.
+    """
+    pairs, reasons, fresh = [], [], _fresh_checks(house)
+    for name in strategies:
+        signals = read_progress(house.artefacts, signals_of(name))
+        if signals is None or not signals.finished:
+            reasons.append(f"{name}: no finished signals")
+            continue
+        decided = read_progress(house.artefacts, _decided_of(house.settings, name))
+        for symbol in signals.bars:
+            market, checks = calendar(house.instrument(symbol).calendar), checks_of(name, symbol)
+            known = {check: check in fresh for check in checks}
+            is_due, reason = decision_reason(market, symbol, signals, decided, house.clock.now(), known)
+            reasons.append(f"{name}: {reason}")
+            if is_due:
+                pairs.append((name, symbol))
+    return Pending(tuple(pairs), tuple(reasons))
+
+
+def signal_marks(house: Container, pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str, int, str]]:
+    """Strategy, instrument, newest bar and settings of the signals of ``pairs``, to be remembered by a decision."""
+    marks = []
+    for name, symbol in pairs:
+        signals = read_progress(house.artefacts, signals_of(name))
+        if signals is not None and symbol in signals.bars:
+            marks.append((name, symbol, signals.bars[symbol], signals.identity))
+    return marks
+
+
+def finish_decisions(house: Container, marks: Iterable[Sequence[object]]) -> None:
+    """Note that the signals behind these marks were decided on in this mode and account."""
+    for name, symbol, bar, identity in marks:
+        key = _decided_of(house.settings, str(name))
+        before = read_progress(house.artefacts, key)
+        kept = before.bars if before is not None and before.identity == identity else {}
+        bars = {**kept, str(symbol): int(str(bar))}
+        write_progress(house.artefacts, key, Progress(house.clock.now(), bars, str(identity)))
+
+
+def daily_due(house: Container, job: str, terms: DailyJobSettings, zone: str) -> str:
+    """Why a job of every day is to be run now; empty when it is not.
+
+    Raises:
+        StoreError: when the record of the last time is damaged.
+    """
+    return daily_reason(house.clock.now(), terms.time, zone, last_done(house, job))
+
+
+def last_done(house: Container, job: str) -> Progress | None:
+    """The last time that a job was done in this mode and account."""
+    return read_progress(house.artefacts, _job_of(house.settings, job))
+
+
+def finish_job(house: Container, job: str) -> None:
+    """Note that a job was done, whatever it found."""
+    write_progress(house.artefacts, _job_of(house.settings, job), Progress(house.clock.now(), {}))
+
+
+def last_reconciled(house: Container) -> datetime | None:
+    """The last comparison of the account in force with the venue; None before the first.
+
+    Raises:
+        LedgerError: when the ledger cannot be used.
+    """
+    account = house.settings.broker.account
+    known = [account] if account else house.ledger.outbox.accounts()
+    found = [house.ledger.broker_journal.last_reconciliation(each) for each in known]
+    return max((each.at for each in found if each is not None), default=None)
+
+
+def signals_of(strategy: str) -> Key:
+    """The artefact that holds a strategy's newest signals, and the stage that makes them."""
+    return "signals", strategy
+
+
+def _signal_bars(house: Container) -> dict[str, int | None]:
+    settings = house.settings
+    timeframe = settings.strategy.timeframe or settings.universe.timeframe
+    symbols = settings.strategy.instruments or settings.universe.instruments
+    return {symbol: newest_stored(house, symbol, [timeframe])[timeframe] for symbol in symbols}
+
+
+def _fresh_checks(house: Container) -> set[str]:
+    now, most = house.clock.now(), timedelta(seconds=float(house.settings.policy.max_check_age_seconds))
+    return {name for name, result in house.ledger.checks.newest().items() if now - result.at <= most}
+
+
+def _begun(house: Container, stage: Key, bars: Mapping[str, int], identity: str = "") -> Progress:
+    progress = Progress(house.clock.now(), bars, identity, finished=False)
+    write_progress(house.artefacts, stage, progress)
+    return progress
+
+
+def _has_feed(settings: Settings) -> bool:
+    return settings.feed.kind != "files"
+
+
+def _refresh_of(symbol: str) -> Key:
+    return "refresh", symbol
+
+
+def _decided_of(settings: Settings, strategy: str) -> Key:
+    return "decided", _desk(settings), strategy
+
+
+def _job_of(settings: Settings, job: str) -> Key:
+    return "done", _desk(settings), job
+
+
+def _desk(settings: Settings) -> str:
+    """Mode, venue and account: one of them never counts as done for another."""
+    return f"{settings.mode.name}-{settings.broker.kind}-{settings.broker.account or 'any'}"

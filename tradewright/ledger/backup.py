@@ -1,0 +1,112 @@
+"""Backups of a ledger on SQLite: copied while it is in use, audited before they count, and a number of them kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.clock import Clock
+from tradewright.model.errors import LedgerError
+from tradewright.store.files import exclusive
+
+PATTERN = "ledger-*.sqlite3"
+
+
+class BackupUnsupported(LedgerError):
+    """The ledger is on a server, whose own tool makes its backups."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A backup that was made and audited.
+
+    Args:
+        events: how many events it holds; its chain was walked.
+        size: in bytes.
+        removed: older backups that were deleted, by name.
+    """
+
+    path: Path
+    events: int
+    size: int
+    removed: tuple[str, ...]
+
+
+def backup(ledger: Ledger, folder: Path, keep: int) -> Backup:
+    """Copy the ledger into ``folder`` while others use it, audit the copy, and delete all but the newest ``keep``.
+
+    The copy is one state of the ledger, made by SQLite's own online backup. Where anything is wrong with it, it is
+    removed and every older backup stays.
+
+    Raises:
+        BackupUnsupported: for a ledger on PostgreSQL.
+        LedgerTampered: when the ledger was altered.
+        LedgerError: when it cannot be copied: no space, no permission, a damaged file.
+    """
+    source = ledger.file
+    if source is None:
+        raise BackupUnsupported(
+            "the ledger is on PostgreSQL, whose own tool makes its backups",
+            where=ledger.where,
+            remedy="run pg_dump --format=custom from the server's scheduler, and switch schedules.backup off",
+        )
+    path = folder / f"ledger-{ledger.clock.now():%Y%m%dT%H%M%SZ}.sqlite3"
+    draft = folder / f".{path.name}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with exclusive(folder / ".lock"):
+            try:
+                _copy(source, draft)
+                events = audited(draft, ledger.clock)
+                _sync(draft)
+                draft.replace(path)
+                _sync(folder)
+            finally:
+                for suffix in ("", "-wal", "-shm"):
+                    draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+            old = sorted(folder.glob(PATTERN))[:-keep]
+            for each in old:
+                each.unlink()
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerError(
+            f"cannot be backed up: {error}", where=str(folder), remedy="free space, check the folder's owner; try again"
+        ) from error
+    return Backup(path, events, path.stat().st_size, tuple(each.name for each in old))
+
+
+def audited(path: Path, clock: Clock) -> int:
+    """Check a backup as a whole and return the number of its events.
+
+    Raises:
+        LedgerTampered: when a row was altered.
+        LedgerError: when it is no ledger of this program, or SQLite finds it damaged.
+    """
+    with closing(sqlite3.connect(path)) as connection:
+        problems = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
+    if problems != ["ok"]:
+        raise LedgerError(f"is damaged: {'; '.join(problems)}", where=str(path), remedy="restore the backup before it")
+    with Ledger.open(f"sqlite:///{path}", clock) as copy:
+        return copy.audit.verify_chain()
+
+
+def _copy(source: Path, target: Path) -> None:
+    """One state of a database that others may be writing to; with the permissions of its file."""
+    target.unlink(missing_ok=True)
+    os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o600))
+    with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as origin:
+        with closing(sqlite3.connect(target)) as copy:
+            origin.backup(copy)
+    shutil.copymode(source, target)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
