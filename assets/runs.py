@@ -77,8 +77,12 @@ def execute(
     partition_key: str | None = None,
     run_config: Mapping[str, Any] | None = None,
     tags: Mapping[str, str] | None = None,
+    assets: Sequence[dg.AssetKey] | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Run one job to its end in this process.
+
+    Args:
+        assets: of an asset job, those to materialize; all of them when None.
 
     Raises:
         RunFailed: with the reasons of every failed step.
@@ -88,6 +92,7 @@ def execute(
         partition_key=partition_key,
         run_config={**(run_config or {}), **QUIET},
         tags=dict(tags or {}),
+        asset_selection=assets,
         raise_on_error=False,
     )
     if not result.success:

@@ -68,6 +68,11 @@ class Container:
         named = self.settings.storage.cache_dir
         return PROJECT / named if named else self.root / "cache"
 
+    @property
+    def backups(self) -> Path:
+        """Where backups of the ledger are kept."""
+        return self.root / "backups"
+
     @cached_property
     def clock(self) -> Clock:
         """The machine's clock, or for a scenario with a fixed end the scenario's own."""

@@ -22,6 +22,7 @@ from tradewright.execution.inbox import Inbox
 from tradewright.execution.market_state import MarketStateReader, closed_at
 from tradewright.execution.risk_snapshot import Event, SnapshotBuilder
 from tradewright.execution.types import ProtocolTimes, SenderSettings
+from tradewright.ledger.ledger import Ledger
 from tradewright.model.signal import SignalCandidate
 from tradewright.store.artefacts import NoArtefact
 
@@ -48,6 +49,18 @@ async def account_of(house: Container) -> str:
         return (await venue.account()).account
     finally:
         await venue.disconnect()
+
+
+NEWEST_INTENTS = 200
+"""So many intents are looked at for an account that is not named."""
+
+
+def account_in_force(settings: Settings, ledger: Ledger) -> str:
+    """The account in force without asking the venue: the named one, else the one of the newest intent."""
+    if settings.broker.account:
+        return settings.broker.account
+    known = [intent.account for intent in ledger.decisions.newest_intents(NEWEST_INTENTS) if intent.account]
+    return known[-1] if known else ""
 
 
 def snapshot_builder(house: Container) -> SnapshotBuilder:

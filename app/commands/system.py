@@ -91,7 +91,7 @@ def doctor(overrides: Overrides = None, as_json: Json = False) -> None:
     """What is installed, configured, reachable and stale, and what to do about it."""
 
     def act(output: Output) -> None:
-        from app.operations.doctor import examine_all
+        from runtime.doctor import examine_all
 
         findings = examine_all(in_force(overrides))
         rows = [(row.state, row.what, row.detail, row.remedy) for row in findings]

@@ -6,9 +6,10 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.operations.trading import account_in_force, actor_name, books_of, checked_reason
+from app.operations.trading import actor_name, books_of, checked_reason
 from conf.schema.settings import Settings
 from runtime import trading as wiring
+from runtime.trading import account_in_force
 from tradewright.execution.cancellation import Cancelled
 from tradewright.execution.health import Problem, problems
 from tradewright.model.command import Command, CommandKind

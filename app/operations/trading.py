@@ -18,6 +18,7 @@ from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
+from runtime.trading import account_in_force
 from tradewright.execution import operator_actions as desk
 from tradewright.execution.cancellation import Cancelled
 from tradewright.execution.explain import Provenance
@@ -345,14 +346,6 @@ def actor_name(claimed: str = "") -> str:
         user = f"uid {os.getuid()}"
     name = printable(claimed).strip()
     return f"{user} (claimed: {name})" if name else user
-
-
-def account_in_force(settings: Settings, books: Ledger) -> str:
-    """The account in force without asking the venue: the named one, else the one of the newest intent."""
-    if settings.broker.account:
-        return settings.broker.account
-    known = [intent.account for intent in books.decisions.newest_intents(NEWEST) if intent.account]
-    return known[-1] if known else ""
 
 
 def _positions(settings: Settings, books: Ledger) -> list[PositionView]:

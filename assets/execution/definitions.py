@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from assets.execution.desk import desk_assets
+from assets.execution.schedules import deciding, keeping
 from assets.execution.sending import sending
 from assets.frozen import Frozen
 from conf.compose import environment_overrides, options
@@ -19,12 +20,14 @@ def execution_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
         ConfigProblems: when the configuration is wrong in anything but a strategy's file.
     """
     frozen = Frozen.apart_from_strategies(overrides)
-    jobs, sensors, schedules = sending(frozen)
+    strategies = options("strategy")
+    jobs, sensors = sending(frozen)
+    kept, schedules = keeping(frozen, jobs.reconcile, jobs.end_of_day)
     desk = dg.define_asset_job(DESK_JOB, dg.AssetSelection.groups("desk"), tags=frozen.tags)
     return dg.Definitions(
-        assets=desk_assets(frozen, options("strategy")),
-        jobs=[desk, *jobs],
-        sensors=sensors,
+        assets=desk_assets(frozen, strategies),
+        jobs=[desk, *jobs, *kept],
+        sensors=[deciding(frozen, DESK_JOB, strategies), *sensors],
         schedules=schedules,
         executor=dg.in_process_executor,
     )

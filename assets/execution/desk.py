@@ -4,18 +4,35 @@ from collections.abc import Sequence
 from functools import partial
 
 import dagster as dg
-from pydantic import TypeAdapter
 
 from assets.frozen import Frozen
 from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
+from runtime.due import decisions_due, finish_decisions, signal_marks
+from tradewright.model.base import FrozenModel
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.intent import Intent
 
 INTENTS = ("intents",)
 """The artefact that hands the intents on."""
-_INTENTS = TypeAdapter(list[Intent])
+
+
+class Chosen(dg.Config):
+    """Which signals become intents: all newest ones, or those that can be decided on now and were not yet."""
+
+    only_due: bool = False
+
+
+class Proposed(FrozenModel):
+    """Intents on their way to the gate.
+
+    Args:
+        marks: strategy, instrument, newest bar and settings of the signals that count as decided on with them.
+    """
+
+    intents: tuple[Intent, ...]
+    marks: tuple[tuple[str, str, int, str], ...] = ()
 
 
 def desk_assets(frozen: Frozen, strategies: Sequence[str]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
@@ -29,9 +46,9 @@ def desk_assets(frozen: Frozen, strategies: Sequence[str]) -> list[dg.AssetsDefi
         return take_stock(frozen.thaw(context))
 
     @on_desk(deps=[*upstream, positions])
-    def intents(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def intents(context: dg.AssetExecutionContext, config: Chosen) -> dg.MaterializeResult:
         """Sized, proposed orders: what has to be traded so that the newest signals come true."""
-        return propose(frozen.thaw(context), strategies)
+        return propose(frozen.thaw(context), strategies, only_due=config.only_due)
 
     @on_desk(deps=[intents])
     def decisions(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
@@ -59,16 +76,23 @@ def take_stock(settings: Settings) -> dg.MaterializeResult:
     )
 
 
-def propose(settings: Settings, strategies: Sequence[str]) -> dg.MaterializeResult:
+def propose(settings: Settings, strategies: Sequence[str], *, only_due: bool = False) -> dg.MaterializeResult:
     """Turn the newest signals into intents, and keep them for the decision.
+
+    Args:
+        only_due: leave out signals that were decided on, or cannot be now; the others count as decided on afterwards.
 
     Raises:
         BrokerError, LedgerError: when the venue cannot be asked, or the ledger cannot be used.
     """
-    house = Container(settings)
-    wanted = trading.newest_signals(house, strategies)
-    found = trading.deciding(settings, lambda decider: decider.propose(wanted))
-    house.artefacts.write_json(INTENTS, [row.model_dump(mode="json") for row in found])
+    with Container(settings) as house:
+        pairs = decisions_due(house, strategies).pairs if only_due else ()
+        marks = signal_marks(house, pairs)  # before the signals are read: newer ones are then decided on again
+        signals = trading.newest_signals(house, strategies)
+        wanted = [row for row in signals if not only_due or (row[0].strategy, row[0].instrument) in pairs]
+        found = trading.deciding(settings, lambda decider: decider.propose(wanted))
+        proposed = Proposed(intents=tuple(found), marks=tuple(marks))
+        house.artefacts.write_json(INTENTS, proposed.model_dump(mode="json"))
     return dg.MaterializeResult(
         metadata={"signals": len(wanted), "intents": dg.MetadataValue.md(_intents_table(found))}
     )
@@ -80,8 +104,10 @@ def decide(settings: Settings) -> dg.MaterializeResult:
     Raises:
         BrokerError, LedgerError: as above; NoArtefact: when there are no intents yet.
     """
-    proposed = _INTENTS.validate_python(Container(settings).artefacts.read_json(INTENTS))
-    found = trading.deciding(settings, lambda decider: decider.decide(proposed))
+    with Container(settings) as house:
+        proposed = Proposed.model_validate(house.artefacts.read_json(INTENTS))
+        found = trading.deciding(settings, lambda decider: decider.decide(proposed.intents))
+        finish_decisions(house, proposed.marks)  # after the decisions are committed: a kill in between repeats them
     counts = {verdict.value: sum(row.verdict is verdict for row in found) for verdict in Verdict}
     return dg.MaterializeResult(metadata={**counts, "decisions": dg.MetadataValue.md(_decisions_table(found))})
 

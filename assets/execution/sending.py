@@ -7,6 +7,7 @@ retries, and an order in doubt makes it fail rather than look successful.
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
+from typing import NamedTuple
 
 import dagster as dg
 
@@ -14,6 +15,7 @@ from assets.frozen import Frozen
 from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
+from runtime.due import finish_job
 from tradewright.execution.inbox import Inbox
 from tradewright.execution.types import SendResult, SendStatus
 from tradewright.ledger.outbox import batch_key
@@ -23,8 +25,6 @@ NO_RETRIES = {"dagster/max_retries": "0"}
 SENSOR_SECONDS = 5
 WATCH = timedelta(minutes=1)
 """The longest time between two comparisons with the venue while an order is open."""
-END_OF_DAY = "30 23 * * *"
-"""When the day is ended, by the venue's clock: before its midnight, when its executions are forgotten."""
 FAILURES = (SendStatus.LOST, SendStatus.UNKNOWN)
 """A run must not look successful after these. An order that was refused before the send, or that another actor has
 taken, is no failure."""
@@ -36,10 +36,16 @@ class Batch(dg.Config):
     decision_ids: list[str]
 
 
-def sending(
-    frozen: Frozen,
-) -> tuple[list[dg.JobDefinition], list[dg.SensorDefinition], list[dg.ScheduleDefinition]]:
-    """The jobs, the sensors, and the schedule of the end of the day."""
+class SendingJobs(NamedTuple):
+    """The jobs that talk to the venue."""
+
+    send_orders: dg.JobDefinition
+    reconcile: dg.JobDefinition
+    end_of_day: dg.JobDefinition
+
+
+def sending(frozen: Frozen) -> tuple[SendingJobs, list[dg.SensorDefinition]]:
+    """The jobs, and the sensors that watch orders; they follow no setting, for an order that is out must be watched."""
     tags = {**NO_RETRIES, **frozen.tags}
 
     @dg.op(tags=frozen.tags)
@@ -82,13 +88,7 @@ def sending(
         """Watches open orders until they have ended, so that no fill is missed at the venue's midnight."""
         return watch_open_orders(frozen.present())
 
-    ending = dg.ScheduleDefinition(
-        job=end_of_day,
-        cron_schedule=END_OF_DAY,
-        execution_timezone=frozen.settings.execution.broker_zone,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-    )
-    return [send_orders, reconcile, end_of_day], [approved_orders, open_orders], [ending]
+    return SendingJobs(send_orders, reconcile, end_of_day), [approved_orders, open_orders]
 
 
 def send_batch(settings: Settings, decision_ids: Sequence[str], log: Callable[[str], None]) -> None:
@@ -128,7 +128,10 @@ def finish_day(settings: Settings) -> None:
         BrokerError, LedgerError: when the account is not known, or the ledger cannot be used.
     """
     ask = partial(Inbox.ask, kind=CommandKind.END_OF_DAY, actor="dagster", reason="the schedule end_of_day")
-    if found := trading.asking(settings, ask):
+    found = trading.asking(settings, ask)
+    with Container(settings) as house:
+        finish_job(house, "end_of_day")
+    if found:
         raise dg.Failure(f"the day ended with differences: {found}", allow_retries=False)
 
 

@@ -16,6 +16,7 @@ from runtime import feeds, research
 from runtime.container import Container
 from tradewright.calendars.registry import calendar
 from tradewright.indicators.features import feature_snapshot, feature_table
+from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError, StoreError
 from tradewright.quality.check import check_bars
 from tradewright.quality.expectations import QualityExtraMissing, SuiteResult, load_suite, run_suite
@@ -30,15 +31,21 @@ BARS_CHECKS = {
 FEATURES_CHECKS = {"complete": "The newest bar has a value of every feature."}
 
 
-def bars_and_features(frozen: Frozen, instruments: tuple[str, ...]) -> list[dg.AssetsDefinition]:
-    """The two assets, partitioned by instrument."""
+def bars_and_features(
+    frozen: Frozen, instruments: Sequence[str], timeframes: Sequence[Timeframe] = ()
+) -> list[dg.AssetsDefinition]:
+    """The two assets, partitioned by instrument.
+
+    Args:
+        timeframes: those on which strategies decide, beside the universe's.
+    """
     partitions = dg.StaticPartitionsDefinition(list(instruments))
     in_market = partial(dg.asset, partitions_def=partitions, group_name="market", op_tags=frozen.tags)
 
     @in_market(check_specs=_blocking("bars", BARS_CHECKS))
     def bars(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         """Bars brought up to date from the feed: an incremental upsert; a correction is a new revision."""
-        return make_bars(frozen.thaw(context), context.partition_key)
+        return make_bars(frozen.thaw(context), context.partition_key, timeframes)
 
     @in_market(deps=[bars], check_specs=_blocking("features", FEATURES_CHECKS))
     def features(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
@@ -52,8 +59,11 @@ def _blocking(asset: str, checks: Mapping[str, str]) -> list[dg.AssetCheckSpec]:
     return [dg.AssetCheckSpec(name, asset=asset, blocking=True, description=text) for name, text in checks.items()]
 
 
-def make_bars(settings: Settings, symbol: str) -> dg.MaterializeResult:
+def make_bars(settings: Settings, symbol: str, timeframes: Sequence[Timeframe] = ()) -> dg.MaterializeResult:
     """Refresh the bars of an instrument, check them, and record for the gate whether they passed.
+
+    Args:
+        timeframes: beside those of the universe.
 
     Raises:
         DataError, StoreError: for bars that the feed has not, or the store refuses or cannot read; a failed check.
@@ -61,7 +71,7 @@ def make_bars(settings: Settings, symbol: str) -> dg.MaterializeResult:
     problems = [str(broken.problem("conf")) for broken in broken_tables(settings, MARKET_TABLES)]
     with Container(settings) as house, _failed_check(house, f"bars.{symbol}"):
         source = feeds.feed(house)
-        updates = research.refreshed(house, source, symbol) if source else {}
+        updates = research.refreshed(house, source, symbol, timeframes) if source else {}
         report, suite = quality(house, symbol), expectations(house, symbol)
         data_hash = house.bar_store.data_hash(symbol, settings.universe.timeframe)
         passed = not report.blocking and (suite is None or not suite.blocking) and not problems

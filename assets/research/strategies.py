@@ -1,7 +1,7 @@
 """One asset chain per file of ``conf/strategy``: signals, backtest, evaluation, risk report."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import dagster as dg
 import pandas as pd
@@ -10,6 +10,7 @@ from assets.frozen import Frozen
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime.container import Container
+from runtime.due import begin_signals, finish_signals, signals_of
 from runtime.research import find_look_ahead, newest_signals, run_study
 from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.evaluation.study import Study
@@ -19,11 +20,13 @@ SHOWN = 5
 """Findings of the look-ahead test that are kept."""
 
 
-def all_chains(overrides: tuple[str, ...]) -> tuple[list[Definition], list[dg.AssetChecksDefinition]]:
+def all_chains(
+    strategies: Mapping[str, Frozen | ConfigProblems],
+) -> tuple[list[Definition], list[dg.AssetChecksDefinition]]:
     """Every strategy's chain; a file that is wrong fails its own assets, with file and line, and nothing else."""
     assets: list[Definition] = []
     checks: list[dg.AssetChecksDefinition] = []
-    for name, made in Frozen.of_strategies(overrides).items():
+    for name, made in strategies.items():
         if isinstance(made, ConfigProblems):
             spec, check = broken(name, made)
             assets.append(spec)
@@ -83,10 +86,12 @@ def _asset(
 def signals(name: str, settings: Settings) -> dg.MaterializeResult:
     """What the strategy wants now, per instrument, and since which bar; refused when it looks ahead."""
     with Container(settings) as house:
+        begun = begin_signals(house)
         ahead = [str(row) for row in find_look_ahead(house)][:SHOWN]
         found = newest_signals(house)
-        house.artefacts.write_json(("signals", name), [row.model_dump(mode="json") for row in found])
+        house.artefacts.write_json(signals_of(name), [row.model_dump(mode="json") for row in found])
         house.ledger.checks.record(f"lookahead.{name}", not ahead, ahead)
+        finish_signals(house, begun)
     rows = [f"| {row.instrument} | {row.candidate_action} | {row.target:g} | {row.bar_ts} |" for row in found]
     table = "\n".join(["| instrument | action | target | since |", "|---|---|---|---|", *rows])
     told = {"findings": "\n".join(ahead) or "no value knew the future"}
@@ -168,6 +173,11 @@ def _study(settings: Settings) -> Study:
 
 def _identity(settings: Settings) -> dict[str, str | int]:
     return {"config_hash": settings.config_hash, "seed": settings.base.seed, "mode": settings.mode.name.value}
+
+
+def signals_key(name: str) -> dg.AssetKey:
+    """The asset of a strategy's signals."""
+    return _key(name, signals.__name__)
 
 
 def _key(name: str, part: str) -> dg.AssetKey:

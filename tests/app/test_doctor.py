@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import pytest
 
-from app.operations import doctor
-from app.operations.doctor import Finding
 from brokers.ibkr.plugin import IbkrVenueSettings
 from conf.compose import compose
 from conf.schema.settings import Settings
+from runtime import doctor
 from runtime.container import Container
+from runtime.doctor import Finding
 from tests.app.conftest import daily, say
 from tests.support.houses import House
 from tradewright.model.clock import ManualClock, SystemClock

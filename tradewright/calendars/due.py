@@ -104,7 +104,12 @@ def signals_reason(
 
 
 def decision_reason(
-    market: Calendar, symbol: str, signals: Progress, decided: Progress | None, now: datetime, checks: Mapping[str, bool]
+    market: Calendar,
+    symbol: str,
+    signals: Progress,
+    decided: Progress | None,
+    now: datetime,
+    checks: Mapping[str, bool],
 ) -> tuple[bool, str]:
     """Whether the signal on an instrument is to be decided on now, and the reason either way.
 

@@ -72,7 +72,7 @@ class AuditLog:
         return self._events.verify_chain()
 
     def alterations(self, most: int = 10) -> tuple[int, list[LedgerTampered]]:
-        """As :meth:`verify_chain`, naming up to ``most`` altered rows in the place of raising (``Events.alterations``)."""
+        """As :meth:`verify_chain`, returning up to ``most`` alterations instead of raising (``Events.alterations``)."""
         return self._events.alterations(most)
 
 

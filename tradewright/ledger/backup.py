@@ -98,9 +98,9 @@ def _copy(source: Path, target: Path) -> None:
     """One state of a database that others may be writing to; with the permissions of its file."""
     target.unlink(missing_ok=True)
     os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o600))
-    with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as origin:
-        with closing(sqlite3.connect(target)) as copy:
-            origin.backup(copy)
+    address = f"{source.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(address, uri=True)) as origin, closing(sqlite3.connect(target)) as copy:
+        origin.backup(copy)
     shutil.copymode(source, target)
 
 

@@ -12,11 +12,11 @@ from typing import Literal
 
 import pandas as pd
 
-from app.operations.trading import account_in_force
 from conf.compose import check, compose_without_strategy
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime.container import Container
+from runtime.trading import account_in_force
 from tradewright.execution.health import problems
 from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.ledger import Ledger
