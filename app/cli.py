@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from app.commands import operator, research, system, trading
+from app.commands import ledger, operator, research, system, trading
 
 app = typer.Typer(
     help="Strategies from YAML to orders that are sent at most once.",
@@ -13,7 +13,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (system, research, trading, operator):
+for group in (system, research, trading, operator, ledger):
     app.add_typer(group.commands)
 
 

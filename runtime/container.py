@@ -125,6 +125,14 @@ class Container:
         """
         return self._opened.enter_context(Ledger.create(self._ledger_url(), self.clock, mode=self.settings.mode.name))
 
+    def existing_ledger(self) -> Ledger:
+        """A ledger that is there, open until the container closes; it is never made.
+
+        Raises:
+            LedgerError: as for :attr:`ledger`, and when there is none.
+        """
+        return self._opened.enter_context(Ledger.open(self._ledger_url(), self.clock, mode=self.settings.mode.name))
+
     def _ledger_url(self) -> str:
         named = self.settings.storage.ledger_url
         if named is not None:

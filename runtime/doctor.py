@@ -14,10 +14,12 @@ import pandas as pd
 
 from conf.compose import check, compose_without_strategy
 from conf.problems import ConfigProblems
+from conf.schema.schedules import JobSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.trading import account_in_force
 from tradewright.execution.health import problems
+from tradewright.ledger.backup import PG_DUMP
 from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.errors import TradewrightError
@@ -45,7 +47,7 @@ def examine_all(overrides: tuple[str, ...]) -> list[Finding]:
         settings = compose_without_strategy(overrides)
     except ConfigProblems:
         return findings
-    looks: list[Callable[[Settings], Iterator[Finding]]] = [_disk, _bars, _ledger, _broker]
+    looks: list[Callable[[Settings], Iterator[Finding]]] = [_disk, _bars, _ledger, _schedules, _broker]
     return findings + [finding for look in looks for finding in look(settings)]
 
 
@@ -123,6 +125,22 @@ def _chain(books: Ledger) -> Finding:
         return Finding("good", "ledger", f"{books.where}: audit chain of {books.audit.verify_chain()} events holds")
     except LedgerTampered as error:
         return Finding("broken", "ledger", f"{books.where}: {error.where}: {error.what}", error.remedy)
+
+
+def _schedules(settings: Settings) -> Iterator[Finding]:
+    """The jobs that run by themselves in ``make dev``, and what nobody does while they do not."""
+    jobs: dict[str, JobSettings] = {name: value for name, value in settings.schedules if isinstance(value, JobSettings)}
+    on = ", ".join(name for name, job in jobs.items() if job.enabled)
+    yield Finding("good", "schedules", f"on: {on or 'none'}")
+    try:
+        with Container(settings) as house:
+            if not jobs["end_of_day"].enabled and house.ledger.attempts.live(account_in_force(settings, house.ledger)):
+                remedy = "tradewright end-of-day before the venue's midnight, or schedules.end_of_day.enabled=true"
+                yield Finding("look", "schedules", "an order is open, and nothing ends the day by itself", remedy)
+            if jobs["backup"].enabled and house.ledger.file is None:
+                yield Finding("look", "backup", "the ledger is on PostgreSQL", PG_DUMP)
+    except TradewrightError:
+        return  # told by the look at the ledger
 
 
 def _broker(settings: Settings) -> Iterator[Finding]:

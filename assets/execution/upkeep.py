@@ -6,11 +6,8 @@ from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.doctor import examine_all
 from runtime.due import daily_due, finish_job, last_reconciled
-from tradewright.ledger.backup import backup
+from tradewright.ledger.backup import PG_DUMP, backup
 from tradewright.ledger.retention import prune
-
-ON_SERVER = "the ledger is on PostgreSQL: its backups are made by pg_dump, from the server's own scheduler"
-
 
 def reconciliation_due(house: Container) -> str:
     """Why the account is to be compared with the venue now; empty when it is not."""
@@ -51,7 +48,7 @@ def nothing_due(house: Container, job: str) -> str:
     if job in ("reconcile", "end_of_day") and not _has_traded(house):
         return "no order was ever approved in this ledger"
     if job == "backup" and house.ledger.file is None:
-        return ON_SERVER
+        return f"the ledger is on PostgreSQL: {PG_DUMP}"
     return "it was done since it was due last"
 
 

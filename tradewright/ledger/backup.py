@@ -15,6 +15,7 @@ from tradewright.model.errors import LedgerError
 from tradewright.store.files import exclusive
 
 PATTERN = "ledger-*.sqlite3"
+PG_DUMP = "back it up with pg_dump --format=custom, from the server's own scheduler"
 
 
 class BackupUnsupported(LedgerError):
@@ -51,9 +52,7 @@ def backup(ledger: Ledger, folder: Path, keep: int) -> Backup:
     source = ledger.file
     if source is None:
         raise BackupUnsupported(
-            "the ledger is on PostgreSQL, whose own tool makes its backups",
-            where=ledger.where,
-            remedy="run pg_dump --format=custom from the server's scheduler, and switch schedules.backup off",
+            "the ledger is on PostgreSQL, whose own tool makes its backups", where=ledger.where, remedy=PG_DUMP
         )
     path = folder / f"ledger-{ledger.clock.now():%Y%m%dT%H%M%SZ}.sqlite3"
     draft = folder / f".{path.name}.part"

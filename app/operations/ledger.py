@@ -1,0 +1,69 @@
+"""The ledger as a file: verify it, back it up, prune it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.operations.trading import actor_name, books_of
+from conf.schema.settings import Settings
+from runtime.container import Container
+from tradewright.ledger.backup import Backup, backup
+from tradewright.ledger.retention import prune
+
+
+@dataclass(frozen=True)
+class Alteration:
+    """A place where the ledger is not what was recorded."""
+
+    where: str
+    what: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The result of an audit of the whole ledger.
+
+    Args:
+        ledger: its address, without the password.
+        events: the number of its newest event.
+        altered: the first alterations; empty when the chain holds and every row is as it was recorded.
+    """
+
+    ledger: str
+    events: int
+    altered: tuple[Alteration, ...]
+
+
+def verify(settings: Settings) -> Verification:
+    """Walk the hash chain and compare every row with its event, in one reading transaction.
+
+    Raises:
+        LedgerError: when there is no ledger, or it cannot be read.
+    """
+    with Container(settings) as house:
+        books = house.existing_ledger()
+        events, found = books.audit.alterations()
+        rows = tuple(Alteration(each.where, each.what, each.remedy) for each in found)
+        return Verification(books.where, events, rows)
+
+
+def back_up(settings: Settings) -> Backup:
+    """Copy the ledger into ``storage.root/backups``, audit the copy, and keep the newest ``schedules.backup.keep``.
+
+    Raises:
+        BackupUnsupported: on PostgreSQL.
+        LedgerError: when there is none, it cannot be copied, or was altered.
+    """
+    with Container(settings) as house:
+        return backup(house.existing_ledger(), house.backups, settings.schedules.backup.keep)
+
+
+def delete_old(settings: Settings, actor: str = "") -> dict[str, int]:
+    """Delete rows that are older than their rule of retention; the number of them by table.
+
+    Raises:
+        LedgerError: when the ledger cannot be used.
+    """
+    with books_of(settings) as books:
+        return prune(books, actor=actor_name(actor))
