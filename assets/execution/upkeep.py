@@ -9,6 +9,7 @@ from runtime.due import daily_due, finish_job, last_reconciled
 from tradewright.ledger.backup import PG_DUMP, backup
 from tradewright.ledger.retention import prune
 
+
 def reconciliation_due(house: Container) -> str:
     """Why the account is to be compared with the venue now; empty when it is not."""
     last, minutes = last_reconciled(house), house.settings.schedules.reconcile.every_minutes

@@ -10,8 +10,11 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from assets.execution.definitions import execution_definitions
+from assets.execution.desk import INTENTS
 from assets.research.definitions import research_definitions
 from assets.runs import RunFailed, execute
+from conf.compose import compose
+from runtime.container import Container
 from tradewright.model.clock import ManualClock
 
 ORDER = ("refresh_bars", "new_bars", "new_signals", "approved_orders", "open_orders",
@@ -27,6 +30,7 @@ class Days:
         home: a lasting instance, without which Dagster gives a schedule none.
         instance: where the runs are; one that forgets is ten times as fast.
         runs: how often each job ran.
+        decided: strategy, instrument and newest bar of every signal that was decided on, in order.
         skipped: the newest reason of each schedule and sensor that asked for nothing.
         failed: the runs that failed, with their reasons.
     """
@@ -36,10 +40,12 @@ class Days:
     home: dg.DagsterInstance
     instance: dg.DagsterInstance
     runs: Counter[str] = field(default_factory=Counter)
+    decided: list[tuple[str, str, int]] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.settings = compose(self.overrides)
         self.research, self.execution = research_definitions(self.overrides), execution_definitions(self.overrides)
 
     def until(self, end: datetime, times: Sequence[str]) -> None:
@@ -54,31 +60,44 @@ class Days:
             day += timedelta(days=1)
 
     def round(self, names: Sequence[str] = ORDER) -> None:
-        """Let every schedule and sensor look once, in order, and carry out the runs that they ask for."""
+        """Let every schedule and sensor that is on look once, in order, and carry out the runs that they ask for."""
         for name in names:
-            self.tick(name)
+            if self._definition(name).default_status.value == "RUNNING":
+                self.tick(name)
 
     def tick(self, name: str) -> list[dg.RunRequest]:
         """One look of a schedule or sensor, with its runs."""
-        definitions = self.research if name in ("refresh_bars", "new_bars") else self.execution
-        repository = definitions.get_repository_def()
-        if repository.has_schedule_def(name):
-            job = repository.get_schedule_def(name).job_name
+        definition = self._definition(name)
+        if isinstance(definition, dg.ScheduleDefinition):
             with dg.build_schedule_context(self.home, scheduled_execution_time=self.clock.now()) as context:
                 context._instance = self.instance
-                found = repository.get_schedule_def(name).evaluate_tick(context)
+                found = definition.evaluate_tick(context)
         else:
-            job = repository.get_sensor_def(name).job_name
-            with dg.build_sensor_context(self.instance) as context:
-                found = repository.get_sensor_def(name).evaluate_tick(context)
+            with dg.build_sensor_context(self.instance) as looking:
+                found = definition.evaluate_tick(looking)
         self.skipped[name] = found.skip_message or ""
         for request in found.run_requests or []:
-            self.runs[job] += 1
-            try:
-                execute(
-                    definitions, job, self.instance,
-                    run_config=request.run_config, tags=request.tags, assets=request.asset_selection,
-                )  # fmt: skip
-            except RunFailed as error:
-                self.failed.append(f"{self.clock.now():%m-%d %H:%M} {job}: {error.what}")
+            self._run(self._location(name), definition.job_name, request)
         return list(found.run_requests or [])
+
+    def _run(self, definitions: dg.Definitions, job: str, request: dg.RunRequest) -> None:
+        self.runs[job] += 1
+        try:
+            execute(
+                definitions, job, self.instance,
+                run_config=request.run_config, tags=request.tags, assets=request.asset_selection,
+            )  # fmt: skip
+        except RunFailed as error:
+            self.failed.append(f"{self.clock.now():%m-%d %H:%M} {job}: {error.what}")
+        if job == "desk" and not self.failed:
+            with Container(self.settings) as house:
+                marks = house.artefacts.read_json(INTENTS)["marks"]
+            self.decided += [(name, symbol, bar) for name, symbol, bar, _identity in marks]
+
+    def _location(self, name: str) -> dg.Definitions:
+        return self.research if name in ("refresh_bars", "new_bars") else self.execution
+
+    def _definition(self, name: str) -> dg.ScheduleDefinition | dg.SensorDefinition:
+        repository = self._location(name).get_repository_def()
+        is_schedule = repository.has_schedule_def(name)
+        return repository.get_schedule_def(name) if is_schedule else repository.get_sensor_def(name)
