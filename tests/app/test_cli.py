@@ -24,6 +24,7 @@ COMMANDS = {
     "demo", "check", "import", "backtest", "sweep", "gateway", "serve", "intent", "intents", "send", "approve",
     "reject", "orders", "positions", "reconcile", "kill", "resume", "explain", "doctor", "cancel", "cancel-all",
     "flatten", "freezes", "commands", "acknowledge", "adopt", "confirm-not-sent", "settle", "end-of-day",
+    "ledger",
 }  # fmt: skip
 CANARY = "canary-7f3a91"
 USER = pwd.getpwuid(os.getuid()).pw_name
@@ -39,9 +40,10 @@ def test_the_commands_are_those_of_the_design() -> None:
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_has_help_and_json(name: str) -> None:
-    said = say(name, "--help")
-    assert said.status == 0
-    assert "--json" in said.out
+    for words in ([name, each] for each in getattr(commands()[name], "commands", [""])):
+        said = say(*filter(None, words), "--help")
+        assert said.status == 0
+        assert "--json" in said.out
     assert commands()[name].help
 
 

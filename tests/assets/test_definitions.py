@@ -41,13 +41,40 @@ def test_the_graph_is_the_committed_one() -> None:
     research, execution = research_definitions(()), execution_definitions(())
     text = "\n".join(["research:", *lines(research), "", "execution:", *lines(execution), ""])
     assert text == GRAPH.read_text()
-    assert {job.name for job in research.resolve_all_job_defs()} >= {"market", RESEARCH_JOB}
-    assert {job.name for job in execution.resolve_all_job_defs()} >= {"desk", "send_orders", "reconcile", "end_of_day"}
-    assert [sensor.name for sensor in execution.sensors or ()] == ["approved_orders", "open_orders"]
-    (ending,) = execution.schedules or ()
-    assert isinstance(ending, dg.ScheduleDefinition)
-    assert (ending.job_name, ending.cron_schedule) == ("end_of_day", "30 23 * * *")
-    assert ending.execution_timezone == compose(()).execution.broker_zone
+    assert {job.name for job in research.resolve_all_job_defs()} >= {"market", RESEARCH_JOB, "refresh_bars", "signals"}
+    jobs = {"desk", "send_orders", "reconcile", "end_of_day", "prune", "backup", "doctor"}
+    assert {job.name for job in execution.resolve_all_job_defs()} >= jobs
+
+
+def statuses(overrides: tuple[str, ...]) -> dict[str, bool]:
+    """Every schedule and sensor of both locations, and whether it runs unless somebody stops it."""
+    from assets.execution.definitions import execution_definitions
+
+    found = {}
+    for made in (research_definitions(overrides), execution_definitions(overrides)):
+        repository = made.get_repository_def()
+        for definition in (*repository.schedule_defs, *repository.sensor_defs):
+            found[definition.name] = definition.default_status.value == "RUNNING"
+    return found
+
+
+FOLLOW = {"refresh_bars": "refresh_bars", "signals": "new_bars", "decide": "new_signals"} | {
+    name: name for name in ("reconcile", "end_of_day", "prune", "backup", "doctor")
+}
+"""The schedule or sensor of each key of ``conf/schedules``."""
+
+
+def test_the_loop_is_off_until_it_is_switched_on() -> None:
+    watched = {"approved_orders": True, "open_orders": True, "end_of_day": True}
+    assert statuses(()) == {**dict.fromkeys(FOLLOW.values(), False), **watched}
+    assert statuses(("schedules=on",)) == {**dict.fromkeys(FOLLOW.values(), True), **watched}
+
+
+def test_each_job_is_switched_off_by_itself() -> None:
+    assert set(FOLLOW) == set(compose(("schedules=on",)).schedules.model_dump()) - {"retry_minutes"}
+    for half in (list(FOLLOW)[::2], list(FOLLOW)[1::2]):
+        found = statuses(("schedules=on", *(f"schedules.{key}.enabled=false" for key in half)))
+        assert {name for name, runs in found.items() if not runs} == {FOLLOW[key] for key in half}
 
 
 def test_a_selection_may_be_a_string(house: House) -> None:

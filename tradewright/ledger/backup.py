@@ -85,12 +85,19 @@ def audited(path: Path, clock: Clock) -> int:
         LedgerTampered: when a row was altered.
         LedgerError: when it is no ledger of this program, or SQLite finds it damaged.
     """
-    with closing(sqlite3.connect(path)) as connection:
-        problems = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
-    if problems != ["ok"]:
+    if (problems := _damage(path)) != ["ok"]:
         raise LedgerError(f"is damaged: {'; '.join(problems)}", where=str(path), remedy="restore the backup before it")
     with Ledger.open(f"sqlite:///{path}", clock) as copy:
         return copy.audit.verify_chain()
+
+
+def _damage(path: Path) -> list[str]:
+    """What SQLite itself finds wrong with a file; ``ok`` alone where that is nothing."""
+    with closing(sqlite3.connect(path)) as connection:
+        try:
+            return [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
+        except sqlite3.DatabaseError as error:
+            return [str(error)]
 
 
 def _copy(source: Path, target: Path) -> None:
