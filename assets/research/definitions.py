@@ -34,12 +34,11 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
         dg.define_asset_job(MARKET_JOB, dg.AssetSelection.groups("market"), tags=frozen.tags),
         dg.define_asset_job(RESEARCH_JOB, dg.AssetSelection.assets(*made), tags=frozen.tags),
         dg.define_asset_job(SIGNALS_JOB, dg.AssetSelection.assets(*signals.values()), tags=frozen.tags),
-        refresh,
     ]
     return dg.Definitions(
         assets=[*market, *chains],
         asset_checks=checks,
-        jobs=jobs,
+        jobs=[*jobs, refresh],
         schedules=[refresh_bars],
         sensors=[following(frozen, good, signals)],
         executor=dg.in_process_executor,

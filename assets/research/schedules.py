@@ -15,7 +15,7 @@ from tradewright.model.errors import DataError, TradewrightError
 
 REFRESH_JOB = "refresh_bars"
 SIGNALS_JOB = "signals"
-SENSOR_SECONDS = 10
+SENSOR_SECONDS = 5
 
 
 def refreshing(frozen: Frozen, timeframes: Sequence[Timeframe]) -> tuple[dg.JobDefinition, dg.ScheduleDefinition]:
@@ -82,11 +82,10 @@ def _record(context: dg.OpExecutionContext, asset: str, symbol: str, made: dg.Ma
     key = dg.AssetKey(asset)
     context.log_event(dg.AssetMaterialization(key, partition=symbol, metadata=made.metadata))
     for check in made.check_results or ():
-        context.log_event(
-            dg.AssetCheckEvaluation(
-                key, str(check.check_name), check.passed, dict(check.metadata), severity=check.severity
-            )
+        found = dg.AssetCheckEvaluation(
+            key, str(check.check_name), check.passed, dict(check.metadata), severity=check.severity
         )
+        context.log_event(found)  # type: ignore[arg-type]  # Dagster takes it; the annotation leaves it out
     failed = [
         str(check.check_name)
         for check in made.check_results or ()

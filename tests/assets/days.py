@@ -16,6 +16,7 @@ from assets.runs import RunFailed, execute
 from conf.compose import compose
 from runtime.container import Container
 from tradewright.model.clock import ManualClock
+from tradewright.quality.expectations import QualityExtraMissing
 
 ORDER = ("refresh_bars", "new_bars", "new_signals", "approved_orders", "open_orders",
          "reconcile", "end_of_day", "prune", "backup", "doctor")  # fmt: skip
@@ -101,3 +102,8 @@ class Days:
         repository = self._location(name).get_repository_def()
         is_schedule = repository.has_schedule_def(name)
         return repository.get_schedule_def(name) if is_schedule else repository.get_sensor_def(name)
+
+
+def without_quality_extra(*_arguments: object) -> None:
+    """The suite of Great Expectations is left out: it takes a second each time and has tests of its own."""
+    raise QualityExtraMissing("not installed")

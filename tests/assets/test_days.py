@@ -15,14 +15,13 @@ import pytest
 
 from assets.research import bars
 from runtime.container import Container
-from tests.assets.days import Days
+from tests.assets.days import Days, without_quality_extra
 from tests.support.houses import conf_copy
 from tradewright.calendars.registry import calendar
 from tradewright.ledger.backup import audited
 from tradewright.model.bars import Timeframe
 from tradewright.model.clock import ManualClock
 from tradewright.model.order import AttemptState
-from tradewright.quality.expectations import QualityExtraMissing
 
 TIMES = ("00:01", "04:31", "14:31", "21:02")
 """After midnight UTC (BTC's close), after 23:30 in New York, after the open, after the close there."""
@@ -61,11 +60,6 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Days, Coun
             days.round()
             days.round()
             yield days, before
-
-
-def without_quality_extra(*_arguments: object) -> None:
-    """The suite of Great Expectations is left out: it takes a second each time and has tests of its own."""
-    raise QualityExtraMissing("not installed")
 
 
 @pytest.mark.slow
