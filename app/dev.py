@@ -22,7 +22,7 @@ import uvicorn
 from app.guard import JsonPosts, checked_token, guarded, new_token
 from app.network import listen
 from assets.home import open_instance
-from conf.compose import PROJECT, environment
+from conf.environment import PROJECT, environment
 from tradewright.model.errors import TradewrightError
 
 HOST, PORT = "127.0.0.1", 3000

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from conf.compose import PROJECT
+from conf.environment import PROJECT
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 
-from assets.frozen import Frozen
+from assets.pinned_config import PinnedConfig
 from conf.schema.schedules import JobSettings, SchedulesSettings
 from conf.schema.settings import Settings
 from tradewright.model.clock import SystemClock
@@ -34,12 +34,12 @@ def sensor_status(job: JobSettings) -> dg.DefaultSensorStatus:
     return dg.DefaultSensorStatus.RUNNING if job.enabled else dg.DefaultSensorStatus.STOPPED
 
 
-def switched_off(frozen: Frozen, present: Settings, select: Select) -> str:
+def switched_off(pinned: PinnedConfig, present: Settings, select: Select) -> str:
     """Why a job that was on when the definitions were loaded is left alone: its YAML says off by now.
 
     A job that was off then is looked at only because a person has started it, and goes on.
     """
-    was_on = select(frozen.settings.schedules).enabled
+    was_on = select(pinned.settings.schedules).enabled
     return "" if select(present.schedules).enabled or not was_on else "it was switched off in conf/schedules"
 
 

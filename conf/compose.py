@@ -29,8 +29,9 @@ from omegaconf.errors import OmegaConfBaseException
 from conf.problems import ConfigProblems, Problem, nearest
 from conf.rules import TABLE_GROUPS
 from conf.schema.settings import Settings
-from conf.sources import holds, vet
-from conf.validate import Composed, field_names, validate
+from conf.yaml_reader import holds, vet
+from conf.composition import Composed
+from conf.validate import field_names, validate
 from tradewright.model.errors import ConfigError
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -39,7 +40,7 @@ COMMAND_LINE = "command line"
 OVERRIDES = "TRADEWRIGHT_OVERRIDES"
 ENV_FILE = "TRADEWRIGHT_ENV_FILE"
 MOST_NODES = "1000000"
-"""Of YAML in one file, for OmegaConf; :mod:`conf.sources` limits bytes, depth and aliases before it is asked."""
+"""Of YAML in one file, for OmegaConf; :mod:`conf.yaml_reader` limits bytes, depth and aliases before it is asked."""
 _NODES = "OMEGACONF_MAX_YAML_EXPANDED_NODES"
 NO_STRATEGY = {
     "name": "none",
@@ -222,7 +223,7 @@ def _chosen_strategy(overrides: Sequence[str], folder: Path) -> str:
 def check(overrides: Sequence[str] = (), folder: Path | None = None) -> list[Problem]:
     """Every problem of every file: traps, the composition in force, and each option of each group in turn.
 
-    Tables are looked at too (``conf/tables.py``).
+    Tables are looked at too (``conf/table_rules.py``).
 
     Raises:
         ConfigError: when there is no folder of YAML files.

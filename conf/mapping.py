@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from conf.problems import ConfigProblems, Problem, told
-from conf.sources import locate, vet
+from conf.yaml_reader import locate, vet
 from conf.validate import explained
 from tradewright.formats.mapping import ColumnMapping, mapping_of
 

@@ -17,8 +17,8 @@ from pydantic_core import ErrorDetails
 from conf.problems import Problem, nearest, told
 from conf.rules import STRATEGY_KEYS, Broken, broken_rules, parameter_errors, sealed_stage, strategy_name
 from conf.schema.settings import Settings
-from conf.sources import Key, holds, locate
-from conf.tables import broken_tables
+from conf.yaml_reader import Key, holds, locate
+from conf.table_rules import broken_tables
 
 _QUOTED = re.compile(r"'([^']+)'")
 _HIDDEN = "**********"

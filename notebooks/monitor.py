@@ -11,7 +11,7 @@ with app.setup:
     import marimo as mo
 
     from app.operations import monitor
-    from conf.compose import environment_overrides
+    from conf.environment import environment_overrides
 
 
 @app.cell

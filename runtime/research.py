@@ -8,7 +8,7 @@ from datetime import time
 from conf.problems import ConfigProblems
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
-from conf.tables import broken_sets
+from conf.table_rules import broken_sets
 from runtime.container import Container
 from runtime.feeds import scenario, scenario_end, stored_timeframes
 from strategies.base import BaseStrategy
@@ -16,7 +16,7 @@ from strategies.registry import build
 from tradewright.backtest.lookahead import LookAhead
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.evaluation.equity_curve import Sampling
-from tradewright.evaluation.study import Measures, Study
+from tradewright.evaluation.study import MetricsConfig, StudyResult
 from tradewright.fills.slippage import for_instrument
 from tradewright.indicators.features import FeatureSettings
 from tradewright.indicators.sessions import Session
@@ -127,13 +127,13 @@ def spec(settings: Settings, instrument: Instrument) -> BacktestSpec:
     )
 
 
-def measures(settings: Settings) -> Measures:
+def measures(settings: Settings) -> MetricsConfig:
     """How results are measured."""
     evaluation = settings.evaluation
-    return Measures(Sampling(evaluation.sampling), evaluation.days_per_year, evaluation.risk_free)
+    return MetricsConfig(Sampling(evaluation.sampling), evaluation.days_per_year, evaluation.risk_free)
 
 
-def run_study(house: Container, *, look_ahead_free: bool | None = None) -> Study:
+def run_study(house: Container, *, look_ahead_free: bool | None = None) -> StudyResult:
     """The report of the strategy in force on its instruments.
 
     Raises:

@@ -17,7 +17,8 @@ from app.operations.serving import ACCOUNT, make_gateway
 from app.warmup import compiling
 from assets.runs import run_desk, run_research
 from brokers.ibkr.gateway.thread import GatewayThread
-from conf.compose import compose, options
+from conf.compose import compose
+from conf.environment import options
 from runtime.container import Container
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Verdict

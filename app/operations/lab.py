@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime
 
 from app.operations import research
 from app.operations.study_view import StudyView
-from conf.compose import compose, options
+from conf.compose import compose
+from conf.environment import options
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.research import symbols, tables, timeframe

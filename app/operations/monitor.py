@@ -17,7 +17,7 @@ from app.operations.trading import DeskView, IntentView, PositionView
 from app.output import printable
 from conf.compose import compose
 from conf.schema.settings import Settings
-from tradewright.evaluation.formatting import Line, count, money
+from tradewright.evaluation.formatting import MetricRow, count, money
 from tradewright.execution.operator_actions import OrderView
 from tradewright.ledger.kill_switches import EVERYTHING
 from tradewright.model.decision import Verdict

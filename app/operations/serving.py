@@ -12,7 +12,7 @@ from app.guard import checked_token, new_token
 from app.network import MAX_PORT, ServeError, listen
 from brokers.ibkr.gateway.server import Gateway
 from brokers.sim.matching import Prices
-from conf.compose import OVERRIDES, environment
+from conf.environment import OVERRIDES, environment
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.model.clock import Clock

@@ -12,7 +12,7 @@ from tradewright.evaluation.charts import account_figure, price_figure
 from tradewright.evaluation.finding import Finding, Severity
 from tradewright.evaluation.formatting import Line, headline
 from tradewright.evaluation.markup import Html, element
-from tradewright.evaluation.study import Study
+from tradewright.evaluation.study import StudyResult
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -26,7 +26,7 @@ _ROW = "display:flex;gap:.75rem;align-items:baseline;padding:.4rem 0;border-bott
 class StudyView:
     """One study as the lab shows it; with ``trouble`` there is no study, and everything else is empty."""
 
-    study: Study | None = None
+    study: StudyResult | None = None
     trouble: str = ""
 
     @property

@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from app.output import printable
-from conf.compose import options
+from conf.environment import options
 from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime import trading

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import yaml
 
-from conf.compose import check, compose, conf_folder, shown, yaml_files
+from conf.compose import check, compose
+from conf.environment import conf_folder, display_path, yaml_files
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from tradewright.model.errors import ConfigError, StoreError, TradewrightError

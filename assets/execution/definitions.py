@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dagster as dg
 
-from assets.execution.desk import desk_assets
+from assets.execution.orders import desk_assets
 from assets.execution.schedules import deciding, keeping
 from assets.execution.sending import sending
-from assets.frozen import Frozen
-from conf.compose import environment_overrides, options
+from assets.pinned_config import PinnedConfig
+from conf.environment import environment_overrides, options
 
 DESK_JOB = "desk"
 
@@ -19,15 +19,15 @@ def execution_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
     Raises:
         ConfigProblems: when the configuration is wrong in anything but a strategy's file.
     """
-    frozen = Frozen.apart_from_strategies(overrides)
+    pinned = PinnedConfig.without_strategies(overrides)
     strategies = options("strategy")
-    jobs, sensors = sending(frozen)
-    kept, schedules = keeping(frozen, jobs.reconcile, jobs.end_of_day)
-    desk = dg.define_asset_job(DESK_JOB, dg.AssetSelection.groups("desk"), tags=frozen.tags)
+    jobs, sensors = sending(pinned)
+    kept, schedules = keeping(pinned, jobs.reconcile, jobs.end_of_day)
+    desk = dg.define_asset_job(DESK_JOB, dg.AssetSelection.groups("desk"), tags=pinned.tags)
     return dg.Definitions(
-        assets=desk_assets(frozen, strategies),
+        assets=desk_assets(pinned, strategies),
         jobs=[desk, *jobs, *kept],
-        sensors=[deciding(frozen, DESK_JOB, strategies), *sensors],
+        sensors=[deciding(pinned, DESK_JOB, strategies), *sensors],
         schedules=schedules,
         executor=dg.in_process_executor,
     )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import dagster as dg
 
 from assets.execution import upkeep
-from assets.frozen import Frozen
+from assets.pinned_config import PinnedConfig
 from assets.scheduling import EVERY_MINUTE, held_back, schedule_status, sensor_status, switched_off
 from conf.schema.schedules import JobSettings, SchedulesSettings
 from conf.schema.settings import Settings
@@ -39,31 +39,31 @@ KEPT = (
 
 
 def keeping(
-    frozen: Frozen, reconcile: dg.JobDefinition, end_of_day: dg.JobDefinition
+    pinned: PinnedConfig, reconcile: dg.JobDefinition, end_of_day: dg.JobDefinition
 ) -> tuple[list[dg.JobDefinition], list[dg.ScheduleDefinition]]:
     """The jobs that keep the ledger, and the schedules of these and of the two that keep the account."""
-    jobs = [_job(frozen, row) for row in KEPT]
+    jobs = [_job(pinned, row) for row in KEPT]
     schedules = [
-        _schedule(frozen, reconcile, upkeep.reconciliation_due),
-        _schedule(frozen, end_of_day, upkeep.end_of_day_due),
-        *(_schedule(frozen, job, row.reason) for job, row in zip(jobs, KEPT, strict=True)),
+        _schedule(pinned, reconcile, upkeep.reconciliation_due),
+        _schedule(pinned, end_of_day, upkeep.end_of_day_due),
+        *(_schedule(pinned, job, row.reason) for job, row in zip(jobs, KEPT, strict=True)),
     ]
     return jobs, schedules
 
 
-def _job(frozen: Frozen, row: Kept) -> dg.JobDefinition:
-    @dg.op(name=f"run_{row.name}", tags=frozen.tags)
+def _job(pinned: PinnedConfig, row: Kept) -> dg.JobDefinition:
+    @dg.op(name=f"run_{row.name}", tags=pinned.tags)
     def step(context: dg.OpExecutionContext) -> None:
-        context.log.info(row.act(frozen.thaw(context), frozen.overrides))
+        context.log.info(row.act(pinned.verified(context), pinned.overrides))
 
-    @dg.job(name=row.name, tags=frozen.tags, executor_def=dg.in_process_executor)
+    @dg.job(name=row.name, tags=pinned.tags, executor_def=dg.in_process_executor)
     def job() -> None:
         step()
 
     return job
 
 
-def _schedule(frozen: Frozen, job: dg.JobDefinition, reason: Reason) -> dg.ScheduleDefinition:
+def _schedule(pinned: PinnedConfig, job: dg.JobDefinition, reason: Reason) -> dg.ScheduleDefinition:
     """A schedule with the name of its job, which is its key in ``conf/schedules`` too."""
 
     def terms(jobs: SchedulesSettings) -> JobSettings:
@@ -74,11 +74,11 @@ def _schedule(frozen: Frozen, job: dg.JobDefinition, reason: Reason) -> dg.Sched
         name=job.name,
         job=job,
         cron_schedule=EVERY_MINUTE,
-        default_status=schedule_status(terms(frozen.settings.schedules)),
+        default_status=schedule_status(terms(pinned.settings.schedules)),
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        settings = frozen.present()
-        off = switched_off(frozen, settings, terms)
+        settings = pinned.current()
+        off = switched_off(pinned, settings, terms)
         return dg.SkipReason(off) if off else point_at_job(context.instance, settings, job.name, reason)
 
     return schedule
@@ -96,18 +96,18 @@ def point_at_job(
     return dg.SkipReason(held) if held else dg.RunRequest(tags={"tradewright/due": why[:63]})
 
 
-def deciding(frozen: Frozen, desk: str, strategies: Sequence[str]) -> dg.SensorDefinition:
+def deciding(pinned: PinnedConfig, desk: str, strategies: Sequence[str]) -> dg.SensorDefinition:
     """The sensor that starts the job ``desk`` when there are signals on which nobody has decided."""
 
     @dg.sensor(
         job_name=desk,
         minimum_interval_seconds=SENSOR_SECONDS,
-        default_status=sensor_status(frozen.settings.schedules.decide),
+        default_status=sensor_status(pinned.settings.schedules.decide),
     )
     def new_signals(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Looks for signals that can be decided on: new bars, open markets, fresh checks."""
-        settings = frozen.present()
-        off = switched_off(frozen, settings, lambda jobs: jobs.decide)
+        settings = pinned.current()
+        off = switched_off(pinned, settings, lambda jobs: jobs.decide)
         return dg.SkipReason(off) if off else point_at_signals(context.instance, settings, desk, strategies)
 
     return new_signals

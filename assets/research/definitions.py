@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dagster as dg
 
-from assets.frozen import Frozen
+from assets.pinned_config import PinnedConfig
 from assets.research.bars import bars_and_features
 from assets.research.schedules import SIGNALS_JOB, following, refreshing
 from assets.research.strategies import all_chains, signals_key
-from conf.compose import environment_overrides
+from conf.environment import environment_overrides
 
 MARKET_JOB = "market"
 RESEARCH_JOB = "research"
@@ -20,27 +20,27 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
     Raises:
         ConfigProblems: when the root of the configuration is wrong; a wrong strategy file only fails its own assets.
     """
-    frozen = Frozen.apart_from_strategies(overrides)
-    strategies = Frozen.of_strategies(overrides)
-    good = {name: each for name, each in strategies.items() if isinstance(each, Frozen)}
+    pinned = PinnedConfig.without_strategies(overrides)
+    strategies = PinnedConfig.of_strategies(overrides)
+    good = {name: each for name, each in strategies.items() if isinstance(each, PinnedConfig)}
     found = (each.settings.strategy.timeframe for each in good.values())
     timeframes = tuple(dict.fromkeys(timeframe for timeframe in found if timeframe is not None))
-    market = bars_and_features(frozen, frozen.settings.universe.instruments, timeframes)
+    market = bars_and_features(pinned, pinned.settings.universe.instruments, timeframes)
     chains, checks = all_chains(strategies)
-    refresh, refresh_bars = refreshing(frozen, timeframes)
+    refresh, refresh_bars = refreshing(pinned, timeframes)
     signals = {name: signals_key(name) for name in good}
     made = [key for asset in chains if isinstance(asset, dg.AssetsDefinition) for key in asset.keys]
     jobs = [
-        dg.define_asset_job(MARKET_JOB, dg.AssetSelection.groups("market"), tags=frozen.tags),
-        dg.define_asset_job(RESEARCH_JOB, dg.AssetSelection.assets(*made), tags=frozen.tags),
-        dg.define_asset_job(SIGNALS_JOB, dg.AssetSelection.assets(*signals.values()), tags=frozen.tags),
+        dg.define_asset_job(MARKET_JOB, dg.AssetSelection.groups("market"), tags=pinned.tags),
+        dg.define_asset_job(RESEARCH_JOB, dg.AssetSelection.assets(*made), tags=pinned.tags),
+        dg.define_asset_job(SIGNALS_JOB, dg.AssetSelection.assets(*signals.values()), tags=pinned.tags),
     ]
     return dg.Definitions(
         assets=[*market, *chains],
         asset_checks=checks,
         jobs=[*jobs, refresh],
         schedules=[refresh_bars],
-        sensors=[following(frozen, good, signals)],
+        sensors=[following(pinned, good, signals)],
         executor=dg.in_process_executor,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
-from assets.frozen import Frozen
+from assets.pinned_config import PinnedConfig
 from assets.research.bars import make_bars, make_features
 from assets.scheduling import EVERY_MINUTE, schedule_status, sensor_status, switched_off, working
 from conf.schema.settings import Settings
@@ -18,19 +18,19 @@ SIGNALS_JOB = "signals"
 SENSOR_SECONDS = 5
 
 
-def refreshing(frozen: Frozen, timeframes: Sequence[Timeframe]) -> tuple[dg.JobDefinition, dg.ScheduleDefinition]:
+def refreshing(pinned: PinnedConfig, timeframes: Sequence[Timeframe]) -> tuple[dg.JobDefinition, dg.ScheduleDefinition]:
     """The job that refreshes every instrument that is due, all in one run, and its schedule.
 
     Args:
         timeframes: those on which strategies decide, beside the universe's.
     """
 
-    @dg.op(tags=frozen.tags)
+    @dg.op(tags=pinned.tags)
     def refresh_due_bars(context: dg.OpExecutionContext) -> None:
         """Bring bars and features up to date; one instrument that fails does not stop the others."""
-        refresh_due(context, frozen.thaw(context), timeframes)
+        refresh_due(context, pinned.verified(context), timeframes)
 
-    @dg.job(name=REFRESH_JOB, tags=frozen.tags, executor_def=dg.in_process_executor)
+    @dg.job(name=REFRESH_JOB, tags=pinned.tags, executor_def=dg.in_process_executor)
     def refresh() -> None:
         """Bars and features of every instrument with a bar that has closed."""
         refresh_due_bars()
@@ -39,12 +39,12 @@ def refreshing(frozen: Frozen, timeframes: Sequence[Timeframe]) -> tuple[dg.JobD
         name=REFRESH_JOB,
         job=refresh,
         cron_schedule=EVERY_MINUTE,
-        default_status=schedule_status(frozen.settings.schedules.refresh_bars),
+        default_status=schedule_status(pinned.settings.schedules.refresh_bars),
     )
     def refresh_bars(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Looks whether a bar has closed that is not stored."""
-        settings = frozen.present()
-        if reason := switched_off(frozen, settings, lambda jobs: jobs.refresh_bars):
+        settings = pinned.current()
+        if reason := switched_off(pinned, settings, lambda jobs: jobs.refresh_bars):
             return dg.SkipReason(reason)
         return point_at_bars(context.instance, settings, timeframes)
 
@@ -110,7 +110,7 @@ def point_at_bars(
 
 
 def following(
-    frozen: Frozen, strategies: Mapping[str, Frozen], signals: Mapping[str, dg.AssetKey]
+    pinned: PinnedConfig, strategies: Mapping[str, PinnedConfig], signals: Mapping[str, dg.AssetKey]
 ) -> dg.SensorDefinition:
     """The sensor that sees new bars and asks for the signals of the strategies that decide on them.
 
@@ -121,11 +121,11 @@ def following(
     @dg.sensor(
         job_name=SIGNALS_JOB,
         minimum_interval_seconds=SENSOR_SECONDS,
-        default_status=sensor_status(frozen.settings.schedules.signals),
+        default_status=sensor_status(pinned.settings.schedules.signals),
     )
     def new_bars(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """Looks for strategies whose instruments have bars that their signals have not seen."""
-        if reason := switched_off(frozen, frozen.present(), lambda jobs: jobs.signals):
+        if reason := switched_off(pinned, pinned.current(), lambda jobs: jobs.signals):
             return dg.SkipReason(reason)
         return point_at_signals(context.instance, {name: made.present() for name, made in strategies.items()}, signals)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from conf.schema.backtest import BacktestSettings
-from conf.schema.desk import (
+from conf.schema.trading import (
     BrokerSettings,
     ExecutionSettings,
     LlmSettings,

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from assets.execution.definitions import execution_definitions
-from assets.execution.desk import INTENTS
+from assets.execution.orders import INTENTS
 from assets.research.definitions import research_definitions
 from assets.runs import RunFailed, execute
 from conf.compose import compose

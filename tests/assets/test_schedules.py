@@ -53,7 +53,7 @@ def days(
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(conf_copy(tmp_path, ["buy_and_hold"])))
     monkeypatch.setattr(bars, "run_suite", without_quality_extra)
     overrides = (f"storage.root={tmp_path / 'data'}", "universe.instruments=[BTC,ETH]", "strategy=buy_and_hold", *D1)
-    monkeypatch.setattr("assets.frozen.sources", lambda: "unchanged")  # pytest changes the environment between phases
+    monkeypatch.setattr("assets.pinned_config.sources", lambda: "unchanged")  # pytest changes the environment between phases
     shutil.copytree(stored, tmp_path / "data")
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
@@ -118,7 +118,7 @@ def test_a_desk_that_dies_before_its_decisions_are_marked_decides_the_same_again
 ) -> None:
     days.round(["refresh_bars", "new_bars"])
     with monkeypatch.context() as patch:
-        patch.setattr("assets.execution.desk.finish_decisions", died)
+        patch.setattr("assets.execution.orders.finish_decisions", died)
         days.tick("new_signals")
     assert len(days.failed) == 1
     with Container(days.settings) as house:

@@ -17,10 +17,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conf.compose import PROJECT, _composed, _hydra, _option_problems, check, compose, examine
+from conf.compose import _composed, _hydra, _option_problems, check, compose, examine
+from conf.environment import PROJECT
 from conf.problems import Problem
 from conf.schema.settings import Settings
-from conf.validate import Composed
+from conf.composition import Composed
 
 SHIPPED = PROJECT / "conf"
 IN_FORCE = [

@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from conf.compose import PROJECT, check, compose, examine, grid, groups, options
+from conf.compose import check, compose, examine
+from conf.environment import PROJECT, groups, options
+from conf.overrides import grid
 from conf.problems import ConfigProblems, Problem
 from conf.schema.settings import Settings
-from conf.validate import Composed, validate
+from conf.composition import Composed
+from conf.validate import validate
 from tradewright.model.mode import Mode
 
 

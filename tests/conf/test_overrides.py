@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from conf.compose import compose, compose_without_strategy, examine, grid
+from conf.compose import compose, compose_without_strategy, examine
+from conf.overrides import grid
 from conf.problems import ConfigProblems, Problem
 from tradewright.model.errors import ConfigError
 

@@ -13,7 +13,7 @@ from tests.evaluation.accounts import DAY, Fill, account, curve
 from tests.evaluation.test_findings import CLEAN, found, round_trips, steady
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.checks import CHECKS, MIN_MONTHS, MIN_YEARS, TWO_SIDED_95, find
-from tradewright.evaluation.finding import Case, Evidence, FindingLimits, Severity, pooled_evidence
+from tradewright.evaluation.finding import Case, Evidence, FindingLimits, Severity, pooled_validity_evidence
 from tradewright.evaluation.metrics import Metrics, evaluate
 
 
@@ -265,6 +265,6 @@ def test_within_one_severity_the_order_of_the_checks_decides() -> None:
 def test_what_is_known_of_several_accounts(
     parts: list[Evidence], free: bool | None, missing: int | None, longest: int, trials: int
 ) -> None:
-    together = pooled_evidence(parts)
+    together = pooled_validity_evidence(parts)
     assert (together.look_ahead_free, together.missing_bars) == (free, missing)
     assert (together.longest_gap_bars, together.trials) == (longest, trials)

@@ -13,7 +13,7 @@ from tests.backtest.conftest import random_bars
 from tests.backtest.reference import run_reference
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.evaluation.finding import Evidence
-from tradewright.evaluation.study import Measures, Study, study
+from tradewright.evaluation.study import MetricsConfig, StudyResult, study
 from tradewright.fills.costs import PercentCosts
 from tradewright.model.bars import Bars
 from tradewright.model.bars_schema import select
@@ -24,9 +24,9 @@ SPEC = BacktestSpec(cash=10_000.0, costs=PercentCosts(0.002))
 ONE, TWO = random_bars(1, 40), random_bars(2, 50)
 
 
-def made(tables: dict[str, Bars], folder: Path, spec: BacktestSpec = SPEC, **known: object) -> Study:
+def made(tables: dict[str, Bars], folder: Path, spec: BacktestSpec = SPEC, **known: object) -> StudyResult:
     specs = dict.fromkeys(tables, spec)
-    return study(BuyAndHold(), tables, specs, Measures(), folder, **known)  # type: ignore[arg-type]
+    return study(BuyAndHold(), tables, specs, MetricsConfig(), folder, **known)  # type: ignore[arg-type]
 
 
 def test_each_instrument_gets_an_equal_part_and_the_account_is_their_sum(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class Evidence:
     """The variance of those trials' Sharpe ratios per period, if known."""
 
 
-def pooled_evidence(parts: Sequence[Evidence]) -> Evidence:
+def pooled_validity_evidence(parts: Sequence[Evidence]) -> Evidence:
     """What is known of several accounts together: as sure as the least sure of them, as bad as the worst."""
     tested = [each.look_ahead_free for each in parts]
     counted = [each.missing_bars for each in parts if each.missing_bars is not None]

@@ -85,7 +85,7 @@ def _growth(metrics: Metrics) -> tuple[Line, ...]:
         Line("Volatility", percent(metrics.volatility), "of returns, per year"),
         Line("Sharpe", ratio(metrics.sharpe), "mean excess return / deviation, per year"),
         Line("Sortino", ratio(metrics.sortino), "mean excess return / downside deviation, per year"),
-        Line("Sortino (source's form)", ratio(metrics.sortino_seed), "mean of gains / deviation of losses, per year"),
+        Line("Sortino (source's form)", ratio(metrics.sortino_of_gains), "mean of gains / deviation of losses, per year"),
         Line("Calmar", ratio(metrics.calmar), "CAGR / sampled drawdown"),
     )
 

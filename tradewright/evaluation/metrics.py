@@ -58,7 +58,7 @@ class RatioMetrics:
     """Mean excess return / sample standard deviation x sqrt(periods per year); 0 if nothing varied."""
     sortino: float
     """Mean excess return / root mean square of the negative excess returns (0 for the others), annualised alike."""
-    sortino_seed: float
+    sortino_of_gains: float
     """The source's own form: mean of the positive returns / sample deviation of the negative ones, annualised alike."""
 
 
@@ -112,7 +112,7 @@ def ratio_metrics(returns: Floats, sampling: Sampling, periods_per_year: float, 
         volatility=0.0 if deviation <= NOISE else deviation * scale,
         sharpe=capped(dispersion_ratio(mean, deviation) * scale),
         sortino=_sortino(excess, mean, deviation, scale),
-        sortino_seed=_sortino_seed(returns, scale),
+        sortino_of_gains=_sortino_seed(returns, scale),
     )
 
 
@@ -233,7 +233,7 @@ def activity_metrics(result: BacktestResult, years: float) -> ActivityMetrics:
     )
 
 
-CAPPABLE = ("cagr", "sharpe", "sortino", "sortino_seed", "calmar", "profit_factor", "turnover", "turnover_per_year")
+CAPPABLE = ("cagr", "sharpe", "sortino", "sortino_of_gains", "calmar", "profit_factor", "turnover", "turnover_per_year")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from tradewright.evaluation.finding import (
     FindingLimits,
     Section,
     Severity,
-    pooled_evidence,
+    pooled_validity_evidence,
 )
 from tradewright.evaluation.formatting import groups, percent
 from tradewright.evaluation.html_report import report_page
@@ -126,7 +126,7 @@ def risk_report(
     accounts = dict(results)
     if len(results) > 1:
         accounts = {TOGETHER: pooled(results), **accounts}
-        known[TOGETHER] = pooled_evidence(list(known.values()))
+        known[TOGETHER] = pooled_validity_evidence(list(known.values()))
     sections = (
         _section(
             name,

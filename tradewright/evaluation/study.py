@@ -21,7 +21,7 @@ from tradewright.store.dataset import bars_hash
 
 
 @dataclass(frozen=True)
-class Measures:
+class MetricsConfig:
     """How results are measured (D12): where equity is read, days per year, the yearly risk-free rate."""
 
     sampling: Sampling = Sampling.SESSION
@@ -30,7 +30,7 @@ class Measures:
 
 
 @dataclass(frozen=True)
-class Study:
+class StudyResult:
     """What came out.
 
     Args:
@@ -53,12 +53,12 @@ def study(
     strategy: Strategy,
     bars: Mapping[str, Bars],
     specs: Mapping[str, BacktestSpec],
-    measures: Measures,
+    measures: MetricsConfig,
     cache: Path,
     *,
     evidence: Mapping[str, Evidence] | None = None,
     facts: Mapping[str, str] | None = None,
-) -> Study:
+) -> StudyResult:
     """Backtest on every instrument with an equal part of the cash, and report.
 
     The accounts are independent: none lends to another and nothing is rebalanced.
@@ -90,7 +90,7 @@ def study(
         evidence=evidence,
         facts=facts,
     )
-    return Study(
+    return StudyResult(
         results=results,
         account=report.sections[0].result,
         metrics=report.sections[0].metrics,

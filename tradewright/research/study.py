@@ -11,7 +11,7 @@ from tradewright.backtest.lookahead import LookAhead, look_ahead
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.calendars.registry import calendar
 from tradewright.evaluation.finding import Evidence
-from tradewright.evaluation.study import Measures, Study, study
+from tradewright.evaluation.study import MetricsConfig, StudyResult, study
 from tradewright.model.bars import Timeframe
 from tradewright.model.bars_schema import select
 from tradewright.model.instrument import Instrument
@@ -31,12 +31,12 @@ def report(
     tables: Mapping[str, Traded],
     timeframe: Timeframe,
     terms: Terms,
-    measures: Measures,
+    measures: MetricsConfig,
     cache: Path,
     *,
     facts: Mapping[str, str],
     look_ahead_free: bool | None = None,
-) -> Study:
+) -> StudyResult:
     """Backtest a strategy on its instruments, and report.
 
     Args:

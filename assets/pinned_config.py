@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from conf.compose import compose, compose_strategies, compose_without_strategy, conf_folder, yaml_files
+from conf.compose import compose, compose_strategies, compose_without_strategy
+from conf.environment import conf_folder, yaml_files
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 
@@ -26,7 +27,7 @@ class ConfigDrift(dg.Failure):
 
 
 @dataclass(frozen=True)
-class Frozen:
+class PinnedConfig:
     """One composition: its overrides, what they made when the definitions were loaded, and a digest of the sources."""
 
     overrides: tuple[str, ...]
@@ -36,7 +37,7 @@ class Frozen:
     """Whether it serves assets that belong to no strategy, so that a wrong strategy file does not stop it."""
 
     @classmethod
-    def of(cls, overrides: tuple[str, ...]) -> Frozen:
+    def of(cls, overrides: tuple[str, ...]) -> PinnedConfig:
         """Compose now and remember what came of it.
 
         Raises:
@@ -46,7 +47,7 @@ class Frozen:
         return cls(overrides, compose(overrides), before)
 
     @classmethod
-    def apart_from_strategies(cls, overrides: tuple[str, ...]) -> Frozen:
+    def without_strategies(cls, overrides: tuple[str, ...]) -> PinnedConfig:
         """For assets that belong to no strategy: no wrong strategy file stops them.
 
         Raises:
@@ -56,7 +57,7 @@ class Frozen:
         return cls(overrides, compose_without_strategy(overrides), before, without_strategy=True)
 
     @classmethod
-    def of_strategies(cls, overrides: tuple[str, ...]) -> dict[str, Frozen | ConfigProblems]:
+    def of_strategies(cls, overrides: tuple[str, ...]) -> dict[str, PinnedConfig | ConfigProblems]:
         """Every strategy file under the same overrides, or its problems, by name."""
         before = sources()
         return {
@@ -85,7 +86,7 @@ class Frozen:
             return self.settings
         return compose_without_strategy(self.overrides) if self.without_strategy else compose(self.overrides)
 
-    def thaw(self, context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Settings:
+    def verified(self, context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Settings:
         """The settings, provided that they are still what the run was launched with.
 
         Raises:
