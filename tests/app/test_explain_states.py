@@ -14,7 +14,7 @@ from tests.support.ledgers import Proposer
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Verdict
 from tradewright.model.errors import LedgerError
-from tradewright.model.order import AttemptState, Fill, Side
+from tradewright.model.order import AttemptState, Fill, Leg, Side
 
 S = AttemptState
 HOLDER = "counter"
@@ -43,7 +43,7 @@ def order_in(books: Ledger, state: AttemptState) -> str:
     assert claimed is not None
     for step in WAYS[state]:
         if step is S.SENDING:
-            books.attempts.begin_sending(claimed.ref, "s1", 7, order.payload_hash, HOLDER)
+            books.attempts.begin_sending(claimed.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
         else:
             books.attempts.move(claimed.ref, step, f"came to {step}")
     if state in FILLED:

@@ -224,7 +224,7 @@ def test_a_ledger_that_fails_after_the_send_leaves_the_order_to_the_next_recover
 
 def test_a_write_ahead_that_is_not_there_when_read_back_is_not_followed_by_a_send(world: World) -> None:
     world.proposer.order()
-    world.ledger.attempts.read_back = lambda _ref: None  # type: ignore[method-assign,assignment]
+    world.ledger.attempts.read_back = lambda _ref: []  # type: ignore[method-assign,assignment]
     with pytest.raises(LedgerError, match="not there when read back"):
         world.drain()
     assert world.venue.state["placed"] == []

@@ -41,6 +41,7 @@ class PreSendCheck:
                 expires_at=row.expires_at,
                 rule_set_hash=row.rule_set_hash,
                 payload_hash=row.payload_hash,
+                protective=row.protective,
             )
         except (NotApproved, LedgerTampered, ValueError) as error:
             self._ledger.audit.append("sender", "ALTERED", decision_id, {"error": str(error)})

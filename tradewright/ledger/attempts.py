@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, exists, func, insert, literal, select, update
 
 from tradewright.database.engine import Database
 from tradewright.ledger.attempt_states import steps
@@ -25,7 +26,16 @@ from tradewright.ledger.schema import (
     perm_ids,
 )
 from tradewright.model.errors import LedgerError
-from tradewright.model.order import ORDER_STATE_OF_ATTEMPT, AttemptState, OrderState, OrderTerms, Side, TimeInForce
+from tradewright.model.order import (
+    ORDER_STATE_OF_ATTEMPT,
+    AttemptState,
+    Leg,
+    OrderState,
+    OrderTerms,
+    ProtectiveLeg,
+    Side,
+    TimeInForce,
+)
 from tradewright.model.topic import Topic
 
 TOPIC_OF_STATE = {
@@ -46,10 +56,11 @@ TOPIC_OF_STATE = {
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try to send an approved order.
+    """One try to send one leg of an approved order; the legs of a group are claimed, written down and sent together.
 
     Args:
-        ref: ``<intent>.<number>``, what the venue stores with the order; never reused.
+        ref: ``<intent>.<number>[.<leg>]``, what the venue stores with the order; never reused.
+        leg: the part that it plays in its group; an order of one leg is an entry.
         holder: the sender that claimed it.
         session, order_id: the connection it was sent on and its number there; empty and None before S4.
         sending_at: when it was written down before the send (S4); None means that it provably never went out.
@@ -60,6 +71,7 @@ class Attempt:
     intent_id: str
     decision_id: str
     number: int
+    leg: Leg
     strategy: str
     account: str
     instrument: str
@@ -80,6 +92,11 @@ class Attempt:
         """Where the order stands as the world sees it; None when there is no order."""
         return ORDER_STATE_OF_ATTEMPT[self.state]
 
+    @property
+    def is_protective(self) -> bool:
+        """Whether it only closes what the entry of its group opens."""
+        return self.leg is not Leg.ENTRY
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptEvent:
@@ -98,10 +115,10 @@ class Attempts:
         self._database, self._events = database, events
 
     def claim(self, decision_id: str, payload_hash: str, holder: str) -> Attempt | None:
-        """Take an approved order for sending (S2); None when it is not to be had.
+        """Take an approved order for sending (S2): the attempt of its entry; None when it is not to be had.
 
         One conditional insert: not expired, the hash equal, no other claim or order, and the holder has the lease of
-        the account. Of two that try at once one succeeds.
+        the account. Of two that try at once one succeeds. The protective legs are claimed with the entry.
         """
         now = self._database.clock.now()
         approved = select(approved_orders).where(approved_orders.c.decision_id == decision_id)
@@ -111,9 +128,14 @@ class Attempts:
             if row is None:
                 return None
             self._check_approval(decision_id, row["intent_id"])
-            of_intent = select(func.count()).where(attempts.c.intent_id == row["intent_id"])
-            number = connection.execute(of_intent).scalar_one() + 1
-            values = _claimed(row, number) | {"holder": holder, "claimed_at": now}
+            tried = select(func.count()).where(
+                attempts.c.intent_id == row["intent_id"], attempts.c.leg == Leg.ENTRY.value
+            )
+            number = connection.execute(tried).scalar_one() + 1
+            values, *protective = (
+                _claimed(row, number, leg, terms) | {"holder": holder, "claimed_at": now}
+                for leg, terms in _legs(row).items()
+            )
             source = select(*(literal(value, attempts.c[name].type) for name, value in values.items())).where(
                 approved_orders.c.decision_id == decision_id,
                 approved_orders.c.payload_hash == payload_hash,
@@ -122,11 +144,16 @@ class Attempts:
             )
             if connection.execute(insert(attempts).from_select(list(values), source)).rowcount != 1:
                 return None
-            self._append(connection, values["ref"], AttemptState.CLAIMED, f"claimed by {holder}")
+            if protective:
+                connection.execute(insert(attempts), protective)
+            for claimed in (values, *protective):
+                self._append(connection, claimed["ref"], AttemptState.CLAIMED, f"claimed by {holder}")
             return self.get(values["ref"])
 
     def release(self, ref: str, reason: str, *, spent: bool = False) -> AttemptState:
         """Give a claim back that provably never went out: ``NOT_SENT``, or ``EXPIRED`` when its approval is over.
+
+        The legs of a group are given back together.
 
         Args:
             spent: True ends the approval as well (the gate refused at send time); False lets it be claimed again.
@@ -143,38 +170,53 @@ class Attempts:
             query = select(approved_orders.c.expires_at).where(approved_orders.c.decision_id == attempt.decision_id)
             over = connection.execute(query).scalar_one() <= self._database.clock.now()
             state = AttemptState.EXPIRED if over and not spent else AttemptState.NOT_SENT
-            self._advance(connection, ref, (state,), reason, spent=spent)
+            for leg in self.group(ref):
+                self._advance(connection, leg.ref, (state,), reason, spent=spent)
             return state
 
-    def begin_sending(self, ref: str, session: str, order_id: int, payload_hash: str, holder: str) -> None:
-        """The write-ahead (S4): from here on a crash leaves the order in doubt, never unsaid.
+    def begin_sending(
+        self, ref: str, session: str, order_ids: Mapping[Leg, int], payload_hash: str, holder: str
+    ) -> None:
+        """The write-ahead (S4) of all legs at once: from here on a crash leaves them in doubt, never unsaid.
+
+        Args:
+            order_ids: the number of each leg in the session.
 
         Raises:
             LedgerError: when the attempt is not claimed by this holder under this hash, or the lease is gone.
         """
         now = self._database.clock.now()
         with self._database.write() as connection:
-            self._events.check(attempts, attempts.c.ref == ref)
-            changed = connection.execute(
-                update(attempts)
-                .where(
-                    attempts.c.ref == ref,
-                    attempts.c.state == AttemptState.CLAIMED.value,
-                    attempts.c.holder == holder,
-                    attempts.c.payload_hash == payload_hash,
-                    lease_held(attempts.c.account, holder, now),
-                )
-                .values(
-                    state=AttemptState.SENDING.value, session=session, order_id=order_id, sending_at=now, spent=True
-                )
-            ).rowcount
-            if changed != 1:
-                raise LedgerError(
-                    "the claim or the lease is gone, or the order was altered",
-                    where=f"attempt {ref}",
-                    remedy="nothing was sent",
-                )
-            self._append(connection, ref, AttemptState.SENDING, f"session {session}, order id {order_id}")
+            self._events.check(attempts, _in_group(ref))
+            legs = {leg.leg: leg for leg in self.group(ref)}
+            if legs.keys() != order_ids.keys():
+                raise LedgerError("each leg needs its own order id", where=f"attempt {ref}")
+            for name, leg in legs.items():
+                changed = connection.execute(
+                    update(attempts)
+                    .where(
+                        attempts.c.ref == leg.ref,
+                        attempts.c.state == AttemptState.CLAIMED.value,
+                        attempts.c.holder == holder,
+                        attempts.c.payload_hash == payload_hash,
+                        lease_held(attempts.c.account, holder, now),
+                    )
+                    .values(
+                        state=AttemptState.SENDING.value,
+                        session=session,
+                        order_id=order_ids[name],
+                        sending_at=now,
+                        spent=True,
+                    )
+                ).rowcount
+                if changed != 1:
+                    raise LedgerError(
+                        "the claim or the lease is gone, or the order was altered",
+                        where=f"attempt {leg.ref}",
+                        remedy="nothing was sent",
+                    )
+                reason = f"session {session}, order id {order_ids[name]}"
+                self._append(connection, leg.ref, AttemptState.SENDING, reason)
 
     def move(self, ref: str, wanted: AttemptState, reason: str) -> Attempt:
         """Bring an attempt to a state, through ``ACKED`` where the venue skipped it; no step when it is there.
@@ -207,11 +249,14 @@ class Attempts:
         found = self._select(select(attempts).where(attempts.c.ref == ref))
         return found[0] if found else None
 
-    def read_back(self, ref: str) -> Attempt | None:
-        """The attempt as a connection sees it that nobody used before: what is really committed (S4)."""
+    def group(self, ref: str) -> list[Attempt]:
+        """All legs that were claimed together with an attempt, itself included, the entry first."""
+        return self._select(_group(ref))
+
+    def read_back(self, ref: str) -> list[Attempt]:
+        """The legs of an attempt's group as a new connection sees them: what is really committed (S4)."""
         with self._database.read_fresh() as connection:
-            row = connection.execute(select(attempts).where(attempts.c.ref == ref)).mappings().one_or_none()
-        return None if row is None else _attempt(row)
+            return [_attempt(row) for row in connection.execute(_group(ref)).mappings()]
 
     def all(self, intent_id: str | None = None) -> list[Attempt]:
         """All attempts, oldest first; only those of an intent where one is given."""
@@ -245,12 +290,13 @@ class Attempts:
         return found[0] if len(found) == 1 else None
 
     def sent_at(self, account: str, since: datetime) -> list[datetime]:
-        """When orders of an account went out (S4) after a moment, oldest first: what the message rate counts."""
+        """When orders of an account went out (S4) after a moment, oldest first: what the limits on their rate count."""
         return [attempt.sending_at for attempt in self.sent_after(account, since) if attempt.sending_at is not None]
 
     def sent_after(self, account: str, moment: datetime) -> list[Attempt]:
-        """The attempts of an account that went out (S4) after a moment, in that order."""
+        """The entries of an account that went out (S4) after a moment, in that order; protective legs do not count."""
         query = select(attempts).where(attempts.c.account == account, attempts.c.sending_at > moment)
+        query = query.where(attempts.c.leg == Leg.ENTRY.value)
         return self._select(query.order_by(attempts.c.sending_at, attempts.c.ref))
 
     def events(self, ref: str) -> list[AttemptEvent]:
@@ -308,12 +354,28 @@ class Attempts:
         self._events.record(attempt_events, row, topic, ref, actor=of.holder, account=of.account, state=changed)
 
 
-def _claimed(approved: RowMapping, number: int) -> dict[str, Any]:
-    terms = OrderTerms.model_validate(approved["terms"])
+def _in_group(ref: str) -> ColumnElement[bool]:
+    own = attempts.alias()
+    same = (own.c.ref == ref, own.c.intent_id == attempts.c.intent_id, own.c.number == attempts.c.number)
+    return exists(select(own.c.ref).where(*same))
+
+
+def _group(ref: str) -> Select[Any]:
+    return select(attempts).where(_in_group(ref)).order_by(attempts.c.leg)
+
+
+def _legs(approved: RowMapping) -> dict[Leg, OrderTerms]:
+    protective = [ProtectiveLeg.model_validate(item) for item in approved["protective"]]
+    entry = OrderTerms.model_validate(approved["terms"])
+    return {Leg.ENTRY: entry} | {item.leg: item.terms for item in protective}
+
+
+def _claimed(approved: RowMapping, number: int, leg: Leg, terms: OrderTerms) -> dict[str, Any]:
     copied = ("intent_id", "decision_id", "strategy", "account", "payload_hash")
     return {name: approved[name] for name in copied} | {
-        "ref": f"{approved['intent_id']}.{number}",
+        "ref": leg.reference(f"{approved['intent_id']}.{number}"),
         "number": number,
+        "leg": leg.value,
         "instrument": terms.instrument,
         "side": terms.side.value,
         "quantity": terms.quantity,
@@ -327,4 +389,5 @@ def _claimed(approved: RowMapping, number: int) -> dict[str, Any]:
 def _attempt(row: RowMapping) -> Attempt:
     fields: dict[str, Any] = {str(name): value for name, value in row.items() if name != "event_seq"}
     fields |= {"side": Side(fields["side"]), "tif": TimeInForce(fields["tif"]), "state": AttemptState(fields["state"])}
+    fields["leg"] = Leg(fields["leg"])
     return Attempt(**fields)
