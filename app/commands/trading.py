@@ -63,8 +63,14 @@ def intent(
     instrument: Annotated[str, typer.Option(help="a symbol of conf/instruments")] = "",
     side: Annotated[str, typer.Option(help="BUY or SELL")] = "",
     qty: Annotated[str, typer.Option(help="units")] = "",
-    order_type: Annotated[str, typer.Option("--type", help="MKT or LMT")] = "MKT",
-    limit: Annotated[str, typer.Option(help="the price of a limit order")] = "",
+    order_type: Annotated[str, typer.Option("--type", help="MKT, LMT, STP, STP_LMT, TRAIL, MOO or MOC")] = "MKT",
+    limit: Annotated[str, typer.Option(help="the price of a limit or stop-limit order")] = "",
+    stop: Annotated[str, typer.Option(help="the trigger of a stop or stop-limit order")] = "",
+    trail: Annotated[str, typer.Option(help="the distance of a trailing stop: 1.50, or 2%")] = "",
+    tif: Annotated[str, typer.Option(help="DAY, GTC, GTD or IOC")] = "DAY",
+    good_till: Annotated[str, typer.Option(help="the end of a GTD order: 2026-12-01T16:00:00-05:00")] = "",
+    stop_loss: Annotated[str, typer.Option(help="the venue closes what was opened at this stop")] = "",
+    take_profit: Annotated[str, typer.Option(help="the venue closes what was opened at this limit")] = "",
     key: Annotated[str, typer.Option(help="idempotency key: the same key is the same intent")] = "",
     reduce_only: Annotated[bool, typer.Option(help="only to close what is held")] = False,
     as_json: Json = False,
@@ -72,11 +78,12 @@ def intent(
     """Submit a manual intent to the gate; exit 1 when the gate rejects it."""
 
     def submit(settings: Settings) -> Decision:
-        from app.commands.order_args import parse_order_terms
+        from app.commands.order_args import parse_order_terms, parse_price
         from app.operations import trading
 
-        terms = parse_order_terms(instrument, side, qty, order_type, limit)
-        return trading.intend(settings, terms, key, reduce_only=reduce_only)
+        terms = parse_order_terms(instrument, side, qty, order_type, limit, stop, trail, tif, good_till)
+        legs = parse_price("--stop-loss", stop_loss), parse_price("--take-profit", take_profit)
+        return trading.intend(settings, terms, key, reduce_only=reduce_only, stop=legs[0], take_profit=legs[1])
 
     def show(output: Output, decision: Decision) -> Decision:
         output.line(f"{decision.verdict}: {decision.approved_quantity} of intent {decision.intent_id}")

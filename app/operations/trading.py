@@ -20,6 +20,7 @@ from runtime import trading
 from runtime.container import Container
 from tradewright.execution import operator_actions as desk
 from tradewright.execution.cancellation import Cancelled
+from tradewright.execution.deciding import Decider
 from tradewright.execution.explain import Provenance
 from tradewright.execution.explain import explain as explain_in
 from tradewright.execution.health import Problem, problems
@@ -152,20 +153,34 @@ def intents(settings: Settings, most: int = NEWEST) -> list[IntentView]:
         return views
 
 
-def intend(settings: Settings, terms: OrderTerms, key: str = "", *, reduce_only: bool = False) -> Decision:
+def intend(
+    settings: Settings,
+    terms: OrderTerms,
+    key: str = "",
+    *,
+    reduce_only: bool = False,
+    stop: Decimal | None = None,
+    take_profit: Decimal | None = None,
+) -> Decision:
     """A person's own intent, through the same gate as any other.
 
     Args:
         key: the idempotency key: the same key and the same wish give the first answer again; made up when empty.
+        stop, take_profit: the prices at which the venue is to close what the order opens.
 
     Raises:
         ConfigError: for an unknown instrument.
+        OrderNotAccepted: where the venue holds no protective legs.
         IdempotencyConflict: for the same key with another wish.
         BrokerError: when the venue cannot be asked.
     """
     Container(settings).instrument(terms.instrument)
     name = key or secrets.token_hex(8)
-    return trading.deciding(settings, lambda decider: decider.intend(name, terms, reduce_only=reduce_only))
+
+    async def act(decider: Decider) -> Decision:
+        return await decider.intend(name, terms, reduce_only=reduce_only, stop=stop, take_profit=take_profit)
+
+    return trading.deciding(settings, act)
 
 
 def approve(settings: Settings, decision_id: str, reason: str, actor: str = "", shown: str = "") -> Intent:

@@ -28,7 +28,7 @@ from tradewright.model.broker import (
 )
 from tradewright.model.clock import Clock
 from tradewright.model.errors import OrderNotAccepted
-from tradewright.model.instrument import Instrument
+from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.model.order import Leg, OrderTerms, OrderType, TimeInForce
 from tradewright.policy.approved import verify
 
@@ -44,7 +44,7 @@ class IbkrBroker:
     capabilities = BrokerCapabilities(
         kinds=frozenset(OrderType),
         tifs=frozenset(TimeInForce),
-        groups=True,
+        groups=frozenset(AssetClass) - {AssetClass.CRYPTO},
         fractional=True,
     )
 
@@ -197,7 +197,8 @@ class IbkrBroker:
         """
         order = verify(order)
         self._connection.linked()
-        if problem := not_held(self.capabilities, order) or self._refusal(order):
+        known = self._names.instruments.get(order.terms.instrument)
+        if problem := not_held(self.capabilities, order, known) or self._refusal(order):
             raise OrderNotAccepted(f"{problem}; nothing was sent", where=f"gateway {self._settings.where}")
         instrument = self._known_instrument(order)
         for leg, terms in order.legs().items():

@@ -17,6 +17,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from ib_async import IB, Contract, Order, Trade
+
 from tradewright.execution.sender import Sender
 from tradewright.execution.types import CHECKPOINTS, Checkpoint, Mode, ProtocolTimes, SenderSettings
 from tradewright.ledger.ledger import Ledger
@@ -45,6 +47,28 @@ def dying_at(name: str, nth: int) -> Checkpoint:
 async def allow(_order: ApprovedOrder, _snapshot: BrokerSnapshot) -> Sequence[Reason]:
     """A pre_send_check that has nothing against it."""
     return ()
+
+
+def die_after_leg(broker: Broker, number: int) -> None:
+    """Let this process kill itself as soon as a leg of a group has been handed to the venue's wire."""
+    sent = [0]
+
+    def after(*_args: object) -> None:
+        sent[0] += 1
+        if sent[0] == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if hasattr(broker, "after_leg"):
+        broker.after_leg = after
+        return
+    real = IB.placeOrder
+
+    def place(self: IB, contract: Contract, order: Order) -> Trade:
+        trade = real(self, contract, order)
+        after()
+        return trade
+
+    IB.placeOrder = place  # type: ignore[method-assign]
 
 
 def load(path: str, argument: str) -> Broker:
@@ -76,6 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--account", default="DU100")
     parser.add_argument("--die-at", choices=CHECKPOINTS, default=None)
     parser.add_argument("--nth", type=int, default=1)
+    parser.add_argument("--die-after-leg", type=int, default=0)
     parser.add_argument("--cancel", action="append", default=[])
     parser.add_argument("--follow", type=float, default=1.0)
     parser.add_argument("--times", type=json.loads, default=None, help="ProtocolTimes as JSON")
@@ -86,6 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     checkpoint = dying_at(given.die_at, given.nth)
     with Ledger.open(given.ledger, clock) as ledger:
         broker = load(given.broker, given.argument)
+        if given.die_after_leg:
+            die_after_leg(broker, given.die_after_leg)
         sender = Sender(ledger, broker, clock, allow, settings, times, checkpoint=checkpoint)
         sys.stdout.write(json.dumps(asyncio.run(work(sender, given.cancel, given.follow))))
 

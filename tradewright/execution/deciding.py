@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from itertools import groupby
 
 from tradewright.execution.account_reader import AccountReader
@@ -11,7 +12,7 @@ from tradewright.execution.exposure import may_have_reached
 from tradewright.execution.risk_snapshot import AccountView, SnapshotBuilder, SnapshotRequest
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Decision, Verdict
-from tradewright.model.errors import BrokerError
+from tradewright.model.errors import BrokerError, OrderNotAccepted
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms, Side
 from tradewright.model.signal import SignalCandidate
@@ -45,19 +46,30 @@ class Decider:
         view = await self._reader.view(())
         intents: list[Intent] = []
         for strategy, pairs in groupby(wanted, key=lambda pair: pair[0].strategy):
-            intents += propose(pairs, self._portfolio(strategy, view))
+            intents += map(self._with_protection, propose(pairs, self._portfolio(strategy, view)))
         return [self._ledger.decisions.find_intent(intent.intent_id) or intent for intent in intents]
 
-    async def intend(self, key: str, terms: OrderTerms, *, reduce_only: bool = False) -> Decision:
+    async def intend(
+        self,
+        key: str,
+        terms: OrderTerms,
+        *,
+        reduce_only: bool = False,
+        stop: Decimal | None = None,
+        take_profit: Decimal | None = None,
+    ) -> Decision:
         """A person's own intent and the gate's verdict on it.
 
         Args:
             key: the idempotency key: the same key and the same request give the first answer again (R-EXEC-04).
+            stop, take_profit: the prices of its protective legs, in which the venue closes what the order opens.
 
         Raises:
             IdempotencyConflict: for the same key with another request.
             BrokerError: when the venue cannot be read, or has no price of the instrument.
+            OrderNotAccepted: for protective legs that the venue does not hold, or of an order that only reduces.
         """
+        self._demand_protection(terms.instrument, reduce_only, (stop, take_profit))
         view = await self._reader.view({terms.instrument})
         self._builder.read_ahead(view, {terms.instrument})
         price = self._builder.price(terms.instrument, view)
@@ -67,10 +79,14 @@ class Decider:
 
         def act() -> object:
             now = self._ledger.clock.now()
-            intent = manual_intent(key, terms, portfolio, price, now, reduce_only=reduce_only)
-            return self._decide(intent, view).model_dump(mode="json")
+            intent = manual_intent(
+                key, terms, portfolio, price, now, reduce_only=reduce_only, stop=stop, take_profit=take_profit
+            )
+            return self._decide(self._with_protection(intent), view).model_dump(mode="json")
 
-        payload = {"terms": terms, "reduce_only": reduce_only}
+        payload: dict[str, object] = {"terms": terms, "reduce_only": reduce_only}
+        payload |= {} if stop is None else {"stop": stop}
+        payload |= {} if take_profit is None else {"take_profit": take_profit}
         return Decision.model_validate(self._ledger.idempotency.once(key, payload, act))
 
     async def decide(self, intents: Iterable[Intent]) -> list[Decision]:
@@ -129,6 +145,21 @@ class Decider:
                 evidence = {"flatten": f"{actor}: {reason}", "stopped": "; ".join(stops)}
                 decisions.append(self._decide(intent.model_copy(update={"provenance": evidence}), view))
         return decisions
+
+    def _with_protection(self, intent: Intent) -> Intent:
+        """The intent with its stop and take-profit as protective legs, where the venue holds such legs."""
+        wanted = not intent.reduce_only and (intent.stop, intent.take_profit) != (None, None)
+        at_venue = wanted and self._reader.holds_protection(intent.terms.instrument)
+        return intent.model_copy(update={"protective_orders": True}) if at_venue else intent
+
+    def _demand_protection(self, symbol: str, reduce_only: bool, prices: tuple[Decimal | None, Decimal | None]) -> None:
+        if prices == (None, None):
+            return
+        problem = "an order that only reduces opens nothing to protect" if reduce_only else ""
+        if not problem and not self._reader.holds_protection(symbol):
+            problem = f"the venue holds no protective legs for {symbol}"
+        if problem:
+            raise OrderNotAccepted(problem, where="stop, take-profit", remedy="leave them out")
 
     def _portfolio(self, strategy: str, view: AccountView) -> PortfolioState:
         """The state that a strategy acts on: the account's equity, its own holdings and orders on their way."""

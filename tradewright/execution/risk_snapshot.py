@@ -319,7 +319,7 @@ class SnapshotBuilder:
             recent=(*intents, *self._recent_orders(asked, account, now)),
             orders_last_second=sum(at > now - timedelta(seconds=1) for at in sent),
             orders_last_minute=len(sent),
-            orders_of_intent=sum(may_have_reached(self.ledger, attempt) for attempt in of_intent),
+            orders_of_intent=sum(may_have_reached(self.ledger, row) for row in of_intent if not row.is_protective),
         )
 
     def _recent_intents(self, asked: SnapshotRequest, account: str, now: datetime) -> Iterable[RecentOrder]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -96,6 +96,11 @@ class Attempt:
     def is_protective(self) -> bool:
         """Whether it only closes what the entry of its group opens."""
         return self.leg is not Leg.ENTRY
+
+    @property
+    def entry_ref(self) -> str:
+        """The reference of the entry of its group: its own for an entry."""
+        return f"{self.intent_id}.{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +282,17 @@ class Attempts:
     def live(self, account: str) -> list[Attempt]:
         """The attempts of an account that are not at their end, oldest first."""
         query = select(attempts).where(attempts.c.account == account, attempts.c.state.in_(LIVE_STATES))
+        return self._select(query.order_by(attempts.c.claimed_at, attempts.c.ref))
+
+    def protective(self, account: str, instruments: Collection[str]) -> list[Attempt]:
+        """Protective legs that may still be filled, and each strategy's newest in these instruments; oldest first."""
+        other = attempts.alias()
+        same = [other.c[name] == attempts.c[name] for name in ("account", "strategy", "instrument")]
+        newest = select(func.max(other.c.claimed_at)).where(*same, other.c.leg != Leg.ENTRY.value).scalar_subquery()
+        wanted = attempts.c.state.in_(LIVE_STATES) | (
+            attempts.c.instrument.in_(instruments) & (attempts.c.claimed_at == newest)
+        )
+        query = select(attempts).where(attempts.c.account == account, attempts.c.leg != Leg.ENTRY.value, wanted)
         return self._select(query.order_by(attempts.c.claimed_at, attempts.c.ref))
 
     def in_state(self, account: str, state: AttemptState) -> list[Attempt]:
