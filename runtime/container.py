@@ -172,7 +172,15 @@ class Container:
             folder=self.root,
             cash=Decimal(repr(self.settings.backtest.cash)),
             quotes=self.newest_quotes,
+            bars=self.bar_store,
+            timeframes=self._timeframes,
         )
+
+    @property
+    def _timeframes(self) -> tuple[Timeframe, ...]:
+        """The timeframes of stored bars in which the simulated market is priced, the preferred one first."""
+        universe = self.settings.universe
+        return universe.timeframe, universe.base_timeframe, Timeframe.D1
 
     def newest_quotes(self) -> dict[str, Quote]:
         """A quote around the newest stored close of every instrument that has bars.
@@ -182,8 +190,7 @@ class Container:
         Raises:
             StoreError: when stored bars are damaged.
         """
-        feed, universe = self.settings.feed, self.settings.universe
+        feed = self.settings.feed
         stands_still = isinstance(feed, ScenarioFeedSettings) and feed.end is not None
-        timeframes = (universe.timeframe, universe.base_timeframe, Timeframe.D1)
         closes_at = None if stands_still else closed_at
-        return newest_quotes(self.bar_store, self.instruments.values(), timeframes, self.clock, closes_at)
+        return newest_quotes(self.bar_store, self.instruments.values(), self._timeframes, self.clock, closes_at)
