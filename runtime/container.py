@@ -16,6 +16,7 @@ from brokers.plugin import BrokerPlugin, Surroundings
 from brokers.registry import plugin
 from brokers.sim.quotes import newest_quotes
 from conf.compose import PROJECT
+from conf.ledger_place import sqlite_url
 from conf.problems import nearest
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
@@ -112,14 +113,15 @@ class Container:
         Raises:
             LedgerError: when it cannot be used; the message says what to do.
         """
-        return self._opened.enter_context(Ledger.create(self._ledger_url(), self.clock, mode=self.settings.mode.name))
+        return self._opened.enter_context(Ledger.create(self.ledger_url(), self.clock, mode=self.settings.mode.name))
 
-    def _ledger_url(self) -> str:
+    def ledger_url(self) -> str:
+        """The database of the ledger; may hold a password."""
         named = self.settings.storage.ledger_url
         if named is not None:
             return named.get_secret_value()
         self.root.mkdir(parents=True, exist_ok=True)
-        return f"sqlite:///{self.root / 'ledger.sqlite3'}"
+        return sqlite_url(self.root)
 
     @cached_property
     def strategy(self) -> BaseStrategy:

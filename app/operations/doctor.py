@@ -12,6 +12,7 @@ from typing import Literal
 
 import pandas as pd
 
+from app.operations.ledgers import other_ledgers
 from app.operations.trading import account_in_force
 from conf.compose import check, compose_without_strategy
 from conf.problems import ConfigProblems
@@ -102,6 +103,10 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
     try:
         with Container(settings) as house:
             books = house.ledger
+            for line in other_ledgers(house.ledger_url()):
+                yield Finding(
+                    "look", "another ledger", line, "act on each of them: storage.root=..., or --ledger for kill"
+                )
             chain = _chain(books)
             yield chain
             if chain.state == "broken":
