@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import secrets
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
@@ -328,14 +326,8 @@ def overview(settings: Settings) -> DeskView:
 
 
 def actor_name(claimed: str = "") -> str:
-    """The actor for the audit log: the user of the operating system, and beside it a name that was only claimed.
-
-    ``getpass`` is not asked: it believes environment variables.
-    """
-    try:
-        user = pwd.getpwuid(os.getuid()).pw_name
-    except (KeyError, OSError):
-        user = f"uid {os.getuid()}"
+    """The actor for the audit log: the user of the operating system, and beside it a name that was only claimed."""
+    user = trading.system_user()
     name = printable(claimed).strip()
     return f"{user} (claimed: {name})" if name else user
 
