@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from tradewright.fills.costs import CostModel
+from tradewright.model.bars import Timeframe
 from tradewright.model.base import FrozenModel, Positive
 from tradewright.model.broker import Broker, Quote
 from tradewright.model.clock import Clock
@@ -17,6 +18,7 @@ from tradewright.model.instrument import Instrument
 from tradewright.model.mode import Mode
 from tradewright.model.order import OrderType
 from tradewright.model.ports import Feed
+from tradewright.store.bars import BarStore
 
 
 class VenueSettings(FrozenModel):
@@ -77,6 +79,8 @@ class Surroundings:
         cash: what such a venue starts with, in USD.
         costs: what it charges.
         quotes: its opening prices, asked for once, when it is built.
+        bars: the stored bars that its resting orders meet; None where there are none.
+        timeframes: of these bars, the preferred one first.
     """
 
     mode: Mode
@@ -86,6 +90,8 @@ class Surroundings:
     folder: Path
     cash: Positive
     quotes: Callable[[], Mapping[str, Quote]]
+    bars: BarStore | None = None
+    timeframes: tuple[Timeframe, ...] = ()
 
 
 class BrokerPlugin(ABC):

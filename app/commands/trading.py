@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from app.commands.options import Actor, Json, Newest, Overrides, Reason, desk_settings_of
-from app.output import DONE, FAILED, Output, run_operation
+from app.output import DONE, Output, run_operation
 
 if TYPE_CHECKING:
     from app.operations.trading import IntentView, PositionView, ReconcileReply, SendReply
     from conf.schema.settings import Settings
-    from tradewright.execution.cancellation import Cancelled
     from tradewright.execution.explain import Provenance
     from tradewright.execution.operator_actions import OrderView
     from tradewright.ledger.kill_switches import Switch
@@ -36,6 +35,7 @@ def trading_command(
     *,
     status: Callable[[Reply], int] = lambda _reply: DONE,
     acts: bool = False,
+    warns: bool = False,
 ) -> None:
     """Run an operation of the money side under the settings in force.
 
@@ -44,14 +44,18 @@ def trading_command(
         status: the exit code that the reply calls for.
         acts: True for a command that changes something: it first says, on standard error, on which mode, account and
             ledger.
+        warns: True for one that changes nothing and yet warns, as those that act do, of other ledgers in use.
     """
 
     def operate(output: Output) -> Reply:
+        from app.operations.ledgers import ledger_url, other_ledgers, target
+
         settings = desk_settings_of(overrides)
         if acts:
-            from app.operations.trading import target
-
             output.say(target(settings))
+        if acts or warns:
+            for line in other_ledgers(ledger_url(settings)):
+                output.say(line)
         return operation(settings)
 
     run_operation(as_json, operate, show, status)
@@ -199,34 +203,6 @@ def reconcile(overrides: Overrides = None, as_json: Json = False) -> None:
         return found
 
     trading_command(overrides, as_json, trading.reconcile, show, status=lambda r: bool(r.problems), acts=True)
-
-
-@commands.command()
-def kill(
-    overrides: Overrides = None,
-    scope: Scope = "everything",
-    reason: Reason = "",
-    actor: Actor = "",
-    as_json: Json = False,
-) -> None:
-    """Stop sending and cancel open orders. The stop holds even when the venue cannot be reached (exit 1)."""
-    from app.operations import trading
-
-    def show(output: Output, done: tuple[Switch, Cancelled]) -> object:
-        switch, cancelled = done
-        output.line(f"stopped: {switch.scope}; cancelled: {', '.join(cancelled.ended) or 'none'}")
-        if cancelled.open:
-            output.line(f"still open: {', '.join(cancelled.open)}")
-        if cancelled.problem:
-            output.say(f"the venue could not be asked to cancel: {cancelled.problem}")
-        return {"stopped": switch, "cancelled": cancelled}
-
-    def status(done: tuple[Switch, Cancelled]) -> int:
-        return FAILED if done[1].problem or done[1].open else DONE
-
-    trading_command(
-        overrides, as_json, lambda at: trading.kill(at, scope, reason, actor), show, status=status, acts=True
-    )
 
 
 @commands.command()

@@ -79,6 +79,8 @@ def story(walk: Provenance, tz: str) -> Iterator[str]:
         for reason in decision.reasons:
             yield f"    {reason.code}: {reason.text}"
         yield f"    rule set {decision.rule_set_hash[:12]}, inputs {decision.snapshot_hash[:12]}"
+        if (made := walk.limits.get(decision.rule_set_hash)) is not None:
+            yield f"    limits in force since {local(made.at, tz)} by {made.actor} (event {made.seq}): {made.text}"
     terms = walk.intent.terms
     yield f"intent {walk.intent.intent_id}: {terms.side} {terms.quantity} {terms.instrument} by {walk.intent.strategy}"
     yield f"signal {walk.intent.signal_id}, decided {local(walk.intent.decided_at, tz)} {tz}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from brokers.ibkr.settings import IbkrSettings, account_problems
 from brokers.plugin import AccountProblem, BrokerPlugin, Capabilities, Surroundings, VenueSettings
@@ -23,9 +23,6 @@ class IbkrVenueSettings(VenueSettings):
     client_id: Annotated[int, Field(ge=1, lt=2**31 - 1)]
     account: str | None
     timeout_s: Annotated[float, Field(gt=0)]
-    key_id: SecretStr | None
-    secret: SecretStr | None
-    base_url: str | None
 
     @property
     def address(self) -> tuple[str, int]:

@@ -88,12 +88,14 @@ class SimBroker:
         return self.market.clock.now()
 
     async def snapshot(self) -> BrokerSnapshot:
-        """Everything of the account since the venue began.
+        """Everything of the account since the venue began, after resting orders have met the bars that came in.
 
         Raises:
             BrokerError: without a connection.
         """
         self._demand_link()
+        if self.market.bars_since is not None:
+            self.market.catch_up()
         orders, executions = self.market.state.orders, self.market.state.executions
         mine = [order for order in orders.values() if order.account == self._account]
         book = self.market.book(self._account)

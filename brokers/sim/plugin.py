@@ -31,16 +31,21 @@ class SimPlugin(BrokerPlugin):
     def build(self, settings: SimVenueSettings, around: Surroundings, *, reading: bool = False) -> Broker:
         """A client of the venue, which is new or as it was saved, at the opening prices of ``around``.
 
-        A reading one sees the venue as it was last saved, also while another process has it open.
+        Its resting orders meet the stored bars as they come in. A reading one sees the venue as it was last saved, also
+        while another process has it open.
         """
         from brokers.sim.matching import Prices
+        from brokers.sim.quotes import stored_bars
         from brokers.sim.settings import SimSettings, sim_broker
 
         around.folder.mkdir(parents=True, exist_ok=True)
         told = SimSettings(
             account=settings.account, cash=around.cash, state_file=around.folder / STATE_FILE, reading=reading
         )
-        made = sim_broker(told, around.instruments.values(), around.clock, around.costs)
+        since = None
+        if around.bars is not None:
+            since = stored_bars(around.bars, around.instruments, around.timeframes, around.clock)
+        made = sim_broker(told, around.instruments.values(), around.clock, around.costs, since)
         for symbol, quote in around.quotes().items():
             made.market.quote(symbol, Prices(quote.bid, quote.ask, quote.last, quote.time or around.clock.now()))
         return made

@@ -380,8 +380,6 @@ def test_json_is_one_document_and_nothing_else_also_on_errors(goog: tuple[str, .
 
 
 def test_no_secret_is_ever_said(house: House, capfd: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
-    monkeypatch.setenv("BROKER_SECRET", CANARY)
-    monkeypatch.setenv("BROKER_KEY_ID", CANARY)
     monkeypatch.setenv("POSTGRES_URL", f"postgresql+psycopg2://trader:{CANARY}@127.0.0.1:1/ledger")
     remote = ("mode=paper", "broker=ibkr", "broker.port=1", "storage=postgres")
     said = [
@@ -389,7 +387,7 @@ def test_no_secret_is_ever_said(house: House, capfd: pytest.CaptureFixture[str],
         say("doctor", *house.overrides, *remote),
         say("orders", *house.overrides, *remote, "--json"),
         say("check", *house.overrides, *remote, "broker.port=none", "--json"),
-        say("check", *house.overrides, *remote, "broker.secret=7", "broker.port=99999999"),
+        say("check", *house.overrides, *remote, "storage.ledger_url=[7]", "broker.port=99999999"),
         say("reconcile", *house.overrides, *remote),
     ]
     assert any(each.status == 1 for each in said)

@@ -98,7 +98,7 @@ CONTRACT: dict[str, Any] = {
             {
                 "intent": INTENT, "decisions": [DECISION], "orders": [ORDER], "hashes": dict, "audit": [AUDIT],
                 "approvals": [{"decision_id": TEXT, "approved": FLAG, "actor": TEXT, "reason": TEXT, "at": Moment,
-                               "decision_hash": TEXT}],
+                               "decision_hash": TEXT}], "limits": dict,
             }
         ],
     },

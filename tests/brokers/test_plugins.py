@@ -39,7 +39,7 @@ def fresh() -> Iterator[None]:
 def ibkr(**changes: Any) -> IbkrVenueSettings:
     values: dict[str, Any] = {
         "kind": "ibkr", "host": "127.0.0.1", "port": 4002, "client_id": 21, "account": None,
-        "timeout_s": 10.0, "key_id": None, "secret": None, "base_url": None,
+        "timeout_s": 10.0,
     }  # fmt: skip
     return IbkrVenueSettings(**values | changes)
 

@@ -27,10 +27,17 @@ STRATEGY_CHECKS = (*MANUAL_CHECKS, "features.{instrument}", "lookahead.{strategy
 
 
 class Decider:
-    """Proposes and decides on one account. It needs no lease, and works while the sender sends."""
+    """Proposes and decides on one account. It needs no lease, and works while the sender sends.
 
-    def __init__(self, ledger: Ledger, reader: AccountReader, builder: SnapshotBuilder, account: str) -> None:
+    Args:
+        actor: the user under whom the program runs; stands beside the limits that were first decided under.
+    """
+
+    def __init__(
+        self, ledger: Ledger, reader: AccountReader, builder: SnapshotBuilder, account: str, actor: str = "program"
+    ) -> None:
         self._ledger, self._reader, self._builder, self._account = ledger, reader, builder, account
+        self._actor = actor
 
     async def propose(self, signals: Iterable[tuple[SignalCandidate, datetime]]) -> list[Intent]:
         """The intents that would make these signals true, each signal given with the close of its bar.
@@ -179,6 +186,8 @@ class Decider:
                 return in_force
             snapshot = self._builder.snapshot(snapshot_request(intent), view)
             decision = decide(intent, snapshot, self._builder.limits)
+            # Before the decision: whoever reads the events in order knows its limits when it comes.
+            self._ledger.limits.record(self._account, decision.rule_set_hash, self._builder.limits, self._actor)
             self._ledger.decisions.record_decision(decision)
             if decision.verdict is Verdict.APPROVE:
                 self._ledger.outbox.put(approve(intent, decision, self._account))

@@ -144,6 +144,21 @@ class Events:
         """The events about one subject, oldest first."""
         return self._select(select(events).where(events.c.subject == subject).order_by(events.c.seq))
 
+    def newest(self, topic: Topic, subject: str) -> Event | None:
+        """The newest event of a topic about a subject, its hashes checked; None when there is none.
+
+        Raises:
+            LedgerTampered: when it was altered.
+        """
+        chosen = (events.c.topic == topic.value, events.c.subject == subject)
+        query = select(*_EVENT).where(*chosen).order_by(events.c.seq.desc()).limit(1)
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        if row is None:
+            return None
+        _payload(row)
+        return self._select(select(events).where(events.c.seq == row["seq"]))[0]
+
     def last_seq(self) -> int:
         """The number of the newest event; 0 before the first."""
         with self._database.read() as connection:
