@@ -16,7 +16,6 @@ from tradewright.model.clock import Clock
 from tradewright.model.errors import ConfigError
 from tradewright.model.instrument import Instrument
 from tradewright.model.mode import Mode
-from tradewright.model.order import OrderType
 from tradewright.model.ports import Feed
 from tradewright.store.bars import BarStore
 
@@ -58,18 +57,6 @@ class AccountProblem(NamedTuple):
         return f"broker.{self.key} {self.rule}" + ("" if self.value in (None, "") else f" (got {self.value})")
 
 
-class Capabilities(NamedTuple):
-    """What a venue can do for us.
-
-    Args:
-        orders: the kinds of order that it holds by itself; any other kind is refused or emulated.
-        has_bars: whether it serves historical bars (``feed=<kind>``).
-    """
-
-    orders: frozenset[OrderType]
-    has_bars: bool
-
-
 @dataclass(frozen=True)
 class Surroundings:
     """The objects that a venue is built from, beside its own settings.
@@ -98,13 +85,13 @@ class BrokerPlugin(ABC):
     """One venue. A class of ``brokers/<kind>/plugin.py`` or of the entry point group ``tradewright.brokers``.
 
     The module is imported wherever the configuration is read, so libraries of the venue are imported inside the
-    methods.
+    methods. ``serves_bars`` says whether it has historical bars (``feed=<kind>``).
     """
 
     kind: ClassVar[str]
     settings: ClassVar[type[VenueSettings]]
     modes: ClassVar[frozenset[Mode]]
-    capabilities: ClassVar[Capabilities]
+    serves_bars: ClassVar[bool]
 
     def account_rules(self, mode: Mode, settings: Any) -> list[AccountProblem]:
         """The contradictions between mode, account and the venue's other settings; empty where there are none."""

@@ -7,10 +7,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from brokers.ibkr.settings import IbkrSettings, account_problems
-from brokers.plugin import AccountProblem, BrokerPlugin, Capabilities, Surroundings, VenueSettings
+from brokers.plugin import AccountProblem, BrokerPlugin, Surroundings, VenueSettings
 from tradewright.model.broker import Broker
 from tradewright.model.mode import Mode
-from tradewright.model.order import OrderType
 from tradewright.model.ports import Feed
 
 
@@ -41,7 +40,7 @@ class IbkrPlugin(BrokerPlugin):
     kind = "ibkr"
     settings = IbkrVenueSettings
     modes: ClassVar[frozenset[Mode]] = frozenset({Mode.PAPER, Mode.LIVE})
-    capabilities = Capabilities(frozenset({OrderType.MARKET, OrderType.LIMIT}), has_bars=True)
+    serves_bars = True
 
     def account_rules(self, mode: Mode, settings: IbkrVenueSettings) -> list[AccountProblem]:
         """Live needs its account by name and takes no paper port; paper takes no live port and no live account."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from brokers.plugin import BrokerPlugin, Capabilities, Surroundings, VenueSettings
+from brokers.plugin import BrokerPlugin, Surroundings, VenueSettings
 from tradewright.model.base import Name
 from tradewright.model.broker import Broker
 from tradewright.model.mode import Mode
-from tradewright.model.order import OrderType
 
 STATE_FILE = "sim_venue.json"
 
@@ -26,7 +25,7 @@ class SimPlugin(BrokerPlugin):
     kind = "sim"
     settings = SimVenueSettings
     modes: ClassVar[frozenset[Mode]] = frozenset({Mode.SIM})
-    capabilities = Capabilities(frozenset(OrderType), has_bars=False)
+    serves_bars = False
 
     def build(self, settings: SimVenueSettings, around: Surroundings, *, reading: bool = False) -> Broker:
         """A client of the venue, which is new or as it was saved, at the opening prices of ``around``.

@@ -15,10 +15,12 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from ib_async import IB, Contract, Order, Trade
+from ib_async import IB
 
+from brokers.sim.broker import SimBroker
 from tradewright.execution.sender import Sender
 from tradewright.execution.types import CHECKPOINTS, Checkpoint, Mode, ProtocolTimes, SenderSettings
 from tradewright.ledger.ledger import Ledger
@@ -61,14 +63,21 @@ def die_after_leg(broker: Broker, number: int) -> None:
     if hasattr(broker, "after_leg"):
         broker.after_leg = after
         return
-    real = IB.placeOrder
+    if isinstance(broker, SimBroker):
+        _after_each(broker.market, "place", after)
+    else:
+        _after_each(IB, "placeOrder", after)
 
-    def place(self: IB, contract: Contract, order: Order) -> Trade:
-        trade = real(self, contract, order)
-        after()
-        return trade
 
-    IB.placeOrder = place  # type: ignore[method-assign]
+def _after_each(owner: Any, name: str, act: Callable[[], None]) -> None:
+    real = getattr(owner, name)
+
+    def call(*args: Any) -> Any:
+        answer = real(*args)
+        act()
+        return answer
+
+    setattr(owner, name, call)
 
 
 def load(path: str, argument: str) -> Broker:

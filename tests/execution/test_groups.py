@@ -9,18 +9,22 @@ from pathlib import Path
 import pytest
 
 from tests.execution.conftest import World
-from tests.execution.kill_driver import SHORT, work
+from tests.execution.kill_driver import SHORT, allow, work
 from tests.execution.processes import run_driver
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import run, violations
 from tests.support import postgres
-from tests.support.ledgers import new_url
+from tests.support.ledgers import Proposer, new_url
+from tests.support.sim_broker import broker
 from tradewright.execution.exposure import working_orders
 from tradewright.execution.health import problems
 from tradewright.execution.protection import protections
-from tradewright.execution.types import CHECKPOINTS, SendStatus
+from tradewright.execution.sender import Sender
+from tradewright.execution.types import CHECKPOINTS, SenderSettings, SendStatus
+from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import SystemClock
+from tradewright.model.mode import Mode
 from tradewright.model.order import AttemptState, Leg, Side
 
 ENTRY, STOP, TARGET = "intent0001.1", "intent0001.1.sl", "intent0001.1.tp"
@@ -274,6 +278,26 @@ def test_a_group_survives_a_kill_at_every_boundary(real: World, name: str) -> No
         assert placed == [ref, f"{ref}.sl", f"{ref}.tp"]
         assert [states(real)[leg] for leg in placed] == ["FILLED", "WORKING", "WORKING"]
     assert real.codes() == []
+
+
+@pytest.mark.kill
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_group_at_the_simulated_venue_survives_a_kill_between_any_two_legs(tmp_path: Path, number: int) -> None:
+    url, file = f"sqlite:///{tmp_path / 'ledger.db'}", str(tmp_path / "venue.json")
+    with Ledger.create(url, SystemClock(), busy_seconds=1) as ledger:
+        Proposer(ledger, SystemClock()).bracket()
+        places = ("--ledger", url, "--broker", "tests.support.sim_broker:broker", "--argument", file)
+        done = run_driver("tests.execution.kill_driver", (*places, "--die-after-leg", str(number)))
+        assert done.returncode == -signal.SIGKILL, f"{done.stdout} {done.stderr}"
+        for again in ("first", "second"):
+            ledger.leases.release(ACCOUNT, getattr(ledger.leases.get(ACCOUNT), "holder", ""))
+            settings = SenderSettings(ACCOUNT, again, Mode.PAPER, per_second=100, per_minute=1000)
+            run(work(Sender(ledger, broker(file), SystemClock(), allow, settings, SHORT), (), 0.6))
+        states = [attempt.state.value for attempt in ledger.attempts.group(ENTRY)]
+        broken = ["CANCELLED"] * number + ["NOT_SENT"] * (3 - number)
+        assert states == (["FILLED", "WORKING", "WORKING"] if number == 3 else broken)
+        held = [row.quantity for row in ledger.executions.positions(ACCOUNT)]
+        assert (held, ledger.freezes.present(ACCOUNT)) == ([10] if number == 3 else [], [])
 
 
 @pytest.mark.kill
