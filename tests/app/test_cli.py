@@ -15,6 +15,7 @@ import pytest
 from typer.main import get_command
 
 from app.cli import app
+from app.commands.order_args import parse_order_terms
 from conf.compose import PROJECT
 from tests.app.conftest import daily, say
 from tests.support.houses import COMMAND, House
@@ -136,9 +137,19 @@ def test_a_no_is_final(house: House) -> None:
         ({"--qty": "many"}, "is not a number"),
         ({"--qty": "-1"}, "above 0"),
         ({"--qty": "nan"}, "above 0"),
-        ({"--type": "STP"}, "MKT, LMT"),
-        ({"--type": "LMT"}, "a limit order has a limit"),
-        ({"--limit": "1"}, "a limit order has a limit"),
+        ({"--type": "STOPP"}, "MKT, LMT, STP, STP_LMT, TRAIL, MOO, MOC"),
+        ({"--type": "LMT"}, "a LIMIT order has --limit"),
+        ({"--limit": "1"}, "a MARKET order has no price"),
+        ({"--type": "STP_LMT", "--limit": "1"}, "a STOP_LIMIT order has --limit and --stop"),
+        ({"--type": "STP", "--stop": "1", "--trail": "1"}, "a STOP order has --stop"),
+        ({"--type": "TRAIL", "--trail": "much"}, "is not a number"),
+        ({"--type": "TRAIL", "--trail": "100%"}, "less than 100"),
+        ({"--tif": "FOREVER"}, "DAY, GTC, GTD, IOC"),
+        ({"--tif": "GTD"}, "a GTD order needs good_till"),
+        ({"--tif": "GTD", "--good-till": "2026-12-01T16:00"}, "is no moment with an offset"),
+        ({"--type": "MOC", "--tif": "GTC"}, "lives for one auction"),
+        ({"--type": "STP", "--stop": "1", "--tif": "IOC"}, "cannot be IOC"),
+        ({"--stop-loss": "-1"}, "above 0"),
     ],
 )
 def test_a_wish_that_makes_no_sense_is_refused(house: House, changed: dict[str, str], word: str) -> None:
@@ -146,6 +157,26 @@ def test_a_wish_that_makes_no_sense_is_refused(house: House, changed: dict[str, 
     said = say("intent", *house.overrides, *(part for pair in wish.items() for part in pair), "--json")
     assert said.status == 1
     assert word in json.dumps(said.json["error"])
+
+
+@pytest.mark.parametrize(
+    ("options", "order"),
+    [
+        (("MKT",), {"kind": "MARKET"}),
+        (("LIMIT", "1.5"), {"kind": "LIMIT", "limit_price": "1.5"}),
+        (("STP", "", "2"), {"kind": "STOP", "stop_price": "2"}),
+        (("STP_LMT", "1", "2"), {"kind": "STOP_LIMIT", "stop_price": "2", "limit_price": "1"}),
+        (("TRAIL", "", "", "3"), {"kind": "TRAILING_STOP", "amount": "3"}),
+        (("trail", "", "9", "4%"), {"kind": "TRAILING_STOP", "percent": "4", "stop_price": "9"}),
+        (("MOO",), {"kind": "MARKET_ON_OPEN"}),
+        (("MOC",), {"kind": "MARKET_ON_CLOSE"}),
+    ],
+)
+def test_every_kind_of_order_can_be_asked_for(options: tuple[str, ...], order: dict[str, str]) -> None:
+    terms = parse_order_terms("AAPL", "buy", "10", *options)
+    assert terms.model_dump(mode="json", exclude_none=True)["order"] == order
+    ended = parse_order_terms("AAPL", "SELL", "1", tif="gtd", good_till="2026-12-01T16:00:00-05:00")
+    assert str(ended.good_till) == "2026-12-01 21:00:00+00:00"
 
 
 def test_the_kill_switch_holds_until_a_person_lifts_it_with_a_reason(house: House) -> None:

@@ -107,6 +107,18 @@ def test_before_there_is_an_order_the_decision_is_told(
     assert "    LOW_CONFIDENCE: 0.5" in told
 
 
+@pytest.mark.parametrize(
+    ("at_venue", "watched"),
+    [(True, "protective orders at the venue"), (False, "watched on the strategy's bars only")],
+)
+def test_a_stop_says_who_watches_it(settings: Settings, books: Ledger, at_venue: bool, watched: str) -> None:
+    intent = Proposer(books, books.clock, "SIM").intent(
+        stop=Decimal(95), take_profit=Decimal(110), protective_orders=at_venue
+    )
+    (walk,) = trading.explain(settings, intent.intent_id)
+    assert f"    stop 95, take-profit 110: {watched}" in list(story(walk, "UTC"))
+
+
 def test_an_intent_that_the_gate_has_not_seen_is_told_as_such(settings: Settings, books: Ledger) -> None:
     intent = Proposer(books, books.clock, "SIM").intent()
     (walk,) = trading.explain(settings, intent.intent_id)

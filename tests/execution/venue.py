@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.broker import (
     AccountState,
+    BrokerCapabilities,
     BrokerEvent,
     BrokerEventKind,
     BrokerSnapshot,
@@ -30,7 +31,8 @@ from tradewright.model.broker import (
 )
 from tradewright.model.clock import Clock, SystemClock
 from tradewright.model.errors import BrokerError, NotApproved, OrderNotAccepted
-from tradewright.model.order import Fill, Leg, OrderTerms, Position, Side
+from tradewright.model.instrument import AssetClass
+from tradewright.model.order import Fill, Leg, OrderTerms, OrderType, Position, Side, TimeInForce
 
 ACCOUNT = "DU100"
 ZONE = ZoneInfo("America/New_York")
@@ -321,6 +323,9 @@ class FileBroker:
     """The broker port over a ``FileVenue``; messages are delivered by the event loop, as over a wire."""
 
     venue = "file"
+    capabilities = BrokerCapabilities(
+        kinds=frozenset(OrderType), tifs=frozenset(TimeInForce), groups=frozenset({AssetClass.STOCK}), fractional=True
+    )
 
     def __init__(self, venue: FileVenue) -> None:
         self._venue, self.session, self.waiting = venue, "", 0
