@@ -21,7 +21,7 @@ Actor = Annotated[str, typer.Option("--actor", help="who; you, when it is left o
 
 def in_force(overrides: list[str] | None) -> tuple[str, ...]:
     """The overrides of a command after those of the environment, which they may replace."""
-    from conf.compose import environment_overrides
+    from conf.environment import environment_overrides
 
     return (*environment_overrides(), *(overrides or ()))
 

@@ -22,7 +22,7 @@ def legible(figure: go.Figure) -> go.Figure:
 
 
 def equity_figure(marks: Sequence[tuple[datetime, Decimal]]) -> go.Figure:
-    """An account's equity at the moments when the venue told it; empty axes where it never did."""
+    """An account's equity at the times when the venue reported it; empty axes where it never did."""
     import plotly.graph_objects as go
 
     figure = go.Figure(

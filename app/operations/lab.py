@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime
 
 from app.operations import research
 from app.operations.study_view import StudyView
-from conf.compose import compose, options
+from conf.compose import compose
+from conf.environment import options
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.research import symbols, tables, timeframe
@@ -36,7 +37,7 @@ class ParameterControl:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a person picked.
+    """The choices made in the lab.
 
     Args:
         parameters: of the strategy; those that are not named stay as its file says.
@@ -71,7 +72,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class LabOptions:
-    """What can be picked, and what is picked at first; ``trouble`` says why nothing can."""
+    """The possible choices and the first one; ``trouble`` gives the reason when there are none."""
 
     trouble: str = ""
     strategies: tuple[str, ...] = ()

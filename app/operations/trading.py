@@ -1,4 +1,4 @@
-"""The operator's desk: intents, approvals, sending, positions, the kill switch, explanations."""
+"""Trading operations: intents, approvals, sending, positions, the kill switch, explanations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from app.output import printable
-from conf.compose import options
+from conf.environment import options
 from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime import trading
@@ -46,7 +46,7 @@ class IntentView:
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of one approved order; ``state`` is None where no order was made of it."""
+    """The result of one approved order; ``state`` is None where no order was made of it."""
 
     decision_id: str
     ref: str | None
@@ -57,7 +57,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class PositionView:
-    """A holding by our own books and, when the venue was asked, by the venue's."""
+    """A holding by the ledger and, when the venue was asked, by the venue."""
 
     instrument: str
     quantity: Decimal
@@ -70,7 +70,7 @@ class PositionView:
 
 @dataclass(frozen=True)
 class SendReply:
-    """What became of the outbox.
+    """The result of sending the outbox.
 
     Args:
         stops: the switches that are on.
@@ -104,7 +104,7 @@ class ReconcileReply:
 
 @dataclass(frozen=True)
 class DeskView:
-    """What the monitor shows at a glance; nothing of it asks the venue."""
+    """The values of the monitor; none needs a query to the venue."""
 
     mode: str
     stage: str
@@ -156,11 +156,11 @@ def intend(settings: Settings, terms: OrderTerms, key: str = "", *, reduce_only:
     """A person's own intent, through the same gate as any other.
 
     Args:
-        key: the idempotency key: the same key and the same wish give the first answer again; made up when empty.
+        key: the idempotency key: the same key and the same order give the first answer again; made up when empty.
 
     Raises:
         ConfigError: for an unknown instrument.
-        IdempotencyConflict: for the same key with another wish.
+        IdempotencyConflict: for the same key with another order.
         BrokerError: when the venue cannot be asked.
     """
     Container(settings).instrument(terms.instrument)
@@ -228,7 +228,7 @@ def _covers(settings: Settings, scope: str) -> bool:
 
 
 def stop_texts(stops: Iterable[Switch], overrides: Sequence[str]) -> list[str]:
-    """Each stop in words, with the command that lifts it on the same ledger."""
+    """Each stop as text, with the command that lifts it on the same ledger."""
     said = "".join(f" {shlex.quote(text)}" for text in overrides)
     return [
         f"stopped since {row.at:%Y-%m-%d %H:%M:%S} UTC by {row.actor} because {row.reason} ({row.scope}); "
@@ -251,7 +251,7 @@ def orders(settings: Settings, most: int = NEWEST) -> list[desk.OrderView]:
 
 
 def positions(settings: Settings) -> list[PositionView]:
-    """What our own books say we own, at the newest stored prices."""
+    """The holdings by the ledger, at the newest stored prices."""
     with books_of(settings) as books:
         return _positions(settings, books)
 
@@ -277,7 +277,7 @@ def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[
         asked, if it could not. The flag holds either way.
 
     Raises:
-        ConfigError: without a reason, or for a strategy or an account that nobody has heard of.
+        ConfigError: without a reason, or for a strategy or an account that is not known.
         LedgerError: when even the flag cannot be written.
     """
     reason = checked_reason(reason)
@@ -391,12 +391,12 @@ def _scope(settings: Settings, books: Ledger, scope: str) -> str:
     if scope not in known and any(each.startswith(f"{kind}:") for each in known):
         near = nearest(scope, known)
         remedy = f"did you mean {near!r}?" if near else f"one of {', '.join(known)}"
-        raise ConfigError(f"nobody has heard of {scope!r}", where="--scope", remedy=remedy)
+        raise ConfigError(f"{scope!r} is neither a strategy nor an account", where="--scope", remedy=remedy)
     return scope
 
 
 def scopes(settings: Settings, books: Ledger) -> list[str]:
-    """What a kill switch can cover: everything, and each account and strategy that is declared or ever asked."""
+    """The scopes of a kill switch: everything, and each account and strategy that is declared or has ever asked."""
     accounts = [settings.broker.account or "", *books.outbox.accounts(), account_in_force(settings, books)]
     strategies = [MANUAL, *options("strategy"), *books.decisions.strategies()]
     named = [*map(account_scope, filter(None, accounts)), *map(strategy_scope, strategies)]

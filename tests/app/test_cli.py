@@ -15,7 +15,7 @@ import pytest
 from typer.main import get_command
 
 from app.cli import app
-from conf.compose import PROJECT
+from conf.environment import PROJECT
 from tests.app.conftest import daily, say
 from tests.support.houses import COMMAND, House
 from tradewright.store.bars import BarStore

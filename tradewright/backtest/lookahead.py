@@ -1,4 +1,4 @@
-"""The look-ahead test: cut the future off, and nothing that was decided before may change."""
+"""The look-ahead test: with the future cut off, no earlier feature or decision may change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tradewright.model.strategy import Action, Strategy
 
 PARTS = ("target", "limit", "stop", "take_profit")
 TAIL = 64
-"""Bars before each cut whose decisions are compared; only near the cut can a missing future be missed."""
+"""Bars before each cut whose decisions are compared; only near the cut can a missing future show."""
 
 
 class LookAhead(NamedTuple):

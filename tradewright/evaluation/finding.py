@@ -1,4 +1,4 @@
-"""A finding: one thing that a backtest has to say against itself, and what is needed to say it."""
+"""A finding: one reason to doubt a backtest, and the inputs of the checks that make findings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tradewright.model.bars import Floats
 
 
 class Severity(StrEnum):
-    """How far a finding puts the result in doubt."""
+    """The degree to which a finding puts the result in doubt."""
 
     CRITICAL = "critical"
     """The result must not be relied on."""
@@ -37,8 +37,8 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What a backtest cannot know of itself; None where nobody looked."""
+class ValidityEvidence:
+    """Evidence from outside of the backtest; None where the test was not made."""
 
     look_ahead_free: bool | None = None
     """Whether the truncation test saw equal signals with and without the future."""
@@ -46,16 +46,16 @@ class Evidence:
     """Bars that the calendar expects and the data lacks."""
     longest_gap_bars: int = 0
     trials: int = 1
-    """How many parameter sets were tried before this one was chosen."""
+    """The number of parameter sets that were tried before this one was chosen."""
     trial_variance: float | None = None
     """The variance of those trials' Sharpe ratios per period, if known."""
 
 
-def pooled_evidence(parts: Sequence[Evidence]) -> Evidence:
-    """What is known of several accounts together: as sure as the least sure of them, as bad as the worst."""
+def pooled_validity_evidence(parts: Sequence[ValidityEvidence]) -> ValidityEvidence:
+    """The evidence on several accounts together: as certain as the least certain, as bad as the worst of them."""
     tested = [each.look_ahead_free for each in parts]
     counted = [each.missing_bars for each in parts if each.missing_bars is not None]
-    return Evidence(
+    return ValidityEvidence(
         look_ahead_free=False if False in tested else None if None in tested else True,
         missing_bars=sum(counted) if counted else None,
         longest_gap_bars=max(each.longest_gap_bars for each in parts),
@@ -65,7 +65,7 @@ def pooled_evidence(parts: Sequence[Evidence]) -> Evidence:
 
 @dataclass(frozen=True)
 class FindingLimits:
-    """From where on something is worth a finding. Shares are fractions."""
+    """The thresholds of findings. Shares are fractions."""
 
     min_trades: int = 30
     single_trade_share: float = 0.5
@@ -82,12 +82,12 @@ class FindingLimits:
 
 
 @dataclass(frozen=True)
-class Case:
-    """One backtest with its figures, as the checks see it."""
+class CheckInput:
+    """The input of every check: one backtest with its metrics, evidence and limits."""
 
     result: BacktestResult
     metrics: Metrics
-    evidence: Evidence = field(default_factory=Evidence)
+    evidence: ValidityEvidence = field(default_factory=ValidityEvidence)
     limits: FindingLimits = field(default_factory=FindingLimits)
 
     @cached_property
@@ -116,7 +116,7 @@ TOGETHER = "All instruments"
 
 
 @dataclass(frozen=True)
-class Section:
+class AccountSection:
     """One account with its figures, findings (gravest first) and monthly table."""
 
     instrument: str
