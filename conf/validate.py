@@ -15,7 +15,7 @@ from conf.problems import Problem, RuleViolation, format_value
 from conf.rules import STRATEGY_KEYS, broken_rules, parameter_errors, sealed_stage, strategy_name
 from conf.schema.settings import Settings
 from conf.sources import Key
-from conf.tables import broken_tables
+from conf.table_rules import broken_tables
 
 _HIDDEN = "**********"
 

@@ -8,7 +8,7 @@ from datetime import time
 from conf.problems import ConfigProblems
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
-from conf.tables import broken_sets
+from conf.table_rules import broken_sets
 from runtime.container import Container
 from runtime.feeds import scenario
 from strategies.base import BaseStrategy

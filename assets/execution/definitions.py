@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from assets.execution.desk import desk_assets
+from assets.execution.orders import desk_assets
 from assets.execution.sending import sending
 from assets.pinned_config import PinnedConfig
 from conf.environment import environment_overrides, options

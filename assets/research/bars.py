@@ -11,7 +11,7 @@ from assets.pinned_config import PinnedConfig
 from conf.environment import PROJECT
 from conf.rules import MARKET_TABLES
 from conf.schema.settings import Settings
-from conf.tables import broken_tables
+from conf.table_rules import broken_tables
 from runtime import feeds, research
 from runtime.container import Container
 from tradewright.calendars.registry import calendar

@@ -155,7 +155,7 @@ def test_an_exchanged_strategy_has_the_settings_of_a_composition_of_its_own(hous
     for name, made in PinnedConfig.of_strategies(house.overrides).items():
         assert isinstance(made, PinnedConfig)
         assert made.settings == compose((*house.overrides, f"strategy={name}"))
-        assert made.present() == made.settings
+        assert made.current() == made.settings
 
 
 def test_where_the_chosen_strategy_is_wrong_the_rest_goes_on_without_one(house: House) -> None:

@@ -13,7 +13,7 @@ from conf.problems import RuleViolation
 from conf.rules import TABLE_GROUPS
 from conf.schema.market import EventWindow
 from conf.schema.settings import Settings
-from conf.tables import broken_sets, broken_tables
+from conf.table_rules import broken_sets, broken_tables
 
 WINDOW = "{instrument: AAPL, start: '2026-01-29T21:00:00Z', end: '2026-01-30T14:30:00Z', reason: earnings}"
 

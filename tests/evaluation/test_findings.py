@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.evaluation.accounts import DAY, MINUTE, START, Fill, account, curve
 from tradewright.backtest.result import BacktestResult, Curves
-from tradewright.evaluation.checks import find
-from tradewright.evaluation.finding import CheckInput, Finding, FindingLimits, Severity, ValidityEvidence
+from tradewright.evaluation.checks import CheckInput, FindingLimits, find
+from tradewright.evaluation.finding import Finding, Severity, ValidityEvidence
 from tradewright.evaluation.metrics import evaluate
 
 CLEAN = ValidityEvidence(look_ahead_free=True, missing_bars=0)

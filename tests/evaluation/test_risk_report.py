@@ -13,8 +13,9 @@ import pytest
 
 from tests.evaluation.accounts import MINUTE, Fill, account, curve
 from tradewright.evaluation.charts import POINTS, account_figure, account_svg, downsample, price_figure
+from tradewright.evaluation.checks import FindingLimits
 from tradewright.evaluation.equity_curve import Sampling
-from tradewright.evaluation.finding import FindingLimits, ValidityEvidence
+from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.formatting import count, markdown_table, money, percent, ratio
 from tradewright.evaluation.risk_report import risk_report
 from tradewright.model.errors import DataError, StoreError

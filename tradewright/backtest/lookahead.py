@@ -12,6 +12,8 @@ from tradewright.model.bars import Bars, Floats
 from tradewright.model.strategy import Action, Strategy
 
 PARTS = ("target", "limit", "stop", "take_profit")
+NEWEST_BARS = 2000
+"""Bars on which a study makes the test, the newest ones."""
 TAIL = 64
 """Bars before each cut whose decisions are compared; only near the cut can a missing future show."""
 

@@ -4,18 +4,69 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
 
-from tradewright.evaluation.equity_curve import DAY_NS, longest_span, underwater
-from tradewright.evaluation.finding import CheckInput, Finding, Severity
+from tradewright.backtest.result import BacktestResult
+from tradewright.evaluation.equity_curve import DAY_NS, buy_and_hold, longest_span, months_of, period_gains, underwater
+from tradewright.evaluation.finding import Finding, Severity, ValidityEvidence
 from tradewright.evaluation.formatting import count, money, percent, ratio
-from tradewright.evaluation.significance import deflated_sharpe, sharpe_standard_error
+from tradewright.evaluation.metrics import Metrics, sampled_returns
+from tradewright.evaluation.significance import ReturnShape, deflated_sharpe, shape_of, sharpe_standard_error
 from tradewright.model.bars import Floats
 
 TWO_SIDED_95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class FindingLimits:
+    """The thresholds of findings. Shares are fractions."""
+
+    min_trades: int = 30
+    single_trade_share: float = 0.5
+    single_month_share: float = 0.5
+    single_year_share: float = 0.75
+    fee_share: float = 0.25
+    deep_drawdown: float = -0.25
+    long_drawdown_days: float = 365.0
+    low_exposure: float = 0.05
+    flat_share: float = 0.5
+    suspicious_sharpe: float = 3.0
+    gap_share: float = 0.01
+    deflated_probability: float = 0.95
+
+
+@dataclass(frozen=True)
+class CheckInput:
+    """The input of every check: one backtest with its metrics, evidence and limits."""
+
+    result: BacktestResult
+    metrics: Metrics
+    evidence: ValidityEvidence = field(default_factory=ValidityEvidence)
+    limits: FindingLimits = field(default_factory=FindingLimits)
+
+    @cached_property
+    def benchmark(self) -> Floats:
+        """Equity per bar of buy and hold."""
+        return buy_and_hold(self.result)
+
+    @cached_property
+    def shape(self) -> ReturnShape:
+        """The moments of the returns that the metrics used."""
+        return shape_of(sampled_returns(self.result, self.metrics.sampling)[0])
+
+    @cached_property
+    def monthly_gains(self) -> Floats:
+        """Money gained per UTC month with bars."""
+        return period_gains(self.result, months_of(self.result.bars.ts))
+
+    @cached_property
+    def yearly_gains(self) -> Floats:
+        """Money gained per UTC year with bars."""
+        return period_gains(self.result, months_of(self.result.bars.ts) // 12)
 
 
 def look_ahead(case: CheckInput) -> Iterator[Finding]:

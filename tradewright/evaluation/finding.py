@@ -1,17 +1,14 @@
-"""A finding: one reason to doubt a backtest, and the inputs of the checks that make findings."""
+"""Findings, the evidence behind them, and the section of a report that lists them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 
 from tradewright.backtest.result import BacktestResult
-from tradewright.evaluation.equity_curve import YearRow, buy_and_hold, months_of, period_gains
-from tradewright.evaluation.metrics import Metrics, sampled_returns
-from tradewright.evaluation.significance import ReturnShape, shape_of
-from tradewright.model.bars import Floats
+from tradewright.evaluation.equity_curve import YearRow
+from tradewright.evaluation.metrics import Metrics
 
 
 class Severity(StrEnum):
@@ -61,54 +58,6 @@ def pooled_validity_evidence(parts: Sequence[ValidityEvidence]) -> ValidityEvide
         longest_gap_bars=max(each.longest_gap_bars for each in parts),
         trials=max(each.trials for each in parts),
     )
-
-
-@dataclass(frozen=True)
-class FindingLimits:
-    """The thresholds of findings. Shares are fractions."""
-
-    min_trades: int = 30
-    single_trade_share: float = 0.5
-    single_month_share: float = 0.5
-    single_year_share: float = 0.75
-    fee_share: float = 0.25
-    deep_drawdown: float = -0.25
-    long_drawdown_days: float = 365.0
-    low_exposure: float = 0.05
-    flat_share: float = 0.5
-    suspicious_sharpe: float = 3.0
-    gap_share: float = 0.01
-    deflated_probability: float = 0.95
-
-
-@dataclass(frozen=True)
-class CheckInput:
-    """The input of every check: one backtest with its metrics, evidence and limits."""
-
-    result: BacktestResult
-    metrics: Metrics
-    evidence: ValidityEvidence = field(default_factory=ValidityEvidence)
-    limits: FindingLimits = field(default_factory=FindingLimits)
-
-    @cached_property
-    def benchmark(self) -> Floats:
-        """Equity per bar of buy and hold."""
-        return buy_and_hold(self.result)
-
-    @cached_property
-    def shape(self) -> ReturnShape:
-        """The moments of the returns that the metrics used."""
-        return shape_of(sampled_returns(self.result, self.metrics.sampling)[0])
-
-    @cached_property
-    def monthly_gains(self) -> Floats:
-        """Money gained per UTC month with bars."""
-        return period_gains(self.result, months_of(self.result.bars.ts))
-
-    @cached_property
-    def yearly_gains(self) -> Floats:
-        """Money gained per UTC year with bars."""
-        return period_gains(self.result, months_of(self.result.bars.ts) // 12)
 
 
 TOGETHER = "All instruments"

@@ -10,14 +10,12 @@ from pathlib import Path
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.aggregate import pooled
 from tradewright.evaluation.charts import account_markdown, account_svg
-from tradewright.evaluation.checks import find
+from tradewright.evaluation.checks import CheckInput, FindingLimits, find
 from tradewright.evaluation.equity_curve import MONTHS, Sampling, monthly_table
 from tradewright.evaluation.finding import (
     TOGETHER,
     AccountSection,
-    CheckInput,
     Finding,
-    FindingLimits,
     Severity,
     ValidityEvidence,
     pooled_validity_evidence,

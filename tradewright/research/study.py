@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tradewright.backtest.lookahead import LookAhead, look_ahead
+from tradewright.backtest.lookahead import NEWEST_BARS, LookAhead, look_ahead
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.calendars.registry import calendar
 from tradewright.evaluation.finding import ValidityEvidence
@@ -22,8 +22,6 @@ from tradewright.research.bars import InstrumentBars
 
 Terms = Callable[[Instrument], BacktestSpec]
 """The terms of a backtest of one instrument; ``cash`` is the whole account's."""
-LOOKED_AT = 2000
-"""Bars that the look-ahead test reads, the newest ones."""
 
 
 def report(
@@ -75,4 +73,4 @@ def evidence(item: InstrumentBars, timeframe: Timeframe, look_ahead_free: bool |
 def look_ahead_findings(strategy: Strategy, tables: Mapping[str, InstrumentBars]) -> tuple[LookAhead, ...]:
     """The look-ahead test of a strategy on the newest bars of its first instrument; empty is the good result."""
     bars = next(iter(tables.values())).bars
-    return look_ahead(strategy, select(bars, slice(-LOOKED_AT, None)))
+    return look_ahead(strategy, select(bars, slice(-NEWEST_BARS, None)))
