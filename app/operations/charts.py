@@ -1,4 +1,4 @@
-"""Pictures that read on a dark ground and on a light one."""
+"""Charts that are legible on a dark and on a light background."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def _defaults(overrides: tuple[str, ...]) -> list[str]:
 
 
 def _fresh(folder: Path) -> None:
-    """An empty folder of the demo's own; somebody else's is left alone.
+    """An empty folder for the demo; a folder with other content is left alone.
 
     Raises:
         StoreError: when the folder holds anything that no demo made.

@@ -53,9 +53,9 @@ class MonitorView:
         tiles: mode, stage, clock, equity, cash, trading, the broker's link.
         stops: every kill switch that is on, as text.
         intents: those that wait for a person first, then newest first.
-        waiting: the decisions that wait for a person: how each reads -> its id.
+        waiting: the decisions that wait for a person: text -> id.
         orders: newest first; ``ref`` names the order.
-        scopes: what a kill switch can cover.
+        scopes: those of a kill switch.
     """
 
     trouble: str = ""
@@ -83,14 +83,14 @@ SHOWN_ELSEWHERE = ("STOPPED", "NOT_RECONCILED")
 
 @dataclass(frozen=True)
 class OrderHistory:
-    """The life of one order: its events, oldest first, and where it comes from."""
+    """The history of one order: its events, oldest first, and where it comes from."""
 
     events: tuple[Row, ...] = ()
     story: str = ""
 
 
 def opened(overrides: Sequence[str]) -> tuple[Settings | None, str]:
-    """The settings in force, or None and what is wrong with them."""
+    """The settings in force, or None and their problems."""
     try:
         return compose(overrides), ""
     except TradewrightError as error:
@@ -185,7 +185,7 @@ def reconcile(settings: Settings) -> str:
 
 
 def keep(part: Part, shown: Callable[[], Part], show: Callable[[Part], None]) -> None:
-    """Show a part of the board anew only when it changed, so that a half-written reason or a page of a table stays."""
+    """Show a part of the monitor again only when it changed, so that half-written text and a table's page stay."""
     if part != shown():
         show(part)
 

@@ -129,7 +129,7 @@ def fill_lines(instrument: str, result: BacktestResult) -> list[FillLine]:
 
 
 def write_full_report(settings: Settings, done: StudyResult, folder: Path) -> dict[str, Path]:
-    """vectorbt's own report of each instrument, which also referees our accounting.
+    """vectorbt's own report of each instrument, which also checks our accounting.
 
     Raises:
         VectorbtMissing: when the extra is not installed.

@@ -35,12 +35,12 @@ from tradewright.portfolio.intents import MANUAL
 
 @dataclass(frozen=True)
 class IntentView:
-    """An intent with what became of it so far."""
+    """An intent with its decision and its orders so far."""
 
     intent: Intent
     decision: Decision | None
     waits: bool
-    """Whether a person is asked."""
+    """Whether it waits for a person."""
     orders: tuple[str, ...]
 
 
@@ -124,9 +124,9 @@ class DeskView:
 NOT_CONFIGURED = "not in conf/instruments"
 """The remark of a position that cannot be valued because its instrument is not declared."""
 NEWEST = 200
-"""So many intents and orders are looked at, unless more are asked for."""
+"""The most intents and orders of a listing, unless more are asked for."""
 MARKS = 5_000
-"""So many equity marks are drawn."""
+"""The most equity marks of a chart."""
 
 
 @contextmanager
@@ -169,7 +169,7 @@ def intend(settings: Settings, terms: OrderTerms, key: str = "", *, reduce_only:
 
 
 def approve(settings: Settings, decision_id: str, reason: str, actor: str = "", shown: str = "") -> Intent:
-    """A person's yes to a decision in review; the order goes into the outbox.
+    """Approve a decision in review; its order goes into the outbox.
 
     Args:
         shown: the hash of the decision as it was shown; a decision that differs from it is refused.
@@ -186,7 +186,7 @@ def approve(settings: Settings, decision_id: str, reason: str, actor: str = "", 
 
 
 def reject(settings: Settings, decision_id: str, reason: str, actor: str = "") -> None:
-    """A person's no; final.
+    """Reject a decision; final.
 
     Raises:
         ConfigError: without a reason.
@@ -199,7 +199,7 @@ def reject(settings: Settings, decision_id: str, reason: str, actor: str = "") -
 
 
 def send(settings: Settings) -> list[Sent]:
-    """Drain the outbox once: what the Dagster job calls.
+    """Drain the outbox once; the Dagster job calls this.
 
     Raises:
         SendRefused: when another sender has the account.
@@ -245,7 +245,7 @@ def target(settings: Settings) -> str:
 
 
 def orders(settings: Settings, most: int = NEWEST) -> list[desk.OrderView]:
-    """The newest orders with their lives, at ``most`` so many (0: all), and all that are still live; newest first."""
+    """The newest orders with their events, at ``most`` so many (0: all), and all that are still live; newest first."""
     with books_of(settings) as books:
         return list(reversed(desk.newest_orders(books, most) if most else desk.orders(books)))
 
@@ -312,7 +312,7 @@ def explain(settings: Settings, name: str) -> list[Provenance]:
 
 
 def overview(settings: Settings) -> DeskView:
-    """The desk at a glance, from our own books."""
+    """The account at a glance, from the ledger."""
     with books_of(settings) as books:
         account = account_in_force(settings, books)
         marks = books.equity.newest(account, MARKS)
