@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
-from ruamel.yaml.composer import MaxDepthExceededError
+from ruamel.yaml.composer import Composer, MaxDepthExceededError
 from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from conf.problems import Problem
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 12
-MAX_ALIASES = 8
 Key = tuple[str, ...]
 
 _TAG = "tag:yaml.org,2002:"
@@ -35,6 +35,20 @@ _REFERENCE = re.compile(r"\$\{\s*(oc\.(env|decode):|[a-zA-Z_][\w.]*\s*\})")
 _PACKAGE = re.compile(r"^[ \t]*#[ \t]*@package\b", re.MULTILINE)
 
 
+class _AliasError(MarkedYAMLError):
+    pass
+
+
+class _Composer(Composer):
+    """Refuses aliases: a few of them, nested, stand for more values than the memory holds."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.parser.check_event(AliasEvent):
+            event = self.parser.peek_event()
+            raise _AliasError(problem=f"*{event.anchor}", problem_mark=event.start_mark)
+        return super().compose_node(parent, index)
+
+
 class _Constructor(SafeConstructor):
     """Plain values; dates stay text, and the schema reads them where it expects one."""
 
@@ -44,7 +58,7 @@ _Constructor.add_constructor(f"{_TAG}timestamp", SafeConstructor.construct_yaml_
 
 def _yaml() -> Any:
     yaml = YAML(typ="safe", pure=True)  # pure: the C parser reads YAML 1.1
-    yaml.Constructor = _Constructor
+    yaml.Composer, yaml.Constructor = _Composer, _Constructor
     yaml.max_depth = MAX_DEPTH + 1  # a scalar counts as a level
     yaml.composer.warn_double_anchors = False
     return yaml
@@ -96,7 +110,7 @@ def lint_yaml(path: Path, shown: str) -> list[Problem]:
     line = root.start_mark.line
     if not isinstance(root, MappingNode):
         return [_Trap(line, (), "", "must be a mapping of keys to values").problem(shown)]
-    return [trap.problem(shown) for trap in _alias_traps(root) or _traps(root, (), line)]
+    return [trap.problem(shown) for trap in _traps(root, (), line)]
 
 
 def _text(data: bytes) -> str:
@@ -119,41 +133,13 @@ def _refusal(error: Exception) -> _Trap:
             return _Trap(-1, (), "", f"cannot be read: {error.strerror}")
         case MaxDepthExceededError():
             return _Trap(error.problem_mark.line, (), "", f"is nested deeper than {MAX_DEPTH} levels")
+        case _AliasError():
+            rule = "is an alias, which is not allowed; write the value out"
+            return _Trap(error.problem_mark.line, (), str(error.problem), rule)
         case MarkedYAMLError():
             mark = error.problem_mark or error.context_mark
             return _Trap(mark.line if mark else -1, (), "", f"is not YAML: {error.problem or error.context}")
     return _Trap(-1, (), "", f"is not YAML: {str(error).splitlines()[0]}")
-
-
-def _children(node: Node) -> Iterator[tuple[int, Node]]:
-    """The nodes below a node, each with the 0-based line of its key or item; keys are nodes too."""
-    if isinstance(node, MappingNode):
-        for name, value in node.value:
-            yield name.start_mark.line, name
-            yield name.start_mark.line, value
-    elif isinstance(node, SequenceNode):
-        yield from ((item.start_mark.line, item) for item in node.value)
-
-
-def _alias_traps(root: Node) -> list[_Trap]:
-    """An alias inside of what it repeats, or the first alias too many, as a list of one; no alias is expanded."""
-    repeated, seen, inside = list[_Trap](), set[int](), set[int]()
-
-    def visit(line: int, node: Node) -> None:
-        if id(node) in seen:
-            rule = "stands inside of what it repeats" if id(node) in inside else ""
-            repeated.append(_Trap(line, (), f"*{node.anchor}", rule))
-            return
-        seen.add(id(node))
-        inside.add(id(node))
-        for below in _children(node):
-            visit(*below)
-        inside.discard(id(node))
-
-    visit(root.start_mark.line, root)
-    rule = f"uses more than {MAX_ALIASES} aliases; write the values out"
-    circular = [trap for trap in repeated if trap.rule]
-    return (circular or [trap._replace(value="", rule=rule) for trap in repeated[MAX_ALIASES:]])[:1]
 
 
 def _traps(node: Node, key: Key, line: int) -> Iterator[_Trap]:
