@@ -22,7 +22,7 @@ import uvicorn
 from app.guard import JsonPosts, checked_token, guarded, new_token
 from app.network import listen
 from assets.home import open_instance
-from conf.compose import PROJECT, environment
+from conf.environment import PROJECT, environment
 from tradewright.model.errors import TradewrightError
 
 HOST, PORT = "127.0.0.1", 3000
@@ -62,7 +62,7 @@ def serve(link: socket.socket, token: str) -> int:
     """Serve the pages, beside the daemon, until interrupted; 1 when the daemon ends by itself."""
     from assets.webserver import graph_application  # Dagster's web server takes seconds to load
 
-    os.environ.pop(TOKEN, None)  # before any process is started that could tell it
+    os.environ.pop(TOKEN, None)  # before any process is started that could leak it
     daemon = subprocess.Popen([str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(WORKSPACE)])  # noqa: S603
     try:
         with open_instance() as instance, graph_application(instance, WORKSPACE) as graph:

@@ -31,7 +31,7 @@ _CONTROLS = dict.fromkeys((*range(32), 127, *range(128, 160)), " ") | dict.fromk
 
 
 def printable(text: object) -> str:
-    """A text of foreign origin (reasons, words of a venue) as one line without control characters or escapes."""
+    """A text of foreign origin (reasons, messages of a venue) as one line without control characters or escapes."""
     return str(text).encode("utf-8", "replace").decode().translate(_CONTROLS)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from conf.compose import PROJECT
+from conf.environment import PROJECT
 
 SETTINGS = """\
 # Written by Tradewright where no file was. Nothing is reported to anybody.

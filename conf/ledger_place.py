@@ -13,9 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
-from conf.compose import OVERRIDES, PROJECT, ROOT, conf_folder, environment, load_environment
+from conf.environment import OVERRIDES, PROJECT, ROOT, conf_folder, environment, load_environment
 from tradewright.model.errors import ConfigError
 from tradewright.model.mode import Mode
 
@@ -62,7 +63,7 @@ def ledger_place(overrides: Sequence[str], folder: Path | None = None) -> Ledger
 
 
 def forgiving_environment_overrides() -> tuple[str, ...]:
-    """As :func:`conf.compose.environment_overrides`; quotes that do not match are taken as they stand."""
+    """As :func:`conf.environment.environment_overrides`; quotes that do not match are taken as they stand."""
     load_environment()
     text = os.environ.get(OVERRIDES, "")
     try:
@@ -149,8 +150,8 @@ class _Reading:
             self._remark(path, error.strerror or "cannot be read")
             return {}
         try:
-            found = yaml.safe_load(text)
-        except (yaml.YAMLError, RecursionError, ValueError):
+            found = YAML(typ="safe", pure=True).load(text)
+        except (YAMLError, RecursionError, ValueError):
             found = None
         if isinstance(found, dict):
             return {str(key): value for key, value in found.items()}

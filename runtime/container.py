@@ -15,7 +15,7 @@ from typing import Self
 from brokers.plugin import BrokerPlugin, Surroundings
 from brokers.registry import plugin
 from brokers.sim.quotes import newest_quotes
-from conf.compose import PROJECT
+from conf.environment import PROJECT
 from conf.ledger_place import sqlite_url
 from conf.problems import nearest
 from conf.schema.market import ScenarioFeedSettings

@@ -8,7 +8,7 @@ from datetime import time
 from conf.problems import ConfigProblems
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
-from conf.tables import broken_sets
+from conf.table_rules import broken_sets
 from runtime.container import Container
 from runtime.feeds import scenario
 from strategies.base import BaseStrategy
@@ -16,7 +16,7 @@ from strategies.registry import build
 from tradewright.backtest.lookahead import LookAhead
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.evaluation.equity_curve import Sampling
-from tradewright.evaluation.study import Measures, Study
+from tradewright.evaluation.study import MetricsConfig, StudyResult
 from tradewright.fills.slippage import for_instrument
 from tradewright.indicators.features import FeatureSettings
 from tradewright.indicators.sessions import Session
@@ -26,7 +26,7 @@ from tradewright.model.instrument import Instrument
 from tradewright.model.ports import Feed
 from tradewright.model.signal import SignalCandidate
 from tradewright.model.strategy import Feature
-from tradewright.research.bars import Selection, Traded, refresh, traded
+from tradewright.research.bars import InstrumentBars, Selection, read_instrument_bars, refresh
 from tradewright.research.signals import Declared, signals
 from tradewright.research.study import Terms, look_ahead_findings, report
 from tradewright.research.sweep import SweepResult, run_sweep
@@ -76,7 +76,7 @@ def signal_selection(house: Container) -> Selection:
     return selection(Container(house.settings.model_copy(update={"backtest": backtest}), house.clock))
 
 
-def tables(house: Container, chosen: Selection | None = None) -> dict[str, Traded]:
+def tables(house: Container, chosen: Selection | None = None) -> dict[str, InstrumentBars]:
     """The instruments of a selection with their bars; a scenario's bars are made where none are stored.
 
     Args:
@@ -86,7 +86,7 @@ def tables(house: Container, chosen: Selection | None = None) -> dict[str, Trade
         ConfigError: for an instrument that is not defined.
         StoreError: when bars are missing or damaged.
     """
-    return traded(house.bar_store, chosen or selection(house), _maker(house))
+    return read_instrument_bars(house.bar_store, chosen or selection(house), _maker(house))
 
 
 def _maker(house: Container) -> Callable[[Instrument], object] | None:
@@ -127,13 +127,13 @@ def spec(settings: Settings, instrument: Instrument) -> BacktestSpec:
     )
 
 
-def measures(settings: Settings) -> Measures:
+def measures(settings: Settings) -> MetricsConfig:
     """How results are measured."""
     evaluation = settings.evaluation
-    return Measures(Sampling(evaluation.sampling), evaluation.days_per_year, evaluation.risk_free)
+    return MetricsConfig(Sampling(evaluation.sampling), evaluation.days_per_year, evaluation.risk_free)
 
 
-def run_study(house: Container, *, look_ahead_free: bool | None = None) -> Study:
+def run_study(house: Container, *, look_ahead_free: bool | None = None) -> StudyResult:
     """The report of the strategy in force on its instruments.
 
     Raises:

@@ -25,7 +25,7 @@ def in_force(overrides: list[str] | None, *, forgiving: bool = False) -> tuple[s
     Args:
         forgiving: whether overrides of the environment that cannot be split are taken as they stand.
     """
-    from conf.compose import environment_overrides
+    from conf.environment import environment_overrides
     from conf.ledger_place import forgiving_environment_overrides
 
     return (*(forgiving_environment_overrides() if forgiving else environment_overrides()), *(overrides or ()))

@@ -17,14 +17,15 @@ from app.operations.serving import ACCOUNT, make_gateway
 from app.warmup import compiling
 from assets.runs import run_desk, run_research
 from brokers.ibkr.gateway.thread import GatewayThread
-from conf.compose import compose, options
+from conf.compose import compose
+from conf.environment import options
 from runtime.container import Container
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Verdict
 from tradewright.model.errors import StoreError
 
 DEFAULTS = {"storage.root": "data/demo", "execution.settle": "0.5"}
-"""What the demo sets unless it is told otherwise. The simulator answers with what it has; a real gateway's open orders
+"""The defaults of the demo. The simulator answers with what it has; a real gateway's open orders
 may be seconds old, which is what the five seconds of the protocol are for."""
 MARKER = ".tradewright-demo"
 Say = Callable[[str], None]
@@ -32,7 +33,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class DemoReply:
-    """What the demo made. ``duplicates`` and ``position_drift`` must be 0."""
+    """The results of the demo. ``duplicates`` and ``position_drift`` must be 0."""
 
     bars: int
     strategies: int
@@ -53,7 +54,7 @@ def run_demo(overrides: tuple[str, ...], say: Say) -> DemoReply:
 
     Args:
         overrides: beside ``mode=paper broker=ibkr`` and the folder, which the demo sets itself.
-        say: told what happens.
+        say: called with each step as text.
 
     Raises:
         TradewrightError: naming what is wrong and what to do.
@@ -82,7 +83,7 @@ def _defaults(overrides: tuple[str, ...]) -> list[str]:
 
 
 def _fresh(folder: Path) -> None:
-    """An empty folder of the demo's own; somebody else's is left alone.
+    """An empty folder for the demo; a folder with other content is left alone.
 
     Raises:
         StoreError: when the folder holds anything that no demo made.

@@ -10,7 +10,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from app.operations.trading import actor_name, checked_reason, checked_scope, scopes
-from conf.compose import compose_without_strategy, options
+from conf.compose import compose_without_strategy
+from conf.environment import options
 from conf.ledger_place import LedgerPlace, ledger_place
 from conf.schema.settings import Settings
 from runtime import trading as wiring

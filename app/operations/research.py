@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from conf.compose import compose, grid
+from conf.compose import compose
+from conf.overrides import grid
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.research import find_look_ahead, run_study, sweep_sets
 from tradewright.backtest.result import BacktestResult
-from tradewright.evaluation.study import Study
+from tradewright.evaluation.study import StudyResult
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.store.files import write_bytes
 
@@ -36,7 +37,7 @@ class FillLine:
 
 @dataclass(frozen=True)
 class BacktestReply:
-    """What one backtest came to. Ratios are fractions, drawdowns are negative (D16)."""
+    """The figures of one backtest. Ratios are fractions, drawdowns are negative (D16)."""
 
     strategy: str
     final_equity: float
@@ -54,7 +55,7 @@ class BacktestReply:
     config_hash: str
     data_hash: str
     void: str = ""
-    """Why the result is void, in words; empty where it is not."""
+    """The reason why the result is void; empty where it is not."""
 
 
 def backtest(settings: Settings) -> BacktestReply:
@@ -66,7 +67,7 @@ def backtest(settings: Settings) -> BacktestReply:
     return reply_of(settings, run(settings))
 
 
-def run(settings: Settings) -> Study:
+def run(settings: Settings) -> StudyResult:
     """The whole study, for callers that draw it; the look-ahead test is part of it.
 
     Raises:
@@ -85,7 +86,7 @@ def run(settings: Settings) -> Study:
     return done
 
 
-def reply_of(settings: Settings, done: Study) -> BacktestReply:
+def reply_of(settings: Settings, done: StudyResult) -> BacktestReply:
     """A study in the form that is printed."""
     figures = done.metrics
     return BacktestReply(
@@ -127,8 +128,8 @@ def fill_lines(instrument: str, result: BacktestResult) -> list[FillLine]:
     ]
 
 
-def write_full_report(settings: Settings, done: Study, folder: Path) -> dict[str, Path]:
-    """vectorbt's own report of each instrument, which also referees our accounting.
+def write_full_report(settings: Settings, done: StudyResult, folder: Path) -> dict[str, Path]:
+    """vectorbt's own report of each instrument, which also checks our accounting.
 
     Raises:
         VectorbtMissing: when the extra is not installed.

@@ -12,7 +12,7 @@ from app.guard import checked_token, new_token
 from app.network import MAX_PORT, ServeError, listen
 from brokers.ibkr.gateway.server import Gateway
 from brokers.sim.matching import Prices
-from conf.compose import OVERRIDES, environment
+from conf.environment import OVERRIDES, environment
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.model.clock import Clock
@@ -38,7 +38,7 @@ def make_gateway(settings: Settings, clock: Clock, port: int = 0, control_port: 
 
 
 def serve_gateway(settings: Settings, port: int, control_port: int, ready: Callable[[dict[str, object]], None]) -> None:
-    """Serve until interrupted; ``ready`` is told the ports and the control token.
+    """Serve until interrupted; ``ready`` is called with the ports and the control token.
 
     Raises:
         ServeError: for a number that is no port.
@@ -56,7 +56,7 @@ def serve_gateway(settings: Settings, port: int, control_port: int, ready: Calla
 
 
 def serve_apps(overrides: tuple[str, ...], settings: Settings, ready: Callable[[dict[str, object]], None]) -> None:
-    """Serve until interrupted; ``ready`` is told the address, which holds the token.
+    """Serve until interrupted; ``ready`` is called with the address, which holds the token.
 
     Raises:
         ServeError: when the port is in use.

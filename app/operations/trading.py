@@ -1,4 +1,4 @@
-"""The operator's desk: intents, approvals, sending, positions, the kill switch, explanations."""
+"""Trading operations: intents, approvals, sending, positions, the kill switch, explanations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from app.output import printable
-from conf.compose import options
+from conf.environment import options
 from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime import trading
@@ -34,18 +34,18 @@ from tradewright.portfolio.intents import MANUAL
 
 @dataclass(frozen=True)
 class IntentView:
-    """An intent with what became of it so far."""
+    """An intent with its decision and its orders so far."""
 
     intent: Intent
     decision: Decision | None
     waits: bool
-    """Whether a person is asked."""
+    """Whether it waits for a person."""
     orders: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of one approved order; ``state`` is None where no order was made of it."""
+    """The result of one approved order; ``state`` is None where no order was made of it."""
 
     decision_id: str
     ref: str | None
@@ -56,7 +56,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class PositionView:
-    """A holding by our own books and, when the venue was asked, by the venue's."""
+    """A holding by the ledger and, when the venue was asked, by the venue."""
 
     instrument: str
     quantity: Decimal
@@ -69,7 +69,7 @@ class PositionView:
 
 @dataclass(frozen=True)
 class SendReply:
-    """What became of the outbox.
+    """The result of sending the outbox.
 
     Args:
         stops: the switches that are on.
@@ -103,7 +103,7 @@ class ReconcileReply:
 
 @dataclass(frozen=True)
 class DeskView:
-    """What the monitor shows at a glance; nothing of it asks the venue."""
+    """The values of the monitor; none needs a query to the venue."""
 
     mode: str
     stage: str
@@ -123,9 +123,9 @@ class DeskView:
 NOT_CONFIGURED = "not in conf/instruments"
 """The remark of a position that cannot be valued because its instrument is not declared."""
 NEWEST = 200
-"""So many intents and orders are looked at, unless more are asked for."""
+"""The most intents and orders of a listing, unless more are asked for."""
 MARKS = 5_000
-"""So many equity marks are drawn."""
+"""The most equity marks of a chart."""
 
 
 @contextmanager
@@ -163,13 +163,13 @@ def intend(
     """A person's own intent, through the same gate as any other.
 
     Args:
-        key: the idempotency key: the same key and the same wish give the first answer again; made up when empty.
+        key: the idempotency key: the same key and the same order give the first answer again; made up when empty.
         stop, take_profit: the prices at which the venue is to close what the order opens.
 
     Raises:
         ConfigError: for an unknown instrument.
         OrderNotAccepted: where the venue holds no protective legs.
-        IdempotencyConflict: for the same key with another wish.
+        IdempotencyConflict: for the same key with another order.
         BrokerError: when the venue cannot be asked.
     """
     Container(settings).instrument(terms.instrument)
@@ -182,7 +182,7 @@ def intend(
 
 
 def approve(settings: Settings, decision_id: str, reason: str, actor: str = "", shown: str = "") -> Intent:
-    """A person's yes to a decision in review; the order goes into the outbox.
+    """Approve a decision in review; its order goes into the outbox.
 
     Args:
         shown: the hash of the decision as it was shown; a decision that differs from it is refused.
@@ -199,7 +199,7 @@ def approve(settings: Settings, decision_id: str, reason: str, actor: str = "", 
 
 
 def reject(settings: Settings, decision_id: str, reason: str, actor: str = "") -> None:
-    """A person's no; final.
+    """Reject a decision; final.
 
     Raises:
         ConfigError: without a reason.
@@ -212,7 +212,7 @@ def reject(settings: Settings, decision_id: str, reason: str, actor: str = "") -
 
 
 def send(settings: Settings) -> list[Sent]:
-    """Drain the outbox once: what the Dagster job calls.
+    """Drain the outbox once; the Dagster job calls this.
 
     Raises:
         SendRefused: when another sender has the account.
@@ -241,7 +241,7 @@ def _covers(settings: Settings, scope: str) -> bool:
 
 
 def stop_texts(stops: Iterable[Switch], overrides: Sequence[str]) -> list[str]:
-    """Each stop in words, with the command that lifts it on the same ledger."""
+    """Each stop as text, with the command that lifts it on the same ledger."""
     said = "".join(f" {shlex.quote(text)}" for text in overrides)
     return [
         f"stopped since {row.at:%Y-%m-%d %H:%M:%S} UTC by {row.actor} because {row.reason} ({row.scope}); "
@@ -251,13 +251,13 @@ def stop_texts(stops: Iterable[Switch], overrides: Sequence[str]) -> list[str]:
 
 
 def orders(settings: Settings, most: int = NEWEST) -> list[desk.OrderView]:
-    """The newest orders with their lives, at ``most`` so many (0: all), and all that are still live; newest first."""
+    """The newest orders with their events, at ``most`` so many (0: all), and all that are still live; newest first."""
     with books_of(settings) as books:
         return list(reversed(desk.newest_orders(books, most) if most else desk.orders(books)))
 
 
 def positions(settings: Settings) -> list[PositionView]:
-    """What our own books say we own, at the newest stored prices."""
+    """The holdings by the ledger, at the newest stored prices."""
     with books_of(settings) as books:
         return _positions(settings, books)
 
@@ -283,7 +283,7 @@ def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[
         asked, if it could not. The flag holds either way.
 
     Raises:
-        ConfigError: without a reason, or for a strategy or an account that nobody has heard of.
+        ConfigError: without a reason, or for a strategy or an account that is not known.
         LedgerError: when even the flag cannot be written.
     """
     reason = checked_reason(reason)
@@ -318,7 +318,7 @@ def explain(settings: Settings, name: str) -> list[Provenance]:
 
 
 def overview(settings: Settings) -> DeskView:
-    """The desk at a glance, from our own books."""
+    """The account at a glance, from the ledger."""
     with books_of(settings) as books:
         account = account_in_force(settings, books)
         marks = books.equity.newest(account, MARKS)
@@ -394,12 +394,12 @@ def checked_scope(scope: str, known: Sequence[str]) -> str:
     if scope not in known and any(each.startswith(f"{kind}:") for each in known):
         near = nearest(scope, known)
         remedy = f"did you mean {near!r}?" if near else f"one of {', '.join(known)}"
-        raise ConfigError(f"nobody has heard of {scope!r}", where="--scope", remedy=remedy)
+        raise ConfigError(f"{scope!r} is neither a strategy nor an account", where="--scope", remedy=remedy)
     return scope
 
 
 def scopes(settings: Settings, books: Ledger) -> list[str]:
-    """What a kill switch can cover: everything, and each account and strategy that is declared or ever asked."""
+    """The scopes of a kill switch: everything, and each account and strategy that is declared or has ever asked."""
     accounts = [settings.broker.account or "", *books.outbox.accounts(), account_in_force(settings, books)]
     strategies = [MANUAL, *options("strategy"), *books.decisions.strategies()]
     named = [*map(account_scope, filter(None, accounts)), *map(strategy_scope, strategies)]

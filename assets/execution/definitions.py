@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dagster as dg
 
-from assets.execution.desk import desk_assets
+from assets.execution.orders import desk_assets
 from assets.execution.sending import sending
-from assets.frozen import Frozen
-from conf.compose import environment_overrides, options
+from assets.pinned_config import PinnedConfig
+from conf.environment import environment_overrides, options
 
 DESK_JOB = "desk"
 
@@ -18,11 +18,11 @@ def execution_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
     Raises:
         ConfigProblems: when the configuration is wrong in anything but a strategy's file.
     """
-    frozen = Frozen.apart_from_strategies(overrides)
-    jobs, sensors, schedules = sending(frozen)
-    desk = dg.define_asset_job(DESK_JOB, dg.AssetSelection.groups("desk"), tags=frozen.tags)
+    pinned = PinnedConfig.without_strategies(overrides)
+    jobs, sensors, schedules = sending(pinned)
+    desk = dg.define_asset_job(DESK_JOB, dg.AssetSelection.groups("desk"), tags=pinned.tags)
     return dg.Definitions(
-        assets=desk_assets(frozen, options("strategy")),
+        assets=desk_assets(pinned, options("strategy")),
         jobs=[desk, *jobs],
         sensors=sensors,
         schedules=schedules,

@@ -10,7 +10,7 @@ from functools import partial
 
 import dagster as dg
 
-from assets.frozen import Frozen
+from assets.pinned_config import PinnedConfig
 from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
@@ -37,25 +37,25 @@ class Batch(dg.Config):
 
 
 def sending(
-    frozen: Frozen,
+    pinned: PinnedConfig,
 ) -> tuple[list[dg.JobDefinition], list[dg.SensorDefinition], list[dg.ScheduleDefinition]]:
     """The jobs, the sensors, and the schedule of the end of the day."""
-    tags = {**NO_RETRIES, **frozen.tags}
+    tags = {**NO_RETRIES, **pinned.tags}
 
-    @dg.op(tags=frozen.tags)
+    @dg.op(tags=pinned.tags)
     def send(context: dg.OpExecutionContext, config: Batch) -> None:
         """Send one batch: each order at most once, whatever else runs."""
-        send_batch(frozen.thaw(context), config.decision_ids, context.log.info)
+        send_batch(pinned.verified(context), config.decision_ids, context.log.info)
 
-    @dg.op(tags=frozen.tags)
+    @dg.op(tags=pinned.tags)
     def reconcile_with_venue(context: dg.OpExecutionContext) -> None:
         """Ask the venue for everything and adopt what it says."""
-        compare_with_venue(frozen.thaw(context))
+        compare_with_venue(pinned.verified(context))
 
-    @dg.op(tags=frozen.tags)
+    @dg.op(tags=pinned.tags)
     def end_day_at_venue(context: dg.OpExecutionContext) -> None:
         """Compare before the venue's midnight, and block what is still open or differs (S9)."""
-        finish_day(frozen.thaw(context))
+        finish_day(pinned.verified(context))
 
     @dg.job(tags=tags, executor_def=dg.in_process_executor)
     def send_orders() -> None:
@@ -75,17 +75,17 @@ def sending(
     @dg.sensor(job=send_orders, minimum_interval_seconds=SENSOR_SECONDS, default_status=dg.DefaultSensorStatus.RUNNING)
     def approved_orders() -> dg.RunRequest | dg.SkipReason:
         """Points the sending job at whatever is approved and unsent. It grants nothing and keeps no cursor."""
-        return point_at_approved(frozen.present())
+        return point_at_approved(pinned.current())
 
     @dg.sensor(job=reconcile, minimum_interval_seconds=SENSOR_SECONDS, default_status=dg.DefaultSensorStatus.RUNNING)
     def open_orders() -> dg.RunRequest | dg.SkipReason:
         """Watches open orders until they have ended, so that no fill is missed at the venue's midnight."""
-        return watch_open_orders(frozen.present())
+        return watch_open_orders(pinned.current())
 
     ending = dg.ScheduleDefinition(
         job=end_of_day,
         cron_schedule=END_OF_DAY,
-        execution_timezone=frozen.settings.execution.broker_zone,
+        execution_timezone=pinned.settings.execution.broker_zone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
     return [send_orders, reconcile, end_of_day], [approved_orders, open_orders], [ending]

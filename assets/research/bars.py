@@ -7,11 +7,11 @@ from functools import partial
 import dagster as dg
 import pandas as pd
 
-from assets.frozen import Frozen
-from conf.compose import PROJECT
+from assets.pinned_config import PinnedConfig
+from conf.environment import PROJECT
 from conf.rules import MARKET_TABLES
 from conf.schema.settings import Settings
-from conf.tables import broken_tables
+from conf.table_rules import broken_tables
 from runtime import feeds, research
 from runtime.container import Container
 from tradewright.calendars.registry import calendar
@@ -30,20 +30,20 @@ BARS_CHECKS = {
 FEATURES_CHECKS = {"complete": "The newest bar has a value of every feature."}
 
 
-def bars_and_features(frozen: Frozen, instruments: tuple[str, ...]) -> list[dg.AssetsDefinition]:
+def bars_and_features(pinned: PinnedConfig, instruments: tuple[str, ...]) -> list[dg.AssetsDefinition]:
     """The two assets, partitioned by instrument."""
     partitions = dg.StaticPartitionsDefinition(list(instruments))
-    in_market = partial(dg.asset, partitions_def=partitions, group_name="market", op_tags=frozen.tags)
+    in_market = partial(dg.asset, partitions_def=partitions, group_name="market", op_tags=pinned.tags)
 
     @in_market(check_specs=_blocking("bars", BARS_CHECKS))
     def bars(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         """Bars brought up to date from the feed: an incremental upsert; a correction is a new revision."""
-        return make_bars(frozen.thaw(context), context.partition_key)
+        return make_bars(pinned.verified(context), context.partition_key)
 
     @in_market(deps=[bars], check_specs=_blocking("features", FEATURES_CHECKS))
     def features(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         """Indicators, sessions and labels per bar; no value uses a later bar, warm-up rows are null."""
-        return make_features(frozen.thaw(context), context.partition_key)
+        return make_features(pinned.verified(context), context.partition_key)
 
     return [bars, features]
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 import dagster as dg
 import pandas as pd
 
-from assets.frozen import Frozen
+from assets.pinned_config import PinnedConfig
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.research import find_look_ahead, newest_signals, run_study
 from tradewright.backtest.result import BacktestResult, FillReason
-from tradewright.evaluation.study import Study
+from tradewright.evaluation.study import StudyResult
 
 Definition = dg.AssetsDefinition | dg.AssetSpec
 SHOWN = 5
@@ -23,7 +23,7 @@ def all_chains(overrides: tuple[str, ...]) -> tuple[list[Definition], list[dg.As
     """Every strategy's chain; a file that is wrong fails its own assets, with file and line, and nothing else."""
     assets: list[Definition] = []
     checks: list[dg.AssetChecksDefinition] = []
-    for name, made in Frozen.of_strategies(overrides).items():
+    for name, made in PinnedConfig.of_strategies(overrides).items():
         if isinstance(made, ConfigProblems):
             spec, check = broken(name, made)
             assets.append(spec)
@@ -45,20 +45,20 @@ def broken(name: str, error: ConfigProblems) -> tuple[dg.AssetSpec, dg.AssetChec
     return dg.AssetSpec(key, group_name="broken_config", description=f"```\n{text}\n```"), config
 
 
-def chain(name: str, frozen: Frozen) -> list[Definition]:
+def chain(name: str, pinned: PinnedConfig) -> list[Definition]:
     """The four assets of one strategy, each made from the one before."""
     look_ahead = dg.AssetCheckSpec("look_ahead", asset=_key(name, "signals"), blocking=True)
     return [
-        _asset(name, frozen, signals, ("bars", "features"), [look_ahead]),
-        _asset(name, frozen, backtest, (_key(name, "signals"),)),
-        _asset(name, frozen, evaluation, (_key(name, "backtest"),)),
-        _asset(name, frozen, risk_report, (_key(name, "evaluation"),)),
+        _asset(name, pinned, signals, ("bars", "features"), [look_ahead]),
+        _asset(name, pinned, backtest, (_key(name, "signals"),)),
+        _asset(name, pinned, evaluation, (_key(name, "backtest"),)),
+        _asset(name, pinned, risk_report, (_key(name, "evaluation"),)),
     ]
 
 
 def _asset(
     name: str,
-    frozen: Frozen,
+    pinned: PinnedConfig,
     make: Callable[[str, Settings], dg.MaterializeResult],
     deps: tuple[str | dg.AssetKey, ...],
     checks: Sequence[dg.AssetCheckSpec] = (),
@@ -71,11 +71,11 @@ def _asset(
         group_name=f"strategy_{name}",
         description=inspect.getdoc(make),
         check_specs=checks,
-        op_tags=frozen.tags,
-        code_version=frozen.config_hash,
+        op_tags=pinned.tags,
+        code_version=pinned.config_hash,
     )
     def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        return make(name, frozen.thaw(context))
+        return make(name, pinned.verified(context))
 
     return made
 
@@ -161,7 +161,7 @@ def equity_table(result: BacktestResult) -> pd.DataFrame:
     return pd.DataFrame({"ts": ts, "equity": result.equity, "cash": result.cash, "position": result.position})
 
 
-def _study(settings: Settings) -> Study:
+def _study(settings: Settings) -> StudyResult:
     """The backtest and all that follows from it; its result is cached, so that each asset of a chain may ask again."""
     return run_study(Container(settings), look_ahead_free=True)
 

@@ -13,7 +13,7 @@ from tradewright.model.base import Instant, Name
 
 
 class BaseSettings(Group):
-    """What belongs to no group."""
+    """``base``: the values that belong to no group."""
 
     tz: Zone
     seed: Annotated[int, Field(ge=0)]

@@ -5,7 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 
 from conf.schema.backtest import BacktestSettings
-from conf.schema.desk import (
+from conf.schema.group import Group
+from conf.schema.market import BaseSettings, EventsSettings, FeedSettings, UniverseSettings
+from conf.schema.research import EvaluationSettings, FeaturesSettings, StrategySettings
+from conf.schema.trading import (
     BrokerSettings,
     ExecutionSettings,
     LlmSettings,
@@ -14,9 +17,6 @@ from conf.schema.desk import (
     StageSettings,
     StorageSettings,
 )
-from conf.schema.group import Group
-from conf.schema.market import BaseSettings, EventsSettings, FeedSettings, UniverseSettings
-from conf.schema.research import EvaluationSettings, FeaturesSettings, StrategySettings
 from tradewright.model.base import Name
 from tradewright.model.hashing import ENGINE_VERSION, SCHEMA_VERSION, content_hash
 from tradewright.model.instrument import Instrument

@@ -20,7 +20,7 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
-from conf.compose import PROJECT
+from conf.environment import PROJECT
 from tests.app.conftest import Said, daily, say
 from tests.support.houses import COMMAND, House
 

@@ -16,7 +16,7 @@ from typer.main import get_command
 
 from app.cli import app
 from app.commands.order_args import parse_order_terms
-from conf.compose import PROJECT
+from conf.environment import PROJECT
 from tests.app.conftest import daily, say
 from tests.support.houses import COMMAND, House
 from tradewright.store.bars import BarStore

@@ -17,7 +17,8 @@ from app.operations import demo as demo_module
 from app.operations import monitor
 from app.operations.demo import run_demo
 from app.warmup import compile_all, compiling
-from conf.compose import PROJECT, compose
+from conf.compose import compose
+from conf.environment import PROJECT
 from strategies.registry import STRATEGIES
 from tests.app.conftest import say
 from tradewright.model.bars import Bars

@@ -24,7 +24,7 @@ from app import dev
 from app.guard import JsonPosts, guarded
 from assets.home import open_instance
 from assets.webserver import graph_application
-from conf.compose import PROJECT
+from conf.environment import PROJECT
 
 PARENT = """
 import pathlib, subprocess, sys, time

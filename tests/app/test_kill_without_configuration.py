@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from conf.compose import PROJECT, compose, groups
+from conf.compose import compose
+from conf.environment import PROJECT, groups
 from conf.ledger_place import LEDGER_FILE, ledger_place
 from runtime.container import Container
 from tests.app.conftest import Said, say

@@ -11,7 +11,8 @@ import pytest
 
 from app.operations import monitor, trading
 from app.operations.charts import equity_figure
-from conf.compose import compose, options
+from conf.compose import compose
+from conf.environment import options
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tests.support.desk_store import REVIEWING, SCENARIO, ask, prepare

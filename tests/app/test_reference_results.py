@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from conf.compose import PROJECT
+from conf.environment import PROJECT
 from tests.conftest import REAL_DATA
 
 pytestmark = [pytest.mark.real_data, pytest.mark.slow]

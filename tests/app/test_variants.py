@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.operations import variants
-from conf.compose import PROJECT, check, compose, options
+from conf.compose import check, compose
+from conf.environment import PROJECT, options
 from tradewright.model.errors import ConfigError, StoreError
 
 WISH = ("strategy=sma_crossover", "strategy.fast=7", "backtest.instruments=[BTC]", "backtest.timeframe=1m")

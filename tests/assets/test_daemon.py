@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from conf.compose import PROJECT, compose
+from conf.compose import compose
+from conf.environment import PROJECT
 from runtime import trading
 from runtime.container import Container
 from tests.support.houses import COMMAND, House, conf_copy, free_port, start, stock, stop

@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.frozen import HASH_TAG, MODE_TAG, SEED_TAG, Frozen
+from assets.pinned_config import HASH_TAG, MODE_TAG, SEED_TAG, PinnedConfig
 from assets.research.definitions import RESEARCH_JOB, research_definitions
 from assets.runs import RunFailed, execute
 from conf.compose import compose
@@ -155,14 +155,15 @@ def test_an_edit_between_launch_and_start_stops_the_step(house: House, instance:
 
 
 def test_runs_carry_hash_mode_and_seed(house: House) -> None:
-    frozen = Frozen.of(house.overrides)
+    pinned = PinnedConfig.of(house.overrides)
     settings = compose(house.overrides)
-    assert frozen.tags == {
+    assert pinned.tags == {
         HASH_TAG: settings.config_hash[:63], MODE_TAG: "sim", SEED_TAG: str(settings.base.seed),
     }  # fmt: skip
     definitions = research_definitions(house.overrides)
-    assert frozen.tags.items() <= definitions.resolve_job_def("market").tags.items()
+    assert pinned.tags.items() <= definitions.resolve_job_def("market").tags.items()
     hashes = [
-        Frozen.of((*house.overrides, f"strategy={name}")).config_hash for name in ("buy_and_hold", "sma_crossover")
+        PinnedConfig.of((*house.overrides, f"strategy={name}")).config_hash
+        for name in ("buy_and_hold", "sma_crossover")
     ]
     assert all(one != other for one, other in itertools.combinations(hashes, 2))

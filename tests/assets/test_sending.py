@@ -11,7 +11,7 @@ import pytest
 
 from assets.execution.definitions import DESK_JOB, execution_definitions
 from assets.execution.sending import describe, send_batch
-from assets.frozen import HASH_TAG
+from assets.pinned_config import HASH_TAG
 from assets.runs import RunFailed, execute
 from conf.compose import compose
 from runtime import trading

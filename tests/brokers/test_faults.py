@@ -227,7 +227,7 @@ async def test_fault_11_a_hung_gateway_is_found_by_the_heartbeat() -> None:
         desk.do("freeze")
         with pytest.raises(BrokerError, match=r"the time did not come to an end within 0\.2 s"):
             await desk.broker.time()
-        desk.do("thaw")
+        desk.do("unfreeze")
         await desk.reconnect()
         assert await desk.broker.time() == desk.clock.now()
 
@@ -251,7 +251,7 @@ async def test_fault_11_a_connection_attempt_that_is_given_up_leaves_nothing_beh
             await asyncio.wait_for(desk.broker.connect(desk.events.append), 0.1)
         with pytest.raises(BrokerError, match="no connection"):
             desk.broker.next_order_id()
-        desk.do("thaw")
+        desk.do("unfreeze")
         await desk.broker.connect(desk.events.append)
         assert await desk.broker.time() == desk.clock.now()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conf.compose import PROJECT
+from conf.environment import PROJECT
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from conf.compose import PROJECT, compose, options
+from conf.compose import compose
+from conf.environment import PROJECT, options
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime import feeds, research

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from conf.compose import ENV_FILE, OVERRIDES, PROJECT, compose, conf_folder, environment_overrides
+from conf.compose import compose
+from conf.environment import ENV_FILE, OVERRIDES, PROJECT, conf_folder, environment_overrides
 from conf.problems import ConfigProblems
 
 SECRET = "hunter2-canary"

@@ -9,7 +9,7 @@ from typing import get_args
 
 from pydantic import BaseModel
 
-from conf.compose import PROJECT
+from conf.environment import PROJECT
 from conf.schema.settings import Settings
 
 FOLDERS = ("app", "assets", "brokers", "conf", "notebooks", "runtime", "strategies", "tradewright")

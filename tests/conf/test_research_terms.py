@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import yaml
 
-from conf.compose import PROJECT, compose
+from conf.compose import compose
+from conf.environment import PROJECT
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime import feeds, research

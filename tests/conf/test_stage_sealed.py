@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conf.compose import PROJECT, check, compose, examine
+from conf.compose import check, compose, examine
+from conf.environment import PROJECT
 from conf.problems import Problem
 from conf.rules import LIVE_CEILING, sealed_stage
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from conf.compose import NO_STRATEGY, compose, compose_without_strategy
+from conf.compose import compose, compose_without_strategy
+from conf.composition import NO_STRATEGY
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime import feeds, trading

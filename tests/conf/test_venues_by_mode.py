@@ -13,7 +13,8 @@ import yaml
 from brokers.ibkr.feed import IbkrFeed
 from brokers.ibkr.plugin import IbkrPlugin, IbkrVenueSettings
 from brokers.sim.broker import SimBroker
-from conf.compose import PROJECT, compose
+from conf.compose import compose
+from conf.environment import PROJECT
 from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container

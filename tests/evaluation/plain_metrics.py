@@ -108,7 +108,7 @@ def _ratios(returns: list[float], per_year: float, risk_free: float) -> dict[str
     gains, losses = [r for r in returns if r > 0], [r for r in returns if r < 0]
     rough = statistics.stdev(losses) if len(losses) > 1 else 0.0
     seed = statistics.fmean(gains) / rough * math.sqrt(per_year) if gains and rough > 1e-14 else 0.0
-    return {**ratios, "sortino_seed": min(CAP, seed)}
+    return {**ratios, "sortino_of_gains": min(CAP, seed)}
 
 
 def _underwater(path: list[float]) -> list[float]:

@@ -14,9 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.evaluation.accounts import DAY, MINUTE, START, Fill, account, curve
-from tradewright.evaluation.checks import find
+from tradewright.evaluation.checks import CheckInput, find
 from tradewright.evaluation.equity_curve import Sampling
-from tradewright.evaluation.finding import Case
 from tradewright.evaluation.formatting import groups, headline
 from tradewright.evaluation.metrics import CAPPABLE, evaluate
 from tradewright.model.errors import DataError
@@ -96,7 +95,7 @@ def test_ratios_against_exact_arithmetic(risk_free):
     assert metrics.sharpe == pytest.approx(mean / float(statistics.stdev(returns)) * scale, abs=1e-9)
     assert metrics.sortino == pytest.approx(mean / downside * scale, abs=1e-9)
     seed = float(sum(gains) / len(gains)) / float(statistics.stdev(losses)) * scale
-    assert metrics.sortino_seed == pytest.approx(seed, abs=1e-9)
+    assert metrics.sortino_of_gains == pytest.approx(seed, abs=1e-9)
     assert metrics.cagr == pytest.approx((path[-1] / 1000) ** (365.25 / 300) - 1, abs=1e-9)
     assert metrics.calmar == pytest.approx(metrics.cagr / -metrics.max_drawdown, abs=1e-9)
 
@@ -142,7 +141,7 @@ def test_a_fall_within_a_day_is_told_whatever_the_sampling():
     assert evaluate(result, Sampling.BAR).max_drawdown == -0.5
     lines = {line.label: line.text for line in (*headline(metrics), *groups(metrics)[1].lines)}
     assert (lines["Max drawdown"], lines["Sampled drawdown"]) == ("-50.00%", "0.00%")
-    messages = {each.code: each.message for each in find(Case(result, metrics))}
+    messages = {each.code: each.message for each in find(CheckInput(result, metrics))}
     assert "fell 50.00% below its peak" in messages["DEEP_DRAWDOWN"]
 
 
@@ -169,7 +168,7 @@ def test_a_loss_on_the_first_bar_is_a_drawdown():
 @pytest.mark.parametrize("bars", [0, 1, 2, 50])
 def test_constant_equity_has_zero_figures(bars):
     metrics = evaluate(curve([1000.0] * bars))
-    zero = ("sharpe", "sortino", "sortino_seed", "volatility", "max_drawdown", "calmar", "cagr", "total_return")
+    zero = ("sharpe", "sortino", "sortino_of_gains", "volatility", "max_drawdown", "calmar", "cagr", "total_return")
     assert {name: getattr(metrics, name) for name in zero} == dict.fromkeys(zero, 0)
     assert (metrics.recovered, metrics.ruined, metrics.capped) == (True, False, ())
 
@@ -202,7 +201,7 @@ def test_gains_without_a_loss_cap_sortino():
     metrics = evaluate(curve([1000 + day + day % 2 / 2 for day in range(1, 40)]))
     assert metrics.sortino == 1e6
     assert "sortino" in metrics.capped
-    assert metrics.sortino_seed == 0
+    assert metrics.sortino_of_gains == 0
 
 
 def test_negative_equity_is_ruin_and_stays_finite():

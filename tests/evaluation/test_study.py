@@ -12,8 +12,8 @@ from strategies.buy_and_hold import BuyAndHold
 from tests.backtest.conftest import random_bars
 from tests.backtest.reference import run_reference
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.evaluation.finding import Evidence
-from tradewright.evaluation.study import Measures, Study, study
+from tradewright.evaluation.finding import ValidityEvidence
+from tradewright.evaluation.study import MetricsConfig, StudyResult, study
 from tradewright.fills.costs import PercentCosts
 from tradewright.model.bars import Bars
 from tradewright.model.bars_schema import select
@@ -24,9 +24,9 @@ SPEC = BacktestSpec(cash=10_000.0, costs=PercentCosts(0.002))
 ONE, TWO = random_bars(1, 40), random_bars(2, 50)
 
 
-def made(tables: dict[str, Bars], folder: Path, spec: BacktestSpec = SPEC, **known: object) -> Study:
+def made(tables: dict[str, Bars], folder: Path, spec: BacktestSpec = SPEC, **known: object) -> StudyResult:
     specs = dict.fromkeys(tables, spec)
-    return study(BuyAndHold(), tables, specs, Measures(), folder, **known)  # type: ignore[arg-type]
+    return study(BuyAndHold(), tables, specs, MetricsConfig(), folder, **known)  # type: ignore[arg-type]
 
 
 def test_each_instrument_gets_an_equal_part_and_the_account_is_their_sum(tmp_path: Path) -> None:
@@ -82,7 +82,9 @@ def test_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
 
 
 def test_evidence_and_facts_reach_the_report(tmp_path: Path) -> None:
-    done = made({"A": ONE}, tmp_path, evidence={"A": Evidence(look_ahead_free=False)}, facts={"config hash": "abc123"})
+    done = made(
+        {"A": ONE}, tmp_path, evidence={"A": ValidityEvidence(look_ahead_free=False)}, facts={"config hash": "abc123"}
+    )
     assert "abc123" in done.report.html()
     assert any(finding.severity.value == "critical" for _, finding in done.report.findings())
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conf.compose import OVERRIDES
+from conf.environment import OVERRIDES
 
 _STORE = pytest.StashKey[Path]()
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import nbformat
 
-from conf.compose import OVERRIDES, PROJECT
+from conf.environment import OVERRIDES, PROJECT
 
 NOTEBOOKS = tuple(sorted((PROJECT / "notebooks").glob("[a-z]*.py")))
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from app.operations import trading
-from conf.compose import PROJECT, compose
+from conf.compose import compose
+from conf.environment import PROJECT
 from conf.schema.settings import Settings
 from tests.support.chromium import Page, chromium, needs_chromium, until
 from tests.support.desk_store import REVIEWING, ask, prepare

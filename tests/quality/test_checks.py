@@ -22,7 +22,7 @@ from tradewright.model.bars_schema import bars_of, intact
 from tradewright.model.instrument import AssetClass, Instrument, TickerSpan
 from tradewright.quality.anomalies import gap_findings
 from tradewright.quality.check import check_bars
-from tradewright.quality.contract import explain
+from tradewright.quality.pandera_schema import explain
 from tradewright.quality.report import Code, Finding, QualityReport, Severity
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

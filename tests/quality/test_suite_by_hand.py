@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conf.compose import PROJECT
+from conf.environment import PROJECT
 from tests.data.tables import bars_table
 from tradewright.model.bars import Timeframe, Times
 from tradewright.model.instrument import AssetClass, Instrument

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from conf.compose import PROJECT
+from conf.environment import PROJECT
 
 QUICK = (
     "execution.settle=0.05",

@@ -58,8 +58,8 @@ class RatioMetrics:
     """Mean excess return / sample standard deviation x sqrt(periods per year); 0 if nothing varied."""
     sortino: float
     """Mean excess return / root mean square of the negative excess returns (0 for the others), annualised alike."""
-    sortino_seed: float
-    """The source's own form: mean of the positive returns / sample deviation of the negative ones, annualised alike."""
+    sortino_of_gains: float
+    """Mean of the positive returns / sample deviation of the negative ones, annualised alike (first description)."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def ratio_metrics(returns: Floats, sampling: Sampling, periods_per_year: float, 
         volatility=0.0 if deviation <= NOISE else deviation * scale,
         sharpe=capped(dispersion_ratio(mean, deviation) * scale),
         sortino=_sortino(excess, mean, deviation, scale),
-        sortino_seed=_sortino_seed(returns, scale),
+        sortino_of_gains=_sortino_seed(returns, scale),
     )
 
 
@@ -190,7 +190,7 @@ def trade_metrics(trades: npt.NDArray[np.void]) -> TradeMetrics:
 
 @dataclass(frozen=True)
 class ActivityMetrics:
-    """Exposure, turnover and what trading cost."""
+    """Exposure, turnover and fees."""
 
     exposure: float
     """Share of bars at whose close a position was held."""
@@ -233,7 +233,7 @@ def activity_metrics(result: BacktestResult, years: float) -> ActivityMetrics:
     )
 
 
-CAPPABLE = ("cagr", "sharpe", "sortino", "sortino_seed", "calmar", "profit_factor", "turnover", "turnover_per_year")
+CAPPABLE = ("cagr", "sharpe", "sortino", "sortino_of_gains", "calmar", "profit_factor", "turnover", "turnover_per_year")
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ class Metrics(TailMetrics, ActivityMetrics, TradeMetrics, DrawdownMetrics, Ratio
     """The figures that stand at the cap of 1e6 because their true value is larger or infinite."""
 
     def as_dict(self) -> dict[str, float | int | bool | str | list[str]]:
-        """Plain values for JSON: growth, ratios, drawdown, trades, activity, tails, then how it was measured."""
+        """Plain values for JSON: growth, ratios, drawdown, trades, activity, tails, then the sampling."""
         return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
 
 

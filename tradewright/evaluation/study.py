@@ -1,4 +1,4 @@
-"""A study: one strategy backtested on its instruments, measured, and criticised."""
+"""A study: one strategy backtested on its instruments, measured and checked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tradewright.backtest.cache import run_cached
 from tradewright.backtest.result import BacktestResult
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.evaluation.equity_curve import Sampling
-from tradewright.evaluation.finding import Evidence
+from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.metrics import Metrics
 from tradewright.evaluation.risk_report import RiskReport, risk_report
 from tradewright.model.bars import Bars
@@ -21,8 +21,8 @@ from tradewright.store.dataset import bars_hash
 
 
 @dataclass(frozen=True)
-class Measures:
-    """How results are measured (D12): where equity is read, days per year, the yearly risk-free rate."""
+class MetricsConfig:
+    """The conventions of the metrics (D12): sampling of equity, days per year, yearly risk-free rate."""
 
     sampling: Sampling = Sampling.SESSION
     days_per_year: float = 252
@@ -30,8 +30,8 @@ class Measures:
 
 
 @dataclass(frozen=True)
-class Study:
-    """What came out.
+class StudyResult:
+    """The results of a study.
 
     Args:
         results: by instrument.
@@ -53,12 +53,12 @@ def study(
     strategy: Strategy,
     bars: Mapping[str, Bars],
     specs: Mapping[str, BacktestSpec],
-    measures: Measures,
+    measures: MetricsConfig,
     cache: Path,
     *,
-    evidence: Mapping[str, Evidence] | None = None,
+    evidence: Mapping[str, ValidityEvidence] | None = None,
     facts: Mapping[str, str] | None = None,
-) -> Study:
+) -> StudyResult:
     """Backtest on every instrument with an equal part of the cash, and report.
 
     The accounts are independent: none lends to another and nothing is rebalanced.
@@ -90,7 +90,7 @@ def study(
         evidence=evidence,
         facts=facts,
     )
-    return Study(
+    return StudyResult(
         results=results,
         account=report.sections[0].result,
         metrics=report.sections[0].metrics,

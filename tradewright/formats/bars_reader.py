@@ -20,7 +20,7 @@ from tradewright.model.errors import DataError
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reader found: a bars table that keeps the contract, and what was left out of it.
+    """The result of a reader: a bars table that keeps the schema, and the number of rows left out of it.
 
     ``dropped`` says for each broken rule how many rows broke it; empty unless the caller asked for dropping (or, for
     quotes, a side was missing).

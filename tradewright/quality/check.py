@@ -13,7 +13,7 @@ from tradewright.model.bars_schema import bars_of, intact
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument, TickerSpan
 from tradewright.quality.anomalies import gap_findings, price_findings, security_finding, volume_findings
-from tradewright.quality.contract import explain
+from tradewright.quality.pandera_schema import explain
 from tradewright.quality.report import Code, Finding, QualityReport, Severity
 
 _ORDER = list(Severity)

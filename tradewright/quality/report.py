@@ -1,4 +1,4 @@
-"""What was found out about a bars table: plain frozen values."""
+"""The findings on a bars table, as frozen values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Figure = int | float | str
 
 
 class Severity(StrEnum):
-    """Whether a finding stops what would use the bars."""
+    """Whether a finding stops the assets that use the bars."""
 
     BLOCK = "BLOCK"
     """The table breaks its contract, or the vendor's suite calls it critical: nothing downstream may run."""
@@ -21,7 +21,7 @@ class Severity(StrEnum):
 
 
 class Code(StrEnum):
-    """What kind of finding it is."""
+    """The code of a finding."""
 
     NO_BARS = "NO_BARS"
     CONTRACT = "CONTRACT"
@@ -39,7 +39,7 @@ class Code(StrEnum):
 
 
 class Finding(FrozenModel):
-    """One thing found, in words and in figures.
+    """One finding, as a sentence and as figures.
 
     ``examples`` are at most five places, each a time stamp with what is there.
     """

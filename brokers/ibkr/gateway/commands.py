@@ -145,7 +145,7 @@ def freeze(hub: GatewayState) -> None:
     hub.faults.running.clear()
 
 
-def thaw(hub: GatewayState) -> None:
+def unfreeze(hub: GatewayState) -> None:
     """Go on."""
     hub.faults.running.set()
 
@@ -198,7 +198,7 @@ def skew(hub: GatewayState, seconds: float) -> None:
 
 def heal(hub: GatewayState) -> None:
     """End all faults."""
-    thaw(hub)
+    unfreeze(hub)
     hub.faults = Faults()
 
 
@@ -259,7 +259,7 @@ _ALL: tuple[Command, ...] = (
         switch,
         release,
     ),
-    *(execute, replay, correct, restart, hide, show, delay, freeze, thaw, refuse_client, manual_order, twin),
+    *(execute, replay, correct, restart, hide, show, delay, freeze, unfreeze, refuse_client, manual_order, twin),
     *(shift_position, notice, order_error, order_status, skew, heal, status, journal),
 )
 COMMANDS: dict[str, Command] = {command.__name__: command for command in _ALL}

@@ -94,7 +94,7 @@ def _files(place: LeanPlace, timeframe: Timeframe, kind: BarKind | None) -> tupl
 
 
 def _kind_of(file: Path, place: LeanPlace) -> BarKind:
-    """Plain daily and hour zips hold trades or quotes: the number of fields tells."""
+    """Plain daily and hour zips hold trades or quotes, which differ in the number of fields."""
     fields = _content(file, place).partition(b"\n")[0].count(b",") + 1
     return BarKind.QUOTE if fields == len(_QUOTE_COLUMNS) else BarKind.TRADE
 

@@ -1,7 +1,7 @@
-"""Settings frozen into a run: what was in force when the definitions were loaded must be in force when a step starts.
+"""Settings pinned for a run: those in force when the definitions were loaded must be in force when a step starts.
 
 A run's process reads the YAML again. When a file was edited meanwhile, the graph on the screen and the run would differ
-without anybody noticing; so the hash travels in the step's tags, and a step that finds another one stops.
+unnoticed; so the hash travels in the step's tags, and a step that finds another one stops.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from conf.compose import compose, compose_strategies, compose_without_strategy, conf_folder, yaml_files
+from conf.compose import compose, compose_strategies, compose_without_strategy
+from conf.environment import conf_folder, yaml_files
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 
@@ -26,8 +27,8 @@ class ConfigDrift(dg.Failure):
 
 
 @dataclass(frozen=True)
-class Frozen:
-    """One composition: its overrides, what they made when the definitions were loaded, and a digest of the sources."""
+class PinnedConfig:
+    """One composition: its overrides, the settings made when the definitions were loaded, a digest of the sources."""
 
     overrides: tuple[str, ...]
     settings: Settings
@@ -36,8 +37,8 @@ class Frozen:
     """Whether it serves assets that belong to no strategy, so that a wrong strategy file does not stop it."""
 
     @classmethod
-    def of(cls, overrides: tuple[str, ...]) -> Frozen:
-        """Compose now and remember what came of it.
+    def of(cls, overrides: tuple[str, ...]) -> PinnedConfig:
+        """Compose now, and keep the settings with a digest of their sources.
 
         Raises:
             ConfigProblems: when the configuration is wrong.
@@ -46,8 +47,8 @@ class Frozen:
         return cls(overrides, compose(overrides), before)
 
     @classmethod
-    def apart_from_strategies(cls, overrides: tuple[str, ...]) -> Frozen:
-        """For assets that belong to no strategy: no wrong strategy file stops them.
+    def without_strategies(cls, overrides: tuple[str, ...]) -> PinnedConfig:
+        """The settings of assets that belong to no strategy, which no wrong strategy file stops.
 
         Raises:
             ConfigProblems: when anything else is wrong.
@@ -56,7 +57,7 @@ class Frozen:
         return cls(overrides, compose_without_strategy(overrides), before, without_strategy=True)
 
     @classmethod
-    def of_strategies(cls, overrides: tuple[str, ...]) -> dict[str, Frozen | ConfigProblems]:
+    def of_strategies(cls, overrides: tuple[str, ...]) -> dict[str, PinnedConfig | ConfigProblems]:
         """Every strategy file under the same overrides, or its problems, by name."""
         before = sources()
         return {
@@ -71,11 +72,11 @@ class Frozen:
 
     @property
     def tags(self) -> dict[str, str]:
-        """What every step and run of it carries."""
+        """The tags of every step and run under these settings."""
         mode, seed = self.settings.mode.name.value, self.settings.base.seed
         return {HASH_TAG: self.config_hash[:63], MODE_TAG: mode, SEED_TAG: str(seed)}
 
-    def present(self) -> Settings:
+    def current(self) -> Settings:
         """The settings of now: those that were loaded as long as nothing they were made from has changed.
 
         Raises:
@@ -85,14 +86,14 @@ class Frozen:
             return self.settings
         return compose_without_strategy(self.overrides) if self.without_strategy else compose(self.overrides)
 
-    def thaw(self, context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Settings:
-        """The settings, provided that they are still what the run was launched with.
+    def verified(self, context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Settings:
+        """The settings, verified to be those with which the run was launched.
 
         Raises:
             ConfigDrift: when they are not.
             ConfigProblems: when the configuration is wrong by now.
         """
-        settings = self.present()
+        settings = self.current()
         launched = _launched_with(context)
         if settings.config_hash[:63] != launched:
             raise ConfigDrift(

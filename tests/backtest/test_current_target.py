@@ -1,4 +1,4 @@
-"""The standing wish: what a strategy wants after the newest close, and since when."""
+"""The target of a strategy after the newest close, and the bar since which it is in force."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from functools import partial
 import dagster as dg
 from pydantic import TypeAdapter
 
-from assets.frozen import Frozen
+from assets.pinned_config import PinnedConfig
 from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
@@ -18,25 +18,25 @@ INTENTS = ("intents",)
 _INTENTS = TypeAdapter(list[Intent])
 
 
-def desk_assets(frozen: Frozen, strategies: Sequence[str]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+def desk_assets(pinned: PinnedConfig, strategies: Sequence[str]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """Positions from the venue, intents from the newest signals, decisions from the gate."""
     upstream = [dg.AssetKey(["strategy", name, "signals"]) for name in strategies]
-    on_desk = partial(dg.asset, group_name="desk", op_tags=frozen.tags)
+    on_desk = partial(dg.asset, group_name="desk", op_tags=pinned.tags)
 
     @on_desk()
     def positions(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         """What the venue says we own, after a reconciliation; the venue is the truth."""
-        return take_stock(frozen.thaw(context))
+        return take_stock(pinned.verified(context))
 
     @on_desk(deps=[*upstream, positions])
     def intents(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         """Sized, proposed orders: what has to be traded so that the newest signals come true."""
-        return propose(frozen.thaw(context), strategies)
+        return propose(pinned.verified(context), strategies)
 
     @on_desk(deps=[intents])
     def decisions(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         """The gate's verdict on every intent, with coded reasons; approved ones go into the outbox."""
-        return decide(frozen.thaw(context))
+        return decide(pinned.verified(context))
 
     return [*[dg.AssetSpec(key) for key in upstream], positions, intents, decisions]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets import frozen as frozen_module
+from assets import pinned_config as frozen_module
 from assets.execution.definitions import execution_definitions
-from assets.frozen import Frozen, sources
+from assets.pinned_config import PinnedConfig, sources
 from assets.research.definitions import MARKET_JOB, research_definitions
 from assets.runs import RunFailed, execute
-from conf import compose as compose_module
+from conf import composition
 from conf.compose import compose
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
@@ -42,13 +42,13 @@ def rewrite(path: Path, before: str, after: str) -> None:
 
 
 def test_while_nothing_changes_there_is_one_composition(house: House, composed: list[tuple[str, ...]]) -> None:
-    frozen = Frozen.of(house.overrides)
-    assert all(frozen.present() is frozen.settings for _ in range(3))
+    pinned = PinnedConfig.of(house.overrides)
+    assert all(pinned.current() is pinned.settings for _ in range(3))
     assert composed == [house.overrides]
     path = house.conf / RISK
     os.utime(path, (1, 1))
     path.write_bytes(path.read_bytes())
-    assert frozen.present() is frozen.settings, "the same text at another time is the same text"
+    assert pinned.current() is pinned.settings, "the same text at another time is the same text"
 
 
 @pytest.mark.parametrize(
@@ -62,12 +62,12 @@ def test_while_nothing_changes_there_is_one_composition(house: House, composed: 
     ids=["a limit", "its spelling", "another strategy", "the strategy"],
 )
 def test_an_edit_is_composed_again(house: House, file: str, before: str, after: str, differs: bool) -> None:
-    frozen = Frozen.of((*house.overrides, "strategy=sma_crossover"))
+    pinned = PinnedConfig.of((*house.overrides, "strategy=sma_crossover"))
     rewrite(house.conf / file, before, after)
-    now = frozen.present()
-    assert now is not frozen.settings
-    assert (now.config_hash != frozen.config_hash) is differs
-    assert now == compose(frozen.overrides)
+    now = pinned.current()
+    assert now is not pinned.settings
+    assert (now.config_hash != pinned.config_hash) is differs
+    assert now == compose(pinned.overrides)
 
 
 def test_a_file_that_comes_or_goes_is_noticed(house: House) -> None:
@@ -95,20 +95,20 @@ def test_text_that_moves_from_one_file_to_the_next_is_noticed(house: House) -> N
 def test_a_variable_of_the_environment_is_one_of_the_sources(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """``MODE`` chooses the mode, and YAML may refer to any name."""
     monkeypatch.setenv("MODE", "paper")
-    frozen = Frozen.of((*house.overrides, "broker=ibkr"))
-    assert frozen.present().mode.name == "paper"
+    pinned = PinnedConfig.of((*house.overrides, "broker=ibkr"))
+    assert pinned.current().mode.name == "paper"
     monkeypatch.delenv("MODE")
     with pytest.raises(ConfigProblems, match="is not for mode=sim"):
-        frozen.present()
+        pinned.current()
     monkeypatch.setenv("MODE", "paper")
-    assert frozen.present() is frozen.settings
+    assert pinned.current() is pinned.settings
 
 
 def test_a_file_that_became_wrong_is_refused_and_not_overlooked(house: House) -> None:
-    frozen = Frozen.of(house.overrides)
+    pinned = PinnedConfig.of(house.overrides)
     rewrite(house.conf / RISK, "max_gross: 0.50", "max_gross: lots")
     with pytest.raises(ConfigProblems, match="max_gross"):
-        frozen.present()
+        pinned.current()
 
 
 def test_an_edit_during_the_composition_shows_afterwards(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,8 +119,8 @@ def test_an_edit_during_the_composition_shows_afterwards(house: House, monkeypat
 
     with monkeypatch.context() as patch:
         patch.setattr(frozen_module, "compose", slow)
-        frozen = Frozen.of(house.overrides)
-    assert frozen.settings.risk.max_size_pct != frozen.present().risk.max_size_pct
+        pinned = PinnedConfig.of(house.overrides)
+    assert pinned.settings.risk.max_size_pct != pinned.current().risk.max_size_pct
 
 
 def test_a_comment_does_not_stop_a_run_and_a_limit_does(house: House, instance: dg.DagsterInstance) -> None:
@@ -138,8 +138,8 @@ def test_a_location_is_loaded_with_as_many_compositions_whatever_the_number_of_s
 ) -> None:
     """Counted, not timed: 50 strategies cost two compositions, one of the whole and one to exchange them in."""
     made: list[object] = []
-    plain = compose_module.hydra_compose
-    monkeypatch.setattr(compose_module, "hydra_compose", lambda *given, **more: made.append(1) or plain(*given, **more))
+    plain = composition.hydra_compose
+    monkeypatch.setattr(composition, "hydra_compose", lambda *given, **more: made.append(1) or plain(*given, **more))
     text = (house.conf / "strategy" / "sma_crossover.yaml").read_text().replace("name: sma_crossover\n", "")
     for number in range(48):
         (house.conf / "strategy" / f"copy_{number}.yaml").write_text(text)
@@ -152,24 +152,24 @@ def test_a_location_is_loaded_with_as_many_compositions_whatever_the_number_of_s
 
 
 def test_an_exchanged_strategy_has_the_settings_of_a_composition_of_its_own(house: House) -> None:
-    for name, made in Frozen.of_strategies(house.overrides).items():
-        assert isinstance(made, Frozen)
+    for name, made in PinnedConfig.of_strategies(house.overrides).items():
+        assert isinstance(made, PinnedConfig)
         assert made.settings == compose((*house.overrides, f"strategy={name}"))
-        assert made.present() == made.settings
+        assert made.current() == made.settings
 
 
 def test_where_the_chosen_strategy_is_wrong_the_rest_goes_on_without_one(house: House) -> None:
     overrides = (*house.overrides, "strategy=buy_and_hold")
     rewrite(house.conf / "strategy" / "buy_and_hold.yaml", "confidence: 0.5", "confidence: 7")
     with pytest.raises(ConfigProblems, match="buy_and_hold"):
-        Frozen.of(overrides)
-    frozen = Frozen.apart_from_strategies(overrides)
-    assert frozen.settings.strategy.name == "none"
+        PinnedConfig.of(overrides)
+    pinned = PinnedConfig.without_strategies(overrides)
+    assert pinned.settings.strategy.name == "none"
     rewrite(house.conf / "strategy" / "buy_and_hold.yaml", "kind: buy_and_hold", "kind: nonsense")
-    assert frozen.present() == frozen.settings
+    assert pinned.current() == pinned.settings
     rewrite(house.conf / RISK, "max_gross: 0.50", "max_gross: lots")
     with pytest.raises(ConfigProblems, match="max_gross"):
-        Frozen.apart_from_strategies(overrides)
+        PinnedConfig.without_strategies(overrides)
 
 
 def graph(definitions: dg.Definitions) -> set[str]:
