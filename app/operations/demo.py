@@ -126,7 +126,7 @@ def _reply(house: Container, venue: Mapping[str, object], seconds: float) -> Dem
             "risk reports": str(folder / "reports"),
             "data docs": str(folder / "data_docs"),
             "orders": f"tradewright orders {root}",
-            "why": f"tradewright explain {attempts[0].ref if attempts else 'REF'} {root}",
+            "why": f"tradewright explain {entries[0].ref if entries else 'REF'} {root}",
             "lab and monitor": f"tradewright serve {root} mode=paper broker=ibkr broker.account={ACCOUNT}",
             "graph": "make dev",
         },

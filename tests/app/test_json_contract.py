@@ -37,6 +37,7 @@ ATTEMPT = {
     "ref": TEXT, "intent_id": TEXT, "decision_id": TEXT, "number": int, "strategy": TEXT, "account": TEXT,
     "instrument": TEXT, "side": TEXT, "quantity": NUMBER, "tif": TEXT, "payload_hash": TEXT, "state": TEXT,
     "holder": TEXT, "session": TEXT, "order_id": int, "claimed_at": Moment, "sending_at": Moment, "spent": FLAG,
+    "leg": TEXT,
 }  # fmt: skip
 EXECUTION = {
     "exec_id": TEXT, "base_id": TEXT, "ref": TEXT, "perm_id": int, "account": TEXT, "instrument": TEXT, "side": TEXT,

@@ -15,7 +15,7 @@ from tests.execution.kill_driver import SHORT
 from tests.execution.venue import ACCOUNT, FileVenue
 from tests.execution.world import World, run, violations
 from tradewright.execution.types import CHECKPOINTS
-from tradewright.ledger.attempt_states import replay
+from tradewright.ledger.attempt import replay
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import ManualClock, SystemClock
 from tradewright.model.errors import LedgerError

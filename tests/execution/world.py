@@ -15,7 +15,7 @@ from tests.support.ledgers import START, Proposer
 from tradewright.execution.presend import Recheck
 from tradewright.execution.sender import Sender
 from tradewright.execution.types import Checkpoint, Mode, ProtocolTimes, SenderSettings, SendResult, no_checkpoint
-from tradewright.ledger.attempt_states import replay
+from tradewright.ledger.attempt import replay
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import Clock, ManualClock
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.support.ledgers import ACCOUNT, START, Proposer
-from tradewright.ledger.attempt_states import ATTEMPT_TRANSITIONS, replay
+from tradewright.ledger.attempt import ATTEMPT_TRANSITIONS, replay
 from tradewright.ledger.errors import IllegalTransition
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.outbox import Sendable, batch_key

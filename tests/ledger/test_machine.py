@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 from tests.ledger.plain import ENDED, Plain, PlainDecision, PlainFill
 from tests.support import postgres
 from tests.support.ledgers import ACCOUNT, START, Proposer, new_url
-from tradewright.ledger.attempt_states import replay
+from tradewright.ledger.attempt import replay
 from tradewright.ledger.errors import IdempotencyConflict, IllegalTransition
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger

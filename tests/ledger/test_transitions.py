@@ -9,7 +9,7 @@ import pytest
 from tests.ledger.transitions import CELLS, S, way
 from tests.support import postgres
 from tests.support.ledgers import ACCOUNT, START, Proposer, new_url
-from tradewright.ledger.attempt_states import ATTEMPT_TRANSITIONS, replay, steps
+from tradewright.ledger.attempt import ATTEMPT_TRANSITIONS, replay, steps
 from tradewright.ledger.errors import IllegalTransition
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import ManualClock

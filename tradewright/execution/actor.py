@@ -25,7 +25,7 @@ from tradewright.execution.types import (
     SendResult,
     no_checkpoint,
 )
-from tradewright.ledger.attempts import Attempt
+from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.broker import Broker, BrokerSnapshot

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tradewright.execution.types import Checkpoint, no_checkpoint
-from tradewright.ledger.attempts import Attempt
+from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.executions import Recorded
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger

@@ -11,7 +11,7 @@ from tradewright.execution.order_tracking import OrderTracker
 from tradewright.execution.presend import PreSendCheck
 from tradewright.execution.timing import Waiter
 from tradewright.execution.types import Checkpoint, ProtocolTimes, SenderSettings, SendResult, SendStatus
-from tradewright.ledger.attempts import Attempt
+from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.decision import Reason

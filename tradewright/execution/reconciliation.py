@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tradewright.execution.execution_reports import LIVE
-from tradewright.ledger.attempts import Attempt
+from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.executions import Execution
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger

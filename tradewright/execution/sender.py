@@ -24,7 +24,7 @@ from tradewright.execution.types import (
     SendStatus,
     no_checkpoint,
 )
-from tradewright.ledger.attempts import Attempt
+from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.outbox import Sendable
 from tradewright.model.approved import ApprovedOrder

@@ -35,7 +35,7 @@ from sqlalchemy import (
 
 from tradewright.database.column_types import Document, Moment
 from tradewright.database.engine import Database
-from tradewright.ledger.attempt_states import replay
+from tradewright.ledger.attempt import replay
 from tradewright.ledger.errors import IllegalTransition, LedgerTampered
 from tradewright.ledger.schema import attempt_events, attempts, event_head, events, fact_tables
 from tradewright.model.hashing import canonical_json
