@@ -26,7 +26,7 @@ TERMS = {
 INTENT = {
     "intent_id": TEXT, "strategy": TEXT, "signal_id": TEXT, "terms": TERMS, "confidence": NUMBER, "size_pct": NUMBER,
     "reference_price": NUMBER, "stop": (NOTHING, *NUMBER), "take_profit": (NOTHING, *NUMBER), "decided_at": Moment,
-    "reduce_only": FLAG, "account": TEXT, "provenance": dict,
+    "protective_orders": FLAG, "reduce_only": FLAG, "account": TEXT, "provenance": dict,
 }  # fmt: skip
 DECISION = {
     "decision_id": TEXT, "intent_id": TEXT, "verdict": TEXT, "approved_quantity": NUMBER, "approved_size_pct": NUMBER,
