@@ -375,7 +375,7 @@ def test_json_is_one_document_and_nothing_else_also_on_errors(goog: tuple[str, .
     assert json.loads(good.stdout)["orders"] == 2
     bad = process("backtest", "strategy=buy_and_hold", *goog, "backtest.instruments=[GOOGG]", "--json")
     assert bad.returncode == 1
-    assert set(json.loads(bad.stdout)["error"]) == {"what", "where", "remedy"}
+    assert set(json.loads(bad.stdout)["error"]) == {"code", "what", "where", "remedy"}
     assert "Traceback" not in bad.stderr
 
 
