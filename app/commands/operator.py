@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.options import Actor, Json, Newest, Overrides, Reason, in_force
+from app.commands.options import Actor, Json, Newest, Overrides, Reason, desk_settings_of, in_force
 from app.commands.trading import Scope, trading_command
 from app.output import DONE, FAILED, Output, run_operation
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from app.operations.operator import Done
+    from app.operations.trading import ReconcileReply
     from conf.schema.settings import Settings
     from tradewright.execution.cancellation import Cancelled
     from tradewright.execution.health import Problem
@@ -227,6 +228,29 @@ def end_of_day(overrides: Overrides = None, reason: Reason = "", actor: Actor = 
     from app.operations import operator
 
     _way_back(overrides, as_json, lambda at: operator.end_of_day(at, reason or "end of day", actor), "differences")
+
+
+@commands.command()
+def watch(
+    overrides: Overrides = None,
+    every: Annotated[float, typer.Option(min=1.0, help="seconds between two comparisons")] = 60.0,
+    as_json: Json = False,
+) -> None:
+    """Compare with the venue until no order is open, and end its day before midnight: what Dagster's sensors do."""
+    from app.operations import watch as operation
+    from app.operations.ledgers import target
+
+    def operate(output: Output) -> ReconcileReply:
+        settings = desk_settings_of(overrides)
+        output.say(target(settings))
+        return operation.watch(settings, every, output.say)
+
+    def show(output: Output, found: ReconcileReply) -> object:
+        output.line("no order is open")
+        show_problems(output, found.problems)
+        return found
+
+    run_operation(as_json, operate, show, status=lambda found: FAILED if found.problems else DONE)
 
 
 def _way_back(overrides: list[str] | None, as_json: bool, operation: Callable[[Settings], Done], label: str) -> None:

@@ -25,6 +25,7 @@ COMMANDS = {
     "demo", "check", "import", "backtest", "sweep", "gateway", "serve", "intent", "intents", "send", "approve",
     "reject", "orders", "positions", "reconcile", "kill", "resume", "explain", "doctor", "cancel", "cancel-all",
     "flatten", "freezes", "commands", "acknowledge", "adopt", "confirm-not-sent", "settle", "end-of-day",
+    "watch",
 }  # fmt: skip
 CANARY = "canary-7f3a91"
 USER = pwd.getpwuid(os.getuid()).pw_name
@@ -406,7 +407,7 @@ def test_json_is_one_document_and_nothing_else_also_on_errors(goog: tuple[str, .
     assert json.loads(good.stdout)["orders"] == 2
     bad = process("backtest", "strategy=buy_and_hold", *goog, "backtest.instruments=[GOOGG]", "--json")
     assert bad.returncode == 1
-    assert set(json.loads(bad.stdout)["error"]) == {"what", "where", "remedy"}
+    assert set(json.loads(bad.stdout)["error"]) == {"code", "what", "where", "remedy"}
     assert "Traceback" not in bad.stderr
 
 

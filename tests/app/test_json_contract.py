@@ -106,7 +106,7 @@ CONTRACT: dict[str, Any] = {
     "kill": {"stopped": SWITCH, "cancelled": {"ended": [], "open": [], "problem": TEXT}},
     "resume": {"resumed": SWITCH},
     "doctor": {"findings": [{"state": TEXT, "what": TEXT, "detail": TEXT, "remedy": TEXT}]},
-    "refusal": {"error": {"what": TEXT, "where": TEXT, "remedy": TEXT}},
+    "refusal": {"error": {"code": TEXT, "what": TEXT, "where": TEXT, "remedy": TEXT}},
 }  # fmt: skip
 """Command -> the shape of its document: exact keys; a list of one shape has at least one element."""
 

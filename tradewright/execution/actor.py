@@ -151,7 +151,7 @@ class AccountActor:
         except TradewrightError as error:
             retry = isinstance(error, BrokerError | SendRefused) and not isinstance(error, OrderNotAccepted)
             state = CommandState.FAILED if retry else CommandState.REFUSED
-            result = {"what": error.what, "where": error.where, "remedy": error.remedy}
+            result = {"code": error.code, "what": error.what, "where": error.where, "remedy": error.remedy}
         self._ledger.commands.finish(command.command_id, state, {"answer": result})
 
     async def _send(self, command: Command) -> Sequence[SendResult]:
