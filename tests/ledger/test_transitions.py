@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +20,7 @@ from tradewright.policy.approved import approve
 
 PAIRS = sorted(CELLS)
 HOLDER = "sender-1"
+NUMBERS = itertools.count()
 ROUTES: dict[AttemptState, tuple[AttemptState, ...]] = {
     S.CLAIMED: (),
     S.SENDING: (S.SENDING,),
@@ -53,7 +55,7 @@ def attempt_in(books: Ledger, state: AttemptState) -> str:
     assert claimed is not None
     for step in ROUTES[state]:
         if step is S.SENDING:
-            number = len(books.attempts.all())
+            number = next(NUMBERS)
             books.attempts.begin_sending(claimed.ref, "s1", {Leg.ENTRY: number}, order.payload_hash, HOLDER)
         else:
             books.attempts.move(claimed.ref, step, "on the way")
