@@ -20,8 +20,8 @@ from conf.overrides import compose_accepted, parse, refused, with_mode_of_enviro
 from conf.problems import ConfigProblems, Problem
 from conf.rules import TABLE_GROUPS
 from conf.schema.settings import Settings
-from conf.sources import holds, lint_yaml, load
 from conf.validate import validate
+from conf.yaml_reader import holds, lint_yaml, load
 
 
 def compose(overrides: Sequence[str] = (), folder: Path | None = None, *, swept: bool = False) -> Settings:

@@ -9,7 +9,7 @@ from brokers.registry import plugin
 from conf.problems import RuleViolation, nearest
 from conf.schema.research import StrategySettings
 from conf.schema.settings import Settings
-from conf.sources import Key
+from conf.yaml_reader import Key
 from strategies.base import Parameter
 from strategies.registry import BROKEN, STRATEGIES, build, parameters_of
 from tradewright.execution.types import ProtocolTimes
