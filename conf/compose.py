@@ -91,7 +91,7 @@ def examine(
 def check(overrides: Sequence[str] = (), folder: Path | None = None) -> list[Problem]:
     """Every problem of every file: traps, the composition in force, and each option of each group in turn.
 
-    Tables are looked at too (``conf.table_rules.py``).
+    Tables are looked at too (``conf/table_rules.py``).
 
     Raises:
         ConfigError: when there is no folder of YAML files.
