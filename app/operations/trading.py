@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import secrets
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +18,7 @@ from runtime import trading
 from runtime.container import Container
 from tradewright.execution import operator_actions as desk
 from tradewright.execution.cancellation import Cancelled
+from tradewright.execution.deciding import Decider
 from tradewright.execution.explain import Provenance
 from tradewright.execution.explain import explain as explain_in
 from tradewright.execution.health import Problem, problems
@@ -152,20 +151,34 @@ def intents(settings: Settings, most: int = NEWEST) -> list[IntentView]:
         return views
 
 
-def intend(settings: Settings, terms: OrderTerms, key: str = "", *, reduce_only: bool = False) -> Decision:
+def intend(
+    settings: Settings,
+    terms: OrderTerms,
+    key: str = "",
+    *,
+    reduce_only: bool = False,
+    stop: Decimal | None = None,
+    take_profit: Decimal | None = None,
+) -> Decision:
     """A person's own intent, through the same gate as any other.
 
     Args:
         key: the idempotency key: the same key and the same order give the first answer again; made up when empty.
+        stop, take_profit: the prices at which the venue is to close what the order opens.
 
     Raises:
         ConfigError: for an unknown instrument.
+        OrderNotAccepted: where the venue holds no protective legs.
         IdempotencyConflict: for the same key with another order.
         BrokerError: when the venue cannot be asked.
     """
     Container(settings).instrument(terms.instrument)
     name = key or secrets.token_hex(8)
-    return trading.deciding(settings, lambda decider: decider.intend(name, terms, reduce_only=reduce_only))
+
+    async def act(decider: Decider) -> Decision:
+        return await decider.intend(name, terms, reduce_only=reduce_only, stop=stop, take_profit=take_profit)
+
+    return trading.deciding(settings, act)
 
 
 def approve(settings: Settings, decision_id: str, reason: str, actor: str = "", shown: str = "") -> Intent:
@@ -237,13 +250,6 @@ def stop_texts(stops: Iterable[Switch], overrides: Sequence[str]) -> list[str]:
     ]
 
 
-def target(settings: Settings) -> str:
-    """The mode, the account and the ledger that an act changes, in one line."""
-    named = settings.storage.ledger_url
-    where = f"{Container(settings).root / 'ledger.sqlite3'}" if named is None else "storage.ledger_url"
-    return f"mode {settings.mode.name}, account {settings.broker.account or 'of the venue'}, ledger {where}"
-
-
 def orders(settings: Settings, most: int = NEWEST) -> list[desk.OrderView]:
     """The newest orders with their events, at ``most`` so many (0: all), and all that are still live; newest first."""
     with books_of(settings) as books:
@@ -282,7 +288,7 @@ def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[
     """
     reason = checked_reason(reason)
     with books_of(settings) as books:
-        switch = books.kill_switches.stop(_scope(settings, books, scope), actor_name(actor), reason)
+        switch = books.kill_switches.stop(checked_scope(scope, scopes(settings, books)), actor_name(actor), reason)
     name = actor_name(actor)
     try:
         return switch, trading.asking(settings, lambda inbox: inbox.cancel_all(name, reason, stopped_only=True))
@@ -298,7 +304,7 @@ def resume(settings: Settings, scope: str, reason: str, actor: str = "") -> Swit
     """
     reason = checked_reason(reason)
     with books_of(settings) as books:
-        return books.kill_switches.resume(_scope(settings, books, scope), actor_name(actor), reason)
+        return books.kill_switches.resume(checked_scope(scope, scopes(settings, books)), actor_name(actor), reason)
 
 
 def explain(settings: Settings, name: str) -> list[Provenance]:
@@ -335,14 +341,8 @@ def overview(settings: Settings) -> DeskView:
 
 
 def actor_name(claimed: str = "") -> str:
-    """The actor for the audit log: the user of the operating system, and beside it a name that was only claimed.
-
-    ``getpass`` is not asked: it believes environment variables.
-    """
-    try:
-        user = pwd.getpwuid(os.getuid()).pw_name
-    except (KeyError, OSError):
-        user = f"uid {os.getuid()}"
+    """The actor for the audit log: the user of the operating system, and beside it a name that was only claimed."""
+    user = trading.system_user()
     name = printable(claimed).strip()
     return f"{user} (claimed: {name})" if name else user
 
@@ -380,14 +380,17 @@ def checked_reason(reason: str) -> str:
     return said
 
 
-def _scope(settings: Settings, books: Ledger, scope: str) -> str:
-    """A scope of the kill switch; a misspelt one would look like a stop and stop nothing."""
+def checked_scope(scope: str, known: Sequence[str]) -> str:
+    """A scope of the kill switch; a misspelt one would look like a stop and stop nothing.
+
+    Raises:
+        ConfigError: for a scope of no known kind, and for a name that differs from every known one of its kind.
+    """
     kind, _, name = scope.partition(":")
     if scope in ("", EVERYTHING):
         return EVERYTHING
     if kind not in ("strategy", "account") or not name:
         raise ConfigError(f"unknown scope {scope!r}", where="--scope", remedy="everything, strategy:NAME or account:ID")
-    known = scopes(settings, books)
     if scope not in known and any(each.startswith(f"{kind}:") for each in known):
         near = nearest(scope, known)
         remedy = f"did you mean {near!r}?" if near else f"one of {', '.join(known)}"

@@ -204,7 +204,10 @@ def test_an_account_that_no_venue_has_named_yet_can_be_stopped(settings: Setting
         (("explain", "nothing"), "has this id"),
     ],
 )
-def test_the_command_line_refuses_with_all_parts(tmp_path: Path, words: tuple[str, ...], what: str) -> None:
+def test_the_command_line_refuses_with_all_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], what: str
+) -> None:
+    monkeypatch.delenv("TRADEWRIGHT_OVERRIDES", raising=False)
     said = say(*words, f"storage.root={tmp_path}", "--json")
     assert said.status == 1
     error = said.json["error"]

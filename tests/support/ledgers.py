@@ -90,6 +90,11 @@ class Proposer:
         self.ledger.decisions.record_decision(decision)
         return decision
 
+    def bracket(self, instrument: str = "AAPL", quantity: str = "10", **fields: object) -> ApprovedOrder:
+        """An approved entry with a stop loss at 95 and a take profit at 110, in the outbox."""
+        prices = {"stop": Decimal(95), "take_profit": Decimal(110), "protective_orders": True}
+        return self.order(instrument, quantity, **prices | fields)  # type: ignore[arg-type]
+
     def order(
         self, instrument: str = "AAPL", quantity: str = "10", seconds: float = 600, **fields: object
     ) -> ApprovedOrder:
