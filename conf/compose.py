@@ -20,8 +20,8 @@ from conf.overrides import compose_accepted, parse, refused, with_mode_of_enviro
 from conf.problems import ConfigProblems, Problem
 from conf.rules import TABLE_GROUPS
 from conf.schema.settings import Settings
-from conf.sources import holds, lint_yaml, load
 from conf.validate import validate
+from conf.yaml_reader import holds, lint_yaml, load
 
 
 def compose(overrides: Sequence[str] = (), folder: Path | None = None, *, swept: bool = False) -> Settings:
@@ -91,7 +91,7 @@ def examine(
 def check(overrides: Sequence[str] = (), folder: Path | None = None) -> list[Problem]:
     """Every problem of every file: traps, the composition in force, and each option of each group in turn.
 
-    Tables are looked at too (``conf.table_rules.py``).
+    Tables are looked at too (``conf/table_rules.py``).
 
     Raises:
         ConfigError: when there is no folder of YAML files.

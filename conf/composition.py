@@ -26,7 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from conf.environment import ROOT, display_path
 from conf.problems import Problem
-from conf.sources import Key, holds, load, locate
+from conf.yaml_reader import Key, holds, load, locate
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException)
 LOCK = threading.RLock()
@@ -92,7 +92,7 @@ class Composed(NamedTuple):
 
 @contextmanager
 def hydra(folder: Path) -> Iterator[None]:
-    """Hydra on a folder of YAML files that :func:`conf.sources.lint_yaml` has found in order."""
+    """Hydra on a folder of YAML files that :func:`conf.yaml_reader.lint_yaml` has found in order."""
     Plugins.instance().register(_YamlSource)
     with initialize_config_search_path([f"{_YamlSource.scheme()}://{folder}"]):
         yield

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from conf.problems import RuleViolation, nearest
-from conf.sources import Key
+from conf.yaml_reader import Key
 
 _QUOTED = re.compile(r"'([^']+)'")
 

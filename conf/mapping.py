@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from conf.explanations import explained
 from conf.problems import ConfigProblems
-from conf.sources import lint_yaml, load, locate
+from conf.yaml_reader import lint_yaml, load, locate
 from tradewright.formats.mapping import ColumnMapping, mapping_of
 
 _REMEDY = "correct the mapping file; docs/data.md lists its keys"

@@ -9,7 +9,7 @@ from brokers.registry import plugin
 from conf.problems import RuleViolation, nearest
 from conf.schema.research import StrategySettings
 from conf.schema.settings import Settings
-from conf.sources import Key
+from conf.yaml_reader import Key
 from strategies.base import Parameter
 from strategies.registry import BROKEN, STRATEGIES, build, parameters_of
 from tradewright.execution.types import ProtocolTimes
@@ -24,13 +24,13 @@ NEVER_SHORTER = ("acknowledge", "settle", "absence", "lease")
 
 MARKET_TABLES = ("instruments", "events", "risk")
 TABLE_GROUPS = frozenset({*MARKET_TABLES, "strategy"})
-"""Groups that hold a table (``conf.table_rules.py``); every order depends on the former."""
+"""Groups that hold a table (``conf/table_rules.py``); every order depends on the former."""
 
 LIVE_CEILING = {"max_trade_value": 100, "max_daily_loss": 50}
 """Money of ``conf/stage/live_small.yaml`` as it ships, in the policy's currency."""
 
 MOST_SETS = 1_000_000
-"""Of a grid: a slip of the pen must not fill the memory."""
+"""Of a grid: a typing error must not fill the memory."""
 
 STRATEGY_KEYS = frozenset(StrategySettings.model_fields) - {"parameters"}
 
@@ -198,7 +198,7 @@ def _strategy_as_a_whole(settings: Settings) -> Iterator[RuleViolation]:
 
 
 def grid_errors(settings: Settings) -> Iterator[RuleViolation]:
-    """The wrong names and the wrong size of a strategy's grid; its sets are a table (``conf.table_rules.py``)."""
+    """The wrong names and the wrong size of a strategy's grid; its sets are a table (``conf/table_rules.py``)."""
     kind, grid = settings.strategy.kind, settings.strategy.grid
     if kind not in STRATEGIES:
         return

@@ -14,8 +14,8 @@ from conf.explanations import explained, fields_of, models_of
 from conf.problems import Problem, RuleViolation, format_value
 from conf.rules import STRATEGY_KEYS, broken_rules, parameter_errors, sealed_stage, strategy_name
 from conf.schema.settings import Settings
-from conf.sources import Key
 from conf.table_rules import broken_tables
+from conf.yaml_reader import Key
 
 _HIDDEN = "**********"
 

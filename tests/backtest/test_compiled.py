@@ -57,7 +57,7 @@ def third(i, _features, _params, _position):
 
 
 class Planned:
-    """One wish, at the bar that its decision names."""
+    """One decision, at the bar that its decision names."""
 
     name = "planned"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from conf.compose import compose, compose_without_strategy
-from conf.sources import lint_yaml
+from conf.yaml_reader import lint_yaml
 
 ROW = "X{}: {{asset_class: stock, calendar: XNYS, tick_size: 0.01, lot_size: 1, default_spread_bps: 1, liquid: true}}"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conf.sources import MAX_BYTES, lint_yaml, load, locate
+from conf.yaml_reader import MAX_BYTES, lint_yaml, load, locate
 
 # text -> (line, value, part of the rule)
 TRAPS = {

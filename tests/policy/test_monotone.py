@@ -26,7 +26,7 @@ def twin(side: str, seconds: float, quantity: int = 10, asked: int | None = None
 
 
 def twins(side: str, other: str, size: int) -> list[Any]:
-    """From no other order to the same wish; between them an order that is alike only if a cap cuts deep enough."""
+    """From no other order to the same decision; between them an order that is alike only if a cap cuts deep enough."""
     calm = (twin(other, 1), twin(side, 60), twin(side, 1, 11))
     cut = (*calm, twin(side, 1, size, asked=20))
     return [(), calm, cut, (*cut, twin(side, 59, 11, asked=10)), None]

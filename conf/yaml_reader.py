@@ -64,7 +64,7 @@ def _yaml() -> Any:
     return yaml
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def _root(text: str) -> Node | None:
     """The root node of a text; kept, because one composition asks for the nodes of a file many times.
 
