@@ -54,7 +54,7 @@ class _YamlSource(FileConfigSource):
         path = Path(self.path, self._normalize_file_name(config_path))
         if not path.is_file():
             raise ConfigLoadError(f"there is no file {path}")
-        return ConfigResult(self.provider, self.full_path(), OmegaConf.create(load(path)), {"package": None})
+        return ConfigResult(self.scheme(), self.full_path(), OmegaConf.create(load(path)), {"package": None})
 
 
 class Composed(NamedTuple):
