@@ -1,1 +1,1 @@
-"""The way in: the command line, the served apps, and the operations both call."""
+"""The entrance: the command line, the served apps, and the operations that both call."""

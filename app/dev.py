@@ -62,7 +62,7 @@ def serve(link: socket.socket, token: str) -> int:
     """Serve the pages, beside the daemon, until interrupted; 1 when the daemon ends by itself."""
     from assets.webserver import graph_application  # Dagster's web server takes seconds to load
 
-    os.environ.pop(TOKEN, None)  # before any process is started that could tell it
+    os.environ.pop(TOKEN, None)  # before any process is started that could leak it
     daemon = subprocess.Popen([str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(WORKSPACE)])  # noqa: S603
     try:
         with open_instance() as instance, graph_application(instance, WORKSPACE) as graph:

@@ -1,4 +1,4 @@
-"""Logging of the command line: lines of client libraries stay out of the terminal, known notices are put into words."""
+"""Logging of the command line: lines of client libraries stay out of the terminal, known notices get a text."""
 
 from __future__ import annotations
 

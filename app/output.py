@@ -31,7 +31,7 @@ _CONTROLS = dict.fromkeys((*range(32), 127, *range(128, 160)), " ") | dict.fromk
 
 
 def printable(text: object) -> str:
-    """A text of foreign origin (reasons, words of a venue) as one line without control characters or escapes."""
+    """A text of foreign origin (reasons, messages of a venue) as one line without control characters or escapes."""
     return str(text).encode("utf-8", "replace").decode().translate(_CONTROLS)
 
 
@@ -116,19 +116,22 @@ def run_command(as_json: bool, act: Callable[[Output], None]) -> None:
     try:
         act(output)
     except ConfigError as error:
-        _refuse(output, error.what, error.where, error.remedy or "correct it; tradewright check lists all problems")
+        remedy = error.remedy or "correct it; tradewright check lists all problems"
+        _refuse(output, error.code, error.what, error.where, remedy)
     except TradewrightError as error:
-        _refuse(output, error.what, error.where, error.remedy)
+        _refuse(output, error.code, error.what, error.where, error.remedy)
     except OSError as error:
-        _refuse(output, error.strerror or str(error), str(error.filename or ""), "check the path, its owner, the disk")
+        where, remedy = str(error.filename or ""), "check the path, its owner, the disk"
+        _refuse(output, "OS_ERROR", error.strerror or str(error), where, remedy)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in error.errors())
-        _refuse(output, problems, "command line", "see --help")
+        _refuse(output, "WRONG_ARGUMENT", problems, "command line", "see --help")
 
 
-def _refuse(output: Output, what: str, where: str, remedy: str) -> None:
+def _refuse(output: Output, code: str, what: str, where: str, remedy: str) -> None:
     if output.as_json:
-        sys.stdout.write(json.dumps({"error": {"what": what, "where": where, "remedy": remedy}}) + "\n")
+        error = {"code": code, "what": what, "where": where, "remedy": remedy}
+        sys.stdout.write(json.dumps({"error": error}) + "\n")
     text = f"{where}: {what}" if where else what
     output.say(f"error: {text}" + (f"\n  what to do: {remedy}" if remedy else ""))
     raise typer.Exit(FAILED)

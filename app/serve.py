@@ -73,7 +73,7 @@ async def _live(request: Request) -> Response:  # noqa: ARG001 - the framework c
 class Server(uvicorn.Server):
     """Ends when it is asked to, within ``PATIENCE``, whatever the thread of a notebook is waiting for.
 
-    What counts is in the ledger, which is whole at every moment.
+    Nothing is lost: the ledger is complete at every moment.
     """
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

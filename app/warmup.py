@@ -15,7 +15,7 @@ def compiling() -> Iterator[Callable[[], object]]:
     """Starts the other process and gives a way to wait for its end; on leaving, it is ended if it still runs.
 
     Numba keeps what is compiled beside the source, so that all later processes load it in a moment. A process that
-    fails costs nothing but the time: whoever needs a kernel that is not there compiles it.
+    fails costs nothing but the time: a kernel that is missing is compiled where it is needed.
     """
     program = [sys.executable, "-m", "app.warmup"]
     with subprocess.Popen(program, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603

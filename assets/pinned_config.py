@@ -1,7 +1,7 @@
-"""Settings frozen into a run: what was in force when the definitions were loaded must be in force when a step starts.
+"""Settings pinned for a run: those in force when the definitions were loaded must be in force when a step starts.
 
 A run's process reads the YAML again. When a file was edited meanwhile, the graph on the screen and the run would differ
-without anybody noticing; so the hash travels in the step's tags, and a step that finds another one stops.
+unnoticed; so the hash travels in the step's tags, and a step that finds another one stops.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ConfigDrift(dg.Failure):
 
 @dataclass(frozen=True)
 class PinnedConfig:
-    """One composition: its overrides, what they made when the definitions were loaded, and a digest of the sources."""
+    """One composition: its overrides, the settings made when the definitions were loaded, a digest of the sources."""
 
     overrides: tuple[str, ...]
     settings: Settings
@@ -38,7 +38,7 @@ class PinnedConfig:
 
     @classmethod
     def of(cls, overrides: tuple[str, ...]) -> PinnedConfig:
-        """Compose now and remember what came of it.
+        """Compose now, and keep the settings with a digest of their sources.
 
         Raises:
             ConfigProblems: when the configuration is wrong.
@@ -48,7 +48,7 @@ class PinnedConfig:
 
     @classmethod
     def without_strategies(cls, overrides: tuple[str, ...]) -> PinnedConfig:
-        """For assets that belong to no strategy: no wrong strategy file stops them.
+        """The settings of assets that belong to no strategy, which no wrong strategy file stops.
 
         Raises:
             ConfigProblems: when anything else is wrong.
@@ -72,11 +72,11 @@ class PinnedConfig:
 
     @property
     def tags(self) -> dict[str, str]:
-        """What every step and run of it carries."""
+        """The tags of every step and run under these settings."""
         mode, seed = self.settings.mode.name.value, self.settings.base.seed
         return {HASH_TAG: self.config_hash[:63], MODE_TAG: mode, SEED_TAG: str(seed)}
 
-    def present(self) -> Settings:
+    def current(self) -> Settings:
         """The settings of now: those that were loaded as long as nothing they were made from has changed.
 
         Raises:
@@ -87,13 +87,13 @@ class PinnedConfig:
         return compose_without_strategy(self.overrides) if self.without_strategy else compose(self.overrides)
 
     def verified(self, context: dg.OpExecutionContext | dg.AssetExecutionContext) -> Settings:
-        """The settings, provided that they are still what the run was launched with.
+        """The settings, verified to be those with which the run was launched.
 
         Raises:
             ConfigDrift: when they are not.
             ConfigProblems: when the configuration is wrong by now.
         """
-        settings = self.present()
+        settings = self.current()
         launched = _launched_with(context)
         if settings.config_hash[:63] != launched:
             raise ConfigDrift(

@@ -7,13 +7,18 @@ from collections.abc import Mapping
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.broker import BrokerCapabilities
 from tradewright.model.errors import OrderNotAccepted
+from tradewright.model.instrument import Instrument
 from tradewright.model.order import Leg, OrderTerms
 
 
-def not_held(capabilities: BrokerCapabilities, order: ApprovedOrder) -> str:
-    """Why the venue cannot hold the order, by kind, time in force or legs; empty when it can."""
-    if order.protective and not capabilities.groups:
-        return "the venue holds no groups of orders"
+def not_held(capabilities: BrokerCapabilities, order: ApprovedOrder, instrument: Instrument | None) -> str:
+    """Why the venue cannot hold the order, by kind, time in force or legs; empty when it can.
+
+    Args:
+        instrument: None where the venue does not know it, which is refused elsewhere.
+    """
+    if order.protective and instrument is not None and instrument.asset_class not in capabilities.groups:
+        return f"the venue holds no protective legs for {instrument.asset_class}"
     for terms in order.legs().values():
         if terms.order.kind not in capabilities.kinds:
             return f"the venue holds no {terms.order.kind} orders"

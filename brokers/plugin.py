@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from tradewright.fills.costs import CostModel
+from tradewright.model.bars import Timeframe
 from tradewright.model.base import FrozenModel, Positive
 from tradewright.model.broker import Broker, Quote
 from tradewright.model.clock import Clock
 from tradewright.model.errors import ConfigError
 from tradewright.model.instrument import Instrument
 from tradewright.model.mode import Mode
-from tradewright.model.order import OrderType
 from tradewright.model.ports import Feed
+from tradewright.store.bars import BarStore
 
 
 class VenueSettings(FrozenModel):
@@ -56,18 +57,6 @@ class AccountProblem(NamedTuple):
         return f"broker.{self.key} {self.rule}" + ("" if self.value in (None, "") else f" (got {self.value})")
 
 
-class Capabilities(NamedTuple):
-    """What a venue can do for us.
-
-    Args:
-        orders: the kinds of order that it holds by itself; any other kind is refused or emulated.
-        has_bars: whether it serves historical bars (``feed=<kind>``).
-    """
-
-    orders: frozenset[OrderType]
-    has_bars: bool
-
-
 @dataclass(frozen=True)
 class Surroundings:
     """The objects that a venue is built from, beside its own settings.
@@ -77,6 +66,8 @@ class Surroundings:
         cash: what such a venue starts with, in USD.
         costs: what it charges.
         quotes: its opening prices, asked for once, when it is built.
+        bars: the stored bars that its resting orders meet; None where there are none.
+        timeframes: of these bars, the preferred one first.
     """
 
     mode: Mode
@@ -86,19 +77,21 @@ class Surroundings:
     folder: Path
     cash: Positive
     quotes: Callable[[], Mapping[str, Quote]]
+    bars: BarStore | None = None
+    timeframes: tuple[Timeframe, ...] = ()
 
 
 class BrokerPlugin(ABC):
     """One venue. A class of ``brokers/<kind>/plugin.py`` or of the entry point group ``tradewright.brokers``.
 
     The module is imported wherever the configuration is read, so libraries of the venue are imported inside the
-    methods.
+    methods. ``serves_bars`` says whether it has historical bars (``feed=<kind>``).
     """
 
     kind: ClassVar[str]
     settings: ClassVar[type[VenueSettings]]
     modes: ClassVar[frozenset[Mode]]
-    capabilities: ClassVar[Capabilities]
+    serves_bars: ClassVar[bool]
 
     def account_rules(self, mode: Mode, settings: Any) -> list[AccountProblem]:
         """The contradictions between mode, account and the venue's other settings; empty where there are none."""

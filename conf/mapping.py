@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
-from conf.problems import ConfigProblems, Problem, told
-from conf.yaml_reader import locate, vet
-from conf.validate import explained
+from conf.explanations import explained
+from conf.problems import ConfigProblems
+from conf.yaml_reader import lint_yaml, load, locate
 from tradewright.formats.mapping import ColumnMapping, mapping_of
 
 _REMEDY = "correct the mapping file; docs/data.md lists its keys"
@@ -22,15 +21,12 @@ def mapping_file(path: Path) -> ColumnMapping:
         ConfigProblems: with every problem: file, line, key, value, rule, and the nearest right name.
     """
     shown = str(path)
-    if traps := vet(path, shown):
+    if traps := lint_yaml(path, shown):
         raise ConfigProblems(traps, _REMEDY)
-    values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    values = load(path)
     try:
         return mapping_of(values)
     except ValidationError as error:
         found = explained(error.errors(include_url=False), values, ColumnMapping)
-        problems = [
-            Problem(shown, locate(path, row.key), ".".join(row.key), told(row.value), row.rule, row.near)
-            for row in found
-        ]
+        problems = [row.problem(shown, line=locate(path, row.key)) for row in found]
         raise ConfigProblems(problems, _REMEDY) from error

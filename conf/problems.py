@@ -1,10 +1,11 @@
-"""What is wrong with a configuration: each problem with file, line, key, value, rule and the nearest right name."""
+"""The problems of a configuration, each with file, line, key, value, rule and the nearest right name."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tradewright.model.errors import ConfigError
 
@@ -14,7 +15,7 @@ class Problem:
     """One wrong thing.
 
     Args:
-        file: the YAML file as a person would name it, or ``command line``.
+        file: the YAML file, relative to the folder that holds ``conf``, or ``command line``.
         line: 1-based; 0 where there is none.
         key: the dotted key, ``backtest.costs.rate``.
         value: the offending value as text; empty where the key itself is the problem.
@@ -48,14 +49,27 @@ class ConfigProblems(ConfigError):
         return ConfigProblems, (self.problems, self.remedy)
 
 
-def told(value: object) -> str:
-    """A wrong value as text; nothing for None. A mapping is not told, for it may hold anything."""
+def format_value(value: object) -> str:
+    """A wrong value as text, empty for None; a mapping is not written out, for it may hold a secret."""
     if value is None:
         return ""
     return "a mapping" if isinstance(value, dict) else str(value)
 
 
-def nearest(word: str, names: Iterable[str]) -> str:
+def nearest(name: str, names: Iterable[str]) -> str:
     """The most similar of ``names``, or an empty string when none is similar."""
-    matches = difflib.get_close_matches(word, list(names), n=1, cutoff=0.5)
+    matches = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
     return matches[0] if matches else ""
+
+
+class RuleViolation(NamedTuple):
+    """A broken rule: the key, its value, what is demanded, the nearest right name."""
+
+    key: tuple[str, ...]
+    value: object
+    rule: str
+    near: str = ""
+
+    def problem(self, file: str, *above: str, line: int = 0) -> Problem:
+        """As a problem of ``file``, its key under ``above``; for values that are no secrets."""
+        return Problem(file, line, ".".join((*above, *self.key)), format_value(self.value), self.rule, self.near)

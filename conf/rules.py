@@ -1,13 +1,12 @@
-"""Rules that span several groups, and the parameters of strategies: what one schema alone cannot see."""
+"""Rules that span several groups, and the parameters of strategies, which the schema of one group cannot state."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from brokers.registry import plugin
-from conf.problems import Problem, nearest, told
+from conf.problems import RuleViolation, nearest
 from conf.schema.research import StrategySettings
 from conf.schema.settings import Settings
 from conf.yaml_reader import Key
@@ -31,44 +30,31 @@ LIVE_CEILING = {"max_trade_value": 100, "max_daily_loss": 50}
 """Money of ``conf/stage/live_small.yaml`` as it ships, in the policy's currency."""
 
 MOST_SETS = 1_000_000
-"""Of a grid: a slip of the pen must not fill the memory."""
+"""Of a grid: a typing error must not fill the memory."""
 
 STRATEGY_KEYS = frozenset(StrategySettings.model_fields) - {"parameters"}
 
 
-class Broken(NamedTuple):
-    """A broken rule: the key, its value, what is demanded, the nearest right name."""
-
-    key: Key
-    value: object
-    rule: str
-    near: str = ""
-
-    def problem(self, file: str, *above: str) -> Problem:
-        """As a problem of ``file``, its key under ``above``; for values that are no secrets."""
-        return Problem(file, 0, ".".join((*above, *self.key)), told(self.value), self.rule, self.near)
-
-
-def parameter_errors(kind: object, given: Mapping[str, object]) -> Iterator[Broken]:
-    """What is wrong with a strategy's own parameters; keys are relative to ``strategy``."""
+def parameter_errors(kind: object, given: Mapping[str, object]) -> Iterator[RuleViolation]:
+    """The wrong parameters of a strategy; keys are relative to ``strategy``."""
     if isinstance(kind, str) and kind in BROKEN:
-        yield Broken(("kind",), kind, f"must be a strategy that can be loaded: {BROKEN[kind]}")
+        yield RuleViolation(("kind",), kind, f"must be a strategy that can be loaded: {BROKEN[kind]}")
         return
     if not isinstance(kind, str) or kind not in STRATEGIES:
-        yield Broken(("kind",), kind, f"must be one of {', '.join(STRATEGIES)}", nearest(str(kind), STRATEGIES))
+        yield RuleViolation(("kind",), kind, f"must be one of {', '.join(STRATEGIES)}", nearest(str(kind), STRATEGIES))
         return
     known = parameters_of(kind)
     for name, value in given.items():
         if name not in known:
-            yield Broken((name,), None, f"is not a parameter of {kind}", nearest(name, [*known, *STRATEGY_KEYS]))
+            yield RuleViolation((name,), None, f"is not a parameter of {kind}", nearest(name, [*known, *STRATEGY_KEYS]))
         elif not admitted(known[name], value):
-            yield Broken((name,), value, demand(known[name]))
+            yield RuleViolation((name,), value, demand(known[name]))
     for name in known.keys() - given.keys():
-        yield Broken((name,), None, "is missing")
+        yield RuleViolation((name,), None, "is missing")
 
 
 def demand(parameter: Parameter) -> str:
-    """The rule of a parameter, in words."""
+    """The rule of a parameter as text."""
     number = "a whole number" if parameter.whole else "a number"
     return f"must be {number} from {parameter.least:g} to {parameter.most:g}"
 
@@ -80,7 +66,7 @@ def admitted(parameter: Parameter, value: object) -> bool:
     return parameter.least <= value <= parameter.most
 
 
-def broken_rules(settings: Settings, alone: str = "", *, swept: bool = False) -> Iterator[Broken]:
+def broken_rules(settings: Settings, alone: str = "", *, swept: bool = False) -> Iterator[RuleViolation]:
     """Everything that is wrong between keys and between groups.
 
     Args:
@@ -101,20 +87,20 @@ def broken_rules(settings: Settings, alone: str = "", *, swept: bool = False) ->
         yield from _ledger_url(settings)
 
 
-def _left_to_defaults(settings: Settings) -> Iterator[Broken]:
+def _left_to_defaults(settings: Settings) -> Iterator[RuleViolation]:
     """Limits have defaults in code, for tests; a configuration spells every one of them out."""
     for group, limits in (("policy", settings.policy), ("risk", settings.risk)):
         for name in type(limits).model_fields:
             if name not in limits.model_fields_set:
-                yield Broken((group, name), None, "is missing")
+                yield RuleViolation((group, name), None, "is missing")
 
 
-def _ledger_url(settings: Settings) -> Iterator[Broken]:
+def _ledger_url(settings: Settings) -> Iterator[RuleViolation]:
     if settings.storage.kind == "postgres" and settings.storage.ledger_url is None:
-        yield Broken(("storage", "ledger_url"), None, "is missing: set POSTGRES_URL in the environment")
+        yield RuleViolation(("storage", "ledger_url"), None, "is missing: set POSTGRES_URL in the environment")
 
 
-def _unknown_instruments(settings: Settings) -> Iterator[Broken]:
+def _unknown_instruments(settings: Settings) -> Iterator[RuleViolation]:
     known = list(settings.instruments)
     places: dict[Key, Iterable[str]] = {
         ("universe", "instruments"): settings.universe.instruments,
@@ -125,40 +111,40 @@ def _unknown_instruments(settings: Settings) -> Iterator[Broken]:
     for key, names in places.items():
         for name in names:
             if name not in known:
-                yield Broken(key, name, "is not in conf/instruments; define it there", nearest(name, known))
+                yield RuleViolation(key, name, "is not in conf/instruments; define it there", nearest(name, known))
 
 
-def _mode_and_broker(settings: Settings) -> Iterator[Broken]:
+def _mode_and_broker(settings: Settings) -> Iterator[RuleViolation]:
     mode, broker = settings.mode.name, settings.broker
     for key, value, rule in plugin(broker.kind).account_rules(mode, broker):
-        yield Broken(("broker", key), value, rule)
+        yield RuleViolation(("broker", key), value, rule)
     if mode is Mode.LIVE:
         yield from _live(settings)
 
 
-def _live(settings: Settings) -> Iterator[Broken]:
+def _live(settings: Settings) -> Iterator[RuleViolation]:
     if settings.stage.name is not Stage.LIVE_SMALL:
-        yield Broken(("stage", "name"), settings.stage.name, "mode=live needs stage=live_small")
+        yield RuleViolation(("stage", "name"), settings.stage.name, "mode=live needs stage=live_small")
     yield from _ceiling(settings)
     for name in NEVER_SHORTER:
         least, given = getattr(ProtocolTimes(), name), getattr(settings.execution, name)
         if given < least:
-            yield Broken(("execution", name), given, f"must be at least {least:g} s in live mode")
+            yield RuleViolation(("execution", name), given, f"must be at least {least:g} s in live mode")
 
 
-def _ceiling(settings: Settings) -> Iterator[Broken]:
+def _ceiling(settings: Settings) -> Iterator[RuleViolation]:
     """The stage of live trading never allows more than the shipped one, whatever its file says."""
     for name, most in LIVE_CEILING.items():
         given = getattr(settings.stage, name)
         if given is None or given > most:
             rule = f"must be at most {most} in live mode; more is not for this version to allow"
-            yield Broken(("stage", name), "null" if given is None else given, rule)
+            yield RuleViolation(("stage", name), "null" if given is None else given, rule)
     if not settings.stage.manual_approval:
-        yield Broken(("stage", "manual_approval"), False, "must be true in live mode")
+        yield RuleViolation(("stage", "manual_approval"), False, "must be true in live mode")
 
 
-def sealed_stage(stage: Mapping[str, object], file: Mapping[str, object]) -> Iterator[Broken]:
-    """What departs from the stage's file and does not tighten it; a looser stage is another file.
+def sealed_stage(stage: Mapping[str, object], file: Mapping[str, object]) -> Iterator[RuleViolation]:
+    """The values that depart from the stage's file without tightening it; a looser stage is another file.
 
     Args:
         stage: the values in force.
@@ -172,7 +158,7 @@ def sealed_stage(stage: Mapping[str, object], file: Mapping[str, object]) -> Ite
         rule = f"is {in_file} in the stage's file and may only be tightened; choose another stage"
         if name == "name":
             rule = f"belongs to its file, which says {said}; choose a stage by its file: stage={value}"
-        yield Broken(("stage", name), given, rule)
+        yield RuleViolation(("stage", name), given, rule)
 
 
 def _tightens(name: str, said: object, value: object) -> bool:
@@ -184,44 +170,44 @@ def _tightens(name: str, said: object, value: object) -> bool:
     return said is None or (isinstance(said, int | float) and not isinstance(said, bool) and 0 < value <= said)
 
 
-def strategy_name(option: str, name: object) -> Iterator[Broken]:
+def strategy_name(option: str, name: object) -> Iterator[RuleViolation]:
     """The file's name is the strategy's name: it may be left out of the file, and nothing else may stand there."""
     if option in RESERVED:
         rule = f"{option!r} is the name of a person's own orders; rename the file"
-        yield Broken(("strategy", "name"), option, rule)
+        yield RuleViolation(("strategy", "name"), option, rule)
     elif name != option:
         rule = f"must be the file's name, {option}, or be left out; rename the file to rename the strategy"
-        yield Broken(("strategy", "name"), name, rule)
+        yield RuleViolation(("strategy", "name"), name, rule)
 
 
-def _order_of_times(settings: Settings) -> Iterator[Broken]:
+def _order_of_times(settings: Settings) -> Iterator[RuleViolation]:
     backtest = settings.backtest
     if backtest.start and backtest.end and str(backtest.start) > str(backtest.end):
-        yield Broken(("backtest", "start"), backtest.start, f"is after backtest.end ({backtest.end})")
+        yield RuleViolation(("backtest", "start"), backtest.start, f"is after backtest.end ({backtest.end})")
     for index, window in enumerate(settings.events.windows):
         if window.start >= window.end:
-            yield Broken(("events", "windows", str(index), "start"), window.start, "must be before its end")
+            yield RuleViolation(("events", "windows", str(index), "start"), window.start, "must be before its end")
 
 
-def _strategy_as_a_whole(settings: Settings) -> Iterator[Broken]:
+def _strategy_as_a_whole(settings: Settings) -> Iterator[RuleViolation]:
     """Rules between parameters, which the strategy's own class knows."""
     try:
         build(settings.strategy.kind, settings.strategy.parameters)
     except ConfigError as error:
-        yield Broken(("strategy",), error.what, error.remedy)
+        yield RuleViolation(("strategy",), error.what, error.remedy)
 
 
-def grid_errors(settings: Settings) -> Iterator[Broken]:
-    """What is wrong with the names and the size of a strategy's grid; its sets are a table (``conf/table_rules.py``)."""
+def grid_errors(settings: Settings) -> Iterator[RuleViolation]:
+    """The wrong names and the wrong size of a strategy's grid; its sets are a table (``conf/table_rules.py``)."""
     kind, grid = settings.strategy.kind, settings.strategy.grid
     if kind not in STRATEGIES:
         return
     known = parameters_of(kind)
     for name in grid.keys() - known.keys():
-        yield Broken(("strategy", "grid", name), None, f"is not a parameter of {kind}", nearest(name, known))
+        yield RuleViolation(("strategy", "grid", name), None, f"is not a parameter of {kind}", nearest(name, known))
     sets = math.prod(len(values) for values in grid.values())
     if sets > MOST_SETS:
-        yield Broken(("strategy", "grid"), None, f"makes {sets:,} parameter sets, more than {MOST_SETS:,}")
+        yield RuleViolation(("strategy", "grid"), None, f"makes {sets:,} parameter sets, more than {MOST_SETS:,}")
 
 
 def refusal(kind: str, values: Mapping[str, float]) -> str:
@@ -233,16 +219,18 @@ def refusal(kind: str, values: Mapping[str, float]) -> str:
     return ""
 
 
-def _unknown_features(settings: Settings) -> Iterator[Broken]:
+def _unknown_features(settings: Settings) -> Iterator[RuleViolation]:
     """Indicators of ``features.extra`` that do not exist, or do not take these arguments."""
     for index, row in enumerate(settings.features.extra):
         try:
             resolve(Feature(row.indicator, row.arguments))
         except ConfigError as error:
-            yield Broken(("features", "extra", str(index), "indicator"), row.indicator, f"{error.what}; {error.remedy}")
+            yield RuleViolation(
+                ("features", "extra", str(index), "indicator"), row.indicator, f"{error.what}; {error.remedy}"
+            )
 
 
-def _short_look_back(settings: Settings) -> Iterator[Broken]:
+def _short_look_back(settings: Settings) -> Iterator[RuleViolation]:
     """A look-back that the indicator itself refuses, for no divergence can show in it."""
     chosen = settings.features
     reach, lookback = chosen.divergence_reach, chosen.divergence_lookback
@@ -250,4 +238,4 @@ def _short_look_back(settings: Settings) -> Iterator[Broken]:
         resolve(Feature("rsi_divergence", (chosen.rsi, reach, lookback)))
     except ConfigError:
         rule = f"must be at least 2 x divergence_reach + 2 = {2 * reach + 2}, to hold two turning points"
-        yield Broken(("features", "divergence_lookback"), lookback, rule)
+        yield RuleViolation(("features", "divergence_lookback"), lookback, rule)

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from brokers.registry import plugins
-from conf.problems import nearest
-from conf.rules import Broken, admitted, demand, grid_errors, refusal
+from conf.problems import RuleViolation, nearest
+from conf.rules import admitted, demand, grid_errors, refusal
 from conf.schema.settings import Settings
 from strategies.registry import parameters_of
 
@@ -22,13 +22,13 @@ CAPS = ("max_size_pct", "max_position", "max_gross")
 """Limits of ``risk`` that must not fall in this order: of an order, a position, the account."""
 
 
-def broken_tables(settings: Settings, groups: Iterable[str]) -> Iterator[Broken]:
+def broken_tables(settings: Settings, groups: Iterable[str]) -> Iterator[RuleViolation]:
     """Every broken rule of the tables of ``groups``, which are some of :data:`~conf.rules.TABLE_GROUPS`."""
     for group in groups:
         yield from _RULES[group](settings)
 
 
-def broken_sets(kind: str, sets: Sequence[Mapping[str, float]]) -> list[Broken]:
+def broken_sets(kind: str, sets: Sequence[Mapping[str, float]]) -> list[RuleViolation]:
     """Every name and value that no strategy of this kind takes, whatever the others are; keys are parameters' names.
 
     No set may be given twice.
@@ -39,59 +39,61 @@ def broken_sets(kind: str, sets: Sequence[Mapping[str, float]]) -> list[Broken]:
         for name, value in row.items():
             values.setdefault(name, {})[value] = None
     wrong = [
-        Broken((name,), None, f"is not a parameter of {kind}", nearest(name, known))
+        RuleViolation((name,), None, f"is not a parameter of {kind}", nearest(name, known))
         for name in values.keys() - known.keys()
     ]
     for name, rule in known.items():
         wrong += [
-            Broken((name,), f"{value:g}", demand(rule)) for value in values.get(name, ()) if not admitted(rule, value)
+            RuleViolation((name,), f"{value:g}", demand(rule))
+            for value in values.get(name, ())
+            if not admitted(rule, value)
         ]
     if len({tuple(sorted(row.items())) for row in sets}) < len(sets):
-        wrong.append(Broken((), None, "holds the same set twice; name a value once"))
+        wrong.append(RuleViolation((), None, "holds the same set twice; name a value once"))
     return wrong
 
 
-def _instruments(settings: Settings) -> Iterator[Broken]:
+def _instruments(settings: Settings) -> Iterator[RuleViolation]:
     """Two instruments must not share a name at one venue, or an order would reach the wrong one."""
     for broker in plugins().values():
         names = {symbol: broker.venue_symbol(row) for symbol, row in settings.instruments.items()}
         for symbol, name in names.items():
             if not 1 <= len(name) <= LONGEST_NAME:
                 key = ("instruments", symbol, "venue_symbols", broker.kind)
-                yield Broken(key, name, f"must have 1 to {LONGEST_NAME} characters")
+                yield RuleViolation(key, name, f"must have 1 to {LONGEST_NAME} characters")
         rows = settings.instruments.items()
-        told = {symbol: (names[symbol], row.asset_class, row.currency) for symbol, row in rows}
-        count = Counter(told.values())
-        for symbol, place in told.items():
+        venue_keys = {symbol: (names[symbol], row.asset_class, row.currency) for symbol, row in rows}
+        count = Counter(venue_keys.values())
+        for symbol, place in venue_keys.items():
             if count[place] > 1:
-                yield Broken(("instruments", symbol), None, "shares its venue symbol with another instrument")
+                yield RuleViolation(("instruments", symbol), None, "shares its venue symbol with another instrument")
 
 
-def _events(settings: Settings) -> Iterator[Broken]:
+def _events(settings: Settings) -> Iterator[RuleViolation]:
     seen = set()
     for index, row in enumerate(settings.events.windows):
         key = ("events", "windows", str(index))
         if row.start >= row.end:
-            yield Broken(key, None, "must start before it ends")
+            yield RuleViolation(key, None, "must start before it ends")
         if (row.instrument, row.start) in seen:
-            yield Broken(key, None, "is given twice; keep one")
+            yield RuleViolation(key, None, "is given twice; keep one")
         seen.add((row.instrument, row.start))
 
 
-def _risk(settings: Settings) -> Iterator[Broken]:
+def _risk(settings: Settings) -> Iterator[RuleViolation]:
     values = {name: value for name, value in settings.risk.model_dump().items() if not isinstance(value, bool)}
     for name, value in values.items():
         if not value > 0:
-            yield Broken(("risk", name), f"{value:g}", "must be above 0")
+            yield RuleViolation(("risk", name), f"{value:g}", "must be above 0")
         if not value < MOST_RISK:
-            yield Broken(("risk", name), f"{value:g}", f"must be below {MOST_RISK:,}")
+            yield RuleViolation(("risk", name), f"{value:g}", f"must be below {MOST_RISK:,}")
     caps = [values[name] for name in CAPS]
     if caps != sorted(caps):
         rule = "the caps of an order, a position and the account must not fall in this order"
-        yield Broken(("risk",), None, rule)
+        yield RuleViolation(("risk",), None, rule)
 
 
-def _grid(settings: Settings) -> Iterator[Broken]:
+def _grid(settings: Settings) -> Iterator[RuleViolation]:
     """The grid that a strategy declares, unless its names or its size are wrong already."""
     chosen = settings.strategy
     if not chosen.grid or any(grid_errors(settings)):
@@ -101,7 +103,7 @@ def _grid(settings: Settings) -> Iterator[Broken]:
     yield from (row._replace(key=("strategy", "grid", *row.key)) for row in wrong)
     if not wrong and all(refusal(chosen.kind, values) for values in sets):
         rule = f"holds no set that the strategy takes: {refusal(chosen.kind, sets[0])}"
-        yield Broken(("strategy", "grid"), None, rule)
+        yield RuleViolation(("strategy", "grid"), None, rule)
 
 
 _RULES = {"instruments": _instruments, "events": _events, "risk": _risk, "strategy": _grid}

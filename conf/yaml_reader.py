@@ -1,207 +1,239 @@
-"""YAML files before anybody composes them: traps and bombs are refused by file and line, and keys are found again.
+"""YAML files before they are composed: YAML 1.2 by ruamel.yaml, the line of every key, and traps refused.
 
-YAML 1.1 reads ``ON`` as true, ``00700`` as 448 and ``12:30:45`` as 45045; a user who wrote a ticker or a time never
-meant that. Everything here works on the parser's events, so an alias bomb is counted and never expanded.
+In YAML 1.2 ``no``, ``on`` and ``12:30`` are text. Refused are the other surprises: numbers such as ``00700`` that may
+be names, keys that are not text or stand twice, tags, keys that would call code, and files built to exhaust memory.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import yaml
-from yaml.constructor import SafeConstructor
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer, MaxDepthExceededError
+from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from conf.problems import Problem
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 12
-MAX_ALIASES = 8
 Key = tuple[str, ...]
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-_TRUTH_WORDS = re.compile(r"(?i:on|off|yes|no|y|n)|TRUE|True|FALSE|False")
-_NULL_WORDS = re.compile(r"NULL|Null|~")
-_LEADING_ZERO = re.compile(r"[-+]?0[0-9_]+")
-_UNDERSCORED = re.compile(r"[-+]?[0-9][0-9_]*_[0-9_]*(\.[0-9_]*)?")
-_CLOCK = re.compile(r"[-+]?[0-9]+(:[0-5]?[0-9])+(\.[0-9]*)?")
-_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)|(?i:[-+]?inf(inity)?|nan)")
-_NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_TAG = "tag:yaml.org,2002:"
+_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF|nan|NaN|NAN)")
 _RESOLVER = re.compile(r"\$\{\s*([a-zA-Z_][\w.]*)\s*:")
 _RESOLVERS = ("oc.env", "oc.decode")
 _REFERENCE = re.compile(r"\$\{\s*(oc\.(env|decode):|[a-zA-Z_][\w.]*\s*\})")
 _PACKAGE = re.compile(r"^[ \t]*#[ \t]*@package\b", re.MULTILINE)
 
 
-def vet(path: Path, shown: str) -> list[Problem]:
-    """All traps in one YAML file; ``shown`` is how the file is named to people."""
+class _AliasError(MarkedYAMLError):
+    pass
 
-    def refuse(rule: str, line: int = 0, value: str = "") -> list[Problem]:
-        return [Problem(shown, line, "", value, rule)]
 
+class _Composer(Composer):
+    """Refuses aliases: a few of them, nested, stand for more values than the memory holds."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.parser.check_event(AliasEvent):
+            event = self.parser.peek_event()
+            raise _AliasError(problem=f"*{event.anchor}", problem_mark=event.start_mark)
+        return super().compose_node(parent, index)
+
+
+class _Constructor(SafeConstructor):
+    """Plain values; dates stay text, and the schema reads them where it expects one."""
+
+
+_Constructor.add_constructor(f"{_TAG}timestamp", SafeConstructor.construct_yaml_str)
+
+
+def _yaml() -> Any:
+    yaml = YAML(typ="safe", pure=True)  # pure: the C parser reads YAML 1.1
+    yaml.Composer, yaml.Constructor = _Composer, _Constructor
+    yaml.max_depth = MAX_DEPTH + 1  # a scalar counts as a level
+    yaml.composer.warn_double_anchors = False
+    return yaml
+
+
+@lru_cache(maxsize=128)
+def _root(text: str) -> Node | None:
+    """The root node of a text; kept, because one composition asks for the nodes of a file many times.
+
+    Raises:
+        YAMLError: when the text is no YAML.
+    """
+    root: Node | None = _yaml().compose(text)
+    return root
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The plain values of a file that :func:`lint_yaml` has found in order; an empty file holds none."""
+    root = _root(path.read_text(encoding="utf-8"))
+    return {} if root is None else _yaml().constructor.construct_document(root)
+
+
+class _Trap(NamedTuple):
+    line: int
+    key: Key
+    value: str
+    rule: str
+
+    def problem(self, shown: str) -> Problem:
+        return Problem(shown, self.line + 1, ".".join(self.key), self.value, self.rule)
+
+
+class _Refused(Exception):
+    """A text that is not given to the parser."""
+
+    def __init__(self, rule: str, line: int = -1, value: str = "") -> None:
+        super().__init__(rule)
+        self.trap = _Trap(line, (), value, rule)
+
+
+def lint_yaml(path: Path, shown: str) -> list[Problem]:
+    """All traps in one YAML file; ``shown`` is the file's name in messages."""
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        return refuse(f"cannot be read: {error.strerror}")
-    if len(data) > MAX_BYTES:
-        return refuse(f"is larger than {MAX_BYTES} bytes; split it", value=f"{len(data)} bytes")
-    try:
-        text = data.decode("utf-8")
-        if moved := _PACKAGE.search(text):
-            rule = "@package would move the keys of this file elsewhere; remove the line"
-            return refuse(rule, text.count("\n", 0, moved.end()) + 1)
-        bombs = _bombs(text, shown)
-        if bombs:
-            return bombs
-        root = yaml.compose(text, Loader=_Loader)
-    except UnicodeDecodeError as error:
-        return refuse(f"is not UTF-8 text at byte {error.start}; save it as UTF-8")
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        return refuse(f"is not YAML: {error.problem or error.context}", mark.line + 1 if mark else 0)
-    except yaml.YAMLError as error:
-        return refuse(f"is not YAML: {error}")
+        root = _root(_text(path.read_bytes()))
+    except (_Refused, OSError, UnicodeDecodeError, YAMLError) as error:
+        return [_refusal(error).problem(shown)]
     if root is None:
         return []
-    if not isinstance(root, yaml.MappingNode):
-        return refuse("must be a mapping of keys to values", root.start_mark.line + 1)
-    return list(_traps(root, (), shown))
+    line = root.start_mark.line
+    if not isinstance(root, MappingNode):
+        return [_Trap(line, (), "", "must be a mapping of keys to values").problem(shown)]
+    return [trap.problem(shown) for trap in _traps(root, (), line)]
 
 
-def _bombs(text: str, shown: str) -> list[Problem]:
-    """Refuses nesting and alias bombs while they are still a stream of events."""
-    aliases, opened = 0, list[str | None]()
-    for event in yaml.parse(text, Loader=_Loader):
-        line = event.start_mark.line + 1 if event.start_mark else 0
-        if isinstance(event, yaml.AliasEvent):
-            aliases += 1
-            if event.anchor in opened:
-                return [Problem(shown, line, "", f"*{event.anchor}", "stands inside of what it repeats")]
-        elif isinstance(event, yaml.CollectionStartEvent):
-            opened.append(event.anchor)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            opened.pop()
-        if len(opened) > MAX_DEPTH:
-            return [Problem(shown, line, "", str(len(opened)), f"is nested deeper than {MAX_DEPTH} levels")]
-        if aliases > MAX_ALIASES:
-            return [Problem(shown, line, "", "", f"uses more than {MAX_ALIASES} aliases; write the values out")]
-    return []
+def _text(data: bytes) -> str:
+    if len(data) > MAX_BYTES:
+        raise _Refused(f"is larger than {MAX_BYTES} bytes; split it", value=f"{len(data)} bytes")
+    text = data.decode("utf-8")
+    if moved := _PACKAGE.search(text):
+        rule = "@package would move the keys of this file elsewhere; remove the line"
+        raise _Refused(rule, text.count("\n", 0, moved.end()))
+    return text
 
 
-def _traps(node: yaml.Node, key: Key, shown: str) -> Iterator[Problem]:
-    if node.tag not in _PLAIN_TAGS:
-        rule = "has a tag that is not allowed; write plain values"
-        yield Problem(shown, node.start_mark.line + 1, _dotted(key), node.tag, rule)
-    elif isinstance(node, yaml.MappingNode):
-        yield from _mapping_traps(node, key, shown)
-    elif isinstance(node, yaml.SequenceNode):
+def _refusal(error: Exception) -> _Trap:
+    match error:
+        case _Refused():
+            return error.trap
+        case UnicodeDecodeError():
+            return _Trap(-1, (), "", f"is not UTF-8 text at byte {error.start}; save it as UTF-8")
+        case OSError():
+            return _Trap(-1, (), "", f"cannot be read: {error.strerror}")
+        case MaxDepthExceededError():
+            return _Trap(error.problem_mark.line, (), "", f"is nested deeper than {MAX_DEPTH} levels")
+        case _AliasError():
+            rule = "is an alias, which is not allowed; write the value out"
+            return _Trap(error.problem_mark.line, (), str(error.problem), rule)
+        case MarkedYAMLError():
+            mark = error.problem_mark or error.context_mark
+            return _Trap(mark.line if mark else -1, (), "", f"is not YAML: {error.problem or error.context}")
+    return _Trap(-1, (), "", f"is not YAML: {str(error).splitlines()[0]}")
+
+
+def _traps(node: Node, key: Key, line: int) -> Iterator[_Trap]:
+    if isinstance(node, MappingNode):
+        yield from _mapping_traps(node, key)
+    elif isinstance(node, SequenceNode):
         for index, item in enumerate(node.value):
-            if isinstance(item, yaml.ScalarNode) and item.tag == "tag:yaml.org,2002:null":
-                rule = "reads as nothing inside a list; quote it if it is a name"
-                yield Problem(
-                    shown, item.start_mark.line + 1, _dotted((*key, str(index))), item.value or "nothing", rule
-                )
-            else:
-                yield from _traps(item, (*key, str(index)), shown)
-    elif isinstance(node, yaml.ScalarNode):
-        rule = _scalar_rule(node)
-        if rule:
-            yield Problem(shown, node.start_mark.line + 1, _dotted(key), node.value, rule)
+            yield from _item_traps(item, (*key, str(index)))
+    elif rule := _scalar_rule(node.value, _tag(node)):
+        yield _Trap(line, key, node.value, rule)
+    if _tag(node) not in _PLAIN_TAGS:
+        yield _Trap(line, key, str(node.tag), "has a tag that is not allowed; write plain values")
 
 
-def _mapping_traps(node: yaml.MappingNode, key: Key, shown: str) -> Iterator[Problem]:
+def _item_traps(item: Node, key: Key) -> Iterator[_Trap]:
+    line = item.start_mark.line
+    if _tag(item) == "null":
+        yield _Trap(line, key, item.value or "nothing", "reads as nothing inside a list; quote it if it is a name")
+    else:
+        yield from _traps(item, key, line)
+
+
+def _mapping_traps(node: MappingNode, key: Key) -> Iterator[_Trap]:
     seen: dict[str, int] = {}
     for name, value in node.value:
-        line = name.start_mark.line + 1
-        if not isinstance(name, yaml.ScalarNode) or name.tag != "tag:yaml.org,2002:str":
-            text = str(getattr(name, "value", "a collection"))
-            yield Problem(
-                shown, line, _dotted(key), text, 'is not read as a text key; quote it, as in "ON": or "00700":'
-            )
+        line = name.start_mark.line
+        if not isinstance(name, ScalarNode) or _tag(name) != "str":
+            text = name.value if isinstance(name, ScalarNode) else "a collection"
+            yield _Trap(line, key, text, 'is not read as a text key; quote it, as in "700":')
             continue
         path = (*key, name.value)
         if name.value in seen:
-            yield Problem(shown, line, _dotted(path), "", f"is given twice, first on line {seen[name.value]}; keep one")
+            yield _Trap(line, path, "", f"is given twice, first on line {seen[name.value] + 1}; keep one")
         seen[name.value] = line
         if name.value.startswith("_"):
-            rule = "is not allowed: configuration names things by `kind:` and never calls code"
-            yield Problem(shown, line, _dotted(path), "", rule)
-        yield from _traps(value, path, shown)
+            yield _Trap(line, path, "", "is not allowed: configuration names things by `kind:` and never calls code")
+        yield from _traps(value, path, value.start_mark.line)
 
 
-def _scalar_rule(node: yaml.ScalarNode) -> str:
-    text = node.value
+def _tag(node: Node) -> str:
+    return str(node.tag).removeprefix(_TAG)
+
+
+def _scalar_rule(text: str, tag: str) -> str:
     if any(resolver not in _RESOLVERS for resolver in _RESOLVER.findall(text)):
         return "uses a resolver that is not allowed; only ${oc.env:NAME,default} and ${oc.decode:...} are"
     if text.count("${") != len(_REFERENCE.findall(text)):
         return "refers to nothing; write ${base.tz} or ${oc.env:NAME,default}"
-    if node.style:  # quoted; the C loader says "" for plain, the Python loader None
+    if tag == "bool" and text.lower() not in ("true", "false"):
+        return "is neither true nor false"
+    if tag not in ("int", "float"):
         return ""
-    if _TRUTH_WORDS.fullmatch(text):
-        return "reads as a truth value; write true or false, or quote it if it is a name"
-    if _NULL_WORDS.fullmatch(text):
-        return "reads as nothing; write null, or quote it if it is a name"
-    if _NOT_FINITE.fullmatch(text) or (_NUMBER.fullmatch(text) and abs(float(text)) == float("inf")):
+    if _NOT_FINITE.fullmatch(text):
         return "is not a finite number"
-    if _LEADING_ZERO.fullmatch(text):
-        return "has leading zeros and reads as an octal number; quote it if it is a name"
-    if _UNDERSCORED.fullmatch(text):
-        return "has underscores inside a number; write the digits only"
-    if _CLOCK.fullmatch(text):
-        return "reads as a number of base 60; quote times"
-    return "" if _is_readable(node) else "reads as a date or a number that does not exist; quote it if it is a name"
+    if not _NUMBER.fullmatch(text) or not any(map(str.isdigit, text)):
+        return "has leading zeros, underscores or another base than 10; write the digits, or quote it if it is a name"
+    return "" if math.isfinite(float(text)) else "is not a finite number"
 
 
-def _is_readable(node: yaml.ScalarNode) -> bool:
-    try:
-        SafeConstructor().construct_object(node)
-    except (AttributeError, LookupError, ValueError, yaml.YAMLError):
-        return False
-    return True
-
-
-_PLAIN_NAMES = ("str", "int", "float", "bool", "null", "timestamp", "map", "seq")
-_PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in _PLAIN_NAMES}
+_PLAIN_TAGS = ("str", "int", "float", "bool", "null", "timestamp", "map", "seq")
 
 
 def locate(path: Path, key: Key) -> int:
     """The 1-based line of a key in a file, or of its nearest parent that is there; 0 when nothing of it is."""
-    try:
-        node: yaml.Node | None = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return 0
-    line = 0
-    for part in key:
-        found = _child(node, part)
-        if found is None:
-            break
-        node, line = found
-    return line
+    lines = _lines(path, key)
+    return lines[-1] if lines else 0
 
 
 def holds(path: Path, key: Key) -> bool:
     """Whether a file gives a value to the whole of ``key``."""
-    node: yaml.Node | None = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
+    return len(_lines(path, key)) == len(key)
+
+
+def _lines(path: Path, key: Key) -> list[int]:
+    """The 1-based lines of the parts of a key, as far as they are there; none for a file that cannot be read."""
+    lines: list[int] = []
+    try:
+        node = _root(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError):
+        return lines
     for part in key:
-        found = _child(node, part)
-        if found is None:
-            return False
-        node = found[0]
-    return True
+        if (found := _child(node, part)) is None:
+            break
+        node, line = found
+        lines.append(line)
+    return lines
 
 
-def _child(node: yaml.Node | None, part: str) -> tuple[yaml.Node, int] | None:
-    if isinstance(node, yaml.MappingNode):
+def _child(node: Node | None, part: str) -> tuple[Node, int] | None:
+    if isinstance(node, MappingNode):
         for name, value in node.value:
             if name.value == part:
                 return value, name.start_mark.line + 1
-    if isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
+    if isinstance(node, SequenceNode) and part.isdigit() and int(part) < len(node.value):
         item = node.value[int(part)]
         return item, item.start_mark.line + 1
     return None
-
-
-def _dotted(key: Key) -> str:
-    return ".".join(key)

@@ -17,9 +17,9 @@ with app.setup:
 @app.cell
 def _():
     overrides = environment_overrides()
-    get_said, set_said = mo.state(variants.Saved())
+    get_message, set_message = mo.state(variants.Saved())
     get_picked, set_picked = mo.state("")
-    return get_picked, get_said, overrides, set_picked, set_said
+    return get_picked, get_message, overrides, set_picked, set_message
 
 
 @app.cell
@@ -88,32 +88,32 @@ def _(costs, days, instruments, parameters, prices, short, strategy, timeframe):
 @app.cell
 def _(choice, overrides):
     shown = lab.explore(overrides, choice)
-    print(shown.line)  # noqa: T201 - what is printed is compared by nbval
+    print(shown.line)  # noqa: T201 - nbval compares the printed line
     return (shown,)
 
 
 @app.cell
-def _(choice, overrides, set_picked, set_said):
+def _(choice, overrides, set_picked, set_message):
     save = mo.ui.text(placeholder="fast_cross", label="Name", full_width=True).form(
         bordered=False,
         submit_button_label="Save this variant",
-        on_change=variants.saver((*overrides, *choice.overrides()), set_said, set_picked),
+        on_change=variants.saver((*overrides, *choice.overrides()), set_message, set_picked),
     )
     return (save,)
 
 
 @app.cell(hide_code=True)
-def _(get_said):
-    said = get_said()
-    told = mo.callout(said.text, kind="success" if said.name else "danger") if said.text else mo.md("")
-    return (told,)
+def _(get_message):
+    saved = get_message()
+    message = mo.callout(saved.text, kind="success" if saved.name else "danger") if saved.text else mo.md("")
+    return (message,)
 
 
 @app.cell(hide_code=True)
-def _(costs, days, instruments, parameters, prices, save, short, strategy, timeframe, told):
+def _(costs, days, instruments, parameters, prices, save, short, strategy, timeframe, message):
     picks = [strategy, instruments, timeframe, days, prices, costs, short]
     sliders = [mo.Html("<b>Parameters</b>"), *parameters.elements.values()]
-    saving = [mo.Html("<b>Keep it as a variant</b>"), save, told]
+    saving = [mo.Html("<b>Keep it as a variant</b>"), save, message]
     mo.sidebar(
         mo.vstack([mo.Html("<h1 style='font-size:1.8rem'>Strategy lab</h1>"), *picks, *sliders, *saving], gap=0.75),
         width="20rem",

@@ -24,7 +24,7 @@ def _():
 @app.cell
 def _(settings):
     start = monitor.monitor_view(settings)
-    get_said, set_said = mo.state("")
+    get_message, set_message = mo.state("")
     get_waiting, set_waiting = mo.state(start.waiting)
     get_scopes, set_scopes = mo.state(start.scopes)
     get_orders, set_orders = mo.state(start.orders)
@@ -32,12 +32,12 @@ def _(settings):
     return (
         get_intents,
         get_orders,
-        get_said,
+        get_message,
         get_scopes,
         get_waiting,
         set_intents,
         set_orders,
-        set_said,
+        set_message,
         set_scopes,
         set_waiting,
     )
@@ -50,10 +50,10 @@ def _():
 
 
 @app.cell
-def _(get_said, refresh, settings):
-    (refresh.value, get_said())
+def _(get_message, refresh, settings):
+    (refresh.value, get_message())
     view = monitor.monitor_view(settings)
-    print(view.trouble or view.line)  # noqa: T201 - what is printed is compared by nbval
+    print(view.trouble or view.line)  # noqa: T201 - nbval compares the printed line
     return (view,)
 
 
@@ -67,13 +67,13 @@ def _(view, get_intents, get_orders, get_scopes, get_waiting, set_intents, set_o
 
 
 @app.cell(hide_code=True)
-def _(view, get_said, refresh):
+def _(view, get_message, refresh):
     title = mo.hstack([mo.md("# Monitor"), refresh], justify="space-between", align="center")
     stats = [mo.stat(tile.text, tile.label, tile.meaning, bordered=True) for tile in view.tiles]
     alarms = [mo.callout(f"STOPPED: {text}", kind="danger") for text in view.stops]
     doubts = [mo.callout(text, kind="warn") for text in (*view.differences, view.trouble) if text]
-    told = [mo.callout(get_said(), kind="info")] if get_said() else []
-    mo.vstack([title, mo.hstack(stats, widths="equal"), *alarms, *doubts, *told])
+    message = [mo.callout(get_message(), kind="info")] if get_message() else []
+    mo.vstack([title, mo.hstack(stats, widths="equal"), *alarms, *doubts, *message])
     return
 
 
@@ -83,13 +83,13 @@ def _(view):
     held = mo.ui.table(rows, selection=None, show_search=False, show_download=False, show_data_types=False)
     curve = mo.vstack([mo.md("## Equity"), view.equity])
     row = mo.hstack([curve, mo.vstack([mo.md("## Positions"), held])], widths=[1, 1], gap=3)
-    row.style(min_height="318px")  # the curve comes late, and no button may move under a hand
+    row.style(min_height="318px")  # the chart is drawn late, and the buttons below it must not move
     return
 
 
 @app.cell
-def _(get_said, get_waiting):
-    get_said()
+def _(get_message, get_waiting):
+    get_message()
     decision = mo.ui.dropdown(get_waiting(), value=next(iter(get_waiting()), None), label="Decision", full_width=True)
     why = mo.ui.text(placeholder="why; it goes into the audit log", label="Reason", debounce=False, full_width=True)
     yes = mo.ui.run_button(label="Approve", kind="success")
@@ -98,15 +98,15 @@ def _(get_said, get_waiting):
 
 
 @app.cell
-def _(decision, no, set_said, settings, why, yes):
+def _(decision, no, set_message, settings, why, yes):
     if yes.value or no.value:
-        set_said(monitor.answer(settings, decision.value, yes.value, why.value))
+        set_message(monitor.answer(settings, decision.value, yes.value, why.value))
     return
 
 
 @app.cell
-def _(get_said, get_scopes):
-    get_said()
+def _(get_message, get_scopes):
+    get_message()
     scope = mo.ui.dropdown(get_scopes(), value=get_scopes()[0], label="Scope", full_width=True)
     cause = mo.ui.text(placeholder="why; it goes into the audit log", label="Reason", debounce=False, full_width=True)
     kill = mo.ui.run_button(label="Stop and cancel", kind="danger")
@@ -115,11 +115,11 @@ def _(get_said, get_scopes):
 
 
 @app.cell
-def _(cause, go, kill, scope, set_said, settings):
+def _(cause, go, kill, scope, set_message, settings):
     if kill.value:
-        set_said(monitor.stop(settings, scope.value, cause.value))
+        set_message(monitor.stop(settings, scope.value, cause.value))
     if go.value:
-        set_said(monitor.resume(settings, scope.value, cause.value))
+        set_message(monitor.resume(settings, scope.value, cause.value))
     return
 
 
@@ -130,9 +130,9 @@ def _():
 
 
 @app.cell
-def _(ask, set_said, settings):
+def _(ask, set_message, settings):
     if ask.value:
-        set_said(monitor.reconcile(settings))
+        set_message(monitor.reconcile(settings))
     return
 
 
@@ -183,8 +183,8 @@ def _(history):
     rows_of_history = list(history.events)
     events = mo.ui.table(rows_of_history, selection=None, show_search=False, show_download=False, show_data_types=False)
     story = mo.plain_text(history.story)
-    told_so = [mo.md("## History of the order"), events], [mo.md("## Why it was sent"), story]
-    mo.hstack([mo.vstack(part) for part in told_so], widths=[2, 3], gap=3)
+    parts = [mo.md("## History of the order"), events], [mo.md("## Why it was sent"), story]
+    mo.hstack([mo.vstack(part) for part in parts], widths=[2, 3], gap=3)
     return
 
 

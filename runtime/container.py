@@ -16,6 +16,7 @@ from brokers.plugin import BrokerPlugin, Surroundings
 from brokers.registry import plugin
 from brokers.sim.quotes import newest_quotes
 from conf.environment import PROJECT
+from conf.ledger_place import sqlite_url
 from conf.problems import nearest
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
@@ -123,7 +124,7 @@ class Container:
         Raises:
             LedgerError: when it cannot be used; the message says what to do.
         """
-        return self._opened.enter_context(Ledger.create(self._ledger_url(), self.clock, mode=self.settings.mode.name))
+        return self._opened.enter_context(Ledger.create(self.ledger_url(), self.clock, mode=self.settings.mode.name))
 
     def existing_ledger(self) -> Ledger:
         """A ledger that is there, open until the container closes; it is never made.
@@ -131,14 +132,15 @@ class Container:
         Raises:
             LedgerError: as for :attr:`ledger`, and when there is none.
         """
-        return self._opened.enter_context(Ledger.open(self._ledger_url(), self.clock, mode=self.settings.mode.name))
+        return self._opened.enter_context(Ledger.open(self.ledger_url(), self.clock, mode=self.settings.mode.name))
 
-    def _ledger_url(self) -> str:
+    def ledger_url(self) -> str:
+        """The database of the ledger; may hold a password."""
         named = self.settings.storage.ledger_url
         if named is not None:
             return named.get_secret_value()
         self.root.mkdir(parents=True, exist_ok=True)
-        return f"sqlite:///{self.root / 'ledger.sqlite3'}"
+        return sqlite_url(self.root)
 
     @cached_property
     def strategy(self) -> BaseStrategy:
@@ -191,7 +193,15 @@ class Container:
             folder=self.root,
             cash=Decimal(repr(self.settings.backtest.cash)),
             quotes=self.newest_quotes,
+            bars=self.bar_store,
+            timeframes=self._timeframes,
         )
+
+    @property
+    def _timeframes(self) -> tuple[Timeframe, ...]:
+        """The timeframes of stored bars in which the simulated market is priced, the preferred one first."""
+        universe = self.settings.universe
+        return universe.timeframe, universe.base_timeframe, Timeframe.D1
 
     def newest_quotes(self) -> dict[str, Quote]:
         """A quote around the newest stored close of every instrument that has bars.
@@ -201,7 +211,5 @@ class Container:
         Raises:
             StoreError: when stored bars are damaged.
         """
-        universe = self.settings.universe
-        timeframes = (universe.timeframe, universe.base_timeframe, Timeframe.D1)
         closes_at = None if self.stands_still else closed_at
-        return newest_quotes(self.bar_store, self.instruments.values(), timeframes, self.clock, closes_at)
+        return newest_quotes(self.bar_store, self.instruments.values(), self._timeframes, self.clock, closes_at)

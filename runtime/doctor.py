@@ -17,6 +17,7 @@ from conf.problems import ConfigProblems
 from conf.schema.schedules import JobSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
+from runtime.other_ledgers import other_ledgers
 from runtime.trading import account_in_force
 from tradewright.execution.health import problems
 from tradewright.ledger.backup import PG_DUMP
@@ -24,6 +25,7 @@ from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.errors import TradewrightError
 from tradewright.model.mode import Mode
+from tradewright.policy.gate import rule_set_hash
 
 State = Literal["good", "look", "broken"]
 MIN_FREE_MB = 500
@@ -104,10 +106,15 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
     try:
         with Container(settings) as house:
             books = house.ledger
+            for line in other_ledgers(house.ledger_url()):
+                yield Finding(
+                    "look", "another ledger", line, "act on each of them: storage.root=..., or --ledger for kill"
+                )
             chain = _chain(books)
             yield chain
             if chain.state == "broken":
                 return
+            yield from _limits(house)
             stops = [row.scope for row in books.kill_switches.present() if row.stopped]
             if stops:
                 yield Finding("look", "kill switch", f"stopped: {', '.join(stops)}", "tradewright resume --reason ...")
@@ -117,6 +124,19 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
                     yield Finding("look", f"{row.code} {row.instrument}".strip(), row.text, row.remedy)
     except TradewrightError as error:
         yield Finding("broken", "ledger", f"{error.where}: {error.what}", error.remedy)
+
+
+def _limits(house: Container) -> Iterator[Finding]:
+    """The limits of the last decision, and whether those of the configuration differ."""
+    last = house.ledger.limits.newest(account_in_force(house.settings, house.ledger))
+    if last is None:
+        return
+    since = f"since {last.at:%Y-%m-%d %H:%M:%S} UTC by {last.actor} (event {last.seq}): {last.text}"
+    if rule_set_hash(house.limits) == last.rule_set_hash:
+        yield Finding("good", "limits", since)
+    else:
+        what = f"differ from those of the last decision, {since}"
+        yield Finding("look", "limits", what, "the next decision records them; orders approved before are not sent")
 
 
 def _chain(books: Ledger) -> Finding:

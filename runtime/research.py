@@ -26,7 +26,7 @@ from tradewright.model.instrument import Instrument
 from tradewright.model.ports import Feed
 from tradewright.model.signal import SignalCandidate
 from tradewright.model.strategy import Feature
-from tradewright.research.bars import Selection, Traded, refresh, traded
+from tradewright.research.bars import InstrumentBars, Selection, read_instrument_bars, refresh
 from tradewright.research.signals import Declared, signals
 from tradewright.research.study import Terms, look_ahead_findings, report
 from tradewright.research.sweep import SweepResult, run_sweep
@@ -77,7 +77,7 @@ def signal_selection(house: Container) -> Selection:
     return selection(Container(house.settings.model_copy(update={"backtest": backtest}), house.clock))
 
 
-def tables(house: Container, chosen: Selection | None = None) -> dict[str, Traded]:
+def tables(house: Container, chosen: Selection | None = None) -> dict[str, InstrumentBars]:
     """The instruments of a selection with their bars; a scenario's bars are made where none are stored.
 
     Args:
@@ -87,7 +87,7 @@ def tables(house: Container, chosen: Selection | None = None) -> dict[str, Trade
         ConfigError: for an instrument that is not defined.
         StoreError: when bars are missing or damaged.
     """
-    return traded(house.bar_store, chosen or selection(house), _maker(house))
+    return read_instrument_bars(house.bar_store, chosen or selection(house), _maker(house))
 
 
 def _maker(house: Container) -> Callable[[Instrument], object] | None:

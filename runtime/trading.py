@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pwd
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -33,6 +34,14 @@ _SIGNALS = TypeAdapter(list[SignalCandidate])
 def holder() -> str:
     """This process's own name as a sender: host, process, and a part that differs at every call."""
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def system_user() -> str:
+    """The user of the operating system. ``getpass`` is not asked: it believes environment variables."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 async def account_of(house: Container) -> str:
@@ -161,7 +170,7 @@ def deciding(settings: Settings, act: Callable[[Decider], Awaitable[Result]]) ->
             reader = AccountReader(house.reading_broker(), house.ledger, builder, account)
             await reader.connect()
             try:
-                return await act(Decider(house.ledger, reader, builder, account))
+                return await act(Decider(house.ledger, reader, builder, account, system_user()))
             finally:
                 await reader.disconnect()
 

@@ -15,7 +15,7 @@ from tradewright.model.strategy import Action, Feature
 
 
 class Parameter(NamedTuple):
-    """What a parameter may be: its default, its least and greatest value, and whether it must be a whole number."""
+    """The admitted values of a parameter: default, least, greatest, and whether it must be a whole number."""
 
     default: float
     least: float
@@ -63,7 +63,7 @@ class BaseStrategy:
         return tuple(float(getattr(self, field.name)) for field in fields(self))
 
     def post_trade_update(self, fill: Fill) -> None:
-        """Told of every fill it caused; the built-in strategies keep no state of their own."""
+        """Called with every fill of the strategy; the built-in strategies keep no state."""
 
     def _ordered(self, lower: str, upper: str) -> None:
         """Refuse ``lower >= upper``."""

@@ -1,4 +1,4 @@
-"""Buy once and keep: what every other strategy has to beat."""
+"""Buy once and hold: the benchmark of every other strategy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tradewright.model.strategy import HOLD, NAN, Action
 
 
 def generate_signal(i: int, _features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
-    """Long on the first bar, then hands off, also after the position was lost to a stop or never filled."""
+    """Long on the first bar and no action afterwards, also after the position was stopped out or never filled."""
     return (1.0, NAN, NAN, NAN) if i == 0 else HOLD
 
 

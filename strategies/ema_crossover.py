@@ -11,7 +11,7 @@ from tradewright.model.strategy import HOLD, NAN, Action, Feature
 
 
 def generate_signal(i: int, features: tuple[Floats, ...], params: tuple[float, ...], _position: float) -> Action:
-    """Long on a cross upwards, short (flat where shorts are not allowed) on a cross downwards, guarded both ways.
+    """Long on a cross upwards, short (flat where shorts are not allowed) on a cross downwards, with protective exits.
 
     The cross is that of ``sma_crossover``. Stop and take-profit lie ``stop_atr`` and ``target_atr`` true ranges from
     the deciding close; a multiple of 0 means none. Without an average true range yet there is no trade.

@@ -1,1 +1,1 @@
-"""The commands of the command line, by what they are about. Heavy libraries are imported inside the commands."""
+"""The commands of the command line, by subject. Heavy libraries are imported inside the commands."""

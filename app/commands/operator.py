@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.options import Actor, Json, Newest, Overrides, Reason
-from app.commands.trading import trading_command
-from app.output import DONE, FAILED, Output
+from app.commands.options import Actor, Json, Newest, Overrides, Reason, desk_settings_of, in_force
+from app.commands.trading import Scope, trading_command
+from app.output import DONE, FAILED, Output, run_operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from app.operations.operator import Done
+    from app.operations.trading import ReconcileReply
     from conf.schema.settings import Settings
     from tradewright.execution.cancellation import Cancelled
     from tradewright.execution.health import Problem
+    from tradewright.ledger.kill_switches import Switch
     from tradewright.model.command import Command
     from tradewright.model.decision import Decision
 
@@ -39,6 +41,38 @@ def show_cancelled(output: Output, done: Cancelled) -> object:
 def cancel_status(done: Cancelled) -> int:
     """1 while an order is open that was to be cancelled, or the venue could not be asked."""
     return FAILED if done.open or done.problem else DONE
+
+
+@commands.command()
+def kill(
+    overrides: Overrides = None,
+    scope: Scope = "everything",
+    reason: Reason = "",
+    actor: Actor = "",
+    ledger: Annotated[str, typer.Option(help="the ledger's database, where no file tells it: sqlite:////PATH")] = "",
+    as_json: Json = False,
+) -> None:
+    """Stop sending and cancel open orders. The stop needs no configuration, and holds without the venue (exit 1)."""
+    from app.operations import kill as operation
+
+    def operate(output: Output) -> tuple[Switch, Cancelled]:
+        from runtime.other_ledgers import other_ledgers
+
+        at = operation.target(in_force(overrides, forgiving=True), ledger)
+        for line in (*at.lines, *other_ledgers(at.place.url)):
+            output.say(line)
+        return operation.kill(at, scope, reason, actor)
+
+    def show(output: Output, done: tuple[Switch, Cancelled]) -> object:
+        switch, cancelled = done
+        output.line(f"stopped: {switch.scope}; cancelled: {', '.join(cancelled.ended) or 'none'}")
+        if cancelled.open:
+            output.line(f"still open: {', '.join(cancelled.open)}")
+        if cancelled.problem:
+            output.say(f"the venue could not be asked to cancel: {cancelled.problem}")
+        return {"stopped": switch, "cancelled": cancelled}
+
+    run_operation(as_json, operate, show, lambda done: cancel_status(done[1]))
 
 
 @commands.command()
@@ -109,7 +143,10 @@ def freezes(overrides: Overrides = None, as_json: Json = False) -> None:
         show_problems(output, listed)
         return {"problems": listed}
 
-    trading_command(overrides, as_json, operator.not_well, show, status=lambda listed: FAILED if listed else DONE)
+    def status(listed: tuple[Problem, ...]) -> int:
+        return FAILED if listed else DONE
+
+    trading_command(overrides, as_json, operator.not_well, show, status=status, warns=True)
 
 
 def show_problems(output: Output, listed: Sequence[Problem]) -> None:
@@ -191,6 +228,29 @@ def end_of_day(overrides: Overrides = None, reason: Reason = "", actor: Actor = 
     from app.operations import operator
 
     _way_back(overrides, as_json, lambda at: operator.end_of_day(at, reason or "end of day", actor), "differences")
+
+
+@commands.command()
+def watch(
+    overrides: Overrides = None,
+    every: Annotated[float, typer.Option(min=1.0, help="seconds between two comparisons")] = 60.0,
+    as_json: Json = False,
+) -> None:
+    """Compare with the venue until no order is open, and end its day before midnight: what Dagster's sensors do."""
+    from app.operations import watch as operation
+    from runtime.other_ledgers import target
+
+    def operate(output: Output) -> ReconcileReply:
+        settings = desk_settings_of(overrides)
+        output.say(target(settings))
+        return operation.watch(settings, every, output.say)
+
+    def show(output: Output, found: ReconcileReply) -> object:
+        output.line("no order is open")
+        show_problems(output, found.problems)
+        return found
+
+    run_operation(as_json, operate, show, status=lambda found: FAILED if found.problems else DONE)
 
 
 def _way_back(overrides: list[str] | None, as_json: bool, operation: Callable[[Settings], Done], label: str) -> None:

@@ -19,11 +19,16 @@ Reason = Annotated[str, typer.Option("--reason", help="why; it is written into t
 Actor = Annotated[str, typer.Option("--actor", help="who; you, when it is left out")]
 
 
-def in_force(overrides: list[str] | None) -> tuple[str, ...]:
-    """The overrides of a command after those of the environment, which they may replace."""
-    from conf.environment import environment_overrides
+def in_force(overrides: list[str] | None, *, forgiving: bool = False) -> tuple[str, ...]:
+    """The overrides of a command after those of the environment, which they may replace.
 
-    return (*environment_overrides(), *(overrides or ()))
+    Args:
+        forgiving: whether overrides of the environment that cannot be split are taken as they stand.
+    """
+    from conf.environment import environment_overrides
+    from conf.ledger_place import forgiving_environment_overrides
+
+    return (*(forgiving_environment_overrides() if forgiving else environment_overrides()), *(overrides or ()))
 
 
 def settings_of(overrides: list[str] | None) -> Settings:

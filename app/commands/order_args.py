@@ -2,38 +2,126 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import TypeVar
+
+from pydantic import ValidationError
 
 from tradewright.model.errors import ConfigError
-from tradewright.model.order import LimitOrder, MarketOrder, OrderTerms, Side
+from tradewright.model.order import OrderTerms, OrderType, Side, TimeInForce
 
-TYPES = ("MKT", "LMT")
+Kind = TypeVar("Kind", bound=StrEnum)
+
+SHORT_TYPES = {
+    "MKT": OrderType.MARKET,
+    "LMT": OrderType.LIMIT,
+    "STP": OrderType.STOP,
+    "STP_LMT": OrderType.STOP_LIMIT,
+    "TRAIL": OrderType.TRAILING_STOP,
+    "MOO": OrderType.MARKET_ON_OPEN,
+    "MOC": OrderType.MARKET_ON_CLOSE,
+}
+"""The kinds of order in brokers' short form; the long names are admitted as well."""
+PRICES = {
+    OrderType.LIMIT: {"limit"},
+    OrderType.STOP: {"stop"},
+    OrderType.STOP_LIMIT: {"stop", "limit"},
+    OrderType.TRAILING_STOP: {"trail"},
+}
+"""The price options that each kind of order needs; the others need none."""
 ENDS = ("FILLED", "CANCELLED", "REJECTED", "NOT_SENT")
 
 
-def parse_order_terms(instrument: str, side: str, quantity: str, order_type: str, limit: str) -> OrderTerms:
+def parse_order_terms(
+    instrument: str,
+    side: str,
+    quantity: str,
+    order_type: str = "MKT",
+    limit: str = "",
+    stop: str = "",
+    trail: str = "",
+    tif: str = "DAY",
+    good_till: str = "",
+) -> OrderTerms:
     """The order terms that the options describe.
 
+    Args:
+        trail: the distance of a trailing stop: ``1.50`` in price units, ``2%`` of the price.
+        good_till: the end of a GTD order, in ISO 8601 with its offset.
+
     Raises:
-        ConfigError: naming the option, its value and what is admitted.
+        ConfigError: naming the option, its value and the admitted values.
     """
     if not instrument:
         raise ConfigError("an intent needs an instrument", where="--instrument", remedy="say --instrument AAPL")
-    sides = [item.value for item in Side]
-    if side.upper() not in sides:
-        raise ConfigError(f"{side!r} is no side", where="--side", remedy=f"one of {', '.join(sides)}")
-    if order_type.upper() not in TYPES:
-        raise ConfigError(f"{order_type!r} is no type", where="--type", remedy=f"one of {', '.join(TYPES)}")
-    if (order_type.upper() == "LMT") != bool(limit):
-        raise ConfigError(
-            "a limit order has a limit, no other has", where="--limit", remedy="say --type LMT --limit 180"
+    kind = _kind(order_type)
+    given = {name: text for name, text in (("limit", limit), ("stop", stop), ("trail", trail)) if text}
+    needed = PRICES.get(kind, set())
+    optional = {"stop"} if kind is OrderType.TRAILING_STOP else set()
+    if needed - given.keys() or given.keys() - needed - optional:
+        wanted = " and ".join(f"--{name}" for name in sorted(needed)) or "no price"
+        raise ConfigError(f"a {kind} order has {wanted}", where="--type", remedy=f"got {', '.join(given) or 'none'}")
+    try:
+        return OrderTerms.model_validate(
+            {
+                "instrument": instrument,
+                "side": _one_of(Side, "--side", side),
+                "quantity": _amount("--qty", quantity),
+                "order": {"kind": kind, **_prices(given)},
+                "tif": _one_of(TimeInForce, "--tif", tif),
+                "good_till": _moment(good_till) if good_till else None,
+            }
         )
-    return OrderTerms(
-        instrument=instrument,
-        side=Side(side.upper()),
-        quantity=_amount("--qty", quantity),
-        order=LimitOrder(limit_price=_amount("--limit", limit)) if limit else MarketOrder(),
-    )
+    except ValidationError as error:
+        text = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ConfigError(text, where="--tif, --good-till", remedy="tradewright intent --help") from error
+
+
+def parse_price(option: str, text: str) -> Decimal | None:
+    """The price of an option, None for an empty one.
+
+    Raises:
+        ConfigError: for anything that is not a number above 0.
+    """
+    return _amount(option, text) if text else None
+
+
+def _kind(text: str) -> OrderType:
+    found = SHORT_TYPES.get(text.upper())
+    return found or _one_of(OrderType, "--type", text, (*SHORT_TYPES, *OrderType))
+
+
+def _prices(given: Mapping[str, str]) -> dict[str, Decimal]:
+    prices = {}
+    for name, text in given.items():
+        if name == "trail":
+            field = "percent" if text.endswith("%") else "amount"
+            prices[field] = _amount("--trail", text.removesuffix("%"))
+        else:
+            prices[f"{name}_price"] = _amount(f"--{name}", text)
+    return prices
+
+
+def _moment(text: str) -> datetime:
+    moment = None
+    with suppress(ValueError):
+        moment = datetime.fromisoformat(text)
+    if moment is None or moment.tzinfo is None:
+        remedy = "say 2026-12-01T16:00:00-05:00"
+        raise ConfigError(f"{text!r} is no moment with an offset", where="--good-till", remedy=remedy)
+    return moment
+
+
+def _one_of(kinds: type[Kind], option: str, text: str, admitted: Iterable[str] = ()) -> Kind:
+    try:
+        return kinds(text.upper())
+    except ValueError as error:
+        names = ", ".join(admitted or kinds)
+        raise ConfigError(f"{text!r} is not admitted", where=option, remedy=f"one of {names}") from error
 
 
 def parse_state(text: str) -> str:

@@ -30,6 +30,7 @@ def demo(overrides: Overrides = None, as_json: Json = False) -> None:
                 ("intents", reply.intents),
                 *((f"  {verdict}", count) for verdict, count in reply.decisions.items()),
                 ("orders sent", reply.orders_sent),
+                ("protective orders", reply.protective_orders),
                 ("fills", reply.fills),
                 ("duplicates", reply.duplicates),
                 ("position drift", reply.position_drift),

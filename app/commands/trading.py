@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from app.commands.options import Actor, Json, Newest, Overrides, Reason, desk_settings_of
-from app.output import DONE, FAILED, Output, run_operation
+from app.output import DONE, Output, run_operation
 
 if TYPE_CHECKING:
     from app.operations.trading import IntentView, PositionView, ReconcileReply, SendReply
     from conf.schema.settings import Settings
-    from tradewright.execution.cancellation import Cancelled
     from tradewright.execution.explain import Provenance
     from tradewright.execution.operator_actions import OrderView
     from tradewright.ledger.kill_switches import Switch
@@ -36,6 +35,7 @@ def trading_command(
     *,
     status: Callable[[Reply], int] = lambda _reply: DONE,
     acts: bool = False,
+    warns: bool = False,
 ) -> None:
     """Run an operation of the money side under the settings in force.
 
@@ -44,14 +44,18 @@ def trading_command(
         status: the exit code that the reply calls for.
         acts: True for a command that changes something: it first says, on standard error, on which mode, account and
             ledger.
+        warns: True for one that changes nothing and yet warns, as those that act do, of other ledgers in use.
     """
 
     def operate(output: Output) -> Reply:
+        from runtime.other_ledgers import ledger_url, other_ledgers, target
+
         settings = desk_settings_of(overrides)
         if acts:
-            from app.operations.trading import target
-
             output.say(target(settings))
+        if acts or warns:
+            for line in other_ledgers(ledger_url(settings)):
+                output.say(line)
         return operation(settings)
 
     run_operation(as_json, operate, show, status)
@@ -63,8 +67,14 @@ def intent(
     instrument: Annotated[str, typer.Option(help="a symbol of conf/instruments")] = "",
     side: Annotated[str, typer.Option(help="BUY or SELL")] = "",
     qty: Annotated[str, typer.Option(help="units")] = "",
-    order_type: Annotated[str, typer.Option("--type", help="MKT or LMT")] = "MKT",
-    limit: Annotated[str, typer.Option(help="the price of a limit order")] = "",
+    order_type: Annotated[str, typer.Option("--type", help="MKT, LMT, STP, STP_LMT, TRAIL, MOO or MOC")] = "MKT",
+    limit: Annotated[str, typer.Option(help="the price of a limit or stop-limit order")] = "",
+    stop: Annotated[str, typer.Option(help="the trigger of a stop or stop-limit order")] = "",
+    trail: Annotated[str, typer.Option(help="the distance of a trailing stop: 1.50, or 2%")] = "",
+    tif: Annotated[str, typer.Option(help="DAY, GTC, GTD or IOC")] = "DAY",
+    good_till: Annotated[str, typer.Option(help="the end of a GTD order: 2026-12-01T16:00:00-05:00")] = "",
+    stop_loss: Annotated[str, typer.Option(help="the venue closes what was opened at this stop")] = "",
+    take_profit: Annotated[str, typer.Option(help="the venue closes what was opened at this limit")] = "",
     key: Annotated[str, typer.Option(help="idempotency key: the same key is the same intent")] = "",
     reduce_only: Annotated[bool, typer.Option(help="only to close what is held")] = False,
     as_json: Json = False,
@@ -72,11 +82,12 @@ def intent(
     """Submit a manual intent to the gate; exit 1 when the gate rejects it."""
 
     def submit(settings: Settings) -> Decision:
-        from app.commands.order_args import parse_order_terms
+        from app.commands.order_args import parse_order_terms, parse_price
         from app.operations import trading
 
-        terms = parse_order_terms(instrument, side, qty, order_type, limit)
-        return trading.intend(settings, terms, key, reduce_only=reduce_only)
+        terms = parse_order_terms(instrument, side, qty, order_type, limit, stop, trail, tif, good_till)
+        legs = parse_price("--stop-loss", stop_loss), parse_price("--take-profit", take_profit)
+        return trading.intend(settings, terms, key, reduce_only=reduce_only, stop=legs[0], take_profit=legs[1])
 
     def show(output: Output, decision: Decision) -> Decision:
         output.line(f"{decision.verdict}: {decision.approved_quantity} of intent {decision.intent_id}")
@@ -192,34 +203,6 @@ def reconcile(overrides: Overrides = None, as_json: Json = False) -> None:
         return found
 
     trading_command(overrides, as_json, trading.reconcile, show, status=lambda r: bool(r.problems), acts=True)
-
-
-@commands.command()
-def kill(
-    overrides: Overrides = None,
-    scope: Scope = "everything",
-    reason: Reason = "",
-    actor: Actor = "",
-    as_json: Json = False,
-) -> None:
-    """Stop sending and cancel open orders. The stop holds even when the venue cannot be reached (exit 1)."""
-    from app.operations import trading
-
-    def show(output: Output, done: tuple[Switch, Cancelled]) -> object:
-        switch, cancelled = done
-        output.line(f"stopped: {switch.scope}; cancelled: {', '.join(cancelled.ended) or 'none'}")
-        if cancelled.open:
-            output.line(f"still open: {', '.join(cancelled.open)}")
-        if cancelled.problem:
-            output.say(f"the venue could not be asked to cancel: {cancelled.problem}")
-        return {"stopped": switch, "cancelled": cancelled}
-
-    def status(done: tuple[Switch, Cancelled]) -> int:
-        return FAILED if done[1].problem or done[1].open else DONE
-
-    trading_command(
-        overrides, as_json, lambda at: trading.kill(at, scope, reason, actor), show, status=status, acts=True
-    )
 
 
 @commands.command()

@@ -1,4 +1,4 @@
-"""Pictures that read on a dark ground and on a light one."""
+"""Charts that are legible on a dark and on a light background."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def legible(figure: go.Figure) -> go.Figure:
 
 
 def equity_figure(marks: Sequence[tuple[datetime, Decimal]]) -> go.Figure:
-    """An account's equity at the moments when the venue told it; empty axes where it never did."""
+    """An account's equity at the times when the venue reported it; empty axes where it never did."""
     import plotly.graph_objects as go
 
     figure = go.Figure(

@@ -25,7 +25,7 @@ from tradewright.model.decision import Verdict
 from tradewright.model.errors import StoreError
 
 DEFAULTS = {"storage.root": "data/demo", "execution.settle": "0.5"}
-"""What the demo sets unless it is told otherwise. The simulator answers with what it has; a real gateway's open orders
+"""The defaults of the demo. The simulator answers with what it has; a real gateway's open orders
 may be seconds old, which is what the five seconds of the protocol are for."""
 MARKER = ".tradewright-demo"
 Say = Callable[[str], None]
@@ -33,13 +33,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class DemoReply:
-    """What the demo made. ``duplicates`` and ``position_drift`` must be 0."""
+    """The results of the demo. ``duplicates`` and ``position_drift`` must be 0."""
 
     bars: int
     strategies: int
     intents: int
     decisions: Mapping[str, int]
     orders_sent: int
+    protective_orders: int
     fills: int
     duplicates: int
     position_drift: Decimal
@@ -54,7 +55,7 @@ def run_demo(overrides: tuple[str, ...], say: Say) -> DemoReply:
 
     Args:
         overrides: beside ``mode=paper broker=ibkr`` and the folder, which the demo sets itself.
-        say: told what happens.
+        say: called with each step as text.
 
     Raises:
         TradewrightError: naming what is wrong and what to do.
@@ -83,7 +84,7 @@ def _defaults(overrides: tuple[str, ...]) -> list[str]:
 
 
 def _fresh(folder: Path) -> None:
-    """An empty folder of the demo's own; somebody else's is left alone.
+    """An empty folder for the demo; a folder with other content is left alone.
 
     Raises:
         StoreError: when the folder holds anything that no demo made.
@@ -104,7 +105,8 @@ def _reply(house: Container, venue: Mapping[str, object], seconds: float) -> Dem
     settings, books, store = house.settings, house.ledger, house.bar_store
     covered = [store.coverage(*series) for series in store.series()]
     decisions = {row.intent_id: row.verdict for row in books.decisions.all()}
-    attempts = [row for row in books.attempts.all() if row.sending_at]
+    sent = [row for row in books.attempts.all() if row.sending_at]
+    entries = [row for row in sent if not row.is_protective]
     refs = _refs_at(venue)
     folder = house.root
     root = f"storage.root={settings.storage.root}"
@@ -113,7 +115,8 @@ def _reply(house: Container, venue: Mapping[str, object], seconds: float) -> Dem
         strategies=len(options("strategy")),
         intents=len(decisions),
         decisions={verdict.value: sum(row is verdict for row in decisions.values()) for verdict in Verdict},
-        orders_sent=len(attempts),
+        orders_sent=len(entries),
+        protective_orders=len(sent) - len(entries),
         fills=len(books.executions.all()),
         duplicates=len(refs) - len(set(refs)),
         position_drift=_drift(books, venue),
@@ -123,7 +126,7 @@ def _reply(house: Container, venue: Mapping[str, object], seconds: float) -> Dem
             "risk reports": str(folder / "reports"),
             "data docs": str(folder / "data_docs"),
             "orders": f"tradewright orders {root}",
-            "why": f"tradewright explain {attempts[0].ref if attempts else 'REF'} {root}",
+            "why": f"tradewright explain {entries[0].ref if entries else 'REF'} {root}",
             "lab and monitor": f"tradewright serve {root} mode=paper broker=ibkr broker.account={ACCOUNT}",
             "graph": "make dev",
         },
@@ -131,9 +134,10 @@ def _reply(house: Container, venue: Mapping[str, object], seconds: float) -> Dem
 
 
 def _refs_at(venue: Mapping[str, object]) -> list[str]:
-    """The intents of the orders that the venue has, one entry per order."""
+    """The intent and the leg of each order that the venue has, one entry per order."""
     orders: list[dict[str, object]] = venue["orders"]  # type: ignore[assignment]
-    return [str(order["ref"]).partition(".")[0] for order in orders]
+    parts = [(*str(order["ref"]).split("."), "")[:3] for order in orders]
+    return [f"{intent}.{leg}" for intent, _number, leg in parts]
 
 
 def _drift(books: Ledger, venue: Mapping[str, object]) -> Decimal:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.operations.trading import IntentView
     from tradewright.execution.explain import Provenance
     from tradewright.execution.operator_actions import OrderView
+    from tradewright.model.intent import Intent
 
 
 def document(value: object) -> object:
@@ -79,11 +80,23 @@ def story(walk: Provenance, tz: str) -> Iterator[str]:
         for reason in decision.reasons:
             yield f"    {reason.code}: {reason.text}"
         yield f"    rule set {decision.rule_set_hash[:12]}, inputs {decision.snapshot_hash[:12]}"
+        if (made := walk.limits.get(decision.rule_set_hash)) is not None:
+            yield f"    limits in force since {local(made.at, tz)} by {made.actor} (event {made.seq}): {made.text}"
     terms = walk.intent.terms
     yield f"intent {walk.intent.intent_id}: {terms.side} {terms.quantity} {terms.instrument} by {walk.intent.strategy}"
+    if protection := protection_text(walk.intent):
+        yield f"    {protection}"
     yield f"signal {walk.intent.signal_id}, decided {local(walk.intent.decided_at, tz)} {tz}"
     for name, value in walk.intent.provenance.items():
         yield f"    {name} {value}"
+
+
+def protection_text(intent: Intent) -> str:
+    """The stop and the take-profit of an intent, and who watches them; empty without either."""
+    prices = [f"stop {intent.stop}"] if intent.stop is not None else []
+    prices += [f"take-profit {intent.take_profit}"] if intent.take_profit is not None else []
+    watched = "protective orders at the venue" if intent.protective_orders else "watched on the strategy's bars only"
+    return f"{', '.join(prices)}: {watched}" if prices else ""
 
 
 ORDER_HEADER = ("ref", "instrument", "side", "quantity", "attempt", "order", "filled", "price", "fees", "since")

@@ -23,7 +23,7 @@ from tradewright.store.bars import BarStore, UpsertReport
 
 
 class Source(StrEnum):
-    """What ``tradewright import`` reads."""
+    """The formats that ``tradewright import`` reads."""
 
     CSV = "csv"
     PARQUET = "parquet"
@@ -33,7 +33,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of one instrument's file.
+    """The result of importing one instrument's file.
 
     Args:
         dropped: rows that were left out, by the rule they broke.

@@ -1,4 +1,4 @@
-"""The strategy lab's work: what can be picked, controls from the bounds of a strategy, a study for their values."""
+"""The strategy lab: its choices, controls from the bounds of a strategy, a study for their values."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ParameterControl:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a person picked.
+    """The choices made in the lab.
 
     Args:
         parameters: of the strategy; those that are not named stay as its file says.
@@ -54,7 +54,7 @@ class Choice:
     parameters: Mapping[str, float] | None = None
 
     def overrides(self) -> tuple[str, ...]:
-        """The same choice as one would say it on the command line."""
+        """The same choices as overrides of the command line."""
         names = ",".join(f"'{name}'" for name in self.instruments)
         said = {
             "strategy": f"'{self.strategy}'",
@@ -72,7 +72,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class LabOptions:
-    """What can be picked, and what is picked at first; ``trouble`` says why nothing can."""
+    """The possible choices and the first one; ``trouble`` gives the reason when there are none."""
 
     trouble: str = ""
     strategies: tuple[str, ...] = ()
@@ -111,12 +111,12 @@ def lab_options(overrides: Sequence[str]) -> LabOptions:
 
 
 def _among(name: str, names: Sequence[str]) -> str:
-    """The option of that name, else the first: what stands in a file may be called otherwise than the file."""
+    """The option of that name, else the first; the name in a file may differ from the file's name."""
     return name if name in names else names[0]
 
 
 def parameter_controls(overrides: Sequence[str], strategy: str) -> tuple[ParameterControl, ...]:
-    """The parameters of a strategy as sliders around what its file says; none when it has none or is wrong.
+    """The parameters of a strategy as sliders around the values of its file; none when it has none or is wrong.
 
     What is wrong is said by :func:`explore`.
     """
@@ -145,7 +145,7 @@ def parameter_control(name: str, rule: Parameter, value: float) -> ParameterCont
 
 
 def _tidy(value: float) -> float:
-    """Without the dust of binary fractions: 0.1 for 0.1 + 1e-17."""
+    """Rounded so that binary fractions leave no error: 0.1 for 0.1 + 1e-17."""
     return float(f"{value:.12g}")
 
 
@@ -170,7 +170,7 @@ def _day(stamp: int) -> date:
 
 
 def explore(overrides: Sequence[str], choice: Choice) -> StudyView:
-    """Backtest what was picked; a refusal comes back as text."""
+    """Backtest the choices; a refusal comes back as text."""
     if not choice.instruments:
         return StudyView(trouble="no instrument is picked: pick at least one")
     try:
@@ -180,7 +180,7 @@ def explore(overrides: Sequence[str], choice: Choice) -> StudyView:
 
 
 def settings_of(overrides: Sequence[str], choice: Choice) -> Settings:
-    """The settings that a choice comes to.
+    """The settings of a choice.
 
     Raises:
         ConfigProblems: for a choice that is not admitted.

@@ -1,4 +1,4 @@
-"""The monitor's work: the desk as rows and figures to look at, and a person's acts with their answers as text."""
+"""The monitor: the account as rows and figures, and an operator's acts with their results as text."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ COLOURS = {
     **dict.fromkeys(("REVIEW", "UNKNOWN", "PARTIAL", "CANCEL_REQUESTED"), "#b3841f"),
     **dict.fromkeys(("REJECT", "REJECTED", "NOT_SENT"), "#cf5650"),
 }
-"""The words of a table that are read at a glance."""
+"""The values of a table that are coloured."""
 
 
 class ReasonsLayout(TypedDict, total=False):
@@ -47,19 +47,19 @@ class ReasonsLayout(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class MonitorView:
-    """The desk at one moment, ready to be shown; with ``trouble`` everything else is empty.
+    """The account at one moment, ready for display; with ``trouble`` everything else is empty.
 
     Args:
         tiles: mode, stage, clock, equity, cash, trading, the broker's link.
-        stops: every kill switch that is on, in words.
+        stops: every kill switch that is on, as text.
         intents: those that wait for a person first, then newest first.
-        waiting: the decisions that wait for a person: how each reads -> its id.
+        waiting: the decisions that wait for a person: text -> id.
         orders: newest first; ``ref`` names the order.
-        scopes: what a kill switch can cover.
+        scopes: those of a kill switch.
     """
 
     trouble: str = ""
-    tiles: tuple[Line, ...] = ()
+    tiles: tuple[MetricRow, ...] = ()
     stops: tuple[str, ...] = ()
     positions: tuple[Row, ...] = ()
     intents: tuple[Row, ...] = ()
@@ -73,7 +73,7 @@ class MonitorView:
 
     @property
     def equity(self) -> go.Figure:
-        """The account's equity at every moment when the venue told it."""
+        """The account's equity at every time when the venue reported it."""
         return equity_figure(self.marks)
 
 
@@ -83,14 +83,14 @@ SHOWN_ELSEWHERE = ("STOPPED", "NOT_RECONCILED")
 
 @dataclass(frozen=True)
 class OrderHistory:
-    """The life of one order: its events, oldest first, and where it comes from."""
+    """The history of one order: its events, oldest first, and where it comes from."""
 
     events: tuple[Row, ...] = ()
     story: str = ""
 
 
 def opened(overrides: Sequence[str]) -> tuple[Settings | None, str]:
-    """The settings in force, or None and what is wrong with them."""
+    """The settings in force, or None and their problems."""
     try:
         return compose(overrides), ""
     except TradewrightError as error:
@@ -98,7 +98,7 @@ def opened(overrides: Sequence[str]) -> tuple[Settings | None, str]:
 
 
 def monitor_view(settings: Settings) -> MonitorView:
-    """The desk of now, from our own books; a refusal comes back as text."""
+    """The account now, from the ledger; a refusal comes back as text."""
     try:
         view, intents, orders = trading.overview(settings), trading.intents(settings), trading.orders(settings)
     except TradewrightError as error:
@@ -140,7 +140,7 @@ def order_history(settings: Settings, ref: str | None) -> OrderHistory:
 
 
 def answer(settings: Settings, decision_id: str | None, approved: bool, reason: str) -> str:
-    """A person's yes or no to a decision in review; what became of it, in words."""
+    """Approve or reject a decision in review; the result as text."""
     if not decision_id:
         return "nothing is chosen"
 
@@ -154,27 +154,27 @@ def answer(settings: Settings, decision_id: str | None, approved: bool, reason: 
 
 
 def stop(settings: Settings, scope: str, reason: str) -> str:
-    """Stop new orders and cancel the open ones; what became of it, in words."""
+    """Stop new orders and cancel the open ones; the result as text."""
 
     def act() -> str:
         switch, done = trading.kill(settings, scope, reason)
-        told = [f"stopped: {switch.scope}", f"cancelled: {', '.join(done.ended) or 'none'}"]
+        lines = [f"stopped: {switch.scope}", f"cancelled: {', '.join(done.ended) or 'none'}"]
         if done.open:
-            told.append(f"still open: {', '.join(done.open)}")
+            lines.append(f"still open: {', '.join(done.open)}")
         if done.problem:
-            told.append(f"the venue could not be asked to cancel: {done.problem}")
-        return "; ".join(told)
+            lines.append(f"the venue could not be asked to cancel: {done.problem}")
+        return "; ".join(lines)
 
     return _told(act)
 
 
 def resume(settings: Settings, scope: str, reason: str) -> str:
-    """Allow new orders again; what became of it, in words."""
+    """Allow new orders again; the result as text."""
     return _told(lambda: f"resumed: {trading.resume(settings, scope, reason).scope}")
 
 
 def reconcile(settings: Settings) -> str:
-    """Ask the venue for everything and adopt what it says; what it said, in words."""
+    """Reconcile the ledger with the venue; the result as text."""
 
     def act() -> str:
         found = trading.reconcile(settings)
@@ -185,13 +185,13 @@ def reconcile(settings: Settings) -> str:
 
 
 def keep(part: Part, shown: Callable[[], Part], show: Callable[[Part], None]) -> None:
-    """Show a part of the board anew only when it changed, so that a half-written reason or a page of a table stays."""
+    """Show a part of the monitor again only when it changed, so that half-written text and a table's page stay."""
     if part != shown():
         show(part)
 
 
 def reasons_layout(rows: Sequence[Row]) -> ReasonsLayout:
-    """How the table of intents lays out its reasons; nothing for a table without rows, which has no columns."""
+    """The layout of the reasons in the table of intents; none for a table without rows, which has no columns."""
     return {"wrapped_columns": ["reasons"], "column_widths": {"reasons": 420}} if rows else {}
 
 
@@ -210,22 +210,22 @@ def _told(act: Callable[[], str]) -> str:
             return f"refused: {error}"
 
 
-def _tiles(settings: Settings, view: DeskView) -> tuple[Line, ...]:
+def _tiles(settings: Settings, view: DeskView) -> tuple[MetricRow, ...]:
     broker = settings.broker
     now, tz = view.now.astimezone(ZoneInfo(settings.base.tz)), settings.base.tz
     seen = f"reconciled {local(view.reconciled_at, tz)}" if view.reconciled_at else "never reconciled"
     link = "differs" if view.differences else "agrees" if view.reconciled_at else "not asked yet"
     return (
-        Line("Mode", view.mode.upper(), f"stage {view.stage}"),
-        Line("Clock", f"{now:%H:%M:%S}", f"{now:%a %d %b %Y} {tz}"),
-        Line("Equity", _money(view.equity), f"account {view.account or NONE}"),
-        Line("Cash", _money(view.cash), count(len(view.positions), "position")),
-        Line(
+        MetricRow("Mode", view.mode.upper(), f"stage {view.stage}"),
+        MetricRow("Clock", f"{now:%H:%M:%S}", f"{now:%a %d %b %Y} {tz}"),
+        MetricRow("Equity", _money(view.equity), f"account {view.account or NONE}"),
+        MetricRow("Cash", _money(view.cash), count(len(view.positions), "position")),
+        MetricRow(
             "Trading",
             "STOPPED" if view.switches else "running",
             f"{len(view.switches)} stopped" if view.switches else "nothing is stopped",
         ),
-        Line("Broker link", link, f"{broker.kind}, {broker.place}, {seen}"),
+        MetricRow("Broker link", link, f"{broker.kind}, {broker.place}, {seen}"),
     )
 
 

@@ -37,7 +37,7 @@ class FillLine:
 
 @dataclass(frozen=True)
 class BacktestReply:
-    """What one backtest came to. Ratios are fractions, drawdowns are negative (D16)."""
+    """The figures of one backtest. Ratios are fractions, drawdowns are negative (D16)."""
 
     strategy: str
     final_equity: float
@@ -55,7 +55,7 @@ class BacktestReply:
     config_hash: str
     data_hash: str
     void: str = ""
-    """Why the result is void, in words; empty where it is not."""
+    """The reason why the result is void; empty where it is not."""
 
 
 def backtest(settings: Settings) -> BacktestReply:
@@ -129,7 +129,7 @@ def fill_lines(instrument: str, result: BacktestResult) -> list[FillLine]:
 
 
 def write_full_report(settings: Settings, done: StudyResult, folder: Path) -> dict[str, Path]:
-    """vectorbt's own report of each instrument, which also referees our accounting.
+    """vectorbt's own report of each instrument, which also checks our accounting.
 
     Raises:
         VectorbtMissing: when the extra is not installed.

@@ -38,7 +38,7 @@ def make_gateway(settings: Settings, clock: Clock, port: int = 0, control_port: 
 
 
 def serve_gateway(settings: Settings, port: int, control_port: int, ready: Callable[[dict[str, object]], None]) -> None:
-    """Serve until interrupted; ``ready`` is told the ports and the control token.
+    """Serve until interrupted; ``ready`` is called with the ports and the control token.
 
     Raises:
         ServeError: for a number that is no port.
@@ -56,7 +56,7 @@ def serve_gateway(settings: Settings, port: int, control_port: int, ready: Calla
 
 
 def serve_apps(overrides: tuple[str, ...], settings: Settings, ready: Callable[[dict[str, object]], None]) -> None:
-    """Serve until interrupted; ``ready`` is told the address, which holds the token.
+    """Serve until interrupted; ``ready`` is called with the address, which holds the token.
 
     Raises:
         ServeError: when the port is in use.

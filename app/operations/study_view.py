@@ -1,4 +1,4 @@
-"""What the lab shows of one study: tiles, figures, findings, fills; plain values and ready pictures."""
+"""One study as the lab shows it: tiles, figures, findings, fills; plain values and finished charts."""
 
 from __future__ import annotations
 
@@ -6,20 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jinja2 import Environment
+
 from app.operations.charts import legible
 from app.operations.research import fill_lines
 from tradewright.evaluation.charts import account_figure, price_figure
-from tradewright.evaluation.finding import Finding, Severity
-from tradewright.evaluation.formatting import Line, headline
-from tradewright.evaluation.markup import Html, element
+from tradewright.evaluation.finding import Severity
+from tradewright.evaluation.formatting import MetricRow, headline
 from tradewright.evaluation.study import StudyResult
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 COLOURS = {Severity.CRITICAL: "#c8453f", Severity.WARNING: "#a97c1f", Severity.INFO: "#3578c4"}
-_PILL = "color:#fff;border-radius:1rem;padding:0 .6rem;font-size:.75rem;min-width:4.5rem;text-align:center"
-_ROW = "display:flex;gap:.75rem;align-items:baseline;padding:.4rem 0;border-bottom:1px solid #8883"
+_FINDINGS = """<ol style="list-style:none;margin:0;padding:0">
+{%- for account, finding in found -%}
+<li style="display:flex;gap:.75rem;align-items:baseline;padding:.4rem 0;border-bottom:1px solid #8883">
+<b style="color:#fff;border-radius:1rem;padding:0 .6rem;font-size:.75rem;min-width:4.5rem;text-align:center;
+background:{{ colours[finding.severity] }}">{{ finding.severity }}</b><span style="flex:1">{{ finding.message }}</span>
+<code style="opacity:.6;font-size:.75rem">{{ finding.code }} · {{ account }}</code></li>
+{%- endfor -%}
+</ol>"""
 
 
 @dataclass(frozen=True)
@@ -30,8 +37,8 @@ class StudyView:
     trouble: str = ""
 
     @property
-    def tiles(self) -> tuple[Line, ...]:
-        """The figures that one looks at first."""
+    def tiles(self) -> tuple[MetricRow, ...]:
+        """The six figures at the head."""
         return headline(self.study.metrics) if self.study else ()
 
     @property
@@ -46,11 +53,10 @@ class StudyView:
         return [dict(vars(line)) for name, result in results.items() for line in fill_lines(name, result)]
 
     @property
-    def findings(self) -> Html:
-        """The findings as an HTML list, gravest first."""
+    def findings(self) -> str:
+        """The findings as an HTML list, gravest first; every text in it is escaped."""
         found = self.study.report.findings() if self.study else ()
-        items = (_finding(name, each) for name, each in found)
-        return element("ol", *items, style="list-style:none;margin:0;padding:0")
+        return Environment(autoescape=True).from_string(_FINDINGS).render(found=found, colours=COLOURS)
 
     @property
     def account(self) -> go.Figure | None:
@@ -73,13 +79,3 @@ class StudyView:
             f"equity {figures.final_equity:.2f} trades {figures.trades} fees {figures.fees:.2f} "
             f"drawdown {figures.bar_drawdown:.4f} sharpe {figures.sharpe:.2f} findings {len(found)}"
         )
-
-
-def _finding(account: str, finding: Finding) -> Html:
-    return element(
-        "li",
-        element("b", finding.severity.value, style=f"{_PILL};background:{COLOURS[finding.severity]}"),
-        element("span", finding.message, style="flex:1"),
-        element("code", f"{finding.code} · {account}", style="opacity:.6;font-size:.75rem"),
-        style=_ROW,
-    )

@@ -1,9 +1,7 @@
-"""The operator's desk: intents, approvals, sending, positions, the kill switch, explanations."""
+"""Trading operations: intents, approvals, sending, positions, the kill switch, explanations."""
 
 from __future__ import annotations
 
-import os
-import pwd
 import secrets
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +19,7 @@ from runtime.container import Container
 from runtime.trading import account_in_force
 from tradewright.execution import operator_actions as desk
 from tradewright.execution.cancellation import Cancelled
+from tradewright.execution.deciding import Decider
 from tradewright.execution.explain import Provenance
 from tradewright.execution.explain import explain as explain_in
 from tradewright.execution.health import Problem, problems
@@ -36,18 +35,18 @@ from tradewright.portfolio.intents import MANUAL
 
 @dataclass(frozen=True)
 class IntentView:
-    """An intent with what became of it so far."""
+    """An intent with its decision and its orders so far."""
 
     intent: Intent
     decision: Decision | None
     waits: bool
-    """Whether a person is asked."""
+    """Whether it waits for a person."""
     orders: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of one approved order; ``state`` is None where no order was made of it."""
+    """The result of one approved order; ``state`` is None where no order was made of it."""
 
     decision_id: str
     ref: str | None
@@ -58,7 +57,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class PositionView:
-    """A holding by our own books and, when the venue was asked, by the venue's."""
+    """A holding by the ledger and, when the venue was asked, by the venue."""
 
     instrument: str
     quantity: Decimal
@@ -71,7 +70,7 @@ class PositionView:
 
 @dataclass(frozen=True)
 class SendReply:
-    """What became of the outbox.
+    """The result of sending the outbox.
 
     Args:
         stops: the switches that are on.
@@ -105,7 +104,7 @@ class ReconcileReply:
 
 @dataclass(frozen=True)
 class DeskView:
-    """What the monitor shows at a glance; nothing of it asks the venue."""
+    """The values of the monitor; none needs a query to the venue."""
 
     mode: str
     stage: str
@@ -125,9 +124,9 @@ class DeskView:
 NOT_CONFIGURED = "not in conf/instruments"
 """The remark of a position that cannot be valued because its instrument is not declared."""
 NEWEST = 200
-"""So many intents and orders are looked at, unless more are asked for."""
+"""The most intents and orders of a listing, unless more are asked for."""
 MARKS = 5_000
-"""So many equity marks are drawn."""
+"""The most equity marks of a chart."""
 
 
 @contextmanager
@@ -153,24 +152,38 @@ def intents(settings: Settings, most: int = NEWEST) -> list[IntentView]:
         return views
 
 
-def intend(settings: Settings, terms: OrderTerms, key: str = "", *, reduce_only: bool = False) -> Decision:
+def intend(
+    settings: Settings,
+    terms: OrderTerms,
+    key: str = "",
+    *,
+    reduce_only: bool = False,
+    stop: Decimal | None = None,
+    take_profit: Decimal | None = None,
+) -> Decision:
     """A person's own intent, through the same gate as any other.
 
     Args:
-        key: the idempotency key: the same key and the same wish give the first answer again; made up when empty.
+        key: the idempotency key: the same key and the same order give the first answer again; made up when empty.
+        stop, take_profit: the prices at which the venue is to close what the order opens.
 
     Raises:
         ConfigError: for an unknown instrument.
-        IdempotencyConflict: for the same key with another wish.
+        OrderNotAccepted: where the venue holds no protective legs.
+        IdempotencyConflict: for the same key with another order.
         BrokerError: when the venue cannot be asked.
     """
     Container(settings).instrument(terms.instrument)
     name = key or secrets.token_hex(8)
-    return trading.deciding(settings, lambda decider: decider.intend(name, terms, reduce_only=reduce_only))
+
+    async def act(decider: Decider) -> Decision:
+        return await decider.intend(name, terms, reduce_only=reduce_only, stop=stop, take_profit=take_profit)
+
+    return trading.deciding(settings, act)
 
 
 def approve(settings: Settings, decision_id: str, reason: str, actor: str = "", shown: str = "") -> Intent:
-    """A person's yes to a decision in review; the order goes into the outbox.
+    """Approve a decision in review; its order goes into the outbox.
 
     Args:
         shown: the hash of the decision as it was shown; a decision that differs from it is refused.
@@ -187,7 +200,7 @@ def approve(settings: Settings, decision_id: str, reason: str, actor: str = "", 
 
 
 def reject(settings: Settings, decision_id: str, reason: str, actor: str = "") -> None:
-    """A person's no; final.
+    """Reject a decision; final.
 
     Raises:
         ConfigError: without a reason.
@@ -200,7 +213,7 @@ def reject(settings: Settings, decision_id: str, reason: str, actor: str = "") -
 
 
 def send(settings: Settings) -> list[Sent]:
-    """Drain the outbox once: what the Dagster job calls.
+    """Drain the outbox once; the Dagster job calls this.
 
     Raises:
         SendRefused: when another sender has the account.
@@ -229,7 +242,7 @@ def _covers(settings: Settings, scope: str) -> bool:
 
 
 def stop_texts(stops: Iterable[Switch], overrides: Sequence[str]) -> list[str]:
-    """Each stop in words, with the command that lifts it on the same ledger."""
+    """Each stop as text, with the command that lifts it on the same ledger."""
     said = "".join(f" {shlex.quote(text)}" for text in overrides)
     return [
         f"stopped since {row.at:%Y-%m-%d %H:%M:%S} UTC by {row.actor} because {row.reason} ({row.scope}); "
@@ -238,21 +251,14 @@ def stop_texts(stops: Iterable[Switch], overrides: Sequence[str]) -> list[str]:
     ]
 
 
-def target(settings: Settings) -> str:
-    """The mode, the account and the ledger that an act changes, in one line."""
-    named = settings.storage.ledger_url
-    where = f"{Container(settings).root / 'ledger.sqlite3'}" if named is None else "storage.ledger_url"
-    return f"mode {settings.mode.name}, account {settings.broker.account or 'of the venue'}, ledger {where}"
-
-
 def orders(settings: Settings, most: int = NEWEST) -> list[desk.OrderView]:
-    """The newest orders with their lives, at ``most`` so many (0: all), and all that are still live; newest first."""
+    """The newest orders with their events, at ``most`` so many (0: all), and all that are still live; newest first."""
     with books_of(settings) as books:
         return list(reversed(desk.newest_orders(books, most) if most else desk.orders(books)))
 
 
 def positions(settings: Settings) -> list[PositionView]:
-    """What our own books say we own, at the newest stored prices."""
+    """The holdings by the ledger, at the newest stored prices."""
     with books_of(settings) as books:
         return _positions(settings, books)
 
@@ -278,12 +284,12 @@ def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[
         asked, if it could not. The flag holds either way.
 
     Raises:
-        ConfigError: without a reason, or for a strategy or an account that nobody has heard of.
+        ConfigError: without a reason, or for a strategy or an account that is not known.
         LedgerError: when even the flag cannot be written.
     """
     reason = checked_reason(reason)
     with books_of(settings) as books:
-        switch = books.kill_switches.stop(_scope(settings, books, scope), actor_name(actor), reason)
+        switch = books.kill_switches.stop(checked_scope(scope, scopes(settings, books)), actor_name(actor), reason)
     name = actor_name(actor)
     try:
         return switch, trading.asking(settings, lambda inbox: inbox.cancel_all(name, reason, stopped_only=True))
@@ -299,7 +305,7 @@ def resume(settings: Settings, scope: str, reason: str, actor: str = "") -> Swit
     """
     reason = checked_reason(reason)
     with books_of(settings) as books:
-        return books.kill_switches.resume(_scope(settings, books, scope), actor_name(actor), reason)
+        return books.kill_switches.resume(checked_scope(scope, scopes(settings, books)), actor_name(actor), reason)
 
 
 def explain(settings: Settings, name: str) -> list[Provenance]:
@@ -313,7 +319,7 @@ def explain(settings: Settings, name: str) -> list[Provenance]:
 
 
 def overview(settings: Settings) -> DeskView:
-    """The desk at a glance, from our own books."""
+    """The account at a glance, from the ledger."""
     with books_of(settings) as books:
         account = account_in_force(settings, books)
         marks = books.equity.newest(account, MARKS)
@@ -336,14 +342,8 @@ def overview(settings: Settings) -> DeskView:
 
 
 def actor_name(claimed: str = "") -> str:
-    """The actor for the audit log: the user of the operating system, and beside it a name that was only claimed.
-
-    ``getpass`` is not asked: it believes environment variables.
-    """
-    try:
-        user = pwd.getpwuid(os.getuid()).pw_name
-    except (KeyError, OSError):
-        user = f"uid {os.getuid()}"
+    """The actor for the audit log: the user of the operating system, and beside it a name that was only claimed."""
+    user = trading.system_user()
     name = printable(claimed).strip()
     return f"{user} (claimed: {name})" if name else user
 
@@ -373,23 +373,26 @@ def checked_reason(reason: str) -> str:
     return said
 
 
-def _scope(settings: Settings, books: Ledger, scope: str) -> str:
-    """A scope of the kill switch; a misspelt one would look like a stop and stop nothing."""
+def checked_scope(scope: str, known: Sequence[str]) -> str:
+    """A scope of the kill switch; a misspelt one would look like a stop and stop nothing.
+
+    Raises:
+        ConfigError: for a scope of no known kind, and for a name that differs from every known one of its kind.
+    """
     kind, _, name = scope.partition(":")
     if scope in ("", EVERYTHING):
         return EVERYTHING
     if kind not in ("strategy", "account") or not name:
         raise ConfigError(f"unknown scope {scope!r}", where="--scope", remedy="everything, strategy:NAME or account:ID")
-    known = scopes(settings, books)
     if scope not in known and any(each.startswith(f"{kind}:") for each in known):
         near = nearest(scope, known)
         remedy = f"did you mean {near!r}?" if near else f"one of {', '.join(known)}"
-        raise ConfigError(f"nobody has heard of {scope!r}", where="--scope", remedy=remedy)
+        raise ConfigError(f"{scope!r} is neither a strategy nor an account", where="--scope", remedy=remedy)
     return scope
 
 
 def scopes(settings: Settings, books: Ledger) -> list[str]:
-    """What a kill switch can cover: everything, and each account and strategy that is declared or ever asked."""
+    """The scopes of a kill switch: everything, and each account and strategy that is declared or has ever asked."""
     accounts = [settings.broker.account or "", *books.outbox.accounts(), account_in_force(settings, books)]
     strategies = [MANUAL, *options("strategy"), *books.decisions.strategies()]
     named = [*map(account_scope, filter(None, accounts)), *map(strategy_scope, strategies)]

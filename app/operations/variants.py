@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from ruamel.yaml import YAML
 
 from conf.compose import check, compose
 from conf.environment import conf_folder, display_path, yaml_files
@@ -21,12 +22,12 @@ from tradewright.store.files import write_bytes
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 RESERVED = frozenset({"on", "off", "yes", "no", "y", "n", "true", "false", "null", "none", "nan", "inf"})
-"""Words that YAML or Hydra read as something else than a name."""
+"""Words that YAML, in one of its versions, or Hydra reads as another type than text."""
 
 
 @dataclass(frozen=True)
 class Saved:
-    """What became of a wish to save, in words; ``name`` is empty where nothing was saved."""
+    """The result of saving, as text; ``name`` is empty where nothing was saved."""
 
     name: str = ""
     text: str = ""
@@ -44,13 +45,13 @@ def save(overrides: Sequence[str], name: str) -> Saved:
         path = save_variant(overrides, name)
     except TradewrightError as error:
         return Saved(text=str(error))
-    return Saved(name=path.stem, text=f"saved as {shown(path, conf_folder())}")
+    return Saved(name=path.stem, text=f"saved as {display_path(path, conf_folder())}")
 
 
 def saver(
     overrides: Sequence[str], tell: Callable[[Saved], None], pick: Callable[[str], None]
 ) -> Callable[[str | None], None]:
-    """What a form calls with the name that was written into it: it saves, tells, and picks what was saved."""
+    """The callback of a form that takes a name: it saves, reports the result, and picks the saved strategy."""
 
     def act(name: str | None) -> None:
         saved = save(overrides, name or "")
@@ -91,7 +92,12 @@ def variant(settings: Settings, name: str) -> str:
     parameters = content.pop("parameters")
     content = {"name": content.pop("name"), "kind": content.pop("kind"), **parameters, **content}
     head = f"# A variant of {chosen.name}, saved by the strategy lab.\n"
-    return head + yaml.safe_dump(content, sort_keys=False)
+    text = io.StringIO()
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.dump(content, text)
+    return head + text.getvalue()
 
 
 def _admitted(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from assets.execution.operator_jobs import operator_jobs
 from assets.execution.orders import desk_assets
 from assets.execution.schedules import deciding, keeping
 from assets.execution.sending import sending
@@ -26,7 +27,7 @@ def execution_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
     desk = dg.define_asset_job(DESK_JOB, dg.AssetSelection.groups("desk"), tags=pinned.tags)
     return dg.Definitions(
         assets=desk_assets(pinned, strategies),
-        jobs=[desk, *jobs, *kept],
+        jobs=[desk, *jobs, *kept, *operator_jobs(pinned)],
         sensors=[deciding(pinned, DESK_JOB, strategies), *sensors],
         schedules=schedules,
         executor=dg.in_process_executor,

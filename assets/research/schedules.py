@@ -127,7 +127,7 @@ def following(
         """Looks for strategies whose instruments have bars that their signals have not seen."""
         if reason := switched_off(pinned, pinned.current(), lambda jobs: jobs.signals):
             return dg.SkipReason(reason)
-        return point_at_signals(context.instance, {name: made.present() for name, made in strategies.items()}, signals)
+        return point_at_signals(context.instance, {name: made.current() for name, made in strategies.items()}, signals)
 
     return new_bars
 

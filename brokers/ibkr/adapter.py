@@ -11,6 +11,7 @@ from ib_async.ticker import Ticker
 
 from brokers.capabilities import demand_all_legs, not_held
 from brokers.ibkr.connection import Connection
+from brokers.ibkr.crypto import ceiling, needs_ask
 from brokers.ibkr.numbers import optional, required
 from brokers.ibkr.order_form import SINGLE, GroupForm, leg_form
 from brokers.ibkr.settings import IbkrSettings
@@ -28,7 +29,7 @@ from tradewright.model.broker import (
 )
 from tradewright.model.clock import Clock
 from tradewright.model.errors import OrderNotAccepted
-from tradewright.model.instrument import Instrument
+from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.model.order import Leg, OrderTerms, OrderType, TimeInForce
 from tradewright.policy.approved import verify
 
@@ -44,7 +45,7 @@ class IbkrBroker:
     capabilities = BrokerCapabilities(
         kinds=frozenset(OrderType),
         tifs=frozenset(TimeInForce),
-        groups=True,
+        groups=frozenset(AssetClass) - {AssetClass.CRYPTO},
         fractional=True,
     )
 
@@ -53,6 +54,8 @@ class IbkrBroker:
         self._settings, self._clock, self._names = settings, clock, SymbolMap(instruments)
         self._connection = Connection(settings, self._names, clock)
         self._reserved: set[int] = set()
+        self._ceilings: dict[str, Decimal | None] = {}
+        """By the hash of a checked order, the limit under which it goes out if it is a market purchase of crypto."""
 
     async def connect(self, sink: EventSink) -> None:
         """Connect; see the port.
@@ -61,7 +64,7 @@ class IbkrBroker:
             BrokerError: when the port is closed, the client id is taken, the gateway hangs or leaves a start-up query
                 without its end, or the account is not the one that the settings allow.
         """
-        self._reserved = set()
+        self._reserved, self._ceilings = set(), {}
         await self._connection.open(sink)
         self.session = f"ibkr-{self._settings.client_id}-{secrets.token_hex(6)}"
 
@@ -197,12 +200,21 @@ class IbkrBroker:
         """
         order = verify(order)
         self._connection.linked()
-        if problem := not_held(self.capabilities, order) or self._refusal(order):
+        known = self._names.instruments.get(order.terms.instrument)
+        if problem := not_held(self.capabilities, order, known) or self._refusal(order):
             raise OrderNotAccepted(f"{problem}; nothing was sent", where=f"gateway {self._settings.where}")
         instrument = self._known_instrument(order)
+        highest = self._ceilings[order.payload_hash] = await self._ceiling(order, instrument)
         for leg, terms in order.legs().items():
-            leg_form(terms, order.account, instrument, leg.reference("check"), 0)
+            leg_form(terms, order.account, instrument, leg.reference("check"), 0, ceiling=highest)
         await self._connection.contract(instrument.symbol)
+
+    async def _ceiling(self, order: ApprovedOrder, instrument: Instrument) -> Decimal | None:
+        """The limit of a market purchase of crypto, by the present ask; None for every other order."""
+        if not needs_ask(order.terms, instrument):
+            return None
+        ask = (await self.quote(instrument.symbol)).ask
+        return None if ask is None else ceiling(ask, instrument.tick_size)
 
     def _known_instrument(self, order: ApprovedOrder) -> Instrument:
         known = self._names.instruments.get(order.terms.instrument)
@@ -251,12 +263,15 @@ class IbkrBroker:
         self._demand_sendable(order, order_ids)
         instrument = self._known_instrument(order)
         contract = await self._connection.contract(instrument.symbol)
-        forms = []
+        if order.payload_hash not in self._ceilings:  # an order that was not checked before
+            self._ceilings[order.payload_hash] = await self._ceiling(order, instrument)
+        forms, highest = [], self._ceilings[order.payload_hash]
         for leg, terms in legs.items():
             group = _group_form(leg, legs, refs, order_ids)
-            forms.append(leg_form(terms, order.account, instrument, refs[leg], order_ids[leg], group))
+            forms.append(leg_form(terms, order.account, instrument, refs[leg], order_ids[leg], group, highest))
         ib, events = self._connection.linked()
         self._demand_sendable(order, order_ids)
+        del self._ceilings[order.payload_hash]
         for leg, form in zip(legs, forms, strict=True):
             self._reserved.remove(order_ids[leg])
             events.mine[order_ids[leg]] = self._placed(order, legs[leg], refs[leg], order_ids[leg])

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 from ib_async.order import Order
 
+from brokers.ibkr.crypto import crypto_order
 from brokers.ibkr.order_types import OCA_REDUCE, WIRE_TYPES, wire_prices, wire_tif
 from brokers.reference import checked_reference
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.errors import OrderNotAccepted
 from tradewright.model.hashing import decimal_text
 from tradewright.model.instrument import AssetClass, Instrument
-from tradewright.model.order import MarketOrder, OrderTerms, TimeInForce
+from tradewright.model.order import OrderTerms
 
 
 class GroupForm(NamedTuple):
@@ -34,19 +35,30 @@ class GroupForm(NamedTuple):
 SINGLE = GroupForm()
 
 
-def order_form(order: ApprovedOrder, instrument: Instrument, ref: str, order_id: int) -> Order:
-    """The form of an approved order's entry, sent alone.
+def order_form(
+    order: ApprovedOrder, instrument: Instrument, ref: str, order_id: int, ceiling: Decimal | None = None
+) -> Order:
+    """The form of an approved order's entry, sent alone; see :func:`leg_form`.
 
     Raises:
         OrderNotAccepted: for a reference, a price or a quantity that must not go out; nothing was sent.
     """
-    return leg_form(order.terms, order.account, instrument, ref, order_id)
+    return leg_form(order.terms, order.account, instrument, ref, order_id, ceiling=ceiling)
 
 
 def leg_form(
-    terms: OrderTerms, account: str, instrument: Instrument, ref: str, order_id: int, group: GroupForm = SINGLE
+    terms: OrderTerms,
+    account: str,
+    instrument: Instrument,
+    ref: str,
+    order_id: int,
+    group: GroupForm = SINGLE,
+    ceiling: Decimal | None = None,
 ) -> Order:
     """The form of one leg. Numbers are written as plain decimal text, so that none is rounded on its way.
+
+    Args:
+        ceiling: the limit under which a market purchase of crypto goes out (``brokers.ibkr.crypto``).
 
     Raises:
         OrderNotAccepted: for a reference, a price or a quantity that must not go out; nothing was sent.
@@ -57,14 +69,17 @@ def leg_form(
     for price in (terms.limit_price, terms.stop_price):
         if price is not None and (not instrument.on_tick(price) or (price <= 0 and not instrument.negative_prices)):
             raise _misfit("price", price, instrument.tick_size, instrument.symbol)
-    limit, aux, trail_stop, trail_percent = wire_prices(terms.order)
+    order, tif = terms.order, wire_tif(terms)
+    if instrument.asset_class is AssetClass.CRYPTO:
+        order, tif = crypto_order(terms, ceiling)
+    limit, aux, trail_stop, trail_percent = wire_prices(order)
     prices = {"lmtPrice": limit, "auxPrice": aux, "trailStopPrice": trail_stop, "trailingPercent": trail_percent}
     form: dict[str, Any] = {
         "orderId": order_id,
         "action": terms.side.value,
         "totalQuantity": _exact(terms.quantity),
-        "orderType": WIRE_TYPES[terms.order.kind],
-        "tif": _tif(terms, instrument),
+        "orderType": WIRE_TYPES[order.kind],
+        "tif": tif,
         "goodTillDate": f"{terms.good_till:%Y%m%d %H:%M:%S} UTC" if terms.good_till else "",
         "account": account,
         "orderRef": ref,
@@ -76,12 +91,6 @@ def leg_form(
         **{field: _exact(value) for field, value in prices.items() if value is not None},
     }
     return Order(**form)
-
-
-def _tif(terms: OrderTerms, instrument: Instrument) -> str:
-    """The time in force; market orders in crypto are immediate-or-cancel there, which is how they trade anyway."""
-    immediate = instrument.asset_class is AssetClass.CRYPTO and isinstance(terms.order, MarketOrder)
-    return TimeInForce.IOC.value if immediate else wire_tif(terms)
 
 
 def _exact(value: Decimal) -> str:

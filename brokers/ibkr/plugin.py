@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from brokers.ibkr.settings import IbkrSettings, account_problems
-from brokers.plugin import AccountProblem, BrokerPlugin, Capabilities, Surroundings, VenueSettings
+from brokers.plugin import AccountProblem, BrokerPlugin, Surroundings, VenueSettings
 from tradewright.model.broker import Broker
 from tradewright.model.mode import Mode
-from tradewright.model.order import OrderType
 from tradewright.model.ports import Feed
 
 
@@ -23,9 +22,6 @@ class IbkrVenueSettings(VenueSettings):
     client_id: Annotated[int, Field(ge=1, lt=2**31 - 1)]
     account: str | None
     timeout_s: Annotated[float, Field(gt=0)]
-    key_id: SecretStr | None
-    secret: SecretStr | None
-    base_url: str | None
 
     @property
     def address(self) -> tuple[str, int]:
@@ -44,7 +40,7 @@ class IbkrPlugin(BrokerPlugin):
     kind = "ibkr"
     settings = IbkrVenueSettings
     modes: ClassVar[frozenset[Mode]] = frozenset({Mode.PAPER, Mode.LIVE})
-    capabilities = Capabilities(frozenset({OrderType.MARKET, OrderType.LIMIT}), has_bars=True)
+    serves_bars = True
 
     def account_rules(self, mode: Mode, settings: IbkrVenueSettings) -> list[AccountProblem]:
         """Live needs its account by name and takes no paper port; paper takes no live port and no live account."""

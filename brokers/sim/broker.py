@@ -23,6 +23,7 @@ from tradewright.model.broker import (
     VenueOrder,
 )
 from tradewright.model.errors import BrokerError, OrderNotAccepted
+from tradewright.model.instrument import AssetClass
 from tradewright.model.order import Fill, Leg, OrderTerms, OrderType, TimeInForce
 from tradewright.policy.approved import verify
 
@@ -44,7 +45,7 @@ class SimBroker:
     capabilities = BrokerCapabilities(
         kinds=frozenset(OrderType),
         tifs=frozenset(TimeInForce),
-        groups=True,
+        groups=frozenset(AssetClass),
         fractional=True,
     )
 
@@ -87,12 +88,14 @@ class SimBroker:
         return self.market.clock.now()
 
     async def snapshot(self) -> BrokerSnapshot:
-        """Everything of the account since the venue began.
+        """Everything of the account since the venue began, after resting orders have met the bars that came in.
 
         Raises:
             BrokerError: without a connection.
         """
         self._demand_link()
+        if self.market.bars_since is not None:
+            self.market.catch_up()
         orders, executions = self.market.state.orders, self.market.state.executions
         mine = [order for order in orders.values() if order.account == self._account]
         book = self.market.book(self._account)
@@ -154,7 +157,8 @@ class SimBroker:
         """
         order = verify(order)
         self._demand_link()
-        problem = not_held(self.capabilities, order) or self._account_problem(order)
+        known = self.market.instruments.get(order.terms.instrument)
+        problem = not_held(self.capabilities, order, known) or self._account_problem(order)
         for terms in order.legs().values():
             problem = problem or self._form_problem(terms)
         if problem:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from brokers.plugin import BrokerPlugin, Capabilities, Surroundings, VenueSettings
+from brokers.plugin import BrokerPlugin, Surroundings, VenueSettings
 from tradewright.model.base import Name
 from tradewright.model.broker import Broker
 from tradewright.model.mode import Mode
-from tradewright.model.order import OrderType
 
 STATE_FILE = "sim_venue.json"
 
@@ -26,21 +25,26 @@ class SimPlugin(BrokerPlugin):
     kind = "sim"
     settings = SimVenueSettings
     modes: ClassVar[frozenset[Mode]] = frozenset({Mode.SIM})
-    capabilities = Capabilities(frozenset(OrderType), has_bars=False)
+    serves_bars = False
 
     def build(self, settings: SimVenueSettings, around: Surroundings, *, reading: bool = False) -> Broker:
         """A client of the venue, which is new or as it was saved, at the opening prices of ``around``.
 
-        A reading one sees the venue as it was last saved, also while another process has it open.
+        Its resting orders meet the stored bars as they come in. A reading one sees the venue as it was last saved, also
+        while another process has it open.
         """
         from brokers.sim.matching import Prices
+        from brokers.sim.quotes import stored_bars
         from brokers.sim.settings import SimSettings, sim_broker
 
         around.folder.mkdir(parents=True, exist_ok=True)
         told = SimSettings(
             account=settings.account, cash=around.cash, state_file=around.folder / STATE_FILE, reading=reading
         )
-        made = sim_broker(told, around.instruments.values(), around.clock, around.costs)
+        since = None
+        if around.bars is not None:
+            since = stored_bars(around.bars, around.instruments, around.timeframes, around.clock)
+        made = sim_broker(told, around.instruments.values(), around.clock, around.costs, since)
         for symbol, quote in around.quotes().items():
             made.market.quote(symbol, Prices(quote.bid, quote.ask, quote.last, quote.time or around.clock.now()))
         return made

@@ -1,11 +1,14 @@
-"""Quotes of a simulated market: around the newest stored close of each instrument, as wide as its usual spread."""
+"""Prices of a simulated market out of the bar store: quotes around the newest closes, and bars as they come in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from brokers.sessions import bar_end
+from brokers.sim.matching import PriceBar
+from brokers.sim.venue import BarSource
 from tradewright.model.bars import Timeframe
 from tradewright.model.broker import Quote
 from tradewright.model.clock import Clock
@@ -52,3 +55,31 @@ def quote_around(instrument: Instrument, last: Decimal, at: datetime) -> Quote:
     half = instrument.round_price(last * Decimal(repr(instrument.default_spread_bps)) / 20_000)
     half = max(instrument.tick_size, half)
     return Quote.at(at, instrument.symbol, bid=last - half, ask=last + half, last=last)
+
+
+def stored_bars(
+    store: BarStore, instruments: Mapping[str, Instrument], timeframes: Sequence[Timeframe], clock: Clock
+) -> BarSource:
+    """The complete stored bars of an instrument that end after a moment, ascending; empty where there are none.
+
+    The bars are raw, of the shortest of ``timeframes`` that has any.
+    """
+    shortest_first = sorted(set(timeframes), key=lambda timeframe: timeframe.seconds)
+
+    def since(symbol: str, moment: datetime) -> list[PriceBar]:
+        for timeframe in shortest_first:
+            if store.coverage(symbol, timeframe) is None:
+                continue
+            calendar, now = instruments[symbol].calendar, clock.now()
+            bars = store.read_bars(symbol, timeframe, start=moment - timedelta(seconds=timeframe.seconds))
+            starts = [datetime.fromtimestamp(start // 1_000_000_000, UTC) for start in bars.ts.tolist()]
+            rows = zip(starts, *(column.tolist() for column in bars[1:5]), strict=True)
+            found = [
+                PriceBar(start, bar_end(calendar, timeframe, start), *(Decimal(repr(price)) for price in prices))
+                for start, *prices in rows
+            ]
+            if complete := [bar for bar in found if moment < bar.end <= now]:
+                return complete
+        return []
+
+    return since

@@ -13,7 +13,7 @@ from brokers.sim.broker import SimBroker
 from brokers.sim.commission import commission_of
 from brokers.sim.state import AccountBook, VenueState
 from brokers.sim.storage import VenueCopy, VenueFile
-from brokers.sim.venue import Venue
+from brokers.sim.venue import BarSource, Venue
 from tradewright.fills.costs import CostModel
 from tradewright.model.base import FrozenModel, Name, Positive
 from tradewright.model.clock import Clock
@@ -38,8 +38,18 @@ class SimSettings(FrozenModel):
     seed: int | None = None
 
 
-def sim_broker(settings: SimSettings, instruments: Iterable[Instrument], clock: Clock, costs: CostModel) -> SimBroker:
-    """A venue, new or (once connected) as it was saved, and a client of it."""
+def sim_broker(
+    settings: SimSettings,
+    instruments: Iterable[Instrument],
+    clock: Clock,
+    costs: CostModel,
+    bars_since: BarSource | None = None,
+) -> SimBroker:
+    """A venue, new or (once connected) as it was saved, and a client of it.
+
+    Args:
+        bars_since: the stored bars that its resting orders meet; a venue that is only read meets none.
+    """
     state = VenueState(
         seed=secrets.randbits(32) if settings.seed is None else settings.seed,
         accounts={settings.account: AccountBook(account=settings.account, cash=settings.cash)},
@@ -47,5 +57,6 @@ def sim_broker(settings: SimSettings, instruments: Iterable[Instrument], clock: 
     storage = None
     if settings.state_file is not None:
         storage = VenueCopy(settings.state_file) if settings.reading else VenueFile(settings.state_file)
-    market = Venue(instruments, state, clock, commission_of(costs), storage=storage)
+    followed = None if settings.reading else bars_since
+    market = Venue(instruments, state, clock, commission_of(costs), storage=storage, bars_since=followed)
     return SimBroker(market, settings.account, settings.client_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
@@ -21,6 +21,8 @@ class VenueFile:
     A last line without its end was never synced, hence never told to a client: it is dropped. Any other line that
     cannot be read refuses the file.
     """
+
+    lasting: ClassVar[bool] = True
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -100,6 +102,8 @@ class VenueFile:
 
 class VenueCopy:
     """A look at a venue that another process may have open: read once, never written."""
+
+    lasting: ClassVar[bool] = False
 
     def __init__(self, path: Path) -> None:
         self.path = path

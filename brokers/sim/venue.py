@@ -9,11 +9,10 @@ from decimal import Decimal
 
 from brokers.sessions import session_ending_after
 from brokers.sim.admission import ACCEPTED, Refusal, beyond_means, change_refusal, form_refusal, parent_refusal
-from brokers.sim.changes import Changes
 from brokers.sim.commission import Commission
-from brokers.sim.holdings import book_execution
 from brokers.sim.matching import PriceBar, Prices, match
-from brokers.sim.state import AccountBook, BookOrder, Execution, Placement, VenueState
+from brokers.sim.order_book import WHERE, ZERO, Listener, OrderBook
+from brokers.sim.state import BookOrder, Execution, Placement, VenueState
 from brokers.sim.storage import VenueCopy, VenueFile
 from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import Clock
@@ -21,32 +20,22 @@ from tradewright.model.errors import BrokerError
 from tradewright.model.instrument import Instrument
 from tradewright.model.order import AUCTIONS, LimitOrder, OrderTerms, OrderType, TimeInForce
 
-Listener = Callable[[BookOrder, Execution | None], None]
-"""Told of every change of an order, with the execution that caused it, if one did."""
-
 BarSource = Callable[[str, datetime], Iterable[PriceBar]]
-"""(instrument, moment) -> its complete bars that start at or after that moment, ascending."""
+"""(instrument, moment) -> its complete bars that end after that moment, ascending."""
 
-WHERE = "simulated venue"
 ALONE = Placement()
-CANCEL_OTHERS = 1
-ZERO = Decimal(0)
 
 
-class Venue:
-    """Accounts, orders and prices. It outlives its clients: a client that connects again finds everything as it stands.
+class Venue(OrderBook):
+    """An order book that prices move. It outlives its clients: one that connects again finds everything as it stands.
 
     A market order fills at once where there is a quote on its side, otherwise at the open of the next bar. Resting
     orders are tried whenever a price moves. Fills follow the engine's rules (``tradewright.fills.rules``); the fee
     of a partial execution is what the order's whole fee grew by.
 
-    A child order is inactive until its parent fills; then as many units of all children together can trade as the
-    parent has filled. A parent that ends unfilled ends its children; one that ends partly filled leaves them with its
-    filled quantity (to be confirmed on a paper account).
-
     Args:
         leverage: an order that would carry an account's gross value above ``leverage`` times its equity is refused.
-        bars_since: where the bars come from that resting orders have missed while no client was connected.
+        bars_since: stored bars, for the resting orders of a venue that no other program feeds; see :meth:`catch_up`.
     """
 
     def __init__(
@@ -59,34 +48,18 @@ class Venue:
         storage: VenueFile | VenueCopy | None = None,
         bars_since: BarSource | None = None,
     ) -> None:
-        self.instruments = {instrument.symbol: instrument for instrument in instruments}
-        self.clock, self.bars_since = clock, bars_since
+        super().__init__(instruments, state, clock, commission, storage)
+        self.bars_since = bars_since
         self.prices: dict[str, Prices] = {}
         self.partial_fills: deque[Decimal] = deque()
-        self._commission, self._leverage = commission, leverage
-        self._clients: dict[int, Listener] = {}
-        self._listeners: list[Listener] = []
-        self._storage = storage
-        self._changes = Changes(state, storage)
-
-    @property
-    def state(self) -> VenueState:
-        """Everything that the venue remembers."""
-        return self._changes.state
-
-    @state.setter
-    def state(self, state: VenueState) -> None:
-        self._changes = Changes(state, self._storage)
-
-    def subscribe(self, listener: Listener) -> None:
-        """Tell ``listener`` of every change of every order from now on."""
-        self._listeners.append(listener)
+        self._leverage = leverage
 
     def attach(self, client_id: int, listener: Listener) -> str:
         """Let a client hear of its own orders; the answer names this connection and no other.
 
-        A venue that is kept in a file is read from it when its first client comes; resting orders then meet the bars
-        that they have missed, end where their time is over, and are tried against the present prices.
+        A venue that is kept in a file is read from it when its first client comes. It then catches up, and resting
+        orders are tried against the present prices. A venue that is only read stays as it was saved: executions that
+        nobody writes down would come again under the same ids.
 
         Raises:
             BrokerError: while another client uses the id or the file, or when the file is damaged.
@@ -98,52 +71,33 @@ class Venue:
         self._clients[client_id] = listener
         self._changes.connected()
         self._changes.commit()
-        self._catch_up()
+        if self._storage is None or self._storage.lasting:
+            self.catch_up()
+            for order in self.live_orders():
+                self._work(order.perm_id)
         return f"{self.state.seed:08x}-{self.state.connections}"
 
-    def _catch_up(self) -> None:
+    def catch_up(self) -> None:
+        """Let resting orders meet the stored bars that have come in, and end those whose time is over.
+
+        Each bar is met once, also across restarts. A quote that is at least as new as the newest of these bars stays.
+        """
+        quoted = dict(self.prices)
         if self.bars_since is not None:
-            since = {order.terms.instrument: order.placed_at for order in reversed(self.live_orders())}
-            missed = ((symbol, bar) for symbol, at in since.items() for bar in self.bars_since(symbol, at))
-            self.advance(missed)
+            since: dict[str, datetime] = {}
+            for order in self.live_orders():  # the oldest first
+                symbol = order.terms.instrument
+                met = self.state.bars_until.get(symbol, order.placed_at)
+                since.setdefault(symbol, max(met, order.placed_at))
+            self.advance((symbol, bar) for symbol, at in since.items() for bar in self.bars_since(symbol, at))
+        self.prices |= {symbol: known for symbol, known in quoted.items() if known.time >= self.prices[symbol].time}
         self.expire(self.clock.now())
-        for order in self.live_orders():
-            self._work(order.perm_id)
 
     def detach(self, client_id: int) -> None:
         """Let a client go."""
         self._clients.pop(client_id, None)
         if self._storage is not None and not self._clients:
             self._storage.close()
-
-    def reserve_order_id(self, client_id: int) -> int:
-        """The next order id of a client; it is never given again."""
-        order_id = self.state.next_order_id.get(client_id, 1)
-        self._changes.order_id(client_id, order_id + 1)
-        self._changes.commit()
-        return order_id
-
-    def instrument(self, symbol: str) -> Instrument:
-        """The instrument of that name.
-
-        Raises:
-            BrokerError: when the venue does not trade it.
-        """
-        if symbol not in self.instruments:
-            known = ", ".join(sorted(self.instruments))
-            raise BrokerError(f"unknown instrument {symbol!r}", where=WHERE, remedy=f"it trades {known}")
-        return self.instruments[symbol]
-
-    def book(self, account: str) -> AccountBook:
-        """The account of that name.
-
-        Raises:
-            BrokerError: when the venue has no such account.
-        """
-        if account not in self.state.accounts:
-            known = ", ".join(sorted(self.state.accounts))
-            raise BrokerError(f"unknown account {account!r}", where=WHERE, remedy=f"it has {known}")
-        return self.state.accounts[account]
 
     def equity(self, account: str) -> Decimal:
         """Cash plus holdings at the newest price, or at cost where there is none."""
@@ -227,26 +181,6 @@ class Venue:
             self._work(perm_id)
         return code, text
 
-    def cancel(self, perm_id: int, text: str = "") -> BookOrder:
-        """End a live order and what depends on it; an order that has ended stays as it is."""
-        order = self.state.orders[perm_id]
-        if not order.live:
-            return order
-        order = self._change(order, status=VenueStatus.CANCELLED, text=text)
-        for child in self._children(perm_id):
-            left = order.filled - self._closed(perm_id)
-            if left <= 0:
-                self.cancel(child.perm_id, "the parent order was cancelled")
-            elif child.remaining > left:
-                self._shrink(child, child.filled + left)
-        return order
-
-    def reset_order_ids(self, lowest: int) -> None:
-        """Forget which order ids were used, for every client."""
-        for client_id in self.state.next_order_id:
-            self._changes.order_id(client_id, lowest)
-        self._changes.commit()
-
     def end_of_day(self) -> None:
         """End every DAY order, whatever the time."""
         for order in self.live_orders():
@@ -261,16 +195,20 @@ class Venue:
                 self.cancel(order.perm_id, f"expired at {ends.isoformat()}")
 
     def _ends_at(self, order: BookOrder) -> datetime | None:
+        """When an order's life ends: None for GTC and beyond the calendar.
+
+        An order for the opening auction that comes during a session waits for the next one.
+        """
         if order.terms.tif is TimeInForce.GTC:
             return None
         if order.terms.tif is TimeInForce.GTD:
             return order.terms.good_till
-        session = session_ending_after(self.instrument(order.terms.instrument).calendar, order.placed_at)
+        calendar = self.instrument(order.terms.instrument).calendar
+        session = session_ending_after(calendar, order.placed_at)
+        for_opening = order.terms.order.kind is OrderType.MARKET_ON_OPEN
+        if session is not None and for_opening and session.open < order.placed_at:
+            session = session_ending_after(calendar, session.close)
         return session.close if session is not None else None
-
-    def live_orders(self) -> list[BookOrder]:
-        """Orders to which something may still happen, oldest first."""
-        return self._changes.live()
 
     def quote(self, symbol: str, prices: Prices) -> None:
         """Move the price of an instrument and try its resting orders."""
@@ -287,31 +225,39 @@ class Venue:
         self._meet(symbol, PriceBar(now, now, opened, high, low, close))
 
     def advance(self, bars: Iterable[tuple[str, PriceBar]]) -> None:
-        """Let stored bars of several instruments pass, in the order of time; bars that were met before are left out."""
+        """Let complete bars of several instruments pass, in the order of time; see :meth:`on_bar`."""
         for symbol, bar in sorted(bars, key=lambda item: (item[1].end, item[1].start)):
-            self.on_bar(symbol, bar)
+            self._pass(symbol, bar)
+        self._changes.commit()
 
     def on_bar(self, symbol: str, bar: PriceBar) -> None:
-        """Let one complete bar pass, by the backtest's rules.
+        """Let one complete bar pass, by the backtest's rules; one that overlaps with a bar that was met is left out.
 
         Orders meet the bars that start at or after their placing. The first bar of a session is its opening auction,
         the bar that ends at the close its closing auction; then the DAY orders of the session end.
         """
+        self.advance([(symbol, bar)])
+
+    def _pass(self, symbol: str, bar: PriceBar) -> None:
+        """One bar with all its consequences, written down as one change: a restart finds the whole bar or none of it.
+
+        The end of a bar in which nothing happened is written with the next change.
+        """
         instrument = self.instrument(symbol)
         known = self.state.bars_until.get(symbol)
-        if known is not None and bar.end <= known:
+        if known is not None and bar.start < known:
             return
         session = session_ending_after(instrument.calendar, bar.start)
         inside = session is not None and session.open <= bar.start
-        self.expire(bar.start)
-        if session is not None and inside and (known is None or known <= session.open):
-            self._auction(symbol, OrderType.MARKET_ON_OPEN, bar.open, bar.start, bar.start)
-        self._meet(symbol, bar)
-        if session is not None and inside and bar.end >= session.close:
-            self._auction(symbol, OrderType.MARKET_ON_CLOSE, bar.close, bar.end, bar.end)
-        self._changes.bar_until(symbol, bar.end)
-        self._changes.commit()
-        self.expire(bar.end)
+        with self._as_one_change():
+            self.expire(bar.start)
+            if session is not None and inside and (known is None or known <= session.open):
+                self._auction(symbol, OrderType.MARKET_ON_OPEN, bar.open, session.open, bar.start)
+            self._meet(symbol, bar)
+            if session is not None and inside and bar.end >= session.close:
+                self._auction(symbol, OrderType.MARKET_ON_CLOSE, bar.close, bar.end, bar.end)
+            self._changes.bar_until(symbol, bar.end)
+            self.expire(bar.end)
 
     def auction(self, symbol: str, kind: OrderType, price: Decimal) -> None:
         """Hold an auction now: every order that waits for it executes at its price."""
@@ -344,26 +290,6 @@ class Venue:
                 entered[perm_id] = filled.price
         self.prices[symbol] = Prices(None, None, bar.close, bar.end)
 
-    def correct(self, exec_id: str, price: Decimal) -> Execution:
-        """Correct the price of an execution: the same base id, the next correction number, the cash put right."""
-        old = next(item for item in self.state.executions if item.exec_id == exec_id)
-        base, _, number = exec_id.rpartition(".")
-        new = old.model_copy(update={"exec_id": f"{base}.{int(number) + 1:02d}", "price": price})
-        order, book = old.order, self.book(old.order.account)
-        signed = old.quantity * order.terms.side.sign * self.instrument(order.terms.instrument).multiplier
-        self._changes.account(book.model_copy(update={"cash": book.cash - signed * (price - old.price)}))
-        self._changes.execution(new)
-        self._tell(order, new)
-        return new
-
-    def shift_position(self, account: str, symbol: str, by: Decimal) -> None:
-        """Change a holding without an order, as a corporate action or a mistake would."""
-        book = self.book(account)
-        held = book.holding(self.instrument(symbol).symbol)
-        moved = held.model_copy(update={"quantity": held.quantity + by})
-        self._changes.account(book.model_copy(update={"holdings": {**book.holdings, symbol: moved}}))
-        self._changes.commit()
-
     def _refusal(self, instrument: Instrument, terms: OrderTerms, account: str, placement: Placement) -> Refusal:
         refusal = form_refusal(instrument, terms)
         if refusal == ACCEPTED and placement.parent:
@@ -391,22 +317,6 @@ class Venue:
             price = known.newest if known and known.newest is not None else held.average_price
             values.append((symbol, held.quantity * price * self.instruments[symbol].multiplier))
         return values
-
-    def _children(self, perm_id: int) -> list[BookOrder]:
-        return [order for order in self.live_orders() if order.placement.parent == perm_id]
-
-    def _closed(self, parent: int) -> Decimal:
-        """Units that the children of an order have closed."""
-        return sum((item.filled for item in self._changes.children(parent)), ZERO)
-
-    def _workable(self, order: BookOrder) -> Decimal:
-        """How many units may trade now; 0 for a held order and for a child whose parent has not filled."""
-        if not order.live or order.placement.held:
-            return ZERO
-        parent = order.placement.parent
-        if not parent:
-            return order.remaining
-        return min(order.remaining, self.state.orders[parent].filled - self._closed(parent))
 
     def _work(self, perm_id: int) -> None:
         """Match an order against the present quote, then the children that it has activated."""
@@ -439,85 +349,8 @@ class Venue:
         rested = isinstance(order.terms.order, LimitOrder) and found.price != bar[0]
         return self.execute(perm_id, quantity, price, rested, at)
 
-    def execute(
-        self, perm_id: int, quantity: Decimal, price: Decimal, rested: bool = False, at: datetime | None = None
-    ) -> Execution:
-        """Execute ``quantity`` units of an order at ``price``, whatever its state: the venue's word is final.
-
-        Args:
-            rested: whether it pays the fee of an order that rested.
-            at: when; now when None.
-        """
-        at = at or self.clock.now()
-        order = _filled(self.state.orders[perm_id], quantity, price, at)
-        instrument = self.instrument(order.terms.instrument)
-        fee = max(ZERO, self._commission(instrument, order.filled, order.average_price, rested) - order.fees)
-        order = order.model_copy(update={"fees": order.fees + fee})
-        signed = quantity * order.terms.side.sign
-        book, realized = book_execution(
-            self.book(order.account), instrument.symbol, signed, price, instrument.multiplier, fee
-        )
-        execution = Execution(
-            exec_id=self._changes.next_exec_id(),
-            order=order,
-            quantity=quantity,
-            price=price,
-            time=at,
-            cum_quantity=order.filled,
-            average_price=order.average_price,
-            fee=fee,
-            realized=realized,
-        )
-        self._changes.account(book)
-        self._changes.execution(execution)
-        self._save(order, execution)
-        self._reduce_others(order, quantity)
-        return execution
-
-    def _reduce_others(self, order: BookOrder, quantity: Decimal) -> None:
-        """One cancels the other: the rest of its group ends, or shrinks by what was filled."""
-        if not order.placement.group:
-            return
-        mine = (order.account, order.placement.group)
-        others = [item for item in self.live_orders() if (item.account, item.placement.group) == mine]
-        for other in others:
-            if other.perm_id == order.perm_id:
-                continue
-            if order.placement.oca_type == CANCEL_OTHERS or other.remaining <= quantity:
-                self.cancel(other.perm_id, f"order {order.perm_id} of its group was filled")
-            else:
-                self._shrink(other, other.terms.quantity - quantity)
-
-    def _shrink(self, order: BookOrder, quantity: Decimal) -> None:
-        self._change(order, terms=order.terms.model_copy(update={"quantity": quantity}))
-
-    def _change(self, order: BookOrder, **changes: object) -> BookOrder:
-        changed = order.model_copy(update={"changed_at": self.clock.now(), **changes})
-        self._save(changed)
-        return changed
-
-    def _save(self, order: BookOrder, execution: Execution | None = None) -> None:
-        self._changes.order(order)
-        self._tell(order, execution)
-
-    def _tell(self, order: BookOrder, execution: Execution | None) -> None:
-        """Write down what has changed, then tell of it."""
-        self._changes.commit()
-        own = self._clients.get(order.client_id)
-        for listener in [*self._listeners, *([own] if own else [])]:
-            listener(order, execution)
-
 
 def _turn(order: BookOrder) -> tuple[bool, bool, int]:
     """The order in which orders meet a bar: entries, stops, targets; the older first."""
     child = bool(order.placement.parent)
     return child, child and isinstance(order.terms.order, LimitOrder), order.perm_id
-
-
-def _filled(order: BookOrder, quantity: Decimal, price: Decimal, at: datetime) -> BookOrder:
-    """The order after one more execution."""
-    filled = order.filled + quantity
-    status = VenueStatus.FILLED if filled >= order.terms.quantity else VenueStatus.WORKING
-    average = (order.average_price * order.filled + price * quantity) / filled
-    changes = {"filled": filled, "average_price": average, "last_price": price, "status": status, "changed_at": at}
-    return order.model_copy(update=changes)

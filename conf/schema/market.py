@@ -13,7 +13,7 @@ from tradewright.model.base import Instant, Name
 
 
 class BaseSettings(Group):
-    """What belongs to no group."""
+    """``base``: the values that belong to no group."""
 
     tz: Zone
     seed: Annotated[int, Field(ge=0)]
@@ -54,7 +54,7 @@ def _of_brokers() -> list[type[BaseFeedSettings]]:
     """The settings of the feed of each broker that serves historical bars: ``feed=<kind of the broker>``."""
     found = []
     for kind, made in plugins().items():
-        if made.capabilities.has_bars:
+        if made.serves_bars:
             only: Any = Literal[kind]  # the kind is known when the plug-ins are
             found.append(create_model(f"{kind.title()}FeedSettings", __base__=BaseFeedSettings, kind=(only, ...)))
     return found

@@ -49,7 +49,7 @@ class StrategySettings(Group):
     """``strategy``. In YAML the strategy's own parameters stand beside these keys.
 
     ``name`` is the file's name (``conf/rules.py``). ``grid`` names the values of each parameter that a sweep tries when
-    it is told none.
+    none is given.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]

@@ -5,6 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 
 from conf.schema.backtest import BacktestSettings
+from conf.schema.group import Group
+from conf.schema.market import BaseSettings, EventsSettings, FeedSettings, UniverseSettings
+from conf.schema.research import EvaluationSettings, FeaturesSettings, StrategySettings
+from conf.schema.schedules import SchedulesSettings
 from conf.schema.trading import (
     BrokerSettings,
     ExecutionSettings,
@@ -14,10 +18,6 @@ from conf.schema.trading import (
     StageSettings,
     StorageSettings,
 )
-from conf.schema.group import Group
-from conf.schema.market import BaseSettings, EventsSettings, FeedSettings, UniverseSettings
-from conf.schema.research import EvaluationSettings, FeaturesSettings, StrategySettings
-from conf.schema.schedules import SchedulesSettings
 from tradewright.model.base import Name
 from tradewright.model.hashing import ENGINE_VERSION, SCHEMA_VERSION, content_hash
 from tradewright.model.instrument import Instrument

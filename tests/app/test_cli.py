@@ -15,6 +15,7 @@ import pytest
 from typer.main import get_command
 
 from app.cli import app
+from app.commands.order_args import parse_order_terms
 from conf.environment import PROJECT
 from tests.app.conftest import daily, say
 from tests.support.houses import COMMAND, House
@@ -24,7 +25,7 @@ COMMANDS = {
     "demo", "check", "import", "backtest", "sweep", "gateway", "serve", "intent", "intents", "send", "approve",
     "reject", "orders", "positions", "reconcile", "kill", "resume", "explain", "doctor", "cancel", "cancel-all",
     "flatten", "freezes", "commands", "acknowledge", "adopt", "confirm-not-sent", "settle", "end-of-day",
-    "ledger",
+    "ledger", "watch",
 }  # fmt: skip
 CANARY = "canary-7f3a91"
 USER = pwd.getpwuid(os.getuid()).pw_name
@@ -138,9 +139,19 @@ def test_a_no_is_final(house: House) -> None:
         ({"--qty": "many"}, "is not a number"),
         ({"--qty": "-1"}, "above 0"),
         ({"--qty": "nan"}, "above 0"),
-        ({"--type": "STP"}, "MKT, LMT"),
-        ({"--type": "LMT"}, "a limit order has a limit"),
-        ({"--limit": "1"}, "a limit order has a limit"),
+        ({"--type": "STOPP"}, "MKT, LMT, STP, STP_LMT, TRAIL, MOO, MOC"),
+        ({"--type": "LMT"}, "a LIMIT order has --limit"),
+        ({"--limit": "1"}, "a MARKET order has no price"),
+        ({"--type": "STP_LMT", "--limit": "1"}, "a STOP_LIMIT order has --limit and --stop"),
+        ({"--type": "STP", "--stop": "1", "--trail": "1"}, "a STOP order has --stop"),
+        ({"--type": "TRAIL", "--trail": "much"}, "is not a number"),
+        ({"--type": "TRAIL", "--trail": "100%"}, "less than 100"),
+        ({"--tif": "FOREVER"}, "DAY, GTC, GTD, IOC"),
+        ({"--tif": "GTD"}, "a GTD order needs good_till"),
+        ({"--tif": "GTD", "--good-till": "2026-12-01T16:00"}, "is no moment with an offset"),
+        ({"--type": "MOC", "--tif": "GTC"}, "lives for one auction"),
+        ({"--type": "STP", "--stop": "1", "--tif": "IOC"}, "cannot be IOC"),
+        ({"--stop-loss": "-1"}, "above 0"),
     ],
 )
 def test_a_wish_that_makes_no_sense_is_refused(house: House, changed: dict[str, str], word: str) -> None:
@@ -148,6 +159,26 @@ def test_a_wish_that_makes_no_sense_is_refused(house: House, changed: dict[str, 
     said = say("intent", *house.overrides, *(part for pair in wish.items() for part in pair), "--json")
     assert said.status == 1
     assert word in json.dumps(said.json["error"])
+
+
+@pytest.mark.parametrize(
+    ("options", "order"),
+    [
+        (("MKT",), {"kind": "MARKET"}),
+        (("LIMIT", "1.5"), {"kind": "LIMIT", "limit_price": "1.5"}),
+        (("STP", "", "2"), {"kind": "STOP", "stop_price": "2"}),
+        (("STP_LMT", "1", "2"), {"kind": "STOP_LIMIT", "stop_price": "2", "limit_price": "1"}),
+        (("TRAIL", "", "", "3"), {"kind": "TRAILING_STOP", "amount": "3"}),
+        (("trail", "", "9", "4%"), {"kind": "TRAILING_STOP", "percent": "4", "stop_price": "9"}),
+        (("MOO",), {"kind": "MARKET_ON_OPEN"}),
+        (("MOC",), {"kind": "MARKET_ON_CLOSE"}),
+    ],
+)
+def test_every_kind_of_order_can_be_asked_for(options: tuple[str, ...], order: dict[str, str]) -> None:
+    terms = parse_order_terms("AAPL", "buy", "10", *options)
+    assert terms.model_dump(mode="json", exclude_none=True)["order"] == order
+    ended = parse_order_terms("AAPL", "SELL", "1", tif="gtd", good_till="2026-12-01T16:00:00-05:00")
+    assert str(ended.good_till) == "2026-12-01 21:00:00+00:00"
 
 
 def test_the_kill_switch_holds_until_a_person_lifts_it_with_a_reason(house: House) -> None:
@@ -377,13 +408,11 @@ def test_json_is_one_document_and_nothing_else_also_on_errors(goog: tuple[str, .
     assert json.loads(good.stdout)["orders"] == 2
     bad = process("backtest", "strategy=buy_and_hold", *goog, "backtest.instruments=[GOOGG]", "--json")
     assert bad.returncode == 1
-    assert set(json.loads(bad.stdout)["error"]) == {"what", "where", "remedy"}
+    assert set(json.loads(bad.stdout)["error"]) == {"code", "what", "where", "remedy"}
     assert "Traceback" not in bad.stderr
 
 
 def test_no_secret_is_ever_said(house: House, capfd: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
-    monkeypatch.setenv("BROKER_SECRET", CANARY)
-    monkeypatch.setenv("BROKER_KEY_ID", CANARY)
     monkeypatch.setenv("POSTGRES_URL", f"postgresql+psycopg2://trader:{CANARY}@127.0.0.1:1/ledger")
     remote = ("mode=paper", "broker=ibkr", "broker.port=1", "storage=postgres")
     said = [
@@ -391,7 +420,7 @@ def test_no_secret_is_ever_said(house: House, capfd: pytest.CaptureFixture[str],
         say("doctor", *house.overrides, *remote),
         say("orders", *house.overrides, *remote, "--json"),
         say("check", *house.overrides, *remote, "broker.port=none", "--json"),
-        say("check", *house.overrides, *remote, "broker.secret=7", "broker.port=99999999"),
+        say("check", *house.overrides, *remote, "storage.ledger_url=[7]", "broker.port=99999999"),
         say("reconcile", *house.overrides, *remote),
     ]
     assert any(each.status == 1 for each in said)

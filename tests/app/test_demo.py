@@ -53,6 +53,7 @@ def test_the_demo_runs_again_and_again(tmp_path: Path) -> None:
         assert sum(reply["decisions"].values()) == reply["intents"]
         assert (reply["duplicates"], reply["position_drift"]) == (0, 0)
         assert reply["orders_sent"] == reply["fills"] >= 1
+        assert reply["protective_orders"] >= 2, "a strategy with a stop and a target had its order sent"
         assert reply["settle_seconds"] == 0.5
         assert 0 < reply["seconds"] < 280
         assert reply["bars"] > 10_000
@@ -60,13 +61,15 @@ def test_the_demo_runs_again_and_again(tmp_path: Path) -> None:
     root = f"storage.root={tmp_path / 'demo'}"
     orders = say("orders", root, "--json").json["orders"]
     sent = [order for order in orders if order["state"] != "NOT_SENT"]
-    assert [order["state"] for order in sent] == ["FILLED"] * reply["orders_sent"]
+    states = {order["attempt"]["ref"].count("."): order["state"] for order in sent}
+    assert states == {1: "FILLED", 2: "WORKING"}, "the protective orders rest"
+    assert len(sent) == reply["orders_sent"] + reply["protective_orders"]
     (walk,) = say("explain", sent[0]["attempt"]["ref"], root, "--json").json["walks"]
     assert walk["intent"]["provenance"]["config_hash"]
     assert {row["state"] for row in say("doctor", root, "--json").json["findings"]} <= {"good", "look"}
     view = monitor.monitor_view(compose(reply["places"]["lab and monitor"].removeprefix("tradewright serve ").split()))
     assert view.trouble == ""
-    assert (len(view.orders), len(view.positions)) == (reply["orders_sent"], reply["fills"])
+    assert (len(view.orders), len(view.positions)) == (len(sent), reply["fills"])
     assert view.line.startswith("equity 99,"), "of the account that traded"
     for name in ("buy_and_hold", "sma_crossover"):
         assert (tmp_path / "demo" / "reports" / f"{name}.html").stat().st_size > 10_000

@@ -136,9 +136,9 @@ NO_SCOPE = {
     "strategy:": ("unknown scope", "everything, strategy:NAME"),
     "strategy": ("unknown scope", "everything, strategy:NAME"),
     "Everything": ("unknown scope", "everything, strategy:NAME"),
-    "strategy:sma_crosover": ("nobody has heard", "did you mean 'strategy:sma_crossover'"),
-    "strategy:trnd": ("nobody has heard", "did you mean 'strategy:trend'"),
-    "account:SIMM": ("nobody has heard", "did you mean 'account:SIM'"),
+    "strategy:sma_crosover": ("is neither a strategy nor an account", "did you mean 'strategy:sma_crossover'"),
+    "strategy:trnd": ("is neither a strategy nor an account", "did you mean 'strategy:trend'"),
+    "account:SIMM": ("is neither a strategy nor an account", "did you mean 'account:SIM'"),
 }
 
 
@@ -199,12 +199,15 @@ def test_an_account_that_no_venue_has_named_yet_can_be_stopped(settings: Setting
         (("reject", "nothing", "--reason", "r"), "no such decision"),
         (("approve", "nothing"), "a reason is needed"),
         (("kill",), "a reason is needed"),
-        (("kill", "--scope", "strategy:sma_crosover", "--reason", "r"), "nobody has heard"),
+        (("kill", "--scope", "strategy:sma_crosover", "--reason", "r"), "is neither a strategy nor an account"),
         (("resume", "--scope", "nobody", "--reason", "r"), "unknown scope"),
         (("explain", "nothing"), "has this id"),
     ],
 )
-def test_the_command_line_refuses_with_all_parts(tmp_path: Path, words: tuple[str, ...], what: str) -> None:
+def test_the_command_line_refuses_with_all_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], what: str
+) -> None:
+    monkeypatch.delenv("TRADEWRIGHT_OVERRIDES", raising=False)
     said = say(*words, f"storage.root={tmp_path}", "--json")
     assert said.status == 1
     error = said.json["error"]

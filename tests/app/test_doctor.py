@@ -155,8 +155,7 @@ def test_the_gateway_is_knocked_at(settings: Settings, answers: bool, monkeypatc
         if answers:
             other.listen()
         far = IbkrVenueSettings(
-            kind="ibkr", host="127.0.0.1", port=port, client_id=21, account=None, timeout_s=1.0, key_id=None,
-            secret=None, base_url=None,
+            kind="ibkr", host="127.0.0.1", port=port, client_id=21, account=None, timeout_s=1.0,
         )  # fmt: skip
         row = findings(settings.model_copy(update={"broker": far}), monkeypatch)[-1]
     assert (row.what, row.state) == ("broker", "good" if answers else "broken")

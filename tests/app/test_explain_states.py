@@ -14,7 +14,7 @@ from tests.support.ledgers import Proposer
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Verdict
 from tradewright.model.errors import LedgerError
-from tradewright.model.order import AttemptState, Fill, Side
+from tradewright.model.order import AttemptState, Fill, Leg, Side
 
 S = AttemptState
 HOLDER = "counter"
@@ -43,7 +43,7 @@ def order_in(books: Ledger, state: AttemptState) -> str:
     assert claimed is not None
     for step in WAYS[state]:
         if step is S.SENDING:
-            books.attempts.begin_sending(claimed.ref, "s1", 7, order.payload_hash, HOLDER)
+            books.attempts.begin_sending(claimed.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
         else:
             books.attempts.move(claimed.ref, step, f"came to {step}")
     if state in FILLED:
@@ -105,6 +105,18 @@ def test_before_there_is_an_order_the_decision_is_told(
     assert ("person ann said no: not today" in told) is (said is False)
     assert f"decision {decision.decision_id}: {verdict}, {decision.approved_quantity} approved" in told
     assert "    LOW_CONFIDENCE: 0.5" in told
+
+
+@pytest.mark.parametrize(
+    ("at_venue", "watched"),
+    [(True, "protective orders at the venue"), (False, "watched on the strategy's bars only")],
+)
+def test_a_stop_says_who_watches_it(settings: Settings, books: Ledger, at_venue: bool, watched: str) -> None:
+    intent = Proposer(books, books.clock, "SIM").intent(
+        stop=Decimal(95), take_profit=Decimal(110), protective_orders=at_venue
+    )
+    (walk,) = trading.explain(settings, intent.intent_id)
+    assert f"    stop 95, take-profit 110: {watched}" in list(story(walk, "UTC"))
 
 
 def test_an_intent_that_the_gate_has_not_seen_is_told_as_such(settings: Settings, books: Ledger) -> None:

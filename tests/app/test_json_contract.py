@@ -26,7 +26,7 @@ TERMS = {
 INTENT = {
     "intent_id": TEXT, "strategy": TEXT, "signal_id": TEXT, "terms": TERMS, "confidence": NUMBER, "size_pct": NUMBER,
     "reference_price": NUMBER, "stop": (NOTHING, *NUMBER), "take_profit": (NOTHING, *NUMBER), "decided_at": Moment,
-    "reduce_only": FLAG, "account": TEXT, "provenance": dict,
+    "protective_orders": FLAG, "reduce_only": FLAG, "account": TEXT, "provenance": dict,
 }  # fmt: skip
 DECISION = {
     "decision_id": TEXT, "intent_id": TEXT, "verdict": TEXT, "approved_quantity": NUMBER, "approved_size_pct": NUMBER,
@@ -37,6 +37,7 @@ ATTEMPT = {
     "ref": TEXT, "intent_id": TEXT, "decision_id": TEXT, "number": int, "strategy": TEXT, "account": TEXT,
     "instrument": TEXT, "side": TEXT, "quantity": NUMBER, "tif": TEXT, "payload_hash": TEXT, "state": TEXT,
     "holder": TEXT, "session": TEXT, "order_id": int, "claimed_at": Moment, "sending_at": Moment, "spent": FLAG,
+    "leg": TEXT,
 }  # fmt: skip
 EXECUTION = {
     "exec_id": TEXT, "base_id": TEXT, "ref": TEXT, "perm_id": int, "account": TEXT, "instrument": TEXT, "side": TEXT,
@@ -98,14 +99,14 @@ CONTRACT: dict[str, Any] = {
             {
                 "intent": INTENT, "decisions": [DECISION], "orders": [ORDER], "hashes": dict, "audit": [AUDIT],
                 "approvals": [{"decision_id": TEXT, "approved": FLAG, "actor": TEXT, "reason": TEXT, "at": Moment,
-                               "decision_hash": TEXT}],
+                               "decision_hash": TEXT}], "limits": dict,
             }
         ],
     },
     "kill": {"stopped": SWITCH, "cancelled": {"ended": [], "open": [], "problem": TEXT}},
     "resume": {"resumed": SWITCH},
     "doctor": {"findings": [{"state": TEXT, "what": TEXT, "detail": TEXT, "remedy": TEXT}]},
-    "refusal": {"error": {"what": TEXT, "where": TEXT, "remedy": TEXT}},
+    "refusal": {"error": {"code": TEXT, "what": TEXT, "where": TEXT, "remedy": TEXT}},
 }  # fmt: skip
 """Command -> the shape of its document: exact keys; a list of one shape has at least one element."""
 

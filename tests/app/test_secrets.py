@@ -18,8 +18,7 @@ REMOTE = ("mode=paper", "broker=ibkr", "broker.port=1", "broker.timeout_s=0.2")
 
 @pytest.fixture
 def planted(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("BROKER_SECRET", "BROKER_KEY_ID", "TRADEWRIGHT_TOKEN"):
-        monkeypatch.setenv(name, CANARY)
+    monkeypatch.setenv("TRADEWRIGHT_TOKEN", CANARY)
     monkeypatch.setenv("POSTGRES_URL", ADDRESS)
 
 
@@ -27,16 +26,15 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> None:
 WRONG: Mapping[str, tuple[str, ...]] = {
     "an unknown venue": (*REMOTE, "broker.kind=ibrk"),
     "no venue": (*REMOTE, "~broker.kind"),
-    "a secret of another type": (*REMOTE, f"broker.secret=[{CANARY}]"),
-    "a secret as a mapping": (*REMOTE, f"broker.secret={{a: {CANARY}}}"),
-    "a wrong neighbour": (*REMOTE, "broker.port=many"),
-    "an unknown neighbour": (*REMOTE, "+broker.secrets=1"),
-    "a reference to a secret": (*REMOTE, "base.tz=${broker.secret}"),
-    "a secret inside of a text": (*REMOTE, "base.tz=x${broker.key_id}y"),
+    "a secret of another type": ("storage=postgres", f"storage.ledger_url=[{CANARY}]"),
+    "a secret as a mapping": ("storage=postgres", f"storage.ledger_url={{a: {CANARY}}}"),
+    "a wrong neighbour": ("storage=postgres", "storage.root=[many]"),
+    "an unknown neighbour": ("storage=postgres", "+storage.ledger_urls=1"),
+    "a reference to a secret": ("storage=postgres", "base.tz=${storage.ledger_url}"),
+    "a secret inside of a text": ("storage=postgres", "base.tz=x${storage.ledger_url}y"),
     "an unknown store": ("storage=postgres", "storage.kind=postgrse"),
     "a store without its kind": ("storage=postgres", "~storage.kind"),
     "an address of another type": (f"storage.ledger_url=[{CANARY}]",),
-    "a reference to the address": ("storage=postgres", "base.tz=${storage.ledger_url}"),
 }
 
 

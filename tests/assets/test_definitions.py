@@ -190,6 +190,7 @@ def test_runs_carry_hash_mode_and_seed(house: House) -> None:
     definitions = research_definitions(house.overrides)
     assert pinned.tags.items() <= definitions.resolve_job_def("market").tags.items()
     hashes = [
-        PinnedConfig.of((*house.overrides, f"strategy={name}")).config_hash for name in ("buy_and_hold", "sma_crossover")
+        PinnedConfig.of((*house.overrides, f"strategy={name}")).config_hash
+        for name in ("buy_and_hold", "sma_crossover")
     ]
     assert all(one != other for one, other in itertools.combinations(hashes, 2))

@@ -53,7 +53,9 @@ def days(
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(conf_copy(tmp_path, ["buy_and_hold"])))
     monkeypatch.setattr(bars, "run_suite", without_quality_extra)
     overrides = (f"storage.root={tmp_path / 'data'}", "universe.instruments=[BTC,ETH]", "strategy=buy_and_hold", *D1)
-    monkeypatch.setattr("assets.pinned_config.sources", lambda: "unchanged")  # pytest changes the environment between phases
+    monkeypatch.setattr(
+        "assets.pinned_config.sources", lambda: "unchanged"
+    )  # pytest changes the environment between phases
     shutil.copytree(stored, tmp_path / "data")
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "dagster.yaml").write_text("telemetry: {enabled: false}\n")

@@ -32,7 +32,7 @@ def make_bars() -> MakeBars:
 
 
 def noisy_signal(i: int, features: tuple[Floats, ...], params: tuple[float, ...], position: float) -> Action:
-    """Pseudo-random wishes out of the bar's number, the seed and the position, in whole-number arithmetic."""
+    """Pseudo-random decisions out of the bar's number, the seed and the position, in whole-number arithmetic."""
     mixed = (i * 7919 + int(params[0]) * 104729 + int(abs(position)) * 31 + 17) % 99991
     mixed = (mixed * 48271) % 99991
     if mixed % 100 >= int(params[1]):
@@ -49,7 +49,7 @@ def noisy_signal(i: int, features: tuple[Floats, ...], params: tuple[float, ...]
 
 @dataclass(frozen=True)
 class Noisy:
-    """Wishes in ``busy`` percent of the bars."""
+    """Decisions in ``busy`` percent of the bars."""
 
     seed: int = 1
     busy: int = 40

@@ -22,14 +22,14 @@ Row = tuple[float, float, float, float]
 FLAT: Row = (100.0, 101.0, 99.0, 100.0)
 
 
-def wish(share: float, *, limit: float = NAN, stop: float = NAN, target: float = NAN) -> Action:
-    """What a strategy returns for a wish."""
+def act(share: float, *, limit: float = NAN, stop: float = NAN, target: float = NAN) -> Action:
+    """The action that a strategy returns."""
     return (share, limit, stop, target)
 
 
 @dataclass(frozen=True)
 class Script:
-    """Wishes by bar, whatever the market does."""
+    """Decisions by bar, whatever the market does."""
 
     targets: Mapping[int, Action]
     name: str = "script"

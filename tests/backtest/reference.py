@@ -37,7 +37,7 @@ class _Bar:
 
 
 @dataclass(frozen=True)
-class _Wish:
+class _Decision:
     due: int
     share: float
     units: float | None
@@ -127,20 +127,20 @@ class _Account:
             self.orders += 1
             self.order(bar, -1 if self.lots > 0 else 1, abs(self.lots), price, reason)
 
-    def place(self, bar: _Bar, wish: _Wish) -> None:
-        """A wish reaches the market: first the order that reduces, then the one that enters."""
+    def place(self, bar: _Bar, decision: _Decision) -> None:
+        """A decision reaches the market: first the order that reduces, then the one that enters."""
         rules, self.working = self.rules, None
-        share = wish.share if wish.share > 0 or rules.allow_short else 0.0
+        share = decision.share if decision.share > 0 or rules.allow_short else 0.0
         base = market_fill(bar.open, bar.close, rules.at_close)
         if self.lots * share <= 0:
             self.close(bar, base, FillReason.SIGNAL)
             self.stop = self.target = math.nan
         if share == 0 or self.lots * share < 0:
             return
-        self.stop = self.stop if math.isnan(wish.stop) else wish.stop
-        self.target = self.target if math.isnan(wish.target) else wish.target
+        self.stop = self.stop if math.isnan(decision.stop) else decision.stop
+        self.target = self.target if math.isnan(decision.target) else decision.target
         side = 1 if share > 0 else -1
-        units = self._all(bar, share, side, base if math.isnan(wish.limit) else wish.limit, wish.units)
+        units = self._all(bar, share, side, base if math.isnan(decision.limit) else decision.limit, decision.units)
         wanted = whole_lots(units, rules.lot_size)
         more = wanted - abs(self.lots)
         if wanted == 0 or more == 0:
@@ -148,11 +148,11 @@ class _Account:
         self.orders += 1
         if more < 0:
             self.order(bar, -side, -more, base, FillReason.SIGNAL)
-        elif math.isnan(wish.limit):
+        elif math.isnan(decision.limit):
             self.order(bar, side, more, base, FillReason.SIGNAL)
         else:
             first = bar.index + 1 if rules.at_close else bar.index
-            self.working = _Entry(side, more, wish.limit, first + rules.timeout - 1)
+            self.working = _Entry(side, more, decision.limit, first + rules.timeout - 1)
 
     def _all(self, bar: _Bar, share: float, side: int, base: float, units: float | None) -> float:
         if units is not None:
@@ -194,10 +194,10 @@ def run_reference(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Backtes
     rules = spec.rules()
     features, parameters = columns(strategy.prepare_state(), bars), strategy.parameters()
     account, curve = _Account(rules, rules.cash), []
-    waiting: list[_Wish] = []
+    waiting: list[_Decision] = []
     table = _bars(bars, spec)
     for bar in table:
-        due = [wish for wish in waiting if wish.due == bar.index]
+        due = [decision for decision in waiting if decision.due == bar.index]
         if due and not rules.at_close:
             account.place(bar, due[0])
         account.rest(bar)
@@ -207,8 +207,8 @@ def run_reference(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Backtes
             account.close(bar, bar.close, FillReason.END)
         else:
             action = strategy.generate_signal(bar.index, features, parameters, account.lots * rules.lot_size)
-            waiting = [wish for wish in waiting if wish.due > bar.index]
-            waiting += [] if math.isnan(action[0]) else [_wish(bar, action, account, rules)]
+            waiting = [decision for decision in waiting if decision.due > bar.index]
+            waiting += [] if math.isnan(action[0]) else [_decision(bar, action, account, rules)]
             if waiting and waiting[-1].due == bar.index:
                 account.place(bar, waiting[-1])
         curve.append((account.equity(bar.close), account.cash, account.lots * rules.lot_size))
@@ -230,7 +230,7 @@ def _bars(bars: Bars, spec: BacktestSpec) -> list[_Bar]:
     return [_Bar(index, *row) for index, row in enumerate(rows)]
 
 
-def _wish(bar: _Bar, action: Action, account: _Account, rules: KernelParameters) -> _Wish:
+def _decision(bar: _Bar, action: Action, account: _Account, rules: KernelParameters) -> _Decision:
     target, limit, stop, profit = action
     share = min(max(target, -1.0), 1.0)
     price = bar.close if math.isnan(limit) else limit
@@ -238,4 +238,4 @@ def _wish(bar: _Bar, action: Action, account: _Account, rules: KernelParameters)
     if rules.sizing.kind != MAX:
         equity = account.equity(bar.close)
         units = sized_units(abs(share), equity, price, stop, rules.multiplier, rules.sizing, rules.fees)
-    return _Wish(bar.index + rules.delay, share, units, limit, stop, profit)
+    return _Decision(bar.index + rules.delay, share, units, limit, stop, profit)

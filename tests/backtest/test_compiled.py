@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.backtest.plain import bars
 from tradewright.backtest import account, kernel, orders
 from tradewright.backtest.code import reaches
-from tradewright.backtest.compiled import _shared, simulator
+from tradewright.backtest.compiled import ARGUMENT_TYPES, _shared, simulator
 from tradewright.backtest.engine import run
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import sweep
@@ -41,6 +41,13 @@ def test_the_kernel_reaches_the_decision_and_the_rules_do_not():
         assert not reaches(rule, {"generate_signal"}), rule.__name__
 
 
+def test_every_named_tuple_of_the_kernel_is_in_the_name_of_its_machine_code():
+    """numba finds the types of stored code by name: code stored under an old name would fail."""
+    names = {text.partition("(")[0].rpartition(".")[2] for text in ARGUMENT_TYPES}
+    assert {"BarArrays", "FillLog", "KernelParameters", "Workspace", "FeeTerms", "SizingTerms"} <= names
+    assert all("(" in text for text in ARGUMENT_TYPES), "with their fields"
+
+
 def first(i, _features, _params, _position):
     return (1.0, NAN, NAN, NAN) if i == 0 else HOLD
 
@@ -50,7 +57,7 @@ def third(i, _features, _params, _position):
 
 
 class Planned:
-    """One wish, at the bar that its decision names."""
+    """One decision, at the bar that its decision names."""
 
     name = "planned"
 

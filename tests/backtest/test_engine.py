@@ -23,7 +23,7 @@ TEN = BacktestSpec(cash=10_000.0, sizing=FixedUnits(10.0), allow_short=True)
 
 
 def planned_signal(i, _features, params, _position):
-    """Wishes ``params[1]`` in bar ``params[0]`` with the prices that follow, and ``params[6]`` in bar ``params[5]``."""
+    """Targets ``params[1]`` in bar ``params[0]`` at the prices that follow, and ``params[6]`` in bar ``params[5]``."""
     if i == int(params[0]):
         return (params[1], params[2], params[3], params[4])
     if i == int(params[5]):
@@ -45,8 +45,8 @@ class Planned:
         return self.plan
 
 
-def planned(bar=0, share=1.0, limit=NAN, stop=NAN, target=NAN, then=-1, wish=NAN):
-    return Planned((bar, share, limit, stop, target, then, wish))
+def planned(bar=0, share=1.0, limit=NAN, stop=NAN, target=NAN, then=-1, decision=NAN):
+    return Planned((bar, share, limit, stop, target, then, decision))
 
 
 def bars(*rows: tuple[float, float, float, float]) -> Bars:
@@ -71,16 +71,16 @@ def both(strategy, table, spec):
     ("delay", "market", "bar", "price"),
     [(0, "next_close", 1, 10.5), (1, "next_open", 2, 20.0), (1, "next_close", 2, 20.5), (3, "next_open", 4, 40.0)],
 )
-def test_a_wish_reaches_the_market_after_the_delay(delay, market, bar, price):
+def test_a_decision_reaches_the_market_after_the_delay(delay, market, bar, price):
     table = bars(*((10.0 * i, 10.0 * i + 1, 10.0 * i - 1, 10.0 * i + 0.5) for i in (0.5, 1, 2, 3, 4, 5)))
     spec = BacktestSpec(cash=1e4, sizing=FixedUnits(1.0), bar_delay=delay, fill_market=market)
     fills = both(planned(bar=1), table, spec).fills
     assert [(fill["bar"], fill["price"], fill["reason"]) for fill in fills] == [(bar, price, FillReason.SIGNAL)]
 
 
-def test_with_a_longer_delay_each_wish_of_a_row_is_filled_in_turn():
+def test_with_a_longer_delay_each_decision_of_a_row_is_filled_in_turn():
     spec = BacktestSpec(cash=1e4, sizing=FixedUnits(1.0), bar_delay=3, allow_short=True)
-    fills = both(planned(bar=1, then=2, wish=-1.0), bars(*[FLAT] * 8), spec).fills
+    fills = both(planned(bar=1, then=2, decision=-1.0), bars(*[FLAT] * 8), spec).fills
     assert [(fill["bar"], fill["side"]) for fill in fills] == [(4, 1), (5, -1), (5, -1)]
 
 
@@ -128,7 +128,7 @@ def test_an_entry_limit_inside_the_bar_leaves_only_the_stop_for_its_rest():
 
 
 def test_a_reversal_is_two_orders_at_one_open():
-    result = both(planned(then=2, wish=-1.0), bars(*[FLAT] * 5), TEN)
+    result = both(planned(then=2, decision=-1.0), bars(*[FLAT] * 5), TEN)
     assert [(fill["bar"], fill["side"], fill["quantity"]) for fill in result.fills] == [
         (1, 1, 10),
         (3, -1, 10),
@@ -139,16 +139,16 @@ def test_a_reversal_is_two_orders_at_one_open():
 
 def test_a_partial_close_is_a_trade_of_that_part_with_its_share_of_the_fees():
     spec = BacktestSpec(cash=1e4, sizing=FixedUnits(10.0), costs=PercentCosts(0.01))
-    result = both(planned(then=2, wish=0.4), bars(FLAT, FLAT, FLAT, (110.0, 111.0, 109.0, 110.0)), spec)
+    result = both(planned(then=2, decision=0.4), bars(FLAT, FLAT, FLAT, (110.0, 111.0, 109.0, 110.0)), spec)
     trade = result.trades[0]
     assert (trade["quantity"], trade["entry_fee"], trade["exit_fee"]) == pytest.approx((6.0, 6.0, 6.6))
     assert trade["profit"] == pytest.approx(60.0 - 6.0 - 6.6)
     assert result.position[-1] == 4.0
 
 
-def test_without_shorts_a_negative_wish_means_flat():
+def test_without_shorts_a_negative_decision_means_flat():
     spec = BacktestSpec(cash=1e4, sizing=FixedUnits(10.0))
-    result = both(planned(then=2, wish=-1.0), bars(*[FLAT] * 5), spec)
+    result = both(planned(then=2, decision=-1.0), bars(*[FLAT] * 5), spec)
     assert (result.position[-1], result.orders) == (0.0, 2)
 
 
@@ -165,7 +165,7 @@ def test_a_sale_whose_fee_eats_more_than_there_is_is_not_made():
 
     spec = BacktestSpec(cash=101.0, sizing=MaxSize(), costs=PerShareCosts(0.0, minimum=1.0))
     crash = (0.5, 0.6, 0.4, 0.5)
-    result = both(planned(then=2, wish=0.0), bars(FLAT, FLAT, crash, crash, crash), spec)
+    result = both(planned(then=2, decision=0.0), bars(FLAT, FLAT, crash, crash, crash), spec)
     assert (result.position[-1], result.orders, len(result.fills)) == (1.0, 2, 1)
 
 
@@ -218,7 +218,7 @@ def test_the_live_path_decides_as_the_kernel_does(make_bars, noisy):
     actions = replay(strategy, table, result.position)
     live = [decide(strategy, table.head(i + 1), result.position[i]) for i in range(len(table.ts))]
     np.testing.assert_array_equal(actions, live)
-    wished = np.flatnonzero(~np.isnan(actions[:, 0]))
+    decided = np.flatnonzero(~np.isnan(actions[:, 0]))
     signals = result.fills[result.fills["reason"] == FillReason.SIGNAL]
     assert len(signals) > 20
-    assert set(signals["bar"] - 1) <= set(wished.tolist())
+    assert set(signals["bar"] - 1) <= set(decided.tolist())

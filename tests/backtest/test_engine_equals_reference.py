@@ -149,7 +149,7 @@ def test_three_runs_give_the_same_bytes_also_interleaved(make_bars, noisy, cost)
         assert len({getattr(result, name).tobytes() for result in runs}) == 1
 
 
-def test_a_strategy_without_wishes_never_trades(make_bars, noisy):
+def test_a_strategy_without_decisions_never_trades(make_bars, noisy):
     result = run(noisy(1, busy=0), make_bars(1), BacktestSpec(cash=5_000.0))
     assert (result.orders, len(result.fills), len(result.trades)) == (0, 0, 0)
     assert np.all(result.equity == 5_000.0)

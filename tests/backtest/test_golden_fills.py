@@ -1,7 +1,7 @@
 """Every cost x slippage x sizing x side: one round trip each, worked out a second time with plain arithmetic.
 
 The bars: 25 closes that swing between 100 and 101, the decision on the last of them, the entry at an open of 102, the
-wish to leave one bar later, the exit at an open of 104. Nothing here uses the common form of the models.
+decision to leave one bar later, the exit at an open of 104. Nothing here uses the common form of the models.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from statistics import stdev
 import numpy as np
 import pytest
 
-from tests.backtest.plain import Script, both, wish
+from tests.backtest.plain import Script, act, both
 from tests.support.price_lists import IBKR_FIXED, IBKR_TIERED
 from tradewright.backtest import sizing
 from tradewright.backtest.result import BacktestResult
@@ -115,7 +115,7 @@ def wanted(kind: str, side: int, fee: Fee, slip: Slip) -> int:
 def round_trip(cost: str, slip: str, size: str, side: int) -> BacktestResult:
     spec = BacktestSpec(cash=CASH, costs=FEES[cost][0], slippage=SLIPS[slip][0], sizing=SIZES[size], allow_short=True)
     far = CLOSE - side * STOP_DISTANCE
-    script = Script({DECIDED: wish(float(side), stop=far), LEFT - 1: wish(0.0)})
+    script = Script({DECIDED: act(float(side), stop=far), LEFT - 1: act(0.0)})
     return both(script, TABLE, spec)
 
 
@@ -172,7 +172,7 @@ def test_a_short_sale_costs_what_a_purchase_of_the_same_units_costs(cost: str) -
 )
 def test_quantities_are_whole_lots(lot: float, size: sizing.SizingModel, units: float) -> None:
     spec = BacktestSpec(cash=CASH, sizing=size, lot_size=lot)
-    result = both(Script({DECIDED: wish(1.0), LEFT - 1: wish(0.0)}), TABLE, spec)
+    result = both(Script({DECIDED: act(1.0), LEFT - 1: act(0.0)}), TABLE, spec)
     assert result.fills["quantity"].tolist() == pytest.approx([units, units], rel=1e-12)
     assert result.position[-1] == 0.0, "closing leaves exactly nothing"
     lots = result.fills["quantity"] / lot
@@ -180,8 +180,8 @@ def test_quantities_are_whole_lots(lot: float, size: sizing.SizingModel, units: 
 
 
 @pytest.mark.parametrize(("lot", "size"), [(1.0, sizing.FixedUnits(0.99)), (10.0, sizing.FixedCash(999.0))])
-def test_a_wish_of_less_than_one_lot_is_no_order(lot: float, size: sizing.SizingModel) -> None:
-    result = both(Script({DECIDED: wish(1.0)}), TABLE, BacktestSpec(cash=CASH, sizing=size, lot_size=lot))
+def test_a_decision_of_less_than_one_lot_is_no_order(lot: float, size: sizing.SizingModel) -> None:
+    result = both(Script({DECIDED: act(1.0)}), TABLE, BacktestSpec(cash=CASH, sizing=size, lot_size=lot))
     assert (result.orders, len(result.fills), result.equity[-1]) == (0, 0, CASH)
 
 
@@ -198,7 +198,7 @@ def test_a_wish_of_less_than_one_lot_is_no_order(lot: float, size: sizing.Sizing
 )
 def test_a_multiplier_makes_fewer_units_of_the_same_money(size: sizing.SizingModel, units: int) -> None:
     spec = BacktestSpec(cash=CASH, sizing=size, multiplier=50.0)
-    result = both(Script({DECIDED: wish(1.0, stop=CLOSE - STOP_DISTANCE), LEFT - 1: wish(0.0)}), TABLE, spec)
+    result = both(Script({DECIDED: act(1.0, stop=CLOSE - STOP_DISTANCE), LEFT - 1: act(0.0)}), TABLE, spec)
     assert result.fills["quantity"].tolist() == [units, units]
     assert result.cash[ENTERED] == CASH - units * ENTRY_OPEN * 50
     assert result.equity[-1] == CASH + units * (EXIT_OPEN - ENTRY_OPEN) * 50
@@ -206,8 +206,8 @@ def test_a_multiplier_makes_fewer_units_of_the_same_money(size: sizing.SizingMod
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 1.0, 7.0])
-def test_a_share_scales_the_wish_and_more_than_all_is_all(share: float) -> None:
+def test_a_share_scales_the_decision_and_more_than_all_is_all(share: float) -> None:
     spec = BacktestSpec(cash=CASH, sizing=sizing.FixedUnits(40.0), allow_short=True)
     for side in (1, -1):
-        result = both(Script({DECIDED: wish(side * share)}), TABLE, spec)
+        result = both(Script({DECIDED: act(side * share)}), TABLE, spec)
         assert result.position[-1] == side * min(share, 1.0) * 40

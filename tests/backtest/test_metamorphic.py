@@ -114,7 +114,7 @@ def test_what_no_model_reads_changes_nothing(make_bars, noisy, column):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_bars_after_the_last_wish_extend_the_curves_and_nothing_else(make_bars, noisy, seed):
+def test_bars_after_the_last_decision_extend_the_curves_and_nothing_else(make_bars, noisy, seed):
     bars = make_bars(seed, 120)
     whole = run_reference(noisy(seed), bars, PROPORTIONAL)
     part = run_reference(noisy(seed), bars.head(80), PROPORTIONAL)

@@ -37,14 +37,14 @@ def vbt() -> ModuleType:
 
 
 def scripted_signal(i: int, features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
-    """The wish that the test wrote into the bar's volume."""
+    """The decision that the test wrote into the bar's volume."""
     target = features[0][i]
     return HOLD if target != target else (target, NAN, NAN, NAN)
 
 
 @dataclass(frozen=True)
 class Scripted:
-    """Wishes what the column of volumes says."""
+    """Decides on the targets in the column of volumes."""
 
     name = "scripted"
     generate_signal = staticmethod(scripted_signal)
@@ -56,14 +56,14 @@ class Scripted:
         return ()
 
 
-def targets(wished: Floats, allow_short: bool) -> list[int | None]:
-    """The direction wanted at each open, None where nothing new was wished."""
-    known = [None if np.isnan(wish) else int(wish) for wish in np.concatenate(([np.nan], wished[:-1]))]
+def targets(decided: Floats, allow_short: bool) -> list[int | None]:
+    """The direction wanted at each open, None where nothing new was decided."""
+    known = [None if np.isnan(decision) else int(decision) for decision in np.concatenate(([np.nan], decided[:-1]))]
     return [want if want is None or allow_short else max(want, 0) for want in known]
 
 
 def script(bars: Bars, spec: BacktestSpec, target_amount: int) -> tuple[Floats, Floats]:
-    """Sizes and size types for vectorbt: close what stands against the wish in the first row, open in the second."""
+    """Sizes and size types for vectorbt: close against the decision in the first row, open in the second."""
     size, kind = np.full(2 * len(bars.ts), np.nan), np.zeros(2 * len(bars.ts))
     units = np.inf if isinstance(spec.sizing, MaxSize) else spec.sizing.terms().amount
     held = 0
@@ -94,19 +94,19 @@ def referee(vbt: ModuleType, cases: list[tuple[Bars, BacktestSpec]]) -> Any:
 
 
 def case(make_bars, seed: int) -> tuple[Bars, BacktestSpec]:
-    """Random bars with a script in their volumes; a wish for what is already held is left out, it would resize."""
+    """Random bars with a script in their volumes; a decision for what is already held is left out, it would resize."""
     spec = BacktestSpec(
         cash=10_000.0, costs=COSTS[seed % 3], sizing=SIZINGS[seed // 3 % 2], allow_short=bool(seed // 6 % 2)
     )
     bars = make_bars(seed, 120, gap=0.005)
     rng = np.random.default_rng(seed)
-    wished = np.where(rng.random(120) < (0.05, 0.2, 0.6)[seed // 12 % 3], rng.integers(-1, 2, 120), np.nan)
+    decided = np.where(rng.random(120) < (0.05, 0.2, 0.6)[seed // 12 % 3], rng.integers(-1, 2, 120), np.nan)
     held = 0
-    for i, wish in enumerate(wished):
-        want = held if np.isnan(wish) else int(wish if spec.allow_short else max(wish, 0.0))
-        wished[i] = wish if want != held else np.nan
+    for i, decision in enumerate(decided):
+        want = held if np.isnan(decision) else int(decision if spec.allow_short else max(decision, 0.0))
+        decided[i] = decision if want != held else np.nan
         held = want
-    return bars._replace(volume=wished), spec
+    return bars._replace(volume=decided), spec
 
 
 def test_hundreds_of_random_cases_trade_for_trade(vbt, make_bars):

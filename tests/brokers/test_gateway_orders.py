@@ -296,7 +296,7 @@ async def test_the_filter_of_executions(wanted: dict[str, object], refs: list[st
         await two.place(1, quantity=3)
         gateway.hub.clock.advance(10)  # type: ignore[attr-defined]
         await two.place(2, side="SELL", quantity=2)
-        await one.place(2, "BTC", quantity="0.5")
+        await one.place(2, "BTC", quantity="0.5", limit_price=60010, tif="IOC")
         assert [fields[26] for fields in await reader.executions(**wanted)] == refs
 
 
@@ -325,7 +325,7 @@ async def test_completed_orders_with_and_without_those_entered_by_hand(api_only:
 
 @pytest.mark.parametrize(
     ("order", "code"),
-    [({"quantity": 5000}, 201), ({"instrument": "BTC", "quantity": 10}, 201)],
+    [({"quantity": 5000}, 201), ({"instrument": "BTC", "quantity": 10, "limit_price": 60010, "tif": "IOC"}, 201)],
 )
 @in_loop
 async def test_an_order_beyond_the_means_is_refused_and_listed(order: dict[str, object], code: int) -> None:

@@ -15,7 +15,7 @@ import pytest
 import brokers.registry as registry
 from brokers.ibkr.adapter import IbkrBroker
 from brokers.ibkr.plugin import IbkrPlugin, IbkrVenueSettings
-from brokers.plugin import BrokerPlugin, Capabilities, Surroundings, VenueSettings
+from brokers.plugin import BrokerPlugin, Surroundings, VenueSettings
 from brokers.registry import plugin, plugins
 from brokers.sim.broker import SimBroker
 from brokers.sim.plugin import SimPlugin, SimVenueSettings
@@ -25,7 +25,6 @@ from tradewright.model.broker import Broker, Quote
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import ConfigError
 from tradewright.model.mode import Mode
-from tradewright.model.order import OrderType
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def fresh() -> Iterator[None]:
 def ibkr(**changes: Any) -> IbkrVenueSettings:
     values: dict[str, Any] = {
         "kind": "ibkr", "host": "127.0.0.1", "port": 4002, "client_id": 21, "account": None,
-        "timeout_s": 10.0, "key_id": None, "secret": None, "base_url": None,
+        "timeout_s": 10.0,
     }  # fmt: skip
     return IbkrVenueSettings(**values | changes)
 
@@ -58,7 +57,7 @@ class Elsewhere(BrokerPlugin):
     kind = "elsewhere"
     settings = VenueSettings
     modes = frozenset({Mode.PAPER})
-    capabilities = Capabilities(frozenset(), has_bars=False)
+    serves_bars = False
 
     def build(self, settings: Any, around: Surroundings) -> Broker:
         raise NotImplementedError
@@ -145,6 +144,5 @@ def test_the_settings_say_where_the_venue_is() -> None:
     assert (simulated.place, simulated.address) == ("in this process", None)
 
 
-def test_capabilities_are_those_that_the_adapter_places() -> None:
-    assert IbkrPlugin().capabilities.orders == {OrderType.MARKET, OrderType.LIMIT}
-    assert (IbkrPlugin().capabilities.has_bars, SimPlugin().capabilities.has_bars) == (True, False)
+def test_one_venue_serves_bars() -> None:
+    assert (IbkrPlugin().serves_bars, SimPlugin().serves_bars) == (True, False)

@@ -21,10 +21,9 @@ from brokers.ibkr.feed import IbkrFeed
 from brokers.ibkr.gateway.listings import Listing
 from brokers.ibkr.gateway.server import Gateway
 from brokers.ibkr.numbers import optional, price, quantity, required
-from brokers.ibkr.order_form import order_form
 from brokers.ibkr.settings import IbkrSettings
 from brokers.ibkr.translate import SymbolMap, position_of
-from tests.brokers.desk import AAPL, ACCOUNT, BTC, ES, INSTRUMENTS, NOON, approved, bracket, in_loop, open_desk, until
+from tests.brokers.desk import AAPL, ACCOUNT, ES, INSTRUMENTS, NOON, approved, bracket, in_loop, open_desk, until
 from tradewright.model.bars import Timeframe
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, VenueStatus
 from tradewright.model.clock import ManualClock
@@ -142,11 +141,6 @@ def test_a_volume_that_the_venue_does_not_have_is_unknown() -> None:
     )
     assert math.isnan(table["volume"][0])
     assert table["volume"][1] == 5
-
-
-def test_a_market_order_in_crypto_is_immediate_or_cancel() -> None:
-    assert order_form(approved("BTC", side="SELL", quantity="0.5"), BTC, REF, 1).tif == "IOC"
-    assert order_form(approved("BTC", quantity="0.5", limit_price=5, tif="GTC"), BTC, REF, 1).tif == "GTC"
 
 
 def ticker(**fields: object) -> Ticker:

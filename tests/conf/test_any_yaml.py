@@ -17,11 +17,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conf.compose import _composed, _hydra, _option_problems, check, compose, examine
+from conf.compose import check, compose, examine, option_problems
+from conf.composition import Composed, composed, hydra
 from conf.environment import PROJECT
 from conf.problems import Problem
 from conf.schema.settings import Settings
-from conf.composition import Composed
 
 SHIPPED = PROJECT / "conf"
 IN_FORCE = [
@@ -199,8 +199,8 @@ CASES = [(str(path.relative_to(SHIPPED)), *row) for path in FILES for row in wri
 @pytest.fixture(scope="module")
 def base(conf: Path) -> Composed:
     """What ``check`` exchanges one option after the other in."""
-    with _hydra(conf):
-        return _composed((), conf)
+    with hydra(conf):
+        return composed((), conf)
 
 
 @pytest.mark.parametrize("wrong", ["wrong", "-7.5", "[]", "{x: 1}"])
@@ -214,8 +214,8 @@ def test_a_wrong_value_in_any_group_is_reported_with_its_file_and_line(conf: Pat
         lines = kept.splitlines(keepends=True)
         lines[line] = lines[line].replace(f"{key}: {text}", f"{key}: {wrong}", 1)
         path.write_text("".join(lines))
-        with _hydra(conf):
-            found = {(row.file, row.line, row.key) for row in _option_problems(base, group, path.stem)}
+        with hydra(conf):
+            found = {(row.file, row.line, row.key) for row in option_problems(base, group, path.stem)}
         path.write_text(kept)
         if (f"conf/{file}", line + 1, f"{group.replace('/', '.')}.{key}") not in found:
             unseen.append((file, key, found))

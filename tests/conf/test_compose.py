@@ -13,11 +13,11 @@ import pytest
 from pydantic import ValidationError
 
 from conf.compose import check, compose, examine
+from conf.composition import Composed
 from conf.environment import PROJECT, groups, options
 from conf.overrides import grid
 from conf.problems import ConfigProblems, Problem
 from conf.schema.settings import Settings
-from conf.composition import Composed
 from conf.validate import validate
 from tradewright.model.mode import Mode
 
@@ -167,11 +167,11 @@ def test_a_limit_that_is_left_out_is_missing_and_not_a_default(conf_copy: Path) 
 
 
 def test_one_trap_in_one_file_is_reported_with_the_file(conf_copy: Path) -> None:
-    (conf_copy / "universe" / "mine.yaml").write_text("name: mine\ninstruments: [ON, NO]\n")
+    (conf_copy / "universe" / "mine.yaml").write_text("name: mine\ninstruments: [00700, null]\n")
     problems = check(folder=conf_copy)
     assert [(problem.file, problem.line, problem.value) for problem in problems] == [
-        ("conf/universe/mine.yaml", 2, "ON"),
-        ("conf/universe/mine.yaml", 2, "NO"),
+        ("conf/universe/mine.yaml", 2, "00700"),
+        ("conf/universe/mine.yaml", 2, "null"),
     ]
 
 

@@ -51,7 +51,6 @@ def test_values_from_the_environment_are_typed(monkeypatch: pytest.MonkeyPatch) 
 def test_secrets_are_masked_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fault 64: a canary secret shows up nowhere."""
     monkeypatch.setenv("POSTGRES_URL", f"postgresql+psycopg2://trader:{SECRET}@localhost/trading")
-    monkeypatch.setenv("BROKER_SECRET", SECRET)
     settings = compose(["storage=postgres", "mode=paper", "broker=ibkr"])
     assert settings.storage.ledger_url is not None
     assert SECRET in settings.storage.ledger_url.get_secret_value()
@@ -62,10 +61,10 @@ def test_secrets_are_masked_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_secret_changes_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
-    overrides = ["mode=paper", "broker=ibkr"]
-    monkeypatch.setenv("BROKER_SECRET", "one")
+    overrides = ["storage=postgres"]
+    monkeypatch.setenv("POSTGRES_URL", "postgresql+psycopg2://trader:one@localhost/trading")
     first = compose(overrides).config_hash
-    monkeypatch.setenv("BROKER_SECRET", "two")
+    monkeypatch.setenv("POSTGRES_URL", "postgresql+psycopg2://trader:two@localhost/trading")
     assert compose(overrides).config_hash == first
 
 

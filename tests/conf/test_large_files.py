@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from conf.compose import compose, compose_without_strategy
-from conf.yaml_reader import vet
+from conf.yaml_reader import lint_yaml
 
 ROW = "X{}: {{asset_class: stock, calendar: XNYS, tick_size: 0.01, lot_size: 1, default_spread_bps: 1, liquid: true}}"
 
@@ -22,9 +22,9 @@ def test_blank_lines_cost_no_more_than_their_bytes(tmp_path: Path) -> None:
     """A pattern that looked back over every blank line took a minute for a hundred thousand of them."""
     path = tmp_path / "blank.yaml"
     path.write_text("a: 1\n" + "\n" * 400_000 + "b: 2\n")
-    assert vet(path, "conf/blank.yaml") == []
+    assert lint_yaml(path, "conf/blank.yaml") == []
     path.write_text("a: 1\n" + "\n" * 100_000 + "# @package other\nb: 2\n")
-    (problem,) = vet(path, "conf/blank.yaml")
+    (problem,) = lint_yaml(path, "conf/blank.yaml")
     assert problem.line == 100_002
 
 

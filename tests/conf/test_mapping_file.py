@@ -41,9 +41,9 @@ WRONG = {
     "price_scale: dear": (1, "price_scale", "dear", "number", ""),
     "on_violation: dorp": (1, "on_violation", "dorp", "'refuse' or 'drop'", "drop"),
     "price_scale: .nan": (1, "price_scale", ".nan", "finite", ""),
-    "header: NO": (1, "header", "NO", "truth value", ""),
+    "header: NO": (1, "header", "NO", "boolean", ""),
     "zone: UTC\nzone: UTC": (2, "zone", "", "twice", ""),
-    "columns: {ts: Date": (2, "", "", "not YAML", ""),
+    "columns: {ts: Date": (1, "", "", "not YAML", ""),
     "- a\n- b": (1, "", "", "mapping", ""),
     "columns: {ts: !!python/name:os.system x}": (1, "columns.ts", "python/name:os.system", "tag", ""),
 }

@@ -89,7 +89,7 @@ def test_the_last_word_counts() -> None:
 @pytest.mark.parametrize("quote", ["strategy=mine", "strategy='mine'", 'strategy="mine"', "++strategy=mine"])
 def test_the_file_of_a_chosen_strategy_is_looked_through_however_it_is_named(conf_copy: Path, quote: str) -> None:
     text = (conf_copy / "strategy" / "macd_trend.yaml").read_text()
-    (conf_copy / "strategy" / "mine.yaml").write_text(text + "instruments: [ON]\n")
+    (conf_copy / "strategy" / "mine.yaml").write_text(text + "instruments: [00700]\n")
     found = examine([quote], conf_copy)[1]
     assert [(row.file, row.key) for row in found] == [
         ("conf/strategy/mine.yaml", "instruments"),

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from conf.compose import check, compose
-from conf.rules import TABLE_GROUPS, Broken
+from conf.problems import RuleViolation
+from conf.rules import TABLE_GROUPS
 from conf.schema.market import EventWindow
 from conf.schema.settings import Settings
 from conf.table_rules import broken_sets, broken_tables
@@ -105,7 +106,9 @@ def test_a_name_at_the_venue_has_1_to_32_characters(name: str) -> None:
     plain = compose()
     rows = {**plain.instruments, "AAPL": plain.instruments["AAPL"].model_copy(update={"venue_symbols": {"ibkr": name}})}
     (broken,) = broken_tables(plain.model_copy(update={"instruments": rows}), ["instruments"])
-    assert broken == Broken(("instruments", "AAPL", "venue_symbols", "ibkr"), name, "must have 1 to 32 characters")
+    assert broken == RuleViolation(
+        ("instruments", "AAPL", "venue_symbols", "ibkr"), name, "must have 1 to 32 characters"
+    )
 
 
 def test_a_window_must_start_before_it_ends() -> None:

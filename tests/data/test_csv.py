@@ -114,10 +114,10 @@ def test_declared_names_scale_and_delimiter(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("volume", ["", ","])
-def test_without_volume_it_is_zero(tmp_path: Path, volume: str) -> None:
+def test_without_volume_it_is_unknown(tmp_path: Path, volume: str) -> None:
     head = "Date,Open,High,Low,Close" + (",Volume" if volume else "")
     frame = read_csv(written(tmp_path, f"{head}\n2024-03-08 00:00,1,2,1,2{volume}\n"), M1).frame
-    assert frame["volume"].tolist() == [0.0]
+    assert frame["volume"].isna().all()
 
 
 def test_newest_first_is_turned_round_and_rows_keep_their_numbers(tmp_path: Path) -> None:

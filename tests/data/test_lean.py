@@ -67,7 +67,7 @@ def test_quotes_become_mids_with_a_spread_and_one_sided_rows_are_counted(tmp_pat
     reading = read_lean(tmp_path, EURUSD, M1)
     assert reading.kind is BarKind.QUOTE
     assert reading.frame["ts"].tolist() == [pd.Timestamp("2014-05-01T00:00Z")]
-    np.testing.assert_allclose(reading.frame.iloc[0, 1:6].astype(float), [1.31, 1.32, 1.30, 1.31, 0.0])
+    np.testing.assert_allclose(reading.frame.iloc[0, 1:6].astype(float), [1.31, 1.32, 1.30, 1.31, np.nan])
     np.testing.assert_allclose(reading.frame["spread"], [0.02 / 1.31 * 1e4])
     assert reading.dropped == {"quotes of one side only have no mid price": 1}
     bad = "120000,1.30,1.29,1.31,1.30,5,1.32,1.31,1.33,1.32,6\n"

@@ -134,6 +134,9 @@ def test_a_cell_that_is_no_good_is_named_or_dropped(folder: Path, row: int, colu
     frame.loc[row, column] = cell
     path = folder / "cell.csv"
     path.write_text(as_csv(frame))
+    if column == "volume" and cell in ("", "nan"):
+        assert np.flatnonzero(read_csv(path, M1).frame["volume"].isna()).tolist() == [row], "unknown, and told so"
+        return
     with pytest.raises(DataError) as refusal:
         read_csv(path, M1)
     assert refusal.value.remedy

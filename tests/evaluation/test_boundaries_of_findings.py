@@ -12,15 +12,15 @@ import pytest
 from tests.evaluation.accounts import DAY, Fill, account, curve
 from tests.evaluation.test_findings import CLEAN, found, round_trips, steady
 from tradewright.backtest.result import BacktestResult
-from tradewright.evaluation.checks import CHECKS, MIN_MONTHS, MIN_YEARS, TWO_SIDED_95, find
-from tradewright.evaluation.finding import Case, Evidence, FindingLimits, Severity, pooled_validity_evidence
+from tradewright.evaluation.checks import CHECKS, MIN_MONTHS, MIN_YEARS, TWO_SIDED_95, CheckInput, FindingLimits, find
+from tradewright.evaluation.finding import Severity, ValidityEvidence, pooled_validity_evidence
 from tradewright.evaluation.metrics import Metrics, evaluate
 
 
-def with_figures(result: BacktestResult, evidence: Evidence = CLEAN, **figures: Any) -> dict[str, Severity]:
+def with_figures(result: BacktestResult, evidence: ValidityEvidence = CLEAN, **figures: Any) -> dict[str, Severity]:
     """The findings of an account some of whose figures are made up, so that a limit can be met exactly."""
     metrics: Metrics = replace(evaluate(result), **figures)
-    return {each.code: each.severity for each in find(Case(result, metrics, evidence))}
+    return {each.code: each.severity for each in find(CheckInput(result, metrics, evidence))}
 
 
 def trip(profit: float, fee: float = 0.0) -> BacktestResult:
@@ -205,7 +205,7 @@ def test_the_best_of_one_is_not_deflated(trials: int, sharpe: float, speaks: boo
 
 def test_a_probability_at_the_limit_is_enough() -> None:
     result, evidence = steady(), replace(CLEAN, trials=10)
-    case = Case(result, evaluate(result), evidence)
+    case = CheckInput(result, evaluate(result), evidence)
     (finding,) = (each for each in find(case) if each.code == "DEFLATED_SHARPE")
     chance = float(finding.message.split("probability of ")[1].rstrip("%.")) / 100
     for limit, severity in ((chance - 0.01, Severity.INFO), (chance + 0.01, Severity.WARNING)):
@@ -218,7 +218,7 @@ def test_a_probability_at_the_limit_is_enough() -> None:
 )
 def test_what_it_takes_to_come_back(fall: float, cure: str | None) -> None:
     metrics = replace(evaluate(steady()), bar_drawdown=fall)
-    (finding,) = (each for each in find(Case(steady(), metrics, CLEAN)) if each.code == "DEEP_DRAWDOWN")
+    (finding,) = (each for each in find(CheckInput(steady(), metrics, CLEAN)) if each.code == "DEEP_DRAWDOWN")
     assert (cure is None) == ("it takes" not in finding.message)
     assert cure is None or cure in finding.message
 
@@ -241,7 +241,7 @@ def test_nineteen_days_are_few_and_twenty_are_not(days: int) -> None:
 
 def test_within_one_severity_the_order_of_the_checks_decides() -> None:
     result = curve([900.0, -50.0, 100.0])
-    case = Case(result, evaluate(result), Evidence(look_ahead_free=False, missing_bars=9))
+    case = CheckInput(result, evaluate(result), ValidityEvidence(look_ahead_free=False, missing_bars=9))
     spoken = [(each.code, place) for place, check in enumerate(CHECKS) for each in check(case)]
     heard, places, gravity = find(case), dict(spoken), list(Severity)
     keys = [(gravity.index(each.severity), places[each.code]) for each in heard]
@@ -253,17 +253,26 @@ def test_within_one_severity_the_order_of_the_checks_decides() -> None:
 @pytest.mark.parametrize(
     ("parts", "free", "missing", "longest", "trials"),
     [
-        ([Evidence()], None, None, 0, 1),
-        ([Evidence(True), Evidence(True)], True, None, 0, 1),
-        ([Evidence(True), Evidence(None)], None, None, 0, 1),
-        ([Evidence(None), Evidence(False), Evidence(True)], False, None, 0, 1),
-        ([Evidence(missing_bars=0), Evidence()], None, 0, 0, 1),
-        ([Evidence(missing_bars=3, longest_gap_bars=2), Evidence(missing_bars=4, longest_gap_bars=1)], None, 7, 2, 1),
-        ([Evidence(trials=5), Evidence(trials=50, trial_variance=0.1)], None, None, 0, 50),
+        ([ValidityEvidence()], None, None, 0, 1),
+        ([ValidityEvidence(True), ValidityEvidence(True)], True, None, 0, 1),
+        ([ValidityEvidence(True), ValidityEvidence(None)], None, None, 0, 1),
+        ([ValidityEvidence(None), ValidityEvidence(False), ValidityEvidence(True)], False, None, 0, 1),
+        ([ValidityEvidence(missing_bars=0), ValidityEvidence()], None, 0, 0, 1),
+        (
+            [
+                ValidityEvidence(missing_bars=3, longest_gap_bars=2),
+                ValidityEvidence(missing_bars=4, longest_gap_bars=1),
+            ],
+            None,
+            7,
+            2,
+            1,
+        ),
+        ([ValidityEvidence(trials=5), ValidityEvidence(trials=50, trial_variance=0.1)], None, None, 0, 50),
     ],
 )
 def test_what_is_known_of_several_accounts(
-    parts: list[Evidence], free: bool | None, missing: int | None, longest: int, trials: int
+    parts: list[ValidityEvidence], free: bool | None, missing: int | None, longest: int, trials: int
 ) -> None:
     together = pooled_validity_evidence(parts)
     assert (together.look_ahead_free, together.missing_bars) == (free, missing)

@@ -14,9 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.evaluation.accounts import DAY, MINUTE, START, Fill, account, curve
-from tradewright.evaluation.checks import find
+from tradewright.evaluation.checks import CheckInput, find
 from tradewright.evaluation.equity_curve import Sampling
-from tradewright.evaluation.finding import Case
 from tradewright.evaluation.formatting import groups, headline
 from tradewright.evaluation.metrics import CAPPABLE, evaluate
 from tradewright.model.errors import DataError
@@ -142,7 +141,7 @@ def test_a_fall_within_a_day_is_told_whatever_the_sampling():
     assert evaluate(result, Sampling.BAR).max_drawdown == -0.5
     lines = {line.label: line.text for line in (*headline(metrics), *groups(metrics)[1].lines)}
     assert (lines["Max drawdown"], lines["Sampled drawdown"]) == ("-50.00%", "0.00%")
-    messages = {each.code: each.message for each in find(Case(result, metrics))}
+    messages = {each.code: each.message for each in find(CheckInput(result, metrics))}
     assert "fell 50.00% below its peak" in messages["DEEP_DRAWDOWN"]
 
 

@@ -7,8 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from tests.evaluation.test_findings import SPOKEN
+from tradewright.evaluation.checks import FindingLimits
 from tradewright.evaluation.equity_curve import Sampling
-from tradewright.evaluation.finding import FindingLimits
 from tradewright.evaluation.metrics import Metrics
 
 PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()

@@ -13,7 +13,7 @@ import pytest
 from tests.evaluation.accounts import Fill, account
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.equity_curve import MONTHS
-from tradewright.evaluation.finding import Evidence
+from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.formatting import groups, headline
 from tradewright.evaluation.metrics import Metrics
 from tradewright.evaluation.risk_report import RiskReport, risk_report
@@ -91,7 +91,7 @@ def traded(scale: float = 1.0) -> BacktestResult:
 def report() -> RiskReport:
     names = {HOSTILE[0]: traded(), HOSTILE[4]: traded(2.0), HOSTILE[6]: traded(0.5)}
     facts = {f"{index}{name}": name for index, name in enumerate(HOSTILE)}
-    return risk_report(HOSTILE[1], names, facts=facts, evidence={HOSTILE[0]: Evidence(look_ahead_free=False)})
+    return risk_report(HOSTILE[1], names, facts=facts, evidence={HOSTILE[0]: ValidityEvidence(look_ahead_free=False)})
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ import pytest
 
 from tests.evaluation.accounts import MINUTE, Fill, account, curve
 from tradewright.evaluation.charts import POINTS, account_figure, account_svg, downsample, price_figure
+from tradewright.evaluation.checks import FindingLimits
 from tradewright.evaluation.equity_curve import Sampling
-from tradewright.evaluation.finding import Evidence, FindingLimits
-from tradewright.evaluation.formatting import count, money, percent, ratio
-from tradewright.evaluation.markup import Html, element, markdown_table
+from tradewright.evaluation.finding import ValidityEvidence
+from tradewright.evaluation.formatting import count, markdown_table, money, percent, ratio
 from tradewright.evaluation.risk_report import risk_report
 from tradewright.model.errors import DataError, StoreError
 
@@ -77,7 +77,10 @@ def test_plain_values_of_several_instruments_are_those_of_the_pool(report):
 
 def test_the_pool_is_as_sure_as_its_least_sure_part(traded):
     def codes(first, second):
-        evidence = {"A": Evidence(look_ahead_free=first), "B": Evidence(look_ahead_free=second, missing_bars=4)}
+        evidence = {
+            "A": ValidityEvidence(look_ahead_free=first),
+            "B": ValidityEvidence(look_ahead_free=second, missing_bars=4),
+        }
         return {
             each.code for each in risk_report("s", {"A": traded, "B": traded}, evidence=evidence).sections[0].findings
         }
@@ -94,7 +97,7 @@ def test_settings_evidence_and_limits_reach_the_metrics_and_findings(traded):
         {"SPY": traded},
         sampling=Sampling.CALENDAR_DAY,
         risk_free=0.01,
-        evidence={"SPY": Evidence(look_ahead_free=False)},
+        evidence={"SPY": ValidityEvidence(look_ahead_free=False)},
         limits=FindingLimits(min_trades=1),
     )
     section = report.sections[0]
@@ -209,11 +212,6 @@ def test_plots_hold_every_fill_and_are_thinned(traded):
     long = account_figure(curve(np.linspace(1000, 2000, 20_000).tolist(), step=MINUTE))
     assert max(len(trace.x) for trace in long.data) <= POINTS + 2
     assert [trace.name for trace in long.data] == ["Buy and hold", "Equity", "Drawdown", "Exposure"]
-
-
-def test_elements_escape_text_and_attributes():
-    assert element("p", "a<b", Html("<i>c</i>"), class_='x"y') == '<p class="x&quot;y">a&lt;b<i>c</i></p>'
-    assert element("script", data_for="a") == '<script data-for="a"></script>'
 
 
 def test_markdown_cells_keep_to_their_column():

@@ -12,7 +12,7 @@ from strategies.buy_and_hold import BuyAndHold
 from tests.backtest.conftest import random_bars
 from tests.backtest.reference import run_reference
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.evaluation.finding import Evidence
+from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.study import MetricsConfig, StudyResult, study
 from tradewright.fills.costs import PercentCosts
 from tradewright.model.bars import Bars
@@ -82,7 +82,9 @@ def test_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
 
 
 def test_evidence_and_facts_reach_the_report(tmp_path: Path) -> None:
-    done = made({"A": ONE}, tmp_path, evidence={"A": Evidence(look_ahead_free=False)}, facts={"config hash": "abc123"})
+    done = made(
+        {"A": ONE}, tmp_path, evidence={"A": ValidityEvidence(look_ahead_free=False)}, facts={"config hash": "abc123"}
+    )
     assert "abc123" in done.report.html()
     assert any(finding.severity.value == "critical" for _, finding in done.report.findings())
 

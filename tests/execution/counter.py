@@ -30,7 +30,7 @@ from tradewright.model.clock import ManualClock
 from tradewright.model.errors import BrokerError
 from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.model.mode import Mode, Stage
-from tradewright.model.order import AttemptState, Position, Side
+from tradewright.model.order import AttemptState, Leg, Position, Side
 from tradewright.policy.limits import Limits
 from tradewright.policy.snapshot import Snapshot
 from tradewright.store.artefacts import Artefacts
@@ -207,7 +207,7 @@ class Counter:
         self.ledger.leases.acquire(ACCOUNT, "lost", 60)
         claimed = attempts.claim(order.decision_id, order.payload_hash, "lost")
         assert claimed is not None
-        attempts.begin_sending(claimed.ref, "session", 1, order.payload_hash, "lost")
+        attempts.begin_sending(claimed.ref, "session", {Leg.ENTRY: 1}, order.payload_hash, "lost")
         attempts.move(claimed.ref, AttemptState.UNKNOWN, "test")
 
     def send_without_fill(self, order: ApprovedOrder, filled: str | None = None) -> str:

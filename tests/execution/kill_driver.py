@@ -15,8 +15,12 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from ib_async import IB
+
+from brokers.sim.broker import SimBroker
 from tradewright.execution.sender import Sender
 from tradewright.execution.types import CHECKPOINTS, Checkpoint, Mode, ProtocolTimes, SenderSettings
 from tradewright.ledger.ledger import Ledger
@@ -45,6 +49,35 @@ def dying_at(name: str, nth: int) -> Checkpoint:
 async def allow(_order: ApprovedOrder, _snapshot: BrokerSnapshot) -> Sequence[Reason]:
     """A pre_send_check that has nothing against it."""
     return ()
+
+
+def die_after_leg(broker: Broker, number: int) -> None:
+    """Let this process kill itself as soon as a leg of a group has been handed to the venue's wire."""
+    sent = [0]
+
+    def after(*_args: object) -> None:
+        sent[0] += 1
+        if sent[0] == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if hasattr(broker, "after_leg"):
+        broker.after_leg = after
+        return
+    if isinstance(broker, SimBroker):
+        _after_each(broker.market, "place", after)
+    else:
+        _after_each(IB, "placeOrder", after)
+
+
+def _after_each(owner: Any, name: str, act: Callable[[], None]) -> None:
+    real = getattr(owner, name)
+
+    def call(*args: Any) -> Any:
+        answer = real(*args)
+        act()
+        return answer
+
+    setattr(owner, name, call)
 
 
 def load(path: str, argument: str) -> Broker:
@@ -76,6 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--account", default="DU100")
     parser.add_argument("--die-at", choices=CHECKPOINTS, default=None)
     parser.add_argument("--nth", type=int, default=1)
+    parser.add_argument("--die-after-leg", type=int, default=0)
     parser.add_argument("--cancel", action="append", default=[])
     parser.add_argument("--follow", type=float, default=1.0)
     parser.add_argument("--times", type=json.loads, default=None, help="ProtocolTimes as JSON")
@@ -86,6 +120,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     checkpoint = dying_at(given.die_at, given.nth)
     with Ledger.open(given.ledger, clock) as ledger:
         broker = load(given.broker, given.argument)
+        if given.die_after_leg:
+            die_after_leg(broker, given.die_after_leg)
         sender = Sender(ledger, broker, clock, allow, settings, times, checkpoint=checkpoint)
         sys.stdout.write(json.dumps(asyncio.run(work(sender, given.cancel, given.follow))))
 

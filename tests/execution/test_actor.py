@@ -21,7 +21,7 @@ from tradewright.execution.types import SendResult
 from tradewright.ledger.errors import IdempotencyConflict
 from tradewright.model.broker import AccountState
 from tradewright.model.decision import Decision, Verdict
-from tradewright.model.errors import BrokerError, ConfigError
+from tradewright.model.errors import BrokerError, ConfigError, OrderNotAccepted
 from tradewright.model.intent import Intent
 from tradewright.model.order import AttemptState, OrderTerms, Side
 from tradewright.model.signal import SignalAction, SignalCandidate
@@ -306,6 +306,61 @@ def test_a_person_may_only_close_what_the_account_holds(counter: Counter) -> Non
     sent(counter)
     again = intended(counter, "k2", sell, reduce_only=True)
     assert (again.verdict, again.approved_quantity) == (Verdict.REJECT, 0)
+
+
+def test_a_person_can_have_the_venue_protect_what_is_opened(counter: Counter) -> None:
+    prices = {"stop": Decimal(95), "take_profit": Decimal(110)}
+    made = ask(counter, lambda decider: decider.intend("k1", BUY_TEN, **prices))
+    assert made.verdict is Verdict.APPROVE, made
+    legs = counter.ledger.outbox.get(made.decision_id).protective
+    assert [(leg.leg.value, leg.terms.side, leg.terms.quantity) for leg in legs] == [
+        ("sl", Side.SELL, made.approved_quantity),
+        ("tp", Side.SELL, made.approved_quantity),
+    ]
+    sent(counter)
+    assert len(counter.ledger.attempts.group(f"{made.intent_id}.1")) == 3
+    with pytest.raises(IdempotencyConflict):
+        ask(counter, lambda decider: decider.intend("k1", BUY_TEN, stop=Decimal(94)))
+
+
+@pytest.mark.parametrize(
+    ("terms", "reduce_only", "problem"),
+    [
+        (OrderTerms(instrument="ES", side=Side.BUY, quantity=Decimal(1)), False, "no protective legs for ES"),
+        (OrderTerms(instrument="AAPL", side=Side.SELL, quantity=Decimal(1)), True, "opens nothing to protect"),
+    ],
+)
+def test_protection_that_cannot_be_had_is_refused(
+    counter: Counter, terms: OrderTerms, reduce_only: bool, problem: str
+) -> None:
+    with pytest.raises(OrderNotAccepted, match=problem):
+        ask(counter, lambda decider: decider.intend("k1", terms, reduce_only=reduce_only, stop=Decimal(95)))
+    assert counter.ledger.decisions.intents() == []
+
+
+@pytest.mark.parametrize(("stop", "code"), [("95.001", "OFF_TICK"), ("105", "GUARD_ON_WRONG_SIDE")])
+def test_the_gate_refuses_a_stop_that_the_venue_could_not_hold(counter: Counter, stop: str, code: str) -> None:
+    made = ask(counter, lambda decider: decider.intend("k1", BUY_TEN, stop=Decimal(stop)))
+    assert (made.verdict, code in codes(made.reasons)) == (Verdict.REJECT, True)
+
+
+def test_a_signals_stop_and_target_become_protective_legs_where_the_venue_holds_them(counter: Counter) -> None:
+    guards = {"stop": Decimal(95), "take_profit": Decimal(110)}
+    made = proposed(counter, signal(**guards))
+    assert [row.protective_orders for row in made] == [True]
+    elsewhere = proposed(counter, signal(instrument="ES", **guards))
+    assert [row.protective_orders for row in elsewhere] == [False], "the strategy's bars watch it"
+
+
+def test_an_order_that_only_reduces_is_refused_when_nothing_is_left_to_close(counter: Counter) -> None:
+    sell = OrderTerms(instrument="AAPL", side=Side.SELL, quantity=Decimal(4))
+    counter.world.venue.set(opening={"AAPL": "4"})
+    made = intended(counter, "k1", sell, reduce_only=True)
+    assert made.verdict is Verdict.APPROVE
+    counter.world.venue.set(opening={})
+    (result,) = sent(counter)
+    assert "NOT_REDUCING" in codes(result.reasons)
+    assert counter.world.venue.state["placed"] == []
 
 
 def test_no_price_at_all_is_said_and_an_old_one_is_refused(counter: Counter) -> None:

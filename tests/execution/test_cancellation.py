@@ -21,7 +21,7 @@ from tests.support.ledgers import Proposer
 from tradewright.execution.cancellation import Cancelled
 from tradewright.execution.sender import Sender
 from tradewright.execution.types import ProtocolTimes, SenderSettings, SendStatus
-from tradewright.ledger.attempts import Attempt
+from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import SystemClock
 from tradewright.model.errors import BrokerError

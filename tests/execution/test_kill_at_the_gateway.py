@@ -46,11 +46,11 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield books
 
 
-def kill_at(name: str, url: str, port: int) -> None:
-    """A sender in a process of its own that dies at a step boundary."""
+def kill_at(url: str, port: int, *moment: str) -> None:
+    """A sender in a process of its own that dies at a step boundary, or after a leg of a group."""
     venue = ("--account", ACCOUNT, "--broker", "tests.support.gateway_broker:broker", "--argument", str(port))
-    done = run_driver("tests.execution.kill_driver", ("--ledger", url, *venue, "--die-at", name))
-    assert done.returncode == -signal.SIGKILL, f"{name} was not passed: {done.stdout} {done.stderr}"
+    done = run_driver("tests.execution.kill_driver", ("--ledger", url, *venue, *moment))
+    assert done.returncode == -signal.SIGKILL, f"{moment} was not passed: {done.stdout} {done.stderr}"
 
 
 def restart(ledger: Ledger, port: int) -> None:
@@ -66,8 +66,9 @@ def violations(ledger: Ledger, gateway: GatewayThread) -> list[str]:
     venue = gateway.do("status")
     sent = [fields for entry in gateway.do("journal", message=PLACE_ORDER)["messages"] for fields in [entry["fields"]]]
     refs = [order["ref"] for order in venue["orders"]]
-    intents = [ref.rpartition(".")[0] for ref in refs]
-    found = [f"{intent} became {intents.count(intent)} orders" for intent in set(intents) if intents.count(intent) > 1]
+    entries = [ref.split(".")[0] for ref in refs if ref.count(".") == 1]
+    found = [f"{intent} became {entries.count(intent)} orders" for intent in set(entries) if entries.count(intent) > 1]
+    found += [f"{ref} is there {refs.count(ref)} times" for ref in set(refs) if refs.count(ref) > 1]
     if len(sent) != len(refs):
         found.append(f"{len(sent)} place messages for {len(refs)} orders")
     ours = {row.exec_id for row in ledger.executions.all()}
@@ -88,12 +89,33 @@ def test_killed_at_every_boundary_over_the_real_wire(
     proposer.order("AAPL")
     proposer.order("MSFT")
     port = gateway.gateway.port
-    kill_at(name, f"sqlite:///{tmp_path / 'ledger.db'}", port)
+    kill_at(f"sqlite:///{tmp_path / 'ledger.db'}", port, "--die-at", name)
     restart(ledger, port)
     assert violations(ledger, gateway) == []
     orders = gateway.do("status")["orders"]
     assert len(ledger.executions.all()) == len(orders)
     assert len(orders) == (1 if name.startswith(IN_DOUBT) else 2)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_killed_between_two_legs_over_the_real_wire(
+    gateway: GatewayThread, ledger: Ledger, tmp_path: Path, number: int
+) -> None:
+    """The gateway holds back the legs that it has; the next sender cancels them and sends none of the others."""
+    proposer = Proposer(ledger, SystemClock())
+    proposer.bracket("AAPL", reference_price=Decimal(200), stop=Decimal(190), take_profit=Decimal(220))
+    port = gateway.gateway.port
+    kill_at(f"sqlite:///{tmp_path / 'ledger.db'}", port, "--die-after-leg", str(number))
+    for _ in range(2):
+        restart(ledger, port)
+    assert violations(ledger, gateway) == []
+    states = [attempt.state.value for attempt in ledger.attempts.group("intent0001.1")]
+    if number == 3:
+        assert states == ["FILLED", "WORKING", "WORKING"]
+    else:
+        assert states == ["CANCELLED"] * number + ["NOT_SENT"] * (3 - number)
+        assert gateway.do("status")["executions"] == []
+    assert ledger.freezes.present(ACCOUNT) == []
 
 
 def test_the_laws_can_be_broken(gateway: GatewayThread, ledger: Ledger) -> None:

@@ -15,7 +15,7 @@ from tests.execution.kill_driver import SHORT
 from tests.execution.venue import ACCOUNT, FileVenue
 from tests.execution.world import World, run, violations
 from tradewright.execution.types import CHECKPOINTS
-from tradewright.ledger.attempt_states import replay
+from tradewright.ledger.attempt import replay
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import ManualClock, SystemClock
 from tradewright.model.errors import LedgerError
@@ -224,7 +224,7 @@ def test_a_ledger_that_fails_after_the_send_leaves_the_order_to_the_next_recover
 
 def test_a_write_ahead_that_is_not_there_when_read_back_is_not_followed_by_a_send(world: World) -> None:
     world.proposer.order()
-    world.ledger.attempts.read_back = lambda _ref: None  # type: ignore[method-assign,assignment]
+    world.ledger.attempts.read_back = lambda _ref: []  # type: ignore[method-assign,assignment]
     with pytest.raises(LedgerError, match="not there when read back"):
         world.drain()
     assert world.venue.state["placed"] == []

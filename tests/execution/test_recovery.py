@@ -19,7 +19,7 @@ from tradewright.model.broker import BrokerEventKind
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import BrokerError
 from tradewright.model.mode import Mode
-from tradewright.model.order import AttemptState, Position, Side
+from tradewright.model.order import AttemptState, Leg, Position, Side
 
 REF = "intent0001.1"
 
@@ -210,7 +210,7 @@ def overtaken(world: World, after: int, step: str, *, gone: bool) -> None:
             order = world.ledger.outbox.get(row.decision_id)
             assert world.ledger.attempts.claim(row.decision_id, order.payload_hash, "other")
             if step == "SENDING":
-                world.ledger.attempts.begin_sending(row.ref, "its session", 7, order.payload_hash, "other")
+                world.ledger.attempts.begin_sending(row.ref, "its session", {Leg.ENTRY: 7}, order.payload_hash, "other")
             if gone:
                 world.ledger.leases.release(ACCOUNT, "other")
         return answer

@@ -25,6 +25,7 @@ from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, BrokerSnapshot, VenueStatus
 from tradewright.model.clock import ManualClock
+from tradewright.model.order import Leg
 
 ACTS = ("part", "rest", "cancel", "reject", "correct", "by hand", "by hand and filled")
 STORIES = st.tuples(
@@ -57,7 +58,7 @@ def played(ledger: Ledger, venue: FileVenue, story: Story) -> BrokerSnapshot:
         order = proposer.order(instrument, str(units))
         claimed = ledger.attempts.claim(order.decision_id, order.payload_hash, "h")
         assert claimed is not None
-        ledger.attempts.begin_sending(claimed.ref, "s1", number, order.payload_hash, "h")
+        ledger.attempts.begin_sending(claimed.ref, "s1", {Leg.ENTRY: number}, order.payload_hash, "h")
         if twice:
             venue.fault("twice")
         venue.take(order, claimed.ref, number)

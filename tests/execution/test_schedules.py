@@ -24,6 +24,7 @@ SCHEDULES = int(os.environ.get("TRADEWRIGHT_SCHEDULES", "100"))
 BATCH = 25
 PLACE_FAULTS = ["swallow", "drop_before", "drop_after", "silent", "reject", "refuse", "partial", "late", "false_cancel",
                 "duplicate", "noise"]  # fmt: skip
+GROUP_FAULTS = ["drop_after_leg_1", "drop_after_leg_2", "drop_after_leg_3"]
 OTHER_FAULTS = ["refuse_connect", "fail_snapshot", "cancel_silent", "cancel_unknown", "cancel_drop"]
 SYMBOLS = ["AAPL", "MSFT", "GOOG"]
 
@@ -60,9 +61,11 @@ class Schedule:
 
     def _round(self) -> None:
         for _ in range(self.dice.randint(0, 2)):
-            self.world.proposer.order(self.dice.choice(SYMBOLS), str(self.dice.randint(1, 9) * 2))
+            is_group = self.dice.random() < 0.3
+            make = self.world.proposer.bracket if is_group else self.world.proposer.order
+            make(self.dice.choice(SYMBOLS), str(self.dice.randint(1, 9) * 2))
             if self.dice.random() < 0.6:
-                self._fault(self.dice.choice(PLACE_FAULTS))
+                self._fault(self.dice.choice(GROUP_FAULTS if is_group else PLACE_FAULTS))
         if self.dice.random() < 0.3:
             self._decide_again()
         if self.dice.random() < 0.3:
@@ -81,7 +84,10 @@ class Schedule:
 
     def _correct(self) -> None:
         """An execution is corrected, at most one per symbol, since two at once cannot be told apart by a position."""
-        fills = [fill for fill in self.world.venue.state["fills"] if fill["instrument"] not in self.corrected]
+        state = self.world.venue.state
+        grouped = {ref for order in state["orders"] for ref in (order["ref"], order.get("parent_ref"))}
+        grouped -= {order["ref"] for order in state["orders"] if "parent_ref" not in order}
+        fills = [row for row in state["fills"] if row["instrument"] not in self.corrected and row["ref"] not in grouped]
         if fills:
             fill = self.dice.choice(fills)
             self.corrected.add(fill["instrument"])
@@ -126,7 +132,7 @@ class Schedule:
     def _outside_event(self) -> None:
         """The market, the gateway, or somebody else does something."""
         venue = self.world.venue
-        live = [order["ref"] for order in venue.state["orders"] if order["status"] == "WORKING" and order["ref"]]
+        live = self._working()
         what = self.dice.choice(["fill", "part", "end", "restart", "external", "wait", "correct"])
         self.story.append(f"{what} of {len(live)}")
         with contextlib.suppress(RuntimeError):
@@ -144,6 +150,17 @@ class Schedule:
                 venue.fill(ref, "1" if what == "part" else None, tell=self.dice.random() < 0.7)
             elif live and what == "end":
                 venue.end(self.dice.choice(live), VenueStatus.CANCELLED, tell=self.dice.random() < 0.7)
+
+    def _working(self) -> list[str]:
+        """The orders that the market can fill: a leg only when its entry has ended with something filled."""
+        orders = {order["ref"]: order for order in self.world.venue.state["orders"] if order["ref"]}
+        free = [order for order in orders.values() if order["status"] == "WORKING" and not order.get("held_back")]
+        entries = [orders.get(order.get("parent_ref", "")) for order in free]
+        return [
+            order["ref"]
+            for order, entry in zip(free, entries, strict=True)
+            if entry is None or (entry["status"] != "WORKING" and entry["filled"] != "0")
+        ]
 
     def _fault(self, name: str) -> None:
         self.story.append(name)

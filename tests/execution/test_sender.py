@@ -421,7 +421,7 @@ def test_a_write_ahead_that_cannot_be_read_back_is_settled_before_the_next_order
     async def story() -> None:
         sender = world.sender()
         with monkeypatch.context() as patch:
-            patch.setattr(type(world.ledger.attempts), "read_back", lambda _attempts, _ref: None)
+            patch.setattr(type(world.ledger.attempts), "read_back", lambda _attempts, _ref: [])
             with pytest.raises(LedgerError, match="read back"):
                 await sender.drain()
         assert world.states() == ["SENDING"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.broker import (
     AccountState,
+    BrokerCapabilities,
     BrokerEvent,
     BrokerEventKind,
     BrokerSnapshot,
@@ -30,7 +31,8 @@ from tradewright.model.broker import (
 )
 from tradewright.model.clock import Clock, SystemClock
 from tradewright.model.errors import BrokerError, NotApproved, OrderNotAccepted
-from tradewright.model.order import Fill, Position, Side
+from tradewright.model.instrument import AssetClass
+from tradewright.model.order import Fill, Leg, OrderTerms, OrderType, Position, Side, TimeInForce
 
 ACCOUNT = "DU100"
 ZONE = ZoneInfo("America/New_York")
@@ -144,6 +146,7 @@ class FileVenue:
         with self.change() as state:
             order = [order for order in state["orders"] if order["ref"] == ref][-1]
             order["status"], order["time"] = status.value, self.now().isoformat()
+            _end_legs(state, order)
         if tell:
             self.tell_order(ref)
 
@@ -223,6 +226,20 @@ class FileVenue:
                 self._fill(state, new, None, "100")
             return fault, new
 
+    def take_leg(self, leg: Leg, terms: OrderTerms, ref: str, order_id: int, entry: str, *, last: bool) -> None:
+        """The message of one leg of a group has arrived; the last one lets the venue work them all."""
+        with self.change() as state:
+            state["placed"].append(ref)
+            new = self._new(state, ref, order_id, terms.instrument, terms.side, terms.quantity, 1)
+            new |= {"parent_ref": "" if leg is Leg.ENTRY else entry, "held_back": True}
+            if not last:
+                return
+            group = [order for order in state["orders"] if entry in (order["ref"], order.get("parent_ref"))]
+            for order in group:
+                order["held_back"] = False
+            if state["mode"] == "fill":
+                self._fill(state, group[0], None, "100")
+
     def snapshot(self) -> BrokerSnapshot:
         """Everything of today, but for what is hidden."""
         with self.change() as state:
@@ -248,7 +265,8 @@ class FileVenue:
         if name == "open_orders":
             return tuple(_order(order) for order in orders if order["status"] not in ENDED)
         if name == "completed_orders":
-            done = [row for row in orders if row["status"] in ENDED and _day(row["time"]) == today]
+            worked = [row for row in orders if not row.get("held_back")]  # what was never worked is forgotten
+            done = [row for row in worked if row["status"] in ENDED and _day(row["time"]) == today]
             return tuple(_order(order | {"order_id": None, "client_id": None}) for order in done)
         if name == "fills":
             fills = [fill for fill in state["fills"] if _day(fill["time"]) == today]
@@ -294,6 +312,10 @@ class FileVenue:
         if Decimal(order["filled"]) >= Decimal(order["quantity"]):
             order["status"] = "FILLED"
         state["fills"].append(fill)
+        if parent := order.get("parent_ref"):
+            for other in state["orders"]:
+                if other.get("parent_ref") == parent and other is not order and other["status"] not in ENDED:
+                    _reduce(other, Decimal(other["quantity"]) - quantity)
         return fill
 
 
@@ -301,11 +323,15 @@ class FileBroker:
     """The broker port over a ``FileVenue``; messages are delivered by the event loop, as over a wire."""
 
     venue = "file"
+    capabilities = BrokerCapabilities(
+        kinds=frozenset(OrderType), tifs=frozenset(TimeInForce), groups=frozenset({AssetClass.STOCK}), fractional=True
+    )
 
     def __init__(self, venue: FileVenue) -> None:
         self._venue, self.session, self.waiting = venue, "", 0
         self._sink: EventSink | None = None
         self._queue: list[BrokerEvent] = []
+        self.after_leg: Callable[[int], None] = lambda _number: None
 
     async def connect(self, sink: EventSink) -> None:
         with self._venue.change() as state:
@@ -365,6 +391,24 @@ class FileBroker:
             return
         self._answer(fault, new, ref, order_id)
 
+    async def place_group(self, order: ApprovedOrder, refs: Mapping[Leg, str], order_ids: Mapping[Leg, int]) -> None:
+        self._check()
+        legs = order.legs()
+        for number, (leg, terms) in enumerate(legs.items(), start=1):
+            last = number == len(legs)
+            self._venue.take_leg(leg, terms, refs[leg], order_ids[leg], refs[Leg.ENTRY], last=last)
+            self.after_leg(number)
+            with self._venue.change() as state:
+                fault = _pop(state, (f"drop_after_leg_{number}",))
+            if fault:
+                self.drop()
+                raise BrokerError("the connection was reset", where="venue")
+        for ref in refs.values():
+            self._venue.tell_order(ref)
+        for fill in self._venue.state["fills"]:
+            if fill["ref"] in refs.values():
+                self._venue.tell(BrokerEventKind.FILL, fill=_fill(fill))
+
     def _answer(self, fault: str, new: dict[str, Any], ref: str, order_id: int) -> None:
         error = {
             "reject": (201, "not allowed"),
@@ -392,6 +436,7 @@ class FileBroker:
             order = [order for order in state["orders"] if order["ref"] == ref][-1]
             if fault != "cancel_unknown" and fault != "cancel_silent" and order["status"] not in ENDED:
                 order["status"] = "CANCELLED"
+                _end_legs(state, order)
         if fault == "cancel_drop":
             self.drop()
             raise BrokerError("the connection was reset", where="venue")
@@ -455,8 +500,24 @@ def _day(time: str) -> date:
     return datetime.fromisoformat(time).astimezone(ZONE).date()
 
 
+def _reduce(order: dict[str, Any], quantity: Decimal) -> None:
+    """Make a leg smaller; it ends when nothing is left of it."""
+    order["quantity"] = str(quantity)
+    if quantity <= Decimal(order["filled"]):
+        order["status"] = "FILLED" if Decimal(order["filled"]) else "CANCELLED"
+
+
+def _end_legs(state: dict[str, Any], entry: dict[str, Any]) -> None:
+    """What happens to the legs of an entry that was cancelled: they cover what was filled of it, or end with it."""
+    for order in state["orders"]:
+        if order.get("parent_ref") == entry["ref"] and entry["ref"] and order["status"] not in ENDED:
+            _reduce(order, min(Decimal(order["quantity"]), Decimal(entry["filled"])))
+
+
 def _order(order: dict[str, Any]) -> VenueOrder:
     fields = {name: order[name] for name in order if name != "time"}
+    if order.get("held_back"):
+        fields |= {"perm_id": 0, "status": "PENDING"}
     return VenueOrder.model_validate(fields | {"account": ACCOUNT, "order_type": "MKT"})
 
 

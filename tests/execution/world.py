@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Coroutine
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.support.ledgers import START, Proposer
 from tradewright.execution.presend import Recheck
 from tradewright.execution.sender import Sender
 from tradewright.execution.types import Checkpoint, Mode, ProtocolTimes, SenderSettings, SendResult, no_checkpoint
-from tradewright.ledger.attempt_states import replay
+from tradewright.ledger.attempt import replay
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import Clock, ManualClock
 
@@ -123,8 +124,10 @@ def violations(ledger: Ledger, venue: FileVenue, *, settled: bool = True) -> lis
     by_intent: dict[str, set[str]] = {}
     for order in state["orders"]:
         if order["ref"]:
-            by_intent.setdefault(order["ref"].rpartition(".")[0], set()).add(order["ref"])
-    found += [f"intent {intent} became {sorted(refs)}" for intent, refs in by_intent.items() if len(refs) > 1]
+            intent, number, *_leg = (*order["ref"].split("."), "")
+            by_intent.setdefault(intent, set()).add(number)
+    found += [f"intent {intent} became {sorted(numbers)}" for intent, numbers in by_intent.items() if len(numbers) > 1]
+    found += _opened_by_a_leg(state)
     for attempt in attempts:
         approved = ledger.outbox.get(attempt.decision_id)
         if (approved.payload_hash, approved.terms.quantity) != (attempt.payload_hash, attempt.quantity):
@@ -137,6 +140,17 @@ def violations(ledger: Ledger, venue: FileVenue, *, settled: bool = True) -> lis
     return found
 
 
+def _opened_by_a_leg(state: dict[str, Any]) -> list[str]:
+    """Groups whose protective legs closed more than their entry had opened."""
+    newest = {fill["exec_id"].rpartition(".")[0]: fill for fill in state["fills"]}
+    filled: dict[str, Decimal] = {}
+    for fill in newest.values():
+        intent, number, leg, *_rest = (*fill["ref"].split("."), "", "", "")
+        units = Decimal(fill["quantity"]) * (-1 if leg else 1)
+        filled[f"{intent}.{number}"] = filled.get(f"{intent}.{number}", Decimal(0)) + units
+    return [f"the legs of {ref} closed {-units} too much" for ref, units in filled.items() if units < 0]
+
+
 def _unsettled(ledger: Ledger, venue: FileVenue) -> list[str]:
     ours = {execution.exec_id for execution in ledger.executions.all()}
     found = [f"lost fill {fill['exec_id']}" for fill in venue.state["fills"] if fill["exec_id"] not in ours]
@@ -147,6 +161,7 @@ def _unsettled(ledger: Ledger, venue: FileVenue) -> list[str]:
         filled = ledger.executions.filled(attempt.ref)
         if any(execution.quarantined for execution in ledger.executions.of_attempt(attempt.ref)):
             continue
-        if attempt.state.value == "FILLED" and filled != attempt.quantity:
+        is_reduced = attempt.is_protective and 0 < filled < attempt.quantity
+        if attempt.state.value == "FILLED" and filled != attempt.quantity and not is_reduced:
             found.append(f"{attempt.ref} FILLED with {filled} of {attempt.quantity}")
     return found

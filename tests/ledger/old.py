@@ -18,6 +18,11 @@ INTENT = {
     "size_pct": 0.01, "strategy": "trend",
     "terms": {"instrument": "AAPL", "order": MARKET, "quantity": "10", "side": "BUY", "tif": "DAY"},
 }  # fmt: skip
+DECISION = {
+    "approved_quantity": "10", "approved_size_pct": 0.01, "decided_at": START.isoformat(), "decision_id": "d1",
+    "expires_at": START.isoformat(), "intent_id": "intent0001", "reasons": [], "rule_set_hash": "r" * 64,
+    "snapshot_hash": "s" * 64, "verdict": "REVIEW",
+}  # fmt: skip
 _OF = {"account": ACCOUNT, "instrument": "AAPL"}
 _WHO = {"actor": "ann", "reason": "test", "at": AT}
 _REF = "intent0001.1"
@@ -26,7 +31,8 @@ ROWS: list[tuple[str, dict[str, object]]] = [
     ("intents", {"intent_id": "intent0001", "strategy": "trend", "signal_id": "signal-1", "instrument": "AAPL",
                  "payload": json.dumps(INTENT, sort_keys=True, separators=(",", ":")), "sha256": _HASH,
                  "recorded_at": AT}),
-    ("decisions", {"decision_id": "d1", "intent_id": "intent0001", "verdict": "REVIEW", "payload": '{"reasons":[]}',
+    ("decisions", {"decision_id": "d1", "intent_id": "intent0001", "verdict": "REVIEW",
+                   "payload": json.dumps(DECISION, sort_keys=True, separators=(",", ":")),
                    "sha256": _HASH, "decided_at": AT, "expires_at": AT, "recorded_at": AT}),
     ("approvals", {"decision_id": "d1", "approved": True, **_WHO}),
     ("approvals", {"decision_id": "d1", "approved": False, **_WHO}),

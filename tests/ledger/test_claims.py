@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import text
 
 from tests.support.ledgers import ACCOUNT, START, Proposer
-from tradewright.ledger.attempt_states import ATTEMPT_TRANSITIONS, replay
+from tradewright.ledger.attempt import ATTEMPT_TRANSITIONS, replay
 from tradewright.ledger.errors import IllegalTransition
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.outbox import Sendable, batch_key
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import LedgerError
-from tradewright.model.order import ORDER_STATE_OF_ATTEMPT, ORDER_TRANSITIONS, AttemptState
+from tradewright.model.order import ORDER_STATE_OF_ATTEMPT, ORDER_TRANSITIONS, AttemptState, Leg
 from tradewright.policy.approved import approve
 
 HOLDER = "sender-1"
@@ -80,7 +80,7 @@ def test_one_intent_never_becomes_two_orders(ledger: Ledger, order: ApprovedOrde
     attempt = claim(ledger, order)
     assert attempt is not None
     assert claim(ledger, again) is None
-    ledger.attempts.begin_sending(attempt.ref, "s1", 7, order.payload_hash, HOLDER)
+    ledger.attempts.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
     for state in (AttemptState.ACKED, AttemptState.CANCELLED):
         ledger.attempts.move(attempt.ref, state, "test")
         assert claim(ledger, again) is None
@@ -90,7 +90,7 @@ def test_one_intent_never_becomes_two_orders(ledger: Ledger, order: ApprovedOrde
 def test_an_unsent_intent_may_be_decided_again(ledger: Ledger, order: ApprovedOrder, proposer: Proposer) -> None:
     attempt = claim(ledger, order)
     assert attempt is not None
-    ledger.attempts.begin_sending(attempt.ref, "s1", 7, order.payload_hash, HOLDER)
+    ledger.attempts.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
     ledger.attempts.move(attempt.ref, AttemptState.UNKNOWN, "silence")
     ledger.attempts.move(attempt.ref, AttemptState.NOT_SENT, "evidence")
     assert claim(ledger, order) is None, "the approval was spent on the first attempt"
@@ -106,18 +106,18 @@ def test_write_ahead_needs_claim_hash_holder_and_lease(ledger: Ledger, order: Ap
     attempt = claim(ledger, order)
     assert attempt is not None
     with pytest.raises(LedgerError, match="nothing was sent"):
-        ledger.attempts.begin_sending(attempt.ref, "s1", 7, "0" * 64, HOLDER)
+        ledger.attempts.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, "0" * 64, HOLDER)
     with pytest.raises(LedgerError):
-        ledger.attempts.begin_sending(attempt.ref, "s1", 7, order.payload_hash, "another")
-    ledger.attempts.begin_sending(attempt.ref, "s1", 7, order.payload_hash, HOLDER)
+        ledger.attempts.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, "another")
+    ledger.attempts.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
     with pytest.raises(LedgerError):
-        ledger.attempts.begin_sending(attempt.ref, "s1", 7, order.payload_hash, HOLDER)
-    found = ledger.attempts.read_back(attempt.ref)
+        ledger.attempts.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
+    (found,) = ledger.attempts.read_back(attempt.ref)
     assert found is not None
     assert (found.state, found.session, found.order_id, found.spent) == (AttemptState.SENDING, "s1", 7, True)
     assert ledger.attempts.of_order_id("s1", 7) == found
     assert ledger.attempts.of_order_id("s2", 7) is None
-    assert ledger.attempts.read_back("nothing.1") is None
+    assert ledger.attempts.read_back("nothing.1") == []
 
 
 def test_write_ahead_without_the_lease_is_refused(ledger: Ledger, order: ApprovedOrder, clock: ManualClock) -> None:
@@ -126,7 +126,7 @@ def test_write_ahead_without_the_lease_is_refused(ledger: Ledger, order: Approve
     ledger.leases.release(ACCOUNT, HOLDER)
     clock.advance(1)
     with pytest.raises(LedgerError):
-        ledger.attempts.begin_sending(attempt.ref, "s1", 7, order.payload_hash, HOLDER)
+        ledger.attempts.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
     assert ledger.leases.acquire(ACCOUNT, "another", 10)
     assert not ledger.leases.acquire(ACCOUNT, HOLDER, 10)
     ledger.leases.release(ACCOUNT, HOLDER)
@@ -174,7 +174,7 @@ def test_every_step_of_an_attempt_is_a_step_of_the_order_or_none() -> None:
 def test_replaying_the_events_gives_the_stored_state(ledger: Ledger, order: ApprovedOrder) -> None:
     attempt = claim(ledger, order)
     assert attempt is not None
-    ledger.attempts.begin_sending(attempt.ref, "s1", 7, order.payload_hash, HOLDER)
+    ledger.attempts.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
     for state in (AttemptState.UNKNOWN, AttemptState.PARTIAL, AttemptState.CANCEL_REQUESTED, AttemptState.FILLED):
         moved = ledger.attempts.move(attempt.ref, state, "test")
         assert replay([event.state for event in ledger.attempts.events(attempt.ref)]) is moved.state is state

@@ -21,6 +21,7 @@ from tradewright.ledger.schema import attempts, events, fact_tables, metadata
 from tradewright.model.clock import ManualClock
 from tradewright.model.decision import Verdict
 from tradewright.model.mode import Mode
+from tradewright.model.order import Leg
 from tradewright.model.topic import Topic
 
 TABLES = {**fact_tables(), "attempts": attempts, "events": events}
@@ -194,7 +195,7 @@ def test_a_changed_attempt_is_found_before_it_moves_on(file: Path, clock: Manual
     other = {"event_seq": "NULL", "state": "'ACKED'"}.get(column, "'7'")
     forge(file, f"UPDATE attempts SET {column} = {other}")
     with pytest.raises(LedgerTampered, match="attempts"):
-        ledger.attempts.begin_sending(attempt.ref, "s", 1, order.payload_hash, "h")
+        ledger.attempts.begin_sending(attempt.ref, "s", {Leg.ENTRY: 1}, order.payload_hash, "h")
 
 
 def test_a_mode_sees_its_own_switches_freezes_marks_and_reconciliations(file: Path, clock: ManualClock) -> None:

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 from tests.ledger.plain import ENDED, Plain, PlainDecision, PlainFill
 from tests.support import postgres
 from tests.support.ledgers import ACCOUNT, START, Proposer, new_url
-from tradewright.ledger.attempt_states import replay
+from tradewright.ledger.attempt import replay
 from tradewright.ledger.errors import IdempotencyConflict, IllegalTransition
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
@@ -35,7 +35,7 @@ from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import LedgerError
 from tradewright.model.hashing import content_hash
 from tradewright.model.intent import Intent
-from tradewright.model.order import AttemptState, Fill, Side
+from tradewright.model.order import AttemptState, Fill, Leg, Side
 from tradewright.policy.approved import HumanApproval, approve
 
 NTH = st.integers(0, 3)
@@ -211,10 +211,10 @@ class Machine(RuleBasedStateMachine):
         digest = self.plain.decisions[self.plain.attempts[ref].decision_id].payload_hash if honest else "0" * 64
         accepted = self.plain.begin(ref, digest, holder, self.clock.now())
         if accepted:
-            self.ledger.attempts.begin_sending(ref, "s1", 7, digest, holder)
+            self.ledger.attempts.begin_sending(ref, "s1", {Leg.ENTRY: 7}, digest, holder)
         else:
             with pytest.raises(LedgerError, match="nothing was sent"):
-                self.ledger.attempts.begin_sending(ref, "s1", 7, digest, holder)
+                self.ledger.attempts.begin_sending(ref, "s1", {Leg.ENTRY: 7}, digest, holder)
 
     @precondition(lambda self: self.plain.attempts)
     @rule(nth=NTH, wanted=st.sampled_from(AttemptState))

@@ -90,7 +90,7 @@ def test_there_is_no_other_table(both: tuple[str, str, str]) -> None:
 
 def test_one_intent_has_one_live_attempt_by_a_partial_index(both: tuple[str, str, str]) -> None:
     (index,) = [row for row in shape(both[1], "attempts")["indexes"] if row[0] == "one_live_attempt"]
-    assert index[1:3] == (["intent_id"], True if both[0] == "postgres" else 1)
+    assert index[1:3] == (["intent_id", "leg"], True if both[0] == "postgres" else 1)
     assert {"'CLAIMED'", "'UNKNOWN'", "'CANCEL_REQUESTED'"} <= set(index[3])
     assert not {"'FILLED'", "'CANCELLED'", "'NOT_SENT'"} & set(index[3])
 

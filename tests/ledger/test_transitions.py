@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -9,16 +10,17 @@ import pytest
 from tests.ledger.transitions import CELLS, S, way
 from tests.support import postgres
 from tests.support.ledgers import ACCOUNT, START, Proposer, new_url
-from tradewright.ledger.attempt_states import ATTEMPT_TRANSITIONS, replay, steps
+from tradewright.ledger.attempt import ATTEMPT_TRANSITIONS, replay, steps
 from tradewright.ledger.errors import IllegalTransition
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import LedgerError
-from tradewright.model.order import ORDER_STATE_OF_ATTEMPT, AttemptState, OrderState
+from tradewright.model.order import ORDER_STATE_OF_ATTEMPT, AttemptState, Leg, OrderState
 from tradewright.policy.approved import approve
 
 PAIRS = sorted(CELLS)
 HOLDER = "sender-1"
+NUMBERS = itertools.count()
 ROUTES: dict[AttemptState, tuple[AttemptState, ...]] = {
     S.CLAIMED: (),
     S.SENDING: (S.SENDING,),
@@ -53,8 +55,8 @@ def attempt_in(books: Ledger, state: AttemptState) -> str:
     assert claimed is not None
     for step in ROUTES[state]:
         if step is S.SENDING:
-            number = len(books.attempts.all())
-            books.attempts.begin_sending(claimed.ref, "s1", number, order.payload_hash, HOLDER)
+            number = next(NUMBERS)
+            books.attempts.begin_sending(claimed.ref, "s1", {Leg.ENTRY: number}, order.payload_hash, HOLDER)
         else:
             books.attempts.move(claimed.ref, step, "on the way")
     return claimed.ref
@@ -108,7 +110,7 @@ def test_only_a_claim_is_given_back_and_only_a_claim_is_written_ahead(books: Led
     with pytest.raises(LedgerError, match=f"it is {state}, not only claimed"):
         books.attempts.release(ref, "test")
     with pytest.raises(LedgerError, match="the claim or the lease is gone"):
-        books.attempts.begin_sending(ref, "s2", 1, attempt.payload_hash, HOLDER)
+        books.attempts.begin_sending(ref, "s2", {Leg.ENTRY: 1}, attempt.payload_hash, HOLDER)
     assert (books.attempts.get(ref), books.attempts.events(ref)) == (attempt, before)
 
 

@@ -125,7 +125,7 @@ def broken(column: str, row: int, value: float) -> Bars:
         ("close", 0.0, {"a price is positive", "the low is not above open and close"}),
         ("open", np.nan, {"a value is a finite number"}),
         ("volume", -1.0, {"a volume is not negative"}),
-        ("volume", np.inf, {"a value is a finite number"}),
+        ("volume", np.inf, {"a volume is finite or unknown"}),
         ("spread", np.inf, {"a spread is finite or unknown"}),
         ("high", 50.0, {"the high is not below the low", "the high is not below open and close"}),
         ("low", 150.0, {"the high is not below the low", "the low is not above open and close"}),

@@ -42,6 +42,13 @@ def test_the_text_has_what_is_there_and_no_empty_brackets(where: str, remedy: st
     assert (error.what, error.where, error.remedy) == ("fast = 0", where, remedy)
 
 
+def test_the_code_is_that_of_the_class_or_the_one_that_is_given() -> None:
+    assert errors.LedgerError("x").code == "LEDGER_ERROR"
+    assert errors.NotApproved("x").code == "NOT_APPROVED"
+    error = errors.LedgerError("x", code="OTHER_CODE")
+    assert (error.code, pickle.loads(pickle.dumps(error)).code) == ("OTHER_CODE", "OTHER_CODE")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_one_of_ours_and_survives_copy_and_pickle(kind: type[TradewrightError]) -> None:
     error = kind("näh", where="file.csv:3", remedy="mend it")

@@ -68,7 +68,7 @@ def test_a_cell_that_thinks_is_found(body: str) -> None:
 def test_only_operations_and_the_environment_are_imported(notebook: Path) -> None:
     tree = ast.walk(ast.parse(notebook.read_text()))
     modules = {node.module for node in tree if isinstance(node, ast.ImportFrom)}
-    assert modules == {"app.operations", "conf.compose"}
+    assert modules == {"app.operations", "conf.environment"}
 
 
 @by_name

@@ -26,6 +26,7 @@ DIGESTS = {
     "1": "d733a92029afbf431e478c418228b775b8c0d3e275995e1f00674483d072b076",
     "2": "8053e78284277ebd4e52ee3077391d23a32404acf778688bd64f05e365ac13bd",
     "3": "dc2f158929d8f021aefce1103d90364463103524da40ea07cb2dade4d0294dfa",
+    "4": "b621036ccf6b86c9a9b32d5369b40c3c560c419b55eea485a5d3ed8b268feab5",
 }
 """The digest of the rules' code, by version. A new digest needs a new version, unless the change is only of form."""
 

@@ -13,7 +13,6 @@ from tests.policy.make import a_snapshot, an_exit, an_intent, codes, judge, limi
 from tradewright.model.decision import Verdict
 from tradewright.policy.approved import approve
 from tradewright.policy.gate import decide, pre_send_check
-from tradewright.policy.reservation import reservation, reserve
 
 ANY = st.builds(
     lambda sign, digits, exponent: Decimal((sign, digits, exponent)),
@@ -73,8 +72,6 @@ def test_the_gate_and_the_sender_always_answer(intent: dict[str, Any], seen: dic
     assert (decision.approved_quantity > 0) is (decision.verdict is not Verdict.REJECT)
     order = approve(an_intent(), decide(an_intent(), a_snapshot(), rules), "DU1")
     assert isinstance(pre_send_check(order, snapshot, rules), tuple)
-    if earlier := reservation(asked, decision, snapshot, rules):
-        assert decide(asked, reserve(snapshot, asked, [earlier]), rules).verdict is Verdict.REJECT
 
 
 @pytest.mark.parametrize("equity", [10**12, 10**13, 10**15, 10**18])

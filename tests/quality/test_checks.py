@@ -268,5 +268,5 @@ class TestRealQuirks:
     def test_foreign_exchange_has_no_volume(self, real_data: Path) -> None:
         euro = Instrument(symbol="EURUSD", asset_class=AssetClass.FOREX, calendar="24/5")
         report = self.lean(real_data, euro, H1)
-        assert found(report, Code.ZERO_VOLUME).figures["share"] == 1.0
+        assert found(report, Code.UNKNOWN_VOLUME).figures["share"] == 1.0
         assert str(found(report, Code.GAPS).figures["longest_from"]).startswith("2016-12-11")

@@ -42,6 +42,8 @@ def test_good_bars_pass_the_shipped_suite_and_have_their_docs(tmp_path: Path) ->
         (lambda f: f.assign(ts=f["ts"].where(f.index != 3, f["ts"].iloc[2])), "ts", True),
         (lambda f: f.assign(volume=f["volume"].where(f.index != 3, -1.0)), "volume", True),
         (lambda f: f.assign(volume=0.0), "volume", False),
+        (lambda f: f.assign(volume=f["volume"].where(f.index != 3)), "volume", False),
+        (lambda f: f.assign(volume=float("nan")), "volume", False),
         (lambda f: f.assign(spread=f["spread"].where(f.index != 3, -2.0)), "spread", False),
     ],
 )

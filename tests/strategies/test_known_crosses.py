@@ -22,7 +22,7 @@ NAN = math.nan
 
 
 def targets(strategy, close, position: float = 0.0) -> dict[int, float]:
-    """Bar -> target of every wish."""
+    """Bar -> target of every decision."""
     close = np.asarray(close, np.float64)
     actions = replay(strategy, bars_of(close), np.full(len(close), position))
     return {int(bar): float(actions[bar, 0]) for bar in np.flatnonzero(~np.isnan(actions[:, 0]))}
@@ -142,7 +142,7 @@ def test_macd_rides_from_above_the_threshold_to_below_its_mirror(seed, threshold
 
 @pytest.mark.parametrize("count", [1, 2, 50])
 @pytest.mark.parametrize("position", [0.0, 7.0, -7.0])
-def test_buy_and_hold_wishes_once(count, position):
+def test_buy_and_hold_decides_once(count, position):
     assert targets(BuyAndHold(), [10.0] * count, position) == {0: 1.0}
 
 
@@ -154,7 +154,7 @@ def test_a_market_that_does_not_move_is_left_alone(kind):
 
 @pytest.mark.parametrize("kind", list(STRATEGIES))
 @pytest.mark.parametrize("factor", [0.125, 4.0, 512.0])
-def test_a_market_in_another_currency_has_the_same_wishes(kind, factor):
+def test_a_market_in_another_currency_has_the_same_decisions(kind, factor):
     close = prices(5)
     plain, scaled = (replay(STRATEGIES[kind](), bars_of(each), np.zeros(160)) for each in (close, close * factor))
     np.testing.assert_array_equal(scaled[:, 0], plain[:, 0])

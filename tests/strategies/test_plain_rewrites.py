@@ -140,9 +140,9 @@ def zigzag(count: int) -> Bars:
 def test_the_warm_up_is_as_long_as_the_description_says(name: str) -> None:
     strategy, first = FIRST[name]
     bars = zigzag(80)
-    wished = [i for i, row in enumerate(told(strategy, bars, 0.0)) if not math.isnan(row[0])]
-    assert wished
-    assert wished[0] >= first
+    decided = [i for i, row in enumerate(told(strategy, bars, 0.0)) if not math.isnan(row[0])]
+    assert decided
+    assert decided[0] >= first
     shorter = told(strategy, bars.head(first), 0.0)
     assert shorter == [] or all(math.isnan(row[0]) for row in shorter)
     earliest = min(
@@ -164,7 +164,7 @@ ALL: list[BaseStrategy] = [BuyAndHold(), *(strategy for strategy, _ in FIRST.val
 @pytest.mark.parametrize("strategy", ALL)
 @pytest.mark.parametrize("hole", [0, 5, 30, 79])
 def test_an_unknown_price_is_never_a_reason_to_trade(strategy: BaseStrategy, hole: int) -> None:
-    """On the bar itself nothing is wished (buy and hold looks at no price), and the past stays as it was decided."""
+    """On the bar itself nothing is decided (buy and hold looks at no price), and the past stays as it was decided."""
     bars = zigzag(80)
     close = bars.close.copy()
     close[hole] = NAN

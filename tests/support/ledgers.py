@@ -7,9 +7,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import Table, func, select
 
 from tests.support import postgres
 from tradewright.ledger.ledger import Ledger
+from tradewright.ledger.schema import decisions, intents
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.clock import Clock, ManualClock
 from tradewright.model.decision import Decision, Reason, Verdict
@@ -29,9 +33,19 @@ def migrated_template() -> str:
     return url.rsplit("/", 1)[1]
 
 
+@cache
+def sqlite_template() -> bytes:
+    """A file of SQLite that has the schema and nothing else."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.db"
+        Ledger.create(f"sqlite:///{path}", ManualClock(START)).close()
+        return path.read_bytes()
+
+
 def new_url(engine: str, folder: Path, name: str = "ledger.db") -> str:
-    """The URL of a ledger that does not exist yet (SQLite) or has only its schema (PostgreSQL)."""
+    """The URL of a ledger that has only its schema, as the migrations made it once for all tests of the process."""
     if engine == "sqlite":
+        (folder / name).write_bytes(sqlite_template())
         return f"sqlite:///{folder / name}"
     return postgres.new_database(migrated_template())
 
@@ -45,9 +59,13 @@ class Proposer:
     account: str = ACCOUNT
     made: list[ApprovedOrder] = field(default_factory=list)
 
+    def _count(self, table: Table) -> int:
+        with self.ledger._database.read() as connection:
+            return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+
     def intent(self, instrument: str = "AAPL", quantity: str = "10", side: Side = Side.BUY, **fields: object) -> Intent:
         """A new intent, recorded."""
-        number = len(self.ledger.decisions.intents()) + 1
+        number = self._count(intents) + 1
         limit = fields.pop("limit", None)
         terms = OrderTerms(
             instrument=instrument,
@@ -73,7 +91,7 @@ class Proposer:
 
     def decide(self, intent: Intent, verdict: Verdict = Verdict.APPROVE, seconds: float = 600) -> Decision:
         """A recorded decision on an intent."""
-        number = len(self.ledger.decisions.all()) + 1
+        number = self._count(decisions) + 1
         reasons = () if verdict is Verdict.APPROVE else (Reason(code="LOW_CONFIDENCE", verdict=verdict, text="0.5"),)
         decision = Decision(
             decision_id=f"decision-{number}",
@@ -89,6 +107,11 @@ class Proposer:
         )
         self.ledger.decisions.record_decision(decision)
         return decision
+
+    def bracket(self, instrument: str = "AAPL", quantity: str = "10", **fields: object) -> ApprovedOrder:
+        """An approved entry with a stop loss at 95 and a take profit at 110, in the outbox."""
+        prices = {"stop": Decimal(95), "take_profit": Decimal(110), "protective_orders": True}
+        return self.order(instrument, quantity, **prices | fields)  # type: ignore[arg-type]
 
     def order(
         self, instrument: str = "AAPL", quantity: str = "10", seconds: float = 600, **fields: object

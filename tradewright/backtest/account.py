@@ -1,4 +1,4 @@
-"""The account inside the kernel: cash, position, guards, and what a fill does to them.
+"""The account inside the kernel: cash, position, protective exits, and the effect of a fill on them.
 
 Compiled by the kernel, so plain scalar code over one workspace vector, the *account*, whose slots are named here. The
 position is kept in whole lots (a float without a fraction), so that closing it leaves exactly zero.
@@ -24,7 +24,7 @@ SIGNAL_FILL, LIMIT_FILL, STOP_FILL, TARGET_FILL, END_FILL = range(5)
 """The values of ``FillReason``."""
 
 
-class Market(NamedTuple):
+class BarArrays(NamedTuple):
     """The bars as the kernel reads them; ``volatility`` is empty where no slippage model reads it."""
 
     open: Floats
@@ -73,7 +73,7 @@ def coverable_lots(
 def execute(
     account: Floats,
     log: FillLog,
-    market: Market,
+    market: BarArrays,
     rules: KernelParameters,
     i: int,
     side: int,

@@ -1,4 +1,4 @@
-"""Results kept on disk under a signature of everything that made them. Imports no compiler, so that a hit is quick."""
+"""Results kept on disk under a signature of all their inputs. Imports no compiler, so that a hit is quick."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A digest of what code does: the part of a cache key that changes when a rule or a strategy does."""
+"""A digest of code: the part of a cache key that changes when a rule or a strategy changes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def plain(function: Callable[..., object]) -> types.FunctionType:
 
 
 def named(function: types.FunctionType, replaced: Mapping[str, object]) -> Iterator[tuple[str, object]]:
-    """The globals that a function names, and what they stand for."""
+    """The globals that a function names, with their values."""
     for name in function.__code__.co_names:
         if name in replaced:
             yield name, replaced[name]

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, get_type_hints
 
 from numba import njit
 
@@ -24,8 +24,8 @@ Compiled = Callable[..., Any]
 
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False, "no_cfunc_wrapper": True}
 """No reference counts: the kernel allocates nothing, and counting each view of a column would cost seven times the
-work. Division by zero gives infinity, as in numpy. Each wrapper that
-nobody calls would hold a copy of all that is inlined, and be compiled."""
+work. Division by zero gives infinity, as in numpy. A wrapper that is never called would still hold a copy of all that
+is inlined, and be compiled."""
 
 PART_OPTIONS: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True}
 
@@ -36,6 +36,18 @@ RARE = frozenset({"simulate", "match_resting", "at_the_close", "record_fill"})
 """The parts of the kernel that are called once per run, or that most bars of most runs never reach."""
 
 
+def _argument_types(owner: object) -> Iterator[str]:
+    """The named tuples among the annotations of a function or class, and those inside of them, with their fields."""
+    for kind in get_type_hints(owner).values():
+        if isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields"):
+            yield f"{kind.__module__}.{kind.__qualname__}{kind._fields}"
+            yield from _argument_types(kind)
+
+
+ARGUMENT_TYPES = tuple(_argument_types(kernel.simulate_sets))
+"""A part of every digest: numba finds the types of stored code by name, and fails where one was renamed."""
+
+
 @functools.lru_cache(maxsize=256)
 def simulator(generate_signal: GenerateSignal, features: int, params: int) -> Compiled:
     """:func:`~tradewright.backtest.kernel.simulate_sets` compiled for one strategy and its numbers of features, params.
@@ -44,7 +56,7 @@ def simulator(generate_signal: GenerateSignal, features: int, params: int) -> Co
     """
     place: dict[str, object] = {"generate_signal": generate_signal}
     code = code_digest(kernel.simulate_sets, place)
-    digest = content_hash([code, kernel.__name__, OPTIONS, RARE, ENGINE_VERSION])[:16]
+    digest = content_hash([code, kernel.__name__, OPTIONS, RARE, ENGINE_VERSION, ARGUMENT_TYPES])[:16]
     place.update(chosen_columns=_column_chooser(features), chosen_values=_value_chooser(params))
     entry = _copy(kernel.simulate_sets, place, {})
     entry.__qualname__ = f"simulate_sets_{digest}_{features}_{params}"
@@ -84,8 +96,7 @@ def _value_chooser(count: int) -> Compiled:
 def _shared(function: types.FunctionType, digest: str) -> Compiled:
     """A rule of this package, the same for all strategies: compiled once, kept under the digest of all it names."""
     copy = _copy(function, {}, {})
-    # the version too: numba reads the types of stored code by name, and a renamed type would not be found
-    copy.__qualname__ = f"{function.__name__}_{content_hash([digest, ENGINE_VERSION])[:16]}"
+    copy.__qualname__ = f"{function.__name__}_{content_hash([digest, ENGINE_VERSION, ARGUMENT_TYPES])[:16]}"
     return _part(copy, cache=True)
 
 

@@ -1,4 +1,4 @@
-"""A strategy's decisions as plain Python, bar by bar, and the target that stands after the newest close."""
+"""A strategy's decisions as plain Python, bar by bar, and the target in force after the newest close."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tradewright.model.strategy import Action, Strategy
 
 
 def decide(strategy: Strategy, bars: Bars, position: float) -> Action:
-    """What the strategy targets at the close of the last bar, knowing no later one; ``position`` in signed units.
+    """The action of the strategy at the close of the last bar, without later bars; ``position`` in signed units.
 
     Raises:
         IndexError: without a bar.
@@ -44,12 +44,12 @@ _EXITS = (FillReason.STOP, FillReason.TAKE_PROFIT)
 
 
 class CurrentTarget(NamedTuple):
-    """What is wanted.
+    """The target in force after the newest bar.
 
     Args:
         target: in [-1, 1] as the strategy gave it; 0 is flat.
         since: index of the bar on whose close it was decided, in which a stop or take-profit ended the position, or in
-            which a limit was reached; 0 for a strategy that never wished for anything.
+            which a limit was reached; 0 for a strategy that never set a target.
         stop, take_profit: prices as the strategy gave them with the target; NaN for none.
     """
 
@@ -60,7 +60,7 @@ class CurrentTarget(NamedTuple):
 
 
 def current_target(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> CurrentTarget:
-    """Replay the strategy over all bars, stops included, and say what it wants after the newest close.
+    """Replay the strategy over all bars, stops included, and return the target in force after the newest close.
 
     Decisions reach the market at the next open here, whatever ``spec`` says of delay and fill: waiting for longer is a
     caution of backtests, and nothing that live trading does. A target for the direction that stands already does not
@@ -73,15 +73,15 @@ def current_target(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Curren
     if len(bars.ts) == 0:
         raise DataError("no bars to decide on", where=strategy.name, remedy="materialize the bars first")
     result = run(strategy, bars, replace(spec, bar_delay=1, fill_market="next_open", close_at_end=False))
-    standing = CurrentTarget(0.0, 0)
+    current = CurrentTarget(0.0, 0)
     for change in _changes(replay(strategy, bars, result.position), result, allow_short=spec.allow_short):
-        if np.sign(change.target) != np.sign(standing.target):
-            standing = change
-    return standing
+        if np.sign(change.target) != np.sign(current.target):
+            current = change
+    return current
 
 
 def _changes(actions: Floats, result: BacktestResult, *, allow_short: bool) -> Iterator[CurrentTarget]:
-    """Everything that changed the strategy's mind, oldest first: decisions, and fills that nobody decided."""
+    """Every change of the target, oldest first: decisions, and fills of resting orders (limit, stop, take-profit)."""
     fills = [(int(fill["bar"]), FillReason(fill["reason"]), float(fill["side"])) for fill in result.fills]
     undecided: dict[int, list[CurrentTarget]] = {}
     for bar, reason, side in fills:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tradewright.backtest.account import ACCOUNT_SLOTS, FillLog, Market
+from tradewright.backtest.account import ACCOUNT_SLOTS, BarArrays, FillLog
 from tradewright.backtest.compiled import simulator
 from tradewright.backtest.kernel import ALL_FILLS, ALL_ORDERS, ALL_TRADES, SUMMARY_SLOTS, Matrix, Workspace
 from tradewright.backtest.orders import TARGET_SLOTS
@@ -18,14 +18,14 @@ from tradewright.model.errors import DataError
 from tradewright.model.strategy import Feature, Strategy
 
 VOLATILITY = Feature("rolling_vol", (20,))
-"""What the ``vol`` slippage reads (D17)."""
+"""The feature that the ``vol`` slippage reads (D17)."""
 
 BARS_PER_FILL = 8
 """The first pass has room for a fill and a trade in so many bars; a run with more is made once again with enough."""
 
 
 class Inputs(NamedTuple):
-    """What a strategy's decision gets: never empty, since compiled code cannot index an empty tuple."""
+    """The columns and parameters of a decision; never empty, since compiled code cannot index an empty tuple."""
 
     features: tuple[Floats, ...]
     params: tuple[float, ...]
@@ -62,7 +62,7 @@ def run(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> BacktestResult:
     )
 
 
-def _one(strategy: Strategy, inputs: Inputs, market: Market, rules: KernelParameters, log: FillLog) -> Matrix:
+def _one(strategy: Strategy, inputs: Inputs, market: BarArrays, rules: KernelParameters, log: FillLog) -> Matrix:
     summary = np.empty((1, SUMMARY_SLOTS))
     kernel = simulator(strategy.generate_signal, len(inputs.features), len(inputs.params))
     nothing, none = contiguous(np.empty((0, 0))), np.empty((0, 0), np.int64)
@@ -76,7 +76,7 @@ def inputs_of(strategy: Strategy, bars: Bars) -> Inputs:
     return Inputs(tuple(map(contiguous, found)), tuple(map(float, strategy.parameters())) or (0.0,))
 
 
-def market_of(bars: Bars, spec: BacktestSpec) -> Market:
+def market_of(bars: Bars, spec: BacktestSpec) -> BarArrays:
     """The bars as the kernel reads them, checked.
 
     Raises:
@@ -84,7 +84,7 @@ def market_of(bars: Bars, spec: BacktestSpec) -> Market:
     """
     check_bars(bars)
     volatility = columns((VOLATILITY,), bars)[0] if spec.slippage.terms().vol else np.empty(0)
-    return Market(*map(contiguous, (*bars[1:], volatility)))
+    return BarArrays(*map(contiguous, (*bars[1:], volatility)))
 
 
 def workspace_of(rules: KernelParameters) -> Workspace:
@@ -101,7 +101,7 @@ def contiguous(values: Floats) -> Floats:
 
 
 def check_bars(bars: Bars) -> None:
-    """Refuse bars that no engine can run on; whether they are plausible is the quality checks' business.
+    """Refuse bars that no engine can run on; the quality checks judge whether they are plausible.
 
     Raises:
         DataError: bars of unequal length, out of order, or with a price that is not finite.

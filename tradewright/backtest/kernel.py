@@ -23,8 +23,8 @@ from tradewright.backtest.account import (
     TRADES,
     WINS,
     WORKING,
+    BarArrays,
     FillLog,
-    Market,
 )
 from tradewright.backtest.orders import (
     TARGET_LIMIT,
@@ -84,7 +84,7 @@ def open_account(account: Floats, rules: KernelParameters) -> None:
 
 
 def trade_bar(
-    account: Floats, log: FillLog, market: Market, rules: KernelParameters, i: int, pending: Floats, due: bool
+    account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int, pending: Floats, due: bool
 ) -> bool:
     """Everything that fills in bar ``i``, in its order in time; True while something rests in the market."""
     if rules.at_close and resting(account):
@@ -97,7 +97,7 @@ def trade_bar(
 
 
 def resting(account: Floats) -> bool:
-    """Whether a working order or a guard needs the next bar to be watched."""
+    """Whether a working order or a protective exit can fill in the next bar."""
     guarded = account[LOTS] != 0.0 and (account[STOP] == account[STOP] or account[TAKE_PROFIT] == account[TAKE_PROFIT])
     return bool(account[WORKING] != 0.0 or guarded)
 
@@ -211,7 +211,7 @@ def at_the_close(
     params: tuple[float, ...],
     account: Floats,
     log: FillLog,
-    market: Market,
+    market: BarArrays,
     rules: KernelParameters,
     workspace: Workspace,
     i: int,
@@ -231,7 +231,7 @@ def at_the_close(
 def simulate(
     features: tuple[Floats, ...],
     params: tuple[float, ...],
-    market: Market,
+    market: BarArrays,
     rules: KernelParameters,
     workspace: Workspace,
     log: FillLog,
@@ -294,7 +294,7 @@ def simulate_sets(
     columns: Matrix,
     which: Indices,
     values: Matrix,
-    market: Market,
+    market: BarArrays,
     rules: KernelParameters,
     workspace: Workspace,
     log: FillLog,

@@ -1,4 +1,4 @@
-"""The look-ahead test: cut the future off, and nothing that was decided before may change."""
+"""The look-ahead test: with the future cut off, no earlier feature or decision may change."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from tradewright.model.bars import Bars, Floats
 from tradewright.model.strategy import Action, Strategy
 
 PARTS = ("target", "limit", "stop", "take_profit")
+NEWEST_BARS = 2000
+"""Bars on which a study makes the test, the newest ones."""
 TAIL = 64
-"""Bars before each cut whose decisions are compared; only near the cut can a missing future be missed."""
+"""Bars before each cut whose decisions are compared; only near the cut can a missing future show."""
 
 
 class LookAhead(NamedTuple):

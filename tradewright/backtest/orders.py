@@ -16,8 +16,8 @@ from tradewright.backtest.account import (
     TAKE_PROFIT,
     TARGET_FILL,
     WORKING,
+    BarArrays,
     FillLog,
-    Market,
     execute,
 )
 from tradewright.backtest.sizing import MAX, sized_units, whole_lots
@@ -43,7 +43,7 @@ def sized_at_decision(
 
 
 def sized_at_fill(
-    account: Floats, market: Market, rules: KernelParameters, i: int, weight: float, base: float
+    account: Floats, market: BarArrays, rules: KernelParameters, i: int, weight: float, base: float
 ) -> float:
     """The units (>= 0) of a ``max`` target at the price at which it would fill, impact not counted."""
     side = 1 if weight > 0.0 else -1
@@ -55,7 +55,7 @@ def sized_at_fill(
 
 
 def apply_target(
-    account: Floats, log: FillLog, market: Market, rules: KernelParameters, i: int, pending: Floats
+    account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int, pending: Floats
 ) -> None:
     """Turn a target that reaches the market in bar ``i`` into orders.
 
@@ -90,7 +90,7 @@ def apply_target(
 def adjust(
     account: Floats,
     log: FillLog,
-    market: Market,
+    market: BarArrays,
     rules: KernelParameters,
     i: int,
     side: int,
@@ -114,8 +114,8 @@ def adjust(
     account[EXPIRES] = i + rules.timeout - (0 if rules.at_close else 1)
 
 
-def match_resting(account: Floats, log: FillLog, market: Market, rules: KernelParameters, i: int) -> None:
-    """What rests in the market during bar ``i``: the entry limit first, then the guards of the position.
+def match_resting(account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int) -> None:
+    """Match the resting orders of bar ``i``: the entry limit first, then the protective exits of the position.
 
     A limit filled inside the bar leaves the rest of the bar to the stop alone: whether the high came before the entry
     is unknown, so the target must wait for the next bar.
@@ -136,7 +136,7 @@ def match_resting(account: Floats, log: FillLog, market: Market, rules: KernelPa
 
 
 def match_protective(
-    account: Floats, log: FillLog, market: Market, rules: KernelParameters, i: int, start: float, inside: bool
+    account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int, start: float, inside: bool
 ) -> None:
     """Close the position where its stop, or else its take-profit, is reached in what is left of bar ``i``."""
     held = account[LOTS]
@@ -152,7 +152,7 @@ def match_protective(
         execute(account, log, market, rules, i, side, abs(held), price, reason)
 
 
-def close_out(account: Floats, log: FillLog, market: Market, rules: KernelParameters, i: int) -> None:
+def close_out(account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int) -> None:
     """Close what is open at the close of the last bar (``close_at_end``)."""
     held = account[LOTS]
     if held != 0.0:

@@ -1,4 +1,4 @@
-"""The full report by vectorbt, which is also the referee of our accounting. The only module that imports vectorbt."""
+"""The full report by vectorbt, an independent check of our accounting. The only module that imports vectorbt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vectorbt import Portfolio
 
 TOLERANCE = 1e-9
-"""How far vectorbt's equity may be from ours, as a share of the largest equity: room for the order of summation."""
+"""The tolerated difference from vectorbt's equity, a share of the largest equity, for the order of summation."""
 
 VECTORBT_BUY, VECTORBT_SELL = 0, 1
 
@@ -31,12 +31,12 @@ class VectorbtMissing(TradewrightError):
 
 
 class RefereeDisagrees(TradewrightError):
-    """vectorbt, given the same fills, arrives at another equity: one of the two books is wrong."""
+    """vectorbt, given the same fills, arrives at another equity: one of the two accounts is wrong."""
 
 
 @dataclass(frozen=True)
 class FullReport:
-    """What vectorbt says about a backtest, from its fills."""
+    """The report of vectorbt on a backtest, from its fills."""
 
     stats: dict[str, float | int | str | None]
     """vectorbt's own figures under its own names (percent, not fractions); None where it has no value."""
@@ -116,7 +116,7 @@ def _referee(result: BacktestResult, equity: Floats, instrument: str) -> float:
     worst = int(difference.argmax())
     if not difference[worst] <= TOLERANCE * max(result.initial_cash, float(np.abs(result.equity).max())):
         raise RefereeDisagrees(
-            f"equity is {result.equity[worst]:.10g} by our books and {equity[worst]:.10g} by vectorbt's",
+            f"equity is {result.equity[worst]:.10g} in our account and {equity[worst]:.10g} in vectorbt's",
             where=f"{instrument}, bar {worst}",
             remedy="do not use this backtest; report the case with its settings and data hash",
         )

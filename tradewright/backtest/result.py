@@ -27,7 +27,7 @@ from tradewright.model.bars import Bars, Floats
 
 
 class FillReason(IntEnum):
-    """Why a fill happened."""
+    """The cause of a fill."""
 
     SIGNAL = 0
     LIMIT = 1

@@ -1,6 +1,6 @@
-"""How large a position a target of 100 % means: six models, one scalar rule.
+"""The size of a position at a target of 100 %: six models, one scalar rule.
 
-Each model is at the same time the schema of one file of ``conf/backtest/sizing``; ``kind`` tells them apart.
+Each model is at the same time the schema of one file of ``conf/backtest/sizing``; ``kind`` names the model.
 All are sized on the close of the deciding bar (or the limit, where the entry is a limit order), except ``max``, which
 is sized at the fill: it means "all the money", and only the fill knows how far that goes.
 """
@@ -21,7 +21,7 @@ AboveZero = Annotated[float, Field(gt=0)]
 FIXED_UNITS, FIXED_CASH, PERCENT_EQUITY, TARGET_PERCENT, RISK_PER_TRADE, MAX = range(6)
 
 LOT_TOLERANCE = 1e-9
-"""How far below a whole number of lots a quotient may fall by rounding (0.3 / 0.1 is three lots)."""
+"""The shortfall by rounding at which a quotient still counts as a whole number of lots (0.3 / 0.1 is three)."""
 
 
 class SizingTerms(NamedTuple):

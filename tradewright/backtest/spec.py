@@ -32,7 +32,7 @@ class KernelParameters(NamedTuple):
 
 @dataclass(frozen=True)
 class BacktestSpec:
-    """How orders become fills and money.
+    """The terms of a backtest: fills, costs, sizing.
 
     Args:
         cash: what the account starts with.

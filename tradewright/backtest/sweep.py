@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tradewright.backtest.account import FillLog, Market
+from tradewright.backtest.account import BarArrays, FillLog
 from tradewright.backtest.compiled import Compiled, simulator
 from tradewright.backtest.engine import Inputs, contiguous, inputs_of, market_of, workspace_of
 from tradewright.backtest.kernel import SUMMARY_SLOTS, Indices, Matrix
@@ -21,10 +21,10 @@ from tradewright.model.errors import ConfigError
 from tradewright.model.strategy import Feature, Strategy
 
 Progress = Callable[[int, int], None]
-"""Told (sets done, sets in all) after each block."""
+"""Called with (sets done, sets in all) after each block."""
 
 BLOCK = 64
-"""Sets per step: what is between two progress reports, and what an interruption loses at most per thread."""
+"""Sets between two progress reports; an interruption loses at most as many per thread."""
 
 
 class _Job(NamedTuple):
@@ -33,7 +33,7 @@ class _Job(NamedTuple):
     columns: Matrix
     which: Indices
     values: Matrix
-    market: Market
+    market: BarArrays
     rules: KernelParameters
     rows: Matrix
 

@@ -1,1 +1,1 @@
-"""Sessions, holidays and half days: when a market is open."""
+"""The hours of markets: sessions, holidays and half days."""

@@ -59,7 +59,7 @@ class Calendar:
         return pd.DatetimeIndex(self.days[self._rows(start, end)])
 
     def trading_days(self, start: Day, end: Day) -> int:
-        """How many sessions there are from ``start`` to ``end``, both included."""
+        """The number of sessions from ``start`` to ``end``, both included."""
         return len(self.sessions(start, end))
 
     def session_bounds(self, start: Day, end: Day) -> tuple[Times, Times]:

@@ -16,7 +16,7 @@ from tradewright.model.bars import Times
 from tradewright.model.errors import DataError
 
 FIRST, LAST = pd.Timestamp("1985-01-01"), pd.Timestamp("2045-12-31")
-"""What every calendar covers, unless its source knows less."""
+"""The span of every calendar, unless its source covers less."""
 
 _NEW_YORK = "America/New_York"
 _DAY = pd.Timedelta(days=1)

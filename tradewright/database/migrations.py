@@ -11,7 +11,8 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Select, column, inspect, select, table
+from sqlalchemy import Connection, MetaData, Select, column, inspect, select, table
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from tradewright.database.engine import Database
 from tradewright.model.errors import LedgerError
@@ -27,10 +28,12 @@ class Migrations:
     Args:
         folder: the Alembic script folder.
         version_table: the table that holds the schema version, one per room.
+        metadata: the tables of the newest version; a database that lacks one of them, or a column, is refused.
     """
 
     folder: Path
     version_table: str
+    metadata: MetaData
 
     def apply_to(self, database: Database) -> None:
         """Create the tables, or bring older ones up to date; running it again changes nothing.
@@ -40,20 +43,41 @@ class Migrations:
         a kill in between leaves the database as it was (fault 33).
 
         Raises:
-            LedgerError: for a database of another program, or one written by a newer version of this one.
+            LedgerError: for a database of another program, one written by a newer version of this one, and one whose
+                tables are not those of its version.
         """
         with database.read() as connection:
             version = self._version(connection, database.where)
-        self._refuse_unknown(version, database.where)
-        if version == self.head():
-            return
+            self._refuse_unknown(version, database.where)
+            if version == self.head():
+                self._refuse_incomplete(connection, database.where)
+                return
         _use_wal(database)
         with database.write() as connection:
             if self._version(connection, database.where) != self.head():
-                config = self._config()
-                config.attributes["connection"] = connection
-                config.attributes["version_table"] = self.version_table
-                command.upgrade(config, "head")
+                self._upgrade(connection, database.where)
+
+    def _upgrade(self, connection: Connection, where: str) -> None:
+        config = self._config()
+        config.attributes |= {"connection": connection, "version_table": self.version_table}
+        try:
+            command.upgrade(config, "head")
+        except (OperationalError, ProgrammingError) as error:
+            text = str(error.orig).splitlines()[0]
+            if any(sign in text for sign in _OTHER_SCHEMA):
+                raise _half_migrated(text, where) from error
+            raise
+
+    def _refuse_incomplete(self, connection: Connection, where: str) -> None:
+        """Refuse tables and columns that are missing although the version says that they are there."""
+        found = {
+            name: {row["name"] for row in rows} for (_, name), rows in inspect(connection).get_multi_columns().items()
+        }
+        for name, declared in self.metadata.tables.items():
+            missing = sorted({each.name for each in declared.columns} - found.get(name, set()))
+            if missing:
+                what = f"it has no column {missing[0]} in {name}" if name in found else f"it has no table {name}"
+                raise _half_migrated(f"{what}, which belongs to schema {self.head()}", where)
 
     def head(self) -> str:
         """The newest schema version that this program knows."""
@@ -85,6 +109,16 @@ class Migrations:
                 where=where,
                 remedy="upgrade this program, or restore a backup of its age",
             )
+
+
+_OTHER_SCHEMA = ("already exists", "no such table", "no such column", "does not exist", "duplicate column")
+"""Signs in a database's words that its tables are not those of the version that it names."""
+
+
+def _half_migrated(what: str, where: str) -> LedgerError:
+    return LedgerError(
+        f"half migrated: {what}", where=where, remedy="keep the file as evidence, and restore the last backup"
+    )
 
 
 @cache

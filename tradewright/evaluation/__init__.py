@@ -1,1 +1,1 @@
-"""What a backtest was worth: metrics, ranked findings, the risk report."""
+"""The evaluation of a backtest: metrics, ranked findings, the risk report."""

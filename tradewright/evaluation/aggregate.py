@@ -1,4 +1,4 @@
-"""Several accounts as one: what a strategy did on all of its instruments together."""
+"""Several accounts as one: the result of a strategy on all of its instruments together."""
 
 from __future__ import annotations
 

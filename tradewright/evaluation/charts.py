@@ -121,7 +121,7 @@ SVG_POINTS = 600
 
 
 def account_svg(result: BacktestResult, title: str) -> str:
-    """The picture as an SVG document of 640 x 240; it carries its own background, so it reads on any page."""
+    """The chart as an SVG document of 640 x 240; it carries its own background, so it reads on any page."""
     per_bar = levels(result.bars.ts, result.equity, result.initial_cash, Sampling.BAR)
     depth = underwater(per_bar)
     equity_line = _points(per_bar, EQUITY_TOP, EQUITY_BOTTOM, float(per_bar.min()), float(per_bar.max()))
@@ -141,7 +141,7 @@ def account_svg(result: BacktestResult, title: str) -> str:
 
 
 def account_markdown(result: BacktestResult, title: str) -> str:
-    """The picture inlined in Markdown."""
+    """The chart inlined in Markdown."""
     encoded = base64.b64encode(account_svg(result, title).encode()).decode()
     return f"![equity and drawdown](data:image/svg+xml;base64,{encoded})"
 

@@ -1,24 +1,75 @@
-"""The checks by which a backtest criticises itself: validity, profit and loss, risk; ranked, gravest first."""
+"""The checks of a backtest: validity, profit and loss, risk; findings are ranked, gravest first."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
 
-from tradewright.evaluation.equity_curve import DAY_NS, longest_span, underwater
-from tradewright.evaluation.finding import Case, Finding, Severity
+from tradewright.backtest.result import BacktestResult
+from tradewright.evaluation.equity_curve import DAY_NS, buy_and_hold, longest_span, months_of, period_gains, underwater
+from tradewright.evaluation.finding import Finding, Severity, ValidityEvidence
 from tradewright.evaluation.formatting import count, money, percent, ratio
-from tradewright.evaluation.significance import deflated_sharpe, sharpe_standard_error
+from tradewright.evaluation.metrics import Metrics, sampled_returns
+from tradewright.evaluation.significance import ReturnShape, deflated_sharpe, shape_of, sharpe_standard_error
 from tradewright.model.bars import Floats
 
 TWO_SIDED_95 = 1.959963984540054
 
 
-def look_ahead(case: Case) -> Iterator[Finding]:
+@dataclass(frozen=True)
+class FindingLimits:
+    """The thresholds of findings. Shares are fractions."""
+
+    min_trades: int = 30
+    single_trade_share: float = 0.5
+    single_month_share: float = 0.5
+    single_year_share: float = 0.75
+    fee_share: float = 0.25
+    deep_drawdown: float = -0.25
+    long_drawdown_days: float = 365.0
+    low_exposure: float = 0.05
+    flat_share: float = 0.5
+    suspicious_sharpe: float = 3.0
+    gap_share: float = 0.01
+    deflated_probability: float = 0.95
+
+
+@dataclass(frozen=True)
+class CheckInput:
+    """The input of every check: one backtest with its metrics, evidence and limits."""
+
+    result: BacktestResult
+    metrics: Metrics
+    evidence: ValidityEvidence = field(default_factory=ValidityEvidence)
+    limits: FindingLimits = field(default_factory=FindingLimits)
+
+    @cached_property
+    def benchmark(self) -> Floats:
+        """Equity per bar of buy and hold."""
+        return buy_and_hold(self.result)
+
+    @cached_property
+    def shape(self) -> ReturnShape:
+        """The moments of the returns that the metrics used."""
+        return shape_of(sampled_returns(self.result, self.metrics.sampling)[0])
+
+    @cached_property
+    def monthly_gains(self) -> Floats:
+        """Money gained per UTC month with bars."""
+        return period_gains(self.result, months_of(self.result.bars.ts))
+
+    @cached_property
+    def yearly_gains(self) -> Floats:
+        """Money gained per UTC year with bars."""
+        return period_gains(self.result, months_of(self.result.bars.ts) // 12)
+
+
+def look_ahead(case: CheckInput) -> Iterator[Finding]:
     """Whether the strategy saw the future, by the truncation test."""
     if case.evidence.look_ahead_free is False:
         message = "Signals change when the future is cut off: the strategy looks ahead and every figure here is void."
@@ -28,8 +79,8 @@ def look_ahead(case: Case) -> Iterator[Finding]:
         yield Finding("LOOK_AHEAD_UNTESTED", Severity.INFO, message)
 
 
-def suspicious_sharpe(case: Case) -> Iterator[Finding]:
-    """A Sharpe ratio that hardly anyone ever earned points to an error first."""
+def suspicious_sharpe(case: CheckInput) -> Iterator[Finding]:
+    """A Sharpe ratio so high that an error is more likely than the result."""
     if case.metrics.sharpe >= case.limits.suspicious_sharpe:
         message = (
             f"A Sharpe ratio of {ratio(case.metrics.sharpe)} is too good to be true;"
@@ -38,7 +89,7 @@ def suspicious_sharpe(case: Case) -> Iterator[Finding]:
         yield Finding("SHARPE_TOO_GOOD", Severity.WARNING, message)
 
 
-def luck(case: Case) -> Iterator[Finding]:
+def luck(case: CheckInput) -> Iterator[Finding]:
     """Whether zero lies within the 95 % confidence interval of the Sharpe ratio (Lo 2002)."""
     metrics = case.metrics
     if metrics.sharpe == 0 or metrics.periods < 2:
@@ -48,12 +99,12 @@ def luck(case: Case) -> Iterator[Finding]:
     if abs(metrics.sharpe) <= margin:
         message = (
             f"The Sharpe ratio of {ratio(metrics.sharpe)} ± {ratio(margin)} (95%, {metrics.periods:,} returns)"
-            " cannot be told from zero."
+            " is not distinguishable from zero."
         )
         yield Finding("SHARPE_MAY_BE_LUCK", Severity.WARNING, message)
 
 
-def trials(case: Case) -> Iterator[Finding]:
+def trials(case: CheckInput) -> Iterator[Finding]:
     """Whether the Sharpe ratio survives being the best of many (Bailey and Lopez de Prado 2014)."""
     tried = case.evidence.trials
     if tried <= 1 or case.metrics.sharpe <= 0:
@@ -67,7 +118,7 @@ def trials(case: Case) -> Iterator[Finding]:
     yield Finding("DEFLATED_SHARPE", severity, message)
 
 
-def few_trades(case: Case) -> Iterator[Finding]:
+def few_trades(case: CheckInput) -> Iterator[Finding]:
     """Too few closed trades for their averages to mean anything."""
     if case.metrics.fills and case.metrics.trades < case.limits.min_trades:
         closed = count(case.metrics.trades, "closed trade")
@@ -75,7 +126,7 @@ def few_trades(case: Case) -> Iterator[Finding]:
         yield Finding("FEW_TRADES", Severity.WARNING, message)
 
 
-def data_gaps(case: Case) -> Iterator[Finding]:
+def data_gaps(case: CheckInput) -> Iterator[Finding]:
     """Bars that the calendar expects and the data lacks."""
     missing = case.evidence.missing_bars
     if not missing:
@@ -89,7 +140,7 @@ def data_gaps(case: Case) -> Iterator[Finding]:
     yield Finding("DATA_GAPS", severity, message)
 
 
-def thin_sampling(case: Case) -> Iterator[Finding]:
+def thin_sampling(case: CheckInput) -> Iterator[Finding]:
     """Too few days: the returns per bar stand in for daily ones (Q-30)."""
     if case.metrics.returns_sampling is not case.metrics.sampling:
         message = (
@@ -102,29 +153,29 @@ MIN_MONTHS, MIN_YEARS = 6, 3
 """Fewer periods than this are concentrated by nature."""
 
 
-def ruin(case: Case) -> Iterator[Finding]:
-    """Equity at or below zero: no broker would have let the account trade on."""
+def ruin(case: CheckInput) -> Iterator[Finding]:
+    """Equity at or below zero, with which no broker lets an account trade."""
     if case.metrics.ruined:
         low = float(case.result.equity.min())
         yield Finding("RUINED", Severity.CRITICAL, f"Equity fell to {money(low)}: the account was wiped out.")
 
 
-def no_trades(case: Case) -> Iterator[Finding]:
+def no_trades(case: CheckInput) -> Iterator[Finding]:
     """Nothing was bought or sold."""
     if case.metrics.fills == 0:
         orders = count(case.metrics.orders, "order")
         yield Finding("NO_TRADES", Severity.CRITICAL, f"Nothing was filled ({orders} sent); there is nothing to judge.")
 
 
-def loss(case: Case) -> Iterator[Finding]:
+def loss(case: CheckInput) -> Iterator[Finding]:
     """The run lost money."""
     if case.metrics.net_profit < 0:
         message = f"The run lost {money(-case.metrics.net_profit)} ({percent(case.metrics.total_return)})."
         yield Finding("LOSS", Severity.WARNING, message)
 
 
-def fees(case: Case) -> Iterator[Finding]:
-    """Fees eat much of what the trading earned before them."""
+def fees(case: CheckInput) -> Iterator[Finding]:
+    """Fees take a large share of the profit before fees."""
     paid, gross = case.metrics.fees, case.metrics.net_profit + case.metrics.fees
     if paid <= 0 or gross <= 0:
         return
@@ -137,7 +188,7 @@ def fees(case: Case) -> Iterator[Finding]:
         yield Finding("FEES_EAT_PROFIT", Severity.WARNING, message)
 
 
-def doubled_fees(case: Case) -> Iterator[Finding]:
+def doubled_fees(case: CheckInput) -> Iterator[Finding]:
     """The profit does not survive fees twice as high, sizes and fills unchanged."""
     paid, net = float(case.result.fills["fee"].sum()), case.metrics.net_profit
     if net > 0 >= net - paid:
@@ -145,7 +196,7 @@ def doubled_fees(case: Case) -> Iterator[Finding]:
         yield Finding("PROFIT_NEEDS_LOW_FEES", Severity.WARNING, message)
 
 
-def one_trade(case: Case) -> Iterator[Finding]:
+def one_trade(case: CheckInput) -> Iterator[Finding]:
     """The best trade carries most of the closed trades' profit."""
     total = float(case.result.trades["profit"].sum())
     best = case.metrics.best_trade
@@ -158,14 +209,14 @@ def one_trade(case: Case) -> Iterator[Finding]:
     yield Finding("ONE_TRADE_CARRIES", Severity.WARNING, message)
 
 
-def one_period(case: Case) -> Iterator[Finding]:
+def one_period(case: CheckInput) -> Iterator[Finding]:
     """One month or one year carries most of the profit."""
     limits = case.limits
     yield from _concentrated(case, case.yearly_gains, "year", MIN_YEARS, limits.single_year_share)
     yield from _concentrated(case, case.monthly_gains, "month", MIN_MONTHS, limits.single_month_share)
 
 
-def _concentrated(case: Case, gains: Floats, period: str, least: int, limit: float) -> Iterator[Finding]:
+def _concentrated(case: CheckInput, gains: Floats, period: str, least: int, limit: float) -> Iterator[Finding]:
     net = case.metrics.net_profit
     if len(gains) < least or net <= 0 or gains.max() < limit * net:
         return
@@ -178,7 +229,7 @@ def _of(share: float) -> str:
     return f"{percent(share, 0)} of" if share <= 1 else "more than all of"
 
 
-def benchmark(case: Case) -> Iterator[Finding]:
+def benchmark(case: CheckInput) -> Iterator[Finding]:
     """Whether the strategy did better than buying and holding the same instrument."""
     held = case.benchmark
     if len(held) < 2:
@@ -195,7 +246,7 @@ def benchmark(case: Case) -> Iterator[Finding]:
         yield Finding("BENCHMARK_NOT_BEATEN", Severity.WARNING, message)
 
 
-def deep_drawdown(case: Case) -> Iterator[Finding]:
+def deep_drawdown(case: CheckInput) -> Iterator[Finding]:
     """The account fell far below its peak."""
     fall = case.metrics.bar_drawdown
     if fall <= case.limits.deep_drawdown:
@@ -205,7 +256,7 @@ def deep_drawdown(case: Case) -> Iterator[Finding]:
         yield Finding("DEEP_DRAWDOWN", Severity.WARNING, message)
 
 
-def long_drawdown(case: Case) -> Iterator[Finding]:
+def long_drawdown(case: CheckInput) -> Iterator[Finding]:
     """The account stood below an earlier peak for a long time."""
     start, stop = longest_span(underwater(np.concatenate(([case.result.initial_cash], case.result.equity)))[1:] < 0)
     if stop == start:
@@ -219,7 +270,7 @@ def long_drawdown(case: Case) -> Iterator[Finding]:
         yield Finding("LONG_DRAWDOWN", Severity.WARNING, message)
 
 
-def open_position(case: Case) -> Iterator[Finding]:
+def open_position(case: CheckInput) -> Iterator[Finding]:
     """A position is still open at the end, so part of the result is on paper."""
     result = case.result
     if len(result.position) == 0 or result.position[-1] == 0:
@@ -233,14 +284,14 @@ def open_position(case: Case) -> Iterator[Finding]:
     yield Finding("POSITION_LEFT_OPEN", Severity.INFO, message)
 
 
-def low_exposure(case: Case) -> Iterator[Finding]:
+def low_exposure(case: CheckInput) -> Iterator[Finding]:
     """The strategy is hardly ever in the market."""
     if case.metrics.fills and case.metrics.exposure < case.limits.low_exposure:
         message = f"A position was held on {percent(case.metrics.exposure)} of the bars only."
         yield Finding("LOW_EXPOSURE", Severity.INFO, message)
 
 
-def flat_stretch(case: Case) -> Iterator[Finding]:
+def flat_stretch(case: CheckInput) -> Iterator[Finding]:
     """One long stretch without any position."""
     start, stop = longest_span(case.result.position == 0)
     bars = case.metrics.bars
@@ -254,7 +305,7 @@ def _day(nanoseconds: int) -> str:
     return datetime.fromtimestamp(nanoseconds // 1_000_000_000, tz=UTC).date().isoformat()
 
 
-CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
+CHECKS: tuple[Callable[[CheckInput], Iterator[Finding]], ...] = (
     look_ahead,
     ruin,
     no_trades,
@@ -279,7 +330,7 @@ CHECKS: tuple[Callable[[Case], Iterator[Finding]], ...] = (
 """In the order in which they matter; the order breaks ties between findings of one severity."""
 
 
-def find(case: Case) -> tuple[Finding, ...]:
+def find(case: CheckInput) -> tuple[Finding, ...]:
     """Every finding of a case, ranked: by severity, then by the order of :data:`CHECKS`.
 
     An account without bars or without trades has findings too; none of the checks needs more than it is given.

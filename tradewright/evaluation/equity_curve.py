@@ -94,7 +94,7 @@ def returns_of(values: Floats) -> Floats:
 
 
 def periods_per_year(ts: Times, sampling: Sampling, days_per_year: float) -> float:
-    """How many samples make a year: days per year, times the median number of bars per UTC day for ``bar``.
+    """The number of samples in a year: days per year, times the median number of bars per UTC day for ``bar``.
 
     The median keeps half days and a cut first or last day from moving the factor; 390 for US stock minutes.
     """

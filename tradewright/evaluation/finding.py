@@ -1,21 +1,18 @@
-"""A finding: one thing that a backtest has to say against itself, and what is needed to say it."""
+"""Findings, the evidence behind them, and the section of a report that lists them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 
 from tradewright.backtest.result import BacktestResult
-from tradewright.evaluation.equity_curve import YearRow, buy_and_hold, months_of, period_gains
-from tradewright.evaluation.metrics import Metrics, sampled_returns
-from tradewright.evaluation.significance import ReturnShape, shape_of
-from tradewright.model.bars import Floats
+from tradewright.evaluation.equity_curve import YearRow
+from tradewright.evaluation.metrics import Metrics
 
 
 class Severity(StrEnum):
-    """How far a finding puts the result in doubt."""
+    """The degree to which a finding puts the result in doubt."""
 
     CRITICAL = "critical"
     """The result must not be relied on."""
@@ -37,8 +34,8 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What a backtest cannot know of itself; None where nobody looked."""
+class ValidityEvidence:
+    """Evidence from outside of the backtest; None where the test was not made."""
 
     look_ahead_free: bool | None = None
     """Whether the truncation test saw equal signals with and without the future."""
@@ -46,16 +43,16 @@ class Evidence:
     """Bars that the calendar expects and the data lacks."""
     longest_gap_bars: int = 0
     trials: int = 1
-    """How many parameter sets were tried before this one was chosen."""
+    """The number of parameter sets that were tried before this one was chosen."""
     trial_variance: float | None = None
     """The variance of those trials' Sharpe ratios per period, if known."""
 
 
-def pooled_validity_evidence(parts: Sequence[Evidence]) -> Evidence:
-    """What is known of several accounts together: as sure as the least sure of them, as bad as the worst."""
+def pooled_validity_evidence(parts: Sequence[ValidityEvidence]) -> ValidityEvidence:
+    """The evidence on several accounts together: as certain as the least certain, as bad as the worst of them."""
     tested = [each.look_ahead_free for each in parts]
     counted = [each.missing_bars for each in parts if each.missing_bars is not None]
-    return Evidence(
+    return ValidityEvidence(
         look_ahead_free=False if False in tested else None if None in tested else True,
         missing_bars=sum(counted) if counted else None,
         longest_gap_bars=max(each.longest_gap_bars for each in parts),
@@ -63,60 +60,12 @@ def pooled_validity_evidence(parts: Sequence[Evidence]) -> Evidence:
     )
 
 
-@dataclass(frozen=True)
-class FindingLimits:
-    """From where on something is worth a finding. Shares are fractions."""
-
-    min_trades: int = 30
-    single_trade_share: float = 0.5
-    single_month_share: float = 0.5
-    single_year_share: float = 0.75
-    fee_share: float = 0.25
-    deep_drawdown: float = -0.25
-    long_drawdown_days: float = 365.0
-    low_exposure: float = 0.05
-    flat_share: float = 0.5
-    suspicious_sharpe: float = 3.0
-    gap_share: float = 0.01
-    deflated_probability: float = 0.95
-
-
-@dataclass(frozen=True)
-class Case:
-    """One backtest with its figures, as the checks see it."""
-
-    result: BacktestResult
-    metrics: Metrics
-    evidence: Evidence = field(default_factory=Evidence)
-    limits: FindingLimits = field(default_factory=FindingLimits)
-
-    @cached_property
-    def benchmark(self) -> Floats:
-        """Equity per bar of buy and hold."""
-        return buy_and_hold(self.result)
-
-    @cached_property
-    def shape(self) -> ReturnShape:
-        """The moments of the returns that the metrics used."""
-        return shape_of(sampled_returns(self.result, self.metrics.sampling)[0])
-
-    @cached_property
-    def monthly_gains(self) -> Floats:
-        """Money gained per UTC month with bars."""
-        return period_gains(self.result, months_of(self.result.bars.ts))
-
-    @cached_property
-    def yearly_gains(self) -> Floats:
-        """Money gained per UTC year with bars."""
-        return period_gains(self.result, months_of(self.result.bars.ts) // 12)
-
-
 TOGETHER = "All instruments"
 """The name of the pooled account's section."""
 
 
 @dataclass(frozen=True)
-class Section:
+class AccountSection:
     """One account with its figures, findings (gravest first) and monthly table."""
 
     instrument: str

@@ -1,7 +1,9 @@
-"""Metrics as text: amounts, shares and counts, and every metric in labelled groups."""
+"""Metrics as text: amounts, shares and counts, every metric in labelled groups, and Markdown tables."""
 
 from __future__ import annotations
 
+import html
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from tradewright.evaluation.equity_curve import Sampling
@@ -30,102 +32,115 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-class Line(NamedTuple):
-    """One figure: what it is called, how it reads, what it means."""
+class MetricRow(NamedTuple):
+    """One figure: its label, its text, its meaning."""
 
     label: str
     text: str
     meaning: str
 
 
-class Group(NamedTuple):
+class MetricGroup(NamedTuple):
     """Figures that belong together."""
 
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[MetricRow, ...]
 
 
-def headline(metrics: Metrics) -> tuple[Line, ...]:
-    """The figures that one looks at first."""
+def headline(metrics: Metrics) -> tuple[MetricRow, ...]:
+    """The six figures at the head of a report."""
     return (
-        Line("Total return", percent(metrics.total_return), f"net profit {money(metrics.net_profit)}"),
-        Line("CAGR", percent(metrics.cagr), f"over {metrics.years:.2f} years"),
-        Line("Sharpe", ratio(metrics.sharpe), f"volatility {percent(metrics.volatility)}"),
-        Line("Max drawdown", percent(metrics.bar_drawdown), recovery(metrics)),
-        Line("Win rate", percent(metrics.win_rate, 1), count(metrics.trades, "closed trade")),
-        Line("Exposure", percent(metrics.exposure, 1), f"fees {money(metrics.fees)}"),
+        MetricRow("Total return", percent(metrics.total_return), f"net profit {money(metrics.net_profit)}"),
+        MetricRow("CAGR", percent(metrics.cagr), f"over {metrics.years:.2f} years"),
+        MetricRow("Sharpe", ratio(metrics.sharpe), f"volatility {percent(metrics.volatility)}"),
+        MetricRow("Max drawdown", percent(metrics.bar_drawdown), recovery(metrics)),
+        MetricRow("Win rate", percent(metrics.win_rate, 1), count(metrics.trades, "closed trade")),
+        MetricRow("Exposure", percent(metrics.exposure, 1), f"fees {money(metrics.fees)}"),
     )
 
 
-def groups(metrics: Metrics) -> tuple[Group, ...]:
+def groups(metrics: Metrics) -> tuple[MetricGroup, ...]:
     """Every figure."""
     return (
-        Group("Growth", _growth(metrics)),
-        Group("Risk", _risk(metrics)),
-        Group("Closed trades", _trades(metrics)),
-        Group("Activity and cost", _activity(metrics)),
+        MetricGroup("Growth", _growth(metrics)),
+        MetricGroup("Risk", _risk(metrics)),
+        MetricGroup("Closed trades", _trades(metrics)),
+        MetricGroup("Activity and cost", _activity(metrics)),
     )
 
 
 def recovery(metrics: Metrics) -> str:
-    """How long the deepest fall took to heal, in words."""
+    """The time that the deepest fall took to recover, as text."""
     if metrics.bar_drawdown == 0:
         return "never under water"
     bars = count(metrics.recovery_bars, "bar")
     return f"recovered after {bars}" if metrics.recovered else f"not recovered after {bars}"
 
 
-def _growth(metrics: Metrics) -> tuple[Line, ...]:
+def _growth(metrics: Metrics) -> tuple[MetricRow, ...]:
     return (
-        Line("Starting cash", money(metrics.initial_cash), ""),
-        Line("Final equity", money(metrics.final_equity), "cash and the open position at the last close"),
-        Line("Net profit", money(metrics.net_profit), "after all fees"),
-        Line("Total return", percent(metrics.total_return), ""),
-        Line("CAGR", percent(metrics.cagr), "compound growth per calendar year"),
-        Line("Volatility", percent(metrics.volatility), "of returns, per year"),
-        Line("Sharpe", ratio(metrics.sharpe), "mean excess return / deviation, per year"),
-        Line("Sortino", ratio(metrics.sortino), "mean excess return / downside deviation, per year"),
-        Line("Sortino (source's form)", ratio(metrics.sortino_of_gains), "mean of gains / deviation of losses, per year"),
-        Line("Calmar", ratio(metrics.calmar), "CAGR / sampled drawdown"),
+        MetricRow("Starting cash", money(metrics.initial_cash), ""),
+        MetricRow("Final equity", money(metrics.final_equity), "cash and the open position at the last close"),
+        MetricRow("Net profit", money(metrics.net_profit), "after all fees"),
+        MetricRow("Total return", percent(metrics.total_return), ""),
+        MetricRow("CAGR", percent(metrics.cagr), "compound growth per calendar year"),
+        MetricRow("Volatility", percent(metrics.volatility), "of returns, per year"),
+        MetricRow("Sharpe", ratio(metrics.sharpe), "mean excess return / deviation, per year"),
+        MetricRow("Sortino", ratio(metrics.sortino), "mean excess return / downside deviation, per year"),
+        MetricRow(
+            "Sortino (source's form)", ratio(metrics.sortino_of_gains), "mean of gains / deviation of losses, per year"
+        ),
+        MetricRow("Calmar", ratio(metrics.calmar), "CAGR / sampled drawdown"),
     )
 
 
-def _risk(metrics: Metrics) -> tuple[Line, ...]:
+def _risk(metrics: Metrics) -> tuple[MetricRow, ...]:
     sampled = metrics.sampling.value.replace("_", " ")
     span = "day" if metrics.tail_sampling is Sampling.SESSION else "bar"
     return (
-        Line("Max drawdown", percent(metrics.bar_drawdown), "deepest fall from a peak, over every bar"),
-        Line("Sampled drawdown", percent(metrics.max_drawdown), f"the same, once a {sampled}"),
-        Line("Longest drawdown", count(metrics.drawdown_bars, "bar"), "in a row below an earlier peak"),
-        Line("Recovery", count(metrics.recovery_bars, "bar"), recovery(metrics)),
-        Line("Tail loss 5%", f"{percent(metrics.tail_loss_5)} a {span}", f"one {span} in twenty was worse"),
-        Line("Mean of worst 1%", f"{percent(metrics.tail_mean_1)} a {span}", ""),
-        Line("Best", f"{percent(metrics.best_period)} a {span}", ""),
-        Line("Worst", f"{percent(metrics.worst_period)} a {span}", ""),
+        MetricRow("Max drawdown", percent(metrics.bar_drawdown), "deepest fall from a peak, over every bar"),
+        MetricRow("Sampled drawdown", percent(metrics.max_drawdown), f"the same, once a {sampled}"),
+        MetricRow("Longest drawdown", count(metrics.drawdown_bars, "bar"), "in a row below an earlier peak"),
+        MetricRow("Recovery", count(metrics.recovery_bars, "bar"), recovery(metrics)),
+        MetricRow("Tail loss 5%", f"{percent(metrics.tail_loss_5)} a {span}", f"one {span} in twenty was worse"),
+        MetricRow("Mean of worst 1%", f"{percent(metrics.tail_mean_1)} a {span}", ""),
+        MetricRow("Best", f"{percent(metrics.best_period)} a {span}", ""),
+        MetricRow("Worst", f"{percent(metrics.worst_period)} a {span}", ""),
     )
 
 
-def _trades(metrics: Metrics) -> tuple[Line, ...]:
+def _trades(metrics: Metrics) -> tuple[MetricRow, ...]:
     return (
-        Line("Closed trades", f"{metrics.trades:,}", ""),
-        Line("Win rate", percent(metrics.win_rate, 2), "closed with a profit after both fees"),
-        Line("Profit factor", ratio(metrics.profit_factor), "winners' profits / losers' losses"),
-        Line("Expectancy", money(metrics.expectancy), "mean profit per trade"),
-        Line("Average win", money(metrics.average_win), ""),
-        Line("Average loss", money(metrics.average_loss), ""),
-        Line("Best trade", money(metrics.best_trade), ""),
-        Line("Worst trade", money(metrics.worst_trade), ""),
-        Line("Average holding", f"{metrics.average_holding_bars:,.1f} bars", ""),
+        MetricRow("Closed trades", f"{metrics.trades:,}", ""),
+        MetricRow("Win rate", percent(metrics.win_rate, 2), "closed with a profit after both fees"),
+        MetricRow("Profit factor", ratio(metrics.profit_factor), "winners' profits / losers' losses"),
+        MetricRow("Expectancy", money(metrics.expectancy), "mean profit per trade"),
+        MetricRow("Average win", money(metrics.average_win), ""),
+        MetricRow("Average loss", money(metrics.average_loss), ""),
+        MetricRow("Best trade", money(metrics.best_trade), ""),
+        MetricRow("Worst trade", money(metrics.worst_trade), ""),
+        MetricRow("Average holding", f"{metrics.average_holding_bars:,.1f} bars", ""),
     )
 
 
-def _activity(metrics: Metrics) -> tuple[Line, ...]:
+def _activity(metrics: Metrics) -> tuple[MetricRow, ...]:
     return (
-        Line("Exposure", percent(metrics.exposure), "share of bars with a position"),
-        Line("Orders", f"{metrics.orders:,}", ""),
-        Line("Fills", f"{metrics.fills:,}", ""),
-        Line("Fees", money(metrics.fees), "all fees paid"),
-        Line("Turnover", ratio(metrics.turnover), "traded value / mean equity"),
-        Line("Turnover per year", ratio(metrics.turnover_per_year), ""),
-        Line("Bars", f"{metrics.bars:,}", f"{metrics.years:.2f} years"),
+        MetricRow("Exposure", percent(metrics.exposure), "share of bars with a position"),
+        MetricRow("Orders", f"{metrics.orders:,}", ""),
+        MetricRow("Fills", f"{metrics.fills:,}", ""),
+        MetricRow("Fees", money(metrics.fees), "all fees paid"),
+        MetricRow("Turnover", ratio(metrics.turnover), "traded value / mean equity"),
+        MetricRow("Turnover per year", ratio(metrics.turnover_per_year), ""),
+        MetricRow("Bars", f"{metrics.bars:,}", f"{metrics.years:.2f} years"),
     )
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], text_columns: int = 1) -> str:
+    """A Markdown table whose first ``text_columns`` columns are left-aligned, the others right-aligned."""
+    rule = [":--" if column < text_columns else "--:" for column in range(len(header))]
+    return "\n".join("| " + " | ".join(map(_cell, row)) + " |" for row in (header, rule, *rows))
+
+
+def _cell(text: str) -> str:
+    escaped = html.escape(text, quote=False) if not text.startswith((":--", "--:")) else text
+    return escaped.replace("|", "\\|").replace("\n", " ")

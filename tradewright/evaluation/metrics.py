@@ -59,7 +59,7 @@ class RatioMetrics:
     sortino: float
     """Mean excess return / root mean square of the negative excess returns (0 for the others), annualised alike."""
     sortino_of_gains: float
-    """The source's own form: mean of the positive returns / sample deviation of the negative ones, annualised alike."""
+    """Mean of the positive returns / sample deviation of the negative ones, annualised alike (first description)."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def trade_metrics(trades: npt.NDArray[np.void]) -> TradeMetrics:
 
 @dataclass(frozen=True)
 class ActivityMetrics:
-    """Exposure, turnover and what trading cost."""
+    """Exposure, turnover and fees."""
 
     exposure: float
     """Share of bars at whose close a position was held."""
@@ -253,7 +253,7 @@ class Metrics(TailMetrics, ActivityMetrics, TradeMetrics, DrawdownMetrics, Ratio
     """The figures that stand at the cap of 1e6 because their true value is larger or infinite."""
 
     def as_dict(self) -> dict[str, float | int | bool | str | list[str]]:
-        """Plain values for JSON: growth, ratios, drawdown, trades, activity, tails, then how it was measured."""
+        """Plain values for JSON: growth, ratios, drawdown, trades, activity, tails, then the sampling."""
         return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
 
 

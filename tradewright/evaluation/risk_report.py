@@ -10,21 +10,18 @@ from pathlib import Path
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.aggregate import pooled
 from tradewright.evaluation.charts import account_markdown, account_svg
-from tradewright.evaluation.checks import find
+from tradewright.evaluation.checks import CheckInput, FindingLimits, find
 from tradewright.evaluation.equity_curve import MONTHS, Sampling, monthly_table
 from tradewright.evaluation.finding import (
     TOGETHER,
-    Case,
-    Evidence,
+    AccountSection,
     Finding,
-    FindingLimits,
-    Section,
     Severity,
+    ValidityEvidence,
     pooled_validity_evidence,
 )
-from tradewright.evaluation.formatting import groups, percent
+from tradewright.evaluation.formatting import groups, markdown_table, percent
 from tradewright.evaluation.html_report import report_page
-from tradewright.evaluation.markup import markdown_table
 from tradewright.evaluation.metrics import evaluate
 from tradewright.model.errors import DataError
 from tradewright.store.files import write_bytes
@@ -38,9 +35,9 @@ class RiskReport:
     """
 
     strategy: str
-    sections: tuple[Section, ...]
+    sections: tuple[AccountSection, ...]
     facts: Mapping[str, str] = field(default_factory=dict)
-    """What identifies the run, as the reader should see it: mode, config hash, data hash, parameters."""
+    """Facts that identify the run: mode, config hash, data hash, parameters."""
 
     def plain(self) -> dict[str, float | int | bool | str | list[str]]:
         """Plain figures: every metric of the whole account, and how many findings there are over all sections."""
@@ -56,7 +53,7 @@ class RiskReport:
         return {
             "figures": self._figures_markdown(),
             "findings": markdown_table(
-                ("finding", "severity", "account", "what"),
+                ("finding", "severity", "account", "message"),
                 ((each.code, each.severity.value, name, each.message) for name, each in self.findings()),
                 text_columns=4,
             ),
@@ -105,7 +102,7 @@ def risk_report(
     sampling: Sampling = Sampling.SESSION,
     days_per_year: float = 252,
     risk_free: float = 0.0,
-    evidence: Mapping[str, Evidence] | None = None,
+    evidence: Mapping[str, ValidityEvidence] | None = None,
     limits: FindingLimits | None = None,
     facts: Mapping[str, str] | None = None,
 ) -> RiskReport:
@@ -113,16 +110,16 @@ def risk_report(
 
     Args:
         results: instrument -> backtest, at least one.
-        evidence: instrument -> what is known about it from elsewhere (look-ahead test, gaps, trials).
-        limits: from where on something is a finding.
-        facts: what identifies the run.
+        evidence: instrument -> evidence from outside of the backtest (look-ahead test, gaps, trials).
+        limits: the thresholds of findings.
+        facts: shown at the head of the report; they identify the run.
 
     Raises:
         DataError: for no results, or for a result that cannot be measured.
     """
     if not results:
         raise DataError("no backtest to report on", where=strategy, remedy="backtest at least one instrument first")
-    known = {instrument: (evidence or {}).get(instrument, Evidence()) for instrument in results}
+    known = {instrument: (evidence or {}).get(instrument, ValidityEvidence()) for instrument in results}
     accounts = dict(results)
     if len(results) > 1:
         accounts = {TOGETHER: pooled(results), **accounts}
@@ -130,7 +127,7 @@ def risk_report(
     sections = (
         _section(
             name,
-            Case(
+            CheckInput(
                 result,
                 evaluate(result, sampling, days_per_year, risk_free),
                 known[name],
@@ -142,11 +139,11 @@ def risk_report(
     return RiskReport(strategy, tuple(sections), dict(facts or {}))
 
 
-def _section(name: str, case: Case) -> Section:
-    return Section(name, case.result, case.metrics, find(case), monthly_table(case.result))
+def _section(name: str, case: CheckInput) -> AccountSection:
+    return AccountSection(name, case.result, case.metrics, find(case), monthly_table(case.result))
 
 
-def _months(section: Section) -> str:
+def _months(section: AccountSection) -> str:
     rows = (
         (str(row.year), *("" if each is None else percent(each, 1) for each in row.months), percent(row.total, 1))
         for row in section.months

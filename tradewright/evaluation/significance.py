@@ -1,4 +1,4 @@
-"""How much of a Sharpe ratio may be luck: its standard error, the probabilistic and the deflated Sharpe ratio.
+"""The share of luck in a Sharpe ratio: its standard error, the probabilistic and the deflated Sharpe ratio.
 
 All Sharpe ratios here are per period (not annualised), and ``periods`` counts the returns they come from.
 """

@@ -1,4 +1,4 @@
-"""A study: one strategy backtested on its instruments, measured, and criticised."""
+"""A study: one strategy backtested on its instruments, measured and checked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tradewright.backtest.cache import run_cached
 from tradewright.backtest.result import BacktestResult
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.evaluation.equity_curve import Sampling
-from tradewright.evaluation.finding import Evidence
+from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.metrics import Metrics
 from tradewright.evaluation.risk_report import RiskReport, risk_report
 from tradewright.model.bars import Bars
@@ -22,7 +22,7 @@ from tradewright.store.dataset import bars_hash
 
 @dataclass(frozen=True)
 class MetricsConfig:
-    """How results are measured (D12): where equity is read, days per year, the yearly risk-free rate."""
+    """The conventions of the metrics (D12): sampling of equity, days per year, yearly risk-free rate."""
 
     sampling: Sampling = Sampling.SESSION
     days_per_year: float = 252
@@ -31,7 +31,7 @@ class MetricsConfig:
 
 @dataclass(frozen=True)
 class StudyResult:
-    """What came out.
+    """The results of a study.
 
     Args:
         results: by instrument.
@@ -56,7 +56,7 @@ def study(
     measures: MetricsConfig,
     cache: Path,
     *,
-    evidence: Mapping[str, Evidence] | None = None,
+    evidence: Mapping[str, ValidityEvidence] | None = None,
     facts: Mapping[str, str] | None = None,
 ) -> StudyResult:
     """Backtest on every instrument with an equal part of the cash, and report.

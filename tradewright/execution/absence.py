@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from tradewright.execution.broker_connection import BrokerConnection
 from tradewright.execution.reconciliation import drift
 from tradewright.execution.types import ProtocolTimes, SenderSettings
-from tradewright.ledger.attempts import Attempt
+from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.broker_journal import Absence
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import BrokerSnapshot

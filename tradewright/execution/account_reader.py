@@ -32,6 +32,11 @@ class AccountReader:
         """Close the connection; harmless when there is none."""
         await self._broker.disconnect()
 
+    def holds_protection(self, symbol: str) -> bool:
+        """Whether the venue can hold protective legs beside an entry in an instrument; False for an unknown one."""
+        instrument = self._builder.instruments.get(symbol)
+        return instrument is not None and instrument.asset_class in self._broker.capabilities.groups
+
     async def view(self, symbols: Collection[str]) -> AccountView:
         """A complete view, with quotes of these symbols and of everything held or on order; the equity is recorded.
 

@@ -25,7 +25,7 @@ from tradewright.execution.types import (
     SendResult,
     no_checkpoint,
 )
-from tradewright.ledger.attempts import Attempt
+from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.broker import Broker, BrokerSnapshot
@@ -36,7 +36,6 @@ from tradewright.model.errors import BrokerError, OrderNotAccepted, TradewrightE
 from tradewright.model.order import AttemptState, Fill
 from tradewright.policy.gate import pre_send_check
 from tradewright.policy.order_context import OrderContext
-from tradewright.portfolio.intents import FLATTEN
 
 _PLAIN: TypeAdapter[object] = TypeAdapter(object)
 _NAMES = TypeAdapter(list[str])
@@ -125,8 +124,9 @@ class AccountActor:
         )
         found, limits = self._builder.snapshot(request, view), self._builder.limits
         reasons = pre_send_check(order, found, limits)
-        if order.strategy == FLATTEN and not OrderContext.of_order(order, found, limits).exit:
-            # A kill switch lets these orders pass, so they must still close what is held at this moment.
+        only_reduces = self._ledger.decisions.intent(order.intent_id).reduce_only
+        if only_reduces and not OrderContext.of_order(order, found, limits).exit:
+            # What it was to close may be closed by now, by a protective leg for one: it must not open a position.
             reasons = (*reasons, Reason(code="NOT_REDUCING", verdict=Verdict.REJECT, text="it would open a position"))
         return reasons
 
@@ -151,7 +151,7 @@ class AccountActor:
         except TradewrightError as error:
             retry = isinstance(error, BrokerError | SendRefused) and not isinstance(error, OrderNotAccepted)
             state = CommandState.FAILED if retry else CommandState.REFUSED
-            result = {"what": error.what, "where": error.where, "remedy": error.remedy}
+            result = {"code": error.code, "what": error.what, "where": error.where, "remedy": error.remedy}
         self._ledger.commands.finish(command.command_id, state, {"answer": result})
 
     async def _send(self, command: Command) -> Sequence[SendResult]:

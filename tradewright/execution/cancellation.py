@@ -10,7 +10,7 @@ from tradewright.execution.broker_connection import BrokerConnection
 from tradewright.execution.order_tracking import OrderTracker
 from tradewright.execution.timing import Waiter
 from tradewright.execution.types import Checkpoint, ProtocolTimes
-from tradewright.ledger.attempts import Attempt
+from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import BrokerSnapshot
 from tradewright.model.errors import BrokerError, LedgerError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from itertools import groupby
 
 from tradewright.execution.account_reader import AccountReader
@@ -11,7 +12,7 @@ from tradewright.execution.exposure import may_have_reached
 from tradewright.execution.risk_snapshot import AccountView, SnapshotBuilder, SnapshotRequest
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Decision, Verdict
-from tradewright.model.errors import BrokerError
+from tradewright.model.errors import BrokerError, OrderNotAccepted
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms, Side
 from tradewright.model.signal import SignalCandidate
@@ -26,10 +27,17 @@ STRATEGY_CHECKS = (*MANUAL_CHECKS, "features.{instrument}", "lookahead.{strategy
 
 
 class Decider:
-    """Proposes and decides on one account. It needs no lease, and works while the sender sends."""
+    """Proposes and decides on one account. It needs no lease, and works while the sender sends.
 
-    def __init__(self, ledger: Ledger, reader: AccountReader, builder: SnapshotBuilder, account: str) -> None:
+    Args:
+        actor: the user under whom the program runs; stands beside the limits that were first decided under.
+    """
+
+    def __init__(
+        self, ledger: Ledger, reader: AccountReader, builder: SnapshotBuilder, account: str, actor: str = "program"
+    ) -> None:
         self._ledger, self._reader, self._builder, self._account = ledger, reader, builder, account
+        self._actor = actor
 
     async def propose(self, signals: Iterable[tuple[SignalCandidate, datetime]]) -> list[Intent]:
         """The intents that would make these signals true, each signal given with the close of its bar.
@@ -45,19 +53,30 @@ class Decider:
         view = await self._reader.view(())
         intents: list[Intent] = []
         for strategy, pairs in groupby(wanted, key=lambda pair: pair[0].strategy):
-            intents += propose(pairs, self._portfolio(strategy, view))
+            intents += map(self._with_protection, propose(pairs, self._portfolio(strategy, view)))
         return [self._ledger.decisions.find_intent(intent.intent_id) or intent for intent in intents]
 
-    async def intend(self, key: str, terms: OrderTerms, *, reduce_only: bool = False) -> Decision:
+    async def intend(
+        self,
+        key: str,
+        terms: OrderTerms,
+        *,
+        reduce_only: bool = False,
+        stop: Decimal | None = None,
+        take_profit: Decimal | None = None,
+    ) -> Decision:
         """A person's own intent and the gate's verdict on it.
 
         Args:
             key: the idempotency key: the same key and the same request give the first answer again (R-EXEC-04).
+            stop, take_profit: the prices of its protective legs, in which the venue closes what the order opens.
 
         Raises:
             IdempotencyConflict: for the same key with another request.
             BrokerError: when the venue cannot be read, or has no price of the instrument.
+            OrderNotAccepted: for protective legs that the venue does not hold, or of an order that only reduces.
         """
+        self._demand_protection(terms.instrument, reduce_only, (stop, take_profit))
         view = await self._reader.view({terms.instrument})
         self._builder.read_ahead(view, {terms.instrument})
         price = self._builder.price(terms.instrument, view)
@@ -67,10 +86,14 @@ class Decider:
 
         def act() -> object:
             now = self._ledger.clock.now()
-            intent = manual_intent(key, terms, portfolio, price, now, reduce_only=reduce_only)
-            return self._decide(intent, view).model_dump(mode="json")
+            intent = manual_intent(
+                key, terms, portfolio, price, now, reduce_only=reduce_only, stop=stop, take_profit=take_profit
+            )
+            return self._decide(self._with_protection(intent), view).model_dump(mode="json")
 
-        payload = {"terms": terms, "reduce_only": reduce_only}
+        payload: dict[str, object] = {"terms": terms, "reduce_only": reduce_only}
+        payload |= {} if stop is None else {"stop": stop}
+        payload |= {} if take_profit is None else {"take_profit": take_profit}
         return Decision.model_validate(self._ledger.idempotency.once(key, payload, act))
 
     async def decide(self, intents: Iterable[Intent]) -> list[Decision]:
@@ -130,6 +153,21 @@ class Decider:
                 decisions.append(self._decide(intent.model_copy(update={"provenance": evidence}), view))
         return decisions
 
+    def _with_protection(self, intent: Intent) -> Intent:
+        """The intent with its stop and take-profit as protective legs, where the venue holds such legs."""
+        wanted = not intent.reduce_only and (intent.stop, intent.take_profit) != (None, None)
+        at_venue = wanted and self._reader.holds_protection(intent.terms.instrument)
+        return intent.model_copy(update={"protective_orders": True}) if at_venue else intent
+
+    def _demand_protection(self, symbol: str, reduce_only: bool, prices: tuple[Decimal | None, Decimal | None]) -> None:
+        if prices == (None, None):
+            return
+        problem = "an order that only reduces opens nothing to protect" if reduce_only else ""
+        if not problem and not self._reader.holds_protection(symbol):
+            problem = f"the venue holds no protective legs for {symbol}"
+        if problem:
+            raise OrderNotAccepted(problem, where="stop, take-profit", remedy="leave them out")
+
     def _portfolio(self, strategy: str, view: AccountView) -> PortfolioState:
         """The state that a strategy acts on: the account's equity, its own holdings and orders on their way."""
         return PortfolioState(
@@ -148,6 +186,8 @@ class Decider:
                 return in_force
             snapshot = self._builder.snapshot(snapshot_request(intent), view)
             decision = decide(intent, snapshot, self._builder.limits)
+            # Before the decision: whoever reads the events in order knows its limits when it comes.
+            self._ledger.limits.record(self._account, decision.rule_set_hash, self._builder.limits, self._actor)
             self._ledger.decisions.record_decision(decision)
             if decision.verdict is Verdict.APPROVE:
                 self._ledger.outbox.put(approve(intent, decision, self._account))

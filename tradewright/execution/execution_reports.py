@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tradewright.execution.types import Checkpoint, no_checkpoint
-from tradewright.ledger.attempts import Attempt
+from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.executions import Recorded
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
@@ -130,9 +130,9 @@ class ReportHandler:
         if attempt.state is not AttemptState.NOT_SENT or attempt.sending_at is None:
             return attempt
         self._freeze(attempt, FreezeCode.FILL_AFTER_END, f"judged not sent, and the venue has it: {evidence}")
-        others = [other for other in self._ledger.attempts.all(attempt.intent_id) if other.ref != attempt.ref]
+        others = [other for other in self._ledger.attempts.all(attempt.intent_id) if other.leg is attempt.leg]
         if any(not other.state.terminal for other in others):
-            return attempt  # one attempt of an intent is live at a time; this one's fills count all the same
+            return attempt  # one attempt of a leg is live at a time; this one's fills count all the same
         self._ledger.attempts.move(attempt.ref, AttemptState.ACKED, f"reopened by the venue: {evidence}")
         self.progress(attempt.ref)  # its fills may have been recorded while another attempt of the intent was live
         return self._ledger.attempts.get(attempt.ref)
@@ -164,6 +164,12 @@ class ReportHandler:
 
     def _end(self, attempt: Attempt, order: VenueOrder) -> None:
         filled = self._ledger.executions.filled(attempt.ref)
+        if order.status is VenueStatus.FILLED and attempt.is_protective and 0 < filled == order.filled:
+            # The venue made the leg smaller when its counterpart, or a part of the entry, closed the rest.
+            reason = f"{filled} filled, to which the venue had reduced it"
+            self._ledger.attempts.move(attempt.ref, AttemptState.FILLED, reason)
+            self.doubts.discard(attempt.ref)
+            return
         if order.status is VenueStatus.FILLED or order.filled > filled:
             self._acknowledge(attempt, order, queried=True)
             return

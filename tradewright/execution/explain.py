@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tradewright.execution.operator_actions import OrderView, orders
 from tradewright.ledger.audit import AuditEntry
 from tradewright.ledger.decisions import Approval
 from tradewright.ledger.ledger import Ledger
+from tradewright.ledger.limits import LimitChange
 from tradewright.model.decision import Decision
 from tradewright.model.errors import LedgerError
 from tradewright.model.intent import Intent
@@ -20,6 +21,7 @@ class Provenance:
     Args:
         hashes: what it was made from: the intent's own provenance (data, features, configuration, code), and for each
             decision the hashes of its rule set and of the inputs it saw.
+        limits: the changes that brought the limits of its decisions into force, by the hash of the rule set.
         audit: the log entries about its decisions and orders.
     """
 
@@ -29,6 +31,7 @@ class Provenance:
     orders: tuple[OrderView, ...]
     hashes: dict[str, str]
     audit: tuple[AuditEntry, ...]
+    limits: dict[str, LimitChange] = field(default_factory=dict)
 
 
 def explain(ledger: Ledger, name: str) -> list[Provenance]:
@@ -69,6 +72,8 @@ def _walk(ledger: Ledger, intent: Intent) -> Provenance:
         hashes[f"{decision.decision_id}.snapshot_hash"] = decision.snapshot_hash
     for view in views:
         hashes[f"{view.attempt.ref}.payload_hash"] = view.attempt.payload_hash
+    used = {decision.rule_set_hash for decision in decisions}
+    changes = {row.rule_set_hash: row for row in ledger.limits.changes(intent.account) if row.rule_set_hash in used}
     subjects = [decision.decision_id for decision in decisions] + [view.attempt.ref for view in views]
     return Provenance(
         intent=intent,
@@ -77,4 +82,5 @@ def _walk(ledger: Ledger, intent: Intent) -> Provenance:
         orders=views,
         hashes=hashes,
         audit=tuple(entry for subject in subjects for entry in ledger.audit.entries(subject)),
+        limits=changes,
     )

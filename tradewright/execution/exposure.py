@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
-from tradewright.ledger.attempts import Attempt
+from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import BrokerSnapshot
 from tradewright.model.order import AttemptState, Side
@@ -66,6 +66,8 @@ def units_held(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> dict[s
 def working_orders(ledger: Ledger, account: str, snapshot: BrokerSnapshot, excluding: str = "") -> list[WorkingOrder]:
     """Every order that may still be filled: sent, approved and unsent, and at the venue without our doing.
 
+    Protective legs are left out: they only close what is held, one of them instead of the other.
+
     Args:
         excluding: an intent whose orders do not count, because it is the one being judged.
     """
@@ -73,7 +75,7 @@ def working_orders(ledger: Ledger, account: str, snapshot: BrokerSnapshot, exclu
     found = [
         WorkingOrder(row.instrument, row.side, row.quantity - ledger.executions.filled(row.ref), row.strategy)
         for row in live
-        if row.intent_id != excluding
+        if row.intent_id != excluding and not row.is_protective
     ]
     claimed = {row.decision_id for row in live}
     for sendable in ledger.outbox.sendable(account):

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tradewright.execution.protection import gaps
 from tradewright.ledger.freezes import Freeze, FreezeCode
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.order import AttemptState, TimeInForce
 
 RECONCILE_EVERY = timedelta(minutes=15)
 """An account with open orders that was compared with the venue longer ago is not watched."""
+RECONCILE_RESTING = timedelta(days=1)
+"""The same for orders that rest for longer than a day: a venue tells the executions of one day only."""
 
 _REMEDIES = {
     FreezeCode.ORDER_UNKNOWN: "tradewright reconcile; when it stays in doubt: tradewright confirm-not-sent {ref}, or "
@@ -31,7 +34,8 @@ class Problem:
     """One thing that is not well.
 
     Args:
-        code: the kind: a :class:`FreezeCode`, or NOT_RECONCILED, DIFFERENCE, NOT_WATCHED, STOPPED.
+        code: the kind: a :class:`FreezeCode`, or NOT_RECONCILED, DIFFERENCE, NOT_WATCHED, STOPPED, UNPROTECTED,
+            PROTECTION_TOO_LARGE.
         instrument, ref: the instrument and the order it concerns; empty where it concerns the account.
         remedy: the commands that lead back to trading.
     """
@@ -63,6 +67,7 @@ def problems(ledger: Ledger, account: str, *, starts_stopped: bool = False) -> t
     found = [_frozen(freeze) for freeze in ledger.freezes.present(account)]
     found += _unreconciled(ledger, account)
     found += _unwatched(ledger, account)
+    found += _unprotected(ledger, account)
     found += _stopped(ledger, account, starts_stopped)
     return tuple(sorted(found, key=lambda problem: problem.since))
 
@@ -91,9 +96,18 @@ def _unwatched(ledger: Ledger, account: str) -> Iterator[Problem]:
     if last is None or now - last.at <= RECONCILE_EVERY:
         return
     for attempt in ledger.attempts.live(account):
-        if attempt.state is not AttemptState.UNKNOWN and attempt.tif is TimeInForce.DAY:
+        often = attempt.tif is TimeInForce.DAY or now - last.at > RECONCILE_RESTING
+        if attempt.state is not AttemptState.UNKNOWN and often:
             text = f"{attempt.state}, and last compared with the venue at {last.at.isoformat(timespec='seconds')}"
             yield Problem("NOT_WATCHED", attempt.instrument, attempt.ref, text, last.at, "tradewright reconcile")
+
+
+def _unprotected(ledger: Ledger, account: str) -> Iterator[Problem]:
+    for code, leg, text in gaps(ledger, account):
+        remedy = f"tradewright cancel {leg.ref}"
+        if code == "UNPROTECTED":
+            remedy = "place a stop, or close the holding: tradewright intent --help, tradewright flatten"
+        yield Problem(code, leg.instrument, leg.ref, text, leg.sending_at or leg.claimed_at, remedy)
 
 
 def _stopped(ledger: Ledger, account: str, starts_stopped: bool) -> Iterator[Problem]:

@@ -100,6 +100,7 @@ def _answer(command: Command) -> object:
         str(told.get("what", "no reason was given")),
         where=str(told.get("where", "")) or f"command {command.command_id}",
         remedy=str(told.get("remedy", "")),
+        code=str(told.get("code", "")),
     )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from tradewright.execution.execution_reports import ReportHandler
-from tradewright.ledger.attempts import Attempt, AttemptEvent
+from tradewright.ledger.attempt import Attempt, AttemptEvent
 from tradewright.ledger.executions import Execution
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Decision

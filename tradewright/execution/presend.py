@@ -41,10 +41,11 @@ class PreSendCheck:
                 expires_at=row.expires_at,
                 rule_set_hash=row.rule_set_hash,
                 payload_hash=row.payload_hash,
+                protective=row.protective,
             )
         except (NotApproved, LedgerTampered, ValueError) as error:
             self._ledger.audit.append("sender", "ALTERED", decision_id, {"error": str(error)})
-            return _reason("APPROVAL_ALTERED", str(error))
+            return reject_reason("APPROVAL_ALTERED", str(error))
 
     async def reject_reasons(self, order: ApprovedOrder, snapshot: BrokerSnapshot) -> tuple[Reason, ...]:
         """Before the write-ahead (S3): the gate's own controls, the kill switches, the freezes.
@@ -58,23 +59,23 @@ class PreSendCheck:
         found += self.stopped(order.strategy)
         found += self.reached_before(order)
         for freeze in self._ledger.freezes.of(self._settings.account, order.terms.instrument):
-            found.append(_reason("INSTRUMENT_FROZEN", f"{freeze.code} {freeze.ref}: {freeze.text}"))
+            found.append(reject_reason("INSTRUMENT_FROZEN", f"{freeze.code} {freeze.ref}: {freeze.text}"))
         return tuple(found)
 
     def final_check(self, order: ApprovedOrder, connection: BrokerConnection) -> list[Reason]:
         """Before the wire (S5): the kill switch again, a calm link, and nothing waiting in the library's own queue."""
         found = self.stopped(order.strategy)
         if not connection.trusted or connection.failed:
-            found.append(_reason("LINK_DISTURBED", "a notice came in after the recovery"))
+            found.append(reject_reason("LINK_DISTURBED", "a notice came in after the recovery"))
         if waiting := connection.broker.pending_sends():
-            found.append(_reason("SENDS_PENDING", f"{waiting} messages wait in the library's queue"))
+            found.append(reject_reason("SENDS_PENDING", f"{waiting} messages wait in the library's queue"))
         return found
 
     def reached_before(self, order: ApprovedOrder) -> list[Reason]:
         """Whether an earlier attempt of the same intent may have left an order at the venue (H0)."""
         attempts = self._ledger.attempts.all(order.intent_id)
         reached = [attempt for attempt in attempts if may_have_reached(self._ledger, attempt)]
-        return [_reason("INTENT_AT_VENUE", f"{attempt.ref} is {attempt.state}") for attempt in reached]
+        return [reject_reason("INTENT_AT_VENUE", f"{attempt.ref} is {attempt.state}") for attempt in reached]
 
     async def not_accepted(self, order: ApprovedOrder, broker: Broker) -> tuple[Reason, ...]:
         """Why the venue's adapter cannot write this order: contract, kind, step, permission.
@@ -87,18 +88,22 @@ class PreSendCheck:
         try:
             await broker.check(order)
         except OrderNotAccepted as error:
-            return (_reason("NOT_ACCEPTED", str(error)),)
+            return (reject_reason("NOT_ACCEPTED", str(error)),)
         return ()
 
     def waited_too_long(self, claimed_at: datetime, seconds: float) -> list[Reason]:
         """Whether a claim has waited for its turn for longer than a claim may live."""
         over = claimed_at + timedelta(seconds=seconds) <= self._clock.now()
-        return [_reason("APPROVAL_EXPIRED", f"claimed at {claimed_at.isoformat()}, {seconds:g} s ago")] if over else []
+        return (
+            [reject_reason("APPROVAL_EXPIRED", f"claimed at {claimed_at.isoformat()}, {seconds:g} s ago")]
+            if over
+            else []
+        )
 
     def expired(self, expires_at: datetime) -> list[Reason]:
         """Whether an approval ended before it was claimed (control 18)."""
         over = expires_at <= self._clock.now()
-        return [_reason("APPROVAL_EXPIRED", f"at {expires_at.isoformat()}")] if over else []
+        return [reject_reason("APPROVAL_EXPIRED", f"at {expires_at.isoformat()}")] if over else []
 
     def stopped(self, strategy: str) -> list[Reason]:
         """The kill switches that stop a strategy on this account (control 19); an order that flattens passes."""
@@ -107,8 +112,9 @@ class PreSendCheck:
         switches = self._ledger.kill_switches.stopping(
             strategy, self._settings.account, starts_stopped=self._settings.starts_stopped
         )
-        return [_reason("KILL_SWITCH", f"{switch.scope}, {switch.actor}: {switch.reason}") for switch in switches]
+        return [reject_reason("KILL_SWITCH", f"{switch.scope}, {switch.actor}: {switch.reason}") for switch in switches]
 
 
-def _reason(code: str, text: str) -> Reason:
+def reject_reason(code: str, text: str) -> Reason:
+    """A reason that stops an order at send time."""
     return Reason(code=code, verdict=Verdict.REJECT, text=text)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tradewright.execution.execution_reports import LIVE
-from tradewright.ledger.attempts import Attempt
+from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.executions import Execution
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
@@ -120,6 +120,10 @@ def freeze_differences(
     """
     with ledger.transaction():
         for difference in differences:
+            if _was_held_back(ledger, difference):
+                text = "cancelled before the venue worked it, and no longer listed"
+                ledger.attempts.move(difference.ref, AttemptState.CANCELLED, text)
+                continue
             ledger.freezes.freeze(account, difference.instrument, difference.code, difference.text, difference.ref)
         still = {difference.key for difference in (*differences, *present)}
         for freeze in ledger.freezes.present(account):
@@ -129,6 +133,18 @@ def freeze_differences(
                 reason = "the venue's newest answers explain it"
                 lift = (account, freeze.instrument, "program", reason, freeze.code, freeze.ref)
                 ledger.freezes.lift(*lift)
+
+
+def _was_held_back(ledger: Ledger, difference: Difference) -> bool:
+    """Whether an order that is gone had never been worked: a venue forgets such a leg once it is cancelled.
+
+    Only an order that the venue held back is acknowledged without a permanent id.
+    """
+    if difference.code is not FreezeCode.MISSING_AT_VENUE:
+        return False
+    is_cancelled = ledger.attempts.get(difference.ref).state is AttemptState.CANCEL_REQUESTED
+    seen = ledger.attempts.perm_ids(difference.ref) or ledger.executions.of_attempt(difference.ref)
+    return is_cancelled and not seen
 
 
 def rule_corrections(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ class Recovered:
         unknown: references still in doubt; their instruments are frozen.
         not_sent: references proved never to have arrived.
         released: claims given back that provably never went out.
+        held_back: references that the venue twice listed as held back: the rest of their group never arrived.
     """
 
     snapshot: BrokerSnapshot
@@ -40,6 +41,7 @@ class Recovered:
     not_sent: tuple[str, ...]
     released: tuple[str, ...]
     differences: tuple[Difference, ...]
+    held_back: tuple[str, ...]
 
 
 class Recovery:
@@ -103,7 +105,13 @@ class Recovery:
         connection.reports.contradicted &= not calm
         unknown = tuple(attempt.ref for attempt in ledger.attempts.in_state(self._account, AttemptState.UNKNOWN))
         adopted = tuple(ref for ref in doubted if ref not in unknown and ref not in not_sent)
-        return Recovered(second, adopted, unknown, not_sent, released, differences)
+        held_back = tuple(sorted(self._held_back(first) & self._held_back(second)))
+        return Recovered(second, adopted, unknown, not_sent, released, differences, held_back)
+
+    def _held_back(self, snapshot: BrokerSnapshot) -> set[str]:
+        """Our live orders that the venue has and does not work."""
+        live = {attempt.ref for attempt in self._ledger.attempts.live(self._account)}
+        return {order.ref for order in snapshot.open_orders if order.held_back} & live
 
     def _doubt(self) -> tuple[str, ...]:
         """An attempt that was written down may have been sent or not; both look alike, so both are in doubt."""
@@ -114,10 +122,12 @@ class Recovery:
     def _release(self) -> tuple[str, ...]:
         """Give back the claims of senders that are gone; this sender's own claims wait for this recovery."""
         claims = self._ledger.attempts.in_state(self._account, AttemptState.CLAIMED)
-        stale = tuple(attempt.ref for attempt in claims if attempt.holder != self._settings.holder)
-        for ref in stale:
-            self._ledger.attempts.release(ref, "claimed by a sender that is gone, and never written down as sent")
-        return stale
+        stale = [attempt for attempt in claims if attempt.holder != self._settings.holder]
+        for attempt in stale:
+            if not attempt.is_protective:  # its entry releases a leg
+                text = "claimed by a sender that is gone, and never written down as sent"
+                self._ledger.attempts.release(attempt.ref, text)
+        return tuple(attempt.ref for attempt in stale)
 
     def _open_books(self, snapshot: BrokerSnapshot) -> None:
         """The first sight of an account: the ledger begins with what it holds beyond the executions of today."""

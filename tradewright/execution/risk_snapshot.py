@@ -14,17 +14,16 @@ from tradewright.execution.exposure import (
     ZERO,
     PositionRange,
     WorkingOrder,
-    may_have_reached,
     position_ranges,
     units_held,
     working_orders,
 )
 from tradewright.execution.market_state import MarketState, MarketStateReader, open_seconds
+from tradewright.execution.recent_activity import RecentActivity
 from tradewright.indicators.market import correlation, largest_correlation
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.bars import Timeframe
 from tradewright.model.broker import AccountState, BrokerSnapshot, Quote
-from tradewright.model.decision import Decision, Verdict
 from tradewright.model.instrument import Instrument
 from tradewright.model.mode import Mode, Stage
 from tradewright.model.order import AttemptState, Side
@@ -36,7 +35,6 @@ from tradewright.policy.snapshot import (
     InputCheck,
     Market,
     OpenOrder,
-    RecentOrder,
     Snapshot,
 )
 from tradewright.portfolio.intents import FLATTEN
@@ -310,55 +308,9 @@ class SnapshotBuilder:
         return total
 
     def _activity(self, asked: SnapshotRequest, account: str, now: datetime) -> Activity:
-        # The sender itself spaces orders; a way out is not refused because others went out a moment ago.
-        minute_ago = now - timedelta(minutes=1)
-        sent = [] if asked.strategy == FLATTEN else self.ledger.attempts.sent_at(account, minute_ago)
-        of_intent = self.ledger.attempts.all(asked.intent_id)
-        intents = () if asked.at_send else self._recent_intents(asked, account, now)
-        return Activity(
-            recent=(*intents, *self._recent_orders(asked, account, now)),
-            orders_last_second=sum(at > now - timedelta(seconds=1) for at in sent),
-            orders_last_minute=len(sent),
-            orders_of_intent=sum(may_have_reached(self.ledger, attempt) for attempt in of_intent),
-        )
-
-    def _recent_intents(self, asked: SnapshotRequest, account: str, now: datetime) -> Iterable[RecentOrder]:
-        """Other intents in the instrument that the gate, or a person after it, lately let go ahead."""
-        since = self._window_start(now)
-        newest = {row.intent_id: row for row in self.ledger.decisions.decisions_alive(since)}
-        for decision in newest.values():
-            at = self._let_go(decision) if decision.expires_at > since else None
-            if at is None or at <= since:
-                continue
-            intent = self.ledger.decisions.intent(decision.intent_id)
-            is_other = intent.intent_id != asked.intent_id and intent.account in ("", account)
-            if is_other and intent.terms.instrument == asked.instrument:
-                yield RecentOrder(
-                    intent_id=intent.intent_id,
-                    side=intent.terms.side,
-                    quantity=decision.approved_quantity,
-                    asked=intent.terms.quantity,
-                    at=at,
-                )
-
-    def _let_go(self, decision: Decision) -> datetime | None:
-        """When an intent became an order, which is before its decision expires; None without a yes, or with a no."""
-        said = self.ledger.decisions.approvals(decision.decision_id) if decision.verdict is not Verdict.REJECT else []
-        if not all(approval.approved for approval in said):
-            return None
-        yes = decision.decided_at if decision.verdict is Verdict.APPROVE else None
-        return said[-1].at if said else yes
-
-    def _recent_orders(self, asked: SnapshotRequest, account: str, now: datetime) -> Iterable[RecentOrder]:
-        """Other orders in the instrument that may have gone out lately."""
-        for row in self.ledger.attempts.sent_after(account, self._window_start(now)):
-            is_other = row.intent_id != asked.intent_id and row.instrument == asked.instrument
-            if is_other and row.sending_at is not None and may_have_reached(self.ledger, row):
-                yield RecentOrder(intent_id=row.intent_id, side=row.side, quantity=row.quantity, at=row.sending_at)
-
-    def _window_start(self, now: datetime) -> datetime:
-        """Since when, the moment itself left out, an order counts as a recent one."""
-        return now - timedelta(seconds=float(self.limits.duplicate_window_seconds))
+        window = timedelta(seconds=float(self.limits.duplicate_window_seconds))
+        recent = RecentActivity(self.ledger, account, now, window)
+        return recent.seen_by(asked.intent_id, asked.instrument, asked.strategy, at_send=asked.at_send)
 
     def _broker(self, asked: SnapshotRequest, account: str) -> BrokerState:
         """ReconciliationResult it is, by construction: nobody has a ``AccountView`` without a complete recovery."""

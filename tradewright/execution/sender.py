@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
-from functools import partial
 
 from tradewright.execution.absence import AbsenceEvidence
 from tradewright.execution.broker_connection import BrokerConnection
 from tradewright.execution.cancellation import Cancelled, Canceller
+from tradewright.execution.order_placement import OrderPlacement
 from tradewright.execution.order_tracking import OrderTracker
-from tradewright.execution.presend import PreSendCheck, Recheck
+from tradewright.execution.presend import PreSendCheck, Recheck, reject_reason
+from tradewright.execution.protection import legs_closed_by
 from tradewright.execution.recovery import Recovered, Recovery
 from tradewright.execution.timing import RateLimiter, Waiter
 from tradewright.execution.types import (
@@ -23,25 +24,20 @@ from tradewright.execution.types import (
     SendStatus,
     no_checkpoint,
 )
-from tradewright.ledger.attempts import Attempt
+from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.outbox import Sendable
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.broker import Broker, BrokerSnapshot
 from tradewright.model.clock import Clock
 from tradewright.model.decision import Reason
-from tradewright.model.errors import BrokerError, LedgerError
+from tradewright.model.errors import BrokerError
 from tradewright.model.order import AttemptState
 
 RECOVERIES = 3
 """How often a recovery is repeated when the connection is disturbed during it."""
 _UNSETTLED = frozenset({AttemptState.CLAIMED, AttemptState.SENDING, AttemptState.UNKNOWN})
 _DOUBTFUL = frozenset({AttemptState.UNKNOWN, AttemptState.NOT_SENT})
-_STATUS = {
-    AttemptState.UNKNOWN: SendStatus.UNKNOWN,
-    AttemptState.NOT_SENT: SendStatus.NOT_SENT,
-    AttemptState.REJECTED: SendStatus.REJECTED,
-}
 
 
 class Sender:
@@ -80,6 +76,9 @@ class Sender:
         self._presend = PreSendCheck(ledger, clock, pre_send_check, settings)
         self.tracker = OrderTracker(connection, ledger, clock, settings, self._times, *shared)
         self._canceller = Canceller(connection, self.tracker, ledger, self._times, self._waiter, checkpoint)
+        self._placement = OrderPlacement(
+            connection, self.tracker, ledger, self._presend, settings, self._times, self._waiter, checkpoint
+        )
 
     async def drain(self, decision_ids: Collection[str] | None = None) -> tuple[SendResult, ...]:
         """Send what is approved, oldest first, and settle what came to be in doubt on the way.
@@ -222,6 +221,7 @@ class Sender:
             self._checkpoint("S3.reconciled")
             if self._connection.trusted:
                 self.tracker.take(found.snapshot)
+                await self._cancel_incomplete(found)
                 return found
         raise BrokerError(f"the connection was disturbed during {RECOVERIES} recoveries", where=self._broker.venue)
 
@@ -252,26 +252,52 @@ class Sender:
         await self._limiter.acquire()
         order = self._presend.restored(attempt.decision_id)
         if isinstance(order, Reason):
-            return self._refused(attempt, (order,))
+            return self._placement.refuse(attempt, (order,))
         snapshot = await self.ready()
         reasons = await self._presend.reject_reasons(order, snapshot)
         reasons += tuple(self._presend.waited_too_long(attempt.claimed_at, self._times.claim))
         reasons += await self._presend.not_accepted(order, self._broker)
-        order_id = self._broker.next_order_id()
+        reasons = reasons or await self._free_holding(attempt, order)
+        order_ids = {leg: self._broker.next_order_id() for leg in order.legs()}
         # Hold the lease again: the checks may have taken long enough for another sender to come.
         self.hold_lease()
         if self._ledger.attempts.get(attempt.ref).state is not AttemptState.CLAIMED:
             raise self._taken_over()
         if reasons:
-            return self._refused(attempt, reasons)
+            return self._placement.refuse(attempt, reasons)
         self._checkpoint("S3.rechecked")
-        return await self._write_and_place(attempt, order_id)
+        return await self._placement.place(attempt, order_ids)
+
+    async def _free_holding(self, attempt: Attempt, order: ApprovedOrder) -> tuple[Reason, ...]:
+        """Cancel the protective legs whose holding an order closes, and check the order once more.
+
+        Were both at the venue, the leg could be filled after the order and open a position. It may also have been
+        filled before its cancel arrived: then there is less to close, which the second check finds.
+        """
+        legs = legs_closed_by(self._ledger, order)
+        if not legs:
+            return ()
+        text = f"{attempt.ref} closes what it protects"
+        possible = [leg.ref for leg in legs if self._canceller.is_possible(leg)]
+        done = await self._canceller.cancel(possible, "sender", text, await self.ready())
+        if left := [leg.ref for leg in legs if leg.ref not in done.ended]:
+            return (reject_reason("PROTECTION_OPEN", f"{', '.join(left)} still protects the holding: {done.problem}"),)
+        return await self._presend.reject_reasons(order, await self.ready())
+
+    async def _cancel_incomplete(self, found: Recovered) -> None:
+        """End what is left of a group whose sending broke off between two legs.
+
+        The venue holds such legs back and works none of them; the missing ones are never sent again.
+        """
+        refs = [ref for ref in found.held_back if self._canceller.is_possible(self._ledger.attempts.get(ref))]
+        if refs:
+            await self._canceller.cancel(refs, "sender", "its group was not sent to the end", found.snapshot)
 
     def _give_back_claims(self) -> None:
         """Let the claims go that were not acted on. Another sender that took the account over may have done so."""
         with self._ledger.transaction():
             for attempt in self._ledger.attempts.in_state(self._settings.account, AttemptState.CLAIMED):
-                if attempt.holder == self._settings.holder:
+                if attempt.holder == self._settings.holder and not attempt.is_protective:  # its entry releases a leg
                     self._ledger.attempts.release(attempt.ref, "the batch broke off before it was sent")
 
     async def _settle_leftovers(self) -> None:
@@ -288,101 +314,15 @@ class Sender:
     async def _final(self, results: Iterable[SendResult]) -> tuple[SendResult, ...]:
         """The results as they are known at the end, after the orders in doubt had their chance to be found."""
         found = tuple(results)
-        doubted = [row.ref for row in found if row.status is SendStatus.UNKNOWN]
+        sent = (row.ref for row in found if row.status in (SendStatus.SENT, SendStatus.UNKNOWN))
+        legs = (leg for ref in sent for leg in self._ledger.attempts.group(ref))
+        doubted = [leg.ref for leg in legs if leg.state is AttemptState.UNKNOWN]
         if doubted:
             with contextlib.suppress(BrokerError):
                 await self.ready()
                 await self.tracker.settle_doubts(doubted)
         placed = (SendStatus.SENT, SendStatus.UNKNOWN)
-        return tuple(self._updated(row) if row.status in placed else row for row in found)
-
-    def _updated(self, result: SendResult) -> SendResult:
-        state = self._ledger.attempts.get(result.ref).state
-        return replace(result, state=state, status=_STATUS.get(state, SendStatus.SENT))
-
-    def _refused(self, attempt: Attempt, reasons: tuple[Reason, ...]) -> SendResult:
-        codes = ", ".join(sorted({reason.code for reason in reasons}))
-        expired = any(reason.code == "APPROVAL_EXPIRED" for reason in reasons)
-        state = self._ledger.attempts.release(attempt.ref, f"refused at send time: {codes}", spent=not expired)
-        detail = {"reasons": [f"{reason.code}: {reason.text}" for reason in reasons]}
-        self._ledger.audit.append("sender", "REFUSE", attempt.ref, detail)
-        return SendResult(attempt.decision_id, attempt.ref, SendStatus.REFUSED, state, reasons)
-
-    async def _write_and_place(self, attempt: Attempt, order_id: int) -> SendResult:
-        order = self._presend.restored(attempt.decision_id)
-        if isinstance(order, Reason):
-            return self._refused(attempt, (order,))
-        self._checkpoint("S4.before_write")
-        await self._connection.keep_messages()
-        self._write_ahead(attempt, order, order_id)
-        self._checkpoint("S4.read_back")
-        # From the final check to the call of place() nothing is awaited: no message, no kill switch and no other
-        # sender can come between the last look and the send.
-        reasons = self._presend.final_check(order, self._connection)
-        reasons += self._presend.waited_too_long(attempt.claimed_at, self._times.claim)
-        if reasons:
-            text = ", ".join(reason.code for reason in reasons)
-            moved = self._ledger.attempts.move(attempt.ref, AttemptState.NOT_SENT, f"stopped before the send: {text}")
-            return SendResult(attempt.decision_id, attempt.ref, SendStatus.REFUSED, moved.state, tuple(reasons))
-        self._checkpoint("S5.before_place")
-        patience = self._times.acknowledge
-        try:
-            await self._broker.place(order, attempt.ref, order_id)
-        except BrokerError:
-            self._connection.require_recovery()
-            patience = 0.0
-        self._checkpoint("S5.placed")
-        return await self._acknowledged(attempt, patience)
-
-    def _write_ahead(self, attempt: Attempt, order: ApprovedOrder, order_id: int) -> None:
-        """S4: commit, then read it back on a fresh connection; only what is really there may be sent."""
-        session = self._broker.session
-        self._ledger.attempts.begin_sending(attempt.ref, session, order_id, order.payload_hash, self._settings.holder)
-        self._checkpoint("S4.written")
-        found = self._ledger.attempts.read_back(attempt.ref)
-        wanted = (AttemptState.SENDING, session, order_id, order.payload_hash)
-        if found is None or (found.state, found.session, found.order_id, found.payload_hash) != wanted:
-            raise LedgerError(
-                "the write-ahead is not there when read back",
-                where=f"attempt {attempt.ref}",
-                remedy="nothing was sent; check the disk or the server of the ledger",
-            )
-
-    async def _acknowledged(self, attempt: Attempt, patience: float) -> SendResult:
-        """S6: the venue's first message under our reference; silence leaves the order in doubt."""
-        ref, connection = attempt.ref, self._connection
-        self._checkpoint("S6.before_wait")
-        deadline = self._clock.monotonic() + patience
-        while not self._answered(ref):
-            remaining, news = deadline - self._clock.monotonic(), partial(self._has_news, ref)
-            received = await self._waiter.until(connection.message_received, news, remaining)
-            connection.raise_failure()
-            if not received:
-                break
-            await self._ask(ref)
-        await self._ask(ref)
-        state = self._ledger.attempts.get(ref).state
-        if state is AttemptState.SENDING:
-            self._ledger.attempts.move(ref, AttemptState.UNKNOWN, f"no word from the venue in {patience:g} s")
-            connection.require_recovery()
-            return SendResult(attempt.decision_id, ref, SendStatus.UNKNOWN, AttemptState.UNKNOWN)
-        self._checkpoint("S6.acknowledged")
-        return self._updated(SendResult(attempt.decision_id, ref, SendStatus.SENT, state))
-
-    async def _ask(self, ref: str) -> None:
-        """Settle a message that casts doubt on an order by a query. A query that proves nothing lets the wait go on."""
-        if ref in self._connection.reports.doubts:
-            self._connection.reports.doubts.discard(ref)
-            try:
-                await self.tracker.query()
-            except BrokerError:
-                self._connection.require_recovery()
-
-    def _has_news(self, ref: str) -> bool:
-        return self._connection.failed or ref in self._connection.reports.doubts or self._answered(ref)
-
-    def _answered(self, ref: str) -> bool:
-        return self._ledger.attempts.get(ref).state is not AttemptState.SENDING
+        return tuple(self._placement.updated(row) if row.status in placed else row for row in found)
 
     def _keep_lease(self) -> None:
         """Prove that this sender has held the account all the time; else its view of the venue is out of date."""

@@ -20,7 +20,7 @@ from tradewright.model.errors import DataError
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reader found: a bars table that keeps the contract, and what was left out of it.
+    """The result of a reader: a bars table that keeps the schema, and the number of rows left out of it.
 
     ``dropped`` says for each broken rule how many rows broke it; empty unless the caller asked for dropping (or, for
     quotes, a side was missing).
@@ -43,7 +43,7 @@ def read_table(
 ) -> Reading:
     """A foreign table as bars. Rows in falling order of time are turned round.
 
-    A volume column that is absent or wholly empty becomes 0 ("not known to have traded"); a spread becomes NaN.
+    A volume or a spread that is absent or empty is unknown (NaN): 0 would say that nothing was traded.
 
     Raises:
         DataError: when columns, times or values break the contract; nothing of the table is used then.
@@ -52,15 +52,15 @@ def read_table(
     columns = {name: _numbers(table.column(index), name, source) for name, index in where.items() if name != "ts"}
     stamps = bar_starts(_times(table.column(where["ts"]), source), mapping, timeframe, opens, source)
     rows = len(stamps)
-    volume, spread = columns.get("volume", np.zeros(rows)), columns.get("spread", np.full(rows, np.nan))
+    unknown = np.full(rows, np.nan)
     bars = Bars(
         stamps.asi8,
         columns["open"] / mapping.price_scale,
         columns["high"] / mapping.price_scale,
         columns["low"] / mapping.price_scale,
         columns["close"] / mapping.price_scale,
-        np.zeros(rows) if np.isnan(volume).all() else volume,
-        spread,
+        columns.get("volume", unknown),
+        columns.get("spread", unknown),
     )
     numbers = np.arange(1, rows + 1)
     if rows > 1 and np.all(bars.ts[1:] < bars.ts[:-1]):

@@ -1,4 +1,4 @@
-"""How a foreign table's columns and times map onto bars: declared, or recognised by common headers."""
+"""The mapping of a foreign table's columns and times to bars: declared, or recognised by common headers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, StrictBool, field_validator
 
 from tradewright.model.bars import OHLCV
 from tradewright.model.base import FrozenModel
@@ -49,7 +49,7 @@ class ColumnMapping(FrozenModel):
     """
 
     columns: dict[Column, Place] = Field(default_factory=dict)
-    header: bool = True
+    header: StrictBool = True
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     zone: str = "UTC"
     time_format: str | None = None
@@ -68,16 +68,16 @@ class ColumnMapping(FrozenModel):
 
 
 def mapping_of(values: Mapping[str, object]) -> ColumnMapping:
-    """A mapping from what a YAML file holds.
+    """A mapping from the values of a YAML file.
 
     Raises:
-        pydantic.ValidationError: for wrong keys and values; ``conf.mapping`` tells it to people.
+        pydantic.ValidationError: for wrong keys and values; ``conf.mapping`` turns it into problems with lines.
     """
     return ColumnMapping.model_validate(dict(values))
 
 
 def positions(mapping: ColumnMapping, headers: Sequence[str], where: str) -> dict[str, int]:
-    """Where each of our columns is in the table; ``volume`` and ``spread`` may be absent.
+    """The position of each of our columns in the table; ``volume`` and ``spread`` may be absent.
 
     Raises:
         DataError: when a column cannot be found, or two could be meant.

@@ -41,7 +41,7 @@ def read_csv(
 
 
 def parse(path: Path, mapping: ColumnMapping) -> pa.Table:
-    """The cells of a CSV file, typed by what they hold.
+    """The cells of a CSV file, typed by their content.
 
     Raises:
         DataError: when it cannot be read as a table.

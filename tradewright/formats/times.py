@@ -13,7 +13,7 @@ from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError
 
 SessionOpens = Callable[[pd.DatetimeIndex], pd.DatetimeIndex]
-"""From calendar dates (naive) to when trading opened on them (UTC): what a daily bar is stamped with."""
+"""From calendar dates (naive) to the times of the open (UTC), which are the stamps of daily bars."""
 
 _Unit = Literal["s", "ms", "us", "ns"]
 _EPOCHS = get_args(_Unit)
@@ -53,7 +53,7 @@ def localized(naive: pd.DatetimeIndex, zone: str, where: str) -> pd.DatetimeInde
     The hour that occurs twice in autumn is resolved by the order of the rows.
 
     Raises:
-        DataError: for a time that did not exist, or a doubled hour that the rows do not tell apart.
+        DataError: for a time that did not exist, or a doubled hour whose two passes the rows do not distinguish.
     """
     try:
         return naive.tz_localize(zone, ambiguous="infer").as_unit("ns")

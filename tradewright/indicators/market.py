@@ -1,4 +1,4 @@
-"""What the gate asks of a market: liquidity and correlation. Needs no numba: the execution location imports it."""
+"""Liquidity and correlation, for the gate. Needs no numba: the execution location imports it."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from tradewright.indicators.windows import deviation_kernel, fma, slope_kernel
 from tradewright.model.bars import Floats
 
 FADED = 1e-290
-"""Average moves below this have died away: a market this flat has no direction."""
+"""Average moves below this count as none: a market this flat has no direction."""
 
 LEAST_RESIDUAL = 1e-14
 """Residuals below this share of the variance are rounding."""

@@ -1,4 +1,4 @@
-"""Moving averages and what is made of them: SMA, EMA, MACD.
+"""Moving averages and their differences: SMA, EMA, MACD.
 
 All take a 1-d float64 series and give one of equal length, NaN until there is a value; a window longer than the series
 gives NaN throughout.

@@ -32,7 +32,7 @@ STEEP = 2.0
 
 
 class Regime(StrEnum):
-    """What the market does."""
+    """The state of the market: a range, a trend, or high volatility."""
 
     RANGE = "range"
     TREND_UP = "trend_up"
@@ -64,7 +64,7 @@ def regime(bars: Bars, atr_window: float = 14, rank_window: float = 252, slope_w
 
 
 class Divergence(StrEnum):
-    """What the last two turning points say."""
+    """The divergence between price and indicator at the last two turning points."""
 
     NONE = "none"
     BULLISH = "bullish"

@@ -1,16 +1,15 @@
-"""Attempts: each try to send an approved order, its events, and the permanent ids that the venue gave it."""
+"""The attempts on record: claiming, writing ahead, moving on, and asking for them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, exists, func, insert, literal, select, update
 
 from tradewright.database.engine import Database
-from tradewright.ledger.attempt_states import steps
+from tradewright.ledger.attempt import Attempt, AttemptEvent, steps
 from tradewright.ledger.events import Events
 from tradewright.ledger.leases import lease_held
 from tradewright.ledger.outbox import claimable
@@ -25,7 +24,14 @@ from tradewright.ledger.schema import (
     perm_ids,
 )
 from tradewright.model.errors import LedgerError
-from tradewright.model.order import ORDER_STATE_OF_ATTEMPT, AttemptState, OrderState, OrderTerms, Side, TimeInForce
+from tradewright.model.order import (
+    AttemptState,
+    Leg,
+    OrderTerms,
+    ProtectiveLeg,
+    Side,
+    TimeInForce,
+)
 from tradewright.model.topic import Topic
 
 TOPIC_OF_STATE = {
@@ -44,53 +50,6 @@ TOPIC_OF_STATE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try to send an approved order.
-
-    Args:
-        ref: ``<intent>.<number>``, what the venue stores with the order; never reused.
-        holder: the sender that claimed it.
-        session, order_id: the connection it was sent on and its number there; empty and None before S4.
-        sending_at: when it was written down before the send (S4); None means that it provably never went out.
-        spent: whether its approval authorises no further attempt.
-    """
-
-    ref: str
-    intent_id: str
-    decision_id: str
-    number: int
-    strategy: str
-    account: str
-    instrument: str
-    side: Side
-    quantity: Decimal
-    tif: TimeInForce
-    payload_hash: str
-    state: AttemptState
-    holder: str
-    session: str
-    order_id: int | None
-    claimed_at: datetime
-    sending_at: datetime | None
-    spent: bool
-
-    @property
-    def order_state(self) -> OrderState | None:
-        """Where the order stands as the world sees it; None when there is no order."""
-        return ORDER_STATE_OF_ATTEMPT[self.state]
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptEvent:
-    """One step of an attempt, never changed (R-EXEC-11)."""
-
-    ref: str
-    state: AttemptState
-    reason: str
-    at: datetime
-
-
 class Attempts:
     """The book of attempts. Every change of state is one conditional update and one appended event."""
 
@@ -98,10 +57,10 @@ class Attempts:
         self._database, self._events = database, events
 
     def claim(self, decision_id: str, payload_hash: str, holder: str) -> Attempt | None:
-        """Take an approved order for sending (S2); None when it is not to be had.
+        """Take an approved order for sending (S2): the attempt of its entry; None when it is not to be had.
 
         One conditional insert: not expired, the hash equal, no other claim or order, and the holder has the lease of
-        the account. Of two that try at once one succeeds.
+        the account. Of two that try at once one succeeds. The protective legs are claimed with the entry.
         """
         now = self._database.clock.now()
         approved = select(approved_orders).where(approved_orders.c.decision_id == decision_id)
@@ -111,9 +70,14 @@ class Attempts:
             if row is None:
                 return None
             self._check_approval(decision_id, row["intent_id"])
-            of_intent = select(func.count()).where(attempts.c.intent_id == row["intent_id"])
-            number = connection.execute(of_intent).scalar_one() + 1
-            values = _claimed(row, number) | {"holder": holder, "claimed_at": now}
+            tried = select(func.count()).where(
+                attempts.c.intent_id == row["intent_id"], attempts.c.leg == Leg.ENTRY.value
+            )
+            number = connection.execute(tried).scalar_one() + 1
+            values, *protective = (
+                _claimed(row, number, leg, terms) | {"holder": holder, "claimed_at": now}
+                for leg, terms in _legs(row).items()
+            )
             source = select(*(literal(value, attempts.c[name].type) for name, value in values.items())).where(
                 approved_orders.c.decision_id == decision_id,
                 approved_orders.c.payload_hash == payload_hash,
@@ -122,11 +86,16 @@ class Attempts:
             )
             if connection.execute(insert(attempts).from_select(list(values), source)).rowcount != 1:
                 return None
-            self._append(connection, values["ref"], AttemptState.CLAIMED, f"claimed by {holder}")
+            if protective:
+                connection.execute(insert(attempts), protective)
+            for claimed in (values, *protective):
+                self._append(connection, claimed["ref"], AttemptState.CLAIMED, f"claimed by {holder}")
             return self.get(values["ref"])
 
     def release(self, ref: str, reason: str, *, spent: bool = False) -> AttemptState:
         """Give a claim back that provably never went out: ``NOT_SENT``, or ``EXPIRED`` when its approval is over.
+
+        The legs of a group are given back together.
 
         Args:
             spent: True ends the approval as well (the gate refused at send time); False lets it be claimed again.
@@ -143,38 +112,53 @@ class Attempts:
             query = select(approved_orders.c.expires_at).where(approved_orders.c.decision_id == attempt.decision_id)
             over = connection.execute(query).scalar_one() <= self._database.clock.now()
             state = AttemptState.EXPIRED if over and not spent else AttemptState.NOT_SENT
-            self._advance(connection, ref, (state,), reason, spent=spent)
+            for leg in self.group(ref):
+                self._advance(connection, leg.ref, (state,), reason, spent=spent)
             return state
 
-    def begin_sending(self, ref: str, session: str, order_id: int, payload_hash: str, holder: str) -> None:
-        """The write-ahead (S4): from here on a crash leaves the order in doubt, never unsaid.
+    def begin_sending(
+        self, ref: str, session: str, order_ids: Mapping[Leg, int], payload_hash: str, holder: str
+    ) -> None:
+        """The write-ahead (S4) of all legs at once: from here on a crash leaves them in doubt, never unsaid.
+
+        Args:
+            order_ids: the number of each leg in the session.
 
         Raises:
             LedgerError: when the attempt is not claimed by this holder under this hash, or the lease is gone.
         """
         now = self._database.clock.now()
         with self._database.write() as connection:
-            self._events.check(attempts, attempts.c.ref == ref)
-            changed = connection.execute(
-                update(attempts)
-                .where(
-                    attempts.c.ref == ref,
-                    attempts.c.state == AttemptState.CLAIMED.value,
-                    attempts.c.holder == holder,
-                    attempts.c.payload_hash == payload_hash,
-                    lease_held(attempts.c.account, holder, now),
-                )
-                .values(
-                    state=AttemptState.SENDING.value, session=session, order_id=order_id, sending_at=now, spent=True
-                )
-            ).rowcount
-            if changed != 1:
-                raise LedgerError(
-                    "the claim or the lease is gone, or the order was altered",
-                    where=f"attempt {ref}",
-                    remedy="nothing was sent",
-                )
-            self._append(connection, ref, AttemptState.SENDING, f"session {session}, order id {order_id}")
+            self._events.check(attempts, _in_group(ref))
+            legs = {leg.leg: leg for leg in self.group(ref)}
+            if legs.keys() != order_ids.keys():
+                raise LedgerError("each leg needs its own order id", where=f"attempt {ref}")
+            for name, leg in legs.items():
+                changed = connection.execute(
+                    update(attempts)
+                    .where(
+                        attempts.c.ref == leg.ref,
+                        attempts.c.state == AttemptState.CLAIMED.value,
+                        attempts.c.holder == holder,
+                        attempts.c.payload_hash == payload_hash,
+                        lease_held(attempts.c.account, holder, now),
+                    )
+                    .values(
+                        state=AttemptState.SENDING.value,
+                        session=session,
+                        order_id=order_ids[name],
+                        sending_at=now,
+                        spent=True,
+                    )
+                ).rowcount
+                if changed != 1:
+                    raise LedgerError(
+                        "the claim or the lease is gone, or the order was altered",
+                        where=f"attempt {leg.ref}",
+                        remedy="nothing was sent",
+                    )
+                reason = f"session {session}, order id {order_ids[name]}"
+                self._append(connection, leg.ref, AttemptState.SENDING, reason)
 
     def move(self, ref: str, wanted: AttemptState, reason: str) -> Attempt:
         """Bring an attempt to a state, through ``ACKED`` where the venue skipped it; no step when it is there.
@@ -207,11 +191,14 @@ class Attempts:
         found = self._select(select(attempts).where(attempts.c.ref == ref))
         return found[0] if found else None
 
-    def read_back(self, ref: str) -> Attempt | None:
-        """The attempt as a connection sees it that nobody used before: what is really committed (S4)."""
+    def group(self, ref: str) -> list[Attempt]:
+        """All legs that were claimed together with an attempt, itself included, the entry first."""
+        return self._select(_group(ref))
+
+    def read_back(self, ref: str) -> list[Attempt]:
+        """The legs of an attempt's group as a new connection sees them: what is really committed (S4)."""
         with self._database.read_fresh() as connection:
-            row = connection.execute(select(attempts).where(attempts.c.ref == ref)).mappings().one_or_none()
-        return None if row is None else _attempt(row)
+            return [_attempt(row) for row in connection.execute(_group(ref)).mappings()]
 
     def all(self, intent_id: str | None = None) -> list[Attempt]:
         """All attempts, oldest first; only those of an intent where one is given."""
@@ -234,6 +221,17 @@ class Attempts:
         query = select(attempts).where(attempts.c.account == account, attempts.c.state.in_(LIVE_STATES))
         return self._select(query.order_by(attempts.c.claimed_at, attempts.c.ref))
 
+    def protective(self, account: str, instruments: Collection[str]) -> list[Attempt]:
+        """Protective legs that may still be filled, and each strategy's newest in these instruments; oldest first."""
+        other = attempts.alias()
+        same = [other.c[name] == attempts.c[name] for name in ("account", "strategy", "instrument")]
+        newest = select(func.max(other.c.claimed_at)).where(*same, other.c.leg != Leg.ENTRY.value).scalar_subquery()
+        wanted = attempts.c.state.in_(LIVE_STATES) | (
+            attempts.c.instrument.in_(instruments) & (attempts.c.claimed_at == newest)
+        )
+        query = select(attempts).where(attempts.c.account == account, attempts.c.leg != Leg.ENTRY.value, wanted)
+        return self._select(query.order_by(attempts.c.claimed_at, attempts.c.ref))
+
     def in_state(self, account: str, state: AttemptState) -> list[Attempt]:
         """The attempts of an account in one state, oldest first."""
         return [attempt for attempt in self.live(account) if attempt.state is state]
@@ -245,12 +243,13 @@ class Attempts:
         return found[0] if len(found) == 1 else None
 
     def sent_at(self, account: str, since: datetime) -> list[datetime]:
-        """When orders of an account went out (S4) after a moment, oldest first: what the message rate counts."""
+        """When orders of an account went out (S4) after a moment, oldest first: what the limits on their rate count."""
         return [attempt.sending_at for attempt in self.sent_after(account, since) if attempt.sending_at is not None]
 
     def sent_after(self, account: str, moment: datetime) -> list[Attempt]:
-        """The attempts of an account that went out (S4) after a moment, in that order."""
+        """The entries of an account that went out (S4) after a moment, in that order; protective legs do not count."""
         query = select(attempts).where(attempts.c.account == account, attempts.c.sending_at > moment)
+        query = query.where(attempts.c.leg == Leg.ENTRY.value)
         return self._select(query.order_by(attempts.c.sending_at, attempts.c.ref))
 
     def events(self, ref: str) -> list[AttemptEvent]:
@@ -308,12 +307,28 @@ class Attempts:
         self._events.record(attempt_events, row, topic, ref, actor=of.holder, account=of.account, state=changed)
 
 
-def _claimed(approved: RowMapping, number: int) -> dict[str, Any]:
-    terms = OrderTerms.model_validate(approved["terms"])
+def _in_group(ref: str) -> ColumnElement[bool]:
+    own = attempts.alias()
+    same = (own.c.ref == ref, own.c.intent_id == attempts.c.intent_id, own.c.number == attempts.c.number)
+    return exists(select(own.c.ref).where(*same))
+
+
+def _group(ref: str) -> Select[Any]:
+    return select(attempts).where(_in_group(ref)).order_by(attempts.c.leg)
+
+
+def _legs(approved: RowMapping) -> dict[Leg, OrderTerms]:
+    protective = [ProtectiveLeg.model_validate(item) for item in approved["protective"]]
+    entry = OrderTerms.model_validate(approved["terms"])
+    return {Leg.ENTRY: entry} | {item.leg: item.terms for item in protective}
+
+
+def _claimed(approved: RowMapping, number: int, leg: Leg, terms: OrderTerms) -> dict[str, Any]:
     copied = ("intent_id", "decision_id", "strategy", "account", "payload_hash")
     return {name: approved[name] for name in copied} | {
-        "ref": f"{approved['intent_id']}.{number}",
+        "ref": leg.reference(f"{approved['intent_id']}.{number}"),
         "number": number,
+        "leg": leg.value,
         "instrument": terms.instrument,
         "side": terms.side.value,
         "quantity": terms.quantity,
@@ -327,4 +342,5 @@ def _claimed(approved: RowMapping, number: int) -> dict[str, Any]:
 def _attempt(row: RowMapping) -> Attempt:
     fields: dict[str, Any] = {str(name): value for name, value in row.items() if name != "event_seq"}
     fields |= {"side": Side(fields["side"]), "tif": TimeInForce(fields["tif"]), "state": AttemptState(fields["state"])}
+    fields["leg"] = Leg(fields["leg"])
     return Attempt(**fields)

@@ -46,7 +46,8 @@ class Commands:
             LedgerError: without an account, an actor or a reason.
         """
         if not account.strip() or not actor.strip() or not reason.strip():
-            raise LedgerError("a command needs an account, an actor and a reason", where=f"command {kind}")
+            what, remedy = "a command needs an account, an actor and a reason", "give each of them"
+            raise LedgerError(what, where=f"command {kind}", remedy=remedy)
         request = {"kind": kind.value, "mode": self._mode.value, "account": account, "payload": dict(payload)}
         digest, name = content_hash(request), key or secrets.token_hex(12)
         with self._database.write() as connection:

@@ -17,9 +17,11 @@ from typing import Any
 
 from sqlalchemy import (
     Boolean,
+    Column,
     ColumnElement,
     Connection,
     CursorResult,
+    DefaultClause,
     Integer,
     RowMapping,
     Select,
@@ -33,7 +35,7 @@ from sqlalchemy import (
 
 from tradewright.database.column_types import Document, Moment
 from tradewright.database.engine import Database
-from tradewright.ledger.attempt_states import replay
+from tradewright.ledger.attempt import replay
 from tradewright.ledger.errors import IllegalTransition, LedgerTampered
 from tradewright.ledger.schema import attempt_events, attempts, event_head, events, fact_tables
 from tradewright.model.hashing import canonical_json
@@ -141,6 +143,21 @@ class Events:
     def about(self, subject: str) -> list[Event]:
         """The events about one subject, oldest first."""
         return self._select(select(events).where(events.c.subject == subject).order_by(events.c.seq))
+
+    def newest(self, topic: Topic, subject: str) -> Event | None:
+        """The newest event of a topic about a subject, its hashes checked; None when there is none.
+
+        Raises:
+            LedgerTampered: when it was altered.
+        """
+        chosen = (events.c.topic == topic.value, events.c.subject == subject)
+        query = select(*_EVENT).where(*chosen).order_by(events.c.seq.desc()).limit(1)
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        if row is None:
+            return None
+        _payload(row)
+        return self._select(select(events).where(events.c.seq == row["seq"]))[0]
 
     def last_seq(self) -> int:
         """The number of the newest event; 0 before the first."""
@@ -341,10 +358,18 @@ def _compare_row(table: Table, row: Row, expected: Mapping[str, Any]) -> None:
     for column in table.c:
         if column.name == "event_seq":
             continue
-        value, wanted = row[column.name], expected.get(column.name)
+        value, wanted = row[column.name], expected.get(column.name, _default(column))
         same = value == (_dumps(wanted) if isinstance(column.type, Document) and wanted is not None else wanted)
         if not same and not (isinstance(column.type, Document) and value == "null" and wanted is None):
             raise _tampered(table, row, column.name, value, wanted)
+
+
+def _default(column: Column[Any]) -> Any:
+    """The value of a column that is younger than the event: the one that its migration gave to all rows."""
+    if not isinstance(column.server_default, DefaultClause):
+        return None
+    text = str(column.server_default.arg)
+    return json.loads(text) if isinstance(column.type, Document) else text
 
 
 def _payload(row: Row) -> Any:

@@ -13,6 +13,8 @@ from sqlalchemy import ColumnElement, and_, exists, insert, select, update
 
 from tradewright.database.engine import Database
 from tradewright.ledger.schema import leases
+from tradewright.model.clock import Clock
+from tradewright.model.errors import LedgerError
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,25 @@ class Leases:
         with self._database.read() as connection:
             row = connection.execute(select(leases).where(leases.c.name == account)).mappings().one_or_none()
         return None if row is None else Lease(**row)
+
+    def at_work(self) -> list[Lease]:
+        """The leases of senders that hold their accounts now, by account."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(leases).order_by(leases.c.name)).mappings().all()
+        now = self._database.clock.now()
+        return [lease for lease in (Lease(**row) for row in rows) if lease.expires_at > now and not lease.is_abandoned]
+
+
+def senders_at_work(url: str, clock: Clock, busy_seconds: float = 1.0) -> list[Lease]:
+    """The senders at work in another ledger, which is neither made nor upgraded; empty where it cannot be read."""
+    database = Database(url, clock, busy_seconds)
+    try:
+        path = database.sqlite_path
+        return [] if path is not None and not path.is_file() else Leases(database).at_work()
+    except LedgerError:
+        return []  # a warning must not stop an act: a ledger that cannot be read tells nothing
+    finally:
+        database.close()
 
 
 def process_start(pid: int) -> str:

@@ -21,6 +21,7 @@ from tradewright.ledger.freezes import Freezes
 from tradewright.ledger.idempotency import IdempotencyKeys
 from tradewright.ledger.kill_switches import KillSwitches
 from tradewright.ledger.leases import Leases
+from tradewright.ledger.limits import LimitHistory
 from tradewright.ledger.migrations import SCHEMA
 from tradewright.ledger.outbox import Outbox
 from tradewright.model.clock import Clock
@@ -51,6 +52,7 @@ class Ledger:
         self.checks = CheckResults(database, self.events)
         self.idempotency = IdempotencyKeys(database)
         self.commands = Commands(database, self.events)
+        self.limits = LimitHistory(self.events)
 
     @classmethod
     def create(cls, url: str, clock: Clock, busy_seconds: float = 5.0, mode: Mode = Mode.SIM) -> Ledger:

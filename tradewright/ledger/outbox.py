@@ -27,7 +27,7 @@ from tradewright.model.approved import ApprovedOrder
 from tradewright.model.decision import Verdict
 from tradewright.model.errors import LedgerError
 from tradewright.model.hashing import content_hash
-from tradewright.model.order import AttemptState, OrderTerms
+from tradewright.model.order import AttemptState, Leg, OrderTerms, ProtectiveLeg
 from tradewright.model.topic import Topic
 
 FORGED_ORDER = "FORGED_ORDER"
@@ -46,6 +46,7 @@ class ApprovedRow:
     expires_at: datetime
     rule_set_hash: str
     payload_hash: str
+    protective: tuple[ProtectiveLeg, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,8 @@ class Outbox:
             raise LedgerError("no approved order", where=f"decision {decision_id}", remedy="tradewright intents")
         self._verify_permission(row["decision_id"], row["intent_id"])
         fields = {name: row[name] for name in ApprovedRow.__slots__}
-        return ApprovedRow(**fields | {"terms": OrderTerms.model_validate(fields["terms"])})
+        legs = tuple(ProtectiveLeg.model_validate(leg) for leg in fields["protective"])
+        return ApprovedRow(**fields | {"terms": OrderTerms.model_validate(fields["terms"]), "protective": legs})
 
     def sendable(self, account: str = "") -> list[Sendable]:
         """The orders that may be claimed now, oldest first (S1); of one account where one is given.
@@ -174,7 +176,8 @@ class Outbox:
         an alarm in the audit log (D5).
         """
         self._report_unrecorded()
-        count = select(func.count()).where(attempts.c.intent_id == approved_orders.c.intent_id).scalar_subquery()
+        of_intent = (attempts.c.intent_id == approved_orders.c.intent_id, attempts.c.leg == Leg.ENTRY.value)
+        count = select(func.count()).where(*of_intent).scalar_subquery()
         query = select(approved_orders, count.label("tried")).where(
             claimable(self._database.clock.now(), abandoned=True)
         )

@@ -109,6 +109,7 @@ approved_orders = Table(
     _text("strategy"),
     _text("account"),
     Column("terms", Document, nullable=False),
+    Column("protective", Document, nullable=False, server_default="[]"),
     Column("expires_at", Moment, nullable=False, index=True),
     _text("rule_set_hash"),
     Column("payload_hash", String(64), nullable=False),
@@ -123,6 +124,7 @@ attempts = Table(
     Column("intent_id", ForeignKey("intents.intent_id"), nullable=False),
     Column("decision_id", ForeignKey("decisions.decision_id"), nullable=False, index=True),
     Column("number", Integer, nullable=False),
+    Column("leg", String(2), nullable=False, server_default=""),
     _text("strategy"),
     _text("account"),
     _text("instrument"),
@@ -137,15 +139,19 @@ attempts = Table(
     _moment("claimed_at"),
     Column("sending_at", Moment, index=True),
     Column("spent", Boolean, nullable=False),
-    UniqueConstraint("intent_id", "number"),
+    UniqueConstraint("intent_id", "number", "leg"),
     CheckConstraint(column("state").in_([state.value for state in AttemptState]), name="state"),
     _event_seq(),
 )
-"""``state`` is a view of ``attempt_events`` kept in the transaction that appends the event; a replay gives the same."""
+"""``state`` is a view of ``attempt_events`` kept in the transaction that appends the event; a replay gives the same.
+
+Each leg of a group is an attempt of its own, under the number of its entry; ``leg`` is empty for the entry.
+"""
 
 one_live_attempt = Index(
     "one_live_attempt",
     attempts.c.intent_id,
+    attempts.c.leg,
     unique=True,
     sqlite_where=attempts.c.state.in_(LIVE_STATES),
     postgresql_where=attempts.c.state.in_(LIVE_STATES),

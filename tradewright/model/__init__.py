@@ -1,1 +1,1 @@
-"""The words of the platform: frozen values, the ports that others fill, table schemas, canonical JSON and hashes."""
+"""The values of the platform: frozen models, the ports that others fill, table schemas, canonical JSON and hashes."""

@@ -1,4 +1,4 @@
-"""Approved orders: the only thing that a broker accepts. Only the gate can make one."""
+"""Approved orders: a broker accepts nothing else, and only the gate can make one."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class ApprovedOrder:
         raise NotApproved("only the policy gate makes approved orders, not a pickle", remedy="restore from the ledger")
 
     def computed_hash(self) -> str:
-        """SHA-256 over everything that was approved."""
+        """SHA-256 over all that was approved."""
         return approval_hash(
             self.intent_id,
             self.decision_id,
@@ -79,7 +79,7 @@ class ApprovedOrder:
 
 
 def group_problem(entry: OrderTerms, protective: Sequence[ProtectiveLeg]) -> str:
-    """Why these legs are no group around ``entry``; empty when they are one.
+    """The reason why these legs are no group around ``entry``; empty when they are one.
 
     Protective legs trade the entry's instrument on the other side, in the entry's quantity or less, so that they can
     never open a position of their own.
@@ -104,7 +104,7 @@ def approval_hash(
     rule_set_hash: str,
     protective: Sequence[ProtectiveLeg] = (),
 ) -> str:
-    """The hash that binds an approval to what was approved (control 18).
+    """The hash that binds an approval to the approved terms (control 18).
 
     Protective legs are covered where there are any; without them the hash is that of the first version.
     """

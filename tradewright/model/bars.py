@@ -1,4 +1,4 @@
-"""Bars: timeframes, kinds, price views, and the contract of the table."""
+"""Bars: timeframes, kinds, price views, and the columns of the table."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class Timeframe(StrEnum):
 
 
 class BarKind(StrEnum):
-    """What a bar summarises."""
+    """The price that a bar summarises."""
 
     TRADE = "trade"
     QUOTE = "quote"
 
 
 class PriceView(StrEnum):
-    """How stored raw prices are read (D9)."""
+    """The adjustment of stored raw prices when they are read (D9)."""
 
     RAW = "raw"
     SPLIT_ADJUSTED = "split_adjusted"
@@ -75,7 +75,7 @@ class Bars(NamedTuple):
         return cls(np.ascontiguousarray(ts), opens, highs, lows, closes, volumes, np.ascontiguousarray(spread))
 
     def head(self, count: int) -> Bars:
-        """The first ``count`` bars: what was known when bar ``count - 1`` closed."""
+        """The first ``count`` bars: those known at the close of bar ``count - 1``."""
         return Bars(
             self.ts[:count],
             self.open[:count],

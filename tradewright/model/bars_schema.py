@@ -1,4 +1,8 @@
-"""The contract of a bars table: one fast pass that decides, and an explanation that names rows and values."""
+"""The contract of a bars table: one fast pass that decides, and an explanation that names rows and values.
+
+Volume and spread may be unknown (NaN): bars of quotes and midpoints have no volume, and 0 would say that nothing was
+traded.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +36,10 @@ class Violation(NamedTuple):
 
 
 def intact(bars: Bars, timeframe: Timeframe, *, negative_prices: bool = False) -> bool:
-    """Whether every rule holds; NaN fails a comparison, so it needs no test of its own. No rows are intact."""
+    """Whether every rule holds; a NaN price fails its comparison and needs no test of its own. No rows are intact."""
     low_bound = -np.inf if negative_prices else 0.0
     ordered = (bars.low <= np.minimum(bars.open, bars.close)) & (bars.high >= np.maximum(bars.open, bars.close))
-    finite = (bars.low > low_bound) & (bars.high < np.inf) & (bars.volume >= 0) & (bars.volume < np.inf)
+    finite = (bars.low > low_bound) & (bars.high < np.inf) & ~((bars.volume < 0) | (bars.volume == np.inf))
     return bool(
         np.all(bars.ts[1:] > bars.ts[:-1])
         and not np.any(bars.ts % grid_nanoseconds(timeframe))
@@ -114,8 +118,9 @@ def _broken(bars: Bars, timeframe: Timeframe, negative_prices: bool) -> Iterator
     yield "a time stamp occurs once", "ts", np.concatenate(([False], bars.ts[1:] == before))[: len(bars.ts)]
     yield "time stamps ascend", "ts", np.concatenate(([False], bars.ts[1:] < before))[: len(bars.ts)]
     yield f"a bar starts on the grid of {timeframe}", "ts", bars.ts % grid_nanoseconds(timeframe) != 0
-    for name in OHLCV:
+    for name in OHLCV[:4]:
         yield "a value is a finite number", name, ~np.isfinite(getattr(bars, name))
+    yield "a volume is finite or unknown", "volume", np.isinf(bars.volume)
     if not negative_prices:
         for name in OHLCV[:4]:
             yield "a price is positive", name, getattr(bars, name) <= 0

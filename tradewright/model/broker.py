@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.base import FrozenModel, Instant, Number
+from tradewright.model.instrument import AssetClass
 from tradewright.model.order import (
     FIRST_VERSION_TYPES,
     Fill,
@@ -175,14 +176,15 @@ class BrokerCapabilities(FrozenModel):
     """What a venue can hold; anything else is emulated by the live engine, or refused by ``check``.
 
     Args:
-        groups: whether an entry and its protective legs can be placed as one group, one cancelling the other.
+        groups: the asset classes in which an entry and its protective legs can be placed as one group, one cancelling
+            the other.
         fractional: whether quantities below one unit are possible where the instrument's lot size allows them.
         cash_quantity: whether a market purchase may be sent as an amount of cash.
     """
 
     kinds: frozenset[OrderType]
     tifs: frozenset[TimeInForce]
-    groups: bool = False
+    groups: frozenset[AssetClass] = frozenset()
     fractional: bool = False
     cash_quantity: bool = False
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where the time comes from: wall time for records, monotonic seconds for time-outs, and a way to wait."""
+    """The source of time: wall time for records, monotonic seconds for time-outs, and a way to wait."""
 
     def now(self) -> datetime:
         """The present moment in UTC."""
@@ -61,7 +61,7 @@ class ShiftedClock(SystemClock):
 
 
 class ManualClock:
-    """A clock that moves only when told: waiting moves it at once."""
+    """A clock that a test moves; a wait moves it at once by the time waited."""
 
     def __init__(self, start: datetime) -> None:
         self._now, self._seconds = start.astimezone(UTC), 0.0

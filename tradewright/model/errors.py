@@ -1,6 +1,10 @@
-"""Errors that a person can act on: what is wrong, where, and what to do."""
+"""Errors that a person can act on: a code, what is wrong, where, and what to do."""
 
 from __future__ import annotations
+
+import re
+
+_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class TradewrightError(Exception):
@@ -10,10 +14,12 @@ class TradewrightError(Exception):
         what: what is wrong, with the offending value.
         where: the file, key, row or address it concerns; empty when there is none.
         remedy: what the reader can do about it; empty when nothing helps.
+        code: the kind of error in capitals, for programs; that of the class (``LEDGER_ERROR``) when empty.
     """
 
-    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+    def __init__(self, what: str, *, where: str = "", remedy: str = "", code: str = "") -> None:
         self.what, self.where, self.remedy = what, where, remedy
+        self.code = code or _WORDS.sub("_", type(self).__name__).upper()
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -21,11 +27,13 @@ class TradewrightError(Exception):
         return f"{text} ({self.remedy})" if self.remedy else text
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.what, self.where, self.remedy)
+        return _rebuild, (type(self), self.what, self.where, self.remedy, self.code)
 
 
-def _rebuild(kind: type[TradewrightError], what: str, where: str, remedy: str) -> TradewrightError:
-    return kind(what, where=where, remedy=remedy)
+def _rebuild(kind: type[TradewrightError], what: str, where: str, remedy: str, code: str) -> TradewrightError:
+    made = kind(what, where=where, remedy=remedy)
+    made.code = code
+    return made
 
 
 class ConfigError(TradewrightError):

@@ -13,7 +13,7 @@ from tradewright.model.base import FrozenModel, Name, Number, Positive
 
 
 class AssetClass(StrEnum):
-    """What kind of thing an instrument is."""
+    """The class of an instrument."""
 
     STOCK = "stock"
     ETF = "etf"

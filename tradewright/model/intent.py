@@ -27,6 +27,9 @@ class Intent(FrozenModel):
     """The close of the deciding bar, at which a market order is valued."""
     stop: Number | None = None
     take_profit: Number | None = None
+    protective_orders: bool = Field(default=False, exclude_if=lambda wanted: not wanted)
+    """Whether stop and take-profit go to the venue with the entry, as protective legs; else the bars of the strategy
+    watch them. Left out of the recorded form where False, so that the hash of an older intent stays the same."""
     decided_at: Instant
     """When the deciding bar closed."""
     reduce_only: bool = False

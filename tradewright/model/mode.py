@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Mode(StrEnum):
-    """What an order costs: nothing, nothing yet, money (R-CFG-01)."""
+    """The kind of account behind the orders: simulated, paper or live money (R-CFG-01)."""
 
     SIM = "sim"
     PAPER = "paper"
@@ -14,7 +14,7 @@ class Mode(StrEnum):
 
 
 class Stage(StrEnum):
-    """How far trading has been promoted; going live is earned (P6)."""
+    """The rollout stage of trading; live trading comes last (P6)."""
 
     LOCAL = "local"
     PAPER = "paper"

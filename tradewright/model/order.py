@@ -248,7 +248,7 @@ class AttemptState(StrEnum):
     REJECTED = "REJECTED"
     EXPIRED = "EXPIRED"
     NOT_SENT = "NOT_SENT"
-    """By evidence only: two complete broker snapshots, and a person's word where it is not paper."""
+    """By evidence only: two complete broker snapshots, and a person's confirmation where it is not paper."""
 
     @property
     def terminal(self) -> bool:

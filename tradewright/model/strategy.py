@@ -26,7 +26,7 @@ class Feature(NamedTuple):
 Action = tuple[float, float, float, float]
 """(target, limit, stop, take_profit). ``target`` in [-1, 1] is the exposure asked for as a share of the size that is
 allowed, 0 is flat and NaN is "no signal"; the other three are prices, NaN for none: a limit makes the entry a limit
-order, stop and take-profit guard the position until it is closed."""
+order, stop and take-profit protect the position until it is closed."""
 
 GenerateSignal = Callable[[int, tuple[Floats, ...], tuple[float, ...], float], Action]
 """(bar index, feature columns, parameters, signed position in units) -> action. Reads columns at indices <= i only,

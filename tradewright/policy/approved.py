@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from pydantic import Field
 
@@ -12,7 +13,7 @@ from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import NotApproved
 from tradewright.model.hashing import content_hash
 from tradewright.model.intent import Intent
-from tradewright.model.order import OrderTerms, ProtectiveLeg
+from tradewright.model.order import Leg, LimitOrder, OrderTerms, ProtectiveLeg, StopOrder, TimeInForce
 
 
 class HumanApproval(FrozenModel):
@@ -54,9 +55,9 @@ def approve(intent: Intent, decision: Decision, account: str, approval: HumanApp
     if decision.verdict is Verdict.REVIEW or approval is not None:
         expires_at = _expiry_of_approval(decision, approval, where)
     terms = OrderTerms.model_validate(intent.terms.model_dump() | {"quantity": decision.approved_quantity})
-    rule_set = decision.rule_set_hash
+    rule_set, legs = decision.rule_set_hash, protective_legs(intent, decision.approved_quantity)
     payload_hash = approval_hash(
-        intent.intent_id, decision.decision_id, intent.strategy, account, terms, expires_at, rule_set
+        intent.intent_id, decision.decision_id, intent.strategy, account, terms, expires_at, rule_set, legs
     )
     return restore(
         intent_id=intent.intent_id,
@@ -67,7 +68,31 @@ def approve(intent: Intent, decision: Decision, account: str, approval: HumanApp
         expires_at=expires_at,
         rule_set_hash=rule_set,
         payload_hash=payload_hash,
+        protective=legs,
     )
+
+
+def protective_legs(intent: Intent, quantity: Decimal) -> tuple[ProtectiveLeg, ...]:
+    """The stop loss and the take profit of an intent, each for the whole quantity and good till cancelled.
+
+    None for an intent that only reduces, and for one whose stop and take-profit are not for the venue.
+    """
+    if not intent.protective_orders or intent.reduce_only:
+        return ()
+    closing = {
+        "instrument": intent.terms.instrument,
+        "side": intent.terms.side.opposite,
+        "quantity": quantity,
+        "tif": TimeInForce.GTC,
+    }
+    legs = []
+    if intent.stop is not None:
+        terms = OrderTerms.model_validate(closing | {"order": StopOrder(stop_price=intent.stop)})
+        legs.append(ProtectiveLeg(leg=Leg.STOP_LOSS, terms=terms))
+    if intent.take_profit is not None:
+        terms = OrderTerms.model_validate(closing | {"order": LimitOrder(limit_price=intent.take_profit)})
+        legs.append(ProtectiveLeg(leg=Leg.TAKE_PROFIT, terms=terms))
+    return tuple(legs)
 
 
 def restore(

@@ -19,7 +19,7 @@ from tradewright.policy.review_rules import ADVISORIES, REVIEW_RULES
 from tradewright.policy.sizing import CAPS, exceeded, near_limits, size_pct, sized
 from tradewright.policy.snapshot import Snapshot
 
-RULES_VERSION = "3"
+RULES_VERSION = "4"
 """Changes whenever the code of the rules does: a test compares the code with the version."""
 
 RULES: tuple[Rule, ...] = (*MISSING_INPUT_RULES, *MARKET_RULES, *ORDER_RULES, *REVIEW_RULES, *ADVISORIES)

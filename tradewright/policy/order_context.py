@@ -27,6 +27,7 @@ class OrderContext:
         implausible: those figures, by their paths.
         exit: whether the order only reduces a holding. An intent declares it; of an approved order it is computed.
         approved: whether the quantity is final, because the gate has decided.
+        leg_prices: of its protective legs at the venue.
         reference_price, stop, take_profit, confidence: None at the sender, where the rules on them do not apply.
     """
 
@@ -36,6 +37,7 @@ class OrderContext:
     limits: Limits
     exit: bool
     approved: bool = False
+    leg_prices: tuple[Decimal, ...] = ()
     reference_price: Decimal | None = None
     stop: Decimal | None = None
     take_profit: Decimal | None = None
@@ -51,6 +53,7 @@ class OrderContext:
             snapshot=without_implausible(snapshot),
             limits=limits,
             exit=intent.reduce_only,
+            leg_prices=_known(intent.stop, intent.take_profit) if intent.protective_orders else (),
             reference_price=intent.reference_price,
             stop=intent.stop,
             take_profit=intent.take_profit,
@@ -64,7 +67,17 @@ class OrderContext:
         wrong, snapshot = implausible_inputs(snapshot), without_implausible(snapshot)
         reducible = reducible_quantity(order.terms.side, snapshot)
         is_exit = reducible is not None and order.terms.quantity <= reducible
-        return cls(order.intent_id, order.terms, snapshot, limits, exit=is_exit, approved=True, implausible=wrong)
+        prices = [price for leg in order.protective for price in (leg.terms.stop_price, leg.terms.limit_price)]
+        return cls(
+            order.intent_id,
+            order.terms,
+            snapshot,
+            limits,
+            exit=is_exit,
+            approved=True,
+            leg_prices=_known(*prices),
+            implausible=wrong,
+        )
 
     def order_figures(self) -> Iterator[Decimal]:
         """Every number of the order and of its instrument."""
@@ -117,6 +130,10 @@ class OrderContext:
     def is_market(self) -> bool:
         """Whether the order has no price of its own."""
         return self.terms.order.kind in UNPRICED
+
+
+def _known(*prices: Decimal | None) -> tuple[Decimal, ...]:
+    return tuple(price for price in prices if price is not None)
 
 
 def reducible_quantity(side: Side, snapshot: Snapshot) -> Decimal | None:

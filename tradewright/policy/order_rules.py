@@ -31,7 +31,8 @@ def _price_not_positive(context: OrderContext) -> str:
 
 def _off_tick(context: OrderContext) -> str:
     instrument = context.snapshot.instrument
-    wrong = [show(price) for price in context.order_prices() if instrument and not instrument.on_tick(price)]
+    prices = (*context.order_prices(), *context.leg_prices)
+    wrong = [show(price) for price in prices if instrument and not instrument.on_tick(price)]
     return f"{', '.join(wrong)} is between two ticks of {show(instrument.tick_size)}" if instrument and wrong else ""
 
 
@@ -144,7 +145,12 @@ ORDER_RULES: tuple[Rule, ...] = (
     ),
     Rule("PRICE_NOT_POSITIVE", Verdict.REJECT, "control 1", "every price", _price_not_positive, applies_to_exits=True),
     Rule(
-        "OFF_TICK", Verdict.REJECT, "control 1", "limit and trigger price, tick size", _off_tick, applies_to_exits=True
+        "OFF_TICK",
+        Verdict.REJECT,
+        "control 1",
+        "prices of the order and its legs, tick size",
+        _off_tick,
+        applies_to_exits=True,
     ),
     Rule("OFF_LOT", Verdict.REJECT, "control 1", "approved quantity, lot size", _off_lot, applies_to_exits=True),
     Rule(

@@ -80,10 +80,17 @@ _MAD_TO_DEVIATION = 1.4826
 
 
 def volume_findings(bars: Bars) -> list[Finding]:
-    """Zero volumes, flat bars, unknown or crossed spreads, as counts and shares."""
+    """Zero and unknown volumes, flat bars, unknown or crossed spreads, as counts and shares."""
     flat = (bars.high == bars.low) & (bars.open == bars.close)
     found = [
         _counted(Code.ZERO_VOLUME, Severity.INFO, "have no volume", bars, bars.volume == 0),
+        _counted(
+            Code.UNKNOWN_VOLUME,
+            Severity.INFO,
+            "have an unknown volume: liquidity by volume is not known",
+            bars,
+            np.isnan(bars.volume),
+        ),
         _counted(Code.FLAT_BARS, Severity.INFO, "are flat: one price all through", bars, flat),
         _counted(
             Code.NO_SPREAD,

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-import yaml
 from pydantic import Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from tradewright.model.base import FrozenModel, Name
 from tradewright.model.errors import ConfigError
@@ -32,7 +33,7 @@ class Suite(FrozenModel):
 
 
 class Outcome(FrozenModel):
-    """What became of one expectation. ``unexpected`` counts the values that broke it; 0 where it is about the table."""
+    """The result of one expectation. ``unexpected`` counts the values that broke it; 0 where it is about the table."""
 
     type: str
     about: str
@@ -76,9 +77,9 @@ def load_suite(path: Path) -> Suite:
         ConfigError: when it cannot be read, or naming every wrong key.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
         return Suite.model_validate(values)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
         raise ConfigError(f"cannot be read: {error}", where=str(path), remedy="correct the file") from error
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())

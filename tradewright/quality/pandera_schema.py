@@ -21,14 +21,15 @@ def bars_schema(timeframe: Timeframe, now: datetime, *, negative_prices: bool = 
     """A ``pandera.pandas.DataFrameSchema``: columns, types, and the rules of :mod:`tradewright.model.bars_schema`.
 
     ``ts`` is datetime64[ns, UTC], ascending, on the grid and not after ``now``; the rest is float64. Nothing is
-    coerced. ``spread`` may be absent or NaN.
+    coerced. ``volume`` may be NaN, ``spread`` absent or NaN.
     """
     import pandera.pandas as pa  # two seconds, and only failures need it
 
     positive = [] if negative_prices else [pa.Check.gt(0, error="a price is positive")]
     prices = {name: pa.Column(np.float64, [_finite(pa), *positive], nullable=True) for name in OHLCV[:4]}
-    volume = pa.Column(np.float64, [_finite(pa), pa.Check.ge(0, error="a volume is not negative")], nullable=True)
     known = pa.Check(lambda spread: ~np.isinf(spread), error="a spread is finite or unknown")
+    traded = pa.Check(lambda volume: ~np.isinf(volume), error="a volume is finite or unknown")
+    volume = pa.Column(np.float64, [traded, pa.Check.ge(0, error="a volume is not negative")], nullable=True)
     columns = {
         "ts": pa.Column(pd.DatetimeTZDtype("ns", "UTC"), _time_checks(pa, timeframe, now)),
         **prices,

@@ -1,4 +1,4 @@
-"""What was found out about a bars table: plain frozen values."""
+"""The findings on a bars table, as frozen values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Figure = int | float | str
 
 
 class Severity(StrEnum):
-    """Whether a finding stops what would use the bars."""
+    """Whether a finding stops the assets that use the bars."""
 
     BLOCK = "BLOCK"
     """The table breaks its contract, or the vendor's suite calls it critical: nothing downstream may run."""
@@ -21,7 +21,7 @@ class Severity(StrEnum):
 
 
 class Code(StrEnum):
-    """What kind of finding it is."""
+    """The code of a finding."""
 
     NO_BARS = "NO_BARS"
     CONTRACT = "CONTRACT"
@@ -29,6 +29,7 @@ class Code(StrEnum):
     GAPS = "GAPS"
     OUTSIDE_SESSION = "OUTSIDE_SESSION"
     ZERO_VOLUME = "ZERO_VOLUME"
+    UNKNOWN_VOLUME = "UNKNOWN_VOLUME"
     FLAT_BARS = "FLAT_BARS"
     NO_SPREAD = "NO_SPREAD"
     CROSSED_QUOTES = "CROSSED_QUOTES"
@@ -39,7 +40,7 @@ class Code(StrEnum):
 
 
 class Finding(FrozenModel):
-    """One thing found, in words and in figures.
+    """One finding, as a sentence and as figures.
 
     ``examples`` are at most five places, each a time stamp with what is there.
     """

@@ -21,7 +21,7 @@ _NO_ACTIONS = pd.DataFrame(columns=list(FACTOR_COLUMNS))
 
 
 @dataclass(frozen=True)
-class Traded:
+class InstrumentBars:
     """One instrument of a backtest with its bars."""
 
     instrument: Instrument
@@ -75,9 +75,9 @@ def refresh(
     return reports
 
 
-def traded(
+def read_instrument_bars(
     store: BarStore, selection: Selection, make: Callable[[Instrument], object] | None = None
-) -> dict[str, Traded]:
+) -> dict[str, InstrumentBars]:
     """The instruments of a selection with their bars, by symbol.
 
     Args:
@@ -94,5 +94,5 @@ def traded(
         bars = store.read_bars(
             instrument.symbol, selection.timeframe, start=selection.start, end=selection.end, view=view
         )
-        found[instrument.symbol] = Traded(instrument, bars)
+        found[instrument.symbol] = InstrumentBars(instrument, bars)
     return found

@@ -1,4 +1,4 @@
-"""Signals: the position that a strategy holds on the newest bar of each instrument, and since which bar."""
+"""Signals: the position that a strategy holds on the newest bar of each instrument, and the bar since which it does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tradewright.model.instrument import Instrument
 from tradewright.model.signal import SignalAction, SignalCandidate
 from tradewright.model.strategy import Strategy
 from tradewright.portfolio.identity import signal_id, strategy_identity
-from tradewright.research.bars import Traded
+from tradewright.research.bars import InstrumentBars
 from tradewright.research.study import Terms
 from tradewright.store.bars import BarStore
 from tradewright.store.dataset import bars_hash
@@ -45,7 +45,7 @@ class Declared:
 def signals(
     strategy: Strategy,
     declared: Declared,
-    tables: Mapping[str, Traded],
+    tables: Mapping[str, InstrumentBars],
     timeframe: Timeframe,
     terms: Terms,
     store: BarStore,
@@ -62,9 +62,9 @@ def signals(
     identity = identity_of(strategy, declared, timeframe, tables)
     found = []
     for symbol, item in tables.items():
-        standing = current_target(strategy, item.bars, terms(item.instrument))
+        current = current_target(strategy, item.bars, terms(item.instrument))
         raw = store.read_bars(symbol, timeframe)
-        candidate = _signal(strategy, declared, item, standing, raw, identity)
+        candidate = _signal(strategy, declared, item, current, raw, identity)
         found.append(candidate.model_copy(update={"timeframe": timeframe}))
     return found
 
@@ -76,16 +76,16 @@ def identity_of(strategy: Strategy, declared: Declared, timeframe: Timeframe, sy
 
 
 def _signal(
-    strategy: Strategy, declared: Declared, item: Traded, standing: CurrentTarget, raw: Bars, identity: str
+    strategy: Strategy, declared: Declared, item: InstrumentBars, current: CurrentTarget, raw: Bars, identity: str
 ) -> SignalCandidate:
     symbol = item.instrument.symbol
-    born = pd.Timestamp(int(item.bars.ts[standing.since]), tz="UTC").to_pydatetime()
+    decided_at = pd.Timestamp(int(item.bars.ts[current.since]), tz="UTC").to_pydatetime()
     data = bars_hash(item.bars)
-    factor = float(raw.close[standing.since] / item.bars.close[standing.since])
-    target = standing.target
+    factor = float(raw.close[current.since] / item.bars.close[current.since])
+    target = current.target
     action = SignalAction.BUY if target > 0 else SignalAction.SELL if target < 0 else SignalAction.CLOSE
     return SignalCandidate(
-        signal_id=signal_id(declared.strategy, symbol, born, identity, data),
+        signal_id=signal_id(declared.strategy, symbol, decided_at, identity, data),
         strategy=declared.strategy,
         strategy_hash=identity,
         instrument=symbol,
@@ -93,10 +93,10 @@ def _signal(
         target=target,
         confidence=declared.confidence,
         size_pct=declared.size_pct,
-        bar_ts=born,
-        price=Decimal(repr(float(raw.close[standing.since]))),
-        stop=_price(item.instrument, standing.stop * factor),
-        take_profit=_price(item.instrument, standing.take_profit * factor),
+        bar_ts=decided_at,
+        price=Decimal(repr(float(raw.close[current.since]))),
+        stop=_price(item.instrument, current.stop * factor),
+        take_profit=_price(item.instrument, current.take_profit * factor),
         data_hash=data,
         feature_hash=content_hash([[feature.indicator, *feature.arguments] for feature in strategy.prepare_state()]),
         config_hash=declared.config_hash,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tradewright.backtest.sweep import sweep
 from tradewright.model.errors import ConfigError
 from tradewright.model.strategy import Strategy
-from tradewright.research.bars import Traded
+from tradewright.research.bars import InstrumentBars
 from tradewright.research.study import Terms
 
 Made = TypeVar("Made", bound=Strategy)
@@ -36,7 +36,7 @@ class SweepResult:
 def run_sweep(
     make: Callable[[Mapping[str, float]], Strategy],
     sets: Sequence[Mapping[str, float]],
-    tables: Mapping[str, Traded],
+    tables: Mapping[str, InstrumentBars],
     terms: Terms,
     progress: Callable[[int, int], None] | None = None,
 ) -> SweepResult:

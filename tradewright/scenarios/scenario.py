@@ -107,7 +107,7 @@ class Scenario:
         return (frame if after is None else frame[frame["ts"] > after]).reset_index(drop=True)
 
     def profile(self, instrument: Instrument) -> Profile:
-        """What the instrument is like.
+        """The profile of an instrument: level, volatility, calendar.
 
         Raises:
             DataError: for an instrument that the scenario does not make.

@@ -16,17 +16,17 @@ _LOUDNESS = np.array([0.75, 1.0, 1.5])
 """Volatility of the regimes, as multiples of the usual one."""
 
 _REGIME_DAYS, _REGIME_MINUTES = 40, 150
-"""How long regimes last: days on average, minutes exactly."""
+"""The length of a regime: days on average, minutes exactly."""
 
 _MEMORY = 0.997
-"""How much of its distance from the usual level a price keeps from day to day, so that levels stay plausible."""
+"""The share of its distance from the usual level that a price keeps from day to day; levels stay plausible."""
 
 _MOST_DEVIATIONS = 8.0
-"""Where a step's move is cut off."""
+"""The largest move of a step, in deviations."""
 
 
 class DailyPath(NamedTuple):
-    """One value per calendar day: the log price relative to the usual level at its end, and how loud the day is."""
+    """One value per calendar day: the log price relative to the usual level at its end, and its volatility."""
 
     level: Floats
     loudness: Floats

@@ -15,7 +15,7 @@ from tradewright.store.artefacts import Artefacts, NoArtefact
 
 
 class NoFactors(StoreError):
-    """An adjusted view was asked for, and nothing says what to adjust by."""
+    """An adjusted view was asked for, and no adjustment factors are stored."""
 
 
 class Actions:

@@ -41,7 +41,7 @@ class NoBars(StoreError):
 
 
 class Series(NamedTuple):
-    """What a set of bars is of."""
+    """The key of a series of bars: instrument, timeframe, kind."""
 
     instrument: str
     timeframe: Timeframe
@@ -55,7 +55,7 @@ class Series(NamedTuple):
 
 @dataclass(frozen=True)
 class UpsertReport:
-    """What an upsert did. ``revised`` bars had other values before, and the newest ``revision`` keeps those.
+    """The result of an upsert. ``revised`` bars had other values before, and the newest ``revision`` keeps those.
 
     ``revision`` counts the corrections of the series so far, whether or not this upsert was one.
     """
@@ -70,7 +70,7 @@ class UpsertReport:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What is stored of a series: number of bars, starts of the first and the last one (UTC), newest revision."""
+    """The extent of a stored series: number of bars, starts of the first and the last one (UTC), newest revision."""
 
     rows: int
     first: pd.Timestamp
@@ -179,7 +179,7 @@ class BarStore:
         return bars_hash(self.read_bars(instrument, timeframe, kind, start, end, view))
 
     def coverage(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> Coverage | None:
-        """What is stored of a series, from its manifest alone; None when nothing is."""
+        """The extent of a stored series, from its manifest alone; None when nothing is stored."""
         manifest = Manifest.load(_manifest_path(self._folder(Series(instrument, timeframe, kind))))
         if manifest is None or not manifest.parts:
             return None

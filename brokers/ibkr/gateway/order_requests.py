@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 
 from brokers.ibkr.gateway import messages
 from brokers.ibkr.gateway.faults import Drop, Objection
 from brokers.ibkr.gateway.hub import GatewayState, Handler
 from brokers.ibkr.gateway.listings import Listing, find
-from brokers.ibkr.gateway.place_order import Placement, Unsupported, read_placement
+from brokers.ibkr.gateway.place_order import CRYPTO, Placement, Unsupported, read_placement
 from brokers.ibkr.gateway.session import Session
 from brokers.sim import state as sim
 from brokers.sim.state import BookOrder, Execution
@@ -28,10 +29,12 @@ def place(hub: GatewayState, session: Session, fields: Iterator[str]) -> None:
         listing = find(hub.listings, placement.contract)
         if listing is None:
             raise Unsupported(200, "No security definition has been found for the request")
-        terms = placement.terms(listing.instrument.symbol)
         account = placement.account or hub.accounts[0]
         if account not in hub.accounts:
             raise Unsupported(321, f"Error validating request: unknown account {account}.")
+        if listing.name.sec_type == CRYPTO:
+            placement = _crypto(hub, placement, listing, account)
+        terms = placement.terms(listing.instrument.symbol, hub.clock.now())
     except Unsupported as refusal:
         session.error(order_id, refusal.code, refusal.text)
         return
@@ -39,6 +42,28 @@ def place(hub: GatewayState, session: Session, fields: Iterator[str]) -> None:
         _preview(hub, session, placement, listing, terms)
         return
     _place(hub, session, placement, terms, account)
+
+
+def _crypto(hub: GatewayState, placement: Placement, listing: Listing, account: str) -> Placement:
+    """An order for crypto, a cash amount turned into the units that it buys at the ask.
+
+    Raises:
+        Unsupported: for a form that the venue refuses, and for a sale of more than is held.
+    """
+    code, text = placement.crypto_refusal()
+    if code:
+        raise Unsupported(code, text)
+    symbol = listing.instrument.symbol
+    if placement.cash_amount is not None:
+        prices = hub.venue.prices.get(symbol)
+        if prices is None or prices.ask is None:
+            raise Unsupported(201, "Order rejected - reason:there is no price to size the cash amount by")
+        lot = listing.instrument.lot_size
+        return placement.of_units(placement.cash_amount / prices.ask // lot * lot)
+    held = hub.venue.book(account).holding(symbol).quantity
+    if placement.action == "SELL" and Decimal(placement.quantity) > held:
+        raise Unsupported(201, "Order rejected - reason:crypto cannot be sold short")
+    return placement
 
 
 def _place(hub: GatewayState, session: Session, placement: Placement, terms: OrderTerms, account: str) -> None:

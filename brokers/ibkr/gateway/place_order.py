@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import NamedTuple
 
@@ -11,6 +11,8 @@ from brokers.ibkr.gateway.listings import Described
 from brokers.ibkr.gateway.wire import UNSET_DOUBLE
 from brokers.ibkr.order_types import KINDS, ON_OPEN
 from tradewright.model.order import OrderTerms, OrderType, Side
+
+CRYPTO, MINUTES, FIVE_MINUTES = "CRYPTO", "Minutes", timedelta(minutes=5)
 
 
 class Unsupported(Exception):
@@ -44,8 +46,8 @@ class Placement(NamedTuple):
     what_if: bool
     cash: str
 
-    def terms(self, instrument: str) -> OrderTerms:
-        """The order in our words.
+    def terms(self, instrument: str, now: datetime) -> OrderTerms:
+        """The order in our words, taken at ``now``: one of the life ``Minutes`` ends five minutes later.
 
         Raises:
             Unsupported: for an action, a type, a number or a time in force that the venue does not know.
@@ -53,17 +55,49 @@ class Placement(NamedTuple):
         try:
             on_open = self.tif == ON_OPEN and self.order_type == "MKT"
             tif = "DAY" if on_open else self.tif or "DAY"
+            good_till = _moment(self.good_till) if tif == "GTD" else None
+            if tif == MINUTES and self.contract.sec_type == CRYPTO:
+                tif, good_till = "GTD", now + FIVE_MINUTES
             terms: dict[str, object] = {
                 "instrument": instrument,
                 "side": Side(self.action),
                 "quantity": Decimal(self.quantity),
                 "order": self._kind(on_open),
                 "tif": tif,
-                "good_till": _moment(self.good_till) if tif == "GTD" else None,
+                "good_till": good_till,
             }
             return OrderTerms.model_validate(terms)
         except (ValueError, InvalidOperation) as problem:
             raise Unsupported(321, f"Error validating request: {problem}") from problem
+
+    def crypto_refusal(self) -> tuple[int, str]:
+        """The venue's objection to a form for crypto, code and text; 0 without one.
+
+        The codes are those of public reports of orders on paper accounts.
+        """
+        if self.contract.sec_type != CRYPTO:
+            return 0, ""
+        if self.order_type == "MKT" and self.tif != "IOC":
+            return 201, "Order rejected - reason:The crypto MKT order must be IOC"
+        if self.order_type == "MKT" and self.action == "BUY":
+            has_cash, has_size = _given(self.cash), _given(self.quantity)
+            if not has_cash:
+                return 10289, "You must set Cash Quantity for this order."
+            return (10293, "Cash Quantity order cannot specify size.") if has_size else (0, "")
+        if self.order_type == "LMT" and self.tif not in (MINUTES, "IOC"):
+            return 201, "Order rejected - reason:The time in force of a crypto order must be Minutes or IOC"
+        if self.order_type not in ("MKT", "LMT"):
+            return 387, "Unsupported order type for this exchange and security type."
+        return 0, ""
+
+    def of_units(self, units: Decimal) -> Placement:
+        """An order for a cash amount as one for the units that the amount buys."""
+        return self._replace(quantity=f"{units:f}")
+
+    @property
+    def cash_amount(self) -> Decimal | None:
+        """The amount of cash that the order names instead of a quantity; None where it names none."""
+        return _given(self.cash) or None
 
     def _kind(self, on_open: bool) -> dict[str, object]:
         if self.order_type not in KINDS:

@@ -50,8 +50,8 @@ def read_lean(
 ) -> Reading:
     """An instrument's bars in a LEAN data folder, raw.
 
-    Quote bars become mid prices, with the mean of the opening and the closing spread in basis points and volume 0;
-    rows with one side only are left out and counted. Hour and minute bars keep their extended hours.
+    Quote bars become mid prices, with the mean of the opening and the closing spread in basis points and an unknown
+    volume; rows with one side only are left out and counted. Hour and minute bars keep their extended hours.
 
     Args:
         kind: None takes trades where there are some, else quotes.
@@ -94,7 +94,7 @@ def _files(place: LeanPlace, timeframe: Timeframe, kind: BarKind | None) -> tupl
 
 
 def _kind_of(file: Path, place: LeanPlace) -> BarKind:
-    """Plain daily and hour zips hold trades or quotes: the number of fields tells."""
+    """Plain daily and hour zips hold trades or quotes, which differ in the number of fields."""
     fields = _content(file, place).partition(b"\n")[0].count(b",") + 1
     return BarKind.QUOTE if fields == len(_QUOTE_COLUMNS) else BarKind.TRADE
 
@@ -187,7 +187,7 @@ def _mids(table: pa.Table, starts: pd.DatetimeIndex, place: LeanPlace) -> Bars:
     asks = {name: _column(table, f"ask_{name}") / place.price_scale for name in _SIDE}
     mids = {name: (bids[name] + asks[name]) / 2 for name in _SIDE}
     spreads = [(asks[name] - bids[name]) / mids[name] * 1e4 for name in ("open", "close")]
-    volume, spread = np.zeros(len(starts)), (spreads[0] + spreads[1]) / 2
+    volume, spread = np.full(len(starts), np.nan), (spreads[0] + spreads[1]) / 2
     return Bars(starts.asi8, mids["open"], mids["high"], mids["low"], mids["close"], volume, spread)
 
 

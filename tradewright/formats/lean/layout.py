@@ -41,7 +41,7 @@ class LeanPlace(NamedTuple):
 
     @property
     def price_scale(self) -> float:
-        """What stored prices are divided by: equities are integers in hundredths of a cent."""
+        """The divisor of stored prices: equities are integers in hundredths of a cent."""
         return 10_000.0 if self.security == "equity" else 1.0
 
     def files(self, timeframe: Timeframe, kind: str) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The standing wish: what a strategy wants after the newest close, and since when."""
+"""The target of a strategy after the newest close, and the bar since which it is in force."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SPEC = BacktestSpec(allow_short=True)
 
 
 def scripted(i: int, features: tuple[Floats, ...], params: tuple[float, ...], _position: float) -> Action:
-    """Five numbers per wish: bar, target, limit, stop, take-profit. The close only has to be there."""
+    """Five numbers per decision: bar, target, limit, stop, take-profit. The close only has to be there."""
     for row in range(len(params) // 5):
         if int(params[5 * row]) == i and features[0][i] > 0:
             return (params[5 * row + 1], params[5 * row + 2], params[5 * row + 3], params[5 * row + 4])
@@ -32,9 +32,9 @@ def scripted(i: int, features: tuple[Floats, ...], params: tuple[float, ...], _p
 
 @dataclass(frozen=True)
 class Script:
-    """Wishes by bar, padded to four so that one compilation serves every test."""
+    """Decisions by bar, padded to four so that one compilation serves every test."""
 
-    wishes: tuple[tuple[float, float, float, float, float], ...] = ()
+    decisions: tuple[tuple[float, float, float, float, float], ...] = ()
 
     name = "script"
     generate_signal = staticmethod(scripted)
@@ -43,16 +43,16 @@ class Script:
         return (Feature("close"),)
 
     def parameters(self) -> tuple[float, ...]:
-        padded = [*self.wishes, *[(-1.0, NAN, NAN, NAN, NAN)] * (4 - len(self.wishes))]
-        return tuple(value for wish in padded for value in wish)
+        padded = [*self.decisions, *[(-1.0, NAN, NAN, NAN, NAN)] * (4 - len(self.decisions))]
+        return tuple(value for decision in padded for value in decision)
 
 
-def wish(bar: int, target: float, limit: float = NAN, stop: float = NAN, profit: float = NAN) -> tuple[float, ...]:
+def act(bar: int, target: float, limit: float = NAN, stop: float = NAN, profit: float = NAN) -> tuple[float, ...]:
     return (float(bar), target, limit, stop, profit)
 
 
-def script(*wishes: tuple[float, ...]) -> Script:
-    return Script(wishes)  # type: ignore[arg-type]
+def script(*decisions: tuple[float, ...]) -> Script:
+    return Script(decisions)  # type: ignore[arg-type]
 
 
 def flat_bars(closes: list[float]) -> Bars:
@@ -66,7 +66,7 @@ def test_without_a_bar_there_is_nothing_to_decide_on() -> None:
         current_target(BuyAndHold(), select(random_bars(1, 3), slice(0, 0)), SPEC)
 
 
-def test_a_strategy_that_never_wished_is_flat_since_the_beginning() -> None:
+def test_a_strategy_that_never_decided_is_flat_since_the_beginning() -> None:
     assert current_target(script(), flat_bars([100.0] * 5), SPEC)[:2] == (0.0, 0)
 
 
@@ -78,46 +78,46 @@ def test_buy_and_hold_wants_the_same_since_its_first_bar(count: int) -> None:
     assert math.isnan(profit)
 
 
-def test_a_wish_keeps_its_birthday_its_share_and_its_guards() -> None:
-    strategy = script(wish(3, 0.5, stop=90.0, profit=120.0), wish(6, 1.0, stop=95.0))
+def test_a_decision_keeps_its_bar_its_share_and_its_protective_exits() -> None:
+    strategy = script(act(3, 0.5, stop=90.0, profit=120.0), act(6, 1.0, stop=95.0))
     for count in (4, 5, 7, 20):
         assert current_target(strategy, flat_bars([100.0] * count), SPEC) == (0.5, 3, 90.0, 120.0)
 
 
-def test_a_reversal_is_a_new_wish_and_flat_where_shorts_are_not_allowed() -> None:
-    strategy, bars = script(wish(1, 1.0), wish(4, -2.0)), flat_bars([100.0] * 8)
+def test_a_reversal_is_a_new_decision_and_flat_where_shorts_are_not_allowed() -> None:
+    strategy, bars = script(act(1, 1.0), act(4, -2.0)), flat_bars([100.0] * 8)
     assert current_target(strategy, bars, SPEC)[:2] == (-1.0, 4)
     assert current_target(strategy, bars, replace(SPEC, allow_short=False))[:2] == (0.0, 4)
 
 
 @pytest.mark.parametrize(("price", "guards"), [(80.0, {"stop": 90.0}), (130.0, {"profit": 120.0})])
-def test_a_stop_or_target_ends_the_wish_in_the_bar_that_reached_it(price: float, guards: dict[str, float]) -> None:
-    strategy = script(wish(1, 1.0, **guards))
+def test_a_stop_or_target_ends_the_decision_in_the_bar_that_reached_it(price: float, guards: dict[str, float]) -> None:
+    strategy = script(act(1, 1.0, **guards))
     closes = [100.0] * 5 + [price] * 3
     assert current_target(strategy, flat_bars(closes[:5]), SPEC)[:2] == (1.0, 1)
     for count in (6, 8):
         assert current_target(strategy, flat_bars(closes[:count]), SPEC)[:2] == (0.0, 5)
 
 
-def test_a_wish_on_the_close_of_the_bar_that_stopped_it_is_new() -> None:
-    strategy = script(wish(1, 1.0, stop=90.0), wish(5, 1.0, stop=70.0))
+def test_a_decision_on_the_close_of_the_bar_that_stopped_it_is_new() -> None:
+    strategy = script(act(1, 1.0, stop=90.0), act(5, 1.0, stop=70.0))
     assert current_target(strategy, flat_bars([100.0] * 5 + [80.0]), SPEC)[:3] == (1.0, 5, 70.0)
 
 
 def test_a_limit_stands_once_it_is_reached() -> None:
-    strategy, closes = script(wish(1, 1.0, limit=95.0)), [100.0, 100.0, 100.0, 94.0, 100.0]
+    strategy, closes = script(act(1, 1.0, limit=95.0)), [100.0, 100.0, 100.0, 94.0, 100.0]
     assert [current_target(strategy, flat_bars(closes[:n]), SPEC)[:2] for n in (2, 3, 4, 5)] == [
         (0.0, 0), (0.0, 0), (1.0, 3), (1.0, 3),
     ]  # fmt: skip
 
 
 def test_a_limit_the_other_way_closes_at_once() -> None:
-    strategy = script(wish(1, 1.0), wish(4, -1.0, limit=110.0))
+    strategy = script(act(1, 1.0), act(4, -1.0, limit=110.0))
     assert current_target(strategy, flat_bars([100.0] * 6), SPEC)[:2] == (0.0, 4)
 
 
-def test_a_longer_delay_does_not_make_the_wish_flicker() -> None:
-    strategy, slow = script(wish(3, 1.0)), replace(SPEC, bar_delay=3)
+def test_a_longer_delay_does_not_make_the_decision_flicker() -> None:
+    strategy, slow = script(act(3, 1.0)), replace(SPEC, bar_delay=3)
     assert [current_target(strategy, flat_bars([100.0] * n), slow)[0] for n in range(1, 9)] == [0.0] * 3 + [1.0] * 5
 
 
@@ -127,7 +127,7 @@ def test_closing_at_the_end_is_the_backtests_business() -> None:
 
 @dataclass(frozen=True)
 class Unlimited:
-    """Pseudo-random wishes with stops and targets, and without limits."""
+    """Pseudo-random decisions with stops and targets, and without limits."""
 
     seed: float
 
@@ -135,7 +135,7 @@ class Unlimited:
 
     @staticmethod
     def generate_signal(i: int, features: tuple[Floats, ...], params: tuple[float, ...], position: float) -> Action:
-        """A wish in every third bar or so, which depends on the position too."""
+        """A decision in every third bar or so, which depends on the position too."""
         draw = (i * 7919 + int(params[0]) * 104729 + (17 if position > 0 else 5)) % 9973 % 11
         close = features[0][i]
         if draw > 4:
@@ -167,7 +167,7 @@ def test_it_is_what_the_reference_holds_one_quiet_bar_later(seed: int, allow_sho
         assert 0 <= found.since < count
 
 
-def test_the_birthday_does_not_move_while_the_wish_stands() -> None:
+def test_the_bar_does_not_move_while_the_target_is_in_force() -> None:
     bars, strategy = random_bars(7, 120), SmaCrossover(fast=3, slow=8)
     births: dict[int, set[float]] = {}
     last = 0

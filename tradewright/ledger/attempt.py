@@ -1,11 +1,74 @@
-"""The state machine of attempts, and the way from one state to another."""
+"""One attempt: a try to send one leg of an approved order, its events, and its state machine."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from itertools import pairwise
 
 from tradewright.ledger.errors import IllegalTransition
-from tradewright.model.order import AttemptState
+from tradewright.model.order import ORDER_STATE_OF_ATTEMPT, AttemptState, Leg, OrderState, Side, TimeInForce
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to send one leg of an approved order; the legs of a group are claimed, written down and sent together.
+
+    Args:
+        ref: ``<intent>.<number>[.<leg>]``, what the venue stores with the order; never reused.
+        leg: the part that it plays in its group; an order of one leg is an entry.
+        holder: the sender that claimed it.
+        session, order_id: the connection it was sent on and its number there; empty and None before S4.
+        sending_at: when it was written down before the send (S4); None means that it provably never went out.
+        spent: whether its approval authorises no further attempt.
+    """
+
+    ref: str
+    intent_id: str
+    decision_id: str
+    number: int
+    leg: Leg
+    strategy: str
+    account: str
+    instrument: str
+    side: Side
+    quantity: Decimal
+    tif: TimeInForce
+    payload_hash: str
+    state: AttemptState
+    holder: str
+    session: str
+    order_id: int | None
+    claimed_at: datetime
+    sending_at: datetime | None
+    spent: bool
+
+    @property
+    def order_state(self) -> OrderState | None:
+        """Where the order stands as the world sees it; None when there is no order."""
+        return ORDER_STATE_OF_ATTEMPT[self.state]
+
+    @property
+    def is_protective(self) -> bool:
+        """Whether it only closes what the entry of its group opens."""
+        return self.leg is not Leg.ENTRY
+
+    @property
+    def entry_ref(self) -> str:
+        """The reference of the entry of its group: its own for an entry."""
+        return f"{self.intent_id}.{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEvent:
+    """One step of an attempt, never changed (R-EXEC-11)."""
+
+    ref: str
+    state: AttemptState
+    reason: str
+    at: datetime
+
 
 _S = AttemptState
 

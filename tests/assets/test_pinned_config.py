@@ -13,7 +13,7 @@ from assets.execution.definitions import execution_definitions
 from assets.pinned_config import PinnedConfig, sources
 from assets.research.definitions import MARKET_JOB, research_definitions
 from assets.runs import RunFailed, execute
-from conf import compose as compose_module
+from conf import composition
 from conf.compose import compose
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
@@ -138,8 +138,8 @@ def test_a_location_is_loaded_with_as_many_compositions_whatever_the_number_of_s
 ) -> None:
     """Counted, not timed: 50 strategies cost two compositions, one of the whole and one to exchange them in."""
     made: list[object] = []
-    plain = compose_module.hydra_compose
-    monkeypatch.setattr(compose_module, "hydra_compose", lambda *given, **more: made.append(1) or plain(*given, **more))
+    plain = composition.hydra_compose
+    monkeypatch.setattr(composition, "hydra_compose", lambda *given, **more: made.append(1) or plain(*given, **more))
     text = (house.conf / "strategy" / "sma_crossover.yaml").read_text().replace("name: sma_crossover\n", "")
     for number in range(48):
         (house.conf / "strategy" / f"copy_{number}.yaml").write_text(text)
@@ -155,7 +155,7 @@ def test_an_exchanged_strategy_has_the_settings_of_a_composition_of_its_own(hous
     for name, made in PinnedConfig.of_strategies(house.overrides).items():
         assert isinstance(made, PinnedConfig)
         assert made.settings == compose((*house.overrides, f"strategy={name}"))
-        assert made.present() == made.settings
+        assert made.current() == made.settings
 
 
 def test_where_the_chosen_strategy_is_wrong_the_rest_goes_on_without_one(house: House) -> None:

@@ -1,0 +1,156 @@
+"""The kill switch from the command line. The stop needs nothing but the ledger; the cancels need the configuration."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from app.operations.trading import actor_name, checked_reason, checked_scope, scopes
+from conf.compose import compose_without_strategy
+from conf.environment import options
+from conf.ledger_place import LedgerPlace, ledger_place
+from conf.schema.settings import Settings
+from runtime import trading as wiring
+from runtime.container import Container
+from tradewright.execution.cancellation import Cancelled
+from tradewright.ledger.kill_switches import EVERYTHING, Switch, account_scope, strategy_scope
+from tradewright.ledger.ledger import Ledger
+from tradewright.model.clock import SystemClock
+from tradewright.model.command import Command, CommandKind, CommandState
+from tradewright.model.errors import TradewrightError
+from tradewright.portfolio.intents import MANUAL
+
+WAIT = 15.0
+"""Seconds to wait for a sender at work to cancel, where this process cannot ask the venue itself."""
+_CANCELLED = TypeAdapter(Cancelled)
+
+
+@dataclass(frozen=True)
+class KillTarget:
+    """The ledger in which a kill sets its flag, and the overrides for everything that comes after.
+
+    Args:
+        overrides: those in force, the named ledger among them.
+    """
+
+    place: LedgerPlace
+    overrides: tuple[str, ...]
+
+    @property
+    def lines(self) -> list[str]:
+        """Modes and ledger, then the files that could not be read."""
+        modes = " and ".join(self.place.modes)
+        return [f"mode {modes}, ledger {self.place.shown}", *(f"not read: {text}" for text in self.place.remarks)]
+
+
+def target(overrides: Sequence[str], url: str = "") -> KillTarget:
+    """Where the flag goes. No configuration is composed; only the choice of storage and mode is looked at.
+
+    Args:
+        url: the ledger's database, for when its place cannot be read.
+
+    Raises:
+        ConfigError: when the ledger's place cannot be read; the remedy says how to name it.
+    """
+    named = (*overrides, f"storage.ledger_url='{url}'") if url else tuple(overrides)
+    return KillTarget(ledger_place(named), named)
+
+
+def kill(at: KillTarget, scope: str, reason: str, actor: str = "") -> tuple[Switch, Cancelled]:
+    """Stop: the flag first, in a commit of its own, then a cancel of every open order that it covers, all at once.
+
+    The flag needs no configuration. Where that cannot be composed, the cancels are left to the account's sender if one
+    is at work, and the reply says what is wrong.
+
+    Returns:
+        The stop, which holds whatever became of the cancels, and the outcome of these.
+
+    Raises:
+        ConfigError: without a reason, or for an unknown scope.
+        LedgerError: when the flag cannot be written.
+    """
+    said, name = checked_reason(reason), actor_name(actor)
+    checked = EVERYTHING if scope in ("", EVERYTHING) else _known_scope(at, scope)
+    switch = _stop(at.place, checked, name, said)
+    return switch, _cancel(at, checked, name, said)
+
+
+def _stop(place: LedgerPlace, scope: str, actor: str, reason: str) -> Switch:
+    """Set the flag in every mode that may be meant; the switch of the last one."""
+    return [books.kill_switches.stop(scope, actor, reason) for books in _books(place)][-1]
+
+
+def _books(place: LedgerPlace) -> Iterator[Ledger]:
+    """The ledger, open in each of the modes in turn."""
+    if place.url.startswith("sqlite:///"):
+        Path(place.url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    for mode in place.modes:
+        with Ledger.create(place.url, SystemClock(), mode=mode) as books:
+            yield books
+
+
+def _known_scope(at: KillTarget, scope: str) -> str:
+    """A scope that the configuration, or without one the ledger and the strategy files, have heard of.
+
+    Raises:
+        ConfigError: for any other one: a misspelt stop would stop nothing.
+    """
+    try:
+        settings = compose_without_strategy(at.overrides)
+    except TradewrightError:
+        known = [MANUAL, *options("strategy")]
+        accounts: list[str] = []
+        for books in _books(at.place):
+            known += books.decisions.strategies()
+            accounts += books.outbox.accounts()
+        return checked_scope(scope, [*map(account_scope, accounts), *map(strategy_scope, known)])
+    with Container(settings) as house:
+        return checked_scope(scope, scopes(settings, house.ledger))
+
+
+def _cancel(at: KillTarget, scope: str, actor: str, reason: str) -> Cancelled:
+    try:
+        settings = compose_without_strategy(at.overrides)
+    except TradewrightError as error:
+        return _leave_to_senders(at.place, actor, reason, str(error))
+    try:
+        _stop_there_too(settings, at.place, scope, actor, reason)
+        return wiring.asking(settings, lambda box: box.cancel_all(actor, reason, stopped_only=True))
+    except TradewrightError as error:
+        return Cancelled(problem=str(error))
+
+
+def _stop_there_too(settings: Settings, place: LedgerPlace, scope: str, actor: str, reason: str) -> None:
+    """Set the flag also where the composition leads, should it be another ledger or mode than was read."""
+    with Container(settings) as house:
+        if house.ledger_url() != place.url or settings.mode.name not in place.modes:
+            house.ledger.kill_switches.stop(scope, actor, reason)
+
+
+def _leave_to_senders(place: LedgerPlace, actor: str, reason: str, problem: str) -> Cancelled:
+    """Ask the senders at work for the cancels, and wait a little for their answers."""
+    ended: list[str] = []
+    still_open: list[str] = []
+    for books in _books(place):
+        for lease in books.leases.at_work():
+            asked = books.commands.enqueue(CommandKind.CANCEL_ALL, lease.name, {"stopped_only": True}, actor, reason)
+            answer = asyncio.run(_outcome(books, asked))
+            if answer is None:
+                problem += f"; the sender of {lease.name} (process {lease.pid}) has not answered yet"
+            else:
+                ended += answer.ended
+                still_open += answer.open
+    return Cancelled(tuple(ended), tuple(still_open), problem)
+
+
+async def _outcome(books: Ledger, command: Command) -> Cancelled | None:
+    deadline = books.clock.monotonic() + WAIT
+    while not (command := books.commands.get(command.command_id)).state.is_finished:
+        if books.clock.monotonic() >= deadline:
+            return None
+        await books.clock.sleep(0.2)
+    return _CANCELLED.validate_python((command.result or {})["answer"]) if command.state is CommandState.DONE else None

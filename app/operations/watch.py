@@ -1,0 +1,56 @@
+"""Watching open orders without Dagster: compare with the venue until none is open, and end the venue's day (A6)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from app.operations import operator, trading
+from app.operations.trading import books_of
+from conf.schema.settings import Settings
+from runtime.container import Container
+from runtime.trading import account_in_force
+
+BEFORE_MIDNIGHT = timedelta(minutes=30)
+"""How long before the venue's midnight its day is ended, as in the schedule of Dagster."""
+
+
+def watch(settings: Settings, every: float, tell: Callable[[str], None]) -> trading.ReconcileReply:
+    """Reconcile every so many seconds until no order is open, and end each day of the venue once; the last comparison.
+
+    Args:
+        every: seconds between two comparisons.
+        tell: takes one line for each comparison.
+
+    Raises:
+        CommandRefused, LedgerError: when the venue cannot be asked, or the ledger cannot be used.
+    """
+    ended: date | None = None
+    clock = Container(settings).clock
+    while True:
+        reply = trading.reconcile(settings)
+        waiting = open_orders(settings)
+        counted = f"open {', '.join(waiting) or 'none'}; problems {len(reply.problems)}"
+        tell(f"{clock.now():%Y-%m-%d %H:%M:%S} UTC: {counted}")
+        if not waiting:
+            return reply
+        due = day_to_end(clock.now(), settings.execution.broker_zone)
+        if due is not None and due != ended:
+            ended = due
+            tell(f"the venue's day {due} ends: {operator.end_of_day(settings, 'tradewright watch').answer}")
+        asyncio.run(clock.sleep(every))
+
+
+def open_orders(settings: Settings) -> list[str]:
+    """The references of the orders that have not ended by the ledger."""
+    with books_of(settings) as books:
+        return [attempt.ref for attempt in books.attempts.live(account_in_force(settings, books))]
+
+
+def day_to_end(now: datetime, zone: str) -> date | None:
+    """The venue's day when its midnight is near; None at any other time."""
+    local = now.astimezone(ZoneInfo(zone))
+    midnight = datetime.combine(local.date() + timedelta(days=1), time(), ZoneInfo(zone))
+    return local.date() if midnight - local <= BEFORE_MIDNIGHT else None

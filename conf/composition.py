@@ -1,0 +1,174 @@
+"""Hydra: YAML files and overrides to one plain tree, and where each of its values was written.
+
+The only module that runs Hydra. Hydra keeps its state in a global, so a caller holds :data:`LOCK` and is inside of
+:func:`hydra` while it composes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_search_path
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.plugins.config_source import ConfigLoadError, ConfigResult
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from conf.environment import ROOT, display_path
+from conf.problems import Problem
+from conf.yaml_reader import Key, holds, load, locate
+
+COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException)
+LOCK = threading.RLock()
+NO_STRATEGY = {
+    "name": "none",
+    "kind": "buy_and_hold",
+    "confidence": 0.0,
+    "size_pct": 0.0,
+    "instruments": None,
+    "timeframe": None,
+}
+"""The strategy of settings that are composed without one."""
+NONE = "__none__"
+ConfigStore.instance().store(group="strategy", name=NONE, node=NO_STRATEGY)
+
+
+class _YamlSource(FileConfigSource):
+    """Hydra's files, read as YAML 1.2; Hydra's own reader takes ``no`` for false."""
+
+    @staticmethod
+    def scheme() -> str:
+        return "yaml"
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        path = Path(self.path, self._normalize_file_name(config_path))
+        if not path.is_file():
+            raise ConfigLoadError(f"there is no file {path}")
+        return ConfigResult(self.scheme(), self.full_path(), OmegaConf.create(load(path)), {"package": None})
+
+
+class Composed(NamedTuple):
+    """The tree that Hydra made, the option of each group, the overrides, and the values of the stage's file."""
+
+    tree: dict[str, Any]
+    choices: Mapping[str, str]
+    overrides: Mapping[str, str]
+    folder: Path
+    stage: Mapping[str, Any] | None = None
+
+    def place(self, key: Key) -> tuple[str, int]:
+        """The file and line that gave a key its value, or its parent where it is missing; the command line wins."""
+        dotted = ".".join(key)
+        if any("." in name and f"{dotted}.".startswith(f"{name}.") for name in self.overrides):
+            return "command line", 0
+        sources = [(path, rest) for path, rest in self._sources(key) if path.is_file()]
+        whole = [(path, rest) for path, rest in sources if holds(path, rest)]
+        parent = [(path, rest) for path, rest in sources if rest[1:] and holds(path, rest[:-1])]
+        path, rest = [*whole, *parent, *sources][0]
+        return display_path(path, self.folder), locate(path, rest)
+
+    def _sources(self, key: Key) -> Iterator[tuple[Path, Key]]:
+        """Where a key may stand: the nearest group's chosen file, those it is made of, the wider groups, the root."""
+        for depth in range(len(key), 0, -1):
+            group = "/".join(key[:depth])
+            if group in self.choices:
+                folder = self.folder / group
+                chosen = folder / f"{self.choices[group]}.yaml"
+                yield chosen, key[depth:]
+                if chosen.is_file() and holds(chosen, ("defaults",)):
+                    yield from ((path, key[depth:]) for path in sorted(folder.glob("*.yaml")) if path != chosen)
+        yield self.folder / f"{ROOT}.yaml", key
+
+
+@contextmanager
+def hydra(folder: Path) -> Iterator[None]:
+    """Hydra on a folder of YAML files that :func:`conf.yaml_reader.lint_yaml` has found in order."""
+    Plugins.instance().register(_YamlSource)
+    with initialize_config_search_path([f"{_YamlSource.scheme()}://{folder}"]):
+        yield
+
+
+def composed(overrides: Sequence[Override], folder: Path) -> Composed:
+    """The files under these overrides.
+
+    Raises:
+        HydraException, OmegaConfBaseException: when they do not compose.
+    """
+    lines = [item.input_line or "" for item in overrides]
+    with _other_errors_too():
+        config = hydra_compose(ROOT, overrides=lines, return_hydra_config=True)
+        chosen = _plain(config.hydra.runtime.choices)
+        choices = {group: str(option) for group, option in chosen.items() if not group.startswith("hydra/")}
+        OmegaConf.set_struct(config, False)
+        del config["hydra"]
+        tree = _plain(config)
+    keys = {item.key_or_group: str(item.value()) for item in overrides}
+    return Composed(tree, choices, keys, folder, _stage_file(folder, choices.get("stage", "")))
+
+
+def with_option(base: Composed, group: str, option: str) -> Composed:
+    """The base composition with one group's option exchanged; a file without defaults of its own is simply read.
+
+    Raises:
+        HydraException, OmegaConfBaseException: when the file does not fit.
+    """
+    content = load(base.folder / group / f"{option}.yaml")
+    if "defaults" in content:
+        return composed(OverridesParser.create().parse_overrides([f"{group}='{option}'"]), base.folder)
+    *parents, last = group.split("/")
+    tree = dict(base.tree)
+    node: Any = tree
+    for parent in parents:
+        if not isinstance(below := node.get(parent), dict):
+            raise HydraException(f"{parent} is no group of {ROOT}.yaml")
+        node[parent] = dict(below)  # the base keeps its own
+        node = node[parent]
+    with _other_errors_too():
+        node[last] = _plain(OmegaConf.create(content))
+    changed = base._replace(tree=tree, choices={**base.choices, group: option})
+    return changed._replace(stage=_stage_file(base.folder, option)) if group == "stage" else changed
+
+
+def option_problem(folder: Path, group: str, option: str, error: Exception) -> Problem:
+    """A file that does not compose, by Hydra's first line on it."""
+    return Problem(display_path(folder / group / f"{option}.yaml", folder), 0, "", "", first_line(error))
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's text."""
+    return str(error).strip().splitlines()[0]
+
+
+def _stage_file(folder: Path, option: str) -> dict[str, Any] | None:
+    """The values of a file of ``conf/stage``, apart from every override; None where there is none of that name."""
+    path = folder / "stage" / f"{option}.yaml"
+    return _plain(OmegaConf.create(load(path))) if path.is_file() else None
+
+
+@contextmanager
+def _other_errors_too() -> Iterator[None]:
+    """Hydra and OmegaConf answer shapes that they do not expect with any of Python's own errors.
+
+    Raises:
+        HydraException: in their place.
+    """
+    try:
+        yield
+    except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise HydraException(f"cannot be composed ({type(error).__name__}: {error})") from error
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    """An OmegaConf mapping as plain values, interpolations resolved."""
+    container: Any = OmegaConf.to_container(config, resolve=True)
+    return {str(key): value for key, value in container.items()}

@@ -1,0 +1,124 @@
+"""pydantic's errors in the terms of a configuration: the key as written, the value, the rule, the nearest name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import get_args
+
+from pydantic import BaseModel
+from pydantic.dataclasses import is_pydantic_dataclass
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from conf.problems import RuleViolation, nearest
+from conf.yaml_reader import Key
+
+_QUOTED = re.compile(r"'([^']+)'")
+
+
+def explained(errors: Sequence[ErrorDetails], tree: object, schema: type[BaseModel]) -> Iterator[RuleViolation]:
+    """What pydantic found, in our words: the key as it is written, the value, the rule, the nearest right name.
+
+    Args:
+        tree: the plain values that were validated.
+        schema: what they were validated against.
+    """
+    typos = {tuple(map(str, error["loc"][:-1])): str(error["loc"][-1]) for error in errors if _is_extra(error)}
+    for error in errors:
+        location = tuple(str(part) for part in error["loc"])
+        if error["type"] == "missing" and _is_similar(typos.get(location[:-1], ""), location[-1]):
+            continue
+        key = _written_key(tree, location)
+        explain = _BY_TYPE.get(error["type"], _as_pydantic_says)
+        yield explain(error, key, schema)
+
+
+def _as_extra(_error: ErrorDetails, key: Key, schema: type[BaseModel]) -> RuleViolation:
+    return RuleViolation(key, None, "is not a key here", nearest(key[-1], field_names(schema, key[:-1])))
+
+
+def _as_missing(_error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> RuleViolation:
+    return RuleViolation(key, None, "is missing")
+
+
+def _as_kind(error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> RuleViolation:
+    """A union's tag is wrong: the tag is told, never the whole group, which may hold secrets."""
+    known = _QUOTED.findall(error["ctx"]["expected_tags"])
+    tag = str(error["ctx"]["tag"])
+    return RuleViolation((*key, "kind"), tag, f"must be one of {', '.join(known)}", nearest(tag, known))
+
+
+def _as_no_kind(_error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> RuleViolation:
+    return RuleViolation((*key, "kind"), None, "is missing")
+
+
+def _as_pydantic_says(error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> RuleViolation:
+    value = error["input"]
+    names = _QUOTED.findall(error["msg"]) if error["type"] in ("literal_error", "enum") else []
+    near = nearest(value, names) if isinstance(value, str) else ""
+    return RuleViolation(key, value, error["msg"].removeprefix("Value error, "), near)
+
+
+def _as_boolean(error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> RuleViolation:
+    return RuleViolation(key, error["input"], "must be a boolean: true or false")
+
+
+_BY_TYPE: dict[str, Callable[[ErrorDetails, Key, type[BaseModel]], RuleViolation]] = {
+    "extra_forbidden": _as_extra,
+    "missing": _as_missing,
+    "bool_type": _as_boolean,
+    "union_tag_invalid": _as_kind,
+    "union_tag_not_found": _as_no_kind,
+}
+
+
+def _is_extra(error: ErrorDetails) -> bool:
+    return error["type"] == "extra_forbidden"
+
+
+def _is_similar(typo: str, name: str) -> bool:
+    return bool(typo) and nearest(typo, [name]) == name
+
+
+def _written_key(tree: object, location: Key) -> Key:
+    """pydantic puts a union's tag into the location; what people wrote has no such part."""
+    key: list[str] = []
+    for position, part in enumerate(location):
+        if isinstance(tree, dict) and tree.get("kind") == part and position < len(location) - 1:
+            continue
+        if isinstance(tree, dict) and part in tree:
+            key.append(part)
+            tree = tree[part]
+        elif isinstance(tree, list) and part.isdigit() and int(part) < len(tree):
+            key.append(part)
+            tree = tree[int(part)]
+        elif position == len(location) - 1 and isinstance(tree, dict):
+            key.append(part)
+    return tuple(key)
+
+
+def field_names(annotation: object, location: Key) -> list[str]:
+    """The names of all fields that may stand at a location of the schema."""
+    models = list(models_of(annotation))
+    if not location:
+        return [name for model in models for name in fields_of(model)]
+    names: list[str] = []
+    for model in models:
+        if location[0] in (fields := fields_of(model)):
+            names += field_names(fields[location[0]].annotation, location[1:])
+    return names or field_names(annotation, location[1:])
+
+
+def fields_of(model: type) -> dict[str, FieldInfo]:
+    """The fields of a model by name; none of a class that is no model."""
+    fields: dict[str, FieldInfo] = getattr(model, "__pydantic_fields__", {})
+    return fields
+
+
+def models_of(annotation: object) -> Iterator[type]:
+    """Every model (class or dataclass of pydantic) that an annotation admits."""
+    if isinstance(annotation, type) and (issubclass(annotation, BaseModel) or is_pydantic_dataclass(annotation)):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from models_of(argument)

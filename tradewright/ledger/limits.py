@@ -1,0 +1,102 @@
+"""The limits in force: each change of the gate's limits is an event, written before the first decision under it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tradewright.ledger.events import Event, Events
+from tradewright.model.hashing import canonical_json
+from tradewright.model.topic import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class LimitChange:
+    """One change of the limits of an account.
+
+    Args:
+        seq: number of its event.
+        actor: the user under whom the program that decided first under them ran.
+        rule_set_hash: the name under which decisions refer to them; rules and numbers together.
+        limits: every number.
+        changed: the numbers that differ from those before, as (before, after); all of them at the first time, with
+            None before. Empty where only the rules changed.
+    """
+
+    seq: int
+    at: datetime
+    account: str
+    actor: str
+    rule_set_hash: str
+    limits: Mapping[str, Any]
+    changed: Mapping[str, tuple[Any, Any]]
+
+    @property
+    def text(self) -> str:
+        """The changed numbers in one line; the first record of an account only says how many there are."""
+        if len(self.changed) == len(self.limits) and all(before is None for before, _after in self.changed.values()):
+            return f"{len(self.limits)} limits on record for the first time"
+        pairs = ((name, _shown(before), _shown(after)) for name, (before, after) in self.changed.items())
+        return ", ".join(f"{name} {before} -> {after}" for name, before, after in pairs) or "rules only"
+
+
+class LimitHistory:
+    """The limits under which an account's orders were decided, in one mode. They are read from the events alone."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+
+    def record(self, account: str, rule_set_hash: str, limits: object, actor: str) -> bool:
+        """Write down the limits of a decision that is about to be made; False when they are the last recorded ones.
+
+        Args:
+            limits: their numbers, as a value with a canonical form.
+
+        Raises:
+            LedgerTampered: when the last recorded ones were altered.
+            LedgerError: when it cannot be committed.
+        """
+        last = self.newest(account)
+        if last is not None and last.rule_set_hash == rule_set_hash:
+            return False
+        numbers = json.loads(canonical_json(limits))
+        payload = {"rule_set_hash": rule_set_hash, "limits": numbers, "changed": _changed(last, numbers)}
+        self._events.append(Topic.LIMIT_CHANGED, self._subject(account), payload, actor, account)
+        return True
+
+    def newest(self, account: str) -> LimitChange | None:
+        """The last recorded limits of an account; None before the first decision.
+
+        Raises:
+            LedgerTampered: when their event was altered.
+        """
+        event = self._events.newest(Topic.LIMIT_CHANGED, self._subject(account))
+        return None if event is None else _change(event)
+
+    def changes(self, account: str) -> list[LimitChange]:
+        """Every change, oldest first."""
+        found = self._events.about(self._subject(account))
+        return [_change(event) for event in found if event.topic is Topic.LIMIT_CHANGED]
+
+    def _subject(self, account: str) -> str:
+        return f"limits:{self._events.mode.value}:{account}"
+
+
+def _change(event: Event) -> LimitChange:
+    told = event.payload
+    changed = {name: (pair[0], pair[1]) for name, pair in told["changed"].items()}
+    return LimitChange(event.seq, event.at, event.account, event.actor, told["rule_set_hash"], told["limits"], changed)
+
+
+def _changed(last: LimitChange | None, numbers: Mapping[str, Any]) -> dict[str, list[Any]]:
+    before = {} if last is None else last.limits
+    names = sorted({*before, *numbers})
+    return {name: [before.get(name), numbers.get(name)] for name in names if before.get(name) != numbers.get(name)}
+
+
+def _shown(value: Any) -> str:
+    values = value if isinstance(value, list) else [value]
+    return " ".join(str(each) for each in values if each is not None) or "none"
