@@ -37,9 +37,10 @@ class LimitChange:
     @property
     def text(self) -> str:
         """The changed numbers in one line."""
-        return (
-            ", ".join(f"{name} {before} -> {after}" for name, (before, after) in self.changed.items()) or "rules only"
-        )
+        if self.changed and all(before is None for before, _ in self.changed.values()):
+            return f"first recorded, {len(self.limits)} numbers"
+        numbers = [f"{name} {_said(before)} -> {_said(after)}" for name, (before, after) in self.changed.items()]
+        return ", ".join(numbers) or "rules only"
 
 
 class LimitHistory:
@@ -82,6 +83,12 @@ class LimitHistory:
 
     def _subject(self, account: str) -> str:
         return f"limits:{self._events.mode.value}:{account}"
+
+
+def _said(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
 
 
 def _change(event: Event) -> LimitChange:
