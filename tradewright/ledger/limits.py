@@ -36,11 +36,11 @@ class LimitChange:
 
     @property
     def text(self) -> str:
-        """The changed numbers in one line; the first record of an account only says how many there are."""
-        if len(self.changed) == len(self.limits) and all(before is None for before, _after in self.changed.values()):
-            return f"{len(self.limits)} limits on record for the first time"
-        pairs = ((name, _shown(before), _shown(after)) for name, (before, after) in self.changed.items())
-        return ", ".join(f"{name} {before} -> {after}" for name, before, after in pairs) or "rules only"
+        """The changed numbers in one line."""
+        if self.changed and all(before is None for before, _ in self.changed.values()):
+            return f"first recorded, {len(self.limits)} numbers"
+        numbers = [f"{name} {_said(before)} -> {_said(after)}" for name, (before, after) in self.changed.items()]
+        return ", ".join(numbers) or "rules only"
 
 
 class LimitHistory:
@@ -85,6 +85,12 @@ class LimitHistory:
         return f"limits:{self._events.mode.value}:{account}"
 
 
+def _said(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
+
+
 def _change(event: Event) -> LimitChange:
     told = event.payload
     changed = {name: (pair[0], pair[1]) for name, pair in told["changed"].items()}
@@ -95,8 +101,3 @@ def _changed(last: LimitChange | None, numbers: Mapping[str, Any]) -> dict[str, 
     before = {} if last is None else last.limits
     names = sorted({*before, *numbers})
     return {name: [before.get(name), numbers.get(name)] for name in names if before.get(name) != numbers.get(name)}
-
-
-def _shown(value: Any) -> str:
-    values = value if isinstance(value, list) else [value]
-    return " ".join(str(each) for each in values if each is not None) or "none"
