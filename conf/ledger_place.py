@@ -13,10 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from conf.environment import OVERRIDES, PROJECT, ROOT, conf_folder, environment, load_environment
+from conf.yaml_reader import values
 from tradewright.model.errors import ConfigError
 from tradewright.model.mode import Mode
 
@@ -150,7 +150,7 @@ class _Reading:
             self._remark(path, error.strerror or "cannot be read")
             return {}
         try:
-            found = YAML(typ="safe", pure=True).load(text)
+            found = values(text)
         except (YAMLError, RecursionError, ValueError):
             found = None
         if isinstance(found, dict):

@@ -77,8 +77,18 @@ def _root(text: str) -> Node | None:
 
 def load(path: Path) -> dict[str, Any]:
     """The plain values of a file that :func:`lint_yaml` has found in order; an empty file holds none."""
-    root = _root(path.read_text(encoding="utf-8"))
-    return {} if root is None else _yaml().constructor.construct_document(root)
+    found: dict[str, Any] | None = values(path.read_text(encoding="utf-8"))
+    return found or {}
+
+
+def values(text: str) -> Any:
+    """The plain values of a text, in time that grows with its length alone; None for an empty one.
+
+    Raises:
+        YAMLError: when it is no YAML, or is nested more than ``MAX_DEPTH`` levels.
+    """
+    root = _root(text)
+    return None if root is None else _yaml().constructor.construct_document(root)
 
 
 class _Trap(NamedTuple):
