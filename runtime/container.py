@@ -118,6 +118,11 @@ class Container:
         return Artefacts(self.root / "artefacts")
 
     @cached_property
+    def progress(self) -> Artefacts:
+        """How far each stage of the daily loop has come: no results, which a second run leaves as they are."""
+        return Artefacts(self.root / "progress")
+
+    @cached_property
     def ledger(self) -> Ledger:
         """The ledger, made where there is none, open until the container closes.
 

@@ -53,7 +53,7 @@ def bars_due(house: Container, timeframes: Iterable[Timeframe]) -> dict[str, str
     now, found = house.clock.now(), {}
     for symbol in house.settings.universe.instruments:
         market, stored = calendar(house.instrument(symbol).calendar), newest_stored(house, symbol, timeframes)
-        done = read_progress(house.artefacts, _refresh_of(symbol))
+        done = read_progress(house.progress, _refresh_of(symbol))
         reason = refresh_reason(market, stored, done, now, pace(house.settings), has_feed=_has_feed(house.settings))
         if reason:
             found[symbol] = reason
@@ -69,7 +69,7 @@ def begin_refresh(house: Container, symbol: str, timeframes: Iterable[Timeframe]
 
 def finish_refresh(house: Container, symbol: str, begun: Progress) -> None:
     """Note that an instrument was refreshed and checked."""
-    write_progress(house.artefacts, _refresh_of(symbol), begun._replace(finished=True))
+    write_progress(house.progress, _refresh_of(symbol), begun._replace(finished=True))
 
 
 def newest_stored(house: Container, symbol: str, timeframes: Iterable[Timeframe]) -> dict[Timeframe, int | None]:
@@ -91,7 +91,7 @@ def signals_due(house: Container) -> str:
     """
     settings, stored = house.settings, _signal_bars(house)
     markets = [calendar(house.instrument(symbol).calendar) for symbol in stored]
-    done = read_progress(house.artefacts, signals_of(settings.strategy.name))
+    done = read_progress(house.progress, signals_of(settings.strategy.name))
     identity = settings.config_hash
     return signals_reason(markets, stored, done, house.clock.now(), pace(settings), identity=identity)
 
@@ -104,7 +104,7 @@ def begin_signals(house: Container) -> Progress:
 
 def finish_signals(house: Container, begun: Progress) -> None:
     """Note that the signals of the strategy in force were made."""
-    write_progress(house.artefacts, signals_of(house.settings.strategy.name), begun._replace(finished=True))
+    write_progress(house.progress, signals_of(house.settings.strategy.name), begun._replace(finished=True))
 
 
 def decisions_due(house: Container, strategies: Sequence[str]) -> Pending:
@@ -116,11 +116,11 @@ def decisions_due(house: Container, strategies: Sequence[str]) -> Pending:
     """
     pairs, reasons, fresh = [], [], _fresh_checks(house)
     for name in strategies:
-        signals = read_progress(house.artefacts, signals_of(name))
+        signals = read_progress(house.progress, signals_of(name))
         if signals is None or not signals.finished:
             reasons.append(f"{name}: no finished signals")
             continue
-        decided = read_progress(house.artefacts, _decided_of(house.settings, name))
+        decided = read_progress(house.progress, _decided_of(house.settings, name))
         for symbol in signals.bars:
             market, checks = calendar(house.instrument(symbol).calendar), checks_of(name, symbol)
             known = {check: check in fresh for check in checks}
@@ -135,7 +135,7 @@ def signal_marks(house: Container, pairs: Iterable[tuple[str, str]]) -> list[tup
     """Strategy, instrument, newest bar and settings of the signals of ``pairs``, to be remembered by a decision."""
     marks = []
     for name, symbol in pairs:
-        signals = read_progress(house.artefacts, signals_of(name))
+        signals = read_progress(house.progress, signals_of(name))
         if signals is not None and symbol in signals.bars:
             marks.append((name, symbol, signals.bars[symbol], signals.identity))
     return marks
@@ -145,10 +145,10 @@ def finish_decisions(house: Container, marks: Iterable[Sequence[object]]) -> Non
     """Note that the signals behind these marks were decided on in this mode and account."""
     for name, symbol, bar, identity in marks:
         key = _decided_of(house.settings, str(name))
-        before = read_progress(house.artefacts, key)
+        before = read_progress(house.progress, key)
         kept = before.bars if before is not None and before.identity == identity else {}
         bars = {**kept, str(symbol): int(str(bar))}
-        write_progress(house.artefacts, key, Progress(house.clock.now(), bars, str(identity)))
+        write_progress(house.progress, key, Progress(house.clock.now(), bars, str(identity)))
 
 
 def daily_due(house: Container, job: str, terms: DailyJobSettings, zone: str) -> str:
@@ -162,12 +162,12 @@ def daily_due(house: Container, job: str, terms: DailyJobSettings, zone: str) ->
 
 def last_done(house: Container, job: str) -> Progress | None:
     """The last time that a job was done in this mode and account."""
-    return read_progress(house.artefacts, _job_of(house.settings, job))
+    return read_progress(house.progress, _job_of(house.settings, job))
 
 
 def finish_job(house: Container, job: str) -> None:
     """Note that a job was done, whatever it found."""
-    write_progress(house.artefacts, _job_of(house.settings, job), Progress(house.clock.now(), {}))
+    write_progress(house.progress, _job_of(house.settings, job), Progress(house.clock.now(), {}))
 
 
 def last_reconciled(house: Container) -> datetime | None:
@@ -201,7 +201,7 @@ def _fresh_checks(house: Container) -> set[str]:
 
 def _begun(house: Container, stage: Key, bars: Mapping[str, int], identity: str = "") -> Progress:
     progress = Progress(house.clock.now(), bars, identity, finished=False)
-    write_progress(house.artefacts, stage, progress)
+    write_progress(house.progress, stage, progress)
     return progress
 
 
