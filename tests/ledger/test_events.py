@@ -14,9 +14,9 @@ from sqlalchemy import Integer, insert
 from tests.ledger.filled import fill
 from tests.support.ledgers import ACCOUNT, START, Proposer
 from tradewright.ledger.errors import LedgerTampered
-from tradewright.ledger.events import event_hash
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.outbox import FORGED_ORDER
+from tradewright.ledger.row_evidence import event_hash
 from tradewright.ledger.schema import attempts, events, fact_tables, metadata
 from tradewright.model.clock import ManualClock
 from tradewright.model.decision import Verdict
