@@ -93,15 +93,8 @@ def _(
 def _(view, refresh):
     title = mo.hstack([mo.md("# Monitor"), refresh], justify="space-between", align="center")
     stats = [mo.stat(tile.text, tile.label, tile.meaning, bordered=True) for tile in view.tiles]
-    status = mo.callout(view.status, kind=view.alarm)
+    status = mo.callout(view.status, kind=view.alarm).style(monitor.ALARMS[view.alarm])
     mo.vstack([title, mo.hstack(stats, widths="equal"), status])
-    return
-
-
-@app.cell(hide_code=True)
-def _(get_message):
-    said = mo.callout(get_message(), kind="info").style(**monitor.OUTCOME_BAR) if get_message() else None
-    said
     return
 
 
@@ -193,7 +186,9 @@ def _(chosen_problem, get_problems):
         initial_selection=chosen_problem.index(listed),
         on_change=chosen_problem.remember,
         show_data_types=False,
-        **monitor.wrapped(listed, text=300, what_helps=360),
+        show_search=False,
+        show_download=False,
+        **monitor.wrapped(listed, text=230, what_helps=290),
         style_cell=monitor.cell_style,
     )
     return (problems,)
@@ -204,7 +199,7 @@ def _(get_message):
     get_message()
     ground = mo.ui.text(placeholder="why; it goes into the audit log", label="Reason", debounce=False, full_width=True)
     ended = mo.ui.dropdown(list(monitor_acts.STATEMENT_STATES), label="The statement says")
-    fills = mo.ui.text(placeholder="0001.01=10@99.5 0001.02=5@99.6", label="with fills", debounce=False)
+    fills = mo.ui.text(placeholder="0001.01=10@99.5 0002.01=5@99.6", label="with fills", debounce=False)
     return ended, fills, ground
 
 
@@ -242,7 +237,7 @@ def _(ended, fills, ground, helps, problems):
     fit = monitor_acts.fitting(problems.value)
     shown = mo.hstack([helps[name] for name in fit], justify="start", wrap=True)
     stated = [mo.hstack([ended, fills], justify="start", wrap=True)] if "settle" in fit else []
-    form = [mo.md(monitor_acts.chosen_text(problems.value)), ground, *stated, shown] if fit else []
+    form = [mo.as_html(monitor_acts.chosen_text(problems.value)), ground, *stated, shown] if fit else []
     mo.vstack([mo.md("## What is not well"), problems, *form])
     return
 
@@ -278,7 +273,7 @@ def _(cancel, orders, reason, set_message, settings):
 
 @app.cell(hide_code=True)
 def _(cancel, orders, reason):
-    aim = mo.md(monitor_acts.chosen_text(orders.value))
+    aim = mo.as_html(monitor_acts.chosen_text(orders.value))
     mo.vstack([mo.md("## The newest orders"), orders, aim, reason, cancel])
     return
 
@@ -319,6 +314,13 @@ def _(get_intents):
         style_cell=monitor.cell_style,
     )
     mo.vstack([mo.md("## The newest intents and decisions"), intents])
+    return
+
+
+@app.cell(hide_code=True)
+def _(get_message):
+    said = mo.callout(get_message(), kind="info").style(monitor.OUTCOME_BAR) if get_message() else None
+    said
     return
 
 

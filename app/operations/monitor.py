@@ -40,6 +40,12 @@ COLOURS = {
 """The values of a table that are coloured."""
 
 
+ALARMS: dict[Alarm, dict[str, str]] = {
+    "danger": {"background": RED, "color": "white", "font-weight": "600"},
+    "warn": {"background": "#b3841f33", "font-weight": "600"},
+    "success": {},
+}
+"""How loud the line on the account's status is."""
 OUTCOME_BAR = {
     "position": "fixed",
     "bottom": "0.5rem",
@@ -48,6 +54,8 @@ OUTCOME_BAR = {
     "z-index": "40",
     "max-height": "30vh",
     "overflow": "auto",
+    "background": "var(--background, white)",
+    "box-shadow": "0 0 1.5rem #0006",
 }
 """The outcome of the last act stays in sight wherever its button is, and moves no button when it comes."""
 

@@ -143,7 +143,8 @@ def chosen_text(chosen: Sequence[Row]) -> str:
         return "Choose a row."
     row = chosen[0]
     words = [row.get(name, "") for name in ("problem", "side", "quantity", "instrument", "order", "ref", "state")]
-    return f"Chosen: {' '.join(filter(None, words))}"
+    more = [row[name] for name in ("text", "what helps") if name in row]
+    return f"Chosen: {'. '.join([' '.join(filter(None, words)), *more])}"
 
 
 def help_with(
