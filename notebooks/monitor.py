@@ -233,12 +233,13 @@ def _(ended, fills, ground, helps, problems, set_message, settings):
 
 
 @app.cell(hide_code=True)
-def _(ended, fills, ground, helps, problems):
+def _(ended, fills, get_problems, ground, helps, problems):
     fit = monitor_acts.fitting(problems.value)
     shown = mo.hstack([helps[name] for name in fit], justify="start", wrap=True)
     stated = [mo.hstack([ended, fills], justify="start", wrap=True)] if "settle" in fit else []
-    form = [mo.as_html(monitor_acts.chosen_text(problems.value)), ground, *stated, shown] if fit else []
-    mo.vstack([mo.md("## What is not well"), problems, *form])
+    target = mo.as_html(monitor_acts.chosen_text(problems.value, get_problems()))
+    form = [ground, *stated, shown] if fit else []
+    mo.vstack([mo.md("## What is not well"), problems, target, *form])
     return
 
 
@@ -272,8 +273,8 @@ def _(cancel, orders, reason, set_message, settings):
 
 
 @app.cell(hide_code=True)
-def _(cancel, orders, reason):
-    aim = mo.as_html(monitor_acts.chosen_text(orders.value))
+def _(cancel, get_orders, orders, reason):
+    aim = mo.as_html(monitor_acts.chosen_text(orders.value, get_orders()))
     mo.vstack([mo.md("## The newest orders"), orders, aim, reason, cancel])
     return
 

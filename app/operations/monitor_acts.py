@@ -137,10 +137,10 @@ def fitting(chosen: Sequence[Row]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in words if word in _HELPS))
 
 
-def chosen_text(chosen: Sequence[Row]) -> str:
-    """The row that the buttons below a table concern, as text; an invitation where none is chosen."""
+def chosen_text(chosen: Sequence[Row], listed: Sequence[Row]) -> str:
+    """The row that the buttons below a table concern, as text; an invitation where none of those listed is chosen."""
     if not chosen:
-        return "Choose a row."
+        return "Choose a row." if listed else "Nothing is listed."
     row = chosen[0]
     words = [row.get(name, "") for name in ("problem", "side", "quantity", "instrument", "order", "ref", "state")]
     more = [row[name] for name in ("text", "what helps") if name in row]

@@ -250,10 +250,11 @@ def test_a_selection_never_moves_to_another_row() -> None:
 
 
 def test_the_chosen_row_is_told() -> None:
-    assert monitor_acts.chosen_text([]) == "Choose a row."
-    assert monitor_acts.chosen_text(ROWS) == "Chosen: a WORKING"
+    assert monitor_acts.chosen_text([], ROWS) == "Choose a row."
+    assert monitor_acts.chosen_text([], []) == "Nothing is listed."
+    assert monitor_acts.chosen_text(ROWS, ROWS) == "Chosen: a WORKING"
     row = {"problem": "CORRECTION", "instrument": "ETH", "order": "", "text": "corrected", "what helps": "look"}
-    assert monitor_acts.chosen_text([row]) == "Chosen: CORRECTION ETH. corrected. look"
+    assert monitor_acts.chosen_text([row], [row]) == "Chosen: CORRECTION ETH. corrected. look"
 
 
 def test_live_trading_that_nobody_has_resumed_is_shown_as_stopped(tmp_path: Path) -> None:

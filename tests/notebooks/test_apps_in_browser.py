@@ -168,15 +168,14 @@ def test_a_freeze_is_acknowledged_with_a_double_click_that_acts_once(
         books.freezes.freeze("SIM", "BTC", FreezeCode.CORRECTION, "corrected at the venue")
     page.open(server.address("monitor"))
     page.await_text("2 problems", "Chosen: EXTERNAL_ORDER ETH", "CORRECTION", "Acknowledge")
-    page.click("[role=checkbox]", "")
+    page.run("all('[role=checkbox]')[0].click()")
     page.await_text("Choose a row.")
-    boxes = "all('marimo-table')[0].shadowRoot.querySelectorAll('[role=checkbox]')"
-    page.run(f"{boxes}[1].click()")
+    page.run("all('[role=checkbox]')[1].click()")
     page.await_text("Chosen: CORRECTION BTC", "Acknowledge")
     page.focus(REASONS, PROBLEMS)
     page.call("Input.insertText", text="seen at the venue")
-    for _ in range(2):
-        page.click("button", "Acknowledge")
+    button = "all('button').filter(e => says(e, 'Acknowledge'))[0]"
+    page.run(f"(b => {{b.click(); b.click(); return 1}})({button})")
     page.await_text("1 problem:", "EXTERNAL_ORDER")
     with trading.books_of(settings) as books:
         assert [freeze.instrument for freeze in books.freezes.present("SIM")] == ["ETH"]
@@ -191,7 +190,8 @@ def test_one_order_is_cancelled_from_the_table(page: Page, server: Served, setti
     trading.intend(settings, terms)
     (sent,) = trading.send(settings)
     page.open(server.address("monitor"))
-    page.await_text(f"Chosen: BUY 0.01 ETH {sent.ref} WORKING", "Cancel this order")
+    page.await_text(f"Chosen: BUY 0.01 ETH {sent.ref} WORKING", "Cancel this order", "signal manual")
+    until(lambda: page.run("all('.js-plotly-plot svg').length"), "the page at rest")
     page.click("button", "Cancel this order")
     page.await_text("refused: reason: a reason is needed")
     last = page.run(f"all({REASONS!r}).length") - 1
