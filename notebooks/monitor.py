@@ -10,7 +10,7 @@ app = marimo.App(width="full", app_title="Tradewright: monitor")
 with app.setup:
     import marimo as mo
 
-    from app.operations import monitor
+    from app.operations import monitor, monitor_acts, monitor_selection
     from conf.environment import environment_overrides
 
 
@@ -25,22 +25,32 @@ def _():
 def _(settings):
     start = monitor.monitor_view(settings)
     get_message, set_message = mo.state("")
+    get_problems, set_problems = mo.state(start.problems)
     get_waiting, set_waiting = mo.state(start.waiting)
     get_scopes, set_scopes = mo.state(start.scopes)
     get_orders, set_orders = mo.state(start.orders)
     get_intents, set_intents = mo.state(start.intents)
     return (
         get_intents,
-        get_orders,
         get_message,
+        get_orders,
+        get_problems,
         get_scopes,
         get_waiting,
         set_intents,
-        set_orders,
         set_message,
+        set_orders,
+        set_problems,
         set_scopes,
         set_waiting,
     )
+
+
+@app.cell
+def _():
+    chosen_problem = monitor_selection.Selection("problem", "instrument", "order")
+    chosen_order = monitor_selection.Selection("ref")
+    return chosen_order, chosen_problem
 
 
 @app.cell
@@ -58,32 +68,33 @@ def _(get_message, refresh, settings):
 
 
 @app.cell
-def _(view, get_intents, get_orders, get_scopes, get_waiting, set_intents, set_orders, set_scopes, set_waiting):
+def _(
+    view,
+    get_intents,
+    get_orders,
+    get_problems,
+    get_scopes,
+    get_waiting,
+    set_intents,
+    set_orders,
+    set_problems,
+    set_scopes,
+    set_waiting,
+):
     monitor.keep(view.waiting, get_waiting, set_waiting)
     monitor.keep(view.scopes, get_scopes, set_scopes)
+    monitor.keep(view.problems, get_problems, set_problems)
     monitor.keep(view.orders, get_orders, set_orders)
     monitor.keep(view.intents, get_intents, set_intents)
     return
 
 
 @app.cell(hide_code=True)
-def _(view, get_message, refresh):
+def _(view, refresh):
     title = mo.hstack([mo.md("# Monitor"), refresh], justify="space-between", align="center")
     stats = [mo.stat(tile.text, tile.label, tile.meaning, bordered=True) for tile in view.tiles]
-    alarms = [mo.callout(f"STOPPED: {text}", kind="danger") for text in view.stops]
-    doubts = [mo.callout(text, kind="warn") for text in (*view.differences, view.trouble) if text]
-    message = [mo.callout(get_message(), kind="info")] if get_message() else []
-    mo.vstack([title, mo.hstack(stats, widths="equal"), *alarms, *doubts, *message])
-    return
-
-
-@app.cell(hide_code=True)
-def _(view):
-    rows = list(view.positions)
-    held = mo.ui.table(rows, selection=None, show_search=False, show_download=False, show_data_types=False)
-    curve = mo.vstack([mo.md("## Equity"), view.equity])
-    row = mo.hstack([curve, mo.vstack([mo.md("## Positions"), held])], widths=[1, 1], gap=3)
-    row.style(min_height="318px")  # the chart is drawn late, and the buttons below it must not move
+    status = mo.callout(view.status, kind=view.alarm).style(monitor.ALARMS[view.alarm])
+    mo.vstack([title, mo.hstack(stats, widths="equal"), status])
     return
 
 
@@ -100,7 +111,7 @@ def _(get_message, get_waiting):
 @app.cell
 def _(decision, no, set_message, settings, why, yes):
     if yes.value or no.value:
-        set_message(monitor.answer(settings, decision.value, yes.value, why.value))
+        set_message(monitor_acts.answer(settings, decision.value, yes.value, why.value))
     return
 
 
@@ -117,59 +128,155 @@ def _(get_message, get_scopes):
 @app.cell
 def _(cause, go, kill, scope, set_message, settings):
     if kill.value:
-        set_message(monitor.stop(settings, scope.value, cause.value))
+        set_message(monitor_acts.stop(settings, scope.value, cause.value))
     if go.value:
-        set_message(monitor.resume(settings, scope.value, cause.value))
+        set_message(monitor_acts.resume(settings, scope.value, cause.value))
     return
 
 
 @app.cell
 def _():
+    cancel_all = mo.ui.run_button(label="Cancel all", kind="danger")
+    flatten = mo.ui.run_button(label="Flatten", kind="danger")
+    send = mo.ui.run_button(label="Send approved", kind="warn")
     ask = mo.ui.run_button(label="Reconcile now", kind="neutral")
-    return (ask,)
+    end = mo.ui.run_button(label="End of day", kind="neutral")
+    return ask, cancel_all, end, flatten, send
 
 
 @app.cell
-def _(ask, set_message, settings):
+def _(cancel_all, cause, flatten, set_message, settings):
+    if cancel_all.value:
+        set_message(monitor_acts.cancel_all(settings, cause.value))
+    if flatten.value:
+        set_message(monitor_acts.flatten(settings, cause.value))
+    return
+
+
+@app.cell
+def _(ask, cause, end, send, set_message, settings):
+    if send.value:
+        set_message(monitor_acts.send_approved(settings))
     if ask.value:
-        set_message(monitor.reconcile(settings))
+        set_message(monitor_acts.reconcile(settings))
+    if end.value:
+        set_message(monitor_acts.end_of_day(settings, cause.value))
     return
 
 
 @app.cell(hide_code=True)
-def _(ask, cause, decision, get_waiting, go, kill, no, scope, why, yes):
+def _(ask, cancel_all, cause, decision, end, flatten, get_waiting, go, kill, no, scope, send, why, yes):
+    whole = mo.md("The whole account, whatever the scope:")
+    stopping = mo.hstack([kill, go], justify="start", wrap=True)
+    emptying = mo.hstack([cancel_all, flatten, send], justify="start", wrap=True)
+    comparing = mo.hstack([ask, end], justify="start", wrap=True)
+    switch = mo.vstack([mo.md("## Kill switch"), scope, cause, stopping, whole, emptying, comparing])
     count = mo.md(f"## Approvals: {len(get_waiting())} waiting")
     approvals = mo.vstack([count, decision, why, mo.hstack([yes, no], justify="start")])
-    switch = mo.vstack([mo.md("## Kill switch"), scope, cause, mo.hstack([kill, go, ask], justify="start")])
-    mo.hstack([approvals, switch], widths="equal", gap=3)
+    mo.hstack([switch, approvals], widths="equal", gap=3)
     return
 
 
-@app.cell(hide_code=True)
-def _(get_intents):
-    intents = mo.ui.table(
-        list(get_intents()),
-        selection=None,
-        show_data_types=False,
-        **monitor.reasons_layout(get_intents()),
-        style_cell=monitor.cell_style,
-    )
-    mo.vstack([mo.md("## The newest intents and decisions"), intents])
-    return
-
-
-@app.cell(hide_code=True)
-def _(get_orders):
-    chosen = [0] if get_orders() else None
-    orders = mo.ui.table(
-        list(get_orders()),
+@app.cell
+def _(chosen_problem, get_problems):
+    listed = list(get_problems())
+    problems = mo.ui.table(
+        listed,
         selection="single",
-        initial_selection=chosen,
+        initial_selection=chosen_problem.index(listed),
+        on_change=chosen_problem.remember,
+        show_data_types=False,
+        show_search=False,
+        show_download=False,
+        **monitor.wrapped(listed, text=230, what_helps=290),
+        style_cell=monitor.cell_style,
+    )
+    return (problems,)
+
+
+@app.cell
+def _(get_message):
+    get_message()
+    ground = mo.ui.text(placeholder="why; it goes into the audit log", label="Reason", debounce=False, full_width=True)
+    ended = mo.ui.dropdown(list(monitor_acts.STATEMENT_STATES), label="The statement says")
+    fills = mo.ui.text(placeholder="0001.01=10@99.5 0002.01=5@99.6", label="with fills", debounce=False)
+    return ended, fills, ground
+
+
+@app.cell
+def _():
+    compare = mo.ui.run_button(label="Reconcile")
+    seen = mo.ui.run_button(label="Acknowledge", kind="warn")
+    adopt = mo.ui.run_button(label="Adopt position", kind="warn")
+    absent = mo.ui.run_button(label="Confirm not sent", kind="warn")
+    settle = mo.ui.run_button(label="Settle by statement", kind="warn")
+    drop = mo.ui.run_button(label="Cancel the order", kind="danger")
+    close = mo.ui.run_button(label="Flatten all holdings", kind="danger")
+    lift = mo.ui.run_button(label="Resume trading")
+    return absent, adopt, close, compare, drop, lift, seen, settle
+
+
+@app.cell
+def _(absent, adopt, close, compare, drop, lift, seen, settle):
+    helps = {"reconcile": compare, "acknowledge": seen, "adopt": adopt, "confirm-not-sent": absent}
+    helps |= {"settle": settle, "cancel": drop, "flatten": close, "resume": lift}
+    return (helps,)
+
+
+@app.cell
+def _(ended, fills, ground, helps, problems, set_message, settings):
+    pressed = {name: button.value for name, button in helps.items()}
+    statement = monitor_acts.Statement(ended.value or "", fills.value)
+    if any(pressed.values()):
+        set_message(monitor_acts.help_with(settings, problems.value, pressed, ground.value, statement))
+    return
+
+
+@app.cell(hide_code=True)
+def _(ended, fills, get_problems, ground, helps, problems):
+    fit = monitor_acts.fitting(problems.value)
+    shown = mo.hstack([helps[name] for name in fit], justify="start", wrap=True)
+    stated = [mo.hstack([ended, fills], justify="start", wrap=True)] if "settle" in fit else []
+    target = mo.as_html(monitor_acts.chosen_text(problems.value, get_problems()))
+    form = [ground, *stated, shown] if fit else []
+    mo.vstack([mo.md("## What is not well"), problems, target, *form])
+    return
+
+
+@app.cell
+def _(chosen_order, get_orders):
+    listed_orders = list(get_orders())
+    orders = mo.ui.table(
+        listed_orders,
+        selection="single",
+        initial_selection=chosen_order.index(listed_orders),
+        on_change=chosen_order.remember,
         show_data_types=False,
         style_cell=monitor.cell_style,
     )
-    mo.vstack([mo.md("## The newest orders"), orders])
     return (orders,)
+
+
+@app.cell
+def _(get_message):
+    get_message()
+    reason = mo.ui.text(placeholder="why; it goes into the audit log", label="Reason", debounce=False, full_width=True)
+    cancel = mo.ui.run_button(label="Cancel this order", kind="danger")
+    return cancel, reason
+
+
+@app.cell
+def _(cancel, orders, reason, set_message, settings):
+    if cancel.value:
+        set_message(monitor_acts.cancel(settings, orders.value, reason.value))
+    return
+
+
+@app.cell(hide_code=True)
+def _(cancel, get_orders, orders, reason):
+    aim = mo.as_html(monitor_acts.chosen_text(orders.value, get_orders()))
+    mo.vstack([mo.md("## The newest orders"), orders, aim, reason, cancel])
+    return
 
 
 @app.cell
@@ -185,6 +292,36 @@ def _(history):
     story = mo.plain_text(history.story)
     parts = [mo.md("## History of the order"), events], [mo.md("## Why it was sent"), story]
     mo.hstack([mo.vstack(part) for part in parts], widths=[2, 3], gap=3)
+    return
+
+
+@app.cell(hide_code=True)
+def _(view):
+    rows = list(view.positions)
+    held = mo.ui.table(rows, selection=None, show_search=False, show_download=False, show_data_types=False)
+    curve = mo.vstack([mo.md("## Equity"), view.equity])
+    row = mo.hstack([curve, mo.vstack([mo.md("## Positions"), held])], widths=[1, 1], gap=3)
+    row.style(min_height="318px")  # the chart is drawn late, and the tables below it must not move
+    return
+
+
+@app.cell(hide_code=True)
+def _(get_intents):
+    intents = mo.ui.table(
+        list(get_intents()),
+        selection=None,
+        show_data_types=False,
+        **monitor.wrapped(get_intents(), reasons=420),
+        style_cell=monitor.cell_style,
+    )
+    mo.vstack([mo.md("## The newest intents and decisions"), intents])
+    return
+
+
+@app.cell(hide_code=True)
+def _(get_message):
+    said = mo.callout(get_message(), kind="info").style(monitor.OUTCOME_BAR) if get_message() else None
+    said
     return
 
 

@@ -1,13 +1,12 @@
-"""The monitor: the account as rows and figures, and an operator's acts with their results as text."""
+"""The monitor: the account as rows and figures; the operator's acts are in ``monitor_acts``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Literal, TypedDict, TypeVar
 from zoneinfo import ZoneInfo
 
 from app.operations import trading
@@ -18,6 +17,7 @@ from app.output import printable
 from conf.compose import compose
 from conf.schema.settings import Settings
 from tradewright.evaluation.formatting import MetricRow, count, money
+from tradewright.execution.health import Problem
 from tradewright.execution.operator_actions import OrderView
 from tradewright.ledger.kill_switches import EVERYTHING
 from tradewright.model.decision import Verdict
@@ -28,18 +28,40 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 Row = dict[str, str]
+Alarm = Literal["danger", "warn", "success"]
 Part = TypeVar("Part")
 NONE = "none yet"
+RED = "#cf5650"
 COLOURS = {
     **dict.fromkeys(("APPROVE", "FILLED"), "#2f9461"),
     **dict.fromkeys(("REVIEW", "UNKNOWN", "PARTIAL", "CANCEL_REQUESTED"), "#b3841f"),
-    **dict.fromkeys(("REJECT", "REJECTED", "NOT_SENT"), "#cf5650"),
+    **dict.fromkeys(("REJECT", "REJECTED", "NOT_SENT"), RED),
 }
 """The values of a table that are coloured."""
 
 
-class ReasonsLayout(TypedDict, total=False):
-    """Arguments of ``mo.ui.table`` for the column ``reasons``."""
+ALARMS: dict[Alarm, dict[str, str]] = {
+    "danger": {"background": RED, "color": "white", "font-weight": "600"},
+    "warn": {"background": "#b3841f33", "font-weight": "600"},
+    "success": {},
+}
+"""How loud the line on the account's status is."""
+OUTCOME_BAR = {
+    "position": "fixed",
+    "bottom": "0.5rem",
+    "left": "5vw",
+    "right": "5vw",
+    "z-index": "40",
+    "max-height": "30vh",
+    "overflow": "auto",
+    "background": "var(--background, white)",
+    "box-shadow": "0 0 1.5rem #0006",
+}
+"""The outcome of the last act stays in sight wherever its button is, and moves no button when it comes."""
+
+
+class WrappedColumns(TypedDict, total=False):
+    """Arguments of ``mo.ui.table`` for columns of long text."""
 
     wrapped_columns: list[str]
     column_widths: dict[str, int]
@@ -51,7 +73,9 @@ class MonitorView:
 
     Args:
         tiles: mode, stage, clock, equity, cash, trading, the broker's link.
-        stops: every kill switch that is on, as text.
+        status: one line on whether the account may trade: every stop, and the number of problems.
+        alarm: the weight of the status: ``danger``, ``warn`` or ``success``.
+        problems: everything that is not well, oldest first, each with the commands that help.
         intents: those that wait for a person first, then newest first.
         waiting: the decisions that wait for a person: text -> id.
         orders: newest first; ``ref`` names the order.
@@ -59,14 +83,15 @@ class MonitorView:
     """
 
     trouble: str = ""
+    status: str = ""
+    alarm: Alarm = "danger"
     tiles: tuple[MetricRow, ...] = ()
-    stops: tuple[str, ...] = ()
+    problems: tuple[Row, ...] = ()
     positions: tuple[Row, ...] = ()
     intents: tuple[Row, ...] = ()
     waiting: dict[str, str] = field(default_factory=dict)
     orders: tuple[Row, ...] = ()
     scopes: tuple[str, ...] = (EVERYTHING,)
-    differences: tuple[str, ...] = ()
     marks: tuple[tuple[datetime, Decimal], ...] = ()
     line: str = ""
     """The figures that do not depend on the clock, in one line, to be compared from run to run."""
@@ -75,10 +100,6 @@ class MonitorView:
     def equity(self) -> go.Figure:
         """The account's equity at every time when the venue reported it."""
         return equity_figure(self.marks)
-
-
-SHOWN_ELSEWHERE = ("STOPPED", "NOT_RECONCILED")
-"""Problems that a banner and a tile show already."""
 
 
 @dataclass(frozen=True)
@@ -102,20 +123,19 @@ def monitor_view(settings: Settings) -> MonitorView:
     try:
         view, intents, orders = trading.overview(settings), trading.intents(settings), trading.orders(settings)
     except TradewrightError as error:
-        return MonitorView(trouble=str(error))
+        return MonitorView(trouble=str(error), status=str(error))
     tz = settings.base.tz
+    stops = _stops(view, tz)
     return MonitorView(
-        tiles=_tiles(settings, view),
-        stops=tuple(
-            f"{row.scope} since {local(row.at, tz)} by {printable(row.actor)}: {printable(row.reason)}"
-            for row in view.switches
-        ),
+        tiles=_tiles(settings, view, stops),
+        status=_status(stops, view.problems),
+        alarm="danger" if stops else "warn" if view.problems else "success",
+        problems=tuple(_problem(row, tz) for row in view.problems),
         positions=tuple(_position(row) for row in view.positions),
         intents=tuple(_intent(row, tz) for row in sorted(intents, key=lambda row: not row.waits)),
         waiting={_question(row, tz): row.decision.decision_id for row in intents if row.waits and row.decision},
         orders=tuple(_order(row, tz) for row in orders),
         scopes=view.scopes,
-        differences=tuple(printable(row.line) for row in view.problems if row.code not in SHOWN_ELSEWHERE),
         marks=tuple((at.astimezone(ZoneInfo(tz)), equity) for at, equity in view.equity_marks),
         line=_line(view, intents, orders),
     )
@@ -139,78 +159,25 @@ def order_history(settings: Settings, ref: str | None) -> OrderHistory:
     )
 
 
-def answer(settings: Settings, decision_id: str | None, approved: bool, reason: str) -> str:
-    """Approve or reject a decision in review; the result as text."""
-    if not decision_id:
-        return "nothing is chosen"
-
-    def act() -> str:
-        if approved:
-            return f"approved: {_terms(trading.approve(settings, decision_id, reason).terms)}"
-        trading.reject(settings, decision_id, reason)
-        return f"rejected: decision {decision_id}"
-
-    return _told(act)
-
-
-def stop(settings: Settings, scope: str, reason: str) -> str:
-    """Stop new orders and cancel the open ones; the result as text."""
-
-    def act() -> str:
-        switch, done = trading.kill(settings, scope, reason)
-        lines = [f"stopped: {switch.scope}", f"cancelled: {', '.join(done.ended) or 'none'}"]
-        if done.open:
-            lines.append(f"still open: {', '.join(done.open)}")
-        if done.problem:
-            lines.append(f"the venue could not be asked to cancel: {done.problem}")
-        return "; ".join(lines)
-
-    return _told(act)
-
-
-def resume(settings: Settings, scope: str, reason: str) -> str:
-    """Allow new orders again; the result as text."""
-    return _told(lambda: f"resumed: {trading.resume(settings, scope, reason).scope}")
-
-
-def reconcile(settings: Settings) -> str:
-    """Reconcile the ledger with the venue; the result as text."""
-
-    def act() -> str:
-        found = trading.reconcile(settings)
-        differs = "; ".join(found.differences) or "no differences"
-        return f"reconciled at {local(found.at, settings.base.tz)}: equity {money(float(found.equity))}, {differs}"
-
-    return _told(act)
-
-
 def keep(part: Part, shown: Callable[[], Part], show: Callable[[Part], None]) -> None:
     """Show a part of the monitor again only when it changed, so that half-written text and a table's page stay."""
     if part != shown():
         show(part)
 
 
-def reasons_layout(rows: Sequence[Row]) -> ReasonsLayout:
-    """The layout of the reasons in the table of intents; none for a table without rows, which has no columns."""
-    return {"wrapped_columns": ["reasons"], "column_widths": {"reasons": 420}} if rows else {}
+def wrapped(rows: Sequence[Row], **widths: int) -> WrappedColumns:
+    """The layout of the columns of long text, by their widths in pixels; none for a table without rows or columns."""
+    names = {name.replace("_", " "): width for name, width in widths.items()}
+    return {"wrapped_columns": list(names), "column_widths": names} if rows else {}
 
 
-def cell_style(_row: str, _column: str, value: object) -> dict[str, str]:
-    """The style of a table's cell."""
-    colour = COLOURS.get(str(value).partition(",")[0])
+def cell_style(_row: str, column: str, value: object) -> dict[str, str]:
+    """The style of a table's cell: states and verdicts have their colours, and every problem is red."""
+    colour = RED if column == "problem" else COLOURS.get(str(value).partition(",")[0])
     return {"color": colour, "fontWeight": "600"} if colour else {}
 
 
-def _told(act: Callable[[], str]) -> str:
-    """Carry out an act on a thread of its own, for the caller's has an event loop already; a refusal as text."""
-    with ThreadPoolExecutor(1) as apart:
-        try:
-            return apart.submit(act).result()
-        except TradewrightError as error:
-            return f"refused: {error}"
-
-
-def _tiles(settings: Settings, view: DeskView) -> tuple[MetricRow, ...]:
+def _tiles(settings: Settings, view: DeskView, stops: Sequence[str]) -> tuple[MetricRow, ...]:
     broker = settings.broker
     now, tz = view.now.astimezone(ZoneInfo(settings.base.tz)), settings.base.tz
     seen = f"reconciled {local(view.reconciled_at, tz)}" if view.reconciled_at else "never reconciled"
@@ -222,11 +189,41 @@ def _tiles(settings: Settings, view: DeskView) -> tuple[MetricRow, ...]:
         MetricRow("Cash", _money(view.cash), count(len(view.positions), "position")),
         MetricRow(
             "Trading",
-            "STOPPED" if view.switches else "running",
-            f"{len(view.switches)} stopped" if view.switches else "nothing is stopped",
+            "STOPPED" if stops else "running",
+            f"{len(stops)} stopped" if stops else "nothing is stopped",
         ),
         MetricRow("Broker link", link, f"{broker.kind}, {broker.place}, {seen}"),
     )
+
+
+def _stops(view: DeskView, tz: str) -> tuple[str, ...]:
+    """Every kill switch that is on, and the stop in which live trading starts, which no switch has recorded."""
+    recorded = {row.scope for row in view.switches}
+    switches = [
+        f"{row.scope} since {local(row.at, tz)} by {printable(row.actor)}: {printable(row.reason)}"
+        for row in view.switches
+    ]
+    stopped = [row.text for row in view.problems if row.code == "STOPPED"]
+    return (*switches, *(printable(text) for text in stopped if text.partition(" stopped by ")[0] not in recorded))
+
+
+def _status(stops: Sequence[str], problems: Sequence[Problem]) -> str:
+    if not stops and not problems:
+        return "All is well: nothing is stopped, frozen or in doubt"
+    listed = [f"{count(len(problems), 'problem')}: see the list of what is not well"] if problems else []
+    return "; ".join([*(f"STOPPED: {text}" for text in stops), *listed])
+
+
+def _problem(row: Problem, tz: str) -> Row:
+    """A problem as a row. Two kinds are found anew at every look, and have no time: the table would change with it."""
+    return {
+        "problem": row.code,
+        "instrument": row.instrument,
+        "order": row.ref,
+        "text": printable(row.text),
+        "since": "" if row.code in ("NOT_RECONCILED", "STOPPED") else local(row.since, tz),
+        "what helps": printable(row.remedy),
+    }
 
 
 def _line(view: DeskView, intents: Sequence[IntentView], orders: Sequence[OrderView]) -> str:
@@ -254,7 +251,7 @@ def _intent(row: IntentView, tz: str) -> Row:
     return {
         "decided": local(row.intent.decided_at, tz),
         "strategy": row.intent.strategy,
-        "order": _terms(row.intent.terms),
+        "order": terms_text(row.intent.terms),
         "verdict": verdict,
         "approved": f"{decided.approved_quantity:f}" if decided else "",
         "reasons": "\n".join(printable(f"{reason.code}: {reason.text}") for reason in reasons),
@@ -267,7 +264,7 @@ def _question(row: IntentView, tz: str) -> str:
     if decided is None:
         return ""
     codes = ", ".join(reason.code for reason in decided.reasons if reason.verdict is Verdict.REVIEW)
-    return f"{_terms(row.intent.terms)} · {row.intent.strategy} · {codes} · until {local(decided.expires_at, tz)}"
+    return f"{terms_text(row.intent.terms)} · {row.intent.strategy} · {codes} · until {local(decided.expires_at, tz)}"
 
 
 def _order(row: OrderView, tz: str) -> Row:
@@ -286,7 +283,8 @@ def _order(row: OrderView, tz: str) -> Row:
     }
 
 
-def _terms(terms: OrderTerms) -> str:
+def terms_text(terms: OrderTerms) -> str:
+    """An order in a few words: side, quantity, instrument, and the limit where it has one."""
     limit = f" at {terms.limit_price:f}" if terms.limit_price is not None else ""
     return f"{terms.side.value} {terms.quantity:f} {terms.instrument}{limit}"
 

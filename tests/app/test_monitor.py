@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.operations import monitor, trading
+from app.operations import monitor, monitor_acts, trading
 from app.operations.charts import equity_figure
 from conf.compose import compose
 from conf.environment import options
@@ -51,6 +51,8 @@ def test_an_empty_desk_has_a_board_too(tmp_path: Path) -> None:
     view = monitor.monitor_view(compose((*SCENARIO, f"storage.root={tmp_path}")))
     assert view.trouble == ""
     assert (view.positions, view.intents, view.orders, view.waiting) == ((), (), (), {})
+    assert [(row["problem"], row["since"]) for row in view.problems] == [("NOT_RECONCILED", "")]
+    assert view.alarm == "warn"
     assert {tile.label: tile.text for tile in view.tiles}["Broker link"] == "not asked yet"
     assert len(view.equity.data[0].x) == 0
 
@@ -59,9 +61,10 @@ def test_a_ledger_that_cannot_be_read_is_said(settings: Settings) -> None:
     (Path(settings.storage.root) / "ledger.sqlite3").write_bytes(b"not a ledger" * 1000)
     view = monitor.monitor_view(settings)
     assert "ledger.sqlite3" in view.trouble
+    assert (view.status, view.alarm) == (view.trouble, "danger")
     assert view.tiles == ()
     assert "ledger.sqlite3" in monitor.order_history(settings, "any.1").story
-    assert monitor.answer(settings, "any", True, "why").startswith("refused: ")
+    assert monitor_acts.answer(settings, "any", True, "why").startswith("refused: ")
 
 
 def test_wrong_settings_are_said() -> None:
@@ -71,13 +74,13 @@ def test_wrong_settings_are_said() -> None:
 
 def test_a_yes_goes_into_the_outbox_and_a_no_is_final(settings: Settings) -> None:
     (decision,) = monitor.monitor_view(settings).waiting.values()
-    assert monitor.answer(settings, decision, True, " ").startswith("refused: ")
-    assert monitor.answer(settings, None, True, "why") == "nothing is chosen"
-    assert monitor.answer(settings, decision, True, "looked at it") == "approved: BUY 0.01 BTC"
+    assert monitor_acts.answer(settings, decision, True, " ").startswith("refused: ")
+    assert monitor_acts.answer(settings, None, True, "why") == "nothing is chosen"
+    assert monitor_acts.answer(settings, decision, True, "looked at it") == "approved: BUY 0.01 BTC"
     assert monitor.monitor_view(settings).waiting == {}
     with trading.books_of(settings) as books:
         assert [row.decision_id for row in books.outbox.sendable()] == [decision]
-    assert monitor.answer(settings, decision, False, "changed my mind") == f"rejected: decision {decision}"
+    assert monitor_acts.answer(settings, decision, False, "changed my mind") == f"rejected: decision {decision}"
     with trading.books_of(settings) as books:
         assert not books.decisions.permits(decision)
         assert [row.approved for row in books.decisions.approvals(decision)] == [True, False]
@@ -91,43 +94,45 @@ def test_what_waits_and_what_lives_is_listed_however_old_it_is(settings: Setting
     assert trading.intents(settings, 1) == whole[:2], "the newest, and the one that waits"
     assert trading.orders(settings, 1) == trading.orders(settings) == orders
     with trading.books_of(settings) as books:
-        monitor.answer(settings, books.decisions.waiting()[0].decision_id, False, "no")
+        monitor_acts.answer(settings, books.decisions.waiting()[0].decision_id, False, "no")
     assert trading.intents(settings, 1) == trading.intents(settings, 0)[:1]
 
 
 def test_a_rejected_intent_cannot_be_approved(settings: Settings) -> None:
     with trading.books_of(settings) as books:
         refused = next(row.decision_id for row in books.decisions.all() if row.verdict == "REJECT")
-    assert "cannot overrule the gate" in monitor.answer(settings, refused, True, "please")
+    assert "cannot overrule the gate" in monitor_acts.answer(settings, refused, True, "please")
 
 
 def test_the_kill_switch_needs_a_reason_and_stays_on(settings: Settings) -> None:
-    assert monitor.stop(settings, "everything", "").startswith("refused: ")
-    assert monitor.monitor_view(settings).stops == ()
-    assert monitor.stop(settings, "strategy:manual", "smoke") == "stopped: strategy:manual; cancelled: none"
-    (stop,) = monitor.monitor_view(settings).stops
-    assert stop.startswith("strategy:manual since 2026-11-20 15:00")
-    assert stop.endswith(": smoke")
+    assert monitor_acts.stop(settings, "everything", "").startswith("refused: ")
+    assert monitor.monitor_view(settings).alarm == "success"
+    assert monitor_acts.stop(settings, "strategy:manual", "smoke") == "stopped: strategy:manual; cancelled: none"
+    view = monitor.monitor_view(settings)
+    assert view.status.startswith("STOPPED: strategy:manual since 2026-11-20 15:00")
+    assert ": smoke; 1 problem" in view.status
+    assert view.alarm == "danger"
+    assert [row["problem"] for row in view.problems] == ["STOPPED"]
     assert {tile.label: tile.text for tile in monitor.monitor_view(settings).tiles}["Trading"] == "STOPPED"
-    assert monitor.resume(settings, "strategy:manual", "").startswith("refused: ")
-    assert monitor.resume(settings, "strategy:manual", "aired") == "resumed: strategy:manual"
-    assert "unknown scope" in monitor.stop(settings, "planet:Mars", "why")
+    assert monitor_acts.resume(settings, "strategy:manual", "").startswith("refused: ")
+    assert monitor_acts.resume(settings, "strategy:manual", "aired") == "resumed: strategy:manual"
+    assert "unknown scope" in monitor_acts.stop(settings, "planet:Mars", "why")
 
 
 def test_the_flag_holds_where_the_venue_cannot_be_asked(overrides: tuple[str, ...]) -> None:
     gone = compose(
         (*overrides, "mode=paper", "broker=ibkr", "broker.port=1", "broker.timeout_s=0.5", "broker.account=DU1")
     )
-    assert "the venue could not be asked to cancel" in monitor.stop(gone, "everything", "smoke")
-    assert len(monitor.monitor_view(gone).stops) == 1
-    assert monitor.reconcile(gone).startswith("refused: ")
+    assert "the venue could not be asked to cancel" in monitor_acts.stop(gone, "everything", "smoke")
+    assert monitor.monitor_view(gone).status.count("STOPPED") == 1
+    assert monitor_acts.reconcile(gone).startswith("refused: ")
 
 
 def test_acts_work_where_an_event_loop_is_running(settings: Settings) -> None:
     """As in a cell of a served notebook."""
 
     async def cell() -> str:
-        return monitor.reconcile(settings)
+        return monitor_acts.reconcile(settings)
 
     assert asyncio.run(cell()).endswith("equity 99,999.91, no differences")
 
@@ -193,5 +198,6 @@ def test_a_position_in_an_instrument_that_is_not_configured_is_listed_and_marked
 
 
 def test_a_table_without_rows_names_no_columns() -> None:
-    assert monitor.reasons_layout(()) == {}
-    assert monitor.reasons_layout([{"reasons": ""}])["wrapped_columns"] == ["reasons"]
+    assert monitor.wrapped((), reasons=420) == {}
+    found = monitor.wrapped([{"text": "", "what helps": ""}], text=300, what_helps=360)
+    assert found == {"wrapped_columns": ["text", "what helps"], "column_widths": {"text": 300, "what helps": 360}}

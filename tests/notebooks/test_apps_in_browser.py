@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from app.commands.order_args import parse_order_terms
 from app.operations import trading
 from conf.compose import compose
 from conf.environment import PROJECT
@@ -15,6 +16,9 @@ from conf.schema.settings import Settings
 from tests.support.chromium import Page, chromium, needs_chromium, until
 from tests.support.desk_store import REVIEWING, ask, prepare
 from tests.support.served import Served, served
+from tradewright.ledger.freezes import FreezeCode
+from tradewright.model.command import CommandKind
+from tradewright.model.order import AttemptState
 
 pytestmark = [pytest.mark.browser, needs_chromium]
 OWN_POLICY = ("cdn.jsdelivr.net", "assets/schemas-")
@@ -110,13 +114,15 @@ def test_a_person_approves_and_rejects_with_a_reason(page: Page, server: Served,
     page.await_text("Approvals: 1 waiting", "BUY 0.01 BTC")
     page.click("button", "Approve")
     page.await_text("refused", "a reason is needed; it is written into the audit log")
-    page.type(REASONS, "looked at it")
+    page.focus(REASONS, APPROVALS)
+    page.call("Input.insertText", text="looked at it")
     page.click("button", "Approve")
     page.await_text("approved: BUY 0.01 BTC", "Approvals: 0 waiting")
 
     second = ask(with_review(settings), "second", "BTC", "BUY", "0.02")
     page.await_text("Approvals: 1 waiting")
-    page.type(REASONS, "not today")
+    page.focus(REASONS, APPROVALS)
+    page.call("Input.insertText", text="not today")
     page.click("button", "Reject")
     page.await_text(f"rejected: decision {second}", "Approvals: 0 waiting")
 
@@ -126,6 +132,8 @@ def test_a_person_approves_and_rejects_with_a_reason(page: Page, server: Served,
 
 
 REASONS = "input[placeholder^='why']"
+KILL, APPROVALS, PROBLEMS = range(3)
+"""The fields for reasons in the order of the page; that of the problems is there while a problem is chosen."""
 
 
 def with_review(settings: Settings) -> Settings:
@@ -137,8 +145,7 @@ def test_the_kill_switch_takes_a_reason_and_holds(page: Page, server: Served, se
     page.await_text("Kill switch", "nothing is stopped")
     page.click("button", "Stop and cancel")
     page.await_text("refused")
-    last = page.run(f"all({REASONS!r}).length") - 1
-    page.focus(REASONS, last)
+    page.focus(REASONS, KILL)
     page.call("Input.insertText", text="smoke in the room")
     page.click("button", "Stop and cancel")
     page.await_text("stopped: everything", "STOPPED", "smoke in the room")
@@ -147,10 +154,53 @@ def test_the_kill_switch_takes_a_reason_and_holds(page: Page, server: Served, se
             ("everything", "smoke in the room")
         ]
         assert books.audit.verify_chain() > 0
-    page.focus(REASONS, last)
+    page.focus(REASONS, KILL)
     page.call("Input.insertText", text="aired")
     page.click("button", "Resume")
     page.await_text("resumed: everything", "nothing is stopped")
+
+
+def test_a_freeze_is_acknowledged_with_a_double_click_that_acts_once(
+    page: Page, server: Served, settings: Settings
+) -> None:
+    with trading.books_of(settings) as books:
+        books.freezes.freeze("SIM", "ETH", FreezeCode.EXTERNAL_ORDER, "an order that is none of ours")
+        books.freezes.freeze("SIM", "BTC", FreezeCode.CORRECTION, "corrected at the venue")
+    page.open(server.address("monitor"))
+    page.await_text("2 problems", "Chosen: EXTERNAL_ORDER ETH", "CORRECTION", "Acknowledge")
+    page.run("all('[role=checkbox]')[0].click()")
+    page.await_text("Choose a row.")
+    page.run("all('[role=checkbox]')[1].click()")
+    page.await_text("Chosen: CORRECTION BTC", "Acknowledge")
+    page.focus(REASONS, PROBLEMS)
+    page.call("Input.insertText", text="seen at the venue")
+    button = "all('button').filter(e => says(e, 'Acknowledge'))[0]"
+    page.run(f"(b => {{b.click(); b.click(); return 1}})({button})")
+    page.await_text("1 problem:", "EXTERNAL_ORDER")
+    with trading.books_of(settings) as books:
+        assert [freeze.instrument for freeze in books.freezes.present("SIM")] == ["ETH"]
+        asked = [row for row in books.commands.newest(50) if row.kind is CommandKind.ACKNOWLEDGE]
+        assert [(row.payload["instrument"], row.reason) for row in asked] == [("BTC", "seen at the venue")]
+        books.freezes.lift("SIM", "ETH", "test", "the test is over")
+    page.await_text("All is well")
+
+
+def test_one_order_is_cancelled_from_the_table(page: Page, server: Served, settings: Settings) -> None:
+    terms = parse_order_terms("ETH", "BUY", "0.01", "LMT", "1850")
+    trading.intend(settings, terms)
+    (sent,) = trading.send(settings)
+    page.open(server.address("monitor"))
+    page.await_text(f"Chosen: BUY 0.01 ETH {sent.ref} WORKING", "Cancel this order", "signal manual")
+    until(lambda: page.run("all('.js-plotly-plot svg').length"), "the page at rest")
+    page.click("button", "Cancel this order")
+    page.await_text("refused: reason: a reason is needed")
+    last = page.run(f"all({REASONS!r}).length") - 1
+    page.focus(REASONS, last)
+    page.call("Input.insertText", text="too low")
+    page.click("button", "Cancel this order")
+    page.await_text(f"ended at the venue: {sent.ref}", "CANCELLED")
+    with trading.books_of(settings) as books:
+        assert books.attempts.get(sent.ref or "").state is AttemptState.CANCELLED
 
 
 def test_no_button_moves_when_the_curve_comes(page: Page, server: Served) -> None:
