@@ -23,6 +23,7 @@ from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from ruamel.yaml.error import YAMLError
 
 from conf.environment import ROOT, display_path
 from conf.problems import Problem
@@ -54,7 +55,11 @@ class _YamlSource(FileConfigSource):
         path = Path(self.path, self._normalize_file_name(config_path))
         if not path.is_file():
             raise ConfigLoadError(f"there is no file {path}")
-        return ConfigResult(self.scheme(), self.full_path(), OmegaConf.create(load(path)), {"package": None})
+        try:
+            values = load(path)
+        except (YAMLError, UnicodeDecodeError) as error:  # of a file that was not chosen, and so not looked at before
+            raise ConfigLoadError(f"{path} is not YAML: {str(error).splitlines()[0]}") from error
+        return ConfigResult(self.scheme(), self.full_path(), OmegaConf.create(values), {"package": None})
 
 
 class Composed(NamedTuple):

@@ -172,9 +172,9 @@ def test_verdicts_are_coloured(text: object, coloured: bool) -> None:
 
 def test_no_secret_reaches_the_board(overrides: tuple[str, ...]) -> None:
     secret = "hunter2-hunter2"
-    settings = compose((*overrides, "mode=paper", "broker=ibkr", f"broker.secret={secret}", "broker.account=DU1"))
-    view = monitor.monitor_view(settings)
-    assert view.trouble == ""
+    url = f"postgresql+psycopg2://desk:{secret}@127.0.0.1:1/ledger"
+    view = monitor.monitor_view(compose((*overrides, f"storage.ledger_url={url}")))
+    assert "127.0.0.1" in view.trouble, "the server that cannot be reached is named"
     assert secret not in repr(view)
 
 
