@@ -15,9 +15,9 @@ from strategies.registry import BROKEN, STRATEGIES, build, parameters_of
 from tradewright.execution.types import ProtocolTimes
 from tradewright.indicators.catalogue import resolve
 from tradewright.model.errors import ConfigError
+from tradewright.model.intent import RESERVED
 from tradewright.model.mode import Mode, Stage
 from tradewright.model.strategy import Feature
-from tradewright.portfolio.intents import RESERVED
 
 NEVER_SHORTER = ("acknowledge", "settle", "absence", "lease")
 """Waits of the order protocol that live mode may prolong and not shorten."""

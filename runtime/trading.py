@@ -8,6 +8,7 @@ import pwd
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
 
@@ -19,11 +20,12 @@ from runtime.container import Container
 from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.actor import AccountActor
 from tradewright.execution.deciding import Decider
-from tradewright.execution.inbox import Inbox
+from tradewright.execution.inbox import CommandPending, CommandRefused, Inbox
 from tradewright.execution.market_state import MarketStateReader, closed_at
 from tradewright.execution.risk_snapshot import Event, SnapshotBuilder
 from tradewright.execution.types import ProtocolTimes, SenderSettings
 from tradewright.ledger.ledger import Ledger
+from tradewright.model.decision import Decision
 from tradewright.model.signal import SignalCandidate
 from tradewright.store.artefacts import NoArtefact
 
@@ -175,3 +177,23 @@ def deciding(settings: Settings, act: Callable[[Decider], Awaitable[Result]]) ->
                 await reader.disconnect()
 
     return asyncio.run(run())
+
+
+def flatten(settings: Settings, actor: str, reason: str, key: str) -> list[Decision]:
+    """Cancel every open order of the account, then decide on closing every holding; ``send`` carries it out.
+
+    An order that cannot be cancelled now delays nothing: the sender ends what is open in an instrument before it
+    closes it, and the list of what is not well tells what stays.
+
+    Args:
+        key: the idempotency key of the decisions.
+
+    Raises:
+        BrokerError, LedgerError: when the account cannot be read, or nothing can be written down.
+    """
+    with Container(settings) as house:
+        is_open = bool(house.ledger.attempts.live(account_in_force(settings, house.ledger)))
+    if is_open:
+        with suppress(CommandRefused, CommandPending):
+            asking(settings, lambda inbox: inbox.cancel_all(actor, reason))
+    return deciding(settings, lambda decider: decider.flatten(actor, reason, key))

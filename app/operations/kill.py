@@ -22,7 +22,7 @@ from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import SystemClock
 from tradewright.model.command import Command, CommandKind, CommandState
 from tradewright.model.errors import TradewrightError
-from tradewright.portfolio.intents import MANUAL
+from tradewright.model.intent import MANUAL
 
 WAIT = 15.0
 """Seconds to wait for a sender at work to cancel, where this process cannot ask the venue itself."""

@@ -63,7 +63,7 @@ def cancel_all(settings: Settings, reason: str, actor: str = "") -> Cancelled:
 
 
 def flatten(settings: Settings, reason: str, actor: str = "", key: str = "") -> list[Decision]:
-    """Decide on closing every holding; approved orders go into the outbox, and ``send`` sends them.
+    """Cancel every open order and decide on closing every holding; ``send`` sends what is approved.
 
     Args:
         key: the idempotency key; made up when empty.
@@ -72,7 +72,7 @@ def flatten(settings: Settings, reason: str, actor: str = "", key: str = "") -> 
         BrokerError: when the venue cannot be read.
     """
     name, said, own = actor_name(actor), checked_reason(reason), key or secrets.token_hex(8)
-    return wiring.deciding(settings, lambda decider: decider.flatten(name, said, own))
+    return wiring.flatten(settings, name, said, own)
 
 
 def acknowledge(settings: Settings, instrument: str, reason: str, actor: str = "") -> Done:

@@ -27,10 +27,9 @@ from tradewright.ledger.kill_switches import EVERYTHING, Switch, account_scope, 
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Decision
 from tradewright.model.errors import ConfigError, TradewrightError
-from tradewright.model.intent import Intent
+from tradewright.model.intent import MANUAL, Intent
 from tradewright.model.mode import Mode
 from tradewright.model.order import OrderTerms
-from tradewright.portfolio.intents import MANUAL
 
 
 @dataclass(frozen=True)

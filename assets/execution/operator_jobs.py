@@ -59,10 +59,10 @@ def _flatten(pinned: PinnedConfig) -> dg.JobDefinition:
     def step(context: dg.OpExecutionContext) -> None:
         reason = _reason(dict(context.op_config))
         settings, key = pinned.verified(context), f"dagster:{context.run_id}"
-        for decision in trading.deciding(settings, lambda decider: decider.flatten(ACTOR, reason, key)):
+        for decision in trading.flatten(settings, ACTOR, reason, key):
             context.log.info(f"{decision.verdict}: {decision.approved_quantity} of intent {decision.intent_id}")
 
-    text = "Decide on closing every holding; the sensor approved_orders sends what is approved."
+    text = "Cancel all orders, decide on closing every holding; the sensor approved_orders sends what is approved."
     return _run_once(pinned, "flatten", text, step)
 
 

@@ -18,7 +18,7 @@ from tests.support.ledgers import Proposer, new_url
 from tests.support.sim_broker import broker
 from tradewright.execution.exposure import working_orders
 from tradewright.execution.health import problems
-from tradewright.execution.protection import protections
+from tradewright.execution.protection import live_protections
 from tradewright.execution.sender import Sender
 from tradewright.execution.types import CHECKPOINTS, SenderSettings, SendStatus
 from tradewright.ledger.ledger import Ledger
@@ -92,7 +92,7 @@ def test_an_entry_cancelled_after_a_part_keeps_its_protection_for_that_part(worl
     world.venue.end(ENTRY)
     world.recover()
     assert states(world)[ENTRY] == "CANCELLED"
-    assert [group.uncovered for group in protections(world.ledger, ACCOUNT)] == [4]
+    assert [group.uncovered for group in live_protections(world.ledger, ACCOUNT)] == [4]
     world.venue.fill(STOP, price="95")
     world.recover()
     assert states(world) == {ENTRY: "CANCELLED", STOP: "FILLED", TARGET: "CANCELLED"}

@@ -511,7 +511,9 @@ def _end_legs(state: dict[str, Any], entry: dict[str, Any]) -> None:
     """What happens to the legs of an entry that was cancelled: they cover what was filled of it, or end with it."""
     for order in state["orders"]:
         if order.get("parent_ref") == entry["ref"] and entry["ref"] and order["status"] not in ENDED:
-            _reduce(order, min(Decimal(order["quantity"]), Decimal(entry["filled"])))
+            legs = [row for row in state["orders"] if row.get("parent_ref") == entry["ref"] and row is not order]
+            closed = sum((Decimal(row["filled"]) for row in legs), Decimal(0))
+            _reduce(order, min(Decimal(order["quantity"]), Decimal(entry["filled"]) - closed))
 
 
 def _order(order: dict[str, Any]) -> VenueOrder:

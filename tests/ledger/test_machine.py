@@ -379,14 +379,13 @@ class Machine(RuleBasedStateMachine):
         assert ledger.executions.recorded_since(ACCOUNT, moment) == known
         traded = [row for row in executions if row.time >= moment]
         assert ledger.executions.traded_since(ACCOUNT, moment) == traded
-        own = {row.ref: row.strategy for row in attempts}
-        for strategy in ("trend", "carry"):
-            units: Counter[str] = Counter()
-            for row in executions:
-                if row.counts and own.get(row.ref or "") == strategy:
-                    units[row.instrument] += row.signed_quantity  # type: ignore[assignment]
-            held = {name: quantity for name, quantity in units.items() if quantity}
-            assert ledger.executions.units_of(ACCOUNT, strategy) == held
+        owners = {*(row.strategy for row in attempts), "", "manual", "flatten"}
+        shares: Counter[str] = Counter()
+        for owner in owners:
+            for name, units in ledger.executions.units_of(ACCOUNT, owner).items():
+                shares[name] += units  # type: ignore[assignment]
+        held = {row.instrument: row.quantity for row in ledger.executions.positions(ACCOUNT)}
+        assert {name: units for name, units in shares.items() if units} == held, "every unit has one owner"
 
     @invariant()
     def a_part_of_the_proposals_is_the_whole_sifted(self) -> None:

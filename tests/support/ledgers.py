@@ -18,7 +18,7 @@ from tradewright.model.approved import ApprovedOrder
 from tradewright.model.clock import Clock, ManualClock
 from tradewright.model.decision import Decision, Reason, Verdict
 from tradewright.model.intent import Intent
-from tradewright.model.order import LimitOrder, MarketOrder, OrderTerms, Side
+from tradewright.model.order import LimitOrder, MarketOrder, OrderTerms, Side, StopOrder
 from tradewright.policy.approved import approve
 
 START = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -58,6 +58,7 @@ class Proposer:
     clock: Clock
     account: str = ACCOUNT
     made: list[ApprovedOrder] = field(default_factory=list)
+    rule_set_hash: str = "r" * 64
 
     def _count(self, table: Table) -> int:
         with self.ledger._database.read() as connection:
@@ -66,12 +67,13 @@ class Proposer:
     def intent(self, instrument: str = "AAPL", quantity: str = "10", side: Side = Side.BUY, **fields: object) -> Intent:
         """A new intent, recorded."""
         number = self._count(intents) + 1
-        limit = fields.pop("limit", None)
+        limit, stop = fields.pop("limit", None), fields.pop("stop_price", None)
+        resting = StopOrder.model_validate({"stop_price": stop}) if stop else MarketOrder()
         terms = OrderTerms(
             instrument=instrument,
             side=side,
             quantity=Decimal(quantity),
-            order=LimitOrder.model_validate({"limit_price": limit}) if limit else MarketOrder(),
+            order=LimitOrder.model_validate({"limit_price": limit}) if limit else resting,
         )
         values: dict[str, object] = {
             "intent_id": f"intent{number:04d}",
@@ -102,7 +104,7 @@ class Proposer:
             approved_size_pct=0.01,
             decided_at=self.clock.now(),
             expires_at=self.clock.now() + timedelta(seconds=seconds),
-            rule_set_hash="r" * 64,
+            rule_set_hash=self.rule_set_hash,
             snapshot_hash="s" * 64,
         )
         self.ledger.decisions.record_decision(decision)

@@ -14,6 +14,7 @@ from tradewright.execution import operator_actions
 from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.cancellation import Cancelled
 from tradewright.execution.deciding import checks_of
+from tradewright.execution.protection import units_to_close
 from tradewright.execution.risk_snapshot import SnapshotBuilder, SnapshotRequest
 from tradewright.execution.sender import Sender
 from tradewright.execution.timing import Waiter
@@ -33,6 +34,7 @@ from tradewright.model.clock import Clock
 from tradewright.model.command import Command, CommandKind, CommandState
 from tradewright.model.decision import Reason, Verdict
 from tradewright.model.errors import BrokerError, OrderNotAccepted, TradewrightError
+from tradewright.model.intent import RESERVED
 from tradewright.model.order import AttemptState, Fill
 from tradewright.policy.gate import pre_send_check
 from tradewright.policy.order_context import OrderContext
@@ -124,8 +126,14 @@ class AccountActor:
         )
         found, limits = self._builder.snapshot(request, view), self._builder.limits
         reasons = pre_send_check(order, found, limits)
+        own = units_to_close(self._ledger, order)
         only_reduces = self._ledger.decisions.intent(order.intent_id).reduce_only
-        if only_reduces and not OrderContext.of_order(order, found, limits).exit:
+        is_own = order.strategy in RESERVED or order.terms.quantity <= own
+        is_exit = is_own and OrderContext.of_order(order, found, limits).exit
+        if order.protective and own:
+            text = f"it would close {min(own, order.terms.quantity)}; its protective legs would then open a position"
+            reasons = (*reasons, Reason(code="LEGS_ON_CLOSING", verdict=Verdict.REJECT, text=text))
+        if only_reduces and not is_exit:
             # What it was to close may be closed by now, by a protective leg for one: it must not open a position.
             reasons = (*reasons, Reason(code="NOT_REDUCING", verdict=Verdict.REJECT, text="it would open a position"))
         return reasons

@@ -51,9 +51,9 @@ class Canceller:
         self._connection, self._tracker, self._ledger = connection, tracker, ledger
         self._times, self._waiter, self._checkpoint = times, waiter, checkpoint
 
-    def is_possible(self, attempt: Attempt) -> bool:
-        """Whether the venue is known to have the order and it has not ended."""
-        return attempt.state in _CANCELLABLE
+    def is_possible(self, attempt: Attempt, snapshot: BrokerSnapshot) -> bool:
+        """Whether the venue is known to have the order, it has not ended, and this session knows its number."""
+        return attempt.state in _CANCELLABLE and self._order_id(attempt, snapshot) is not None
 
     async def cancel(self, refs: Sequence[str], actor: str, reason: str, snapshot: BrokerSnapshot) -> Cancelled:
         """Ask the venue to cancel these orders, all at once, and wait until queries have confirmed each.
@@ -73,7 +73,7 @@ class Canceller:
         numbers = {attempt.ref: self._order_id(attempt, snapshot) for attempt in attempts}
         with self._ledger.transaction():
             for attempt in attempts:
-                self._demand_possible(attempt, numbers[attempt.ref])
+                self._demand_possible(attempt, snapshot)
                 self._ledger.attempts.move(attempt.ref, AttemptState.CANCEL_REQUESTED, f"{actor}: {reason}")
                 self._ledger.audit.append(actor, "CANCEL", attempt.ref, {"reason": reason})
         self._checkpoint("C.written")
@@ -122,8 +122,8 @@ class Canceller:
         has_answer = any(ref in connection.reports.doubts for ref in refs) or len(self._open(refs)) < len(refs)
         return connection.failed or not connection.up or has_answer
 
-    def _demand_possible(self, attempt: Attempt, order_id: int | None) -> None:
-        if self.is_possible(attempt) and order_id is not None:
+    def _demand_possible(self, attempt: Attempt, snapshot: BrokerSnapshot) -> None:
+        if self.is_possible(attempt, snapshot):
             return
         remedy = "nothing is left to cancel" if attempt.state.terminal else "tradewright reconcile, then cancel again"
         what = f"it is {attempt.state} and cannot be cancelled"

@@ -13,12 +13,12 @@ from tradewright.execution.risk_snapshot import AccountView, SnapshotBuilder, Sn
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import BrokerError, OrderNotAccepted
-from tradewright.model.intent import Intent
+from tradewright.model.intent import FLATTEN, MANUAL, Intent
 from tradewright.model.order import OrderTerms, Side
 from tradewright.model.signal import SignalCandidate
 from tradewright.policy.approved import approve
 from tradewright.policy.gate import decide
-from tradewright.portfolio.intents import FLATTEN, MANUAL, manual_intent, propose
+from tradewright.portfolio.intents import manual_intent, propose
 from tradewright.portfolio.state import PortfolioState
 
 MANUAL_CHECKS = ("bars.{instrument}",)
@@ -76,8 +76,9 @@ class Decider:
             BrokerError: when the venue cannot be read, or has no price of the instrument.
             OrderNotAccepted: for protective legs that the venue does not hold, or of an order that only reduces.
         """
-        self._demand_protection(terms.instrument, reduce_only, (stop, take_profit))
         view = await self._reader.view({terms.instrument})
+        if (stop, take_profit) != (None, None):
+            self._demand_protection(terms, reduce_only, view)
         self._builder.read_ahead(view, {terms.instrument})
         price = self._builder.price(terms.instrument, view)
         if price is None:
@@ -159,12 +160,14 @@ class Decider:
         at_venue = wanted and self._reader.holds_protection(intent.terms.instrument)
         return intent.model_copy(update={"protective_orders": True}) if at_venue else intent
 
-    def _demand_protection(self, symbol: str, reduce_only: bool, prices: tuple[Decimal | None, Decimal | None]) -> None:
-        if prices == (None, None):
-            return
-        problem = "an order that only reduces opens nothing to protect" if reduce_only else ""
-        if not problem and not self._reader.holds_protection(symbol):
-            problem = f"the venue holds no protective legs for {symbol}"
+    def _demand_protection(self, terms: OrderTerms, reduce_only: bool, view: AccountView) -> None:
+        """Refuse protective legs that the venue does not hold, and those of an order that closes a holding."""
+        held = {row.instrument: row.quantity for row in view.snapshot.positions}.get(terms.instrument, Decimal(0))
+        problem = ""
+        if reduce_only or held * terms.side.sign < 0:
+            problem = "an order that closes a holding opens nothing to protect"
+        elif not self._reader.holds_protection(terms.instrument):
+            problem = f"the venue holds no protective legs for {terms.instrument}"
         if problem:
             raise OrderNotAccepted(problem, where="stop, take-profit", remedy="leave them out")
 

@@ -105,7 +105,7 @@ def _unwatched(ledger: Ledger, account: str) -> Iterator[Problem]:
 def _unprotected(ledger: Ledger, account: str) -> Iterator[Problem]:
     for code, leg, text in gaps(ledger, account):
         remedy = f"tradewright cancel {leg.ref}"
-        if code == "UNPROTECTED":
+        if code == "UNPROTECTED" or leg.state.terminal:
             remedy = "place a stop, or close the holding: tradewright intent --help, tradewright flatten"
         yield Problem(code, leg.instrument, leg.ref, text, leg.sending_at or leg.claimed_at, remedy)
 

@@ -195,11 +195,16 @@ def settle_by_statement(
         raise LedgerError("the statement's fills belong to another order", where=f"attempt {ref}")
     with ledger.transaction():
         attempt = ledger.attempts.get(ref)
+        if attempt.sending_at is None:
+            raise LedgerError("it was never sent", where=f"attempt {ref}", remedy="tradewright reconcile gives it back")
         intake = ReportHandler(ledger, attempt.account)
         for fill in fills:
             intake.statement(fill)
         filled = ledger.executions.filled(ref)
-        if (filled >= attempt.quantity) is not (state is AttemptState.FILLED) or (filled and state in _UNFILLED):
+        is_whole = filled >= attempt.quantity
+        is_reduced = attempt.is_protective and filled > 0  # the venue may have made the leg smaller
+        is_told = is_whole or is_reduced if state is AttemptState.FILLED else not is_whole
+        if not is_told or (filled and state in _UNFILLED):
             raise LedgerError(f"{filled} of {attempt.quantity} filled is not {state}", where=f"attempt {ref}")
         moved = ledger.attempts.move(ref, state, f"statement, {actor}: {reason}")
         ledger.audit.append(actor, "SETTLE_BY_STATEMENT", ref, {"state": state, "fills": len(fills), "reason": reason})

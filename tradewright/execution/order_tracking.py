@@ -84,7 +84,7 @@ class OrderTracker:
             await self._waiter.sleep(self._times.settle)
             present = compare(self._ledger, self._account, await self.query())
             found = confirmed(found, present)
-        freeze_differences(self._ledger, self._account, found, present)
+        found = freeze_differences(self._ledger, self._account, found, present)
         self._connection.reports.contradicted = False
         last = self._ledger.broker_journal.last_reconciliation(self._account)
         now = self._ledger.clock.now()

@@ -15,8 +15,8 @@ from tradewright.model.broker import Broker, BrokerSnapshot
 from tradewright.model.clock import Clock
 from tradewright.model.decision import Reason, Verdict
 from tradewright.model.errors import NotApproved, OrderNotAccepted
+from tradewright.model.intent import FLATTEN
 from tradewright.policy.approved import restore
-from tradewright.portfolio.intents import FLATTEN
 
 Recheck = Callable[[ApprovedOrder, BrokerSnapshot], Awaitable[Sequence[Reason]]]
 """The gate's send-time controls: reasons that speak against sending now; a REJECT among them stops the order."""

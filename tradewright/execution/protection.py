@@ -1,4 +1,4 @@
-"""Protection: what the protective legs at the venue cover, which of them an order closes, and what they fail to cover.
+"""Protection: what the protective legs at the venue cover, which orders a close must end first, and what is missing.
 
 Protective legs close the holding of their strategy. They commit no exposure and count in no limit on entries.
 """
@@ -12,18 +12,19 @@ from decimal import Decimal
 from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.approved import ApprovedOrder
-from tradewright.model.order import Leg
-from tradewright.portfolio.intents import RESERVED
+from tradewright.model.intent import FLATTEN, MANUAL, RESERVED
+from tradewright.model.order import PROTECTIVE_KINDS, AttemptState, Leg
 
 ZERO = Decimal(0)
 
 
 @dataclass(frozen=True)
 class Protection:
-    """The protective legs of one entry.
+    """An entry with its protective legs.
 
     Args:
-        uncovered: units that the entry has opened and none of its legs has closed.
+        legs: none for an order that was sent alone.
+        uncovered: units that the entry has opened and none of its legs has closed; below zero when they closed more.
     """
 
     entry: Attempt
@@ -35,52 +36,132 @@ class Protection:
         """The legs that the venue may still fill."""
         return tuple(leg for leg in self.legs if not leg.state.terminal)
 
-
-def protections(ledger: Ledger, account: str) -> list[Protection]:
-    """The groups of an account that matter now: with a live leg, or the newest of a strategy in what it holds."""
-    held = {row.instrument for row in ledger.executions.positions(account)}
-    legs = ledger.attempts.protective(account, held)
-    return [_protection(ledger, ref) for ref in dict.fromkeys(leg.entry_ref for leg in legs)]
+    @property
+    def stop(self) -> Attempt | None:
+        """The stop loss, live or not; None where none was wanted."""
+        return next((leg for leg in self.legs if leg.leg is Leg.STOP_LOSS), None)
 
 
-def _protection(ledger: Ledger, ref: str) -> Protection:
+def protection(ledger: Ledger, ref: str) -> Protection:
+    """The group of an entry."""
     entry, *legs = ledger.attempts.group(ref)
     closed = sum((ledger.executions.filled(leg.ref) for leg in legs), ZERO)
     return Protection(entry, tuple(legs), ledger.executions.filled(entry.ref) - closed)
 
 
-def legs_closed_by(ledger: Ledger, order: ApprovedOrder) -> list[Attempt]:
-    """The live protective legs whose holding an order closes: those of its strategy on its side of the market.
+def live_protections(ledger: Ledger, account: str) -> list[Protection]:
+    """The groups with a leg that the venue may still fill, oldest first."""
+    refs = dict.fromkeys(row.entry_ref for row in ledger.attempts.live(account) if row.is_protective and row.sending_at)
+    return [protection(ledger, ref) for ref in refs]
 
-    A person's own order, and one that flattens, close the holdings of every strategy.
+
+def orders_to_end_first(ledger: Ledger, order: ApprovedOrder) -> list[Attempt]:
+    """The live orders that could open a position once this order has closed what is held.
+
+    An order that flattens ends every other order in its instrument. Any other order ends the newest groups of its
+    strategy, entries included, whose legs would cover more than what is left after it; a person's order does so with
+    the groups of all strategies, and only as far as it sells what the person does not hold.
     """
-    return [
-        attempt
-        for attempt in ledger.attempts.live(order.account)
-        if attempt.is_protective
-        and attempt.sending_at is not None
-        and (attempt.instrument, attempt.side) == (order.terms.instrument, order.terms.side)
-        and (attempt.strategy == order.strategy or order.strategy in RESERVED)
+    account, symbol, side = order.account, order.terms.instrument, order.terms.side
+    live = [row for row in ledger.attempts.live(account) if row.instrument == symbol and row.sending_at is not None]
+    if order.strategy == FLATTEN:
+        return [row for row in live if row.strategy != FLATTEN]
+    groups = [
+        group
+        for group in live_protections(ledger, account)
+        if (group.live[0].instrument, group.live[0].side) == (symbol, side)
+        and (group.entry.strategy == order.strategy or order.strategy == MANUAL)
     ]
+    held = -side.sign * _held(ledger, account, order.strategy, symbol)
+    left = max(ZERO, held - order.terms.quantity)
+    covered = sum((max(ZERO, group.uncovered) for group in groups), ZERO)
+    ended: list[Attempt] = []
+    for group in reversed(groups):
+        if covered <= left:
+            break
+        covered -= max(ZERO, group.uncovered)
+        ended += [row for row in (group.entry, *group.legs) if not row.state.terminal]
+    return ended
+
+
+def units_to_close(ledger: Ledger, order: ApprovedOrder) -> Decimal:
+    """Units that an order may take off the holding behind it: its strategy's own, or the account's for a person's."""
+    held = _held(ledger, order.account, order.strategy, order.terms.instrument)
+    return max(ZERO, -order.terms.side.sign * held)
+
+
+def _held(ledger: Ledger, account: str, strategy: str, symbol: str) -> Decimal:
+    if strategy in RESERVED:
+        return ledger.executions.position(account, symbol)
+    return ledger.executions.units_of(account, strategy).get(symbol, ZERO)
 
 
 def gaps(ledger: Ledger, account: str) -> Iterator[tuple[str, Attempt, str]]:
-    """Holdings whose protection is gone, and legs that could open a position, as code, attempt and text."""
-    found = protections(ledger, account)
-    covered = {_key(group) for group in found if any(leg.leg is Leg.STOP_LOSS for leg in group.live)}
-    for group in found:
-        units = ledger.executions.units_of(account, group.entry.strategy).get(group.entry.instrument, ZERO)
+    """Holdings whose stop is gone, and legs that could open a position, as code, attempt and text."""
+    by_hand = _stops_sent_alone(ledger, account)
+    for strategy, symbol, units in _holdings(ledger, account):
+        yield from _unprotected(ledger, account, strategy, symbol, units, by_hand.get(symbol, ZERO))
+        yield from _opened_by_legs(ledger, account, strategy, symbol, units)
+    for group in live_protections(ledger, account):
+        strategy, symbol = group.entry.strategy, group.entry.instrument
+        units = ledger.executions.units_of(account, strategy).get(symbol, ZERO)
         holding = max(ZERO, units * group.entry.side.sign)
-        stops = [leg for leg in group.legs if leg.leg is Leg.STOP_LOSS and leg.state.terminal]
-        if group.uncovered > 0 and holding and stops and _key(group) not in covered:
-            units_held = min(holding, group.uncovered)
-            text = f"{units_held} held by {group.entry.strategy} have no stop at the venue: it is {stops[0].state}"
-            yield "UNPROTECTED", stops[0], text
-        if group.live and group.uncovered > holding:
-            of = f"{group.entry.strategy} holds {holding}"
-            text = f"it would close {group.uncovered}, and {of}: it could open a position"
+        if group.uncovered > holding:
+            text = f"it would close {group.uncovered}, and {strategy} holds {holding}: it could open a position"
             yield "PROTECTION_TOO_LARGE", group.live[0], text
 
 
-def _key(group: Protection) -> tuple[str, str]:
-    return group.entry.strategy, group.entry.instrument
+def _holdings(ledger: Ledger, account: str) -> list[tuple[str, str, Decimal]]:
+    """Strategy, instrument and signed units of every holding of a strategy."""
+    held = {row.instrument for row in ledger.executions.positions(account)}
+    strategies = {row.strategy for row in ledger.attempts.entries_in(account, held)} - RESERVED
+    found = ((name, ledger.executions.units_of(account, name)) for name in sorted(strategies))
+    return [(name, symbol, amount) for name, units in found for symbol, amount in sorted(units.items())]
+
+
+def _unprotected(
+    ledger: Ledger, account: str, strategy: str, symbol: str, units: Decimal, by_hand: Decimal
+) -> Iterator[tuple[str, Attempt, str]]:
+    """What is held is laid to the newest entries, and compared with the stops at the venue."""
+    wanted, left = ZERO, abs(units)
+    covered = abs(by_hand) if by_hand * units < 0 else ZERO
+    gone: Attempt | None = None
+    for entry in reversed(ledger.attempts.entries_in(account, {symbol})):
+        if entry.strategy != strategy or entry.side.sign * units <= 0 or left <= 0:
+            continue
+        group = protection(ledger, entry.ref)
+        part = min(left, max(ZERO, group.uncovered))
+        left -= part
+        if group.stop is not None and part:
+            wanted += part
+            covered += ZERO if group.stop.state.terminal else part
+            gone = group.stop if group.stop.state.terminal else gone
+    if gone is not None and covered < wanted:
+        text = f"{wanted - covered} of {abs(units)} held by {strategy} have no stop at the venue: it is {gone.state}"
+        yield "UNPROTECTED", gone, text
+
+
+def _opened_by_legs(
+    ledger: Ledger, account: str, strategy: str, symbol: str, units: Decimal
+) -> Iterator[tuple[str, Attempt, str]]:
+    """The newest group whose legs both closed the same units, where what they opened is still held."""
+    for entry in reversed(ledger.attempts.entries_in(account, {symbol})):
+        if entry.strategy != strategy or entry.side.sign * units >= 0:
+            continue
+        group = protection(ledger, entry.ref)
+        if group.uncovered < 0:
+            text = f"its legs closed {-group.uncovered} more than it had opened: {strategy} holds {units}"
+            yield "PROTECTION_TOO_LARGE", entry, text
+            return
+
+
+def _stops_sent_alone(ledger: Ledger, account: str) -> dict[str, Decimal]:
+    """Signed units of live stop orders without an entry, by instrument: a person has placed them."""
+    found: dict[str, Decimal] = {}
+    for row in ledger.attempts.live(account):
+        is_alone = not row.is_protective and row.state is not AttemptState.CLAIMED
+        kind = ledger.outbox.get(row.decision_id).terms.order.kind if is_alone else None
+        if kind in PROTECTIVE_KINDS[Leg.STOP_LOSS]:
+            left = row.side.sign * (row.quantity - ledger.executions.filled(row.ref))
+            found[row.instrument] = found.get(row.instrument, ZERO) + left
+    return found

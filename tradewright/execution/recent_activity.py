@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from tradewright.execution.exposure import may_have_reached
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Decision, Verdict
+from tradewright.model.intent import FLATTEN
 from tradewright.policy.snapshot import Activity, RecentOrder
-from tradewright.portfolio.intents import FLATTEN
 
 
 @dataclass(frozen=True)

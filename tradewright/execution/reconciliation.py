@@ -111,18 +111,20 @@ def confirmed(first: tuple[Difference, ...], second: tuple[Difference, ...]) -> 
 
 def freeze_differences(
     ledger: Ledger, account: str, differences: tuple[Difference, ...], present: Iterable[Difference] = ()
-) -> None:
-    """Freeze what differs, and lift the freezes that the venue has explained since.
+) -> tuple[Difference, ...]:
+    """Freeze what differs, lift the freezes that the venue has explained since, and return what still differs.
 
     Args:
         differences: what two comparisons in a row found.
         present: what the newest comparison found, confirmed or not: its freezes stay as they are.
     """
+    ended = set()
     with ledger.transaction():
         for difference in differences:
             if _was_held_back(ledger, difference):
                 text = "cancelled before the venue worked it, and no longer listed"
                 ledger.attempts.move(difference.ref, AttemptState.CANCELLED, text)
+                ended.add(difference.key)
                 continue
             ledger.freezes.freeze(account, difference.instrument, difference.code, difference.text, difference.ref)
         still = {difference.key for difference in (*differences, *present)}
@@ -133,6 +135,7 @@ def freeze_differences(
                 reason = "the venue's newest answers explain it"
                 lift = (account, freeze.instrument, "program", reason, freeze.code, freeze.ref)
                 ledger.freezes.lift(*lift)
+    return tuple(difference for difference in differences if difference.key not in ended)
 
 
 def _was_held_back(ledger: Ledger, difference: Difference) -> bool:

@@ -109,9 +109,18 @@ class Recovery:
         return Recovered(second, adopted, unknown, not_sent, released, differences, held_back)
 
     def _held_back(self, snapshot: BrokerSnapshot) -> set[str]:
-        """Our live orders that the venue has and does not work."""
-        live = {attempt.ref for attempt in self._ledger.attempts.live(self._account)}
-        return {order.ref for order in snapshot.open_orders if order.held_back} & live
+        """Our legs that the venue has and does not work, because another leg of their group never arrived.
+
+        An order with a permanent id, or of a whole group, is none of them, whatever the venue says of it.
+        """
+        listed = {order.ref for order in (*snapshot.open_orders, *snapshot.completed_orders)}
+        refs = {order.ref for order in snapshot.open_orders if order.held_back and order.ref}
+        found = set()
+        for attempt in self._ledger.attempts.live(self._account):
+            if attempt.ref in refs and not self._ledger.attempts.perm_ids(attempt.ref):
+                group = {leg.ref for leg in self._ledger.attempts.group(attempt.ref)}
+                found |= {attempt.ref} if group - listed else set()
+        return found
 
     def _doubt(self) -> tuple[str, ...]:
         """An attempt that was written down may have been sent or not; both look alike, so both are in doubt."""
@@ -140,7 +149,7 @@ class Recovery:
     def _note(self, before: tuple[Difference, ...], snapshot: BrokerSnapshot) -> tuple[Difference, ...]:
         present = compare(self._ledger, self._account, snapshot)
         differences = confirmed(before, present)
-        freeze_differences(self._ledger, self._account, differences, present)
+        differences = freeze_differences(self._ledger, self._account, differences, present)
         texts = tuple(found.told for found in differences)
         self._ledger.broker_journal.record_reconciliation(self._connection.broker.session, self._account, texts)
         return differences

@@ -25,6 +25,7 @@ from tradewright.ledger.ledger import Ledger
 from tradewright.model.bars import Timeframe
 from tradewright.model.broker import AccountState, BrokerSnapshot, Quote
 from tradewright.model.instrument import Instrument
+from tradewright.model.intent import FLATTEN
 from tradewright.model.mode import Mode, Stage
 from tradewright.model.order import AttemptState, Side
 from tradewright.policy.limits import Limits
@@ -37,7 +38,6 @@ from tradewright.policy.snapshot import (
     OpenOrder,
     Snapshot,
 )
-from tradewright.portfolio.intents import FLATTEN
 from tradewright.portfolio.state import drawdown
 
 LONGEST_CLOSURE = timedelta(days=4)

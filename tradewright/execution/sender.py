@@ -12,7 +12,7 @@ from tradewright.execution.cancellation import Cancelled, Canceller
 from tradewright.execution.order_placement import OrderPlacement
 from tradewright.execution.order_tracking import OrderTracker
 from tradewright.execution.presend import PreSendCheck, Recheck, reject_reason
-from tradewright.execution.protection import legs_closed_by
+from tradewright.execution.protection import orders_to_end_first
 from tradewright.execution.recovery import Recovered, Recovery
 from tradewright.execution.timing import RateLimiter, Waiter
 from tradewright.execution.types import (
@@ -32,7 +32,8 @@ from tradewright.model.broker import Broker, BrokerSnapshot
 from tradewright.model.clock import Clock
 from tradewright.model.decision import Reason
 from tradewright.model.errors import BrokerError
-from tradewright.model.order import AttemptState
+from tradewright.model.intent import MANUAL
+from tradewright.model.order import AttemptState, OrderType
 
 RECOVERIES = 3
 """How often a recovery is repeated when the connection is disturbed during it."""
@@ -136,7 +137,7 @@ class Sender:
         wanted = [attempt for attempt in self._ledger.attempts.live(self._settings.account) if covers(attempt)]
         sent = [attempt for attempt in wanted if attempt.state is not AttemptState.CLAIMED]
         listed = {order.ref for order in snapshot.open_orders}
-        possible = [row.ref for row in sent if self._canceller.is_possible(row) and row.ref in listed]
+        possible = [row.ref for row in sent if row.ref in listed and self._canceller.is_possible(row, snapshot)]
         done = await self._canceller.cancel(possible, actor, reason, snapshot)
         left = tuple(row.ref for row in sent if row.ref not in possible)
         return Cancelled(done.ended, (*done.open, *left), done.problem)
@@ -269,19 +270,22 @@ class Sender:
         return await self._placement.place(attempt, order_ids)
 
     async def _free_holding(self, attempt: Attempt, order: ApprovedOrder) -> tuple[Reason, ...]:
-        """Cancel the protective legs whose holding an order closes, and check the order once more.
+        """Cancel the orders that could open a position once this one has closed the holding, and check it once more.
 
-        Were both at the venue, the leg could be filled after the order and open a position. It may also have been
-        filled before its cancel arrived: then there is less to close, which the second check finds.
+        A leg may also have been filled before its cancel arrived: then there is less to close, which the second check
+        finds. A person's order that rests is refused instead: it may never close anything.
         """
-        legs = legs_closed_by(self._ledger, order)
-        if not legs:
+        snapshot = await self.ready()
+        orders = orders_to_end_first(self._ledger, order)
+        if not orders:
             return ()
-        text = f"{attempt.ref} closes what it protects"
-        possible = [leg.ref for leg in legs if self._canceller.is_possible(leg)]
-        done = await self._canceller.cancel(possible, "sender", text, await self.ready())
-        if left := [leg.ref for leg in legs if leg.ref not in done.ended]:
-            return (reject_reason("PROTECTION_OPEN", f"{', '.join(left)} still protects the holding: {done.problem}"),)
+        names = ", ".join(row.ref for row in orders)
+        if order.strategy == MANUAL and order.terms.order.kind is not OrderType.MARKET:
+            return (reject_reason("PROTECTION_OPEN", f"{names} covers the same holding: cancel it first"),)
+        possible = [row.ref for row in orders if self._canceller.is_possible(row, snapshot)]
+        done = await self._canceller.cancel(possible, "sender", f"{attempt.ref} closes what it protects", snapshot)
+        if left := [row.ref for row in orders if not self._ledger.attempts.get(row.ref).state.terminal]:
+            return (reject_reason("PROTECTION_OPEN", f"{', '.join(left)} may still be filled: {done.problem}"),)
         return await self._presend.reject_reasons(order, await self.ready())
 
     async def _cancel_incomplete(self, found: Recovered) -> None:
@@ -289,8 +293,8 @@ class Sender:
 
         The venue holds such legs back and works none of them; the missing ones are never sent again.
         """
-        refs = [ref for ref in found.held_back if self._canceller.is_possible(self._ledger.attempts.get(ref))]
-        if refs:
+        held = [self._ledger.attempts.get(ref) for ref in found.held_back]
+        if refs := [row.ref for row in held if self._canceller.is_possible(row, found.snapshot)]:
             await self._canceller.cancel(refs, "sender", "its group was not sent to the end", found.snapshot)
 
     def _give_back_claims(self) -> None:

@@ -113,7 +113,8 @@ class Attempts:
             over = connection.execute(query).scalar_one() <= self._database.clock.now()
             state = AttemptState.EXPIRED if over and not spent else AttemptState.NOT_SENT
             for leg in self.group(ref):
-                self._advance(connection, leg.ref, (state,), reason, spent=spent)
+                if leg.state is AttemptState.CLAIMED:
+                    self._advance(connection, leg.ref, (state,), reason, spent=spent)
             return state
 
     def begin_sending(
@@ -221,15 +222,14 @@ class Attempts:
         query = select(attempts).where(attempts.c.account == account, attempts.c.state.in_(LIVE_STATES))
         return self._select(query.order_by(attempts.c.claimed_at, attempts.c.ref))
 
-    def protective(self, account: str, instruments: Collection[str]) -> list[Attempt]:
-        """Protective legs that may still be filled, and each strategy's newest in these instruments; oldest first."""
-        other = attempts.alias()
-        same = [other.c[name] == attempts.c[name] for name in ("account", "strategy", "instrument")]
-        newest = select(func.max(other.c.claimed_at)).where(*same, other.c.leg != Leg.ENTRY.value).scalar_subquery()
-        wanted = attempts.c.state.in_(LIVE_STATES) | (
-            attempts.c.instrument.in_(instruments) & (attempts.c.claimed_at == newest)
+    def entries_in(self, account: str, instruments: Collection[str]) -> list[Attempt]:
+        """The entries of an account in some instruments that went out, oldest first."""
+        query = select(attempts).where(
+            attempts.c.account == account,
+            attempts.c.leg == Leg.ENTRY.value,
+            attempts.c.instrument.in_(instruments),
+            attempts.c.sending_at.is_not(None),
         )
-        query = select(attempts).where(attempts.c.account == account, attempts.c.leg != Leg.ENTRY.value, wanted)
         return self._select(query.order_by(attempts.c.claimed_at, attempts.c.ref))
 
     def in_state(self, account: str, state: AttemptState) -> list[Attempt]:

@@ -14,9 +14,12 @@ from sqlalchemy import RowMapping, func, select
 from tradewright.database.engine import Database
 from tradewright.ledger.events import Events
 from tradewright.ledger.schema import adjustments, attempts, executions, fees, rulings
+from tradewright.model.intent import FLATTEN, MANUAL
 from tradewright.model.order import Fill, Position, Side
 from tradewright.model.topic import Topic
 
+_SHARED = frozenset({"", MANUAL, FLATTEN})
+"""Owners that act on the whole account: they close what others hold."""
 _ZERO = Decimal(0)
 _CHUNK = 500
 """Ids in one query: below the limits of both engines on bound parameters."""
@@ -163,14 +166,43 @@ class Executions:
         return self._select(executions.c.account == account, executions.c.recorded_at >= moment)
 
     def units_of(self, account: str, strategy: str) -> dict[str, Decimal]:
-        """Signed units that a strategy's own orders have brought it, by instrument; flat ones are left out."""
-        own = select(attempts.c.ref).where(attempts.c.strategy == strategy, attempts.c.account == account)
-        units: dict[str, Decimal] = {}
-        for _at, instrument, quantity, _price in self._moves(
-            executions.c.account == account, executions.c.ref.in_(own)
-        ):
-            units[instrument] = units.get(instrument, _ZERO) + quantity
-        return {name: quantity for name, quantity in units.items() if quantity}
+        """Signed units that a strategy holds, by instrument; flat ones are left out.
+
+        They are those that its own orders brought it, less what other hands have closed: a person's order, a
+        flattening, an order that is not ours and an adjustment close what the same hand had opened, then the oldest
+        holdings on that side.
+        """
+        held = ((name, owners.get(strategy, _ZERO)) for name, owners in self._holders(account).items())
+        return {name: units for name, units in held if units}
+
+    def _holders(self, account: str) -> dict[str, dict[str, Decimal]]:
+        """Who holds how many units of each instrument; the oldest holding comes first, an unknown owner is empty."""
+        holders: dict[str, dict[str, Decimal]] = {}
+        for _at, instrument, owner, quantity in self._owned_moves(account):
+            owners, left = holders.setdefault(instrument, {}), quantity
+            for name in [owner, *owners] if owner in _SHARED else []:
+                units = owners.get(name, _ZERO)
+                if units * left < 0:
+                    closed = max(left, -units) if left < 0 else min(left, -units)
+                    owners[name], left = units + closed, left - closed
+            owners[owner] = owners.get(owner, _ZERO) + left
+            holders[instrument] = {name: units for name, units in owners.items() if units}
+        return holders
+
+    def _owned_moves(self, account: str) -> list[tuple[datetime, str, str, Decimal]]:
+        """Moment, instrument, strategy and signed quantity of every change of a position, as they were recorded."""
+        columns = (executions.c.recorded_at, executions.c.instrument, executions.c.side, executions.c.quantity)
+        rows = _RULED.outerjoin(attempts, attempts.c.ref == executions.c.ref)
+        query = select(*columns, attempts.c.strategy).select_from(rows)
+        query = query.where(_COUNTS, executions.c.account == account).order_by(*_REPORTED)
+        by_hand = select(adjustments).where(adjustments.c.account == account).order_by("id")
+        with self._database.read() as connection:
+            moves = [
+                (row.recorded_at, row.instrument, row.strategy or "", Side(row.side).sign * row.quantity)
+                for row in connection.execute(query)
+            ]
+            moves += [(row.at, row.instrument, "", row.quantity) for row in connection.execute(by_hand)]
+        return sorted(moves, key=lambda move: move[0])
 
     def filled(self, ref: str) -> Decimal:
         """How much of an attempt is filled, by executions alone."""

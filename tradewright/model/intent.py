@@ -7,6 +7,15 @@ from pydantic import Field
 from tradewright.model.base import FrozenModel, Instant, Name, Number
 from tradewright.model.order import OrderTerms
 
+MANUAL = "manual"
+"""The strategy name of intents that people make."""
+
+FLATTEN = "flatten"
+"""The strategy name of intents that close holdings on a person's command; a kill switch lets them pass."""
+
+RESERVED = frozenset({MANUAL, FLATTEN})
+"""Names that no strategy may have."""
+
 
 class Intent(FrozenModel):
     """A proposed order and where it comes from.

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from tradewright.model.errors import DataError
-from tradewright.model.intent import Intent
+from tradewright.model.intent import MANUAL, Intent
 from tradewright.model.order import OrderTerms, Side
 from tradewright.model.signal import SignalAction, SignalCandidate
 from tradewright.portfolio.identity import Leg, intent_id, manual_intent_id
@@ -100,16 +100,6 @@ def _intent(
             "strategy_hash": signal.strategy_hash,
         },
     )
-
-
-MANUAL = "manual"
-"""The strategy name of intents that people make."""
-
-FLATTEN = "flatten"
-"""The strategy name of intents that close holdings on a person's command; a kill switch lets them pass."""
-
-RESERVED = frozenset({MANUAL, FLATTEN})
-"""Names that no strategy may have."""
 
 
 def manual_intent(
