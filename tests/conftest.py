@@ -50,14 +50,17 @@ def is_local(address: object) -> bool:
         return False
 
 
-@pytest.fixture(autouse=True)
-def same_environment() -> Iterator[None]:
-    """Every test leaves the environment as it found it; a served app and an ``.env`` file write to it."""
+def _same_environment() -> Iterator[None]:
+    """Every test and every module leaves the environment as it found it; an ``.env`` file writes to it, for one."""
     before = dict(os.environ)
     yield
     if os.environ != before:
         os.environ.clear()
         os.environ.update(before)
+
+
+same_environment_of_a_test = pytest.fixture(autouse=True)(_same_environment)
+same_environment_of_a_module = pytest.fixture(autouse=True, scope="module")(_same_environment)
 
 
 @pytest.fixture(autouse=True)

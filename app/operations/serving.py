@@ -67,7 +67,13 @@ def serve_apps(overrides: tuple[str, ...], settings: Settings, ready: Callable[[
     token = checked_token(environment("TRADEWRIGHT_TOKEN") or new_token())
     other = f"stop the other program, or choose another: observability.serve.port={chosen.port + 1}"
     link = listen(chosen.host, chosen.port, other)
+    before = os.environ.get(OVERRIDES)
     os.environ[OVERRIDES] = shlex.join(overrides)  # the notebooks run in this process and compose for themselves
     port = link.getsockname()[1]
-    ready({"url": f"http://127.0.0.1:{port}/?access_token={token}", "port": port})
-    run(link, token)
+    try:
+        ready({"url": f"http://127.0.0.1:{port}/?access_token={token}", "port": port})
+        run(link, token)
+    finally:
+        os.environ.pop(OVERRIDES)
+        if before is not None:
+            os.environ[OVERRIDES] = before

@@ -24,7 +24,6 @@ WITHOUT_EFFECT = {
     "observability.log_level",
     "observability.log_retention_days",
     "observability.alerts",
-    "observability.alerts.enabled",
     "observability.alerts.channels",
 }
 """Declared for parts that are not built; docs/configuration.md says so. A key that comes to be read leaves the list."""
