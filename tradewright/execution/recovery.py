@@ -21,6 +21,8 @@ from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import BrokerSnapshot
 from tradewright.model.order import AttemptState
 
+_NEVER_SEEN = frozenset({AttemptState.UNKNOWN, AttemptState.NOT_SENT})
+
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
@@ -111,15 +113,15 @@ class Recovery:
     def _held_back(self, snapshot: BrokerSnapshot) -> set[str]:
         """Our legs that the venue has and does not work, because another leg of their group never arrived.
 
-        An order with a permanent id, or of a whole group, is none of them, whatever the venue says of it.
+        An order whose group is whole is none of them, whatever the venue says of it.
         """
         listed = {order.ref for order in (*snapshot.open_orders, *snapshot.completed_orders)}
         refs = {order.ref for order in snapshot.open_orders if order.held_back and order.ref}
         found = set()
         for attempt in self._ledger.attempts.live(self._account):
-            if attempt.ref in refs and not self._ledger.attempts.perm_ids(attempt.ref):
-                group = {leg.ref for leg in self._ledger.attempts.group(attempt.ref)}
-                found |= {attempt.ref} if group - listed else set()
+            group = self._ledger.attempts.group(attempt.ref) if attempt.ref in refs else []
+            if any(leg.ref not in listed and leg.state in _NEVER_SEEN for leg in group):
+                found.add(attempt.ref)
         return found
 
     def _doubt(self) -> tuple[str, ...]:
