@@ -187,8 +187,8 @@ def test_a_freeze_is_acknowledged_with_a_double_click_that_acts_once(
 
 def test_one_order_is_cancelled_from_the_table(page: Page, server: Served, settings: Settings) -> None:
     terms = parse_order_terms("ETH", "BUY", "0.01", "LMT", "1850")
-    trading.intend(settings, terms)
-    (sent,) = trading.send(settings)
+    decision = trading.intend(settings, terms)
+    (sent,) = [row for row in trading.send(settings) if row.decision_id == decision.decision_id]
     page.open(server.address("monitor"))
     page.await_text(f"Chosen: BUY 0.01 ETH {sent.ref} WORKING", "Cancel this order", "signal manual")
     until(lambda: page.run("all('.js-plotly-plot svg').length"), "the page at rest")
