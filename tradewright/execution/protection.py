@@ -114,7 +114,7 @@ def gaps(ledger: Ledger, account: str) -> Iterator[tuple[str, Attempt, str]]:
 def _holdings(ledger: Ledger, account: str) -> list[tuple[str, str, Decimal]]:
     """Strategy, instrument and signed units of every holding of a strategy."""
     held = {row.instrument for row in ledger.executions.positions(account)}
-    strategies = {row.strategy for row in ledger.attempts.entries_in(account, held)} - RESERVED
+    strategies = {row.strategy for row in ledger.attempts.entries_in(account, held)} - {FLATTEN}
     found = ((name, ledger.executions.units_of(account, name)) for name in sorted(strategies))
     return [(name, symbol, amount) for name, units in found for symbol, amount in sorted(units.items())]
 
