@@ -37,7 +37,7 @@ def desk(prepared: tuple[str, ...], tmp_path: Path) -> Settings:
     """A copy of the prepared store: 0.2 ETH held, one decision in review, bars of BTC and ETH."""
     *overrides, root = prepared
     copy = shutil.copytree(root.removeprefix("storage.root="), tmp_path / "copy")
-    return compose((*overrides, f"storage.root={copy}", "execution.absence=0.05"))
+    return compose((*overrides, f"storage.root={copy}", "execution.absence=0.05", "execution.acknowledge=0.5"))
 
 
 @pytest.fixture

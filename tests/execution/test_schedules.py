@@ -121,9 +121,8 @@ class Schedule:
         if self.dice.random() < 0.4:
             self._outside_event()
             await self.world.clock.sleep(1)
-        live = [
-            attempt for attempt in self.world.ledger.attempts.live(ACCOUNT) if sender._canceller.is_possible(attempt)
-        ]
+        seen, attempts = sender.tracker.snapshot, self.world.ledger.attempts.live(ACCOUNT)
+        live = [row for row in attempts if seen is not None and sender._canceller.is_possible(row, seen)]
         if live and self.dice.random() < 0.3:
             await sender.cancel(self.dice.choice(live).ref, "dice", "test")
         await sender.tracker.follow(self.dice.choice([0, 10]))
