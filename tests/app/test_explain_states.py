@@ -52,6 +52,7 @@ def order_in(books: Ledger, state: AttemptState) -> str:
             quantity=Decimal(FILLED[state]), price=Decimal("101.5"), time=NOW, ref=claimed.ref,
         )  # fmt: skip
         books.executions.record(fill, claimed.ref)
+    books.leases.release("SIM", HOLDER)
     return claimed.ref
 
 
