@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,7 @@ from tests.execution.kill_driver import SHORT, allow, work
 from tests.execution.processes import run_driver
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import run, violations
-from tests.support import postgres
-from tests.support.ledgers import Proposer, new_url
+from tests.support.ledgers import Proposer
 from tests.support.sim_broker import broker
 from tradewright.execution.exposure import working_orders
 from tradewright.execution.health import problems
@@ -236,17 +234,6 @@ async def _cancel_all(world: World):  # type: ignore[no-untyped-def]
         return await sender.cancel_all(lambda _attempt: True, "ann", "kill")
     finally:
         await sender.close()
-
-
-@pytest.fixture
-def real(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    """A world by the wall clock, for senders in processes of their own."""
-    engine = getattr(request, "param", "sqlite")
-    if engine == "postgres" and (reason := postgres.server().reason):
-        pytest.skip(reason)
-    made = World(new_url(engine, tmp_path), tmp_path / "venue.db", SystemClock(), SHORT)
-    yield made
-    made.close()
 
 
 def killed(world: World, *arguments: str) -> None:
