@@ -64,7 +64,9 @@ def parse_order_terms(
     optional = {"stop"} if kind is OrderType.TRAILING_STOP else set()
     if needed - given.keys() or given.keys() - needed - optional:
         wanted = " and ".join(f"--{name}" for name in sorted(needed)) or "no price"
-        raise ConfigError(f"a {kind} order has {wanted}", where="--type", remedy=f"got {', '.join(given) or 'none'}")
+        got = ", ".join(f"--{name}" for name in given) or "no price"
+        remedy = f"give {wanted} and no other price: tradewright intent --help"
+        raise ConfigError(f"a {kind} order has {wanted}, not {got}", where="--type", remedy=remedy)
     try:
         return OrderTerms.model_validate(
             {
