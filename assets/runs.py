@@ -42,7 +42,7 @@ def run_desk(overrides: tuple[str, ...], say: Say) -> None:
     """Positions, intents and decisions; then what the sensor asks for once, and a reconciliation.
 
     Raises:
-        RunFailed: when a step failed, an order was lost or is in doubt, or the books differ from the venue.
+        RunFailed: when a step failed, an order was lost or is in doubt, or the ledger differs from the venue.
     """
     from assets.execution.definitions import DESK_JOB, execution_definitions
 

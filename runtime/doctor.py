@@ -105,21 +105,21 @@ def _bars(settings: Settings) -> Iterator[Finding]:
 def _ledger(settings: Settings) -> Iterator[Finding]:
     try:
         with Container(settings) as house:
-            books = house.ledger
+            ledger = house.ledger
             for line in other_ledgers(house.ledger_url()):
                 yield Finding(
                     "look", "another ledger", line, "act on each of them: storage.root=..., or --ledger for kill"
                 )
-            chain = _chain(books)
+            chain = _chain(ledger)
             yield chain
             if chain.state == "broken":
                 return
             yield from _limits(house)
-            stops = [row.scope for row in books.kill_switches.present() if row.stopped]
+            stops = [row.scope for row in ledger.kill_switches.present() if row.stopped]
             if stops:
                 yield Finding("look", "kill switch", f"stopped: {', '.join(stops)}", "tradewright resume --reason ...")
             live = settings.mode.name is Mode.LIVE
-            for row in problems(books, account_in_force(settings, books), starts_stopped=live):
+            for row in problems(ledger, account_in_force(settings, ledger), starts_stopped=live):
                 if row.code not in ("STOPPED", "NOT_RECONCILED"):
                     yield Finding("look", f"{row.code} {row.instrument}".strip(), row.text, row.remedy)
     except TradewrightError as error:
@@ -139,12 +139,12 @@ def _limits(house: Container) -> Iterator[Finding]:
         yield Finding("look", "limits", what, "the next decision records them; orders approved before are not sent")
 
 
-def _chain(books: Ledger) -> Finding:
+def _chain(ledger: Ledger) -> Finding:
     """The hash chain of the events; an altered row is told with the ledger that holds it."""
     try:
-        return Finding("good", "ledger", f"{books.where}: audit chain of {books.audit.verify_chain()} events holds")
+        return Finding("good", "ledger", f"{ledger.where}: audit chain of {ledger.audit.verify_chain()} events holds")
     except LedgerTampered as error:
-        return Finding("broken", "ledger", f"{books.where}: {error.where}: {error.what}", error.remedy)
+        return Finding("broken", "ledger", f"{ledger.where}: {error.where}: {error.what}", error.remedy)
 
 
 def _schedules(settings: Settings) -> Iterator[Finding]:

@@ -102,10 +102,10 @@ def _fresh(folder: Path) -> None:
 
 
 def _reply(house: Container, venue: Mapping[str, object], seconds: float) -> DemoReply:
-    settings, books, store = house.settings, house.ledger, house.bar_store
+    settings, ledger, store = house.settings, house.ledger, house.bar_store
     covered = [store.coverage(*series) for series in store.series()]
-    decisions = {row.intent_id: row.verdict for row in books.decisions.all()}
-    sent = [row for row in books.attempts.all() if row.sending_at]
+    decisions = {row.intent_id: row.verdict for row in ledger.decisions.all()}
+    sent = [row for row in ledger.attempts.all() if row.sending_at]
     entries = [row for row in sent if not row.is_protective]
     refs = _refs_at(venue)
     folder = house.root
@@ -117,9 +117,9 @@ def _reply(house: Container, venue: Mapping[str, object], seconds: float) -> Dem
         decisions={verdict.value: sum(row is verdict for row in decisions.values()) for verdict in Verdict},
         orders_sent=len(entries),
         protective_orders=len(sent) - len(entries),
-        fills=len(books.executions.all()),
+        fills=len(ledger.executions.all()),
         duplicates=len(refs) - len(set(refs)),
-        position_drift=_drift(books, venue),
+        position_drift=_drift(ledger, venue),
         settle_seconds=settings.execution.settle,
         seconds=seconds,
         places={
@@ -140,13 +140,13 @@ def _refs_at(venue: Mapping[str, object]) -> list[str]:
     return [f"{intent}.{leg}" for intent, _number, leg in parts]
 
 
-def _drift(books: Ledger, venue: Mapping[str, object]) -> Decimal:
+def _drift(ledger: Ledger, venue: Mapping[str, object]) -> Decimal:
     """Units by which our positions and the venue's differ, added up over all instruments."""
     accounts: dict[str, dict[str, dict[str, dict[str, str]]]] = venue["accounts"]  # type: ignore[assignment]
     drift = Decimal(0)
     for account, book in accounts.items():
         theirs = {symbol: Decimal(holding["quantity"]) for symbol, holding in book["holdings"].items()}
-        ours = {row.instrument: row.quantity for row in books.executions.positions(account)}
+        ours = {row.instrument: row.quantity for row in ledger.executions.positions(account)}
         drift += sum(
             (abs(theirs.get(name, Decimal(0)) - ours.get(name, Decimal(0))) for name in {*theirs, *ours}), Decimal(0)
         )

@@ -81,16 +81,16 @@ def kill(at: KillTarget, scope: str, reason: str, actor: str = "") -> tuple[Swit
 
 def _stop(place: LedgerPlace, scope: str, actor: str, reason: str) -> Switch:
     """Set the flag in every mode that may be meant; the switch of the last one."""
-    return [books.kill_switches.stop(scope, actor, reason) for books in _books(place)][-1]
+    return [ledger.kill_switches.stop(scope, actor, reason) for ledger in _ledgers(place)][-1]
 
 
-def _books(place: LedgerPlace) -> Iterator[Ledger]:
+def _ledgers(place: LedgerPlace) -> Iterator[Ledger]:
     """The ledger, open in each of the modes in turn."""
     if place.url.startswith("sqlite:///"):
         Path(place.url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     for mode in place.modes:
-        with Ledger.create(place.url, SystemClock(), mode=mode) as books:
-            yield books
+        with Ledger.create(place.url, SystemClock(), mode=mode) as ledger:
+            yield ledger
 
 
 def _known_scope(at: KillTarget, scope: str) -> str:
@@ -104,9 +104,9 @@ def _known_scope(at: KillTarget, scope: str) -> str:
     except TradewrightError:
         known = [MANUAL, *options("strategy")]
         accounts: list[str] = []
-        for books in _books(at.place):
-            known += books.decisions.strategies()
-            accounts += books.outbox.accounts()
+        for ledger in _ledgers(at.place):
+            known += ledger.decisions.strategies()
+            accounts += ledger.outbox.accounts()
         return checked_scope(scope, [*map(account_scope, accounts), *map(strategy_scope, known)])
     with Container(settings) as house:
         return checked_scope(scope, scopes(settings, house.ledger))
@@ -135,10 +135,10 @@ def _leave_to_senders(place: LedgerPlace, actor: str, reason: str, problem: str)
     """Ask the senders at work for the cancels, and wait a little for their answers."""
     ended: list[str] = []
     still_open: list[str] = []
-    for books in _books(place):
-        for lease in books.leases.at_work():
-            asked = books.commands.enqueue(CommandKind.CANCEL_ALL, lease.name, {"stopped_only": True}, actor, reason)
-            answer = asyncio.run(_outcome(books, asked))
+    for ledger in _ledgers(place):
+        for lease in ledger.leases.at_work():
+            asked = ledger.commands.enqueue(CommandKind.CANCEL_ALL, lease.name, {"stopped_only": True}, actor, reason)
+            answer = asyncio.run(_outcome(ledger, asked))
             if answer is None:
                 problem += f"; the sender of {lease.name} (process {lease.pid}) has not answered yet"
             else:
@@ -147,10 +147,10 @@ def _leave_to_senders(place: LedgerPlace, actor: str, reason: str, problem: str)
     return Cancelled(tuple(ended), tuple(still_open), problem)
 
 
-async def _outcome(books: Ledger, command: Command) -> Cancelled | None:
-    deadline = books.clock.monotonic() + WAIT
-    while not (command := books.commands.get(command.command_id)).state.is_finished:
-        if books.clock.monotonic() >= deadline:
+async def _outcome(ledger: Ledger, command: Command) -> Cancelled | None:
+    deadline = ledger.clock.monotonic() + WAIT
+    while not (command := ledger.commands.get(command.command_id)).state.is_finished:
+        if ledger.clock.monotonic() >= deadline:
             return None
-        await books.clock.sleep(0.2)
+        await ledger.clock.sleep(0.2)
     return _CANCELLED.validate_python((command.result or {})["answer"]) if command.state is CommandState.DONE else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.operations.trading import actor_name, books_of
+from app.operations.trading import actor_name, opened_ledger
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.ledger.backup import Backup, backup
@@ -42,10 +42,10 @@ def verify(settings: Settings) -> Verification:
         LedgerError: when there is no ledger, or it cannot be read.
     """
     with Container(settings) as house:
-        books = house.existing_ledger()
-        events, found = books.audit.alterations()
+        ledger = house.existing_ledger()
+        events, found = ledger.audit.alterations()
         rows = tuple(Alteration(each.where, each.what, each.remedy) for each in found)
-        return Verification(books.where, events, rows)
+        return Verification(ledger.where, events, rows)
 
 
 def back_up(settings: Settings) -> Backup:
@@ -65,5 +65,5 @@ def delete_old(settings: Settings, actor: str = "") -> dict[str, int]:
     Raises:
         LedgerError: when the ledger cannot be used.
     """
-    with books_of(settings) as books:
-        return prune(books, actor=actor_name(actor))
+    with opened_ledger(settings) as ledger:
+        return prune(ledger, actor=actor_name(actor))

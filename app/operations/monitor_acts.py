@@ -256,8 +256,8 @@ def _cancelled(done: Cancelled) -> str:
 
 def _verdicts(settings: Settings, decisions: Sequence[Decision]) -> list[str]:
     """Each decision with its order and, where it is no plain approval, its reasons."""
-    with trading.books_of(settings) as books:
-        orders = [terms_text(books.decisions.intent(row.intent_id).terms) for row in decisions]
+    with trading.opened_ledger(settings) as ledger:
+        orders = [terms_text(ledger.decisions.intent(row.intent_id).terms) for row in decisions]
     return [
         f"{row.verdict}: {order} {', '.join(reason.code for reason in row.reasons)}".rstrip()
         for row, order in zip(decisions, orders, strict=True)

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.operations.trading import actor_name, books_of, checked_reason
+from app.operations.trading import actor_name, checked_reason, opened_ledger
 from conf.schema.settings import Settings
 from runtime import trading as wiring
 from runtime.trading import account_in_force
@@ -32,14 +32,14 @@ class Done:
 
 def not_well(settings: Settings) -> tuple[Problem, ...]:
     """Everything that is not well on the account in force, with the command that helps; empty when it may trade."""
-    with books_of(settings) as books:
-        return problems(books, account_in_force(settings, books), starts_stopped=settings.mode.name is Mode.LIVE)
+    with opened_ledger(settings) as ledger:
+        return problems(ledger, account_in_force(settings, ledger), starts_stopped=settings.mode.name is Mode.LIVE)
 
 
 def inbox(settings: Settings, most: int) -> list[Command]:
     """The newest commands with their outcomes, newest first."""
-    with books_of(settings) as books:
-        return books.commands.newest(most)
+    with opened_ledger(settings) as ledger:
+        return ledger.commands.newest(most)
 
 
 def cancel(settings: Settings, ref: str, reason: str, actor: str = "") -> Cancelled:

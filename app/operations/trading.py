@@ -129,7 +129,7 @@ MARKS = 5_000
 
 
 @contextmanager
-def books_of(settings: Settings) -> Iterator[Ledger]:
+def opened_ledger(settings: Settings) -> Iterator[Ledger]:
     """The ledger, open for one operation."""
     with Container(settings) as house:
         yield house.ledger
@@ -137,16 +137,16 @@ def books_of(settings: Settings) -> Iterator[Ledger]:
 
 def intents(settings: Settings, most: int = NEWEST) -> list[IntentView]:
     """The newest intents, at ``most`` so many (0: all), and all that wait for a person; newest first."""
-    with books_of(settings) as books:
-        asked = books.decisions.waiting()
+    with opened_ledger(settings) as ledger:
+        asked = ledger.decisions.waiting()
         waiting = {row.decision_id for row in asked}
         besides = [row.intent_id for row in asked]
-        chosen = books.decisions.newest_intents(most, besides) if most else books.decisions.intents()
+        chosen = ledger.decisions.newest_intents(most, besides) if most else ledger.decisions.intents()
         views = []
         for intent in reversed(chosen):
-            decisions = books.decisions.of_intent(intent.intent_id)
+            decisions = ledger.decisions.of_intent(intent.intent_id)
             newest = decisions[-1] if decisions else None
-            refs = tuple(attempt.ref for attempt in books.attempts.all(intent.intent_id))
+            refs = tuple(attempt.ref for attempt in ledger.attempts.all(intent.intent_id))
             views.append(IntentView(intent, newest, bool(newest and newest.decision_id in waiting), refs))
         return views
 
@@ -192,10 +192,10 @@ def approve(settings: Settings, decision_id: str, reason: str, actor: str = "", 
         LedgerError, NotApproved: when the decision is unknown, over, rejected, or did not ask for a person.
     """
     reason = checked_reason(reason)
-    with books_of(settings) as books:
-        intent = books.decisions.intent(books.decisions.decision(decision_id).intent_id)
+    with opened_ledger(settings) as ledger:
+        intent = ledger.decisions.intent(ledger.decisions.decision(decision_id).intent_id)
         seconds = float(settings.policy.approval_ttl_seconds)
-        return desk.approve(books, decision_id, intent.account, actor_name(actor), reason, seconds, shown)
+        return desk.approve(ledger, decision_id, intent.account, actor_name(actor), reason, seconds, shown)
 
 
 def reject(settings: Settings, decision_id: str, reason: str, actor: str = "") -> None:
@@ -206,9 +206,9 @@ def reject(settings: Settings, decision_id: str, reason: str, actor: str = "") -
         LedgerError: for an unknown decision.
     """
     reason = checked_reason(reason)
-    with books_of(settings) as books:
-        books.decisions.decision(decision_id)
-        desk.reject(books, decision_id, actor_name(actor), reason)
+    with opened_ledger(settings) as ledger:
+        ledger.decisions.decision(decision_id)
+        desk.reject(ledger, decision_id, actor_name(actor), reason)
 
 
 def send(settings: Settings) -> list[Sent]:
@@ -229,8 +229,8 @@ def send(settings: Settings) -> list[Sent]:
 
 def send_approved(settings: Settings) -> SendReply:
     """As :func:`send`, with the stops in force; an order that a stop covers stays approved or is withdrawn."""
-    with books_of(settings) as books:
-        stops = tuple(row for row in books.kill_switches.present() if row.stopped and _covers(settings, row.scope))
+    with opened_ledger(settings) as ledger:
+        stops = tuple(row for row in ledger.kill_switches.present() if row.stopped and _covers(settings, row.scope))
     return SendReply(tuple(send(settings)), stops)
 
 
@@ -252,14 +252,14 @@ def stop_texts(stops: Iterable[Switch], overrides: Sequence[str]) -> list[str]:
 
 def orders(settings: Settings, most: int = NEWEST) -> list[desk.OrderView]:
     """The newest orders with their events, at ``most`` so many (0: all), and all that are still live; newest first."""
-    with books_of(settings) as books:
-        return list(reversed(desk.newest_orders(books, most) if most else desk.orders(books)))
+    with opened_ledger(settings) as ledger:
+        return list(reversed(desk.newest_orders(ledger, most) if most else desk.orders(ledger)))
 
 
 def positions(settings: Settings) -> list[PositionView]:
     """The holdings by the ledger, at the newest stored prices."""
-    with books_of(settings) as books:
-        return _positions(settings, books)
+    with opened_ledger(settings) as ledger:
+        return _positions(settings, ledger)
 
 
 def reconcile(settings: Settings) -> ReconcileReply:
@@ -269,9 +269,9 @@ def reconcile(settings: Settings) -> ReconcileReply:
         CommandRefused, LedgerError: when it cannot be asked or written down.
     """
     found = trading.asking(settings, lambda inbox: inbox.reconcile(actor_name(""), "tradewright reconcile"))
-    with books_of(settings) as books:
-        account = account_in_force(settings, books)
-        listed = problems(books, account, starts_stopped=settings.mode.name is Mode.LIVE)
+    with opened_ledger(settings) as ledger:
+        account = account_in_force(settings, ledger)
+        listed = problems(ledger, account, starts_stopped=settings.mode.name is Mode.LIVE)
     return ReconcileReply(found.at, found.differences, found.equity, found.positions, listed)
 
 
@@ -287,8 +287,8 @@ def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[
         LedgerError: when even the flag cannot be written.
     """
     reason = checked_reason(reason)
-    with books_of(settings) as books:
-        switch = books.kill_switches.stop(checked_scope(scope, scopes(settings, books)), actor_name(actor), reason)
+    with opened_ledger(settings) as ledger:
+        switch = ledger.kill_switches.stop(checked_scope(scope, scopes(settings, ledger)), actor_name(actor), reason)
     name = actor_name(actor)
     try:
         return switch, trading.asking(settings, lambda inbox: inbox.cancel_all(name, reason, stopped_only=True))
@@ -303,8 +303,8 @@ def resume(settings: Settings, scope: str, reason: str, actor: str = "") -> Swit
         ConfigError: as for :func:`kill`.
     """
     reason = checked_reason(reason)
-    with books_of(settings) as books:
-        return books.kill_switches.resume(checked_scope(scope, scopes(settings, books)), actor_name(actor), reason)
+    with opened_ledger(settings) as ledger:
+        return ledger.kill_switches.resume(checked_scope(scope, scopes(settings, ledger)), actor_name(actor), reason)
 
 
 def explain(settings: Settings, name: str) -> list[Provenance]:
@@ -313,30 +313,30 @@ def explain(settings: Settings, name: str) -> list[Provenance]:
     Raises:
         LedgerError: when no such id is known.
     """
-    with books_of(settings) as books:
-        return explain_in(books, name)
+    with opened_ledger(settings) as ledger:
+        return explain_in(ledger, name)
 
 
 def overview(settings: Settings) -> DeskView:
     """The account at a glance, from the ledger."""
-    with books_of(settings) as books:
-        account = account_in_force(settings, books)
-        marks = books.equity.newest(account, MARKS)
-        last = books.broker_journal.last_reconciliation(account)
+    with opened_ledger(settings) as ledger:
+        account = account_in_force(settings, ledger)
+        marks = ledger.equity.newest(account, MARKS)
+        last = ledger.broker_journal.last_reconciliation(account)
         return DeskView(
             mode=settings.mode.name,
             stage=settings.stage.name,
-            now=books.clock.now(),
+            now=ledger.clock.now(),
             account=account,
             equity=marks[-1].equity if marks else None,
             cash=marks[-1].cash if marks else None,
             reconciled_at=last.at if last else None,
             differences=last.differences if last else (),
-            switches=tuple(row for row in books.kill_switches.present() if row.stopped),
-            positions=tuple(_positions(settings, books)),
+            switches=tuple(row for row in ledger.kill_switches.present() if row.stopped),
+            positions=tuple(_positions(settings, ledger)),
             equity_marks=tuple((mark.at, mark.equity) for mark in marks),
-            scopes=tuple(scopes(settings, books)),
-            problems=problems(books, account, starts_stopped=settings.mode.name is Mode.LIVE),
+            scopes=tuple(scopes(settings, ledger)),
+            problems=problems(ledger, account, starts_stopped=settings.mode.name is Mode.LIVE),
         )
 
 
@@ -347,10 +347,10 @@ def actor_name(claimed: str = "") -> str:
     return f"{user} (claimed: {name})" if name else user
 
 
-def _positions(settings: Settings, books: Ledger) -> list[PositionView]:
-    quotes = Container(settings, books.clock).newest_quotes()
+def _positions(settings: Settings, ledger: Ledger) -> list[PositionView]:
+    quotes = Container(settings, ledger.clock).newest_quotes()
     views = []
-    for row in books.executions.positions(account_in_force(settings, books)):
+    for row in ledger.executions.positions(account_in_force(settings, ledger)):
         if row.quantity:
             last = quotes[row.instrument].last if row.instrument in quotes else None
             known = Container(settings).instruments.get(row.instrument)
@@ -390,9 +390,9 @@ def checked_scope(scope: str, known: Sequence[str]) -> str:
     return scope
 
 
-def scopes(settings: Settings, books: Ledger) -> list[str]:
+def scopes(settings: Settings, ledger: Ledger) -> list[str]:
     """The scopes of a kill switch: everything, and each account and strategy that is declared or has ever asked."""
-    accounts = [settings.broker.account or "", *books.outbox.accounts(), account_in_force(settings, books)]
-    strategies = [MANUAL, *options("strategy"), *books.decisions.strategies()]
+    accounts = [settings.broker.account or "", *ledger.outbox.accounts(), account_in_force(settings, ledger)]
+    strategies = [MANUAL, *options("strategy"), *ledger.decisions.strategies()]
     named = [*map(account_scope, filter(None, accounts)), *map(strategy_scope, strategies)]
-    return list(dict.fromkeys([EVERYTHING, *named, *(row.scope for row in books.kill_switches.present())]))
+    return list(dict.fromkeys([EVERYTHING, *named, *(row.scope for row in ledger.kill_switches.present())]))

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from app.operations import operator, trading
-from app.operations.trading import books_of
+from app.operations.trading import opened_ledger
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.trading import account_in_force
@@ -45,8 +45,8 @@ def watch(settings: Settings, every: float, tell: Callable[[str], None]) -> trad
 
 def open_orders(settings: Settings) -> list[str]:
     """The references of the orders that have not ended by the ledger."""
-    with books_of(settings) as books:
-        return [attempt.ref for attempt in books.attempts.live(account_in_force(settings, books))]
+    with opened_ledger(settings) as ledger:
+        return [attempt.ref for attempt in ledger.attempts.live(account_in_force(settings, ledger))]
 
 
 def day_to_end(now: datetime, zone: str) -> date | None:

@@ -88,7 +88,7 @@ def settings(shipped: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture
-def books(settings: Settings) -> Iterator[Ledger]:
+def ledger(settings: Settings) -> Iterator[Ledger]:
     """The ledger of that desk."""
-    with trading.books_of(settings) as made:
+    with trading.opened_ledger(settings) as made:
         yield made

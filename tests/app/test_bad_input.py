@@ -281,10 +281,10 @@ def test_a_desk_without_its_gateway_writes_nothing(house: House, command: str, h
         return json.dumps([say(name, *house.overrides, "--json").json for name in ("orders", "intents", "positions")])
 
     before = facts()
-    wish = ("--instrument", "BTC", "--side", "BUY", "--qty", "0.01") if command == "intent" else ()
+    options = ("--instrument", "BTC", "--side", "BUY", "--qty", "0.01") if command == "intent" else ()
     with taken() as port:
         link = ("mode=paper", "broker=ibkr", f"broker.port={port if hangs else 1}", "broker.timeout_s=0.5")
-        error = say(command, *wish, *house.overrides, *link, "--json").json["error"]
+        error = say(command, *options, *house.overrides, *link, "--json").json["error"]
     assert f"127.0.0.1:{port if hangs else 1}" in error["where"]
     assert error["what"]
     assert error["remedy"]
@@ -354,8 +354,8 @@ def test_a_full_ledger(house: House) -> None:
     assert say("resume", *house.overrides, "--reason", "test").status == 0
     text = refusal(process("kill", *house.overrides, "--reason", "full", "--json", limit=4096))
     assert "ledger" in text
-    wish = ("--instrument", "BTC", "--side", "BUY", "--qty", "0.04", "--json")
-    reasons = say("intent", *house.overrides, *wish).json["reasons"]
+    options = ("--instrument", "BTC", "--side", "BUY", "--qty", "0.04", "--json")
+    reasons = say("intent", *house.overrides, *options).json["reasons"]
     assert "KILLED" not in {reason["code"] for reason in reasons}
 
 

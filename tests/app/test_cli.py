@@ -89,10 +89,10 @@ def test_check_names_everything_that_is_wrong() -> None:
 def test_a_wish_from_the_gate_to_the_fill_and_back(house: House) -> None:
     """A stage where every entry needs a person: intent, approve, send, orders, positions, explain, close."""
     staged = (*house.overrides, "stage=sandbox")
-    wish = ("intent", *staged, "--instrument", "BTC", "--side", "buy", "--qty", "0.01", "--key", "k1", "--json")
-    decision = say(*wish).json
+    options = ("intent", *staged, "--instrument", "BTC", "--side", "buy", "--qty", "0.01", "--key", "k1", "--json")
+    decision = say(*options).json
     assert decision["verdict"] == "REVIEW"
-    assert say(*wish).json == decision, "the same key is the same wish"
+    assert say(*options).json == decision, "the same key is the same intent"
     name = decision["decision_id"]
     (view,) = say("intents", *staged, "--json").json["intents"]
     assert view["waits"] is True
@@ -123,8 +123,8 @@ def test_a_wish_from_the_gate_to_the_fill_and_back(house: House) -> None:
 
 def test_a_no_is_final(house: House) -> None:
     staged = (*house.overrides, "stage=sandbox")
-    wish = ("--instrument", "BTC", "--side", "BUY", "--qty", "0.02", "--key", "k2", "--json")
-    name = say("intent", *staged, *wish).json["decision_id"]
+    options = ("--instrument", "BTC", "--side", "BUY", "--qty", "0.02", "--key", "k2", "--json")
+    name = say("intent", *staged, *options).json["decision_id"]
     assert say("reject", name, *staged, "--reason", "no", "--json").json == {"rejected": name}
     said = say("approve", name, *staged, "--reason", "yes after all", "--json")
     assert said.status == 1
@@ -155,8 +155,8 @@ def test_a_no_is_final(house: House) -> None:
     ],
 )
 def test_a_wish_that_makes_no_sense_is_refused(house: House, changed: dict[str, str], word: str) -> None:
-    wish = {"--instrument": "BTC", "--side": "BUY", "--qty": "1"} | changed
-    said = say("intent", *house.overrides, *(part for pair in wish.items() for part in pair), "--json")
+    options = {"--instrument": "BTC", "--side": "BUY", "--qty": "1"} | changed
+    said = say("intent", *house.overrides, *(part for pair in options.items() for part in pair), "--json")
     assert said.status == 1
     assert word in json.dumps(said.json["error"])
 
@@ -184,8 +184,8 @@ def test_every_kind_of_order_can_be_asked_for(options: tuple[str, ...], order: d
 def test_the_kill_switch_holds_until_a_person_lifts_it_with_a_reason(house: House) -> None:
     stopped = say("kill", *house.overrides, "--reason", "test", "--actor", "ann", "--json")
     assert (stopped.status, stopped.json["stopped"]["scope"]) == (0, "everything")
-    wish = ("--instrument", "BTC", "--side", "BUY", "--qty", "0.03", "--json")
-    refused = say("intent", *house.overrides, *wish).json
+    options = ("--instrument", "BTC", "--side", "BUY", "--qty", "0.03", "--json")
+    refused = say("intent", *house.overrides, *options).json
     assert "KILLED" in {reason["code"] for reason in refused["reasons"]}
     assert say("resume", *house.overrides, "--json").status == 1, "it takes a reason"
     assert say("kill", *house.overrides, "--scope", "planet:earth", "--reason", "r", "--json").status == 1

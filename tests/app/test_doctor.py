@@ -80,9 +80,9 @@ def scrambled_ledger(settings: Settings, _patch: pytest.MonkeyPatch) -> None:
 
 
 def forged_ledger(settings: Settings, _patch: pytest.MonkeyPatch) -> None:
-    with Container(settings, SystemClock()).ledger as books:
-        books.kill_switches.stop("everything", "ann", "test")
-        books.kill_switches.resume("everything", "ann", "test")
+    with Container(settings, SystemClock()).ledger as ledger:
+        ledger.kill_switches.stop("everything", "ann", "test")
+        ledger.kill_switches.resume("everything", "ann", "test")
     with closing(sqlite3.connect(Container(settings).root / "ledger.sqlite3")) as link:
         tables = [name for (name,) in link.execute("select name from sqlite_master where type = 'trigger'")]
         for name in tables:
@@ -92,8 +92,8 @@ def forged_ledger(settings: Settings, _patch: pytest.MonkeyPatch) -> None:
 
 
 def stopped(settings: Settings, _patch: pytest.MonkeyPatch) -> None:
-    with Container(settings, SystemClock()).ledger as books:
-        books.kill_switches.stop("strategy:trend", "ann", "test")
+    with Container(settings, SystemClock()).ledger as ledger:
+        ledger.kill_switches.stop("strategy:trend", "ann", "test")
 
 
 def old_python(_settings: Settings, patch: pytest.MonkeyPatch) -> None:

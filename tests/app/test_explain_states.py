@@ -35,24 +35,24 @@ WAYS = {
 FILLED = {S.PARTIAL: "4", S.FILLED: "10"}
 
 
-def order_in(books: Ledger, state: AttemptState) -> str:
+def order_in(ledger: Ledger, state: AttemptState) -> str:
     """The reference of an order of ten AAPL in a state, with the fills that belong to it."""
-    order = Proposer(books, books.clock, "SIM").order()
-    assert books.leases.acquire("SIM", HOLDER, 60)
-    claimed = books.attempts.claim(order.decision_id, order.payload_hash, HOLDER)
+    order = Proposer(ledger, ledger.clock, "SIM").order()
+    assert ledger.leases.acquire("SIM", HOLDER, 60)
+    claimed = ledger.attempts.claim(order.decision_id, order.payload_hash, HOLDER)
     assert claimed is not None
     for step in WAYS[state]:
         if step is S.SENDING:
-            books.attempts.begin_sending(claimed.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
+            ledger.attempts.begin_sending(claimed.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
         else:
-            books.attempts.move(claimed.ref, step, f"came to {step}")
+            ledger.attempts.move(claimed.ref, step, f"came to {step}")
     if state in FILLED:
         fill = Fill(
             exec_id="e1.01", perm_id=5, account="SIM", instrument="AAPL", side=Side.BUY,
             quantity=Decimal(FILLED[state]), price=Decimal("101.5"), time=NOW, ref=claimed.ref,
         )  # fmt: skip
-        books.executions.record(fill, claimed.ref)
-    books.leases.release("SIM", HOLDER)
+        ledger.executions.record(fill, claimed.ref)
+    ledger.leases.release("SIM", HOLDER)
     return claimed.ref
 
 
@@ -61,8 +61,8 @@ def test_every_state_is_told() -> None:
 
 
 @pytest.mark.parametrize("state", AttemptState)
-def test_the_story_of_an_order_in_each_state(settings: Settings, books: Ledger, state: AttemptState) -> None:
-    ref = order_in(books, state)
+def test_the_story_of_an_order_in_each_state(settings: Settings, ledger: Ledger, state: AttemptState) -> None:
+    ref = order_in(ledger, state)
     (walk,) = trading.explain(settings, ref)
     told = list(story(walk, "UTC"))
     at = " at 101.5" if state in FILLED else ""
@@ -78,14 +78,14 @@ def test_the_story_of_an_order_in_each_state(settings: Settings, books: Ledger, 
 
 
 @pytest.mark.parametrize("name", ["ref", "decision-1", "intent0001", "signal-1", "e1.01"])
-def test_every_name_leads_to_the_same_walk(settings: Settings, books: Ledger, name: str) -> None:
-    ref = order_in(books, S.FILLED)
+def test_every_name_leads_to_the_same_walk(settings: Settings, ledger: Ledger, name: str) -> None:
+    ref = order_in(ledger, S.FILLED)
     assert trading.explain(settings, ref if name == "ref" else name) == trading.explain(settings, ref)
 
 
 @pytest.mark.parametrize("name", ["", "nothing", "intent0001.2", "decision-", "INTENT0001", "e1", "%"])
-def test_a_name_that_nobody_has_is_refused(settings: Settings, books: Ledger, name: str) -> None:
-    order_in(books, S.FILLED)
+def test_a_name_that_nobody_has_is_refused(settings: Settings, ledger: Ledger, name: str) -> None:
+    order_in(ledger, S.FILLED)
     with pytest.raises(LedgerError, match="has this id") as caught:
         trading.explain(settings, name)
     assert (caught.value.where, caught.value.remedy) == (name, "tradewright orders")
@@ -94,12 +94,12 @@ def test_a_name_that_nobody_has_is_refused(settings: Settings, books: Ledger, na
 @pytest.mark.parametrize("verdict", [Verdict.REVIEW, Verdict.REJECT])
 @pytest.mark.parametrize("said", [None, False])
 def test_before_there_is_an_order_the_decision_is_told(
-    settings: Settings, books: Ledger, verdict: Verdict, said: bool | None
+    settings: Settings, ledger: Ledger, verdict: Verdict, said: bool | None
 ) -> None:
-    proposer = Proposer(books, books.clock, "SIM")
+    proposer = Proposer(ledger, ledger.clock, "SIM")
     decision = proposer.decide(proposer.intent(), verdict)
     if said is not None:
-        books.decisions.record_approval(decision.decision_id, said, "ann", "not today")
+        ledger.decisions.record_approval(decision.decision_id, said, "ann", "not today")
     (walk,) = trading.explain(settings, decision.decision_id)
     told = list(story(walk, "UTC"))
     assert not [line for line in told if line.startswith("order ")]
@@ -112,16 +112,16 @@ def test_before_there_is_an_order_the_decision_is_told(
     ("at_venue", "watched"),
     [(True, "protective orders at the venue"), (False, "watched on the strategy's bars only")],
 )
-def test_a_stop_says_who_watches_it(settings: Settings, books: Ledger, at_venue: bool, watched: str) -> None:
-    intent = Proposer(books, books.clock, "SIM").intent(
+def test_a_stop_says_who_watches_it(settings: Settings, ledger: Ledger, at_venue: bool, watched: str) -> None:
+    intent = Proposer(ledger, ledger.clock, "SIM").intent(
         stop=Decimal(95), take_profit=Decimal(110), protective_orders=at_venue
     )
     (walk,) = trading.explain(settings, intent.intent_id)
     assert f"    stop 95, take-profit 110: {watched}" in list(story(walk, "UTC"))
 
 
-def test_an_intent_that_the_gate_has_not_seen_is_told_as_such(settings: Settings, books: Ledger) -> None:
-    intent = Proposer(books, books.clock, "SIM").intent()
+def test_an_intent_that_the_gate_has_not_seen_is_told_as_such(settings: Settings, ledger: Ledger) -> None:
+    intent = Proposer(ledger, ledger.clock, "SIM").intent()
     (walk,) = trading.explain(settings, intent.intent_id)
     assert next(story(walk, "UTC")).startswith("intent intent0001")
     (view,) = trading.intents(settings)

@@ -176,12 +176,12 @@ def told(stocked: House, tmp_path_factory: pytest.TempPathFactory) -> Mapping[st
             scripts = say(*words, "--json")
             said[name] = (scripts, say(*words) if name in SHOWN else scripts)
 
-        def wish(key: str, quantity: str) -> str:
+        def decided(key: str, quantity: str) -> str:
             words = ("--instrument", "BTC", "--side", "BUY", "--qty", quantity, "--key", key)
             ask("intent", "intent", *staged, *words)
             return str(said["intent"][0].json["decision_id"])
 
-        wanted, unwanted = wish("a", "0.01"), wish("b", "0.011")
+        wanted, unwanted = decided("a", "0.01"), decided("b", "0.011")
         said["approve"] = (say("approve", wanted, *staged, *reason, "--json"), say("approve", "x", *staged, *reason))
         said["reject"] = (say("reject", unwanted, *staged, *reason, "--json"), say("reject", "x", *staged, *reason))
         ask("send", "send", *staged)

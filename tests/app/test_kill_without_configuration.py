@@ -48,8 +48,8 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
 
 
 def switches(root: Path, mode: Mode = Mode.SIM) -> list[Switch]:
-    with Ledger.create(f"sqlite:///{root / LEDGER_FILE}", SystemClock(), mode=mode) as books:
-        return books.kill_switches.present()
+    with Ledger.create(f"sqlite:///{root / LEDGER_FILE}", SystemClock(), mode=mode) as ledger:
+        return ledger.kill_switches.present()
 
 
 def stopped(root: Path, *modes: Mode) -> bool:
@@ -154,16 +154,16 @@ def test_a_sender_at_work_cancels_for_a_kill_that_cannot(house: House) -> None:
     house.root.mkdir()
 
     def work() -> None:
-        with Ledger.create(url, SystemClock()) as books:
-            while (command := books.commands.next("SIM")) is None:
+        with Ledger.create(url, SystemClock()) as ledger:
+            while (command := ledger.commands.next("SIM")) is None:
                 time.sleep(0.02)
-            assert [row.stopped for row in books.kill_switches.present()] == [True], "the flag comes first"
-            assert books.commands.begin(command.command_id, "sender")
+            assert [row.stopped for row in ledger.kill_switches.present()] == [True], "the flag comes first"
+            assert ledger.commands.begin(command.command_id, "sender")
             answer = {"ended": ["a.1"], "open": [], "problem": ""}
-            books.commands.finish(command.command_id, CommandState.DONE, {"answer": answer})
+            ledger.commands.finish(command.command_id, CommandState.DONE, {"answer": answer})
 
-    with Ledger.create(url, SystemClock()) as books:
-        assert books.leases.acquire("SIM", "sender", 60)
+    with Ledger.create(url, SystemClock()) as ledger:
+        assert ledger.leases.acquire("SIM", "sender", 60)
     sender = threading.Thread(target=work)
     sender.start()
     spoil(house, "broker", BROKEN["no YAML"])
@@ -244,10 +244,10 @@ def test_an_act_warns_of_the_ledger_that_the_environment_names(
 def test_a_sender_at_work_in_another_ledger_is_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = other(monkeypatch, house)
     folder.mkdir()
-    with Ledger.create(f"sqlite:///{folder / LEDGER_FILE}", SystemClock()) as books:
-        assert books.leases.acquire("SIM", "sender", 60)
+    with Ledger.create(f"sqlite:///{folder / LEDGER_FILE}", SystemClock()) as ledger:
+        assert ledger.leases.acquire("SIM", "sender", 60)
         assert "a sender of account SIM is at work in it (process " in kill(f"storage.root={house.root}").err
-        books.leases.release("SIM", "sender")
+        ledger.leases.release("SIM", "sender")
         assert "is at work" not in kill(f"storage.root={house.root}").err
 
 
@@ -259,9 +259,9 @@ def test_the_default_ledger_is_told_of_only_while_a_sender_is_at_work_in_it(
     path.write_text(path.read_text().replace("root: data ", f"root: {folder} "))
     monkeypatch.delenv("TRADEWRIGHT_OVERRIDES", raising=False)
     folder.mkdir()
-    with Ledger.create(f"sqlite:///{folder / LEDGER_FILE}", SystemClock()) as books:
+    with Ledger.create(f"sqlite:///{folder / LEDGER_FILE}", SystemClock()) as ledger:
         assert "another ledger" not in kill(f"storage.root={house.root}").err
-        assert books.leases.acquire("SIM", "sender", 60)
+        assert ledger.leases.acquire("SIM", "sender", 60)
         assert "is at work in it" in kill(f"storage.root={house.root}").err
 
 

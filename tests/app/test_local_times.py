@@ -74,8 +74,8 @@ def test_a_day_begins_once_also_where_the_clocks_change(tz: str, change: datetim
 def test_monitor_and_explanations_show_the_zone_and_the_ledger_keeps_utc(tmp_path: Path) -> None:
     chosen = compose((f"storage.root={tmp_path}", "base.tz=Asia/Jerusalem"))
     moment = datetime(2026, 11, 20, 22, 30, tzinfo=UTC)
-    with Ledger.create(f"sqlite:///{tmp_path / 'ledger.sqlite3'}", ManualClock(moment)) as books:
-        intent = Proposer(books, books.clock, "SIM").intent()
+    with Ledger.create(f"sqlite:///{tmp_path / 'ledger.sqlite3'}", ManualClock(moment)) as ledger:
+        intent = Proposer(ledger, ledger.clock, "SIM").intent()
     board = monitor.monitor_view(chosen)
     assert board.intents[0]["decided"] == "2026-11-21 00:30:00+02:00"
     clock = next(tile for tile in board.tiles if tile.label == "Clock")

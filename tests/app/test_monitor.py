@@ -78,12 +78,12 @@ def test_a_yes_goes_into_the_outbox_and_a_no_is_final(settings: Settings) -> Non
     assert monitor_acts.answer(settings, None, True, "why") == "nothing is chosen"
     assert monitor_acts.answer(settings, decision, True, "looked at it") == "approved: BUY 0.01 BTC"
     assert monitor.monitor_view(settings).waiting == {}
-    with trading.books_of(settings) as books:
-        assert [row.decision_id for row in books.outbox.sendable()] == [decision]
+    with trading.opened_ledger(settings) as ledger:
+        assert [row.decision_id for row in ledger.outbox.sendable()] == [decision]
     assert monitor_acts.answer(settings, decision, False, "changed my mind") == f"rejected: decision {decision}"
-    with trading.books_of(settings) as books:
-        assert not books.decisions.permits(decision)
-        assert [row.approved for row in books.decisions.approvals(decision)] == [True, False]
+    with trading.opened_ledger(settings) as ledger:
+        assert not ledger.decisions.permits(decision)
+        assert [row.approved for row in ledger.decisions.approvals(decision)] == [True, False]
 
 
 def test_what_waits_and_what_lives_is_listed_however_old_it_is(settings: Settings) -> None:
@@ -93,14 +93,14 @@ def test_what_waits_and_what_lives_is_listed_however_old_it_is(settings: Setting
     assert trading.intents(settings) == whole
     assert trading.intents(settings, 1) == whole[:2], "the newest, and the one that waits"
     assert trading.orders(settings, 1) == trading.orders(settings) == orders
-    with trading.books_of(settings) as books:
-        monitor_acts.answer(settings, books.decisions.waiting()[0].decision_id, False, "no")
+    with trading.opened_ledger(settings) as ledger:
+        monitor_acts.answer(settings, ledger.decisions.waiting()[0].decision_id, False, "no")
     assert trading.intents(settings, 1) == trading.intents(settings, 0)[:1]
 
 
 def test_a_rejected_intent_cannot_be_approved(settings: Settings) -> None:
-    with trading.books_of(settings) as books:
-        refused = next(row.decision_id for row in books.decisions.all() if row.verdict == "REJECT")
+    with trading.opened_ledger(settings) as ledger:
+        refused = next(row.decision_id for row in ledger.decisions.all() if row.verdict == "REJECT")
     assert "cannot overrule the gate" in monitor_acts.answer(settings, refused, True, "please")
 
 

@@ -42,7 +42,7 @@ def desk(prepared: tuple[str, ...], tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def ledger(desk: Settings) -> Iterator[Ledger]:
-    with trading.books_of(desk) as opened:
+    with trading.opened_ledger(desk) as opened:
         yield opened
 
 

@@ -280,12 +280,12 @@ def test_the_server_ends_when_it_is_asked_to_whatever_a_notebook_waits_for(signa
             process.kill()
 
 
-def upgrade(server: Served, path: str, **wishes: object) -> int:
+def upgrade(server: Served, path: str, **options: object) -> int:
     """The status of a websocket upgrade: 101 where it is accepted."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("http_proxy", raising=False)
         try:
-            with connect(f"ws://127.0.0.1:{server.port}{path}", proxy=None, **wishes):  # type: ignore[arg-type]
+            with connect(f"ws://127.0.0.1:{server.port}{path}", proxy=None, **options):  # type: ignore[arg-type]
                 return 101
         except InvalidStatus as error:
             return error.response.status_code

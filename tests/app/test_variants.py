@@ -12,7 +12,7 @@ from conf.compose import check, compose
 from conf.environment import PROJECT, options
 from tradewright.model.errors import ConfigError, StoreError
 
-WISH = ("strategy=sma_crossover", "strategy.fast=7", "backtest.instruments=[BTC]", "backtest.timeframe=1m")
+OVERRIDES = ("strategy=sma_crossover", "strategy.fast=7", "backtest.instruments=[BTC]", "backtest.timeframe=1m")
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_a_variant_is_a_strategy_like_any_other(conf: Path) -> None:
     before = files(conf)
-    saved = variants.save(WISH, "fast_cross")
+    saved = variants.save(OVERRIDES, "fast_cross")
     assert saved == variants.Saved("fast_cross", "saved as conf/strategy/fast_cross.yaml")
     assert "fast_cross" in options("strategy")
     chosen = compose(["strategy=fast_cross"]).strategy
@@ -74,7 +74,7 @@ def test_without_wishes_of_its_own_it_trades_the_universe() -> None:
 )
 def test_a_name_that_is_not_plain_is_refused(conf: Path, name: str) -> None:
     before = files(conf)
-    saved = variants.save(WISH, name)
+    saved = variants.save(OVERRIDES, name)
     assert saved.name == ""
     assert "is not admitted" in saved.text
     assert files(conf) == before
@@ -84,12 +84,12 @@ def test_a_name_that_is_not_plain_is_refused(conf: Path, name: str) -> None:
 @pytest.mark.parametrize("name", sorted(variants.RESERVED))
 def test_a_name_that_yaml_reads_otherwise_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="means something else"):
-        variants.save_variant(WISH, name)
+        variants.save_variant(OVERRIDES, name)
 
 
 def test_nothing_is_overwritten(conf: Path) -> None:
     before = files(conf)
-    saved = variants.save(WISH, "macd_trend")
+    saved = variants.save(OVERRIDES, "macd_trend")
     assert saved.name == ""
     assert "none is overwritten" in saved.text
     assert files(conf) == before
@@ -99,18 +99,18 @@ def test_nothing_is_overwritten_in_a_race_either(conf: Path, monkeypatch: pytest
     path = conf / "strategy" / "raced.yaml"
     monkeypatch.setattr(variants, "_rehearse", lambda *_: path.write_text("the other's"))
     with pytest.raises(ConfigError, match="none is overwritten"):
-        variants.save_variant(WISH, "raced")
+        variants.save_variant(OVERRIDES, "raced")
     assert path.read_text() == "the other's"
     assert [found.name for found in path.parent.iterdir() if found.name.startswith(".")] == []
 
 
 @pytest.mark.parametrize(
-    ("wish", "reason"),
+    ("override", "reason"),
     [("strategy.fast=31", "fast < slow"), ("strategy.fast=0", "from 1"), ("strategy.fsat=3", "fsat")],
 )
-def test_values_that_are_refused_are_not_saved(conf: Path, wish: str, reason: str) -> None:
+def test_values_that_are_refused_are_not_saved(conf: Path, override: str, reason: str) -> None:
     before = files(conf)
-    saved = variants.save(["strategy=sma_crossover", wish], "odd")
+    saved = variants.save(["strategy=sma_crossover", override], "odd")
     assert saved.name == ""
     assert reason in saved.text
     assert files(conf) == before
@@ -119,7 +119,7 @@ def test_values_that_are_refused_are_not_saved(conf: Path, wish: str, reason: st
 def test_nothing_is_added_to_a_configuration_that_is_wrong(conf: Path) -> None:
     (conf / "universe" / "crypto.yaml").write_text("name: crypto\ninstruments: [BTC]\ntimeframe: 7m\n")
     before = files(conf)
-    assert variants.save(WISH, "fast_cross").name == ""
+    assert variants.save(OVERRIDES, "fast_cross").name == ""
     assert files(conf) == before
 
 
@@ -131,7 +131,7 @@ def test_a_folder_that_cannot_be_written_is_named(conf: Path, monkeypatch: pytes
 
     monkeypatch.setattr("os.link", full)
     with pytest.raises(StoreError, match=r"fast_cross\.yaml.*No space left"):
-        variants.save_variant(WISH, "fast_cross")
+        variants.save_variant(OVERRIDES, "fast_cross")
     assert files(conf) == before
 
 
@@ -139,7 +139,7 @@ def test_a_folder_that_cannot_be_written_is_named(conf: Path, monkeypatch: pytes
 def test_a_form_tells_and_picks_what_was_saved() -> None:
     told: list[variants.Saved] = []
     picked: list[str] = []
-    submit = variants.saver(WISH, told.append, picked.append)
+    submit = variants.saver(OVERRIDES, told.append, picked.append)
     submit(None)
     submit("No")
     submit("fine")

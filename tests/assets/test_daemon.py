@@ -42,8 +42,8 @@ print(json.dumps(runs))
 
 def executions(house: House) -> list[Decimal]:
     settings = compose(house.overrides)
-    with Container(settings).ledger as books:
-        return [row.quantity for row in books.executions.all()]
+    with Container(settings).ledger as ledger:
+        return [row.quantity for row in ledger.executions.all()]
 
 
 @pytest.mark.slow
@@ -99,9 +99,9 @@ def test_two_instances_that_race_send_each_order_once(tmp_path: Path, monkeypatc
     assert sorted(executions(house)) == [Decimal(size) for size in SIZES]
     assert any(runs), "one of them at least has run the batch"
     assert all(all(each) for each in runs), "a run whose orders another actor has taken is no failure"
-    with Container(settings).ledger as books:
-        assert [attempt.state.value for attempt in books.attempts.all()] == ["FILLED"] * len(SIZES)
-        assert books.audit.verify_chain()
+    with Container(settings).ledger as ledger:
+        assert [attempt.state.value for attempt in ledger.attempts.all()] == ["FILLED"] * len(SIZES)
+        assert ledger.audit.verify_chain()
 
 
 def instance(house: House, log: Path) -> subprocess.Popen[str]:

@@ -91,8 +91,8 @@ def failed(result: dg.ExecuteInProcessResult) -> list[str]:
 
 def checks(overrides: tuple[str, ...]) -> dict[str, CheckResult]:
     settings = compose(overrides)
-    with Container(settings).ledger as books:
-        return books.checks.newest()
+    with Container(settings).ledger as ledger:
+        return ledger.checks.newest()
 
 
 @pytest.mark.parametrize("defect", DEFECTS)

@@ -42,17 +42,17 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> House:
 
 @pytest.fixture
 def desk(stocked: House, monkeypatch: pytest.MonkeyPatch) -> House:
-    """The same with empty books."""
+    """The same with an empty ledger."""
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(stocked.conf))
     for path in [*stocked.root.glob("ledger.sqlite3*"), stocked.root / "sim_venue.json"]:
         path.unlink(missing_ok=True)
     settings = compose(stocked.overrides)
-    with Container(settings).ledger as books:
-        books.checks.record("bars.BTC", True)
+    with Container(settings).ledger as ledger:
+        ledger.checks.record("bars.BTC", True)
     return stocked
 
 
-def wish(house: House, key: str) -> Decision:
+def new_decision(house: House, key: str) -> Decision:
     settings = compose(house.overrides)
     decision = trading.deciding(settings, lambda decider: decider.intend(key, BUY))
     assert decision.verdict is Verdict.APPROVE, decision.reasons
@@ -81,15 +81,15 @@ class TestGatewayAway:
             execute(execution_definitions(house.overrides), job, instance)
         assert "CommandRefused" in str(caught.value), "the actor's answer: it could not carry it out"
         settings = compose(house.overrides)
-        with Container(settings).ledger as books:
-            assert books.broker_journal.last_reconciliation("DU000001") is None
+        with Container(settings).ledger as ledger:
+            assert ledger.broker_journal.last_reconciliation("DU000001") is None
 
     def test_an_order_that_could_not_be_sent_stays_approved(
         self, away: tuple[House, int], instance: dg.DagsterInstance
     ) -> None:
         house, port = away
         here = House(house.conf, house.root, (*house.more[:2], "broker.account=DU000001"))
-        decision = wish(here, "k1")
+        decision = new_decision(here, "k1")
         before = sensor_says(house)
         assert isinstance(before, dg.RunRequest)
         definitions = execution_definitions(house.overrides)
@@ -100,8 +100,8 @@ class TestGatewayAway:
         assert after.run_config == before.run_config, "the next tick asks for it again"
         assert after.run_key != before.run_key, "under the name of its next attempt"
         settings = compose(house.overrides)
-        with Container(settings).ledger as books:
-            assert [row.sending_at for row in books.attempts.all(decision.intent_id)] == [None]
+        with Container(settings).ledger as ledger:
+            assert [row.sending_at for row in ledger.attempts.all(decision.intent_id)] == [None]
 
     def test_what_depends_on_the_venue_is_not_made(self, away: tuple[House, int], instance: dg.DagsterInstance) -> None:
         job = execution_definitions(away[0].overrides).resolve_job_def(DESK_JOB)
@@ -110,12 +110,12 @@ class TestGatewayAway:
 
     def test_the_sensor_needs_no_venue(self, away: tuple[House, int]) -> None:
         house, _port = away
-        wish(House(house.conf, house.root, (*house.more[:2], "broker.account=DU000001")), "k1")
+        new_decision(House(house.conf, house.root, (*house.more[:2], "broker.account=DU000001")), "k1")
         assert isinstance(sensor_says(house), dg.RunRequest)
 
 
 class TestLedgerAway:
-    """The file of the ledger is somebody else's, or none."""
+    """The file of the ledger belongs to another program, or is none."""
 
     @pytest.fixture
     def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,8 +159,8 @@ def test_a_damaged_bars_file_fails_the_run_and_is_named(tmp_path: Path, instance
     path.write_bytes(bytes(content))
     with pytest.raises(RunFailed, match=path.name):
         execute(research_definitions(house.overrides), MARKET_JOB, instance, partition_key="BTC")
-    with Container(settings).ledger as books:
-        assert not books.checks.newest()["bars.BTC"].passed
+    with Container(settings).ledger as ledger:
+        assert not ledger.checks.newest()["bars.BTC"].passed
 
 
 class TestSensor:
@@ -170,7 +170,7 @@ class TestSensor:
         keys, batches = [], []
         decisions = []
         for name in ("k1", "k2"):
-            decisions.append(wish(desk, name) if name == "k1" else wish_other(desk, name))
+            decisions.append(new_decision(desk, name) if name == "k1" else other_decision(desk, name))
             said = sensor_says(desk)
             assert isinstance(said, dg.RunRequest)
             keys.append(said.run_key)
@@ -181,7 +181,7 @@ class TestSensor:
     def test_an_approval_that_has_expired_is_pointed_at_no_more(
         self, desk: House, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        decision = wish(desk, "k1")
+        decision = new_decision(desk, "k1")
         late = ManualClock(decision.expires_at)
         monkeypatch.setattr(Container, "clock", late)
         assert isinstance(sensor_says(desk), dg.SkipReason)
@@ -190,18 +190,18 @@ class TestSensor:
         self, desk: House, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Dagster launches one run per key; nothing was claimed, so the reference of the attempt is the same."""
-        first = wish(desk, "k1")
+        first = new_decision(desk, "k1")
         before = sensor_says(desk)
         monkeypatch.setattr(Container, "clock", ManualClock(first.expires_at))
         settings = compose(desk.overrides)
         minute = first.expires_at - first.decided_at
         times = {"decided_at": first.expires_at, "expires_at": first.expires_at + minute}
         second = first.model_copy(update={"decision_id": "decided-again", **times})
-        with Container(settings).ledger as books:
-            account = books.outbox.get(first.decision_id).account
-            books.decisions.record_decision(second)
-            books.outbox.put(approve(books.decisions.intent(second.intent_id), second, account))
-            (waiting,) = books.outbox.sendable()
+        with Container(settings).ledger as ledger:
+            account = ledger.outbox.get(first.decision_id).account
+            ledger.decisions.record_decision(second)
+            ledger.outbox.put(approve(ledger.decisions.intent(second.intent_id), second, account))
+            (waiting,) = ledger.outbox.sendable()
         after = sensor_says(desk)
         assert isinstance(before, dg.RunRequest)
         assert isinstance(after, dg.RunRequest)
@@ -209,7 +209,7 @@ class TestSensor:
         assert after.run_key != before.run_key
 
     def test_no_cursor_is_kept(self, desk: House, instance: dg.DagsterInstance) -> None:
-        wish(desk, "k1")
+        new_decision(desk, "k1")
         sensor = execution_definitions(desk.overrides).resolve_sensor_def("approved_orders")
         first = sensor.evaluate_tick(dg.build_sensor_context(instance=instance))
         later = sensor.evaluate_tick(dg.build_sensor_context(instance=instance, cursor="somebody's"))
@@ -217,8 +217,8 @@ class TestSensor:
         assert [row.run_key for row in later.run_requests or []] == [row.run_key for row in first.run_requests or []]
 
 
-def wish_other(house: House, key: str) -> Decision:
-    """Another wish than ``BUY``: two equal ones would be duplicates."""
+def other_decision(house: House, key: str) -> Decision:
+    """Another order than ``BUY``: two equal ones would be duplicates."""
     settings = compose(house.overrides)
     terms = BUY.model_copy(update={"quantity": Decimal("0.002")})
     decision = trading.deciding(settings, lambda decider: decider.intend(key, terms))

@@ -29,8 +29,8 @@ def run(house: House, job: str, instance: dg.DagsterInstance, key: str | None = 
 
 def recorded(house: House) -> dict[str, bool]:
     settings = compose(house.overrides)
-    with Container(settings).ledger as books:
-        return {name: result.passed for name, result in books.checks.newest().items()}
+    with Container(settings).ledger as ledger:
+        return {name: result.passed for name, result in ledger.checks.newest().items()}
 
 
 def test_check_results_are_in_the_ledger(settled: House) -> None:
@@ -94,8 +94,8 @@ def test_bars_that_break_a_rule_stop_what_is_downstream(house: House, instance: 
     assert made == {"bars"}
     failed = [check.check_name for check in result.get_asset_check_evaluations() if not check.passed]
     assert failed == ["contract"]
-    with Container(settings).ledger as books:
-        checks = books.checks.newest()
+    with Container(settings).ledger as ledger:
+        checks = ledger.checks.newest()
     assert {name: result.passed for name, result in checks.items()} == {"bars.BTC": False}
 
 

@@ -43,14 +43,14 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 @pytest.fixture
 def desk(stocked: House, monkeypatch: pytest.MonkeyPatch) -> House:
-    """The same house with empty books: its checks passed just now, and the venue has not heard of us."""
+    """The same house with an empty ledger: its checks passed just now, and the venue has not heard of us."""
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(stocked.conf))
     for path in [*stocked.root.glob("ledger.sqlite3*"), stocked.root / "sim_venue.json"]:
         path.unlink(missing_ok=True)
     settings = compose(stocked.overrides)
-    with Container(settings).ledger as books:
+    with Container(settings).ledger as ledger:
         for name in ("bars.BTC", "features.BTC", "lookahead.buy_and_hold"):
-            books.checks.record(name, True)
+            ledger.checks.record(name, True)
     return stocked
 
 
@@ -68,8 +68,8 @@ def tick(house: House, instance: dg.DagsterInstance) -> dg.SensorExecutionData: 
 
 def filled(house: House) -> list[Decimal]:
     settings = compose(house.overrides)
-    with Container(settings).ledger as books:
-        return [row.quantity for row in books.executions.all()]
+    with Container(settings).ledger as ledger:
+        return [row.quantity for row in ledger.executions.all()]
 
 
 def test_nothing_to_send_is_said(desk: House, instance: dg.DagsterInstance) -> None:
@@ -83,8 +83,8 @@ def test_the_run_key_is_a_name_for_the_batch(desk: House, instance: dg.DagsterIn
     first, again = tick(desk, instance), tick(desk, instance)
     (request,) = first.run_requests or []
     settings = compose(desk.overrides)
-    with Container(settings).ledger as books:
-        assert request.run_key == batch_key(books.outbox.sendable())
+    with Container(settings).ledger as ledger:
+        assert request.run_key == batch_key(ledger.outbox.sendable())
     assert [row.run_key for row in again.run_requests or []] == [request.run_key]
     assert request.run_config["ops"] == {"send": {"config": {"decision_ids": [decision.decision_id]}}}
     assert filled(desk) == [], "looking grants nothing"
@@ -122,13 +122,13 @@ def test_what_the_recheck_refuses_is_not_sent_and_not_asked_for_again(
     approved(desk)
     (request,) = tick(desk, instance).run_requests or []
     settings = compose(desk.overrides)
-    with Container(settings).ledger as books:
-        books.checks.record("bars.BTC", False)
+    with Container(settings).ledger as ledger:
+        ledger.checks.record("bars.BTC", False)
     execute(execution_definitions(desk.overrides), "send_orders", instance, run_config=request.run_config)
     assert filled(desk) == []
     assert tick(desk, instance).skip_message
-    with Container(settings).ledger as books:
-        (refusal,) = [row for row in books.audit.entries() if row.action == "REFUSE"]
+    with Container(settings).ledger as ledger:
+        (refusal,) = [row for row in ledger.audit.entries() if row.action == "REFUSE"]
     assert "CHECK_FAILED: failed: bars.BTC" in str(refusal.detail)
 
 
@@ -172,8 +172,8 @@ def test_the_desk_job_decides_and_a_second_one_decides_nothing_new(desk: House, 
         }  # fmt: skip
         assert "LOW_CONFIDENCE" in str(metadata["decisions"].value)
     settings = compose(desk.overrides)
-    with Container(settings).ledger as books:
-        assert len(books.decisions.intents()) == len(books.decisions.all()) == 1
+    with Container(settings).ledger as ledger:
+        assert len(ledger.decisions.intents()) == len(ledger.decisions.all()) == 1
 
 
 def test_reconciling_fails_where_the_books_differ(desk: House, instance: dg.DagsterInstance) -> None:
@@ -181,8 +181,8 @@ def test_reconciling_fails_where_the_books_differ(desk: House, instance: dg.Dags
     execute(definitions, "reconcile", instance)
     settings = compose(desk.overrides)
     account = desk_account(desk)
-    with Container(settings).ledger as books:
-        books.executions.adjust(account, "BTC", Decimal(1), Decimal(1), "ann", "a mistake")
+    with Container(settings).ledger as ledger:
+        ledger.executions.adjust(account, "BTC", Decimal(1), Decimal(1), "ann", "a mistake")
     with pytest.raises(RunFailed, match="POSITION_DRIFT BTC"):
         execute(definitions, "reconcile", instance)
 

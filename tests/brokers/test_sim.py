@@ -82,7 +82,7 @@ def test_a_market_order_without_a_quote_waits_for_the_next_bars_open() -> None:
 bars = st.tuples(*[st.integers(9_000, 11_000)] * 4).map(
     lambda cents: d(*(value / 100 for value in (cents[0], max(cents), min(cents), cents[3])))
 )
-wishes = st.tuples(
+order_terms = st.tuples(
     st.sampled_from(["AAPL", "ES"]),
     st.sampled_from(list(Side)),
     st.integers(1, 30),
@@ -92,7 +92,7 @@ wishes = st.tuples(
 
 
 @settings(max_examples=150)
-@given(st.lists(st.tuples(wishes, bars), max_size=12))
+@given(st.lists(st.tuples(order_terms, bars), max_size=12))
 def test_cash_holdings_and_profit_always_add_up(story: list[tuple[tuple, list[Decimal]]]) -> None:  # type: ignore[type-arg]
     venue = market(CLOCK)
     for number, ((symbol, side, quantity, kind, quarter), bar) in enumerate(story):
@@ -149,12 +149,12 @@ def test_an_order_beyond_the_accounts_means_is_rejected_but_a_reduction_never() 
 
 
 @pytest.mark.parametrize(
-    ("wish", "code"),
+    ("changed", "code"),
     [({"limit_price": "99.995"}, 110), ({"limit_price": "-1"}, 110), ({"quantity": "0.5"}, 10243)],
 )
-def test_orders_off_the_grid_are_refused_with_a_code(wish: dict[str, object], code: int) -> None:
+def test_orders_off_the_grid_are_refused_with_a_code(changed: dict[str, object], code: int) -> None:
     venue = market(CLOCK)
-    order = venue.place(terms(**wish), ACCOUNT, "a.1", 1, 21)
+    order = venue.place(terms(**changed), ACCOUNT, "a.1", 1, 21)
     assert (order.code, order.status) == (code, VenueStatus.REJECTED)
     assert venue.cancel(order.perm_id) == order
 

@@ -127,8 +127,8 @@ class VenueMachine(RuleBasedStateMachine):
         if known is None or known.terms.order.kind is not OrderType.LIMIT:
             return
         filled = known.terms.quantity - known.left
-        wish = {"quantity": Decimal(quantity), "order": LimitOrder(limit_price=Decimal(level) / 4)}
-        terms = known.terms.model_copy(update=wish)
+        changed = {"quantity": Decimal(quantity), "order": LimitOrder(limit_price=Decimal(level) / 4)}
+        terms = known.terms.model_copy(update=changed)
         code, text = self.venue.replace(perm_id, terms)
         assert (code == 0) == (text == "") == (quantity > filled)
         if not code:

@@ -1,4 +1,4 @@
-"""vectorbt's report of our fills: it must agree with our books, and say so when it does not."""
+"""vectorbt's report of our fills: it must agree with our own result, and say so when it does not."""
 
 from __future__ import annotations
 

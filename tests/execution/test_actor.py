@@ -220,14 +220,14 @@ def test_the_second_of_one_batch_sees_the_first(counter: Counter) -> None:
 @pytest.mark.parametrize("together", [True, False], ids=["one batch", "two batches"])
 def test_of_two_wishes_that_the_caps_make_alike_the_gate_refuses_the_second(counter: Counter, together: bool) -> None:
     """Control 7 compares orders, and an order has the size that the caps leave."""
-    wishes = [counter.world.proposer.intent(quantity=quantity) for quantity in ("15", "12")]
-    first, second = decided(counter, *wishes) if together else [decided(counter, wish)[0] for wish in wishes]
+    intents = [counter.world.proposer.intent(quantity=quantity) for quantity in ("15", "12")]
+    first, second = decided(counter, *intents) if together else [decided(counter, intent)[0] for intent in intents]
     assert (first.verdict, first.approved_quantity) == (Verdict.APPROVE, 10)
     assert (second.verdict, codes(second.reasons) & {"DUPLICATE"}) == (Verdict.REJECT, {"DUPLICATE"})
     assert [outcome.status for outcome in sent(counter)] == ["SENT"]
     counter.clock.advance(TTL)
-    (later,) = decided(counter, wishes[1])
-    assert "DUPLICATE" not in codes(later.reasons), "the window is over, and the wish still stands"
+    (later,) = decided(counter, intents[1])
+    assert "DUPLICATE" not in codes(later.reasons), "the window is over, and the order still stands"
 
 
 def test_the_gate_knows_what_the_sender_will_compare_with(counter: Counter) -> None:
@@ -487,11 +487,11 @@ def test_the_sender_compares_orders_sent_and_not_wishes(counter: Counter) -> Non
 
 def test_the_sender_compares_sizes_by_itself(counter: Counter) -> None:
     """Whatever let two orders of one size into the outbox, one goes out (control 7, asked again)."""
-    wishes = [counter.world.proposer.intent(quantity=quantity) for quantity in ("15", "12")]
-    decisions = [decide(wish, counter.snapshot(intent_id=wish.intent_id), counter.limits) for wish in wishes]
-    for wish, decision in zip(wishes, decisions, strict=True):
+    intents = [counter.world.proposer.intent(quantity=quantity) for quantity in ("15", "12")]
+    decisions = [decide(intent, counter.snapshot(intent_id=intent.intent_id), counter.limits) for intent in intents]
+    for intent, decision in zip(intents, decisions, strict=True):
         counter.ledger.decisions.record_decision(decision)
-        counter.ledger.outbox.put(approve(wish, decision, ACCOUNT))
+        counter.ledger.outbox.put(approve(intent, decision, ACCOUNT))
     first, second = sent(counter)
     assert (first.status, second.status) == ("SENT", "REFUSED")
     assert "DUPLICATE" in codes(second.reasons)

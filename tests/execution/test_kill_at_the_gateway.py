@@ -42,8 +42,8 @@ def gateway() -> Iterator[GatewayThread]:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger.create(f"sqlite:///{tmp_path / 'ledger.db'}", SystemClock(), busy_seconds=1) as books:
-        yield books
+    with Ledger.create(f"sqlite:///{tmp_path / 'ledger.db'}", SystemClock(), busy_seconds=1) as ledger:
+        yield ledger
 
 
 def kill_at(url: str, port: int, *moment: str) -> None:
@@ -119,7 +119,7 @@ def test_killed_between_two_legs_over_the_real_wire(
 
 
 def test_the_laws_can_be_broken(gateway: GatewayThread, ledger: Ledger) -> None:
-    """The checker sees an order and a holding that our books do not know."""
+    """The checker sees an order and a holding that the ledger does not know."""
     gateway.do("manual_order", terms={"instrument": "AAPL", "side": "BUY", "quantity": "5"})
     assert any("lost fill" in law for law in violations(ledger, gateway))
     assert any("positions" in law for law in violations(ledger, gateway))

@@ -103,7 +103,7 @@ def absorbed(ledger: Ledger, snapshot: BrokerSnapshot) -> None:
     rule_corrections(ledger, ACCOUNT, snapshot)
 
 
-def books(ledger: Ledger) -> dict[str, Any]:
+def recorded(ledger: Ledger) -> dict[str, Any]:
     """All that follows from what was reported, without the order in which it came."""
     attempts = ledger.attempts.all()
     return {
@@ -135,7 +135,7 @@ class Stage:
         with Ledger.open(f"sqlite:///{path}", self.clock) as ledger:
             tell(ledger)
             ledger.audit.verify_chain()
-            return books(ledger)
+            return recorded(ledger)
 
 
 @contextmanager
@@ -181,7 +181,7 @@ def test_a_query_twice_is_a_query_once_and_the_ledger_then_agrees_with_the_venue
             absorbed(ledger, it.snapshot)
             assert {row.ref: ledger.attempts.events(row.ref) for row in ledger.attempts.all()} == before
             assert ledger.audit.entries() == entries, "nothing happened, so nothing is written"
-            if not any(code == "CORRECTION" for _, code, _ in books(ledger)["frozen"]):
+            if not any(code == "CORRECTION" for _, code, _ in recorded(ledger)["frozen"]):
                 assert drift(ledger, ACCOUNT, it.snapshot) == {}
                 assert [found for found in compare(ledger, ACCOUNT, it.snapshot) if not is_double(ledger, found)] == []
 
@@ -250,11 +250,11 @@ def test_a_recovery_twice_is_a_recovery_once(story: Story) -> None:
         played(world.ledger, world.venue, story)
         world.expire_lease()
         world.recover()
-        once = books(world.ledger)
+        once = recorded(world.ledger)
         entries = world.ledger.audit.entries()
         for _ in range(2):
             world.recover()
-            assert books(world.ledger) == once
+            assert recorded(world.ledger) == once
         assert world.ledger.audit.entries() == entries
         world.close()
 

@@ -55,8 +55,8 @@ class World:
             "per_second": 1000,
         }
         self.broker = FileBroker(self.venue)
-        books, chosen = ledger or self.ledger, SenderSettings(**values | settings)
-        return Sender(books, self.broker, self.clock, pre_send_check, chosen, self.times, checkpoint=checkpoint)
+        used, chosen = ledger or self.ledger, SenderSettings(**values | settings)
+        return Sender(used, self.broker, self.clock, pre_send_check, chosen, self.times, checkpoint=checkpoint)
 
     def drain(self, sender: Sender | None = None, **settings: Any) -> tuple[SendResult, ...]:
         """Send what is approved and let the sender go."""

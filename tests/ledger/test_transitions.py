@@ -39,26 +39,26 @@ ROUTES: dict[AttemptState, tuple[AttemptState, ...]] = {
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def books(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
+def ledger(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     """One ledger for all pairs: each has an attempt of its own."""
     if request.param == "postgres" and (reason := postgres.server().reason):
         pytest.skip(reason)
-    with Ledger.create(new_url(request.param, tmp_path_factory.mktemp("books")), ManualClock(START)) as made:
+    with Ledger.create(new_url(request.param, tmp_path_factory.mktemp("ledger")), ManualClock(START)) as made:
         assert made.leases.acquire(ACCOUNT, HOLDER, 3600)
         yield made
 
 
-def attempt_in(books: Ledger, state: AttemptState) -> str:
+def attempt_in(ledger: Ledger, state: AttemptState) -> str:
     """The reference of a new attempt in a state."""
-    order = Proposer(books, books.clock).order()
-    claimed = books.attempts.claim(order.decision_id, order.payload_hash, HOLDER)
+    order = Proposer(ledger, ledger.clock).order()
+    claimed = ledger.attempts.claim(order.decision_id, order.payload_hash, HOLDER)
     assert claimed is not None
     for step in ROUTES[state]:
         if step is S.SENDING:
             number = next(NUMBERS)
-            books.attempts.begin_sending(claimed.ref, "s1", {Leg.ENTRY: number}, order.payload_hash, HOLDER)
+            ledger.attempts.begin_sending(claimed.ref, "s1", {Leg.ENTRY: number}, order.payload_hash, HOLDER)
         else:
-            books.attempts.move(claimed.ref, step, "on the way")
+            ledger.attempts.move(claimed.ref, step, "on the way")
     return claimed.ref
 
 
@@ -83,48 +83,48 @@ def test_a_way_of_several_steps_is_the_one_of_the_table(present: AttemptState, w
 
 @pytest.mark.parametrize(("present", "wanted"), PAIRS)
 def test_the_ledger_goes_that_way_or_stays_where_it_was(
-    books: Ledger, present: AttemptState, wanted: AttemptState
+    ledger: Ledger, present: AttemptState, wanted: AttemptState
 ) -> None:
     """Every step is one event; a refused move leaves neither a state nor an event behind."""
-    ref = attempt_in(books, present)
-    before = [event.state for event in books.attempts.events(ref)]
+    ref = attempt_in(ledger, present)
+    before = [event.state for event in ledger.attempts.events(ref)]
     expected = way(present, wanted)
     if expected is None:
         with pytest.raises(IllegalTransition):
-            books.attempts.move(ref, wanted, "test")
+            ledger.attempts.move(ref, wanted, "test")
         expected = ()
     else:
-        assert books.attempts.move(ref, wanted, "test").state is wanted
-    after = [event.state for event in books.attempts.events(ref)]
+        assert ledger.attempts.move(ref, wanted, "test").state is wanted
+    after = [event.state for event in ledger.attempts.events(ref)]
     assert after == [*before, *expected]
-    assert books.attempts.get(ref).state is replay(after) is after[-1]
+    assert ledger.attempts.get(ref).state is replay(after) is after[-1]
 
 
 @pytest.mark.parametrize("state", AttemptState)
-def test_only_a_claim_is_given_back_and_only_a_claim_is_written_ahead(books: Ledger, state: AttemptState) -> None:
-    ref = attempt_in(books, state)
-    attempt, before = books.attempts.get(ref), books.attempts.events(ref)
+def test_only_a_claim_is_given_back_and_only_a_claim_is_written_ahead(ledger: Ledger, state: AttemptState) -> None:
+    ref = attempt_in(ledger, state)
+    attempt, before = ledger.attempts.get(ref), ledger.attempts.events(ref)
     if state is S.CLAIMED:
-        assert books.attempts.release(ref, "test") is S.NOT_SENT
+        assert ledger.attempts.release(ref, "test") is S.NOT_SENT
         return
     with pytest.raises(LedgerError, match=f"it is {state}, not only claimed"):
-        books.attempts.release(ref, "test")
+        ledger.attempts.release(ref, "test")
     with pytest.raises(LedgerError, match="the claim or the lease is gone"):
-        books.attempts.begin_sending(ref, "s2", {Leg.ENTRY: 1}, attempt.payload_hash, HOLDER)
-    assert (books.attempts.get(ref), books.attempts.events(ref)) == (attempt, before)
+        ledger.attempts.begin_sending(ref, "s2", {Leg.ENTRY: 1}, attempt.payload_hash, HOLDER)
+    assert (ledger.attempts.get(ref), ledger.attempts.events(ref)) == (attempt, before)
 
 
 @pytest.mark.parametrize("state", AttemptState)
 def test_an_intent_may_be_tried_again_only_when_its_order_is_provably_not_out(
-    books: Ledger, state: AttemptState
+    ledger: Ledger, state: AttemptState
 ) -> None:
-    ref = attempt_in(books, state)
-    intent = books.decisions.intent(books.attempts.get(ref).intent_id)
-    proposer = Proposer(books, books.clock)
+    ref = attempt_in(ledger, state)
+    intent = ledger.decisions.intent(ledger.attempts.get(ref).intent_id)
+    proposer = Proposer(ledger, ledger.clock)
     again = proposer.decide(intent)
     order = approve(intent, again, ACCOUNT)
-    books.outbox.put(order)
-    second = books.attempts.claim(order.decision_id, order.payload_hash, HOLDER)
+    ledger.outbox.put(order)
+    second = ledger.attempts.claim(order.decision_id, order.payload_hash, HOLDER)
     assert (second is not None) is (state in (S.EXPIRED, S.NOT_SENT))
     assert second is None or second.ref == f"{intent.intent_id}.2"
 
@@ -147,5 +147,5 @@ WORLD = {
 
 
 @pytest.mark.parametrize("state", AttemptState)
-def test_the_order_as_the_world_sees_it(books: Ledger, state: AttemptState) -> None:
-    assert books.attempts.get(attempt_in(books, state)).order_state is ORDER_STATE_OF_ATTEMPT[state] is WORLD[state]
+def test_the_order_as_the_world_sees_it(ledger: Ledger, state: AttemptState) -> None:
+    assert ledger.attempts.get(attempt_in(ledger, state)).order_state is ORDER_STATE_OF_ATTEMPT[state] is WORLD[state]

@@ -126,8 +126,8 @@ def test_a_person_approves_and_rejects_with_a_reason(page: Page, server: Served,
     page.click("button", "Reject")
     page.await_text(f"rejected: decision {second}", "Approvals: 0 waiting")
 
-    with trading.books_of(settings) as books:
-        said = [row for decision in books.decisions.all() for row in books.decisions.approvals(decision.decision_id)]
+    with trading.opened_ledger(settings) as ledger:
+        said = [row for decision in ledger.decisions.all() for row in ledger.decisions.approvals(decision.decision_id)]
     assert [(row.approved, row.reason) for row in said] == [(True, "looked at it"), (False, "not today")]
 
 
@@ -149,11 +149,11 @@ def test_the_kill_switch_takes_a_reason_and_holds(page: Page, server: Served, se
     page.call("Input.insertText", text="smoke in the room")
     page.click("button", "Stop and cancel")
     page.await_text("stopped: everything", "STOPPED", "smoke in the room")
-    with trading.books_of(settings) as books:
-        assert [(row.scope, row.reason) for row in books.kill_switches.present() if row.stopped] == [
+    with trading.opened_ledger(settings) as ledger:
+        assert [(row.scope, row.reason) for row in ledger.kill_switches.present() if row.stopped] == [
             ("everything", "smoke in the room")
         ]
-        assert books.audit.verify_chain() > 0
+        assert ledger.audit.verify_chain() > 0
     page.focus(REASONS, KILL)
     page.call("Input.insertText", text="aired")
     page.click("button", "Resume")
@@ -163,9 +163,9 @@ def test_the_kill_switch_takes_a_reason_and_holds(page: Page, server: Served, se
 def test_a_freeze_is_acknowledged_with_a_double_click_that_acts_once(
     page: Page, server: Served, settings: Settings
 ) -> None:
-    with trading.books_of(settings) as books:
-        books.freezes.freeze("SIM", "ETH", FreezeCode.EXTERNAL_ORDER, "an order that is none of ours")
-        books.freezes.freeze("SIM", "BTC", FreezeCode.CORRECTION, "corrected at the venue")
+    with trading.opened_ledger(settings) as ledger:
+        ledger.freezes.freeze("SIM", "ETH", FreezeCode.EXTERNAL_ORDER, "an order that is none of ours")
+        ledger.freezes.freeze("SIM", "BTC", FreezeCode.CORRECTION, "corrected at the venue")
     page.open(server.address("monitor"))
     page.await_text("2 problems", "Chosen: EXTERNAL_ORDER ETH", "CORRECTION", "Acknowledge")
     page.run("all('[role=checkbox]')[0].click()")
@@ -177,11 +177,11 @@ def test_a_freeze_is_acknowledged_with_a_double_click_that_acts_once(
     button = "all('button').filter(e => says(e, 'Acknowledge'))[0]"
     page.run(f"(b => {{b.click(); b.click(); return 1}})({button})")
     page.await_text("1 problem:", "EXTERNAL_ORDER")
-    with trading.books_of(settings) as books:
-        assert [freeze.instrument for freeze in books.freezes.present("SIM")] == ["ETH"]
-        asked = [row for row in books.commands.newest(50) if row.kind is CommandKind.ACKNOWLEDGE]
+    with trading.opened_ledger(settings) as ledger:
+        assert [freeze.instrument for freeze in ledger.freezes.present("SIM")] == ["ETH"]
+        asked = [row for row in ledger.commands.newest(50) if row.kind is CommandKind.ACKNOWLEDGE]
         assert [(row.payload["instrument"], row.reason) for row in asked] == [("BTC", "seen at the venue")]
-        books.freezes.lift("SIM", "ETH", "test", "the test is over")
+        ledger.freezes.lift("SIM", "ETH", "test", "the test is over")
     page.await_text("All is well")
 
 
@@ -199,8 +199,8 @@ def test_one_order_is_cancelled_from_the_table(page: Page, server: Served, setti
     page.call("Input.insertText", text="too low")
     page.click("button", "Cancel this order")
     page.await_text(f"ended at the venue: {sent.ref}", "CANCELLED")
-    with trading.books_of(settings) as books:
-        assert books.attempts.get(sent.ref or "").state is AttemptState.CANCELLED
+    with trading.opened_ledger(settings) as ledger:
+        assert ledger.attempts.get(sent.ref or "").state is AttemptState.CANCELLED
 
 
 def test_no_button_moves_when_the_curve_comes(page: Page, server: Served) -> None:

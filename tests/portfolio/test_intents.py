@@ -26,7 +26,7 @@ BTC = Instrument(symbol="BTC", asset_class=AssetClass.CRYPTO, lot_size="0.0001")
 DAX = Instrument(symbol="DAX", asset_class=AssetClass.INDEX, currency="EUR", multiplier=5)
 
 
-def book(equity: object = 100_000, rates: dict[str, Decimal] | None = None, **held: object) -> PortfolioState:
+def portfolio(equity: object = 100_000, rates: dict[str, Decimal] | None = None, **held: object) -> PortfolioState:
     positions = {symbol: Decimal(str(units)) for symbol, units in held.items()}
     return PortfolioState(
         Decimal(str(equity)), positions, {i.symbol: i for i in (AAPL, BTC, DAX)}, "DU1", rates=rates or {}
@@ -84,17 +84,17 @@ def legs(intents: tuple[Intent, ...]) -> list[tuple[str, int, bool]]:
     ],
 )
 def test_what_a_signal_asks_for(changes: dict[str, Any], held: int, expected: list[tuple[str, int, bool]]) -> None:
-    assert legs(intents_of(signal(**changes), book(AAPL=held), CLOSED)) == expected
+    assert legs(intents_of(signal(**changes), portfolio(AAPL=held), CLOSED)) == expected
 
 
 @pytest.mark.parametrize("changes", [{"target": -0.1}, {"candidate_action": "SELL", "target": 0.1}])
 def test_a_signal_that_contradicts_itself_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(DataError, match="sig-1"):
-        intents_of(signal(**changes), book(), CLOSED)
+        intents_of(signal(**changes), portfolio(), CLOSED)
 
 
 def test_an_opening_carries_all_that_the_gate_and_explain_need() -> None:
-    (intent,) = intents_of(signal(feature_hash="f1"), book(), CLOSED)
+    (intent,) = intents_of(signal(feature_hash="f1"), portfolio(), CLOSED)
     assert (intent.strategy, intent.signal_id, intent.account) == ("sma_crossover", "sig-1", "DU1")
     assert (intent.size_pct, intent.reference_price, intent.confidence) == (0.02, 150, 0.71)
     assert (intent.stop, intent.take_profit, intent.decided_at) == (140, 170, CLOSED)
@@ -102,37 +102,42 @@ def test_an_opening_carries_all_that_the_gate_and_explain_need() -> None:
 
 
 def test_a_closing_has_no_guards_and_states_the_share_that_it_frees() -> None:
-    (intent,) = intents_of(signal(**CLOSE), book(AAPL=10), CLOSED)
+    (intent,) = intents_of(signal(**CLOSE), portfolio(AAPL=10), CLOSED)
     assert (intent.stop, intent.take_profit, intent.size_pct) == (None, None, 0.015)
 
 
 def test_a_rest_smaller_than_a_lot_is_closed_in_lots_or_left_to_the_gate() -> None:
-    (intent,) = intents_of(signal(**CLOSE), book(AAPL="10.5"), CLOSED)
+    (intent,) = intents_of(signal(**CLOSE), portfolio(AAPL="10.5"), CLOSED)
     assert intent.terms.quantity == 10
-    (rest,) = intents_of(signal(**CLOSE), book(AAPL="0.5"), CLOSED)
+    (rest,) = intents_of(signal(**CLOSE), portfolio(AAPL="0.5"), CLOSED)
     assert rest.terms.quantity == Decimal("0.5")
 
 
 def test_the_quantity_follows_lot_multiplier_and_currency() -> None:
-    assert book().quantity("BTC", Decimal("0.02"), Decimal(61_234)) == Decimal("0.0326")
-    euro = book(rates={"EUR": Decimal("1.25")})
+    assert portfolio().quantity("BTC", Decimal("0.02"), Decimal(61_234)) == Decimal("0.0326")
+    euro = portfolio(rates={"EUR": Decimal("1.25")})
     assert euro.quantity("DAX", Decimal("0.5"), Decimal(100)) == 80
     assert euro.size_pct("DAX", Decimal(80), Decimal(100)) == 0.5
 
 
 def test_a_quantity_smaller_than_a_lot_is_passed_on_for_the_gate_to_refuse() -> None:
-    assert book().quantity("AAPL", Decimal("0.001"), Decimal(300)) == Decimal("0.333333333333")
+    assert portfolio().quantity("AAPL", Decimal("0.001"), Decimal(300)) == Decimal("0.333333333333")
 
 
 @pytest.mark.parametrize(
-    ("owned", "symbol", "price"), [(book(0), "BTC", 1), (book(-1), "BTC", 1), (book(), "BTC", 0), (book(), "DAX", 1)]
+    ("owned", "symbol", "price"),
+    [(portfolio(0), "BTC", 1), (portfolio(-1), "BTC", 1), (portfolio(), "BTC", 0), (portfolio(), "DAX", 1)],
 )
 def test_what_cannot_be_computed_is_asked_as_one_lot(owned: PortfolioState, symbol: str, price: int) -> None:
     assert owned.quantity(symbol, Decimal("0.02"), Decimal(price)) == owned.instruments[symbol].lot_size
 
 
 def test_a_share_that_cannot_be_computed_is_zero() -> None:
-    assert book(0).size_pct("AAPL", Decimal(1), Decimal(1)) == book().size_pct("DAX", Decimal(1), Decimal(1)) == 0
+    assert (
+        portfolio(0).size_pct("AAPL", Decimal(1), Decimal(1))
+        == portfolio().size_pct("DAX", Decimal(1), Decimal(1))
+        == 0
+    )
 
 
 @settings(max_examples=200)
@@ -143,21 +148,21 @@ def test_a_share_that_cannot_be_computed_is_zero() -> None:
     st.sampled_from(["AAPL", "BTC"]),
 )
 def test_rounding_never_exceeds_what_was_asked(equity: Decimal, share: Decimal, price: Decimal, symbol: str) -> None:
-    quantity, lot = book(equity).quantity(symbol, share, price), book().instruments[symbol].lot_size
+    quantity, lot = portfolio(equity).quantity(symbol, share, price), portfolio().instruments[symbol].lot_size
     assert 0 < quantity * price <= equity * share
     assert quantity < lot or (quantity % lot == 0 and (quantity + lot) * price > equity * share)
 
 
 def test_an_unknown_instrument_is_refused() -> None:
     with pytest.raises(ConfigError, match="MSFT"):
-        intents_of(signal(instrument="MSFT"), book(), CLOSED)
+        intents_of(signal(instrument="MSFT"), portfolio(), CLOSED)
 
 
 def test_the_same_signal_is_the_same_intent_whatever_happened_meanwhile() -> None:
-    (first,) = intents_of(signal(), book(), CLOSED)
+    (first,) = intents_of(signal(), portfolio(), CLOSED)
     (later,) = intents_of(
         signal(data_hash="d2", config_hash="c2", feature_hash="f2", price=151, confidence=0.9),
-        book(90_000, BTC=1),
+        portfolio(90_000, BTC=1),
         CLOSED,
     )
     assert later.intent_id == first.intent_id == intent_id(signal(), Leg.OPEN)
@@ -194,22 +199,22 @@ def test_a_signals_id_follows_all_that_it_was_made_from() -> None:
 
 def test_exits_come_before_entries() -> None:
     signals = [(signal(instrument="BTC"), CLOSED), (signal(**SELL), CLOSED)]
-    proposed = propose(signals, book(AAPL=7))
+    proposed = propose(signals, portfolio(AAPL=7))
     assert [(intent.terms.instrument, intent.reduce_only) for intent in proposed] == [
         ("AAPL", True),
         ("BTC", False),
         ("AAPL", False),
     ]
-    assert propose([], book()) == ()
+    assert propose([], portfolio()) == ()
 
 
 TERMS = OrderTerms(instrument="AAPL", side=Side.BUY, quantity=Decimal(10))
 
 
 def test_a_manual_intent_is_one_per_key() -> None:
-    first = manual_intent("k-1", TERMS, book(), Decimal(150), CLOSED, stop=Decimal(140), reduce_only=True)
-    again = manual_intent("k-1", TERMS, book(5), Decimal(151), CLOSED + timedelta(hours=1))
-    other = manual_intent("k-2", TERMS, book(), Decimal(150), CLOSED)
+    first = manual_intent("k-1", TERMS, portfolio(), Decimal(150), CLOSED, stop=Decimal(140), reduce_only=True)
+    again = manual_intent("k-1", TERMS, portfolio(5), Decimal(151), CLOSED + timedelta(hours=1))
+    other = manual_intent("k-2", TERMS, portfolio(), Decimal(150), CLOSED)
     assert first.intent_id == again.intent_id != other.intent_id
     assert (first.strategy, first.signal_id, first.size_pct) == ("manual", "manual:k-1", 0.015)
     assert (first.stop, first.reduce_only, first.account, first.confidence) == (140, True, "DU1", 1)
@@ -218,6 +223,6 @@ def test_a_manual_intent_is_one_per_key() -> None:
 
 def test_a_manual_intent_needs_a_key_and_a_known_instrument() -> None:
     with pytest.raises(DataError, match="key"):
-        manual_intent(" ", TERMS, book(), Decimal(150), CLOSED)
+        manual_intent(" ", TERMS, portfolio(), Decimal(150), CLOSED)
     with pytest.raises(ConfigError, match="MSFT"):
-        manual_intent("k", TERMS.model_copy(update={"instrument": "MSFT"}), book(), Decimal(1), CLOSED)
+        manual_intent("k", TERMS.model_copy(update={"instrument": "MSFT"}), portfolio(), Decimal(1), CLOSED)

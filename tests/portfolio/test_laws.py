@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.portfolio.test_intents import BAR, CLOSED, book, signal
+from tests.portfolio.test_intents import BAR, CLOSED, portfolio, signal
 from tradewright.model.base import Name
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms, Side
@@ -46,7 +46,7 @@ def asked(target: float, price: Decimal, share: float, **changes: Any) -> Any:
 @SEEDED
 @given(HELD, TARGETS, PRICES, SHARES)
 def test_the_intents_lead_to_the_side_asked_for(held: int, target: float, price: Decimal, share: float) -> None:
-    intents = intents_of(asked(target, price, share), book(AAPL=held), CLOSED)
+    intents = intents_of(asked(target, price, share), portfolio(AAPL=held), CLOSED)
     then = after(held, intents)
     if target == 0:
         assert then == 0
@@ -63,7 +63,7 @@ def test_the_intents_lead_to_the_side_asked_for(held: int, target: float, price:
 def test_a_closing_never_crosses_zero_and_an_opening_never_exceeds_its_share(
     held: int, target: float, price: Decimal, share: float
 ) -> None:
-    owned = book(AAPL=held)
+    owned = portfolio(AAPL=held)
     for each in intents_of(asked(target, price, share), owned, CLOSED):
         if each.reduce_only:
             assert each.terms.side is (Side.SELL if held > 0 else Side.BUY)
@@ -77,7 +77,7 @@ def test_a_closing_never_crosses_zero_and_an_opening_never_exceeds_its_share(
 @given(st.lists(st.tuples(HELD, TARGETS), min_size=1, max_size=6))
 def test_exits_go_first_and_each_kind_keeps_its_order(requests: list[tuple[int, float]]) -> None:
     symbols = ["AAPL", "BTC", "DAX"]
-    owned = book(rates={"EUR": Decimal(1)}, **dict.fromkeys(symbols, requests[0][0]))
+    owned = portfolio(rates={"EUR": Decimal(1)}, **dict.fromkeys(symbols, requests[0][0]))
     signals = [
         (asked(target, Decimal(50), 0.02, instrument=symbols[i % 3], strategy=f"s{i}"), CLOSED)
         for i, (_, target) in enumerate(requests)
@@ -93,12 +93,12 @@ def test_exits_go_first_and_each_kind_keeps_its_order(requests: list[tuple[int, 
 @given(HELD, TARGETS, PRICES)
 def test_the_same_signal_gives_the_same_intents(held: int, target: float, price: Decimal) -> None:
     proposal = asked(target, price, 0.02)
-    assert intents_of(proposal, book(AAPL=held), CLOSED) == intents_of(proposal, book(AAPL=held), CLOSED)
+    assert intents_of(proposal, portfolio(AAPL=held), CLOSED) == intents_of(proposal, portfolio(AAPL=held), CLOSED)
 
 
 @pytest.mark.parametrize("factor", [2, 10, 1000])
 def test_money_in_another_currency_buys_the_same_units(factor: int) -> None:
-    plain, richer = book(77_777), book(77_777 * factor)
+    plain, richer = portfolio(77_777), portfolio(77_777 * factor)
     for price in ("0.37", "12.5", "299.99"):
         for share in ("0.01", "0.333", "1"):
             one = plain.quantity("AAPL", Decimal(share), Decimal(price))
@@ -107,21 +107,21 @@ def test_money_in_another_currency_buys_the_same_units(factor: int) -> None:
 
 @pytest.mark.parametrize(("rate", "units"), [("1", 400), ("0.5", 800), ("2", 200), ("1.25", 320)])
 def test_a_rate_is_account_money_per_foreign_unit(rate: str, units: int) -> None:
-    owned = book(rates={"EUR": Decimal(rate)})
+    owned = portfolio(rates={"EUR": Decimal(rate)})
     assert owned.unit_value("DAX", Decimal(50)) == 250 * Decimal(rate)
     assert owned.quantity("DAX", Decimal(1), Decimal(50)) == units
 
 
 def test_the_accounts_own_currency_needs_no_rate_and_heeds_none() -> None:
-    owned = book(rates={"USD": Decimal(7)})
+    owned = portfolio(rates={"USD": Decimal(7)})
     assert owned.unit_value("AAPL", Decimal(10)) == 10
     assert replace(owned, currency="EUR").unit_value("DAX", Decimal(10)) == 50
     assert replace(owned, currency="EUR", rates={}).unit_value("AAPL", Decimal(10)) is None
 
 
 def test_a_negative_price_is_sized_by_its_distance_from_zero() -> None:
-    assert book().quantity("AAPL", Decimal("0.01"), Decimal(-40)) == 25
-    assert book().size_pct("AAPL", Decimal(25), Decimal(-40)) == 0.01
+    assert portfolio().quantity("AAPL", Decimal("0.01"), Decimal(-40)) == 25
+    assert portfolio().size_pct("AAPL", Decimal(25), Decimal(-40)) == 0.01
 
 
 @SEEDED

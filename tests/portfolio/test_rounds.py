@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.portfolio.test_intents import CLOSED, book, signal
+from tests.portfolio.test_intents import CLOSED, portfolio, signal
 from tests.portfolio.test_laws import asked, sign
 from tradewright.model.intent import Intent
 from tradewright.portfolio.intents import intents_of, propose
@@ -32,7 +32,9 @@ class StandingTarget(RuleBasedStateMachine):
     @rule()
     def propose(self) -> None:
         """As trading does it: on what is held, with orders on their way counted as held."""
-        self.working = list(propose([(asked(self.target, self.price, 0.02), CLOSED)], book(EQUITY, AAPL=self.held)))
+        self.working = list(
+            propose([(asked(self.target, self.price, 0.02), CLOSED)], portfolio(EQUITY, AAPL=self.held))
+        )
 
     @precondition(lambda self: self.working)
     @rule(share=st.sampled_from([Decimal("0.5"), Decimal(1)]))
@@ -54,10 +56,10 @@ class StandingTarget(RuleBasedStateMachine):
         """With everything filled at once, at most two orders reach the target, and then nothing is asked for."""
         for _ in range(2):
             wanted = asked(self.target, self.price, 0.02)
-            for intent in intents_of(wanted, book(EQUITY, AAPL=self.held), CLOSED):
+            for intent in intents_of(wanted, portfolio(EQUITY, AAPL=self.held), CLOSED):
                 self.held += intent.terms.side.sign * intent.terms.quantity
         assert sign(self.held) == sign(self.target)
-        assert intents_of(asked(self.target, self.price, 0.02), book(EQUITY, AAPL=self.held), CLOSED) == ()
+        assert intents_of(asked(self.target, self.price, 0.02), portfolio(EQUITY, AAPL=self.held), CLOSED) == ()
 
     @invariant()
     def whole_shares(self) -> None:
@@ -78,7 +80,7 @@ TestStandingTarget = StandingTarget.TestCase
 def test_more_equity_never_asks_for_less(held: int, action: str, thousands: int) -> None:
     proposal = signal(candidate_action=action, target=1 if action == "BUY" else -1)
     small, large = (
-        intents_of(proposal, book(1_000 * equity, AAPL=held), CLOSED) for equity in (thousands, thousands + 7)
+        intents_of(proposal, portfolio(1_000 * equity, AAPL=held), CLOSED) for equity in (thousands, thousands + 7)
     )
     assert [row.terms.side for row in small] == [row.terms.side for row in large]
     for one, other in zip(small, large, strict=True):
@@ -91,7 +93,7 @@ def test_more_equity_never_asks_for_less(held: int, action: str, thousands: int)
 def test_strategies_do_not_see_each_other(rows: list[tuple[str, int, float]]) -> None:
     """What one asks for follows from its own holdings: asked together or alone, the intents are the same."""
     proposals = [
-        (asked(target, Decimal(150), 0.02, strategy=name, signal_id=f"{name}{place}"), book(EQUITY, AAPL=held))
+        (asked(target, Decimal(150), 0.02, strategy=name, signal_id=f"{name}{place}"), portfolio(EQUITY, AAPL=held))
         for place, (name, held, target) in enumerate(rows)
     ]
     for proposal, own in proposals:

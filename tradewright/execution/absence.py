@@ -59,7 +59,7 @@ class AbsenceEvidence:
 
         The proof needs: both snapshots complete and of one session without a disturbance between them, at least
         ``absence`` seconds apart by the monotonic clock; the venue's position equal to the ledger's at both; the same
-        day at the venue as the write-ahead; and no order or fill of somebody else in that instrument and direction
+        day at the venue as the write-ahead; and no order or fill from elsewhere in that instrument and direction
         since, because the venue may have lost our reference. On paper the proof settles the order; with money at
         stake it is recorded and a person confirms.
         """

@@ -87,9 +87,9 @@ def working_orders(ledger: Ledger, account: str, snapshot: BrokerSnapshot, exclu
 
 
 def _external_orders(ledger: Ledger, snapshot: BrokerSnapshot, live: set[str]) -> list[WorkingOrder]:
-    """Orders that the venue works on and our books do not: somebody else's, or one that we took for ended.
+    """Orders that are open at the venue and not in the ledger: placed elsewhere, or taken for ended.
 
-    One that our books have seen end since the snapshot was taken is no stranger; neither is one that is live here.
+    An order that ended after the snapshot was taken is not among them; neither is one that is live here.
     """
     found = []
     for order in snapshot.open_orders:

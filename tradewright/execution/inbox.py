@@ -36,7 +36,7 @@ class Inbox:
     """The way from a person, an app or a job to the actor of an account.
 
     Args:
-        actor: becomes the account's actor for one sitting when no other holds the account.
+        actor: becomes the account's actor until the request is done, when no other holds the account.
         patience: how many seconds to wait for another actor.
     """
 

@@ -98,7 +98,7 @@ class Recovery:
             self._keep()
             released = self._release()
             if opening:
-                self._open_books(second)
+                self._record_opening(second)
             for ref in rule_corrections(ledger, self._account, second):
                 connection.reports.progress(ref)
             not_sent += self._evidence.observe(second) if calm else ()
@@ -140,7 +140,7 @@ class Recovery:
                 self._ledger.attempts.release(attempt.ref, text)
         return tuple(attempt.ref for attempt in stale)
 
-    def _open_books(self, snapshot: BrokerSnapshot) -> None:
+    def _record_opening(self, snapshot: BrokerSnapshot) -> None:
         """The first sight of an account: the ledger begins with what it holds beyond the executions of today."""
         held = {position.instrument: position for position in snapshot.positions}
         for name, gap in drift(self._ledger, self._account, snapshot).items():

@@ -51,7 +51,7 @@ TOPIC_OF_STATE = {
 
 
 class Attempts:
-    """The book of attempts. Every change of state is one conditional update and one appended event."""
+    """The table of attempts. Every change of state is one conditional update and one appended event."""
 
     def __init__(self, database: Database, events: Events) -> None:
         self._database, self._events = database, events

@@ -74,7 +74,7 @@ class BrokerJournal:
         return found
 
     def last_reconciliation(self, account: str) -> Reconciliation | None:
-        """The newest comparison of an account; None before the first, when the books are opened."""
+        """The newest comparison of an account; None before the first."""
         own = (reconciliations.c.account == account, reconciliations.c.mode == self._events.mode.value)
         query = select(reconciliations).where(*own)
         with self._database.read() as connection:

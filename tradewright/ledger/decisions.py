@@ -35,7 +35,7 @@ class Approval:
 
 
 class Decisions:
-    """The book of intents, decisions and approvals. Writing the same thing twice writes it once."""
+    """The tables of intents, decisions and approvals. Writing the same thing twice writes it once."""
 
     def __init__(self, database: Database, events: Events) -> None:
         self._database, self._events = database, events

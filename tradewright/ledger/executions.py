@@ -79,7 +79,7 @@ class Execution:
 
 
 class Executions:
-    """The book of executions, fees, rulings on corrections, and adjustments of positions."""
+    """The table of executions, fees, rulings on corrections, and adjustments of positions."""
 
     def __init__(self, database: Database, events: Events) -> None:
         self._database, self._events = database, events
@@ -209,7 +209,7 @@ class Executions:
         return sum((execution.quantity for execution in self.of_attempt(ref) if execution.counts), _ZERO)
 
     def adjust(self, account: str, instrument: str, quantity: Decimal, price: Decimal, actor: str, reason: str) -> None:
-        """Move a position by hand or at the opening of the books: signed units, and what one of them cost."""
+        """Move a position by hand, or when the account is first taken over: signed units, and what one of them cost."""
         row = {"account": account, "instrument": instrument, "quantity": quantity, "price": price, "actor": actor}
         full = row | {"reason": reason, "at": self._database.clock.now()}
         self._events.record(adjustments, full, Topic.POSITION_ADJUSTED, instrument, actor=actor, account=account)

@@ -1,4 +1,4 @@
-"""The other books: proposals, outbox, executions, freezes, switches, marks, venues, keys."""
+"""The other tables: proposals, outbox, executions, freezes, switches, marks, venues, keys."""
 
 from __future__ import annotations
 
