@@ -29,7 +29,7 @@ def compile_all() -> None:
     """Run every built-in strategy on two bars."""
     import numpy as np
 
-    from strategies.registry import STRATEGIES
+    from strategies.discovery import STRATEGIES
     from tradewright.backtest.engine import run
     from tradewright.backtest.spec import BacktestSpec
     from tradewright.model.bars import Bars

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 
-from brokers.registry import plugin
+from brokers.discovery import plugin
 from conf.problems import RuleViolation, nearest
 from conf.schema.research import StrategySettings
 from conf.schema.settings import Settings
 from conf.yaml_reader import Key
 from strategies.base import Parameter
-from strategies.registry import BROKEN, STRATEGIES, build, parameters_of
+from strategies.discovery import BROKEN, STRATEGIES, build, parameters_of
 from tradewright.execution.types import ProtocolTimes
 from tradewright.indicators.catalogue import resolve
 from tradewright.model.errors import ConfigError

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from brokers.registry import plugins
+from brokers.discovery import plugins
 from conf.problems import RuleViolation, nearest
 from conf.rules import admitted, demand, grid_errors, refusal
 from conf.schema.settings import Settings
-from strategies.registry import parameters_of
+from strategies.discovery import parameters_of
 
 MOST_RISK = 1_000_000
 LONGEST_NAME = 32

@@ -10,7 +10,8 @@ app = marimo.App(width="full", app_title="Tradewright: monitor")
 with app.setup:
     import marimo as mo
 
-    from app.operations import monitor, monitor_acts, monitor_selection
+    from app.operations import monitor_acts, monitor_selection
+    from app.operations import monitor_view as monitor
     from conf.environment import environment_overrides
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from brokers.plugin import BrokerPlugin, Surroundings
-from brokers.registry import plugin
+from brokers.base import BrokerPlugin, Surroundings
+from brokers.discovery import plugin
 from brokers.sim.quotes import newest_quotes
 from conf.environment import PROJECT
 from conf.ledger_place import sqlite_url
@@ -22,7 +22,7 @@ from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
 from runtime.clocks import scenario_clock
 from strategies.base import BaseStrategy
-from strategies.registry import build
+from strategies.discovery import build
 from tradewright.execution.market_state import closed_at
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.bars import Timeframe

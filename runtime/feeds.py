@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from brokers.registry import plugins
+from brokers.discovery import plugins
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
 from runtime.container import Container

@@ -12,7 +12,7 @@ from conf.table_rules import broken_sets
 from runtime.container import Container
 from runtime.feeds import scenario, scenario_end, stored_timeframes
 from strategies.base import BaseStrategy
-from strategies.registry import build
+from strategies.discovery import build
 from tradewright.backtest.lookahead import LookAhead
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.evaluation.equity_curve import Sampling

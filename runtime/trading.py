@@ -139,7 +139,7 @@ def newest_signals(house: Container, strategies: Sequence[str]) -> list[tuple[Si
 
 
 def asking(settings: Settings, ask: Callable[[Inbox], Awaitable[Result]]) -> Result:
-    """Ask the account's actor for something: this process is the actor until it is done, when no other holds the account.
+    """Ask the account's actor for something: this process is the actor meanwhile, if no other is.
 
     Raises:
         CommandRefused, CommandPending: when the actor refused, failed, or is still busy.

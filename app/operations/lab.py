@@ -15,7 +15,7 @@ from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.research import symbols, tables, timeframe
 from strategies.base import Parameter
-from strategies.registry import parameters_of
+from strategies.discovery import parameters_of
 from tradewright.model.bars import PriceView, Timeframe
 from tradewright.model.errors import TradewrightError
 

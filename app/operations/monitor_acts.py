@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from app.commands.order_args import ENDS, parse_state, parse_statement_fill
 from app.operations import operator, trading
 from app.operations.formatting import local
-from app.operations.monitor import Row, terms_text
+from app.operations.monitor_view import Row, terms_text
 from app.output import printable
 from conf.schema.settings import Settings
 from tradewright.evaluation.formatting import count, money

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.operations.monitor import Row
+from app.operations.monitor_view import Row
 
 
 class Selection:

@@ -15,7 +15,7 @@ from assets.pinned_config import PinnedConfig
 from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
-from runtime.due import finish_job
+from runtime.due_jobs import finish_job
 from tradewright.execution.inbox import Inbox
 from tradewright.execution.types import SendResult, SendStatus
 from tradewright.ledger.outbox import batch_key

@@ -5,7 +5,7 @@ import dagster as dg
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.doctor import examine_all
-from runtime.due import daily_due, finish_job, last_reconciled
+from runtime.due_jobs import daily_due, finish_job, last_reconciled
 from tradewright.ledger.backup import PG_DUMP, backup
 from tradewright.ledger.retention import prune
 

@@ -10,7 +10,7 @@ from assets.pinned_config import PinnedConfig
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime.container import Container
-from runtime.due import begin_signals, finish_signals, signals_of
+from runtime.due_jobs import begin_signals, finish_signals, signals_of
 from runtime.research import find_look_ahead, newest_signals, run_study
 from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.evaluation.study import StudyResult

@@ -11,11 +11,11 @@ from ib_async.ticker import Ticker
 
 from brokers.capabilities import demand_all_legs, not_held
 from brokers.ibkr.connection import Connection
+from brokers.ibkr.conversions import SymbolMap, position_of
 from brokers.ibkr.crypto import ceiling, needs_ask
 from brokers.ibkr.numbers import optional, required
 from brokers.ibkr.order_form import SINGLE, GroupForm, leg_form
 from brokers.ibkr.settings import IbkrSettings
-from brokers.ibkr.translate import SymbolMap, position_of
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.base import Instant
 from tradewright.model.broker import (
@@ -31,7 +31,7 @@ from tradewright.model.clock import Clock
 from tradewright.model.errors import OrderNotAccepted
 from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.model.order import Leg, OrderTerms, OrderType, TimeInForce
-from tradewright.policy.approved import verify
+from tradewright.policy.approval import verify
 
 LIVE = 1
 """Market data type of live prices; 2 is frozen, 3 delayed, 4 both."""

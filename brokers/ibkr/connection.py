@@ -12,10 +12,10 @@ from ib_async.ib import StartupFetch
 from ib_async.wrapper import RequestError
 
 from brokers.ibkr.contracts import venue_name
-from brokers.ibkr.events import Events
+from brokers.ibkr.conversions import MONTH, SymbolMap
 from brokers.ibkr.link import TappedIB
+from brokers.ibkr.listener import Listener
 from brokers.ibkr.settings import IbkrSettings
-from brokers.ibkr.translate import MONTH, SymbolMap
 from tradewright.model.broker import EventSink
 from tradewright.model.clock import Clock
 from tradewright.model.errors import BrokerError
@@ -50,7 +50,7 @@ class Connection:
         self._clock = clock
         self._asking = self.collecting = asyncio.Lock()
         self._ib: TappedIB | None = None
-        self._events: Events | None = None
+        self._events: Listener | None = None
         self._contracts: dict[str, Contract] = {}
 
     async def open(self, sink: EventSink) -> None:
@@ -75,7 +75,7 @@ class Connection:
                 return
 
     async def _open_once(self, sink: EventSink) -> None:
-        self._events = Events(self.names, self._clock, self.settings.client_id, sink)
+        self._events = Listener(self.names, self._clock, self.settings.client_id, sink)
         self._ib = TappedIB(self._events)
         self._contracts = {}
         self._asking, self.collecting = asyncio.Lock(), asyncio.Lock()
@@ -90,7 +90,7 @@ class Connection:
             if not opened:
                 self.close()
 
-    async def _resolve_months(self, events: Events) -> None:
+    async def _resolve_months(self, events: Listener) -> None:
         """Look up every future that is configured by its month: messages name it by contract id and last day.
 
         One that the venue does not know is told as an event and stays unresolved; it does not stop the others.
@@ -109,7 +109,7 @@ class Connection:
             self._ib.disconnect()
         self._ib = None
 
-    def linked(self) -> tuple[TappedIB, Events]:
+    def linked(self) -> tuple[TappedIB, Listener]:
         """The library's object and what it has told.
 
         Raises:
@@ -198,7 +198,7 @@ class Connection:
         where = f"IB gateway at {self.settings.where}, client id {self.settings.client_id}"
         return BrokerError(what, where=where, remedy=remedy)
 
-    async def _start(self, ib: TappedIB, events: Events) -> None:
+    async def _start(self, ib: TappedIB, events: Listener) -> None:
         settings = self.settings
         connecting = asyncio.ensure_future(
             ib.connectAsync(

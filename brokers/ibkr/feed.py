@@ -12,8 +12,8 @@ import pandas as pd
 from ib_async.objects import BarData
 
 from brokers.ibkr.connection import Connection
+from brokers.ibkr.conversions import SymbolMap
 from brokers.ibkr.settings import IbkrSettings
-from brokers.ibkr.translate import SymbolMap
 from brokers.sessions import bar_end
 from tradewright.calendars.registry import calendar
 from tradewright.model.bars import OHLCV, Timeframe

@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from brokers.base import AccountProblem, BrokerPlugin, Surroundings, VenueSettings
 from brokers.ibkr.settings import IbkrSettings, account_problems
-from brokers.plugin import AccountProblem, BrokerPlugin, Surroundings, VenueSettings
 from tradewright.model.broker import Broker
 from tradewright.model.mode import Mode
 from tradewright.model.ports import Feed

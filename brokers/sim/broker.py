@@ -25,7 +25,7 @@ from tradewright.model.broker import (
 from tradewright.model.errors import BrokerError, OrderNotAccepted
 from tradewright.model.instrument import AssetClass
 from tradewright.model.order import Fill, Leg, OrderTerms, OrderType, TimeInForce
-from tradewright.policy.approved import verify
+from tradewright.policy.approval import verify
 
 WHERE = "simulated venue"
 TWO_LEGS, REDUCE = 2, 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from brokers.plugin import BrokerPlugin, Surroundings, VenueSettings
+from brokers.base import BrokerPlugin, Surroundings, VenueSettings
 from tradewright.model.base import Name
 from tradewright.model.broker import Broker
 from tradewright.model.mode import Mode

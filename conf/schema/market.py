@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
-from brokers.registry import plugins
+from brokers.discovery import plugins
 from conf.schema.group import Group, Zone, one_of
 from tradewright.model.bars import Timeframe
 from tradewright.model.base import Instant, Name

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from brokers.plugin import VenueSettings
-from brokers.registry import plugins
+from brokers.base import VenueSettings
+from brokers.discovery import plugins
 from conf.schema.group import AboveZero, Group, Zone, one_of
 from tradewright.model.base import Positive
 from tradewright.model.mode import Mode, Stage

@@ -14,12 +14,12 @@ import pytest
 
 from app import warmup
 from app.operations import demo as demo_module
-from app.operations import monitor
+from app.operations import monitor_view as monitor
 from app.operations.demo import run_demo
 from app.warmup import compile_all, compiling
 from conf.compose import compose
 from conf.environment import PROJECT
-from strategies.registry import STRATEGIES
+from strategies.discovery import STRATEGIES
 from tests.app.conftest import say
 from tradewright.model.bars import Bars
 from tradewright.model.errors import TradewrightError

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from app.operations import monitor, trading
+from app.operations import monitor_view as monitor
+from app.operations import trading
 from app.operations.formatting import document, story
 from conf.schema.settings import Settings
 from tests.app.conftest import NOW

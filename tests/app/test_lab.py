@@ -14,7 +14,7 @@ from app.operations import lab, research
 from app.operations.study_view import StudyView
 from conf.compose import compose
 from strategies.base import Parameter
-from strategies.registry import STRATEGIES, parameters_of
+from strategies.discovery import STRATEGIES, parameters_of
 from tests.support.desk_store import SCENARIO
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.operations import monitor, trading
+from app.operations import monitor_view as monitor
+from app.operations import trading
 from app.operations.formatting import local, story
 from conf.compose import compose
 from tests.support.ledgers import Proposer

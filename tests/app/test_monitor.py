@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.operations import monitor, monitor_acts, trading
+from app.operations import monitor_acts, trading
+from app.operations import monitor_view as monitor
 from app.operations.charts import equity_figure
 from conf.compose import compose
 from conf.environment import options

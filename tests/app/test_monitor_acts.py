@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from app.commands.order_args import parse_order_terms
-from app.operations import monitor, monitor_acts, trading
-from app.operations.monitor import Row
+from app.operations import monitor_acts, trading
+from app.operations import monitor_view as monitor
 from app.operations.monitor_selection import Selection
+from app.operations.monitor_view import Row
 from conf.compose import compose
 from conf.schema.settings import Settings
 from tests.app.test_explain_states import order_in

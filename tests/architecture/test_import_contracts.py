@@ -19,7 +19,7 @@ CONTRACTS = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["imp
 # contract id -> (file to plant, its one wrong line)
 PLANTED = {
     "floors": ("tradewright/model/planted.py", "import conf.compose"),
-    "domain-floors": ("tradewright/model/planted.py", "import tradewright.policy.approved"),
+    "domain-floors": ("tradewright/model/planted.py", "import tradewright.policy.approval"),
     "dagster": ("tradewright/model/planted.py", "import dagster"),
     "hydra": ("assets/planted.py", "import hydra"),
     "ib-async": ("brokers/planted.py", "import ib_async"),
@@ -107,7 +107,7 @@ def test_no_unknown_package_at_the_top() -> None:
 
 def test_light_packages_load_nothing_heavy() -> None:
     """What the execution location imports brings in neither numba nor vectorbt nor Great Expectations."""
-    rooms = "tradewright.execution.sender, tradewright.policy.gate, tradewright.ledger.ledger, brokers.registry"
+    rooms = "tradewright.execution.sender, tradewright.policy.gate, tradewright.ledger.ledger, brokers.discovery"
     heavy = "{'numba', 'vectorbt', 'great_expectations'} & set(sys.modules)"
     code = f"import sys, {rooms}; heavy = {heavy}; sys.exit(str(heavy) if heavy else 0)"
     result = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)

@@ -29,7 +29,7 @@ from tradewright.model.clock import Clock, ManualClock
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.mode import Mode
 from tradewright.model.order import OrderTerms, Side
-from tradewright.policy.approved import approve
+from tradewright.policy.approval import approve
 
 BUY = OrderTerms(instrument="BTC", side=Side.BUY, quantity=Decimal("0.01"))
 

@@ -15,7 +15,8 @@ from assets.execution.schedules import point_at_job
 from assets.research import bars
 from assets.research.schedules import point_at_bars
 from conf.compose import compose
-from runtime import due, feeds, research
+from runtime import due_jobs as due
+from runtime import feeds, research
 from runtime.container import Container
 from tests.assets.days import Days, without_quality_extra
 from tests.support.houses import House, conf_copy

@@ -14,8 +14,8 @@ from tests.backtest.conftest import random_bars
 from tests.backtest.reference import run_reference
 from tradewright.backtest.decisions import current_target
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Floats
-from tradewright.model.bars_schema import select
 from tradewright.model.errors import DataError
 from tradewright.model.strategy import HOLD, NAN, Action, Feature
 

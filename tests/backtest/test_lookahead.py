@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from strategies.registry import STRATEGIES
+from strategies.discovery import STRATEGIES
 from tradewright.backtest import lookahead
 from tradewright.backtest.lookahead import look_ahead
 from tradewright.model.strategy import HOLD, NAN, Feature

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from strategies.base import BaseStrategy
-from strategies.registry import STRATEGIES, build
+from strategies.discovery import STRATEGIES, build
 from tests.backtest.reference import run_reference
 from tests.support.price_lists import IBKR_FIXED
 from tradewright.backtest.sizing import PercentEquity, RiskPerTrade

@@ -24,7 +24,7 @@ from tradewright.model.broker import Broker, BrokerEvent, BrokerEventKind
 from tradewright.model.clock import Clock, ManualClock
 from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.model.order import Fill, Leg, OrderTerms, OrderType, ProtectiveLeg
-from tradewright.policy.approved import restore
+from tradewright.policy.approval import restore
 
 ACCOUNT = "DU1234567"
 NOON = datetime(2026, 3, 4, 17, 0, tzinfo=UTC)

@@ -15,10 +15,10 @@ from ib_async.order import Order, OrderState
 from pydantic import ValidationError
 
 from brokers.ibkr.adapter import IbkrBroker
-from brokers.ibkr.events import Events
+from brokers.ibkr.conversions import SymbolMap, status_of
 from brokers.ibkr.gateway.server import Gateway
+from brokers.ibkr.listener import Listener
 from brokers.ibkr.settings import IbkrSettings
-from brokers.ibkr.translate import SymbolMap, status_of
 from tests.brokers.desk import AAPL, ACCOUNT, ES, INSTRUMENTS, NOON, approved, in_loop, open_desk, until
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, VenueStatus
 from tradewright.model.clock import ManualClock
@@ -205,9 +205,9 @@ def test_foreign_contracts_get_names_that_no_instrument_has() -> None:
         names.instrument("NOPE")
 
 
-def listen() -> tuple[Events, list[BrokerEvent]]:
+def listen() -> tuple[Listener, list[BrokerEvent]]:
     told: list[BrokerEvent] = []
-    return Events(SymbolMap([AAPL]), CLOCK, 21, told.append), told
+    return Listener(SymbolMap([AAPL]), CLOCK, 21, told.append), told
 
 
 @in_loop

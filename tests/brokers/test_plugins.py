@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-import brokers.registry as registry
+from brokers import discovery
+from brokers.base import BrokerPlugin, Surroundings, VenueSettings
+from brokers.discovery import plugin, plugins
 from brokers.ibkr.adapter import IbkrBroker
 from brokers.ibkr.plugin import IbkrPlugin, IbkrVenueSettings
-from brokers.plugin import BrokerPlugin, Surroundings, VenueSettings
-from brokers.registry import plugin, plugins
 from brokers.sim.broker import SimBroker
 from brokers.sim.plugin import SimPlugin, SimVenueSettings
 from tests.brokers.desk import AAPL, INSTRUMENTS, NOON
@@ -29,7 +29,7 @@ from tradewright.model.mode import Mode
 
 @pytest.fixture
 def fresh() -> Iterator[None]:
-    """The registry forgets what it found, before and afterwards."""
+    """The discovery forgets what it found, before and afterwards."""
     plugins.cache_clear()
     yield
     plugins.cache_clear()
@@ -49,7 +49,7 @@ def around(folder: Path, mode: Mode, quotes: Mapping[str, Quote] | None = None) 
 
 
 def test_every_folder_with_a_plugin_is_found() -> None:
-    folders = {path.parent.name for path in Path(registry.__file__).parent.glob("*/plugin.py")}
+    folders = {path.parent.name for path in Path(discovery.__file__).parent.glob("*/plugin.py")}
     assert set(plugins()) == folders == {"sim", "ibkr"}
 
 
@@ -68,9 +68,9 @@ class AnotherSim(Elsewhere):
 
 
 def install(monkeypatch: pytest.MonkeyPatch, made: type[BrokerPlugin]) -> None:
-    entry = importlib.metadata.EntryPoint("x", f"{made.__module__}:{made.__name__}", registry.ENTRY_POINTS)
+    entry = importlib.metadata.EntryPoint("x", f"{made.__module__}:{made.__name__}", discovery.ENTRY_POINTS)
     monkeypatch.setattr(type(entry), "load", lambda _self: made)
-    monkeypatch.setattr(registry, "entry_points", lambda group: [entry] if group == registry.ENTRY_POINTS else [])
+    monkeypatch.setattr(discovery, "entry_points", lambda group: [entry] if group == discovery.ENTRY_POINTS else [])
 
 
 @pytest.mark.usefixtures("fresh")

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from brokers.discovery import plugin, plugins
 from brokers.ibkr.adapter import IbkrBroker
 from brokers.ibkr.settings import LIVE_PORTS, PAPER_PORTS, IbkrSettings, account_problems
-from brokers.registry import plugin, plugins
 from brokers.sim.settings import SimSettings, sim_broker
 from tests.brokers.desk import ACCOUNT, INSTRUMENTS, NOON, in_loop
 from tradewright.fills.costs import NoCosts

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from brokers.plugin import Surroundings
+from brokers.base import Surroundings
 from brokers.sim.broker import SimBroker
 from brokers.sim.plugin import STATE_FILE, SimPlugin, SimVenueSettings
 from brokers.sim.quotes import quote_around

@@ -16,13 +16,13 @@ from ib_async.order import Order, OrderState
 from ib_async.ticker import Ticker
 
 from brokers.ibkr.adapter import IbkrBroker
-from brokers.ibkr.events import Events
+from brokers.ibkr.conversions import SymbolMap, position_of
 from brokers.ibkr.feed import IbkrFeed
 from brokers.ibkr.gateway.listings import Listing
 from brokers.ibkr.gateway.server import Gateway
+from brokers.ibkr.listener import Listener
 from brokers.ibkr.numbers import optional, price, quantity, required
 from brokers.ibkr.settings import IbkrSettings
-from brokers.ibkr.translate import SymbolMap, position_of
 from tests.brokers.desk import AAPL, ACCOUNT, ES, INSTRUMENTS, NOON, approved, bracket, in_loop, open_desk, until
 from tradewright.model.bars import Timeframe
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, VenueStatus
@@ -34,9 +34,9 @@ SHARE = Contract(symbol="AAPL", secType="STK", currency="USD", conId=1)
 REF = "intent1.1"
 
 
-def listen() -> tuple[Events, list[BrokerEvent]]:
+def listen() -> tuple[Listener, list[BrokerEvent]]:
     told: list[BrokerEvent] = []
-    return Events(SymbolMap(INSTRUMENTS), ManualClock(NOON), 21, told.append), told
+    return Listener(SymbolMap(INSTRUMENTS), ManualClock(NOON), 21, told.append), told
 
 
 def unsent(order_id: int = 0, client_id: int = 0, status: str = "PendingSubmit", ref: str = "") -> tuple[Any, ...]:

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.tables import bars_table, tables
+from tradewright.model.bar_rules import bars_of
 from tradewright.model.bars import BarKind, Bars, Timeframe
-from tradewright.model.bars_schema import bars_of
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import DataError, StoreError
 from tradewright.store.bars import BarStore, NoBars, UpsertReport

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tradewright.model.bar_rules import bars_of
 from tradewright.model.bars import OHLCV, BarKind, Timeframe
-from tradewright.model.bars_schema import bars_of
 from tradewright.model.clock import ManualClock
 from tradewright.store.bars import BarStore
 from tradewright.store.dataset import bars_hash

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.tables import bars_table, tables
+from tradewright.model.bar_rules import bad_rows, bars_of, frame_of, intact, select, violations
 from tradewright.model.bars import Bars, Timeframe
-from tradewright.model.bars_schema import bad_rows, bars_of, frame_of, intact, select, violations
 from tradewright.model.errors import DataError
 
 BREAKS = {

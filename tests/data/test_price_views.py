@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.tables import bars_table
+from tradewright.model.bar_rules import bars_of
 from tradewright.model.bars import BarKind, PriceView, Timeframe
-from tradewright.model.bars_schema import bars_of
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import FACTOR_COLUMNS, TickerSpan
 from tradewright.store.actions import Actions, NoFactors, adjust

@@ -18,8 +18,8 @@ from tradewright.formats.bars_reader import Reading
 from tradewright.formats.lean.bars import read_lean
 from tradewright.formats.mapping import mapping_of
 from tradewright.formats.tabular import read_csv, read_feather, read_parquet
+from tradewright.model.bar_rules import bars_of, intact
 from tradewright.model.bars import OHLCV, Timeframe
-from tradewright.model.bars_schema import bars_of, intact
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import AssetClass, Instrument
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 
 from tests.data.tables import tables
 from tradewright.formats.resample import Sessions, resample
+from tradewright.model.bar_rules import bars_of, intact
 from tradewright.model.bars import OHLCV, Timeframe
-from tradewright.model.bars_schema import bars_of, intact
 from tradewright.model.errors import DataError
 
 COLUMNS = ["ts", *OHLCV, "spread"]

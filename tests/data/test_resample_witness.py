@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.data.tables import bars_table, tables
 from tradewright.calendars.registry import calendar
 from tradewright.formats.resample import Sessions, resample
+from tradewright.model.bar_rules import bars_of, intact
 from tradewright.model.bars import Timeframe
-from tradewright.model.bars_schema import bars_of, intact
 from tradewright.model.errors import DataError
 
 LENGTHS = {"1m": "1min", "5m": "5min", "15m": "15min", "1h": "1h", "4h": "4h", "1d": "24h"}

@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.tables import bars_table, tables
+from tradewright.model.bar_rules import bars_of, frame_of, select
 from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
-from tradewright.model.bars_schema import bars_of, frame_of, select
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import DataError, StoreError
 from tradewright.model.instrument import FACTOR_COLUMNS, TickerSpan

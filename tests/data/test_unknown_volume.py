@@ -14,8 +14,8 @@ from tradewright.execution.market_state import MarketStateReader
 from tradewright.formats.resample import resample
 from tradewright.indicators.features import FeatureSettings, feature_snapshot, feature_table
 from tradewright.indicators.market import liquidity_score
+from tradewright.model.bar_rules import bars_of, intact, violations
 from tradewright.model.bars import BarKind, Timeframe
-from tradewright.model.bars_schema import bars_of, intact, violations
 from tradewright.model.clock import ManualClock
 from tradewright.model.decision import Verdict
 from tradewright.model.instrument import AssetClass, Instrument

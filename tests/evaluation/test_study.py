@@ -15,8 +15,8 @@ from tradewright.backtest.spec import BacktestSpec
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.study import MetricsConfig, StudyResult, study
 from tradewright.fills.costs import PercentCosts
+from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars
-from tradewright.model.bars_schema import select
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.store.dataset import bars_hash
 

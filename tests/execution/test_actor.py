@@ -25,7 +25,7 @@ from tradewright.model.errors import BrokerError, ConfigError, OrderNotAccepted
 from tradewright.model.intent import Intent
 from tradewright.model.order import AttemptState, OrderTerms, Side
 from tradewright.model.signal import SignalAction, SignalCandidate
-from tradewright.policy.approved import approve
+from tradewright.policy.approval import approve
 from tradewright.policy.gate import decide
 
 Result = TypeVar("Result")

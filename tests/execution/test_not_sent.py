@@ -7,7 +7,7 @@ from tests.execution.world import World, violations
 from tradewright.execution.operator_actions import acknowledge
 from tradewright.execution.types import SendStatus
 from tradewright.model.approved import ApprovedOrder
-from tradewright.policy.approved import approve
+from tradewright.policy.approval import approve
 
 REF, AGAIN = "intent0001.1", "intent0001.2"
 

@@ -18,7 +18,7 @@ from tradewright.execution.types import CHECKPOINTS, SendRefused
 from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import BrokerError, LedgerError
-from tradewright.policy.approved import approve
+from tradewright.policy.approval import approve
 
 SCHEDULES = int(os.environ.get("TRADEWRIGHT_SCHEDULES", "100"))
 BATCH = 25

@@ -12,7 +12,7 @@ from typing import Any
 from tests.execution.kill_driver import allow
 from tests.execution.venue import ACCOUNT, FileBroker, FileVenue
 from tests.support.ledgers import START, Proposer
-from tradewright.execution.presend import Recheck
+from tradewright.execution.send_guard import Recheck
 from tradewright.execution.sender import Sender
 from tradewright.execution.types import Checkpoint, Mode, ProtocolTimes, SenderSettings, SendResult, no_checkpoint
 from tradewright.ledger.attempt import replay

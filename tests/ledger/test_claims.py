@@ -16,7 +16,7 @@ from tradewright.model.approved import ApprovedOrder
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import LedgerError
 from tradewright.model.order import ORDER_STATE_OF_ATTEMPT, ORDER_TRANSITIONS, AttemptState, Leg
-from tradewright.policy.approved import approve
+from tradewright.policy.approval import approve
 
 HOLDER = "sender-1"
 

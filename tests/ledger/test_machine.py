@@ -36,7 +36,7 @@ from tradewright.model.errors import LedgerError
 from tradewright.model.hashing import content_hash
 from tradewright.model.intent import Intent
 from tradewright.model.order import AttemptState, Fill, Leg, Side
-from tradewright.policy.approved import HumanApproval, approve
+from tradewright.policy.approval import HumanApproval, approve
 
 NTH = st.integers(0, 3)
 """Of a list, the newest first: what was just done is what matters."""

@@ -21,7 +21,7 @@ from tradewright.model.decision import Verdict
 from tradewright.model.errors import LedgerError
 from tradewright.model.hashing import content_hash
 from tradewright.model.order import Fill, Side
-from tradewright.policy.approved import HumanApproval, approve
+from tradewright.policy.approval import HumanApproval, approve
 
 
 def fill(exec_id: str, quantity: str = "1", price: str = "100", side: Side = Side.BUY, **fields: object) -> Fill:

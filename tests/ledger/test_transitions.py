@@ -16,7 +16,7 @@ from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import LedgerError
 from tradewright.model.order import ORDER_STATE_OF_ATTEMPT, AttemptState, Leg, OrderState
-from tradewright.policy.approved import approve
+from tradewright.policy.approval import approve
 
 PAIRS = sorted(CELLS)
 HOLDER = "sender-1"

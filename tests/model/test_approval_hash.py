@@ -26,7 +26,7 @@ from tradewright.model.order import (
     TimeInForce,
     TrailingStopOrder,
 )
-from tradewright.policy.approved import approve, restore
+from tradewright.policy.approval import approve, restore
 
 AT = datetime(2026, 1, 5, 15, 1, tzinfo=UTC)
 TERMS = OrderTerms(instrument="AAPL", side=Side.BUY, quantity=Decimal(5))

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tradewright.model.bar_rules import bad_rows, bars_of, frame_of, grid_nanoseconds, intact, select, violations
 from tradewright.model.bars import OHLCV, BarKind, Bars, PriceView, Timeframe
-from tradewright.model.bars_schema import bad_rows, bars_of, frame_of, grid_nanoseconds, intact, select, violations
 from tradewright.model.errors import DataError
 
 MINUTE = 60 * 10**9

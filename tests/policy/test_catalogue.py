@@ -12,14 +12,15 @@ from tradewright.policy import gate
 from tradewright.policy.catalogue import catalogue, rules_page
 
 RULE_MODULES = (
+    "caps",
     "decimals",
     "gate",
     "market_rules",
     "missing_inputs",
     "order_context",
     "order_rules",
+    "price_rules",
     "review_rules",
-    "sizing",
     "snapshot",
 )
 DIGESTS = {
@@ -27,6 +28,7 @@ DIGESTS = {
     "2": "8053e78284277ebd4e52ee3077391d23a32404acf778688bd64f05e365ac13bd",
     "3": "dc2f158929d8f021aefce1103d90364463103524da40ea07cb2dade4d0294dfa",
     "4": "b621036ccf6b86c9a9b32d5369b40c3c560c419b55eea485a5d3ed8b268feab5",
+    "5": "314117131971eed0ab89250cac1caa11381e35232661010d84bf85f34a3c8888",
 }
 """The digest of the rules' code, by version. A new digest needs a new version, unless the change is only of form."""
 

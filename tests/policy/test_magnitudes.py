@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.policy.make import a_snapshot, an_exit, an_intent, codes, judge, limits
 from tradewright.model.decision import Verdict
-from tradewright.policy.approved import approve
+from tradewright.policy.approval import approve
 from tradewright.policy.gate import decide, pre_send_check
 
 ANY = st.builds(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.policy.make import AAPL, NOW, Changes, a_snapshot, an_intent, judge, limits
 from tradewright.model.decision import Decision, Verdict
-from tradewright.policy.approved import approve
+from tradewright.policy.approval import approve
 from tradewright.policy.gate import decide, pre_send_check
 
 RANK = {Verdict.APPROVE: 0, Verdict.REVIEW: 1, Verdict.REJECT: 2}

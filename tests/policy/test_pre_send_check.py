@@ -11,7 +11,7 @@ from tests.policy.test_rules import BOUNDARIES, EFFECTS, MISSING
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.decision import Verdict
 from tradewright.model.intent import Intent
-from tradewright.policy.approved import approve
+from tradewright.policy.approval import approve
 from tradewright.policy.catalogue import catalogue
 from tradewright.policy.gate import decide, pre_send_check
 from tradewright.policy.snapshot import Snapshot

@@ -17,8 +17,8 @@ from tradewright.formats.lean.actions import read_map
 from tradewright.formats.lean.bars import read_lean
 from tradewright.formats.mapping import mapping_of
 from tradewright.formats.tabular import read_csv
+from tradewright.model.bar_rules import bars_of, intact
 from tradewright.model.bars import Bars, Timeframe
-from tradewright.model.bars_schema import bars_of, intact
 from tradewright.model.instrument import AssetClass, Instrument, TickerSpan
 from tradewright.quality.anomalies import gap_findings
 from tradewright.quality.check import check_bars

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.tables import bars_table
+from tradewright.model.bar_rules import bars_of
 from tradewright.model.bars import Bars, Timeframe
-from tradewright.model.bars_schema import bars_of
 from tradewright.model.instrument import AssetClass, Instrument, TickerSpan
 from tradewright.quality.anomalies import gap_findings, price_findings, security_finding, volume_findings
 from tradewright.quality.check import check_bars

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from tradewright.calendars.registry import calendar
+from tradewright.model.bar_rules import bars_of, intact
 from tradewright.model.bars import Timeframe, Times
-from tradewright.model.bars_schema import bars_of, intact
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.model.ports import Feed

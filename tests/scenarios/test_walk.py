@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.scenarios.test_scenario import INSTRUMENTS, grid
 from tradewright.formats.resample import resample
+from tradewright.model.bar_rules import bars_of, intact
 from tradewright.model.bars import OHLCV, Timeframe
-from tradewright.model.bars_schema import bars_of, intact
 from tradewright.scenarios.scenario import EPOCH, Scenario
 from tradewright.scenarios.walk import bars_around, bridge, daily_path
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import strategies
-from strategies import registry
-from strategies.registry import Candidate, Discovery, candidates_in, discover, installed_candidates
+from strategies import discovery
+from strategies.discovery import Candidate, Discovery, candidates_in, discover, installed_candidates
 from strategies.sma_crossover import SmaCrossover
 from tradewright.model.errors import ConfigError
 
@@ -93,8 +93,8 @@ def test_defaults_out_of_bounds_are_found_at_once(tmp_path: Path, monkeypatch: p
 
 def test_an_entry_point_names_a_class_or_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
     values = {"cls": "strategies.sma_crossover:SmaCrossover", "mod": "strategies.buy_and_hold", "no": "math:pi"}
-    points = [EntryPoint(name, value, registry.GROUP) for name, value in values.items()]
-    monkeypatch.setattr(registry, "entry_points", lambda group: points if group == registry.GROUP else [])
+    points = [EntryPoint(name, value, discovery.GROUP) for name, value in values.items()]
+    monkeypatch.setattr(discovery, "entry_points", lambda group: points if group == discovery.GROUP else [])
     seen = discover(installed_candidates())
     assert set(seen.usable) == {"sma_crossover", "buy_and_hold"}
     assert list(seen.broken) == ["no"]
@@ -107,15 +107,15 @@ def test_one_class_found_twice_is_one_strategy() -> None:
 
 def test_asking_for_a_broken_strategy_raises_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
     error = ConfigError("strategy 'odd' cannot be loaded", where="strategies/odd.py:3")
-    monkeypatch.setattr(registry, "BROKEN", {"odd": error})
+    monkeypatch.setattr(discovery, "BROKEN", {"odd": error})
     with pytest.raises(ConfigError, match=r"strategies/odd\.py:3"):
-        registry.build("odd", {})
+        discovery.build("odd", {})
     with pytest.raises(ConfigError, match="broken: odd"):
-        registry.build("zzz", {})
-    assert registry.build("buy_and_hold", {}).name == "buy_and_hold"
+        discovery.build("zzz", {})
+    assert discovery.build("buy_and_hold", {}).name == "buy_and_hold"
 
 
 def test_every_file_of_the_folder_but_its_own_machinery_is_looked_at() -> None:
     files = {path.stem for path in Path(strategies.__path__[0]).glob("*.py")}
-    assert {each.name for each in candidates_in(strategies)} == files - {"__init__", "agent", "base", "registry"}
-    assert registry.BROKEN == {}
+    assert {each.name for each in candidates_in(strategies)} == files - {"__init__", "agent", "base", "discovery"}
+    assert discovery.BROKEN == {}

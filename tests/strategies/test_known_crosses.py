@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from strategies.buy_and_hold import BuyAndHold
+from strategies.discovery import STRATEGIES, build, parameters_of
 from strategies.ema_crossover import EmaCrossover
 from strategies.macd_trend import MacdTrend
-from strategies.registry import STRATEGIES, build, parameters_of
 from strategies.sma_crossover import SmaCrossover
 from tests.strategies.test_strategies import bars_of
 from tradewright.backtest.decisions import decide, replay

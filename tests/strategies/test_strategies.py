@@ -1,4 +1,4 @@
-"""The built-in strategies: conformance to the port, golden targets, the registry, the agent."""
+"""The built-in strategies: conformance to the port, golden targets, discovery, the agent."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from numba import njit
 
 from strategies.agent import StrategyAgent
 from strategies.buy_and_hold import BuyAndHold
+from strategies.discovery import STRATEGIES, build, parameters_of, strategy_class
 from strategies.ema_crossover import EmaCrossover
 from strategies.ema_crossover import generate_signal as ema_signal
 from strategies.macd_trend import generate_signal as macd_signal
-from strategies.registry import STRATEGIES, build, parameters_of, strategy_class
 from strategies.sma_crossover import SmaCrossover
 from strategies.sma_crossover import generate_signal as sma_signal
 from tradewright.backtest.decisions import replay
@@ -114,7 +114,7 @@ def test_macd_trend_acts_beyond_the_threshold_only(macd, position, target):
     assert same(macd_signal(0, features, (12.0, 26.0, 9.0, 0.0025), position), (target, NAN, NAN, NAN))
 
 
-def test_the_registry_builds_by_name_and_names_the_nearest():
+def test_discovery_builds_by_name_and_names_the_nearest():
     assert build("sma_crossover", {"fast": 5}) == SmaCrossover(5, 20)
     assert parameters_of("macd_trend")["threshold"].default == 0.0025
     assert not parameters_of("macd_trend")["threshold"].whole

@@ -19,7 +19,7 @@ from tradewright.model.clock import Clock, ManualClock
 from tradewright.model.decision import Decision, Reason, Verdict
 from tradewright.model.intent import Intent
 from tradewright.model.order import LimitOrder, MarketOrder, OrderTerms, Side, StopOrder
-from tradewright.policy.approved import approve
+from tradewright.policy.approval import approve
 
 START = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 ACCOUNT = "DU100"

@@ -16,7 +16,7 @@ from tradewright.model.errors import BrokerError, OrderNotAccepted
 from tradewright.model.intent import FLATTEN, MANUAL, Intent
 from tradewright.model.order import OrderTerms, Side
 from tradewright.model.signal import SignalCandidate
-from tradewright.policy.approved import approve
+from tradewright.policy.approval import approve
 from tradewright.policy.gate import decide
 from tradewright.portfolio.intents import manual_intent, propose
 from tradewright.portfolio.state import PortfolioState

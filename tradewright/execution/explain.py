@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tradewright.execution.operator_actions import OrderView, orders
-from tradewright.ledger.audit import AuditEntry
+from tradewright.ledger.audit_log import AuditEntry
 from tradewright.ledger.decisions import Approval
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.limits import LimitChange

@@ -11,7 +11,7 @@ from tradewright.ledger.freezes import Freeze, FreezeCode
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.order import AttemptState, TimeInForce
 
-RECONCILE_EVERY = timedelta(minutes=15)
+UNWATCHED_AFTER = timedelta(minutes=15)
 """An account with open orders that was compared with the venue longer ago is not watched."""
 RECONCILE_RESTING = timedelta(days=1)
 """The same for orders that rest for longer than a day: a venue tells the executions of one day only."""
@@ -93,7 +93,7 @@ def _unreconciled(ledger: Ledger, account: str) -> Iterator[Problem]:
 def _unwatched(ledger: Ledger, account: str) -> Iterator[Problem]:
     """Open orders that have not been asked about lately: their fills may be missed at the venue's midnight (A6)."""
     last, now = ledger.broker_journal.last_reconciliation(account), ledger.clock.now()
-    if last is None or now - last.at <= RECONCILE_EVERY:
+    if last is None or now - last.at <= UNWATCHED_AFTER:
         return
     for attempt in ledger.attempts.live(account):
         often = attempt.tif is TimeInForce.DAY or now - last.at > RECONCILE_RESTING

@@ -16,8 +16,8 @@ from tradewright.model.errors import LedgerError
 from tradewright.model.hashing import content_hash
 from tradewright.model.intent import Intent
 from tradewright.model.order import AttemptState, Fill, OrderState
-from tradewright.policy.approved import HumanApproval
-from tradewright.policy.approved import approve as approve_order
+from tradewright.policy.approval import HumanApproval
+from tradewright.policy.approval import approve as approve_order
 
 EVIDENCE_LIFE = timedelta(minutes=10)
 """How long two snapshots prove an absence; a person who comes later reconciles again, after midnight in vain (R6)."""

@@ -8,7 +8,7 @@ from functools import partial
 
 from tradewright.execution.broker_connection import BrokerConnection
 from tradewright.execution.order_tracking import OrderTracker
-from tradewright.execution.presend import PreSendCheck
+from tradewright.execution.send_guard import SendGuard
 from tradewright.execution.timing import Waiter
 from tradewright.execution.types import Checkpoint, ProtocolTimes, SenderSettings, SendResult, SendStatus
 from tradewright.ledger.attempt import Attempt
@@ -33,13 +33,13 @@ class OrderPlacement:
         connection: BrokerConnection,
         tracker: OrderTracker,
         ledger: Ledger,
-        presend: PreSendCheck,
+        guard: SendGuard,
         settings: SenderSettings,
         times: ProtocolTimes,
         waiter: Waiter,
         checkpoint: Checkpoint,
     ) -> None:
-        self._connection, self._tracker, self._ledger, self._presend = connection, tracker, ledger, presend
+        self._connection, self._tracker, self._ledger, self._guard = connection, tracker, ledger, guard
         self._holder, self._times, self._waiter, self._checkpoint = settings.holder, times, waiter, checkpoint
 
     async def place(self, attempt: Attempt, order_ids: Mapping[Leg, int]) -> SendResult:
@@ -52,7 +52,7 @@ class OrderPlacement:
         Raises:
             LedgerError: when the write-ahead is not there when it is read back; nothing was sent.
         """
-        order = self._presend.restored(attempt.decision_id)
+        order = self._guard.restored(attempt.decision_id)
         if isinstance(order, Reason):
             return self.refuse(attempt, (order,))
         self._checkpoint("S4.before_write")
@@ -61,8 +61,8 @@ class OrderPlacement:
         self._checkpoint("S4.read_back")
         # From the final check to the call of place() nothing is awaited: no message, no kill switch and no other
         # sender can come between the last look and the send.
-        reasons = self._presend.final_check(order, self._connection)
-        reasons += self._presend.waited_too_long(attempt.claimed_at, self._times.claim)
+        reasons = self._guard.final_check(order, self._connection)
+        reasons += self._guard.waited_too_long(attempt.claimed_at, self._times.claim)
         if reasons:
             return self._stopped_before_send(legs, reasons)
         self._checkpoint("S5.before_place")

@@ -11,9 +11,9 @@ from tradewright.execution.broker_connection import BrokerConnection
 from tradewright.execution.cancellation import Cancelled, Canceller
 from tradewright.execution.order_placement import OrderPlacement
 from tradewright.execution.order_tracking import OrderTracker
-from tradewright.execution.presend import PreSendCheck, Recheck, reject_reason
 from tradewright.execution.protection import orders_to_end_first
 from tradewright.execution.recovery import Recovered, Recovery
+from tradewright.execution.send_guard import Recheck, SendGuard, reject_reason
 from tradewright.execution.timing import RateLimiter, Waiter
 from tradewright.execution.types import (
     Checkpoint,
@@ -74,11 +74,11 @@ class Sender:
         self._connection = connection
         self._recovery = Recovery(connection, ledger, settings, self._times, *shared)
         self._limiter = RateLimiter(ledger, clock, settings, self._waiter)
-        self._presend = PreSendCheck(ledger, clock, pre_send_check, settings)
+        self._guard = SendGuard(ledger, clock, pre_send_check, settings)
         self.tracker = OrderTracker(connection, ledger, clock, settings, self._times, *shared)
         self._canceller = Canceller(connection, self.tracker, ledger, self._times, self._waiter, checkpoint)
         self._placement = OrderPlacement(
-            connection, self.tracker, ledger, self._presend, settings, self._times, self._waiter, checkpoint
+            connection, self.tracker, ledger, self._guard, settings, self._times, self._waiter, checkpoint
         )
 
     async def drain(self, decision_ids: Collection[str] | None = None) -> tuple[SendResult, ...]:
@@ -235,7 +235,7 @@ class Sender:
 
     def _claim(self, row: Sendable) -> Attempt | SendResult:
         """S2: one conditional insert, or the reason why this order is not to be had."""
-        order = self._presend.restored(row.decision_id)
+        order = self._guard.restored(row.decision_id)
         if isinstance(order, Reason):
             return SendResult(row.decision_id, row.ref, SendStatus.REFUSED, reasons=(order,))
         self._checkpoint("S2.before_claim")
@@ -244,20 +244,20 @@ class Sender:
         if attempt is not None:
             self._checkpoint("S2.claimed")
             return attempt
-        if reasons := self._presend.expired(row.expires_at):
+        if reasons := self._guard.expired(row.expires_at):
             return SendResult(row.decision_id, row.ref, SendStatus.REFUSED, reasons=tuple(reasons))
         return SendResult(row.decision_id, row.ref, SendStatus.LOST)
 
     async def _send(self, attempt: Attempt) -> SendResult:
         """S3 to S6 for one claimed order. Whatever stops it before S4 leaves the claim to be given back."""
         await self._limiter.acquire()
-        order = self._presend.restored(attempt.decision_id)
+        order = self._guard.restored(attempt.decision_id)
         if isinstance(order, Reason):
             return self._placement.refuse(attempt, (order,))
         snapshot = await self.ready()
-        reasons = await self._presend.reject_reasons(order, snapshot)
-        reasons += tuple(self._presend.waited_too_long(attempt.claimed_at, self._times.claim))
-        reasons += await self._presend.not_accepted(order, self._broker)
+        reasons = await self._guard.reject_reasons(order, snapshot)
+        reasons += tuple(self._guard.waited_too_long(attempt.claimed_at, self._times.claim))
+        reasons += await self._guard.not_accepted(order, self._broker)
         reasons = reasons or await self._free_holding(attempt, order)
         order_ids = {leg: self._broker.next_order_id() for leg in order.legs()}
         # Hold the lease again: the checks may have taken long enough for another sender to come.
@@ -286,7 +286,7 @@ class Sender:
         done = await self._canceller.cancel(possible, "sender", f"{attempt.ref} closes what it protects", snapshot)
         if left := [row.ref for row in orders if not self._ledger.attempts.get(row.ref).state.terminal]:
             return (reject_reason("PROTECTION_OPEN", f"{', '.join(left)} may still be filled: {done.problem}"),)
-        return await self._presend.reject_reasons(order, await self.ready())
+        return await self._guard.reject_reasons(order, await self.ready())
 
     async def _cancel_incomplete(self, found: Recovered) -> None:
         """End what is left of a group whose sending broke off between two legs.

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from tradewright.formats.mapping import ColumnMapping, positions
 from tradewright.formats.times import SessionOpens, bar_starts
+from tradewright.model.bar_rules import Violation, bad_rows, frame_of, intact, select, violations
 from tradewright.model.bars import BarKind, Bars, Floats, Timeframe
-from tradewright.model.bars_schema import Violation, bad_rows, frame_of, intact, select, violations
 from tradewright.model.errors import DataError
 
 

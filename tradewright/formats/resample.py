@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from tradewright.model.bar_rules import Mask, bars_of, frame_of, select
 from tradewright.model.bars import Bars, Floats, Timeframe, Times
-from tradewright.model.bars_schema import Mask, bars_of, frame_of, select
 from tradewright.model.errors import DataError
 
 

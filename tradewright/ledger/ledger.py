@@ -9,7 +9,7 @@ from types import TracebackType
 
 from tradewright.database.engine import Database
 from tradewright.ledger.attempts import Attempts
-from tradewright.ledger.audit import AuditLog
+from tradewright.ledger.audit_log import AuditLog
 from tradewright.ledger.broker_journal import BrokerJournal
 from tradewright.ledger.check_results import CheckResults
 from tradewright.ledger.commands import Commands

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from tradewright.model.decision import Verdict
 from tradewright.model.hashing import decimal_text
+from tradewright.policy.caps import CAPS, EXPOSURE_LIMITS, NEAR, QUANTITY_ROUNDS_TO_ZERO, ROUNDED_TO_LOT
 from tradewright.policy.gate import RULES
 from tradewright.policy.limits import Limits
 from tradewright.policy.order_rules import UNREADABLE
-from tradewright.policy.sizing import CAPS, EXPOSURE_LIMITS, NEAR, QUANTITY_ROUNDS_TO_ZERO, ROUNDED_TO_LOT
 
 
 class Entry(NamedTuple):

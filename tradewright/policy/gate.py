@@ -9,20 +9,21 @@ from tradewright.model.approved import ApprovedOrder
 from tradewright.model.decision import Decision, Reason, Verdict
 from tradewright.model.hashing import content_hash
 from tradewright.model.intent import Intent
+from tradewright.policy.caps import CAPS, exceeded, near_limits, size_pct, sized
 from tradewright.policy.decimals import ARITHMETIC
 from tradewright.policy.limits import Limits
 from tradewright.policy.market_rules import MARKET_RULES
 from tradewright.policy.missing_inputs import MISSING_INPUT_RULES
 from tradewright.policy.order_context import OrderContext, Rule
 from tradewright.policy.order_rules import ORDER_RULES, UNREADABLE
+from tradewright.policy.price_rules import PRICE_RULES
 from tradewright.policy.review_rules import ADVISORIES, REVIEW_RULES
-from tradewright.policy.sizing import CAPS, exceeded, near_limits, size_pct, sized
 from tradewright.policy.snapshot import Snapshot
 
-RULES_VERSION = "4"
+RULES_VERSION = "5"
 """Changes whenever the code of the rules does: a test compares the code with the version."""
 
-RULES: tuple[Rule, ...] = (*MISSING_INPUT_RULES, *MARKET_RULES, *ORDER_RULES, *REVIEW_RULES, *ADVISORIES)
+RULES: tuple[Rule, ...] = (*MISSING_INPUT_RULES, *MARKET_RULES, *PRICE_RULES, *ORDER_RULES, *REVIEW_RULES, *ADVISORIES)
 """Every rule that is evaluated, in the order in which reasons of one verdict are listed."""
 
 PRECEDENCE = (Verdict.REJECT, Verdict.REVIEW, Verdict.APPROVE)

@@ -1,13 +1,13 @@
-"""Rules on the order itself and on the sending of orders: each rejects (controls 1, 2, 7-10, 16, 19)."""
+"""Rules on the order itself, prices apart, and on the sending of orders: each rejects (controls 1, 7-10, 16, 19)."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from tradewright.model.decision import Verdict
+from tradewright.policy.caps import sized
 from tradewright.policy.decimals import computable, show
 from tradewright.policy.order_context import OrderContext, Rule
-from tradewright.policy.sizing import sized
 
 
 def _unreadable(context: OrderContext) -> str:
@@ -21,47 +21,11 @@ def _other_instrument(context: OrderContext) -> str:
     return f"the snapshot is of {symbol}, the order of {context.terms.instrument}" if wrong else ""
 
 
-def _price_not_positive(context: OrderContext) -> str:
-    instrument = context.snapshot.instrument
-    if instrument is not None and instrument.negative_prices:
-        return ""
-    wrong = [show(price) for price in context.prices() if price <= 0]
-    return f"prices at or below zero: {', '.join(wrong)}" if wrong else ""
-
-
-def _off_tick(context: OrderContext) -> str:
-    instrument = context.snapshot.instrument
-    prices = (*context.order_prices(), *context.leg_prices)
-    wrong = [show(price) for price in prices if instrument and not instrument.on_tick(price)]
-    return f"{', '.join(wrong)} is between two ticks of {show(instrument.tick_size)}" if instrument and wrong else ""
-
-
 def _off_lot(context: OrderContext) -> str:
     instrument = context.snapshot.instrument
     if instrument is None or not context.approved or instrument.on_lot(context.terms.quantity):
         return ""
     return f"{show(context.terms.quantity)} is not a whole number of lots of {show(instrument.lot_size)}"
-
-
-def _guard_on_wrong_side(context: OrderContext) -> str:
-    reference, sign = context.reference_price, context.terms.side.sign
-    if reference is None:
-        return ""
-    if context.stop is not None and sign * (reference - context.stop) <= 0:
-        return f"the stop {show(context.stop)} is on the wrong side of {show(reference)}"
-    if context.take_profit is not None and sign * (context.take_profit - reference) <= 0:
-        return f"the take-profit {show(context.take_profit)} is on the wrong side of {show(reference)}"
-    return ""
-
-
-def _outside_collar(context: OrderContext) -> str:
-    market, collar = context.snapshot.market, context.collar()
-    prices = context.prices() if context.is_market() else context.order_prices()
-    for name, anchor in (("last price", market.last_price), ("previous close", market.previous_close)):
-        for price in prices:
-            if anchor is not None and abs(price - anchor) > collar * abs(anchor):
-                return f"{show(price)} is more than {show(collar)} away from the {name} {show(anchor)}"
-    return ""
 
 
 def _duplicate(context: OrderContext) -> str:
@@ -143,20 +107,7 @@ ORDER_RULES: tuple[Rule, ...] = (
         True,
         True,
     ),
-    Rule("PRICE_NOT_POSITIVE", Verdict.REJECT, "control 1", "every price", _price_not_positive, applies_to_exits=True),
-    Rule(
-        "OFF_TICK",
-        Verdict.REJECT,
-        "control 1",
-        "prices of the order and its legs, tick size",
-        _off_tick,
-        applies_to_exits=True,
-    ),
     Rule("OFF_LOT", Verdict.REJECT, "control 1", "approved quantity, lot size", _off_lot, applies_to_exits=True),
-    Rule(
-        "GUARD_ON_WRONG_SIDE", Verdict.REJECT, "control 1", "stop, take-profit, reference price", _guard_on_wrong_side
-    ),
-    Rule("OUTSIDE_COLLAR", Verdict.REJECT, "control 2", "prices, last price, previous close", _outside_collar),
     Rule(
         "DUPLICATE",
         Verdict.REJECT,

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tradewright.model.bar_rules import Mask
 from tradewright.model.bars import Bars, Floats, Times
-from tradewright.model.bars_schema import Mask
 from tradewright.model.instrument import TickerSpan
 from tradewright.quality.report import Code, Figure, Finding, Severity
 

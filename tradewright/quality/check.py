@@ -8,8 +8,8 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
+from tradewright.model.bar_rules import bars_of, intact
 from tradewright.model.bars import Timeframe, Times
-from tradewright.model.bars_schema import bars_of, intact
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument, TickerSpan
 from tradewright.quality.anomalies import gap_findings, price_findings, security_finding, volume_findings

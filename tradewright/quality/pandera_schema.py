@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tradewright.model.bar_rules import grid_nanoseconds
 from tradewright.model.bars import OHLCV, Timeframe
-from tradewright.model.bars_schema import grid_nanoseconds
 from tradewright.quality.report import Code, Figure, Finding, Severity
 
 FUTURE_RULE = "a bar does not start in the future"
@@ -18,7 +18,7 @@ _EXAMPLES = 5
 
 
 def bars_schema(timeframe: Timeframe, now: datetime, *, negative_prices: bool = False) -> Any:
-    """A ``pandera.pandas.DataFrameSchema``: columns, types, and the rules of :mod:`tradewright.model.bars_schema`.
+    """A ``pandera.pandas.DataFrameSchema``: columns, types, and the rules of :mod:`tradewright.model.bar_rules`.
 
     ``ts`` is datetime64[ns, UTC], ascending, on the grid and not after ``now``; the rest is float64. Nothing is
     coerced. ``volume`` may be NaN, ``spread`` absent or NaN.

@@ -12,8 +12,8 @@ from tradewright.backtest.spec import BacktestSpec
 from tradewright.calendars.registry import calendar
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.study import MetricsConfig, StudyResult, study
+from tradewright.model.bar_rules import select
 from tradewright.model.bars import Timeframe
-from tradewright.model.bars_schema import select
 from tradewright.model.instrument import Instrument
 from tradewright.model.strategy import Strategy
 from tradewright.quality.anomalies import gap_findings

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from tradewright.formats.resample import resample
+from tradewright.model.bar_rules import frame_of, select
 from tradewright.model.bars import Bars, Timeframe, Times
-from tradewright.model.bars_schema import frame_of, select
 from tradewright.model.base import FrozenModel
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument

@@ -11,8 +11,8 @@ from urllib.parse import quote, unquote
 import numpy as np
 import pandas as pd
 
+from tradewright.model.bar_rules import bars_of, frame_of, intact, select, violations
 from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
-from tradewright.model.bars_schema import bars_of, frame_of, intact, select, violations
 from tradewright.model.clock import Clock, SystemClock
 from tradewright.model.errors import DataError, StoreError
 from tradewright.store.actions import Actions
@@ -108,7 +108,7 @@ class BarStore:
         """Add bars; the same bars again change no byte, other values for known bars become a revision.
 
         Args:
-            frame: a bars table (:func:`tradewright.model.bars_schema.bars_of`), ascending.
+            frame: a bars table (:func:`tradewright.model.bar_rules.bars_of`), ascending.
             source: where the bars came from; kept with a revision.
             negative_prices: whether prices at or below zero are legitimate for the instrument.
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field, ValidationError
 
+from tradewright.model.bar_rules import Mask, select
 from tradewright.model.bars import Bars, Floats
-from tradewright.model.bars_schema import Mask, select
 from tradewright.model.base import FrozenModel, Instant
 from tradewright.model.errors import StoreError
 from tradewright.model.hashing import SCHEMA_VERSION

@@ -16,8 +16,8 @@ import pyarrow.csv as pc
 from tradewright.formats.bars_reader import Reading, settle
 from tradewright.formats.lean.layout import RESOLUTIONS, LeanPlace, data_zone, locate
 from tradewright.formats.times import SessionOpens, localized, session_starts
+from tradewright.model.bar_rules import frame_of, select
 from tradewright.model.bars import BarKind, Bars, Floats, Timeframe, Times
-from tradewright.model.bars_schema import frame_of, select
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument
 

@@ -18,10 +18,10 @@ from tradewright.model.errors import NotApproved
 from tradewright.model.hashing import content_hash
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms, Side
-from tradewright.policy.approved import HumanApproval, approve, restore, verify
+from tradewright.policy.approval import HumanApproval, approve, restore, verify
 
 ROOT = Path(__file__).resolve().parents[2]
-HOLDERS = {"tradewright/model/approved.py", "tradewright/policy/approved.py"}
+HOLDERS = {"tradewright/model/approved.py", "tradewright/policy/approval.py"}
 NOW = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
 
 

@@ -1,4 +1,4 @@
-"""The guard: every reason why an order must not go out now, asked again at send time."""
+"""The guard before every send: each reason why an order must not go out now, asked again at send time."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tradewright.model.clock import Clock
 from tradewright.model.decision import Reason, Verdict
 from tradewright.model.errors import NotApproved, OrderNotAccepted
 from tradewright.model.intent import FLATTEN
-from tradewright.policy.approved import restore
+from tradewright.policy.approval import restore
 
 Recheck = Callable[[ApprovedOrder, BrokerSnapshot], Awaitable[Sequence[Reason]]]
 """The gate's send-time controls: reasons that speak against sending now; a REJECT among them stops the order."""
 
 
-class PreSendCheck:
+class SendGuard:
     """Reasons against sending, each with a code. An empty list means go."""
 
     def __init__(self, ledger: Ledger, clock: Clock, pre_send_check: Recheck, settings: SenderSettings) -> None:

@@ -1,4 +1,4 @@
-"""From messages on the wire to events in our words, and what the present session has learnt from them."""
+"""The listener of one connection to IBKR: messages and error codes become events, and what this session has learnt."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ib_async.objects import CommissionReport, Execution
 from ib_async.order import Order, OrderState
 from pydantic import ValidationError
 
+from brokers.ibkr.conversions import SymbolMap, fill_of, order_of, status_of
 from brokers.ibkr.numbers import optional, quantity
-from brokers.ibkr.translate import SymbolMap, fill_of, order_of, status_of
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, EventSink, VenueOrder, VenueStatus
 from tradewright.model.clock import Clock
 from tradewright.model.errors import BrokerError
@@ -39,7 +39,7 @@ def _key(order: VenueOrder) -> _Key:
     return (order.perm_id, 0, 0) if order.perm_id else (0, order.client_id or 0, order.order_id or 0)
 
 
-class Events:
+class Listener:
     """The listener of one connection.
 
     Nothing is concluded here: an error about an order is passed on as an error, whatever the library makes of it; an

@@ -26,7 +26,7 @@ GROUP = "tradewright.strategies"
 RESERVED = frozenset({"manual"})
 """Names that no strategy may have: intents of people carry this one."""
 
-_OWN_MODULES = frozenset({"agent", "base", "registry"})
+_OWN_MODULES = frozenset({"agent", "base", "discovery"})
 """Modules of the folder that hold no strategy; the first loads the backtest, which not every process may."""
 
 

@@ -1,4 +1,4 @@
-"""The venue's words in ours."""
+"""From IBKR's orders, executions and statuses to the model's."""
 
 from __future__ import annotations
 

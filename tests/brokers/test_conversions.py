@@ -16,11 +16,11 @@ from ib_async.order import Order, OrderState, OrderStatus
 from ib_async.util import UNSET_DOUBLE
 
 from brokers.ibkr.contracts import SEC_TYPES, venue_name
-from brokers.ibkr.events import LINK_BACK, LINK_LOST, REMEDIES, Events
+from brokers.ibkr.conversions import STATUSES, SymbolMap, fill_of, order_of, position_of, status_of
 from brokers.ibkr.gateway.listings import list_instruments
 from brokers.ibkr.gateway.messages import STATUS_NAMES
+from brokers.ibkr.listener import LINK_BACK, LINK_LOST, REMEDIES, Listener
 from brokers.ibkr.numbers import optional
-from brokers.ibkr.translate import STATUSES, SymbolMap, fill_of, order_of, position_of, status_of
 from brokers.reference import checked_reference
 from tests.brokers.desk import AAPL, ACCOUNT, BTC, ES, INSTRUMENTS, NOON, in_loop
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, VenueStatus
@@ -198,9 +198,9 @@ def test_references_that_it_cannot_carry(ref: str) -> None:
     assert (refusal.value.where, refusal.value.remedy) == ("here", "use <intent>.<attempt>")
 
 
-def listen() -> tuple[Events, list[BrokerEvent]]:
+def listen() -> tuple[Listener, list[BrokerEvent]]:
     told: list[BrokerEvent] = []
-    return Events(SymbolMap(INSTRUMENTS), ManualClock(NOON), ME, told.append), told
+    return Listener(SymbolMap(INSTRUMENTS), ManualClock(NOON), ME, told.append), told
 
 
 @pytest.mark.parametrize("code", sorted(LINK_LOST | LINK_BACK))

@@ -13,7 +13,7 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 
 import brokers
-from brokers.plugin import BrokerPlugin
+from brokers.base import BrokerPlugin
 from tradewright.model.errors import ConfigError
 
 ENTRY_POINTS = "tradewright.brokers"
