@@ -19,31 +19,16 @@ from sqlalchemy import (
 )
 
 from tradewright.database.column_types import Document, Exact, Moment
+from tradewright.database.columns import NAMING_CONVENTION, identity, moment, text
 from tradewright.model.command import CommandState
 from tradewright.model.decision import Verdict
 from tradewright.model.order import AttemptState
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
 LIVE_STATES = tuple(state.value for state in AttemptState if not state.terminal)
 UNSENT_STATES = (AttemptState.NOT_SENT.value, AttemptState.EXPIRED.value)
 """How an attempt ends that provably left no order behind: only then may its intent be tried again."""
-
-
-def _id() -> Column[int]:
-    return Column("id", Integer, primary_key=True, autoincrement=True)
-
-
-def _moment(name: str) -> Column[object]:
-    return Column(name, Moment, nullable=False)
 
 
 def _event_seq() -> Column[int]:
@@ -55,20 +40,16 @@ def _mode() -> Column[str]:
     return Column("mode", String(8), nullable=False, server_default="sim")
 
 
-def _text(name: str, default: str | None = None) -> Column[str]:
-    return Column(name, Text, nullable=False, server_default=default)
-
-
 intents = Table(
     "intents",
     metadata,
     Column("intent_id", String(28), primary_key=True),
-    _text("strategy"),
+    text("strategy"),
     Column("signal_id", Text, nullable=False, index=True),
-    _text("instrument"),
+    text("instrument"),
     Column("payload", Document, nullable=False),
     Column("sha256", String(64), nullable=False),
-    _moment("recorded_at"),
+    moment("recorded_at"),
     _event_seq(),
 )
 
@@ -80,9 +61,9 @@ decisions = Table(
     Column("verdict", String(8), nullable=False),
     Column("payload", Document, nullable=False),
     Column("sha256", String(64), nullable=False),
-    _moment("decided_at"),
+    moment("decided_at"),
     Column("expires_at", Moment, nullable=False, index=True),
-    _moment("recorded_at"),
+    moment("recorded_at"),
     CheckConstraint(column("verdict").in_([verdict.value for verdict in Verdict]), name="verdict"),
     _event_seq(),
 )
@@ -90,13 +71,13 @@ decisions = Table(
 approvals = Table(
     "approvals",
     metadata,
-    _id(),
+    identity(),
     Column("decision_id", ForeignKey("decisions.decision_id"), nullable=False, index=True),
     Column("approved", Boolean, nullable=False),
-    _text("actor"),
-    _text("reason"),
+    text("actor"),
+    text("reason"),
     Column("decision_hash", String(64), nullable=False, server_default=""),
-    _moment("at"),
+    moment("at"),
     _event_seq(),
 )
 """``decision_hash`` is the hash of the decision that was answered; empty in rows older than v0003."""
@@ -106,14 +87,14 @@ approved_orders = Table(
     metadata,
     Column("decision_id", ForeignKey("decisions.decision_id"), primary_key=True),
     Column("intent_id", ForeignKey("intents.intent_id"), nullable=False, index=True),
-    _text("strategy"),
-    _text("account"),
+    text("strategy"),
+    text("account"),
     Column("terms", Document, nullable=False),
     Column("protective", Document, nullable=False, server_default="[]"),
     Column("expires_at", Moment, nullable=False, index=True),
-    _text("rule_set_hash"),
+    text("rule_set_hash"),
     Column("payload_hash", String(64), nullable=False),
-    _moment("recorded_at"),
+    moment("recorded_at"),
     _event_seq(),
 )
 
@@ -125,18 +106,18 @@ attempts = Table(
     Column("decision_id", ForeignKey("decisions.decision_id"), nullable=False, index=True),
     Column("number", Integer, nullable=False),
     Column("leg", String(2), nullable=False, server_default=""),
-    _text("strategy"),
-    _text("account"),
-    _text("instrument"),
+    text("strategy"),
+    text("account"),
+    text("instrument"),
     Column("side", String(4), nullable=False),
     Column("quantity", Exact, nullable=False),
     Column("tif", String(3), nullable=False),
     Column("payload_hash", String(64), nullable=False),
     Column("state", String(16), nullable=False, index=True),
-    _text("holder"),
-    _text("session", ""),
+    text("holder"),
+    text("session", ""),
     Column("order_id", BigInteger),
-    _moment("claimed_at"),
+    moment("claimed_at"),
     Column("sending_at", Moment, index=True),
     Column("spent", Boolean, nullable=False),
     UniqueConstraint("intent_id", "number", "leg"),
@@ -160,11 +141,11 @@ one_live_attempt = Index(
 attempt_events = Table(
     "attempt_events",
     metadata,
-    _id(),
+    identity(),
     Column("ref", ForeignKey("attempts.ref"), nullable=False, index=True),
     Column("state", String(16), nullable=False),
-    _text("reason"),
-    _moment("at"),
+    text("reason"),
+    moment("at"),
     _event_seq(),
 )
 
@@ -173,7 +154,7 @@ perm_ids = Table(
     metadata,
     Column("ref", ForeignKey("attempts.ref"), primary_key=True),
     Column("perm_id", BigInteger, primary_key=True, index=True, autoincrement=False),
-    _moment("at"),
+    moment("at"),
     _event_seq(),
 )
 
@@ -189,9 +170,9 @@ executions = Table(
     Column("side", String(4), nullable=False),
     Column("quantity", Exact, nullable=False),
     Column("price", Exact, nullable=False),
-    _moment("time"),
+    moment("time"),
     Column("quarantined", Boolean, nullable=False),
-    _moment("recorded_at"),
+    moment("recorded_at"),
     Index("ix_executions_account_instrument", "account", "instrument"),
     Index("ix_executions_account_time", "account", "time"),
     Index("ix_executions_account_recorded_at", "account", "recorded_at"),
@@ -202,22 +183,22 @@ executions = Table(
 rulings = Table(
     "rulings",
     metadata,
-    _id(),
+    identity(),
     Column("exec_id", ForeignKey("executions.exec_id"), nullable=False, index=True),
     Column("counts", Boolean, nullable=False),
-    _text("reason"),
-    _moment("at"),
+    text("reason"),
+    moment("at"),
     _event_seq(),
 )
 
 fees = Table(
     "fees",
     metadata,
-    _id(),
+    identity(),
     Column("exec_id", String(128), nullable=False, index=True),
     Column("fee", Exact, nullable=False),
-    _text("currency", ""),
-    _moment("at"),
+    text("currency", ""),
+    moment("at"),
     _event_seq(),
 )
 """No foreign key: a fee may arrive before its execution. Of several fees of one execution the newest counts."""
@@ -225,25 +206,25 @@ fees = Table(
 raw_events = Table(
     "raw_events",
     metadata,
-    _id(),
-    _text("session"),
+    identity(),
+    text("session"),
     Column("kind", String(8), nullable=False),
     Column("payload", Document, nullable=False),
-    _moment("at"),
+    moment("at"),
     _event_seq(),
 )
 
 adjustments = Table(
     "adjustments",
     metadata,
-    _id(),
-    _text("account"),
-    _text("instrument"),
+    identity(),
+    text("account"),
+    text("instrument"),
     Column("quantity", Exact, nullable=False),
     Column("price", Exact, nullable=False),
-    _text("actor"),
-    _text("reason"),
-    _moment("at"),
+    text("actor"),
+    text("reason"),
+    moment("at"),
     _event_seq(),
 )
 
@@ -251,25 +232,25 @@ external_orders = Table(
     "external_orders",
     metadata,
     Column("key", String(96), primary_key=True),
-    _text("account"),
-    _text("instrument"),
+    text("account"),
+    text("instrument"),
     Column("payload", Document, nullable=False),
-    _moment("at"),
+    moment("at"),
     _event_seq(),
 )
 
 freezes = Table(
     "freezes",
     metadata,
-    _id(),
-    _text("account"),
-    _text("instrument"),
+    identity(),
+    text("account"),
+    text("instrument"),
     Column("code", String(32), nullable=False),
-    _text("ref"),
+    text("ref"),
     Column("frozen", Boolean, nullable=False),
-    _text("actor"),
-    _text("text"),
-    _moment("at"),
+    text("actor"),
+    text("text"),
+    moment("at"),
     Index("ix_freezes_account_instrument", "account", "instrument"),
     _mode(),
     _event_seq(),
@@ -278,12 +259,12 @@ freezes = Table(
 switches = Table(
     "switches",
     metadata,
-    _id(),
+    identity(),
     Column("scope", Text, nullable=False, index=True),
     Column("stopped", Boolean, nullable=False),
-    _text("actor"),
-    _text("reason"),
-    _moment("at"),
+    text("actor"),
+    text("reason"),
+    moment("at"),
     _mode(),
     _event_seq(),
 )
@@ -292,29 +273,29 @@ leases = Table(
     "leases",
     metadata,
     Column("name", String(64), primary_key=True),
-    _text("holder"),
-    _text("host", ""),
+    text("holder"),
+    text("host", ""),
     Column("pid", Integer, nullable=False, server_default="0"),
-    _text("started", ""),
-    _moment("expires_at"),
+    text("started", ""),
+    moment("expires_at"),
 )
 
 commands = Table(
     "commands",
     metadata,
-    _id(),
+    identity(),
     Column("key", String(128), nullable=False, unique=True),
     Column("kind", String(24), nullable=False),
     Column("mode", String(8), nullable=False),
-    _text("account"),
+    text("account"),
     Column("payload", Document, nullable=False),
     Column("payload_hash", String(64), nullable=False),
-    _text("actor"),
-    _text("reason"),
+    text("actor"),
+    text("reason"),
     Column("state", String(16), nullable=False),
-    _text("holder"),
+    text("holder"),
     Column("result", Document),
-    _moment("created_at"),
+    moment("created_at"),
     Column("started_at", Moment),
     Column("finished_at", Moment),
     Index("ix_commands_account_state", "account", "state"),
@@ -325,24 +306,24 @@ commands = Table(
 sessions = Table(
     "sessions",
     metadata,
-    _id(),
-    _text("session"),
-    _text("venue"),
-    _text("account"),
-    _text("holder"),
-    _moment("at"),
+    identity(),
+    text("session"),
+    text("venue"),
+    text("account"),
+    text("holder"),
+    moment("at"),
     _event_seq(),
 )
 
 reconciliations = Table(
     "reconciliations",
     metadata,
-    _id(),
-    _text("session"),
+    identity(),
+    text("session"),
     Column("account", Text, nullable=False, index=True),
     Column("clean", Boolean, nullable=False),
     Column("differences", Document, nullable=False),
-    _moment("at"),
+    moment("at"),
     _mode(),
     _event_seq(),
 )
@@ -350,11 +331,11 @@ reconciliations = Table(
 absences = Table(
     "absences",
     metadata,
-    _id(),
+    identity(),
     Column("ref", ForeignKey("attempts.ref"), nullable=False, index=True),
-    _text("session"),
-    _moment("first_at"),
-    _moment("second_at"),
+    text("session"),
+    moment("first_at"),
+    moment("second_at"),
     _event_seq(),
 )
 """Two complete broker snapshots that did not know an UNKNOWN order: what a person may confirm (R5)."""
@@ -362,22 +343,22 @@ absences = Table(
 checks = Table(
     "checks",
     metadata,
-    _id(),
+    identity(),
     Column("input", Text, nullable=False, index=True),
     Column("passed", Boolean, nullable=False),
     Column("detail", Document, nullable=False),
-    _moment("at"),
+    moment("at"),
     _event_seq(),
 )
 
 equity_marks = Table(
     "equity_marks",
     metadata,
-    _id(),
-    _text("account"),
+    identity(),
+    text("account"),
     Column("equity", Exact, nullable=False),
     Column("cash", Exact, nullable=False),
-    _moment("at"),
+    moment("at"),
     Index("ix_equity_marks_account_at", "account", "at"),
     _mode(),
     _event_seq(),
@@ -396,13 +377,13 @@ events = Table(
     "events",
     metadata,
     Column("seq", Integer, primary_key=True, autoincrement=False),
-    _moment("at"),
+    moment("at"),
     Column("topic", String(64), nullable=False, index=True),
     Column("subject", Text, nullable=False, index=True),
     Column("mode", String(8), nullable=False),
-    _text("account"),
-    _text("actor"),
-    _text("payload"),
+    text("account"),
+    text("actor"),
+    text("payload"),
     Column("payload_hash", String(64), nullable=False),
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
