@@ -70,5 +70,5 @@ lock: install ## compile the locks again
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade pyproject.toml -o requirements/core.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --extra dev pyproject.toml -o requirements/dev.txt
 
-clean: ## remove everything that was generated
-	rm -rf $(VENV) build data .dagster .mypy_cache .ruff_cache .import_linter_cache coverage.json .coverage *.egg-info
+clean: ## remove what was built; data/ (ledger, bars, reports) stays
+	rm -rf $(VENV) build .dagster .mypy_cache .ruff_cache .import_linter_cache coverage.json .coverage *.egg-info

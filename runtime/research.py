@@ -15,6 +15,7 @@ from strategies.base import BaseStrategy
 from strategies.discovery import build
 from tradewright.backtest.lookahead import LookAhead
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.calendars.registry import calendar
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.study import MetricsConfig, StudyResult
 from tradewright.fills.slippage import for_instrument
@@ -127,10 +128,20 @@ def spec(settings: Settings, instrument: Instrument) -> BacktestSpec:
     )
 
 
-def measures(settings: Settings) -> MetricsConfig:
-    """How results are measured."""
-    evaluation = settings.evaluation
-    return MetricsConfig(Sampling(evaluation.sampling), evaluation.days_per_year, evaluation.risk_free)
+def measures(settings: Settings, instruments: Iterable[Instrument]) -> MetricsConfig:
+    """How the results of these instruments are measured."""
+    evaluation, sampling = settings.evaluation, Sampling(settings.evaluation.sampling)
+    days = {item.symbol: evaluation.days_per_year or _days_per_year(item, sampling) for item in instruments}
+    return MetricsConfig(sampling, days, evaluation.risk_free)
+
+
+def _days_per_year(instrument: Instrument, sampling: Sampling) -> int:
+    """How many days a year the equity of an instrument is sampled on."""
+    return DAYS if sampling is Sampling.CALENDAR_DAY else calendar(instrument.calendar).sessions_per_year
+
+
+DAYS = 365
+"""The calendar days of a year."""
 
 
 def run_study(house: Container, *, look_ahead_free: bool | None = None) -> StudyResult:
@@ -139,7 +150,7 @@ def run_study(house: Container, *, look_ahead_free: bool | None = None) -> Study
     Raises:
         ConfigError, StoreError, DataError: naming what is wrong and what to do.
     """
-    settings = house.settings
+    settings, read = house.settings, tables(house)
     facts = {
         "strategy": settings.strategy.name,
         "parameters": ", ".join(f"{name}={value}" for name, value in settings.strategy.parameters.items()),
@@ -151,10 +162,10 @@ def run_study(house: Container, *, look_ahead_free: bool | None = None) -> Study
     }
     return report(
         house.strategy,
-        tables(house),
+        read,
         timeframe(settings),
         terms(settings),
-        measures(settings),
+        measures(settings, [each.instrument for each in read.values()]),
         house.cache_folder / "backtests",
         facts=facts,
         look_ahead_free=look_ahead_free,

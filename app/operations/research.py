@@ -15,6 +15,7 @@ from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.research import find_look_ahead, run_study, sweep_sets
 from tradewright.backtest.result import BacktestResult
+from tradewright.evaluation.equity_curve import Sampling, periods_per_year
 from tradewright.evaluation.study import StudyResult
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.store.files import write_bytes
@@ -138,9 +139,12 @@ def write_full_report(settings: Settings, done: StudyResult, folder: Path) -> di
     from tradewright.backtest.report import full_report  # vectorbt takes seconds to load
 
     written = {}
+    days = {section.instrument: section.metrics.days_per_year for section in done.report.sections}
     for name, result in done.results.items():
         path = folder / f"{settings.strategy.name}-{name}-full.html"
-        write_bytes(path, full_report(result, name, settings.evaluation.days_per_year).plots.encode())
+        write_bytes(
+            path, full_report(result, name, periods_per_year(result.bars.ts, Sampling.BAR, days[name])).plots.encode()
+        )
         written[name] = path
     return written
 

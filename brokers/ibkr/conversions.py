@@ -31,6 +31,8 @@ STATUSES = {
     "Inactive": VenueStatus.REJECTED,
 }
 
+SIDES = {"BUY": Side.BUY, "BOT": Side.BUY, "SLD": Side.SELL} | dict.fromkeys(("SELL", "SSHORT", "SLONG"), Side.SELL)
+
 LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 STOPPED = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
 
@@ -105,7 +107,7 @@ def order_of(names: SymbolMap, order: Order, contract: Contract, state: OrderSta
     An order without a permanent id was never transmitted: it is held back, whatever its status says.
 
     Raises:
-        BrokerError: when a quantity is no number.
+        BrokerError: when a quantity is no number, or the side no side.
     """
     message = f"order {order.permId or order.orderId} {order.orderRef}".rstrip()
     held_back = not completed and not order.permId
@@ -119,9 +121,9 @@ def order_of(names: SymbolMap, order: Order, contract: Contract, state: OrderSta
         client_id=None if completed else order.clientId,
         account=order.account,
         instrument=names.symbol(contract),
-        side=Side.BUY if order.action == "BUY" else Side.SELL,
+        side=_side(order.action, message),
         order_type=kind,
-        quantity=optional(order.totalQuantity) or Decimal(0),
+        quantity=_total_quantity(order, message, completed),
         filled=quantity(order.filledQuantity, message, "filled quantity") if completed else Decimal(0),
         status=status,
         text=state.completedStatus if completed else state.warningText,
@@ -132,11 +134,24 @@ def order_of(names: SymbolMap, order: Order, contract: Contract, state: OrderSta
     )
 
 
+def _side(word: str, message: str) -> Side:
+    if word not in SIDES:
+        raise BrokerError(f"side {word!r} is neither a buy nor a sell", where=message, remedy="look at the gateway")
+    return SIDES[word]
+
+
+def _total_quantity(order: Order, message: str, completed: bool) -> Decimal:
+    """The units ordered; 0 for an order by an amount of cash, and for a completed one that comes without them."""
+    if optional(order.totalQuantity) is None and (completed or optional(order.cashQty)):
+        return Decimal(0)
+    return quantity(order.totalQuantity, message, "total quantity")
+
+
 def fill_of(names: SymbolMap, contract: Contract, execution: Execution) -> Fill:
     """An execution, without its fee.
 
     Raises:
-        BrokerError: when quantity or price is not known, or the price is not one that the instrument can have.
+        BrokerError: when side, quantity or price is not known, or the price is not one that the instrument can have.
     """
     message = f"execution {execution.execId}"
     symbol = names.symbol(contract)
@@ -146,7 +161,7 @@ def fill_of(names: SymbolMap, contract: Contract, execution: Execution) -> Fill:
         ref=execution.orderRef,
         perm_id=execution.permId,
         instrument=symbol,
-        side=Side.BUY if execution.side == "BOT" else Side.SELL,
+        side=_side(execution.side, message),
         quantity=quantity(execution.shares, message),
         price=price(execution.price, message, negative_allowed=known is None or known.negative_prices),
         time=execution.time,

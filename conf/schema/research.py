@@ -71,5 +71,5 @@ class EvaluationSettings(Group):
     """``evaluation``."""
 
     sampling: Literal["bar", "session", "calendar_day"]
-    days_per_year: Annotated[int, Field(ge=1, le=366)]
+    days_per_year: Annotated[int, Field(ge=1, le=366)] | None
     risk_free: Annotated[float, Field(gt=-1, lt=1)]

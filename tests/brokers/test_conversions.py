@@ -117,6 +117,25 @@ def test_quantities_of_orders_are_exact(quantity: float) -> None:
     assert order_of(NAMES, *open_order(totalQuantity=quantity), completed=False).quantity == Decimal(repr(quantity))
 
 
+@pytest.mark.parametrize("quantity", [1.7976931348623157e308, float("nan"), 1e300, -5.0, None, ""])
+def test_an_open_order_of_an_unknown_quantity_is_refused_and_never_zero(quantity: object) -> None:
+    with pytest.raises(BrokerError, match="quantity"):
+        order_of(NAMES, *open_order(totalQuantity=quantity), completed=False)
+
+
+def test_an_order_by_an_amount_of_cash_has_no_units_yet() -> None:
+    order = open_order(totalQuantity=1.7976931348623157e308, cashQty=100.0)
+    assert order_of(NAMES, *order, completed=False).quantity == 0
+
+
+@pytest.mark.parametrize("word", ["", "SHORT", "bought"])
+def test_a_side_that_is_not_known_is_refused(word: str) -> None:
+    with pytest.raises(BrokerError, match="neither"):
+        order_of(NAMES, *open_order(action=word), completed=False)
+    with pytest.raises(BrokerError, match="neither"):
+        fill_of(NAMES, SHARE, execution(side=word))
+
+
 def execution(**more: object) -> Execution:
     fields: dict[str, object] = {"execId": "0001.01", "side": "BOT", "shares": 10.0, "price": 100.01, "permId": 7}
     fields |= {"orderRef": "a.1", "acctNumber": ACCOUNT, "time": NOON, "orderId": 5, "clientId": ME, **more}

@@ -73,8 +73,22 @@ def test_the_nearest_timeframe_counts(
 @pytest.mark.parametrize("sampling", list(Sampling))
 def test_the_measures_are_those_of_the_settings(sampling: Sampling) -> None:
     settings = changed(composed(), "evaluation", sampling=sampling.value, days_per_year=365, risk_free=0.03)
-    measures = research.measures(settings)
-    assert (measures.sampling, measures.days_per_year, measures.risk_free) == (sampling, 365, 0.03)
+    measures = research.measures(settings, [Container(settings).instrument("AAPL")])
+    assert (measures.sampling, measures.days_per_year, measures.risk_free) == (sampling, {"AAPL": 365}, 0.03)
+
+
+@pytest.mark.parametrize(
+    ("sampling", "days"),
+    [
+        ("session", {"AAPL": 252, "BTC": 365}),
+        ("bar", {"AAPL": 252, "BTC": 365}),
+        ("calendar_day", {"AAPL": 365, "BTC": 365}),
+    ],
+)
+def test_each_instrument_is_annualised_by_its_own_calendar(sampling: str, days: dict[str, int]) -> None:
+    settings = composed("backtest.instruments=[AAPL,BTC]", f"evaluation.sampling={sampling}")
+    house = Container(settings)
+    assert research.measures(settings, [house.instrument(name) for name in days]).days_per_year == days
 
 
 def test_the_columns_are_those_of_the_file() -> None:

@@ -15,7 +15,7 @@ from tests.evaluation.accounts import MINUTE, Fill, account, curve
 from tradewright.evaluation.charts import POINTS, account_figure, account_svg, downsample, price_figure
 from tradewright.evaluation.checks import FindingLimits
 from tradewright.evaluation.equity_curve import Sampling
-from tradewright.evaluation.finding import ValidityEvidence
+from tradewright.evaluation.finding import TOGETHER, ValidityEvidence
 from tradewright.evaluation.formatting import count, markdown_table, money, percent, ratio
 from tradewright.evaluation.risk_report import risk_report
 from tradewright.model.errors import DataError, StoreError
@@ -63,6 +63,13 @@ def test_plain_values_of_one_instrument_hold_its_metrics(traded):
     assert plain["trades"] == 9
     assert plain["days_per_year"] == 365
     assert {"sharpe", "max_drawdown", "critical_findings", "warnings"} <= set(plain)
+
+
+def test_each_instrument_is_measured_by_its_own_days_and_all_together_by_the_most(traded):
+    sections = risk_report("sma", {"SPY": traded, "BTC": traded}, days_per_year={"SPY": 252, "BTC": 365}).sections
+    assert {each.instrument: each.metrics.days_per_year for each in sections} == {TOGETHER: 365, "SPY": 252, "BTC": 365}
+    _, shares, coins = (each.metrics.sharpe for each in sections)
+    assert coins == pytest.approx(shares * (365 / 252) ** 0.5)
 
 
 def test_plain_values_of_several_instruments_are_those_of_the_pool(report):

@@ -48,6 +48,12 @@ class Calendar:
     zone: str
     nominal_open: pd.Timedelta
 
+    @property
+    def sessions_per_year(self) -> int:
+        """How many sessions a year of 365.25 days has on average, rounded: 252 in New York, 261 of ``24/5``."""
+        span = int((self.days[-1] - self.days[0]).astype(np.int64)) + 1
+        return round(len(self.days) / span * 365.25)
+
     def is_open(self, instant: Moment) -> bool:
         """Whether the market trades at ``instant``: true at the open, false at the close and in a break."""
         ns = self._covered(instant)

@@ -100,7 +100,7 @@ def risk_report(
     results: Mapping[str, BacktestResult],
     *,
     sampling: Sampling = Sampling.SESSION,
-    days_per_year: float = 252,
+    days_per_year: float | Mapping[str, float] = 252,
     risk_free: float = 0.0,
     evidence: Mapping[str, ValidityEvidence] | None = None,
     limits: FindingLimits | None = None,
@@ -110,6 +110,7 @@ def risk_report(
 
     Args:
         results: instrument -> backtest, at least one.
+        days_per_year: the sampled days of a year, for all or by instrument; all together are measured by the most.
         evidence: instrument -> evidence from outside of the backtest (look-ahead test, gaps, trials).
         limits: the thresholds of findings.
         facts: shown at the head of the report; they identify the run.
@@ -121,6 +122,8 @@ def risk_report(
         raise DataError("no backtest to report on", where=strategy, remedy="backtest at least one instrument first")
     known = {instrument: (evidence or {}).get(instrument, ValidityEvidence()) for instrument in results}
     accounts = dict(results)
+    days = dict(days_per_year) if isinstance(days_per_year, Mapping) else dict.fromkeys(results, days_per_year)
+    days[TOGETHER] = max(days[name] for name in results)
     if len(results) > 1:
         accounts = {TOGETHER: pooled(results), **accounts}
         known[TOGETHER] = pooled_validity_evidence(list(known.values()))
@@ -129,7 +132,7 @@ def risk_report(
             name,
             CheckInput(
                 result,
-                evaluate(result, sampling, days_per_year, risk_free),
+                evaluate(result, sampling, days[name], risk_free),
                 known[name],
                 limits or FindingLimits(),
             ),

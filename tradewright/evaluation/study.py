@@ -22,10 +22,16 @@ from tradewright.store.dataset import bars_hash
 
 @dataclass(frozen=True)
 class MetricsConfig:
-    """The conventions of the metrics (D12): sampling of equity, days per year, yearly risk-free rate."""
+    """The conventions of the metrics (D12).
+
+    Args:
+        sampling: how equity is sampled.
+        days_per_year: the sampled days of a year, for all instruments or by instrument.
+        risk_free: the yearly rate, as a fraction.
+    """
 
     sampling: Sampling = Sampling.SESSION
-    days_per_year: float = 252
+    days_per_year: float | Mapping[str, float] = 252
     risk_free: float = 0.0
 
 
