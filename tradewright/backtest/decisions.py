@@ -12,6 +12,7 @@ import numpy as np
 from tradewright.backtest.engine import run
 from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.strategy_errors import located_errors
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.errors import DataError
@@ -23,11 +24,13 @@ def decide(strategy: Strategy, bars: Bars, position: float) -> Action:
 
     Raises:
         IndexError: without a bar.
+        StrategyError: the strategy's own code failed.
     """
     if len(bars.ts) == 0:
         raise IndexError("there is no bar to decide on")
     features = columns(strategy.prepare_state(), bars)
-    return strategy.generate_signal(len(bars.ts) - 1, features, strategy.parameters(), position)
+    with located_errors(strategy):
+        return strategy.generate_signal(len(bars.ts) - 1, features, strategy.parameters(), position)
 
 
 def replay(strategy: Strategy, bars: Bars, positions: Floats) -> Floats:
@@ -35,8 +38,9 @@ def replay(strategy: Strategy, bars: Bars, positions: Floats) -> Floats:
     features = columns(strategy.prepare_state(), bars)
     parameters = strategy.parameters()
     actions = np.empty((len(bars.ts), 4))
-    for i, position in enumerate(positions):
-        actions[i] = strategy.generate_signal(i, features, parameters, float(position))
+    with located_errors(strategy):
+        for i, position in enumerate(positions):
+            actions[i] = strategy.generate_signal(i, features, parameters, float(position))
     return actions
 
 

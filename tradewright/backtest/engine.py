@@ -12,6 +12,7 @@ from tradewright.backtest.kernel import ALL_FILLS, ALL_ORDERS, ALL_TRADES, SUMMA
 from tradewright.backtest.orders import TARGET_SLOTS
 from tradewright.backtest.result import FILL, TRADE, BacktestResult, totals_of
 from tradewright.backtest.spec import BacktestSpec, KernelParameters
+from tradewright.backtest.strategy_errors import located_errors
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.errors import DataError
@@ -40,6 +41,7 @@ def run(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> BacktestResult:
     Raises:
         DataError: bars of unequal length, out of order, or with a price that is not finite.
         ConfigError: a feature that no indicator gives.
+        StrategyError: the decision cannot be compiled.
     """
     inputs = inputs_of(strategy, bars)
     market, rules = market_of(bars, spec), spec.rules()
@@ -66,7 +68,8 @@ def _one(strategy: Strategy, inputs: Inputs, market: BarArrays, rules: KernelPar
     summary = np.empty((1, SUMMARY_SLOTS))
     kernel = simulator(strategy.generate_signal, len(inputs.features), len(inputs.params))
     nothing, none = contiguous(np.empty((0, 0))), np.empty((0, 0), np.int64)
-    kernel(*inputs, nothing, none, nothing, market, rules, workspace_of(rules), log, summary)
+    with located_errors(strategy):
+        kernel(*inputs, nothing, none, nothing, market, rules, workspace_of(rules), log, summary)
     return summary
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tradewright.backtest.strategy_errors import located_errors
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.strategy import Action, Strategy
@@ -41,6 +42,9 @@ def look_ahead(strategy: Strategy, bars: Bars, cuts: Sequence[int] | None = None
 
     Per cut and feature only the first differing bar is named. Decisions are compared flat, long and short. Equal means
     equal to 1e-9 of the value, NaN to NaN. By default there are eight cuts, spread evenly; of no bars nothing is found.
+
+    Raises:
+        StrategyError: the strategy's own code failed.
     """
     count = len(bars.ts)
     points = cuts if cuts is not None else sorted({max(1, count * k // 9) for k in range(1, 9)} if count else set())
@@ -49,7 +53,8 @@ def look_ahead(strategy: Strategy, bars: Bars, cuts: Sequence[int] | None = None
     for cut in points:
         known = columns(strategy.prepare_state(), bars.head(cut))
         findings.extend(_features(strategy, whole, known, cut))
-        findings.extend(_decisions(strategy, whole, known, cut))
+        with located_errors(strategy):
+            findings.extend(_decisions(strategy, whole, known, cut))
     return tuple(dict.fromkeys(findings))
 
 

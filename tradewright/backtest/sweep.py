@@ -15,6 +15,7 @@ from tradewright.backtest.engine import Inputs, contiguous, inputs_of, market_of
 from tradewright.backtest.kernel import SUMMARY_SLOTS, Indices, Matrix
 from tradewright.backtest.result import FILL, TOTALS, TRADE, totals_of
 from tradewright.backtest.spec import BacktestSpec, KernelParameters
+from tradewright.backtest.strategy_errors import located_errors
 from tradewright.indicators.registry import column
 from tradewright.model.bars import Bars
 from tradewright.model.errors import ConfigError
@@ -53,7 +54,7 @@ def sweep(
 
     Raises:
         ConfigError: strategies of different kinds, or fewer than one thread.
-        DataError: as for a single run.
+        DataError, StrategyError: as for a single run.
     """
     if threads < 1:
         raise ConfigError(f"threads = {threads}", where="sweep", remedy="at least one is needed")
@@ -61,7 +62,7 @@ def sweep(
         return np.empty(0, TOTALS)
     job = _prepare(strategies, bars, spec)
     starts = range(0, len(strategies), BLOCK)
-    with ThreadPoolExecutor(threads) as pool:
+    with located_errors(strategies[0]), ThreadPoolExecutor(threads) as pool:
         for done in pool.map(lambda start: _block(job, start), starts):
             if progress is not None:
                 progress(done, len(strategies))

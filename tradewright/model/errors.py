@@ -44,6 +44,10 @@ class DataError(TradewrightError):
     """A data file or table breaks its contract."""
 
 
+class StrategyError(TradewrightError):
+    """A strategy's own code fails, or cannot be compiled."""
+
+
 class StoreError(TradewrightError):
     """The bars store or the artefact store cannot be read or written."""
 

@@ -1,0 +1,82 @@
+"""An error in a strategy's own code is told with its file and line."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from benchmarks.peer import walk
+from tradewright.backtest.decisions import decide, replay
+from tradewright.backtest.engine import run
+from tradewright.backtest.lookahead import look_ahead
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.sweep import sweep
+from tradewright.model.bars import Floats
+from tradewright.model.errors import StrategyError
+from tradewright.model.strategy import Action, Feature, Strategy
+
+BARS = walk(100)
+
+
+def misspelt(i: int, features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
+    """Calls what a number does not have."""
+    return features[0][i].foo(), 0.0, 0.0, 0.0
+
+
+def divided(_i: int, features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
+    """Reads a feature that was not asked for."""
+    return features[3][0], 0.0, 0.0, 0.0
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A strategy around a faulty decision."""
+
+    generate_signal: Callable[..., Action]
+    name: str = "broken"
+
+    def prepare_state(self) -> tuple[Feature, ...]:
+        """One column."""
+        return (Feature("close"),)
+
+    def parameters(self) -> tuple[float, ...]:
+        """None."""
+        return ()
+
+
+def line_of(function: Callable[..., object]) -> int:
+    lines, first = inspect.getsourcelines(function)
+    return first + next(number for number, line in enumerate(lines) if "return" in line)
+
+
+@pytest.mark.parametrize("decision", [misspelt, divided])
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda strategy: decide(strategy, BARS, 0.0),
+        lambda strategy: replay(strategy, BARS, np.zeros(len(BARS.ts))),
+        lambda strategy: look_ahead(strategy, BARS),
+        lambda strategy: run(strategy, BARS, BacktestSpec()),
+        lambda strategy: sweep([strategy], BARS, BacktestSpec()),
+    ],
+    ids=["decide", "replay", "look_ahead", "run", "sweep"],
+)
+def test_the_line_is_named(decision: Callable[..., Action], act: Callable[[Strategy], object]) -> None:
+    with pytest.raises(StrategyError) as told:
+        act(Broken(decision))
+    assert told.value.where == f"strategy broken, {__file__}, line {line_of(decision)}"
+    assert told.value.what.startswith("generate_signal: ")
+    assert told.value.remedy
+
+
+def test_an_error_from_elsewhere_is_not_blamed_on_the_strategy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_self: object) -> tuple[float, ...]:
+        raise RuntimeError("not the decision")
+
+    monkeypatch.setattr(Broken, "parameters", fails)
+    with pytest.raises(RuntimeError, match="not the decision"):
+        replay(Broken(misspelt), BARS, np.zeros(len(BARS.ts)))
