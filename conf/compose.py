@@ -91,15 +91,21 @@ def examine(
 def check(overrides: Sequence[str] = (), folder: Path | None = None) -> list[Problem]:
     """Every problem of every file: traps, the composition in force, and each option of each group in turn.
 
-    Tables are looked at too (``conf/table_rules.py``).
+    Tables are looked at too (``conf/table_rules.py``). Files with traps are not composed: where only strategies that
+    are not in force have some, everything else is still looked at.
 
     Raises:
         ConfigError: when there is no folder of YAML files.
     """
     folder = folder or conf_folder()
-    if traps := _traps(yaml_files(folder), folder):
+    trapped = {path: found for path in yaml_files(folder) if (found := _traps([path], folder))}
+    traps = [problem for found in trapped.values() for problem in found]
+    if not trapped.keys().isdisjoint(_files_of_no_strategy(folder)):
+        return traps
+    if folder / "strategy" / f"{_chosen_strategy(overrides, folder)}.yaml" in trapped:
         return traps
     _, problems = _examine_linted(overrides, folder, tables=TABLE_GROUPS)
+    problems = [*traps, *problems]
     with LOCK, hydra(folder):
         try:
             base = composed((), folder)
@@ -107,7 +113,8 @@ def check(overrides: Sequence[str] = (), folder: Path | None = None) -> list[Pro
             return list(dict.fromkeys([*problems, option_problem(folder, "", ROOT, error)]))
         for group in groups(folder):
             for option in options(group, folder):
-                problems += option_problems(base, group, option)
+                if folder / group / f"{option}.yaml" not in trapped:
+                    problems += option_problems(base, group, option)
     return list(dict.fromkeys(problems))
 
 

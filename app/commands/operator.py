@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.options import Actor, Json, Newest, Overrides, Reason, desk_settings_of, in_force
+from app.commands.options import Actor, Json, Newest, Overrides, Reason, desk_settings_of, in_force, named
 from app.commands.trading import Scope, trading_command
 from app.output import DONE, FAILED, Output, run_operation
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from tradewright.model.decision import Decision
 
 commands = typer.Typer()
-OrderRef = Annotated[str, typer.Argument(help="a reference of an order: tradewright orders")]
-Instrument = Annotated[str, typer.Argument(help="a symbol: tradewright freezes")]
+OrderRef = Annotated[str, typer.Argument(callback=named, help="a reference of an order: tradewright orders")]
+Instrument = Annotated[str, typer.Argument(callback=named, help="a symbol: tradewright freezes")]
 Fills = Annotated[list[str] | None, typer.Option("--fill", help="EXECUTION_ID=QUANTITY@PRICE, once for each")]
 
 

@@ -9,6 +9,18 @@ import typer
 if TYPE_CHECKING:
     from conf.schema.settings import Settings
 
+
+def named(value: str) -> str:
+    """The argument of a command that names something. A setting in its place means that the name was left out.
+
+    Raises:
+        BadParameter: then the command would act on another ledger than the one that is meant.
+    """
+    if "=" in value:
+        raise typer.BadParameter(f"{value!r} is a setting; the name that belongs before it is missing")
+    return value
+
+
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(help="settings, such as strategy=macd_trend strategy.fast=10", show_default=False),

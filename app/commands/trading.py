@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from app.commands.options import Actor, Json, Newest, Overrides, Reason, desk_settings_of
+from app.commands.options import Actor, Json, Newest, Overrides, Reason, desk_settings_of, named
 from app.output import DONE, Output, run_operation
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def intents(overrides: Overrides = None, newest: Newest = 200, as_json: Json = F
 
 @commands.command()
 def approve(
-    decision: Annotated[str, typer.Argument(help="a decision in review: tradewright intents")],
+    decision: Annotated[str, typer.Argument(callback=named, help="a decision in review: tradewright intents")],
     overrides: Overrides = None,
     reason: Reason = "",
     actor: Actor = "",
@@ -132,7 +132,7 @@ def approve(
 
 @commands.command()
 def reject(
-    decision: Annotated[str, typer.Argument(help="a decision: tradewright intents")],
+    decision: Annotated[str, typer.Argument(callback=named, help="a decision: tradewright intents")],
     overrides: Overrides = None,
     reason: Reason = "",
     actor: Actor = "",
@@ -225,7 +225,7 @@ def resume(
 
 @commands.command()
 def explain(
-    name: Annotated[str, typer.Argument(help="an order, execution, decision, intent or signal")],
+    name: Annotated[str, typer.Argument(callback=named, help="an order, execution, decision, intent or signal")],
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> None:

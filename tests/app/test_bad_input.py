@@ -364,3 +364,24 @@ def test_a_ledger_that_is_none(house: House, tmp_path: Path) -> None:
     (tmp_path / "data" / "ledger.sqlite3").write_text("this is no database, although it is long enough " * 100)
     words = [*house.overrides[1:], f"storage.root={tmp_path / 'data'}"]
     assert "ledger.sqlite3" in refusal(say("orders", *words, "--json"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("cancel",),
+        ("settle",),
+        ("confirm-not-sent",),
+        ("acknowledge",),
+        ("adopt",),
+        ("approve",),
+        ("reject",),
+        ("explain",),
+    ],
+)
+def test_a_setting_in_the_place_of_a_name_opens_no_ledger(words: tuple[str, ...], tmp_path: Path) -> None:
+    reason = () if words == ("explain",) else ("--reason", "x")
+    said = say(*words, *reason, f"storage.root={tmp_path / 'here'}")
+    assert (said.status, said.out) == (2, "")
+    assert "is missing" in " ".join(said.err.split())
+    assert list(tmp_path.iterdir()) == []

@@ -77,6 +77,14 @@ def test_odd_yaml_in_a_file_that_is_not_in_force_is_found_by_check(conf: Path, t
         assert {problem.file for problem in outcome(conf, file, text.encode())} == {f"conf/{file}"}
 
 
+def test_a_strategy_that_is_no_yaml_hides_no_other_problem(conf_copy: Path) -> None:
+    (conf_copy / "strategy" / "torn.yaml").write_text("a: [1\n")
+    (conf_copy / "strategy" / "wrong.yaml").write_text("kind: sma_crosover\n")
+    told = [str(problem) for problem in check((), conf_copy)]
+    assert [line for line in told if "torn.yaml" in line and "is not YAML" in line]
+    assert [line for line in told if "wrong.yaml" in line and "sma_crosover" in line]
+
+
 def test_a_key_that_is_missing_is_missing_where_its_neighbours_stand(conf: Path) -> None:
     file = "instruments/us_equities.yaml"
     content = (SHIPPED / file).read_text().replace("IBM: {asset_class: stock, ", "IBM: {")
