@@ -47,7 +47,7 @@ def parameter_errors(kind: object, given: Mapping[str, object]) -> Iterator[Rule
     for name, value in given.items():
         if name not in known:
             yield RuleViolation((name,), None, f"is not a parameter of {kind}", nearest(name, [*known, *STRATEGY_KEYS]))
-        elif not admitted(known[name], value):
+        elif not is_allowed(known[name], value):
             yield RuleViolation((name,), value, demand(known[name]))
     for name in known.keys() - given.keys():
         yield RuleViolation((name,), None, "is missing")
@@ -59,7 +59,7 @@ def demand(parameter: Parameter) -> str:
     return f"must be {number} from {parameter.least:g} to {parameter.most:g}"
 
 
-def admitted(parameter: Parameter, value: object) -> bool:
+def is_allowed(parameter: Parameter, value: object) -> bool:
     """Whether a value is one that the parameter takes."""
     if isinstance(value, bool) or not isinstance(value, int | float) or (parameter.whole and value % 1 != 0):
         return False

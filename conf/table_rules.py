@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from brokers.discovery import plugins
 from conf.problems import RuleViolation, nearest
-from conf.rules import admitted, demand, grid_errors, refusal
+from conf.rules import demand, grid_errors, is_allowed, refusal
 from conf.schema.settings import Settings
 from strategies.discovery import parameters_of
 
@@ -46,7 +46,7 @@ def broken_sets(kind: str, sets: Sequence[Mapping[str, float]]) -> list[RuleViol
         wrong += [
             RuleViolation((name,), f"{value:g}", demand(rule))
             for value in values.get(name, ())
-            if not admitted(rule, value)
+            if not is_allowed(rule, value)
         ]
     if len({tuple(sorted(row.items())) for row in sets}) < len(sets):
         wrong.append(RuleViolation((), None, "holds the same set twice; name a value once"))

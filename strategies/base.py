@@ -40,7 +40,7 @@ class BaseStrategy:
     bounds: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType({})
 
     def __post_init__(self) -> None:
-        for name, rule in self.admitted().items():
+        for name, rule in self.parameter_rules().items():
             value = getattr(self, name)
             kind = "a whole number" if rule.whole else "a number"
             fits = not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value)
@@ -49,7 +49,7 @@ class BaseStrategy:
                 raise ConfigError(f"{name} = {value!r}", where=f"strategy {self.name}", remedy=remedy)
 
     @classmethod
-    def admitted(cls) -> dict[str, Parameter]:
+    def parameter_rules(cls) -> dict[str, Parameter]:
         """The parameters by name, in the order of the fields."""
         defaults = {field.name: cast("float", field.default) for field in fields(cls)}
         return {name: Parameter(value, *cls.bounds[name], isinstance(value, int)) for name, value in defaults.items()}

@@ -156,7 +156,7 @@ def parameters_of(kind: str) -> dict[str, Parameter]:
     Raises:
         ConfigError: no such kind.
     """
-    return strategy_class(kind).admitted()
+    return strategy_class(kind).parameter_rules()
 
 
 def build(kind: str, values: Mapping[str, float]) -> BaseStrategy:
@@ -165,10 +165,10 @@ def build(kind: str, values: Mapping[str, float]) -> BaseStrategy:
     Raises:
         ConfigError: no such kind or parameter (the nearest name is given), or a value that is not admitted.
     """
-    admitted = parameters_of(kind)
+    rules = parameters_of(kind)
     for name in values:
-        if name not in admitted:
-            raise ConfigError(f"{kind} has no parameter {name!r}", where="strategy", remedy=_nearest(name, admitted))
+        if name not in rules:
+            raise ConfigError(f"{kind} has no parameter {name!r}", where="strategy", remedy=_nearest(name, rules))
     return strategy_class(kind)(**values)
 
 

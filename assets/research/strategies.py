@@ -32,7 +32,7 @@ def all_chains(
             assets.append(spec)
             checks.append(check)
         else:
-            assets += chain(name, made)
+            assets += strategy_assets(name, made)
     return assets, checks
 
 
@@ -48,7 +48,7 @@ def broken(name: str, error: ConfigProblems) -> tuple[dg.AssetSpec, dg.AssetChec
     return dg.AssetSpec(key, group_name="broken_config", description=f"```\n{text}\n```"), config
 
 
-def chain(name: str, pinned: PinnedConfig) -> list[Definition]:
+def strategy_assets(name: str, pinned: PinnedConfig) -> list[Definition]:
     """The four assets of one strategy, each made from the one before."""
     look_ahead = dg.AssetCheckSpec("look_ahead", asset=_key(name, "signals"), blocking=True)
     return [

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from conf.schema.group import AboveZero, Group, Moment, Window
+from conf.schema.config_model import AboveZero, ConfigModel, Moment, Window
 from tradewright.backtest.sizing import Sizing
 from tradewright.fills.costs import Costs
 from tradewright.fills.slippage import Slippage
@@ -14,7 +14,7 @@ from tradewright.model.bars import PriceView, Timeframe
 from tradewright.model.base import Name
 
 
-class FillSettings(Group):
+class FillSettings(ConfigModel):
     """``backtest/fill``."""
 
     market: Literal["next_open", "next_close"]
@@ -22,7 +22,7 @@ class FillSettings(Group):
     limit_timeout_bars: Window
 
 
-class BacktestSettings(Group):
+class BacktestSettings(ConfigModel):
     """``backtest``."""
 
     instruments: tuple[Name, ...] | None

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, create_model
 
 from brokers.discovery import plugins
-from conf.schema.group import Group, Zone, one_of
+from conf.schema.config_model import ConfigModel, Zone, one_of
 from tradewright.model.bars import Timeframe
 from tradewright.model.base import Instant, Name
 
 
-class BaseSettings(Group):
+class BaseSettings(ConfigModel):
     """``base``: the values that belong to no group."""
 
     tz: Zone
     seed: Annotated[int, Field(ge=0)]
 
 
-class UniverseSettings(Group):
+class UniverseSettings(ConfigModel):
     """``universe``."""
 
     name: Name
@@ -28,7 +28,7 @@ class UniverseSettings(Group):
     base_timeframe: Timeframe
 
 
-class BaseFeedSettings(Group):
+class BaseFeedSettings(ConfigModel):
     """Base of every feed's settings; ``kind`` names the feed."""
 
     kind: str
@@ -67,7 +67,7 @@ else:
     """The settings of every feed; ``kind`` tells them apart."""
 
 
-class EventWindow(Group):
+class EventWindow(ConfigModel):
     """One event blackout: nothing is bought in ``instrument`` from ``start`` (included) to ``end`` (excluded)."""
 
     instrument: Name
@@ -76,7 +76,7 @@ class EventWindow(Group):
     reason: str
 
 
-class EventsSettings(Group):
+class EventsSettings(ConfigModel):
     """``events``."""
 
     windows: tuple[EventWindow, ...]

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from conf.schema.group import Fraction, Group, WallTime, Window, Zone
+from conf.schema.config_model import ConfigModel, Fraction, WallTime, Window, Zone
 from tradewright.model.bars import Timeframe
 from tradewright.model.base import Name
 
 
-class SessionSettings(Group):
+class SessionSettings(ConfigModel):
     """One session of ``features.sessions``."""
 
     name: Name
@@ -21,14 +21,14 @@ class SessionSettings(Group):
     end: WallTime
 
 
-class ExtraFeature(Group):
+class ExtraFeature(ConfigModel):
     """One further indicator of ``features.extra``."""
 
     indicator: Name
     arguments: tuple[float, ...]
 
 
-class FeaturesSettings(Group):
+class FeaturesSettings(ConfigModel):
     """``features``."""
 
     ema: tuple[Window, ...]
@@ -45,7 +45,7 @@ class FeaturesSettings(Group):
     extra: tuple[ExtraFeature, ...]
 
 
-class StrategySettings(Group):
+class StrategySettings(ConfigModel):
     """``strategy``. In YAML the strategy's own parameters stand beside these keys.
 
     ``name`` is the file's name (``conf/rules.py``). ``grid`` names the values of each parameter that a sweep tries when
@@ -67,7 +67,7 @@ class StrategySettings(Group):
         return [dict(zip(self.grid, row, strict=True)) for row in rows]
 
 
-class EvaluationSettings(Group):
+class EvaluationSettings(ConfigModel):
     """``evaluation``."""
 
     sampling: Literal["bar", "session", "calendar_day"]

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from conf.schema.group import Group, WallTime
+from conf.schema.config_model import ConfigModel, WallTime
 
 
-class JobSettings(Group):
+class JobSettings(ConfigModel):
     """A job that follows what is there: new bars, new signals."""
 
     enabled: bool
@@ -39,7 +39,7 @@ class BackupJobSettings(DailyJobSettings):
     keep: Annotated[int, Field(ge=1, le=10_000)]
 
 
-class SchedulesSettings(Group):
+class SchedulesSettings(ConfigModel):
     """``schedules``."""
 
     retry_minutes: Annotated[int, Field(ge=1, le=1440)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from conf.schema.backtest import BacktestSettings
-from conf.schema.group import Group
+from conf.schema.config_model import ConfigModel
 from conf.schema.market import BaseSettings, EventsSettings, FeedSettings, UniverseSettings
 from conf.schema.research import EvaluationSettings, FeaturesSettings, StrategySettings
 from conf.schema.schedules import SchedulesSettings
@@ -27,7 +27,7 @@ _PLACES = {"storage", "observability", "schedules"}
 """Where things are kept, how they are watched and when they run changes no result, so it is no part of the hash."""
 
 
-class Settings(Group):
+class Settings(ConfigModel):
     """Everything that YAML, the command line and the environment declared."""
 
     base: BaseSettings

@@ -8,18 +8,18 @@ from pydantic import Field, SecretStr
 
 from brokers.base import VenueSettings
 from brokers.discovery import plugins
-from conf.schema.group import AboveZero, Group, Zone, one_of
+from conf.schema.config_model import AboveZero, ConfigModel, Zone, one_of
 from tradewright.model.base import Positive
 from tradewright.model.mode import Mode, Stage
 
 
-class ModeSettings(Group):
+class ModeSettings(ConfigModel):
     """``mode``."""
 
     name: Mode
 
 
-class StageSettings(Group):
+class StageSettings(ConfigModel):
     """``stage``."""
 
     name: Stage
@@ -28,7 +28,7 @@ class StageSettings(Group):
     max_daily_loss: Positive | None
 
 
-class StorageSettings(Group):
+class StorageSettings(ConfigModel):
     """``storage``."""
 
     kind: Literal["local", "postgres"]
@@ -44,7 +44,7 @@ else:
     """The settings of every broker plug-in; ``kind`` tells them apart."""
 
 
-class ExecutionSettings(Group):
+class ExecutionSettings(ConfigModel):
     """``execution``: see ``tradewright.execution.types`` for the meaning."""
 
     acknowledge: AboveZero
@@ -57,14 +57,14 @@ class ExecutionSettings(Group):
     broker_zone: Zone
 
 
-class BudgetSettings(Group):
+class BudgetSettings(ConfigModel):
     """``llm.budget``."""
 
     tokens: Annotated[int, Field(ge=0)]
     time_ms: Annotated[int, Field(ge=0)]
 
 
-class LlmSettings(Group):
+class LlmSettings(ConfigModel):
     """``llm``."""
 
     provider: Literal["off"]
@@ -73,21 +73,21 @@ class LlmSettings(Group):
     budget: BudgetSettings
 
 
-class AlertSettings(Group):
+class AlertSettings(ConfigModel):
     """``observability.alerts``."""
 
     enabled: bool
     channels: tuple[str, ...]
 
 
-class ServeSettings(Group):
+class ServeSettings(ConfigModel):
     """``observability.serve``."""
 
     host: Literal["127.0.0.1", "localhost", "::1"]
     port: Annotated[int, Field(ge=0, le=65535)]
 
 
-class ObservabilitySettings(Group):
+class ObservabilitySettings(ConfigModel):
     """``observability``."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
