@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,14 +10,16 @@ import dagster as dg
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget, WorkspaceFileTarget
 from dagster_webserver.app import create_app_from_workspace_process_context
-from starlette.applications import Starlette
+
+Application = Callable[..., Awaitable[None]]
+"""An ASGI application."""
 
 POLL_MS = 2000
 """Milliseconds between two questions of an open page."""
 
 
 @contextmanager
-def graph_application(instance: dg.DagsterInstance, workspace: Path | None) -> Iterator[Starlette]:
+def graph_application(instance: dg.DagsterInstance, workspace: Path | None) -> Iterator[Application]:
     """The pages and GraphQL of an instance; the code locations of ``workspace`` are loaded, and end with the block.
 
     Args:

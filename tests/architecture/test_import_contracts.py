@@ -27,6 +27,7 @@ PLANTED = {
     "vectorbt": ("tradewright/evaluation/planted.py", "import vectorbt"),
     "sqlalchemy": ("tradewright/execution/planted.py", "import sqlalchemy"),
     "great-expectations": ("assets/planted.py", "import great_expectations"),
+    "starlette": ("assets/planted.py", "import starlette.applications"),
     "no-road-to-the-venue": ("strategies/planted.py", "import tradewright.execution"),
     "light-execution": ("tradewright/execution/planted.py", "import tradewright.backtest.engine"),
 }
@@ -41,6 +42,9 @@ MORE_PLANTED = [
     ("domain-floors", "tradewright/evaluation/planted.py", "import tradewright.research.bars"),
     ("hydra", "runtime/planted.py", "import omegaconf"),
     ("dagster", "runtime/planted.py", "import dagster"),
+    ("starlette", "runtime/planted.py", "import fastapi"),
+    ("no-road-to-the-venue", "notebooks/planted.py", "import tradewright.ledger.ledger"),
+    ("no-road-to-the-venue", "strategies/planted.py", "import tradewright.store.bars"),
     ("light-execution", "runtime/trading.py", "import tradewright.research.study"),
 ]
 
