@@ -57,15 +57,15 @@ class IbkrBroker:
         self._ceilings: dict[str, Decimal | None] = {}
         """By the hash of a checked order, the limit under which it goes out if it is a market purchase of crypto."""
 
-    async def connect(self, sink: EventSink) -> None:
-        """Connect; see the port.
+    async def connect(self, sink: EventSink, *, complete: bool = True) -> None:
+        """Connect; see the port. Without ``complete`` only the open orders are asked for, and need not end.
 
         Raises:
             BrokerError: when the port is closed, the client id is taken, the gateway hangs or leaves a start-up query
                 without its end, or the account is not the one that the settings allow.
         """
         self._reserved, self._ceilings = set(), {}
-        await self._connection.open(sink)
+        await self._connection.open(sink, complete=complete)
         self.session = f"ibkr-{self._settings.client_id}-{secrets.token_hex(6)}"
 
     async def disconnect(self) -> None:

@@ -53,8 +53,11 @@ class Connection:
         self._events: Listener | None = None
         self._contracts: dict[str, Contract] = {}
 
-    async def open(self, sink: EventSink) -> None:
+    async def open(self, sink: EventSink, *, complete: bool = True) -> None:
         """Connect afresh. A client id that is still taken is tried again within the timeout.
+
+        Args:
+            complete: whether every start-up query must end; False for a connection that only cancels.
 
         Raises:
             BrokerError: when the port is closed, the client id is taken, the gateway hangs or leaves a start-up query
@@ -65,7 +68,7 @@ class Connection:
         pause = RETRY_FIRST
         while True:
             try:
-                await self._open_once(sink)
+                await self._open_once(sink, complete)
             except ClientIdTaken:
                 if asyncio.get_running_loop().time() + pause >= deadline:
                     raise
@@ -74,17 +77,18 @@ class Connection:
             else:
                 return
 
-    async def _open_once(self, sink: EventSink) -> None:
+    async def _open_once(self, sink: EventSink, complete: bool) -> None:
         self._events = Listener(self.names, self._clock, self.settings.client_id, sink)
         self._ib = TappedIB(self._events)
         self._contracts = {}
         self._asking, self.collecting = asyncio.Lock(), asyncio.Lock()
         opened = False
         try:
-            await self._start(self._ib, self._events)
+            await self._start(self._ib, self._events, complete)
             self.account = self._allowed_account(self._ib.managedAccounts())
-            self._ib.reqMarketDataType(self.settings.market_data_type)
-            await self._resolve_months(self._events)
+            if complete:
+                self._ib.reqMarketDataType(self.settings.market_data_type)
+                await self._resolve_months(self._events)
             opened = True
         finally:
             if not opened:
@@ -198,7 +202,7 @@ class Connection:
         where = f"IB gateway at {self.settings.where}, client id {self.settings.client_id}"
         return BrokerError(what, where=where, remedy=remedy)
 
-    async def _start(self, ib: TappedIB, events: Listener) -> None:
+    async def _start(self, ib: TappedIB, events: Listener, complete: bool) -> None:
         settings = self.settings
         connecting = asyncio.ensure_future(
             ib.connectAsync(
@@ -207,8 +211,8 @@ class Connection:
                 settings.client_id,
                 settings.timeout,
                 settings.readonly,
-                raiseSyncErrors=True,
-                fetchFields=START_UP,
+                raiseSyncErrors=complete,
+                fetchFields=START_UP if complete else StartupFetch.ORDERS_OPEN,
             )
         )
         try:

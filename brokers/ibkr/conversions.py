@@ -67,7 +67,7 @@ class SymbolMap:
         return self.instruments[symbol]
 
     def symbol(self, contract: Contract) -> str:
-        """Our name of a contract; a foreign one is named ``ibkr:<type>:<symbol>``, which no instrument of ours is."""
+        """Our name of a contract; ``ibkr:<type>:<symbol>:<id>``, which no instrument is, where it is not configured."""
         if contract.conId in self._by_id:
             return self._by_id[contract.conId]
         name = (contract.symbol, contract.secType, contract.currency, contract.lastTradeDateOrContractMonth)
@@ -91,10 +91,13 @@ class SymbolMap:
 
 MONTH = 6
 """Digits of an expiry by month."""
+LONGEST = 48
+"""Characters of type and symbol in the name of a contract that is not configured; its id tells it from its like."""
 
 
 def _foreign(contract: Contract) -> str:
-    return re.sub(r"[^A-Za-z0-9._/:-]", "_", f"ibkr:{contract.secType}:{contract.symbol}")[:64]
+    name = re.sub(r"[^A-Za-z0-9._/:-]", "_", f"ibkr:{contract.secType}:{contract.symbol}")
+    return f"{name[:LONGEST]}:{contract.conId}" if contract.conId else name[:LONGEST]
 
 
 def _key(name: VenueName) -> tuple[str, str, str, str]:
@@ -124,7 +127,7 @@ def order_of(names: SymbolMap, order: Order, contract: Contract, state: OrderSta
         side=_side(order.action, message),
         order_type=kind,
         quantity=_total_quantity(order, message, completed),
-        filled=quantity(order.filledQuantity, message, "filled quantity") if completed else Decimal(0),
+        filled=_filled_quantity(order, message) if completed else Decimal(0),
         status=status,
         text=state.completedStatus if completed else state.warningText,
         limit_price=optional(order.lmtPrice) if kind in LIMITED else None,
@@ -145,6 +148,12 @@ def _total_quantity(order: Order, message: str, completed: bool) -> Decimal:
     if optional(order.totalQuantity) is None and (completed or optional(order.cashQty)):
         return Decimal(0)
     return quantity(order.totalQuantity, message, "total quantity")
+
+
+def _filled_quantity(order: Order, message: str) -> Decimal | None:
+    """The units that a completed order has filled; None where the venue does not tell."""
+    known = optional(order.filledQuantity)
+    return None if known is None else quantity(known, message, "filled quantity")
 
 
 def fill_of(names: SymbolMap, contract: Contract, execution: Execution) -> Fill:
@@ -172,13 +181,17 @@ def fill_of(names: SymbolMap, contract: Contract, execution: Execution) -> Fill:
 def position_of(names: SymbolMap, held: IbPosition) -> Position:
     """A holding; the venue's cost per unit includes the multiplier, our average price does not.
 
+    The cost of an instrument that is not configured may be missing, and is 0 then: it is never traded nor valued here.
+
     Raises:
         BrokerError: when the quantity, or the cost of a holding that is not flat, is no number.
     """
     symbol = names.symbol(held.contract)
     message = f"position of {symbol}"
     units = required(held.position, message, "quantity")
-    cost = required(held.avgCost, message, "cost") if units else Decimal(0)
+    cost = optional(held.avgCost) or Decimal(0)
+    if units and symbol in names.instruments:
+        cost = required(held.avgCost, message, "cost")
     return Position(
         account=held.account,
         instrument=symbol,

@@ -56,8 +56,8 @@ class SimBroker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reserved: set[int] = set()
 
-    async def connect(self, sink: EventSink) -> None:
-        """Attach to the venue.
+    async def connect(self, sink: EventSink, *, complete: bool = True) -> None:  # noqa: ARG002
+        """Attach to the venue, whose answers are always complete.
 
         Raises:
             BrokerError: when it has no such account, or another client uses the id.

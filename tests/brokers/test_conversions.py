@@ -117,6 +117,13 @@ def test_quantities_of_orders_are_exact(quantity: float) -> None:
     assert order_of(NAMES, *open_order(totalQuantity=quantity), completed=False).quantity == Decimal(repr(quantity))
 
 
+@pytest.mark.parametrize("nothing", [1.7976931348623157e308, float("nan"), ""])
+def test_a_completed_order_that_tells_no_filled_quantity_is_read(nothing: object) -> None:
+    assert order_of(NAMES, *open_order("Cancelled", filledQuantity=nothing), completed=True).filled is None
+    with pytest.raises(BrokerError, match="filled quantity"):
+        order_of(NAMES, *open_order("Cancelled", filledQuantity=-1.0), completed=True)
+
+
 @pytest.mark.parametrize("quantity", [1.7976931348623157e308, float("nan"), 1e300, -5.0, None, ""])
 def test_an_open_order_of_an_unknown_quantity_is_refused_and_never_zero(quantity: object) -> None:
     with pytest.raises(BrokerError, match="quantity"):
@@ -178,6 +185,22 @@ async def test_an_execution_that_cannot_be_is_damage_and_no_fill(broken: dict[st
 def test_a_holding(contract: Contract, cost: float, symbol: str, price: str) -> None:
     found = position_of(NAMES, IbPosition(account=ACCOUNT, contract=contract, position=-3.0, avgCost=cost))
     assert (found.instrument, found.quantity, found.average_price) == (symbol, -3, Decimal(price))
+
+
+def test_the_cost_of_a_holding_may_be_missing_where_the_instrument_is_not_configured() -> None:
+    unset = 1.7976931348623157e308
+    option = Contract(symbol="SPY", secType="OPT", currency="USD", conId=77)
+    held = position_of(NAMES, IbPosition(account=ACCOUNT, contract=option, position=2.0, avgCost=unset))
+    assert (held.instrument, held.quantity, held.average_price) == ("ibkr:OPT:SPY:77", 2, 0)
+    with pytest.raises(BrokerError, match="cost"):
+        position_of(NAMES, IbPosition(account=ACCOUNT, contract=SHARE, position=2.0, avgCost=unset))
+
+
+def test_contracts_of_one_symbol_have_names_of_their_own() -> None:
+    puts = [Contract(symbol="S" * 90, secType="OPT", currency="USD", conId=number) for number in (1, 2)]
+    names = {SymbolMap([]).symbol(contract) for contract in puts}
+    assert len(names) == 2
+    assert all(len(name) <= 64 for name in names)
 
 
 @settings(max_examples=200)

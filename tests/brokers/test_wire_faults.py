@@ -97,7 +97,7 @@ def test_a_future_by_month_is_known_by_its_last_day() -> None:
     told = Contract(symbol="ES", secType="FUT", currency="USD", lastTradeDateOrContractMonth="20260619", conId=777)
     assert SymbolMap([monthly]).symbol(told) == "ES"
     told.lastTradeDateOrContractMonth = "20260918"
-    assert SymbolMap([monthly]).symbol(told) == "ibkr:FUT:ES"
+    assert SymbolMap([monthly]).symbol(told) == "ibkr:FUT:ES:777"
 
 
 @in_loop

@@ -107,6 +107,24 @@ def test_fault_03_no_answer_ever_is_unknown_frozen_and_never_resent(world: World
     clean(world)
 
 
+def test_a_cancelled_order_whose_filled_quantity_is_not_told_is_no_end(world: World) -> None:
+    """Its executions may be missing too; a statement settles it."""
+    world.venue.set(mode="rest")
+    world.proposer.order()
+    sender = world.sender()
+
+    async def story() -> None:
+        await sender.drain()
+        with world.venue.change() as state:
+            state["orders"][0] |= {"status": "CANCELLED", "filled": None}
+        await sender.recover()
+        await sender.close()
+
+    run(story())
+    assert world.states() == ["WORKING"]
+    assert world.codes() == ["FILLS_MISSING"]
+
+
 def test_recovery_5_a_person_confirms_only_fresh_evidence_of_an_order_in_doubt(world: World) -> None:
     world.mode = Mode.LIVE
     world.ledger.kill_switches.resume("everything", "ann", "begin")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from brokers.ibkr.gateway.connection import HANDLERS
 from brokers.ibkr.gateway.server import Gateway
 from brokers.ibkr.gateway.thread import GatewayThread
 from tests.execution.kill_driver import allow
@@ -26,7 +27,10 @@ from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import SystemClock
 from tradewright.model.errors import BrokerError
 from tradewright.model.mode import Mode
+from tradewright.model.order import AttemptState
 
+COMPLETED_ORDERS = 99
+"""The number of the request."""
 REFS = ("intent0001.1", "intent0002.1", "intent0003.1")
 
 
@@ -162,6 +166,58 @@ def test_an_order_that_fills_before_its_cancel_has_ended(world: World) -> None:
     assert violations(world.ledger, world.venue) == []
 
 
+@pytest.mark.parametrize("fault", ["fail_snapshot", "fail_complete"])
+def test_a_venue_that_cannot_be_read_is_asked_for_cancels_all_the_same(world: World, fault: str) -> None:
+    """A kill waits for no complete answer; what became of the orders is left to the next complete view."""
+
+    async def story() -> None:
+        sender = await three_resting(world)
+        if fault == "fail_complete":
+            await sender.close()
+        world.venue.fault(fault)
+        done = await sender.cancel_all(everything, "ann", "stop")
+        assert (done.ended, done.open) == ((), REFS)
+        assert "could not be read" in done.problem
+        assert sorted(ref for ref, _ in world.venue.state["cancels"]) == list(REFS)
+        assert world.states() == ["CANCEL_REQUESTED"] * 3, "nothing is concluded"
+        again = await sender.cancel_all(everything, "ann", "stop")
+        assert (again.ended, again.open, again.problem) == ((), (), "")
+        await sender.close()
+
+    run(story())
+    assert world.states() == ["CANCELLED"] * 3
+    assert violations(world.ledger, world.venue) == []
+
+
+def test_without_any_connection_nothing_is_asked_and_the_reason_is_told(world: World) -> None:
+    async def story() -> None:
+        sender = await three_resting(world)
+        await sender.close()
+        world.venue.fault("refuse_connect", 2)
+        with pytest.raises(BrokerError, match="in use"):
+            await sender.cancel_all(everything, "ann", "stop")
+
+    run(story())
+    assert world.states() == ["WORKING"] * 3
+    assert world.venue.state["cancels"] == []
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_an_order_that_cannot_be_named_ends_with_all_others_where_all_are_meant(world: World, whole: bool) -> None:
+    async def story() -> None:
+        sender = await three_resting(world)
+        world.venue.external("AAPL")
+        world.venue.fault("fail_snapshot")
+        world.venue.fault("cancel_drop")
+        done = await sender.cancel_all(everything, "ann", "stop", whole_account=whole)
+        assert ("every order of the account" in done.problem) is whole
+        await sender.close()
+
+    run(story())
+    statuses = [order["status"] for order in world.venue.state["orders"]]
+    assert (statuses[-1] == "CANCELLED") is whole, "the order of another program"
+
+
 @pytest.fixture
 def gateway() -> Iterator[GatewayThread]:
     venue = Gateway(INSTRUMENTS, SystemClock(), cash={ACCOUNT: Decimal(1_000_000)}, seed=7)
@@ -196,3 +252,35 @@ def test_fifty_open_orders_are_cancelled_within_ten_seconds_over_the_real_wire(
         assert (len(done.ended), done.open, done.problem) == (50, (), "")
         assert seconds < 10
     assert [order["status"] for order in gateway.do("status")["orders"]] == ["CANCELLED"] * 50
+
+
+def test_a_start_up_answer_without_its_end_keeps_no_order_from_being_cancelled(
+    gateway: GatewayThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over the wire: the list of completed orders never ends, so that no complete connection is to be had."""
+    clock, times = SystemClock(), replace(ProtocolTimes(), settle=0.05)
+    with Ledger.create(f"sqlite:///{tmp_path / 'ledger.db'}", clock) as ledger:
+        Proposer(ledger, clock).order("AAPL", "5", limit=Decimal(100))
+        settings = SenderSettings(ACCOUNT, "cancels", Mode.PAPER, per_second=1000, per_minute=1000)
+
+        def sender() -> Sender:
+            return Sender(ledger, broker(str(gateway.gateway.port), timeout=1), clock, allow, settings, times)
+
+        async def story(act: Callable[[Sender], Awaitable[Any]]) -> Any:
+            used = sender()
+            try:
+                return await act(used)
+            finally:
+                await used.close()
+
+        run(story(lambda used: used.drain()))
+        with monkeypatch.context() as patch:
+            patch.setitem(HANDLERS, COMPLETED_ORDERS, lambda *_: None)
+            with pytest.raises(BrokerError):
+                run(story(lambda used: used.ready()))
+            done = run(story(lambda used: used.cancel_all(everything, "ann", "stop")))
+        assert (done.ended, len(done.open)) == ((), 1)
+        assert "completed orders" in done.problem
+        assert [order["status"] for order in gateway.do("status")["orders"]] == ["CANCELLED"]
+        run(story(lambda used: used.recover()))
+        assert [attempt.state for attempt in ledger.attempts.all()] == [AttemptState.CANCELLED]

@@ -333,9 +333,9 @@ class FileBroker:
         self._queue: list[BrokerEvent] = []
         self.after_leg: Callable[[int], None] = lambda _number: None
 
-    async def connect(self, sink: EventSink) -> None:
+    async def connect(self, sink: EventSink, *, complete: bool = True) -> None:
         with self._venue.change() as state:
-            refused = _pop(state, ("refuse_connect",))
+            refused = _pop(state, ("refuse_connect", *(("fail_complete",) if complete else ())))
             state["session"] += 1
             self.session = f"file-{state['session']}"
         if refused:

@@ -11,6 +11,6 @@ ACCOUNT = "DU100"
 INSTRUMENTS = [Instrument(symbol=symbol, asset_class=AssetClass.STOCK) for symbol in ("AAPL", "MSFT")]
 
 
-def broker(port: str) -> IbkrBroker:
+def broker(port: str, timeout: float = 5) -> IbkrBroker:
     """A broker, not yet connected, at a port of this machine."""
-    return IbkrBroker(IbkrSettings(port=int(port), account=ACCOUNT, timeout=5), INSTRUMENTS, SystemClock())
+    return IbkrBroker(IbkrSettings(port=int(port), account=ACCOUNT, timeout=timeout), INSTRUMENTS, SystemClock())

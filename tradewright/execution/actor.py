@@ -176,7 +176,8 @@ class AccountActor:
         def is_covered(attempt: Attempt) -> bool:
             return not stopped_only or bool(self._stopping(attempt.strategy))
 
-        return await self._sender.cancel_all(is_covered, command.actor, command.reason)
+        whole = not stopped_only or bool(self._stopping(""))
+        return await self._sender.cancel_all(is_covered, command.actor, command.reason, whole_account=whole)
 
     def _stopping(self, strategy: str) -> Sequence[object]:
         switches, starts_stopped = self._ledger.kill_switches, self._settings.starts_stopped

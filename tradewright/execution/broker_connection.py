@@ -36,8 +36,11 @@ class BrokerConnection:
         self._failure: BaseException | None = None
         self._checkpoint = checkpoint
 
-    async def connect(self) -> None:
+    async def connect(self, *, complete: bool = True) -> None:
         """Connect, or do nothing when connected.
+
+        Args:
+            complete: False for a connection on which nothing but cancels is asked for.
 
         Raises:
             BrokerError: when the venue refuses, hangs, or holds the client id for another.
@@ -45,7 +48,7 @@ class BrokerConnection:
         if self.connected:
             return
         self.up, self.trusted = True, False
-        await self.broker.connect(self._receive)
+        await self.broker.connect(self._receive, complete=complete)
         self.connected = True
         settings = self._settings
         self._ledger.broker_journal.record_session(

@@ -88,6 +88,41 @@ class Canceller:
         ended = tuple(ref for ref, state in states.items() if state.terminal)
         return Cancelled(ended, tuple(ref for ref in refs if ref not in ended), "; ".join(dict.fromkeys(problems)))
 
+    async def cancel_unseen(
+        self, attempts: Sequence[Attempt], actor: str, reason: str, error: BrokerError, whole_account: bool
+    ) -> Cancelled:
+        """Ask for cancels although the venue could not be read to the end: a kill must not wait for its answers.
+
+        A new connection asks for the open orders alone, and is closed afterwards, since nothing may be concluded on
+        it. The venue refuses the cancel of an order that it does not have, so that one in doubt is asked for as well;
+        its state stays as it is. All count as open until a complete view tells.
+
+        Args:
+            error: the reason why the venue could not be read.
+            whole_account: whether an order that this connection cannot name is cancelled together with all others of
+                the account, those of other programs and of persons included.
+
+        Raises:
+            BrokerError: when there is no connection at all; nothing was asked then.
+        """
+        await self._connection.disconnect()
+        await self._connection.connect(complete=False)
+        with self._ledger.transaction():
+            for attempt in attempts:
+                if attempt.state in _CANCELLABLE:
+                    self._ledger.attempts.move(attempt.ref, AttemptState.CANCEL_REQUESTED, f"{actor}: {reason}")
+                self._ledger.audit.append(actor, "CANCEL", attempt.ref, {"reason": reason, "view": str(error)})
+        self._checkpoint("C.written")
+        problems = await self._request({attempt.ref: attempt.order_id for attempt in attempts})
+        if problems and whole_account:
+            await self._connection.broker.cancel_all()
+            problems.append("every order of the account was asked to end, those of other programs included")
+        self._checkpoint("C.cancelled")
+        await self._waiter.sleep(self._times.pause)  # the cancels leave the process, and the first answers are kept
+        await self._connection.disconnect()
+        problems = [f"the venue could not be read to the end ({error}); the cancels were asked for unseen", *problems]
+        return Cancelled(open=tuple(attempt.ref for attempt in attempts), problem="; ".join(dict.fromkeys(problems)))
+
     async def _request(self, numbers: Mapping[str, int | None]) -> list[str]:
         """Ask for every cancel, also when one of them fails, and return the problems.
 

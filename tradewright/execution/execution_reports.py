@@ -170,7 +170,7 @@ class ReportHandler:
             self._ledger.attempts.move(attempt.ref, AttemptState.FILLED, reason)
             self.doubts.discard(attempt.ref)
             return
-        if order.status is VenueStatus.FILLED or order.filled > filled:
+        if order.status is VenueStatus.FILLED or order.filled is None or order.filled > filled:
             self._acknowledge(attempt, order, queried=True)
             return
         rejected = order.status is VenueStatus.REJECTED and not filled

@@ -95,7 +95,7 @@ def _external_orders(ledger: Ledger, snapshot: BrokerSnapshot, live: set[str]) -
     for order in snapshot.open_orders:
         if order.ref in live or _ended_since(ledger, order.ref, snapshot):
             continue
-        found.append(WorkingOrder(order.instrument, order.side, order.quantity - order.filled, ""))
+        found.append(WorkingOrder(order.instrument, order.side, order.quantity - (order.filled or 0), ""))
     return found
 
 

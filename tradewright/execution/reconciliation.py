@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -51,7 +52,10 @@ class Difference:
 
 def drift(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> dict[str, Decimal]:
     """Venue position minus ledger position, for every instrument where it is not zero."""
-    theirs = {held.instrument: held.quantity for held in snapshot.positions if held.account == account}
+    theirs: dict[str, Decimal] = defaultdict(Decimal)
+    for held in snapshot.positions:
+        if held.account == account:
+            theirs[held.instrument] += held.quantity
     ours = {held.instrument: held.quantity for held in ledger.executions.positions(account)}
     gaps = {name: theirs.get(name, Decimal(0)) - ours.get(name, Decimal(0)) for name in sorted(theirs.keys() | ours)}
     return {name: gap for name, gap in gaps.items() if gap}

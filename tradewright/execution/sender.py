@@ -120,27 +120,40 @@ class Sender:
         """
         return await self._canceller.cancel([ref], actor, reason, await self.ready())
 
-    async def cancel_all(self, covers: Callable[[Attempt], bool], actor: str, reason: str) -> Cancelled:
+    async def cancel_all(
+        self, covers: Callable[[Attempt], bool], actor: str, reason: str, *, whole_account: bool = False
+    ) -> Cancelled:
         """Cancel every open order for which ``covers`` holds, all at once (control 19).
 
         It waits for no recovery: one complete snapshot tells which orders are open. An order in doubt that the venue
-        does not list cannot be cancelled; it counts as open.
+        does not list cannot be cancelled; it counts as open. When the venue cannot be read to the end, the cancels are
+        asked for all the same, and every order counts as open.
+
+        Args:
+            whole_account: whether ``covers`` holds for every order; see :meth:`Canceller.cancel_unseen`.
 
         Raises:
             SendRefused: when another sender has the account.
-            BrokerError: when the venue cannot be reached or read.
+            BrokerError: when the venue cannot be reached.
             LedgerError: when something cannot be written down.
         """
         self.hold_lease()
-        await self._connection.connect()
-        snapshot = await self.tracker.query()
-        wanted = [attempt for attempt in self._ledger.attempts.live(self._settings.account) if covers(attempt)]
-        sent = [attempt for attempt in wanted if attempt.state is not AttemptState.CLAIMED]
+        try:
+            await self._connection.connect()
+            snapshot = await self.tracker.query()
+        except BrokerError as error:
+            return await self._canceller.cancel_unseen(self._sent(covers), actor, reason, error, whole_account)
+        sent = self._sent(covers)
         listed = {order.ref for order in snapshot.open_orders}
         possible = [row.ref for row in sent if row.ref in listed and self._canceller.is_possible(row, snapshot)]
         done = await self._canceller.cancel(possible, actor, reason, snapshot)
         left = tuple(row.ref for row in sent if row.ref not in possible)
         return Cancelled(done.ended, (*done.open, *left), done.problem)
+
+    def _sent(self, covers: Callable[[Attempt], bool]) -> list[Attempt]:
+        """The live orders for which ``covers`` holds and whose sending has begun."""
+        live = [attempt for attempt in self._ledger.attempts.live(self._settings.account) if covers(attempt)]
+        return [attempt for attempt in live if attempt.state is not AttemptState.CLAIMED]
 
     async def ready(self) -> BrokerSnapshot:
         """A complete, fresh view of the venue over a trusted connection (S3, R1 to R4), connecting where needed.

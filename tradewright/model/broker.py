@@ -46,6 +46,8 @@ class VenueOrder(FrozenModel):
         order_id: the session's id of it; None for completed orders, whose message carries none.
         order_type: the kind, or the venue's own word for a kind that we do not have.
         quantity: in units; 0 where the venue does not tell (completed orders).
+        filled: in units; None where the venue does not tell (completed orders): then its executions alone count, and
+            nothing is concluded about what is left.
         limit_price, stop_price: the prices as the venue has them now; None where the kind has none or none is told.
         parent_ref: the reference of the entry that a protective leg waits for; empty without one.
         group: the name of the one-cancels-other group; empty without one.
@@ -61,7 +63,7 @@ class VenueOrder(FrozenModel):
     side: Side
     order_type: OrderType | str
     quantity: Number
-    filled: Number
+    filled: Number | None
     status: VenueStatus
     text: str = ""
     limit_price: Number | None = None
@@ -200,8 +202,12 @@ class Broker(Protocol):
     session: str
     capabilities: BrokerCapabilities
 
-    async def connect(self, sink: EventSink) -> None:
+    async def connect(self, sink: EventSink, *, complete: bool = True) -> None:
         """Connect under the fixed client id and deliver every event to ``sink`` from now on.
+
+        Args:
+            complete: False asks for the open orders alone and needs no end of any answer. Such a connection is good
+                for cancelling and for nothing else.
 
         Raises:
             BrokerError: when refused, hanging, taken by another client, or any start-up query lacks its end.
@@ -285,5 +291,9 @@ class Broker(Protocol):
         ...
 
     async def cancel_all(self) -> None:
-        """Cancel every open order of the account, those of other clients included."""
+        """Cancel every open order of the account, those of other clients and of persons included.
+
+        Raises:
+            BrokerError: without a link.
+        """
         ...
