@@ -191,7 +191,10 @@ def test_what_cannot_be_valued_is_never_worth_nothing(counter: Counter, held: st
     snapshot = counter.snapshot(counter.view({held: 100}))
     found = snapshot.holdings
     assert (found.symbol_exposure, found.gross_exposure, found.cluster_exposure) == (None, None, None)
-    assert {"GROSS_EXPOSURE_UNKNOWN", "SYMBOL_EXPOSURE_UNKNOWN"} <= codes(judge(counter, snapshot))
+    decision = judge(counter, snapshot)
+    assert {"GROSS_EXPOSURE_UNKNOWN", "SYMBOL_EXPOSURE_UNKNOWN"} <= codes(decision)
+    (text,) = [reason.text for reason in decision.reasons if reason.code == "GROSS_EXPOSURE_UNKNOWN"]
+    assert f"no value is known of {held}" in text, "the instrument at fault is named"
 
 
 def test_an_order_in_another_currency_is_refused(counter: Counter) -> None:

@@ -191,6 +191,7 @@ class SnapshotBuilder:
         held = units_held(self.ledger, account, view.snapshot)
         waiting = working_orders(self.ledger, account, view.snapshot, asked.intent_id)
         units = position_ranges(held, waiting)
+        unvalued = self._unvalued(units, view, now)
         values = self._values(units, view, now)
         ours = units.get(asked.instrument, PositionRange(ZERO, ZERO))
         edge = ours.high if asked.side is Side.BUY else ours.low
@@ -213,7 +214,11 @@ class SnapshotBuilder:
             daily_drawdown=self._drawdown(account, midnight, money.equity),
             loss_today=self._loss(account, midnight, money.equity) if in_our_currency else None,
             traded_today=self._traded(account, midnight, waiting, view, now),
+            unvalued=unvalued,
         )
+
+    def _unvalued(self, units: Iterable[str], view: AccountView, now: datetime) -> tuple[str, ...]:
+        return tuple(sorted(symbol for symbol in units if self._unit_value(symbol, view, now) is None))
 
     def _values(self, units: Iterable[str], view: AccountView, now: datetime) -> dict[str, Decimal] | None:
         """What one unit of each instrument is worth in account currency; None when one of them is not known."""

@@ -12,7 +12,11 @@ def _missing(code: str, path: str, *, applies_to_exits: bool = False) -> Rule:
     value = attrgetter(path)
 
     def predicate(context: OrderContext) -> str:
-        return f"{path} is not known" if value(context.snapshot) is None else ""
+        if value(context.snapshot) is not None:
+            return ""
+        unvalued = context.snapshot.holdings.unvalued if path.startswith("holdings.") else ()
+        reason = f": no value is known of {', '.join(unvalued)}, held or on order" if unvalued else ""
+        return f"{path} is not known{reason}"
 
     return Rule(code, Verdict.REJECT, "P2", path, predicate, applies_to_exits=applies_to_exits)
 

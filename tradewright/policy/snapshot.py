@@ -69,6 +69,8 @@ class Holdings(FrozenModel):
         daily_drawdown: loss since the session's start as a fraction, 0 or more.
         loss_today: loss since the session's start in money; below zero is a gain. Needed where a limit is set on it.
         traded_today: value filled or open today.
+        unvalued: the instruments held or on order whose value is not known: not configured, in another currency, or
+            without a recent price. They are the reason when an exposure is not known.
     """
 
     equity: Figure | None = None
@@ -84,6 +86,7 @@ class Holdings(FrozenModel):
     daily_drawdown: Size | None = None
     loss_today: Figure | None = None
     traded_today: Size | None = None
+    unvalued: tuple[str, ...] = Field(default=(), exclude_if=lambda names: not names)
 
 
 class RecentOrder(FrozenModel):
