@@ -76,9 +76,10 @@ class BrokerConnection:
         skew = abs((theirs - self._clock.now()).total_seconds())
         if skew > self._settings.max_skew:
             raise BrokerError(
-                f"its clock and ours differ by {skew:.1f} s",
+                f"its clock says {theirs.isoformat()} and ours differs by {skew:.1f} s",
                 where=self.broker.venue,
-                remedy="synchronise this machine's clock",
+                remedy="synchronise this machine's clock; a real gateway also needs feed=ibkr or feed=files, because "
+                "the clock of feed=scenario is the scenario's",
             )
 
     async def snapshot(self) -> BrokerSnapshot:
