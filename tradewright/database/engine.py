@@ -68,6 +68,12 @@ class Database:
         """The file, or None on a server."""
         return Path(self.url.database or "") if self.url.get_backend_name() == "sqlite" else None
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether the caller is inside a writing transaction, whose rows may still be taken back."""
+        ambient = self._ambient.get()
+        return ambient is not None and not ambient.closed
+
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A writing transaction, durable when the block ends; inside another one it joins it.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 
-from sqlalchemy import RowMapping, case, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, case, insert, select, update
 
 from tradewright.database.engine import Database
+from tradewright.ledger.command_evidence import CommandEvidence
 from tradewright.ledger.errors import IdempotencyConflict
 from tradewright.ledger.events import Events
 from tradewright.ledger.schema import commands
@@ -25,6 +26,7 @@ class Commands:
 
     def __init__(self, database: Database, events: Events) -> None:
         self._database, self._events, self._mode = database, events, events.mode
+        self._evidence = CommandEvidence(database)
 
     def enqueue(
         self,
@@ -58,7 +60,7 @@ class Commands:
                 values |= {"actor": actor, "reason": reason, "state": CommandState.QUEUED.value, "holder": ""}
                 connection.execute(insert(commands).values(**values))
                 row = connection.execute(select(commands).where(commands.c.key == name)).mappings().one()
-                queued = {"request": request, "reason": reason}
+                queued = {"request": request, "reason": reason, "created_at": now}
                 self._events.append(Topic.COMMAND_QUEUED, name, queued, actor, account)
         if row["payload_hash"] != digest:
             raise IdempotencyConflict(
@@ -67,7 +69,11 @@ class Commands:
         return _command(row)
 
     def next(self, account: str, *, urgent_only: bool = False) -> Command | None:
-        """The command to carry out now: cancels first, then the oldest; None when the inbox is empty."""
+        """The command to carry out now: cancels first, then the oldest; None when the inbox is empty.
+
+        Raises:
+            LedgerTampered: when one of the inbox is not what was queued, was put in by another hand, or is gone.
+        """
         query = select(commands).where(
             commands.c.account == account,
             commands.c.mode == self._mode.value,
@@ -76,13 +82,19 @@ class Commands:
         if urgent_only:
             query = query.where(commands.c.kind.in_(_URGENT))
         with self._database.read() as connection:
+            self._evidence.check_waiting(connection, account, self._mode.value)
             row = connection.execute(query.order_by(*_ORDER).limit(1)).mappings().one_or_none()
         return None if row is None else _command(row)
 
     def begin(self, command_id: int, holder: str) -> bool:
-        """Take a queued command; False when it is no longer queued."""
+        """Take a queued command; False when it is no longer queued.
+
+        Raises:
+            LedgerTampered: when it is not what was queued.
+        """
         taken = {"state": CommandState.RUNNING.value, "holder": holder, "started_at": self._database.clock.now()}
-        with self._database.write():
+        with self._database.write() as connection:
+            self._check(connection, commands.c.id == command_id)
             if not self._change(command_id, CommandState.QUEUED, taken):
                 return False
             command = self.get(command_id)
@@ -116,6 +128,7 @@ class Commands:
             commands.c.holder != holder,
         )
         with self._database.write() as connection:
+            self._evidence.check_waiting(connection, account, self._mode.value)
             rows = connection.execute(select(commands).where(*left)).mappings().all()
             if rows:
                 values = {"state": CommandState.QUEUED.value, "holder": ""}
@@ -148,6 +161,9 @@ class Commands:
         )
         with self._database.read() as connection:
             return [_command(row) for row in connection.execute(query.order_by(commands.c.id)).mappings()]
+
+    def _check(self, connection: Connection, *conditions: ColumnElement[bool]) -> None:
+        self._evidence.check(connection, connection.execute(select(commands.c.key).where(*conditions)).scalars().all())
 
     def _change(self, command_id: int, present: CommandState, values: Mapping[str, object]) -> bool:
         query = update(commands).where(commands.c.id == command_id, commands.c.state == present.value)
