@@ -62,6 +62,8 @@ class Commands:
                 row = connection.execute(select(commands).where(commands.c.key == name)).mappings().one()
                 queued = {"request": request, "reason": reason, "created_at": now}
                 self._events.append(Topic.COMMAND_QUEUED, name, queued, actor, account)
+            else:
+                self._evidence.check(connection, [name])
         if row["payload_hash"] != digest:
             raise IdempotencyConflict(
                 "the key was used for another command", where=f"idempotency key {name}", remedy="use a new key"
@@ -97,7 +99,7 @@ class Commands:
             self._check(connection, commands.c.id == command_id)
             if not self._change(command_id, CommandState.QUEUED, taken):
                 return False
-            command = self.get(command_id)
+            command = self._get(connection, command_id)
             self._events.append(Topic.COMMAND_STARTED, command.key, {"kind": command.kind}, holder, command.account)
         return True
 
@@ -108,10 +110,11 @@ class Commands:
             LedgerError: when it is not running.
         """
         done = {"state": state.value, "result": dict(result), "finished_at": self._database.clock.now()}
-        with self._database.write():
+        with self._database.write() as connection:
+            self._check(connection, commands.c.id == command_id)
             if not self._change(command_id, CommandState.RUNNING, done):
                 raise LedgerError("it is not running", where=f"command {command_id}", remedy="tradewright commands")
-            command = self.get(command_id)
+            command = self._get(connection, command_id)
             finished = {"kind": command.kind, "state": state, "result": dict(result)}
             self._events.append(Topic.COMMAND_FINISHED, command.key, finished, command.holder, command.account)
 
@@ -142,10 +145,8 @@ class Commands:
             LedgerError: when there is none.
         """
         with self._database.read() as connection:
-            row = connection.execute(select(commands).where(commands.c.id == command_id)).mappings().one_or_none()
-        if row is None:
-            raise LedgerError("no such command", where=f"command {command_id}", remedy="tradewright commands")
-        return _command(row)
+            self._check(connection, commands.c.id == command_id)
+            return self._get(connection, command_id)
 
     def newest(self, most: int) -> list[Command]:
         """The newest commands of this mode, newest first."""
@@ -160,7 +161,14 @@ class Commands:
             commands.c.account == account, commands.c.mode == self._mode.value, commands.c.state.in_(states)
         )
         with self._database.read() as connection:
+            self._evidence.check_waiting(connection, account, self._mode.value)
             return [_command(row) for row in connection.execute(query.order_by(commands.c.id)).mappings()]
+
+    def _get(self, connection: Connection, command_id: int) -> Command:
+        row = connection.execute(select(commands).where(commands.c.id == command_id)).mappings().one_or_none()
+        if row is None:
+            raise LedgerError("no such command", where=f"command {command_id}", remedy="tradewright commands")
+        return _command(row)
 
     def _check(self, connection: Connection, *conditions: ColumnElement[bool]) -> None:
         self._evidence.check(connection, connection.execute(select(commands.c.key).where(*conditions)).scalars().all())

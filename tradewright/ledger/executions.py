@@ -255,7 +255,7 @@ class Executions:
 
     def _recorded(self, row: dict[str, object]) -> Recorded | None:
         """Whether an execution id is there, with this content or another; None when it is new."""
-        with self._database.read() as connection:
+        with self._events.facts.read(of_subject(executions, "exec_id", [str(row["exec_id"])])) as connection:
             query = select(executions).where(executions.c.exec_id == row["exec_id"])
             present = connection.execute(query).mappings().one_or_none()
         if present is None:
@@ -268,7 +268,7 @@ class Executions:
 
     def _newest_fee(self, exec_id: str) -> tuple[Decimal, str] | None:
         query = select(fees.c.fee, fees.c.currency).where(fees.c.exec_id == exec_id).order_by(fees.c.id.desc())
-        with self._database.read() as connection:
+        with self._events.facts.read(of_subject(fees, "exec_id", [exec_id])) as connection:
             row = connection.execute(query.limit(1)).first()
         return None if row is None else (row.fee, row.currency)
 
