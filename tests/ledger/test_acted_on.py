@@ -380,3 +380,24 @@ def test_each_mode_reads_its_own(ledger_url: str, clock: ManualClock) -> None:
         live.kill_switches.stop("everything", "ann", "holiday")
         assert [row.reason for row in sim.kill_switches.stopping("trend", ACCOUNT)] == ["test"]
         assert live.freezes.of(ACCOUNT, "AAPL") == []
+
+
+def test_a_reading_is_of_one_moment_whatever_others_learn_meanwhile(
+    ledger: Ledger, ledger_url: str, clock: ManualClock, proposer: Proposer
+) -> None:
+    """Another process moves an attempt on, and another thread of ours reads it, while a reading is under way."""
+    order = proposer.order()
+    ref = claimed(ledger, order)
+    assert ref is not None
+    evidence = ledger.attempts._evidence
+    with Ledger.open(ledger_url, clock) as other, ledger._database.read() as connection:
+        evidence.check(connection, [ref])
+        written(other, order, ref)
+        other.attempts.move(ref, S.UNKNOWN, "silence")
+        second = other.commands.enqueue(CommandKind.CANCEL, ACCOUNT, {"ref": ref}, "ann", "test")
+        assert ledger.attempts.get(ref).state is S.UNKNOWN, "a reading of its own sees it"
+        evidence.check(connection, [ref])
+        evidence.check_live(connection, ACCOUNT)
+        evidence.check_sent(connection, ACCOUNT)
+        ledger.commands._evidence.check_waiting(connection, ACCOUNT, "sim")
+    assert ledger.commands.next(ACCOUNT) == second

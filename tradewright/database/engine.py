@@ -137,6 +137,9 @@ class Database:
     def _begun(self, connection: Connection, writing: bool) -> AbstractContextManager[Any]:
         connection.info["writing"] = writing
         transaction = connection.begin()
+        if not writing and connection.dialect.name == "postgresql":
+            # All queries of a reading are of one moment, as on SQLite: a row is compared with an event read apart.
+            connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         if writing and connection.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL synchronous_commit = on"))
             connection.execute(text(f"SET LOCAL lock_timeout = {int(self._busy * 1000)}"))

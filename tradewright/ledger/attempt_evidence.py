@@ -12,7 +12,7 @@ from tradewright.database.engine import Database
 from tradewright.ledger.attempt import replay
 from tradewright.ledger.errors import IllegalTransition
 from tradewright.ledger.facts import CHUNK, STEP_TOPICS, Facts, Scope, names, of_subject, removed
-from tradewright.ledger.newest_events import Life, Lives, Reading
+from tradewright.ledger.newest_events import HistoriesNow, SubjectHistories, SubjectHistory
 from tradewright.ledger.row_evidence import tampered
 from tradewright.ledger.schema import attempt_events, attempts, events, executions, perm_ids
 from tradewright.model.order import AttemptState
@@ -40,7 +40,7 @@ class AttemptEvidence:
     """Compares attempts, and what is known of their orders at the venue, with the events."""
 
     def __init__(self, database: Database, facts: Facts) -> None:
-        self._facts, self._lives = facts, Lives(database, STEP_TOPICS, _ENDS)
+        self._facts, self._histories = facts, SubjectHistories(database, STEP_TOPICS, _ENDS)
 
     def check(self, connection: Connection, refs: Iterable[str]) -> None:
         """Compare some attempts with their events.
@@ -48,19 +48,19 @@ class AttemptEvidence:
         Raises:
             LedgerTampered: for an attempt that differs from its newest event, has none, or is gone.
         """
-        self._check(connection, self._lives.read(connection), refs)
+        self._check(connection, self._histories.read(connection), refs)
 
     def check_live(self, connection: Connection, account: str) -> None:
         """Compare the attempts of an account that the events know as not ended."""
-        reading = self._lives.read(connection)
-        self._check(connection, reading, [life.subject for life in reading.at_work() if life.account == account])
+        now = self._histories.read(connection)
+        self._check(connection, now, [history.subject for history in now.at_work() if history.account == account])
 
     def check_sent(self, connection: Connection, account: str, moment: datetime | None = None) -> None:
         """Compare the attempts of an account that were written down for the venue, or those after a moment."""
-        reading = self._lives.read(connection)
+        now = self._histories.read(connection)
         after = "" if moment is None else str(Moment().process_bind_param(moment, connection.dialect))
-        lives = (life for life in reading.all() if life.account == account)
-        self._check(connection, reading, [life.subject for life in lives if _sent_at(life) > after])
+        histories = (history for history in now.all() if history.account == account)
+        self._check(connection, now, [history.subject for history in histories if _sent_at(history) > after])
 
     def check_intents(self, connection: Connection, intent_ids: Iterable[str]) -> None:
         """Compare all attempts of some intents."""
@@ -72,33 +72,33 @@ class AttemptEvidence:
         Raises:
             LedgerTampered: when one of them was edited, put in or removed.
         """
-        reading, refs = self._of_intents(connection, [intent_id])
-        self._check(connection, reading, refs)
+        now, refs = self._of_intents(connection, [intent_id])
+        self._check(connection, now, refs)
         for scope in venue_evidence(connection, sorted(refs)):
             self._facts.check(connection, scope)
 
-    def _of_intents(self, connection: Connection, intent_ids: Iterable[str]) -> tuple[Reading, set[str]]:
+    def _of_intents(self, connection: Connection, intent_ids: Iterable[str]) -> tuple[HistoriesNow, set[str]]:
         """The attempts of intents by their events and by their rows; a reference begins with its intent's id."""
-        reading, wanted = self._lives.read(connection), set(intent_ids)
-        refs = {life.subject for life in reading.all() if life.subject.partition(".")[0] in wanted}
+        now, wanted = self._histories.read(connection), set(intent_ids)
+        refs = {history.subject for history in now.all() if history.subject.partition(".")[0] in wanted}
         ids = sorted(wanted)
         for start in range(0, len(ids), CHUNK):
             chosen = attempts.c.intent_id.in_(ids[start : start + CHUNK])
             refs |= set(connection.execute(select(attempts.c.ref).where(chosen)).scalars())
-        return reading, refs
+        return now, refs
 
-    def _check(self, connection: Connection, reading: Reading, refs: Iterable[str]) -> None:
+    def _check(self, connection: Connection, now: HistoriesNow, refs: Iterable[str]) -> None:
         wanted = set(refs)
         rows = {row["ref"]: row for row in self._facts.check_rows(connection, attempts, "ref", wanted)}
         for ref in sorted(wanted):
-            life, row = reading.get(ref), rows.get(ref)
+            history, row = now.get(ref), rows.get(ref)
             if row is None:
-                if life is not None:
-                    raise removed(connection, attempts, life.seqs[-1])
+                if history is not None:
+                    raise removed(connection, attempts, history.seqs[-1])
                 continue
-            if life is None or life.seqs[-1] != row["event_seq"]:
-                raise tampered(attempts, row, "event_seq", row["event_seq"], life and life.seqs[-1])
-            _check_walk(life)
+            if history is None or history.seqs[-1] != row["event_seq"]:
+                raise tampered(attempts, row, "event_seq", row["event_seq"], history and history.seqs[-1])
+            _check_walk(history)
 
 
 def venue_evidence(connection: Connection, refs: list[str]) -> list[Scope]:
@@ -112,15 +112,15 @@ def venue_evidence(connection: Connection, refs: list[str]) -> list[Scope]:
     return found + [Scope(executions, (executions.c.ref == ref,), (later, names("ref", ref))) for ref in refs]
 
 
-def _sent_at(life: Life) -> str:
+def _sent_at(history: SubjectHistory) -> str:
     """When its event says that it was written down for the venue; empty when it never was."""
-    if Topic.ORDER_SENDING not in life.topics:
+    if Topic.ORDER_SENDING not in history.topics:
         return ""
-    return life.times[life.topics.index(Topic.ORDER_SENDING)]
+    return history.times[history.topics.index(Topic.ORDER_SENDING)]
 
 
-def _check_walk(life: Life) -> None:
+def _check_walk(history: SubjectHistory) -> None:
     try:
-        replay([_STATE_OF_TOPIC[topic] for topic in life.topics])
+        replay([_STATE_OF_TOPIC[topic] for topic in history.topics])
     except IllegalTransition as error:
-        raise tampered(attempt_events, {"id": life.subject}, "state", error.what, "a legal walk") from error
+        raise tampered(attempt_events, {"id": history.subject}, "state", error.what, "a legal walk") from error

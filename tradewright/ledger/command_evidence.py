@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from tradewright.database.engine import Database
 from tradewright.ledger.errors import LedgerTampered
-from tradewright.ledger.newest_events import Life, Lives
+from tradewright.ledger.newest_events import SubjectHistories, SubjectHistory
 from tradewright.ledger.row_evidence import EVENT_COLUMNS, Row, checked_payload, content_of, raw_columns, tampered
 from tradewright.ledger.schema import commands, events
 from tradewright.model.command import CommandState
@@ -25,7 +25,7 @@ class CommandEvidence:
     """Compares commands with their events."""
 
     def __init__(self, database: Database) -> None:
-        self._lives = Lives(database, COMMAND_TOPICS, [Topic.COMMAND_FINISHED])
+        self._histories = SubjectHistories(database, COMMAND_TOPICS, [Topic.COMMAND_FINISHED])
 
     def check_waiting(self, connection: Connection, account: str, mode: str) -> None:
         """Compare the commands of an account that are not finished, by their rows or by their events.
@@ -35,10 +35,9 @@ class CommandEvidence:
         """
         own = (commands.c.account == account, commands.c.mode == mode, commands.c.state.in_(_WAITING))
         keys = set(connection.execute(select(commands.c.key).where(*own)).scalars())
-        at_work = self._lives.read(connection).at_work()
-        self.check(
-            connection, keys | {life.subject for life in at_work if (life.account, life.mode) == (account, mode)}
-        )
+        at_work = self._histories.read(connection).at_work()
+        told = {each.subject for each in at_work if (each.account, each.mode) == (account, mode)}
+        self.check(connection, keys | told)
 
     def check(self, connection: Connection, keys: Iterable[str]) -> None:
         """Compare the commands of some keys.
@@ -46,11 +45,11 @@ class CommandEvidence:
         Raises:
             LedgerTampered: as for :meth:`check_waiting`.
         """
-        reading = self._lives.read(connection)
+        now = self._histories.read(connection)
         for key in sorted(set(keys)):
             query = select(*raw_columns(commands)).where(commands.c.key == key)
             row = connection.execute(query).mappings().one_or_none()
-            compare_command(row, key, _events(connection, reading.get(key)))
+            compare_command(row, key, _events(connection, now.get(key)))
 
 
 def compare_command(row: Row | None, key: str, told: list[tuple[Row, Any]]) -> None:
@@ -103,8 +102,8 @@ def command_events(connection: Connection) -> dict[str, list[tuple[Row, Any]]]:
     return found
 
 
-def _events(connection: Connection, life: Life | None) -> list[tuple[Row, Any]]:
-    if life is None:
+def _events(connection: Connection, history: SubjectHistory | None) -> list[tuple[Row, Any]]:
+    if history is None:
         return []
-    query = select(*EVENT_COLUMNS).where(events.c.seq.in_({life.seqs[0], life.seqs[-1]})).order_by(events.c.seq)
+    query = select(*EVENT_COLUMNS).where(events.c.seq.in_({history.seqs[0], history.seqs[-1]})).order_by(events.c.seq)
     return [(row, checked_payload(row)) for row in connection.execute(query).mappings().all()]
