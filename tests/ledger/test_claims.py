@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from tests.support.ledgers import ACCOUNT, START, Proposer
 from tradewright.ledger.attempt import ATTEMPT_TRANSITIONS, replay
-from tradewright.ledger.errors import IllegalTransition
+from tradewright.ledger.errors import IllegalTransition, LedgerTampered
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.outbox import Sendable, batch_key
 from tradewright.model.approved import ApprovedOrder
@@ -236,4 +236,7 @@ def test_the_table_itself_refuses_a_second_live_attempt_of_an_intent(ledger: Led
         insert_second()
     ledger.attempts.release(attempt.ref, "ended")
     insert_second()
-    assert len(ledger.attempts.all()) == 2
+    with ledger._database.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM attempts")).scalar_one() == 2
+    with pytest.raises(LedgerTampered, match="attempts"):
+        ledger.attempts.all()

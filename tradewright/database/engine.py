@@ -68,6 +68,12 @@ class Database:
         """The file, or None on a server."""
         return Path(self.url.database or "") if self.url.get_backend_name() == "sqlite" else None
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether the caller is inside a writing transaction, whose rows may still be taken back."""
+        ambient = self._ambient.get()
+        return ambient is not None and not ambient.closed
+
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A writing transaction, durable when the block ends; inside another one it joins it.
@@ -131,6 +137,9 @@ class Database:
     def _begun(self, connection: Connection, writing: bool) -> AbstractContextManager[Any]:
         connection.info["writing"] = writing
         transaction = connection.begin()
+        if not writing and connection.dialect.name == "postgresql":
+            # All queries of a reading are of one moment, as on SQLite: a row is compared with an event read apart.
+            connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         if writing and connection.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL synchronous_commit = on"))
             connection.execute(text(f"SET LOCAL lock_timeout = {int(self._busy * 1000)}"))

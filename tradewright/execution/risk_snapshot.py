@@ -329,7 +329,7 @@ class SnapshotBuilder:
         )
 
     def _checks(self, names: Sequence[str], now: datetime) -> tuple[InputCheck, ...]:
-        newest = self.ledger.checks.newest()
+        newest = self.ledger.checks.newest(names)
         return tuple(
             InputCheck(name=name, passed=newest[name].passed, age_seconds=_age(now, newest[name].at))
             if name in newest

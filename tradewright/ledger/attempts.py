@@ -10,7 +10,9 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, exists, fu
 
 from tradewright.database.engine import Database
 from tradewright.ledger.attempt import Attempt, AttemptEvent, steps
+from tradewright.ledger.attempt_evidence import TOPIC_OF_STATE, AttemptEvidence
 from tradewright.ledger.events import Events
+from tradewright.ledger.facts import Scope, of_subject, required
 from tradewright.ledger.leases import lease_held
 from tradewright.ledger.outbox import claimable
 from tradewright.ledger.schema import (
@@ -34,42 +36,31 @@ from tradewright.model.order import (
 )
 from tradewright.model.topic import Topic
 
-TOPIC_OF_STATE = {
-    AttemptState.CLAIMED: Topic.ORDER_CLAIMED,
-    AttemptState.SENDING: Topic.ORDER_SENDING,
-    AttemptState.UNKNOWN: Topic.ORDER_UNKNOWN,
-    AttemptState.ACKED: Topic.ORDER_SUBMITTED,
-    AttemptState.WORKING: Topic.ORDER_WORKING,
-    AttemptState.PARTIAL: Topic.ORDER_PARTIALLY_FILLED,
-    AttemptState.CANCEL_REQUESTED: Topic.ORDER_CANCEL_REQUESTED,
-    AttemptState.FILLED: Topic.ORDER_FILLED,
-    AttemptState.CANCELLED: Topic.ORDER_CANCELLED,
-    AttemptState.REJECTED: Topic.ORDER_REJECTED,
-    AttemptState.EXPIRED: Topic.ORDER_EXPIRED,
-    AttemptState.NOT_SENT: Topic.ORDER_NOT_SENT,
-}
-
 
 class Attempts:
     """The table of attempts. Every change of state is one conditional update and one appended event."""
 
-    def __init__(self, database: Database, events: Events) -> None:
-        self._database, self._events = database, events
+    def __init__(self, database: Database, events: Events, evidence: AttemptEvidence) -> None:
+        self._database, self._events, self._evidence = database, events, evidence
 
     def claim(self, decision_id: str, payload_hash: str, holder: str) -> Attempt | None:
         """Take an approved order for sending (S2): the attempt of its entry; None when it is not to be had.
 
         One conditional insert: not expired, the hash equal, no other claim or order, and the holder has the lease of
         the account. Of two that try at once one succeeds. The protective legs are claimed with the entry.
+
+        Raises:
+            LedgerTampered: when a row that allows the order, or tells of an earlier attempt of its intent, is not what
+                was recorded; nothing is claimed.
         """
         now = self._database.clock.now()
         approved = select(approved_orders).where(approved_orders.c.decision_id == decision_id)
         with self._database.write() as connection:
-            self._events.check(approved_orders, approved_orders.c.decision_id == decision_id)
+            self._check_approval(connection, decision_id)
             row = connection.execute(approved).mappings().one_or_none()
             if row is None:
                 return None
-            self._check_approval(decision_id, row["intent_id"])
+            self._evidence.check_reached(connection, row["intent_id"])
             tried = select(func.count()).where(
                 attempts.c.intent_id == row["intent_id"], attempts.c.leg == Leg.ENTRY.value
             )
@@ -104,7 +95,7 @@ class Attempts:
             LedgerError: when it is no longer only claimed.
         """
         with self._database.write() as connection:
-            attempt = self._checked(ref)
+            attempt = self.get(ref)
             if attempt.state is not AttemptState.CLAIMED:
                 raise LedgerError(
                     f"it is {attempt.state}, not only claimed", where=f"attempt {ref}", remedy="reconcile"
@@ -127,10 +118,13 @@ class Attempts:
 
         Raises:
             LedgerError: when the attempt is not claimed by this holder under this hash, or the lease is gone.
+            LedgerTampered: as for :meth:`claim`; nothing is written.
         """
         now = self._database.clock.now()
         with self._database.write() as connection:
-            self._events.check(attempts, _in_group(ref))
+            entry = self.get(ref)
+            self._check_approval(connection, entry.decision_id)
+            self._evidence.check_reached(connection, entry.intent_id)
             legs = {leg.leg: leg for leg in self.group(ref)}
             if legs.keys() != order_ids.keys():
                 raise LedgerError("each leg needs its own order id", where=f"attempt {ref}")
@@ -168,7 +162,7 @@ class Attempts:
             IllegalTransition: when there is no way.
         """
         with self._database.write() as connection:
-            attempt = self._checked(ref)
+            attempt = self.get(ref)
             self._advance(connection, ref, steps(attempt.state, wanted), reason)
             return self.get(ref)
 
@@ -183,18 +177,22 @@ class Attempts:
             raise LedgerError("no such attempt", where=f"attempt {ref}", remedy="tradewright orders lists them")
         return found
 
-    def _checked(self, ref: str) -> Attempt:
-        self._events.check(attempts, attempts.c.ref == ref)
-        return self.get(ref)
-
     def find(self, ref: str) -> Attempt | None:
-        """The attempt of a reference, or None."""
-        found = self._select(select(attempts).where(attempts.c.ref == ref))
+        """The attempt of a reference, or None.
+
+        Raises:
+            LedgerTampered: when it is not what its newest event says, or is gone.
+        """
+        with self._database.read() as connection:
+            self._evidence.check(connection, [ref])
+            found = self._select(select(attempts).where(attempts.c.ref == ref))
         return found[0] if found else None
 
     def group(self, ref: str) -> list[Attempt]:
         """All legs that were claimed together with an attempt, itself included, the entry first."""
-        return self._select(_group(ref))
+        with self._database.read() as connection:
+            self._evidence.check_intents(connection, [ref.partition(".")[0]])
+            return self._select(_group(ref))
 
     def read_back(self, ref: str) -> list[Attempt]:
         """The legs of an attempt's group as a new connection sees them: what is really committed (S4)."""
@@ -204,7 +202,11 @@ class Attempts:
     def all(self, intent_id: str | None = None) -> list[Attempt]:
         """All attempts, oldest first; only those of an intent where one is given."""
         query = select(attempts).order_by(attempts.c.claimed_at, attempts.c.ref)
-        return self._select(query if intent_id is None else query.where(attempts.c.intent_id == intent_id))
+        if intent_id is None:
+            return self._select(query)
+        with self._database.read() as connection:
+            self._evidence.check_intents(connection, [intent_id])
+            return self._select(query.where(attempts.c.intent_id == intent_id))
 
     def of_decision(self, decision_id: str) -> list[Attempt]:
         """The attempts on a decision, oldest first."""
@@ -220,7 +222,9 @@ class Attempts:
     def live(self, account: str) -> list[Attempt]:
         """The attempts of an account that are not at their end, oldest first."""
         query = select(attempts).where(attempts.c.account == account, attempts.c.state.in_(LIVE_STATES))
-        return self._select(query.order_by(attempts.c.claimed_at, attempts.c.ref))
+        with self._database.read() as connection:
+            self._evidence.check_live(connection, account)
+            return self._select(query.order_by(attempts.c.claimed_at, attempts.c.ref))
 
     def entries_in(self, account: str, instruments: Collection[str]) -> list[Attempt]:
         """The entries of an account in some instruments that went out, oldest first."""
@@ -230,7 +234,9 @@ class Attempts:
             attempts.c.instrument.in_(instruments),
             attempts.c.sending_at.is_not(None),
         )
-        return self._select(query.order_by(attempts.c.claimed_at, attempts.c.ref))
+        with self._database.read() as connection:
+            self._evidence.check_sent(connection, account)
+            return self._select(query.order_by(attempts.c.claimed_at, attempts.c.ref))
 
     def in_state(self, account: str, state: AttemptState) -> list[Attempt]:
         """The attempts of an account in one state, oldest first."""
@@ -250,12 +256,14 @@ class Attempts:
         """The entries of an account that went out (S4) after a moment, in that order; protective legs do not count."""
         query = select(attempts).where(attempts.c.account == account, attempts.c.sending_at > moment)
         query = query.where(attempts.c.leg == Leg.ENTRY.value)
-        return self._select(query.order_by(attempts.c.sending_at, attempts.c.ref))
+        with self._database.read() as connection:
+            self._evidence.check_sent(connection, account, moment)
+            return self._select(query.order_by(attempts.c.sending_at, attempts.c.ref))
 
     def events(self, ref: str) -> list[AttemptEvent]:
         """The steps of an attempt, oldest first."""
         query = select(attempt_events).where(attempt_events.c.ref == ref).order_by(attempt_events.c.id)
-        with self._database.read() as connection:
+        with self._events.facts.read(of_subject(attempt_events, "ref", [ref])) as connection:
             rows = connection.execute(query).all()
         return [AttemptEvent(row.ref, AttemptState(row.state), row.reason, row.at) for row in rows]
 
@@ -272,23 +280,34 @@ class Attempts:
     def perm_ids(self, ref: str) -> tuple[int, ...]:
         """The permanent ids of an attempt in the order they became known."""
         query = select(perm_ids.c.perm_id).where(perm_ids.c.ref == ref).order_by(perm_ids.c.at)
-        with self._database.read() as connection:
+        with self._events.facts.read(of_subject(perm_ids, "ref", [ref])) as connection:
             return tuple(connection.execute(query).scalars())
 
     def of_perm_id(self, perm_id: int) -> Attempt | None:
         """The attempt with a permanent id, or None; 0 is no id."""
         query = select(attempts).join(perm_ids, perm_ids.c.ref == attempts.c.ref).where(perm_ids.c.perm_id == perm_id)
-        found = self._select(query) if perm_id else []
+        if not perm_id:
+            return None
+        with self._events.facts.read(Scope(perm_ids, (perm_ids.c.perm_id == perm_id,), None)):
+            found = self._select(query)
         return found[0] if found else None
 
-    def _check_approval(self, decision_id: str, intent_id: str) -> None:
-        self._events.check(intents, intents.c.intent_id == intent_id, required=True)
-        self._events.check(decisions, decisions.c.decision_id == decision_id, required=True)
-        self._events.check(approvals, approvals.c.decision_id == decision_id)
+    def _check_approval(self, connection: Connection, decision_id: str) -> None:
+        """Compare the order, its decision, its intent and what people said with their events; each must be there."""
+        facts, decided = self._events.facts, [decision_id]
+        for table in (approved_orders, decisions, approvals):
+            facts.check(connection, of_subject(table, "decision_id", decided))
+        query = select(approved_orders.c.intent_id).where(approved_orders.c.decision_id == decision_id)
+        if (intent_id := connection.execute(query).scalar()) is not None:
+            facts.check(connection, of_subject(intents, "intent_id", [intent_id]))
+            required(connection, decisions, decisions.c.decision_id == decision_id)
+            required(connection, intents, intents.c.intent_id == intent_id)
 
     def _select(self, query: Select[Any]) -> list[Attempt]:
         with self._database.read() as connection:
-            return [_attempt(row) for row in connection.execute(query).mappings()]
+            found = [_attempt(row) for row in connection.execute(query).mappings()]
+            self._evidence.check(connection, [attempt.ref for attempt in found])
+        return found
 
     def _advance(
         self, connection: Connection, ref: str, path: tuple[AttemptState, ...], reason: str, **values: object

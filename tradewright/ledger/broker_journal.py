@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from tradewright.database.engine import Database
 from tradewright.ledger.events import Events
-from tradewright.ledger.schema import absences, external_orders, raw_events, reconciliations, sessions
+from tradewright.ledger.facts import Scope, newest_told, of_subject
+from tradewright.ledger.schema import absences, events, external_orders, raw_events, reconciliations, sessions
 from tradewright.model.broker import BrokerEvent, VenueOrder
 from tradewright.model.topic import Topic
 
@@ -54,7 +55,7 @@ class BrokerJournal:
 
     def events(self) -> list[BrokerEvent]:
         """Every message ever kept, in the order it came."""
-        with self._database.read() as connection:
+        with self._events.facts.read(Scope(raw_events)) as connection:
             payloads = connection.execute(select(raw_events.c.payload).order_by(raw_events.c.id)).scalars()
             return [BrokerEvent.model_validate(payload) for payload in payloads]
 
@@ -77,11 +78,22 @@ class BrokerJournal:
         """The newest comparison of an account; None before the first."""
         own = (reconciliations.c.account == account, reconciliations.c.mode == self._events.mode.value)
         query = select(reconciliations).where(*own)
+        told = (events.c.account == account, events.c.mode == self._events.mode.value)
         with self._database.read() as connection:
+            self._check_newest_comparison(connection, own, told)
             row = connection.execute(query.order_by(reconciliations.c.id.desc()).limit(1)).one_or_none()
         if row is None:
             return None
         return Reconciliation(row.session, row.account, row.clean, tuple(row.differences), row.at)
+
+    def _check_newest_comparison(
+        self, connection: Connection, own: tuple[ColumnElement[bool], ...], told: tuple[ColumnElement[bool], ...]
+    ) -> None:
+        """Compare the newest row of an account with the newest event; sessions are the subjects of these events."""
+        newest = select(func.max(reconciliations.c.id)).where(*own).scalar_subquery()
+        seq = max(newest_told(connection, reconciliations, *told), default=0)
+        scope = Scope(reconciliations, (reconciliations.c.id == newest,), (events.c.seq == seq,))
+        self._events.facts.check(connection, scope)
 
     def adopt_external(self, key: str, order: VenueOrder) -> bool:
         """Note an order that is not ours; False when it is known."""
@@ -101,14 +113,14 @@ class BrokerJournal:
             return True
 
     def _knows_external(self, key: str) -> bool:
-        with self._database.read() as connection:
+        with self._events.facts.read(of_subject(external_orders, "key", [key])) as connection:
             found = connection.execute(select(external_orders.c.key).where(external_orders.c.key == key)).first()
         return found is not None
 
     def external(self, account: str) -> list[VenueOrder]:
         """The orders of an account that are not ours, as they were first seen."""
         query = select(external_orders.c.payload).where(external_orders.c.account == account)
-        with self._database.read() as connection:
+        with self._events.facts.read(_external_of(account)) as connection:
             payloads = connection.execute(query.order_by(external_orders.c.at, external_orders.c.key)).scalars()
             return [VenueOrder.model_validate(payload) for payload in payloads]
 
@@ -117,7 +129,7 @@ class BrokerJournal:
         query = select(external_orders.c.payload).where(
             external_orders.c.account == account, external_orders.c.at >= moment
         )
-        with self._database.read() as connection:
+        with self._events.facts.read(_external_of(account)) as connection:
             return [VenueOrder.model_validate(row) for row in connection.execute(query).scalars()]
 
     def record_absence(self, absence: Absence) -> None:
@@ -128,6 +140,10 @@ class BrokerJournal:
     def absence(self, ref: str) -> Absence | None:
         """The newest proof of absence of an order, or None."""
         query = select(absences).where(absences.c.ref == ref).order_by(absences.c.id.desc()).limit(1)
-        with self._database.read() as connection:
+        with self._events.facts.read(of_subject(absences, "ref", [ref])) as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else Absence(row.ref, row.session, row.first_at, row.second_at)
+
+
+def _external_of(account: str) -> Scope:
+    return Scope(external_orders, (external_orders.c.account == account,), (events.c.account == account,))

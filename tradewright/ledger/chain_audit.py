@@ -14,6 +14,7 @@ from sqlalchemy import (
 )
 
 from tradewright.ledger.attempt import replay
+from tradewright.ledger.command_evidence import altered_commands, command_events
 from tradewright.ledger.errors import IllegalTransition, LedgerTampered
 from tradewright.ledger.row_evidence import (
     EVENT_COLUMNS,
@@ -56,6 +57,8 @@ class ChainAudit:
             if (left := next(rows, None)) is not None:
                 raise tampered(fact_tables()[name], left, "event_seq", left["event_seq"], "the number of an event")
         self._check_attempts()
+        for altered in altered_commands(self._connection, command_events(self._connection)):
+            raise altered
         return count
 
     def _follow(self, row: Mapping[str, Any], payload: Any) -> None:
@@ -119,6 +122,7 @@ def altered_rows(connection: Connection) -> Iterator[LedgerTampered]:
                 compare_with_event(table, found)
             except LedgerTampered as error:
                 yield error
+    yield from altered_commands(connection, command_events(connection))
 
 
 def _plain(result: CursorResult[Any]) -> Iterator[dict[str, Any]]:

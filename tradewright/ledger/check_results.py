@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +10,8 @@ from sqlalchemy import func, select
 
 from tradewright.database.engine import Database
 from tradewright.ledger.events import Events
-from tradewright.ledger.schema import checks
+from tradewright.ledger.facts import Scope, newest_told
+from tradewright.ledger.schema import checks, events
 from tradewright.model.topic import Topic
 
 
@@ -36,9 +38,14 @@ class CheckResults:
         self._events.record(checks, row, Topic.CHECK_RECORDED, name)
         return result
 
-    def newest(self) -> dict[str, CheckResult]:
-        """The newest result for every input that was ever checked."""
-        newest = select(func.max(checks.c.id)).group_by(checks.c.input)
+    def newest(self, names: Sequence[str] | None = None) -> dict[str, CheckResult]:
+        """The newest result for every input that was ever checked; only for some inputs where they are named."""
+        of_names = () if names is None else (checks.c.input.in_(names),)
+        told = () if names is None else (events.c.subject.in_(names),)
+        newest = select(func.max(checks.c.id)).where(*of_names).group_by(checks.c.input)
         with self._database.read() as connection:
+            newest_events = newest_told(connection, checks, *told)
+            scope = Scope(checks, (checks.c.id.in_(newest),), (events.c.seq.in_(newest_events),))
+            self._events.facts.check(connection, scope)
             rows = connection.execute(select(checks).where(checks.c.id.in_(newest)).order_by(checks.c.input)).all()
         return {row.input: CheckResult(row.input, row.passed, row.detail, row.at) for row in rows}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 
-from sqlalchemy import RowMapping, case, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, case, insert, select, update
 
 from tradewright.database.engine import Database
+from tradewright.ledger.command_evidence import CommandEvidence
 from tradewright.ledger.errors import IdempotencyConflict
 from tradewright.ledger.events import Events
 from tradewright.ledger.schema import commands
@@ -25,6 +26,7 @@ class Commands:
 
     def __init__(self, database: Database, events: Events) -> None:
         self._database, self._events, self._mode = database, events, events.mode
+        self._evidence = CommandEvidence(database)
 
     def enqueue(
         self,
@@ -58,8 +60,10 @@ class Commands:
                 values |= {"actor": actor, "reason": reason, "state": CommandState.QUEUED.value, "holder": ""}
                 connection.execute(insert(commands).values(**values))
                 row = connection.execute(select(commands).where(commands.c.key == name)).mappings().one()
-                queued = {"request": request, "reason": reason}
+                queued = {"request": request, "reason": reason, "created_at": now}
                 self._events.append(Topic.COMMAND_QUEUED, name, queued, actor, account)
+            else:
+                self._evidence.check(connection, [name])
         if row["payload_hash"] != digest:
             raise IdempotencyConflict(
                 "the key was used for another command", where=f"idempotency key {name}", remedy="use a new key"
@@ -67,7 +71,11 @@ class Commands:
         return _command(row)
 
     def next(self, account: str, *, urgent_only: bool = False) -> Command | None:
-        """The command to carry out now: cancels first, then the oldest; None when the inbox is empty."""
+        """The command to carry out now: cancels first, then the oldest; None when the inbox is empty.
+
+        Raises:
+            LedgerTampered: when one of the inbox is not what was queued, was put in by another hand, or is gone.
+        """
         query = select(commands).where(
             commands.c.account == account,
             commands.c.mode == self._mode.value,
@@ -76,16 +84,22 @@ class Commands:
         if urgent_only:
             query = query.where(commands.c.kind.in_(_URGENT))
         with self._database.read() as connection:
+            self._evidence.check_waiting(connection, account, self._mode.value)
             row = connection.execute(query.order_by(*_ORDER).limit(1)).mappings().one_or_none()
         return None if row is None else _command(row)
 
     def begin(self, command_id: int, holder: str) -> bool:
-        """Take a queued command; False when it is no longer queued."""
+        """Take a queued command; False when it is no longer queued.
+
+        Raises:
+            LedgerTampered: when it is not what was queued.
+        """
         taken = {"state": CommandState.RUNNING.value, "holder": holder, "started_at": self._database.clock.now()}
-        with self._database.write():
+        with self._database.write() as connection:
+            self._check(connection, commands.c.id == command_id)
             if not self._change(command_id, CommandState.QUEUED, taken):
                 return False
-            command = self.get(command_id)
+            command = self._get(connection, command_id)
             self._events.append(Topic.COMMAND_STARTED, command.key, {"kind": command.kind}, holder, command.account)
         return True
 
@@ -96,10 +110,11 @@ class Commands:
             LedgerError: when it is not running.
         """
         done = {"state": state.value, "result": dict(result), "finished_at": self._database.clock.now()}
-        with self._database.write():
+        with self._database.write() as connection:
+            self._check(connection, commands.c.id == command_id)
             if not self._change(command_id, CommandState.RUNNING, done):
                 raise LedgerError("it is not running", where=f"command {command_id}", remedy="tradewright commands")
-            command = self.get(command_id)
+            command = self._get(connection, command_id)
             finished = {"kind": command.kind, "state": state, "result": dict(result)}
             self._events.append(Topic.COMMAND_FINISHED, command.key, finished, command.holder, command.account)
 
@@ -116,6 +131,7 @@ class Commands:
             commands.c.holder != holder,
         )
         with self._database.write() as connection:
+            self._evidence.check_waiting(connection, account, self._mode.value)
             rows = connection.execute(select(commands).where(*left)).mappings().all()
             if rows:
                 values = {"state": CommandState.QUEUED.value, "holder": ""}
@@ -129,10 +145,8 @@ class Commands:
             LedgerError: when there is none.
         """
         with self._database.read() as connection:
-            row = connection.execute(select(commands).where(commands.c.id == command_id)).mappings().one_or_none()
-        if row is None:
-            raise LedgerError("no such command", where=f"command {command_id}", remedy="tradewright commands")
-        return _command(row)
+            self._check(connection, commands.c.id == command_id)
+            return self._get(connection, command_id)
 
     def newest(self, most: int) -> list[Command]:
         """The newest commands of this mode, newest first."""
@@ -147,7 +161,17 @@ class Commands:
             commands.c.account == account, commands.c.mode == self._mode.value, commands.c.state.in_(states)
         )
         with self._database.read() as connection:
+            self._evidence.check_waiting(connection, account, self._mode.value)
             return [_command(row) for row in connection.execute(query.order_by(commands.c.id)).mappings()]
+
+    def _get(self, connection: Connection, command_id: int) -> Command:
+        row = connection.execute(select(commands).where(commands.c.id == command_id)).mappings().one_or_none()
+        if row is None:
+            raise LedgerError("no such command", where=f"command {command_id}", remedy="tradewright commands")
+        return _command(row)
+
+    def _check(self, connection: Connection, *conditions: ColumnElement[bool]) -> None:
+        self._evidence.check(connection, connection.execute(select(commands.c.key).where(*conditions)).scalars().all())
 
     def _change(self, command_id: int, present: CommandState, values: Mapping[str, object]) -> bool:
         query = update(commands).where(commands.c.id == command_id, commands.c.state == present.value)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Table, select
 
 from tradewright.database.engine import Database
 from tradewright.ledger.events import Events
-from tradewright.ledger.schema import approvals, decisions, intents
+from tradewright.ledger.facts import Scope, names, of_subject, since
+from tradewright.ledger.schema import approvals, decisions, events, intents
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import LedgerError
 from tradewright.model.hashing import content_hash
 from tradewright.model.intent import Intent
 from tradewright.model.topic import Topic
+
+LONGEST_LIFE = timedelta(days=2)
+"""Decisions live for minutes: one recorded so long ago is not in force, unless its row says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +126,7 @@ class Decisions:
 
     def find_intent(self, intent_id: str) -> Intent | None:
         """The intent of an id, or None."""
-        with self._database.read() as connection:
-            self._events.check(intents, intents.c.intent_id == intent_id)
+        with self._events.facts.read(of_subject(intents, "intent_id", [intent_id])) as connection:
             payload = connection.execute(select(intents.c.payload).where(intents.c.intent_id == intent_id)).scalar()
         return None if payload is None else Intent.model_validate(payload)
 
@@ -140,8 +143,7 @@ class Decisions:
     def find_decision(self, decision_id: str) -> Decision | None:
         """The decision of an id, or None."""
         query = select(decisions.c.payload).where(decisions.c.decision_id == decision_id)
-        with self._database.read() as connection:
-            self._events.check(decisions, decisions.c.decision_id == decision_id)
+        with self._events.facts.read(of_subject(decisions, "decision_id", [decision_id])) as connection:
             payload = connection.execute(query).scalar()
         return None if payload is None else Decision.model_validate(payload)
 
@@ -151,7 +153,9 @@ class Decisions:
         if signal_id is not None:
             query = query.where(intents.c.signal_id == signal_id)
         with self._database.read() as connection:
-            return [Intent.model_validate(payload) for payload in connection.execute(query).scalars()]
+            found = [Intent.model_validate(payload) for payload in connection.execute(query).scalars()]
+            self._events.facts.check_rows(connection, intents, "intent_id", [intent.intent_id for intent in found])
+        return found
 
     def newest_intents(self, most: int, besides: Collection[str] = ()) -> list[Intent]:
         """The newest intents, at ``most`` so many, and those of the ids ``besides``; oldest first."""
@@ -159,7 +163,9 @@ class Decisions:
         wanted = intents.c.intent_id.in_(newest.limit(most)) | intents.c.intent_id.in_(besides)
         query = select(intents.c.payload).where(wanted).order_by(intents.c.recorded_at, intents.c.intent_id)
         with self._database.read() as connection:
-            return [Intent.model_validate(payload) for payload in connection.execute(query).scalars()]
+            found = [Intent.model_validate(payload) for payload in connection.execute(query).scalars()]
+            self._events.facts.check_rows(connection, intents, "intent_id", [intent.intent_id for intent in found])
+        return found
 
     def strategies(self) -> list[str]:
         """Every strategy that ever asked for something, by name."""
@@ -172,14 +178,19 @@ class Decisions:
         return self._decisions()
 
     def of_intent(self, intent_id: str) -> list[Decision]:
-        """The decisions on an intent, oldest first."""
-        return self._decisions(decisions.c.intent_id == intent_id)
+        """The decisions on an intent, oldest first. A decision is recorded after its intent."""
+        with self._events.facts.read(of_subject(intents, "intent_id", [intent_id])) as connection:
+            recorded = select(intents.c.event_seq).where(intents.c.intent_id == intent_id)
+            told = (events.c.seq > (connection.execute(recorded).scalar() or 0), names("intent_id", intent_id))
+            self._events.facts.check(connection, Scope(decisions, (decisions.c.intent_id == intent_id,), told))
+            return self._decisions(decisions.c.intent_id == intent_id)
 
     def decisions_alive(self, moment: datetime) -> list[Decision]:
         """All decisions on the intents with one that was still in force after a moment, oldest first."""
         alive = select(decisions.c.intent_id).where(decisions.c.expires_at > moment)
         query = select(decisions.c.payload).where(decisions.c.intent_id.in_(alive))
         with self._database.read() as connection:
+            self._check_since(connection, moment - LONGEST_LIFE, decisions.c.intent_id.in_(alive))
             found = connection.execute(query.order_by(decisions.c.recorded_at, decisions.c.decision_id)).scalars()
             return [Decision.model_validate(payload) for payload in found]
 
@@ -187,8 +198,7 @@ class Decisions:
         """What people said to a decision, oldest first."""
         columns = [column for column in approvals.c if column.name not in ("id", "event_seq")]
         query = select(*columns).where(approvals.c.decision_id == decision_id).order_by(approvals.c.id)
-        with self._database.read() as connection:
-            self._events.check(approvals, approvals.c.decision_id == decision_id)
+        with self._events.facts.read(of_subject(approvals, "decision_id", [decision_id])) as connection:
             return [Approval(**row) for row in connection.execute(query).mappings()]
 
     def waiting(self) -> list[Decision]:
@@ -201,6 +211,7 @@ class Decisions:
             decisions.c.decision_id.not_in(spoken),
         )
         with self._database.read() as connection:
+            self._check_since(connection, now - LONGEST_LIFE, decisions.c.expires_at > now)
             return [Decision.model_validate(row) for row in connection.execute(query.order_by("decided_at")).scalars()]
 
     def permits(self, decision_id: str) -> bool:
@@ -210,9 +221,15 @@ class Decisions:
             return False
         return verdict is Verdict.APPROVE or (verdict is Verdict.REVIEW and bool(said))
 
+    def _check_since(self, connection: Connection, moment: datetime, also: ColumnElement[bool]) -> None:
+        """Compare the decisions that were recorded since a moment, and some older ones, with their events."""
+        seq = since(connection, decisions, "recorded_at", moment)
+        scope = Scope(decisions, ((decisions.c.event_seq >= seq) | also,), (events.c.seq >= seq,))
+        self._events.facts.check(connection, scope)
+
     def _decisions(self, *conditions: ColumnElement[bool]) -> list[Decision]:
         query = select(decisions.c.payload).where(*conditions)
-        with self._database.read() as connection:
+        with self._events.facts.read(Scope(decisions, conditions, None)) as connection:
             found = connection.execute(query.order_by(decisions.c.recorded_at, decisions.c.decision_id)).scalars()
             return [Decision.model_validate(payload) for payload in found]
 

@@ -7,11 +7,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Connection, Select, select
 
 from tradewright.database.engine import Database
 from tradewright.ledger.events import Events
-from tradewright.ledger.schema import equity_marks
+from tradewright.ledger.facts import Scope
+from tradewright.ledger.facts import since as seq_since
+from tradewright.ledger.schema import equity_marks, events
 from tradewright.model.topic import Topic
 
 
@@ -45,6 +47,7 @@ class EquityHistory:
         if since is not None:
             query = query.where(equity_marks.c.at >= since)
         with self._database.read() as connection:
+            self._check(connection, account, since)
             rows = connection.execute(query.order_by(equity_marks.c.at, equity_marks.c.id)).all()
         return [EquityMark(row.account, row.equity, row.cash, row.at) for row in rows]
 
@@ -54,6 +57,8 @@ class EquityHistory:
         newest = query.order_by(equity_marks.c.at.desc(), equity_marks.c.id.desc()).limit(most)
         with self._database.read() as connection:
             rows = connection.execute(newest).all()
+            if rows:
+                self._check(connection, account, rows[-1].at)
         return [EquityMark(row.account, row.equity, row.cash, row.at) for row in reversed(rows)]
 
     def drawdown(self, account: str, since: datetime) -> Decimal:
@@ -64,6 +69,16 @@ class EquityHistory:
         marks = self.marks(account, since)
         top = max((mark.equity for mark in marks), default=Decimal(0))
         return marks[-1].equity / top - 1 if top > 0 else Decimal(0)
+
+    def _check(self, connection: Connection, account: str, moment: datetime | None) -> None:
+        """Compare the marks of an account since a moment, and the one before it, with their events."""
+        mode, seq = self._events.mode.value, 0
+        own: tuple[ColumnElement[bool], ...] = (equity_marks.c.account == account, equity_marks.c.mode == mode)
+        told = (events.c.account == account, events.c.mode == mode)
+        if moment is not None:
+            seq = seq_since(connection, equity_marks, "at", moment, *own)
+            own = (*own, (equity_marks.c.at >= moment) | (equity_marks.c.event_seq >= seq))
+        self._events.facts.check(connection, Scope(equity_marks, own, (*told, events.c.seq >= seq)))
 
     def _of(self, account: str) -> Select[Any]:
         mode = self._events.mode.value

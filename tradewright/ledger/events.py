@@ -2,8 +2,8 @@
 
 A fact is one row of a table and one event with the same content, written in one transaction. The hash of an event
 covers its content and the hash of the event before it. A row is compared with its event whenever it is acted on
-(``check``), and all of them by an audit (``verify_chain``). ``check`` finds a row that was edited or inserted without
-its event; an event rewritten with a fitting hash, and a removed row, are found by the audit.
+(``facts``), and all of them by an audit (``verify_chain``). The reading that acts on rows finds edited, inserted and
+removed ones; an event rewritten with a fitting hash, or removed together with its row, is found by the audit.
 """
 
 from __future__ import annotations
@@ -26,16 +26,14 @@ from tradewright.database.column_types import Moment
 from tradewright.database.engine import Database
 from tradewright.ledger.chain_audit import ChainAudit, altered_rows
 from tradewright.ledger.errors import LedgerTampered
+from tradewright.ledger.facts import Facts
 from tradewright.ledger.row_evidence import (
     EVENT_COLUMNS,
     checked_payload,
-    compare_with_event,
     content_of,
     event_hash,
     raw_row,
     sha256,
-    tampered,
-    with_events,
 )
 from tradewright.ledger.schema import event_head, events
 from tradewright.model.hashing import canonical_json
@@ -78,6 +76,7 @@ class Events:
 
     def __init__(self, database: Database, mode: Mode) -> None:
         self._database, self.mode = database, mode
+        self.facts = Facts(database)
 
     def append(self, topic: Topic, subject: str, payload: object, actor: str, account: str = "") -> Event:
         """Append one event, in the caller's transaction where there is one.
@@ -154,22 +153,6 @@ class Events:
         """The number of the newest event; 0 before the first."""
         with self._database.read() as connection:
             return int(connection.execute(select(event_head.c.seq)).scalar_one())
-
-    def check(self, table: Table, *conditions: ColumnElement[bool], required: bool = False) -> None:
-        """Compare the rows of a table that meet some conditions with their events; one query.
-
-        Args:
-            required: whether it is an alteration as well that no row meets them.
-
-        Raises:
-            LedgerTampered: for a row without an event, an event with a false hash, and a row that differs from it.
-        """
-        with self._database.read() as connection:
-            rows = connection.execute(with_events(table).where(*conditions)).mappings().all()
-            if required and not rows:
-                raise tampered(table, {}, "row", None, "one row")
-            for found in rows:
-                compare_with_event(table, found)
 
     def verify_chain(self) -> int:
         """Audit the whole ledger in one reading transaction, and return the number of events.

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import RowMapping, func, select
+from sqlalchemy import ColumnElement, RowMapping, Table, and_, func, select
 
 from tradewright.database.engine import Database
+from tradewright.ledger.attempt_evidence import AttemptEvidence
 from tradewright.ledger.events import Events
-from tradewright.ledger.schema import adjustments, attempts, executions, fees, rulings
+from tradewright.ledger.facts import CHUNK, Scope, names, of_subject, since
+from tradewright.ledger.schema import adjustments, attempts, events, executions, fees, rulings
 from tradewright.model.intent import FLATTEN, MANUAL
 from tradewright.model.order import Fill, Position, Side
 from tradewright.model.topic import Topic
@@ -21,8 +23,8 @@ from tradewright.model.topic import Topic
 _SHARED = frozenset({"", MANUAL, FLATTEN})
 """Owners that act on the whole account: they close what others hold."""
 _ZERO = Decimal(0)
-_CHUNK = 500
-"""Ids in one query: below the limits of both engines on bound parameters."""
+CLOCKS_DIFFER = timedelta(days=1)
+"""An execution is recorded at most so long before the moment that the venue gives it."""
 _NEWEST = select(func.max(rulings.c.id)).group_by(rulings.c.exec_id)
 _RULED = executions.outerjoin(rulings, (rulings.c.exec_id == executions.c.exec_id) & rulings.c.id.in_(_NEWEST))
 _NEWEST_FEE = select(func.max(fees.c.id)).group_by(fees.c.exec_id)
@@ -81,8 +83,8 @@ class Execution:
 class Executions:
     """The table of executions, fees, rulings on corrections, and adjustments of positions."""
 
-    def __init__(self, database: Database, events: Events) -> None:
-        self._database, self._events = database, events
+    def __init__(self, database: Database, events: Events, evidence: AttemptEvidence) -> None:
+        self._database, self._events, self._evidence = database, events, evidence
 
     def record(self, fill: Fill, ref: str | None) -> Recorded:
         """Store an execution under its venue id; the same id again changes nothing (fault 14)."""
@@ -121,8 +123,8 @@ class Executions:
         wanted = sorted(set(exec_ids))
         found: set[str] = set()
         with self._database.read() as connection:
-            for start in range(0, len(wanted), _CHUNK):
-                query = select(executions.c.exec_id).where(executions.c.exec_id.in_(wanted[start : start + _CHUNK]))
+            for start in range(0, len(wanted), CHUNK):
+                query = select(executions.c.exec_id).where(executions.c.exec_id.in_(wanted[start : start + CHUNK]))
                 found.update(connection.execute(query).scalars())
         return found
 
@@ -135,35 +137,46 @@ class Executions:
         """The corrections of an account that nothing was decided about, oldest first."""
         ruled = select(rulings.c.exec_id)
         found = self._select(
-            executions.c.account == account, executions.c.quarantined.is_(True), executions.c.exec_id.not_in(ruled)
+            _of(executions, account),
+            executions.c.account == account,
+            executions.c.quarantined.is_(True),
+            executions.c.exec_id.not_in(ruled),
         )
         return [execution for execution in found if not execution.counts]
 
     def find(self, exec_id: str) -> Execution | None:
         """The execution of a venue id, or None."""
-        found = self._select(executions.c.exec_id == exec_id)
+        scope = of_subject(executions, "exec_id", [exec_id])
+        found = self._select(scope, executions.c.exec_id == exec_id)
         return found[0] if found else None
 
     def of_base(self, base_id: str) -> list[Execution]:
         """An execution and its corrections, in the order they were reported."""
-        return self._select(executions.c.base_id == base_id)
+        of_base = executions.c.base_id == base_id
+        return self._select(Scope(executions, (of_base,), (names("base_id", base_id),)), of_base)
 
     def of_attempt(self, ref: str) -> list[Execution]:
-        """The executions of an attempt, each compared with its event, in the order they were reported."""
-        self._events.check(executions, executions.c.ref == ref)
-        return self._select(executions.c.ref == ref)
+        """The executions of an attempt, in the order they were reported. They are recorded after its claim."""
+        with self._database.read() as connection:
+            first = select(func.min(events.c.seq)).where(events.c.subject == ref)
+            told = (events.c.seq >= (connection.execute(first).scalar() or 0), names("ref", ref))
+            return self._select(Scope(executions, (executions.c.ref == ref,), told), executions.c.ref == ref)
 
     def all(self, account: str | None = None) -> list[Execution]:
         """Every execution, in the order they were reported; of one account where one is given."""
-        return self._select() if account is None else self._select(executions.c.account == account)
+        if account is None:
+            return self._select(Scope(executions))
+        return self._select(_of(executions, account), executions.c.account == account)
 
     def traded_since(self, account: str, moment: datetime) -> list[Execution]:
         """The executions of an account that happened at a moment or after it, by the venue's clock."""
-        return self._select(executions.c.account == account, executions.c.time >= moment)
+        happened = (executions.c.account == account, executions.c.time >= moment)
+        return self._select_since(account, moment - CLOCKS_DIFFER, *happened)
 
     def recorded_since(self, account: str, moment: datetime) -> list[Execution]:
         """The executions of an account that we came to know at a moment or after it."""
-        return self._select(executions.c.account == account, executions.c.recorded_at >= moment)
+        known = (executions.c.account == account, executions.c.recorded_at >= moment)
+        return self._select_since(account, moment, *known)
 
     def units_of(self, account: str, strategy: str) -> dict[str, Decimal]:
         """Signed units that a strategy holds, by instrument; flat ones are left out.
@@ -196,7 +209,9 @@ class Executions:
         query = select(*columns, attempts.c.strategy).select_from(rows)
         query = query.where(_COUNTS, executions.c.account == account).order_by(*_REPORTED)
         by_hand = select(adjustments).where(adjustments.c.account == account).order_by("id")
-        with self._database.read() as connection:
+        with self._events.facts.read(*_of_positions(account)) as connection:
+            refs = select(executions.c.ref).where(executions.c.account == account, executions.c.ref.is_not(None))
+            self._evidence.check(connection, connection.execute(refs.distinct()).scalars())
             moves = [
                 (row.recorded_at, row.instrument, row.strategy or "", Side(row.side).sign * row.quantity)
                 for row in connection.execute(query)
@@ -225,7 +240,7 @@ class Executions:
         The average price is the average cost of what is still held; reducing a position does not change it, and
         crossing zero starts it anew. Adjustments and executions take effect in the order of their recording.
         """
-        with self._database.read() as connection:
+        with self._events.facts.read(*_of_positions(account)) as connection:
             moves = self._moves(executions.c.account == account)
             query = select(adjustments).where(adjustments.c.account == account).order_by("id")
             adjusted = [(r.at, r.instrument, r.quantity, r.price) for r in connection.execute(query).all()]
@@ -240,7 +255,7 @@ class Executions:
 
     def _recorded(self, row: dict[str, object]) -> Recorded | None:
         """Whether an execution id is there, with this content or another; None when it is new."""
-        with self._database.read() as connection:
+        with self._events.facts.read(of_subject(executions, "exec_id", [str(row["exec_id"])])) as connection:
             query = select(executions).where(executions.c.exec_id == row["exec_id"])
             present = connection.execute(query).mappings().one_or_none()
         if present is None:
@@ -253,18 +268,30 @@ class Executions:
 
     def _newest_fee(self, exec_id: str) -> tuple[Decimal, str] | None:
         query = select(fees.c.fee, fees.c.currency).where(fees.c.exec_id == exec_id).order_by(fees.c.id.desc())
-        with self._database.read() as connection:
+        with self._events.facts.read(of_subject(fees, "exec_id", [exec_id])) as connection:
             row = connection.execute(query.limit(1)).first()
         return None if row is None else (row.fee, row.currency)
 
-    def _select(self, *conditions: Any) -> list[Execution]:
+    def _select_since(self, account: str, moment: datetime, *conditions: ColumnElement[bool]) -> list[Execution]:
+        """Some executions of an account, all of which were recorded since a moment, or happened so late."""
+        own = executions.c.account == account
+        with self._database.read() as connection:
+            seq = since(connection, executions, "recorded_at", moment, own)
+            window = (own, (executions.c.event_seq >= seq) | and_(*conditions))
+            told = (events.c.account == account, events.c.seq >= seq)
+            return self._select(Scope(executions, window, told), *conditions)
+
+    def _select(self, scope: Scope, *conditions: ColumnElement[bool]) -> list[Execution]:
+        """The executions that meet some conditions, when they, their rulings and fees are as they were recorded."""
         of_fee = (fees.c.exec_id == executions.c.exec_id) & fees.c.id.in_(_NEWEST_FEE)
         source = _RULED.outerjoin(fees, of_fee)
         charged = fees.c.fee, func.coalesce(fees.c.currency, "").label("fee_currency")
         query = select(*_STORED, *charged, _COUNTS.label("counts")).select_from(source).where(*conditions)
-        with self._database.read() as connection:
+        with self._events.facts.read(scope, Scope(rulings)) as connection:
             rows: Iterable[RowMapping] = connection.execute(query.order_by(*_REPORTED)).mappings()
-            return [_execution(dict(row)) for row in rows]
+            found = [_execution(dict(row)) for row in rows]
+            self._events.facts.check(connection, _fees_of([execution.exec_id for execution in found]))
+        return found
 
     def _moves(self, *conditions: Any) -> list[tuple[datetime, str, Decimal, Decimal]]:
         """Moment, instrument, signed quantity and price of the executions that count, as they were reported."""
@@ -279,6 +306,20 @@ class Executions:
         with self._database.read() as connection:
             rows = connection.execute(query).all()
         return [(row.recorded_at, row.instrument, Side(row.side).sign * row.quantity, row.price) for row in rows]
+
+
+def _of(table: Table, account: str) -> Scope:
+    return Scope(table, (table.c.account == account,), (events.c.account == account,))
+
+
+def _of_positions(account: str) -> tuple[Scope, ...]:
+    """All that moves a position of an account."""
+    return _of(executions, account), _of(adjustments, account), Scope(rulings)
+
+
+def _fees_of(exec_ids: list[str]) -> Scope:
+    """The fees of some executions; all fees where they are many."""
+    return of_subject(fees, "exec_id", exec_ids) if len(exec_ids) <= CHUNK else Scope(fees)
 
 
 def _execution(row: dict[Any, Any]) -> Execution:

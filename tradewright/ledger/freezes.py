@@ -9,8 +9,10 @@ from enum import StrEnum
 from sqlalchemy import func, select
 
 from tradewright.database.engine import Database
+from tradewright.ledger.attempt_evidence import AttemptEvidence
 from tradewright.ledger.events import Events
-from tradewright.ledger.schema import attempts, freezes
+from tradewright.ledger.facts import Scope
+from tradewright.ledger.schema import attempts, events, freezes
 from tradewright.model.errors import LedgerError
 from tradewright.model.order import AttemptState
 from tradewright.model.topic import Topic
@@ -50,8 +52,8 @@ class Freeze:
 class Freezes:
     """Freezes and their lifting; the present ones are computed from both."""
 
-    def __init__(self, database: Database, events: Events) -> None:
-        self._database, self._events = database, events
+    def __init__(self, database: Database, events: Events, evidence: AttemptEvidence) -> None:
+        self._database, self._events, self._evidence = database, events, evidence
 
     def freeze(self, account: str, instrument: str, code: FreezeCode, text: str, ref: str = "") -> bool:
         """Freeze an instrument; False when it is frozen for that already."""
@@ -90,6 +92,7 @@ class Freezes:
         """Everything that freezes an instrument of the account now, orders in doubt included, oldest first."""
         query = select(attempts).where(attempts.c.account == account, attempts.c.state == AttemptState.UNKNOWN.value)
         with self._database.read() as connection:
+            self._evidence.check_live(connection, account)
             rows = connection.execute(query).all()
         doubts = [
             Freeze(
@@ -108,7 +111,8 @@ class Freezes:
         own = (freezes.c.account == account, freezes.c.mode == self._events.mode.value)
         newest = select(func.max(freezes.c.id)).where(*own).group_by(*keys)
         query = select(freezes).where(freezes.c.id.in_(newest), freezes.c.frozen.is_(True)).order_by(freezes.c.id)
-        with self._database.read() as connection:
+        told = (events.c.account == account, events.c.mode == self._events.mode.value)
+        with self._events.facts.read(Scope(freezes, own, told)) as connection:
             rows = connection.execute(query).all()
         return [Freeze(account, r.instrument, FreezeCode(r.code), r.ref, r.text, r.at) for r in rows]
 

@@ -9,7 +9,8 @@ from sqlalchemy import func, select
 
 from tradewright.database.engine import Database
 from tradewright.ledger.events import Events
-from tradewright.ledger.schema import switches
+from tradewright.ledger.facts import Scope
+from tradewright.ledger.schema import events, switches
 from tradewright.model.errors import LedgerError
 from tradewright.model.topic import Topic
 
@@ -64,10 +65,14 @@ class KillSwitches:
 
     def present(self) -> list[Switch]:
         """The newest setting of every scope that ever had one, oldest first."""
-        own = switches.c.mode == self._events.mode.value
+        mode = self._events.mode.value
+        own, all_of_them = (
+            switches.c.mode == mode,
+            Scope(switches, (switches.c.mode == mode,), (events.c.mode == mode,)),
+        )
         newest = select(func.max(switches.c.id)).where(own).group_by(switches.c.scope)
         columns = [switches.c[name] for name in ("scope", "stopped", "actor", "reason", "at")]
-        with self._database.read() as connection:
+        with self._events.facts.read(all_of_them) as connection:
             rows = connection.execute(select(*columns).where(switches.c.id.in_(newest)).order_by(switches.c.id))
             return [Switch(**row) for row in rows.mappings()]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tradewright.database.engine import Database
+from tradewright.ledger.attempt_evidence import AttemptEvidence
 from tradewright.ledger.attempts import Attempts
 from tradewright.ledger.audit_log import AuditLog
 from tradewright.ledger.broker_journal import BrokerJournal
@@ -41,10 +42,11 @@ class Ledger:
         self.events = Events(database, mode)
         self.audit = AuditLog(self.events)
         self.decisions = Decisions(database, self.events)
-        self.outbox = Outbox(database, self.events, self.decisions)
-        self.attempts = Attempts(database, self.events)
-        self.executions = Executions(database, self.events)
-        self.freezes = Freezes(database, self.events)
+        evidence = AttemptEvidence(database, self.events.facts)
+        self.attempts = Attempts(database, self.events, evidence)
+        self.outbox = Outbox(database, self.events, self.decisions, evidence)
+        self.executions = Executions(database, self.events, evidence)
+        self.freezes = Freezes(database, self.events, evidence)
         self.kill_switches = KillSwitches(database, self.events)
         self.leases = Leases(database)
         self.broker_journal = BrokerJournal(database, self.events)

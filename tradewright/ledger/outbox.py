@@ -9,9 +9,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
 from tradewright.database.engine import Database
+from tradewright.ledger.attempt_evidence import AttemptEvidence
 from tradewright.ledger.decisions import Decisions
 from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.events import Events
+from tradewright.ledger.facts import of_subject
 from tradewright.ledger.leases import lease_held
 from tradewright.ledger.schema import (
     UNSENT_STATES,
@@ -124,8 +126,8 @@ def _permitted() -> ColumnElement[bool]:
 class Outbox:
     """Approved orders, in and out."""
 
-    def __init__(self, database: Database, events: Events, decisions: Decisions) -> None:
-        self._database, self._events, self._decisions = database, events, decisions
+    def __init__(self, database: Database, events: Events, decisions: Decisions, evidence: AttemptEvidence) -> None:
+        self._database, self._events, self._decisions, self._evidence = database, events, decisions, evidence
 
     def put(self, order: ApprovedOrder) -> bool:
         """Store an approved order for the sender; False when its decision is there already with the same content.
@@ -159,8 +161,7 @@ class Outbox:
             LedgerTampered: when one of those rows is not what was recorded.
         """
         query = select(approved_orders).where(approved_orders.c.decision_id == decision_id)
-        with self._database.read() as connection:
-            self._events.check(approved_orders, approved_orders.c.decision_id == decision_id)
+        with self._events.facts.read(of_subject(approved_orders, "decision_id", [decision_id])) as connection:
             row = connection.execute(query).mappings().one_or_none()
         if row is None:
             raise LedgerError("no approved order", where=f"decision {decision_id}", remedy="tradewright intents")
@@ -174,6 +175,9 @@ class Outbox:
 
         Listing grants nothing. An order without a decision or an event that allows it is skipped, and recorded once as
         an alarm in the audit log (D5).
+
+        Raises:
+            LedgerTampered: when an attempt of a listed intent is not what its events say, or is gone.
         """
         self._report_unrecorded()
         of_intent = (attempts.c.intent_id == approved_orders.c.intent_id, attempts.c.leg == Leg.ENTRY.value)
@@ -187,6 +191,7 @@ class Outbox:
             rows = connection.execute(
                 query.order_by(approved_orders.c.recorded_at, approved_orders.c.decision_id)
             ).all()
+            self._evidence.check_intents(connection, {row.intent_id for row in rows})
         return [
             Sendable(row.decision_id, row.intent_id, f"{row.intent_id}.{row.tried + 1}", row.account, row.expires_at)
             for row in rows

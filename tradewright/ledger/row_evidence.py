@@ -122,7 +122,7 @@ def raw_row(connection: Connection, table: Table, seq: int) -> RowMapping:
     return connection.execute(query).mappings().one()
 
 
-def content_of(table: Table, raw: RowMapping) -> dict[str, Any]:
+def content_of(table: Table, raw: Row) -> dict[str, Any]:
     """The content of a raw row as plain values, as an event holds it."""
     return {name: _decoded(table.c[name].type, value) for name, value in raw.items()}
 

@@ -1,0 +1,209 @@
+"""Facts: the one way in which rows that are acted on are read, compared with their events from both sides.
+
+A scope names the rows that a reading is about, and the events that tell of the same rows. Each row of it must equal
+its event, which finds edited and inserted rows; each event of it must have its row, which finds removed rows and those
+that were moved out of the reading by an edit of their key. An event removed together with its row breaks the chain,
+which the audit finds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, case, func, select, true
+
+from tradewright.database.engine import Database
+from tradewright.ledger.row_evidence import EVENT_COLUMNS, Row, checked_payload, compare, raw_columns, tampered
+from tradewright.ledger.schema import attempts, events
+from tradewright.model.topic import Topic
+
+CHUNK = 500
+"""Values in one query: below the limits of both engines on bound parameters."""
+
+STEP_TOPICS = (
+    Topic.ORDER_CLAIMED,
+    Topic.ORDER_SENDING,
+    Topic.ORDER_UNKNOWN,
+    Topic.ORDER_SUBMITTED,
+    Topic.ORDER_WORKING,
+    Topic.ORDER_PARTIALLY_FILLED,
+    Topic.ORDER_CANCEL_REQUESTED,
+    Topic.ORDER_FILLED,
+    Topic.ORDER_CANCELLED,
+    Topic.ORDER_REJECTED,
+    Topic.ORDER_EXPIRED,
+    Topic.ORDER_NOT_SENT,
+)
+"""The steps of an attempt."""
+
+TOPICS_OF_TABLE: dict[str, tuple[Topic, ...]] = {
+    "intents": (Topic.INTENT_CREATED,),
+    "decisions": (Topic.DECISION_MADE,),
+    "approvals": (Topic.APPROVAL_GIVEN, Topic.APPROVAL_REFUSED),
+    "approved_orders": (Topic.ORDER_APPROVED,),
+    "attempt_events": STEP_TOPICS,
+    "perm_ids": (Topic.ORDER_IDENTIFIED,),
+    "executions": (Topic.FILL_RECORDED, Topic.FILL_CORRECTED),
+    "rulings": (Topic.FILL_RULED,),
+    "fees": (Topic.FEE_RECORDED,),
+    "raw_events": (Topic.MESSAGE_RECEIVED,),
+    "adjustments": (Topic.POSITION_ADJUSTED,),
+    "external_orders": (Topic.EXTERNAL_ORDER_SEEN,),
+    "freezes": (Topic.INSTRUMENT_FROZEN, Topic.FREEZE_LIFTED),
+    "switches": (Topic.KILL_SWITCH_STOPPED, Topic.KILL_SWITCH_RESUMED),
+    "sessions": (Topic.SESSION_OPENED,),
+    "reconciliations": (Topic.RECONCILIATION_FINISHED,),
+    "absences": (Topic.ORDER_ABSENT,),
+    "checks": (Topic.CHECK_RECORDED,),
+    "equity_marks": (Topic.EQUITY_MARKED,),
+}
+"""The topics of the events of each table of facts."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The rows of a reading, and the events that tell of them.
+
+    Args:
+        rows: conditions on the table; none for all rows.
+        told: conditions on the events of the table's topics. They may hold for more events than there are rows in the
+            reading, never for fewer. None where a removed row need not be found.
+    """
+
+    table: Table
+    rows: tuple[ColumnElement[bool], ...] = ()
+    told: tuple[ColumnElement[bool], ...] | None = ()
+
+
+def of_subject(table: Table, column: str, subjects: Sequence[str]) -> Scope:
+    """The rows whose key is the subject of their events."""
+    return Scope(table, (table.c[column].in_(subjects),), (events.c.subject.in_(subjects),))
+
+
+def names(column: str, value: str) -> ColumnElement[bool]:
+    """Whether the payload of an event holds a column with a text; it may hold for a few others as well."""
+    pair = f'"{column}":{json.dumps(value, ensure_ascii=False)}'
+    return events.c.payload.contains(pair, autoescape=True)
+
+
+class Facts:
+    """Reads rows that are acted on.
+
+    A row that was compared with its event is remembered as a number computed from its content and the hash of the
+    event, so that the next reading compares numbers: a row that was edited since has another one. The numbers live as
+    long as the process.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._seen: dict[str, dict[int, int]] = {}
+
+    @contextmanager
+    def read(self, *scopes: Scope) -> Iterator[Connection]:
+        """A reading transaction in which the rows of some scopes were compared with their events.
+
+        Raises:
+            LedgerTampered: for a row that differs from its event or has none, and for an event without its row.
+        """
+        with self._database.read() as connection:
+            for scope in scopes:
+                self.check(connection, scope)
+            yield connection
+
+    def check(self, connection: Connection, scope: Scope) -> None:
+        """Compare the rows of a scope with their events, in two queries.
+
+        Raises:
+            LedgerTampered: as for :meth:`read`.
+        """
+        table = scope.table
+        query = select(*raw_columns(table), table.c.event_seq, events.c.hash.label("event_hash"))
+        beside = table.outerjoin(events, events.c.seq == table.c.event_seq)
+        rows = connection.execute(query.select_from(beside).where(*scope.rows))
+        self._compare(connection, table, rows.mappings().all())
+        if scope.told is not None:
+            self._check_told(connection, scope)
+
+    def check_rows(self, connection: Connection, table: Table, column: str, keys: Iterable[str]) -> list[RowMapping]:
+        """Compare the rows of some keys with their events, and return them as the database holds them."""
+        wanted = sorted(set(keys))
+        found: list[RowMapping] = []
+        query = select(*raw_columns(table), table.c.event_seq, events.c.hash.label("event_hash"))
+        query = query.select_from(table.outerjoin(events, events.c.seq == table.c.event_seq))
+        for start in range(0, len(wanted), CHUNK):
+            chosen = query.where(table.c[column].in_(wanted[start : start + CHUNK]))
+            found += connection.execute(chosen).mappings().all()
+        self._compare(connection, table, found)
+        return found
+
+    def _compare(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+        seen, new = self._seen.setdefault(table.name, {}), []
+        for row in rows:
+            number = hash(tuple(row.values()))
+            if row["event_seq"] is None or row["event_hash"] is None:
+                raise tampered(table, row, "event_seq", row["event_seq"], "the number of an event")
+            if seen.get(row["event_seq"]) != number:
+                new.append((row, number))
+        for start in range(0, len(new), CHUNK):
+            part = {row["event_seq"]: (row, number) for row, number in new[start : start + CHUNK]}
+            query = select(*EVENT_COLUMNS).where(events.c.seq.in_(part))
+            for event in connection.execute(query).mappings():
+                row, number = part[event["seq"]]
+                compare(table, row, checked_payload(event))
+                seen[event["seq"]] = number
+
+    def _check_told(self, connection: Connection, scope: Scope) -> None:
+        """Find the events whose row is not in the reading: it was removed, or it was edited, or it is another's."""
+        table, topics = scope.table, TOPICS_OF_TABLE[scope.table.name]
+        columns = (*raw_columns(table), table.c.event_seq, events.c.hash.label("event_hash"), events.c.seq)
+        beside = events.outerjoin(table, events.c.seq == table.c.event_seq)
+        is_outside = case((and_(true(), *scope.rows), 0), else_=1) == 1
+        told = (events.c.topic.in_([topic.value for topic in topics]), *(scope.told or ()))
+        absent = table.c.event_seq.is_(None)
+        query = select(*columns).select_from(beside).where(*told, absent | is_outside).order_by(events.c.seq)
+        found = connection.execute(query).mappings().all()
+        for row in found:
+            if row["event_seq"] is None:
+                raise removed(connection, table, row["seq"])
+        plain = [{name: value for name, value in row.items() if name != "seq"} for row in found]
+        self._compare(connection, table, plain)
+
+
+def newest_told(connection: Connection, table: Table, *told: ColumnElement[bool]) -> list[int]:
+    """The number of the newest event of each subject, among the events of a table."""
+    topics = [topic.value for topic in TOPICS_OF_TABLE[table.name]]
+    query = select(func.max(events.c.seq)).where(events.c.topic.in_(topics), *told).group_by(events.c.subject)
+    return list(connection.execute(query).scalars())
+
+
+def since(connection: Connection, table: Table, column: str, moment: Any, *of: ColumnElement[bool]) -> int:
+    """The number of the event of the newest row before a moment; 0 when there is none.
+
+    The events from this one on tell of all rows since the moment: a removed one is behind it, and a row whose moment
+    was put back is found as the one before the moment.
+    """
+    before = select(table.c.event_seq).where(*of, table.c[column] < moment)
+    newest = before.order_by(table.c[column].desc(), table.c.event_seq.desc()).limit(1)
+    return connection.execute(newest).scalar() or 0
+
+
+def removed(connection: Connection, table: Table, seq: int) -> Exception:
+    """The error of an event whose row is gone."""
+    event = connection.execute(select(*EVENT_COLUMNS).where(events.c.seq == seq)).mappings().one()
+    payload = checked_payload(event)
+    row = payload.get("state" if table is attempts else "row", {})
+    return tampered(table, row, "event_seq", None, seq)
+
+
+def required(connection: Connection, table: Table, condition: ColumnElement[bool]) -> None:
+    """Refuse the absence of a row that another one refers to.
+
+    Raises:
+        LedgerTampered: when no row meets the condition.
+    """
+    if connection.execute(select(table.c.event_seq).where(condition)).first() is None:
+        raise tampered(table, {}, "row", None, "one row")

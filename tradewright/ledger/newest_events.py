@@ -1,0 +1,133 @@
+"""The newest event of each subject among some topics, read once and then followed: what must be there now.
+
+Attempts and commands change their state, so that their present rows are compared with their newest events: a row that
+was put back to an older state equals an older event.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from sqlalchemy import Connection, func, select
+
+from tradewright.database.engine import Database
+from tradewright.ledger.row_evidence import EVENT_COLUMNS
+from tradewright.ledger.schema import events
+from tradewright.model.topic import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectHistory:
+    """What the events tell of one subject.
+
+    Args:
+        seqs: the numbers of its events, oldest first.
+        topics: their topics.
+        times: their moments, as the database holds them.
+    """
+
+    subject: str
+    account: str
+    mode: str
+    seqs: tuple[int, ...]
+    topics: tuple[Topic, ...]
+    times: tuple[str, ...]
+
+    @property
+    def newest(self) -> Topic:
+        """The topic of its newest event."""
+        return self.topics[-1]
+
+
+class SubjectHistories:
+    """The histories of all subjects of some topics, by subject.
+
+    Only committed events are remembered: those of a transaction that is under way are read anew each time.
+
+    Args:
+        ended: topics after which a subject is not at work any more.
+    """
+
+    def __init__(self, database: Database, topics: Collection[Topic], ended: Collection[Topic]) -> None:
+        self._database, self._topics = database, [topic.value for topic in topics]
+        self._ended = frozenset(ended)
+        self._known: dict[str, SubjectHistory] = {}
+        self._at_work: set[str] = set()
+        self._upto, self._lock = 0, Lock()
+
+    def read(self, connection: Connection) -> HistoriesNow:
+        """The histories as a connection sees them."""
+        with self._lock:
+            last = connection.execute(select(func.max(events.c.seq))).scalar() or 0
+            fresh = list(self._after(connection, self._upto))
+            changed = _added(self._known, fresh)
+            if self._database.is_writing:
+                return HistoriesNow(self._known, self._at_work, changed, self._ended, last)
+            for history in changed.values():
+                self._known[history.subject] = history
+                (self._at_work.discard if history.newest in self._ended else self._at_work.add)(history.subject)
+            self._upto = max(self._upto, last)
+            return HistoriesNow(self._known, self._at_work, {}, self._ended, last)
+
+    def _after(self, connection: Connection, seq: int) -> Iterator[SubjectHistory]:
+        names = {column.name: column for column in EVENT_COLUMNS}
+        columns = [names[name] for name in ("seq", "topic", "subject", "account", "mode", "at")]
+        query = select(*columns).where(events.c.seq > seq, events.c.topic.in_(self._topics)).order_by(events.c.seq)
+        for row in connection.execute(query):
+            yield SubjectHistory(row.subject, row.account, row.mode, (row.seq,), (Topic(row.topic),), (row.at,))
+
+
+@dataclass(frozen=True)
+class HistoriesNow:
+    """The histories at one moment.
+
+    Args:
+        last: the newest event of the reading transaction; another thread may have learned of newer ones since.
+    """
+
+    known: dict[str, SubjectHistory]
+    remembered: set[str]
+    changed: dict[str, SubjectHistory]
+    ended: frozenset[Topic]
+    last: int
+
+    def get(self, subject: str) -> SubjectHistory | None:
+        """The history of a subject; None when no event is about it."""
+        found = self.changed.get(subject) or self.known.get(subject)
+        return None if found is None else _until(found, self.last)
+
+    def at_work(self) -> list[SubjectHistory]:
+        """The histories that have not ended."""
+        begun = [each.subject for each in self.changed.values() if each.newest not in self.ended]
+        kept = [name for name in list(self.remembered) if name not in self.changed]
+        return [history for name in (*kept, *begun) if (history := self.get(name)) is not None]
+
+    def all(self) -> Iterator[SubjectHistory]:
+        """Every history."""
+        for history in (self.known | self.changed).values():
+            if (found := _until(history, self.last)) is not None:
+                yield found
+
+
+def _added(known: dict[str, SubjectHistory], fresh: list[SubjectHistory]) -> dict[str, SubjectHistory]:
+    found: dict[str, SubjectHistory] = {}
+    for event in fresh:
+        history = found.get(event.subject) or known.get(event.subject)
+        found[event.subject] = event if history is None else _longer(history, event)
+    return found
+
+
+def _until(history: SubjectHistory, last: int) -> SubjectHistory | None:
+    """The part of a history up to an event; None when nothing is left of it."""
+    if history.seqs[-1] <= last:
+        return history
+    size = bisect_right(history.seqs, last)
+    kept = replace(history, seqs=history.seqs[:size], topics=history.topics[:size], times=history.times[:size])
+    return kept if size else None
+
+
+def _longer(old: SubjectHistory, new: SubjectHistory) -> SubjectHistory:
+    return replace(old, seqs=old.seqs + new.seqs, topics=old.topics + new.topics, times=old.times + new.times)
