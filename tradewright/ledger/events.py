@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Table,
+    exists,
     insert,
     select,
     update,
@@ -154,6 +155,11 @@ class Events:
         """The number of the newest event; 0 before the first."""
         with self._database.read() as connection:
             return int(connection.execute(select(event_head.c.seq)).scalar_one())
+
+    def own(self, table: Table) -> ColumnElement[bool]:
+        """Whether a row of a table of facts was last written in this mode, as a condition of a statement."""
+        seq = table.c.event_seq
+        return exists(select(events.c.seq).where(events.c.seq == seq, events.c.mode == self.mode.value))
 
     def check(self, table: Table, *conditions: ColumnElement[bool], required: bool = False) -> None:
         """Compare the rows of a table that meet some conditions with their events; one query.
