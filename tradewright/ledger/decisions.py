@@ -145,9 +145,10 @@ class Decisions:
             payload = connection.execute(query).scalar()
         return None if payload is None else Decision.model_validate(payload)
 
-    def intents(self, signal_id: str | None = None) -> list[Intent]:
-        """All intents, oldest first; only those of a signal where one is given."""
-        query = select(intents.c.payload).order_by(intents.c.recorded_at, intents.c.intent_id)
+    def intents(self, signal_id: str | None = None, account: str | None = None) -> list[Intent]:
+        """All intents, oldest first; only those of a signal, and of an account in this mode, where they are given."""
+        query = select(intents.c.payload).where(*self._own(account))
+        query = query.order_by(intents.c.recorded_at, intents.c.intent_id)
         if signal_id is not None:
             query = query.where(intents.c.signal_id == signal_id)
         with self._database.read() as connection:

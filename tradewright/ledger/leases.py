@@ -16,7 +16,6 @@ from tradewright.ledger.schema import events, leases
 from tradewright.model.clock import Clock
 from tradewright.model.errors import LedgerError
 
-
 RELEASED = "released"
 """In the place of its process's start: the holder let go."""
 
@@ -44,7 +43,7 @@ class Lease:
         return self.host == _host() and self.pid > 0 and process_start(self.pid) != self.started
 
     def is_at_work(self, moment: datetime) -> bool:
-        """Whether the holder holds the account: its process lives here, or it runs elsewhere and the lease has not ended.
+        """Whether the holder holds the account: its process lives here, or it is elsewhere and the lease has not ended.
 
         Args:
             moment: the newest one of the ledger. The clock of whoever asks may be another than the holder's, as that
