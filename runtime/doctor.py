@@ -15,10 +15,9 @@ import pandas as pd
 from conf.compose import check, compose_without_strategy
 from conf.problems import ConfigProblems
 from conf.schema.schedules import JobSettings
-from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.other_ledgers import other_ledgers
-from runtime.trading import account_in_force
+from runtime.trading import UNKNOWN_ACCOUNT, account_in_force
 from tradewright.execution.health import problems
 from tradewright.ledger.backup import PG_DUMP
 from tradewright.ledger.errors import LedgerTampered
@@ -49,8 +48,9 @@ def examine_all(overrides: tuple[str, ...]) -> list[Finding]:
         settings = compose_without_strategy(overrides)
     except ConfigProblems:
         return findings
-    looks: list[Callable[[Settings], Iterator[Finding]]] = [_disk, _bars, _ledger, _schedules, _broker]
-    return findings + [finding for look in looks for finding in look(settings)]
+    looks: list[Callable[[Container], Iterator[Finding]]] = [_disk, _bars, _ledger, _schedules, _broker]
+    with Container(settings) as house:
+        return findings + [finding for look in looks for finding in look(house)]
 
 
 def _python() -> Finding:
@@ -75,8 +75,8 @@ def _configuration(overrides: tuple[str, ...]) -> Iterator[Finding]:
         yield Finding("broken", "configuration", str(problem), "correct the file")
 
 
-def _disk(settings: Settings) -> Iterator[Finding]:
-    folder = Container(settings).root
+def _disk(house: Container) -> Iterator[Finding]:
+    folder = house.root
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free // 2**20
@@ -84,9 +84,8 @@ def _disk(settings: Settings) -> Iterator[Finding]:
     yield Finding("good" if free >= MIN_FREE_MB else "broken", "disk", f"{free} MB free at {folder}", remedy)
 
 
-def _bars(settings: Settings) -> Iterator[Finding]:
-    house = Container(settings)
-    clock, store = house.clock, house.bar_store
+def _bars(house: Container) -> Iterator[Finding]:
+    settings, clock, store = house.settings, house.clock, house.bar_store
     for symbol in settings.universe.instruments:
         try:
             covered = store.coverage(symbol, settings.universe.timeframe)
@@ -102,26 +101,25 @@ def _bars(settings: Settings) -> Iterator[Finding]:
         yield Finding("look" if late else "good", f"bars {symbol}", detail, "bring them up to date" if late else "")
 
 
-def _ledger(settings: Settings) -> Iterator[Finding]:
+def _ledger(house: Container) -> Iterator[Finding]:
     try:
-        with Container(settings) as house:
-            ledger = house.ledger
-            for line in other_ledgers(house.ledger_url()):
-                yield Finding(
-                    "look", "another ledger", line, "act on each of them: storage.root=..., or --ledger for kill"
-                )
-            chain = _chain(ledger)
-            yield chain
-            if chain.state == "broken":
-                return
-            yield from _limits(house)
-            stops = [row.scope for row in ledger.kill_switches.present() if row.stopped]
-            if stops:
-                yield Finding("look", "kill switch", f"stopped: {', '.join(stops)}", "tradewright resume --reason ...")
-            live = settings.mode.name is Mode.LIVE
-            for row in problems(ledger, account_in_force(settings, ledger), starts_stopped=live):
-                if row.code not in ("STOPPED", "NOT_RECONCILED"):
-                    yield Finding("look", f"{row.code} {row.instrument}".strip(), row.text, row.remedy)
+        settings, ledger = house.settings, house.ledger
+        for line in other_ledgers(house.ledger_url()):
+            yield Finding("look", "another ledger", line, "act on each of them: storage.root=..., or --ledger for kill")
+        chain = _chain(ledger)
+        yield chain
+        if chain.state == "broken":
+            return
+        yield from _limits(house)
+        stops = [row.scope for row in ledger.kill_switches.present() if row.stopped]
+        if stops:
+            yield Finding("look", "kill switch", f"stopped: {', '.join(stops)}", "tradewright resume --reason ...")
+        live, account = settings.mode.name is Mode.LIVE, account_in_force(settings, ledger)
+        if not account:
+            yield Finding("look", "account", UNKNOWN_ACCOUNT, "tradewright reconcile")
+        for row in problems(ledger, account, starts_stopped=live):
+            if row.code not in ("STOPPED", "NOT_RECONCILED"):
+                yield Finding("look", f"{row.code} {row.instrument}".strip(), row.text, row.remedy)
     except TradewrightError as error:
         yield Finding("broken", "ledger", f"{error.where}: {error.what}", error.remedy)
 
@@ -147,24 +145,24 @@ def _chain(ledger: Ledger) -> Finding:
         return Finding("broken", "ledger", f"{ledger.where}: {error.where}: {error.what}", error.remedy)
 
 
-def _schedules(settings: Settings) -> Iterator[Finding]:
+def _schedules(house: Container) -> Iterator[Finding]:
     """The jobs that run by themselves in ``make dev``, and what nobody does while they do not."""
+    settings = house.settings
     jobs: dict[str, JobSettings] = {name: value for name, value in settings.schedules if isinstance(value, JobSettings)}
     on = ", ".join(name for name, job in jobs.items() if job.enabled)
     yield Finding("good", "schedules", f"on: {on or 'none'}")
     try:
-        with Container(settings) as house:
-            if not jobs["end_of_day"].enabled and house.ledger.attempts.live(account_in_force(settings, house.ledger)):
-                remedy = "tradewright end-of-day before the venue's midnight, or schedules.end_of_day.enabled=true"
-                yield Finding("look", "schedules", "an order is open, and nothing ends the day by itself", remedy)
-            if jobs["backup"].enabled and house.ledger.file is None:
-                yield Finding("look", "backup", "the ledger is on PostgreSQL", PG_DUMP)
+        if not jobs["end_of_day"].enabled and house.ledger.attempts.live(account_in_force(settings, house.ledger)):
+            remedy = "tradewright end-of-day before the venue's midnight, or schedules.end_of_day.enabled=true"
+            yield Finding("look", "schedules", "an order is open, and nothing ends the day by itself", remedy)
+        if jobs["backup"].enabled and house.ledger.file is None:
+            yield Finding("look", "backup", "the ledger is on PostgreSQL", PG_DUMP)
     except TradewrightError:
         return  # told by the look at the ledger
 
 
-def _broker(settings: Settings) -> Iterator[Finding]:
-    chosen = settings.broker
+def _broker(house: Container) -> Iterator[Finding]:
+    chosen = house.settings.broker
     if chosen.address is None:
         yield Finding("good", "broker", "the simulated venue, in this process")
         return

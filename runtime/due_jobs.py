@@ -10,6 +10,7 @@ from conf.schema.schedules import DailyJobSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.feeds import stored_timeframes
+from runtime.trading import account_in_force
 from tradewright.calendars.due import (
     Pace,
     daily_reason,
@@ -176,10 +177,17 @@ def last_reconciled(house: Container) -> datetime | None:
     Raises:
         LedgerError: when the ledger cannot be used.
     """
-    account = house.settings.broker.account
-    known = [account] if account else house.ledger.outbox.accounts()
-    found = [house.ledger.broker_journal.last_reconciliation(each) for each in known]
-    return max((each.at for each in found if each is not None), default=None)
+    found = house.ledger.broker_journal.last_reconciliation(account_in_force(house.settings, house.ledger))
+    return None if found is None else found.at
+
+
+def has_traded(house: Container) -> bool:
+    """Whether an order was ever approved for the account in force, in this mode.
+
+    Raises:
+        LedgerError: when the ledger cannot be used.
+    """
+    return account_in_force(house.settings, house.ledger) in house.ledger.outbox.accounts()
 
 
 def signals_of(strategy: str) -> Key:

@@ -46,32 +46,38 @@ def system_user() -> str:
         return f"uid {os.getuid()}"
 
 
+UNKNOWN_ACCOUNT = "the account is known after the first connection: tradewright reconcile"
+"""The remark where no account is named and the venue has told none in this mode."""
+
+
 async def account_of(house: Container) -> str:
     """The account in force: the one that is named, else the only one that the venue manages for us.
 
+    An account that the venue tells for the first time is noted, so that :func:`account_in_force` knows it.
+
     Raises:
         BrokerError: when the venue cannot be asked, or manages several.
+        LedgerError: when it cannot be noted.
     """
     if house.settings.broker.account:
         return house.settings.broker.account
     venue = house.reading_broker()
     await venue.connect(lambda _event: None)
     try:
-        return (await venue.account()).account
+        told = (await venue.account()).account
+        if told != account_in_force(house.settings, house.ledger):
+            house.ledger.broker_journal.record_session(venue.session, house.settings.broker.kind, told, holder())
+        return told
     finally:
         await venue.disconnect()
 
 
-NEWEST_INTENTS = 200
-"""So many intents are looked at for an account that is not named."""
-
-
 def account_in_force(settings: Settings, ledger: Ledger) -> str:
-    """The account in force without asking the venue: the named one, else the one of the newest intent."""
-    if settings.broker.account:
-        return settings.broker.account
-    known = [intent.account for intent in ledger.decisions.newest_intents(NEWEST_INTENTS) if intent.account]
-    return known[-1] if known else ""
+    """The account in force without asking the venue: the named one, else the one that the venue told last.
+
+    Only connections of this mode to this kind of venue count. Empty before the first one.
+    """
+    return settings.broker.account or ledger.broker_journal.last_account(settings.broker.kind)
 
 
 def snapshot_builder(house: Container) -> SnapshotBuilder:
@@ -138,7 +144,7 @@ def newest_signals(house: Container, strategies: Sequence[str]) -> list[tuple[Si
     return pairs
 
 
-def asking(settings: Settings, ask: Callable[[Inbox], Awaitable[Result]]) -> Result:
+def asking(house: Container, ask: Callable[[Inbox], Awaitable[Result]]) -> Result:
     """Ask the account's actor for something: this process is the actor meanwhile, if no other is.
 
     Raises:
@@ -147,18 +153,12 @@ def asking(settings: Settings, ask: Callable[[Inbox], Awaitable[Result]]) -> Res
     """
 
     async def run() -> Result:
-        with Container(settings) as house:
-            account = await account_of(house)
-            actor = account_actor(house, account, holder())
-            try:
-                return await ask(Inbox(house.ledger, actor, account, house.clock))
-            finally:
-                await actor.close()
+        return await _ask(house, await account_of(house), ask)
 
     return asyncio.run(run())
 
 
-def deciding(settings: Settings, act: Callable[[Decider], Awaitable[Result]]) -> Result:
+def deciding(house: Container, act: Callable[[Decider], Awaitable[Result]]) -> Result:
     """Propose or decide over a reading connection, beside whatever sends.
 
     Raises:
@@ -166,24 +166,16 @@ def deciding(settings: Settings, act: Callable[[Decider], Awaitable[Result]]) ->
     """
 
     async def run() -> Result:
-        with Container(settings) as house:
-            account = await account_of(house)
-            builder = snapshot_builder(house)
-            reader = AccountReader(house.reading_broker(), house.ledger, builder, account)
-            await reader.connect()
-            try:
-                return await act(Decider(house.ledger, reader, builder, account, system_user()))
-            finally:
-                await reader.disconnect()
+        return await _decide(house, await account_of(house), act)
 
     return asyncio.run(run())
 
 
-def flatten(settings: Settings, actor: str, reason: str, key: str) -> list[Decision]:
+def flatten(house: Container, actor: str, reason: str, key: str) -> list[Decision]:
     """Cancel every open order of the account, then decide on closing every holding; ``send`` carries it out.
 
-    An order that cannot be cancelled now delays nothing: the sender ends what is open in an instrument before it
-    closes it, and the list of what is not well tells what stays.
+    The account is the one that the venue tells. An order that cannot be cancelled now delays nothing: the sender ends
+    what is open in an instrument before it closes it, and the list of what is not well tells what stays.
 
     Args:
         key: the idempotency key of the decisions.
@@ -191,9 +183,30 @@ def flatten(settings: Settings, actor: str, reason: str, key: str) -> list[Decis
     Raises:
         BrokerError, LedgerError: when the account cannot be read, or nothing can be written down.
     """
-    with Container(settings) as house:
-        is_open = bool(house.ledger.attempts.live(account_in_force(settings, house.ledger)))
-    if is_open:
-        with suppress(CommandRefused, CommandPending):
-            asking(settings, lambda inbox: inbox.cancel_all(actor, reason))
-    return deciding(settings, lambda decider: decider.flatten(actor, reason, key))
+
+    async def run() -> list[Decision]:
+        account = await account_of(house)
+        if house.ledger.attempts.live(account):
+            with suppress(CommandRefused, CommandPending):
+                await _ask(house, account, lambda inbox: inbox.cancel_all(actor, reason))
+        return await _decide(house, account, lambda decider: decider.flatten(actor, reason, key))
+
+    return asyncio.run(run())
+
+
+async def _ask(house: Container, account: str, ask: Callable[[Inbox], Awaitable[Result]]) -> Result:
+    actor = account_actor(house, account, holder())
+    try:
+        return await ask(Inbox(house.ledger, actor, account, house.clock))
+    finally:
+        await actor.close()
+
+
+async def _decide(house: Container, account: str, act: Callable[[Decider], Awaitable[Result]]) -> Result:
+    builder = snapshot_builder(house)
+    reader = AccountReader(house.reading_broker(), house.ledger, builder, account)
+    await reader.connect()
+    try:
+        return await act(Decider(house.ledger, reader, builder, account, system_user()))
+    finally:
+        await reader.disconnect()

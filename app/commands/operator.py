@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from app.operations.operator import Done
-    from app.operations.trading import ReconcileReply
+    from app.operations.replies import ReconcileReply
     from conf.schema.settings import Settings
     from tradewright.execution.cancellation import Cancelled
     from tradewright.execution.health import Problem

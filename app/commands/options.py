@@ -27,6 +27,7 @@ Overrides = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on standard output, nothing else there")]
 Newest = Annotated[int, typer.Option(min=0, help="how many of the newest to show; 0 for all")]
+All = Annotated[bool, typer.Option("--all", help="those of every mode and account, not only those in force")]
 Reason = Annotated[str, typer.Option("--reason", help="why; it is written into the audit log")]
 Actor = Annotated[str, typer.Option("--actor", help="who; you, when it is left out")]
 

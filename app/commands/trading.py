@@ -6,15 +6,15 @@ Each command is one call of :func:`trading_command` with an operation and a func
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from app.commands.options import Actor, Json, Newest, Overrides, Reason, desk_settings_of, named
+from app.commands.options import Actor, All, Json, Newest, Overrides, Reason, desk_settings_of, named
 from app.output import DONE, Output, run_operation
 
 if TYPE_CHECKING:
-    from app.operations.trading import IntentView, PositionView, ReconcileReply, SendReply
+    from app.operations.replies import IntentView, Listing, PositionView, ReconcileReply, SendReply
     from conf.schema.settings import Settings
     from tradewright.execution.explain import Provenance
     from tradewright.execution.operator_actions import OrderView
@@ -61,6 +61,13 @@ def trading_command(
     run_operation(as_json, operate, show, status)
 
 
+def listed(output: Output, name: str, found: Listing[Any]) -> dict[str, object]:
+    """Print what a listing leaves out, and return its document."""
+    if found.remark:
+        output.line(found.remark)
+    return {name: found.rows, "account": found.account, "remark": found.remark}
+
+
 @commands.command()
 def intent(
     overrides: Overrides = None,
@@ -99,17 +106,17 @@ def intent(
 
 
 @commands.command()
-def intents(overrides: Overrides = None, newest: Newest = 200, as_json: Json = False) -> None:
+def intents(overrides: Overrides = None, newest: Newest = 200, everything: All = False, as_json: Json = False) -> None:
     """The newest intents, and all that wait, with their decisions, reasons and orders; newest first."""
     from app.operations import trading
     from app.operations.formatting import intent_row
 
-    def show(output: Output, views: list[IntentView]) -> object:
+    def show(output: Output, found: Listing[IntentView]) -> object:
         header = ("strategy", "instrument", "side", "asked", "verdict", "approved", "reasons", "decision")
-        output.table("intents", header, [intent_row(view) for view in views])
-        return {"intents": views}
+        output.table("intents", header, [intent_row(view) for view in found.rows])
+        return listed(output, "intents", found)
 
-    trading_command(overrides, as_json, lambda settings: trading.intents(settings, newest), show)
+    trading_command(overrides, as_json, lambda at: trading.intents(at, newest, everything=everything), show)
 
 
 @commands.command()
@@ -152,9 +159,10 @@ def reject(
 def send(overrides: Overrides = None, as_json: Json = False) -> None:
     """Send each approved order, at most once; exit 1 while stopped, or when an order was not sent."""
     from app.operations import trading
+    from app.operations.kill_scopes import stop_texts
 
     def show(output: Output, reply: SendReply) -> object:
-        for text in trading.stop_texts(reply.stops, overrides or ()):
+        for text in stop_texts(reply.stops, overrides or ()):
             output.line(text)
         header = ("decision", "ref", "status", "state", "reasons")
         rows = [(row.decision_id, row.ref, row.status, row.state, "; ".join(row.reasons)) for row in reply.outcomes]
@@ -165,16 +173,16 @@ def send(overrides: Overrides = None, as_json: Json = False) -> None:
 
 
 @commands.command()
-def orders(overrides: Overrides = None, newest: Newest = 200, as_json: Json = False) -> None:
+def orders(overrides: Overrides = None, newest: Newest = 200, everything: All = False, as_json: Json = False) -> None:
     """The newest orders, and all that are live, with their states and fills; newest first."""
     from app.operations import trading
     from app.operations.formatting import ORDER_HEADER, order_row
 
-    def show(output: Output, views: list[OrderView]) -> object:
-        output.table("orders", ORDER_HEADER, [order_row(view) for view in views])
-        return {"orders": views}
+    def show(output: Output, found: Listing[OrderView]) -> object:
+        output.table("orders", ORDER_HEADER, [order_row(view) for view in found.rows])
+        return listed(output, "orders", found)
 
-    trading_command(overrides, as_json, lambda settings: trading.orders(settings, newest), show)
+    trading_command(overrides, as_json, lambda at: trading.orders(at, newest, everything=everything), show)
 
 
 @commands.command()
@@ -182,11 +190,11 @@ def positions(overrides: Overrides = None, as_json: Json = False) -> None:
     """The positions by our own ledger, at the newest stored prices."""
     from app.operations import trading
 
-    def show(output: Output, held: list[PositionView]) -> object:
+    def show(output: Output, held: Listing[PositionView]) -> object:
         header = ("instrument", "quantity", "average price", "last price", "value", "remark")
-        rows = [(r.instrument, r.quantity, r.average_price, r.last_price, r.value, r.remark) for r in held]
+        rows = [(r.instrument, r.quantity, r.average_price, r.last_price, r.value, r.remark) for r in held.rows]
         output.table("positions", header, rows)
-        return {"positions": held}
+        return listed(output, "positions", held)
 
     trading_command(overrides, as_json, trading.positions, show)
 
@@ -227,19 +235,20 @@ def resume(
 def explain(
     name: Annotated[str, typer.Argument(callback=named, help="an order, execution, decision, intent or signal")],
     overrides: Overrides = None,
+    everything: All = False,
     as_json: Json = False,
 ) -> None:
     """Trace an order back to its decision, rules, signal, bars and configuration."""
     from app.operations import trading
     from app.operations.formatting import story
 
-    def trace(settings: Settings) -> tuple[list[Provenance], str]:
-        return trading.explain(settings, name), settings.base.tz
+    def trace(settings: Settings) -> tuple[Listing[Provenance], str]:
+        return trading.explain(settings, name, everything=everything), settings.base.tz
 
-    def show(output: Output, found: tuple[list[Provenance], str]) -> object:
+    def show(output: Output, found: tuple[Listing[Provenance], str]) -> object:
         walks, zone = found
-        for line in (line for walk in walks for line in story(walk, zone)):
+        for line in (line for walk in walks.rows for line in story(walk, zone)):
             output.line(line)
-        return {"walks": walks}
+        return listed(output, "walks", walks)
 
     trading_command(overrides, as_json, trace, show)

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import BaseModel, SecretStr
 
 if TYPE_CHECKING:
-    from app.operations.trading import IntentView
+    from app.operations.replies import IntentView
     from tradewright.execution.explain import Provenance
     from tradewright.execution.operator_actions import OrderView
     from tradewright.model.intent import Intent

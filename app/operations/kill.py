@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from app.operations.trading import actor_name, checked_reason, checked_scope, scopes
+from app.operations.kill_scopes import checked_scope, scopes
+from app.operations.trading import actor_name, checked_reason
 from conf.compose import compose_without_strategy
 from conf.environment import options
 from conf.ledger_place import LedgerPlace, ledger_place
@@ -74,9 +75,20 @@ def kill(at: KillTarget, scope: str, reason: str, actor: str = "") -> tuple[Swit
         LedgerError: when the flag cannot be written.
     """
     said, name = checked_reason(reason), actor_name(actor)
-    checked = EVERYTHING if scope in ("", EVERYTHING) else _known_scope(at, scope)
-    switch = _stop(at.place, checked, name, said)
-    return switch, _cancel(at, checked, name, said)
+    if scope in ("", EVERYTHING):  # the flag before anything is composed
+        switch = _stop(at.place, EVERYTHING, name, said)
+        return switch, _cancel(_composed(at), at.place, EVERYTHING, name, said)
+    composed = _composed(at)
+    checked = _known_scope(composed, at.place, scope)
+    return _stop(at.place, checked, name, said), _cancel(composed, at.place, checked, name, said)
+
+
+def _composed(at: KillTarget) -> Settings | TradewrightError:
+    """The settings, or why there are none."""
+    try:
+        return compose_without_strategy(at.overrides)
+    except TradewrightError as error:
+        return error
 
 
 def _stop(place: LedgerPlace, scope: str, actor: str, reason: str) -> Switch:
@@ -85,7 +97,11 @@ def _stop(place: LedgerPlace, scope: str, actor: str, reason: str) -> Switch:
 
 
 def _ledgers(place: LedgerPlace) -> Iterator[Ledger]:
-    """The ledger, open in each of the modes in turn."""
+    """The ledger, open in each of the modes in turn.
+
+    Its own clock is told by the configuration alone, so that the machine's is taken: of the settings of a switch the
+    last one that was written counts, whatever its time, and a sender is found by its process.
+    """
     if place.url.startswith("sqlite:///"):
         Path(place.url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     for mode in place.modes:
@@ -93,42 +109,35 @@ def _ledgers(place: LedgerPlace) -> Iterator[Ledger]:
             yield ledger
 
 
-def _known_scope(at: KillTarget, scope: str) -> str:
+def _known_scope(composed: Settings | TradewrightError, place: LedgerPlace, scope: str) -> str:
     """A scope that the configuration, or without one the ledger and the strategy files, have heard of.
 
     Raises:
         ConfigError: for any other one: a misspelt stop would stop nothing.
     """
-    try:
-        settings = compose_without_strategy(at.overrides)
-    except TradewrightError:
-        known = [MANUAL, *options("strategy")]
-        accounts: list[str] = []
-        for ledger in _ledgers(at.place):
-            known += ledger.decisions.strategies()
-            accounts += ledger.outbox.accounts()
-        return checked_scope(scope, [*map(account_scope, accounts), *map(strategy_scope, known)])
-    with Container(settings) as house:
-        return checked_scope(scope, scopes(settings, house.ledger))
+    if isinstance(composed, Settings):
+        with Container(composed) as house:
+            return checked_scope(scope, scopes(composed, house.ledger))
+    known, accounts = [MANUAL, *options("strategy")], list[str]()
+    for ledger in _ledgers(place):
+        known += ledger.decisions.strategies()
+        accounts += ledger.outbox.accounts()
+    return checked_scope(scope, [*map(account_scope, accounts), *map(strategy_scope, known)])
 
 
-def _cancel(at: KillTarget, scope: str, actor: str, reason: str) -> Cancelled:
+def _cancel(
+    composed: Settings | TradewrightError, place: LedgerPlace, scope: str, actor: str, reason: str
+) -> Cancelled:
+    """Cancel what the stop covers; set the flag also where the composition leads, should that be another place."""
+    if not isinstance(composed, Settings):
+        return _leave_to_senders(place, actor, reason, str(composed))
     try:
-        settings = compose_without_strategy(at.overrides)
-    except TradewrightError as error:
-        return _leave_to_senders(at.place, actor, reason, str(error))
-    try:
-        _stop_there_too(settings, at.place, scope, actor, reason)
-        return wiring.asking(settings, lambda box: box.cancel_all(actor, reason, stopped_only=True))
+        with Container(composed) as house:
+            if house.ledger_url() != place.url or composed.mode.name not in place.modes:
+                house.ledger.kill_switches.stop(scope, actor, reason)
+            return wiring.asking(house, lambda box: box.cancel_all(actor, reason, stopped_only=True))
     except TradewrightError as error:
         return Cancelled(problem=str(error))
-
-
-def _stop_there_too(settings: Settings, place: LedgerPlace, scope: str, actor: str, reason: str) -> None:
-    """Set the flag also where the composition leads, should it be another ledger or mode than was read."""
-    with Container(settings) as house:
-        if house.ledger_url() != place.url or settings.mode.name not in place.modes:
-            house.ledger.kill_switches.stop(scope, actor, reason)
 
 
 def _leave_to_senders(place: LedgerPlace, actor: str, reason: str, problem: str) -> Cancelled:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from app.operations import trading
 from app.operations.charts import equity_figure
 from app.operations.formatting import local, story
-from app.operations.trading import DeskView, IntentView, PositionView
+from app.operations.replies import DeskView, IntentView, PositionView
 from app.output import printable
 from conf.compose import compose
 from conf.schema.settings import Settings
@@ -121,13 +121,13 @@ def opened(overrides: Sequence[str]) -> tuple[Settings | None, str]:
 def monitor_view(settings: Settings) -> MonitorView:
     """The account now, from the ledger; a refusal comes back as text."""
     try:
-        view, intents, orders = trading.overview(settings), trading.intents(settings), trading.orders(settings)
+        view, listed_intents, listed_orders = trading.whole_desk(settings)
     except TradewrightError as error:
         return MonitorView(trouble=str(error), status=str(error))
-    tz = settings.base.tz
+    tz, intents, orders = settings.base.tz, listed_intents.rows, listed_orders.rows
     stops = _stops(view, tz)
     return MonitorView(
-        tiles=_tiles(settings, view, stops),
+        tiles=_tiles(settings, view, stops, listed_orders.remark or listed_intents.remark),
         status=_status(stops, view.problems),
         alarm="danger" if stops else "warn" if view.problems else "success",
         problems=tuple(_problem(row, tz) for row in view.problems),
@@ -146,7 +146,7 @@ def order_history(settings: Settings, ref: str | None) -> OrderHistory:
     if not ref:
         return OrderHistory()
     try:
-        walks = trading.explain(settings, ref)
+        walks = trading.explain(settings, ref).rows
     except TradewrightError as error:
         return OrderHistory(story=str(error))
     tz = settings.base.tz
@@ -177,13 +177,18 @@ def cell_style(_row: str, column: str, value: object) -> dict[str, str]:
     return {"color": colour, "fontWeight": "600"} if colour else {}
 
 
-def _tiles(settings: Settings, view: DeskView, stops: Sequence[str]) -> tuple[MetricRow, ...]:
+def _tiles(settings: Settings, view: DeskView, stops: Sequence[str], remark: str) -> tuple[MetricRow, ...]:
+    """The tiles.
+
+    Args:
+        remark: what the tables leave out; empty where it is nothing.
+    """
     broker = settings.broker
     now, tz = view.now.astimezone(ZoneInfo(settings.base.tz)), settings.base.tz
     seen = f"reconciled {local(view.reconciled_at, tz)}" if view.reconciled_at else "never reconciled"
     link = "differs" if view.differences else "agrees" if view.reconciled_at else "not asked yet"
     return (
-        MetricRow("Mode", view.mode.upper(), f"stage {view.stage}"),
+        MetricRow("Mode", view.mode.upper(), "; ".join(filter(None, (f"stage {view.stage}", remark)))),
         MetricRow("Clock", f"{now:%H:%M:%S}", f"{now:%a %d %b %Y} {tz}"),
         MetricRow("Equity", _money(view.equity), f"account {view.account or NONE}"),
         MetricRow("Cash", _money(view.cash), count(len(view.positions), "position")),

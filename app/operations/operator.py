@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from app.operations.trading import actor_name, checked_reason, opened_ledger
 from conf.schema.settings import Settings
 from runtime import trading as wiring
+from runtime.container import Container
 from runtime.trading import account_in_force
 from tradewright.execution.cancellation import Cancelled
 from tradewright.execution.health import Problem, problems
+from tradewright.execution.inbox import Inbox
 from tradewright.model.command import Command, CommandKind
 from tradewright.model.decision import Decision
 from tradewright.model.mode import Mode
@@ -49,7 +51,8 @@ def cancel(settings: Settings, ref: str, reason: str, actor: str = "") -> Cancel
         CommandRefused: when it is unknown, at its end, or in doubt, or the venue cannot be asked.
     """
     name, said = actor_name(actor), checked_reason(reason)
-    return wiring.asking(settings, lambda box: box.cancel(ref, name, said))
+    with Container(settings) as house:
+        return wiring.asking(house, lambda box: box.cancel(ref, name, said))
 
 
 def cancel_all(settings: Settings, reason: str, actor: str = "") -> Cancelled:
@@ -59,7 +62,8 @@ def cancel_all(settings: Settings, reason: str, actor: str = "") -> Cancelled:
         CommandRefused: when the venue cannot be asked.
     """
     name, said = actor_name(actor), checked_reason(reason)
-    return wiring.asking(settings, lambda box: box.cancel_all(name, said))
+    with Container(settings) as house:
+        return wiring.asking(house, lambda box: box.cancel_all(name, said))
 
 
 def flatten(settings: Settings, reason: str, actor: str = "", key: str = "") -> list[Decision]:
@@ -72,7 +76,8 @@ def flatten(settings: Settings, reason: str, actor: str = "", key: str = "") -> 
         BrokerError: when the venue cannot be read.
     """
     name, said, own = actor_name(actor), checked_reason(reason), key or secrets.token_hex(8)
-    return wiring.flatten(settings, name, said, own)
+    with Container(settings) as house:
+        return wiring.flatten(house, name, said, own)
 
 
 def acknowledge(settings: Settings, instrument: str, reason: str, actor: str = "") -> Done:
@@ -115,5 +120,10 @@ def end_of_day(settings: Settings, reason: str, actor: str = "") -> Done:
 
 def _ask(settings: Settings, kind: CommandKind, reason: str, actor: str, payload: dict[str, object]) -> Done:
     name, said = actor_name(actor), checked_reason(reason)
-    answer = wiring.asking(settings, lambda box: box.ask(kind, name, said, payload))
-    return Done(answer, not_well(settings))
+
+    async def act(box: Inbox) -> Done:
+        answer = await box.ask(kind, name, said, payload)
+        return Done(answer, problems(box.ledger, box.account, starts_stopped=settings.mode.name is Mode.LIVE))
+
+    with Container(settings) as house:
+        return wiring.asking(house, act)

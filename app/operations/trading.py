@@ -3,122 +3,40 @@
 from __future__ import annotations
 
 import secrets
-import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
+from app.operations.kill_scopes import checked_scope, scopes
+from app.operations.replies import (
+    DeskView,
+    IntentView,
+    Listing,
+    PositionView,
+    ReconcileReply,
+    SendReply,
+    Sent,
+)
 from app.output import printable
-from conf.environment import options
-from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
-from runtime.trading import account_in_force
+from runtime.trading import UNKNOWN_ACCOUNT, account_in_force
 from tradewright.execution import operator_actions as desk
 from tradewright.execution.cancellation import Cancelled
 from tradewright.execution.deciding import Decider
 from tradewright.execution.explain import Provenance
 from tradewright.execution.explain import explain as explain_in
-from tradewright.execution.health import Problem, problems
-from tradewright.ledger.kill_switches import EVERYTHING, Switch, account_scope, strategy_scope
+from tradewright.execution.health import problems
+from tradewright.execution.inbox import Inbox
+from tradewright.execution.types import SendResult
+from tradewright.ledger.kill_switches import Switch, account_scope
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Decision
-from tradewright.model.errors import ConfigError, TradewrightError
-from tradewright.model.intent import MANUAL, Intent
+from tradewright.model.errors import ConfigError, LedgerError, TradewrightError
+from tradewright.model.intent import Intent
 from tradewright.model.mode import Mode
 from tradewright.model.order import OrderTerms
-
-
-@dataclass(frozen=True)
-class IntentView:
-    """An intent with its decision and its orders so far."""
-
-    intent: Intent
-    decision: Decision | None
-    waits: bool
-    """Whether it waits for a person."""
-    orders: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Sent:
-    """The result of one approved order; ``state`` is None where no order was made of it."""
-
-    decision_id: str
-    ref: str | None
-    status: str
-    state: str | None
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class PositionView:
-    """A holding by the ledger and, when the venue was asked, by the venue."""
-
-    instrument: str
-    quantity: Decimal
-    average_price: Decimal
-    last_price: Decimal | None
-    value: Decimal | None
-    remark: str = ""
-    """Set where the position cannot be valued, such as for an instrument that is not configured."""
-
-
-@dataclass(frozen=True)
-class SendReply:
-    """The result of sending the outbox.
-
-    Args:
-        stops: the switches that are on.
-    """
-
-    outcomes: tuple[Sent, ...]
-    stops: tuple[Switch, ...]
-
-    @property
-    def failed(self) -> bool:
-        """Whether an order was not sent, or no order could have been."""
-        all_stopped = any(not row.scope.startswith("strategy:") for row in self.stops)
-        return all_stopped or any(row.status != "SENT" for row in self.outcomes)
-
-
-@dataclass(frozen=True)
-class ReconcileReply:
-    """The result of a reconciliation.
-
-    Args:
-        differences: the points on which venue and ledger disagree.
-        problems: everything that is not well on the account; the command exits with 1 while there is any.
-    """
-
-    at: datetime
-    differences: tuple[str, ...]
-    equity: Decimal
-    positions: dict[str, Decimal]
-    problems: tuple[Problem, ...]
-
-
-@dataclass(frozen=True)
-class DeskView:
-    """The values of the monitor; none needs a query to the venue."""
-
-    mode: str
-    stage: str
-    now: datetime
-    account: str
-    equity: Decimal | None
-    cash: Decimal | None
-    reconciled_at: datetime | None
-    differences: tuple[str, ...]
-    switches: tuple[Switch, ...]
-    positions: tuple[PositionView, ...]
-    equity_marks: tuple[tuple[datetime, Decimal], ...]
-    scopes: tuple[str, ...]
-    problems: tuple[Problem, ...]
-
 
 NOT_CONFIGURED = "not in conf/instruments"
 """The remark of a position that cannot be valued because its instrument is not declared."""
@@ -135,20 +53,36 @@ def opened_ledger(settings: Settings) -> Iterator[Ledger]:
         yield house.ledger
 
 
-def intents(settings: Settings, most: int = NEWEST) -> list[IntentView]:
-    """The newest intents, at ``most`` so many (0: all), and all that wait for a person; newest first."""
-    with opened_ledger(settings) as ledger:
-        asked = ledger.decisions.waiting()
-        waiting = {row.decision_id for row in asked}
-        besides = [row.intent_id for row in asked]
-        chosen = ledger.decisions.newest_intents(most, besides) if most else ledger.decisions.intents()
-        views = []
-        for intent in reversed(chosen):
-            decisions = ledger.decisions.of_intent(intent.intent_id)
-            newest = decisions[-1] if decisions else None
-            refs = tuple(attempt.ref for attempt in ledger.attempts.all(intent.intent_id))
-            views.append(IntentView(intent, newest, bool(newest and newest.decision_id in waiting), refs))
-        return views
+def intents(settings: Settings, most: int = NEWEST, *, everything: bool = False) -> Listing[IntentView]:
+    """The newest intents, at ``most`` so many (0: all), and all that wait for a person; newest first.
+
+    Args:
+        everything: those of all modes and accounts, instead of those in force.
+    """
+    with Container(settings) as house:
+        return _intents(house, most, everything)
+
+
+def _intents(house: Container, most: int = NEWEST, everything: bool = False) -> Listing[IntentView]:
+    ledger, account = house.ledger, account_in_force(house.settings, house.ledger)
+    asked = ledger.decisions.waiting()
+    waiting = {row.decision_id for row in asked}
+    besides = [row.intent_id for row in asked]
+    chosen = ledger.decisions.newest_intents(most or None, besides, None if everything else account)
+    views = []
+    for intent in reversed(chosen):
+        decisions = ledger.decisions.of_intent(intent.intent_id)
+        newest = decisions[-1] if decisions else None
+        refs = tuple(attempt.ref for attempt in ledger.attempts.all(intent.intent_id))
+        views.append(IntentView(intent, newest, bool(newest and newest.decision_id in waiting), refs))
+    hidden = 0 if everything else ledger.decisions.count_intents() - ledger.decisions.count_intents(account)
+    return Listing(tuple(views), account, _remark(account, hidden, "intent"))
+
+
+def _remark(account: str, hidden: int, noun: str) -> str:
+    """The number of rows of other modes and accounts that a listing leaves out, and that the account is not known."""
+    named = f"not listed: {hidden} {noun}{'s' if hidden != 1 else ''} of other modes or accounts (--all lists them)"
+    return "; ".join([*([] if account else [UNKNOWN_ACCOUNT]), *([named] if hidden else [])])
 
 
 def intend(
@@ -172,13 +106,14 @@ def intend(
         IdempotencyConflict: for the same key with another order.
         BrokerError: when the venue cannot be asked.
     """
-    Container(settings).instrument(terms.instrument)
     name = key or secrets.token_hex(8)
 
     async def act(decider: Decider) -> Decision:
         return await decider.intend(name, terms, reduce_only=reduce_only, stop=stop, take_profit=take_profit)
 
-    return trading.deciding(settings, act)
+    with Container(settings) as house:
+        house.instrument(terms.instrument)
+        return trading.deciding(house, act)
 
 
 def approve(settings: Settings, decision_id: str, reason: str, actor: str = "", shown: str = "") -> Intent:
@@ -194,6 +129,7 @@ def approve(settings: Settings, decision_id: str, reason: str, actor: str = "", 
     reason = checked_reason(reason)
     with opened_ledger(settings) as ledger:
         intent = ledger.decisions.intent(ledger.decisions.decision(decision_id).intent_id)
+        _demand_in_force(settings, ledger, decision_id, intent)
         seconds = float(settings.policy.approval_ttl_seconds)
         return desk.approve(ledger, decision_id, intent.account, actor_name(actor), reason, seconds, shown)
 
@@ -203,76 +139,105 @@ def reject(settings: Settings, decision_id: str, reason: str, actor: str = "") -
 
     Raises:
         ConfigError: without a reason.
-        LedgerError: for an unknown decision.
+        LedgerError: for an unknown decision, and for one of another mode or account.
     """
     reason = checked_reason(reason)
     with opened_ledger(settings) as ledger:
-        ledger.decisions.decision(decision_id)
+        intent = ledger.decisions.intent(ledger.decisions.decision(decision_id).intent_id)
+        _demand_in_force(settings, ledger, decision_id, intent)
         desk.reject(ledger, decision_id, actor_name(actor), reason)
 
 
+def _demand_in_force(settings: Settings, ledger: Ledger, decision_id: str, intent: Intent) -> None:
+    """Refuse a decision that was made in another mode, or on another account than the one in force.
+
+    An account that is not known yet refuses none: a decision of this mode was made on what its venue told.
+    """
+    mode, account = ledger.decisions.mode_of(decision_id), account_in_force(settings, ledger)
+    if mode != settings.mode.name or account not in ("", intent.account):
+        raise LedgerError(
+            f"it was made in mode {mode} on account {intent.account}, not in mode {settings.mode.name} on account "
+            f"{account or 'of the venue'}",
+            where=f"decision {decision_id}",
+            remedy=f"answer it under its own mode: mode={mode}",
+        )
+
+
 def send(settings: Settings) -> list[Sent]:
-    """Drain the outbox once; the Dagster job calls this.
+    """Drain the outbox once.
 
     Raises:
         SendRefused: when another sender has the account.
         BrokerError, LedgerError: when nothing can be sent now; what was not sent stays approved.
     """
-    outcomes = trading.asking(settings, lambda inbox: inbox.send(actor_name(""), "tradewright send"))
-    return [
-        Sent(
-            row.decision_id, row.ref, row.status, row.state, tuple(f"{each.code}: {each.text}" for each in row.reasons)
-        )
-        for row in outcomes
-    ]
+    return list(send_approved(settings).outcomes)
 
 
 def send_approved(settings: Settings) -> SendReply:
-    """As :func:`send`, with the stops in force; an order that a stop covers stays approved or is withdrawn."""
-    with opened_ledger(settings) as ledger:
-        stops = tuple(row for row in ledger.kill_switches.present() if row.stopped and _covers(settings, row.scope))
-    return SendReply(tuple(send(settings)), stops)
+    """Drain the outbox once, with the stops in force; an order that a stop covers stays approved or is withdrawn.
+
+    Raises:
+        SendRefused: when another sender has the account.
+        BrokerError, LedgerError: when nothing can be sent now; what was not sent stays approved.
+    """
+
+    async def act(inbox: Inbox) -> SendReply:
+        present = inbox.ledger.kill_switches.present()
+        stops = tuple(row for row in present if row.stopped and _covers(inbox.account, row.scope))
+        return SendReply(tuple(map(_sent, await inbox.send(actor_name(""), "tradewright send"))), stops)
+
+    with Container(settings) as house:
+        return trading.asking(house, act)
 
 
-def _covers(settings: Settings, scope: str) -> bool:
-    """Whether a stop may concern the account in force."""
-    kind, _, name = scope.partition(":")
-    return kind != "account" or not settings.broker.account or name == settings.broker.account
+def _sent(row: SendResult) -> Sent:
+    reasons = tuple(f"{each.code}: {each.text}" for each in row.reasons)
+    return Sent(row.decision_id, row.ref, row.status, row.state, reasons)
 
 
-def stop_texts(stops: Iterable[Switch], overrides: Sequence[str]) -> list[str]:
-    """Each stop as text, with the command that lifts it on the same ledger."""
-    said = "".join(f" {shlex.quote(text)}" for text in overrides)
-    return [
-        f"stopped since {row.at:%Y-%m-%d %H:%M:%S} UTC by {row.actor} because {row.reason} ({row.scope}); "
-        f'resume with: tradewright resume --scope {row.scope} --reason "..."{said}'
-        for row in stops
-    ]
+def _covers(account: str, scope: str) -> bool:
+    """Whether a stop may concern an account."""
+    return scope.partition(":")[0] != "account" or scope == account_scope(account)
 
 
-def orders(settings: Settings, most: int = NEWEST) -> list[desk.OrderView]:
-    """The newest orders with their events, at ``most`` so many (0: all), and all that are still live; newest first."""
-    with opened_ledger(settings) as ledger:
-        return list(reversed(desk.newest_orders(ledger, most) if most else desk.orders(ledger)))
+def orders(settings: Settings, most: int = NEWEST, *, everything: bool = False) -> Listing[desk.OrderView]:
+    """The newest orders with their events, at ``most`` so many (0: all), and all that are still live; newest first.
+
+    Args:
+        everything: those of all modes and accounts, instead of those in force.
+    """
+    with Container(settings) as house:
+        return _orders(house, most, everything)
 
 
-def positions(settings: Settings) -> list[PositionView]:
-    """The holdings by the ledger, at the newest stored prices."""
-    with opened_ledger(settings) as ledger:
-        return _positions(settings, ledger)
+def _orders(house: Container, most: int = NEWEST, everything: bool = False) -> Listing[desk.OrderView]:
+    ledger, account = house.ledger, account_in_force(house.settings, house.ledger)
+    views = desk.newest_orders(ledger, most or None, None if everything else account)
+    hidden = 0 if everything else ledger.attempts.count() - ledger.attempts.count(account)
+    return Listing(tuple(reversed(views)), account, _remark(account, hidden, "order"))
+
+
+def positions(settings: Settings) -> Listing[PositionView]:
+    """The holdings of the account in force by the ledger, at the newest stored prices."""
+    with Container(settings) as house:
+        account = account_in_force(settings, house.ledger)
+        return Listing(_positions(house, account), account, _remark(account, 0, "position"))
 
 
 def reconcile(settings: Settings) -> ReconcileReply:
-    """Ask the venue for everything and adopt its answers, then list everything that is not well on the account.
+    """Ask the venue for everything and adopt its answers, then list everything that is not well on its account.
 
     Raises:
         CommandRefused, LedgerError: when it cannot be asked or written down.
     """
-    found = trading.asking(settings, lambda inbox: inbox.reconcile(actor_name(""), "tradewright reconcile"))
-    with opened_ledger(settings) as ledger:
-        account = account_in_force(settings, ledger)
-        listed = problems(ledger, account, starts_stopped=settings.mode.name is Mode.LIVE)
-    return ReconcileReply(found.at, found.differences, found.equity, found.positions, listed)
+
+    async def act(inbox: Inbox) -> ReconcileReply:
+        found = await inbox.reconcile(actor_name(""), "tradewright reconcile")
+        listed = problems(inbox.ledger, inbox.account, starts_stopped=settings.mode.name is Mode.LIVE)
+        return ReconcileReply(found.at, inbox.account, found.differences, found.equity, found.positions, listed)
+
+    with Container(settings) as house:
+        return trading.asking(house, act)
 
 
 def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[Switch, Cancelled]:
@@ -286,14 +251,13 @@ def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[
         ConfigError: without a reason, or for a strategy or an account that is not known.
         LedgerError: when even the flag cannot be written.
     """
-    reason = checked_reason(reason)
-    with opened_ledger(settings) as ledger:
-        switch = ledger.kill_switches.stop(checked_scope(scope, scopes(settings, ledger)), actor_name(actor), reason)
-    name = actor_name(actor)
-    try:
-        return switch, trading.asking(settings, lambda inbox: inbox.cancel_all(name, reason, stopped_only=True))
-    except TradewrightError as error:
-        return switch, Cancelled(problem=str(error))
+    reason, name = checked_reason(reason), actor_name(actor)
+    with Container(settings) as house:
+        switch = house.ledger.kill_switches.stop(checked_scope(scope, scopes(settings, house.ledger)), name, reason)
+        try:
+            return switch, trading.asking(house, lambda inbox: inbox.cancel_all(name, reason, stopped_only=True))
+        except TradewrightError as error:
+            return switch, Cancelled(problem=str(error))
 
 
 def resume(settings: Settings, scope: str, reason: str, actor: str = "") -> Switch:
@@ -307,37 +271,57 @@ def resume(settings: Settings, scope: str, reason: str, actor: str = "") -> Swit
         return ledger.kill_switches.resume(checked_scope(scope, scopes(settings, ledger)), actor_name(actor), reason)
 
 
-def explain(settings: Settings, name: str) -> list[Provenance]:
+def explain(settings: Settings, name: str, *, everything: bool = False) -> Listing[Provenance]:
     """Everything behind an order, execution, decision, intent or signal.
+
+    Args:
+        everything: of a signal, also what other modes and accounts made of it. Any other id names one intent, which
+            is told whatever its mode.
 
     Raises:
         LedgerError: when no such id is known.
     """
-    with opened_ledger(settings) as ledger:
-        return explain_in(ledger, name)
+    with Container(settings) as house:
+        account = account_in_force(settings, house.ledger)
+        walks = explain_in(house.ledger, name)
+        in_force = {row.intent_id for row in house.ledger.decisions.intents(name, account)}
+        is_signal = walks[0].intent.signal_id == name
+        shown = tuple(walk for walk in walks if everything or not is_signal or walk.intent.intent_id in in_force)
+        return Listing(shown, account, _remark(account if is_signal else "-", len(walks) - len(shown), "intent"))
 
 
 def overview(settings: Settings) -> DeskView:
     """The account at a glance, from the ledger."""
-    with opened_ledger(settings) as ledger:
-        account = account_in_force(settings, ledger)
-        marks = ledger.equity.newest(account, MARKS)
-        last = ledger.broker_journal.last_reconciliation(account)
-        return DeskView(
-            mode=settings.mode.name,
-            stage=settings.stage.name,
-            now=ledger.clock.now(),
-            account=account,
-            equity=marks[-1].equity if marks else None,
-            cash=marks[-1].cash if marks else None,
-            reconciled_at=last.at if last else None,
-            differences=last.differences if last else (),
-            switches=tuple(row for row in ledger.kill_switches.present() if row.stopped),
-            positions=tuple(_positions(settings, ledger)),
-            equity_marks=tuple((mark.at, mark.equity) for mark in marks),
-            scopes=tuple(scopes(settings, ledger)),
-            problems=problems(ledger, account, starts_stopped=settings.mode.name is Mode.LIVE),
-        )
+    with Container(settings) as house:
+        return _overview(house)
+
+
+def whole_desk(settings: Settings) -> tuple[DeskView, Listing[IntentView], Listing[desk.OrderView]]:
+    """The account at a glance with its newest intents and orders, from one opening of the ledger."""
+    with Container(settings) as house:
+        return _overview(house), _intents(house), _orders(house)
+
+
+def _overview(house: Container) -> DeskView:
+    settings, ledger = house.settings, house.ledger
+    account = account_in_force(settings, ledger)
+    marks = ledger.equity.newest(account, MARKS)
+    last = ledger.broker_journal.last_reconciliation(account)
+    return DeskView(
+        mode=settings.mode.name,
+        stage=settings.stage.name,
+        now=ledger.clock.now(),
+        account=account,
+        equity=marks[-1].equity if marks else None,
+        cash=marks[-1].cash if marks else None,
+        reconciled_at=last.at if last else None,
+        differences=last.differences if last else (),
+        switches=tuple(row for row in ledger.kill_switches.present() if row.stopped),
+        positions=_positions(house, account),
+        equity_marks=tuple((mark.at, mark.equity) for mark in marks),
+        scopes=tuple(scopes(settings, ledger)),
+        problems=problems(ledger, account, starts_stopped=settings.mode.name is Mode.LIVE),
+    )
 
 
 def actor_name(claimed: str = "") -> str:
@@ -347,17 +331,17 @@ def actor_name(claimed: str = "") -> str:
     return f"{user} (claimed: {name})" if name else user
 
 
-def _positions(settings: Settings, ledger: Ledger) -> list[PositionView]:
-    quotes = Container(settings, ledger.clock).newest_quotes()
+def _positions(house: Container, account: str) -> tuple[PositionView, ...]:
+    held = [row for row in house.ledger.executions.positions(account) if row.quantity]
+    quotes = house.newest_quotes() if held else {}
     views = []
-    for row in ledger.executions.positions(account_in_force(settings, ledger)):
-        if row.quantity:
-            last = quotes[row.instrument].last if row.instrument in quotes else None
-            known = Container(settings).instruments.get(row.instrument)
-            value = row.quantity * last * known.multiplier if known is not None and last is not None else None
-            remark = "" if known is not None else NOT_CONFIGURED
-            views.append(PositionView(row.instrument, row.quantity, row.average_price, last, value, remark))
-    return views
+    for row in held:
+        last = quotes[row.instrument].last if row.instrument in quotes else None
+        known = house.instruments.get(row.instrument)
+        value = row.quantity * last * known.multiplier if known is not None and last is not None else None
+        remark = "" if known is not None else NOT_CONFIGURED
+        views.append(PositionView(row.instrument, row.quantity, row.average_price, last, value, remark))
+    return tuple(views)
 
 
 def checked_reason(reason: str) -> str:
@@ -370,29 +354,3 @@ def checked_reason(reason: str) -> str:
             remedy='write one; on the command line, --reason "..."',
         )
     return said
-
-
-def checked_scope(scope: str, known: Sequence[str]) -> str:
-    """A scope of the kill switch; a misspelt one would look like a stop and stop nothing.
-
-    Raises:
-        ConfigError: for a scope of no known kind, and for a name that differs from every known one of its kind.
-    """
-    kind, _, name = scope.partition(":")
-    if scope in ("", EVERYTHING):
-        return EVERYTHING
-    if kind not in ("strategy", "account") or not name:
-        raise ConfigError(f"unknown scope {scope!r}", where="--scope", remedy="everything, strategy:NAME or account:ID")
-    if scope not in known and any(each.startswith(f"{kind}:") for each in known):
-        near = nearest(scope, known)
-        remedy = f"did you mean {near!r}?" if near else f"one of {', '.join(known)}"
-        raise ConfigError(f"{scope!r} is neither a strategy nor an account", where="--scope", remedy=remedy)
-    return scope
-
-
-def scopes(settings: Settings, ledger: Ledger) -> list[str]:
-    """The scopes of a kill switch: everything, and each account and strategy that is declared or has ever asked."""
-    accounts = [settings.broker.account or "", *ledger.outbox.accounts(), account_in_force(settings, ledger)]
-    strategies = [MANUAL, *options("strategy"), *ledger.decisions.strategies()]
-    named = [*map(account_scope, filter(None, accounts)), *map(strategy_scope, strategies)]
-    return list(dict.fromkeys([EVERYTHING, *named, *(row.scope for row in ledger.kill_switches.present())]))

@@ -8,16 +8,16 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from app.operations import operator, trading
+from app.operations.replies import ReconcileReply
 from app.operations.trading import opened_ledger
 from conf.schema.settings import Settings
 from runtime.container import Container
-from runtime.trading import account_in_force
 
 BEFORE_MIDNIGHT = timedelta(minutes=30)
 """How long before the venue's midnight its day is ended, as in the schedule of Dagster."""
 
 
-def watch(settings: Settings, every: float, tell: Callable[[str], None]) -> trading.ReconcileReply:
+def watch(settings: Settings, every: float, tell: Callable[[str], None]) -> ReconcileReply:
     """Reconcile every so many seconds until no order is open, and end each day of the venue once; the last comparison.
 
     Args:
@@ -31,7 +31,7 @@ def watch(settings: Settings, every: float, tell: Callable[[str], None]) -> trad
     clock = Container(settings).clock
     while True:
         reply = trading.reconcile(settings)
-        waiting = open_orders(settings)
+        waiting = open_orders(settings, reply.account)
         counted = f"open {', '.join(waiting) or 'none'}; problems {len(reply.problems)}"
         tell(f"{clock.now():%Y-%m-%d %H:%M:%S} UTC: {counted}")
         if not waiting:
@@ -43,10 +43,10 @@ def watch(settings: Settings, every: float, tell: Callable[[str], None]) -> trad
         asyncio.run(clock.sleep(every))
 
 
-def open_orders(settings: Settings) -> list[str]:
-    """The references of the orders that have not ended by the ledger."""
+def open_orders(settings: Settings, account: str) -> list[str]:
+    """The references of the orders of an account that have not ended by the ledger."""
     with opened_ledger(settings) as ledger:
-        return [attempt.ref for attempt in ledger.attempts.live(account_in_force(settings, ledger))]
+        return [attempt.ref for attempt in ledger.attempts.live(account)]
 
 
 def day_to_end(now: datetime, zone: str) -> date | None:

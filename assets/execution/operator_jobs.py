@@ -8,6 +8,7 @@ import dagster as dg
 from assets.pinned_config import PinnedConfig
 from conf.schema.settings import Settings
 from runtime import trading
+from runtime.container import Container
 from tradewright.model.command import CommandKind
 
 ACTOR = "dagster"
@@ -59,7 +60,9 @@ def _flatten(pinned: PinnedConfig) -> dg.JobDefinition:
     def step(context: dg.OpExecutionContext) -> None:
         reason = _reason(dict(context.op_config))
         settings, key = pinned.verified(context), f"dagster:{context.run_id}"
-        for decision in trading.flatten(settings, ACTOR, reason, key):
+        with Container(settings) as house:
+            decisions = trading.flatten(house, ACTOR, reason, key)
+        for decision in decisions:
             context.log.info(f"{decision.verdict}: {decision.approved_quantity} of intent {decision.intent_id}")
 
     text = "Cancel all orders, decide on closing every holding; the sensor approved_orders sends what is approved."
@@ -72,7 +75,8 @@ def ask(settings: Settings, kind: CommandKind, reason: str, payload: Mapping[str
     Raises:
         CommandRefused, CommandPending: when it is refused, or another actor has not finished it in time.
     """
-    return trading.asking(settings, lambda inbox: inbox.ask(kind, ACTOR, reason, payload))
+    with Container(settings) as house:
+        return trading.asking(house, lambda inbox: inbox.ask(kind, ACTOR, reason, payload))
 
 
 def _run_once(pinned: PinnedConfig, name: str, text: str, step: dg.OpDefinition) -> dg.JobDefinition:

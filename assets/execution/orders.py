@@ -65,7 +65,8 @@ def take_stock(settings: Settings) -> dg.MaterializeResult:
         CommandRefused, CommandPending: when the venue cannot be asked, or another actor is busy.
         BrokerError, LedgerError: when the account is not known, or the ledger cannot be used.
     """
-    found = trading.asking(settings, lambda inbox: inbox.reconcile("dagster", "the asset positions"))
+    with Container(settings) as house:
+        found = trading.asking(house, lambda inbox: inbox.reconcile("dagster", "the asset positions"))
     rows = [f"| {name} | {quantity} |" for name, quantity in sorted(found.positions.items())]
     return dg.MaterializeResult(
         metadata={
@@ -90,7 +91,7 @@ def propose(settings: Settings, strategies: Sequence[str], *, only_due: bool = F
         marks = signal_marks(house, pairs)  # before the signals are read: newer ones are then decided on again
         signals = trading.newest_signals(house, strategies)
         wanted = [row for row in signals if not only_due or (row[0].strategy, row[0].instrument) in pairs]
-        found = trading.deciding(settings, lambda decider: decider.propose(wanted))
+        found = trading.deciding(house, lambda decider: decider.propose(wanted))
         proposed = Proposed(intents=tuple(found), marks=tuple(marks))
         house.artefacts.write_json(INTENTS, proposed.model_dump(mode="json"))
     return dg.MaterializeResult(
@@ -106,7 +107,7 @@ def decide(settings: Settings) -> dg.MaterializeResult:
     """
     with Container(settings) as house:
         proposed = Proposed.model_validate(house.artefacts.read_json(INTENTS))
-        found = trading.deciding(settings, lambda decider: decider.decide(proposed.intents))
+        found = trading.deciding(house, lambda decider: decider.decide(proposed.intents))
         finish_decisions(house, proposed.marks)  # after the decisions are committed: a kill in between repeats them
     counts = {verdict.value: sum(row.verdict is verdict for row in found) for verdict in Verdict}
     return dg.MaterializeResult(metadata={**counts, "decisions": dg.MetadataValue.md(_decisions_table(found))})

@@ -99,7 +99,8 @@ def send_batch(settings: Settings, decision_ids: Sequence[str], log: Callable[[s
         CommandRefused, CommandPending: when nothing can be sent now: the venue is away, or another actor is busy.
         BrokerError, LedgerError: when the account is not known, or the ledger cannot be used.
     """
-    outcomes = trading.asking(settings, lambda inbox: inbox.send("dagster", "the job send_orders", decision_ids))
+    with Container(settings) as house:
+        outcomes = trading.asking(house, lambda inbox: inbox.send("dagster", "the job send_orders", decision_ids))
     for outcome in outcomes:
         log(describe(outcome))
     if problems := [describe(row) for row in outcomes if row.status in FAILURES]:
@@ -114,7 +115,8 @@ def compare_with_venue(settings: Settings) -> None:
         CommandRefused, CommandPending: when the venue cannot be asked, or another actor is busy.
         BrokerError, LedgerError: when the account is not known, or the ledger cannot be used.
     """
-    found = trading.asking(settings, lambda inbox: inbox.reconcile("dagster", "the job reconcile"))
+    with Container(settings) as house:
+        found = trading.asking(house, lambda inbox: inbox.reconcile("dagster", "the job reconcile"))
     if found.differences:
         raise dg.Failure("\n".join(found.differences), allow_retries=False)
 
@@ -128,22 +130,23 @@ def finish_day(settings: Settings) -> None:
         BrokerError, LedgerError: when the account is not known, or the ledger cannot be used.
     """
     ask = partial(Inbox.ask, kind=CommandKind.END_OF_DAY, actor="dagster", reason="the schedule end_of_day")
-    found = trading.asking(settings, ask)
     with Container(settings) as house:
+        found = trading.asking(house, ask)
         finish_job(house, "end_of_day")
     if found:
         raise dg.Failure(f"the day ended with differences: {found}", allow_retries=False)
 
 
 def point_at_approved(settings: Settings) -> dg.RunRequest | dg.SkipReason:
-    """One run for all orders of the account that may be sent, under a key that names the batch.
+    """One run for all orders of the account and mode in force that may be sent, under a key that names the batch.
 
     While an actor sends, the rest of its batch is no new batch: a second run would find nothing to do.
     """
-    account = settings.broker.account or ""
     with Container(settings) as house:
-        waiting, commands = house.ledger.outbox.sendable(account), house.ledger.commands
-        busy = [row for each in {row.account for row in waiting} for row in commands.unfinished(each)]
+        account = trading.account_in_force(settings, house.ledger)
+        if not account:
+            return dg.SkipReason(trading.UNKNOWN_ACCOUNT)
+        waiting, busy = house.ledger.outbox.sendable(account), house.ledger.commands.unfinished(account)
     if not waiting:
         return dg.SkipReason("no approved order waits to be sent")
     if any(row.kind is CommandKind.SEND for row in busy):
@@ -153,15 +156,17 @@ def point_at_approved(settings: Settings) -> dg.RunRequest | dg.SkipReason:
 
 
 def watch_open_orders(settings: Settings) -> dg.RunRequest | dg.SkipReason:
-    """A comparison with the venue whenever an order is open and the last one is older than ``WATCH``."""
+    """A comparison with the venue while an order of the account in force is open and the last one is old.
+
+    Older than ``WATCH`` is old. An open order of another account is no reason: the venue would tell nothing of it.
+    """
     with Container(settings) as house:
         ledger, now = house.ledger, house.clock.now()
-        accounts = [settings.broker.account] if settings.broker.account else ledger.outbox.accounts()
-        for account in accounts:
-            last = ledger.broker_journal.last_reconciliation(account)
-            watched = last is not None and now - last.at < WATCH
-            if not watched and ledger.attempts.live(account) and not ledger.commands.unfinished(account):
-                return dg.RunRequest(run_key=f"watch:{account}:{now:%Y%m%dT%H%M}")
+        account = trading.account_in_force(settings, ledger)
+        last = ledger.broker_journal.last_reconciliation(account)
+        watched = last is not None and now - last.at < WATCH
+        if not watched and ledger.attempts.live(account) and not ledger.commands.unfinished(account):
+            return dg.RunRequest(run_key=f"watch:{account}:{now:%Y%m%dT%H%M}")
     return dg.SkipReason("no open order is unwatched")
 
 

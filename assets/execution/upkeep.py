@@ -5,7 +5,7 @@ import dagster as dg
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.doctor import examine_all
-from runtime.due_jobs import daily_due, finish_job, last_reconciled
+from runtime.due_jobs import daily_due, finish_job, has_traded, last_reconciled
 from tradewright.ledger.backup import PG_DUMP, backup
 from tradewright.ledger.retention import prune
 
@@ -14,7 +14,7 @@ def reconciliation_due(house: Container) -> str:
     """Why the account is to be compared with the venue now; empty when it is not."""
     last, minutes = last_reconciled(house), house.settings.schedules.reconcile.every_minutes
     if last is None:
-        return "never compared" if _has_traded(house) else ""
+        return "never compared" if has_traded(house) else ""
     age = (house.clock.now() - last).total_seconds()
     return f"last compared at {last:%Y-%m-%d %H:%M} UTC" if age >= minutes * 60 else ""
 
@@ -22,7 +22,7 @@ def reconciliation_due(house: Container) -> str:
 def end_of_day_due(house: Container) -> str:
     """Why the day is to be ended now: its hour, by the venue's clock, has come since it was ended last."""
     settings = house.settings
-    if not _has_traded(house):
+    if not has_traded(house):
         return ""
     return daily_due(house, "end_of_day", settings.schedules.end_of_day, settings.execution.broker_zone)
 
@@ -46,8 +46,8 @@ def doctor_due(house: Container) -> str:
 
 def nothing_due(house: Container, job: str) -> str:
     """Why a job is not due, in words."""
-    if job in ("reconcile", "end_of_day") and not _has_traded(house):
-        return "no order was ever approved in this ledger"
+    if job in ("reconcile", "end_of_day") and not has_traded(house):
+        return "no order of this mode and account was ever approved"
     if job == "backup" and house.ledger.file is None:
         return f"the ledger is on PostgreSQL: {PG_DUMP}"
     return "it was done since it was due last"
@@ -91,9 +91,3 @@ def examine(settings: Settings, overrides: tuple[str, ...]) -> str:
     if broken := [line for row, line in zip(found, lines, strict=True) if row.state == "broken"]:
         raise dg.Failure("\n".join(broken), allow_retries=False)
     return "\n".join(lines)
-
-
-def _has_traded(house: Container) -> bool:
-    account = house.settings.broker.account
-    known = house.ledger.outbox.accounts()
-    return account in known if account else bool(known)

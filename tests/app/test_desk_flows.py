@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.operations import trading
+from app.operations.kill_scopes import scopes
 from conf.schema.settings import Settings
 from tests.app.conftest import say
 from tests.support.ledgers import Proposer
@@ -186,10 +187,10 @@ def test_stops_are_lifted_one_by_one(settings: Settings, ledger: Ledger) -> None
 def test_an_account_that_no_venue_has_named_yet_can_be_stopped(settings: Settings, ledger: Ledger) -> None:
     """Where none is known, none can be misspelt."""
     unnamed = settings.broker.model_copy(update={"account": ""})
-    scope = trading.scopes(settings.model_copy(update={"broker": unnamed}), ledger)
+    scope = scopes(settings.model_copy(update={"broker": unnamed}), ledger)
     assert not [name for name in scope if name.startswith("account:")]
     named = settings.model_copy(update={"broker": settings.broker.model_copy(update={"account": "DU9"})})
-    assert "account:DU9" in trading.scopes(named, ledger)
+    assert "account:DU9" in scopes(named, ledger)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_every_state_is_told() -> None:
 @pytest.mark.parametrize("state", AttemptState)
 def test_the_story_of_an_order_in_each_state(settings: Settings, ledger: Ledger, state: AttemptState) -> None:
     ref = order_in(ledger, state)
-    (walk,) = trading.explain(settings, ref)
+    (walk,) = trading.explain(settings, ref).rows
     told = list(story(walk, "UTC"))
     at = " at 101.5" if state in FILLED else ""
     assert told[0] == f"order {ref}: {state}, filled {FILLED.get(state, '0')} of 10{at}"
@@ -81,7 +81,7 @@ def test_the_story_of_an_order_in_each_state(settings: Settings, ledger: Ledger,
 @pytest.mark.parametrize("name", ["ref", "decision-1", "intent0001", "signal-1", "e1.01"])
 def test_every_name_leads_to_the_same_walk(settings: Settings, ledger: Ledger, name: str) -> None:
     ref = order_in(ledger, S.FILLED)
-    assert trading.explain(settings, ref if name == "ref" else name) == trading.explain(settings, ref)
+    assert trading.explain(settings, ref if name == "ref" else name).rows == trading.explain(settings, ref).rows
 
 
 @pytest.mark.parametrize("name", ["", "nothing", "intent0001.2", "decision-", "INTENT0001", "e1", "%"])
@@ -101,7 +101,7 @@ def test_before_there_is_an_order_the_decision_is_told(
     decision = proposer.decide(proposer.intent(), verdict)
     if said is not None:
         ledger.decisions.record_approval(decision.decision_id, said, "ann", "not today")
-    (walk,) = trading.explain(settings, decision.decision_id)
+    (walk,) = trading.explain(settings, decision.decision_id).rows
     told = list(story(walk, "UTC"))
     assert not [line for line in told if line.startswith("order ")]
     assert ("person ann said no: not today" in told) is (said is False)
@@ -117,13 +117,13 @@ def test_a_stop_says_who_watches_it(settings: Settings, ledger: Ledger, at_venue
     intent = Proposer(ledger, ledger.clock, "SIM").intent(
         stop=Decimal(95), take_profit=Decimal(110), protective_orders=at_venue
     )
-    (walk,) = trading.explain(settings, intent.intent_id)
+    (walk,) = trading.explain(settings, intent.intent_id).rows
     assert f"    stop 95, take-profit 110: {watched}" in list(story(walk, "UTC"))
 
 
 def test_an_intent_that_the_gate_has_not_seen_is_told_as_such(settings: Settings, ledger: Ledger) -> None:
     intent = Proposer(ledger, ledger.clock, "SIM").intent()
-    (walk,) = trading.explain(settings, intent.intent_id)
+    (walk,) = trading.explain(settings, intent.intent_id).rows
     assert next(story(walk, "UTC")).startswith("intent intent0001")
-    (view,) = trading.intents(settings)
+    (view,) = trading.intents(settings).rows
     assert (view.decision, view.waits, view.orders) == (None, False, ())

@@ -49,6 +49,7 @@ ORDER = {
     "since": Moment, "reason": TEXT, "perm_ids": [int], "executions": [EXECUTION],
     "events": [{"ref": TEXT, "state": TEXT, "reason": TEXT, "at": Moment}],
 }  # fmt: skip
+LISTED = {"account": TEXT, "remark": TEXT}
 SWITCH = {"scope": TEXT, "stopped": FLAG, "actor": TEXT, "reason": TEXT, "at": Moment}
 AUDIT = {
     "seq": int, "at": Moment, "actor": TEXT, "action": TEXT, "subject": TEXT, "detail": dict, "previous": TEXT,
@@ -85,15 +86,19 @@ CONTRACT: dict[str, Any] = {
         "outcomes": [{"decision_id": TEXT, "ref": TEXT, "status": TEXT, "state": TEXT, "reasons": list}],
         "stops": [],
     },
-    "intents": {"intents": [{"intent": INTENT, "decision": DECISION, "waits": FLAG, "orders": list}]},
-    "orders": {"orders": [ORDER]},
+    "intents": {"intents": [{"intent": INTENT, "decision": DECISION, "waits": FLAG, "orders": list}], **LISTED},
+    "orders": {"orders": [ORDER], **LISTED},
     "positions": {
         "positions": [
             {"instrument": TEXT, "quantity": NUMBER, "average_price": NUMBER, "last_price": NUMBER, "value": NUMBER,
              "remark": TEXT}
         ],
+        **LISTED,
     },
-    "reconcile": {"at": Moment, "differences": [], "equity": NUMBER, "positions": {"BTC": NUMBER}, "problems": []},
+    "reconcile": {
+        "at": Moment, "account": TEXT, "differences": [], "equity": NUMBER, "positions": {"BTC": NUMBER},
+        "problems": [],
+    },
     "explain": {
         "walks": [
             {
@@ -102,6 +107,7 @@ CONTRACT: dict[str, Any] = {
                                "decision_hash": TEXT}], "limits": dict,
             }
         ],
+        **LISTED,
     },
     "kill": {"stopped": SWITCH, "cancelled": {"ended": [], "open": [], "problem": TEXT}},
     "resume": {"resumed": SWITCH},

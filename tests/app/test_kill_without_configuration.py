@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from tests.app.conftest import Said, say
 from tests.support.houses import House, conf_copy
 from tradewright.ledger.kill_switches import Switch
 from tradewright.ledger.ledger import Ledger
-from tradewright.model.clock import SystemClock
+from tradewright.model.clock import Clock, ManualClock, SystemClock
 from tradewright.model.command import CommandState
 from tradewright.model.errors import ConfigError
 from tradewright.model.mode import Mode
@@ -31,6 +32,12 @@ BROKEN = {
     "brackets": b"[" * 20_000,
 }
 GROUPS = groups(PROJECT / "conf")
+CLOCKS: dict[str, Clock] = {
+    "the machine's time": SystemClock(),
+    "a scenario of long ago": ManualClock(datetime(2020, 1, 2, tzinfo=UTC)),
+    "a scenario to come": ManualClock(datetime(2090, 1, 2, tzinfo=UTC)),
+}
+"""The clocks that a sender may have; a kill without a configuration knows none of them."""
 
 
 @pytest.fixture(scope="module")
@@ -148,13 +155,14 @@ def test_a_venue_that_does_not_answer_is_waited_for_after_the_stop(house: House,
     assert time.monotonic() - began < 30
 
 
-def test_a_sender_at_work_cancels_for_a_kill_that_cannot(house: House) -> None:
+@pytest.mark.parametrize("clock", CLOCKS.values(), ids=CLOCKS)
+def test_a_sender_at_work_cancels_for_a_kill_that_cannot(house: House, clock: Clock) -> None:
     """Its answer is the reply's; status 1 stays, because the files are still broken."""
     url = f"sqlite:///{house.root / LEDGER_FILE}"
     house.root.mkdir()
 
     def work() -> None:
-        with Ledger.create(url, SystemClock()) as ledger:
+        with Ledger.create(url, clock) as ledger:
             while (command := ledger.commands.next("SIM")) is None:
                 time.sleep(0.02)
             assert [row.stopped for row in ledger.kill_switches.present()] == [True], "the flag comes first"
@@ -162,7 +170,8 @@ def test_a_sender_at_work_cancels_for_a_kill_that_cannot(house: House) -> None:
             answer = {"ended": ["a.1"], "open": [], "problem": ""}
             ledger.commands.finish(command.command_id, CommandState.DONE, {"answer": answer})
 
-    with Ledger.create(url, SystemClock()) as ledger:
+    with Ledger.create(url, clock) as ledger:
+        ledger.broker_journal.record_session("s1", "sim", "SIM", "sender")
         assert ledger.leases.acquire("SIM", "sender", 60)
     sender = threading.Thread(target=work)
     sender.start()
@@ -172,6 +181,21 @@ def test_a_sender_at_work_cancels_for_a_kill_that_cannot(house: House) -> None:
     assert said.status == 1
     assert said.json["cancelled"]["ended"] == ["a.1"]
     assert "conf/broker" in said.json["cancelled"]["problem"]
+
+
+@pytest.mark.parametrize("clock", CLOCKS.values(), ids=CLOCKS)
+def test_the_newest_switch_counts_whatever_the_clocks_say(house: House, clock: Clock) -> None:
+    """A kill without a configuration writes the machine's time into a ledger of another time."""
+    house.root.mkdir()
+    url, wrong = f"sqlite:///{house.root / LEDGER_FILE}", (f"storage.root={house.root}", "no_such.key=1")
+    with Ledger.create(url, clock) as ledger:
+        for _ in range(2):
+            kill(*wrong)
+            assert [row.stopped for row in ledger.kill_switches.present()] == [True]
+            assert ledger.kill_switches.stopping("trend", "SIM") != []
+            ledger.kill_switches.resume("everything", "ann", "a test")
+            assert [row.stopped for row in ledger.kill_switches.present()] == [False]
+        assert ledger.audit.verify_chain() == 4
 
 
 @pytest.mark.parametrize(
@@ -241,10 +265,14 @@ def test_an_act_warns_of_the_ledger_that_the_environment_names(
     assert "another ledger" not in say(*command, *reason).err
 
 
-def test_a_sender_at_work_in_another_ledger_is_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("clock", CLOCKS.values(), ids=CLOCKS)
+def test_a_sender_at_work_in_another_ledger_is_told(
+    house: House, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
     folder = other(monkeypatch, house)
     folder.mkdir()
-    with Ledger.create(f"sqlite:///{folder / LEDGER_FILE}", SystemClock()) as ledger:
+    with Ledger.create(f"sqlite:///{folder / LEDGER_FILE}", clock) as ledger:
+        ledger.broker_journal.record_session("s1", "sim", "SIM", "sender")
         assert ledger.leases.acquire("SIM", "sender", 60)
         assert "a sender of account SIM is at work in it (process " in kill(f"storage.root={house.root}").err
         ledger.leases.release("SIM", "sender")

@@ -81,7 +81,7 @@ def test_monitor_and_explanations_show_the_zone_and_the_ledger_keeps_utc(tmp_pat
     assert board.intents[0]["decided"] == "2026-11-21 00:30:00+02:00"
     clock = next(tile for tile in board.tiles if tile.label == "Clock")
     assert clock.meaning.endswith("Asia/Jerusalem")
-    (walk,) = trading.explain(chosen, intent.intent_id)
+    (walk,) = trading.explain(chosen, intent.intent_id).rows
     assert any("decided 2026-11-21 00:30:00+02:00 Asia/Jerusalem" in line for line in story(walk, chosen.base.tz))
     assert walk.intent.decided_at == moment
     assert walk.intent.decided_at.utcoffset() == timedelta(0)

@@ -89,14 +89,14 @@ def test_a_yes_goes_into_the_outbox_and_a_no_is_final(settings: Settings) -> Non
 
 def test_what_waits_and_what_lives_is_listed_however_old_it_is(settings: Settings) -> None:
     """The newest intent is the one that was filled; of the newest order there is but one."""
-    whole, orders = trading.intents(settings, 0), trading.orders(settings, 0)
+    whole, orders = trading.intents(settings, 0).rows, trading.orders(settings, 0)
     assert [row.decision.verdict.value for row in whole if row.decision] == ["APPROVE", "REVIEW", "REJECT"]
-    assert trading.intents(settings) == whole
-    assert trading.intents(settings, 1) == whole[:2], "the newest, and the one that waits"
+    assert trading.intents(settings).rows == whole
+    assert trading.intents(settings, 1).rows == whole[:2], "the newest, and the one that waits"
     assert trading.orders(settings, 1) == trading.orders(settings) == orders
     with trading.opened_ledger(settings) as ledger:
         monitor_acts.answer(settings, ledger.decisions.waiting()[0].decision_id, False, "no")
-    assert trading.intents(settings, 1) == trading.intents(settings, 0)[:1]
+    assert trading.intents(settings, 1).rows == trading.intents(settings, 0).rows[:1]
 
 
 def test_a_rejected_intent_cannot_be_approved(settings: Settings) -> None:
@@ -191,7 +191,7 @@ def test_a_position_in_an_instrument_that_is_not_configured_is_listed_and_marked
 ) -> None:
     known = {symbol: row for symbol, row in settings.instruments.items() if symbol != "ETH"}
     monkeypatch.setattr(Container, "instruments", property(lambda _house: known))
-    (held,) = trading.positions(settings)
+    (held,) = trading.positions(settings).rows
     assert (held.instrument, held.value, held.remark) == ("ETH", None, trading.NOT_CONFIGURED)
     view = monitor.monitor_view(settings)
     assert (view.trouble, len(view.tiles)) == ("", 6)

@@ -53,7 +53,7 @@ def resting(house: House, clock: ManualClock) -> tuple[Settings, float]:
 
 
 def states(settings: Settings) -> list[str]:
-    return [str(view.state) for view in trading.orders(settings)]
+    return [str(view.state) for view in trading.orders(settings).rows]
 
 
 def test_an_order_of_the_day_that_nothing_touches_ends_with_its_day(
@@ -80,7 +80,7 @@ def test_a_bar_that_touches_the_limit_fills_it_also_after_a_restart(
     clock.advance(240)
     assert {name: float(units) for name, units in trading.reconcile(settings).positions.items()} == {"BTC": 0.01}
     trading.reconcile(settings)
-    (view,) = trading.orders(settings)
+    (view,) = trading.orders(settings).rows
     assert (str(view.state), float(view.average_price or 0), len(view.executions)) == ("FILLED", limit, 1)
     assert watch.watch(settings, 60, lambda _line: None).problems == ()
 

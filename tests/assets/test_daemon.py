@@ -60,7 +60,8 @@ def test_the_daemon_sends_an_approved_order(tmp_path: Path, monkeypatch: pytest.
         port = json.loads(gateway.stdout.readline())["port"]
         house = House(folder, bare.root, (*bare.more, "mode=paper", "broker=ibkr", f"broker.port={port}"))
         settings = compose(house.overrides)
-        decision = trading.deciding(settings, lambda decider: decider.intend("k1", BUY))
+        with Container(settings) as opened:
+            decision = trading.deciding(opened, lambda decider: decider.intend("k1", BUY))
         assert decision.verdict is Verdict.APPROVE, decision.reasons
         environment = {"DAGSTER_HOME": str(tmp_path / "home"), "TRADEWRIGHT_OVERRIDES": " ".join(house.overrides)}
         running.append(start(["-m", "app.dev", "--port", str(free_port())], tmp_path / "dev.log", environment))
@@ -84,7 +85,8 @@ def test_two_instances_that_race_send_each_order_once(tmp_path: Path, monkeypatc
     settings = compose(house.overrides)
     for size in SIZES:
         terms = BUY.model_copy(update={"quantity": Decimal(size)})
-        decision = trading.deciding(settings, lambda decider: decider.intend(size, terms))  # noqa: B023
+        with Container(settings) as opened:
+            decision = trading.deciding(opened, lambda decider: decider.intend(size, terms))  # noqa: B023
         assert decision.verdict is Verdict.APPROVE, decision.reasons
     logs = [tmp_path / f"{number}.log" for number in (1, 2)]
     daemons = [instance(house, log) for log in logs]

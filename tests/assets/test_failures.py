@@ -17,7 +17,6 @@ from assets.research.bars import make_bars
 from assets.research.definitions import MARKET_JOB, research_definitions
 from assets.runs import RunFailed, execute, run_desk
 from conf.compose import compose
-from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
 from tests.support.houses import House, free_port, stocked_house
@@ -54,7 +53,8 @@ def desk(stocked: House, monkeypatch: pytest.MonkeyPatch) -> House:
 
 def new_decision(house: House, key: str) -> Decision:
     settings = compose(house.overrides)
-    decision = trading.deciding(settings, lambda decider: decider.intend(key, BUY))
+    with Container(settings) as opened:
+        decision = trading.deciding(opened, lambda decider: decider.intend(key, BUY))
     assert decision.verdict is Verdict.APPROVE, decision.reasons
     return decision
 
@@ -221,7 +221,8 @@ def other_decision(house: House, key: str) -> Decision:
     """Another order than ``BUY``: two equal ones would be duplicates."""
     settings = compose(house.overrides)
     terms = BUY.model_copy(update={"quantity": Decimal("0.002")})
-    decision = trading.deciding(settings, lambda decider: decider.intend(key, terms))
+    with Container(settings) as opened:
+        decision = trading.deciding(opened, lambda decider: decider.intend(key, terms))
     assert decision.verdict is Verdict.APPROVE, decision.reasons
     return decision
 
@@ -249,8 +250,8 @@ class TestVerdictsOfARun:
     ) -> None:
         asked = []
 
-        def asking(settings: Settings, _ask: object) -> tuple[SendResult, ...]:
-            asked.append(settings)
+        def asking(opened: Container, _ask: object) -> tuple[SendResult, ...]:
+            asked.append(opened)
             return (SendResult("d1", "i1.1", status), SendResult("d2", "i2.1", SendStatus.SENT))
 
         monkeypatch.setattr(trading, "asking", asking)

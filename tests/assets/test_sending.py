@@ -56,7 +56,8 @@ def desk(stocked: House, monkeypatch: pytest.MonkeyPatch) -> House:
 
 def approved(house: House, key: str = "k1") -> Decision:
     settings = compose(house.overrides)
-    decision = trading.deciding(settings, lambda decider: decider.intend(key, BUY))
+    with Container(settings) as opened:
+        decision = trading.deciding(opened, lambda decider: decider.intend(key, BUY))
     assert decision.verdict is Verdict.APPROVE, decision.reasons
     return decision
 

@@ -80,7 +80,8 @@ def _frozen(freeze: Freeze) -> Problem:
 def _unreconciled(ledger: Ledger, account: str) -> Iterator[Problem]:
     last = ledger.broker_journal.last_reconciliation(account)
     if last is None:
-        text = "the account was never compared with the venue"
+        never = "the account was never compared with the venue"
+        text = never if account else "the account is known after the first connection"
         yield Problem("NOT_RECONCILED", "", "", text, ledger.clock.now(), "tradewright reconcile")
         return
     frozen = {(freeze.code.value, freeze.instrument, freeze.ref) for freeze in ledger.freezes.present(account)}

@@ -54,9 +54,13 @@ def orders(ledger: Ledger, intent_id: str | None = None) -> list[OrderView]:
     return [order_view(ledger, attempt) for attempt in ledger.attempts.all(intent_id)]
 
 
-def newest_orders(ledger: Ledger, most: int) -> list[OrderView]:
-    """The newest orders, at ``most`` so many, and all that are not at their end; oldest first."""
-    return [order_view(ledger, attempt) for attempt in ledger.attempts.newest(most)]
+def newest_orders(ledger: Ledger, most: int | None, account: str | None = None) -> list[OrderView]:
+    """The newest orders, at ``most`` so many (None: all), and all that are not at their end; oldest first.
+
+    Args:
+        account: only those of an account in the ledger's mode; None for every account and mode.
+    """
+    return [order_view(ledger, attempt) for attempt in ledger.attempts.newest(most, account)]
 
 
 def order_view(ledger: Ledger, attempt: Attempt) -> OrderView:

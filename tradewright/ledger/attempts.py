@@ -213,11 +213,26 @@ class Attempts:
         query = select(attempts).where(attempts.c.decision_id == decision_id).order_by(attempts.c.number)
         return self._select(query)
 
-    def newest(self, most: int) -> list[Attempt]:
-        """The newest attempts, at ``most`` so many, and all that are not at their end; oldest first."""
-        newest = select(attempts.c.ref).order_by(attempts.c.claimed_at.desc(), attempts.c.ref.desc()).limit(most)
+    def newest(self, most: int | None, account: str | None = None) -> list[Attempt]:
+        """The newest attempts, at ``most`` so many (None: all), and all that are not at their end; oldest first.
+
+        Args:
+            account: only those of an account in this mode; None for every account and mode.
+        """
+        own = self._own(account)
+        newest = select(attempts.c.ref).where(*own)
+        newest = newest.order_by(attempts.c.claimed_at.desc(), attempts.c.ref.desc()).limit(most)
         wanted = attempts.c.state.in_(LIVE_STATES) | attempts.c.ref.in_(newest)
-        return self._select(select(attempts).where(wanted).order_by(attempts.c.claimed_at, attempts.c.ref))
+        return self._select(select(attempts).where(wanted, *own).order_by(attempts.c.claimed_at, attempts.c.ref))
+
+    def count(self, account: str | None = None) -> int:
+        """The number of attempts; of an account in this mode where one is given."""
+        query = select(func.count()).select_from(attempts).where(*self._own(account))
+        with self._database.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def _own(self, account: str | None) -> tuple[ColumnElement[bool], ...]:
+        return () if account is None else (attempts.c.account == account, self._events.own(attempts))
 
     def live(self, account: str) -> list[Attempt]:
         """The attempts of an account that are not at their end, oldest first."""

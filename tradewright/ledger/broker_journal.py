@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, exists, func, or_, select
 
 from tradewright.database.engine import Database
 from tradewright.ledger.events import Events
@@ -47,6 +47,25 @@ class BrokerJournal:
         row = {"session": session, "venue": venue, "account": account, "holder": holder}
         row_at = row | {"at": self._database.clock.now()}
         self._events.record(sessions, row_at, Topic.SESSION_OPENED, session, account=account)
+
+    def last_account(self, venue: str) -> str:
+        """The account of the newest connection to a kind of venue in this mode; empty before the first.
+
+        A connection counts for the mode of its event, and for the mode of a comparison that was made over it: events
+        of an upgraded ledger do not tell the mode.
+        """
+        compared = exists(
+            select(reconciliations.c.id).where(
+                reconciliations.c.session == sessions.c.session,
+                reconciliations.c.account == sessions.c.account,
+                reconciliations.c.mode == self._events.mode.value,
+            )
+        )
+        query = select(sessions.c.account).where(
+            sessions.c.venue == venue, sessions.c.account != "", or_(self._events.own(sessions), compared)
+        )
+        with self._database.read() as connection:
+            return connection.execute(query.order_by(sessions.c.id.desc()).limit(1)).scalar() or ""
 
     def record_event(self, session: str, event: BrokerEvent) -> None:
         """Keep a message as it came, before anything is concluded from it (S7)."""

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Table, select
+from sqlalchemy import ColumnElement, Connection, Table, Text, func, select, type_coerce
 
 from tradewright.database.engine import Database
 from tradewright.ledger.events import Events
@@ -14,7 +14,7 @@ from tradewright.ledger.facts import Scope, names, of_subject, since
 from tradewright.ledger.schema import approvals, decisions, events, intents
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import LedgerError
-from tradewright.model.hashing import content_hash
+from tradewright.model.hashing import canonical_json, content_hash
 from tradewright.model.intent import Intent
 from tradewright.model.topic import Topic
 
@@ -147,9 +147,10 @@ class Decisions:
             payload = connection.execute(query).scalar()
         return None if payload is None else Decision.model_validate(payload)
 
-    def intents(self, signal_id: str | None = None) -> list[Intent]:
-        """All intents, oldest first; only those of a signal where one is given."""
-        query = select(intents.c.payload).order_by(intents.c.recorded_at, intents.c.intent_id)
+    def intents(self, signal_id: str | None = None, account: str | None = None) -> list[Intent]:
+        """All intents, oldest first; only those of a signal, and of an account in this mode, where they are given."""
+        query = select(intents.c.payload).where(*self._own(account))
+        query = query.order_by(intents.c.recorded_at, intents.c.intent_id)
         if signal_id is not None:
             query = query.where(intents.c.signal_id == signal_id)
         with self._database.read() as connection:
@@ -157,15 +158,43 @@ class Decisions:
             self._events.facts.check_rows(connection, intents, "intent_id", [intent.intent_id for intent in found])
         return found
 
-    def newest_intents(self, most: int, besides: Collection[str] = ()) -> list[Intent]:
-        """The newest intents, at ``most`` so many, and those of the ids ``besides``; oldest first."""
-        newest = select(intents.c.intent_id).order_by(intents.c.recorded_at.desc(), intents.c.intent_id.desc())
-        wanted = intents.c.intent_id.in_(newest.limit(most)) | intents.c.intent_id.in_(besides)
-        query = select(intents.c.payload).where(wanted).order_by(intents.c.recorded_at, intents.c.intent_id)
+    def newest_intents(
+        self, most: int | None, besides: Collection[str] = (), account: str | None = None
+    ) -> list[Intent]:
+        """The newest intents, at ``most`` so many (None: all), and those of the ids ``besides``; oldest first.
+
+        Args:
+            account: only those of an account in this mode; None for every account and mode.
+        """
+        own = self._own(account)
+        newest = select(intents.c.intent_id).where(*own)
+        newest = newest.order_by(intents.c.recorded_at.desc(), intents.c.intent_id.desc()).limit(most)
+        wanted = intents.c.intent_id.in_(newest) | intents.c.intent_id.in_(besides)
+        query = select(intents.c.payload).where(wanted, *own).order_by(intents.c.recorded_at, intents.c.intent_id)
         with self._database.read() as connection:
             found = [Intent.model_validate(payload) for payload in connection.execute(query).scalars()]
             self._events.facts.check_rows(connection, intents, "intent_id", [intent.intent_id for intent in found])
         return found
+
+    def count_intents(self, account: str | None = None) -> int:
+        """The number of intents; of an account in this mode where one is given."""
+        query = select(func.count()).select_from(intents).where(*self._own(account))
+        with self._database.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def mode_of(self, decision_id: str) -> str:
+        """The mode in which a decision was made; empty for an unknown one."""
+        query = select(events.c.mode).join(decisions, decisions.c.event_seq == events.c.seq)
+        with self._database.read() as connection:
+            return connection.execute(query.where(decisions.c.decision_id == decision_id)).scalar() or ""
+
+    def _own(self, account: str | None) -> tuple[ColumnElement[bool], ...]:
+        """The intents of an account in this mode. ``account`` is the first key of the canonical form of an intent."""
+        if account is None:
+            return ()
+        stored = type_coerce(intents.c.payload, Text)
+        begins = stored.startswith(canonical_json({"account": account})[:-1] + ",", autoescape=True)
+        return begins, self._events.own(intents)
 
     def strategies(self) -> list[str]:
         """Every strategy that ever asked for something, by name."""

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Table,
+    exists,
     insert,
     select,
     update,
@@ -153,6 +154,11 @@ class Events:
         """The number of the newest event; 0 before the first."""
         with self._database.read() as connection:
             return int(connection.execute(select(event_head.c.seq)).scalar_one())
+
+    def own(self, table: Table) -> ColumnElement[bool]:
+        """Whether a row of a table of facts was last written in this mode, as a condition of a statement."""
+        seq = table.c.event_seq
+        return exists(select(events.c.seq).where(events.c.seq == seq, events.c.mode == self.mode.value))
 
     def verify_chain(self) -> int:
         """Audit the whole ledger in one reading transaction, and return the number of events.

@@ -12,9 +12,12 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, and_, exists, insert, select, update
 
 from tradewright.database.engine import Database
-from tradewright.ledger.schema import leases
+from tradewright.ledger.schema import events, leases
 from tradewright.model.clock import Clock
 from tradewright.model.errors import LedgerError
+
+RELEASED = "released"
+"""In the place of its process's start: the holder let go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,20 @@ class Lease:
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether the holder's process is known to have ended; False for a process of another host."""
+        """Whether the holder let go, or its process is known to have ended; False for a process of another host."""
+        if self.started == RELEASED:
+            return True
         return self.host == _host() and self.pid > 0 and process_start(self.pid) != self.started
+
+    def is_at_work(self, moment: datetime) -> bool:
+        """Whether the holder holds the account: its process lives here, or it is elsewhere and the lease has not ended.
+
+        Args:
+            moment: the newest one of the ledger. The clock of whoever asks may be another than the holder's, as that
+                of a scenario is.
+        """
+        lives_here = self.host == _host() and self.pid > 0
+        return not self.is_abandoned and (lives_here or self.expires_at > moment)
 
 
 def lease_held(
@@ -82,13 +97,14 @@ class Leases:
         until = self._database.clock.now() + timedelta(seconds=seconds)
         own = update(leases).where(leases.c.name == account, leases.c.holder == holder)
         with self._database.write() as connection:
-            return connection.execute(own.values(expires_at=until)).rowcount == 1
+            return connection.execute(own.values(expires_at=until, **_this_process())).rowcount == 1
 
     def release(self, account: str, holder: str) -> None:
         """Let go, so that the next sender need not wait; nothing happens when another one has it."""
         own = (leases.c.name == account, leases.c.holder == holder)
         with self._database.write() as connection:
-            connection.execute(update(leases).where(*own).values(expires_at=self._database.clock.now()))
+            gone = {"expires_at": self._database.clock.now(), "started": RELEASED}
+            connection.execute(update(leases).where(*own).values(**gone))
 
     def get(self, account: str) -> Lease | None:
         """The lease of an account, also one that has run out; None when there never was one."""
@@ -97,11 +113,12 @@ class Leases:
         return None if row is None else Lease(**row)
 
     def at_work(self) -> list[Lease]:
-        """The leases of senders that hold their accounts now, by account."""
+        """The leases of senders that hold their accounts, by account, whatever clock this ledger was opened with."""
         with self._database.read() as connection:
             rows = connection.execute(select(leases).order_by(leases.c.name)).mappings().all()
-        now = self._database.clock.now()
-        return [lease for lease in (Lease(**row) for row in rows) if lease.expires_at > now and not lease.is_abandoned]
+            newest = select(events.c.at).order_by(events.c.seq.desc()).limit(1)
+            moment = connection.execute(newest).scalar() or self._database.clock.now()
+        return [lease for lease in (Lease(**row) for row in rows) if lease.is_at_work(moment)]
 
 
 def senders_at_work(url: str, clock: Clock, busy_seconds: float = 1.0) -> list[Lease]:

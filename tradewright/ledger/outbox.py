@@ -171,7 +171,7 @@ class Outbox:
         return ApprovedRow(**fields | {"terms": OrderTerms.model_validate(fields["terms"]), "protective": legs})
 
     def sendable(self, account: str = "") -> list[Sendable]:
-        """The orders that may be claimed now, oldest first (S1); of one account where one is given.
+        """The orders of this mode that may be claimed now, oldest first (S1); of one account where one is given.
 
         Listing grants nothing. An order without a decision or an event that allows it is skipped, and recorded once as
         an alarm in the audit log (D5).
@@ -183,7 +183,7 @@ class Outbox:
         of_intent = (attempts.c.intent_id == approved_orders.c.intent_id, attempts.c.leg == Leg.ENTRY.value)
         count = select(func.count()).where(*of_intent).scalar_subquery()
         query = select(approved_orders, count.label("tried")).where(
-            claimable(self._database.clock.now(), abandoned=True)
+            claimable(self._database.clock.now(), abandoned=True), self._events.own(approved_orders)
         )
         if account:
             query = query.where(approved_orders.c.account == account)
@@ -228,7 +228,8 @@ class Outbox:
                 self._events.append(Topic.AUDIT_ENTRY, row.decision_id, payload, "program", row.account)
 
     def accounts(self) -> list[str]:
-        """Every account for which an order was ever approved, by name."""
-        query = select(approved_orders.c.account).distinct().order_by(approved_orders.c.account)
+        """Every account for which an order was ever approved in this mode, by name."""
+        own = self._events.own(approved_orders)
+        query = select(approved_orders.c.account).where(own).distinct().order_by(approved_orders.c.account)
         with self._database.read() as connection:
             return list(connection.execute(query).scalars())
