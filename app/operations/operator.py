@@ -6,15 +6,13 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.operations.trading import actor_name, checked_reason, opened_ledger
+from app.operations.trading import actor_name, checked_reason, not_well, opened_ledger
 from conf.schema.settings import Settings
 from runtime import trading as wiring
-from runtime.trading import account_in_force
 from tradewright.execution.cancellation import Cancelled
-from tradewright.execution.health import Problem, problems
+from tradewright.execution.health import AccountCode, Problem
 from tradewright.model.command import Command, CommandKind
-from tradewright.model.decision import Decision
-from tradewright.model.mode import Mode
+from tradewright.model.decision import Decision, Verdict
 
 
 @dataclass(frozen=True)
@@ -30,10 +28,18 @@ class Done:
     problems: tuple[Problem, ...]
 
 
-def not_well(settings: Settings) -> tuple[Problem, ...]:
-    """Everything that is not well on the account in force, with the command that helps; empty when it may trade."""
-    with opened_ledger(settings) as ledger:
-        return problems(ledger, account_in_force(settings, ledger), starts_stopped=settings.mode.name is Mode.LIVE)
+@dataclass(frozen=True)
+class Flattened:
+    """The decisions on closing every holding, and everything that is not well on the account."""
+
+    decisions: tuple[Decision, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether an order was rejected, or the account is not well; a stop is no fault, for one flattens under it."""
+        is_rejected = any(made.verdict is Verdict.REJECT for made in self.decisions)
+        return is_rejected or any(problem.code != AccountCode.STOPPED for problem in self.problems)
 
 
 def inbox(settings: Settings, most: int) -> list[Command]:
@@ -73,6 +79,12 @@ def flatten(settings: Settings, reason: str, actor: str = "", key: str = "") -> 
     """
     name, said, own = actor_name(actor), checked_reason(reason), key or secrets.token_hex(8)
     return wiring.flatten(settings, name, said, own)
+
+
+def flatten_all(settings: Settings, reason: str, actor: str = "", key: str = "") -> Flattened:
+    """As :func:`flatten`, with everything that is not well afterwards."""
+    decisions = tuple(flatten(settings, reason, actor, key))
+    return Flattened(decisions, not_well(settings))
 
 
 def acknowledge(settings: Settings, instrument: str, reason: str, actor: str = "") -> Done:

@@ -73,16 +73,17 @@ class SendReply:
 
     Args:
         stops: the switches that are on.
+        problems: everything that is not well on the account; the command exits with 1 while there is any.
     """
 
     outcomes: tuple[Sent, ...]
     stops: tuple[Switch, ...]
+    problems: tuple[Problem, ...] = ()
 
     @property
     def failed(self) -> bool:
-        """Whether an order was not sent, or no order could have been."""
-        all_stopped = any(not row.scope.startswith("strategy:") for row in self.stops)
-        return all_stopped or any(row.status != "SENT" for row in self.outcomes)
+        """Whether an order was not sent, or the account is not well."""
+        return bool(self.stops or self.problems) or any(row.status != "SENT" for row in self.outcomes)
 
 
 @dataclass(frozen=True)
@@ -228,10 +229,20 @@ def send(settings: Settings) -> list[Sent]:
 
 
 def send_approved(settings: Settings) -> SendReply:
-    """As :func:`send`, with the stops in force; an order that a stop covers stays approved or is withdrawn."""
+    """As :func:`send`, with the stops in force; an order that a stop covers stays approved or is withdrawn.
+
+    What is not well on the account is listed afterwards, as the send has left it.
+    """
     with opened_ledger(settings) as ledger:
         stops = tuple(row for row in ledger.kill_switches.present() if row.stopped and _covers(settings, row.scope))
-    return SendReply(tuple(send(settings)), stops)
+    outcomes = tuple(send(settings))
+    return SendReply(outcomes, stops, not_well(settings))
+
+
+def not_well(settings: Settings) -> tuple[Problem, ...]:
+    """Everything that is not well on the account in force, with the command that helps; empty when it may trade."""
+    with opened_ledger(settings) as ledger:
+        return problems(ledger, account_in_force(settings, ledger), starts_stopped=settings.mode.name is Mode.LIVE)
 
 
 def _covers(settings: Settings, scope: str) -> bool:
@@ -269,10 +280,7 @@ def reconcile(settings: Settings) -> ReconcileReply:
         CommandRefused, LedgerError: when it cannot be asked or written down.
     """
     found = trading.asking(settings, lambda inbox: inbox.reconcile(actor_name(""), "tradewright reconcile"))
-    with opened_ledger(settings) as ledger:
-        account = account_in_force(settings, ledger)
-        listed = problems(ledger, account, starts_stopped=settings.mode.name is Mode.LIVE)
-    return ReconcileReply(found.at, found.differences, found.equity, found.positions, listed)
+    return ReconcileReply(found.at, found.differences, found.equity, found.positions, not_well(settings))
 
 
 def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[Switch, Cancelled]:

@@ -16,10 +16,12 @@ from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
 from runtime.due_jobs import finish_job
+from tradewright.execution.health import problems
 from tradewright.execution.inbox import Inbox
 from tradewright.execution.types import SendResult, SendStatus
 from tradewright.ledger.outbox import batch_key
 from tradewright.model.command import CommandKind
+from tradewright.model.mode import Mode
 
 NO_RETRIES = {"dagster/max_retries": "0"}
 SENSOR_SECONDS = 5
@@ -56,7 +58,10 @@ def sending(pinned: PinnedConfig) -> tuple[SendingJobs, list[dg.SensorDefinition
     @dg.op(tags=pinned.tags)
     def reconcile_with_venue(context: dg.OpExecutionContext) -> None:
         """Ask the venue for everything and adopt what it says."""
-        compare_with_venue(pinned.verified(context))
+        listed = compare_with_venue(pinned.verified(context))
+        context.add_output_metadata({"problems": dg.MetadataValue.json(listed)})
+        for line in listed:
+            context.log.warning(line)
 
     @dg.op(tags=pinned.tags)
     def end_day_at_venue(context: dg.OpExecutionContext) -> None:
@@ -106,17 +111,24 @@ def send_batch(settings: Settings, decision_ids: Sequence[str], log: Callable[[s
         raise dg.Failure("\n".join(problems), allow_retries=False)
 
 
-def compare_with_venue(settings: Settings) -> None:
-    """Reconcile.
+def compare_with_venue(settings: Settings) -> list[str]:
+    """Reconcile, and return what is not well and needs no person: a stop, which is a person's own act.
 
     Raises:
-        dg.Failure: when the ledger differs from the venue.
+        dg.Failure: when the ledger differs from the venue, or anything is not well that stays until a person acts.
         CommandRefused, CommandPending: when the venue cannot be asked, or another actor is busy.
         BrokerError, LedgerError: when the account is not known, or the ledger cannot be used.
     """
     found = trading.asking(settings, lambda inbox: inbox.reconcile("dagster", "the job reconcile"))
-    if found.differences:
-        raise dg.Failure("\n".join(found.differences), allow_retries=False)
+    with Container(settings) as house:
+        account, is_live = trading.account_in_force(settings, house.ledger), settings.mode.name is Mode.LIVE
+        listed = problems(house.ledger, account, starts_stopped=is_live)
+    frozen = [problem.line for problem in listed if problem.needs_person]
+    if found.differences or frozen:
+        lines = list(dict.fromkeys((*found.differences, *frozen)))
+        told = {"problems": dg.MetadataValue.json([problem.line for problem in listed])}
+        raise dg.Failure("\n".join(lines), metadata=told, allow_retries=False)
+    return [problem.line for problem in listed]
 
 
 def finish_day(settings: Settings) -> None:

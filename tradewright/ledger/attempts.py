@@ -180,7 +180,8 @@ class Attempts:
         """
         found = self.find(ref)
         if found is None:
-            raise LedgerError("no such attempt", where=f"attempt {ref}", remedy="tradewright orders lists them")
+            remedy = "tradewright orders lists them"
+            raise LedgerError("no such attempt", where=f"attempt {ref}", remedy=remedy, code="ORDER_UNKNOWN_HERE")
         return found
 
     def _checked(self, ref: str) -> Attempt:
