@@ -229,7 +229,7 @@ def _told(act: Callable[[], str], settings: Settings | None = None) -> str:
 def _present(settings: Settings) -> str:
     """What is not well now; the outcome before it stands, also when this cannot be read."""
     try:
-        return _still(operator.not_well(settings))
+        return _still(trading.not_well(settings))
     except TradewrightError as error:
         return f"; what is not well cannot be read: {error}"
 

@@ -1,4 +1,4 @@
-"""Every code in the list of what is not well: its remedy, followed word by word on the command line, leads back (A3)."""
+"""Every code in the list of what is not well: its remedy, followed on the command line, leads back (A3)."""
 
 from __future__ import annotations
 
@@ -275,6 +275,7 @@ def test_an_order_that_works_twice_freezes_until_one_is_cancelled(at: Desk) -> N
     """A person's word does not help while both may fill."""
     at.run("reconcile")
     twice(at)
+    at.run("reconcile")
     for _ in range(2):
         assert at.run('acknowledge AAPL --reason "seen"')[0] == 0
         assert at.run("reconcile")[0] == 1
