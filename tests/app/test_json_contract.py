@@ -84,6 +84,7 @@ CONTRACT: dict[str, Any] = {
     "send": {
         "outcomes": [{"decision_id": TEXT, "ref": TEXT, "status": TEXT, "state": TEXT, "reasons": list}],
         "stops": [],
+        "problems": [],
     },
     "intents": {"intents": [{"intent": INTENT, "decision": DECISION, "waits": FLAG, "orders": list}]},
     "orders": {"orders": [ORDER]},

@@ -106,7 +106,8 @@ class ReportHandler:
                 self._external(order, opening=opening)
                 return
             if queried or order.perm_id:
-                attempt = self._reopened(attempt, f"the venue lists it as {order.status}")
+                evidence, is_over = f"the venue lists it as {order.status}", order.status not in LIVE
+                attempt = self._reopened(attempt, evidence, is_over=is_over)
             self._learn(attempt, order.perm_id)
             if attempt.state.terminal:
                 self.doubts.discard(attempt.ref)
@@ -143,11 +144,17 @@ class ReportHandler:
             freeze = (self._account, attempt.instrument, FreezeCode.TWO_PERM_IDS, _times(known), attempt.ref)
             self._ledger.freezes.freeze_once(*freeze)
 
-    def _reopened(self, attempt: Attempt, evidence: str) -> Attempt:
-        """An order judged not sent that the venue knows after all: it is open again, and an alarm is raised (R5)."""
+    def _reopened(self, attempt: Attempt, evidence: str, *, is_over: bool = False) -> Attempt:
+        """An order judged not sent that the venue knows after all: it is open again, and an alarm is raised (R5).
+
+        Args:
+            is_over: whether it works no more: then the alarm is raised once, for the venue tells it until its midnight.
+        """
         if attempt.state is not AttemptState.NOT_SENT or attempt.sending_at is None:
             return attempt
-        self._freeze(attempt, FreezeCode.FILL_AFTER_END, f"judged not sent, and the venue has it: {evidence}")
+        freeze = self._ledger.freezes.freeze_once if is_over else self._ledger.freezes.freeze
+        text = f"judged not sent, and the venue has it: {evidence}"
+        freeze(self._account, attempt.instrument, FreezeCode.FILL_AFTER_END, text, attempt.ref)
         others = [other for other in self._ledger.attempts.all(attempt.intent_id) if other.leg is attempt.leg]
         if any(not other.state.terminal for other in others):
             return attempt  # one attempt of a leg is live at a time; this one's fills count all the same
