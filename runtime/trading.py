@@ -20,12 +20,14 @@ from runtime.container import Container
 from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.actor import AccountActor
 from tradewright.execution.deciding import Decider
+from tradewright.execution.health import Problem, problems
 from tradewright.execution.inbox import CommandPending, CommandRefused, Inbox
 from tradewright.execution.market_state import MarketStateReader, closed_at
 from tradewright.execution.risk_snapshot import Event, SnapshotBuilder
 from tradewright.execution.types import ProtocolTimes, SenderSettings
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Decision
+from tradewright.model.mode import Mode
 from tradewright.model.signal import SignalCandidate
 from tradewright.store.artefacts import NoArtefact
 
@@ -72,6 +74,13 @@ def account_in_force(settings: Settings, ledger: Ledger) -> str:
         return settings.broker.account
     known = [intent.account for intent in ledger.decisions.newest_intents(NEWEST_INTENTS) if intent.account]
     return known[-1] if known else ""
+
+
+def not_well(settings: Settings) -> tuple[Problem, ...]:
+    """Everything that is not well on the account in force, with the commands that help; empty when it may trade."""
+    with Container(settings) as house:
+        account, is_live = account_in_force(settings, house.ledger), settings.mode.name is Mode.LIVE
+        return problems(house.ledger, account, starts_stopped=is_live)
 
 
 def snapshot_builder(house: Container) -> SnapshotBuilder:

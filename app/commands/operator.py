@@ -138,7 +138,7 @@ def flatten(
 @commands.command()
 def freezes(overrides: Overrides = None, as_json: Json = False) -> None:
     """Everything that is not well on the account, with the command that helps; exit 1 while there is any."""
-    from app.operations import trading
+    from runtime.trading import not_well
 
     def show(output: Output, listed: tuple[Problem, ...]) -> object:
         show_problems(output, listed)
@@ -147,7 +147,7 @@ def freezes(overrides: Overrides = None, as_json: Json = False) -> None:
     def status(listed: tuple[Problem, ...]) -> int:
         return FAILED if listed else DONE
 
-    trading_command(overrides, as_json, trading.not_well, show, status=status, warns=True)
+    trading_command(overrides, as_json, not_well, show, status=status, warns=True)
 
 
 def show_problems(output: Output, listed: Sequence[Problem]) -> None:

@@ -13,6 +13,7 @@ from app.operations.formatting import local
 from app.operations.monitor_view import Row, terms_text
 from app.output import printable
 from conf.schema.settings import Settings
+from runtime.trading import not_well
 from tradewright.evaluation.formatting import count, money
 from tradewright.execution.cancellation import Cancelled
 from tradewright.execution.health import Problem
@@ -229,7 +230,7 @@ def _told(act: Callable[[], str], settings: Settings | None = None) -> str:
 def _present(settings: Settings) -> str:
     """What is not well now; the outcome before it stands, also when this cannot be read."""
     try:
-        return _still(trading.not_well(settings))
+        return _still(not_well(settings))
     except TradewrightError as error:
         return f"; what is not well cannot be read: {error}"
 

@@ -6,9 +6,10 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.operations.trading import actor_name, checked_reason, not_well, opened_ledger
+from app.operations.trading import actor_name, checked_reason, opened_ledger
 from conf.schema.settings import Settings
 from runtime import trading as wiring
+from runtime.trading import not_well
 from tradewright.execution.cancellation import Cancelled
 from tradewright.execution.health import AccountCode, Problem
 from tradewright.model.command import Command, CommandKind

@@ -16,7 +16,7 @@ from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
-from runtime.trading import account_in_force
+from runtime.trading import account_in_force, not_well
 from tradewright.execution import operator_actions as desk
 from tradewright.execution.cancellation import Cancelled
 from tradewright.execution.deciding import Decider
@@ -78,7 +78,7 @@ class SendReply:
 
     outcomes: tuple[Sent, ...]
     stops: tuple[Switch, ...]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Problem, ...]
 
     @property
     def failed(self) -> bool:
@@ -237,12 +237,6 @@ def send_approved(settings: Settings) -> SendReply:
         stops = tuple(row for row in ledger.kill_switches.present() if row.stopped and _covers(settings, row.scope))
     outcomes = tuple(send(settings))
     return SendReply(outcomes, stops, not_well(settings))
-
-
-def not_well(settings: Settings) -> tuple[Problem, ...]:
-    """Everything that is not well on the account in force, with the command that helps; empty when it may trade."""
-    with opened_ledger(settings) as ledger:
-        return problems(ledger, account_in_force(settings, ledger), starts_stopped=settings.mode.name is Mode.LIVE)
 
 
 def _covers(settings: Settings, scope: str) -> bool:

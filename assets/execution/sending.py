@@ -16,12 +16,10 @@ from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
 from runtime.due_jobs import finish_job
-from tradewright.execution.health import problems
 from tradewright.execution.inbox import Inbox
 from tradewright.execution.types import SendResult, SendStatus
 from tradewright.ledger.outbox import batch_key
 from tradewright.model.command import CommandKind
-from tradewright.model.mode import Mode
 
 NO_RETRIES = {"dagster/max_retries": "0"}
 SENSOR_SECONDS = 5
@@ -120,9 +118,7 @@ def compare_with_venue(settings: Settings) -> list[str]:
         BrokerError, LedgerError: when the account is not known, or the ledger cannot be used.
     """
     found = trading.asking(settings, lambda inbox: inbox.reconcile("dagster", "the job reconcile"))
-    with Container(settings) as house:
-        account, is_live = trading.account_in_force(settings, house.ledger), settings.mode.name is Mode.LIVE
-        listed = problems(house.ledger, account, starts_stopped=is_live)
+    listed = trading.not_well(settings)
     frozen = [problem.line for problem in listed if problem.needs_person]
     if found.differences or frozen:
         lines = list(dict.fromkeys((*found.differences, *frozen)))

@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import app
+from brokers.ibkr import plugin
 from conf import compose
 from conf.ledger_place import sqlite_url
 from conf.schema.settings import Settings
@@ -70,7 +71,9 @@ class Desk:
         """An order that the gate approves and that goes out; its reference."""
         self.open_market()
         status, decision = self.run(f"intent --instrument AAPL {words}")
-        assert (status, decision["verdict"]) == (0, "APPROVE"), decision["reasons"]
+        assert status == 0, decision["reasons"]
+        if decision["verdict"] == "REVIEW":
+            assert self.run(f'approve {decision["decision_id"]} --reason "yes"')[0] == 0
         _status, sent = self.run("send")
         (outcome,) = [row for row in sent["outcomes"] if row["decision_id"] == decision["decision_id"]]
         assert outcome["status"] == "SENT", outcome
@@ -103,13 +106,16 @@ def steps(remedy: str) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def desk(folder: Path) -> Iterator[Desk]:
-    """A desk of its own in paper mode; nothing shortens a wait, for the clock moves by what is waited."""
+def desk(folder: Path, mode: Mode = Mode.PAPER) -> Iterator[Desk]:
+    """A desk of its own; nothing shortens a wait, for the clock moves by what is waited.
+
+    In live mode the account keeps the name that the venue of the tests gives it.
+    """
     root = folder / "data"
     root.mkdir()
     world = World(sqlite_url(root), folder / "venue.db")
     world.ledger.close()
-    world.mode, world.ledger = Mode.PAPER, Ledger.create(world.url, world.clock, busy_seconds=1, mode=Mode.PAPER)
+    world.mode, world.ledger = mode, Ledger.create(world.url, world.clock, busy_seconds=1, mode=mode)
     world.proposer.ledger = world.ledger
     counter = Counter(world, root)
 
@@ -127,7 +133,11 @@ def desk(folder: Path) -> Iterator[Desk]:
         patch.setattr(Container, "broker", property(broker))
         patch.setattr(Container, "reading_broker", broker)
         patch.setattr(compose, "compose_without_strategy", composed)
-        named = ("mode=paper", "stage=paper", "broker=ibkr", f"broker.account={ACCOUNT}", "universe=us_equities")
+        stage: tuple[str, ...] = ("stage=paper",)
+        if mode is Mode.LIVE:
+            patch.setattr(plugin, "account_problems", lambda *_args: ())
+            stage = ("stage=live_small", "broker.port=4001")
+        named = (f"mode={mode}", *stage, "broker=ibkr", f"broker.account={ACCOUNT}", "universe=us_equities")
         bars = ("universe.instruments=[AAPL]", "universe.timeframe=1m", "universe.base_timeframe=1m")
         yield Desk(counter, (f"storage.root={root}", *named, *bars))
     world.close()

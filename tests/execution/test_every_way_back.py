@@ -12,6 +12,7 @@ from tests.execution.desk import Desk, desk, steps
 from tests.execution.venue import ACCOUNT
 from tradewright.execution.health import AccountCode
 from tradewright.ledger.freezes import FreezeCode
+from tradewright.model.mode import Mode
 from tradewright.model.order import Leg, Side
 
 ROUNDS = 6
@@ -269,6 +270,21 @@ def test_the_remedies_lead_back_to_trading(at: Desk, name: str) -> None:
     ref = at.order("--side BUY --qty 3")
     assert at.ledger.attempts.get(ref).state == "FILLED"
     assert (at.run("reconcile")[0], at.problems()) == (0, []), done
+
+
+def test_with_money_at_stake_a_person_confirms_an_absence(tmp_path: Path) -> None:
+    """Two snapshots a minute apart do not settle an order in live mode; with them a person's word does (R5)."""
+    with desk(tmp_path, Mode.LIVE) as at:
+        assert at.run('resume --reason "live starts stopped"')[0] == 0
+        assert at.run("reconcile")[0] == 0
+        lost(at)
+        (problem,) = at.problems()
+        done = follow(at, WALKS["in doubt, never arrived"], problem)
+        assert [line.split(" ")[1] for line in done] == ["reconcile", "confirm-not-sent"], done
+        assert at.problems() == []
+        at.venue.set(mode="fill")
+        ref = at.order("--side BUY --qty 1 --type LMT --limit 98")
+        assert at.ledger.attempts.get(ref).state == "FILLED"
 
 
 def test_an_order_that_works_twice_freezes_until_one_is_cancelled(at: Desk) -> None:
