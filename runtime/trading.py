@@ -20,12 +20,14 @@ from runtime.container import Container
 from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.actor import AccountActor
 from tradewright.execution.deciding import Decider
+from tradewright.execution.health import Problem, problems
 from tradewright.execution.inbox import CommandPending, CommandRefused, Inbox
 from tradewright.execution.market_state import MarketStateReader, closed_at
 from tradewright.execution.risk_snapshot import Event, SnapshotBuilder
 from tradewright.execution.types import ProtocolTimes, SenderSettings
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Decision
+from tradewright.model.mode import Mode
 from tradewright.model.signal import SignalCandidate
 from tradewright.store.artefacts import NoArtefact
 
@@ -78,6 +80,16 @@ def account_in_force(settings: Settings, ledger: Ledger) -> str:
     Only connections of this mode to this kind of venue count. Empty before the first one.
     """
     return settings.broker.account or ledger.broker_journal.last_account(settings.broker.kind)
+
+
+def not_well(house: Container, account: str = "") -> tuple[Problem, ...]:
+    """Everything that is not well on an account, with the commands that help; empty when it may trade.
+
+    Args:
+        account: the one in force, when it is left out.
+    """
+    used = account or account_in_force(house.settings, house.ledger)
+    return problems(house.ledger, used, starts_stopped=house.settings.mode.name is Mode.LIVE)
 
 
 def snapshot_builder(house: Container) -> SnapshotBuilder:

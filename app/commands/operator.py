@@ -13,14 +13,13 @@ from app.output import DONE, FAILED, Output, run_operation
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from app.operations.operator import Done
+    from app.operations.operator import Done, Flattened
     from app.operations.replies import ReconcileReply
     from conf.schema.settings import Settings
     from tradewright.execution.cancellation import Cancelled
     from tradewright.execution.health import Problem
     from tradewright.ledger.kill_switches import Switch
     from tradewright.model.command import Command
-    from tradewright.model.decision import Decision
 
 commands = typer.Typer()
 OrderRef = Annotated[str, typer.Argument(callback=named, help="a reference of an order: tradewright orders")]
@@ -115,23 +114,25 @@ def flatten(
     key: Annotated[str, typer.Option(help="idempotency key: the same key is the same request")] = "",
     as_json: Json = False,
 ) -> None:
-    """Decide on closing every holding, also under a kill switch; `tradewright send` sends the orders."""
+    """Decide on closing every holding, also under a kill switch; `tradewright send` sends the orders.
+
+    Exit 1 when the gate rejects one, or while anything but a stop is not well on the account.
+    """
     from app.operations import operator
 
-    def show(output: Output, decisions: list[Decision]) -> object:
-        for made in decisions:
+    def show(output: Output, done: Flattened) -> object:
+        for made in done.decisions:
             reasons = ", ".join(reason.code for reason in made.reasons)
             output.line(f"{made.verdict}: {made.approved_quantity} of intent {made.intent_id} {reasons}".rstrip())
-        if not decisions:
+        if not done.decisions:
             output.line("nothing is held")
-        return {"decisions": decisions}
+        show_problems(output, done.problems)
+        return done
 
-    def status(decisions: list[Decision]) -> int:
-        return FAILED if any(made.verdict == "REJECT" for made in decisions) else DONE
+    def operate(settings: Settings) -> Flattened:
+        return operator.flatten_all(settings, reason, actor, key)
 
-    trading_command(
-        overrides, as_json, lambda at: operator.flatten(at, reason, actor, key), show, status=status, acts=True
-    )
+    trading_command(overrides, as_json, operate, show, status=lambda done: done.failed, acts=True)
 
 
 @commands.command()
@@ -254,11 +255,11 @@ def watch(
 
 
 def _way_back(overrides: list[str] | None, as_json: bool, operation: Callable[[Settings], Done], label: str) -> None:
-    """Run one act, print its answer and what is still not well; the act itself decides the exit code."""
+    """Run one act, print its answer and what is still not well; exit 1 while anything is."""
 
     def show(output: Output, done: Done) -> object:
         output.line(label if done.answer in (None, []) else f"{label}: {done.answer}")
         show_problems(output, done.problems)
         return done
 
-    trading_command(overrides, as_json, operation, show, acts=True)
+    trading_command(overrides, as_json, operation, show, status=lambda done: bool(done.problems), acts=True)

@@ -157,7 +157,7 @@ def reject(
 
 @commands.command()
 def send(overrides: Overrides = None, as_json: Json = False) -> None:
-    """Send each approved order, at most once; exit 1 while stopped, or when an order was not sent."""
+    """Send each approved order, at most once; exit 1 when one was not sent, or while anything is not well."""
     from app.operations import trading
     from app.operations.kill_scopes import stop_texts
 
@@ -167,6 +167,8 @@ def send(overrides: Overrides = None, as_json: Json = False) -> None:
         header = ("decision", "ref", "status", "state", "reasons")
         rows = [(row.decision_id, row.ref, row.status, row.state, "; ".join(row.reasons)) for row in reply.outcomes]
         output.table("outbox", header, rows)
+        for problem in reply.problems:
+            output.line(problem.line)
         return reply
 
     trading_command(overrides, as_json, trading.send_approved, show, status=lambda done: done.failed, acts=True)

@@ -10,13 +10,11 @@ from app.operations.trading import actor_name, checked_reason, opened_ledger
 from conf.schema.settings import Settings
 from runtime import trading as wiring
 from runtime.container import Container
-from runtime.trading import account_in_force
 from tradewright.execution.cancellation import Cancelled
-from tradewright.execution.health import Problem, problems
+from tradewright.execution.health import AccountCode, Problem
 from tradewright.execution.inbox import Inbox
 from tradewright.model.command import Command, CommandKind
-from tradewright.model.decision import Decision
-from tradewright.model.mode import Mode
+from tradewright.model.decision import Decision, Verdict
 
 
 @dataclass(frozen=True)
@@ -32,10 +30,18 @@ class Done:
     problems: tuple[Problem, ...]
 
 
-def not_well(settings: Settings) -> tuple[Problem, ...]:
-    """Everything that is not well on the account in force, with the command that helps; empty when it may trade."""
-    with opened_ledger(settings) as ledger:
-        return problems(ledger, account_in_force(settings, ledger), starts_stopped=settings.mode.name is Mode.LIVE)
+@dataclass(frozen=True)
+class Flattened:
+    """The decisions on closing every holding, and everything that is not well on the account."""
+
+    decisions: tuple[Decision, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether an order was rejected, or the account is not well; a stop is no fault, for one flattens under it."""
+        is_rejected = any(made.verdict is Verdict.REJECT for made in self.decisions)
+        return is_rejected or any(problem.code != AccountCode.STOPPED for problem in self.problems)
 
 
 def inbox(settings: Settings, most: int) -> list[Command]:
@@ -78,6 +84,18 @@ def flatten(settings: Settings, reason: str, actor: str = "", key: str = "") -> 
     name, said, own = actor_name(actor), checked_reason(reason), key or secrets.token_hex(8)
     with Container(settings) as house:
         return wiring.flatten(house, name, said, own)
+
+
+def flatten_all(settings: Settings, reason: str, actor: str = "", key: str = "") -> Flattened:
+    """As :func:`flatten`, with everything that is not well afterwards."""
+    decisions = tuple(flatten(settings, reason, actor, key))
+    return Flattened(decisions, not_well(settings))
+
+
+def not_well(settings: Settings) -> tuple[Problem, ...]:
+    """Everything that is not well on the account in force, with the commands that help; empty when it may trade."""
+    with Container(settings) as house:
+        return wiring.not_well(house)
 
 
 def acknowledge(settings: Settings, instrument: str, reason: str, actor: str = "") -> Done:
@@ -123,7 +141,7 @@ def _ask(settings: Settings, kind: CommandKind, reason: str, actor: str, payload
 
     async def act(box: Inbox) -> Done:
         answer = await box.ask(kind, name, said, payload)
-        return Done(answer, problems(box.ledger, box.account, starts_stopped=settings.mode.name is Mode.LIVE))
+        return Done(answer, wiring.not_well(house, box.account))
 
     with Container(settings) as house:
         return wiring.asking(house, act)

@@ -70,16 +70,17 @@ class SendReply:
 
     Args:
         stops: the switches that are on.
+        problems: everything that is not well on the account; the command exits with 1 while there is any.
     """
 
     outcomes: tuple[Sent, ...]
     stops: tuple[Switch, ...]
+    problems: tuple[Problem, ...]
 
     @property
     def failed(self) -> bool:
-        """Whether an order was not sent, or no order could have been."""
-        all_stopped = any(not row.scope.startswith("strategy:") for row in self.stops)
-        return all_stopped or any(row.status != "SENT" for row in self.outcomes)
+        """Whether an order was not sent, or the account is not well."""
+        return bool(self.stops or self.problems) or any(row.status != "SENT" for row in self.outcomes)
 
 
 @dataclass(frozen=True)

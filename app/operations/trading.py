@@ -21,7 +21,7 @@ from app.output import printable
 from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
-from runtime.trading import UNKNOWN_ACCOUNT, account_in_force
+from runtime.trading import UNKNOWN_ACCOUNT, account_in_force, not_well
 from tradewright.execution import operator_actions as desk
 from tradewright.execution.cancellation import Cancelled
 from tradewright.execution.deciding import Decider
@@ -176,17 +176,20 @@ def send(settings: Settings) -> list[Sent]:
 def send_approved(settings: Settings) -> SendReply:
     """Drain the outbox once, with the stops in force; an order that a stop covers stays approved or is withdrawn.
 
+    What is not well on the account is listed afterwards, as the send has left it.
+
     Raises:
         SendRefused: when another sender has the account.
         BrokerError, LedgerError: when nothing can be sent now; what was not sent stays approved.
     """
-
-    async def act(inbox: Inbox) -> SendReply:
-        present = inbox.ledger.kill_switches.present()
-        stops = tuple(row for row in present if row.stopped and _covers(inbox.account, row.scope))
-        return SendReply(tuple(map(_sent, await inbox.send(actor_name(""), "tradewright send"))), stops)
-
     with Container(settings) as house:
+
+        async def act(inbox: Inbox) -> SendReply:
+            present = inbox.ledger.kill_switches.present()
+            stops = tuple(row for row in present if row.stopped and _covers(inbox.account, row.scope))
+            outcomes = tuple(map(_sent, await inbox.send(actor_name(""), "tradewright send")))
+            return SendReply(outcomes, stops, not_well(house, inbox.account))
+
         return trading.asking(house, act)
 
 
@@ -230,13 +233,13 @@ def reconcile(settings: Settings) -> ReconcileReply:
     Raises:
         CommandRefused, LedgerError: when it cannot be asked or written down.
     """
-
-    async def act(inbox: Inbox) -> ReconcileReply:
-        found = await inbox.reconcile(actor_name(""), "tradewright reconcile")
-        listed = problems(inbox.ledger, inbox.account, starts_stopped=settings.mode.name is Mode.LIVE)
-        return ReconcileReply(found.at, inbox.account, found.differences, found.equity, found.positions, listed)
-
     with Container(settings) as house:
+
+        async def act(inbox: Inbox) -> ReconcileReply:
+            found = await inbox.reconcile(actor_name(""), "tradewright reconcile")
+            listed = not_well(house, inbox.account)
+            return ReconcileReply(found.at, inbox.account, found.differences, found.equity, found.positions, listed)
+
         return trading.asking(house, act)
 
 

@@ -56,7 +56,10 @@ def sending(pinned: PinnedConfig) -> tuple[SendingJobs, list[dg.SensorDefinition
     @dg.op(tags=pinned.tags)
     def reconcile_with_venue(context: dg.OpExecutionContext) -> None:
         """Ask the venue for everything and adopt what it says."""
-        compare_with_venue(pinned.verified(context))
+        listed = compare_with_venue(pinned.verified(context))
+        context.add_output_metadata({"problems": dg.MetadataValue.json(listed)})
+        for line in listed:
+            context.log.warning(line)
 
     @dg.op(tags=pinned.tags)
     def end_day_at_venue(context: dg.OpExecutionContext) -> None:
@@ -107,18 +110,23 @@ def send_batch(settings: Settings, decision_ids: Sequence[str], log: Callable[[s
         raise dg.Failure("\n".join(problems), allow_retries=False)
 
 
-def compare_with_venue(settings: Settings) -> None:
-    """Reconcile.
+def compare_with_venue(settings: Settings) -> list[str]:
+    """Reconcile, and return what is not well and needs no person: a stop, which is a person's own act.
 
     Raises:
-        dg.Failure: when the ledger differs from the venue.
+        dg.Failure: when the ledger differs from the venue, or anything is not well that stays until a person acts.
         CommandRefused, CommandPending: when the venue cannot be asked, or another actor is busy.
         BrokerError, LedgerError: when the account is not known, or the ledger cannot be used.
     """
     with Container(settings) as house:
         found = trading.asking(house, lambda inbox: inbox.reconcile("dagster", "the job reconcile"))
-    if found.differences:
-        raise dg.Failure("\n".join(found.differences), allow_retries=False)
+        listed = trading.not_well(house)
+    frozen = [problem.line for problem in listed if problem.needs_person]
+    if found.differences or frozen:
+        lines = list(dict.fromkeys((*found.differences, *frozen)))
+        told = {"problems": dg.MetadataValue.json([problem.line for problem in listed])}
+        raise dg.Failure("\n".join(lines), metadata=told, allow_retries=False)
+    return [problem.line for problem in listed]
 
 
 def finish_day(settings: Settings) -> None:

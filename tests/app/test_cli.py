@@ -97,7 +97,9 @@ def test_a_wish_from_the_gate_to_the_fill_and_back(house: House) -> None:
     (view,) = say("intents", *staged, "--json").json["intents"]
     assert view["waits"] is True
     assert name in say("intents", *staged).out
-    assert say("send", *staged, "--json").json == {"outcomes": [], "stops": []}
+    idle = say("send", *staged, "--json")
+    assert (idle.status, idle.json["outcomes"], idle.json["stops"]) == (1, [], [])
+    assert [row["code"] for row in idle.json["problems"]] == ["NOT_RECONCILED"], "the venue was never asked"
     assert say("approve", name, *staged, "--reason", "I want it", "--actor", "ann", "--json").json == {
         "approved": decision["intent_id"], "decision_id": name,
     }  # fmt: skip
@@ -129,6 +131,8 @@ def test_a_no_is_final(house: House) -> None:
     said = say("approve", name, *staged, "--reason", "yes after all", "--json")
     assert said.status == 1
     assert "rejected it already" in said.json["error"]["what"]
+    assert said.json["error"]["code"] == "ALREADY_ANSWERED"
+    assert "ask anew: tradewright intent" in said.json["error"]["remedy"]
 
 
 @pytest.mark.parametrize(
@@ -211,8 +215,9 @@ def test_send_after_kill_says_who_stopped_and_how_to_resume(house: House) -> Non
         assert [row["reason"] for row in say("send", *house.overrides, "--json").json["stops"]] == ["smoke"]
     finally:
         assert say("resume", *house.overrides, "--reason", "over").status == 0
+    assert say("reconcile", *house.overrides).status == 0
     said = say("send", *house.overrides, "--json")
-    assert (said.status, said.json) == (0, {"outcomes": [], "stops": []})
+    assert (said.status, said.json) == (0, {"outcomes": [], "stops": [], "problems": []})
 
 
 @pytest.mark.parametrize("reason", ["smoke \udcff\udc80", "\x1b[2Jsmoke", "smoke\nand fire"])

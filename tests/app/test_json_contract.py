@@ -85,6 +85,7 @@ CONTRACT: dict[str, Any] = {
     "send": {
         "outcomes": [{"decision_id": TEXT, "ref": TEXT, "status": TEXT, "state": TEXT, "reasons": list}],
         "stops": [],
+        "problems": [],
     },
     "intents": {"intents": [{"intent": INTENT, "decision": DECISION, "waits": FLAG, "orders": list}], **LISTED},
     "orders": {"orders": [ORDER], **LISTED},

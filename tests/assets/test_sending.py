@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from assets.execution.definitions import DESK_JOB, execution_definitions
-from assets.execution.sending import describe, send_batch
+from assets.execution.sending import compare_with_venue, describe, send_batch
 from assets.pinned_config import HASH_TAG
 from assets.runs import RunFailed, execute
 from conf.compose import compose
@@ -18,6 +18,7 @@ from runtime import trading
 from runtime.container import Container
 from tests.support.houses import House, conf_copy
 from tradewright.execution.types import SendResult, SendStatus
+from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.outbox import batch_key
 from tradewright.model.decision import Decision, Reason, Verdict
 from tradewright.model.order import OrderTerms, Side
@@ -186,6 +187,23 @@ def test_reconciling_fails_where_the_books_differ(desk: House, instance: dg.Dags
         ledger.executions.adjust(account, "BTC", Decimal(1), Decimal(1), "ann", "a mistake")
     with pytest.raises(RunFailed, match="POSITION_DRIFT BTC"):
         execute(definitions, "reconcile", instance)
+
+
+def test_reconciling_fails_where_a_person_must_act_and_only_tells_of_a_stop(
+    desk: House, instance: dg.DagsterInstance
+) -> None:
+    definitions, account = execution_definitions(desk.overrides), desk_account(desk)
+    with Container(compose(desk.overrides)).ledger as ledger:
+        ledger.kill_switches.stop("everything", "ann", "lunch")
+        (line,) = compare_with_venue(compose(desk.overrides))
+        assert line.startswith("STOPPED: everything stopped by ann: lunch")
+        execute(definitions, "reconcile", instance)
+        ledger.freezes.freeze(account, "BTC", FreezeCode.OVERFILL, "test")
+        with pytest.raises(RunFailed, match=r"OVERFILL BTC: test .*tradewright acknowledge BTC"):
+            execute(definitions, "reconcile", instance)
+        ledger.freezes.lift(account, "BTC", "ann", "seen")
+        ledger.kill_switches.resume("everything", "ann", "back")
+    assert compare_with_venue(compose(desk.overrides)) == []
 
 
 def desk_account(house: House) -> str:

@@ -94,3 +94,20 @@ def test_an_order_that_fills_while_its_successor_is_open_counts_and_is_settled_a
     decide_again(world, order)
     assert world.drain() == ()
     assert world.venue.positions() == {"AAPL": 10}
+
+
+def test_the_first_of_two_is_acknowledged_for_good_once_it_works_no_more(world: World) -> None:
+    """The successor rests for weeks; while both work, the freeze comes back with every comparison."""
+    order = judged_not_sent(world)
+    decide_again(world, order)
+    assert [outcome.ref for outcome in world.drain()] == [AGAIN]
+    world.venue.set(hidden={})
+    for _ in range(2):
+        world.recover()
+        assert world.codes() == ["FILL_AFTER_END", "LIVE_AFTER_END"]
+        acknowledge(world.ledger, ACCOUNT, "AAPL", "ann", "seen it")
+    world.venue.end(REF, tell=False)
+    world.recover()
+    acknowledge(world.ledger, ACCOUNT, "AAPL", "ann", "cancelled by hand")
+    world.recover()
+    assert (world.states(), world.codes()) == (["NOT_SENT", "WORKING"], [])

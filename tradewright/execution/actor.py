@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from difflib import get_close_matches
 
 from pydantic import TypeAdapter
 
@@ -33,7 +34,7 @@ from tradewright.model.broker import Broker, BrokerSnapshot
 from tradewright.model.clock import Clock
 from tradewright.model.command import Command, CommandKind, CommandState
 from tradewright.model.decision import Reason, Verdict
-from tradewright.model.errors import BrokerError, OrderNotAccepted, TradewrightError
+from tradewright.model.errors import BrokerError, LedgerError, OrderNotAccepted, TradewrightError
 from tradewright.model.intent import RESERVED
 from tradewright.model.order import AttemptState, Fill
 from tradewright.policy.gate import pre_send_check
@@ -200,10 +201,27 @@ class AccountActor:
         """Take over the venue's own position, as a fresh recovery finds it, never a number that a person types."""
         instrument = str(command.payload["instrument"])
         snapshot = (await self._sender.recover()).snapshot
+        self._demand_known(instrument, snapshot)
         held = [row for row in snapshot.positions if row.instrument == instrument and row.account == self._account]
         quantity, price = (held[0].quantity, held[0].average_price) if held else (Decimal(0), Decimal(0))
         person = (command.actor, command.reason)
         return operator_actions.adopt_position(self._ledger, self._account, instrument, quantity, price, *person)
+
+    def _demand_known(self, instrument: str, snapshot: BrokerSnapshot) -> None:
+        """An instrument may be adopted when it is configured, held here or at the venue, or frozen.
+
+        Raises:
+            LedgerError: for any other one; the nearest known name is given.
+        """
+        held = (*snapshot.positions, *self._ledger.executions.positions(self._account))
+        frozen = (freeze.instrument for freeze in self._ledger.freezes.present(self._account))
+        known = {*self._builder.instruments, *(row.instrument for row in held), *frozen}
+        if instrument in known:
+            return
+        near = get_close_matches(instrument, known, 1)
+        remedy = f"did you mean {near[0]!r}?" if near else "tradewright freezes and tradewright positions name them"
+        what, where = f"there is no instrument {instrument!r}", f"account {self._account}"
+        raise LedgerError(what, where=where, remedy=remedy, code="INSTRUMENT_UNKNOWN")
 
     async def _confirm_not_sent(self, command: Command) -> None:
         """Gather the evidence first: two snapshots that do not list the order; then the person's word counts (R5)."""

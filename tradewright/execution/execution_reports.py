@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tradewright.execution.types import Checkpoint, no_checkpoint
 from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.executions import Recorded
@@ -60,6 +62,7 @@ class ReportHandler:
                 self._order(order, queried=True, opening=opening)
         for order in snapshot.open_orders:
             self._order(order, queried=True, opening=opening)
+        self._live_twice(snapshot)
 
     def statement(self, fill: Fill) -> None:
         """Apply an execution from the venue's statement (R6)."""
@@ -76,8 +79,7 @@ class ReportHandler:
             if recorded is Recorded.SEEN:
                 return
             if recorded is Recorded.DIFFERS:
-                text = f"{fill.exec_id} was reported again with other content: {fill.quantity} at {fill.price}"
-                self._ledger.freezes.freeze(self._account, fill.instrument, FreezeCode.FILL_DIFFERS, text, fill.exec_id)
+                self._differs(fill)
                 return
             if recorded is Recorded.QUARANTINED:
                 text = f"{fill.exec_id} corrects {fill.base_id}; positions will show which one counts"
@@ -89,6 +91,12 @@ class ReportHandler:
                 text = f"execution {fill.exec_id} of an order that is not ours"
                 self._ledger.freezes.freeze(self._account, fill.instrument, FreezeCode.EXTERNAL_FILL, text)
 
+    def _differs(self, fill: Fill) -> None:
+        """Another content under a known execution id: an alarm once for each content, for it is told until midnight."""
+        content = f"{fill.side} {fill.quantity} {fill.instrument} at {fill.price}"
+        text = f"{fill.exec_id} was reported again with other content: {content}"
+        self._ledger.freezes.freeze_once(self._account, fill.instrument, FreezeCode.FILL_DIFFERS, text, fill.exec_id)
+
     def _order(self, order: VenueOrder, *, queried: bool, opening: bool) -> None:
         if order.account and order.account != self._account:
             return
@@ -98,7 +106,8 @@ class ReportHandler:
                 self._external(order, opening=opening)
                 return
             if queried or order.perm_id:
-                attempt = self._reopened(attempt, f"the venue lists it as {order.status}")
+                evidence, is_over = f"the venue lists it as {order.status}", order.status not in LIVE
+                attempt = self._reopened(attempt, evidence, is_over=is_over)
             self._learn(attempt, order.perm_id)
             if attempt.state.terminal:
                 self.doubts.discard(attempt.ref)
@@ -115,6 +124,16 @@ class ReportHandler:
             with self._ledger.transaction():
                 self._learn(attempt, order.perm_id)
 
+    def _live_twice(self, snapshot: BrokerSnapshot) -> None:
+        """Freeze our orders that work twice at the venue, also after a person has acknowledged it: each may fill."""
+        live: dict[str, set[int]] = {}
+        for order in snapshot.open_orders:
+            if order.ref and order.perm_id and order.status in LIVE and order.account in ("", self._account):
+                live.setdefault(order.ref, set()).add(order.perm_id)
+        for ref, perm_ids in live.items():
+            if len(perm_ids) > 1 and (attempt := self._ledger.attempts.find(ref)) is not None:
+                self._freeze(attempt, FreezeCode.TWO_PERM_IDS, _times(sorted(perm_ids)))
+
     def _owner(self, ref: str, perm_id: int) -> Attempt | None:
         """Ours by reference, else by permanent id; never by symbol, size or time (R3)."""
         return (self._ledger.attempts.find(ref) if ref else None) or self._ledger.attempts.of_perm_id(perm_id)
@@ -122,14 +141,20 @@ class ReportHandler:
     def _learn(self, attempt: Attempt, perm_id: int) -> None:
         known = self._ledger.attempts.learn_perm_id(attempt.ref, perm_id) if perm_id else ()
         if len(known) > 1:
-            text = f"the venue has it {len(known)} times: {', '.join(map(str, known))}"
-            self._freeze(attempt, FreezeCode.TWO_PERM_IDS, text)
+            freeze = (self._account, attempt.instrument, FreezeCode.TWO_PERM_IDS, _times(known), attempt.ref)
+            self._ledger.freezes.freeze_once(*freeze)
 
-    def _reopened(self, attempt: Attempt, evidence: str) -> Attempt:
-        """An order judged not sent that the venue knows after all: it is open again, and an alarm is raised (R5)."""
+    def _reopened(self, attempt: Attempt, evidence: str, *, is_over: bool = False) -> Attempt:
+        """An order judged not sent that the venue knows after all: it is open again, and an alarm is raised (R5).
+
+        Args:
+            is_over: whether it works no more: then the alarm is raised once, for the venue tells it until its midnight.
+        """
         if attempt.state is not AttemptState.NOT_SENT or attempt.sending_at is None:
             return attempt
-        self._freeze(attempt, FreezeCode.FILL_AFTER_END, f"judged not sent, and the venue has it: {evidence}")
+        freeze = self._ledger.freezes.freeze_once if is_over else self._ledger.freezes.freeze
+        text = f"judged not sent, and the venue has it: {evidence}"
+        freeze(self._account, attempt.instrument, FreezeCode.FILL_AFTER_END, text, attempt.ref)
         others = [other for other in self._ledger.attempts.all(attempt.intent_id) if other.leg is attempt.leg]
         if any(not other.state.terminal for other in others):
             return attempt  # one attempt of a leg is live at a time; this one's fills count all the same
@@ -198,6 +223,10 @@ class ReportHandler:
 
     def _freeze(self, attempt: Attempt, code: FreezeCode, text: str) -> None:
         self._ledger.freezes.freeze(self._account, attempt.instrument, code, text, attempt.ref)
+
+
+def _times(perm_ids: Sequence[int]) -> str:
+    return f"the venue has it {len(perm_ids)} times: {', '.join(map(str, sorted(perm_ids)))}"
 
 
 def _correction(fill: Fill) -> tuple[int, str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from tradewright.execution.protection import gaps
+from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.freezes import Freeze, FreezeCode
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.order import AttemptState, TimeInForce
@@ -16,17 +18,46 @@ UNWATCHED_AFTER = timedelta(minutes=15)
 RECONCILE_RESTING = timedelta(days=1)
 """The same for orders that rest for longer than a day: a venue tells the executions of one day only."""
 
+
+class AccountCode(StrEnum):
+    """What is not well on an account besides its freezes."""
+
+    NOT_RECONCILED = "NOT_RECONCILED"
+    DIFFERENCE = "DIFFERENCE"
+    NOT_WATCHED = "NOT_WATCHED"
+    STOPPED = "STOPPED"
+    UNPROTECTED = "UNPROTECTED"
+    PROTECTION_TOO_LARGE = "PROTECTION_TOO_LARGE"
+
+
+_NO_PERSON = frozenset(
+    {AccountCode.NOT_RECONCILED, AccountCode.DIFFERENCE, AccountCode.NOT_WATCHED, AccountCode.STOPPED}
+)
+_SAID = '--reason "..."'
+_RECONCILE = "tradewright reconcile"
+_SETTLE = f"tradewright settle {{ref}} --state STATE {_SAID}"
+_ADOPT = f"tradewright adopt {{instrument}} {_SAID}"
+_ACKNOWLEDGE = f"tradewright acknowledge {{instrument}} {_SAID}"
+_FLATTEN = f"tradewright flatten {_SAID}, then tradewright send"
+_STOP_ORDER = (
+    "tradewright intent --instrument {instrument} --side {side} --qty QUANTITY --type STP --stop PRICE --tif GTC "
+    "--reduce-only, then tradewright send"
+)
+_LOOK = f"look at it at the venue, then {_ACKNOWLEDGE}"
 _REMEDIES = {
-    FreezeCode.ORDER_UNKNOWN: "tradewright reconcile; when it stays in doubt: tradewright confirm-not-sent {ref}, or "
-    "after the venue's midnight tradewright settle {ref}",
-    FreezeCode.POSITION_DRIFT: "tradewright reconcile; when it stays: tradewright adopt {instrument}",
-    FreezeCode.MISSING_AT_VENUE: "tradewright reconcile; when it stays: tradewright settle {ref}",
-    FreezeCode.FILLS_MISSING: "tradewright reconcile; when it stays: tradewright settle {ref}",
-    FreezeCode.LIVE_AFTER_END: "tradewright reconcile; when it stays, cancel it at the venue, then tradewright "
-    "acknowledge {instrument}",
-    FreezeCode.OPEN_OVERNIGHT: "tradewright cancel {ref}, or tradewright settle {ref} by the venue's statement",
+    FreezeCode.ORDER_UNKNOWN: f"{_RECONCILE}; when it stays in doubt: tradewright confirm-not-sent {{ref}} {_SAID}; or "
+    f"after the venue's midnight by its statement: {_SETTLE}",
+    FreezeCode.POSITION_DRIFT: f"{_RECONCILE}; when it stays: {_ADOPT}",
+    FreezeCode.CORRECTION: f"{_RECONCILE}; when it stays: {_ADOPT}",
+    FreezeCode.MISSING_AT_VENUE: f"{_RECONCILE}; when it stays, by the venue's statement: {_SETTLE}",
+    FreezeCode.FILLS_MISSING: f"{_RECONCILE}; when it stays, by the venue's statement: {_SETTLE}",
+    FreezeCode.LIVE_AFTER_END: f"{_RECONCILE}; when it stays, cancel it at the venue, then {_ACKNOWLEDGE}",
+    FreezeCode.TWO_PERM_IDS: f"cancel one of them at the venue where both work, then {_ACKNOWLEDGE}",
+    FreezeCode.OPEN_OVERNIGHT: f"tradewright cancel {{ref}} {_SAID}, then {_RECONCILE}; or by the venue's statement: "
+    f"{_SETTLE}, then {_RECONCILE}",
 }
-_ACKNOWLEDGE = "look at it at the venue, then tradewright acknowledge {instrument}"
+"""The commands that help with a freeze, each of which ends at a comma, a semicolon or the end. A person fills in the
+words in capitals and the reasons. A freeze without a line of its own is looked at and acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +65,7 @@ class Problem:
     """One thing that is not well.
 
     Args:
-        code: the kind: a :class:`FreezeCode`, or NOT_RECONCILED, DIFFERENCE, NOT_WATCHED, STOPPED, UNPROTECTED,
-            PROTECTION_TOO_LARGE.
+        code: the kind: a :class:`FreezeCode` or an :class:`AccountCode`.
         instrument, ref: the instrument and the order it concerns; empty where it concerns the account.
         remedy: the commands that lead back to trading.
     """
@@ -46,6 +76,11 @@ class Problem:
     text: str
     since: datetime
     remedy: str
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether it stays until a person acts; a stop is a person's own act, and a comparison ends the others."""
+        return self.code not in _NO_PERSON
 
     @property
     def line(self) -> str:
@@ -61,8 +96,9 @@ class Problem:
 def problems(ledger: Ledger, account: str, *, starts_stopped: bool = False) -> tuple[Problem, ...]:
     """Everything that is not well on an account, oldest first; empty when it may trade in every instrument.
 
-    Reconciling, sending, the doctor and the monitor show this list, and exit with 1 while it is not empty. A kill
-    switch is in it, because no order goes out while it is on.
+    The doctor and the monitor show this list, and so do the commands that act on an account (``docs/commands.md``
+    names them); these exit with 1 while it is not empty. A kill switch is in it, because no order goes out while it is
+    on.
     """
     found = [_frozen(freeze) for freeze in ledger.freezes.present(account)]
     found += _unreconciled(ledger, account)
@@ -73,7 +109,7 @@ def problems(ledger: Ledger, account: str, *, starts_stopped: bool = False) -> t
 
 
 def _frozen(freeze: Freeze) -> Problem:
-    remedy = _REMEDIES.get(freeze.code, _ACKNOWLEDGE).format(ref=freeze.ref, instrument=freeze.instrument)
+    remedy = _REMEDIES.get(freeze.code, _LOOK).format(ref=freeze.ref, instrument=freeze.instrument)
     return Problem(freeze.code.value, freeze.instrument, freeze.ref, freeze.text, freeze.at, remedy)
 
 
@@ -82,13 +118,13 @@ def _unreconciled(ledger: Ledger, account: str) -> Iterator[Problem]:
     if last is None:
         never = "the account was never compared with the venue"
         text = never if account else "the account is known after the first connection"
-        yield Problem("NOT_RECONCILED", "", "", text, ledger.clock.now(), "tradewright reconcile")
+        yield Problem(AccountCode.NOT_RECONCILED, "", "", text, ledger.clock.now(), _RECONCILE)
         return
     frozen = {(freeze.code.value, freeze.instrument, freeze.ref) for freeze in ledger.freezes.present(account)}
     for difference in last.differences:
         code, instrument, ref = (*difference.partition(":")[0].split(" "), "", "")[:3]
         if (code, instrument, ref) not in frozen:
-            yield Problem("DIFFERENCE", instrument, ref, difference, last.at, "tradewright reconcile")
+            yield Problem(AccountCode.DIFFERENCE, instrument, ref, difference, last.at, _RECONCILE)
 
 
 def _unwatched(ledger: Ledger, account: str) -> Iterator[Problem]:
@@ -100,15 +136,25 @@ def _unwatched(ledger: Ledger, account: str) -> Iterator[Problem]:
         often = attempt.tif is TimeInForce.DAY or now - last.at > RECONCILE_RESTING
         if attempt.state is not AttemptState.UNKNOWN and often:
             text = f"{attempt.state}, and last compared with the venue at {last.at.isoformat(timespec='seconds')}"
-            yield Problem("NOT_WATCHED", attempt.instrument, attempt.ref, text, last.at, "tradewright reconcile")
+            yield Problem(AccountCode.NOT_WATCHED, attempt.instrument, attempt.ref, text, last.at, _RECONCILE)
 
 
 def _unprotected(ledger: Ledger, account: str) -> Iterator[Problem]:
     for code, leg, text in gaps(ledger, account):
-        remedy = f"tradewright cancel {leg.ref}"
-        if code == "UNPROTECTED" or leg.state.terminal:
-            remedy = "place a stop, or close the holding: tradewright intent --help, tradewright flatten"
+        remedy = f"tradewright cancel {leg.ref} {_SAID}"
+        if code == AccountCode.UNPROTECTED:
+            remedy = _new_stop(ledger, leg)
+        elif leg.state.terminal:
+            remedy = f"close every holding: {_FLATTEN}"
         yield Problem(code, leg.instrument, leg.ref, text, leg.sending_at or leg.claimed_at, remedy)
+
+
+def _new_stop(ledger: Ledger, leg: Attempt) -> str:
+    """The remedy for a stop that is gone. Other legs of its group go first: no two orders may close one holding."""
+    live = [row.ref for row in ledger.attempts.group(leg.entry_ref) if row.is_protective and not row.state.terminal]
+    cancels = "".join(f"tradewright cancel {ref} {_SAID}, then " for ref in live)
+    stop = _STOP_ORDER.format(instrument=leg.instrument, side=leg.side)
+    return f"place a stop: {cancels}{stop}; or close every holding: {_FLATTEN}"
 
 
 def _stopped(ledger: Ledger, account: str, starts_stopped: bool) -> Iterator[Problem]:
@@ -119,5 +165,5 @@ def _stopped(ledger: Ledger, account: str, starts_stopped: bool) -> Iterator[Pro
             if switch.scope not in seen:
                 seen.add(switch.scope)
                 text = f"{switch.scope} stopped by {switch.actor}: {switch.reason}"
-                remedy = f'tradewright resume --scope {switch.scope} --reason "..."'
-                yield Problem("STOPPED", "", "", text, switch.at, remedy)
+                remedy = f"tradewright resume --scope {switch.scope} {_SAID}"
+                yield Problem(AccountCode.STOPPED, "", "", text, switch.at, remedy)

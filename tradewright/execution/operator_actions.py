@@ -139,7 +139,8 @@ def acknowledge(ledger: Ledger, account: str, instrument: str, actor: str, reaso
     """
     lifted = ledger.freezes.lift(account, instrument, actor, reason)
     if not lifted:
-        raise LedgerError(f"nothing freezes {instrument}", where=f"account {account}", remedy="tradewright freezes")
+        what, where = f"nothing freezes {instrument}", f"account {account}"
+        raise LedgerError(what, where=where, remedy="tradewright freezes", code="NOTHING_TO_ACKNOWLEDGE")
     return lifted
 
 
@@ -148,12 +149,18 @@ def adopt_position(
 ) -> Decimal:
     """Take over the venue's position where the ledger differs, lift the freeze, and return by how much it moved.
 
+    Corrections of executions that no position has explained count no more: the adopted position holds their effect, and
+    a later difference must not be taken for theirs.
+
     Raises:
         LedgerError: without an actor or a reason.
     """
     with ledger.transaction():
         gap = venue_quantity - ledger.executions.position(account, instrument)
         ledger.freezes.lift(account, instrument, actor, reason)
+        for correction in ledger.executions.unruled(account):
+            if correction.instrument == instrument:
+                ledger.executions.rule(correction.exec_id, False, f"{actor} adopted the position: {reason}")
         if gap:
             ledger.executions.adjust(account, instrument, gap, price, actor, reason)
             ledger.audit.append(actor, "ADOPT_POSITION", instrument, {"moved": gap, "reason": reason})
@@ -172,9 +179,8 @@ def confirm_not_sent(ledger: Ledger, ref: str, actor: str, reason: str) -> None:
             raise LedgerError(f"it is {attempt.state}, not in doubt", where=f"attempt {ref}")
         absence = ledger.broker_journal.absence(ref)
         if absence is None or ledger.clock.now() - absence.second_at > EVIDENCE_LIFE:
-            raise LedgerError(
-                "no fresh evidence that it never arrived", where=f"attempt {ref}", remedy="reconcile, then confirm"
-            )
+            remedy = f"tradewright reconcile, then confirm; after the venue's midnight: tradewright settle {ref}"
+            raise LedgerError("no fresh evidence that it never arrived", where=f"attempt {ref}", remedy=remedy)
         evidence = f"absent at {absence.first_at.isoformat()} and {absence.second_at.isoformat()}"
         ledger.attempts.move(ref, AttemptState.NOT_SENT, f"{actor}: {reason}; {evidence}")
         ledger.audit.append(actor, "CONFIRM_NOT_SENT", ref, {"reason": reason, "evidence": evidence})

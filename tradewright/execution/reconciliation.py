@@ -65,14 +65,15 @@ def compare(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> tuple[Dif
     """Every disagreement after the snapshot was absorbed; orders in doubt are not listed, they freeze by themselves.
 
     One comparison proves nothing, because the answers of a snapshot are not of one moment: see :func:`confirmed`.
+    Positions come last: once an order is settled with its fills, the position that these explain no longer differs.
     """
-    found = [
+    statuses = _statuses(ledger, snapshot)
+    of_orders = [row for attempt in ledger.attempts.live(account) if (row := _difference(attempt, statuses))]
+    positions = [
         Difference(FreezeCode.POSITION_DRIFT, name, "", f"the venue holds {gap:+f} against the ledger")
         for name, gap in drift(ledger, account, snapshot).items()
     ]
-    statuses = _statuses(ledger, snapshot)
-    found += [row for attempt in ledger.attempts.live(account) if (row := _difference(attempt, statuses))]
-    return (*found, *_live_after_end(ledger, account, snapshot))
+    return (*of_orders, *_live_after_end(ledger, account, snapshot), *positions)
 
 
 def _statuses(ledger: Ledger, snapshot: BrokerSnapshot) -> dict[str, VenueStatus]:

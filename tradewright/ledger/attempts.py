@@ -174,7 +174,8 @@ class Attempts:
         """
         found = self.find(ref)
         if found is None:
-            raise LedgerError("no such attempt", where=f"attempt {ref}", remedy="tradewright orders lists them")
+            remedy = "tradewright orders lists them"
+            raise LedgerError("no such attempt", where=f"attempt {ref}", remedy=remedy, code="ORDER_UNKNOWN_HERE")
         return found
 
     def find(self, ref: str) -> Attempt | None:

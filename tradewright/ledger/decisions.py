@@ -20,6 +20,7 @@ from tradewright.model.topic import Topic
 
 LONGEST_LIFE = timedelta(days=2)
 """Decisions live for minutes: one recorded so long ago is not in force, unless its row says so."""
+_ANEW = "ask anew: tradewright intent, with another --key; a strategy asks by itself at its next signal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,8 @@ class Decisions:
             raise LedgerError("an approval needs an actor and a reason", where=f"decision {decision_id}")
         with self._database.write():
             now = self._database.clock.now()
-            if approved and (problem := self._objection(decision_id, now)):
-                raise LedgerError(problem, where=f"decision {decision_id}", remedy="let the gate decide again")
+            if approved:
+                self._demand_open(decision_id, now)
             digest = content_hash(self.decision(decision_id))
             if decision_hash not in ("", digest):
                 raise LedgerError(
@@ -137,7 +138,8 @@ class Decisions:
             LedgerError: when there is none.
         """
         if (found := self.find_decision(decision_id)) is None:
-            raise LedgerError("no such decision", where=f"decision {decision_id}", remedy="tradewright intents")
+            where, remedy = f"decision {decision_id}", "tradewright intents"
+            raise LedgerError("no such decision", where=where, remedy=remedy, code="DECISION_UNKNOWN")
         return found
 
     def find_decision(self, decision_id: str) -> Decision | None:
@@ -262,15 +264,18 @@ class Decisions:
             found = connection.execute(query.order_by(decisions.c.recorded_at, decisions.c.decision_id)).scalars()
             return [Decision.model_validate(payload) for payload in found]
 
-    def _objection(self, decision_id: str, now: datetime) -> str:
-        decision = self.decision(decision_id)
+    def _demand_open(self, decision_id: str, now: datetime) -> None:
+        decision, where = self.decision(decision_id), f"decision {decision_id}"
         if decision.verdict is Verdict.REJECT:
-            return "the gate rejected it; a person cannot overrule the gate"
+            what = "the gate rejected it; a person cannot overrule the gate"
+            remedy = f"remove what its reasons name, then {_ANEW}"
+            raise LedgerError(what, where=where, remedy=remedy, code="REJECTED_BY_GATE")
         if decision.expires_at <= now:
-            return f"it expired at {decision.expires_at.isoformat()}"
+            what = f"it expired at {decision.expires_at.isoformat()}"
+            raise LedgerError(what, where=where, remedy=_ANEW, code="DECISION_EXPIRED")
         if any(not approval.approved for approval in self.approvals(decision_id)):
-            return "a person rejected it already"
-        return ""
+            remedy = f"a no is final; to trade after all, {_ANEW}"
+            raise LedgerError("a person rejected it already", where=where, remedy=remedy, code="ALREADY_ANSWERED")
 
     def _insert_once(
         self,

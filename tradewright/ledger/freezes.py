@@ -63,6 +63,19 @@ class Freezes:
             self._write(account, instrument, code, ref, True, "program", text)
         return True
 
+    def freeze_once(self, account: str, instrument: str, code: FreezeCode, text: str, ref: str = "") -> bool:
+        """As :meth:`freeze`, but False also when it was frozen for exactly this text before, and lifted since.
+
+        For what a venue goes on telling until its midnight: a person who has looked at it need not look again.
+        """
+        own = (freezes.c.account == account, freezes.c.mode == self._events.mode.value, freezes.c.frozen.is_(True))
+        same = (freezes.c.instrument == instrument, freezes.c.code == code.value, freezes.c.ref == ref)
+        with self._database.write() as connection:
+            query = select(freezes.c.id).where(*own, *same, freezes.c.text == text)
+            if connection.execute(query.limit(1)).first() is not None:
+                return False
+            return self.freeze(account, instrument, code, text, ref)
+
     def lift(
         self,
         account: str,
