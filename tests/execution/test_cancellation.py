@@ -16,6 +16,7 @@ from brokers.ibkr.gateway.server import Gateway
 from brokers.ibkr.gateway.thread import GatewayThread
 from tests.execution.kill_driver import allow
 from tests.execution.test_messages import commits
+from tests.execution.venue import FileBroker
 from tests.execution.world import World, run, violations
 from tests.support.gateway_broker import ACCOUNT, INSTRUMENTS, broker
 from tests.support.ledgers import Proposer
@@ -164,6 +165,45 @@ def test_an_order_that_fills_before_its_cancel_has_ended(world: World) -> None:
     run(story())
     assert world.states() == ["FILLED", "CANCELLED", "CANCELLED"]
     assert violations(world.ledger, world.venue) == []
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_the_orders_of_other_programs_end_where_the_whole_account_is_meant(world: World, others: bool) -> None:
+    """As after a lost ledger: an order that is open at the venue and that nobody here knows."""
+
+    async def story() -> Cancelled:
+        sender = await three_resting(world)
+        world.venue.external("AAPL")
+        try:
+            return await sender.cancel_all(everything, "ann", "stop", others=others)
+        finally:
+            await sender.close()
+
+    done = run(story())
+    external = world.venue.state["orders"][-1]
+    assert (external["status"] == "CANCELLED") is others
+    assert done.ended == (*REFS, *([f"perm:{external['perm_id']}"] if others else []))
+    assert (done.open, done.problem) == ((), "")
+    if others:
+        assert next(row.subject for row in world.ledger.audit.entries() if row.action == "CANCEL") == "DU100"
+
+
+def test_an_order_of_another_program_that_stays_open_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def no_answer(_self: FileBroker) -> None:
+        """The venue does nothing."""
+
+    monkeypatch.setattr(FileBroker, "cancel_all", no_answer)
+
+    async def story() -> Cancelled:
+        sender = world.sender()
+        world.venue.external("AAPL")
+        try:
+            return await sender.cancel_all(everything, "ann", "stop", others=True)
+        finally:
+            await sender.close()
+
+    done = run(story())
+    assert (done.ended, done.open) == ((), (f"perm:{world.venue.state['orders'][-1]['perm_id']}",))
 
 
 @pytest.mark.parametrize("fault", ["fail_snapshot", "fail_complete"])

@@ -170,6 +170,15 @@ def not_watched(at: Desk) -> None:
     at.counter.clock.advance(16 * 60)
 
 
+def unconfirmed(at: Desk) -> None:
+    """The venue says nothing to a cancel, and goes on working the order."""
+    resting(at)
+    (attempt,) = at.ledger.attempts.live(ACCOUNT)
+    at.venue.fault("cancel_silent")
+    at.run(f'cancel {attempt.ref} --reason "test"')
+    at.counter.clock.advance(61)
+
+
 def stopped(at: Desk) -> None:
     at.order()
     at.run('kill --reason "test"')
@@ -235,6 +244,7 @@ WALKS = {
     "never compared": Walk(AccountCode.NOT_RECONCILED, nothing),
     "acknowledged, not adopted": Walk(AccountCode.DIFFERENCE, difference),
     "open and not watched": Walk(AccountCode.NOT_WATCHED, not_watched),
+    "a cancel without an answer": Walk(AccountCode.CANCEL_UNCONFIRMED, unconfirmed),
     "everything stopped": Walk(AccountCode.STOPPED, stopped),
     "a strategy stopped": Walk(AccountCode.STOPPED, stopped_strategy),
     "a stop that is gone": Walk(AccountCode.UNPROTECTED, unprotected_and_resting),

@@ -178,7 +178,9 @@ class AccountActor:
             return not stopped_only or bool(self._stopping(attempt.strategy))
 
         whole = not stopped_only or bool(self._stopping(""))
-        return await self._sender.cancel_all(is_covered, command.actor, command.reason, whole_account=whole)
+        return await self._sender.cancel_all(
+            is_covered, command.actor, command.reason, whole_account=whole, others=not stopped_only
+        )
 
     def _stopping(self, strategy: str) -> Sequence[object]:
         switches, starts_stopped = self._ledger.kill_switches, self._settings.starts_stopped

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from tradewright.execution.broker_connection import BrokerConnection
+from tradewright.execution.execution_reports import external_keys
 from tradewright.execution.order_tracking import OrderTracker
 from tradewright.execution.timing import Waiter
 from tradewright.execution.types import Checkpoint, ProtocolTimes
@@ -44,11 +45,12 @@ class Canceller:
         connection: BrokerConnection,
         tracker: OrderTracker,
         ledger: Ledger,
+        account: str,
         times: ProtocolTimes,
         waiter: Waiter,
         checkpoint: Checkpoint,
     ) -> None:
-        self._connection, self._tracker, self._ledger = connection, tracker, ledger
+        self._connection, self._tracker, self._ledger, self._account = connection, tracker, ledger, account
         self._times, self._waiter, self._checkpoint = times, waiter, checkpoint
 
     def is_possible(self, attempt: Attempt, snapshot: BrokerSnapshot) -> bool:
@@ -122,6 +124,22 @@ class Canceller:
         await self._connection.disconnect()
         problems = [f"the venue could not be read to the end ({error}); the cancels were asked for unseen", *problems]
         return Cancelled(open=tuple(attempt.ref for attempt in attempts), problem="; ".join(dict.fromkeys(problems)))
+
+    async def external_left(self, keys: Sequence[str]) -> tuple[str, ...]:
+        """Which orders of other programs and of persons the venue still lists as open.
+
+        It is asked until there is none, or for ``acknowledge`` seconds.
+
+        Raises:
+            BrokerError: when the venue cannot be read to the end.
+        """
+        clock = self._ledger.clock
+        deadline, left = clock.monotonic() + self._times.acknowledge, tuple(keys)
+        while left and (remaining := deadline - clock.monotonic()) > 0:
+            await self._waiter.sleep(min(self._times.pause, remaining))
+            listed = external_keys(self._ledger, self._account, await self._tracker.query())
+            left = tuple(key for key in keys if key in listed)
+        return left
 
     async def _request(self, numbers: Mapping[str, int | None]) -> list[str]:
         """Ask for every cancel, also when one of them fails, and return the problems.

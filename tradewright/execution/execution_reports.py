@@ -16,6 +16,22 @@ LIVE = frozenset({VenueStatus.PENDING, VenueStatus.WORKING, VenueStatus.CANCEL_P
 _UNACKNOWLEDGED = frozenset({AttemptState.CLAIMED, AttemptState.SENDING, AttemptState.UNKNOWN})
 
 
+def owner(ledger: Ledger, ref: str, perm_id: int) -> Attempt | None:
+    """The attempt that an order belongs to, by reference or else by permanent id; None for one of somebody else."""
+    return (ledger.attempts.find(ref) if ref else None) or ledger.attempts.of_perm_id(perm_id)
+
+
+def external_key(order: VenueOrder) -> str:
+    """The name of an order that is not ours."""
+    return f"perm:{order.perm_id}" if order.perm_id else f"order:{order.client_id}/{order.order_id}"
+
+
+def external_keys(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> tuple[str, ...]:
+    """The names of the orders of an account that are open at the venue and are not ours."""
+    own = (order for order in snapshot.open_orders if order.status in LIVE and order.account in ("", account))
+    return tuple(external_key(order) for order in own if owner(ledger, order.ref, order.perm_id) is None)
+
+
 class ReportHandler:
     """Applies events and snapshots. Every report is idempotent: the same report twice changes nothing.
 
@@ -136,7 +152,7 @@ class ReportHandler:
 
     def _owner(self, ref: str, perm_id: int) -> Attempt | None:
         """Ours by reference, else by permanent id; never by symbol, size or time (R3)."""
-        return (self._ledger.attempts.find(ref) if ref else None) or self._ledger.attempts.of_perm_id(perm_id)
+        return owner(self._ledger, ref, perm_id)
 
     def _learn(self, attempt: Attempt, perm_id: int) -> None:
         known = self._ledger.attempts.learn_perm_id(attempt.ref, perm_id) if perm_id else ()
@@ -209,7 +225,7 @@ class ReportHandler:
         self.doubts.discard(attempt.ref)
 
     def _external(self, order: VenueOrder, *, opening: bool) -> None:
-        key = f"perm:{order.perm_id}" if order.perm_id else f"order:{order.client_id}/{order.order_id}"
+        key = external_key(order)
         new = self._ledger.broker_journal.adopt_external(key, order)
         if new and (order.status in LIVE or (order.filled and not opening)):
             text = f"{order.side} {order.quantity}, permanent id {order.perm_id}, reference {order.ref!r}"

@@ -15,6 +15,8 @@ from tradewright.model.order import AttemptState, TimeInForce
 
 UNWATCHED_AFTER = timedelta(minutes=15)
 """An account with open orders that was compared with the venue longer ago is not watched."""
+CONFIRMED_WITHIN = timedelta(minutes=1)
+"""A cancel that the venue has not confirmed for longer is told."""
 RECONCILE_RESTING = timedelta(days=1)
 """The same for orders that rest for longer than a day: a venue tells the executions of one day only."""
 
@@ -25,6 +27,7 @@ class AccountCode(StrEnum):
     NOT_RECONCILED = "NOT_RECONCILED"
     DIFFERENCE = "DIFFERENCE"
     NOT_WATCHED = "NOT_WATCHED"
+    CANCEL_UNCONFIRMED = "CANCEL_UNCONFIRMED"
     STOPPED = "STOPPED"
     UNPROTECTED = "UNPROTECTED"
     PROTECTION_TOO_LARGE = "PROTECTION_TOO_LARGE"
@@ -103,6 +106,7 @@ def problems(ledger: Ledger, account: str, *, starts_stopped: bool = False) -> t
     found = [_frozen(freeze) for freeze in ledger.freezes.present(account)]
     found += _unreconciled(ledger, account)
     found += _unwatched(ledger, account)
+    found += _unconfirmed_cancels(ledger, account)
     found += _unprotected(ledger, account)
     found += _stopped(ledger, account, starts_stopped)
     return tuple(sorted(found, key=lambda problem: problem.since))
@@ -137,6 +141,16 @@ def _unwatched(ledger: Ledger, account: str) -> Iterator[Problem]:
         if attempt.state is not AttemptState.UNKNOWN and often:
             text = f"{attempt.state}, and last compared with the venue at {last.at.isoformat(timespec='seconds')}"
             yield Problem(AccountCode.NOT_WATCHED, attempt.instrument, attempt.ref, text, last.at, _RECONCILE)
+
+
+def _unconfirmed_cancels(ledger: Ledger, account: str) -> Iterator[Problem]:
+    """Orders that were to end and that the venue still works, or that it was asked about without an answer."""
+    for attempt in ledger.attempts.in_state(account, AttemptState.CANCEL_REQUESTED):
+        since = ledger.attempts.events(attempt.ref)[-1].at
+        if ledger.clock.now() - since > CONFIRMED_WITHIN:
+            text = "its cancel was asked for, and the venue has not confirmed it"
+            remedy = f"{_RECONCILE}; when it stays: tradewright cancel {attempt.ref} {_SAID}"
+            yield Problem(AccountCode.CANCEL_UNCONFIRMED, attempt.instrument, attempt.ref, text, since, remedy)
 
 
 def _unprotected(ledger: Ledger, account: str) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from tradewright.execution.execution_reports import ReportHandler
 from tradewright.ledger.attempt import Attempt, AttemptEvent
 from tradewright.ledger.executions import Execution
+from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Decision
 from tradewright.model.errors import LedgerError
@@ -144,10 +145,17 @@ def acknowledge(ledger: Ledger, account: str, instrument: str, actor: str, reaso
     return lifted
 
 
+ADOPTABLE = (FreezeCode.POSITION_DRIFT, FreezeCode.CORRECTION, FreezeCode.EXTERNAL_FILL)
+"""The freezes that are about a position."""
+
+
 def adopt_position(
     ledger: Ledger, account: str, instrument: str, venue_quantity: Decimal, price: Decimal, actor: str, reason: str
 ) -> Decimal:
-    """Take over the venue's position where the ledger differs, lift the freeze, and return by how much it moved.
+    """Take over the venue's position where the ledger differs, and return by how much it moved.
+
+    It lifts the freezes that a position answers (``ADOPTABLE``) and no others: an order of another program that is open
+    at the venue is not answered by what is held.
 
     Corrections of executions that no position has explained count no more: the adopted position holds their effect, and
     a later difference must not be taken for theirs.
@@ -157,7 +165,8 @@ def adopt_position(
     """
     with ledger.transaction():
         gap = venue_quantity - ledger.executions.position(account, instrument)
-        ledger.freezes.lift(account, instrument, actor, reason)
+        for code in ADOPTABLE:
+            ledger.freezes.lift(account, instrument, actor, reason, code)
         for correction in ledger.executions.unruled(account):
             if correction.instrument == instrument:
                 ledger.executions.rule(correction.exec_id, False, f"{actor} adopted the position: {reason}")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from tradewright.execution.absence import AbsenceEvidence
 from tradewright.execution.broker_connection import BrokerConnection
 from tradewright.execution.cancellation import Cancelled, Canceller
+from tradewright.execution.execution_reports import external_keys
 from tradewright.execution.order_placement import OrderPlacement
 from tradewright.execution.order_tracking import OrderTracker
 from tradewright.execution.protection import orders_to_end_first
@@ -76,7 +77,9 @@ class Sender:
         self._limiter = RateLimiter(ledger, clock, settings, self._waiter)
         self._guard = SendGuard(ledger, clock, pre_send_check, settings)
         self.tracker = OrderTracker(connection, ledger, clock, settings, self._times, *shared)
-        self._canceller = Canceller(connection, self.tracker, ledger, self._times, self._waiter, checkpoint)
+        self._canceller = Canceller(
+            connection, self.tracker, ledger, settings.account, self._times, self._waiter, checkpoint
+        )
         self._placement = OrderPlacement(
             connection, self.tracker, ledger, self._guard, settings, self._times, self._waiter, checkpoint
         )
@@ -121,7 +124,13 @@ class Sender:
         return await self._canceller.cancel([ref], actor, reason, await self.ready())
 
     async def cancel_all(
-        self, covers: Callable[[Attempt], bool], actor: str, reason: str, *, whole_account: bool = False
+        self,
+        covers: Callable[[Attempt], bool],
+        actor: str,
+        reason: str,
+        *,
+        whole_account: bool = False,
+        others: bool = False,
     ) -> Cancelled:
         """Cancel every open order for which ``covers`` holds, all at once (control 19).
 
@@ -131,6 +140,7 @@ class Sender:
 
         Args:
             whole_account: whether ``covers`` holds for every order; see :meth:`Canceller.cancel_unseen`.
+            others: whether the orders of other programs and of persons are meant too.
 
         Raises:
             SendRefused: when another sender has the account.
@@ -146,9 +156,15 @@ class Sender:
         sent = self._sent(covers)
         listed = {order.ref for order in snapshot.open_orders}
         possible = [row.ref for row in sent if row.ref in listed and self._canceller.is_possible(row, snapshot)]
+        foreign = external_keys(self._ledger, self._settings.account, snapshot) if others else ()
+        if foreign:
+            self._ledger.audit.append(actor, "CANCEL", self._settings.account, {"reason": reason, "orders": foreign})
+            await self._broker.cancel_all()
         done = await self._canceller.cancel(possible, actor, reason, snapshot)
         left = tuple(row.ref for row in sent if row.ref not in possible)
-        return Cancelled(done.ended, (*done.open, *left), done.problem)
+        still = await self._canceller.external_left(foreign)
+        ended = (*done.ended, *(key for key in foreign if key not in still))
+        return Cancelled(ended, (*done.open, *left, *still), done.problem)
 
     def _sent(self, covers: Callable[[Attempt], bool]) -> list[Attempt]:
         """The live orders for which ``covers`` holds and whose sending has begun."""
