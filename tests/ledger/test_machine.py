@@ -435,6 +435,7 @@ class PostgresMachine(Machine):
 COMMON = settings(suppress_health_check=list(HealthCheck), print_blob=False)
 
 
+@pytest.mark.timeout(900)
 def test_the_ledger_does_what_plain_python_does() -> None:
     run_state_machine_as_test(Machine, settings=settings(COMMON, max_examples=60, stateful_step_count=30))
 

@@ -12,9 +12,10 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, case, func, select, true
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, and_, case, func, select, true
 
 from tradewright.database.engine import Database
 from tradewright.ledger.row_evidence import EVENT_COLUMNS, Row, checked_payload, compare, raw_columns, tampered
@@ -121,9 +122,7 @@ class Facts:
             LedgerTampered: as for :meth:`read`.
         """
         table = scope.table
-        query = select(*raw_columns(table), table.c.event_seq, events.c.hash.label("event_hash"))
-        beside = table.outerjoin(events, events.c.seq == table.c.event_seq)
-        rows = connection.execute(query.select_from(beside).where(*scope.rows))
+        rows = connection.execute(_rows_with_events(table).where(*scope.rows))
         self._compare(connection, table, rows.mappings().all())
         if scope.told is not None:
             self._check_told(connection, scope)
@@ -132,8 +131,7 @@ class Facts:
         """Compare the rows of some keys with their events, and return them as the database holds them."""
         wanted = sorted(set(keys))
         found: list[RowMapping] = []
-        query = select(*raw_columns(table), table.c.event_seq, events.c.hash.label("event_hash"))
-        query = query.select_from(table.outerjoin(events, events.c.seq == table.c.event_seq))
+        query = _rows_with_events(table)
         for start in range(0, len(wanted), CHUNK):
             chosen = query.where(table.c[column].in_(wanted[start : start + CHUNK]))
             found += connection.execute(chosen).mappings().all()
@@ -158,19 +156,32 @@ class Facts:
 
     def _check_told(self, connection: Connection, scope: Scope) -> None:
         """Find the events whose row is not in the reading: it was removed, or it was edited, or it is another's."""
-        table, topics = scope.table, TOPICS_OF_TABLE[scope.table.name]
-        columns = (*raw_columns(table), table.c.event_seq, events.c.hash.label("event_hash"), events.c.seq)
-        beside = events.outerjoin(table, events.c.seq == table.c.event_seq)
+        table = scope.table
         is_outside = case((and_(true(), *scope.rows), 0), else_=1) == 1
-        told = (events.c.topic.in_([topic.value for topic in topics]), *(scope.told or ()))
         absent = table.c.event_seq.is_(None)
-        query = select(*columns).select_from(beside).where(*told, absent | is_outside).order_by(events.c.seq)
+        query = _events_with_rows(table).where(*(scope.told or ()), absent | is_outside).order_by(events.c.seq)
         found = connection.execute(query).mappings().all()
         for row in found:
             if row["event_seq"] is None:
                 raise removed(connection, table, row["seq"])
         plain = [{name: value for name, value in row.items() if name != "seq"} for row in found]
         self._compare(connection, table, plain)
+
+
+@cache
+def _rows_with_events(table: Table) -> Select[Any]:
+    """The rows of a table, as the database holds them, each beside the hash of its event."""
+    query = select(*raw_columns(table), table.c.event_seq, events.c.hash.label("event_hash"))
+    return query.select_from(table.outerjoin(events, events.c.seq == table.c.event_seq))
+
+
+@cache
+def _events_with_rows(table: Table) -> Select[Any]:
+    """The events of a table, each beside its row where there is one."""
+    topics = [topic.value for topic in TOPICS_OF_TABLE[table.name]]
+    columns = (*raw_columns(table), table.c.event_seq, events.c.hash.label("event_hash"), events.c.seq)
+    beside = events.outerjoin(table, events.c.seq == table.c.event_seq)
+    return select(*columns).select_from(beside).where(events.c.topic.in_(topics))
 
 
 def newest_told(connection: Connection, table: Table, *told: ColumnElement[bool]) -> list[int]:
