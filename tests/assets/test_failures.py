@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -10,12 +11,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from app.operations.serving import make_gateway
 from assets import runs
 from assets.execution.definitions import DESK_JOB, execution_definitions
 from assets.execution.sending import point_at_approved
 from assets.research.bars import make_bars
 from assets.research.definitions import MARKET_JOB, research_definitions
 from assets.runs import RunFailed, execute, run_desk
+from brokers.ibkr.gateway.thread import GatewayThread
 from conf.compose import compose
 from runtime import trading
 from runtime.container import Container
@@ -72,6 +75,15 @@ class TestGatewayAway:
         venue = ("mode=paper", "broker=ibkr", f"broker.port={port}", "broker.timeout_s=1", "broker.account=DU000001")
         return House(desk.conf, desk.root, (*desk.more, *venue)), port
 
+    @staticmethod
+    def decided(house: House, port: int) -> Decision:
+        """An approved order of the paper account; the gateway is away again afterwards."""
+        settings = compose(house.overrides)
+        with GatewayThread(make_gateway(settings, Container(settings).clock, port)):
+            made = new_decision(house, "k1")
+            time.sleep(0.1)  # the gateway's loop closes the last client's socket before it is stopped
+        return made
+
     @pytest.mark.parametrize("job", [DESK_JOB, "reconcile"])
     def test_the_run_fails_and_names_the_address(
         self, away: tuple[House, int], instance: dg.DagsterInstance, job: str
@@ -88,8 +100,7 @@ class TestGatewayAway:
         self, away: tuple[House, int], instance: dg.DagsterInstance
     ) -> None:
         house, port = away
-        here = House(house.conf, house.root, (*house.more[:2], "broker.account=DU000001"))
-        decision = new_decision(here, "k1")
+        decision = self.decided(house, port)
         before = sensor_says(house)
         assert isinstance(before, dg.RunRequest)
         definitions = execution_definitions(house.overrides)
@@ -109,8 +120,8 @@ class TestGatewayAway:
         assert result.get_asset_materialization_events() == []
 
     def test_the_sensor_needs_no_venue(self, away: tuple[House, int]) -> None:
-        house, _port = away
-        new_decision(House(house.conf, house.root, (*house.more[:2], "broker.account=DU000001")), "k1")
+        house, port = away
+        self.decided(house, port)
         assert isinstance(sensor_says(house), dg.RunRequest)
 
 

@@ -164,7 +164,7 @@ def test_an_account_that_never_traded_is_left_alone(house: House, instance: dg.D
     for job, reason in (("reconcile", upkeep.reconciliation_due), ("end_of_day", upkeep.end_of_day_due)):
         found = point_at_job(instance, settings, job, reason)
         assert isinstance(found, dg.SkipReason)
-        assert found.skip_message == "no order was ever approved in this ledger"
+        assert found.skip_message == "no order of this mode and account was ever approved"
 
 
 def test_a_ledger_on_a_server_is_a_reason_to_skip_and_no_failure(
