@@ -12,6 +12,8 @@ from app.operations.replies import ReconcileReply
 from app.operations.trading import opened_ledger
 from conf.schema.settings import Settings
 from runtime.container import Container
+from tradewright.execution.inbox import CommandPending, CommandRefused
+from tradewright.model.errors import BrokerError
 
 BEFORE_MIDNIGHT = timedelta(minutes=30)
 """How long before the venue's midnight its day is ended, as in the schedule of Dagster."""
@@ -20,27 +22,34 @@ BEFORE_MIDNIGHT = timedelta(minutes=30)
 def watch(settings: Settings, every: float, tell: Callable[[str], None]) -> ReconcileReply:
     """Reconcile every so many seconds until no order is open, and end each day of the venue once; the last comparison.
 
+    A venue that cannot be asked after the first comparison (gateways restart every night) is told and asked again.
+
     Args:
         every: seconds between two comparisons.
-        tell: takes one line for each comparison.
+        tell: takes one line for each comparison, and for each one that failed.
 
     Raises:
-        CommandRefused, LedgerError: when the venue cannot be asked, or the ledger cannot be used.
+        CommandRefused, BrokerError: when the venue cannot be asked the first time.
+        LedgerError: when the ledger cannot be used.
     """
     ended: date | None = None
     clock = Container(settings).clock
-    while True:
-        reply = trading.reconcile(settings)
-        waiting = open_orders(settings, reply.account)
-        counted = f"open {', '.join(waiting) or 'none'}; problems {len(reply.problems)}"
+    reply = trading.reconcile(settings)
+    while waiting := open_orders(settings, reply.account):
+        counted = f"open {', '.join(waiting)}; problems {len(reply.problems)}"
         tell(f"{clock.now():%Y-%m-%d %H:%M:%S} UTC: {counted}")
-        if not waiting:
-            return reply
-        due = day_to_end(clock.now(), settings.execution.broker_zone)
-        if due is not None and due != ended:
-            ended = due
-            tell(f"the venue's day {due} ends: {operator.end_of_day(settings, 'tradewright watch').answer}")
-        asyncio.run(clock.sleep(every))
+        try:
+            due = day_to_end(clock.now(), settings.execution.broker_zone)
+            if due is not None and due != ended:
+                tell(f"the venue's day {due} ends: {operator.end_of_day(settings, 'tradewright watch').answer}")
+                ended = due
+            asyncio.run(clock.sleep(every))
+            reply = trading.reconcile(settings)
+        except (BrokerError, CommandRefused, CommandPending) as error:
+            tell(f"{clock.now():%Y-%m-%d %H:%M:%S} UTC: not compared, asked again in {every:g} s: {error}")
+            asyncio.run(clock.sleep(every))
+    tell(f"{clock.now():%Y-%m-%d %H:%M:%S} UTC: open none; problems {len(reply.problems)}")
+    return reply
 
 
 def open_orders(settings: Settings, account: str) -> list[str]:

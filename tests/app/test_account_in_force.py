@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,6 @@ def paper(desk: House) -> Iterator[tuple[str, ...]]:
     settings = compose(desk.overrides)
     with GatewayThread(make_gateway(settings, Container(settings).clock)) as running:
         yield (*desk.overrides, "mode=paper", "broker=ibkr", f"broker.port={running.gateway.port}")
-        time.sleep(0.1)  # the gateway's loop closes the last client's socket before it is stopped
 
 
 def resting(paper: Sequence[str]) -> str:

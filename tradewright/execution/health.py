@@ -10,6 +10,7 @@ from enum import StrEnum
 from tradewright.execution.protection import gaps
 from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.freezes import Freeze, FreezeCode
+from tradewright.ledger.kill_switches import strategy_scope
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.order import AttemptState, TimeInForce
 
@@ -171,6 +172,13 @@ def _new_stop(ledger: Ledger, leg: Attempt) -> str:
     return f"place a stop: {cancels}{stop}; or close every holding: {_FLATTEN}"
 
 
+def _open_under(ledger: Ledger, account: str, scope: str) -> list[str]:
+    """The open orders that a stop covers: a kill cancels them, unless it broke off or the venue was away."""
+    of_one = scope.startswith("strategy:")
+    live = ledger.attempts.live(account)
+    return [row.ref for row in live if not of_one or scope == strategy_scope(row.strategy)]
+
+
 def _stopped(ledger: Ledger, account: str, starts_stopped: bool) -> Iterator[Problem]:
     strategies = {row.partition(":")[2] for row in (switch.scope for switch in ledger.kill_switches.present())}
     seen = set()
@@ -180,4 +188,7 @@ def _stopped(ledger: Ledger, account: str, starts_stopped: bool) -> Iterator[Pro
                 seen.add(switch.scope)
                 text = f"{switch.scope} stopped by {switch.actor}: {switch.reason}"
                 remedy = f"tradewright resume --scope {switch.scope} {_SAID}"
+                if left := _open_under(ledger, account, switch.scope):
+                    text += f"; still open: {', '.join(left)}"
+                    remedy = f"tradewright kill --scope {switch.scope} {_SAID} cancels them; then {remedy}"
                 yield Problem(AccountCode.STOPPED, "", "", text, switch.at, remedy)

@@ -49,6 +49,8 @@ class Connection:
             with suppress(ConnectionError):
                 await sender
             self._writer.close()
+            with suppress(ConnectionError):
+                await self._writer.wait_closed()
 
     async def _serve(self) -> None:
         now = self._hub.clock.now().strftime("%Y%m%d %H:%M:%S UTC")
