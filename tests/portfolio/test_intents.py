@@ -23,13 +23,14 @@ BAR = datetime(2026, 1, 5, 14, 59, tzinfo=UTC)
 CLOSED = BAR + timedelta(minutes=1)
 AAPL = Instrument(symbol="AAPL", asset_class=AssetClass.STOCK)
 BTC = Instrument(symbol="BTC", asset_class=AssetClass.CRYPTO, lot_size="0.0001")
+ACCOUNT = "DU1"
 DAX = Instrument(symbol="DAX", asset_class=AssetClass.INDEX, currency="EUR", multiplier=5)
 
 
 def portfolio(equity: object = 100_000, rates: dict[str, Decimal] | None = None, **held: object) -> PortfolioState:
     positions = {symbol: Decimal(str(units)) for symbol, units in held.items()}
     return PortfolioState(
-        Decimal(str(equity)), positions, {i.symbol: i for i in (AAPL, BTC, DAX)}, "DU1", rates=rates or {}
+        Decimal(str(equity)), positions, {i.symbol: i for i in (AAPL, BTC, DAX)}, ACCOUNT, rates=rates or {}
     )
 
 
@@ -165,7 +166,8 @@ def test_the_same_signal_is_the_same_intent_whatever_happened_meanwhile() -> Non
         portfolio(90_000, BTC=1),
         CLOSED,
     )
-    assert later.intent_id == first.intent_id == intent_id(signal(), Leg.OPEN)
+    assert intent_id(signal(), Leg.OPEN, "DU2") != intent_id(signal(), Leg.OPEN, ACCOUNT), "each account trades it"
+    assert later.intent_id == first.intent_id == intent_id(signal(), Leg.OPEN, ACCOUNT)
     assert len(first.intent_id) == 24
 
 
@@ -179,8 +181,8 @@ def test_the_same_signal_is_the_same_intent_whatever_happened_meanwhile() -> Non
     ],
 )
 def test_another_signal_is_another_intent(changes: dict[str, Any]) -> None:
-    assert intent_id(signal(**changes), Leg.OPEN) != intent_id(signal(), Leg.OPEN)
-    assert intent_id(signal(**changes), Leg.OPEN) != intent_id(signal(**changes), Leg.CLOSE)
+    assert intent_id(signal(**changes), Leg.OPEN, ACCOUNT) != intent_id(signal(), Leg.OPEN, ACCOUNT)
+    assert intent_id(signal(**changes), Leg.OPEN, ACCOUNT) != intent_id(signal(**changes), Leg.CLOSE, ACCOUNT)
 
 
 def test_a_signals_id_follows_all_that_it_was_made_from() -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.portfolio.test_intents import BAR, CLOSED, portfolio, signal
+from tests.portfolio.test_intents import ACCOUNT, BAR, CLOSED, portfolio, signal
 from tradewright.model.base import Name
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms, Side
@@ -143,15 +143,17 @@ IDS = re.compile(r"[a-z0-9]{4,28}")
 @given(st.text(min_size=1), st.datetimes(min_value=BAR.replace(tzinfo=None)))
 def test_ids_are_safe_whatever_they_are_made_of(text: str, moment: Any) -> None:
     at = moment.replace(tzinfo=BAR.tzinfo)
-    for made in (manual_intent_id(text), intent_id(signal(strategy_hash=text, bar_ts=at), Leg.OPEN)):
+    of_signal = intent_id(signal(strategy_hash=text, bar_ts=at), Leg.OPEN, ACCOUNT)
+    for made in (manual_intent_id(text, ACCOUNT), of_signal):
         assert IDS.fullmatch(made)
     pattern = Name.__metadata__[0].metadata[0].pattern  # type: ignore[attr-defined]
     assert re.fullmatch(pattern.strip("^$"), signal_id(text, text, at, text, text))
 
 
 def test_a_persons_key_and_a_strategys_signal_never_share_an_id() -> None:
-    ids = {manual_intent_id(str(number)) for number in range(200)}
-    ids |= {intent_id(signal(bar_ts=BAR + timedelta(minutes=number)), leg) for number in range(200) for leg in Leg}
+    ids = {manual_intent_id(str(number), ACCOUNT) for number in range(200)}
+    bars = [BAR + timedelta(minutes=number) for number in range(200)]
+    ids |= {intent_id(signal(bar_ts=at), leg, ACCOUNT) for at in bars for leg in Leg}
     assert len(ids) == 600
 
 

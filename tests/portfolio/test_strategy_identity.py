@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.portfolio.test_intents import signal
+from tests.portfolio.test_intents import ACCOUNT, signal
 from tradewright.model.bars import Timeframe
 from tradewright.model.strategy import Feature
 from tradewright.portfolio.identity import Leg, intent_id, strategy_identity
@@ -38,7 +38,8 @@ DECIDES: dict[str, Any] = {
 def test_each_part_of_what_decides_makes_another_strategy_and_another_intent(changes: dict[str, Any]) -> None:
     one, other = strategy_identity(**DECIDES), strategy_identity(**(DECIDES | changes))
     assert one != other
-    assert intent_id(signal(strategy_hash=one), Leg.OPEN) != intent_id(signal(strategy_hash=other), Leg.OPEN)
+    first, second = (intent_id(signal(strategy_hash=each), Leg.OPEN, ACCOUNT) for each in (one, other))
+    assert first != second
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_the_form_of_a_part_does_not(changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize("setting", [{"config_hash": "c2"}, {"data_hash": "d2"}, {"feature_hash": "f2"}])
 def test_an_unrelated_setting_or_revised_data_changes_no_intent(setting: dict[str, Any]) -> None:
     for leg in Leg:
-        assert intent_id(signal(**setting), leg) == intent_id(signal(), leg)
+        assert intent_id(signal(**setting), leg, ACCOUNT) == intent_id(signal(), leg, ACCOUNT)
 
 
 def test_a_parameter_that_is_no_number_has_no_identity() -> None:

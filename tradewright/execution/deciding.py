@@ -72,7 +72,7 @@ class Decider:
             stop, take_profit: the prices of its protective legs, in which the venue closes what the order opens.
 
         Raises:
-            IdempotencyConflict: for the same key with another request.
+            IdempotencyConflict: for the same key with another request, or on another account.
             BrokerError: when the venue cannot be read, or has no price of the instrument.
             OrderNotAccepted: for protective legs that the venue does not hold, or of an order that only reduces.
         """
@@ -92,7 +92,7 @@ class Decider:
             )
             return self._decide(self._with_protection(intent), view).model_dump(mode="json")
 
-        payload: dict[str, object] = {"terms": terms, "reduce_only": reduce_only}
+        payload: dict[str, object] = {"account": self._account, "terms": terms, "reduce_only": reduce_only}
         payload |= {} if stop is None else {"stop": stop}
         payload |= {} if take_profit is None else {"take_profit": take_profit}
         return Decision.model_validate(self._ledger.idempotency.once(key, payload, act))

@@ -55,18 +55,17 @@ def signal_id(strategy: str, instrument: str, bar_ts: datetime, strategy_hash: s
     return "sig-" + content_hash(["signal", strategy, instrument, bar_ts, strategy_hash, data_hash])[:LENGTH]
 
 
-def intent_id(signal: SignalCandidate, leg: Leg) -> str:
-    """The id of one leg of a signal.
+def intent_id(signal: SignalCandidate, leg: Leg, account: str) -> str:
+    """The id of one leg of a signal on an account: a signal that was tried in simulation may be traded on paper.
 
-    It depends on strategy, strategy identity, instrument and bar alone: neither on equity and positions, which change
-    when the order is filled, nor on the data, so that a revised bar cannot make a second order of one signal, nor on
-    any setting that does not decide, so that an edit of the configuration cannot either.
+    Besides the account it depends on strategy, strategy identity, instrument and bar alone: neither on equity and
+    positions, which change when the order is filled, nor on the data, so that a revised bar cannot make a second order
+    of one signal, nor on any setting that does not decide, so that an edit of the configuration cannot either.
     """
-    return content_hash(["intent", signal.strategy, signal.instrument, signal.bar_ts, signal.strategy_hash, leg])[
-        :LENGTH
-    ]
+    origin = [signal.strategy, signal.instrument, signal.bar_ts, signal.strategy_hash]
+    return content_hash(["intent", account, *origin, leg])[:LENGTH]
 
 
-def manual_intent_id(key: str) -> str:
-    """The id of a person's intent: one per idempotency key (R-EXEC-04)."""
-    return content_hash(["manual", key])[:LENGTH]
+def manual_intent_id(key: str, account: str) -> str:
+    """The id of a person's intent: one per account and idempotency key (R-EXEC-04)."""
+    return content_hash(["manual", account, key])[:LENGTH]

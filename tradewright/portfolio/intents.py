@@ -84,7 +84,7 @@ def _intent(
     signal: SignalCandidate, portfolio: PortfolioState, decided_at: datetime, terms: OrderTerms, leg: Leg
 ) -> Intent:
     return Intent(
-        intent_id=intent_id(signal, leg),
+        intent_id=intent_id(signal, leg, portfolio.account),
         strategy=signal.strategy,
         signal_id=signal.signal_id,
         terms=terms,
@@ -132,7 +132,7 @@ def manual_intent(
     if not key.strip():
         raise DataError("the idempotency key is empty", where="manual intent", remedy="give each order its own key")
     return Intent(
-        intent_id=manual_intent_id(key),
+        intent_id=manual_intent_id(key, portfolio.account),
         strategy=strategy,
         signal_id=f"{strategy}:{key}",
         terms=terms,
