@@ -25,7 +25,7 @@ def _():
 @app.cell
 def _(get_picked, overrides):
     options = lab.lab_options(overrides)
-    mo.stop(bool(options.trouble), mo.callout(options.trouble, kind="danger"))
+    mo.stop(bool(options.problem), mo.callout(options.problem, kind="danger"))
     first = options.first
     strategy = mo.ui.dropdown(
         options.strategies, value=get_picked() or first.strategy, label="Strategy", full_width=True
@@ -123,7 +123,7 @@ def _(costs, days, instruments, parameters, prices, save, short, strategy, timef
 
 @app.cell(hide_code=True)
 def _(shown):
-    mo.stop(bool(shown.trouble), mo.callout(shown.trouble, kind="warn"))
+    mo.stop(bool(shown.problem), mo.callout(shown.problem, kind="warn"))
     mo.hstack([mo.stat(tile.text, tile.label, tile.meaning, bordered=True) for tile in shown.tiles], widths="equal")
     return
 

@@ -17,8 +17,8 @@ with app.setup:
 
 @app.cell
 def _():
-    settings, trouble = monitor.opened(environment_overrides())
-    mo.stop(bool(trouble), mo.callout(trouble, kind="danger"))
+    settings, problem = monitor.opened(environment_overrides())
+    mo.stop(bool(problem), mo.callout(problem, kind="danger"))
     return (settings,)
 
 
@@ -64,7 +64,7 @@ def _():
 def _(get_message, refresh, settings):
     (refresh.value, get_message())
     view = monitor.monitor_view(settings)
-    print(view.trouble or view.line)  # noqa: T201 - nbval compares the printed line
+    print(view.problem or view.line)  # noqa: T201 - nbval compares the printed line
     return (view,)
 
 

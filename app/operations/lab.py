@@ -72,9 +72,9 @@ class Choice:
 
 @dataclass(frozen=True)
 class LabOptions:
-    """The possible choices and the first one; ``trouble`` gives the reason when there are none."""
+    """The possible choices and the first one; ``problem`` gives the reason when there are none."""
 
-    trouble: str = ""
+    problem: str = ""
     strategies: tuple[str, ...] = ()
     instruments: tuple[str, ...] = ()
     costs: tuple[str, ...] = ()
@@ -89,7 +89,7 @@ def lab_options(overrides: Sequence[str]) -> LabOptions:
         settings = compose(overrides)
         stored = list(Container(settings).bar_store.series())
     except TradewrightError as error:
-        return LabOptions(trouble=str(error))
+        return LabOptions(problem=str(error))
     backtest, strategies, costs = settings.backtest, tuple(options("strategy")), tuple(options("backtest/costs"))
     known = (*symbols(settings), *settings.universe.instruments, *sorted(row.instrument for row in stored))
     lengths = {timeframe(settings), Timeframe.D1, *(row.timeframe for row in stored)}
@@ -172,11 +172,11 @@ def _day(stamp: int) -> date:
 def explore(overrides: Sequence[str], choice: Choice) -> StudyView:
     """Backtest the choices; a refusal comes back as text."""
     if not choice.instruments:
-        return StudyView(trouble="no instrument is picked: pick at least one")
+        return StudyView(problem="no instrument is picked: pick at least one")
     try:
         return StudyView(study=research.run(settings_of(overrides, choice)))
     except TradewrightError as error:
-        return StudyView(trouble=str(error))
+        return StudyView(problem=str(error))
 
 
 def settings_of(overrides: Sequence[str], choice: Choice) -> Settings:

@@ -69,7 +69,7 @@ class WrappedColumns(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class MonitorView:
-    """The account at one moment, ready for display; with ``trouble`` everything else is empty.
+    """The account at one moment, ready for display; with ``problem`` everything else is empty.
 
     Args:
         tiles: mode, stage, clock, equity, cash, trading, the broker's link.
@@ -82,7 +82,7 @@ class MonitorView:
         scopes: those of a kill switch.
     """
 
-    trouble: str = ""
+    problem: str = ""
     status: str = ""
     alarm: Alarm = "danger"
     tiles: tuple[MetricRow, ...] = ()
@@ -123,7 +123,7 @@ def monitor_view(settings: Settings) -> MonitorView:
     try:
         view, listed_intents, listed_orders = trading.whole_desk(settings)
     except TradewrightError as error:
-        return MonitorView(trouble=str(error), status=str(error))
+        return MonitorView(problem=str(error), status=str(error))
     tz, intents, orders = settings.base.tz, listed_intents.rows, listed_orders.rows
     stops = _stops(view, tz)
     return MonitorView(

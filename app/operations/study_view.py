@@ -31,10 +31,10 @@ background:{{ colours[finding.severity] }}">{{ finding.severity }}</b><span styl
 
 @dataclass(frozen=True)
 class StudyView:
-    """One study as the lab shows it; with ``trouble`` there is no study, and everything else is empty."""
+    """One study as the lab shows it; with ``problem`` there is no study, and everything else is empty."""
 
     study: StudyResult | None = None
-    trouble: str = ""
+    problem: str = ""
 
     @property
     def tiles(self) -> tuple[MetricRow, ...]:
@@ -73,7 +73,7 @@ class StudyView:
     def line(self) -> str:
         """The rounded figures in one line, to be compared from run to run."""
         if self.study is None:
-            return self.trouble
+            return self.problem
         figures, found = self.study.metrics, self.study.report.findings()
         return (
             f"equity {figures.final_equity:.2f} trades {figures.trades} fees {figures.fees:.2f} "

@@ -68,7 +68,7 @@ def test_the_demo_runs_again_and_again(tmp_path: Path) -> None:
     assert walk["intent"]["provenance"]["config_hash"]
     assert {row["state"] for row in say("doctor", root, "--json").json["findings"]} <= {"good", "look"}
     view = monitor.monitor_view(compose(reply["places"]["lab and monitor"].removeprefix("tradewright serve ").split()))
-    assert view.trouble == ""
+    assert view.problem == ""
     assert (len(view.orders), len(view.positions)) == (len(sent), reply["fills"])
     assert view.line.startswith("equity 99,"), "of the account that traded"
     for name in ("buy_and_hold", "sma_crossover"):

@@ -35,7 +35,7 @@ def shown(overrides: tuple[str, ...], choice: lab.Choice) -> StudyView:
 
 def test_the_bench_offers_what_is_configured(overrides: tuple[str, ...]) -> None:
     options = lab.lab_options(overrides)
-    assert options.trouble == ""
+    assert options.problem == ""
     assert {"sma_crossover", "macd_trend"} <= set(options.strategies)
     assert options.instruments[:2] == ("BTC", "ETH")
     assert options.first.instruments == ("BTC",)
@@ -49,7 +49,7 @@ def test_the_lab_starts_with_the_strategy_in_force(overrides: tuple[str, ...]) -
 
 def test_wrong_settings_leave_an_empty_bench_with_the_reason() -> None:
     options = lab.lab_options(("strategy.fsat=3",))
-    assert "fsat" in options.trouble
+    assert "fsat" in options.problem
     assert options.strategies == ()
 
 
@@ -156,7 +156,7 @@ def test_several_instruments_are_one_account(overrides: tuple[str, ...], choice:
     both = lab.explore(overrides, dataclasses.replace(choice, instruments=("BTC", "ETH")))
     assert list(both.prices) == ["BTC", "ETH"]
     assert {row["instrument"] for row in both.fills} == {"BTC", "ETH"}
-    assert "Returns" not in both.trouble
+    assert "Returns" not in both.problem
     assert "| BTC |" in both.texts["figures"].replace("BTC | ETH", "BTC |")
 
 
@@ -174,8 +174,8 @@ def test_what_is_refused_comes_back_as_text(
     overrides: tuple[str, ...], choice: lab.Choice, changes: dict[str, object], reason: str
 ) -> None:
     refused = lab.explore(overrides, dataclasses.replace(choice, **changes))  # type: ignore[arg-type]
-    assert reason in refused.trouble
-    assert refused.line == refused.trouble
+    assert reason in refused.problem
+    assert refused.line == refused.problem
     assert (refused.tiles, refused.fills, refused.prices, refused.account) == ((), [], {}, None)
 
 

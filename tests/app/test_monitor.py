@@ -31,7 +31,7 @@ def settings(overrides: tuple[str, ...]) -> Settings:
 
 def test_the_board_shows_the_desk(settings: Settings) -> None:
     view = monitor.monitor_view(settings)
-    assert view.trouble == ""
+    assert view.problem == ""
     assert view.line == "equity 99,999.91 APPROVE 1 REVIEW 1 REJECT 1 orders 1 filled 1 positions 1"
     shown = {tile.label: (tile.text, tile.meaning) for tile in view.tiles}
     assert shown["Mode"] == ("SIM", "stage local")
@@ -50,7 +50,7 @@ def test_the_board_shows_the_desk(settings: Settings) -> None:
 
 def test_an_empty_desk_has_a_board_too(tmp_path: Path) -> None:
     view = monitor.monitor_view(compose((*SCENARIO, f"storage.root={tmp_path}")))
-    assert view.trouble == ""
+    assert view.problem == ""
     assert (view.positions, view.intents, view.orders, view.waiting) == ((), (), (), {})
     assert [(row["problem"], row["since"]) for row in view.problems] == [("NOT_RECONCILED", "")]
     assert view.alarm == "warn"
@@ -61,8 +61,8 @@ def test_an_empty_desk_has_a_board_too(tmp_path: Path) -> None:
 def test_a_ledger_that_cannot_be_read_is_said(settings: Settings) -> None:
     (Path(settings.storage.root) / "ledger.sqlite3").write_bytes(b"not a ledger" * 1000)
     view = monitor.monitor_view(settings)
-    assert "ledger.sqlite3" in view.trouble
-    assert (view.status, view.alarm) == (view.trouble, "danger")
+    assert "ledger.sqlite3" in view.problem
+    assert (view.status, view.alarm) == (view.problem, "danger")
     assert view.tiles == ()
     assert "ledger.sqlite3" in monitor.order_history(settings, "any.1").story
     assert monitor_acts.answer(settings, "any", True, "why").startswith("refused: ")
@@ -175,7 +175,7 @@ def test_no_secret_reaches_the_board(overrides: tuple[str, ...]) -> None:
     secret = "hunter2-hunter2"
     url = f"postgresql+psycopg2://desk:{secret}@127.0.0.1:1/ledger"
     view = monitor.monitor_view(compose((*overrides, f"storage.ledger_url={url}")))
-    assert "127.0.0.1" in view.trouble, "the server that cannot be reached is named"
+    assert "127.0.0.1" in view.problem, "the server that cannot be reached is named"
     assert secret not in repr(view)
 
 
@@ -194,7 +194,7 @@ def test_a_position_in_an_instrument_that_is_not_configured_is_listed_and_marked
     (held,) = trading.positions(settings).rows
     assert (held.instrument, held.value, held.remark) == ("ETH", None, trading.NOT_CONFIGURED)
     view = monitor.monitor_view(settings)
-    assert (view.trouble, len(view.tiles)) == ("", 6)
+    assert (view.problem, len(view.tiles)) == ("", 6)
     assert [row["value"] for row in view.positions] == ["not in conf/instruments"]
 
 
