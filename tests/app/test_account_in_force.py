@@ -193,3 +193,15 @@ def test_the_account_is_what_this_venue_told_last_in_this_mode(settings: Setting
         ledger.broker_journal.record_session("s4", "ibkr", "DU3", "a")
         assert paper.broker_journal.last_account("ibkr") == "DU2"
         assert ledger.broker_journal.last_account("sim") == "SIM"
+
+
+def test_a_key_of_the_simulated_account_answers_for_no_other(desk: House, paper: tuple[str, ...]) -> None:
+    """The same words on paper are another order: the simulated answer would mean that nothing is sent."""
+    words = (*BUY, "--qty", "0.02", "--key", "k7", "--json")
+    tried = say("intent", *desk.overrides, *words)
+    assert tried.status == 0, tried.err
+    again = say("intent", *paper, *words)
+    assert again.status == 1
+    assert "another request" in again.err + again.out
+    other = say("intent", *paper, *BUY, "--qty", "0.02", "--key", "k8", "--json")
+    assert other.json["intent_id"] != tried.json["intent_id"]
