@@ -94,7 +94,7 @@ def intent(
 
         terms = parse_order_terms(instrument, side, qty, order_type, limit, stop, trail, tif, good_till)
         legs = parse_price("--stop-loss", stop_loss), parse_price("--take-profit", take_profit)
-        return trading.intend(settings, terms, key, reduce_only=reduce_only, stop=legs[0], take_profit=legs[1])
+        return trading.submit_intent(settings, terms, key, reduce_only=reduce_only, stop=legs[0], take_profit=legs[1])
 
     def show(output: Output, decision: Decision) -> Decision:
         output.line(f"{decision.verdict}: {decision.approved_quantity} of intent {decision.intent_id}")

@@ -85,7 +85,7 @@ def _remark(account: str, hidden: int, noun: str) -> str:
     return "; ".join([*([] if account else [UNKNOWN_ACCOUNT]), *([named] if hidden else [])])
 
 
-def intend(
+def submit_intent(
     settings: Settings,
     terms: OrderTerms,
     key: str = "",
@@ -109,7 +109,7 @@ def intend(
     name = key or secrets.token_hex(8)
 
     async def act(decider: Decider) -> Decision:
-        return await decider.intend(name, terms, reduce_only=reduce_only, stop=stop, take_profit=take_profit)
+        return await decider.submit_intent(name, terms, reduce_only=reduce_only, stop=stop, take_profit=take_profit)
 
     with Container(settings) as house:
         house.instrument(terms.instrument)

@@ -49,7 +49,7 @@ def ledger(desk: Settings) -> Iterator[Ledger]:
 
 def resting(desk: Settings, instrument: str = "ETH", limit: str = "1850") -> str:
     """The reference of a limit order that the venue keeps open."""
-    made = trading.intend(desk, parse_order_terms(instrument, "BUY", "0.01", "LMT", limit))
+    made = trading.submit_intent(desk, parse_order_terms(instrument, "BUY", "0.01", "LMT", limit))
     if made.verdict is Verdict.REVIEW:
         trading.approve(desk, made.decision_id, REASON)
     (sent,) = trading.send(desk)
@@ -219,7 +219,7 @@ def test_every_freeze_has_a_button(desk: Settings, ledger: Ledger) -> None:
 
 def test_a_holding_whose_stop_was_cancelled_is_listed_and_can_be_flattened(desk: Settings, ledger: Ledger) -> None:
     terms = parse_order_terms("ETH", "BUY", "0.05")
-    assert trading.intend(desk, terms, stop=Decimal(1700)).verdict is Verdict.APPROVE
+    assert trading.submit_intent(desk, terms, stop=Decimal(1700)).verdict is Verdict.APPROVE
     trading.send(desk)
     assert "still not well: UNPROTECTED ETH" in monitor_acts.cancel_all(desk, REASON)
     assert helped(desk, "UNPROTECTED", "flatten").startswith("APPROVE: SELL 0.25 ETH")

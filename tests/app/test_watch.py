@@ -45,7 +45,7 @@ def resting(house: House, clock: ManualClock) -> tuple[Settings, float]:
     limit = round(float(store.read_bars("BTC", Timeframe.M1).close[-1]) * 0.98, 2)
     order = LimitOrder.model_validate({"limit_price": str(limit)})
     terms = OrderTerms.model_validate({"instrument": "BTC", "side": Side.BUY, "quantity": "0.01", "order": order})
-    made = trading.intend(settings, terms, "k")
+    made = trading.submit_intent(settings, terms, "k")
     assert made.verdict == "APPROVE", made.reasons
     (sent,) = trading.send(settings)
     assert sent.state == "WORKING", sent

@@ -61,7 +61,7 @@ def test_the_daemon_sends_an_approved_order(tmp_path: Path, monkeypatch: pytest.
         house = House(folder, bare.root, (*bare.more, "mode=paper", "broker=ibkr", f"broker.port={port}"))
         settings = compose(house.overrides)
         with Container(settings) as opened:
-            decision = trading.deciding(opened, lambda decider: decider.intend("k1", BUY))
+            decision = trading.deciding(opened, lambda decider: decider.submit_intent("k1", BUY))
         assert decision.verdict is Verdict.APPROVE, decision.reasons
         environment = {"DAGSTER_HOME": str(tmp_path / "home"), "TRADEWRIGHT_OVERRIDES": " ".join(house.overrides)}
         running.append(start(["-m", "app.dev", "--port", str(free_port())], tmp_path / "dev.log", environment))
@@ -86,7 +86,7 @@ def test_two_instances_that_race_send_each_order_once(tmp_path: Path, monkeypatc
     for size in SIZES:
         terms = BUY.model_copy(update={"quantity": Decimal(size)})
         with Container(settings) as opened:
-            decision = trading.deciding(opened, lambda decider: decider.intend(size, terms))  # noqa: B023
+            decision = trading.deciding(opened, lambda decider: decider.submit_intent(size, terms))  # noqa: B023
         assert decision.verdict is Verdict.APPROVE, decision.reasons
     logs = [tmp_path / f"{number}.log" for number in (1, 2)]
     daemons = [instance(house, log) for log in logs]

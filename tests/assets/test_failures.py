@@ -56,7 +56,7 @@ def desk(stocked: House, monkeypatch: pytest.MonkeyPatch) -> House:
 def new_decision(house: House, key: str) -> Decision:
     settings = compose(house.overrides)
     with Container(settings) as opened:
-        decision = trading.deciding(opened, lambda decider: decider.intend(key, BUY))
+        decision = trading.deciding(opened, lambda decider: decider.submit_intent(key, BUY))
     assert decision.verdict is Verdict.APPROVE, decision.reasons
     return decision
 
@@ -230,7 +230,7 @@ def other_decision(house: House, key: str) -> Decision:
     settings = compose(house.overrides)
     terms = BUY.model_copy(update={"quantity": Decimal("0.002")})
     with Container(settings) as opened:
-        decision = trading.deciding(opened, lambda decider: decider.intend(key, terms))
+        decision = trading.deciding(opened, lambda decider: decider.submit_intent(key, terms))
     assert decision.verdict is Verdict.APPROVE, decision.reasons
     return decision
 

@@ -58,7 +58,7 @@ def desk(stocked: House, monkeypatch: pytest.MonkeyPatch) -> House:
 def approved(house: House, key: str = "k1") -> Decision:
     settings = compose(house.overrides)
     with Container(settings) as opened:
-        decision = trading.deciding(opened, lambda decider: decider.intend(key, BUY))
+        decision = trading.deciding(opened, lambda decider: decider.submit_intent(key, BUY))
     assert decision.verdict is Verdict.APPROVE, decision.reasons
     return decision
 

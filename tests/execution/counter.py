@@ -180,11 +180,11 @@ class Counter:
         strategy: str = "trend",
         intent_id: str = "judged",
         checks: tuple[str, ...] = EVERY_CHECK,
-        at_send: bool = False,
+        before_send: bool = False,
         **changes: Any,
     ) -> Snapshot:
         """What the gate would get to know."""
-        asked = SnapshotRequest(instrument, side, strategy, intent_id, checks, at_send)
+        asked = SnapshotRequest(instrument, side, strategy, intent_id, checks, before_send)
         return self.gatherer(**changes).snapshot(asked, view or self.view())
 
     def decider(self) -> tuple[AccountReader, Decider]:

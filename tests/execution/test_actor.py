@@ -278,7 +278,7 @@ BUY_TEN = OrderTerms(instrument="AAPL", side=Side.BUY, quantity=Decimal(10))
 
 
 def intended(counter: Counter, key: str, terms: OrderTerms = BUY_TEN, *, reduce_only: bool = False) -> Decision:
-    return ask(counter, lambda decider: decider.intend(key, terms, reduce_only=reduce_only))
+    return ask(counter, lambda decider: decider.submit_intent(key, terms, reduce_only=reduce_only))
 
 
 def test_the_same_key_is_the_same_wish(counter: Counter) -> None:
@@ -310,7 +310,7 @@ def test_a_person_may_only_close_what_the_account_holds(counter: Counter) -> Non
 
 def test_a_person_can_have_the_venue_protect_what_is_opened(counter: Counter) -> None:
     prices = {"stop": Decimal(95), "take_profit": Decimal(110)}
-    made = ask(counter, lambda decider: decider.intend("k1", BUY_TEN, **prices))
+    made = ask(counter, lambda decider: decider.submit_intent("k1", BUY_TEN, **prices))
     assert made.verdict is Verdict.APPROVE, made
     legs = counter.ledger.outbox.get(made.decision_id).protective
     assert [(leg.leg.value, leg.terms.side, leg.terms.quantity) for leg in legs] == [
@@ -320,7 +320,7 @@ def test_a_person_can_have_the_venue_protect_what_is_opened(counter: Counter) ->
     sent(counter)
     assert len(counter.ledger.attempts.group(f"{made.intent_id}.1")) == 3
     with pytest.raises(IdempotencyConflict):
-        ask(counter, lambda decider: decider.intend("k1", BUY_TEN, stop=Decimal(94)))
+        ask(counter, lambda decider: decider.submit_intent("k1", BUY_TEN, stop=Decimal(94)))
 
 
 @pytest.mark.parametrize(
@@ -334,13 +334,13 @@ def test_protection_that_cannot_be_had_is_refused(
     counter: Counter, terms: OrderTerms, reduce_only: bool, problem: str
 ) -> None:
     with pytest.raises(OrderNotAccepted, match=problem):
-        ask(counter, lambda decider: decider.intend("k1", terms, reduce_only=reduce_only, stop=Decimal(95)))
+        ask(counter, lambda decider: decider.submit_intent("k1", terms, reduce_only=reduce_only, stop=Decimal(95)))
     assert counter.ledger.decisions.intents() == []
 
 
 @pytest.mark.parametrize(("stop", "code"), [("95.001", "OFF_TICK"), ("105", "GUARD_ON_WRONG_SIDE")])
 def test_the_gate_refuses_a_stop_that_the_venue_could_not_hold(counter: Counter, stop: str, code: str) -> None:
-    made = ask(counter, lambda decider: decider.intend("k1", BUY_TEN, stop=Decimal(stop)))
+    made = ask(counter, lambda decider: decider.submit_intent("k1", BUY_TEN, stop=Decimal(stop)))
     assert (made.verdict, code in codes(made.reasons)) == (Verdict.REJECT, True)
 
 

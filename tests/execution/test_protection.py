@@ -97,7 +97,7 @@ def test_protection_of_an_order_that_closes_is_refused(counter: Counter) -> None
     """Its legs would be purchases of a flat account."""
     counter.world.venue.set(opening={"AAPL": "10"})
     with pytest.raises(OrderNotAccepted, match="closes a holding"):
-        ask(counter, lambda decider: decider.intend("k1", SELL_TEN, stop=Decimal(105)))
+        ask(counter, lambda decider: decider.submit_intent("k1", SELL_TEN, stop=Decimal(105)))
     order = counter.world.proposer.bracket(strategy="trend")
     sent(counter)
     assert counter.world.ledger.outbox.get(order.decision_id).protective

@@ -432,12 +432,12 @@ def test_what_a_person_refused_is_no_duplicate(counter: Counter, verdict: Verdic
 
 def test_duplicates_are_sought_among_orders_at_the_sender(counter: Counter) -> None:
     order = counter.world.proposer.order("AAPL", "10")
-    assert counter.snapshot(at_send=True).activity.recent == (), "approved is not sent"
+    assert counter.snapshot(before_send=True).activity.recent == (), "approved is not sent"
     counter.send_without_fill(order)
     sent_at = counter.ledger.attempts.all()[-1].sending_at
-    recent = counter.snapshot(at_send=True).activity.recent or ()
+    recent = counter.snapshot(before_send=True).activity.recent or ()
     assert [(row.intent_id, row.quantity, row.at) for row in recent] == [(order.intent_id, 10, sent_at)]
-    assert counter.snapshot(at_send=True, intent_id=order.intent_id).activity.recent == ()
+    assert counter.snapshot(before_send=True, intent_id=order.intent_id).activity.recent == ()
     counter.clock.advance(59)
     assert counter.snapshot().activity.recent == recent, "at the gate, too, when the decision itself is long ago"
     activity = counter.snapshot(intent_id=order.intent_id).activity

@@ -72,7 +72,7 @@ def trades(counter: Counter) -> bool:
     counter.checked("bars.AAPL")
     terms = OrderTerms(instrument="AAPL", side=Side.BUY, quantity=Decimal(3))
     key = f"key-{counter.clock.monotonic()}"
-    made = ask_decider(counter, lambda decider: decider.intend(key, terms))
+    made = ask_decider(counter, lambda decider: decider.submit_intent(key, terms))
     assert made.verdict is Verdict.APPROVE, made.reasons
     counter.world.venue.set(mode="fill")
     results = asked(counter, lambda inbox: inbox.send("ann", "test"))

@@ -187,7 +187,7 @@ def test_a_freeze_is_acknowledged_with_a_double_click_that_acts_once(
 
 def test_one_order_is_cancelled_from_the_table(page: Page, server: Served, settings: Settings) -> None:
     terms = parse_order_terms("ETH", "BUY", "0.01", "LMT", "1850")
-    decision = trading.intend(settings, terms)
+    decision = trading.submit_intent(settings, terms)
     (sent,) = [row for row in trading.send(settings) if row.decision_id == decision.decision_id]
     page.open(server.address("monitor"))
     page.await_text(f"Chosen: BUY 0.01 ETH {sent.ref} WORKING", "Cancel this order", "signal manual")

@@ -44,7 +44,7 @@ def prepare(folder: Path) -> tuple[str, ...]:
 
 def ask(settings: Settings, key: str, instrument: str, side: str, quantity: str) -> str:
     """A person's intent; the decision's id."""
-    return trading.intend(settings, parse_order_terms(instrument, side, quantity, "MKT", ""), key).decision_id
+    return trading.submit_intent(settings, parse_order_terms(instrument, side, quantity, "MKT", ""), key).decision_id
 
 
 def _bring(settings: Settings, symbol: str) -> None:

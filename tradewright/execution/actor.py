@@ -123,7 +123,7 @@ class AccountActor:
             strategy=order.strategy,
             intent_id=order.intent_id,
             checks=checks_of(order.strategy, order.terms.instrument),
-            at_send=True,
+            before_send=True,
         )
         found, limits = self._builder.snapshot(request, view), self._builder.limits
         reasons = pre_send_check(order, found, limits)

@@ -56,7 +56,7 @@ class Decider:
             intents += map(self._with_protection, propose(pairs, self._portfolio(strategy, view)))
         return [self._ledger.decisions.find_intent(intent.intent_id) or intent for intent in intents]
 
-    async def intend(
+    async def submit_intent(
         self,
         key: str,
         terms: OrderTerms,

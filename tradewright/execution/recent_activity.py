@@ -26,17 +26,17 @@ class RecentActivity:
     now: datetime
     window: timedelta
 
-    def seen_by(self, intent_id: str, instrument: str, strategy: str, *, at_send: bool) -> Activity:
+    def seen_by(self, intent_id: str, instrument: str, strategy: str, *, before_send: bool) -> Activity:
         """The activity beside one intent.
 
         Args:
-            at_send: whether only orders count (the sender asks), or intents too (the gate asks).
+            before_send: whether only orders count (the sender asks), or intents too (the gate asks).
         """
         # The sender itself spaces orders; a way out is not refused because others went out a moment ago.
         minute_ago = self.now - timedelta(minutes=1)
         sent = [] if strategy == FLATTEN else self.ledger.attempts.sent_at(self.account, minute_ago)
         own = [row for row in self.ledger.attempts.all(intent_id) if not row.is_protective]
-        intents = () if at_send else self._intents(intent_id, instrument)
+        intents = () if before_send else self._intents(intent_id, instrument)
         return Activity(
             recent=(*intents, *self._orders(intent_id, instrument)),
             orders_last_second=sum(at > self.now - timedelta(seconds=1) for at in sent),

@@ -74,7 +74,7 @@ class SnapshotRequest:
         side: which way the order goes: what its instrument's exposure can become is another thing up than down.
         intent_id: left out of open orders, exposures and recent orders: it is the one being judged.
         checks: the names of the checks that must have passed on its inputs.
-        at_send: whether duplicates are sought among orders sent alone (the sender) or among intents too (the gate).
+        before_send: whether duplicates are sought among orders sent alone (the sender) or among intents too (the gate).
     """
 
     instrument: str
@@ -82,7 +82,7 @@ class SnapshotRequest:
     strategy: str
     intent_id: str
     checks: tuple[str, ...]
-    at_send: bool = False
+    before_send: bool = False
 
 
 @dataclass(frozen=True)
@@ -315,7 +315,7 @@ class SnapshotBuilder:
     def _activity(self, asked: SnapshotRequest, account: str, now: datetime) -> Activity:
         window = timedelta(seconds=float(self.limits.duplicate_window_seconds))
         recent = RecentActivity(self.ledger, account, now, window)
-        return recent.seen_by(asked.intent_id, asked.instrument, asked.strategy, at_send=asked.at_send)
+        return recent.seen_by(asked.intent_id, asked.instrument, asked.strategy, before_send=asked.before_send)
 
     def _broker(self, asked: SnapshotRequest, account: str) -> BrokerState:
         """ReconciliationResult it is, by construction: nobody has a ``AccountView`` without a complete recovery."""
