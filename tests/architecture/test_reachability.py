@@ -16,7 +16,7 @@ ACTS = {
     for name, _ in functions(ast.parse(FILES[module]))
     if not any(part.startswith("_") for part in name.split("."))
 }
-ACTS |= {f"tradewright.execution.deciding:Decider.{name}" for name in ("intend", "flatten")}
+ACTS |= {f"tradewright.execution.deciding:Decider.{name}" for name in ("submit_intent", "flatten")}
 KINDS = {f"CommandKind.{kind.name}" for kind in CommandKind}
 
 PLANTED = {
@@ -27,7 +27,7 @@ PLANTED = {
     "settle": {"CommandKind.SETTLE", "tradewright.execution.operator_actions:settle_by_statement"},
     "end_of_day": {"CommandKind.END_OF_DAY"},
     "flatten": {"tradewright.execution.deciding:Decider.flatten"},
-    "intent": {"tradewright.execution.deciding:Decider.intend"},
+    "intent": {"tradewright.execution.deciding:Decider.submit_intent"},
     "send": {"CommandKind.SEND", "tradewright.execution.inbox:Inbox.send"},
     "reconcile": {"CommandKind.RECONCILE", "tradewright.execution.inbox:Inbox.reconcile"},
     "reject": {"tradewright.execution.operator_actions:reject"},
