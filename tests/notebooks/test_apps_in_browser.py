@@ -165,13 +165,13 @@ def test_a_freeze_is_acknowledged_with_a_double_click_that_acts_once(
 ) -> None:
     with trading.opened_ledger(settings) as ledger:
         ledger.freezes.freeze("SIM", "ETH", FreezeCode.EXTERNAL_ORDER, "an order that is none of ours")
-        ledger.freezes.freeze("SIM", "BTC", FreezeCode.CORRECTION, "corrected at the venue")
+        ledger.freezes.freeze("SIM", "BTC", FreezeCode.FILL_DIFFERS, "reported again at another price")
     page.open(server.address("monitor"))
-    page.await_text("2 problems", "Chosen: EXTERNAL_ORDER ETH", "CORRECTION", "Acknowledge")
+    page.await_text("2 problems", "Chosen: EXTERNAL_ORDER ETH", "FILL_DIFFERS", "Acknowledge")
     page.run("all('[role=checkbox]')[0].click()")
     page.await_text("Choose a row.")
     page.run("all('[role=checkbox]')[1].click()")
-    page.await_text("Chosen: CORRECTION BTC", "Acknowledge")
+    page.await_text("Chosen: FILL_DIFFERS BTC", "Acknowledge")
     page.focus(REASONS, PROBLEMS)
     page.call("Input.insertText", text="seen at the venue")
     button = "all('button').filter(e => says(e, 'Acknowledge'))[0]"
