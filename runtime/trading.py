@@ -8,7 +8,6 @@ import pwd
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
 
@@ -19,6 +18,7 @@ from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.actor import AccountActor
+from tradewright.execution.cancellation import Cancelled
 from tradewright.execution.deciding import Decider
 from tradewright.execution.health import Problem, problems
 from tradewright.execution.inbox import CommandPending, CommandRefused, Inbox
@@ -27,6 +27,7 @@ from tradewright.execution.risk_snapshot import Event, SnapshotBuilder
 from tradewright.execution.types import ProtocolTimes, SenderSettings
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Decision
+from tradewright.model.errors import BrokerError
 from tradewright.model.mode import Mode
 from tradewright.model.signal import SignalCandidate
 from tradewright.store.artefacts import NoArtefact
@@ -170,6 +171,27 @@ def asking(house: Container, ask: Callable[[Inbox], Awaitable[Result]]) -> Resul
     return asyncio.run(run())
 
 
+def cancelling(house: Container, ask: Callable[[Inbox], Awaitable[Result]]) -> Result:
+    """As :func:`asking`, for cancels: where the venue cannot tell its account, it is the one that it told last.
+
+    Raises:
+        CommandRefused, CommandPending, BrokerError, LedgerError: as :func:`asking`.
+    """
+    return asyncio.run(_cancel(house, ask))
+
+
+async def _cancel(house: Container, ask: Callable[[Inbox], Awaitable[Result]]) -> Result:
+    try:
+        account = await account_of(house)
+    except BrokerError:
+        if not (account := account_in_force(house.settings, house.ledger)):
+            raise
+        broker = house.settings.broker.model_copy(update={"account": account})  # no other account may be taken for it
+        with Container(house.settings.model_copy(update={"broker": broker}), house.clock) as named:
+            return await _ask(named, account, ask)
+    return await _ask(house, account, ask)
+
+
 def deciding(house: Container, act: Callable[[Decider], Awaitable[Result]]) -> Result:
     """Propose or decide over a reading connection, beside whatever sends.
 
@@ -183,25 +205,29 @@ def deciding(house: Container, act: Callable[[Decider], Awaitable[Result]]) -> R
     return asyncio.run(run())
 
 
-def flatten(house: Container, actor: str, reason: str, key: str) -> list[Decision]:
+def flatten(house: Container, actor: str, reason: str, key: str) -> tuple[Cancelled, list[Decision]]:
     """Cancel every open order of the account, then decide on closing every holding; ``send`` carries it out.
 
     The account is the one that the venue tells. An order that cannot be cancelled now delays nothing: the sender ends
-    what is open in an instrument before it closes it, and the list of what is not well tells what stays.
+    what is open in an instrument before it closes it.
 
     Args:
         key: the idempotency key of the decisions.
+
+    Returns:
+        The outcome of the cancels, and the decisions.
 
     Raises:
         BrokerError, LedgerError: when the account cannot be read, or nothing can be written down.
     """
 
-    async def run() -> list[Decision]:
+    async def run() -> tuple[Cancelled, list[Decision]]:
         account = await account_of(house)
-        if house.ledger.attempts.live(account):
-            with suppress(CommandRefused, CommandPending):
-                await _ask(house, account, lambda inbox: inbox.cancel_all(actor, reason))
-        return await _decide(house, account, lambda decider: decider.flatten(actor, reason, key))
+        try:
+            cancelled = await _ask(house, account, lambda inbox: inbox.cancel_all(actor, reason))
+        except (CommandRefused, CommandPending) as error:
+            cancelled = Cancelled(problem=str(error))
+        return cancelled, await _decide(house, account, lambda decider: decider.flatten(actor, reason, key))
 
     return asyncio.run(run())
 

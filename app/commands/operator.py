@@ -121,6 +121,7 @@ def flatten(
     from app.operations import operator
 
     def show(output: Output, done: Flattened) -> object:
+        show_cancelled(output, done.cancelled)
         for made in done.decisions:
             reasons = ", ".join(reason.code for reason in made.reasons)
             output.line(f"{made.verdict}: {made.approved_quantity} of intent {made.intent_id} {reasons}".rstrip())

@@ -99,10 +99,12 @@ def flatten(settings: Settings, reason: str) -> str:
     """Decide on closing every holding; nothing is sent by it."""
 
     def act() -> str:
-        decisions = operator.flatten(settings, reason)
+        cancelled, decisions = operator.flatten(settings, reason)
+        told = [_cancelled(cancelled)] if cancelled != Cancelled() else []
         if not decisions:
-            return "nothing is held"
-        lines, approved = _verdicts(settings, decisions), sum(row.verdict is Verdict.APPROVE for row in decisions)
+            return "; ".join([*told, "nothing is held"])
+        lines = [*told, *_verdicts(settings, decisions)]
+        approved = sum(row.verdict is Verdict.APPROVE for row in decisions)
         if approved:
             listed = f"{count(approved, 'order')} approved, in the outbox and not sent yet"
             lines.append(f'{listed}: press "Send approved", unless the daemon sends')

@@ -32,16 +32,18 @@ class Done:
 
 @dataclass(frozen=True)
 class Flattened:
-    """The decisions on closing every holding, and everything that is not well on the account."""
+    """The outcome of the cancels, the decisions on closing every holding, and what is not well on the account."""
 
+    cancelled: Cancelled
     decisions: tuple[Decision, ...]
     problems: tuple[Problem, ...]
 
     @property
     def failed(self) -> bool:
-        """Whether an order was rejected, or the account is not well; a stop is no fault, for one flattens under it."""
+        """Whether an order may still be open or was rejected, or the account is not well; a stop is no fault here."""
         is_rejected = any(made.verdict is Verdict.REJECT for made in self.decisions)
-        return is_rejected or any(problem.code != AccountCode.STOPPED for problem in self.problems)
+        is_open = bool(self.cancelled.open or self.cancelled.problem)
+        return is_open or is_rejected or any(problem.code != AccountCode.STOPPED for problem in self.problems)
 
 
 def inbox(settings: Settings, most: int) -> list[Command]:
@@ -69,10 +71,10 @@ def cancel_all(settings: Settings, reason: str, actor: str = "") -> Cancelled:
     """
     name, said = actor_name(actor), checked_reason(reason)
     with Container(settings) as house:
-        return wiring.asking(house, lambda box: box.cancel_all(name, said))
+        return wiring.cancelling(house, lambda box: box.cancel_all(name, said))
 
 
-def flatten(settings: Settings, reason: str, actor: str = "", key: str = "") -> list[Decision]:
+def flatten(settings: Settings, reason: str, actor: str = "", key: str = "") -> tuple[Cancelled, list[Decision]]:
     """Cancel every open order and decide on closing every holding; ``send`` sends what is approved.
 
     Args:
@@ -88,8 +90,8 @@ def flatten(settings: Settings, reason: str, actor: str = "", key: str = "") -> 
 
 def flatten_all(settings: Settings, reason: str, actor: str = "", key: str = "") -> Flattened:
     """As :func:`flatten`, with everything that is not well afterwards."""
-    decisions = tuple(flatten(settings, reason, actor, key))
-    return Flattened(decisions, not_well(settings))
+    cancelled, decisions = flatten(settings, reason, actor, key)
+    return Flattened(cancelled, tuple(decisions), not_well(settings))
 
 
 def not_well(settings: Settings) -> tuple[Problem, ...]:

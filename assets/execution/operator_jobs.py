@@ -61,7 +61,9 @@ def _flatten(pinned: PinnedConfig) -> dg.JobDefinition:
         reason = _reason(dict(context.op_config))
         settings, key = pinned.verified(context), f"dagster:{context.run_id}"
         with Container(settings) as house:
-            decisions = trading.flatten(house, ACTOR, reason, key)
+            cancelled, decisions = trading.flatten(house, ACTOR, reason, key)
+        if cancelled.open or cancelled.problem:
+            context.log.warning(f"still open: {', '.join(cancelled.open) or 'not known'}; {cancelled.problem}")
         for decision in decisions:
             context.log.info(f"{decision.verdict}: {decision.approved_quantity} of intent {decision.intent_id}")
 

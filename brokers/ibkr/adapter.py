@@ -330,9 +330,12 @@ class IbkrBroker:
         """Cancel every open order of every client.
 
         Raises:
-            BrokerError: without a link.
+            BrokerError: without a link, or where the login manages other accounts, whose orders would end as well.
         """
         ib, _ = self._connection.linked()
+        if len(managed := ib.managedAccounts()) > 1:
+            text = f"it manages {', '.join(managed)}, and would cancel the orders of all of them; nothing was cancelled"
+            raise self._connection.error(text, "cancel at the venue what is not ours")
         ib.reqGlobalCancel()  # type: ignore[no-untyped-call]
 
 

@@ -11,6 +11,7 @@ import pytest
 from app.operations import trading, watch
 from app.operations.serving import ACCOUNT, make_gateway
 from assets.execution.sending import point_at_approved, watch_open_orders
+from brokers.ibkr.gateway.connection import HANDLERS
 from brokers.ibkr.gateway.thread import GatewayThread
 from conf.compose import compose
 from conf.ledger_place import LEDGER_FILE
@@ -23,6 +24,8 @@ from tradewright.ledger.ledger import Ledger
 from tradewright.model.bars import Timeframe
 from tradewright.model.mode import Mode
 
+COMPLETED_ORDERS = 99
+"""The number of the request."""
 REASON = ("--reason", "a test")
 BUY = ("--instrument", "BTC", "--side", "BUY")
 
@@ -205,3 +208,33 @@ def test_a_key_of_the_simulated_account_answers_for_no_other(desk: House, paper:
     assert "another request" in again.err + again.out
     other = say("intent", *paper, *BUY, "--qty", "0.02", "--key", "k8", "--json")
     assert other.json["intent_id"] != tried.json["intent_id"]
+
+
+def test_a_kill_cancels_although_the_venue_cannot_tell_its_account(
+    paper: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start-up answer that never ends hides the account; the one that the venue told last is meant."""
+    resting(paper)
+    with monkeypatch.context() as patch:
+        patch.setitem(HANDLERS, COMPLETED_ORDERS, lambda *_: None)
+        said = say("kill", *paper, "broker.timeout_s=1", *REASON, "--json")
+    assert said.status == 1, "nothing is confirmed"
+    assert "asked for unseen" in said.json["cancelled"]["problem"]
+    say("reconcile", *paper)
+    (order,) = done("orders", *paper)["orders"]
+    assert order["state"] == "CANCELLED"
+
+
+def test_flatten_ends_the_orders_of_a_ledger_that_is_lost_and_tells_it(desk: House) -> None:
+    """The venue still works a person's sale: the close would find nothing left to sell, or open a position."""
+    limit = ("--type", "LMT", "--limit", "90000", "--tif", "GTC", "--reduce-only")
+    done("intent", *desk.overrides, "--instrument", "BTC", "--side", "SELL", "--qty", "0.01", *limit)
+    (sent,) = done("send", *desk.overrides)["outcomes"]
+    assert sent["state"] == "WORKING"
+    for file in desk.root.glob(f"{LEDGER_FILE}*"):
+        file.rename(file.with_name(f"lost-{file.name}"))
+    assert say("reconcile", *desk.overrides).status == 1
+    done("acknowledge", "BTC", *desk.overrides, *REASON)
+    found = say("flatten", *desk.overrides, *REASON, "--json").json
+    assert [name.partition(":")[0] for name in found["cancelled"]["ended"]] == ["perm"]
+    assert (found["cancelled"]["open"], [row["verdict"] for row in found["decisions"]]) == ([], ["APPROVE"])

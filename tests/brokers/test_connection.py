@@ -17,11 +17,12 @@ from pydantic import ValidationError
 from brokers.ibkr.adapter import IbkrBroker
 from brokers.ibkr.conversions import SymbolMap, status_of
 from brokers.ibkr.gateway.server import Gateway
+from brokers.ibkr.gateway.thread import GatewayThread
 from brokers.ibkr.listener import Listener
 from brokers.ibkr.settings import IbkrSettings
 from tests.brokers.desk import AAPL, ACCOUNT, ES, INSTRUMENTS, NOON, approved, in_loop, open_desk, until
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, VenueStatus
-from tradewright.model.clock import ManualClock
+from tradewright.model.clock import ManualClock, SystemClock
 from tradewright.model.errors import BrokerError
 
 CLOCK = ManualClock(NOON)
@@ -277,3 +278,20 @@ async def test_events_after_the_connection_was_closed_by_us_hurt_nobody() -> Non
         assert desk.gateway is not None
         await until(lambda: not desk.gateway.hub.sessions)  # type: ignore[union-attr]
         assert desk.fills("a.1") == []
+
+
+def test_a_login_with_other_accounts_cancels_nothing_as_a_whole() -> None:
+    """``reqGlobalCancel`` knows no account: it would end the orders of all of them."""
+
+    async def story(port: int) -> None:
+        made = IbkrBroker(IbkrSettings(port=port, account="DU100", timeout=5), [AAPL], SystemClock())
+        await made.connect(lambda _event: None)
+        try:
+            with pytest.raises(BrokerError, match="DU100, DU200"):
+                await made.cancel_all()
+        finally:
+            await made.disconnect()
+
+    venue = Gateway([AAPL], SystemClock(), cash={"DU100": Decimal(1000), "DU200": Decimal(1000)}, seed=7)
+    with GatewayThread(venue) as running:
+        asyncio.run(story(running.gateway.port))

@@ -109,21 +109,49 @@ class Canceller:
         """
         await self._connection.disconnect()
         await self._connection.connect(complete=False)
+        try:
+            left = self._written(attempts, actor, reason, error)
+            self._checkpoint("C.written")
+            problems = await self._request({attempt.ref: attempt.order_id for attempt in left})
+            if problems and whole_account and any(row.state is not AttemptState.CANCEL_REQUESTED for row in left):
+                problems.append(await self._cancel_everything())
+            self._checkpoint("C.cancelled")
+            await self._waiter.sleep(self._times.pause)  # the cancels leave the process, and first answers are kept
+        finally:
+            await self._connection.disconnect()
+        problems = [f"the venue could not be read to the end ({error}); the cancels were asked for unseen", *problems]
+        return Cancelled(open=tuple(attempt.ref for attempt in left), problem="; ".join(dict.fromkeys(problems)))
+
+    def _written(self, attempts: Sequence[Attempt], actor: str, reason: str, error: BrokerError) -> list[Attempt]:
+        """Write the cancels down; the orders that have not ended meanwhile, as they were before."""
         with self._ledger.transaction():
-            for attempt in attempts:
+            present = [self._ledger.attempts.get(attempt.ref) for attempt in attempts]
+            left = [attempt for attempt in present if not attempt.state.terminal]
+            for attempt in left:
                 if attempt.state in _CANCELLABLE:
                     self._ledger.attempts.move(attempt.ref, AttemptState.CANCEL_REQUESTED, f"{actor}: {reason}")
                 self._ledger.audit.append(actor, "CANCEL", attempt.ref, {"reason": reason, "view": str(error)})
-        self._checkpoint("C.written")
-        problems = await self._request({attempt.ref: attempt.order_id for attempt in attempts})
-        if problems and whole_account:
+        return left
+
+    async def _cancel_everything(self) -> str:
+        """Ask the venue to end every order of the account; what came of it, as text."""
+        try:
             await self._connection.broker.cancel_all()
-            problems.append("every order of the account was asked to end, those of other programs included")
-        self._checkpoint("C.cancelled")
-        await self._waiter.sleep(self._times.pause)  # the cancels leave the process, and the first answers are kept
-        await self._connection.disconnect()
-        problems = [f"the venue could not be read to the end ({error}); the cancels were asked for unseen", *problems]
-        return Cancelled(open=tuple(attempt.ref for attempt in attempts), problem="; ".join(dict.fromkeys(problems)))
+        except BrokerError as error:
+            return str(error)
+        return "every order of the account was asked to end, those of other programs included"
+
+    async def cancel_external(self, keys: Sequence[str], actor: str, reason: str) -> Cancelled:
+        """Ask the venue to end the orders of other programs and of persons, which only all together can be ended."""
+        if not keys:
+            return Cancelled()
+        self._ledger.audit.append(actor, "CANCEL", self._account, {"reason": reason, "orders": list(keys)})
+        try:
+            await self._connection.broker.cancel_all()
+            left = await self.external_left(keys)
+        except BrokerError as error:
+            return Cancelled(open=tuple(keys), problem=f"{error}; cancel {', '.join(keys)} at the venue")
+        return Cancelled(tuple(key for key in keys if key not in left), left)
 
     async def external_left(self, keys: Sequence[str]) -> tuple[str, ...]:
         """Which orders of other programs and of persons the venue still lists as open.

@@ -156,15 +156,12 @@ class Sender:
         sent = self._sent(covers)
         listed = {order.ref for order in snapshot.open_orders}
         possible = [row.ref for row in sent if row.ref in listed and self._canceller.is_possible(row, snapshot)]
-        foreign = external_keys(self._ledger, self._settings.account, snapshot) if others else ()
-        if foreign:
-            self._ledger.audit.append(actor, "CANCEL", self._settings.account, {"reason": reason, "orders": foreign})
-            await self._broker.cancel_all()
+        keys = external_keys(self._ledger, self._settings.account, snapshot) if others else ()
         done = await self._canceller.cancel(possible, actor, reason, snapshot)
         left = tuple(row.ref for row in sent if row.ref not in possible)
-        still = await self._canceller.external_left(foreign)
-        ended = (*done.ended, *(key for key in foreign if key not in still))
-        return Cancelled(ended, (*done.open, *left, *still), done.problem)
+        foreign = await self._canceller.cancel_external(keys, actor, reason)
+        problem = "; ".join(filter(None, (done.problem, foreign.problem)))
+        return Cancelled((*done.ended, *foreign.ended), (*done.open, *left, *foreign.open), problem)
 
     def _sent(self, covers: Callable[[Attempt], bool]) -> list[Attempt]:
         """The live orders for which ``covers`` holds and whose sending has begun."""

@@ -42,6 +42,10 @@ class SubjectHistory:
         return self.topics[-1]
 
 
+FAR = 200
+"""Events behind the present one beyond which what was committed is remembered first."""
+
+
 class SubjectHistories:
     """The histories of all subjects of some topics, by subject.
 
@@ -61,16 +65,23 @@ class SubjectHistories:
     def read(self, connection: Connection) -> HistoriesNow:
         """The histories as a connection sees them."""
         with self._lock:
-            last = connection.execute(select(func.max(events.c.seq))).scalar() or 0
-            fresh = list(self._after(connection, self._upto))
-            changed = _added(self._known, fresh)
-            if self._database.is_writing:
-                return HistoriesNow(self._known, self._at_work, changed, self._ended, last)
-            for history in changed.values():
-                self._known[history.subject] = history
-                (self._at_work.discard if history.newest in self._ended else self._at_work.add)(history.subject)
-            self._upto = max(self._upto, last)
-            return HistoriesNow(self._known, self._at_work, {}, self._ended, last)
+            if not self._database.is_writing:
+                return HistoriesNow(self._known, self._at_work, {}, self._ended, self._remember(connection))
+            last = _newest(connection)
+            if last - self._upto > FAR:  # each message would read all of this anew, with the write lock held
+                with self._database.read_fresh() as committed:
+                    self._remember(committed)
+            changed = _added(self._known, list(self._after(connection, self._upto)))
+            return HistoriesNow(self._known, self._at_work, changed, self._ended, last)
+
+    def _remember(self, connection: Connection) -> int:
+        """Learn what was committed since the last time; the number of the newest event."""
+        last = _newest(connection)
+        for history in _added(self._known, list(self._after(connection, self._upto))).values():
+            self._known[history.subject] = history
+            (self._at_work.discard if history.newest in self._ended else self._at_work.add)(history.subject)
+        self._upto = max(self._upto, last)
+        return last
 
     def _after(self, connection: Connection, seq: int) -> Iterator[SubjectHistory]:
         names = {column.name: column for column in EVENT_COLUMNS}
@@ -110,6 +121,10 @@ class HistoriesNow:
         for history in (self.known | self.changed).values():
             if (found := _until(history, self.last)) is not None:
                 yield found
+
+
+def _newest(connection: Connection) -> int:
+    return connection.execute(select(func.max(events.c.seq))).scalar() or 0
 
 
 def _added(known: dict[str, SubjectHistory], fresh: list[SubjectHistory]) -> dict[str, SubjectHistory]:
