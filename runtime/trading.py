@@ -20,7 +20,7 @@ from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.actor import AccountActor
 from tradewright.execution.cancellation import Cancelled
 from tradewright.execution.deciding import Decider
-from tradewright.execution.health import Problem, problems
+from tradewright.execution.health import Problem, open_elsewhere, problems
 from tradewright.execution.inbox import CommandPending, CommandRefused, Inbox
 from tradewright.execution.market_state import MarketStateReader, closed_at
 from tradewright.execution.risk_snapshot import Event, SnapshotBuilder
@@ -169,6 +169,23 @@ def asking(house: Container, ask: Callable[[Inbox], Awaitable[Result]]) -> Resul
         return await _ask(house, await account_of(house), ask)
 
     return asyncio.run(run())
+
+
+def cancelling_stopped(house: Container, scope: str, actor: str, reason: str) -> Cancelled:
+    """Cancel what a stop covers on the account in force, and name what it covers on others.
+
+    Raises:
+        CommandRefused, CommandPending, BrokerError, LedgerError: as :func:`asking`.
+    """
+
+    async def ask(inbox: Inbox) -> Cancelled:
+        done = await inbox.cancel_all(actor, reason, stopped_only=True)
+        if not (left := open_elsewhere(house.ledger, inbox.account, scope)):
+            return done
+        text = f"{', '.join(left)} belong to other accounts than {inbox.account}: name each as broker.account"
+        return Cancelled(done.ended, (*done.open, *left), "; ".join(filter(None, (done.problem, text))))
+
+    return cancelling(house, ask)
 
 
 def cancelling(house: Container, ask: Callable[[Inbox], Awaitable[Result]]) -> Result:

@@ -135,7 +135,7 @@ def _cancel(
         with Container(composed) as house:
             if house.ledger_url() != place.url or composed.mode.name not in place.modes:
                 house.ledger.kill_switches.stop(scope, actor, reason)
-            return wiring.cancelling(house, lambda box: box.cancel_all(actor, reason, stopped_only=True))
+            return wiring.cancelling_stopped(house, scope, actor, reason)
     except TradewrightError as error:
         return Cancelled(problem=str(error))
 

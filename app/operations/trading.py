@@ -258,7 +258,7 @@ def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[
     with Container(settings) as house:
         switch = house.ledger.kill_switches.stop(checked_scope(scope, scopes(settings, house.ledger)), name, reason)
         try:
-            return switch, trading.cancelling(house, lambda inbox: inbox.cancel_all(name, reason, stopped_only=True))
+            return switch, trading.cancelling_stopped(house, switch.scope, name, reason)
         except TradewrightError as error:
             return switch, Cancelled(problem=str(error))
 

@@ -23,6 +23,7 @@ from tests.support.ledgers import Proposer
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.bars import Timeframe
 from tradewright.model.mode import Mode
+from tradewright.model.order import Leg
 
 COMPLETED_ORDERS = 99
 """The number of the request."""
@@ -238,3 +239,35 @@ def test_flatten_ends_the_orders_of_a_ledger_that_is_lost_and_tells_it(desk: Hou
     found = say("flatten", *desk.overrides, *REASON, "--json").json
     assert [name.partition(":")[0] for name in found["cancelled"]["ended"]] == ["perm"]
     assert (found["cancelled"]["open"], [row["verdict"] for row in found["decisions"]]) == ([], ["APPROVE"])
+
+
+def other_account(paper: Sequence[str]) -> str:
+    """An open order of an account of this mode to which the gateway no longer logs in."""
+    with Container(compose(paper)) as house:
+        proposer = Proposer(house.ledger, house.clock, "DU999")
+        order = proposer.order("BTC", "0.01")
+        assert house.ledger.leases.acquire("DU999", "gone", 60)
+        claimed = house.ledger.attempts.claim(order.decision_id, order.payload_hash, "gone")
+        assert claimed is not None
+        house.ledger.attempts.begin_sending(claimed.ref, "s1", {Leg.ENTRY: 1}, order.payload_hash, "gone")
+        house.ledger.leases.release("DU999", "gone")
+        return claimed.ref
+
+
+def test_open_orders_of_another_account_of_the_mode_are_not_well(paper: tuple[str, ...]) -> None:
+    done("reconcile", *paper)
+    ref = other_account(paper)
+    (problem,) = say("freezes", *paper, "--json").json["problems"]
+    assert (problem["code"], problem["ref"]) == ("NOT_WATCHED", ref)
+    assert "account DU999, which is not in force" in problem["text"]
+    assert problem["remedy"] == "tradewright reconcile broker.account=DU999"
+
+
+@pytest.mark.parametrize("scope", [(), ("--scope", "account:DU999")])
+def test_a_kill_names_what_it_cannot_reach_on_another_account(paper: tuple[str, ...], scope: tuple[str, ...]) -> None:
+    done("reconcile", *paper)
+    ref = other_account(paper)
+    said = say("kill", *paper, *scope, *REASON, "--json")
+    assert said.status == 1
+    assert said.json["cancelled"]["open"] == [ref]
+    assert "broker.account" in said.json["cancelled"]["problem"]

@@ -10,7 +10,7 @@ from enum import StrEnum
 from tradewright.execution.protection import gaps
 from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.freezes import Freeze, FreezeCode
-from tradewright.ledger.kill_switches import strategy_scope
+from tradewright.ledger.kill_switches import account_scope, strategy_scope
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.order import AttemptState, TimeInForce
 
@@ -107,6 +107,7 @@ def problems(ledger: Ledger, account: str, *, starts_stopped: bool = False) -> t
     found = [_frozen(freeze) for freeze in ledger.freezes.present(account)]
     found += _unreconciled(ledger, account)
     found += _unwatched(ledger, account)
+    found += _out_of_sight(ledger, account)
     found += _unconfirmed_cancels(ledger, account)
     found += _unprotected(ledger, account)
     found += _stopped(ledger, account, starts_stopped)
@@ -142,6 +143,22 @@ def _unwatched(ledger: Ledger, account: str) -> Iterator[Problem]:
         if attempt.state is not AttemptState.UNKNOWN and often:
             text = f"{attempt.state}, and last compared with the venue at {last.at.isoformat(timespec='seconds')}"
             yield Problem(AccountCode.NOT_WATCHED, attempt.instrument, attempt.ref, text, last.at, _RECONCILE)
+
+
+def _out_of_sight(ledger: Ledger, account: str) -> Iterator[Problem]:
+    """Open orders of this mode's other accounts: nobody asks about them while the broker names another account."""
+    for other in ledger.outbox.accounts():
+        for attempt in ledger.attempts.live(other) if other != account else ():
+            text = f"{attempt.state} on account {other}, which is not in force"
+            remedy = f"{_RECONCILE} broker.account={other}"
+            yield Problem(AccountCode.NOT_WATCHED, attempt.instrument, attempt.ref, text, attempt.claimed_at, remedy)
+
+
+def open_elsewhere(ledger: Ledger, account: str, scope: str) -> tuple[str, ...]:
+    """The open orders of this mode's other accounts that a stop covers, and that a kill on ``account`` cannot reach."""
+    others = (other for other in ledger.outbox.accounts() if other != account)
+    covered = (other for other in others if not scope.startswith("account:") or scope == account_scope(other))
+    return tuple(ref for other in covered for ref in _open_under(ledger, other, scope))
 
 
 def _unconfirmed_cancels(ledger: Ledger, account: str) -> Iterator[Problem]:
