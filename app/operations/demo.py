@@ -109,7 +109,7 @@ def _reply(house: Container, venue: Mapping[str, object], seconds: float) -> Dem
     entries = [row for row in sent if not row.is_protective]
     refs = _refs_at(venue)
     folder = house.root
-    root = f"storage.root={settings.storage.root}"
+    root = f"storage.root={settings.storage.root} mode=paper broker=ibkr broker.account={ACCOUNT}"
     return DemoReply(
         bars=sum(row.rows for row in covered if row),
         strategies=len(options("strategy")),
@@ -127,7 +127,7 @@ def _reply(house: Container, venue: Mapping[str, object], seconds: float) -> Dem
             "data docs": str(folder / "data_docs"),
             "orders": f"tradewright orders {root}",
             "why": f"tradewright explain {entries[0].ref if entries else 'REF'} {root}",
-            "lab and monitor": f"tradewright serve {root} mode=paper broker=ibkr broker.account={ACCOUNT}",
+            "lab and monitor": f"tradewright serve {root}",
             "graph": "make dev",
         },
     )

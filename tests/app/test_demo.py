@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -59,12 +60,13 @@ def test_the_demo_runs_again_and_again(tmp_path: Path) -> None:
         assert reply["bars"] > 10_000
         assert reply["strategies"] == len(list((PROJECT / "conf" / "strategy").glob("*.yaml")))
     root = f"storage.root={tmp_path / 'demo'}"
-    orders = say("orders", root, "--json").json["orders"]
+    at = shlex.split(reply["places"]["orders"].removeprefix("tradewright orders "))
+    orders = say("orders", *at, "--json").json["orders"]
     sent = [order for order in orders if order["state"] != "NOT_SENT"]
     states = {order["attempt"]["ref"].count("."): order["state"] for order in sent}
     assert states == {1: "FILLED", 2: "WORKING"}, "the protective orders rest"
     assert len(sent) == reply["orders_sent"] + reply["protective_orders"]
-    (walk,) = say("explain", sent[0]["attempt"]["ref"], root, "--json").json["walks"]
+    (walk,) = say("explain", sent[0]["attempt"]["ref"], *at, "--json").json["walks"]
     assert walk["intent"]["provenance"]["config_hash"]
     assert {row["state"] for row in say("doctor", root, "--json").json["findings"]} <= {"good", "look"}
     view = monitor.monitor_view(compose(reply["places"]["lab and monitor"].removeprefix("tradewright serve ").split()))
