@@ -290,7 +290,7 @@ def explain(settings: Settings, name: str, *, everything: bool = False) -> Listi
         in_force = {row.intent_id for row in house.ledger.decisions.intents(name, account)}
         is_signal = walks[0].intent.signal_id == name
         shown = tuple(walk for walk in walks if everything or not is_signal or walk.intent.intent_id in in_force)
-        return Listing(shown, account, _remark(account if is_signal else "-", len(walks) - len(shown), "intent"))
+        return Listing(shown, account, _remark(account, len(walks) - len(shown), "intent") if is_signal else "")
 
 
 def overview(settings: Settings) -> DeskView:

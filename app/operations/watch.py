@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from app.operations import operator, trading
@@ -14,6 +15,8 @@ from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.execution.inbox import CommandPending, CommandRefused
 from tradewright.model.errors import BrokerError
+
+Result = TypeVar("Result")
 
 BEFORE_MIDNIGHT = timedelta(minutes=30)
 """How long before the venue's midnight its day is ended, as in the schedule of Dagster."""
@@ -34,22 +37,35 @@ def watch(settings: Settings, every: float, tell: Callable[[str], None]) -> Reco
     """
     ended: date | None = None
     clock = Container(settings).clock
+
+    def said(line: str) -> None:
+        tell(f"{clock.now():%Y-%m-%d %H:%M:%S} UTC: {line}")
+
     reply = trading.reconcile(settings)
+    newest: ReconcileReply | None = reply
     while waiting := open_orders(settings, reply.account):
-        counted = f"open {', '.join(waiting)}; problems {len(reply.problems)}"
-        tell(f"{clock.now():%Y-%m-%d %H:%M:%S} UTC: {counted}")
-        try:
-            due = day_to_end(clock.now(), settings.execution.broker_zone)
-            if due is not None and due != ended:
-                tell(f"the venue's day {due} ends: {operator.end_of_day(settings, 'tradewright watch').answer}")
+        if newest is not None:
+            said(f"open {', '.join(waiting)}; problems {len(reply.problems)}")
+        due = day_to_end(clock.now(), settings.execution.broker_zone)
+        if due is not None and due != ended:
+            done = _asked(lambda: operator.end_of_day(settings, "tradewright watch"), said)
+            if done is not None:
                 ended = due
-            asyncio.run(clock.sleep(every))
-            reply = trading.reconcile(settings)
-        except (BrokerError, CommandRefused, CommandPending) as error:
-            tell(f"{clock.now():%Y-%m-%d %H:%M:%S} UTC: not compared, asked again in {every:g} s: {error}")
-            asyncio.run(clock.sleep(every))
-    tell(f"{clock.now():%Y-%m-%d %H:%M:%S} UTC: open none; problems {len(reply.problems)}")
+                said(f"the venue's day {due} ends: {done.answer}")
+        asyncio.run(clock.sleep(every))
+        newest = _asked(lambda: trading.reconcile(settings), said)
+        reply = newest or reply
+    said(f"open none; problems {len(reply.problems)}")
     return reply
+
+
+def _asked(act: Callable[[], Result], said: Callable[[str], None]) -> Result | None:
+    """The outcome of asking the venue; None, and the reason is told, when it could not be asked."""
+    try:
+        return act()
+    except (BrokerError, CommandRefused, CommandPending) as error:
+        said(f"not compared, asked again: {error}")
+        return None
 
 
 def open_orders(settings: Settings, account: str) -> list[str]:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from app.operations import trading, watch
+from app.operations.replies import ReconcileReply
 from conf.compose import compose
 from conf.schema.settings import Settings
 from runtime.container import Container
@@ -16,6 +17,7 @@ from tests.app.conftest import say
 from tests.support.houses import House, stocked_house
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.clock import ManualClock
+from tradewright.model.errors import BrokerError
 from tradewright.model.order import LimitOrder, OrderTerms, Side
 from tradewright.store.bars import BarStore
 
@@ -83,6 +85,39 @@ def test_a_bar_that_touches_the_limit_fills_it_also_after_a_restart(
     (view,) = trading.orders(settings).rows
     assert (str(view.state), float(view.average_price or 0), len(view.executions)) == ("FILLED", limit, 1)
     assert watch.watch(settings, 60, lambda _line: None).problems == ()
+
+
+def test_a_venue_that_is_away_is_asked_again_also_for_the_end_of_its_day(
+    resting: tuple[Settings, float], clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gateways restart every night, an hour before the day of the simulated account ends."""
+    settings, _ = resting
+    told: list[str] = []
+    asked = trading.reconcile
+
+    def away(settings: Settings) -> ReconcileReply:
+        if END + timedelta(hours=1) < clock.now() < END + timedelta(hours=8, minutes=10):
+            raise BrokerError("connection refused", where="the gateway", remedy="start it")
+        return asked(settings)
+
+    monkeypatch.setattr(trading, "reconcile", away)
+    watch.watch(settings, 1500, told.append)
+    failed = [line for line in told if "not compared, asked again: the gateway: connection refused" in line]
+    assert len({line[:19] for line in failed}) == len(failed) > 10, "a look is never followed by another at once"
+    assert not [line for line in told if ": open " in line and line[:19] in {each[:19] for each in failed}]
+    assert states(settings) == ["CANCELLED"], told
+    assert "open none; problems 0" in told[-1]
+
+
+def test_a_venue_that_cannot_be_asked_at_first_ends_the_watch(
+    resting: tuple[Settings, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_settings: Settings) -> ReconcileReply:
+        raise BrokerError("connection refused", where="the gateway", remedy="start it")
+
+    monkeypatch.setattr(trading, "reconcile", away)
+    with pytest.raises(BrokerError):
+        watch.watch(resting[0], 60, lambda _line: None)
 
 
 def test_the_command_ends_at_once_where_nothing_is_open(house: House) -> None:

@@ -191,8 +191,8 @@ class SnapshotBuilder:
         held = units_held(self.ledger, account, view.snapshot)
         waiting = working_orders(self.ledger, account, view.snapshot, asked.intent_id)
         units = position_ranges(held, waiting)
-        unvalued = self._unvalued(units, view, now)
         values = self._values(units, view, now)
+        unvalued = () if values is not None else self._unvalued(units, view, now)
         ours = units.get(asked.instrument, PositionRange(ZERO, ZERO))
         edge = ours.high if asked.side is Side.BUY else ours.low
         cluster = self._cluster(asked.instrument, facts, units)
