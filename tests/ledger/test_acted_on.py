@@ -14,6 +14,7 @@ from tests.support.forger import forge
 from tests.support.ledgers import ACCOUNT, START, Proposer
 from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.facts import TOPICS_OF_TABLE
+from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.schema import fact_tables
 from tradewright.model.approved import ApprovedOrder
@@ -29,7 +30,11 @@ Act = Callable[[Ledger], object]
 
 ACTS: dict[str, list[Act]] = {
     "switches": [lambda it: it.kill_switches.stopping("trend", ACCOUNT), lambda it: it.kill_switches.present()],
-    "freezes": [lambda it: it.freezes.of(ACCOUNT, "AAPL"), lambda it: it.freezes.lift(ACCOUNT, "AAPL", "ann", "ok")],
+    "freezes": [
+        lambda it: it.freezes.of(ACCOUNT, "AAPL"),
+        lambda it: it.freezes.lift(ACCOUNT, "AAPL", "ann", "ok"),
+        lambda it: it.freezes.freeze_once(ACCOUNT, "AAPL", FreezeCode.FILL_DIFFERS, "other content"),
+    ],
     "checks": [lambda it: it.checks.newest(), lambda it: it.checks.newest(["bars"])],
     "adjustments": [lambda it: it.executions.positions(ACCOUNT), lambda it: it.executions.units_of(ACCOUNT, "trend")],
     "executions": [
@@ -48,6 +53,7 @@ ACTS: dict[str, list[Act]] = {
         lambda it: it.equity.marks(ACCOUNT),
         lambda it: it.equity.drawdown(ACCOUNT, START),
     ],
+    "sessions": [lambda it: it.broker_journal.last_account("file")],
     "reconciliations": [lambda it: it.broker_journal.last_reconciliation(ACCOUNT)],
     "absences": [lambda it: it.broker_journal.absence(REF)],
     "external_orders": [
@@ -81,6 +87,7 @@ EDITS = [
     ("fees", "exec_id = 'other'"), ("equity_marks", "equity = '7'"), ("equity_marks", "account = 'other'"),
     ("equity_marks", "at = '2025' || substr(at, 5)"), ("equity_marks", "mode = 'live'"),
     ("reconciliations", "clean = NOT clean"), ("reconciliations", "account = 'other'"),
+    ("sessions", "account = 'other'"), ("sessions", "venue = 'other'"), ("sessions", "account = ''"),
     ("absences", "second_at = '2027' || substr(second_at, 5)"), ("absences", "ref = 'other'"),
     ("external_orders", "payload = '{}'"), ("external_orders", "instrument = 'MSFT'"),
     ("external_orders", "account = 'other'"), ("perm_ids", "perm_id = 7"), ("perm_ids", "ref = 'other'"),

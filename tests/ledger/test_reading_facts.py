@@ -17,11 +17,14 @@ MACHINERY = {"schema", "facts", "row_evidence", "chain_audit", "events", "newest
              "command_evidence", "retention", "backup"}  # fmt: skip
 EXEMPT = {
     "attempts.release": "the attempt is compared; the end of the approval only chooses between two ends",
+    "attempts.count": "a number for people",
     "attempts._append": "writes the step and its event",
     "attempts._advance": "writes; its callers have compared the attempt",
     "commands._change": "a conditional update; its callers have compared the command",
     "commands._get": "its callers have compared the command",
     "commands.newest": "a list for people; no act follows from it",
+    "decisions.count_intents": "a number for people",
+    "decisions.mode_of": "the mode stands in the event alone; answering the decision compares it",
     "decisions.strategies": "names for people to choose from",
     "executions.known": "asks which ids are new; recording them compares",
     "executions._moves": "its callers have compared the account's rows",

@@ -51,6 +51,9 @@ class BrokerJournal:
     def last_account(self, venue: str) -> str:
         """The account of the newest connection to a kind of venue in this mode; empty before the first.
 
+        The row of it is compared with its event, and the newest connection of all must be there: orders are asked for
+        and cancelled on this account.
+
         A connection counts for the mode of its event, and for the mode of a comparison that was made over it: events
         of an upgraded ledger do not tell the mode.
         """
@@ -61,11 +64,16 @@ class BrokerJournal:
                 reconciliations.c.mode == self._events.mode.value,
             )
         )
-        query = select(sessions.c.account).where(
+        query = select(sessions.c.id, sessions.c.account).where(
             sessions.c.venue == venue, sessions.c.account != "", or_(self._events.own(sessions), compared)
         )
+        newest = select(func.max(events.c.seq)).where(events.c.topic == Topic.SESSION_OPENED.value)
         with self._database.read() as connection:
-            return connection.execute(query.order_by(sessions.c.id.desc()).limit(1)).scalar() or ""
+            row = connection.execute(query.order_by(sessions.c.id.desc()).limit(1)).one_or_none()
+            chosen = (sessions.c.id == (row.id if row else 0),)
+            told = (events.c.seq == newest.scalar_subquery(),)
+            self._events.facts.check(connection, Scope(sessions, chosen, told))
+        return str(row.account) if row else ""
 
     def record_event(self, session: str, event: BrokerEvent) -> None:
         """Keep a message as it came, before anything is concluded from it (S7)."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, Text, func, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Select, Table, Text, func, select, type_coerce
 
 from tradewright.database.engine import Database
 from tradewright.ledger.events import Events
@@ -155,10 +156,7 @@ class Decisions:
         query = query.order_by(intents.c.recorded_at, intents.c.intent_id)
         if signal_id is not None:
             query = query.where(intents.c.signal_id == signal_id)
-        with self._database.read() as connection:
-            found = [Intent.model_validate(payload) for payload in connection.execute(query).scalars()]
-            self._events.facts.check_rows(connection, intents, "intent_id", [intent.intent_id for intent in found])
-        return found
+        return self._read_intents(query)
 
     def newest_intents(
         self, most: int | None, besides: Collection[str] = (), account: str | None = None
@@ -173,6 +171,10 @@ class Decisions:
         newest = newest.order_by(intents.c.recorded_at.desc(), intents.c.intent_id.desc()).limit(most)
         wanted = intents.c.intent_id.in_(newest) | intents.c.intent_id.in_(besides)
         query = select(intents.c.payload).where(wanted, *own).order_by(intents.c.recorded_at, intents.c.intent_id)
+        return self._read_intents(query)
+
+    def _read_intents(self, query: Select[Any]) -> list[Intent]:
+        """The intents of some payloads, each compared with its event."""
         with self._database.read() as connection:
             found = [Intent.model_validate(payload) for payload in connection.execute(query).scalars()]
             self._events.facts.check_rows(connection, intents, "intent_id", [intent.intent_id for intent in found])

@@ -68,10 +68,11 @@ class Freezes:
 
         For what a venue goes on telling until its midnight: a person who has looked at it need not look again.
         """
-        own = (freezes.c.account == account, freezes.c.mode == self._events.mode.value, freezes.c.frozen.is_(True))
+        scope = self._all_of(account)
         same = (freezes.c.instrument == instrument, freezes.c.code == code.value, freezes.c.ref == ref)
         with self._database.write() as connection:
-            query = select(freezes.c.id).where(*own, *same, freezes.c.text == text)
+            self._events.facts.check(connection, scope)
+            query = select(freezes.c.id).where(*scope.rows, *same, freezes.c.frozen.is_(True), freezes.c.text == text)
             if connection.execute(query.limit(1)).first() is not None:
                 return False
             return self.freeze(account, instrument, code, text, ref)
@@ -121,13 +122,17 @@ class Freezes:
 
     def _stored(self, account: str) -> list[Freeze]:
         keys = (freezes.c.instrument, freezes.c.code, freezes.c.ref)
-        own = (freezes.c.account == account, freezes.c.mode == self._events.mode.value)
-        newest = select(func.max(freezes.c.id)).where(*own).group_by(*keys)
+        scope = self._all_of(account)
+        newest = select(func.max(freezes.c.id)).where(*scope.rows).group_by(*keys)
         query = select(freezes).where(freezes.c.id.in_(newest), freezes.c.frozen.is_(True)).order_by(freezes.c.id)
-        told = (events.c.account == account, events.c.mode == self._events.mode.value)
-        with self._events.facts.read(Scope(freezes, own, told)) as connection:
+        with self._events.facts.read(scope) as connection:
             rows = connection.execute(query).all()
         return [Freeze(account, r.instrument, FreezeCode(r.code), r.ref, r.text, r.at) for r in rows]
+
+    def _all_of(self, account: str) -> Scope:
+        mode = self._events.mode.value
+        own = (freezes.c.account == account, freezes.c.mode == mode)
+        return Scope(freezes, own, (events.c.account == account, events.c.mode == mode))
 
     def _write(
         self, account: str, instrument: str, code: FreezeCode, ref: str, frozen: bool, actor: str, text: str
