@@ -11,6 +11,7 @@ from tests.execution.world import World
 from tradewright.execution import operator_actions as desk
 from tradewright.execution.explain import explain
 from tradewright.ledger.errors import IllegalTransition
+from tradewright.ledger.freezes import FreezeCode
 from tradewright.model.clock import ManualClock
 from tradewright.model.decision import Verdict
 from tradewright.model.errors import LedgerError, NotApproved
@@ -124,3 +125,12 @@ def test_an_unknown_id_is_said(world: World) -> None:
     for name in ("nothing", "0000e.000001.01"):
         with pytest.raises(LedgerError, match="has this id"):
             explain(world.ledger, name)
+
+
+def test_adopting_a_position_lifts_no_freeze_that_a_position_does_not_answer(world: World) -> None:
+    """An order of another program that is open at the venue goes on freezing until somebody has looked at it."""
+    for code in (FreezeCode.EXTERNAL_ORDER, FreezeCode.POSITION_DRIFT, FreezeCode.TWO_PERM_IDS):
+        world.ledger.freezes.freeze(ACCOUNT, "AAPL", code, "seen")
+    desk.adopt_position(world.ledger, ACCOUNT, "AAPL", Decimal(7), Decimal(100), "ann", "transferred in")
+    assert world.codes("AAPL") == ["EXTERNAL_ORDER", "TWO_PERM_IDS"]
+    assert world.ledger.executions.position(ACCOUNT, "AAPL") == 7
