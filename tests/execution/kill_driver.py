@@ -107,6 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--broker", default="tests.execution.venue:broker")
     parser.add_argument("--argument", required=True)
     parser.add_argument("--account", default="DU100")
+    parser.add_argument("--mode", type=Mode, default=Mode.SIM)
     parser.add_argument("--die-at", choices=CHECKPOINTS, default=None)
     parser.add_argument("--nth", type=int, default=1)
     parser.add_argument("--die-after-leg", type=int, default=0)
@@ -115,10 +116,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--times", type=json.loads, default=None, help="ProtocolTimes as JSON")
     given = parser.parse_args(arguments)
     clock = SystemClock()
-    settings = SenderSettings(given.account, f"driver-{os.getpid()}", Mode.PAPER, per_second=100, per_minute=1000)
+    settings = SenderSettings(given.account, f"driver-{os.getpid()}", given.mode, per_second=100, per_minute=1000)
     times = ProtocolTimes(**given.times) if given.times else SHORT
     checkpoint = dying_at(given.die_at, given.nth)
-    with Ledger.open(given.ledger, clock) as ledger:
+    with Ledger.open(given.ledger, clock, mode=given.mode) as ledger:
         broker = load(given.broker, given.argument)
         if given.die_after_leg:
             die_after_leg(broker, given.die_after_leg)
