@@ -2,7 +2,7 @@
 
 It says ``ready`` when everything is open, waits for the start, and then takes part until the outbox is empty and
 nothing is under way. At the end it tells what it sent, what it lost and how often the account was taken. ``--stall
-NAME`` makes it sleep once at a checkpoint, longer than its lease lives.
+NAME`` makes it fall asleep once at a checkpoint: it says ``asleep`` and wakes when another one has its account.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
@@ -38,16 +38,24 @@ PATIENCE = 45.0
 """Seconds after which a racer gives up, so that a stuck race ends by itself."""
 
 
-def stalling_at(name: str | None, seconds: float) -> Checkpoint:
+def stalling_at(name: str | None, sleep: Callable[[], None]) -> Checkpoint:
     """A checkpoint at which this process falls asleep once, as on a machine that is suspended."""
     left = [1]
 
     def checkpoint(passed: str) -> None:
         if passed == name and left[0]:
             left[0] = 0
-            time.sleep(seconds)
+            sleep()
 
     return checkpoint
+
+
+def until_overtaken(ledger: Ledger, holder: str) -> None:
+    """Return when the account has another holder; this process does nothing else meanwhile."""
+    end = time.monotonic() + PATIENCE
+    while (lease := ledger.leases.get(ACCOUNT)) is not None and lease.holder == holder:
+        assert time.monotonic() < end, f"nobody took the account of {lease}"
+        time.sleep(0.01)
 
 
 class Racer:
@@ -107,13 +115,18 @@ def main(arguments: Sequence[str], pipe: Connection) -> None:
     parser.add_argument("--most", type=int, default=1000)
     parser.add_argument("--lease", type=float, default=60, help="of the first turn")
     parser.add_argument("--stall", choices=CHECKPOINTS, default=None)
-    parser.add_argument("--seconds", type=float, default=0.0, help="before the start, or of the stall")
+    parser.add_argument("--seconds", type=float, default=0.0, help="before the start")
     given = parser.parse_args(arguments)
     clock = SystemClock()
     settings = SenderSettings(ACCOUNT, f"racer-{os.getpid()}", Mode.PAPER, per_second=1000, per_minute=10_000)
     times = ProtocolTimes(acknowledge=2.0, settle=0.01, absence=0.1, poll=0.2, lease=60, pause=0.01)
-    checkpoint = stalling_at(given.stall, given.seconds)
     with Ledger.open(given.ledger, clock, busy_seconds=20) as ledger:
+
+        def sleep() -> None:
+            pipe.send("asleep")
+            until_overtaken(ledger, settings.holder)
+
+        checkpoint = stalling_at(given.stall, sleep)
         first, later = (
             Sender(
                 ledger,
@@ -129,8 +142,7 @@ def main(arguments: Sequence[str], pipe: Connection) -> None:
         racer = Racer((first, later), ledger, given.seed, given.batch, given.most)
         pipe.send("ready")
         pipe.recv()
-        if given.stall is None:
-            time.sleep(given.seconds)
+        time.sleep(given.seconds)
         asyncio.run(racer.race())
         found = {status: [o.ref for o in racer.outcomes if o.status == status] for status in SendStatus} | dict(
             racer.seen

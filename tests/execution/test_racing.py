@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -34,8 +35,9 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     made.close()
 
 
-def race(world: World, *racers: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Start the processes, give the signal to all at once, and gather what each of them says."""
+@contextmanager
+def racing(world: World, *racers: tuple[str, ...]) -> Iterator[list[Connection]]:
+    """The processes, started and ready, each at the other end of a pipe; none of them outlives the block."""
     common = ("--ledger", world.url, "--argument", world.venue.path)
     pipes = [Pipe() for _ in racers]
     running = [started(main, (*common, *racer), far) for racer, (_, far) in zip(racers, pipes, strict=True)]
@@ -43,13 +45,19 @@ def race(world: World, *racers: tuple[str, ...]) -> list[dict[str, Any]]:
         far.close()  # so that a process that died is noticed as the end of its pipe
     try:
         assert [answer(near) for near, _ in pipes] == ["ready"] * len(racers)
-        for near, _ in pipes:
-            near.send("go")
-        return [answer(near) for near, _ in pipes]
+        yield [near for near, _ in pipes]
     finally:
         for process in running:
             process.join(5)
             process.kill()
+
+
+def race(world: World, *racers: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Give the signal to all processes at once, and gather what each of them says."""
+    with racing(world, *racers) as pipes:
+        for pipe in pipes:
+            pipe.send("go")
+        return [answer(pipe) for pipe in pipes]
 
 
 def answer(pipe: Connection) -> Any:
@@ -111,8 +119,12 @@ def test_two_daemons_that_race_send_each_order_once(world: World, seed: int, bat
 def test_a_sender_that_sleeps_beyond_its_lease_sends_nothing_when_it_wakes(world: World, name: str) -> None:
     """The other one takes over meanwhile; the claim of the sleeper is worth nothing any more."""
     fill_outbox(world, 4)
-    sleeper = ("--lease", "0.3", "--stall", name, "--seconds", "0.8")
-    found = race(world, sleeper, ("--seconds", "0.1"))
+    with racing(world, ("--lease", "0.3", "--stall", name), ()) as (sleeper, other):
+        sleeper.send("go")
+        assert answer(sleeper) == "asleep"
+        other.send("go")
+        found = [answer(sleeper), answer(other)]
+    assert found[0]["SENT"] == []
     settled(world, found, 4)
 
 
