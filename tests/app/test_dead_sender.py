@@ -39,7 +39,9 @@ def killed(url: str, port: int, moment: str) -> None:
     """A sender with the lease of production that dies in the middle of a send and leaves the lease behind."""
     venue = ("--account", ACCOUNT, "--broker", "tests.support.gateway_broker:broker", "--argument", str(port))
     times = ("--times", f'{{"settle": 0.05, "lease": {LEASE}}}')
-    done = run_driver("tests.execution.kill_driver", ("--ledger", url, "--mode", "paper", *venue, *times, "--die-at", moment))
+    done = run_driver(
+        "tests.execution.kill_driver", ("--ledger", url, "--mode", "paper", *venue, *times, "--die-at", moment)
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 

@@ -97,12 +97,16 @@ class Counter:
     limits: Limits = field(default_factory=lambda: Limits(allowlist=frozenset(INSTRUMENTS)))
     prices: dict[str, Decimal] = field(default_factory=lambda: dict.fromkeys(INSTRUMENTS, Decimal(100)))
     money: AccountState = field(default_factory=lambda: money(100_000))
-    mode: Mode = Mode.PAPER
     starts: int = 0
 
     def __post_init__(self) -> None:
         self.store = BarStore(self.root, self.world.clock)
         self.artefacts = Artefacts(self.root / "artefacts")
+
+    @property
+    def mode(self) -> Mode:
+        """The mode of the ledger."""
+        return self.world.mode
 
     @property
     def ledger(self) -> Ledger:

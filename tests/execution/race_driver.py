@@ -23,7 +23,6 @@ from tradewright.execution.sender import Sender
 from tradewright.execution.types import (
     CHECKPOINTS,
     Checkpoint,
-    Mode,
     ProtocolTimes,
     SenderSettings,
     SendRefused,
@@ -118,7 +117,7 @@ def main(arguments: Sequence[str], pipe: Connection) -> None:
     parser.add_argument("--seconds", type=float, default=0.0, help="before the start")
     given = parser.parse_args(arguments)
     clock = SystemClock()
-    settings = SenderSettings(ACCOUNT, f"racer-{os.getpid()}", Mode.PAPER, per_second=1000, per_minute=10_000)
+    settings = SenderSettings(ACCOUNT, f"racer-{os.getpid()}", per_second=1000, per_minute=10_000)
     times = ProtocolTimes(acknowledge=2.0, settle=0.01, absence=0.1, poll=0.2, lease=60, pause=0.01)
     with Ledger.open(given.ledger, clock, busy_seconds=20) as ledger:
 

@@ -28,7 +28,6 @@ from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import SystemClock
 from tradewright.model.errors import BrokerError
-from tradewright.model.mode import Mode
 from tradewright.model.order import AttemptState
 
 COMPLETED_ORDERS = 99
@@ -322,7 +321,7 @@ def test_fifty_open_orders_are_cancelled_within_ten_seconds_over_the_real_wire(
         proposer = Proposer(ledger, clock)
         for number in range(50):
             proposer.order(("AAPL", "MSFT")[number % 2], str(number + 1), limit=Decimal(100))
-        settings = SenderSettings(ACCOUNT, "cancels", Mode.PAPER, per_second=1000, per_minute=1000)
+        settings = SenderSettings(ACCOUNT, "cancels", per_second=1000, per_minute=1000)
 
         async def story() -> tuple[Cancelled, float]:
             sender = Sender(ledger, broker(str(gateway.gateway.port)), clock, allow, settings, times)
@@ -347,7 +346,7 @@ def test_a_start_up_answer_without_its_end_keeps_no_order_from_being_cancelled(
     clock, times = SystemClock(), replace(ProtocolTimes(), settle=0.05)
     with Ledger.create(f"sqlite:///{tmp_path / 'ledger.db'}", clock) as ledger:
         Proposer(ledger, clock).order("AAPL", "5", limit=Decimal(100))
-        settings = SenderSettings(ACCOUNT, "cancels", Mode.PAPER, per_second=1000, per_minute=1000)
+        settings = SenderSettings(ACCOUNT, "cancels", per_second=1000, per_minute=1000)
 
         def sender() -> Sender:
             return Sender(ledger, broker(str(gateway.gateway.port), timeout=1), clock, allow, settings, times)

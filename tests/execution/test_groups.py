@@ -22,7 +22,6 @@ from tradewright.execution.types import CHECKPOINTS, SenderSettings, SendStatus
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import SystemClock
-from tradewright.model.mode import Mode
 from tradewright.model.order import AttemptState, Leg, Side
 
 ENTRY, STOP, TARGET = "intent0001.1", "intent0001.1.sl", "intent0001.1.tp"
@@ -278,7 +277,7 @@ def test_a_group_at_the_simulated_venue_survives_a_kill_between_any_two_legs(tmp
         assert done.returncode == -signal.SIGKILL, f"{done.stdout} {done.stderr}"
         for again in ("first", "second"):
             ledger.leases.release(ACCOUNT, getattr(ledger.leases.get(ACCOUNT), "holder", ""))
-            settings = SenderSettings(ACCOUNT, again, Mode.PAPER, per_second=100, per_minute=1000)
+            settings = SenderSettings(ACCOUNT, again, per_second=100, per_minute=1000)
             run(work(Sender(ledger, broker(file), SystemClock(), allow, settings, SHORT), (), 0.6))
         states = [attempt.state.value for attempt in ledger.attempts.group(ENTRY)]
         broken = ["CANCELLED"] * number + ["NOT_SENT"] * (3 - number)

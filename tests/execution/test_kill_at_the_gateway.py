@@ -21,7 +21,6 @@ from tradewright.execution.sender import Sender
 from tradewright.execution.types import CHECKPOINTS, SenderSettings
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import SystemClock
-from tradewright.model.mode import Mode
 
 pytestmark = pytest.mark.kill
 PLACE_ORDER = 3
@@ -57,7 +56,7 @@ def restart(ledger: Ledger, port: int) -> None:
     """A new sender after the dead one's lease has run out."""
     if lease := ledger.leases.get(ACCOUNT):
         ledger.leases.release(ACCOUNT, lease.holder)
-    settings = SenderSettings(ACCOUNT, f"restart-{next(_starts)}", Mode.PAPER, per_second=100, per_minute=1000)
+    settings = SenderSettings(ACCOUNT, f"restart-{next(_starts)}", per_second=100, per_minute=1000)
     run(work(Sender(ledger, broker(str(port)), SystemClock(), allow, settings, SHORT), (), 0.5))
 
 

@@ -541,9 +541,9 @@ def test_live_trading_starts_stopped(world: World) -> None:
 )
 def test_control_22_mode_account_and_port_must_agree(engine: str, settings: dict[str, object], message: str) -> None:
     with pytest.raises(SendRefused, match=message):
-        SenderSettings(**settings).check()  # type: ignore[arg-type]
-    SenderSettings("A", "h", Mode.LIVE, "A").check()
-    SenderSettings("A", "h", Mode.PAPER).check()
+        SenderSettings(**settings).check(settings.get("mode", Mode.SIM))  # type: ignore[arg-type]
+    SenderSettings("A", "h", Mode.LIVE, "A").check(Mode.LIVE)
+    SenderSettings("A", "h", Mode.PAPER).check(Mode.PAPER)
     assert engine
 
 
@@ -551,6 +551,12 @@ def test_a_sender_whose_settings_contradict_each_other_does_not_come_to_be(world
     world.mode = Mode.LIVE
     with pytest.raises(SendRefused, match="not confirmed"):
         world.sender()
+
+
+def test_no_sender_comes_to_be_on_the_ledger_of_another_mode(world: World) -> None:
+    """It would read the switches, freezes and commands of that other mode, and none of its own."""
+    with pytest.raises(SendRefused, match="of mode live, its ledger was opened for mode sim"):
+        world.sender(mode=Mode.LIVE, live_account=ACCOUNT)
 
 
 def test_the_protocols_times_are_the_production_minimums(engine: str) -> None:

@@ -93,7 +93,7 @@ def test_a_healthy_account_has_no_problems(counter: Counter) -> None:
 
 
 def test_an_order_in_doubt_is_confirmed_not_sent_in_live_mode(counter: Counter) -> None:
-    counter.mode = Mode.LIVE
+    counter.world.mode = Mode.LIVE
     counter.ledger.kill_switches.resume("everything", "ann", "go")
     counter.world.venue.fault("swallow")
     live = {"live_account": ACCOUNT}

@@ -36,8 +36,16 @@ class World:
         self.ledger = Ledger.create(url, self.clock, busy_seconds=1)
         self.venue = FileVenue(venue_path, self.clock)
         self.proposer = Proposer(self.ledger, self.clock)
-        self.mode = Mode.PAPER
         self.broker = FileBroker(self.venue)
+
+    @property
+    def mode(self) -> Mode:
+        """In which it is traded; the ledger reads and writes the switches, freezes and commands of this mode alone."""
+        return self.ledger.mode
+
+    @mode.setter
+    def mode(self, mode: Mode) -> None:
+        self.ledger.events.mode = mode
 
     def sender(
         self,

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from tests.policy.test_approval import decision, intent
 
+from tests.policy.test_approval import decision, intent
 from tradewright.model.approved import ApprovedOrder, approval_hash
 from tradewright.model.errors import NotApproved
 from tradewright.model.hashing import content_hash

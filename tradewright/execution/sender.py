@@ -51,7 +51,7 @@ class Sender:
         checkpoint: called at every step boundary; tests kill the process there.
 
     Raises:
-        SendRefused: when mode, account and port contradict each other.
+        SendRefused: when mode, ledger, account and port contradict each other.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Sender:
         waiter: Waiter | None = None,
         checkpoint: Checkpoint = no_checkpoint,
     ) -> None:
-        settings.check()
+        settings.check(ledger.mode)
         self._ledger, self._broker, self._clock = ledger, broker, clock
         self._settings, self._times, self._checkpoint = settings, times or ProtocolTimes(), checkpoint
         self._waiter = waiter or Waiter(clock, self._times.pause)

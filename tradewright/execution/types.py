@@ -103,15 +103,24 @@ class SenderSettings:
         """Whether evidence suffices to call an order unsent; with money at stake a person must confirm (R5)."""
         return self.mode is not Mode.LIVE
 
-    def check(self) -> None:
+    def check(self, ledger: Mode) -> None:
         """Refuse to start where mode and account contradict each other (control 22).
 
+        Args:
+            ledger: the mode whose orders, switches and freezes the ledger reads and writes.
+
         Raises:
-            SendRefused: without an account or holder, for a live mode that is not confirmed, and for every problem that
-                the broker's plug-in found.
+            SendRefused: without an account or holder, on a ledger of another mode, for a live mode that is not
+                confirmed, and for every problem that the broker's plug-in found.
         """
         if not self.account or not self.holder:
             raise SendRefused("a sender needs an account and a holder", where="broker", remedy="set broker.account")
+        if self.mode is not ledger:
+            raise SendRefused(
+                f"the sender is of mode {self.mode}, its ledger was opened for mode {ledger}",
+                where="mode",
+                remedy="open the ledger for the mode in which orders are sent",
+            )
         if self.mode is Mode.LIVE and self.live_account != self.account:
             raise SendRefused(
                 f"live trading on {self.account!r} is not confirmed: live_account is {self.live_account!r}",

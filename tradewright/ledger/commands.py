@@ -25,7 +25,7 @@ class Commands:
     """Enqueue, take, finish. Each step is an event."""
 
     def __init__(self, database: Database, events: Events) -> None:
-        self._database, self._events, self._mode = database, events, events.mode
+        self._database, self._events = database, events
         self._evidence = CommandEvidence(database)
 
     def enqueue(
@@ -50,7 +50,7 @@ class Commands:
         if not account.strip() or not actor.strip() or not reason.strip():
             what, remedy = "a command needs an account, an actor and a reason", "give each of them"
             raise LedgerError(what, where=f"command {kind}", remedy=remedy)
-        request = {"kind": kind.value, "mode": self._mode.value, "account": account, "payload": dict(payload)}
+        request = {"kind": kind.value, "mode": self._events.mode.value, "account": account, "payload": dict(payload)}
         digest, name = content_hash(request), key or secrets.token_hex(12)
         with self._database.write() as connection:
             row = connection.execute(select(commands).where(commands.c.key == name)).mappings().one_or_none()
@@ -78,13 +78,13 @@ class Commands:
         """
         query = select(commands).where(
             commands.c.account == account,
-            commands.c.mode == self._mode.value,
+            commands.c.mode == self._events.mode.value,
             commands.c.state == CommandState.QUEUED.value,
         )
         if urgent_only:
             query = query.where(commands.c.kind.in_(_URGENT))
         with self._database.read() as connection:
-            self._evidence.check_waiting(connection, account, self._mode.value)
+            self._evidence.check_waiting(connection, account, self._events.mode.value)
             row = connection.execute(query.order_by(*_ORDER).limit(1)).mappings().one_or_none()
         return None if row is None else _command(row)
 
@@ -126,12 +126,12 @@ class Commands:
         """
         left = (
             commands.c.account == account,
-            commands.c.mode == self._mode.value,
+            commands.c.mode == self._events.mode.value,
             commands.c.state == CommandState.RUNNING.value,
             commands.c.holder != holder,
         )
         with self._database.write() as connection:
-            self._evidence.check_waiting(connection, account, self._mode.value)
+            self._evidence.check_waiting(connection, account, self._events.mode.value)
             rows = connection.execute(select(commands).where(*left)).mappings().all()
             if rows:
                 values = {"state": CommandState.QUEUED.value, "holder": ""}
@@ -150,7 +150,12 @@ class Commands:
 
     def newest(self, most: int) -> list[Command]:
         """The newest commands of this mode, newest first."""
-        query = select(commands).where(commands.c.mode == self._mode.value).order_by(commands.c.id.desc()).limit(most)
+        query = (
+            select(commands)
+            .where(commands.c.mode == self._events.mode.value)
+            .order_by(commands.c.id.desc())
+            .limit(most)
+        )
         with self._database.read() as connection:
             return [_command(row) for row in connection.execute(query).mappings()]
 
@@ -158,10 +163,10 @@ class Commands:
         """The commands of an account that are queued or running, oldest first."""
         states = (CommandState.QUEUED.value, CommandState.RUNNING.value)
         query = select(commands).where(
-            commands.c.account == account, commands.c.mode == self._mode.value, commands.c.state.in_(states)
+            commands.c.account == account, commands.c.mode == self._events.mode.value, commands.c.state.in_(states)
         )
         with self._database.read() as connection:
-            self._evidence.check_waiting(connection, account, self._mode.value)
+            self._evidence.check_waiting(connection, account, self._events.mode.value)
             return [_command(row) for row in connection.execute(query.order_by(commands.c.id)).mappings()]
 
     def _get(self, connection: Connection, command_id: int) -> Command:

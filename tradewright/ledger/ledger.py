@@ -38,7 +38,7 @@ class Ledger:
     """
 
     def __init__(self, database: Database, mode: Mode = Mode.SIM) -> None:
-        self._database, self.clock, self.mode = database, database.clock, mode
+        self._database, self.clock = database, database.clock
         self.events = Events(database, mode)
         self.audit = AuditLog(self.events)
         self.decisions = Decisions(database, self.events)
@@ -55,6 +55,11 @@ class Ledger:
         self.idempotency = IdempotencyKeys(database)
         self.commands = Commands(database, self.events)
         self.limits = LimitHistory(self.events)
+
+    @property
+    def mode(self) -> Mode:
+        """The mode whose orders, commands, switches and freezes it reads and writes."""
+        return self.events.mode
 
     @classmethod
     def create(cls, url: str, clock: Clock, busy_seconds: float = 5.0, mode: Mode = Mode.SIM) -> Ledger:
