@@ -247,9 +247,9 @@ def other_account(paper: Sequence[str]) -> str:
         proposer = Proposer(house.ledger, house.clock, "DU999")
         order = proposer.order("BTC", "0.01")
         assert house.ledger.leases.acquire("DU999", "gone", 60)
-        claimed = house.ledger.attempts.claim(order.decision_id, order.payload_hash, "gone")
+        claimed = house.ledger.claims.claim(order.decision_id, order.payload_hash, "gone")
         assert claimed is not None
-        house.ledger.attempts.begin_sending(claimed.ref, "s1", {Leg.ENTRY: 1}, order.payload_hash, "gone")
+        house.ledger.claims.begin_sending(claimed.ref, "s1", {Leg.ENTRY: 1}, order.payload_hash, "gone")
         house.ledger.leases.release("DU999", "gone")
         return claimed.ref
 

@@ -44,7 +44,7 @@ def approved(ledger: Ledger) -> str:
 def claimed(ledger: Ledger) -> str:
     name = asked(ledger, Verdict.APPROVE)
     assert ledger.leases.acquire("SIM", HOLDER, 60)
-    assert ledger.attempts.claim(name, ledger.outbox.get(name).payload_hash, HOLDER)
+    assert ledger.claims.claim(name, ledger.outbox.get(name).payload_hash, HOLDER)
     return name
 
 

@@ -40,11 +40,11 @@ def order_in(ledger: Ledger, state: AttemptState) -> str:
     """The reference of an order of ten AAPL in a state, with the fills that belong to it."""
     order = Proposer(ledger, ledger.clock, "SIM").order()
     assert ledger.leases.acquire("SIM", HOLDER, 60)
-    claimed = ledger.attempts.claim(order.decision_id, order.payload_hash, HOLDER)
+    claimed = ledger.claims.claim(order.decision_id, order.payload_hash, HOLDER)
     assert claimed is not None
     for step in WAYS[state]:
         if step is S.SENDING:
-            ledger.attempts.begin_sending(claimed.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
+            ledger.claims.begin_sending(claimed.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
         else:
             ledger.attempts.move(claimed.ref, step, f"came to {step}")
     if state in FILLED:

@@ -207,12 +207,12 @@ class Counter:
 
     def lose(self, order: ApprovedOrder) -> None:
         """Send an approved order into the dark: nobody knows what became of it."""
-        attempts = self.ledger.attempts
+        claims = self.ledger.claims
         self.ledger.leases.acquire(ACCOUNT, "lost", 60)
-        claimed = attempts.claim(order.decision_id, order.payload_hash, "lost")
+        claimed = claims.claim(order.decision_id, order.payload_hash, "lost")
         assert claimed is not None
-        attempts.begin_sending(claimed.ref, "session", {Leg.ENTRY: 1}, order.payload_hash, "lost")
-        attempts.move(claimed.ref, AttemptState.UNKNOWN, "test")
+        claims.begin_sending(claimed.ref, "session", {Leg.ENTRY: 1}, order.payload_hash, "lost")
+        self.ledger.attempts.move(claimed.ref, AttemptState.UNKNOWN, "test")
 
     def send_without_fill(self, order: ApprovedOrder, filled: str | None = None) -> str:
         """Bring an approved order to the venue, where it rests or is filled in part; gives its reference."""

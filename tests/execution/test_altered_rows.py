@@ -35,9 +35,9 @@ def frozen(world: World) -> None:
 def in_doubt(world: World) -> None:
     order = world.proposer.made[0]
     world.ledger.leases.acquire(ACCOUNT, "gone", 60)
-    attempt = world.ledger.attempts.claim(order.decision_id, order.payload_hash, "gone")
+    attempt = world.ledger.claims.claim(order.decision_id, order.payload_hash, "gone")
     assert attempt is not None
-    world.ledger.attempts.begin_sending(attempt.ref, "s", {Leg.ENTRY: 1}, order.payload_hash, "gone")
+    world.ledger.claims.begin_sending(attempt.ref, "s", {Leg.ENTRY: 1}, order.payload_hash, "gone")
     world.ledger.attempts.move(attempt.ref, AttemptState.UNKNOWN, "silence")
     world.expire_lease()
 

@@ -207,7 +207,7 @@ def test_protection_beyond_the_holding_is_a_problem(world: World) -> None:
     order = world.proposer.made[0]
     sale = world.venue.take(world.proposer.order("AAPL", "4", side=Side.SELL), "intent0003.1", 77)[1]
     assert (order.intent_id, sale is not None) == ("intent0001", True)
-    claimed = world.ledger.attempts
+    claimed = world.ledger.claims
     made = world.proposer.made[-1]
     assert world.ledger.leases.acquire(ACCOUNT, "by hand", 60)
     attempt = claimed.claim(made.decision_id, made.payload_hash, "by hand")

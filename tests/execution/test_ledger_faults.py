@@ -235,7 +235,7 @@ def test_a_lost_write_ahead_is_adopted_when_the_venue_knows_the_order(world: Wor
     order = world.proposer.order()
     world.recover()
     world.ledger.leases.acquire(ACCOUNT, "dead", 60)
-    world.ledger.attempts.claim(order.decision_id, order.payload_hash, "dead")
+    world.ledger.claims.claim(order.decision_id, order.payload_hash, "dead")
     world.venue.take(order, REF, 7)
     world.expire_lease()
     world.drain()

@@ -208,9 +208,9 @@ def overtaken(world: World, after: int, step: str, *, gone: bool) -> None:
             assert world.ledger.leases.acquire(ACCOUNT, "other", 120)
             (row,) = world.ledger.outbox.sendable(ACCOUNT)
             order = world.ledger.outbox.get(row.decision_id)
-            assert world.ledger.attempts.claim(row.decision_id, order.payload_hash, "other")
+            assert world.ledger.claims.claim(row.decision_id, order.payload_hash, "other")
             if step == "SENDING":
-                world.ledger.attempts.begin_sending(row.ref, "its session", {Leg.ENTRY: 7}, order.payload_hash, "other")
+                world.ledger.claims.begin_sending(row.ref, "its session", {Leg.ENTRY: 7}, order.payload_hash, "other")
             if gone:
                 world.ledger.leases.release(ACCOUNT, "other")
         return answer
@@ -266,7 +266,7 @@ def test_a_recovery_tells_what_it_found(world: World) -> None:
     in_doubt(world)
     order = world.proposer.order("MSFT")
     world.ledger.leases.acquire(ACCOUNT, "dead", 60)
-    world.ledger.attempts.claim(order.decision_id, order.payload_hash, "dead")
+    world.ledger.claims.claim(order.decision_id, order.payload_hash, "dead")
     world.expire_lease()
 
     async def story() -> None:

@@ -56,9 +56,9 @@ def played(ledger: Ledger, venue: FileVenue, story: Story) -> BrokerSnapshot:
     venue.set(mode="rest")
     for number, (instrument, units, twice) in enumerate(orders, 1):
         order = proposer.order(instrument, str(units))
-        claimed = ledger.attempts.claim(order.decision_id, order.payload_hash, "h")
+        claimed = ledger.claims.claim(order.decision_id, order.payload_hash, "h")
         assert claimed is not None
-        ledger.attempts.begin_sending(claimed.ref, "s1", {Leg.ENTRY: number}, order.payload_hash, "h")
+        ledger.claims.begin_sending(claimed.ref, "s1", {Leg.ENTRY: number}, order.payload_hash, "h")
         if twice:
             venue.fault("twice")
         venue.take(order, claimed.ref, number)

@@ -83,7 +83,7 @@ def test_holdings_and_orders_count_but_not_the_judged_one(counter: Counter) -> N
 def test_an_abandoned_claim_counts_once(counter: Counter) -> None:
     order = counter.world.proposer.order("AAPL", "10")
     counter.ledger.leases.acquire(ACCOUNT, "dead", 1)
-    counter.ledger.attempts.claim(order.decision_id, order.payload_hash, "dead")
+    counter.ledger.claims.claim(order.decision_id, order.payload_hash, "dead")
     counter.clock.advance(2)
     assert [row.decision_id for row in counter.ledger.outbox.sendable(ACCOUNT)] == [order.decision_id]
     found = counter.snapshot().holdings

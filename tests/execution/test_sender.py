@@ -73,7 +73,7 @@ def test_a_claim_that_another_wins_in_between_is_lost(world: World) -> None:
         if name == "S2.before_claim":
             lease = world.ledger.leases.get(ACCOUNT)
             assert lease is not None
-            world.ledger.attempts.claim(order.decision_id, order.payload_hash, lease.holder)
+            world.ledger.claims.claim(order.decision_id, order.payload_hash, lease.holder)
 
     async def story() -> None:
         sender = world.sender(checkpoint=rival)
@@ -214,7 +214,7 @@ def test_claims_that_a_broken_batch_could_not_give_back_are_given_back_by_the_ne
     async def story() -> None:
         sender = world.sender(pre_send_check)
         with monkeypatch.context() as patch:
-            patch.setattr(type(world.ledger.attempts), "release", broken)
+            patch.setattr(type(world.ledger.claims), "release", broken)
             with pytest.raises(LedgerError, match="disk is full"):
                 await sender.drain()
         assert world.states() == ["CLAIMED"]
@@ -355,7 +355,7 @@ def test_a_claim_that_another_one_gave_back_meanwhile_does_not_hide_who_has_the_
         if name == "S2.claimed":
             world.clock.advance(200)  # type: ignore[attr-defined]
             assert world.ledger.leases.acquire(ACCOUNT, "other", 60)
-            world.ledger.attempts.release("intent0001.1", "recovered")
+            world.ledger.claims.release("intent0001.1", "recovered")
 
     with pytest.raises(SendRefused, match="another sender has the account: other"):
         world.drain(world.sender(checkpoint=sleep))

@@ -21,7 +21,7 @@ def fill(ledger: Ledger, clock: Clock) -> Ledger:
     """Write at least one row into every table."""
     order = Proposer(ledger, clock).order()
     ledger.leases.acquire(ACCOUNT, "h", 60)
-    attempt = ledger.attempts.claim(order.decision_id, order.payload_hash, "h")
+    attempt = ledger.claims.claim(order.decision_id, order.payload_hash, "h")
     assert attempt is not None
     ledger.attempts.learn_perm_id(attempt.ref, 9)
     ledger.decisions.record_approval(order.decision_id, False, "ann", "test")

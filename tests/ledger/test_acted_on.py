@@ -101,12 +101,12 @@ EDITS = [
 
 def claimed(ledger: Ledger, order: ApprovedOrder) -> str | None:
     ledger.leases.acquire(ACCOUNT, HOLDER, 60)
-    attempt = ledger.attempts.claim(order.decision_id, order.payload_hash, HOLDER)
+    attempt = ledger.claims.claim(order.decision_id, order.payload_hash, HOLDER)
     return attempt and attempt.ref
 
 
 def written(ledger: Ledger, order: ApprovedOrder, ref: str) -> None:
-    ledger.attempts.begin_sending(ref, "s", {Leg.ENTRY: 1}, order.payload_hash, HOLDER)
+    ledger.claims.begin_sending(ref, "s", {Leg.ENTRY: 1}, order.payload_hash, HOLDER)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def full(ledger: Ledger, clock: ManualClock) -> Ledger:
     """A row in every table; its one order was sent and is in doubt."""
     fill(ledger, clock)
     order = ledger.outbox.get("decision-1")
-    ledger.attempts.begin_sending(REF, "s", {Leg.ENTRY: 1}, order.payload_hash, HOLDER)
+    ledger.claims.begin_sending(REF, "s", {Leg.ENTRY: 1}, order.payload_hash, HOLDER)
     ledger.attempts.move(REF, S.UNKNOWN, "silence")
     return ledger
 
@@ -236,7 +236,7 @@ def test_evidence_of_the_venue_cannot_be_taken_away_from_a_claim(
     order = proposer.order()
     ref = claimed(ledger, order)
     assert ref is not None
-    ledger.attempts.release(ref, "not sent")
+    ledger.claims.release(ref, "not sent")
     bought = Fill(exec_id="e.01", ref=ref, perm_id=9, instrument="AAPL", side=Side.BUY, quantity=Decimal(1),
                   price=Decimal(100), time=START, account=ACCOUNT)  # fmt: skip
     if evidence == "executions":

@@ -28,7 +28,7 @@ def order(proposer: Proposer, ledger: Ledger) -> ApprovedOrder:
 
 
 def claim(ledger: Ledger, order: ApprovedOrder, holder: str = HOLDER):
-    return ledger.attempts.claim(order.decision_id, order.payload_hash, holder)
+    return ledger.claims.claim(order.decision_id, order.payload_hash, holder)
 
 
 def test_claim_gives_a_new_reference_and_a_second_one_gives_nothing(ledger: Ledger, order: ApprovedOrder) -> None:
@@ -46,8 +46,8 @@ def test_claim_gives_a_new_reference_and_a_second_one_gives_nothing(ledger: Ledg
 
 def test_claim_needs_the_lease_the_hash_and_time(ledger: Ledger, order: ApprovedOrder, clock: ManualClock) -> None:
     assert claim(ledger, order, "another") is None
-    assert ledger.attempts.claim(order.decision_id, "0" * 64, HOLDER) is None
-    assert ledger.attempts.claim("decision-9", order.payload_hash, HOLDER) is None
+    assert ledger.claims.claim(order.decision_id, "0" * 64, HOLDER) is None
+    assert ledger.claims.claim("decision-9", order.payload_hash, HOLDER) is None
     clock.advance(600)
     assert claim(ledger, order) is None
     assert ledger.outbox.sendable() == []
@@ -56,21 +56,21 @@ def test_claim_needs_the_lease_the_hash_and_time(ledger: Ledger, order: Approved
 def test_a_released_claim_can_be_claimed_again_under_a_new_reference(ledger: Ledger, order: ApprovedOrder) -> None:
     first = claim(ledger, order)
     assert first is not None
-    assert ledger.attempts.release(first.ref, "not ready") is AttemptState.NOT_SENT
+    assert ledger.claims.release(first.ref, "not ready") is AttemptState.NOT_SENT
     second = claim(ledger, order)
     assert second is not None
     assert second.ref == "intent0001.2"
-    assert ledger.attempts.release(second.ref, "refused", spent=True) is AttemptState.NOT_SENT
+    assert ledger.claims.release(second.ref, "refused", spent=True) is AttemptState.NOT_SENT
     assert claim(ledger, order) is None
     with pytest.raises(LedgerError, match="not only claimed"):
-        ledger.attempts.release(second.ref, "again")
+        ledger.claims.release(second.ref, "again")
 
 
 def test_a_claim_released_too_late_is_expired(ledger: Ledger, order: ApprovedOrder, clock: ManualClock) -> None:
     attempt = claim(ledger, order)
     assert attempt is not None
     clock.advance(600)
-    assert ledger.attempts.release(attempt.ref, "not ready") is AttemptState.EXPIRED
+    assert ledger.claims.release(attempt.ref, "not ready") is AttemptState.EXPIRED
 
 
 def test_one_intent_never_becomes_two_orders(ledger: Ledger, order: ApprovedOrder, proposer: Proposer) -> None:
@@ -80,7 +80,7 @@ def test_one_intent_never_becomes_two_orders(ledger: Ledger, order: ApprovedOrde
     attempt = claim(ledger, order)
     assert attempt is not None
     assert claim(ledger, again) is None
-    ledger.attempts.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
+    ledger.claims.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
     for state in (AttemptState.ACKED, AttemptState.CANCELLED):
         ledger.attempts.move(attempt.ref, state, "test")
         assert claim(ledger, again) is None
@@ -90,7 +90,7 @@ def test_one_intent_never_becomes_two_orders(ledger: Ledger, order: ApprovedOrde
 def test_an_unsent_intent_may_be_decided_again(ledger: Ledger, order: ApprovedOrder, proposer: Proposer) -> None:
     attempt = claim(ledger, order)
     assert attempt is not None
-    ledger.attempts.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
+    ledger.claims.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
     ledger.attempts.move(attempt.ref, AttemptState.UNKNOWN, "silence")
     ledger.attempts.move(attempt.ref, AttemptState.NOT_SENT, "evidence")
     assert claim(ledger, order) is None, "the approval was spent on the first attempt"
@@ -106,12 +106,12 @@ def test_write_ahead_needs_claim_hash_holder_and_lease(ledger: Ledger, order: Ap
     attempt = claim(ledger, order)
     assert attempt is not None
     with pytest.raises(LedgerError, match="nothing was sent"):
-        ledger.attempts.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, "0" * 64, HOLDER)
+        ledger.claims.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, "0" * 64, HOLDER)
     with pytest.raises(LedgerError):
-        ledger.attempts.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, "another")
-    ledger.attempts.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
+        ledger.claims.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, "another")
+    ledger.claims.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
     with pytest.raises(LedgerError):
-        ledger.attempts.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
+        ledger.claims.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
     (found,) = ledger.attempts.read_back(attempt.ref)
     assert found is not None
     assert (found.state, found.session, found.order_id, found.spent) == (AttemptState.SENDING, "s1", 7, True)
@@ -126,7 +126,7 @@ def test_write_ahead_without_the_lease_is_refused(ledger: Ledger, order: Approve
     ledger.leases.release(ACCOUNT, HOLDER)
     clock.advance(1)
     with pytest.raises(LedgerError):
-        ledger.attempts.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
+        ledger.claims.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
     assert ledger.leases.acquire(ACCOUNT, "another", 10)
     assert not ledger.leases.acquire(ACCOUNT, HOLDER, 10)
     ledger.leases.release(ACCOUNT, HOLDER)
@@ -174,7 +174,7 @@ def test_every_step_of_an_attempt_is_a_step_of_the_order_or_none() -> None:
 def test_replaying_the_events_gives_the_stored_state(ledger: Ledger, order: ApprovedOrder) -> None:
     attempt = claim(ledger, order)
     assert attempt is not None
-    ledger.attempts.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
+    ledger.claims.begin_sending(attempt.ref, "s1", {Leg.ENTRY: 7}, order.payload_hash, HOLDER)
     for state in (AttemptState.UNKNOWN, AttemptState.PARTIAL, AttemptState.CANCEL_REQUESTED, AttemptState.FILLED):
         moved = ledger.attempts.move(attempt.ref, state, "test")
         assert replay([event.state for event in ledger.attempts.events(attempt.ref)]) is moved.state is state
@@ -234,7 +234,7 @@ def test_the_table_itself_refuses_a_second_live_attempt_of_an_intent(ledger: Led
     assert attempt is not None
     with pytest.raises(LedgerError, match=r"(?i)unique"):
         insert_second()
-    ledger.attempts.release(attempt.ref, "ended")
+    ledger.claims.release(attempt.ref, "ended")
     insert_second()
     with ledger._database.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM attempts")).scalar_one() == 2

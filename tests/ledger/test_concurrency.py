@@ -219,13 +219,13 @@ def test_a_veto_and_a_claim_at_once_never_both_win_silently(
     order = proposer.order()
     ledger.leases.acquire(ACCOUNT, "h", 60)
     acts = [
-        lambda own: own.attempts.claim(order.decision_id, order.payload_hash, "h"),
+        lambda own: own.claims.claim(order.decision_id, order.payload_hash, "h"),
         lambda own: own.decisions.record_approval(order.decision_id, False, "ann", "no"),
     ]
     at_once(ledger_url, clock, *(acts if attempt % 2 else acts[::-1]))
     assert not ledger.decisions.permits(order.decision_id)
     assert ledger.outbox.sendable(ACCOUNT) == []
-    assert ledger.attempts.claim(order.decision_id, order.payload_hash, "h") is None
+    assert ledger.claims.claim(order.decision_id, order.payload_hash, "h") is None
 
 
 def test_a_server_that_drops_a_writer_keeps_nothing_of_it_and_the_next_one_works(ledger: Ledger, other: Ledger) -> None:

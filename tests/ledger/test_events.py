@@ -152,12 +152,12 @@ def test_a_changed_row_is_found_when_its_order_is_claimed(
     forge(file, "DROP INDEX " + f"ix_{table}_event_seq", f"UPDATE {table} SET {column} = {other}")
     if column in ("decision_id", "intent_id") and table != "intents":
         with suppress(LedgerTampered):  # under another key it is not found, or it is and differs
-            assert ledger.attempts.claim(order.decision_id, order.payload_hash, "h") is None
+            assert ledger.claims.claim(order.decision_id, order.payload_hash, "h") is None
     else:
         with pytest.raises(LedgerTampered, match=table):
             ledger.outbox.get(order.decision_id)
         with pytest.raises(LedgerTampered, match=table):
-            ledger.attempts.claim(order.decision_id, order.payload_hash, "h")
+            ledger.claims.claim(order.decision_id, order.payload_hash, "h")
     assert ledger.attempts.all() == []
 
 
@@ -182,7 +182,7 @@ def test_an_order_slipped_in_beside_a_rejected_decision_is_never_claimed(file: P
     with pytest.raises(LedgerTampered, match="approved_orders"):
         ledger.outbox.get(rejected.decision_id)
     with pytest.raises(LedgerTampered, match="approved_orders"):
-        ledger.attempts.claim(rejected.decision_id, order.payload_hash, "h")
+        ledger.claims.claim(rejected.decision_id, order.payload_hash, "h")
 
 
 @pytest.mark.parametrize("column", [column.name for column in attempts.c if column.name != "ref"])
@@ -190,12 +190,12 @@ def test_a_changed_attempt_is_found_before_it_moves_on(file: Path, clock: Manual
     ledger = Ledger.create(f"sqlite:///{file}", clock)
     order = Proposer(ledger, clock).order()
     ledger.leases.acquire(ACCOUNT, "h", 60)
-    attempt = ledger.attempts.claim(order.decision_id, order.payload_hash, "h")
+    attempt = ledger.claims.claim(order.decision_id, order.payload_hash, "h")
     assert attempt is not None
     other = {"event_seq": "NULL", "state": "'ACKED'"}.get(column, "'7'")
     forge(file, f"UPDATE attempts SET {column} = {other}")
     with pytest.raises(LedgerTampered, match="attempts"):
-        ledger.attempts.begin_sending(attempt.ref, "s", {Leg.ENTRY: 1}, order.payload_hash, "h")
+        ledger.claims.begin_sending(attempt.ref, "s", {Leg.ENTRY: 1}, order.payload_hash, "h")
 
 
 def test_a_mode_sees_its_own_switches_freezes_marks_and_reconciliations(file: Path, clock: ManualClock) -> None:

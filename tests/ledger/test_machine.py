@@ -175,7 +175,7 @@ class Machine(RuleBasedStateMachine):
         rows = [row for row in self.plain.decisions.values() if row.order_until] or list(self.plain.decisions.values())
         row = rows[::-1][nth % len(rows)]
         digest = row.payload_hash if honest else "0" * 64
-        attempt = self.ledger.attempts.claim(row.decision_id, digest, holder)
+        attempt = self.ledger.claims.claim(row.decision_id, digest, holder)
         assert (attempt and attempt.ref) == self.plain.claim(row, digest, holder, self.clock.now())
 
     @rule(
@@ -200,9 +200,9 @@ class Machine(RuleBasedStateMachine):
         expected = self.plain.release(ref, spent, self.clock.now())
         if expected is None:
             with pytest.raises(LedgerError, match="not only claimed"):
-                self.ledger.attempts.release(ref, "test", spent=spent)
+                self.ledger.claims.release(ref, "test", spent=spent)
         else:
-            assert self.ledger.attempts.release(ref, "test", spent=spent) is expected
+            assert self.ledger.claims.release(ref, "test", spent=spent) is expected
 
     @precondition(lambda self: self.plain.attempts)
     @rule(nth=NTH, holder=HOLDERS, honest=st.integers(0, 9))
@@ -211,10 +211,10 @@ class Machine(RuleBasedStateMachine):
         digest = self.plain.decisions[self.plain.attempts[ref].decision_id].payload_hash if honest else "0" * 64
         accepted = self.plain.begin(ref, digest, holder, self.clock.now())
         if accepted:
-            self.ledger.attempts.begin_sending(ref, "s1", {Leg.ENTRY: 7}, digest, holder)
+            self.ledger.claims.begin_sending(ref, "s1", {Leg.ENTRY: 7}, digest, holder)
         else:
             with pytest.raises(LedgerError, match="nothing was sent"):
-                self.ledger.attempts.begin_sending(ref, "s1", {Leg.ENTRY: 7}, digest, holder)
+                self.ledger.claims.begin_sending(ref, "s1", {Leg.ENTRY: 7}, digest, holder)
 
     @precondition(lambda self: self.plain.attempts)
     @rule(nth=NTH, wanted=st.sampled_from(AttemptState))

@@ -27,23 +27,23 @@ def test_an_intent_is_tried_again_only_without_any_evidence_of_the_venue(
 ) -> None:
     order = proposer.order()
     ledger.leases.acquire(ACCOUNT, "h", 60)
-    attempt = ledger.attempts.claim(order.decision_id, order.payload_hash, "h")
+    attempt = ledger.claims.claim(order.decision_id, order.payload_hash, "h")
     assert attempt is not None
-    ledger.attempts.release(attempt.ref, "not sent")
+    ledger.claims.release(attempt.ref, "not sent")
     if evidence == "execution":
         ledger.executions.record(bought("e.01", "100", attempt.ref), attempt.ref)
     if evidence == "permanent id":
         ledger.attempts.learn_perm_id(attempt.ref, 9)
-    again = ledger.attempts.claim(order.decision_id, order.payload_hash, "h")
+    again = ledger.claims.claim(order.decision_id, order.payload_hash, "h")
     assert (again is not None) is (evidence == "none")
 
 
 def test_evidence_of_the_venue_opens_an_unsent_attempt_again(ledger: Ledger, proposer: Proposer) -> None:
     order = proposer.order()
     ledger.leases.acquire(ACCOUNT, "h", 60)
-    attempt = ledger.attempts.claim(order.decision_id, order.payload_hash, "h")
+    attempt = ledger.claims.claim(order.decision_id, order.payload_hash, "h")
     assert attempt is not None
-    ledger.attempts.release(attempt.ref, "not sent")
+    ledger.claims.release(attempt.ref, "not sent")
     assert ledger.attempts.move(attempt.ref, AttemptState.FILLED, "the venue has it").state is AttemptState.FILLED
     assert ledger.events.verify_chain() == ledger.events.last_seq()
 

@@ -23,7 +23,7 @@ def orders(ledger: Ledger, proposer: Proposer, count: int) -> list[str]:
     refs = []
     for _ in range(count):
         order = proposer.order()
-        claimed = ledger.attempts.claim(order.decision_id, order.payload_hash, "holder")
+        claimed = ledger.claims.claim(order.decision_id, order.payload_hash, "holder")
         assert claimed is not None
         refs.append(claimed.ref)
     return refs
@@ -51,7 +51,7 @@ def test_what_was_taken_back_leaves_no_trace(
     (ref,) = orders(ledger, proposer, 1)
     with Ledger.create(ledger_url, clock) as other:
         with contextlib.suppress(RuntimeError), other.transaction():
-            other.attempts.release(ref, "tried")
+            other.claims.release(ref, "tried")
             assert other.attempts.get(ref).state is AttemptState.NOT_SENT
             raise RuntimeError("taken back")
         assert other.attempts.get(ref).state is AttemptState.CLAIMED

@@ -16,10 +16,10 @@ COMPARED_BY = {"check", "facts", "_evidence", "_select", "_check_since", "_check
 MACHINERY = {"schema", "facts", "row_evidence", "chain_audit", "events", "newest_events", "attempt_evidence",
              "command_evidence", "retention", "backup"}  # fmt: skip
 EXEMPT = {
-    "attempts.release": "the attempt is compared; the end of the approval only chooses between two ends",
+    "claims.release": "the attempt is compared; the end of the approval only chooses between two ends",
     "attempts.count": "a number for people",
-    "attempts._append": "writes the step and its event",
-    "attempts._advance": "writes; its callers have compared the attempt",
+    "attempts.append": "writes the step and its event",
+    "attempts.advance": "writes; its callers have compared the attempt",
     "commands._change": "a conditional update; its callers have compared the command",
     "commands._get": "its callers have compared the command",
     "commands.newest": "a list for people; no act follows from it",

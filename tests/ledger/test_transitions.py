@@ -51,12 +51,12 @@ def ledger(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def attempt_in(ledger: Ledger, state: AttemptState) -> str:
     """The reference of a new attempt in a state."""
     order = Proposer(ledger, ledger.clock).order()
-    claimed = ledger.attempts.claim(order.decision_id, order.payload_hash, HOLDER)
+    claimed = ledger.claims.claim(order.decision_id, order.payload_hash, HOLDER)
     assert claimed is not None
     for step in ROUTES[state]:
         if step is S.SENDING:
             number = next(NUMBERS)
-            ledger.attempts.begin_sending(claimed.ref, "s1", {Leg.ENTRY: number}, order.payload_hash, HOLDER)
+            ledger.claims.begin_sending(claimed.ref, "s1", {Leg.ENTRY: number}, order.payload_hash, HOLDER)
         else:
             ledger.attempts.move(claimed.ref, step, "on the way")
     return claimed.ref
@@ -105,12 +105,12 @@ def test_only_a_claim_is_given_back_and_only_a_claim_is_written_ahead(ledger: Le
     ref = attempt_in(ledger, state)
     attempt, before = ledger.attempts.get(ref), ledger.attempts.events(ref)
     if state is S.CLAIMED:
-        assert ledger.attempts.release(ref, "test") is S.NOT_SENT
+        assert ledger.claims.release(ref, "test") is S.NOT_SENT
         return
     with pytest.raises(LedgerError, match=f"it is {state}, not only claimed"):
-        ledger.attempts.release(ref, "test")
+        ledger.claims.release(ref, "test")
     with pytest.raises(LedgerError, match="the claim or the lease is gone"):
-        ledger.attempts.begin_sending(ref, "s2", {Leg.ENTRY: 1}, attempt.payload_hash, HOLDER)
+        ledger.claims.begin_sending(ref, "s2", {Leg.ENTRY: 1}, attempt.payload_hash, HOLDER)
     assert (ledger.attempts.get(ref), ledger.attempts.events(ref)) == (attempt, before)
 
 
@@ -124,7 +124,7 @@ def test_an_intent_may_be_tried_again_only_when_its_order_is_provably_not_out(
     again = proposer.decide(intent)
     order = approve(intent, again, ACCOUNT)
     ledger.outbox.put(order)
-    second = ledger.attempts.claim(order.decision_id, order.payload_hash, HOLDER)
+    second = ledger.claims.claim(order.decision_id, order.payload_hash, HOLDER)
     assert (second is not None) is (state in (S.EXPIRED, S.NOT_SENT))
     assert second is None or second.ref == f"{intent.intent_id}.2"
 

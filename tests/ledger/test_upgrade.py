@@ -67,7 +67,7 @@ def test_legs_can_be_added_to_an_old_ledger_and_its_order_is_none(old: str, cloc
         proposer = Proposer(ledger, clock)
         order = proposer.bracket()
         assert ledger.leases.acquire(ACCOUNT, "h", 60)
-        claimed = ledger.attempts.claim(order.decision_id, order.payload_hash, "h")
+        claimed = ledger.claims.claim(order.decision_id, order.payload_hash, "h")
         assert claimed is not None
         assert [leg.leg for leg in ledger.attempts.group(claimed.ref)] == list(Leg)
         assert ledger.events.verify_chain() == ledger.events.last_seq()

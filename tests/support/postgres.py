@@ -62,6 +62,7 @@ def _start(binaries: Path) -> Server:
     )
     run(str(binaries / "initdb"), "-D", str(data), "-U", "trader", "-A", "trust", "-E", "UTF8", "--no-sync")
     settings = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='' -c max_connections=60"
+    settings += " -c fsync=off -c full_page_writes=off -c autovacuum=off"  # no test cuts the machine's power
     run(str(binaries / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log"), "-o", settings, "start")
 
     def stop() -> None:

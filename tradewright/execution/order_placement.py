@@ -79,7 +79,7 @@ class OrderPlacement:
         """Give the claim back because our own checks speak against it; nothing was sent."""
         codes = ", ".join(sorted({reason.code for reason in reasons}))
         expired = any(reason.code == "APPROVAL_EXPIRED" for reason in reasons)
-        state = self._ledger.attempts.release(attempt.ref, f"refused at send time: {codes}", spent=not expired)
+        state = self._ledger.claims.release(attempt.ref, f"refused at send time: {codes}", spent=not expired)
         detail = {"reasons": [f"{reason.code}: {reason.text}" for reason in reasons]}
         self._ledger.audit.append("sender", "REFUSE", attempt.ref, detail)
         return SendResult(attempt.decision_id, attempt.ref, SendStatus.REFUSED, state, tuple(reasons))
@@ -92,7 +92,7 @@ class OrderPlacement:
     def _write_ahead(self, attempt: Attempt, order: ApprovedOrder, order_ids: Mapping[Leg, int]) -> list[Attempt]:
         """S4: commit all legs, then read them back on a fresh connection; only what is really there may be sent."""
         session = self._connection.broker.session
-        self._ledger.attempts.begin_sending(attempt.ref, session, order_ids, order.payload_hash, self._holder)
+        self._ledger.claims.begin_sending(attempt.ref, session, order_ids, order.payload_hash, self._holder)
         self._checkpoint("S4.written")
         found = {leg.leg: leg for leg in self._ledger.attempts.read_back(attempt.ref)}
         there = {

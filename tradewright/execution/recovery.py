@@ -137,7 +137,7 @@ class Recovery:
         for attempt in stale:
             if not attempt.is_protective:  # its entry releases a leg
                 text = "claimed by a sender that is gone, and never written down as sent"
-                self._ledger.attempts.release(attempt.ref, text)
+                self._ledger.claims.release(attempt.ref, text)
         return tuple(attempt.ref for attempt in stale)
 
     def _record_opening(self, snapshot: BrokerSnapshot) -> None:

@@ -266,7 +266,7 @@ class Sender:
             return SendResult(row.decision_id, row.ref, SendStatus.REFUSED, reasons=(order,))
         self._checkpoint("S2.before_claim")
         self.hold_lease()
-        attempt = self._ledger.attempts.claim(row.decision_id, order.payload_hash, self._settings.holder)
+        attempt = self._ledger.claims.claim(row.decision_id, order.payload_hash, self._settings.holder)
         if attempt is not None:
             self._checkpoint("S2.claimed")
             return attempt
@@ -328,7 +328,7 @@ class Sender:
         with self._ledger.transaction():
             for attempt in self._ledger.attempts.in_state(self._settings.account, AttemptState.CLAIMED):
                 if attempt.holder == self._settings.holder and not attempt.is_protective:  # its entry releases a leg
-                    self._ledger.attempts.release(attempt.ref, "the batch broke off before it was sent")
+                    self._ledger.claims.release(attempt.ref, "the batch broke off before it was sent")
 
     async def _settle_leftovers(self) -> None:
         """Recover when an earlier sender died over an order, or this one broke off: whatever is under way is theirs.

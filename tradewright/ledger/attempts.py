@@ -1,36 +1,28 @@
-"""The attempts on record: claiming, writing ahead, moving on, and asking for them."""
+"""The attempts on record: moving them from state to state, and asking for them; ``claims`` makes them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, exists, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, exists, func, select, update
 
 from tradewright.database.engine import Database
 from tradewright.ledger.attempt import Attempt, AttemptEvent, steps
 from tradewright.ledger.attempt_evidence import TOPIC_OF_STATE, AttemptEvidence
 from tradewright.ledger.events import Events
-from tradewright.ledger.facts import Scope, of_subject, required
-from tradewright.ledger.leases import lease_held
-from tradewright.ledger.outbox import claimable
+from tradewright.ledger.facts import Scope, of_subject
 from tradewright.ledger.schema import (
     LIVE_STATES,
-    approvals,
-    approved_orders,
     attempt_events,
     attempts,
-    decisions,
-    intents,
     perm_ids,
 )
 from tradewright.model.errors import LedgerError
 from tradewright.model.order import (
     AttemptState,
     Leg,
-    OrderTerms,
-    ProtectiveLeg,
     Side,
     TimeInForce,
 )
@@ -43,118 +35,6 @@ class Attempts:
     def __init__(self, database: Database, events: Events, evidence: AttemptEvidence) -> None:
         self._database, self._events, self._evidence = database, events, evidence
 
-    def claim(self, decision_id: str, payload_hash: str, holder: str) -> Attempt | None:
-        """Take an approved order for sending (S2): the attempt of its entry; None when it is not to be had.
-
-        One conditional insert: not expired, the hash equal, no other claim or order, and the holder has the lease of
-        the account. Of two that try at once one succeeds. The protective legs are claimed with the entry.
-
-        Raises:
-            LedgerTampered: when a row that allows the order, or tells of an earlier attempt of its intent, is not what
-                was recorded; nothing is claimed.
-        """
-        now = self._database.clock.now()
-        approved = select(approved_orders).where(approved_orders.c.decision_id == decision_id)
-        with self._database.write() as connection:
-            self._check_approval(connection, decision_id)
-            row = connection.execute(approved).mappings().one_or_none()
-            if row is None:
-                return None
-            self._evidence.check_reached(connection, row["intent_id"])
-            tried = select(func.count()).where(
-                attempts.c.intent_id == row["intent_id"], attempts.c.leg == Leg.ENTRY.value
-            )
-            number = connection.execute(tried).scalar_one() + 1
-            values, *protective = (
-                _claimed(row, number, leg, terms) | {"holder": holder, "claimed_at": now}
-                for leg, terms in _legs(row).items()
-            )
-            source = select(*(literal(value, attempts.c[name].type) for name, value in values.items())).where(
-                approved_orders.c.decision_id == decision_id,
-                approved_orders.c.payload_hash == payload_hash,
-                claimable(now),
-                lease_held(row["account"], holder, now),
-            )
-            if connection.execute(insert(attempts).from_select(list(values), source)).rowcount != 1:
-                return None
-            if protective:
-                connection.execute(insert(attempts), protective)
-            for claimed in (values, *protective):
-                self._append(connection, claimed["ref"], AttemptState.CLAIMED, f"claimed by {holder}")
-            return self.get(values["ref"])
-
-    def release(self, ref: str, reason: str, *, spent: bool = False) -> AttemptState:
-        """Give a claim back that provably never went out: ``NOT_SENT``, or ``EXPIRED`` when its approval is over.
-
-        The legs of a group are given back together.
-
-        Args:
-            spent: True ends the approval as well (the gate refused at send time); False lets it be claimed again.
-
-        Raises:
-            LedgerError: when it is no longer only claimed.
-        """
-        with self._database.write() as connection:
-            attempt = self.get(ref)
-            if attempt.state is not AttemptState.CLAIMED:
-                raise LedgerError(
-                    f"it is {attempt.state}, not only claimed", where=f"attempt {ref}", remedy="reconcile"
-                )
-            query = select(approved_orders.c.expires_at).where(approved_orders.c.decision_id == attempt.decision_id)
-            over = connection.execute(query).scalar_one() <= self._database.clock.now()
-            state = AttemptState.EXPIRED if over and not spent else AttemptState.NOT_SENT
-            for leg in self.group(ref):
-                if leg.state is AttemptState.CLAIMED:
-                    self._advance(connection, leg.ref, (state,), reason, spent=spent)
-            return state
-
-    def begin_sending(
-        self, ref: str, session: str, order_ids: Mapping[Leg, int], payload_hash: str, holder: str
-    ) -> None:
-        """The write-ahead (S4) of all legs at once: from here on a crash leaves them in doubt, never unsaid.
-
-        Args:
-            order_ids: the number of each leg in the session.
-
-        Raises:
-            LedgerError: when the attempt is not claimed by this holder under this hash, or the lease is gone.
-            LedgerTampered: as for :meth:`claim`; nothing is written.
-        """
-        now = self._database.clock.now()
-        with self._database.write() as connection:
-            entry = self.get(ref)
-            self._check_approval(connection, entry.decision_id)
-            self._evidence.check_reached(connection, entry.intent_id)
-            legs = {leg.leg: leg for leg in self.group(ref)}
-            if legs.keys() != order_ids.keys():
-                raise LedgerError("each leg needs its own order id", where=f"attempt {ref}")
-            for name, leg in legs.items():
-                changed = connection.execute(
-                    update(attempts)
-                    .where(
-                        attempts.c.ref == leg.ref,
-                        attempts.c.state == AttemptState.CLAIMED.value,
-                        attempts.c.holder == holder,
-                        attempts.c.payload_hash == payload_hash,
-                        lease_held(attempts.c.account, holder, now),
-                    )
-                    .values(
-                        state=AttemptState.SENDING.value,
-                        session=session,
-                        order_id=order_ids[name],
-                        sending_at=now,
-                        spent=True,
-                    )
-                ).rowcount
-                if changed != 1:
-                    raise LedgerError(
-                        "the claim or the lease is gone, or the order was altered",
-                        where=f"attempt {leg.ref}",
-                        remedy="nothing was sent",
-                    )
-                reason = f"session {session}, order id {order_ids[name]}"
-                self._append(connection, leg.ref, AttemptState.SENDING, reason)
-
     def move(self, ref: str, wanted: AttemptState, reason: str) -> Attempt:
         """Bring an attempt to a state, through ``ACKED`` where the venue skipped it; no step when it is there.
 
@@ -163,7 +43,7 @@ class Attempts:
         """
         with self._database.write() as connection:
             attempt = self.get(ref)
-            self._advance(connection, ref, steps(attempt.state, wanted), reason)
+            self.advance(connection, ref, steps(attempt.state, wanted), reason)
             return self.get(ref)
 
     def get(self, ref: str) -> Attempt:
@@ -308,38 +188,33 @@ class Attempts:
             found = self._select(query)
         return found[0] if found else None
 
-    def _check_approval(self, connection: Connection, decision_id: str) -> None:
-        """Compare the order, its decision, its intent and what people said with their events; each must be there."""
-        facts, decided = self._events.facts, [decision_id]
-        for table in (approved_orders, decisions, approvals):
-            facts.check(connection, of_subject(table, "decision_id", decided))
-        query = select(approved_orders.c.intent_id).where(approved_orders.c.decision_id == decision_id)
-        if (intent_id := connection.execute(query).scalar()) is not None:
-            facts.check(connection, of_subject(intents, "intent_id", [intent_id]))
-            required(connection, decisions, decisions.c.decision_id == decision_id)
-            required(connection, intents, intents.c.intent_id == intent_id)
-
-    def _select(self, query: Select[Any]) -> list[Attempt]:
-        with self._database.read() as connection:
-            found = [_attempt(row) for row in connection.execute(query).mappings()]
-            self._evidence.check(connection, [attempt.ref for attempt in found])
-        return found
-
-    def _advance(
+    def advance(
         self, connection: Connection, ref: str, path: tuple[AttemptState, ...], reason: str, **values: object
     ) -> None:
+        """Move an attempt along a path, one event for each step.
+
+        Args:
+            values: other columns that change with every step.
+        """
         for state in path:
             change = update(attempts).where(attempts.c.ref == ref).values(state=state.value, **values)
             connection.execute(change)
-            self._append(connection, ref, state, reason)
+            self.append(connection, ref, state, reason)
 
-    def _append(self, connection: Connection, ref: str, state: AttemptState, reason: str) -> None:
+    def append(self, connection: Connection, ref: str, state: AttemptState, reason: str) -> None:
+        """Append the event of a state that an attempt has come to have."""
         row = {"ref": ref, "state": state.value, "reason": reason, "at": self._database.clock.now()}
         query = select(attempts.c.account, attempts.c.holder).where(attempts.c.ref == ref)
         of = connection.execute(query).one()
         changed = (attempts, attempts.c.ref == ref)
         topic = TOPIC_OF_STATE[state]
         self._events.record(attempt_events, row, topic, ref, actor=of.holder, account=of.account, state=changed)
+
+    def _select(self, query: Select[Any]) -> list[Attempt]:
+        with self._database.read() as connection:
+            found = [_attempt(row) for row in connection.execute(query).mappings()]
+            self._evidence.check(connection, [attempt.ref for attempt in found])
+        return found
 
 
 def _in_group(ref: str) -> ColumnElement[bool]:
@@ -350,28 +225,6 @@ def _in_group(ref: str) -> ColumnElement[bool]:
 
 def _group(ref: str) -> Select[Any]:
     return select(attempts).where(_in_group(ref)).order_by(attempts.c.leg)
-
-
-def _legs(approved: RowMapping) -> dict[Leg, OrderTerms]:
-    protective = [ProtectiveLeg.model_validate(item) for item in approved["protective"]]
-    entry = OrderTerms.model_validate(approved["terms"])
-    return {Leg.ENTRY: entry} | {item.leg: item.terms for item in protective}
-
-
-def _claimed(approved: RowMapping, number: int, leg: Leg, terms: OrderTerms) -> dict[str, Any]:
-    copied = ("intent_id", "decision_id", "strategy", "account", "payload_hash")
-    return {name: approved[name] for name in copied} | {
-        "ref": leg.reference(f"{approved['intent_id']}.{number}"),
-        "number": number,
-        "leg": leg.value,
-        "instrument": terms.instrument,
-        "side": terms.side.value,
-        "quantity": terms.quantity,
-        "tif": terms.tif.value,
-        "state": AttemptState.CLAIMED.value,
-        "session": "",
-        "spent": False,
-    }
 
 
 def _attempt(row: RowMapping) -> Attempt:

@@ -13,6 +13,7 @@ from tradewright.ledger.attempts import Attempts
 from tradewright.ledger.audit_log import AuditLog
 from tradewright.ledger.broker_journal import BrokerJournal
 from tradewright.ledger.check_results import CheckResults
+from tradewright.ledger.claims import Claims
 from tradewright.ledger.commands import Commands
 from tradewright.ledger.decisions import Decisions
 from tradewright.ledger.equity_history import EquityHistory
@@ -44,6 +45,7 @@ class Ledger:
         self.decisions = Decisions(database, self.events)
         evidence = AttemptEvidence(database, self.events.facts)
         self.attempts = Attempts(database, self.events, evidence)
+        self.claims = Claims(database, self.events, self.attempts, evidence)
         self.outbox = Outbox(database, self.events, self.decisions, evidence)
         self.executions = Executions(database, self.events, evidence)
         self.freezes = Freezes(database, self.events, evidence)
