@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from app.commands.options import Actor, Json, Overrides
-from app.commands.trading import trading_command
+from app.commands.trading_command import trading_command
 from app.output import DONE, FAILED, Output
 
 if TYPE_CHECKING:

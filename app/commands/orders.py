@@ -1,71 +1,24 @@
-"""Commands of the money side: intents, approvals, orders, the kill switch.
-
-Each command is one call of :func:`trading_command` with an operation and a function that prints its reply.
-"""
+"""Commands on orders: propose an intent, approve or reject it, send, list, explain."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.options import Actor, All, Json, Newest, Overrides, Reason, desk_settings_of, named
-from app.output import DONE, Output, run_operation
+from app.commands.options import Actor, All, Json, Newest, Overrides, Reason, named
+from app.commands.trading_command import listed, trading_command
+from app.output import Output
 
 if TYPE_CHECKING:
-    from app.operations.replies import IntentView, Listing, PositionView, ReconcileReply, SendReply
+    from app.operations.replies import IntentView, Listing, PositionView, SendReply
     from conf.schema.settings import Settings
     from tradewright.execution.explain import Provenance
     from tradewright.execution.operator_actions import OrderView
-    from tradewright.ledger.kill_switches import Switch
     from tradewright.model.decision import Decision
     from tradewright.model.intent import Intent
 
 commands = typer.Typer()
-Reply = TypeVar("Reply")
-Scope = Annotated[str, typer.Option(help="everything, strategy:NAME or account:ID")]
-
-
-def trading_command(
-    overrides: list[str] | None,
-    as_json: bool,
-    operation: Callable[[Settings], Reply],
-    show: Callable[[Output, Reply], object],
-    *,
-    status: Callable[[Reply], int] = lambda _reply: DONE,
-    acts: bool = False,
-    warns: bool = False,
-) -> None:
-    """Run an operation of the money side under the settings in force.
-
-    Args:
-        show: prints the reply for people and returns the JSON document.
-        status: the exit code that the reply calls for.
-        acts: True for a command that changes something: it first says, on standard error, on which mode, account and
-            ledger.
-        warns: True for one that changes nothing and yet warns, as those that act do, of other ledgers in use.
-    """
-
-    def operate(output: Output) -> Reply:
-        from runtime.other_ledgers import ledger_url, other_ledgers, target
-
-        settings = desk_settings_of(overrides)
-        if acts:
-            output.say(target(settings))
-        if acts or warns:
-            for line in other_ledgers(ledger_url(settings)):
-                output.say(line)
-        return operation(settings)
-
-    run_operation(as_json, operate, show, status)
-
-
-def listed(output: Output, name: str, found: Listing[Any]) -> dict[str, object]:
-    """Print what a listing leaves out, and return its document."""
-    if found.remark:
-        output.line(found.remark)
-    return {name: found.rows, "account": found.account, "remark": found.remark}
 
 
 @commands.command()
@@ -199,38 +152,6 @@ def positions(overrides: Overrides = None, as_json: Json = False) -> None:
         return listed(output, "positions", held)
 
     trading_command(overrides, as_json, trading.positions, show)
-
-
-@commands.command()
-def reconcile(overrides: Overrides = None, as_json: Json = False) -> None:
-    """Ask the venue for everything and adopt its answer; exit 1 while anything is not well on the account."""
-    from app.operations import trading
-
-    def show(output: Output, found: ReconcileReply) -> object:
-        output.line(f"equity {found.equity}, positions {len(found.positions)}, differences {len(found.differences)}")
-        for problem in found.problems:
-            output.line(f"  {problem.line}")
-        return found
-
-    trading_command(overrides, as_json, trading.reconcile, show, status=lambda r: bool(r.problems), acts=True)
-
-
-@commands.command()
-def resume(
-    overrides: Overrides = None,
-    scope: Scope = "everything",
-    reason: Reason = "",
-    actor: Actor = "",
-    as_json: Json = False,
-) -> None:
-    """Lift a stop; it takes a reason."""
-    from app.operations import trading
-
-    def show(output: Output, switch: Switch) -> object:
-        output.line(f"resumed: {switch.scope}")
-        return {"resumed": switch}
-
-    trading_command(overrides, as_json, lambda at: trading.resume(at, scope, reason, actor), show, acts=True)
 
 
 @commands.command()

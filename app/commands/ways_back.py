@@ -1,4 +1,4 @@
-"""Commands of the operator: cancel, flatten, and the ways back to trading from every stop."""
+"""The ways back to trading from every stop: compare, list what is not well, adopt, confirm, settle, watch."""
 
 from __future__ import annotations
 
@@ -6,134 +6,36 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.options import Actor, Json, Newest, Overrides, Reason, desk_settings_of, in_force, named
-from app.commands.trading import Scope, trading_command
+from app.commands.options import Actor, Json, Newest, Overrides, Reason, desk_settings_of, named
+from app.commands.trading_command import OrderRef, show_problems, trading_command
 from app.output import DONE, FAILED, Output, run_operation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from app.operations.operator import Done, Flattened
+    from app.operations.operator import Done
     from app.operations.replies import ReconcileReply
     from conf.schema.settings import Settings
-    from tradewright.execution.cancellation import Cancelled
     from tradewright.execution.health import Problem
-    from tradewright.ledger.kill_switches import Switch
     from tradewright.model.command import Command
 
 commands = typer.Typer()
-OrderRef = Annotated[str, typer.Argument(callback=named, help="a reference of an order: tradewright orders")]
 Instrument = Annotated[str, typer.Argument(callback=named, help="a symbol: tradewright freezes")]
 Fills = Annotated[list[str] | None, typer.Option("--fill", help="EXECUTION_ID=QUANTITY@PRICE, once for each")]
 
 
-def show_cancelled(output: Output, done: Cancelled) -> object:
-    """Print the outcome of cancels and return its document."""
-    output.line(f"ended at the venue: {', '.join(done.ended) or 'none'}")
-    if done.open:
-        output.line(f"still open: {', '.join(done.open)}")
-    if done.problem:
-        output.say(f"the venue could not confirm: {done.problem}")
-    return done
-
-
-def cancel_status(done: Cancelled) -> int:
-    """1 while an order is open that was to be cancelled, or the venue could not be asked."""
-    return FAILED if done.open or done.problem else DONE
-
-
 @commands.command()
-def kill(
-    overrides: Overrides = None,
-    scope: Scope = "everything",
-    reason: Reason = "",
-    actor: Actor = "",
-    ledger: Annotated[str, typer.Option(help="the ledger's database, where no file tells it: sqlite:////PATH")] = "",
-    as_json: Json = False,
-) -> None:
-    """Stop sending and cancel open orders. The stop needs no configuration, and holds without the venue (exit 1)."""
-    from app.operations import kill as operation
+def reconcile(overrides: Overrides = None, as_json: Json = False) -> None:
+    """Ask the venue for everything and adopt its answer; exit 1 while anything is not well on the account."""
+    from app.operations import trading
 
-    def operate(output: Output) -> tuple[Switch, Cancelled]:
-        from runtime.other_ledgers import other_ledgers
+    def show(output: Output, found: ReconcileReply) -> object:
+        output.line(f"equity {found.equity}, positions {len(found.positions)}, differences {len(found.differences)}")
+        for problem in found.problems:
+            output.line(f"  {problem.line}")
+        return found
 
-        at = operation.target(in_force(overrides, forgiving=True), ledger)
-        for line in (*at.lines, *other_ledgers(at.place.url)):
-            output.say(line)
-        return operation.kill(at, scope, reason, actor)
-
-    def show(output: Output, done: tuple[Switch, Cancelled]) -> object:
-        switch, cancelled = done
-        output.line(f"stopped: {switch.scope}; cancelled: {', '.join(cancelled.ended) or 'none'}")
-        if cancelled.open:
-            output.line(f"still open: {', '.join(cancelled.open)}")
-        if cancelled.problem:
-            output.say(f"the venue could not be asked to cancel: {cancelled.problem}")
-        return {"stopped": switch, "cancelled": cancelled}
-
-    run_operation(as_json, operate, show, lambda done: cancel_status(done[1]))
-
-
-@commands.command()
-def cancel(
-    ref: OrderRef, overrides: Overrides = None, reason: Reason = "", actor: Actor = "", as_json: Json = False
-) -> None:
-    """Cancel one order and wait for the venue's confirmation; exit 1 while it is still open."""
-    from app.operations import operator
-
-    trading_command(
-        overrides,
-        as_json,
-        lambda at: operator.cancel(at, ref, reason, actor),
-        show_cancelled,
-        status=cancel_status,
-        acts=True,
-    )
-
-
-@commands.command("cancel-all")
-def cancel_all(overrides: Overrides = None, reason: Reason = "", actor: Actor = "", as_json: Json = False) -> None:
-    """Cancel every open order of the account at once; exit 1 while one is still open."""
-    from app.operations import operator
-
-    trading_command(
-        overrides,
-        as_json,
-        lambda at: operator.cancel_all(at, reason, actor),
-        show_cancelled,
-        status=cancel_status,
-        acts=True,
-    )
-
-
-@commands.command()
-def flatten(
-    overrides: Overrides = None,
-    reason: Reason = "",
-    actor: Actor = "",
-    key: Annotated[str, typer.Option(help="idempotency key: the same key is the same request")] = "",
-    as_json: Json = False,
-) -> None:
-    """Decide on closing every holding, also under a kill switch; `tradewright send` sends the orders.
-
-    Exit 1 when the gate rejects one, or while anything but a stop is not well on the account.
-    """
-    from app.operations import operator
-
-    def show(output: Output, done: Flattened) -> object:
-        show_cancelled(output, done.cancelled)
-        for made in done.decisions:
-            reasons = ", ".join(reason.code for reason in made.reasons)
-            output.line(f"{made.verdict}: {made.approved_quantity} of intent {made.intent_id} {reasons}".rstrip())
-        if not done.decisions:
-            output.line("nothing is held")
-        show_problems(output, done.problems)
-        return done
-
-    def operate(settings: Settings) -> Flattened:
-        return operator.flatten_all(settings, reason, actor, key)
-
-    trading_command(overrides, as_json, operate, show, status=lambda done: done.failed, acts=True)
+    trading_command(overrides, as_json, trading.reconcile, show, status=lambda r: bool(r.problems), acts=True)
 
 
 @commands.command()
@@ -149,14 +51,6 @@ def freezes(overrides: Overrides = None, as_json: Json = False) -> None:
         return FAILED if listed else DONE
 
     trading_command(overrides, as_json, operator.not_well, show, status=status, warns=True)
-
-
-def show_problems(output: Output, listed: Sequence[Problem]) -> None:
-    """Print the list of problems, or that there is none."""
-    for problem in listed:
-        output.line(problem.line)
-    if not listed:
-        output.line("all is well: nothing is frozen, stopped or in doubt")
 
 
 @commands.command("commands")
