@@ -13,6 +13,7 @@ from ib_async.wrapper import RequestError
 
 from brokers.ibkr.contracts import venue_name
 from brokers.ibkr.conversions import MONTH, SymbolMap
+from brokers.ibkr.error_codes import UNKNOWN_CONTRACT
 from brokers.ibkr.link import TappedIB
 from brokers.ibkr.listener import Listener
 from brokers.ibkr.settings import IbkrSettings
@@ -21,7 +22,6 @@ from tradewright.model.clock import Clock
 from tradewright.model.errors import BrokerError
 
 Result = TypeVar("Result")
-UNKNOWN_CONTRACT = 200
 RETRY_FIRST, RETRY_LONGEST = 0.05, 1.0
 """Seconds between two tries under a client id that the gateway has not released yet: doubled each time."""
 START_UP = (

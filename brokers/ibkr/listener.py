@@ -12,21 +12,13 @@ from ib_async.order import Order, OrderState
 from pydantic import ValidationError
 
 from brokers.ibkr.conversions import SymbolMap, fill_of, order_of, status_of
+from brokers.ibkr.error_codes import CLIENT_ID_TAKEN, LINK_BACK, LINK_LOST, REJECTED, REMEDIES, UNREADABLE
 from brokers.ibkr.numbers import optional, quantity
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, EventSink, VenueOrder, VenueStatus
 from tradewright.model.clock import Clock
 from tradewright.model.errors import BrokerError
 from tradewright.model.order import Fill
 
-CLIENT_ID_TAKEN, REJECTED, UNREADABLE = 326, 201, 505
-LINK_LOST, LINK_BACK = frozenset({1100, 1300, 2110}), frozenset({1101, 1102})
-REMEDIES = {
-    1100: "the gateway lost the venue's servers; orders at the venue stay there; wait for 1101 or 1102, then reconcile",
-    1300: "the gateway changed its port; connect again on the new one",
-    2110: "the gateway lost the venue's servers; look at the machine's network, wait for 1101 or 1102, then reconcile",
-    1101: "subscriptions are lost; reconcile before the next order",
-    1102: "reconcile before the next order",
-}
 ENDED = frozenset({VenueStatus.FILLED, VenueStatus.CANCELLED, VenueStatus.REJECTED})
 CANCELLED_UNSENT = frozenset({"Cancelled", "ApiCancelled"})
 _Key = tuple[int, int, int]

@@ -17,9 +17,10 @@ from ib_async.util import UNSET_DOUBLE
 
 from brokers.ibkr.contracts import SEC_TYPES, venue_name
 from brokers.ibkr.conversions import STATUSES, SymbolMap, fill_of, order_of, position_of, status_of
+from brokers.ibkr.error_codes import LINK_BACK, LINK_LOST, REMEDIES
 from brokers.ibkr.gateway.listings import list_instruments
 from brokers.ibkr.gateway.messages import STATUS_NAMES
-from brokers.ibkr.listener import LINK_BACK, LINK_LOST, REMEDIES, Listener
+from brokers.ibkr.listener import Listener
 from brokers.ibkr.numbers import optional
 from brokers.reference import checked_reference
 from tests.brokers.desk import AAPL, ACCOUNT, BTC, ES, INSTRUMENTS, NOON, in_loop
