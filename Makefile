@@ -7,6 +7,7 @@ REAL := $(wildcard ../shared/data/real)
 export TRADEWRIGHT_REAL_DATA ?= $(abspath $(REAL))
 export GX_ANALYTICS_ENABLED := false
 export DAGSTER_TELEMETRY_ENABLED := false
+export PYTHONDONTWRITEBYTECODE :=  # empty: a process without compiled files takes twice as long to start
 
 .PHONY: install demo test lint fmt types verify dev apps bench notebooks audit lock clean help
 .DEFAULT_GOAL := help
@@ -51,7 +52,8 @@ notebooks: install ## the notebooks against the committed references (nbval); re
 audit: install ## known vulnerabilities in the locked dependencies
 	$(BIN)/python -m tests.audit requirements/dev.txt
 
-verify: lint types test notebooks audit ## all that CI runs, plus the kill tests 20 times
+verify: export TRADEWRIGHT_TESTS := whole
+verify: lint types test notebooks audit ## all that CI runs, the random programmes whole, and the kill tests 20 times
 	for round in $$(seq 20); do $(BIN)/python -m pytest -q -m kill || exit 1; done
 
 dev: install ## dagster dev on loopback: http://127.0.0.1:3000

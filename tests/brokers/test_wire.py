@@ -23,6 +23,7 @@ from brokers.ibkr.gateway.wire import WireError, fields_of, frame, handshake, re
 from brokers.ibkr.link import TappedIB
 from brokers.ibkr.order_form import order_form
 from tests.brokers.desk import AAPL, ACCOUNT, BTC, ES, INSTRUMENTS, NOON, approved
+from tests.support.extent import runs
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.errors import BrokerError
 from tradewright.model.instrument import AssetClass, Instrument
@@ -88,14 +89,14 @@ def approved_orders(draw: st.DrawFn) -> ApprovedOrder:
     return approved(instrument.symbol, side, tif=tif, **terms)
 
 
-@settings(max_examples=3000)
+@settings(max_examples=runs(500, 5000))
 @given(
     approved_orders(),
     st.text(string.ascii_letters + string.digits + "._-", min_size=1, max_size=32),
     st.integers(1, 2**31 - 2),
     st.integers(157, 178),
 )
-def test_thousands_of_random_orders_parse_back_as_they_were_approved(
+def test_random_orders_parse_back_as_they_were_approved(
     order: ApprovedOrder, ref: str, order_id: int, version: int
 ) -> None:
     body = bytes_of(order, ref, order_id, version)

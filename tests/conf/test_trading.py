@@ -87,7 +87,7 @@ def test_live_trading_needs_the_account_by_name() -> None:
     settings = compose(["mode=paper", "broker=ibkr", "broker.account=DU1", "broker.port=4002"])
     told = trading.sender_settings(Container(settings), "DU1", "me")
     assert (told.mode, told.problems, told.live_account) == (Mode.PAPER, (), "DU1")
-    told.check()
+    told.check(Mode.PAPER)
 
 
 def test_the_gateways_bars_need_the_gateway() -> None:

@@ -115,19 +115,19 @@ def test_the_sender_is_told_mode_pace_and_account(changes: dict[str, Any], live_
     assert (told.per_second, told.per_minute) == (policy["max_orders_per_second"], policy["max_orders_per_minute"])
     assert (told.max_skew, told.broker_zone) == (times["max_skew"], times["broker_zone"])
     assert told.starts_stopped is (told.mode is Mode.LIVE)
-    told.check()
+    told.check(settings.mode.name)
 
 
 def test_a_live_sender_for_another_account_than_the_one_spelled_out_is_refused() -> None:
     settings, _ = broker_of(mode=Mode.LIVE, port=4001, account="U1")
     with pytest.raises(SendRefused, match="not confirmed"):
-        trading.sender_settings(Container(settings), "U2", "me").check()
+        trading.sender_settings(Container(settings), "U2", "me").check(settings.mode.name)
 
 
 def test_the_broker_s_objections_stop_the_sender() -> None:
     settings, _ = broker_of(port=4001)
     with pytest.raises(SendRefused, match=r"broker\.port is a port of live accounts.*4001"):
-        trading.sender_settings(Container(settings), "DU7", "me").check()
+        trading.sender_settings(Container(settings), "DU7", "me").check(settings.mode.name)
 
 
 def test_a_simulated_sender_has_no_objection() -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.execution.venue import ACCOUNT, LISTS
 from tests.execution.world import MEMORY, World, run, settled, violations
+from tests.support.extent import runs
 from tests.support.ledgers import START
 from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import ManualClock
@@ -32,7 +33,7 @@ MOMENTS = st.lists(st.lists(st.sampled_from(STEPS), max_size=3), min_size=len(LI
 """What happens ahead of each list of one snapshot: at the venue, in the messages, in the list of positions."""
 
 Moments = list[list[tuple[str, str]]]
-COMMON = settings(max_examples=25, phases=(Phase.explicit, Phase.generate))
+COMMON = settings(max_examples=runs(10, 50), phases=(Phase.explicit, Phase.generate))
 
 
 @cache

@@ -17,11 +17,12 @@ from tests.execution.race_driver import main
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World, violations
 from tests.support import postgres
+from tests.support.extent import runs
 from tests.support.ledgers import new_url
 from tradewright.execution.types import CHECKPOINTS
 from tradewright.model.clock import SystemClock
 
-ORDERS = 20
+ORDERS = runs(8, 20)
 BEFORE_THE_WRITE = ("S2.before_claim", "S2.claimed", "S3.connected", "S3.reconciled", "S3.rechecked", "S4.before_write")
 """Where a sender may fall asleep beyond its lease, and must find when it wakes that it may no longer send."""
 
@@ -99,7 +100,7 @@ def fill_outbox(world: World, orders: int = ORDERS) -> None:
 def test_two_daemons_that_race_send_each_order_once(world: World, seed: int, batch: int, stagger: float) -> None:
     """They ask for overlapping shares in turns, or, with a batch of 0, each for everything."""
     fill_outbox(world)
-    common = ("--batch", str(batch), "--most", "10" if batch else "1000")
+    common = ("--batch", str(batch), "--most", str(ORDERS // 2) if batch else "1000")
     late = ("--seed", str(seed + 100), "--seconds", str(stagger))
     found = race(world, ("--seed", str(seed), *common), (*late, *common))
     settled(world, found, ORDERS)

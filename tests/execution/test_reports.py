@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from tests.execution.venue import ACCOUNT, FileVenue, _fill, _order
 from tests.execution.world import MEMORY, World
+from tests.support.extent import runs
 from tests.support.ledgers import START, Proposer
 from tradewright.execution.execution_reports import ReportHandler
 from tradewright.execution.reconciliation import Difference, compare, drift, rule_corrections
@@ -36,7 +37,7 @@ STORIES = st.tuples(
 """Orders (instrument, units, whether the venue books it twice), what befalls them, and chance for the reporting."""
 
 Story = tuple[list[tuple[str, int, bool]], list[tuple[int, str]], random.Random]
-COMMON = settings(max_examples=12, phases=(Phase.explicit, Phase.generate))
+COMMON = settings(max_examples=runs(4, 24), phases=(Phase.explicit, Phase.generate))
 """Without shrinking: a story takes a second, and is short enough to be read as it is."""
 
 
@@ -239,7 +240,7 @@ def original_first(events: list[BrokerEvent]) -> list[BrokerEvent]:
     return [next(fills) if event.fill else event for event in events]
 
 
-@settings(COMMON, max_examples=6)
+@settings(COMMON, max_examples=runs(3, 12))
 @given(STORIES)
 def test_a_recovery_twice_is_a_recovery_once(story: Story) -> None:
     """R1 to R5 as a whole, by senders of their own, over a venue in which nothing moves meanwhile."""

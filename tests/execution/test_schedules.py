@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World, run, violations
 from tests.support import postgres
+from tests.support.extent import runs
 from tests.support.ledgers import new_url
 from tradewright.execution.sender import Sender
 from tradewright.execution.types import CHECKPOINTS, SendRefused
@@ -20,8 +20,7 @@ from tradewright.model.clock import ManualClock
 from tradewright.model.errors import BrokerError, LedgerError
 from tradewright.policy.approval import approve
 
-SCHEDULES = int(os.environ.get("TRADEWRIGHT_SCHEDULES", "100"))
-BATCH = 25
+SCHEDULES, BATCH = runs(30, 300), 15
 PLACE_FAULTS = ["swallow", "drop_before", "drop_after", "silent", "reject", "refuse", "partial", "late", "false_cancel",
                 "duplicate", "noise"]  # fmt: skip
 GROUP_FAULTS = ["drop_after_leg_1", "drop_after_leg_2", "drop_after_leg_3"]
@@ -194,4 +193,4 @@ def test_random_schedules_keep_the_laws(tmp_path: Path, first: int) -> None:
 def test_random_schedules_keep_the_laws_on_postgres(tmp_path: Path) -> None:
     if reason := postgres.server().reason:
         pytest.skip(reason)
-    play("postgres", tmp_path, range(10_000, 10_015))
+    play("postgres", tmp_path, range(10_000, 10_000 + runs(5, 30)))

@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 
 from tests.ledger.plain import ENDED, Plain, PlainDecision, PlainFill
 from tests.support import postgres
+from tests.support.extent import runs
 from tests.support.ledgers import ACCOUNT, START, Proposer, new_url
 from tradewright.ledger.attempt import replay
 from tradewright.ledger.errors import IdempotencyConflict, IllegalTransition
@@ -437,11 +438,13 @@ COMMON = settings(suppress_health_check=list(HealthCheck), print_blob=False)
 
 @pytest.mark.timeout(900)
 def test_the_ledger_does_what_plain_python_does() -> None:
-    run_state_machine_as_test(Machine, settings=settings(COMMON, max_examples=60, stateful_step_count=30))
+    run_state_machine_as_test(Machine, settings=settings(COMMON, max_examples=runs(20, 120), stateful_step_count=30))
 
 
 @pytest.mark.postgres
 def test_the_ledger_does_what_plain_python_does_on_postgres() -> None:
     if reason := postgres.server().reason:
         pytest.skip(reason)
-    run_state_machine_as_test(PostgresMachine, settings=settings(COMMON, max_examples=5, stateful_step_count=30))
+    run_state_machine_as_test(
+        PostgresMachine, settings=settings(COMMON, max_examples=runs(3, 10), stateful_step_count=30)
+    )
