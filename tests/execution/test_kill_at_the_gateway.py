@@ -100,7 +100,10 @@ def test_killed_at_every_boundary_over_the_real_wire(
 def test_killed_between_two_legs_over_the_real_wire(
     gateway: GatewayThread, ledger: Ledger, tmp_path: Path, number: int
 ) -> None:
-    """The gateway holds back the legs that it has; the next sender cancels them and sends none of the others."""
+    """The gateway holds back the legs that it has; the next sender cancels them and sends none of the others.
+
+    The reset of the dead connection may overtake the last leg, which then never arrived.
+    """
     proposer = Proposer(ledger, SystemClock())
     proposer.bracket("AAPL", reference_price=Decimal(200), stop=Decimal(190), take_profit=Decimal(220))
     port = gateway.gateway.port
@@ -109,10 +112,12 @@ def test_killed_between_two_legs_over_the_real_wire(
         restart(ledger, port)
     assert violations(ledger, gateway) == []
     states = [attempt.state.value for attempt in ledger.attempts.group("intent0001.1")]
-    if number == 3:
+    arrived = len(gateway.do("status")["orders"])
+    assert arrived in (number - 1, number)
+    if arrived == 3:
         assert states == ["FILLED", "WORKING", "WORKING"]
     else:
-        assert states == ["CANCELLED"] * number + ["NOT_SENT"] * (3 - number)
+        assert states == ["CANCELLED"] * arrived + ["NOT_SENT"] * (3 - arrived)
         assert gateway.do("status")["executions"] == []
     assert ledger.freezes.present(ACCOUNT) == []
 
