@@ -20,15 +20,17 @@ $(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tradewright needs Python >= 3.11, this is " + sys.version.split()[0] + ": set PYTHON=/path/to/python3.11")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --require-hashes -r requirements/dev.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --compile-bytecode --require-hashes -r requirements/dev.txt
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
 demo: install ## the main job, end to end, on the bundled gateway simulator
 	@$(BIN)/tradewright demo
 
-test: install ## all tests, with coverage
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-report=json
+PROGRAMS := tests/app tests/assets tests/conf tests/docs tests/notebooks
+test: install ## all tests; the coverage of domain and brokers by their own, since tracing makes a program half as fast
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PROGRAMS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PROGRAMS:%=--ignore=%) --cov --cov-report=term:skip-covered --cov-report=json
 	$(BIN)/python tests/coverage_floors.py coverage.json
 
 lint: install ## ruff, import contracts, bandit, secrets

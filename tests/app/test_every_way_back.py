@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.execution.desk import Desk, desk, steps
+from tests.app.desk import Desk, desk, steps
 from tests.execution.venue import ACCOUNT
 from tradewright.execution.health import AccountCode
 from tradewright.ledger.freezes import FreezeCode
