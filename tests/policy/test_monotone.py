@@ -89,6 +89,7 @@ ANY_ORDER: dict[str, list[Any]] = {
     "l.correlation_cap": [4, 0.1, 0.002, 0.0001],
     "l.max_order_value": [1, 0.02, 0.004, 0.0001],
     "l.max_daily_notional": [10, 0.5, 0.002, 0.0001],
+    "l.max_open_orders_per_side": [20, 5, 1],
     "l.max_daily_loss": [None, 10**6, 1],
     "l.manual_approval": [False, True],
     "l.max_order_money": [None, 1000, 400, 100],

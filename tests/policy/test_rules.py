@@ -17,6 +17,7 @@ NEGATIVE = {"s.instrument.negative_prices": True}
 ADVICE = "s.reasoning"
 UNCUT = {"l.max_size_pct": 1, "l.max_order_value": 1}
 LOSS = {"l.max_daily_loss": 50}
+TIGHTENED = {"seq": 7, "name": "max_gross", "value": "0.4", "base": "0.5", "actor": "ann", "reason": "too hot"}
 REAL = {"s.mode": "live", "s.stage": "live_small"}
 
 
@@ -147,6 +148,7 @@ BOUNDARIES: list[tuple[str, Changes, Changes]] = [
     ("DRAWDOWN_WARNING", {"s.holdings.daily_drawdown": 0.0199}, {"s.holdings.daily_drawdown": 0.02}),
     ("DRAWDOWN_WARNING", {"s.holdings.daily_drawdown": 0.03}, {"s.holdings.daily_drawdown": 0.0299}),
     ("DATA_AGE_RELAXED", {}, {"s.market.bars_only_seconds": 60}),
+    ("LIMITS_TIGHTENED", {}, {"l.tightened": (TIGHTENED,)}),
     ("ADVISER_FAILURE_IGNORED", REAL | {ADVICE: {"status": "FAILED"}}, {ADVICE: {"status": "FAILED"}}),
 ]
 

@@ -125,7 +125,8 @@ class AccountActor:
             checks=checks_of(order.strategy, order.terms.instrument),
             before_send=True,
         )
-        found, limits = self._builder.snapshot(request, view), self._builder.limits
+        builder = self._builder.in_force(self._account)
+        found, limits = builder.snapshot(request, view), builder.limits
         reasons = pre_send_check(order, found, limits)
         own = units_to_close(self._ledger, order)
         only_reduces = self._ledger.decisions.intent(order.intent_id).reduce_only

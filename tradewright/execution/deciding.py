@@ -187,10 +187,10 @@ class Decider:
             in_force = self._decision_in_force(intent)
             if in_force is not None:
                 return in_force
-            snapshot = self._builder.snapshot(snapshot_request(intent), view)
-            decision = decide(intent, snapshot, self._builder.limits)
+            builder = self._builder.in_force(self._account)
+            decision = decide(intent, builder.snapshot(snapshot_request(intent), view), builder.limits)
             # Before the decision: whoever reads the events in order knows its limits when it comes.
-            self._ledger.limits.record(self._account, decision.rule_set_hash, self._builder.limits, self._actor)
+            self._ledger.limits.record(self._account, decision.rule_set_hash, builder.limits, self._actor)
             self._ledger.decisions.record_decision(decision)
             if decision.verdict is Verdict.APPROVE:
                 self._ledger.outbox.put(approve(intent, decision, self._account))

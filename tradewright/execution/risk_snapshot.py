@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -38,6 +38,7 @@ from tradewright.policy.snapshot import (
     OpenOrder,
     Snapshot,
 )
+from tradewright.policy.tightening import tightened
 from tradewright.portfolio.state import drawdown
 
 LONGEST_CLOSURE = timedelta(days=4)
@@ -106,6 +107,11 @@ class SnapshotBuilder:
     timeframe: Timeframe
     events: Sequence[Event] = ()
     tz: str = "UTC"
+
+    def in_force(self, account: str) -> SnapshotBuilder:
+        """The same under the limits that are in force for an account now: some may have been tightened."""
+        changes = self.ledger.limits.tightenings(account)
+        return replace(self, limits=tightened(self.limits, changes)) if changes else self
 
     def snapshot(self, asked: SnapshotRequest, view: AccountView) -> Snapshot:
         """Everything about one intent or order, as it is now. What cannot be found out stays None."""

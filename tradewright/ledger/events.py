@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Select,
     Table,
     exists,
     insert,
@@ -141,14 +142,16 @@ class Events:
         Raises:
             LedgerTampered: when it was altered.
         """
-        chosen = (events.c.topic == topic.value, events.c.subject == subject)
-        query = select(*EVENT_COLUMNS).where(*chosen).order_by(events.c.seq.desc()).limit(1)
-        with self._database.read() as connection:
-            row = connection.execute(query).mappings().one_or_none()
-        if row is None:
-            return None
-        checked_payload(row)
-        return self._select(select(events).where(events.c.seq == row["seq"]))[0]
+        found = self._checked(self._of(topic, subject).order_by(events.c.seq.desc()).limit(1))
+        return found[0] if found else None
+
+    def of(self, topic: Topic, subject: str) -> list[Event]:
+        """The events of a topic about a subject, oldest first, the hashes of each checked.
+
+        Raises:
+            LedgerTampered: when one of them was altered.
+        """
+        return self._checked(self._of(topic, subject).order_by(events.c.seq))
 
     def last_seq(self) -> int:
         """The number of the newest event; 0 before the first."""
@@ -195,6 +198,17 @@ class Events:
                 found.setdefault(altered.where, altered)
             head = connection.execute(select(event_head.c.seq)).scalar_one_or_none()
         return int(head or 0), list(found.values())
+
+    def _of(self, topic: Topic, subject: str) -> Select[Any]:
+        return select(*EVENT_COLUMNS).where(events.c.topic == topic.value, events.c.subject == subject)
+
+    def _checked(self, query: Select[Any]) -> list[Event]:
+        with self._database.read() as connection:
+            rows = connection.execute(query).mappings().all()
+        for row in rows:
+            checked_payload(row)
+        chosen = select(events).where(events.c.seq.in_([row["seq"] for row in rows])).order_by(events.c.seq)
+        return self._select(chosen) if rows else []
 
     def _select(self, query: Any) -> list[Event]:
         with self._database.read() as connection:

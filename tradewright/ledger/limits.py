@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from tradewright.ledger.events import Event, Events
-from tradewright.model.hashing import canonical_json
+from tradewright.ledger.row_evidence import tampered
+from tradewright.ledger.schema import events
+from tradewright.model.hashing import canonical_value
+from tradewright.model.tightening import Tightening
 from tradewright.model.topic import Topic
 
 
@@ -39,7 +41,8 @@ class LimitChange:
         """The changed numbers in one line."""
         if self.changed and all(before is None for before, _ in self.changed.values()):
             return f"first recorded, {len(self.limits)} numbers"
-        numbers = [f"{name} {_said(before)} -> {_said(after)}" for name, (before, after) in self.changed.items()]
+        told = ((name, *pair) for name, pair in self.changed.items() if name != "tightened")  # its numbers are told
+        numbers = [f"{name} {_said(before)} -> {_said(after)}" for name, before, after in told]
         return ", ".join(numbers) or "rules only"
 
 
@@ -62,10 +65,38 @@ class LimitHistory:
         last = self.newest(account)
         if last is not None and last.rule_set_hash == rule_set_hash:
             return False
-        numbers = json.loads(canonical_json(limits))
+        numbers = canonical_value(limits)
         payload = {"rule_set_hash": rule_set_hash, "limits": numbers, "changed": _changed(last, numbers)}
         self._events.append(Topic.LIMIT_CHANGED, self._subject(account), payload, actor, account)
         return True
+
+    def tighten(self, account: str, name: str, value: object, base: object, actor: str, reason: str) -> Tightening:
+        """Write down that a person tightened a limit; the next decision and the next send stand under it.
+
+        Args:
+            value: the tighter value, as canonical JSON has it.
+            base: what the configuration has.
+
+        Raises:
+            LedgerError: when it cannot be committed.
+        """
+        payload = {"name": name, "value": value, "base": base, "reason": reason}
+        event = self._events.append(Topic.LIMIT_TIGHTENED, self._subject(account), payload, actor, account)
+        return _tightening(event)
+
+    def tightenings(self, account: str) -> list[Tightening]:
+        """The newest tightening of each limit.
+
+        Raises:
+            LedgerTampered: when one was altered, or one under which a decision was made is gone.
+        """
+        found = self._events.of(Topic.LIMIT_TIGHTENED, self._subject(account))
+        written = {event.seq: _tightening(event) for event in found}
+        last = self.newest(account)
+        for used in () if last is None else last.limits.get("tightened", ()):
+            if used["seq"] not in written:
+                raise tampered(events, {"seq": used["seq"]}, "topic", None, Topic.LIMIT_TIGHTENED.value)
+        return list({one.name: one for one in written.values()}.values())
 
     def newest(self, account: str) -> LimitChange | None:
         """The last recorded limits of an account; None before the first decision.
@@ -95,6 +126,10 @@ def _change(event: Event) -> LimitChange:
     told = event.payload
     changed = {name: (pair[0], pair[1]) for name, pair in told["changed"].items()}
     return LimitChange(event.seq, event.at, event.account, event.actor, told["rule_set_hash"], told["limits"], changed)
+
+
+def _tightening(event: Event) -> Tightening:
+    return Tightening(seq=event.seq, actor=event.actor, **event.payload)
 
 
 def _changed(last: LimitChange | None, numbers: Mapping[str, Any]) -> dict[str, list[Any]]:

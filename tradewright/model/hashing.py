@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -23,6 +24,11 @@ def canonical_json(value: object) -> str:
         TypeError: for a type that has no canonical form.
     """
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def canonical_value(value: object) -> Any:
+    """The value that its canonical JSON stands for: decimals are texts, sets and tuples are lists."""
+    return json.loads(canonical_json(value))
 
 
 def content_hash(value: object) -> str:

@@ -44,6 +44,7 @@ class Topic(StrEnum):
     KILL_SWITCH_STOPPED = "kill_switch.stopped"
     KILL_SWITCH_RESUMED = "kill_switch.resumed"
     LIMIT_CHANGED = "limit.changed"
+    LIMIT_TIGHTENED = "limit.tightened"
     COMMAND_QUEUED = "command.queued"
     COMMAND_STARTED = "command.started"
     COMMAND_FINISHED = "command.finished"

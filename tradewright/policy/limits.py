@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import ConfigDict, Field, model_validator
 
 from tradewright.model.base import FrozenModel, Name, Number
+from tradewright.model.tightening import Tightening
 from tradewright.policy.decimals import Money
 
 
@@ -103,3 +104,5 @@ class Limits(RuleLimits, RiskLimits):
     """The rollout stage's limit on the loss of the day, in money: at it entries are rejected. None: no limit."""
     manual_approval: bool = False
     """Whether the rollout stage asks a person about every entry (C-45). It only tightens."""
+    tightened: tuple[Tightening, ...] = ()
+    """Which of these numbers a person has tightened since the configuration was written: ``tradewright tighten``."""

@@ -86,11 +86,24 @@ def _failure_ignored(context: OrderContext) -> str:
     return "the adviser failed; at this stage it does not matter" if failed and not for_real(context.snapshot) else ""
 
 
+def _tightened(context: OrderContext) -> str:
+    return "; ".join(one.text for one in context.limits.tightened)
+
+
 ADVISORIES: tuple[Rule, ...] = (
     Rule("DRAWDOWN_WARNING", Verdict.APPROVE, "C-13, R-RISK-42", "daily drawdown", _drawdown_warning, pre_send=False),
     Rule("DATA_AGE_RELAXED", Verdict.APPROVE, "C-22", "length of a bar", _age_relaxed, pre_send=False),
     Rule(
         "ADVISER_FAILURE_IGNORED", Verdict.APPROVE, "Q-16", "adviser's status, stage", _failure_ignored, pre_send=False
+    ),
+    Rule(
+        "LIMITS_TIGHTENED",
+        Verdict.APPROVE,
+        "R-RISK-40",
+        "limits in force",
+        _tightened,
+        applies_to_exits=True,
+        pre_send=False,
     ),
 )
 """In the order in which they are listed."""
