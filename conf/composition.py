@@ -7,6 +7,7 @@ The only module that runs Hydra. Hydra keeps its state in a global, so a caller 
 from __future__ import annotations
 
 import copy
+import hashlib
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -123,8 +124,8 @@ def composed(overrides: Sequence[Override], folder: Path) -> Composed:
 
 def _tree(lines: tuple[str, ...], folder: Path) -> _Tree:
     """The tree and the chosen options; Hydra takes a quarter of a second, and makes the same of the same."""
-    files = tuple((str(path.relative_to(folder)), path.read_bytes()) for path in yaml_files(folder))
-    made_of = (lines, files, frozenset(os.environ.items()))
+    texts = ((path.relative_to(folder), hashlib.sha256(path.read_bytes()).digest()) for path in yaml_files(folder))
+    made_of = (lines, tuple(texts), frozenset(os.environ.items()))
     if made_of not in _trees:
         made = _composed(lines)
         while len(_trees) >= _KEPT:

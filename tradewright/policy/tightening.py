@@ -63,7 +63,7 @@ def tightened_value(limits: Limits, name: str, text: str) -> Any:
     if isinstance(present, frozenset):
         wanted = present | {part.strip() for part in text.split(",")}
     value = getattr(_changed(limits, name, wanted), name)
-    if present is not None and not TIGHTER[name](value, present):
+    if not _is_tighter(name, value, present):
         raise NotTighter(
             f"{_said(value)} is not tighter than {_said(present)}, which is in force",
             where=f"limit {name}",
@@ -73,11 +73,17 @@ def tightened_value(limits: Limits, name: str, text: str) -> Any:
 
 
 def tightened(configured: Limits, changes: Iterable[Tightening]) -> Limits:
-    """The limits in force: the configured ones, with each change that was made on what is still configured."""
+    """The limits in force: the configured ones, with each change that was made on what is still configured.
+
+    A change that would loosen is none, whoever wrote it into the ledger.
+    """
     limits, applied = configured, list[Tightening]()
     for change in changes:
-        if change.name in TIGHTER and plain_value(configured, change.name) == _plain(change.base):
-            limits = _changed(limits, change.name, change.value)
+        if change.name not in TIGHTER or plain_value(configured, change.name) != _plain(change.base):
+            continue
+        changed = _changed(limits, change.name, change.value)
+        if _is_tighter(change.name, getattr(changed, change.name), getattr(limits, change.name)):
+            limits = changed
             applied.append(change)
     return limits.model_copy(update={"tightened": tuple(applied)}) if applied else configured
 
@@ -85,6 +91,10 @@ def tightened(configured: Limits, changes: Iterable[Tightening]) -> Limits:
 def plain_value(limits: Limits, name: str) -> Any:
     """The value of a limit, as canonical JSON has it."""
     return canonical_value(getattr(limits, name))
+
+
+def _is_tighter(name: str, value: Any, present: Any) -> bool:
+    return present is None or (value is not None and TIGHTER[name](value, present))
 
 
 def _changed(limits: Limits, name: str, value: object) -> Limits:
