@@ -25,7 +25,7 @@ COMMANDS = {
     "demo", "check", "import", "backtest", "sweep", "gateway", "serve", "intent", "intents", "send", "approve",
     "reject", "orders", "positions", "reconcile", "kill", "resume", "explain", "doctor", "cancel", "cancel-all",
     "flatten", "freezes", "commands", "acknowledge", "adopt", "confirm-not-sent", "settle", "end-of-day",
-    "ledger", "watch",
+    "ledger", "watch", "limits", "tighten",
 }  # fmt: skip
 CANARY = "canary-7f3a91"
 USER = pwd.getpwuid(os.getuid()).pw_name
@@ -88,7 +88,7 @@ def test_check_names_everything_that_is_wrong() -> None:
 
 def test_a_wish_from_the_gate_to_the_fill_and_back(house: House) -> None:
     """A stage where every entry needs a person: intent, approve, send, orders, positions, explain, close."""
-    staged = (*house.overrides, "stage=sandbox")
+    staged = (*house.overrides, "stage=sandbox", "policy.max_orders_per_second=20")
     options = ("intent", *staged, "--instrument", "BTC", "--side", "buy", "--qty", "0.01", "--key", "k1", "--json")
     decision = say(*options).json
     assert decision["verdict"] == "REVIEW"
@@ -120,11 +120,12 @@ def test_a_wish_from_the_gate_to_the_fill_and_back(house: House) -> None:
         assert len(say(listed, *staged, "--newest", "0", "--json").json[listed]) == 1
         assert say(listed, *staged, "--newest", "-1").status == 2
     close = ("--instrument", "BTC", "--side", "SELL", "--qty", "0.01", "--reduce-only", "--json")
-    assert say("intent", *staged, *close).json["verdict"] == "APPROVE", "an exit needs no person"
+    exit_ = say("intent", *staged, *close).json
+    assert exit_["verdict"] == "APPROVE", exit_["reasons"]
 
 
 def test_a_no_is_final(house: House) -> None:
-    staged = (*house.overrides, "stage=sandbox")
+    staged = (*house.overrides, "stage=sandbox", "policy.max_orders_per_second=20")
     options = ("--instrument", "BTC", "--side", "BUY", "--qty", "0.02", "--key", "k2", "--json")
     name = say("intent", *staged, *options).json["decision_id"]
     assert say("reject", name, *staged, "--reason", "no", "--json").json == {"rejected": name}
