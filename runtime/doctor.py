@@ -19,6 +19,7 @@ from runtime.container import Container
 from runtime.other_ledgers import other_ledgers
 from runtime.trading import UNKNOWN_ACCOUNT, account_in_force
 from tradewright.execution.health import problems
+from tradewright.execution.risk_snapshot import limits_in_force
 from tradewright.ledger.backup import PG_DUMP
 from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.ledger import Ledger
@@ -126,11 +127,12 @@ def _ledger(house: Container) -> Iterator[Finding]:
 
 def _limits(house: Container) -> Iterator[Finding]:
     """The limits of the last decision, and whether those of the configuration differ."""
-    last = house.ledger.limits.newest(account_in_force(house.settings, house.ledger))
+    account = account_in_force(house.settings, house.ledger)
+    last = house.ledger.limits.newest(account)
     if last is None:
         return
     since = f"since {last.at:%Y-%m-%d %H:%M:%S} UTC by {last.actor} (event {last.seq}): {last.text}"
-    if rule_set_hash(house.limits) == last.rule_set_hash:
+    if rule_set_hash(limits_in_force(house.ledger, account, house.limits)) == last.rule_set_hash:
         yield Finding("good", "limits", since)
     else:
         what = f"differ from those of the last decision, {since}"

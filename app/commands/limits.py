@@ -24,12 +24,12 @@ def limits(overrides: Overrides = None, as_json: Json = False) -> None:
 
     def show(output: Output, found: LimitsReply) -> object:
         rows = [
-            (row.name, text(row.configured), text(row.in_force) if row.tightened else "", said(row.tightened))
+            (row.name, text(row.configured), *((text(row.in_force), row.tightened.by) if row.tightened else ("", "")))
             for row in found.limits
         ]
         output.table("limits", ("limit", "configured", "tightened to", "by"), rows)
         for one in found.lapsed:
-            output.line(f"no longer in force, the configuration has changed: {one.name} {text(one.value)}, {said(one)}")
+            output.line(f"no longer in force, the configuration has changed: {one.text}")
         return found
 
     trading_command(overrides, as_json, operation.limits, show)
@@ -60,8 +60,3 @@ def text(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def said(one: Tightening | None) -> str:
-    """Who tightened a limit, and why."""
-    return f"{one.actor} (event {one.seq}): {one.reason}" if one else ""

@@ -9,9 +9,10 @@ from app.operations.trading import actor_name, checked_reason
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.trading import UNKNOWN_ACCOUNT, account_in_force
+from tradewright.execution.risk_snapshot import limits_in_force
 from tradewright.model.errors import ConfigError
 from tradewright.model.tightening import Tightening
-from tradewright.policy.tightening import TIGHTER, NotTighter, plain_value, tightened, tightened_value
+from tradewright.policy.tightening import TIGHTER, NotTighter, plain_value, tightened_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def limits(settings: Settings) -> LimitsReply:
     with Container(settings) as house:
         account, configured = account_in_force(settings, house.ledger), house.limits
         changes = house.ledger.limits.tightenings(account)
-    present = tightened(configured, changes)
+        present = limits_in_force(house.ledger, account, configured)
     by_name = {one.name: one for one in present.tightened}
     rows = tuple(
         LimitRow(name, plain_value(configured, name), plain_value(present, name), name in TIGHTER, by_name.get(name))
@@ -63,7 +64,7 @@ def tighten(settings: Settings, name: str, text: str, reason: str, actor: str = 
         if not account:
             raise ConfigError(UNKNOWN_ACCOUNT, where="broker.account", remedy="name it, or reconcile once")
         with ledger.transaction():
-            present = tightened(configured, ledger.limits.tightenings(account))
+            present = limits_in_force(ledger, account, configured)
             value = tightened_value(present, name, text)
             strange = set(value) - {*house.instruments, *present.restricted} if name == "restricted" else set()
             if strange:

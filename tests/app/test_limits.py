@@ -51,6 +51,8 @@ def test_a_tightened_limit_is_listed_counts_at_once_and_is_named_by_the_decision
     codes = {reason["code"]: reason["text"] for reason in refused.json["reasons"]}
     assert codes["LIMITS_TIGHTENED"].startswith("restricted BTC by")
     assert "RESTRICTED" in codes
+    findings = {row["what"]: row["state"] for row in say("doctor", *desk.overrides, "--json").json["findings"]}
+    assert findings["limits"] == "good", "the limits in force are those of the last decision"
     assert f"event {told['seq']}" in say("explain", refused.json["decision_id"], *desk.overrides).out
 
 

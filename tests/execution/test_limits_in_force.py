@@ -143,6 +143,7 @@ def test_a_tightened_limit_is_in_force_for_the_next_decision_which_names_its_eve
     (outcome,) = sent(trader)
     assert outcome.reasons == ()
     assert trader.ledger.executions.position(ACCOUNT, "AAPL") == 4
+    assert trader.ledger.events.verify_chain() == trader.ledger.events.last_seq()
 
 
 def test_an_order_that_was_approved_before_is_not_sent_and_its_intent_is_decided_again(trader: Counter) -> None:

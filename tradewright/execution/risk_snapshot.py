@@ -86,6 +86,11 @@ class SnapshotRequest:
     before_send: bool = False
 
 
+def limits_in_force(ledger: Ledger, account: str, configured: Limits) -> Limits:
+    """The configured limits, and what people tightened of them for an account."""
+    return tightened(configured, ledger.limits.tightenings(account))
+
+
 @dataclass(frozen=True)
 class SnapshotBuilder:
     """Makes snapshots for the gate and for the sender's pre_send_check.
@@ -110,8 +115,7 @@ class SnapshotBuilder:
 
     def in_force(self, account: str) -> SnapshotBuilder:
         """The same under the limits that are in force for an account now: some may have been tightened."""
-        changes = self.ledger.limits.tightenings(account)
-        return replace(self, limits=tightened(self.limits, changes)) if changes else self
+        return replace(self, limits=limits_in_force(self.ledger, account, self.limits))
 
     def snapshot(self, asked: SnapshotRequest, view: AccountView) -> Snapshot:
         """Everything about one intent or order, as it is now. What cannot be found out stays None."""

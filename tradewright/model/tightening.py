@@ -23,7 +23,12 @@ class Tightening(FrozenModel):
     reason: str
 
     @property
+    def by(self) -> str:
+        """Who tightened it, and why."""
+        return f"{self.actor} (event {self.seq}): {self.reason}"
+
+    @property
     def text(self) -> str:
         """What was tightened, to what, by whom and why, in one line."""
         value = " ".join(self.value) if isinstance(self.value, tuple) else self.value
-        return f"{self.name} {value} by {self.actor} (event {self.seq}): {self.reason}"
+        return f"{self.name} {value} by {self.by}"
