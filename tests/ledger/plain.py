@@ -166,6 +166,13 @@ class Plain:
         self.attempts[ref].states += path or ()
         return path is not None
 
+    def must_wait(self, ref: str, wanted: AttemptState) -> bool:
+        """Whether the way leads through a state in which another attempt of the same intent is: only one may live."""
+        intent = self.attempts[ref].intent_id
+        others = [other for name, other in self.attempts.items() if name != ref and other.intent_id == intent]
+        lives = any(not state.terminal for state in way(self.attempts[ref].state, wanted) or ())
+        return lives and any(not other.state.terminal for other in others)
+
     # what happened -----------------------------------------------------------------------------------------------
 
     def fill(self, exec_id: str, fill: PlainFill) -> str:

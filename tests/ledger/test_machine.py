@@ -221,7 +221,10 @@ class Machine(RuleBasedStateMachine):
     @rule(nth=NTH, wanted=st.sampled_from(AttemptState))
     def move(self, nth: int, wanted: AttemptState) -> None:
         ref = self.nth_ref[nth % len(self.plain.attempts)]
-        if self.plain.move(ref, wanted):
+        if self.plain.must_wait(ref, wanted):
+            with pytest.raises(LedgerError, match=r"UNIQUE|one_live_attempt"):
+                self.ledger.attempts.move(ref, wanted, "test")
+        elif self.plain.move(ref, wanted):
             assert self.ledger.attempts.move(ref, wanted, "test").state is wanted
         else:
             with pytest.raises(IllegalTransition):
