@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from app.commands import kill_and_cancel, ledger, limits, orders, research, system, ways_back
+from app.commands import kill_and_cancel, ledger, limits, orders, research, system, trade, ways_back
 
 app = typer.Typer(
     help="Strategies from YAML to orders that are sent at most once.",
@@ -13,7 +13,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (system, research, orders, kill_and_cancel, limits, ways_back, ledger):
+for group in (system, research, trade, orders, kill_and_cancel, limits, ways_back, ledger):
     app.add_typer(group.commands)
 
 

@@ -13,10 +13,13 @@ from app.output import Output
 if TYPE_CHECKING:
     from app.operations.replies import IntentView, Listing, PositionView, SendReply
     from conf.schema.settings import Settings
+    from runtime.kept_settings import KeptSettings
     from tradewright.execution.explain import Provenance
     from tradewright.execution.operator_actions import OrderView
     from tradewright.model.decision import Decision
     from tradewright.model.intent import Intent
+
+    Explained = tuple[Listing[Provenance], dict[str, KeptSettings], str]
 
 commands = typer.Typer()
 
@@ -165,13 +168,15 @@ def explain(
     from app.operations import trading
     from app.operations.formatting import story
 
-    def trace(settings: Settings) -> tuple[Listing[Provenance], str]:
-        return trading.explain(settings, name, everything=everything), settings.base.tz
+    def trace(settings: Settings) -> Explained:
+        walks = trading.explain(settings, name, everything=everything)
+        return walks, trading.configurations(settings, walks.rows), settings.base.tz
 
-    def show(output: Output, found: tuple[Listing[Provenance], str]) -> object:
-        walks, zone = found
-        for line in (line for walk in walks.rows for line in story(walk, zone)):
+    def show(output: Output, found: Explained) -> object:
+        walks, kept, zone = found
+        for line in (line for walk in walks.rows for line in story(walk, zone, kept)):
             output.line(line)
-        return listed(output, "walks", walks)
+        configurations = {config_hash: each.settings for config_hash, each in kept.items()}
+        return {**listed(output, "walks", walks), "configurations": configurations}
 
     trading_command(overrides, as_json, trace, show)

@@ -18,6 +18,7 @@ from pydantic import BaseModel, SecretStr
 
 if TYPE_CHECKING:
     from app.operations.replies import IntentView
+    from runtime.kept_settings import KeptSettings
     from tradewright.execution.explain import Provenance
     from tradewright.execution.operator_actions import OrderView
     from tradewright.model.intent import Intent
@@ -65,8 +66,12 @@ def local(at: datetime, tz: str) -> str:
     return at.astimezone(ZoneInfo(tz)).isoformat(" ", "seconds")
 
 
-def story(walk: Provenance, tz: str) -> Iterator[str]:
-    """One line per step, newest first; times as :func:`local` shows them."""
+def story(walk: Provenance, tz: str, kept: Mapping[str, KeptSettings] | None = None) -> Iterator[str]:
+    """One line per step, newest first; times as :func:`local` shows them.
+
+    Args:
+        kept: the resolved settings by configuration hash.
+    """
     for order in walk.orders:
         price = f" at {order.average_price}" if order.average_price is not None else ""
         yield f"order {order.attempt.ref}: {order.state}, filled {order.filled} of {order.attempt.quantity}{price}"
@@ -89,6 +94,11 @@ def story(walk: Provenance, tz: str) -> Iterator[str]:
     yield f"signal {walk.intent.signal_id}, decided {local(walk.intent.decided_at, tz)} {tz}"
     for name, value in walk.intent.provenance.items():
         yield f"    {name} {value}"
+    if (found := (kept or {}).get(walk.intent.provenance.get("config_hash", ""))) is not None:
+        chosen = found.settings["strategy"]
+        parameters = ", ".join(f"{name}={value}" for name, value in chosen["parameters"].items())
+        yield f"configuration: strategy {chosen['name']} ({', '.join(filter(None, (chosen['kind'], parameters)))})"
+        yield f"    every setting: {found.folder}"
 
 
 def protection_text(intent: Intent) -> str:

@@ -147,6 +147,7 @@ def order_history(settings: Settings, ref: str | None) -> OrderHistory:
         return OrderHistory()
     try:
         walks = trading.explain(settings, ref).rows
+        kept = trading.configurations(settings, walks)
     except TradewrightError as error:
         return OrderHistory(story=str(error))
     tz = settings.base.tz
@@ -155,7 +156,7 @@ def order_history(settings: Settings, ref: str | None) -> OrderHistory:
         events=tuple(
             {"at": local(row.at, tz), "state": row.state.value, "why": printable(row.reason)} for row in events
         ),
-        story="\n".join(printable(line) for walk in walks for line in story(walk, tz)),
+        story="\n".join(printable(line) for walk in walks for line in story(walk, tz, kept)),
     )
 
 

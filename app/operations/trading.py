@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
@@ -21,6 +21,7 @@ from app.output import printable
 from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
+from runtime.kept_settings import KeptSettings, kept_settings
 from runtime.trading import UNKNOWN_ACCOUNT, account_in_force, not_well
 from tradewright.execution import operator_actions as desk
 from tradewright.execution.cancellation import Cancelled
@@ -291,6 +292,17 @@ def explain(settings: Settings, name: str, *, everything: bool = False) -> Listi
         is_signal = walks[0].intent.signal_id == name
         shown = tuple(walk for walk in walks if everything or not is_signal or walk.intent.intent_id in in_force)
         return Listing(shown, account, _remark(account, len(walks) - len(shown), "intent") if is_signal else "")
+
+
+def configurations(settings: Settings, walks: Iterable[Provenance]) -> dict[str, KeptSettings]:
+    """The resolved settings from which strategies made these orders, by configuration hash, as far as they are kept.
+
+    Raises:
+        StoreError: when kept settings are damaged.
+    """
+    house = Container(settings)
+    hashes = {walk.intent.provenance.get("config_hash", "") for walk in walks} - {""}
+    return {each: found for each in sorted(hashes) if (found := kept_settings(house, each)) is not None}
 
 
 def overview(settings: Settings) -> DeskView:

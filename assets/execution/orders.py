@@ -19,9 +19,14 @@ INTENTS = ("intents",)
 
 
 class Chosen(dg.Config):
-    """Which signals become intents: all newest ones, or those that can be decided on now and were not yet."""
+    """Which signals become intents: all newest ones, or those that can be decided on now and were not yet.
+
+    Args:
+        strategies: the strategies whose signals count; empty for all.
+    """
 
     only_due: bool = False
+    strategies: list[str] = []
 
 
 class Proposed(FrozenModel):
@@ -48,7 +53,8 @@ def desk_assets(pinned: PinnedConfig, strategies: Sequence[str]) -> list[dg.Asse
     @on_desk(deps=[*upstream, positions])
     def intents(context: dg.AssetExecutionContext, config: Chosen) -> dg.MaterializeResult:
         """Sized, proposed orders: what has to be traded so that the newest signals come true."""
-        return propose(pinned.verified(context), strategies, only_due=config.only_due)
+        chosen = [name for name in strategies if name in config.strategies] if config.strategies else strategies
+        return propose(pinned.verified(context), chosen, only_due=config.only_due)
 
     @on_desk(deps=[intents])
     def decisions(context: dg.AssetExecutionContext) -> dg.MaterializeResult:

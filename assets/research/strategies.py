@@ -11,6 +11,7 @@ from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.due_jobs import begin_signals, finish_signals, signals_of
+from runtime.kept_settings import keep_settings
 from runtime.research import find_look_ahead, newest_signals, run_study
 from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.evaluation.study import StudyResult
@@ -89,6 +90,7 @@ def signals(name: str, settings: Settings) -> dg.MaterializeResult:
         begun = begin_signals(house)
         ahead = [str(row) for row in find_look_ahead(house)][:SHOWN]
         found = newest_signals(house)
+        keep_settings(house)
         house.artefacts.write_json(signals_of(name), [row.model_dump(mode="json") for row in found])
         house.ledger.checks.record(f"lookahead.{name}", not ahead, ahead)
         finish_signals(house, begun)

@@ -99,7 +99,8 @@ def test_an_opening_carries_all_that_the_gate_and_explain_need() -> None:
     assert (intent.strategy, intent.signal_id, intent.account) == ("sma_crossover", "sig-1", "DU1")
     assert (intent.size_pct, intent.reference_price, intent.confidence) == (0.02, 150, 0.71)
     assert (intent.stop, intent.take_profit, intent.decided_at) == (140, 170, CLOSED)
-    assert intent.provenance == {"data_hash": "d1", "feature_hash": "f1", "config_hash": "c1", "strategy_hash": "s1"}
+    made_from = {"data_hash": "d1", "feature_hash": "f1", "config_hash": "c1", "strategy_hash": "s1"}
+    assert intent.provenance == {"bar": BAR.isoformat(), **made_from}
 
 
 def test_a_closing_has_no_guards_and_states_the_share_that_it_frees() -> None:

@@ -94,6 +94,7 @@ def _intent(
         decided_at=decided_at,
         account=portfolio.account,
         provenance={
+            "bar": f"{signal.timeframe or ''} {signal.bar_ts.isoformat()}".strip(),
             "data_hash": signal.data_hash,
             "feature_hash": signal.feature_hash,
             "config_hash": signal.config_hash,

@@ -1,0 +1,82 @@
+"""The daily loop as a command."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.commands.options import Json, Overrides, in_force
+from app.output import DONE, FAILED, Output, run_command
+
+if TYPE_CHECKING:
+    from app.operations.trade import TradeReply
+
+commands = typer.Typer()
+
+
+@commands.command()
+def trade(
+    overrides: Overrides = None,
+    once: Annotated[bool, typer.Option("--once", help="one round, instead of rounds until Ctrl-C")] = False,
+    every: Annotated[float, typer.Option(min=1.0, help="seconds between two rounds")] = 10.0,
+    as_json: Json = False,
+) -> None:
+    """The daily loop: refresh bars, signals, intents, decisions, send, reconcile; each where it is due.
+
+    Trades every strategy of conf/strategy, or the one of strategy=NAME. Exit 1 when a step failed or while anything is
+    not well on the account; a decision of the gate is no failure. With --json, one document a round.
+    """
+
+    def act(output: Output) -> None:
+        from app.operations.trade import trade as rounds
+        from app.operations.trade import trade_once
+        from conf.compose import compose_without_strategy
+        from runtime.other_ledgers import ledger_url, other_ledgers, target
+
+        chosen = in_force(overrides)
+        settings = compose_without_strategy(chosen)
+        for line in (target(settings), *other_ledgers(ledger_url(settings))):
+            output.say(line)
+        if once:
+            reply = trade_once(chosen, output.say)
+            show(output, reply, overrides or ())
+            raise typer.Exit(FAILED if reply.failed else DONE)
+        try:
+            for reply in rounds(chosen, every, output.say):
+                show(output, reply, overrides or ())
+        except KeyboardInterrupt:
+            output.say("stopped; open orders stay at the venue: tradewright orders, tradewright watch")
+
+    run_command(as_json, act)
+
+
+def show(output: Output, reply: TradeReply, overrides: Sequence[str]) -> None:
+    """Print one round: intents, orders, what failed, what is not well.
+
+    Args:
+        overrides: of the command, for the commands that are told.
+    """
+    from app.commands.trading_command import show_problems
+    from app.operations.formatting import ORDER_HEADER, intent_row, order_row
+
+    if reply.intents:
+        header = ("strategy", "instrument", "side", "asked", "verdict", "approved", "reasons", "decision")
+        output.table("intents", header, [intent_row(view) for view in reply.intents])
+    else:
+        output.line("no strategy asked for an order")
+    if waiting := [view.decision.decision_id for view in reply.intents if view.waits and view.decision]:
+        told = shlex.join(["tradewright", "approve", waiting[-1], "--reason", "...", *overrides])
+        output.line(f"waiting for you: {told}")
+    if reply.orders:
+        output.table("orders", ORDER_HEADER, [order_row(view) for view in reply.orders])
+        told = shlex.join(["tradewright", "explain", reply.orders[-1].attempt.ref, *overrides])
+        output.line(f"where an order comes from: {told}")
+    for failure in reply.failures:
+        output.line(f"failed: {failure}")
+    if reply.open_orders:
+        output.line(f"open: {', '.join(reply.open_orders)}")
+    show_problems(output, reply.problems)
+    output.result(reply)

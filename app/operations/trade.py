@@ -1,0 +1,122 @@
+"""The daily loop as one command: bars, signals, intents, decisions, sending, comparison with the venue."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.operations import trading
+from app.operations.replies import IntentView
+from assets.daily_loop import Round, run_round
+from conf.compose import compose_without_strategy
+from conf.environment import options
+from conf.problems import ConfigProblems, Problem, nearest
+from runtime.container import Container
+from runtime.trading import account_in_force, not_well
+from tradewright.execution.health import Problem as NotWell
+from tradewright.execution.operator_actions import OrderView
+from tradewright.model.errors import TradewrightError
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TradeReply:
+    """The outcome of one round of the loop.
+
+    Args:
+        strategies: those that were traded.
+        intents: the intents that were decided on in the round, each with its decision, newest first.
+        orders: the orders of these intents.
+        open_orders: the references of all orders of the account that have not ended.
+        failures: the jobs that failed, each with its reasons.
+        problems: everything that is not well on the account.
+    """
+
+    strategies: tuple[str, ...]
+    worked: tuple[str, ...]
+    intents: tuple[IntentView, ...]
+    orders: tuple[OrderView, ...]
+    open_orders: tuple[str, ...]
+    failures: tuple[str, ...]
+    problems: tuple[NotWell, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether a job failed, or the account is not well. A decision of the gate is no failure."""
+        return bool(self.failures or self.problems)
+
+
+def strategies_of(overrides: Sequence[str]) -> tuple[str, ...]:
+    """The strategies that are traded: the one that ``strategy=NAME`` names, else every file of ``conf/strategy``.
+
+    Raises:
+        ConfigProblems: for a name that no file has.
+    """
+    known = options("strategy")
+    named = [text.partition("=")[2].strip("'\"") for text in overrides if text.partition("=")[0] == "strategy"]
+    if not named:
+        return tuple(known)
+    if named[-1] not in known:
+        rule = f"must be one of {', '.join(known)}"
+        raise ConfigProblems([Problem("command line", 0, "strategy", named[-1], rule, nearest(named[-1], known))])
+    return (named[-1],)
+
+
+def trade_once(overrides: tuple[str, ...], say: Say) -> TradeReply:
+    """One round of the loop, which does what is due and compares the account with the venue at its end.
+
+    Raises:
+        ConfigProblems: when the configuration is wrong, or the file of a strategy that is traded.
+        StoreError, LedgerError: when the bars or the ledger cannot be used.
+    """
+    names, settings = strategies_of(overrides), compose_without_strategy(overrides)
+    began = Container(settings).clock.now()
+    return _reply(overrides, names, run_round(overrides, names, say), began)
+
+
+def trade(overrides: tuple[str, ...], every: float, say: Say) -> Iterator[TradeReply]:
+    """Rounds without end, each after so many seconds; one that did nothing gives no reply.
+
+    A round that fails as a whole is told, and the next one tries again: a file that is being edited, a venue that
+    restarts at night.
+
+    Args:
+        every: seconds between two rounds.
+
+    Raises:
+        ConfigProblems: for a strategy that no file has, before the first round.
+    """
+    names, clock = strategies_of(overrides), Container(compose_without_strategy(overrides)).clock
+
+    def dated(line: str) -> None:
+        say(f"{clock.now():%Y-%m-%d %H:%M:%S} UTC: {line}")
+
+    while True:
+        began = clock.now()
+        try:
+            done = run_round(overrides, names, dated, upkeep=True)
+            if done.worked:
+                yield _reply(overrides, names, done, began)
+        except TradewrightError as error:
+            dated(f"the round broke off, tried again in {every:g} s: {error}")
+        asyncio.run(clock.sleep(every))
+
+
+def _reply(overrides: tuple[str, ...], names: Sequence[str], done: Round, began: datetime) -> TradeReply:
+    settings = compose_without_strategy(overrides)
+    views = [row for row in trading.intents(settings).rows if row.decision and row.decision.decided_at >= began]
+    made = {row.intent.intent_id for row in views}
+    with Container(settings) as house:
+        account = account_in_force(settings, house.ledger)
+        return TradeReply(
+            strategies=tuple(names),
+            worked=tuple(done.worked),
+            intents=tuple(views),
+            orders=tuple(row for row in trading.orders(settings).rows if row.attempt.intent_id in made),
+            open_orders=tuple(attempt.ref for attempt in house.ledger.attempts.live(account)),
+            failures=tuple(done.problems),
+            problems=not_well(house),
+        )

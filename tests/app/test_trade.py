@@ -1,0 +1,113 @@
+"""The daily loop as a command: from YAML to a filled order that ``explain`` walks back, nothing twice, failures told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from app.operations import trade
+from conf.compose import compose
+from conf.problems import ConfigProblems
+from runtime.container import Container
+from tests.app.conftest import say
+from tests.support.houses import House, conf_copy
+from tradewright.model.clock import ManualClock
+
+AFTER = datetime(2026, 11, 20, 15, 0, 5, tzinfo=UTC)
+STRATEGY = "ema_crossover"
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """A project of its own, in which nothing was made yet; each wait ends at once."""
+    folder = conf_copy(tmp_path, ("buy_and_hold", STRATEGY))
+    monkeypatch.setenv("TRADEWRIGHT_CONF", str(folder))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    monkeypatch.setattr(Container, "clock", ManualClock(AFTER))
+    return House(folder, tmp_path / "data", ("universe.instruments=[BTC]",))
+
+
+def test_one_round_trades_and_the_next_one_finds_nothing_to_do(house: House) -> None:
+    chosen = (*house.overrides, f"strategy={STRATEGY}")
+    first = say("trade", "--once", *chosen, "--json")
+    assert first.status == 0, first
+    reply = first.json
+    assert reply["worked"] == ["refresh_bars", "signals", "desk", "send_orders", "reconcile"]
+    assert (reply["strategies"], reply["failures"], reply["problems"]) == ([STRATEGY], [], [])
+    (view,) = reply["intents"]
+    assert (view["intent"]["strategy"], view["decision"]["verdict"]) == (STRATEGY, "APPROVE")
+    states = {order["attempt"]["ref"].partition(".")[2]: order["state"] for order in reply["orders"]}
+    assert states == {"1": "FILLED", "1.sl": "WORKING", "1.tp": "WORKING"}
+    assert [ref.partition(".")[2] for ref in reply["open_orders"]] == ["1.sl", "1.tp"]
+
+    walked_back(house, view["orders"][0], chosen)
+
+    again = say("trade", "--once", *chosen, "--json")
+    assert (again.status, again.json["worked"], again.json["intents"]) == (0, ["reconcile"], [])
+    assert "was decided on" in again.err
+    assert "no approved order waits" in again.err
+
+
+def walked_back(house: House, ref: str, chosen: tuple[str, ...]) -> None:
+    """``explain`` leads from the order to its bar and to every resolved setting."""
+    told = say("explain", ref, *chosen, "--json").json
+    provenance = told["walks"][0]["intent"]["provenance"]
+    assert provenance["bar"].startswith("1m 2026-11-20T14:")
+    settings = compose(chosen)
+    assert told["configurations"] == {
+        provenance["config_hash"]: json.loads(json.dumps(settings.model_dump(mode="json")))
+    }
+    assert provenance["config_hash"] == settings.config_hash
+    shown = say("explain", ref, *chosen).out
+    assert f"configuration: strategy {STRATEGY} ({STRATEGY}, atr_period=14, fast=12" in shown
+    assert str(house.root / "artefacts" / "settings" / settings.config_hash) in shown
+
+
+def test_every_strategy_is_traded_where_none_is_named(house: House) -> None:
+    assert trade.strategies_of(house.overrides) == ("buy_and_hold", STRATEGY)
+    with pytest.raises(ConfigProblems, match="must be one of buy_and_hold, ema_crossover"):
+        trade.strategies_of(["strategy=ema_crossove"])
+
+
+def test_a_wrong_strategy_file_is_refused_before_anything_is_done(house: House) -> None:
+    (house.conf / "strategy" / "wrong.yaml").write_text("kind: nothing\n")
+    said = say("trade", "--once", *house.overrides)
+    assert said.status == 1
+    assert "conf/strategy/wrong.yaml" in said.err
+    assert not (house.root / "bars").exists()
+    assert say("trade", "--once", "strategy=wrong", *house.overrides).status == 1
+
+
+def test_a_failed_step_is_told_and_the_rest_is_done(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    (house.conf / "expectations" / "bars.yaml").write_text("not: a suite\n")
+    monkeypatch.setattr("assets.research.bars.SUITE", house.conf / "expectations" / "bars.yaml")
+    said = say("trade", "--once", f"strategy={STRATEGY}", *house.overrides, "--json")
+    assert said.status == 1
+    assert said.json["failures"][0].startswith("refresh_bars: ")
+    assert said.json["worked"][-1] == "reconcile"
+    assert said.json["orders"] == [], "no checks, no order"
+
+
+def test_rounds_go_on_where_one_breaks_off(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A YAML file that is being edited stops no loop; the round after its repair trades."""
+    broken = house.conf / "strategy" / "buy_and_hold.yaml"
+    sound = broken.read_text()
+    broken.write_text("kind: nothing\n")
+    lines: list[str] = []
+
+    def hear(line: str) -> None:
+        lines.append(line)
+        if "broke off" in line:
+            broken.write_text(sound)
+
+    rounds = trade.trade(house.overrides, 30.0, hear)
+    reply = next(rounds)
+    assert any("the round broke off, tried again in 30 s" in line for line in lines)
+    assert "desk" in reply.worked
+    assert {view.intent.strategy for view in reply.intents} == {"buy_and_hold", STRATEGY}
+    assert [row.state for row in reply.orders if row.attempt.leg == ""] == ["FILLED"]
+    rounds.close()
