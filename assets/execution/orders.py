@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import dagster as dg
+from pydantic import Field
 
 from assets.pinned_config import PinnedConfig
 from conf.schema.settings import Settings
@@ -26,7 +27,7 @@ class Chosen(dg.Config):
     """
 
     only_due: bool = False
-    strategies: list[str] = []
+    strategies: list[str] = Field(default_factory=list)
 
 
 class Proposed(FrozenModel):

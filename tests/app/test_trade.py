@@ -1,4 +1,4 @@
-"""The daily loop as a command: from YAML to a filled order that ``explain`` walks back, nothing twice, failures told."""
+"""The daily loop as a command: from YAML to a filled order that ``explain`` walks back; nothing twice, failures told."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_failed_step_is_told_and_the_rest_is_done(house: House, monkeypatch: p
     assert said.json["orders"] == [], "no checks, no order"
 
 
-def test_rounds_go_on_where_one_breaks_off(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rounds_go_on_where_one_breaks_off(house: House) -> None:
     """A YAML file that is being edited stops no loop; the round after its repair trades."""
     broken = house.conf / "strategy" / "buy_and_hold.yaml"
     sound = broken.read_text()
