@@ -1,4 +1,4 @@
-"""The daily loop as a command."""
+"""The daily loop as a command, and its rehearsal on stored bars."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from app.commands.options import Json, Overrides, in_force
 from app.output import DONE, FAILED, Output, run_command
 
 if TYPE_CHECKING:
+    from app.operations.rehearsal import RehearsalReply
     from app.operations.trade import TradeReply
 
 commands = typer.Typer()
@@ -51,6 +52,60 @@ def trade(
             output.say("stopped; open orders stay at the venue: tradewright orders, tradewright watch")
 
     run_command(as_json, act)
+
+
+@commands.command()
+def rehearse(
+    overrides: Overrides = None,
+    begin: Annotated[str, typer.Option("--from", help="the first day or moment: 2026-01-01")] = "",
+    end: Annotated[str, typer.Option("--to", help="the last day or moment, included")] = "",
+    as_json: Json = False,
+) -> None:
+    """Replay stored bars through gate, ledger, sender and simulated venue, and compare the fills with the backtest's.
+
+    Exit 1 when ledger and venue differed, a difference from the backtest has no reason, or the account is not well.
+    """
+
+    def act(output: Output) -> None:
+        from rich.progress import Progress
+
+        from app.operations.rehearsal import rehearse as operation
+
+        with Progress(console=output.messages, transient=True, disable=not output.messages.is_terminal) as bar:
+            task = bar.add_task("bars", total=None)
+            reply = operation(
+                in_force(overrides), begin, end, lambda done, total: bar.update(task, completed=done, total=total)
+            )
+        show_rehearsal(output, reply)
+        raise typer.Exit(FAILED if reply.failed else DONE)
+
+    run_command(as_json, act)
+
+
+def show_rehearsal(output: Output, reply: RehearsalReply) -> None:
+    """Print a rehearsal: what passed, both sides' fills, why one side has none, what is not well."""
+    from app.operations.formatting import parity_row
+
+    header = ("bar", "instrument", "side", "backtest qty", "price", "rehearsed qty", "price", "worse by bps", "why")
+    output.table("fills of the backtest and of the rehearsal", header, [parity_row(row) for row in reply.rows])
+    worse = reply.median_difference_bps
+    figures = [
+        ("bars", reply.bars),
+        ("first bar", f"{reply.first:%Y-%m-%d %H:%M} UTC"),
+        ("last bar", f"{reply.last:%Y-%m-%d %H:%M} UTC"),
+        *((f"decisions {verdict}", count) for verdict, count in reply.decisions.items()),
+        *((f"refused: {code}", count) for code, count in reply.refusals.items()),
+        ("orders sent", reply.orders),
+        ("fills", reply.fills),
+        ("fills in the backtest's bars", reply.matched),
+        ("median price difference", "none matched" if worse is None else f"{worse:.2f} bps worse"),
+        *((f"only on one side: {reason}", count) for reason, count in reply.reasons.items()),
+    ]
+    output.table(f"rehearsal of {reply.strategy}", ("what", "value"), figures)
+    for text in (*reply.differences, *reply.problems):
+        output.line(text)
+    output.line(f"its orders: tradewright orders storage.root={reply.folder}")
+    output.result(reply)
 
 
 def show(output: Output, reply: TradeReply, overrides: Sequence[str]) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tradewright.execution.explain import Provenance
     from tradewright.execution.operator_actions import OrderView
     from tradewright.model.intent import Intent
+    from tradewright.oversight.parity import ParityRow
 
 
 def document(value: object) -> object:
@@ -107,6 +108,22 @@ def protection_text(intent: Intent) -> str:
     prices += [f"take-profit {intent.take_profit}"] if intent.take_profit is not None else []
     watched = "protective orders at the venue" if intent.protective_orders else "watched on the strategy's bars only"
     return f"{', '.join(prices)}: {watched}" if prices else ""
+
+
+def parity_row(row: ParityRow) -> tuple[object, ...]:
+    """One fill of a rehearsal beside the backtest's: bar, instrument, side, quantities and prices, the reasons."""
+    side = "BUY" if row.fill.side > 0 else "SELL"
+    shown = [(None, None) if each is None else (float(each.quantity), float(each.price)) for each in row.sides]
+    worse = None if row.difference_bps is None else round(row.difference_bps, 2)
+    return (
+        f"{row.fill.bar:%Y-%m-%d %H:%M}",
+        row.fill.instrument,
+        side,
+        *shown[0],
+        *shown[1],
+        worse,
+        ", ".join(row.reasons),
+    )
 
 
 ORDER_HEADER = ("ref", "instrument", "side", "quantity", "attempt", "order", "filled", "price", "fees", "since")

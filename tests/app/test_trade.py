@@ -1,4 +1,4 @@
-"""The daily loop as a command: from YAML to a filled order that ``explain`` walks back; nothing twice, failures told."""
+"""The daily loop as a command: from YAML to a filled order that ``explain`` walks back, nothing twice."""
 
 from __future__ import annotations
 

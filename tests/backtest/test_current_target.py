@@ -12,7 +12,7 @@ from strategies.buy_and_hold import BuyAndHold
 from strategies.sma_crossover import SmaCrossover
 from tests.backtest.conftest import random_bars
 from tests.backtest.reference import run_reference
-from tradewright.backtest.decisions import current_target
+from tradewright.backtest.decisions import current_target, target_changes
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Floats
@@ -178,3 +178,15 @@ def test_the_bar_does_not_move_while_the_target_is_in_force() -> None:
         last = found.since
     assert len(births) > 5
     assert all(len(targets) == 1 for targets in births.values())
+
+
+@pytest.mark.parametrize("allow_short", [True, False])
+def test_the_changes_up_to_a_bar_are_those_that_were_known_at_its_close(allow_short: bool) -> None:
+    """A replay takes the target at each bar out of one run over all bars; live trading has the bars so far alone."""
+    spec, strategy = replace(SPEC, allow_short=allow_short), SmaCrossover(fast=3, slow=7)
+    bars = random_bars(11, 120)
+    changes = target_changes(strategy, bars, spec)
+    assert len(changes) > 8
+    for bar in range(len(bars.ts)):
+        known = [change for change in changes if change.since <= bar][-1]
+        assert known == pytest.approx(current_target(strategy, select(bars, slice(0, bar + 1)), spec), nan_ok=True)

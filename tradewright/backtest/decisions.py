@@ -74,14 +74,25 @@ def current_target(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Curren
     Raises:
         DataError: without a bar.
     """
+    return target_changes(strategy, bars, spec)[-1]
+
+
+def target_changes(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> list[CurrentTarget]:
+    """Every target that was in force one after the other, oldest first, as :func:`current_target` defines it.
+
+    The first is flat since bar 0. The one in force after the close of bar ``i`` is the last with ``since <= i``.
+
+    Raises:
+        DataError: without a bar.
+    """
     if len(bars.ts) == 0:
         raise DataError("no bars to decide on", where=strategy.name, remedy="materialize the bars first")
     result = run(strategy, bars, replace(spec, bar_delay=1, fill_market="next_open", close_at_end=False))
-    current = CurrentTarget(0.0, 0)
+    found = [CurrentTarget(0.0, 0)]
     for change in _changes(replay(strategy, bars, result.position), result, allow_short=spec.allow_short):
-        if np.sign(change.target) != np.sign(current.target):
-            current = change
-    return current
+        if np.sign(change.target) != np.sign(found[-1].target):
+            found.append(change)
+    return found
 
 
 def _changes(actions: Floats, result: BacktestResult, *, allow_short: bool) -> Iterator[CurrentTarget]:

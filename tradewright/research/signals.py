@@ -64,8 +64,7 @@ def signals(
     for symbol, item in tables.items():
         current = current_target(strategy, item.bars, terms(item.instrument))
         raw = store.read_bars(symbol, timeframe)
-        candidate = _signal(strategy, declared, item, current, raw, identity)
-        found.append(candidate.model_copy(update={"timeframe": timeframe}))
+        found.append(candidate(strategy, declared, item, current, raw, identity, timeframe))
     return found
 
 
@@ -75,9 +74,22 @@ def identity_of(strategy: Strategy, declared: Declared, timeframe: Timeframe, sy
     return strategy_identity(declared.strategy, strategy.name, code, declared.parameters, columns, timeframe, symbols)
 
 
-def _signal(
-    strategy: Strategy, declared: Declared, item: InstrumentBars, current: CurrentTarget, raw: Bars, identity: str
+def candidate(
+    strategy: Strategy,
+    declared: Declared,
+    item: InstrumentBars,
+    current: CurrentTarget,
+    raw: Bars,
+    identity: str,
+    timeframe: Timeframe,
 ) -> SignalCandidate:
+    """The signal that a target in force makes.
+
+    Args:
+        item: the bars on which it was decided, up to the present.
+        raw: the same bars at raw prices.
+        identity: of the strategy: :func:`identity_of`.
+    """
     symbol = item.instrument.symbol
     decided_at = pd.Timestamp(int(item.bars.ts[current.since]), tz="UTC").to_pydatetime()
     data = bars_hash(item.bars)
@@ -94,6 +106,7 @@ def _signal(
         confidence=declared.confidence,
         size_pct=declared.size_pct,
         bar_ts=decided_at,
+        timeframe=timeframe,
         price=Decimal(repr(float(raw.close[current.since]))),
         stop=_price(item.instrument, current.stop * factor),
         take_profit=_price(item.instrument, current.take_profit * factor),

@@ -185,7 +185,7 @@ class BarStore:
             return None
         first = min(part.first for part in manifest.parts.values())
         last = max(part.last for part in manifest.parts.values())
-        return Coverage(manifest.rows, _stamp(first), _stamp(last), len(manifest.revisions))
+        return Coverage(manifest.rows, stamp(first), stamp(last), len(manifest.revisions))
 
     def revisions(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> tuple[Revision, ...]:
         """The corrections of a series, oldest first."""
@@ -296,7 +296,7 @@ def _sweep(folder: Path, named: Iterable[Part]) -> None:
 def _report(merges: list[Merge], revisions: tuple[Revision, ...]) -> UpsertReport:
     old = np.concatenate([found.replaced.ts for found in merges])
     added, unchanged = sum(found.added for found in merges), sum(found.unchanged for found in merges)
-    first, last = (_stamp(old[0]), _stamp(old[-1])) if len(old) else (None, None)
+    first, last = (stamp(old[0]), stamp(old[-1])) if len(old) else (None, None)
     return UpsertReport(added, unchanged, len(old), len(revisions), first, last)
 
 
@@ -304,5 +304,6 @@ def _manifest_path(folder: Path) -> Path:
     return folder / "_manifest.json"
 
 
-def _stamp(ns: int) -> pd.Timestamp:
+def stamp(ns: int) -> pd.Timestamp:
+    """A moment in nanoseconds UTC as a time stamp."""
     return pd.Timestamp(int(ns), tz="UTC")

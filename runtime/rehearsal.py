@@ -1,0 +1,257 @@
+"""Settings to a rehearsal: the stored bars, a clock, a venue and a ledger of its own. Loads the kernels."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brokers.sim.replay import ReplayVenue
+from conf.schema.settings import Settings
+from runtime import research
+from runtime.container import Container
+from runtime.trading import account_actor, holder, not_well, snapshot_builder, system_user
+from tradewright.calendars.registry import calendar
+from tradewright.execution.account_reader import AccountReader
+from tradewright.execution.deciding import Decider
+from tradewright.execution.inbox import Inbox
+from tradewright.execution.types import SendResult
+from tradewright.indicators.features import feature_snapshot, feature_table
+from tradewright.model.bar_rules import frame_of
+from tradewright.model.bars import BarKind, Timeframe
+from tradewright.model.broker import Broker
+from tradewright.model.clock import Clock, ManualClock
+from tradewright.model.decision import Decision
+from tradewright.model.errors import DataError
+from tradewright.model.signal import SignalCandidate
+from tradewright.oversight.parity import Parity, compare
+from tradewright.oversight.past import InstrumentPast, PastSignals, schedule
+from tradewright.oversight.rehearsal import RehearsalLog, ReplayBar, rehearse
+from tradewright.quality.check import check_bars
+from tradewright.research.signals import identity_of
+from tradewright.store.bars import Series
+from tradewright.store.replay import ReplayBars
+
+WARM_UP = 250
+"""Bars before the first one that is rehearsed, where no start is named: the gate's measure of liquidity needs them."""
+ACTOR, REASON = "rehearsal", "tradewright rehearse"
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A rehearsal that has run.
+
+    Args:
+        first, last: the starts of its first and its last bar.
+        parity: its fills beside those of the backtest.
+        orders: the number of orders that were sent, protective ones included.
+        problems: what is not well on its account at the end.
+    """
+
+    first: datetime
+    last: datetime
+    log: RehearsalLog
+    parity: Parity
+    orders: int
+    problems: tuple[str, ...]
+
+
+class ReplayContainer(Container):
+    """The objects of a rehearsal: those of any container, with the clock, the bars and the venue of a replay."""
+
+    def __init__(self, settings: Settings, clock: Clock, bars: ReplayBars, venue: ReplayVenue) -> None:
+        super().__init__(settings, clock)
+        self.bar_store = bars
+        self._venue = venue
+
+    @cached_property
+    def broker(self) -> Broker:
+        """The sender's connection to the replayed venue."""
+        return self._venue.client()
+
+    def reading_broker(self) -> Broker:
+        """A reading connection to the replayed venue."""
+        return self._venue.client(reading=True)
+
+
+def run_rehearsal(
+    house: Container,
+    folder: Path,
+    first: datetime | date | None,
+    last: datetime | date | None,
+    progress: Callable[[int, int], None],
+) -> Rehearsal:
+    """Rehearse the strategy in force on its instruments.
+
+    Args:
+        house: of ``mode=sim broker=sim``; its bars are read, and nothing else in its storage.
+        folder: holds the ledger and all else that the rehearsal makes.
+        first, last: the first and last bar, both included; None for the first with ``WARM_UP`` bars before it, and for
+            the newest.
+
+    Raises:
+        ConfigError, StoreError, DataError: for bars that are missing or damaged, and a span without a bar.
+    """
+    settings, clock = house.settings, ManualClock(_BEGINNING)
+    store = ReplayBars(house.root, clock, _closes(settings))
+    pasts = _pasts(house, store)
+    bars = schedule(pasts, first, last, WARM_UP)
+    if not bars:
+        raise DataError(
+            f"no bar of {', '.join(pasts)} lies in the period",
+            where=f"from {first or f'bar {WARM_UP + 1}'} to {last or 'the newest bar'}",
+            remedy="choose another period, or import more history: tradewright doctor shows what is stored",
+        )
+    clock.advance((next(iter(bars)) - _BEGINNING).total_seconds())
+    account = str(settings.broker.account)
+    traded = [past.item.instrument for past in pasts.values()]
+    venue = ReplayVenue(traded, account, house.surroundings.cash, clock, settings.backtest.costs, settings.base.seed)
+    storage = settings.storage.model_copy(update={"root": str(folder), "ledger_url": None})
+    with ReplayContainer(settings.model_copy(update={"storage": storage}), clock, store, venue) as replayed:
+        desk = _Desk(replayed, account, _evidence(house, pasts))
+        log = asyncio.run(_rehearse(desk, bars, clock, venue, PastSignals(pasts), progress))
+        rows = [bar for row in bars.values() for bar in row]
+        began, ended = min(bar.start for bar in rows), max(bar.start for bar in rows)
+        theirs = [fill for past in pasts.values() for fill in past.backtest_fills(began, ended)]
+        ours = [pasts[row.instrument].rehearsed_fill(row) for row in replayed.ledger.executions.all()]
+        orders = sum(attempt.sending_at is not None for attempt in replayed.ledger.attempts.all())
+        parity = compare(theirs, ours, log.refusals, began)
+        return Rehearsal(began, ended, log, parity, orders, desk.problems())
+
+
+def _pasts(house: Container, store: ReplayBars) -> dict[str, InstrumentPast]:
+    """The past of every instrument that the strategy trades."""
+    settings, chosen = house.settings, research.signal_selection(house)
+    tables, declared = research.tables(house, chosen), research.declared(settings)
+    identity = identity_of(house.strategy, declared, chosen.timeframe, tables)
+    return {
+        symbol: InstrumentPast(
+            house.strategy,
+            declared,
+            item,
+            store.whole(Series(symbol, chosen.timeframe, BarKind.TRADE)),
+            chosen.timeframe,
+            replace(research.spec(settings, item.instrument), bar_delay=1, fill_market="next_open", close_at_end=False),
+            identity,
+        )
+        for symbol, item in tables.items()
+    }
+
+
+def _closes(settings: Settings) -> Callable[[str, Timeframe, npt.NDArray[np.int64]], npt.NDArray[np.int64]]:
+    """The closes of stored bars, by the calendars of their instruments."""
+
+    def closes(symbol: str, timeframe: Timeframe, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        market = calendar(settings.instruments[symbol].calendar)
+        return np.array([market.bar_close(timeframe, int(start)) for start in starts], np.int64)
+
+    return closes
+
+
+async def _rehearse(
+    desk: _Desk,
+    bars: Mapping[datetime, Sequence[ReplayBar]],
+    clock: ManualClock,
+    venue: ReplayVenue,
+    signals: PastSignals,
+    progress: Callable[[int, int], None],
+) -> RehearsalLog:
+    try:
+        return await rehearse(bars, clock, venue, desk, signals, progress)
+    finally:
+        await desk.close()
+
+
+class _Desk:
+    """The road from signals to orders, on the ledger of the rehearsal; its connections are made at their first use.
+
+    The checks that the gate asks for are made once over all bars, and recorded anew before each decision, as a
+    schedule would; the features are those of the bars that have closed by then.
+    """
+
+    def __init__(self, house: ReplayContainer, account: str, evidence: _Evidence) -> None:
+        self._house, self._account, self._evidence = house, account, evidence
+        builder = snapshot_builder(house)
+        self._reader = AccountReader(house.reading_broker(), house.ledger, builder, account)
+        self._decider = Decider(house.ledger, self._reader, builder, account, system_user())
+        self._actor = account_actor(house, account, holder())
+        self._inbox = Inbox(house.ledger, self._actor, account, house.clock)
+        self._is_connected = False
+
+    async def decide(self, signals: Sequence[tuple[SignalCandidate, datetime]]) -> list[tuple[str, Decision]]:
+        """Record the checks, propose, and have the gate decide."""
+        if not self._is_connected:
+            await self._reader.connect()
+            self._is_connected = True
+        checks, found = self._house.ledger.checks, self._evidence
+        checks.record(f"lookahead.{self._house.settings.strategy.name}", not found.look_ahead, found.look_ahead)
+        for symbol in dict.fromkeys(signal.instrument for signal, _closed in signals):
+            blocking = found.blocking[symbol]
+            checks.record(f"bars.{symbol}", not blocking, {"findings": blocking})
+            unknown = self._keep_features(symbol)
+            checks.record(f"features.{symbol}", not unknown, {"unknown": unknown})
+        intents = await self._decider.propose(signals)
+        decided = await self._decider.decide(intents)
+        return [(intent.terms.instrument, decision) for intent, decision in zip(intents, decided, strict=True)]
+
+    async def send(self) -> Sequence[SendResult]:
+        """Send what is approved."""
+        return await self._inbox.send(ACTOR, REASON)
+
+    async def reconcile(self) -> Sequence[str]:
+        """Compare with the venue; the differences."""
+        return (await self._inbox.reconcile(ACTOR, REASON)).differences
+
+    def problems(self) -> tuple[str, ...]:
+        """What is not well on the account."""
+        return tuple(problem.line for problem in not_well(self._house, self._account))
+
+    async def close(self) -> None:
+        """Close both connections."""
+        await self._actor.close()
+        if self._is_connected:
+            await self._reader.disconnect()
+
+    def _keep_features(self, symbol: str) -> list[str]:
+        """Keep the features of the newest bar that has closed, for the gate; the names of those without a value."""
+        timeframe = self._house.settings.universe.timeframe
+        covered = self._house.bar_store.coverage(symbol, timeframe)
+        if covered is None:
+            return ["no bar has closed"]
+        newest = feature_snapshot(self._evidence.features[symbol].iloc[: covered.rows], symbol)
+        self._house.artefacts.write_json(("features", symbol, "newest"), newest.model_dump(mode="json"))
+        return sorted(name for name, value in newest.values.items() if value is None)
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What the checks are made of, found out once over all bars.
+
+    Args:
+        look_ahead: findings of the look-ahead test; empty is the good result.
+        blocking: findings that block, by instrument.
+        features: one row per stored bar of the universe's timeframe, by instrument. No row uses a later bar.
+    """
+
+    look_ahead: list[str]
+    blocking: dict[str, list[str]]
+    features: dict[str, pd.DataFrame]
+
+
+def _evidence(house: Container, pasts: Mapping[str, InstrumentPast]) -> _Evidence:
+    timeframe, now = house.settings.universe.timeframe, house.clock.now()
+    blocking, features = {}, {}
+    for symbol, past in pasts.items():
+        instrument, bars = past.item.instrument, house.bar_store.read_bars(symbol, timeframe)
+        report = check_bars(frame_of(bars), instrument, timeframe, now=now)
+        blocking[symbol] = [row.message for row in report.findings] if report.blocking else []
+        features[symbol] = feature_table(bars, research.feature_settings(house.settings, instrument))
+    return _Evidence([str(row) for row in research.find_look_ahead(house)], blocking, features)

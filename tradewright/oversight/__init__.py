@@ -1,0 +1,1 @@
+"""Oversight: comparisons of what was traded with what the backtest says."""

@@ -1,0 +1,64 @@
+"""Stored bars as they were at an earlier moment: a store that shows only bars which had closed by its clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tradewright.model.bar_rules import select
+from tradewright.model.bars import BarKind, Bars, Timeframe
+from tradewright.model.clock import Clock
+from tradewright.store.bars import BarStore, Coverage, NoBars, Series, stamp
+
+FAR_PAST, FAR_FUTURE = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+Closes = Callable[[str, Timeframe, npt.NDArray[np.int64]], npt.NDArray[np.int64]]
+"""(instrument, timeframe, starts) -> when these bars close; both in nanoseconds UTC."""
+
+
+class ReplayBars(BarStore):
+    """A store that is only read, at the moment that its clock shows. Each series is read from disk once.
+
+    Args:
+        root: the storage folder that holds the bars.
+        clock: the present of the replay; it never moves backwards.
+        closes: when bars close, by the calendar of their instrument.
+    """
+
+    def __init__(self, root: Path, clock: Clock, closes: Closes) -> None:
+        super().__init__(root, clock)
+        self._present, self._closes = clock, closes
+        self._known: dict[Series, tuple[Bars, npt.NDArray[np.int64]]] = {}
+
+    def whole(self, series: Series) -> Bars:
+        """Every stored bar of a series, the future of the replay included.
+
+        Raises:
+            NoBars, DamagedFile: as :meth:`BarStore.read_bars`.
+        """
+        return self._kept(series)[0]
+
+    def coverage(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> Coverage | None:
+        """The extent of a series at the present of the replay; None before its first bar has closed."""
+        try:
+            bars = self._parts(Series(instrument, timeframe, kind), FAR_PAST, FAR_FUTURE)
+        except NoBars:
+            return None
+        if len(bars.ts) == 0:
+            return None
+        return Coverage(len(bars.ts), stamp(bars.ts[0]), stamp(bars.ts[-1]), 0)
+
+    def _parts(self, series: Series, first: int, last: int) -> Bars:
+        bars, closes = self._kept(series)
+        closed = int(np.searchsorted(closes, int(self._present.now().timestamp() * 1e9), side="right"))
+        low = int(np.searchsorted(bars.ts, first, side="left"))
+        high = int(np.searchsorted(bars.ts, last, side="right"))
+        return select(bars, slice(low, max(low, min(high, closed))))
+
+    def _kept(self, series: Series) -> tuple[Bars, npt.NDArray[np.int64]]:
+        if series not in self._known:
+            bars = super()._parts(series, FAR_PAST, FAR_FUTURE)
+            self._known[series] = bars, self._closes(series.instrument, series.timeframe, bars.ts)
+        return self._known[series]
