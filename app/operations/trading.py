@@ -43,6 +43,8 @@ NOT_CONFIGURED = "not in conf/instruments"
 """The remark of a position that cannot be valued because its instrument is not declared."""
 NEWEST = 200
 """The most intents and orders of a listing, unless more are asked for."""
+NEWEST_ORDER = "newest"
+"""Stands for the newest order in the place of an id."""
 MARKS = 5_000
 """The most equity marks of a chart."""
 
@@ -279,6 +281,7 @@ def explain(settings: Settings, name: str, *, everything: bool = False) -> Listi
     """Everything behind an order, execution, decision, intent or signal.
 
     Args:
+        name: its id, or ``newest`` for the newest order that was sent, of the mode and account in force.
         everything: of a signal, also what other modes and accounts made of it. Any other id names one intent, which
             is told whatever its mode.
 
@@ -287,6 +290,8 @@ def explain(settings: Settings, name: str, *, everything: bool = False) -> Listi
     """
     with Container(settings) as house:
         account = account_in_force(settings, house.ledger)
+        if name == NEWEST_ORDER and (newest := house.ledger.attempts.newest(1, account)):
+            name = newest[-1].ref
         walks = explain_in(house.ledger, name)
         in_force = {row.intent_id for row in house.ledger.decisions.intents(name, account)}
         is_signal = walks[0].intent.signal_id == name

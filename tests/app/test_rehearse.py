@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.app.conftest import say
-from tests.support.houses import House, conf_copy
+from tests.support.houses import KEPT, House, conf_copy
 
 
 @pytest.fixture(scope="module")
 def replayed(tmp_path_factory: pytest.TempPathFactory) -> House:
     folder = tmp_path_factory.mktemp("replayed")
-    return House(conf_copy(folder, ("ema_crossover", "buy_and_hold")), folder / "data", ("universe.instruments=[BTC]",))
+    conf = conf_copy(folder, (*KEPT, "ema_crossover"))
+    return House(conf, folder / "data", ("universe.instruments=[BTC]",))
 
 
 @pytest.fixture
@@ -76,10 +77,9 @@ def test_daily_bars_of_an_exchange_trade_at_its_opening(house: House) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--from", "2031-01-01"), "no bar of BTC lies in the period"),
-        (("--from", "yesterday"), "backtest.start"),
-        (("strategy=nothing",), "must be one of buy_and_hold, ema_crossover"),
-        (("mode=live",), "mode"),
+        (("strategy=ema_crossover", "--from", "2031-01-01"), "no bar of BTC lies in the period"),
+        (("strategy=ema_crossover", "--from", "yesterday"), "backtest.start"),
+        (("strategy=nothing",), "must be one of buy_and_hold, ema_crossover, sma_crossover"),
     ],
 )
 def test_a_rehearsal_that_makes_no_sense_is_refused(house: House, words: tuple[str, ...], told: str) -> None:

@@ -62,7 +62,8 @@ def walked_back(house: House, ref: str, chosen: tuple[str, ...]) -> None:
         provenance["config_hash"]: json.loads(json.dumps(settings.model_dump(mode="json")))
     }
     assert provenance["config_hash"] == settings.config_hash
-    shown = say("explain", ref, *chosen).out
+    shown = say("explain", "newest", *chosen).out
+    assert shown == say("explain", ref, *chosen).out
     assert f"configuration: strategy {STRATEGY} ({STRATEGY}, atr_period=14, fast=12" in shown
     assert str(house.root / "artefacts" / "settings" / settings.config_hash) in shown
 

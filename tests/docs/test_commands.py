@@ -16,7 +16,7 @@ from tests.conftest import REAL_DATA
 
 PROJECT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"```console\n(?P<lines>.*?)```", re.DOTALL)
-DOCUMENTS = ("README.md", "docs/configuration.md", "docs/data.md")
+DOCUMENTS = ("README.md", "docs/configuration.md", "docs/data.md", "docs/trading.md")
 WHOLE_JOBS = ("make demo", "make test")
 """Run by CI itself, as they stand."""
 
@@ -49,7 +49,18 @@ def test_the_commands_of_a_document_work(document: str, tmp_path: Path) -> None:
 def test_the_tour_fills_an_order() -> None:
     """What the tour promises is in it, in this order."""
     text = " ".join(commands("README.md"))
-    steps = ("check", "backtest", "sweep", "materialize", "intent", "send", "orders", "reconcile")
+    steps = (
+        "check",
+        "backtest",
+        "sweep",
+        "materialize",
+        "trade --once",
+        "explain",
+        "intent --",
+        "send",
+        "orders",
+        "reconcile",
+    )
     places = [text.index(step) for step in steps]
     assert places == sorted(places)
 
