@@ -22,11 +22,10 @@ import uvicorn
 from app.guard import JsonPosts, checked_token, guarded, new_token
 from app.network import listen
 from assets.home import open_instance
-from conf.environment import PROJECT, environment
+from conf.environment import PROJECT, TOKEN, environment, load_environment, unneeded_secrets
 from tradewright.model.errors import TradewrightError
 
 HOST, PORT = "127.0.0.1", 3000
-TOKEN = "TRADEWRIGHT_TOKEN"  # noqa: S105 - the name of a variable  # nosec B105  the name of a variable
 WORKSPACE = PROJECT / "workspace.yaml"
 PATIENCE = 20.0
 """Seconds that Dagster gets to stop its own processes."""
@@ -38,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=PORT, help=f"of the pages ({PORT})")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
+    load_environment()
     try:
         token = checked_token(environment(TOKEN) or new_token())
         link = listen(HOST, given.port, f"stop the other program, or choose another: --port {given.port + 1}")
@@ -62,7 +62,8 @@ def serve(link: socket.socket, token: str) -> int:
     """Serve the pages, beside the daemon, until interrupted; 1 when the daemon ends by itself."""
     from assets.webserver import graph_application  # Dagster's web server takes seconds to load
 
-    os.environ.pop(TOKEN, None)  # before any process is started that could leak it
+    for name in unneeded_secrets(os.environ):  # the token too, before any process is started that could leak it
+        del os.environ[name]
     daemon = subprocess.Popen([str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(WORKSPACE)])  # noqa: S603
     try:
         with open_instance() as instance, graph_application(instance, WORKSPACE) as graph:

@@ -12,7 +12,7 @@ from app.guard import checked_token, new_token
 from app.network import MAX_PORT, ServeError, listen
 from brokers.ibkr.gateway.server import Gateway
 from brokers.sim.matching import Prices
-from conf.environment import OVERRIDES, environment
+from conf.environment import OVERRIDES, TOKEN, environment, load_environment
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.model.clock import Clock
@@ -63,8 +63,9 @@ def serve_apps(overrides: tuple[str, ...], settings: Settings, ready: Callable[[
     """
     from app.serve import run  # marimo and uvicorn, which the gateway does without
 
+    load_environment()
     chosen = settings.observability.serve
-    token = checked_token(environment("TRADEWRIGHT_TOKEN") or new_token())
+    token = checked_token(environment(TOKEN) or new_token())
     other = f"stop the other program, or choose another: observability.serve.port={chosen.port + 1}"
     link = listen(chosen.host, chosen.port, other)
     before = os.environ.get(OVERRIDES)

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.execution.sending import ACTOR
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.doctor import examine_all

@@ -8,7 +8,7 @@ from assets.pinned_config import PinnedConfig
 from assets.research.bars import bars_and_features
 from assets.research.schedules import SIGNALS_JOB, following, refreshing
 from assets.research.strategies import all_chains, signals_key
-from conf.environment import environment_overrides
+from conf.environment import code_location_overrides
 
 MARKET_JOB = "market"
 RESEARCH_JOB = "research"
@@ -48,4 +48,4 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
 @dg.definitions
 def defs() -> dg.Definitions:
     """What ``workspace.yaml`` loads; overrides come from ``TRADEWRIGHT_OVERRIDES``."""
-    return research_definitions(environment_overrides())
+    return research_definitions(code_location_overrides())
