@@ -19,7 +19,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from app.guard import LocalGuard, Scope, TokenGate, checked_token, new_token
+from app.access import checked_token, new_token
+from app.guard import LocalGuard, Scope, TokenGate
 from app.network import ServeError
 from app.serve import build
 from tests.support.desk_store import prepare
@@ -88,11 +89,16 @@ def test_a_change_from_another_site_is_refused_even_without_an_origin(site: str)
     assert asked("GET", OWN[0], NO_ORIGIN, sec_fetch_site=site) == "passed"
 
 
-@pytest.mark.parametrize("token", ["", "short", "x" * 15, "x" * 15 + "é", "x" * 20 + "\n", "two words, long enough"])
+GUESSED = ["x" * 40, "1234567890123456", "abcdefghijklmnopqrst", "passwordpassword", "0101010101010101", "longer" * 50]
+
+
+@pytest.mark.parametrize(
+    "token", ["", "short", "x" * 15, "a-token_for-te" + "é", "a-token_for-tests\n", "two words, long enough", *GUESSED]
+)
 def test_a_weak_token_is_refused(token: str) -> None:
     with pytest.raises(ServeError, match="a token"):
         build(PORT, token)
-    assert checked_token("x" * 16) == "x" * 16
+    assert checked_token("sixteen letters!".replace(" ", "-")) == "sixteen-letters!"
 
 
 def test_tokens_cannot_be_guessed() -> None:
@@ -256,7 +262,7 @@ async def stuck(scope, receive, send):
     await receive()
     await receive()
 
-serve.build, serve.PATIENCE = (lambda port, token: stuck), 0.5
+serve.build, serve.PATIENCE = (lambda port, token, others: stuck), 0.5
 link = socket.create_server(("127.0.0.1", 0))
 sys.stderr.write(f"{link.getsockname()[1]}\\n")
 sys.stderr.flush()
