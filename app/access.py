@@ -19,6 +19,8 @@ MIN_TOKEN, MAX_TOKEN = 16, 256
 MIN_DIFFERENT, MIN_STEPS = 8, 6
 """Different characters of a token, and different distances between neighbours: no ``aaaa``, ``1234``, ``abab``."""
 MOST_TOKENS, _MOST_BYTES = 100, 65_536
+VISITOR = "tradewright_visitor"
+"""The entry of an ASGI scope's ``meta`` with the name and the scope of the one who asks."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 
 

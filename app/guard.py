@@ -20,7 +20,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse
 
-from app.access import OWNER, Token, Visitor, checked_token, new_token
+from app.access import OWNER, VISITOR, Token, Visitor, checked_token, new_token
 from app.access import Scope as Right
 from app.bounds import AsgiApp, BodyBound, Message, Receive, Scope, Send, replaying
 
@@ -37,8 +37,6 @@ TRY_SECONDS, BURST, MOST_TRIES = 0.5, 30, 100
 """The rate of wrong tokens, and how many more than that may come at once; see :class:`Throttle`."""
 MAX_SESSIONS = 1000
 """The most sessions whose owners are remembered; of the oldest nothing more is admitted then."""
-VISITOR = "tradewright_visitor"
-"""The entry of ``scope["meta"]`` with the name and the scope of the one who asks."""
 _DISCARDED = 65_536
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOG = logging.getLogger("tradewright.guard")
