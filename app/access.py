@@ -145,11 +145,13 @@ def _owned_text(path: Path) -> str:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         raise ServeError(f"cannot be read: {error.strerror}", where=str(path), remedy=remedy) from error
-    with os.fdopen(number, "rb") as file:
+    try:
         found = os.fstat(number)
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
             raise ServeError("others may read or replace these tokens", where=str(path), remedy=remedy)
-        text = file.read(_MOST_BYTES + 1)
+        text = os.read(number, _MOST_BYTES + 1)
+    finally:
+        os.close(number)
     if len(text) > _MOST_BYTES:
         raise ServeError(f"larger than {_MOST_BYTES} bytes", where=str(path), remedy="remove tokens out of use")
     return text.decode("utf-8", "replace")
