@@ -22,7 +22,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse
 
 from app.access import OWNER, VISITOR, Token, Visitor, checked_token, new_token
 from app.access import Scope as Right
-from app.bounds import AsgiApp, BodyBound, Message, Receive, Scope, Send, replaying
+from app.bounds import AsgiApp, BodyBound, Receive, Scope, Send, replaying
+from app.headers import SecurityHeaders
 
 __all__ = ["AsgiApp", "Scope", "checked_token", "guarded", "new_token"]
 
@@ -62,8 +63,8 @@ class LocalGuard:
     def __init__(self, app: AsgiApp, port: int) -> None:
         self._app = app
         self._origins = {f"http://{name}:{port}" for name in NAMES}
-        self._headers = security_headers(port)
-        self._checked = TrustedHostMiddleware(self._check_origin, list(NAMES), www_redirect=False)
+        checked = TrustedHostMiddleware(self._check_origin, list(NAMES), www_redirect=False)
+        self._checked = SecurityHeaders(checked, port, NAMES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check the Host, then the Origin, then pass the request on."""
@@ -75,7 +76,7 @@ class LocalGuard:
         elif reason := self._refusal(scope):
             await refuse(scope, receive, send, 403, reason)
         else:
-            await self._app(scope, receive, _with_headers(send, self._headers))
+            await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> str:
         headers = Headers(scope=scope)
@@ -291,32 +292,6 @@ async def refuse(scope: Scope, receive: Receive, send: Send, status: int, reason
     if status == 429:
         headers["retry-after"] = "60"
     await PlainTextResponse(reason, status, headers)(scope, receive, send)
-
-
-def security_headers(port: int) -> list[tuple[bytes, bytes]]:
-    """The headers of every answer: scripts from here alone, websockets to here alone, no framing."""
-    sockets = " ".join(f"ws://{name}:{port}" for name in NAMES[:2])
-    policy = (
-        "default-src 'self' 'unsafe-inline' data: blob:; "
-        f"connect-src 'self' {sockets} data: blob:; object-src 'none'; frame-ancestors 'none'; base-uri 'self'"
-    )
-    return [
-        (b"content-security-policy", policy.encode()),
-        (b"referrer-policy", b"no-referrer"),
-        (b"x-content-type-options", b"nosniff"),
-    ]
-
-
-def _with_headers(send: Send, headers: list[tuple[bytes, bytes]]) -> Send:
-    ours = {name for name, _ in headers}
-
-    async def forward(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            others = [row for row in message.get("headers", []) if row[0].lower() not in ours]
-            message = {**message, "headers": [*others, *headers]}
-        await send(message)
-
-    return forward
 
 
 def _cookies(scope: Scope, ours: str) -> list[tuple[bytes, bytes]]:

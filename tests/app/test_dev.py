@@ -29,6 +29,7 @@ from app.guard import JsonPosts, guarded
 from assets.home import open_instance
 from assets.webserver import graph_application, reads
 from conf.environment import PROJECT
+from tests.support.chromium import chromium, needs_chromium
 
 PARENT = """
 import pathlib, subprocess, sys, time
@@ -285,6 +286,19 @@ def test_the_pages_work_behind_a_cookie_and_load_no_script_of_others(graph: int)
     script = re.findall(r'<script[^>]*src="([^"]+)"', page)[0]
     assert script.startswith("/")
     assert ask(graph, "GET", script, None, named)[0] == 200
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_dagsters_pages_work_in_a_browser_under_our_content_policy(graph: int, tmp_path: Path) -> None:
+    with chromium(tmp_path / "profile") as page:
+        page.open(f"http://{dev.HOST}:{graph}/?access_token={SECRET}")
+        page.await_text("Overview", "Runs", "Deployment")
+        assert "access_token" not in page.run("location.href")
+        page.open(f"http://{dev.HOST}:{graph}/runs")
+        page.await_text("Runs", "No runs")
+        refused = [text for text in page.complaints if "Content Security Policy" in text]
+    assert refused == []
 
 
 def test_make_dev_reads_the_token_of_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

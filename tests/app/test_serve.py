@@ -172,6 +172,10 @@ def test_the_content_policy_runs_no_strings_and_knows_one_websocket(server: Serv
     text = known(server, "/monitor/")[1]
     policy = next(line for line in text.splitlines() if line.lower().startswith("content-security-policy:"))
     assert "unsafe-eval" not in policy
+    assert "default-src 'none'" in policy
+    (scripts,) = [part for part in policy.split(";") if part.strip().startswith("script-src")]
+    assert "unsafe-inline" not in scripts
+    assert scripts.count("'sha256-") >= 1
     assert f"ws://127.0.0.1:{server.port}" in policy
     assert " ws: " not in policy
     assert " wss:" not in policy
