@@ -114,7 +114,8 @@ class Throttle:
     def fail(self) -> None:
         """Note a wrong token, and tell it in the log."""
         self._paid = max(self._paid, self._clock()) + TRY_SECONDS
-        _LOG.warning("a wrong token was given")
+        if not self.is_fast:  # a flood of tries makes no flood of lines
+            _LOG.warning("a wrong token was given")
 
     @property
     def _debt(self) -> float:

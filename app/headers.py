@@ -38,9 +38,7 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        plain = [
-            row for row in scope["headers"] if row[0].lower() != b"accept-encoding"
-        ]  # to read the page
+        plain = [row for row in scope["headers"] if row[0].lower() != b"accept-encoding"]  # to read the page
         await self._app({**scope, "headers": plain}, receive, _Answer(self, send).forward)
 
     def of(self, scripts: list[bytes]) -> list[tuple[bytes, bytes]]:
