@@ -242,23 +242,22 @@ class JsonPosts:
 
 
 class SessionOwners:
-    """ASGI middleware: a marimo session belongs to the token that opened its websocket; others may not steer it."""
+    """ASGI middleware: a marimo session belongs to the token that named it first in an address; no other steers it."""
 
     def __init__(self, app: AsgiApp) -> None:
         self._app = app
         self._owners: dict[tuple[str, str], str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse (403) requests that name a session of another token, or one that no websocket opened."""
+        """Refuse (403) requests that name a session of another token, or one that nobody has opened."""
         visitor = visitor_of(scope)
         if visitor is None or scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         app = str(scope["path"]).lstrip("/").partition("/")[0]
         asked = [value for name, value in _query(scope) if name == "session_id"]
-        if scope["type"] == "websocket":
-            for name in asked:
-                self._owners.setdefault((app, name), visitor.name)
+        for name in asked:
+            self._owners.setdefault((app, name), visitor.name)
         asked += Headers(scope=scope).getlist("marimo-session-id")
         if scope["type"] == "http" and scope["method"] in _SAFE_METHODS:
             asked = [name for name in asked if (app, name) in self._owners]

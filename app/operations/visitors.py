@@ -27,7 +27,7 @@ def present() -> Visitor:
     noted = request.meta.get(VISITOR) if isinstance(request.meta, dict) else None
     if not isinstance(noted, dict):
         return STRANGER
-    return Visitor(str(noted.get("name", "")), Scope(noted.get("scope", Scope.LOOK)))
+    return Visitor(str(noted.get("name", "")), Scope(str(noted.get("scope", Scope.LOOK))))
 
 
 def demand(visitor: Visitor, scope: Scope) -> None:

