@@ -14,17 +14,18 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import uvicorn
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from app import dev
 from app.access import Scope, Token, Visitor
-from app.bounds import server_config
+from app.bounds import MAX_BODY, server_config
 from app.guard import JsonPosts, guarded
 from assets.home import open_instance
 from assets.webserver import graph_application, reads
@@ -270,6 +271,19 @@ def test_no_mutation_goes_through_the_websocket(graph: int) -> None:
         answer = json.loads(link.recv(30))
     assert answer["type"] == "error"
     assert "data" not in answer["payload"]
+
+
+def test_a_large_message_ends_the_websocket(graph: int) -> None:
+    with connect(
+        f"ws://{dev.HOST}:{graph}/graphql",
+        proxy=None,
+        additional_headers=BEARER,
+        subprotocols=[Subprotocol("graphql-ws")],
+    ) as link:
+        with suppress(ConnectionClosed):  # it may close before all of it is written
+            link.send("x" * (MAX_BODY + 1))
+        with pytest.raises(ConnectionClosed):
+            link.recv(30)
 
 
 def test_the_pages_work_behind_a_cookie_and_load_no_script_of_others(graph: int) -> None:
