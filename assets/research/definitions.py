@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from assets.home import keep_outputs_in_memory
 from assets.pinned_config import PinnedConfig
 from assets.research.bars import bars_and_features
 from assets.research.schedules import SIGNALS_JOB, following, refreshing
@@ -48,4 +49,5 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
 @dg.definitions
 def defs() -> dg.Definitions:
     """What ``workspace.yaml`` loads; overrides come from ``TRADEWRIGHT_OVERRIDES``."""
+    keep_outputs_in_memory()
     return research_definitions(code_location_overrides())
