@@ -19,14 +19,15 @@ from pathlib import Path
 
 import uvicorn
 
-from app.guard import JsonPosts, checked_token, guarded, new_token
+from app.access import Token, checked_token, further_tokens, new_token
+from app.bounds import server_config
+from app.guard import JsonPosts, guarded
 from app.network import listen
 from assets.home import open_instance
-from conf.environment import PROJECT, environment
+from conf.environment import PROJECT, TOKEN, environment, load_environment, unneeded_secrets
 from tradewright.model.errors import TradewrightError
 
 HOST, PORT = "127.0.0.1", 3000
-TOKEN = "TRADEWRIGHT_TOKEN"  # noqa: S105 - the name of a variable  # nosec B105  the name of a variable
 WORKSPACE = PROJECT / "workspace.yaml"
 PATIENCE = 20.0
 """Seconds that Dagster gets to stop its own processes."""
@@ -38,11 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=PORT, help=f"of the pages ({PORT})")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
+    load_environment()
     try:
-        token = checked_token(environment(TOKEN) or new_token())
+        token, others = checked_token(environment(TOKEN) or new_token()), further_tokens()
         link = listen(HOST, given.port, f"stop the other program, or choose another: --port {given.port + 1}")
         if given.serve:
-            return serve(link, token)
+            return serve(link, token, others)
         link.close()
         open_instance().dispose()
     except TradewrightError as error:
@@ -58,16 +60,17 @@ def command(port: int) -> list[str]:
     return [sys.executable, "-m", "app.dev", "--serve", "--port", str(port)]
 
 
-def serve(link: socket.socket, token: str) -> int:
+def serve(link: socket.socket, token: str, others: Sequence[Token] = ()) -> int:
     """Serve the pages, beside the daemon, until interrupted; 1 when the daemon ends by itself."""
-    from assets.webserver import graph_application  # Dagster's web server takes seconds to load
+    from assets.webserver import graph_application, reads  # Dagster's web server takes seconds to load
 
-    os.environ.pop(TOKEN, None)  # before any process is started that could leak it
+    for name in unneeded_secrets(os.environ):  # the token too, before any process is started that could leak it
+        del os.environ[name]
     daemon = subprocess.Popen([str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(WORKSPACE)])  # noqa: S603
     try:
         with open_instance() as instance, graph_application(instance, WORKSPACE) as graph:
-            app = guarded(JsonPosts(graph, "/graphql"), link.getsockname()[1], token)
-            server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+            app = guarded(JsonPosts(graph, "/graphql", reads), link.getsockname()[1], token, others)
+            server = uvicorn.Server(server_config(app))
             threading.Thread(target=_end_with, args=(daemon, server), daemon=True).start()
             server.run(sockets=[link])
         return 0 if daemon.poll() is None else 1

@@ -1,4 +1,4 @@
-"""Access control of the local servers: host names, origins, the token; for HTTP and websockets alike.
+"""Access control of the local servers: host names, origins, tokens; for HTTP and websockets alike.
 
 A page of another site can make a browser send requests to loopback (cross-site request forgery), and a name rebound to
 127.0.0.1 can read the answers (DNS rebinding). The Host and Origin checks stop both; the token stops other users of the
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+import time
+from collections.abc import Callable, Sequence
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers
@@ -19,49 +20,41 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse
 
-from app.network import ServeError
+from app.access import OWNER, VISITOR, Token, Visitor, checked_token, new_token
+from app.access import Scope as Right
+from app.bounds import AsgiApp, BodyBound, Receive, Scope, Send, replaying
+from app.headers import SecurityHeaders
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+__all__ = ["AsgiApp", "Scope", "checked_token", "guarded", "new_token"]
 
 NAMES = ("127.0.0.1", "localhost", "[::1]")
-MIN_TOKEN = 16
-"""Characters of the shortest token that is admitted."""
 QUERY = "access_token"
 OPEN_PATHS = frozenset({"/health/live", "/lab/manifest.json", "/monitor/manifest.json"})
 """Paths without anything of the user's: a browser asks for a manifest without its cookies."""
 REFUSAL = "A token is needed: open the address that the command printed; it holds the token."
+SESSION_SECONDS = 12 * 3600
+"""The life of a cookie; a restart of the server ends it too."""
+TRY_SECONDS, BURST, MOST_TRIES = 0.5, 30, 100
+"""The rate of wrong tokens, and how many more than that may come at once; see :class:`Throttle`."""
+MAX_SESSIONS = 1000
+"""The most sessions whose owners are remembered; of the oldest nothing more is admitted then."""
+_DISCARDED = 65_536
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_LOG = logging.getLogger("tradewright.guard")
 
 
-def guarded(app: AsgiApp, port: int, token: str) -> AsgiApp:
-    """An application behind the checks of Host, Origin and token.
+def guarded(app: AsgiApp, port: int, token: str, others: Sequence[Token] = ()) -> AsgiApp:
+    """An application behind the checks of Host, Origin and token, with bounded bodies.
 
-    Raises:
-        ServeError: for a token that is too short or holds other characters than printable ASCII.
-    """
-    return LocalGuard(TokenGate(app, checked_token(token), port), port)
-
-
-def new_token() -> str:
-    """A random token of 32 characters."""
-    return secrets.token_urlsafe(24)
-
-
-def checked_token(token: str) -> str:
-    """The token itself.
+    Args:
+        token: of the user who started the server.
+        others: of further visitors.
 
     Raises:
-        ServeError: for a token that is too short or holds other characters than printable ASCII.
+        ServeError: for a token that is not admitted.
     """
-    remedy = "set TRADEWRIGHT_TOKEN to more, or leave it unset to have a token made"
-    if len(token) < MIN_TOKEN:
-        raise ServeError(f"a token of at least {MIN_TOKEN} characters is required", where="token", remedy=remedy)
-    if not (token.isascii() and token.isprintable() and " " not in token):
-        raise ServeError("a token consists of printable ASCII characters", where="token", remedy=remedy)
-    return token
+    tokens = (Token(checked_token(token), OWNER), *others)
+    return LocalGuard(TokenGate(BodyBound(app), tokens, port), port)
 
 
 class LocalGuard:
@@ -70,8 +63,8 @@ class LocalGuard:
     def __init__(self, app: AsgiApp, port: int) -> None:
         self._app = app
         self._origins = {f"http://{name}:{port}" for name in NAMES}
-        self._headers = security_headers(port)
-        self._checked = TrustedHostMiddleware(self._check_origin, list(NAMES), www_redirect=False)
+        checked = TrustedHostMiddleware(self._check_origin, list(NAMES), www_redirect=False)
+        self._checked = SecurityHeaders(checked, port, NAMES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check the Host, then the Origin, then pass the request on."""
@@ -83,7 +76,7 @@ class LocalGuard:
         elif reason := self._refusal(scope):
             await refuse(scope, receive, send, 403, reason)
         else:
-            await self._app(scope, receive, _with_headers(send, self._headers))
+            await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> str:
         headers = Headers(scope=scope)
@@ -96,104 +89,215 @@ class LocalGuard:
         return ""
 
 
+class Throttle:
+    """Bounds the tries of tokens to one in ``TRY_SECONDS``, with a burst (the generic cell rate algorithm).
+
+    After ``BURST`` wrong tokens a further one is answered with 429; after ``MOST_TRIES`` no token is looked at, so that
+    not even the right one tells itself by its answer. Cookies are looked at always.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._paid = clock()
+        """The time until which the tries so far use up the rate."""
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether wrong tokens come faster than they may."""
+        return self._debt > BURST
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether no token is looked at now."""
+        return self._debt > MOST_TRIES
+
+    def fail(self) -> None:
+        """Note a wrong token, and tell it in the log."""
+        self._paid = max(self._paid, self._clock()) + TRY_SECONDS
+        if not self.is_fast:  # a flood of tries makes no flood of lines
+            _LOG.warning("a wrong token was given")
+
+    @property
+    def _debt(self) -> float:
+        return (self._paid - self._clock()) / TRY_SECONDS
+
+
 class TokenGate:
     """ASGI middleware: admits a bearer token, or the cookie that a first visit with the token in its address sets.
 
     That visit is redirected to the same address without the token, which therefore stays out of the address bar.
-    The application behind it gets the token as a bearer, whatever form it came in.
+    The application behind it gets the first token as a bearer, whatever came in, and the visitor in ``scope["meta"]``.
+    A page of another site can neither sign in nor spend tries: its tokens are not looked at.
     """
 
-    def __init__(self, app: AsgiApp, token: str, port: int) -> None:
-        self._app, self._token = app, token
+    def __init__(
+        self, app: AsgiApp, tokens: str | Sequence[Token], port: int, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._app, self._clock = app, clock
+        self._tokens = (Token(tokens),) if isinstance(tokens, str) else tuple(tokens)
         self._cookie = f"tradewright_{port}"
-        self._session = hmac.new(token.encode(), self._cookie.encode(), hashlib.sha256).hexdigest()
+        self._keys = [hmac.digest(secrets.token_bytes(32), row.text.encode(), hashlib.sha256) for row in self._tokens]
+        self._throttle = Throttle()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on requests that hold the token."""
+        """Pass on requests that hold a token."""
         if scope["type"] not in ("http", "websocket") or scope["path"] in OPEN_PATHS:
             await self._app(scope, receive, send)
-        elif self._is_known(scope):
-            await self._app(self._with_bearer(scope), receive, send)
-        elif not self._is_in_query(scope):
+            return
+        found = self._of_cookie(scope)
+        given = self._given(scope) if found is None else None
+        if given is not None and not self._throttle.is_shut:
+            found = self._of_token(given)
+        if found is None and given is not None and self._throttle.is_fast:
+            await refuse(scope, receive, send, 429, "too many wrong tokens: wait a minute")
+        elif found is None:
             await refuse(scope, receive, send, 401, REFUSAL)
-        elif scope["type"] == "websocket":
-            await self._app(self._with_bearer(scope), receive, send)
+        elif given is None or scope["type"] == "websocket" or self._bearer(scope):
+            await self._app(self._admitted(scope, found), receive, send)
         elif scope["method"] in ("GET", "HEAD"):
-            await self._sign_in(scope, receive, send)
+            await self._sign_in(scope, receive, send, found)
         else:
             await refuse(scope, receive, send, 401, REFUSAL)
 
-    def _is_known(self, scope: Scope) -> bool:
+    def _given(self, scope: Scope) -> str | None:
+        """The token of a request: its bearer, else the one in its address; None without one."""
+        if Headers(scope=scope).get("sec-fetch-site") in ("cross-site", "same-site"):
+            return None
+        bearer = self._bearer(scope)
+        return bearer or next((value for name, value in _query(scope) if name == QUERY and value), None)
+
+    @staticmethod
+    def _bearer(scope: Scope) -> str:
         scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and _equal(given, self._token):
-            return True
-        return _equal(HTTPConnection(scope).cookies.get(self._cookie, ""), self._session)
+        return given if scheme.lower() == "bearer" else ""
 
-    def _is_in_query(self, scope: Scope) -> bool:
-        return any(name == QUERY and _equal(value, self._token) for name, value in _query(scope))
+    def _of_token(self, given: str) -> int | None:
+        """The number of the token that is given; all are compared, so that the time tells nothing."""
+        same = [_equal(given, row.text) for row in self._tokens]
+        if any(same):
+            return same.index(True)
+        self._throttle.fail()
+        return None
 
-    async def _sign_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _of_cookie(self, scope: Scope) -> int | None:
+        """The number of the token whose cookie is given, unless it is too old."""
+        since, _, proof = HTTPConnection(scope).cookies.get(self._cookie, "").partition(".")
+        if not (since.isascii() and since.isdecimal() and len(since) < 12):
+            return None
+        if not 0 <= self._clock() - int(since) <= SESSION_SECONDS:
+            return None
+        same = [_equal(proof, self._proof(number, since)) for number in range(len(self._tokens))]
+        return same.index(True) if any(same) else None
+
+    def _proof(self, number: int, since: str) -> str:
+        return hmac.new(self._keys[number], f"{self._cookie} {since}".encode(), hashlib.sha256).hexdigest()
+
+    async def _sign_in(self, scope: Scope, receive: Receive, send: Send, number: int) -> None:
         rest = urlencode([(name, value) for name, value in _query(scope) if name != QUERY])
         path = "/" + str(scope["path"]).lstrip("/\\")  # two slashes would name another host
-        answer = RedirectResponse(f"{path}?{rest}" if rest else path, 303)
-        answer.set_cookie(self._cookie, self._session, httponly=True, samesite="strict")
+        answer = RedirectResponse(f"{path}?{rest}" if rest else path, 303, {"cache-control": "no-store"})
+        since = str(int(self._clock()))
+        cookie = f"{since}.{self._proof(number, since)}"
+        answer.set_cookie(self._cookie, cookie, max_age=SESSION_SECONDS, httponly=True, samesite="strict")
         await answer(scope, receive, send)
 
-    def _with_bearer(self, scope: Scope) -> Scope:
-        others = [row for row in scope["headers"] if row[0].lower() != b"authorization"]
-        return {**scope, "headers": [*others, (b"authorization", f"Bearer {self._token}".encode())]}
+    def _admitted(self, scope: Scope, number: int) -> Scope:
+        visitor = self._tokens[number].visitor
+        others = [row for row in scope["headers"] if row[0].lower() not in (b"authorization", b"cookie")]
+        bearer = (b"authorization", f"Bearer {self._tokens[0].text}".encode())
+        meta = {VISITOR: {"name": visitor.name, "scope": visitor.scope.value}}
+        return {**scope, "headers": [*others, *_cookies(scope, self._cookie), bearer], "meta": meta}
+
+
+def visitor_of(scope: Scope) -> Visitor | None:
+    """Who asks, as :class:`TokenGate` has noted; None where it stands not before."""
+    noted = scope.get("meta", {}).get(VISITOR)
+    return None if noted is None else Visitor(noted["name"], Right(noted["scope"]))
 
 
 class JsonPosts:
-    """ASGI middleware for one path: only POST of JSON, and websockets; a GET could otherwise carry a mutation."""
+    """ASGI middleware for GraphQL: POST of JSON alone, and websockets; a GET could otherwise carry a mutation.
 
-    def __init__(self, app: AsgiApp, path: str) -> None:
-        self._app, self._path = app, path
+    A visitor without the scope admin may read: of the posts those for which ``reads`` holds, and no other change.
+    """
+
+    def __init__(self, app: AsgiApp, path: str, reads: Callable[[bytes], bool] = lambda _body: False) -> None:
+        self._app, self._path, self._reads = app, path, reads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse other methods (405) and other content types (415)."""
-        if scope["type"] != "http" or str(scope["path"]).rstrip("/") != self._path:
-            await self._app(scope, receive, send)
-        elif scope["method"] != "POST":
+        """Refuse other methods (405), other content types (415), and acts of visitors who only look (403)."""
+        is_graph = scope["type"] == "http" and str(scope["path"]).rstrip("/") == self._path
+        if is_graph and scope["method"] != "POST":
             await refuse(scope, receive, send, 405, "POST is needed here")
-        elif Headers(scope=scope).get("content-type", "").partition(";")[0].strip() != "application/json":
+        elif is_graph and Headers(scope=scope).get("content-type", "").partition(";")[0].strip() != "application/json":
             await refuse(scope, receive, send, 415, "application/json is needed here")
-        else:
+        elif scope["type"] != "http" or scope["method"] in _SAFE_METHODS or may(scope, Right.ADMIN):
             await self._app(scope, receive, send)
+        else:
+            body = await _body(receive) if is_graph else b""
+            if is_graph and self._reads(body):
+                await self._app(scope, replaying(body, receive), send)
+            else:
+                await refuse(scope, receive, send, 403, "this token may look; a token of the scope admin is needed")
+
+
+class SessionOwners:
+    """ASGI middleware: a marimo session belongs to the token that named it first in an address; no other steers it."""
+
+    def __init__(self, app: AsgiApp) -> None:
+        self._app = app
+        self._owners: dict[tuple[str, str], str] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse (403) requests that name a session of another token, or one that nobody has opened."""
+        visitor = visitor_of(scope)
+        if visitor is None or scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        app = str(scope["path"]).lstrip("/").partition("/")[0]
+        asked = [value for name, value in _query(scope) if name == "session_id"]
+        for name in asked:
+            self._owners.setdefault((app, name), visitor.name)
+        asked += Headers(scope=scope).getlist("marimo-session-id")
+        if scope["type"] == "http" and scope["method"] in _SAFE_METHODS:
+            asked = [name for name in asked if (app, name) in self._owners]
+        if any(self._owners.get((app, name)) != visitor.name for name in asked):
+            await refuse(scope, receive, send, 403, "this session belongs to another token")
+            return
+        while len(self._owners) > MAX_SESSIONS:
+            del self._owners[next(iter(self._owners))]
+        await self._app(scope, receive, send)
+
+
+def may(scope: Scope, right: Right) -> bool:
+    """Whether the one who asks has a scope; without a gate before it nobody is known, and nothing is allowed."""
+    visitor = visitor_of(scope)
+    return visitor is not None and visitor.scope.includes(right)
+
+
+async def _body(receive: Receive) -> bytes:
+    """The body, which :class:`app.bounds.BodyBound` has read and bounded."""
+    return bytes((await receive()).get("body", b""))
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, status: int, reason: str) -> None:
     """End a request with a status and a reason, a websocket with code 1008."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": reason})
-    else:
-        await PlainTextResponse(reason, status)(scope, receive, send)
+        return
+    headers = {"cache-control": "no-store"}
+    told = Headers(scope=scope).get("content-length", "0")
+    if "transfer-encoding" in Headers(scope=scope) or not told.isdecimal() or int(told[:20]) > _DISCARDED:
+        headers["connection"] = "close"  # nothing of a large body is read
+    if status == 429:
+        headers["retry-after"] = "60"
+    await PlainTextResponse(reason, status, headers)(scope, receive, send)
 
 
-def security_headers(port: int) -> list[tuple[bytes, bytes]]:
-    """The headers of every answer: scripts from here alone, websockets to here alone, no framing."""
-    sockets = " ".join(f"ws://{name}:{port}" for name in NAMES[:2])
-    policy = (
-        "default-src 'self' 'unsafe-inline' data: blob:; "
-        f"connect-src 'self' {sockets} data: blob:; object-src 'none'; frame-ancestors 'none'; base-uri 'self'"
-    )
-    return [
-        (b"content-security-policy", policy.encode()),
-        (b"referrer-policy", b"no-referrer"),
-        (b"x-content-type-options", b"nosniff"),
-    ]
-
-
-def _with_headers(send: Send, headers: list[tuple[bytes, bytes]]) -> Send:
-    ours = {name for name, _ in headers}
-
-    async def forward(message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            others = [row for row in message.get("headers", []) if row[0].lower() not in ours]
-            message = {**message, "headers": [*others, *headers]}
-        await send(message)
-
-    return forward
+def _cookies(scope: Scope, ours: str) -> list[tuple[bytes, bytes]]:
+    """The cookies of a request without ours, which no application needs."""
+    kept = [f"{name}={value}" for name, value in HTTPConnection(scope).cookies.items() if name != ours]
+    return [(b"cookie", "; ".join(kept).encode("latin-1", "replace"))] if kept else []
 
 
 def _query(scope: Scope) -> list[tuple[str, str]]:

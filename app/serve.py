@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -16,7 +17,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from app.guard import AsgiApp, guarded
+from app.access import Token
+from app.bounds import AsgiApp, server_config
+from app.guard import SessionOwners, guarded
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 APPS = {"lab": "Strategy lab: parameters, fills, equity, findings", "monitor": "Monitor: positions, approvals, orders"}
@@ -41,12 +44,13 @@ a{{display:block;padding:.8rem 1rem;margin:.6rem 0;border:1px solid #8884;border
 </style><h1>Tradewright</h1>{links}</html>"""
 
 
-def build(port: int, token: str) -> AsgiApp:
+def build(port: int, token: str, others: Sequence[Token] = ()) -> AsgiApp:
     """The whole ASGI application: index, health, and each notebook as an app.
 
     Args:
         port: where it will listen; the Host and Origin checks need it.
-        token: demanded by every app.
+        token: of the user who started the server.
+        others: of further visitors.
 
     Raises:
         ServeError: for a token that is too short or not ASCII.
@@ -59,7 +63,7 @@ def build(port: int, token: str) -> AsgiApp:
         Route("/health/live", _live),
         Mount("/", app=builder.build()),
     ]
-    return guarded(Starlette(routes=routes), port, token)
+    return guarded(SessionOwners(Starlette(routes=routes)), port, token, others)
 
 
 async def _index(request: Request) -> Response:  # noqa: ARG001 - the framework calls it with the request
@@ -84,9 +88,8 @@ class Server(uvicorn.Server):
         last_word.start()
 
 
-def run(link: socket.socket, token: str) -> None:
+def run(link: socket.socket, token: str, others: Sequence[Token] = ()) -> None:
     """Serve until interrupted."""
-    app = build(link.getsockname()[1], token)
-    config = uvicorn.Config(app, log_level="warning", access_log=False, ws="websockets-sansio")
+    config = server_config(build(link.getsockname()[1], token, others))
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # cells print for nbval, not for people
         Server(config).run(sockets=[link])

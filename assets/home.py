@@ -19,6 +19,38 @@ nux:
 """
 
 
+memory = dg.IOManagerDefinition(resource_fn=lambda _context: _Memory(), config_schema={})
+"""Outputs are kept in memory: no asset of this project hands values to another."""
+
+
+class _Memory(dg.IOManager):
+    """Keeps the outputs of one run."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[object, ...], object] = {}
+
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+        """Keep a value."""
+        self._kept[tuple(context.get_identifier())] = obj
+
+    def load_input(self, context: dg.InputContext) -> object:
+        """The value that was kept; ``LookupError`` where none was."""
+        source = context.upstream_output
+        if source is None:
+            raise LookupError("nothing was kept for this input")
+        return self._kept[tuple(source.get_identifier())]
+
+
+def keep_outputs_in_memory() -> None:
+    """Have this process and its runs use :data:`memory` where no other manager of outputs is declared.
+
+    Dagster's own one writes pickles, into a folder that the config of an asset's run may name. Such a config can read
+    any variable of the environment, and the folder's name stands in the run's events.
+    """
+    os.environ["DAGSTER_DEFAULT_IO_MANAGER_MODULE"] = __name__
+    os.environ["DAGSTER_DEFAULT_IO_MANAGER_ATTRIBUTE"] = "memory"
+
+
 def dagster_home() -> Path:
     """The folder named by ``DAGSTER_HOME``, else ``.dagster`` in the project; made and announced to this process."""
     home = Path(os.environ.get("DAGSTER_HOME") or PROJECT / ".dagster").resolve()

@@ -7,7 +7,9 @@ Only this module reads the environment. Its names here start with ``TRADEWRIGHT_
 from __future__ import annotations
 
 import os
+import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -18,6 +20,14 @@ PROJECT = Path(__file__).resolve().parent.parent
 ROOT = "config"
 OVERRIDES = "TRADEWRIGHT_OVERRIDES"
 ENV_FILE = "TRADEWRIGHT_ENV_FILE"
+TOKEN = "TRADEWRIGHT_TOKEN"  # noqa: S105 - the name of a variable  # nosec B105  the name of a variable
+TOKENS_FILE = "TRADEWRIGHT_TOKENS"
+_REFERENCE = re.compile(r"\$\{oc\.env:(\w+)")
+_SECRET_NAME = re.compile(
+    r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|AUTH(?!OR)|COOKIE|DSN|API_?KEY|(^|_)(KEYS?|PAT|PWD)(_|$)"
+)
+_SECRET_VALUE = re.compile(r"://[^/@\s]*:[^/@\s]+@|-----BEGIN|[?&;\s](password|pwd)=", re.IGNORECASE)
+_NO_SECRETS = frozenset({"PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY"})
 _NOT_COMPOSED = {".", "expectations"}
 """Folders that are no group: the root, and expectation suites, which are read by name."""
 
@@ -36,6 +46,32 @@ def load_environment() -> None:
     for name, value in dotenv_values(os.environ.get(ENV_FILE) or PROJECT / ".env").items():
         if value:
             os.environ.setdefault(name, value)
+
+
+def unneeded_secrets(variables: Mapping[str, str], folder: Path | None = None) -> list[str]:
+    """The names of variables that look like secrets and that no YAML file refers to; sorted.
+
+    A secret shows by its name (``BROKER_SECRET``, ``AWS_ACCESS_KEY``) or by its value (an address with a password).
+
+    Args:
+        folder: of the YAML files; the one in force when it is left out.
+    """
+    texts = [path.read_text(errors="replace") for path in yaml_files(folder or conf_folder())]
+    needed = _NO_SECRETS.union(*(_REFERENCE.findall(text) for text in texts))
+    rows = variables.items()
+    looks = {name for name, value in rows if _SECRET_NAME.search(name.upper()) or _SECRET_VALUE.search(value)}
+    return sorted(looks - needed)
+
+
+def code_location_overrides() -> tuple[str, ...]:
+    """As :func:`environment_overrides`, for a process that a run's config steers; unneeded secrets are gone afterwards.
+
+    Dagster resolves ``{"env": NAME}`` in a run's config when the definitions stand, so it finds none of them.
+    """
+    overrides = environment_overrides()
+    for name in unneeded_secrets(os.environ):
+        del os.environ[name]
+    return overrides
 
 
 def environment_overrides() -> tuple[str, ...]:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from app.access import Scope
 from app.commands.order_args import ENDS, parse_state, parse_statement_fill
-from app.operations import operator, trading
+from app.operations import operator, trading, visitors
 from app.operations.formatting import local
 from app.operations.monitor_view import Row, terms_text
 from app.output import printable
@@ -42,20 +43,20 @@ def answer(settings: Settings, decision_id: str | None, approved: bool, reason: 
     if not decision_id:
         return NOTHING_CHOSEN
 
-    def act() -> str:
+    def act(actor: str) -> str:
         if approved:
-            return f"approved: {terms_text(trading.approve(settings, decision_id, reason).terms)}"
-        trading.reject(settings, decision_id, reason)
+            return f"approved: {terms_text(trading.approve(settings, decision_id, reason, actor).terms)}"
+        trading.reject(settings, decision_id, reason, actor)
         return f"rejected: decision {decision_id}"
 
-    return _told(act)
+    return _told(Scope.TRADE, act)
 
 
 def stop(settings: Settings, scope: str, reason: str) -> str:
     """Stop new orders and cancel the open ones."""
 
-    def act() -> str:
-        switch, done = trading.kill(settings, scope, reason)
+    def act(actor: str) -> str:
+        switch, done = trading.kill(settings, scope, reason, actor)
         lines = [f"stopped: {switch.scope}", f"cancelled: {', '.join(done.ended) or 'none'}"]
         if done.open:
             lines.append(f"still open: {', '.join(done.open)}")
@@ -63,43 +64,44 @@ def stop(settings: Settings, scope: str, reason: str) -> str:
             lines.append(f"the venue could not be asked to cancel: {done.problem}")
         return "; ".join(lines)
 
-    return _told(act)
+    return _told(Scope.TRADE, act)
 
 
 def resume(settings: Settings, scope: str, reason: str) -> str:
     """Allow new orders again."""
-    return _told(lambda: f"resumed: {trading.resume(settings, scope, reason).scope}")
+    return _told(Scope.ADMIN, lambda actor: f"resumed: {trading.resume(settings, scope, reason, actor).scope}")
 
 
 def reconcile(settings: Settings) -> str:
     """Reconcile the ledger with the venue."""
 
-    def act() -> str:
-        found = trading.reconcile(settings)
+    def act(actor: str) -> str:
+        found = trading.reconcile(settings, actor)
         differs = "; ".join(found.differences) or "no differences"
         at, equity = local(found.at, settings.base.tz), money(float(found.equity))
         return f"reconciled at {at}: equity {equity}, {differs}{_still(found.problems)}"
 
-    return _told(act)
+    return _told(Scope.TRADE, act)
 
 
 def cancel(settings: Settings, chosen: Sequence[Row], reason: str) -> str:
     """Cancel the order that is chosen in the table of orders."""
     if not chosen:
         return NOTHING_CHOSEN
-    return _told(lambda: _cancelled(operator.cancel(settings, chosen[0]["ref"], reason)), settings)
+    ref = chosen[0]["ref"]
+    return _told(Scope.TRADE, lambda actor: _cancelled(operator.cancel(settings, ref, reason, actor)), settings)
 
 
 def cancel_all(settings: Settings, reason: str) -> str:
     """Cancel every open order of the account."""
-    return _told(lambda: _cancelled(operator.cancel_all(settings, reason)), settings)
+    return _told(Scope.TRADE, lambda actor: _cancelled(operator.cancel_all(settings, reason, actor)), settings)
 
 
 def flatten(settings: Settings, reason: str) -> str:
     """Decide on closing every holding; nothing is sent by it."""
 
-    def act() -> str:
-        cancelled, decisions = operator.flatten(settings, reason)
+    def act(actor: str) -> str:
+        cancelled, decisions = operator.flatten(settings, reason, actor)
         told = [_cancelled(cancelled)] if cancelled != Cancelled() else []
         if not decisions:
             return "; ".join([*told, "nothing is held"])
@@ -110,14 +112,14 @@ def flatten(settings: Settings, reason: str) -> str:
             lines.append(f'{listed}: press "Send approved", unless the daemon sends')
         return "; ".join(lines)
 
-    return _told(act, settings)
+    return _told(Scope.TRADE, act, settings)
 
 
 def send_approved(settings: Settings) -> str:
     """Send each approved order, at most once."""
 
-    def act() -> str:
-        reply = trading.send_approved(settings)
+    def act(actor: str) -> str:
+        reply = trading.send_approved(settings, actor)
         lines = [
             f"{row.status.lower()}: {row.ref or row.decision_id} {row.state or ''} {', '.join(row.reasons)}".rstrip()
             for row in reply.outcomes
@@ -125,12 +127,12 @@ def send_approved(settings: Settings) -> str:
         lines += [f"stopped: {row.scope}" for row in reply.stops]
         return "; ".join(lines or ["nothing is in the outbox"])
 
-    return _told(act, settings)
+    return _told(Scope.TRADE, act, settings)
 
 
 def end_of_day(settings: Settings, reason: str) -> str:
     """Compare before the venue's midnight, and block what is still open or differs."""
-    return _told(lambda: _done("end of day", operator.end_of_day(settings, reason)))
+    return _told(Scope.TRADE, lambda actor: _done("end of day", operator.end_of_day(settings, reason, actor)))
 
 
 def fitting(chosen: Sequence[Row]) -> tuple[str, ...]:
@@ -163,28 +165,40 @@ def help_with(
 
 def _acknowledge(settings: Settings, row: Row, reason: str, _statement: Statement) -> str:
     name = row["instrument"]
-    return _told(lambda: _done(f"acknowledged {name}, freezes lifted", operator.acknowledge(settings, name, reason)))
+
+    def act(actor: str) -> str:
+        return _done(f"acknowledged {name}, freezes lifted", operator.acknowledge(settings, name, reason, actor))
+
+    return _told(Scope.ADMIN, act)
 
 
 def _adopt(settings: Settings, row: Row, reason: str, _statement: Statement) -> str:
     name = row["instrument"]
-    return _told(lambda: _done(f"adopted {name}, position moved by", operator.adopt(settings, name, reason)))
+
+    def act(actor: str) -> str:
+        return _done(f"adopted {name}, position moved by", operator.adopt(settings, name, reason, actor))
+
+    return _told(Scope.ADMIN, act)
 
 
 def _confirm(settings: Settings, row: Row, reason: str, _statement: Statement) -> str:
     ref = row["order"]
-    return _told(lambda: _done(f"confirmed not sent: {ref}", operator.confirm_not_sent(settings, ref, reason)))
+
+    def act(actor: str) -> str:
+        return _done(f"confirmed not sent: {ref}", operator.confirm_not_sent(settings, ref, reason, actor))
+
+    return _told(Scope.ADMIN, act)
 
 
 def _settle(settings: Settings, row: Row, reason: str, statement: Statement) -> str:
     ref = row["order"]
 
-    def act() -> str:
+    def act(actor: str) -> str:
         fills = [parse_statement_fill(text) for text in statement.fills.split()]
-        done = operator.settle(settings, ref, parse_state(statement.state), fills, reason)
+        done = operator.settle(settings, ref, parse_state(statement.state), fills, reason, actor)
         return _done(f"settled {ref} as", done)
 
-    return _told(act)
+    return _told(Scope.ADMIN, act)
 
 
 def _cancel(settings: Settings, row: Row, reason: str, _statement: Statement) -> str:
@@ -210,15 +224,20 @@ _HELPS: dict[str, Callable[[Settings, Row, str, Statement], str]] = {
 """The command that a remedy names -> the act behind its button."""
 
 
-def _told(act: Callable[[], str], settings: Settings | None = None) -> str:
+def _told(scope: Scope, act: Callable[[str], str], settings: Settings | None = None) -> str:
     """Carry out an act on a thread of its own, for the caller's has an event loop already; a refusal as text.
 
     Args:
+        scope: which the visitor must have.
+        act: gets the visitor's name for the audit log.
         settings: given where the list of what is still not well is to follow the outcome.
     """
 
+    visitor = visitors.present()  # here: the other thread belongs to no request
+
     def whole() -> str:
-        said = act()
+        visitors.demand(visitor, scope)
+        said = act(visitor.actor)
         return said if settings is None else said + _present(settings)
 
     with ThreadPoolExecutor(1) as apart:

@@ -8,11 +8,11 @@ import shlex
 from collections.abc import Callable
 from decimal import Decimal
 
-from app.guard import checked_token, new_token
+from app.access import checked_token, further_tokens, new_token
 from app.network import MAX_PORT, ServeError, listen
 from brokers.ibkr.gateway.server import Gateway
 from brokers.sim.matching import Prices
-from conf.environment import OVERRIDES, environment
+from conf.environment import OVERRIDES, TOKEN, environment, load_environment
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.model.clock import Clock
@@ -63,8 +63,9 @@ def serve_apps(overrides: tuple[str, ...], settings: Settings, ready: Callable[[
     """
     from app.serve import run  # marimo and uvicorn, which the gateway does without
 
+    load_environment()
     chosen = settings.observability.serve
-    token = checked_token(environment("TRADEWRIGHT_TOKEN") or new_token())
+    token, others = checked_token(environment(TOKEN) or new_token()), further_tokens()
     other = f"stop the other program, or choose another: observability.serve.port={chosen.port + 1}"
     link = listen(chosen.host, chosen.port, other)
     before = os.environ.get(OVERRIDES)
@@ -72,7 +73,7 @@ def serve_apps(overrides: tuple[str, ...], settings: Settings, ready: Callable[[
     port = link.getsockname()[1]
     try:
         ready({"url": f"http://127.0.0.1:{port}/?access_token={token}", "port": port})
-        run(link, token)
+        run(link, token, others)
     finally:
         os.environ.pop(OVERRIDES)
         if before is not None:

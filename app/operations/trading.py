@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
+from app.access import TokenName
 from app.operations.kill_scopes import checked_scope, scopes
 from app.operations.replies import (
     DeskView,
@@ -39,6 +40,8 @@ from tradewright.model.intent import Intent
 from tradewright.model.mode import Mode
 from tradewright.model.order import OrderTerms
 
+_BRACKETS = str.maketrans("()", "[]")
+"""A claimed name cannot end its brackets and write another actor behind them."""
 NOT_CONFIGURED = "not in conf/instruments"
 """The remark of a position that cannot be valued because its instrument is not declared."""
 NEWEST = 200
@@ -176,7 +179,7 @@ def send(settings: Settings) -> list[Sent]:
     return list(send_approved(settings).outcomes)
 
 
-def send_approved(settings: Settings) -> SendReply:
+def send_approved(settings: Settings, actor: str = "") -> SendReply:
     """Drain the outbox once, with the stops in force; an order that a stop covers stays approved or is withdrawn.
 
     What is not well on the account is listed afterwards, as the send has left it.
@@ -190,7 +193,7 @@ def send_approved(settings: Settings) -> SendReply:
         async def act(inbox: Inbox) -> SendReply:
             present = inbox.ledger.kill_switches.present()
             stops = tuple(row for row in present if row.stopped and _covers(inbox.account, row.scope))
-            outcomes = tuple(map(_sent, await inbox.send(actor_name(""), "tradewright send")))
+            outcomes = tuple(map(_sent, await inbox.send(actor_name(actor), "tradewright send")))
             return SendReply(outcomes, stops, not_well(house, inbox.account))
 
         return trading.asking(house, act)
@@ -230,7 +233,7 @@ def positions(settings: Settings) -> Listing[PositionView]:
         return Listing(_positions(house, account), account, _remark(account, 0, "position"))
 
 
-def reconcile(settings: Settings) -> ReconcileReply:
+def reconcile(settings: Settings, actor: str = "") -> ReconcileReply:
     """Ask the venue for everything and adopt its answers, then list everything that is not well on its account.
 
     Raises:
@@ -239,7 +242,7 @@ def reconcile(settings: Settings) -> ReconcileReply:
     with Container(settings) as house:
 
         async def act(inbox: Inbox) -> ReconcileReply:
-            found = await inbox.reconcile(actor_name(""), "tradewright reconcile")
+            found = await inbox.reconcile(actor_name(actor), "tradewright reconcile")
             listed = not_well(house, inbox.account)
             return ReconcileReply(found.at, inbox.account, found.differences, found.equity, found.positions, listed)
 
@@ -344,10 +347,16 @@ def _overview(house: Container) -> DeskView:
     )
 
 
-def actor_name(claimed: str = "") -> str:
-    """The actor for the audit log: the user of the operating system, and beside it a name that was only claimed."""
+def actor_name(named: str = "") -> str:
+    """The actor for the audit log: the user of the operating system, and beside it another name.
+
+    Args:
+        named: a name that was only claimed, or a :class:`app.access.TokenName`, which a token has proved.
+    """
     user = trading.system_user()
-    name = printable(claimed).strip()
+    if isinstance(named, TokenName):
+        return f"{user} (token: {named})"
+    name = printable(named).strip().translate(_BRACKETS)
     return f"{user} (claimed: {name})" if name else user
 
 

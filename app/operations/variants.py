@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import re
@@ -13,6 +14,9 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from app.access import Scope
+from app.operations import visitors
+from app.operations.trading import actor_name, opened_ledger
 from conf.compose import check, compose
 from conf.environment import conf_folder, display_path, yaml_files
 from conf.problems import ConfigProblems
@@ -63,20 +67,34 @@ def saver(
 
 
 def save_variant(overrides: Sequence[str], name: str) -> Path:
-    """As :func:`save`.
+    """As :func:`save`. The audit log holds who saved which file with which content; what it cannot hold is not kept.
 
     Raises:
         ConfigError: for a name that is not admitted or taken, and for settings that are refused.
-        StoreError: when it cannot be written; nothing is left behind.
+        ScopeMissing: for a visitor without the scope admin: the schedules trade what stands in ``conf/strategy``.
+        StoreError, LedgerError: when it cannot be written; nothing is left behind.
     """
-    folder = conf_folder()
+    visitor, folder = visitors.present(), conf_folder()
+    visitors.demand(visitor, Scope.ADMIN)
     path = folder / "strategy" / f"{_admitted(name)}.yaml"
     if path.exists():
         raise _taken(name)
-    data = variant(compose(overrides), name).encode()
+    settings = compose(overrides)
+    data = variant(settings, name).encode()
     _rehearse(folder, path, data)
     _place(path, data)
+    try:
+        _record(settings, path, data, visitor.actor)
+    except TradewrightError:
+        path.unlink()
+        raise
     return path
+
+
+def _record(settings: Settings, path: Path, data: bytes, actor: str) -> None:
+    detail = {"file": display_path(path, conf_folder()), "sha256": hashlib.sha256(data).hexdigest()}
+    with opened_ledger(settings) as ledger:
+        ledger.audit.append(actor_name(actor), "SAVE_VARIANT", f"strategy:{path.stem}", detail)
 
 
 def variant(settings: Settings, name: str) -> str:

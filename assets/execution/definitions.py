@@ -8,8 +8,9 @@ from assets.execution.operator_jobs import operator_jobs
 from assets.execution.orders import desk_assets
 from assets.execution.schedules import deciding, keeping
 from assets.execution.sending import sending
+from assets.home import keep_outputs_in_memory
 from assets.pinned_config import PinnedConfig
-from conf.environment import environment_overrides, options
+from conf.environment import code_location_overrides, options
 
 DESK_JOB = "desk"
 
@@ -37,4 +38,5 @@ def execution_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
 @dg.definitions
 def defs() -> dg.Definitions:
     """What ``workspace.yaml`` loads; overrides come from ``TRADEWRIGHT_OVERRIDES``."""
-    return execution_definitions(environment_overrides())
+    keep_outputs_in_memory()
+    return execution_definitions(code_location_overrides())

@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 
+from assets.execution.sending import ACTOR
 from assets.pinned_config import PinnedConfig
 from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
 from tradewright.model.command import CommandKind
 
-ACTOR = "dagster"
 NO_RETRIES = {"dagster/max_retries": "0"}
 
 

@@ -6,6 +6,7 @@ from functools import partial
 import dagster as dg
 from pydantic import Field
 
+from assets.execution.sending import ACTOR
 from assets.pinned_config import PinnedConfig
 from conf.schema.settings import Settings
 from runtime import trading
@@ -73,7 +74,7 @@ def take_stock(settings: Settings) -> dg.MaterializeResult:
         BrokerError, LedgerError: when the account is not known, or the ledger cannot be used.
     """
     with Container(settings) as house:
-        found = trading.asking(house, lambda inbox: inbox.reconcile("dagster", "the asset positions"))
+        found = trading.asking(house, lambda inbox: inbox.reconcile(ACTOR, "the asset positions"))
     rows = [f"| {name} | {quantity} |" for name, quantity in sorted(found.positions.items())]
     return dg.MaterializeResult(
         metadata={

@@ -4,10 +4,11 @@ A launched run authorises nothing (D13): the sensor only points at rows, the led
 retries, and an order in doubt makes it fail rather than look successful.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import dagster as dg
 
@@ -18,9 +19,12 @@ from runtime.container import Container
 from runtime.due_jobs import finish_job
 from tradewright.execution.inbox import Inbox
 from tradewright.execution.types import SendResult, SendStatus
+from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.outbox import batch_key
 from tradewright.model.command import CommandKind
 
+ACTOR = f"{trading.system_user()} (dagster)"
+"""The actor of what Dagster does: the user of the operating system whose process it is, and the program."""
 NO_RETRIES = {"dagster/max_retries": "0"}
 SENSOR_SECONDS = 5
 WATCH = timedelta(minutes=1)
@@ -28,12 +32,10 @@ WATCH = timedelta(minutes=1)
 FAILURES = (SendStatus.LOST, SendStatus.UNKNOWN)
 """A run must not look successful after these. An order that was refused before the send, or that another actor has
 taken, is no failure."""
-
-
-class Batch(dg.Config):
-    """Which approved orders to send, by their decisions."""
-
-    decision_ids: list[str]
+DECISION_ID = re.compile(r"[0-9a-f]{24}", re.ASCII)
+BATCH: dict[str, Any] = {"decision_ids": [str]}
+"""The config of the sending op. Plain text: Dagster's own ``StringSource``, which a class of the config would be made
+of, also reads any variable of the environment."""
 
 
 class SendingJobs(NamedTuple):
@@ -48,10 +50,10 @@ def sending(pinned: PinnedConfig) -> tuple[SendingJobs, list[dg.SensorDefinition
     """The jobs, and the sensors that watch orders; they follow no setting, for an order that is out must be watched."""
     tags = {**NO_RETRIES, **pinned.tags}
 
-    @dg.op(tags=pinned.tags)
-    def send(context: dg.OpExecutionContext, config: Batch) -> None:
+    @dg.op(tags=pinned.tags, config_schema=BATCH)
+    def send(context: dg.OpExecutionContext) -> None:
         """Send one batch: each order at most once, whatever else runs."""
-        send_batch(pinned.verified(context), config.decision_ids, context.log.info)
+        send_batch(pinned.verified(context), context.op_config["decision_ids"], context.log.info)
 
     @dg.op(tags=pinned.tags)
     def reconcile_with_venue(context: dg.OpExecutionContext) -> None:
@@ -97,17 +99,33 @@ def sending(pinned: PinnedConfig) -> tuple[SendingJobs, list[dg.SensorDefinition
 def send_batch(settings: Settings, decision_ids: Sequence[str], log: Callable[[str], None]) -> None:
     """Send the orders of these decisions, and log what became of each.
 
+    An id that names no decision of the ledger is counted and repeated nowhere, for it may be any text.
+
     Raises:
-        dg.Failure: when one was lost or is in doubt.
+        dg.Failure: when one was lost or is in doubt, or an id is unknown.
         CommandRefused, CommandPending: when nothing can be sent now: the venue is away, or another actor is busy.
         BrokerError, LedgerError: when the account is not known, or the ledger cannot be used.
     """
     with Container(settings) as house:
-        outcomes = trading.asking(house, lambda inbox: inbox.send("dagster", "the job send_orders", decision_ids))
+        known = known_decisions(house.ledger, decision_ids)
+        asked = bool(known) or not decision_ids
+        outcomes = trading.asking(house, lambda box: box.send(ACTOR, "the job send_orders", known)) if asked else ()
     for outcome in outcomes:
         log(describe(outcome))
-    if problems := [describe(row) for row in outcomes if row.status in FAILURES]:
+    problems = [describe(row) for row in outcomes if row.status in FAILURES]
+    if unknown := len(decision_ids) - len(known):
+        problems.append(f"{unknown} of {len(decision_ids)} ids name no decision of this ledger: tradewright intents")
+    if problems:
         raise dg.Failure("\n".join(problems), allow_retries=False)
+
+
+def known_decisions(ledger: Ledger, ids: Sequence[str]) -> list[str]:
+    """Those of the ids that have the form of a decision's and name one.
+
+    Raises:
+        LedgerError: when the ledger cannot be read.
+    """
+    return [name for name in ids if DECISION_ID.fullmatch(name) and ledger.decisions.find_decision(name)]
 
 
 def compare_with_venue(settings: Settings) -> list[str]:
@@ -119,7 +137,7 @@ def compare_with_venue(settings: Settings) -> list[str]:
         BrokerError, LedgerError: when the account is not known, or the ledger cannot be used.
     """
     with Container(settings) as house:
-        found = trading.asking(house, lambda inbox: inbox.reconcile("dagster", "the job reconcile"))
+        found = trading.asking(house, lambda inbox: inbox.reconcile(ACTOR, "the job reconcile"))
         listed = trading.not_well(house)
     frozen = [problem.line for problem in listed if problem.needs_person]
     if found.differences or frozen:
@@ -137,7 +155,7 @@ def finish_day(settings: Settings) -> None:
         CommandRefused, CommandPending: when the venue cannot be asked, or another actor is busy.
         BrokerError, LedgerError: when the account is not known, or the ledger cannot be used.
     """
-    ask = partial(Inbox.ask, kind=CommandKind.END_OF_DAY, actor="dagster", reason="the schedule end_of_day")
+    ask = partial(Inbox.ask, kind=CommandKind.END_OF_DAY, actor=ACTOR, reason="the schedule end_of_day")
     with Container(settings) as house:
         found = trading.asking(house, ask)
         finish_job(house, "end_of_day")
@@ -159,8 +177,8 @@ def point_at_approved(settings: Settings) -> dg.RunRequest | dg.SkipReason:
         return dg.SkipReason("no approved order waits to be sent")
     if any(row.kind is CommandKind.SEND for row in busy):
         return dg.SkipReason("the account's actor is sending")
-    config = Batch(decision_ids=[row.decision_id for row in waiting])
-    return dg.RunRequest(run_key=batch_key(waiting), run_config=dg.RunConfig(ops={"send": config}))
+    config = {"decision_ids": [row.decision_id for row in waiting]}
+    return dg.RunRequest(run_key=batch_key(waiting), run_config={"ops": {"send": {"config": config}}})
 
 
 def watch_open_orders(settings: Settings) -> dg.RunRequest | dg.SkipReason:

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.execution.sending import ACTOR
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.doctor import examine_all
@@ -60,7 +61,7 @@ def prune_ledger(settings: Settings) -> str:
         LedgerError: when the ledger cannot be used.
     """
     with Container(settings) as house:
-        deleted = prune(house.ledger, actor="dagster")
+        deleted = prune(house.ledger, actor=ACTOR)
         finish_job(house, "prune")
     return ", ".join(f"{count} rows of {table}" for table, count in deleted.items())
 

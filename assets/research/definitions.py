@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dagster as dg
 
+from assets.home import keep_outputs_in_memory
 from assets.pinned_config import PinnedConfig
 from assets.research.bars import bars_and_features
 from assets.research.schedules import SIGNALS_JOB, following, refreshing
 from assets.research.strategies import all_chains, signals_key
-from conf.environment import environment_overrides
+from conf.environment import code_location_overrides
 
 MARKET_JOB = "market"
 RESEARCH_JOB = "research"
@@ -48,4 +49,5 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
 @dg.definitions
 def defs() -> dg.Definitions:
     """What ``workspace.yaml`` loads; overrides come from ``TRADEWRIGHT_OVERRIDES``."""
-    return research_definitions(environment_overrides())
+    keep_outputs_in_memory()
+    return research_definitions(code_location_overrides())

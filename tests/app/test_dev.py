@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,19 +14,23 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import uvicorn
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from app import dev
+from app.access import Scope, Token, Visitor
+from app.bounds import MAX_BODY, server_config
 from app.guard import JsonPosts, guarded
 from assets.home import open_instance
-from assets.webserver import graph_application
+from assets.webserver import graph_application, reads
 from conf.environment import PROJECT
+from tests.support.chromium import chromium, needs_chromium
 
 PARENT = """
 import pathlib, subprocess, sys, time
@@ -82,8 +88,8 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         link = socket.create_server((dev.HOST, 0))
         port = int(link.getsockname()[1])
         with open_instance() as instance, graph_application(instance, None) as inner:
-            app = guarded(JsonPosts(inner, "/graphql"), port, SECRET)
-            server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False))
+            app = guarded(JsonPosts(inner, "/graphql", reads), port, SECRET, OTHERS)
+            server = uvicorn.Server(server_config(app))
             thread = threading.Thread(target=server.run, kwargs={"sockets": [link]})
             thread.start()
             try:
@@ -94,6 +100,8 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 SECRET = "the-token-of-the-graph"
+LOOKER, TRADER = "looks_at-the-graph-9", "trades_on-the-desk-7"
+OTHERS = (Token(LOOKER, Visitor("bob", Scope.LOOK)), Token(TRADER, Visitor("ann", Scope.TRADE)))
 QUERY = json.dumps({"query": "{ version }"})
 MUTATION = json.dumps({"query": 'mutation { shutdownRepositoryLocation(repositoryLocationName: "x") { __typename } }'})
 BEARER = {"Authorization": f"Bearer {SECRET}"}
@@ -169,6 +177,155 @@ def test_websockets_of_the_graph_are_guarded_too(graph: int, headers: dict[str, 
     except InvalidStatus as error:
         found = error.response.status_code
     assert found == status
+
+
+HOSTS = {
+    "127.0.0.1:{port}": True,
+    "localhost:{port}": True,
+    "evil.example:{port}": False,
+    "127.0.0.1.evil.example": False,
+}
+ORIGINS = {
+    "": True,
+    "http://127.0.0.1:{port}": True,
+    "http://evil.example": False,
+    "null": False,
+    "http://localhost": False,
+}
+TOKENS = {SECRET: True, "guessed-by_a-page": False, "": False}
+TYPES = {"application/json": 200, "text/plain": 415, "application/x-www-form-urlencoded": 415, "": 415}
+
+
+def test_method_host_origin_token_and_type_in_every_combination(graph: int) -> None:
+    """D1: answered where all five are right, and with the status of the first that is wrong."""
+    wrong = []
+    for method, (host, own), (origin, ours), (token, known), (kind, status) in itertools.product(
+        ("POST", "GET", "PUT", "DELETE"), HOSTS.items(), ORIGINS.items(), TOKENS.items(), TYPES.items()
+    ):
+        if not known and (kind, method) != ("application/json", "POST"):
+            continue  # the type is looked at behind the token
+        headers = {"Host": host.format(port=graph), "Content-Type": kind, "Origin": origin.format(port=graph)}
+        given = {name: value for name, value in headers.items() if value}
+        if token:
+            given["Authorization"] = f"Bearer {token}"
+        expected = status if method == "POST" else 405
+        for right, refusal in ((known, 401), (ours, 403), (own, 400)):
+            expected = expected if right else refusal
+        found, text = ask(graph, method, "/graphql?query=%7Bversion%7D", QUERY, given)
+        if found != expected or ("data" in text) != (found == 200):
+            wrong.append((method, host, origin, token, kind, found))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("token", [LOOKER, TRADER])
+def test_a_token_without_the_scope_admin_reads_the_graph_and_changes_nothing(graph: int, token: str) -> None:
+    headers = {"Authorization": f"Bearer {token}", **JSON}
+    assert ask(graph, "POST", "/graphql", QUERY, headers) == ask(graph, "POST", "/graphql", QUERY, {**BEARER, **JSON})
+    assert ask(graph, "GET", "/", None, headers)[0] == 200
+    for body in (MUTATION, SNEAKY, "[]", "{", json.dumps([json.loads(QUERY), json.loads(MUTATION)])):
+        assert ask(graph, "POST", "/graphql", body, headers)[0] == 403
+    assert ask(graph, "POST", "/report_asset_materialization/x", "{}", headers)[0] == 403
+    assert ask(graph, "POST", "/graphql", MUTATION, {**BEARER, **JSON})[0] == 200
+
+
+SNEAKY = json.dumps(
+    {"query": "query A { version } mutation B { reloadWorkspace { __typename } }", "operationName": "B"}
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_query"),
+    [
+        ("{ version }", True),
+        ("query A { ...F } fragment F on Query { version }", True),
+        ("mutation { reloadWorkspace { __typename } }", False),
+        ("\ufeff# query\nmutation { reloadWorkspace { __typename } }", False),
+        ("subscription { x }", False),
+        ("query A { version } mutation B { x }", False),
+        ("fragment F on Query { version }", False),
+        ("{ version", False),
+        ("{" * 5000, False),
+        ("{" + "a " * 30_000 + "}", False),
+        ("", False),
+    ],
+)
+def test_what_is_no_query_for_certain_is_taken_for_a_change(text: str, is_query: bool) -> None:
+    assert reads(json.dumps({"query": text}).encode()) is is_query
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"1", b"[]", b"{}", b'{"query": 1}', b"\xff", b"[" * 100_000])
+def test_a_body_that_is_no_request_is_none_to_read(body: bytes) -> None:
+    assert reads(body) is False
+
+
+def test_no_mutation_goes_through_the_websocket(graph: int) -> None:
+    with connect(
+        f"ws://{dev.HOST}:{graph}/graphql",
+        proxy=None,
+        additional_headers=BEARER,
+        subprotocols=[Subprotocol("graphql-ws")],
+    ) as link:
+        link.send(json.dumps({"type": "connection_init"}))
+        assert json.loads(link.recv(30))["type"] == "connection_ack"
+        link.send(json.dumps({"type": "start", "id": "1", "payload": json.loads(MUTATION)}))
+        answer = json.loads(link.recv(30))
+    assert answer["type"] == "error"
+    assert "data" not in answer["payload"]
+
+
+def test_a_large_message_ends_the_websocket(graph: int) -> None:
+    with connect(
+        f"ws://{dev.HOST}:{graph}/graphql",
+        proxy=None,
+        additional_headers=BEARER,
+        subprotocols=[Subprotocol("graphql-ws")],
+    ) as link:
+        with suppress(ConnectionClosed):  # it may close before all of it is written
+            link.send("x" * (MAX_BODY + 1))
+        with pytest.raises(ConnectionClosed):
+            link.recv(30)
+
+
+def test_the_pages_work_behind_a_cookie_and_load_no_script_of_others(graph: int) -> None:
+    link = http.client.HTTPConnection(dev.HOST, graph, timeout=30)
+    link.request("GET", f"/runs?access_token={SECRET}")
+    reply = link.getresponse()
+    reply.read()
+    link.close()
+    assert (reply.status, reply.headers["location"]) == (303, "/runs")
+    named = {"Cookie": str(reply.headers["set-cookie"]).partition(";")[0]}
+    status, page = ask(graph, "GET", "/runs", None, named)
+    assert (status, "Dagster" in page) == (200, True)
+    assert ask(graph, "POST", "/graphql", QUERY, {**named, **JSON})[0] == 200
+    script = re.findall(r'<script[^>]*src="([^"]+)"', page)[0]
+    assert script.startswith("/")
+    assert ask(graph, "GET", script, None, named)[0] == 200
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_dagsters_pages_work_in_a_browser_under_our_content_policy(graph: int, tmp_path: Path) -> None:
+    with chromium(tmp_path / "profile") as page:
+        page.open(f"http://{dev.HOST}:{graph}/?access_token={SECRET}")
+        page.await_text("Overview", "Runs", "Deployment")
+        assert "access_token" not in page.run("location.href")
+        page.open(f"http://{dev.HOST}:{graph}/runs")
+        page.await_text("Runs", "No runs")
+        refused = [text for text in page.complaints if "Content Security Policy" in text]
+    assert refused == []
+
+
+def test_make_dev_reads_the_token_of_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """D3."""
+    (tmp_path / ".env").write_text(f"TRADEWRIGHT_TOKEN={SECRET}\n")
+    monkeypatch.setenv("TRADEWRIGHT_ENV_FILE", str(tmp_path / ".env"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    given = []
+    monkeypatch.setattr(dev, "follow", lambda _program, token: given.append(token) or 0)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    assert dev.main(["--port", str(port)]) == 0
+    assert given == [SECRET]
 
 
 def test_its_status_is_the_programs_and_its_children_go_with_it(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from app.guard import LocalGuard, Scope, TokenGate, checked_token, new_token
+from app.access import checked_token, new_token
+from app.guard import LocalGuard, Scope, TokenGate
 from app.network import ServeError
 from app.serve import build
 from tests.support.desk_store import prepare
@@ -88,11 +89,16 @@ def test_a_change_from_another_site_is_refused_even_without_an_origin(site: str)
     assert asked("GET", OWN[0], NO_ORIGIN, sec_fetch_site=site) == "passed"
 
 
-@pytest.mark.parametrize("token", ["", "short", "x" * 15, "x" * 15 + "é", "x" * 20 + "\n", "two words, long enough"])
+GUESSED = ["x" * 40, "1234567890123456", "abcdefghijklmnopqrst", "passwordpassword", "0101010101010101", "longer" * 50]
+
+
+@pytest.mark.parametrize(
+    "token", ["", "short", "x" * 15, "a-token_for-te" + "é", "a-token_for-tests\n", "two words, long enough", *GUESSED]
+)
 def test_a_weak_token_is_refused(token: str) -> None:
     with pytest.raises(ServeError, match="a token"):
         build(PORT, token)
-    assert checked_token("x" * 16) == "x" * 16
+    assert checked_token("sixteen letters!".replace(" ", "-")) == "sixteen-letters!"
 
 
 def test_tokens_cannot_be_guessed() -> None:
@@ -166,6 +172,10 @@ def test_the_content_policy_runs_no_strings_and_knows_one_websocket(server: Serv
     text = known(server, "/monitor/")[1]
     policy = next(line for line in text.splitlines() if line.lower().startswith("content-security-policy:"))
     assert "unsafe-eval" not in policy
+    assert "default-src 'none'" in policy
+    (scripts,) = [part for part in policy.split(";") if part.strip().startswith("script-src")]
+    assert "unsafe-inline" not in scripts
+    assert scripts.count("'sha256-") >= 1
     assert f"ws://127.0.0.1:{server.port}" in policy
     assert " ws: " not in policy
     assert " wss:" not in policy
@@ -256,7 +266,7 @@ async def stuck(scope, receive, send):
     await receive()
     await receive()
 
-serve.build, serve.PATIENCE = (lambda port, token: stuck), 0.5
+serve.build, serve.PATIENCE = (lambda port, token, others: stuck), 0.5
 link = socket.create_server(("127.0.0.1", 0))
 sys.stderr.write(f"{link.getsockname()[1]}\\n")
 sys.stderr.flush()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
 import pytest
 
-from app.operations import variants
+from app.access import Scope, Visitor
+from app.operations import variants, visitors
+from app.operations.trading import actor_name, opened_ledger
 from conf.compose import check, compose
 from conf.environment import PROJECT, options
-from tradewright.model.errors import ConfigError, StoreError
+from tradewright.model.errors import ConfigError, LedgerError, StoreError
 
 OVERRIDES = ("strategy=sma_crossover", "strategy.fast=7", "backtest.instruments=[BTC]", "backtest.timeframe=1m")
 
@@ -19,6 +22,8 @@ OVERRIDES = ("strategy=sma_crossover", "strategy.fast=7", "backtest.instruments=
 def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "conf"
     shutil.copytree(PROJECT / "conf", folder, ignore=shutil.ignore_patterns("*.py", "__pycache__", "schema"))
+    storage = folder / "storage" / "local.yaml"
+    storage.write_text(storage.read_text().replace("root: data ", f"root: {tmp_path / 'data'} "))
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(folder))
     return folder
 
@@ -145,3 +150,31 @@ def test_a_form_tells_and_picks_what_was_saved() -> None:
     submit("fine")
     assert [saved.name for saved in told] == ["", "", "fine"]
     assert picked == ["fine"]
+
+
+def test_saving_is_in_the_audit_log(conf: Path) -> None:
+    """D10: who saved which file, with which content."""
+    variants.save_variant(OVERRIDES, "fast_cross")
+    with opened_ledger(compose()) as ledger:
+        (entry,) = [row for row in ledger.audit.entries() if row.action == "SAVE_VARIANT"]
+    digest = hashlib.sha256((conf / "strategy/fast_cross.yaml").read_bytes()).hexdigest()
+    assert (entry.actor, entry.subject) == (actor_name(), "strategy:fast_cross")
+    assert entry.detail == {"file": "conf/strategy/fast_cross.yaml", "sha256": digest}
+
+
+def test_what_cannot_be_logged_is_not_saved(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_given: object) -> None:
+        raise LedgerError("the disk is full", where="ledger", remedy="make room")
+
+    monkeypatch.setattr(variants, "_record", broken)
+    with pytest.raises(LedgerError):
+        variants.save_variant(OVERRIDES, "fast_cross")
+    assert not (conf / "strategy/fast_cross.yaml").exists()
+
+
+@pytest.mark.parametrize("scope", [Scope.LOOK, Scope.TRADE])
+def test_a_variant_is_traded_so_it_takes_an_admin(conf: Path, monkeypatch: pytest.MonkeyPatch, scope: Scope) -> None:
+    monkeypatch.setattr(visitors, "present", lambda: Visitor("ann", scope))
+    before = files(conf)
+    assert "does not allow it" in variants.save(OVERRIDES, "fast_cross").text
+    assert files(conf) == before

@@ -12,6 +12,7 @@ import pytest
 
 from app.operations.serving import make_gateway
 from assets import runs
+from assets.execution import sending
 from assets.execution.definitions import DESK_JOB, execution_definitions
 from assets.execution.sending import point_at_approved
 from assets.research.bars import make_bars
@@ -263,6 +264,7 @@ class TestVerdictsOfARun:
             return (SendResult("d1", "i1.1", status), SendResult("d2", "i2.1", SendStatus.SENT))
 
         monkeypatch.setattr(trading, "asking", asking)
+        monkeypatch.setattr(sending, "known_decisions", lambda _ledger, ids: list(ids))
         job = execution_definitions(desk.overrides).resolve_job_def("send_orders")
         config = {"ops": {"send": {"config": {"decision_ids": ["d1", "d2"]}}}}
         result = job.execute_in_process(instance=instance, run_config=config, raise_on_error=False)

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from assets.execution.definitions import DESK_JOB, execution_definitions
+from assets.execution.operator_jobs import ACTS
 from assets.execution.sending import compare_with_venue, describe, send_batch
 from assets.pinned_config import HASH_TAG
 from assets.runs import RunFailed, execute
@@ -23,6 +24,7 @@ from tradewright.ledger.outbox import batch_key
 from tradewright.model.decision import Decision, Reason, Verdict
 from tradewright.model.order import OrderTerms, Side
 
+CANARY = "canary-77c1d0e2"
 BUY = OrderTerms(instrument="BTC", side=Side.BUY, quantity=Decimal("0.01"))
 
 
@@ -109,12 +111,42 @@ def test_two_daemons_on_one_ledger_send_an_order_once(desk: House) -> None:
 
 
 def test_a_batch_with_an_order_that_no_one_approved_fails_the_run(desk: House, instance: dg.DagsterInstance) -> None:
-    """The rest of the batch goes out; the run must not look successful."""
+    """The rest of the batch goes out; the run must not look successful; an id that is none may be anything."""
     decision = approved(desk)
-    config = {"ops": {"send": {"config": {"decision_ids": [decision.decision_id, "never-decided"]}}}}
-    with pytest.raises(RunFailed, match="send: never-decided LOST"):
-        execute(execution_definitions(desk.overrides), "send_orders", instance, run_config=config)
+    ids = [decision.decision_id, CANARY, "0" * 24]
+    with pytest.raises(RunFailed, match="send: 2 of 3 ids name no decision of this ledger") as caught:
+        execute(execution_definitions(desk.overrides), "send_orders", instance, run_config=batch(*ids))
     assert filled(desk) == [BUY.quantity]
+    assert CANARY not in str(caught.value)
+    with Container(compose(desk.overrides)).ledger as ledger:
+        assert CANARY not in str(ledger.commands.newest(9)) + str(ledger.audit.entries())
+
+
+def test_only_unknown_ids_send_nothing_else(desk: House, instance: dg.DagsterInstance) -> None:
+    approved(desk)
+    with pytest.raises(RunFailed, match="1 of 1 ids"):
+        execute(execution_definitions(desk.overrides), "send_orders", instance, run_config=batch(CANARY))
+    assert filled(desk) == []
+
+
+def test_no_config_of_a_run_reads_the_environment(
+    desk: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROKER_SECRET", CANARY)
+    definitions, asked = execution_definitions(desk.overrides), {"env": "BROKER_SECRET"}
+    configs = {act.name: dict.fromkeys((*act.about, "reason"), asked) | {"reason": "r"} for act in ACTS if act.about}
+    configs |= {"flatten": {"reason": asked}, "send_orders": {"decision_ids": [asked]}}
+    for job, config in configs.items():
+        (step,) = [node.name for node in definitions.resolve_job_def(job).nodes]
+        run_config = {"ops": {step: {"config": config}}}
+        with pytest.raises(dg.DagsterInvalidConfigError) as caught:
+            execute(definitions, job, instance, run_config=run_config)
+        assert CANARY not in str(caught.value)
+
+
+def batch(*ids: object) -> dict[str, object]:
+    """The run config of ``send_orders``."""
+    return {"ops": {"send": {"config": {"decision_ids": list(ids)}}}}
 
 
 def test_what_the_recheck_refuses_is_not_sent_and_not_asked_for_again(

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shutil
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from conf.compose import compose
-from conf.environment import ENV_FILE, OVERRIDES, PROJECT, conf_folder, environment_overrides
+from conf.environment import (
+    ENV_FILE,
+    OVERRIDES,
+    PROJECT,
+    TOKEN,
+    code_location_overrides,
+    conf_folder,
+    environment_overrides,
+    unneeded_secrets,
+)
 from conf.problems import ConfigProblems
 
 SECRET = "hunter2-canary"
-READ_BY_CODE = {"MODE", "TRADEWRIGHT_TOKEN", "TRADEWRIGHT_CONF", "TRADEWRIGHT_OVERRIDES"}
+READ_BY_CODE = {"MODE", "TRADEWRIGHT_TOKEN", "TRADEWRIGHT_CONF", "TRADEWRIGHT_OVERRIDES", "TRADEWRIGHT_TOKENS"}
 
 
 def names_in_yaml() -> set[str]:
@@ -100,3 +111,45 @@ def test_the_example_as_it_ships_changes_nothing(env_file: Path) -> None:
     assert environment_overrides() == ()
     assert conf_folder() == folder == PROJECT / "conf"
     assert compose().config_hash == before
+
+
+SECRETS = {
+    "BROKER_SECRET": "x", TOKEN: "x", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "GITHUB_PAT": "x",
+    "OPENAI_API_KEY": "x", "DB_PASSWORD": "x", "passwd": "x", "PGPASSWORD": "x", "SENTRY_DSN": "x",
+    "HTTPS_PROXY": "http://me:{}@proxy:3128".format("word"), "OTHER": "postgresql://h/x?password=word",
+}  # fmt: skip
+PLAIN = {"PATH": "/bin", "PWD": "/", "HOME": "/root", "TOKENS_LIMIT": "7", "POSTGRES_URL": "postgresql://u:p@h/x",
+         "MODE": "sim", "KEYBOARD": "de", "MONKEY": "x", OVERRIDES: "base.seed=7", "PYTHONPATH": "a:b"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_code_location_holds_no_secret_that_it_does_not_need(env_file: Path, name: str) -> None:
+    """D2: a run's config can name any variable of its process."""
+    assert unneeded_secrets({**PLAIN, name: SECRETS[name]}) == [name]
+    env_file.write_text(f"{name}='{SECRETS[name]}'\n{OVERRIDES}=base.seed=7\n")
+    assert code_location_overrides() == ("base.seed=7",)
+    assert name not in os.environ
+
+
+def test_what_a_composition_needs_stays(env_file: Path) -> None:
+    assert not env_file.exists()
+    assert unneeded_secrets(PLAIN) == []
+    os.environ["POSTGRES_URL"] = "postgresql+psycopg2://u:p@h/x"
+    code_location_overrides()
+    assert os.environ["POSTGRES_URL"]
+
+
+@pytest.mark.parametrize("location", ["execution", "research"])
+def test_a_code_location_reads_the_env_file_and_drops_its_secrets(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch, location: str
+) -> None:
+    """D3: one loader for the command line, Dagster and the apps; D2: and what a run need not know is gone."""
+    module = importlib.import_module(f"assets.{location}.definitions")
+    env_file.write_text(f"{OVERRIDES}='base.seed=7'\n{TOKEN}=of-the_file-a-token\nBROKER_SECRET=x\n")
+    given: list[tuple[str, ...]] = []
+    monkeypatch.setattr(
+        module, f"{location}_definitions", lambda overrides: given.append(overrides) or dg.Definitions()
+    )
+    module.defs.load_fn()
+    assert given == [("base.seed=7",)]
+    assert {TOKEN, "BROKER_SECRET"} & os.environ.keys() == set()
