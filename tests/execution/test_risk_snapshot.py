@@ -468,7 +468,7 @@ def test_an_order_in_doubt_blocks_its_instrument(counter: Counter) -> None:
 
 def test_freezes_and_switches(counter: Counter) -> None:
     assert counter.snapshot().broker.model_dump() == {
-        "ready": True, "unknown_attempts": 0, "frozen": False, "killed": False,
+        "ready": True, "unknown_attempts": 0, "frozen": False, "killed": False, "breaker": "",
     }  # fmt: skip
     counter.ledger.freezes.freeze(ACCOUNT, "AAPL", FreezeCode.POSITION_DRIFT, "1 there, 0 here")
     assert counter.snapshot().broker.frozen is True

@@ -125,6 +125,7 @@ class AccountActor:
             checks=checks_of(order.strategy, order.terms.instrument),
             before_send=True,
         )
+        self._builder.watch_losses(view.account)  # before the snapshot, which tells the trip
         builder = self._builder.in_force(self._account)
         found, limits = builder.snapshot(request, view), builder.limits
         reasons = pre_send_check(order, found, limits)
@@ -192,6 +193,7 @@ class AccountActor:
         recovered = await self._sender.recover()
         money = await self._reader.money()
         mark = self._ledger.equity.mark(self._account, money.equity, money.cash)
+        self._builder.watch_losses(money)
         last = self._ledger.broker_journal.last_reconciliation(self._account)
         held = {row.instrument: row.quantity for row in recovered.snapshot.positions if row.quantity}
         return ReconciliationResult(mark.at, last.differences if last else (), money.equity, held)

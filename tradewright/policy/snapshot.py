@@ -130,12 +130,14 @@ class BrokerState(FrozenModel):
         unknown_attempts: attempts in the instrument in state UNKNOWN.
         frozen: whether the instrument is frozen until a person acknowledges it.
         killed: whether the kill switch of the account or of the strategy is on.
+        breaker: why the daily circuit breaker has stopped entries until the next session; empty while it has not.
     """
 
     ready: bool | None = None
     unknown_attempts: int | None = Field(default=None, ge=0)
     frozen: bool | None = None
     killed: bool | None = None
+    breaker: str | None = None
 
 
 class Reasoning(FrozenModel):
