@@ -10,6 +10,7 @@ from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.calendars.registry import calendar
+from tradewright.execution.market_state import ENOUGH
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import ConfigError
 from tradewright.model.ports import Feed
@@ -41,7 +42,12 @@ def scenario(settings: Settings, end: datetime) -> Scenario:
         raise ConfigError(f"feed={settings.feed.kind} is no scenario", where="feed.kind", remedy="say feed=scenario")
     days, years = settings.feed.days_1m, settings.feed.days_1d / 252
     return Scenario(
-        settings.base.seed, end, lambda traded, *span: calendar(traded.calendar).grid(*span), days=days, years=years
+        settings.base.seed,
+        end,
+        lambda traded, *span: calendar(traded.calendar).grid(*span),
+        days=days,
+        years=years,
+        least=ENOUGH,
     )
 
 
