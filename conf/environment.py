@@ -18,6 +18,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 ROOT = "config"
 OVERRIDES = "TRADEWRIGHT_OVERRIDES"
 ENV_FILE = "TRADEWRIGHT_ENV_FILE"
+ALERT_WEBHOOK = "TRADEWRIGHT_ALERT_WEBHOOK"
+SECRETS = ("TRADEWRIGHT_TOKEN", "POSTGRES_URL", ALERT_WEBHOOK)
+"""Variables whose values are told nowhere."""
 _NOT_COMPOSED = {".", "expectations"}
 """Folders that are no group: the root, and expectation suites, which are read by name."""
 
@@ -25,6 +28,11 @@ _NOT_COMPOSED = {".", "expectations"}
 def environment(name: str) -> str | None:
     """A value of the environment that no YAML file refers to, such as the token of the served apps."""
     return os.environ.get(name) or None
+
+
+def secrets() -> tuple[str, ...]:
+    """The secrets that the environment holds."""
+    return tuple(value for name in SECRETS if (value := environment(name)))
 
 
 def load_environment() -> None:

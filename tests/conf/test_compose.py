@@ -34,7 +34,6 @@ def test_the_shipped_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.observability.log_retention_days == 14
     assert settings.observability.alerts.enabled is False
     assert settings.feed.remote_providers == "disabled"
-    assert (settings.llm.budget.tokens, settings.llm.budget.time_ms) == (10_000, 60_000)
     assert settings.backtest.cash == 100_000
     assert settings.policy.currency == "USD"
 
