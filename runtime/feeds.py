@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from brokers.discovery import plugins
-from conf.schema.market import ScenarioFeedSettings
+from conf.schema.market import BrokerFeedSettings, ScenarioFeedSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.calendars.registry import calendar
@@ -47,7 +47,7 @@ def scenario(settings: Settings, end: datetime) -> Scenario:
         lambda traded, *span: calendar(traded.calendar).grid(*span),
         days=days,
         years=years,
-        least=ENOUGH,
+        least=max(ENOUGH, settings.features.usual_volume),
     )
 
 
@@ -72,7 +72,7 @@ LOCAL: dict[str, Callable[[Container], Feed | None]] = {"scenario": _scenario, "
 
 def _of_broker(house: Container) -> Feed:
     chosen, broker = house.settings.feed, house.settings.broker
-    if chosen.remote_providers == "disabled":
+    if isinstance(chosen, BrokerFeedSettings) and chosen.remote_providers == "disabled":
         raise ConfigError(
             f"feed={chosen.kind} reaches beyond this machine, and remote providers are disabled",
             where="feed.remote_providers",

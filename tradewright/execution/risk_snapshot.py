@@ -58,11 +58,12 @@ class AccountView:
 
 @dataclass(frozen=True)
 class Event:
-    """A declared window in which an instrument is not entered (R-DATA-21)."""
+    """A declared window in which an instrument is not entered (R-DATA-21), with its reason."""
 
     instrument: str
     start: datetime
     end: datetime
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -179,14 +180,14 @@ class SnapshotBuilder:
         told = None if quote is None else price_against(quote, request.side)
         moment = quote.time if quote is not None and told is not None else facts.closed_at
         is_bar = told is None or (moment is not None and facts.closed_at is not None and moment <= facts.closed_at)
+        events = [each for each in self.events if each.instrument == instrument.symbol and each.start <= now < each.end]
         age = self._bar_age(instrument, facts, now) if is_bar else _age(now, moment)
         return Market(
             data_age_seconds=age,
             bars_only_seconds=(facts.bar_seconds or Decimal(self.timeframe.seconds)) if is_bar else ZERO,
             market_open=calendar(instrument.calendar).is_open(now),
-            event_blackout_active=any(
-                event.instrument == instrument.symbol and event.start <= now < event.end for event in self.events
-            ),
+            event_blackout_active=bool(events),
+            event=", ".join(filter(None, (event.reason for event in events))),
             liquidity_score=facts.liquidity,
             last_price=facts.last_close if told is None else told,
             previous_close=facts.previous_close,
