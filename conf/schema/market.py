@@ -56,7 +56,7 @@ class FilesFeedSettings(BaseFeedSettings):
 
 def _of_brokers() -> list[type[BaseFeedSettings]]:
     """The settings of the feed of each broker that serves historical bars: ``feed=<kind of the broker>``."""
-    found = []
+    found: list[type[BaseFeedSettings]] = []
     for kind, made in plugins().items():
         if made.serves_bars:
             only: Any = Literal[kind]  # the kind is known when the plug-ins are
