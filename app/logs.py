@@ -38,6 +38,9 @@ class NoticeHandler(logging.Handler):
 
 def quiet_libraries() -> None:
     """Route the records of the client libraries to one :class:`NoticeHandler`; repeated calls start afresh."""
+    ours = logging.getLogger("tradewright")
+    if not ours.handlers:  # before settings name a log file; without any handler Python would write to the terminal
+        ours.addHandler(logging.NullHandler())
     handler = NoticeHandler()
     for name in LIBRARIES:
         logger = logging.getLogger(name)

@@ -7,6 +7,7 @@ option, missing argument), which typer decides before the command starts.
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
@@ -22,6 +23,7 @@ from tradewright.model.errors import ConfigError, TradewrightError
 
 Reply = TypeVar("Reply")
 DONE, FAILED = 0, 1
+LOG = logging.getLogger("tradewright.command")
 PIPED_WIDTH = 240
 """Columns where there is no terminal: readers of a pipe want whole lines."""
 _CONTROLS = dict.fromkeys((*range(32), 127, *range(128, 160)), " ") | dict.fromkeys(
@@ -129,6 +131,7 @@ def run_command(as_json: bool, act: Callable[[Output], None]) -> None:
 
 
 def _refuse(output: Output, code: str, what: str, where: str, remedy: str) -> None:
+    LOG.error("%s: %s: %s", code, where, what)
     if output.as_json:
         error = {"code": code, "what": what, "where": where, "remedy": remedy}
         sys.stdout.write(json.dumps({"error": error}) + "\n")

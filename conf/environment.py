@@ -28,6 +28,11 @@ _SECRET_NAME = re.compile(
 )
 _SECRET_VALUE = re.compile(r"://[^/@\s]*:[^/@\s]+@|-----BEGIN|[?&;\s](password|pwd)=", re.IGNORECASE)
 _NO_SECRETS = frozenset({"PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY"})
+ALERT_WEBHOOK = "TRADEWRIGHT_ALERT_WEBHOOK"
+_ADDRESSES = frozenset({"POSTGRES_URL", ALERT_WEBHOOK})
+"""Variables that hold an address which is a secret whether or not it looks like one."""
+_SEARCHABLE = 6
+"""Characters that a secret has at least, for texts to be searched for it."""
 _NOT_COMPOSED = {".", "expectations"}
 """Folders that are no group: the root, and expectation suites, which are read by name."""
 
@@ -35,6 +40,12 @@ _NOT_COMPOSED = {".", "expectations"}
 def environment(name: str) -> str | None:
     """A value of the environment that no YAML file refers to, such as the token of the served apps."""
     return os.environ.get(name) or None
+
+
+def secrets() -> tuple[str, ...]:
+    """The secrets that the environment holds, by name or value; those too short to be searched for are left out."""
+    names = {*_secret_names(os.environ), *_ADDRESSES} - _NO_SECRETS
+    return tuple(value for name in sorted(names) if len(value := os.environ.get(name, "")) >= _SEARCHABLE)
 
 
 def load_environment() -> None:
@@ -58,9 +69,12 @@ def unneeded_secrets(variables: Mapping[str, str], folder: Path | None = None) -
     """
     texts = [path.read_text(errors="replace") for path in yaml_files(folder or conf_folder())]
     needed = _NO_SECRETS.union(*(_REFERENCE.findall(text) for text in texts))
+    return sorted(_secret_names(variables) - needed)
+
+
+def _secret_names(variables: Mapping[str, str]) -> set[str]:
     rows = variables.items()
-    looks = {name for name, value in rows if _SECRET_NAME.search(name.upper()) or _SECRET_VALUE.search(value)}
-    return sorted(looks - needed)
+    return {name for name, value in rows if _SECRET_NAME.search(name.upper()) or _SECRET_VALUE.search(value)}
 
 
 def code_location_overrides() -> tuple[str, ...]:

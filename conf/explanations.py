@@ -57,7 +57,8 @@ def _as_pydantic_says(error: ErrorDetails, key: Key, _schema: type[BaseModel]) -
     value = error["input"]
     names = _QUOTED.findall(error["msg"]) if error["type"] in ("literal_error", "enum") else []
     near = nearest(value, names) if isinstance(value, str) else ""
-    return RuleViolation(key, value, error["msg"].removeprefix("Value error, "), near)
+    said = f"must be one of {', '.join(names)}" if names else error["msg"].removeprefix("Value error, ")
+    return RuleViolation(key, value, said, near)
 
 
 def _as_boolean(error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> RuleViolation:

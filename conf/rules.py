@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 
+from brokers.alerts.channels import wrong_address
 from brokers.discovery import plugin
+from conf.environment import ALERT_WEBHOOK, environment
 from conf.problems import RuleViolation, nearest
 from conf.schema.research import StrategySettings
 from conf.schema.settings import Settings
@@ -85,6 +87,8 @@ def broken_rules(settings: Settings, alone: str = "", *, swept: bool = False) ->
     if not alone:
         yield from _mode_and_broker(settings)
         yield from _ledger_url(settings)
+    if alone in ("", "observability"):
+        yield from _alerts(settings)
 
 
 def _left_to_defaults(settings: Settings) -> Iterator[RuleViolation]:
@@ -98,6 +102,14 @@ def _left_to_defaults(settings: Settings) -> Iterator[RuleViolation]:
 def _ledger_url(settings: Settings) -> Iterator[RuleViolation]:
     if settings.storage.kind == "postgres" and settings.storage.ledger_url is None:
         yield RuleViolation(("storage", "ledger_url"), None, "is missing: set POSTGRES_URL in the environment")
+
+
+def _alerts(settings: Settings) -> Iterator[RuleViolation]:
+    alerts, key = settings.observability.alerts, ("observability", "alerts", "channels")
+    if alerts.enabled and not alerts.channels:
+        yield RuleViolation(key, "[]", "names no channel, so no alert would be told: file, webhook, or both")
+    if alerts.enabled and "webhook" in alerts.channels and (problem := wrong_address(environment(ALERT_WEBHOOK))):
+        yield RuleViolation(key, "webhook", f"{problem}: set {ALERT_WEBHOOK} in the environment")
 
 
 def _unknown_instruments(settings: Settings) -> Iterator[RuleViolation]:

@@ -21,6 +21,7 @@ from conf.problems import nearest
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
 from runtime.clocks import scenario_clock
+from runtime.logs import start_logging
 from strategies.base import BaseStrategy
 from strategies.discovery import build
 from tradewright.execution.market_state import closed_at
@@ -44,6 +45,7 @@ class Container:
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
+        start_logging(settings)  # every program makes its objects here
         self._clock, self._opened = clock, ExitStack()
 
     def __enter__(self) -> Self:

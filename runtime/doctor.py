@@ -15,6 +15,7 @@ import pandas as pd
 from conf.compose import check, compose_without_strategy
 from conf.problems import ConfigProblems
 from conf.schema.schedules import JobSettings
+from runtime.alerts import waiting
 from runtime.container import Container
 from runtime.other_ledgers import other_ledgers
 from runtime.trading import UNKNOWN_ACCOUNT, account_in_force
@@ -49,7 +50,7 @@ def examine_all(overrides: tuple[str, ...]) -> list[Finding]:
         settings = compose_without_strategy(overrides)
     except ConfigProblems:
         return findings
-    looks: list[Callable[[Container], Iterator[Finding]]] = [_disk, _bars, _ledger, _schedules, _broker]
+    looks: list[Callable[[Container], Iterator[Finding]]] = [_disk, _bars, _ledger, _alerts, _schedules, _broker]
     with Container(settings) as house:
         return findings + [finding for look in looks for finding in look(house)]
 
@@ -137,6 +138,21 @@ def _limits(house: Container) -> Iterator[Finding]:
     else:
         what = f"differ from those of the last decision, {since}"
         yield Finding("look", "limits", what, "the next decision records them; orders approved before are not sent")
+
+
+def _alerts(house: Container) -> Iterator[Finding]:
+    """Which channels tell alerts, and how many each of them has not told yet."""
+    chosen = house.settings.observability.alerts
+    if not chosen.enabled:
+        yield Finding("good", "alerts", "off: observability.alerts.enabled=true switches them on")
+        return
+    for channel in chosen.channels:
+        try:
+            late = waiting(house, channel)
+        except TradewrightError:
+            return  # told by the look at the ledger
+        remedy = "<storage.root>/logs says why; tradewright reconcile tries again" if late else ""
+        yield Finding("look" if late else "good", f"alerts {channel}", f"{late} not told yet", remedy)
 
 
 def _chain(ledger: Ledger) -> Finding:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from brokers.discovery import plugins
-from conf.schema.market import ScenarioFeedSettings
+from conf.schema.market import BrokerFeedSettings, ScenarioFeedSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.calendars.registry import calendar
+from tradewright.execution.market_state import ENOUGH
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import ConfigError
 from tradewright.model.ports import Feed
@@ -41,7 +42,12 @@ def scenario(settings: Settings, end: datetime) -> Scenario:
         raise ConfigError(f"feed={settings.feed.kind} is no scenario", where="feed.kind", remedy="say feed=scenario")
     days, years = settings.feed.days_1m, settings.feed.days_1d / 252
     return Scenario(
-        settings.base.seed, end, lambda traded, *span: calendar(traded.calendar).grid(*span), days=days, years=years
+        settings.base.seed,
+        end,
+        lambda traded, *span: calendar(traded.calendar).grid(*span),
+        days=days,
+        years=years,
+        least=max(ENOUGH, settings.features.usual_volume),
     )
 
 
@@ -66,7 +72,7 @@ LOCAL: dict[str, Callable[[Container], Feed | None]] = {"scenario": _scenario, "
 
 def _of_broker(house: Container) -> Feed:
     chosen, broker = house.settings.feed, house.settings.broker
-    if chosen.remote_providers == "disabled":
+    if isinstance(chosen, BrokerFeedSettings) and chosen.remote_providers == "disabled":
         raise ConfigError(
             f"feed={chosen.kind} reaches beyond this machine, and remote providers are disabled",
             where="feed.remote_providers",

@@ -22,7 +22,7 @@ from tradewright.execution.cancellation import Cancelled
 from tradewright.execution.deciding import Decider
 from tradewright.execution.health import Problem, open_elsewhere, problems
 from tradewright.execution.inbox import CommandPending, CommandRefused, Inbox
-from tradewright.execution.market_state import MarketStateReader, closed_at
+from tradewright.execution.market_state import MarketStateReader, VolumeWindows, closed_at
 from tradewright.execution.risk_snapshot import Event, SnapshotBuilder
 from tradewright.execution.types import ProtocolTimes, SenderSettings
 from tradewright.ledger.ledger import Ledger
@@ -98,13 +98,19 @@ def snapshot_builder(house: Container) -> SnapshotBuilder:
     settings = house.settings
     return SnapshotBuilder(
         ledger=house.ledger,
-        facts=MarketStateReader(house.bar_store, house.artefacts, settings.universe.timeframe, house.clock),
+        facts=MarketStateReader(
+            house.bar_store,
+            house.artefacts,
+            settings.universe.timeframe,
+            house.clock,
+            VolumeWindows(settings.features.recent_volume, settings.features.usual_volume),
+        ),
         instruments=house.instruments,
         limits=house.limits,
         mode=settings.mode.name,
         stage=settings.stage.name,
         timeframe=settings.universe.timeframe,
-        events=[Event(row.instrument, row.start, row.end) for row in settings.events.windows],
+        events=[Event(row.instrument, row.start, row.end, row.reason) for row in settings.events.windows],
         tz=settings.base.tz,
     )
 

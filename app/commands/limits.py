@@ -28,6 +28,8 @@ def limits(overrides: Overrides = None, as_json: Json = False) -> None:
             for row in found.limits
         ]
         output.table("limits", ("limit", "configured", "tightened to", "by"), rows)
+        for trip in found.tripped:
+            output.line(f"the daily circuit breaker has tripped, exits alone pass: {trip.text}")
         for one in found.lapsed:
             output.line(f"no longer in force, the configuration has changed: {one.text}")
         return found

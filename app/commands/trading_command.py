@@ -48,7 +48,13 @@ def trading_command(
         if acts or warns:
             for line in other_ledgers(ledger_url(settings)):
                 output.say(line)
-        return operation(settings)
+        try:
+            return operation(settings)
+        finally:
+            if acts:
+                from runtime.alerts import tell_alerts
+
+                tell_alerts(settings)
 
     run_operation(as_json, operate, show, status)
 

@@ -16,6 +16,7 @@ from conf.environment import options
 from conf.ledger_place import LedgerPlace, ledger_place
 from conf.schema.settings import Settings
 from runtime import trading as wiring
+from runtime.alerts import tell_alerts
 from runtime.container import Container
 from tradewright.execution.cancellation import Cancelled
 from tradewright.ledger.kill_switches import EVERYTHING, Switch, account_scope, strategy_scope
@@ -77,10 +78,15 @@ def kill(at: KillTarget, scope: str, reason: str, actor: str = "") -> tuple[Swit
     said, name = checked_reason(reason), actor_name(actor)
     if scope in ("", EVERYTHING):  # the flag before anything is composed
         switch = _stop(at.place, EVERYTHING, name, said)
-        return switch, _cancel(_composed(at), at.place, EVERYTHING, name, said)
-    composed = _composed(at)
-    checked = _known_scope(composed, at.place, scope)
-    return _stop(at.place, checked, name, said), _cancel(composed, at.place, checked, name, said)
+        composed, checked = _composed(at), EVERYTHING
+    else:
+        composed = _composed(at)
+        checked = _known_scope(composed, at.place, scope)
+        switch = _stop(at.place, checked, name, said)
+    cancelled = _cancel(composed, at.place, checked, name, said)
+    if not isinstance(composed, TradewrightError):
+        tell_alerts(composed)  # last: a slow receiver delays no cancel
+    return switch, cancelled
 
 
 def _composed(at: KillTarget) -> Settings | TradewrightError:

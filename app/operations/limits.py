@@ -10,6 +10,7 @@ from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.trading import UNKNOWN_ACCOUNT, account_in_force
 from tradewright.execution.risk_snapshot import limits_in_force
+from tradewright.ledger.circuit_breaker import BreakerTrip
 from tradewright.model.errors import ConfigError
 from tradewright.model.tightening import Tightening
 from tradewright.policy.tightening import TIGHTER, NotTighter, plain_value, tightened_value
@@ -28,11 +29,17 @@ class LimitRow:
 
 @dataclass(frozen=True, slots=True)
 class LimitsReply:
-    """All limits of an account; ``lapsed`` are tightenings of numbers that the configuration has changed since."""
+    """All limits of an account.
+
+    Args:
+        lapsed: tightenings of numbers that the configuration has changed since.
+        tripped: the trips of the daily circuit breaker that stop entries now.
+    """
 
     account: str
     limits: tuple[LimitRow, ...]
     lapsed: tuple[Tightening, ...]
+    tripped: tuple[BreakerTrip, ...]
 
 
 def limits(settings: Settings) -> LimitsReply:
@@ -41,13 +48,14 @@ def limits(settings: Settings) -> LimitsReply:
         account, configured = account_in_force(settings, house.ledger), house.limits
         changes = house.ledger.limits.tightenings(account)
         present = limits_in_force(house.ledger, account, configured)
+        tripped = house.ledger.breaker.present(account, house.clock.now())
     by_name = {one.name: one for one in present.tightened}
     rows = tuple(
         LimitRow(name, plain_value(configured, name), plain_value(present, name), name in TIGHTER, by_name.get(name))
         for name in type(configured).model_fields
         if name not in ("tightened", "allowlist")
     )
-    return LimitsReply(account, rows, tuple(one for one in changes if one not in present.tightened))
+    return LimitsReply(account, rows, tuple(one for one in changes if one not in present.tightened), tripped)
 
 
 def tighten(settings: Settings, name: str, text: str, reason: str, actor: str = "") -> Tightening:

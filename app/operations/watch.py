@@ -12,6 +12,7 @@ from app.operations import operator, trading
 from app.operations.replies import ReconcileReply
 from app.operations.trading import opened_ledger
 from conf.schema.settings import Settings
+from runtime.alerts import tell_alerts
 from runtime.container import Container
 from tradewright.execution.inbox import CommandPending, CommandRefused
 from tradewright.model.errors import BrokerError
@@ -42,6 +43,7 @@ def watch(settings: Settings, every: float, tell: Callable[[str], None]) -> Reco
         tell(f"{clock.now():%Y-%m-%d %H:%M:%S} UTC: {line}")
 
     reply = trading.reconcile(settings)
+    tell_alerts(settings)
     newest: ReconcileReply | None = reply
     while waiting := open_orders(settings, reply.account):
         if newest is not None:
@@ -54,6 +56,7 @@ def watch(settings: Settings, every: float, tell: Callable[[str], None]) -> Reco
                 said(f"the venue's day {due} ends: {done.answer}")
         asyncio.run(clock.sleep(every))
         newest = _asked(lambda: trading.reconcile(settings), said)
+        tell_alerts(settings)
         reply = newest or reply
     said(f"open none; problems {len(reply.problems)}")
     return reply

@@ -15,6 +15,7 @@ import dagster as dg
 from assets.pinned_config import PinnedConfig
 from conf.schema.settings import Settings
 from runtime import trading
+from runtime.alerts import tell_alerts
 from runtime.container import Container
 from runtime.due_jobs import finish_job
 from tradewright.execution.inbox import Inbox
@@ -27,6 +28,7 @@ ACTOR = f"{trading.system_user()} (dagster)"
 """The actor of what Dagster does: the user of the operating system whose process it is, and the program."""
 NO_RETRIES = {"dagster/max_retries": "0"}
 SENSOR_SECONDS = 5
+ALERT_SECONDS = 15
 WATCH = timedelta(minutes=1)
 """The longest time between two comparisons with the venue while an order is open."""
 FAILURES = (SendStatus.LOST, SendStatus.UNKNOWN)
@@ -93,7 +95,15 @@ def sending(pinned: PinnedConfig) -> tuple[SendingJobs, list[dg.SensorDefinition
         """Watches open orders until they have ended, so that no fill is missed at the venue's midnight."""
         return watch_open_orders(pinned.current())
 
-    return SendingJobs(send_orders, reconcile, end_of_day), [approved_orders, open_orders]
+    alerting = pinned.settings.observability.alerts
+    told = dg.DefaultSensorStatus.RUNNING if alerting.enabled else dg.DefaultSensorStatus.STOPPED
+
+    @dg.sensor(minimum_interval_seconds=ALERT_SECONDS, default_status=told)
+    def alerts() -> dg.SkipReason:
+        """Tells what a person must hear of; it runs no job, for a run is slower than the telling."""
+        return dg.SkipReason(f"told: {tell_alerts(pinned.current())}")
+
+    return SendingJobs(send_orders, reconcile, end_of_day), [approved_orders, open_orders, alerts]
 
 
 def send_batch(settings: Settings, decision_ids: Sequence[str], log: Callable[[str], None]) -> None:

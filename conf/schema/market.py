@@ -22,7 +22,6 @@ class BaseSettings(ConfigModel):
 class UniverseSettings(ConfigModel):
     """``universe``."""
 
-    name: Name
     instruments: Annotated[tuple[Name, ...], Field(min_length=1)]
     timeframe: Timeframe
     base_timeframe: Timeframe
@@ -32,6 +31,11 @@ class BaseFeedSettings(ConfigModel):
     """Base of every feed's settings; ``kind`` names the feed."""
 
     kind: str
+
+
+class BrokerFeedSettings(BaseFeedSettings):
+    """Base of the feed of a broker, which reaches beyond this machine."""
+
     remote_providers: Literal["enabled", "disabled"]
 
 
@@ -52,11 +56,11 @@ class FilesFeedSettings(BaseFeedSettings):
 
 def _of_brokers() -> list[type[BaseFeedSettings]]:
     """The settings of the feed of each broker that serves historical bars: ``feed=<kind of the broker>``."""
-    found = []
+    found: list[type[BaseFeedSettings]] = []
     for kind, made in plugins().items():
         if made.serves_bars:
             only: Any = Literal[kind]  # the kind is known when the plug-ins are
-            found.append(create_model(f"{kind.title()}FeedSettings", __base__=BaseFeedSettings, kind=(only, ...)))
+            found.append(create_model(f"{kind.title()}FeedSettings", __base__=BrokerFeedSettings, kind=(only, ...)))
     return found
 
 

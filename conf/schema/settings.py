@@ -12,7 +12,6 @@ from conf.schema.schedules import SchedulesSettings
 from conf.schema.trading import (
     BrokerSettings,
     ExecutionSettings,
-    LlmSettings,
     ModeSettings,
     ObservabilitySettings,
     StageSettings,
@@ -46,7 +45,6 @@ class Settings(ConfigModel):
     risk: RiskLimits
     broker: BrokerSettings
     execution: ExecutionSettings
-    llm: LlmSettings
     observability: ObservabilitySettings
     schedules: SchedulesSettings
 

@@ -1,4 +1,4 @@
-"""Groups ``mode``, ``stage``, ``storage``, ``broker``, ``llm`` and ``observability``."""
+"""Groups ``mode``, ``stage``, ``storage``, ``broker``, ``execution`` and ``observability``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, SecretStr
 
+from brokers.alerts.channels import Channel
 from brokers.base import VenueSettings
 from brokers.discovery import plugins
 from conf.schema.config_model import AboveZero, ConfigModel, Zone, one_of
@@ -57,27 +58,11 @@ class ExecutionSettings(ConfigModel):
     broker_zone: Zone
 
 
-class BudgetSettings(ConfigModel):
-    """``llm.budget``."""
-
-    tokens: Annotated[int, Field(ge=0)]
-    time_ms: Annotated[int, Field(ge=0)]
-
-
-class LlmSettings(ConfigModel):
-    """``llm``."""
-
-    provider: Literal["off"]
-    instruct_model_path: str | None
-    embeddings_model_path: str | None
-    budget: BudgetSettings
-
-
 class AlertSettings(ConfigModel):
     """``observability.alerts``."""
 
     enabled: bool
-    channels: tuple[str, ...]
+    channels: tuple[Channel, ...]
 
 
 class ServeSettings(ConfigModel):
@@ -91,6 +76,6 @@ class ObservabilitySettings(ConfigModel):
     """``observability``."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
-    log_retention_days: Annotated[int, Field(ge=1)]
+    log_retention_days: Annotated[int, Field(ge=1, le=3650)]
     alerts: AlertSettings
     serve: ServeSettings

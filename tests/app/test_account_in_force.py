@@ -160,13 +160,13 @@ def test_a_sensor_of_paper_points_at_no_simulated_order(desk: House, paper: tupl
 
 
 def test_a_decision_is_answered_in_its_own_mode(desk: House, paper: tuple[str, ...]) -> None:
-    asked = done("intent", *desk.overrides, "stage=sandbox", *BUY, "--qty", "0.011", "--key", "asked")
+    asked = done("intent", *desk.overrides, "stage.manual_approval=true", *BUY, "--qty", "0.011", "--key", "asked")
     assert asked["verdict"] == "REVIEW"
     for command in ("approve", "reject"):
         said = say(command, asked["decision_id"], *paper, *REASON)
         assert said.status == 1
         assert "made in mode sim on account SIM" in said.err
-    assert say("approve", asked["decision_id"], *desk.overrides, "stage=sandbox", *REASON).status == 0
+    assert say("approve", asked["decision_id"], *desk.overrides, "stage.manual_approval=true", *REASON).status == 0
 
 
 def test_a_signal_is_explained_by_its_own_mode(settings: Settings, ledger: Ledger) -> None:

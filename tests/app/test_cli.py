@@ -88,7 +88,7 @@ def test_check_names_everything_that_is_wrong() -> None:
 
 def test_a_wish_from_the_gate_to_the_fill_and_back(house: House) -> None:
     """A stage where every entry needs a person: intent, approve, send, orders, positions, explain, close."""
-    staged = (*house.overrides, "stage=sandbox", "policy.max_orders_per_second=20")
+    staged = (*house.overrides, "stage.manual_approval=true", "policy.max_orders_per_second=20")
     options = ("intent", *staged, "--instrument", "BTC", "--side", "buy", "--qty", "0.01", "--key", "k1", "--json")
     decision = say(*options).json
     assert decision["verdict"] == "REVIEW"
@@ -115,7 +115,7 @@ def test_a_wish_from_the_gate_to_the_fill_and_back(house: House) -> None:
     assert walk["approvals"][0]["actor"] == f"{USER} (claimed: ann)"
     told = say("explain", name, *staged).out
     assert f"person {USER} (claimed: ann) said yes: I want it" in told
-    assert "STAGE_NEEDS_PERSON" in told
+    assert "MANUAL_APPROVAL" in told
     for listed in ("intents", "orders"):
         assert len(say(listed, *staged, "--newest", "0", "--json").json[listed]) == 1
         assert say(listed, *staged, "--newest", "-1").status == 2
@@ -125,7 +125,7 @@ def test_a_wish_from_the_gate_to_the_fill_and_back(house: House) -> None:
 
 
 def test_a_no_is_final(house: House) -> None:
-    staged = (*house.overrides, "stage=sandbox", "policy.max_orders_per_second=20")
+    staged = (*house.overrides, "stage.manual_approval=true", "policy.max_orders_per_second=20")
     options = ("--instrument", "BTC", "--side", "BUY", "--qty", "0.02", "--key", "k2", "--json")
     name = say("intent", *staged, *options).json["decision_id"]
     assert say("reject", name, *staged, "--reason", "no", "--json").json == {"rejected": name}

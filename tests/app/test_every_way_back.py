@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.app.desk import Desk, desk, steps
+from tests.execution.counter import money
 from tests.execution.venue import ACCOUNT
 from tradewright.execution.health import AccountCode
 from tradewright.ledger.freezes import FreezeCode
@@ -257,7 +258,24 @@ UNASKED = (AccountCode.NOT_RECONCILED, AccountCode.DIFFERENCE, AccountCode.NOT_W
 
 
 def test_every_code_has_a_walk() -> None:
-    assert {walk.code for walk in WALKS.values()} == {*FreezeCode, *AccountCode}
+    """But the circuit breaker, which time alone resets."""
+    assert {walk.code for walk in WALKS.values()} == {*FreezeCode, *AccountCode} - {AccountCode.BREAKER_TRIPPED}
+
+
+def test_a_tripped_breaker_refuses_entries_and_lets_the_way_out_pass(at: Desk) -> None:
+    at.order("--side BUY --qty 3")
+    at.counter.money = money(90_000)
+    assert at.run("reconcile")[0] == 1
+    at.counter.money = money(100_000)
+    at.counter.clock.advance(61)
+    assert at.run("intent --instrument AAPL --side BUY --qty 3")[1]["verdict"] == "REJECT"
+    (problem,) = at.problems()
+    assert problem["code"] == AccountCode.BREAKER_TRIPPED
+    (trip,) = at.run("limits")[1]["tripped"]
+    assert (trip["limit"], trip["threshold"]) == ("max_daily_drawdown", 0.03)
+    assert [at.run(command)[0] for _, command in steps(problem["remedy"])] == [1, 1], "the breaker is still told"
+    assert at.ledger.executions.units_of(ACCOUNT, "manual") == {"AAPL": 0}
+    assert at.venue.state["fills"][-1]["side"] == "SELL"
 
 
 @pytest.mark.parametrize("name", WALKS)

@@ -145,8 +145,8 @@ SHOWN = {
     "import": ["GOOG 1d trade 60 0 60 0"],
     "backtest": ["buy_and_hold", "trades", "final_equity", "severity what"],
     "sweep": ["sma_crossover: 2 trials, best sharpe first", "fast final_equity"],
-    "intent": ["REVIEW: 0.0110 of intent", "STAGE_NEEDS_PERSON: stage sandbox"],
-    "intents": ["manual BTC BUY 0.01 REVIEW 0.01 STAGE_NEEDS_PERSON"],
+    "intent": ["REVIEW: 0.0110 of intent", "MANUAL_APPROVAL: stage local"],
+    "intents": ["manual BTC BUY 0.01 REVIEW 0.01 MANUAL_APPROVAL"],
     "orders": ["BTC BUY 0.01 FILLED FILLED 0.01"],
     "positions": ["BTC 0.01"],
     "reconcile": ["positions 1, differences 0"],
@@ -160,7 +160,7 @@ Both = tuple[Said, Said]
 @pytest.fixture(scope="module")
 def told(stocked: House, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Both]:
     """Each command once for scripts and once for people, on a desk where one order was asked for, approved, filled."""
-    staged = (*stocked.overrides, "stage=sandbox")
+    staged = (*stocked.overrides, "stage.manual_approval=true")
     folder = tmp_path_factory.mktemp("foreign")
     daily(60).to_csv(folder / "GOOG.csv", index=False)
     store = f"storage.root={folder / 'data'}"

@@ -15,7 +15,7 @@ from app.operations import trading
 from app.operations.formatting import local, story
 from conf.compose import compose
 from tests.support.ledgers import Proposer
-from tradewright.execution.risk_snapshot import day_start
+from tradewright.execution.daily_loss import day_start
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import ManualClock
 

@@ -45,7 +45,7 @@ def test_the_board_shows_the_desk(settings: Settings) -> None:
     assert view.scopes[:3] == ("everything", "account:SIM", "strategy:manual")
     assert set(view.scopes[3:]) == {f"strategy:{name}" for name in options("strategy")}
     (question,) = view.waiting
-    assert question.startswith("BUY 0.01 BTC · manual · STAGE_NEEDS_PERSON, MANUAL_APPROVAL · until 2026-11-20 15:10")
+    assert question.startswith("BUY 0.01 BTC · manual · MANUAL_APPROVAL · until 2026-11-20 15:10")
 
 
 def test_an_empty_desk_has_a_board_too(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ FOLLOW = {"refresh_bars": "refresh_bars", "signals": "new_bars", "decide": "new_
 
 
 def test_the_loop_is_off_until_it_is_switched_on() -> None:
-    watched = {"approved_orders": True, "open_orders": True, "end_of_day": True}
+    watched = {"approved_orders": True, "open_orders": True, "end_of_day": True, "alerts": False}
     assert statuses(()) == {**dict.fromkeys(FOLLOW.values(), False), **watched}
     assert statuses(("schedules=on",)) == {**dict.fromkeys(FOLLOW.values(), True), **watched}
 
@@ -74,7 +74,11 @@ def test_each_job_is_switched_off_by_itself() -> None:
     assert set(FOLLOW) == set(compose(("schedules=on",)).schedules.model_dump()) - {"retry_minutes"}
     for half in (list(FOLLOW)[::2], list(FOLLOW)[1::2]):
         found = statuses(("schedules=on", *(f"schedules.{key}.enabled=false" for key in half)))
-        assert {name for name, runs in found.items() if not runs} == {FOLLOW[key] for key in half}
+        assert {name for name, runs in found.items() if not runs} == {FOLLOW[key] for key in half} | {"alerts"}
+
+
+def test_the_sensor_of_alerts_runs_where_alerts_are_on() -> None:
+    assert statuses(("observability.alerts.enabled=true",))["alerts"] is True
 
 
 def test_a_selection_may_be_a_string(house: House) -> None:

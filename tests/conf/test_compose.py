@@ -33,8 +33,8 @@ def test_the_shipped_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.universe.timeframe == "1m"
     assert settings.observability.log_retention_days == 14
     assert settings.observability.alerts.enabled is False
-    assert settings.feed.remote_providers == "disabled"
-    assert (settings.llm.budget.tokens, settings.llm.budget.time_ms) == (10_000, 60_000)
+    assert set(settings.feed.model_dump()) == {"kind", "end", "days_1m", "days_1d"}, "a scenario reaches nothing"
+    assert compose(["feed=ibkr"]).feed.remote_providers == "disabled"
     assert settings.backtest.cash == 100_000
     assert settings.policy.currency == "USD"
 

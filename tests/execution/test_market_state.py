@@ -13,7 +13,7 @@ from tests.execution.counter import INSTRUMENTS, Counter, table, walk
 from tests.execution.world import World
 from tests.support.ledgers import START
 from tradewright.calendars.registry import calendar
-from tradewright.execution.market_state import MarketState, MarketStateReader, closed_at
+from tradewright.execution.market_state import MarketState, MarketStateReader, VolumeWindows, closed_at
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.instrument import AssetClass, Instrument
 
@@ -171,3 +171,22 @@ def test_a_slow_timeframe_has_the_bars_that_its_figures_need(
     assert len(found.bars.ts) >= 250
     assert found.liquidity is not None
     assert found.shock is not None
+
+
+def test_the_liquidity_is_taken_over_the_windows_of_the_features(counter: Counter) -> None:
+    """``features.recent_volume`` and ``usual_volume`` mean the same in the table and at the gate."""
+    minutes = counter.stock("AAPL")
+    rows = table(minutes, walk(1, len(minutes)))
+    rows["volume"] = np.where(np.arange(len(rows)) < len(rows) - 10, 1000.0, 100.0)
+    counter.store.upsert("AAPL", Timeframe.M1, BarKind.TRADE, rows)
+    found = {}
+    for windows in (VolumeWindows(20, 250), VolumeWindows(5, 250), VolumeWindows(5, 15), VolumeWindows(5, 401)):
+        reader = MarketStateReader(counter.store, counter.artefacts, Timeframe.M1, counter.clock, windows)
+        found[windows] = reader.of(AAPL).liquidity
+    wide, narrow, short, long = found.values()
+    assert wide is not None
+    assert narrow is not None
+    assert narrow < wide
+    assert short is not None
+    assert short != narrow
+    assert long is None, "the store has 400 bars"

@@ -466,9 +466,18 @@ def test_an_order_in_doubt_blocks_its_instrument(counter: Counter) -> None:
     assert counter.snapshot(instrument="MSFT").broker.unknown_attempts == 0
 
 
+def test_the_reason_of_an_event_window_stands_in_the_decision(counter: Counter) -> None:
+    """``events.windows[].reason`` is told, for each window that is open."""
+    ends = START + timedelta(seconds=60)
+    windows = [Event("AAPL", START, ends, "earnings"), Event("AAPL", START, ends), Event("MSFT", START, ends, "other")]
+    decision = judge(counter, counter.snapshot(events=windows))
+    assert "an event window is open: earnings" in {reason.text for reason in decision.reasons}
+    assert counter.snapshot(events=windows[1:]).market.event == ""
+
+
 def test_freezes_and_switches(counter: Counter) -> None:
     assert counter.snapshot().broker.model_dump() == {
-        "ready": True, "unknown_attempts": 0, "frozen": False, "killed": False,
+        "ready": True, "unknown_attempts": 0, "frozen": False, "killed": False, "breaker": "",
     }  # fmt: skip
     counter.ledger.freezes.freeze(ACCOUNT, "AAPL", FreezeCode.POSITION_DRIFT, "1 there, 0 here")
     assert counter.snapshot().broker.frozen is True

@@ -99,7 +99,7 @@ def test_the_monitor_shows_the_desk(page: Page, server: Served) -> None:
         "agrees",
         "running",
         "SHORT_NOT_ALLOWED",
-        "STAGE_NEEDS_PERSON",
+        "MANUAL_APPROVAL",
         "REVIEW, waits for you",
         "FILLED",
         "Approvals: 1 waiting",

@@ -57,7 +57,7 @@ SNAPSHOT: dict[str, Any] = {
         "traded_today": 0,
     },
     "activity": {"recent": (), "orders_last_second": 0, "orders_last_minute": 0, "orders_of_intent": 0},
-    "broker": {"ready": True, "unknown_attempts": 0, "frozen": False, "killed": False},
+    "broker": {"ready": True, "unknown_attempts": 0, "frozen": False, "killed": False, "breaker": ""},
     "checks": ({"name": "bars", "passed": True, "age_seconds": 60},),
 }
 LIMITS: dict[str, Any] = {"allowlist": {"AAPL"}}

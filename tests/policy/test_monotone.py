@@ -62,6 +62,7 @@ ANY_ORDER: dict[str, list[Any]] = {
     "s.broker.unknown_attempts": [0, 1, 5, None],
     "s.broker.frozen": [False, True, None],
     "s.broker.killed": [False, True, None],
+    "s.broker.breaker": ["", "a loss of 51 reached 50", None],
     "s.checks": [result(True, 0), result(True, 3600), result(True, 3601), result(False, 3601), result(None, None), ()],
     "s.reasoning": [
         {"status": "OK", "recommendation": "ALLOW"},

@@ -124,6 +124,7 @@ BOUNDARIES: list[tuple[str, Changes, Changes]] = [
     ("UNKNOWN_ATTEMPT", {}, {"s.broker.unknown_attempts": 1}),
     ("FROZEN", {}, {"s.broker.frozen": True}),
     ("KILLED", {}, {"s.broker.killed": True}),
+    ("BREAKER_TRIPPED", {}, {"s.broker.breaker": "max_daily_loss: a loss of 51 reached 50"}),
     # review rules
     ("LOW_CONFIDENCE", {"i.confidence": 0.6}, {"i.confidence": 0.5999}),
     (
@@ -139,9 +140,7 @@ BOUNDARIES: list[tuple[str, Changes, Changes]] = [
     ("ADVISER_FAILED", {ADVICE: {"status": "FAILED"}}, {ADVICE: {"status": "FAILED"}, "s.stage": "sandbox"}),
     ("ADVISER_FAILED", REAL, REAL | {ADVICE: {"status": "FAILED"}}),
     ("CORRELATED", {"s.holdings.correlation": 0.35}, {"s.holdings.correlation": 0.3501}),
-    ("STAGE_NEEDS_PERSON", {"s.mode": "sim", "s.stage": "local"}, {"s.stage": "sandbox"}),
-    ("STAGE_NEEDS_PERSON", {}, {"s.stage": "live_small"}),
-    ("STAGE_NEEDS_PERSON", {}, {"s.mode": "live"}),
+    ("LIVE_NEEDS_PERSON", {"s.stage": "live_small"}, {"s.mode": "live"}),
     ("MANUAL_APPROVAL", {}, {"l.manual_approval": True}),
     ("MANUAL_APPROVAL", {}, {"l.manual_approval": True, "s.mode": "sim", "s.stage": "local"}),
     # advisories
@@ -183,6 +182,7 @@ MISSING: list[tuple[str, str]] = [
     ("ATTEMPTS_UNKNOWN", "s.broker.unknown_attempts"),
     ("FROZEN_UNKNOWN", "s.broker.frozen"),
     ("KILL_FLAG_UNKNOWN", "s.broker.killed"),
+    ("BREAKER_UNKNOWN", "s.broker.breaker"),
     ("CHECKS_UNKNOWN", "s.checks"),
 ]
 

@@ -21,7 +21,7 @@ SCENARIO = (
     "execution.settle=0.05",
     "policy.max_orders_per_second=20",
 )
-REVIEWING = "stage=sandbox"
+REVIEWING = "stage.manual_approval=true"
 """Where every entry waits for a person."""
 
 

@@ -40,11 +40,14 @@ class AccountReader:
     async def view(self, symbols: Collection[str]) -> AccountView:
         """A complete view, with quotes of these symbols and of everything held or on order; the equity is recorded.
 
+        A loss that has reached a limit trips the circuit breaker.
+
         Raises:
             BrokerError: when the venue cannot be read, or answers for another account.
         """
         view = await self.valued(await self._broker.snapshot(), symbols)
         self._ledger.equity.mark(self._account, view.account.equity, view.account.cash)
+        self._builder.watch_losses(view.account)
         return view
 
     async def valued(self, snapshot: BrokerSnapshot, symbols: Iterable[str]) -> AccountView:

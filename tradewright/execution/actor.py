@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,7 @@ from tradewright.execution.types import (
     SenderSettings,
     SendRefused,
     SendResult,
+    SendStatus,
     no_checkpoint,
 )
 from tradewright.ledger.attempt import Attempt
@@ -40,6 +42,7 @@ from tradewright.model.order import AttemptState, Fill
 from tradewright.policy.gate import pre_send_check
 from tradewright.policy.order_context import OrderContext
 
+LOG = logging.getLogger(__name__)
 _PLAIN: TypeAdapter[object] = TypeAdapter(object)
 _NAMES = TypeAdapter(list[str])
 _ROWS = TypeAdapter(list[dict[str, object]])
@@ -125,6 +128,7 @@ class AccountActor:
             checks=checks_of(order.strategy, order.terms.instrument),
             before_send=True,
         )
+        self._builder.watch_losses(view.account)  # before the snapshot, which tells the trip
         builder = self._builder.in_force(self._account)
         found, limits = builder.snapshot(request, view), builder.limits
         reasons = pre_send_check(order, found, limits)
@@ -162,11 +166,19 @@ class AccountActor:
             retry = isinstance(error, BrokerError | SendRefused) and not isinstance(error, OrderNotAccepted)
             state = CommandState.FAILED if retry else CommandState.REFUSED
             result = {"code": error.code, "what": error.what, "where": error.where, "remedy": error.remedy}
+            LOG.error("%s by %s: %s: %s", command.kind, command.actor, error.code, error.what)
+        else:
+            LOG.info("%s by %s: %s", command.kind, command.actor, command.reason)
         self._ledger.commands.finish(command.command_id, state, {"answer": result})
 
     async def _send(self, command: Command) -> Sequence[SendResult]:
         chosen = command.payload.get("decision_ids")
-        return await self._sender.drain(None if chosen is None else _NAMES.validate_python(chosen))
+        results = await self._sender.drain(None if chosen is None else _NAMES.validate_python(chosen))
+        for result in results:
+            level = logging.INFO if result.status in (SendStatus.SENT, SendStatus.TAKEN) else logging.ERROR
+            why = "; ".join(f"{reason.code}: {reason.text}" for reason in result.reasons)
+            LOG.log(level, "decision %s: %s %s %s", result.decision_id, result.status, result.ref, why)
+        return results
 
     async def _cancel(self, command: Command) -> Cancelled:
         return await self._sender.cancel(str(command.payload["ref"]), command.actor, command.reason)
@@ -192,7 +204,10 @@ class AccountActor:
         recovered = await self._sender.recover()
         money = await self._reader.money()
         mark = self._ledger.equity.mark(self._account, money.equity, money.cash)
+        self._builder.watch_losses(money)
         last = self._ledger.broker_journal.last_reconciliation(self._account)
+        for difference in last.differences if last else ():
+            LOG.warning("account %s differs from the venue: %s", self._account, difference)
         held = {row.instrument: row.quantity for row in recovered.snapshot.positions if row.quantity}
         return ReconciliationResult(mark.at, last.differences if last else (), money.equity, held)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -21,6 +22,7 @@ from tradewright.policy.gate import decide
 from tradewright.portfolio.intents import manual_intent, propose
 from tradewright.portfolio.state import PortfolioState
 
+LOG = logging.getLogger(__name__)
 MANUAL_CHECKS = ("bars.{instrument}",)
 STRATEGY_CHECKS = (*MANUAL_CHECKS, "features.{instrument}", "lookahead.{strategy}")
 """The checks whose latest results an order depends on (P2), by the names under which research records them."""
@@ -194,6 +196,8 @@ class Decider:
             self._ledger.decisions.record_decision(decision)
             if decision.verdict is Verdict.APPROVE:
                 self._ledger.outbox.put(approve(intent, decision, self._account))
+        codes = " ".join(reason.code for reason in decision.reasons)
+        LOG.info("intent %s of %s: %s %s", intent.intent_id, intent.strategy, decision.verdict, codes)
         return decision
 
     def _decision_in_force(self, intent: Intent) -> Decision | None:

@@ -32,10 +32,17 @@ class AccountCode(StrEnum):
     STOPPED = "STOPPED"
     UNPROTECTED = "UNPROTECTED"
     PROTECTION_TOO_LARGE = "PROTECTION_TOO_LARGE"
+    BREAKER_TRIPPED = "BREAKER_TRIPPED"
 
 
 _NO_PERSON = frozenset(
-    {AccountCode.NOT_RECONCILED, AccountCode.DIFFERENCE, AccountCode.NOT_WATCHED, AccountCode.STOPPED}
+    {
+        AccountCode.NOT_RECONCILED,
+        AccountCode.DIFFERENCE,
+        AccountCode.NOT_WATCHED,
+        AccountCode.STOPPED,
+        AccountCode.BREAKER_TRIPPED,
+    }
 )
 _SAID = '--reason "..."'
 _RECONCILE = "tradewright reconcile"
@@ -83,7 +90,7 @@ class Problem:
 
     @property
     def needs_person(self) -> bool:
-        """Whether it stays until a person acts; a stop is a person's own act, and a comparison ends the others."""
+        """Whether it stays until a person acts; a stop is a person's own act; a comparison or time ends the others."""
         return self.code not in _NO_PERSON
 
     @property
@@ -111,6 +118,7 @@ def problems(ledger: Ledger, account: str, *, starts_stopped: bool = False) -> t
     found += _unconfirmed_cancels(ledger, account)
     found += _unprotected(ledger, account)
     found += _stopped(ledger, account, starts_stopped)
+    found += _tripped(ledger, account)
     return tuple(sorted(found, key=lambda problem: problem.since))
 
 
@@ -209,3 +217,10 @@ def _stopped(ledger: Ledger, account: str, starts_stopped: bool) -> Iterator[Pro
                     text += f"; still open: {', '.join(left)}"
                     remedy = f"tradewright kill --scope {switch.scope} {_SAID} cancels them; then {remedy}"
                 yield Problem(AccountCode.STOPPED, "", "", text, switch.at, remedy)
+
+
+def _tripped(ledger: Ledger, account: str) -> Iterator[Problem]:
+    """The daily circuit breaker. No command resets it: a day that went wrong is not for the same day to judge."""
+    for trip in ledger.breaker.present(account, ledger.clock.now()):
+        remedy = f"it ends by itself at {trip.until.isoformat(timespec='seconds')}; exits pass meanwhile: {_FLATTEN}"
+        yield Problem(AccountCode.BREAKER_TRIPPED, "", "", trip.text, trip.at, remedy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,16 @@ ENOUGH = 400
 _HISTORY = {Timeframe.D1: pd.Timedelta(days=800)}
 _USUAL_HISTORY = pd.Timedelta(days=10)
 _MOVES = 100
+
+
+class VolumeWindows(NamedTuple):
+    """Over how many bars the liquidity compares the recent volume with the usual one."""
+
+    recent: int
+    usual: int
+
+
+D17_WINDOWS = VolumeWindows(20, 250)
 
 
 @dataclass(frozen=True)
@@ -67,10 +78,19 @@ class MarketStateReader:
     Args:
         timeframe: on which strategies decide.
         clock: which session is the present one.
+        volumes: of the liquidity, ``features.recent_volume`` and ``features.usual_volume``.
     """
 
-    def __init__(self, store: BarStore, artefacts: Artefacts, timeframe: Timeframe, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: BarStore,
+        artefacts: Artefacts,
+        timeframe: Timeframe,
+        clock: Clock,
+        volumes: VolumeWindows = D17_WINDOWS,
+    ) -> None:
         self._store, self._artefacts, self._timeframe, self._clock = store, artefacts, timeframe, clock
+        self._volumes, self._enough = volumes, max(ENOUGH, *volumes)
         self._known: dict[str, MarketState] = {}
 
     def refresh(self) -> None:
@@ -101,7 +121,7 @@ class MarketStateReader:
             last_close=_decimal(bars.close[-1]),
             previous_close=self._previous_close(instrument, bars),
             atr=self._atr(instrument, start),
-            liquidity=_decimal(liquidity_score(bars.volume, known_spread)),
+            liquidity=_decimal(liquidity_score(bars.volume, known_spread, *self._volumes)),
             gap=_has_gap(instrument, self._timeframe, bars.ts[-WATCHED:]),
             shock=_is_shock(bars.close),
         )
@@ -116,7 +136,7 @@ class MarketStateReader:
             # A span of days holds few bars of a slow timeframe, so it grows until it holds enough or all there are.
             start = covered.last - span
             bars = self._store.read_bars(instrument.symbol, timeframe, start=start.to_pydatetime())
-            if len(bars.ts) >= min(ENOUGH, covered.rows) or start <= covered.first:
+            if len(bars.ts) >= min(self._enough, covered.rows) or start <= covered.first:
                 return bars
             span *= 4
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from tradewright.calendars.registry import calendar
+from tradewright.execution.daily_loss import daily_loss, day_start, watch_losses
 from tradewright.execution.exposure import (
     ZERO,
     PositionRange,
@@ -39,11 +39,9 @@ from tradewright.policy.snapshot import (
     Snapshot,
 )
 from tradewright.policy.tightening import tightened
-from tradewright.portfolio.state import drawdown
 
 LONGEST_CLOSURE = timedelta(days=4)
-"""Markets reopen within so many days: an older stored close values no holding, and an older equity mark is not that
-of last night."""
+"""Markets reopen within so many days: an older stored close values no holding."""
 
 AHEAD = timedelta(seconds=2)
 """How far clocks may differ; a time further in the future than that is not believed."""
@@ -60,11 +58,12 @@ class AccountView:
 
 @dataclass(frozen=True)
 class Event:
-    """A declared window in which an instrument is not entered (R-DATA-21)."""
+    """A declared window in which an instrument is not entered (R-DATA-21), with its reason."""
 
     instrument: str
     start: datetime
     end: datetime
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,6 +115,14 @@ class SnapshotBuilder:
     def in_force(self, account: str) -> SnapshotBuilder:
         """The same under the limits that are in force for an account now: some may have been tightened."""
         return replace(self, limits=limits_in_force(self.ledger, account, self.limits))
+
+    def watch_losses(self, money: AccountState) -> None:
+        """Trip the account's circuit breaker where its equity has reached a limit on the day's loss.
+
+        Raises:
+            LedgerError: when a trip cannot be committed.
+        """
+        watch_losses(self.ledger, money, limits_in_force(self.ledger, money.account, self.limits), self.tz)
 
     def snapshot(self, asked: SnapshotRequest, view: AccountView) -> Snapshot:
         """Everything about one intent or order, as it is now. What cannot be found out stays None."""
@@ -173,14 +180,14 @@ class SnapshotBuilder:
         told = None if quote is None else price_against(quote, request.side)
         moment = quote.time if quote is not None and told is not None else facts.closed_at
         is_bar = told is None or (moment is not None and facts.closed_at is not None and moment <= facts.closed_at)
+        events = [each for each in self.events if each.instrument == instrument.symbol and each.start <= now < each.end]
         age = self._bar_age(instrument, facts, now) if is_bar else _age(now, moment)
         return Market(
             data_age_seconds=age,
             bars_only_seconds=(facts.bar_seconds or Decimal(self.timeframe.seconds)) if is_bar else ZERO,
             market_open=calendar(instrument.calendar).is_open(now),
-            event_blackout_active=any(
-                event.instrument == instrument.symbol and event.start <= now < event.end for event in self.events
-            ),
+            event_blackout_active=bool(events),
+            event=", ".join(filter(None, (event.reason for event in events))),
             liquidity_score=facts.liquidity,
             last_price=facts.last_close if told is None else told,
             previous_close=facts.previous_close,
@@ -206,7 +213,7 @@ class SnapshotBuilder:
         ours = units.get(asked.instrument, PositionRange(ZERO, ZERO))
         edge = ours.high if asked.side is Side.BUY else ours.low
         cluster = self._cluster(asked.instrument, facts, units)
-        midnight = day_start(now, self.tz)
+        midnight, loss = day_start(now, self.tz), daily_loss(self.ledger, account, money.equity, self.tz)
         in_our_currency = money.currency == self.limits.currency
         return Holdings(
             equity=money.equity if in_our_currency else None,
@@ -221,8 +228,8 @@ class SnapshotBuilder:
             gross_exposure=_gross(units, values),
             cluster_exposure=None if cluster is None else _gross({name: units[name] for name in cluster}, values),
             correlation=self._correlation(asked.instrument, facts, held),
-            daily_drawdown=self._drawdown(account, midnight, money.equity),
-            loss_today=self._loss(account, midnight, money.equity) if in_our_currency else None,
+            daily_drawdown=loss.fraction,
+            loss_today=loss.money if in_our_currency else None,
             traded_today=self._traded(account, midnight, waiting, view, now),
             unvalued=unvalued,
         )
@@ -281,12 +288,6 @@ class SnapshotBuilder:
         bars = {name: self.facts.of(instrument).bars for name, instrument in known.items()}
         return Decimal(repr(largest_correlation(facts.bars, bars)))
 
-    def _drawdown(self, account: str, midnight: datetime, equity: Decimal) -> Decimal | None:
-        """The loss since last night's equity, or since the day's highest: a loss overnight is one of the day."""
-        marks = self.ledger.equity.marks(account, midnight - LONGEST_CLOSURE)
-        before = [mark.equity for mark in marks if mark.at < midnight][-1:]
-        return drawdown([*before, *(mark.equity for mark in marks if mark.at >= midnight), equity])
-
     def _committed_cash(self, waiting: Iterable[WorkingOrder], view: AccountView, now: datetime) -> Decimal | None:
         """Cash promised to purchases that are approved or working, at the far end of the widest collar."""
         total, worst = ZERO, 1 + max(self.limits.collar_liquid, self.limits.collar_other)
@@ -296,13 +297,6 @@ class SnapshotBuilder:
                 return None
             total += row.quantity * abs(unit) * worst
         return total
-
-    def _loss(self, account: str, midnight: datetime, equity: Decimal) -> Decimal:
-        """The loss in money since last night's equity, or since the first equity of the day where none was recorded."""
-        marks = self.ledger.equity.marks(account, midnight - LONGEST_CLOSURE)
-        before = [mark.equity for mark in marks if mark.at < midnight][-1:]
-        start = [*before, *(mark.equity for mark in marks if mark.at >= midnight), equity][0]
-        return start - equity
 
     def _traded(
         self, account: str, since: datetime, waiting: Iterable[WorkingOrder], view: AccountView, now: datetime
@@ -336,6 +330,7 @@ class SnapshotBuilder:
             unknown_attempts=sum(attempt.instrument == asked.instrument for attempt in unknown),
             frozen=bool(self.ledger.freezes.of(account, asked.instrument)),
             killed=bool(stops) and asked.strategy != FLATTEN,
+            breaker="; ".join(trip.text for trip in self.ledger.breaker.present(account, self.ledger.clock.now())),
         )
 
     def _checks(self, names: Sequence[str], now: datetime) -> tuple[InputCheck, ...]:
@@ -346,11 +341,6 @@ class SnapshotBuilder:
             else InputCheck(name=name)
             for name in names
         )
-
-
-def day_start(now: datetime, tz: str) -> datetime:
-    """The midnight with which the day of ``now`` began in a zone; the moment of the change where it has none."""
-    return now.astimezone(ZoneInfo(tz)).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
 
 
 def price_of(quote: Quote | None) -> Decimal | None:

@@ -13,6 +13,7 @@ from tradewright.ledger.attempts import Attempts
 from tradewright.ledger.audit_log import AuditLog
 from tradewright.ledger.broker_journal import BrokerJournal
 from tradewright.ledger.check_results import CheckResults
+from tradewright.ledger.circuit_breaker import CircuitBreaker
 from tradewright.ledger.claims import Claims
 from tradewright.ledger.commands import Commands
 from tradewright.ledger.decisions import Decisions
@@ -57,6 +58,7 @@ class Ledger:
         self.idempotency = IdempotencyKeys(database)
         self.commands = Commands(database, self.events)
         self.limits = LimitHistory(self.events)
+        self.breaker = CircuitBreaker(self.events)
 
     @property
     def mode(self) -> Mode:

@@ -45,6 +45,7 @@ class Topic(StrEnum):
     KILL_SWITCH_RESUMED = "kill_switch.resumed"
     LIMIT_CHANGED = "limit.changed"
     LIMIT_TIGHTENED = "limit.tightened"
+    BREAKER_TRIPPED = "breaker.tripped"
     COMMAND_QUEUED = "command.queued"
     COMMAND_STARTED = "command.started"
     COMMAND_FINISHED = "command.finished"

@@ -58,7 +58,10 @@ def _daily_loss(context: OrderContext) -> str:
 
 
 def _event_blackout(context: OrderContext) -> str:
-    return "an event window is open" if context.snapshot.market.event_blackout_active else ""
+    market = context.snapshot.market
+    if not market.event_blackout_active:
+        return ""
+    return f"an event window is open: {market.event}" if market.event else "an event window is open"
 
 
 def _illiquid(context: OrderContext) -> str:

@@ -83,6 +83,7 @@ MISSING_INPUT_RULES: tuple[Rule, ...] = (
     _missing("ATTEMPTS_UNKNOWN", "broker.unknown_attempts", applies_to_exits=True),
     _missing("FROZEN_UNKNOWN", "broker.frozen", applies_to_exits=True),
     _missing("KILL_FLAG_UNKNOWN", "broker.killed"),
+    _missing("BREAKER_UNKNOWN", "broker.breaker"),
     _missing("CHECKS_UNKNOWN", "checks"),
 )
 """In the order in which their reasons are listed."""

@@ -87,6 +87,10 @@ def _killed(context: OrderContext) -> str:
     return "the kill switch is on" if context.snapshot.broker.killed else ""
 
 
+def _breaker(context: OrderContext) -> str:
+    return context.snapshot.broker.breaker or ""
+
+
 UNREADABLE = Rule(
     "FIGURES_UNREADABLE",
     Verdict.REJECT,
@@ -135,5 +139,6 @@ ORDER_RULES: tuple[Rule, ...] = (
     ),
     Rule("FROZEN", Verdict.REJECT, "control 16", "frozen instruments", _frozen, applies_to_exits=True),
     Rule("KILLED", Verdict.REJECT, "control 19", "kill switch", _killed),
+    Rule("BREAKER_TRIPPED", Verdict.REJECT, "R-RISK-27, R-RISK-29, C-13", "daily circuit breaker", _breaker),
 )
-"""In the order in which their reasons are listed. The kill switch lets exits pass (Q-19)."""
+"""In the order in which their reasons are listed. Kill switch and circuit breaker let exits pass (Q-19)."""

@@ -44,14 +44,13 @@ def _correlation(context: OrderContext) -> str:
     return f"the correlation {show(correlation)} with a holding is above {show(limit)}"
 
 
-def _stage(context: OrderContext) -> str:
-    snapshot = context.snapshot
-    return f"stage {snapshot.stage}, mode {snapshot.mode}: every entry needs a person" if for_real(snapshot) else ""
+def _live(context: OrderContext) -> str:
+    return "mode live: every entry needs a person" if context.snapshot.mode is Mode.LIVE else ""
 
 
 def _manual_approval(context: OrderContext) -> str:
     stage = context.snapshot.stage
-    return f"stage {stage} is set to ask a person about every entry" if context.limits.manual_approval else ""
+    return f"stage {stage} asks a person about every entry" if context.limits.manual_approval else ""
 
 
 REVIEW_RULES: tuple[Rule, ...] = (
@@ -62,7 +61,7 @@ REVIEW_RULES: tuple[Rule, ...] = (
         "ADVISER_FAILED", Verdict.REVIEW, "R-RISK-15, Q-16", "adviser's status, stage", _adviser_failed, pre_send=False
     ),
     Rule("CORRELATED", Verdict.REVIEW, "R-RISK-12, Q-15", "correlation with holdings", _correlation, pre_send=False),
-    Rule("STAGE_NEEDS_PERSON", Verdict.REVIEW, "C-45", "mode, stage", _stage, pre_send=False),
+    Rule("LIVE_NEEDS_PERSON", Verdict.REVIEW, "C-45", "mode", _live, pre_send=False),
     Rule("MANUAL_APPROVAL", Verdict.REVIEW, "C-45", "stage.manual_approval", _manual_approval, pre_send=False),
 )
 """In the order in which their reasons are listed. Exits need no review (Q-19), and the sender does not evaluate these

@@ -23,6 +23,7 @@ class Market(FrozenModel):
             there is.
         bars_only_seconds: the length of a bar where bars are the only source, else 0; relaxes the age limit (C-22).
         event_blackout_active: whether an event window is open now.
+        event: its declared reason, for the decision's text.
         liquidity_score: D17, 0 (none) to 1.
         last_price, previous_close: in the quote currency; the latter of the session before.
         atr: average true range of the deciding timeframe, for intents without a stop (Q-20).
@@ -35,6 +36,7 @@ class Market(FrozenModel):
     bars_only_seconds: Size = Decimal(0)
     market_open: bool | None = None
     event_blackout_active: bool | None = None
+    event: str = Field(default="", exclude_if=lambda reason: not reason)
     liquidity_score: Share | None = None
     last_price: Figure | None = None
     previous_close: Figure | None = None
@@ -130,12 +132,14 @@ class BrokerState(FrozenModel):
         unknown_attempts: attempts in the instrument in state UNKNOWN.
         frozen: whether the instrument is frozen until a person acknowledges it.
         killed: whether the kill switch of the account or of the strategy is on.
+        breaker: why the daily circuit breaker has stopped entries until the next session; empty while it has not.
     """
 
     ready: bool | None = None
     unknown_attempts: int | None = Field(default=None, ge=0)
     frozen: bool | None = None
     killed: bool | None = None
+    breaker: str | None = None
 
 
 class Reasoning(FrozenModel):

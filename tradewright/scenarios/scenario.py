@@ -74,6 +74,7 @@ class Scenario:
         grid: the calendars; see :data:`Grid`.
         days: calendar days of minutes before ``end``, from midnight UTC.
         years: years of daily bars before ``end``.
+        least: bars of a timeframe between a minute and a day that are made at the least, whatever ``days`` says.
         profiles: what each instrument is like, by symbol.
     """
 
@@ -87,9 +88,10 @@ class Scenario:
         *,
         days: int = 10,
         years: float = 2.0,
+        least: int = 0,
         profiles: Mapping[str, Profile] = PROFILES,
     ) -> None:
-        self.seed, self.days, self.years, self.profiles = seed, days, years, profiles
+        self.seed, self.days, self.years, self.least, self.profiles = seed, days, years, least, profiles
         self.end = pd.Timestamp(end).tz_convert("UTC").floor("min").as_unit("ns")
         self._grid = grid
 
@@ -99,12 +101,21 @@ class Scenario:
         Raises:
             DataError: for an instrument that the scenario does not make.
         """
-        span = self.years * _DAYS_A_YEAR if timeframe is Timeframe.D1 else self.days
+        span = self.years * _DAYS_A_YEAR if timeframe is Timeframe.D1 else self._days(instrument, timeframe)
         start = (self.end - pd.Timedelta(days=span)).floor("D")
         if after is not None:
             start = max(start, (after - pd.Timedelta(days=1)).floor("D"))
         frame = self._bars(instrument, timeframe, max(start, EPOCH + _MARGIN))
         return (frame if after is None else frame[frame["ts"] > after]).reset_index(drop=True)
+
+    def _days(self, instrument: Instrument, timeframe: Timeframe) -> int:
+        """How many days of minutes hold the bars that are wanted of an intraday timeframe."""
+        days, most = self.days, (self.end - EPOCH).days
+        while timeframe is not Timeframe.M1 and days < most:
+            if len(self._grid(instrument, timeframe, self.end - pd.Timedelta(days=days), self.end)) > self.least:
+                break  # one more than wanted: the newest of them may not have closed
+            days *= 2
+        return days
 
     def profile(self, instrument: Instrument) -> Profile:
         """The profile of an instrument: level, volatility, calendar.
