@@ -16,8 +16,9 @@ from typing import Any, get_type_hints
 from numba import njit
 
 from tradewright.backtest import kernel
-from tradewright.backtest.code import code_digest, named, plain, reaches
-from tradewright.model.hashing import ENGINE_VERSION, content_hash
+from tradewright.backtest.code import code_digest, is_own, named, plain, reaches
+from tradewright.backtest.engine_digest import versions
+from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import GenerateSignal
 
 Compiled = Callable[..., Any]
@@ -56,7 +57,7 @@ def simulator(generate_signal: GenerateSignal, features: int, params: int) -> Co
     """
     place: dict[str, object] = {"generate_signal": generate_signal}
     code = code_digest(kernel.simulate_sets, place)
-    digest = content_hash([code, kernel.__name__, OPTIONS, RARE, ENGINE_VERSION, ARGUMENT_TYPES])[:16]
+    digest = content_hash([code, kernel.__name__, OPTIONS, RARE, versions(), ARGUMENT_TYPES])[:16]
     place.update(chosen_columns=_column_chooser(features), chosen_values=_value_chooser(params))
     entry = _copy(kernel.simulate_sets, place, {})
     entry.__qualname__ = f"simulate_sets_{digest}_{features}_{params}"
@@ -96,7 +97,7 @@ def _value_chooser(count: int) -> Compiled:
 def _shared(function: types.FunctionType, digest: str) -> Compiled:
     """A rule of this package, the same for all strategies: compiled once, kept under the digest of all it names."""
     copy = _copy(function, {}, {})
-    copy.__qualname__ = f"{function.__name__}_{content_hash([digest, ENGINE_VERSION, ARGUMENT_TYPES])[:16]}"
+    copy.__qualname__ = f"{function.__name__}_{content_hash([digest, versions(), ARGUMENT_TYPES])[:16]}"
     return _part(copy, cache=True)
 
 
@@ -107,10 +108,11 @@ def _copy(
     original = plain(function)
     scope: dict[str, Any] = {**original.__globals__}
     for name, value in named(original, replaced):
-        if isinstance(value, types.FunctionType) and value not in done:
+        if isinstance(value, types.FunctionType) and is_own(value) and value not in done:
             shared = value.__module__.startswith(SHARED) and not reaches(value, replaced)
             done[value] = _shared(value, code_digest(value)) if shared else _part(_copy(value, replaced, done))
-        scope[name] = done[value] if isinstance(value, types.FunctionType) else value
+        scope[name] = done.get(value, value) if isinstance(value, types.FunctionType) else value
     copy = types.FunctionType(original.__code__, scope, original.__name__, original.__defaults__)
+    copy.__kwdefaults__ = original.__kwdefaults__
     copy.__module__ = kernel.__name__  # numba imports it when the code is loaded, and a strategy's file may be gone
     return copy
