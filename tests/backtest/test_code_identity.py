@@ -25,7 +25,9 @@ WAYS = {
     "a keyword's default": "def f(x, *, k={k}.0):\n    return x * k",
     "a helper's default": "def h(x, k={k}.0):\n    return x * k\ndef f(x):\n    return h(x)",
     "a compiled helper": "@njit\ndef h(x):\n    return x * {k}.0\ndef f(x):\n    return h(x)",
-    "a helper of a compiled helper": "def g(x):\n    return x * {k}.0\n@njit\ndef h(x):\n    return g(x)\ndef f(x):\n    return h(x)",
+    "a helper of a compiled helper": (
+        "def g(x):\n    return x * {k}.0\n@njit\ndef h(x):\n    return g(x)\ndef f(x):\n    return h(x)"
+    ),
     "an option of the compiler": "@njit(fastmath={k} > 3)\ndef h(x):\n    return x\ndef f(x):\n    return h(x)",
     "an array": "T = np.array([{k}.0])\ndef f(x):\n    return x * T[0]",
     "an array's type": "T = np.array([1], np.int{bits})\ndef f(x):\n    return x * T[0]",
@@ -35,7 +37,9 @@ WAYS = {
     "a constant of a module": "m = module(K={k}.0)\ndef f(x):\n    return x * m.K",
     "a helper in a module": "m = module(h=njit(lambda x: x * {k}.0))\ndef f(x):\n    return m.h(x)",
     "a tuple of arrays": "T = (np.array([{k}.0]), 1)\ndef f(x):\n    return x * T[0][0]",
-    "a helper's closure": "def make(k):\n    def h(x):\n        return x * k\n    return h\nh = make({k})\ndef f(x):\n    return h(x)",
+    "a helper's closure": (
+        "def make(k):\n    def h(x):\n        return x * k\n    return h\nh = make({k})\ndef f(x):\n    return h(x)"
+    ),
     "a name in nested code": "K = {k}\ndef f(x):\n    return sum(x * K for _ in range(3))",
     "a fixed set": "K = frozenset(({k}, 9))\ndef f(x):\n    return x in K",
     "another function of a library": "from math import {name} as g\ndef f(x):\n    return g(x)",

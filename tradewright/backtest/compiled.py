@@ -15,7 +15,7 @@ from typing import Any, get_type_hints
 
 from numba import njit
 
-from tradewright.backtest import kernel
+from tradewright.backtest import kernel, lookahead_scan
 from tradewright.backtest.code import code_digest, is_own, named, plain, reaches
 from tradewright.backtest.engine_digest import versions
 from tradewright.model.hashing import content_hash
@@ -27,6 +27,8 @@ OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False,
 """No reference counts: the kernel allocates nothing, and counting each view of a column would cost seven times the
 work. Division by zero gives infinity, as in numpy. A wrapper that is never called would still hold a copy of all that
 is inlined, and be compiled."""
+
+CHECKED_OPTIONS: dict[str, Any] = {**OPTIONS, "boundscheck": True}
 
 PART_OPTIONS: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True}
 
@@ -59,10 +61,37 @@ def simulator(generate_signal: GenerateSignal, features: int, params: int) -> Co
     code = code_digest(kernel.simulate_sets, place)
     digest = content_hash([code, kernel.__name__, OPTIONS, RARE, versions(), ARGUMENT_TYPES])[:16]
     place.update(chosen_columns=_column_chooser(features), chosen_values=_value_chooser(params))
-    entry = _copy(kernel.simulate_sets, place, {})
+    entry = _copy(plain(kernel.simulate_sets), place, {})
     entry.__qualname__ = f"simulate_sets_{digest}_{features}_{params}"
     compiled: Compiled = njit(entry, cache=True, **OPTIONS)
     return compiled
+
+
+@functools.lru_cache(maxsize=256)
+def look_ahead_scanner(generate_signal: GenerateSignal, features: int, params: int) -> Compiled:
+    """:func:`~tradewright.backtest.lookahead_scan.scan` compiled for one strategy, with every index checked."""
+    place: dict[str, object] = {"generate_signal": generate_signal}
+    code = code_digest(lookahead_scan.scan, place)
+    digest = content_hash([code, kernel.__name__, CHECKED_OPTIONS, versions()])[:16]
+    place["truncated"] = _cutter(features)
+    entry = _copy(plain(lookahead_scan.scan), place, {}, _checked_part)
+    entry.__qualname__ = f"scan_{digest}_{features}_{params}"
+    compiled: Compiled = njit(entry, cache=True, **CHECKED_OPTIONS)
+    return compiled
+
+
+def _checked_part(function: Callable[..., object]) -> Compiled:
+    compiled: Compiled = njit(function, **CHECKED_OPTIONS)
+    return compiled
+
+
+def _cutter(count: int) -> Compiled:
+    """A function that makes a tuple of views of the first values of ``count`` columns."""
+    last = count - 1
+    if last == 0:
+        return _checked_part(lambda features, stop: (features[0][:stop],))
+    before = _cutter(last)
+    return _checked_part(lambda features, stop: before(features, stop) + (features[last][:stop],))  # noqa: RUF005
 
 
 def _part(function: Callable[..., object], *, cache: bool = False) -> Compiled:
@@ -102,17 +131,20 @@ def _shared(function: types.FunctionType, digest: str) -> Compiled:
 
 
 def _copy(
-    function: Callable[..., object], replaced: Mapping[str, object], done: dict[types.FunctionType, Compiled]
+    original: types.FunctionType,
+    replaced: Mapping[str, object],
+    done: dict[types.FunctionType, Compiled],
+    part: Callable[[types.FunctionType], Compiled] = _part,
 ) -> types.FunctionType:
-    """The function over globals of its own, in which every plain function is a compiled one."""
-    original = plain(function)
+    """The function over globals of its own, in which every plain function is one that ``part`` compiled."""
     scope: dict[str, Any] = {**original.__globals__}
     for name, value in named(original, replaced):
         if isinstance(value, types.FunctionType) and is_own(value) and value not in done:
-            shared = value.__module__.startswith(SHARED) and not reaches(value, replaced)
-            done[value] = _shared(value, code_digest(value)) if shared else _part(_copy(value, replaced, done))
+            shared = part is _part and value.__module__.startswith(SHARED) and not reaches(value, replaced)
+            own = _shared(value, code_digest(value)) if shared else part(_copy(value, replaced, done, part))
+            done[value] = own
         scope[name] = done.get(value, value) if isinstance(value, types.FunctionType) else value
-    copy = types.FunctionType(original.__code__, scope, original.__name__, original.__defaults__)
+    copy = types.FunctionType(original.__code__, scope, original.__name__, original.__defaults__, original.__closure__)
     copy.__kwdefaults__ = original.__kwdefaults__
     copy.__module__ = kernel.__name__  # numba imports it when the code is loaded, and a strategy's file may be gone
     return copy

@@ -1,4 +1,4 @@
-"""Canonical JSON and SHA-256, one helper behind every hash (R-STRAT-30), and the schema's version in hashes (R-CFG-20)."""
+"""Canonical JSON and SHA-256, one helper behind every hash (R-STRAT-30), and the schema's version (R-CFG-20)."""
 
 from __future__ import annotations
 
