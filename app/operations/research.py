@@ -13,7 +13,7 @@ from conf.compose import compose
 from conf.overrides import grid
 from conf.schema.settings import Settings
 from runtime.container import Container
-from runtime.research import find_look_ahead, run_study, sweep_sets
+from runtime.research import run_study, sweep_sets
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.equity_curve import Sampling, periods_per_year
 from tradewright.evaluation.study import StudyResult
@@ -55,6 +55,7 @@ class BacktestReply:
     used_cache: bool
     config_hash: str
     data_hash: str
+    code_hash: str
     void: str = ""
     """The reason why the result is void; empty where it is not."""
 
@@ -75,8 +76,7 @@ def run(settings: Settings) -> StudyResult:
         DataError: when no instrument has a bar in the period.
         ConfigError, StoreError: naming what is wrong and what to do.
     """
-    house = Container(settings)
-    done = run_study(house, look_ahead_free=not find_look_ahead(house))
+    done = run_study(Container(settings))
     if not any(len(result.bars.ts) for result in done.results.values()):
         backtest = settings.backtest
         raise DataError(
@@ -109,6 +109,7 @@ def reply_of(settings: Settings, done: StudyResult) -> BacktestReply:
         used_cache=done.used_cache,
         config_hash=settings.config_hash,
         data_hash=done.data_hash,
+        code_hash=done.code_hash,
         void=next((row.message for _, row in done.report.findings() if row.code == LOOK_AHEAD), ""),
     )
 

@@ -8,6 +8,7 @@ import os
 import pwd
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from typer.main import get_command
 from app.cli import app
 from app.commands.order_args import parse_order_terms
 from conf.environment import PROJECT
+from runtime import research
 from tests.app.conftest import daily, say
 from tests.support.houses import COMMAND, House
 from tradewright.store.bars import BarStore
@@ -339,8 +341,9 @@ def test_a_period_without_bars_is_refused(goog: tuple[str, ...]) -> None:
 def test_a_backtest_that_looks_ahead_says_void_first_and_ends_with_one(
     goog: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = [object()]
-    monkeypatch.setattr("runtime.research.look_ahead_findings", lambda *_: found)
+    found = ["bar 3: target is 1.0 with the future and 0.0 without it"]
+    plain = research.evidence_of
+    monkeypatch.setattr(research, "evidence_of", lambda *said: replace(plain(*said), findings=tuple(found)))
     words = ("backtest", "strategy=buy_and_hold", *goog)
     said = say(*words)
     assert said.status == 1

@@ -50,8 +50,13 @@ def code_digest(function: Callable[..., object], replaced: Mapping[str, object] 
         TypeError: not a plain module-level function.
         StrategyError: it names a value whose changes cannot be seen, such as an object of a class of its own.
     """
+    return helper_digest(plain(function), replaced)
+
+
+def helper_digest(function: types.FunctionType, replaced: Mapping[str, object]) -> str:
+    """The digest of a function that may have a closure, as a helper may; see :func:`code_digest`."""
     digest = hashlib.sha256()
-    for part in _parts(plain(function), replaced, set()):
+    for part in _parts(function, replaced, set()):
         digest.update(part.encode() + b"\0")
     return digest.hexdigest()
 

@@ -4,6 +4,10 @@ A function is compiled together with everything plain that it calls. The code is
 its ``generate_signal`` in the place of the kernel's. Machine code is kept by numba beside ``kernel.py`` (in
 ``__pycache__``; in the user's cache directory where that cannot be written), under a name that carries a digest of all
 the code it was made from, and of how: a changed rule or strategy is another name, and is never served by stale code.
+
+Every part carries such a digest in its name, not the entry alone. Numba tells functions of one name apart by a counter
+that starts anew in each process; of two stored kernels that were made in two processes, each with a part of the same
+name and count, the linker would take one part for both, and one strategy would run the decision of the other.
 """
 
 from __future__ import annotations
@@ -11,12 +15,13 @@ from __future__ import annotations
 import functools
 import types
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from numba import njit
 
 from tradewright.backtest import kernel, lookahead_scan
-from tradewright.backtest.code import code_digest, is_own, named, plain, reaches
+from tradewright.backtest.code import code_digest, helper_digest, is_own, named, plain, reaches
 from tradewright.backtest.engine_digest import versions
 from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import GenerateSignal
@@ -48,7 +53,15 @@ def _argument_types(owner: object) -> Iterator[str]:
 
 
 ARGUMENT_TYPES = tuple(_argument_types(kernel.simulate_sets))
-"""A part of every digest: numba finds the types of stored code by name, and fails where one was renamed."""
+"""A part of every name: numba finds the types of stored code by name, and fails where one was renamed."""
+
+MADE_BY = content_hash([Path(__file__).read_text(encoding="utf-8"), versions(), ARGUMENT_TYPES])
+"""How machine code is made: this very file with its options, the versions of the compiler, the types of arguments."""
+
+
+def _stamp(digest: str) -> str:
+    """The part of a name that says what machine code was made from, and how."""
+    return content_hash([digest, MADE_BY])[:16]
 
 
 @functools.lru_cache(maxsize=256)
@@ -59,7 +72,7 @@ def simulator(generate_signal: GenerateSignal, features: int, params: int) -> Co
     """
     place: dict[str, object] = {"generate_signal": generate_signal}
     code = code_digest(kernel.simulate_sets, place)
-    digest = content_hash([code, kernel.__name__, OPTIONS, RARE, versions(), ARGUMENT_TYPES])[:16]
+    digest = _stamp(code)
     place.update(chosen_columns=_column_chooser(features), chosen_values=_value_chooser(params))
     entry = _copy(plain(kernel.simulate_sets), place, {})
     entry.__qualname__ = f"simulate_sets_{digest}_{features}_{params}"
@@ -72,7 +85,7 @@ def look_ahead_scanner(generate_signal: GenerateSignal, features: int, params: i
     """:func:`~tradewright.backtest.lookahead_scan.scan` compiled for one strategy, with every index checked."""
     place: dict[str, object] = {"generate_signal": generate_signal}
     code = code_digest(lookahead_scan.scan, place)
-    digest = content_hash([code, kernel.__name__, CHECKED_OPTIONS, versions()])[:16]
+    digest = _stamp(code)
     place["truncated"] = _cutter(features)
     entry = _copy(plain(lookahead_scan.scan), place, {}, _checked_part)
     entry.__qualname__ = f"scan_{digest}_{features}_{params}"
@@ -89,9 +102,16 @@ def _cutter(count: int) -> Compiled:
     """A function that makes a tuple of views of the first values of ``count`` columns."""
     last = count - 1
     if last == 0:
-        return _checked_part(lambda features, stop: (features[0][:stop],))
+        return _checked_part(_called("cut_0", lambda features, stop: (features[0][:stop],)))
     before = _cutter(last)
-    return _checked_part(lambda features, stop: before(features, stop) + (features[last][:stop],))  # noqa: RUF005
+    cut = lambda features, stop: before(features, stop) + (features[last][:stop],)  # noqa: E731, RUF005 - compiles
+    return _checked_part(_called(f"cut_{last}", cut))
+
+
+def _called(name: str, function: Callable[..., object]) -> Callable[..., object]:
+    """The function under a name of its own; see the head of this file."""
+    function.__qualname__ = name
+    return function
 
 
 def _part(function: Callable[..., object], *, cache: bool = False) -> Compiled:
@@ -108,25 +128,27 @@ def _column_chooser(count: int) -> Compiled:
     """A function that makes a tuple of ``count`` columns; a tuple's length must be known when it is compiled."""
     last = count - 1
     if last == 0:
-        return _part(lambda columns, row: (columns[row[0]],))
+        return _part(_called("column_0", lambda columns, row: (columns[row[0]],)))
     before = _column_chooser(last)
-    return _part(lambda columns, row: before(columns, row) + (columns[row[last]],))  # noqa: RUF005 - compiles
+    choose = lambda columns, row: before(columns, row) + (columns[row[last]],)  # noqa: E731, RUF005 - compiles
+    return _part(_called(f"column_{last}", choose))
 
 
 def _value_chooser(count: int) -> Compiled:
     """A function that makes a tuple of ``count`` numbers."""
     last = count - 1
     if last == 0:
-        return _part(lambda row: (row[0],))
+        return _part(_called("value_0", lambda row: (row[0],)))
     before = _value_chooser(last)
-    return _part(lambda row: before(row) + (row[last],))  # noqa: RUF005 - as above
+    choose = lambda row: before(row) + (row[last],)  # noqa: E731, RUF005 - compiles
+    return _part(_called(f"value_{last}", choose))
 
 
 @functools.cache
 def _shared(function: types.FunctionType, digest: str) -> Compiled:
     """A rule of this package, the same for all strategies: compiled once, kept under the digest of all it names."""
     copy = _copy(function, {}, {})
-    copy.__qualname__ = f"{function.__name__}_{content_hash([digest, versions(), ARGUMENT_TYPES])[:16]}"
+    copy.__qualname__ = f"{function.__name__}_{_stamp(digest)}"
     return _part(copy, cache=True)
 
 
@@ -146,5 +168,6 @@ def _copy(
         scope[name] = done.get(value, value) if isinstance(value, types.FunctionType) else value
     copy = types.FunctionType(original.__code__, scope, original.__name__, original.__defaults__, original.__closure__)
     copy.__kwdefaults__ = original.__kwdefaults__
+    copy.__qualname__ = f"{original.__name__}_{_stamp(helper_digest(original, replaced))}"
     copy.__module__ = kernel.__name__  # numba imports it when the code is loaded, and a strategy's file may be gone
     return copy

@@ -19,15 +19,14 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from tradewright.backtest import lookahead_scan
-from tradewright.backtest.code import code_identity
 from tradewright.backtest.compiled import look_ahead_scanner
 from tradewright.backtest.engine import contiguous
+from tradewright.backtest.lookahead_evidence import LookAheadEvidence, tested_code
 from tradewright.backtest.lookahead_scan import (
     BAR,
     FOUND,
@@ -44,7 +43,6 @@ from tradewright.backtest.strategy_errors import action_of, features_of, line_in
 from tradewright.indicators.registry import columns
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Floats
-from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import Action, Strategy
 from tradewright.store.dataset import bars_hash
 
@@ -84,42 +82,6 @@ class LookAhead(NamedTuple):
             return f"bar {self.bar}: the decision reads a bar that does not exist yet, above i or below 0{where}"
         other = "with another future" if self.invented else "without it"
         return f"bar {self.bar}: {self.what} is {self.known} with the future and {self.cut} {other}{where}"
-
-
-@dataclass(frozen=True)
-class LookAheadEvidence:
-    """The result of one look-ahead test, bound to what was tested.
-
-    Args:
-        code: :func:`tested_code` of the strategy: its code, parameters and features.
-        data: the hash of the bars.
-        bars: how many there were.
-        findings: told as text; empty is the good result.
-    """
-
-    code: str
-    data: str
-    bars: int
-    findings: tuple[str, ...]
-
-    @property
-    def free(self) -> bool:
-        """Whether nothing was found."""
-        return not self.findings
-
-    def covers(self, strategy: Strategy, data: str) -> bool:
-        """Whether this very strategy, on bars of this hash, was tested."""
-        return (self.code, self.data) == (tested_code(strategy), data)
-
-
-def tested_code(strategy: Strategy) -> str:
-    """The hash of everything that decides: code identity, kind, features and parameters.
-
-    Raises:
-        StrategyError: the code cannot be told from its edited self, or the strategy's features are wrong.
-    """
-    features = [[feature.indicator, *feature.arguments] for feature in features_of(strategy)]
-    return content_hash([strategy.name, code_identity(strategy.generate_signal), features, strategy.parameters()])
 
 
 def look_ahead_evidence(strategy: Strategy, bars: Bars, *, data: str = "") -> LookAheadEvidence:

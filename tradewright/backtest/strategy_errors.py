@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from numba import njit, types
-from numba.core.errors import NumbaError
 
 from tradewright.indicators.catalogue import resolve
 from tradewright.model.errors import StrategyError, TradewrightError
@@ -86,9 +84,9 @@ def located_errors(strategy: Strategy) -> Iterator[None]:
         yield
     except TradewrightError:
         raise
-    except NumbaError as error:
-        raise _uncompilable(strategy, error) from error
     except Exception as error:  # a person's code may raise anything
+        if type(error).__module__.startswith("numba."):
+            raise _uncompilable(strategy, error) from error
         found = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in _files(strategy)]
         if not found:
             raise
@@ -138,8 +136,11 @@ def _python_words(strategy: Strategy, error: Exception) -> tuple[str, str]:
     return what, "correct the line; a decision gets numbers only"
 
 
-def _uncompilable(strategy: Strategy, error: NumbaError) -> StrategyError:
+def _uncompilable(strategy: Strategy, error: Exception) -> StrategyError:
     """The compiler's error in words of the author: the decision is compiled once more by itself, to find its place."""
+    from numba import njit, types  # loaded already, where it has failed
+    from numba.core.errors import NumbaError
+
     code = strategy.generate_signal.__code__
     count, numbers = len(strategy.prepare_state()) or 1, len(strategy.parameters()) or 1
     column = types.Array(types.float64, 1, "C", readonly=True)
