@@ -158,6 +158,7 @@ class SweepReply:
         trials: how many sets were tried; all of them count against the best one's Sharpe ratio.
         left_out: how many sets of the grid the strategy does not take, such as a fast average slower than the slow one.
         why: what it says of the first of those.
+        void: the reason why the sweep is void, because the strategy looks ahead; empty where it is not.
     """
 
     strategy: str
@@ -167,6 +168,7 @@ class SweepReply:
     ranked_by: str
     rows: Sequence[Mapping[str, object]]
     config_hash: str
+    void: str = ""
 
 
 PREFIX = "strategy."
@@ -209,7 +211,8 @@ def sweep(
     chosen = order[:top] if top else order
     rows = [{**result.parameters[row], **{name: result.totals[name][row].item() for name in names}} for row in chosen]
     name = settings.strategy.name
-    return SweepReply(name, len(figures), result.left_out, result.why, rank, rows, settings.config_hash)
+    void = f"The strategy looks ahead and every figure here is void: {result.ahead}." if result.ahead else ""
+    return SweepReply(name, len(figures), result.left_out, result.why, rank, rows, settings.config_hash, void)
 
 
 def _parameters(settings: Settings, combination: Sequence[str]) -> dict[str, float]:

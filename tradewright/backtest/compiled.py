@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from numba import njit
+from numba import types as types_of_numba
 
 from tradewright.backtest import kernel, lookahead_scan
 from tradewright.backtest.code import code_digest, helper_digest, is_own, named, plain, reaches
@@ -91,6 +92,22 @@ def look_ahead_scanner(generate_signal: GenerateSignal, features: int, params: i
     entry.__qualname__ = f"scan_{digest}_{features}_{params}"
     compiled: Compiled = njit(entry, cache=True, **CHECKED_OPTIONS)
     return compiled
+
+
+def compile_decision(generate_signal: GenerateSignal, features: int, params: int) -> types_of_numba.Type:
+    """Compile a decision by itself, as the kernel would, and return the type of what it returns.
+
+    Machine code is kept as that of the kernel is, so that the same decision is compiled once.
+
+    Raises:
+        numba.core.errors.NumbaError: it cannot be compiled.
+    """
+    compiled = njit(_copy(plain(generate_signal), {}, {}, _checked_part), cache=True, **CHECKED_OPTIONS)
+    column = types_of_numba.Array(types_of_numba.float64, 1, "C", readonly=True)
+    number = types_of_numba.float64
+    columns = types_of_numba.UniTuple(column, features or 1)
+    compiled.compile((types_of_numba.int64, columns, types_of_numba.UniTuple(number, params or 1), number))
+    return compiled.nopython_signatures[0].return_type
 
 
 def _checked_part(function: Callable[..., object]) -> Compiled:

@@ -39,7 +39,7 @@ from tradewright.backtest.lookahead_scan import (
     WHOLE,
     Place,
 )
-from tradewright.backtest.strategy_errors import action_of, features_of, line_in, located_errors, strategy_error
+from tradewright.backtest.strategy_errors import LIMITS, action_of, features_of, line_in, located_errors, strategy_error
 from tradewright.indicators.registry import columns
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Floats
@@ -200,11 +200,7 @@ def _told(
     with np.errstate(all="ignore"):
         whole = strategy.generate_signal(bar, histories[WHOLE], params, position)
         if place[FOUND] == NO_ACTION:
-            raise strategy_error(
-                strategy,
-                f"bar {bar} gives {tuple(map(float, whole))}",
-                "a target lies between -1 (short) and 1 (long), NaN is no signal; prices are finite, or NaN for none",
-            )
+            raise strategy_error(strategy, f"it returned {tuple(map(float, whole))} in bar {bar}", LIMITS)
         seen = tuple(column[: bar + 1 if history == TRUNCATED else None] for column in histories[history])
         other = strategy.generate_signal(bar, seen, params, position)
     for what, known, cut in zip(PARTS, map(float, whole), map(float, other), strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 import traceback
@@ -16,6 +17,7 @@ from tradewright.model.errors import StrategyError, TradewrightError
 from tradewright.model.strategy import Action, Feature, Strategy
 
 RETURNS = "return HOLD for no signal, else (target, limit, stop, take_profit): four numbers, NAN for a price not used"
+LIMITS = "a target lies between -1 (short) and 1 (long), NAN is no signal; prices are finite, or NAN for none"
 
 _PLACE = re.compile(r'File "([^"]+)", line (\d+)')
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -60,7 +62,7 @@ def features_of(strategy: Strategy) -> tuple[Feature, ...]:
 
 
 def action_of(strategy: Strategy, action: object, bar: int) -> Action:
-    """The action that a decision returned, if it is one: four numbers.
+    """The action that a decision returned, if it is one: four numbers within their limits.
 
     Raises:
         StrategyError: anything else.
@@ -70,6 +72,8 @@ def action_of(strategy: Strategy, action: object, bar: int) -> Action:
     for part in action:
         if isinstance(part, (bool, np.bool_)) or not isinstance(part, (int, float, np.number)):
             raise strategy_error(strategy, f"it returned {action!r} in bar {bar}: {part!r} is no number", RETURNS)
+    if abs(action[0]) > 1.0 or any(abs(price) == math.inf for price in action[1:]):
+        raise strategy_error(strategy, f"it returned {tuple(map(float, action))} in bar {bar}", LIMITS)
     return action
 
 
@@ -138,22 +142,21 @@ def _python_words(strategy: Strategy, error: Exception) -> tuple[str, str]:
 
 def _uncompilable(strategy: Strategy, error: Exception) -> StrategyError:
     """The compiler's error in words of the author: the decision is compiled once more by itself, to find its place."""
-    from numba import njit, types  # loaded already, where it has failed
     from numba.core.errors import NumbaError
 
+    from tradewright.backtest.compiled import compile_decision  # loaded already, where it has failed
+
     code = strategy.generate_signal.__code__
-    count, numbers = len(strategy.prepare_state()) or 1, len(strategy.parameters()) or 1
-    column = types.Array(types.float64, 1, "C", readonly=True)
-    arguments = types.int64, types.UniTuple(column, count), types.UniTuple(types.float64, numbers), types.float64
     try:
-        alone = njit(strategy.generate_signal)
-        alone.compile(arguments)
-        returned = alone.nopython_signatures[0].return_type
-        if not isinstance(returned, types.BaseTuple) or len(returned) != 4:
-            kind = "nothing on some way" if isinstance(returned, (types.Optional, types.NoneType)) else str(returned)
-            return strategy_error(strategy, f"it returns {kind}", RETURNS)
+        returned = str(
+            compile_decision(strategy.generate_signal, len(strategy.prepare_state()), len(strategy.parameters()))
+        )
     except NumbaError as found:
         error = found
+    else:
+        nothing = returned == "none" or returned.startswith("Optional")
+        kind = "nothing on some way through it" if nothing else f"something else than four numbers ({returned})"
+        return strategy_error(strategy, f"it returns {kind}", RETURNS)
     text = _COLOUR.sub("", str(error))
     lines = [int(line) for name, line in _PLACE.findall(text) if Path(name).name == Path(code.co_filename).name]
     remedy = "the decision is compiled: use numbers, tuples, numpy and the math module there"
