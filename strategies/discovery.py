@@ -115,7 +115,7 @@ def _checked(kind: type[BaseStrategy]) -> str:
     except (TypeError, ValueError, AttributeError) as error:
         what, remedy = f"its defaults make no strategy: {type(error).__name__}: {error}", "correct the class"
         raise ConfigError(what, where=f"{place}, {kind.__qualname__}", remedy=remedy) from error
-    return _checked_name(kind)
+    return _checked_name(kind, f"{place}, {kind.__qualname__}")
 
 
 def _check_form(kind: type[BaseStrategy]) -> None:
@@ -153,9 +153,8 @@ def _place_of(kind: type[BaseStrategy]) -> str:
     return f"{'/'.join(Path(file).parts[-2:])}:{line}"
 
 
-def _checked_name(kind: type[BaseStrategy]) -> str:
+def _checked_name(kind: type[BaseStrategy], where: str) -> str:
     name = getattr(kind, "name", None)
-    where = f"{kind.__module__}.{kind.__qualname__}"
     if not isinstance(name, str) or not NAME_PATTERN.fullmatch(name):
         raise ConfigError(f"name = {name!r}", where=where, remedy="give the class a name of letters, digits and _")
     if name in RESERVED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import math
 import re
 import sys
@@ -19,7 +20,7 @@ from tradewright.model.strategy import Action, Feature, Strategy
 RETURNS = "return HOLD for no signal, else (target, limit, stop, take_profit): four numbers, NAN for a price not used"
 LIMITS = "a target lies between -1 (short) and 1 (long), NAN is no signal; prices are finite, or NAN for none"
 
-_PLACE = re.compile(r'File "([^"]+)", line (\d+)')
+_PLACE = re.compile(r'(?:File "|Raised from )([^"\n]+?)(?:", line | \()(\d+)')
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 _MEANINGS = (
@@ -89,9 +90,10 @@ def located_errors(strategy: Strategy) -> Iterator[None]:
     except TradewrightError:
         raise
     except Exception as error:  # a person's code may raise anything
-        if type(error).__module__.startswith("numba."):
+        frames = traceback.extract_tb(error.__traceback__)
+        found = [frame for frame in frames if frame.filename in _files(strategy)]
+        if not found and any("numba" in Path(frame.filename).parts for frame in frames):
             raise _uncompilable(strategy, error) from error
-        found = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in _files(strategy)]
         if not found:
             raise
         what, remedy = _python_words(strategy, error)
@@ -140,27 +142,39 @@ def _python_words(strategy: Strategy, error: Exception) -> tuple[str, str]:
     return what, "correct the line; a decision gets numbers only"
 
 
+def check_compiles(strategy: Strategy) -> None:
+    """Compile the decision by itself; the compiler sees also what no bar has reached.
+
+    Raises:
+        StrategyError: it cannot be compiled, or returns something else than four numbers on some way through it.
+    """
+    from tradewright.backtest.compiled import compile_decision  # the compiler is loaded only where it is needed
+
+    with located_errors(strategy):
+        features, parameters = strategy.prepare_state(), strategy.parameters()
+        returned = str(compile_decision(strategy.generate_signal, len(features), len(parameters)))
+    if "Tuple" not in returned or returned.startswith(("none", "Optional")):
+        nothing = returned.startswith(("none", "Optional"))
+        kind = "nothing on some way through it" if nothing else f"something else than four numbers: {returned}"
+        raise strategy_error(strategy, f"it returns {kind}", RETURNS)
+
+
 def _uncompilable(strategy: Strategy, error: Exception) -> StrategyError:
-    """The compiler's error in words of the author: the decision is compiled once more by itself, to find its place."""
-    from numba.core.errors import NumbaError
-
-    from tradewright.backtest.compiled import compile_decision  # loaded already, where it has failed
-
+    """The compiler's error in words of the author, with the line that it names."""
     code = strategy.generate_signal.__code__
-    try:
-        returned = str(
-            compile_decision(strategy.generate_signal, len(strategy.prepare_state()), len(strategy.parameters()))
-        )
-    except NumbaError as found:
-        error = found
-    else:
-        nothing = returned == "none" or returned.startswith("Optional")
-        kind = "nothing on some way through it" if nothing else f"something else than four numbers ({returned})"
-        return strategy_error(strategy, f"it returns {kind}", RETURNS)
     text = _COLOUR.sub("", str(error))
     lines = [int(line) for name, line in _PLACE.findall(text) if Path(name).name == Path(code.co_filename).name]
+    if not lines and "compile_decision" not in {each.name for each in traceback.extract_tb(error.__traceback__)}:
+        try:
+            check_compiles(strategy)  # by itself its place is told better than from within the kernel
+        except StrategyError as better:
+            return better
+    meaning = _meaning(text)
+    if missing := re.match(r"the name '(\w+)'", meaning):
+        named = (each for each in dis.get_instructions(code) if each.argval == missing[1])
+        lines = [each.positions.lineno for each in named if each.positions and each.positions.lineno][:1] or lines
     remedy = "the decision is compiled: use numbers, tuples, numpy and the math module there"
-    return strategy_error(strategy, f"it cannot be compiled: {_meaning(text)}", remedy, line=lines[-1] if lines else 0)
+    return strategy_error(strategy, f"it cannot be compiled: {meaning}", remedy, line=lines[-1] if lines else 0)
 
 
 def _meaning(text: str) -> str:

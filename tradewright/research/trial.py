@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tradewright.backtest.lookahead_evidence import tested_code
+from tradewright.backtest.strategy_errors import check_compiles
 from tradewright.model.bars import Bars
 from tradewright.model.errors import StoreError
 from tradewright.model.hashing import content_hash
@@ -47,13 +48,10 @@ def tried(strategy: Strategy, kept: Path) -> tuple[str, ...]:
     mark = kept / content_hash([tested_code(strategy), Path(__file__).read_text(encoding="utf-8")])
     if mark.exists():
         return ()
-    from tradewright.backtest.compiled import compile_decision  # the compiler is loaded only where it is needed
-    from tradewright.backtest.lookahead import look_ahead
-    from tradewright.backtest.strategy_errors import located_errors
+    from tradewright.backtest.lookahead import look_ahead  # the compiler is loaded only where it is needed
 
     found = tuple(str(finding) for finding in look_ahead(strategy, trial_bars()))
-    with located_errors(strategy):
-        compile_decision(strategy.generate_signal, len(strategy.prepare_state()), len(strategy.parameters()))
+    check_compiles(strategy)
     if not found:
         _remember(mark)
     return found
