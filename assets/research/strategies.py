@@ -97,7 +97,7 @@ def signals(name: str, settings: Settings) -> dg.MaterializeResult:
     rows = [f"| {row.instrument} | {row.candidate_action} | {row.target:g} | {row.bar_ts} |" for row in found]
     table = "\n".join(["| instrument | action | target | since |", "|---|---|---|---|", *rows])
     bars = sum(each.bars for each in tested.values())
-    told = {"findings": "\n".join(ahead) or "no value knew the future", "bars": bars}
+    told: dict[str, str | int] = {"findings": "\n".join(ahead) or "no value knew the future", "bars": bars}
     return dg.MaterializeResult(
         metadata={**_identity(settings), "signals": dg.MetadataValue.md(table)},
         check_results=[dg.AssetCheckResult(check_name="look_ahead", passed=not ahead, metadata=told)],

@@ -94,8 +94,8 @@ def look_ahead_scanner(generate_signal: GenerateSignal, features: int, params: i
     return compiled
 
 
-def compile_decision(generate_signal: GenerateSignal, features: int, params: int) -> types_of_numba.Type:
-    """Compile a decision by itself, as the kernel would, and return the type of what it returns.
+def compile_decision(generate_signal: GenerateSignal, features: int, params: int) -> str:
+    """Compile a decision by itself, as the kernel would, and name the type of what it returns.
 
     Machine code is kept as that of the kernel is, so that the same decision is compiled once.
 
@@ -103,11 +103,11 @@ def compile_decision(generate_signal: GenerateSignal, features: int, params: int
         numba.core.errors.NumbaError: it cannot be compiled.
     """
     compiled = njit(_copy(plain(generate_signal), {}, {}, _checked_part), cache=True, **CHECKED_OPTIONS)
-    column = types_of_numba.Array(types_of_numba.float64, 1, "C", readonly=True)
-    number = types_of_numba.float64
-    columns = types_of_numba.UniTuple(column, features or 1)
-    compiled.compile((types_of_numba.int64, columns, types_of_numba.UniTuple(number, params or 1), number))
-    return compiled.nopython_signatures[0].return_type
+    number, tuple_of = types_of_numba.float64, types_of_numba.UniTuple
+    column = types_of_numba.Array(number, 1, "C", readonly=True)
+    columns, numbers = tuple_of(column, features or 1), tuple_of(number, params or 1)  # type: ignore[no-untyped-call]
+    compiled.compile((types_of_numba.int64, columns, numbers, number))
+    return str(compiled.nopython_signatures[0].return_type)
 
 
 def _checked_part(function: Callable[..., object]) -> Compiled:

@@ -12,7 +12,7 @@ import numpy as np
 from tradewright.backtest.engine import run
 from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.backtest.strategy_errors import action_of, features_of, located_errors
+from tradewright.backtest.strategy_errors import action_of, features_of, limited_action, located_errors
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.errors import DataError
@@ -31,7 +31,7 @@ def decide(strategy: Strategy, bars: Bars, position: float) -> Action:
     features = columns(features_of(strategy), bars)
     last = len(bars.ts) - 1
     with located_errors(strategy), np.errstate(all="ignore"):
-        return action_of(strategy, strategy.generate_signal(last, features, strategy.parameters(), position), last)
+        return limited_action(strategy, strategy.generate_signal(last, features, strategy.parameters(), position), last)
 
 
 def replay(strategy: Strategy, bars: Bars, positions: Floats) -> Floats:

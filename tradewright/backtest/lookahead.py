@@ -39,7 +39,14 @@ from tradewright.backtest.lookahead_scan import (
     WHOLE,
     Place,
 )
-from tradewright.backtest.strategy_errors import LIMITS, action_of, features_of, line_in, located_errors, strategy_error
+from tradewright.backtest.strategy_errors import (
+    LIMITS,
+    features_of,
+    limited_action,
+    line_in,
+    located_errors,
+    strategy_error,
+)
 from tradewright.indicators.registry import columns
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Floats
@@ -152,7 +159,7 @@ def _plain_scan(strategy: Strategy, found: tuple[Floats, ...], count: int) -> Lo
     """The scan as Python; an error of the author's has a traceback there, and none in machine code."""
 
     def decision(i: int, features: tuple[Floats, ...], params: tuple[float, ...], position: float) -> Action:
-        return action_of(strategy, strategy.generate_signal(i, features, params, position), i)
+        return limited_action(strategy, strategy.generate_signal(i, features, params, position), i)
 
     names = {**vars(lookahead_scan), "generate_signal": decision}
     scan = types.FunctionType(lookahead_scan.scan.__code__, names)

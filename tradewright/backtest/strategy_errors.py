@@ -63,7 +63,7 @@ def features_of(strategy: Strategy) -> tuple[Feature, ...]:
 
 
 def action_of(strategy: Strategy, action: object, bar: int) -> Action:
-    """The action that a decision returned, if it is one: four numbers within their limits.
+    """The action that a decision returned, if it is one: four numbers.
 
     Raises:
         StrategyError: anything else.
@@ -73,9 +73,19 @@ def action_of(strategy: Strategy, action: object, bar: int) -> Action:
     for part in action:
         if isinstance(part, (bool, np.bool_)) or not isinstance(part, (int, float, np.number)):
             raise strategy_error(strategy, f"it returned {action!r} in bar {bar}: {part!r} is no number", RETURNS)
-    if abs(action[0]) > 1.0 or any(abs(price) == math.inf for price in action[1:]):
-        raise strategy_error(strategy, f"it returned {tuple(map(float, action))} in bar {bar}", LIMITS)
     return action
+
+
+def limited_action(strategy: Strategy, action: object, bar: int) -> Action:
+    """The action that a decision returned, within its limits; the kernel itself would trade a target of 5 as one of 1.
+
+    Raises:
+        StrategyError: no action, a target outside of [-1, 1], or an infinite price.
+    """
+    found = action_of(strategy, action, bar)
+    if abs(found[0]) > 1.0 or any(abs(price) == math.inf for price in found[1:]):
+        raise strategy_error(strategy, f"it returned {tuple(map(float, found))} in bar {bar}", LIMITS)
+    return found
 
 
 @contextmanager
@@ -152,7 +162,7 @@ def check_compiles(strategy: Strategy) -> None:
 
     with located_errors(strategy):
         features, parameters = strategy.prepare_state(), strategy.parameters()
-        returned = str(compile_decision(strategy.generate_signal, len(features), len(parameters)))
+        returned = compile_decision(strategy.generate_signal, len(features), len(parameters))
     if "Tuple" not in returned or returned.startswith(("none", "Optional")):
         nothing = returned.startswith(("none", "Optional"))
         kind = "nothing on some way through it" if nothing else f"something else than four numbers: {returned}"
