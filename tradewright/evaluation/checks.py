@@ -76,7 +76,7 @@ def look_ahead(case: CheckInput) -> Iterator[Finding]:
         message = f"The strategy looks ahead and every figure here is void: decisions change without the future{first}."
         yield Finding("LOOK_AHEAD", Severity.CRITICAL, message)
     elif case.evidence.look_ahead_free is None:
-        message = "The look-ahead test was not run on this strategy."
+        message = "The look-ahead test was not run on this strategy and these bars."
         yield Finding("LOOK_AHEAD_UNTESTED", Severity.INFO, message)
 
 
