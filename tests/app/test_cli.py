@@ -354,6 +354,21 @@ def test_a_backtest_that_looks_ahead_says_void_first_and_ends_with_one(
     assert (say(*words, "--json").status, say(*words, "--json").json["void"]) == (0, "")
 
 
+def test_a_sweep_that_looks_ahead_says_void_first_and_ends_with_one(
+    goog: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tradewright.research import sweep as sweeping
+
+    plain = sweeping.evidence_of
+    monkeypatch.setattr(sweeping, "evidence_of", lambda *said: replace(plain(*said), findings=("bar 3: target",)))
+    words = ("sweep", "strategy=sma_crossover", "strategy.fast=2,3", "strategy.slow=5", *goog)
+    said = say(*words)
+    assert said.status == 1
+    assert said.out.splitlines()[0].startswith("VOID: The strategy looks ahead")
+    reply = say(*words, "--json")
+    assert (reply.status, "bar 3: target" in reply.json["void"], len(reply.json["rows"])) == (1, True, 2)
+
+
 def test_a_sweep_ranks_its_sets(goog: tuple[str, ...], tmp_path: Path) -> None:
     wavy = tmp_path / "wavy.csv"
     daily(60, wave(60)).to_csv(wavy, index=False)
