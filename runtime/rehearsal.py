@@ -254,4 +254,6 @@ def _evidence(house: Container, pasts: Mapping[str, InstrumentPast]) -> _Evidenc
         report = check_bars(frame_of(bars), instrument, timeframe, now=now)
         blocking[symbol] = [row.message for row in report.findings] if report.blocking else []
         features[symbol] = feature_table(bars, research.feature_settings(house.settings, instrument))
-    return _Evidence([str(row) for row in research.find_look_ahead(house)], blocking, features)
+    tested = research.signal_look_ahead(house)
+    ahead = [f"{symbol}, {told}" for symbol, each in tested.items() for told in each.findings]
+    return _Evidence(ahead, blocking, features)

@@ -13,7 +13,8 @@ from runtime.container import Container
 from runtime.feeds import scenario, scenario_end, stored_timeframes
 from strategies.base import BaseStrategy
 from strategies.discovery import build
-from tradewright.backtest.lookahead import LookAhead
+from tradewright.backtest.code import code_identity
+from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.calendars.registry import calendar
 from tradewright.evaluation.equity_curve import Sampling
@@ -22,15 +23,16 @@ from tradewright.fills.slippage import for_instrument
 from tradewright.indicators.features import FeatureSettings
 from tradewright.indicators.sessions import Session
 from tradewright.model.bars import Timeframe
-from tradewright.model.hashing import ENGINE_VERSION
 from tradewright.model.instrument import Instrument
 from tradewright.model.ports import Feed
 from tradewright.model.signal import SignalCandidate
 from tradewright.model.strategy import Feature
 from tradewright.research.bars import InstrumentBars, Selection, read_instrument_bars, refresh
+from tradewright.research.look_ahead import evidence_of
 from tradewright.research.signals import Declared, signals
-from tradewright.research.study import Terms, look_ahead_findings, report
+from tradewright.research.study import Terms, report
 from tradewright.research.sweep import SweepResult, run_sweep
+from tradewright.store.artefacts import Artefacts
 from tradewright.store.bars import UpsertReport
 
 
@@ -144,13 +146,14 @@ DAYS = 365
 """The calendar days of a year."""
 
 
-def run_study(house: Container, *, look_ahead_free: bool | None = None) -> StudyResult:
-    """The report of the strategy in force on its instruments.
+def run_study(house: Container) -> StudyResult:
+    """The report of the strategy in force on its instruments, with the evidence of the look-ahead test on these bars.
 
     Raises:
-        ConfigError, StoreError, DataError: naming what is wrong and what to do.
+        ConfigError, StoreError, DataError, StrategyError: naming what is wrong and what to do.
     """
     settings, read = house.settings, tables(house)
+    tested = look_ahead(house, read)
     facts = {
         "strategy": settings.strategy.name,
         "parameters": ", ".join(f"{name}={value}" for name, value in settings.strategy.parameters.items()),
@@ -158,7 +161,7 @@ def run_study(house: Container, *, look_ahead_free: bool | None = None) -> Study
         "prices": settings.backtest.prices,
         "timeframe": timeframe(settings),
         "config hash": settings.config_hash,
-        "engine": ENGINE_VERSION,
+        "code": code_identity(house.strategy.generate_signal),
     }
     return report(
         house.strategy,
@@ -168,13 +171,27 @@ def run_study(house: Container, *, look_ahead_free: bool | None = None) -> Study
         measures(settings, [each.instrument for each in read.values()]),
         house.cache_folder / "backtests",
         facts=facts,
-        look_ahead_free=look_ahead_free,
+        look_ahead=tested,
     )
 
 
-def find_look_ahead(house: Container) -> tuple[LookAhead, ...]:
-    """The look-ahead test of the strategy in force; empty is the good result."""
-    return look_ahead_findings(house.strategy, tables(house))
+def look_ahead(house: Container, read: Mapping[str, InstrumentBars]) -> dict[str, LookAheadEvidence]:
+    """The look-ahead test of the strategy in force on all bars of every instrument, read from disk where it was made.
+
+    Raises:
+        StrategyError: the strategy's own code failed.
+        StoreError: the evidence cannot be kept.
+    """
+    return {symbol: evidence_of(house.strategy, item, _evidence(house)) for symbol, item in read.items()}
+
+
+def _evidence(house: Container) -> Artefacts:
+    return Artefacts(house.cache_folder / "look_ahead")
+
+
+def signal_look_ahead(house: Container) -> dict[str, LookAheadEvidence]:
+    """The look-ahead test on the very bars on which :func:`newest_signals` decides."""
+    return look_ahead(house, tables(house, signal_selection(house)))
 
 
 def sweep_sets(
@@ -196,7 +213,7 @@ def sweep_sets(
     def make(changes: Mapping[str, float]) -> BaseStrategy:
         return build(chosen.kind, {**chosen.parameters, **changes})
 
-    return run_sweep(make, sets, tables(house), terms(house.settings), progress)
+    return run_sweep(make, sets, tables(house), terms(house.settings), progress, kept=_evidence(house))
 
 
 def declared(settings: Settings) -> Declared:
@@ -208,11 +225,16 @@ def declared(settings: Settings) -> Declared:
 def newest_signals(house: Container) -> list[SignalCandidate]:
     """The present signal of the strategy in force, one per instrument (R-STRAT-10).
 
+    The look-ahead test comes first, whatever it finds: it names the line of an author's error, and machine code checks
+    no index.
+
     Raises:
         ConfigError, StoreError: as :func:`tables`.
+        StrategyError: the strategy's own code failed.
     """
     settings, chosen = house.settings, signal_selection(house)
     found = tables(house, chosen)
+    look_ahead(house, found)
     return signals(house.strategy, declared(settings), found, chosen.timeframe, terms(settings), house.bar_store)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from types import MappingProxyType
 from typing import ClassVar, NamedTuple, cast
 
@@ -50,9 +50,20 @@ class BaseStrategy:
 
     @classmethod
     def parameter_rules(cls) -> dict[str, Parameter]:
-        """The parameters by name, in the order of the fields."""
-        defaults = {field.name: cast("float", field.default) for field in fields(cls)}
-        return {name: Parameter(value, *cls.bounds[name], isinstance(value, int)) for name, value in defaults.items()}
+        """The parameters by name, in the order of the fields.
+
+        Raises:
+            ConfigError: a field without a default or without bounds.
+        """
+        rules = {}
+        for field in fields(cls):
+            if field.default is MISSING or field.name not in cls.bounds:
+                lacking = "a default" if field.default is MISSING else "an entry in bounds, (least, most)"
+                where = f"strategy {getattr(cls, 'name', cls.__name__)}"
+                raise ConfigError(f"the parameter {field.name} lacks {lacking}", where=where)
+            value = cast("float", field.default)
+            rules[field.name] = Parameter(value, *cls.bounds[field.name], isinstance(value, int))
+        return rules
 
     def prepare_state(self) -> tuple[Feature, ...]:
         """The columns that the decision reads, in its order; none by default."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 import pkgutil
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import FunctionType, MappingProxyType, ModuleType
 from typing import NamedTuple
 
 import strategies
@@ -57,8 +58,7 @@ def discover(candidates: Iterable[Candidate]) -> Discovery:
         try:
             classes = tuple(candidate.load())
             for kind in classes:
-                kind()  # the defaults must be within their bounds
-                found.setdefault(_checked_name(kind), []).append(kind)
+                found.setdefault(_checked(kind), []).append(kind)
         except Exception as error:  # noqa: BLE001  (a strategy file may fail in any way, and must stop no other)
             broken[candidate.name] = _as_config_error(candidate.name, error)
     for name, namesakes in found.items():
@@ -99,9 +99,62 @@ def _offered(loaded: object) -> Iterable[type[BaseStrategy]]:
     return tuple(value for value in mine if issubclass(value, BaseStrategy) and value is not BaseStrategy)
 
 
-def _checked_name(kind: type[BaseStrategy]) -> str:
+def _checked(kind: type[BaseStrategy]) -> str:
+    """The name of a class whose form is right and whose defaults are within their bounds.
+
+    Raises:
+        ConfigError: with the file and the line of the class.
+    """
+    place = _place_of(kind)
+    try:
+        _check_form(kind)
+        kind.parameter_rules()
+        kind()
+    except ConfigError as error:
+        raise ConfigError(error.what, where=f"{place}, {kind.__qualname__}", remedy=error.remedy) from error
+    except (TypeError, ValueError, AttributeError) as error:
+        what, remedy = f"its defaults make no strategy: {type(error).__name__}: {error}", "correct the class"
+        raise ConfigError(what, where=f"{place}, {kind.__qualname__}", remedy=remedy) from error
+    return _checked_name(kind, f"{place}, {kind.__qualname__}")
+
+
+def _check_form(kind: type[BaseStrategy]) -> None:
+    """Refuse a class whose decision cannot be called, or whose parameters would not be seen."""
+    held = inspect.getattr_static(kind, "generate_signal", None)
+    decision = getattr(kind, "generate_signal", None)
+    assign = "write generate_signal = staticmethod(generate_signal) in the class"
+    if held is None:
+        raise ConfigError("it has no generate_signal", remedy=assign)
+    if hasattr(decision, "py_func"):
+        raise ConfigError("generate_signal is compiled already", remedy="leave @njit out, the platform compiles it")
+    if not isinstance(decision, FunctionType) or decision.__closure__:
+        raise ConfigError("generate_signal is not a function of the module", remedy="define it outside of the class")
+    if not isinstance(held, staticmethod):
+        raise ConfigError("generate_signal is a method, and would get the strategy first", remedy=assign)
+    try:
+        inspect.signature(decision).bind(0, (), (), 0.0)
+    except TypeError as error:
+        raise ConfigError(
+            f"generate_signal cannot be called with (i, features, params, position): {error}",
+            remedy="define it as generate_signal(i, features, params, position)",
+        ) from error
+    own = {name for name, hint in vars(kind).get("__annotations__", {}).items() if "ClassVar" not in str(hint)}
+    if own and "__dataclass_fields__" not in vars(kind):
+        remedy = "put @dataclass(frozen=True) above the class"
+        raise ConfigError(f"its parameters are not seen: {', '.join(sorted(own))}", remedy=remedy)
+
+
+def _place_of(kind: type[BaseStrategy]) -> str:
+    """File and line of a class, else its module."""
+    try:
+        file, line = inspect.getsourcefile(kind) or "", inspect.getsourcelines(kind)[1]
+    except (OSError, TypeError):
+        return kind.__module__
+    return f"{'/'.join(Path(file).parts[-2:])}:{line}"
+
+
+def _checked_name(kind: type[BaseStrategy], where: str) -> str:
     name = getattr(kind, "name", None)
-    where = f"{kind.__module__}.{kind.__qualname__}"
     if not isinstance(name, str) or not NAME_PATTERN.fullmatch(name):
         raise ConfigError(f"name = {name!r}", where=where, remedy="give the class a name of letters, digits and _")
     if name in RESERVED:

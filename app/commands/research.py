@@ -15,16 +15,22 @@ commands = typer.Typer()
 
 @commands.command()
 def check(overrides: Overrides = None, as_json: Json = False) -> None:
-    """Validate every configuration file; all problems at once, each with file, line, key, value and rule."""
+    """Validate every configuration file and try every strategy; all problems at once, each with file and line."""
 
     def act(output: Output) -> None:
         from conf.compose import check as check_all
         from tradewright.evaluation.formatting import count
 
         problems = check_all(in_force(overrides))
+        if not problems:
+            from app.operations.checking import strategy_problems
+
+            problems = strategy_problems(settings_of(overrides))
         for problem in problems:
             output.line(str(problem))
-        output.line(count(len(problems), "problem") if problems else "the configuration is sound")
+        output.line(
+            count(len(problems), "problem") if problems else "the configuration is sound, and every strategy runs"
+        )
         output.result({"problems": problems})
         if problems:
             raise typer.Exit(1)
@@ -115,7 +121,7 @@ def sweep(
     top: Annotated[int, typer.Option(help="how many rows to show; 0 for all")] = 20,
     as_json: Json = False,
 ) -> None:
-    """A grid over a strategy's parameters: its file's, or strategy.fast=5,10 strategy.slow=range(20,60,20)."""
+    """A grid over a strategy's parameters: its file's, or strategy.fast=5,10; exit 1 when the strategy looks ahead."""
 
     def act(output: Output) -> None:
         from rich.progress import Progress
@@ -131,6 +137,8 @@ def sweep(
                 top=top,
                 progress=lambda done, total: bar.update(task, completed=done, total=total),
             )
+        if reply.void:
+            output.line(f"VOID: {reply.void}")
         header = list(reply.rows[0]) if reply.rows else []
         title = f"{reply.strategy}: {reply.trials} trials, best {reply.ranked_by} first"
         output.table(title, header, [list(row.values()) for row in reply.rows])
@@ -138,5 +146,7 @@ def sweep(
         if reply.left_out:
             output.say(f"{count(reply.left_out, 'set')} left out: {reply.why}")
         output.result(reply)
+        if reply.void:
+            raise typer.Exit(FAILED)
 
     run_command(as_json, act)

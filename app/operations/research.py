@@ -13,7 +13,7 @@ from conf.compose import compose
 from conf.overrides import grid
 from conf.schema.settings import Settings
 from runtime.container import Container
-from runtime.research import find_look_ahead, run_study, sweep_sets
+from runtime.research import run_study, sweep_sets
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.equity_curve import Sampling, periods_per_year
 from tradewright.evaluation.study import StudyResult
@@ -55,6 +55,7 @@ class BacktestReply:
     used_cache: bool
     config_hash: str
     data_hash: str
+    code_hash: str
     void: str = ""
     """The reason why the result is void; empty where it is not."""
 
@@ -75,8 +76,7 @@ def run(settings: Settings) -> StudyResult:
         DataError: when no instrument has a bar in the period.
         ConfigError, StoreError: naming what is wrong and what to do.
     """
-    house = Container(settings)
-    done = run_study(house, look_ahead_free=not find_look_ahead(house))
+    done = run_study(Container(settings))
     if not any(len(result.bars.ts) for result in done.results.values()):
         backtest = settings.backtest
         raise DataError(
@@ -109,6 +109,7 @@ def reply_of(settings: Settings, done: StudyResult) -> BacktestReply:
         used_cache=done.used_cache,
         config_hash=settings.config_hash,
         data_hash=done.data_hash,
+        code_hash=done.code_hash,
         void=next((row.message for _, row in done.report.findings() if row.code == LOOK_AHEAD), ""),
     )
 
@@ -157,6 +158,7 @@ class SweepReply:
         trials: how many sets were tried; all of them count against the best one's Sharpe ratio.
         left_out: how many sets of the grid the strategy does not take, such as a fast average slower than the slow one.
         why: what it says of the first of those.
+        void: the reason why the sweep is void, because the strategy looks ahead; empty where it is not.
     """
 
     strategy: str
@@ -166,6 +168,7 @@ class SweepReply:
     ranked_by: str
     rows: Sequence[Mapping[str, object]]
     config_hash: str
+    void: str = ""
 
 
 PREFIX = "strategy."
@@ -208,7 +211,8 @@ def sweep(
     chosen = order[:top] if top else order
     rows = [{**result.parameters[row], **{name: result.totals[name][row].item() for name in names}} for row in chosen]
     name = settings.strategy.name
-    return SweepReply(name, len(figures), result.left_out, result.why, rank, rows, settings.config_hash)
+    void = f"The strategy looks ahead and every figure here is void: {result.ahead}." if result.ahead else ""
+    return SweepReply(name, len(figures), result.left_out, result.why, rank, rows, settings.config_hash, void)
 
 
 def _parameters(settings: Settings, combination: Sequence[str]) -> dict[str, float]:

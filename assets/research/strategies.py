@@ -12,7 +12,8 @@ from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.due_jobs import begin_signals, finish_signals, signals_of
 from runtime.kept_settings import keep_settings
-from runtime.research import find_look_ahead, newest_signals, run_study
+from runtime.research import newest_signals, run_study, signal_look_ahead
+from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.evaluation.study import StudyResult
 
@@ -88,19 +89,31 @@ def signals(name: str, settings: Settings) -> dg.MaterializeResult:
     """What the strategy wants now, per instrument, and since which bar; refused when it looks ahead."""
     with Container(settings) as house:
         begun = begin_signals(house)
-        ahead = [str(row) for row in find_look_ahead(house)][:SHOWN]
+        tested = signal_look_ahead(house)
+        ahead = [f"{symbol}, {told}" for symbol, each in tested.items() for told in each.findings][:SHOWN]
+        house.ledger.checks.record(f"lookahead.{name}", not ahead, _look_ahead_detail(tested, ahead))
         found = newest_signals(house)
         keep_settings(house)
         house.artefacts.write_json(signals_of(name), [row.model_dump(mode="json") for row in found])
-        house.ledger.checks.record(f"lookahead.{name}", not ahead, ahead)
         finish_signals(house, begun)
     rows = [f"| {row.instrument} | {row.candidate_action} | {row.target:g} | {row.bar_ts} |" for row in found]
     table = "\n".join(["| instrument | action | target | since |", "|---|---|---|---|", *rows])
-    told = {"findings": "\n".join(ahead) or "no value knew the future"}
+    bars = sum(each.bars for each in tested.values())
+    told: dict[str, str | int] = {"findings": "\n".join(ahead) or "no value knew the future", "bars": bars}
     return dg.MaterializeResult(
         metadata={**_identity(settings), "signals": dg.MetadataValue.md(table)},
         check_results=[dg.AssetCheckResult(check_name="look_ahead", passed=not ahead, metadata=told)],
     )
+
+
+def _look_ahead_detail(tested: Mapping[str, LookAheadEvidence], ahead: Sequence[str]) -> dict[str, object]:
+    """The evidence as the ledger keeps it: the findings, and the hashes of the code and the bars that were tested."""
+    return {
+        "findings": list(ahead),
+        "code": sorted({each.code for each in tested.values()}),
+        "data": {symbol: each.data for symbol, each in tested.items()},
+        "bars": {symbol: each.bars for symbol, each in tested.items()},
+    }
 
 
 def backtest(name: str, settings: Settings) -> dg.MaterializeResult:
@@ -115,6 +128,7 @@ def backtest(name: str, settings: Settings) -> dg.MaterializeResult:
             "cache_key": done.cache_key,
             "used_cache": done.used_cache,
             "data_hash": done.data_hash,
+            "code_hash": done.code_hash,
             "orders": done.account.orders,
             "fills": len(done.account.fills),
             "final_equity": float(done.account.equity[-1]),
@@ -169,8 +183,11 @@ def equity_table(result: BacktestResult) -> pd.DataFrame:
 
 
 def _study(settings: Settings) -> StudyResult:
-    """The backtest and all that follows from it; its result is cached, so that each asset of a chain may ask again."""
-    return run_study(Container(settings), look_ahead_free=True)
+    """The backtest and all that follows from it, with the look-ahead evidence on its own bars.
+
+    Results and evidence are kept under the hashes of code and data, so that each asset of a chain may ask again.
+    """
+    return run_study(Container(settings))
 
 
 def _identity(settings: Settings) -> dict[str, str | int]:

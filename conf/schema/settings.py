@@ -17,8 +17,9 @@ from conf.schema.trading import (
     StageSettings,
     StorageSettings,
 )
+from tradewright.backtest.engine_digest import engine_digest
 from tradewright.model.base import Name
-from tradewright.model.hashing import ENGINE_VERSION, SCHEMA_VERSION, content_hash
+from tradewright.model.hashing import SCHEMA_VERSION, content_hash
 from tradewright.model.instrument import Instrument
 from tradewright.policy.limits import RiskLimits, RuleLimits
 
@@ -52,4 +53,4 @@ class Settings(ConfigModel):
     def config_hash(self) -> str:
         """SHA-256 of the canonical JSON of all that can change a result; secrets are masked before they are hashed."""
         content = self.model_dump(mode="json", exclude=_PLACES)
-        return content_hash({"engine": ENGINE_VERSION, "schema": SCHEMA_VERSION, "settings": content})
+        return content_hash({"engine": engine_digest(), "schema": SCHEMA_VERSION, "settings": content})

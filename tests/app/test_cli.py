@@ -8,6 +8,7 @@ import os
 import pwd
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from typer.main import get_command
 from app.cli import app
 from app.commands.order_args import parse_order_terms
 from conf.environment import PROJECT
+from runtime import research
 from tests.app.conftest import daily, say
 from tests.support.houses import COMMAND, House
 from tradewright.store.bars import BarStore
@@ -339,8 +341,9 @@ def test_a_period_without_bars_is_refused(goog: tuple[str, ...]) -> None:
 def test_a_backtest_that_looks_ahead_says_void_first_and_ends_with_one(
     goog: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = [object()]
-    monkeypatch.setattr("runtime.research.look_ahead_findings", lambda *_: found)
+    found = ["bar 3: target is 1.0 with the future and 0.0 without it"]
+    plain = research.evidence_of
+    monkeypatch.setattr(research, "evidence_of", lambda *said: replace(plain(*said), findings=tuple(found)))
     words = ("backtest", "strategy=buy_and_hold", *goog)
     said = say(*words)
     assert said.status == 1
@@ -349,6 +352,21 @@ def test_a_backtest_that_looks_ahead_says_void_first_and_ends_with_one(
     assert (reply.status, bool(reply.json["void"])) == (1, True)
     found.clear()
     assert (say(*words, "--json").status, say(*words, "--json").json["void"]) == (0, "")
+
+
+def test_a_sweep_that_looks_ahead_says_void_first_and_ends_with_one(
+    goog: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tradewright.research import sweep as sweeping
+
+    plain = sweeping.evidence_of
+    monkeypatch.setattr(sweeping, "evidence_of", lambda *said: replace(plain(*said), findings=("bar 3: target",)))
+    words = ("sweep", "strategy=sma_crossover", "strategy.fast=2,3", "strategy.slow=5", *goog)
+    said = say(*words)
+    assert said.status == 1
+    assert said.out.splitlines()[0].startswith("VOID: The strategy looks ahead")
+    reply = say(*words, "--json")
+    assert (reply.status, "bar 3: target" in reply.json["void"], len(reply.json["rows"])) == (1, True, 2)
 
 
 def test_a_sweep_ranks_its_sets(goog: tuple[str, ...], tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from runtime.container import Container
 from tests.execution.counter import table
 from tests.support.houses import House
 from tradewright.backtest.lookahead import LookAhead
+from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.ledger.check_results import CheckResult
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.instrument import Instrument
@@ -224,12 +225,12 @@ def test_a_strategy_that_looks_ahead_stops_its_own_chain_alone(
     house: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert market(house.overrides, instance).success
-    plain = strategies_module.find_look_ahead
-    seer = LookAhead(3, "sma(10,)", 2.0, 1.0)
+    plain = strategies_module.signal_look_ahead
+    seer = LookAheadEvidence("code", "data", 5, (str(LookAhead(3, "sma(10,)", 2.0, 1.0)),) * 9)
     monkeypatch.setattr(
         strategies_module,
-        "find_look_ahead",
-        lambda house: (seer,) * 9 if house.settings.strategy.name == "sma_crossover" else plain(house),
+        "signal_look_ahead",
+        lambda house: {"BTC": seer} if house.settings.strategy.name == "sma_crossover" else plain(house),
     )
     job = research_definitions(house.overrides).resolve_job_def(RESEARCH_JOB)
     result = job.execute_in_process(instance=instance, raise_on_error=False)
@@ -240,5 +241,8 @@ def test_a_strategy_that_looks_ahead_stops_its_own_chain_alone(
     )
     assert failed(result) == ["look_ahead"]
     check = checks(house.overrides)["lookahead.sma_crossover"]
-    assert (check.passed, check.detail) == (False, [str(seer)] * 5)
-    assert checks(house.overrides)["lookahead.buy_and_hold"].passed
+    assert (check.passed, check.detail["findings"]) == (False, [f"BTC, {seer.findings[0]}"] * 5)
+    assert (check.detail["code"], check.detail["data"], check.detail["bars"]) == (["code"], {"BTC": "data"}, {"BTC": 5})
+    honest = checks(house.overrides)["lookahead.buy_and_hold"]
+    assert honest.passed
+    assert len(honest.detail["data"]["BTC"]) == 64

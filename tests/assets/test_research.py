@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import dagster as dg
 import numpy as np
 import pandas as pd
@@ -14,7 +16,6 @@ from runtime import research
 from runtime.container import Container
 from tests.execution.counter import table
 from tests.support.houses import House
-from tradewright.backtest.lookahead import LookAhead
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.errors import DataError
 from tradewright.model.signal import SignalCandidate
@@ -114,7 +115,7 @@ def test_bars_that_the_store_refuses_are_a_failed_check(
 
 
 def test_a_strategy_that_looks_ahead_is_caught(
-    settled: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    settled: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The check fails, the backtest is not made, and no order of the strategy can pass the gate."""
     from strategies.sma_crossover import SmaCrossover
@@ -126,11 +127,15 @@ def test_a_strategy_that_looks_ahead_is_caught(
         return tuple(np.roll(column, -1) for column in plain(features, bars))  # type: ignore[arg-type]
 
     monkeypatch.setattr("tradewright.backtest.lookahead.columns", prophetic)
-    settings = compose((*settled.overrides, "strategy=sma_crossover"))
+    overrides = (*settled.overrides, f"storage.cache_dir={tmp_path}")  # the honest evidence is of this code and data
+    settings = compose((*overrides, "strategy=sma_crossover"))
     assert Container(settings).strategy == SmaCrossover(fast=10, slow=30)
-    found = research.find_look_ahead(Container(settings))
-    assert found
-    assert isinstance(found[0], LookAhead)
+    found = research.signal_look_ahead(Container(settings))["BTC"]
+    assert not found.free
+    assert "sma(10,)" in found.findings[0]
+    said = {row.code for _, row in research.run_study(Container(settings)).report.findings()}
+    assert "LOOK_AHEAD" in said
+    assert "LOOK_AHEAD_UNTESTED" not in said
     with pytest.raises(RunFailed):
-        execute(research_definitions(settled.overrides), RESEARCH_JOB, instance)
+        execute(research_definitions(overrides), RESEARCH_JOB, instance)
     assert recorded(settled)["lookahead.sma_crossover"] is False

@@ -39,7 +39,6 @@ def test_each_part_of_the_signature_changes_the_key(make_bars):
         cache_key(SmaCrossover(), data, replace(SPEC, slippage=SumSlippage((BpsSlippage(2.0),)))),
         cache_key(SmaCrossover(), data, replace(SPEC, bar_delay=2)),
         cache_key(SmaCrossover(), data, replace(SPEC, cash=10_001.0)),
-        cache_key(SmaCrossover(), data, SPEC, engine_version="other"),
         cache_key(SmaCrossover(), data, SPEC, schema_version="other"),
     ]
     assert len(set(keys)) == len(keys)

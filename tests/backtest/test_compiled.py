@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.backtest.plain import bars
 from tradewright.backtest import account, kernel, orders
 from tradewright.backtest.code import reaches
-from tradewright.backtest.compiled import ARGUMENT_TYPES, _shared, simulator
+from tradewright.backtest.compiled import ARGUMENT_TYPES, _shared, look_ahead_scanner, simulator
 from tradewright.backtest.engine import run
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import sweep
@@ -96,6 +98,27 @@ def test_bars_of_the_store_and_bars_that_can_be_written_run_the_same_machine_cod
     assert results[0] == results[1] != b""
     assert totals[0] == totals[1]
     assert len(simulator(second, 1, 1).signatures) == 1
+
+
+def names_of_parts(compiled, seen=None):
+    """The names of all functions that a compiled one calls, those of the rules included."""
+    seen = {} if seen is None else seen
+    for value in compiled.py_func.__globals__.values():
+        if hasattr(value, "py_func") and value.py_func.__module__ == kernel.__name__ and id(value) not in seen:
+            seen[id(value)] = value.py_func.__qualname__
+            names_of_parts(value, seen)
+    return set(seen.values())
+
+
+@pytest.mark.parametrize("maker", [simulator, look_ahead_scanner])
+def test_no_part_of_a_strategy_s_machine_code_has_the_name_of_another_s(maker):
+    """Two stored kernels in one process: of two parts with one name the linker takes one for both."""
+    one, other = (names_of_parts(maker(decision, 2, 1)) for decision in (first, third))
+    own, others = ({name.rpartition("_")[0] for name in names} for names in (one - other, other - one))
+    assert (own - others, others - own) == ({"first"}, {"third"})
+    if maker is simulator:
+        assert own >= {"simulate", "first_target", "scan_in_position", "at_the_close"}
+        assert {"match_resting", "apply_target"} <= {name.rpartition("_")[0] for name in one & other}
 
 
 LOADS = """

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from tradewright.backtest import lookahead
-from tradewright.backtest.lookahead import TAIL, LookAhead, look_ahead
+from tradewright.backtest.lookahead import DENSE, feature_cuts, look_ahead
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.strategy import HOLD, NAN, Action, Feature, GenerateSignal
 
 COUNT = 180
-CUTS = (50, 100, 150, 170)
 
 
 @dataclass(frozen=True)
@@ -112,23 +111,65 @@ def test_a_decision_that_knows_what_comes_is_found_and_the_part_is_named(cheat: 
     assert all("with the future and" in str(finding) for finding in findings)
 
 
-def test_an_index_that_wraps_to_the_end_is_found_near_the_beginning() -> None:
-    findings = look_ahead(Cheat(round_the_corner), bars(), cuts=[20])
-    assert findings
-    assert all(finding.bar < 5 for finding in findings)
+def test_an_index_that_wraps_to_the_end_is_found_in_the_first_bar() -> None:
+    (found,) = look_ahead(Cheat(round_the_corner), bars())
+    assert (found.bar, found.reads_beyond) == (0, True)
 
 
-@pytest.mark.parametrize("ahead", [1, 2, 7, TAIL])
-def test_a_decision_that_reads_on_is_stopped_at_the_cut(ahead: int) -> None:
+def previous_close(i: int, features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
+    """Wraps in the first bar alone, and decides there as it would without the wrap: the history began higher."""
+    return (1.0, NAN, NAN, NAN) if features[0][i] > features[0][i - 1] else HOLD
+
+
+def test_a_wrap_by_one_bar_is_found_although_it_changes_nothing_on_these_bars() -> None:
+    rising = bars()
+    assert not rising.close[0] > rising.close[-1]
+    (found,) = look_ahead(Cheat(previous_close), rising)
+    assert (found.bar, found.invented) == (0, True)
+    assert "with another future" in str(found)
+
+
+@pytest.mark.parametrize("ahead", [1, 2, 7, 64, 150])
+def test_a_decision_that_reads_on_is_stopped_at_once(ahead: int) -> None:
     def reads_on(i: int, features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
         close = features[0]
         later = close[i + ahead] if i + ahead < COUNT else close[i]
         return (1.0, NAN, NAN, NAN) if later > close[i] else HOLD
 
-    findings = look_ahead(Cheat(reads_on), bars(), cuts=[100])
-    assert [(finding.bar, finding.reads_beyond) for finding in findings] == [(100 - ahead, True)]
+    findings = look_ahead(Cheat(reads_on), bars())
+    assert [(finding.bar, finding.reads_beyond) for finding in findings] == [(0, True)]
     assert np.isnan(findings[0].cut)
-    assert str(findings[0]) == f"bar {100 - ahead}: the decision reads a bar that does not exist yet"
+    told = "bar 0: the decision reads a bar that does not exist yet, above i or below 0"
+    assert str(findings[0]).startswith(f"{told} (test_planted_cheats.py:")
+
+
+@pytest.mark.parametrize("period", [2, 23, 100, COUNT - 2])
+@pytest.mark.parametrize("guarded", [False, True], ids=["reads on", "asks for the length"])
+def test_a_rare_peek_is_found_in_the_very_bar(period: int, guarded: bool) -> None:
+    def peeks(i: int, features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
+        close = features[0]
+        if i % period == period - 1 and (not guarded or i + 1 < len(close)):
+            return (1.0 if close[i + 1] > close[i] else -1.0, NAN, NAN, NAN)
+        return HOLD
+
+    (found,) = look_ahead(Cheat(peeks), bars())
+    assert (found.bar, found.reads_beyond) == (period - 1, not guarded)
+
+
+@pytest.mark.parametrize("bar", [0, 17, COUNT - 2])
+def test_one_peek_in_all_bars_is_found(bar: int) -> None:
+    def peeks(i: int, features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
+        return (0.0, NAN, NAN, features[0][i + 1]) if i == bar else HOLD
+
+    assert [found.bar for found in look_ahead(Cheat(peeks), bars())] == [bar]
+
+
+def test_a_peek_while_a_large_position_is_held_is_found() -> None:
+    def peeks(i: int, features: tuple[Floats, ...], _params: tuple[float, ...], position: float) -> Action:
+        return (0.0, NAN, NAN, NAN) if position > 500.0 and features[0][-1] < features[0][i] else HOLD
+
+    found = look_ahead(Cheat(peeks), bars())
+    assert [each.what for each in found] == ["target"]
 
 
 Make = Callable[[Floats], Floats]
@@ -137,7 +178,7 @@ COLUMNS: dict[str, Make] = {
     "less the mean of all": lambda close: close - close.mean(),
     "divided by the deviation of all": lambda close: close / close.std(),
     "ranked among all": lambda close: np.argsort(np.argsort(close)) / len(close),
-    "smoothed from both sides": lambda close: np.convolve(close, np.ones(3) / 3, "same"),
+    "smoothed from both sides": lambda close: np.convolve(close, np.ones(3) / 3, "same")[: len(close)],
     "smoothed forwards and backwards": lambda close: _smooth(_smooth(close)[::-1])[::-1],
     "shifted the wrong way": lambda close: np.append(close[1:], close[-1]),
     "gaps filled from behind": lambda close: _filled(np.where(np.arange(len(close)) % 10 == 9, NAN, close)),
@@ -164,11 +205,12 @@ def _filled(values: Floats) -> Floats:
 def test_a_column_that_knows_what_comes_is_found_by_its_name(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookahead, "columns", lambda features, table: tuple(make(table.close) for _ in features))
     table = bars()
-    findings = look_ahead(Cheat(rises), table, cuts=CUTS)
+    findings = look_ahead(Cheat(rises), table)
     named = [finding for finding in findings if finding.what == "close()"]
     assert named
     first = named[0]
-    shorter = [make(table.close[:cut])[first.bar] for cut in CUTS if cut > first.bar]
+    with np.errstate(all="ignore"):
+        shorter = [make(table.close[:cut])[first.bar] for cut in feature_cuts(COUNT) if cut > first.bar]
     assert first.known == make(table.close)[first.bar]
     assert np.isclose(first.cut, shorter, rtol=0.0, atol=0.0, equal_nan=True).any()
 
@@ -190,11 +232,24 @@ def test_an_honest_column_is_let_go(make: Make, monkeypatch: pytest.MonkeyPatch)
     assert look_ahead(Cheat(rises), bars()) == ()
 
 
-def test_one_finding_is_told_once_however_many_cuts_see_it() -> None:
+@pytest.mark.parametrize("period", [2, 23, DENSE])
+@pytest.mark.parametrize("count", [60, COUNT, 500])
+def test_a_column_that_peeks_now_and_then_is_found(period: int, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def peeking(close: Floats) -> Floats:
+        out = close.copy()
+        out[period - 1 : -1 : period] = close[period::period]
+        return out
+
+    monkeypatch.setattr(lookahead, "columns", lambda features, table: tuple(peeking(table.close) for _ in features))
+    assert "close()" in {found.what for found in look_ahead(Cheat(rises), bars(count))}
+
+
+def test_what_is_known_of_the_end_is_told_with_its_bar() -> None:
     def knows_the_end(i: int, features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
         return (0.5 if i == 30 and len(features[0]) == COUNT else 0.0, NAN, NAN, NAN)
 
-    assert look_ahead(Cheat(knows_the_end), bars(), cuts=[40, 50, 60]) == (LookAhead(30, "target", 0.5, 0.0),)
+    (found,) = look_ahead(Cheat(knows_the_end), bars())
+    assert found[:4] == (30, "target", 0.5, 0.0)
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 9, 10])
@@ -206,3 +261,43 @@ def test_short_series_are_cut_wherever_they_can_be(count: int) -> None:
 
 def test_of_one_bar_there_is_no_future_to_know() -> None:
     assert look_ahead(Cheat(in_the_limit), bars(1)) == ()
+
+
+def peeks_at_23(i: int, features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
+    close = features[0]
+    return (1.0 if close[i + 1] > close[i] else -1.0, NAN, NAN, NAN) if i % 323 == 322 else HOLD
+
+
+def peeks_by_length(i: int, features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
+    return (0.5 if i == 300 and len(features[0]) > 301 else 0.0, NAN, NAN, NAN)
+
+
+def honest_with_a_mean(i: int, features: tuple[Floats, ...], _params: tuple[float, ...], position: float) -> Action:
+    close = features[0]
+    if i < 20:
+        return HOLD
+    mean = close[i - 20 : i + 1].sum() / 21.0
+    return (1.0, NAN, mean, NAN) if close[i] > mean and position == 0.0 else HOLD
+
+
+@pytest.mark.parametrize("decision", [peeks_at_23, peeks_by_length, honest_with_a_mean])
+def test_machine_code_finds_what_plain_python_finds(decision: GenerateSignal, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = bars(700)
+    told = look_ahead(Cheat(decision), table)
+    monkeypatch.setattr(lookahead, "PLAIN_BARS", 100)
+    again = look_ahead(Cheat(decision), table)
+    assert [repr(found[:6]) for found in again] == [repr(found[:6]) for found in told]
+    assert [found.bar for found in told] == {"peeks_at_23": [322], "peeks_by_length": [300]}.get(decision.__name__, [])
+
+
+def test_a_decision_costs_the_same_however_many_bars_follow() -> None:
+    calls = []
+
+    def counted(i: int, _features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
+        calls.append(i)
+        return HOLD
+
+    for count in (100, 400):
+        calls.clear()
+        assert look_ahead(Cheat(counted), bars(count)) == ()
+        assert len(calls) == 4 * len(lookahead.POSITIONS) * count

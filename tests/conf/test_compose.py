@@ -258,9 +258,9 @@ def test_the_hash_follows_what_changes_results_and_nothing_else() -> None:
 def test_engine_and_schema_versions_are_in_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     """R-CFG-20: changing either invalidates what was cached under the hash."""
     base = compose().config_hash
-    for name in ("ENGINE_VERSION", "SCHEMA_VERSION"):
+    for name, other in {"engine_digest": lambda: "other", "SCHEMA_VERSION": "other"}.items():
         with monkeypatch.context() as patch:
-            patch.setattr(f"conf.schema.settings.{name}", "other")
+            patch.setattr(f"conf.schema.settings.{name}", other)
             assert compose().config_hash != base
 
 

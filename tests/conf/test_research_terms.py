@@ -159,7 +159,7 @@ def test_without_bars_from_files_it_is_said_what_is_missing(tmp_path: Path) -> N
 
 
 def test_a_study_is_the_plain_engine_under_the_settings_terms(house: Settings) -> None:
-    study = research.run_study(Container(house, ManualClock(NOW)), look_ahead_free=True)
+    study = research.run_study(Container(house, ManualClock(NOW)))
     item = research.tables(Container(house, ManualClock(NOW)))["BTC"]
     witness = run_reference(Container(house).strategy, item.bars, research.spec(house, item.instrument))
     np.testing.assert_allclose(study.account.equity, witness.equity, rtol=1e-12)
@@ -216,4 +216,6 @@ def test_a_signal_says_what_the_strategy_wants_and_where_it_comes_from(house: Se
 
 
 def test_the_strategies_that_ship_see_no_future_in_made_up_bars(house: Settings) -> None:
-    assert research.find_look_ahead(Container(house, ManualClock(NOW))) == ()
+    tested = research.signal_look_ahead(Container(house, ManualClock(NOW)))
+    assert {name: each.free for name, each in tested.items()} == {"BTC": True}
+    assert tested["BTC"].bars > 0

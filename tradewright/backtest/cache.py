@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tradewright.backtest.code import code_digest
+from tradewright.backtest.code import code_identity
 from tradewright.backtest.result import FILL, TOTALS, TRADE, BacktestResult
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.model.bars import Bars
-from tradewright.model.hashing import ENGINE_VERSION, SCHEMA_VERSION, content_hash
+from tradewright.model.hashing import SCHEMA_VERSION, content_hash
 from tradewright.model.strategy import Strategy
 from tradewright.store.dataset import bars_hash
 from tradewright.store.files import write_bytes
@@ -34,27 +34,22 @@ class CachedRun(NamedTuple):
     used_cache: bool
 
 
-def cache_key(
-    strategy: Strategy,
-    data: str,
-    spec: BacktestSpec,
-    *,
-    engine_version: str = ENGINE_VERSION,
-    schema_version: str = SCHEMA_VERSION,
-) -> str:
-    """The result signature (R-BT-18): a hash over strategy, its code, data, terms and versions.
+def cache_key(strategy: Strategy, data: str, spec: BacktestSpec, *, schema_version: str = SCHEMA_VERSION) -> str:
+    """The result signature (R-BT-18): a hash over strategy, code identity, data and terms.
 
     ``data`` is the hash of the bars. The terms are all fields of the spec, so costs, slippage and delay are in it.
+
+    Raises:
+        StrategyError: the decision uses a value whose changes cannot be seen.
     """
     return content_hash(
         {
             "strategy": strategy.name,
             "features": [[feature.indicator, *feature.arguments] for feature in strategy.prepare_state()],
             "parameters": [float(value) for value in strategy.parameters()],
-            "code": code_digest(strategy.generate_signal),
+            "code": code_identity(strategy.generate_signal),
             "data": data,
             "spec": _described(spec),
-            "engine_ver": engine_version,
             "schema_ver": schema_version,
         }
     )

@@ -4,6 +4,10 @@ A function is compiled together with everything plain that it calls. The code is
 its ``generate_signal`` in the place of the kernel's. Machine code is kept by numba beside ``kernel.py`` (in
 ``__pycache__``; in the user's cache directory where that cannot be written), under a name that carries a digest of all
 the code it was made from, and of how: a changed rule or strategy is another name, and is never served by stale code.
+
+Every part carries such a digest in its name, not the entry alone. Numba tells functions of one name apart by a counter
+that starts anew in each process; of two stored kernels that were made in two processes, each with a part of the same
+name and count, the linker would take one part for both, and one strategy would run the decision of the other.
 """
 
 from __future__ import annotations
@@ -11,13 +15,16 @@ from __future__ import annotations
 import functools
 import types
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, get_type_hints
 
 from numba import njit
+from numba import types as types_of_numba
 
-from tradewright.backtest import kernel
-from tradewright.backtest.code import code_digest, named, plain, reaches
-from tradewright.model.hashing import ENGINE_VERSION, content_hash
+from tradewright.backtest import kernel, lookahead_scan
+from tradewright.backtest.code import code_digest, helper_digest, is_own, named, plain, reaches
+from tradewright.backtest.engine_digest import versions
+from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import GenerateSignal
 
 Compiled = Callable[..., Any]
@@ -26,6 +33,8 @@ OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False,
 """No reference counts: the kernel allocates nothing, and counting each view of a column would cost seven times the
 work. Division by zero gives infinity, as in numpy. A wrapper that is never called would still hold a copy of all that
 is inlined, and be compiled."""
+
+CHECKED_OPTIONS: dict[str, Any] = {**OPTIONS, "boundscheck": True}
 
 PART_OPTIONS: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True}
 
@@ -45,7 +54,15 @@ def _argument_types(owner: object) -> Iterator[str]:
 
 
 ARGUMENT_TYPES = tuple(_argument_types(kernel.simulate_sets))
-"""A part of every digest: numba finds the types of stored code by name, and fails where one was renamed."""
+"""A part of every name: numba finds the types of stored code by name, and fails where one was renamed."""
+
+MADE_BY = content_hash([Path(__file__).read_text(encoding="utf-8"), versions(), ARGUMENT_TYPES])
+"""How machine code is made: this very file with its options, the versions of the compiler, the types of arguments."""
+
+
+def _stamp(digest: str) -> str:
+    """The part of a name that says what machine code was made from, and how."""
+    return content_hash([digest, MADE_BY])[:16]
 
 
 @functools.lru_cache(maxsize=256)
@@ -56,12 +73,62 @@ def simulator(generate_signal: GenerateSignal, features: int, params: int) -> Co
     """
     place: dict[str, object] = {"generate_signal": generate_signal}
     code = code_digest(kernel.simulate_sets, place)
-    digest = content_hash([code, kernel.__name__, OPTIONS, RARE, ENGINE_VERSION, ARGUMENT_TYPES])[:16]
+    digest = _stamp(code)
     place.update(chosen_columns=_column_chooser(features), chosen_values=_value_chooser(params))
-    entry = _copy(kernel.simulate_sets, place, {})
+    entry = _copy(plain(kernel.simulate_sets), place, {})
     entry.__qualname__ = f"simulate_sets_{digest}_{features}_{params}"
     compiled: Compiled = njit(entry, cache=True, **OPTIONS)
     return compiled
+
+
+@functools.lru_cache(maxsize=256)
+def look_ahead_scanner(generate_signal: GenerateSignal, features: int, params: int) -> Compiled:
+    """:func:`~tradewright.backtest.lookahead_scan.scan` compiled for one strategy, with every index checked."""
+    place: dict[str, object] = {"generate_signal": generate_signal}
+    code = code_digest(lookahead_scan.scan, place)
+    digest = _stamp(code)
+    place["truncated"] = _cutter(features)
+    entry = _copy(plain(lookahead_scan.scan), place, {}, _checked_part)
+    entry.__qualname__ = f"scan_{digest}_{features}_{params}"
+    compiled: Compiled = njit(entry, cache=True, **CHECKED_OPTIONS)
+    return compiled
+
+
+def compile_decision(generate_signal: GenerateSignal, features: int, params: int) -> str:
+    """Compile a decision by itself, as the kernel would, and name the type of what it returns.
+
+    Machine code is kept as that of the kernel is, so that the same decision is compiled once.
+
+    Raises:
+        numba.core.errors.NumbaError: it cannot be compiled.
+    """
+    compiled = njit(_copy(plain(generate_signal), {}, {}, _checked_part), cache=True, **CHECKED_OPTIONS)
+    number, tuple_of = types_of_numba.float64, types_of_numba.UniTuple
+    column = types_of_numba.Array(number, 1, "C", readonly=True)
+    columns, numbers = tuple_of(column, features or 1), tuple_of(number, params or 1)  # type: ignore[no-untyped-call]
+    compiled.compile((types_of_numba.int64, columns, numbers, number))
+    return str(compiled.nopython_signatures[0].return_type)
+
+
+def _checked_part(function: Callable[..., object]) -> Compiled:
+    compiled: Compiled = njit(function, **CHECKED_OPTIONS)
+    return compiled
+
+
+def _cutter(count: int) -> Compiled:
+    """A function that makes a tuple of views of the first values of ``count`` columns."""
+    last = count - 1
+    if last == 0:
+        return _checked_part(_called("cut_0", lambda features, stop: (features[0][:stop],)))
+    before = _cutter(last)
+    cut = lambda features, stop: before(features, stop) + (features[last][:stop],)  # noqa: E731, RUF005 - compiles
+    return _checked_part(_called(f"cut_{last}", cut))
+
+
+def _called(name: str, function: Callable[..., object]) -> Callable[..., object]:
+    """The function under a name of its own; see the head of this file."""
+    function.__qualname__ = name
+    return function
 
 
 def _part(function: Callable[..., object], *, cache: bool = False) -> Compiled:
@@ -78,39 +145,46 @@ def _column_chooser(count: int) -> Compiled:
     """A function that makes a tuple of ``count`` columns; a tuple's length must be known when it is compiled."""
     last = count - 1
     if last == 0:
-        return _part(lambda columns, row: (columns[row[0]],))
+        return _part(_called("column_0", lambda columns, row: (columns[row[0]],)))
     before = _column_chooser(last)
-    return _part(lambda columns, row: before(columns, row) + (columns[row[last]],))  # noqa: RUF005 - compiles
+    choose = lambda columns, row: before(columns, row) + (columns[row[last]],)  # noqa: E731, RUF005 - compiles
+    return _part(_called(f"column_{last}", choose))
 
 
 def _value_chooser(count: int) -> Compiled:
     """A function that makes a tuple of ``count`` numbers."""
     last = count - 1
     if last == 0:
-        return _part(lambda row: (row[0],))
+        return _part(_called("value_0", lambda row: (row[0],)))
     before = _value_chooser(last)
-    return _part(lambda row: before(row) + (row[last],))  # noqa: RUF005 - as above
+    choose = lambda row: before(row) + (row[last],)  # noqa: E731, RUF005 - compiles
+    return _part(_called(f"value_{last}", choose))
 
 
 @functools.cache
 def _shared(function: types.FunctionType, digest: str) -> Compiled:
     """A rule of this package, the same for all strategies: compiled once, kept under the digest of all it names."""
     copy = _copy(function, {}, {})
-    copy.__qualname__ = f"{function.__name__}_{content_hash([digest, ENGINE_VERSION, ARGUMENT_TYPES])[:16]}"
+    copy.__qualname__ = f"{function.__name__}_{_stamp(digest)}"
     return _part(copy, cache=True)
 
 
 def _copy(
-    function: Callable[..., object], replaced: Mapping[str, object], done: dict[types.FunctionType, Compiled]
+    original: types.FunctionType,
+    replaced: Mapping[str, object],
+    done: dict[types.FunctionType, Compiled],
+    part: Callable[[types.FunctionType], Compiled] = _part,
 ) -> types.FunctionType:
-    """The function over globals of its own, in which every plain function is a compiled one."""
-    original = plain(function)
+    """The function over globals of its own, in which every plain function is one that ``part`` compiled."""
     scope: dict[str, Any] = {**original.__globals__}
     for name, value in named(original, replaced):
-        if isinstance(value, types.FunctionType) and value not in done:
-            shared = value.__module__.startswith(SHARED) and not reaches(value, replaced)
-            done[value] = _shared(value, code_digest(value)) if shared else _part(_copy(value, replaced, done))
-        scope[name] = done[value] if isinstance(value, types.FunctionType) else value
-    copy = types.FunctionType(original.__code__, scope, original.__name__, original.__defaults__)
+        if isinstance(value, types.FunctionType) and is_own(value) and value not in done:
+            shared = part is _part and value.__module__.startswith(SHARED) and not reaches(value, replaced)
+            own = _shared(value, code_digest(value)) if shared else part(_copy(value, replaced, done, part))
+            done[value] = own
+        scope[name] = done.get(value, value) if isinstance(value, types.FunctionType) else value
+    copy = types.FunctionType(original.__code__, scope, original.__name__, original.__defaults__, original.__closure__)
+    copy.__kwdefaults__ = original.__kwdefaults__
+    copy.__qualname__ = f"{original.__name__}_{_stamp(helper_digest(original, replaced))}"
     copy.__module__ = kernel.__name__  # numba imports it when the code is loaded, and a strategy's file may be gone
     return copy

@@ -12,7 +12,7 @@ import numpy as np
 from tradewright.backtest.engine import run
 from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.backtest.strategy_errors import located_errors
+from tradewright.backtest.strategy_errors import action_of, features_of, limited_action, located_errors
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.errors import DataError
@@ -28,19 +28,20 @@ def decide(strategy: Strategy, bars: Bars, position: float) -> Action:
     """
     if len(bars.ts) == 0:
         raise IndexError("there is no bar to decide on")
-    features = columns(strategy.prepare_state(), bars)
-    with located_errors(strategy):
-        return strategy.generate_signal(len(bars.ts) - 1, features, strategy.parameters(), position)
+    features = columns(features_of(strategy), bars)
+    last = len(bars.ts) - 1
+    with located_errors(strategy), np.errstate(all="ignore"):
+        return limited_action(strategy, strategy.generate_signal(last, features, strategy.parameters(), position), last)
 
 
 def replay(strategy: Strategy, bars: Bars, positions: Floats) -> Floats:
     """The action of every bar, given the position held at its close. Shape (bars, 4): an :data:`Action` per row."""
-    features = columns(strategy.prepare_state(), bars)
+    features = columns(features_of(strategy), bars)
     parameters = strategy.parameters()
     actions = np.empty((len(bars.ts), 4))
-    with located_errors(strategy):
+    with located_errors(strategy), np.errstate(all="ignore"):
         for i, position in enumerate(positions):
-            actions[i] = strategy.generate_signal(i, features, parameters, float(position))
+            actions[i] = action_of(strategy, strategy.generate_signal(i, features, parameters, float(position)), i)
     return actions
 
 

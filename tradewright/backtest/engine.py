@@ -12,7 +12,7 @@ from tradewright.backtest.kernel import ALL_FILLS, ALL_ORDERS, ALL_TRADES, SUMMA
 from tradewright.backtest.orders import TARGET_SLOTS
 from tradewright.backtest.result import FILL, TRADE, BacktestResult, totals_of
 from tradewright.backtest.spec import BacktestSpec, KernelParameters
-from tradewright.backtest.strategy_errors import located_errors
+from tradewright.backtest.strategy_errors import features_of, located_errors
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.errors import DataError
@@ -75,7 +75,7 @@ def _one(strategy: Strategy, inputs: Inputs, market: BarArrays, rules: KernelPar
 
 def inputs_of(strategy: Strategy, bars: Bars) -> Inputs:
     """The columns and parameters of a strategy, padded where it has none."""
-    found = columns(strategy.prepare_state(), bars) or (bars.close,)
+    found = columns(features_of(strategy), bars) or (bars.close,)
     return Inputs(tuple(map(contiguous, found)), tuple(map(float, strategy.parameters())) or (0.0,))
 
 

@@ -1,19 +1,91 @@
-"""Errors in a strategy's own code: told with the file and the line, whether Python or the compiler finds them."""
+"""Errors of a strategy's author: told with the file and the line, whether Python or the compiler finds them."""
 
 from __future__ import annotations
 
+import dis
+import math
 import re
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from numba.core.errors import NumbaError
+import numpy as np
 
+from tradewright.indicators.catalogue import resolve
 from tradewright.model.errors import StrategyError, TradewrightError
-from tradewright.model.strategy import Strategy
+from tradewright.model.strategy import Action, Feature, Strategy
 
-_PLACE = re.compile(r'File "([^"]+)", line (\d+)')
+RETURNS = "return HOLD for no signal, else (target, limit, stop, take_profit): four numbers, NAN for a price not used"
+LIMITS = "a target lies between -1 (short) and 1 (long), NAN is no signal; prices are finite, or NAN for none"
+
+_PLACE = re.compile(r'(?:File "|Raised from )([^"\n]+?)(?:", line | \()(\d+)')
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+_MEANINGS = (
+    (r"NameError: name '(\w+)' is not defined", "the name {0!r} is not defined"),
+    (r"Untyped global name '(\w+)'", "{0!r} cannot be used in a decision"),
+    (r"Unknown attribute '(\w+)' of type (?:float|int)\d+", "a number has no {0!r}"),
+    (r"Unknown attribute '(\w+)'", "there is no {0!r} in what stands before the dot"),
+    (r"tuple index out of range|[Ii]ndex .*out of (?:range|bounds)", "it reads a feature or a parameter that is none"),
+    (r"variable '([^'.]+)[^']*' referenced before assignment", "{0!r} has no value in some cases"),
+    (r"Can(?:not|'t) unify return type from the following types: (.+)", "it returns different things: {0}"),
+    (r"(?:Unsupported|Use of unsupported|does not support|not supported)", "the line uses Python that is not compiled"),
+)
+"""Words of the compiler and what they mean to an author; of several the first that is found."""
+
+
+def features_of(strategy: Strategy) -> tuple[Feature, ...]:
+    """The columns that a strategy asks for, each of them known and with the arguments that it takes.
+
+    Raises:
+        ConfigError: no such indicator, or wrong arguments; file and line of ``prepare_state`` are named.
+        StrategyError: ``prepare_state`` failed, or returned something else.
+    """
+    with located_errors(strategy):
+        found: object = strategy.prepare_state()
+    where = f"strategy {strategy.name}, {_line_of(strategy.prepare_state)}"
+    remedy = 'return a tuple of features, such as (Feature("sma", (20,)), Feature("close"))'
+    if not isinstance(found, tuple) or not all(isinstance(each, Feature) for each in found):
+        raise StrategyError(f"prepare_state: it returns {found!r}", where=where, remedy=remedy)
+    for each in found:
+        if not isinstance(each.arguments, tuple):
+            told = f"prepare_state: the arguments of {each.indicator} are {each.arguments!r}"
+            example = f'write Feature("{each.indicator}", ({each.arguments!r},)), with the comma'
+            raise StrategyError(told, where=where, remedy=example)
+        try:
+            resolve(each)
+        except TradewrightError as error:
+            what = f"prepare_state: {error.where}: {error.what}" if error.where else f"prepare_state: {error.what}"
+            raise type(error)(what, where=where, remedy=error.remedy) from error
+    return found
+
+
+def action_of(strategy: Strategy, action: object, bar: int) -> Action:
+    """The action that a decision returned, if it is one: four numbers.
+
+    Raises:
+        StrategyError: anything else.
+    """
+    if not isinstance(action, tuple) or len(action) != 4:
+        raise strategy_error(strategy, f"it returned {action!r} in bar {bar}", RETURNS)
+    for part in action:
+        if isinstance(part, (bool, np.bool_)) or not isinstance(part, (int, float, np.number)):
+            raise strategy_error(strategy, f"it returned {action!r} in bar {bar}: {part!r} is no number", RETURNS)
+    return action
+
+
+def limited_action(strategy: Strategy, action: object, bar: int) -> Action:
+    """The action that a decision returned, within its limits; the kernel itself would trade a target of 5 as one of 1.
+
+    Raises:
+        StrategyError: no action, a target outside of [-1, 1], or an infinite price.
+    """
+    found = action_of(strategy, action, bar)
+    if abs(found[0]) > 1.0 or any(abs(price) == math.inf for price in found[1:]):
+        raise strategy_error(strategy, f"it returned {tuple(map(float, found))} in bar {bar}", LIMITS)
+    return found
 
 
 @contextmanager
@@ -23,24 +95,100 @@ def located_errors(strategy: Strategy) -> Iterator[None]:
     Raises:
         StrategyError: the decision failed, or uses what cannot be compiled.
     """
-    file = strategy.generate_signal.__code__.co_filename
     try:
         yield
     except TradewrightError:
         raise
-    except NumbaError as error:
-        lines = [line for name, line in _PLACE.findall(str(error)) if Path(name).name == Path(file).name]
-        reasons = [line for line in str(error).splitlines() if line and not line.startswith("Failed in")]
-        remedy = "the decision is compiled: use numbers, tuples, numpy and the math module there"
-        raise _error(strategy, f"cannot be compiled: {reasons[0]}", file, lines[:1], remedy) from error
     except Exception as error:  # a person's code may raise anything
-        lines = [str(frame.lineno) for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-        if not lines:
+        frames = traceback.extract_tb(error.__traceback__)
+        found = [frame for frame in frames if frame.filename in _files(strategy)]
+        if not found and any("numba" in Path(frame.filename).parts for frame in frames):
+            raise _uncompilable(strategy, error) from error
+        if not found:
             raise
-        what = f"{type(error).__name__}: {error}"
-        raise _error(strategy, what, file, lines[-1:], "correct the line; a decision gets numbers only") from error
+        what, remedy = _python_words(strategy, error)
+        raise strategy_error(strategy, what, remedy, found[-1]) from error
 
 
-def _error(strategy: Strategy, what: str, file: str, lines: list[str], remedy: str) -> StrategyError:
-    line = f", line {lines[0]}" if lines else ""
-    return StrategyError(f"generate_signal: {what}", where=f"strategy {strategy.name}, {file}{line}", remedy=remedy)
+def strategy_error(
+    strategy: Strategy, what: str, remedy: str, frame: traceback.FrameSummary | None = None, line: int = 0
+) -> StrategyError:
+    """The error with file and line of a frame, else of the strategy's decision."""
+    code = strategy.generate_signal.__code__
+    name = "prepare_state" if frame is not None and frame.name == "prepare_state" else "generate_signal"
+    file, number = (code.co_filename, line or code.co_firstlineno) if frame is None else (frame.filename, frame.lineno)
+    return StrategyError(f"{name}: {what}", where=f"strategy {strategy.name}, {file}, line {number}", remedy=remedy)
+
+
+def line_in(strategy: Strategy, error: BaseException | None = None) -> str:
+    """File and line of the strategy in which an error arose, or of its decision; the file without its folders."""
+    code = strategy.generate_signal.__code__
+    frames = traceback.extract_tb(error.__traceback__) if error is not None else []
+    lines = [frame.lineno for frame in frames if frame.filename == code.co_filename]
+    return f"{Path(code.co_filename).name}:{lines[-1] if lines else code.co_firstlineno}"
+
+
+def _files(strategy: Strategy) -> set[str]:
+    """The file of the decision and the file of the class."""
+    module = sys.modules.get(type(strategy).__module__)
+    return {strategy.generate_signal.__code__.co_filename, str(getattr(module, "__file__", ""))}
+
+
+def _line_of(function: object) -> str:
+    code = getattr(function, "__code__", None)
+    return f"{code.co_filename}, line {code.co_firstlineno}" if code is not None else "its class"
+
+
+def _python_words(strategy: Strategy, error: Exception) -> tuple[str, str]:
+    """What went wrong, and what to do about it."""
+    what = f"{type(error).__name__}: {error}"
+    if isinstance(error, IndexError) and "tuple" in str(error):
+        numbers = f"{len(strategy.prepare_state())} features and {len(strategy.parameters())} parameters"
+        return f"{what}: the decision gets {numbers}", "count from 0, in the order of prepare_state and of the fields"
+    if isinstance(error, IndexError):
+        return what, "read bars from 0 to i only; return HOLD while there are too few"
+    if isinstance(error, ZeroDivisionError):
+        return what, "ask whether the divisor is 0 first"
+    return what, "correct the line; a decision gets numbers only"
+
+
+def check_compiles(strategy: Strategy) -> None:
+    """Compile the decision by itself; the compiler sees also what no bar has reached.
+
+    Raises:
+        StrategyError: it cannot be compiled, or returns something else than four numbers on some way through it.
+    """
+    from tradewright.backtest.compiled import compile_decision  # the compiler is loaded only where it is needed
+
+    with located_errors(strategy):
+        features, parameters = strategy.prepare_state(), strategy.parameters()
+        returned = compile_decision(strategy.generate_signal, len(features), len(parameters))
+    if "Tuple" not in returned or returned.startswith(("none", "Optional")):
+        nothing = returned.startswith(("none", "Optional"))
+        kind = "nothing on some way through it" if nothing else f"something else than four numbers: {returned}"
+        raise strategy_error(strategy, f"it returns {kind}", RETURNS)
+
+
+def _uncompilable(strategy: Strategy, error: Exception) -> StrategyError:
+    """The compiler's error in words of the author, with the line that it names."""
+    code = strategy.generate_signal.__code__
+    text = _COLOUR.sub("", str(error))
+    lines = [int(line) for name, line in _PLACE.findall(text) if Path(name).name == Path(code.co_filename).name]
+    if not lines and "compile_decision" not in {each.name for each in traceback.extract_tb(error.__traceback__)}:
+        try:
+            check_compiles(strategy)  # by itself its place is told better than from within the kernel
+        except StrategyError as better:
+            return better
+    meaning = _meaning(text)
+    if missing := re.match(r"the name '(\w+)'", meaning):
+        named = (each for each in dis.get_instructions(code) if each.argval == missing[1])
+        lines = [each.positions.lineno for each in named if each.positions and each.positions.lineno][:1] or lines
+    remedy = "the decision is compiled: use numbers, tuples, numpy and the math module there"
+    return strategy_error(strategy, f"it cannot be compiled: {meaning}", remedy, line=lines[-1] if lines else 0)
+
+
+def _meaning(text: str) -> str:
+    for pattern, words in _MEANINGS:
+        if found := re.search(pattern, text):
+            return words.format(*found.groups()).replace("none", "None (no return)")
+    return "the line uses a call or an operation that is not compiled"

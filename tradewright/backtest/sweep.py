@@ -15,7 +15,7 @@ from tradewright.backtest.engine import Inputs, contiguous, inputs_of, market_of
 from tradewright.backtest.kernel import SUMMARY_SLOTS, Indices, Matrix
 from tradewright.backtest.result import FILL, TOTALS, TRADE, totals_of
 from tradewright.backtest.spec import BacktestSpec, KernelParameters
-from tradewright.backtest.strategy_errors import located_errors
+from tradewright.backtest.strategy_errors import features_of, located_errors
 from tradewright.indicators.registry import column
 from tradewright.model.bars import Bars
 from tradewright.model.errors import ConfigError
@@ -71,7 +71,7 @@ def sweep(
 
 def _prepare(strategies: Sequence[Strategy], bars: Bars, spec: BacktestSpec) -> _Job:
     kinds = {strategy.generate_signal for strategy in strategies}
-    needs = [strategy.prepare_state() or (Feature("close"),) for strategy in strategies]
+    needs = [features_of(strategy) or (Feature("close"),) for strategy in strategies]
     values = [tuple(strategy.parameters()) or (0.0,) for strategy in strategies]
     shapes = {(len(need), len(value)) for need, value in zip(needs, values, strict=True)}
     if len(kinds) > 1 or len(shapes) > 1:

@@ -70,12 +70,13 @@ class CheckInput:
 
 
 def look_ahead(case: CheckInput) -> Iterator[Finding]:
-    """Whether the strategy saw the future, by the truncation test."""
+    """Whether the strategy saw the future, by the look-ahead test."""
     if case.evidence.look_ahead_free is False:
-        message = "Signals change when the future is cut off: the strategy looks ahead and every figure here is void."
+        first = f" ({case.evidence.look_ahead})" if case.evidence.look_ahead else ""
+        message = f"The strategy looks ahead and every figure here is void: decisions change without the future{first}."
         yield Finding("LOOK_AHEAD", Severity.CRITICAL, message)
     elif case.evidence.look_ahead_free is None:
-        message = "The look-ahead test was not run on this strategy."
+        message = "The look-ahead test was not run on this strategy and these bars."
         yield Finding("LOOK_AHEAD_UNTESTED", Severity.INFO, message)
 
 

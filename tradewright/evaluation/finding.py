@@ -38,7 +38,9 @@ class ValidityEvidence:
     """Evidence from outside of the backtest; None where the test was not made."""
 
     look_ahead_free: bool | None = None
-    """Whether the truncation test saw equal signals with and without the future."""
+    """Whether the look-ahead test saw equal decisions with and without the future; None where it was not made."""
+    look_ahead: str = ""
+    """The first value that knew the future: instrument, bar, value with and without it."""
     missing_bars: int | None = None
     """Bars that the calendar expects and the data lacks."""
     longest_gap_bars: int = 0
@@ -54,6 +56,7 @@ def pooled_validity_evidence(parts: Sequence[ValidityEvidence]) -> ValidityEvide
     counted = [each.missing_bars for each in parts if each.missing_bars is not None]
     return ValidityEvidence(
         look_ahead_free=False if False in tested else None if None in tested else True,
+        look_ahead=next((each.look_ahead for each in parts if each.look_ahead), ""),
         missing_bars=sum(counted) if counted else None,
         longest_gap_bars=max(each.longest_gap_bars for each in parts),
         trials=max(each.trials for each in parts),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tradewright.backtest.cache import run_cached
+from tradewright.backtest.code import code_identity
 from tradewright.backtest.result import BacktestResult
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.evaluation.equity_curve import Sampling
@@ -44,6 +45,7 @@ class StudyResult:
         account: all instruments as one account; the only result where there is one instrument.
         cache_key, data_hash: of the one result, or over those of all.
         used_cache: whether every result was there already.
+        code_hash: the code identity of strategy and engine.
     """
 
     results: dict[str, BacktestResult]
@@ -53,6 +55,7 @@ class StudyResult:
     cache_key: str
     data_hash: str
     used_cache: bool
+    code_hash: str
 
 
 def study(
@@ -104,6 +107,7 @@ def study(
         cache_key=_together([run.cache_key for run in runs.values()]),
         data_hash=_together(list(hashes.values())),
         used_cache=all(run.used_cache for run in runs.values()),
+        code_hash=code_identity(strategy.generate_signal),
     )
 
 

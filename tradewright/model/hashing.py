@@ -1,4 +1,4 @@
-"""Canonical JSON and SHA-256, one helper behind every hash (R-STRAT-30), and the versions in hashes (R-CFG-20)."""
+"""Canonical JSON and SHA-256, one helper behind every hash (R-STRAT-30), and the schema's version (R-CFG-20)."""
 
 from __future__ import annotations
 
@@ -76,9 +76,6 @@ def decimal_text(value: Decimal) -> str:
         text = text.rstrip("0").rstrip(".")
     return text if value else "0"
 
-
-ENGINE_VERSION = "0.2.0"
-"""Changes whenever the same inputs may give other numbers."""
 
 SCHEMA_VERSION = "1"
 """Changes whenever a stored table or document changes its form."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cached_property
 
 import pandas as pd
 
@@ -13,6 +14,7 @@ from tradewright.model.instrument import FACTOR_COLUMNS, AssetClass, Instrument
 from tradewright.model.ports import Feed
 from tradewright.scenarios.scenario import Scenario
 from tradewright.store.bars import BarStore, UpsertReport
+from tradewright.store.dataset import bars_hash
 
 ADJUSTABLE = (AssetClass.STOCK, AssetClass.ETF)
 """Only stocks and funds have corporate actions to adjust for."""
@@ -26,6 +28,11 @@ class InstrumentBars:
 
     instrument: Instrument
     bars: Bars
+
+    @cached_property
+    def data_hash(self) -> str:
+        """The hash of the bars."""
+        return bars_hash(self.bars)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from tradewright.portfolio.identity import signal_id, strategy_identity
 from tradewright.research.bars import InstrumentBars
 from tradewright.research.study import Terms
 from tradewright.store.bars import BarStore
-from tradewright.store.dataset import bars_hash
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def candidate(
     """
     symbol = item.instrument.symbol
     decided_at = pd.Timestamp(int(item.bars.ts[current.since]), tz="UTC").to_pydatetime()
-    data = bars_hash(item.bars)
+    data = item.data_hash
     factor = float(raw.close[current.since] / item.bars.close[current.since])
     target = current.target
     action = SignalAction.BUY if target > 0 else SignalAction.SELL if target < 0 else SignalAction.CLOSE

@@ -14,7 +14,9 @@ from tradewright.backtest.sweep import sweep
 from tradewright.model.errors import ConfigError
 from tradewright.model.strategy import Strategy
 from tradewright.research.bars import InstrumentBars
+from tradewright.research.look_ahead import evidence_of
 from tradewright.research.study import Terms
+from tradewright.store.artefacts import Artefacts
 
 Made = TypeVar("Made", bound=Strategy)
 
@@ -24,13 +26,14 @@ class SweepResult:
     """A sweep, one row per parameter set in the order of the grid; ``totals`` as ``tradewright.backtest.sweep``.
 
     ``left_out`` sets of the grid have no row, because the strategy does not take them; ``why`` gives the reason of the
-    first.
+    first. ``ahead`` is the first finding of the look-ahead test of the first set; empty is the good result.
     """
 
     parameters: list[dict[str, float]]
     totals: npt.NDArray[np.void]
     left_out: int
     why: str
+    ahead: str = ""
 
 
 def run_sweep(
@@ -39,15 +42,19 @@ def run_sweep(
     tables: Mapping[str, InstrumentBars],
     terms: Terms,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    kept: Artefacts,
 ) -> SweepResult:
     """Backtest the parameter sets on the one instrument.
 
     Args:
         make: the strategy of a parameter set; it raises ConfigError for values that do not go together (a fast average
             that is slower than the slow one), and that set is left out.
+        kept: where look-ahead evidence is stored. The test comes before the sweep: machine code checks no index.
 
     Raises:
         ConfigError: for more than one instrument, or when no set is left.
+        StrategyError: the strategy's own code failed.
     """
     if len(tables) != 1:
         raise ConfigError(
@@ -57,10 +64,11 @@ def run_sweep(
         )
     item = next(iter(tables.values()))
     taken, why = _taken(make, sets)
+    tested = evidence_of(next(iter(taken.values())), item, kept)
     threads = os.cpu_count() or 1
     totals = sweep(list(taken.values()), item.bars, terms(item.instrument), threads=threads, progress=progress)
     rows = [dict(sets[row]) for row in taken]
-    return SweepResult(rows, totals, len(sets) - len(rows), why)
+    return SweepResult(rows, totals, len(sets) - len(rows), why, next(iter(tested.findings), ""))
 
 
 def _taken(

@@ -1,0 +1,65 @@
+"""Every strategy compiled and run on a small scenario, for ``tradewright check``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from conf.environment import conf_folder, options
+from conf.problems import Problem
+from conf.schema.settings import Settings
+from conf.yaml_reader import load
+from runtime.container import Container
+from strategies.base import BaseStrategy
+from strategies.discovery import BROKEN, STRATEGIES, build, parameters_of
+from tradewright.model.errors import TradewrightError
+from tradewright.research.trial import tried
+
+_PLACE = re.compile(r"^strategy \S+, (?P<file>.+), line (?P<line>\d+)$")
+
+
+def strategy_problems(settings: Settings) -> list[Problem]:
+    """The problems of every strategy: files that cannot be loaded, decisions that fail, do not compile or look ahead.
+
+    A strategy is tried with its defaults and with the parameters of each file of ``conf/strategy`` that names it. What
+    was found good is remembered under its code (see :func:`tradewright.research.trial.tried`).
+    """
+    kept = Container(settings).cache_folder / "tried"
+    problems = [_problem(name, error) for name, error in BROKEN.items()]
+    for strategy in dict.fromkeys((*(kind() for kind in STRATEGIES.values()), *_declared())):
+        try:
+            ahead = tried(strategy, kept)
+        except TradewrightError as error:
+            problems.append(_problem(strategy.name, error))
+        else:
+            problems += [_ahead(strategy, found) for found in ahead]
+    return list(dict.fromkeys(problems))
+
+
+def _declared() -> Iterator[BaseStrategy]:
+    """The strategies of ``conf/strategy``; the files are known to be right."""
+    folder = conf_folder()
+    for option in options("strategy", folder):
+        said = load(folder / "strategy" / f"{option}.yaml")
+        known = parameters_of(str(said["kind"]))
+        yield build(str(said["kind"]), {name: said[name] for name in known if name in said})
+
+
+def _problem(name: str, error: TradewrightError) -> Problem:
+    rule = f"{error.what}; {error.remedy}" if error.remedy else error.what
+    if found := _PLACE.match(error.where):
+        return Problem(_shown(found["file"]), int(found["line"]), name, "", rule)
+    file, _, line = error.where.partition(",")[0].partition(":")
+    return Problem(file, int(line) if line.isdigit() else 0, name, "", rule)
+
+
+def _ahead(strategy: BaseStrategy, found: str) -> Problem:
+    code = strategy.generate_signal.__code__
+    rule = f"it looks ahead: {found}; read bars from 0 to i only"
+    return Problem(_shown(code.co_filename), code.co_firstlineno, strategy.name, "", rule)
+
+
+def _shown(file: str) -> str:
+    """A file with its folder: ``strategies/own.py``."""
+    return "/".join(Path(file).parts[-2:])

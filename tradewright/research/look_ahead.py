@@ -1,0 +1,42 @@
+"""Look-ahead evidence on disk: made once per strategy, code and bars, and read by everything that claims anything."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from tradewright.backtest.lookahead_evidence import LookAheadEvidence, tested_code
+from tradewright.model.errors import StoreError
+from tradewright.model.hashing import content_hash
+from tradewright.model.strategy import Strategy
+from tradewright.research.bars import InstrumentBars
+from tradewright.store.artefacts import Artefacts
+
+
+def evidence_of(strategy: Strategy, item: InstrumentBars, kept: Artefacts) -> LookAheadEvidence:
+    """The stored evidence for exactly this strategy and these bars, or a new one, which is stored.
+
+    Args:
+        kept: where evidence is stored, under a hash of code and data. A damaged entry counts as absent.
+
+    Raises:
+        StrategyError: the strategy's own code failed.
+        StoreError: the evidence cannot be written.
+    """
+    code, data = tested_code(strategy), item.data_hash
+    key = (content_hash([code, data]),)
+    found = _stored(kept, key)
+    if found is not None and (found.code, found.data) == (code, data):
+        return found
+    from tradewright.backtest.lookahead import look_ahead_evidence  # the compiler is loaded only where it is needed
+
+    made = look_ahead_evidence(strategy, item.bars, data=data)
+    kept.write_json(key, asdict(made))
+    return made
+
+
+def _stored(kept: Artefacts, key: tuple[str, ...]) -> LookAheadEvidence | None:
+    try:
+        read = kept.read_json(key)
+        return LookAheadEvidence(read["code"], read["data"], read["bars"], tuple(read["findings"]))
+    except (StoreError, KeyError, TypeError):
+        return None

@@ -1,0 +1,64 @@
+"""A strategy tried on a small scenario: compiled, run on every bar, and tested for look-ahead; once per code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tradewright.backtest.lookahead_evidence import tested_code
+from tradewright.backtest.strategy_errors import check_compiles
+from tradewright.model.bars import Bars
+from tradewright.model.errors import StoreError
+from tradewright.model.hashing import content_hash
+from tradewright.model.strategy import Strategy
+from tradewright.store.files import write_bytes
+
+COUNT, SEED, PRICE, MOVE = 300, 7, 100.0, 0.02
+"""The bars of the scenario: days of a walk from PRICE, with a deviation of MOVE a day."""
+FLAT = slice(120, 150)
+"""Bars in which the price does not move: divisors are 0 there."""
+
+
+def trial_bars() -> Bars:
+    """The scenario: a walk of 300 days with a stretch in which nothing moves and nothing is traded."""
+    rng = np.random.default_rng(SEED)
+    moves = rng.normal(0.0, MOVE, COUNT)
+    moves[FLAT] = 0.0
+    close = PRICE * np.exp(np.cumsum(moves))
+    start = np.concatenate(([PRICE], close[:-1]))
+    spread = np.where(moves == 0.0, 0.0, rng.uniform(0.0, MOVE, COUNT))
+    volume = np.where(moves == 0.0, 0.0, rng.uniform(1e3, 1e5, COUNT))
+    ts = np.arange(COUNT, dtype=np.int64) * 86_400 * 10**9
+    high, low = np.maximum(start, close) * (1 + spread), np.minimum(start, close) * (1 - spread)
+    return Bars(ts, start, high, low, close, volume, np.full(COUNT, 5.0))
+
+
+def tried(strategy: Strategy, kept: Path) -> tuple[str, ...]:
+    """What the look-ahead test found of a strategy on the scenario; empty is the good result.
+
+    A strategy that was found good is not tried again until its code, its parameters or the engine change.
+
+    Args:
+        kept: the folder that remembers it. Where it cannot be written, the strategy is tried each time.
+
+    Raises:
+        StrategyError, ConfigError: the strategy cannot be compiled, failed, or asks for a feature that is none.
+    """
+    mark = kept / content_hash([tested_code(strategy), Path(__file__).read_text(encoding="utf-8")])
+    if mark.exists():
+        return ()
+    from tradewright.backtest.lookahead import look_ahead  # the compiler is loaded only where it is needed
+
+    found = tuple(str(finding) for finding in look_ahead(strategy, trial_bars()))
+    check_compiles(strategy)
+    if not found:
+        _remember(mark)
+    return found
+
+
+def _remember(mark: Path) -> None:
+    try:
+        write_bytes(mark, b"")
+    except StoreError:
+        return
