@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from tradewright.calendars.registry import calendar
 from tradewright.execution.exposure import (
     ZERO,
     PositionRange,
@@ -18,7 +17,7 @@ from tradewright.execution.exposure import (
     units_held,
     working_orders,
 )
-from tradewright.execution.market_state import MarketState, MarketStateReader, open_seconds
+from tradewright.execution.market_state import MarketState, MarketStateReader, is_open, open_seconds
 from tradewright.execution.recent_activity import RecentActivity
 from tradewright.indicators.market import correlation, largest_correlation
 from tradewright.ledger.ledger import Ledger
@@ -177,7 +176,7 @@ class SnapshotBuilder:
         return Market(
             data_age_seconds=age,
             bars_only_seconds=(facts.bar_seconds or Decimal(self.timeframe.seconds)) if is_bar else ZERO,
-            market_open=calendar(instrument.calendar).is_open(now),
+            market_open=is_open(instrument, now),
             event_blackout_active=any(
                 event.instrument == instrument.symbol and event.start <= now < event.end for event in self.events
             ),
