@@ -150,9 +150,7 @@ def main() -> None:
     options = parser.parse_args()
     for row in measure(options.only, options.short):
         if options.json:
-            costs = [
-                {**each._asdict(), "memory": None if math.isnan(each.memory) else each.memory} for each in row.costs
-            ]
+            costs = [each._asdict() for each in row.costs]
             print(json.dumps({"row": row.name, "work": row.work, "costs": costs, "exponent": row.exponent}), flush=True)
             continue
         print(f"{row.name}: {row.work}" + ("" if row.exponent is None else f", e = {row.exponent:.2f}"), flush=True)
