@@ -22,6 +22,7 @@ $(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --compile-bytecode --require-hashes -r requirements/dev.txt
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m app.warmup  # the kernels of the built-in strategies; else the first backtest compiles them
 	@touch $(STAMP)
 
 demo: install ## the main job, end to end, on the bundled gateway simulator
@@ -64,10 +65,12 @@ dev: install ## dagster dev on loopback: http://127.0.0.1:3000
 apps: install ## the lab and the monitor on loopback
 	$(BIN)/tradewright serve
 
-bench: install ## our speed beside the peers'
+bench: install ## our speed beside the peers', start-up, and how cost grows
 	$(BIN)/python -m benchmarks.single
 	$(BIN)/python -m benchmarks.sweep
 	$(BIN)/python -m benchmarks.indicators
+	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.growth --short
 
 lock: install ## compile the locks again
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade requirements/uv.in -o requirements/uv.txt

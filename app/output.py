@@ -13,10 +13,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import typer
-from pydantic import ValidationError
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from app.logs import quiet_libraries
 from tradewright.model.errors import ConfigError, TradewrightError
@@ -45,6 +41,8 @@ class Output:
     """
 
     def __init__(self, as_json: bool) -> None:
+        from rich.console import Console  # the help of a command does without
+
         self.as_json = as_json
         self.messages = Console(stderr=True, highlight=False, soft_wrap=True)
         self._results = Console(highlight=False, soft_wrap=True)
@@ -64,6 +62,9 @@ class Output:
         """A table of the result for people; numbers stand on the right."""
         if self.as_json:
             return
+        from rich.markup import escape
+        from rich.table import Table
+
         table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
         body = [[_cell(value) for value in row] for row in rows]
         for position, name in enumerate(header):
@@ -125,7 +126,11 @@ def run_command(as_json: bool, act: Callable[[Output], None]) -> None:
     except OSError as error:
         where, remedy = str(error.filename or ""), "check the path, its owner, the disk"
         _refuse(output, "OS_ERROR", error.strerror or str(error), where, remedy)
-    except ValidationError as error:
+    except ValueError as error:
+        from pydantic import ValidationError
+
+        if not isinstance(error, ValidationError):
+            raise
         problems = "; ".join(f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in error.errors())
         _refuse(output, "WRONG_ARGUMENT", problems, "command line", "see --help")
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from tradewright.fills.costs import CostModel
 from tradewright.model.bars import Timeframe
@@ -17,7 +17,9 @@ from tradewright.model.errors import ConfigError
 from tradewright.model.instrument import Instrument
 from tradewright.model.mode import Mode
 from tradewright.model.ports import Feed
-from tradewright.store.bars import BarStore
+
+if TYPE_CHECKING:  # every composition loads this module, and needs no pandas
+    from tradewright.store.bars import BarStore
 
 
 class VenueSettings(FrozenModel):

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tradewright.calendars.registry import calendar
 from tradewright.model.bars import Timeframe
 
 
@@ -20,6 +19,8 @@ class Session(NamedTuple):
 
 def session_ending_after(calendar_name: str, moment: datetime) -> Session | None:
     """The first session that closes after ``moment`` (not at it); None beyond the calendar's last day."""
+    from tradewright.calendars.registry import calendar  # needs pandas, and a market that nobody moves needs neither
+
     known = calendar(calendar_name)
     row = int(np.searchsorted(known.closes, _nanoseconds(moment), side="right"))
     if row >= len(known.closes):

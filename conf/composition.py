@@ -152,6 +152,8 @@ def with_option(base: Composed, group: str, option: str) -> Composed:
     """
     content = load(base.folder / group / f"{option}.yaml")
     if "defaults" in content:
+        if base.choices.get(group) == option and not base.overrides:
+            return base  # nothing to exchange, and Hydra need not make it again
         return composed(OverridesParser.create().parse_overrides([f"{group}='{option}'"]), base.folder)
     *parents, last = group.split("/")
     tree = dict(base.tree)

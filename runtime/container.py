@@ -10,11 +10,10 @@ from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from brokers.base import BrokerPlugin, Surroundings
 from brokers.discovery import plugin
-from brokers.sim.quotes import newest_quotes
 from conf.environment import PROJECT
 from conf.ledger_place import sqlite_url
 from conf.problems import nearest
@@ -24,16 +23,17 @@ from runtime.clocks import scenario_clock
 from runtime.logs import start_logging
 from strategies.base import BaseStrategy
 from strategies.discovery import build
-from tradewright.execution.market_state import closed_at
-from tradewright.ledger.ledger import Ledger
 from tradewright.model.bars import Timeframe
 from tradewright.model.broker import Broker, Quote
 from tradewright.model.clock import Clock, SystemClock
 from tradewright.model.errors import ConfigError
 from tradewright.model.instrument import Instrument
 from tradewright.policy.limits import Limits
-from tradewright.store.artefacts import Artefacts
-from tradewright.store.bars import BarStore
+
+if TYPE_CHECKING:  # a command loads what it uses: no pandas for a list of orders, no database for a backtest
+    from tradewright.ledger.ledger import Ledger
+    from tradewright.store.artefacts import Artefacts
+    from tradewright.store.bars import BarStore
 
 
 class Container:
@@ -112,16 +112,22 @@ class Container:
     @cached_property
     def bar_store(self) -> BarStore:
         """The bars store."""
+        from tradewright.store.bars import BarStore
+
         return BarStore(self.root, self.clock)
 
     @cached_property
     def artefacts(self) -> Artefacts:
         """Small results that are kept between runs: signals, reports, checks."""
+        from tradewright.store.artefacts import Artefacts
+
         return Artefacts(self.root / "artefacts")
 
     @cached_property
     def progress(self) -> Artefacts:
         """How far each stage of the daily loop has come: no results, which a second run leaves as they are."""
+        from tradewright.store.artefacts import Artefacts
+
         return Artefacts(self.root / "progress")
 
     @cached_property
@@ -131,6 +137,8 @@ class Container:
         Raises:
             LedgerError: when it cannot be used; the message says what to do.
         """
+        from tradewright.ledger.ledger import Ledger
+
         return self._opened.enter_context(Ledger.create(self.ledger_url(), self.clock, mode=self.settings.mode.name))
 
     def existing_ledger(self) -> Ledger:
@@ -139,6 +147,8 @@ class Container:
         Raises:
             LedgerError: as for :attr:`ledger`, and when there is none.
         """
+        from tradewright.ledger.ledger import Ledger
+
         return self._opened.enter_context(Ledger.open(self.ledger_url(), self.clock, mode=self.settings.mode.name))
 
     def ledger_url(self) -> str:
@@ -218,5 +228,8 @@ class Container:
         Raises:
             StoreError: when stored bars are damaged.
         """
+        from brokers.sim.quotes import newest_quotes
+        from tradewright.execution.market_state import closed_at
+
         closes_at = None if self.stands_still else closed_at
         return newest_quotes(self.bar_store, self.instruments.values(), self._timeframes, self.clock, closes_at)

@@ -9,31 +9,26 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import TypeVar
-
-import pandas as pd
-from pydantic import TypeAdapter
+from typing import TYPE_CHECKING, TypeVar
 
 from conf.schema.settings import Settings
 from runtime.container import Container
-from tradewright.execution.account_reader import AccountReader
-from tradewright.execution.actor import AccountActor
-from tradewright.execution.cancellation import Cancelled
-from tradewright.execution.deciding import Decider
-from tradewright.execution.health import Problem, open_elsewhere, problems
-from tradewright.execution.inbox import CommandPending, CommandRefused, Inbox
-from tradewright.execution.market_state import MarketStateReader, VolumeWindows, closed_at
-from tradewright.execution.risk_snapshot import Event, SnapshotBuilder
 from tradewright.execution.types import ProtocolTimes, SenderSettings
-from tradewright.ledger.ledger import Ledger
-from tradewright.model.decision import Decision
 from tradewright.model.errors import BrokerError
 from tradewright.model.mode import Mode
-from tradewright.model.signal import SignalCandidate
-from tradewright.store.artefacts import NoArtefact
+
+if TYPE_CHECKING:  # a listing loads neither the sender nor the gate
+    from tradewright.execution.actor import AccountActor
+    from tradewright.execution.cancellation import Cancelled
+    from tradewright.execution.deciding import Decider
+    from tradewright.execution.health import Problem
+    from tradewright.execution.inbox import Inbox
+    from tradewright.execution.risk_snapshot import SnapshotBuilder
+    from tradewright.ledger.ledger import Ledger
+    from tradewright.model.decision import Decision
+    from tradewright.model.signal import SignalCandidate
 
 Result = TypeVar("Result")
-_SIGNALS = TypeAdapter(list[SignalCandidate])
 
 
 def holder() -> str:
@@ -89,12 +84,17 @@ def not_well(house: Container, account: str = "") -> tuple[Problem, ...]:
     Args:
         account: the one in force, when it is left out.
     """
+    from tradewright.execution.health import problems
+
     used = account or account_in_force(house.settings, house.ledger)
     return problems(house.ledger, used, starts_stopped=house.settings.mode.name is Mode.LIVE)
 
 
 def snapshot_builder(house: Container) -> SnapshotBuilder:
     """Makes the gate's snapshots from the ledger, the bars and the declared events."""
+    from tradewright.execution.market_state import MarketStateReader, VolumeWindows
+    from tradewright.execution.risk_snapshot import Event, SnapshotBuilder
+
     settings = house.settings
     return SnapshotBuilder(
         ledger=house.ledger,
@@ -121,6 +121,8 @@ def account_actor(house: Container, account: str, holder: str) -> AccountActor:
     Args:
         holder: this sender's own name, different at every start.
     """
+    from tradewright.execution.actor import AccountActor
+
     sender, times = sender_settings(house, account, holder), protocol_times(house.settings)
     return AccountActor(house.ledger, house.broker, house.clock, snapshot_builder(house), sender, times)
 
@@ -149,11 +151,19 @@ def protocol_times(settings: Settings) -> ProtocolTimes:
 
 def newest_signals(house: Container, strategies: Sequence[str]) -> list[tuple[SignalCandidate, datetime]]:
     """The stored signals of every strategy, each with the moment when its bar closed."""
+    import pandas as pd
+    from pydantic import TypeAdapter
+
+    from tradewright.execution.market_state import closed_at
+    from tradewright.model.signal import SignalCandidate
+    from tradewright.store.artefacts import NoArtefact
+
+    known = TypeAdapter(list[SignalCandidate])
     universe = house.settings.universe.timeframe
     pairs = []
     for name in strategies:
         try:
-            signals = _SIGNALS.validate_python(house.artefacts.read_json(("signals", name)))
+            signals = known.validate_python(house.artefacts.read_json(("signals", name)))
         except NoArtefact:
             continue
         for signal in signals:
@@ -183,6 +193,9 @@ def cancelling_stopped(house: Container, scope: str, actor: str, reason: str) ->
     Raises:
         CommandRefused, CommandPending, BrokerError, LedgerError: as :func:`asking`.
     """
+
+    from tradewright.execution.cancellation import Cancelled
+    from tradewright.execution.health import open_elsewhere
 
     async def ask(inbox: Inbox) -> Cancelled:
         done = await inbox.cancel_all(actor, reason, stopped_only=True)
@@ -244,6 +257,9 @@ def flatten(house: Container, actor: str, reason: str, key: str) -> tuple[Cancel
         BrokerError, LedgerError: when the account cannot be read, or nothing can be written down.
     """
 
+    from tradewright.execution.cancellation import Cancelled
+    from tradewright.execution.inbox import CommandPending, CommandRefused
+
     async def run() -> tuple[Cancelled, list[Decision]]:
         account = await account_of(house)
         try:
@@ -256,6 +272,8 @@ def flatten(house: Container, actor: str, reason: str, key: str) -> tuple[Cancel
 
 
 async def _ask(house: Container, account: str, ask: Callable[[Inbox], Awaitable[Result]]) -> Result:
+    from tradewright.execution.inbox import Inbox
+
     actor = account_actor(house, account, holder())
     try:
         return await ask(Inbox(house.ledger, actor, account, house.clock))
@@ -264,6 +282,9 @@ async def _ask(house: Container, account: str, ask: Callable[[Inbox], Awaitable[
 
 
 async def _decide(house: Container, account: str, act: Callable[[Decider], Awaitable[Result]]) -> Result:
+    from tradewright.execution.account_reader import AccountReader
+    from tradewright.execution.deciding import Decider
+
     builder = snapshot_builder(house)
     reader = AccountReader(house.reading_broker(), house.ledger, builder, account)
     await reader.connect()

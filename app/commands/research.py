@@ -94,7 +94,7 @@ def backtest(
 
         settings = settings_of(overrides)
         done = research.run(settings)
-        reply = research.reply_of(settings, done)
+        reply = research.reply_of(settings, done, with_fills=as_json)
         if reply.void:
             output.line(f"VOID: {reply.void}")
         if report is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import numpy as np
 from pydantic import BaseModel, SecretStr
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 def document(value: object) -> object:
-    """The plain form of a reply; numbers that are not finite become null."""
+    """The plain form of a reply; numbers that are not finite become null. NumPy's numbers are numbers, unimported."""
     match value:
         case Enum():
             return document(value.value)
-        case None | bool() | str() | int() | np.integer() | float() | np.floating() | Decimal():
+        case None | str() | Decimal() | numbers.Integral() | numbers.Real():
             return _scalar(value)
         case datetime() | date():
             return value.isoformat()
@@ -51,12 +51,14 @@ def document(value: object) -> object:
 
 def _scalar(value: object) -> object:
     match value:
-        case float() | np.floating():
+        case bool() | int():
+            return value
+        case numbers.Integral():
+            return int(value)
+        case numbers.Real():
             return float(value) if math.isfinite(value) else None
         case Decimal():
             return int(value) if value == value.to_integral_value() else float(value)
-        case np.integer():
-            return int(value)
     return value
 
 

@@ -87,8 +87,12 @@ def run(settings: Settings) -> StudyResult:
     return done
 
 
-def reply_of(settings: Settings, done: StudyResult) -> BacktestReply:
-    """A study in the form that is printed."""
+def reply_of(settings: Settings, done: StudyResult, *, with_fills: bool = True) -> BacktestReply:
+    """A study in the form that is printed.
+
+    Args:
+        with_fills: whether its fills are listed line by line, which takes longer than the backtest (F11).
+    """
     figures = done.metrics
     return BacktestReply(
         strategy=settings.strategy.name,
@@ -104,7 +108,9 @@ def reply_of(settings: Settings, done: StudyResult) -> BacktestReply:
             {"account": name, "code": row.code, "severity": row.severity, "message": row.message, "rank": row.rank}
             for name, row in done.report.findings()
         ],
-        fills=[line for name, result in done.results.items() for line in fill_lines(name, result)],
+        fills=[line for name, result in done.results.items() for line in fill_lines(name, result)]
+        if with_fills
+        else [],
         cache_key=done.cache_key,
         used_cache=done.used_cache,
         config_hash=settings.config_hash,

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from app.access import TokenName
 from app.operations.kill_scopes import checked_scope, scopes
@@ -25,12 +26,6 @@ from runtime.container import Container
 from runtime.kept_settings import KeptSettings, kept_settings
 from runtime.trading import UNKNOWN_ACCOUNT, account_in_force, not_well
 from tradewright.execution import operator_actions as desk
-from tradewright.execution.cancellation import Cancelled
-from tradewright.execution.deciding import Decider
-from tradewright.execution.explain import Provenance
-from tradewright.execution.explain import explain as explain_in
-from tradewright.execution.health import problems
-from tradewright.execution.inbox import Inbox
 from tradewright.execution.types import SendResult
 from tradewright.ledger.kill_switches import Switch, account_scope
 from tradewright.ledger.ledger import Ledger
@@ -42,6 +37,12 @@ from tradewright.model.order import OrderTerms
 
 _BRACKETS = str.maketrans("()", "[]")
 """A claimed name cannot end its brackets and write another actor behind them."""
+if TYPE_CHECKING:  # a listing loads neither the sender nor the gate
+    from tradewright.execution.cancellation import Cancelled
+    from tradewright.execution.deciding import Decider
+    from tradewright.execution.explain import Provenance
+    from tradewright.execution.inbox import Inbox
+
 NOT_CONFIGURED = "not in conf/instruments"
 """The remark of a position that cannot be valued because its instrument is not declared."""
 NEWEST = 200
@@ -260,6 +261,8 @@ def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[
         ConfigError: without a reason, or for a strategy or an account that is not known.
         LedgerError: when even the flag cannot be written.
     """
+    from tradewright.execution.cancellation import Cancelled
+
     reason, name = checked_reason(reason), actor_name(actor)
     with Container(settings) as house:
         switch = house.ledger.kill_switches.stop(checked_scope(scope, scopes(settings, house.ledger)), name, reason)
@@ -291,6 +294,8 @@ def explain(settings: Settings, name: str, *, everything: bool = False) -> Listi
     Raises:
         LedgerError: when no such id is known.
     """
+    from tradewright.execution.explain import explain as explain_in
+
     with Container(settings) as house:
         account = account_in_force(settings, house.ledger)
         if name == NEWEST_ORDER and (newest := house.ledger.attempts.newest(1, account)):
@@ -326,6 +331,8 @@ def whole_desk(settings: Settings) -> tuple[DeskView, Listing[IntentView], Listi
 
 
 def _overview(house: Container) -> DeskView:
+    from tradewright.execution.health import problems
+
     settings, ledger = house.settings, house.ledger
     account = account_in_force(settings, ledger)
     marks = ledger.equity.newest(account, MARKS)

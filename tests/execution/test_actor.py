@@ -17,7 +17,7 @@ from tests.support.ledgers import START
 from tradewright.execution import operator_actions as desk
 from tradewright.execution.deciding import Decider, checks_of
 from tradewright.execution.inbox import Inbox
-from tradewright.execution.types import SendResult
+from tradewright.execution.types import ProtocolTimes, SendResult
 from tradewright.ledger.errors import IdempotencyConflict
 from tradewright.model.broker import AccountState
 from tradewright.model.decision import Decision, Verdict
@@ -539,3 +539,13 @@ def test_a_person_may_cancel_one_order(counter: Counter) -> None:
     ref = counter.ledger.attempts.all()[0].ref
     asked(counter, lambda inbox: inbox.cancel(ref, "ann", "changed my mind"))
     assert [cancel[0] for cancel in counter.world.venue.state["cancels"]] == [ref]
+
+
+def test_an_intent_waits_for_nothing_and_its_send_settles_once(counter: Counter) -> None:
+    """Only what sends may need two views of the venue ``settle`` seconds apart; a second wait would prove no more."""
+    began = counter.clock.monotonic()
+    assert intended(counter, "k1").verdict is Verdict.APPROVE
+    assert counter.clock.monotonic() == began
+    sent(counter)
+    settle = ProtocolTimes().settle
+    assert settle <= counter.clock.monotonic() - began < 2 * settle

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, create_engine, inspect, text
 
 from tests.support import postgres
 from tests.support.ledgers import START, new_url
+from tradewright.database.migrations import _revisions
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.migrations import SCHEMA, VERSION_TABLE
 from tradewright.ledger.schema import MUTABLE, metadata
@@ -185,3 +186,15 @@ def test_no_fact_can_be_deleted(stuffed: Any, table: str) -> None:
 def test_what_is_no_fact_may_change(stuffed: Any, table: str) -> None:
     column = next(iter(metadata.tables[table].columns)).name
     assert attack(stuffed[1], f'UPDATE {table} SET "{column}" = "{column}"') == 1
+
+
+def test_the_versions_are_those_that_alembic_reads() -> None:
+    """They are read from the scripts' text, so that an opening of a present ledger needs no Alembic."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(SCHEMA.folder))
+    read = tuple(script.revision for script in ScriptDirectory.from_config(config).walk_revisions())
+    assert _revisions(SCHEMA.folder) == read
+    assert SCHEMA.head() == read[0]

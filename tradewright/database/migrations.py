@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, Select, column, inspect, select, table
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
@@ -58,7 +56,11 @@ class Migrations:
                 self._upgrade(connection, database.where)
 
     def _upgrade(self, connection: Connection, where: str) -> None:
-        config = self._config()
+        from alembic import command  # a database of the present version, which is the usual one, needs none of it
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(self.folder))
         config.attributes |= {"connection": connection, "version_table": self.version_table}
         try:
             command.upgrade(config, "head")
@@ -82,11 +84,6 @@ class Migrations:
     def head(self) -> str:
         """The newest schema version that this program knows."""
         return _revisions(self.folder)[0]
-
-    def _config(self) -> Config:
-        config = Config()
-        config.set_main_option("script_location", str(self.folder))
-        return config
 
     def _version(self, connection: Connection, where: str) -> str | None:
         tables = set(inspect(connection).get_table_names())
@@ -123,10 +120,26 @@ def _half_migrated(what: str, where: str) -> LedgerError:
 
 @cache
 def _revisions(folder: Path) -> tuple[str, ...]:
-    """All revisions of a script folder, the newest first; read once, since every opening of a database asks."""
-    config = Config()
-    config.set_main_option("script_location", str(folder))
-    return tuple(script.revision for script in ScriptDirectory.from_config(config).walk_revisions())
+    """All revisions of a script folder, the newest first, as the scripts declare them; none is run for it.
+
+    The revisions form one line, which a test compares with Alembic's own reading.
+    """
+    after = {names["down_revision"]: names["revision"] for names in map(_declared, (folder / "versions").glob("*.py"))}
+    found: list[str] = []
+    while (following := after.get(found[0] if found else None)) is not None:
+        found.insert(0, following)
+    return tuple(found)
+
+
+def _declared(script: Path) -> dict[str, str | None]:
+    """The constants ``revision`` and ``down_revision`` of a migration script."""
+    body = ast.parse(script.read_text(encoding="utf-8")).body
+    values = {
+        target.id: ast.literal_eval(line.value)
+        for line in body
+        if isinstance(line, ast.Assign) and isinstance(target := line.targets[0], ast.Name) and "revision" in target.id
+    }
+    return {name: values[name] for name in ("revision", "down_revision")}
 
 
 def _use_wal(database: Database) -> None:

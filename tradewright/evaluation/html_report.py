@@ -44,18 +44,38 @@ class _PageSection:
     measured: str
 
 
-def report_page(strategy: str, sections: Sequence[AccountSection], facts: Mapping[str, str]) -> str:
+@dataclass(frozen=True)
+class _Row:
+    """A section in the table of contents: its place on the page, None where it is not shown in detail."""
+
+    name: str
+    place: int | None
+    headline: tuple[MetricRow, ...]
+    findings: Sequence[Finding]
+
+
+def report_page(
+    strategy: str,
+    sections: Sequence[AccountSection],
+    facts: Mapping[str, str],
+    detailed: Sequence[AccountSection],
+) -> str:
     """The page; a content policy forbids any request.
+
+    Args:
+        detailed: the sections with charts, months and all figures; the others are told by headline and findings.
 
     The template escapes all but what it marks as ``safe``: our own files, Plotly's script, the charts.
     """
     from plotly.offline import get_plotlyjs
 
+    places = {each.instrument: place for place, each in enumerate(detailed)}
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(_part("page.html"))
     return template.render(
         strategy=strategy,
         facts=facts,
-        sections=[_page_section(each) for each in sections],
+        rows=[_row(each, places.get(each.instrument)) for each in sections],
+        sections=[_page_section(each) for each in detailed],
         months=MONTHS,
         percent=percent,
         heat=lambda value: f"{min(1.0, abs(value) / FULL_HEAT):.2f}",
@@ -63,6 +83,10 @@ def report_page(strategy: str, sections: Sequence[AccountSection], facts: Mappin
         plotly=get_plotlyjs(),
         script=_part("page.js"),
     )
+
+
+def _row(section: AccountSection, place: int | None) -> _Row:
+    return _Row(section.instrument, place, headline(section.metrics), section.findings)
 
 
 def _part(name: str) -> str:

@@ -26,6 +26,9 @@ from tradewright.evaluation.metrics import evaluate
 from tradewright.model.errors import DataError
 from tradewright.store.files import write_bytes
 
+DETAILED = 6
+"""Sections of a report with charts and all figures; each takes half a megabyte (F6)."""
+
 
 @dataclass(frozen=True)
 class RiskReport:
@@ -49,7 +52,7 @@ class RiskReport:
         }
 
     def markdown(self) -> dict[str, str]:
-        """Markdown tables and pictures: ``figures``, ``findings``, ``months`` and ``account``."""
+        """Tables and pictures: ``figures``, ``months`` and ``account`` of :meth:`detailed`; all ``findings``."""
         return {
             "figures": self._figures_markdown(),
             "findings": markdown_table(
@@ -57,11 +60,23 @@ class RiskReport:
                 ((each.code, each.severity.value, name, each.message) for name, each in self.findings()),
                 text_columns=4,
             ),
-            "months": "\n\n".join(f"**{_literal(each.instrument)}**\n\n{_months(each)}" for each in self.sections),
+            "months": "\n\n".join(f"**{_literal(each.instrument)}**\n\n{_months(each)}" for each in self.detailed()),
             "account": "\n\n".join(
-                account_markdown(each.result, f"{self.strategy} on {each.instrument}") for each in self.sections
+                account_markdown(each.result, f"{self.strategy} on {each.instrument}") for each in self.detailed()
             ),
         }
+
+    def detailed(self) -> tuple[AccountSection, ...]:
+        """The sections that are shown with charts, months and all figures, in the order of ``sections``.
+
+        They are at most :data:`DETAILED`, so that a report stays small whatever the number of instruments: the first
+        section, then those with the gravest findings. The others are told by their headline and their findings.
+        """
+        if len(self.sections) <= DETAILED:
+            return self.sections
+        gravest = dict.fromkeys([self.sections[0].instrument, *(name for name, _ in self.findings())])
+        names = list(dict.fromkeys([*gravest, *(each.instrument for each in self.sections)]))[:DETAILED]
+        return tuple(each for each in self.sections if each.instrument in names)
 
     def findings(self) -> tuple[tuple[str, Finding], ...]:
         """Every finding with its section's name, ranked over all sections, gravest first."""
@@ -78,7 +93,7 @@ class RiskReport:
 
     def html(self) -> str:
         """The whole report as one HTML document that needs nothing from outside."""
-        return report_page(self.strategy, self.sections, self.facts)
+        return report_page(self.strategy, self.sections, self.facts, self.detailed())
 
     def write(self, path: Path) -> None:
         """Write the HTML document, whole or not at all.
@@ -89,8 +104,9 @@ class RiskReport:
         write_bytes(path, self.html().encode())
 
     def _figures_markdown(self) -> str:
-        names = [each.instrument for each in self.sections]
-        columns = [[line for group in groups(each.metrics) for line in group.lines] for each in self.sections]
+        shown = self.detailed()
+        names = [each.instrument for each in shown]
+        columns = [[line for group in groups(each.metrics) for line in group.lines] for each in shown]
         rows = ((lines[0].label, *(line.text for line in lines)) for lines in zip(*columns, strict=True))
         return markdown_table(("figure", *names), rows)
 

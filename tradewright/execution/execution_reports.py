@@ -68,17 +68,26 @@ class ReportHandler:
         Args:
             opening: True the first time an account is ever seen: what others did before is no alarm.
         """
-        for fill in sorted(snapshot.fills, key=_correction):
+        own = [fill for fill in snapshot.fills if fill.account == self._account]
+        for fill in sorted(self._ledger.executions.news(own), key=_correction):
             self._fill(fill, opening=opening)
         open_refs = {order.ref for order in snapshot.open_orders if order.ref and order.status in LIVE}
+        known = self._known_to_be_over(snapshot)
         for order in snapshot.completed_orders:
             if order.ref in open_refs:
                 self._listed_twice(order)
+            elif (order.ref, order.perm_id) in known:
+                self.doubts.discard(order.ref)
             else:
                 self._order(order, queried=True, opening=opening)
         for order in snapshot.open_orders:
             self._order(order, queried=True, opening=opening)
         self._live_twice(snapshot)
+
+    def _known_to_be_over(self, snapshot: BrokerSnapshot) -> set[tuple[str, int]]:
+        """The finished orders of a snapshot that are at their end here too: each snapshot tells them all again (F1)."""
+        own = (order for order in snapshot.completed_orders if order.account in ("", self._account) and order.ref)
+        return self._ledger.attempts.ended((each.ref, each.perm_id) for each in own if each.status not in LIVE)
 
     def statement(self, fill: Fill) -> None:
         """Apply an execution from the venue's statement (R6)."""

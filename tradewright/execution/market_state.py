@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from tradewright.calendars.registry import calendar
 from tradewright.indicators.market import liquidity_score
 from tradewright.model.bars import Bars, Timeframe
 from tradewright.model.clock import Clock
 from tradewright.model.instrument import Instrument
-from tradewright.store.artefacts import Artefacts, NoArtefact
-from tradewright.store.bars import BarStore, NoBars
+
+if TYPE_CHECKING:
+    from tradewright.calendars.calendar import Calendar
+    from tradewright.store.artefacts import Artefacts
+    from tradewright.store.bars import BarStore
 
 WATCHED = 60
 """Bars in which a gap counts: the part of the past that a strategy has just looked at."""
@@ -30,9 +31,10 @@ LONGEST_PAUSE = timedelta(days=14)
 ENOUGH = 400
 """Bars that are read at the least where the store has them: the liquidity needs 250, the shock 102."""
 
-_HISTORY = {Timeframe.D1: pd.Timedelta(days=800)}
-_USUAL_HISTORY = pd.Timedelta(days=10)
+_HISTORY = {Timeframe.D1: timedelta(days=800)}
+_USUAL_HISTORY = timedelta(days=10)
 _MOVES = 100
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class VolumeWindows(NamedTuple):
@@ -142,8 +144,10 @@ class MarketStateReader:
 
     def _previous_close(self, instrument: Instrument, bars: Bars) -> Decimal | None:
         """Of the session (or UTC day, round the clock) before the present one: its daily bar's, else its last bar's."""
+        from tradewright.store.bars import NoBars
+
         now = self._clock.now()
-        days = calendar(instrument.calendar).grid(Timeframe.D1, now - LONGEST_PAUSE, now)
+        days = _calendar(instrument).grid(Timeframe.D1, now - LONGEST_PAUSE, now)
         if len(days) < 2:
             return None
         before, present = int(days[-2]), int(days[-1])
@@ -157,6 +161,10 @@ class MarketStateReader:
         return _decimal(closes[-1]) if len(closes) else None
 
     def _atr(self, instrument: Instrument, newest_bar: int) -> Decimal | None:
+        import pandas as pd  # reading bars has loaded it already
+
+        from tradewright.store.artefacts import NoArtefact
+
         try:
             stored = self._artefacts.read_json(("features", instrument.symbol, "newest"))
         except NoArtefact:
@@ -169,7 +177,12 @@ class MarketStateReader:
 
 def closed_at(instrument: Instrument, timeframe: Timeframe, start: int) -> datetime:
     """When the bar that starts at ``start`` (nanoseconds UTC) closes; see ``Calendar.bar_close``."""
-    return _moment(calendar(instrument.calendar).bar_close(timeframe, start))
+    return _moment(_calendar(instrument).bar_close(timeframe, start))
+
+
+def is_open(instrument: Instrument, at: datetime) -> bool:
+    """Whether the instrument's market trades at ``at``; see ``Calendar.is_open``."""
+    return _calendar(instrument).is_open(at)
 
 
 def open_seconds(instrument: Instrument, start: datetime, end: datetime) -> Decimal:
@@ -177,22 +190,32 @@ def open_seconds(instrument: Instrument, start: datetime, end: datetime) -> Deci
 
     Bars are aged by it: on Monday at the open, Friday's daily bar is as fresh as it can be.
     """
-    first, last = pd.Timestamp(start).value, pd.Timestamp(end).value
-    intervals = calendar(instrument.calendar).intervals
+    first, last = _nanoseconds(start), _nanoseconds(end)
+    intervals = _calendar(instrument).intervals
     rows = intervals[np.searchsorted(intervals[:, 1], first, side="right") : np.searchsorted(intervals[:, 0], last)]
     spans = np.minimum(rows[:, 1], last) - np.maximum(rows[:, 0], first)
     return Decimal(int(spans[spans > 0].sum())) / 1_000_000_000
 
 
 def _moment(nanoseconds: int) -> datetime:
-    return pd.Timestamp(nanoseconds, tz="UTC").to_pydatetime()
+    return _EPOCH + timedelta(microseconds=nanoseconds // 1_000)
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
+
+
+def _calendar(instrument: Instrument) -> Calendar:
+    """The calendar of an instrument's market; it needs pandas, without which an account can be read and stopped."""
+    from tradewright.calendars.registry import calendar
+
+    return calendar(instrument.calendar)
 
 
 def _has_gap(instrument: Instrument, timeframe: Timeframe, ts: np.ndarray) -> bool | None:
     if len(ts) < 2:
         return None
-    first, last = (pd.Timestamp(int(stamp), tz="UTC") for stamp in (ts[0], ts[-1]))
-    expected = calendar(instrument.calendar).grid(timeframe, first, last)
+    expected = _calendar(instrument).grid(timeframe, _moment(int(ts[0])), _moment(int(ts[-1])))
     return bool(np.setdiff1d(expected, ts, assume_unique=True).size)
 
 

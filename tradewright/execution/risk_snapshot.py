@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from tradewright.calendars.registry import calendar
 from tradewright.execution.daily_loss import daily_loss, day_start, watch_losses
 from tradewright.execution.exposure import (
     ZERO,
@@ -18,7 +17,7 @@ from tradewright.execution.exposure import (
     units_held,
     working_orders,
 )
-from tradewright.execution.market_state import MarketState, MarketStateReader, open_seconds
+from tradewright.execution.market_state import MarketState, MarketStateReader, is_open, open_seconds
 from tradewright.execution.recent_activity import RecentActivity
 from tradewright.indicators.market import correlation, largest_correlation
 from tradewright.ledger.ledger import Ledger
@@ -185,7 +184,7 @@ class SnapshotBuilder:
         return Market(
             data_age_seconds=age,
             bars_only_seconds=(facts.bar_seconds or Decimal(self.timeframe.seconds)) if is_bar else ZERO,
-            market_open=calendar(instrument.calendar).is_open(now),
+            market_open=is_open(instrument, now),
             event_blackout_active=bool(events),
             event=", ".join(filter(None, (event.reason for event in events))),
             liquidity_score=facts.liquidity,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from tradewright.database.engine import Database
 from tradewright.ledger.attempt import Attempt, AttemptEvent, steps
 from tradewright.ledger.attempt_evidence import TOPIC_OF_STATE, AttemptEvidence
 from tradewright.ledger.events import Events
-from tradewright.ledger.facts import Scope, of_subject
+from tradewright.ledger.facts import CHUNK, Scope, of_subject
 from tradewright.ledger.schema import (
     LIVE_STATES,
     attempt_events,
@@ -27,6 +27,8 @@ from tradewright.model.order import (
     TimeInForce,
 )
 from tradewright.model.topic import Topic
+
+_OVER = (AttemptState.FILLED.value, AttemptState.CANCELLED.value, AttemptState.REJECTED.value)
 
 
 class Attempts:
@@ -178,6 +180,33 @@ class Attempts:
         query = select(perm_ids.c.perm_id).where(perm_ids.c.ref == ref).order_by(perm_ids.c.at)
         with self._events.facts.read(of_subject(perm_ids, "ref", [ref])) as connection:
             return tuple(connection.execute(query).scalars())
+
+    def ended(self, orders: Iterable[tuple[str, int]]) -> set[tuple[str, int]]:
+        """Those of some orders that are at their end here, and known under this permanent id alone (F1).
+
+        An order proved not sent is none of them: what the venue says of it is news. A few queries for every 500 orders.
+
+        Args:
+            orders: pairs of reference and permanent id; 0 is no id.
+
+        Raises:
+            LedgerTampered: when one of them is not what its events say.
+        """
+        wanted, found = sorted(set(orders)), set[tuple[str, int]]()
+        with self._database.read() as connection:
+            for start in range(0, len(wanted), CHUNK):
+                part = wanted[start : start + CHUNK]
+                refs = sorted({ref for ref, _ in part})
+                self._evidence.check(connection, refs)
+                self._events.facts.check(connection, of_subject(perm_ids, "ref", refs))
+                over = select(attempts.c.ref).where(attempts.c.ref.in_(refs), attempts.c.state.in_(_OVER))
+                ended = set(connection.execute(over).scalars())
+                known: dict[str, set[int]] = {}
+                named = select(perm_ids.c.ref, perm_ids.c.perm_id).where(perm_ids.c.ref.in_(refs))
+                for ref, number in connection.execute(named):
+                    known.setdefault(ref, set()).add(number)
+                found |= {(ref, number) for ref, number in part if ref in ended and known.get(ref, set()) == {number}}
+        return found
 
     def of_perm_id(self, perm_id: int) -> Attempt | None:
         """The attempt with a permanent id, or None; 0 is no id."""

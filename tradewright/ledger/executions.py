@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -126,6 +126,29 @@ class Executions:
             for start in range(0, len(wanted), CHUNK):
                 query = select(executions.c.exec_id).where(executions.c.exec_id.in_(wanted[start : start + CHUNK]))
                 found.update(connection.execute(query).scalars())
+        return found
+
+    def news(self, fills: Sequence[Fill]) -> list[Fill]:
+        """The reports that are not on record with this content and this fee, in their order (F1).
+
+        A venue tells every execution again in each snapshot, so those that are on record are found by a few queries
+        for every 500 of them.
+
+        Raises:
+            LedgerTampered: when a row of one of them is not what its event says, or is gone.
+        """
+        found: list[Fill] = []
+        with self._database.read() as connection:
+            for start in range(0, len(fills), CHUNK):
+                part = fills[start : start + CHUNK]
+                ids = sorted({fill.exec_id for fill in part})
+                for table in (executions, fees):
+                    self._events.facts.check(connection, of_subject(table, "exec_id", ids))
+                stored = select(executions).where(executions.c.exec_id.in_(ids))
+                rows = {row["exec_id"]: row for row in connection.execute(stored).mappings()}
+                charged = select(fees.c.exec_id, fees.c.fee, fees.c.currency).where(fees.c.exec_id.in_(ids))
+                newest = {row[0]: (row[1], row[2]) for row in connection.execute(charged.order_by(fees.c.id))}
+                found += [fill for fill in part if not _is_on_record(fill, rows, newest)]
         return found
 
     def rule(self, exec_id: str, counts: bool, reason: str) -> None:
@@ -263,8 +286,7 @@ class Executions:
         return Recorded.SEEN if all(present[name] == row[name] for name in _REPORTED_CONTENT) else Recorded.DIFFERS
 
     def _is_newest_fee(self, exec_id: str, fee: Decimal, currency: str) -> bool:
-        newest = self._newest_fee(exec_id)
-        return newest is not None and newest[0] == fee and currency in ("", newest[1])
+        return _is_same_fee(self._newest_fee(exec_id), fee, currency)
 
     def _newest_fee(self, exec_id: str) -> tuple[Decimal, str] | None:
         query = select(fees.c.fee, fees.c.currency).where(fees.c.exec_id == exec_id).order_by(fees.c.id.desc())
@@ -306,6 +328,17 @@ class Executions:
         with self._database.read() as connection:
             rows = connection.execute(query).all()
         return [(row.recorded_at, row.instrument, Side(row.side).sign * row.quantity, row.price) for row in rows]
+
+
+def _is_on_record(fill: Fill, rows: Mapping[str, RowMapping], newest_fees: Mapping[str, tuple[Decimal, str]]) -> bool:
+    row, content = rows.get(fill.exec_id), fill.model_dump(include=set(_REPORTED_CONTENT)) | {"side": fill.side.value}
+    if row is None or any(row[name] != content[name] for name in _REPORTED_CONTENT):
+        return False
+    return fill.fee is None or _is_same_fee(newest_fees.get(fill.exec_id), fill.fee, fill.fee_currency)
+
+
+def _is_same_fee(newest: tuple[Decimal, str] | None, fee: Decimal, currency: str) -> bool:
+    return newest is not None and newest[0] == fee and currency in ("", newest[1])
 
 
 def _of(table: Table, account: str) -> Scope:

@@ -7,14 +7,16 @@ traded.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from tradewright.model.bars import OHLCV, Bars, Timeframe
 from tradewright.model.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Mask = npt.NDArray[np.bool_]
 
@@ -73,6 +75,8 @@ def bars_of(frame: pd.DataFrame, where: str = "") -> Bars:
     Raises:
         DataError: for a missing column, a column that is not numeric, or time stamps without a zone.
     """
+    import pandas as pd
+
     missing = [name for name in ("ts", *OHLCV) if name not in frame]
     if missing:
         raise DataError(
@@ -90,6 +94,8 @@ def bars_of(frame: pd.DataFrame, where: str = "") -> Bars:
 
 def frame_of(bars: Bars) -> pd.DataFrame:
     """Bars as a table with ``ts`` as datetime64[ns, UTC]: the inverse of :func:`bars_of`."""
+    import pandas as pd
+
     ts = pd.DatetimeIndex(bars.ts.view("datetime64[ns]")).tz_localize("UTC")
     return pd.DataFrame({"ts": ts, **dict(zip(Bars._fields[1:], bars[1:], strict=True))})
 
@@ -133,5 +139,7 @@ def _broken(bars: Bars, timeframe: Timeframe, negative_prices: bool) -> Iterator
 
 def _value(bars: Bars, column: str, row: int) -> str:
     if column == "ts":
+        import pandas as pd
+
         return pd.Timestamp(int(bars.ts[row]), tz="UTC").isoformat()
     return repr(float(getattr(bars, column)[row]))

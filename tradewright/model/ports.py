@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Protocol
-
-import pandas as pd
+from typing import TYPE_CHECKING, Protocol
 
 from tradewright.model.bars import Timeframe
 from tradewright.model.instrument import Instrument
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Feed(Protocol):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from tradewright.model.bars import Bars, PriceView
 from tradewright.model.errors import DataError, StoreError
 from tradewright.model.instrument import FACTOR_COLUMNS, TickerSpan
 from tradewright.store.artefacts import Artefacts, NoArtefact
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class NoFactors(StoreError):
@@ -83,6 +86,8 @@ class Actions:
 
 def adjust(bars: Bars, factors: pd.DataFrame, view: PriceView) -> Bars:
     """Apply a factor table with the column ``zone`` to raw bars; the spread, being relative, stays."""
+    import pandas as pd
+
     if view is PriceView.RAW or factors.empty:
         return bars
     ends = (factors["date"] + pd.Timedelta(days=1)).dt.tz_localize(factors["zone"].iloc[0])
@@ -96,6 +101,8 @@ def adjust(bars: Bars, factors: pd.DataFrame, view: PriceView) -> Bars:
 
 
 def _checked(instrument: str, factors: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
     missing = [name for name in FACTOR_COLUMNS if name not in factors]
     if missing:
         raise DataError(f"missing column {', '.join(missing)}", where=f"factors of {instrument}")

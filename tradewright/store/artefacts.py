@@ -6,15 +6,14 @@ import hashlib
 import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tradewright.model.errors import StoreError
 from tradewright.store.files import exclusive, write_bytes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Key = tuple[str, ...]
 
@@ -41,6 +40,9 @@ class Artefacts:
         Raises:
             StoreError: when it cannot be written.
         """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         buffer = io.BytesIO()
         table = pa.Table.from_pandas(frame, preserve_index=None if frame.index.name else False)
         pq.write_table(table, buffer, compression="zstd")
@@ -53,6 +55,9 @@ class Artefacts:
             NoArtefact: when there is none.
             StoreError: when its file is damaged.
         """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         table: pa.Table = pq.ParquetFile(pa.BufferReader(self._read(key, ".parquet"))).read(use_threads=False)
         frame: pd.DataFrame = table.to_pandas()
         return frame

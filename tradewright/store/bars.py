@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote
 
 import numpy as np
-import pandas as pd
 
 from tradewright.model.bar_rules import bars_of, frame_of, intact, select, violations
 from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
@@ -31,6 +30,9 @@ from tradewright.store.dataset import (
 )
 from tradewright.store.files import exclusive
 from tradewright.store.time_range import Moment, first_instant, last_instant
+
+if TYPE_CHECKING:  # a store that is only described, or of which nothing is stored, needs no pandas
+    import pandas as pd
 
 _ATTEMPTS = 3
 _LOCK = "_lock"
@@ -306,4 +308,6 @@ def _manifest_path(folder: Path) -> Path:
 
 def stamp(ns: int) -> pd.Timestamp:
     """A moment in nanoseconds UTC as a time stamp."""
+    import pandas as pd
+
     return pd.Timestamp(int(ns), tz="UTC")

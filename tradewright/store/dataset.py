@@ -6,11 +6,9 @@ import hashlib
 import io
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import Field, ValidationError
 
 from tradewright.model.bar_rules import Mask, select
@@ -19,6 +17,9 @@ from tradewright.model.base import FrozenModel, Instant
 from tradewright.model.errors import StoreError
 from tradewright.model.hashing import SCHEMA_VERSION
 from tradewright.store.files import write_bytes
+
+if TYPE_CHECKING:  # loaded where a file is read or written
+    import pyarrow as pa
 
 
 def bars_hash(bars: Bars) -> str:
@@ -105,11 +106,6 @@ class Manifest(FrozenModel):
 REMEDY = "restore it from a backup, or remove the instrument's folder and import again"
 
 
-SCHEMA = pa.schema(
-    [("ts", pa.timestamp("ns", tz="UTC")), *((name, pa.float64()) for name in Bars._fields[1:])],
-)
-
-
 class DamagedFile(StoreError):
     """A stored file is missing, truncated or altered."""
 
@@ -120,10 +116,14 @@ def write_part(folder: Path, subfolder: str, bars: Bars) -> Part:
     Raises:
         StoreError: when it cannot be written.
     """
-    columns = [pa.array(bars.ts).cast(SCHEMA.field("ts").type), *(pa.array(column) for column in bars[1:])]
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([("ts", pa.timestamp("ns", tz="UTC")), *((name, pa.float64()) for name in Bars._fields[1:])])
+    columns = [pa.array(bars.ts).cast(schema.field("ts").type), *(pa.array(column) for column in bars[1:])]
     buffer = io.BytesIO()
     pq.write_table(
-        pa.Table.from_arrays(columns, schema=SCHEMA), buffer, compression="lz4", use_dictionary=False, version="2.6"
+        pa.Table.from_arrays(columns, schema=schema), buffer, compression="lz4", use_dictionary=False, version="2.6"
     )
     data = buffer.getvalue()
     digest = hashlib.sha256(data).hexdigest()
@@ -139,6 +139,9 @@ def read_part(folder: Path, part: Part) -> Bars:
         FileNotFoundError: when the file is gone, as after another process replaced it.
         DamagedFile: when its bytes are not the ones that were written.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     path = folder / part.file
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != part.sha256:
@@ -157,6 +160,8 @@ def join(pieces: list[Bars]) -> Bars:
 
 
 def _arrays(table: pa.Table) -> Bars:
+    import pyarrow as pa
+
     ts = table.column("ts").cast(pa.int64()).to_numpy()
     return Bars(ts, *(table.column(name).to_numpy() for name in Bars._fields[1:]))
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-import pandas as pd
-
 from tradewright.model.errors import DataError
 
-Moment = str | date | datetime | pd.Timestamp | None
-"""A date (``2014-01-31``, a UTC day), an instant with a zone, or None for "as far as there is"."""
+Moment = str | date | datetime | None
+"""A date (``2014-01-31``, a UTC day), an instant with a zone (also pandas' own), or None for "as far as there is"."""
 
 _DAY = 86_400_000_000_000
 _BEGINNING, _END = -(2**63), 2**63 - 1
@@ -36,7 +34,9 @@ def last_instant(moment: Moment) -> int:
     return instant + _DAY - 1 if is_date else instant
 
 
-def _instant(moment: str | date | datetime | pd.Timestamp) -> tuple[int, bool]:
+def _instant(moment: str | date | datetime) -> tuple[int, bool]:
+    import pandas as pd
+
     remedy = "give a date such as 2014-01-31 or a time such as 2014-01-31T14:30:00+00:00"
     try:
         stamp = pd.Timestamp(moment)
