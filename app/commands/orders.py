@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from tradewright.model.intent import Intent
 
 commands = typer.Typer()
+
+
+def _failed(found: Listing[Any]) -> int:
+    """1 where a damaged row was set aside."""
+    return found.failed
 
 
 @commands.command()
@@ -69,7 +74,9 @@ def intents(overrides: Overrides = None, newest: Newest = 200, everything: All =
         output.table("intents", header, [intent_row(view) for view in found.rows])
         return listed(output, "intents", found)
 
-    trading_command(overrides, as_json, lambda at: trading.intents(at, newest, everything=everything), show)
+    trading_command(
+        overrides, as_json, lambda at: trading.intents(at, newest, everything=everything), show, status=_failed
+    )
 
 
 @commands.command()
@@ -137,7 +144,9 @@ def orders(overrides: Overrides = None, newest: Newest = 200, everything: All = 
         output.table("orders", ORDER_HEADER, [order_row(view) for view in found.rows])
         return listed(output, "orders", found)
 
-    trading_command(overrides, as_json, lambda at: trading.orders(at, newest, everything=everything), show)
+    trading_command(
+        overrides, as_json, lambda at: trading.orders(at, newest, everything=everything), show, status=_failed
+    )
 
 
 @commands.command()
@@ -151,7 +160,7 @@ def positions(overrides: Overrides = None, as_json: Json = False) -> None:
         output.table("positions", header, rows)
         return listed(output, "positions", held)
 
-    trading_command(overrides, as_json, trading.positions, show)
+    trading_command(overrides, as_json, trading.positions, show, status=_failed)
 
 
 @commands.command()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
-from app.operations.kill_scopes import checked_scope, scopes
+from app.operations.damaged import account_named, apart, set_aside
+from app.operations.kill_scopes import checked_scope, known_scope, scopes
 from app.operations.replies import (
     DeskView,
     IntentView,
@@ -36,7 +37,7 @@ from tradewright.model.decision import Decision
 from tradewright.model.errors import ConfigError, LedgerError, TradewrightError
 from tradewright.model.intent import Intent
 from tradewright.model.mode import Mode
-from tradewright.model.order import OrderTerms
+from tradewright.model.order import OrderTerms, Position
 
 NOT_CONFIGURED = "not in conf/instruments"
 """The remark of a position that cannot be valued because its instrument is not declared."""
@@ -60,7 +61,7 @@ def intents(settings: Settings, most: int = NEWEST, *, everything: bool = False)
         everything: those of all modes and accounts, instead of those in force.
     """
     with Container(settings) as house:
-        return _intents(house, most, everything)
+        return set_aside(lambda: _intents(house, most, everything), lambda: _intents_apart(house, most, everything))
 
 
 def _intents(house: Container, most: int = NEWEST, everything: bool = False) -> Listing[IntentView]:
@@ -69,14 +70,28 @@ def _intents(house: Container, most: int = NEWEST, everything: bool = False) -> 
     waiting = {row.decision_id for row in asked}
     besides = [row.intent_id for row in asked]
     chosen = ledger.decisions.newest_intents(most or None, besides, None if everything else account)
-    views = []
-    for intent in reversed(chosen):
-        decisions = ledger.decisions.of_intent(intent.intent_id)
-        newest = decisions[-1] if decisions else None
-        refs = tuple(attempt.ref for attempt in ledger.attempts.all(intent.intent_id))
-        views.append(IntentView(intent, newest, bool(newest and newest.decision_id in waiting), refs))
+    views = [_intent_view(ledger, intent, waiting) for intent in reversed(chosen)]
     hidden = 0 if everything else ledger.decisions.count_intents() - ledger.decisions.count_intents(account)
     return Listing(tuple(views), account, _remark(account, hidden, "intent"))
+
+
+def _intent_view(ledger: Ledger, intent: Intent, waiting: Collection[str]) -> IntentView:
+    decisions = ledger.decisions.of_intent(intent.intent_id)
+    newest = decisions[-1] if decisions else None
+    refs = tuple(attempt.ref for attempt in ledger.attempts.all(intent.intent_id))
+    return IntentView(intent, newest, bool(newest and newest.decision_id in waiting), refs)
+
+
+def _intents_apart(house: Container, most: int, everything: bool) -> Listing[IntentView]:
+    """The intents one by one, those whose rows are damaged set aside; which of them wait is not told."""
+    ledger, account = house.ledger, account_named(house)
+    ids = ledger.decisions.newest_ids(most or None, None if everything else account or None)
+
+    def view(intent_id: str) -> IntentView:
+        return _intent_view(ledger, ledger.decisions.intent(intent_id), ())
+
+    rows, damaged = apart("intent", reversed(ids), view)
+    return Listing(rows, account, damaged=damaged)
 
 
 def _remark(account: str, hidden: int, noun: str) -> str:
@@ -210,7 +225,7 @@ def orders(settings: Settings, most: int = NEWEST, *, everything: bool = False) 
         everything: those of all modes and accounts, instead of those in force.
     """
     with Container(settings) as house:
-        return _orders(house, most, everything)
+        return set_aside(lambda: _orders(house, most, everything), lambda: _orders_apart(house, most, everything))
 
 
 def _orders(house: Container, most: int = NEWEST, everything: bool = False) -> Listing[desk.OrderView]:
@@ -220,11 +235,31 @@ def _orders(house: Container, most: int = NEWEST, everything: bool = False) -> L
     return Listing(tuple(reversed(views)), account, _remark(account, hidden, "order"))
 
 
+def _orders_apart(house: Container, most: int, everything: bool) -> Listing[desk.OrderView]:
+    """The orders one by one, those whose rows are damaged set aside."""
+    ledger, account = house.ledger, account_named(house)
+    refs = ledger.attempts.newest_refs(most or None, None if everything else account or None)
+    rows, damaged = apart("order", reversed(refs), lambda ref: desk.order_view(ledger, ledger.attempts.get(ref)))
+    return Listing(rows, account, damaged=damaged)
+
+
 def positions(settings: Settings) -> Listing[PositionView]:
     """The holdings of the account in force by the ledger, at the newest stored prices."""
     with Container(settings) as house:
-        account = account_in_force(settings, house.ledger)
-        return Listing(_positions(house, account), account, _remark(account, 0, "position"))
+
+        def whole() -> Listing[PositionView]:
+            account = account_in_force(settings, house.ledger)
+            return Listing(_positions(house, account), account, _remark(account, 0, "position"))
+
+        return set_aside(whole, lambda: _positions_apart(house))
+
+
+def _positions_apart(house: Container) -> Listing[PositionView]:
+    """The holdings in the instruments whose rows are as they were recorded; the others are named."""
+    account = account_named(house)
+    held, damaged = house.ledger.executions.readable_positions(account)
+    texts = [f"{row.where}: {row.what}; positions in {', '.join(names)} are not known" for row, names in damaged]
+    return Listing(_valued(house, held), account, damaged=tuple(texts))
 
 
 def reconcile(settings: Settings) -> ReconcileReply:
@@ -256,7 +291,7 @@ def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[
     """
     reason, name = checked_reason(reason), actor_name(actor)
     with Container(settings) as house:
-        switch = house.ledger.kill_switches.stop(checked_scope(scope, scopes(settings, house.ledger)), name, reason)
+        switch = house.ledger.kill_switches.stop(known_scope(scope, settings, house.ledger), name, reason)
         try:
             return switch, trading.cancelling_stopped(house, switch.scope, name, reason)
         except TradewrightError as error:
@@ -335,7 +370,11 @@ def actor_name(claimed: str = "") -> str:
 
 
 def _positions(house: Container, account: str) -> tuple[PositionView, ...]:
-    held = [row for row in house.ledger.executions.positions(account) if row.quantity]
+    return _valued(house, house.ledger.executions.positions(account))
+
+
+def _valued(house: Container, positions: Iterable[Position]) -> tuple[PositionView, ...]:
+    held = [row for row in positions if row.quantity]
     quotes = house.newest_quotes() if held else {}
     views = []
     for row in held:

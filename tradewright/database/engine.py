@@ -31,6 +31,7 @@ _REMEDIES = (
     ("unable to open", "the file cannot be opened", "check the path, and that its folder exists and is writable"),
     ("not a database", "the file is not a database", "point storage at a ledger, or at a new file"),
     ("malformed", "the file is damaged", "restore the last backup, then reconcile with the broker"),
+    ("Could not decode", "a stored text is no UTF-8", "keep the file as evidence, and restore the last backup"),
     ("append-only", "facts are never changed or deleted", "append a correcting fact instead"),
     ("could not connect", "the server cannot be reached", "start the server; check host and port"),
     ("connection to server", "the server cannot be reached", "start the server; check host, port, user and password"),

@@ -68,7 +68,8 @@ class ChainAudit:
         table = fact_tables()[name]
         fact = next(self._rows[name], None)
         if fact is None or fact["event_seq"] != row["seq"]:
-            where = fact if fact is not None and (fact["event_seq"] or 0) < row["seq"] else payload["row"]
+            is_foreign = fact is not None and (not isinstance(seq := fact["event_seq"], int) or seq < row["seq"])
+            where = fact if fact is not None and is_foreign else payload["row"]
             raise tampered(table, where, "event_seq", fact and fact["event_seq"], row["seq"])
         compare(table, fact, payload)
         if table is attempt_events:

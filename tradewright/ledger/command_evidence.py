@@ -11,7 +11,15 @@ from sqlalchemy import Connection, select
 from tradewright.database.engine import Database
 from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.newest_events import SubjectHistories, SubjectHistory
-from tradewright.ledger.row_evidence import EVENT_COLUMNS, Row, checked_payload, content_of, raw_columns, tampered
+from tradewright.ledger.row_evidence import (
+    EVENT_COLUMNS,
+    Row,
+    checked_payload,
+    content_of,
+    parsing,
+    raw_columns,
+    tampered,
+)
 from tradewright.ledger.schema import commands, events
 from tradewright.model.command import CommandState
 from tradewright.model.hashing import content_hash
@@ -67,10 +75,11 @@ def compare_command(row: Row | None, key: str, told: list[tuple[Row, Any]]) -> N
     request = queued["request"]
     expected: dict[str, Any] = dict(request) | {"key": key, "reason": queued["reason"], "actor": first["actor"]}
     expected |= {"payload_hash": content_hash(request)}
-    found = content_of(commands, row)
-    if "created_at" in queued:
-        found["created_at"] = datetime.fromisoformat(found["created_at"])
-        expected["created_at"] = datetime.fromisoformat(queued["created_at"])
+    with parsing(commands, row):
+        found = content_of(commands, row)
+        if "created_at" in queued:
+            found["created_at"] = datetime.fromisoformat(found["created_at"])
+            expected["created_at"] = datetime.fromisoformat(queued["created_at"])
     if last["topic"] == Topic.COMMAND_FINISHED.value:
         expected |= {"state": newest["state"], "result": newest["result"], "holder": last["actor"]}
     elif last["topic"] == Topic.COMMAND_STARTED.value and row["state"] == CommandState.RUNNING.value:

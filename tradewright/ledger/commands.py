@@ -11,6 +11,7 @@ from tradewright.database.engine import Database
 from tradewright.ledger.command_evidence import CommandEvidence
 from tradewright.ledger.errors import IdempotencyConflict
 from tradewright.ledger.events import Events
+from tradewright.ledger.row_evidence import parsing
 from tradewright.ledger.schema import commands
 from tradewright.model.command import Command, CommandKind, CommandState
 from tradewright.model.errors import LedgerError
@@ -185,5 +186,6 @@ class Commands:
 
 
 def _command(row: RowMapping) -> Command:
-    fields = {str(name): value for name, value in row.items() if name != "payload_hash"}
-    return Command.model_validate(fields | {"command_id": fields.pop("id")})
+    with parsing(commands, row):
+        fields = {str(name): value for name, value in row.items() if name != "payload_hash"}
+        return Command.model_validate(fields | {"command_id": fields.pop("id")})

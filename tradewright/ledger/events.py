@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Select,
     Table,
     exists,
@@ -26,7 +27,7 @@ from sqlalchemy import (
 
 from tradewright.database.column_types import Moment
 from tradewright.database.engine import Database
-from tradewright.ledger.chain_audit import ChainAudit, altered_rows
+from tradewright.ledger.chain_audit import GENESIS, ChainAudit, altered_rows
 from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.facts import Facts
 from tradewright.ledger.row_evidence import (
@@ -34,8 +35,10 @@ from tradewright.ledger.row_evidence import (
     checked_payload,
     content_of,
     event_hash,
+    parsing,
     raw_row,
     sha256,
+    tampered,
 )
 from tradewright.ledger.schema import event_head, events
 from tradewright.model.hashing import canonical_json
@@ -80,23 +83,31 @@ class Events:
         self._database, self.mode = database, mode
         self.facts = Facts(database)
 
-    def append(self, topic: Topic, subject: str, payload: object, actor: str, account: str = "") -> Event:
+    def append(
+        self, topic: Topic, subject: str, payload: object, actor: str, account: str = "", *, damaged: bool = False
+    ) -> Event:
         """Append one event, in the caller's transaction where there is one.
 
+        Args:
+            damaged: True appends behind the newest event that is there, whatever the end of the chain says, which stays
+                as it is: for a stop, which must be written down in a ledger on which nothing may be sent.
+
         Raises:
+            LedgerTampered: when the end of the chain is damaged.
             LedgerError: when it cannot be committed.
             TypeError, ValueError: when ``payload`` has no canonical form.
         """
         text = canonical_json(payload)
         with self._database.write() as connection:
-            last = connection.execute(select(event_head.c.seq, event_head.c.hash)).one()
+            last_seq, last_hash = self._last(connection, damaged)
             at = self._database.clock.now()
-            row: dict[str, Any] = {"seq": last.seq + 1, "at": at, "topic": topic.value, "subject": subject}
+            row: dict[str, Any] = {"seq": last_seq + 1, "at": at, "topic": topic.value, "subject": subject}
             row |= {"mode": self.mode.value, "account": account, "actor": actor, "payload": text}
-            row |= {"payload_hash": sha256(text), "previous": last.hash}
+            row |= {"payload_hash": sha256(text), "previous": last_hash}
             row["hash"] = event_hash(row | {"at": Moment().process_bind_param(at, connection.dialect)})
             connection.execute(insert(events).values(**row))
-            connection.execute(update(event_head).values(seq=row["seq"], hash=row["hash"]))
+            if not damaged:
+                connection.execute(update(event_head).values(seq=row["seq"], hash=row["hash"]))
         return Event(**row | {"topic": topic, "payload": json.loads(text)})
 
     def record(
@@ -109,21 +120,34 @@ class Events:
         actor: str = "program",
         account: str = "",
         state: tuple[Table, ColumnElement[bool]] | None = None,
+        damaged: bool = False,
     ) -> Event:
         """Insert a row of a fact and append the event that says the same.
 
         Args:
+            damaged: as for :meth:`append`.
             state: the row of a mutable table that this fact changed, as a table and a condition; it goes into the
                 event as well, and points to it.
         """
         with self._database.write() as connection:
-            seq = connection.execute(select(event_head.c.seq)).scalar_one() + 1
+            seq = self._last(connection, damaged)[0] + 1
             connection.execute(insert(table).values(**row, event_seq=seq))
             payload = {"table": table.name, "row": content_of(table, raw_row(connection, table, seq))}
             if state is not None:
                 connection.execute(update(state[0]).where(state[1]).values(event_seq=seq))
                 payload["state"] = content_of(state[0], raw_row(connection, state[0], seq))
-            return self.append(topic, subject, payload, actor, account)
+            return self.append(topic, subject, payload, actor, account, damaged=damaged)
+
+    def _last(self, connection: Connection, damaged: bool) -> tuple[int, str]:
+        """Number and hash of the event before the next one: by the end of the chain, or by the events themselves."""
+        if damaged:
+            newest = connection.execute(select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1))
+            row = newest.one_or_none()
+            return (0, GENESIS) if row is None else (row.seq, str(row.hash))
+        head = connection.execute(select(event_head.c.seq, event_head.c.hash)).one_or_none()
+        if head is None or not isinstance(head.seq, int):
+            raise tampered(event_head, {"id": 1}, "seq", head and head.seq, "the number of the newest event")
+        return head.seq, str(head.hash)
 
     def after(self, seq: int, topics: Sequence[Topic] = (), limit: int | None = 1000) -> list[Event]:
         """The events behind number ``seq``, oldest first; only of some topics, and at most ``limit``, where given."""
@@ -197,7 +221,7 @@ class Events:
                     break
                 found.setdefault(altered.where, altered)
             head = connection.execute(select(event_head.c.seq)).scalar_one_or_none()
-        return int(head or 0), list(found.values())
+        return head if isinstance(head, int) else 0, list(found.values())
 
     def _of(self, topic: Topic, subject: str) -> Select[Any]:
         return select(*EVENT_COLUMNS).where(events.c.topic == topic.value, events.c.subject == subject)
@@ -217,4 +241,5 @@ class Events:
 
 
 def _event(row: dict[str, Any]) -> Event:
-    return Event(**row | {"topic": Topic(row["topic"]), "payload": json.loads(row["payload"])})
+    with parsing(events, row):
+        return Event(**row | {"topic": Topic(row["topic"]), "payload": json.loads(row["payload"])})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import (
@@ -104,7 +105,8 @@ def checked_payload(row: Row) -> Any:
         raise tampered(events, row, "payload", row["payload_hash"], sha256(str(row["payload"])))
     if row["hash"] != (computed := event_hash(row)):
         raise tampered(events, row, "hash", row["hash"], computed)
-    return json.loads(row["payload"])
+    with parsing(events, row):
+        return json.loads(row["payload"])
 
 
 def raw_columns(table: Table) -> list[Any]:
@@ -140,6 +142,21 @@ def _dumps(value: object) -> str:
 def sha256(text: str) -> str:
     """The SHA-256 of a text in UTF-8, as 64 hexadecimal digits."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextmanager
+def parsing(table: Table, row: Row) -> Iterator[None]:
+    """Make an object of a stored row: where it cannot be made, the row is damaged.
+
+    Raises:
+        LedgerTampered: naming the table and the key.
+    """
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        told = str(error).splitlines() or [type(error).__name__]
+        found = tampered(table, row, "content", told[0], "one that can be read")
+        raise found from error
 
 
 def tampered(table: Table, row: Row, field: str, found: object, expected: object) -> LedgerTampered:
