@@ -102,7 +102,7 @@ def _filled(at: Desk) -> str:
     ledger.executions.adjust(ACCOUNT, "MSFT", Decimal(5), Decimal(100), "ann", "test")
     ledger.freezes.freeze(ACCOUNT, "ES", FreezeCode.OVERFILL, "test")
     ledger.kill_switches.resume("strategy:other", "ann", "test")
-    ledger.idempotency.once("k", {}, lambda: {})
+    ledger.idempotency.once("k", {}, dict)
     ledger.commands.enqueue(CommandKind.SEND, ACCOUNT, {}, "ann", "waits", "waiting")
     return ref
 

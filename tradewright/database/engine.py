@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -58,6 +58,7 @@ class Database:
         self._engine = self._make(self.url)
         self._fresh = self._make(self.url, poolclass=NullPool)
         self._ambient: ContextVar[Connection | None] = ContextVar("ambient", default=None)
+        self._afterwards: ContextVar[dict[str, Callable[[], None]] | None] = ContextVar("afterwards", default=None)
 
     @property
     def where(self) -> str:
@@ -89,12 +90,24 @@ class Database:
         if ambient is not None and not ambient.closed:
             yield ambient
             return
+        afterwards: dict[str, Callable[[], None]] = {}
         with self._errors(), self._engine.connect() as connection, self._begun(connection, writing=True):
-            token = self._ambient.set(connection)
+            token, other = self._ambient.set(connection), self._afterwards.set(afterwards)
             try:
                 yield connection
             finally:
                 self._ambient.reset(token)
+                self._afterwards.reset(other)
+        for act in afterwards.values():
+            act()
+
+    def after_commit(self, name: str, act: Callable[[], None]) -> None:
+        """Do something once the writing transaction of the caller is committed; of acts of one name the last alone.
+
+        It must raise nothing. Nothing is done when the transaction is taken back.
+        """
+        if (waiting := self._afterwards.get()) is not None:
+            waiting[name] = act
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

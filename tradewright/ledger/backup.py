@@ -30,12 +30,14 @@ class Backup:
         events: how many events it holds; its chain was walked.
         size: in bytes.
         removed: older backups that were deleted, by name.
+        key: the file of the ledger's key, which is no part of the backup; empty where it has none.
     """
 
     path: Path
     events: int
     size: int
     removed: tuple[str, ...]
+    key: str = ""
 
 
 def backup(ledger: Ledger, folder: Path, keep: int) -> Backup:
@@ -75,7 +77,7 @@ def backup(ledger: Ledger, folder: Path, keep: int) -> Backup:
         raise LedgerError(
             f"cannot be backed up: {error}", where=str(folder), remedy="free space, check the folder's owner; try again"
         ) from error
-    return Backup(path, events, path.stat().st_size, tuple(each.name for each in old))
+    return Backup(path, events, path.stat().st_size, tuple(each.name for each in old), ledger.events.key_file())
 
 
 def audited(path: Path, clock: Clock) -> int:
@@ -88,7 +90,7 @@ def audited(path: Path, clock: Clock) -> int:
     if (problems := _damage(path)) != ["ok"]:
         raise LedgerError(f"is damaged: {'; '.join(problems)}", where=str(path), remedy="restore the backup before it")
     with Ledger.open(f"sqlite:///{path}", clock) as copy:
-        return copy.audit.verify_chain()
+        return copy.audit.verify_chain(sealed=False)
 
 
 def _damage(path: Path) -> list[str]:

@@ -27,7 +27,7 @@ class Commands:
 
     def __init__(self, database: Database, events: Events) -> None:
         self._database, self._events = database, events
-        self._evidence = CommandEvidence(database)
+        self._evidence = CommandEvidence(database, events.seals)
 
     def enqueue(
         self,

@@ -17,7 +17,7 @@ from tradewright.ledger.schema import events, executions
 Damage = tuple[LedgerTampered, list[str]]
 
 
-def damaged_rows(connection: Connection, table: Table) -> list[Damage]:
+def damaged_rows(connection: Connection, table: Table, key: bytes | None = None) -> list[Damage]:
     """The rows of a table that differ from their events, have none, or are gone, with the instruments they are about.
 
     The instruments are those that the row and its event name; empty where neither names one.
@@ -27,7 +27,7 @@ def damaged_rows(connection: Connection, table: Table) -> list[Damage]:
     for row in connection.execute(with_events(table)).mappings().all():
         told.add(row["seq"])
         try:
-            compare_with_event(table, row)
+            compare_with_event(table, row, key)
         except LedgerTampered as error:
             own = {name.removeprefix("fact_"): value for name, value in row.items() if name.startswith("fact_")}
             found.append((error, _instruments(connection, own, _recorded(row["payload"]))))

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from tradewright.database.column_types import Moment
 from tradewright.database.engine import Database
 from tradewright.ledger.chain_audit import GENESIS, ChainAudit, altered_rows
-from tradewright.ledger.errors import LedgerTampered
+from tradewright.ledger.errors import LedgerKeyMissing, LedgerTampered
 from tradewright.ledger.facts import Facts
 from tradewright.ledger.row_evidence import (
     EVENT_COLUMNS,
@@ -41,6 +41,8 @@ from tradewright.ledger.row_evidence import (
     tampered,
 )
 from tradewright.ledger.schema import event_head, events
+from tradewright.ledger.sealing import Seals
+from tradewright.model.errors import LedgerError
 from tradewright.model.hashing import canonical_json
 from tradewright.model.mode import Mode
 from tradewright.model.topic import Topic
@@ -81,7 +83,8 @@ class Events:
 
     def __init__(self, database: Database, mode: Mode) -> None:
         self._database, self.mode = database, mode
-        self.facts = Facts(database)
+        self.seals = Seals(database)
+        self.facts = Facts(database, self.seals)
 
     def append(
         self, topic: Topic, subject: str, payload: object, actor: str, account: str = "", *, damaged: bool = False
@@ -100,14 +103,17 @@ class Events:
         text = canonical_json(payload)
         with self._database.write() as connection:
             last_seq, last_hash = self._last(connection, damaged)
+            if last_seq == 0 and not damaged:
+                self.seals.begin_new(connection)
             at = self._database.clock.now()
             row: dict[str, Any] = {"seq": last_seq + 1, "at": at, "topic": topic.value, "subject": subject}
             row |= {"mode": self.mode.value, "account": account, "actor": actor, "payload": text}
             row |= {"payload_hash": sha256(text), "previous": last_hash}
             row["hash"] = event_hash(row | {"at": Moment().process_bind_param(at, connection.dialect)})
-            connection.execute(insert(events).values(**row))
+            connection.execute(insert(events).values(**row, mac=self.seals.mac(connection, row["hash"])))
             if not damaged:
                 connection.execute(update(event_head).values(seq=row["seq"], hash=row["hash"]))
+                self.seals.anchor_later(connection, row["seq"], row["hash"])
         return Event(**row | {"topic": topic, "payload": json.loads(text)})
 
     def record(
@@ -187,41 +193,118 @@ class Events:
         seq = table.c.event_seq
         return exists(select(events.c.seq).where(events.c.seq == seq, events.c.mode == self.mode.value))
 
-    def verify_chain(self) -> int:
+    def verify_chain(self, *, sealed: bool = True) -> int:
         """Audit the whole ledger in one reading transaction, and return the number of events.
 
+        Args:
+            sealed: False for a copy that is older than the anchored end, or lies where its key is not.
+
         Raises:
+            LedgerKeyMissing: without the key, where nothing else was found.
             LedgerTampered: at the first event that was edited, removed, moved or inserted, when the tail was cut, at
                 the first row that differs from its event, has none, or was removed, and for an attempt whose state does
                 not follow from its steps.
         """
+        end = self.seals.anchored() if sealed else None
         with self._database.read() as connection:
-            audit = ChainAudit(connection)
+            audit = ChainAudit(connection, self.seals.key(connection), end)
             try:
-                return audit.run()
+                count = audit.run()
             finally:
                 audit.close()  # an open result would keep the snapshot of this connection for its next user
+            if sealed and count:
+                self.seals.demand_key(connection)
+        return count
 
-    def alterations(self, most: int) -> tuple[int, list[LedgerTampered]]:
+    def alterations(self, most: int) -> tuple[int, list[LedgerError]]:
         """Audit the whole ledger in one reading transaction: the number of the newest event, and what was altered.
 
         The first alteration is that of ``verify_chain``; after it come the rows that differ from their events, at
         ``most`` so many in all. Nothing else can be concluded behind a broken chain.
         """
+        found: dict[str, LedgerError] = {}
+        end = self.seals.anchored()
         with self._database.read() as connection:
-            audit = ChainAudit(connection)
+            audit = ChainAudit(connection, key := self.seals.key(connection), end)
             try:
-                return audit.run(), []
-            except LedgerTampered as error:
-                found = {error.where: error}
+                count = audit.run()
+                if count:
+                    self.seals.demand_key(connection)
+                return count, []
+            except (LedgerTampered, LedgerKeyMissing) as error:
+                found[error.where] = error
             finally:
                 audit.close()
-            for altered in altered_rows(connection):
+            for altered in altered_rows(connection, key):
                 if len(found) >= most:
                     break
                 found.setdefault(altered.where, altered)
             head = connection.execute(select(event_head.c.seq)).scalar_one_or_none()
         return head if isinstance(head, int) else 0, list(found.values())
+
+    def key_file(self) -> str:
+        """Where the ledger's key is kept, outside of it; empty where it has none."""
+        with self._database.read() as connection:
+            return self.seals.key_file(connection)
+
+    def check_end(self) -> None:
+        """Compare the newest part of the chain with the end that is anchored outside, before anything is sent.
+
+        Raises:
+            LedgerTampered, LedgerKeyMissing: as :meth:`Seals.check_end`.
+        """
+        with self._database.write() as connection:
+            self.seals.check_end(connection)
+
+    def adopt(self) -> None:
+        """Seal a ledger that an older version left, once it was found to be as recorded.
+
+        It is done unasked only where no ledger was ever sealed: else a person must say so (:meth:`rekey`).
+
+        Raises:
+            LedgerTampered: when it was altered.
+            LedgerError: when the key cannot be written.
+        """
+        if not self.seals.is_new_here():
+            return
+        with self._database.write() as connection:
+            head = connection.execute(select(event_head.c.seq, event_head.c.ledger_id)).one()
+            if head.seq and not head.ledger_id:
+                self._audit_plain(connection)
+                self.seals.begin(connection)
+                self.seals.seal_all(connection)
+
+    def rekey(self, actor: str, reason: str, *, accept: bool = False) -> tuple[int, list[str]]:
+        """Give the ledger a new key and seal every event with it: the way back to sending after a person has looked.
+
+        Args:
+            accept: whether what the new key would cover up is accepted; it is written into the audit log.
+
+        Returns:
+            The number of events, and what was accepted.
+
+        Raises:
+            LedgerTampered: when plain hashes or rows are not as recorded: a new key mends no damage.
+            LedgerError: when something stands against it that is not accepted, or nothing can be written.
+        """
+        with self._database.write() as connection:
+            doubts = self.seals.doubts(connection)
+            if doubts and not accept:
+                remedy = "compare the ledger with the last backup and the venue; then the same with --accept"
+                raise LedgerError("; ".join(doubts), where=self._database.where, remedy=remedy, code="SEAL_IN_DOUBT")
+            self._audit_plain(connection)
+            self.seals.begin(connection)
+            payload = {"action": "REKEY", "detail": {"reason": reason, "accepted": doubts}}
+            event = self.append(Topic.AUDIT_ENTRY, "ledger", payload, actor)
+            self.seals.seal_all(connection)
+        return event.seq, doubts
+
+    def _audit_plain(self, connection: Connection) -> None:
+        audit = ChainAudit(connection)
+        try:
+            audit.run()
+        finally:
+            audit.close()
 
     def _of(self, topic: Topic, subject: str) -> Select[Any]:
         return select(*EVENT_COLUMNS).where(events.c.topic == topic.value, events.c.subject == subject)
@@ -229,15 +312,16 @@ class Events:
     def _checked(self, query: Select[Any]) -> list[Event]:
         with self._database.read() as connection:
             rows = connection.execute(query).mappings().all()
+            key = self.seals.key(connection) if rows else None
         for row in rows:
-            checked_payload(row)
+            checked_payload(row, key)
         chosen = select(events).where(events.c.seq.in_([row["seq"] for row in rows])).order_by(events.c.seq)
         return self._select(chosen) if rows else []
 
     def _select(self, query: Any) -> list[Event]:
         with self._database.read() as connection:
             rows = connection.execute(query).mappings().all()
-        return [_event(dict(row)) for row in rows]
+        return [_event({str(name): value for name, value in row.items() if name != "mac"}) for row in rows]
 
 
 def _event(row: dict[str, Any]) -> Event:

@@ -256,9 +256,8 @@ class Executions:
             LedgerError: when a damaged row does not tell its instrument, so that no holding is known.
         """
         with self._database.read() as connection:
-            damaged = [
-                found for table in (executions, adjustments, rulings) for found in damaged_rows(connection, table)
-            ]
+            key, tables = self._events.seals.key(connection), (executions, adjustments, rulings)
+            damaged = [found for table in tables for found in damaged_rows(connection, table, key)]
             unknown = {name for _error, names in damaged for name in names}
             if any(not names for _error, names in damaged):
                 raise next(error for error, names in damaged if not names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -80,11 +80,15 @@ class Ledger:
         """
         database = Database(url, clock, busy_seconds)
         try:
-            SCHEMA.apply_to(database)
+            upgraded = SCHEMA.apply_to(database)
+            made = cls(database, mode)
+            if upgraded:
+                with suppress(LedgerError):  # it stays unsealed: nothing is sent, and the refusal tells the way back
+                    made.events.adopt()
         except BaseException:
             database.close()
             raise
-        return cls(database, mode)
+        return made
 
     @classmethod
     def open(cls, url: str, clock: Clock, busy_seconds: float = 5.0, mode: Mode = Mode.SIM) -> Ledger:

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from tradewright.database.column_types import Document
 from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.schema import attempts, events
+from tradewright.ledger.seal import is_sealed
 
 Row = RowMapping | Mapping[str, Any]
 """A row of a table as the database holds it."""
@@ -41,8 +42,11 @@ def with_events(table: Table) -> Select[Any]:
     return query.select_from(table.outerjoin(events, events.c.seq == table.c.event_seq))
 
 
-def compare_with_event(table: Table, found: RowMapping) -> None:
+def compare_with_event(table: Table, found: RowMapping, key: bytes | None = None) -> None:
     """Compare a row that was read together with its event.
+
+    Args:
+        key: as for :func:`checked_payload`.
 
     Raises:
         LedgerTampered: when it has none, or differs from it.
@@ -51,7 +55,7 @@ def compare_with_event(table: Table, found: RowMapping) -> None:
     fact = {name.removeprefix("fact_"): value for name, value in row.items() if name.startswith("fact_")}
     if row["seq"] is None:
         raise tampered(table, fact, "event_seq", fact["event_seq"], "the number of an event")
-    compare(table, fact, checked_payload(row))
+    compare(table, fact, checked_payload(row, key))
 
 
 def event_hash(row: Row) -> str:
@@ -95,8 +99,11 @@ def _default(column: Column[Any]) -> Any:
     return json.loads(text) if isinstance(column.type, Document) else text
 
 
-def checked_payload(row: Row) -> Any:
+def checked_payload(row: Row, key: bytes | None = None) -> Any:
     """The payload of a raw event whose hashes are right.
+
+    Args:
+        key: the ledger's key; the keyed hash is compared where it is given.
 
     Raises:
         LedgerTampered: when they are not.
@@ -105,6 +112,8 @@ def checked_payload(row: Row) -> Any:
         raise tampered(events, row, "payload", row["payload_hash"], sha256(str(row["payload"])))
     if row["hash"] != (computed := event_hash(row)):
         raise tampered(events, row, "hash", row["hash"], computed)
+    if key is not None and not is_sealed(key, computed, row["mac"]):
+        raise tampered(events, row, "mac", row["mac"], "the keyed hash of its content")
     with parsing(events, row):
         return json.loads(row["payload"])
 
