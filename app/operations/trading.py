@@ -43,6 +43,8 @@ NOT_CONFIGURED = "not in conf/instruments"
 """The remark of a position that cannot be valued because its instrument is not declared."""
 NEWEST = 200
 """The most intents and orders of a listing, unless more are asked for."""
+LONGEST_REASON, LONGEST_NAME = 2_000, 200
+"""Characters of a reason, and of a claimed name, of which the rest is left out."""
 MARKS = 5_000
 """The most equity marks of a chart."""
 
@@ -365,7 +367,7 @@ def _overview(house: Container) -> DeskView:
 def actor_name(claimed: str = "") -> str:
     """The actor for the audit log: the user of the operating system, and beside it a name that was only claimed."""
     user = trading.system_user()
-    name = printable(claimed).strip()
+    name = printable(claimed[:LONGEST_NAME]).strip()
     return f"{user} (claimed: {name})" if name else user
 
 
@@ -395,4 +397,7 @@ def checked_reason(reason: str) -> str:
             where="reason",
             remedy='write one; on the command line, --reason "..."',
         )
+    if len(said) > LONGEST_REASON:
+        what = f"a reason of {len(said)} characters is too long; the most are {LONGEST_REASON}"
+        raise ConfigError(what, where="reason", remedy="say it in a few words")
     return said

@@ -23,6 +23,10 @@ class UnreadableValue(LedgerError):
         return cls(what, where="ledger", remedy="tradewright ledger verify names its row; keep the file as evidence")
 
 
+MOST_ZEROS = 1_000
+"""Places to either side of the point beyond which no number is written out."""
+
+
 class Exact(TypeDecorator[Decimal]):
     """A decimal as text, digit for digit. NaN and infinity raise ``ValueError`` before they reach the database."""
 
@@ -33,6 +37,8 @@ class Exact(TypeDecorator[Decimal]):
         """Write without exponent, every digit kept, however many."""
         if value is not None and not value.is_finite():
             raise ValueError(f"{value} cannot be stored: only finite numbers have a place in the ledger")
+        if value is not None and max(abs(value.adjusted()), -int(value.as_tuple().exponent)) > MOST_ZEROS:
+            raise ValueError(f"{value} cannot be stored: it has more than {MOST_ZEROS} places")
         return None if value is None else format(value, "f")
 
     def process_result_value(self, value: str | None, _dialect: Dialect) -> Decimal | None:

@@ -63,7 +63,7 @@ class Database:
     @property
     def where(self) -> str:
         """The address without its password, for messages."""
-        return self.url.render_as_string(hide_password=True)
+        return _shown(self.url)
 
     @property
     def sqlite_path(self) -> Path | None:
@@ -175,9 +175,13 @@ class Database:
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             return engine
-        return create_engine(
-            url, pool_pre_ping=True, connect_args={"connect_timeout": max(2, int(self._busy))}, **options
-        )
+        try:
+            return create_engine(
+                url, pool_pre_ping=True, connect_args={"connect_timeout": max(2, int(self._busy))}, **options
+            )
+        except ImportError as error:
+            remedy = "pip install tradewright[postgres]"
+            raise LedgerError("the driver of PostgreSQL is not installed", where=_shown(url), remedy=remedy) from error
 
 
 def explained(error: DBAPIError, where: str) -> LedgerError:
@@ -192,20 +196,27 @@ def explained(error: DBAPIError, where: str) -> LedgerError:
 def _checked(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise LedgerError(
             "this is no database URL",
             where="storage",
             remedy="use sqlite:///path or postgresql+psycopg2://user@host/name",
         ) from None
     file = parsed.database not in (None, "", ":memory:")
-    if file and parsed.drivername in ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg2"):
+    if parsed.drivername == "postgresql":  # without a driver another one may be meant by the library
+        parsed = parsed.set(drivername="postgresql+psycopg2")
+    if file and parsed.drivername in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg2"):
         return parsed
     raise LedgerError(
-        f"the ledger needs a file or a PostgreSQL server, not {parsed.render_as_string(hide_password=True)!r}",
+        f"the ledger needs a file or a PostgreSQL server, not {_shown(parsed)!r}",
         where="storage",
         remedy="use sqlite:///path or postgresql+psycopg2://user@host/name",
     )
+
+
+def _shown(url: URL) -> str:
+    """An address without its password, also where that stands among the options, which are left out."""
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

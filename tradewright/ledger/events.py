@@ -102,18 +102,18 @@ class Events:
         """
         text = canonical_json(payload)
         with self._database.write() as connection:
-            last_seq, last_hash = self._last(connection, damaged)
-            if last_seq == 0 and not damaged:
-                self.seals.begin_new(connection)
+            last_seq, last_hash, ledger_id = self._last(connection, damaged)
+            if last_seq == 0 and not damaged and not ledger_id:  # one that has a name keeps its key
+                ledger_id = self.seals.begin(connection)
             at = self._database.clock.now()
             row: dict[str, Any] = {"seq": last_seq + 1, "at": at, "topic": topic.value, "subject": subject}
             row |= {"mode": self.mode.value, "account": account, "actor": actor, "payload": text}
             row |= {"payload_hash": sha256(text), "previous": last_hash}
             row["hash"] = event_hash(row | {"at": Moment().process_bind_param(at, connection.dialect)})
-            connection.execute(insert(events).values(**row, mac=self.seals.mac(connection, row["hash"])))
+            connection.execute(insert(events).values(**row, mac=self.seals.mac(ledger_id, row["hash"])))
             if not damaged:
                 connection.execute(update(event_head).values(seq=row["seq"], hash=row["hash"]))
-                self.seals.anchor_later(connection, row["seq"], row["hash"])
+                self.seals.anchor_later(ledger_id, row["seq"], row["hash"])
         return Event(**row | {"topic": topic, "payload": json.loads(text)})
 
     def record(
@@ -144,16 +144,19 @@ class Events:
                 payload["state"] = content_of(state[0], raw_row(connection, state[0], seq))
             return self.append(topic, subject, payload, actor, account, damaged=damaged)
 
-    def _last(self, connection: Connection, damaged: bool) -> tuple[int, str]:
-        """Number and hash of the event before the next one: by the end of the chain, or by the events themselves."""
+    def _last(self, connection: Connection, damaged: bool) -> tuple[int, str, str]:
+        """Number and hash of the event before the next one, and the ledger's name.
+
+        By the end of the chain, or by the events themselves; then without the name, so that nothing is sealed.
+        """
         if damaged:
             newest = connection.execute(select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1))
             row = newest.one_or_none()
-            return (0, GENESIS) if row is None else (row.seq, str(row.hash))
-        head = connection.execute(select(event_head.c.seq, event_head.c.hash)).one_or_none()
+            return (0, GENESIS, "") if row is None else (row.seq, str(row.hash), "")
+        head = connection.execute(select(event_head.c.seq, event_head.c.hash, event_head.c.ledger_id)).one_or_none()
         if head is None or not isinstance(head.seq, int):
             raise tampered(event_head, {"id": 1}, "seq", head and head.seq, "the number of the newest event")
-        return head.seq, str(head.hash)
+        return head.seq, str(head.hash), str(head.ledger_id)
 
     def after(self, seq: int, topics: Sequence[Topic] = (), limit: int | None = 1000) -> list[Event]:
         """The events behind number ``seq``, oldest first; only of some topics, and at most ``limit``, where given."""

@@ -34,22 +34,15 @@ class Seals:
         ledger_id = _id(connection)
         return str(self._keyring.path(ledger_id)) if ledger_id else ""
 
-    def mac(self, connection: Connection, digest: str) -> str:
+    def mac(self, ledger_id: str, digest: str) -> str:
         """The keyed hash of a new event; empty without the key: a stop is written all the same."""
-        key = self.key(connection)
-        return "" if key is None else keyed_hash(key, digest)
+        with suppress(LedgerKeyMissing):
+            key = self._keyring.key(ledger_id)
+            return "" if key is None else keyed_hash(key, digest)
+        return ""
 
-    def begin_new(self, connection: Connection) -> None:
-        """Make the key of a ledger in which nothing has happened yet; one that has a name already keeps its key.
-
-        Raises:
-            LedgerError: when it cannot be written.
-        """
-        if not _id(connection):
-            self.begin(connection)
-
-    def begin(self, connection: Connection) -> None:
-        """Give the ledger a new name and a new key.
+    def begin(self, connection: Connection) -> str:
+        """Give the ledger a new name, which is returned, and a new key.
 
         Raises:
             LedgerError: when it cannot be written.
@@ -58,10 +51,10 @@ class Seals:
         self._keyring.make(ledger_id)
         connection.execute(update(event_head).values(ledger_id=ledger_id))
         self._database.after_commit("place", lambda: self._keyring.note_place(self._database.where, ledger_id))
+        return ledger_id
 
-    def anchor_later(self, connection: Connection, seq: int, digest: str) -> None:
+    def anchor_later(self, ledger_id: str, seq: int, digest: str) -> None:
         """Note the end of the chain outside, as soon as it is committed."""
-        ledger_id = _id(connection)
         if ledger_id:
             self._database.after_commit("anchor", lambda: self._keyring.move_anchor(ledger_id, Anchor(seq, digest)))
 
@@ -144,7 +137,7 @@ class Seals:
         statement = update(events).where(events.c.seq == bindparam("number")).values(mac=bindparam("sealed"))
         if rows:
             connection.execute(statement, [{"number": r.seq, "sealed": keyed_hash(key, r.hash)} for r in rows])
-            self.anchor_later(connection, rows[-1].seq, rows[-1].hash)
+            self.anchor_later(_id(connection), rows[-1].seq, rows[-1].hash)
 
     def is_new_here(self) -> bool:
         """Whether no ledger was ever sealed at this place, so that one of an older version may be sealed unasked."""
