@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tradewright.model.clock import Clock, ShiftedClock, SystemClock
 from tradewright.model.errors import StoreError
+from tradewright.store.files import private_folder
 
 
 def scenario_clock(folder: Path, end: datetime) -> Clock:
@@ -21,7 +22,7 @@ def scenario_clock(folder: Path, end: datetime) -> Clock:
         StoreError: when the remembered moment cannot be read.
     """
     path = folder / "clocks" / f"{end:%Y%m%dT%H%M%SZ}"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     with tempfile.NamedTemporaryFile("w", dir=path.parent) as fresh:
         fresh.write(SystemClock().now().isoformat())
         fresh.flush()

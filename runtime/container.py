@@ -33,6 +33,7 @@ from tradewright.model.instrument import Instrument
 from tradewright.policy.limits import Limits
 from tradewright.store.artefacts import Artefacts
 from tradewright.store.bars import BarStore
+from tradewright.store.files import private_folder
 
 
 class Container:
@@ -144,7 +145,7 @@ class Container:
         named = self.settings.storage.ledger_url
         if named is not None:
             return named.get_secret_value()
-        self.root.mkdir(parents=True, exist_ok=True)
+        private_folder(self.root)
         return sqlite_url(self.root)
 
     @cached_property

@@ -24,6 +24,7 @@ from tradewright.model.clock import Clock, SystemClock
 from tradewright.model.command import Command, CommandKind, CommandState
 from tradewright.model.errors import LedgerError, StoreError, TradewrightError
 from tradewright.model.intent import MANUAL
+from tradewright.store.files import private_folder
 
 WAIT = 15.0
 """Seconds to wait for a sender at work to cancel, where this process cannot ask the venue itself."""
@@ -110,7 +111,7 @@ def _ledgers(place: LedgerPlace) -> Iterator[Ledger]:
     last one that was written counts, whatever its time, and a sender is found by its process.
     """
     if place.url.startswith("sqlite:///"):
-        Path(place.url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        private_folder(Path(place.url.removeprefix("sqlite:///")).parent)
     for mode in place.modes:
         with Ledger.create(place.url, SystemClock(), mode=mode) as ledger:
             yield ledger

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -182,6 +184,26 @@ class Database:
         except ImportError as error:
             remedy = "pip install tradewright[postgres]"
             raise LedgerError("the driver of PostgreSQL is not installed", where=_shown(url), remedy=remedy) from error
+
+
+def make_private(path: Path) -> None:
+    """Make the file of a database for its owner alone, or take from others what an older version gave them.
+
+    SQLite gives the files beside it the same permissions. A file of another owner stays as it is.
+
+    Raises:
+        LedgerError: when something other than a file is there.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with suppress(OSError):
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise LedgerError("is no plain file", where=str(path), remedy="point storage at a ledger, or at a new file")
+        if stat.S_IMODE(mode) != 0o600:
+            for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+                if name.exists():
+                    name.chmod(stat.S_IMODE(name.stat().st_mode) & 0o600)
 
 
 def explained(error: DBAPIError, where: str) -> LedgerError:

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
-from tradewright.database.engine import Database
+from tradewright.database.engine import Database, make_private
 from tradewright.ledger.attempt_evidence import AttemptEvidence
 from tradewright.ledger.attempts import Attempts
 from tradewright.ledger.audit_log import AuditLog
@@ -80,6 +80,8 @@ class Ledger:
         """
         database = Database(url, clock, busy_seconds)
         try:
+            if database.sqlite_path is not None:
+                make_private(database.sqlite_path)
             upgraded = SCHEMA.apply_to(database)
             made = cls(database, mode)
             if upgraded:
