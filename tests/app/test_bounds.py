@@ -10,6 +10,7 @@ import pytest
 
 from app.commands.order_args import parse_order_terms
 from app.operations.trading import LONGEST_NAME, LONGEST_REASON, actor_name, checked_reason
+from conf.compose import compose
 from conf.overrides import grid
 from conf.problems import ConfigProblems
 from conf.schema.research import MOST_SETS, StrategySettings
@@ -114,3 +115,16 @@ def test_an_address_is_told_without_its_password(url: str, tmp_path: Path, monke
         assert said.status == 1
         assert "hunter2" not in said.out + said.err
         assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize("name", ["a/../../x", "a/..", "a//b", "a/./b", "a/"])
+def test_no_name_leads_out_of_its_folder(name: str) -> None:
+    with pytest.raises(ValueError, match="leads out of its folder"):
+        Position.model_validate({"account": "A", "instrument": name, "quantity": 1, "average_price": 1})
+    with pytest.raises(ConfigProblems, match=r"strategy\.name"):
+        compose((f"strategy.name={name}",))
+
+
+def test_a_name_of_parts_stays() -> None:
+    made = Position(account="A", instrument="BTC/USD.p", quantity=Decimal(1), average_price=Decimal(1))
+    assert made.instrument == "BTC/USD.p"

@@ -65,5 +65,13 @@ Number = Annotated[Decimal, BeforeValidator(_exact), Field(allow_inf_nan=False),
 Positive = Annotated[Number, Field(gt=0)]
 
 NAME_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._/:-]{0,63}$", re.ASCII)
-Name = Annotated[str, Field(pattern=NAME_PATTERN.pattern)]
+
+
+def _stays(value: str) -> str:
+    if any(part in ("", ".", "..") for part in value.split("/")):
+        raise ValueError("leads out of its folder: no part between two / may be empty, . or ..")
+    return value
+
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN.pattern), AfterValidator(_stays)]
 """An ASCII name of at most 64 characters, safe in a path segment list, a URL and a broker field."""
