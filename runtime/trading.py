@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TypeVar
 
 import pandas as pd
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from conf.schema.settings import Settings
 from runtime.container import Container
@@ -153,6 +153,9 @@ def newest_signals(house: Container, strategies: Sequence[str]) -> list[tuple[Si
             signals = _SIGNALS.validate_python(house.artefacts.read_json(("signals", name)))
         except NoArtefact:
             continue
+        except ValidationError as error:
+            where, remedy = str(house.artefacts.folder(("signals", name))), "materialize signals again"
+            raise StoreError("holds no signals", where=where, remedy=remedy) from error
         for signal in signals:
             start = pd.Timestamp(signal.bar_ts).value
             traded = house.instrument(signal.instrument)
