@@ -221,7 +221,7 @@ def test_the_place_is_where_a_composition_leads(
     settings = compose(overrides)
     place = ledger_place(overrides)
     assert (place.modes, place.remarks) == ((settings.mode.name,), ())
-    monkeypatch.setattr(Path, "mkdir", lambda *_args, **_more: None)
+    monkeypatch.setattr("runtime.container.private_folder", lambda _folder: None)
     assert place.url == Container(settings).ledger_url()
 
 

@@ -267,3 +267,38 @@ def test_a_ledger_of_an_older_version_at_a_sealed_place_is_not_sealed_unasked(
             claim(ledger, order)
         with pytest.raises(LedgerError, match="another ledger was sealed at this place"):
             ledger.events.rekey("ann", "old")
+
+
+def test_a_ledger_that_is_made_to_look_new_is_not_taken_for_one(
+    opened: Ledger, order: ApprovedOrder, ledger_url: str, clock: ManualClock
+) -> None:
+    """Without a name there is no key to compare with: events in a ledger without a name stop every claim."""
+    opened.close()
+    forge(
+        ledger_url,
+        "UPDATE event_head SET seq = 0, ledger_id = ''",
+        "UPDATE events SET seq = seq + 1000, mac = ''",
+        *(f"UPDATE {table} SET event_seq = event_seq + 1000" for table in ("intents", "decisions", "approved_orders")),
+    )
+    with Ledger.create(ledger_url, clock, busy_seconds=1) as ledger, pytest.raises(LedgerKeyMissing, match="no key"):
+        claim(ledger, order)
+
+
+def test_another_sealed_ledger_in_its_place_is_seen_and_a_moved_one_is_known(
+    keys: Path, tmp_path: Path, clock: ManualClock
+) -> None:
+    assert keys.name == "keys"
+    orders = {}
+    for name in ("one", "other"):
+        with Ledger.create(f"sqlite:///{tmp_path / name}", clock) as ledger:
+            orders[name] = Proposer(ledger, clock).order()
+            assert ledger.leases.acquire(ACCOUNT, "h", 60)
+    (tmp_path / "moved").write_bytes((tmp_path / "other").read_bytes())
+    (tmp_path / "one").write_bytes((tmp_path / "other").read_bytes())
+    with (
+        Ledger.create(f"sqlite:///{tmp_path / 'one'}", clock) as ledger,
+        pytest.raises(LedgerKeyMissing, match="another ledger was sealed at this place"),
+    ):
+        claim(ledger, orders["other"])
+    with Ledger.create(f"sqlite:///{tmp_path / 'moved'}", clock) as ledger:
+        assert claim(ledger, orders["other"]) is not None

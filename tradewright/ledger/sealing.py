@@ -12,6 +12,8 @@ from tradewright.ledger.row_evidence import EVENT_COLUMNS, checked_payload, tamp
 from tradewright.ledger.schema import event_head, events
 from tradewright.ledger.seal import REKEY, Anchor, Keyring, is_sealed, keyed_hash, new_id
 
+_ANOTHER = "another ledger was sealed at this place"
+
 
 class Seals:
     """The seal of one ledger.
@@ -86,32 +88,42 @@ class Seals:
             LedgerKeyMissing: without the key or the anchored end. Nothing may be sent then.
         """
         head = connection.execute(select(event_head.c.seq, event_head.c.hash)).one_or_none()
-        if head is not None and head.seq == 0:
+        if head is not None and head.seq == 0 and connection.execute(select(events.c.seq).limit(1)).first() is None:
             return
-        key = self.demand_key(connection)
-        end = self._keyring.anchor(_id(connection))
-        if end is None:
-            remedy = f"compare the ledger with the venue, then: {REKEY}"
-            raise LedgerKeyMissing("the end of the ledger is anchored nowhere; nothing is sent",
-                                   where=str(self._keyring.path(_id(connection)).parent), remedy=remedy)  # fmt: skip
+        key, end = self.demand_key(connection), self._anchored_here(connection)
         previous, last = "", 0
         query = select(*EVENT_COLUMNS).where(events.c.seq >= end.seq).order_by(events.c.seq)
         for row in connection.execute(query).mappings().all():
             checked_payload(row, key)
-            if (last and (row["seq"], row["previous"]) != (last + 1, previous)) or (
-                not last and (row["seq"], row["hash"]) != (end.seq, end.hash)
-            ):
+            follows = (row["seq"], row["previous"]) == (last + 1, previous)
+            if not (follows if last else (row["seq"], row["hash"]) == (end.seq, end.hash)):
                 raise tampered(events, row, "hash", row["hash"], f"{end.hash} at {end.seq}")
             previous, last = row["hash"], row["seq"]
         if head is None or (head.seq, head.hash) != (last, previous):
             raise tampered(event_head, {"id": 1}, "seq, hash", head and tuple(head), (last or end.seq, previous))
+
+    def _anchored_here(self, connection: Connection) -> Anchor:
+        """The anchored end of the ledger that belongs to this place; a ledger that was moved is noted at its new one.
+
+        Raises:
+            LedgerKeyMissing: when none is anchored, or another ledger was put into the place of the one sealed here.
+        """
+        ledger_id, where = _id(connection), self._database.where
+        end, known = self._keyring.anchor(ledger_id), self._keyring.known_at(where)
+        if end is not None and known in ("", ledger_id):
+            if not known:
+                self._keyring.note_place(where, ledger_id)
+            return end
+        what = _ANOTHER if end is not None else "the end of the ledger is anchored nowhere"
+        remedy = f"compare the ledger with the venue, then: {REKEY}"
+        raise LedgerKeyMissing(f"{what}; nothing is sent", where=where, remedy=remedy)
 
     def doubts(self, connection: Connection) -> list[str]:
         """What stands against the ledger that a new key would cover up, as texts; empty when its seal holds."""
         ledger_id, found = _id(connection), []
         place = self._keyring.known_at(self._database.where)
         if place not in ("", ledger_id):
-            found.append("another ledger was sealed at this place")
+            found.append(_ANOTHER)
         try:
             key: bytes | None = self.demand_key(connection)
         except LedgerKeyMissing as error:
