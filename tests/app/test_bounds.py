@@ -95,10 +95,10 @@ def test_a_key_of_a_command_is_bounded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "postgresql://user:hunter2@127.0.0.1:1/name",
+        "postgresql://user:hunter2@127.0.0.1:1/name",  # pragma: allowlist secret
         "postgresql://127.0.0.1:1/name?user=u&password=hunter2",
         "postgresql+psycopg2://u@127.0.0.1:1/name?sslpassword=hunter2&connect_timeout=1",
-        "postgresql://u:hunter2@host:noport/name",
+        "postgresql://u:hunter2@host:noport/name",  # pragma: allowlist secret
         "mysql://u@h/n?password=hunter2",
     ],
 )

@@ -41,6 +41,7 @@ from tradewright.ledger.row_evidence import (
     tampered,
 )
 from tradewright.ledger.schema import event_head, events
+from tradewright.ledger.seal import Anchor
 from tradewright.ledger.sealing import Seals
 from tradewright.model.errors import LedgerError
 from tradewright.model.hashing import canonical_json
@@ -113,7 +114,8 @@ class Events:
             connection.execute(insert(events).values(**row, mac=self.seals.mac(ledger_id, row["hash"])))
             if not damaged:
                 connection.execute(update(event_head).values(seq=row["seq"], hash=row["hash"]))
-                self.seals.anchor_later(ledger_id, row["seq"], row["hash"])
+                before, end = Anchor(last_seq, last_hash), Anchor(row["seq"], row["hash"])
+                self.seals.anchor_later(ledger_id, before, end)
         return Event(**row | {"topic": topic, "payload": json.loads(text)})
 
     def record(

@@ -15,7 +15,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,10 @@ class Anchor:
 
     seq: int
     hash: str
+
+
+START = Anchor(0, "0" * 64)
+"""Before the first event."""
 
 
 def keys_folder() -> Path:
@@ -114,6 +118,7 @@ class Keyring:
                 file.write(key.hex() + "\n")
                 file.flush()
                 os.fsync(file.fileno())
+            _note_end(path.parent, START)
             for folder in (path.parent, self.folder):
                 _sync(folder)
         except OSError as error:
@@ -132,13 +137,18 @@ class Keyring:
             return Anchor(int(told["seq"]), str(told["hash"]))
         return None
 
-    def move_anchor(self, ledger_id: str, end: Anchor) -> None:
-        """Note a newer end, after its commit. Where that fails the old one stays: it lags, which is allowed."""
+    def move_anchor(self, ledger_id: str, end: Anchor, holds: Callable[[Anchor], bool]) -> None:
+        """Note a newer end, after its commit. Where that fails the old one stays: it lags, which is allowed.
+
+        Args:
+            holds: whether the chain still has the end that is noted. One that was cut is not noted anew: the old note
+                is the proof.
+        """
         folder = self.folder / ledger_id
         with suppress(OSError), _locked(folder):
             present = self.anchor(ledger_id)
-            if present is None or present.seq < end.seq:
-                _replace(folder / END_FILE, json.dumps({"seq": end.seq, "hash": end.hash}))
+            if present is not None and present.seq < end.seq and holds(present):
+                _note_end(folder, end)
 
     def known_at(self, place: str) -> str:
         """The id of the ledger that was last sealed at a place; empty when none was."""
@@ -163,6 +173,10 @@ def _private_folder(folder: Path) -> None:
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
         folder.chmod(0o700)
+
+
+def _note_end(folder: Path, end: Anchor) -> None:
+    _replace(folder / END_FILE, json.dumps({"seq": end.seq, "hash": end.hash}))
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from tradewright.database.engine import Database
 from tradewright.ledger.errors import LedgerKeyMissing
 from tradewright.ledger.row_evidence import EVENT_COLUMNS, checked_payload, tampered
 from tradewright.ledger.schema import event_head, events
-from tradewright.ledger.seal import REKEY, Anchor, Keyring, is_sealed, keyed_hash, new_id
+from tradewright.ledger.seal import REKEY, START, Anchor, Keyring, is_sealed, keyed_hash, new_id
+from tradewright.model.errors import LedgerError
 
 _ANOTHER = "another ledger was sealed at this place"
 
@@ -55,10 +56,24 @@ class Seals:
         self._database.after_commit("place", lambda: self._keyring.note_place(self._database.where, ledger_id))
         return ledger_id
 
-    def anchor_later(self, ledger_id: str, seq: int, digest: str) -> None:
-        """Note the end of the chain outside, as soon as it is committed."""
+    def anchor_later(self, ledger_id: str, before: Anchor, end: Anchor) -> None:
+        """Note the end of the chain outside, as soon as it is committed.
+
+        Args:
+            before: the end before the newest event; where that is the noted one, nothing needs to be read.
+        """
+
+        def holds(noted: Anchor) -> bool:
+            return noted in (before, START) or self._hash_of(noted.seq) == noted.hash
+
         if ledger_id:
-            self._database.after_commit("anchor", lambda: self._keyring.move_anchor(ledger_id, Anchor(seq, digest)))
+            self._database.after_commit("anchor", lambda: self._keyring.move_anchor(ledger_id, end, holds))
+
+    def _hash_of(self, seq: int) -> str:
+        """The hash of an event; empty where it is not there, or cannot be read."""
+        with suppress(LedgerError), self._database.read() as connection:
+            return str(connection.execute(select(events.c.hash).where(events.c.seq == seq)).scalar() or "")
+        return ""
 
     def anchored(self) -> Anchor | None:
         """The end that is noted outside; to be asked before the reading that it is compared with."""
@@ -91,12 +106,12 @@ class Seals:
         if head is not None and head.seq == 0 and connection.execute(select(events.c.seq).limit(1)).first() is None:
             return
         key, end = self.demand_key(connection), self._anchored_here(connection)
-        previous, last = "", 0
+        previous, last = START.hash, START.seq
         query = select(*EVENT_COLUMNS).where(events.c.seq >= end.seq).order_by(events.c.seq)
         for row in connection.execute(query).mappings().all():
             checked_payload(row, key)
             follows = (row["seq"], row["previous"]) == (last + 1, previous)
-            if not (follows if last else (row["seq"], row["hash"]) == (end.seq, end.hash)):
+            if not (follows if last or end == START else (row["seq"], row["hash"]) == (end.seq, end.hash)):
                 raise tampered(events, row, "hash", row["hash"], f"{end.hash} at {end.seq}")
             previous, last = row["hash"], row["seq"]
         if head is None or (head.seq, head.hash) != (last, previous):
@@ -149,7 +164,7 @@ class Seals:
         statement = update(events).where(events.c.seq == bindparam("number")).values(mac=bindparam("sealed"))
         if rows:
             connection.execute(statement, [{"number": r.seq, "sealed": keyed_hash(key, r.hash)} for r in rows])
-            self.anchor_later(_id(connection), rows[-1].seq, rows[-1].hash)
+            self.anchor_later(_id(connection), START, Anchor(rows[-1].seq, rows[-1].hash))
 
     def is_new_here(self) -> bool:
         """Whether no ledger was ever sealed at this place, so that one of an older version may be sealed unasked."""

@@ -28,14 +28,15 @@ def private_folder(folder: Path) -> None:
     Raises:
         OSError: when it cannot be made.
     """
-    missing = []
-    while not folder.exists():
-        missing.append(folder)
-        folder = folder.parent
+    missing, above = [], folder
+    while not above.exists():
+        missing.append(above)
+        above = above.parent
     for each in reversed(missing):
         with contextlib.suppress(FileExistsError):  # another process made it meanwhile
             each.mkdir(mode=0o700)
             each.chmod(0o700)
+    folder.mkdir(exist_ok=True)  # tells of something else in its place
 
 
 def write_bytes(path: Path, data: bytes) -> None:
