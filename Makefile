@@ -9,7 +9,7 @@ export GX_ANALYTICS_ENABLED := false
 export DAGSTER_TELEMETRY_ENABLED := false
 export PYTHONDONTWRITEBYTECODE :=  # empty: a process without compiled files takes twice as long to start
 
-.PHONY: install demo test lint fmt types verify dev apps bench notebooks audit lock clean help
+.PHONY: install demo test lint fmt types verify dev apps bench notebooks audit licences sbom lock clean help
 .DEFAULT_GOAL := help
 
 help: ## list the verbs
@@ -52,11 +52,17 @@ notebooks: install ## the notebooks against the committed references (nbval); re
 	$(BIN)/marimo check --strict notebooks/*.py
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=180 -p no:xdist -W default tests/notebooks/reference/*.ipynb
 
-audit: install ## known vulnerabilities in the locked dependencies
+audit: install ## known vulnerabilities in the locked dependencies; fails when nothing could be audited
 	$(BIN)/python -m tests.audit requirements/dev.txt
 
+licences: install ## the licences of the locked dependencies (docs/licences.md)
+	$(BIN)/python -m tests.licences requirements/dev.txt
+
+sbom: install ## the bill of materials in CycloneDX: build/sbom.json
+	$(BIN)/python -m tests.sbom requirements/core.txt build/sbom.json
+
 verify: export TRADEWRIGHT_TESTS := whole
-verify: lint types test notebooks audit ## all that CI runs, the random programmes whole, and the kill tests 20 times
+verify: lint types test notebooks audit licences ## all that CI runs, the random programmes whole, and the kill tests 20 times
 	for round in $$(seq 20); do $(BIN)/python -m pytest -q -m kill || exit 1; done
 
 dev: install ## dagster dev on loopback: http://127.0.0.1:3000

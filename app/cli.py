@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import typer
 
 from app.commands import kill_and_cancel, ledger, limits, orders, research, system, trade, ways_back
@@ -18,5 +20,6 @@ for group in (system, research, trade, orders, kill_and_cancel, limits, ways_bac
 
 
 def main() -> None:
-    """The entry point."""
+    """The entry point. What a command writes is its user's alone: ledgers, states and results tell of an account."""
+    os.umask(0o077)
     app()

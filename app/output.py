@@ -22,8 +22,8 @@ DONE, FAILED = 0, 1
 LOG = logging.getLogger("tradewright.command")
 PIPED_WIDTH = 240
 """Columns where there is no terminal: readers of a pipe want whole lines."""
-_CONTROLS = dict.fromkeys((*range(32), 127, *range(128, 160)), " ") | dict.fromkeys(
-    (*range(8234, 8239), *range(8294, 8298)), ""
+_CONTROLS = dict.fromkeys((*range(32), 127, *range(128, 160), 0x2028, 0x2029), " ") | dict.fromkeys(
+    (0x061C, 0x200E, 0x200F, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), ""
 )
 """Control characters (terminal escapes begin with one) become spaces; marks that reorder text are dropped."""
 
@@ -44,8 +44,8 @@ class Output:
         from rich.console import Console  # the help of a command does without
 
         self.as_json = as_json
-        self.messages = Console(stderr=True, highlight=False, soft_wrap=True)
-        self._results = Console(highlight=False, soft_wrap=True)
+        self.messages = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+        self._results = Console(highlight=False, soft_wrap=True, emoji=False)
         if not self._results.is_terminal:
             self._results.width = PIPED_WIDTH
 
@@ -65,11 +65,12 @@ class Output:
         from rich.markup import escape
         from rich.table import Table
 
-        table = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+        shown = escape(printable(title))
+        table = Table(title=shown, title_justify="left", header_style="bold", box=None, pad_edge=False)
         body = [[_cell(value) for value in row] for row in rows]
         for position, name in enumerate(header):
             is_number = bool(body) and all(_is_number(row[position]) for row in body)
-            table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+            table.add_column(escape(printable(name)), justify="right" if is_number else "left", overflow="fold")
         for row in body:
             table.add_row(*map(escape, row))
         self._results.print(table)

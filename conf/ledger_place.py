@@ -143,6 +143,9 @@ class _Reading:
 
     def _fields(self, path: Path) -> dict[str, object]:
         """The top-level keys of a file; of one that is no YAML the lines ``key: value`` and ``- group: option``."""
+        if path.exists() and not path.is_file():  # reading a pipe would keep a kill waiting
+            self._remark(path, "is no plain file")
+            return {}
         try:
             with path.open("rb") as file:
                 text = file.read(_MOST_BYTES).decode("utf-8", "replace")

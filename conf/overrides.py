@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,13 +11,14 @@ from typing import NamedTuple
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import ConfigCompositionException, HydraException
 
 from conf.composition import COMPOSITION_ERRORS, LOCK, NONE, Composed, composed, first_line
 from conf.environment import environment, groups, options
 from conf.explanations import field_names
 from conf.problems import ConfigProblems, Problem, nearest
+from conf.schema.research import MOST_SETS
 from conf.schema.settings import Settings
 
 COMMAND_LINE = "command line"
@@ -41,6 +43,7 @@ def grid(overrides: Sequence[str]) -> Grid:
             raise ConfigProblems(problems)
         moving = [item for item in parsed if item.is_sweep_override()]
         fixed = [item.input_line or "" for item in parsed if not item.is_sweep_override()]
+        _demand_few(moving)
         try:
             combinations = BasicSweeper.split_arguments(moving, None)[0] if moving else [[]]
         except (HydraException, ValueError) as error:
@@ -48,6 +51,28 @@ def grid(overrides: Sequence[str]) -> Grid:
             given = " ".join(item.input_line or "" for item in moving)
             raise ConfigProblems([Problem(COMMAND_LINE, 0, "", given, rule)]) from error
     return Grid(fixed, [list(combination) for combination in combinations])
+
+
+def _demand_few(moving: Sequence[Override]) -> None:
+    """Refuse a grid of more than ``MOST_SETS`` sets before it is written out.
+
+    Raises:
+        ConfigProblems: with the number of sets.
+    """
+    count = math.prod(_count(item.value()) for item in moving)
+    if count > MOST_SETS:
+        given = " ".join(item.input_line or "" for item in moving)
+        rule = f"are {count:,} sets; at most {MOST_SETS:,} are tried at once"
+        raise ConfigProblems([Problem(COMMAND_LINE, 0, "", given, rule)])
+
+
+def _count(value: object) -> int:
+    """How many values a part of a sweep stands for; 1 where Hydra alone can tell."""
+    if isinstance(value, ChoiceSweep):
+        return len(value.list)
+    if isinstance(value, RangeSweep) and value.start is not None and value.stop is not None and value.step:
+        return max(0, math.ceil((float(value.stop) - float(value.start)) / float(value.step)))
+    return 1
 
 
 def parse(overrides: Sequence[str]) -> tuple[list[Override], list[Problem]]:

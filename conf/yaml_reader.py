@@ -117,6 +117,8 @@ class _Refused(Exception):
 def lint_yaml(path: Path, shown: str) -> list[Problem]:
     """All traps in one YAML file; ``shown`` is the file's name in messages."""
     try:
+        if path.exists() and not path.is_file():
+            raise _Refused("is no plain file")
         root = _root(_text(path.read_bytes()))
     except (_Refused, OSError, UnicodeDecodeError, YAMLError) as error:
         return [_refusal(error).problem(shown)]

@@ -29,6 +29,7 @@ from tradewright.model.clock import Clock, SystemClock
 from tradewright.model.errors import ConfigError
 from tradewright.model.instrument import Instrument
 from tradewright.policy.limits import Limits
+from tradewright.store.files import private_folder
 
 if TYPE_CHECKING:  # a command loads what it uses: no pandas for a list of orders, no database for a backtest
     from tradewright.ledger.ledger import Ledger
@@ -156,7 +157,7 @@ class Container:
         named = self.settings.storage.ledger_url
         if named is not None:
             return named.get_secret_value()
-        self.root.mkdir(parents=True, exist_ok=True)
+        private_folder(self.root)
         return sqlite_url(self.root)
 
     @cached_property

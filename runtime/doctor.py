@@ -22,7 +22,7 @@ from runtime.trading import UNKNOWN_ACCOUNT, account_in_force
 from tradewright.execution.health import problems
 from tradewright.execution.risk_snapshot import limits_in_force
 from tradewright.ledger.backup import PG_DUMP
-from tradewright.ledger.errors import LedgerTampered
+from tradewright.ledger.errors import LedgerKeyMissing, LedgerTampered
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.errors import TradewrightError
 from tradewright.model.mode import Mode
@@ -159,7 +159,7 @@ def _chain(ledger: Ledger) -> Finding:
     """The hash chain of the events; an altered row is told with the ledger that holds it."""
     try:
         return Finding("good", "ledger", f"{ledger.where}: audit chain of {ledger.audit.verify_chain()} events holds")
-    except LedgerTampered as error:
+    except (LedgerTampered, LedgerKeyMissing) as error:
         return Finding("broken", "ledger", f"{ledger.where}: {error.where}: {error.what}", error.remedy)
 
 

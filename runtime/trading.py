@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.execution.types import ProtocolTimes, SenderSettings
-from tradewright.model.errors import BrokerError
+from tradewright.model.errors import BrokerError, LedgerError, StoreError, TradewrightError
 from tradewright.model.mode import Mode
 
 if TYPE_CHECKING:  # a listing loads neither the sender nor the gate
@@ -44,6 +44,8 @@ def system_user() -> str:
         return f"uid {os.getuid()}"
 
 
+_OF_THE_VENUE = frozenset({"BROKER_ERROR", "SEND_REFUSED"})
+"""The codes of refusals that the ledger has no part in."""
 UNKNOWN_ACCOUNT = "the account is known after the first connection: tradewright reconcile"
 """The remark where no account is named and the venue has told none in this mode."""
 
@@ -152,7 +154,7 @@ def protocol_times(settings: Settings) -> ProtocolTimes:
 def newest_signals(house: Container, strategies: Sequence[str]) -> list[tuple[SignalCandidate, datetime]]:
     """The stored signals of every strategy, each with the moment when its bar closed."""
     import pandas as pd
-    from pydantic import TypeAdapter
+    from pydantic import TypeAdapter, ValidationError
 
     from tradewright.execution.market_state import closed_at
     from tradewright.model.signal import SignalCandidate
@@ -166,6 +168,9 @@ def newest_signals(house: Container, strategies: Sequence[str]) -> list[tuple[Si
             signals = known.validate_python(house.artefacts.read_json(("signals", name)))
         except NoArtefact:
             continue
+        except ValidationError as error:
+            where, remedy = str(house.artefacts.folder(("signals", name))), "materialize signals again"
+            raise StoreError("holds no signals", where=where, remedy=remedy) from error
         for signal in signals:
             start = pd.Timestamp(signal.bar_ts).value
             traded = house.instrument(signal.instrument)
@@ -190,12 +195,15 @@ def asking(house: Container, ask: Callable[[Inbox], Awaitable[Result]]) -> Resul
 def cancelling_stopped(house: Container, scope: str, actor: str, reason: str) -> Cancelled:
     """Cancel what a stop covers on the account in force, and name what it covers on others.
 
+    Where the ledger cannot be used, or its sender does not answer, the orders that the venue lists are cancelled (D8).
+
     Raises:
-        CommandRefused, CommandPending, BrokerError, LedgerError: as :func:`asking`.
+        CommandRefused, BrokerError, LedgerError: as :func:`asking`.
     """
 
     from tradewright.execution.cancellation import Cancelled
     from tradewright.execution.health import open_elsewhere
+    from tradewright.execution.inbox import CommandPending, CommandRefused
 
     async def ask(inbox: Inbox) -> Cancelled:
         done = await inbox.cancel_all(actor, reason, stopped_only=True)
@@ -204,7 +212,44 @@ def cancelling_stopped(house: Container, scope: str, actor: str, reason: str) ->
         text = f"{', '.join(left)} belong to other accounts than {inbox.account}: name each as broker.account"
         return Cancelled(done.ended, (*done.open, *left), "; ".join(filter(None, (done.problem, text))))
 
-    return cancelling(house, ask)
+    try:
+        return cancelling(house, ask)
+    except (LedgerError, CommandRefused, CommandPending, StoreError) as error:
+        if error.code in _OF_THE_VENUE:
+            raise
+        return cancelling_at_venue(house, scope, str(error))
+
+
+def cancelling_at_venue(house: Container, scope: str, problem: str) -> Cancelled:
+    """Cancel what a stop covers by the venue's own list of orders; nothing is read from the ledger that it relies on.
+
+    An order whose row cannot be read counts as covered by every stop.
+
+    Args:
+        problem: the reason why the ledger cannot be used; part of the outcome.
+
+    Raises:
+        BrokerError: when the venue cannot be reached.
+    """
+    from tradewright.execution.cancellation import Cancelled
+    from tradewright.execution.venue_cancel import cancel_listed
+
+    kind, _, name = scope.partition(":")
+    account = name if kind == "account" else house.settings.broker.account or ""
+
+    def covers(ref: str) -> bool:
+        if kind != "strategy":
+            return True
+        try:
+            found = house.ledger.attempts.find(ref)
+        except TradewrightError:
+            return True
+        return found is not None and found.strategy == name
+
+    terms = (house.broker, account, covers, house.clock, protocol_times(house.settings))
+    done = asyncio.run(cancel_listed(*terms, whole=kind != "strategy"))
+    text = f"{problem}; the orders that the venue lists were asked to end, and nothing of it is written down"
+    return Cancelled(done.ended, done.open, "; ".join(filter(None, (text, done.problem))))
 
 
 def cancelling(house: Container, ask: Callable[[Inbox], Awaitable[Result]]) -> Result:

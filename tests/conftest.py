@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import tempfile
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -31,6 +32,8 @@ hypothesis.settings.register_profile("explore", derandomize=False, deadline=None
 hypothesis.settings.load_profile("same")
 
 REAL_DATA = "TRADEWRIGHT_REAL_DATA"
+KEYS = tempfile.TemporaryDirectory(prefix="keys")
+os.environ["TRADEWRIGHT_KEYS"] = KEYS.name  # the keys of ledgers of tests are none of a person's
 
 
 class NetworkRefused(RuntimeError):

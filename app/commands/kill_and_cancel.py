@@ -51,13 +51,17 @@ def kill(
         from runtime.other_ledgers import other_ledgers
 
         at = operation.target(in_force(overrides, forgiving=True), ledger)
-        for line in (*at.lines, *other_ledgers(at.place.url)):
+        for line in at.lines:
             output.say(line)
-        return operation.kill(at, scope, reason, actor)
+        done = operation.kill(at, scope, reason, actor)
+        for line in other_ledgers(at.place.url):
+            output.say(line)
+        return done
 
     def show(output: Output, done: tuple[Switch, Cancelled]) -> object:
         switch, cancelled = done
-        output.line(f"stopped: {switch.scope}; cancelled: {', '.join(cancelled.ended) or 'none'}")
+        flag = "stopped" if switch.stopped else "NOT STOPPED"
+        output.line(f"{flag}: {switch.scope}; cancelled: {', '.join(cancelled.ended) or 'none'}")
         if cancelled.open:
             output.line(f"still open: {', '.join(cancelled.open)}")
         if cancelled.problem:

@@ -1,21 +1,23 @@
-"""Commands on the ledger as a file: ``tradewright ledger verify``, ``backup``, ``prune``."""
+"""Commands on the ledger as a file: ``tradewright ledger verify``, ``backup``, ``rekey``, ``prune``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.options import Actor, Json, Overrides
+from app.commands.options import Actor, Json, Overrides, Reason
 from app.commands.trading_command import trading_command
 from app.output import DONE, FAILED, Output
 
 if TYPE_CHECKING:
-    from app.operations.ledger import Verification
+    from app.operations.ledger import Rekeyed, Verification
     from tradewright.ledger.backup import Backup
 
 commands = typer.Typer()
-ledger = typer.Typer(help="The ledger as a file: verify it, back it up, prune it.", no_args_is_help=True)
+ledger = typer.Typer(
+    help="The ledger as a file: verify it, back it up, give it a new key, prune it.", no_args_is_help=True
+)
 commands.add_typer(ledger, name="ledger")
 
 
@@ -44,9 +46,30 @@ def backup(overrides: Overrides = None, as_json: Json = False) -> None:
         output.line(f"{made.path}: {made.events} events, {made.size} bytes; audited")
         for name in made.removed:
             output.line(f"deleted {name}")
+        output.line(f"the key is no part of it: keep {made.key or 'the key of the ledger'} apart from the backups")
         return made
 
     trading_command(overrides, as_json, back_up, show, acts=True)
+
+
+@ledger.command()
+def rekey(
+    overrides: Overrides = None,
+    reason: Reason = "",
+    actor: Actor = "",
+    accept: Annotated[bool, typer.Option("--accept", help="accept what is named, such as a restored backup")] = False,
+    as_json: Json = False,
+) -> None:
+    """Give the ledger a new key, after a lost one or a restored backup; the whole chain is walked first."""
+    from app.operations.ledger import rekey as operate
+
+    def show(output: Output, done: Rekeyed) -> object:
+        output.line(f"{done.ledger}: {done.events} events sealed; the key is {done.key}, keep a copy apart")
+        for text in done.accepted:
+            output.line(f"accepted: {text}")
+        return done
+
+    trading_command(overrides, as_json, lambda at: operate(at, reason, accept, actor), show, acts=True)
 
 
 @ledger.command()

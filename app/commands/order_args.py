@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from tradewright.model.base import is_bounded
 from tradewright.model.errors import ConfigError
 from tradewright.model.order import OrderTerms, OrderType, Side, TimeInForce
 
@@ -33,6 +34,8 @@ PRICES = {
     OrderType.TRAILING_STOP: {"trail"},
 }
 """The price options that each kind of order needs; the others need none."""
+LONGEST_NUMBER = 100
+"""Characters of a number of the command line."""
 ENDS = ("FILLED", "CANCELLED", "REJECTED", "NOT_SENT")
 
 
@@ -151,10 +154,13 @@ def parse_statement_fill(text: str) -> dict[str, object]:
 
 
 def _amount(option: str, text: str) -> Decimal:
+    shown = text[:40]
     try:
-        value = Decimal(text)
+        value = Decimal(text) if len(text) <= LONGEST_NUMBER else Decimal("NaN")
     except InvalidOperation as error:
-        raise ConfigError(f"{text!r} is not a number", where=option, remedy=f"say {option} 10") from error
+        raise ConfigError(f"{shown!r} is not a number", where=option, remedy=f"say {option} 10") from error
+    if len(text) > LONGEST_NUMBER or (value.is_finite() and not is_bounded(value)):
+        raise ConfigError(f"{shown!r} has too many digits or places", where=option, remedy=f"say {option} 10")
     if not value.is_finite() or value <= 0:
         raise ConfigError(f"{text} is not a finite number above 0", where=option, remedy=f"say {option} 10")
     return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     Explained = tuple[Listing[Provenance], dict[str, KeptSettings], str]
 
 commands = typer.Typer()
+
+
+def _failed(found: Listing[Any]) -> int:
+    """1 where a damaged row was set aside."""
+    return found.failed
 
 
 @commands.command()
@@ -72,7 +77,9 @@ def intents(overrides: Overrides = None, newest: Newest = 200, everything: All =
         output.table("intents", header, [intent_row(view) for view in found.rows])
         return listed(output, "intents", found)
 
-    trading_command(overrides, as_json, lambda at: trading.intents(at, newest, everything=everything), show)
+    trading_command(
+        overrides, as_json, lambda at: trading.intents(at, newest, everything=everything), show, status=_failed
+    )
 
 
 @commands.command()
@@ -140,7 +147,9 @@ def orders(overrides: Overrides = None, newest: Newest = 200, everything: All = 
         output.table("orders", ORDER_HEADER, [order_row(view) for view in found.rows])
         return listed(output, "orders", found)
 
-    trading_command(overrides, as_json, lambda at: trading.orders(at, newest, everything=everything), show)
+    trading_command(
+        overrides, as_json, lambda at: trading.orders(at, newest, everything=everything), show, status=_failed
+    )
 
 
 @commands.command()
@@ -154,7 +163,7 @@ def positions(overrides: Overrides = None, as_json: Json = False) -> None:
         output.table("positions", header, rows)
         return listed(output, "positions", held)
 
-    trading_command(overrides, as_json, trading.positions, show)
+    trading_command(overrides, as_json, trading.positions, show, status=_failed)
 
 
 @commands.command()

@@ -63,7 +63,11 @@ def listed(output: Output, name: str, found: Listing[Any]) -> dict[str, object]:
     """Print what a listing leaves out, and return its document."""
     if found.remark:
         output.line(found.remark)
-    return {name: found.rows, "account": found.account, "remark": found.remark}
+    for text in found.damaged:
+        output.line(f"set aside, damaged: {text}")
+    if found.damaged:
+        output.line("nothing is sent on a damaged ledger; keep the file, then: tradewright ledger verify")
+    return {name: found.rows, "account": found.account, "remark": found.remark, "damaged": list(found.damaged)}
 
 
 def show_problems(output: Output, listed: Sequence[Problem]) -> None:

@@ -23,6 +23,7 @@ from runtime.container import Container
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Verdict
 from tradewright.model.errors import StoreError
+from tradewright.store.files import private_folder
 
 DEFAULTS = {"storage.root": "data/demo", "execution.settle": "0.5"}
 """The defaults of the demo. The simulator answers with what it has; a real gateway's open orders
@@ -97,7 +98,7 @@ def _fresh(folder: Path) -> None:
                 remedy="name another: tradewright demo storage.root=DIR",
             )
         shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     (folder / MARKER).write_text("made by tradewright demo, which may remove this folder\n")
 
 

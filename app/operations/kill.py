@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -21,10 +21,11 @@ from runtime.container import Container
 from tradewright.execution.cancellation import Cancelled
 from tradewright.ledger.kill_switches import EVERYTHING, Switch, account_scope, strategy_scope
 from tradewright.ledger.ledger import Ledger
-from tradewright.model.clock import SystemClock
+from tradewright.model.clock import Clock, SystemClock
 from tradewright.model.command import Command, CommandKind, CommandState
-from tradewright.model.errors import TradewrightError
+from tradewright.model.errors import LedgerError, StoreError, TradewrightError
 from tradewright.model.intent import MANUAL
+from tradewright.store.files import private_folder
 
 WAIT = 15.0
 """Seconds to wait for a sender at work to cancel, where this process cannot ask the venue itself."""
@@ -66,27 +67,28 @@ def kill(at: KillTarget, scope: str, reason: str, actor: str = "") -> tuple[Swit
     """Stop: the flag first, in a commit of its own, then a cancel of every open order that it covers, all at once.
 
     The flag needs no configuration. Where that cannot be composed, the cancels are left to the account's sender if one
-    is at work, and the reply says what is wrong.
+    is at work, and the reply says what is wrong. Where the flag cannot be written because the ledger is damaged, the
+    orders are cancelled all the same: nothing is sent on such a ledger.
 
     Returns:
-        The stop, which holds whatever became of the cancels, and the outcome of these.
+        The stop, which holds whatever became of the cancels (``stopped`` is False where it could not be written), and
+        the outcome of these.
 
     Raises:
         ConfigError: without a reason, or for an unknown scope.
-        LedgerError: when the flag cannot be written.
     """
     said, name = checked_reason(reason), actor_name(actor)
     if scope in ("", EVERYTHING):  # the flag before anything is composed
-        switch = _stop(at.place, EVERYTHING, name, said)
+        switch, problem = _stop(at.place, EVERYTHING, name, said)
         composed, checked = _composed(at), EVERYTHING
     else:
         composed = _composed(at)
         checked = _known_scope(composed, at.place, scope)
-        switch = _stop(at.place, checked, name, said)
-    cancelled = _cancel(composed, at.place, checked, name, said)
+        switch, problem = _stop(at.place, checked, name, said)
+    done = _cancel(composed, at.place, checked, name, said)
     if not isinstance(composed, TradewrightError):
         tell_alerts(composed)  # last: a slow receiver delays no cancel
-    return switch, cancelled
+    return switch, replace(done, problem="; ".join(filter(None, (problem, done.problem))))
 
 
 def _composed(at: KillTarget) -> Settings | TradewrightError:
@@ -97,9 +99,12 @@ def _composed(at: KillTarget) -> Settings | TradewrightError:
         return error
 
 
-def _stop(place: LedgerPlace, scope: str, actor: str, reason: str) -> Switch:
-    """Set the flag in every mode that may be meant; the switch of the last one."""
-    return [ledger.kill_switches.stop(scope, actor, reason) for ledger in _ledgers(place)][-1]
+def _stop(place: LedgerPlace, scope: str, actor: str, reason: str) -> tuple[Switch, str]:
+    """Set the flag in every mode that may be meant: the switch of the last one, or why it could not be written."""
+    try:
+        return [ledger.kill_switches.stop(scope, actor, reason) for ledger in _ledgers(place)][-1], ""
+    except (LedgerError, OSError) as error:
+        return Switch(scope, False, actor, reason, SystemClock().now()), f"THE STOP COULD NOT BE WRITTEN: {error}"
 
 
 def _ledgers(place: LedgerPlace) -> Iterator[Ledger]:
@@ -109,7 +114,7 @@ def _ledgers(place: LedgerPlace) -> Iterator[Ledger]:
     last one that was written counts, whatever its time, and a sender is found by its process.
     """
     if place.url.startswith("sqlite:///"):
-        Path(place.url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        private_folder(Path(place.url.removeprefix("sqlite:///")).parent)
     for mode in place.modes:
         with Ledger.create(place.url, SystemClock(), mode=mode) as ledger:
             yield ledger
@@ -121,13 +126,16 @@ def _known_scope(composed: Settings | TradewrightError, place: LedgerPlace, scop
     Raises:
         ConfigError: for any other one: a misspelt stop would stop nothing.
     """
-    if isinstance(composed, Settings):
-        with Container(composed) as house:
-            return checked_scope(scope, scopes(composed, house.ledger))
     known, accounts = [MANUAL, *options("strategy")], list[str]()
-    for ledger in _ledgers(place):
-        known += ledger.decisions.strategies()
-        accounts += ledger.outbox.accounts()
+    try:
+        if isinstance(composed, Settings):
+            with Container(composed) as house:
+                return checked_scope(scope, scopes(composed, house.ledger))
+        for ledger in _ledgers(place):
+            known += ledger.decisions.strategies()
+            accounts += ledger.outbox.accounts()
+    except (LedgerError, StoreError):
+        return checked_scope(scope, [scope])  # a damaged ledger knows no names: the one that is given holds
     return checked_scope(scope, [*map(account_scope, accounts), *map(strategy_scope, known)])
 
 
@@ -137,13 +145,21 @@ def _cancel(
     """Cancel what the stop covers; set the flag also where the composition leads, should that be another place."""
     if not isinstance(composed, Settings):
         return _leave_to_senders(place, actor, reason, str(composed))
-    try:
-        with Container(composed) as house:
+    with Container(composed, _clock(composed)) as house:
+        try:
             if house.ledger_url() != place.url or composed.mode.name not in place.modes:
                 house.ledger.kill_switches.stop(scope, actor, reason)
             return wiring.cancelling_stopped(house, scope, actor, reason)
-    except TradewrightError as error:
-        return Cancelled(problem=str(error))
+        except TradewrightError as error:
+            return Cancelled(problem=str(error))
+
+
+def _clock(composed: Settings) -> Clock:
+    """The clock of the settings; the machine's where that of a scenario cannot be read."""
+    try:
+        return Container(composed).clock
+    except (StoreError, OSError):
+        return SystemClock()
 
 
 def _leave_to_senders(place: LedgerPlace, actor: str, reason: str, problem: str) -> Cancelled:

@@ -11,7 +11,7 @@ from conf.schema.settings import Settings
 from runtime.trading import account_in_force
 from tradewright.ledger.kill_switches import EVERYTHING, Switch, account_scope, strategy_scope
 from tradewright.ledger.ledger import Ledger
-from tradewright.model.errors import ConfigError
+from tradewright.model.errors import ConfigError, LedgerError
 from tradewright.model.intent import MANUAL
 
 
@@ -31,6 +31,19 @@ def checked_scope(scope: str, known: Sequence[str]) -> str:
         remedy = f"did you mean {near!r}?" if near else f"one of {', '.join(known)}"
         raise ConfigError(f"{scope!r} is neither a strategy nor an account", where="--scope", remedy=remedy)
     return scope
+
+
+def known_scope(scope: str, settings: Settings, ledger: Ledger) -> str:
+    """As :func:`checked_scope`; in a damaged ledger, which knows no names, the given one holds.
+
+    Raises:
+        ConfigError: as :func:`checked_scope`.
+    """
+    try:
+        known = scopes(settings, ledger)
+    except LedgerError:
+        known = [scope]
+    return checked_scope(scope, known)
 
 
 def scopes(settings: Settings, ledger: Ledger) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.operations.trading import actor_name, opened_ledger
+from app.operations.trading import actor_name, checked_reason, opened_ledger
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.ledger.backup import Backup, backup
@@ -57,6 +57,34 @@ def back_up(settings: Settings) -> Backup:
     """
     with Container(settings) as house:
         return backup(house.existing_ledger(), house.backups, settings.schedules.backup.keep)
+
+
+@dataclass(frozen=True)
+class Rekeyed:
+    """The result of a new key.
+
+    Args:
+        key: its file; it belongs into no backup of the ledger.
+        accepted: what stood against the ledger and was accepted; empty where its old seal held.
+    """
+
+    ledger: str
+    key: str
+    events: int
+    accepted: tuple[str, ...]
+
+
+def rekey(settings: Settings, reason: str, accept: bool, actor: str = "") -> Rekeyed:
+    """Give the ledger a new key after its whole chain was walked; see ``Events.rekey``.
+
+    Raises:
+        LedgerError: when there is none, it was altered, or something is not accepted.
+    """
+    said, name = checked_reason(reason), actor_name(actor)
+    with Container(settings) as house:
+        ledger = house.existing_ledger()
+        count, accepted = ledger.events.rekey(name, said, accept=accept)
+        return Rekeyed(ledger.where, ledger.events.key_file(), count, tuple(accepted))
 
 
 def delete_old(settings: Settings, actor: str = "") -> dict[str, int]:

@@ -22,11 +22,19 @@ class Listing(Generic[Row]):
     Args:
         account: the account in force; empty while the venue has told none.
         remark: what is not listed, or why the account is not known; empty where everything is listed.
+        damaged: the rows of the ledger that were set aside because they are not what was recorded, each with its
+            table, key and column; the command exits with 1 while there is one.
     """
 
     rows: tuple[Row, ...]
     account: str
     remark: str = ""
+    damaged: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether a row was set aside."""
+        return bool(self.damaged)
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from app.access import TokenName
-from app.operations.kill_scopes import checked_scope, scopes
+from app.operations.damaged import account_named, apart, set_aside
+from app.operations.kill_scopes import checked_scope, known_scope, scopes
 from app.operations.replies import (
     DeskView,
     IntentView,
@@ -33,7 +34,7 @@ from tradewright.model.decision import Decision
 from tradewright.model.errors import ConfigError, LedgerError, TradewrightError
 from tradewright.model.intent import Intent
 from tradewright.model.mode import Mode
-from tradewright.model.order import OrderTerms
+from tradewright.model.order import OrderTerms, Position
 
 _BRACKETS = str.maketrans("()", "[]")
 """A claimed name cannot end its brackets and write another actor behind them."""
@@ -49,6 +50,8 @@ NEWEST = 200
 """The most intents and orders of a listing, unless more are asked for."""
 NEWEST_ORDER = "newest"
 """Stands for the newest order in the place of an id."""
+LONGEST_REASON, LONGEST_NAME = 2_000, 200
+"""Characters of a reason, and of a claimed name, of which the rest is left out."""
 MARKS = 5_000
 """The most equity marks of a chart."""
 
@@ -67,7 +70,7 @@ def intents(settings: Settings, most: int = NEWEST, *, everything: bool = False)
         everything: those of all modes and accounts, instead of those in force.
     """
     with Container(settings) as house:
-        return _intents(house, most, everything)
+        return set_aside(lambda: _intents(house, most, everything), lambda: _intents_apart(house, most, everything))
 
 
 def _intents(house: Container, most: int = NEWEST, everything: bool = False) -> Listing[IntentView]:
@@ -76,14 +79,28 @@ def _intents(house: Container, most: int = NEWEST, everything: bool = False) -> 
     waiting = {row.decision_id for row in asked}
     besides = [row.intent_id for row in asked]
     chosen = ledger.decisions.newest_intents(most or None, besides, None if everything else account)
-    views = []
-    for intent in reversed(chosen):
-        decisions = ledger.decisions.of_intent(intent.intent_id)
-        newest = decisions[-1] if decisions else None
-        refs = tuple(attempt.ref for attempt in ledger.attempts.all(intent.intent_id))
-        views.append(IntentView(intent, newest, bool(newest and newest.decision_id in waiting), refs))
+    views = [_intent_view(ledger, intent, waiting) for intent in reversed(chosen)]
     hidden = 0 if everything else ledger.decisions.count_intents() - ledger.decisions.count_intents(account)
     return Listing(tuple(views), account, _remark(account, hidden, "intent"))
+
+
+def _intent_view(ledger: Ledger, intent: Intent, waiting: Collection[str]) -> IntentView:
+    decisions = ledger.decisions.of_intent(intent.intent_id)
+    newest = decisions[-1] if decisions else None
+    refs = tuple(attempt.ref for attempt in ledger.attempts.all(intent.intent_id))
+    return IntentView(intent, newest, bool(newest and newest.decision_id in waiting), refs)
+
+
+def _intents_apart(house: Container, most: int, everything: bool) -> Listing[IntentView]:
+    """The intents one by one, those whose rows are damaged set aside; which of them wait is not told."""
+    ledger, account = house.ledger, account_named(house)
+    ids = ledger.decisions.newest_ids(most or None, None if everything else account or None)
+
+    def view(intent_id: str) -> IntentView:
+        return _intent_view(ledger, ledger.decisions.intent(intent_id), ())
+
+    rows, damaged = apart("intent", reversed(ids), view)
+    return Listing(rows, account, damaged=damaged)
 
 
 def _remark(account: str, hidden: int, noun: str) -> str:
@@ -217,7 +234,7 @@ def orders(settings: Settings, most: int = NEWEST, *, everything: bool = False) 
         everything: those of all modes and accounts, instead of those in force.
     """
     with Container(settings) as house:
-        return _orders(house, most, everything)
+        return set_aside(lambda: _orders(house, most, everything), lambda: _orders_apart(house, most, everything))
 
 
 def _orders(house: Container, most: int = NEWEST, everything: bool = False) -> Listing[desk.OrderView]:
@@ -227,11 +244,31 @@ def _orders(house: Container, most: int = NEWEST, everything: bool = False) -> L
     return Listing(tuple(reversed(views)), account, _remark(account, hidden, "order"))
 
 
+def _orders_apart(house: Container, most: int, everything: bool) -> Listing[desk.OrderView]:
+    """The orders one by one, those whose rows are damaged set aside."""
+    ledger, account = house.ledger, account_named(house)
+    refs = ledger.attempts.newest_refs(most or None, None if everything else account or None)
+    rows, damaged = apart("order", reversed(refs), lambda ref: desk.order_view(ledger, ledger.attempts.get(ref)))
+    return Listing(rows, account, damaged=damaged)
+
+
 def positions(settings: Settings) -> Listing[PositionView]:
     """The holdings of the account in force by the ledger, at the newest stored prices."""
     with Container(settings) as house:
-        account = account_in_force(settings, house.ledger)
-        return Listing(_positions(house, account), account, _remark(account, 0, "position"))
+
+        def whole() -> Listing[PositionView]:
+            account = account_in_force(settings, house.ledger)
+            return Listing(_positions(house, account), account, _remark(account, 0, "position"))
+
+        return set_aside(whole, lambda: _positions_apart(house))
+
+
+def _positions_apart(house: Container) -> Listing[PositionView]:
+    """The holdings in the instruments whose rows are as they were recorded; the others are named."""
+    account = account_named(house)
+    held, damaged = house.ledger.executions.readable_positions(account)
+    texts = [f"{row.where}: {row.what}; positions in {', '.join(names)} are not known" for row, names in damaged]
+    return Listing(_valued(house, held), account, damaged=tuple(texts))
 
 
 def reconcile(settings: Settings, actor: str = "") -> ReconcileReply:
@@ -265,7 +302,7 @@ def kill(settings: Settings, scope: str, reason: str, actor: str = "") -> tuple[
 
     reason, name = checked_reason(reason), actor_name(actor)
     with Container(settings) as house:
-        switch = house.ledger.kill_switches.stop(checked_scope(scope, scopes(settings, house.ledger)), name, reason)
+        switch = house.ledger.kill_switches.stop(known_scope(scope, settings, house.ledger), name, reason)
         try:
             return switch, trading.cancelling_stopped(house, switch.scope, name, reason)
         except TradewrightError as error:
@@ -363,12 +400,16 @@ def actor_name(named: str = "") -> str:
     user = trading.system_user()
     if isinstance(named, TokenName):
         return f"{user} (token: {named})"
-    name = printable(named).strip().translate(_BRACKETS)
+    name = printable(named[:LONGEST_NAME]).strip().translate(_BRACKETS)
     return f"{user} (claimed: {name})" if name else user
 
 
 def _positions(house: Container, account: str) -> tuple[PositionView, ...]:
-    held = [row for row in house.ledger.executions.positions(account) if row.quantity]
+    return _valued(house, house.ledger.executions.positions(account))
+
+
+def _valued(house: Container, positions: Iterable[Position]) -> tuple[PositionView, ...]:
+    held = [row for row in positions if row.quantity]
     quotes = house.newest_quotes() if held else {}
     views = []
     for row in held:
@@ -389,4 +430,7 @@ def checked_reason(reason: str) -> str:
             where="reason",
             remedy='write one; on the command line, --reason "..."',
         )
+    if len(said) > LONGEST_REASON:
+        what = f"a reason of {len(said)} characters is too long; the most are {LONGEST_REASON}"
+        raise ConfigError(what, where="reason", remedy="say it in a few words")
     return said

@@ -8,6 +8,7 @@ from brokers.base import BrokerPlugin, Surroundings, VenueSettings
 from tradewright.model.base import Name
 from tradewright.model.broker import Broker
 from tradewright.model.mode import Mode
+from tradewright.store.files import private_folder
 
 STATE_FILE = "sim_venue.json"
 
@@ -37,7 +38,7 @@ class SimPlugin(BrokerPlugin):
         from brokers.sim.quotes import stored_bars
         from brokers.sim.settings import SimSettings, sim_broker
 
-        around.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(around.folder)
         told = SimSettings(
             account=settings.account, cash=around.cash, state_file=around.folder / STATE_FILE, reading=reading
         )

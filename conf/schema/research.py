@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -10,6 +11,10 @@ from pydantic import Field
 from conf.schema.config_model import ConfigModel, Fraction, WallTime, Window, Zone
 from tradewright.model.bars import Timeframe
 from tradewright.model.base import Name
+from tradewright.model.errors import ConfigError
+
+MOST_SETS = 1_000_000
+"""The most parameter sets of one sweep; a mistyped range has thousands of millions."""
 
 
 class SessionSettings(ConfigModel):
@@ -62,7 +67,15 @@ class StrategySettings(ConfigModel):
     grid: dict[str, Annotated[tuple[float | int, ...], Field(min_length=1)]] = Field(default_factory=dict)
 
     def grid_sets(self) -> list[dict[str, float]]:
-        """The parameter sets of the grid, its last parameter moving fastest; none where nothing is declared."""
+        """The parameter sets of the grid, its last parameter moving fastest; none where nothing is declared.
+
+        Raises:
+            ConfigError: for more than ``MOST_SETS``, before any is made.
+        """
+        count = math.prod(map(len, self.grid.values()))
+        if count > MOST_SETS:
+            what = f"the grid has {count:,} sets; at most {MOST_SETS:,} are tried at once"
+            raise ConfigError(what, where="strategy.grid", remedy="give its parameters fewer values")
         rows = itertools.product(*self.grid.values()) if self.grid else ()
         return [dict(zip(self.grid, row, strict=True)) for row in rows]
 

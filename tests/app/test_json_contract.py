@@ -49,7 +49,7 @@ ORDER = {
     "since": Moment, "reason": TEXT, "perm_ids": [int], "executions": [EXECUTION],
     "events": [{"ref": TEXT, "state": TEXT, "reason": TEXT, "at": Moment}],
 }  # fmt: skip
-LISTED = {"account": TEXT, "remark": TEXT}
+LISTED = {"account": TEXT, "remark": TEXT, "damaged": []}
 SWITCH = {"scope": TEXT, "stopped": FLAG, "actor": TEXT, "reason": TEXT, "at": Moment}
 AUDIT = {
     "seq": int, "at": Moment, "actor": TEXT, "action": TEXT, "subject": TEXT, "detail": dict, "previous": TEXT,

@@ -221,7 +221,7 @@ def test_the_place_is_where_a_composition_leads(
     settings = compose(overrides)
     place = ledger_place(overrides)
     assert (place.modes, place.remarks) == ((settings.mode.name,), ())
-    monkeypatch.setattr(Path, "mkdir", lambda *_args, **_more: None)
+    monkeypatch.setattr("runtime.container.private_folder", lambda _folder: None)
     assert place.url == Container(settings).ledger_url()
 
 
@@ -297,3 +297,19 @@ def test_the_doctor_lists_the_other_ledger(house: House, monkeypatch: pytest.Mon
     other(monkeypatch, house)
     found = say("doctor", "--json", f"storage.root={house.root}").json["findings"]
     assert [row["state"] for row in found if row["what"] == "another ledger"] == ["look"]
+
+
+def test_a_clock_that_cannot_be_read_stops_no_kill_and_is_named_by_every_other_command(house: House) -> None:
+    """D8: the moment of the scenario's first use is a file that may be damaged like any other."""
+    root = f"storage.root={house.root}"
+    assert say("orders", root).status == 0
+    (clock,) = (house.root / "clocks").iterdir()
+    clock.write_text("garbage")
+    said = kill(root)
+    assert stopped(house.root, Mode.SIM), said.err
+    assert "Traceback" not in said.err
+    for command in ("orders", "positions", "intents", "freezes"):
+        refused = say(command, root)
+        assert refused.status == 1
+        assert str(clock) in refused.err
+        assert "what to do: remove the file" in refused.err

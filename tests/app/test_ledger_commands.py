@@ -76,7 +76,15 @@ def test_a_backup_is_restored_as_the_document_says(desk: House, ledger: Path) ->
         ledger.with_name(ledger.name + suffix).unlink(missing_ok=True)
     shutil.copy(made["path"], ledger)
     said = say("ledger", "verify", *desk.overrides, "--json")
-    assert (said.status, said.json["events"]) == (0, made["events"])
+    assert said.status == 1, "the restored ledger ends before the event that is noted beside its key"
+    assert "anchored outside" in said.json["altered"][0]["what"]
+    rekey = ("ledger", "rekey", *desk.overrides, "--json", "--reason", "restored")
+    refused = say(*rekey)
+    assert (refused.status, refused.json["error"]["code"]) == (1, "SEAL_IN_DOUBT")
+    assert "--accept" in refused.json["error"]["remedy"]
+    assert "is anchored as the newest" in say(*rekey, "--accept").json["accepted"][0]
+    said = say("ledger", "verify", *desk.overrides, "--json")
+    assert (said.status, said.json["events"]) == (0, made["events"] + 1)
     with Container(compose(desk.overrides)) as restored:
         assert [row.scope for row in restored.ledger.kill_switches.present() if row.stopped] == [EVERYTHING]
 
@@ -89,3 +97,12 @@ def test_prune_counts_what_it_deletes_and_names_who_did_it(desk: House, ledger: 
     assert "(claimed: ann)" in entry.actor
     assert "idempotency_keys: 0 rows deleted" in say("ledger", "prune", *desk.overrides).out
     assert ledger.is_file()
+
+
+def test_a_backup_says_that_the_key_is_no_part_of_it(desk: House, ledger: Path) -> None:
+    assert ledger.is_file()
+    made = say("ledger", "backup", *desk.overrides)
+    assert "the key is no part of it: keep " in made.out
+    key = say("ledger", "backup", *desk.overrides, "--json").json["key"]
+    assert Path(key).is_file()
+    assert not Path(key).is_relative_to(desk.root)

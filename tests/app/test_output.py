@@ -124,3 +124,23 @@ def test_raw_lines_of_client_libraries_stay_out_and_notices_come_in_words(capsys
 )
 def test_texts_of_foreign_origin_lose_their_control_characters(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J[red]x[/red] :bomb: \u202eevil\u2066\u200f\u2028 \r\n\x9b31m"
+
+
+def test_texts_of_others_reach_the_terminal_without_escapes_markup_or_marks(capsys: pytest.CaptureFixture[str]) -> None:
+    """In titles, headers, cells, lines and messages; JSON stays the exact text, escaped by JSON itself."""
+    output = Output(as_json=False)
+    output.table(HOSTILE, [HOSTILE], [[HOSTILE]])
+    output.line(HOSTILE)
+    output.say(HOSTILE)
+    told = capsys.readouterr()
+    for text in (told.out, told.err):
+        assert not [each for each in text if (ord(each) < 32 and each != "\n") or ord(each) in (0x9B, 0x202E, 0x2066)]
+        assert "[red]x[/red] :bomb:" in text
+    Output(as_json=True).result({"reason": HOSTILE})
+    written = capsys.readouterr().out
+    assert json.loads(written)["reason"] == HOSTILE
+    assert written.isascii()
+    assert "\x1b" not in written

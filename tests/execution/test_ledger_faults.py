@@ -97,7 +97,7 @@ def test_fault_28_every_commit_is_synchronous_and_any_cut_of_the_wal_leaves_a_co
         shutil.copy(path, copy)
         copy.with_name(copy.name + "-wal").write_bytes(wal[: 32 + frame * 4120 - 7 if frame else 0])
         with Ledger.create(f"sqlite:///{copy}", world.clock) as cut:
-            cut.audit.verify_chain()
+            cut.audit.verify_chain(sealed=False)  # each is older than the end that is noted outside
             for attempt in cut.attempts.all():
                 assert replay([event.state for event in cut.attempts.events(attempt.ref)]) is attempt.state
                 states.add(attempt.state.value)

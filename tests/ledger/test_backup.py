@@ -62,12 +62,15 @@ def test_a_restored_backup_is_the_ledger_of_its_moment(
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     shutil.copy(saved.path, path)
     with Ledger.open(ledger_url, clock) as restored:
-        assert restored.audit.verify_chain() == saved.events
+        assert restored.audit.verify_chain(sealed=False) == saved.events
+        with pytest.raises(LedgerTampered, match="anchored outside"):
+            restored.audit.verify_chain()
+        restored.events.rekey("ann", "restored", accept=True)
         assert restored.decisions.find_decision(kept.decision_id) == kept
         assert restored.decisions.find_decision(lost.decision_id) is None
         proposer_again = Proposer(restored, clock)
         proposer_again.decide(proposer_again.intent())
-        assert restored.audit.verify_chain() == saved.events + 2
+        assert restored.audit.verify_chain() == saved.events + 3
 
 
 def test_a_ledger_in_use_is_copied_as_it_was_at_one_moment(ledger: Ledger, tmp_path: Path) -> None:

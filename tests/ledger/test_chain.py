@@ -100,7 +100,7 @@ def others(name: str, value: Any) -> list[Any]:
         return [value.replace("+00:00", "+01:00"), value[:25] + ("1" if value[25] != "1" else "2") + value[26:], "now"]
     if name == "payload":
         return ["null" if value != "null" else "{}", value + " ", value.replace('"', "'"), '{"reason":"other"}', ""]
-    if name in ("previous", "hash", "payload_hash"):
+    if name in ("previous", "hash", "payload_hash", "mac"):
         return [value[:-1] + ("0" if value[-1] != "0" else "1"), "f" + value[1:] if value[0] != "f" else "", "0" * 63]
     return [value + " ", value[:-1], "", value.swapcase()]
 

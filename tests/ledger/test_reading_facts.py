@@ -14,10 +14,13 @@ COMPARED_BY = {"check", "facts", "_evidence", "_select", "_check_since", "_check
                "_check_newest_comparison"}  # fmt: skip
 """Names whose use means that rows are compared: those of ``Facts``, of the evidence classes, and what calls them."""
 MACHINERY = {"schema", "facts", "row_evidence", "chain_audit", "events", "newest_events", "attempt_evidence",
-             "command_evidence", "retention", "backup"}  # fmt: skip
+             "command_evidence", "retention", "backup", "damage", "sealing"}  # fmt: skip
 EXEMPT = {
     "claims.release": "the attempt is compared; the end of the approval only chooses between two ends",
     "attempts.count": "a number for people",
+    "attempts.newest_refs": "names for a listing of row after row, each of which is compared when it is read",
+    "decisions.newest_ids": "names for a listing of row after row, each of which is compared when it is read",
+    "executions._held": "its callers have compared the rows, or leave out the instruments of the damaged ones",
     "attempts.append": "writes the step and its event",
     "attempts.advance": "writes; its callers have compared the attempt",
     "commands._change": "a conditional update; its callers have compared the command",

@@ -159,6 +159,8 @@ def test_no_column_of_a_fact_can_be_changed(stuffed: Any, table: str) -> None:
     """Nor in passing: an insertion that turns into an update is one."""
     kind, ledger, row = stuffed[0], stuffed[1], stuffed[2][table]
     for column in metadata.tables[table].columns:
+        if (table, column.name) == ("events", "mac"):
+            continue  # a new key seals the old events anew; the content that it seals stays
         with pytest.raises(LedgerError, match=f"{table} is append-only: UPDATE refused"):
             attack(ledger, f'UPDATE {table} SET "{column.name}" = "{column.name}"')
     key = next(iter(metadata.tables[table].primary_key)).name

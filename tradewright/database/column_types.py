@@ -9,7 +9,22 @@ from decimal import Decimal
 from sqlalchemy import Dialect, String, Text
 from sqlalchemy.types import TypeDecorator
 
+from tradewright.model.errors import LedgerError
 from tradewright.model.hashing import canonical_json
+
+
+class UnreadableValue(LedgerError):
+    """A stored value is not of the kind that its column holds: it was damaged or edited outside this program."""
+
+    @classmethod
+    def of(cls, value: object, kind: str) -> UnreadableValue:
+        """The error of a value that is no number, moment or document."""
+        what = f"a stored value cannot be read: {str(value)[:40]!r} is no {kind}"
+        return cls(what, where="ledger", remedy="tradewright ledger verify names its row; keep the file as evidence")
+
+
+MOST_ZEROS = 1_000
+"""Places to either side of the point beyond which no number is written out."""
 
 
 class Exact(TypeDecorator[Decimal]):
@@ -22,11 +37,21 @@ class Exact(TypeDecorator[Decimal]):
         """Write without exponent, every digit kept, however many."""
         if value is not None and not value.is_finite():
             raise ValueError(f"{value} cannot be stored: only finite numbers have a place in the ledger")
+        if value is not None and max(abs(value.adjusted()), -int(value.as_tuple().exponent)) > MOST_ZEROS:
+            raise ValueError(f"{value} cannot be stored: it has more than {MOST_ZEROS} places")
         return None if value is None else format(value, "f")
 
     def process_result_value(self, value: str | None, _dialect: Dialect) -> Decimal | None:
         """Read back the same digits."""
-        return None if value is None else Decimal(value)
+        if value is None:
+            return None
+        try:
+            number = Decimal(value)
+        except (ArithmeticError, TypeError, ValueError):
+            raise UnreadableValue.of(value, "number") from None
+        if not number.is_finite():
+            raise UnreadableValue.of(value, "finite number")
+        return number
 
 
 class Moment(TypeDecorator[datetime]):
@@ -45,7 +70,13 @@ class Moment(TypeDecorator[datetime]):
 
     def process_result_value(self, value: str | None, _dialect: Dialect) -> datetime | None:
         """Read back in UTC."""
-        return None if value is None else datetime.fromisoformat(value)
+        try:
+            moment = None if value is None else datetime.fromisoformat(value)
+        except (TypeError, ValueError):
+            raise UnreadableValue.of(value, "moment") from None
+        if moment is not None and moment.tzinfo is None:
+            raise UnreadableValue.of(value, "moment with a zone")
+        return moment
 
 
 class Document(TypeDecorator[object]):
@@ -60,4 +91,7 @@ class Document(TypeDecorator[object]):
 
     def process_result_value(self, value: str | None, _dialect: Dialect) -> object:
         """Read plain dictionaries, lists, texts and numbers; decimals come back as text."""
-        return None if value is None else json.loads(value)
+        try:
+            return None if value is None else json.loads(value)
+        except (TypeError, ValueError, RecursionError):
+            raise UnreadableValue.of(value, "document") from None

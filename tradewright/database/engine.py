@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ _REMEDIES = (
     ("unable to open", "the file cannot be opened", "check the path, and that its folder exists and is writable"),
     ("not a database", "the file is not a database", "point storage at a ledger, or at a new file"),
     ("malformed", "the file is damaged", "restore the last backup, then reconcile with the broker"),
+    ("Could not decode", "a stored text is no UTF-8", "keep the file as evidence, and restore the last backup"),
     ("append-only", "facts are never changed or deleted", "append a correcting fact instead"),
     ("could not connect", "the server cannot be reached", "start the server; check host and port"),
     ("connection to server", "the server cannot be reached", "start the server; check host, port, user and password"),
@@ -57,11 +60,12 @@ class Database:
         self._engine = self._make(self.url)
         self._fresh = self._make(self.url, poolclass=NullPool)
         self._ambient: ContextVar[Connection | None] = ContextVar("ambient", default=None)
+        self._afterwards: ContextVar[dict[str, Callable[[], None]] | None] = ContextVar("afterwards", default=None)
 
     @property
     def where(self) -> str:
         """The address without its password, for messages."""
-        return self.url.render_as_string(hide_password=True)
+        return _shown(self.url)
 
     @property
     def sqlite_path(self) -> Path | None:
@@ -88,12 +92,24 @@ class Database:
         if ambient is not None and not ambient.closed:
             yield ambient
             return
+        afterwards: dict[str, Callable[[], None]] = {}
         with self._errors(), self._engine.connect() as connection, self._begun(connection, writing=True):
-            token = self._ambient.set(connection)
+            token, other = self._ambient.set(connection), self._afterwards.set(afterwards)
             try:
                 yield connection
             finally:
                 self._ambient.reset(token)
+                self._afterwards.reset(other)
+        for act in afterwards.values():
+            act()
+
+    def after_commit(self, name: str, act: Callable[[], None]) -> None:
+        """Do something once the writing transaction of the caller is committed; of acts of one name the last alone.
+
+        It must raise nothing. Nothing is done when the transaction is taken back.
+        """
+        if (waiting := self._afterwards.get()) is not None:
+            waiting[name] = act
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -161,9 +177,33 @@ class Database:
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             return engine
-        return create_engine(
-            url, pool_pre_ping=True, connect_args={"connect_timeout": max(2, int(self._busy))}, **options
-        )
+        try:
+            return create_engine(
+                url, pool_pre_ping=True, connect_args={"connect_timeout": max(2, int(self._busy))}, **options
+            )
+        except ImportError as error:
+            remedy = "pip install tradewright[postgres]"
+            raise LedgerError("the driver of PostgreSQL is not installed", where=_shown(url), remedy=remedy) from error
+
+
+def make_private(path: Path) -> None:
+    """Make the file of a database for its owner alone, or take from others what an older version gave them.
+
+    SQLite gives the files beside it the same permissions. A file of another owner stays as it is.
+
+    Raises:
+        LedgerError: when something other than a file is there.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with suppress(OSError):
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise LedgerError("is no plain file", where=str(path), remedy="point storage at a ledger, or at a new file")
+        if stat.S_IMODE(mode) != 0o600:
+            for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+                if name.exists():
+                    name.chmod(stat.S_IMODE(name.stat().st_mode) & 0o600)
 
 
 def explained(error: DBAPIError, where: str) -> LedgerError:
@@ -178,20 +218,27 @@ def explained(error: DBAPIError, where: str) -> LedgerError:
 def _checked(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise LedgerError(
             "this is no database URL",
             where="storage",
             remedy="use sqlite:///path or postgresql+psycopg2://user@host/name",
         ) from None
     file = parsed.database not in (None, "", ":memory:")
-    if file and parsed.drivername in ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg2"):
+    if parsed.drivername == "postgresql":  # without a driver another one may be meant by the library
+        parsed = parsed.set(drivername="postgresql+psycopg2")
+    if file and parsed.drivername in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg2"):
         return parsed
     raise LedgerError(
-        f"the ledger needs a file or a PostgreSQL server, not {parsed.render_as_string(hide_password=True)!r}",
+        f"the ledger needs a file or a PostgreSQL server, not {_shown(parsed)!r}",
         where="storage",
         remedy="use sqlite:///path or postgresql+psycopg2://user@host/name",
     )
+
+
+def _shown(url: URL) -> str:
+    """An address without its password, also where that stands among the options, which are left out."""
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -33,12 +33,15 @@ class Migrations:
     version_table: str
     metadata: MetaData
 
-    def apply_to(self, database: Database) -> None:
+    def apply_to(self, database: Database) -> bool:
         """Create the tables, or bring older ones up to date; running it again changes nothing.
 
         A database of the present version is only read. Otherwise the writer lock is held from before the version is
         read until after the last migration is committed: two processes that start at once run one after the other, and
         a kill in between leaves the database as it was (fault 33).
+
+        Returns:
+            Whether the tables of an older version were brought up to date here.
 
         Raises:
             LedgerError: for a database of another program, one written by a newer version of this one, and one whose
@@ -49,11 +52,13 @@ class Migrations:
             self._refuse_unknown(version, database.where)
             if version == self.head():
                 self._refuse_incomplete(connection, database.where)
-                return
+                return False
         _use_wal(database)
         with database.write() as connection:
-            if self._version(connection, database.where) != self.head():
-                self._upgrade(connection, database.where)
+            if (found := self._version(connection, database.where)) == self.head():
+                return False
+            self._upgrade(connection, database.where)
+        return found is not None
 
     def _upgrade(self, connection: Connection, where: str) -> None:
         from alembic import command  # a database of the present version, which is the usual one, needs none of it

@@ -99,6 +99,7 @@ class Sender:
             LedgerError: when something cannot be written down; nothing is sent after that.
         """
         self.hold_lease()
+        self._ledger.events.check_end()
         self._give_back_claims()  # of a batch that broke off and could not give them back itself
         await self._settle_leftovers()
         listed = self._ledger.outbox.sendable(self._settings.account)

@@ -13,6 +13,7 @@ from tradewright.ledger.attempt import Attempt, AttemptEvent, steps
 from tradewright.ledger.attempt_evidence import TOPIC_OF_STATE, AttemptEvidence
 from tradewright.ledger.events import Events
 from tradewright.ledger.facts import CHUNK, Scope, of_subject
+from tradewright.ledger.row_evidence import parsing
 from tradewright.ledger.schema import (
     LIVE_STATES,
     attempt_events,
@@ -102,11 +103,19 @@ class Attempts:
         Args:
             account: only those of an account in this mode; None for every account and mode.
         """
+        return self._select(self._newest(select(attempts), most, account))
+
+    def newest_refs(self, most: int | None, account: str | None = None) -> list[str]:
+        """The references of :meth:`newest` as they stand in the table, compared with nothing."""
+        with self._database.read() as connection:
+            return list(connection.execute(self._newest(select(attempts.c.ref), most, account)).scalars())
+
+    def _newest(self, query: Select[Any], most: int | None, account: str | None) -> Select[Any]:
         own = self._own(account)
         newest = select(attempts.c.ref).where(*own)
         newest = newest.order_by(attempts.c.claimed_at.desc(), attempts.c.ref.desc()).limit(most)
         wanted = attempts.c.state.in_(LIVE_STATES) | attempts.c.ref.in_(newest)
-        return self._select(select(attempts).where(wanted, *own).order_by(attempts.c.claimed_at, attempts.c.ref))
+        return query.where(wanted, *own).order_by(attempts.c.claimed_at, attempts.c.ref)
 
     def count(self, account: str | None = None) -> int:
         """The number of attempts; of an account in this mode where one is given."""
@@ -241,9 +250,9 @@ class Attempts:
 
     def _select(self, query: Select[Any]) -> list[Attempt]:
         with self._database.read() as connection:
-            found = [_attempt(row) for row in connection.execute(query).mappings()]
-            self._evidence.check(connection, [attempt.ref for attempt in found])
-        return found
+            rows = connection.execute(query).mappings().all()
+            self._evidence.check(connection, [row["ref"] for row in rows])
+            return [_attempt(row) for row in rows]
 
 
 def _in_group(ref: str) -> ColumnElement[bool]:
@@ -257,7 +266,7 @@ def _group(ref: str) -> Select[Any]:
 
 
 def _attempt(row: RowMapping) -> Attempt:
-    fields: dict[str, Any] = {str(name): value for name, value in row.items() if name != "event_seq"}
-    fields |= {"side": Side(fields["side"]), "tif": TimeInForce(fields["tif"]), "state": AttemptState(fields["state"])}
-    fields["leg"] = Leg(fields["leg"])
-    return Attempt(**fields)
+    with parsing(attempts, row):
+        fields: dict[str, Any] = {str(name): value for name, value in row.items() if name != "event_seq"}
+        fields |= {"side": Side(fields["side"]), "tif": TimeInForce(fields["tif"]), "leg": Leg(fields["leg"])}
+        return Attempt(**fields | {"state": AttemptState(fields["state"])})

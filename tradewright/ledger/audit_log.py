@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.events import Event, Events
+from tradewright.model.errors import LedgerError
 from tradewright.model.topic import Topic
 
 ACTIONS = {
@@ -67,11 +67,11 @@ class AuditLog:
         found = self._events.after(after, TOPICS, limit=None) if all_of_it else self._events.about(str(subject))
         return [_entry(event) for event in found if event.seq > after and _is_act(event)]
 
-    def verify_chain(self) -> int:
+    def verify_chain(self, *, sealed: bool = True) -> int:
         """Audit the whole ledger (``Events.verify_chain``), and return the number of events."""
-        return self._events.verify_chain()
+        return self._events.verify_chain(sealed=sealed)
 
-    def alterations(self, most: int = 10) -> tuple[int, list[LedgerTampered]]:
+    def alterations(self, most: int = 10) -> tuple[int, list[LedgerError]]:
         """As :meth:`verify_chain`, returning up to ``most`` alterations instead of raising (``Events.alterations``)."""
         return self._events.alterations(most)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import Clock
 from tradewright.model.errors import LedgerError
-from tradewright.store.files import exclusive
+from tradewright.store.files import exclusive, private_folder
 
 PATTERN = "ledger-*.sqlite3"
 PG_DUMP = "back it up with pg_dump --format=custom, from the server's own scheduler"
@@ -30,12 +29,14 @@ class Backup:
         events: how many events it holds; its chain was walked.
         size: in bytes.
         removed: older backups that were deleted, by name.
+        key: the file of the ledger's key, which is no part of the backup; empty where it has none.
     """
 
     path: Path
     events: int
     size: int
     removed: tuple[str, ...]
+    key: str = ""
 
 
 def backup(ledger: Ledger, folder: Path, keep: int) -> Backup:
@@ -57,7 +58,7 @@ def backup(ledger: Ledger, folder: Path, keep: int) -> Backup:
     path = folder / f"ledger-{ledger.clock.now():%Y%m%dT%H%M%SZ}.sqlite3"
     draft = folder / f".{path.name}.part"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         with exclusive(folder / ".lock"):
             try:
                 _copy(source, draft)
@@ -75,7 +76,7 @@ def backup(ledger: Ledger, folder: Path, keep: int) -> Backup:
         raise LedgerError(
             f"cannot be backed up: {error}", where=str(folder), remedy="free space, check the folder's owner; try again"
         ) from error
-    return Backup(path, events, path.stat().st_size, tuple(each.name for each in old))
+    return Backup(path, events, path.stat().st_size, tuple(each.name for each in old), ledger.events.key_file())
 
 
 def audited(path: Path, clock: Clock) -> int:
@@ -88,7 +89,7 @@ def audited(path: Path, clock: Clock) -> int:
     if (problems := _damage(path)) != ["ok"]:
         raise LedgerError(f"is damaged: {'; '.join(problems)}", where=str(path), remedy="restore the backup before it")
     with Ledger.open(f"sqlite:///{path}", clock) as copy:
-        return copy.audit.verify_chain()
+        return copy.audit.verify_chain(sealed=False)
 
 
 def _damage(path: Path) -> list[str]:
@@ -101,13 +102,13 @@ def _damage(path: Path) -> list[str]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """One state of a database that others may be writing to; with the permissions of its file."""
+    """One state of a database that others may be writing to, for its owner alone."""
     target.unlink(missing_ok=True)
     os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o600))
     address = f"{source.absolute().as_uri()}?mode=ro"
     with closing(sqlite3.connect(address, uri=True)) as origin, closing(sqlite3.connect(target)) as copy:
         origin.backup(copy)
-    shutil.copymode(source, target)
+    target.chmod(0o600)
 
 
 def _sync(path: Path) -> None:

@@ -27,6 +27,7 @@ from tradewright.ledger.row_evidence import (
     with_events,
 )
 from tradewright.ledger.schema import attempt_events, attempts, event_head, events, fact_tables
+from tradewright.ledger.seal import Anchor
 from tradewright.model.order import AttemptState
 
 GENESIS = "0" * 64
@@ -34,10 +35,15 @@ GENESIS = "0" * 64
 
 
 class ChainAudit:
-    """One walk over all events and, beside it, over the rows of every table in the order of their events."""
+    """One walk over all events and, beside it, over the rows of every table in the order of their events.
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    Args:
+        key: the ledger's key, or None to compare plain hashes alone.
+        end: the end that is anchored outside, as it was before the reading began.
+    """
+
+    def __init__(self, connection: Connection, key: bytes | None = None, end: Anchor | None = None) -> None:
+        self._connection, self._key, self._end = connection, key, end
         self._open: list[CursorResult[Any]] = []
         self._rows = {name: self._rows_of(table) for name, table in fact_tables().items()}
         self._states: dict[str, dict[str, Any]] = {}
@@ -50,14 +56,16 @@ class ChainAudit:
         for count, row in enumerate(self._walk(query), start=1):
             if row["seq"] != count or row["previous"] != previous:
                 raise tampered(events, row, "previous", row["previous"], f"{previous} at place {count}")
-            self._follow(row, checked_payload(row))
+            if self._end is not None and count == self._end.seq and row["hash"] != self._end.hash:
+                raise tampered(events, row, "hash", row["hash"], self._end.hash)
+            self._follow(row, checked_payload(row, self._key))
             previous = row["hash"]
         self._check_head(count, previous)
         for name, rows in self._rows.items():
             if (left := next(rows, None)) is not None:
                 raise tampered(fact_tables()[name], left, "event_seq", left["event_seq"], "the number of an event")
         self._check_attempts()
-        for altered in altered_commands(self._connection, command_events(self._connection)):
+        for altered in altered_commands(self._connection, command_events(self._connection, self._key)):
             raise altered
         return count
 
@@ -68,7 +76,8 @@ class ChainAudit:
         table = fact_tables()[name]
         fact = next(self._rows[name], None)
         if fact is None or fact["event_seq"] != row["seq"]:
-            where = fact if fact is not None and (fact["event_seq"] or 0) < row["seq"] else payload["row"]
+            is_foreign = fact is not None and (not isinstance(seq := fact["event_seq"], int) or seq < row["seq"])
+            where = fact if fact is not None and is_foreign else payload["row"]
             raise tampered(table, where, "event_seq", fact and fact["event_seq"], row["seq"])
         compare(table, fact, payload)
         if table is attempt_events:
@@ -81,6 +90,8 @@ class ChainAudit:
         head = self._connection.execute(select(event_head.c.seq, event_head.c.hash)).one_or_none()
         if head is None or (head.seq, head.hash) != (count, last):
             raise tampered(event_head, {"id": 1}, "seq, hash", head and tuple(head), (count, last))
+        if self._end is not None and count < self._end.seq:
+            raise tampered(event_head, {"id": 1}, "seq", count, f"{self._end.seq}, anchored outside")
 
     def _check_attempts(self) -> None:
         query = select(*raw_columns(attempts), attempts.c.event_seq)
@@ -114,15 +125,15 @@ class ChainAudit:
         yield from self._walk(query)
 
 
-def altered_rows(connection: Connection) -> Iterator[LedgerTampered]:
+def altered_rows(connection: Connection, key: bytes | None = None) -> Iterator[LedgerTampered]:
     """The rows that differ from their events, table by table, in the order of the events."""
     for table in fact_tables().values():
         for found in connection.execute(with_events(table).order_by(table.c.event_seq)).mappings().all():
             try:
-                compare_with_event(table, found)
+                compare_with_event(table, found, key)
             except LedgerTampered as error:
                 yield error
-    yield from altered_commands(connection, command_events(connection))
+    yield from altered_commands(connection, command_events(connection, key))
 
 
 def _plain(result: CursorResult[Any]) -> Iterator[dict[str, Any]]:

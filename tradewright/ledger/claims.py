@@ -34,11 +34,13 @@ class Claims:
 
         Raises:
             LedgerTampered: when a row that allows the order, or tells of an earlier attempt of its intent, is not what
-                was recorded; nothing is claimed.
+                was recorded, or the newest part of the chain is not; nothing is claimed.
+            LedgerKeyMissing: without the ledger's key.
         """
         now = self._database.clock.now()
         approved = select(approved_orders).where(approved_orders.c.decision_id == decision_id)
         with self._database.write() as connection:
+            self._events.seals.check_end(connection)
             self._check_approval(connection, decision_id)
             row = connection.execute(approved).mappings().one_or_none()
             if row is None:
@@ -105,6 +107,7 @@ class Claims:
         """
         now = self._database.clock.now()
         with self._database.write() as connection:
+            self._events.seals.check_end(connection)
             entry = self._attempts.get(ref)
             self._check_approval(connection, entry.decision_id)
             self._evidence.check_reached(connection, entry.intent_id)

@@ -11,8 +11,17 @@ from sqlalchemy import Connection, select
 from tradewright.database.engine import Database
 from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.newest_events import SubjectHistories, SubjectHistory
-from tradewright.ledger.row_evidence import EVENT_COLUMNS, Row, checked_payload, content_of, raw_columns, tampered
+from tradewright.ledger.row_evidence import (
+    EVENT_COLUMNS,
+    Row,
+    checked_payload,
+    content_of,
+    parsing,
+    raw_columns,
+    tampered,
+)
 from tradewright.ledger.schema import commands, events
+from tradewright.ledger.sealing import Seals
 from tradewright.model.command import CommandState
 from tradewright.model.hashing import content_hash
 from tradewright.model.topic import Topic
@@ -24,7 +33,8 @@ _WAITING = (CommandState.QUEUED.value, CommandState.RUNNING.value)
 class CommandEvidence:
     """Compares commands with their events."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, seals: Seals) -> None:
+        self._seals = seals
         self._histories = SubjectHistories(database, COMMAND_TOPICS, [Topic.COMMAND_FINISHED])
 
     def check_waiting(self, connection: Connection, account: str, mode: str) -> None:
@@ -45,11 +55,11 @@ class CommandEvidence:
         Raises:
             LedgerTampered: as for :meth:`check_waiting`.
         """
-        now = self._histories.read(connection)
+        now, secret = self._histories.read(connection), self._seals.key(connection)
         for key in sorted(set(keys)):
             query = select(*raw_columns(commands)).where(commands.c.key == key)
             row = connection.execute(query).mappings().one_or_none()
-            compare_command(row, key, _events(connection, now.get(key)))
+            compare_command(row, key, _events(connection, now.get(key), secret))
 
 
 def compare_command(row: Row | None, key: str, told: list[tuple[Row, Any]]) -> None:
@@ -67,10 +77,11 @@ def compare_command(row: Row | None, key: str, told: list[tuple[Row, Any]]) -> N
     request = queued["request"]
     expected: dict[str, Any] = dict(request) | {"key": key, "reason": queued["reason"], "actor": first["actor"]}
     expected |= {"payload_hash": content_hash(request)}
-    found = content_of(commands, row)
-    if "created_at" in queued:
-        found["created_at"] = datetime.fromisoformat(found["created_at"])
-        expected["created_at"] = datetime.fromisoformat(queued["created_at"])
+    with parsing(commands, row):
+        found = content_of(commands, row)
+        if "created_at" in queued:
+            found["created_at"] = datetime.fromisoformat(found["created_at"])
+            expected["created_at"] = datetime.fromisoformat(queued["created_at"])
     if last["topic"] == Topic.COMMAND_FINISHED.value:
         expected |= {"state": newest["state"], "result": newest["result"], "holder": last["actor"]}
     elif last["topic"] == Topic.COMMAND_STARTED.value and row["state"] == CommandState.RUNNING.value:
@@ -92,18 +103,18 @@ def altered_commands(connection: Connection, told: Mapping[str, list[tuple[Row, 
             yield error
 
 
-def command_events(connection: Connection) -> dict[str, list[tuple[Row, Any]]]:
+def command_events(connection: Connection, secret: bytes | None = None) -> dict[str, list[tuple[Row, Any]]]:
     """The events of all commands, by key, oldest first."""
     topics = [topic.value for topic in COMMAND_TOPICS]
     query = select(*EVENT_COLUMNS).where(events.c.topic.in_(topics)).order_by(events.c.seq)
     found: dict[str, list[tuple[Row, Any]]] = {}
     for row in connection.execute(query).mappings().all():
-        found.setdefault(row["subject"], []).append((row, checked_payload(row)))
+        found.setdefault(row["subject"], []).append((row, checked_payload(row, secret)))
     return found
 
 
-def _events(connection: Connection, history: SubjectHistory | None) -> list[tuple[Row, Any]]:
+def _events(connection: Connection, history: SubjectHistory | None, secret: bytes | None) -> list[tuple[Row, Any]]:
     if history is None:
         return []
     query = select(*EVENT_COLUMNS).where(events.c.seq.in_({history.seqs[0], history.seqs[-1]})).order_by(events.c.seq)
-    return [(row, checked_payload(row)) for row in connection.execute(query).mappings().all()]
+    return [(row, checked_payload(row, secret)) for row in connection.execute(query).mappings().all()]

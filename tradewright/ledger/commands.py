@@ -11,6 +11,8 @@ from tradewright.database.engine import Database
 from tradewright.ledger.command_evidence import CommandEvidence
 from tradewright.ledger.errors import IdempotencyConflict
 from tradewright.ledger.events import Events
+from tradewright.ledger.idempotency import MAX_KEY
+from tradewright.ledger.row_evidence import parsing
 from tradewright.ledger.schema import commands
 from tradewright.model.command import Command, CommandKind, CommandState
 from tradewright.model.errors import LedgerError
@@ -26,7 +28,7 @@ class Commands:
 
     def __init__(self, database: Database, events: Events) -> None:
         self._database, self._events = database, events
-        self._evidence = CommandEvidence(database)
+        self._evidence = CommandEvidence(database, events.seals)
 
     def enqueue(
         self,
@@ -50,6 +52,8 @@ class Commands:
         if not account.strip() or not actor.strip() or not reason.strip():
             what, remedy = "a command needs an account, an actor and a reason", "give each of them"
             raise LedgerError(what, where=f"command {kind}", remedy=remedy)
+        if len(key) > MAX_KEY:
+            raise LedgerError(f"a key has at most {MAX_KEY} characters, not {len(key)}", where=f"command {kind}")
         request = {"kind": kind.value, "mode": self._events.mode.value, "account": account, "payload": dict(payload)}
         digest, name = content_hash(request), key or secrets.token_hex(12)
         with self._database.write() as connection:
@@ -185,5 +189,6 @@ class Commands:
 
 
 def _command(row: RowMapping) -> Command:
-    fields = {str(name): value for name, value in row.items() if name != "payload_hash"}
-    return Command.model_validate(fields | {"command_id": fields.pop("id")})
+    with parsing(commands, row):
+        fields = {str(name): value for name, value in row.items() if name != "payload_hash"}
+        return Command.model_validate(fields | {"command_id": fields.pop("id")})

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, Text, func, sel
 from tradewright.database.engine import Database
 from tradewright.ledger.events import Events
 from tradewright.ledger.facts import Scope, names, of_subject, since
+from tradewright.ledger.row_evidence import parsing
 from tradewright.ledger.schema import approvals, decisions, events, intents
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import LedgerError
@@ -130,7 +131,7 @@ class Decisions:
         """The intent of an id, or None."""
         with self._events.facts.read(of_subject(intents, "intent_id", [intent_id])) as connection:
             payload = connection.execute(select(intents.c.payload).where(intents.c.intent_id == intent_id)).scalar()
-        return None if payload is None else Intent.model_validate(payload)
+        return None if payload is None else _intent(payload)
 
     def decision(self, decision_id: str) -> Decision:
         """The decision of an id.
@@ -148,7 +149,7 @@ class Decisions:
         query = select(decisions.c.payload).where(decisions.c.decision_id == decision_id)
         with self._events.facts.read(of_subject(decisions, "decision_id", [decision_id])) as connection:
             payload = connection.execute(query).scalar()
-        return None if payload is None else Decision.model_validate(payload)
+        return None if payload is None else _decision(payload)
 
     def intents(self, signal_id: str | None = None, account: str | None = None) -> list[Intent]:
         """All intents, oldest first; only those of a signal, and of an account in this mode, where they are given."""
@@ -166,19 +167,28 @@ class Decisions:
         Args:
             account: only those of an account in this mode; None for every account and mode.
         """
+        return self._read_intents(self._newest(select(intents.c.payload), most, besides, account))
+
+    def newest_ids(self, most: int | None, account: str | None = None) -> list[str]:
+        """The ids of :meth:`newest_intents` as they stand in the table, compared with nothing."""
+        with self._database.read() as connection:
+            return list(connection.execute(self._newest(select(intents.c.intent_id), most, (), account)).scalars())
+
+    def _newest(
+        self, query: Select[Any], most: int | None, besides: Collection[str], account: str | None
+    ) -> Select[Any]:
         own = self._own(account)
         newest = select(intents.c.intent_id).where(*own)
         newest = newest.order_by(intents.c.recorded_at.desc(), intents.c.intent_id.desc()).limit(most)
         wanted = intents.c.intent_id.in_(newest) | intents.c.intent_id.in_(besides)
-        query = select(intents.c.payload).where(wanted, *own).order_by(intents.c.recorded_at, intents.c.intent_id)
-        return self._read_intents(query)
+        return query.where(wanted, *own).order_by(intents.c.recorded_at, intents.c.intent_id)
 
     def _read_intents(self, query: Select[Any]) -> list[Intent]:
         """The intents of some payloads, each compared with its event."""
         with self._database.read() as connection:
-            found = [Intent.model_validate(payload) for payload in connection.execute(query).scalars()]
-            self._events.facts.check_rows(connection, intents, "intent_id", [intent.intent_id for intent in found])
-        return found
+            chosen = connection.execute(query.with_only_columns(intents.c.intent_id)).scalars().all()
+            self._events.facts.check_rows(connection, intents, "intent_id", chosen)
+            return [_intent(payload) for payload in connection.execute(query).scalars()]
 
     def count_intents(self, account: str | None = None) -> int:
         """The number of intents; of an account in this mode where one is given."""
@@ -225,7 +235,7 @@ class Decisions:
         with self._database.read() as connection:
             self._check_since(connection, moment - LONGEST_LIFE, decisions.c.intent_id.in_(alive))
             found = connection.execute(query.order_by(decisions.c.recorded_at, decisions.c.decision_id)).scalars()
-            return [Decision.model_validate(payload) for payload in found]
+            return [_decision(payload) for payload in found]
 
     def approvals(self, decision_id: str) -> list[Approval]:
         """What people said to a decision, oldest first."""
@@ -245,7 +255,7 @@ class Decisions:
         )
         with self._database.read() as connection:
             self._check_since(connection, now - LONGEST_LIFE, decisions.c.expires_at > now)
-            return [Decision.model_validate(row) for row in connection.execute(query.order_by("decided_at")).scalars()]
+            return [_decision(row) for row in connection.execute(query.order_by("decided_at")).scalars()]
 
     def permits(self, decision_id: str) -> bool:
         """Whether a decision may become an order: approved by the gate, or in review and approved by a person."""
@@ -264,7 +274,7 @@ class Decisions:
         query = select(decisions.c.payload).where(*conditions)
         with self._events.facts.read(Scope(decisions, conditions, None)) as connection:
             found = connection.execute(query.order_by(decisions.c.recorded_at, decisions.c.decision_id)).scalars()
-            return [Decision.model_validate(payload) for payload in found]
+            return [_decision(payload) for payload in found]
 
     def _demand_open(self, decision_id: str, now: datetime) -> None:
         decision, where = self.decision(decision_id), f"decision {decision_id}"
@@ -300,3 +310,13 @@ class Decisions:
                 "the same id with another content", where=f"{key} {row[key]}", remedy="make ids from the whole content"
             )
         return False
+
+
+def _intent(payload: Any) -> Intent:
+    with parsing(intents, payload if isinstance(payload, dict) else {}):
+        return Intent.model_validate(payload)
+
+
+def _decision(payload: Any) -> Decision:
+    with parsing(decisions, payload if isinstance(payload, dict) else {}):
+        return Decision.model_validate(payload)

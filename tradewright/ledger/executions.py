@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,6 +13,8 @@ from sqlalchemy import ColumnElement, RowMapping, Table, and_, func, select
 
 from tradewright.database.engine import Database
 from tradewright.ledger.attempt_evidence import AttemptEvidence
+from tradewright.ledger.damage import damaged_rows
+from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.events import Events
 from tradewright.ledger.facts import CHUNK, Scope, names, of_subject, since
 from tradewright.ledger.schema import adjustments, attempts, events, executions, fees, rulings
@@ -263,10 +265,34 @@ class Executions:
         The average price is the average cost of what is still held; reducing a position does not change it, and
         crossing zero starts it anew. Adjustments and executions take effect in the order of their recording.
         """
-        with self._events.facts.read(*_of_positions(account)) as connection:
-            moves = self._moves(executions.c.account == account)
-            query = select(adjustments).where(adjustments.c.account == account).order_by("id")
-            adjusted = [(r.at, r.instrument, r.quantity, r.price) for r in connection.execute(query).all()]
+        with self._events.facts.read(*_of_positions(account)):
+            return self._held(account)
+
+    def readable_positions(self, account: str) -> tuple[list[Position], list[tuple[LedgerTampered, list[str]]]]:
+        """The holdings in a ledger with damaged rows: of the instruments that no damaged row is about.
+
+        Returns:
+            The holdings, and each damaged row of executions, rulings and adjustments with the instruments that it is
+            about, by itself and by its event.
+
+        Raises:
+            LedgerError: when a damaged row does not tell its instrument, so that no holding is known.
+        """
+        with self._database.read() as connection:
+            key, tables = self._events.seals.key(connection), (executions, adjustments, rulings)
+            damaged = [found for table in tables for found in damaged_rows(connection, table, key)]
+            unknown = {name for _error, names in damaged for name in names}
+            if any(not names for _error, names in damaged):
+                raise next(error for error, names in damaged if not names)
+            return self._held(account, unknown), damaged
+
+    def _held(self, account: str, without: Collection[str] = ()) -> list[Position]:
+        own = (executions.c.account == account, executions.c.instrument.not_in(without))
+        query = select(adjustments).where(adjustments.c.account == account, adjustments.c.instrument.not_in(without))
+        with self._database.read() as connection:
+            moves = self._moves(*own)
+            rows = connection.execute(query.order_by("id")).all()
+        adjusted = [(r.at, r.instrument, r.quantity, r.price) for r in rows]
         held: dict[str, tuple[Decimal, Decimal]] = {}
         for _at, instrument, quantity, price in sorted(adjusted + moves, key=lambda move: move[0]):
             held[instrument] = _moved(*held.get(instrument, (_ZERO, _ZERO)), quantity, price)

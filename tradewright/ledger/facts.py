@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, and
 from tradewright.database.engine import Database
 from tradewright.ledger.row_evidence import EVENT_COLUMNS, Row, checked_payload, compare, raw_columns, tampered
 from tradewright.ledger.schema import attempts, events
+from tradewright.ledger.sealing import Seals
 from tradewright.model.topic import Topic
 
 CHUNK = 500
@@ -99,8 +100,8 @@ class Facts:
     long as the process.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, seals: Seals) -> None:
+        self._database, self.seals = database, seals
         self._seen: dict[str, dict[int, int]] = {}
 
     @contextmanager
@@ -146,12 +147,13 @@ class Facts:
                 raise tampered(table, row, "event_seq", row["event_seq"], "the number of an event")
             if seen.get(row["event_seq"]) != number:
                 new.append((row, number))
+        key = self.seals.key(connection) if new else None
         for start in range(0, len(new), CHUNK):
             part = {row["event_seq"]: (row, number) for row, number in new[start : start + CHUNK]}
             query = select(*EVENT_COLUMNS).where(events.c.seq.in_(part))
             for event in connection.execute(query).mappings():
                 row, number = part[event["seq"]]
-                compare(table, row, checked_payload(event))
+                compare(table, row, checked_payload(event, key))
                 seen[event["seq"]] = number
 
     def _check_told(self, connection: Connection, scope: Scope) -> None:

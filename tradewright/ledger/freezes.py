@@ -107,6 +107,8 @@ class Freezes:
         query = select(attempts).where(attempts.c.account == account, attempts.c.state == AttemptState.UNKNOWN.value)
         with self._database.read() as connection:
             self._evidence.check_live(connection, account)
+            refs = connection.execute(query.with_only_columns(attempts.c.ref)).scalars().all()
+            self._evidence.check(connection, refs)
             rows = connection.execute(query).all()
         doubts = [
             Freeze(

@@ -50,17 +50,27 @@ class KillSwitches:
     def stop(self, scope: str, actor: str, reason: str) -> Switch:
         """Stop new orders in a scope; the sender then cancels the open ones.
 
+        Where the end of the chain of events is damaged, the stop is written behind the newest event that is there: a
+        stop holds in every ledger that can be written, and the damage stays for the audit to find.
+
         Raises:
-            LedgerError: for an unknown kind of scope, or without an actor or a reason.
+            LedgerError: for an unknown kind of scope, without an actor or a reason, or when it cannot be committed.
         """
-        return self._set(scope, True, actor, reason)
+        _demand_sound(scope, actor, reason)
+        try:
+            return self._set(scope, True, actor, reason)
+        except LedgerError:
+            if self._database.is_writing:  # the transaction of the caller is over
+                raise
+            return self._set(scope, True, actor, reason, damaged=True)
 
     def resume(self, scope: str, actor: str, reason: str) -> Switch:
         """Allow new orders in a scope again; other stopped scopes stay stopped.
 
         Raises:
-            LedgerError: as for ``stop``.
+            LedgerError: as for ``stop``; also when the end of the chain is damaged.
         """
+        _demand_sound(scope, actor, reason)
         return self._set(scope, False, actor, reason)
 
     def present(self) -> list[Switch]:
@@ -89,16 +99,20 @@ class KillSwitches:
             said.append(Switch(EVERYTHING, True, "program", "live starts stopped: no person has resumed it", now))
         return [switch for switch in said if switch.stopped]
 
-    def _set(self, scope: str, stopped: bool, actor: str, reason: str) -> Switch:
+    def _set(self, scope: str, stopped: bool, actor: str, reason: str, *, damaged: bool = False) -> Switch:
         kind, _, name = scope.partition(":")
-        if scope != EVERYTHING and (kind not in ("strategy", "account") or not name):
-            raise LedgerError(f"unknown scope {scope!r}", remedy="use everything, strategy:NAME or account:ID")
-        if not actor.strip() or not reason.strip():
-            raise LedgerError("a kill switch needs an actor and a reason", where=scope)
         switch = Switch(scope, stopped, actor, reason, self._database.clock.now())
         row: dict[str, object] = {"scope": scope, "stopped": stopped, "actor": actor, "reason": reason, "at": switch.at}
         row["mode"] = self._events.mode.value
         topic = Topic.KILL_SWITCH_STOPPED if stopped else Topic.KILL_SWITCH_RESUMED
         account = name if kind == "account" else ""
-        self._events.record(switches, row, topic, scope, actor=actor, account=account)
+        self._events.record(switches, row, topic, scope, actor=actor, account=account, damaged=damaged)
         return switch
+
+
+def _demand_sound(scope: str, actor: str, reason: str) -> None:
+    kind, _, name = scope.partition(":")
+    if scope != EVERYTHING and (kind not in ("strategy", "account") or not name):
+        raise LedgerError(f"unknown scope {scope!r}", remedy="use everything, strategy:NAME or account:ID")
+    if not actor.strip() or not reason.strip():
+        raise LedgerError("a kill switch needs an actor and a reason", where=scope)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
-from tradewright.database.engine import Database
+from tradewright.database.engine import Database, make_private
 from tradewright.ledger.attempt_evidence import AttemptEvidence
 from tradewright.ledger.attempts import Attempts
 from tradewright.ledger.audit_log import AuditLog
@@ -82,11 +82,17 @@ class Ledger:
         """
         database = Database(url, clock, busy_seconds)
         try:
-            SCHEMA.apply_to(database)
+            if database.sqlite_path is not None:
+                make_private(database.sqlite_path)
+            upgraded = SCHEMA.apply_to(database)
+            made = cls(database, mode)
+            if upgraded:
+                with suppress(LedgerError):  # it stays unsealed: nothing is sent, and the refusal tells the way back
+                    made.events.adopt()
         except BaseException:
             database.close()
             raise
-        return cls(database, mode)
+        return made
 
     @classmethod
     def open(cls, url: str, clock: Clock, busy_seconds: float = 5.0, mode: Mode = Mode.SIM) -> Ledger:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import (
@@ -24,6 +25,7 @@ from sqlalchemy import (
 from tradewright.database.column_types import Document
 from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.schema import attempts, events
+from tradewright.ledger.seal import is_sealed
 
 Row = RowMapping | Mapping[str, Any]
 """A row of a table as the database holds it."""
@@ -40,8 +42,11 @@ def with_events(table: Table) -> Select[Any]:
     return query.select_from(table.outerjoin(events, events.c.seq == table.c.event_seq))
 
 
-def compare_with_event(table: Table, found: RowMapping) -> None:
+def compare_with_event(table: Table, found: RowMapping, key: bytes | None = None) -> None:
     """Compare a row that was read together with its event.
+
+    Args:
+        key: as for :func:`checked_payload`.
 
     Raises:
         LedgerTampered: when it has none, or differs from it.
@@ -50,7 +55,7 @@ def compare_with_event(table: Table, found: RowMapping) -> None:
     fact = {name.removeprefix("fact_"): value for name, value in row.items() if name.startswith("fact_")}
     if row["seq"] is None:
         raise tampered(table, fact, "event_seq", fact["event_seq"], "the number of an event")
-    compare(table, fact, checked_payload(row))
+    compare(table, fact, checked_payload(row, key))
 
 
 def event_hash(row: Row) -> str:
@@ -94,8 +99,11 @@ def _default(column: Column[Any]) -> Any:
     return json.loads(text) if isinstance(column.type, Document) else text
 
 
-def checked_payload(row: Row) -> Any:
+def checked_payload(row: Row, key: bytes | None = None) -> Any:
     """The payload of a raw event whose hashes are right.
+
+    Args:
+        key: the ledger's key; the keyed hash is compared where it is given.
 
     Raises:
         LedgerTampered: when they are not.
@@ -104,7 +112,10 @@ def checked_payload(row: Row) -> Any:
         raise tampered(events, row, "payload", row["payload_hash"], sha256(str(row["payload"])))
     if row["hash"] != (computed := event_hash(row)):
         raise tampered(events, row, "hash", row["hash"], computed)
-    return json.loads(row["payload"])
+    if key is not None and not is_sealed(key, computed, row["mac"]):
+        raise tampered(events, row, "mac", row["mac"], "the keyed hash of its content")
+    with parsing(events, row):
+        return json.loads(row["payload"])
 
 
 def raw_columns(table: Table) -> list[Any]:
@@ -140,6 +151,21 @@ def _dumps(value: object) -> str:
 def sha256(text: str) -> str:
     """The SHA-256 of a text in UTF-8, as 64 hexadecimal digits."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextmanager
+def parsing(table: Table, row: Row) -> Iterator[None]:
+    """Make an object of a stored row: where it cannot be made, the row is damaged.
+
+    Raises:
+        LedgerTampered: naming the table and the key.
+    """
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        told = str(error).splitlines() or [type(error).__name__]
+        found = tampered(table, row, "content", told[0], "one that can be read")
+        raise found from error
 
 
 def tampered(table: Table, row: Row, field: str, found: object, expected: object) -> LedgerTampered:

@@ -387,8 +387,11 @@ events = Table(
     Column("payload_hash", String(64), nullable=False),
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    Column("mac", String(64), nullable=False, server_default=""),
 )
-"""Every fact, in the order of its commit. ``payload`` is canonical JSON and is stored as the text that was hashed."""
+"""Every fact, in the order of its commit. ``payload`` is canonical JSON and is stored as the text that was hashed.
+
+``mac`` is the keyed hash (``seal``); empty where the event was written without the key."""
 
 event_head = Table(
     "event_head",
@@ -396,6 +399,7 @@ event_head = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("seq", Integer, nullable=False),
     Column("hash", String(64), nullable=False),
+    Column("ledger_id", String(32), nullable=False, server_default=""),
 )
 """The end of the chain, so that cutting its tail is found out."""
 

@@ -22,21 +22,56 @@ def _utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
+MOST_DIGITS, MOST_PLACES = 60, 40
+"""The most digits of a number of the money path, and how many places it may reach to either side of its point."""
+
+
+def is_bounded(value: Decimal) -> bool:
+    """Whether a finite number can be written out: ``1e-999999999`` is short and fills the memory with zeros."""
+    _sign, digits, exponent = value.as_tuple()
+    return (
+        isinstance(exponent, int)
+        and len(digits) <= MOST_DIGITS
+        and exponent >= -MOST_PLACES
+        and (not value or value.adjusted() <= MOST_PLACES)
+    )
+
+
+def _bounded(value: Decimal) -> Decimal:
+    if not is_bounded(value):
+        raise ValueError(
+            f"has more than {MOST_DIGITS} digits, or more than {MOST_PLACES} places before or behind its point"
+        )
+    return value
+
+
 def _exact(value: object) -> object:
-    """Floats enter decimals by their shortest text (0.1 is 0.1), truth values never."""
+    """Floats enter decimals by their shortest text (0.1 is 0.1), truth values and endless texts never."""
     if isinstance(value, bool):
         raise ValueError("a truth value is no number")
+    if isinstance(value, str) and len(value) > 4 * MOST_DIGITS:
+        raise ValueError(f"has more than {MOST_DIGITS} digits")
+    if isinstance(value, int) and abs(value) >= 10**MOST_PLACES * 10:
+        raise ValueError(f"has more than {MOST_PLACES} places before its point")
     return Decimal(repr(value)) if isinstance(value, float | int) else value
 
 
 Instant = Annotated[datetime, AfterValidator(_utc)]
 """A moment in UTC; a naive time is refused."""
 
-Number = Annotated[Decimal, BeforeValidator(_exact), Field(allow_inf_nan=False)]
-"""An exact, finite decimal: quantities and prices of the money path."""
+Number = Annotated[Decimal, BeforeValidator(_exact), Field(allow_inf_nan=False), AfterValidator(_bounded)]
+"""An exact, finite decimal of at most 60 digits: quantities and prices of the money path."""
 
 Positive = Annotated[Number, Field(gt=0)]
 
 NAME_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._/:-]{0,63}$", re.ASCII)
-Name = Annotated[str, Field(pattern=NAME_PATTERN.pattern)]
+
+
+def _stays(value: str) -> str:
+    if any(part in ("", ".", "..") for part in value.split("/")):
+        raise ValueError("leads out of its folder: no part between two / may be empty, . or ..")
+    return value
+
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN.pattern), AfterValidator(_stays)]
 """An ASCII name of at most 64 characters, safe in a path segment list, a URL and a broker field."""

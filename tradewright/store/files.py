@@ -14,16 +14,46 @@ from filelock import FileLock, Timeout
 from tradewright.model.errors import StoreError
 
 
+def private(path: str, flags: int) -> int:
+    """An opener of files that their owner alone may read, whatever the umask says."""
+    handle = os.open(path, flags, 0o600)
+    if flags & os.O_CREAT:
+        os.fchmod(handle, 0o600)
+    return handle
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for their owner alone; one that is there stays as it is.
+
+    Raises:
+        OSError: when it cannot be made.
+    """
+    missing, above = [], folder
+    while not above.exists():
+        missing.append(above)
+        above = above.parent
+    for each in reversed(missing):
+        with contextlib.suppress(FileExistsError):  # another process made it meanwhile
+            each.mkdir(mode=0o700)
+            each.chmod(0o700)
+    folder.mkdir(exist_ok=True)  # tells of something else in its place
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace ``path`` by ``data``: after a crash at any moment the file is the old one or the new one.
 
+    Its owner alone may read it.
+
     Raises:
-        StoreError: when the disk is full or the place cannot be written; nothing is left behind.
+        StoreError: when the disk is full, the place cannot be written, or something other than a file is there;
+            nothing is left behind.
     """
+    if path.exists() and not path.is_file():
+        raise StoreError("is no plain file", where=str(path), remedy="name a file; nothing was changed")
     beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
+        private_folder(path.parent)
+        with open(beside, "wb", opener=private) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -67,9 +97,9 @@ def exclusive(path: Path, timeout: float = 30.0) -> Iterator[None]:
     Raises:
         StoreError: when a living holder keeps the lock for longer, or the folder cannot be written.
     """
-    lock = FileLock(path, timeout=timeout, poll_interval=_POLL_SECONDS, is_singleton=False)
+    lock = FileLock(path, timeout=timeout, poll_interval=_POLL_SECONDS, is_singleton=False, mode=0o600)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         lock.acquire()
     except Timeout:
         raise StoreError(
