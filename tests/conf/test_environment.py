@@ -14,7 +14,7 @@ from conf.environment import ENV_FILE, OVERRIDES, PROJECT, conf_folder, environm
 from conf.problems import ConfigProblems
 
 SECRET = "hunter2-canary"
-READ_BY_CODE = {"MODE", "TRADEWRIGHT_TOKEN", "TRADEWRIGHT_CONF", "TRADEWRIGHT_OVERRIDES"}
+READ_BY_CODE = {"MODE", "TRADEWRIGHT_TOKEN", "TRADEWRIGHT_KEYS", "TRADEWRIGHT_CONF", "TRADEWRIGHT_OVERRIDES"}
 
 
 def names_in_yaml() -> set[str]:
