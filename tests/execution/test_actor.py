@@ -398,6 +398,11 @@ def _failed(counter: Counter) -> None:
     counter.checked("lookahead.trend", passed=False)
 
 
+def _edited(counter: Counter) -> None:
+    """The strategy was edited after the signal: the evidence is of other code."""
+    counter.checked("lookahead.trend", detail={"strategy": "the identity of other code"})
+
+
 def _moved(counter: Counter) -> None:
     counter.prices["AAPL"] = Decimal(104)
 
@@ -424,6 +429,7 @@ def _foreign(counter: Counter) -> None:
     [
         (_killed, "KILLED"),
         (_failed, "CHECK_FAILED"),
+        (_edited, "CHECK_MISSING"),
         (_moved, "OUTSIDE_COLLAR"),
         (_lost, "DAILY_DRAWDOWN"),
         (_poor, "CASH"),
@@ -442,6 +448,18 @@ def test_what_changed_since_the_approval_stops_the_order(
     assert code in codes(outcome.reasons)
     assert counter.world.venue.state["placed"] == []
     assert sent(counter) == (), "a refusal at send time spends the approval"
+
+
+@pytest.mark.parametrize("told", ["", "this", "other"])
+def test_evidence_of_other_code_decides_nothing(counter: Counter, told: str) -> None:
+    """H7: the look-ahead test of the strategy as it was, or one that names no code, is none of the strategy that is."""
+    made = intent(counter).model_copy(update={"provenance": {"strategy_hash": "this"}})
+    counter.checked("lookahead.trend", detail={"strategy": told} if told else None)
+    (decision,) = decided(counter, made)
+    assert ("CHECK_MISSING" in codes(decision.reasons)) == (told != "this")
+    assert decision.verdict is (Verdict.APPROVE if told == "this" else Verdict.REJECT)
+    if told != "this":
+        assert any("lookahead.trend for this version of the strategy" in row.text for row in decision.reasons)
 
 
 def test_a_stale_check_stops_the_order(counter: Counter) -> None:
