@@ -390,6 +390,14 @@ def test_an_approved_order_goes_out_once(counter: Counter) -> None:
     assert len(counter.world.venue.state["placed"]) == 1
 
 
+def test_a_decision_waits_for_no_order_of_a_moment_ago(counter: Counter) -> None:
+    """Pacing is the sender's: a decision that it refused would lose the signal of that bar."""
+    approve_one(counter)
+    assert [outcome.status for outcome in sent(counter)] == ["SENT"]
+    (second,) = decided(counter, counter.world.proposer.intent("MSFT", quantity="1"))
+    assert not {"RATE_PER_SECOND", "RATE_PER_MINUTE"} & set(codes(second.reasons))
+
+
 def _killed(counter: Counter) -> None:
     counter.ledger.kill_switches.stop("everything", "ann", "test")
 
