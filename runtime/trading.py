@@ -8,12 +8,13 @@ import pwd
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.execution.types import ProtocolTimes, SenderSettings
+from tradewright.model.clock import ShiftedClock
 from tradewright.model.errors import BrokerError, LedgerError, StoreError, TradewrightError
 from tradewright.model.mode import Mode
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:  # a listing loads neither the sender nor the gate
     from tradewright.model.signal import SignalCandidate
 
 Result = TypeVar("Result")
+EARLIER = timedelta(hours=1)
+"""How far a scenario's clock may stand before the newest valuation of an account."""
 
 
 def holder() -> str:
@@ -187,7 +190,9 @@ def asking(house: Container, ask: Callable[[Inbox], Awaitable[Result]]) -> Resul
     """
 
     async def run() -> Result:
-        return await _ask(house, await account_of(house), ask)
+        account = await account_of(house)
+        _demand_no_earlier_clock(house, account)
+        return await _ask(house, account, ask)
 
     return asyncio.run(run())
 
@@ -281,7 +286,9 @@ def deciding(house: Container, act: Callable[[Decider], Awaitable[Result]]) -> R
     """
 
     async def run() -> Result:
-        return await _decide(house, await account_of(house), act)
+        account = await account_of(house)
+        _demand_no_earlier_clock(house, account)
+        return await _decide(house, account, act)
 
     return asyncio.run(run())
 
@@ -307,6 +314,7 @@ def flatten(house: Container, actor: str, reason: str, key: str) -> tuple[Cancel
 
     async def run() -> tuple[Cancelled, list[Decision]]:
         account = await account_of(house)
+        _demand_no_earlier_clock(house, account)
         try:
             cancelled = await _ask(house, account, lambda inbox: inbox.cancel_all(actor, reason))
         except (CommandRefused, CommandPending) as error:
@@ -314,6 +322,26 @@ def flatten(house: Container, actor: str, reason: str, key: str) -> tuple[Cancel
         return cancelled, await _decide(house, account, lambda decider: decider.flatten(actor, reason, key))
 
     return asyncio.run(run())
+
+
+def _demand_no_earlier_clock(house: Container, account: str) -> None:
+    """Refuse to trade at a scenario's prices of the past on an account that was traded later, under another feed.
+
+    Cancels and stops are never refused. The machine's own clock may jump and is put right again, so that it counts.
+
+    Raises:
+        LedgerError: where the scenario's clock stands before the account's newest valuation.
+    """
+    marks = house.ledger.equity.newest(account, 1) if isinstance(house.clock, ShiftedClock) else []
+    now = house.clock.now()
+    if marks and marks[-1].at - now > EARLIER:
+        raise LedgerError(
+            f"account {account} was last valued at {marks[-1].at:%Y-%m-%d %H:%M} UTC, and the scenario's clock shows "
+            f"{now:%Y-%m-%d %H:%M} UTC: the ledger was used under another feed than feed=scenario",
+            where="feed",
+            remedy="give the settings under which it was traded (feed=..., universe.timeframe=...), or another "
+            "storage.root",
+        )
 
 
 async def _ask(house: Container, account: str, ask: Callable[[Inbox], Awaitable[Result]]) -> Result:

@@ -222,7 +222,9 @@ def test_a_wrong_value_in_any_group_is_reported_with_its_file_and_line(conf: Pat
         lines = kept.splitlines(keepends=True)
         lines[line] = lines[line].replace(f"{key}: {text}", f"{key}: {wrong}", 1)
         path.write_text("".join(lines))
-        with hydra(conf):  # a file with defaults of its own that is in force is not exchanged, but composed with the base
+        with hydra(
+            conf
+        ):  # a file with defaults of its own that is in force is not exchanged, but composed with the base
             now = composed((), conf) if "defaults:" in kept else base
             found = {(row.file, row.line, row.key) for row in option_problems(now, group, path.stem)}
         path.write_text(kept)
