@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from brokers.base import BrokerPlugin, Surroundings
 from brokers.discovery import plugin
 from conf.environment import PROJECT
-from conf.ledger_place import sqlite_url
+from conf.ledger_place import ledger_url
 from conf.problems import nearest
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
@@ -158,7 +158,7 @@ class Container:
         if named is not None:
             return named.get_secret_value()
         private_folder(self.root)
-        return sqlite_url(self.root)
+        return ledger_url(self.root)
 
     @cached_property
     def strategy(self) -> BaseStrategy:
