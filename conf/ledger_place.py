@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ruamel.yaml.error import YAMLError
 
-from conf.environment import OVERRIDES, PROJECT, ROOT, conf_folder, environment, load_environment
+from conf.environment import OVERRIDES, ROOT, conf_folder, environment, find_project, in_project, load_environment
 from conf.yaml_reader import values
 from tradewright.database.address import sqlite_file, sqlite_url
 from tradewright.model.errors import ConfigError
@@ -59,7 +59,7 @@ def ledger_place(overrides: Sequence[str], folder: Path | None = None) -> Ledger
     Raises:
         ConfigError: when neither the overrides nor ``conf/storage`` tell it; the remedy says how to name it.
     """
-    reading = _Reading(overrides, folder or conf_folder())
+    reading = _Reading(overrides, folder or _conf_folder())
     modes = reading.modes()
     return LedgerPlace(reading.url(), modes, tuple(dict.fromkeys(reading.remarks)))
 
@@ -88,13 +88,19 @@ def other_places(overrides: Sequence[str], used: str) -> list[tuple[LedgerPlace,
     with suppress(ConfigError):
         is_named = any(text.lstrip("+~").startswith("storage") for text in overrides)
         found.append((ledger_place(overrides), f"{OVERRIDES} or .env" if is_named else ""))
-    files = sorted((PROJECT / "data").glob(f"*/{LEDGER_FILE}"))[:_MOST_FOLDERS]
-    found += [(LedgerPlace(sqlite_url(path), tuple(Mode)), "") for path in (PROJECT / "data" / LEDGER_FILE, *files)]
+    if project := find_project():
+        files = sorted((project / "data").glob(f"*/{LEDGER_FILE}"))[:_MOST_FOLDERS]
+        found += [(LedgerPlace(sqlite_url(path), tuple(Mode)), "") for path in (project / "data" / LEDGER_FILE, *files)]
     others: dict[str, tuple[LedgerPlace, str]] = {}
     for place, reason in found:
         if _same(place.url) != _same(used):
             others.setdefault(_same(place.url), (place, reason))
     return list(others.values())
+
+
+def _conf_folder() -> Path:
+    """The folder of YAML files; without a project one that is not there, so that ``--ledger`` alone tells the place."""
+    return Path("conf") if find_project() is None and not environment("TRADEWRIGHT_CONF") else conf_folder()
 
 
 def _same(url: str) -> str:
@@ -123,7 +129,7 @@ class _Reading:
         if root is None or (option == "postgres" and "storage.root" not in self._said):
             where = f"{self._folder.name}/storage/{option or '?'}.yaml"
             raise ConfigError("the ledger's place cannot be read", where=where, remedy=NAME_IT)
-        return ledger_url(PROJECT / root)
+        return ledger_url(in_project(root))
 
     def modes(self) -> tuple[Mode, ...]:
         option = self._said.get("mode") or environment("MODE") or self._choice("mode")

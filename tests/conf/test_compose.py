@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from conf.compose import check, compose, examine
 from conf.composition import Composed
-from conf.environment import PROJECT, groups, options
+from conf.environment import SOURCE, groups, options
 from conf.overrides import grid
 from conf.problems import ConfigProblems, Problem
 from conf.schema.settings import Settings
@@ -63,7 +63,7 @@ def test_every_option_of_every_group_composes(group: str, option: str, monkeypat
 
 
 def _first_symbol(option: str) -> str:
-    text = (PROJECT / "conf" / "instruments" / f"{option}.yaml").read_text()
+    text = (SOURCE / "conf" / "instruments" / f"{option}.yaml").read_text()
     return re.findall(r"^([A-Z0-9]+):", text, re.MULTILINE)[0]
 
 
@@ -217,7 +217,7 @@ def test_every_key_refuses_a_typo_a_wrong_type_and_nan() -> None:
     for row in tree["instruments"].values():
         del row["symbol"]
         row |= {name: _as_written(row[name]) for name in ("tick_size", "lot_size", "multiplier")}
-    composed = Composed(tree, {}, {}, PROJECT / "conf")
+    composed = Composed(tree, {}, {}, SOURCE / "conf")
     assert validate(composed)[1] == []
     passed = []
     for key in _leaves(tree):

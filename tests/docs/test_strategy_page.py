@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[2]
-PAGE = (PROJECT / "docs" / "strategies.md").read_text(encoding="utf-8")
+SOURCE = Path(__file__).resolve().parents[2]
+PAGE = (SOURCE / "docs" / "strategies.md").read_text(encoding="utf-8")
 FILE = re.compile(r"^`(?P<path>[\w/.]+)`\n\n```\w+\n(?P<text>.*?)```$", re.MULTILINE | re.DOTALL)
 COMMANDS = re.compile(r"```console\n(?P<lines>.*?)```", re.DOTALL)
 
@@ -21,9 +21,9 @@ COMMANDS = re.compile(r"```console\n(?P<lines>.*?)```", re.DOTALL)
 @pytest.mark.timeout(600)
 def test_the_example_works_from_an_empty_file_to_signals(tmp_path: Path) -> None:
     for name in ("conf", "strategies"):
-        shutil.copytree(PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(SOURCE / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("app", "assets", "brokers", "notebooks", "runtime", "tradewright"):
-        (tmp_path / name).symlink_to(PROJECT / name)
+        (tmp_path / name).symlink_to(SOURCE / name)
     written = {found["path"]: found["text"] for found in FILE.finditer(PAGE)}
     assert set(written) == {"strategies/breakout.py", "conf/strategy/breakout.yaml"}
     for path, text in written.items():
