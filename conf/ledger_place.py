@@ -127,6 +127,9 @@ class _Reading:
             return url
         root = self._value("storage.root", written.get("root"))
         if root is None or (option == "postgres" and "storage.root" not in self._said):
+            if not self._folder.is_dir() and find_project() is None:
+                remedy = f"cd into your project (tradewright init FOLDER makes one), or {NAME_IT}"
+                raise ConfigError("there is no project here", where=str(Path.cwd()), remedy=remedy)
             where = f"{self._folder.name}/storage/{option or '?'}.yaml"
             raise ConfigError("the ledger's place cannot be read", where=where, remedy=NAME_IT)
         return ledger_url(in_project(root))
