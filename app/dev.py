@@ -24,7 +24,15 @@ from app.bounds import server_config
 from app.guard import JsonPosts, guarded
 from app.network import listen
 from assets.home import open_instance
-from conf.environment import SOURCE, TOKEN, environment, load_environment, project_folder, unneeded_secrets
+from conf.environment import (
+    PROJECT_VARIABLE,
+    SOURCE,
+    TOKEN,
+    environment,
+    load_environment,
+    project_folder,
+    unneeded_secrets,
+)
 from tradewright.model.errors import TradewrightError
 
 HOST, PORT = "127.0.0.1", 3000
@@ -126,6 +134,7 @@ def _environment(token: str) -> dict[str, str]:
     return {
         **os.environ,
         **known,
+        PROJECT_VARIABLE: str(project_folder()),  # a relative name would lead elsewhere from there
         "PYTHONPATH": os.pathsep.join(filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")])),
     }
 
