@@ -55,6 +55,14 @@ def secrets() -> tuple[str, ...]:
     return tuple(value for name in sorted(names) if len(value := os.environ.get(name, "")) >= _SEARCHABLE)
 
 
+def working_directory() -> Path:
+    """The working directory; ``.`` where it was deleted, which stops no kill."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path()
+
+
 def find_project() -> Path | None:
     """The project's folder; None where there is none.
 
@@ -71,7 +79,7 @@ def find_project() -> Path | None:
             remedy = f"tradewright init {named}, or unset {PROJECT_VARIABLE}"
             raise ConfigError(f"{named} is no folder", where=PROJECT_VARIABLE, remedy=remedy)
         return folder
-    here = Path.cwd()
+    here = working_directory()
     for folder in (here, *here.parents):
         if (marker := folder / MARKER).is_file():
             if marker.stat().st_uid != os.getuid():
@@ -90,7 +98,7 @@ def project_folder() -> Path:
     found = find_project()
     if found is None:
         remedy = "tradewright init FOLDER, then cd FOLDER"
-        raise ConfigError("there is no project here", where=str(Path.cwd()), remedy=remedy)
+        raise ConfigError("there is no project here", where=str(working_directory()), remedy=remedy)
     return found
 
 

@@ -15,7 +15,16 @@ from pathlib import Path
 
 from ruamel.yaml.error import YAMLError
 
-from conf.environment import OVERRIDES, ROOT, conf_folder, environment, find_project, in_project, load_environment
+from conf.environment import (
+    OVERRIDES,
+    ROOT,
+    conf_folder,
+    environment,
+    find_project,
+    in_project,
+    load_environment,
+    working_directory,
+)
 from conf.yaml_reader import values
 from tradewright.database.address import sqlite_file, sqlite_url
 from tradewright.model.errors import ConfigError
@@ -129,7 +138,7 @@ class _Reading:
         if root is None or (option == "postgres" and "storage.root" not in self._said):
             if not self._folder.is_dir() and find_project() is None:
                 remedy = f"cd into your project (tradewright init FOLDER makes one), or {NAME_IT}"
-                raise ConfigError("there is no project here", where=str(Path.cwd()), remedy=remedy)
+                raise ConfigError("there is no project here", where=str(working_directory()), remedy=remedy)
             where = f"{self._folder.name}/storage/{option or '?'}.yaml"
             raise ConfigError("the ledger's place cannot be read", where=where, remedy=NAME_IT)
         return ledger_url(in_project(root))

@@ -79,6 +79,15 @@ def test_a_command_without_a_project_says_what_to_do(nowhere: Path, words: tuple
     assert list(nowhere.iterdir()) == []
 
 
+def test_a_working_directory_that_was_deleted_is_no_project(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (nowhere / "gone").mkdir()
+    monkeypatch.chdir(nowhere / "gone")
+    (nowhere / "gone").rmdir()
+    assert find_project() is None
+    monkeypatch.setenv("TRADEWRIGHT_PROJECT", str(nowhere))
+    assert find_project() == nowhere
+
+
 def test_a_kill_that_is_told_the_ledger_needs_no_project(nowhere: Path) -> None:
     url = sqlite_url(nowhere / "l.sqlite3")
     assert set(ledger_place((f"storage.ledger_url='{url}'",)).modes) == set(Mode)
