@@ -1,1 +1,1 @@
-"""Scripts that measure us and the peer side by side and print the ratio."""
+"""Scripts that measure: us and the peer side by side, the start of each command, how cost grows."""

@@ -22,6 +22,7 @@ from tradewright.calendars.registry import calendar
 from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.deciding import Decider
 from tradewright.execution.inbox import Inbox
+from tradewright.execution.risk_snapshot import look_ahead_check
 from tradewright.execution.types import SendResult
 from tradewright.indicators.features import feature_snapshot, feature_table
 from tradewright.model.bar_rules import frame_of
@@ -35,7 +36,6 @@ from tradewright.oversight.parity import Parity, compare
 from tradewright.oversight.past import InstrumentPast, PastSignals, schedule
 from tradewright.oversight.rehearsal import RehearsalLog, ReplayBar, rehearse
 from tradewright.quality.check import check_bars
-from tradewright.research.signals import identity_of
 from tradewright.store.bars import Series
 from tradewright.store.replay import ReplayBars
 
@@ -131,7 +131,7 @@ def _pasts(house: Container, store: ReplayBars) -> dict[str, InstrumentPast]:
     """The past of every instrument that the strategy trades."""
     settings, chosen = house.settings, research.signal_selection(house)
     tables, declared = research.tables(house, chosen), research.declared(settings)
-    identity = identity_of(house.strategy, declared, chosen.timeframe, tables)
+    identity = research.identity_in_force(house)
     return {
         symbol: InstrumentPast(
             house.strategy,
@@ -192,7 +192,8 @@ class _Desk:
             await self._reader.connect()
             self._is_connected = True
         checks, found = self._house.ledger.checks, self._evidence
-        checks.record(f"lookahead.{self._house.settings.strategy.name}", not found.look_ahead, found.look_ahead)
+        detail = {"strategy": found.identity, "findings": found.look_ahead}
+        checks.record(look_ahead_check(self._house.settings.strategy.name), not found.look_ahead, detail)
         for symbol in dict.fromkeys(signal.instrument for signal, _closed in signals):
             blocking = found.blocking[symbol]
             checks.record(f"bars.{symbol}", not blocking, {"findings": blocking})
@@ -236,11 +237,13 @@ class _Evidence:
     """What the checks are made of, found out once over all bars.
 
     Args:
+        identity: of the strategy.
         look_ahead: findings of the look-ahead test; empty is the good result.
         blocking: findings that block, by instrument.
         features: one row per stored bar of the universe's timeframe, by instrument. No row uses a later bar.
     """
 
+    identity: str
     look_ahead: list[str]
     blocking: dict[str, list[str]]
     features: dict[str, pd.DataFrame]
@@ -256,4 +259,4 @@ def _evidence(house: Container, pasts: Mapping[str, InstrumentPast]) -> _Evidenc
         features[symbol] = feature_table(bars, research.feature_settings(house.settings, instrument))
     tested = research.signal_look_ahead(house)
     ahead = [f"{symbol}, {told}" for symbol, each in tested.items() for told in each.findings]
-    return _Evidence(ahead, blocking, features)
+    return _Evidence(research.identity_in_force(house), ahead, blocking, features)

@@ -29,7 +29,7 @@ from tradewright.model.signal import SignalCandidate
 from tradewright.model.strategy import Feature
 from tradewright.research.bars import InstrumentBars, Selection, read_instrument_bars, refresh
 from tradewright.research.look_ahead import evidence_of
-from tradewright.research.signals import Declared, signals
+from tradewright.research.signals import Declared, identity_of, signals
 from tradewright.research.study import Terms, report
 from tradewright.research.sweep import SweepResult, run_sweep
 from tradewright.store.artefacts import Artefacts
@@ -220,6 +220,17 @@ def declared(settings: Settings) -> Declared:
     """The part of a signal that the strategy's file declares."""
     chosen = settings.strategy
     return Declared(chosen.name, chosen.parameters, chosen.confidence, chosen.size_pct, settings.config_hash)
+
+
+def identity_in_force(house: Container) -> str:
+    """The identity of the strategy in force, which its signals and intents carry.
+
+    Raises:
+        ConfigError: for an instrument that is not defined.
+    """
+    chosen = signal_selection(house)
+    traded = [each.symbol for each in chosen.instruments]
+    return identity_of(house.strategy, declared(house.settings), chosen.timeframe, traded)
 
 
 def newest_signals(house: Container) -> list[SignalCandidate]:

@@ -27,6 +27,8 @@ from runtime.container import Container
 from runtime.kept_settings import KeptSettings, kept_settings
 from runtime.trading import UNKNOWN_ACCOUNT, account_in_force, not_well
 from tradewright.execution import operator_actions as desk
+from tradewright.execution.explain import Provenance
+from tradewright.execution.explain import explain as explain_in
 from tradewright.execution.types import SendResult
 from tradewright.ledger.kill_switches import Switch, account_scope
 from tradewright.ledger.ledger import Ledger
@@ -41,7 +43,6 @@ _BRACKETS = str.maketrans("()", "[]")
 if TYPE_CHECKING:  # a listing loads neither the sender nor the gate
     from tradewright.execution.cancellation import Cancelled
     from tradewright.execution.deciding import Decider
-    from tradewright.execution.explain import Provenance
     from tradewright.execution.inbox import Inbox
 
 NOT_CONFIGURED = "not in conf/instruments"
@@ -331,8 +332,6 @@ def explain(settings: Settings, name: str, *, everything: bool = False) -> Listi
     Raises:
         LedgerError: when no such id is known.
     """
-    from tradewright.execution.explain import explain as explain_in
-
     with Container(settings) as house:
         account = account_in_force(settings, house.ledger)
         if name == NEWEST_ORDER and (newest := house.ledger.attempts.newest(1, account)):

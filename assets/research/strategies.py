@@ -12,7 +12,7 @@ from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.due_jobs import begin_signals, finish_signals, signals_of
 from runtime.kept_settings import keep_settings
-from runtime.research import newest_signals, run_study, signal_look_ahead
+from runtime.research import identity_in_force, newest_signals, run_study, signal_look_ahead
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.evaluation.study import StudyResult
@@ -89,9 +89,9 @@ def signals(name: str, settings: Settings) -> dg.MaterializeResult:
     """What the strategy wants now, per instrument, and since which bar; refused when it looks ahead."""
     with Container(settings) as house:
         begun = begin_signals(house)
-        tested = signal_look_ahead(house)
+        tested, identity = signal_look_ahead(house), identity_in_force(house)
         ahead = [f"{symbol}, {told}" for symbol, each in tested.items() for told in each.findings][:SHOWN]
-        house.ledger.checks.record(f"lookahead.{name}", not ahead, _look_ahead_detail(tested, ahead))
+        house.ledger.checks.record(f"lookahead.{name}", not ahead, _look_ahead_detail(tested, ahead, identity))
         found = newest_signals(house)
         keep_settings(house)
         house.artefacts.write_json(signals_of(name), [row.model_dump(mode="json") for row in found])
@@ -106,9 +106,16 @@ def signals(name: str, settings: Settings) -> dg.MaterializeResult:
     )
 
 
-def _look_ahead_detail(tested: Mapping[str, LookAheadEvidence], ahead: Sequence[str]) -> dict[str, object]:
-    """The evidence as the ledger keeps it: the findings, and the hashes of the code and the bars that were tested."""
+def _look_ahead_detail(
+    tested: Mapping[str, LookAheadEvidence], ahead: Sequence[str], identity: str
+) -> dict[str, object]:
+    """The evidence as the ledger keeps it: the findings, and the hashes of the code and the bars that were tested.
+
+    Args:
+        identity: of the strategy, which its intents carry: the gate takes the evidence for these alone.
+    """
     return {
+        "strategy": identity,
         "findings": list(ahead),
         "code": sorted({each.code for each in tested.values()}),
         "data": {symbol: each.data for symbol, each in tested.items()},

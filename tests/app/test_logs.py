@@ -17,6 +17,7 @@ from tests.app.conftest import say
 from tests.app.desk import Desk, desk
 
 CANARY = "canary-7d20"
+QUOTED = "p%40ss-canary"
 DAY = 86_400.0
 
 
@@ -89,13 +90,13 @@ def test_a_file_a_day_and_old_ones_go(tmp_path: Path) -> None:
 def test_secrets_are_written_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRADEWRIGHT_TOKEN", CANARY)
     monkeypatch.setenv("TRADEWRIGHT_ALERT_WEBHOOK", f"https://hooks.example/{CANARY}-hook")
-    monkeypatch.setenv("POSTGRES_URL", "postgresql+psycopg2://trader:p%40ss-canary@127.0.0.1:1/ledger")
+    monkeypatch.setenv("POSTGRES_URL", f"postgresql+psycopg2://trader:{QUOTED}@127.0.0.1:1/ledger")
     with Container(compose((f"storage.root={tmp_path}", "storage=postgres"))):
         log = logging.getLogger("tradewright.test")
         log.error("token %s", CANARY)
         log.error("posting to https://hooks.example/%s-hook", CANARY)
         try:
-            raise ValueError("cannot open postgresql+psycopg2://trader:p%40ss-canary@127.0.0.1:1/ledger, p@ss-canary")
+            raise ValueError(f"cannot open postgresql+psycopg2://trader:{QUOTED}@127.0.0.1:1/ledger, p@ss-canary")
         except ValueError:
             log.exception("failed")
     text = json.dumps(documents(tmp_path))
@@ -106,7 +107,7 @@ def test_secrets_are_written_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("postgresql://u:secret@host/db", "postgresql://u:***@host/db"),
+        (f"postgresql://u:{QUOTED}@host/db", "postgresql://u:***@host/db"),
         ("open http://127.0.0.1:1/?access_token=abc&x=1", "open http://127.0.0.1:1/?access_token=***&x=1"),
         ("http://host:80/path", "http://host:80/path"),
     ],

@@ -17,6 +17,7 @@ from assets.runs import RunFailed, execute
 from conf.compose import compose
 from runtime import trading
 from runtime.container import Container
+from runtime.research import identity_in_force
 from tests.support.houses import House, conf_copy
 from tradewright.execution.types import SendResult, SendStatus
 from tradewright.ledger.freezes import FreezeCode
@@ -52,8 +53,9 @@ def desk(stocked: House, monkeypatch: pytest.MonkeyPatch) -> House:
         path.unlink(missing_ok=True)
     settings = compose(stocked.overrides)
     with Container(settings).ledger as ledger:
-        for name in ("bars.BTC", "features.BTC", "lookahead.buy_and_hold"):
+        for name in ("bars.BTC", "features.BTC"):
             ledger.checks.record(name, True)
+        ledger.checks.record("lookahead.buy_and_hold", True, {"strategy": identity_in_force(Container(settings))})
     return stocked
 
 

@@ -134,10 +134,10 @@ class Counter:
         content = {"instrument": symbol, "ts": at.isoformat(), "version": "1", "values": {"atr_14": atr}}
         self.artefacts.write_json(("features", symbol, "newest"), content)
 
-    def checked(self, *names: str, passed: bool = True) -> None:
+    def checked(self, *names: str, passed: bool = True, detail: object = None) -> None:
         """Record results of checks."""
         for name in names or EVERY_CHECK:
-            self.ledger.checks.record(name, passed)
+            self.ledger.checks.record(name, passed, detail)
 
     def ready(self) -> None:
         """Bars, features and checks, so that a plain intent in AAPL passes."""

@@ -390,12 +390,25 @@ def test_an_approved_order_goes_out_once(counter: Counter) -> None:
     assert len(counter.world.venue.state["placed"]) == 1
 
 
+def test_a_decision_waits_for_no_order_of_a_moment_ago(counter: Counter) -> None:
+    """Pacing is the sender's: a decision that it refused would lose the signal of that bar."""
+    approve_one(counter)
+    assert [outcome.status for outcome in sent(counter)] == ["SENT"]
+    (second,) = decided(counter, counter.world.proposer.intent("MSFT", quantity="1"))
+    assert not {"RATE_PER_SECOND", "RATE_PER_MINUTE"} & set(codes(second.reasons))
+
+
 def _killed(counter: Counter) -> None:
     counter.ledger.kill_switches.stop("everything", "ann", "test")
 
 
 def _failed(counter: Counter) -> None:
     counter.checked("lookahead.trend", passed=False)
+
+
+def _edited(counter: Counter) -> None:
+    """The strategy was edited after the signal: the evidence is of other code."""
+    counter.checked("lookahead.trend", detail={"strategy": "the identity of other code"})
 
 
 def _moved(counter: Counter) -> None:
@@ -424,6 +437,7 @@ def _foreign(counter: Counter) -> None:
     [
         (_killed, "KILLED"),
         (_failed, "CHECK_FAILED"),
+        (_edited, "CHECK_MISSING"),
         (_moved, "OUTSIDE_COLLAR"),
         (_lost, "DAILY_DRAWDOWN"),
         (_poor, "CASH"),
@@ -442,6 +456,18 @@ def test_what_changed_since_the_approval_stops_the_order(
     assert code in codes(outcome.reasons)
     assert counter.world.venue.state["placed"] == []
     assert sent(counter) == (), "a refusal at send time spends the approval"
+
+
+@pytest.mark.parametrize("told", ["", "this", "other"])
+def test_evidence_of_other_code_decides_nothing(counter: Counter, told: str) -> None:
+    """H7: the look-ahead test of the strategy as it was, or one that names no code, is none of the strategy that is."""
+    made = intent(counter).model_copy(update={"provenance": {"strategy_hash": "this"}})
+    counter.checked("lookahead.trend", detail={"strategy": told} if told else None)
+    (decision,) = decided(counter, made)
+    assert ("CHECK_MISSING" in codes(decision.reasons)) == (told != "this")
+    assert decision.verdict is (Verdict.APPROVE if told == "this" else Verdict.REJECT)
+    if told != "this":
+        assert any("lookahead.trend for this version of the strategy" in row.text for row in decision.reasons)
 
 
 def test_a_stale_check_stops_the_order(counter: Counter) -> None:

@@ -440,7 +440,7 @@ def test_duplicates_are_sought_among_orders_at_the_sender(counter: Counter) -> N
     assert counter.snapshot(before_send=True, intent_id=order.intent_id).activity.recent == ()
     counter.clock.advance(59)
     assert counter.snapshot().activity.recent == recent, "at the gate, too, when the decision itself is long ago"
-    activity = counter.snapshot(intent_id=order.intent_id).activity
+    activity = counter.snapshot(intent_id=order.intent_id, before_send=True).activity
     assert activity.orders_of_intent == 1
     assert activity.orders_last_minute == 1
 
@@ -451,11 +451,13 @@ def test_orders_are_counted_by_second_and_minute(counter: Counter) -> None:
     counter.world.drain()
     (first, second) = (row.sending_at for row in counter.ledger.attempts.all())
     counter.clock.advance(0.5)
-    now, activity = counter.world.clock.now(), counter.snapshot().activity
+    now, activity = counter.world.clock.now(), counter.snapshot(before_send=True).activity
     assert activity.orders_last_minute == sum(now - at < timedelta(minutes=1) for at in (first, second))
     assert activity.orders_last_second == sum(now - at < timedelta(seconds=1) for at in (first, second))
+    decided = counter.snapshot().activity
+    assert (decided.orders_last_second, decided.orders_last_minute) == (0, 0), "the sender spaces what is approved"
     counter.clock.advance(61)
-    assert counter.snapshot().activity.orders_last_minute == 0
+    assert counter.snapshot(before_send=True).activity.orders_last_minute == 0
 
 
 def test_an_order_in_doubt_blocks_its_instrument(counter: Counter) -> None:

@@ -15,9 +15,9 @@ from pydantic import TypeAdapter
 from tradewright.execution import operator_actions
 from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.cancellation import Cancelled
-from tradewright.execution.deciding import checks_of
+from tradewright.execution.deciding import snapshot_request
 from tradewright.execution.protection import units_to_close
-from tradewright.execution.risk_snapshot import SnapshotBuilder, SnapshotRequest
+from tradewright.execution.risk_snapshot import SnapshotBuilder
 from tradewright.execution.sender import Sender
 from tradewright.execution.timing import Waiter
 from tradewright.execution.types import (
@@ -120,26 +120,19 @@ class AccountActor:
         symbols = {order.terms.instrument}
         view = await self._reader.valued(snapshot, symbols)
         self._builder.read_ahead(view, symbols)
-        request = SnapshotRequest(
-            instrument=order.terms.instrument,
-            side=order.terms.side,
-            strategy=order.strategy,
-            intent_id=order.intent_id,
-            checks=checks_of(order.strategy, order.terms.instrument),
-            before_send=True,
-        )
+        intent = self._ledger.decisions.intent(order.intent_id)
+        request = snapshot_request(intent, before_send=True)
         self._builder.watch_losses(view.account)  # before the snapshot, which tells the trip
         builder = self._builder.in_force(self._account)
         found, limits = builder.snapshot(request, view), builder.limits
         reasons = pre_send_check(order, found, limits)
         own = units_to_close(self._ledger, order)
-        only_reduces = self._ledger.decisions.intent(order.intent_id).reduce_only
         is_own = order.strategy in RESERVED or order.terms.quantity <= own
         is_exit = is_own and OrderContext.of_order(order, found, limits).exit
         if order.protective and own:
             text = f"it would close {min(own, order.terms.quantity)}; its protective legs would then open a position"
             reasons = (*reasons, Reason(code="LEGS_ON_CLOSING", verdict=Verdict.REJECT, text=text))
-        if only_reduces and not is_exit:
+        if intent.reduce_only and not is_exit:
             # What it was to close may be closed by now, by a protective leg for one: it must not open a position.
             reasons = (*reasons, Reason(code="NOT_REDUCING", verdict=Verdict.REJECT, text="it would open a position"))
         return reasons

@@ -219,10 +219,17 @@ class Decider:
         return newest if is_final or has_order or is_alive else None
 
 
-def snapshot_request(intent: Intent) -> SnapshotRequest:
-    """The request for the snapshot that the gate needs for an intent."""
-    instrument, side = intent.terms.instrument, intent.terms.side
-    return SnapshotRequest(instrument, side, intent.strategy, intent.intent_id, checks_of(intent.strategy, instrument))
+def snapshot_request(intent: Intent, *, before_send: bool = False) -> SnapshotRequest:
+    """The request for the snapshot that the gate needs for an intent, or the sender for its order."""
+    return SnapshotRequest(
+        instrument=intent.terms.instrument,
+        side=intent.terms.side,
+        strategy=intent.strategy,
+        intent_id=intent.intent_id,
+        checks=checks_of(intent.strategy, intent.terms.instrument),
+        before_send=before_send,
+        strategy_hash=intent.provenance.get("strategy_hash", ""),
+    )
 
 
 def checks_of(strategy: str, instrument: str) -> tuple[str, ...]:

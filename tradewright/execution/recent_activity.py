@@ -32,9 +32,9 @@ class RecentActivity:
         Args:
             before_send: whether only orders count (the sender asks), or intents too (the gate asks).
         """
-        # The sender itself spaces orders; a way out is not refused because others went out a moment ago.
-        minute_ago = self.now - timedelta(minutes=1)
-        sent = [] if strategy == FLATTEN else self.ledger.attempts.sent_at(self.account, minute_ago)
+        # The sender spaces what is approved: no decision is refused because another order went out a moment ago.
+        spaced = not before_send or strategy == FLATTEN
+        sent = [] if spaced else self.ledger.attempts.sent_at(self.account, self.now - timedelta(minutes=1))
         own = [row for row in self.ledger.attempts.all(intent_id) if not row.is_protective]
         intents = () if before_send else self._intents(intent_id, instrument)
         return Activity(

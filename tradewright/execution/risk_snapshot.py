@@ -73,6 +73,7 @@ class SnapshotRequest:
         side: which way the order goes: what its instrument's exposure can become is another thing up than down.
         intent_id: left out of open orders, exposures and recent orders: it is the one being judged.
         checks: the names of the checks that must have passed on its inputs.
+        strategy_hash: the identity of the strategy that asks; evidence about another one does not count.
         before_send: whether duplicates are sought among orders sent alone (the sender) or among intents too (the gate).
     """
 
@@ -82,6 +83,12 @@ class SnapshotRequest:
     intent_id: str
     checks: tuple[str, ...]
     before_send: bool = False
+    strategy_hash: str = ""
+
+
+def look_ahead_check(strategy: str) -> str:
+    """The name under which the look-ahead test of a strategy is recorded."""
+    return f"lookahead.{strategy}"
 
 
 def limits_in_force(ledger: Ledger, account: str, configured: Limits) -> Limits:
@@ -137,7 +144,7 @@ class SnapshotBuilder:
             holdings=self._holdings(asked, facts, view, now),
             activity=self._activity(asked, view.account.account, now),
             broker=self._broker(asked, view.account.account),
-            checks=self._checks(asked.checks, now),
+            checks=self._checks(asked, now),
         )
 
     def read_ahead(self, view: AccountView, symbols: Iterable[str]) -> None:
@@ -332,14 +339,18 @@ class SnapshotBuilder:
             breaker="; ".join(trip.text for trip in self.ledger.breaker.present(account, self.ledger.clock.now())),
         )
 
-    def _checks(self, names: Sequence[str], now: datetime) -> tuple[InputCheck, ...]:
-        newest = self.ledger.checks.newest(names)
-        return tuple(
-            InputCheck(name=name, passed=newest[name].passed, age_seconds=_age(now, newest[name].at))
-            if name in newest
-            else InputCheck(name=name)
-            for name in names
-        )
+    def _checks(self, asked: SnapshotRequest, now: datetime) -> tuple[InputCheck, ...]:
+        """The newest result of each check; the look-ahead test counts for the very code that it tested."""
+        newest = self.ledger.checks.newest(asked.checks)
+        found = []
+        for name in asked.checks:
+            if (known := newest.get(name)) is None:
+                found.append(InputCheck(name=name))
+            elif name == look_ahead_check(asked.strategy) and known.about("strategy") != asked.strategy_hash:
+                found.append(InputCheck(name=f"{name} for this version of the strategy"))
+            else:
+                found.append(InputCheck(name=name, passed=known.passed, age_seconds=_age(now, known.at)))
+        return tuple(found)
 
 
 def price_of(quote: Quote | None) -> Decimal | None:

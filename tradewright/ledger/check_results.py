@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,12 +17,21 @@ from tradewright.model.topic import Topic
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The result of one check of an input."""
+    """The result of one check of an input.
+
+    Args:
+        detail: findings, or a mapping that also names what was checked.
+    """
 
     input: str
     passed: bool
     detail: object
     at: datetime
+
+    def about(self, key: str) -> str:
+        """A text of the detail by its key; empty where it holds none."""
+        found = self.detail.get(key, "") if isinstance(self.detail, Mapping) else ""
+        return str(found)
 
 
 class CheckResults:

@@ -114,7 +114,8 @@ class Activity(FrozenModel):
 
     Args:
         recent: intents or orders in the instrument, at least those within the duplicate window.
-        orders_last_second, orders_last_minute: orders sent by the account.
+        orders_last_second, orders_last_minute: orders sent by the account. At the decision 0: the sender spaces what
+            is approved.
         orders_of_intent: orders already made of this intent that are not proven unsent.
     """
 
