@@ -7,11 +7,12 @@ from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from ruamel.yaml.error import YAMLError
 
 from conf.composition import NONE
 from conf.environment import ROOT, display_path, groups, options
 from conf.problems import Problem, nearest
-from conf.yaml_reader import load, locate
+from conf.yaml_reader import locate, values
 
 
 def chosen_options(overrides: Sequence[Override], folder: Path) -> dict[str, str]:
@@ -24,7 +25,7 @@ def absent_defaults(folder: Path, chosen: Mapping[str, str]) -> list[Problem]:
     """A problem for each entry, of the defaults lists in force, that names an option without a file.
 
     Args:
-        folder: of YAML files that were linted.
+        folder: of YAML files; of one that is no YAML nothing is told here.
         chosen: the options that overrides choose, whose entries are not looked at.
     """
     return list(_absent(folder, folder / f"{ROOT}.yaml", "", chosen, set()))
@@ -39,9 +40,9 @@ def stand_ins(absent: Sequence[Problem], folder: Path) -> list[Override]:
 
 
 def _absent(folder: Path, path: Path, above: str, chosen: Mapping[str, str], seen: set[Path]) -> Iterator[Problem]:
-    entries = load(path).get("defaults") if path not in seen else None
+    entries = [] if path in seen else _entries(path)
     seen.add(path)
-    for index, entry in enumerate(entries if isinstance(entries, list) else []):
+    for index, entry in enumerate(entries):
         for name, option in entry.items() if isinstance(entry, dict) else ():
             if not isinstance(option, str) or "${" in option or not name.replace("/", "").isidentifier():
                 continue  # of Hydra's rarer forms Hydra itself tells what is wrong
@@ -51,6 +52,16 @@ def _absent(folder: Path, path: Path, above: str, chosen: Mapping[str, str], see
                 yield from _absent(folder, file, group, chosen, seen)
             elif group not in chosen:
                 yield _problem(folder, path, locate(path, ("defaults", str(index))), group, option)
+
+
+def _entries(path: Path) -> list[object]:
+    """The entries of a file's defaults list; none for a file that is no YAML, which was not chosen and not linted."""
+    try:
+        found: object = values(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError, RecursionError, ValueError):
+        return []
+    entries = found.get("defaults") if isinstance(found, dict) else None
+    return entries if isinstance(entries, list) else []
 
 
 def _problem(folder: Path, path: Path, line: int, group: str, option: str) -> Problem:
