@@ -26,6 +26,9 @@ from tradewright.model.base import NAME_PATTERN
 from tradewright.model.errors import ConfigError
 
 GROUP = "tradewright.strategies"
+SHIPPED = Path(__file__).resolve().parent
+"""This folder. The path of the package is a project's folder where that stands on Python's path before an editable
+install of ours."""
 RESERVED = frozenset({"manual"})
 """Names that no strategy may have: intents of people carry this one."""
 
@@ -90,7 +93,7 @@ def found_in(own: Path | None) -> Discovery:
         own: the project's folder of strategies; None where there is none.
     """
     owned = own_candidates(own) if own else ()
-    return discover((*candidates_in(strategies), *installed_candidates(), *owned))
+    return discover((*candidates_in(SHIPPED, strategies.__name__), *installed_candidates(), *owned))
 
 
 def discover(candidates: Iterable[Candidate]) -> Discovery:
@@ -114,11 +117,11 @@ def discover(candidates: Iterable[Candidate]) -> Discovery:
     return Discovery(MappingProxyType(usable), MappingProxyType(broken))
 
 
-def candidates_in(package: ModuleType) -> Iterator[Candidate]:
-    """Every module and folder of a package, its own machinery left out."""
-    for module in pkgutil.iter_modules(package.__path__):
+def candidates_in(folder: Path, package: str) -> Iterator[Candidate]:
+    """Every module and folder of a package that lies in a folder, its own machinery left out."""
+    for module in pkgutil.iter_modules([str(folder)]):
         if module.name not in _OWN_MODULES:
-            yield Candidate(module.name, _loader_of(f"{package.__name__}.{module.name}"))
+            yield Candidate(module.name, _loader_of(f"{package}.{module.name}"))
 
 
 def installed_candidates() -> Iterator[Candidate]:
@@ -133,12 +136,12 @@ def own_candidates(folder: Path) -> Iterator[Candidate]:
     An ``__init__.py`` is refused: where the project stands on Python's path, it would hide the strategies that ship.
     """
     _own_package(folder)
-    shipped = {module.name for module in pkgutil.iter_modules(strategies.__path__)}
+    shipped = {module.name for module in pkgutil.iter_modules([str(SHIPPED)])}
     if (folder / "__init__.py").exists():
         yield Candidate("__init__", _refusal(folder / "__init__.py", "it hides the strategies that ship", "remove it"))
     for module in pkgutil.iter_modules([str(folder)]):
         if module.name in shipped:
-            place, ships = folder / module.name, Path(strategies.__path__[0]) / f"{module.name}.py"
+            place, ships = folder / module.name, SHIPPED / f"{module.name}.py"
             place = place if module.ispkg else place.with_suffix(".py")
             yield Candidate(module.name, _refusal(place, f"it has the name of {ships}, which ships", "rename it"))
         else:

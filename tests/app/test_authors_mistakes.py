@@ -94,7 +94,7 @@ def planted(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Path:
     path.write_text(text)
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    seen = discovery.discover(discovery.candidates_in(importlib.import_module(package)))
+    seen = discovery.discover(discovery.candidates_in(Path(importlib.import_module(package).__path__[0]), package))
     monkeypatch.setattr(strategy_kinds, "found_in", lambda _folder: seen)
     return path
 
@@ -251,7 +251,7 @@ def test_one_strategy_s_mistake_leaves_the_assets_of_the_others(
     path = planted(tmp_path, monkeypatch, RIGHT.replace("close[i] > mean[i]", "close[i > mean[i]"))
     path.with_name("other.py").write_text(RIGHT.replace('"own"', '"other"'))
     package = importlib.import_module(path.parent.name)
-    seen = discovery.discover(discovery.candidates_in(package))
+    seen = discovery.discover(discovery.candidates_in(path.parent, package.__name__))
     monkeypatch.setattr(strategy_kinds, "found_in", lambda _folder: seen)
     text = (house.conf / "strategy" / "own.yaml").read_text().replace(": own", ": other")
     (house.conf / "strategy" / "other.yaml").write_text(text)

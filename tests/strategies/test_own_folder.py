@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import strategies
 from strategies.discovery import Discovery, found_in
 from tests.strategies.test_discovery import PLAIN
 
@@ -56,6 +57,13 @@ def test_a_file_with_the_name_of_one_that_ships_is_refused_and_both_are_named(
     assert f"strategies/{name}.py, which ships" in error.what
     assert "mine" not in seen.usable
     assert set(seen.usable) == SHIPPED - {name}
+
+
+def test_a_project_on_the_path_of_python_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dagster puts the working directory there, which an editable install comes after."""
+    monkeypatch.setattr(strategies, "__path__", [str(tmp_path)])
+    seen = found(tmp_path, monkeypatch, idle=PLAIN.format(kind="Idle", name="idle"))
+    assert (set(seen.usable), dict(seen.broken)) == ({*SHIPPED, "idle"}, {})
 
 
 def test_a_package_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
