@@ -34,7 +34,7 @@ PRICES = {
     OrderType.TRAILING_STOP: {"trail"},
 }
 """The price options that each kind of order needs; the others need none."""
-LONGEST_NUMBER = 100
+LONGEST_NUMBER, LONGEST_PLACES = 100, 40
 """Characters of a number of the command line."""
 ENDS = ("FILLED", "CANCELLED", "REJECTED", "NOT_SENT")
 
@@ -159,7 +159,7 @@ def _amount(option: str, text: str) -> Decimal:
         value = Decimal(text) if len(text) <= LONGEST_NUMBER else Decimal("NaN")
     except InvalidOperation as error:
         raise ConfigError(f"{shown!r} is not a number", where=option, remedy=f"say {option} 10") from error
-    if len(text) > LONGEST_NUMBER or (value.is_finite() and not is_bounded(value)):
+    if len(text) > LONGEST_NUMBER or (value.is_finite() and not is_bounded(value, LONGEST_PLACES)):
         raise ConfigError(f"{shown!r} has too many digits or places", where=option, remedy=f"say {option} 10")
     if not value.is_finite() or value <= 0:
         raise ConfigError(f"{text} is not a finite number above 0", where=option, remedy=f"say {option} 10")

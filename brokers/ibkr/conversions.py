@@ -96,7 +96,7 @@ LONGEST = 48
 
 
 def _foreign(contract: Contract) -> str:
-    name = re.sub(r"[^A-Za-z0-9._/:-]", "_", f"ibkr:{contract.secType}:{contract.symbol}")
+    name = re.sub(r"[^A-Za-z0-9._:-]", "_", f"ibkr:{contract.secType}:{contract.symbol}")
     return f"{name[:LONGEST]}:{contract.conId}" if contract.conId else name[:LONGEST]
 
 

@@ -38,7 +38,9 @@ def test_a_quantity_with_endless_digits_is_refused_before_it_is_written_out(text
     assert most < 1_000_000, "thousands of millions of digits were written out"
 
 
-@pytest.mark.parametrize("value", [*ENDLESS, 10**60, Decimal("1e-999999999"), Decimal(10) ** 5000])
+@pytest.mark.parametrize(
+    "value", [*ENDLESS[:4], "1e401", "1E-401", 10**60, Decimal("1e-999999999"), Decimal(10) ** 5000]
+)
 def test_no_value_of_the_money_path_has_endless_digits(value: object) -> None:
     with pytest.raises(ValueError, match=r"digits|places|finite"):
         Position.model_validate({"account": "A", "instrument": "B", "quantity": value, "average_price": 1})

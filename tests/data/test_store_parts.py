@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -29,7 +30,6 @@ from tradewright.store.actions import Actions, NoFactors, adjust
 from tradewright.store.artefacts import Artefacts, NoArtefact
 from tradewright.store.bars import BarStore, Series
 from tradewright.store.dataset import (
-    SCHEMA,
     DamagedFile,
     Manifest,
     Part,
@@ -78,7 +78,7 @@ def test_whatever_step_fails_the_old_file_stays(
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
-        patch.setattr(atomic.os if step == "fsync" else Path, step, fail)
+        patch.setattr(Path if step == "replace" else atomic.os, step, fail)
         with pytest.raises(StoreError, match=words) as refusal:
             write_bytes(path, b"new")
     assert (refusal.value.where, path.read_bytes()) == (str(path), b"old")
@@ -167,7 +167,8 @@ def test_a_part_is_plain_parquet_named_by_its_content(tmp_path: Path) -> None:
     path = tmp_path / part.file
     assert path.name == f"{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}.parquet"
     assert (part.rows, part.first, part.last) == (50, int(bars.ts[0]), int(bars.ts[-1]))
-    assert pq.read_schema(path).equals(SCHEMA)
+    stored = [("ts", pa.timestamp("ns", tz="UTC")), *((name, pa.float64()) for name in Bars._fields[1:])]
+    assert pq.read_schema(path).equals(pa.schema(stored))
     pd.testing.assert_frame_equal(pd.read_parquet(path, partitioning=None), frame_of(bars))
     assert write_part(tmp_path, "year=2024", bars) == part
     assert bars_hash(read_part(tmp_path, part)) == bars_hash(bars)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.execution.venue import ACCOUNT, LISTS
 from tests.execution.world import MEMORY, World, run, settled, violations
 from tests.support.extent import runs
-from tests.support.ledgers import START
+from tests.support.ledgers import START, copied
 from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import ManualClock
 
@@ -53,8 +53,8 @@ def stage() -> Path:
 def play() -> Iterator[World]:
     """A world of its own on that stage, cleared away afterwards."""
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-        for name in ("ledger.db", "venue.db"):
-            shutil.copy(stage() / name, folder)
+        copied(stage() / "ledger.db", Path(folder) / "ledger.db")
+        shutil.copy(stage() / "venue.db", folder)
         world = World(
             f"sqlite:///{folder}/ledger.db", Path(folder) / "venue.db", ManualClock(START + timedelta(minutes=1))
         )

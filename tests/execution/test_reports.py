@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tests.execution.venue import ACCOUNT, FileVenue, _fill, _order
 from tests.execution.world import MEMORY, World
 from tests.support.extent import runs
-from tests.support.ledgers import START, Proposer
+from tests.support.ledgers import START, Proposer, copied
 from tradewright.execution.execution_reports import ReportHandler
 from tradewright.execution.reconciliation import Difference, compare, drift, rule_corrections
 from tradewright.ledger.freezes import FreezeCode
@@ -132,7 +132,7 @@ class Stage:
         """What a fresh copy holds after it was told."""
         self.copies += 1
         path = self.folder / f"copy{self.copies}.db"
-        shutil.copy(self.folder / "ledger.db", path)
+        copied(self.folder / "ledger.db", path)
         with Ledger.open(f"sqlite:///{path}", self.clock) as ledger:
             tell(ledger)
             ledger.audit.verify_chain()

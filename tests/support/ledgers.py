@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,6 +18,7 @@ from sqlalchemy import Table, func, select
 from tests.support import postgres
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.schema import decisions, intents
+from tradewright.ledger.seal import END_FILE, keys_folder
 from tradewright.model.approved import ApprovedOrder
 from tradewright.model.clock import Clock, ManualClock
 from tradewright.model.decision import Decision, Reason, Verdict
@@ -23,6 +28,20 @@ from tradewright.policy.approval import approve
 
 START = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 ACCOUNT = "DU100"
+
+
+def copied(source: Path, target: Path) -> Path:
+    """A copy of a ledger for a test that goes back to it again and again: its noted end goes back with it.
+
+    Anyone else who copies a ledger back over a newer one is stopped by that very end (``docs/safety.md``).
+    """
+    shutil.copy(source, target)
+    with closing(sqlite3.connect(target)) as database:
+        ledger_id, *end = database.execute("SELECT ledger_id, seq, hash FROM event_head").fetchone()
+    note = keys_folder() / str(ledger_id) / END_FILE
+    if note.is_file():
+        note.write_text(json.dumps(dict(zip(("seq", "hash"), end, strict=True))))
+    return target
 
 
 @cache

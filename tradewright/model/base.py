@@ -22,18 +22,23 @@ def _utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-MOST_DIGITS, MOST_PLACES = 60, 40
-"""The most digits of a number of the money path, and how many places it may reach to either side of its point."""
+MOST_DIGITS, MOST_PLACES = 60, 400
+"""The most digits of a number of the money path, and how many places it may reach to either side of its point. Every
+finite float is within them, and so is every quotient of 28 digits."""
 
 
-def is_bounded(value: Decimal) -> bool:
-    """Whether a finite number can be written out: ``1e-999999999`` is short and fills the memory with zeros."""
+def is_bounded(value: Decimal, places: int = MOST_PLACES) -> bool:
+    """Whether a finite number can be written out: ``1e-999999999`` is short and fills the memory with zeros.
+
+    Args:
+        places: how many it may reach to either side of its point.
+    """
     _sign, digits, exponent = value.as_tuple()
     return (
         isinstance(exponent, int)
         and len(digits) <= MOST_DIGITS
-        and exponent >= -MOST_PLACES
-        and (not value or value.adjusted() <= MOST_PLACES)
+        and exponent >= -places
+        and (not value or value.adjusted() <= places)
     )
 
 
@@ -49,7 +54,7 @@ def _exact(value: object) -> object:
     """Floats enter decimals by their shortest text (0.1 is 0.1), truth values and endless texts never."""
     if isinstance(value, bool):
         raise ValueError("a truth value is no number")
-    if isinstance(value, str) and len(value) > 4 * MOST_DIGITS:
+    if isinstance(value, str) and len(value) > MOST_DIGITS + 2 * MOST_PLACES:
         raise ValueError(f"has more than {MOST_DIGITS} digits")
     if isinstance(value, int) and abs(value) >= 10**MOST_PLACES * 10:
         raise ValueError(f"has more than {MOST_PLACES} places before its point")
