@@ -9,7 +9,7 @@ export GX_ANALYTICS_ENABLED := false
 export DAGSTER_TELEMETRY_ENABLED := false
 export PYTHONDONTWRITEBYTECODE :=  # empty: a process without compiled files takes twice as long to start
 
-.PHONY: install demo test lint fmt types verify dev apps bench notebooks audit licences sbom lock clean help
+.PHONY: install demo test lint fmt types verify dev apps wheel bench notebooks audit licences sbom lock clean help
 .DEFAULT_GOAL := help
 
 help: ## list the verbs
@@ -64,6 +64,9 @@ sbom: install ## the bill of materials in CycloneDX: build/sbom.json
 verify: export TRADEWRIGHT_TESTS := whole
 verify: lint types test notebooks audit licences ## all that CI runs, the random programmes whole, and the kill tests 20 times
 	for round in $$(seq 20); do $(BIN)/python -m pytest -q -m kill || exit 1; done
+
+wheel: install ## the package as a wheel: dist/; tradewright init makes a project of one's own from it
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 dev: install ## dagster dev on loopback: http://127.0.0.1:3000
 	$(BIN)/python -m app.dev

@@ -24,11 +24,19 @@ from app.bounds import server_config
 from app.guard import JsonPosts, guarded
 from app.network import listen
 from assets.home import open_instance
-from conf.environment import PROJECT, TOKEN, environment, load_environment, unneeded_secrets
+from conf.environment import (
+    PROJECT_VARIABLE,
+    SOURCE,
+    TOKEN,
+    environment,
+    load_environment,
+    project_folder,
+    unneeded_secrets,
+)
 from tradewright.model.errors import TradewrightError
 
 HOST, PORT = "127.0.0.1", 3000
-WORKSPACE = PROJECT / "workspace.yaml"
+WORKSPACE = "workspace.yaml"
 PATIENCE = 20.0
 """Seconds that Dagster gets to stop its own processes."""
 
@@ -66,9 +74,10 @@ def serve(link: socket.socket, token: str, others: Sequence[Token] = ()) -> int:
 
     for name in unneeded_secrets(os.environ):  # the token too, before any process is started that could leak it
         del os.environ[name]
-    daemon = subprocess.Popen([str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(WORKSPACE)])  # noqa: S603
+    workspace = project_folder() / WORKSPACE
+    daemon = subprocess.Popen([str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(workspace)])  # noqa: S603
     try:
-        with open_instance() as instance, graph_application(instance, WORKSPACE) as graph:
+        with open_instance() as instance, graph_application(instance, workspace) as graph:
             app = guarded(JsonPosts(graph, "/graphql", reads), link.getsockname()[1], token, others)
             server = uvicorn.Server(server_config(app))
             threading.Thread(target=_end_with, args=(daemon, server), daemon=True).start()
@@ -98,7 +107,7 @@ def follow(program: Sequence[str], token: str = "") -> int:  # nosec B107  empty
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    running = subprocess.Popen(program, cwd=PROJECT, start_new_session=True, env=_environment(token))  # noqa: S603
+    running = subprocess.Popen(program, cwd=project_folder(), start_new_session=True, env=_environment(token))  # noqa: S603
     try:
         return running.wait()
     except KeyboardInterrupt:
@@ -125,7 +134,8 @@ def _environment(token: str) -> dict[str, str]:
     return {
         **os.environ,
         **known,
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")])),
+        PROJECT_VARIABLE: str(project_folder()),  # a relative name would lead elsewhere from there
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")])),
     }
 
 

@@ -7,7 +7,6 @@ import os
 import socket
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from types import FrameType
 
 import marimo
@@ -20,8 +19,8 @@ from starlette.routing import Mount, Route
 from app.access import Token
 from app.bounds import AsgiApp, server_config
 from app.guard import SessionOwners, guarded
+from conf.environment import own_or_shipped
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 APPS = {"lab": "Strategy lab: parameters, fills, equity, findings", "monitor": "Monitor: positions, approvals, orders"}
 PATIENCE = 5.0
 """Seconds that open pages and their threads are given when the server is to end."""
@@ -45,7 +44,7 @@ a{{display:block;padding:.8rem 1rem;margin:.6rem 0;border:1px solid #8884;border
 
 
 def build(port: int, token: str, others: Sequence[Token] = ()) -> AsgiApp:
-    """The whole ASGI application: index, health, and each notebook as an app.
+    """The whole ASGI application: index, health, and each notebook as an app, the project's own before ours.
 
     Args:
         port: where it will listen; the Host and Origin checks need it.
@@ -57,7 +56,7 @@ def build(port: int, token: str, others: Sequence[Token] = ()) -> AsgiApp:
     """
     builder = marimo.create_asgi_app(token=token, include_code=False, quiet=True, html_head=_HEAD)
     for name in APPS:
-        builder = builder.with_app(path=f"/{name}", root=str(NOTEBOOKS / f"{name}.py"))
+        builder = builder.with_app(path=f"/{name}", root=str(own_or_shipped(f"notebooks/{name}.py")))
     routes = [
         Route("/", _index),
         Route("/health/live", _live),

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from conf.environment import PROJECT
+from conf.environment import SOURCE
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def compiling() -> Iterator[Callable[[], object]]:
     fails costs nothing but the time: a kernel that is missing is compiled where it is needed.
     """
     program = [sys.executable, "-m", "app.warmup"]
-    with subprocess.Popen(program, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603
+    with subprocess.Popen(program, cwd=SOURCE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603
         try:
             yield process.wait
         finally:
@@ -29,14 +29,14 @@ def compile_all() -> None:
     """Run every built-in strategy on two bars."""
     import numpy as np
 
-    from strategies.discovery import STRATEGIES
+    from strategies.discovery import found_in
     from tradewright.backtest.engine import run
     from tradewright.backtest.spec import BacktestSpec
     from tradewright.model.bars import Bars
 
     prices = np.ones(2)
     bars = Bars(np.arange(2), *(prices for _ in Bars._fields[1:]))
-    for kind in STRATEGIES.values():
+    for kind in found_in(None).usable.values():
         run(kind(), bars, BacktestSpec(cash=1.0))
 
 

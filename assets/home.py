@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from conf.environment import PROJECT
+from conf.environment import in_project
 
 SETTINGS = """\
 # Written by Tradewright where no file was. Nothing is reported to anybody.
@@ -53,7 +53,7 @@ def keep_outputs_in_memory() -> None:
 
 def dagster_home() -> Path:
     """The folder named by ``DAGSTER_HOME``, else ``.dagster`` in the project; made and announced to this process."""
-    home = Path(os.environ.get("DAGSTER_HOME") or PROJECT / ".dagster").resolve()
+    home = Path(os.environ.get("DAGSTER_HOME") or in_project(".dagster")).resolve()
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
     if not config.exists():

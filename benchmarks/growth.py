@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import workloads
-from conf.environment import PROJECT
+from conf.environment import SOURCE
 
 
 class Cost(NamedTuple):
@@ -117,7 +117,7 @@ def cost(name: str, size: int, folder: Path) -> Cost:
     program, environment = programs(name, size, folder)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
-        program, cwd=PROJECT, env=os.environ | environment, capture_output=True, text=True, check=False
+        program, cwd=SOURCE, env=os.environ | environment, capture_output=True, text=True, check=False
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode not in (0, 1):

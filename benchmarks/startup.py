@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from conf.environment import PROJECT
+from conf.environment import SOURCE
 
 GOALS = {"--help": 0.2, "check": 1.0}
 """CPU seconds that a command may take (B7)."""
@@ -50,7 +50,7 @@ def cpu_seconds(program: Sequence[str]) -> float:
         RuntimeError: when the command line itself was wrong, or the process was killed.
     """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(program, cwd=PROJECT, capture_output=True, text=True, check=False)
+    done = subprocess.run(program, cwd=SOURCE, capture_output=True, text=True, check=False)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode not in (0, 1):
         raise RuntimeError(f"{' '.join(program)} ended with {done.returncode}: {done.stderr[-500:]}")

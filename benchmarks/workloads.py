@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from conf.environment import PROJECT
+from conf.environment import SOURCE
 
 ROW = "X{}: {{asset_class: stock, calendar: XNYS, tick_size: 0.01, lot_size: 1, default_spread_bps: 1, liquid: true}}\n"
 SENDS = 5
@@ -41,7 +41,7 @@ def strategies(count: int, folder: Path) -> None:
 
 def _conf(folder: Path) -> Path:
     unwanted = shutil.ignore_patterns("*.py", "__pycache__", "schema")
-    return Path(shutil.copytree(PROJECT / "conf", folder / "conf", ignore=unwanted))
+    return Path(shutil.copytree(SOURCE / "conf", folder / "conf", ignore=unwanted))
 
 
 def definitions() -> None:

@@ -15,6 +15,7 @@ from conf.composition import (
     option_problem,
     with_option,
 )
+from conf.defaults import absent_defaults, chosen_options, stand_ins
 from conf.environment import ROOT, conf_folder, display_path, groups, options, yaml_files
 from conf.overrides import compose_accepted, parse, refused, with_mode_of_environment, without_strategy
 from conf.problems import ConfigProblems, Problem
@@ -108,9 +109,9 @@ def check(overrides: Sequence[str] = (), folder: Path | None = None) -> list[Pro
     problems = [*traps, *problems]
     with LOCK, hydra(folder):
         try:
-            base = composed((), folder)
+            base = composed(stand_ins(absent := absent_defaults(folder, {}), folder), folder)
         except COMPOSITION_ERRORS as error:
-            return list(dict.fromkeys([*problems, option_problem(folder, "", ROOT, error)]))
+            return list(dict.fromkeys([*problems, *(absent or [option_problem(folder, "", ROOT, error)])]))
         for group in groups(folder):
             for option in options(group, folder):
                 if folder / group / f"{option}.yaml" not in trapped:
@@ -184,7 +185,7 @@ def _examine_without_strategy(overrides: Sequence[str], folder: Path) -> tuple[S
     """The settings with ``NO_STRATEGY``, or None and all problems beside those of strategies."""
     if traps := _traps(_files_of_no_strategy(folder), folder):
         return None, traps
-    return _examine_linted(without_strategy(overrides), folder, no_strategy=True)
+    return _examine_linted(without_strategy(overrides), folder)
 
 
 def _examine_linted(
@@ -193,16 +194,14 @@ def _examine_linted(
     *,
     tables: Iterable[str] = (),
     swept: bool = False,
-    no_strategy: bool = False,
 ) -> tuple[Settings | None, list[Problem]]:
-    """Compose and validate files that were linted; with ``no_strategy``, no file of a strategy is chosen."""
+    """Compose and validate files that were linted."""
     with LOCK, hydra(folder):
         parsed, problems = parse(with_mode_of_environment(overrides))
         try:
             found, wrong = compose_accepted(parsed, folder)
         except COMPOSITION_ERRORS as error:
-            return None, [*problems, option_problem(folder, "", ROOT, error)]
-    if no_strategy:
-        found = found._replace(choices={name: each for name, each in found.choices.items() if name != "strategy"})
+            absent = absent_defaults(folder, chosen_options(parsed, folder))
+            return None, [*problems, *(absent or [option_problem(folder, "", ROOT, error)])]
     settings, rules = validate(found, tables=tables, swept=swept)
     return settings, [*problems, *wrong, *rules]

@@ -118,6 +118,7 @@ def composed(overrides: Sequence[Override], folder: Path) -> Composed:
     """
     lines = tuple(item.input_line or "" for item in overrides)
     tree, choices = copy.deepcopy(_tree(lines, folder))
+    choices = {group: option for group, option in choices.items() if option != NONE}
     keys = {item.key_or_group: str(item.value()) for item in overrides}
     return Composed(tree, choices, keys, folder, _stage_file(folder, choices.get("stage", "")))
 
@@ -154,7 +155,9 @@ def with_option(base: Composed, group: str, option: str) -> Composed:
     if "defaults" in content:
         if base.choices.get(group) == option and not base.overrides:
             return base  # nothing to exchange, and Hydra need not make it again
-        return composed(OverridesParser.create().parse_overrides([f"{group}='{option}'"]), base.folder)
+        stand_ins = [f"{key}='{value}'" for key, value in base.overrides.items() if "." not in key and key != group]
+        lines = [*stand_ins, f"{group}='{option}'"]
+        return composed(OverridesParser.create().parse_overrides(lines), base.folder)
     *parents, last = group.split("/")
     tree = dict(base.tree)
     node: Any = tree

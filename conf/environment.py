@@ -1,4 +1,7 @@
-"""The environment: its variables and ``.env``, the overrides in it, and the folder of YAML files that it names.
+"""The environment: its variables and ``.env``, the overrides in it, the project's folder and its YAML files.
+
+The project's folder holds the files of a user (``conf``, ``strategies``, ``notebooks``, ``.env``, the stored data);
+:data:`SOURCE` holds the code with the files that ship. In a checkout of the source the two are one.
 
 Only this module reads the environment. Its names here start with ``TRADEWRIGHT_``; a YAML file refers to others by
 ``${oc.env:NAME,default}``.
@@ -16,7 +19,11 @@ from dotenv import dotenv_values
 
 from tradewright.model.errors import ConfigError
 
-PROJECT = Path(__file__).resolve().parent.parent
+SOURCE = Path(__file__).resolve().parent.parent
+"""The folder of the code, with the YAML files, notebooks and strategies that ship."""
+PROJECT_VARIABLE = "TRADEWRIGHT_PROJECT"
+MARKER = "tradewright.toml"
+"""The file that makes a folder a project; written by ``tradewright init``."""
 ROOT = "config"
 OVERRIDES = "TRADEWRIGHT_OVERRIDES"
 ENV_FILE = "TRADEWRIGHT_ENV_FILE"
@@ -48,14 +55,90 @@ def secrets() -> tuple[str, ...]:
     return tuple(value for name in sorted(names) if len(value := os.environ.get(name, "")) >= _SEARCHABLE)
 
 
+def working_directory() -> Path:
+    """The working directory; ``.`` where it was deleted, which stops no kill."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path()
+
+
+def find_project() -> Path | None:
+    """The project's folder; None where there is none.
+
+    It is the one that ``TRADEWRIGHT_PROJECT`` names, else the nearest one with a ``tradewright.toml`` from the working
+    directory upwards, else the checkout of the source from which this code runs.
+
+    Raises:
+        ConfigError: when the variable names no folder, or the folder that was found belongs to another user, whose
+            strategies would be run.
+    """
+    if named := environment(PROJECT_VARIABLE):
+        folder = Path(named).expanduser().resolve()
+        if not folder.is_dir():
+            remedy = f"tradewright init {named}, or unset {PROJECT_VARIABLE}"
+            raise ConfigError(f"{named} is no folder", where=PROJECT_VARIABLE, remedy=remedy)
+        return folder
+    here = working_directory()
+    for folder in (here, *here.parents):
+        if (marker := folder / MARKER).is_file():
+            if marker.stat().st_uid != os.getuid():
+                remedy = f"{PROJECT_VARIABLE}={folder} takes it all the same: its strategies are run as your own"
+                raise ConfigError("the project belongs to another user", where=str(folder), remedy=remedy)
+            return folder
+    return SOURCE if (SOURCE / "pyproject.toml").is_file() else None
+
+
+def project_folder() -> Path:
+    """As :func:`find_project`.
+
+    Raises:
+        ConfigError: also when there is none.
+    """
+    found = find_project()
+    if found is None:
+        remedy = "tradewright init FOLDER, then cd FOLDER"
+        raise ConfigError("there is no project here", where=str(working_directory()), remedy=remedy)
+    return found
+
+
+def in_project(path: str | Path) -> Path:
+    """A path as settings give it: absolute, or relative to the project's folder.
+
+    Raises:
+        ConfigError: for a relative one where there is no project.
+    """
+    return Path(path) if Path(path).is_absolute() else project_folder() / path
+
+
+def own_or_shipped(path: str) -> Path:
+    """A file of the project's folder; the one that ships where the project has none of its own.
+
+    Args:
+        path: relative, such as ``notebooks/lab.py``.
+    """
+    project = find_project()
+    own = project / path if project else None
+    return own if own is not None and own.is_file() else SOURCE / path
+
+
+def own_strategies() -> Path | None:
+    """The folder of the project's own strategies; None where there is none beside those that ship."""
+    project = find_project()
+    folder = project / "strategies" if project else None
+    return folder if folder is not None and folder.is_dir() and project != SOURCE else None
+
+
 def load_environment() -> None:
     """Read ``.env`` of the project's folder, or the file that ``TRADEWRIGHT_ENV_FILE`` names, into the environment.
 
     Every program (command line, Dagster, the served apps) calls this before it composes. A variable that is set already
-    keeps its value; an empty line is ignored.
+    keeps its value; an empty line is ignored, and so is ``TRADEWRIGHT_PROJECT``, by which the file itself was found.
     """
-    for name, value in dotenv_values(os.environ.get(ENV_FILE) or PROJECT / ".env").items():
-        if value:
+    project = find_project()
+    file = os.environ.get(ENV_FILE) or (project / ".env" if project else None)
+    for name, value in dotenv_values(file).items() if file else ():
+        if value and name != PROJECT_VARIABLE:
             os.environ.setdefault(name, value)
 
 
@@ -95,8 +178,13 @@ def environment_overrides() -> tuple[str, ...]:
 
 
 def conf_folder() -> Path:
-    """The folder of the YAML files: ``TRADEWRIGHT_CONF`` where it is set, else the one beside this module."""
-    return Path(environment("TRADEWRIGHT_CONF") or Path(__file__).parent).resolve()
+    """The folder of the YAML files: the one that ``TRADEWRIGHT_CONF`` names, else ``conf`` of the project.
+
+    Raises:
+        ConfigError: when neither is there.
+    """
+    named = environment("TRADEWRIGHT_CONF")
+    return Path(named).resolve() if named else project_folder() / "conf"
 
 
 def yaml_files(folder: Path) -> list[Path]:
@@ -106,7 +194,7 @@ def yaml_files(folder: Path) -> list[Path]:
         ConfigError: when the folder has no root file.
     """
     if not (folder / f"{ROOT}.yaml").is_file():
-        remedy = "let TRADEWRIGHT_CONF name a folder of YAML files, or unset it for the one that ships"
+        remedy = "let TRADEWRIGHT_CONF name a folder of YAML files, or unset it for conf of the project"
         raise ConfigError(f"there is no {ROOT}.yaml", where=str(folder), remedy=remedy)
     return sorted(path for path in folder.rglob("*.yaml") if path.is_file())
 

@@ -15,8 +15,18 @@ from pathlib import Path
 
 from ruamel.yaml.error import YAMLError
 
-from conf.environment import OVERRIDES, PROJECT, ROOT, conf_folder, environment, load_environment
+from conf.environment import (
+    OVERRIDES,
+    ROOT,
+    conf_folder,
+    environment,
+    find_project,
+    in_project,
+    load_environment,
+    working_directory,
+)
 from conf.yaml_reader import values
+from tradewright.database.address import sqlite_file, sqlite_url
 from tradewright.model.errors import ConfigError
 from tradewright.model.mode import Mode
 
@@ -46,7 +56,8 @@ class LedgerPlace:
     @property
     def shown(self) -> str:
         """The file, or the address of a server without its password."""
-        return _PASSWORD.sub(r"\1***@", self.url.removeprefix("sqlite:///"))
+        file = sqlite_file(self.url)
+        return _PASSWORD.sub(r"\1***@", self.url) if file is None else str(file)
 
 
 def ledger_place(overrides: Sequence[str], folder: Path | None = None) -> LedgerPlace:
@@ -57,7 +68,7 @@ def ledger_place(overrides: Sequence[str], folder: Path | None = None) -> Ledger
     Raises:
         ConfigError: when neither the overrides nor ``conf/storage`` tell it; the remedy says how to name it.
     """
-    reading = _Reading(overrides, folder or conf_folder())
+    reading = _Reading(overrides, folder or _conf_folder())
     modes = reading.modes()
     return LedgerPlace(reading.url(), modes, tuple(dict.fromkeys(reading.remarks)))
 
@@ -86,8 +97,9 @@ def other_places(overrides: Sequence[str], used: str) -> list[tuple[LedgerPlace,
     with suppress(ConfigError):
         is_named = any(text.lstrip("+~").startswith("storage") for text in overrides)
         found.append((ledger_place(overrides), f"{OVERRIDES} or .env" if is_named else ""))
-    files = sorted((PROJECT / "data").glob(f"*/{LEDGER_FILE}"))[:_MOST_FOLDERS]
-    found += [(LedgerPlace(f"sqlite:///{path}", tuple(Mode)), "") for path in (PROJECT / "data" / LEDGER_FILE, *files)]
+    if project := find_project():
+        files = sorted((project / "data").glob(f"*/{LEDGER_FILE}"))[:_MOST_FOLDERS]
+        found += [(LedgerPlace(sqlite_url(path), tuple(Mode)), "") for path in (project / "data" / LEDGER_FILE, *files)]
     others: dict[str, tuple[LedgerPlace, str]] = {}
     for place, reason in found:
         if _same(place.url) != _same(used):
@@ -95,10 +107,15 @@ def other_places(overrides: Sequence[str], used: str) -> list[tuple[LedgerPlace,
     return list(others.values())
 
 
+def _conf_folder() -> Path:
+    """The folder of YAML files; without a project one that is not there, so that ``--ledger`` alone tells the place."""
+    return Path("conf") if find_project() is None and not environment("TRADEWRIGHT_CONF") else conf_folder()
+
+
 def _same(url: str) -> str:
     """A database under its one name: a file by its real path."""
-    path = url.removeprefix("sqlite:///")
-    return url if path == url else str(Path(path).resolve())
+    file = sqlite_file(url)
+    return url if file is None else str(file.resolve())
 
 
 class _Reading:
@@ -119,9 +136,12 @@ class _Reading:
             return url
         root = self._value("storage.root", written.get("root"))
         if root is None or (option == "postgres" and "storage.root" not in self._said):
+            if not self._folder.is_dir() and find_project() is None:
+                remedy = f"cd into your project (tradewright init FOLDER makes one), or {NAME_IT}"
+                raise ConfigError("there is no project here", where=str(working_directory()), remedy=remedy)
             where = f"{self._folder.name}/storage/{option or '?'}.yaml"
             raise ConfigError("the ledger's place cannot be read", where=where, remedy=NAME_IT)
-        return sqlite_url(PROJECT / root)
+        return ledger_url(in_project(root))
 
     def modes(self) -> tuple[Mode, ...]:
         option = self._said.get("mode") or environment("MODE") or self._choice("mode")
@@ -166,9 +186,13 @@ class _Reading:
         self.remarks.append(f"{self._folder.name}/{path.relative_to(self._folder)}: {problem}")
 
 
-def sqlite_url(root: Path) -> str:
-    """The database of the ledger in a storage folder."""
-    return f"sqlite:///{root / LEDGER_FILE}"
+def ledger_url(root: Path) -> str:
+    """The database of the ledger in a storage folder.
+
+    Raises:
+        ConfigError: for a folder whose path is no text in UTF-8.
+    """
+    return sqlite_url(root / LEDGER_FILE)
 
 
 def _plain(value: object) -> str | None:

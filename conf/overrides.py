@@ -15,6 +15,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import ConfigCompositionException, HydraException
 
 from conf.composition import COMPOSITION_ERRORS, LOCK, NONE, Composed, composed, first_line
+from conf.defaults import absent_defaults, chosen_options, stand_ins
 from conf.environment import environment, groups, options
 from conf.explanations import field_names
 from conf.problems import ConfigProblems, Problem, nearest
@@ -103,15 +104,20 @@ def without_strategy(overrides: Sequence[str]) -> list[str]:
 def compose_accepted(parsed: Sequence[Override], folder: Path) -> tuple[Composed, list[Problem]]:
     """The composition under all overrides, or under the good ones with a problem for each bad one.
 
+    A default that has no file is a problem unless an override replaces it; the rest is composed all the same.
+
     Raises:
         HydraException: when the files do not compose even without overrides.
     """
     problems = [problem for item in parsed if (problem := refused(item, folder))]
     asked = [item for item in parsed if not refused(item, folder)]
-    with suppress(*COMPOSITION_ERRORS):
-        return composed(asked, folder), problems
-    found = composed([], folder)
-    accepted: list[Override] = []
+    absent = absent_defaults(folder, chosen_options(asked, folder))
+    problems += absent
+    if not absent:
+        with suppress(*COMPOSITION_ERRORS):
+            return composed(asked, folder), problems
+    accepted = stand_ins(absent_defaults(folder, {}), folder)
+    found = composed(accepted, folder)
     for item in sorted(asked, key=lambda override: "." in override.key_or_group):
         try:
             found = composed([*accepted, item], folder)

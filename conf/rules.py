@@ -11,9 +11,9 @@ from conf.environment import ALERT_WEBHOOK, environment
 from conf.problems import RuleViolation, nearest
 from conf.schema.research import StrategySettings
 from conf.schema.settings import Settings
+from conf.strategy_kinds import build, kinds, parameters_of
 from conf.yaml_reader import Key
 from strategies.base import Parameter
-from strategies.discovery import BROKEN, STRATEGIES, build, parameters_of
 from tradewright.execution.types import ProtocolTimes
 from tradewright.indicators.catalogue import resolve
 from tradewright.model.errors import ConfigError
@@ -39,11 +39,12 @@ STRATEGY_KEYS = frozenset(StrategySettings.model_fields) - {"parameters"}
 
 def parameter_errors(kind: object, given: Mapping[str, object]) -> Iterator[RuleViolation]:
     """The wrong parameters of a strategy; keys are relative to ``strategy``."""
-    if isinstance(kind, str) and kind in BROKEN:
-        yield RuleViolation(("kind",), kind, f"must be a strategy that can be loaded: {BROKEN[kind]}")
+    usable, broken = kinds()
+    if isinstance(kind, str) and kind in broken:
+        yield RuleViolation(("kind",), kind, f"must be a strategy that can be loaded: {broken[kind]}")
         return
-    if not isinstance(kind, str) or kind not in STRATEGIES:
-        yield RuleViolation(("kind",), kind, f"must be one of {', '.join(STRATEGIES)}", nearest(str(kind), STRATEGIES))
+    if not isinstance(kind, str) or kind not in usable:
+        yield RuleViolation(("kind",), kind, f"must be one of {', '.join(usable)}", nearest(str(kind), usable))
         return
     known = parameters_of(kind)
     for name, value in given.items():
@@ -212,7 +213,7 @@ def _strategy_as_a_whole(settings: Settings) -> Iterator[RuleViolation]:
 def grid_errors(settings: Settings) -> Iterator[RuleViolation]:
     """The wrong names and the wrong size of a strategy's grid; its sets are a table (``conf/table_rules.py``)."""
     kind, grid = settings.strategy.kind, settings.strategy.grid
-    if kind not in STRATEGIES:
+    if kind not in kinds().usable:
         return
     known = parameters_of(kind)
     for name in grid.keys() - known.keys():

@@ -13,7 +13,7 @@ from brokers.discovery import plugins
 from conf.problems import RuleViolation, nearest
 from conf.rules import demand, grid_errors, is_allowed, refusal
 from conf.schema.settings import Settings
-from strategies.discovery import parameters_of
+from conf.strategy_kinds import parameters_of
 
 MOST_RISK = 1_000_000
 LONGEST_NAME = 32

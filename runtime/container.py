@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Self
 
 from brokers.base import BrokerPlugin, Surroundings
 from brokers.discovery import plugin
-from conf.environment import PROJECT
-from conf.ledger_place import sqlite_url
+from conf.environment import in_project
+from conf.ledger_place import ledger_url
 from conf.problems import nearest
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
+from conf.strategy_kinds import build
 from runtime.clocks import scenario_clock
 from runtime.logs import start_logging
 from strategies.base import BaseStrategy
-from strategies.discovery import build
 from tradewright.model.bars import Timeframe
 from tradewright.model.broker import Broker, Quote
 from tradewright.model.clock import Clock, SystemClock
@@ -64,13 +64,13 @@ class Container:
     @cached_property
     def root(self) -> Path:
         """The storage folder; a relative one is taken from the project's folder."""
-        return PROJECT / self.settings.storage.root
+        return in_project(self.settings.storage.root)
 
     @cached_property
     def cache_folder(self) -> Path:
         """Where results are cached."""
         named = self.settings.storage.cache_dir
-        return PROJECT / named if named else self.root / "cache"
+        return in_project(named) if named else self.root / "cache"
 
     @property
     def backups(self) -> Path:
@@ -158,7 +158,7 @@ class Container:
         if named is not None:
             return named.get_secret_value()
         private_folder(self.root)
-        return sqlite_url(self.root)
+        return ledger_url(self.root)
 
     @cached_property
     def strategy(self) -> BaseStrategy:

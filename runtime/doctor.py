@@ -13,18 +13,20 @@ from typing import Literal
 import pandas as pd
 
 from conf.compose import check, compose_without_strategy
+from conf.environment import project_folder
 from conf.problems import ConfigProblems
 from conf.schema.schedules import JobSettings
 from runtime.alerts import waiting
 from runtime.container import Container
 from runtime.other_ledgers import other_ledgers
+from runtime.project_files import upgrade_since
 from runtime.trading import UNKNOWN_ACCOUNT, account_in_force
 from tradewright.execution.health import problems
 from tradewright.execution.risk_snapshot import limits_in_force
 from tradewright.ledger.backup import PG_DUMP
 from tradewright.ledger.errors import LedgerKeyMissing, LedgerTampered
 from tradewright.ledger.ledger import Ledger
-from tradewright.model.errors import TradewrightError
+from tradewright.model.errors import ConfigError, TradewrightError
 from tradewright.model.mode import Mode
 from tradewright.policy.gate import rule_set_hash
 
@@ -45,7 +47,7 @@ class Finding:
 
 def examine_all(overrides: tuple[str, ...]) -> list[Finding]:
     """Everything, in the order in which one would mend it."""
-    findings = [_python(), *_extras(), *_configuration(overrides)]
+    findings = [_python(), *_extras(), *_project(), *_configuration(overrides)]
     try:
         settings = compose_without_strategy(overrides)
     except ConfigProblems:
@@ -67,6 +69,21 @@ def _extras() -> Iterator[Finding]:
             yield Finding("good", f"extra {extra}", f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             yield Finding("look", f"extra {extra}", f"{package} is not installed", f"pip install tradewright[{extra}]")
+
+
+def _project() -> Iterator[Finding]:
+    """The project's folder, and the files that ship otherwise since it was made."""
+    folder = project_folder()
+    try:
+        since = upgrade_since(folder)
+    except ConfigError as error:
+        yield Finding("look", "project", f"{error.where}: {error.what}", error.remedy)
+        return
+    if since:
+        remedy = "tradewright init into another folder, and compare; your files stay as they are"
+        yield Finding("look", "project", f"{folder}: {since}", remedy)
+    else:
+        yield Finding("good", "project", str(folder))
 
 
 def _configuration(overrides: tuple[str, ...]) -> Iterator[Finding]:

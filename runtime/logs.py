@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from conf.environment import PROJECT, secrets
+from conf.environment import in_project, secrets
 from conf.schema.settings import Settings
 
 LOGGERS = ("tradewright", "ib_async", "asyncio")
@@ -101,7 +101,7 @@ def start_logging(settings: Settings) -> None:
     The terminal stays as it is. Called again, it follows the new settings.
     """
     chosen = settings.observability
-    folder = PROJECT / settings.storage.root / "logs"
+    folder = in_project(settings.storage.root) / "logs"
     handler = DailyFile(folder, chosen.log_retention_days, sorted(_hidden(settings), key=len, reverse=True))
     for name in LOGGERS:
         logger = logging.getLogger(name)

@@ -8,11 +8,11 @@ from datetime import time
 from conf.problems import ConfigProblems
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
+from conf.strategy_kinds import build
 from conf.table_rules import broken_sets
 from runtime.container import Container
 from runtime.feeds import scenario, scenario_end, stored_timeframes
 from strategies.base import BaseStrategy
-from strategies.discovery import build
 from tradewright.backtest.code import code_identity
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.spec import BacktestSpec

@@ -1,16 +1,18 @@
-"""The strategies that a configuration can name: found in this folder and among entry points, never listed by hand.
+"""The strategies that a configuration can name: found in folders and among entry points, never listed by hand.
 
-Every public subclass of ``BaseStrategy`` in a module of ``strategies/``, or behind an entry point of the group
-``tradewright.strategies``, is a strategy; its ``name`` is the kind that a configuration names. A module that cannot be
-imported stops no other strategy: its error is raised when its own strategy is asked for.
+Every public subclass of ``BaseStrategy`` in a module of this folder or of a project's own one, or behind an entry point
+of the group ``tradewright.strategies``, is a strategy; its ``name`` is the kind that a configuration names. A module
+that cannot be imported stops no other strategy: its error is raised when its own strategy is asked for.
 """
 
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import inspect
 import pkgutil
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import entry_points
@@ -19,16 +21,22 @@ from types import FunctionType, MappingProxyType, ModuleType
 from typing import NamedTuple
 
 import strategies
-from strategies.base import BaseStrategy, Parameter
+from strategies.base import BaseStrategy
 from tradewright.model.base import NAME_PATTERN
 from tradewright.model.errors import ConfigError
 
 GROUP = "tradewright.strategies"
+SHIPPED = Path(__file__).resolve().parent
+"""This folder. The path of the package is a project's folder where that stands on Python's path before an editable
+install of ours."""
 RESERVED = frozenset({"manual"})
 """Names that no strategy may have: intents of people carry this one."""
 
 _OWN_MODULES = frozenset({"agent", "base", "discovery"})
 """Modules of the folder that hold no strategy; the first loads the backtest, which not every process may."""
+
+_OWN_PACKAGE = "project_strategies"
+"""The package whose modules are the files of a project's folder."""
 
 
 class Candidate(NamedTuple):
@@ -49,6 +57,44 @@ class Discovery(NamedTuple):
     usable: Mapping[str, type[BaseStrategy]]
     broken: Mapping[str, ConfigError]
 
+    def strategy_class(self, kind: str) -> type[BaseStrategy]:
+        """The class of a kind.
+
+        Raises:
+            ConfigError: its file is broken (file and line are given), or no such kind (the nearest name is given).
+        """
+        if kind in self.broken:
+            raise self.broken[kind]
+        if kind not in self.usable:
+            remedy = _nearest(kind, self.usable)
+            remedy += f"; broken: {', '.join(self.broken)}" if self.broken else ""
+            raise ConfigError(f"there is no strategy {kind!r}", where="strategy.kind", remedy=remedy)
+        return self.usable[kind]
+
+    def build(self, kind: str, values: Mapping[str, float]) -> BaseStrategy:
+        """The strategy of a kind with these parameters; those that are not named keep their defaults.
+
+        Raises:
+            ConfigError: no such kind or parameter (the nearest name is given), or a value that is not admitted.
+        """
+        found = self.strategy_class(kind)
+        rules = found.parameter_rules()
+        for name in values:
+            if name not in rules:
+                raise ConfigError(f"{kind} has no parameter {name!r}", where="strategy", remedy=_nearest(name, rules))
+        return found(**values)
+
+
+@functools.lru_cache(maxsize=16)
+def found_in(own: Path | None) -> Discovery:
+    """The strategies that ship, those of other distributions, and those of a project's own folder.
+
+    Args:
+        own: the project's folder of strategies; None where there is none.
+    """
+    owned = own_candidates(own) if own else ()
+    return discover((*candidates_in(SHIPPED, strategies.__name__), *installed_candidates(), *owned))
+
 
 def discover(candidates: Iterable[Candidate]) -> Discovery:
     """Load every candidate; one that fails, a reserved name, and a name that two classes share are broken."""
@@ -63,7 +109,7 @@ def discover(candidates: Iterable[Candidate]) -> Discovery:
             broken[candidate.name] = _as_config_error(candidate.name, error)
     for name, namesakes in found.items():
         if len(set(namesakes)) > 1:
-            places = ", ".join(sorted(f"{each.__module__}.{each.__qualname__}" for each in namesakes))
+            places = ", ".join(sorted({f"{_place_of(each, whole=True)}, {_class_of(each)}" for each in namesakes}))
             broken[name] = ConfigError(
                 f"several strategies have the name {name!r}", where=places, remedy="give each its own name"
             )
@@ -71,17 +117,55 @@ def discover(candidates: Iterable[Candidate]) -> Discovery:
     return Discovery(MappingProxyType(usable), MappingProxyType(broken))
 
 
-def candidates_in(package: ModuleType) -> Iterator[Candidate]:
-    """Every module and folder of a package, its own machinery left out."""
-    for module in pkgutil.iter_modules(package.__path__):
+def candidates_in(folder: Path, package: str) -> Iterator[Candidate]:
+    """Every module and folder of a package that lies in a folder, its own machinery left out."""
+    for module in pkgutil.iter_modules([str(folder)]):
         if module.name not in _OWN_MODULES:
-            yield Candidate(module.name, _loader_of(f"{package.__name__}.{module.name}"))
+            yield Candidate(module.name, _loader_of(f"{package}.{module.name}"))
 
 
 def installed_candidates() -> Iterator[Candidate]:
     """The entry points of other distributions; each names a module or a class."""
     for entry in entry_points(group=GROUP):
         yield Candidate(entry.name, lambda entry=entry: _offered(entry.load()))  # type: ignore[misc]
+
+
+def own_candidates(folder: Path) -> Iterator[Candidate]:
+    """Every module and folder of a project's folder; none may have the name of a module that ships.
+
+    An ``__init__.py`` is refused: where the project stands on Python's path, it would hide the strategies that ship.
+    """
+    _own_package(folder)
+    shipped = {module.name for module in pkgutil.iter_modules([str(SHIPPED)])}
+    if (folder / "__init__.py").exists():
+        yield Candidate("__init__", _refusal(folder / "__init__.py", "it hides the strategies that ship", "remove it"))
+    for module in pkgutil.iter_modules([str(folder)]):
+        if module.name in shipped:
+            place, ships = folder / module.name, SHIPPED / f"{module.name}.py"
+            place = place if module.ispkg else place.with_suffix(".py")
+            yield Candidate(module.name, _refusal(place, f"it has the name of {ships}, which ships", "rename it"))
+        else:
+            yield Candidate(module.name, _loader_of(f"{_OWN_PACKAGE}.{module.name}"))
+
+
+def _own_package(folder: Path) -> None:
+    """Let the modules of ``_OWN_PACKAGE`` be the files of this folder; those of another folder are forgotten."""
+    before = sys.modules.get(_OWN_PACKAGE)
+    if before is not None and list(before.__path__) == [str(folder)]:
+        return
+    for name in [name for name in sys.modules if name.partition(".")[0] == _OWN_PACKAGE]:
+        del sys.modules[name]
+    package = ModuleType(_OWN_PACKAGE, "The strategies of a project.")
+    package.__path__ = [str(folder)]
+    sys.modules[_OWN_PACKAGE] = package
+    importlib.invalidate_caches()  # a file that was written a moment ago is seen
+
+
+def _refusal(file: Path, what: str, remedy: str) -> Callable[[], Iterable[type[BaseStrategy]]]:
+    def refuse() -> Iterable[type[BaseStrategy]]:
+        raise ConfigError(f"the file cannot be a strategy: {what}", where=str(file), remedy=remedy)
+
+    return refuse
 
 
 def _loader_of(module: str) -> Callable[[], Iterable[type[BaseStrategy]]]:
@@ -144,13 +228,17 @@ def _check_form(kind: type[BaseStrategy]) -> None:
         raise ConfigError(f"its parameters are not seen: {', '.join(sorted(own))}", remedy=remedy)
 
 
-def _place_of(kind: type[BaseStrategy]) -> str:
-    """File and line of a class, else its module."""
+def _class_of(kind: type[BaseStrategy]) -> str:
+    return f"{kind.__module__.rpartition('.')[2]}.{kind.__qualname__}"
+
+
+def _place_of(kind: type[BaseStrategy], *, whole: bool = False) -> str:
+    """File and line of a class, else its module; the file with its folder, or its whole path."""
     try:
         file, line = inspect.getsourcefile(kind) or "", inspect.getsourcelines(kind)[1]
     except (OSError, TypeError):
         return kind.__module__
-    return f"{'/'.join(Path(file).parts[-2:])}:{line}"
+    return f"{file if whole else '/'.join(Path(file).parts[-2:])}:{line}"
 
 
 def _checked_name(kind: type[BaseStrategy], where: str) -> str:
@@ -181,51 +269,6 @@ def _as_config_error(name: str, error: Exception) -> ConfigError:
     )
 
 
-_FOUND = discover((*candidates_in(strategies), *installed_candidates()))
-
-STRATEGIES: Mapping[str, type[BaseStrategy]] = _FOUND.usable
-"""Kind -> class, in alphabetical order."""
-
-BROKEN: Mapping[str, ConfigError] = _FOUND.broken
-"""Kind, module or entry point -> the reason why there is no strategy of that name."""
-
-
-def strategy_class(kind: str) -> type[BaseStrategy]:
-    """The class of a kind.
-
-    Raises:
-        ConfigError: its file is broken (file and line are given), or no such kind (the nearest name is given).
-    """
-    if kind in BROKEN:
-        raise BROKEN[kind]
-    if kind not in STRATEGIES:
-        raise ConfigError(f"there is no strategy {kind!r}", where="strategy.kind", remedy=_nearest(kind, STRATEGIES))
-    return STRATEGIES[kind]
-
-
-def parameters_of(kind: str) -> dict[str, Parameter]:
-    """The parameters of a kind by name: default, bounds, whether whole.
-
-    Raises:
-        ConfigError: no such kind.
-    """
-    return strategy_class(kind).parameter_rules()
-
-
-def build(kind: str, values: Mapping[str, float]) -> BaseStrategy:
-    """The strategy of a kind with these parameters; those that are not named keep their defaults.
-
-    Raises:
-        ConfigError: no such kind or parameter (the nearest name is given), or a value that is not admitted.
-    """
-    rules = parameters_of(kind)
-    for name in values:
-        if name not in rules:
-            raise ConfigError(f"{kind} has no parameter {name!r}", where="strategy", remedy=_nearest(name, rules))
-    return strategy_class(kind)(**values)
-
-
 def _nearest(name: str, known: Mapping[str, object]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
-    text = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
-    return f"{text}; broken: {', '.join(BROKEN)}" if BROKEN and known is STRATEGIES else text
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"

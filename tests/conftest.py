@@ -24,7 +24,7 @@ os.environ.update(
     TRADEWRIGHT_ENV_FILE=os.devnull,  # a developer's own .env is no part of a test
 )
 SETTINGS = re.findall(r"^(\w+)=", (Path(__file__).parents[1] / ".env.example").read_text(), re.MULTILINE)
-for name in SETTINGS:  # a test that wants one sets it
+for name in (*SETTINGS, "TRADEWRIGHT_PROJECT"):  # a test that wants one sets it
     os.environ.pop(name, None)
 
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None, database=None)

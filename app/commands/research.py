@@ -19,6 +19,8 @@ def check(overrides: Overrides = None, as_json: Json = False) -> None:
 
     def act(output: Output) -> None:
         from conf.compose import check as check_all
+        from conf.environment import project_folder
+        from runtime.project_files import upgrade_since
         from tradewright.evaluation.formatting import count
 
         problems = check_all(in_force(overrides))
@@ -33,6 +35,8 @@ def check(overrides: Overrides = None, as_json: Json = False) -> None:
         )
         output.result({"problems": problems})
         if problems:
+            if since := upgrade_since(project_folder()):
+                output.say(f"this project was {since}")
             raise typer.Exit(1)
 
     run_command(as_json, act)

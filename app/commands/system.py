@@ -1,8 +1,10 @@
-"""Commands that run the house: demo, gateway, serve, doctor."""
+"""Commands around the trading: init, demo, gateway, serve, doctor."""
 
 from __future__ import annotations
 
+import shlex
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +13,24 @@ from app.commands.options import Json, Overrides, in_force, settings_of
 from app.output import Output, run_command
 
 commands = typer.Typer()
+
+
+@commands.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="an empty folder, or one that is not there yet")],
+    as_json: Json = False,
+) -> None:
+    """Make a project of your own: settings, an example strategy, the apps. Nothing is ever overwritten."""
+
+    def act(output: Output) -> None:
+        from app.operations.new_project import make_project
+
+        made = make_project(folder)
+        output.line(f"made {made.folder}: {len(made.files)} files, of version {made.version}")
+        output.line(f"next: cd {shlex.quote(str(made.folder))}, then tradewright check; README.md goes on from there")
+        output.result(made)
+
+    run_command(as_json, act)
 
 
 @commands.command()

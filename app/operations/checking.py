@@ -9,10 +9,10 @@ from pathlib import Path
 from conf.environment import conf_folder, options
 from conf.problems import Problem
 from conf.schema.settings import Settings
+from conf.strategy_kinds import build, kinds, parameters_of
 from conf.yaml_reader import load
 from runtime.container import Container
 from strategies.base import BaseStrategy
-from strategies.discovery import BROKEN, STRATEGIES, build, parameters_of
 from tradewright.model.errors import TradewrightError
 from tradewright.research.trial import tried
 
@@ -26,8 +26,9 @@ def strategy_problems(settings: Settings) -> list[Problem]:
     was found good is remembered under its code (see :func:`tradewright.research.trial.tried`).
     """
     kept = Container(settings).cache_folder / "tried"
-    problems = [_problem(name, error) for name, error in BROKEN.items()]
-    for strategy in dict.fromkeys((*(kind() for kind in STRATEGIES.values()), *_declared())):
+    usable, broken = kinds()
+    problems = [_problem(name, error) for name, error in broken.items()]
+    for strategy in dict.fromkeys((*(kind() for kind in usable.values()), *_declared())):
         try:
             ahead = tried(strategy, kept)
         except TradewrightError as error:

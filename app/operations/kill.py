@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from pydantic import TypeAdapter
 
@@ -18,6 +17,7 @@ from conf.schema.settings import Settings
 from runtime import trading as wiring
 from runtime.alerts import tell_alerts
 from runtime.container import Container
+from tradewright.database.address import sqlite_file
 from tradewright.execution.cancellation import Cancelled
 from tradewright.ledger.kill_switches import EVERYTHING, Switch, account_scope, strategy_scope
 from tradewright.ledger.ledger import Ledger
@@ -113,8 +113,8 @@ def _ledgers(place: LedgerPlace) -> Iterator[Ledger]:
     Its own clock is told by the configuration alone, so that the machine's is taken: of the settings of a switch the
     last one that was written counts, whatever its time, and a sender is found by its process.
     """
-    if place.url.startswith("sqlite:///"):
-        private_folder(Path(place.url.removeprefix("sqlite:///")).parent)
+    if file := sqlite_file(place.url):
+        private_folder(file.parent)
     for mode in place.modes:
         with Ledger.create(place.url, SystemClock(), mode=mode) as ledger:
             yield ledger

@@ -12,10 +12,10 @@ from app.operations.study_view import StudyView
 from conf.compose import compose
 from conf.environment import options
 from conf.schema.settings import Settings
+from conf.strategy_kinds import parameters_of
 from runtime.container import Container
 from runtime.research import symbols, tables, timeframe
 from strategies.base import Parameter
-from strategies.discovery import parameters_of
 from tradewright.model.bars import PriceView, Timeframe
 from tradewright.model.errors import TradewrightError
 

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import dagster as dg
 import pandas as pd
 
 from assets.pinned_config import PinnedConfig
-from conf.environment import PROJECT
+from conf.environment import SOURCE, conf_folder
 from conf.rules import MARKET_TABLES
 from conf.schema.settings import Settings
 from conf.table_rules import broken_tables
@@ -22,7 +23,8 @@ from tradewright.quality.check import check_bars
 from tradewright.quality.expectations import QualityExtraMissing, SuiteResult, load_suite, run_suite
 from tradewright.quality.report import QualityReport
 
-SUITE = PROJECT / "conf" / "expectations" / "bars.yaml"
+SUITE = "expectations/bars.yaml"
+"""Of the folder of YAML files; the one that ships where that has none."""
 BARS_CHECKS = {
     "contract": "The Pandera contract of a bars table.",
     "expectations": "The suite that conf/expectations declares, by Great Expectations.",
@@ -53,6 +55,11 @@ def bars_and_features(
         return make_features(pinned.verified(context), context.partition_key)
 
     return [bars, features]
+
+
+def _suite_file() -> Path:
+    own = conf_folder() / SUITE
+    return own if own.is_file() else SOURCE / "conf" / SUITE
 
 
 def _blocking(asset: str, checks: Mapping[str, str]) -> list[dg.AssetCheckSpec]:
@@ -142,7 +149,7 @@ def expectations(house: Container, symbol: str) -> SuiteResult | None:
     """The declared suite over an instrument's deciding bars, with Data Docs; None where the extra is not installed."""
     frame = house.bar_store.read(symbol, house.settings.universe.timeframe)
     try:
-        return run_suite(frame, load_suite(SUITE), house.root / "data_docs" / symbol)
+        return run_suite(frame, load_suite(_suite_file()), house.root / "data_docs" / symbol)
     except QualityExtraMissing:
         return None
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from app.cli import app
 from brokers.ibkr import plugin
 from conf import compose
-from conf.ledger_place import sqlite_url
+from conf.ledger_place import ledger_url
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tests.execution.counter import Counter, PricedBroker
@@ -113,7 +113,7 @@ def desk(folder: Path, mode: Mode = Mode.PAPER) -> Iterator[Desk]:
     """
     root = folder / "data"
     root.mkdir()
-    world = World(sqlite_url(root), folder / "venue.db")
+    world = World(ledger_url(root), folder / "venue.db")
     world.ledger.close()
     world.mode, world.ledger = mode, Ledger.create(world.url, world.clock, busy_seconds=1, mode=mode)
     world.proposer.ledger = world.ledger

@@ -15,7 +15,7 @@ import pytest
 
 from app.operations import checking, lab, research
 from assets.research import strategies as chain
-from conf import rules
+from conf import strategy_kinds
 from conf.compose import compose
 from runtime.container import Container
 from runtime.research import newest_signals, tables
@@ -94,10 +94,8 @@ def planted(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Path:
     path.write_text(text)
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    seen = discovery.discover(discovery.candidates_in(importlib.import_module(package)))
-    for module in (discovery, rules, checking):
-        monkeypatch.setattr(module, "BROKEN", seen.broken)
-        monkeypatch.setattr(module, "STRATEGIES", seen.usable)
+    seen = discovery.discover(discovery.candidates_in(Path(importlib.import_module(package).__path__[0]), package))
+    monkeypatch.setattr(strategy_kinds, "found_in", lambda _folder: seen)
     return path
 
 
@@ -217,8 +215,8 @@ def test_a_file_that_cannot_be_loaded_is_told_on_every_road(
     old, new, words, line = AT_LOADING[name]
     assert old in RIGHT
     planted(tmp_path, monkeypatch, RIGHT.replace(old, new))
-    assert list(discovery.BROKEN) == ["own"]
-    error = discovery.BROKEN["own"]
+    assert list(strategy_kinds.kinds().broken) == ["own"]
+    error = strategy_kinds.kinds().broken["own"]
     assert error.where.partition(",")[0].endswith(f"/own.py:{line}"), error.where
     assert words in str(error)
     with pytest.raises(TradewrightError) as told:
@@ -253,9 +251,8 @@ def test_one_strategy_s_mistake_leaves_the_assets_of_the_others(
     path = planted(tmp_path, monkeypatch, RIGHT.replace("close[i] > mean[i]", "close[i > mean[i]"))
     path.with_name("other.py").write_text(RIGHT.replace('"own"', '"other"'))
     package = importlib.import_module(path.parent.name)
-    seen = discovery.discover(discovery.candidates_in(package))
-    for module in (discovery, rules):
-        monkeypatch.setattr(module, "STRATEGIES", seen.usable)
+    seen = discovery.discover(discovery.candidates_in(path.parent, package.__name__))
+    monkeypatch.setattr(strategy_kinds, "found_in", lambda _folder: seen)
     text = (house.conf / "strategy" / "own.yaml").read_text().replace(": own", ": other")
     (house.conf / "strategy" / "other.yaml").write_text(text)
     overrides = tuple(each for each in house.overrides if not each.startswith("strategy="))

@@ -20,7 +20,7 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
-from conf.environment import PROJECT
+from conf.environment import SOURCE
 from tests.app.conftest import Said, daily, say
 from tests.support.houses import COMMAND, House
 
@@ -346,7 +346,7 @@ def process(*words: str, limit: int | None = None) -> Said:
     starter = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); " if limit else ""
     done = subprocess.run(
         [sys.executable, "-c", starter + COMMAND[1], *words],
-        cwd=PROJECT, env=dict(os.environ), capture_output=True, text=True, check=False, timeout=120,
+        cwd=SOURCE, env=dict(os.environ), capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     return Said(done.returncode, done.stdout, done.stderr)
 

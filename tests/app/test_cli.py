@@ -17,7 +17,7 @@ from typer.main import get_command
 
 from app.cli import app
 from app.commands.order_args import parse_order_terms
-from conf.environment import PROJECT
+from conf.environment import SOURCE
 from runtime import research
 from tests.app.conftest import daily, say
 from tests.support.houses import COMMAND, House
@@ -27,7 +27,7 @@ COMMANDS = {
     "demo", "check", "import", "backtest", "sweep", "gateway", "serve", "intent", "intents", "send", "approve",
     "reject", "orders", "positions", "reconcile", "kill", "resume", "explain", "doctor", "cancel", "cancel-all",
     "flatten", "freezes", "commands", "acknowledge", "adopt", "confirm-not-sent", "settle", "end-of-day",
-    "ledger", "watch", "limits", "tighten", "trade", "rehearse",
+    "ledger", "watch", "limits", "tighten", "trade", "rehearse", "init",
 }  # fmt: skip
 CANARY = "canary-7f3a91"
 USER = pwd.getpwuid(os.getuid()).pw_name
@@ -422,7 +422,7 @@ def test_a_sweep_that_makes_no_sense_is_refused(goog: tuple[str, ...], words: li
 def process(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *COMMAND, *words],
-        cwd=PROJECT, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=120,
+        cwd=SOURCE, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from brokers.ibkr.gateway.server import Gateway
 from brokers.ibkr.gateway.thread import GatewayThread
-from conf.ledger_place import sqlite_url
+from conf.ledger_place import ledger_url
 from tests.app.conftest import say
 from tests.execution.processes import run_driver
 from tests.support.gateway_broker import ACCOUNT, INSTRUMENTS
@@ -60,7 +60,7 @@ def test_the_account_of_a_killed_sender_is_free_at_once_and_its_order_is_found(
     gateway: GatewayThread, tmp_path: Path, first: str
 ) -> None:
     """The order is at the venue and nobody has heard its answer; no command waits for the lease of the dead."""
-    url, port = sqlite_url(tmp_path), gateway.gateway.port
+    url, port = ledger_url(tmp_path), gateway.gateway.port
     words = (f"storage.root={tmp_path}", "mode=paper", "stage=paper", "broker=ibkr", f"broker.port={port}")
     words += (f"broker.account={ACCOUNT}", "feed=files")
     with Ledger.create(url, SystemClock(), mode=Mode.PAPER) as ledger:

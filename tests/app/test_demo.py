@@ -19,8 +19,8 @@ from app.operations import monitor_view as monitor
 from app.operations.demo import run_demo
 from app.warmup import compile_all, compiling
 from conf.compose import compose
-from conf.environment import PROJECT
-from strategies.discovery import STRATEGIES
+from conf.environment import SOURCE
+from conf.strategy_kinds import kinds
 from tests.app.conftest import say
 from tradewright.model.bars import Bars
 from tradewright.model.errors import TradewrightError
@@ -30,7 +30,7 @@ from tradewright.model.strategy import Strategy
 def demo(folder: Path) -> Mapping[str, Any]:
     done = subprocess.run(
         [str(Path(sys.executable).with_name("tradewright")), "demo", f"storage.root={folder / 'demo'}", "--json"],
-        cwd=PROJECT, env={**os.environ, "DAGSTER_HOME": str(folder / "home")},
+        cwd=SOURCE, env={**os.environ, "DAGSTER_HOME": str(folder / "home")},
         capture_output=True, text=True, check=False, timeout=280,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
@@ -58,7 +58,7 @@ def test_the_demo_runs_again_and_again(tmp_path: Path) -> None:
         assert reply["settle_seconds"] == 0.5
         assert 0 < reply["seconds"] < 280
         assert reply["bars"] > 10_000
-        assert reply["strategies"] == len(list((PROJECT / "conf" / "strategy").glob("*.yaml")))
+        assert reply["strategies"] == len(list((SOURCE / "conf" / "strategy").glob("*.yaml")))
     root = f"storage.root={tmp_path / 'demo'}"
     at = shlex.split(reply["places"]["orders"].removeprefix("tradewright orders "))
     orders = say("orders", *at, "--json").json["orders"]
@@ -138,4 +138,4 @@ def test_every_built_in_strategy_is_compiled(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr("tradewright.backtest.engine.run", spy)
     compile_all()
-    assert ran == [(name, 2) for name in STRATEGIES]
+    assert ran == [(name, 2) for name in kinds().usable]

@@ -29,7 +29,7 @@ from app.bounds import MAX_BODY, server_config
 from app.guard import JsonPosts, guarded
 from assets.home import open_instance
 from assets.webserver import graph_application, reads
-from conf.environment import PROJECT
+from conf.environment import SOURCE
 from tests.support.chromium import chromium, needs_chromium
 
 PARENT = """
@@ -341,7 +341,7 @@ def test_an_interrupt_ends_everything(tmp_path: Path, number: signal.Signals) ->
     code = (
         f"from app.dev import follow; raise SystemExit(follow({[sys.executable, '-c', PARENT, str(noted), '600']!r}))"
     )
-    running = subprocess.Popen([sys.executable, "-c", code], cwd=PROJECT, env=dict(os.environ))
+    running = subprocess.Popen([sys.executable, "-c", code], cwd=SOURCE, env=dict(os.environ))
     try:
         deadline = time.monotonic() + 60
         while not (noted.exists() and noted.read_text()) and time.monotonic() < deadline:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conf.compose import compose
-from conf.environment import PROJECT, groups
+from conf.environment import SOURCE, groups
 from conf.ledger_place import LEDGER_FILE, ledger_place
 from runtime.container import Container
 from tests.app.conftest import Said, say
@@ -31,7 +31,7 @@ BROKEN = {
     "no text": b"\xff\xfe\x00kind",
     "brackets": b"[" * 20_000,
 }
-GROUPS = groups(PROJECT / "conf")
+GROUPS = groups(SOURCE / "conf")
 CLOCKS: dict[str, Clock] = {
     "the machine's time": SystemClock(),
     "a scenario of long ago": ManualClock(datetime(2020, 1, 2, tzinfo=UTC)),
@@ -230,7 +230,7 @@ def test_the_files_tell_the_place_where_no_override_does(house: House, monkeypat
         "kind: local\nroot: ${oc.env:HERE,there}   # a remark\nkind: [\n"
     )
     monkeypatch.setenv("MODE", "paper")
-    assert ledger_place(()).url == f"sqlite:///{PROJECT / 'there' / LEDGER_FILE}"
+    assert ledger_place(()).url == f"sqlite:///{SOURCE / 'there' / LEDGER_FILE}"
     monkeypatch.setenv("HERE", "/tmp/here")
     found = ledger_place(())
     assert (found.url, found.modes) == ("sqlite:////tmp/here/ledger.sqlite3", (Mode.PAPER,))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from conf.environment import PROJECT
+from conf.environment import SOURCE
 from tests.app.conftest import say
 
 RESEARCH = {"pandas", "pandera", "numba", "vectorbt", "great_expectations", "exchange_calendars", "plotly", "marimo"}
@@ -36,7 +36,7 @@ sys.stderr.write(json.dumps({"status": status, "modules": sorted(sys.modules), "
 def after(*words: str) -> dict[str, Any]:
     """The exit status, the modules in memory and the number of compositions of a process that ran one command."""
     program = [sys.executable, "-c", OBSERVED, *words]
-    done = subprocess.run(program, cwd=PROJECT, capture_output=True, text=True, check=True)
+    done = subprocess.run(program, cwd=SOURCE, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stderr[done.stderr.rindex('{"status"') :])
     return found
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from conf.environment import PROJECT
+from conf.environment import SOURCE
 from tests.conftest import REAL_DATA
 
 pytestmark = [pytest.mark.real_data, pytest.mark.slow]
@@ -27,7 +27,7 @@ GOOG = """strategy=sma_crossover strategy.fast=10 strategy.slow=20 backtest.allo
 
 def tradewright(*words: str) -> str:
     command = str(Path(sys.executable).with_name("tradewright"))
-    done = subprocess.run([command, *words], cwd=PROJECT, capture_output=True, text=True, check=False, timeout=280)
+    done = subprocess.run([command, *words], cwd=SOURCE, capture_output=True, text=True, check=False, timeout=280)
     assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout
 

@@ -12,7 +12,7 @@ from app.access import Scope, Visitor
 from app.operations import variants, visitors
 from app.operations.trading import actor_name, opened_ledger
 from conf.compose import check, compose
-from conf.environment import PROJECT, options
+from conf.environment import SOURCE, options
 from tradewright.model.errors import ConfigError, LedgerError, StoreError
 
 OVERRIDES = ("strategy=sma_crossover", "strategy.fast=7", "backtest.instruments=[BTC]", "backtest.timeframe=1m")
@@ -21,7 +21,7 @@ OVERRIDES = ("strategy=sma_crossover", "strategy.fast=7", "backtest.instruments=
 @pytest.fixture
 def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "conf"
-    shutil.copytree(PROJECT / "conf", folder, ignore=shutil.ignore_patterns("*.py", "__pycache__", "schema"))
+    shutil.copytree(SOURCE / "conf", folder, ignore=shutil.ignore_patterns("*.py", "__pycache__", "schema"))
     storage = folder / "storage" / "local.yaml"
     storage.write_text(storage.read_text().replace("root: data ", f"root: {tmp_path / 'data'} "))
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(folder))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
+SOURCE = Path(__file__).resolve().parents[2]
 FOLDERS = ("app", "runtime", "tradewright/execution", "tradewright/model", "tradewright/ledger")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 KIND = "CommandKind"
@@ -23,8 +23,8 @@ KIND = "CommandKind"
 
 def sources() -> dict[str, str]:
     """The production files of the road from a command to the ledger, by dotted module name."""
-    files = (path for folder in FOLDERS for path in (PROJECT / folder).rglob("*.py"))
-    return {".".join(path.relative_to(PROJECT).with_suffix("").parts): path.read_text() for path in files}
+    files = (path for folder in FOLDERS for path in (SOURCE / folder).rglob("*.py"))
+    return {".".join(path.relative_to(SOURCE).with_suffix("").parts): path.read_text() for path in files}
 
 
 @dataclass

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[2]
+SOURCE = Path(__file__).resolve().parents[2]
 ROOMS = ("tradewright", "conf", "runtime", "assets", "strategies", "brokers", "app", "notebooks", "benchmarks", "tests")
 ROW = re.compile(r"^\| `(?P<folder>[\w/]+)/` \| (?P<purpose>.+) \|$", re.MULTILINE)
 
 
 def documented_packages() -> list[str]:
-    inside = sorted(path.parent.name for path in (PROJECT / "tradewright").glob("*/__init__.py"))
+    inside = sorted(path.parent.name for path in (SOURCE / "tradewright").glob("*/__init__.py"))
     return [*ROOMS, *(f"tradewright/{name}" for name in inside)]
 
 
 def one_liner(package: str) -> str:
-    tree = ast.parse((PROJECT / package / "__init__.py").read_text())
+    tree = ast.parse((SOURCE / package / "__init__.py").read_text())
     return ast.get_docstring(tree) or ""
 
 
@@ -28,11 +28,11 @@ def test_a_package_has_one_line_of_purpose_and_the_readme_repeats_it(package: st
     purpose = one_liner(package)
     assert purpose, f"{package} needs a docstring"
     assert "\n" not in purpose
-    table = {match["folder"]: match["purpose"] for match in ROW.finditer((PROJECT / "README.md").read_text())}
+    table = {match["folder"]: match["purpose"] for match in ROW.finditer((SOURCE / "README.md").read_text())}
     assert table.get(package) == purpose
 
 
 def test_the_table_names_no_folder_that_is_not_there() -> None:
-    table = [match["folder"] for match in ROW.finditer((PROJECT / "README.md").read_text())]
+    table = [match["folder"] for match in ROW.finditer((SOURCE / "README.md").read_text())]
     assert table
-    assert [folder for folder in table if not (PROJECT / folder).is_dir()] == []
+    assert [folder for folder in table if not (SOURCE / folder).is_dir()] == []

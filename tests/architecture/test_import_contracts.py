@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[2]
+SOURCE = Path(__file__).resolve().parents[2]
 PACKAGES = ("tradewright", "conf", "runtime", "assets", "strategies", "brokers", "app", "notebooks")
 OTHER_FOLDERS = {"tests", "docs", "deploy", "benchmarks", "requirements"}
-CONTRACTS = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+CONTRACTS = tomllib.loads((SOURCE / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 
 # contract id -> (file to plant, its one wrong line)
 PLANTED = {
@@ -60,9 +60,9 @@ def lint(folder: Path, contract: str | None = None) -> subprocess.CompletedProce
 def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the house in which walls may be broken."""
     folder = tmp_path_factory.mktemp("house")
-    shutil.copy(PROJECT / "pyproject.toml", folder)
+    shutil.copy(SOURCE / "pyproject.toml", folder)
     for package in PACKAGES:
-        shutil.copytree(PROJECT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "*.yaml"))
+        shutil.copytree(SOURCE / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "*.yaml"))
     return folder
 
 
@@ -104,7 +104,7 @@ def test_a_new_room_in_the_domain_is_refused(house: Path) -> None:
 
 
 def test_no_unknown_package_at_the_top() -> None:
-    listed = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["git", "ls-files"], cwd=SOURCE, capture_output=True, text=True, check=True).stdout
     folders = {line.split("/")[0] for line in listed.splitlines() if "/" in line}
     assert {name for name in folders if not name.startswith(".")} <= set(PACKAGES) | OTHER_FOLDERS
 
@@ -114,5 +114,5 @@ def test_light_packages_load_nothing_heavy() -> None:
     rooms = "tradewright.execution.sender, tradewright.policy.gate, tradewright.ledger.ledger, brokers.discovery"
     heavy = "{'numba', 'vectorbt', 'great_expectations'} & set(sys.modules)"
     code = f"import sys, {rooms}; heavy = {heavy}; sys.exit(str(heavy) if heavy else 0)"
-    result = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)
+    result = subprocess.run([sys.executable, "-c", code], cwd=SOURCE, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conf.compose import compose
-from conf.environment import PROJECT
+from conf.environment import SOURCE
 from runtime import trading
 from runtime.container import Container
 from tests.support.houses import COMMAND, House, conf_copy, free_port, start, stock, stop
@@ -111,7 +111,7 @@ def instance(house: House, log: Path) -> subprocess.Popen[str]:
     with log.open("w") as errors:
         return subprocess.Popen(
             [sys.executable, "-c", DAEMON, *house.overrides],
-            cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
+            cwd=SOURCE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
             start_new_session=True,
         )  # fmt: skip
 

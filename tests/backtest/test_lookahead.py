@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from conf.strategy_kinds import kinds
 from strategies.buy_and_hold import BuyAndHold
-from strategies.discovery import STRATEGIES
 from strategies.sma_crossover import SmaCrossover
 from tradewright.backtest import code, lookahead
 from tradewright.backtest.lookahead import look_ahead, look_ahead_evidence
@@ -44,9 +44,9 @@ class LastValue(Peeking):
     generate_signal = staticmethod(last_value_signal)
 
 
-@pytest.mark.parametrize("kind", list(STRATEGIES))
+@pytest.mark.parametrize("kind", list(kinds().usable))
 def test_the_built_in_strategies_know_no_future(kind, make_bars):
-    assert look_ahead(STRATEGIES[kind](), make_bars(1, 400)) == ()
+    assert look_ahead(kinds().usable[kind](), make_bars(1, 400)) == ()
 
 
 @pytest.mark.parametrize("ahead", [1, 5])

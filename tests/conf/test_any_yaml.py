@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 
 from conf.compose import check, compose, examine, option_problems
 from conf.composition import Composed, composed, hydra
-from conf.environment import PROJECT
+from conf.environment import SOURCE
 from conf.problems import Problem
 from conf.schema.settings import Settings
 
-SHIPPED = PROJECT / "conf"
+SHIPPED = SOURCE / "conf"
 IN_FORCE = [
     "config.yaml", "strategy/sma_crossover.yaml", "instruments/all.yaml", "risk/default.yaml", "instruments/demo.yaml",
     "events/none.yaml", "backtest/default.yaml", "mode/sim.yaml", "features/default.yaml", "broker/sim.yaml",

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from conf.compose import compose
-from conf.environment import PROJECT, options
+from conf.environment import SOURCE, options
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime import feeds, research
@@ -31,7 +31,7 @@ from tradewright.model.clock import ManualClock, ShiftedClock, SystemClock
 from tradewright.model.errors import ConfigError
 from tradewright.model.instrument import Instrument
 
-CONF = PROJECT / "conf"
+CONF = SOURCE / "conf"
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 COSTS = {
     "none": costs.NoCosts,
@@ -251,12 +251,12 @@ def stored(root: Path, cache_dir: str | None = None) -> Settings:
 
 
 def test_the_folders(tmp_path: Path) -> None:
-    assert Container(composed()).root == PROJECT / "data"
-    assert Container(composed()).cache_folder == PROJECT / "data" / "cache"
+    assert Container(composed()).root == SOURCE / "data"
+    assert Container(composed()).cache_folder == SOURCE / "data" / "cache"
     assert Container(stored(tmp_path)).root == tmp_path
     assert Container(stored(tmp_path)).cache_folder == tmp_path / "cache"
     assert Container(stored(tmp_path, "/fast")).cache_folder == Path("/fast")
-    assert Container(stored(tmp_path, "fast")).cache_folder == PROJECT / "fast"
+    assert Container(stored(tmp_path, "fast")).cache_folder == SOURCE / "fast"
 
 
 def test_a_ledger_is_made_where_there_is_none(tmp_path: Path) -> None:
@@ -333,7 +333,7 @@ def test_another_process_agrees(tmp_path: Path) -> None:
         f"print(Container(compose([{f'storage.root={tmp_path}'!r}])).clock.now().isoformat())"
     )
     before = mine.now()
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT)
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=SOURCE)
     theirs = datetime.fromisoformat(told.stdout.strip())
     assert before <= theirs <= mine.now()
 

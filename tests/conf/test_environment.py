@@ -15,7 +15,7 @@ from conf.compose import compose
 from conf.environment import (
     ENV_FILE,
     OVERRIDES,
-    PROJECT,
+    SOURCE,
     TOKEN,
     code_location_overrides,
     conf_folder,
@@ -32,13 +32,13 @@ READ_BY_CODE = {
 
 
 def names_in_yaml() -> set[str]:
-    texts = [path.read_text() for path in (PROJECT / "conf").rglob("*.yaml")]
+    texts = [path.read_text() for path in (SOURCE / "conf").rglob("*.yaml")]
     return {name for text in texts for name in re.findall(r"\$\{oc\.env:(\w+)", text)}
 
 
 def test_the_example_lists_exactly_what_is_read() -> None:
     """R-CFG-04."""
-    listed = set(re.findall(r"^(\w+)=", (PROJECT / ".env.example").read_text(), re.MULTILINE))
+    listed = set(re.findall(r"^(\w+)=", (SOURCE / ".env.example").read_text(), re.MULTILINE))
     assert listed == names_in_yaml() | READ_BY_CODE
 
 
@@ -108,9 +108,9 @@ def test_the_example_as_it_ships_changes_nothing(env_file: Path) -> None:
     for name in ("TRADEWRIGHT_CONF", "TZ", "MODE"):
         os.environ.pop(name, None)
     before, folder = compose().config_hash, conf_folder()
-    shutil.copy(PROJECT / ".env.example", env_file)
+    shutil.copy(SOURCE / ".env.example", env_file)
     assert environment_overrides() == ()
-    assert conf_folder() == folder == PROJECT / "conf"
+    assert conf_folder() == folder == SOURCE / "conf"
     assert compose().config_hash == before
 
 

@@ -9,7 +9,7 @@ from typing import get_args
 
 from pydantic import BaseModel
 
-from conf.environment import PROJECT
+from conf.environment import SOURCE
 from conf.schema.settings import Settings
 
 FOLDERS = ("app", "assets", "brokers", "conf", "notebooks", "runtime", "strategies", "tradewright")
@@ -39,7 +39,7 @@ def attributes(files: Iterable[Path]) -> set[str]:
 
 
 def unread(model: type[BaseModel]) -> set[str]:
-    files = (path for folder in FOLDERS for path in (PROJECT / folder).rglob("*.py"))
+    files = (path for folder in FOLDERS for path in (SOURCE / folder).rglob("*.py"))
     read = attributes(files)
     return {key for key in keys(model) if key.rpartition(".")[2] not in read}
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from conf.compose import compose
-from conf.environment import PROJECT
+from conf.environment import SOURCE
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime import feeds, research
@@ -92,7 +92,7 @@ def test_each_instrument_is_annualised_by_its_own_calendar(sampling: str, days: 
 
 
 def test_the_columns_are_those_of_the_file() -> None:
-    said = yaml.safe_load((PROJECT / "conf/features/default.yaml").read_text())
+    said = yaml.safe_load((SOURCE / "conf/features/default.yaml").read_text())
     made = research.feature_settings(composed(), Container(composed()).instrument("BTC"))
     for name in ("rsi", "atr", "rolling_vol", "rank", "slope", "divergence_reach", "divergence_lookback"):
         assert getattr(made, name) == said[name]

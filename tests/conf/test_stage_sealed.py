@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from conf.compose import check, compose, examine
-from conf.environment import PROJECT
+from conf.environment import SOURCE
 from conf.problems import Problem
 from conf.rules import LIVE_CEILING, sealed_stage
 
@@ -21,7 +21,7 @@ def stage_problems(*overrides: str, folder: Path | None = None) -> list[Problem]
 
 def test_live_trading_composes_as_it_ships() -> None:
     assert examine(LIVE)[1] == []
-    shipped = yaml.safe_load((PROJECT / "conf/stage/live_small.yaml").read_text())
+    shipped = yaml.safe_load((SOURCE / "conf/stage/live_small.yaml").read_text())
     assert {name: shipped[name] for name in LIVE_CEILING} == LIVE_CEILING
 
 

@@ -14,7 +14,7 @@ from brokers.ibkr.feed import IbkrFeed
 from brokers.ibkr.plugin import IbkrPlugin, IbkrVenueSettings
 from brokers.sim.broker import SimBroker
 from conf.compose import compose
-from conf.environment import PROJECT
+from conf.environment import SOURCE
 from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
@@ -42,7 +42,7 @@ def broker_of(**changes: Any) -> tuple[Settings, IbkrVenueSettings]:
 
 
 def test_the_gateway_is_reached_as_the_file_says() -> None:
-    said = yaml.safe_load((PROJECT / "conf/broker/ibkr.yaml").read_text())
+    said = yaml.safe_load((SOURCE / "conf/broker/ibkr.yaml").read_text())
     settings, chosen = broker_of()
     made = IbkrPlugin().connection(chosen, settings.mode.name, chosen.client_id)
     assert (made.host, made.port, made.client_id) == (said["host"], said["port"], said["client_id"])
@@ -109,8 +109,8 @@ def test_bars_come_over_a_connection_of_their_own() -> None:
 def test_the_sender_is_told_mode_pace_and_account(changes: dict[str, Any], live_account: str) -> None:
     settings, _ = broker_of(**changes)
     told = trading.sender_settings(Container(settings), changes.get("account", "DU7"), "me")
-    policy = yaml.safe_load((PROJECT / "conf/policy/default.yaml").read_text())
-    times = yaml.safe_load((PROJECT / "conf/execution/default.yaml").read_text())
+    policy = yaml.safe_load((SOURCE / "conf/policy/default.yaml").read_text())
+    times = yaml.safe_load((SOURCE / "conf/execution/default.yaml").read_text())
     assert (told.mode, told.live_account, told.problems, told.holder) == (settings.mode.name, live_account, (), "me")
     assert (told.per_second, told.per_minute) == (policy["max_orders_per_second"], policy["max_orders_per_minute"])
     assert (told.max_skew, told.broker_zone) == (times["max_skew"], times["broker_zone"])
@@ -136,7 +136,7 @@ def test_a_simulated_sender_has_no_objection() -> None:
 
 
 def test_the_protocols_times_are_those_of_the_file() -> None:
-    said = yaml.safe_load((PROJECT / "conf/execution/default.yaml").read_text())
+    said = yaml.safe_load((SOURCE / "conf/execution/default.yaml").read_text())
     made = trading.protocol_times(composed())
     for name in ("acknowledge", "settle", "absence", "poll", "lease"):
         assert getattr(made, name) == said[name]

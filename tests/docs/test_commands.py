@@ -14,7 +14,7 @@ from typer.main import get_command
 from app.cli import app
 from tests.conftest import REAL_DATA
 
-PROJECT = Path(__file__).resolve().parents[2]
+SOURCE = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"```console\n(?P<lines>.*?)```", re.DOTALL)
 DOCUMENTS = ("README.md", "docs/configuration.md", "docs/data.md", "docs/trading.md")
 WHOLE_JOBS = ("make demo", "make test")
@@ -22,7 +22,7 @@ WHOLE_JOBS = ("make demo", "make test")
 
 
 def commands(document: str) -> list[str]:
-    text = (PROJECT / document).read_text()
+    text = (SOURCE / document).read_text()
     lines = [line for block in BLOCK.finditer(text) for line in block["lines"].splitlines() if line]
     return [line for line in lines if line not in WHOLE_JOBS]
 
@@ -42,7 +42,7 @@ def test_the_commands_of_a_document_work(document: str, tmp_path: Path) -> None:
             continue
         line = command.replace("data/tour", str(tmp_path / "tour")).replace("DATA/", f"{real}/")
         shell = ["bash", "-c", line]
-        done = subprocess.run(shell, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(shell, cwd=SOURCE, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
 
@@ -66,12 +66,12 @@ def test_the_tour_fills_an_order() -> None:
 
 
 def test_links_between_documents_lead_somewhere() -> None:
-    for document in [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")]:
+    for document in [SOURCE / "README.md", *(SOURCE / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name} -> {target}"
 
 
 def test_every_command_is_in_a_document() -> None:
-    text = "".join(path.read_text() for path in [PROJECT / "README.md", *(PROJECT / "docs").glob("*.md")])
+    text = "".join(path.read_text() for path in [SOURCE / "README.md", *(SOURCE / "docs").glob("*.md")])
     missing = [name for name in get_command(app).commands if f"tradewright {name}" not in text]  # type: ignore[attr-defined]
     assert missing == []

@@ -17,9 +17,9 @@ from typing import Any
 
 import nbformat
 
-from conf.environment import OVERRIDES, PROJECT
+from conf.environment import OVERRIDES, SOURCE
 
-NOTEBOOKS = tuple(sorted((PROJECT / "notebooks").glob("[a-z]*.py")))
+NOTEBOOKS = tuple(sorted((SOURCE / "notebooks").glob("[a-z]*.py")))
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 REFERENCES = Path(__file__).parent / "reference"
 

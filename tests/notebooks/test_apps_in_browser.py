@@ -11,7 +11,7 @@ import pytest
 from app.commands.order_args import parse_order_terms
 from app.operations import trading
 from conf.compose import compose
-from conf.environment import PROJECT
+from conf.environment import SOURCE
 from conf.schema.settings import Settings
 from tests.support.chromium import Page, chromium, needs_chromium, until
 from tests.support.desk_store import REVIEWING, ask, prepare
@@ -28,7 +28,7 @@ OWN_POLICY = ("cdn.jsdelivr.net", "assets/schemas-")
 @pytest.fixture(scope="module")
 def conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("yaml") / "conf"
-    shutil.copytree(PROJECT / "conf", folder, ignore=shutil.ignore_patterns("*.py", "__pycache__", "schema"))
+    shutil.copytree(SOURCE / "conf", folder, ignore=shutil.ignore_patterns("*.py", "__pycache__", "schema"))
     return folder
 
 

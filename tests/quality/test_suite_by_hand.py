@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conf.environment import PROJECT
+from conf.environment import SOURCE
 from tests.data.tables import bars_table
 from tradewright.model.bars import Timeframe, Times
 from tradewright.model.instrument import AssetClass, Instrument
@@ -18,7 +18,7 @@ from tradewright.quality.anomalies import gap_findings
 from tradewright.quality.check import check_bars
 from tradewright.quality.expectations import load_suite, run_suite
 
-SUITE = load_suite(PROJECT / "conf" / "expectations" / "bars.yaml")
+SUITE = load_suite(SOURCE / "conf" / "expectations" / "bars.yaml")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ABC = Instrument(symbol="ABC", asset_class=AssetClass.STOCK)
 ROWS = 40

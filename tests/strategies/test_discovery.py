@@ -41,7 +41,7 @@ def found(folder: Path, monkeypatch: pytest.MonkeyPatch, **files: str) -> Discov
         (folder / package / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    return discover(candidates_in(importlib.import_module(package)))
+    return discover(candidates_in(Path(importlib.import_module(package).__path__[0]), package))
 
 
 def test_a_new_file_is_a_new_strategy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,17 +105,22 @@ def test_one_class_found_twice_is_one_strategy() -> None:
     assert (dict(seen.usable), dict(seen.broken)) == ({"sma_crossover": SmaCrossover}, {})
 
 
-def test_asking_for_a_broken_strategy_raises_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_asking_for_a_broken_strategy_raises_its_own_error() -> None:
     error = ConfigError("strategy 'odd' cannot be loaded", where="strategies/odd.py:3")
-    monkeypatch.setattr(discovery, "BROKEN", {"odd": error})
+    found = discovery.found_in(None)._replace(broken={"odd": error})
     with pytest.raises(ConfigError, match=r"strategies/odd\.py:3"):
-        discovery.build("odd", {})
+        found.build("odd", {})
     with pytest.raises(ConfigError, match="broken: odd"):
-        discovery.build("zzz", {})
-    assert discovery.build("buy_and_hold", {}).name == "buy_and_hold"
+        found.build("zzz", {})
+    assert found.build("buy_and_hold", {}).name == "buy_and_hold"
 
 
 def test_every_file_of_the_folder_but_its_own_machinery_is_looked_at() -> None:
     files = {path.stem for path in Path(strategies.__path__[0]).glob("*.py")}
-    assert {each.name for each in candidates_in(strategies)} == files - {"__init__", "agent", "base", "discovery"}
-    assert discovery.BROKEN == {}
+    assert {each.name for each in candidates_in(discovery.SHIPPED, "strategies")} == files - {
+        "__init__",
+        "agent",
+        "base",
+        "discovery",
+    }
+    assert discovery.found_in(None).broken == {}

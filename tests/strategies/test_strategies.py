@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numba import njit
 
+from conf.strategy_kinds import build, kinds, parameters_of
 from strategies.agent import StrategyAgent
 from strategies.buy_and_hold import BuyAndHold
-from strategies.discovery import STRATEGIES, build, parameters_of, strategy_class
 from strategies.ema_crossover import EmaCrossover
 from strategies.ema_crossover import generate_signal as ema_signal
 from strategies.macd_trend import generate_signal as macd_signal
@@ -45,21 +45,21 @@ def same(action, expected):
     return np.array_equal(action, expected, equal_nan=True)
 
 
-@pytest.mark.parametrize("kind", list(STRATEGIES))
+@pytest.mark.parametrize("kind", list(kinds().usable))
 def test_each_strategy_keeps_the_port(kind):
-    strategy, bars = STRATEGIES[kind](), waves()
+    strategy, bars = kinds().usable[kind](), waves()
     assert strategy.name == kind
     assert next(iter(inspect.signature(strategy.generate_signal).parameters)) == "i"
     assert len(columns(strategy.prepare_state(), bars)) == len(strategy.prepare_state())
     assert len(strategy.parameters()) == len(parameters_of(kind))
     assert strategy.post_trade_update(None) is None
-    assert hash(strategy) == hash(STRATEGIES[kind]())
+    assert hash(strategy) == hash(kinds().usable[kind]())
 
 
-@pytest.mark.parametrize("kind", list(STRATEGIES))
+@pytest.mark.parametrize("kind", list(kinds().usable))
 @pytest.mark.parametrize("position", [0.0, 5.0, -5.0])
 def test_compiled_and_plain_decisions_are_the_same(kind, position):
-    strategy, bars = STRATEGIES[kind](), waves()
+    strategy, bars = kinds().usable[kind](), waves()
     features = columns(strategy.prepare_state(), bars) or (bars.close,)
     compiled, parameters = njit(strategy.generate_signal), strategy.parameters() or (0.0,)
     found = [compiled(i, features, parameters, position) for i in range(len(bars.ts))]
@@ -118,7 +118,7 @@ def test_discovery_builds_by_name_and_names_the_nearest():
     assert build("sma_crossover", {"fast": 5}) == SmaCrossover(5, 20)
     assert parameters_of("macd_trend")["threshold"].default == 0.0025
     assert not parameters_of("macd_trend")["threshold"].whole
-    assert strategy_class("buy_and_hold") is BuyAndHold
+    assert kinds().strategy_class("buy_and_hold") is BuyAndHold
     with pytest.raises(ConfigError, match="did you mean 'sma_crossover'"):
         build("sma_crosover", {})
     with pytest.raises(ConfigError, match="did you mean 'fast'"):
@@ -176,7 +176,7 @@ def test_an_agent_turns_a_decision_into_one_signal_that_is_always_the_same():
 
 def test_a_target_to_be_flat_is_a_close():
     close = np.concatenate([np.linspace(100, 130, 60), np.linspace(130, 90, 12)])
-    agent = StrategyAgent(STRATEGIES["macd_trend"]())
+    agent = StrategyAgent(kinds().usable["macd_trend"]())
     (signal,) = ask(agent, AgentSnapshot("SPY", bars_of(close), position=10.0))
     assert (signal.candidate_action, signal.target, signal.stop) == (SignalAction.CLOSE, 0.0, None)
 

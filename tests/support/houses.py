@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from conf.environment import PROJECT
+from conf.environment import SOURCE
 
 QUICK = (
     "execution.settle=0.05",
@@ -51,7 +51,7 @@ class House:
 def conf_copy(folder: Path, strategies: Sequence[str] = KEPT) -> Path:
     """The shipped YAML in a folder of its own, named ``conf``, with a few of the strategies."""
     copy = folder / "conf"
-    shutil.copytree(PROJECT / "conf", copy, ignore=shutil.ignore_patterns("*.py", "__pycache__", "schema"))
+    shutil.copytree(SOURCE / "conf", copy, ignore=shutil.ignore_patterns("*.py", "__pycache__", "schema"))
     for path in (copy / "strategy").glob("*.yaml"):
         if path.stem not in strategies:
             path.unlink()
@@ -96,7 +96,7 @@ def start(arguments: Sequence[str], log: Path, environment: Mapping[str, str] | 
     with log.open("w") as errors:
         return subprocess.Popen(
             [sys.executable, *arguments],
-            cwd=PROJECT,
+            cwd=SOURCE,
             env={**os.environ, **(environment or {})},
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from tradewright.database.address import sqlite_url
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import Clock
 from tradewright.model.errors import LedgerError
@@ -88,7 +89,7 @@ def audited(path: Path, clock: Clock) -> int:
     """
     if (problems := _damage(path)) != ["ok"]:
         raise LedgerError(f"is damaged: {'; '.join(problems)}", where=str(path), remedy="restore the backup before it")
-    with Ledger.open(f"sqlite:///{path}", clock) as copy:
+    with Ledger.open(sqlite_url(path), clock) as copy:
         return copy.audit.verify_chain(sealed=False)
 
 
