@@ -21,7 +21,7 @@ from assets.research.strategies import signals_key
 from assets.runs import RunFailed, Say, execute
 from conf.problems import ConfigProblems
 from runtime.container import Container
-from runtime.due_jobs import bars_due, decisions_due, signals_due
+from runtime.due_jobs import bars_due, decisions_due, signals_due, without_bars
 
 
 @dataclass
@@ -106,6 +106,9 @@ class DailyLoop:
         if due := {name: why for name, why in signals.items() if why}:
             request = dg.RunRequest(asset_selection=[signals_key(name) for name in due])
             self._run(self._research, SIGNALS_JOB, "; ".join(f"{name}: {why}" for name, why in due.items()), request)
+        for name, made in self._strategies.items():
+            if lacking := without_bars(Container(made.settings)):
+                idle(f"{name}: no bars of {', '.join(lacking)} in its timeframe; import them, or add them to universe")
         with Container(self._settings) as house:
             pending = decisions_due(house, self._names)
         if pending.pairs:

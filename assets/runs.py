@@ -7,6 +7,9 @@ from typing import Any
 
 import dagster as dg
 
+from assets.pinned_config import PinnedConfig
+from runtime.container import Container
+from runtime.due_jobs import without_bars
 from tradewright.model.errors import TradewrightError
 
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -34,8 +37,21 @@ def run_research(overrides: tuple[str, ...], say: Say, wait: Callable[[], object
             say(f"  bars and features of {symbol}")
             execute(definitions, MARKET_JOB, instance, partition_key=symbol)
         wait()
+        lacking = _without_bars(overrides)
+        for name, symbols in lacking.items():
+            say(f"  left out: {name}, for there are no bars of {', '.join(symbols)} here")
         say("  strategies")
-        execute(definitions, RESEARCH_JOB, instance)
+        job = definitions.resolve_job_def(RESEARCH_JOB)
+        wanted = [key for key in job.asset_layer.executable_asset_keys if key.path[1] not in lacking]
+        execute(definitions, RESEARCH_JOB, instance, assets=wanted)
+
+
+def _without_bars(overrides: tuple[str, ...]) -> dict[str, list[str]]:
+    """The strategies with instruments that have no stored bars, such as those of data that is kept elsewhere."""
+    found = PinnedConfig.of_strategies(overrides).items()
+    sound = {name: made.settings for name, made in found if isinstance(made, PinnedConfig)}
+    lacking = {name: without_bars(Container(settings)) for name, settings in sound.items()}
+    return {name: symbols for name, symbols in lacking.items() if symbols}
 
 
 def run_desk(overrides: tuple[str, ...], say: Say) -> None:

@@ -97,6 +97,15 @@ def signals_due(house: Container) -> str:
     return signals_reason(markets, stored, done, house.clock.now(), pace(settings), identity=identity)
 
 
+def without_bars(house: Container) -> list[str]:
+    """The instruments of the strategy in force that have no bar of its timeframe; while there is one, it stands still.
+
+    Raises:
+        ConfigError, StoreError: as :func:`bars_due`.
+    """
+    return [symbol for symbol, start in _signal_bars(house).items() if start is None]
+
+
 def begin_signals(house: Container) -> Progress:
     """Note that the signals of the strategy in force are being made; they count as failed until they are finished."""
     bars = {symbol: start for symbol, start in _signal_bars(house).items() if start is not None}

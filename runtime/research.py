@@ -154,12 +154,16 @@ def run_study(house: Container) -> StudyResult:
     """
     settings, read = house.settings, tables(house)
     tested = look_ahead(house, read)
+    chosen = settings.backtest.model_dump(mode="json")
     facts = {
         "strategy": settings.strategy.name,
         "parameters": ", ".join(f"{name}={value}" for name, value in settings.strategy.parameters.items()),
         "mode": settings.mode.name,
         "prices": settings.backtest.prices,
         "timeframe": timeframe(settings),
+        "cash": f"{settings.backtest.cash:,g} {settings.policy.currency}, an equal part for each instrument",
+        **{name: _shown(chosen[name]) for name in ("sizing", "costs", "slippage", "fill")},
+        "look-ahead test": ", ".join(f"{symbol}: {_verdict(each)}" for symbol, each in tested.items()),
         "config hash": settings.config_hash,
         "code": code_identity(house.strategy.generate_signal),
     }
@@ -173,6 +177,20 @@ def run_study(house: Container) -> StudyResult:
         facts=facts,
         look_ahead=tested,
     )
+
+
+def _shown(terms: object) -> str:
+    """A model's terms in words: its kind, then its other numbers."""
+    if not isinstance(terms, Mapping):
+        return ", ".join(map(_shown, terms)) if isinstance(terms, list) else str(terms)
+    numbers = ", ".join(
+        f"{name} {_shown(value)}" for name, value in terms.items() if name != "kind" and value is not None
+    )
+    return " ".join(filter(None, (str(terms.get("kind", "")), numbers)))
+
+
+def _verdict(evidence: LookAheadEvidence) -> str:
+    return f"none on {evidence.bars} bars" if evidence.free else f"{len(evidence.findings)} findings"
 
 
 def look_ahead(house: Container, read: Mapping[str, InstrumentBars]) -> dict[str, LookAheadEvidence]:

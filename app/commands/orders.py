@@ -130,6 +130,8 @@ def send(overrides: Overrides = None, as_json: Json = False) -> None:
         header = ("decision", "ref", "status", "state", "reasons")
         rows = [(row.decision_id, row.ref, row.status, row.state, "; ".join(row.reasons)) for row in reply.outcomes]
         output.table("outbox", header, rows)
+        if not rows:
+            output.line("nothing is approved and unsent; what waits for you: tradewright intents")
         for problem in reply.problems:
             output.line(problem.line)
         return reply

@@ -54,7 +54,7 @@ def add(folder: Path, _patch: pytest.MonkeyPatch) -> None:
 
 
 def environment(_folder: Path, patch: pytest.MonkeyPatch) -> None:
-    patch.setenv("DATA_REMOTE_PROVIDERS", "enabled")
+    patch.setenv("DATA_CACHE_DIR", "enabled")
 
 
 @pytest.mark.parametrize("change", [rewrite, add, environment])
