@@ -150,6 +150,39 @@ def test_a_chain_that_is_cut_and_headed_anew_is_found(opened: Ledger, order: App
         opened.events.verify_chain()
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["a sender at work", "a new process"])
+@pytest.mark.parametrize("trace", ["a gap", "another event in its place"])
+def test_an_old_stop_that_is_removed_with_its_event_lets_nothing_out(
+    opened: Ledger, order: ApprovedOrder, ledger_url: str, clock: ManualClock, known: bool, trace: str
+) -> None:
+    """What is written afterwards moves the noted end on, far behind the stop."""
+    seq = opened.events.last_seq() + 1
+    opened.kill_switches.stop("everything", "ann", "stop")
+    opened.checks.record("bars.1", True)
+    if known:
+        opened.events.check_end()
+    gone = (
+        [f"DELETE FROM events WHERE seq = {seq}"]
+        if trace == "a gap"
+        else [
+            f"UPDATE events SET topic = 'audit.entry', subject = 'x' WHERE seq = {seq}",
+        ]
+    )
+    forge(ledger_url, "DELETE FROM switches", *gone)
+    if trace != "a gap":
+        with opened._database.read() as connection:
+            row = connection.execute(select(*EVENT_COLUMNS).where(events.c.seq == seq)).mappings().one()
+        forge(ledger_url, f"UPDATE events SET hash = '{event_hash(row)}' WHERE seq = {seq}")
+    reader = opened if known else Ledger.create(ledger_url, clock, busy_seconds=1)
+    with suppress(LedgerTampered):
+        assert reader.kill_switches.present() == [], "the reading alone does not see it"
+    with pytest.raises(LedgerTampered, match="rekey"):
+        reader.events.check_end()  # the beginning of every batch
+    with pytest.raises(LedgerTampered, match="rekey"):
+        claim(reader, order)
+    reader.close()
+
+
 @pytest.mark.parametrize("harm", ["no key", "no end", "readable by others", "a link", "no key in it", "a folder"])
 def test_without_its_key_nothing_is_claimed_and_a_stop_holds(
     keys: Path, opened: Ledger, order: ApprovedOrder, ledger_url: str, clock: ManualClock, harm: str
