@@ -13,6 +13,7 @@ from sqlalchemy import insert, select, update
 
 from tests.support.forger import forge
 from tests.support.ledgers import ACCOUNT, Proposer
+from tradewright.database.engine import Database
 from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.backup import audited, backup
 from tradewright.ledger.errors import LedgerKeyMissing, LedgerTampered
@@ -341,3 +342,23 @@ def test_another_sealed_ledger_in_its_place_is_seen_and_a_moved_one_is_known(
         claim(ledger, orders["other"])
     with Ledger.create(f"sqlite:///{tmp_path / 'moved'}", clock) as ledger:
         assert claim(ledger, orders["other"]) is not None
+
+
+def test_one_relative_address_in_two_folders_names_two_ledgers(
+    keys: Path, tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert keys.name == "keys"
+    for name in ("one", "other", "one"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / name)
+        with Ledger.create("sqlite:///ledger.db", clock) as ledger:
+            ledger.checks.record("bars.x", True)
+            ledger.events.check_end()
+
+
+def test_databases_of_one_name_on_two_servers_are_two_places(clock: ManualClock) -> None:
+    """libpq takes the server among the options as well, also the folder of a socket."""
+    urls = ("//ann@/books?host=/run/a", "//ann@/books?host=/run/b", "//ann@a:5433/books", "//ann@a:5434/books")
+    assert len({Database(f"postgresql:{url}", clock, 1).place for url in urls}) == len(urls)
+    same = ("//ann:secret1@a:5433/books", "//bob@A/books?port=5433&sslmode=require")
+    assert len({Database(f"postgresql:{url}", clock, 1).place for url in same}) == 1

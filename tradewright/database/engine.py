@@ -68,6 +68,17 @@ class Database:
         return _shown(self.url)
 
     @property
+    def place(self) -> str:
+        """The database under its one name: a file by its real path, else server, port and name, whoever asks."""
+        if (file := self.sqlite_path) is not None:
+            return f"sqlite:///{os.path.realpath(file)}"
+        told = {"host": self.url.host, "port": self.url.port, "dbname": self.url.database} | dict(self.url.query)
+        told["host"] = str(told["host"] or os.environ.get("PGHOST", "")).lower()
+        environment = {"host": "", "hostaddr": "PGHOSTADDR", "port": "PGPORT", "service": "PGSERVICE", "dbname": ""}
+        parts = (f"{name}={told.get(name) or os.environ.get(named, '')}" for name, named in environment.items())
+        return f"postgresql {' '.join(parts)}"
+
+    @property
     def sqlite_path(self) -> Path | None:
         """The file, or None on a server."""
         return Path(self.url.database or "") if self.url.get_backend_name() == "sqlite" else None

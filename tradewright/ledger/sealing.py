@@ -56,7 +56,7 @@ class Seals:
         ledger_id = new_id()
         self._keyring.make(ledger_id)
         connection.execute(update(event_head).values(ledger_id=ledger_id))
-        self._database.after_commit("place", lambda: self._keyring.note_place(self._database.where, ledger_id))
+        self._database.after_commit("place", lambda: self._keyring.note_place(self._database.place, ledger_id))
         return ledger_id
 
     def anchor_later(self, ledger_id: str, before: Anchor, end: Anchor) -> None:
@@ -157,11 +157,11 @@ class Seals:
         Raises:
             LedgerKeyMissing: when none is anchored, or another ledger was put into the place of the one sealed here.
         """
-        ledger_id, where = _id(connection), self._database.where
-        end, known = self._keyring.anchor(ledger_id), self._keyring.known_at(where)
+        ledger_id, where, place = _id(connection), self._database.where, self._database.place
+        end, known = self._keyring.anchor(ledger_id), self._keyring.known_at(place)
         if end is not None and known in ("", ledger_id):
             if not known:
-                self._keyring.note_place(where, ledger_id)
+                self._keyring.note_place(place, ledger_id)
             return end
         what = _ANOTHER if end is not None else "the end of the ledger is anchored nowhere"
         remedy = f"compare the ledger with the venue, then: {REKEY}"
@@ -170,7 +170,7 @@ class Seals:
     def doubts(self, connection: Connection) -> list[str]:
         """What stands against the ledger that a new key would cover up, as texts; empty when its seal holds."""
         ledger_id, found = _id(connection), []
-        place = self._keyring.known_at(self._database.where)
+        place = self._keyring.known_at(self._database.place)
         if place not in ("", ledger_id):
             found.append(_ANOTHER)
         try:
@@ -202,7 +202,7 @@ class Seals:
 
     def is_new_here(self) -> bool:
         """Whether no ledger was ever sealed at this place, so that one of an older version may be sealed unasked."""
-        return not self._keyring.known_at(self._database.where)
+        return not self._keyring.known_at(self._database.place)
 
 
 def _unsealed(table: Table, row: Mapping[str, Any], field: str, found: object, expected: object) -> LedgerTampered:
