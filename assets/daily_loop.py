@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
+from sqlalchemy.exc import SQLAlchemyError
 
 from assets.execution.definitions import DESK_JOB, execution_definitions
 from assets.execution.orders import Chosen
@@ -47,10 +48,16 @@ def run_round(overrides: tuple[str, ...], names: Sequence[str], say: Say, *, upk
     Raises:
         ConfigProblems: when the configuration is wrong, or the file of one of the strategies.
         StoreError, LedgerError: when what is due cannot be found out.
+        RunFailed: when the round could not be run, or not be recorded in Dagster's history (locked, disk full).
     """
-    with open_instance() as instance:
-        loop = DailyLoop(overrides, names, instance, say)
-        return loop.where_due() if upkeep else loop.once()
+    try:
+        with open_instance() as instance:
+            loop = DailyLoop(overrides, names, instance, say)
+            return loop.where_due() if upkeep else loop.once()
+    except (dg.DagsterError, SQLAlchemyError, OSError) as error:
+        what = f"the round could not be run or recorded: {str(error).partition(chr(10))[0] or type(error).__name__}"
+        remedy = "see whether its disk is full and its folder writable, and which other program holds it"
+        raise RunFailed(what, where="DAGSTER_HOME", remedy=remedy) from error
 
 
 class DailyLoop:
