@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import stat
-from contextlib import suppress
+import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -362,3 +365,34 @@ def test_databases_of_one_name_on_two_servers_are_two_places(clock: ManualClock)
     assert len({Database(f"postgresql:{url}", clock, 1).place for url in urls}) == len(urls)
     same = ("//ann:secret1@a:5433/books", "//bob@A/books?port=5433&sslmode=require")
     assert len({Database(f"postgresql:{url}", clock, 1).place for url in same}) == 1
+
+
+@pytest.mark.parametrize("harm", ["a pipe", "too large a number", "below zero", "nested", "no number", "a lock kept"])
+def test_whatever_lies_in_the_place_of_the_noted_end_a_stop_is_written_at_once(
+    keys: Path, opened: Ledger, order: ApprovedOrder, harm: str
+) -> None:
+    path, texts = folder(keys) / END_FILE, {"too large a number": "1e400", "below zero": "-3", "no number": '"x"'}
+    with ExitStack() as stack:
+        if harm == "a pipe":
+            path.unlink()
+            os.mkfifo(path)
+        elif harm == "a lock kept":
+            kept = stack.enter_context((folder(keys) / ".lock").open("w"))
+            fcntl.flock(kept, fcntl.LOCK_EX)
+        else:
+            path.write_text("[" * 900 if harm == "nested" else f'{{"seq": {texts[harm]}, "hash": "x"}}')
+        began = time.monotonic()
+        assert opened.kill_switches.stop("everything", "ann", "stop").stopped
+        assert time.monotonic() - began < 5
+        if harm == "a lock kept":
+            opened.events.check_end()  # it lags
+        else:
+            with pytest.raises(LedgerKeyMissing, match="anchored nowhere"):
+                claim(opened, order)
+
+
+def test_the_note_of_a_place_that_is_no_text_is_told(keys: Path, opened: Ledger, order: ApprovedOrder) -> None:
+    (note,) = (keys / "places").iterdir()
+    note.write_bytes(b"\xff\xfe")
+    with pytest.raises(LedgerKeyMissing, match="another ledger was sealed at this place"):
+        claim(opened, order)
