@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
-from sqlalchemy.exc import SQLAlchemyError
 
 from assets.execution.definitions import DESK_JOB, execution_definitions
 from assets.execution.orders import Chosen
@@ -23,6 +22,7 @@ from assets.runs import RunFailed, Say, execute
 from conf.problems import ConfigProblems
 from runtime.container import Container
 from runtime.due_jobs import bars_due, decisions_due, signals_due
+from tradewright.database.engine import DatabaseFailure
 
 
 @dataclass
@@ -54,7 +54,7 @@ def run_round(overrides: tuple[str, ...], names: Sequence[str], say: Say, *, upk
         with open_instance() as instance:
             loop = DailyLoop(overrides, names, instance, say)
             return loop.where_due() if upkeep else loop.once()
-    except (dg.DagsterError, SQLAlchemyError, OSError) as error:
+    except (dg.DagsterError, DatabaseFailure, OSError) as error:
         what = f"the round could not be run or recorded: {str(error).partition(chr(10))[0] or type(error).__name__}"
         remedy = "see whether its disk is full and its folder writable, and which other program holds it"
         raise RunFailed(what, where="DAGSTER_HOME", remedy=remedy) from error

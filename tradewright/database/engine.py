@@ -13,11 +13,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, StatementError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.pool import NullPool
 
 from tradewright.model.clock import Clock
 from tradewright.model.errors import LedgerError
+
+DatabaseFailure = SQLAlchemyError
+"""Every error of the database library, for callers of programs that keep a database of their own."""
 
 WRITER_LOCK = 0x7472_6164_6577
 """The advisory lock that makes PostgreSQL, like SQLite, take one writer at a time."""
