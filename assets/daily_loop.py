@@ -22,6 +22,7 @@ from assets.runs import RunFailed, Say, execute
 from conf.problems import ConfigProblems
 from runtime.container import Container
 from runtime.due_jobs import bars_due, decisions_due, signals_due, without_bars
+from tradewright.database.engine import DatabaseFailure
 
 
 @dataclass
@@ -47,10 +48,16 @@ def run_round(overrides: tuple[str, ...], names: Sequence[str], say: Say, *, upk
     Raises:
         ConfigProblems: when the configuration is wrong, or the file of one of the strategies.
         StoreError, LedgerError: when what is due cannot be found out.
+        RunFailed: when the round could not be run, or not be recorded in Dagster's history (locked, disk full).
     """
-    with open_instance() as instance:
-        loop = DailyLoop(overrides, names, instance, say)
-        return loop.where_due() if upkeep else loop.once()
+    try:
+        with open_instance() as instance:
+            loop = DailyLoop(overrides, names, instance, say)
+            return loop.where_due() if upkeep else loop.once()
+    except (dg.DagsterError, DatabaseFailure, OSError) as error:
+        what = f"the round could not be run or recorded: {str(error).partition(chr(10))[0] or type(error).__name__}"
+        remedy = "see whether its disk is full and its folder writable, and which other program holds it"
+        raise RunFailed(what, where="DAGSTER_HOME", remedy=remedy) from error
 
 
 class DailyLoop:

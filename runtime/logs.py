@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import stat
 import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -58,9 +59,11 @@ class DailyFile(logging.Handler):
         if (day := f"{at:%Y-%m-%d}") != self._day:
             self._day = day
             self._forget(at.date())
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe keeps no kill waiting
         descriptor = os.open(self.folder / f"{day}.log", flags, _PRIVATE_FILE)
         try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(f"{day}.log is no plain file")
             os.write(descriptor, f"{self.line(record, at)}\n".encode())
         finally:
             os.close(descriptor)

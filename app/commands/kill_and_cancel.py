@@ -65,7 +65,7 @@ def kill(
         if cancelled.open:
             output.line(f"still open: {', '.join(cancelled.open)}")
         if cancelled.problem:
-            output.say(f"the venue could not be asked to cancel: {cancelled.problem}")
+            output.say(f"not cancelled as asked: {cancelled.problem}")
         return {"stopped": switch, "cancelled": cancelled}
 
     run_operation(as_json, operate, show, lambda done: cancel_status(done[1]))

@@ -61,7 +61,7 @@ def stop(settings: Settings, scope: str, reason: str) -> str:
         if done.open:
             lines.append(f"still open: {', '.join(done.open)}")
         if done.problem:
-            lines.append(f"the venue could not be asked to cancel: {done.problem}")
+            lines.append(f"not cancelled as asked: {done.problem}")
         return "; ".join(lines)
 
     return _told(Scope.TRADE, act)

@@ -13,6 +13,7 @@ from assets.daily_loop import Round, run_round
 from conf.compose import compose_without_strategy
 from conf.environment import options
 from conf.problems import ConfigProblems, Problem, nearest
+from runtime.alerts import tell_alerts
 from runtime.container import Container
 from runtime.trading import account_in_force, not_well
 from tradewright.execution.health import Problem as NotWell
@@ -74,7 +75,10 @@ def trade_once(overrides: tuple[str, ...], say: Say) -> TradeReply:
     """
     names, settings = strategies_of(overrides), compose_without_strategy(overrides)
     began = Container(settings).clock.now()
-    return _reply(overrides, names, run_round(overrides, names, say), began)
+    try:
+        return _reply(overrides, names, run_round(overrides, names, say), began)
+    finally:
+        tell_alerts(settings)
 
 
 def trade(overrides: tuple[str, ...], every: float, say: Say) -> Iterator[TradeReply]:
@@ -89,7 +93,8 @@ def trade(overrides: tuple[str, ...], every: float, say: Say) -> Iterator[TradeR
     Raises:
         ConfigProblems: for a strategy that no file has, before the first round.
     """
-    names, clock = strategies_of(overrides), Container(compose_without_strategy(overrides)).clock
+    names, settings = strategies_of(overrides), compose_without_strategy(overrides)
+    clock = Container(settings).clock
 
     def dated(line: str) -> None:
         say(f"{clock.now():%Y-%m-%d %H:%M:%S} UTC: {line}")
@@ -102,6 +107,7 @@ def trade(overrides: tuple[str, ...], every: float, say: Say) -> Iterator[TradeR
                 yield _reply(overrides, names, done, began)
         except TradewrightError as error:
             dated(f"the round broke off, tried again in {every:g} s: {error}")
+        tell_alerts(settings)
         asyncio.run(clock.sleep(every))
 
 

@@ -117,7 +117,7 @@ def test_an_override_that_is_wrong_stops_no_kill(house: House, words: str) -> No
     said = kill(f"storage.root={house.root}", words)
     assert stopped(house.root, Mode.SIM), said.err
     assert said.status == 1
-    assert "could not be asked to cancel" in said.err
+    assert "not cancelled as asked" in said.err
 
 
 def test_overrides_of_the_environment_that_cannot_be_split_stop_no_kill(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -129,3 +130,18 @@ def test_no_folder_is_made_where_nothing_was_stored(tmp_path: Path) -> None:
     assert say("orders", f"storage.root={nowhere}", "mode=paper").status == 1, "paper trading needs another broker"
     DailyFile(nowhere / "logs", 14, ()).handle(record("said"))
     assert not nowhere.exists()
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a link"])
+def test_a_log_that_is_no_plain_file_keeps_nobody_waiting(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    (tmp_path / "logs").mkdir()
+    path = tmp_path / "logs" / "1970-01-01.log"
+    if kind == "a pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(tmp_path / "elsewhere")
+    DailyFile(tmp_path / "logs", 14, ()).handle(record("said"))
+    assert "no log is written" in capsys.readouterr().err
+    assert not (tmp_path / "elsewhere").exists()

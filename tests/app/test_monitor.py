@@ -124,7 +124,7 @@ def test_the_flag_holds_where_the_venue_cannot_be_asked(overrides: tuple[str, ..
     gone = compose(
         (*overrides, "mode=paper", "broker=ibkr", "broker.port=1", "broker.timeout_s=0.5", "broker.account=DU1")
     )
-    assert "the venue could not be asked to cancel" in monitor_acts.stop(gone, "everything", "smoke")
+    assert "not cancelled as asked" in monitor_acts.stop(gone, "everything", "smoke")
     assert monitor.monitor_view(gone).status.count("STOPPED") == 1
     assert monitor_acts.reconcile(gone).startswith("refused: ")
 

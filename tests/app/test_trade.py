@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from app.operations import trade
+from assets.runs import RunFailed
 from conf.compose import compose
 from conf.problems import ConfigProblems
 from runtime.container import Container
@@ -112,3 +114,32 @@ def test_rounds_go_on_where_one_breaks_off(house: House) -> None:
     assert {view.intent.strategy for view in reply.intents} == {"buy_and_hold", STRATEGY}
     assert [row.state for row in reply.orders if row.attempt.leg == ""] == ["FILLED"]
     rounds.close()
+
+
+def test_rounds_go_on_where_dagster_cannot_record_them_and_alerts_are_told_after_each(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked() -> None:
+        raise OperationalError("INSERT", {}, Exception("database is locked"))
+
+    class Enough(Exception):
+        """The second round has begun."""
+
+    lines: list[str] = []
+    told: list[int] = []
+
+    def hear(line: str) -> None:
+        lines.append(line)
+        if len(lines) > 1:
+            raise Enough
+
+    monkeypatch.setattr("assets.daily_loop.open_instance", locked)
+    monkeypatch.setattr(trade, "tell_alerts", lambda _settings: told.append(len(lines)))
+    with pytest.raises(Enough):
+        next(trade.trade(house.overrides, 30.0, hear))
+    assert "the round could not be run or recorded: " in lines[0]
+    assert "database is locked" in lines[0]
+    assert told == [1]
+    with pytest.raises(RunFailed):
+        trade.trade_once(house.overrides, hear)
+    assert told == [1, 2]

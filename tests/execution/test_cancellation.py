@@ -188,6 +188,28 @@ def test_the_orders_of_other_programs_end_where_the_whole_account_is_meant(world
         assert "DU100" in [row.subject for row in world.ledger.audit.entries() if row.action == "CANCEL"]
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_stop_tells_the_orders_of_a_lost_ledger(world: World, whole: bool) -> None:
+    """A ledger that was deleted knows none of the orders that it sent; "cancelled: none" would say that all is well."""
+    lost, foreign = "7f64fde8893c4aa48a2e6dc8.1.sl", "my order"
+
+    async def story() -> Cancelled:
+        sender = await three_resting(world)
+        for ref in (lost, foreign):
+            world.venue.external("AAPL")
+            orders = world.venue.state["orders"]
+            world.venue.set(orders=[*orders[:-1], {**orders[-1], "ref": ref}])
+        try:
+            return await sender.cancel_all(everything, "ann", "stop", whole_account=whole)
+        finally:
+            await sender.close()
+
+    done = run(story())
+    assert done.ended == REFS
+    assert done.open == ((lost,) if whole else ())
+    assert ("tradewright cancel-all" in done.problem) is whole
+
+
 def test_an_order_of_another_program_that_stays_open_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     async def no_answer(_self: FileBroker) -> None:
         """The venue does nothing."""

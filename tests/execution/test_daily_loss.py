@@ -18,7 +18,7 @@ from tests.execution.world import World
 from tests.policy.make import a_snapshot, an_intent, holding, limits
 from tests.support.forger import forge
 from tests.support.ledgers import START
-from tradewright.execution.daily_loss import day_start, next_day_start, watch_losses
+from tradewright.execution.daily_loss import daily_loss, day_start, next_day_start, watch_losses
 from tradewright.execution.health import AccountCode, problems
 from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.ledger import Ledger
@@ -148,3 +148,23 @@ def test_the_next_session_begins_where_the_next_day_does(tz: str) -> None:
         assert day_start(now, tz) <= now < ends
         assert day_start(ends, tz) == ends
         assert timedelta(hours=22) < ends - day_start(now, tz) < timedelta(hours=26)
+
+
+def test_a_day_to_come_is_none_of_the_present_one(kept: Ledger) -> None:
+    """A clock that was a year ahead for a moment must not stop an account for a year, nor set the peak of its days."""
+    clock, account = kept.clock, "ahead"
+    assert isinstance(clock, ManualClock)
+    now = day_start(clock.now(), "UTC") + timedelta(days=30, hours=12)
+    try:
+        clock._now = now + timedelta(days=365)
+        for equity in (200_000, 90_000):
+            kept.equity.mark(account, Decimal(equity), Decimal(0))
+            watch_losses(kept, money(equity).model_copy(update={"account": account}), CAPPED, "UTC")
+        assert kept.breaker.present(account, clock.now())
+        clock._now = now
+        assert daily_loss(kept, account, Decimal(90_000), "UTC") == (0, 0)
+        assert kept.breaker.present(account, now) == ()
+        clock._now = now + timedelta(days=365) - timedelta(hours=1)
+        assert kept.breaker.present(account, clock.now()), "set back within its day, the trip holds"
+    finally:
+        clock._now = now

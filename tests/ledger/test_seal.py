@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import stat
-from contextlib import suppress
+import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from sqlalchemy import insert, select, update
 
 from tests.support.forger import forge
 from tests.support.ledgers import ACCOUNT, Proposer
+from tradewright.database.engine import Database
 from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.backup import audited, backup
 from tradewright.ledger.errors import LedgerKeyMissing, LedgerTampered
@@ -148,6 +152,39 @@ def test_a_chain_that_is_cut_and_headed_anew_is_found(opened: Ledger, order: App
         claim(opened, order)
     with pytest.raises(LedgerTampered):
         opened.events.verify_chain()
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["a sender at work", "a new process"])
+@pytest.mark.parametrize("trace", ["a gap", "another event in its place"])
+def test_an_old_stop_that_is_removed_with_its_event_lets_nothing_out(
+    opened: Ledger, order: ApprovedOrder, ledger_url: str, clock: ManualClock, known: bool, trace: str
+) -> None:
+    """What is written afterwards moves the noted end on, far behind the stop."""
+    seq = opened.events.last_seq() + 1
+    opened.kill_switches.stop("everything", "ann", "stop")
+    opened.checks.record("bars.1", True)
+    if known:
+        opened.events.check_end()
+    gone = (
+        [f"DELETE FROM events WHERE seq = {seq}"]
+        if trace == "a gap"
+        else [
+            f"UPDATE events SET topic = 'audit.entry', subject = 'x' WHERE seq = {seq}",
+        ]
+    )
+    forge(ledger_url, "DELETE FROM switches", *gone)
+    if trace != "a gap":
+        with opened._database.read() as connection:
+            row = connection.execute(select(*EVENT_COLUMNS).where(events.c.seq == seq)).mappings().one()
+        forge(ledger_url, f"UPDATE events SET hash = '{event_hash(row)}' WHERE seq = {seq}")
+    reader = opened if known else Ledger.create(ledger_url, clock, busy_seconds=1)
+    with suppress(LedgerTampered):
+        assert reader.kill_switches.present() == [], "the reading alone does not see it"
+    with pytest.raises(LedgerTampered, match="rekey"):
+        reader.events.check_end()  # the beginning of every batch
+    with pytest.raises(LedgerTampered, match="rekey"):
+        claim(reader, order)
+    reader.close()
 
 
 @pytest.mark.parametrize("harm", ["no key", "no end", "readable by others", "a link", "no key in it", "a folder"])
@@ -308,3 +345,54 @@ def test_another_sealed_ledger_in_its_place_is_seen_and_a_moved_one_is_known(
         claim(ledger, orders["other"])
     with Ledger.create(f"sqlite:///{tmp_path / 'moved'}", clock) as ledger:
         assert claim(ledger, orders["other"]) is not None
+
+
+def test_one_relative_address_in_two_folders_names_two_ledgers(
+    keys: Path, tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert keys.name == "keys"
+    for name in ("one", "other", "one"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / name)
+        with Ledger.create("sqlite:///ledger.db", clock) as ledger:
+            ledger.checks.record("bars.x", True)
+            ledger.events.check_end()
+
+
+def test_databases_of_one_name_on_two_servers_are_two_places(clock: ManualClock) -> None:
+    """libpq takes the server among the options as well, also the folder of a socket."""
+    urls = ("//ann@/books?host=/run/a", "//ann@/books?host=/run/b", "//ann@a:5433/books", "//ann@a:5434/books")
+    assert len({Database(f"postgresql:{url}", clock, 1).place for url in urls}) == len(urls)
+    same = ("//ann:secret1@a:5433/books", "//bob@A/books?port=5433&sslmode=require")
+    assert len({Database(f"postgresql:{url}", clock, 1).place for url in same}) == 1
+
+
+@pytest.mark.parametrize("harm", ["a pipe", "too large a number", "below zero", "nested", "no number", "a lock kept"])
+def test_whatever_lies_in_the_place_of_the_noted_end_a_stop_is_written_at_once(
+    keys: Path, opened: Ledger, order: ApprovedOrder, harm: str
+) -> None:
+    path, texts = folder(keys) / END_FILE, {"too large a number": "1e400", "below zero": "-3", "no number": '"x"'}
+    with ExitStack() as stack:
+        if harm == "a pipe":
+            path.unlink()
+            os.mkfifo(path)
+        elif harm == "a lock kept":
+            kept = stack.enter_context((folder(keys) / ".lock").open("w"))
+            fcntl.flock(kept, fcntl.LOCK_EX)
+        else:
+            path.write_text("[" * 900 if harm == "nested" else f'{{"seq": {texts[harm]}, "hash": "x"}}')
+        began = time.monotonic()
+        assert opened.kill_switches.stop("everything", "ann", "stop").stopped
+        assert time.monotonic() - began < 5
+        if harm == "a lock kept":
+            opened.events.check_end()  # it lags
+        else:
+            with pytest.raises(LedgerKeyMissing, match="anchored nowhere"):
+                claim(opened, order)
+
+
+def test_the_note_of_a_place_that_is_no_text_is_told(keys: Path, opened: Ledger, order: ApprovedOrder) -> None:
+    (note,) = (keys / "places").iterdir()
+    note.write_bytes(b"\xff\xfe")
+    with pytest.raises(LedgerKeyMissing, match="another ledger was sealed at this place"):
+        claim(opened, order)

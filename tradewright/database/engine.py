@@ -13,11 +13,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, StatementError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.pool import NullPool
 
 from tradewright.model.clock import Clock
 from tradewright.model.errors import LedgerError
+
+DatabaseFailure = SQLAlchemyError
+"""Every error of the database library, for callers of programs that keep a database of their own."""
 
 WRITER_LOCK = 0x7472_6164_6577
 """The advisory lock that makes PostgreSQL, like SQLite, take one writer at a time."""
@@ -66,6 +69,17 @@ class Database:
     def where(self) -> str:
         """The address without its password, for messages."""
         return _shown(self.url)
+
+    @property
+    def place(self) -> str:
+        """The database under its one name: a file by its real path, else server, port and name, whoever asks."""
+        if (file := self.sqlite_path) is not None:
+            return f"sqlite:///{os.path.realpath(file)}"
+        told = {"host": self.url.host, "port": self.url.port, "dbname": self.url.database} | dict(self.url.query)
+        told["host"] = str(told["host"] or os.environ.get("PGHOST", "")).lower()
+        environment = {"host": "", "hostaddr": "PGHOSTADDR", "port": "PGPORT", "service": "PGSERVICE", "dbname": ""}
+        parts = (f"{name}={told.get(name) or os.environ.get(named, '')}" for name, named in environment.items())
+        return f"postgresql {' '.join(parts)}"
 
     @property
     def sqlite_path(self) -> Path | None:

@@ -50,10 +50,12 @@ def daily_loss(ledger: Ledger, account: str, equity: Decimal, tz: str) -> DailyL
     Raises:
         LedgerTampered: when a mark was altered.
     """
-    midnight = day_start(ledger.clock.now(), tz)
+    now = ledger.clock.now()
+    midnight, end = day_start(now, tz), next_day_start(now, tz)
     marks = ledger.equity.marks(account, midnight - OLDEST_MARK)
     before = [mark.equity for mark in marks if mark.at < midnight][-1:]
-    day = [*before, *(mark.equity for mark in marks if mark.at >= midnight), equity]
+    # A mark of a later day was written by a clock that has been set back since: it would be the peak of every day.
+    day = [*before, *(mark.equity for mark in marks if midnight <= mark.at < end), equity]
     return DailyLoss(drawdown(day), day[0] - equity)
 
 

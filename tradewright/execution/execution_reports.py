@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from tradewright.execution.types import Checkpoint, no_checkpoint
@@ -12,6 +13,7 @@ from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, BrokerSnapshot, VenueOrder, VenueStatus
 from tradewright.model.order import AttemptState, Fill
 
+_OUR_FORM = re.compile(r"[0-9a-f]{24}\.[1-9][0-9]{0,8}(\.[a-z]{1,4})?")
 LIVE = frozenset({VenueStatus.PENDING, VenueStatus.WORKING, VenueStatus.CANCEL_PENDING})
 _UNACKNOWLEDGED = frozenset({AttemptState.CLAIMED, AttemptState.SENDING, AttemptState.UNKNOWN})
 
@@ -30,6 +32,16 @@ def external_keys(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> tup
     """The names of the orders of an account that are open at the venue and are not ours."""
     own = (order for order in snapshot.open_orders if order.status in LIVE and order.account in ("", account))
     return tuple(external_key(order) for order in own if owner(ledger, order.ref, order.perm_id) is None)
+
+
+def lost_references(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> tuple[str, ...]:
+    """The references of open orders that have the form of ours and that the ledger does not know.
+
+    They were sent from another ledger, or from this one before it was lost.
+    """
+    own = (order for order in snapshot.open_orders if order.status in LIVE and order.account in ("", account))
+    named = (order for order in own if _OUR_FORM.fullmatch(order.ref or ""))
+    return tuple(order.ref for order in named if owner(ledger, order.ref, order.perm_id) is None)
 
 
 class ReportHandler:

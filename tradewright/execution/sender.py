@@ -9,7 +9,7 @@ from dataclasses import replace
 from tradewright.execution.absence import AbsenceEvidence
 from tradewright.execution.broker_connection import BrokerConnection
 from tradewright.execution.cancellation import Cancelled, Canceller
-from tradewright.execution.execution_reports import external_keys
+from tradewright.execution.execution_reports import external_keys, lost_references
 from tradewright.execution.order_placement import OrderPlacement
 from tradewright.execution.order_tracking import OrderTracker
 from tradewright.execution.protection import orders_to_end_first
@@ -36,6 +36,7 @@ from tradewright.model.errors import BrokerError
 from tradewright.model.intent import MANUAL
 from tradewright.model.order import AttemptState, OrderType
 
+CANCEL_ALL = 'tradewright cancel-all --reason "..."'
 RECOVERIES = 3
 """How often a recovery is repeated when the connection is disturbed during it."""
 _UNSETTLED = frozenset({AttemptState.CLAIMED, AttemptState.SENDING, AttemptState.UNKNOWN})
@@ -141,7 +142,8 @@ class Sender:
 
         Args:
             whole_account: whether ``covers`` holds for every order; see :meth:`Canceller.cancel_unseen`.
-            others: whether the orders of other programs and of persons are meant too.
+            others: whether the orders of other programs and of persons are meant too. Where they are not and the whole
+                account is, those that a lost or another ledger of this program sent are told as open.
 
         Raises:
             SendRefused: when another sender has the account.
@@ -161,8 +163,10 @@ class Sender:
         done = await self._canceller.cancel(possible, actor, reason, snapshot)
         left = tuple(row.ref for row in sent if row.ref not in possible)
         foreign = await self._canceller.cancel_external(keys, actor, reason)
-        problem = "; ".join(filter(None, (done.problem, foreign.problem)))
-        return Cancelled((*done.ended, *foreign.ended), (*done.open, *left, *foreign.open), problem)
+        lost = lost_references(self._ledger, self._settings.account, snapshot) if whole_account and not others else ()
+        told = f"{', '.join(lost)} were sent from a lost or another ledger: {CANCEL_ALL} ends them" if lost else ""
+        problem = "; ".join(filter(None, (done.problem, foreign.problem, told)))
+        return Cancelled((*done.ended, *foreign.ended), (*done.open, *left, *foreign.open, *lost), problem)
 
     def _sent(self, covers: Callable[[Attempt], bool]) -> list[Attempt]:
         """The live orders for which ``covers`` holds and whose sending has begun."""

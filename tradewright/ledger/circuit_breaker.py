@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from tradewright.ledger.events import Event, Events
 from tradewright.model.hashing import decimal_text
 from tradewright.model.topic import Topic
+
+LONGEST_DAY = timedelta(hours=26)
+"""No day of any time zone is longer. A trip that lasts longer than that from now on is one of a later day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +60,13 @@ class CircuitBreaker:
     def present(self, account: str, now: datetime) -> tuple[BreakerTrip, ...]:
         """The trips that still stop entries, oldest first; empty when none does.
 
+        A trip of a later day, written by a clock that has been set back since, stops nothing before its day.
+
         Raises:
             LedgerTampered: when the event of a trip was altered.
         """
         found = map(_trip, self._events.of(Topic.BREAKER_TRIPPED, self._subject(account)))
-        return tuple(trip for trip in found if now < trip.until)
+        return tuple(trip for trip in found if now < trip.until <= now + LONGEST_DAY)
 
     def _subject(self, account: str) -> str:
         return f"breaker:{self._events.mode.value}:{account}"

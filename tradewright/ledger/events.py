@@ -253,13 +253,13 @@ class Events:
             return self.seals.key_file(connection)
 
     def check_end(self) -> None:
-        """Compare the newest part of the chain with the end that is anchored outside, before anything is sent.
+        """Walk the chain from its first event to the end that is anchored outside, before anything is sent.
 
         Raises:
             LedgerTampered, LedgerKeyMissing: as :meth:`Seals.check_end`.
         """
         with self._database.write() as connection:
-            self.seals.check_end(connection)
+            self.seals.check_end(connection, anew=True)
 
     def adopt(self) -> None:
         """Seal a ledger that an older version left, once it was found to be as recorded.

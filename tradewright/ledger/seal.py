@@ -15,6 +15,7 @@ import os
 import re
 import secrets
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ VARIABLE = "TRADEWRIGHT_KEYS"
 """The environment variable that names another folder of keys."""
 KEY_FILE, END_FILE = "ledger.key", "end.json"
 REKEY = 'tradewright ledger rekey --reason "..."'
+_TRIES, _TRY_SECONDS = 100, 0.01
+"""How often the lock of a folder is tried before the end that is noted there is left as it is."""
 _ID, _KEY = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{64}\n")
 
 
@@ -132,9 +135,10 @@ class Keyring:
         """The anchored end of a ledger; None when there is none that can be read."""
         if not _ID.fullmatch(ledger_id):
             return None
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            told = json.loads((self.folder / ledger_id / END_FILE).read_bytes())
-            return Anchor(int(told["seq"]), str(told["hash"]))
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+            told = json.loads(_plain_bytes(self.folder / ledger_id / END_FILE))
+            if type(told["seq"]) is int and told["seq"] >= 0:
+                return Anchor(told["seq"], str(told["hash"]))
         return None
 
     def move_anchor(self, ledger_id: str, end: Anchor, holds: Callable[[Anchor], bool]) -> None:
@@ -153,7 +157,7 @@ class Keyring:
     def known_at(self, place: str) -> str:
         """The id of the ledger that was last sealed at a place; empty when none was."""
         with suppress(OSError):
-            return self._place(place).read_text().strip()
+            return _plain_bytes(self._place(place)).decode("ascii", "replace").strip()
         return ""
 
     def note_place(self, place: str, ledger_id: str) -> None:
@@ -181,10 +185,36 @@ def _note_end(folder: Path, end: Anchor) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    """The lock of a folder.
+
+    Raises:
+        OSError: when another process keeps it: a stopped one must not keep a kill waiting.
+    """
+    handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        for _ in range(_TRIES):
+            with suppress(BlockingIOError):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            time.sleep(_TRY_SECONDS)
+        else:
+            raise BlockingIOError("another process keeps the lock")
         yield
+    finally:
+        os.close(handle)
+
+
+def _plain_bytes(path: Path) -> bytes:
+    """The content of a small plain file; nothing else keeps the reader waiting.
+
+    Raises:
+        OSError: for anything else.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError("is no plain file")
+        return os.read(handle, 1024)
     finally:
         os.close(handle)
 

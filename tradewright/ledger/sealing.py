@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Table, bindparam, func, select, update
 
 from tradewright.database.engine import Database
-from tradewright.ledger.errors import LedgerKeyMissing
+from tradewright.ledger.errors import LedgerKeyMissing, LedgerTampered
 from tradewright.ledger.row_evidence import EVENT_COLUMNS, checked_payload, tampered
 from tradewright.ledger.schema import event_head, events
 from tradewright.ledger.seal import REKEY, START, Anchor, Keyring, is_sealed, keyed_hash, new_id
@@ -25,6 +27,7 @@ class Seals:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._keyring = Keyring()
+        self._walked = START
 
     def key(self, connection: Connection) -> bytes | None:
         """The key, where it is there and can be used."""
@@ -53,7 +56,7 @@ class Seals:
         ledger_id = new_id()
         self._keyring.make(ledger_id)
         connection.execute(update(event_head).values(ledger_id=ledger_id))
-        self._database.after_commit("place", lambda: self._keyring.note_place(self._database.where, ledger_id))
+        self._database.after_commit("place", lambda: self._keyring.note_place(self._database.place, ledger_id))
         return ledger_id
 
     def anchor_later(self, ledger_id: str, before: Anchor, end: Anchor) -> None:
@@ -95,27 +98,58 @@ class Seals:
             raise LedgerKeyMissing(f"{what}; nothing is sent", where=where, remedy=remedy)
         return key
 
-    def check_end(self, connection: Connection) -> None:
-        """Walk the chain from the anchored end to the newest event; to be called with the write lock held.
+    def check_end(self, connection: Connection, *, anew: bool = False) -> None:
+        """Demand that the chain is whole and sealed, and ends where it should; with the write lock held.
+
+        The links of all events are walked once, later those that came since. What an event says is compared with its
+        hashes from the anchored end on, and of an older one whenever its row is read.
+
+        Args:
+            anew: walk from the first event, as at the beginning of a batch.
 
         Raises:
-            LedgerTampered: when an event there was not written by a holder of the key, or the chain was cut.
+            LedgerTampered: when an event was not written by a holder of the key, was removed, or the chain was cut.
             LedgerKeyMissing: without the key or the anchored end. Nothing may be sent then.
         """
         head = connection.execute(select(event_head.c.seq, event_head.c.hash)).one_or_none()
         if head is not None and head.seq == 0 and connection.execute(select(events.c.seq).limit(1)).first() is None:
             return
         key, end = self.demand_key(connection), self._anchored_here(connection)
-        previous, last = START.hash, START.seq
-        query = select(*EVENT_COLUMNS).where(events.c.seq >= end.seq).order_by(events.c.seq)
-        for row in connection.execute(query).mappings().all():
+        self._walked = START if anew else self._walked
+        last = self._walk_links(connection, key, end)
+        for row in connection.execute(select(*EVENT_COLUMNS).where(events.c.seq >= end.seq)).mappings().all():
             checked_payload(row, key)
-            follows = (row["seq"], row["previous"]) == (last + 1, previous)
-            if not (follows if last or end == START else (row["seq"], row["hash"]) == (end.seq, end.hash)):
-                raise tampered(events, row, "hash", row["hash"], f"{end.hash} at {end.seq}")
-            previous, last = row["hash"], row["seq"]
-        if head is None or (head.seq, head.hash) != (last, previous):
-            raise tampered(event_head, {"id": 1}, "seq, hash", head and tuple(head), (last or end.seq, previous))
+        if last.seq < end.seq:
+            raise _unsealed(event_head, {"id": 1}, "seq", last.seq, f"{end.seq}, anchored outside")
+        if head is None or (head.seq, head.hash) != (last.seq, last.hash):
+            raise _unsealed(event_head, {"id": 1}, "seq, hash", head and tuple(head), (last.seq, last.hash))
+        count = connection.execute(select(func.count()).select_from(events)).scalar_one()
+        if count != last.seq:
+            raise _unsealed(events, {"seq": "1 ff."}, "number", count, last.seq)
+        self._walked = last
+
+    def _walk_links(self, connection: Connection, key: bytes, end: Anchor) -> Anchor:
+        """Follow the chain from the event that was reached last; its newest event.
+
+        A row and its event that were removed together, an old stop for instance, leave a gap here.
+        """
+        first = self._walked
+        names = (events.c.seq, events.c.hash, events.c.previous, events.c.mac)
+        rows = connection.execute(select(*names).where(events.c.seq >= first.seq).order_by(events.c.seq))
+        last = START
+        for seq, digest, previous, mac in rows:
+            row = {"seq": seq}
+            if first.seq and last == START:
+                if (seq, digest) != (first.seq, first.hash):
+                    raise _unsealed(events, row, "hash", digest, f"{first.hash} at {first.seq}")
+            elif (seq, previous) != (last.seq + 1, last.hash):
+                raise _unsealed(events, row, "previous", previous, f"{last.hash} at {last.seq}")
+            if not is_sealed(key, digest, mac):
+                raise _unsealed(events, row, "mac", mac, "the keyed hash of its content")
+            if seq == end.seq and digest != end.hash:
+                raise _unsealed(events, row, "hash", digest, f"{end.hash}, anchored outside")
+            last = Anchor(seq, digest)
+        return last
 
     def _anchored_here(self, connection: Connection) -> Anchor:
         """The anchored end of the ledger that belongs to this place; a ledger that was moved is noted at its new one.
@@ -123,11 +157,11 @@ class Seals:
         Raises:
             LedgerKeyMissing: when none is anchored, or another ledger was put into the place of the one sealed here.
         """
-        ledger_id, where = _id(connection), self._database.where
-        end, known = self._keyring.anchor(ledger_id), self._keyring.known_at(where)
+        ledger_id, where, place = _id(connection), self._database.where, self._database.place
+        end, known = self._keyring.anchor(ledger_id), self._keyring.known_at(place)
         if end is not None and known in ("", ledger_id):
             if not known:
-                self._keyring.note_place(where, ledger_id)
+                self._keyring.note_place(place, ledger_id)
             return end
         what = _ANOTHER if end is not None else "the end of the ledger is anchored nowhere"
         remedy = f"compare the ledger with the venue, then: {REKEY}"
@@ -136,7 +170,7 @@ class Seals:
     def doubts(self, connection: Connection) -> list[str]:
         """What stands against the ledger that a new key would cover up, as texts; empty when its seal holds."""
         ledger_id, found = _id(connection), []
-        place = self._keyring.known_at(self._database.where)
+        place = self._keyring.known_at(self._database.place)
         if place not in ("", ledger_id):
             found.append(_ANOTHER)
         try:
@@ -159,7 +193,7 @@ class Seals:
 
     def seal_all(self, connection: Connection) -> None:
         """Compute the keyed hash of every event under the present key, and anchor the end."""
-        key = self.demand_key(connection)
+        key, self._walked = self.demand_key(connection), START
         rows = connection.execute(select(events.c.seq, events.c.hash).order_by(events.c.seq)).all()
         statement = update(events).where(events.c.seq == bindparam("number")).values(mac=bindparam("sealed"))
         if rows:
@@ -168,7 +202,14 @@ class Seals:
 
     def is_new_here(self) -> bool:
         """Whether no ledger was ever sealed at this place, so that one of an older version may be sealed unasked."""
-        return not self._keyring.known_at(self._database.where)
+        return not self._keyring.known_at(self._database.place)
+
+
+def _unsealed(table: Table, row: Mapping[str, Any], field: str, found: object, expected: object) -> LedgerTampered:
+    """The error of a chain that does not lead to the end that is known outside: an altered one, a backup, a copy."""
+    told = tampered(table, row, field, found, expected)
+    remedy = f"{told.remedy} and the venue; a restored backup, or one of two copies, is sealed anew: {REKEY}"
+    return LedgerTampered(told.what, where=told.where, remedy=remedy)
 
 
 def _id(connection: Connection) -> str:
