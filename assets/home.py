@@ -10,12 +10,28 @@ import dagster as dg
 
 from conf.environment import PROJECT
 
-SETTINGS = """\
+RESEARCH_POOL = "research"
+"""The pool of all steps that compute: their runs wait for one another; runs that trade are in no pool."""
+_FIRST_SETTINGS = """\
 # Written by Tradewright where no file was. Nothing is reported to anybody.
 telemetry:
   enabled: false
 nux:
   enabled: false
+"""
+SETTINGS = f"""{_FIRST_SETTINGS}\
+# Runs that compute wait for one another, so that a backfill leaves a core free; runs that trade never wait for them.
+concurrency:
+  runs:
+    max_concurrent_runs: 4
+  pools:
+    default_limit: 1
+    granularity: run
+# A run whose process was killed is ended, and holds the others up no longer.
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 300
+  max_runtime_seconds: 14400
 """
 
 
@@ -56,7 +72,7 @@ def dagster_home() -> Path:
     home = Path(os.environ.get("DAGSTER_HOME") or PROJECT / ".dagster").resolve()
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
-    if not config.exists():
+    if not config.exists() or config.read_text() == _FIRST_SETTINGS:  # an older version's own words, not a person's
         config.write_text(SETTINGS)
     os.environ["DAGSTER_HOME"] = str(home)
     return home

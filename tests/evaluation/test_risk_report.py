@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from tests.evaluation.accounts import MINUTE, Fill, account, curve
-from tradewright.evaluation.charts import POINTS, account_figure, account_svg, downsample, price_figure
+from tradewright.evaluation.charts import POINTS, account_figure, account_svg, price_figure
 from tradewright.evaluation.checks import FindingLimits
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.finding import TOGETHER, ValidityEvidence
 from tradewright.evaluation.formatting import count, markdown_table, money, percent, ratio
+from tradewright.evaluation.line_picture import downsample
 from tradewright.evaluation.risk_report import risk_report
 from tradewright.model.errors import DataError, StoreError
 
