@@ -29,6 +29,8 @@ from tradewright.model.errors import TradewrightError
 
 HOST, PORT = "127.0.0.1", 3000
 WORKSPACE = PROJECT / "workspace.yaml"
+DAEMON = ("run", "-w", str(WORKSPACE), "--log-level", "warning", "--code-server-log-level", "error")
+"""Dagster's daemon, which would tell of each look of each sensor."""
 PATIENCE = 20.0
 """Seconds that Dagster gets to stop its own processes."""
 
@@ -66,13 +68,14 @@ def serve(link: socket.socket, token: str, others: Sequence[Token] = ()) -> int:
 
     for name in unneeded_secrets(os.environ):  # the token too, before any process is started that could leak it
         del os.environ[name]
-    daemon = subprocess.Popen([str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(WORKSPACE)])  # noqa: S603
+    daemon = subprocess.Popen([str(Path(sys.executable).with_name("dagster-daemon")), *DAEMON])  # noqa: S603
     try:
         with open_instance() as instance, graph_application(instance, WORKSPACE) as graph:
             app = guarded(JsonPosts(graph, "/graphql", reads), link.getsockname()[1], token, others)
             server = uvicorn.Server(server_config(app))
             threading.Thread(target=_end_with, args=(daemon, server), daemon=True).start()
-            server.run(sockets=[link])
+            with contextlib.suppress(KeyboardInterrupt):
+                server.run(sockets=[link])
         return 0 if daemon.poll() is None else 1
     finally:
         if daemon.poll() is None:

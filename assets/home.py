@@ -27,6 +27,9 @@ concurrency:
   pools:
     default_limit: 1
     granularity: run
+# The program's log tells one line of each step; a run's page tells all.
+python_logs:
+  python_log_level: INFO
 # A run whose process was killed is ended, and holds the others up no longer.
 run_monitoring:
   enabled: true
@@ -84,4 +87,7 @@ def open_instance() -> dg.DagsterInstance:
     home = dagster_home()
     with (home / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return dg.DagsterInstance.get()
+        instance = dg.DagsterInstance.get()
+        if instance.global_op_concurrency_default_limit:  # else the first runs that are queued know no limit yet
+            instance.event_log_storage.initialize_concurrency_limit_to_default(RESEARCH_POOL)
+        return instance

@@ -36,7 +36,7 @@ def graph_application(instance: dg.DagsterInstance, workspace: Path | None) -> I
         workspace: the workspace file; None for no code locations.
     """
     target = WorkspaceFileTarget([str(workspace)]) if workspace else EmptyWorkspaceTarget()
-    with WorkspaceProcessContext(instance, target) as context:
+    with WorkspaceProcessContext(instance, target, code_server_log_level="ERROR") as context:
         pages = create_app_from_workspace_process_context(context, live_data_poll_rate=POLL_MS)
         yield SelectionsOfOneLocation(pages, partial(executable_assets, context))
 

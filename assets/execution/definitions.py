@@ -32,7 +32,6 @@ def execution_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
         sensors=[deciding(pinned, DESK_JOB, strategies), *sensors],
         schedules=schedules,
         executor=dg.in_process_executor,
-        loggers={"console": dg.colored_console_logger},
     )
 
 

@@ -43,7 +43,6 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
         schedules=[refresh_bars],
         sensors=[following(pinned, good, signals)],
         executor=dg.in_process_executor,
-        loggers={"console": dg.colored_console_logger},
     )
 
 
