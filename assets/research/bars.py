@@ -125,7 +125,7 @@ def make_features(settings: Settings, symbol: str) -> dg.MaterializeResult:
         "rows": len(computed),
         "warm_up_rows": warm_up,
         "version": newest.version,
-        "newest": table(("feature", f"at {newest.ts:%Y-%m-%d %H:%M} UTC"), newest.values.items()),
+        "newest": table(("feature", f"at {newest.ts:%Y-%m-%d %H:%M} UTC"), _values(newest.values)),
     }
     summary = f"{symbol}: {len(newest.values)} features on {len(computed):,} bars; unknown on the newest: {shown}"
     chart = line(computed["rolling_vol"], f"{symbol}: rolling volatility")
@@ -174,6 +174,11 @@ def _newest(frame: pd.DataFrame) -> list[tuple[object, ...]]:
     """The newest bars, the last one first."""
     last = frame[["ts", "open", "high", "low", "close", "volume"]].tail(SHOWN).iloc[::-1]
     return [(f"{ts:%Y-%m-%d %H:%M}", *(f"{value:,.8g}" for value in row)) for ts, *row in last.itertuples(index=False)]
+
+
+def _values(values: Mapping[str, object]) -> list[tuple[str, object]]:
+    """Each feature with its value, which has six significant digits where it is a number with a fraction."""
+    return [(name, f"{value:.6g}" if isinstance(value, float) else value) for name, value in values.items()]
 
 
 def _told(counts: Mapping[str, int]) -> str:

@@ -26,7 +26,7 @@ from tradewright.model.hashing import content_hash
 Definition = dg.AssetsDefinition | dg.AssetSpec
 SHOWN = 5
 """Findings of the look-ahead test that are kept."""
-SHOWN_FILLS = 10
+SHOWN_FILLS = 5
 """Fills that are listed, of each instrument."""
 VOID = "LOOK_AHEAD"
 """The finding that makes a backtest void."""
