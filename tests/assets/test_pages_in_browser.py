@@ -76,8 +76,9 @@ def ended(pages: Pages, backfills: int) -> list[dg.DagsterRun]:
 
 def switch(name: str) -> str:
     """The switch of a sensor or a schedule, as JavaScript: the one whose line holds the name."""
-    line = "e.parentElement.parentElement.parentElement.parentElement.parentElement"
-    return f"all('[class*=formatSwitch] input').find(e => read({line}).trim().split(' ')[0] === {name!r})"
+    climb = "(n => {while (n && !/Standard sensor|Scheduled/.test(read(n))) n = n.parentElement; return n})(e)"
+    found = f"{climb} && read({climb}).trim().split(' ')[0] === {name!r}"
+    return f"all('[class*=formatSwitch] input').find(e => {found})"
 
 
 def test_sensors_and_schedules_are_switched_on_and_off(pages: Pages) -> None:
