@@ -74,18 +74,22 @@ def ended(pages: Pages, backfills: int) -> list[dg.DagsterRun]:
     return [record.dagster_run for record in reversed(pages.instance.get_run_records())]
 
 
+LINE = "e.parentElement.parentElement.parentElement.parentElement"
+LINES = "all('input[type=checkbox]').filter(e => !e.closest('[class*=formatSwitch]')).slice(1)"
+SWITCHES = "all('[class*=formatSwitch] input')"
+
+
 def switch(name: str) -> str:
-    """The switch of a sensor or a schedule, as JavaScript: the one whose line holds the name."""
-    climb = "(n => {while (n && !/Standard sensor|Scheduled/.test(read(n))) n = n.parentElement; return n})(e)"
-    found = f"{climb} && read({climb}).trim().split(' ')[0] === {name!r}"
-    return f"all('[class*=formatSwitch] input').find(e => {found})"
+    """The switch of a sensor or a schedule, as JavaScript: the one in the line that begins with the name."""
+    place = f"{LINES}.findIndex(e => {LINE}.innerText.trim().split(String.fromCharCode(10))[0] === {name!r})"
+    return f"{SWITCHES}[{place}]"
 
 
 def test_sensors_and_schedules_are_switched_on_and_off(pages: Pages) -> None:
     page, instance = pages.page, pages.instance
     page.open(f"{pages.address}/automation")
     for name in ("new_bars", "refresh_bars"):
-        until(lambda found=name: page.run(f"!!{switch(found)}"), f"the switch of {name}")
+        until(lambda found=name: page.run(f"{LINES}.length === {SWITCHES}.length && !!{switch(found)}"), name)
         for running in (True, False):
             page.run(f"{switch(name)}.click()")
             until(lambda on=running: running_now(instance).get(name) is on, f"{name} is {running}")  # noqa: B023
