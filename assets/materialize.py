@@ -64,7 +64,10 @@ def materialize(names: Sequence[str], partition: str | None = None) -> list[str]
         chosen: list[dg.AssetKey] = [known[name] for name in names]
         made = execute(definitions, JOB, instance, partition_key=partition, assets=chosen)
     events = made.get_asset_materialization_events()
-    return [f"{event.asset_key.to_user_string()}: {event.materialization.metadata[SUMMARY].value}" for event in events]
+    return [
+        f"{event.materialization.asset_key.to_user_string()}: {event.materialization.metadata[SUMMARY].value}"
+        for event in events
+    ]
 
 
 if __name__ == "__main__":
