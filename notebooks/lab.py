@@ -21,8 +21,7 @@ def _():
 @app.cell
 def _():
     mo.output.replace(mo.md("Loading bars and strategies ..."))  # the imports below take seconds in a new server
-    from app.operations import lab, variants
-    from app.operations.tiles import tiles
+    from app.operations import lab, tiles, variants
     from conf.environment import environment_overrides
 
     mo.output.clear()
@@ -139,7 +138,7 @@ def _(costs, days, instruments, message, parameters, prices, save, short, strate
 @app.cell(hide_code=True)
 def _(shown, tiles):
     mo.stop(bool(shown.problem), mo.callout(shown.problem, kind="warn"))
-    mo.Html(tiles(shown.tiles))
+    mo.Html(tiles.tiles(shown.tiles))
     return
 
 

@@ -21,9 +21,8 @@ def _():
 @app.cell
 def _():
     mo.output.replace(mo.md("Reading the ledger ..."))  # the imports below take seconds in a new server
-    from app.operations import monitor_acts, monitor_selection
+    from app.operations import monitor_acts, monitor_selection, tiles
     from app.operations import monitor_view as monitor
-    from app.operations.tiles import tiles
     from conf.environment import environment_overrides
 
     mo.output.clear()
@@ -103,7 +102,7 @@ def _(
 @app.cell(hide_code=True)
 def _(monitor, tiles, view):
     status = mo.callout(view.status, kind=view.alarm).style(monitor.ALARMS[view.alarm])
-    mo.vstack([status, mo.Html(tiles(view.tiles))])
+    mo.vstack([status, mo.Html(tiles.tiles(view.tiles))])
     return
 
 
