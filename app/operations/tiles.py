@@ -8,7 +8,7 @@ from jinja2 import Environment
 
 from tradewright.evaluation.formatting import MetricRow
 
-_TILES = """<div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(min(7.5rem,45%),1fr));gap:.6rem">
+_TILES = """<div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(min(8.2rem,45%),1fr));gap:.6rem">
 {%- for row in rows -%}
 <div class="tile" style="border:1px solid #8884;border-radius:.6rem;padding:.8rem 1rem;min-width:0;overflow-wrap:anywhere">
 <div style="font-size:.8rem">{{ row.label }}</div>
