@@ -37,6 +37,8 @@ from tradewright.model.errors import TradewrightError
 
 HOST, PORT = "127.0.0.1", 3000
 WORKSPACE = "workspace.yaml"
+QUIET = ("--log-level", "warning", "--code-server-log-level", "error")
+"""Options of Dagster's daemon, which would tell of each look of each sensor."""
 PATIENCE = 20.0
 """Seconds that Dagster gets to stop its own processes."""
 
@@ -75,13 +77,15 @@ def serve(link: socket.socket, token: str, others: Sequence[Token] = ()) -> int:
     for name in unneeded_secrets(os.environ):  # the token too, before any process is started that could leak it
         del os.environ[name]
     workspace = project_folder() / WORKSPACE
-    daemon = subprocess.Popen([str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(workspace)])  # noqa: S603
+    program = [str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(workspace), *QUIET]
+    daemon = subprocess.Popen(program)  # noqa: S603
     try:
         with open_instance() as instance, graph_application(instance, workspace) as graph:
             app = guarded(JsonPosts(graph, "/graphql", reads), link.getsockname()[1], token, others)
             server = uvicorn.Server(server_config(app))
             threading.Thread(target=_end_with, args=(daemon, server), daemon=True).start()
-            server.run(sockets=[link])
+            with contextlib.suppress(KeyboardInterrupt):
+                server.run(sockets=[link])
         return 0 if daemon.poll() is None else 1
     finally:
         if daemon.poll() is None:

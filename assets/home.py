@@ -10,12 +10,31 @@ import dagster as dg
 
 from conf.environment import in_project
 
-SETTINGS = """\
+RESEARCH_POOL = "research"
+"""The pool of all steps that compute: their runs wait for one another; runs that trade are in no pool."""
+_FIRST_SETTINGS = """\
 # Written by Tradewright where no file was. Nothing is reported to anybody.
 telemetry:
   enabled: false
 nux:
   enabled: false
+"""
+SETTINGS = f"""{_FIRST_SETTINGS}\
+# Runs that compute wait for one another, so that a backfill leaves a core free; runs that trade never wait for them.
+concurrency:
+  runs:
+    max_concurrent_runs: 4
+  pools:
+    default_limit: 1
+    granularity: run
+# The program's log tells one line of each step; a run's page tells all.
+python_logs:
+  python_log_level: INFO
+# A run whose process was killed is ended, and holds the others up no longer.
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 300
+  max_runtime_seconds: 14400
 """
 
 
@@ -56,7 +75,7 @@ def dagster_home() -> Path:
     home = Path(os.environ.get("DAGSTER_HOME") or in_project(".dagster")).resolve()
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
-    if not config.exists():
+    if not config.exists() or config.read_text() == _FIRST_SETTINGS:  # an older version's own words, not a person's
         config.write_text(SETTINGS)
     os.environ["DAGSTER_HOME"] = str(home)
     return home
@@ -68,4 +87,7 @@ def open_instance() -> dg.DagsterInstance:
     home = dagster_home()
     with (home / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return dg.DagsterInstance.get()
+        instance = dg.DagsterInstance.get()
+        if instance.global_op_concurrency_default_limit:  # else the first runs that are queued know no limit yet
+            instance.event_log_storage.initialize_concurrency_limit_to_default(RESEARCH_POOL)
+        return instance

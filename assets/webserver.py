@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster._core.workspace.context import WorkspaceProcessContext
@@ -15,7 +17,11 @@ from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse
 
 Application = Callable[..., Awaitable[None]]
 """An ASGI application."""
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
 
+CONFIG_QUESTION = b"LaunchpadRootQuery"
+"""The name of the question for the config of assets."""
 MOST_TOKENS = 20_000
 """Words of the longest query that is looked at."""
 POLL_MS = 2000
@@ -30,8 +36,68 @@ def graph_application(instance: dg.DagsterInstance, workspace: Path | None) -> I
         workspace: the workspace file; None for no code locations.
     """
     target = WorkspaceFileTarget([str(workspace)]) if workspace else EmptyWorkspaceTarget()
-    with WorkspaceProcessContext(instance, target) as context:
-        yield create_app_from_workspace_process_context(context, live_data_poll_rate=POLL_MS)
+    with WorkspaceProcessContext(instance, target, code_server_log_level="ERROR") as context:
+        pages = create_app_from_workspace_process_context(context, live_data_poll_rate=POLL_MS)
+        yield SelectionsOfOneLocation(pages, partial(executable_assets, context))
+
+
+def executable_assets(context: WorkspaceProcessContext, location: str) -> set[tuple[str, ...]]:
+    """The keys of the assets that a code location can materialize; none where it is not loaded."""
+    entry = context.get_current_workspace().code_location_entries.get(location)
+    if entry is None or entry.code_location is None:
+        return set()
+    graphs = [repository.asset_graph for repository in entry.code_location.get_repositories().values()]
+    return {tuple(key.path) for graph in graphs for key in graph.executable_asset_keys}
+
+
+class SelectionsOfOneLocation:
+    """ASGI middleware: the pages' question for the config of assets is asked about those of the location that it names.
+
+    "Materialize all" spans both locations. Dagster's page asks the location of the first asset for the config of all of
+    them, and shows an error where it does not know them.
+
+    Args:
+        executable: the keys of the assets of a location.
+    """
+
+    def __init__(self, app: Application, executable: Callable[[str], set[tuple[str, ...]]]) -> None:
+        self._app, self._executable = app, executable
+
+    async def __call__(self, scope: Message, receive: Receive, send: Callable[[Message], Awaitable[None]]) -> None:
+        """Pass everything on; of the one question, the body is changed."""
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"].rstrip("/") != "/graphql":
+            await self._app(scope, receive, send)
+            return
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                return  # the reader went away
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        sent = self._limited(body)
+        headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
+        length = (b"content-length", str(len(sent)).encode())
+        given = iter([{"type": "http.request", "body": sent, "more_body": False}])
+
+        async def replay() -> Message:
+            return next(given, None) or await receive()
+
+        await self._app({**scope, "headers": [*headers, length]}, replay, send)
+
+    def _limited(self, body: bytes) -> bytes:
+        """The body with the selection limited to the location; the same body where it is another question."""
+        if CONFIG_QUESTION not in body:
+            return body
+        try:
+            asked = json.loads(body)
+            variables = asked["variables"]
+            known = self._executable(str(variables["repositoryLocationName"]))
+            kept = [key for key in variables["assetSelection"] if tuple(key["path"]) in known]
+        except (ValueError, LookupError, TypeError, RecursionError):
+            return body
+        if not kept:
+            return body
+        return json.dumps({**asked, "variables": {**variables, "assetSelection": kept}}).encode()
 
 
 def reads(body: bytes) -> bool:

@@ -10,12 +10,26 @@ app = marimo.App(width="full", app_title="Tradewright: strategy lab")
 with app.setup:
     import marimo as mo
 
-    from app.operations import lab, variants
-    from conf.environment import environment_overrides
+
+@app.cell(hide_code=True)
+def _():
+    # on a narrow window the button of the sidebar stands there
+    mo.md("# Strategy lab").style({"padding-left": "clamp(0px, calc((768px - 100vw) * 999), 3rem)"})
+    return
 
 
 @app.cell
 def _():
+    mo.output.replace(mo.md("Loading bars and strategies ..."))  # the imports below take seconds in a new server
+    from app.operations import lab, tiles, variants
+    from conf.environment import environment_overrides
+
+    mo.output.clear()
+    return environment_overrides, lab, tiles, variants
+
+
+@app.cell
+def _(environment_overrides, variants):
     overrides = environment_overrides()
     get_message, set_message = mo.state(variants.Saved())
     get_picked, set_picked = mo.state("")
@@ -23,7 +37,7 @@ def _():
 
 
 @app.cell
-def _(get_picked, overrides):
+def _(get_picked, lab, overrides):
     options = lab.lab_options(overrides)
     mo.stop(bool(options.problem), mo.callout(options.problem, kind="danger"))
     first = options.first
@@ -34,7 +48,7 @@ def _(get_picked, overrides):
 
 
 @app.cell
-def _(options, first):
+def _(first, options):
     instruments = mo.ui.multiselect(options.instruments, value=first.instruments, label="Instruments", full_width=True)
     timeframe = mo.ui.dropdown(options.timeframes, value=first.timeframe, label="Bars", full_width=True)
     prices = mo.ui.dropdown(options.prices, value=first.prices, label="Prices", full_width=True)
@@ -44,14 +58,14 @@ def _(options, first):
 
 
 @app.cell
-def _(instruments, overrides, timeframe):
+def _(instruments, lab, overrides, timeframe):
     first_day, last_day = lab.span(overrides, instruments.value, timeframe.value)
     days = mo.ui.date_range(start=first_day, stop=last_day, value=(first_day, last_day), label="Days", full_width=True)
     return (days,)
 
 
 @app.cell
-def _(overrides, strategy):
+def _(lab, overrides, strategy):
     parameters = mo.ui.dictionary(
         {
             control.name: mo.ui.slider(
@@ -71,7 +85,7 @@ def _(overrides, strategy):
 
 
 @app.cell
-def _(costs, days, instruments, parameters, prices, short, strategy, timeframe):
+def _(costs, days, instruments, lab, parameters, prices, short, strategy, timeframe):
     choice = lab.Choice(
         strategy=strategy.value,
         instruments=tuple(instruments.value),
@@ -86,14 +100,14 @@ def _(costs, days, instruments, parameters, prices, short, strategy, timeframe):
 
 
 @app.cell
-def _(choice, overrides):
+def _(choice, lab, overrides):
     shown = lab.explore(overrides, choice)
     print(shown.line)  # noqa: T201 - nbval compares the printed line
     return (shown,)
 
 
 @app.cell
-def _(choice, overrides, set_picked, set_message):
+def _(choice, overrides, set_message, set_picked, variants):
     save = mo.ui.text(placeholder="fast_cross", label="Name", full_width=True).form(
         bordered=False,
         submit_button_label="Save this variant",
@@ -110,21 +124,21 @@ def _(get_message):
 
 
 @app.cell(hide_code=True)
-def _(costs, days, instruments, parameters, prices, save, short, strategy, timeframe, message):
+def _(costs, days, instruments, message, parameters, prices, save, short, strategy, timeframe):
     picks = [strategy, instruments, timeframe, days, prices, costs, short]
     sliders = [mo.Html("<b>Parameters</b>"), *parameters.elements.values()]
     saving = [mo.Html("<b>Keep it as a variant</b>"), save, message]
     mo.sidebar(
-        mo.vstack([mo.Html("<h1 style='font-size:1.8rem'>Strategy lab</h1>"), *picks, *sliders, *saving], gap=0.75),
+        mo.vstack([*picks, *sliders, *saving], gap=0.75),
         width="20rem",
     )
     return
 
 
 @app.cell(hide_code=True)
-def _(shown):
+def _(shown, tiles):
     mo.stop(bool(shown.problem), mo.callout(shown.problem, kind="warn"))
-    mo.hstack([mo.stat(tile.text, tile.label, tile.meaning, bordered=True) for tile in shown.tiles], widths="equal")
+    mo.Html(tiles.tiles(shown.tiles))
     return
 
 

@@ -10,20 +10,34 @@ app = marimo.App(width="full", app_title="Tradewright: monitor")
 with app.setup:
     import marimo as mo
 
-    from app.operations import monitor_acts, monitor_selection
-    from app.operations import monitor_view as monitor
-    from conf.environment import environment_overrides
+
+@app.cell(hide_code=True)
+def _():
+    refresh = mo.ui.refresh(["1s", "5s", "15s", "1m"], default_interval="5s")
+    mo.hstack([mo.md("# Monitor"), refresh], justify="space-between", align="center")
+    return (refresh,)
 
 
 @app.cell
 def _():
+    mo.output.replace(mo.md("Reading the ledger ..."))  # the imports below take seconds in a new server
+    from app.operations import monitor_acts, monitor_selection, tiles
+    from app.operations import monitor_view as monitor
+    from conf.environment import environment_overrides
+
+    mo.output.clear()
+    return environment_overrides, monitor, monitor_acts, monitor_selection, tiles
+
+
+@app.cell
+def _(environment_overrides, monitor):
     settings, problem = monitor.opened(environment_overrides())
     mo.stop(bool(problem), mo.callout(problem, kind="danger"))
     return (settings,)
 
 
 @app.cell
-def _(settings):
+def _(monitor, settings):
     start = monitor.monitor_view(settings)
     get_message, set_message = mo.state("")
     get_problems, set_problems = mo.state(start.problems)
@@ -48,20 +62,14 @@ def _(settings):
 
 
 @app.cell
-def _():
+def _(monitor_selection):
     chosen_problem = monitor_selection.Selection("problem", "instrument", "order")
     chosen_order = monitor_selection.Selection("ref")
     return chosen_order, chosen_problem
 
 
 @app.cell
-def _():
-    refresh = mo.ui.refresh(["1s", "5s", "15s", "1m"], default_interval="5s")
-    return (refresh,)
-
-
-@app.cell
-def _(get_message, refresh, settings):
+def _(get_message, monitor, refresh, settings):
     (refresh.value, get_message())
     view = monitor.monitor_view(settings)
     print(view.problem or view.line)  # noqa: T201 - nbval compares the printed line
@@ -70,17 +78,18 @@ def _(get_message, refresh, settings):
 
 @app.cell
 def _(
-    view,
     get_intents,
     get_orders,
     get_problems,
     get_scopes,
     get_waiting,
+    monitor,
     set_intents,
     set_orders,
     set_problems,
     set_scopes,
     set_waiting,
+    view,
 ):
     monitor.keep(view.waiting, get_waiting, set_waiting)
     monitor.keep(view.scopes, get_scopes, set_scopes)
@@ -91,11 +100,9 @@ def _(
 
 
 @app.cell(hide_code=True)
-def _(view, refresh):
-    title = mo.hstack([mo.md("# Monitor"), refresh], justify="space-between", align="center")
-    stats = [mo.stat(tile.text, tile.label, tile.meaning, bordered=True) for tile in view.tiles]
+def _(monitor, tiles, view):
     status = mo.callout(view.status, kind=view.alarm).style(monitor.ALARMS[view.alarm])
-    mo.vstack([title, mo.hstack(stats, widths="equal"), status])
+    mo.vstack([status, mo.Html(tiles.tiles(view.tiles))])
     return
 
 
@@ -110,7 +117,7 @@ def _(get_message, get_waiting):
 
 
 @app.cell
-def _(decision, no, set_message, settings, why, yes):
+def _(decision, monitor_acts, no, set_message, settings, why, yes):
     if yes.value or no.value:
         set_message(monitor_acts.answer(settings, decision.value, yes.value, why.value))
     return
@@ -127,7 +134,7 @@ def _(get_message, get_scopes):
 
 
 @app.cell
-def _(cause, go, kill, scope, set_message, settings):
+def _(cause, go, kill, monitor_acts, scope, set_message, settings):
     if kill.value:
         set_message(monitor_acts.stop(settings, scope.value, cause.value))
     if go.value:
@@ -146,7 +153,7 @@ def _():
 
 
 @app.cell
-def _(cancel_all, cause, flatten, set_message, settings):
+def _(cancel_all, cause, flatten, monitor_acts, set_message, settings):
     if cancel_all.value:
         set_message(monitor_acts.cancel_all(settings, cause.value))
     if flatten.value:
@@ -155,7 +162,7 @@ def _(cancel_all, cause, flatten, set_message, settings):
 
 
 @app.cell
-def _(ask, cause, end, send, set_message, settings):
+def _(ask, cause, end, monitor_acts, send, set_message, settings):
     if send.value:
         set_message(monitor_acts.send_approved(settings))
     if ask.value:
@@ -179,7 +186,7 @@ def _(ask, cancel_all, cause, decision, end, flatten, get_waiting, go, kill, no,
 
 
 @app.cell
-def _(chosen_problem, get_problems):
+def _(chosen_problem, get_problems, monitor):
     listed = list(get_problems())
     problems = mo.ui.table(
         listed,
@@ -196,7 +203,7 @@ def _(chosen_problem, get_problems):
 
 
 @app.cell
-def _(get_message):
+def _(get_message, monitor_acts):
     get_message()
     ground = mo.ui.text(placeholder="why; it goes into the audit log", label="Reason", debounce=False, full_width=True)
     ended = mo.ui.dropdown(list(monitor_acts.STATEMENT_STATES), label="The statement says")
@@ -225,7 +232,7 @@ def _(absent, adopt, close, compare, drop, lift, seen, settle):
 
 
 @app.cell
-def _(ended, fills, ground, helps, problems, set_message, settings):
+def _(ended, fills, ground, helps, monitor_acts, problems, set_message, settings):
     pressed = {name: button.value for name, button in helps.items()}
     statement = monitor_acts.Statement(ended.value or "", fills.value)
     if any(pressed.values()):
@@ -234,18 +241,19 @@ def _(ended, fills, ground, helps, problems, set_message, settings):
 
 
 @app.cell(hide_code=True)
-def _(ended, fills, get_problems, ground, helps, problems):
+def _(ended, fills, get_problems, ground, helps, monitor_acts, problems):
     fit = monitor_acts.fitting(problems.value)
     shown = mo.hstack([helps[name] for name in fit], justify="start", wrap=True)
     stated = [mo.hstack([ended, fills], justify="start", wrap=True)] if "settle" in fit else []
     target = mo.as_html(monitor_acts.chosen_text(problems.value, get_problems()))
     form = [ground, *stated, shown] if fit else []
-    mo.vstack([mo.md("## What is not well"), problems, target, *form])
+    listed_problems = [problems] if get_problems() else []
+    mo.vstack([mo.md("## What is not well"), *listed_problems, target, *form])
     return
 
 
 @app.cell
-def _(chosen_order, get_orders):
+def _(chosen_order, get_orders, monitor):
     listed_orders = list(get_orders())
     orders = mo.ui.table(
         listed_orders,
@@ -267,47 +275,47 @@ def _(get_message):
 
 
 @app.cell
-def _(cancel, orders, reason, set_message, settings):
+def _(cancel, monitor_acts, orders, reason, set_message, settings):
     if cancel.value:
         set_message(monitor_acts.cancel(settings, orders.value, reason.value))
     return
 
 
 @app.cell(hide_code=True)
-def _(cancel, get_orders, orders, reason):
+def _(cancel, get_orders, monitor_acts, orders, reason):
     aim = mo.as_html(monitor_acts.chosen_text(orders.value, get_orders()))
     mo.vstack([mo.md("## The newest orders"), orders, aim, reason, cancel])
     return
 
 
 @app.cell
-def _(orders, settings):
+def _(monitor, orders, settings):
     history = monitor.order_history(settings, next((row["ref"] for row in orders.value), None))
     return (history,)
 
 
 @app.cell(hide_code=True)
-def _(history):
+def _(history, monitor):
     rows_of_history = list(history.events)
     events = mo.ui.table(rows_of_history, selection=None, show_search=False, show_download=False, show_data_types=False)
     story = mo.plain_text(history.story)
     parts = [mo.md("## History of the order"), events], [mo.md("## Why it was sent"), story]
-    mo.hstack([mo.vstack(part) for part in parts], widths=[2, 3], gap=3)
+    mo.hstack([mo.vstack(part).style(monitor.WITHIN) for part in parts], widths=[2, 3], gap=3)
     return
 
 
 @app.cell(hide_code=True)
-def _(view):
+def _(monitor, view):
     rows = list(view.positions)
     held = mo.ui.table(rows, selection=None, show_search=False, show_download=False, show_data_types=False)
     curve = mo.vstack([mo.md("## Equity"), view.equity])
-    row = mo.hstack([curve, mo.vstack([mo.md("## Positions"), held])], widths=[1, 1], gap=3)
+    row = mo.hstack([curve, mo.vstack([mo.md("## Positions"), held]).style(monitor.WITHIN)], widths=[1, 1], gap=3)
     row.style(min_height="318px")  # the chart is drawn late, and the tables below it must not move
     return
 
 
 @app.cell(hide_code=True)
-def _(get_intents):
+def _(get_intents, monitor):
     intents = mo.ui.table(
         list(get_intents()),
         selection=None,
@@ -320,7 +328,7 @@ def _(get_intents):
 
 
 @app.cell(hide_code=True)
-def _(get_message):
+def _(get_message, monitor):
     said = mo.callout(get_message(), kind="info").style(monitor.OUTCOME_BAR) if get_message() else None
     said
     return

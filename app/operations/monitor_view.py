@@ -46,6 +46,8 @@ ALARMS: dict[Alarm, dict[str, str]] = {
     "success": {},
 }
 """How loud the line on the account's status is."""
+WITHIN = {"max-width": "calc(100vw - 2.5rem)", "overflow-x": "auto"}
+"""A part that is scrolled by itself where it is wider than the window."""
 OUTCOME_BAR = {
     "position": "fixed",
     "bottom": "0.5rem",

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 COLOURS = {Severity.CRITICAL: "#c8453f", Severity.WARNING: "#a97c1f", Severity.INFO: "#3578c4"}
 _FINDINGS = """<ol style="list-style:none;margin:0;padding:0">
 {%- for account, finding in found -%}
-<li style="display:flex;gap:.75rem;align-items:baseline;padding:.4rem 0;border-bottom:1px solid #8883">
+<li style="display:flex;flex-wrap:wrap;gap:.25rem .75rem;align-items:baseline;
+padding:.4rem 0;border-bottom:1px solid #8883">
 <b style="color:#fff;border-radius:1rem;padding:0 .6rem;font-size:.75rem;min-width:4.5rem;text-align:center;
-background:{{ colours[finding.severity] }}">{{ finding.severity }}</b><span style="flex:1">{{ finding.message }}</span>
+background:{{ colours[finding.severity] }}">{{ finding.severity }}</b>
+<span style="flex:1 1 14rem">{{ finding.message }}</span>
 <code style="opacity:.6;font-size:.75rem">{{ finding.code }} · {{ account }}</code></li>
 {%- endfor -%}
 </ol>"""

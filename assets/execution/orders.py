@@ -7,6 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.execution.sending import ACTOR
+from assets.metadata import Facts, described, line, summarised, table
 from assets.pinned_config import PinnedConfig
 from conf.schema.settings import Settings
 from runtime import trading
@@ -14,8 +15,17 @@ from runtime.container import Container
 from runtime.due_jobs import decisions_due, finish_decisions, signal_marks
 from tradewright.model.base import FrozenModel
 from tradewright.model.decision import Decision, Verdict
+from tradewright.model.hashing import content_hash
 from tradewright.model.intent import Intent
 
+CHECKS = {
+    "positions": ("agrees", "The venue and the ledger tell the same orders, positions and cash."),
+    "intents": ("signals_known", "Every strategy has signals."),
+    "decisions": ("decided", "Every intent has its decision."),
+}
+"""The check of each asset, with its description."""
+MARKS = 500
+"""Points of the equity curve."""
 INTENTS = ("intents",)
 """The artefact that hands the intents on."""
 
@@ -47,23 +57,44 @@ def desk_assets(pinned: PinnedConfig, strategies: Sequence[str]) -> list[dg.Asse
     upstream = [dg.AssetKey(["strategy", name, "signals"]) for name in strategies]
     on_desk = partial(dg.asset, group_name="desk", op_tags=pinned.tags)
 
-    @on_desk()
+    @on_desk(check_specs=[_spec("positions")])
     def positions(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        """What the venue says we own, after a reconciliation; the venue is the truth."""
-        return take_stock(pinned.verified(context))
+        """Holdings, as the venue tells them.
 
-    @on_desk(deps=[*upstream, positions])
+        The ledger is compared with the venue first; the venue is the truth.
+        """
+        return summarised(context, take_stock(pinned.verified(context)))
+
+    @on_desk(deps=[*upstream, positions], check_specs=[_spec("intents")])
     def intents(context: dg.AssetExecutionContext, config: Chosen) -> dg.MaterializeResult:
-        """Sized, proposed orders: what has to be traded so that the newest signals come true."""
-        chosen = [name for name in strategies if name in config.strategies] if config.strategies else strategies
-        return propose(pinned.verified(context), chosen, only_due=config.only_due)
+        """Sized, proposed orders.
 
-    @on_desk(deps=[intents])
+        They are what has to be traded so that the newest signals come true.
+        """
+        chosen = [name for name in strategies if name in config.strategies] if config.strategies else strategies
+        return summarised(context, propose(pinned.verified(context), chosen, only_due=config.only_due))
+
+    @on_desk(deps=[intents], check_specs=[_spec("decisions")])
     def decisions(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        """The gate's verdict on every intent, with coded reasons; approved ones go into the outbox."""
-        return decide(pinned.verified(context))
+        """The gate's verdict on every intent.
+
+        Each has coded reasons; approved ones go into the outbox, which the sensor approved_orders empties.
+        """
+        return summarised(context, decide(pinned.verified(context)))
 
     return [*[dg.AssetSpec(key) for key in upstream], positions, intents, decisions]
+
+
+def _spec(asset: str) -> dg.AssetCheckSpec:
+    name, text = CHECKS[asset]
+    return dg.AssetCheckSpec(name, asset=asset, description=text)
+
+
+def _checked(asset: str, problems: Sequence[str]) -> list[dg.AssetCheckResult]:
+    """The result of an asset's check; it warns, for the gate and the ledger have laws of their own."""
+    told = {"problems": dg.MetadataValue.md("\n".join(f"- {text}" for text in problems) or "none")}
+    severity = dg.AssetCheckSeverity.WARN
+    return [dg.AssetCheckResult(check_name=CHECKS[asset][0], passed=not problems, severity=severity, metadata=told)]
 
 
 def take_stock(settings: Settings) -> dg.MaterializeResult:
@@ -75,13 +106,23 @@ def take_stock(settings: Settings) -> dg.MaterializeResult:
     """
     with Container(settings) as house:
         found = trading.asking(house, lambda inbox: inbox.reconcile(ACTOR, "the asset positions"))
-    rows = [f"| {name} | {quantity} |" for name, quantity in sorted(found.positions.items())]
+        account = trading.account_in_force(settings, house.ledger)
+        marks = house.ledger.equity.newest(account, MARKS)
+    held, differs = sorted(found.positions.items()), found.differences
+    equity = float(found.equity)
+    facts: Facts = {
+        "equity": equity,
+        "account": account,
+        "differences": len(differs),
+        "positions": table(("instrument", "quantity"), ((name, f"{quantity:f}") for name, quantity in held)),
+    }
+    data_hash = content_hash({"equity": found.equity, "positions": found.positions})
+    chart = line((float(mark.equity) for mark in marks), f"Equity of {account}")
+    agreement = "agrees with the venue" if not differs else f"{len(differs)} differences from the venue"
+    summary = f"equity {equity:,.2f}, {len(held)} positions, {agreement}"
     return dg.MaterializeResult(
-        metadata={
-            "equity": float(found.equity),
-            "differences": len(found.differences),
-            "positions": dg.MetadataValue.md("\n".join(["| instrument | quantity |", "|---|---|", *rows])),
-        }
+        metadata=described(settings, summary, facts, data_hash=data_hash, picture=chart),
+        check_results=_checked("positions", differs),
     )
 
 
@@ -102,8 +143,16 @@ def propose(settings: Settings, strategies: Sequence[str], *, only_due: bool = F
         found = trading.deciding(house, lambda decider: decider.propose(wanted))
         proposed = Proposed(intents=tuple(found), marks=tuple(marks))
         house.artefacts.write_json(INTENTS, proposed.model_dump(mode="json"))
+    missing = [f"{name} has no signals yet" for name in strategies if name not in {row[0].strategy for row in signals}]
+    facts: Facts = {"signals": len(wanted), "intents": _intents_table(found)}
     return dg.MaterializeResult(
-        metadata={"signals": len(wanted), "intents": dg.MetadataValue.md(_intents_table(found))}
+        metadata=described(
+            settings,
+            f"{len(found)} intents of {len(wanted)} signals",
+            facts,
+            data_hash=content_hash([row[0] for row in wanted]),
+        ),
+        check_results=_checked("intents", missing),
     )
 
 
@@ -118,20 +167,24 @@ def decide(settings: Settings) -> dg.MaterializeResult:
         found = trading.deciding(house, lambda decider: decider.decide(proposed.intents))
         finish_decisions(house, proposed.marks)  # after the decisions are committed: a kill in between repeats them
     counts = {verdict.value: sum(row.verdict is verdict for row in found) for verdict in Verdict}
-    return dg.MaterializeResult(metadata={**counts, "decisions": dg.MetadataValue.md(_decisions_table(found))})
+    decided = {row.intent_id for row in found}
+    undecided = [f"intent {row.intent_id} was not decided" for row in proposed.intents if row.intent_id not in decided]
+    summary = ", ".join(f"{name}: {number}" for name, number in counts.items())
+    data_hash = content_hash(proposed.intents)
+    return dg.MaterializeResult(
+        metadata=described(settings, summary, {**counts, "decisions": _decisions_table(found)}, data_hash=data_hash),
+        check_results=_checked("decisions", undecided),
+    )
 
 
-def _intents_table(intents: Sequence[Intent]) -> str:
-    rows = [
-        f"| {row.strategy} | {row.terms.instrument} | {row.terms.side} | {row.terms.quantity} | {row.intent_id} |"
-        for row in intents
-    ]
-    return "\n".join(["| strategy | instrument | side | quantity | intent |", "|---|---|---|---|---|", *rows])
+def _intents_table(intents: Sequence[Intent]) -> dg.MarkdownMetadataValue:
+    rows = ((row.strategy, row.terms.instrument, row.terms.side, row.terms.quantity, row.intent_id) for row in intents)
+    return table(("strategy", "instrument", "side", "quantity", "intent"), rows)
 
 
-def _decisions_table(decisions: Sequence[Decision]) -> str:
-    rows = [
-        f"| {row.verdict} | {row.approved_quantity} | {', '.join(r.code for r in row.reasons)} | {row.intent_id} |"
+def _decisions_table(decisions: Sequence[Decision]) -> dg.MarkdownMetadataValue:
+    rows = (
+        (row.verdict, row.approved_quantity, ", ".join(reason.code for reason in row.reasons), row.intent_id)
         for row in decisions
-    ]
-    return "\n".join(["| verdict | quantity | reasons | intent |", "|---|---|---|---|", *rows])
+    )
+    return table(("verdict", "quantity", "reasons", "intent"), rows)

@@ -8,6 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 
+from assets.home import RESEARCH_POOL
+from assets.metadata import Facts, described, line, summarised, table
 from assets.pinned_config import PinnedConfig
 from conf.environment import SOURCE, conf_folder
 from conf.rules import MARKET_TABLES
@@ -30,6 +32,8 @@ BARS_CHECKS = {
     "expectations": "The suite that conf/expectations declares, by Great Expectations.",
     "config_valid": "The tables of the configuration: rules between their rows.",
 }
+SHOWN = 5
+"""Bars that are listed."""
 FEATURES_CHECKS = {"complete": "The newest bar has a value of every feature."}
 
 
@@ -42,17 +46,25 @@ def bars_and_features(
         timeframes: those on which strategies decide, beside the universe's.
     """
     partitions = dg.StaticPartitionsDefinition(list(instruments))
-    in_market = partial(dg.asset, partitions_def=partitions, group_name="market", op_tags=pinned.tags)
+    in_market = partial(
+        dg.asset, partitions_def=partitions, group_name="market", op_tags=pinned.tags, pool=RESEARCH_POOL
+    )
 
     @in_market(check_specs=_blocking("bars", BARS_CHECKS))
     def bars(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        """Bars brought up to date from the feed: an incremental upsert; a correction is a new revision."""
-        return make_bars(pinned.verified(context), context.partition_key, timeframes)
+        """Prices of one instrument, from the feed.
+
+        Each run adds the bars that have closed since the last one; a correction by the feed is kept as a revision.
+        """
+        return summarised(context, make_bars(pinned.verified(context), context.partition_key, timeframes))
 
     @in_market(deps=[bars], check_specs=_blocking("features", FEATURES_CHECKS))
     def features(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        """Indicators, sessions and labels per bar; no value uses a later bar, warm-up rows are null."""
-        return make_features(pinned.verified(context), context.partition_key)
+        """Indicators, sessions and labels per bar.
+
+        No value uses a later bar; the rows of the warm-up are null.
+        """
+        return summarised(context, make_features(pinned.verified(context), context.partition_key))
 
     return [bars, features]
 
@@ -80,19 +92,21 @@ def make_bars(settings: Settings, symbol: str, timeframes: Sequence[Timeframe] =
         source = feeds.feed(house)
         updates = research.refreshed(house, source, symbol, timeframes) if source else {}
         report, suite = quality(house, symbol), expectations(house, symbol)
+        frame = house.bar_store.read(symbol, settings.universe.timeframe)
         data_hash = house.bar_store.data_hash(symbol, settings.universe.timeframe)
         passed = not report.blocking and (suite is None or not suite.blocking) and not problems
         findings = [*(row.message for row in report.findings), *problems]
         house.ledger.checks.record(f"bars.{symbol}", passed, {"findings": findings})
+    counts = {
+        **{f"added {timeframe}": update.added for timeframe, update in updates.items()},
+        **{f"revised {timeframe}": update.revised for timeframe, update in updates.items()},
+    }
+    newest = {"newest bars": table(("start", "open", "high", "low", "close", "volume"), _newest(frame))}
+    facts: Facts = {"rows": report.rows, **counts, **newest, "findings": _findings(report)}
+    chart = line(frame["close"], f"{symbol} {settings.universe.timeframe}: close")
+    summary = f"{symbol}: {report.rows:,} bars of {settings.universe.timeframe}, {_told(counts)}"
     return dg.MaterializeResult(
-        metadata={
-            **{f"added {timeframe}": update.added for timeframe, update in updates.items()},
-            **{f"revised {timeframe}": update.revised for timeframe, update in updates.items()},
-            "rows": report.rows,
-            "data_hash": data_hash,
-            "config_hash": settings.config_hash,
-            "findings": dg.MetadataValue.md(_findings(report)),
-        },
+        metadata=described(settings, summary, facts, data_hash=data_hash, picture=chart),
         check_results=[_contract_result(report), _suite_result(suite), _tables_result(problems)],
     )
 
@@ -105,22 +119,25 @@ def make_features(settings: Settings, symbol: str) -> dg.MaterializeResult:
     """
     with Container(settings) as house:
         with _failed_check(house, f"features.{symbol}"):
-            table = features_of(house, symbol)
-            newest = feature_snapshot(table, symbol)
+            computed = features_of(house, symbol)
+            newest = feature_snapshot(computed, symbol)
         row = newest.model_dump(mode="json")
-        house.artefacts.write_frame(("features", symbol), table)
+        house.artefacts.write_frame(("features", symbol), computed)
         house.artefacts.write_json(("features", symbol, "newest"), row)
         unknown = sorted(name for name, value in newest.values.items() if value is None)
         house.ledger.checks.record(f"features.{symbol}", not unknown, {"unknown": unknown})
-    shown = ", ".join(unknown) or "none"
+        data_hash = house.bar_store.data_hash(symbol, settings.universe.timeframe)
+    shown, warm_up = ", ".join(unknown) or "none", int(computed.isna().any(axis=1).sum())
+    facts: Facts = {
+        "rows": len(computed),
+        "warm_up_rows": warm_up,
+        "version": newest.version,
+        "newest": table(("feature", f"at {newest.ts:%Y-%m-%d %H:%M} UTC"), _values(newest.values)),
+    }
+    summary = f"{symbol}: {len(newest.values)} features on {len(computed):,} bars; unknown on the newest: {shown}"
+    chart = line(computed["rolling_vol"], f"{symbol}: rolling volatility")
     return dg.MaterializeResult(
-        metadata={
-            "rows": len(table),
-            "version": newest.version,
-            "config_hash": settings.config_hash,
-            "newest": dg.MetadataValue.json(row),
-            "warm_up_rows": int(table.isna().any(axis=1).sum()),
-        },
+        metadata=described(settings, summary, facts, data_hash=data_hash, picture=chart),
         check_results=[dg.AssetCheckResult(check_name="complete", passed=not unknown, metadata={"unknown": shown})],
     )
 
@@ -160,9 +177,24 @@ def features_of(house: Container, symbol: str) -> pd.DataFrame:
     return feature_table(bars, research.feature_settings(house.settings, house.instrument(symbol)))
 
 
-def _findings(report: QualityReport) -> str:
-    rows = [f"| {row.severity} | {row.code} | {row.message} |" for row in report.findings]
-    return "\n".join(["| severity | finding | figures |", "|---|---|---|", *rows]) if rows else "nothing found"
+def _newest(frame: pd.DataFrame) -> list[tuple[object, ...]]:
+    """The newest bars, the last one first."""
+    last = frame[["ts", "open", "high", "low", "close", "volume"]].tail(SHOWN).iloc[::-1]
+    return [(f"{ts:%Y-%m-%d %H:%M}", *(f"{value:,.8g}" for value in row)) for ts, *row in last.itertuples(index=False)]
+
+
+def _values(values: Mapping[str, object]) -> list[tuple[str, object]]:
+    """Each feature with its value, which has six significant digits where it is a number with a fraction."""
+    return [(name, f"{value:.6g}" if isinstance(value, float) else value) for name, value in values.items()]
+
+
+def _told(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}: {number:,}" for name, number in counts.items()) or "no feed is asked"
+
+
+def _findings(report: QualityReport) -> dg.MarkdownMetadataValue | str:
+    rows = [(row.severity, row.code, row.message) for row in report.findings]
+    return table(("severity", "finding", "figures"), rows) if rows else "nothing found"
 
 
 def _contract_result(report: QualityReport) -> dg.AssetCheckResult:

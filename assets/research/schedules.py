@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
+from assets.home import RESEARCH_POOL
+from assets.metadata import SUMMARY
 from assets.pinned_config import PinnedConfig
 from assets.research.bars import make_bars, make_features
 from assets.scheduling import EVERY_MINUTE, schedule_status, sensor_status, switched_off, working
@@ -25,7 +27,7 @@ def refreshing(pinned: PinnedConfig, timeframes: Sequence[Timeframe]) -> tuple[d
         timeframes: those on which strategies decide, beside the universe's.
     """
 
-    @dg.op(tags=pinned.tags)
+    @dg.op(tags=pinned.tags, pool=RESEARCH_POOL)
     def refresh_due_bars(context: dg.OpExecutionContext) -> None:
         """Bring bars and features up to date; one instrument that fails does not stop the others."""
         refresh_due(context, pinned.verified(context), timeframes)
@@ -80,6 +82,7 @@ def _record(context: dg.OpExecutionContext, asset: str, symbol: str, made: dg.Ma
         DataError: when a check failed that stops what is downstream.
     """
     key = dg.AssetKey(asset)
+    context.log.info(str((made.metadata or {})[SUMMARY]))
     context.log_event(dg.AssetMaterialization(key, partition=symbol, metadata=made.metadata))
     for check in made.check_results or ():
         found = dg.AssetCheckEvaluation(

@@ -1,11 +1,14 @@
 """One asset chain per file of ``conf/strategy``: signals, backtest, evaluation, risk report."""
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import dagster as dg
 import pandas as pd
 
+from assets.home import RESEARCH_POOL
+from assets.metadata import Facts, described, summarised, table
 from assets.pinned_config import PinnedConfig
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
@@ -15,11 +18,25 @@ from runtime.kept_settings import keep_settings
 from runtime.research import identity_in_force, newest_signals, run_study, signal_look_ahead
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.result import BacktestResult, FillReason
+from tradewright.evaluation.finding import Severity
+from tradewright.evaluation.formatting import count, headline, money
 from tradewright.evaluation.study import StudyResult
+from tradewright.model.hashing import content_hash
 
 Definition = dg.AssetsDefinition | dg.AssetSpec
 SHOWN = 5
 """Findings of the look-ahead test that are kept."""
+SHOWN_FILLS = 5
+"""Fills that are listed, of each instrument."""
+VOID = "LOOK_AHEAD"
+"""The finding that makes a backtest void."""
+CHECKS = {
+    "signals": ("look_ahead", "No bar is decided by a value that knew the future."),
+    "backtest": ("valid", "Nothing makes the backtest void."),
+    "evaluation": ("finite", "Every figure is a finite number."),
+    "risk_report": ("no_critical_finding", "Nothing critical speaks against the backtest."),
+}
+"""The check of each part of a chain, with its description."""
 
 
 def all_chains(
@@ -52,9 +69,8 @@ def broken(name: str, error: ConfigProblems) -> tuple[dg.AssetSpec, dg.AssetChec
 
 def strategy_assets(name: str, pinned: PinnedConfig) -> list[Definition]:
     """The four assets of one strategy, each made from the one before."""
-    look_ahead = dg.AssetCheckSpec("look_ahead", asset=_key(name, "signals"), blocking=True)
     return [
-        _asset(name, pinned, signals, ("bars", "features"), [look_ahead]),
+        _asset(name, pinned, signals, ("bars", "features")),
         _asset(name, pinned, backtest, (_key(name, "signals"),)),
         _asset(name, pinned, evaluation, (_key(name, "backtest"),)),
         _asset(name, pinned, risk_report, (_key(name, "evaluation"),)),
@@ -66,27 +82,32 @@ def _asset(
     pinned: PinnedConfig,
     make: Callable[[str, Settings], dg.MaterializeResult],
     deps: tuple[str | dg.AssetKey, ...],
-    checks: Sequence[dg.AssetCheckSpec] = (),
 ) -> dg.AssetsDefinition:
     """One part of a chain: ``make`` under the frozen settings, its documentation as the description."""
+    key, (check, text) = _key(name, make.__name__), CHECKS[make.__name__]
+    spec = dg.AssetCheckSpec(check, asset=key, blocking=check == "look_ahead", description=text)
 
     @dg.asset(
-        key=_key(name, make.__name__),
+        key=key,
         deps=deps,
         group_name=f"strategy_{name}",
         description=inspect.getdoc(make),
-        check_specs=checks,
+        check_specs=[spec],
         op_tags=pinned.tags,
+        pool=RESEARCH_POOL,
         code_version=pinned.config_hash,
     )
     def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        return make(name, pinned.verified(context))
+        return summarised(context, make(name, pinned.verified(context)))
 
     return made
 
 
 def signals(name: str, settings: Settings) -> dg.MaterializeResult:
-    """What the strategy wants now, per instrument, and since which bar; refused when it looks ahead."""
+    """The newest target per instrument.
+
+    It is decided on each instrument's newest bar; a strategy that looks ahead is refused.
+    """
     with Container(settings) as house:
         begun = begin_signals(house)
         tested, identity = signal_look_ahead(house), identity_in_force(house)
@@ -96,12 +117,16 @@ def signals(name: str, settings: Settings) -> dg.MaterializeResult:
         keep_settings(house)
         house.artefacts.write_json(signals_of(name), [row.model_dump(mode="json") for row in found])
         finish_signals(house, begun)
-    rows = [f"| {row.instrument} | {row.candidate_action} | {row.target:g} | {row.bar_ts} |" for row in found]
-    table = "\n".join(["| instrument | action | target | since |", "|---|---|---|---|", *rows])
+    wanted = table(
+        ("instrument", "action", "target", "bar", "price"),
+        ((row.instrument, row.candidate_action, f"{row.target:g}", row.bar_ts, row.price) for row in found),
+    )
     bars = sum(each.bars for each in tested.values())
     told: dict[str, str | int] = {"findings": "\n".join(ahead) or "no value knew the future", "bars": bars}
+    data_hash = content_hash({symbol: each.data for symbol, each in tested.items()})
+    summary = f"{name}: {'; '.join(f'{row.candidate_action} {row.instrument}' for row in found) or 'no signal'}"
     return dg.MaterializeResult(
-        metadata={**_identity(settings), "signals": dg.MetadataValue.md(table)},
+        metadata=described(settings, summary, {"signals": wanted, "bars": bars}, data_hash=data_hash),
         check_results=[dg.AssetCheckResult(check_name="look_ahead", passed=not ahead, metadata=told)],
     )
 
@@ -124,47 +149,86 @@ def _look_ahead_detail(
 
 
 def backtest(name: str, settings: Settings) -> dg.MaterializeResult:
-    """Fills and equity on every instrument; the gate has no part in it."""
+    """Fills and equity on the stored bars.
+
+    Every instrument is run by itself and all together as one account; the gate has no part in it.
+    """
     done, artefacts = _study(settings), Container(settings).artefacts
     for instrument, result in done.results.items():
         artefacts.write_frame(("backtest", name, instrument, "fills"), fills_table(result))
         artefacts.write_frame(("backtest", name, instrument, "equity"), equity_table(result))
+    fills, final = len(done.account.fills), float(done.account.equity[-1])
+    facts: Facts = {
+        "final_equity": final,
+        "orders": done.account.orders,
+        "fills": fills,
+        "newest fills": _newest_fills(done),
+        "used_cache": done.used_cache,
+        "cache_key": done.cache_key,
+        "code_hash": done.code_hash,
+    }
+    chart = done.report.markdown()["account"]
+    problems = [finding.message for _, finding in done.report.findings() if finding.code == VOID]
     return dg.MaterializeResult(
-        metadata={
-            **_identity(settings),
-            "cache_key": done.cache_key,
-            "used_cache": done.used_cache,
-            "data_hash": done.data_hash,
-            "code_hash": done.code_hash,
-            "orders": done.account.orders,
-            "fills": len(done.account.fills),
-            "final_equity": float(done.account.equity[-1]),
-            "account": dg.MetadataValue.md(done.report.markdown()["account"]),
-        },
+        metadata=described(
+            settings,
+            f"{name}: {count(fills, 'fill')}, final equity {money(final)}",
+            facts,
+            data_hash=done.data_hash,
+            picture=chart,
+        ),
+        check_results=[_check("valid", problems)],
     )
 
 
 def evaluation(name: str, settings: Settings) -> dg.MaterializeResult:
-    """The figures of docs/metrics.md, none of them NaN."""
-    figures = _study(settings).metrics.as_dict()
+    """The figures of the backtest, each explained in docs/metrics.md."""
+    done = _study(settings)
+    figures = done.metrics.as_dict()
     Container(settings).artefacts.write_json(("evaluation", name), figures)
     told = {key: value for key, value in figures.items() if isinstance(value, int | float | str)}
-    return dg.MaterializeResult(metadata={**_identity(settings), **told})
+    unknown = [key for key, value in figures.items() if isinstance(value, float) and not math.isfinite(value)]
+    texts, rows = done.report.markdown(), headline(done.metrics)
+    facts: Facts = {
+        "figures": dg.MetadataValue.md(texts["figures"]),
+        "months": dg.MetadataValue.md(texts["months"]),
+        **told,
+    }
+    summary = f"{name}: {', '.join(f'{row.label.lower()} {row.text}' for row in rows)}"
+    return dg.MaterializeResult(
+        metadata=described(settings, summary, facts, data_hash=done.data_hash, picture=texts["account"]),
+        check_results=[_check("finite", unknown)],
+    )
 
 
 def risk_report(name: str, settings: Settings) -> dg.MaterializeResult:
-    """What the backtest has to say against itself: ranked findings, plots, months; one HTML file."""
-    report = _study(settings).report
-    path = Container(settings).root / "reports" / f"{name}.html"
+    """Findings against the backtest, as one HTML file."""
+    done = _study(settings)
+    report, path = done.report, Container(settings).root / "reports" / f"{name}.html"
     report.write(path)
+    texts = {key: dg.MetadataValue.md(text) for key, text in report.markdown().items() if key != "account"}
+    critical = [finding.message for _, finding in report.findings() if finding.severity is Severity.CRITICAL]
+    facts: Facts = {"report": dg.MetadataValue.path(str(path)), "critical_findings": len(critical), **texts}
+    summary = f"{name}: {count(len(report.findings()), 'finding')}, {len(critical)} critical; {path}"
     return dg.MaterializeResult(
-        metadata={
-            **_identity(settings),
-            **{key: dg.MetadataValue.md(text) for key, text in report.markdown().items()},
-            "critical_findings": int(str(report.plain()["critical_findings"])),
-            "report": dg.MetadataValue.path(str(path)),
-        }
+        metadata=described(settings, summary, facts, data_hash=done.data_hash, picture=report.markdown()["account"]),
+        check_results=[_check("no_critical_finding", critical)],
     )
+
+
+def _check(name: str, problems: Sequence[str]) -> dg.AssetCheckResult:
+    """A check that warns and stops nothing: what these assets say is told to a person and never traded on."""
+    told = {"problems": dg.MetadataValue.md("\n".join(f"- {text}" for text in problems) or "none")}
+    return dg.AssetCheckResult(check_name=name, passed=not problems, severity=dg.AssetCheckSeverity.WARN, metadata=told)
+
+
+def _newest_fills(done: StudyResult) -> dg.MarkdownMetadataValue:
+    found = [
+        (f"{ts:%Y-%m-%d %H:%M}", instrument, side, f"{quantity:g}", f"{price:,.8g}", money(fee), reason)
+        for instrument, result in done.results.items()
+        for ts, side, quantity, price, fee, _, reason in fills_table(result).tail(SHOWN_FILLS).to_numpy()
+    ]
+    return table(("time", "instrument", "side", "quantity", "price", "fee", "reason"), found)
 
 
 def fills_table(result: BacktestResult) -> pd.DataFrame:
@@ -195,10 +259,6 @@ def _study(settings: Settings) -> StudyResult:
     Results and evidence are kept under the hashes of code and data, so that each asset of a chain may ask again.
     """
     return run_study(Container(settings))
-
-
-def _identity(settings: Settings) -> dict[str, str | int]:
-    return {"config_hash": settings.config_hash, "seed": settings.base.seed, "mode": settings.mode.name.value}
 
 
 def signals_key(name: str) -> dg.AssetKey:

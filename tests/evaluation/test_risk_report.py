@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from tests.evaluation.accounts import MINUTE, Fill, account, curve
-from tradewright.evaluation.charts import POINTS, account_figure, account_svg, downsample, price_figure
+from tradewright.evaluation.charts import POINTS, account_figure, account_svg, price_figure
 from tradewright.evaluation.checks import FindingLimits
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.finding import TOGETHER, ValidityEvidence
 from tradewright.evaluation.formatting import count, markdown_table, money, percent, ratio
+from tradewright.evaluation.line_picture import downsample, line_svg
 from tradewright.evaluation.risk_report import risk_report
 from tradewright.model.errors import DataError, StoreError
 
@@ -234,3 +235,26 @@ def test_words():
     )
     assert (ratio(1.005), ratio(1e6), ratio(-1e6)) == ("1.00", "> 1,000,000", "< -1,000,000")
     assert (count(1, "bar"), count(1200, "bar")) == ("1 bar", "1,200 bars")
+
+
+def test_the_page_lists_the_closed_trades(traded):
+    page = risk_report("demo", {"BTC": traded}).html()
+    listed = page[page.index('<details class="trades">') :]
+    found = len(traded.trades)
+    assert found > 0
+    assert f"<summary>{count(found, 'closed trade')}</summary>" in listed
+    assert listed[: listed.index("</details>")].count("<tr><td>") == found
+    assert money(float(traded.trades[-1]["profit"])) in listed
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [([], "no values"), ([float("nan")], "no values"), ([5.0], "5 to 5, last 5"), ([1.0, 3.0, 2.0], "1 to 3, last 2")],
+)
+def test_a_line_is_drawn_within_its_frame(values, said):
+    picture = ET.fromstring(line_svg(np.array(values), HOSTILE))
+    texts = [node.text for node in picture.iter() if node.tag.endswith("text")]
+    assert texts == [HOSTILE, said]
+    drawn = next(node for node in picture.iter() if node.tag.endswith("polyline")).attrib["points"].split()
+    assert len(drawn) == sum(np.isfinite(values))
+    assert all(0 <= float(y) <= 160 for _, y in (point.split(",") for point in drawn))

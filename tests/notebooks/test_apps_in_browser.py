@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -248,12 +249,53 @@ def test_the_monitor_fits_its_window(page: Page, server: Served, settings: Setti
         headings = "['Approvals', 'Kill switch'].map(t => all('h2').find(e => read(e).trim().startsWith(t))"
         lefts = page.run(f"{headings}.getBoundingClientRect().left)")
         assert (abs(lefts[0] - lefts[1]) < 2) == (width == 390), "side by side on a desk, one column on a phone"
-        tiles = page.run("all('marimo-stat').map(e => e.getBoundingClientRect()).map(b => [b.left, b.right])")
-        assert len({round(left) for left, _ in tiles}) == (1 if width == 390 else 6)
-        assert max(right for _, right in tiles) <= width
+        assert columns_of_tiles(page, width) == (2 if width == 390 else 6)
+        lasting = page.run("all('h1').concat(all('h2')).map(e => e.getBoundingClientRect().right)")
+        assert max(lasting) <= width
+        state = page.run(
+            "all('.output').find(e => read(e).includes('nothing is stopped')).getBoundingClientRect().bottom"
+        )
+        assert state <= 900, "the state is seen without scrolling"
     finally:
         trading.reject(settings, waiting, "looked at only")
         page.size(1500, 1200)
+
+
+def columns_of_tiles(page: Page, width: int) -> int:
+    """How many tiles stand beside one another; none of them beyond the right edge."""
+    edges = until(
+        lambda: page.run("all('.tile').map(e => e.getBoundingClientRect()).map(b => [b.left, b.right])"), "tiles"
+    )
+    assert len(edges) == 6
+    assert max(right for _, right in edges) <= width
+    return len({round(left) for left, _ in edges})
+
+
+@pytest.mark.parametrize(("width", "columns"), [(1440, 6), (390, 2)])
+def test_the_lab_fits_its_window(page: Page, server: Served, width: int, columns: int) -> None:
+    page.size(width, 900)
+    try:
+        page.open(server.address("lab"))
+        page.await_text("fast 10", "What speaks against it", "Price and fills")
+        assert columns_of_tiles(page, width) == columns
+        edges = page.run("all('h1, h2, li').map(e => e.getBoundingClientRect().right)")
+        assert max(edges) <= width
+    finally:
+        page.size(1500, 1200)
+
+
+@pytest.mark.parametrize(("app", "title"), [("monitor", "Monitor"), ("lab", "Strategy lab")])
+def test_there_is_something_to_look_at_within_three_seconds(page: Page, server: Served, app: str, title: str) -> None:
+    """From the click to the title; the better of two, for another program may hold both cores for a moment."""
+    seen = f"all('h1').some(e => e.getBoundingClientRect().width > 0 && read(e).includes({title!r}))"
+    times = []
+    for _ in range(2):
+        page.open("about:blank")
+        begun = time.monotonic()
+        page.open(server.address(app))
+        until(lambda: page.run(seen), f"the title {title}")
+        times.append(time.monotonic() - begun)
+    assert min(times) < 3
 
 
 def test_a_new_ledger_is_shown_as_empty(page: Page, tmp_path: Path) -> None:

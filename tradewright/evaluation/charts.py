@@ -1,10 +1,9 @@
-"""Charts of an account: Plotly figures without text or ground colours, a small SVG, and the downsampling of both."""
+"""Charts of an account: Plotly figures without text or ground colours, and a small SVG."""
 
 from __future__ import annotations
 
 import base64
 from html import escape
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,26 +12,12 @@ import numpy.typing as npt
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.equity_curve import Sampling, buy_and_hold, levels, underwater
 from tradewright.evaluation.formatting import money, percent
+from tradewright.evaluation.line_picture import downsample
 from tradewright.evaluation.metrics import exposure_series
 from tradewright.model.bars import Floats
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-
-
-def downsample(values: Floats, limit: int) -> npt.NDArray[np.intp]:
-    """Ascending indices of about ``limit`` points that keep the first, the last, and every bucket's extremes.
-
-    All indices for a series that is short enough; ``limit`` is at least 4.
-    """
-    size = len(values)
-    if size <= limit:
-        return np.arange(size)
-    edges = np.linspace(0, size, max(2, limit // 2) + 1).astype(np.intp)
-    buckets = list(pairwise(edges))
-    lows = [start + values[start:stop].argmin() for start, stop in buckets]
-    highs = [start + values[start:stop].argmax() for start, stop in buckets]
-    return np.unique(np.array([0, *lows, *highs, size - 1], dtype=np.intp))
 
 
 ACCOUNT, MARKET, FALL, HELD, BUY, SELL = "#3578c4", "#9a948a", "#cf5650", "#c79a3b", "#2f9461", "#cf5650"

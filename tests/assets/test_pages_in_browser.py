@@ -1,0 +1,164 @@
+"""Dagster's pages as ``make dev`` serves them, used in a real browser: every button that a person meets works (E10)."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import dagster as dg
+import pytest
+
+from assets.home import open_instance
+from conf.compose import compose
+from runtime.container import Container
+from tests.support.chromium import Page, chromium, needs_chromium, until
+from tests.support.houses import House, conf_copy, free_port, start, stop
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, needs_chromium]
+TOKEN = "the-token-of-the-pages"
+PATIENCE = 240
+
+
+class Pages(NamedTuple):
+    page: Page
+    address: str
+    instance: dg.DagsterInstance
+    house: House
+    log: Path
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    folder = tmp_path_factory.mktemp("dev")
+    house = House(conf_copy(folder, ["buy_and_hold"]), folder / "data", ("universe.instruments=[BTC,ETH]",))
+    port, log = free_port(), folder / "dev.log"
+    environment = {
+        "DAGSTER_HOME": str(folder / "home"),
+        "TRADEWRIGHT_CONF": str(house.conf),
+        "TRADEWRIGHT_OVERRIDES": " ".join(house.overrides),
+        "TRADEWRIGHT_TOKEN": TOKEN,
+    }
+    running = start(["-m", "app.dev", "--port", str(port)], log, environment)
+    try:
+        assert running.stdout is not None
+        assert str(port) in running.stdout.readline()
+        with pytest.MonkeyPatch.context() as patch, chromium(folder / "profile") as page:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            page.size(1440, 1000)
+            address = f"http://127.0.0.1:{port}"
+            until(lambda: opened(page, f"{address}/?access_token={TOKEN}"), "the pages", PATIENCE)
+            with open_instance() as instance:
+                yield Pages(page, address, instance, house, log)
+    finally:
+        stop(running)
+
+
+def opened(page: Page, address: str) -> bool:
+    """Whether the pages answer; until they do, the browser shows a page of its own."""
+    page.open(address)
+    return bool(until(page.text, "a page")) and "Overview" in page.text()
+
+
+def ended(pages: Pages, backfills: int) -> list[dg.DagsterRun]:
+    """The runs, oldest first, as soon as so many backfills have ended."""
+
+    def look() -> bool:
+        found = pages.instance.get_backfills()
+        return len(found) == backfills and all(each.status.value.startswith("COMPLETED") for each in found)
+
+    until(look, f"{backfills} backfills; {pages.log.read_text()[-3000:]}", PATIENCE)
+    return [record.dagster_run for record in reversed(pages.instance.get_run_records())]
+
+
+LINE = "e.parentElement.parentElement.parentElement.parentElement"
+LINES = "all('input[type=checkbox]').filter(e => !e.closest('[class*=formatSwitch]')).slice(1)"
+SWITCHES = "all('[class*=formatSwitch] input')"
+
+
+def switch(name: str) -> str:
+    """The switch of a sensor or a schedule, as JavaScript: the one in the line that begins with the name."""
+    place = f"{LINES}.findIndex(e => {LINE}.innerText.trim().split(String.fromCharCode(10))[0] === {name!r})"
+    return f"{SWITCHES}[{place}]"
+
+
+def test_sensors_and_schedules_are_switched_on_and_off(pages: Pages) -> None:
+    for name in ("new_bars", "refresh_bars"):
+        assert is_on(pages, name) is False
+        for running in (True, False):
+            pages.page.run(f"{switch(name)}?.click()")
+            time.sleep(2)
+            assert is_on(pages, name) is running, name
+
+
+def is_on(pages: Pages, name: str) -> bool:
+    """Whether a sensor or a schedule is on, as a page shows it that is opened anew."""
+    pages.page.open("about:blank")
+    pages.page.open(f"{pages.address}/automation")
+    shown = f"{LINES}.length > 0 && {LINES}.length === {SWITCHES}.length && !!{switch(name)}"
+    until(lambda: pages.page.run(shown), name)
+    time.sleep(1)  # the first states come with the page, the true ones a moment later
+    return bool(pages.page.run(f"{switch(name)}?.checked"))
+
+
+def test_one_partition_and_then_everything(pages: Pages) -> None:
+    page = pages.page
+    page.open(f"{pages.address}/assets/bars")
+    page.await_text("Prices of one instrument", "Description")
+    page.click("button", "Materialize…")
+    page.await_text("Select a partition or create one")
+    chosen = "all('*').filter(e => !e.children.length && read(e).trim() === {})[0].click()"
+    page.run(chosen.format("'Select a partition or create one'"))
+    until(lambda: page.run("all('span').some(e => read(e).trim() === 'ETH')"), "the partitions")
+    page.run(chosen.format("'ETH'"))
+    page.click("button", "Launch 1 run")
+    until(lambda: len(pages.instance.get_run_records()) == 1, "the run")
+
+    page.open(f"{pages.address}/asset-groups")
+    page.click("button", "Materialize all…")
+    page.await_text("Launch runs to materialize", "Config")
+    page.click("button", "All")
+    until(lambda: page.run("all('button').some(e => says(e, 'Launch backfill') && !e.disabled)"), "the button")
+    assert "Error" not in page.text()
+    page.click("button", "Launch backfill")
+    runs = ended(pages, 1)
+    assert {run.status for run in runs} == {dg.DagsterRunStatus.SUCCESS}, pages.log.read_text()
+    market = [run.tags["dagster/partition"] for run in runs if "dagster/partition" in run.tags]
+    assert sorted(market) == ["BTC", "ETH", "ETH"]
+    with Container(compose((*pages.house.overrides, "strategy=buy_and_hold"))).ledger as ledger:
+        assert ledger.decisions.all(), "from bars to decisions"
+
+
+def test_computing_runs_wait_for_one_another(pages: Pages) -> None:
+    """The pool holds one run at a time, so that a backfill leaves a core to the runs that trade."""
+    records = [record for record in pages.instance.get_run_records() if "dagster/partition" in record.dagster_run.tags]
+    spans = sorted((record.start_time or 0, record.end_time or 0) for record in records)
+    assert len(spans) == 3
+    assert all(first[1] <= second[0] for first, second in pairwise(spans))
+
+
+def test_the_log_holds_one_line_of_each_step(pages: Pages) -> None:
+    text = re.sub(r"\x1b\[[0-9;]*m", "", pages.log.read_text())
+    assert "DEBUG" not in text
+    assert "Warning" not in text
+    assert "Traceback" not in text
+    for said in ("BTC: ", "21 features on", "buy_and_hold: BUY BTC; BUY ETH", "agrees with the venue"):
+        assert sum(said in line and " INFO " in line for line in text.splitlines()) >= 1, said
+
+
+def test_an_asset_shows_its_picture_its_facts_and_its_check(pages: Pages) -> None:
+    page = pages.page
+    page.open(f"{pages.address}/assets/strategy/buy_and_hold/backtest")
+    page.await_text("Fills and equity on the stored bars.", "summary", "final_equity", "data_hash", "config_hash")
+    page.run("all('*').filter(e => !e.children.length && read(e).trim() === '[Show Markdown]')[0].click()")
+    until(
+        lambda: page.run("all('img').some(e => e.src.startsWith('data:image/svg') && e.naturalWidth > 300)"),
+        "a picture",
+    )
+    page.open(f"{pages.address}/assets/strategy/buy_and_hold/backtest?view=checks")
+    page.await_text("valid", "Nothing makes the backtest void.")
+    assert [text for text in page.complaints if "Content Security Policy" in text] == []
