@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from brokers.alerts.channels import wrong_address
@@ -206,7 +207,10 @@ def _strategy_as_a_whole(settings: Settings) -> Iterator[RuleViolation]:
     try:
         build(settings.strategy.kind, settings.strategy.parameters)
     except ConfigError as error:
-        yield RuleViolation(("strategy",), error.what, error.remedy)
+        words = set(re.findall(r"\w+", f"{error.what} {error.remedy}"))
+        keys = tuple(("strategy", name) for name in settings.strategy.parameters if name in words)
+        told = f"{error.what}; {error.remedy}" if error.remedy else error.what
+        yield RuleViolation(keys[0] if keys else ("strategy",), None, told, "", keys[1:])
 
 
 def grid_errors(settings: Settings) -> Iterator[RuleViolation]:
