@@ -124,7 +124,7 @@ def _unknown_instruments(settings: Settings) -> Iterator[RuleViolation]:
     for key, names in places.items():
         for name in names:
             if name not in known:
-                yield RuleViolation(key, name, "is not in conf/instruments; define it there", nearest(name, known))
+                yield RuleViolation(key, name, "is not in conf/instruments; declare it there", nearest(name, known))
 
 
 def _mode_and_broker(settings: Settings) -> Iterator[RuleViolation]:

@@ -165,7 +165,7 @@ def _syntax_trap(error: YAMLError, text: str) -> _Trap:
             return _Trap(error.problem_mark.line, (), str(error.problem), rule)
         case MarkedYAMLError():
             return _scanner_trap(error, text.splitlines())
-    return _Trap(-1, (), "", "holds a control character; write the file anew with an editor for plain text")
+    return _Trap(-1, (), "", "is not YAML: a control character; write the file anew with an editor for plain text")
 
 
 def _scanner_trap(error: MarkedYAMLError, lines: list[str]) -> _Trap:
@@ -175,23 +175,25 @@ def _scanner_trap(error: MarkedYAMLError, lines: list[str]) -> _Trap:
     problem, context = str(error.problem), str(error.context)
     if "quoted scalar" in context or "flow" in context:
         what = "quote" if "quoted" in context else "bracket"
-        return _Trap(first, (), _shown(lines, first), f"has a {what} that is opened and not closed")
+        return _Trap(first, (), _shown(lines, first), f"is not YAML: a {what} is opened and not closed")
     if "\\t" in problem or _begins_with_tab(lines, line):
-        return _Trap(line, (), "", "is indented with a tab; indent with spaces")
+        return _Trap(line, (), "", "is not YAML: indented with a tab; indent with spaces")
     if "cannot start any token" in problem:
-        return _Trap(line, (), _shown(lines, line), "begins a value with a sign that wants quotes around the value")
+        return _Trap(
+            line, (), _shown(lines, line), "is not YAML: a value begins with a sign that wants quotes around the value"
+        )
     above = next((row for row in range(line - 1, -1, -1) if lines[row].partition("#")[0].strip()), -1)
     if "mapping values" in problem and above >= 0 and ":" not in lines[above]:
-        return _Trap(above, (), _shown(lines, above), "has no colon; write KEY: VALUE")
+        return _Trap(above, (), _shown(lines, above), "is not YAML: there is no colon; write KEY: VALUE")
     if "mapping values" in problem:
-        rule = "is indented deeper than the key above it, or has a second colon; write KEY: VALUE, and quote a text"
+        rule = "is not YAML: indented deeper than the key above it, or a second colon; write KEY: VALUE, quote a text"
         return _Trap(line, (), _shown(lines, line), rule)
     if "expected ':'" in problem:
-        return _Trap(first, (), _shown(lines, first), "has no colon; write KEY: VALUE")
+        return _Trap(first, (), _shown(lines, first), "is not YAML: there is no colon; write KEY: VALUE")
     if "block end" in problem:
-        rule = "is indented otherwise than the lines above it, or is a key among the items of a list"
+        rule = "is not YAML: indented otherwise than the lines above it, or a key among the items of a list"
         return _Trap(line, (), _shown(lines, line), rule)
-    rule = "cannot be read; write KEY: VALUE, a list as [A, B], and a text with other signs in quotes"
+    rule = "is not YAML; write KEY: VALUE, a list as [A, B], and a text with other signs in quotes"
     return _Trap(line, (), _shown(lines, line), rule)
 
 

@@ -139,7 +139,7 @@ def test_a_header_alone_gives_no_bars(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "not a readable table: Empty CSV"),
+        ("", "not a readable table: the file is empty"),
         ("\x00\x01\x02", "not a readable table|no column for"),
         ("<html>\n<body>Not found</body>\n</html>", "no column for ts, open"),
         (f"{HEAD}2024-03-08,1,2,1,2\n", "Row #2: Expected 6 columns, got 5"),
