@@ -98,7 +98,7 @@ def _unread(text: str, overrides: Sequence[str]) -> Problem:
     elif not key:
         rule = "has no key before its sign; a setting is written KEY=VALUE"
     else:
-        rule = f"has a value with signs that want quotes around the whole: '{key}=\"VALUE\"'"
+        rule = f"is no KEY=VALUE; a value with other signs wants quotes around the whole: '{key}=\"VALUE\"'"
     return Problem(place, 0, "", text, rule)
 
 
