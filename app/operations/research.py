@@ -11,6 +11,7 @@ import pandas as pd
 
 from conf.compose import compose
 from conf.overrides import grid
+from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.research import run_study, sweep_sets, timeframe
@@ -218,7 +219,9 @@ def sweep(
     result = sweep_sets(Container(settings), sets, progress)
     names = [name for name in result.totals.dtype.names or () if name]
     if rank not in names:
-        raise ConfigError(f"there is no figure {rank!r}", where="--rank", remedy=f"one of {', '.join(names)}")
+        near = nearest(rank, names)
+        hint = f"did you mean {near!r}? " if near else ""
+        raise ConfigError(f"there is no figure {rank!r}", where="--rank", remedy=f"{hint}one of {', '.join(names)}")
     figures = [float(value) for value in result.totals[rank]]
     order = sorted(range(len(figures)), key=lambda row: (math.isnan(figures[row]), -figures[row]))
     chosen = order[:top] if top else order

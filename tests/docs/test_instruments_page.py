@@ -29,7 +29,8 @@ def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return made
 
 
-def test_the_page_goes_from_nothing_to_a_backtest(conf: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("conf")
+def test_the_page_goes_from_nothing_to_a_backtest(tmp_path: Path) -> None:
     written = {found["path"]: found["text"] for found in FILE.finditer(PAGE)}
     assert set(written) == {"conf/instruments/own.yaml", "conf/instruments/all.yaml", "data/tour/MYCO.csv"}
     for path, text in written.items():

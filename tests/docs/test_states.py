@@ -63,7 +63,11 @@ def wrong(line: str) -> str:
 
 @pytest.mark.parametrize(
     ("line", "said"),
-    [("tradewright kil", "no command kil"), ("tradewright kill --reson x", "--reson"), ("tradewright ledger verify", "")],
+    [
+        ("tradewright kil", "no command kil"),
+        ("tradewright kill --reson x", "--reson"),
+        ("tradewright ledger verify", ""),
+    ],
 )
 def test_a_wrong_command_is_seen(line: str, said: str) -> None:
     assert wrong(line) == said
