@@ -19,6 +19,7 @@ PAGE = (PROJECT / "docs" / "instruments.md").read_text(encoding="utf-8")
 FILE = re.compile(r"^`(?P<path>[\w/.]+)`\n\n```\w+\n(?P<text>.*?)```$", re.MULTILINE | re.DOTALL)
 COMMANDS = re.compile(r"```console\n(?P<lines>.*?)```", re.DOTALL)
 WRONG = re.compile(r"^\| `(?P<row>.+?)` \| `(?P<said>.+?)` \|$", re.MULTILINE)
+ROWS = list(WRONG.finditer(PAGE.partition("## What is said")[2]))
 KIND = re.compile(r"^\| [^|`]+ \| `(?P<row>[A-Z].+?)` \|$", re.MULTILINE)
 
 
@@ -49,7 +50,7 @@ def test_the_page_goes_from_nothing_to_a_backtest(tmp_path: Path) -> None:
             assert re.search(r"trades +[1-9]", said.out)
 
 
-@pytest.mark.parametrize("found", WRONG.finditer(PAGE.partition("## What is said")[2]), ids=lambda each: each["row"])
+@pytest.mark.parametrize("found", ROWS, ids=[each["row"] for each in ROWS])
 def test_a_wrong_row_is_told_as_the_page_says(conf: Path, found: re.Match[str]) -> None:
     path = conf / "instruments" / "demo.yaml"
     lines = path.read_text().splitlines()

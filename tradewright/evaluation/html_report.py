@@ -14,10 +14,13 @@ from tradewright.evaluation.charts import account_figure, account_svg, price_fig
 from tradewright.evaluation.equity_curve import MONTHS, YearRow
 from tradewright.evaluation.finding import TOGETHER, AccountSection, Finding
 from tradewright.evaluation.formatting import MetricGroup, MetricRow, groups, headline, percent
+from tradewright.evaluation.trade_table import TRADE_HEADER, TradeRow, trade_rows
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+MOST_TRADES = 200
+"""The newest closed trades of an account that the page lists."""
 FULL_HEAT = 0.10
 """A month that earned or lost this fraction gets the full colour."""
 
@@ -42,6 +45,8 @@ class _PageSection:
     months: Sequence[YearRow]
     groups: tuple[MetricGroup, ...]
     measured: str
+    trades: tuple[TradeRow, ...]
+    trades_left_out: int
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,7 @@ def report_page(
         rows=[_row(each, places.get(each.instrument)) for each in sections],
         sections=[_page_section(each) for each in detailed],
         months=MONTHS,
+        trade_header=TRADE_HEADER,
         percent=percent,
         heat=lambda value: f"{min(1.0, abs(value) / FULL_HEAT):.2f}",
         style=_part("page.css"),
@@ -105,6 +111,8 @@ def _page_section(section: AccountSection) -> _PageSection:
         months=section.months,
         groups=groups(section.metrics),
         measured=_measured(section),
+        trades=() if section.instrument == TOGETHER else trade_rows(section.result, MOST_TRADES),
+        trades_left_out=0 if section.instrument == TOGETHER else max(0, section.metrics.trades - MOST_TRADES),
     )
 
 
