@@ -7,8 +7,10 @@ import os
 import typer
 
 from app.commands import kill_and_cancel, ledger, limits, orders, research, system, trade, ways_back
+from app.usage import Program
 
 app = typer.Typer(
+    cls=Program,
     help="Strategies from YAML to orders that are sent at most once.",
     no_args_is_help=True,
     add_completion=False,

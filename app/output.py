@@ -132,7 +132,9 @@ def run_command(as_json: bool, act: Callable[[Output], None]) -> None:
 
         if not isinstance(error, ValidationError):
             raise
-        problems = "; ".join(f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in error.errors())
+        from tradewright.model.plain_words import plain_rule
+
+        problems = "; ".join(f"{'.'.join(map(str, row['loc']))} {plain_rule(row)}" for row in error.errors())
         _refuse(output, "WRONG_ARGUMENT", problems, "command line", "see --help")
 
 

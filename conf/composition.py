@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,12 +29,24 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from ruamel.yaml.error import YAMLError
 
-from conf.environment import ROOT, display_path, yaml_files
-from conf.problems import Problem
+from conf.environment import (
+    COMMAND_LINE,
+    ROOT,
+    display_path,
+    groups,
+    options,
+    place_of_override,
+    place_of_variable,
+    variable_behind,
+    yaml_files,
+)
+from conf.problems import Problem, nearest
 from conf.yaml_reader import Key, holds, load, locate
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException)
 LOCK = threading.RLock()
+_REFERENCE = re.compile(r"Interpolation key '([^']+)' not found")
+_CHOICE = re.compile(r"Could not find '([^']+)/([^/']+)'")
 _KEPT = 64
 _Tree = tuple[dict[str, Any], dict[str, str]]
 _trees: dict[object, _Tree] = {}
@@ -77,17 +90,29 @@ class Composed(NamedTuple):
     overrides: Mapping[str, str]
     folder: Path
     stage: Mapping[str, Any] | None = None
+    places: Mapping[str, str] = {}
+
+    def override_of(self, key: Key) -> str:
+        """Where the override of a key was written; empty where the files alone give its value."""
+        dotted = ".".join(key)
+        named = (name for name in self.overrides if "." in name and f"{dotted}.".startswith(f"{name}."))
+        return next((self.places.get(name, COMMAND_LINE) for name in named), "")
 
     def place(self, key: Key) -> tuple[str, int]:
-        """The file and line that gave a key its value, or its parent where it is missing; the command line wins."""
-        dotted = ".".join(key)
-        if any("." in name and f"{dotted}.".startswith(f"{name}.") for name in self.overrides):
-            return "command line", 0
+        """The file and line that gave a key its value, or its parent where it is missing; the command line wins.
+
+        Where the file takes the value from a variable that is set, the variable is named, and by which line.
+        """
+        if said := self.override_of(key):
+            return said, 0
         sources = [(path, rest) for path, rest in self._sources(key) if path.is_file()]
         whole = [(path, rest) for path, rest in sources if holds(path, rest)]
         parent = [(path, rest) for path, rest in sources if rest[1:] and holds(path, rest[:-1])]
         path, rest = [*whole, *parent, *sources][0]
-        return display_path(path, self.folder), locate(path, rest)
+        shown, line = display_path(path, self.folder), locate(path, rest)
+        if whole and line and (name := variable_behind(path.read_text(encoding="utf-8").splitlines()[line - 1])):
+            return f"{place_of_variable(name)} (read by {shown}:{line})", 0
+        return shown, line
 
     def _sources(self, key: Key) -> Iterator[tuple[Path, Key]]:
         """Where a key may stand: the nearest group's chosen file, those it is made of, the wider groups, the root."""
@@ -120,7 +145,8 @@ def composed(overrides: Sequence[Override], folder: Path) -> Composed:
     tree, choices = copy.deepcopy(_tree(lines, folder))
     choices = {group: option for group, option in choices.items() if option != NONE}
     keys = {item.key_or_group: str(item.value()) for item in overrides}
-    return Composed(tree, choices, keys, folder, _stage_file(folder, choices.get("stage", "")))
+    places = {item.key_or_group: place_of_override(item.input_line or "") for item in overrides}
+    return Composed(tree, choices, keys, folder, _stage_file(folder, choices.get("stage", "")), places)
 
 
 def _tree(lines: tuple[str, ...], folder: Path) -> _Tree:
@@ -173,8 +199,37 @@ def with_option(base: Composed, group: str, option: str) -> Composed:
 
 
 def option_problem(folder: Path, group: str, option: str, error: Exception) -> Problem:
-    """A file that does not compose, by Hydra's first line on it."""
-    return Problem(display_path(folder / group / f"{option}.yaml", folder), 0, "", "", first_line(error))
+    """A file that does not compose: a reference to nothing, a choice that is not there, else Hydra's first line."""
+    path = folder / group / f"{option}.yaml"
+    if found := _REFERENCE.search(str(error)):
+        return _reference_problem(folder, found[1])
+    if found := _CHOICE.search(str(error)):
+        return _choice_problem(folder, found[1], found[2])
+    return Problem(display_path(path, folder), 0, "", "", first_line(error))
+
+
+def _reference_problem(folder: Path, name: str) -> Problem:
+    """A ``${...}`` whose key is not there, with the line of the first file that has it."""
+    for path in yaml_files(folder):
+        for line, text in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+            if f"${{{name}}}" in text.replace(" ", ""):
+                rule = "refers to a key that is not there; write the value, or the whole key as in ${base.tz}"
+                return Problem(display_path(path, folder), line, "", f"${{{name}}}", rule)
+    return Problem(f"{ROOT}.yaml", 0, "", f"${{{name}}}", "refers to a key that is not there")
+
+
+def _choice_problem(folder: Path, group: str, option: str) -> Problem:
+    """An entry of the root file's defaults list that chooses a group or a file which is not there."""
+    path = folder / f"{ROOT}.yaml"
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    written = re.compile(rf"-\s*[\"']?{re.escape(group)}\b")
+    line = next((row for row, text in enumerate(lines, 1) if written.search(text)), 0)
+    shown = display_path(path, folder)
+    if group in (known := groups(folder)):
+        files = options(group, folder)
+        return Problem(shown, line, group, option, f"must be one of {', '.join(files)}", nearest(option, files))
+    rule = f"is no group of settings; the groups are {', '.join(known)}"
+    return Problem(shown, line, group, "", rule, nearest(group, known))
 
 
 def first_line(error: Exception) -> str:

@@ -13,6 +13,7 @@ import os
 import re
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -25,6 +26,7 @@ PROJECT_VARIABLE = "TRADEWRIGHT_PROJECT"
 MARKER = "tradewright.toml"
 """The file that makes a folder a project; written by ``tradewright init``."""
 ROOT = "config"
+COMMAND_LINE = "command line"
 OVERRIDES = "TRADEWRIGHT_OVERRIDES"
 ENV_FILE = "TRADEWRIGHT_ENV_FILE"
 TOKEN = "TRADEWRIGHT_TOKEN"  # noqa: S105 - the name of a variable  # nosec B105  the name of a variable
@@ -172,9 +174,46 @@ def code_location_overrides() -> tuple[str, ...]:
 
 
 def environment_overrides() -> tuple[str, ...]:
-    """The overrides of ``TRADEWRIGHT_OVERRIDES``, separated by spaces, which every program applies first."""
+    """The overrides of ``TRADEWRIGHT_OVERRIDES``, separated by spaces, which every program applies first.
+
+    Raises:
+        ConfigError: where a quote is opened and not closed.
+    """
     load_environment()
-    return tuple(shlex.split(os.environ.get(OVERRIDES, "")))
+    text = os.environ.get(OVERRIDES, "")
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        what = f"a quote is opened and not closed in {text!r}"
+        remedy = f"close it, as in {OVERRIDES}=\"strategy=macd_trend 'storage.root=my data'\""
+        raise ConfigError(what, where=place_of_variable(OVERRIDES), remedy=remedy) from error
+
+
+def place_of_variable(name: str) -> str:
+    """Where a variable of the environment was set: ``MODE in .env:3``, or ``MODE in the environment``."""
+    path = Path(os.environ.get(ENV_FILE) or PROJECT / ".env")
+    with suppress(OSError, UnicodeDecodeError):
+        if path.is_file() and dotenv_values(path).get(name) == os.environ.get(name):
+            lines = path.read_text(encoding="utf-8").splitlines()
+            written = [row for row, line in enumerate(lines, 1) if re.match(rf"\s*(export\s+)?{name}\s*=", line)]
+            return f"{name} in {path.name}:{written[-1]}" if written else f"{name} in {path.name}"
+    return f"{name} in the environment"
+
+
+def place_of_override(text: str) -> str:
+    """Where an override was written: on the command line, or in ``TRADEWRIGHT_OVERRIDES`` or ``MODE``."""
+    said = os.environ.get(OVERRIDES, "")
+    with suppress(ValueError):
+        if text in shlex.split(said):
+            return place_of_variable(OVERRIDES)
+    if text == f"mode={os.environ.get('MODE')}":
+        return place_of_variable("MODE")
+    return COMMAND_LINE
+
+
+def variable_behind(text: str) -> str:
+    """The set variable of the environment that a line of YAML refers to, as ``${oc.env:TZ,UTC}`` does; else empty."""
+    return next((name for name in _REFERENCE.findall(text) if os.environ.get(name)), "")
 
 
 def conf_folder() -> Path:

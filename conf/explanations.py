@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from conf.problems import RuleViolation, nearest
 from conf.yaml_reader import Key
+from tradewright.model.plain_words import plain_rule
 
 _QUOTED = re.compile(r"'([^']+)'")
 
@@ -25,13 +26,17 @@ def explained(errors: Sequence[ErrorDetails], tree: object, schema: type[BaseMod
         schema: what they were validated against.
     """
     typos = {tuple(map(str, error["loc"][:-1])): str(error["loc"][-1]) for error in errors if _is_extra(error)}
+    told = set()
     for error in errors:
-        location = tuple(str(part) for part in error["loc"])
+        location = tuple(str(part) for part in error["loc"] if part != "[key]")
         if error["type"] == "missing" and _is_similar(typos.get(location[:-1], ""), location[-1]):
             continue
         key = _written_key(tree, location)
-        explain = _BY_TYPE.get(error["type"], _as_pydantic_says)
-        yield explain(error, key, schema)
+        explain = _BY_TYPE.get(error["type"], _as_rule)
+        found = explain(error, key, schema)
+        if (found.key, found.rule) not in told:  # every kind that a value may have is an error of its own
+            told.add((found.key, found.rule))
+            yield found
 
 
 def _as_extra(_error: ErrorDetails, key: Key, schema: type[BaseModel]) -> RuleViolation:
@@ -53,22 +58,17 @@ def _as_no_kind(_error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> Rul
     return RuleViolation((*key, "kind"), None, "is missing")
 
 
-def _as_pydantic_says(error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> RuleViolation:
+def _as_rule(error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> RuleViolation:
     value = error["input"]
     names = _QUOTED.findall(error["msg"]) if error["type"] in ("literal_error", "enum") else []
     near = nearest(value, names) if isinstance(value, str) else ""
-    said = f"must be one of {', '.join(names)}" if names else error["msg"].removeprefix("Value error, ")
+    said = f"must be one of {', '.join(names)}" if names else plain_rule(error)
     return RuleViolation(key, value, said, near)
-
-
-def _as_boolean(error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> RuleViolation:
-    return RuleViolation(key, error["input"], "must be a boolean: true or false")
 
 
 _BY_TYPE: dict[str, Callable[[ErrorDetails, Key, type[BaseModel]], RuleViolation]] = {
     "extra_forbidden": _as_extra,
     "missing": _as_missing,
-    "bool_type": _as_boolean,
     "union_tag_invalid": _as_kind,
     "union_tag_not_found": _as_no_kind,
 }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,13 +17,14 @@ from hydra.errors import ConfigCompositionException, HydraException
 
 from conf.composition import COMPOSITION_ERRORS, LOCK, NONE, Composed, composed, first_line
 from conf.defaults import absent_defaults, chosen_options, stand_ins
-from conf.environment import environment, groups, options
+from conf.environment import COMMAND_LINE, environment, groups, options, place_of_override
 from conf.explanations import field_names
 from conf.problems import ConfigProblems, Problem, nearest
 from conf.schema.research import MOST_SETS
 from conf.schema.settings import Settings
 
-COMMAND_LINE = "command line"
+_NO_FILE = re.compile(r"\.ya?ml$")
+_NUMBER = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
 
 
 class Grid(NamedTuple):
@@ -82,10 +84,23 @@ def parse(overrides: Sequence[str]) -> tuple[list[Override], list[Problem]]:
     for text in overrides:
         try:
             parsed += parser.parse_overrides([text])
-        except HydraException as error:
-            rule = f"is not KEY=VALUE in Hydra's syntax: {first_line(error)}; quote odd values: 'key=\"a b\"'"
-            problems.append(Problem(COMMAND_LINE, 0, "", text, rule))
+        except HydraException:
+            problems.append(_unread(text, overrides))
     return parsed, problems
+
+
+def _unread(text: str, overrides: Sequence[str]) -> Problem:
+    """The problem of a word that is no override."""
+    place, key = place_of_override(text), text.partition("=")[0].strip()
+    if "=" in overrides:
+        rule = "a setting is written without spaces around its sign: KEY=VALUE"
+    elif "=" not in text:
+        rule = "is no setting, which is written KEY=VALUE; an option begins with --, and --help lists those"
+    elif not key:
+        rule = "has no key before its sign; a setting is written KEY=VALUE"
+    else:
+        rule = f"is no KEY=VALUE; a value with other signs wants quotes around the whole: '{key}=\"VALUE\"'"
+    return Problem(place, 0, "", text, rule)
 
 
 def with_mode_of_environment(overrides: Sequence[str]) -> list[str]:
@@ -131,25 +146,42 @@ def compose_accepted(parsed: Sequence[Override], folder: Path) -> tuple[Composed
 def refused(item: Override, folder: Path) -> Problem | None:
     """The problem of an override that Hydra would take: several values or options at once, and its own settings."""
     key, text = item.key_or_group, (item.input_line or "").partition("=")[2]
+    place, known = place_of_override(item.input_line or ""), groups(folder)
     if item.is_sweep_override():
-        return Problem(COMMAND_LINE, 0, key, text, "takes one value; several are for tradewright sweep alone")
-    if isinstance(item.value(), list) and key in groups(folder):
-        return Problem(COMMAND_LINE, 0, key, text, f"must be one of {', '.join(options(key, folder))}")
+        return Problem(place, 0, key, text, _several(key, text))
+    if isinstance(item.value(), list) and key in known:
+        return Problem(place, 0, key, text, f"must be one of {', '.join(options(key, folder))}")
+    if key in known and _NO_FILE.search(text):
+        files = options(key, folder)
+        near = nearest(_NO_FILE.sub("", text), files)
+        return Problem(place, 0, key, text, f"must be one of {', '.join(files)}", near)
+    if "." in key and (group := key.replace(".", "/")) in known and not isinstance(item.value(), dict):
+        rule = f"is a group of settings, whose file is chosen with a slash: {group}=NAME"
+        return Problem(place, 0, key, text, rule, f"{group}={nearest(text, options(group, folder)) or 'NAME'}")
     if key.partition("/")[0].partition(".")[0] == "hydra":
-        return Problem(COMMAND_LINE, 0, key, "", "is Hydra's own, not a key of the settings")
+        return Problem(place, 0, key, "", "is not a key of the settings")
     return None
 
 
+def _several(key: str, text: str) -> str:
+    """What to write in place of values with commas between them: a list, a number in plain digits, or a sweep."""
+    if _NUMBER.fullmatch(text):
+        return f"must be a number in plain digits, without commas: {text.replace(',', '')}"
+    if key.endswith(("instruments", "restricted", "channels")):
+        return f"must be a list: [{text}]"
+    return "takes one value; several are for tradewright sweep alone"
+
+
 def _explained(item: Override, error: Exception, accepted: Sequence[Override], folder: Path) -> Problem:
-    key, value = item.key_or_group, str(item.value())
+    key, value, place = item.key_or_group, str(item.value()), place_of_override(item.input_line or "")
     known = options(key, folder) if key in groups(folder) else []
     if known and value not in known:
-        return Problem(COMMAND_LINE, 0, key, value, f"must be one of {', '.join(known)}", nearest(value, known))
+        return Problem(place, 0, key, value, f"must be one of {', '.join(known)}", nearest(value, known))
     if isinstance(error, ConfigCompositionException):
         unknown = _unknown_key(key, composed(accepted, folder).tree, folder)
         if unknown is not None:
-            return unknown
-    return Problem(COMMAND_LINE, 0, key, value, first_line(error))
+            return replace(unknown, file=place)
+    return Problem(place, 0, key, value, first_line(error))
 
 
 def _unknown_key(key: str, tree: object, folder: Path) -> Problem | None:
@@ -164,5 +196,16 @@ def _unknown_key(key: str, tree: object, folder: Path) -> Problem | None:
             return Problem(COMMAND_LINE, 0, key, "", "has no value in the files; add it with a plus sign", f"+{key}")
         near = nearest(part, names if depth else [*names, *groups(folder)])
         full = ".".join([*parts[:depth], near, *parts[depth + 1 :]]) if near else ""
+        if not depth and len(parts) == 1:
+            group = next((name for name in groups(folder) if name.endswith(f"/{part}")), "")
+            full = group or next(_named(tree, part), full)
         return Problem(COMMAND_LINE, 0, key, "", "is not a key of the settings", full)
     return None
+
+
+def _named(tree: object, name: str, above: str = "") -> Iterator[str]:
+    """The dotted keys of a tree that end in a name: a setting is often written without its group."""
+    for key, value in tree.items() if isinstance(tree, dict) else ():
+        if key == name and above:
+            yield f"{above}.{key}"
+        yield from _named(value, name, f"{above}.{key}" if above else str(key))

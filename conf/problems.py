@@ -58,17 +58,22 @@ def format_value(value: object) -> str:
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """The most similar of ``names``, or an empty string when none is similar."""
-    matches = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    known = list(names)
+    for other in known:
+        if other.casefold() == name.casefold():
+            return other
+    matches = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return matches[0] if matches else ""
 
 
 class RuleViolation(NamedTuple):
-    """A broken rule: the key, its value, what is demanded, the nearest right name."""
+    """A broken rule: the key, its value, what is demanded, the nearest right name, and the other keys it is about."""
 
     key: tuple[str, ...]
     value: object
     rule: str
     near: str = ""
+    others: tuple[tuple[str, ...], ...] = ()
 
     def problem(self, file: str, *above: str, line: int = 0) -> Problem:
         """As a problem of ``file``, its key under ``above``; for values that are no secrets."""

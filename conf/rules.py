@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from brokers.alerts.channels import wrong_address
@@ -124,7 +125,7 @@ def _unknown_instruments(settings: Settings) -> Iterator[RuleViolation]:
     for key, names in places.items():
         for name in names:
             if name not in known:
-                yield RuleViolation(key, name, "is not in conf/instruments; define it there", nearest(name, known))
+                yield RuleViolation(key, name, "is not in conf/instruments; declare it there", nearest(name, known))
 
 
 def _mode_and_broker(settings: Settings) -> Iterator[RuleViolation]:
@@ -207,7 +208,10 @@ def _strategy_as_a_whole(settings: Settings) -> Iterator[RuleViolation]:
     try:
         build(settings.strategy.kind, settings.strategy.parameters)
     except ConfigError as error:
-        yield RuleViolation(("strategy",), error.what, error.remedy)
+        words = set(re.findall(r"\w+", f"{error.what} {error.remedy}"))
+        keys = tuple(("strategy", name) for name in settings.strategy.parameters if name in words)
+        told = f"{error.what}; {error.remedy}" if error.remedy else error.what
+        yield RuleViolation(keys[0] if keys else ("strategy",), None, told, "", keys[1:])
 
 
 def grid_errors(settings: Settings) -> Iterator[RuleViolation]:

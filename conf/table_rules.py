@@ -18,6 +18,7 @@ from conf.strategy_kinds import parameters_of
 MOST_RISK = 1_000_000
 LONGEST_NAME = 32
 """Characters of an instrument's name at a venue."""
+USUAL_CALENDARS = ("24/7", "24/5", "XNYS", "CMES")
 CAPS = ("max_size_pct", "max_position", "max_gross")
 """Limits of ``risk`` that must not fall in this order: of an order, a position, the account."""
 
@@ -53,8 +54,25 @@ def broken_sets(kind: str, sets: Sequence[Mapping[str, float]]) -> list[RuleViol
     return wrong
 
 
+def _unknown_calendars(settings: Settings) -> Iterator[RuleViolation]:
+    """Calendars that do not exist; the library that knows them is loaded where others than the usual ones are named."""
+    strange = {
+        symbol: row.calendar for symbol, row in settings.instruments.items() if row.calendar not in USUAL_CALENDARS
+    }
+    if not strange:
+        return
+    from exchange_calendars import get_calendar_names  # takes a second
+
+    names = [*USUAL_CALENDARS, *get_calendar_names()]
+    for symbol, name in strange.items():
+        if name not in names:
+            rule = "must be a calendar of exchange_calendars, such as XNYS, XLON or XETR; or 24/7, 24/5"
+            yield RuleViolation(("instruments", symbol, "calendar"), name, rule, nearest(name, names))
+
+
 def _instruments(settings: Settings) -> Iterator[RuleViolation]:
     """Two instruments must not share a name at one venue, or an order would reach the wrong one."""
+    yield from _unknown_calendars(settings)
     for broker in plugins().values():
         names = {symbol: broker.venue_symbol(row) for symbol, row in settings.instruments.items()}
         for symbol, name in names.items():

@@ -101,7 +101,8 @@ def _not_finite(composed: Composed, key: Key, value: object) -> Problem:
 
 
 def _problem(composed: Composed, broken: RuleViolation) -> Problem:
-    file, line = composed.place(broken.key)
+    overridden = (key for key in (broken.key, *broken.others) if composed.override_of(key))
+    file, line = composed.place(next(overridden, broken.key))
     value = _display_value(broken, composed.tree)
     return Problem(file, line, ".".join(broken.key), value, broken.rule, broken.near)
 

@@ -119,9 +119,13 @@ def lint_yaml(path: Path, shown: str) -> list[Problem]:
     try:
         if path.exists() and not path.is_file():
             raise _Refused("is no plain file")
-        root = _root(_text(path.read_bytes()))
-    except (_Refused, OSError, UnicodeDecodeError, YAMLError) as error:
+        text = _text(path.read_bytes())
+    except (_Refused, OSError, UnicodeDecodeError) as error:
         return [_refusal(error).problem(shown)]
+    try:
+        root = _root(text)
+    except YAMLError as error:
+        return [_syntax_trap(error, text).problem(shown)]
     if root is None:
         return []
     line = root.start_mark.line
@@ -148,15 +152,58 @@ def _refusal(error: Exception) -> _Trap:
             return _Trap(-1, (), "", f"is not UTF-8 text at byte {error.start}; save it as UTF-8")
         case OSError():
             return _Trap(-1, (), "", f"cannot be read: {error.strerror}")
+    raise error
+
+
+def _syntax_trap(error: YAMLError, text: str) -> _Trap:
+    """A text that is no YAML: the line that a person must change, and how."""
+    match error:
         case MaxDepthExceededError():
             return _Trap(error.problem_mark.line, (), "", f"is nested deeper than {MAX_DEPTH} levels")
         case _AliasError():
             rule = "is an alias, which is not allowed; write the value out"
             return _Trap(error.problem_mark.line, (), str(error.problem), rule)
         case MarkedYAMLError():
-            mark = error.problem_mark or error.context_mark
-            return _Trap(mark.line if mark else -1, (), "", f"is not YAML: {error.problem or error.context}")
-    return _Trap(-1, (), "", f"is not YAML: {str(error).splitlines()[0]}")
+            return _scanner_trap(error, text.splitlines())
+    return _Trap(-1, (), "", "is not YAML: a control character; write the file anew with an editor for plain text")
+
+
+def _scanner_trap(error: MarkedYAMLError, lines: list[str]) -> _Trap:
+    """What the parser stumbled over, in the words of a person; an unclosed quote or bracket where it was opened."""
+    mark, opened = error.problem_mark or error.context_mark, error.context_mark or error.problem_mark
+    line, first = (mark.line if mark else -1), (opened.line if opened else -1)
+    problem, context = str(error.problem), str(error.context)
+    if "quoted scalar" in context or "flow" in context:
+        what = "quote" if "quoted" in context else "bracket"
+        return _Trap(first, (), _shown(lines, first), f"is not YAML: a {what} is opened and not closed")
+    if "\\t" in problem or _begins_with_tab(lines, line):
+        return _Trap(line, (), "", "is not YAML: indented with a tab; indent with spaces")
+    if "cannot start any token" in problem:
+        return _Trap(
+            line, (), _shown(lines, line), "is not YAML: a value begins with a sign that wants quotes around the value"
+        )
+    above = next((row for row in range(line - 1, -1, -1) if lines[row].partition("#")[0].strip()), -1)
+    if "mapping values" in problem and above >= 0 and ":" not in lines[above]:
+        return _Trap(above, (), _shown(lines, above), "is not YAML: there is no colon; write KEY: VALUE")
+    if "mapping values" in problem:
+        rule = "is not YAML: indented deeper than the key above it, or a second colon; write KEY: VALUE, quote a text"
+        return _Trap(line, (), _shown(lines, line), rule)
+    if "expected ':'" in problem:
+        return _Trap(first, (), _shown(lines, first), "is not YAML: there is no colon; write KEY: VALUE")
+    if "block end" in problem:
+        rule = "is not YAML: indented otherwise than the lines above it, or a key among the items of a list"
+        return _Trap(line, (), _shown(lines, line), rule)
+    rule = "is not YAML; write KEY: VALUE, a list as [A, B], and a text with other signs in quotes"
+    return _Trap(line, (), _shown(lines, line), rule)
+
+
+def _begins_with_tab(lines: list[str], line: int) -> bool:
+    return 0 <= line < len(lines) and lines[line].lstrip(" ").startswith("\t")
+
+
+def _shown(lines: list[str], line: int) -> str:
+    """A line as a message repeats it: up to its colon, because a value may be a secret."""
+    return lines[line].partition(":")[0].strip()[:60] if 0 <= line < len(lines) else ""
 
 
 def _traps(node: Node, key: Key, line: int) -> Iterator[_Trap]:

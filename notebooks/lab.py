@@ -164,7 +164,8 @@ def _(shown):
 def _(shown):
     figures, months = mo.md(shown.texts["figures"]), mo.md(shown.texts["months"])
     fills = mo.ui.table(shown.fills, selection=None, page_size=15, show_data_types=False)
-    mo.accordion({"All figures": figures, "Returns by month": months, "Fills": fills})
+    trades = mo.ui.table(shown.trades, selection=None, page_size=15, show_data_types=False)
+    mo.accordion({"All figures": figures, "Returns by month": months, "Closed trades": trades, "Fills": fills})
     return
 
 

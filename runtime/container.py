@@ -106,7 +106,8 @@ class Container:
         """
         if symbol not in self.instruments:
             near = nearest(symbol, self.instruments)
-            remedy = f"did you mean {near!r}?" if near else "define it in conf/instruments"
+            declare = "declare it in a file of conf/instruments, see docs/instruments.md"
+            remedy = f"did you mean {near!r}? If not, {declare}" if near else declare
             raise ConfigError(f"there is no instrument {symbol!r}", where="conf/instruments", remedy=remedy)
         return self.instruments[symbol]
 

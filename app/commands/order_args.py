@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 from tradewright.model.base import is_bounded
 from tradewright.model.errors import ConfigError
 from tradewright.model.order import OrderTerms, OrderType, Side, TimeInForce
+from tradewright.model.plain_words import plain_rule
 
 Kind = TypeVar("Kind", bound=StrEnum)
 
@@ -69,7 +71,7 @@ def parse_order_terms(
         wanted = " and ".join(f"--{name}" for name in sorted(needed)) or "no price"
         got = ", ".join(f"--{name}" for name in given) or "no price"
         remedy = f"give {wanted} and no other price: tradewright intent --help"
-        raise ConfigError(f"a {kind} order has {wanted}, not {got}", where="--type", remedy=remedy)
+        raise ConfigError(f"a {kind} order has {wanted}, and {got} was given", where="--type", remedy=remedy)
     try:
         return OrderTerms.model_validate(
             {
@@ -82,7 +84,7 @@ def parse_order_terms(
             }
         )
     except ValidationError as error:
-        text = error.errors()[0]["msg"].removeprefix("Value error, ")
+        text = plain_rule(error.errors()[0]).replace("good_till", "--good-till")
         raise ConfigError(text, where="--tif, --good-till", remedy="tradewright intent --help") from error
 
 
@@ -125,8 +127,14 @@ def _one_of(kinds: type[Kind], option: str, text: str, admitted: Iterable[str] =
     try:
         return kinds(text.upper())
     except ValueError as error:
-        names = ", ".join(admitted or kinds)
-        raise ConfigError(f"{text!r} is not admitted", where=option, remedy=f"one of {names}") from error
+        names = list(admitted or kinds)
+        if not text:
+            remedy = f"say {option} {names[0]}; one of {', '.join(names)}"
+            raise ConfigError("is missing", where=option, remedy=remedy) from error
+        near = difflib.get_close_matches(text.upper(), names, n=1)
+        hint = f"did you mean {str(near[0])!r}? " if near else ""
+        remedy = f"{hint}one of {', '.join(names)}"
+        raise ConfigError(f"{text!r} is not admitted", where=option, remedy=remedy) from error
 
 
 def parse_state(text: str) -> str:
@@ -155,6 +163,8 @@ def parse_statement_fill(text: str) -> dict[str, object]:
 
 def _amount(option: str, text: str) -> Decimal:
     shown = text[:40]
+    if not text:
+        raise ConfigError("is missing", where=option, remedy=f"say {option} 10")
     try:
         value = Decimal(text) if len(text) <= LONGEST_NUMBER else Decimal("NaN")
     except InvalidOperation as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -79,6 +80,14 @@ def import_(
             for row in imported
         ]
         output.table("imported", header, rows)
+        for row in imported:
+            if row.used:
+                output.line("used: " + ", ".join(f"{ours} from {theirs!r}" for ours, theirs in row.used.items()))
+            if row.left_out:
+                output.line(f"left out: {', '.join(map(repr, row.left_out))}")
+        roots = [text for text in overrides or () if text.startswith("storage.")]
+        for row in imported[:1]:
+            output.line(f"next: {shlex.join([*row.next.split(), *roots])}")
         output.result({"imported": imported})
 
     run_command(as_json, act)

@@ -74,5 +74,7 @@ def show_problems(output: Output, listed: Sequence[Problem]) -> None:
     """Print the list of problems, or that there is none."""
     for problem in listed:
         output.line(problem.line)
+    if listed:
+        output.line("docs/when-it-stops.md has a section for each of these")
     if not listed:
         output.line("all is well: nothing is frozen, stopped or in doubt")

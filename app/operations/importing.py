@@ -19,6 +19,8 @@ from tradewright.formats.tabular import read_csv, read_feather, read_parquet
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.model.instrument import Instrument
+from tradewright.research.bars import ADJUSTABLE
+from tradewright.store.actions import NoFactors
 from tradewright.store.bars import BarStore, UpsertReport
 
 
@@ -38,6 +40,9 @@ class Imported:
     Args:
         dropped: rows that were left out, by the rule they broke.
         factors: rows of corporate actions that came along; None where the source has none.
+        used: our column to the file's, for sources with headers.
+        left_out: the file's columns that were not used.
+        next: what to type next, so that the bars are used.
     """
 
     instrument: str
@@ -51,6 +56,9 @@ class Imported:
     revision: int
     dropped: dict[str, int]
     factors: int | None
+    used: dict[str, str]
+    left_out: tuple[str, ...]
+    next: str
 
 
 def source_of(name: str) -> Source:
@@ -62,7 +70,7 @@ def source_of(name: str) -> Source:
     known = [source.value for source in Source]
     if name not in known:
         near = nearest(name, known)
-        remedy = f"did you mean {near!r}?" if near else f"one of {', '.join(known)}"
+        remedy = f"did you mean {near!r}?" if near else f"say tradewright import SOURCE FILE; one of {', '.join(known)}"
         raise ConfigError(f"unknown source {name!r}", where="import", remedy=remedy)
     return Source(name)
 
@@ -75,7 +83,10 @@ def timeframe_of(name: str) -> Timeframe:
     """
     known = [timeframe.value for timeframe in Timeframe]
     if name not in known:
-        raise ConfigError(f"unknown timeframe {name!r}", where="--timeframe", remedy=f"one of {', '.join(known)}")
+        near = nearest(name, known) or ("1d" if name.lower() in ("daily", "day", "d") else "")
+        hint = f"; did you mean {near!r}?" if near else ""
+        remedy = f"one of {', '.join(known)}{hint}"
+        raise ConfigError(f"unknown timeframe {name!r}", where="--timeframe", remedy=remedy)
     return Timeframe(name)
 
 
@@ -101,7 +112,9 @@ def import_bars(
     if not path.exists():
         raise DataError("there is no such file or folder", where=str(path), remedy="check the path")
     if source is not Source.LEAN and len(symbols) != 1:
-        raise ConfigError(f"a file holds one instrument, not {len(symbols)}", where="--instrument", remedy="name one")
+        raise ConfigError(
+            f"a file holds one instrument, not {len(symbols)}", where="--instrument", remedy="say --instrument AAPL"
+        )
     if not symbols:
         raise ConfigError("no instrument is named", where="--instruments", remedy="say --instruments SPY,GOOG")
     house = Container(settings)
@@ -161,4 +174,24 @@ def _store(
         revision=report.revision,
         dropped=reading.dropped,
         factors=factors,
+        used=reading.used,
+        left_out=reading.left_out,
+        next=_next(store, instrument, timeframe),
     )
+
+
+def _next(store: BarStore, instrument: Instrument, timeframe: Timeframe) -> str:
+    """The backtest on what was stored, with the settings that differ from the shipped ones."""
+    raw = " backtest.prices=raw" if _lacks_actions(store, instrument) else ""
+    return f"tradewright backtest backtest.instruments=[{instrument.symbol}] backtest.timeframe={timeframe}{raw}"
+
+
+def _lacks_actions(store: BarStore, instrument: Instrument) -> bool:
+    """Whether adjusted prices of a stock or a fund cannot be told, because no corporate actions are stored."""
+    if instrument.asset_class not in ADJUSTABLE:
+        return False
+    try:
+        store.actions.factors(instrument.symbol)
+    except NoFactors:
+        return True
+    return False

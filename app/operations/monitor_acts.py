@@ -22,7 +22,7 @@ from tradewright.model.errors import TradewrightError
 
 STATEMENT_STATES = ENDS
 """The states in which a statement may say that an order ended."""
-NOTHING_CHOSEN = "nothing is chosen"
+NOTHING_CHOSEN = "nothing is chosen: choose a row first"
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ import pandas as pd
 
 from conf.compose import compose
 from conf.overrides import grid
+from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime.container import Container
-from runtime.research import run_study, sweep_sets
+from runtime.research import run_study, sweep_sets, timeframe
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.equity_curve import Sampling, periods_per_year
 from tradewright.evaluation.study import StudyResult
@@ -78,13 +79,20 @@ def run(settings: Settings) -> StudyResult:
     """
     done = run_study(Container(settings))
     if not any(len(result.bars.ts) for result in done.results.values()):
-        backtest = settings.backtest
-        raise DataError(
-            f"{', '.join(done.results)} have no bars in the period",
-            where=f"backtest.start={backtest.start} backtest.end={backtest.end}",
-            remedy="choose another period; tradewright doctor shows what is stored",
-        )
+        raise _no_bars(settings, list(done.results))
     return done
+
+
+def _no_bars(settings: Settings, names: Sequence[str]) -> DataError:
+    """The refusal of a period without bars, with the days that are stored."""
+    house, backtest = Container(settings), settings.backtest
+    stored = {name: house.bar_store.coverage(name, timeframe(settings)) for name in names}
+    spans = (f"{name} {span.first:%Y-%m-%d} to {span.last:%Y-%m-%d}" for name, span in stored.items() if span)
+    return DataError(
+        f"no bar of {', '.join(names)} lies in the period",
+        where=f"backtest.start={backtest.start} backtest.end={backtest.end}",
+        remedy=f"choose a period within what is stored at {timeframe(settings)}: {', '.join(spans) or 'nothing'}",
+    )
 
 
 def reply_of(settings: Settings, done: StudyResult, *, with_fills: bool = True) -> BacktestReply:
@@ -211,7 +219,9 @@ def sweep(
     result = sweep_sets(Container(settings), sets, progress)
     names = [name for name in result.totals.dtype.names or () if name]
     if rank not in names:
-        raise ConfigError(f"there is no figure {rank!r}", where="--rank", remedy=f"one of {', '.join(names)}")
+        near = nearest(rank, names)
+        hint = f"did you mean {near!r}? " if near else ""
+        raise ConfigError(f"there is no figure {rank!r}", where="--rank", remedy=f"{hint}one of {', '.join(names)}")
     figures = [float(value) for value in result.totals[rank]]
     order = sorted(range(len(figures)), key=lambda row: (math.isnan(figures[row]), -figures[row]))
     chosen = order[:top] if top else order

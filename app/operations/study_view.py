@@ -13,7 +13,9 @@ from app.operations.research import fill_lines
 from tradewright.evaluation.charts import account_figure, price_figure
 from tradewright.evaluation.finding import Severity
 from tradewright.evaluation.formatting import MetricRow, headline
+from tradewright.evaluation.html_report import MOST_TRADES
 from tradewright.evaluation.study import StudyResult
+from tradewright.evaluation.trade_table import trade_rows
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -53,6 +55,13 @@ class StudyView:
         """Every fill as a row of a table, by instrument, oldest first."""
         results = self.study.results if self.study else {}
         return [dict(vars(line)) for name, result in results.items() for line in fill_lines(name, result)]
+
+    @property
+    def trades(self) -> list[dict[str, object]]:
+        """The newest closed trades of each instrument, newest first."""
+        results = self.study.results if self.study else {}
+        rows = ((name, row) for name, each in results.items() for row in trade_rows(each, MOST_TRADES))
+        return [{"instrument": name, **row._asdict()} for name, row in rows]
 
     @property
     def findings(self) -> str:

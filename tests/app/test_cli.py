@@ -152,7 +152,7 @@ def test_a_no_is_final(house: House) -> None:
         ({"--type": "STP_LMT", "--limit": "1"}, "a STOP_LIMIT order has --limit and --stop"),
         ({"--type": "STP", "--stop": "1", "--trail": "1"}, "a STOP order has --stop"),
         ({"--type": "TRAIL", "--trail": "much"}, "is not a number"),
-        ({"--type": "TRAIL", "--trail": "100%"}, "less than 100"),
+        ({"--type": "TRAIL", "--trail": "100%"}, "below 100"),
         ({"--tif": "FOREVER"}, "DAY, GTC, GTD, IOC"),
         ({"--tif": "GTD"}, "a GTD order needs good_till"),
         ({"--tif": "GTD", "--good-till": "2026-12-01T16:00"}, "is no moment with an offset"),
@@ -334,7 +334,7 @@ def test_backtest_says_what_the_interface_promises(goog: tuple[str, ...], tmp_pa
 def test_a_period_without_bars_is_refused(goog: tuple[str, ...]) -> None:
     said = say("backtest", "strategy=buy_and_hold", *goog, "backtest.start=2030-01-01", "--json")
     assert said.status == 1
-    assert "no bars in the period" in said.json["error"]["what"]
+    assert "lies in the period" in said.json["error"]["what"]
     assert "2030-01-01" in said.json["error"]["where"]
 
 

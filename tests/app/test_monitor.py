@@ -76,7 +76,7 @@ def test_wrong_settings_are_said() -> None:
 def test_a_yes_goes_into_the_outbox_and_a_no_is_final(settings: Settings) -> None:
     (decision,) = monitor.monitor_view(settings).waiting.values()
     assert monitor_acts.answer(settings, decision, True, " ").startswith("refused: ")
-    assert monitor_acts.answer(settings, None, True, "why") == "nothing is chosen"
+    assert monitor_acts.answer(settings, None, True, "why") == monitor_acts.NOTHING_CHOSEN
     assert monitor_acts.answer(settings, decision, True, "looked at it") == "approved: BUY 0.01 BTC"
     assert monitor.monitor_view(settings).waiting == {}
     with trading.opened_ledger(settings) as ledger:

@@ -84,7 +84,7 @@ def test_one_order_is_cancelled_once(desk: Settings, ledger: Ledger) -> None:
     assert monitor_acts.cancel(desk, row, REASON) == f"ended at the venue: {ref}"
     assert (state(ledger, ref), state(ledger, other)) == (AttemptState.CANCELLED, AttemptState.WORKING)
     assert "cannot be cancelled" in monitor_acts.cancel(desk, row, REASON)
-    assert monitor_acts.cancel(desk, [], REASON) == "nothing is chosen"
+    assert monitor_acts.cancel(desk, [], REASON) == monitor_acts.NOTHING_CHOSEN
     cancels = [entry for entry in ledger.audit.entries() if entry.action == "CANCEL"]
     assert [(entry.subject, entry.detail) for entry in cancels] == [(ref, {"reason": REASON})]
 
@@ -203,7 +203,7 @@ def test_an_act_that_does_not_help_with_the_chosen_problem_is_refused(desk: Sett
     row = problem(desk, "EXTERNAL_ORDER")
     said = monitor_acts.help_with(desk, row, {"adopt": True}, REASON, NO_STATEMENT)
     assert said == "refused: adopt does not help with EXTERNAL_ORDER"
-    assert monitor_acts.help_with(desk, [], {"adopt": True}, REASON, NO_STATEMENT) == "nothing is chosen"
+    assert monitor_acts.help_with(desk, [], {"adopt": True}, REASON, NO_STATEMENT) == monitor_acts.NOTHING_CHOSEN
     assert len(ledger.freezes.of("SIM", "BTC")) == 1
 
 

@@ -172,7 +172,7 @@ def test_an_unknown_instrument_is_refused_with_the_nearest() -> None:
         Container(composed()).instrument("APPL")
     assert caught.value.what == "there is no instrument 'APPL'"
     assert (caught.value.where, caught.value.remedy) == ("conf/instruments", "did you mean 'AAPL'?")
-    with pytest.raises(ConfigError, match="define it in conf/instruments"):
+    with pytest.raises(ConfigError, match="declare it in a file of conf/instruments"):
         Container(composed()).instrument("@@@@@@")
 
 

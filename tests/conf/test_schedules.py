@@ -32,11 +32,11 @@ def test_when_things_run_is_no_part_of_the_configuration_hash() -> None:
 @pytest.mark.parametrize(
     ("wrong", "key", "rule", "near"),
     [
-        ("backup.keep=0", "schedules.backup.keep", "greater than or equal to 1", ""),
-        ("prune.at='24:00'", "schedules.prune.at", "pattern", ""),
-        ("prune.at='3:00'", "schedules.prune.at", "pattern", ""),
-        ("reconcile.every_minutes=0", "schedules.reconcile.every_minutes", "greater than or equal to 1", ""),
-        ("retry_minutes=1441", "schedules.retry_minutes", "less than or equal to 1440", ""),
+        ("backup.keep=0", "schedules.backup.keep", "at least 1", ""),
+        ("prune.at='24:00'", "schedules.prune.at", "must be a time of day", ""),
+        ("prune.at='3:00'", "schedules.prune.at", "must be a time of day", ""),
+        ("reconcile.every_minutes=0", "schedules.reconcile.every_minutes", "at least 1", ""),
+        ("retry_minutes=1441", "schedules.retry_minutes", "at most 1440", ""),
         ("decide.enabled=maybe", "schedules.decide.enabled", "must be a boolean", ""),
         ("decide.enabeld=true", "schedules.decide.enabeld", "not a key", "schedules.decide.enabled"),
     ],

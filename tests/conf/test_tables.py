@@ -39,9 +39,9 @@ def test_the_shipped_tables_hold() -> None:
         ("strategy.grid.fast=[5,5]", "strategy.grid", "holds the same set twice"),
         ("strategy.grid={fast: [40, 50], slow: [30]}", "strategy.grid", "fast = 40, slow = 30; fast < slow is needed"),
         ("+strategy.grid.fats=[5]", "strategy.grid.fats", "is not a parameter of sma_crossover"),
-        ("strategy.grid.fast=[]", "strategy.grid.fast", "at least 1"),
+        ("strategy.grid.fast=[]", "strategy.grid.fast", "must not be empty"),
         ("strategy.grid.fast=[nan]", "strategy.grid.fast.0", "must be a finite number"),
-        ("strategy.grid.fast=['5']", "strategy.grid.fast.0", "valid"),
+        ("strategy.grid.fast=['5']", "strategy.grid.fast.0", "must be a number"),
     ],
 )
 def test_what_no_row_shows_alone_is_found_by_the_check(override: str, key: str, rule: str) -> None:

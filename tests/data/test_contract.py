@@ -15,7 +15,7 @@ from tradewright.model.errors import DataError
 
 BREAKS = {
     "a time stamp occurs once": ("ts", lambda f: f["ts"].iloc[2]),
-    "time stamps ascend": ("ts", lambda f: f["ts"].iloc[1]),
+    "each row is later than the one before": ("ts", lambda f: f["ts"].iloc[1]),
     "a bar starts on the grid of 1m": ("ts", lambda f: f["ts"].iloc[3] + pd.Timedelta(milliseconds=17)),
     "a value is a finite number": ("close", lambda _: np.nan),
     "a price is positive": ("low", lambda _: 0.0),

@@ -16,7 +16,7 @@ from tests.conftest import REAL_DATA
 
 SOURCE = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"```console\n(?P<lines>.*?)```", re.DOTALL)
-DOCUMENTS = ("README.md", "docs/configuration.md", "docs/data.md", "docs/trading.md")
+DOCUMENTS = ("README.md", "docs/configuration.md", "docs/data.md", "docs/trading.md", "docs/when-it-stops.md")
 WHOLE_JOBS = ("make demo", "make test")
 """Run by CI itself, as they stand."""
 

@@ -237,16 +237,6 @@ def test_words():
     assert (count(1, "bar"), count(1200, "bar")) == ("1 bar", "1,200 bars")
 
 
-def test_the_page_lists_the_closed_trades(traded):
-    page = risk_report("demo", {"BTC": traded}).html()
-    listed = page[page.index('<details class="trades">') :]
-    found = len(traded.trades)
-    assert found > 0
-    assert f"<summary>{count(found, 'closed trade')}</summary>" in listed
-    assert listed[: listed.index("</details>")].count("<tr><td>") == found
-    assert money(float(traded.trades[-1]["profit"])) in listed
-
-
 @pytest.mark.parametrize(
     ("values", "said"),
     [([], "no values"), ([float("nan")], "no values"), ([5.0], "5 to 5, last 5"), ([1.0, 3.0, 2.0], "1 to 3, last 2")],

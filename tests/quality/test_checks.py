@@ -61,7 +61,7 @@ REASONS = {
     "a negative price": "a price is positive",
     "a high below the low": "the high is not below the low",
     "a repeated time": "a time stamp occurs once",
-    "a time out of order": "time stamps ascend",
+    "a time out of order": "each row is later than the one before",
     "a naive time": "column ts is datetime64[ns]",
     "a time off the grid": "a bar starts on the grid of 1m",
     "an unknown price": "a value is a finite number",

@@ -14,7 +14,7 @@ from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.equity_curve import DAY_NS, buy_and_hold, longest_span, months_of, period_gains, underwater
 from tradewright.evaluation.finding import Finding, Severity, ValidityEvidence
 from tradewright.evaluation.formatting import count, money, percent, ratio
-from tradewright.evaluation.metrics import Metrics, sampled_returns
+from tradewright.evaluation.metrics import Metrics, exposure_series, sampled_returns
 from tradewright.evaluation.significance import ReturnShape, deflated_sharpe, shape_of, sharpe_standard_error
 from tradewright.model.bars import Floats
 
@@ -239,12 +239,18 @@ def benchmark(case: CheckInput) -> Iterator[Finding]:
     passive_fall = float(underwater(held).min())
     message = (
         f"The strategy returned {percent(active)} with a drawdown of {percent(case.metrics.bar_drawdown)},"
-        f" buy and hold {percent(passive)} with {percent(passive_fall)}."
+        f" buy and hold {percent(passive)} with {percent(passive_fall)}, always with the whole cash;"
+        f" the strategy had {percent(_mean_exposure(case))} of its equity in the market on average."
     )
     if active > passive:
         yield Finding("BENCHMARK_BEATEN", Severity.INFO, message)
     else:
         yield Finding("BENCHMARK_NOT_BEATEN", Severity.WARNING, message)
+
+
+def _mean_exposure(case: CheckInput) -> float:
+    """The mean size of the position as a fraction of equity, over every bar."""
+    return float(np.abs(exposure_series(case.result)).mean())
 
 
 def deep_drawdown(case: CheckInput) -> Iterator[Finding]:

@@ -9,6 +9,10 @@ from typing import NamedTuple
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.metrics import Metrics
 
+DAYS_OF_YEAR = 365.25
+MIN_ANNUAL_YEARS = 90 / DAYS_OF_YEAR
+"""The shortest span of which reports show annual figures; of five days, a year is an invention."""
+
 
 def money(value: float) -> str:
     """Two decimals, thousands apart: ``-1,234.50``; a rounded zero has no sign."""
@@ -51,12 +55,29 @@ def headline(metrics: Metrics) -> tuple[MetricRow, ...]:
     """The six figures at the head of a report."""
     return (
         MetricRow("Total return", percent(metrics.total_return), f"net profit {money(metrics.net_profit)}"),
-        MetricRow("CAGR", percent(metrics.cagr), f"over {metrics.years:.2f} years"),
-        MetricRow("Sharpe", ratio(metrics.sharpe), f"volatility {percent(metrics.volatility)}"),
+        MetricRow("CAGR", annual(metrics, percent(metrics.cagr)), span_text(metrics)),
+        MetricRow("Sharpe", annual(metrics, ratio(metrics.sharpe)), _volatility(metrics)),
         MetricRow("Max drawdown", percent(metrics.bar_drawdown), recovery(metrics)),
         MetricRow("Win rate", percent(metrics.win_rate, 1), count(metrics.trades, "closed trade")),
         MetricRow("Exposure", percent(metrics.exposure, 1), f"fees {money(metrics.fees)}"),
     )
+
+
+def _volatility(metrics: Metrics) -> str:
+    return f"volatility {annual(metrics, percent(metrics.volatility))}"
+
+
+def annual(metrics: Metrics, text: str) -> str:
+    """An annual figure, or a dash where the backtest is shorter than :data:`MIN_ANNUAL_YEARS`."""
+    return text if metrics.years >= MIN_ANNUAL_YEARS else "–"
+
+
+def span_text(metrics: Metrics) -> str:
+    """The span of a backtest, and why it has no annual figures where it has none."""
+    if metrics.years >= MIN_ANNUAL_YEARS:
+        return f"over {metrics.years:.2f} years"
+    days = count(round(metrics.years * DAYS_OF_YEAR), "day")
+    return f"{days}: no annual figure under {MIN_ANNUAL_YEARS * DAYS_OF_YEAR:.0f}"
 
 
 def groups(metrics: Metrics) -> tuple[MetricGroup, ...]:
@@ -83,14 +104,13 @@ def _growth(metrics: Metrics) -> tuple[MetricRow, ...]:
         MetricRow("Final equity", money(metrics.final_equity), "cash and the open position at the last close"),
         MetricRow("Net profit", money(metrics.net_profit), "after all fees"),
         MetricRow("Total return", percent(metrics.total_return), ""),
-        MetricRow("CAGR", percent(metrics.cagr), "compound growth per calendar year"),
-        MetricRow("Volatility", percent(metrics.volatility), "of returns, per year"),
-        MetricRow("Sharpe", ratio(metrics.sharpe), "mean excess return / deviation, per year"),
-        MetricRow("Sortino", ratio(metrics.sortino), "mean excess return / downside deviation, per year"),
+        MetricRow("CAGR", annual(metrics, percent(metrics.cagr)), "compound growth per calendar year"),
+        MetricRow("Volatility", annual(metrics, percent(metrics.volatility)), "of returns, per year"),
+        MetricRow("Sharpe", annual(metrics, ratio(metrics.sharpe)), "mean excess return / deviation, per year"),
         MetricRow(
-            "Sortino (source's form)", ratio(metrics.sortino_of_gains), "mean of gains / deviation of losses, per year"
+            "Sortino", annual(metrics, ratio(metrics.sortino)), "mean excess return / downside deviation, per year"
         ),
-        MetricRow("Calmar", ratio(metrics.calmar), "CAGR / sampled drawdown"),
+        MetricRow("Calmar", annual(metrics, ratio(metrics.calmar)), "CAGR / sampled drawdown"),
     )
 
 
@@ -130,7 +150,7 @@ def _activity(metrics: Metrics) -> tuple[MetricRow, ...]:
         MetricRow("Fills", f"{metrics.fills:,}", ""),
         MetricRow("Fees", money(metrics.fees), "all fees paid"),
         MetricRow("Turnover", ratio(metrics.turnover), "traded value / mean equity"),
-        MetricRow("Turnover per year", ratio(metrics.turnover_per_year), ""),
+        MetricRow("Turnover per year", annual(metrics, ratio(metrics.turnover_per_year)), ""),
         MetricRow("Bars", f"{metrics.bars:,}", f"{metrics.years:.2f} years"),
     )
 

@@ -13,13 +13,14 @@ from jinja2 import Environment, StrictUndefined
 from tradewright.evaluation.charts import account_figure, account_svg, price_figure
 from tradewright.evaluation.equity_curve import MONTHS, YearRow
 from tradewright.evaluation.finding import TOGETHER, AccountSection, Finding
-from tradewright.evaluation.formatting import MetricGroup, MetricRow, count, groups, headline, money, percent
+from tradewright.evaluation.formatting import MetricGroup, MetricRow, groups, headline, percent
+from tradewright.evaluation.trade_table import TRADE_HEADER, TradeRow, trade_rows
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-TRADES = 200
-"""Closed trades that are listed, the newest of a section."""
+MOST_TRADES = 200
+"""The newest closed trades of an account that the page lists."""
 FULL_HEAT = 0.10
 """A month that earned or lost this fraction gets the full colour."""
 
@@ -43,9 +44,9 @@ class _PageSection:
     price: _Drawing | None
     months: Sequence[YearRow]
     groups: tuple[MetricGroup, ...]
-    trades: Sequence[tuple[str, ...]]
-    trades_title: str
     measured: str
+    trades: tuple[TradeRow, ...]
+    trades_left_out: int
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def report_page(
         rows=[_row(each, places.get(each.instrument)) for each in sections],
         sections=[_page_section(each) for each in detailed],
         months=MONTHS,
+        trade_header=TRADE_HEADER,
         percent=percent,
         heat=lambda value: f"{min(1.0, abs(value) / FULL_HEAT):.2f}",
         style=_part("page.css"),
@@ -108,9 +110,9 @@ def _page_section(section: AccountSection) -> _PageSection:
         price=None if section.instrument == TOGETHER else _drawing(price_figure(section.result)),
         months=section.months,
         groups=groups(section.metrics),
-        trades=[] if section.instrument == TOGETHER else _trades(section),
-        trades_title=_trades_title(len(section.result.trades)),
         measured=_measured(section),
+        trades=() if section.instrument == TOGETHER else trade_rows(section.result, MOST_TRADES),
+        trades_left_out=0 if section.instrument == TOGETHER else max(0, section.metrics.trades - MOST_TRADES),
     )
 
 
@@ -125,32 +127,6 @@ def _period(section: AccountSection) -> str:
         return "no bars"
     first, last = (datetime.fromtimestamp(int(each) // 1_000_000_000, tz=UTC).date() for each in (ts[0], ts[-1]))
     return f"{first} to {last}, {section.metrics.bars:,} bars"
-
-
-def _trades(section: AccountSection) -> list[tuple[str, ...]]:
-    """The newest closed trades, the last one first: entry, exit, side, quantity, prices, fees, profit."""
-    ts = section.result.bars.ts
-
-    def moment(bar: int) -> str:
-        return f"{datetime.fromtimestamp(int(ts[bar]) // 1_000_000_000, tz=UTC):%Y-%m-%d %H:%M}"
-
-    return [
-        (
-            moment(row["entry_bar"]),
-            moment(row["exit_bar"]),
-            "long" if row["direction"] > 0 else "short",
-            f"{row['quantity']:,.8g}",
-            f"{row['entry_price']:,.8g}",
-            f"{row['exit_price']:,.8g}",
-            money(row["entry_fee"] + row["exit_fee"]),
-            money(row["profit"]),
-        )
-        for row in section.result.trades[: -TRADES - 1 : -1]
-    ]
-
-
-def _trades_title(found: int) -> str:
-    return f"The newest {TRADES} of {found:,} closed trades" if found > TRADES else count(found, "closed trade")
 
 
 def _measured(section: AccountSection) -> str:

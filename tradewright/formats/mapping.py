@@ -66,6 +66,13 @@ class ColumnMapping(FrozenModel):
             raise ValueError(f"no time zone {zone!r}; use a name such as America/New_York") from error
         return zone
 
+    @field_validator("time_format")
+    @classmethod
+    def _is_format(cls, text: str | None) -> str | None:
+        if text is not None and text not in ("s", "ms", "us", "ns") and "%" not in text:
+            raise ValueError('must be s, ms, us or ns, or a pattern with percent signs, such as "%d.%m.%Y %H:%M"')
+        return text
+
 
 def mapping_of(values: Mapping[str, object]) -> ColumnMapping:
     """A mapping from the values of a YAML file.
@@ -93,12 +100,22 @@ def positions(mapping: ColumnMapping, headers: Sequence[str], where: str) -> dic
                 found[ours] = matches[0]
     missing = [name for name in ("ts", *OHLCV[:4]) if name not in found]
     if missing:
-        raise DataError(
-            f"no column for {', '.join(missing)}; the table has {', '.join(map(repr, headers))}",
-            where=where,
-            remedy="describe the table in a mapping file (columns, header, zone, time_format)",
-        )
+        told = f"no column for {', '.join(missing)}; the table has {', '.join(map(repr, headers))}"
+        raise DataError(told, where=where, remedy=_remedy(mapping, headers))
     return found
+
+
+def _remedy(mapping: ColumnMapping, headers: Sequence[str]) -> str:
+    """What to write into a mapping file for a table whose columns were not found."""
+    other = next((sign for sign in (";", "\t", "|") if sign in headers[0]), "") if len(headers) == 1 else ""
+    if other:
+        shown = "\\t" if other == "\t" else other
+        return (
+            f'say in a mapping file (--mapping FILE) that another sign stands between the columns: delimiter: "{shown}"'
+        )
+    if mapping.header and headers and all(any(map(str.isdigit, name)) for name in headers):
+        return "the first line holds values: say header: false and positions (columns: {ts: 0, ...}) in a mapping file"
+    return "describe the table in a mapping file, --mapping FILE (columns, header, zone, time_format)"
 
 
 def _declared(ours: str, theirs: str | int, headers: Sequence[str], where: str) -> int:

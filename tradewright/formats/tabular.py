@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +15,8 @@ from tradewright.formats.mapping import ColumnMapping
 from tradewright.formats.times import SessionOpens
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError
+
+_RAGGED = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
 
 
 def read_csv(
@@ -58,8 +61,22 @@ def parse(path: Path, mapping: ColumnMapping) -> pa.Table:
     except FileNotFoundError as error:
         raise DataError("there is no such file", where=str(path), remedy="check the path") from error
     except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"not a readable table: {error}", where=str(path), remedy="fetch the file again") from error
+        raise _no_table(path, error) from error
     return table
+
+
+def _no_table(path: Path, error: Exception) -> DataError:
+    """What keeps a file from being read as CSV, with its line."""
+    again = "fetch the file again, or write it anew as CSV (UTF-8)"
+    if path.is_dir():
+        return DataError("not a readable table: a folder, not a file", where=str(path), remedy="name the file itself")
+    if found := _RAGGED.search(str(error)):
+        line, expected, got = found.groups()
+        what = f"not a readable table: line {line} has {got} values, where the first line has {expected}"
+        return DataError(what, where=str(path), remedy=f"correct the line; a file that was cut off: {again}")
+    if path.is_file() and path.stat().st_size == 0:
+        return DataError("not a readable table: the file is empty", where=str(path), remedy=again)
+    return DataError("not a readable table: no values with commas between them", where=str(path), remedy=again)
 
 
 def _without_empty_tail(table: pa.Table) -> pa.Table:
@@ -107,4 +124,7 @@ def read_feather(
 def _foreign(path: Path, kind: str, error: Exception) -> DataError:
     if isinstance(error, FileNotFoundError):
         return DataError("there is no such file", where=str(path), remedy="check the path")
-    return DataError(f"not a readable {kind} file: {error}", where=str(path), remedy="fetch the file again")
+    if path.is_dir():
+        return DataError(f"not a readable {kind} file: a folder", where=str(path), remedy="name the file itself")
+    what = f"not a readable {kind} file: of another kind, or cut off"
+    return DataError(what, where=str(path), remedy="fetch the file again; a CSV file wants: tradewright import csv")

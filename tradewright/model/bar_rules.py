@@ -122,7 +122,7 @@ def grid_nanoseconds(timeframe: Timeframe) -> int:
 def _broken(bars: Bars, timeframe: Timeframe, negative_prices: bool) -> Iterator[tuple[str, str, Mask]]:
     before = np.maximum.accumulate(bars.ts)[:-1]
     yield "a time stamp occurs once", "ts", np.concatenate(([False], bars.ts[1:] == before))[: len(bars.ts)]
-    yield "time stamps ascend", "ts", np.concatenate(([False], bars.ts[1:] < before))[: len(bars.ts)]
+    yield "each row is later than the one before", "ts", np.concatenate(([False], bars.ts[1:] < before))[: len(bars.ts)]
     yield f"a bar starts on the grid of {timeframe}", "ts", bars.ts % grid_nanoseconds(timeframe) != 0
     for name in OHLCV[:4]:
         yield "a value is a finite number", name, ~np.isfinite(getattr(bars, name))

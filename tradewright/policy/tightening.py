@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from tradewright.model.errors import TradewrightError
 from tradewright.model.hashing import canonical_value
+from tradewright.model.plain_words import plain_rule
 from tradewright.model.tightening import Tightening
 from tradewright.policy.limits import Limits
 
@@ -107,7 +108,7 @@ def _changed(limits: Limits, name: str, value: object) -> Limits:
     try:
         return Limits.model_validate(values)
     except ValidationError as error:
-        told = f"{_said(value)}: {error.errors()[0]['msg']}"
+        told = f"{_said(value)} {plain_rule(error.errors()[0])}"
         raise NotTighter(told, where=f"limit {name}", remedy="its range stands in docs/rules.md") from error
 
 

@@ -13,6 +13,7 @@ from ruamel.yaml.error import YAMLError
 
 from tradewright.model.base import FrozenModel, Name
 from tradewright.model.errors import ConfigError
+from tradewright.model.plain_words import plain_rule
 
 _EXAMPLES = 5
 
@@ -82,7 +83,7 @@ def load_suite(path: Path) -> Suite:
     except (OSError, UnicodeDecodeError, YAMLError) as error:
         raise ConfigError(f"cannot be read: {error}", where=str(path), remedy="correct the file") from error
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))} {plain_rule(e)}" for e in error.errors())
         raise ConfigError(problems, where=str(path), remedy="a suite has name and expectations") from error
 
 

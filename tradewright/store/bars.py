@@ -250,10 +250,17 @@ class BarStore:
 
     def _absent(self, series: Series) -> NoBars:
         stored = ", ".join(f"{s.instrument} {s.timeframe} {s.kind}" for s in self.series()) or "nothing"
+        others = [s.timeframe for s in self.series() if (s.instrument, s.kind) == (series.instrument, series.kind)]
+        remedy = "import them first (tradewright import), or set storage.root to where they are"
+        if others:
+            remedy = (
+                f"say backtest.timeframe={others[-1]} for a backtest, universe.timeframe={others[-1]} "
+                f"universe.base_timeframe={others[-1]} for all else; or import bars of {series.timeframe}"
+            )
         return NoBars(
             f"no {series.kind} bars of {series.instrument} at {series.timeframe}; stored: {stored}",
             where=str(self.root),
-            remedy="import them first (tradewright import), or set storage.root to where they are",
+            remedy=remedy,
         )
 
     def _folder(self, series: Series) -> Path:

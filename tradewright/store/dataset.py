@@ -16,6 +16,7 @@ from tradewright.model.bars import Bars, Floats
 from tradewright.model.base import FrozenModel, Instant
 from tradewright.model.errors import StoreError
 from tradewright.model.hashing import SCHEMA_VERSION
+from tradewright.model.plain_words import plain_rule
 from tradewright.store.files import write_bytes
 
 if TYPE_CHECKING:  # loaded where a file is read or written
@@ -85,7 +86,7 @@ class Manifest(FrozenModel):
             manifest = cls.model_validate_json(body)
         except ValidationError as error:
             raise StoreError(
-                f"the manifest has another form: {error.errors()[0]['msg']}", where=str(path), remedy=REMEDY
+                f"the manifest has another form: {plain_rule(error.errors()[0])}", where=str(path), remedy=REMEDY
             ) from error
         if manifest.schema_version != SCHEMA_VERSION:
             raise StoreError(

@@ -1,0 +1,97 @@
+"""The errors of a schema in the words of a person: what a value must be, spelt out, without a library's phrases."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+_NUMBER = "must be a number in plain digits, such as 0.01"
+_WHOLE = "must be a whole number in plain digits, such as 10"
+_MAPPING = "must be a mapping of keys to values"
+_MOMENT = "must be a day or a moment, written 2026-11-20 or 2026-11-20T15:00:00Z"
+_LONGEST = 40
+"""Characters of a value that are repeated in a rule."""
+_PATTERNS = {
+    r"^[A-Z]{3,5}$": "must be three to five capital letters, such as USD",
+    r"^([01]\d|2[0-3]):[0-5]\d$": "must be a time of day from 00:00 to 23:59, such as 09:30",
+}
+_NAME = "must begin with a letter or a digit and hold only letters, digits and . _ / : -, at most 64"
+
+
+def plain_rule(error: Mapping[str, Any]) -> str:
+    """What is demanded of the value of one of pydantic's errors, as ``must be ...``; never pydantic's own phrase.
+
+    Args:
+        error: a row of ``ValidationError.errors()``.
+    """
+    kind, value, context = str(error["type"]), error.get("input"), error.get("ctx") or {}
+    for names, rule in _BY_KIND:
+        if names.fullmatch(kind):
+            return rule(value, context)
+    text = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    return re.sub(r"^(Input|Value|String|Object|Tuple|List|Set) should", "must", text)
+
+
+def _list(value: object, _context: Mapping[str, Any]) -> str:
+    if isinstance(value, str) and value.strip() and len(value) <= _LONGEST:
+        return f"must be a list: [{value.strip()}]"
+    return "must be a list: [A, B]"
+
+
+def _number(value: object, _context: Mapping[str, Any]) -> str:
+    text = value.strip() if isinstance(value, str) and len(value) <= _LONGEST else ""
+    with suppress(ValueError):
+        plain = float(text.rstrip("%").strip().lstrip("$").replace(",", ""))
+        if text.endswith("%"):
+            return f"must be a fraction in plain digits: {plain / 100:g}"
+        return f"must be a number in plain digits, without quotes or other signs: {plain:.15g}"
+    return _NUMBER
+
+
+def _text(value: object, _context: Mapping[str, Any]) -> str:
+    return f'must be text; quote it: "{value}"' if isinstance(value, int | float) else "must be text"
+
+
+def _pattern(_value: object, context: Mapping[str, Any]) -> str:
+    return _PATTERNS.get(str(context.get("pattern")), _NAME)
+
+
+def _bound(words: str, name: str) -> Callable[[object, Mapping[str, Any]], str]:
+    def rule(_value: object, context: Mapping[str, Any]) -> str:
+        bound = context[name]
+        return f"must be {words} {f'{bound:g}' if isinstance(bound, float) else bound}"
+
+    return rule
+
+
+def _fixed(text: str) -> Callable[[object, Mapping[str, Any]], str]:
+    return lambda _value, _context: text
+
+
+_BY_KIND: tuple[tuple[re.Pattern[str], Callable[[object, Mapping[str, Any]], str]], ...] = tuple(
+    (re.compile(kind), rule)
+    for kind, rule in (
+        (r"(list|tuple|set|frozen_set|iterable)_type", _list),
+        (r"too_short", _fixed("must not be empty")),
+        (r"too_long", lambda _value, context: f"must have at most {context['max_length']} values"),
+        (r"(float|decimal)_(type|parsing)|is_instance_of", _number),
+        (r"int_(type|parsing|from_float|parsing_size)", _fixed(_WHOLE)),
+        (r"finite_number", _fixed("must be a finite number")),
+        (r"bool_(type|parsing)", _fixed("must be a boolean: true or false")),
+        (r"string_type", _text),
+        (r"string_too_short", _fixed("must not be empty")),
+        (r"string_too_long", lambda _value, context: f"must have at most {context['max_length']} characters"),
+        (r"string_pattern_mismatch", _pattern),
+        (r"(dict|model|dataclass|mapping)_type|model_attributes_type|dataclass_exact_type", _fixed(_MAPPING)),
+        (r"(date|datetime)(_.*)?", _fixed(_MOMENT)),
+        (r"greater_than", _bound("above", "gt")),
+        (r"greater_than_equal", _bound("at least", "ge")),
+        (r"less_than", _bound("below", "lt")),
+        (r"less_than_equal", _bound("at most", "le")),
+        (r"none_required", _fixed("must be null")),
+        (r"missing", _fixed("is missing")),
+        (r"extra_forbidden", _fixed("is not a key here")),
+    )
+)
