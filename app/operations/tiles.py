@@ -10,8 +10,8 @@ from tradewright.evaluation.formatting import MetricRow
 
 _TILES = """<div style="display:grid;grid-template-columns:repeat(auto-fit,minmax(min(8.2rem,45%),1fr));gap:.6rem">
 {%- for row in rows -%}
-<div class="tile"
- style="border:1px solid #8884;border-radius:.6rem;padding:.8rem 1rem;min-width:0;overflow-wrap:anywhere">
+<div class="tile" style="border:1px solid #8884;border-radius:.6rem;
+padding:.8rem 1rem;min-width:0;overflow-wrap:anywhere">
 <div style="font-size:.8rem">{{ row.label }}</div>
 <div style="font-size:1.35rem;font-weight:700;line-height:1.5">{{ row.text }}</div>
 <div style="font-size:.75rem;opacity:.75">{{ row.meaning }}</div></div>
