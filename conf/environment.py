@@ -137,11 +137,18 @@ def load_environment() -> None:
     Every program (command line, Dagster, the served apps) calls this before it composes. A variable that is set already
     keeps its value; an empty line is ignored, and so is ``TRADEWRIGHT_PROJECT``, by which the file itself was found.
     """
-    project = find_project()
-    file = os.environ.get(ENV_FILE) or (project / ".env" if project else None)
+    file = _env_file()
     for name, value in dotenv_values(file).items() if file else ():
         if value and name != PROJECT_VARIABLE:
             os.environ.setdefault(name, value)
+
+
+def _env_file() -> Path | None:
+    """The file of variables: the one that is named, else the project's, whether it is there or not."""
+    project = find_project()
+    if named := os.environ.get(ENV_FILE):
+        return Path(named)
+    return project / ".env" if project else None
 
 
 def unneeded_secrets(variables: Mapping[str, str], folder: Path | None = None) -> list[str]:
@@ -191,9 +198,9 @@ def environment_overrides() -> tuple[str, ...]:
 
 def place_of_variable(name: str) -> str:
     """Where a variable of the environment was set: ``MODE in .env:3``, or ``MODE in the environment``."""
-    path = Path(os.environ.get(ENV_FILE) or PROJECT / ".env")
+    path = _env_file()
     with suppress(OSError, UnicodeDecodeError):
-        if path.is_file() and dotenv_values(path).get(name) == os.environ.get(name):
+        if path is not None and path.is_file() and dotenv_values(path).get(name) == os.environ.get(name):
             lines = path.read_text(encoding="utf-8").splitlines()
             written = [row for row, line in enumerate(lines, 1) if re.match(rf"\s*(export\s+)?{name}\s*=", line)]
             return f"{name} in {path.name}:{written[-1]}" if written else f"{name} in {path.name}"

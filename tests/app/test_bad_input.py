@@ -135,7 +135,7 @@ def test_a_path_that_is_not_there(tmp_path: Path) -> None:
     [
         ("columns: {ts: Date}\nzoen: UTC\n", "zoen"),
         ("columns: [Date]\n", "columns"),
-        ("columns: {ts: Date\n", "mapping.yaml:2"),
+        ("columns: {ts: Date\n", "mapping.yaml:1"),
         ("- a\n- b\n", "mapping.yaml"),
     ],
     ids=["key", "shape", "yaml", "list"],

@@ -154,7 +154,7 @@ def test_a_no_is_final(house: House) -> None:
         ({"--type": "TRAIL", "--trail": "much"}, "is not a number"),
         ({"--type": "TRAIL", "--trail": "100%"}, "below 100"),
         ({"--tif": "FOREVER"}, "DAY, GTC, GTD, IOC"),
-        ({"--tif": "GTD"}, "a GTD order needs good_till"),
+        ({"--tif": "GTD"}, "a GTD order needs --good-till"),
         ({"--tif": "GTD", "--good-till": "2026-12-01T16:00"}, "is no moment with an offset"),
         ({"--type": "MOC", "--tif": "GTC"}, "lives for one auction"),
         ({"--type": "STP", "--stop": "1", "--tif": "IOC"}, "cannot be IOC"),

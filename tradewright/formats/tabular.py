@@ -16,7 +16,7 @@ from tradewright.formats.times import SessionOpens
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError
 
-_RAGGED = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
+_RAGGED = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)(?:: (.{0,60}))?")
 
 
 def read_csv(
@@ -71,8 +71,9 @@ def _no_table(path: Path, error: Exception) -> DataError:
     if path.is_dir():
         return DataError("not a readable table: a folder, not a file", where=str(path), remedy="name the file itself")
     if found := _RAGGED.search(str(error)):
-        line, expected, got = found.groups()
-        what = f"not a readable table: line {line} has {got} values, where the first line has {expected}"
+        line, expected, got, text = found.groups()
+        shown = f" ({text})" if text and text.isprintable() else ""
+        what = f"not a readable table: line {line}{shown} has {got} values, where the first line has {expected}"
         return DataError(what, where=str(path), remedy=f"correct the line; a file that was cut off: {again}")
     if path.is_file() and path.stat().st_size == 0:
         return DataError("not a readable table: the file is empty", where=str(path), remedy=again)
