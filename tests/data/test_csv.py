@@ -149,11 +149,7 @@ def test_a_header_alone_gives_no_bars(tmp_path: Path) -> None:
         (f"{HEAD}2024-03-08,1,2,1,2,3\n2024-03-08,1,2,1,2,3\n", "row 2: ts = 2024-03-08.*occurs once"),
         (
             f"{HEAD}2024-03-09,1,2,1,2,3\n2024-03-10,1,2,1,2,3\n2024-03-08,1,2,1,2,3\n",
-<<<<<<< HEAD
-            "row 3: .*later than the one before",
-=======
             "row 3: .*later than the",
->>>>>>> pages
         ),
         (f"{HEAD}2024-03-08,1,2,3,2,3\n", "row 1: low = 3.0, but the low is not above open and close"),
         (f"{HEAD}2024-03-08,-1,2,-1,2,3\n", "row 1: open = -1.0, but a price is positive"),
