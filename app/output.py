@@ -44,6 +44,8 @@ class Output:
         from rich.console import Console  # the help of a command does without
 
         self.as_json = as_json
+        self.settings: Sequence[str] = ()
+        """The settings of the command, which the commands that it names need as well."""
         self.messages = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
         self._results = Console(highlight=False, soft_wrap=True, emoji=False)
         if not self._results.is_terminal:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.commands.options import Actor, All, Json, Newest, Overrides, Reason, named
-from app.commands.trading_command import listed, trading_command
+from app.commands.trading_command import listed, show_problems, trading_command
 from app.output import Output
 
 if TYPE_CHECKING:
@@ -132,8 +132,8 @@ def send(overrides: Overrides = None, as_json: Json = False) -> None:
         output.table("outbox", header, rows)
         if not rows:
             output.line("nothing is approved and unsent; what waits for you: tradewright intents")
-        for problem in reply.problems:
-            output.line(problem.line)
+        if reply.problems:
+            show_problems(output, reply.problems)
         return reply
 
     trading_command(overrides, as_json, trading.send_approved, show, status=lambda done: done.failed, acts=True)

@@ -117,6 +117,7 @@ def show(output: Output, reply: TradeReply, overrides: Sequence[str]) -> None:
     from app.commands.trading_command import show_problems
     from app.operations.formatting import ORDER_HEADER, intent_row, order_row
 
+    output.settings = tuple(overrides)
     if reply.intents:
         header = ("strategy", "instrument", "side", "asked", "verdict", "approved", "reasons", "decision")
         output.table("intents", header, [intent_row(view) for view in reply.intents])
