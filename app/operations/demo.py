@@ -6,13 +6,12 @@ rule is loosened for it.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 
+from app.operations.scratch_folder import scratch_folder
 from app.operations.serving import ACCOUNT, make_gateway
 from app.warmup import compiling
 from assets.runs import run_desk, run_research
@@ -22,13 +21,10 @@ from conf.environment import options
 from runtime.container import Container
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Verdict
-from tradewright.model.errors import StoreError
-from tradewright.store.files import private_folder
 
 DEFAULTS = {"storage.root": "data/demo", "execution.settle": "0.5"}
 """The defaults of the demo. The simulator answers with what it has; a real gateway's open orders
 may be seconds old, which is what the five seconds of the protocol are for."""
-MARKER = ".tradewright-demo"
 Say = Callable[[str], None]
 
 
@@ -65,7 +61,7 @@ def run_demo(overrides: tuple[str, ...], say: Say) -> DemoReply:
     chosen = (*_defaults(overrides), *overrides)
     settings = compose(chosen)
     house = Container(settings)
-    _fresh(house.root)
+    scratch_folder(house.root, "demo", "name another: tradewright demo storage.root=DIR")
     say("bars, features, signals, backtests, risk reports")
     with compiling() as compiled:
         run_research(chosen, say, compiled)
@@ -82,24 +78,6 @@ def run_demo(overrides: tuple[str, ...], say: Say) -> DemoReply:
 def _defaults(overrides: tuple[str, ...]) -> list[str]:
     named = {text.partition("=")[0] for text in overrides}
     return [f"{key}={value}" for key, value in DEFAULTS.items() if key not in named]
-
-
-def _fresh(folder: Path) -> None:
-    """An empty folder for the demo; a folder with other content is left alone.
-
-    Raises:
-        StoreError: when the folder holds anything that no demo made.
-    """
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / MARKER).is_file():
-            raise StoreError(
-                "the folder is not empty and no demo made it",
-                where=str(folder),
-                remedy="name another: tradewright demo storage.root=DIR",
-            )
-        shutil.rmtree(folder)
-    private_folder(folder)
-    (folder / MARKER).write_text("made by tradewright demo, which may remove this folder\n")
 
 
 def _reply(house: Container, venue: Mapping[str, object], seconds: float) -> DemoReply:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
+from app.operations.scratch_folder import scratch_folder
 from conf.compose import compose
 from runtime.container import Container
 from runtime.rehearsal import run_rehearsal
-from tradewright.model.errors import StoreError
 from tradewright.oversight.parity import ParityRow
 
-MARKER = ".tradewright-rehearsal"
 Progress = Callable[[int, int], None]
 
 
@@ -77,7 +74,8 @@ def rehearse(overrides: tuple[str, ...], begin: str, end: str, progress: Progres
     house = Container(settings)
     chosen = settings.backtest
     name = "-".join(filter(None, (settings.strategy.name, begin, end)))
-    folder = _fresh(house.root / "rehearsals" / re.sub(r"[^A-Za-z0-9_.-]", "-", name))
+    place = house.root / "rehearsals" / re.sub(r"[^A-Za-z0-9_.-]", "-", name)
+    folder = scratch_folder(place, "rehearse", "move it away")
     done = run_rehearsal(house, folder, chosen.start, chosen.end, progress)
     rows = done.parity.rows
     return RehearsalReply(
@@ -98,18 +96,3 @@ def rehearse(overrides: tuple[str, ...], begin: str, end: str, progress: Progres
         problems=done.problems,
         rows=rows,
     )
-
-
-def _fresh(folder: Path) -> Path:
-    """An empty folder for a rehearsal; a folder with other content is left alone.
-
-    Raises:
-        StoreError: when the folder holds anything that no rehearsal made.
-    """
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / MARKER).is_file():
-            raise StoreError("the folder is not empty and no rehearsal made it", where=str(folder), remedy="move it")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARKER).write_text("made by tradewright rehearse, which may remove this folder\n")
-    return folder

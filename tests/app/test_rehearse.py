@@ -94,7 +94,7 @@ def test_a_folder_that_no_rehearsal_made_is_left_alone(house: House) -> None:
     (kept / "mine.txt").write_text("mine")
     said = say("rehearse", "strategy=buy_and_hold", *house.overrides, "--from", "2026-11-20")
     assert said.status == 1
-    assert "no rehearsal made it" in said.err
+    assert "no rehearse made it" in said.err
     assert [path.name for path in kept.iterdir()] == ["mine.txt"]
 
 
