@@ -18,6 +18,7 @@ from conf.compose import compose
 from conf.schema.settings import Settings
 from tests.app.test_explain_states import order_in
 from tests.support.desk_store import prepare
+from tests.support.ledgers import gone_back
 from tradewright.execution.types import SenderSettings
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
@@ -38,6 +39,7 @@ def desk(prepared: tuple[str, ...], tmp_path: Path) -> Settings:
     """A copy of the prepared store: 0.2 ETH held, one decision in review, bars of BTC and ETH."""
     *overrides, root = prepared
     copy = shutil.copytree(root.removeprefix("storage.root="), tmp_path / "copy")
+    gone_back(Path(copy) / "ledger.sqlite3")
     return compose((*overrides, f"storage.root={copy}", "execution.absence=0.05", "execution.acknowledge=0.5"))
 
 

@@ -36,12 +36,17 @@ def copied(source: Path, target: Path) -> Path:
     Anyone else who copies a ledger back over a newer one is stopped by that very end (``docs/safety.md``).
     """
     shutil.copy(source, target)
-    with closing(sqlite3.connect(target)) as database:
+    gone_back(target)
+    return target
+
+
+def gone_back(file: Path) -> None:
+    """Note the end of a ledger as it is in its file, an earlier one than that which is noted."""
+    with closing(sqlite3.connect(file)) as database:
         ledger_id, *end = database.execute("SELECT ledger_id, seq, hash FROM event_head").fetchone()
     note = keys_folder() / str(ledger_id) / END_FILE
     if note.is_file():
         note.write_text(json.dumps(dict(zip(("seq", "hash"), end, strict=True))))
-    return target
 
 
 @cache
