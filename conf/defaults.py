@@ -65,6 +65,8 @@ def _entries(path: Path) -> list[object]:
 
 
 def _problem(folder: Path, path: Path, line: int, group: str, option: str) -> Problem:
-    known = options(group, folder)
-    rule = f"must be one of {', '.join(known)}" if known else f"has no file in {display_path(folder / group, folder)}"
-    return Problem(display_path(path, folder), line, group.replace("/", "."), option, rule, nearest(option, known))
+    known, where, key = options(group, folder), display_path(path, folder), group.replace("/", ".")
+    if not known:
+        rule = f"has no file in {display_path(folder / group, folder)}"
+        return Problem(where, line, key, option, rule, nearest(group, groups(folder)))
+    return Problem(where, line, key, option, f"must be one of {', '.join(known)}", nearest(option, known))
