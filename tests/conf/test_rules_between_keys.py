@@ -61,7 +61,7 @@ RULES = {
         ("backtest.instruments=[SPYY]",), "backtest.instruments", "not in conf/instruments",
         ("backtest.instruments=[SPY]",),
     ),
-    "fast before slow": (("strategy.fast=30",), "strategy", "fast < slow", ("strategy.fast=29",)),
+    "fast before slow": (("strategy.fast=30",), "strategy.fast", "fast < slow", ("strategy.fast=29",)),
     "a known indicator": (
         ("features.extra=[{indicator: smaa, arguments: [2]}]",), "features.extra.0.indicator", "did you mean sma",
         ("features.extra=[{indicator: SMA, arguments: [2]}]",),
@@ -97,9 +97,9 @@ def test_a_rule_is_refused_when_broken_and_silent_when_kept(name: str) -> None:
 BACKWARDS = "windows: [{instrument: AAPL, start: '2026-01-02T00:00:00Z', end: '2026-01-01T00:00:00Z', reason: x}]"
 # file, old, new, key, line: none of these files is in force
 ASIDE = [
-    ("strategy/macd_trend.yaml", "slow: 26", "slow: 12", "strategy", 0),
+    ("strategy/macd_trend.yaml", "slow: 26", "slow: 12", "strategy.fast", 3),
     ("strategy/ema_crossover.yaml", "instruments: null", "instruments: [SPYY]", "strategy.instruments", 10),
-    ("universe/us_equities.yaml", "IBM", "IMB", "universe.instruments", 2),
+    ("universe/us_equities.yaml", "IBM", "IMB", "universe.instruments", 1),
     ("features/wide.yaml", "divergence_lookback: 60", "divergence_lookback: 9", "features.divergence_lookback", 9),
     ("features/wide.yaml", "indicator: sma", "indicator: smaa", "features.extra.0.indicator", 18),
     ("policy/mine.yaml", "min_confidence: 0.6", "min_confidence: 6", "policy.min_confidence", 15),
