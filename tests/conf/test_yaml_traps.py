@@ -41,7 +41,7 @@ TRAPS = {
     "a: !custom x": (1, "!custom", "tag"),
     "a: ${evil:x}": (1, "${evil:x}", "resolver"),
     "a: '${hydra:runtime.cwd}'": (1, "${hydra:runtime.cwd}", "resolver"),
-    "a: [1\nb: 2": (2, "", "not YAML"),
+    "a: [1\nb: 2": (1, "", "not YAML: a bracket is opened and not closed"),
     "a: b: c": (1, "", "not YAML"),
     "\tx: 1": (1, "", "not YAML"),
     "- a\n- b": (1, "", "mapping"),
