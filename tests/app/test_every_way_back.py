@@ -274,7 +274,7 @@ def test_a_tripped_breaker_refuses_entries_and_lets_the_way_out_pass(at: Desk) -
     (trip,) = at.run("limits")[1]["tripped"]
     assert (trip["limit"], trip["threshold"]) == ("max_daily_drawdown", 0.03)
     assert [at.run(command)[0] for _, command in steps(problem["remedy"])] == [1, 1], "the breaker is still told"
-    assert at.ledger.executions.units_of(ACCOUNT, "manual") == {"AAPL": 0}
+    assert not any(at.ledger.executions.units_of(ACCOUNT, "manual").values())
     assert at.venue.state["fills"][-1]["side"] == "SELL"
 
 

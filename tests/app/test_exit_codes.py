@@ -57,7 +57,12 @@ def test_wrong_usage_is_2(path: str) -> None:
 @pytest.mark.parametrize("path", list(paths()))
 def test_a_refusal_is_1(path: str, tmp_path: Path) -> None:
     """A mode that does not exist; ``kill`` stops every mode under it, and says that nothing could be cancelled."""
-    said = say(*path.split(), *arguments(path), "mode=papre", f"storage.root={tmp_path}", "--json")
+    settings = ("mode=papre", f"storage.root={tmp_path}")
+    if path == "init":  # takes no settings, and refuses a folder that holds anything
+        (tmp_path / "mine").touch()
+        said = say("init", str(tmp_path), "--json")
+    else:
+        said = say(*path.split(), *arguments(path), *settings, "--json")
     assert said.status == 1, said.out
 
 
