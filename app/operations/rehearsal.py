@@ -70,6 +70,7 @@ def rehearse(overrides: tuple[str, ...], begin: str, end: str, progress: Progres
         ConfigError, StoreError, DataError: for bars that are missing or damaged, and a span without a bar.
     """
     span = [f"backtest.{key}={value}" for key, value in (("start", begin), ("end", end)) if value]
+    compose(overrides)  # what a person said has to be right, also where the rehearsal is always simulated
     settings = compose((*overrides, "mode=sim", "broker=sim", *span))
     house = Container(settings)
     chosen = settings.backtest
