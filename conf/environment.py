@@ -36,7 +36,8 @@ _SECRET_NAME = re.compile(
     r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|AUTH(?!OR)|COOKIE|DSN|API_?KEY|(^|_)(KEYS?|PAT|PWD)(_|$)"
 )
 _SECRET_VALUE = re.compile(r"://[^/@\s]*:[^/@\s]+@|-----BEGIN|[?&;\s](password|pwd)=", re.IGNORECASE)
-_NO_SECRETS = frozenset({"PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY"})
+_NO_SECRETS = frozenset({"PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY", "TRADEWRIGHT_KEYS"})
+"""Variables that look like secrets and name a folder or a file, which every program has to find."""
 ALERT_WEBHOOK = "TRADEWRIGHT_ALERT_WEBHOOK"
 _ADDRESSES = frozenset({"POSTGRES_URL", ALERT_WEBHOOK})
 """Variables that hold an address which is a secret whether or not it looks like one."""

@@ -119,7 +119,7 @@ SECRETS = {
     "OPENAI_API_KEY": "x", "DB_PASSWORD": "x", "passwd": "x", "PGPASSWORD": "x", "SENTRY_DSN": "x",
     "HTTPS_PROXY": "http://me:{}@proxy:3128".format("word"), "OTHER": "postgresql://h/x?password=word",
 }  # fmt: skip
-PLAIN = {"PATH": "/bin", "PWD": "/", "HOME": "/root", "POSTGRES_URL": "postgresql://u:p@h/x",
+PLAIN = {"TRADEWRIGHT_KEYS": "/keys", "PATH": "/bin", "PWD": "/", "HOME": "/root", "POSTGRES_URL": "postgresql://u:p@h/x",
          "MODE": "sim", "KEYBOARD": "de", "MONKEY": "x", OVERRIDES: "base.seed=7", "PYTHONPATH": "a:b"}  # fmt: skip
 
 
