@@ -60,7 +60,7 @@ def _time_checks(pa: Any, timeframe: Timeframe, now: datetime) -> list[Any]:
     grid = grid_nanoseconds(timeframe)
     return [
         pa.Check(lambda ts: ~ts.duplicated(), error="a time stamp occurs once"),
-        pa.Check(lambda ts: ts >= ts.cummax(), error="time stamps ascend"),
+        pa.Check(lambda ts: ts >= ts.cummax(), error="each row is later than the one before"),
         pa.Check(lambda ts: ts.astype(np.int64) % grid == 0, error=f"a bar starts on the grid of {timeframe}"),
         pa.Check(lambda ts: ts <= pd.Timestamp(now), error=FUTURE_RULE),
     ]
