@@ -90,11 +90,11 @@ def test_an_unknown_expectation_or_argument_is_refused(wanted: dict[str, object]
     ("text", "words"),
     [
         ("name: x\nexpectations: []\n", "expectations"),
-        ("name: x\nexpectation: []\n", "Extra inputs"),
-        ("name: x\nexpectations: [{type: drop_table}]\n", "pattern"),
+        ("name: x\nexpectation: []\n", "expectation is not a key here"),
+        ("name: x\nexpectations: [{type: drop_table}]\n", "expectations.0.type must have the form"),
         ("name: x\nexpectations: [{type: expect_x, severity: fatal}]\n", "severity"),
         ("a: [", "cannot be read"),
-        ("just words", "valid dictionary"),
+        ("just words", "must be a mapping of keys to values"),
     ],
 )
 def test_a_wrong_suite_file_is_refused_by_name(tmp_path: Path, text: str, words: str) -> None:

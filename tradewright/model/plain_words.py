@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from tradewright.model.base import NAME_PATTERN
+
 _NUMBER = "must be a number in plain digits, such as 0.01"
 _WHOLE = "must be a whole number in plain digits, such as 10"
 _MAPPING = "must be a mapping of keys to values"
@@ -55,7 +57,8 @@ def _text(value: object, _context: Mapping[str, Any]) -> str:
 
 
 def _pattern(_value: object, context: Mapping[str, Any]) -> str:
-    return _PATTERNS.get(str(context.get("pattern")), _NAME)
+    pattern = str(context.get("pattern"))
+    return _PATTERNS.get(pattern, _NAME if pattern == NAME_PATTERN.pattern else f"must have the form {pattern}")
 
 
 def _bound(words: str, name: str) -> Callable[[object, Mapping[str, Any]], str]:
