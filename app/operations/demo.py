@@ -17,7 +17,7 @@ from app.warmup import compiling
 from assets.runs import run_desk, run_research
 from brokers.ibkr.gateway.thread import GatewayThread
 from conf.compose import compose
-from conf.environment import options
+from conf.environment import in_project, options
 from runtime.container import Container
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Verdict
@@ -60,8 +60,9 @@ def run_demo(overrides: tuple[str, ...], say: Say) -> DemoReply:
     began = time.monotonic()
     chosen = (*_defaults(overrides), *overrides)
     settings = compose(chosen)
+    root = in_project(settings.storage.root)
+    scratch_folder(root, "demo", "name another: tradewright demo storage.root=DIR")  # before anything is written there
     house = Container(settings)
-    scratch_folder(house.root, "demo", "name another: tradewright demo storage.root=DIR")
     say("bars, features, signals, backtests, risk reports")
     with compiling() as compiled:
         run_research(chosen, say, compiled)

@@ -22,6 +22,7 @@ ELSEWHERE = {
     "gateway": "test_serve.py",
     "serve": "test_serve.py",
     "rehearse": "test_rehearse.py",
+    "init": "test_new_project.py",
 }
 """Commands whose success takes long or does not end by itself, with the test that has it."""
 
