@@ -65,6 +65,7 @@ BACKTEST = {
 IMPORTED = {
     "instrument": TEXT, "timeframe": TEXT, "kind": TEXT, "source": TEXT, "rows": int, "added": int, "unchanged": int,
     "revised": int, "revision": int, "dropped": dict, "factors": (NOTHING, int),
+    "used": dict, "left_out": list, "next": TEXT,
 }  # fmt: skip
 CONTRACT: dict[str, Any] = {
     "check": {"problems": []},
@@ -101,6 +102,7 @@ CONTRACT: dict[str, Any] = {
         "problems": [],
     },
     "explain": {
+        "configurations": dict,
         "walks": [
             {
                 "intent": INTENT, "decisions": [DECISION], "orders": [ORDER], "hashes": dict, "audit": [AUDIT],
@@ -175,7 +177,7 @@ def told(stocked: House, tmp_path_factory: pytest.TempPathFactory) -> Mapping[st
     reason = ("--reason", "looked at it", "--actor", "ann")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRADEWRIGHT_CONF", str(stocked.conf))
-        patch.setattr("app.serve.run", lambda link, _token: link.close())
+        patch.setattr("app.serve.run", lambda link, _token, _others: link.close())
         patch.setattr(Gateway, "run", once)
         said: dict[str, Both] = {}
 
