@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
+from app.operations.actors import actor_name, checked_reason
 from app.operations.kill_scopes import checked_scope, scopes
-from app.operations.trading import actor_name, checked_reason
 from conf.compose import compose_without_strategy
 from conf.environment import options
 from conf.ledger_place import LedgerPlace, ledger_place

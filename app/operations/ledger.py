@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.operations.trading import actor_name, checked_reason, opened_ledger
+from app.operations.actors import actor_name, checked_reason
+from app.operations.trading import opened_ledger
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.ledger.backup import Backup, backup

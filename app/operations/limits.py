@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from app.operations.trading import actor_name, checked_reason
+from app.operations.actors import actor_name, checked_reason
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.trading import UNKNOWN_ACCOUNT, account_in_force

@@ -6,7 +6,8 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.operations.trading import actor_name, checked_reason, opened_ledger
+from app.operations.actors import actor_name, checked_reason
+from app.operations.trading import opened_ledger
 from conf.schema.settings import Settings
 from runtime import trading as wiring
 from runtime.container import Container

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from app.access import TokenName
+from app.operations.actors import actor_name, checked_reason
 from app.operations.damaged import account_named, apart, set_aside
 from app.operations.kill_scopes import checked_scope, known_scope, scopes
 from app.operations.replies import (
@@ -20,7 +20,6 @@ from app.operations.replies import (
     SendReply,
     Sent,
 )
-from app.output import printable
 from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
@@ -33,13 +32,11 @@ from tradewright.execution.types import SendResult
 from tradewright.ledger.kill_switches import Switch, account_scope
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Decision
-from tradewright.model.errors import ConfigError, LedgerError, TradewrightError
+from tradewright.model.errors import LedgerError, TradewrightError
 from tradewright.model.intent import Intent
 from tradewright.model.mode import Mode
 from tradewright.model.order import OrderTerms, Position
 
-_BRACKETS = str.maketrans("()", "[]")
-"""A claimed name cannot end its brackets and write another actor behind them."""
 if TYPE_CHECKING:  # a listing loads neither the sender nor the gate
     from tradewright.execution.cancellation import Cancelled
     from tradewright.execution.deciding import Decider
@@ -51,8 +48,6 @@ NEWEST = 200
 """The most intents and orders of a listing, unless more are asked for."""
 NEWEST_ORDER = "newest"
 """Stands for the newest order in the place of an id."""
-LONGEST_REASON, LONGEST_NAME = 2_000, 200
-"""Characters of a reason, and of a claimed name, of which the rest is left out."""
 MARKS = 5_000
 """The most equity marks of a chart."""
 
@@ -390,19 +385,6 @@ def _overview(house: Container) -> DeskView:
     )
 
 
-def actor_name(named: str = "") -> str:
-    """The actor for the audit log: the user of the operating system, and beside it another name.
-
-    Args:
-        named: a name that was only claimed, or a :class:`app.access.TokenName`, which a token has proved.
-    """
-    user = trading.system_user()
-    if isinstance(named, TokenName):
-        return f"{user} (token: {named})"
-    name = printable(named[:LONGEST_NAME]).strip().translate(_BRACKETS)
-    return f"{user} (claimed: {name})" if name else user
-
-
 def _positions(house: Container, account: str) -> tuple[PositionView, ...]:
     return _valued(house, house.ledger.executions.positions(account))
 
@@ -418,18 +400,3 @@ def _valued(house: Container, positions: Iterable[Position]) -> tuple[PositionVi
         remark = "" if known is not None else NOT_CONFIGURED
         views.append(PositionView(row.instrument, row.quantity, row.average_price, last, value, remark))
     return tuple(views)
-
-
-def checked_reason(reason: str) -> str:
-    """The reason as it is stored: text that is no UTF-8 is replaced, so that a stop never fails on its reason."""
-    said = printable(reason).strip()
-    if not said:
-        raise ConfigError(
-            "a reason is needed; it is written into the audit log",
-            where="reason",
-            remedy='write one; on the command line, --reason "..."',
-        )
-    if len(said) > LONGEST_REASON:
-        what = f"a reason of {len(said)} characters is too long; the most are {LONGEST_REASON}"
-        raise ConfigError(what, where="reason", remedy="say it in a few words")
-    return said

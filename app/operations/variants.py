@@ -16,7 +16,8 @@ from ruamel.yaml import YAML
 
 from app.access import Scope
 from app.operations import visitors
-from app.operations.trading import actor_name, opened_ledger
+from app.operations.actors import actor_name
+from app.operations.trading import opened_ledger
 from conf.compose import check, compose
 from conf.environment import conf_folder, display_path, yaml_files
 from conf.problems import ConfigProblems

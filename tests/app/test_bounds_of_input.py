@@ -10,7 +10,7 @@ import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
 from app.commands.order_args import parse_order_terms
-from app.operations.trading import LONGEST_NAME, LONGEST_REASON, actor_name, checked_reason
+from app.operations.actors import LONGEST_NAME, LONGEST_REASON, actor_name, checked_reason
 from conf.compose import compose
 from conf.overrides import grid
 from conf.problems import ConfigProblems

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.operations import trading
+from app.operations import actors, trading
 from app.operations.kill_scopes import scopes
 from conf.schema.settings import Settings
 from tests.app.conftest import say
@@ -124,7 +124,7 @@ def test_every_act_needs_a_reason(settings: Settings, ledger: Ledger, act: str, 
 def test_who_and_why_are_written_down(settings: Settings, ledger: Ledger, act: str) -> None:
     subject = asked(ledger) if act in ("approve", "reject") else "everything"
     getattr(trading, act)(settings, subject, "because", "ann")
-    entry = next(row for row in reversed(ledger.audit.entries()) if row.actor == trading.actor_name("ann"))
+    entry = next(row for row in reversed(ledger.audit.entries()) if row.actor == actors.actor_name("ann"))
     assert entry.actor.endswith(" (claimed: ann)"), "the user of the system acts; the name is a claim"
     assert entry.detail == {"reason": "because"}
     assert subject in entry.subject

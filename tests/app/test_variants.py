@@ -10,7 +10,8 @@ import pytest
 
 from app.access import Scope, Visitor
 from app.operations import variants, visitors
-from app.operations.trading import actor_name, opened_ledger
+from app.operations.actors import actor_name
+from app.operations.trading import opened_ledger
 from conf.compose import check, compose
 from conf.environment import SOURCE, options
 from tradewright.model.errors import ConfigError, LedgerError, StoreError

@@ -10,7 +10,7 @@ import marimo as mo
 import pytest
 
 from app.access import OWNER, VISITOR, Scope, TokenName, Visitor
-from app.operations import monitor_acts, operator, trading, visitors
+from app.operations import actors, monitor_acts, operator, trading, visitors
 from app.operations.visitors import STRANGER, ScopeMissing
 from conf.compose import compose
 from conf.schema.settings import Settings
@@ -134,12 +134,12 @@ def test_scopes_include_those_before_them() -> None:
 
 @pytest.mark.parametrize("claimed", ["gate", "gate) (token: ann", "x) gate (", "\x1b[31mgate", "program"])
 def test_a_claimed_name_stands_beside_the_user_and_never_for_it(claimed: str) -> None:
-    said = trading.actor_name(claimed)
+    said = actors.actor_name(claimed)
     assert said.startswith(f"{system_user()} (claimed: ")
     assert said.count("(") == said.count(")") == 1
     assert said.isprintable()
 
 
 def test_the_name_of_a_token_is_no_claim() -> None:
-    assert trading.actor_name(TokenName("ann")) == f"{system_user()} (token: ann)"
-    assert trading.actor_name(OWNER.actor) == system_user()
+    assert actors.actor_name(TokenName("ann")) == f"{system_user()} (token: ann)"
+    assert actors.actor_name(OWNER.actor) == system_user()

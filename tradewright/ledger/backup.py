@@ -12,7 +12,7 @@ from tradewright.database.address import sqlite_url
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import Clock
 from tradewright.model.errors import LedgerError
-from tradewright.store.files import exclusive, private_folder
+from tradewright.store.files import exclusive, private_folder, sync
 
 PATTERN = "ledger-*.sqlite3"
 PG_DUMP = "back it up with pg_dump --format=custom, from the server's own scheduler"
@@ -64,9 +64,9 @@ def backup(ledger: Ledger, folder: Path, keep: int) -> Backup:
             try:
                 _copy(source, draft)
                 events = audited(draft, ledger.clock)
-                _sync(draft)
+                sync(draft)
                 draft.replace(path)
-                _sync(folder)
+                sync(folder)
             finally:
                 for suffix in ("", "-wal", "-shm"):
                     draft.with_name(draft.name + suffix).unlink(missing_ok=True)
@@ -110,11 +110,3 @@ def _copy(source: Path, target: Path) -> None:
     with closing(sqlite3.connect(address, uri=True)) as origin, closing(sqlite3.connect(target)) as copy:
         origin.backup(copy)
     target.chmod(0o600)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

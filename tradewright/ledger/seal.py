@@ -23,6 +23,7 @@ from pathlib import Path
 
 from tradewright.ledger.errors import LedgerKeyMissing
 from tradewright.model.errors import LedgerError
+from tradewright.store.files import private_folder, sync
 
 VARIABLE = "TRADEWRIGHT_KEYS"
 """The environment variable that names another folder of keys."""
@@ -113,8 +114,7 @@ class Keyring:
         """
         path, key = self.path(ledger_id), secrets.token_bytes(32)
         try:
-            _private_folder(self.folder)
-            _private_folder(path.parent)
+            private_folder(path.parent)
             handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
             with os.fdopen(handle, "w") as file:
                 os.fchmod(file.fileno(), 0o600)
@@ -123,7 +123,7 @@ class Keyring:
                 os.fsync(file.fileno())
             _note_end(path.parent, START)
             for folder in (path.parent, self.folder):
-                _sync(folder)
+                sync(folder)
         except OSError as error:
             remedy = f"make the folder writable, or name another one in {VARIABLE}"
             what = f"the ledger's key cannot be written: {error.strerror or error}"
@@ -164,19 +164,11 @@ class Keyring:
         """Remember which ledger is sealed at a place, so that one that is put there instead is not taken for it."""
         path = self._place(place)
         with suppress(OSError):
-            _private_folder(self.folder)
-            _private_folder(path.parent)
+            private_folder(path.parent)
             _replace(path, ledger_id + "\n")
 
     def _place(self, place: str) -> Path:
         return self.folder / "places" / hashlib.sha256(place.encode("utf-8", "replace")).hexdigest()[:32]
-
-
-def _private_folder(folder: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-        folder.chmod(0o700)
 
 
 def _note_end(folder: Path, end: Anchor) -> None:
@@ -226,14 +218,6 @@ def _replace(path: Path, text: str) -> None:
     with os.fdopen(handle, "w") as file:
         file.write(text)
     draft.replace(path)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _unusable(path: Path, what: str, remedy: str) -> LedgerKeyMissing:
