@@ -7,20 +7,26 @@ from decimal import Decimal
 
 import pytest
 
-from tradewright.oversight.parity import NOTHING_HELD, TAKEN_OVER, UNEXPLAINED, ParityFill, compare
+from tradewright.oversight.parity import NOTHING_HELD, PRICE_DIFFERS, TAKEN_OVER, UNEXPLAINED, ParityFill, compare
 
 BEGAN = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 def fill(minute: int, side: int, price: str = "100", quantity: str = "1", instrument: str = "BTC") -> ParityFill:
     bar = BEGAN + timedelta(minutes=minute)
-    return ParityFill(bar, instrument, side, Decimal(quantity), Decimal(price))
+    return ParityFill(bar, instrument, side, Decimal(quantity), Decimal(price), allowance_bps=100.0)
 
 
 def test_fills_of_one_bar_and_side_belong_together_whatever_their_quantities() -> None:
     made = compare([fill(1, 1), fill(2, -1)], [fill(2, -1, "99"), fill(1, 1, "101", "0.1")], {}, BEGAN)
     assert [row.difference_bps for row in made.rows] == [100.0, 100.0], "bought dearer, sold cheaper"
     assert (made.matched, made.median_difference_bps, made.unexplained, made.reasons()) == (2, 100.0, 0, {})
+
+
+def test_prices_that_nothing_explains_are_named() -> None:
+    made = compare([fill(1, 1), fill(2, -1)], [fill(1, 1, "101.01"), fill(2, -1, "101.01")], {}, BEGAN)
+    assert [row.reasons for row in made.rows] == [(PRICE_DIFFERS,), (PRICE_DIFFERS,)], "too good is no better"
+    assert (made.matched, made.unexplained) == (2, 2)
 
 
 def test_a_refusal_explains_an_entry_and_the_exit_that_follows_it() -> None:

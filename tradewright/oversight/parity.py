@@ -14,6 +14,8 @@ UNEXPLAINED = "UNEXPLAINED"
 """The reason of a difference for which nothing was found; a rehearsal with one is not sound."""
 TAKEN_OVER = "TAKEN_OVER"
 """The reason of an entry that the backtest made before the rehearsal began."""
+PRICE_DIFFERS = "PRICE_DIFFERS"
+"""Both sides filled, farther apart than spread, slippage and tick explain; a rehearsal with one is not sound."""
 NOTHING_HELD = "NOTHING_HELD"
 """The reason of an exit that closes an entry which the rehearsal did not make."""
 
@@ -25,6 +27,8 @@ class ParityFill:
     Args:
         bar: the start of the bar in which it happened.
         side: +1 for a purchase, -1 for a sale.
+        allowance_bps: of a fill of the backtest, how far the rehearsal's price may lie from its own, in hundredths of a
+            percent: what spread, slippage and tick explain.
     """
 
     bar: datetime
@@ -32,6 +36,7 @@ class ParityFill:
     side: int
     quantity: Decimal
     price: Decimal
+    allowance_bps: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class ParityRow:
     Args:
         difference_bps: by how much worse the rehearsal traded, in hundredths of a percent of the backtest's price:
             above 0 it bought dearer or sold cheaper. None where one side has no fill.
-        reasons: codes that say why one side has no fill; empty where both have one.
+        reasons: codes that say why one side has no fill, or that the prices differ; empty where all is explained.
     """
 
     backtest: ParityFill | None
@@ -79,8 +84,8 @@ class Parity:
 
     @property
     def unexplained(self) -> int:
-        """The number of fills of one side alone for which no reason was found."""
-        return sum(UNEXPLAINED in row.reasons for row in self.rows)
+        """The number of rows that nothing explains: a fill of one side alone, or prices too far apart."""
+        return sum(not {UNEXPLAINED, PRICE_DIFFERS}.isdisjoint(row.reasons) for row in self.rows)
 
     def reasons(self) -> dict[str, int]:
         """How often each reason kept one side from a fill, the most frequent first."""
@@ -113,7 +118,8 @@ def compare(
         held[fill.instrument] += fill.side * fill.quantity
         if partners:
             other = partners.pop(0)
-            rows.append(ParityRow(fill, other, _worse_by(fill, other), ()))
+            worse = _worse_by(fill, other)
+            rows.append(ParityRow(fill, other, worse, (PRICE_DIFFERS,) if abs(worse) > fill.allowance_bps else ()))
         elif closes and not _held_before(rehearsed, fill):
             rows.append(ParityRow(fill, None, None, (NOTHING_HELD,)))
         else:

@@ -96,18 +96,17 @@ class InstrumentPast:
         bars, spec = self.item.bars, self.spec
         high = self.index(last) + 1
         result = run(self.strategy, select(bars, slice(0, high)), spec)
-        factor = self.raw.close[:high] / bars.close[:high]
-        return [
-            ParityFill(
-                _moment(int(bars.ts[row["bar"]])),
-                self.item.instrument.symbol,
-                int(row["side"]),
-                Decimal(repr(float(row["quantity"]))),
-                Decimal(repr(float(row["price"] * factor[row["bar"]]))),
-            )
-            for row in result.fills
-            if self.index(first) <= row["bar"]
-        ]
+        factor, instrument = self.raw.close[:high] / bars.close[:high], self.item.instrument
+        found = []
+        for row in result.fills:
+            if row["bar"] >= self.index(first):
+                price = float(row["price"] * factor[row["bar"]])
+                ticks = 2 * float(instrument.tick_size) / abs(price) * 10_000 if price else 0.0
+                allowance = float(row["slippage_bps"]) + instrument.default_spread_bps + ticks
+                bar, quantity = _moment(int(bars.ts[row["bar"]])), Decimal(repr(float(row["quantity"])))
+                fill = ParityFill(bar, instrument.symbol, int(row["side"]), quantity, Decimal(repr(price)), allowance)
+                found.append(fill)
+        return found
 
     def rehearsed_fill(self, execution: Execution) -> ParityFill:
         """An execution of the rehearsal, in the bar in which it happened.
