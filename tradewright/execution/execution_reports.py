@@ -13,7 +13,8 @@ from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, BrokerSnapshot, VenueOrder, VenueStatus
 from tradewright.model.order import AttemptState, Fill
 
-_OUR_FORM = re.compile(r"[0-9a-f]{24}\.[1-9][0-9]{0,8}(\.[a-z]{1,4})?")
+OUR_FORM = re.compile(r"[0-9a-f]{24}\.[1-9][0-9]{0,8}(\.[a-z]{1,4})?")
+"""The form of a reference of ours. The venue stores it with the order, so that no ledger is needed to know it."""
 LIVE = frozenset({VenueStatus.PENDING, VenueStatus.WORKING, VenueStatus.CANCEL_PENDING})
 _UNACKNOWLEDGED = frozenset({AttemptState.CLAIMED, AttemptState.SENDING, AttemptState.UNKNOWN})
 
@@ -40,7 +41,7 @@ def lost_references(ledger: Ledger, account: str, snapshot: BrokerSnapshot) -> t
     They were sent from another ledger, or from this one before it was lost.
     """
     own = (order for order in snapshot.open_orders if order.status in LIVE and order.account in ("", account))
-    named = (order for order in own if _OUR_FORM.fullmatch(order.ref or ""))
+    named = (order for order in own if OUR_FORM.fullmatch(order.ref or ""))
     return tuple(order.ref for order in named if owner(ledger, order.ref, order.perm_id) is None)
 
 

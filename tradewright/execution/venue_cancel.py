@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 from tradewright.execution.cancellation import Cancelled
-from tradewright.execution.execution_reports import LIVE
+from tradewright.execution.execution_reports import LIVE, OUR_FORM
 from tradewright.execution.types import ProtocolTimes
 from tradewright.model.broker import Broker, VenueOrder
 from tradewright.model.clock import Clock
 from tradewright.model.errors import BrokerError
-
-_OURS = re.compile(r"[^.\s]+\.[1-9][0-9]*(\.\w+)?")
-"""The form of a reference of ours; the venue stores it with the order, so that no ledger is needed to know it."""
 
 
 async def cancel_listed(
@@ -55,7 +51,7 @@ async def cancel_listed(
 async def _open(broker: Broker, account: str, covers: Callable[[str], bool]) -> list[VenueOrder]:
     listed = (await broker.snapshot()).open_orders
     own = [order for order in listed if order.status in LIVE and (not account or order.account in ("", account))]
-    return [order for order in own if _OURS.fullmatch(order.ref) and covers(order.ref)]
+    return [order for order in own if OUR_FORM.fullmatch(order.ref) and covers(order.ref)]
 
 
 async def _request(broker: Broker, order: VenueOrder) -> list[str]:
