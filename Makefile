@@ -68,7 +68,7 @@ verify: lint types test notebooks audit licences ## all that CI runs, the random
 wheel: install ## the package as a wheel: dist/; tradewright init makes a project of one's own from it
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
-dev: install ## dagster dev on loopback: http://127.0.0.1:3000
+dev: install ## Dagster behind a token on loopback, at http://127.0.0.1:3000
 	$(BIN)/python -m app.dev
 
 apps: install ## the lab and the monitor on loopback
