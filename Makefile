@@ -62,7 +62,7 @@ sbom: install ## the bill of materials in CycloneDX: build/sbom.json
 	$(BIN)/python -m tests.sbom requirements/core.txt build/sbom.json
 
 verify: export TRADEWRIGHT_TESTS := whole
-verify: lint types test notebooks audit licences ## all that CI runs, the random programmes whole, and the kill tests 20 times
+verify: lint types notebooks audit licences sbom demo test ## all that CI runs, the random programmes whole, and the kill tests 20 times
 	for round in $$(seq 20); do $(BIN)/python -m pytest -q -m kill || exit 1; done
 
 wheel: install ## the package as a wheel: dist/; tradewright init makes a project of one's own from it
