@@ -28,9 +28,9 @@ $(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml
 demo: install ## the main job, end to end, on the bundled gateway simulator
 	@$(BIN)/tradewright demo
 
-PROGRAMS := tests/app tests/assets tests/conf tests/docs tests/notebooks
+PROGRAMS := tests/docs tests/assets tests/notebooks tests/app tests/conf  # the longest files first
 test: install ## all tests; the coverage of domain and brokers by their own, since tracing makes a program half as fast
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PROGRAMS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PROGRAMS)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PROGRAMS:%=--ignore=%) --cov --cov-report=term:skip-covered --cov-report=json
 	$(BIN)/python tests/coverage_floors.py coverage.json
 

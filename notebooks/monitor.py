@@ -295,10 +295,10 @@ def _(monitor, orders, settings):
 
 
 @app.cell(hide_code=True)
-def _(history, monitor):
+def _(history, monitor, tiles):
     rows_of_history = list(history.events)
     events = mo.ui.table(rows_of_history, selection=None, show_search=False, show_download=False, show_data_types=False)
-    story = mo.plain_text(history.story)
+    story = mo.Html(tiles.wrapped_text(history.story))
     parts = [mo.md("## History of the order"), events], [mo.md("## Why it was sent"), story]
     mo.hstack([mo.vstack(part).style(monitor.WITHIN) for part in parts], widths=[2, 3], gap=3)
     return
@@ -308,8 +308,8 @@ def _(history, monitor):
 def _(monitor, view):
     rows = list(view.positions)
     held = mo.ui.table(rows, selection=None, show_search=False, show_download=False, show_data_types=False)
-    curve = mo.vstack([mo.md("## Equity"), view.equity])
-    row = mo.hstack([curve, mo.vstack([mo.md("## Positions"), held]).style(monitor.WITHIN)], widths=[1, 1], gap=3)
+    halves = [mo.md("## Equity"), view.equity], [mo.md("## Positions"), held]
+    row = mo.hstack([mo.vstack(half).style(monitor.WITHIN) for half in halves], widths=[1, 1], gap=3)
     row.style(min_height="318px")  # the chart is drawn late, and the tables below it must not move
     return
 

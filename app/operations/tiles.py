@@ -1,4 +1,4 @@
-"""Figures as tiles: as many beside one another as the window has room for, two on a phone."""
+"""Figures as tiles, as many beside one another as the window has room for (two on a phone), and text that wraps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ padding:.8rem 1rem;min-width:0;overflow-wrap:anywhere">
 {%- endfor -%}
 </div>"""
 
+_WRAPPED = """<pre style="white-space:pre-wrap;overflow-wrap:anywhere;font-size:.75rem">{{ text }}</pre>"""
+
 
 def tiles(rows: Sequence[MetricRow]) -> str:
     """The tiles as HTML; every text in it is escaped."""
     return Environment(autoescape=True).from_string(_TILES).render(rows=rows)
+
+
+def wrapped_text(text: str) -> str:
+    """Lines of plain text as HTML, escaped, broken where the room ends: marimo does not break its own."""
+    return Environment(autoescape=True).from_string(_WRAPPED).render(text=text)

@@ -12,6 +12,7 @@ import pytest
 from app.operations import monitor_acts, trading
 from app.operations import monitor_view as monitor
 from app.operations.charts import equity_figure
+from app.operations.tiles import wrapped_text
 from conf.compose import compose
 from conf.environment import options
 from conf.schema.settings import Settings
@@ -202,3 +203,7 @@ def test_a_table_without_rows_names_no_columns() -> None:
     assert monitor.wrapped((), reasons=420) == {}
     found = monitor.wrapped([{"text": "", "what helps": ""}], text=300, what_helps=360)
     assert found == {"wrapped_columns": ["text", "what helps"], "column_widths": {"text": 300, "what helps": 360}}
+
+
+def test_a_story_is_escaped_and_keeps_its_lines() -> None:
+    assert ">&lt;b&gt; said\nsecond line</pre>" in wrapped_text("<b> said\nsecond line")

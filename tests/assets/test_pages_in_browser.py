@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -75,34 +74,32 @@ def ended(pages: Pages, backfills: int) -> list[dg.DagsterRun]:
     return [record.dagster_run for record in reversed(pages.instance.get_run_records())]
 
 
-LINE = "e.parentElement.parentElement.parentElement.parentElement"
-LINES = "all('input[type=checkbox]').filter(e => !e.closest('[class*=formatSwitch]')).slice(1)"
-SWITCHES = "all('[class*=formatSwitch] input')"
-
-
 def switch(name: str) -> str:
-    """The switch of a sensor or a schedule, as JavaScript: the one in the line that begins with the name."""
-    place = f"{LINES}.findIndex(e => {LINE}.innerText.trim().split(String.fromCharCode(10))[0] === {name!r})"
-    return f"{SWITCHES}[{place}]"
+    """The switch of a sensor or a schedule, as JavaScript: the one in the line that holds the name as a word."""
+    line = f"all('[class*=VirtualizedTable_row]').find(e => read(e).split(' ').includes({name!r}))"
+    return f"{line}?.querySelector('[class*=formatSwitch] input')"
 
 
 def test_sensors_and_schedules_are_switched_on_and_off(pages: Pages) -> None:
     for name in ("new_bars", "refresh_bars"):
-        assert is_on(pages, name) is False
+        await_shown(pages, name, running=False)
         for running in (True, False):
-            pages.page.run(f"{switch(name)}?.click()")
-            time.sleep(2)
-            assert is_on(pages, name) is running, name
+            pages.page.run(f"{switch(name)}.click()")
+            until(lambda: (name in switched_on(pages.instance)) is running, f"{name}: {running}")  # noqa: B023
+            await_shown(pages, name, running=running)
 
 
-def is_on(pages: Pages, name: str) -> bool:
-    """Whether a sensor or a schedule is on, as a page shows it that is opened anew."""
+def switched_on(instance: dg.DagsterInstance) -> set[str]:
+    """The sensors and schedules that Dagster itself holds for running."""
+    return {state.instigator_name for state in instance.all_instigator_state() if state.is_running}
+
+
+def await_shown(pages: Pages, name: str, *, running: bool) -> None:
+    """A page that is opened anew shows that a sensor or a schedule is on, or off, and lets it be switched."""
     pages.page.open("about:blank")
     pages.page.open(f"{pages.address}/automation")
-    shown = f"{LINES}.length > 0 && {LINES}.length === {SWITCHES}.length && !!{switch(name)}"
-    until(lambda: pages.page.run(shown), name)
-    time.sleep(1)  # the first states come with the page, the true ones a moment later
-    return bool(pages.page.run(f"{switch(name)}?.checked"))
+    state = f"(e => !!e && !e.disabled && e.checked === {str(running).lower()})({switch(name)})"
+    until(lambda: pages.page.run(state), f"{name}: {running}")
 
 
 def test_one_partition_and_then_everything(pages: Pages) -> None:

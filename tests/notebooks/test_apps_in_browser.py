@@ -237,6 +237,7 @@ def test_the_monitor_fits_its_window(page: Page, server: Served, settings: Setti
     try:
         page.open(server.address("monitor"))
         page.await_text("nothing is stopped", "Stop and cancel", f"BUY {size} BTC · manual")
+        until(lambda: page.run("all('.js-plotly-plot svg').length"), "the equity curve, laid out last")
         button = (
             "all('button').filter(e => says(e, 'Stop and cancel')).map(e => {const b = e.getBoundingClientRect();"
             "return [b.left, b.right, e.scrollWidth - e.clientWidth, e.scrollHeight - e.clientHeight, b.width]})"
