@@ -8,13 +8,14 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, Pool
 
 from tradewright.model.clock import Clock
 from tradewright.model.errors import LedgerError
@@ -60,8 +61,8 @@ class Database:
 
     def __init__(self, url: str, clock: Clock, busy_seconds: float) -> None:
         self.url, self.clock, self._busy = _checked(url), clock, busy_seconds
-        self._engine = self._make(self.url)
-        self._fresh = self._make(self.url, poolclass=NullPool)
+        self._engine = _engine(self.url, busy_seconds)
+        self._fresh = _engine(self.url, busy_seconds, NullPool)
         self._ambient: ContextVar[Connection | None] = ContextVar("ambient", default=None)
         self._afterwards: ContextVar[dict[str, Callable[[], None]] | None] = ContextVar("afterwards", default=None)
 
@@ -185,19 +186,22 @@ class Database:
         except StatementError as error:
             raise LedgerError(f"a value cannot be stored: {error.orig}", where=self.where) from error
 
-    def _make(self, url: URL, **options: Any) -> Engine:
-        if url.get_backend_name() == "sqlite":
-            engine = create_engine(url, connect_args={"timeout": self._busy}, **options)
-            event.listen(engine, "connect", _prepare_sqlite)
-            event.listen(engine, "begin", _begin_sqlite)
-            return engine
-        try:
-            return create_engine(
-                url, pool_pre_ping=True, connect_args={"connect_timeout": max(2, int(self._busy))}, **options
-            )
-        except ImportError as error:
-            remedy = "pip install tradewright[postgres]"
-            raise LedgerError("the driver of PostgreSQL is not installed", where=_shown(url), remedy=remedy) from error
+
+@lru_cache(maxsize=16)
+def _engine(url: URL, busy_seconds: float, pool: type[Pool] | None = None) -> Engine:
+    """One engine for each address and process: it compiles a statement once, however often a database is opened."""
+    if url.get_backend_name() == "sqlite":
+        engine = create_engine(url, connect_args={"timeout": busy_seconds}, poolclass=pool)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    try:
+        return create_engine(
+            url, pool_pre_ping=True, connect_args={"connect_timeout": max(2, int(busy_seconds))}, poolclass=pool
+        )
+    except ImportError as error:
+        remedy = "pip install tradewright[postgres]"
+        raise LedgerError("the driver of PostgreSQL is not installed", where=_shown(url), remedy=remedy) from error
 
 
 def make_private(path: Path) -> None:
