@@ -185,8 +185,12 @@ def environment_overrides() -> tuple[str, ...]:
     """The overrides of ``TRADEWRIGHT_OVERRIDES``, separated by spaces, which every program applies first.
 
     Raises:
-        ConfigError: where a quote is opened and not closed.
+        ConfigError: where a quote is opened and not closed, or ``TRADEWRIGHT_ENV_FILE`` names nothing that is there.
     """
+    named = os.environ.get(ENV_FILE)
+    if named and not Path(named).exists():
+        remedy = "correct the path, or unset the variable: then .env of the project's folder is read"
+        raise ConfigError(f"there is no file {named!r}", where=f"{ENV_FILE} in the environment", remedy=remedy)
     load_environment()
     text = os.environ.get(OVERRIDES, "")
     try:

@@ -50,7 +50,6 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     """A house of a test's own, with a ledger in which nothing has happened."""
     made = House(conf_copy(tmp_path), tmp_path / "data")
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(made.conf))
-    monkeypatch.setenv("TRADEWRIGHT_ENV_FILE", str(tmp_path / "no.env"))
     return made
 
 
@@ -313,3 +312,12 @@ def test_a_clock_that_cannot_be_read_stops_no_kill_and_is_named_by_every_other_c
         assert refused.status == 1
         assert str(clock) in refused.err
         assert "what to do: remove the file" in refused.err
+
+
+def test_a_file_of_variables_that_is_not_there(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its variables may be what names the ledger: every command refuses, and a kill stops what it finds."""
+    monkeypatch.setenv("TRADEWRIGHT_ENV_FILE", "no.env")
+    said = say("orders", *house.overrides)
+    assert (said.status, "there is no file 'no.env'" in said.err) == (1, True)
+    assert kill(*house.overrides).status == 0
+    assert stopped(house.root, Mode.SIM)

@@ -24,7 +24,6 @@ NAMES = ("a b", "a%20b", "a%2520b", "a+b", "a", "a?b", "a?c", "a#b", "a%", "a%3F
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     made = House(conf_copy(tmp_path), tmp_path / "data")
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(made.conf))
-    monkeypatch.setenv("TRADEWRIGHT_ENV_FILE", str(tmp_path / "no.env"))
     return made
 
 

@@ -23,6 +23,7 @@ from conf.environment import (
     unneeded_secrets,
 )
 from conf.problems import ConfigProblems
+from tradewright.model.errors import ConfigError
 
 SECRET = "hunter2-canary"
 READ_BY_CODE = {
@@ -98,9 +99,9 @@ def test_the_file_speaks_where_the_environment_is_silent(env_file: Path) -> None
     assert environment_overrides() == ("base.seed=8",)
 
 
-def test_without_the_file_there_are_no_overrides(env_file: Path) -> None:
-    assert not env_file.exists()
-    assert environment_overrides() == ()
+def test_a_named_file_that_is_not_there_is_refused(env_file: Path) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"there is no file {str(env_file)!r}")):
+        environment_overrides()
 
 
 def test_the_example_as_it_ships_changes_nothing(env_file: Path) -> None:
@@ -133,7 +134,7 @@ def test_a_code_location_holds_no_secret_that_it_does_not_need(env_file: Path, n
 
 
 def test_what_a_composition_needs_stays(env_file: Path) -> None:
-    assert not env_file.exists()
+    env_file.touch()
     assert unneeded_secrets(PLAIN) == []
     os.environ["POSTGRES_URL"] = "postgresql+psycopg2://u:p@h/x"
     code_location_overrides()
