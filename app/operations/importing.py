@@ -130,7 +130,8 @@ def _read(
     opens = calendar(instrument.calendar).daily_starts
     allowed = instrument.negative_prices
     readers = {Source.CSV: read_csv, Source.PARQUET: read_parquet, Source.FEATHER: read_feather}
-    return _with_rows(readers[source](path, timeframe, mapping, opens=opens, negative_prices=allowed))
+    tick = float(instrument.tick_size)
+    return _with_rows(readers[source](path, timeframe, mapping, opens=opens, negative_prices=allowed, tick=tick))
 
 
 def _with_rows(reading: Reading) -> Reading:

@@ -288,7 +288,7 @@ DATA = {
     "a currency sign": (f"{HEAD}\n2024-01-02,$5,6,4,5,1\n", r"'\$5' is not a number", "with a decimal point"),
     "thousands": (f'{HEAD}\n2024-01-02,5,6,4,5,"1,000"\n', "'1,000' is not a number", "no thousands signs"),
     "two readings of a day": (f"{HEAD}\n01/02/2024,5,6,4,5,1\n", "01/02/2024", "time_format"),
-    "the same day twice": (f"{GOOD}{ROWS[-1]}\n", "row 31", "on_violation: drop"),
+    "an earlier day again": (f"{GOOD}{ROWS[-2]}\n", "row 31", "on_violation: drop"),
     "high below low": (f"{GOOD}2024-06-03,10,9,11,10,5\n", "row 31: high = 9", "correct the rows"),
     "cut off": (GOOD[:-12], "line 31 .*has 5 values", "where the first line has 6"),
     "nothing": ("", "the file is empty", "fetch the file again"),

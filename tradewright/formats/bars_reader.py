@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,22 @@ import pyarrow.compute as pc
 
 from tradewright.formats.mapping import ColumnMapping, positions
 from tradewright.formats.times import SessionOpens, bar_starts
-from tradewright.model.bar_rules import Violation, bad_rows, frame_of, intact, select, violations
+from tradewright.model.bar_rules import (
+    Mask,
+    Violation,
+    bad_rows,
+    bad_values,
+    frame_of,
+    intact,
+    select,
+    violations,
+    without_noise,
+)
 from tradewright.model.bars import BarKind, Bars, Floats, Timeframe
 from tradewright.model.errors import DataError
 
+REPLACED = "ts: a later row for the same time replaced it"
+"""Of two rows for one time the earlier one is left out."""
 _NOT_A_NUMBER = re.compile(r"Failed to parse string: '(.*)' as a scalar")
 
 
@@ -49,6 +61,7 @@ def read_table(
     source: str,
     opens: SessionOpens | None = None,
     negative_prices: bool = False,
+    tick: float = 0.0,
 ) -> Reading:
     """A foreign table as bars. Rows in falling order of time are turned round.
 
@@ -60,7 +73,8 @@ def read_table(
     names = headers(table, source)
     where = positions(mapping, names, source)
     columns = {name: _numbers(table.column(index), name, source) for name, index in where.items() if name != "ts"}
-    stamps = bar_starts(_times(table.column(where["ts"]), source), mapping, timeframe, opens, source)
+    times = _times(table.column(where["ts"]), source)
+    stamps = bar_starts(times, mapping, timeframe, opens, source)
     rows = len(stamps)
     unknown = np.full(rows, np.nan)
     bars = Bars(
@@ -73,10 +87,19 @@ def read_table(
         columns.get("spread", unknown),
     )
     numbers = np.arange(1, rows + 1)
-    if rows > 1 and np.all(bars.ts[1:] < bars.ts[:-1]):
+    written = times.to_numpy(dtype=object) if timeframe is Timeframe.D1 else None
+    if rows > 1 and bars.ts[0] > bars.ts[-1] and np.all(bars.ts[1:] <= bars.ts[:-1]):
         bars, numbers = select(bars, numbers[::-1] - 1), numbers[::-1]
+        written = None if written is None else written[::-1]
     settled, dropped = settle(
-        bars, timeframe, source, mapping.on_violation, numbers=numbers, negative_prices=negative_prices
+        bars,
+        timeframe,
+        source,
+        mapping.on_violation,
+        numbers=numbers,
+        written=written,
+        negative_prices=negative_prices,
+        tick=tick,
     )
     _refuse_other_timeframe(settled.ts, timeframe, source)
     used = {ours: names[place] if mapping.header else str(place) for ours, place in where.items()}
@@ -117,23 +140,66 @@ def settle(
     on_violation: Literal["refuse", "drop"] = "refuse",
     *,
     numbers: npt.NDArray[np.int64] | None = None,
+    written: npt.NDArray[np.object_] | None = None,
     negative_prices: bool = False,
+    tick: float = 0.0,
 ) -> tuple[Bars, dict[str, int]]:
     """Bars that keep the contract, and how many rows each broken rule cost.
 
+    Of two neighbouring rows for one time the later one stays: vendors write an unfinished bar first. A high or a low
+    that rounding alone keeps from open and close is no violation.
+
     Args:
         numbers: each bar's row in the source; None counts from 1.
+        written: each bar's time as the source has it. Daily rows replace one another only where it is the same, because
+            minutes of one day are no corrections of that day; None compares the starts of the bars alone.
+        tick: the instrument's smallest price step; 0 takes no difference for rounding.
 
     Raises:
         DataError: on ``refuse``, naming rule, row, column and value.
     """
     if intact(bars, timeframe, negative_prices=negative_prices):
         return bars, {}
-    found = violations(bars, timeframe, negative_prices=negative_prices)
-    if on_violation == "refuse":
-        raise _refusal(found, np.arange(1, len(bars.ts) + 1) if numbers is None else numbers, source, timeframe)
-    kept = ~bad_rows(bars, timeframe, negative_prices=negative_prices)
-    return select(bars, kept), {f"{v.column}: {v.rule}": v.total for v in found}
+    numbers = np.arange(1, len(bars.ts) + 1) if numbers is None else numbers
+    rows, dropped = _Rows(without_noise(bars, tick), numbers, written), dict[str, int]()
+    if on_violation == "drop":
+        found = violations(rows.bars, timeframe, negative_prices=negative_prices)
+        dropped = {f"{v.column}: {v.rule}": v.total for v in found if v.column != "ts"}
+        rows = rows.only(~bad_values(rows.bars, timeframe, negative_prices=negative_prices))
+    dated = timeframe is Timeframe.D1 and on_violation == "refuse"
+    newest = rows.newest(as_written=dated)
+    if not newest.all():
+        dropped[REPLACED] = int(np.sum(~newest))
+        rows = rows.only(newest)
+    found = violations(rows.bars, timeframe, negative_prices=negative_prices)
+    if found and on_violation == "refuse":
+        raise _refusal(found, rows.numbers, source, timeframe)
+    kept = ~bad_rows(rows.bars, timeframe, negative_prices=negative_prices)
+    return select(rows.bars, kept), dropped | {f"{v.column}: {v.rule}": v.total for v in found}
+
+
+class _Rows(NamedTuple):
+    """Bars with their rows in the source, and their times as the source has them (None: not needed)."""
+
+    bars: Bars
+    numbers: npt.NDArray[np.int64]
+    written: npt.NDArray[np.object_] | None
+
+    def only(self, rows: Mask) -> _Rows:
+        """Some of the rows."""
+        written = None if self.written is None else self.written[rows]
+        return _Rows(select(self.bars, rows), self.numbers[rows], written)
+
+    def newest(self, *, as_written: bool) -> Mask:
+        """Every row but those that the next one replaces.
+
+        Args:
+            as_written: whether the times of the two must be the same in the source as well.
+        """
+        replaced = self.bars.ts[1:] == self.bars.ts[:-1]
+        if as_written and self.written is not None:
+            replaced &= self.written[1:] == self.written[:-1]
+        return np.append(~replaced, True)[: len(self.numbers)]
 
 
 def _refusal(found: list[Violation], numbers: npt.NDArray[np.int64], source: str, timeframe: Timeframe) -> DataError:

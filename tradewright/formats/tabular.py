@@ -26,12 +26,14 @@ def read_csv(
     *,
     opens: SessionOpens | None = None,
     negative_prices: bool = False,
+    tick: float = 0.0,
 ) -> Reading:
     """Bars of a CSV file; ``.gz`` is unpacked.
 
     Args:
         mapping: None recognises common headers (Date, Open, High, Low, Close, Volume) and reads times as UTC.
         opens: when the session of a date opens (daily bars); None for markets that never close.
+        tick: the instrument's smallest price step; a tenth of it is taken for rounding.
 
     Raises:
         DataError: naming file, row and value, when it is absent, truncated, foreign or breaks the contract.
@@ -40,7 +42,9 @@ def read_csv(
     table = parse(path, mapping)
     headers(table, str(path))
     table = _without_empty_tail(table)
-    return read_table(table, mapping, timeframe, source=str(path), opens=opens, negative_prices=negative_prices)
+    return read_table(
+        table, mapping, timeframe, source=str(path), opens=opens, negative_prices=negative_prices, tick=tick
+    )
 
 
 def parse(path: Path, mapping: ColumnMapping) -> pa.Table:
@@ -95,6 +99,7 @@ def read_parquet(
     *,
     opens: SessionOpens | None = None,
     negative_prices: bool = False,
+    tick: float = 0.0,
 ) -> Reading:
     """Bars of one Parquet file; arguments and errors as of :func:`tradewright.formats.tabular.read_csv`."""
     try:
@@ -102,7 +107,9 @@ def read_parquet(
     except (pa.ArrowException, OSError) as error:
         raise _foreign(path, "Parquet", error) from error
     mapping = mapping or ColumnMapping()
-    return read_table(table, mapping, timeframe, source=str(path), opens=opens, negative_prices=negative_prices)
+    return read_table(
+        table, mapping, timeframe, source=str(path), opens=opens, negative_prices=negative_prices, tick=tick
+    )
 
 
 def read_feather(
@@ -112,6 +119,7 @@ def read_feather(
     *,
     opens: SessionOpens | None = None,
     negative_prices: bool = False,
+    tick: float = 0.0,
 ) -> Reading:
     """Bars of one feather file (``date``, OHLC, ``volume`` as freqtrade writes them); otherwise as for Parquet."""
     try:
@@ -119,7 +127,9 @@ def read_feather(
     except (pa.ArrowException, OSError) as error:
         raise _foreign(path, "feather", error) from error
     mapping = mapping or ColumnMapping()
-    return read_table(table, mapping, timeframe, source=str(path), opens=opens, negative_prices=negative_prices)
+    return read_table(
+        table, mapping, timeframe, source=str(path), opens=opens, negative_prices=negative_prices, tick=tick
+    )
 
 
 def _foreign(path: Path, kind: str, error: Exception) -> DataError:

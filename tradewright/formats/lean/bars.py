@@ -72,7 +72,13 @@ def read_lean(
             bars, numbers, one_sided = _two_sided(bars)
             dropped.update(one_sided)
         bars, bad = settle(
-            bars, timeframe, str(file), on_violation, numbers=numbers, negative_prices=instrument.negative_prices
+            bars,
+            timeframe,
+            str(file),
+            on_violation,
+            numbers=numbers,
+            negative_prices=instrument.negative_prices,
+            tick=float(instrument.tick_size),
         )
         dropped.update(bad)
         pieces.append(bars)
