@@ -42,6 +42,7 @@ class Imported:
         factors: rows of corporate actions that came along; None where the source has none.
         used: our column to the file's, for sources with headers.
         left_out: the file's columns that were not used.
+        remarks: what was recognised in the file and not declared.
         next: what to type next, so that the bars are used.
     """
 
@@ -58,6 +59,7 @@ class Imported:
     factors: int | None
     used: dict[str, str]
     left_out: tuple[str, ...]
+    remarks: tuple[str, ...]
     next: str
 
 
@@ -177,6 +179,7 @@ def _store(
         factors=factors,
         used=reading.used,
         left_out=reading.left_out,
+        remarks=reading.remarks,
         next=_next(store, instrument, timeframe),
     )
 

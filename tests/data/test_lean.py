@@ -224,9 +224,10 @@ def test_a_zip_that_unpacks_to_far_more_than_it_holds_is_refused(tmp_path: Path)
 
 
 def test_a_table_above_the_largest_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive(tmp_path, "equity/usa/minute/spy/20131007_trade.zip", TRADE)
-    monkeypatch.setattr("tradewright.formats.lean.bars.MAX_UNPACKED_BYTES", len(TRADE))
-    assert len(read_lean(tmp_path, SPY, M1).frame) == 2
-    monkeypatch.setattr("tradewright.formats.lean.bars.MAX_UNPACKED_BYTES", len(TRADE) - 1)
+    rows = "".join(f"{34_200_000 + minute * 60_000},1674100,1674900,1672500,1672700,3197\n" for minute in range(100))
+    archive(tmp_path, "equity/usa/minute/spy/20131007_trade.zip", rows)
+    monkeypatch.setattr("tradewright.formats.plain_files.MAX_BYTES", len(rows))
+    assert len(read_lean(tmp_path, SPY, M1).frame) == 100
+    monkeypatch.setattr("tradewright.formats.plain_files.MAX_BYTES", len(rows) - 1)
     with pytest.raises(DataError, match="unpacks to more than"):
         read_lean(tmp_path, SPY, M1)

@@ -127,7 +127,7 @@ def test_what_is_no_time_is_refused_with_its_row(values: list[object], mapping: 
     with pytest.raises(DataError, match=words) as refusal:
         read(values, **mapping)
     assert refusal.value.where == "file.csv"
-    assert refusal.value.remedy == "give time_format and zone in a mapping file"
+    assert refusal.value.remedy == "say --time-format and --zone, or time_format and zone in a mapping file"
 
 
 @pytest.mark.parametrize("timeframe", [M1, D1])

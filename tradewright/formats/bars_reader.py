@@ -42,7 +42,8 @@ class Reading:
 
     Args:
         used: our column to theirs, by header, or by position from 0 where there is no header.
-        left_out: the headers of the columns that were not used, such as an adjusted close.
+        left_out: the headers of the columns that were not used, such as a ticker.
+        remarks: sentences on what was recognised and not declared, for the person who imports.
     """
 
     frame: pd.DataFrame
@@ -51,6 +52,7 @@ class Reading:
     dropped: dict[str, int] = field(default_factory=dict)
     used: dict[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def read_table(
@@ -224,6 +226,8 @@ def _times(column: pa.ChunkedArray, source: str) -> pd.Series:
 
 def _numbers(column: pa.ChunkedArray, name: str, source: str) -> Floats:
     """Empty cells become NaN, which the contract refuses where a number is needed."""
+    if pa.types.is_boolean(column.type):
+        raise DataError(f"column {name} holds truth values, no numbers", where=source, remedy="name another column")
     try:
         numbers = pc.cast(column, pa.float64())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:

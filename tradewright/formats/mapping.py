@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, StrictBool, field_validator
+from pydantic import BeforeValidator, Field, StrictBool, field_validator, model_validator
 
 from tradewright.model.bars import OHLCV
 from tradewright.model.base import FrozenModel
@@ -39,6 +39,11 @@ class ColumnMapping(FrozenModel):
     Args:
         columns: ours to theirs, by header name, or by position from 0; those that are absent are recognised by header.
         header: whether the first row names the columns; without one, ``columns`` must give positions.
+        delimiter: the sign between the columns of a CSV file; None recognises it by the header.
+        decimal: the decimal sign of a CSV file's numbers; None recognises it, and refuses what has two readings.
+        thousands: the sign between the thousands of a CSV file's numbers, empty for none; None recognises it.
+        skip_lines: lines of a CSV file before its table, comments not counted; None looks for the header.
+        comment: the sign that begins lines of a CSV file that are no rows; empty for none.
         zone: the zone of times that carry none; for daily bars, whose dates the rows mean.
         time_format: ``s``, ``ms``, ``us`` or ``ns`` since 1970, a strptime pattern, or None to recognise ISO 8601,
             epochs by size, and slashed dates where only one reading is possible.
@@ -50,7 +55,11 @@ class ColumnMapping(FrozenModel):
 
     columns: dict[Column, Place] = Field(default_factory=dict)
     header: StrictBool = True
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    decimal: Literal[".", ","] | None = None
+    thousands: Literal["", ".", ",", "'", " ", "_"] | None = None
+    skip_lines: Annotated[int, Field(ge=0, le=100_000, strict=True)] | None = None
+    comment: str = Field(default="#", max_length=1)
     zone: str = "UTC"
     time_format: str | None = None
     stamp: Literal["start", "close"] = "start"
@@ -72,6 +81,12 @@ class ColumnMapping(FrozenModel):
         if text is not None and text not in ("s", "ms", "us", "ns") and "%" not in text:
             raise ValueError('must be s, ms, us or ns, or a pattern with percent signs, such as "%d.%m.%Y %H:%M"')
         return text
+
+    @model_validator(mode="after")
+    def _two_signs(self) -> Self:
+        if self.decimal is not None and self.decimal == self.thousands:
+            raise ValueError(f"decimal and thousands are both {self.decimal!r}; the two signs must differ")
+        return self
 
 
 def mapping_of(values: Mapping[str, object]) -> ColumnMapping:
@@ -111,11 +126,14 @@ def _remedy(mapping: ColumnMapping, headers: Sequence[str]) -> str:
     if other:
         shown = "\\t" if other == "\t" else other
         return (
-            f'say in a mapping file (--mapping FILE) that another sign stands between the columns: delimiter: "{shown}"'
+            f"say which sign stands between the columns (--delimiter '{shown}') and which is which (--columns ts=...)"
         )
     if mapping.header and headers and all(any(map(str.isdigit, name)) for name in headers):
-        return "the first line holds values: say header: false and positions (columns: {ts: 0, ...}) in a mapping file"
-    return "describe the table in a mapping file, --mapping FILE (columns, header, zone, time_format)"
+        return (
+            "the first line holds values: say header: false and positions (columns: {ts: 0, ...}) in a mapping file; "
+            "where the header stands further down, say --skip-lines N"
+        )
+    return "say which column is which: --columns ts=Date,open=First,..., or columns in a mapping file (--mapping FILE)"
 
 
 def _declared(ours: str, theirs: str | int, headers: Sequence[str], where: str) -> int:

@@ -15,6 +15,7 @@ import pyarrow.csv as pc
 
 from tradewright.formats.bars_reader import Reading, settle
 from tradewright.formats.lean.layout import RESOLUTIONS, LeanPlace, data_zone, locate
+from tradewright.formats.plain_files import checked_size, unpacked
 from tradewright.formats.times import SessionOpens, localized, session_starts
 from tradewright.model.bar_rules import frame_of, select
 from tradewright.model.bars import BarKind, Bars, Floats, Timeframe, Times
@@ -22,15 +23,6 @@ from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument
 
 Policy = Literal["refuse", "drop"]
-
-MAX_UNPACKED_BYTES = 2 * 1024**3
-"""The largest table that is unpacked: decades of minutes of one instrument are far below it."""
-
-MAX_RATIO = 200
-"""The largest ratio of unpacked to packed size that is believed; tables of prices pack about ten to one."""
-
-_RATIO_MATTERS_FROM = 1024**2
-"""Unpacked bytes from which the ratio is asked for: a short table of equal rows is harmless and packs well."""
 
 _TRADE_COLUMNS = ("time", "open", "high", "low", "close", "volume")
 _SIDE = ("open", "high", "low", "close", "size")
@@ -106,32 +98,15 @@ def _kind_of(file: Path, place: LeanPlace) -> BarKind:
 
 
 def _content(file: Path, place: LeanPlace) -> bytes:
+    checked_size(file, "zip")
     try:
         with zipfile.ZipFile(file) as archive:
             name = _entry(file, archive.namelist(), place)
-            return _unpacked(archive, archive.getinfo(name), file)
+            entry = archive.getinfo(name)
+            with archive.open(entry) as packed:
+                return unpacked(packed, entry.compress_size, entry.file_size, str(file), name)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise DataError(f"not a readable zip: {error}", where=str(file), remedy="fetch the file again") from error
-
-
-def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: Path) -> bytes:
-    """The content of an entry, read only as far as its limits go: the size that a zip states of itself may be false.
-
-    Raises:
-        DataError: a table larger, or packed more tightly, than any table of bars is.
-    """
-    limit = MAX_UNPACKED_BYTES
-    if entry.compress_size * MAX_RATIO < limit:
-        limit = max(entry.compress_size * MAX_RATIO, _RATIO_MATTERS_FROM)
-    with archive.open(entry) as packed:
-        content = packed.read(limit + 1)
-    if len(content) > limit or entry.file_size > limit:
-        raise DataError(
-            f"{entry.filename} unpacks to more than {limit:,} bytes from {entry.compress_size:,}",
-            where=str(file),
-            remedy="fetch the file again from its vendor; no table of bars is packed like this",
-        )
-    return content
 
 
 def _entry(file: Path, names: list[str], place: LeanPlace) -> str:
