@@ -1,4 +1,4 @@
-"""Commands about data: import."""
+"""Commands about data: ``tradewright import``, ``tradewright data list`` and ``show``."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.options import Json, Overrides, settings_of
-from app.output import Output, run_command
+from app.commands.options import Json, Overrides, named, settings_of
+from app.output import FAILED, Output, run_command
 
 if TYPE_CHECKING:
     from app.operations.importing import Imported
+    from app.operations.stored_data import ShownInstrument, ShownSeries
+    from tradewright.model.instrument import Instrument
+    from tradewright.store.overview import StoredSeries
 
 commands = typer.Typer()
+data = typer.Typer(help="The stored bars: list them, look at them.", no_args_is_help=True)
+commands.add_typer(data, name="data")
 
 
 @commands.command(name="import")
@@ -78,3 +83,89 @@ def _show(output: Output, imported: list[Imported], roots: list[str]) -> None:
             output.line(f"note: {remark}")
     for row in imported[:1]:
         output.line(f"next: {shlex.join([*row.next.split(), *roots])}")
+
+
+@data.command("list")
+def list_(overrides: Overrides = None, as_json: Json = False) -> None:
+    """Every stored series: rows, first and last bar, source, last change; exit 1 when one is damaged."""
+
+    def act(output: Output) -> None:
+        from app.operations.stored_data import list_data
+
+        found = list_data(settings_of(overrides))
+        header = ("instrument", "timeframe", "kind", "rows", "first", "last", "revisions", "changed", "source")
+        output.table(str(found.root), header, [_listed(row) for row in found.series])
+        if not found.series:
+            output.line("nothing is stored; tradewright import brings files")
+        output.result(found)
+        _tell_damaged(output, found.damaged)
+
+    run_command(as_json, act)
+
+
+@data.command()
+def show(
+    symbol: Annotated[str, typer.Argument(callback=named, help="the instrument")],
+    overrides: Overrides = None,
+    rows: Annotated[int, typer.Option(min=0, max=10_000, help="how many bars of each end")] = 5,
+    as_json: Json = False,
+) -> None:
+    """The facts and the first and last bars of an instrument, raw; exit 1 when a series is damaged."""
+
+    def act(output: Output) -> None:
+        from app.operations.stored_data import show_data
+
+        settings = settings_of(overrides)
+        found = show_data(settings, symbol, rows)
+        for series in found.series:
+            _show_series(output, series, settings.instruments.get(symbol))
+        for line in _facts(found):
+            output.line(line)
+        output.result(found)
+        _tell_damaged(output, found.damaged)
+
+    run_command(as_json, act)
+
+
+def _listed(row: StoredSeries) -> tuple[object, ...]:
+    first, last, changed = (f"{at:%Y-%m-%d %H:%M}" if at else "" for at in (row.first, row.last, row.updated_at))
+    return (row.instrument, row.timeframe, row.kind, row.rows, first, last, row.revisions or "", changed, row.source)
+
+
+def _show_series(output: Output, series: ShownSeries, instrument: Instrument | None) -> None:
+    from app.operations.stored_data import price_text
+
+    facts = series.facts
+    header = ("start (UTC)", "open", "high", "low", "close", "volume", "spread")
+    lines: list[tuple[str, ...]] = []
+    for part in (series.head, series.tail):
+        lines += [("...",) + ("",) * 6] if lines and facts.rows > len(series.head) + len(series.tail) else []
+        for bar in part:
+            prices = (price_text(price, instrument) for price in (bar.open, bar.high, bar.low, bar.close))
+            lines.append(
+                (f"{bar.ts:%Y-%m-%d %H:%M}", *prices, price_text(bar.volume, None), price_text(bar.spread, None))
+            )
+    output.table(f"{facts.instrument} {facts.timeframe} {facts.kind}", header, lines)
+    output.line(
+        f"{facts.rows:,} bars; last change {facts.updated_at or 'not known'}, from {facts.source or 'not known'}"
+    )
+    if series.unknown_volumes:
+        output.line(f"volume is unknown in {series.unknown_volumes:,} bars")
+    for revision in series.revisions:
+        at = f"{revision.recorded_at:%Y-%m-%d %H:%M}"
+        output.line(f"revision {revision.number}: {revision.replaced.rows:,} bars, {at}, by {revision.source}")
+
+
+def _facts(found: ShownInstrument) -> list[str]:
+    if not found.configured:
+        return [f"{found.instrument} is not configured: declare it in a file of conf/instruments"]
+    if found.actions is None:
+        return ["no table of corporate actions"]
+    return [f"corporate actions: {found.actions} rows"]
+
+
+def _tell_damaged(output: Output, damaged: tuple[StoredSeries, ...]) -> None:
+    for row in damaged:
+        output.say(f"damaged: {row.instrument} {row.timeframe} {row.kind}: {row.problem}")
+    if damaged:
+        raise typer.Exit(FAILED)

@@ -1,10 +1,17 @@
-"""``tradewright import`` and its options."""
+"""``tradewright import`` and its options, ``tradewright data list`` and ``show``."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from tests.app.conftest import say
+from tests.data.tables import bars_table
+from tradewright.model.bars import BarKind, Timeframe
+from tradewright.store.bars import BarStore
 
 GERMAN = (
     "Kurse der ACME AG\n"
@@ -31,3 +38,72 @@ def test_columns_and_signs_are_options(tmp_path: Path) -> None:
     assert "note: the numbers are read with a decimal comma" in again.out
     wrong = say(*words, *options, "--decimal", ";", "--json")
     assert (wrong.status, "--decimal" in wrong.json["error"]["what"]) == (1, True)
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> str:
+    """A storage folder with daily bars of GOOG, one of them corrected, and minutes of a coin that is not configured."""
+    store, days = BarStore(tmp_path), bars_table(30, step="1D")
+    store.upsert("GOOG", Timeframe.D1, BarKind.TRADE, days, source="first.csv")
+    days["close"] = days["close"].where(days.index != 3, days["open"])
+    store.upsert("GOOG", Timeframe.D1, BarKind.TRADE, days.assign(volume=np.nan), source="second.csv")
+    tiny = bars_table(3).assign(open=9.12e-06, high=9.2e-06, low=9e-06, close=9.1e-06)
+    store.upsert("SHIB", Timeframe.M1, BarKind.TRADE, tiny, source="coin.csv")
+    return f"storage.root={tmp_path}"
+
+
+def test_the_list_has_every_series_with_its_facts(stored: str) -> None:
+    said = say("data", "list", stored, "--json")
+    assert said.status == 0
+    goog, shib = said.json["series"]
+    assert (goog["instrument"], goog["timeframe"], goog["kind"], goog["rows"]) == ("GOOG", "1d", "trade", 30)
+    assert (goog["first"], goog["last"]) == ("2024-03-01T00:00:00+00:00", "2024-03-30T00:00:00+00:00")
+    assert (goog["revisions"], goog["source"]) == (1, "second.csv")
+    assert goog["updated_at"][:4] >= "2026"
+    assert (shib["instrument"], shib["rows"]) == ("SHIB", 3)
+    assert "coin.csv" in say("data", "list", stored).out
+
+
+def test_an_instrument_is_shown_with_its_ends_and_facts(stored: str) -> None:
+    found = say("data", "show", "GOOG", stored, "--rows", "2", "--json").json
+    (series,) = found["series"]
+    assert [row["ts"][:10] for row in series["head"] + series["tail"]] == [
+        "2024-03-01", "2024-03-02", "2024-03-29", "2024-03-30",
+    ]  # fmt: skip
+    assert (series["unknown_volumes"], series["head"][0]["volume"]) == (30, None)
+    assert (found["configured"], found["actions"], len(series["revisions"])) == (True, None, 1)
+    assert (say("data", "show", "GOOG", stored, "--rows", "40", "--json").json["series"][0]["tail"]) == []
+    told = say("data", "show", "SHIB", stored).out
+    assert "0.00000912" in told
+    assert "not configured" in told
+    assert "volume is unknown in 30 bars" in say("data", "show", "GOOG", stored).out
+
+
+def test_a_symbol_of_which_nothing_is_stored_is_refused(stored: str, tmp_path: Path) -> None:
+    said = say("data", "show", "GOGO", stored, "--json")
+    assert (said.status, said.json["error"]["remedy"]) == (1, "did you mean 'GOOG'?")
+    empty = say("data", "list", f"storage.root={tmp_path / 'none'}", "--json")
+    assert (empty.status, empty.json["series"]) == (0, [])
+
+
+def test_a_damaged_series_is_named_and_the_others_are_listed(stored: str, tmp_path: Path) -> None:
+    manifest = next((tmp_path / "bars").rglob("instrument=GOOG/_manifest.json"))
+    manifest.write_bytes(manifest.read_bytes()[:-5])
+    said = say("data", "list", stored, "--json")
+    assert said.status == 1
+    assert [row["instrument"] for row in said.json["series"]] == ["SHIB"]
+    assert "the manifest is damaged" in said.json["damaged"][0]["problem"]
+    assert "damaged: GOOG 1d trade" in said.err
+
+
+def test_thousands_of_series_are_listed_at_once(tmp_path: Path) -> None:
+    BarStore(tmp_path).upsert("A0", Timeframe.D1, BarKind.TRADE, bars_table(3, step="1D"))
+    folder = next((tmp_path / "bars").rglob("instrument=A0"))
+    manifest = (folder / "_manifest.json").read_bytes()
+    for number in range(1, 1500):
+        (folder.parent / f"instrument=A{number}").mkdir()
+        (folder.parent / f"instrument=A{number}" / "_manifest.json").write_bytes(manifest)
+    before = time.process_time()
+    said = say("data", "list", f"storage.root={tmp_path}")
+    assert said.out.count("A14") > 100
+    assert time.process_time() - before < 4
