@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -54,9 +55,13 @@ def read_lean(
     """
     place = locate(data, instrument, timeframe)
     found, files = _files(place, timeframe, kind)
-    zone, pieces, dropped = data_zone(place), [], Counter[str]()
+    zone, pieces, dropped, without = data_zone(place), [], Counter[str](), Counter[str]()
     for file in files:
-        table = _table(file, place, found)
+        content = _content(file, place)
+        if content is None:
+            without[file.name] += 1
+            continue
+        table = _table(content, file, found)
         starts = _starts(table, file, timeframe, zone, opens)
         bars = _trades(table, starts, place) if found is BarKind.TRADE else _mids(table, starts, place)
         numbers = np.arange(1, len(starts) + 1)
@@ -74,9 +79,27 @@ def read_lean(
         )
         dropped.update(bad)
         pieces.append(bars)
+    if not pieces:
+        raise _no_contract(place, files)
     whole = Bars(*(np.concatenate(columns) for columns in zip(*pieces, strict=True)))
     source = str(files[0] if len(files) == 1 else files[0].parent)
-    return Reading(frame_of(whole), found, source, dict(dropped))
+    return Reading(frame_of(whole), found, source, dict(dropped), remarks=_remarks(place, files, without))
+
+
+def _remarks(place: LeanPlace, files: Sequence[Path], without: Counter[str]) -> tuple[str, ...]:
+    if not without:
+        return ()
+    return (f"{len(without)} of {len(files)} files hold no contract {place.contract}, such as {next(iter(without))}",)
+
+
+def _no_contract(place: LeanPlace, files: Sequence[Path]) -> DataError:
+    with zipfile.ZipFile(files[0]) as archive:
+        names = ", ".join(archive.namelist()) or "nothing"
+    return DataError(
+        f"no file holds the contract {place.contract}; {files[0].name} holds {names}",
+        where=str(files[0].parent),
+        remedy=f"name a contract in venue_symbols: {{lean: {place.ticker}:<contract>}}",
+    )
 
 
 def _files(place: LeanPlace, timeframe: Timeframe, kind: BarKind | None) -> tuple[BarKind, list[Path]]:
@@ -93,15 +116,18 @@ def _files(place: LeanPlace, timeframe: Timeframe, kind: BarKind | None) -> tupl
 
 def _kind_of(file: Path, place: LeanPlace) -> BarKind:
     """Plain daily and hour zips hold trades or quotes, which differ in the number of fields."""
-    fields = _content(file, place).partition(b"\n")[0].count(b",") + 1
+    fields = (_content(file, place) or b"").partition(b"\n")[0].count(b",") + 1
     return BarKind.QUOTE if fields == len(_QUOTE_COLUMNS) else BarKind.TRADE
 
 
-def _content(file: Path, place: LeanPlace) -> bytes:
+def _content(file: Path, place: LeanPlace) -> bytes | None:
+    """The table of a zip; None where the contract that is asked for is not in it."""
     checked_size(file, "zip")
     try:
         with zipfile.ZipFile(file) as archive:
             name = _entry(file, archive.namelist(), place)
+            if name is None:
+                return None
             entry = archive.getinfo(name)
             with archive.open(entry) as packed:
                 return unpacked(packed, entry.compress_size, entry.file_size, str(file), name)
@@ -109,12 +135,14 @@ def _content(file: Path, place: LeanPlace) -> bytes:
         raise DataError(f"not a readable zip: {error}", where=str(file), remedy="fetch the file again") from error
 
 
-def _entry(file: Path, names: list[str], place: LeanPlace) -> str:
+def _entry(file: Path, names: list[str], place: LeanPlace) -> str | None:
     chosen = [name for name in names if name.endswith(".csv")]
     if place.contract:
         chosen = [name for name in chosen if name.removesuffix(".csv").endswith(f"_{place.contract}")]
     if len(chosen) == 1:
         return chosen[0]
+    if place.contract and names and not chosen:
+        return None
     raise DataError(
         f"holds {', '.join(names) or 'nothing'}, and one table is wanted",
         where=str(file),
@@ -122,9 +150,8 @@ def _entry(file: Path, names: list[str], place: LeanPlace) -> str:
     )
 
 
-def _table(file: Path, place: LeanPlace, kind: BarKind) -> pa.Table:
+def _table(content: bytes, file: Path, kind: BarKind) -> pa.Table:
     columns = _COLUMNS[kind]
-    content = _content(file, place)
     types = {name: pa.string() if name == "time" else pa.float64() for name in columns}
     try:
         table: pa.Table = pc.read_csv(
@@ -153,8 +180,19 @@ def _starts(
     if len(wrong):
         raise DataError(f"row {wrong[0] + 1}: {texts.iloc[wrong[0]]!r} is no time", where=str(file))
     if timeframe is Timeframe.D1:
-        return session_starts(naive.normalize(), opens)
+        return _daily_starts(naive.normalize(), zone, opens, str(file))
     return localized(naive.as_unit("ns"), zone, str(file)).tz_convert("UTC")
+
+
+def _daily_starts(dates: pd.DatetimeIndex, zone: str, opens: SessionOpens | None, where: str) -> pd.DatetimeIndex:
+    """When the sessions open; where days are no sessions, the midnights of a data zone that is a fixed offset.
+
+    FXCM's days begin at midnight of ``UTC-05``: under 00:00 UTC they would be known five hours before they end.
+    """
+    starts = session_starts(dates, opens)
+    if zone.startswith("UTC") and starts.equals(session_starts(dates, None)):
+        return localized(dates, zone, where).tz_convert("UTC")
+    return starts
 
 
 def _trades(table: pa.Table, starts: pd.DatetimeIndex, place: LeanPlace) -> Bars:
