@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.app.conftest import say
@@ -107,3 +109,47 @@ def test_thousands_of_series_are_listed_at_once(tmp_path: Path) -> None:
     said = say("data", "list", f"storage.root={tmp_path}")
     assert said.out.count("A14") > 100
     assert time.process_time() - before < 4
+
+
+YAHOO = "Date,Open,High,Low,Close,Adj Close,Volume\n"
+
+
+def yahoo(days: int, ex_day: int) -> str:
+    """Daily rows at 50 with one dividend of 1 per cent."""
+    dates = pd.date_range("2024-01-01", periods=days).strftime("%Y-%m-%d")
+    return YAHOO + "".join(f"{day},50,51,49,50,{49.5 if row < ex_day else 50},9\n" for row, day in enumerate(dates))
+
+
+def test_a_file_brings_its_dividends_and_a_part_of_it_does_not_replace_them(tmp_path: Path) -> None:
+    path, root = tmp_path / "goog.csv", f"storage.root={tmp_path / 'data'}"
+    words = ("import", "csv", str(path), "--instrument", "GOOG", root, "--json")
+    path.write_text(yahoo(40, 20))
+    (row,) = say(*words).json["imported"]
+    assert (row["factors"], row["left_out"]) == (1, [])
+    assert "prices=raw" not in row["next"]
+    factors = BarStore(tmp_path / "data").actions.factors("GOOG")
+    assert factors["price_factor"].tolist() == [0.99]
+    assert factors["date"].tolist() == [pd.Timestamp("2024-01-20")]
+    assert factors["zone"].tolist() == ["America/New_York"]
+    path.write_text(yahoo(30, 10))
+    (part,) = say(*words).json["imported"]
+    assert (part["factors"], part["left_out"]) == (None, ["Adj Close"])
+    assert "only a part" in part["remarks"][-1]
+    assert len(BarStore(tmp_path / "data").actions.factors("GOOG")) == 1
+
+
+def test_actions_come_after_their_bars_or_not_at_all(tmp_path: Path) -> None:
+    data, root = tmp_path / "Data", f"storage.root={tmp_path / 'data'}"
+    for folder, name, text in (("daily", "spy.zip", ""), ("factor_files", "spy.csv", "20140606,0.9,1,645\n")):
+        path = data / "equity" / "usa" / folder / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    with zipfile.ZipFile(data / "equity" / "usa" / "daily" / "spy.zip", "w") as archive:
+        archive.writestr("spy.csv", "20140102 00:00,973100,975300,965300,973600,2150000\n")
+    words = ("import", "lean", str(data), "--instruments", "SPY", root, "--json")
+    assert say(*words).status == 0
+    (data / "equity" / "usa" / "factor_files" / "spy.csv").write_text("20140606,0.5,1,645\n")
+    manifest = next((tmp_path / "data" / "bars").rglob("_manifest.json"))
+    manifest.write_bytes(manifest.read_bytes()[:-5])
+    assert say(*words).status == 1
+    assert BarStore(tmp_path / "data").actions.factors("SPY")["price_factor"].tolist() == [0.9]

@@ -178,7 +178,10 @@ HEADERS = ["Date", "Open", "High", "Low", "Close", "Volume"]
             ["", "open", "high", "low", "close", "Spread BPS"],
             {"ts": 0, "open": 1, "high": 2, "low": 3, "close": 4, "spread": 5},
         ),
-        ([*HEADERS, "Adj Close", "Trades"], {"ts": 0, "open": 1, "high": 2, "low": 3, "close": 4, "volume": 5}),
+        (
+            [*HEADERS, "Adj Close", "Trades"],
+            {"ts": 0, "open": 1, "high": 2, "low": 3, "close": 4, "volume": 5, "adj_close": 6},
+        ),
     ],
 )
 def test_columns_are_recognised(headers: list[str], found: dict[str, int]) -> None:

@@ -12,7 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tradewright.formats.mapping import ColumnMapping, positions
+from tradewright.formats.corporate_actions import NO_ACTIONS, ActionColumns
+from tradewright.formats.mapping import ACTION_COLUMNS, ColumnMapping, positions
 from tradewright.formats.times import SessionOpens, bar_starts
 from tradewright.model.bar_rules import (
     Mask,
@@ -43,6 +44,7 @@ class Reading:
     Args:
         used: our column to theirs, by header, or by position from 0 where there is no header.
         left_out: the headers of the columns that were not used, such as a ticker.
+        actions: the columns of corporate actions, a value for each row of ``frame``.
         remarks: sentences on what was recognised and not declared, for the person who imports.
     """
 
@@ -52,6 +54,7 @@ class Reading:
     dropped: dict[str, int] = field(default_factory=dict)
     used: dict[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    actions: ActionColumns = NO_ACTIONS
     remarks: tuple[str, ...] = ()
 
 
@@ -74,7 +77,8 @@ def read_table(
     """
     names = headers(table, source)
     where = positions(mapping, names, source)
-    columns = {name: _numbers(table.column(index), name, source) for name, index in where.items() if name != "ts"}
+    numeric = {name: index for name, index in where.items() if name not in ("ts", *ACTION_COLUMNS)}
+    columns = {name: _numbers(table.column(index), name, source) for name, index in numeric.items()}
     times = _times(table.column(where["ts"]), source)
     stamps = bar_starts(times, mapping, timeframe, opens, source)
     rows = len(stamps)
@@ -107,7 +111,33 @@ def read_table(
     used = {ours: names[place] if mapping.header else str(place) for ours, place in where.items()}
     left_out = tuple(name if mapping.header else str(place) for place, name in enumerate(names))
     left_out = tuple(name for place, name in enumerate(left_out) if place not in where.values())
-    return Reading(frame_of(settled), BarKind.TRADE, source, dropped, used, left_out)
+    actions, unread = _actions(table, where, stamps.asi8, settled.ts, source)
+    used = {ours: theirs for ours, theirs in used.items() if ours not in unread}
+    return Reading(
+        frame_of(settled), BarKind.TRADE, source, dropped, used, left_out, actions, tuple(sorted(unread.values()))
+    )
+
+
+def _actions(
+    table: pa.Table, where: dict[str, int], read: npt.NDArray[np.int64], kept: npt.NDArray[np.int64], source: str
+) -> tuple[ActionColumns, dict[str, str]]:
+    """The columns of corporate actions for the bars that were kept, and why a column was not read, by its name.
+
+    Args:
+        read: the start of each row's bar, in the order of the file.
+    """
+    falling = len(read) > 1 and read[0] > read[-1]
+    order = np.arange(len(read))[::-1] if falling else np.arange(len(read))
+    newest = dict(zip(read[order].tolist(), order.tolist(), strict=True))  # of two rows for one time the later one
+    rows = np.array([newest[start] for start in kept.tolist()], dtype=np.int64)
+    found, unread = {}, {}
+    for name in ACTION_COLUMNS:
+        if name in where:
+            try:
+                found[name] = _numbers(table.column(where[name]), name, source)[rows]
+            except DataError as error:
+                unread[name] = f"{error.what}; it is left out"
+    return ActionColumns(**found), unread
 
 
 def _refuse_other_timeframe(ts: npt.NDArray[np.int64], timeframe: Timeframe, source: str) -> None:

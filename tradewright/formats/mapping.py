@@ -19,7 +19,7 @@ def _header_or_position(value: object) -> object:
     return value
 
 
-Column = Literal["ts", "open", "high", "low", "close", "volume", "spread"]
+Column = Literal["ts", "open", "high", "low", "close", "volume", "spread", "adj_close", "dividend", "split"]
 Place = Annotated[str | int, BeforeValidator(_header_or_position)]
 
 _HEADERS: dict[str, frozenset[str]] = {
@@ -30,7 +30,12 @@ _HEADERS: dict[str, frozenset[str]] = {
     "close": frozenset({"close", "c"}),
     "volume": frozenset({"volume", "vol", "v"}),
     "spread": frozenset({"spread", "spread_bps"}),
+    "adj_close": frozenset({"adj_close", "adjclose", "adj._close", "adjusted_close", "adj_close*"}),
+    "dividend": frozenset({"dividend", "dividends", "dividend_amount", "divcash", "ex-dividend"}),
+    "split": frozenset({"split", "splits", "stock_splits", "split_coefficient", "split_ratio", "splitfactor"}),
 }
+ACTION_COLUMNS = ("adj_close", "dividend", "split")
+"""The columns that tell of corporate actions."""
 
 
 class ColumnMapping(FrozenModel):
@@ -99,7 +104,7 @@ def mapping_of(values: Mapping[str, object]) -> ColumnMapping:
 
 
 def positions(mapping: ColumnMapping, headers: Sequence[str], where: str) -> dict[str, int]:
-    """The position of each of our columns in the table; ``volume`` and ``spread`` may be absent.
+    """The position of each of our columns in the table; all but the time and the four prices may be absent.
 
     Raises:
         DataError: when a column cannot be found, or two could be meant.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 
 from tradewright.formats.bars_reader import Reading, headers, read_table
 from tradewright.formats.csv_layout import Layout, layout_of
-from tradewright.formats.mapping import ColumnMapping, positions
+from tradewright.formats.mapping import ACTION_COLUMNS, ColumnMapping, positions
 from tradewright.formats.number_forms import PLAIN, NumberForm, form_of, numbers
 from tradewright.formats.plain_files import content
 from tradewright.formats.times import SessionOpens
@@ -88,12 +89,13 @@ def _with_numbers(table: pa.Table, layout: Layout, mapping: ColumnMapping, path:
     """
     names = headers(table, str(path))
     where = positions(mapping, names, str(path))
-    chosen = {ours: names[place] for ours, place in where.items() if ours != "ts"}
+    chosen = {ours: names[place] for ours, place in where.items() if ours not in ("ts", *ACTION_COLUMNS)}
+    actions = {ours: names[where[ours]] for ours in ACTION_COLUMNS if ours in where}
     as_text = [names[where["ts"]]] if mapping.time_format is not None else []
     declared = mapping.decimal is not None or mapping.thousands is not None
     columns = [table.column(where[ours]) for ours in chosen]
     if declared or not all(map(_is_typed, columns)) or (layout.delimiter == ";" and all(map(_in_thousandths, columns))):
-        as_text += chosen.values()
+        as_text += [*chosen.values(), *actions.values()]
     if not as_text:
         return table, PLAIN
     rows = table.num_rows
@@ -102,8 +104,11 @@ def _with_numbers(table: pa.Table, layout: Layout, mapping: ColumnMapping, path:
         texts = {ours: table.column(where[ours]) for ours in chosen}
         form = form_of(texts, mapping, layout.delimiter, str(path))
         for ours, cells in texts.items():
-            place = where[ours]
-            table = table.set_column(place, names[place], numbers(cells, ours, form, str(path)))
+            table = table.set_column(where[ours], names[where[ours]], numbers(cells, ours, form, str(path)))
+        for ours, header in actions.items():
+            with contextlib.suppress(DataError):  # a cell that is no number: the reader leaves the column out, told
+                cells = numbers(table.column(where[ours]), ours, form, str(path))
+                table = table.set_column(where[ours], header, cells)
     return table, form
 
 
