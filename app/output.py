@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import TypeVar
 
 import typer
@@ -157,7 +158,11 @@ def _refuse(output: Output, code: str, what: str, where: str, remedy: str) -> No
 
 def _cell(value: object) -> str:
     if isinstance(value, float):
+        if 0 < abs(value) < 0.01:
+            return f"{Decimal(f'{value:.6g}'):f}"
         return f"{value:,.4f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else f"{value:g}"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     return "" if value is None else printable(value)
 
 

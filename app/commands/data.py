@@ -133,7 +133,7 @@ def _listed(row: StoredSeries) -> tuple[object, ...]:
 
 
 def _show_series(output: Output, series: ShownSeries, instrument: Instrument | None) -> None:
-    from app.operations.stored_data import price_text
+    from app.operations.stored_data import exact_text
 
     facts = series.facts
     header = ("start (UTC)", "open", "high", "low", "close", "volume", "spread")
@@ -141,9 +141,9 @@ def _show_series(output: Output, series: ShownSeries, instrument: Instrument | N
     for part in (series.head, series.tail):
         lines += [("...",) + ("",) * 6] if lines and facts.rows > len(series.head) + len(series.tail) else []
         for bar in part:
-            prices = (price_text(price, instrument) for price in (bar.open, bar.high, bar.low, bar.close))
+            prices = (exact_text(price, instrument) for price in (bar.open, bar.high, bar.low, bar.close))
             lines.append(
-                (f"{bar.ts:%Y-%m-%d %H:%M}", *prices, price_text(bar.volume, None), price_text(bar.spread, None))
+                (f"{bar.ts:%Y-%m-%d %H:%M}", *prices, exact_text(bar.volume, None), exact_text(bar.spread, None))
             )
     output.table(f"{facts.instrument} {facts.timeframe} {facts.kind}", header, lines)
     output.line(

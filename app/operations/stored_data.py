@@ -113,7 +113,7 @@ def show_data(settings: Settings, symbol: str, rows: int) -> ShownInstrument:
     )
 
 
-def price_text(value: Decimal | None, instrument: Instrument | None) -> str:
+def exact_text(value: Decimal | None, instrument: Instrument | None) -> str:
     """A number in plain digits, with at least the places of the instrument's tick; empty for an unknown one."""
     if value is None:
         return ""
