@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from tradewright.formats.corporate_actions import NO_ACTIONS, ActionColumns
 from tradewright.formats.mapping import ACTION_COLUMNS, ColumnMapping, positions
+from tradewright.formats.plain_files import shown
 from tradewright.formats.times import SessionOpens, bar_starts
 from tradewright.model.bar_rules import (
     Mask,
@@ -245,7 +246,27 @@ def _refusal(found: list[Violation], numbers: npt.NDArray[np.int64], source: str
     return DataError("; ".join(lines), where=source, remedy=remedy)
 
 
+_LONGEST_TEXT = 256
+"""Characters of a text that may still be a time or a number."""
+
+
+def _decoded(column: pa.ChunkedArray, name: str, source: str) -> pa.ChunkedArray:
+    """A column whose texts are kept once each as one that repeats them, if they are no longer than any time is.
+
+    Raises:
+        DataError: for longer ones: a small file would fill the memory.
+    """
+    if not pa.types.is_dictionary(column.type):
+        return column
+    for chunk in column.chunks:
+        if (pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0) > _LONGEST_TEXT:
+            what = f"column {name} holds texts of more than {_LONGEST_TEXT} characters"
+            raise DataError(what, where=source, remedy="name another column")
+    return column.cast(column.type.value_type)
+
+
 def _times(column: pa.ChunkedArray, source: str) -> pd.Series:
+    column = _decoded(column, "ts", source)
     if pa.types.is_binary(column.type):
         raise DataError("the times are not UTF-8 text", where=source, remedy="fetch the file again")
     if pa.types.is_date(column.type):
@@ -256,13 +277,14 @@ def _times(column: pa.ChunkedArray, source: str) -> pd.Series:
 
 def _numbers(column: pa.ChunkedArray, name: str, source: str) -> Floats:
     """Empty cells become NaN, which the contract refuses where a number is needed."""
+    column = _decoded(column, name, source)
     if pa.types.is_boolean(column.type):
         raise DataError(f"column {name} holds truth values, no numbers", where=source, remedy="name another column")
     try:
         numbers = pc.cast(column, pa.float64())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         cell = _NOT_A_NUMBER.search(str(error))
-        told = f"column {name}: {cell[1]!r} is not a number" if cell else f"column {name} holds no numbers"
+        told = f"column {name}: {shown(cell[1])} is not a number" if cell else f"column {name} holds no numbers"
         remedy = "write plain digits with a decimal point: no thousands signs, currency signs or decimal commas"
         raise DataError(told, where=source, remedy=remedy) from error
     return np.array(numbers.to_numpy(), dtype=np.float64)

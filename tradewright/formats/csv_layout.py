@@ -13,6 +13,7 @@ from tradewright.model.errors import DataError
 DELIMITERS = (",", ";", "\t", "|")
 _MOST_LINES_BEFORE = 50
 """Lines before the header in which vendors write what the table is."""
+_MOST_COLUMNS = 1000
 _HEAD_BYTES = 256 * 1024
 
 
@@ -39,13 +40,16 @@ def layout_of(content: bytes, mapping: ColumnMapping, where: str) -> Layout:
     delimiter. Where there is none, the reader refuses the table and tells what its header lacks.
 
     Raises:
-        DataError: for text that is no UTF-8 or UTF-16, and for a table without a header that two delimiters fit.
+        DataError: for broken UTF-16, more than 1,000 columns, and a table without a header that two delimiters fit.
     """
     text, comments = _without_comments(_as_utf8(content, where), mapping.comment)
     skipped = mapping.skip_lines or 0
     text = _after(text, skipped)
     head = text[:_HEAD_BYTES].decode("utf-8", "replace").split("\n")
     head = head[: _MOST_LINES_BEFORE + 1 if mapping.skip_lines is None else 1]
+    if (columns := max(head[0].count(sign) for sign in DELIMITERS) + 1 if head else 0) > _MOST_COLUMNS:
+        what = f"{columns:,} columns, and no table of bars has more than {_MOST_COLUMNS:,}"
+        raise DataError(what, where=where, remedy="fetch the file again, or keep only the columns of bars")
     if mapping.header:
         line, delimiter = _header(head, mapping)
     else:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tradewright.formats.mapping import ColumnMapping
+from tradewright.formats.plain_files import shown
 from tradewright.model.errors import DataError
 
 _GROUP_SIGNS = (".", ",", "'", " ", "_", "\u00a0", "\u202f", "\u2019")
@@ -71,7 +72,7 @@ def numbers(column: pa.ChunkedArray, name: str, form: NumberForm, where: str) ->
     good = pc.fill_null(pc.match_substring_regex(cells, form.pattern), True)
     if not pc.all(good, min_count=0).as_py():
         row = pc.index(good, False).as_py()
-        told = f"row {row + 1}, column {name}: {cells[row].as_py()!r} is not a number"
+        told = f"row {row + 1}, column {name}: {shown(cells[row].as_py())} is not a number"
         if form.decimal == ",":
             told += " with a decimal comma"
         raise DataError(told, where=where, remedy=_remedy(form))
@@ -107,7 +108,7 @@ def _recognised(columns: Mapping[str, pa.ChunkedArray], delimiter: str, where: s
 
 def _two_readings(row: int, name: str, cell: str, sign: str, where: str) -> DataError:
     return DataError(
-        f"row {row + 1}, column {name}: {cell!r} may be {cell.replace(sign, '')} or {cell.replace(sign, '.')}",
+        f"row {row + 1}, column {name}: {shown(cell)} may be {cell.replace(sign, '')} or {cell.replace(sign, '.')}",
         where=where,
         remedy=f"say --thousands {sign} for the first, --decimal {sign} for the second",
     )

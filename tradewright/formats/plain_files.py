@@ -20,6 +20,16 @@ _RATIO_MATTERS_FROM = 1024**2
 """Unpacked bytes from which the ratio is asked for: a short table of equal rows is harmless and packs well."""
 
 
+_SHOWN = 60
+"""Characters of a foreign cell that a message repeats."""
+
+
+def shown(cell: object) -> str:
+    """A foreign cell as a message repeats it: quoted, and cut where it is long."""
+    text = str(cell)
+    return repr(text) if len(text) <= _SHOWN else f"{text[:_SHOWN]!r}... ({len(text):,} characters)"
+
+
 class Readable(Protocol):
     """Anything that gives bytes."""
 

@@ -18,7 +18,7 @@ from tradewright.formats.bars_reader import Reading, headers, read_table
 from tradewright.formats.csv_layout import Layout, layout_of
 from tradewright.formats.mapping import ACTION_COLUMNS, ColumnMapping, positions
 from tradewright.formats.number_forms import PLAIN, NumberForm, form_of, numbers
-from tradewright.formats.plain_files import content
+from tradewright.formats.plain_files import MAX_BYTES, checked_size, content
 from tradewright.formats.times import SessionOpens
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError
@@ -146,6 +146,8 @@ def _no_table(path: Path, error: Exception, before: int) -> DataError:
         place = f"line {int(line) + before}{shown}"
         what = f"not a readable table: {place} has {got} values, where the first line has {expected}"
         return DataError(what, where=str(path), remedy=f"correct the line; a file that was cut off: {again}")
+    if "straddl" in str(error):
+        return DataError("not a readable table: a line is longer than a million bytes", where=str(path), remedy=again)
     if path.is_file() and path.stat().st_size == 0:
         return DataError("not a readable table: the file is empty", where=str(path), remedy=again)
     return DataError("not a readable table: no values with commas between them", where=str(path), remedy=again)
@@ -169,14 +171,33 @@ def read_parquet(
     tick: float = 0.0,
 ) -> Reading:
     """Bars of one Parquet file; arguments and errors as of :func:`tradewright.formats.tabular.read_csv`."""
+    checked_size(path, "Parquet file")
     try:
-        table = pq.ParquetFile(path).read(use_threads=False)
+        table = _bounded_parquet(path)
     except (pa.ArrowException, OSError) as error:
-        raise _foreign(path, "Parquet", error) from error
+        raise _foreign(path, "Parquet") from error
     mapping = mapping or ColumnMapping()
     return read_table(
         table, mapping, timeframe, source=str(path), opens=opens, negative_prices=negative_prices, tick=tick
     )
+
+
+def _bounded_parquet(path: Path) -> pa.Table:
+    """A Parquet file's table; texts are kept once each, for a small file may repeat a long one a million times.
+
+    Raises:
+        DataError: when its cells, or its pages as they state of themselves, need more memory than any table of bars.
+    """
+    with pq.ParquetFile(path) as file:
+        about = file.metadata
+        pages = sum(about.row_group(group).total_byte_size for group in range(about.num_row_groups))
+        size = max(about.num_rows * about.num_columns * 8, pages)
+        if size > MAX_BYTES:
+            what = f"{about.num_rows:,} rows of {about.num_columns:,} columns want {size:,} bytes of memory"
+            remedy = f"divide the file, at most {MAX_BYTES:,} are read; or keep only the columns of bars"
+            raise DataError(what, where=str(path), remedy=remedy)
+        texts = [field.name for field in file.schema_arrow if pa.types.is_string(field.type)]
+    return pq.ParquetFile(path, read_dictionary=texts).read(use_threads=False)
 
 
 def read_feather(
@@ -189,20 +210,17 @@ def read_feather(
     tick: float = 0.0,
 ) -> Reading:
     """Bars of one feather file (``date``, OHLC, ``volume`` as freqtrade writes them); otherwise as for Parquet."""
+    checked_size(path, "feather file")
     try:
         table = feather.read_table(path, memory_map=False, use_threads=False)
     except (pa.ArrowException, OSError) as error:
-        raise _foreign(path, "feather", error) from error
+        raise _foreign(path, "feather") from error
     mapping = mapping or ColumnMapping()
     return read_table(
         table, mapping, timeframe, source=str(path), opens=opens, negative_prices=negative_prices, tick=tick
     )
 
 
-def _foreign(path: Path, kind: str, error: Exception) -> DataError:
-    if isinstance(error, FileNotFoundError):
-        return DataError("there is no such file", where=str(path), remedy="check the path")
-    if path.is_dir():
-        return DataError(f"not a readable {kind} file: a folder", where=str(path), remedy="name the file itself")
+def _foreign(path: Path, kind: str) -> DataError:
     what = f"not a readable {kind} file: of another kind, or cut off"
     return DataError(what, where=str(path), remedy="fetch the file again; a CSV file wants: tradewright import csv")

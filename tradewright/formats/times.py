@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tradewright.formats.mapping import ColumnMapping
+from tradewright.formats.plain_files import shown
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError
 
@@ -93,7 +94,9 @@ def _texts(values: pd.Series, time_format: str | None, where: str) -> pd.Datetim
     zoned = values.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True)
     if zoned.any() and not zoned.all():
         row = int(np.flatnonzero(~zoned)[0])
-        raise DataError(f"row {row + 1}: {values.iloc[row]!r} has no zone, others have", where=where, remedy=_REMEDY)
+        raise DataError(
+            f"row {row + 1}: {shown(values.iloc[row])} has no zone, others have", where=where, remedy=_REMEDY
+        )
     return pd.DatetimeIndex(pd.to_datetime(values.to_numpy(), format="ISO8601", errors="coerce", utc=bool(zoned.any())))
 
 
@@ -107,7 +110,7 @@ def _slashed(values: pd.Series, where: str) -> pd.DatetimeIndex:
     readings = [_strptime(values, day + clock) for day in _SLASHED]
     possible = [reading for reading in readings if not reading.hasnans]
     if len(possible) > 1 and not possible[0].equals(possible[1]):
-        raise DataError(f"{values.iloc[0]!r} may be month/day or day/month", where=where, remedy=_REMEDY)
+        raise DataError(f"{shown(values.iloc[0])} may be month/day or day/month", where=where, remedy=_REMEDY)
     return possible[0] if possible else readings[0]
 
 
@@ -127,7 +130,7 @@ def _refuse_gaps(stamps: pd.DatetimeIndex, values: pd.Series, where: str) -> Non
     missing = np.flatnonzero(stamps.isna())
     if len(missing):
         raise DataError(
-            f"row {missing[0] + 1}: {values.iloc[missing[0]]!r} is no time ({len(missing)} such rows)",
+            f"row {missing[0] + 1}: {shown(values.iloc[missing[0]])} is no time ({len(missing)} such rows)",
             where=where,
             remedy=_REMEDY,
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from tradewright.formats.plain_files import content
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import AssetClass, Instrument
@@ -130,7 +131,7 @@ def data_zone(place: LeanPlace) -> str:
     for symbol in (place.ticker.upper(), "[*]"):
         entry = entries.get(f"{security}-{place.market}-{symbol}")
         if entry is not None:
-            return _zone(entry["dataTimeZone"], path)
+            return _zone(str(entry.get("dataTimeZone", "")), path)
     return fallback
 
 
@@ -152,7 +153,8 @@ def _zone(name: str, path: Path) -> str:
 
 def _entries(path: Path) -> dict[str, dict[str, str]]:
     try:
-        entries: dict[str, dict[str, str]] = json.loads(path.read_text(encoding="utf-8-sig"))["entries"]
-    except (ValueError, KeyError) as error:
-        raise DataError(f"not a market-hours database: {error}", where=str(path), remedy="fetch it again") from error
+        read = json.loads(content(path).decode("utf-8-sig"))["entries"]
+        entries = {str(name): dict(entry) for name, entry in read.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError("not a market-hours database", where=str(path), remedy="fetch it again") from error
     return entries
