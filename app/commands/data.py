@@ -42,7 +42,7 @@ def import_(
     zone: Annotated[str | None, typer.Option(help="the zone of times that carry none")] = None,
     as_json: Json = False,
 ) -> None:
-    """Load foreign data into the bars store: incremental, idempotent, nothing half-written."""
+    """Load foreign data into the bars store: incremental, idempotent, nothing half-written; exit 1 for any refused."""
     options: dict[str, object] = {
         "columns": columns,
         "delimiter": delimiter,
@@ -60,9 +60,13 @@ def import_(
 
         symbols = [name.strip() for name in instruments.split(",") if name.strip()]
         wanted = source_of(source), path, symbols, timeframe_of(timeframe), mapping_with(mapping, options)
-        imported = import_bars(settings_of(overrides), *wanted)
-        _show(output, imported, [text for text in overrides or () if text.startswith("storage.")])
-        output.result({"imported": imported})
+        done = import_bars(settings_of(overrides), *wanted)
+        _show(output, done.imported, [text for text in overrides or () if text.startswith("storage.")])
+        output.result(done)
+        for row in done.refused:
+            output.say(f"refused: {row.instrument}: {row.where}: {row.what}\n  what to do: {row.remedy}")
+        if done.refused:
+            raise typer.Exit(FAILED)
 
     run_command(as_json, act)
 

@@ -65,6 +65,24 @@ class Imported:
     next: str
 
 
+@dataclass(frozen=True)
+class RefusedImport:
+    """An instrument of which nothing was imported, and why."""
+
+    instrument: str
+    what: str
+    where: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class ImportReply:
+    """The result of an import: what was stored, and the instruments that were refused while others were stored."""
+
+    imported: list[Imported]
+    refused: list[RefusedImport]
+
+
 def source_of(name: str) -> Source:
     """The source of a name.
 
@@ -101,8 +119,8 @@ def import_bars(
     symbols: Sequence[str],
     timeframe: Timeframe,
     mapping: ColumnMapping | None = None,
-) -> list[Imported]:
-    """Read each instrument's data and store it; one that fails leaves what was stored before as it was.
+) -> ImportReply:
+    """Read each instrument's data and store it; one that is refused keeps what was stored before, and stops no other.
 
     Args:
         path: the file, or for LEAN the ``Data`` folder.
@@ -110,7 +128,7 @@ def import_bars(
 
     Raises:
         ConfigError: for an unknown instrument, none at all, or several of them with one file.
-        DataError: naming file, row, value and rule; nothing of that instrument is stored.
+        DataError: naming file, row, value and rule, when nothing was imported.
         StoreError: when the store is damaged, locked or full.
     """
     if not path.exists():
@@ -124,8 +142,22 @@ def import_bars(
     house = Container(settings)
     known, store = [house.instrument(symbol) for symbol in symbols], house.bar_store
     if source is Source.LEAN:
-        return [_import_lean(store, path, instrument, timeframe) for instrument in known]
-    return [_import_file(store, known[0], timeframe, _read(source, path, known[0], timeframe, mapping))]
+        return _import_folder(store, path, known, timeframe)
+    done = _import_file(store, known[0], timeframe, _read(source, path, known[0], timeframe, mapping))
+    return ImportReply([done], [])
+
+
+def _import_folder(store: BarStore, path: Path, instruments: Sequence[Instrument], timeframe: Timeframe) -> ImportReply:
+    imported: list[Imported] = []
+    refused: list[RefusedImport] = []
+    for instrument in instruments:
+        try:
+            imported.append(_import_lean(store, path, instrument, timeframe))
+        except DataError as error:
+            if len(refused) + 1 == len(instruments):
+                raise
+            refused.append(RefusedImport(instrument.symbol, error.what, error.where, error.remedy))
+    return ImportReply(imported, refused)
 
 
 def _read(

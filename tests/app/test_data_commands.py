@@ -153,3 +153,20 @@ def test_actions_come_after_their_bars_or_not_at_all(tmp_path: Path) -> None:
     manifest.write_bytes(manifest.read_bytes()[:-5])
     assert say(*words).status == 1
     assert BarStore(tmp_path / "data").actions.factors("SPY")["price_factor"].tolist() == [0.9]
+
+
+def test_one_instrument_that_is_not_there_stops_no_other(tmp_path: Path) -> None:
+    data, root = tmp_path / "Data", f"storage.root={tmp_path / 'data'}"
+    (data / "equity" / "usa" / "daily").mkdir(parents=True)
+    with zipfile.ZipFile(data / "equity" / "usa" / "daily" / "spy.zip", "w") as archive:
+        archive.writestr("spy.csv", "20140102 00:00,973100,975300,965300,973600,2150000\n")
+    words = ("import", "lean", str(data), root, "--json", "--instruments")
+    said = say(*words, "AAPL,SPY,GOOG")
+    assert said.status == 1
+    assert [row["instrument"] for row in said.json["imported"]] == ["SPY"]
+    assert [row["instrument"] for row in said.json["refused"]] == ["AAPL", "GOOG"]
+    assert "no daily bars of AAPL" in said.json["refused"][0]["what"]
+    assert "refused: GOOG" in said.err
+    for names in ("AAPL", "AAPL,GOOG"):
+        alone = say(*words, names)
+        assert (alone.status, alone.json["error"]["code"]) == (1, "DATA_ERROR")
