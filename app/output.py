@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import TypeVar
 
 import typer
@@ -20,6 +21,8 @@ from tradewright.model.errors import ConfigError, TradewrightError
 Reply = TypeVar("Reply")
 DONE, FAILED = 0, 1
 LOG = logging.getLogger("tradewright.command")
+MOST_DRAWN = 1000
+"""Rows of a table that is laid out for its window; a longer one would take milliseconds a row."""
 PIPED_WIDTH = 240
 """Columns where there is no terminal: readers of a pipe want whole lines."""
 _CONTROLS = dict.fromkeys((*range(32), 127, *range(128, 160), 0x2028, 0x2029), " ") | dict.fromkeys(
@@ -61,15 +64,18 @@ class Output:
             self._results.print(_lines(text), markup=False)
 
     def table(self, title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """A table of the result for people; numbers stand on the right."""
+        """A table of the result for people; numbers stand on the right. A long one is written in plain lines."""
         if self.as_json:
             return
         from rich.markup import escape
         from rich.table import Table
 
+        body = [[_cell(value) for value in row] for row in rows]
+        if len(body) > MOST_DRAWN:
+            sys.stdout.write("\n".join(_plain_table(printable(title), [printable(name) for name in header], body)))
+            return
         shown = escape(printable(title))
         table = Table(title=shown, title_justify="left", header_style="bold", box=None, pad_edge=False)
-        body = [[_cell(value) for value in row] for row in rows]
         for position, name in enumerate(header):
             is_number = bool(body) and all(_is_number(row[position]) for row in body)
             table.add_column(escape(printable(name)), justify="right" if is_number else "left", overflow="fold")
@@ -152,8 +158,20 @@ def _refuse(output: Output, code: str, what: str, where: str, remedy: str) -> No
 
 def _cell(value: object) -> str:
     if isinstance(value, float):
+        if 0 < abs(value) < 0.01:
+            return f"{Decimal(f'{value:.6g}'):f}"
         return f"{value:,.4f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else f"{value:g}"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     return "" if value is None else printable(value)
+
+
+def _plain_table(title: str, header: Sequence[str], body: list[list[str]]) -> Iterator[str]:
+    widths = [max(len(name), *map(len, column)) for name, column in zip(header, zip(*body, strict=True), strict=True)]
+    yield title
+    for row in (list(header), *body):
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    yield ""
 
 
 def _lines(text: str) -> str:

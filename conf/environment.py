@@ -224,8 +224,11 @@ def place_of_override(text: str) -> str:
 
 
 def variable_behind(text: str) -> str:
-    """The set variable of the environment that a line of YAML refers to, as ``${oc.env:TZ,UTC}`` does; else empty."""
-    return next((name for name in _REFERENCE.findall(text) if os.environ.get(name)), "")
+    """The variable of the environment that a line of YAML refers to, as ``${oc.env:TZ,UTC}`` does; empty when not set.
+
+    A variable that is set to nothing is set: its emptiness takes the place of the default.
+    """
+    return next((name for name in _REFERENCE.findall(text) if name in os.environ), "")
 
 
 def conf_folder() -> Path:

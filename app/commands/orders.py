@@ -158,10 +158,21 @@ def orders(overrides: Overrides = None, newest: Newest = 200, everything: All = 
 def positions(overrides: Overrides = None, as_json: Json = False) -> None:
     """The positions by our own ledger, at the newest stored prices."""
     from app.operations import trading
+    from app.operations.formatting import price_text
 
     def show(output: Output, held: Listing[PositionView]) -> object:
         header = ("instrument", "quantity", "average price", "last price", "value", "remark")
-        rows = [(r.instrument, r.quantity, r.average_price, r.last_price, r.value, r.remark) for r in held.rows]
+        rows = [
+            (
+                row.instrument,
+                row.quantity,
+                price_text(row.average_price, None),
+                price_text(row.last_price, None),
+                row.value,
+                row.remark,
+            )
+            for row in held.rows
+        ]
         output.table("positions", header, rows)
         return listed(output, "positions", held)
 

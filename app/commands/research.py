@@ -1,8 +1,7 @@
-"""Commands about data and research: check, import, backtest, sweep."""
+"""Commands of research: check, backtest, sweep."""
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -39,56 +38,6 @@ def check(overrides: Overrides = None, as_json: Json = False) -> None:
             if since := upgrade_since(project_folder()):
                 output.say(f"this project was {since}")
             raise typer.Exit(1)
-
-    run_command(as_json, act)
-
-
-@commands.command(name="import")
-def import_(
-    source: Annotated[str, typer.Argument(help="csv, parquet, feather or lean")],
-    path: Annotated[Path, typer.Argument(help="the file, or LEAN's Data folder")],
-    overrides: Overrides = None,
-    instruments: Annotated[
-        str, typer.Option("--instruments", "--instrument", help="symbols of conf/instruments, separated by commas")
-    ] = "",
-    timeframe: Annotated[str, typer.Option(help="1m, 5m, 15m, 1h, 4h or 1d")] = "1d",
-    mapping: Annotated[Path | None, typer.Option(help="a YAML file that says which column is which")] = None,
-    as_json: Json = False,
-) -> None:
-    """Load foreign data into the bars store: incremental, idempotent, nothing half-written."""
-
-    def act(output: Output) -> None:
-        from app.operations.importing import import_bars, source_of, timeframe_of
-        from conf.mapping import mapping_file
-
-        symbols = [name.strip() for name in instruments.split(",") if name.strip()]
-        columns = mapping_file(mapping) if mapping else None
-        wanted = source_of(source), path, symbols, timeframe_of(timeframe), columns
-        imported = import_bars(settings_of(overrides), *wanted)
-        header = ("instrument", "timeframe", "kind", "rows", "added", "unchanged", "revised", "dropped")
-        rows = [
-            (
-                row.instrument,
-                row.timeframe,
-                row.kind,
-                row.rows,
-                row.added,
-                row.unchanged,
-                row.revised,
-                row.dropped or "",
-            )
-            for row in imported
-        ]
-        output.table("imported", header, rows)
-        for row in imported:
-            if row.used:
-                output.line("used: " + ", ".join(f"{ours} from {theirs!r}" for ours, theirs in row.used.items()))
-            if row.left_out:
-                output.line(f"left out: {', '.join(map(repr, row.left_out))}")
-        roots = [text for text in overrides or () if text.startswith("storage.")]
-        for row in imported[:1]:
-            output.line(f"next: {shlex.join([*row.next.split(), *roots])}")
-        output.result({"imported": imported})
 
     run_command(as_json, act)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runtime.kept_settings import KeptSettings
     from tradewright.execution.explain import Provenance
     from tradewright.execution.operator_actions import OrderView
+    from tradewright.model.instrument import Instrument
     from tradewright.model.intent import Intent
     from tradewright.oversight.parity import ParityRow
 
@@ -60,6 +61,19 @@ def _scalar(value: object) -> object:
         case Decimal():
             return int(value) if value == value.to_integral_value() else float(value)
     return value
+
+
+def price_text(value: Decimal | None, instrument: Instrument | None) -> str:
+    """A price with the places of the instrument's tick; in ten significant digits where its tick is not known.
+
+    Never with an exponent, and empty for an unknown price. A mean of fills is rounded like any other price.
+    """
+    if value is None:
+        return ""
+    if instrument is None:
+        return f"{Decimal(f'{value:.10g}'):f}"
+    places = max(-int(instrument.tick_size.normalize().as_tuple().exponent), 0)
+    return f"{value:,.{places}f}"
 
 
 def local(at: datetime, tz: str) -> str:
@@ -135,7 +149,8 @@ def order_row(view: OrderView) -> tuple[object, ...]:
     """An order as a row of a table, in the columns of ``ORDER_HEADER``."""
     attempt = view.attempt
     named = (attempt.ref, attempt.instrument, attempt.side, attempt.quantity, view.state, view.order_state or "none")
-    return (*named, view.filled, view.average_price, view.fees, f"{view.since:%Y-%m-%d %H:%M:%S}")
+    price = price_text(view.average_price, None)
+    return (*named, view.filled, price, view.fees, f"{view.since:%Y-%m-%d %H:%M:%S}")
 
 
 def intent_row(view: IntentView) -> tuple[object, ...]:

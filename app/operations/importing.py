@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -12,10 +12,12 @@ from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.calendars.registry import calendar
 from tradewright.formats.bars_reader import Reading
+from tradewright.formats.corporate_actions import FoundActions, found_actions
 from tradewright.formats.lean.actions import read_factors, read_map
 from tradewright.formats.lean.bars import read_lean
-from tradewright.formats.mapping import ColumnMapping
+from tradewright.formats.mapping import ACTION_COLUMNS, ColumnMapping
 from tradewright.formats.tabular import read_csv, read_feather, read_parquet
+from tradewright.model.bar_rules import bars_of
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.model.instrument import Instrument
@@ -42,6 +44,7 @@ class Imported:
         factors: rows of corporate actions that came along; None where the source has none.
         used: our column to the file's, for sources with headers.
         left_out: the file's columns that were not used.
+        remarks: what was recognised in the file and not declared.
         next: what to type next, so that the bars are used.
     """
 
@@ -58,7 +61,26 @@ class Imported:
     factors: int | None
     used: dict[str, str]
     left_out: tuple[str, ...]
+    remarks: tuple[str, ...]
     next: str
+
+
+@dataclass(frozen=True)
+class RefusedImport:
+    """An instrument of which nothing was imported, and why."""
+
+    instrument: str
+    what: str
+    where: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class ImportReply:
+    """The result of an import: what was stored, and the instruments that were refused while others were stored."""
+
+    imported: list[Imported]
+    refused: list[RefusedImport]
 
 
 def source_of(name: str) -> Source:
@@ -97,8 +119,8 @@ def import_bars(
     symbols: Sequence[str],
     timeframe: Timeframe,
     mapping: ColumnMapping | None = None,
-) -> list[Imported]:
-    """Read each instrument's data and store it; one that fails leaves what was stored before as it was.
+) -> ImportReply:
+    """Read each instrument's data and store it; one that is refused keeps what was stored before, and stops no other.
 
     Args:
         path: the file, or for LEAN the ``Data`` folder.
@@ -106,7 +128,7 @@ def import_bars(
 
     Raises:
         ConfigError: for an unknown instrument, none at all, or several of them with one file.
-        DataError: naming file, row, value and rule; nothing of that instrument is stored.
+        DataError: naming file, row, value and rule, when nothing was imported.
         StoreError: when the store is damaged, locked or full.
     """
     if not path.exists():
@@ -120,8 +142,22 @@ def import_bars(
     house = Container(settings)
     known, store = [house.instrument(symbol) for symbol in symbols], house.bar_store
     if source is Source.LEAN:
-        return [_import_lean(store, path, instrument, timeframe) for instrument in known]
-    return [_store(store, known[0], timeframe, _read(source, path, known[0], timeframe, mapping), None)]
+        return _import_folder(store, path, known, timeframe)
+    done = _import_file(store, known[0], timeframe, _read(source, path, known[0], timeframe, mapping))
+    return ImportReply([done], [])
+
+
+def _import_folder(store: BarStore, path: Path, instruments: Sequence[Instrument], timeframe: Timeframe) -> ImportReply:
+    imported: list[Imported] = []
+    refused: list[RefusedImport] = []
+    for instrument in instruments:
+        try:
+            imported.append(_import_lean(store, path, instrument, timeframe))
+        except DataError as error:
+            if len(refused) + 1 == len(instruments):
+                raise
+            refused.append(RefusedImport(instrument.symbol, error.what, error.where, error.remedy))
+    return ImportReply(imported, refused)
 
 
 def _read(
@@ -130,7 +166,8 @@ def _read(
     opens = calendar(instrument.calendar).daily_starts
     allowed = instrument.negative_prices
     readers = {Source.CSV: read_csv, Source.PARQUET: read_parquet, Source.FEATHER: read_feather}
-    return _with_rows(readers[source](path, timeframe, mapping, opens=opens, negative_prices=allowed))
+    tick = float(instrument.tick_size)
+    return _with_rows(readers[source](path, timeframe, mapping, opens=opens, negative_prices=allowed, tick=tick))
 
 
 def _with_rows(reading: Reading) -> Reading:
@@ -144,17 +181,50 @@ def _import_lean(store: BarStore, data: Path, instrument: Instrument, timeframe:
     opens = calendar(instrument.calendar).daily_starts
     reading = _with_rows(read_lean(data, instrument, timeframe, opens=opens))
     factors, spans = read_factors(data, instrument), read_map(data, instrument)
+    report = _upsert(store, instrument, timeframe, reading)
     if factors is not None:
         store.actions.write_factors(instrument.symbol, factors)
     if spans is not None:
         store.actions.write_map(instrument.symbol, spans)
-    return _store(store, instrument, timeframe, reading, None if factors is None else len(factors))
+    return _told(store, instrument, timeframe, reading, report, None if factors is None else len(factors))
 
 
-def _store(
-    store: BarStore, instrument: Instrument, timeframe: Timeframe, reading: Reading, factors: int | None
-) -> Imported:
-    report: UpsertReport = store.upsert(
+def _import_file(store: BarStore, instrument: Instrument, timeframe: Timeframe, reading: Reading) -> Imported:
+    found = _actions_of(reading, instrument, timeframe)
+    report = _upsert(store, instrument, timeframe, reading)
+    if found is None:
+        return _told(store, instrument, timeframe, reading, report, None)
+    factors, remark = found
+    if factors is not None and not _covers(store, instrument, reading):
+        factors, remark = None, "corporate actions are left out: the file holds only a part of the bars that are stored"
+    if factors is not None:
+        zone = calendar(instrument.calendar).zone
+        store.actions.write_factors(instrument.symbol, factors, zone)
+    else:
+        unused = tuple(theirs for ours, theirs in reading.used.items() if ours in ACTION_COLUMNS)
+        used = {ours: theirs for ours, theirs in reading.used.items() if ours not in ACTION_COLUMNS}
+        reading = replace(reading, used=used, left_out=(*reading.left_out, *unused))
+    reading = replace(reading, remarks=(*reading.remarks, remark))
+    return _told(store, instrument, timeframe, reading, report, None if factors is None else len(factors))
+
+
+def _actions_of(reading: Reading, instrument: Instrument, timeframe: Timeframe) -> FoundActions | None:
+    """The corporate actions of a file; None for a file that tells of none."""
+    if all(column is None for column in reading.actions):
+        return None
+    if timeframe is not Timeframe.D1 or instrument.asset_class not in ADJUSTABLE:
+        return FoundActions(None, "corporate actions are taken from daily bars of stocks and funds alone")
+    return found_actions(bars_of(reading.frame), reading.actions, calendar(instrument.calendar).zone)
+
+
+def _covers(store: BarStore, instrument: Instrument, reading: Reading) -> bool:
+    """Whether a file reaches over all daily bars that are stored: a table of its actions would be false for others."""
+    stored, ts = store.coverage(instrument.symbol, Timeframe.D1), reading.frame["ts"]
+    return stored is None or bool(ts.iloc[0] <= stored.first and stored.last <= ts.iloc[-1])
+
+
+def _upsert(store: BarStore, instrument: Instrument, timeframe: Timeframe, reading: Reading) -> UpsertReport:
+    return store.upsert(
         instrument.symbol,
         timeframe,
         reading.kind,
@@ -162,6 +232,16 @@ def _store(
         source=reading.source,
         negative_prices=instrument.negative_prices,
     )
+
+
+def _told(
+    store: BarStore,
+    instrument: Instrument,
+    timeframe: Timeframe,
+    reading: Reading,
+    report: UpsertReport,
+    factors: int | None,
+) -> Imported:
     return Imported(
         instrument=instrument.symbol,
         timeframe=timeframe,
@@ -176,6 +256,7 @@ def _store(
         factors=factors,
         used=reading.used,
         left_out=reading.left_out,
+        remarks=reading.remarks,
         next=_next(store, instrument, timeframe),
     )
 

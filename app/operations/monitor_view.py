@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from app.operations import trading
 from app.operations.charts import equity_figure
-from app.operations.formatting import local, story
+from app.operations.formatting import local, price_text, story
 from app.operations.replies import DeskView, IntentView, PositionView
 from app.output import printable
 from conf.compose import compose
@@ -22,6 +22,7 @@ from tradewright.execution.operator_actions import OrderView
 from tradewright.ledger.kill_switches import EVERYTHING
 from tradewright.model.decision import Verdict
 from tradewright.model.errors import TradewrightError
+from tradewright.model.instrument import Instrument
 from tradewright.model.order import OrderTerms
 
 if TYPE_CHECKING:
@@ -133,10 +134,10 @@ def monitor_view(settings: Settings) -> MonitorView:
         status=_status(stops, view.problems),
         alarm="danger" if stops else "warn" if view.problems else "success",
         problems=tuple(_problem(row, tz) for row in view.problems),
-        positions=tuple(_position(row) for row in view.positions),
+        positions=tuple(_position(row, settings.instruments.get(row.instrument)) for row in view.positions),
         intents=tuple(_intent(row, tz) for row in sorted(intents, key=lambda row: not row.waits)),
         waiting={_question(row, tz): row.decision.decision_id for row in intents if row.waits and row.decision},
-        orders=tuple(_order(row, tz) for row in orders),
+        orders=tuple(_order(row, tz, settings.instruments.get(row.attempt.instrument)) for row in orders),
         scopes=view.scopes,
         marks=tuple((at.astimezone(ZoneInfo(tz)), equity) for at, equity in view.equity_marks),
         line=_line(view, intents, orders),
@@ -243,12 +244,12 @@ def _line(view: DeskView, intents: Sequence[IntentView], orders: Sequence[OrderV
     )
 
 
-def _position(row: PositionView) -> Row:
+def _position(row: PositionView, instrument: Instrument | None) -> Row:
     return {
         "instrument": row.instrument,
         "quantity": f"{row.quantity:f}",
-        "average": _money(row.average_price),
-        "last": _money(row.last_price),
+        "average": price_text(row.average_price, instrument),
+        "last": price_text(row.last_price, instrument) or NONE,
         "value": row.remark or _money(row.value),
     }
 
@@ -275,7 +276,7 @@ def _question(row: IntentView, tz: str) -> str:
     return f"{terms_text(row.intent.terms)} · {row.intent.strategy} · {codes} · until {local(decided.expires_at, tz)}"
 
 
-def _order(row: OrderView, tz: str) -> Row:
+def _order(row: OrderView, tz: str, instrument: Instrument | None) -> Row:
     attempt = row.attempt
     return {
         "ref": attempt.ref,
@@ -284,7 +285,7 @@ def _order(row: OrderView, tz: str) -> Row:
         "quantity": f"{attempt.quantity:f}",
         "state": row.state.value,
         "filled": f"{row.filled:f}",
-        "price": _money(row.average_price),
+        "price": price_text(row.average_price, instrument) or NONE,
         "fees": _money(row.fees),
         "since": local(row.since, tz),
         "why": printable(row.reason),

@@ -17,6 +17,7 @@ from runtime.container import Container
 from runtime.research import run_study, sweep_sets, timeframe
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.equity_curve import Sampling, periods_per_year
+from tradewright.evaluation.formatting import QUANTITY_DIGITS
 from tradewright.evaluation.study import StudyResult
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.store.files import write_bytes
@@ -136,7 +137,7 @@ def fill_lines(instrument: str, result: BacktestResult) -> list[FillLine]:
             ts=stamp.isoformat(),
             instrument=instrument,
             side="BUY" if row["side"] > 0 else "SELL",
-            qty=float(row["quantity"]),
+            qty=float(f"{row['quantity']:.{QUANTITY_DIGITS}g}"),
             price=float(row["price"]),
             fee=float(row["fee"]),
         )

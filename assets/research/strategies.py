@@ -19,7 +19,7 @@ from runtime.research import identity_in_force, newest_signals, run_study, signa
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.evaluation.finding import Severity
-from tradewright.evaluation.formatting import count, headline, money
+from tradewright.evaluation.formatting import QUANTITY_DIGITS, count, headline, money, plain
 from tradewright.evaluation.study import StudyResult
 from tradewright.model.hashing import content_hash
 
@@ -224,7 +224,7 @@ def _check(name: str, problems: Sequence[str]) -> dg.AssetCheckResult:
 
 def _newest_fills(done: StudyResult) -> dg.MarkdownMetadataValue:
     found = [
-        (f"{ts:%Y-%m-%d %H:%M}", instrument, side, f"{quantity:g}", f"{price:,.8g}", money(fee), reason)
+        (f"{ts:%Y-%m-%d %H:%M}", instrument, side, plain(quantity, QUANTITY_DIGITS), plain(price), money(fee), reason)
         for instrument, result in done.results.items()
         for ts, side, quantity, price, fee, _, reason in fills_table(result).tail(SHOWN_FILLS).to_numpy()
     ]

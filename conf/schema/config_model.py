@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime
 from functools import reduce
@@ -18,12 +19,22 @@ class ConfigModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+_RULE = re.compile(r"[A-Za-z]{3,}[+-]?\d")
+"""The form of a rule of POSIX, by which ``TZ`` may say offsets instead of a zone."""
+
+
 def _known_zone(value: str) -> str:
+    """The IANA name of a zone. ``TZ`` of POSIX may also be ``:Europe/Paris``, the file of a zone, or ``UTC0``."""
+    name = value.removeprefix(":").rpartition("/zoneinfo/")[2]
+    if name == "UTC0":
+        return "UTC"
     try:
-        ZoneInfo(value)
+        ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
-        raise ValueError("must be a time zone of the IANA database, such as Asia/Jerusalem") from error
-    return value
+        rule = "must be a time zone of the IANA database, such as Asia/Jerusalem"
+        is_rule = bool(_RULE.match(name))
+        raise ValueError(f"{rule}; a rule such as CET-1CEST is none" if is_rule else rule) from error
+    return name
 
 
 Zone = Annotated[str, AfterValidator(_known_zone)]

@@ -281,14 +281,13 @@ def test_a_wrong_argument(name: str, tmp_path_factory: pytest.TempPathFactory) -
 GOOD = daily().to_csv(index=False)
 HEAD, *ROWS = GOOD.splitlines()
 DATA = {
-    "semicolons": (GOOD.replace(",", ";"), "Date;Open", 'delimiter: ";"'),
-    "tabs": (GOOD.replace(",", "\t"), "Date", r'delimiter: "\\t"'),
+    "semicolons": (GOOD.replace(",", ";").replace("Open", "First"), "no column for open", "--columns"),
     "no header": ("\n".join(ROWS), "2024-01-02", "header: false"),
     "closes alone": ("Date,Close\n2024-01-02,5\n", "'Date', 'Close'", "no column for open, high, low"),
     "a currency sign": (f"{HEAD}\n2024-01-02,$5,6,4,5,1\n", r"'\$5' is not a number", "with a decimal point"),
-    "thousands": (f'{HEAD}\n2024-01-02,5,6,4,5,"1,000"\n', "'1,000' is not a number", "no thousands signs"),
+    "thousands": (f'{HEAD}\n2024-01-02,5,6,4,5,"1,000"\n', "'1,000' may be 1000 or 1.000", "--thousands ,"),
     "two readings of a day": (f"{HEAD}\n01/02/2024,5,6,4,5,1\n", "01/02/2024", "time_format"),
-    "the same day twice": (f"{GOOD}{ROWS[-1]}\n", "row 31", "on_violation: drop"),
+    "an earlier day again": (f"{GOOD}{ROWS[-2]}\n", "row 31", "on_violation: drop"),
     "high below low": (f"{GOOD}2024-06-03,10,9,11,10,5\n", "row 31: high = 9", "correct the rows"),
     "cut off": (GOOD[:-12], "line 31 .*has 5 values", "where the first line has 6"),
     "nothing": ("", "the file is empty", "fetch the file again"),

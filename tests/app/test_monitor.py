@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,12 +13,15 @@ import pytest
 from app.operations import monitor_acts, trading
 from app.operations import monitor_view as monitor
 from app.operations.charts import equity_figure
+from app.operations.formatting import price_text
+from app.operations.replies import PositionView
 from app.operations.tiles import wrapped_text
 from conf.compose import compose
 from conf.environment import options
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tests.support.desk_store import REVIEWING, SCENARIO, ask, prepare
+from tradewright.model.instrument import AssetClass, Instrument
 
 
 @pytest.fixture
@@ -57,6 +61,35 @@ def test_an_empty_desk_has_a_board_too(tmp_path: Path) -> None:
     assert view.alarm == "warn"
     assert {tile.label: tile.text for tile in view.tiles}["Broker link"] == "not asked yet"
     assert len(view.equity.data[0].x) == 0
+
+
+def test_prices_have_the_places_of_their_tick(
+    settings: Settings, overrides: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view, intents, orders = trading.whole_desk(settings)
+    tiny = Decimal("0.00000912")
+    rows = tuple(PositionView(name, Decimal(10**8), tiny, tiny, None) for name in ("ETH", "SHIB"))
+    monkeypatch.setattr(trading, "whole_desk", lambda _: (replace(view, positions=rows), intents, orders))
+    known = monitor.monitor_view(compose((*overrides, "instruments.ETH.tick_size=0.00000001"))).positions
+    assert [(row["average"], row["last"]) for row in known] == [("0.00000912", "0.00000912")] * 2
+    assert monitor.monitor_view(compose((*overrides, "instruments.ETH.tick_size=0.25"))).positions[0]["last"] == "0.00"
+
+
+@pytest.mark.parametrize(
+    ("value", "tick", "text"),
+    [
+        ("1234.5", "0.01", "1,234.50"),
+        ("1234.5", "0.25", "1,234.50"),
+        ("1234.5", "5", "1,234"),
+        ("0.0091233333333333333333333333", "0.0001", "0.0091"),
+        ("0.0091233333333333333333333333", None, "0.009123333333"),
+        ("0.000000001", None, "0.000000001"),
+        (None, "0.01", ""),
+    ],
+)
+def test_a_price_as_text(value: str | None, tick: str | None, text: str) -> None:
+    one = Instrument(symbol="A", asset_class=AssetClass.CRYPTO, tick_size=Decimal(tick)) if tick else None
+    assert price_text(None if value is None else Decimal(value), one) == text
 
 
 def test_a_ledger_that_cannot_be_read_is_said(settings: Settings) -> None:

@@ -155,3 +155,23 @@ def test_a_code_location_reads_the_env_file_and_drops_its_secrets(
     module.defs.load_fn()
     assert given == [("base.seed=7",)]
     assert {TOKEN, "BROKER_SECRET"} & os.environ.keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("value", "zone"),
+    [(":Europe/Paris", "Europe/Paris"), ("/usr/share/zoneinfo/Europe/Paris", "Europe/Paris"),
+     (":/usr/share/zoneinfo/UTC", "UTC"), ("UTC0", "UTC")],
+)  # fmt: skip
+def test_spellings_of_posix_that_name_a_zone_are_taken(monkeypatch: pytest.MonkeyPatch, value: str, zone: str) -> None:
+    monkeypatch.setenv("TZ", value)
+    assert compose().base.tz == zone
+
+
+@pytest.mark.parametrize("value", ["", "CET-1CEST", ":/etc/localtime", "EST5EDT,M3.2.0,M11.1.0", "Nowhere"])
+def test_a_variable_that_names_no_zone_is_blamed_and_no_file(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("TZ", value)
+    with pytest.raises(ConfigProblems) as caught:
+        compose()
+    (problem,) = caught.value.problems
+    assert problem.file.startswith("TZ in the environment")
+    assert ("CET-1CEST is none" in problem.rule) == (value in ("CET-1CEST", "EST5EDT,M3.2.0,M11.1.0"))

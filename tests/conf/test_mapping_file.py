@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from conf.mapping import mapping_file
+from conf.mapping import mapping_file, mapping_with
 from conf.problems import ConfigProblems, Problem
 from tradewright.formats.mapping import ColumnMapping
 from tradewright.model.errors import ConfigError
@@ -31,6 +31,11 @@ WRONG = {
     "header: maybe": (1, "header", "maybe", "boolean", ""),
     "delimiter: ;;": (1, "delimiter", ";;", "at most 1", ""),
     "delimiter: ''": (1, "delimiter", "", "must not be empty", ""),
+    "decimal: ';'": (1, "decimal", ";", "must be one of ., ,", ""),
+    "thousands: x": (1, "thousands", "x", "must be one of", ""),
+    "skip_lines: -1": (1, "skip_lines", "-1", "at least 0", ""),
+    "skip_lines: two": (1, "skip_lines", "two", "whole number", ""),
+    "comment: '//'": (1, "comment", "//", "at most 1", ""),
     "zone: Mars/Olympus": (1, "zone", "Mars/Olympus", "no time zone", ""),
     "zone: ../../etc/passwd": (1, "zone", "../../etc/passwd", "no time zone", ""),
     "zone: ''": (1, "zone", "", "no time zone", ""),
@@ -88,6 +93,7 @@ def test_every_problem_is_told_at_once_each_with_its_line(path: Path) -> None:
         ("columns: {ts: 0, close: C}\nheader: false", ColumnMapping(columns={"ts": 0, "close": "C"}, header=False)),
         ("zone: America/New_York\nstamp: close", ColumnMapping(zone="America/New_York", stamp="close")),
         ("price_scale: 10000\non_violation: drop", ColumnMapping(price_scale=10_000, on_violation="drop")),
+        ("decimal: ','\nthousands: ''\nskip_lines: 2", ColumnMapping(decimal=",", thousands="", skip_lines=2)),
         ("delimiter: ';'\ntime_format: '%d.%m.%Y'", ColumnMapping(delimiter=";", time_format="%d.%m.%Y")),
     ],
 )  # fmt: skip
@@ -122,3 +128,33 @@ def test_the_refusal_survives_a_journey_to_another_process(path: Path) -> None:
         mapping_file(path)
     again = pickle.loads(pickle.dumps(caught.value))
     assert (again.problems, again.remedy, str(again)) == (caught.value.problems, caught.value.remedy, str(caught.value))
+
+
+def test_options_stand_in_the_place_of_the_files_keys(path: Path) -> None:
+    path.write_text("columns: {ts: 0}\nzone: Asia/Tokyo\ndecimal: '.'")
+    options = {"columns": "ts=Datum,open=1", "decimal": ",", "delimiter": "tab", "zone": None, "skip_lines": 3}
+    found = mapping_with(path, options)
+    wanted = {"columns": {"ts": "Datum", "open": 1}, "decimal": ",", "delimiter": "\t", "skip_lines": 3}
+    assert found == ColumnMapping.model_validate({**wanted, "zone": "Asia/Tokyo"})
+    assert mapping_with(None, wanted | {"columns": "ts=Datum,open=1"}) == ColumnMapping.model_validate(wanted)
+    assert mapping_with(path, {"columns": None}) == mapping_file(path)
+    assert mapping_with(None, {"columns": None, "decimal": None}) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"columns": "ts"}, "command line: --columns: must be ours=theirs, .*got ts"),
+        ({"columns": "price=Close"}, "command line: --columns: must be one of ts, open"),
+        ({"decimal": ";"}, "command line: --decimal: must be one of"),
+        ({"skip_lines": -1}, "command line: --skip-lines: must be at least 0"),
+        ({"zone": "Mars"}, "command line: --zone: no time zone 'Mars'"),
+        ({"decimal": ",", "thousands": ","}, "command line: .*must differ"),
+    ],
+)
+def test_a_wrong_option_is_named(path: Path, options: dict[str, object], words: str) -> None:
+    path.write_text("")
+    for file in (None, path):
+        with pytest.raises(ConfigProblems, match=words) as caught:
+            mapping_with(file, options)
+        assert "docs/data.md" in caught.value.remedy

@@ -55,8 +55,9 @@ def test_the_same_import_twice_changes_no_byte(store: BarStore) -> None:
 
 
 def test_equal_bars_make_equal_bytes_in_any_store(tmp_path: Path) -> None:
-    frame = bars_table(500)
-    whole, parts = BarStore(tmp_path / "a"), BarStore(tmp_path / "b")
+    """A manifest is dated by the clock of the newest change; the bars themselves know no time of their import."""
+    frame, clock = bars_table(500), ManualClock(datetime(2024, 5, 1, tzinfo=UTC))
+    whole, parts = BarStore(tmp_path / "a", clock), BarStore(tmp_path / "b", clock)
     whole.upsert("BTC", M1, TRADE, frame)
     parts.upsert("BTC", M1, TRADE, frame[300:])
     parts.upsert("BTC", M1, TRADE, frame[:400])

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tradewright.calendars.registry import calendar
 from tradewright.formats.lean.actions import read_factors, read_map
 from tradewright.formats.lean.bars import read_lean
 from tradewright.model.bars import BarKind, Timeframe
@@ -139,7 +140,7 @@ def test_what_is_not_there_is_named_with_a_remedy(tmp_path: Path) -> None:
         ("34200000,1674100,1674900,1672500\n", "not LEAN's trade bars: .*Expected 6 columns, got 4"),
         ("34200000,1674100,16749x0,1672500,1672700,3197\n", "'16749x0'"),
         ("half past nine,1674100,1674900,1672500,1672700,3197\n", "row 1: 'half past nine' is no time"),
-        (TRADE + "34260000,1672700,1673000,1672500,1672600,1150\n", "row 3: ts = .*occurs once"),
+        (TRADE + "34200000,1674100,1674900,1672500,1672700,3197\n", "row 3: ts = .*later than the one before"),
         ("34200000,1674100,1674900,1672500,1672400,3197\n", "row 1: low = 167.25, but the low is not above"),
     ],
 )
@@ -224,9 +225,57 @@ def test_a_zip_that_unpacks_to_far_more_than_it_holds_is_refused(tmp_path: Path)
 
 
 def test_a_table_above_the_largest_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive(tmp_path, "equity/usa/minute/spy/20131007_trade.zip", TRADE)
-    monkeypatch.setattr("tradewright.formats.lean.bars.MAX_UNPACKED_BYTES", len(TRADE))
-    assert len(read_lean(tmp_path, SPY, M1).frame) == 2
-    monkeypatch.setattr("tradewright.formats.lean.bars.MAX_UNPACKED_BYTES", len(TRADE) - 1)
+    rows = "".join(f"{34_200_000 + minute * 60_000},1674100,1674900,1672500,1672700,3197\n" for minute in range(100))
+    archive(tmp_path, "equity/usa/minute/spy/20131007_trade.zip", rows)
+    monkeypatch.setattr("tradewright.formats.plain_files.MAX_BYTES", len(rows))
+    assert len(read_lean(tmp_path, SPY, M1).frame) == 100
+    monkeypatch.setattr("tradewright.formats.plain_files.MAX_BYTES", len(rows) - 1)
     with pytest.raises(DataError, match="unpacks to more than"):
         read_lean(tmp_path, SPY, M1)
+
+
+def market_hours(data: Path, **zones: str) -> None:
+    path = data / "market-hours" / "market-hours-database.json"
+    path.parent.mkdir()
+    entries = {key.replace("_", "-") + "-[*]": {"dataTimeZone": zone} for key, zone in zones.items()}
+    path.write_text(json.dumps({"entries": entries}))
+
+
+@pytest.mark.parametrize(("zone", "hour"), [("UTC-05", "05:00"), ("UTC+03", "21:00"), ("UTC-03:30", "03:30")])
+def test_fixed_offsets_are_zones_and_days_begin_at_their_midnight(tmp_path: Path, zone: str, hour: str) -> None:
+    market_hours(tmp_path, Forex_fxcm=zone)
+    archive(tmp_path, "forex/fxcm/hour/eurusd.zip", "20140501 00:00,1.30,1.31,1.29,1.30,5,1.32,1.33,1.31,1.32,6\n")
+    archive(tmp_path, "forex/fxcm/daily/eurusd.zip", "20140501 00:00,1.30,1.31,1.29,1.30,5,1.32,1.33,1.31,1.32,6\n")
+    day = "2014-04-30" if "+" in zone else "2014-05-01"
+    for timeframe in (H1, D1):
+        opens = calendar("24/5").daily_starts
+        found = read_lean(tmp_path, EURUSD, timeframe, opens=opens).frame["ts"].tolist()
+        assert found == [pd.Timestamp(f"{day}T{hour}Z")]
+
+
+def test_a_zone_of_no_land_is_refused(tmp_path: Path) -> None:
+    market_hours(tmp_path, Forex_fxcm="Mars/Olympus")
+    archive(tmp_path, "forex/fxcm/hour/eurusd.zip", "20140501 00:00,1.30,1.31,1.29,1.30,5,1.32,1.33,1.31,1.32,6\n")
+    with pytest.raises(DataError, match="there is no zone 'Mars/Olympus'") as refusal:
+        read_lean(tmp_path, EURUSD, H1)
+    assert "market-hours-database" in refusal.value.where
+
+
+def test_a_day_without_the_contract_is_left_out_and_told(tmp_path: Path) -> None:
+    row = "0,1676.5,1676.5,1676.5,1676.5,9\n"
+    both = {f"20131007_es_minute_trade_{month}.csv": row for month in (201312, 201403)}
+    archive(tmp_path, "future/cme/minute/es/20131007_trade.zip", both)
+    archive(tmp_path, "future/cme/minute/es/20131008_trade.zip", {"20131008_es_minute_trade_201403.csv": row})
+    reading = read_lean(tmp_path, named("ES", AssetClass.FUTURE, "future/cme/es:201312"), M1)
+    assert reading.frame["ts"].dt.day.tolist() == [7]
+    assert reading.remarks == ("1 of 2 files hold no contract 201312, such as 20131008_trade.zip",)
+    assert read_lean(tmp_path, named("ES", AssetClass.FUTURE, "future/cme/es:201403"), M1).remarks == ()
+    with pytest.raises(DataError, match=r"no file holds the contract 201506; .*es_minute_trade_201312") as refusal:
+        read_lean(tmp_path, named("ES", AssetClass.FUTURE, "future/cme/es:201506"), M1)
+    assert "venue_symbols" in refusal.value.remedy
+
+
+def test_a_future_opens_on_the_evening_before_its_date_whatever_the_day() -> None:
+    """20 April 2014 was a Sunday, without a session of its own."""
+    starts = calendar("CMES").daily_starts(pd.DatetimeIndex(["2014-04-17", "2014-04-20"]))
+    assert starts.tolist() == [pd.Timestamp("2014-04-16T22:00Z"), pd.Timestamp("2014-04-19T22:00Z")]

@@ -127,7 +127,7 @@ def test_what_is_no_time_is_refused_with_its_row(values: list[object], mapping: 
     with pytest.raises(DataError, match=words) as refusal:
         read(values, **mapping)
     assert refusal.value.where == "file.csv"
-    assert refusal.value.remedy == "give time_format and zone in a mapping file"
+    assert refusal.value.remedy == "say --time-format and --zone, or time_format and zone in a mapping file"
 
 
 @pytest.mark.parametrize("timeframe", [M1, D1])
@@ -178,7 +178,10 @@ HEADERS = ["Date", "Open", "High", "Low", "Close", "Volume"]
             ["", "open", "high", "low", "close", "Spread BPS"],
             {"ts": 0, "open": 1, "high": 2, "low": 3, "close": 4, "spread": 5},
         ),
-        ([*HEADERS, "Adj Close", "Trades"], {"ts": 0, "open": 1, "high": 2, "low": 3, "close": 4, "volume": 5}),
+        (
+            [*HEADERS, "Adj Close", "Trades"],
+            {"ts": 0, "open": 1, "high": 2, "low": 3, "close": 4, "volume": 5, "adj_close": 6},
+        ),
     ],
 )
 def test_columns_are_recognised(headers: list[str], found: dict[str, int]) -> None:

@@ -44,7 +44,7 @@ def test_the_page_goes_from_nothing_to_a_backtest(tmp_path: Path) -> None:
         said = say(*shlex.split(line.replace("data/tour", str(tmp_path / "data" / "tour")))[1:])
         assert said.status == 0, (line, said.out, said.err)
         if " import " in line:
-            assert "left out: 'Adj Close'" in said.out
+            assert "told from the adjusted close: splits 0, dividends 1" in said.out
             assert "next: tradewright backtest" in said.out
         if " backtest " in line:
             assert re.search(r"trades +[1-9]", said.out)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.evaluation.accounts import Fill, account
 from tradewright.backtest.result import BacktestResult
-from tradewright.evaluation.formatting import MIN_ANNUAL_YEARS, groups, headline
+from tradewright.evaluation.formatting import MIN_ANNUAL_YEARS, groups, headline, plain
 from tradewright.evaluation.risk_report import risk_report
 from tradewright.evaluation.trade_table import trade_rows
 
@@ -47,3 +47,12 @@ def test_closed_trades_are_a_table_newest_first() -> None:
     page = risk_report("any", {"BTC": result}).html()
     assert "Closed trades, newest first" in page
     assert f"<td>{row.profit}</td>" in page
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [(9.12e-06, 8, "0.00000912"), (1e8, 8, "100,000,000"), (0.1 + 0.2, 12, "0.3"), (1234567.0, 12, "1,234,567"),
+     (0.0, 8, "0"), (-0.5, 8, "-0.5")],
+)  # fmt: skip
+def test_numbers_are_plain_digits_without_what_floats_leave(value: float, digits: int, text: str) -> None:
+    assert plain(value, digits) == text

@@ -70,9 +70,10 @@ def _exchange(name: str) -> Calendar:
         warnings.simplefilter("ignore", pd.errors.Pandas4Warning)
         source = _bounded(exchange_calendars.get_calendar, name)
         schedule, usual, zone = source.schedule, source.open_times[-1][1], str(source.tz)
+        day_before = pd.Timedelta(days=source.open_offset)  # futures open on the evening before their date
     opens, closes = (_nanoseconds(schedule[column]) for column in ("open", "close"))
     breaks = schedule.dropna(subset=["break_start"])
-    nominal = pd.Timedelta(hours=usual.hour, minutes=usual.minute)
+    nominal = day_before + pd.Timedelta(hours=usual.hour, minutes=usual.minute)
     cuts = np.column_stack([_nanoseconds(breaks["break_start"]), _nanoseconds(breaks["break_end"])])
     return _made(name, schedule.index, opens, closes, cuts, utc_days=False, zone=zone, nominal_open=nominal)
 

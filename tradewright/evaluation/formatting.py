@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 from tradewright.evaluation.equity_curve import Sampling
@@ -13,10 +14,22 @@ DAYS_OF_YEAR = 365.25
 MIN_ANNUAL_YEARS = 90 / DAYS_OF_YEAR
 """The shortest span of which reports show annual figures; of five days, a year is an invention."""
 
+QUANTITY_DIGITS = 12
+"""Significant digits of a quantity: 100,000,000 coins in lots of 0.0001, and none that float arithmetic made."""
+
 
 def money(value: float) -> str:
     """Two decimals, thousands apart: ``-1,234.50``; a rounded zero has no sign."""
     return f"{round(value, 2) + 0.0:,.2f}"
+
+
+def plain(value: float, digits: int = 8) -> str:
+    """A price or a quantity in plain digits, never with an exponent: ``0.00000912``, ``100,000,000``.
+
+    Args:
+        digits: significant digits; what float arithmetic leaves behind them is not shown.
+    """
+    return f"{Decimal(f'{value:.{digits}g}'):,f}"
 
 
 def percent(value: float, digits: int = 2) -> str:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from tradewright.backtest.result import BacktestResult
-from tradewright.evaluation.formatting import money
+from tradewright.evaluation.formatting import QUANTITY_DIGITS, money, plain
 
 TRADE_HEADER = ("Entered", "Closed", "Side", "Quantity", "Entry", "Exit", "Fees", "Profit")
 
@@ -32,9 +32,9 @@ def trade_rows(result: BacktestResult, most: int) -> tuple[TradeRow, ...]:
             entered=_moment(int(ts[row["entry_bar"]])),
             closed=_moment(int(ts[row["exit_bar"]])),
             side="long" if row["direction"] > 0 else "short",
-            quantity=f"{float(row['quantity']):,.8g}",
-            entry=f"{float(row['entry_price']):,.8g}",
-            exit=f"{float(row['exit_price']):,.8g}",
+            quantity=plain(float(row["quantity"]), QUANTITY_DIGITS),
+            entry=plain(float(row["entry_price"])),
+            exit=plain(float(row["exit_price"])),
             fees=money(float(row["entry_fee"] + row["exit_fee"])),
             profit=money(float(row["profit"])),
         )

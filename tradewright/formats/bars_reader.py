@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +12,26 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tradewright.formats.mapping import ColumnMapping, positions
+from tradewright.formats.corporate_actions import NO_ACTIONS, ActionColumns
+from tradewright.formats.mapping import ACTION_COLUMNS, ColumnMapping, positions
+from tradewright.formats.plain_files import shown
 from tradewright.formats.times import SessionOpens, bar_starts
-from tradewright.model.bar_rules import Violation, bad_rows, frame_of, intact, select, violations
+from tradewright.model.bar_rules import (
+    Mask,
+    Violation,
+    bad_rows,
+    bad_values,
+    frame_of,
+    intact,
+    select,
+    violations,
+    without_noise,
+)
 from tradewright.model.bars import BarKind, Bars, Floats, Timeframe
 from tradewright.model.errors import DataError
 
+REPLACED = "ts: a later row for the same time replaced it"
+"""Of two rows for one time the earlier one is left out."""
 _NOT_A_NUMBER = re.compile(r"Failed to parse string: '(.*)' as a scalar")
 
 
@@ -30,7 +44,9 @@ class Reading:
 
     Args:
         used: our column to theirs, by header, or by position from 0 where there is no header.
-        left_out: the headers of the columns that were not used, such as an adjusted close.
+        left_out: the headers of the columns that were not used, such as a ticker.
+        actions: the columns of corporate actions, a value for each row of ``frame``.
+        remarks: sentences on what was recognised and not declared, for the person who imports.
     """
 
     frame: pd.DataFrame
@@ -39,6 +55,8 @@ class Reading:
     dropped: dict[str, int] = field(default_factory=dict)
     used: dict[str, str] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    actions: ActionColumns = NO_ACTIONS
+    remarks: tuple[str, ...] = ()
 
 
 def read_table(
@@ -49,6 +67,7 @@ def read_table(
     source: str,
     opens: SessionOpens | None = None,
     negative_prices: bool = False,
+    tick: float = 0.0,
 ) -> Reading:
     """A foreign table as bars. Rows in falling order of time are turned round.
 
@@ -59,8 +78,10 @@ def read_table(
     """
     names = headers(table, source)
     where = positions(mapping, names, source)
-    columns = {name: _numbers(table.column(index), name, source) for name, index in where.items() if name != "ts"}
-    stamps = bar_starts(_times(table.column(where["ts"]), source), mapping, timeframe, opens, source)
+    numeric = {name: index for name, index in where.items() if name not in ("ts", *ACTION_COLUMNS)}
+    columns = {name: _numbers(table.column(index), name, source) for name, index in numeric.items()}
+    times = _times(table.column(where["ts"]), source)
+    stamps = bar_starts(times, mapping, timeframe, opens, source)
     rows = len(stamps)
     unknown = np.full(rows, np.nan)
     bars = Bars(
@@ -73,16 +94,51 @@ def read_table(
         columns.get("spread", unknown),
     )
     numbers = np.arange(1, rows + 1)
-    if rows > 1 and np.all(bars.ts[1:] < bars.ts[:-1]):
+    written = times.to_numpy(dtype=object) if timeframe is Timeframe.D1 else None
+    if rows > 1 and bars.ts[0] > bars.ts[-1] and np.all(bars.ts[1:] <= bars.ts[:-1]):
         bars, numbers = select(bars, numbers[::-1] - 1), numbers[::-1]
+        written = None if written is None else written[::-1]
     settled, dropped = settle(
-        bars, timeframe, source, mapping.on_violation, numbers=numbers, negative_prices=negative_prices
+        bars,
+        timeframe,
+        source,
+        mapping.on_violation,
+        numbers=numbers,
+        written=written,
+        negative_prices=negative_prices,
+        tick=tick,
     )
     _refuse_other_timeframe(settled.ts, timeframe, source)
     used = {ours: names[place] if mapping.header else str(place) for ours, place in where.items()}
     left_out = tuple(name if mapping.header else str(place) for place, name in enumerate(names))
     left_out = tuple(name for place, name in enumerate(left_out) if place not in where.values())
-    return Reading(frame_of(settled), BarKind.TRADE, source, dropped, used, left_out)
+    actions, unread = _actions(table, where, stamps.asi8, settled.ts, source)
+    used = {ours: theirs for ours, theirs in used.items() if ours not in unread}
+    return Reading(
+        frame_of(settled), BarKind.TRADE, source, dropped, used, left_out, actions, tuple(sorted(unread.values()))
+    )
+
+
+def _actions(
+    table: pa.Table, where: dict[str, int], read: npt.NDArray[np.int64], kept: npt.NDArray[np.int64], source: str
+) -> tuple[ActionColumns, dict[str, str]]:
+    """The columns of corporate actions for the bars that were kept, and why a column was not read, by its name.
+
+    Args:
+        read: the start of each row's bar, in the order of the file.
+    """
+    falling = len(read) > 1 and read[0] > read[-1]
+    order = np.arange(len(read))[::-1] if falling else np.arange(len(read))
+    newest = dict(zip(read[order].tolist(), order.tolist(), strict=True))  # of two rows for one time the later one
+    rows = np.array([newest[start] for start in kept.tolist()], dtype=np.int64)
+    found, unread = {}, {}
+    for name in ACTION_COLUMNS:
+        if name in where:
+            try:
+                found[name] = _numbers(table.column(where[name]), name, source)[rows]
+            except DataError as error:
+                unread[name] = f"{error.what}; it is left out"
+    return ActionColumns(**found), unread
 
 
 def _refuse_other_timeframe(ts: npt.NDArray[np.int64], timeframe: Timeframe, source: str) -> None:
@@ -117,23 +173,66 @@ def settle(
     on_violation: Literal["refuse", "drop"] = "refuse",
     *,
     numbers: npt.NDArray[np.int64] | None = None,
+    written: npt.NDArray[np.object_] | None = None,
     negative_prices: bool = False,
+    tick: float = 0.0,
 ) -> tuple[Bars, dict[str, int]]:
     """Bars that keep the contract, and how many rows each broken rule cost.
 
+    Of two neighbouring rows for one time the later one stays: vendors write an unfinished bar first. A high or a low
+    that rounding alone keeps from open and close is no violation.
+
     Args:
         numbers: each bar's row in the source; None counts from 1.
+        written: each bar's time as the source has it. Daily rows replace one another only where it is the same, because
+            minutes of one day are no corrections of that day; None compares the starts of the bars alone.
+        tick: the instrument's smallest price step; 0 takes no difference for rounding.
 
     Raises:
         DataError: on ``refuse``, naming rule, row, column and value.
     """
     if intact(bars, timeframe, negative_prices=negative_prices):
         return bars, {}
-    found = violations(bars, timeframe, negative_prices=negative_prices)
-    if on_violation == "refuse":
-        raise _refusal(found, np.arange(1, len(bars.ts) + 1) if numbers is None else numbers, source, timeframe)
-    kept = ~bad_rows(bars, timeframe, negative_prices=negative_prices)
-    return select(bars, kept), {f"{v.column}: {v.rule}": v.total for v in found}
+    numbers = np.arange(1, len(bars.ts) + 1) if numbers is None else numbers
+    rows, dropped = _Rows(without_noise(bars, tick), numbers, written), dict[str, int]()
+    if on_violation == "drop":
+        found = violations(rows.bars, timeframe, negative_prices=negative_prices)
+        dropped = {f"{v.column}: {v.rule}": v.total for v in found if v.column != "ts"}
+        rows = rows.only(~bad_values(rows.bars, timeframe, negative_prices=negative_prices))
+    dated = timeframe is Timeframe.D1 and on_violation == "refuse"
+    newest = rows.newest(as_written=dated)
+    if not newest.all():
+        dropped[REPLACED] = int(np.sum(~newest))
+        rows = rows.only(newest)
+    found = violations(rows.bars, timeframe, negative_prices=negative_prices)
+    if found and on_violation == "refuse":
+        raise _refusal(found, rows.numbers, source, timeframe)
+    kept = ~bad_rows(rows.bars, timeframe, negative_prices=negative_prices)
+    return select(rows.bars, kept), dropped | {f"{v.column}: {v.rule}": v.total for v in found}
+
+
+class _Rows(NamedTuple):
+    """Bars with their rows in the source, and their times as the source has them (None: not needed)."""
+
+    bars: Bars
+    numbers: npt.NDArray[np.int64]
+    written: npt.NDArray[np.object_] | None
+
+    def only(self, rows: Mask) -> _Rows:
+        """Some of the rows."""
+        written = None if self.written is None else self.written[rows]
+        return _Rows(select(self.bars, rows), self.numbers[rows], written)
+
+    def newest(self, *, as_written: bool) -> Mask:
+        """Every row but those that the next one replaces.
+
+        Args:
+            as_written: whether the times of the two must be the same in the source as well.
+        """
+        replaced = self.bars.ts[1:] == self.bars.ts[:-1]
+        if as_written and self.written is not None:
+            replaced &= self.written[1:] == self.written[:-1]
+        return np.append(~replaced, True)[: len(self.numbers)]
 
 
 def _refusal(found: list[Violation], numbers: npt.NDArray[np.int64], source: str, timeframe: Timeframe) -> DataError:
@@ -147,7 +246,27 @@ def _refusal(found: list[Violation], numbers: npt.NDArray[np.int64], source: str
     return DataError("; ".join(lines), where=source, remedy=remedy)
 
 
+_LONGEST_TEXT = 256
+"""Characters of a text that may still be a time or a number."""
+
+
+def _decoded(column: pa.ChunkedArray, name: str, source: str) -> pa.ChunkedArray:
+    """A column whose texts are kept once each as one that repeats them, if they are no longer than any time is.
+
+    Raises:
+        DataError: for longer ones: a small file would fill the memory.
+    """
+    if not pa.types.is_dictionary(column.type):
+        return column
+    for chunk in column.chunks:
+        if (pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0) > _LONGEST_TEXT:
+            what = f"column {name} holds texts of more than {_LONGEST_TEXT} characters"
+            raise DataError(what, where=source, remedy="name another column")
+    return column.cast(column.type.value_type)
+
+
 def _times(column: pa.ChunkedArray, source: str) -> pd.Series:
+    column = _decoded(column, "ts", source)
     if pa.types.is_binary(column.type):
         raise DataError("the times are not UTF-8 text", where=source, remedy="fetch the file again")
     if pa.types.is_date(column.type):
@@ -158,11 +277,14 @@ def _times(column: pa.ChunkedArray, source: str) -> pd.Series:
 
 def _numbers(column: pa.ChunkedArray, name: str, source: str) -> Floats:
     """Empty cells become NaN, which the contract refuses where a number is needed."""
+    column = _decoded(column, name, source)
+    if pa.types.is_boolean(column.type):
+        raise DataError(f"column {name} holds truth values, no numbers", where=source, remedy="name another column")
     try:
         numbers = pc.cast(column, pa.float64())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         cell = _NOT_A_NUMBER.search(str(error))
-        told = f"column {name}: {cell[1]!r} is not a number" if cell else f"column {name} holds no numbers"
+        told = f"column {name}: {shown(cell[1])} is not a number" if cell else f"column {name} holds no numbers"
         remedy = "write plain digits with a decimal point: no thousands signs, currency signs or decimal commas"
         raise DataError(told, where=source, remedy=remedy) from error
     return np.array(numbers.to_numpy(), dtype=np.float64)

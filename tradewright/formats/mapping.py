@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, StrictBool, field_validator
+from pydantic import BeforeValidator, Field, StrictBool, field_validator, model_validator
 
 from tradewright.model.bars import OHLCV
 from tradewright.model.base import FrozenModel
@@ -19,7 +19,7 @@ def _header_or_position(value: object) -> object:
     return value
 
 
-Column = Literal["ts", "open", "high", "low", "close", "volume", "spread"]
+Column = Literal["ts", "open", "high", "low", "close", "volume", "spread", "adj_close", "dividend", "split"]
 Place = Annotated[str | int, BeforeValidator(_header_or_position)]
 
 _HEADERS: dict[str, frozenset[str]] = {
@@ -30,7 +30,12 @@ _HEADERS: dict[str, frozenset[str]] = {
     "close": frozenset({"close", "c"}),
     "volume": frozenset({"volume", "vol", "v"}),
     "spread": frozenset({"spread", "spread_bps"}),
+    "adj_close": frozenset({"adj_close", "adjclose", "adj._close", "adjusted_close", "adj_close*"}),
+    "dividend": frozenset({"dividend", "dividends", "dividend_amount", "divcash", "ex-dividend"}),
+    "split": frozenset({"split", "splits", "stock_splits", "split_coefficient", "split_ratio", "splitfactor"}),
 }
+ACTION_COLUMNS = ("adj_close", "dividend", "split")
+"""The columns that tell of corporate actions."""
 
 
 class ColumnMapping(FrozenModel):
@@ -39,6 +44,11 @@ class ColumnMapping(FrozenModel):
     Args:
         columns: ours to theirs, by header name, or by position from 0; those that are absent are recognised by header.
         header: whether the first row names the columns; without one, ``columns`` must give positions.
+        delimiter: the sign between the columns of a CSV file; None recognises it by the header.
+        decimal: the decimal sign of a CSV file's numbers; None recognises it, and refuses what has two readings.
+        thousands: the sign between the thousands of a CSV file's numbers, empty for none; None recognises it.
+        skip_lines: lines of a CSV file before its table, comments not counted; None looks for the header.
+        comment: the sign that begins lines of a CSV file that are no rows; empty for none.
         zone: the zone of times that carry none; for daily bars, whose dates the rows mean.
         time_format: ``s``, ``ms``, ``us`` or ``ns`` since 1970, a strptime pattern, or None to recognise ISO 8601,
             epochs by size, and slashed dates where only one reading is possible.
@@ -50,7 +60,11 @@ class ColumnMapping(FrozenModel):
 
     columns: dict[Column, Place] = Field(default_factory=dict)
     header: StrictBool = True
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    decimal: Literal[".", ","] | None = None
+    thousands: Literal["", ".", ",", "'", " ", "_"] | None = None
+    skip_lines: Annotated[int, Field(ge=0, le=100_000, strict=True)] | None = None
+    comment: str = Field(default="#", max_length=1)
     zone: str = "UTC"
     time_format: str | None = None
     stamp: Literal["start", "close"] = "start"
@@ -73,6 +87,12 @@ class ColumnMapping(FrozenModel):
             raise ValueError('must be s, ms, us or ns, or a pattern with percent signs, such as "%d.%m.%Y %H:%M"')
         return text
 
+    @model_validator(mode="after")
+    def _two_signs(self) -> Self:
+        if self.decimal is not None and self.decimal == self.thousands:
+            raise ValueError(f"decimal and thousands are both {self.decimal!r}; the two signs must differ")
+        return self
+
 
 def mapping_of(values: Mapping[str, object]) -> ColumnMapping:
     """A mapping from the values of a YAML file.
@@ -84,7 +104,7 @@ def mapping_of(values: Mapping[str, object]) -> ColumnMapping:
 
 
 def positions(mapping: ColumnMapping, headers: Sequence[str], where: str) -> dict[str, int]:
-    """The position of each of our columns in the table; ``volume`` and ``spread`` may be absent.
+    """The position of each of our columns in the table; all but the time and the four prices may be absent.
 
     Raises:
         DataError: when a column cannot be found, or two could be meant.
@@ -111,11 +131,14 @@ def _remedy(mapping: ColumnMapping, headers: Sequence[str]) -> str:
     if other:
         shown = "\\t" if other == "\t" else other
         return (
-            f'say in a mapping file (--mapping FILE) that another sign stands between the columns: delimiter: "{shown}"'
+            f"say which sign stands between the columns (--delimiter '{shown}') and which is which (--columns ts=...)"
         )
     if mapping.header and headers and all(any(map(str.isdigit, name)) for name in headers):
-        return "the first line holds values: say header: false and positions (columns: {ts: 0, ...}) in a mapping file"
-    return "describe the table in a mapping file, --mapping FILE (columns, header, zone, time_format)"
+        return (
+            "the first line holds values: say header: false and positions (columns: {ts: 0, ...}) in a mapping file; "
+            "where the header stands further down, say --skip-lines N"
+        )
+    return "say which column is which: --columns ts=Date,open=First,..., or columns in a mapping file (--mapping FILE)"
 
 
 def _declared(ours: str, theirs: str | int, headers: Sequence[str], where: str) -> int:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
 
 from tradewright.formats.bars_reader import Reading, headers, read_table
-from tradewright.formats.mapping import ColumnMapping
+from tradewright.formats.csv_layout import Layout, layout_of
+from tradewright.formats.mapping import ACTION_COLUMNS, ColumnMapping, positions
+from tradewright.formats.number_forms import PLAIN, NumberForm, form_of, numbers
+from tradewright.formats.plain_files import MAX_BYTES, checked_size, content
 from tradewright.formats.times import SessionOpens
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError
@@ -26,55 +33,121 @@ def read_csv(
     *,
     opens: SessionOpens | None = None,
     negative_prices: bool = False,
+    tick: float = 0.0,
 ) -> Reading:
-    """Bars of a CSV file; ``.gz`` is unpacked.
+    """Bars of a CSV file; ``.gz`` is unpacked. The header, the delimiter and the form of the numbers are recognised.
 
     Args:
         mapping: None recognises common headers (Date, Open, High, Low, Close, Volume) and reads times as UTC.
         opens: when the session of a date opens (daily bars); None for markets that never close.
+        tick: the instrument's smallest price step; a tenth of it is taken for rounding.
 
     Raises:
         DataError: naming file, row and value, when it is absent, truncated, foreign or breaks the contract.
     """
-    mapping = mapping or ColumnMapping()
-    table = parse(path, mapping)
-    headers(table, str(path))
-    table = _without_empty_tail(table)
-    return read_table(table, mapping, timeframe, source=str(path), opens=opens, negative_prices=negative_prices)
+    mapping, where = mapping or ColumnMapping(), str(path)
+    layout = layout_of(content(path), mapping, where)
+    table = _without_empty_tail(parse(layout, mapping, path))
+    table, form = _with_numbers(table, layout, mapping, path)
+    reading = read_table(
+        table, mapping, timeframe, source=where, opens=opens, negative_prices=negative_prices, tick=tick
+    )
+    return replace(reading, remarks=(*_remarks(layout, mapping, form), *reading.remarks))
 
 
-def parse(path: Path, mapping: ColumnMapping) -> pa.Table:
+def parse(layout: Layout, mapping: ColumnMapping, path: Path, as_text: Sequence[str] = ()) -> pa.Table:
     """The cells of a CSV file, typed by their content.
+
+    Args:
+        as_text: the columns whose cells are left as they are written.
 
     Raises:
         DataError: when it cannot be read as a table.
     """
-    compression = "gzip" if path.suffix == ".gz" else None
     try:
-        with pa.input_stream(str(path), compression=compression) as stream:
-            table: pa.Table = pc.read_csv(
-                stream,
-                read_options=pc.ReadOptions(use_threads=False, autogenerate_column_names=not mapping.header),
-                parse_options=pc.ParseOptions(delimiter=mapping.delimiter, ignore_empty_lines=False),
-                convert_options=pc.ConvertOptions(timestamp_parsers=[]),
-            )
-    except FileNotFoundError as error:
-        raise DataError("there is no such file", where=str(path), remedy="check the path") from error
+        table: pa.Table = pc.read_csv(
+            pa.BufferReader(layout.text),
+            read_options=pc.ReadOptions(use_threads=False, autogenerate_column_names=not mapping.header),
+            parse_options=pc.ParseOptions(delimiter=layout.delimiter, ignore_empty_lines=False),
+            convert_options=pc.ConvertOptions(
+                timestamp_parsers=[],
+                column_types=dict.fromkeys(as_text, pa.string()),
+                strings_can_be_null=True,
+            ),
+        )
     except (pa.ArrowInvalid, OSError) as error:
-        raise _no_table(path, error) from error
+        raise _no_table(path, error, layout.skipped + layout.comments) from error
+    headers(table, str(path))
     return table
 
 
-def _no_table(path: Path, error: Exception) -> DataError:
-    """What keeps a file from being read as CSV, with its line."""
+def _with_numbers(table: pa.Table, layout: Layout, mapping: ColumnMapping, path: Path) -> tuple[pa.Table, NumberForm]:
+    """The table with its prices and volumes as numbers, and the form in which they are written.
+
+    The cells of a column that is typed already are plain digits; they are looked at as text where the form is declared,
+    where another column is no such thing, and where ``1.234`` may be a thousand.
+    """
+    names = headers(table, str(path))
+    where = positions(mapping, names, str(path))
+    chosen = {ours: names[place] for ours, place in where.items() if ours not in ("ts", *ACTION_COLUMNS)}
+    actions = {ours: names[where[ours]] for ours in ACTION_COLUMNS if ours in where}
+    as_text = [names[where["ts"]]] if mapping.time_format is not None else []
+    declared = mapping.decimal is not None or mapping.thousands is not None
+    columns = [table.column(where[ours]) for ours in chosen]
+    if declared or not all(map(_is_typed, columns)) or (layout.delimiter == ";" and all(map(_in_thousandths, columns))):
+        as_text += [*chosen.values(), *actions.values()]
+    if not as_text:
+        return table, PLAIN
+    rows = table.num_rows
+    table, form = parse(layout, mapping, path, as_text).slice(0, rows), PLAIN
+    if len(as_text) > 1:
+        texts = {ours: table.column(where[ours]) for ours in chosen}
+        form = form_of(texts, mapping, layout.delimiter, str(path))
+        for ours, cells in texts.items():
+            table = table.set_column(where[ours], names[where[ours]], numbers(cells, ours, form, str(path)))
+        for ours, header in actions.items():
+            with contextlib.suppress(DataError):  # a cell that is no number: the reader leaves the column out, told
+                cells = numbers(table.column(where[ours]), ours, form, str(path))
+                table = table.set_column(where[ours], header, cells)
+    return table, form
+
+
+def _is_typed(column: pa.ChunkedArray) -> bool:
+    kind = column.type
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind))
+
+
+def _in_thousandths(column: pa.ChunkedArray) -> bool:
+    """Whether every number may have been written with exactly three digits after a point, such as ``1.234``."""
+    if not pa.types.is_floating(column.type):
+        return True
+    shifted = column.to_numpy() * 1000
+    return bool(np.all(np.isnan(shifted) | (np.abs(shifted - np.round(shifted)) < 1e-6)))
+
+
+def _remarks(layout: Layout, mapping: ColumnMapping, form: NumberForm) -> Iterator[str]:
+    """What was recognised in a CSV file and not declared."""
+    if layout.delimiter != "," and mapping.delimiter is None:
+        yield f"the columns are parted by {layout.delimiter!r}"
+    if layout.skipped and mapping.skip_lines is None:
+        yield f"lines before the header left out: {layout.skipped}"
+    if layout.comments:
+        yield f"comment lines left out: {layout.comments}"
+    if form.decimal == "," and mapping.decimal is None:
+        yield "the numbers are read with a decimal comma"
+
+
+def _no_table(path: Path, error: Exception, before: int) -> DataError:
+    """What keeps a file from being read as CSV, with its line; ``before`` lines are no part of the table."""
     again = "fetch the file again, or write it anew as CSV (UTF-8)"
-    if path.is_dir():
-        return DataError("not a readable table: a folder, not a file", where=str(path), remedy="name the file itself")
     if found := _RAGGED.search(str(error)):
         line, expected, got, text = found.groups()
         shown = f" ({text})" if text and text.isprintable() else ""
-        what = f"not a readable table: line {line}{shown} has {got} values, where the first line has {expected}"
+        place = f"line {int(line) + before}{shown}"
+        what = f"not a readable table: {place} has {got} values, where the first line has {expected}"
         return DataError(what, where=str(path), remedy=f"correct the line; a file that was cut off: {again}")
+    if "straddl" in str(error):
+        return DataError("not a readable table: a line is longer than a million bytes", where=str(path), remedy=again)
     if path.is_file() and path.stat().st_size == 0:
         return DataError("not a readable table: the file is empty", where=str(path), remedy=again)
     return DataError("not a readable table: no values with commas between them", where=str(path), remedy=again)
@@ -95,14 +168,36 @@ def read_parquet(
     *,
     opens: SessionOpens | None = None,
     negative_prices: bool = False,
+    tick: float = 0.0,
 ) -> Reading:
     """Bars of one Parquet file; arguments and errors as of :func:`tradewright.formats.tabular.read_csv`."""
+    checked_size(path, "Parquet file")
     try:
-        table = pq.ParquetFile(path).read(use_threads=False)
+        table = _bounded_parquet(path)
     except (pa.ArrowException, OSError) as error:
-        raise _foreign(path, "Parquet", error) from error
+        raise _foreign(path, "Parquet") from error
     mapping = mapping or ColumnMapping()
-    return read_table(table, mapping, timeframe, source=str(path), opens=opens, negative_prices=negative_prices)
+    return read_table(
+        table, mapping, timeframe, source=str(path), opens=opens, negative_prices=negative_prices, tick=tick
+    )
+
+
+def _bounded_parquet(path: Path) -> pa.Table:
+    """A Parquet file's table; texts are kept once each, for a small file may repeat a long one a million times.
+
+    Raises:
+        DataError: when its cells, or its pages as they state of themselves, need more memory than any table of bars.
+    """
+    with pq.ParquetFile(path) as file:
+        about = file.metadata
+        pages = sum(about.row_group(group).total_byte_size for group in range(about.num_row_groups))
+        size = max(about.num_rows * about.num_columns * 8, pages)
+        if size > MAX_BYTES:
+            what = f"{about.num_rows:,} rows of {about.num_columns:,} columns want {size:,} bytes of memory"
+            remedy = f"divide the file, at most {MAX_BYTES:,} are read; or keep only the columns of bars"
+            raise DataError(what, where=str(path), remedy=remedy)
+        texts = [field.name for field in file.schema_arrow if pa.types.is_string(field.type)]
+    return pq.ParquetFile(path, read_dictionary=texts).read(use_threads=False)
 
 
 def read_feather(
@@ -112,20 +207,20 @@ def read_feather(
     *,
     opens: SessionOpens | None = None,
     negative_prices: bool = False,
+    tick: float = 0.0,
 ) -> Reading:
     """Bars of one feather file (``date``, OHLC, ``volume`` as freqtrade writes them); otherwise as for Parquet."""
+    checked_size(path, "feather file")
     try:
         table = feather.read_table(path, memory_map=False, use_threads=False)
     except (pa.ArrowException, OSError) as error:
-        raise _foreign(path, "feather", error) from error
+        raise _foreign(path, "feather") from error
     mapping = mapping or ColumnMapping()
-    return read_table(table, mapping, timeframe, source=str(path), opens=opens, negative_prices=negative_prices)
+    return read_table(
+        table, mapping, timeframe, source=str(path), opens=opens, negative_prices=negative_prices, tick=tick
+    )
 
 
-def _foreign(path: Path, kind: str, error: Exception) -> DataError:
-    if isinstance(error, FileNotFoundError):
-        return DataError("there is no such file", where=str(path), remedy="check the path")
-    if path.is_dir():
-        return DataError(f"not a readable {kind} file: a folder", where=str(path), remedy="name the file itself")
+def _foreign(path: Path, kind: str) -> DataError:
     what = f"not a readable {kind} file: of another kind, or cut off"
     return DataError(what, where=str(path), remedy="fetch the file again; a CSV file wants: tradewright import csv")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tradewright.formats.mapping import ColumnMapping
+from tradewright.formats.plain_files import shown
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError
 
@@ -18,7 +19,9 @@ SessionOpens = Callable[[pd.DatetimeIndex], pd.DatetimeIndex]
 _Unit = Literal["s", "ms", "us", "ns"]
 _EPOCHS = get_args(_Unit)
 _SLASHED = ("%m/%d/%Y", "%d/%m/%Y")
-_REMEDY = "give time_format and zone in a mapping file"
+_CLOCKS = ("", " %H:%M", " %H:%M:%S")
+"""The time of day that may follow a date, by its colons."""
+_REMEDY = "say --time-format and --zone, or time_format and zone in a mapping file"
 
 
 def bar_starts(
@@ -63,6 +66,9 @@ def localized(naive: pd.DatetimeIndex, zone: str, where: str) -> pd.DatetimeInde
 
 def _parsed(values: pd.Series, mapping: ColumnMapping, where: str) -> pd.DatetimeIndex:
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        if mapping.time_format is not None:
+            what = f"the file holds times, and no text or number that could be read as {mapping.time_format}"
+            raise DataError(what, where=where, remedy="leave time_format out")
         stamps = pd.DatetimeIndex(values)
     elif pd.api.types.is_numeric_dtype(values.dtype):
         stamps = _numbers(values, mapping.time_format, where)
@@ -83,10 +89,14 @@ def _texts(values: pd.Series, time_format: str | None, where: str) -> pd.Datetim
         return _strptime(values, time_format)
     if values.str.contains("/", regex=False).any():
         return _slashed(values, where)
+    if values.str.match(r"\d{1,2}\.\d{1,2}\.\d{4}").all():
+        return _strptime(values, "%d.%m.%Y" + _CLOCKS[min(values.iloc[0].count(":"), 2)])
     zoned = values.str.contains(r"(?:Z|[+-]\d\d:?\d\d)$", regex=True)
     if zoned.any() and not zoned.all():
         row = int(np.flatnonzero(~zoned)[0])
-        raise DataError(f"row {row + 1}: {values.iloc[row]!r} has no zone, others have", where=where, remedy=_REMEDY)
+        raise DataError(
+            f"row {row + 1}: {shown(values.iloc[row])} has no zone, others have", where=where, remedy=_REMEDY
+        )
     return pd.DatetimeIndex(pd.to_datetime(values.to_numpy(), format="ISO8601", errors="coerce", utc=bool(zoned.any())))
 
 
@@ -96,11 +106,11 @@ def _strptime(values: pd.Series, pattern: str) -> pd.DatetimeIndex:
 
 def _slashed(values: pd.Series, where: str) -> pd.DatetimeIndex:
     """American or European dates; a table that reads as both is refused, never guessed."""
-    clock = ("", " %H:%M", " %H:%M:%S")[min(values.iloc[0].count(":"), 2)]
+    clock = _CLOCKS[min(values.iloc[0].count(":"), 2)]
     readings = [_strptime(values, day + clock) for day in _SLASHED]
     possible = [reading for reading in readings if not reading.hasnans]
     if len(possible) > 1 and not possible[0].equals(possible[1]):
-        raise DataError(f"{values.iloc[0]!r} may be month/day or day/month", where=where, remedy=_REMEDY)
+        raise DataError(f"{shown(values.iloc[0])} may be month/day or day/month", where=where, remedy=_REMEDY)
     return possible[0] if possible else readings[0]
 
 
@@ -120,7 +130,7 @@ def _refuse_gaps(stamps: pd.DatetimeIndex, values: pd.Series, where: str) -> Non
     missing = np.flatnonzero(stamps.isna())
     if len(missing):
         raise DataError(
-            f"row {missing[0] + 1}: {values.iloc[missing[0]]!r} is no time ({len(missing)} such rows)",
+            f"row {missing[0] + 1}: {shown(values.iloc[missing[0]])} is no time ({len(missing)} such rows)",
             where=where,
             remedy=_REMEDY,
         )

@@ -22,6 +22,8 @@ Mask = npt.NDArray[np.bool_]
 
 _NAMED_ROWS = 5
 _HALF_HOUR = 1800
+NOISE_TICKS, NOISE_SHARE = 0.1, 1e-4
+"""What is told from a real difference of two prices: a tenth of a tick, and a basis point of the price."""
 
 
 Rows = Mask | npt.NDArray[np.int64] | slice
@@ -67,6 +69,32 @@ def bad_rows(bars: Bars, timeframe: Timeframe, *, negative_prices: bool = False)
     for _rule, _column, mask in _broken(bars, timeframe, negative_prices):
         bad |= mask
     return bad
+
+
+def bad_values(bars: Bars, timeframe: Timeframe, *, negative_prices: bool = False) -> Mask:
+    """The rows with a broken value, whatever their time."""
+    bad = np.zeros(len(bars.ts), dtype=np.bool_)
+    for _rule, column, mask in _broken(bars, timeframe, negative_prices):
+        if column != "ts":
+            bad |= mask
+    return bad
+
+
+def without_noise(bars: Bars, tick: float) -> Bars:
+    """Bars whose high and low reach open and close where rounding alone kept them from it.
+
+    Noise is less than a tenth of a tick and less than a basis point of the price: no market shows such a difference.
+    Every other row stays as it is, bit by bit.
+
+    Args:
+        tick: the instrument's smallest price step; with 0 nothing is noise.
+    """
+    top, bottom = np.maximum(bars.open, bars.close), np.minimum(bars.open, bars.close)
+    bound = np.minimum(tick * NOISE_TICKS, np.abs(bars.close) * NOISE_SHARE)
+    with np.errstate(invalid="ignore"):  # infinite prices, which the rules refuse
+        short = (bars.high < top) & (top - bars.high < bound)
+        deep = (bars.low > bottom) & (bars.low - bottom < bound)
+    return bars._replace(high=np.where(short, top, bars.high), low=np.where(deep, bottom, bars.low))
 
 
 def bars_of(frame: pd.DataFrame, where: str = "") -> Bars:

@@ -89,7 +89,7 @@ class BarStore:
 
     Args:
         root: the storage folder; made when first written to.
-        clock: what revisions are dated by.
+        clock: what changes and revisions are dated by.
     """
 
     def __init__(self, root: Path, clock: Clock | None = None) -> None:
@@ -111,7 +111,7 @@ class BarStore:
 
         Args:
             frame: a bars table (:func:`tradewright.model.bar_rules.bars_of`), ascending.
-            source: where the bars came from; kept with a revision.
+            source: where the bars came from; kept with the series and with a revision.
             negative_prices: whether prices at or below zero are legitimate for the instrument.
 
         Raises:
@@ -223,7 +223,8 @@ class BarStore:
                 parts[year] = write_part(folder, f"year={year}", merges[-1].bars)
         revisions = manifest.revisions + self._revision(series, len(manifest.revisions) + 1, merges, source)
         if parts != manifest.parts:
-            Manifest(parts=parts, revisions=revisions).save(_manifest_path(folder))
+            now = self._clock.now()
+            Manifest(parts=parts, revisions=revisions, source=source, updated_at=now).save(_manifest_path(folder))
         _sweep(folder, parts.values())
         _sweep(self._superseded(series), [revision.replaced for revision in revisions])
         return _report(merges, revisions)

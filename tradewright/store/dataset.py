@@ -58,11 +58,18 @@ class Revision(FrozenModel):
 
 
 class Manifest(FrozenModel):
-    """The one file whose rename changes what a reader sees. ``parts`` is keyed by year."""
+    """The one file whose rename changes what a reader sees. ``parts`` is keyed by year.
+
+    Args:
+        source: where the newest change came from; empty in manifests that were written before it was kept.
+        updated_at: when the bars last changed; None as for the source.
+    """
 
     schema_version: str = SCHEMA_VERSION
     parts: dict[str, Part] = Field(default_factory=dict)
     revisions: tuple[Revision, ...] = ()
+    source: str = ""
+    updated_at: Instant | None = None
 
     @property
     def rows(self) -> int:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from tradewright.formats.plain_files import checked_size
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import FACTOR_COLUMNS, Instrument, TickerSpan
 
+_MAX_BYTES = 16 * 1024**2
 _MAP_COLUMNS = ["date", "ticker", "exchange"]
 
 
@@ -53,6 +55,9 @@ def _file(data: Path, folder: str, instrument: Instrument) -> Path:
 
 
 def _read(path: Path, columns: list[str]) -> pd.DataFrame:
+    if (size := checked_size(path, "table")) > _MAX_BYTES:
+        what = f"{size:,} bytes, and no table of corporate actions has more than {_MAX_BYTES:,}"
+        raise DataError(what, where=str(path), remedy="fetch the file again")
     try:
         table = pd.read_csv(path, names=columns, header=None, dtype=str, index_col=False)
     except (ValueError, OSError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,7 @@ import pyarrow.csv as pc
 
 from tradewright.formats.bars_reader import Reading, settle
 from tradewright.formats.lean.layout import RESOLUTIONS, LeanPlace, data_zone, locate
+from tradewright.formats.plain_files import checked_size, unpacked
 from tradewright.formats.times import SessionOpens, localized, session_starts
 from tradewright.model.bar_rules import frame_of, select
 from tradewright.model.bars import BarKind, Bars, Floats, Timeframe, Times
@@ -22,15 +24,6 @@ from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument
 
 Policy = Literal["refuse", "drop"]
-
-MAX_UNPACKED_BYTES = 2 * 1024**3
-"""The largest table that is unpacked: decades of minutes of one instrument are far below it."""
-
-MAX_RATIO = 200
-"""The largest ratio of unpacked to packed size that is believed; tables of prices pack about ten to one."""
-
-_RATIO_MATTERS_FROM = 1024**2
-"""Unpacked bytes from which the ratio is asked for: a short table of equal rows is harmless and packs well."""
 
 _TRADE_COLUMNS = ("time", "open", "high", "low", "close", "volume")
 _SIDE = ("open", "high", "low", "close", "size")
@@ -62,9 +55,13 @@ def read_lean(
     """
     place = locate(data, instrument, timeframe)
     found, files = _files(place, timeframe, kind)
-    zone, pieces, dropped = data_zone(place), [], Counter[str]()
+    zone, pieces, dropped, without = data_zone(place), [], Counter[str](), Counter[str]()
     for file in files:
-        table = _table(file, place, found)
+        content = _content(file, place)
+        if content is None:
+            without[file.name] += 1
+            continue
+        table = _table(content, file, found)
         starts = _starts(table, file, timeframe, zone, opens)
         bars = _trades(table, starts, place) if found is BarKind.TRADE else _mids(table, starts, place)
         numbers = np.arange(1, len(starts) + 1)
@@ -72,13 +69,37 @@ def read_lean(
             bars, numbers, one_sided = _two_sided(bars)
             dropped.update(one_sided)
         bars, bad = settle(
-            bars, timeframe, str(file), on_violation, numbers=numbers, negative_prices=instrument.negative_prices
+            bars,
+            timeframe,
+            str(file),
+            on_violation,
+            numbers=numbers,
+            negative_prices=instrument.negative_prices,
+            tick=float(instrument.tick_size),
         )
         dropped.update(bad)
         pieces.append(bars)
+    if not pieces:
+        raise _no_contract(place, files)
     whole = Bars(*(np.concatenate(columns) for columns in zip(*pieces, strict=True)))
     source = str(files[0] if len(files) == 1 else files[0].parent)
-    return Reading(frame_of(whole), found, source, dict(dropped))
+    return Reading(frame_of(whole), found, source, dict(dropped), remarks=_remarks(place, files, without))
+
+
+def _remarks(place: LeanPlace, files: Sequence[Path], without: Counter[str]) -> tuple[str, ...]:
+    if not without:
+        return ()
+    return (f"{len(without)} of {len(files)} files hold no contract {place.contract}, such as {next(iter(without))}",)
+
+
+def _no_contract(place: LeanPlace, files: Sequence[Path]) -> DataError:
+    with zipfile.ZipFile(files[0]) as archive:
+        names = ", ".join(archive.namelist()) or "nothing"
+    return DataError(
+        f"no file holds the contract {place.contract}; {files[0].name} holds {names}",
+        where=str(files[0].parent),
+        remedy=f"name a contract in venue_symbols: {{lean: {place.ticker}:<contract>}}",
+    )
 
 
 def _files(place: LeanPlace, timeframe: Timeframe, kind: BarKind | None) -> tuple[BarKind, list[Path]]:
@@ -95,45 +116,33 @@ def _files(place: LeanPlace, timeframe: Timeframe, kind: BarKind | None) -> tupl
 
 def _kind_of(file: Path, place: LeanPlace) -> BarKind:
     """Plain daily and hour zips hold trades or quotes, which differ in the number of fields."""
-    fields = _content(file, place).partition(b"\n")[0].count(b",") + 1
+    fields = (_content(file, place) or b"").partition(b"\n")[0].count(b",") + 1
     return BarKind.QUOTE if fields == len(_QUOTE_COLUMNS) else BarKind.TRADE
 
 
-def _content(file: Path, place: LeanPlace) -> bytes:
+def _content(file: Path, place: LeanPlace) -> bytes | None:
+    """The table of a zip; None where the contract that is asked for is not in it."""
+    checked_size(file, "zip")
     try:
         with zipfile.ZipFile(file) as archive:
             name = _entry(file, archive.namelist(), place)
-            return _unpacked(archive, archive.getinfo(name), file)
+            if name is None:
+                return None
+            entry = archive.getinfo(name)
+            with archive.open(entry) as packed:
+                return unpacked(packed, entry.compress_size, entry.file_size, str(file), name)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise DataError(f"not a readable zip: {error}", where=str(file), remedy="fetch the file again") from error
 
 
-def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: Path) -> bytes:
-    """The content of an entry, read only as far as its limits go: the size that a zip states of itself may be false.
-
-    Raises:
-        DataError: a table larger, or packed more tightly, than any table of bars is.
-    """
-    limit = MAX_UNPACKED_BYTES
-    if entry.compress_size * MAX_RATIO < limit:
-        limit = max(entry.compress_size * MAX_RATIO, _RATIO_MATTERS_FROM)
-    with archive.open(entry) as packed:
-        content = packed.read(limit + 1)
-    if len(content) > limit or entry.file_size > limit:
-        raise DataError(
-            f"{entry.filename} unpacks to more than {limit:,} bytes from {entry.compress_size:,}",
-            where=str(file),
-            remedy="fetch the file again from its vendor; no table of bars is packed like this",
-        )
-    return content
-
-
-def _entry(file: Path, names: list[str], place: LeanPlace) -> str:
+def _entry(file: Path, names: list[str], place: LeanPlace) -> str | None:
     chosen = [name for name in names if name.endswith(".csv")]
     if place.contract:
         chosen = [name for name in chosen if name.removesuffix(".csv").endswith(f"_{place.contract}")]
     if len(chosen) == 1:
         return chosen[0]
+    if place.contract and names and not chosen:
+        return None
     raise DataError(
         f"holds {', '.join(names) or 'nothing'}, and one table is wanted",
         where=str(file),
@@ -141,9 +150,8 @@ def _entry(file: Path, names: list[str], place: LeanPlace) -> str:
     )
 
 
-def _table(file: Path, place: LeanPlace, kind: BarKind) -> pa.Table:
+def _table(content: bytes, file: Path, kind: BarKind) -> pa.Table:
     columns = _COLUMNS[kind]
-    content = _content(file, place)
     types = {name: pa.string() if name == "time" else pa.float64() for name in columns}
     try:
         table: pa.Table = pc.read_csv(
@@ -172,8 +180,19 @@ def _starts(
     if len(wrong):
         raise DataError(f"row {wrong[0] + 1}: {texts.iloc[wrong[0]]!r} is no time", where=str(file))
     if timeframe is Timeframe.D1:
-        return session_starts(naive.normalize(), opens)
+        return _daily_starts(naive.normalize(), zone, opens, str(file))
     return localized(naive.as_unit("ns"), zone, str(file)).tz_convert("UTC")
+
+
+def _daily_starts(dates: pd.DatetimeIndex, zone: str, opens: SessionOpens | None, where: str) -> pd.DatetimeIndex:
+    """When the sessions open; where days are no sessions, the midnights of a data zone that is a fixed offset.
+
+    FXCM's days begin at midnight of ``UTC-05``: under 00:00 UTC they would be known five hours before they end.
+    """
+    starts = session_starts(dates, opens)
+    if zone.startswith("UTC") and starts.equals(session_starts(dates, None)):
+        return localized(dates, zone, where).tz_convert("UTC")
+    return starts
 
 
 def _trades(table: pa.Table, starts: pd.DatetimeIndex, place: LeanPlace) -> Bars:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
+from tradewright.formats.plain_files import content
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import AssetClass, Instrument
@@ -106,6 +109,7 @@ def _unlocated(
 
 
 _SPELLINGS = {"cryptofuture": "CryptoFuture"}
+_FIXED_OFFSET = re.compile(r"UTC([+-])(\d\d)(?::?(\d\d))?")
 _WITHOUT_DATABASE = {"equity": "America/New_York", "index": "America/Chicago"}
 
 
@@ -116,7 +120,7 @@ def data_zone(place: LeanPlace) -> str:
     indices, UTC for the rest.
 
     Raises:
-        DataError: when the database cannot be read.
+        DataError: when the database cannot be read, or names a zone that there is not.
     """
     path = place.data / "market-hours" / "market-hours-database.json"
     fallback = _WITHOUT_DATABASE.get(place.security, "UTC")
@@ -127,13 +131,30 @@ def data_zone(place: LeanPlace) -> str:
     for symbol in (place.ticker.upper(), "[*]"):
         entry = entries.get(f"{security}-{place.market}-{symbol}")
         if entry is not None:
-            return entry["dataTimeZone"]
+            return _zone(str(entry.get("dataTimeZone", "")), path)
     return fallback
+
+
+def _zone(name: str, path: Path) -> str:
+    """A zone of the database by the name that pandas knows; LEAN writes fixed offsets as ``UTC-05``.
+
+    Raises:
+        DataError: for a zone that nobody knows.
+    """
+    if offset := _FIXED_OFFSET.fullmatch(name):
+        sign, hours, minutes = offset.groups()
+        return f"UTC{sign}{hours}:{minutes or '00'}"
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise DataError(f"there is no zone {name!r}", where=str(path), remedy="fetch the database again") from error
+    return name
 
 
 def _entries(path: Path) -> dict[str, dict[str, str]]:
     try:
-        entries: dict[str, dict[str, str]] = json.loads(path.read_text(encoding="utf-8-sig"))["entries"]
-    except (ValueError, KeyError) as error:
-        raise DataError(f"not a market-hours database: {error}", where=str(path), remedy="fetch it again") from error
+        read = json.loads(content(path).decode("utf-8-sig"))["entries"]
+        entries = {str(name): dict(entry) for name, entry in read.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError("not a market-hours database", where=str(path), remedy="fetch it again") from error
     return entries

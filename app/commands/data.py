@@ -1,0 +1,175 @@
+"""Commands about data: ``tradewright import``, ``tradewright data list`` and ``show``."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.commands.options import Json, Overrides, named, settings_of
+from app.output import FAILED, Output, run_command
+
+if TYPE_CHECKING:
+    from app.operations.importing import Imported
+    from app.operations.stored_data import ShownInstrument, ShownSeries
+    from tradewright.model.instrument import Instrument
+    from tradewright.store.overview import StoredSeries
+
+commands = typer.Typer()
+data = typer.Typer(help="The stored bars: list them, look at them.", no_args_is_help=True)
+commands.add_typer(data, name="data")
+
+
+@commands.command(name="import")
+def import_(
+    source: Annotated[str, typer.Argument(help="csv, parquet, feather or lean")],
+    path: Annotated[Path, typer.Argument(help="the file, or LEAN's Data folder")],
+    overrides: Overrides = None,
+    instruments: Annotated[
+        str, typer.Option("--instruments", "--instrument", help="symbols of conf/instruments, separated by commas")
+    ] = "",
+    timeframe: Annotated[str, typer.Option(help="1m, 5m, 15m, 1h, 4h or 1d")] = "1d",
+    mapping: Annotated[Path | None, typer.Option(help="a YAML file that says which column is which")] = None,
+    columns: Annotated[str | None, typer.Option(help="ours=theirs, by header or position: ts=Datum,open=1")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="the sign between the columns: , ; | or tab")] = None,
+    decimal: Annotated[str | None, typer.Option(help="the decimal sign: . or ,")] = None,
+    thousands: Annotated[str | None, typer.Option(help="the sign between thousands: . , ' _ or a space")] = None,
+    skip_lines: Annotated[int | None, typer.Option(help="lines before the table")] = None,
+    comment: Annotated[str | None, typer.Option(help="the sign that begins lines that are no rows")] = None,
+    time_format: Annotated[str | None, typer.Option(help="s, ms, us, ns, or a pattern such as %d.%m.%Y")] = None,
+    zone: Annotated[str | None, typer.Option(help="the zone of times that carry none")] = None,
+    as_json: Json = False,
+) -> None:
+    """Load foreign data into the bars store: incremental, idempotent, nothing half-written; exit 1 for any refused."""
+    options: dict[str, object] = {
+        "columns": columns,
+        "delimiter": delimiter,
+        "decimal": decimal,
+        "thousands": thousands,
+        "skip_lines": skip_lines,
+        "comment": comment,
+        "time_format": time_format,
+        "zone": zone,
+    }
+
+    def act(output: Output) -> None:
+        from app.operations.importing import import_bars, source_of, timeframe_of
+        from conf.mapping import mapping_with
+
+        symbols = [name.strip() for name in instruments.split(",") if name.strip()]
+        wanted = source_of(source), path, symbols, timeframe_of(timeframe), mapping_with(mapping, options)
+        done = import_bars(settings_of(overrides), *wanted)
+        _show(output, done.imported, [text for text in overrides or () if text.startswith("storage.")])
+        output.result(done)
+        for row in done.refused:
+            output.say(f"refused: {row.instrument}: {row.where}: {row.what}\n  what to do: {row.remedy}")
+        if done.refused:
+            raise typer.Exit(FAILED)
+
+    run_command(as_json, act)
+
+
+def _show(output: Output, imported: list[Imported], roots: list[str]) -> None:
+    header = ("instrument", "timeframe", "kind", "rows", "added", "unchanged", "revised", "dropped")
+    rows = [
+        (row.instrument, row.timeframe, row.kind, row.rows, row.added, row.unchanged, row.revised, row.dropped or "")
+        for row in imported
+    ]
+    output.table("imported", header, rows)
+    for row in imported:
+        if row.used:
+            output.line("used: " + ", ".join(f"{ours} from {theirs!r}" for ours, theirs in row.used.items()))
+        if row.left_out:
+            output.line(f"left out: {', '.join(map(repr, row.left_out))}")
+        for remark in row.remarks:
+            output.line(f"note: {remark}")
+    for row in imported[:1]:
+        output.line(f"next: {shlex.join([*row.next.split(), *roots])}")
+
+
+@data.command("list")
+def list_(overrides: Overrides = None, as_json: Json = False) -> None:
+    """Every stored series: rows, first and last bar, source, last change; exit 1 when one is damaged."""
+
+    def act(output: Output) -> None:
+        from app.operations.stored_data import list_data
+
+        found = list_data(settings_of(overrides))
+        header = ("instrument", "timeframe", "kind", "rows", "first", "last", "revisions", "changed", "source")
+        output.table(str(found.root), header, [_listed(row) for row in found.series])
+        if not found.series:
+            output.line("nothing is stored; tradewright import brings files")
+        output.result(found)
+        _tell_damaged(output, found.damaged)
+
+    run_command(as_json, act)
+
+
+@data.command()
+def show(
+    symbol: Annotated[str, typer.Argument(callback=named, help="the instrument")],
+    overrides: Overrides = None,
+    rows: Annotated[int, typer.Option(min=0, max=10_000, help="how many bars of each end")] = 5,
+    as_json: Json = False,
+) -> None:
+    """The facts and the first and last bars of an instrument, raw; exit 1 when a series is damaged."""
+
+    def act(output: Output) -> None:
+        from app.operations.stored_data import show_data
+
+        settings = settings_of(overrides)
+        found = show_data(settings, symbol, rows)
+        for series in found.series:
+            _show_series(output, series, settings.instruments.get(symbol))
+        for line in _facts(found):
+            output.line(line)
+        output.result(found)
+        _tell_damaged(output, found.damaged)
+
+    run_command(as_json, act)
+
+
+def _listed(row: StoredSeries) -> tuple[object, ...]:
+    first, last, changed = (f"{at:%Y-%m-%d %H:%M}" if at else "" for at in (row.first, row.last, row.updated_at))
+    return (row.instrument, row.timeframe, row.kind, row.rows, first, last, row.revisions or "", changed, row.source)
+
+
+def _show_series(output: Output, series: ShownSeries, instrument: Instrument | None) -> None:
+    from app.operations.stored_data import exact_text
+
+    facts = series.facts
+    header = ("start (UTC)", "open", "high", "low", "close", "volume", "spread")
+    lines: list[tuple[str, ...]] = []
+    for part in (series.head, series.tail):
+        lines += [("...",) + ("",) * 6] if lines and facts.rows > len(series.head) + len(series.tail) else []
+        for bar in part:
+            prices = (exact_text(price, instrument) for price in (bar.open, bar.high, bar.low, bar.close))
+            lines.append(
+                (f"{bar.ts:%Y-%m-%d %H:%M}", *prices, exact_text(bar.volume, None), exact_text(bar.spread, None))
+            )
+    output.table(f"{facts.instrument} {facts.timeframe} {facts.kind}", header, lines)
+    output.line(
+        f"{facts.rows:,} bars; last change {facts.updated_at or 'not known'}, from {facts.source or 'not known'}"
+    )
+    if series.unknown_volumes:
+        output.line(f"volume is unknown in {series.unknown_volumes:,} bars")
+    for revision in series.revisions:
+        at = f"{revision.recorded_at:%Y-%m-%d %H:%M}"
+        output.line(f"revision {revision.number}: {revision.replaced.rows:,} bars, {at}, by {revision.source}")
+
+
+def _facts(found: ShownInstrument) -> list[str]:
+    if not found.configured:
+        return [f"{found.instrument} is not configured: declare it in a file of conf/instruments"]
+    if found.actions is None:
+        return ["no table of corporate actions"]
+    return [f"corporate actions: {found.actions} rows"]
+
+
+def _tell_damaged(output: Output, damaged: tuple[StoredSeries, ...]) -> None:
+    for row in damaged:
+        output.say(f"damaged: {row.instrument} {row.timeframe} {row.kind}: {row.problem}")
+    if damaged:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,157 @@
+"""What the bars store holds: a list of its series, and the bars and facts of one instrument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conf.problems import nearest
+from conf.schema.settings import Settings
+from runtime.container import Container
+from tradewright.model.bars import BarKind, Timeframe
+from tradewright.model.errors import DataError
+from tradewright.store.overview import StoredSeries, stored_series
+
+if TYPE_CHECKING:
+    from tradewright.model.bars import Bars
+    from tradewright.model.instrument import Instrument
+    from tradewright.store.bars import BarStore
+    from tradewright.store.dataset import Revision
+
+
+@dataclass(frozen=True)
+class StoredData:
+    """The series of a store; ``damaged`` are those of which nothing can be told."""
+
+    root: Path
+    series: tuple[StoredSeries, ...]
+    damaged: tuple[StoredSeries, ...]
+
+
+@dataclass(frozen=True)
+class BarRow:
+    """One bar, raw, with numbers as they are stored; None where one is unknown."""
+
+    ts: datetime
+    open: Decimal | None
+    high: Decimal | None
+    low: Decimal | None
+    close: Decimal | None
+    volume: Decimal | None
+    spread: Decimal | None
+
+
+@dataclass(frozen=True)
+class ShownSeries:
+    """One series of an instrument.
+
+    Args:
+        unknown_volumes, unknown_spreads: how many bars have none.
+        head, tail: the first and the last bars; no bar stands in both.
+    """
+
+    facts: StoredSeries
+    unknown_volumes: int
+    unknown_spreads: int
+    revisions: tuple[Revision, ...]
+    head: tuple[BarRow, ...]
+    tail: tuple[BarRow, ...]
+
+
+@dataclass(frozen=True)
+class ShownInstrument:
+    """What is stored of one instrument.
+
+    Args:
+        configured: whether it is one of the configuration.
+        actions: rows of its table of corporate actions; None without a table.
+    """
+
+    instrument: str
+    configured: bool
+    actions: int | None
+    series: tuple[ShownSeries, ...]
+    damaged: tuple[StoredSeries, ...]
+
+
+def list_data(settings: Settings) -> StoredData:
+    """Every series of the store, from the manifests alone."""
+    root = Container(settings).root
+    found = stored_series(root)
+    sound, damaged = [row for row in found if not row.problem], [row for row in found if row.problem]
+    return StoredData(root, tuple(sound), tuple(damaged))
+
+
+def show_data(settings: Settings, symbol: str, rows: int) -> ShownInstrument:
+    """The facts and the first and last bars of every series of an instrument.
+
+    Args:
+        rows: how many bars of each end.
+
+    Raises:
+        DataError: when nothing is stored for the symbol, with the nearest one.
+        StoreError: when a stored file is damaged.
+    """
+    from tradewright.store.bars import BarStore
+
+    store = BarStore(Container(settings).root)
+    found = stored_series(store.root)
+    own = [row for row in found if row.instrument == symbol]
+    if not own:
+        near = nearest(symbol, {row.instrument for row in found})
+        remedy = f"did you mean {near!r}?" if near else "tradewright data list tells what is stored"
+        raise DataError(f"no bars of {symbol} are stored", where=str(store.root), remedy=remedy)
+    return ShownInstrument(
+        instrument=symbol,
+        configured=symbol in settings.instruments,
+        actions=_actions(store, symbol),
+        series=tuple(_shown(store, row, rows) for row in own if not row.problem),
+        damaged=tuple(row for row in own if row.problem),
+    )
+
+
+def exact_text(value: Decimal | None, instrument: Instrument | None) -> str:
+    """A number in plain digits, with at least the places of the instrument's tick; empty for an unknown one."""
+    if value is None:
+        return ""
+    places = -int(instrument.tick_size.normalize().as_tuple().exponent) if instrument else 0
+    given = -int(value.normalize().as_tuple().exponent)
+    return f"{value:.{max(places, given, 0)}f}"
+
+
+def _actions(store: BarStore, symbol: str) -> int | None:
+    from tradewright.store.actions import NoFactors
+
+    try:
+        return len(store.actions.factors(symbol))
+    except NoFactors:
+        return None
+
+
+def _shown(store: BarStore, facts: StoredSeries, rows: int) -> ShownSeries:
+    import numpy as np
+
+    key = facts.instrument, Timeframe(facts.timeframe), BarKind(facts.kind)
+    bars = store.read_bars(*key)
+    count = len(bars.ts)
+    first = range(min(rows, count))
+    last = range(max(count - rows, len(first)), count)
+    return ShownSeries(
+        facts=facts,
+        unknown_volumes=int(np.isnan(bars.volume).sum()),
+        unknown_spreads=int(np.isnan(bars.spread).sum()),
+        revisions=store.revisions(*key),
+        head=tuple(_row(bars, row) for row in first),
+        tail=tuple(_row(bars, row) for row in last),
+    )
+
+
+def _row(bars: Bars, row: int) -> BarRow:
+    from tradewright.store.bars import stamp
+
+    columns = (float(column[row]) for column in bars[1:])
+    opens, high, low, close, volume, spread = (None if value != value else Decimal(repr(value)) for value in columns)
+    return BarRow(stamp(int(bars.ts[row])).to_pydatetime(), opens, high, low, close, volume, spread)
