@@ -31,6 +31,4 @@ def heard_session(ledger: Ledger, account: str) -> str:
 
 def _unsettled(ledger: Ledger, account: str) -> Iterator[Attempt]:
     yield from (attempt for attempt in ledger.attempts.live(account) if attempt.state in _IN_DOUBT)
-    for attempt in ledger.attempts.in_state(account, AttemptState.NOT_SENT):
-        if attempt.sending_at is not None and ledger.attempts.perm_ids(attempt.ref):
-            yield attempt
+    yield from ledger.attempts.known_unsent(account)
