@@ -161,13 +161,10 @@ class Executions:
 
     def unruled(self, account: str) -> list[Execution]:
         """The corrections of an account that nothing was decided about, oldest first."""
-        ruled = select(rulings.c.exec_id)
-        found = self._select(
-            _of(executions, account),
-            executions.c.account == account,
-            executions.c.quarantined.is_(True),
-            executions.c.exec_id.not_in(ruled),
-        )
+        corrections = (executions.c.account == account, executions.c.quarantined.is_(True))
+        told = (events.c.account == account, events.c.topic == Topic.FILL_CORRECTED.value)
+        unruled = executions.c.exec_id.not_in(select(rulings.c.exec_id))
+        found = self._select(Scope(executions, corrections, told), *corrections, unruled)
         return [execution for execution in found if not execution.counts]
 
     def find(self, exec_id: str) -> Execution | None:
