@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from benchmarks.copied_orders import copy_orders
+from brokers.sim.ended import KEPT
 from brokers.sim.matching import Prices
 from brokers.sim.plugin import STATE_FILE
 from brokers.sim.state import AccountBook, BookOrder, Execution, VenueState
@@ -23,25 +25,37 @@ from tradewright.policy.approval import approve
 
 ACCOUNT, INSTRUMENT, PRICE = "SIM", "BTC", Decimal(100)
 _AGO = timedelta(days=2)
+MODELS = 2
+"""A purchase and a sale."""
 
 
 def finished_orders(house: Container, count: int) -> None:
-    """Fill the ledger and the venue of a new storage folder with orders that were filled two days ago, all flat."""
-    state = VenueState(seed=1, accounts={ACCOUNT: AccountBook(account=ACCOUNT, cash=Decimal(100_000))})
-    house.ledger.broker_journal.record_session("old", "sim", ACCOUNT, "benchmark")
-    house.ledger.broker_journal.record_reconciliation("old", ACCOUNT, ())
+    """Fill the ledger and the venue of a new storage folder with orders that were filled two days ago, all flat.
+
+    The first two are made by the ledger's own functions, the others are copies. A comparison with the venue followed
+    them, and so many connections that the venue has set them aside.
+    """
+    connections = KEPT + 3
+    cash = AccountBook(account=ACCOUNT, cash=Decimal(100_000))
+    state = VenueState(seed=1, accounts={ACCOUNT: cash}, connections=connections)
+    session = f"sim-21-{state.seed:08x}-{connections}"
+    house.ledger.broker_journal.record_session(session, "sim", ACCOUNT, "benchmark")
     house.ledger.leases.acquire(ACCOUNT, "benchmark", 3_600)
-    for number in range(1, count + 1):
-        with house.ledger.transaction():  # of all orders together it would read the same uncommitted events each time
-            _finish(house.ledger, state, number)
+    for number in range(1, MODELS + 1):
+        with house.ledger.transaction():
+            _finish(house.ledger, number)
     house.ledger.leases.release(ACCOUNT, "benchmark")
+    copy_orders(house.ledger, MODELS, count)
+    house.ledger.broker_journal.record_reconciliation(session, ACCOUNT, ())
+    for number in range(1, count + 1):
+        _fill_at_venue(state, number, f"intent{number}.1", house.ledger.clock.now() - _AGO)
     file = VenueFile(house.root / STATE_FILE)
     file.open(state)
     file.close()
 
 
-def _finish(ledger: Ledger, state: VenueState, number: int) -> None:
-    """One order, bought or sold in turn, in the ledger and at the venue."""
+def _finish(ledger: Ledger, number: int) -> None:
+    """One order, bought or sold in turn, in the ledger."""
     now, side = ledger.clock.now(), Side.BUY if number % 2 else Side.SELL
     terms = OrderTerms(instrument=INSTRUMENT, side=side, quantity=Decimal(1), order=MarketOrder())
     order = approve(*_decided(ledger, number, terms), ACCOUNT)
@@ -51,11 +65,10 @@ def _finish(ledger: Ledger, state: VenueState, number: int) -> None:
         raise RuntimeError("the order of the benchmark cannot be claimed")
     ledger.claims.begin_sending(attempt.ref, "old", {Leg.ENTRY: number}, order.payload_hash, "benchmark")
     ledger.attempts.learn_perm_id(attempt.ref, number)
-    filled = _fill_at_venue(state, number, attempt.ref, now - _AGO)
     values = {"perm_id": number, "account": ACCOUNT, "instrument": INSTRUMENT, "side": side, "fee": 0}
-    values |= {"exec_id": filled.exec_id, "ref": attempt.ref, "quantity": 1, "price": PRICE, "time": filled.time}
+    values |= {"exec_id": _exec_id(number), "ref": attempt.ref, "quantity": 1, "price": PRICE, "time": now - _AGO}
     ledger.executions.record(Fill.model_validate(values), attempt.ref)
-    ledger.executions.record_fee(filled.exec_id, Decimal(0), "USD")
+    ledger.executions.record_fee(_exec_id(number), Decimal(0), "USD")
     ledger.attempts.move(attempt.ref, AttemptState.FILLED, "1 filled by executions")
 
 
@@ -72,21 +85,24 @@ def crowded_venue(count: int, folder: Path) -> Venue:
     return venue
 
 
-def _fill_at_venue(state: VenueState, number: int, ref: str, at: datetime) -> Execution:
+def _exec_id(number: int) -> str:
+    return f"00000001.{number:08x}.01.01"
+
+
+def _fill_at_venue(state: VenueState, number: int, ref: str, at: datetime) -> None:
     side = Side.BUY if number % 2 else Side.SELL
     terms = OrderTerms(instrument=INSTRUMENT, side=side, quantity=Decimal(1), order=MarketOrder())
     done = BookOrder(
         perm_id=number, order_id=number, client_id=21, account=ACCOUNT, ref=ref, terms=terms,
-        status=VenueStatus.FILLED, placed_at=at, changed_at=at, filled=Decimal(1), average_price=PRICE,
+        status=VenueStatus.FILLED, placed_at=at, changed_at=at, filled=Decimal(1), average_price=PRICE, connection=1,
     )  # fmt: skip
     execution = Execution(
-        exec_id=f"00000001.{number:08x}.01.01", order=done, quantity=Decimal(1), price=PRICE, time=at,
+        exec_id=_exec_id(number), order=done, quantity=Decimal(1), price=PRICE, time=at,
         cum_quantity=Decimal(1), average_price=PRICE, fee=Decimal(0),
     )  # fmt: skip
     state.orders[number] = done
     state.executions.append(execution)
     state.sequence, state.next_order_id[21] = number, number + 1
-    return execution
 
 
 def _decided(ledger: Ledger, number: int, terms: OrderTerms) -> tuple[Intent, Decision]:

@@ -81,8 +81,8 @@ class IbkrBroker:
         ib, _ = self._connection.linked()
         return await self._connection.ask("the time", ib.reqCurrentTimeAsync)
 
-    async def snapshot(self) -> BrokerSnapshot:
-        """Everything of the account; see the port. Executions and completed orders are today's only.
+    async def snapshot(self, since: str = "") -> BrokerSnapshot:  # noqa: ARG002
+        """Everything of the account; see the port. Executions and completed orders are today's only, and all of them.
 
         Raises:
             BrokerError: when any query lacks its end.

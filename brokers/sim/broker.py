@@ -54,6 +54,7 @@ class SimBroker:
         self._account, self._client_id = account, client_id
         self._sink: EventSink | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._prefix = f"sim-{client_id}-"
         self._reserved: set[int] = set()
 
     async def connect(self, sink: EventSink, *, complete: bool = True) -> None:  # noqa: ARG002
@@ -63,7 +64,7 @@ class SimBroker:
             BrokerError: when it has no such account, or another client uses the id.
         """
         await self.disconnect()
-        self.session = f"sim-{self._client_id}-{self.market.attach(self._client_id, self._on_change)}"
+        self.session = f"{self._prefix}{self.market.attach(self._client_id, self._on_change)}"
         try:
             self.market.book(self._account)
         except BrokerError:
@@ -87,24 +88,34 @@ class SimBroker:
         self._demand_link()
         return self.market.clock.now()
 
-    async def snapshot(self) -> BrokerSnapshot:
+    async def snapshot(self, since: str = "") -> BrokerSnapshot:
         """Everything of the account since the venue began, after resting orders have met the bars that came in.
 
+        Args:
+            since: a session of this client; orders that ended before its connection and did not change since are left
+                out. Counted by connections, not by a clock, which may be set back.
+
         Raises:
-            BrokerError: without a connection.
+            BrokerError: without a connection, or when ended orders cannot be read.
         """
         self._demand_link()
         if self.market.bars_since is not None:
             self.market.catch_up()
-        orders, executions = self.market.state.orders, self.market.state.executions
-        mine = [order for order in orders.values() if order.account == self._account]
+        heard = self.market.heard_until(since.removeprefix(self._prefix)) if since.startswith(self._prefix) else 0
+        if heard < self.market.state.ended_before:
+            self.market.recall()
+        orders = self.market.state.orders
+        mine = [order for order in orders.values() if order.account == self._account and _is_told(order, heard)]
+        told = {order.perm_id for order in mine}
+        executions = [item for item in self.market.state.executions if item.order.perm_id in told]
         book = self.market.book(self._account)
         held = book.holdings.values()
         return BrokerSnapshot(
             taken_at=self.market.clock.now(),
+            since=since if heard else "",
             open_orders=tuple(_venue_order(order, orders) for order in mine if order.live),
             completed_orders=tuple(_venue_order(order, orders) for order in mine if not order.live),
-            fills=tuple(_fill(item, book.currency) for item in executions if item.order.account == self._account),
+            fills=tuple(_fill(item, book.currency) for item in executions),
             positions=tuple(position for position in held if position.quantity),
         )
 
@@ -222,7 +233,10 @@ class SimBroker:
             BrokerError: for a reference that the venue does not know, or without a connection.
         """
         self._demand_link()
-        orders = [order for order in self.market.state.orders.values() if order.ref == ref]
+        orders = self._named(ref)
+        if not orders and self.market.state.ended_before:
+            self.market.recall()
+            orders = self._named(ref)
         if not orders:
             raise BrokerError(f"no order {ref} is known; nothing was cancelled", where=WHERE, remedy="take a snapshot")
         order = orders[-1]
@@ -237,6 +251,9 @@ class SimBroker:
                 code=10148,
                 text=text,
             )
+
+    def _named(self, ref: str) -> list[BookOrder]:
+        return [order for order in self.market.state.orders.values() if order.ref == ref]
 
     async def cancel_all(self) -> None:
         """Cancel every live order of every client.
@@ -268,6 +285,11 @@ class SimBroker:
     def _demand_link(self) -> None:
         if self._sink is None:
             raise BrokerError("there is no connection", where=WHERE, remedy="connect first")
+
+
+def _is_told(order: BookOrder, heard: int) -> bool:
+    """Whether a client that knows everything before a connection must hear of an order."""
+    return order.live or order.connection is None or order.connection >= heard
 
 
 def _venue_order(order: BookOrder, orders: Mapping[int, BookOrder]) -> VenueOrder:

@@ -11,7 +11,7 @@ class Changes:
 
     def __init__(self, state: VenueState, storage: VenueFile | VenueCopy | None) -> None:
         self.state = state
-        self._storage = storage
+        self._storage, self._recalled = storage, False
         self._live = {perm_id: None for perm_id, order in state.orders.items() if order.live}
         self._children: dict[int, list[int]] = {}
         for order in state.orders.values():
@@ -65,6 +65,15 @@ class Changes:
         """An execution id that was never given; ids ascend."""
         self._take(Change(sequence=self.state.sequence + 1))
         return f"{self.state.seed:08x}.{self.state.sequence:08x}.01.01"
+
+    def recall(self) -> None:
+        """Take the ended orders of long ago in again, from their file; once."""
+        if self._storage is not None and not self._recalled:
+            ended = self._storage.ended(self.state)
+            self.state.recall(ended)
+            for line in ended:
+                self._index(line.order)
+        self._recalled = True
 
     def commit(self) -> None:
         """Write down what is not written yet, durably.

@@ -97,6 +97,14 @@ class OrderBook:
             raise BrokerError(f"unknown account {account!r}", where=WHERE, remedy=f"it has {known}")
         return self.state.accounts[account]
 
+    def recall(self) -> None:
+        """Have every order that ever was, those that ended long ago included, in ``state`` from now on.
+
+        Raises:
+            BrokerError: when their file cannot be read.
+        """
+        self._changes.recall()
+
     def live_orders(self) -> list[BookOrder]:
         """Orders to which something may still happen, oldest first."""
         return self._changes.live()
@@ -128,7 +136,7 @@ class OrderBook:
         order = _filled(self.state.orders[perm_id], quantity, price, at)
         instrument = self.instrument(order.terms.instrument)
         fee = max(ZERO, self._commission(instrument, order.filled, order.average_price, rested) - order.fees)
-        order = order.model_copy(update={"fees": order.fees + fee})
+        order = order.model_copy(update={"fees": order.fees + fee, "connection": self.state.connections})
         signed = quantity * order.terms.side.sign
         book, realized = book_execution(
             self.book(order.account), instrument.symbol, signed, price, instrument.multiplier, fee
@@ -152,6 +160,7 @@ class OrderBook:
 
     def correct(self, exec_id: str, price: Decimal) -> Execution:
         """Correct the price of an execution: the same base id, the next correction number, the cash put right."""
+        self.recall()
         old = next(item for item in self.state.executions if item.exec_id == exec_id)
         base, _, number = exec_id.rpartition(".")
         new = old.model_copy(update={"exec_id": f"{base}.{int(number) + 1:02d}", "price": price})
@@ -159,6 +168,8 @@ class OrderBook:
         signed = old.quantity * order.terms.side.sign * self.instrument(order.terms.instrument).multiplier
         self._changes.account(book.model_copy(update={"cash": book.cash - signed * (price - old.price)}))
         self._changes.execution(new)
+        present = self.state.orders[order.perm_id]
+        self._changes.order(present.model_copy(update={"connection": self.state.connections}))
         self._tell(order, new)
         return new
 
@@ -204,7 +215,8 @@ class OrderBook:
         self._change(order, terms=order.terms.model_copy(update={"quantity": quantity}))
 
     def _change(self, order: BookOrder, **changes: object) -> BookOrder:
-        changed = order.model_copy(update={"changed_at": self.clock.now(), **changes})
+        moment = {"changed_at": self.clock.now(), "connection": self.state.connections}
+        changed = order.model_copy(update={**moment, **changes})
         self._save(changed)
         return changed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -40,6 +41,8 @@ class BookOrder(FrozenModel):
         stop: where a trailing stop stands now; None before it has seen a price, and for the other kinds.
         fees: charged so far.
         placement: how it belongs to other orders.
+        connection: the number of the venue's newest connection when it last changed, or one of its executions was
+            corrected; None in a file that does not tell it yet.
     """
 
     perm_id: int
@@ -60,6 +63,7 @@ class BookOrder(FrozenModel):
     stop: Number | None = None
     fees: Number = Decimal(0)
     placement: Placement = Placement()
+    connection: int | None = None
 
     @property
     def remaining(self) -> Decimal:
@@ -90,6 +94,13 @@ class Execution(FrozenModel):
     average_price: Number
     fee: Number
     realized: Number | None = None
+
+
+class EndedOrder(FrozenModel):
+    """An order that ended, with its executions."""
+
+    order: BookOrder
+    executions: tuple[Execution, ...]
 
 
 class AccountBook(FrozenModel):
@@ -126,6 +137,8 @@ class VenueState(BaseModel):
         seed: makes permanent and execution ids of different venues differ.
         next_order_id: for each client, the lowest order id that was never used.
         bars_until: for each instrument, the end of the last bar that its orders have met.
+        ended_bytes: so many bytes of the file of ended orders belong to this state.
+        ended_before: every order in that file ended before the connection of this number.
     """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -138,6 +151,8 @@ class VenueState(BaseModel):
     executions: list[Execution] = Field(default_factory=list)
     next_order_id: dict[int, int] = Field(default_factory=dict)
     bars_until: dict[str, Instant] = Field(default_factory=dict)
+    ended_bytes: int = 0
+    ended_before: int = 0
 
     def apply(self, change: Change) -> None:
         """Take a change in, at a cost that depends on the change alone."""
@@ -148,3 +163,16 @@ class VenueState(BaseModel):
         self.executions.extend(change.executions)
         self.next_order_id.update(change.next_order_id)
         self.bars_until.update(change.bars_until)
+
+    def date_orders(self) -> None:
+        """Let orders of a file that does not tell when they changed have changed just now, at the next connection."""
+        for perm_id, order in self.orders.items():
+            if order.connection is None:
+                self.orders[perm_id] = order.model_copy(update={"connection": self.connections + 1})
+
+    def recall(self, ended: Sequence[EndedOrder]) -> None:
+        """Take ended orders of long ago in again, in memory; one that has changed since stays as it is."""
+        known = {execution.exec_id for execution in self.executions}
+        old = [execution for line in ended for execution in line.executions if execution.exec_id not in known]
+        self.orders = {line.order.perm_id: line.order for line in ended} | self.orders
+        self.executions = old + self.executions

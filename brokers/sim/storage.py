@@ -9,7 +9,8 @@ from typing import BinaryIO, ClassVar
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from brokers.sim.state import Change, VenueState
+from brokers.sim.ended import ended_orders, set_aside
+from brokers.sim.state import Change, EndedOrder, VenueState
 from tradewright.model.errors import BrokerError
 
 
@@ -17,7 +18,9 @@ class VenueFile:
     """A journal of one venue; one venue at a time may have it open.
 
     The first line is a whole state; every further line is one change. A change costs one appended and synced line,
-    whatever the length of the history. Opening joins the changes into the state and writes that as the new first line.
+    whatever the length of the history. Opening joins the changes into the state and writes that as the new first line,
+    without the orders that ended long ago: these go to a file beside it (``ended``), so that opening costs by what is
+    live and recent.
     A last line without its end was never synced, hence never told to a client: it is dropped. Any other line that
     cannot be read refuses the file.
     """
@@ -41,6 +44,8 @@ class VenueFile:
         opened = False
         try:
             state = _read(self.path.read_bytes()) if self.path.exists() else initial
+            state.date_orders()
+            set_aside(self.path, state)
             self._compact(state)
             self._file = self.path.open("ab")
             opened = True
@@ -89,6 +94,14 @@ class VenueFile:
             self._file.truncate(length)
             raise self._error(f"cannot be written: {problem}", "free some space") from problem
 
+    def ended(self, state: VenueState) -> list[EndedOrder]:
+        """The orders that ended long ago and are not in a state of this file.
+
+        Raises:
+            BrokerError: when they cannot be read.
+        """
+        return _ended(self.path, state)
+
     def close(self) -> None:
         """Let another process have it."""
         if self._file is not None:
@@ -115,7 +128,9 @@ class VenueCopy:
             BrokerError: when it cannot be read.
         """
         try:
-            return _read(self.path.read_bytes()) if self.path.exists() else initial
+            state = _read(self.path.read_bytes()) if self.path.exists() else initial
+            state.date_orders()
+            return state
         except (ValidationError, ValueError, OSError) as problem:
             what = f"is no state of a simulated venue: {problem}"
             raise BrokerError(what, where=str(self.path), remedy="move the file away") from problem
@@ -123,8 +138,24 @@ class VenueCopy:
     def append(self, change: Change) -> None:
         """Keep nothing: a reading connection changes nothing that lasts."""
 
+    def ended(self, state: VenueState) -> list[EndedOrder]:
+        """The orders that ended long ago, as of :class:`VenueFile`.
+
+        Raises:
+            BrokerError: when they cannot be read.
+        """
+        return _ended(self.path, state)
+
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _ended(path: Path, state: VenueState) -> list[EndedOrder]:
+    try:
+        return ended_orders(path, state)
+    except (ValueError, OSError) as problem:
+        what = f"its ended orders cannot be read: {problem}"
+        raise BrokerError(what, where=str(path), remedy="restore its file of ended orders") from problem
 
 
 def _sync(file: BinaryIO) -> None:

@@ -77,6 +77,12 @@ class Venue(OrderBook):
                 self._work(order.perm_id)
         return f"{self.state.seed:08x}-{self.state.connections}"
 
+    def heard_until(self, session: str) -> int:
+        """The number of the connection that a name of :meth:`attach` stands for; 0 for one of no earlier connection."""
+        seed, _, number = session.rpartition("-")
+        known = seed == f"{self.state.seed:08x}" and number.isdecimal() and int(number) <= self.state.connections
+        return int(number) if known else 0
+
     def catch_up(self) -> None:
         """Let resting orders meet the stored bars that have come in, and end those whose time is over.
 
@@ -146,6 +152,7 @@ class Venue(OrderBook):
             status=VenueStatus.REJECTED if code else VenueStatus.PENDING if placement.held else VenueStatus.WORKING,
             placed_at=now,
             changed_at=now,
+            connection=self.state.connections,
             code=code,
             text=text,
             placement=placement,

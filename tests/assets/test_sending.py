@@ -49,7 +49,7 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def desk(stocked: House, monkeypatch: pytest.MonkeyPatch) -> House:
     """The same house with an empty ledger: its checks passed just now, and the venue has not heard of us."""
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(stocked.conf))
-    for path in [*stocked.root.glob("ledger.sqlite3*"), stocked.root / "sim_venue.json"]:
+    for path in [*stocked.root.glob("ledger.sqlite3*"), *stocked.root.glob("sim_venue.json*")]:
         path.unlink(missing_ok=True)
     settings = compose(stocked.overrides)
     with Container(settings).ledger as ledger:

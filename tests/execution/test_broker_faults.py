@@ -590,7 +590,7 @@ def test_fills_beyond_the_order_raise_the_alarm(world: World) -> None:
 def test_an_order_that_the_venue_no_longer_lists_freezes_until_it_does(world: World) -> None:
     async def story() -> None:
         sender = await working(world)
-        world.venue.hide(REF, 2)
+        world.venue.hide(REF, 3)  # a difference with what is new is looked for in everything, twice
         await sender.tracker.poll()
         assert world.codes() == ["MISSING_AT_VENUE"]
         await sender.tracker.poll()

@@ -240,6 +240,20 @@ class FileVenue:
             if state["mode"] == "fill":
                 self._fill(state, group[0], None, "100")
 
+    def since(self, whole: BrokerSnapshot, since: str) -> BrokerSnapshot:
+        """A snapshot without the finished orders that were told before a session, and are the same since."""
+        told = {_identity(row): row for row in (*whole.completed_orders, *whole.fills)}
+        with self.change() as state:
+            before, now = state.setdefault("told", {}), state["session"]
+            first = {row: before.setdefault(text, now) for row, text in _texts(told)}
+        _, _, number = since.rpartition("-")
+        if not number.isdecimal() or int(number) > now:
+            return whole
+        news = {row.perm_id for key, row in told.items() if first[key] >= int(number)}
+        orders = tuple(row for row in whole.completed_orders if row.perm_id in news)
+        fills = tuple(row for row in whole.fills if row.perm_id in news | {each.perm_id for each in whole.open_orders})
+        return whole.model_copy(update={"since": since, "completed_orders": orders, "fills": fills})
+
     def snapshot(self) -> BrokerSnapshot:
         """Everything of today, but for what is hidden."""
         with self.change() as state:
@@ -331,6 +345,7 @@ class FileBroker:
         self._venue, self.session, self.waiting = venue, "", 0
         self._sink: EventSink | None = None
         self._queue: list[BrokerEvent] = []
+        self.asked: list[str] = []
         self.after_leg: Callable[[int], None] = lambda _number: None
 
     async def connect(self, sink: EventSink, *, complete: bool = True) -> None:
@@ -350,11 +365,13 @@ class FileBroker:
         self._check()
         return self._venue.now()
 
-    async def snapshot(self) -> BrokerSnapshot:
+    async def snapshot(self, since: str = "") -> BrokerSnapshot:
         self._check()
         await asyncio.sleep(0)
         self._deliver()
-        return self._venue.snapshot()
+        found = self._venue.since(self._venue.snapshot(), since)
+        self.asked.append(found.since)
+        return found
 
     async def account(self) -> AccountState:
         self._check()
@@ -494,6 +511,15 @@ def _pop(state: dict[str, Any], names: tuple[str, ...]) -> str:
             state["faults"].remove(fault)
             return str(fault)
     return ""
+
+
+def _identity(row: VenueOrder | Fill) -> str:
+    return row.exec_id if isinstance(row, Fill) else f"{row.ref} {row.perm_id}"
+
+
+def _texts(told: Mapping[str, VenueOrder | Fill]) -> Iterator[tuple[str, str]]:
+    """Each row with its whole content as text."""
+    return ((name, f"{name}: {row.model_dump_json()}") for name, row in told.items())
 
 
 def _day(time: str) -> date:

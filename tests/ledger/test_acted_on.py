@@ -6,12 +6,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from tests.ledger.filled import fill
 from tests.support.forger import forge
-from tests.support.ledgers import ACCOUNT, START, Proposer
+from tests.support.ledgers import ACCOUNT, START, Proposer, new_url
 from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.facts import TOPICS_OF_TABLE
 from tradewright.ledger.freezes import FreezeCode
@@ -408,3 +409,29 @@ def test_a_reading_is_of_one_moment_whatever_others_learn_meanwhile(
         evidence.check_sent(connection, ACCOUNT)
         ledger.commands._evidence.check_waiting(connection, ACCOUNT, "sim")
     assert ledger.commands.next(ACCOUNT) == second
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        "UPDATE executions SET quarantined = 0 WHERE exec_id = 'e.02'",
+        "UPDATE executions SET account = 'other' WHERE exec_id = 'e.02'",
+        "UPDATE executions SET quantity = '9' WHERE exec_id = 'e.02'",
+        "UPDATE executions SET quarantined = 1 WHERE exec_id = 'e.01'",
+        "DELETE FROM executions WHERE exec_id = 'e.02'",
+    ],
+)
+def test_a_correction_cannot_be_hidden_from_those_that_wait_for_a_ruling(tmp_path: Path, forgery: str) -> None:
+    """They are read without the executions that correct nothing, which grow with the history (F1)."""
+    url, clock = new_url("sqlite", tmp_path), ManualClock(START)
+    ledger = fill(Ledger.create(url, clock), clock)
+    first = ledger.executions.find("e.01")
+    assert first is not None
+    values = {"exec_id": "e.02", "ref": REF, "perm_id": 9, "instrument": "AAPL", "side": Side.BUY, "quantity": 2}
+    correction = Fill.model_validate(values | {"price": 100, "time": START, "account": ACCOUNT})
+    ledger.executions.record(correction, first.ref)
+    assert [row.exec_id for row in ledger.executions.unruled(ACCOUNT)] == ["e.02"]
+    forge(url, forgery)
+    with pytest.raises(LedgerTampered):
+        ledger.executions.unruled(ACCOUNT)
+    ledger.close()

@@ -57,12 +57,14 @@ class AbsenceEvidence:
     def observe(self, snapshot: BrokerSnapshot) -> tuple[str, ...]:
         """Take one absorbed snapshot as evidence, and return the references that it proves unsent.
 
-        The proof needs: both snapshots complete and of one session without a disturbance between them, at least
-        ``absence`` seconds apart by the monotonic clock; the venue's position equal to the ledger's at both; the same
-        day at the venue as the write-ahead; and no order or fill from elsewhere in that instrument and direction
-        since, because the venue may have lost our reference. On paper the proof settles the order; with money at
-        stake it is recorded and a person confirms.
+        The proof needs: both snapshots complete, of everything, and of one session without a disturbance between them,
+        at least ``absence`` seconds apart by the monotonic clock; the venue's position equal to the ledger's at both;
+        the same day at the venue as the write-ahead; and no order or fill from elsewhere in that instrument and
+        direction since, because the venue may have lost our reference. On paper the proof settles the order; with money
+        at stake it is recorded and a person confirms.
         """
+        if snapshot.since:  # asked for before the order came into doubt: it proves no absence
+            return ()
         drifting = drift(self._ledger, self._account, snapshot).keys()
         doubted = self._ledger.attempts.in_state(self._account, AttemptState.UNKNOWN)
         self._first = {ref: look for ref, look in self._first.items() if ref in {attempt.ref for attempt in doubted}}

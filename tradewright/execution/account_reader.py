@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from tradewright.execution.heard import heard_session
 from tradewright.execution.risk_snapshot import AccountView, SnapshotBuilder
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import AccountState, Broker, BrokerEvent, BrokerSnapshot, Quote
@@ -45,7 +46,7 @@ class AccountReader:
         Raises:
             BrokerError: when the venue cannot be read, or answers for another account.
         """
-        view = await self.valued(await self._broker.snapshot(), symbols)
+        view = await self.valued(await self._broker.snapshot(heard_session(self._ledger, self._account)), symbols)
         self._ledger.equity.mark(self._account, view.account.equity, view.account.cash)
         self._builder.watch_losses(view.account)
         return view

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tradewright.execution.execution_reports import ReportHandler
+from tradewright.execution.heard import heard_session
 from tradewright.execution.types import Checkpoint, SenderSettings
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import Broker, BrokerEvent, BrokerEventKind, BrokerSnapshot
@@ -82,15 +83,19 @@ class BrokerConnection:
                 "the clock of feed=scenario is the scenario's",
             )
 
-    async def snapshot(self) -> BrokerSnapshot:
-        """Everything the venue knows, complete or not at all (R2).
+    async def snapshot(self, *, whole: bool = False) -> BrokerSnapshot:
+        """What the venue knows, complete or not at all (R2).
+
+        Args:
+            whole: also the finished orders that the ledger provably knows; see :func:`heard_session`.
 
         Raises:
             BrokerError: when any query did not come to its end; the connection is then not trusted.
             LedgerError: when a message that came in could not be kept or applied.
         """
         try:
-            snapshot = await self.broker.snapshot()
+            since = "" if whole else heard_session(self._ledger, self._settings.account)
+            snapshot = await self.broker.snapshot(since)
         except BrokerError:
             self.trusted = False
             raise

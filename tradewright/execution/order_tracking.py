@@ -54,15 +54,18 @@ class OrderTracker:
         """Keep a snapshot that was absorbed already."""
         self.snapshot, self._taken = snapshot, self._clock.monotonic()
 
-    async def query(self) -> BrokerSnapshot:
+    async def query(self, *, whole: bool = False) -> BrokerSnapshot:
         """One snapshot and everything that follows from it alone; differences are not concluded from one.
+
+        Args:
+            whole: also the finished orders that the ledger provably knows.
 
         Raises:
             BrokerError: when it is incomplete.
             SendRefused: when another sender took the account over meanwhile.
             LedgerError: when it cannot be written down.
         """
-        snapshot = await self._connection.snapshot()
+        snapshot = await self._connection.snapshot(whole=whole)
         self._keep()
         self._connection.reports.absorb(snapshot)
         for ref in rule_corrections(self._ledger, self._account, snapshot):
@@ -79,10 +82,13 @@ class OrderTracker:
             SendRefused: when another sender took the account over meanwhile.
             LedgerError: when it cannot be written down.
         """
-        found = present = compare(self._ledger, self._account, await self.query())
+        snapshot = await self.query()
+        found = present = compare(self._ledger, self._account, snapshot)
+        if found and snapshot.since:  # a difference is concluded from snapshots of everything alone
+            found = present = compare(self._ledger, self._account, await self.query(whole=True))
         if found:
             await self._waiter.sleep(self._times.settle)
-            present = compare(self._ledger, self._account, await self.query())
+            present = compare(self._ledger, self._account, await self.query(whole=True))
             found = confirmed(found, present)
         found = freeze_differences(self._ledger, self._account, found, present)
         self._connection.reports.contradicted = False

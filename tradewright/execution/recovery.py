@@ -89,9 +89,13 @@ class Recovery:
             doubted = self._doubt()
         connection.reports.absorb(first, opening=opening)
         before = compare(ledger, self._account, first)
+        if before and first.since:  # a difference is concluded from snapshots of everything alone
+            first = await connection.snapshot(whole=True)
+            connection.reports.absorb(first, opening=opening)
+            before = compare(ledger, self._account, first)
         not_sent = self._evidence.observe(first)
         await self._waiter.sleep(self._times.settle)
-        second = await connection.snapshot()
+        second = await connection.snapshot(whole=not first.since)
         connection.reports.absorb(second, opening=opening)
         calm = connection.up and connection.disturbances == disturbances
         with ledger.transaction():

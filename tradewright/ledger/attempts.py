@@ -135,6 +135,8 @@ class Attempts:
 
     def entries_in(self, account: str, instruments: Collection[str]) -> list[Attempt]:
         """The entries of an account in some instruments that went out, oldest first."""
+        if not instruments:
+            return []
         query = select(attempts).where(
             attempts.c.account == account,
             attempts.c.leg == Leg.ENTRY.value,
@@ -148,6 +150,12 @@ class Attempts:
     def in_state(self, account: str, state: AttemptState) -> list[Attempt]:
         """The attempts of an account in one state, oldest first."""
         return [attempt for attempt in self.live(account) if attempt.state is state]
+
+    def known_unsent(self, account: str) -> list[Attempt]:
+        """The attempts of an account that were judged not sent, and that the venue knows by a permanent id."""
+        named = attempts.c.ref.in_(select(perm_ids.c.ref))
+        sent = (attempts.c.state == AttemptState.NOT_SENT.value, attempts.c.sending_at.is_not(None))
+        return self._select(select(attempts).where(attempts.c.account == account, *sent, named))
 
     def of_order_id(self, session: str, order_id: int) -> Attempt | None:
         """The attempt that was sent under a number of a session; without the session the number means nothing."""

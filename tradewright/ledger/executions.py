@@ -87,6 +87,7 @@ class Executions:
 
     def __init__(self, database: Database, events: Events, evidence: AttemptEvidence) -> None:
         self._database, self._events, self._evidence = database, events, evidence
+        self._known_positions: dict[str, tuple[tuple[tuple[int, int], ...], list[Position]]] = {}
 
     def record(self, fill: Fill, ref: str | None) -> Recorded:
         """Store an execution under its venue id; the same id again changes nothing (fault 14)."""
@@ -160,13 +161,10 @@ class Executions:
 
     def unruled(self, account: str) -> list[Execution]:
         """The corrections of an account that nothing was decided about, oldest first."""
-        ruled = select(rulings.c.exec_id)
-        found = self._select(
-            _of(executions, account),
-            executions.c.account == account,
-            executions.c.quarantined.is_(True),
-            executions.c.exec_id.not_in(ruled),
-        )
+        corrections = (executions.c.account == account, executions.c.quarantined.is_(True))
+        told = (events.c.account == account, events.c.topic == Topic.FILL_CORRECTED.value)
+        unruled = executions.c.exec_id.not_in(select(rulings.c.exec_id))
+        found = self._select(Scope(executions, corrections, told), *corrections, unruled)
         return [execution for execution in found if not execution.counts]
 
     def find(self, exec_id: str) -> Execution | None:
@@ -265,8 +263,12 @@ class Executions:
         The average price is the average cost of what is still held; reducing a position does not change it, and
         crossing zero starts it anew. Adjustments and executions take effect in the order of their recording.
         """
-        with self._events.facts.read(*_of_positions(account)):
-            return self._held(account)
+        with self._database.read() as connection:
+            content = tuple(self._events.facts.check(connection, scope) for scope in _of_positions(account))
+            known = self._known_positions.get(account)
+            if known is None or known[0] != content:  # computed again only from other rows
+                self._known_positions[account] = known = (content, self._held(account))
+            return list(known[1])
 
     def readable_positions(self, account: str) -> tuple[list[Position], list[tuple[LedgerTampered, list[str]]]]:
         """The holdings in a ledger with damaged rows: of the instruments that no damaged row is about.

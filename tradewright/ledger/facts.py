@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, and_, case, func, select, true
+from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, Table, and_, case, func, select, true
 
 from tradewright.database.engine import Database
-from tradewright.ledger.row_evidence import EVENT_COLUMNS, Row, checked_payload, compare, raw_columns, tampered
+from tradewright.ledger.row_evidence import EVENT_COLUMNS, checked_payload, compare, raw_columns, tampered
 from tradewright.ledger.schema import attempts, events
 from tradewright.ledger.sealing import Seals
 from tradewright.model.topic import Topic
@@ -116,40 +116,50 @@ class Facts:
                 self.check(connection, scope)
             yield connection
 
-    def check(self, connection: Connection, scope: Scope) -> None:
+    def check(self, connection: Connection, scope: Scope) -> tuple[int, int]:
         """Compare the rows of a scope with their events, in two queries.
+
+        Returns:
+            How many rows there are, and the sum of the numbers of their contents: equal for equal rows, as long as the
+            process lives.
 
         Raises:
             LedgerTampered: as for :meth:`read`.
         """
         table = scope.table
         rows = connection.execute(_rows_with_events(table).where(*scope.rows))
-        self._compare(connection, table, rows.mappings().all())
+        numbered = [(hash(row), row) for row in rows]
+        self._compare(connection, table, numbered)
         if scope.told is not None:
             self._check_told(connection, scope)
+        return len(numbered), sum(number for number, _row in numbered)
 
     def check_rows(self, connection: Connection, table: Table, column: str, keys: Iterable[str]) -> list[RowMapping]:
         """Compare the rows of some keys with their events, and return them as the database holds them."""
         wanted = sorted(set(keys))
-        found: list[RowMapping] = []
+        found: list[Row[Any]] = []
         query = _rows_with_events(table)
         for start in range(0, len(wanted), CHUNK):
             chosen = query.where(table.c[column].in_(wanted[start : start + CHUNK]))
-            found += connection.execute(chosen).mappings().all()
-        self._compare(connection, table, found)
-        return found
+            found += connection.execute(chosen).all()
+        self._compare(connection, table, [(hash(row), row) for row in found])
+        return [_named(row) for row in found]
 
-    def _compare(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    def _compare(self, connection: Connection, table: Table, rows: Iterable[tuple[int, Row[Any]]]) -> None:
+        """Compare rows with their events, each with the number of its content.
+
+        The last two columns of a row are the number and the hash of its event.
+        """
         seen, new = self._seen.setdefault(table.name, {}), []
-        for row in rows:
-            number = hash(tuple(row.values()))
-            if row["event_seq"] is None or row["event_hash"] is None:
-                raise tampered(table, row, "event_seq", row["event_seq"], "the number of an event")
-            if seen.get(row["event_seq"]) != number:
-                new.append((row, number))
+        for number, row in rows:
+            seq, event_hash = row[-2:]
+            if seq is None or event_hash is None:
+                raise tampered(table, _named(row), "event_seq", seq, "the number of an event")
+            if seen.get(seq) != number:
+                new.append((seq, row, number))
         key = self.seals.key(connection) if new else None
         for start in range(0, len(new), CHUNK):
-            part = {row["event_seq"]: (row, number) for row, number in new[start : start + CHUNK]}
+            part = {seq: (_named(row), number) for seq, row, number in new[start : start + CHUNK]}
             query = select(*EVENT_COLUMNS).where(events.c.seq.in_(part))
             for event in connection.execute(query).mappings():
                 row, number = part[event["seq"]]
@@ -162,12 +172,11 @@ class Facts:
         is_outside = case((and_(true(), *scope.rows), 0), else_=1) == 1
         absent = table.c.event_seq.is_(None)
         query = _events_with_rows(table).where(*(scope.told or ()), absent | is_outside).order_by(events.c.seq)
-        found = connection.execute(query).mappings().all()
+        found = connection.execute(query).all()
         for row in found:
-            if row["event_seq"] is None:
-                raise removed(connection, table, row["seq"])
-        plain = [{name: value for name, value in row.items() if name != "seq"} for row in found]
-        self._compare(connection, table, plain)
+            if row.event_seq is None:
+                raise removed(connection, table, row.seq)
+        self._compare(connection, table, [(hash(row[1:]), row) for row in found])
 
 
 @cache
@@ -179,9 +188,9 @@ def _rows_with_events(table: Table) -> Select[Any]:
 
 @cache
 def _events_with_rows(table: Table) -> Select[Any]:
-    """The events of a table, each beside its row where there is one."""
+    """The events of a table, each beside its row where there is one; the number of the event comes first."""
     topics = [topic.value for topic in TOPICS_OF_TABLE[table.name]]
-    columns = (*raw_columns(table), table.c.event_seq, events.c.hash.label("event_hash"), events.c.seq)
+    columns = (events.c.seq, *raw_columns(table), table.c.event_seq, events.c.hash.label("event_hash"))
     beside = events.outerjoin(table, events.c.seq == table.c.event_seq)
     return select(*columns).select_from(beside).where(events.c.topic.in_(topics))
 
@@ -202,6 +211,11 @@ def since(connection: Connection, table: Table, column: str, moment: Any, *of: C
     before = select(table.c.event_seq).where(*of, table.c[column] < moment)
     newest = before.order_by(table.c[column].desc(), table.c.event_seq.desc()).limit(1)
     return connection.execute(newest).scalar() or 0
+
+
+def _named(row: Row[Any]) -> RowMapping:
+    """A row by the names of its columns, the way SQLAlchemy gives it."""
+    return row._mapping  # noqa: SLF001
 
 
 def removed(connection: Connection, table: Table, seq: int) -> Exception:

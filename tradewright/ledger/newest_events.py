@@ -7,11 +7,12 @@ was put back to an older state equals an older event.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from tradewright.database.engine import Database
 from tradewright.ledger.row_evidence import EVENT_COLUMNS
@@ -42,6 +43,7 @@ class SubjectHistory:
         return self.topics[-1]
 
 
+_TOPICS = {topic.value: topic for topic in Topic}
 FAR = 200
 """Events behind the present one beyond which what was committed is remembered first."""
 
@@ -71,24 +73,27 @@ class SubjectHistories:
             if last - self._upto > FAR:  # each message would read all of this anew, with the write lock held
                 with self._database.read_fresh() as committed:
                     self._remember(committed)
-            changed = _added(self._known, list(self._after(connection, self._upto)))
+            changed = _added(self._known, self._after(connection, self._upto))
             return HistoriesNow(self._known, self._at_work, changed, self._ended, last)
 
     def _remember(self, connection: Connection) -> int:
         """Learn what was committed since the last time; the number of the newest event."""
         last = _newest(connection)
-        for history in _added(self._known, list(self._after(connection, self._upto))).values():
+        for history in _added(self._known, self._after(connection, self._upto)).values():
             self._known[history.subject] = history
             (self._at_work.discard if history.newest in self._ended else self._at_work.add)(history.subject)
         self._upto = max(self._upto, last)
         return last
 
-    def _after(self, connection: Connection, seq: int) -> Iterator[SubjectHistory]:
+    def _after(self, connection: Connection, seq: int) -> dict[str, SubjectHistory]:
+        """What the events behind a number tell of each subject."""
         names = {column.name: column for column in EVENT_COLUMNS}
-        columns = [names[name] for name in ("seq", "topic", "subject", "account", "mode", "at")]
+        columns = [names[name] for name in ("subject", "account", "mode", "seq", "topic", "at")]
         query = select(*columns).where(events.c.seq > seq, events.c.topic.in_(self._topics)).order_by(events.c.seq)
+        found: dict[str, list[Row[Any]]] = {}
         for row in connection.execute(query):
-            yield SubjectHistory(row.subject, row.account, row.mode, (row.seq,), (Topic(row.topic),), (row.at,))
+            found.setdefault(row[0], []).append(row)
+        return {subject: _history(rows) for subject, rows in found.items()}
 
 
 @dataclass(frozen=True)
@@ -127,12 +132,17 @@ def _newest(connection: Connection) -> int:
     return connection.execute(select(func.max(events.c.seq))).scalar() or 0
 
 
-def _added(known: dict[str, SubjectHistory], fresh: list[SubjectHistory]) -> dict[str, SubjectHistory]:
-    found: dict[str, SubjectHistory] = {}
-    for event in fresh:
-        history = found.get(event.subject) or known.get(event.subject)
-        found[event.subject] = event if history is None else _longer(history, event)
-    return found
+def _history(rows: Sequence[Row[Any]]) -> SubjectHistory:
+    """The history that the rows of one subject's events tell, oldest first."""
+    subject, account, mode = rows[0][:3]
+    seqs, topics, times = zip(*(row[3:] for row in rows), strict=True)
+    return SubjectHistory(subject, account, mode, seqs, tuple(_TOPICS[topic] for topic in topics), times)
+
+
+def _added(known: Mapping[str, SubjectHistory], fresh: Mapping[str, SubjectHistory]) -> dict[str, SubjectHistory]:
+    """The histories to which something was added, with what was known of them before."""
+    old = ((subject, known.get(subject), history) for subject, history in fresh.items())
+    return {subject: history if before is None else _longer(before, history) for subject, before, history in old}
 
 
 def _until(history: SubjectHistory, last: int) -> SubjectHistory | None:

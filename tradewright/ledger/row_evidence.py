@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -82,13 +83,18 @@ def compare_row(table: Table, row: Row, expected: Mapping[str, Any]) -> None:
     Raises:
         LedgerTampered: naming the column.
     """
-    for column in table.c:
-        if column.name == "event_seq":
-            continue
-        value, wanted = row[column.name], expected.get(column.name, _default(column))
-        same = value == (_dumps(wanted) if isinstance(column.type, Document) and wanted is not None else wanted)
-        if not same and not (isinstance(column.type, Document) and value == "null" and wanted is None):
-            raise tampered(table, row, column.name, value, wanted)
+    for name, is_document, default in _content_columns(table):
+        value, wanted = row[name], expected.get(name, default)
+        same = value == (_dumps(wanted) if is_document and wanted is not None else wanted)
+        if not same and not (is_document and value == "null" and wanted is None):
+            raise tampered(table, row, name, value, wanted)
+
+
+@cache
+def _content_columns(table: Table) -> list[tuple[str, bool, Any]]:
+    """Name, whether it holds a document, and default of each column that the event tells too."""
+    columns = (column for column in table.c if column.name != "event_seq")
+    return [(column.name, isinstance(column.type, Document), _default(column)) for column in columns]
 
 
 def _default(column: Column[Any]) -> Any:

@@ -79,9 +79,15 @@ class VenueOrder(FrozenModel):
 
 
 class BrokerSnapshot(FrozenModel):
-    """Everything the venue knows of an account now. It exists only when every query was answered to its end."""
+    """Everything the venue knows of an account now. It exists only when every query was answered to its end.
+
+    Args:
+        since: the session from whose beginning on finished orders and their executions are told; empty for all that
+            the venue knows. Only a snapshot of everything is evidence of what the venue does not know.
+    """
 
     taken_at: Instant
+    since: str = ""
     open_orders: tuple[VenueOrder, ...]
     completed_orders: tuple[VenueOrder, ...]
     fills: tuple[Fill, ...]
@@ -222,8 +228,14 @@ class Broker(Protocol):
         """The venue's clock: the heartbeat and the skew check (R1)."""
         ...
 
-    async def snapshot(self) -> BrokerSnapshot:
+    async def snapshot(self, since: str = "") -> BrokerSnapshot:
         """All open orders, completed orders, executions and positions of the account (R2).
+
+        Args:
+            since: the name of an earlier session, of which the caller knows everything that happened before it began.
+                A finished order to which nothing has happened since, its executions and their corrections included,
+                may be left out together with its executions; the answer then names the session. A venue that keeps
+                no sessions, or does not know this one, tells everything.
 
         Raises:
             BrokerError: when any of them did not arrive to its end. A failure is never an empty list.
