@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from app.commands import kill_and_cancel, ledger, limits, orders, research, system, trade, ways_back
+from app.commands import data, kill_and_cancel, ledger, limits, orders, research, system, trade, ways_back
 from app.usage import Program
 
 app = typer.Typer(
@@ -17,7 +17,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (system, research, trade, orders, kill_and_cancel, limits, ways_back, ledger):
+for group in (system, research, data, trade, orders, kill_and_cancel, limits, ways_back, ledger):
     app.add_typer(group.commands)
 
 

@@ -73,7 +73,7 @@ def test_done_is_0_and_not_well_is_1(house: House, tmp_path: Path) -> None:
 
     def ran(words: str, status: int, *more: str) -> Said:
         parts = shlex.split(words)
-        depth = 2 if parts[0] == "ledger" else 1
+        depth = 2 if parts[0] in ("ledger", "data") else 1
         path, named = " ".join(parts[:depth]), [part for part in parts[depth:] if "=" not in part]
         said = say(*path.split(), *named, *house.overrides, *(p for p in parts if "=" in p), *more, "--json")
         assert said.status == status, (words, said.out, said.err)
@@ -86,6 +86,8 @@ def test_done_is_0_and_not_well_is_1(house: House, tmp_path: Path) -> None:
     ran("check", 0)
     ran(f"import csv {tmp_path / 'GOOG.csv'} --instrument GOOG", 0)
     ran(f"import csv {tmp_path / 'none.csv'} --instrument GOOG", 1)
+    ran("data findings", 0)
+    ran("data findings --instrument NOPE", 1)
     ran("backtest", 0)
     ran("backtest backtest.start=2001-01-01 backtest.end=2001-02-01", 1)
     ran("sweep strategy=sma_crossover strategy.fast=5,10", 0)

@@ -1,0 +1,52 @@
+"""Commands on stored bars: ``tradewright data findings``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.commands.options import Json, Overrides, named
+from app.commands.trading_command import trading_command
+from app.output import DONE, FAILED, Output
+
+if TYPE_CHECKING:
+    from app.operations.data_quality import SeriesFindings
+
+commands = typer.Typer()
+data = typer.Typer(help="The stored bars: what the checks find in them.", no_args_is_help=True)
+commands.add_typer(data, name="data")
+
+Instruments = Annotated[
+    str, typer.Option("--instruments", "--instrument", callback=named, help="symbols, separated by commas; all")
+]
+
+
+@data.command()
+def findings(
+    overrides: Overrides = None,
+    instruments: Instruments = "",
+    everything: Annotated[bool, typer.Option("--all", help="also the mere properties of a source")] = False,
+    as_json: Json = False,
+) -> None:
+    """What the checks find in the stored bars, and what gate and sender have on record; exit 1 when bars block."""
+    from app.operations.data_quality import findings as operate
+
+    symbols = [name.strip() for name in instruments.split(",") if name.strip()]
+
+    def show(output: Output, found: list[SeriesFindings]) -> object:
+        rows = [(row.instrument, row.timeframe, row.rows, len(row.findings), row.state) for row in found]
+        output.table("stored bars", ("instrument", "timeframe", "bars", "findings", "newest check"), rows)
+        for line in (line for row in found for line in row.findings):
+            output.line(line.text)
+            for example in line.examples:
+                output.line(f"    {example}")
+        return {"series": found}
+
+    trading_command(
+        overrides,
+        as_json,
+        lambda at: operate(at, symbols, everything=everything),
+        show,
+        status=lambda found: FAILED if any(row.blocked for row in found) else DONE,
+    )
