@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +12,7 @@ from app.commands.trading_command import trading_command
 from app.output import DONE, FAILED, Output
 
 if TYPE_CHECKING:
-    from app.operations.data_quality import SeriesFindings
+    from app.operations.data_quality import FindingLine, SeriesFindings
 
 commands = typer.Typer()
 data = typer.Typer(help="The stored bars: what the checks find in them.", no_args_is_help=True)
@@ -20,6 +21,19 @@ commands.add_typer(data, name="data")
 Instruments = Annotated[
     str, typer.Option("--instruments", "--instrument", callback=named, help="symbols, separated by commas; all")
 ]
+
+
+SHOWN = 5
+"""Findings that another command tells before it names the one that lists all."""
+
+
+def show_findings(output: Output, found: Sequence[FindingLine]) -> None:
+    """A few findings on stored bars at the end of another command, with the way to all of them."""
+    for line in found[:SHOWN]:
+        output.line(line.text)
+    if found:
+        names = ",".join(dict.fromkeys(line.instrument for line in found))
+        output.line(f"{len(found)} in the stored bars; with places: tradewright data findings --instruments {names}")
 
 
 @data.command()

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from app.commands.data import show_findings
 from app.commands.options import Json, Overrides, in_force, settings_of
 from app.output import FAILED, Output, run_command
 
@@ -85,6 +86,7 @@ def import_(
                 output.line("used: " + ", ".join(f"{ours} from {theirs!r}" for ours, theirs in row.used.items()))
             if row.left_out:
                 output.line(f"left out: {', '.join(map(repr, row.left_out))}")
+        show_findings(output, [line for row in imported for line in row.findings])
         roots = [text for text in overrides or () if text.startswith("storage.")]
         for row in imported[:1]:
             output.line(f"next: {shlex.join([*row.next.split(), *roots])}")
@@ -156,6 +158,7 @@ def sweep(
         title = f"{reply.strategy}: {reply.trials} trials, best {reply.ranked_by} first"
         output.table(title, header, [list(row.values()) for row in reply.rows])
         output.say("sharpe is per bar, not annualised")
+        show_findings(output, reply.data)
         if reply.left_out:
             output.say(f"{count(reply.left_out, 'set')} left out: {reply.why}")
         output.result(reply)

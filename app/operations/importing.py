@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from app.operations.data_quality import FindingLine, noteworthy
 from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime.container import Container
@@ -16,7 +17,7 @@ from tradewright.formats.lean.actions import read_factors, read_map
 from tradewright.formats.lean.bars import read_lean
 from tradewright.formats.mapping import ColumnMapping
 from tradewright.formats.tabular import read_csv, read_feather, read_parquet
-from tradewright.model.bars import Timeframe
+from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.model.instrument import Instrument
 from tradewright.research.bars import ADJUSTABLE
@@ -43,6 +44,7 @@ class Imported:
         used: our column to the file's, for sources with headers.
         left_out: the file's columns that were not used.
         next: what to type next, so that the bars are used.
+        findings: what the checks find in the whole stored series, mere properties of the source left out.
     """
 
     instrument: str
@@ -59,6 +61,7 @@ class Imported:
     used: dict[str, str]
     left_out: tuple[str, ...]
     next: str
+    findings: tuple[FindingLine, ...] = ()
 
 
 def source_of(name: str) -> Source:
@@ -120,8 +123,16 @@ def import_bars(
     house = Container(settings)
     known, store = [house.instrument(symbol) for symbol in symbols], house.bar_store
     if source is Source.LEAN:
-        return [_import_lean(store, path, instrument, timeframe) for instrument in known]
-    return [_store(store, known[0], timeframe, _read(source, path, known[0], timeframe, mapping), None)]
+        done = [_import_lean(store, path, instrument, timeframe) for instrument in known]
+    else:
+        done = [_store(store, known[0], timeframe, _read(source, path, known[0], timeframe, mapping), None)]
+    return [_judged(house, imported) for imported in done]
+
+
+def _judged(house: Container, imported: Imported) -> Imported:
+    if imported.kind != BarKind.TRADE:
+        return imported
+    return replace(imported, findings=tuple(noteworthy(house, [(imported.instrument, imported.timeframe)])))
 
 
 def _read(
