@@ -17,6 +17,7 @@ from conf.environment import project_folder
 from conf.problems import ConfigProblems
 from conf.schema.schedules import JobSettings
 from runtime.alerts import waiting
+from runtime.bar_checks import evidence_on
 from runtime.container import Container
 from runtime.other_ledgers import other_ledgers
 from runtime.project_files import upgrade_since
@@ -29,6 +30,7 @@ from tradewright.ledger.ledger import Ledger
 from tradewright.model.errors import ConfigError, TradewrightError
 from tradewright.model.mode import Mode
 from tradewright.policy.gate import rule_set_hash
+from tradewright.quality.report import Severity
 
 State = Literal["good", "look", "broken"]
 MIN_FREE_MB = 500
@@ -118,6 +120,21 @@ def _bars(house: Container) -> Iterator[Finding]:
         late = age > pd.Timedelta(days=5)
         detail = f"{covered.rows} bars, the newest starts {covered.last:%Y-%m-%d %H:%M} UTC"
         yield Finding("look" if late else "good", f"bars {symbol}", detail, "bring them up to date" if late else "")
+        yield from _quality(house, symbol)
+
+
+def _quality(house: Container, symbol: str) -> Iterator[Finding]:
+    """What the checks find in the bars of the universe's timeframe; a mere property of a source is left out."""
+    try:
+        found = evidence_on(house, symbol, house.settings.universe.timeframe)
+    except TradewrightError as error:
+        yield Finding("broken", f"quality {symbol}", error.what, error.remedy)
+        return
+    told = [row for row in found.findings if row.severity is not Severity.INFO]
+    if told:
+        text = "; ".join(f"{row.code}: {row.message}" for row in told)
+        remedy = f"tradewright data findings --instrument {symbol}"
+        yield Finding("look" if found.passed else "broken", f"quality {symbol}", text, remedy)
 
 
 def _ledger(house: Container) -> Iterator[Finding]:

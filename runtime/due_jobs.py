@@ -9,7 +9,7 @@ from typing import NamedTuple
 from conf.schema.schedules import DailyJobSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
-from runtime.feeds import stored_timeframes
+from runtime.feeds import stored_timeframes, timeframes_judged
 from runtime.trading import account_in_force
 from tradewright.calendars.due import (
     Pace,
@@ -20,8 +20,10 @@ from tradewright.calendars.due import (
     signals_reason,
 )
 from tradewright.calendars.registry import calendar
-from tradewright.execution.deciding import checks_of
+from tradewright.execution.input_checks import checks_of, data_of_checks, is_about, timeframes_read
+from tradewright.ledger.check_results import CheckResult
 from tradewright.model.bars import Timeframe
+from tradewright.quality.evidence import bars_check, features_check
 from tradewright.store.artefacts import Key
 from tradewright.store.progress import Progress, read_progress, write_progress
 
@@ -51,14 +53,36 @@ def bars_due(house: Container, timeframes: Iterable[Timeframe]) -> dict[str, str
     Raises:
         ConfigError, StoreError: for an instrument that is not defined, or a store that is damaged.
     """
-    now, found = house.clock.now(), {}
+    now, found, results = house.clock.now(), {}, house.ledger.checks.newest()
     for symbol in house.settings.universe.instruments:
         market, stored = calendar(house.instrument(symbol).calendar), newest_stored(house, symbol, timeframes)
         done = read_progress(house.progress, _refresh_of(symbol))
         reason = refresh_reason(market, stored, done, now, pace(house.settings), has_feed=_has_feed(house.settings))
+        if not reason and (done is None or done.finished) and (names := not_judged(house, symbol, results, timeframes)):
+            reason = f"the stored bars are not those of {', '.join(names)}"
         if reason:
             found[symbol] = reason
     return found
+
+
+def not_judged(
+    house: Container, symbol: str, results: Mapping[str, CheckResult], more: Iterable[Timeframe] = ()
+) -> list[str]:
+    """The checks of an instrument's bars and features that are missing, or about other bars than the stored ones.
+
+    Args:
+        results: the newest result of each check.
+        more: the timeframes on which strategies decide.
+
+    Raises:
+        StoreError: when a manifest is damaged.
+    """
+    universe, prints = house.settings.universe.timeframe, house.bar_store.fingerprints(symbol)
+    if universe not in prints:
+        return []
+    stored = data_of_checks(symbol, universe, prints)
+    names = [bars_check(symbol, each) for each in timeframes_judged(house, symbol, more)] + [features_check(symbol)]
+    return [name for name in names if name not in results or not is_about(results[name], stored.get(name, ""))]
 
 
 def begin_refresh(house: Container, symbol: str, timeframes: Iterable[Timeframe]) -> Progress:
@@ -124,7 +148,7 @@ def decisions_due(house: Container, strategies: Sequence[str]) -> Pending:
         ConfigError, StoreError, LedgerError: for an instrument that is not defined, a store or a ledger that cannot be
             used.
     """
-    pairs, reasons, fresh = [], [], _fresh_checks(house)
+    pairs, reasons, results = [], [], house.ledger.checks.newest()
     for name in strategies:
         signals = read_progress(house.progress, signals_of(name))
         if signals is None or not signals.finished:
@@ -132,8 +156,7 @@ def decisions_due(house: Container, strategies: Sequence[str]) -> Pending:
             continue
         decided = read_progress(house.progress, _decided_of(house.settings, name))
         for symbol in signals.bars:
-            market, checks = calendar(house.instrument(symbol).calendar), checks_of(name, symbol)
-            known = {check: check in fresh for check in checks}
+            market, known = calendar(house.instrument(symbol).calendar), _usable_checks(house, name, symbol, results)
             is_due, reason = decision_reason(market, symbol, signals, decided, house.clock.now(), known)
             reasons.append(f"{name}: {reason}")
             if is_due:
@@ -211,9 +234,24 @@ def _signal_bars(house: Container) -> dict[str, int | None]:
     return {symbol: newest_stored(house, symbol, [timeframe])[timeframe] for symbol in symbols}
 
 
-def _fresh_checks(house: Container) -> set[str]:
-    now, most = house.clock.now(), timedelta(seconds=float(house.settings.policy.max_check_age_seconds))
-    return {name for name, result in house.ledger.checks.newest().items() if now - result.at <= most}
+def _usable_checks(house: Container, strategy: str, symbol: str, results: Mapping[str, CheckResult]) -> dict[str, bool]:
+    """Whether each check that the gate asks for is young enough and about the stored bars, passed or failed."""
+    universe, prints = house.settings.universe.timeframe, house.bar_store.fingerprints(symbol)
+    oldest = house.clock.now() - timedelta(seconds=float(house.settings.policy.max_check_age_seconds))
+    stored = data_of_checks(symbol, universe, prints)
+    names = checks_of(strategy, symbol, timeframes_read(universe, prints, _timeframe_of(house, strategy, symbol)))
+    known = {name: results.get(name) for name in names}
+    return {
+        name: found is not None and found.at >= oldest and (name not in stored or is_about(found, stored[name]))
+        for name, found in known.items()
+    }
+
+
+def _timeframe_of(house: Container, strategy: str, symbol: str) -> Timeframe | None:
+    """The timeframe of a stored signal; None where it is the universe's."""
+    rows = house.artefacts.read_json(signals_of(strategy))
+    named = next((row["timeframe"] for row in rows if row["instrument"] == symbol), None)
+    return Timeframe(named) if named else None
 
 
 def _begun(house: Container, stage: Key, bars: Mapping[str, int], identity: str = "") -> Progress:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from brokers.discovery import plugins
@@ -30,6 +30,20 @@ def feed(house: Container) -> Feed | None:
 def stored_timeframes(settings: Settings) -> tuple[Timeframe, ...]:
     """The timeframes that a refresh brings up to date, whatever the strategies decide on."""
     return settings.universe.base_timeframe, settings.universe.timeframe, Timeframe.D1
+
+
+def timeframes_judged(house: Container, symbol: str, more: Iterable[Timeframe] = ()) -> tuple[Timeframe, ...]:
+    """The timeframes of an instrument that are judged: the universe's, and what else is refreshed and stored.
+
+    Args:
+        more: those on which strategies decide.
+
+    Raises:
+        StoreError: when a manifest is damaged.
+    """
+    stored = house.bar_store.fingerprints(symbol)
+    wanted = dict.fromkeys((house.settings.universe.timeframe, *stored_timeframes(house.settings), *more))
+    return tuple(each for each in wanted if each in stored or each is house.settings.universe.timeframe)
 
 
 def scenario(settings: Settings, end: datetime) -> Scenario:

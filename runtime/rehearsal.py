@@ -16,16 +16,17 @@ import pandas as pd
 from brokers.sim.replay import ReplayVenue
 from conf.schema.settings import Settings
 from runtime import research
+from runtime.bar_checks import evidence_on, record, record_features
 from runtime.container import Container
+from runtime.feeds import timeframes_judged
 from runtime.trading import account_actor, holder, not_well, snapshot_builder, system_user
 from tradewright.calendars.registry import calendar
 from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.deciding import Decider
 from tradewright.execution.inbox import Inbox
-from tradewright.execution.risk_snapshot import look_ahead_check
+from tradewright.execution.input_checks import look_ahead_check
 from tradewright.execution.types import SendResult
 from tradewright.indicators.features import feature_snapshot, feature_table
-from tradewright.model.bar_rules import frame_of
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.broker import Broker
 from tradewright.model.clock import Clock, ManualClock
@@ -35,7 +36,7 @@ from tradewright.model.signal import SignalCandidate
 from tradewright.oversight.parity import Parity, compare
 from tradewright.oversight.past import InstrumentPast, PastSignals, schedule
 from tradewright.oversight.rehearsal import RehearsalLog, ReplayBar, rehearse
-from tradewright.quality.check import check_bars
+from tradewright.quality.evidence import QualityEvidence
 from tradewright.store.bars import Series
 from tradewright.store.replay import ReplayBars
 
@@ -195,10 +196,9 @@ class _Desk:
         detail = {"strategy": found.identity, "findings": found.look_ahead}
         checks.record(look_ahead_check(self._house.settings.strategy.name), not found.look_ahead, detail)
         for symbol in dict.fromkeys(signal.instrument for signal, _closed in signals):
-            blocking = found.blocking[symbol]
-            checks.record(f"bars.{symbol}", not blocking, {"findings": blocking})
-            unknown = self._keep_features(symbol)
-            checks.record(f"features.{symbol}", not unknown, {"unknown": unknown})
+            self._record_bars(symbol)
+            fingerprint = self._house.bar_store.fingerprint(symbol, self._house.settings.universe.timeframe)
+            record_features(self._house, symbol, fingerprint, self._keep_features(symbol))
         intents = await self._decider.propose(signals)
         decided = await self._decider.decide(intents)
         return [(intent.terms.instrument, decision) for intent, decision in zip(intents, decided, strict=True)]
@@ -221,6 +221,12 @@ class _Desk:
         if self._is_connected:
             await self._reader.disconnect()
 
+    def _record_bars(self, symbol: str) -> None:
+        """Record the checks of an instrument's bars, as if those that have closed by now had just been judged."""
+        for timeframe, told in self._house.bar_store.fingerprints(symbol).items():
+            if (found := self._evidence.bars.get((symbol, timeframe))) is not None:
+                record(self._house, found.model_copy(update={"fingerprint": told}))
+
     def _keep_features(self, symbol: str) -> list[str]:
         """Keep the features of the newest bar that has closed, for the gate; the names of those without a value."""
         timeframe = self._house.settings.universe.timeframe
@@ -239,24 +245,23 @@ class _Evidence:
     Args:
         identity: of the strategy.
         look_ahead: findings of the look-ahead test; empty is the good result.
-        blocking: findings that block, by instrument.
+        bars: on each stored series that the gate asks about, by instrument and timeframe.
         features: one row per stored bar of the universe's timeframe, by instrument. No row uses a later bar.
     """
 
     identity: str
     look_ahead: list[str]
-    blocking: dict[str, list[str]]
+    bars: dict[tuple[str, Timeframe], QualityEvidence]
     features: dict[str, pd.DataFrame]
 
 
 def _evidence(house: Container, pasts: Mapping[str, InstrumentPast]) -> _Evidence:
-    timeframe, now = house.settings.universe.timeframe, house.clock.now()
-    blocking, features = {}, {}
+    universe, own, bars, features = house.settings.universe.timeframe, house.settings.strategy.timeframe, {}, {}
     for symbol, past in pasts.items():
-        instrument, bars = past.item.instrument, house.bar_store.read_bars(symbol, timeframe)
-        report = check_bars(frame_of(bars), instrument, timeframe, now=now)
-        blocking[symbol] = [row.message for row in report.findings] if report.blocking else []
-        features[symbol] = feature_table(bars, research.feature_settings(house.settings, instrument))
+        for timeframe in timeframes_judged(house, symbol, [own] if own else []):
+            bars[symbol, timeframe] = evidence_on(house, symbol, timeframe)
+        table = house.bar_store.read_bars(symbol, universe)
+        features[symbol] = feature_table(table, research.feature_settings(house.settings, past.item.instrument))
     tested = research.signal_look_ahead(house)
     ahead = [f"{symbol}, {told}" for symbol, each in tested.items() for told in each.findings]
-    return _Evidence(research.identity_in_force(house), ahead, blocking, features)
+    return _Evidence(research.identity_in_force(house), ahead, bars, features)

@@ -1,25 +1,33 @@
-"""Commands about data: ``tradewright import``, ``tradewright data list`` and ``show``."""
+"""Commands about data: ``tradewright import``, ``tradewright data list``, ``show`` and ``findings``."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.commands.options import Json, Overrides, named, settings_of
-from app.output import FAILED, Output, run_command
+from app.commands.trading_command import trading_command
+from app.output import DONE, FAILED, Output, run_command
 
 if TYPE_CHECKING:
+    from app.operations.data_quality import FindingLine, SeriesFindings
     from app.operations.importing import Imported
     from app.operations.stored_data import ShownInstrument, ShownSeries
     from tradewright.model.instrument import Instrument
     from tradewright.store.overview import StoredSeries
 
 commands = typer.Typer()
-data = typer.Typer(help="The stored bars: list them, look at them.", no_args_is_help=True)
+data = typer.Typer(help="The stored bars: list them, look at them, what the checks find in them.", no_args_is_help=True)
 commands.add_typer(data, name="data")
+Instruments = Annotated[
+    str, typer.Option("--instruments", "--instrument", callback=named, help="symbols, separated by commas; all")
+]
+SHOWN = 5
+"""Findings that another command tells before it names the one that lists all."""
 
 
 @commands.command(name="import")
@@ -85,6 +93,7 @@ def _show(output: Output, imported: list[Imported], roots: list[str]) -> None:
             output.line(f"left out: {', '.join(map(repr, row.left_out))}")
         for remark in row.remarks:
             output.line(f"note: {remark}")
+    show_findings(output, [line for row in imported for line in row.findings])
     for row in imported[:1]:
         output.line(f"next: {shlex.join([*row.next.split(), *roots])}")
 
@@ -173,3 +182,42 @@ def _tell_damaged(output: Output, damaged: tuple[StoredSeries, ...]) -> None:
         output.say(f"damaged: {row.instrument} {row.timeframe} {row.kind}: {row.problem}")
     if damaged:
         raise typer.Exit(FAILED)
+
+
+def show_findings(output: Output, found: Sequence[FindingLine]) -> None:
+    """A few findings on stored bars at the end of another command, with the way to all of them."""
+    for line in found[:SHOWN]:
+        output.line(line.text)
+    if found:
+        names = ",".join(dict.fromkeys(line.instrument for line in found))
+        output.line(f"{len(found)} in the stored bars; with places: tradewright data findings --instruments {names}")
+
+
+@data.command()
+def findings(
+    overrides: Overrides = None,
+    instruments: Instruments = "",
+    everything: Annotated[bool, typer.Option("--all", help="also the mere properties of a source")] = False,
+    as_json: Json = False,
+) -> None:
+    """What the checks find in the stored bars, and what gate and sender have on record; exit 1 when bars block."""
+    from app.operations.data_quality import findings as operate
+
+    symbols = [name.strip() for name in instruments.split(",") if name.strip()]
+
+    def show(output: Output, found: list[SeriesFindings]) -> object:
+        rows = [(row.instrument, row.timeframe, row.rows, len(row.findings), row.state) for row in found]
+        output.table("stored bars", ("instrument", "timeframe", "bars", "findings", "newest check"), rows)
+        for line in (line for row in found for line in row.findings):
+            output.line(line.text)
+            for example in line.examples:
+                output.line(f"    {example}")
+        return {"series": found}
+
+    trading_command(
+        overrides,
+        as_json,
+        lambda at: operate(at, symbols, everything=everything),
+        show,
+        status=lambda found: FAILED if any(row.blocked for row in found) else DONE,
+    )

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from app.commands.data import show_findings
 from app.commands.options import Json, Overrides, in_force, settings_of
 from app.output import FAILED, Output, run_command
 
@@ -105,6 +106,7 @@ def sweep(
         title = f"{reply.strategy}: {reply.trials} trials, best {reply.ranked_by} first"
         output.table(title, header, [list(row.values()) for row in reply.rows])
         output.say("sharpe is per bar, not annualised")
+        show_findings(output, reply.data)
         if reply.left_out:
             output.say(f"{count(reply.left_out, 'set')} left out: {reply.why}")
         output.result(reply)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from app.operations.data_quality import FindingLine, noteworthy
 from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime.container import Container
@@ -18,7 +19,7 @@ from tradewright.formats.lean.bars import read_lean
 from tradewright.formats.mapping import ACTION_COLUMNS, ColumnMapping
 from tradewright.formats.tabular import read_csv, read_feather, read_parquet
 from tradewright.model.bar_rules import bars_of
-from tradewright.model.bars import Timeframe
+from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.model.instrument import Instrument
 from tradewright.research.bars import ADJUSTABLE
@@ -46,6 +47,7 @@ class Imported:
         left_out: the file's columns that were not used.
         remarks: what was recognised in the file and not declared.
         next: what to type next, so that the bars are used.
+        findings: what the checks find in the whole stored series, mere properties of the source left out.
     """
 
     instrument: str
@@ -63,6 +65,7 @@ class Imported:
     left_out: tuple[str, ...]
     remarks: tuple[str, ...]
     next: str
+    findings: tuple[FindingLine, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,9 +145,10 @@ def import_bars(
     house = Container(settings)
     known, store = [house.instrument(symbol) for symbol in symbols], house.bar_store
     if source is Source.LEAN:
-        return _import_folder(store, path, known, timeframe)
-    done = _import_file(store, known[0], timeframe, _read(source, path, known[0], timeframe, mapping))
-    return ImportReply([done], [])
+        done = _import_folder(store, path, known, timeframe)
+        return replace(done, imported=[_judged(house, imported) for imported in done.imported])
+    imported = _import_file(store, known[0], timeframe, _read(source, path, known[0], timeframe, mapping))
+    return ImportReply([_judged(house, imported)], [])
 
 
 def _import_folder(store: BarStore, path: Path, instruments: Sequence[Instrument], timeframe: Timeframe) -> ImportReply:
@@ -158,6 +162,12 @@ def _import_folder(store: BarStore, path: Path, instruments: Sequence[Instrument
                 raise
             refused.append(RefusedImport(instrument.symbol, error.what, error.where, error.remedy))
     return ImportReply(imported, refused)
+
+
+def _judged(house: Container, imported: Imported) -> Imported:
+    if imported.kind != BarKind.TRADE:
+        return imported
+    return replace(imported, findings=tuple(noteworthy(house, [(imported.instrument, imported.timeframe)])))
 
 
 def _read(

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from app.operations.data_quality import FindingLine, noteworthy
 from conf.compose import compose
 from conf.overrides import grid
 from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime.container import Container
-from runtime.research import run_study, sweep_sets, timeframe
+from runtime.research import run_study, sweep_sets, symbols, timeframe
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.equity_curve import Sampling, periods_per_year
 from tradewright.evaluation.formatting import QUANTITY_DIGITS
@@ -173,6 +174,7 @@ class SweepReply:
         trials: how many sets were tried; all of them count against the best one's Sharpe ratio.
         left_out: how many sets of the grid the strategy does not take, such as a fast average slower than the slow one.
         why: what it says of the first of those.
+        data: what the checks find in the stored bars of the sweep.
         void: the reason why the sweep is void, because the strategy looks ahead; empty where it is not.
     """
 
@@ -183,6 +185,7 @@ class SweepReply:
     ranked_by: str
     rows: Sequence[Mapping[str, object]]
     config_hash: str
+    data: Sequence[FindingLine]
     void: str = ""
 
 
@@ -217,7 +220,8 @@ def sweep(
     if not sets:
         remedy = "say strategy.fast=5,10,20, or declare a grid in the strategy's file"
         raise ConfigError("nothing is swept", where="command line", remedy=remedy)
-    result = sweep_sets(Container(settings), sets, progress)
+    house = Container(settings)
+    result = sweep_sets(house, sets, progress)
     names = [name for name in result.totals.dtype.names or () if name]
     if rank not in names:
         near = nearest(rank, names)
@@ -229,7 +233,8 @@ def sweep(
     rows = [{**result.parameters[row], **{name: result.totals[name][row].item() for name in names}} for row in chosen]
     name = settings.strategy.name
     void = f"The strategy looks ahead and every figure here is void: {result.ahead}." if result.ahead else ""
-    return SweepReply(name, len(figures), result.left_out, result.why, rank, rows, settings.config_hash, void)
+    data = noteworthy(house, [(symbol, timeframe(settings)) for symbol in symbols(settings)])
+    return SweepReply(name, len(figures), result.left_out, result.why, rank, rows, settings.config_hash, data, void)
 
 
 def _parameters(settings: Settings, combination: Sequence[str]) -> dict[str, float]:

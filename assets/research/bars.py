@@ -1,9 +1,7 @@
 """Bars and features of each instrument, checked before anything may use them."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 
 import dagster as dg
 import pandas as pd
@@ -11,22 +9,26 @@ import pandas as pd
 from assets.home import RESEARCH_POOL
 from assets.metadata import Facts, described, line, summarised, table
 from assets.pinned_config import PinnedConfig
-from conf.environment import SOURCE, conf_folder
 from conf.rules import MARKET_TABLES
 from conf.schema.settings import Settings
 from conf.table_rules import broken_tables
 from runtime import feeds, research
+from runtime.bar_checks import (
+    failing_bars,
+    failing_features,
+    findings_of_suite,
+    findings_of_tables,
+    judge,
+    record_features,
+    suite_on,
+)
 from runtime.container import Container
-from tradewright.calendars.registry import calendar
 from tradewright.indicators.features import feature_snapshot, feature_table
 from tradewright.model.bars import Timeframe
-from tradewright.model.errors import DataError, StoreError
-from tradewright.quality.check import check_bars
-from tradewright.quality.expectations import QualityExtraMissing, SuiteResult, load_suite, run_suite
-from tradewright.quality.report import QualityReport
+from tradewright.quality.evidence import QualityEvidence
+from tradewright.quality.expectations import SuiteResult
+from tradewright.quality.report import Code, Finding, Severity
 
-SUITE = "expectations/bars.yaml"
-"""Of the folder of YAML files; the one that ships where that has none."""
 BARS_CHECKS = {
     "contract": "The Pandera contract of a bars table.",
     "expectations": "The suite that conf/expectations declares, by Great Expectations.",
@@ -69,11 +71,6 @@ def bars_and_features(
     return [bars, features]
 
 
-def _suite_file() -> Path:
-    own = conf_folder() / SUITE
-    return own if own.is_file() else SOURCE / "conf" / SUITE
-
-
 def _blocking(asset: str, checks: Mapping[str, str]) -> list[dg.AssetCheckSpec]:
     return [dg.AssetCheckSpec(name, asset=asset, blocking=True, description=text) for name, text in checks.items()]
 
@@ -88,26 +85,27 @@ def make_bars(settings: Settings, symbol: str, timeframes: Sequence[Timeframe] =
         DataError, StoreError: for bars that the feed has not, or the store refuses or cannot read; a failed check.
     """
     problems = [str(broken.problem("conf")) for broken in broken_tables(settings, MARKET_TABLES)]
-    with Container(settings) as house, _failed_check(house, f"bars.{symbol}"):
+    universe = settings.universe.timeframe
+    with Container(settings) as house, failing_bars(house, symbol, (universe, *timeframes)):
         source = feeds.feed(house)
         updates = research.refreshed(house, source, symbol, timeframes) if source else {}
-        report, suite = quality(house, symbol), expectations(house, symbol)
-        frame = house.bar_store.read(symbol, settings.universe.timeframe)
-        data_hash = house.bar_store.data_hash(symbol, settings.universe.timeframe)
-        passed = not report.blocking and (suite is None or not suite.blocking) and not problems
-        findings = [*(row.message for row in report.findings), *problems]
-        house.ledger.checks.record(f"bars.{symbol}", passed, {"findings": findings})
+        data_hash = house.bar_store.data_hash(symbol, universe)
+        suite = suite_on(house, symbol)
+        of_all, of_deciding = findings_of_tables(problems), findings_of_suite(suite)
+        judged = judge(house, symbol, timeframes, of_all=of_all, of_deciding=of_deciding)
+        frame = house.bar_store.read(symbol, universe)
     counts = {
         **{f"added {timeframe}": update.added for timeframe, update in updates.items()},
         **{f"revised {timeframe}": update.revised for timeframe, update in updates.items()},
     }
     newest = {"newest bars": table(("start", "open", "high", "low", "close", "volume"), _newest(frame))}
-    facts: Facts = {"rows": report.rows, **counts, **newest, "findings": _findings(report)}
-    chart = line(frame["close"], f"{symbol} {settings.universe.timeframe}: close")
-    summary = f"{symbol}: {report.rows:,} bars of {settings.universe.timeframe}, {_told(counts)}"
+    newest = {"newest bars": table(("start", "open", "high", "low", "close", "volume"), _newest(frame))}
+    facts: Facts = {"rows": len(frame), **counts, **newest, "findings": _findings(judged)}
+    chart = line(frame["close"], f"{symbol} {universe}: close")
+    summary = f"{symbol}: {len(frame):,} bars of {universe}, {_told(counts)}"
     return dg.MaterializeResult(
         metadata=described(settings, summary, facts, data_hash=data_hash, picture=chart),
-        check_results=[_contract_result(report), _suite_result(suite), _tables_result(problems)],
+        check_results=[_contract_result(judged), _suite_result(suite), _tables_result(problems)],
     )
 
 
@@ -118,15 +116,17 @@ def make_features(settings: Settings, symbol: str) -> dg.MaterializeResult:
         DataError, StoreError: for bars that are missing or damaged; that is a failed check.
     """
     with Container(settings) as house:
-        with _failed_check(house, f"features.{symbol}"):
+        timeframe = settings.universe.timeframe
+        fingerprint = house.bar_store.fingerprint(symbol, timeframe)  # before the bars are read
+        with failing_features(house, symbol):
             computed = features_of(house, symbol)
             newest = feature_snapshot(computed, symbol)
         row = newest.model_dump(mode="json")
         house.artefacts.write_frame(("features", symbol), computed)
         house.artefacts.write_json(("features", symbol, "newest"), row)
         unknown = sorted(name for name, value in newest.values.items() if value is None)
-        house.ledger.checks.record(f"features.{symbol}", not unknown, {"unknown": unknown})
-        data_hash = house.bar_store.data_hash(symbol, settings.universe.timeframe)
+        record_features(house, symbol, fingerprint, unknown)
+        data_hash = house.bar_store.data_hash(symbol, timeframe)
     shown, warm_up = ", ".join(unknown) or "none", int(computed.isna().any(axis=1).sum())
     facts: Facts = {
         "rows": len(computed),
@@ -140,35 +140,6 @@ def make_features(settings: Settings, symbol: str) -> dg.MaterializeResult:
         metadata=described(settings, summary, facts, data_hash=data_hash, picture=chart),
         check_results=[dg.AssetCheckResult(check_name="complete", passed=not unknown, metadata={"unknown": shown})],
     )
-
-
-@contextmanager
-def _failed_check(house: Container, name: str) -> Iterator[None]:
-    """An error inside fails the check in the ledger: the one of an hour ago must not speak for data that broke now."""
-    try:
-        yield
-    except (DataError, StoreError) as error:
-        house.ledger.checks.record(name, False, {"findings": [str(error)]})
-        raise
-
-
-def quality(house: Container, symbol: str) -> QualityReport:
-    """The contract and the quirks of an instrument's deciding bars."""
-    store, instrument, timeframe = house.bar_store, house.instrument(symbol), house.settings.universe.timeframe
-    frame = store.read(symbol, timeframe)
-    ends = (frame["ts"].iloc[0], frame["ts"].iloc[-1]) if len(frame) else (pd.Timestamp(0, tz="UTC"),) * 2
-    grid = calendar(instrument.calendar).grid(timeframe, *ends)
-    now, symbol_map = house.clock.now(), store.actions.symbol_map(symbol)
-    return check_bars(frame, instrument, timeframe, now=now, grid=grid, symbol_map=symbol_map)
-
-
-def expectations(house: Container, symbol: str) -> SuiteResult | None:
-    """The declared suite over an instrument's deciding bars, with Data Docs; None where the extra is not installed."""
-    frame = house.bar_store.read(symbol, house.settings.universe.timeframe)
-    try:
-        return run_suite(frame, load_suite(_suite_file()), house.root / "data_docs" / symbol)
-    except QualityExtraMissing:
-        return None
 
 
 def features_of(house: Container, symbol: str) -> pd.DataFrame:
@@ -192,14 +163,21 @@ def _told(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name}: {number:,}" for name, number in counts.items()) or "no feed is asked"
 
 
-def _findings(report: QualityReport) -> dg.MarkdownMetadataValue | str:
-    rows = [(row.severity, row.code, row.message) for row in report.findings]
-    return table(("severity", "finding", "figures"), rows) if rows else "nothing found"
+def _of_contract(judged: Mapping[Timeframe, QualityEvidence]) -> list[tuple[Timeframe, Finding]]:
+    """The findings of the contract and the anomalies; those of the suite and the tables have checks of their own."""
+    others = (Code.EXPECTATION, Code.CONFIGURATION)
+    return [(each, row) for each, evidence in judged.items() for row in evidence.findings if row.code not in others]
 
 
-def _contract_result(report: QualityReport) -> dg.AssetCheckResult:
-    metadata = {"findings": len(report.findings)}
-    return dg.AssetCheckResult(check_name="contract", passed=not report.blocking, metadata=metadata)
+def _findings(judged: Mapping[Timeframe, QualityEvidence]) -> dg.MarkdownMetadataValue | str:
+    rows = [(each, row.severity, row.code, row.message) for each, row in _of_contract(judged)]
+    return table(("timeframe", "severity", "finding", "figures"), rows) if rows else "nothing found"
+
+
+def _contract_result(judged: Mapping[Timeframe, QualityEvidence]) -> dg.AssetCheckResult:
+    found = _of_contract(judged)
+    blocking = any(row.severity is Severity.BLOCK for _, row in found)
+    return dg.AssetCheckResult(check_name="contract", passed=not blocking, metadata={"findings": len(found)})
 
 
 def _tables_result(problems: Sequence[str]) -> dg.AssetCheckResult:

@@ -88,7 +88,7 @@ class Desk:
         now = clock.now().replace(second=0, microsecond=0)
         self.counter.stock("AAPL", until=now)
         self.counter.feature("AAPL", 0.5, now - timedelta(seconds=60))
-        self.counter.checked("bars.AAPL", "features.AAPL")
+        self.counter.checked("bars.AAPL.1m", "bars.AAPL.1d", "features.AAPL")
 
     def midnight(self) -> None:
         """Let the venue's midnight pass: its orders of the day end, and it tells them no longer."""

@@ -65,7 +65,7 @@ BACKTEST = {
 IMPORTED = {
     "instrument": TEXT, "timeframe": TEXT, "kind": TEXT, "source": TEXT, "rows": int, "added": int, "unchanged": int,
     "revised": int, "revision": int, "dropped": dict, "factors": (NOTHING, int),
-    "used": dict, "left_out": list, "next": TEXT,
+    "used": dict, "left_out": list, "next": TEXT, "findings": list,
 }  # fmt: skip
 CONTRACT: dict[str, Any] = {
     "check": {"problems": []},
@@ -76,7 +76,7 @@ CONTRACT: dict[str, Any] = {
     "backtest": BACKTEST,
     "sweep": {
         "strategy": TEXT, "trials": int, "left_out": int, "why": TEXT, "ranked_by": TEXT, "rows": [dict],
-        "config_hash": TEXT, "void": TEXT,
+        "config_hash": TEXT, "data": list, "void": TEXT,
     },
     "gateway": {"port": int, "control_port": int, "token": TEXT},
     "serve": {"url": TEXT, "port": int},

@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from assets.research import bars as bars_module
 from assets.research import strategies as strategies_module
 from assets.research.definitions import MARKET_JOB, RESEARCH_JOB, research_definitions
 from conf.compose import compose
-from runtime import feeds
+from runtime import bar_checks, feeds
 from runtime.container import Container
 from tests.execution.counter import table
 from tests.support.houses import House
@@ -107,11 +106,12 @@ def test_bars_that_break_the_contract_reach_neither_the_store_nor_the_features(
     settings = compose(house.overrides)
     assert list(Container(settings).bar_store.series()) == []
     (check,) = checks(house.overrides).values()
-    assert (check.input, check.passed) == ("bars.BTC", False)
+    assert (check.input, check.passed) == ("bars.BTC.1m", False)
     (finding,) = check.detail["findings"]  # type: ignore[index]
     (failure,) = [event for event in result.all_node_events if event.is_step_failure]
-    assert finding in str(failure.step_failure_data.error)
-    assert "BTC" in finding
+    assert finding["code"] == "NOT_READABLE"
+    assert finding["message"] in str(failure.step_failure_data.error)
+    assert "BTC" in finding["message"]
 
 
 def test_bars_that_are_sound_again_are_stored_and_the_check_passes(
@@ -126,7 +126,8 @@ def test_bars_that_are_sound_again_are_stored_and_the_check_passes(
     assert result.success
     assert made(result) == ["bars", "features"]
     assert {name: check.passed for name, check in checks(house.overrides).items()} == {
-        "bars.BTC": True,
+        "bars.BTC.1d": True,
+        "bars.BTC.1m": True,
         "features.BTC": True,
     }
 
@@ -144,8 +145,8 @@ def test_missing_bars_are_counted_shown_and_no_reason_to_stop(
     contract = next(row for row in result.get_asset_check_evaluations() if row.check_name == "contract")
     assert contract.passed
     assert contract.metadata["findings"].value == findings.count("\n") - 1
-    (told,) = [text for text in checks(house.overrides)["bars.BTC"].detail["findings"] if "missing" in text]  # type: ignore[index]
-    assert told in findings
+    (told,) = [row for row in checks(house.overrides)["bars.BTC.1m"].detail["findings"] if row["code"] == "GAPS"]  # type: ignore[index]
+    assert told["message"] in findings
 
 
 @pytest.mark.parametrize("severity", ["critical", "warning"])
@@ -155,7 +156,7 @@ def test_a_failed_expectation_blocks_when_it_is_critical(
     suite = tmp_path / "suite.yaml"
     kinds = "{type: expect_table_row_count_to_be_between, kwargs: {max_value: 5}, severity: %s}" % severity  # noqa: UP031
     suite.write_text(f"name: few\nexpectations: [{kinds}]\n")
-    monkeypatch.setattr(bars_module, "SUITE", suite)
+    monkeypatch.setattr(bar_checks, "SUITE", suite)
     result = market(house.overrides, instance)
     blocks = severity == "critical"
     assert result.success is not blocks
@@ -163,7 +164,7 @@ def test_a_failed_expectation_blocks_when_it_is_critical(
     assert failed(result) == ["expectations"]
     (check,) = [row for row in result.get_asset_check_evaluations() if row.check_name == "expectations"]
     assert (check.metadata["failed"].value, check.metadata["outcomes"].value) == (1, 1)
-    assert checks(house.overrides)["bars.BTC"].passed is not blocks
+    assert checks(house.overrides)["bars.BTC.1m"].passed is not blocks
 
 
 def test_without_great_expectations_the_check_is_said_to_be_skipped(
@@ -178,7 +179,7 @@ def test_without_great_expectations_the_check_is_said_to_be_skipped(
     (check,) = [row for row in result.get_asset_check_evaluations() if row.check_name == "expectations"]
     assert check.severity is dg.AssetCheckSeverity.WARN
     assert "not installed" in str(check.metadata["skipped"].value)
-    assert checks(house.overrides)["bars.BTC"].passed
+    assert checks(house.overrides)["bars.BTC.1m"].passed
 
 
 def test_limits_that_contradict_each_other_stop_features_and_orders(house: House, instance: dg.DagsterInstance) -> None:
@@ -187,7 +188,7 @@ def test_limits_that_contradict_each_other_stop_features_and_orders(house: House
     result = market(odd, instance)
     assert not result.success
     assert (made(result), failed(result)) == (["bars"], ["config_valid"])
-    check = checks(odd)["bars.BTC"]
+    check = checks(odd)["bars.BTC.1m"]
     assert not check.passed
     assert "must not fall in this order" in str(check.detail)
 
@@ -210,7 +211,8 @@ def test_features_that_are_not_known_yet_stop_orders(house: House, instance: dg.
     assert all(f"| {name} | None |" in str(metadata["newest"].value) for name in unknown)
     assert metadata["warm_up_rows"].value == metadata["rows"].value == 30
     check = checks(overrides)["features.BTC"]
-    assert (check.passed, check.detail) == (False, {"unknown": unknown})
+    assert (check.passed, check.detail["unknown"]) == (False, unknown)  # type: ignore[index]
+    assert check.about("fingerprint") == Container(settings).bar_store.fingerprint("BTC", Timeframe.M1)
 
 
 def test_no_bars_at_all_are_no_success(house: House, instance: dg.DagsterInstance) -> None:
@@ -218,7 +220,7 @@ def test_no_bars_at_all_are_no_success(house: House, instance: dg.DagsterInstanc
     result = market(overrides, instance)
     assert not result.success
     assert made(result) == []
-    assert {name: check.passed for name, check in checks(overrides).items()} == {"bars.BTC": False}
+    assert {name: check.passed for name, check in checks(overrides).items()} == {"bars.BTC.1m": False}
 
 
 def test_a_strategy_that_looks_ahead_stops_its_own_chain_alone(

@@ -21,6 +21,7 @@ from assets.runs import RunFailed, execute, run_desk
 from brokers.ibkr.gateway.thread import GatewayThread
 from conf.compose import compose
 from runtime import trading
+from runtime.bar_checks import judge
 from runtime.container import Container
 from tests.support.houses import House, free_port, stocked_house
 from tradewright.execution.actor import ReconciliationResult
@@ -49,8 +50,8 @@ def desk(stocked: House, monkeypatch: pytest.MonkeyPatch) -> House:
     for path in [*stocked.root.glob("ledger.sqlite3*"), *stocked.root.glob("sim_venue.json*")]:
         path.unlink(missing_ok=True)
     settings = compose(stocked.overrides)
-    with Container(settings).ledger as ledger:
-        ledger.checks.record("bars.BTC", True)
+    with Container(settings) as opened:
+        judge(opened, "BTC")
     return stocked
 
 
@@ -169,7 +170,7 @@ def test_a_damaged_bars_file_fails_the_run_and_is_named(tmp_path: Path, instance
     with pytest.raises(RunFailed, match=path.name):
         execute(research_definitions(house.overrides), MARKET_JOB, instance, partition_key="BTC")
     with Container(settings).ledger as ledger:
-        assert not ledger.checks.newest()["bars.BTC"].passed
+        assert not ledger.checks.newest()["bars.BTC.1m"].passed
 
 
 class TestSensor:

@@ -36,7 +36,8 @@ def recorded(house: House) -> dict[str, bool]:
 
 def test_check_results_are_in_the_ledger(settled: House) -> None:
     assert recorded(settled) == {
-        "bars.BTC": True, "features.BTC": True, "lookahead.buy_and_hold": True, "lookahead.sma_crossover": True,
+        "bars.BTC.1d": True, "bars.BTC.1m": True, "features.BTC": True,
+        "lookahead.buy_and_hold": True, "lookahead.sma_crossover": True,
     }  # fmt: skip
 
 
@@ -97,7 +98,7 @@ def test_bars_that_break_a_rule_stop_what_is_downstream(house: House, instance: 
     assert failed == ["contract"]
     with Container(settings).ledger as ledger:
         checks = ledger.checks.newest()
-    assert {name: result.passed for name, result in checks.items()} == {"bars.BTC": False}
+    assert {name: result.passed for name, result in checks.items()} == {"bars.BTC.1m": False}
 
 
 def test_bars_that_the_store_refuses_are_a_failed_check(
@@ -108,10 +109,10 @@ def test_bars_that_the_store_refuses_are_a_failed_check(
     def refuse(*_args: object) -> None:
         raise DataError("high below low in row 7", where="BTC 1m", remedy="correct the source")
 
-    assert recorded(settled)["bars.BTC"] is True
+    assert recorded(settled)["bars.BTC.1m"] is True
     monkeypatch.setattr(research, "refreshed", refuse)
     assert not run(settled, "market", instance, "BTC").success
-    assert recorded(settled)["bars.BTC"] is False
+    assert recorded(settled)["bars.BTC.1m"] is False
 
 
 def test_a_strategy_that_looks_ahead_is_caught(

@@ -12,15 +12,15 @@ import pytest
 
 from assets.execution import upkeep
 from assets.execution.schedules import point_at_job
-from assets.research import bars
 from assets.research.schedules import point_at_bars
 from conf.compose import compose
+from runtime import bar_checks, feeds, research
 from runtime import due_jobs as due
-from runtime import feeds, research
 from runtime.container import Container
 from tests.assets.days import Days, without_quality_extra
 from tests.support.houses import House, conf_copy
 from tradewright.ledger.ledger import Ledger
+from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import DataError
 
@@ -52,7 +52,7 @@ def days(
 ) -> Iterator[Days]:
     """Two markets of daily bars, before anything was done."""
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(conf_copy(tmp_path, ["buy_and_hold"])))
-    monkeypatch.setattr(bars, "run_suite", without_quality_extra)
+    monkeypatch.setattr(bar_checks, "run_suite", without_quality_extra)
     overrides = (f"storage.root={tmp_path / 'data'}", "universe.instruments=[BTC,ETH]", "strategy=buy_and_hold", *D1)
     monkeypatch.setattr(
         "assets.pinned_config.sources", lambda: "unchanged"
@@ -81,7 +81,7 @@ def test_one_instrument_that_fails_stops_no_other_and_is_tried_again(
     assert "ETH" not in failure
     with Container(days.settings) as house:
         results = {name: result.passed for name, result in house.ledger.checks.newest().items()}
-    assert results == {"bars.BTC": False, "bars.ETH": True, "features.ETH": True}
+    assert results == {"bars.BTC.1d": False, "bars.ETH.1d": True, "features.ETH": True}
     history = days.instance.get_latest_materialization_event(dg.AssetKey("features"))
     assert history is not None
     assert history.dagster_event is not None
@@ -111,7 +111,7 @@ def test_stale_checks_keep_signals_from_the_desk_until_they_are_made_again(days:
     days.round(["refresh_bars", "new_bars"])
     clock.advance(3700)
     assert days.tick("new_signals") == []
-    assert "BTC: no fresh result of bars.BTC, features.BTC, lookahead.buy_and_hold" in days.skipped["new_signals"]
+    assert "BTC: no fresh result of bars.BTC.1d, features.BTC, lookahead.buy_and_hold" in days.skipped["new_signals"]
     days.round(["refresh_bars", "new_bars"])
     assert len(days.tick("new_signals")) == 1
 
@@ -189,3 +189,25 @@ def test_the_doctor_fails_its_run_when_something_is_broken_and_is_not_asked_agai
     found = point_at_job(instance, settings, "doctor", upkeep.doctor_due)
     assert isinstance(found, dg.SkipReason)
     assert found.skip_message == "it was done since it was due last"
+
+
+def test_bars_that_changed_since_they_were_checked_are_checked_again_at_once(days: Days, clock: ManualClock) -> None:
+    """An import by hand, or a correction: nobody has to type a command before orders pass again."""
+    days.tick("refresh_bars")
+    clock.advance(60)
+    with Container(days.settings) as house:
+        assert due.bars_due(house, ()) == {}
+        stored = house.bar_store.read("BTC", Timeframe.D1)
+        house.bar_store.upsert("BTC", Timeframe.D1, BarKind.TRADE, stored.iloc[[3]].assign(volume=7.0))
+        assert due.bars_due(house, ()) == {"BTC": "the stored bars are not those of bars.BTC.1d, features.BTC"}
+    days.tick("new_bars")
+    with Container(days.settings) as house:
+        waiting = due.decisions_due(house, ["buy_and_hold"])
+        assert waiting.pairs == (("buy_and_hold", "ETH"),)
+        assert "buy_and_hold: BTC: no fresh result of bars.BTC.1d, features.BTC" in waiting.reasons
+    days.tick("refresh_bars")
+    with Container(days.settings) as house:
+        assert due.bars_due(house, ()) == {}
+        told = house.ledger.checks.newest(["bars.BTC.1d"])["bars.BTC.1d"]
+        assert told.about("fingerprint") == house.bar_store.fingerprint("BTC", Timeframe.D1)
+        assert due.decisions_due(house, ["buy_and_hold"]).pairs == (("buy_and_hold", "BTC"), ("buy_and_hold", "ETH"))

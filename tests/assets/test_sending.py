@@ -16,12 +16,14 @@ from assets.pinned_config import HASH_TAG
 from assets.runs import RunFailed, execute
 from conf.compose import compose
 from runtime import trading
+from runtime.bar_checks import judge, record_features
 from runtime.container import Container
 from runtime.research import identity_in_force
 from tests.support.houses import House, conf_copy
 from tradewright.execution.types import SendResult, SendStatus
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.outbox import batch_key
+from tradewright.model.bars import Timeframe
 from tradewright.model.decision import Decision, Reason, Verdict
 from tradewright.model.order import OrderTerms, Side
 
@@ -52,10 +54,10 @@ def desk(stocked: House, monkeypatch: pytest.MonkeyPatch) -> House:
     for path in [*stocked.root.glob("ledger.sqlite3*"), *stocked.root.glob("sim_venue.json*")]:
         path.unlink(missing_ok=True)
     settings = compose(stocked.overrides)
-    with Container(settings).ledger as ledger:
-        for name in ("bars.BTC", "features.BTC"):
-            ledger.checks.record(name, True)
-        ledger.checks.record("lookahead.buy_and_hold", True, {"strategy": identity_in_force(Container(settings))})
+    with Container(settings) as opened:
+        judge(opened, "BTC")
+        record_features(opened, "BTC", opened.bar_store.fingerprint("BTC", Timeframe.M1), [])
+        opened.ledger.checks.record("lookahead.buy_and_hold", True, {"strategy": identity_in_force(opened)})
     return stocked
 
 
@@ -159,13 +161,14 @@ def test_what_the_recheck_refuses_is_not_sent_and_not_asked_for_again(
     (request,) = tick(desk, instance).run_requests or []
     settings = compose(desk.overrides)
     with Container(settings).ledger as ledger:
-        ledger.checks.record("bars.BTC", False)
+        passed = ledger.checks.newest()["bars.BTC.1m"]
+        ledger.checks.record("bars.BTC.1m", False, passed.detail)
     execute(execution_definitions(desk.overrides), "send_orders", instance, run_config=request.run_config)
     assert filled(desk) == []
     assert tick(desk, instance).skip_message
     with Container(settings).ledger as ledger:
         (refusal,) = [row for row in ledger.audit.entries() if row.action == "REFUSE"]
-    assert "CHECK_FAILED: failed: bars.BTC" in str(refusal.detail)
+    assert "CHECK_FAILED: failed: bars.BTC.1m; tradewright data findings lists them" in str(refusal.detail)
 
 
 def test_an_edit_after_loading_stops_the_send(desk: House, instance: dg.DagsterInstance) -> None:

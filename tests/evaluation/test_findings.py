@@ -104,6 +104,11 @@ SPOKEN: dict[str, tuple[Severity, Callable[[], dict[str, Finding]], str]] = {
         lambda: found(steady(), replace(CLEAN, missing_bars=280, longest_gap_bars=150)),
         "280 bars missing (20.00% of those expected), the longest gap 150 bars",
     ),
+    "SUSPICIOUS_BARS": (
+        Severity.WARNING,
+        lambda: found(steady(), replace(CLEAN, bars=("AAPL: 1 of 9 bars open as after a split",))),
+        "AAPL: 1 of 9 bars open as after a split.",
+    ),
     "POSITION_LEFT_OPEN": (
         Severity.INFO,
         lambda: found(account([10, 12], [Fill(0, 5, 10)])),

@@ -46,7 +46,7 @@ INSTRUMENTS = {
     )
 }
 MINUTES = 400
-EVERY_CHECK = ("bars.AAPL", "features.AAPL", "lookahead.trend")
+EVERY_CHECK = ("bars.AAPL.1m", "bars.AAPL.1d", "features.AAPL", "lookahead.trend")
 
 
 def walk(seed: int, count: int, start: float = 100.0) -> np.ndarray:
@@ -135,9 +135,15 @@ class Counter:
         self.artefacts.write_json(("features", symbol, "newest"), content)
 
     def checked(self, *names: str, passed: bool = True, detail: object = None) -> None:
-        """Record results of checks."""
+        """Record results of checks, those of bars and features on the bars that are stored now."""
         for name in names or EVERY_CHECK:
-            self.ledger.checks.record(name, passed, detail)
+            kind, symbol, *timeframe = name.split(".")
+            told = self.judged(symbol, Timeframe(*timeframe or ["1m"])) if kind in ("bars", "features") else None
+            self.ledger.checks.record(name, passed, told if detail is None else detail)
+
+    def judged(self, symbol: str, timeframe: Timeframe = Timeframe.M1) -> dict[str, str]:
+        """What a result says of the bars that it is about."""
+        return {"timeframe": timeframe, "fingerprint": self.store.fingerprint(symbol, timeframe)}
 
     def ready(self) -> None:
         """Bars, features and checks, so that a plain intent in AAPL passes."""

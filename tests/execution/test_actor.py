@@ -10,15 +10,17 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tests.execution.counter import Counter, money
+from tests.execution.counter import EVERY_CHECK, Counter, money
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World, run
 from tests.support.ledgers import START
 from tradewright.execution import operator_actions as desk
-from tradewright.execution.deciding import Decider, checks_of
+from tradewright.execution.deciding import Decider
 from tradewright.execution.inbox import Inbox
+from tradewright.execution.input_checks import checks_of
 from tradewright.execution.types import ProtocolTimes, SendResult
 from tradewright.ledger.errors import IdempotencyConflict
+from tradewright.model.bars import Timeframe
 from tradewright.model.broker import AccountState
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import BrokerError, ConfigError, OrderNotAccepted
@@ -197,10 +199,10 @@ def test_a_no_to_an_approval_of_the_gate_is_final_too(counter: Counter) -> None:
 
 def test_a_refusal_of_the_gate_stands_for_its_time_and_is_asked_again_after_it(counter: Counter) -> None:
     """A signal of the evening must be able to trade in the morning, when the market is open."""
-    counter.checked("bars.AAPL", passed=False)
+    counter.checked("bars.AAPL.1m", passed=False)
     made = intent(counter)
     (first,) = decided(counter, made)
-    counter.checked("bars.AAPL")
+    counter.checked("bars.AAPL.1m")
     assert (first.verdict, decided(counter, made)) == (Verdict.REJECT, [first])
     counter.clock.advance(TTL)
     (second,) = decided(counter, made)
@@ -292,9 +294,11 @@ def test_the_same_key_is_the_same_wish(counter: Counter) -> None:
 
 
 def test_a_persons_intent_needs_no_strategys_checks_but_the_bars_one(counter: Counter) -> None:
-    assert checks_of("manual", "AAPL") == ("bars.AAPL",)
-    assert checks_of("trend", "AAPL") == ("bars.AAPL", "features.AAPL", "lookahead.trend")
-    counter.checked("bars.AAPL", passed=False)
+    read = (Timeframe.M1, Timeframe.D1)
+    assert checks_of("manual", "AAPL", read) == ("bars.AAPL.1m", "bars.AAPL.1d")
+    assert checks_of("trend", "AAPL", read) == EVERY_CHECK
+    assert checks_of("flatten", "AAPL", read) == ()
+    counter.checked("bars.AAPL.1m", passed=False)
     assert "CHECK_FAILED" in codes(intended(counter, "k1").reasons)
 
 

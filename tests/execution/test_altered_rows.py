@@ -94,7 +94,7 @@ def test_the_gate_decides_nothing_on_an_altered_row(world: World, tmp_path: Path
     trader = Counter(world, tmp_path / "store")
     trader.ready()
     decided(trader, intent(trader, strategy="other"))
-    trader.checked("bars.AAPL", passed=False)
+    trader.checked("bars.AAPL.1m", passed=False)
     frozen(world)
     killed(world)
     bought = Fill(exec_id="e.01", ref="", perm_id=9, instrument="AAPL", side=Side.BUY, quantity=Decimal(5),

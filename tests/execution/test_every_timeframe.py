@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from app.operations import trading
-from assets.research.bars import make_features, quality
+from assets.research.bars import make_features
 from conf.compose import compose
 from conf.schema.settings import Settings
+from runtime.bar_checks import judge
 from runtime.container import Container
 from runtime.feeds import scenario
 from runtime.research import refreshed
@@ -62,7 +63,7 @@ def test_the_gate_knows_enough_to_approve(tmp_path: Path, timeframe: Timeframe, 
         source = scenario(settings, house.clock.now())
         source.profiles = {**PROFILES, **MORE}
         refreshed(house, source, symbol)
-        house.ledger.checks.record(f"bars.{symbol}", not quality(house, symbol).blocking)
+        judge(house, symbol)
     make_features(settings, symbol)
     trading.reconcile(settings)
     wanted = OrderTerms(instrument=symbol, side=Side.BUY, quantity=Decimal("0.01") if symbol == "BTC" else Decimal(1))

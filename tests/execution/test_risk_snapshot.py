@@ -500,9 +500,9 @@ def test_live_trading_starts_stopped(counter: Counter) -> None:
 @pytest.mark.parametrize(
     ("name", "passed", "age", "code"),
     [
-        ("bars.MSFT", True, 0, "CHECK_MISSING"),
-        ("bars.AAPL", False, 0, "CHECK_FAILED"),
-        ("bars.AAPL", True, 3601, "CHECK_STALE"),
+        ("bars.MSFT.1m", True, 0, "CHECK_MISSING"),
+        ("bars.AAPL.1m", False, 0, "CHECK_FAILED"),
+        ("bars.AAPL.1m", True, 3601, "CHECK_STALE"),
     ],
 )
 def test_a_check_that_is_missing_failed_or_stale_rejects(

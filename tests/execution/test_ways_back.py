@@ -69,7 +69,7 @@ def trades(counter: Counter) -> bool:
     now = counter.clock.now().replace(second=0, microsecond=0)
     counter.stock("AAPL", until=now)
     counter.feature("AAPL", 0.5, now - timedelta(seconds=60))
-    counter.checked("bars.AAPL")
+    counter.checked("bars.AAPL.1m")
     terms = OrderTerms(instrument="AAPL", side=Side.BUY, quantity=Decimal(3))
     key = f"key-{counter.clock.monotonic()}"
     made = ask_decider(counter, lambda decider: decider.submit_intent(key, terms))
@@ -246,7 +246,7 @@ def test_a_cancel_is_served_in_the_middle_of_a_wait(counter: Counter) -> None:
     counter.clock.advance(2)
     counter.stock("MSFT")
     counter.feature("MSFT", 0.5)
-    counter.checked("bars.MSFT", "features.MSFT")
+    counter.checked("bars.MSFT.1m", "bars.MSFT.1d", "features.MSFT")
     counter.world.venue.fault("swallow")
     decided(counter, intent(counter, instrument="MSFT", signal_id="sig-9"))
     served: list[float] = []
@@ -297,7 +297,7 @@ def test_two_purchases_that_cash_allows_only_one_of_are_not_both_approved(counte
     counter.money = AccountState(account=ACCOUNT, equity=Decimal(100_000), cash=Decimal(1_000), currency="USD")
     counter.stock("MSFT")
     counter.feature("MSFT", 0.5)
-    counter.checked("bars.MSFT", "features.MSFT", "lookahead.trend")
+    counter.checked("bars.MSFT.1m", "bars.MSFT.1d", "features.MSFT", "lookahead.trend")
     wanted = proposed(counter, signal(size_pct=0.009), signal(instrument="MSFT", signal_id="sig-2", size_pct=0.009))
     found = decided(counter, *wanted)
     assert sum(made.approved_quantity * 100 for made in found) <= 1_000

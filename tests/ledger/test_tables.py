@@ -239,6 +239,9 @@ def test_the_newest_check_of_each_input_holds(ledger: Ledger) -> None:
     ledger.checks.record("bars", False, {"gaps": 3})
     ledger.checks.record("features", True)
     ledger.checks.record("bars", True, {"gaps": 0})
+    assert [row.detail for row in ledger.checks.history("bars", 5)] == [{"gaps": 0}, {"gaps": 3}]
+    assert [row.passed for row in ledger.checks.history("bars", 1)] == [True]
+    assert ledger.checks.history("nothing", 5) == []
     found = ledger.checks.newest()
     assert {name: (check.passed, check.detail) for name, check in found.items()} == {
         "bars": (True, {"gaps": 0}),

@@ -32,8 +32,8 @@ def twins(side: str, other: str, size: int) -> list[Any]:
     return [(), calm, cut, (*cut, twin(side, 59, 11, asked=10)), None]
 
 
-def result(passed: bool | None, age: float | None) -> tuple[dict[str, Any], ...]:
-    return ({"name": "bars", "passed": passed, "age_seconds": age},)
+def result(passed: bool | None, age: float | None, *, other_data: bool = False) -> tuple[dict[str, Any], ...]:
+    return ({"name": "bars", "passed": passed, "age_seconds": age, "other_data": other_data},)
 
 
 ANY_ORDER: dict[str, list[Any]] = {
@@ -63,7 +63,15 @@ ANY_ORDER: dict[str, list[Any]] = {
     "s.broker.frozen": [False, True, None],
     "s.broker.killed": [False, True, None],
     "s.broker.breaker": ["", "a loss of 51 reached 50", None],
-    "s.checks": [result(True, 0), result(True, 3600), result(True, 3601), result(False, 3601), result(None, None), ()],
+    "s.checks": [
+        result(True, 0),
+        result(True, 3600),
+        result(True, 3601),
+        result(True, 3601, other_data=True),
+        result(False, 3601, other_data=True),
+        result(None, None),
+        (),
+    ],
     "s.reasoning": [
         {"status": "OK", "recommendation": "ALLOW"},
         {"status": "OK", "recommendation": "ALLOW_WITH_CAUTION"},

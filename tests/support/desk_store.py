@@ -8,6 +8,7 @@ from app.commands.order_args import parse_order_terms
 from app.operations import trading
 from conf.compose import compose
 from conf.schema.settings import Settings
+from runtime.bar_checks import judge
 from runtime.container import Container
 from runtime.feeds import feed
 from runtime.research import feature_settings, refreshed
@@ -48,7 +49,7 @@ def ask(settings: Settings, key: str, instrument: str, side: str, quantity: str)
 
 
 def _bring(settings: Settings, symbol: str) -> None:
-    """Bars and the newest features of an instrument, with the check that the gate asks for."""
+    """Bars and the newest features of an instrument, with the checks that the gate asks for."""
     with Container(settings) as house:
         source = feed(house)
         assert source is not None
@@ -57,4 +58,4 @@ def _bring(settings: Settings, symbol: str) -> None:
         table = feature_table(bars, feature_settings(settings, house.instrument(symbol)))
         newest = feature_snapshot(table, symbol).model_dump(mode="json")
         house.artefacts.write_json(("features", symbol, "newest"), newest)
-        house.ledger.checks.record(f"bars.{symbol}", True)
+        judge(house, symbol)

@@ -59,10 +59,11 @@ def conf_copy(folder: Path, strategies: Sequence[str] = KEPT) -> Path:
 
 
 def stock(house: House, symbol: str = "BTC") -> None:
-    """Scenario bars, their features, and a check that passed just now: what an order of a person's own needs."""
+    """Scenario bars, their features, and the checks of now: what an order of a person's own needs."""
     from assets.research.bars import features_of
     from conf.compose import compose
     from runtime import feeds, research
+    from runtime.bar_checks import judge
     from runtime.container import Container
     from tradewright.indicators.features import feature_snapshot
 
@@ -72,7 +73,7 @@ def stock(house: House, symbol: str = "BTC") -> None:
         research.refreshed(made, source, symbol)
         newest = feature_snapshot(features_of(made, symbol), symbol).model_dump(mode="json")
         made.artefacts.write_json(("features", symbol, "newest"), newest)
-        made.ledger.checks.record(f"bars.{symbol}", True)
+        judge(made, symbol)
 
 
 def stocked_house(folder: Path) -> House:

@@ -141,6 +141,12 @@ def data_gaps(case: CheckInput) -> Iterator[Finding]:
     yield Finding("DATA_GAPS", severity, message)
 
 
+def suspicious_bars(case: CheckInput) -> Iterator[Finding]:
+    """Prices that look wrong: bad prints, splits that nothing adjusted for, crossed quotes."""
+    for text in case.evidence.bars:
+        yield Finding("SUSPICIOUS_BARS", Severity.WARNING, f"{text}.")
+
+
 def thin_sampling(case: CheckInput) -> Iterator[Finding]:
     """Too few days: the returns per bar stand in for daily ones (Q-30)."""
     if case.metrics.returns_sampling is not case.metrics.sampling:
@@ -329,6 +335,7 @@ CHECKS: tuple[Callable[[CheckInput], Iterator[Finding]], ...] = (
     deep_drawdown,
     long_drawdown,
     data_gaps,
+    suspicious_bars,
     open_position,
     low_exposure,
     flat_stretch,

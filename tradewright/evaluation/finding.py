@@ -44,6 +44,8 @@ class ValidityEvidence:
     missing_bars: int | None = None
     """Bars that the calendar expects and the data lacks."""
     longest_gap_bars: int = 0
+    bars: tuple[str, ...] = ()
+    """The findings of the data checks on the prices of these very bars, each a sentence that names its instrument."""
     trials: int = 1
     """The number of parameter sets that were tried before this one was chosen."""
     trial_variance: float | None = None
@@ -59,6 +61,7 @@ def pooled_validity_evidence(parts: Sequence[ValidityEvidence]) -> ValidityEvide
         look_ahead=next((each.look_ahead for each in parts if each.look_ahead), ""),
         missing_bars=sum(counted) if counted else None,
         longest_gap_bars=max(each.longest_gap_bars for each in parts),
+        bars=tuple(text for each in parts for text in each.bars),
         trials=max(each.trials for each in parts),
     )
 

@@ -15,7 +15,6 @@ from pydantic import TypeAdapter
 from tradewright.execution import operator_actions
 from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.cancellation import Cancelled
-from tradewright.execution.deciding import snapshot_request
 from tradewright.execution.protection import units_to_close
 from tradewright.execution.risk_snapshot import SnapshotBuilder
 from tradewright.execution.sender import Sender
@@ -121,7 +120,7 @@ class AccountActor:
         view = await self._reader.valued(snapshot, symbols)
         self._builder.read_ahead(view, symbols)
         intent = self._ledger.decisions.intent(order.intent_id)
-        request = snapshot_request(intent, before_send=True)
+        request = self._builder.request(intent, before_send=True)
         self._builder.watch_losses(view.account)  # before the snapshot, which tells the trip
         builder = self._builder.in_force(self._account)
         found, limits = builder.snapshot(request, view), builder.limits

@@ -10,7 +10,7 @@ from itertools import groupby
 
 from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.exposure import may_have_reached
-from tradewright.execution.risk_snapshot import AccountView, SnapshotBuilder, SnapshotRequest
+from tradewright.execution.risk_snapshot import AccountView, SnapshotBuilder
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.errors import BrokerError, OrderNotAccepted
@@ -23,9 +23,6 @@ from tradewright.portfolio.intents import manual_intent, propose
 from tradewright.portfolio.state import PortfolioState
 
 LOG = logging.getLogger(__name__)
-MANUAL_CHECKS = ("bars.{instrument}",)
-STRATEGY_CHECKS = (*MANUAL_CHECKS, "features.{instrument}", "lookahead.{strategy}")
-"""The checks whose latest results an order depends on (P2), by the names under which research records them."""
 
 
 class Decider:
@@ -190,7 +187,7 @@ class Decider:
             if in_force is not None:
                 return in_force
             builder = self._builder.in_force(self._account)
-            decision = decide(intent, builder.snapshot(snapshot_request(intent), view), builder.limits)
+            decision = decide(intent, builder.snapshot(builder.request(intent), view), builder.limits)
             # Before the decision: whoever reads the events in order knows its limits when it comes.
             self._ledger.limits.record(self._account, decision.rule_set_hash, builder.limits, self._actor)
             self._ledger.decisions.record_decision(decision)
@@ -217,24 +214,3 @@ class Decider:
         is_used_up = any(attempt.spent and attempt.decision_id == newest.decision_id for attempt in attempts)
         is_alive = newest.expires_at > self._ledger.clock.now() and not is_used_up
         return newest if is_final or has_order or is_alive else None
-
-
-def snapshot_request(intent: Intent, *, before_send: bool = False) -> SnapshotRequest:
-    """The request for the snapshot that the gate needs for an intent, or the sender for its order."""
-    return SnapshotRequest(
-        instrument=intent.terms.instrument,
-        side=intent.terms.side,
-        strategy=intent.strategy,
-        intent_id=intent.intent_id,
-        checks=checks_of(intent.strategy, intent.terms.instrument),
-        before_send=before_send,
-        strategy_hash=intent.provenance.get("strategy_hash", ""),
-    )
-
-
-def checks_of(strategy: str, instrument: str) -> tuple[str, ...]:
-    """The names of the checks on which an order depends; a person's own intent needs no strategy's."""
-    if strategy == FLATTEN:
-        return ()  # the way out depends on no data
-    names = MANUAL_CHECKS if strategy == MANUAL else STRATEGY_CHECKS
-    return tuple(name.format(instrument=instrument, strategy=strategy) for name in names)

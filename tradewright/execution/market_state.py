@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
@@ -61,6 +62,7 @@ class MarketState:
         liquidity: D17, from volumes and the spread.
         gap: whether bars are missing among the newest 60.
         shock: whether the last move was out of all proportion.
+        fingerprints: of the stored bars, by timeframe, taken before they were read.
     """
 
     bars: Bars
@@ -72,6 +74,7 @@ class MarketState:
     liquidity: Decimal | None = None
     gap: bool | None = None
     shock: bool | None = None
+    fingerprints: Mapping[Timeframe, str] = field(default_factory=dict)
 
 
 class MarketStateReader:
@@ -110,9 +113,11 @@ class MarketStateReader:
         return self._known[instrument.symbol]
 
     def _read(self, instrument: Instrument) -> MarketState:
+        # Before the bars: those of an import in between must not pass for the ones that were judged.
+        fingerprints = self._store.fingerprints(instrument.symbol)
         bars = self._newest(instrument, self._timeframe)
         if len(bars.ts) == 0:
-            return MarketState(bars)
+            return MarketState(bars, fingerprints=fingerprints)
         spread, start = float(bars.spread[-1]), int(bars.ts[-1])
         closed = closed_at(instrument, self._timeframe, start)
         known_spread = instrument.default_spread_bps if np.isnan(spread) else spread
@@ -126,6 +131,7 @@ class MarketStateReader:
             liquidity=_decimal(liquidity_score(bars.volume, known_spread, *self._volumes)),
             gap=_has_gap(instrument, self._timeframe, bars.ts[-WATCHED:]),
             shock=_is_shock(bars.close),
+            fingerprints=fingerprints,
         )
 
     def _newest(self, instrument: Instrument, timeframe: Timeframe) -> Bars:

@@ -17,6 +17,16 @@ from tradewright.execution.exposure import (
     units_held,
     working_orders,
 )
+from tradewright.execution.input_checks import (
+    age_seconds,
+    bars_input,
+    checks_of,
+    data_of_checks,
+    look_ahead_check,
+    look_ahead_input,
+    own_timeframe,
+    timeframes_read,
+)
 from tradewright.execution.market_state import MarketState, MarketStateReader, is_open, open_seconds
 from tradewright.execution.recent_activity import RecentActivity
 from tradewright.indicators.market import correlation, largest_correlation
@@ -24,7 +34,7 @@ from tradewright.ledger.ledger import Ledger
 from tradewright.model.bars import Timeframe
 from tradewright.model.broker import AccountState, BrokerSnapshot, Quote
 from tradewright.model.instrument import Instrument
-from tradewright.model.intent import FLATTEN
+from tradewright.model.intent import FLATTEN, Intent
 from tradewright.model.mode import Mode, Stage
 from tradewright.model.order import AttemptState, Side
 from tradewright.policy.limits import Limits
@@ -41,9 +51,6 @@ from tradewright.policy.tightening import tightened
 
 LONGEST_CLOSURE = timedelta(days=4)
 """Markets reopen within so many days: an older stored close values no holding."""
-
-AHEAD = timedelta(seconds=2)
-"""How far clocks may differ; a time further in the future than that is not believed."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +91,6 @@ class SnapshotRequest:
     checks: tuple[str, ...]
     before_send: bool = False
     strategy_hash: str = ""
-
-
-def look_ahead_check(strategy: str) -> str:
-    """The name under which the look-ahead test of a strategy is recorded."""
-    return f"lookahead.{strategy}"
 
 
 def limits_in_force(ledger: Ledger, account: str, configured: Limits) -> Limits:
@@ -144,7 +146,22 @@ class SnapshotBuilder:
             holdings=self._holdings(asked, facts, view, now),
             activity=self._activity(asked, view.account.account, now),
             broker=self._broker(asked, view.account.account),
-            checks=self._checks(asked, now),
+            checks=self._checks(asked, facts, now),
+        )
+
+    def request(self, intent: Intent, *, before_send: bool = False) -> SnapshotRequest:
+        """The request for the snapshot that the gate needs for an intent, or the sender for its order."""
+        symbol, instrument = intent.terms.instrument, self.instruments.get(intent.terms.instrument)
+        stored = self.facts.of(instrument).fingerprints if instrument else {}
+        read = timeframes_read(self.timeframe, stored, own_timeframe(intent))
+        return SnapshotRequest(
+            instrument=symbol,
+            side=intent.terms.side,
+            strategy=intent.strategy,
+            intent_id=intent.intent_id,
+            checks=checks_of(intent.strategy, symbol, read),
+            before_send=before_send,
+            strategy_hash=intent.provenance.get("strategy_hash", ""),
         )
 
     def read_ahead(self, view: AccountView, symbols: Iterable[str]) -> None:
@@ -187,7 +204,7 @@ class SnapshotBuilder:
         moment = quote.time if quote is not None and told is not None else facts.closed_at
         is_bar = told is None or (moment is not None and facts.closed_at is not None and moment <= facts.closed_at)
         events = [each for each in self.events if each.instrument == instrument.symbol and each.start <= now < each.end]
-        age = self._bar_age(instrument, facts, now) if is_bar else _age(now, moment)
+        age = self._bar_age(instrument, facts, now) if is_bar else age_seconds(now, moment)
         return Market(
             data_age_seconds=age,
             bars_only_seconds=(facts.bar_seconds or Decimal(self.timeframe.seconds)) if is_bar else ZERO,
@@ -205,7 +222,7 @@ class SnapshotBuilder:
     def _bar_age(self, instrument: Instrument, facts: MarketState, now: datetime) -> Decimal | None:
         """Seconds of open market since the newest bar closed; None without a bar, and for one of the future."""
         closed = facts.closed_at
-        return None if closed is None or _age(now, closed) is None else open_seconds(instrument, closed, now)
+        return None if closed is None or age_seconds(now, closed) is None else open_seconds(instrument, closed, now)
 
     def _holdings(
         self, asked: SnapshotRequest, facts: MarketState | None, view: AccountView, now: datetime
@@ -339,18 +356,16 @@ class SnapshotBuilder:
             breaker="; ".join(trip.text for trip in self.ledger.breaker.present(account, self.ledger.clock.now())),
         )
 
-    def _checks(self, asked: SnapshotRequest, now: datetime) -> tuple[InputCheck, ...]:
-        """The newest result of each check; the look-ahead test counts for the very code that it tested."""
-        newest = self.ledger.checks.newest(asked.checks)
-        found = []
-        for name in asked.checks:
-            if (known := newest.get(name)) is None:
-                found.append(InputCheck(name=name))
-            elif name == look_ahead_check(asked.strategy) and known.about("strategy") != asked.strategy_hash:
-                found.append(InputCheck(name=f"{name} for this version of the strategy"))
-            else:
-                found.append(InputCheck(name=name, passed=known.passed, age_seconds=_age(now, known.at)))
-        return tuple(found)
+    def _checks(self, asked: SnapshotRequest, facts: MarketState | None, now: datetime) -> tuple[InputCheck, ...]:
+        """The newest result of each check, compared with the bars that were read for this decision."""
+        newest, ahead = self.ledger.checks.newest(asked.checks), look_ahead_check(asked.strategy)
+        stored = data_of_checks(asked.instrument, self.timeframe, facts.fingerprints if facts else {})
+        return tuple(
+            look_ahead_input(name, newest.get(name), asked.strategy_hash, now)
+            if name == ahead
+            else bars_input(name, newest.get(name), stored.get(name, ""), now)
+            for name in asked.checks
+        )
 
 
 def price_of(quote: Quote | None) -> Decimal | None:
@@ -375,10 +390,3 @@ def _gross(units: Mapping[str, PositionRange], values: Mapping[str, Decimal] | N
     if values is None:
         return None
     return sum((span.widest * abs(values[name]) for name, span in units.items()), ZERO)
-
-
-def _age(now: datetime, then: datetime | None) -> Decimal | None:
-    """Seconds since a moment; None without one, and for one that lies in the future beyond what clocks may differ."""
-    if then is None or then - now > AHEAD:
-        return None
-    return Decimal(repr(max(0.0, (now - then).total_seconds())))

@@ -33,6 +33,11 @@ class CheckResult:
         found = self.detail.get(key, "") if isinstance(self.detail, Mapping) else ""
         return str(found)
 
+    def listed(self, key: str) -> list[object]:
+        """A list of the detail by its key; empty where it holds none."""
+        found = self.detail.get(key) if isinstance(self.detail, Mapping) else None
+        return list(found) if isinstance(found, list | tuple) else []
+
 
 class CheckResults:
     """Check results of all inputs."""
@@ -58,3 +63,16 @@ class CheckResults:
             self._events.facts.check(connection, scope)
             rows = connection.execute(select(checks).where(checks.c.id.in_(newest)).order_by(checks.c.input)).all()
         return {row.input: CheckResult(row.input, row.passed, row.detail, row.at) for row in rows}
+
+    def history(self, name: str, most: int) -> list[CheckResult]:
+        """The newest results of one check, newest first.
+
+        Args:
+            most: how many.
+        """
+        newest = select(checks.c.id).where(checks.c.input == name).order_by(checks.c.id.desc()).limit(most)
+        with self._database.read() as connection:
+            ids = list(connection.execute(newest).scalars())
+            self._events.facts.check(connection, Scope(checks, (checks.c.id.in_(ids),), None))
+            rows = connection.execute(select(checks).where(checks.c.id.in_(ids)).order_by(checks.c.id.desc())).all()
+        return [CheckResult(row.input, row.passed, row.detail, row.at) for row in rows]

@@ -79,6 +79,10 @@ def _volatility_pause(context: OrderContext) -> str:
     return "the instrument is in a volatility pause" if context.snapshot.market.volatility_pause else ""
 
 
+CHECK_AGAIN = "tradewright trade --once checks again"
+SHOW_FINDINGS = "tradewright data findings lists them"
+
+
 def _check_missing(context: OrderContext) -> str:
     checks = context.snapshot.checks
     if checks is None:
@@ -86,12 +90,18 @@ def _check_missing(context: OrderContext) -> str:
     if not checks:
         return "no input was checked at all"
     names = ", ".join(check.name for check in checks if check.passed is None or check.age_seconds is None)
-    return f"no result of {names}" if names else ""
+    return f"no result of {names}; {CHECK_AGAIN}" if names else ""
 
 
 def _check_failed(context: OrderContext) -> str:
-    names = ", ".join(check.name for check in context.snapshot.checks or () if check.passed is False)
-    return f"failed: {names}" if names else ""
+    failed = [check for check in context.snapshot.checks or () if check.passed is False]
+    names = ", ".join(f"{check.name} ({check.findings})" if check.findings else check.name for check in failed)
+    return f"failed: {names}; {SHOW_FINDINGS}" if names else ""
+
+
+def _check_of_other_data(context: OrderContext) -> str:
+    names = ", ".join(check.name for check in context.snapshot.checks or () if check.other_data)
+    return f"the bars have changed since {names}; {CHECK_AGAIN}" if names else ""
 
 
 def _check_stale(context: OrderContext) -> str:
@@ -101,7 +111,7 @@ def _check_stale(context: OrderContext) -> str:
         for check in context.snapshot.checks or ()
         if check.age_seconds is not None and check.age_seconds > limit
     ]
-    return f"older than {show(limit)} s: {', '.join(stale)}" if stale else ""
+    return f"older than {show(limit)} s: {', '.join(stale)}; {CHECK_AGAIN}" if stale else ""
 
 
 MARKET_RULES: tuple[Rule, ...] = (
@@ -118,6 +128,7 @@ MARKET_RULES: tuple[Rule, ...] = (
     Rule("VOLATILITY_PAUSE", Verdict.REJECT, "control 15", "volatility pause", _volatility_pause),
     Rule("CHECK_MISSING", Verdict.REJECT, "P2", "latest check of every input", _check_missing),
     Rule("CHECK_FAILED", Verdict.REJECT, "P2", "latest check of every input", _check_failed),
+    Rule("CHECK_OTHER_DATA", Verdict.REJECT, "P2", "bars that the latest checks judged", _check_of_other_data),
     Rule("CHECK_STALE", Verdict.REJECT, "P2", "age of the latest checks", _check_stale),
 )
 """In the order in which their reasons are listed."""

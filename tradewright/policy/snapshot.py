@@ -157,11 +157,18 @@ class Reasoning(FrozenModel):
 
 
 class InputCheck(FrozenModel):
-    """The latest result of one check of one input: passed, failed, or None for "never ran"."""
+    """The latest result of one check of one input: passed, failed, or None for "never ran".
+
+    Args:
+        other_data: whether it judged other data than what is stored now.
+        findings: the reasons of a failure, as text.
+    """
 
     name: str
     passed: bool | None = None
     age_seconds: Size | None = None
+    other_data: bool = False
+    findings: str = ""
 
 
 class Snapshot(FrozenModel):

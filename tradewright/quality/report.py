@@ -37,6 +37,12 @@ class Code(StrEnum):
     POSSIBLE_SPLIT = "POSSIBLE_SPLIT"
     BAD_PRINT = "BAD_PRINT"
     SECURITY_CHANGED = "SECURITY_CHANGED"
+    EXPECTATION = "EXPECTATION"
+    """An expectation of the declared suite is not met."""
+    NOT_READABLE = "NOT_READABLE"
+    """The feed or the store refused: there is nothing to judge."""
+    CONFIGURATION = "CONFIGURATION"
+    """The declaration of an instrument or a calendar contradicts another one."""
 
 
 class Finding(FrozenModel):

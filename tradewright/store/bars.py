@@ -14,6 +14,7 @@ from tradewright.model.bar_rules import bars_of, frame_of, intact, select, viola
 from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
 from tradewright.model.clock import Clock, SystemClock
 from tradewright.model.errors import DataError, StoreError
+from tradewright.model.hashing import content_hash
 from tradewright.store.actions import Actions
 from tradewright.store.dataset import (
     REMEDY,
@@ -179,6 +180,28 @@ class BarStore:
     ) -> str:
         """The fingerprint of exactly the rows that :meth:`read_bars` would give."""
         return bars_hash(self.read_bars(instrument, timeframe, kind, start, end, view))
+
+    def fingerprint(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> str:
+        """A hash that any change of a stored bar changes, from the manifest alone; empty where nothing is stored.
+
+        Unlike :meth:`data_hash` it is of the whole series as stored, and costs no reading of bars.
+
+        Raises:
+            StoreError: when the manifest is damaged.
+        """
+        manifest = Manifest.load(_manifest_path(self._folder(Series(instrument, timeframe, kind))))
+        if manifest is None or not manifest.parts:
+            return ""
+        return content_hash({year: part.sha256 for year, part in manifest.parts.items()})
+
+    def fingerprints(self, instrument: str) -> dict[Timeframe, str]:
+        """The fingerprint of every stored series of an instrument's trades, by timeframe.
+
+        Raises:
+            StoreError: when a manifest is damaged.
+        """
+        known = {each: self.fingerprint(instrument, each) for each in Timeframe}
+        return {each: told for each, told in known.items() if told}
 
     def coverage(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> Coverage | None:
         """The extent of a stored series, from its manifest alone; None when nothing is stored."""

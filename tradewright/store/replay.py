@@ -50,6 +50,11 @@ class ReplayBars(BarStore):
             return None
         return Coverage(len(bars.ts), stamp(bars.ts[0]), stamp(bars.ts[-1]), 0)
 
+    def fingerprint(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> str:
+        """The fingerprint of the whole series with the number of its bars that have closed; empty before the first."""
+        covered = self.coverage(instrument, timeframe, kind)
+        return "" if covered is None else f"{super().fingerprint(instrument, timeframe, kind)}.{covered.rows}"
+
     def _parts(self, series: Series, first: int, last: int) -> Bars:
         bars, closes = self._kept(series)
         closed = int(np.searchsorted(closes, int(self._present.now().timestamp() * 1e9), side="right"))

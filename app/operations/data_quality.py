@@ -1,0 +1,142 @@
+"""The findings on stored bars, for people: what the checks say now, and what gate and sender have on record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from conf.schema.settings import Settings
+from runtime.bar_checks import evidence_on
+from runtime.container import Container
+from tradewright.execution.input_checks import is_about
+from tradewright.ledger.check_results import CheckResult
+from tradewright.model.bars import BarKind, Timeframe
+from tradewright.model.errors import StoreError
+from tradewright.quality.evidence import QualityEvidence, bars_check
+from tradewright.quality.report import Severity
+
+KEPT = 5
+"""Recorded results of a series that are shown."""
+
+
+@dataclass(frozen=True)
+class FindingLine:
+    """One finding on one stored series.
+
+    Args:
+        examples: at most five places, each a time with what is there.
+    """
+
+    instrument: str
+    timeframe: Timeframe
+    code: str
+    severity: str
+    message: str
+    examples: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        return f"{self.instrument} {self.timeframe}: {self.severity} {self.code}: {self.message}"
+
+
+@dataclass(frozen=True)
+class RecordedCheck:
+    """One result that gate and sender have on record."""
+
+    at: datetime
+    passed: bool
+    fingerprint: str
+    findings: int
+
+
+@dataclass(frozen=True)
+class SeriesFindings:
+    """The findings on one stored series, and its newest recorded checks.
+
+    Args:
+        fingerprint: of the bars that were judged just now.
+        state: whether orders may rely on the newest recorded check: ``passed``, ``failed``, ``stale``, ``of other
+            bars`` or ``missing``.
+        recorded: the newest results on record, newest first.
+    """
+
+    instrument: str
+    timeframe: Timeframe
+    rows: int
+    fingerprint: str
+    state: str
+    findings: tuple[FindingLine, ...]
+    recorded: tuple[RecordedCheck, ...]
+
+    @property
+    def blocked(self) -> bool:
+        """Whether a finding keeps orders from being sent."""
+        return any(row.severity == Severity.BLOCK for row in self.findings)
+
+
+def findings(settings: Settings, symbols: Sequence[str] = (), *, everything: bool = False) -> list[SeriesFindings]:
+    """Judge stored series now; nothing is recorded.
+
+    Args:
+        symbols: of instruments; every instrument that has bars when empty.
+        everything: also the properties of a source (``INFO``), such as volumes that are always zero.
+
+    Raises:
+        ConfigError: for an instrument that is not defined.
+        StoreError: when nothing of it is stored, or it is damaged.
+        LedgerError: when the ledger cannot be read.
+    """
+    with Container(settings) as house:
+        for symbol in symbols:
+            house.instrument(symbol)
+        stored = [row for row in house.bar_store.series() if row.kind is BarKind.TRADE]
+        chosen = [row for row in stored if row.instrument in (symbols or house.instruments)]
+        if lacking := sorted(set(symbols) - {row.instrument for row in chosen}):
+            remedy = "import them first (tradewright import), or set storage.root to where they are"
+            raise StoreError(f"no bars of {', '.join(lacking)}", where=str(house.root), remedy=remedy)
+        return [_series(house, row.instrument, row.timeframe, everything) for row in chosen]
+
+
+def noteworthy(house: Container, series: Iterable[tuple[str, Timeframe]]) -> list[FindingLine]:
+    """What a person should know of stored series: everything but mere properties of their source.
+
+    Raises:
+        StoreError: when a series is damaged.
+    """
+    judged = [evidence_on(house, symbol, timeframe) for symbol, timeframe in series]
+    return [line for evidence in judged for line in _lines(evidence) if line.severity != Severity.INFO]
+
+
+def _series(house: Container, symbol: str, timeframe: Timeframe, everything: bool) -> SeriesFindings:
+    evidence, name = evidence_on(house, symbol, timeframe), bars_check(symbol, timeframe)
+    recorded = house.ledger.checks.history(name, KEPT)
+    lines = tuple(line for line in _lines(evidence) if everything or line.severity != Severity.INFO)
+    state = _state(house, recorded[0] if recorded else None, evidence.fingerprint)
+    rows = tuple(map(_recorded, recorded))
+    return SeriesFindings(symbol, timeframe, evidence.rows, evidence.fingerprint, state, lines, rows)
+
+
+def _lines(evidence: QualityEvidence) -> list[FindingLine]:
+    return [
+        FindingLine(
+            evidence.instrument, evidence.timeframe, str(row.code), str(row.severity), row.message, row.examples
+        )
+        for row in evidence.findings
+    ]
+
+
+def _state(house: Container, newest: CheckResult | None, fingerprint: str) -> str:
+    oldest = house.clock.now() - timedelta(seconds=float(house.settings.policy.max_check_age_seconds))
+    if newest is None:
+        return "missing"
+    if not is_about(newest, fingerprint):
+        return "of other bars"
+    if newest.at < oldest:
+        return "stale"
+    return "passed" if newest.passed else "failed"
+
+
+def _recorded(result: CheckResult) -> RecordedCheck:
+    return RecordedCheck(result.at, result.passed, result.about("fingerprint"), len(result.listed("findings")))

@@ -1,0 +1,90 @@
+"""``tradewright data findings``: what the checks find now, beside what gate and sender have on record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conf.compose import compose
+from runtime.bar_checks import judge
+from runtime.container import Container
+from tests.app.conftest import daily, say
+from tests.support.houses import House
+from tradewright.model.bars import BarKind, Timeframe
+
+
+def series(house: House, *words: str, status: int = 0) -> dict[tuple[str, str], Any]:
+    said = say("data", "findings", *house.overrides, *words, "--json")
+    assert said.status == status, said.err
+    return {(row["instrument"], row["timeframe"]): row for row in said.json["series"]}
+
+
+def test_bars_that_were_checked_are_told_as_passed_and_changed_ones_as_of_other_bars(house: House) -> None:
+    found = series(house)
+    assert {key: row["state"] for key, row in found.items()} == {("BTC", "1d"): "passed", ("BTC", "1m"): "passed"}
+    assert all(row["fingerprint"] == row["recorded"][0]["fingerprint"] for row in found.values())
+    with Container(compose(house.overrides)) as opened:
+        stored = opened.bar_store.read("BTC", Timeframe.D1)
+        opened.bar_store.upsert("BTC", Timeframe.D1, BarKind.TRADE, stored.iloc[[3]].assign(volume=7.0))
+        changed = series(house)
+        assert {key: row["state"] for key, row in changed.items()} == {
+            ("BTC", "1d"): "of other bars",
+            ("BTC", "1m"): "passed",
+        }
+        judge(opened, "BTC")
+    again = series(house)["BTC", "1d"]
+    assert again["state"] == "passed"
+    assert [row["passed"] for row in again["recorded"]] == [True, True]
+
+
+@pytest.fixture
+def split(house: House, tmp_path: Path) -> tuple[House, str]:
+    """Sixty days of GOOG imported, with a split of 1:20 that nothing explains; and what the import said."""
+    closes = [100.0 + row % 3 for row in range(60)]
+    closes[30:] = [close / 20 for close in closes[30:]]
+    frame = daily(60, closes)
+    frame["High"], frame["Low"] = frame["Close"] * 1.01, frame["Close"] * 0.99
+    path = tmp_path / "GOOG.csv"
+    frame.to_csv(path, index=False)
+    said = say("import", "csv", str(path), "--instrument", "GOOG", *house.overrides)
+    assert said.status == 0
+    return house, said.out
+
+
+def test_imported_bars_are_judged_and_their_findings_have_places(split: tuple[House, str]) -> None:
+    house, _said = split
+    row = series(house, "--instrument", "GOOG")["GOOG", "1d"]
+    assert (row["state"], row["recorded"], row["rows"]) == ("missing", [], 60)
+    codes = {line["code"]: line for line in row["findings"]}
+    assert codes["POSSIBLE_SPLIT"]["examples"] == ["2024-02-14T14:30:00+00:00: +20.400"]
+    told = say("data", "findings", *house.overrides, "--instrument", "GOOG").out
+    assert "GOOG 1d: WARN POSSIBLE_SPLIT" in told
+    assert "NO_SPREAD" not in told
+    assert "NO_SPREAD" in say("data", "findings", *house.overrides, "--instrument", "GOOG", "--all").out
+
+
+def test_import_backtest_sweep_and_doctor_tell_what_is_found(split: tuple[House, str]) -> None:
+    """B7: a finding that only Dagster shows is read by nobody."""
+    house, said = split
+    assert "GOOG 1d: WARN POSSIBLE_SPLIT: 1 of 60 bars (1.7%) open as after a split" in said
+    assert "tradewright data findings --instruments GOOG" in said
+    daily_bars = ("backtest.instruments=[GOOG]", "backtest.timeframe=1d", "backtest.prices=raw", *house.overrides)
+    found = say("backtest", "strategy=buy_and_hold", *daily_bars, "--json").json["findings"]
+    (text,) = [row["message"] for row in found if row["code"] == "SUSPICIOUS_BARS"]
+    assert text.startswith("GOOG: 1 of 60 bars (1.7%) open as after a split (POSSIBLE_SPLIT, as at 2024-02-14")
+    averages = ("strategy=sma_crossover", "strategy.fast=3,5", "strategy.slow=9")
+    swept = say("sweep", *daily_bars, *averages, "--json").json
+    assert {row["code"] for row in swept["data"]} == {"JUMPS", "POSSIBLE_SPLIT"}
+    universe = ("universe.instruments=[GOOG]", "universe.timeframe=1d", "universe.base_timeframe=1d")
+    rows = {row["what"]: row for row in say("doctor", *house.overrides, *universe, "--json").json["findings"]}
+    assert rows["quality GOOG"]["state"] == "look"
+    assert "POSSIBLE_SPLIT" in rows["quality GOOG"]["detail"]
+    assert rows["quality GOOG"]["remedy"] == "tradewright data findings --instrument GOOG"
+
+
+@pytest.mark.parametrize(("name", "text"), [("NOPE", "there is no instrument 'NOPE'"), ("ETH", "no bars of ETH")])
+def test_what_is_not_there_is_refused(house: House, name: str, text: str) -> None:
+    said = say("data", "findings", *house.overrides, "--instrument", name)
+    assert (said.status, text in said.err) == (1, True)

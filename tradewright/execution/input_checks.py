@@ -1,0 +1,113 @@
+"""The checks that an order depends on (P2), and whether their newest results are about the data that is there now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from tradewright.ledger.check_results import CheckResult
+from tradewright.model.bars import Timeframe
+from tradewright.model.intent import FLATTEN, MANUAL, Intent
+from tradewright.policy.snapshot import InputCheck
+from tradewright.quality.evidence import bars_check, features_check
+from tradewright.quality.report import Severity
+
+AHEAD = timedelta(seconds=2)
+"""How far clocks may differ; a time further in the future than that is not believed."""
+
+LONGEST_TEXT = 300
+"""Characters of a check's findings that a decision tells."""
+
+
+def look_ahead_check(strategy: str) -> str:
+    """The name under which the look-ahead test of a strategy is recorded."""
+    return f"lookahead.{strategy}"
+
+
+def timeframes_read(
+    universe: Timeframe, stored: Iterable[Timeframe], own: Timeframe | None = None
+) -> tuple[Timeframe, ...]:
+    """The timeframes whose bars a decision on an instrument reads.
+
+    Args:
+        universe: of the prices, volumes and features that the gate looks at.
+        stored: those that the instrument has bars of; the close of the day before is read from daily ones.
+        own: on which the strategy decides, where that is another than the universe's.
+    """
+    daily = [Timeframe.D1] if Timeframe.D1 in stored else []
+    return tuple(dict.fromkeys((universe, *([own] if own else []), *daily)))
+
+
+def own_timeframe(intent: Intent) -> Timeframe | None:
+    """The timeframe that the strategy of an intent decided on; None where it is the universe's, and for people's."""
+    named, _, start = intent.provenance.get("bar", "").partition(" ")
+    return Timeframe(named) if start else None
+
+
+def checks_of(strategy: str, instrument: str, timeframes: Iterable[Timeframe]) -> tuple[str, ...]:
+    """The names of the checks on which an order depends; a person's own intent needs no strategy's.
+
+    Args:
+        timeframes: whose bars are read (:func:`timeframes_read`).
+    """
+    if strategy == FLATTEN:
+        return ()  # the way out depends on no data
+    bars = tuple(bars_check(instrument, each) for each in timeframes)
+    return bars if strategy == MANUAL else (*bars, features_check(instrument), look_ahead_check(strategy))
+
+
+def data_of_checks(instrument: str, universe: Timeframe, fingerprints: Mapping[Timeframe, str]) -> dict[str, str]:
+    """The fingerprint of the stored bars that each check of an instrument has to be about, by the check's name."""
+    bars = {bars_check(instrument, each): told for each, told in fingerprints.items()}
+    return {**bars, features_check(instrument): fingerprints.get(universe, "")}
+
+
+def is_about(result: CheckResult, stored: str) -> bool:
+    """Whether a result judged the bars of a fingerprint. A pass that names no bars is about none."""
+    told = result.about("fingerprint")
+    return told == stored and bool(told or not result.passed)
+
+
+def bars_input(name: str, result: CheckResult | None, stored: str, now: datetime) -> InputCheck:
+    """The newest result of a check of bars or features, as the gate reads it.
+
+    Args:
+        stored: the fingerprint of the bars that it has to be about.
+    """
+    if result is None:
+        return InputCheck(name=name)
+    age, other = age_seconds(now, result.at), not is_about(result, stored)
+    text = "" if result.passed else failures(result)
+    return InputCheck(name=name, passed=result.passed, age_seconds=age, other_data=other, findings=text)
+
+
+def look_ahead_input(name: str, result: CheckResult | None, strategy_hash: str, now: datetime) -> InputCheck:
+    """The newest look-ahead test; it counts for the very code that it tested."""
+    if result is None:
+        return InputCheck(name=name)
+    if result.about("strategy") != strategy_hash:
+        return InputCheck(name=f"{name} for this version of the strategy")
+    text = "" if result.passed else failures(result)
+    return InputCheck(name=name, passed=result.passed, age_seconds=age_seconds(now, result.at), findings=text)
+
+
+def failures(result: CheckResult) -> str:
+    """The findings that made a check fail, with their codes; at most ``LONGEST_TEXT`` characters."""
+    told = [_told(row) for row in result.listed("findings")]
+    unknown = ", ".join(map(str, result.listed("unknown")))
+    text = "; ".join(filter(None, (*told, f"without a value: {unknown}" if unknown else "")))
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+
+
+def _told(row: object) -> str:
+    if not isinstance(row, Mapping):
+        return str(row)
+    return f"{row.get('code')}: {row.get('message')}" if row.get("severity") == Severity.BLOCK else ""
+
+
+def age_seconds(now: datetime, then: datetime | None) -> Decimal | None:
+    """Seconds since a moment; None without one, and for one that lies in the future beyond what clocks may differ."""
+    if then is None or then - now > AHEAD:
+        return None
+    return Decimal(repr(max(0.0, (now - then).total_seconds())))
