@@ -10,7 +10,7 @@ from pathlib import Path
 from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime.container import Container
-from tradewright.calendars.registry import calendar
+from tradewright.calendars.registry import calendar_of
 from tradewright.formats.bars_reader import Reading
 from tradewright.formats.lean.actions import read_factors, read_map
 from tradewright.formats.lean.bars import read_lean
@@ -127,10 +127,10 @@ def import_bars(
 def _read(
     source: Source, path: Path, instrument: Instrument, timeframe: Timeframe, mapping: ColumnMapping | None
 ) -> Reading:
-    opens = calendar(instrument.calendar).daily_starts
-    allowed = instrument.negative_prices
+    market, allowed = calendar_of(instrument), instrument.negative_prices
     readers = {Source.CSV: read_csv, Source.PARQUET: read_parquet, Source.FEATHER: read_feather}
-    return _with_rows(readers[source](path, timeframe, mapping, opens=opens, negative_prices=allowed))
+    read, opens, dates = readers[source], market.daily_starts, market.session_dates
+    return _with_rows(read(path, timeframe, mapping, opens=opens, dates=dates, negative_prices=allowed))
 
 
 def _with_rows(reading: Reading) -> Reading:
@@ -141,7 +141,7 @@ def _with_rows(reading: Reading) -> Reading:
 
 
 def _import_lean(store: BarStore, data: Path, instrument: Instrument, timeframe: Timeframe) -> Imported:
-    opens = calendar(instrument.calendar).daily_starts
+    opens = calendar_of(instrument).daily_starts
     reading = _with_rows(read_lean(data, instrument, timeframe, opens=opens))
     factors, spans = read_factors(data, instrument), read_map(data, instrument)
     if factors is not None:

@@ -17,7 +17,7 @@ from conf.schema.settings import Settings
 from conf.table_rules import broken_tables
 from runtime import feeds, research
 from runtime.container import Container
-from tradewright.calendars.registry import calendar
+from tradewright.calendars.registry import calendar_of
 from tradewright.indicators.features import feature_snapshot, feature_table
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError, StoreError
@@ -156,8 +156,8 @@ def quality(house: Container, symbol: str) -> QualityReport:
     """The contract and the quirks of an instrument's deciding bars."""
     store, instrument, timeframe = house.bar_store, house.instrument(symbol), house.settings.universe.timeframe
     frame = store.read(symbol, timeframe)
-    ends = (frame["ts"].iloc[0], frame["ts"].iloc[-1]) if len(frame) else (pd.Timestamp(0, tz="UTC"),) * 2
-    grid = calendar(instrument.calendar).grid(timeframe, *ends)
+    starts = frame["ts"].astype("datetime64[ns, UTC]").astype("int64").to_numpy()
+    grid = calendar_of(instrument).expected_starts(timeframe, starts)
     now, symbol_map = house.clock.now(), store.actions.symbol_map(symbol)
     return check_bars(frame, instrument, timeframe, now=now, grid=grid, symbol_map=symbol_map)
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tradewright.formats.mapping import ColumnMapping, positions
-from tradewright.formats.times import SessionOpens, bar_starts
+from tradewright.formats.times import SessionDates, SessionOpens, bar_starts
 from tradewright.model.bar_rules import Violation, bad_rows, frame_of, intact, select, violations
 from tradewright.model.bars import BarKind, Bars, Floats, Timeframe
 from tradewright.model.errors import DataError
@@ -48,6 +48,7 @@ def read_table(
     *,
     source: str,
     opens: SessionOpens | None = None,
+    dates: SessionDates | None = None,
     negative_prices: bool = False,
 ) -> Reading:
     """A foreign table as bars. Rows in falling order of time are turned round.
@@ -60,7 +61,7 @@ def read_table(
     names = headers(table, source)
     where = positions(mapping, names, source)
     columns = {name: _numbers(table.column(index), name, source) for name, index in where.items() if name != "ts"}
-    stamps = bar_starts(_times(table.column(where["ts"]), source), mapping, timeframe, opens, source)
+    stamps = bar_starts(_times(table.column(where["ts"]), source), mapping, timeframe, opens, source, dates)
     rows = len(stamps)
     unknown = np.full(rows, np.nan)
     bars = Bars(

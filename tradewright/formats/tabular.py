@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from tradewright.formats.bars_reader import Reading, headers, read_table
 from tradewright.formats.mapping import ColumnMapping
-from tradewright.formats.times import SessionOpens
+from tradewright.formats.times import SessionDates, SessionOpens
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError
 
@@ -25,6 +25,7 @@ def read_csv(
     mapping: ColumnMapping | None = None,
     *,
     opens: SessionOpens | None = None,
+    dates: SessionDates | None = None,
     negative_prices: bool = False,
 ) -> Reading:
     """Bars of a CSV file; ``.gz`` is unpacked.
@@ -32,6 +33,7 @@ def read_csv(
     Args:
         mapping: None recognises common headers (Date, Open, High, Low, Close, Volume) and reads times as UTC.
         opens: when the session of a date opens (daily bars); None for markets that never close.
+        dates: the session of a moment (daily bars whose times are moments in UTC); None takes their UTC dates.
 
     Raises:
         DataError: naming file, row and value, when it is absent, truncated, foreign or breaks the contract.
@@ -40,7 +42,9 @@ def read_csv(
     table = parse(path, mapping)
     headers(table, str(path))
     table = _without_empty_tail(table)
-    return read_table(table, mapping, timeframe, source=str(path), opens=opens, negative_prices=negative_prices)
+    return read_table(
+        table, mapping, timeframe, source=str(path), opens=opens, dates=dates, negative_prices=negative_prices
+    )
 
 
 def parse(path: Path, mapping: ColumnMapping) -> pa.Table:
@@ -94,6 +98,7 @@ def read_parquet(
     mapping: ColumnMapping | None = None,
     *,
     opens: SessionOpens | None = None,
+    dates: SessionDates | None = None,
     negative_prices: bool = False,
 ) -> Reading:
     """Bars of one Parquet file; arguments and errors as of :func:`tradewright.formats.tabular.read_csv`."""
@@ -102,7 +107,9 @@ def read_parquet(
     except (pa.ArrowException, OSError) as error:
         raise _foreign(path, "Parquet", error) from error
     mapping = mapping or ColumnMapping()
-    return read_table(table, mapping, timeframe, source=str(path), opens=opens, negative_prices=negative_prices)
+    return read_table(
+        table, mapping, timeframe, source=str(path), opens=opens, dates=dates, negative_prices=negative_prices
+    )
 
 
 def read_feather(
@@ -111,6 +118,7 @@ def read_feather(
     mapping: ColumnMapping | None = None,
     *,
     opens: SessionOpens | None = None,
+    dates: SessionDates | None = None,
     negative_prices: bool = False,
 ) -> Reading:
     """Bars of one feather file (``date``, OHLC, ``volume`` as freqtrade writes them); otherwise as for Parquet."""
@@ -119,7 +127,9 @@ def read_feather(
     except (pa.ArrowException, OSError) as error:
         raise _foreign(path, "feather", error) from error
     mapping = mapping or ColumnMapping()
-    return read_table(table, mapping, timeframe, source=str(path), opens=opens, negative_prices=negative_prices)
+    return read_table(
+        table, mapping, timeframe, source=str(path), opens=opens, dates=dates, negative_prices=negative_prices
+    )
 
 
 def _foreign(path: Path, kind: str, error: Exception) -> DataError:
