@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import numpy as np
 
 from tradewright.model.bars import Timeframe
+from tradewright.model.instrument import Instrument
 
 
 class Session(NamedTuple):
@@ -17,28 +18,22 @@ class Session(NamedTuple):
     close: datetime
 
 
-def session_ending_after(calendar_name: str, moment: datetime) -> Session | None:
+def session_ending_after(instrument: Instrument, moment: datetime) -> Session | None:
     """The first session that closes after ``moment`` (not at it); None beyond the calendar's last day."""
-    from tradewright.calendars.registry import calendar  # needs pandas, and a market that nobody moves needs neither
+    from tradewright.calendars.registry import calendar_of  # a market that nobody moves needs no pandas
 
-    known = calendar(calendar_name)
+    known = calendar_of(instrument)
     row = int(np.searchsorted(known.closes, _nanoseconds(moment), side="right"))
     if row >= len(known.closes):
         return None
     return Session(_moment(int(known.opens[row])), _moment(int(known.closes[row])))
 
 
-def bar_end(calendar_name: str, timeframe: Timeframe, start: datetime) -> datetime:
-    """When a bar that starts at ``start`` is complete.
+def bar_end(instrument: Instrument, timeframe: Timeframe, start: datetime) -> datetime:
+    """When a bar that starts at ``start`` is complete; see ``Calendar.bar_close``."""
+    from tradewright.calendars.registry import calendar_of
 
-    A daily bar is complete at its session's close, any other one timeframe after its start, or at the session's close
-    where that comes first.
-    """
-    session = session_ending_after(calendar_name, start)
-    regular = start + timedelta(seconds=timeframe.seconds)
-    if session is None or session.open > start:
-        return regular
-    return session.close if timeframe is Timeframe.D1 else min(regular, session.close)
+    return _moment(calendar_of(instrument).bar_close(timeframe, _nanoseconds(start)))
 
 
 def _nanoseconds(moment: datetime) -> int:

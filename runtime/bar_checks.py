@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-import pandas as pd
-
 from conf.environment import SOURCE, conf_folder
 from runtime.container import Container
 from runtime.feeds import timeframes_judged
-from tradewright.calendars.registry import calendar
+from tradewright.calendars.registry import calendar_of
 from tradewright.ledger.check_results import CheckResult
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError, StoreError
@@ -32,8 +30,8 @@ def report_on(house: Container, symbol: str, timeframe: Timeframe) -> QualityRep
     """
     store, instrument = house.bar_store, house.instrument(symbol)
     frame = store.read(symbol, timeframe)
-    ends = (frame["ts"].iloc[0], frame["ts"].iloc[-1]) if len(frame) else (pd.Timestamp(0, tz="UTC"),) * 2
-    grid = calendar(instrument.calendar).grid(timeframe, *ends)
+    starts = frame["ts"].astype("datetime64[ns, UTC]").astype("int64").to_numpy(dtype=np.int64)
+    grid = calendar_of(instrument).expected_starts(timeframe, starts)
     now, symbol_map = house.clock.now(), store.actions.symbol_map(symbol)
     return check_bars(frame, instrument, timeframe, now=now, grid=grid, symbol_map=symbol_map)
 

@@ -6,6 +6,7 @@ The execution location comes through here, so nothing in this module loads numba
 from __future__ import annotations
 
 from contextlib import ExitStack
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -116,7 +117,17 @@ class Container:
         """The bars store."""
         from tradewright.store.bars import BarStore
 
-        return BarStore(self.root, self.clock)
+        return BarStore(self.root, self.clock, self.trading_day)
+
+    def trading_day(self, symbol: str, day: date) -> tuple[int, int]:
+        """The first and the last nanosecond (UTC) of a trading day, by the calendar of an instrument.
+
+        Raises:
+            ConfigError: for an instrument that is not defined.
+        """
+        from tradewright.calendars.registry import calendar_of
+
+        return calendar_of(self.instrument(symbol)).day_bounds(day)
 
     @cached_property
     def artefacts(self) -> Artefacts:

@@ -19,7 +19,7 @@ from tradewright.calendars.due import (
     refresh_reason,
     signals_reason,
 )
-from tradewright.calendars.registry import calendar
+from tradewright.calendars.registry import calendar_of
 from tradewright.execution.input_checks import checks_of, data_of_checks, is_about, timeframes_read
 from tradewright.ledger.check_results import CheckResult
 from tradewright.model.bars import Timeframe
@@ -55,7 +55,7 @@ def bars_due(house: Container, timeframes: Iterable[Timeframe]) -> dict[str, str
     """
     now, found, results = house.clock.now(), {}, house.ledger.checks.newest()
     for symbol in house.settings.universe.instruments:
-        market, stored = calendar(house.instrument(symbol).calendar), newest_stored(house, symbol, timeframes)
+        market, stored = calendar_of(house.instrument(symbol)), newest_stored(house, symbol, timeframes)
         done = read_progress(house.progress, _refresh_of(symbol))
         reason = refresh_reason(market, stored, done, now, pace(house.settings), has_feed=_has_feed(house.settings))
         if not reason and (done is None or done.finished) and (names := not_judged(house, symbol, results, timeframes)):
@@ -87,7 +87,7 @@ def not_judged(
 
 def begin_refresh(house: Container, symbol: str, timeframes: Iterable[Timeframe]) -> Progress:
     """Note that an instrument's refresh has begun; it counts as failed until :func:`finish_refresh`."""
-    market, stored = calendar(house.instrument(symbol).calendar), newest_stored(house, symbol, timeframes)
+    market, stored = calendar_of(house.instrument(symbol)), newest_stored(house, symbol, timeframes)
     newest = newest_bars(market, stored, house.clock.now(), has_feed=_has_feed(house.settings))
     return _begun(house, _refresh_of(symbol), {str(each): start for each, start in newest.items()})
 
@@ -115,7 +115,7 @@ def signals_due(house: Container) -> str:
         ConfigError, StoreError: as :func:`bars_due`.
     """
     settings, stored = house.settings, _signal_bars(house)
-    markets = [calendar(house.instrument(symbol).calendar) for symbol in stored]
+    markets = [calendar_of(house.instrument(symbol)) for symbol in stored]
     done = read_progress(house.progress, signals_of(settings.strategy.name))
     identity = settings.config_hash
     return signals_reason(markets, stored, done, house.clock.now(), pace(settings), identity=identity)
@@ -156,7 +156,7 @@ def decisions_due(house: Container, strategies: Sequence[str]) -> Pending:
             continue
         decided = read_progress(house.progress, _decided_of(house.settings, name))
         for symbol in signals.bars:
-            market, known = calendar(house.instrument(symbol).calendar), _usable_checks(house, name, symbol, results)
+            market, known = calendar_of(house.instrument(symbol)), _usable_checks(house, name, symbol, results)
             is_due, reason = decision_reason(market, symbol, signals, decided, house.clock.now(), known)
             reasons.append(f"{name}: {reason}")
             if is_due:

@@ -9,7 +9,7 @@ from brokers.discovery import plugins
 from conf.schema.market import BrokerFeedSettings, ScenarioFeedSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
-from tradewright.calendars.registry import calendar
+from tradewright.calendars.registry import calendar_of
 from tradewright.execution.market_state import ENOUGH
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import ConfigError
@@ -58,7 +58,7 @@ def scenario(settings: Settings, end: datetime) -> Scenario:
     return Scenario(
         settings.base.seed,
         end,
-        lambda traded, *span: calendar(traded.calendar).grid(*span),
+        lambda traded, *span: calendar_of(traded).grid(*span),
         days=days,
         years=years,
         least=max(ENOUGH, settings.features.usual_volume),

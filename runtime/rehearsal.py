@@ -20,7 +20,7 @@ from runtime.bar_checks import evidence_on, record, record_features
 from runtime.container import Container
 from runtime.feeds import timeframes_judged
 from runtime.trading import account_actor, holder, not_well, snapshot_builder, system_user
-from tradewright.calendars.registry import calendar
+from tradewright.calendars.registry import calendar_of
 from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.deciding import Decider
 from tradewright.execution.inbox import Inbox
@@ -102,7 +102,7 @@ def run_rehearsal(
         ConfigError, StoreError, DataError: for bars that are missing or damaged, and a span without a bar.
     """
     settings, clock = house.settings, ManualClock(_BEGINNING)
-    store = ReplayBars(house.root, clock, _closes(settings))
+    store = ReplayBars(house.root, clock, _closes(settings), house.trading_day)
     pasts = _pasts(house, store)
     bars = schedule(pasts, first, last, WARM_UP)
     if not bars:
@@ -151,7 +151,7 @@ def _closes(settings: Settings) -> Callable[[str, Timeframe, npt.NDArray[np.int6
     """The closes of stored bars, by the calendars of their instruments."""
 
     def closes(symbol: str, timeframe: Timeframe, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        market = calendar(settings.instruments[symbol].calendar)
+        market = calendar_of(settings.instruments[symbol])
         return np.array([market.bar_close(timeframe, int(start)) for start in starts], np.int64)
 
     return closes

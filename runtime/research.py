@@ -16,7 +16,7 @@ from strategies.base import BaseStrategy
 from tradewright.backtest.code import code_identity
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.calendars.registry import calendar
+from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.study import MetricsConfig, StudyResult
 from tradewright.fills.slippage import for_instrument
@@ -139,7 +139,7 @@ def measures(settings: Settings, instruments: Iterable[Instrument]) -> MetricsCo
 
 def _days_per_year(instrument: Instrument, sampling: Sampling) -> int:
     """How many days a year the equity of an instrument is sampled on."""
-    return DAYS if sampling is Sampling.CALENDAR_DAY else calendar(instrument.calendar).sessions_per_year
+    return DAYS if sampling is Sampling.CALENDAR_DAY else calendar_of(instrument).sessions_per_year
 
 
 DAYS = 365

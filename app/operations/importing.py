@@ -11,7 +11,7 @@ from app.operations.data_quality import FindingLine, noteworthy
 from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime.container import Container
-from tradewright.calendars.registry import calendar
+from tradewright.calendars.registry import calendar_of
 from tradewright.formats.bars_reader import Reading
 from tradewright.formats.corporate_actions import FoundActions, found_actions
 from tradewright.formats.lean.actions import read_factors, read_map
@@ -173,11 +173,11 @@ def _judged(house: Container, imported: Imported) -> Imported:
 def _read(
     source: Source, path: Path, instrument: Instrument, timeframe: Timeframe, mapping: ColumnMapping | None
 ) -> Reading:
-    opens = calendar(instrument.calendar).daily_starts
-    allowed = instrument.negative_prices
+    market, allowed = calendar_of(instrument), instrument.negative_prices
     readers = {Source.CSV: read_csv, Source.PARQUET: read_parquet, Source.FEATHER: read_feather}
+    read, opens, dates = readers[source], market.daily_starts, market.session_dates
     tick = float(instrument.tick_size)
-    return _with_rows(readers[source](path, timeframe, mapping, opens=opens, negative_prices=allowed, tick=tick))
+    return _with_rows(read(path, timeframe, mapping, opens=opens, dates=dates, negative_prices=allowed, tick=tick))
 
 
 def _with_rows(reading: Reading) -> Reading:
@@ -188,7 +188,7 @@ def _with_rows(reading: Reading) -> Reading:
 
 
 def _import_lean(store: BarStore, data: Path, instrument: Instrument, timeframe: Timeframe) -> Imported:
-    opens = calendar(instrument.calendar).daily_starts
+    opens = calendar_of(instrument).daily_starts
     reading = _with_rows(read_lean(data, instrument, timeframe, opens=opens))
     factors, spans = read_factors(data, instrument), read_map(data, instrument)
     report = _upsert(store, instrument, timeframe, reading)
@@ -208,7 +208,7 @@ def _import_file(store: BarStore, instrument: Instrument, timeframe: Timeframe, 
     if factors is not None and not _covers(store, instrument, reading):
         factors, remark = None, "corporate actions are left out: the file holds only a part of the bars that are stored"
     if factors is not None:
-        zone = calendar(instrument.calendar).zone
+        zone = calendar_of(instrument).zone
         store.actions.write_factors(instrument.symbol, factors, zone)
     else:
         unused = tuple(theirs for ours, theirs in reading.used.items() if ours in ACTION_COLUMNS)
@@ -224,7 +224,7 @@ def _actions_of(reading: Reading, instrument: Instrument, timeframe: Timeframe) 
         return None
     if timeframe is not Timeframe.D1 or instrument.asset_class not in ADJUSTABLE:
         return FoundActions(None, "corporate actions are taken from daily bars of stocks and funds alone")
-    return found_actions(bars_of(reading.frame), reading.actions, calendar(instrument.calendar).zone)
+    return found_actions(bars_of(reading.frame), reading.actions, calendar_of(instrument).zone)
 
 
 def _covers(store: BarStore, instrument: Instrument, reading: Reading) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 
 from app.operations import research
 from app.operations.study_view import StudyView
@@ -18,6 +18,7 @@ from runtime.research import symbols, tables, timeframe
 from strategies.base import Parameter
 from tradewright.model.bars import PriceView, Timeframe
 from tradewright.model.errors import TradewrightError
+from tradewright.research.study import first_and_last_day
 
 ALL_DAYS = date(1970, 1, 1), date(2100, 1, 1)
 WIDE = 4
@@ -161,12 +162,8 @@ def span(overrides: Sequence[str], instruments: Sequence[str], timeframe: str) -
         found = tables(Container(settings)).values()
     except TradewrightError:
         return ALL_DAYS
-    stamps = [stamp for item in found if len(item.bars.ts) for stamp in (item.bars.ts[0], item.bars.ts[-1])]
-    return (_day(min(stamps)), _day(max(stamps))) if stamps else ALL_DAYS
-
-
-def _day(stamp: int) -> date:
-    return datetime.fromtimestamp(int(stamp) // 10**9, UTC).date()
+    days = [day for item in found if len(item.bars.ts) for day in first_and_last_day(item)]
+    return (min(days), max(days)) if days else ALL_DAYS
 
 
 def explore(overrides: Sequence[str], choice: Choice) -> StudyView:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from app.operations.data_quality import FindingLine, noteworthy
@@ -17,10 +18,12 @@ from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.research import run_study, sweep_sets, symbols, timeframe
 from tradewright.backtest.result import BacktestResult
+from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.equity_curve import Sampling, periods_per_year
 from tradewright.evaluation.formatting import QUANTITY_DIGITS
 from tradewright.evaluation.study import StudyResult
 from tradewright.model.errors import ConfigError, DataError
+from tradewright.store.bars import Coverage
 from tradewright.store.files import write_bytes
 
 LOOK_AHEAD = "LOOK_AHEAD"
@@ -89,12 +92,18 @@ def _no_bars(settings: Settings, names: Sequence[str]) -> DataError:
     """The refusal of a period without bars, with the days that are stored."""
     house, backtest = Container(settings), settings.backtest
     stored = {name: house.bar_store.coverage(name, timeframe(settings)) for name in names}
-    spans = (f"{name} {span.first:%Y-%m-%d} to {span.last:%Y-%m-%d}" for name, span in stored.items() if span)
+    spans = (f"{name} {_days_of(house, name, span)}" for name, span in stored.items() if span)
     return DataError(
         f"no bar of {', '.join(names)} lies in the period",
         where=f"backtest.start={backtest.start} backtest.end={backtest.end}",
         remedy=f"choose a period within what is stored at {timeframe(settings)}: {', '.join(spans) or 'nothing'}",
     )
+
+
+def _days_of(house: Container, name: str, stored: Coverage) -> str:
+    """The dates of the first and the last stored session."""
+    ends = np.array([stored.first.value, stored.last.value])
+    return " to ".join(calendar_of(house.instrument(name)).session_dates(ends).astype(str).tolist())
 
 
 def reply_of(settings: Settings, done: StudyResult, *, with_fills: bool = True) -> BacktestReply:
@@ -159,9 +168,8 @@ def write_full_report(settings: Settings, done: StudyResult, folder: Path) -> di
     days = {section.instrument: section.metrics.days_per_year for section in done.report.sections}
     for name, result in done.results.items():
         path = folder / f"{settings.strategy.name}-{name}-full.html"
-        write_bytes(
-            path, full_report(result, name, periods_per_year(result.bars.ts, Sampling.BAR, days[name])).plots.encode()
-        )
+        in_a_year = periods_per_year(result.bars.ts, Sampling.BAR, days[name], result.days)
+        write_bytes(path, full_report(result, name, in_a_year).plots.encode())
         written[name] = path
     return written
 

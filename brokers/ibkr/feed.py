@@ -15,7 +15,7 @@ from brokers.ibkr.connection import Connection
 from brokers.ibkr.conversions import SymbolMap
 from brokers.ibkr.settings import IbkrSettings
 from brokers.sessions import bar_end
-from tradewright.calendars.registry import calendar
+from tradewright.calendars.registry import calendar_of
 from tradewright.model.bars import OHLCV, Timeframe
 from tradewright.model.clock import Clock
 from tradewright.model.errors import BrokerError, DataError
@@ -130,12 +130,12 @@ class IbkrFeed:
         table = pd.DataFrame({name: [float(getattr(bar, name)) for bar in bars] for name in OHLCV}, dtype="float64")
         dates = pd.DatetimeIndex([bar.date for bar in bars])
         if timeframe is Timeframe.D1:
-            starts = calendar(instrument.calendar).daily_starts(dates)
+            starts = calendar_of(instrument).daily_starts(dates)
         else:
             starts = dates.tz_localize("UTC") if dates.tz is None else dates
         table.insert(0, "ts", starts.as_unit("ns"))
         table["volume"] = table["volume"].where(table["volume"] >= 0)  # -1 is "not known", of midpoint bars
         now = self._clock.now()
-        complete = pd.Series([bar_end(instrument.calendar, timeframe, start) <= now for start in starts], dtype=bool)
+        complete = pd.Series([bar_end(instrument, timeframe, start) <= now for start in starts], dtype=bool)
         table = table[complete if after is None else complete & (table["ts"] > after)]
         return table.drop_duplicates("ts", keep="last").sort_values("ts", ignore_index=True)

@@ -70,12 +70,12 @@ def stored_bars(
         for timeframe in shortest_first:
             if store.coverage(symbol, timeframe) is None:
                 continue
-            calendar, now = instruments[symbol].calendar, clock.now()
+            instrument, now = instruments[symbol], clock.now()
             bars = store.read_bars(symbol, timeframe, start=moment - timedelta(seconds=timeframe.seconds))
             starts = [datetime.fromtimestamp(start // 1_000_000_000, UTC) for start in bars.ts.tolist()]
             rows = zip(starts, *(column.tolist() for column in bars[1:5]), strict=True)
             found = [
-                PriceBar(start, bar_end(calendar, timeframe, start), *(Decimal(repr(price)) for price in prices))
+                PriceBar(start, bar_end(instrument, timeframe, start), *(Decimal(repr(price)) for price in prices))
                 for start, *prices in rows
             ]
             if complete := [bar for bar in found if moment < bar.end <= now]:

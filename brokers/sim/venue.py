@@ -210,11 +210,11 @@ class Venue(OrderBook):
             return None
         if order.terms.tif is TimeInForce.GTD:
             return order.terms.good_till
-        calendar = self.instrument(order.terms.instrument).calendar
-        session = session_ending_after(calendar, order.placed_at)
+        instrument = self.instrument(order.terms.instrument)
+        session = session_ending_after(instrument, order.placed_at)
         for_opening = order.terms.order.kind is OrderType.MARKET_ON_OPEN
         if session is not None and for_opening and session.open < order.placed_at:
-            session = session_ending_after(calendar, session.close)
+            session = session_ending_after(instrument, session.close)
         return session.close if session is not None else None
 
     def quote(self, symbol: str, prices: Prices) -> None:
@@ -254,7 +254,7 @@ class Venue(OrderBook):
         known = self.state.bars_until.get(symbol)
         if known is not None and bar.start < known:
             return
-        session = session_ending_after(instrument.calendar, bar.start)
+        session = session_ending_after(instrument, bar.start)
         inside = session is not None and session.open <= bar.start
         with self._as_one_change():
             self.expire(bar.start)

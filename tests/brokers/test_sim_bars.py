@@ -14,7 +14,7 @@ from brokers.sim.matching import PriceBar, match
 from brokers.sim.settings import SimSettings, sim_broker
 from brokers.sim.state import Placement
 from brokers.sim.venue import Venue
-from tests.brokers.desk import ACCOUNT, INSTRUMENTS, approved, bracket, in_loop, market
+from tests.brokers.desk import AAPL, ACCOUNT, BTC, INSTRUMENTS, approved, bracket, in_loop, market
 from tests.support.price_lists import IBKR_FIXED
 from tradewright.model.bars import Timeframe
 from tradewright.model.broker import VenueStatus
@@ -214,12 +214,12 @@ async def test_a_saved_venue_meets_the_bars_that_it_missed_before_the_present_pr
 
 
 def test_sessions_and_the_ends_of_bars() -> None:
-    assert session_ending_after("XNYS", MONDAY) == Session(MONDAY - timedelta(minutes=90), CLOSE)
-    assert session_ending_after("XNYS", CLOSE) == Session(TUESDAY, TUESDAY + timedelta(hours=6.5))
-    assert bar_end("XNYS", Timeframe.D1, MONDAY - timedelta(minutes=90)) == CLOSE
-    assert bar_end("XNYS", Timeframe.H1, CLOSE - timedelta(minutes=30)) == CLOSE
-    assert bar_end("XNYS", Timeframe.M5, MONDAY) == MONDAY + FIVE
+    assert session_ending_after(AAPL, MONDAY) == Session(MONDAY - timedelta(minutes=90), CLOSE)
+    assert session_ending_after(AAPL, CLOSE) == Session(TUESDAY, TUESDAY + timedelta(hours=6.5))
+    assert bar_end(AAPL, Timeframe.D1, MONDAY - timedelta(minutes=90)) == CLOSE
+    assert bar_end(AAPL, Timeframe.H1, CLOSE - timedelta(minutes=30)) == CLOSE
+    assert bar_end(AAPL, Timeframe.M5, MONDAY) == MONDAY + FIVE
     half_day = datetime(2026, 11, 27, 14, 30, tzinfo=UTC)
-    assert bar_end("XNYS", Timeframe.D1, half_day) == datetime(2026, 11, 27, 18, 0, tzinfo=UTC)
+    assert bar_end(AAPL, Timeframe.D1, half_day) == datetime(2026, 11, 27, 18, 0, tzinfo=UTC)
     midnight = datetime(2026, 11, 28, tzinfo=UTC)
-    assert bar_end("24/7", Timeframe.D1, midnight) == midnight + timedelta(days=1)
+    assert bar_end(BTC.model_copy(update={"calendar": "24/7"}), Timeframe.D1, midnight) == midnight + timedelta(days=1)

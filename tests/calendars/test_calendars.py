@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tradewright.calendars.bar_grid import Anchor
 from tradewright.calendars.calendar import Calendar
 from tradewright.calendars.registry import calendar
 from tradewright.formats.lean.bars import read_lean
@@ -98,9 +99,10 @@ def test_foreign_exchange_weeks_and_days() -> None:
     assert forex.next_open(at("2024-03-09 12:00")) == at("2024-03-10 17:00")
     assert forex.trading_days("2024-03-04", "2024-03-17") == 10
     assert forex.session_open("2024-03-11") == at("2024-03-10 17:00")
-    week = forex.grid(Timeframe.D1, at("2024-03-04", "UTC"), at("2024-03-10 23:59", "UTC"))
-    days = pd.to_datetime(week, utc=True).day_name().tolist()
-    assert days == ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Sunday"], "bars are UTC days"
+    week = forex.grid(Timeframe.D1, at("2024-03-03", "UTC"), at("2024-03-08 23:59", "UTC"))
+    days = pd.DatetimeIndex(forex.session_dates(week)).day_name().tolist()
+    assert days == ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"], "Sunday evening is Monday"
+    assert pd.to_datetime(week, utc=True).strftime("%H:%M").unique().tolist() == ["22:00"]
 
 
 def test_round_the_clock() -> None:
@@ -113,11 +115,11 @@ def test_round_the_clock() -> None:
     assert always.early_closes("2024-01-01", "2024-12-31").empty
 
 
-@pytest.mark.parametrize(("timeframe", "bars"), [("1m", 210), ("5m", 42), ("15m", 14), ("1h", 4), ("4h", 2), ("1d", 1)])
+@pytest.mark.parametrize(("timeframe", "bars"), [("1m", 210), ("5m", 42), ("15m", 14), ("1h", 4), ("4h", 1), ("1d", 1)])
 def test_the_grid_of_a_half_day(timeframe: str, bars: int) -> None:
     grid = calendar("XNYS").grid(Timeframe(timeframe), at("2013-11-28"), at("2013-12-01"))
     assert len(grid) == bars
-    assert pd.Timestamp(grid[0], tz="UTC").hour in (12, 14)
+    assert pd.Timestamp(grid[0], tz="UTC") == at("2013-11-29 09:30")
 
 
 @settings(max_examples=60)
@@ -131,7 +133,7 @@ def test_a_bar_is_on_the_grid_when_the_market_trades_during_it(name: str, length
     market, timeframe = calendar(name), Timeframe(length)
     start = pd.Timestamp("1990-01-01", tz="UTC") + pd.Timedelta(minutes=minute)
     end = start + pd.Timedelta(minutes=span)
-    grid = set(market.grid(timeframe, start, end).tolist())
+    grid = set(market.grid(timeframe, start, end, Anchor.CLOCK).tolist())
     step = timeframe.seconds // 60
     first = -(-(start.value // 60_000_000_000) // step) * step
     wanted = set()
@@ -147,7 +149,8 @@ def test_daily_bars_start_with_their_session_and_stray_rows_at_the_usual_time() 
     starts = calendar("XNYS").daily_starts(days)
     assert starts.strftime("%d %H:%M").tolist() == ["08 14:30", "09 14:30", "11 13:30"]
     assert str(starts.dtype) == "datetime64[ns, UTC]"
-    assert calendar("24/5").daily_starts(days).strftime("%H:%M").unique().tolist() == ["00:00"]
+    assert calendar("24/7").daily_starts(days).strftime("%H:%M").unique().tolist() == ["00:00"]
+    assert calendar("24/5").daily_starts(days).strftime("%d %H:%M").tolist() == ["07 22:00", "08 22:00", "10 21:00"]
     assert len(calendar("XNYS").daily_starts(days[:0])) == 0
 
 

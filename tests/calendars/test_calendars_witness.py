@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tradewright.calendars.bar_grid import Anchor
 from tradewright.calendars.registry import FIRST, LAST, calendar
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError
@@ -199,7 +200,8 @@ def test_an_empty_or_inverted_span_has_no_bars(name: str, timeframe: Timeframe) 
 
 
 def test_a_bar_that_begins_before_the_end_counts_though_trading_starts_after_it() -> None:
-    grid = calendar("XNYS").grid(Timeframe.H1, pd.Timestamp("2024-03-08 13:00Z"), pd.Timestamp("2024-03-08 14:10Z"))
+    span = (pd.Timestamp("2024-03-08 13:00Z"), pd.Timestamp("2024-03-08 14:10Z"))
+    grid = calendar("XNYS").grid(Timeframe.H1, *span, Anchor.CLOCK)
     assert pd.to_datetime(grid, utc=True).tolist() == [pd.Timestamp("2024-03-08 14:00Z")], "New York opens at 14:30"
 
 

@@ -52,15 +52,25 @@ def ns(text: str) -> int:
         ("XNYS", M1, "2026-11-27 18:30", "2026-11-27 17:59"),
         ("XNYS", D1, "2026-11-29 12:00", "2026-11-27 14:30"),  # Sunday
         ("XNYS", D1, "2026-07-15 20:00", "2026-07-15 13:30"),  # summer time
-        ("XNYS", H1, "2026-11-25 15:00", "2026-11-25 14:00"),
-        ("24/5", D1, "2026-11-27 21:59", "2026-11-26"),
-        ("24/5", D1, "2026-11-27 22:00", "2026-11-27"),  # the week ends at 17:00 New York
-        ("24/5", D1, "2026-11-30 00:00", "2026-11-29"),  # Sunday's evening is a bar of its own
+        ("XNYS", H1, "2026-11-25 15:29", "2026-11-24 20:30"),
+        ("XNYS", H1, "2026-11-25 15:30", "2026-11-25 14:30"),  # counted from the opening
+        ("XNYS", H1, "2026-11-25 21:00", "2026-11-25 20:30"),  # the last bar is short
+        ("24/5", D1, "2026-11-27 21:59", "2026-11-25 22:00"),
+        ("24/5", D1, "2026-11-27 22:00", "2026-11-26 22:00"),  # the week ends at 17:00 New York
+        ("24/5", D1, "2026-11-30 00:00", "2026-11-26 22:00"),  # Sunday evening is the beginning of Monday
         ("XTKS", M1, "2026-11-25 03:20", "2026-11-25 02:29"),  # the lunch break
     ],
 )
 def test_the_newest_closed_bar(name: str, timeframe: Timeframe, now: str, newest: str) -> None:
     assert calendar(name).newest_closed(timeframe, at(now)) == ns(newest)
+
+
+def test_the_bars_that_are_stored_tell_how_they_are_counted() -> None:
+    market = calendar("XNYS")
+    whole_hours, stored = ns("2026-11-24 15:00"), ns("2026-11-24 15:30")
+    assert market.newest_closed(H1, at("2026-11-25 15:00"), whole_hours) == ns("2026-11-25 14:00")
+    assert market.newest_closed(H1, at("2026-11-25 15:30"), stored) == ns("2026-11-25 14:30")
+    assert newest_bars(market, {H1: whole_hours}, at("2026-11-25 16:00"), has_feed=True) == {H1: ns("2026-11-25 15:00")}
 
 
 def test_a_moment_that_the_calendar_does_not_know_is_refused() -> None:

@@ -61,7 +61,7 @@ def test_bars_keep_the_contract_the_calendar_and_the_present(symbol: str, timefr
     expected = grid(of, timeframe, frame["ts"].iloc[0], frame["ts"].iloc[-1])
     assert bars.ts.tolist() == expected.tolist()
     if timeframe is not D1:
-        assert frame["ts"].iloc[-1] + pd.Timedelta(seconds=timeframe.seconds) <= END
+        assert calendar(of.calendar).bar_close(timeframe, int(bars.ts[-1])) <= pd.Timestamp(END).value
     tick = float(of.tick_size)
     for prices in (bars.open, bars.high, bars.low, bars.close):
         np.testing.assert_allclose(prices / tick, np.rint(prices / tick), atol=1e-6)

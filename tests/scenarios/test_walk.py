@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.scenarios.test_scenario import INSTRUMENTS, grid
+from tradewright.calendars.registry import calendar
 from tradewright.formats.resample import resample
 from tradewright.model.bar_rules import bars_of, intact
 from tradewright.model.bars import OHLCV, Timeframe
@@ -80,8 +81,11 @@ def test_longer_bars_are_those_that_resampling_makes(symbol: str) -> None:
     made = Scenario(7, END, grid, days=3, years=0.1)
     minutes = made.fetch(INSTRUMENTS[symbol], M1, None)
     for timeframe in (Timeframe.M5, Timeframe.M15, Timeframe.H1, Timeframe.H4):
-        wanted = resample(minutes, M1, timeframe)
-        wanted = wanted[wanted["ts"] + pd.Timedelta(seconds=timeframe.seconds) <= END].reset_index(drop=True)
+        market = calendar(INSTRUMENTS[symbol].calendar)
+        starts = market.grid(timeframe, minutes["ts"].iloc[0], pd.Timestamp(END))
+        wanted = resample(minutes, M1, timeframe, starts=starts)
+        closes = [market.bar_close(timeframe, int(start)) for start in wanted["ts"].astype("int64")]
+        wanted = wanted[np.array(closes) <= pd.Timestamp(END).value].reset_index(drop=True)
         pd.testing.assert_frame_equal(made.fetch(INSTRUMENTS[symbol], timeframe, None), wanted)
 
 

@@ -23,7 +23,9 @@ from tradewright.backtest.kernel import (
     WORST,
     Matrix,
 )
-from tradewright.model.bars import Bars, Floats
+from tradewright.model.bars import Bars, Floats, Times
+
+_DAY_NS = 86_400_000_000_000
 
 
 class FillReason(IntEnum):
@@ -83,7 +85,8 @@ class BacktestResult:
 
     ``orders`` counts the orders that were sent, whether filled or not. ``multiplier`` is the instrument's money per
     unit and price point. ``totals`` is what the run itself added up (one record of ``TOTALS``), ``given`` the curves of
-    a result that has no fills of its own to draw them from.
+    a result that has no fills of its own to draw them from. ``session_days`` are the dates of the bars' sessions by the
+    instrument's calendar (``Calendar.session_dates``), in days since 1970; without them a day is a UTC day.
     """
 
     bars: Bars
@@ -94,6 +97,12 @@ class BacktestResult:
     multiplier: float = 1.0
     totals: npt.NDArray[np.void] | None = None
     given: Curves | None = None
+    session_days: Times | None = None
+
+    @property
+    def days(self) -> Times:
+        """The day of each bar, in days since 1970; it never falls."""
+        return self.bars.ts // _DAY_NS if self.session_days is None else self.session_days
 
     @functools.cached_property
     def curves(self) -> Curves:

@@ -1,4 +1,4 @@
-"""When a market is open: sessions, early closes, and the grid of bars that a complete history would have."""
+"""When a market is open: its sessions, the date of each bar's session, and the bars of a complete history."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from tradewright.calendars.bar_grid import Anchor, anchored_starts, clock_starts
+from tradewright.calendars.session_table import DAY, Days, SessionTable, local_instants
 from tradewright.model.bars import Timeframe, Times
 from tradewright.model.errors import DataError
 
-Days = npt.NDArray[np.datetime64]
 Moment = datetime | pd.Timestamp
 Day = date | str
 
@@ -24,29 +24,40 @@ LONGEST_CLOSURE = timedelta(days=15)
 
 @dataclass(frozen=True, eq=False)
 class Calendar:
-    """The sessions of one market, as plain arrays.
+    """The hours of one market.
 
     Args:
-        name: an ``exchange_calendars`` name, ``24/7`` or ``24/5``.
-        days: the date of each session (datetime64[D], ascending): the day its trading counts to.
-        opens, closes: nanoseconds since 1970 UTC. A market is open from ``opens`` on and closed at ``closes``.
-        intervals: spans of uninterrupted trading, shape (n, 2), ascending: sessions cut at their breaks, and joined
-            where one starts as the other ends.
-        regular: the usual length of a session in nanoseconds; shorter ones close early.
-        utc_days: whether daily bars are UTC days, stamped 00:00 UTC (markets that trade round the clock), rather than
-            sessions, stamped with their open.
-        zone: the zone that ``nominal_open`` is in, and the usual wall-clock time of opening.
+        name: an ``exchange_calendars`` name, ``24/7``, ``24/5``, or one that ``conf/calendars`` declares.
+        table: the sessions as plain arrays.
     """
 
     name: str
-    days: Days
-    opens: Times
-    closes: Times
-    intervals: Times
-    regular: int
-    utc_days: bool
-    zone: str
-    nominal_open: pd.Timedelta
+    table: SessionTable
+
+    @property
+    def utc_days(self) -> bool:
+        """Whether daily bars are UTC days, stamped 00:00 UTC, rather than sessions, stamped with their open."""
+        return self.table.utc_days
+
+    @property
+    def days(self) -> Days:
+        """The date of each session (datetime64[D], ascending): the day its trading counts to."""
+        return self.table.days
+
+    @property
+    def opens(self) -> Times:
+        """When each session opens, in nanoseconds since 1970 UTC; the market is open from then on."""
+        return self.table.opens
+
+    @property
+    def closes(self) -> Times:
+        """When each session closes, in nanoseconds since 1970 UTC; the market is closed then."""
+        return self.table.closes
+
+    @property
+    def intervals(self) -> Times:
+        """Spans of uninterrupted trading, shape (n, 2), ascending; sessions that touch are joined."""
+        return self.table.intervals
 
     @property
     def sessions_per_year(self) -> int:
@@ -92,7 +103,7 @@ class Calendar:
     def early_closes(self, start: Day, end: Day) -> pd.DatetimeIndex:
         """The dates of shortened sessions from ``start`` to ``end``, both included."""
         rows = self._rows(start, end)
-        return pd.DatetimeIndex(self.days[rows][(self.closes - self.opens)[rows] < self.regular])
+        return pd.DatetimeIndex(self.days[rows][(self.closes - self.opens)[rows] < self.table.regular])
 
     def next_open(self, instant: Moment) -> pd.Timestamp | None:
         """When trading next starts after ``instant`` (not at it); None for a market that never closes."""
@@ -102,66 +113,183 @@ class Calendar:
         """When trading next stops after ``instant`` (not at it); None for a market that never closes."""
         return self._next(self.intervals[:, 1], instant)
 
+    def session_dates(self, ts: Times) -> Days:
+        """The date of the session to which each bar belongs, by the bar's start; the one rule of what day a bar is of.
+
+        A start inside a session has that session's date, also where the session opened on the evening before: Sunday
+        17:00 New York is Monday. One outside of every session has its date on the exchange's clock, which changes at
+        midnight, or at the usual opening where that lies on the evening before. Markets that trade round the clock
+        count UTC days. There is no first and no last date: before the calendar's first session the clock decides.
+
+        Args:
+            ts: starts in nanoseconds since 1970 UTC, in any order.
+
+        Returns:
+            datetime64[D], one date for each start; it never falls where ``ts`` rises.
+        """
+        if len(ts) == 0:
+            return np.empty(0, "datetime64[D]")
+        ends = np.array([ts.min(), ts.max()]).astype("datetime64[ns]").astype("datetime64[D]")
+        days = np.arange(ends[0] - 2 * DAY, ends[1] + 3 * DAY)
+        found: Days = days[np.searchsorted(self._first_instants(days), ts, side="right") - 1]
+        return found
+
+    def day_bounds(self, day: Day) -> tuple[int, int]:
+        """The first and the last nanosecond (UTC) whose bars belong to ``day`` by :meth:`session_dates`."""
+        wanted = _date(day)
+        first, after = self._first_instants(np.array([wanted, wanted + DAY]))
+        return int(first), int(after) - 1
+
     def daily_starts(self, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
         """The stamps (UTC) of daily bars of naive dates.
 
-        A date without a session gets the usual opening time, so that a vendor's stray row stays on its date; the
-        quality report names such rows.
+        A date without a session, or before the calendar's first one, gets the usual opening time, so that a vendor's
+        stray row stays on its date; the quality report names such rows.
+
+        Raises:
+            DataError: for a date after the calendar's last one.
         """
         if self.utc_days:
             return days.tz_localize("UTC")
         wanted = days.to_numpy().astype("datetime64[D]")
-        nominal = (days.normalize() + self.nominal_open).tz_localize(self.zone).tz_convert("UTC").as_unit("ns").asi8
-        if len(wanted):
-            self._rows(str(wanted.min()), str(wanted.max()))
-        row = np.minimum(np.searchsorted(self.days, wanted), len(self.days) - 1)
-        starts = np.where(self.days[row] == wanted, self.opens[row], nominal)
+        if len(wanted) and wanted.max() > self._last_day:
+            raise self._beyond(str(wanted.max()))
+        row, has_session = self._sessions_of(wanted)
+        nominal = local_instants(wanted, self.table.nominal_open, self.table.zone)
+        starts = np.where(has_session, self.opens[row], nominal)
         return pd.DatetimeIndex(starts.view("datetime64[ns]")).tz_localize("UTC")
 
-    def grid(self, timeframe: Timeframe, start: Moment, end: Moment) -> Times:
+    def grid(self, timeframe: Timeframe, start: Moment, end: Moment, anchor: Anchor = Anchor.SESSION) -> Times:
         """The starts (nanoseconds UTC) of the bars of a complete history from ``start`` to ``end``, both included.
 
-        Intraday bars start at whole multiples of the timeframe in UTC and overlap a span of trading: the 14:00 hour of
-        a market that opens at 14:30 counts. Daily bars: one per session, or per UTC day with any trading (which makes
-        Sunday a day of the 24/5 grid, though not a session).
+        Intraday bars are counted from the session's opening, and anew after a break that is as long as a bar; the last
+        one may be short: hours of New York start at 09:30, 10:30 ... 15:30. Daily bars: one per session, stamped with
+        its open, or per UTC day with any trading. Nothing is known, and so nothing expected, before the first session.
+
+        Args:
+            anchor: ``Anchor.CLOCK`` counts intraday bars in whole multiples of their length since 00:00 UTC instead.
+
+        Raises:
+            DataError: for an ``end`` after the calendar's last day, or a time without a zone.
         """
-        first, last = self._covered(start), self._covered(end)
-        if timeframe is Timeframe.D1 and not self.utc_days:
-            starts = self.opens
+        first, last = max(self._covered(start), self._first_known), self._covered(end)
+        if timeframe is not Timeframe.D1:
+            starts = self._intraday(timeframe, first, last, anchor)
+        elif self.utc_days:
+            starts = clock_starts(self.intervals, _DAY, first, last)
         else:
-            starts = _multiples(self.intervals, timeframe.seconds * _SECOND, first, last)
+            starts = self.opens
         return starts[(starts >= first) & (starts <= last)]
+
+    def expected_starts(self, timeframe: Timeframe, ts: Times) -> Times:
+        """The starts of a complete history from the first to the last of these bars, in the form of their own stamps.
+
+        What lacks in ``ts`` is missing, and what lacks here lies outside the market's hours. Daily bars are compared by
+        session date, whatever their time of day; a bar of a date without a session on which there is trading all the
+        same (a vendor's Sunday evening) is neither. Intraday bars are compared with the grid from the session's
+        opening, or with the grid of the clock where that holds more of them: some vendors count whole hours. Bars
+        before the calendar's first session or after its last one are neither missing nor outside.
+
+        Args:
+            ts: bar starts, ascending, nanoseconds UTC.
+        """
+        is_known = (ts >= self._first_known) & (ts <= self.closes[-1])
+        known = ts[is_known]
+        if len(known) == 0:
+            return ts
+        found = self._expected_days(known) if timeframe is Timeframe.D1 else self._expected_intraday(timeframe, known)
+        return np.union1d(ts[~is_known], found)
 
     def bar_close(self, timeframe: Timeframe, start: int) -> int:
         """When the bar that starts at ``start`` closes; both in nanoseconds UTC.
 
-        An intraday bar closes after its length. A daily bar closes with its session; one of a market that trades round
-        the clock at midnight UTC, or when the week ends. A daily bar on a day without a session lasts 24 hours.
+        An intraday bar closes after its length, or when trading ends before that. A daily bar closes with its session;
+        one of a market that trades round the clock at midnight UTC, or when trading ends before that. A daily bar of a
+        date without a session lasts 24 hours.
         """
-        if timeframe is not Timeframe.D1:
-            return start + timeframe.seconds * _SECOND
-        opens, closes = (self.intervals[:, 0], self.intervals[:, 1]) if self.utc_days else (self.opens, self.closes)
-        row, day_after = int(np.searchsorted(closes, start, side="right")), start + _DAY
-        if row == len(closes):
-            return day_after
-        if self.utc_days:
-            return min(day_after, int(closes[row]))
-        return int(closes[row]) if opens[row] <= start else day_after
+        if timeframe is Timeframe.D1 and not self.utc_days:
+            row, has_session = self._sessions_of(self.session_dates(np.array([start])))
+            close = int(self.closes[row[0]])
+            return close if has_session[0] and close > start else start + _DAY
+        length = timeframe.seconds * _SECOND
+        row = int(np.searchsorted(self.intervals[:, 0], start + length, side="left")) - 1
+        close = int(self.intervals[row, 1]) if row >= 0 else start
+        return min(start + length, close) if close > start else start + length
 
-    def newest_closed(self, timeframe: Timeframe, now: Moment) -> int | None:
+    def newest_closed(self, timeframe: Timeframe, now: Moment, like: int | None = None) -> int | None:
         """The start (nanoseconds UTC) of the newest bar of a complete history that has closed by ``now``.
 
         None when none has closed within ``LONGEST_CLOSURE``.
+
+        Args:
+            like: the start of a bar of the same series, which tells how its intraday bars are counted.
         """
         end = pd.Timestamp(now)
         present = self._covered(end)
-        for start in self.grid(timeframe, end - LONGEST_CLOSURE, end)[::-1]:
+        anchor = Anchor.SESSION if like is None else self._anchor(timeframe, np.array([like]))
+        for start in self.grid(timeframe, end - LONGEST_CLOSURE, end, anchor)[::-1]:
             if self.bar_close(timeframe, int(start)) <= present:
                 return int(start)
         return None
 
+    def _intraday(self, timeframe: Timeframe, first: int, last: int, anchor: Anchor) -> Times:
+        step = timeframe.seconds * _SECOND
+        if anchor is Anchor.CLOCK:
+            return clock_starts(self.intervals, step, first, last)
+        return anchored_starts(self.table, step, first, last)
+
+    def _expected_intraday(self, timeframe: Timeframe, ts: Times) -> Times:
+        """The grid; the first bar of an opening may be stamped with the opening instead of the whole hour before."""
+        step, first, last = timeframe.seconds * _SECOND, int(ts[0]), int(ts[-1])
+        found = self._intraday(timeframe, first, last, self._anchor(timeframe, ts))
+        row = np.minimum(np.searchsorted(self.intervals[:, 0], found), len(self.intervals) - 1)
+        opening = self.intervals[row, 0]
+        is_late = (opening > found) & (opening < found + step) & np.isin(opening, ts)
+        stamps = np.where(is_late, opening, found)
+        return stamps[(stamps >= first) & (stamps <= last)]
+
+    def _anchor(self, timeframe: Timeframe, ts: Times) -> Anchor:
+        """How a series of intraday bars is counted: from the opening, unless the clock explains more of its starts."""
+        if timeframe is Timeframe.D1:
+            return Anchor.SESSION
+        grids = [self._intraday(timeframe, int(ts[0]), int(ts[-1]), anchor) for anchor in Anchor]
+        by_session, by_clock = (int(np.isin(ts, grid).sum()) for grid in grids)
+        return Anchor.CLOCK if by_clock > by_session else Anchor.SESSION
+
+    def _expected_days(self, ts: Times) -> Times:
+        if self.utc_days:
+            return clock_starts(self.intervals, _DAY, int(ts[0]), int(ts[-1]))
+        dates = self.session_dates(ts)
+        low, high = np.searchsorted(self.days, dates[0], "left"), np.searchsorted(self.days, dates[-1], "right")
+        missing = ~np.isin(self.days[low:high], dates)
+        _row, has_session = self._sessions_of(dates)
+        return np.union1d(self.opens[low:high][missing], ts[has_session | self._has_trading(dates)])
+
+    def _has_trading(self, dates: Days) -> np.ndarray:
+        """Whether the market trades at any time of each date on the exchange's clock."""
+        midnights = local_instants(dates, pd.Timedelta(0), self.table.zone)
+        row = np.minimum(np.searchsorted(self.intervals[:, 1], midnights, side="right"), len(self.intervals) - 1)
+        found: np.ndarray = (self.intervals[row, 0] < midnights + _DAY) & (self.intervals[row, 1] > midnights)
+        return found
+
+    def _first_instants(self, days: Days) -> Times:
+        """The first nanosecond of each of these neighbouring days, ascending; see :meth:`session_dates`."""
+        if self.utc_days:
+            return days.astype("datetime64[ns]").astype(np.int64)
+        begins = local_instants(days, min(self.table.nominal_open, pd.Timedelta(0)), self.table.zone)
+        row, has_session = self._sessions_of(days)
+        begins = np.where(has_session, np.minimum(begins, self.opens[row]), begins)
+        before = np.searchsorted(self.days, days) - 1
+        earlier = np.where(before >= 0, self.closes[before], begins)  # a session that is still on keeps its date
+        return np.maximum.accumulate(np.maximum(begins, np.minimum(earlier, begins + _DAY)))
+
+    def _sessions_of(self, days: Days) -> tuple[np.ndarray, np.ndarray]:
+        """The row of each date's session, and whether it has one; the row of a date without one means nothing."""
+        row = np.minimum(np.searchsorted(self.days, days), len(self.days) - 1)
+        return row, self.days[row] == days
+
     def _rows(self, start: Day, end: Day) -> slice:
-        first, last = np.datetime64(str(start)[:10], "D"), np.datetime64(str(end)[:10], "D")
+        first, last = _date(start), _date(end)
         if first <= last and (first < self._first_day or last > self._last_day):
             raise self._beyond(f"{first} .. {last}")
         low, high = np.searchsorted(self.days, first, "left"), np.searchsorted(self.days, last, "right")
@@ -174,11 +302,11 @@ class Calendar:
         return int(rows.start)
 
     def _covered(self, instant: Moment) -> int:
+        """A moment in nanoseconds UTC; before the first session nothing is known, and the market counts as closed."""
         stamp = pd.Timestamp(instant)
         if stamp.tzinfo is None:
             raise DataError(f"{instant} has no zone", remedy="give times in UTC")
-        day = np.datetime64(stamp.tz_convert("UTC").tz_localize(None), "D")
-        if not self._first_day <= day <= self._last_day:
+        if np.datetime64(stamp.tz_convert("UTC").tz_localize(None), "D") > self._last_day:
             raise self._beyond(stamp.isoformat())
         return int(stamp.as_unit("ns").value)
 
@@ -193,6 +321,10 @@ class Calendar:
         )
 
     @property
+    def _first_known(self) -> int:
+        return int(self.opens[0])
+
+    @property
     def _first_day(self) -> np.datetime64:
         """A week of slack, because the first session may come some days after the first day that is known."""
         return np.datetime64(self.days[0] - np.timedelta64(7, "D"))
@@ -202,15 +334,8 @@ class Calendar:
         return np.datetime64(self.days[-1])
 
 
-def _multiples(intervals: Times, step: int, first: int, last: int) -> Times:
-    """Whole multiples of ``step`` whose bar overlaps an interval, between ``first`` and ``last``."""
-    near = intervals[(intervals[:, 1] > first - step) & (intervals[:, 0] < last + step)]
-    starts = np.maximum(near[:, 0], first - first % step) // step
-    ends = -(-np.minimum(near[:, 1], last + step) // step)
-    counts = np.maximum(ends - starts, 0)
-    offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    multiples: Times = (np.repeat(starts, counts) + offsets) * step
-    return multiples[np.diff(multiples, prepend=multiples[:1] - 1) > 0]  # two sessions may share a bar
+def _date(day: Day) -> np.datetime64:
+    return np.datetime64(str(day)[:10], "D")
 
 
 def _stamp(ns: np.int64) -> pd.Timestamp:

@@ -40,7 +40,7 @@ def newest_bars(
         stored: the newest stored bar; None where there is none.
         has_feed: True for the newest bar that has closed; False, where bars are imported by hand, for the stored one.
     """
-    found = {each: market.newest_closed(each, now) for each in stored} if has_feed else stored
+    found = {each: market.newest_closed(each, now, like) for each, like in stored.items()} if has_feed else stored
     return {each: start for each, start in found.items() if start is not None}
 
 

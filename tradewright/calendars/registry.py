@@ -1,4 +1,4 @@
-"""Calendars by name: exchanges from ``exchange_calendars``, and the two round-the-clock ones."""
+"""Calendars by name: exchanges from ``exchange_calendars``, the two round-the-clock ones, and corrected ones."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import difflib
 import functools
 import warnings
 from collections.abc import Callable
+from datetime import time
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tradewright.calendars.calendar import Calendar
+from tradewright.calendars.corrections import corrected
+from tradewright.calendars.session_table import session_table
 from tradewright.model.bars import Times
 from tradewright.model.errors import DataError
+from tradewright.model.instrument import Instrument
+from tradewright.model.market_hours import MarketHours
 
 FIRST, LAST = pd.Timestamp("1985-01-01"), pd.Timestamp("2045-12-31")
-"""The span of every calendar, unless its source covers less."""
+"""The span of every calendar, unless its source covers less. It limits no data: of before nothing is expected."""
 
 _NEW_YORK = "America/New_York"
 _DAY = pd.Timedelta(days=1)
@@ -24,16 +29,26 @@ _FIVE_PM = pd.Timedelta(hours=17)
 _FRIDAY = 4
 
 
+def calendar_of(instrument: Instrument) -> Calendar:
+    """The calendar of an instrument's market, with the corrections that the configuration declares."""
+    return calendar(instrument.calendar, instrument.hours)
+
+
 @functools.cache
-def calendar(name: str) -> Calendar:
+def calendar(name: str, hours: MarketHours | None = None) -> Calendar:
     """The calendar ``name``; made once per process (about 0.1 s for an exchange).
 
     ``24/7`` never closes; its sessions are UTC days. ``24/5`` is foreign exchange: Sunday 17:00 to Friday 17:00 New
     York, each weekday's session ending at 17:00 New York; public holidays are not known to it.
 
+    Args:
+        hours: corrections; the calendar that they name as their ``base`` is corrected, else ``name``.
+
     Raises:
-        DataError: for an unknown name, with the nearest ones.
+        DataError: for an unknown name, with the nearest ones, and for corrections that contradict each other.
     """
+    if hours is not None:
+        return Calendar(name, corrected(name, calendar(hours.base or name).table, hours))
     match name:
         case "24/7":
             return _always()
@@ -47,7 +62,7 @@ def _always() -> Calendar:
     days = pd.date_range(FIRST, LAST, freq="D")
     opens = days.tz_localize("UTC").as_unit("ns").asi8
     closes = opens + _DAY.value
-    return _made("24/7", days, opens, closes, utc_days=True, zone="UTC", nominal_open=pd.Timedelta(0))
+    return _made("24/7", days, opens, closes, utc_days=True, zone="UTC", usual=(pd.Timedelta(0), _DAY))
 
 
 def _weekdays() -> Calendar:
@@ -55,7 +70,7 @@ def _weekdays() -> Calendar:
     days = every[every.day_of_week <= _FRIDAY]
     opens = (days - _DAY + _FIVE_PM).tz_localize(_NEW_YORK).tz_convert("UTC").as_unit("ns").asi8
     closes = (days + _FIVE_PM).tz_localize(_NEW_YORK).tz_convert("UTC").as_unit("ns").asi8
-    return _made("24/5", days, opens, closes, utc_days=True, zone=_NEW_YORK, nominal_open=-_DAY + _FIVE_PM)
+    return _made("24/5", days, opens, closes, utc_days=False, zone=_NEW_YORK, usual=(_FIVE_PM - _DAY, _FIVE_PM))
 
 
 def _exchange(name: str) -> Calendar:
@@ -69,13 +84,20 @@ def _exchange(name: str) -> Calendar:
         # exchange_calendars 4.13 uses accessors that pandas 3.1 deprecates for pandas 4; they give what they gave.
         warnings.simplefilter("ignore", pd.errors.Pandas4Warning)
         source = _bounded(exchange_calendars.get_calendar, name)
-        schedule, usual, zone = source.schedule, source.open_times[-1][1], str(source.tz)
-        day_before = pd.Timedelta(days=source.open_offset)  # futures open on the evening before their date
+        schedule, zone = source.schedule, str(source.tz)
+        usual = (
+            _usual(source.open_times[-1][1], source.open_offset),
+            _usual(source.close_times[-1][1], source.close_offset),
+        )
     opens, closes = (_nanoseconds(schedule[column]) for column in ("open", "close"))
     breaks = schedule.dropna(subset=["break_start"])
-    nominal = day_before + pd.Timedelta(hours=usual.hour, minutes=usual.minute)
     cuts = np.column_stack([_nanoseconds(breaks["break_start"]), _nanoseconds(breaks["break_end"])])
-    return _made(name, schedule.index, opens, closes, cuts, utc_days=False, zone=zone, nominal_open=nominal)
+    return _made(name, schedule.index, opens, closes, cuts, utc_days=False, zone=zone, usual=usual)
+
+
+def _usual(clock: time, days: int) -> pd.Timedelta:
+    """A wall-clock time of the library, counted from the midnight that begins the session's date."""
+    return pd.Timedelta(days=days, hours=clock.hour, minutes=clock.minute)
 
 
 def _bounded(get: Callable[..., Any], name: str) -> Any:
@@ -97,27 +119,19 @@ def _made(
     *,
     utc_days: bool,
     zone: str,
-    nominal_open: pd.Timedelta,
+    usual: tuple[pd.Timedelta, pd.Timedelta],
 ) -> Calendar:
-    return Calendar(
-        name=name,
-        days=days.to_numpy().astype("datetime64[D]"),
-        opens=opens,
-        closes=closes,
-        intervals=_intervals(opens, closes, np.empty((0, 2), dtype=np.int64) if cuts is None else cuts),
-        regular=int(np.median(closes - opens)),
+    table = session_table(
+        days.to_numpy().astype("datetime64[D]"),
+        opens,
+        closes,
+        np.empty((0, 2), dtype=np.int64) if cuts is None else cuts,
         utc_days=utc_days,
         zone=zone,
-        nominal_open=nominal_open,
+        nominal_open=usual[0],
+        nominal_close=usual[1],
     )
-
-
-def _intervals(opens: Times, closes: Times, cuts: Times) -> Times:
-    """Sessions cut at their breaks and joined where they touch."""
-    starts = np.sort(np.concatenate([opens, cuts[:, 1]]))
-    ends = np.sort(np.concatenate([closes, cuts[:, 0]]))
-    apart = starts[1:] > ends[:-1]
-    return np.column_stack([starts[np.append(True, apart)], ends[np.append(apart, True)]])
+    return Calendar(name, table)
 
 
 def _nanoseconds(column: pd.Series) -> Times:

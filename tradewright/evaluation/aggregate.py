@@ -34,7 +34,17 @@ def pooled(accounts: Mapping[str, BacktestResult]) -> BacktestResult:
         trades=_joined(members, "trades", ("exit_bar", "entry_bar"), ("entry_price", "exit_price"), stamps),
         orders=sum(each.orders for each in members),
         given=Curves(equity, cash, (equity - cash) / market),
+        session_days=_days(members, stamps),
     )
+
+
+def _days(members: list[BacktestResult], stamps: Times) -> Times:
+    """The day of each pooled bar: the latest of its accounts' days, and never one before that of an earlier bar."""
+    latest = np.full(len(stamps), np.iinfo(np.int64).min)
+    for member in members:
+        rows = np.searchsorted(stamps, member.bars.ts)
+        latest[rows] = np.maximum(latest[rows], member.days)
+    return np.maximum.accumulate(latest)
 
 
 def _aligned(account: BacktestResult, values: Floats, stamps: Times) -> Floats:

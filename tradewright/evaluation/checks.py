@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import cached_property
 
 import numpy as np
@@ -60,13 +59,13 @@ class CheckInput:
 
     @cached_property
     def monthly_gains(self) -> Floats:
-        """Money gained per UTC month with bars."""
-        return period_gains(self.result, months_of(self.result.bars.ts))
+        """Money gained per month with bars."""
+        return period_gains(self.result, months_of(self.result))
 
     @cached_property
     def yearly_gains(self) -> Floats:
-        """Money gained per UTC year with bars."""
-        return period_gains(self.result, months_of(self.result.bars.ts) // 12)
+        """Money gained per year with bars."""
+        return period_gains(self.result, months_of(self.result) // 12)
 
 
 def look_ahead(case: CheckInput) -> Iterator[Finding]:
@@ -278,7 +277,7 @@ def long_drawdown(case: CheckInput) -> Iterator[Finding]:
     days = float(ts[min(stop, len(ts) - 1)] - ts[start]) / DAY_NS
     if days >= case.limits.long_drawdown_days:
         ending = "and had not come back at the end" if stop == len(ts) else "before it came back"
-        since = _day(int(ts[start]))
+        since = _day(case.result, start)
         message = f"The account stood under water for {count(round(days), 'day')} from {since} on {ending}."
         yield Finding("LONG_DRAWDOWN", Severity.WARNING, message)
 
@@ -309,13 +308,14 @@ def flat_stretch(case: CheckInput) -> Iterator[Finding]:
     start, stop = longest_span(case.result.position == 0)
     bars = case.metrics.bars
     if case.metrics.fills and stop - start >= case.limits.flat_share * bars:
-        when = f"{_day(int(case.result.bars.ts[start]))} to {_day(int(case.result.bars.ts[stop - 1]))}"
+        when = f"{_day(case.result, start)} to {_day(case.result, stop - 1)}"
         message = f"No position was held for {count(stop - start, 'bar')} of {bars:,} in a row ({when})."
         yield Finding("LONG_FLAT_STRETCH", Severity.INFO, message)
 
 
-def _day(nanoseconds: int) -> str:
-    return datetime.fromtimestamp(nanoseconds // 1_000_000_000, tz=UTC).date().isoformat()
+def _day(result: BacktestResult, bar: int) -> str:
+    """The date of a bar's session."""
+    return str(np.datetime64(int(result.days[bar]), "D"))
 
 
 CHECKS: tuple[Callable[[CheckInput], Iterator[Finding]], ...] = (

@@ -46,9 +46,9 @@ class Sampling(StrEnum):
     BAR = "bar"
     """At every bar's close."""
     SESSION = "session"
-    """At the last bar of every UTC day that has bars; a session that crosses midnight UTC is cut there."""
+    """At the last bar of every session, by the instrument's calendar, also where it crosses midnight UTC."""
     CALENDAR_DAY = "calendar_day"
-    """At the end of every UTC day from the first to the last bar; a day without bars repeats the day before."""
+    """At the end of every date from the first to the last session; a date without bars repeats the one before."""
 
 
 def last_of_run(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
@@ -58,26 +58,35 @@ def last_of_run(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
     return np.flatnonzero(np.append(labels[1:] != labels[:-1], True))
 
 
-def levels(ts: Times, equity: Floats, initial_cash: float, sampling: Sampling) -> Floats:
+def levels(ts: Times, equity: Floats, initial_cash: float, sampling: Sampling, days: Times | None = None) -> Floats:
     """The starting cash, then the equity at each sampled instant.
 
     The starting cash comes first because a loss on the very first bar is a loss: without it the first drawdown and the
     first return would be measured from an account that had already paid for its first trade.
 
+    Args:
+        days: as for :func:`sample_indices`.
+
     Returns:
         float64, one longer than the number of samples; only the starting cash for an empty series.
     """
-    sampled = equity if sampling is Sampling.BAR else equity[sample_indices(ts, sampling)]
+    sampled = equity if sampling is Sampling.BAR else equity[sample_indices(ts, sampling, days)]
     return np.concatenate(([initial_cash], sampled))
 
 
-def sample_indices(ts: Times, sampling: Sampling) -> npt.NDArray[np.intp]:
-    """The bar whose close is read at each sampled instant; a bar is repeated where a calendar day has none."""
+def sample_indices(ts: Times, sampling: Sampling, days: Times | None = None) -> npt.NDArray[np.intp]:
+    """The bar whose close is read at each sampled instant; a bar is repeated where a calendar day has none.
+
+    Args:
+        ts: starts of bars, ascending, nanoseconds UTC.
+        days: the date of each bar's session in days since 1970, ascending; None takes UTC days.
+    """
     if sampling is Sampling.BAR or len(ts) == 0:
         return np.arange(len(ts))
-    next_midnights = np.arange(ts[0] // DAY_NS + 1, ts[-1] // DAY_NS + 2) * DAY_NS
-    daily = np.searchsorted(ts, next_midnights) - 1
-    return daily if sampling is Sampling.CALENDAR_DAY else daily[np.diff(daily, prepend=-1) > 0]
+    day = ts // DAY_NS if days is None else days
+    if sampling is Sampling.SESSION:
+        return last_of_run(day)
+    return np.searchsorted(day, np.arange(day[0], day[-1] + 1), side="right") - 1
 
 
 def returns_of(values: Floats) -> Floats:
@@ -93,14 +102,17 @@ def returns_of(values: Floats) -> Floats:
     return np.clip(returns, -CAP, CAP, out=returns)
 
 
-def periods_per_year(ts: Times, sampling: Sampling, days_per_year: float) -> float:
-    """The number of samples in a year: days per year, times the median number of bars per UTC day for ``bar``.
+def periods_per_year(ts: Times, sampling: Sampling, days_per_year: float, days: Times | None = None) -> float:
+    """The number of samples in a year: days per year, times the median number of bars per session for ``bar``.
 
     The median keeps half days and a cut first or last day from moving the factor; 390 for US stock minutes.
+
+    Args:
+        days: as for :func:`sample_indices`.
     """
     if sampling is not Sampling.BAR or len(ts) == 0:
         return float(days_per_year)
-    per_day = np.diff(sample_indices(ts, Sampling.SESSION), prepend=-1)
+    per_day = np.diff(sample_indices(ts, Sampling.SESSION, days), prepend=-1)
     return float(days_per_year) * float(np.median(per_day))
 
 
@@ -205,9 +217,9 @@ class YearRow:
     """The year's return."""
 
 
-def months_of(ts: Times) -> npt.NDArray[np.int64]:
-    """The UTC month of each bar, as months since January 1970."""
-    return ts.astype("datetime64[ns]").astype("datetime64[M]").astype(np.int64)
+def months_of(result: BacktestResult) -> npt.NDArray[np.int64]:
+    """The month of each bar's session, as months since January 1970."""
+    return result.days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
 
 
 def period_gains(result: BacktestResult, labels: npt.NDArray[np.int64]) -> Floats:
@@ -221,7 +233,7 @@ def monthly_table(result: BacktestResult) -> tuple[YearRow, ...]:
     A month's return is its last equity against the last equity before it (the starting cash for the first); the months
     of a year compound to its total, also across months without bars.
     """
-    months = months_of(result.bars.ts)
+    months = months_of(result)
     by_month = _period_returns(result, months)
     by_year = _period_returns(result, months // 12)
     return tuple(

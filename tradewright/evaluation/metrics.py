@@ -292,11 +292,13 @@ def evaluate(
     growth = growth_metrics(per_bar, years)
     returns, used = sampled_returns(result, sampling)
     tail_returns, tail_used = (returns, used) if used is Sampling.SESSION else sampled_returns(result, Sampling.SESSION)
-    sampled = per_bar if sampling is Sampling.BAR else levels(ts, result.equity, result.initial_cash, sampling)
+    sampled = per_bar
+    if sampling is not Sampling.BAR:
+        sampled = levels(ts, result.equity, result.initial_cash, sampling, result.days)
     fall = drawdown_metrics(sampled, per_bar)
     parts = (
         growth,
-        ratio_metrics(returns, used, periods_per_year(ts, used, days_per_year), risk_free),
+        ratio_metrics(returns, used, periods_per_year(ts, used, days_per_year, result.days), risk_free),
         fall,
         trade_metrics(result.trades),
         activity_metrics(result, years),
@@ -320,7 +322,7 @@ def sampled_returns(result: BacktestResult, sampling: Sampling) -> tuple[Floats,
 
     Fewer than 20 daily returns say nothing: the returns per bar stand in for them if there are more of those (Q-30).
     """
-    daily = levels(result.bars.ts, result.equity, result.initial_cash, sampling)
+    daily = levels(result.bars.ts, result.equity, result.initial_cash, sampling, result.days)
     if len(daily) > MIN_DAILY_SAMPLES or len(result.equity) < len(daily):
         return returns_of(daily), sampling
     return returns_of(levels(result.bars.ts, result.equity, result.initial_cash, Sampling.BAR)), Sampling.BAR

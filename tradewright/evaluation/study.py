@@ -14,7 +14,7 @@ from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.metrics import Metrics
 from tradewright.evaluation.risk_report import RiskReport, risk_report
-from tradewright.model.bars import Bars
+from tradewright.model.bars import Bars, Times
 from tradewright.model.errors import ConfigError
 from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import Strategy
@@ -67,6 +67,7 @@ def study(
     *,
     evidence: Mapping[str, ValidityEvidence] | None = None,
     facts: Mapping[str, str] | None = None,
+    days: Mapping[str, Times] | None = None,
 ) -> StudyResult:
     """Backtest on every instrument with an equal part of the cash, and report.
 
@@ -75,6 +76,7 @@ def study(
     Args:
         specs: the terms by instrument; ``cash`` is the whole account's.
         cache: the folder of stored results.
+        days: the dates of the bars' sessions by instrument, in days since 1970; None takes UTC days.
 
     Raises:
         ConfigError: without an instrument.
@@ -89,7 +91,7 @@ def study(
         )
         for name, table in bars.items()
     }
-    results = {name: run.result for name, run in runs.items()}
+    results = {name: replace(run.result, session_days=(days or {}).get(name)) for name, run in runs.items()}
     report = risk_report(
         strategy.name,
         results,

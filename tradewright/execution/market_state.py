@@ -35,6 +35,7 @@ ENOUGH = 400
 _HISTORY = {Timeframe.D1: timedelta(days=800)}
 _USUAL_HISTORY = timedelta(days=10)
 _MOVES = 100
+_TICK = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -158,7 +159,9 @@ class MarketStateReader:
             return None
         before, present = int(days[-2]), int(days[-1])
         try:
-            daily = self._store.read_bars(instrument.symbol, Timeframe.D1, start=_moment(before), end=_moment(before))
+            daily = self._store.read_bars(
+                instrument.symbol, Timeframe.D1, start=_moment(before), end=_moment(present) - _TICK
+            )
         except NoBars:
             daily = bars
         if len(daily.ts) == 0:
@@ -213,15 +216,15 @@ def _nanoseconds(moment: datetime) -> int:
 
 def _calendar(instrument: Instrument) -> Calendar:
     """The calendar of an instrument's market; it needs pandas, without which an account can be read and stopped."""
-    from tradewright.calendars.registry import calendar
+    from tradewright.calendars.registry import calendar_of
 
-    return calendar(instrument.calendar)
+    return calendar_of(instrument)
 
 
 def _has_gap(instrument: Instrument, timeframe: Timeframe, ts: np.ndarray) -> bool | None:
     if len(ts) < 2:
         return None
-    expected = _calendar(instrument).grid(timeframe, _moment(int(ts[0])), _moment(int(ts[-1])))
+    expected = _calendar(instrument).expected_starts(timeframe, ts)
     return bool(np.setdiff1d(expected, ts, assume_unique=True).size)
 
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from tradewright.formats.corporate_actions import NO_ACTIONS, ActionColumns
 from tradewright.formats.mapping import ACTION_COLUMNS, ColumnMapping, positions
 from tradewright.formats.plain_files import shown
-from tradewright.formats.times import SessionOpens, bar_starts
+from tradewright.formats.times import SessionDates, SessionOpens, bar_starts
 from tradewright.model.bar_rules import (
     Mask,
     Violation,
@@ -66,6 +66,7 @@ def read_table(
     *,
     source: str,
     opens: SessionOpens | None = None,
+    dates: SessionDates | None = None,
     negative_prices: bool = False,
     tick: float = 0.0,
 ) -> Reading:
@@ -81,7 +82,7 @@ def read_table(
     numeric = {name: index for name, index in where.items() if name not in ("ts", *ACTION_COLUMNS)}
     columns = {name: _numbers(table.column(index), name, source) for name, index in numeric.items()}
     times = _times(table.column(where["ts"]), source)
-    stamps = bar_starts(times, mapping, timeframe, opens, source)
+    stamps = bar_starts(times, mapping, timeframe, opens, source, dates)
     rows = len(stamps)
     unknown = np.full(rows, np.nan)
     bars = Bars(

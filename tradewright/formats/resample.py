@@ -20,16 +20,25 @@ class Sessions(NamedTuple):
 
 
 def resample(
-    frame: pd.DataFrame, source: Timeframe, target: Timeframe, sessions: Sessions | None = None
+    frame: pd.DataFrame,
+    source: Timeframe,
+    target: Timeframe,
+    sessions: Sessions | None = None,
+    starts: Times | None = None,
 ) -> pd.DataFrame:
     """Bars of ``target`` length from bars of ``source`` length.
 
     Open is the first, close the last, high and low the extremes, volume the sum, spread the mean of the known ones.
-    Intraday bars start at whole multiples of the target since 00:00 UTC. Daily bars take what starts within a session
-    and start with it; bars outside every session are left out; without ``sessions`` a day is a UTC day.
+    Intraday bars start at ``starts``, and bars outside of all of those are left out; without ``starts`` at whole
+    multiples of the target since 00:00 UTC. Daily bars take what starts within a session and start with it; bars
+    outside every session are left out; without ``sessions`` a day is a UTC day.
 
     A bucket without bars gives no bar, nothing is filled in. The last bucket holds what there is, so resample whole
     buckets. No bars give no bars.
+
+    Args:
+        starts: of intraday bars of the target, ascending, nanoseconds UTC: ``Calendar.grid``, which counts them from
+            the session's opening.
 
     Raises:
         DataError: when the target is not longer than the source.
@@ -38,11 +47,13 @@ def resample(
         raise DataError(f"{target} bars cannot be made from {source} bars", remedy="choose a longer timeframe")
     bars = bars_of(frame)
     if target is Timeframe.D1 and sessions is not None:
-        bars, starts = _within(bars, sessions)
+        bars, begins = _within(bars, sessions)
+    elif target is not Timeframe.D1 and starts is not None:
+        bars, begins = _within(bars, Sessions(starts, starts + target.seconds * 1_000_000_000))
     else:
         length = target.seconds * 1_000_000_000
-        starts = bars.ts // length * length
-    return frame_of(_grouped(bars, starts))
+        begins = bars.ts // length * length
+    return frame_of(_grouped(bars, begins))
 
 
 def _within(bars: Bars, sessions: Sessions) -> tuple[Bars, Times]:

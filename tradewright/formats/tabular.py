@@ -19,7 +19,7 @@ from tradewright.formats.csv_layout import Layout, layout_of
 from tradewright.formats.mapping import ACTION_COLUMNS, ColumnMapping, positions
 from tradewright.formats.number_forms import PLAIN, NumberForm, form_of, numbers
 from tradewright.formats.plain_files import MAX_BYTES, checked_size, content
-from tradewright.formats.times import SessionOpens
+from tradewright.formats.times import SessionDates, SessionOpens
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError
 
@@ -32,6 +32,7 @@ def read_csv(
     mapping: ColumnMapping | None = None,
     *,
     opens: SessionOpens | None = None,
+    dates: SessionDates | None = None,
     negative_prices: bool = False,
     tick: float = 0.0,
 ) -> Reading:
@@ -40,6 +41,7 @@ def read_csv(
     Args:
         mapping: None recognises common headers (Date, Open, High, Low, Close, Volume) and reads times as UTC.
         opens: when the session of a date opens (daily bars); None for markets that never close.
+        dates: the session of a moment (daily bars whose times are moments in UTC); None takes their UTC dates.
         tick: the instrument's smallest price step; a tenth of it is taken for rounding.
 
     Raises:
@@ -50,7 +52,7 @@ def read_csv(
     table = _without_empty_tail(parse(layout, mapping, path))
     table, form = _with_numbers(table, layout, mapping, path)
     reading = read_table(
-        table, mapping, timeframe, source=where, opens=opens, negative_prices=negative_prices, tick=tick
+        table, mapping, timeframe, source=where, opens=opens, dates=dates, negative_prices=negative_prices, tick=tick
     )
     return replace(reading, remarks=(*_remarks(layout, mapping, form), *reading.remarks))
 
@@ -167,6 +169,7 @@ def read_parquet(
     mapping: ColumnMapping | None = None,
     *,
     opens: SessionOpens | None = None,
+    dates: SessionDates | None = None,
     negative_prices: bool = False,
     tick: float = 0.0,
 ) -> Reading:
@@ -178,7 +181,14 @@ def read_parquet(
         raise _foreign(path, "Parquet") from error
     mapping = mapping or ColumnMapping()
     return read_table(
-        table, mapping, timeframe, source=str(path), opens=opens, negative_prices=negative_prices, tick=tick
+        table,
+        mapping,
+        timeframe,
+        source=str(path),
+        opens=opens,
+        dates=dates,
+        negative_prices=negative_prices,
+        tick=tick,
     )
 
 
@@ -206,6 +216,7 @@ def read_feather(
     mapping: ColumnMapping | None = None,
     *,
     opens: SessionOpens | None = None,
+    dates: SessionDates | None = None,
     negative_prices: bool = False,
     tick: float = 0.0,
 ) -> Reading:
@@ -217,7 +228,14 @@ def read_feather(
         raise _foreign(path, "feather") from error
     mapping = mapping or ColumnMapping()
     return read_table(
-        table, mapping, timeframe, source=str(path), opens=opens, negative_prices=negative_prices, tick=tick
+        table,
+        mapping,
+        timeframe,
+        source=str(path),
+        opens=opens,
+        dates=dates,
+        negative_prices=negative_prices,
+        tick=tick,
     )
 
 

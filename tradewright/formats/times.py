@@ -6,31 +6,44 @@ from collections.abc import Callable
 from typing import Literal, cast, get_args
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from tradewright.formats.mapping import ColumnMapping
 from tradewright.formats.plain_files import shown
-from tradewright.model.bars import Timeframe
+from tradewright.model.bars import Timeframe, Times
 from tradewright.model.errors import DataError
 
 SessionOpens = Callable[[pd.DatetimeIndex], pd.DatetimeIndex]
 """From calendar dates (naive) to the times of the open (UTC), which are the stamps of daily bars."""
 
+SessionDates = Callable[[Times], npt.NDArray[np.datetime64]]
+"""From moments (nanoseconds UTC) to the dates of the sessions that they belong to: ``Calendar.session_dates``."""
+
 _Unit = Literal["s", "ms", "us", "ns"]
 _EPOCHS = get_args(_Unit)
 _SLASHED = ("%m/%d/%Y", "%d/%m/%Y")
+_OFFSET = r"\s*(?:Z|[+-]\d\d:?\d\d|(?<=:\d\d)[+-]\d\d)$"
+_NUMBER = r"-?\d+(\.\d+)?"
 _CLOCKS = ("", " %H:%M", " %H:%M:%S")
 """The time of day that may follow a date, by its colons."""
 _REMEDY = "say --time-format and --zone, or time_format and zone in a mapping file"
 
 
 def bar_starts(
-    values: pd.Series, mapping: ColumnMapping, timeframe: Timeframe, opens: SessionOpens | None, where: str
+    values: pd.Series,
+    mapping: ColumnMapping,
+    timeframe: Timeframe,
+    opens: SessionOpens | None,
+    where: str,
+    dates: SessionDates | None = None,
 ) -> pd.DatetimeIndex:
     """The starts of bars as datetime64[ns, UTC].
 
-    A daily bar belongs to the date that its time shows in ``mapping.zone`` and starts when the session of that date
-    opens; without ``opens`` (markets that never close) at 00:00 UTC.
+    A daily bar starts when the session of its date opens; without ``opens`` (markets that never close) at 00:00 UTC.
+    Its date is the one that its time shows in ``mapping.zone`` where that is not UTC, else the one on its own clock:
+    midnight with an offset keeps its date. A moment in UTC that is no midnight has no date of its own, so it has that
+    of the session it belongs to, by ``dates``; without ``dates`` its date in UTC.
 
     Raises:
         DataError: when a value is no time, has two readings, or does not exist in its zone; naming the row (from 1).
@@ -39,7 +52,7 @@ def bar_starts(
         return pd.DatetimeIndex([], dtype="datetime64[ns, UTC]")
     local = _parsed(values, mapping, where)
     if timeframe is Timeframe.D1:
-        return session_starts(local.tz_convert(mapping.zone).tz_localize(None).normalize(), opens)
+        return session_starts(_dates(values, local, mapping, dates), opens)
     shift = pd.Timedelta(seconds=timeframe.seconds if mapping.stamp == "close" else 0)
     return local.tz_convert("UTC") - shift
 
@@ -64,6 +77,41 @@ def localized(naive: pd.DatetimeIndex, zone: str, where: str) -> pd.DatetimeInde
         raise DataError(f"not a time of {zone}: {error}", where=where, remedy="export the times in UTC") from error
 
 
+def _dates(
+    values: pd.Series, moments: pd.DatetimeIndex, mapping: ColumnMapping, dates: SessionDates | None
+) -> pd.DatetimeIndex:
+    """The naive date of each row; see :func:`bar_starts`."""
+    if mapping.zone != "UTC":
+        return moments.tz_convert(mapping.zone).tz_localize(None).normalize()
+    shown = _own_clock(values, moments, mapping.time_format)
+    universal = moments.tz_convert("UTC").tz_localize(None)
+    if shown is None or dates is None:
+        return (universal if shown is None else shown).normalize()
+    is_moment = (shown == universal) & (shown != shown.normalize())
+    found = np.where(is_moment, dates(moments.asi8), shown.to_numpy().astype("datetime64[D]"))
+    return pd.DatetimeIndex(found.astype("datetime64[ns]"))
+
+
+def _own_clock(values: pd.Series, moments: pd.DatetimeIndex, time_format: str | None) -> pd.DatetimeIndex | None:
+    """The times as they are written, without their offsets; None where they carry none."""
+    universal = moments.tz_convert("UTC").tz_localize(None)
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        own = pd.DatetimeIndex(values)
+        return None if own.tz is None else own.tz_localize(None).as_unit("ns")
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return universal
+    texts = values.astype("str").str.strip()
+    if time_format in _EPOCHS or (time_format is None and texts.str.fullmatch(_NUMBER).all()):
+        return universal
+    if time_format is not None and not time_format.endswith("%z"):
+        return universal if "%z" in time_format else None
+    if not texts.str.contains(_OFFSET, regex=True).all():
+        return None
+    plain = texts.str.replace(_OFFSET, "", regex=True)
+    pattern = "ISO8601" if time_format is None else time_format.removesuffix("%z").rstrip()
+    return pd.DatetimeIndex(pd.to_datetime(plain.to_numpy(), format=pattern)).as_unit("ns")
+
+
 def _parsed(values: pd.Series, mapping: ColumnMapping, where: str) -> pd.DatetimeIndex:
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         if mapping.time_format is not None:
@@ -83,7 +131,7 @@ def _parsed(values: pd.Series, mapping: ColumnMapping, where: str) -> pd.Datetim
 
 
 def _texts(values: pd.Series, time_format: str | None, where: str) -> pd.DatetimeIndex:
-    if time_format in _EPOCHS or (time_format is None and values.str.fullmatch(r"-?\d+(\.\d+)?").all()):
+    if time_format in _EPOCHS or (time_format is None and values.str.fullmatch(_NUMBER).all()):
         return _numbers(pd.to_numeric(values, errors="coerce"), time_format, where)
     if time_format is not None:
         return _strptime(values, time_format)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pydantic import Field
 
 from tradewright.model.base import FrozenModel, Name, Number, Positive
+from tradewright.model.market_hours import MarketHours
 
 
 class AssetClass(StrEnum):
@@ -33,7 +34,8 @@ class Instrument(FrozenModel):
         tick_size: the smallest price step, in the quote currency.
         lot_size: the smallest quantity step, in units; 1 means whole units, 0.0001 allows fractions.
         multiplier: money per unit and price point.
-        calendar: an ``exchange_calendars`` name, ``24/7`` or ``24/5``.
+        calendar: an ``exchange_calendars`` name, ``24/7``, ``24/5``, or one that ``conf/calendars`` declares.
+        hours: corrections of that calendar; the configuration fills them in from ``conf/calendars``.
         venue_symbols: the name of it at each venue (``{"ibkr": "BTC.USD-PAXOS"}``); our symbol where absent.
         default_spread_bps: the spread assumed where the data has none.
         negative_prices: whether a price at or below zero is legitimate (a few futures).
@@ -44,6 +46,7 @@ class Instrument(FrozenModel):
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3,5}$")
     exchange: str = "SMART"
     calendar: str = "XNYS"
+    hours: MarketHours | None = None
     tick_size: Positive = Decimal("0.01")
     lot_size: Positive = Decimal(1)
     multiplier: Positive = Decimal(1)

@@ -14,7 +14,7 @@ import pandas as pd
 from tradewright.backtest.decisions import CurrentTarget, target_changes
 from tradewright.backtest.engine import run
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.calendars.registry import calendar
+from tradewright.calendars.registry import calendar_of
 from tradewright.execution.market_state import closed_at
 from tradewright.ledger.executions import Execution
 from tradewright.model.bar_rules import select
@@ -77,14 +77,16 @@ class InstrumentPast:
         Args:
             warm_up: the number of bars before the first one where ``first`` is None.
         """
-        low = warm_up if first is None else int(np.searchsorted(self.raw.ts, first_instant(first), side="left"))
-        high = int(np.searchsorted(self.raw.ts, last_instant(last), side="right"))
+        bounds = calendar_of(self.item.instrument).day_bounds
+        begins, ends = first_instant(first, bounds), last_instant(last, bounds)
+        low = warm_up if first is None else int(np.searchsorted(self.raw.ts, begins, side="left"))
+        high = int(np.searchsorted(self.raw.ts, ends, side="right"))
         for index in range(max(low, 1), high):
             yield self._bar(index)
 
     def _bar(self, index: int) -> ReplayBar:
         instrument, start = self.item.instrument, int(self.raw.ts[index])
-        market, begins = calendar(instrument.calendar), _moment(start)
+        market, begins = calendar_of(instrument), _moment(start)
         opens = begins if market.is_open(begins) else market.next_open(begins)
         end = closed_at(instrument, self.timeframe, start)
         inside = begins if opens is None or opens >= end else pd.Timestamp(opens).to_pydatetime()

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
 
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.calendars.registry import calendar
+from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.study import MetricsConfig, StudyResult, study
-from tradewright.model.bars import Timeframe
+from tradewright.model.bars import Timeframe, Times
 from tradewright.model.instrument import Instrument
 from tradewright.model.strategy import Strategy
 from tradewright.quality.anomalies import gap_findings, price_findings, volume_findings
@@ -58,7 +59,19 @@ def report(
         cache,
         evidence={symbol: evidence(strategy, item, timeframe, made.get(symbol)) for symbol, item in tables.items()},
         facts=facts,
+        days={symbol: session_days(item) for symbol, item in tables.items()},
     )
+
+
+def session_days(item: InstrumentBars) -> Times:
+    """The date of each bar's session by the instrument's calendar, in days since 1970."""
+    return calendar_of(item.instrument).session_dates(item.bars.ts).astype(np.int64)
+
+
+def first_and_last_day(item: InstrumentBars) -> tuple[date, date]:
+    """The dates of the first and the last session; there must be bars."""
+    first, last = calendar_of(item.instrument).session_dates(item.bars.ts[[0, -1]]).tolist()
+    return first, last
 
 
 def evidence(
@@ -74,8 +87,7 @@ def evidence(
     if len(item.bars.ts) == 0:
         return known
     known = replace(known, bars=suspicious_bars(item))
-    first, last = (pd.Timestamp(int(stamp), tz="UTC") for stamp in (item.bars.ts[0], item.bars.ts[-1]))
-    grid = calendar(item.instrument.calendar).grid(timeframe, first, last)
+    grid = calendar_of(item.instrument).expected_starts(timeframe, item.bars.ts)
     gaps = next((finding for finding in gap_findings(item.bars.ts, grid) if finding.code is Code.GAPS), None)
     return replace(
         known,

@@ -139,8 +139,21 @@ class Scenario:
         closed = frame_of(select(minutes, minutes.ts + _MINUTE <= self.end.value))
         if timeframe is Timeframe.M1:
             return closed
-        longer = resample(closed, Timeframe.M1, timeframe)
-        return longer[longer["ts"] + pd.Timedelta(seconds=timeframe.seconds) <= self.end]
+        if closed.empty:
+            return closed
+        starts = self._grid(instrument, timeframe, closed["ts"].iloc[0], self.end)
+        longer = resample(closed, Timeframe.M1, timeframe, starts=starts)
+        ends = longer["ts"] + pd.Timedelta(seconds=timeframe.seconds)
+        return longer[ends <= self._next_minute(instrument, timeframe)]
+
+    def _next_minute(self, instrument: Instrument, timeframe: Timeframe) -> pd.Timestamp:
+        """The next minute of trading from the end on, or as much later as a bar of the timeframe is long.
+
+        A bar that would end by then has closed: the last one of a session is over with the session.
+        """
+        latest = self.end + pd.Timedelta(seconds=timeframe.seconds)
+        ahead = self._grid(instrument, Timeframe.M1, self.end, latest)
+        return pd.Timestamp(int(ahead[0]), tz="UTC") if len(ahead) else latest
 
     def _days_of_minutes(self, instrument: Instrument, start: pd.Timestamp) -> Iterator[tuple[np.int64, Bars]]:
         """The stamp and every minute of each day that starts between ``start`` and the end."""

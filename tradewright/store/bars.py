@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote
@@ -34,6 +36,9 @@ from tradewright.store.time_range import Moment, first_instant, last_instant
 
 if TYPE_CHECKING:  # a store that is only described, or of which nothing is stored, needs no pandas
     import pandas as pd
+
+TradingDays = Callable[[str, date], tuple[int, int]]
+"""(symbol, date) -> the first and the last nanosecond (UTC) of that trading day, by the instrument's calendar."""
 
 _ATTEMPTS = 3
 _LOCK = "_lock"
@@ -86,16 +91,18 @@ class BarStore:
 
     A series is changed by the rename of its manifest, so a reader sees the bars before or after an upsert, never
     between. Files are content-named and verified before they are parsed. Spans are inclusive at both ends; a date
-    means the whole UTC day.
+    means the instrument's whole trading day, so that a session that opens before UTC midnight is cut from neither side.
 
     Args:
         root: the storage folder; made when first written to.
         clock: what changes and revisions are dated by.
+        trading_days: of the instruments; None takes UTC days.
     """
 
-    def __init__(self, root: Path, clock: Clock | None = None) -> None:
+    def __init__(self, root: Path, clock: Clock | None = None, trading_days: TradingDays | None = None) -> None:
         self.root = root
         self.actions = Actions(root)
+        self.trading_days = trading_days
         self._clock = clock or SystemClock()
 
     def upsert(
@@ -160,7 +167,8 @@ class BarStore:
             DamagedFile: when a file is not what was written.
             NoFactors: when an adjusted view is asked for without a factor table.
         """
-        first, last = first_instant(start), last_instant(end)
+        bounds = partial(self.trading_days, instrument) if self.trading_days else None
+        first, last = first_instant(start, bounds), last_instant(end, bounds)
         series = Series(instrument, timeframe, kind)
         bars = self._parts(series, first, last)
         low, high = np.searchsorted(bars.ts, first, "left"), np.searchsorted(bars.ts, last, "right")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import BarKind, Bars, Timeframe
 from tradewright.model.clock import Clock
-from tradewright.store.bars import BarStore, Coverage, NoBars, Series, stamp
+from tradewright.store.bars import BarStore, Coverage, NoBars, Series, TradingDays, stamp
 
 FAR_PAST, FAR_FUTURE = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 Closes = Callable[[str, Timeframe, npt.NDArray[np.int64]], npt.NDArray[np.int64]]
@@ -25,10 +25,11 @@ class ReplayBars(BarStore):
         root: the storage folder that holds the bars.
         clock: the present of the replay; it never moves backwards.
         closes: when bars close, by the calendar of their instrument.
+        trading_days: of the instruments; None takes UTC days.
     """
 
-    def __init__(self, root: Path, clock: Clock, closes: Closes) -> None:
-        super().__init__(root, clock)
+    def __init__(self, root: Path, clock: Clock, closes: Closes, trading_days: TradingDays | None = None) -> None:
+        super().__init__(root, clock, trading_days)
         self._present, self._closes = clock, closes
         self._known: dict[Series, tuple[Bars, npt.NDArray[np.int64]]] = {}
 
