@@ -156,8 +156,7 @@ def quality(house: Container, symbol: str) -> QualityReport:
     """The contract and the quirks of an instrument's deciding bars."""
     store, instrument, timeframe = house.bar_store, house.instrument(symbol), house.settings.universe.timeframe
     frame = store.read(symbol, timeframe)
-    starts = frame["ts"].astype("datetime64[ns, UTC]").astype("int64").to_numpy()
-    grid = calendar_of(instrument).expected_starts(timeframe, starts)
+    grid = calendar_of(instrument).expected_starts(timeframe, pd.DatetimeIndex(frame["ts"]).as_unit("ns").asi8)
     now, symbol_map = house.clock.now(), store.actions.symbol_map(symbol)
     return check_bars(frame, instrument, timeframe, now=now, grid=grid, symbol_map=symbol_map)
 

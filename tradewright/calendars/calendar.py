@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -32,7 +32,7 @@ class Calendar:
     """
 
     name: str
-    table: SessionTable
+    table: SessionTable = field(repr=False)
 
     @property
     def utc_days(self) -> bool:
@@ -208,8 +208,8 @@ class Calendar:
         date without a session lasts 24 hours.
         """
         if timeframe is Timeframe.D1 and not self.utc_days:
-            row, has_session = self._sessions_of(self.session_dates(np.array([start])))
-            close = int(self.closes[row[0]])
+            rows, has_session = self._sessions_of(self.session_dates(np.array([start])))
+            close = int(self.closes[rows[0]])
             return close if has_session[0] and close > start else start + _DAY
         length = timeframe.seconds * _SECOND
         row = int(np.searchsorted(self.intervals[:, 0], start + length, side="left")) - 1
