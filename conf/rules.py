@@ -25,7 +25,7 @@ from tradewright.model.strategy import Feature
 NEVER_SHORTER = ("acknowledge", "settle", "absence", "lease")
 """Waits of the order protocol that live mode may prolong and not shorten."""
 
-MARKET_TABLES = ("instruments", "events", "risk")
+MARKET_TABLES = ("instruments", "calendars", "events", "risk")
 TABLE_GROUPS = frozenset({*MARKET_TABLES, "strategy"})
 """Groups that hold a table (``conf/table_rules.py``); every order depends on the former."""
 

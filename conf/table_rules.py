@@ -54,20 +54,43 @@ def broken_sets(kind: str, sets: Sequence[Mapping[str, float]]) -> list[RuleViol
     return wrong
 
 
-def _unknown_calendars(settings: Settings) -> Iterator[RuleViolation]:
-    """Calendars that do not exist; the library that knows them is loaded where others than the usual ones are named."""
-    strange = {
-        symbol: row.calendar for symbol, row in settings.instruments.items() if row.calendar not in USUAL_CALENDARS
-    }
-    if not strange:
-        return
+def _known_calendars(names: Iterable[str]) -> Sequence[str]:
+    """The calendars that need no declaration; the library is loaded where others than the usual ones are named."""
+    if set(names) <= set(USUAL_CALENDARS):
+        return USUAL_CALENDARS
     from exchange_calendars import get_calendar_names  # takes a second
 
-    names = [*USUAL_CALENDARS, *get_calendar_names()]
+    return [*USUAL_CALENDARS, *get_calendar_names()]
+
+
+def _unknown_calendars(settings: Settings) -> Iterator[RuleViolation]:
+    """Calendars of instruments that neither exist nor are declared."""
+    named = {symbol: row.calendar for symbol, row in settings.instruments.items()}
+    strange = {symbol: name for symbol, name in named.items() if name not in settings.calendars}
+    known = _known_calendars(strange.values())
     for symbol, name in strange.items():
-        if name not in names:
-            rule = "must be a calendar of exchange_calendars, such as XNYS, XLON or XETR; or 24/7, 24/5"
-            yield RuleViolation(("instruments", symbol, "calendar"), name, rule, nearest(name, names))
+        if name not in known:
+            rule = (
+                "must be a calendar of exchange_calendars, such as XNYS, XLON or XETR; or 24/7, 24/5; or one that "
+                "conf/calendars declares"
+            )
+            near = nearest(name, [*known, *settings.calendars])
+            yield RuleViolation(("instruments", symbol, "calendar"), name, rule, near)
+
+
+def _calendars(settings: Settings) -> Iterator[RuleViolation]:
+    """Declared calendars that correct nothing that is known."""
+    bases = {name: row.base or name for name, row in settings.calendars.items()}
+    known = _known_calendars(bases.values())
+    for name, base in bases.items():
+        if base in known:
+            continue
+        if settings.calendars[name].base:
+            rule = "must be a calendar of exchange_calendars, such as XNYS; or 24/7, 24/5"
+            yield RuleViolation(("calendars", name, "base"), base, rule, nearest(base, known))
+        else:
+            rule = "is no calendar that is known: say the one that it corrects, such as base: 24/5"
+            yield RuleViolation(("calendars", name), None, rule, nearest(name, known))
 
 
 def _instruments(settings: Settings) -> Iterator[RuleViolation]:
@@ -124,4 +147,4 @@ def _grid(settings: Settings) -> Iterator[RuleViolation]:
         yield RuleViolation(("strategy", "grid"), None, rule)
 
 
-_RULES = {"instruments": _instruments, "events": _events, "risk": _risk, "strategy": _grid}
+_RULES = {"instruments": _instruments, "calendars": _calendars, "events": _events, "risk": _risk, "strategy": _grid}

@@ -18,6 +18,11 @@ from conf.table_rules import broken_tables
 from conf.yaml_reader import Key
 
 _HIDDEN = "**********"
+_ELSEWHERE = {
+    "symbol": "the key of the row is the symbol",
+    "hours": "hours belong to a calendar, see conf/calendars; name it by calendar",
+}
+"""Keys of an instrument that no row holds, and where they come from."""
 
 
 def validate(
@@ -41,6 +46,7 @@ def validate(
     except ValidationError as error:
         found = explained(error.errors(include_url=False), tree, Settings)
         return None, problems + [_problem(composed, row) for row in found]
+    settings = settings.with_market_hours()
     problems += [_problem(composed, row) for row in broken_rules(settings, alone, swept=swept)]
     problems += [_problem(composed, row) for row in broken_tables(settings, tables)]
     return (None if problems else settings), problems
@@ -65,9 +71,11 @@ def _shaped(composed: Composed) -> tuple[dict[str, Any], list[RuleViolation]]:
 def _with_symbols(rows: Mapping[str, Any]) -> tuple[dict[str, Any], list[RuleViolation]]:
     """Gives every instrument its symbol, which is the key of its row."""
     wrong = [
-        RuleViolation(("instruments", symbol, "symbol"), None, "is not a key here: the key of the row is the symbol")
+        RuleViolation(("instruments", symbol, name), None, f"is not a key here: {why}")
         for symbol, row in rows.items()
-        if isinstance(row, dict) and "symbol" in row
+        if isinstance(row, dict)
+        for name, why in _ELSEWHERE.items()
+        if name in row
     ]
     named = {symbol: {**row, "symbol": symbol} if isinstance(row, dict) else row for symbol, row in rows.items()}
     return named, wrong

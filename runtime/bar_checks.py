@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+import pandas as pd
+
 from conf.environment import SOURCE, conf_folder
 from runtime.container import Container
 from runtime.feeds import timeframes_judged
@@ -30,8 +32,7 @@ def report_on(house: Container, symbol: str, timeframe: Timeframe) -> QualityRep
     """
     store, instrument = house.bar_store, house.instrument(symbol)
     frame = store.read(symbol, timeframe)
-    starts = frame["ts"].astype("datetime64[ns, UTC]").astype("int64").to_numpy(dtype=np.int64)
-    grid = calendar_of(instrument).expected_starts(timeframe, starts)
+    grid = calendar_of(instrument).expected_starts(timeframe, pd.DatetimeIndex(frame["ts"]).as_unit("ns").asi8)
     now, symbol_map = house.clock.now(), store.actions.symbol_map(symbol)
     return check_bars(frame, instrument, timeframe, now=now, grid=grid, symbol_map=symbol_map)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Self
+
+from pydantic import Field
 
 from conf.schema.backtest import BacktestSettings
 from conf.schema.config_model import ConfigModel
@@ -21,6 +24,7 @@ from tradewright.backtest.engine_digest import engine_digest
 from tradewright.model.base import Name
 from tradewright.model.hashing import SCHEMA_VERSION, content_hash
 from tradewright.model.instrument import Instrument
+from tradewright.model.market_hours import MarketHours
 from tradewright.policy.limits import RiskLimits, RuleLimits
 
 _PLACES = {"storage", "observability", "schedules"}
@@ -34,6 +38,7 @@ class Settings(ConfigModel):
     mode: ModeSettings
     stage: StageSettings
     storage: StorageSettings
+    calendars: dict[Name, MarketHours] = Field(default_factory=dict)
     instruments: dict[Name, Instrument]
     universe: UniverseSettings
     feed: FeedSettings
@@ -48,6 +53,14 @@ class Settings(ConfigModel):
     execution: ExecutionSettings
     observability: ObservabilitySettings
     schedules: SchedulesSettings
+
+    def with_market_hours(self) -> Self:
+        """The same settings, in which each instrument knows the corrections of its calendar."""
+        known = {
+            symbol: row.model_copy(update={"hours": self.calendars.get(row.calendar)})
+            for symbol, row in self.instruments.items()
+        }
+        return self.model_copy(update={"instruments": known})
 
     @cached_property
     def config_hash(self) -> str:

@@ -215,7 +215,7 @@ def test_every_key_refuses_a_typo_a_wrong_type_and_nan() -> None:
     for group in ("policy", "risk", "stage"):
         tree[group] = {name: _as_written(value) for name, value in tree[group].items()}
     for row in tree["instruments"].values():
-        del row["symbol"]
+        del row["symbol"], row["hours"]
         row |= {name: _as_written(row[name]) for name in ("tick_size", "lot_size", "multiplier")}
     composed = Composed(tree, {}, {}, SOURCE / "conf")
     assert validate(composed)[1] == []

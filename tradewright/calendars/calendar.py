@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -32,7 +32,7 @@ class Calendar:
     """
 
     name: str
-    table: SessionTable
+    table: SessionTable = field(repr=False)
 
     @property
     def utc_days(self) -> bool:
@@ -203,14 +203,14 @@ class Calendar:
     def bar_close(self, timeframe: Timeframe, start: int) -> int:
         """When the bar that starts at ``start`` closes; both in nanoseconds UTC.
 
-        An intraday bar closes after its length, or when trading ends before that. A daily bar closes with its session;
-        one of a market that trades round the clock at midnight UTC, or when trading ends before that. A daily bar of a
-        date without a session lasts 24 hours.
+        An intraday bar closes after its length, or when trading ends before that. A daily bar that starts with its
+        session closes with it; one of a market that trades round the clock at midnight UTC, or when trading ends before
+        that. A daily bar that starts at another moment (a vendor's midnight) lasts 24 hours: it is not known earlier.
         """
         if timeframe is Timeframe.D1 and not self.utc_days:
-            row, has_session = self._sessions_of(self.session_dates(np.array([start])))
-            close = int(self.closes[row[0]])
-            return close if has_session[0] and close > start else start + _DAY
+            rows, has_session = self._sessions_of(self.session_dates(np.array([start])))
+            starts_with_it = has_session[0] and start == self.opens[rows[0]]
+            return int(self.closes[rows[0]]) if starts_with_it else start + _DAY
         length = timeframe.seconds * _SECOND
         row = int(np.searchsorted(self.intervals[:, 0], start + length, side="left")) - 1
         close = int(self.intervals[row, 1]) if row >= 0 else start

@@ -40,10 +40,10 @@ def corrected(name: str, base: SessionTable, hours: MarketHours) -> SessionTable
             closes[rows] = np.where(is_early[rows], np.minimum(closes[rows], told), told)
         cuts += [_break(table.days[rows], opens[rows], text, zone) for text in rule.breaks]
     for special in hours.early_closes:
-        rows = _dated(table.days, special.on)
+        rows = _dated(table.days, special.dates)
         closes[rows] = local_instants(table.days[rows], _offset(special.at), zone)
     for special in hours.late_opens:
-        rows = _dated(table.days, special.on)
+        rows = _dated(table.days, special.dates)
         opens[rows] = local_instants(table.days[rows], _offset(special.at), zone)
     _refuse_impossible(name, table.days, opens, closes)
     return _with_nominal_times(

@@ -31,6 +31,8 @@ _FRIDAY = 4
 
 def calendar_of(instrument: Instrument) -> Calendar:
     """The calendar of an instrument's market, with the corrections that the configuration declares."""
+    if instrument.hours is None:
+        return calendar(instrument.calendar)
     return calendar(instrument.calendar, instrument.hours)
 
 

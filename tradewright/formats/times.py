@@ -109,7 +109,7 @@ def _own_clock(values: pd.Series, moments: pd.DatetimeIndex, time_format: str | 
         return None
     plain = texts.str.replace(_OFFSET, "", regex=True)
     pattern = "ISO8601" if time_format is None else time_format.removesuffix("%z").rstrip()
-    return pd.DatetimeIndex(pd.to_datetime(plain.to_numpy(), format=pattern)).as_unit("ns")
+    return pd.DatetimeIndex(pd.to_datetime(plain.tolist(), format=pattern)).as_unit("ns")
 
 
 def _parsed(values: pd.Series, mapping: ColumnMapping, where: str) -> pd.DatetimeIndex:

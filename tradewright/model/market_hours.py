@@ -15,6 +15,7 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[str, ...] = get_args(Weekday)
 MOST_ROWS = 1000
 """Rows of one list; a century of holidays is far below it."""
+_TIME = re.compile(r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$")
 _BREAK = re.compile(r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$")
 _YEARLY = re.compile(r"^\d\d-\d\d$")
 
@@ -45,7 +46,13 @@ def _is_zone(name: str) -> str:
     return name
 
 
-WallTime = Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
+def _is_time(text: str) -> str:
+    if not _TIME.match(text):
+        raise ValueError("must be a time of day such as 16:00")
+    return text
+
+
+WallTime = Annotated[str, AfterValidator(_is_time)]
 """A time of day on the market's clock, ``HH:MM``; ``24:00`` is the midnight that ends the day."""
 Break = Annotated[str, AfterValidator(_is_break)]
 OnDate = Annotated[str, AfterValidator(_is_date)]
@@ -83,7 +90,7 @@ class SpecialTimes(FrozenModel):
     """Dates on which a session closes early, or opens late, at a wall-clock time."""
 
     at: WallTime
-    on: Annotated[tuple[OnDate, ...], Field(min_length=1, max_length=MOST_ROWS)]
+    dates: Annotated[tuple[OnDate, ...], Field(min_length=1, max_length=MOST_ROWS)]
 
 
 class MarketHours(FrozenModel):

@@ -185,14 +185,14 @@ def _starts(
 
 
 def _daily_starts(dates: pd.DatetimeIndex, zone: str, opens: SessionOpens | None, where: str) -> pd.DatetimeIndex:
-    """When the sessions open; where days are no sessions, the midnights of a data zone that is a fixed offset.
+    """When the sessions open; the midnights of a data zone that is a fixed offset, whose days are no sessions.
 
-    FXCM's days begin at midnight of ``UTC-05``: under 00:00 UTC they would be known five hours before they end.
+    FXCM's days begin at midnight of ``UTC-05``: as sessions that end at 17:00 New York they would be known hours before
+    they end.
     """
-    starts = session_starts(dates, opens)
-    if zone.startswith("UTC") and starts.equals(session_starts(dates, None)):
+    if zone.startswith("UTC"):
         return localized(dates, zone, where).tz_convert("UTC")
-    return starts
+    return session_starts(dates, opens)
 
 
 def _trades(table: pa.Table, starts: pd.DatetimeIndex, place: LeanPlace) -> Bars:
