@@ -134,14 +134,8 @@ def test_months_and_periods_are_those_of_the_sessions(own: Settings, tmp_path: P
 
 
 def test_complete_hours_from_half_past_have_no_gap(own: Settings, tmp_path: Path) -> None:
-<<<<<<< HEAD
-    grid = calendar_of(own.instruments["HOUR"]).grid(
-        H1, pd.Timestamp("2024-01-02 00:00Z"), pd.Timestamp("2024-03-28 00:00Z")
-    )
-=======
     start, end = pd.Timestamp("2024-01-02", tz="UTC"), pd.Timestamp("2024-03-28", tz="UTC")
     grid = calendar_of(own.instruments["HOUR"]).grid(H1, start, end)
->>>>>>> sessions
     local = pd.to_datetime(grid, utc=True).tz_convert("America/New_York")
     table = rows([str(time) for time in local], [100 + row / 10 for row in range(len(grid))])
     assert bring(own, "HOUR", table, tmp_path, H1) == len(grid)

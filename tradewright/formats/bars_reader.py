@@ -128,6 +128,8 @@ def _actions(
     Args:
         read: the start of each row's bar, in the order of the file.
     """
+    if not any(name in where for name in ACTION_COLUMNS):
+        return NO_ACTIONS, {}
     falling = len(read) > 1 and read[0] > read[-1]
     order = np.arange(len(read))[::-1] if falling else np.arange(len(read))
     newest = dict(zip(read[order].tolist(), order.tolist(), strict=True))  # of two rows for one time the later one
