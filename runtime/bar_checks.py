@@ -12,12 +12,17 @@ from runtime.container import Container
 from runtime.feeds import timeframes_judged
 from tradewright.calendars.registry import calendar
 from tradewright.ledger.check_results import CheckResult
-from tradewright.model.bars import Timeframe
+from tradewright.model.bar_rules import bars_of
+from tradewright.model.bars import Bars, PriceView, Timeframe
 from tradewright.model.errors import DataError, StoreError
+from tradewright.model.instrument import Instrument
 from tradewright.quality.check import check_bars
 from tradewright.quality.evidence import QualityEvidence, features_check
 from tradewright.quality.expectations import Outcome, QualityExtraMissing, SuiteResult, load_suite, run_suite
 from tradewright.quality.report import Code, Finding, QualityReport, Severity
+from tradewright.research.bars import ADJUSTABLE
+from tradewright.store.actions import NoFactors
+from tradewright.store.bars import BarStore
 
 SUITE = "expectations/bars.yaml"
 """Of the folder of YAML files; the one that ships where that has none."""
@@ -34,8 +39,25 @@ def report_on(house: Container, symbol: str, timeframe: Timeframe) -> QualityRep
     frame = store.read(symbol, timeframe)
     ends = (frame["ts"].iloc[0], frame["ts"].iloc[-1]) if len(frame) else (pd.Timestamp(0, tz="UTC"),) * 2
     grid = calendar(instrument.calendar).grid(timeframe, *ends)
-    now, symbol_map = house.clock.now(), store.actions.symbol_map(symbol)
-    return check_bars(frame, instrument, timeframe, now=now, grid=grid, symbol_map=symbol_map)
+    return check_bars(
+        frame,
+        instrument,
+        timeframe,
+        now=house.clock.now(),
+        grid=grid,
+        symbol_map=store.actions.symbol_map(symbol),
+        adjusted=_split_adjusted(store, instrument, frame),
+    )
+
+
+def _split_adjusted(store: BarStore, instrument: Instrument, frame: pd.DataFrame) -> Bars | None:
+    """The bars adjusted for the splits of the stored table; None where there is no table, or nothing to adjust."""
+    if instrument.asset_class not in ADJUSTABLE or not len(frame):
+        return None
+    try:
+        return store.actions.view(instrument.symbol, bars_of(frame), PriceView.SPLIT_ADJUSTED)
+    except NoFactors:
+        return None
 
 
 def evidence_on(house: Container, symbol: str, timeframe: Timeframe, more: Sequence[Finding] = ()) -> QualityEvidence:

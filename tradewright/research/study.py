@@ -13,10 +13,11 @@ from tradewright.backtest.spec import BacktestSpec
 from tradewright.calendars.registry import calendar
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.study import MetricsConfig, StudyResult, study
-from tradewright.model.bars import Timeframe
+from tradewright.model.bars import Timeframe, Times
 from tradewright.model.instrument import Instrument
 from tradewright.model.strategy import Strategy
 from tradewright.quality.anomalies import gap_findings, price_findings, volume_findings
+from tradewright.quality.bad_prints import bad_print_finding
 from tradewright.quality.report import Code
 from tradewright.research.bars import InstrumentBars
 
@@ -73,20 +74,20 @@ def evidence(
     )
     if len(item.bars.ts) == 0:
         return known
-    known = replace(known, bars=suspicious_bars(item))
     first, last = (pd.Timestamp(int(stamp), tz="UTC") for stamp in (item.bars.ts[0], item.bars.ts[-1]))
     grid = calendar(item.instrument.calendar).grid(timeframe, first, last)
     gaps = next((finding for finding in gap_findings(item.bars.ts, grid) if finding.code is Code.GAPS), None)
     return replace(
         known,
+        bars=suspicious_bars(item, grid),
         missing_bars=int(gaps.figures["missing"]) if gaps else 0,
         longest_gap_bars=int(gaps.figures["longest"]) if gaps else 0,
     )
 
 
-def suspicious_bars(item: InstrumentBars) -> tuple[str, ...]:
+def suspicious_bars(item: InstrumentBars, grid: Times) -> tuple[str, ...]:
     """The prices among these bars that look wrong, in the view that was read; each finding with its gravest place."""
-    found = (*price_findings(item.bars), *volume_findings(item.bars))
+    found = (*price_findings(item.bars, grid), *bad_print_finding(item.bars), *volume_findings(item.bars))
     return tuple(
         f"{item.instrument.symbol}: {row.message} ({row.code}, as at {row.examples[0]})"
         for row in found
