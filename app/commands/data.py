@@ -1,4 +1,4 @@
-"""Commands on stored bars: ``tradewright data findings``."""
+"""Commands on stored bars: ``tradewright data findings``, ``accept``."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.options import Json, Overrides, named
+from app.commands.options import Actor, Json, Overrides, Reason, named
 from app.commands.trading_command import trading_command
 from app.output import DONE, FAILED, Output
 
 if TYPE_CHECKING:
-    from app.operations.data_quality import FindingLine, SeriesFindings
+    from app.operations.data_quality import Accepted, FindingLine, SeriesFindings
 
 commands = typer.Typer()
-data = typer.Typer(help="The stored bars: what the checks find in them.", no_args_is_help=True)
+data = typer.Typer(help="The stored bars: what the checks find, and what a person accepts.", no_args_is_help=True)
 commands.add_typer(data, name="data")
 
 Instruments = Annotated[
@@ -63,4 +63,32 @@ def findings(
         lambda at: operate(at, symbols, everything=everything),
         show,
         status=lambda found: FAILED if any(row.blocked for row in found) else DONE,
+    )
+
+
+@data.command()
+def accept(
+    instrument: Annotated[str, typer.Argument(callback=named, help="a symbol of conf/instruments")],
+    overrides: Overrides = None,
+    finding: Annotated[str, typer.Option(help="the code of the finding: BAD_PRINT or POSSIBLE_SPLIT")] = "",
+    timeframe: Annotated[str, typer.Option(help="1m, 5m, 15m, 1h, 4h or 1d")] = "1d",
+    reason: Reason = "",
+    actor: Actor = "",
+    as_json: Json = False,
+) -> None:
+    """Say that the bars of a finding are as they should be, so that it blocks no order; for these very bars."""
+    from app.operations.data_quality import accept as operate
+    from app.operations.importing import timeframe_of
+
+    def show(output: Output, done: Accepted) -> object:
+        output.line(f"accepted: {done.instrument} {done.timeframe}: {done.code}: {done.message}")
+        output.line("the next check takes it into account: tradewright trade --once")
+        return done
+
+    trading_command(
+        overrides,
+        as_json,
+        lambda at: operate(at, instrument, timeframe_of(timeframe), finding, reason, actor),
+        show,
+        acts=True,
     )

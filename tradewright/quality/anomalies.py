@@ -10,7 +10,7 @@ import pandas as pd
 from tradewright.model.bar_rules import Mask
 from tradewright.model.bars import Bars, Floats, Times
 from tradewright.model.instrument import TickerSpan
-from tradewright.quality.report import Code, Figure, Finding, Severity
+from tradewright.quality.report import Code, Figure, Finding, Severity, places_of
 
 
 def gap_findings(ts: Times, grid: Times) -> list[Finding]:
@@ -181,6 +181,8 @@ def _counted(
     if details is not None:
         where = where[np.argsort(-np.abs(details[where]), kind="stable")]
     figures: dict[str, Figure] = {"bars": total, "share": total / len(rows)}
+    if code is Code.POSSIBLE_SPLIT:
+        figures |= places_of(bars, rows)
     if details is not None:
         figures["largest"] = float(details[where[0]])
     examples = tuple(_example(bars.ts, row, details) for row in where[:_EXAMPLES])

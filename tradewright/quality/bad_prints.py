@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tradewright.model.bars import Bars, Floats
-from tradewright.quality.report import Code, Finding, Severity
+from tradewright.quality.report import Code, Finding, Severity, places_of
 
 LEAST = 0.05
 """A print beyond its neighbours by less than this (a natural logarithm, about 5 %) is never called bad."""
@@ -65,7 +65,12 @@ def bad_print_finding(bars: Bars) -> list[Finding]:
             code=Code.BAD_PRINT,
             severity=Severity.WARN,
             message=message,
-            figures={"bars": total, "share": total / len(rows), "largest": float(np.expm1(places[0][0]))},
+            figures={
+                "bars": total,
+                "share": total / len(rows),
+                "largest": float(np.expm1(places[0][0])),
+                **places_of(bars, rows),
+            },
             examples=tuple(_example(bars, *place) for place in places[:EXAMPLES]),
         )
     ]
