@@ -7,20 +7,28 @@ from contextlib import contextmanager
 
 import pandas as pd
 
-from conf.environment import SOURCE, conf_folder
 from runtime.container import Container
 from runtime.feeds import timeframes_judged
 from tradewright.calendars.registry import calendar_of
 from tradewright.ledger.check_results import CheckResult
-from tradewright.model.bars import Timeframe
+from tradewright.model.bar_rules import bars_of
+from tradewright.model.bars import Bars, PriceView, Timeframe
 from tradewright.model.errors import DataError, StoreError
+from tradewright.model.instrument import Instrument
 from tradewright.quality.check import check_bars
-from tradewright.quality.evidence import QualityEvidence, features_check
-from tradewright.quality.expectations import Outcome, QualityExtraMissing, SuiteResult, load_suite, run_suite
+from tradewright.quality.evidence import (
+    GRAVE,
+    WATCHED_BARS,
+    Acceptance,
+    QualityEvidence,
+    acceptance,
+    features_check,
+    weighed,
+)
 from tradewright.quality.report import Code, Finding, QualityReport, Severity
-
-SUITE = "expectations/bars.yaml"
-"""Of the folder of YAML files; the one that ships where that has none."""
+from tradewright.research.bars import ADJUSTABLE
+from tradewright.store.actions import NoFactors
+from tradewright.store.bars import BarStore
 
 
 def report_on(house: Container, symbol: str, timeframe: Timeframe) -> QualityReport:
@@ -33,41 +41,59 @@ def report_on(house: Container, symbol: str, timeframe: Timeframe) -> QualityRep
     store, instrument = house.bar_store, house.instrument(symbol)
     frame = store.read(symbol, timeframe)
     grid = calendar_of(instrument).expected_starts(timeframe, pd.DatetimeIndex(frame["ts"]).as_unit("ns").asi8)
-    now, symbol_map = house.clock.now(), store.actions.symbol_map(symbol)
-    return check_bars(frame, instrument, timeframe, now=now, grid=grid, symbol_map=symbol_map)
+    return check_bars(
+        frame,
+        instrument,
+        timeframe,
+        now=house.clock.now(),
+        grid=grid,
+        symbol_map=store.actions.symbol_map(symbol),
+        adjusted=_split_adjusted(store, instrument, frame),
+    )
 
 
-def evidence_on(house: Container, symbol: str, timeframe: Timeframe, more: Sequence[Finding] = ()) -> QualityEvidence:
+def _split_adjusted(store: BarStore, instrument: Instrument, frame: pd.DataFrame) -> Bars | None:
+    """The bars adjusted for the splits of the stored table; None where there is no table, or nothing to adjust."""
+    if instrument.asset_class not in ADJUSTABLE or not len(frame):
+        return None
+    try:
+        return store.actions.view(instrument.symbol, bars_of(frame), PriceView.SPLIT_ADJUSTED)
+    except NoFactors:
+        return None
+
+
+def evidence_on(
+    house: Container, symbol: str, timeframe: Timeframe, more: Sequence[Finding] = (), *, weigh: bool = True
+) -> QualityEvidence:
     """The evidence on a stored series, not recorded.
 
     Args:
         more: findings of other checks on the same bars.
+        weigh: whether findings on the newest bars block, and those that a person accepted do not; needs the ledger.
 
     Raises:
         ConfigError, StoreError: as :func:`report_on`.
+        LedgerError: when acceptances cannot be read.
     """
     fingerprint = house.bar_store.fingerprint(symbol, timeframe)  # before the bars are read, so that it is never newer
     report = report_on(house, symbol, timeframe)
-    findings = sorted((*more, *report.findings), key=lambda row: list(Severity).index(row.severity))
+    found = [_weighed(house, report, finding) if weigh else finding for finding in report.findings]
+    findings = sorted((*more, *found), key=lambda row: list(Severity).index(row.severity))
     return QualityEvidence(
         instrument=symbol, timeframe=timeframe, fingerprint=fingerprint, rows=report.rows, findings=tuple(findings)
     )
 
 
-def suite_on(house: Container, symbol: str) -> SuiteResult | None:
-    """The declared suite over an instrument's deciding bars, with Data Docs; None where the extra is not installed."""
-    frame = house.bar_store.read(symbol, house.settings.universe.timeframe)
-    own = conf_folder() / SUITE
-    try:
-        suite = load_suite(own if own.is_file() else SOURCE / "conf" / SUITE)
-        return run_suite(frame, suite, house.root / "data_docs" / symbol)
-    except QualityExtraMissing:
-        return None
-
-
-def findings_of_suite(suite: SuiteResult | None) -> list[Finding]:
-    """A finding for each expectation that is not met; those that the suite calls critical block."""
-    return [_unmet(row) for row in suite.failed] if suite else []
+def _weighed(house: Container, report: QualityReport, finding: Finding) -> Finding:
+    """A finding with its weight for orders on a stored series, after what people accepted."""
+    if finding.code not in GRAVE:
+        return finding
+    name = acceptance(report.instrument, report.timeframe, finding.code)
+    told = house.ledger.checks.newest([name]).get(name)
+    accepted = Acceptance(told.about("places"), told.about("actor"), told.about("reason")) if told else None
+    bars = house.bar_store.read_bars(report.instrument, Timeframe(report.timeframe))
+    watched = pd.Timestamp(int(bars.ts[-WATCHED_BARS:][0]), tz="UTC").to_pydatetime()
+    return weighed(finding, watched, accepted)
 
 
 def findings_of_tables(problems: Iterable[str]) -> list[Finding]:
@@ -140,13 +166,6 @@ def failing_features(house: Container, symbol: str) -> Iterator[None]:
         told = {"timeframe": str(timeframe), "fingerprint": _fingerprint(house, symbol, timeframe), "findings": [row]}
         house.ledger.checks.record(features_check(symbol), False, told)
         raise
-
-
-def _unmet(row: Outcome) -> Finding:
-    counted = f", {row.unexpected} times ({row.share:.1%})" if row.unexpected else ""
-    text = f"{row.type} of {row.about} is not met{counted}{': ' + row.error if row.error else ''}"
-    severity = {"critical": Severity.BLOCK, "warning": Severity.WARN, "info": Severity.INFO}[row.severity]
-    return Finding(code=Code.EXPECTATION, severity=severity, message=text, figures={}, examples=row.examples)
 
 
 def _refused(house: Container, symbol: str, timeframe: Timeframe, text: str) -> QualityEvidence:

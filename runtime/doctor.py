@@ -27,7 +27,7 @@ from tradewright.execution.risk_snapshot import limits_in_force
 from tradewright.ledger.backup import PG_DUMP
 from tradewright.ledger.errors import LedgerKeyMissing, LedgerTampered
 from tradewright.ledger.ledger import Ledger
-from tradewright.model.errors import ConfigError, TradewrightError
+from tradewright.model.errors import ConfigError, LedgerError, TradewrightError
 from tradewright.model.mode import Mode
 from tradewright.policy.gate import rule_set_hash
 from tradewright.quality.report import Severity
@@ -127,6 +127,8 @@ def _quality(house: Container, symbol: str) -> Iterator[Finding]:
     """What the checks find in the bars of the universe's timeframe; a mere property of a source is left out."""
     try:
         found = evidence_on(house, symbol, house.settings.universe.timeframe)
+    except LedgerError:
+        return  # told by the look at the ledger
     except TradewrightError as error:
         yield Finding("broken", f"quality {symbol}", error.what, error.remedy)
         return

@@ -23,7 +23,7 @@ from tradewright.calendars.registry import calendar_of
 from tradewright.execution.input_checks import checks_of, data_of_checks, is_about, timeframes_read
 from tradewright.ledger.check_results import CheckResult
 from tradewright.model.bars import Timeframe
-from tradewright.quality.evidence import bars_check, features_check
+from tradewright.quality.evidence import acceptance, bars_check, features_check
 from tradewright.store.artefacts import Key
 from tradewright.store.progress import Progress, read_progress, write_progress
 
@@ -58,6 +58,8 @@ def bars_due(house: Container, timeframes: Iterable[Timeframe]) -> dict[str, str
         market, stored = calendar_of(house.instrument(symbol)), newest_stored(house, symbol, timeframes)
         done = read_progress(house.progress, _refresh_of(symbol))
         reason = refresh_reason(market, stored, done, now, pace(house.settings), has_feed=_has_feed(house.settings))
+        if not reason and (accepted := newly_accepted(symbol, results)):
+            reason = f"a person accepted {', '.join(accepted)}"
         if not reason and (done is None or done.finished) and (names := not_judged(house, symbol, results, timeframes)):
             reason = f"the stored bars are not those of {', '.join(names)}"
         if reason:
@@ -83,6 +85,23 @@ def not_judged(
     stored = data_of_checks(symbol, universe, prints)
     names = [bars_check(symbol, each) for each in timeframes_judged(house, symbol, more)] + [features_check(symbol)]
     return [name for name in names if name not in results or not is_about(results[name], stored.get(name, ""))]
+
+
+def newly_accepted(symbol: str, results: Mapping[str, CheckResult]) -> list[str]:
+    """The acceptances of an instrument's findings that its newest checks have not taken into account.
+
+    Args:
+        results: the newest result of each check.
+    """
+    found = []
+    for name, result in results.items():
+        head, _, code = name.rpartition(".")
+        timeframe = head.rpartition(".")[2]
+        if timeframe in set(Timeframe) and name == acceptance(symbol, timeframe, code):
+            check = results.get(bars_check(symbol, Timeframe(timeframe)))
+            if check is None or check.at < result.at:
+                found.append(name)
+    return found
 
 
 def begin_refresh(house: Container, symbol: str, timeframes: Iterable[Timeframe]) -> Progress:

@@ -259,7 +259,7 @@ def _evidence(house: Container, pasts: Mapping[str, InstrumentPast]) -> _Evidenc
     universe, own, bars, features = house.settings.universe.timeframe, house.settings.strategy.timeframe, {}, {}
     for symbol, past in pasts.items():
         for timeframe in timeframes_judged(house, symbol, [own] if own else []):
-            bars[symbol, timeframe] = evidence_on(house, symbol, timeframe)
+            bars[symbol, timeframe] = evidence_on(house, symbol, timeframe, weigh=False)
         table = house.bar_store.read_bars(symbol, universe)
         features[symbol] = feature_table(table, research.feature_settings(house.settings, past.item.instrument))
     tested = research.signal_look_ahead(house)

@@ -1,4 +1,4 @@
-"""Commands about data: ``tradewright import``, ``tradewright data list``, ``show`` and ``findings``."""
+"""Commands about data: ``tradewright import``, ``tradewright data list``, ``show``, ``findings``, ``accept``."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.options import Json, Overrides, named, settings_of
+from app.commands.options import Actor, Json, Overrides, Reason, named, settings_of
 from app.commands.trading_command import trading_command
 from app.output import DONE, FAILED, Output, run_command
 
 if TYPE_CHECKING:
-    from app.operations.data_quality import FindingLine, SeriesFindings
+    from app.operations.data_quality import Accepted, FindingLine, SeriesFindings
     from app.operations.importing import Imported
     from app.operations.stored_data import ShownInstrument, ShownSeries
     from tradewright.model.instrument import Instrument
     from tradewright.store.overview import StoredSeries
 
 commands = typer.Typer()
-data = typer.Typer(help="The stored bars: list them, look at them, what the checks find in them.", no_args_is_help=True)
+data = typer.Typer(
+    help="The stored bars: list them, look at them, see what the checks find, accept a finding.", no_args_is_help=True
+)
 commands.add_typer(data, name="data")
 Instruments = Annotated[
     str, typer.Option("--instruments", "--instrument", callback=named, help="symbols, separated by commas; all")
@@ -220,4 +222,32 @@ def findings(
         lambda at: operate(at, symbols, everything=everything),
         show,
         status=lambda found: FAILED if any(row.blocked for row in found) else DONE,
+    )
+
+
+@data.command()
+def accept(
+    instrument: Annotated[str, typer.Argument(callback=named, help="a symbol of conf/instruments")],
+    overrides: Overrides = None,
+    finding: Annotated[str, typer.Option(help="the code of the finding: BAD_PRINT or POSSIBLE_SPLIT")] = "",
+    timeframe: Annotated[str, typer.Option(help="1m, 5m, 15m, 1h, 4h or 1d")] = "1d",
+    reason: Reason = "",
+    actor: Actor = "",
+    as_json: Json = False,
+) -> None:
+    """Say that the bars of a finding are as they should be, so that it blocks no order; for these very bars."""
+    from app.operations.data_quality import accept as operate
+    from app.operations.importing import timeframe_of
+
+    def show(output: Output, done: Accepted) -> object:
+        output.line(f"accepted: {done.instrument} {done.timeframe}: {done.code}: {done.message}")
+        output.line("the next check takes it into account: tradewright trade --once")
+        return done
+
+    trading_command(
+        overrides,
+        as_json,
+        lambda at: operate(at, instrument, timeframe_of(timeframe), finding, reason, actor),
+        show,
+        acts=True,
     )

@@ -6,15 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from app.operations.actors import actor_name, checked_reason
 from conf.schema.settings import Settings
 from runtime.bar_checks import evidence_on
 from runtime.container import Container
 from tradewright.execution.input_checks import is_about
 from tradewright.ledger.check_results import CheckResult
 from tradewright.model.bars import BarKind, Timeframe
-from tradewright.model.errors import StoreError
-from tradewright.quality.evidence import QualityEvidence, bars_check
-from tradewright.quality.report import Severity
+from tradewright.model.errors import ConfigError, StoreError
+from tradewright.quality.evidence import GRAVE, QualityEvidence, acceptance, bars_check
+from tradewright.quality.report import PLACES, Severity
 
 KEPT = 5
 """Recorded results of a series that are shown."""
@@ -105,7 +106,7 @@ def noteworthy(house: Container, series: Iterable[tuple[str, Timeframe]]) -> lis
     Raises:
         StoreError: when a series is damaged.
     """
-    judged = [evidence_on(house, symbol, timeframe) for symbol, timeframe in series]
+    judged = [evidence_on(house, symbol, timeframe, weigh=False) for symbol, timeframe in series]
     return [line for evidence in judged for line in _lines(evidence) if line.severity != Severity.INFO]
 
 
@@ -140,3 +141,41 @@ def _state(house: Container, newest: CheckResult | None, fingerprint: str) -> st
 
 def _recorded(result: CheckResult) -> RecordedCheck:
     return RecordedCheck(result.at, result.passed, result.about("fingerprint"), len(result.listed("findings")))
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A finding that a person accepted, as it is recorded."""
+
+    instrument: str
+    timeframe: Timeframe
+    code: str
+    message: str
+    places: str
+    actor: str
+    reason: str
+
+
+def accept(settings: Settings, symbol: str, timeframe: Timeframe, code: str, reason: str, actor: str = "") -> Accepted:
+    """Record that the bars of a finding are as they should be; the next check of the bars takes it into account.
+
+    It holds for the very bars that the finding is about now: one more of them, or another price, is a new finding.
+
+    Raises:
+        ConfigError: for an unknown instrument, a missing reason, and a finding that is not there or cannot be accepted.
+        StoreError, LedgerError: when the bars cannot be read, or the acceptance cannot be written down.
+    """
+    why, who = checked_reason(reason), actor_name(actor)
+    known = ", ".join(GRAVE)
+    with Container(settings) as house:
+        house.instrument(symbol)
+        evidence = evidence_on(house, symbol, timeframe)
+        found = next((row for row in evidence.findings if row.code == code and row.code in GRAVE), None)
+        if found is None:
+            what = f"there is no finding {code!r} on {symbol} {timeframe} that can be accepted"
+            remedy = f"one of {known} that tradewright data findings --instrument {symbol} lists"
+            raise ConfigError(what, where="--finding", remedy=remedy)
+        done = Accepted(symbol, timeframe, code, found.message, str(found.figures[PLACES]), who, why)
+        detail = {"places": done.places, "actor": who, "reason": why, "fingerprint": evidence.fingerprint}
+        house.ledger.checks.record(acceptance(symbol, timeframe, code), True, detail)
+        return done

@@ -16,12 +16,11 @@ from runtime import feeds, research
 from runtime.bar_checks import (
     failing_bars,
     failing_features,
-    findings_of_suite,
     findings_of_tables,
     judge,
     record_features,
-    suite_on,
 )
+from runtime.bar_suite import findings_of_suite, suite_on
 from runtime.container import Container
 from tradewright.indicators.features import feature_snapshot, feature_table
 from tradewright.model.bars import Timeframe

@@ -10,8 +10,11 @@ import pytest
 from conf.compose import compose
 from runtime.bar_checks import judge
 from runtime.container import Container
+from runtime.due_jobs import newly_accepted
 from tests.app.conftest import daily, say
 from tests.support.houses import House
+from tradewright.execution.input_checks import failures
+from tradewright.ledger.check_results import CheckResult
 from tradewright.model.bars import BarKind, Timeframe
 
 
@@ -55,12 +58,12 @@ def split(house: House, tmp_path: Path) -> tuple[House, str]:
 
 def test_imported_bars_are_judged_and_their_findings_have_places(split: tuple[House, str]) -> None:
     house, _said = split
-    row = series(house, "--instrument", "GOOG")["GOOG", "1d"]
+    row = series(house, "--instrument", "GOOG", status=1)["GOOG", "1d"]
     assert (row["state"], row["recorded"], row["rows"]) == ("missing", [], 60)
     codes = {line["code"]: line for line in row["findings"]}
     assert codes["POSSIBLE_SPLIT"]["examples"] == ["2024-02-14T14:30:00+00:00: +20.400"]
     told = say("data", "findings", *house.overrides, "--instrument", "GOOG").out
-    assert "GOOG 1d: WARN POSSIBLE_SPLIT" in told
+    assert "GOOG 1d: BLOCK POSSIBLE_SPLIT" in told
     assert "NO_SPREAD" not in told
     assert "NO_SPREAD" in say("data", "findings", *house.overrides, "--instrument", "GOOG", "--all").out
 
@@ -79,7 +82,7 @@ def test_import_backtest_sweep_and_doctor_tell_what_is_found(split: tuple[House,
     assert {row["code"] for row in swept["data"]} == {"JUMPS", "POSSIBLE_SPLIT"}
     universe = ("universe.instruments=[GOOG]", "universe.timeframe=1d", "universe.base_timeframe=1d")
     rows = {row["what"]: row for row in say("doctor", *house.overrides, *universe, "--json").json["findings"]}
-    assert rows["quality GOOG"]["state"] == "look"
+    assert rows["quality GOOG"]["state"] == "broken"
     assert "POSSIBLE_SPLIT" in rows["quality GOOG"]["detail"]
     assert rows["quality GOOG"]["remedy"] == "tradewright data findings --instrument GOOG"
 
@@ -88,3 +91,50 @@ def test_import_backtest_sweep_and_doctor_tell_what_is_found(split: tuple[House,
 def test_what_is_not_there_is_refused(house: House, name: str, text: str) -> None:
     said = say("data", "findings", *house.overrides, "--instrument", name)
     assert (said.status, text in said.err) == (1, True)
+
+
+DAILY = ("universe.instruments=[GOOG]", "universe.timeframe=1d", "universe.base_timeframe=1d")
+
+
+def recorded(house: House) -> CheckResult:
+    """The check of GOOG's daily bars, made as the loop makes it."""
+    with Container(compose((*house.overrides, *DAILY))) as opened:
+        judge(opened, "GOOG")
+        return opened.ledger.checks.newest()["bars.GOOG.1d"]
+
+
+def test_a_bad_print_blocks_until_a_person_accepts_it_for_these_very_bars(
+    split: tuple[House, str],
+) -> None:
+    """P2: wrong prices where strategies look keep orders back; a person's word is written down with name and reason."""
+    house, _said = split
+    before = recorded(house)
+    assert not before.passed
+    assert "POSSIBLE_SPLIT: 1 of 60 bars" in failures(before)
+    command = ("data", "accept", "GOOG", *house.overrides, *DAILY, "--finding", "POSSIBLE_SPLIT")
+    assert "a reason is needed" in say(*command).err
+    done = say(*command, "--reason", "1:20, by the company", "--actor", "ann", "--json")
+    assert (done.status, done.json["code"], "claimed: ann" in done.json["actor"]) == (0, "POSSIBLE_SPLIT", True)
+    with Container(compose((*house.overrides, *DAILY))) as opened:
+        told = opened.ledger.checks.newest()
+        assert newly_accepted("GOOG", told) == ["accepted.GOOG.1d.POSSIBLE_SPLIT"]
+        assert told["accepted.GOOG.1d.POSSIBLE_SPLIT"].about("reason") == "1:20, by the company"
+    after = recorded(house)
+    assert after.passed
+    (row,) = [each for each in after.listed("findings") if each["code"] == "POSSIBLE_SPLIT"]  # type: ignore[index]
+    assert row["severity"] == "INFO"  # type: ignore[index]
+    assert row["message"].endswith("ann): 1:20, by the company")  # type: ignore[index]
+    with Container(compose((*house.overrides, *DAILY))) as opened:
+        assert newly_accepted("GOOG", opened.ledger.checks.newest()) == []
+        stored = opened.bar_store.read("GOOG", Timeframe.D1)
+        worse = stored.iloc[[30]].assign(low=stored["low"].iloc[30] * 0.999)
+        opened.bar_store.upsert("GOOG", Timeframe.D1, BarKind.TRADE, worse)
+    assert not recorded(house).passed, "another price is another finding"
+
+
+@pytest.mark.parametrize("code", ["CONTRACT", "JUMPS", "BAD_PRINT", ""])
+def test_only_a_finding_that_is_there_and_may_be_doubted_can_be_accepted(split: tuple[House, str], code: str) -> None:
+    house, _said = split
+    said = say("data", "accept", "GOOG", *house.overrides, "--finding", code, "--reason", "x")
+    assert said.status == 1
+    assert f"there is no finding {code!r} on GOOG 1d that can be accepted" in said.err

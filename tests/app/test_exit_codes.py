@@ -23,6 +23,7 @@ ELSEWHERE = {
     "serve": "test_serve.py",
     "rehearse": "test_rehearse.py",
     "init": "test_new_project.py",
+    "data accept": "test_data_findings.py",
 }
 """Commands whose success takes long or does not end by itself, with the test that has it."""
 

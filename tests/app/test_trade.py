@@ -87,7 +87,7 @@ def test_a_wrong_strategy_file_is_refused_before_anything_is_done(house: House) 
 
 def test_a_failed_step_is_told_and_the_rest_is_done(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     (house.conf / "expectations" / "bars.yaml").write_text("not: a suite\n")
-    monkeypatch.setattr("runtime.bar_checks.SUITE", house.conf / "expectations" / "bars.yaml")
+    monkeypatch.setattr("runtime.bar_suite.SUITE", house.conf / "expectations" / "bars.yaml")
     said = say("trade", "--once", f"strategy={STRATEGY}", *house.overrides, "--json")
     assert said.status == 1
     assert said.json["failures"][0].startswith("refresh_bars: ")

@@ -13,7 +13,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from runtime import bar_checks
+from runtime import bar_suite
 from runtime.container import Container
 from tests.assets.days import Days, without_quality_extra
 from tests.support.houses import conf_copy
@@ -50,7 +50,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Days, Coun
     with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
         patch.setenv("TRADEWRIGHT_CONF", str(conf))
         patch.setattr("runtime.container.SystemClock", lambda: clock)
-        patch.setattr(bar_checks, "run_suite", without_quality_extra)
+        patch.setattr(bar_suite, "run_suite", without_quality_extra)
         with dg.DagsterInstance.local_temp(str(folder / "home")) as home:
             days = Days((f"storage.root={folder / 'data'}", *OVERRIDES), clock, home, instance)
             days.round()

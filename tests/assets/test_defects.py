@@ -13,7 +13,7 @@ import pytest
 from assets.research import strategies as strategies_module
 from assets.research.definitions import MARKET_JOB, RESEARCH_JOB, research_definitions
 from conf.compose import compose
-from runtime import bar_checks, feeds
+from runtime import bar_suite, feeds
 from runtime.container import Container
 from tests.execution.counter import table
 from tests.support.houses import House
@@ -156,7 +156,7 @@ def test_a_failed_expectation_blocks_when_it_is_critical(
     suite = tmp_path / "suite.yaml"
     kinds = "{type: expect_table_row_count_to_be_between, kwargs: {max_value: 5}, severity: %s}" % severity  # noqa: UP031
     suite.write_text(f"name: few\nexpectations: [{kinds}]\n")
-    monkeypatch.setattr(bar_checks, "SUITE", suite)
+    monkeypatch.setattr(bar_suite, "SUITE", suite)
     result = market(house.overrides, instance)
     blocks = severity == "critical"
     assert result.success is not blocks

@@ -14,7 +14,7 @@ from assets.execution import upkeep
 from assets.execution.schedules import point_at_job
 from assets.research.schedules import point_at_bars
 from conf.compose import compose
-from runtime import bar_checks, feeds, research
+from runtime import bar_suite, feeds, research
 from runtime import due_jobs as due
 from runtime.container import Container
 from tests.assets.days import Days, without_quality_extra
@@ -52,7 +52,7 @@ def days(
 ) -> Iterator[Days]:
     """Two markets of daily bars, before anything was done."""
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(conf_copy(tmp_path, ["buy_and_hold"])))
-    monkeypatch.setattr(bar_checks, "run_suite", without_quality_extra)
+    monkeypatch.setattr(bar_suite, "run_suite", without_quality_extra)
     overrides = (f"storage.root={tmp_path / 'data'}", "universe.instruments=[BTC,ETH]", "strategy=buy_and_hold", *D1)
     monkeypatch.setattr(
         "assets.pinned_config.sources", lambda: "unchanged"

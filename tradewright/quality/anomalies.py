@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from tradewright.model.bar_rules import Mask
 from tradewright.model.bars import Bars, Floats, Times
 from tradewright.model.instrument import TickerSpan
-from tradewright.quality.report import Code, Figure, Finding, Severity
+from tradewright.quality.report import Code, Figure, Finding, Severity, places_of
 
 
 def gap_findings(ts: Times, grid: Times) -> list[Finding]:
@@ -75,7 +74,9 @@ _EXAMPLES = 5
 _JUMP_DEVIATIONS = 12.0
 _LEAST_JUMP = 0.05
 _SPLIT_RATIOS = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 50.0, 100.0)
-_SPLIT_TOLERANCE = 0.06
+_SPLIT_TOLERANCE = 0.04
+_SURE_SPLIT = 7.5
+_LONGEST_HOLE = 20
 _MAD_TO_DEVIATION = 1.4826
 
 
@@ -104,20 +105,26 @@ def volume_findings(bars: Bars) -> list[Finding]:
     return [finding for finding in found if finding is not None]
 
 
-def price_findings(bars: Bars) -> list[Finding]:
-    """Jumps, possible splits and bad prints.
+def price_findings(bars: Bars, grid: Times | None = None) -> list[Finding]:
+    """Jumps and possible splits; see :func:`tradewright.quality.bad_prints.bad_print_finding` for single prices.
 
     The yardstick is the robust deviation (1.4826 x median absolute deviation) of close-to-close log returns. A jump is
-    beyond 12 of it and 5 %. A possible split is an opening gap within 6 % of a usual ratio that the next close keeps.
-    A bad print is a close that is a jump away from both neighbours, on the same side, while those agree. Prices at or
-    below zero, and fewer than three bars, have no such findings.
+    beyond 12 of it and 5 %; across missing bars the limit grows by the square root of the steps, as a random walk
+    does. A possible split is an opening gap within 4 % of a usual ratio, or of 7.5 and more, that the bar's close
+    keeps, with at most 20 bars missing before it. Prices at or below zero, and fewer than three bars, have no such
+    findings.
+
+    Args:
+        bars: as traded, or adjusted for the splits that are known: those then explain themselves.
+        grid: the starts of a complete history; None takes every bar for the next one.
     """
     if len(bars.ts) < 3 or np.any(bars.low <= 0):
         return []
-    returns = np.diff(np.log(bars.close))
+    returns, steps = np.diff(np.log(bars.close)), _steps(bars.ts, grid)
     limit = max(_JUMP_DEVIATIONS * _deviation(returns), _LEAST_JUMP)
-    jumps = np.append(False, np.abs(returns) > limit)
+    jumps = np.append(False, np.abs(returns) > limit * np.sqrt(steps))
     splits, ratios = _splits(bars)
+    splits[1:] &= steps <= _LONGEST_HOLE
     found = [
         _counted(
             Code.JUMPS,
@@ -128,16 +135,15 @@ def price_findings(bars: Bars) -> list[Finding]:
             _moves(bars),
         ),
         _counted(Code.POSSIBLE_SPLIT, Severity.WARN, "open as after a split", bars, splits, ratios),
-        _counted(
-            Code.BAD_PRINT,
-            Severity.WARN,
-            "close far from both neighbours",
-            bars,
-            _bad_prints(returns, limit),
-            _moves(bars),
-        ),
     ]
     return [finding for finding in found if finding is not None]
+
+
+def _steps(ts: Times, grid: Times | None) -> Floats:
+    """How many slots of the grid lie from each bar to the next, at least 1."""
+    if grid is None:
+        return np.ones(len(ts) - 1)
+    return np.maximum(np.diff(np.searchsorted(grid, ts)), 1).astype(np.float64)
 
 
 def security_finding(
@@ -175,6 +181,8 @@ def _counted(
     if details is not None:
         where = where[np.argsort(-np.abs(details[where]), kind="stable")]
     figures: dict[str, Figure] = {"bars": total, "share": total / len(rows)}
+    if code is Code.POSSIBLE_SPLIT:
+        figures |= places_of(bars, rows)
     if details is not None:
         figures["largest"] = float(details[where[0]])
     examples = tuple(_example(bars.ts, row, details) for row in where[:_EXAMPLES])
@@ -197,16 +205,10 @@ def _deviation(returns: Floats) -> float:
 
 
 def _splits(bars: Bars) -> tuple[Mask, Floats]:
-    """Where a bar opens at a usual split ratio to the close before and closes near its open; with that ratio."""
+    """Where a bar opens at the ratio of a split to the close before and closes near its open; with that ratio."""
     gap = np.append(1.0, bars.close[:-1] / bars.open[1:])
     size = np.maximum(gap, 1 / gap)
     near = np.min(np.abs(np.log(size)[:, None] - np.log(_SPLIT_RATIOS)[None, :]), axis=1) < _SPLIT_TOLERANCE
+    near |= size >= _SURE_SPLIT
     kept = np.abs(np.log(bars.close / bars.open)) < np.log(size) / 3
     return near & kept, gap
-
-
-def _bad_prints(returns: Floats, limit: float) -> npt.NDArray[np.bool_]:
-    there, back = returns[:-1], returns[1:]
-    lone = (np.abs(there) > limit) & (np.abs(back) > limit) & (np.sign(there) != np.sign(back))
-    agree = np.abs(there + back) < np.minimum(np.abs(there), np.abs(back)) / 2
-    return np.concatenate(([False], lone & agree, [False]))

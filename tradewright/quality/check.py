@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from tradewright.model.bar_rules import bars_of, intact
-from tradewright.model.bars import Timeframe, Times
+from tradewright.model.bars import Bars, Timeframe, Times
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument, TickerSpan
 from tradewright.quality.anomalies import gap_findings, price_findings, security_finding, volume_findings
+from tradewright.quality.bad_prints import bad_print_finding
 from tradewright.quality.pandera_schema import explain
 from tradewright.quality.report import Code, Finding, QualityReport, Severity
 
@@ -27,6 +28,7 @@ def check_bars(
     now: datetime,
     grid: Times | None = None,
     symbol_map: Iterable[TickerSpan] = (),
+    adjusted: Bars | None = None,
 ) -> QualityReport:
     """Check a bars table.
 
@@ -37,6 +39,7 @@ def check_bars(
         now: the present; a bar that starts later blocks.
         grid: the starts of a complete history (``Calendar.grid``); None leaves out what needs a calendar.
         symbol_map: the tickers of the security, oldest first (``Actions.symbol_map``).
+        adjusted: the same bars adjusted for the splits that are known, which then are no jumps; None where none are.
     """
     if len(frame) == 0:
         none = Finding(code=Code.NO_BARS, severity=Severity.BLOCK, message="there are no bars", figures={"bars": 0})
@@ -45,7 +48,8 @@ def check_bars(
         broken = explain(frame, timeframe, now, negative_prices=instrument.negative_prices)
         return _report(instrument, timeframe, frame, broken)
     bars = bars_of(frame)
-    found = [*price_findings(bars), *volume_findings(bars), *security_finding(bars, instrument.symbol, symbol_map)]
+    found = [*price_findings(bars if adjusted is None else adjusted, grid), *bad_print_finding(bars)]
+    found += [*volume_findings(bars), *security_finding(bars, instrument.symbol, symbol_map)]
     found += gap_findings(bars.ts, grid) if grid is not None else []
     return _report(instrument, timeframe, frame, found)
 

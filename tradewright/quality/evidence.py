@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import NamedTuple
+
 from tradewright.model.bars import Timeframe
 from tradewright.model.base import FrozenModel
-from tradewright.quality.report import Finding, Severity
+from tradewright.quality.report import NEWEST, PLACES, Code, Finding, Severity
 
 
 def bars_check(instrument: str, timeframe: Timeframe) -> str:
@@ -12,9 +15,49 @@ def bars_check(instrument: str, timeframe: Timeframe) -> str:
     return f"bars.{instrument}.{timeframe}"
 
 
+def acceptance(instrument: str, timeframe: str, code: str) -> str:
+    """The name under which a person's acceptance of a finding is recorded."""
+    return f"accepted.{instrument}.{timeframe}.{code}"
+
+
 def features_check(instrument: str) -> str:
     """The name under which the completeness of an instrument's newest features is recorded."""
     return f"features.{instrument}"
+
+
+GRAVE = (Code.BAD_PRINT, Code.POSSIBLE_SPLIT)
+"""Findings that block while one of their bars is among those that strategies still look at."""
+
+WATCHED_BARS = 250
+"""How many of the newest bars these are: the longest window that is usual, a year of days."""
+
+
+class Acceptance(NamedTuple):
+    """A person's word that the bars of a finding are as they should be.
+
+    Args:
+        places: identify the bars that the person saw; other bars are not accepted.
+    """
+
+    places: str
+    actor: str
+    reason: str
+
+
+def weighed(finding: Finding, watched_from: datetime, accepted: Acceptance | None) -> Finding:
+    """A finding with the severity that it has for orders.
+
+    Args:
+        watched_from: when the oldest of the bars that strategies look at starts.
+        accepted: of this finding's code.
+    """
+    if finding.code not in GRAVE:
+        return finding
+    if accepted is not None and accepted.places == finding.figures[PLACES]:
+        text = f"{finding.message}; accepted by {accepted.actor}: {accepted.reason}"
+        return finding.model_copy(update={"severity": Severity.INFO, "message": text})
+    is_recent = datetime.fromisoformat(str(finding.figures[NEWEST])) >= watched_from
+    return finding.model_copy(update={"severity": Severity.BLOCK}) if is_recent else finding
 
 
 class QualityEvidence(FrozenModel):

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from datetime import UTC, datetime
 from enum import StrEnum
 
+import numpy as np
+import numpy.typing as npt
+
+from tradewright.model.bars import Bars
 from tradewright.model.base import FrozenModel
 
 Figure = int | float | str
@@ -56,6 +62,24 @@ class Finding(FrozenModel):
     message: str
     figures: dict[str, Figure]
     examples: tuple[str, ...] = ()
+
+
+PLACES, NEWEST = "places", "newest"
+"""Figures of a finding about single bars: a hash of these bars, and when the newest of them starts."""
+
+
+def places_of(bars: Bars, rows: npt.NDArray[np.bool_]) -> dict[str, Figure]:
+    """What identifies the bars of a finding: their times and prices, whatever bars come after them.
+
+    Args:
+        rows: the bars of the finding, of which there is at least one.
+    """
+    columns = [column[rows].tobytes() for column in (bars.ts, bars.open, bars.high, bars.low, bars.close)]
+    newest = int(bars.ts[rows][-1]) // 1_000_000_000
+    return {
+        PLACES: hashlib.sha256(b"".join(columns)).hexdigest()[:16],
+        NEWEST: datetime.fromtimestamp(newest, UTC).isoformat(),
+    }
 
 
 class QualityReport(FrozenModel):

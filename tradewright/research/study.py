@@ -18,6 +18,7 @@ from tradewright.model.bars import Timeframe, Times
 from tradewright.model.instrument import Instrument
 from tradewright.model.strategy import Strategy
 from tradewright.quality.anomalies import gap_findings, price_findings, volume_findings
+from tradewright.quality.bad_prints import bad_print_finding
 from tradewright.quality.report import Code
 from tradewright.research.bars import InstrumentBars
 
@@ -86,19 +87,19 @@ def evidence(
     )
     if len(item.bars.ts) == 0:
         return known
-    known = replace(known, bars=suspicious_bars(item))
     grid = calendar_of(item.instrument).expected_starts(timeframe, item.bars.ts)
     gaps = next((finding for finding in gap_findings(item.bars.ts, grid) if finding.code is Code.GAPS), None)
     return replace(
         known,
+        bars=suspicious_bars(item, grid),
         missing_bars=int(gaps.figures["missing"]) if gaps else 0,
         longest_gap_bars=int(gaps.figures["longest"]) if gaps else 0,
     )
 
 
-def suspicious_bars(item: InstrumentBars) -> tuple[str, ...]:
+def suspicious_bars(item: InstrumentBars, grid: Times) -> tuple[str, ...]:
     """The prices among these bars that look wrong, in the view that was read; each finding with its gravest place."""
-    found = (*price_findings(item.bars), *volume_findings(item.bars))
+    found = (*price_findings(item.bars, grid), *bad_print_finding(item.bars), *volume_findings(item.bars))
     return tuple(
         f"{item.instrument.symbol}: {row.message} ({row.code}, as at {row.examples[0]})"
         for row in found

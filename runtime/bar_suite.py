@@ -1,0 +1,34 @@
+"""The declared expectations of stored bars, as findings. Only research loads it: it needs Great Expectations."""
+
+from __future__ import annotations
+
+from conf.environment import SOURCE, conf_folder
+from runtime.container import Container
+from tradewright.quality.expectations import Outcome, QualityExtraMissing, SuiteResult, load_suite, run_suite
+from tradewright.quality.report import Code, Finding, Severity
+
+SUITE = "expectations/bars.yaml"
+"""Of the folder of YAML files; the one that ships where that has none."""
+
+
+def suite_on(house: Container, symbol: str) -> SuiteResult | None:
+    """The declared suite over an instrument's deciding bars, with Data Docs; None where the extra is not installed."""
+    frame = house.bar_store.read(symbol, house.settings.universe.timeframe)
+    own = conf_folder() / SUITE
+    try:
+        suite = load_suite(own if own.is_file() else SOURCE / "conf" / SUITE)
+        return run_suite(frame, suite, house.root / "data_docs" / symbol)
+    except QualityExtraMissing:
+        return None
+
+
+def findings_of_suite(suite: SuiteResult | None) -> list[Finding]:
+    """A finding for each expectation that is not met; those that the suite calls critical block."""
+    return [_unmet(row) for row in suite.failed] if suite else []
+
+
+def _unmet(row: Outcome) -> Finding:
+    counted = f", {row.unexpected} times ({row.share:.1%})" if row.unexpected else ""
+    text = f"{row.type} of {row.about} is not met{counted}{': ' + row.error if row.error else ''}"
+    severity = {"critical": Severity.BLOCK, "warning": Severity.WARN, "info": Severity.INFO}[row.severity]
+    return Finding(code=Code.EXPECTATION, severity=severity, message=text, figures={}, examples=row.examples)
