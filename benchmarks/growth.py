@@ -2,7 +2,7 @@
 
 Each row does the same work at growing sizes, each in a process of its own, and gives its CPU seconds (user and
 system), its largest resident memory, and the exponent e between the two largest sizes: cost grows as size to the e.
-``--short`` takes small sizes and a few minutes; the whole of it takes an hour, most of it for making old ledgers.
+``--short`` takes small sizes and a few minutes; the whole of it takes half an hour.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import multiprocessing
 import os
 import resource
 import shutil
@@ -106,6 +107,19 @@ def programs(name: str, size: int, folder: Path) -> tuple[list[str], dict[str, s
     return [sys.executable, "-c", f"from app.cli import main\ntry: main()\nfinally: {_LARGEST}", *words], environment
 
 
+def prepare(work: Callable[[int, Path], None], size: int, folder: Path) -> None:
+    """Prepare in a process of its own: a measured process inherits the largest memory of the one that starts it.
+
+    Raises:
+        RuntimeError: when it fails.
+    """
+    process = multiprocessing.get_context("spawn").Process(target=work, args=(size, folder))
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise RuntimeError(f"the preparation of {size} ended with {process.exitcode}")
+
+
 def cost(name: str, size: int, folder: Path) -> Cost:
     """Prepare a work of one size, do it in a process of its own, and measure that process.
 
@@ -113,7 +127,7 @@ def cost(name: str, size: int, folder: Path) -> Cost:
         RuntimeError: when it fails.
     """
     if name in _PREPARED:
-        _PREPARED[name](size, folder)
+        prepare(_PREPARED[name], size, folder)
     program, environment = programs(name, size, folder)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(

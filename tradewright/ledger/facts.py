@@ -137,7 +137,7 @@ class Facts:
     def check_rows(self, connection: Connection, table: Table, column: str, keys: Iterable[str]) -> list[RowMapping]:
         """Compare the rows of some keys with their events, and return them as the database holds them."""
         wanted = sorted(set(keys))
-        found: list[Row[Any]] = []
+        found: list[Row[*tuple[Any, ...]]] = []
         query = _rows_with_events(table)
         for start in range(0, len(wanted), CHUNK):
             chosen = query.where(table.c[column].in_(wanted[start : start + CHUNK]))
@@ -145,15 +145,15 @@ class Facts:
         self._compare(connection, table, [(hash(row), row) for row in found])
         return [_named(row) for row in found]
 
-    def _compare(self, connection: Connection, table: Table, rows: Iterable[tuple[int, Row[Any]]]) -> None:
+    def _compare(self, connection: Connection, table: Table, rows: Iterable[tuple[int, Row[*tuple[Any, ...]]]]) -> None:
         """Compare rows with their events, each with the number of its content.
 
         The last two columns of a row are the number and the hash of its event.
         """
         seen, new = self._seen.setdefault(table.name, {}), []
         for number, row in rows:
-            seq, event_hash = row[-2:]
-            if seq is None or event_hash is None:
+            seq = row[-2]
+            if seq is None or row[-1] is None:
                 raise tampered(table, _named(row), "event_seq", seq, "the number of an event")
             if seen.get(seq) != number:
                 new.append((seq, row, number))
@@ -162,8 +162,8 @@ class Facts:
             part = {seq: (_named(row), number) for seq, row, number in new[start : start + CHUNK]}
             query = select(*EVENT_COLUMNS).where(events.c.seq.in_(part))
             for event in connection.execute(query).mappings():
-                row, number = part[event["seq"]]
-                compare(table, row, checked_payload(event, key))
+                fact, number = part[event["seq"]]
+                compare(table, fact, checked_payload(event, key))
                 seen[event["seq"]] = number
 
     def _check_told(self, connection: Connection, scope: Scope) -> None:
@@ -213,7 +213,7 @@ def since(connection: Connection, table: Table, column: str, moment: Any, *of: C
     return connection.execute(newest).scalar() or 0
 
 
-def _named(row: Row[Any]) -> RowMapping:
+def _named(row: Row[*tuple[Any, ...]]) -> RowMapping:
     """A row by the names of its columns, the way SQLAlchemy gives it."""
     return row._mapping  # noqa: SLF001
 

@@ -90,7 +90,7 @@ class SubjectHistories:
         names = {column.name: column for column in EVENT_COLUMNS}
         columns = [names[name] for name in ("subject", "account", "mode", "seq", "topic", "at")]
         query = select(*columns).where(events.c.seq > seq, events.c.topic.in_(self._topics)).order_by(events.c.seq)
-        found: dict[str, list[Row[Any]]] = {}
+        found: dict[str, list[Row[*tuple[Any, ...]]]] = {}
         for row in connection.execute(query):
             found.setdefault(row[0], []).append(row)
         return {subject: _history(rows) for subject, rows in found.items()}
@@ -132,11 +132,11 @@ def _newest(connection: Connection) -> int:
     return connection.execute(select(func.max(events.c.seq))).scalar() or 0
 
 
-def _history(rows: Sequence[Row[Any]]) -> SubjectHistory:
+def _history(rows: Sequence[Row[*tuple[Any, ...]]]) -> SubjectHistory:
     """The history that the rows of one subject's events tell, oldest first."""
-    subject, account, mode = rows[0][:3]
+    first = rows[0]
     seqs, topics, times = zip(*(row[3:] for row in rows), strict=True)
-    return SubjectHistory(subject, account, mode, seqs, tuple(_TOPICS[topic] for topic in topics), times)
+    return SubjectHistory(first[0], first[1], first[2], seqs, tuple(_TOPICS[topic] for topic in topics), times)
 
 
 def _added(known: Mapping[str, SubjectHistory], fresh: Mapping[str, SubjectHistory]) -> dict[str, SubjectHistory]:
