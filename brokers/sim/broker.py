@@ -47,6 +47,7 @@ class SimBroker:
         tifs=frozenset(TimeInForce),
         groups=frozenset(AssetClass),
         fractional=True,
+        sessions=True,
     )
 
     def __init__(self, market: Venue, account: str, client_id: int = 21) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -13,10 +14,10 @@ from tests.execution.venue import ACCOUNT, FileBroker
 from tests.execution.world import World, run
 from tests.support.forger import forge
 from tests.support.ledgers import new_url
-from tradewright.execution.heard import heard_session
+from tradewright.execution.heard import heard_session, snapshot_since
 from tradewright.execution.sender import Sender
 from tradewright.model.approved import ApprovedOrder
-from tradewright.model.broker import BrokerSnapshot
+from tradewright.model.broker import Broker, BrokerCapabilities, BrokerSnapshot
 from tradewright.model.order import AttemptState, Leg
 
 REF = "intent0001.1"
@@ -259,3 +260,15 @@ def test_leaving_out_what_is_known_leads_to_the_same_ledger(tmp_path: Path, seed
     assert narrow == wide
     assert (left_out, never) == (True, False)
     assert narrow["executions"]
+
+
+def test_a_venue_that_keeps_no_sessions_is_asked_without_one() -> None:
+    """One written for the port as it was takes no argument."""
+
+    class Plain:
+        capabilities = BrokerCapabilities(kinds=frozenset(), tifs=frozenset())
+
+        async def snapshot(self) -> str:
+            return "everything"
+
+    assert asyncio.run(snapshot_since(cast("Broker", Plain()), "file-2")) == "everything"  # type: ignore[comparison-overlap]

@@ -338,7 +338,11 @@ class FileBroker:
 
     venue = "file"
     capabilities = BrokerCapabilities(
-        kinds=frozenset(OrderType), tifs=frozenset(TimeInForce), groups=frozenset({AssetClass.STOCK}), fractional=True
+        kinds=frozenset(OrderType),
+        tifs=frozenset(TimeInForce),
+        groups=frozenset({AssetClass.STOCK}),
+        fractional=True,
+        sessions=True,
     )
 
     def __init__(self, venue: FileVenue) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from tradewright.execution.heard import heard_session
+from tradewright.execution.heard import heard_session, snapshot_since
 from tradewright.execution.risk_snapshot import AccountView, SnapshotBuilder
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import AccountState, Broker, BrokerEvent, BrokerSnapshot, Quote
@@ -46,7 +46,8 @@ class AccountReader:
         Raises:
             BrokerError: when the venue cannot be read, or answers for another account.
         """
-        view = await self.valued(await self._broker.snapshot(heard_session(self._ledger, self._account)), symbols)
+        snapshot = await snapshot_since(self._broker, heard_session(self._ledger, self._account))
+        view = await self.valued(snapshot, symbols)
         self._ledger.equity.mark(self._account, view.account.equity, view.account.cash)
         self._builder.watch_losses(view.account)
         return view

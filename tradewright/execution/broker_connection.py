@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tradewright.execution.execution_reports import ReportHandler
-from tradewright.execution.heard import heard_session
+from tradewright.execution.heard import heard_session, snapshot_since
 from tradewright.execution.types import Checkpoint, SenderSettings
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import Broker, BrokerEvent, BrokerEventKind, BrokerSnapshot
@@ -95,7 +95,7 @@ class BrokerConnection:
         """
         try:
             since = "" if whole else heard_session(self._ledger, self._settings.account)
-            snapshot = await self.broker.snapshot(since)
+            snapshot = await snapshot_since(self.broker, since)
         except BrokerError:
             self.trusted = False
             raise

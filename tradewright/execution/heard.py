@@ -6,10 +6,20 @@ from collections.abc import Iterator
 
 from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.ledger import Ledger
+from tradewright.model.broker import Broker, BrokerSnapshot
 from tradewright.model.errors import LedgerError
 from tradewright.model.order import AttemptState
 
 _IN_DOUBT = frozenset({AttemptState.SENDING, AttemptState.UNKNOWN})
+
+
+async def snapshot_since(broker: Broker, session: str) -> BrokerSnapshot:
+    """A snapshot from a session on; of everything without one, or where the venue cannot be asked like that.
+
+    Raises:
+        BrokerError: when it is not complete.
+    """
+    return await (broker.snapshot(session) if session and broker.capabilities.sessions else broker.snapshot())
 
 
 def heard_session(ledger: Ledger, account: str) -> str:

@@ -188,6 +188,7 @@ class BrokerCapabilities(FrozenModel):
             the other.
         fractional: whether quantities below one unit are possible where the instrument's lot size allows them.
         cash_quantity: whether a market purchase may be sent as an amount of cash.
+        sessions: whether a snapshot can be asked for from a session on; only then ``since`` is given.
     """
 
     kinds: frozenset[OrderType]
@@ -195,6 +196,7 @@ class BrokerCapabilities(FrozenModel):
     groups: frozenset[AssetClass] = frozenset()
     fractional: bool = False
     cash_quantity: bool = False
+    sessions: bool = False
 
 
 class Broker(Protocol):
