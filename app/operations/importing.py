@@ -208,7 +208,7 @@ def _import_file(store: BarStore, instrument: Instrument, timeframe: Timeframe, 
     if factors is not None and not _covers(store, instrument, reading):
         factors, remark = None, "corporate actions are left out: the file holds only a part of the bars that are stored"
     if factors is not None:
-        zone = calendar_of(instrument).zone
+        zone = calendar_of(instrument).table.zone
         store.actions.write_factors(instrument.symbol, factors, zone)
     else:
         unused = tuple(theirs for ours, theirs in reading.used.items() if ours in ACTION_COLUMNS)
@@ -224,7 +224,7 @@ def _actions_of(reading: Reading, instrument: Instrument, timeframe: Timeframe) 
         return None
     if timeframe is not Timeframe.D1 or instrument.asset_class not in ADJUSTABLE:
         return FoundActions(None, "corporate actions are taken from daily bars of stocks and funds alone")
-    return found_actions(bars_of(reading.frame), reading.actions, calendar_of(instrument).zone)
+    return found_actions(bars_of(reading.frame), reading.actions, calendar_of(instrument).table.zone)
 
 
 def _covers(store: BarStore, instrument: Instrument, reading: Reading) -> bool:

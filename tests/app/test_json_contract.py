@@ -65,14 +65,14 @@ BACKTEST = {
 IMPORTED = {
     "instrument": TEXT, "timeframe": TEXT, "kind": TEXT, "source": TEXT, "rows": int, "added": int, "unchanged": int,
     "revised": int, "revision": int, "dropped": dict, "factors": (NOTHING, int),
-    "used": dict, "left_out": list, "next": TEXT, "findings": list,
+    "used": dict, "left_out": list, "remarks": list, "next": TEXT, "findings": list,
 }  # fmt: skip
 CONTRACT: dict[str, Any] = {
     "check": {"problems": []},
     "check wrong": {
         "problems": [{"file": TEXT, "line": int, "key": TEXT, "value": TEXT, "rule": TEXT, "nearest": TEXT}],
     },
-    "import": {"imported": [IMPORTED]},
+    "import": {"imported": [IMPORTED], "refused": []},
     "backtest": BACKTEST,
     "sweep": {
         "strategy": TEXT, "trials": int, "left_out": int, "why": TEXT, "ranked_by": TEXT, "rows": [dict],
