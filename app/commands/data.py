@@ -161,9 +161,8 @@ def _show_series(output: Output, series: ShownSeries, instrument: Instrument | N
                 (f"{bar.ts:%Y-%m-%d %H:%M}", *prices, exact_text(bar.volume, None), exact_text(bar.spread, None))
             )
     output.table(f"{facts.instrument} {facts.timeframe} {facts.kind}", header, lines)
-    output.line(
-        f"{facts.rows:,} bars; last change {facts.updated_at or 'not known'}, from {facts.source or 'not known'}"
-    )
+    changed = f"{facts.updated_at:%Y-%m-%d %H:%M}" if facts.updated_at else "not known"
+    output.line(f"{facts.rows:,} bars; last change {changed}, from {facts.source or 'not known'}")
     if series.unknown_volumes:
         output.line(f"volume is unknown in {series.unknown_volumes:,} bars")
     for revision in series.revisions:
