@@ -53,7 +53,7 @@ def rows(times: list[str], closes: list[float]) -> pd.DataFrame:
 def bring(settings: Settings, symbol: str, table: pd.DataFrame, folder: Path, timeframe: Timeframe = D1) -> int:
     file = folder / f"{symbol.replace('.', '-')}.csv"
     table.to_csv(file, index=False)
-    return import_bars(settings, Source.CSV, file, [symbol], timeframe)[0].rows
+    return import_bars(settings, Source.CSV, file, [symbol], timeframe).imported[0].rows
 
 
 def dates(settings: Settings, symbol: str, **span: str) -> list[str]:
