@@ -441,7 +441,7 @@ COMMON = settings(suppress_health_check=list(HealthCheck), print_blob=False)
 
 @pytest.mark.timeout(900)
 def test_the_ledger_does_what_plain_python_does() -> None:
-    run_state_machine_as_test(Machine, settings=settings(COMMON, max_examples=runs(20, 120), stateful_step_count=30))
+    run_state_machine_as_test(Machine, settings=settings(COMMON, max_examples=runs(10, 120), stateful_step_count=30))
 
 
 @pytest.mark.postgres
