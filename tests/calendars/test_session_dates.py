@@ -170,3 +170,13 @@ def test_before_the_first_year_nothing_is_expected_and_nothing_outside() -> None
     assert market.expected_starts(D1, ts[:2]).tolist() == ts[:2].tolist()
     assert len(market.grid(D1, pd.Timestamp("1962-01-01", tz="UTC"), pd.Timestamp("1984-01-01", tz="UTC"))) == 0
     assert market.bar_close(D1, int(ts[0])) == ts[0] + 86_400 * 10**9
+
+
+@pytest.mark.parametrize("midnight", ["2024-05-08 05:00Z", "2024-05-08 00:00Z", "2024-05-07 21:00:01Z"])
+def test_a_day_that_is_no_session_is_not_known_before_its_end(midnight: str) -> None:
+    """A vendor's days from midnight to midnight reach beyond the close at 17:00 New York."""
+    market, start = calendar("24/5"), pd.Timestamp(midnight).value
+    assert market.session_dates(np.array([start])).astype(str).tolist() == ["2024-05-08"]
+    assert market.bar_close(D1, start) == start + 86_400 * 10**9
+    opened = pd.Timestamp("2024-05-07 21:00Z").value
+    assert market.bar_close(D1, opened) == pd.Timestamp("2024-05-08 21:00Z").value

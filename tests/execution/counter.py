@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from tests.execution.venue import ACCOUNT, FileBroker
-from tests.execution.world import World
+from tests.execution.world import World, run
 from tests.support.ledgers import START
 from tradewright.calendars.registry import calendar
 from tradewright.execution.account_reader import AccountReader
@@ -35,6 +35,8 @@ from tradewright.policy.limits import Limits
 from tradewright.policy.snapshot import Snapshot
 from tradewright.store.artefacts import Artefacts
 from tradewright.store.bars import BarStore
+
+Result = TypeVar("Result")
 
 INSTRUMENTS = {
     row.symbol: row
@@ -229,3 +231,17 @@ class Counter:
             self.world.venue.fill(ref, filled, tell=False)
             self.world.recover()
         return str(ref)
+
+
+def ask(counter: Counter, act: Callable[[Decider], Awaitable[Result]]) -> Result:
+    """Propose or decide over a reading connection of its own."""
+
+    async def work() -> Result:
+        reader, decider = counter.decider()
+        await reader.connect()
+        try:
+            return await act(decider)
+        finally:
+            await reader.disconnect()
+
+    return run(work())  # type: ignore[no-any-return]

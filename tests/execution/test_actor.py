@@ -10,12 +10,11 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tests.execution.counter import EVERY_CHECK, Counter, money
+from tests.execution.counter import EVERY_CHECK, Counter, ask, money
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World, run
 from tests.support.ledgers import START
 from tradewright.execution import operator_actions as desk
-from tradewright.execution.deciding import Decider
 from tradewright.execution.inbox import Inbox
 from tradewright.execution.input_checks import checks_of
 from tradewright.execution.types import ProtocolTimes, SendResult
@@ -50,20 +49,6 @@ def asked(counter: Counter, request: Callable[[Inbox], Awaitable[Result]]) -> Re
             return await request(Inbox(counter.ledger, actor, ACCOUNT, counter.clock))
         finally:
             await actor.close()
-
-    return run(work())  # type: ignore[no-any-return]
-
-
-def ask(counter: Counter, act: Callable[[Decider], Awaitable[Result]]) -> Result:
-    """Propose or decide over a reading connection of its own."""
-
-    async def work() -> Result:
-        reader, decider = counter.decider()
-        await reader.connect()
-        try:
-            return await act(decider)
-        finally:
-            await reader.disconnect()
 
     return run(work())  # type: ignore[no-any-return]
 

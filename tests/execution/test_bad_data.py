@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.execution.counter import Counter, table
+from tests.execution.counter import Counter, ask, table
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World, run
 from tests.support.ledgers import START
 from tradewright.calendars.registry import calendar
-from tradewright.execution.deciding import Decider
 from tradewright.execution.inbox import Inbox
 from tradewright.execution.input_checks import LONGEST_TEXT, checks_of, failures, is_about, own_timeframe
 from tradewright.execution.types import SendResult
@@ -46,30 +45,18 @@ def counter(world: World, tmp_path: Path) -> Counter:
     return made
 
 
-def decided(counter: Counter, act: Callable[[Decider], Awaitable[Any]]) -> Any:
-    async def work() -> Any:
-        reader, decider = counter.decider()
-        await reader.connect()
-        try:
-            return await act(decider)
-        finally:
-            await reader.disconnect()
-
-    return run(work())
-
-
 def entry(counter: Counter, timeframe: Timeframe | None = SLOW) -> Intent:
     signal = SignalCandidate(
         signal_id="sig-1", strategy="trend", instrument="AAPL", candidate_action=SignalAction.BUY, target=1.0,
         confidence=0.9, size_pct=0.01, bar_ts=START - timedelta(minutes=15), timeframe=timeframe, price=Decimal(100),
     )  # fmt: skip
-    (made,) = decided(counter, lambda decider: decider.propose([(signal, START)]))
+    (made,) = ask(counter, lambda decider: decider.propose([(signal, START)]))
     assert isinstance(made, Intent)
     return made
 
 
 def judged(counter: Counter, intent: Intent) -> Decision:
-    (decision,) = decided(counter, lambda decider: decider.decide([intent]))
+    (decision,) = ask(counter, lambda decider: decider.decide([intent]))
     assert isinstance(decision, Decision)
     return decision
 
@@ -189,7 +176,7 @@ def test_a_holding_can_be_closed_on_bad_data(counter: Counter, fault: Callable[[
     """An order that only reduces risk is not held back; the finding is listed as waived."""
     counter.world.venue.set(opening={"AAPL": "5"})
     fault(counter, "bars.AAPL.1m")
-    made = decided(counter, lambda decider: decider.submit_intent("k1", CLOSING, reduce_only=True))
+    made = ask(counter, lambda decider: decider.submit_intent("k1", CLOSING, reduce_only=True))
     assert made.verdict is Verdict.APPROVE
     assert any(row.text.startswith("waived") and "bars.AAPL.1m" in row.text for row in made.reasons)
     assert [row.status for row in sent(counter)] == ["SENT"]
@@ -198,7 +185,7 @@ def test_a_holding_can_be_closed_on_bad_data(counter: Counter, fault: Callable[[
 def test_a_persons_own_entry_stands_under_the_checks_of_the_bars(counter: Counter) -> None:
     counter.checked("bars.AAPL.1d", passed=False)
     buying = CLOSING.model_copy(update={"side": Side.BUY})
-    made = decided(counter, lambda decider: decider.submit_intent("k1", buying))
+    made = ask(counter, lambda decider: decider.submit_intent("k1", buying))
     assert "bars.AAPL.1d" in told(made.reasons, "CHECK_FAILED")
 
 

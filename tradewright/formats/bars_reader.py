@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +57,22 @@ class Reading:
     left_out: tuple[str, ...] = ()
     actions: ActionColumns = NO_ACTIONS
     remarks: tuple[str, ...] = ()
+
+
+class KnownOfInstrument(TypedDict, total=False):
+    """What a reader of a foreign file is told of the instrument, as keywords.
+
+    Args:
+        opens: when the session of a date opens (daily bars); left out for markets that never close.
+        dates: the session of a moment (daily bars whose times are moments in UTC); left out, their UTC dates are taken.
+        negative_prices: whether its prices may be below zero.
+        tick: its smallest price step; a tenth of it is taken for rounding.
+    """
+
+    opens: SessionOpens | None
+    dates: SessionDates | None
+    negative_prices: bool
+    tick: float
 
 
 def read_table(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import pyarrow as pa
@@ -14,12 +15,11 @@ import pyarrow.csv as pc
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
 
-from tradewright.formats.bars_reader import Reading, headers, read_table
+from tradewright.formats.bars_reader import KnownOfInstrument, Reading, headers, read_table
 from tradewright.formats.csv_layout import Layout, layout_of
 from tradewright.formats.mapping import ACTION_COLUMNS, ColumnMapping, positions
 from tradewright.formats.number_forms import PLAIN, NumberForm, form_of, numbers
 from tradewright.formats.plain_files import MAX_BYTES, checked_size, content
-from tradewright.formats.times import SessionDates, SessionOpens
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError
 
@@ -30,19 +30,13 @@ def read_csv(
     path: Path,
     timeframe: Timeframe,
     mapping: ColumnMapping | None = None,
-    *,
-    opens: SessionOpens | None = None,
-    dates: SessionDates | None = None,
-    negative_prices: bool = False,
-    tick: float = 0.0,
+    **known: Unpack[KnownOfInstrument],
 ) -> Reading:
     """Bars of a CSV file; ``.gz`` is unpacked. The header, the delimiter and the form of the numbers are recognised.
 
     Args:
         mapping: None recognises common headers (Date, Open, High, Low, Close, Volume) and reads times as UTC.
-        opens: when the session of a date opens (daily bars); None for markets that never close.
-        dates: the session of a moment (daily bars whose times are moments in UTC); None takes their UTC dates.
-        tick: the instrument's smallest price step; a tenth of it is taken for rounding.
+        known: see :class:`KnownOfInstrument`.
 
     Raises:
         DataError: naming file, row and value, when it is absent, truncated, foreign or breaks the contract.
@@ -51,9 +45,7 @@ def read_csv(
     layout = layout_of(content(path), mapping, where)
     table = _without_empty_tail(parse(layout, mapping, path))
     table, form = _with_numbers(table, layout, mapping, path)
-    reading = read_table(
-        table, mapping, timeframe, source=where, opens=opens, dates=dates, negative_prices=negative_prices, tick=tick
-    )
+    reading = read_table(table, mapping, timeframe, source=where, **known)
     return replace(reading, remarks=(*_remarks(layout, mapping, form), *reading.remarks))
 
 
@@ -167,11 +159,7 @@ def read_parquet(
     path: Path,
     timeframe: Timeframe,
     mapping: ColumnMapping | None = None,
-    *,
-    opens: SessionOpens | None = None,
-    dates: SessionDates | None = None,
-    negative_prices: bool = False,
-    tick: float = 0.0,
+    **known: Unpack[KnownOfInstrument],
 ) -> Reading:
     """Bars of one Parquet file; arguments and errors as of :func:`tradewright.formats.tabular.read_csv`."""
     checked_size(path, "Parquet file")
@@ -179,17 +167,7 @@ def read_parquet(
         table = _bounded_parquet(path)
     except (pa.ArrowException, OSError) as error:
         raise _foreign(path, "Parquet") from error
-    mapping = mapping or ColumnMapping()
-    return read_table(
-        table,
-        mapping,
-        timeframe,
-        source=str(path),
-        opens=opens,
-        dates=dates,
-        negative_prices=negative_prices,
-        tick=tick,
-    )
+    return read_table(table, mapping or ColumnMapping(), timeframe, source=str(path), **known)
 
 
 def _bounded_parquet(path: Path) -> pa.Table:
@@ -214,11 +192,7 @@ def read_feather(
     path: Path,
     timeframe: Timeframe,
     mapping: ColumnMapping | None = None,
-    *,
-    opens: SessionOpens | None = None,
-    dates: SessionDates | None = None,
-    negative_prices: bool = False,
-    tick: float = 0.0,
+    **known: Unpack[KnownOfInstrument],
 ) -> Reading:
     """Bars of one feather file (``date``, OHLC, ``volume`` as freqtrade writes them); otherwise as for Parquet."""
     checked_size(path, "feather file")
@@ -226,17 +200,7 @@ def read_feather(
         table = feather.read_table(path, memory_map=False, use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise _foreign(path, "feather") from error
-    mapping = mapping or ColumnMapping()
-    return read_table(
-        table,
-        mapping,
-        timeframe,
-        source=str(path),
-        opens=opens,
-        dates=dates,
-        negative_prices=negative_prices,
-        tick=tick,
-    )
+    return read_table(table, mapping or ColumnMapping(), timeframe, source=str(path), **known)
 
 
 def _foreign(path: Path, kind: str) -> DataError:
