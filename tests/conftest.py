@@ -15,6 +15,9 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from sqlalchemy import URL, Engine, create_engine
+
+from tradewright.database import engine
 
 os.environ.update(
     GX_ANALYTICS_ENABLED="false",
@@ -27,6 +30,20 @@ SETTINGS = re.findall(r"^(\w+)=", (Path(__file__).parents[1] / ".env.example").r
 for name in (*SETTINGS, "TRADEWRIGHT_PROJECT"):  # a test that wants one sets it
     os.environ.pop(name, None)
 
+MEMORY = Path("/dev/shm")
+
+
+def _is_a_roomy_folder_in_memory(folder: Path) -> bool:
+    """Whether programs may lie there, and some gigabytes are free."""
+    if not os.access(folder, os.W_OK):
+        return False
+    place = os.statvfs(folder)
+    return place.f_bavail * place.f_frsize > 4 << 30 and not place.f_flag & os.ST_NOEXEC
+
+
+if _is_a_roomy_folder_in_memory(MEMORY):  # the tests commit some ten thousand times, each time synchronously
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None, database=None)
 hypothesis.settings.register_profile("explore", derandomize=False, deadline=None, print_blob=True)
 hypothesis.settings.load_profile("same")
@@ -34,6 +51,20 @@ hypothesis.settings.load_profile("same")
 REAL_DATA = "TRADEWRIGHT_REAL_DATA"
 KEYS = tempfile.TemporaryDirectory(prefix="keys")
 os.environ["TRADEWRIGHT_KEYS"] = KEYS.name  # the keys of ledgers of tests are none of a person's
+
+
+def _one_engine_per_kind(url: URL, **options: object) -> Engine:
+    """As ``create_engine``, with the dialect and the compiled statements of the first ledger of its kind: a test opens
+    a ledger of its own, and would else compile each statement anew."""
+    made = create_engine(url, **options)
+    first = ENGINES.setdefault(made.dialect.name, made)
+    if first.dialect.server_version_info is not None:  # it has met a database, and knows what its kind can do
+        made.dialect, made._compiled_cache = first.dialect, first._compiled_cache
+    return made
+
+
+ENGINES: dict[str, Engine] = {}
+engine.create_engine = _one_engine_per_kind
 
 
 class NetworkRefused(RuntimeError):

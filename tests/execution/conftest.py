@@ -1,27 +1,17 @@
-"""Fixtures: a world on each engine, in memory where the machine can."""
+"""Fixtures: a world on each engine."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.execution.kill_driver import SHORT
-from tests.execution.world import MEMORY, World
+from tests.execution.world import World
 from tests.support import postgres
 from tests.support.ledgers import new_url
 from tradewright.model.clock import SystemClock
-
-
-@pytest.fixture
-def tmp_path() -> Iterator[Path]:
-    """A folder in memory where there is one."""
-    folder = Path(tempfile.mkdtemp(prefix="tradewright-", dir=MEMORY))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=["sqlite"])

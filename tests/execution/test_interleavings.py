@@ -15,7 +15,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.execution.venue import ACCOUNT, LISTS
-from tests.execution.world import MEMORY, World, run, settled, violations
+from tests.execution.world import World, run, settled, violations
 from tests.support.extent import runs
 from tests.support.ledgers import START, copied
 from tradewright.model.broker import VenueStatus
@@ -52,7 +52,7 @@ def stage() -> Path:
 @contextmanager
 def play() -> Iterator[World]:
     """A world of its own on that stage, cleared away afterwards."""
-    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         copied(stage() / "ledger.db", Path(folder) / "ledger.db")
         shutil.copy(stage() / "venue.db", folder)
         world = World(

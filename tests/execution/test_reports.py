@@ -17,7 +17,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.execution.venue import ACCOUNT, FileVenue, _fill, _order
-from tests.execution.world import MEMORY, World
+from tests.execution.world import World
 from tests.support.extent import runs
 from tests.support.ledgers import START, Proposer, copied
 from tradewright.execution.execution_reports import ReportHandler
@@ -142,7 +142,7 @@ class Stage:
 @contextmanager
 def stage(story: Story) -> Iterator[Stage]:
     """A stage that is cleared away."""
-    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         yield Stage(Path(folder), story)
 
 
@@ -244,7 +244,7 @@ def original_first(events: list[BrokerEvent]) -> list[BrokerEvent]:
 @given(STORIES)
 def test_a_recovery_twice_is_a_recovery_once(story: Story) -> None:
     """R1 to R5 as a whole, by senders of their own, over a venue in which nothing moves meanwhile."""
-    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         shutil.copy(template(), Path(folder) / "ledger.db")
         world = World(f"sqlite:///{folder}/ledger.db", Path(folder) / "venue.db")
         world.recover()

@@ -19,9 +19,6 @@ from tradewright.ledger.attempt import replay
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import Clock, ManualClock
 
-MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
-"""A folder in memory, where there is one: these tests commit some ten thousand times, each time synchronously."""
-
 _starts = itertools.count(1)
 
 

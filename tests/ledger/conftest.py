@@ -16,10 +16,15 @@ ENGINES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
 @pytest.fixture(params=ENGINES)
-def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def engine(request: pytest.FixtureRequest) -> str:
     if request.param == "postgres" and (reason := postgres.server().reason):
         pytest.skip(reason)
-    return new_url(request.param, tmp_path)
+    return str(request.param)
+
+
+@pytest.fixture
+def ledger_url(engine: str, tmp_path: Path) -> str:
+    return new_url(engine, tmp_path)
 
 
 @pytest.fixture

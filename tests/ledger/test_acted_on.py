@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -110,22 +110,31 @@ def written(ledger: Ledger, order: ApprovedOrder, ref: str) -> None:
     ledger.claims.begin_sending(ref, "s", {Leg.ENTRY: 1}, order.payload_hash, HOLDER)
 
 
-@pytest.fixture
-def full(ledger: Ledger, clock: ManualClock) -> Ledger:
+def in_doubt(ledger: Ledger) -> None:
     """A row in every table; its one order was sent and is in doubt."""
-    fill(ledger, clock)
+    fill(ledger, ledger.clock)
     order = ledger.outbox.get("decision-1")
     ledger.claims.begin_sending(REF, "s", {Leg.ENTRY: 1}, order.payload_hash, HOLDER)
     ledger.attempts.move(REF, S.UNKNOWN, "silence")
-    return ledger
+
+
+@pytest.fixture
+def full_url(engine: str, tmp_path: Path) -> str:
+    return new_url(engine, tmp_path, prepare=in_doubt)
+
+
+@pytest.fixture
+def full(full_url: str, clock: ManualClock) -> Iterator[Ledger]:
+    with Ledger.open(full_url, clock, busy_seconds=1) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize(("table", "edit"), EDITS, ids=[f"{table}: {edit}" for table, edit in EDITS])
-def test_an_edited_row_is_found_by_every_reading_of_it(full: Ledger, ledger_url: str, table: str, edit: str) -> None:
+def test_an_edited_row_is_found_by_every_reading_of_it(full: Ledger, full_url: str, table: str, edit: str) -> None:
     for act in ACTS[table]:
         if table != "freezes":
             act(full)
-    forge(ledger_url, f"UPDATE {table} SET {edit}")
+    forge(full_url, f"UPDATE {table} SET {edit}")
     for act in ACTS[table]:
         with pytest.raises(LedgerTampered, match=rf"table {table}, .*recorded was") as caught:
             act(full)
@@ -133,8 +142,8 @@ def test_an_edited_row_is_found_by_every_reading_of_it(full: Ledger, ledger_url:
 
 
 @pytest.mark.parametrize("table", sorted(ACTS))
-def test_a_removed_row_is_found_by_every_reading_of_it(full: Ledger, ledger_url: str, table: str) -> None:
-    forge(ledger_url, f"DELETE FROM {table}")
+def test_a_removed_row_is_found_by_every_reading_of_it(full: Ledger, full_url: str, table: str) -> None:
+    forge(full_url, f"DELETE FROM {table}")
     for act in ACTS[table]:
         with pytest.raises(LedgerTampered, match=f"table {table}, "):
             act(full)
@@ -142,12 +151,12 @@ def test_a_removed_row_is_found_by_every_reading_of_it(full: Ledger, ledger_url:
 
 @pytest.mark.parametrize("table", sorted(set(ACTS) - {"attempts"}))
 def test_an_edit_is_found_by_a_process_that_read_nothing_before(
-    full: Ledger, ledger_url: str, clock: ManualClock, table: str
+    full: Ledger, full_url: str, clock: ManualClock, table: str
 ) -> None:
     assert full.events.last_seq()
     edit = next(edit for name, edit in EDITS if name == table)
-    forge(ledger_url, f"UPDATE {table} SET {edit}")
-    with Ledger.open(ledger_url, clock) as other, pytest.raises(LedgerTampered, match=table):
+    forge(full_url, f"UPDATE {table} SET {edit}")
+    with Ledger.open(full_url, clock) as other, pytest.raises(LedgerTampered, match=table):
         ACTS[table][0](other)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,22 +15,28 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
 from tests.ledger.filled import fill
-from tests.support.ledgers import ACCOUNT, Proposer
+from tests.support.ledgers import ACCOUNT, new_url
 from tradewright.database.column_types import Document, Exact, Moment
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.migrations import SCHEMA
 from tradewright.ledger.retention import RETENTION, prune
 from tradewright.ledger.schema import MUTABLE, metadata
+from tradewright.model.clock import ManualClock
 from tradewright.model.errors import LedgerError
 
 FACTS = sorted(set(metadata.tables) - MUTABLE)
 DIALECT = sqlite.dialect()
 
 
+def filled(ledger: Ledger) -> None:
+    """A row in every table."""
+    fill(ledger, ledger.clock)
+
+
 @pytest.fixture
-def full(ledger: Ledger, proposer: Proposer) -> Ledger:
-    """A ledger with a row in every table."""
-    return fill(ledger, proposer.clock)
+def full(engine: str, tmp_path: Path, clock: ManualClock) -> Iterator[Ledger]:
+    with Ledger.open(new_url(engine, tmp_path, prepare=filled), clock, busy_seconds=1) as opened:
+        yield opened
 
 
 def _write(ledger: Ledger, statement: str) -> None:

@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -179,7 +180,7 @@ def test_a_file_that_another_keeps_from_wal_is_refused(tmp_path: Path, monkeypat
 @pytest.mark.skipif(os.geteuid() == 0 and not Path("/usr/bin/setpriv").exists(), reason="root writes read-only files")
 def test_a_read_only_ledger_says_so(tmp_path: Path) -> None:
     """Root is above file modes, so the writer is another user, in a process of its own."""
-    folder = tmp_path if os.geteuid() else Path(os.environ.get("TMPDIR", "/tmp")) / f"read-only-{os.getpid()}"
+    folder = tmp_path if os.geteuid() else Path(tempfile.gettempdir()) / f"read-only-{os.getpid()}"
     folder.mkdir(exist_ok=True)
     path = folder / "ledger.db"
     Ledger.create(f"sqlite:///{path}", CLOCK).close()

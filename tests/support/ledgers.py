@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import sqlite3
-from contextlib import closing
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, create_engine, func, select
 
 from tests.support import postgres
 from tradewright.ledger.ledger import Ledger
@@ -42,36 +41,54 @@ def copied(source: Path, target: Path) -> Path:
 
 def gone_back(file: Path) -> None:
     """Note the end of a ledger as it is in its file, an earlier one than that which is noted."""
-    with closing(sqlite3.connect(file)) as database:
-        ledger_id, *end = database.execute("SELECT ledger_id, seq, hash FROM event_head").fetchone()
+    _note_end_of(f"sqlite:///{file}")
+
+
+def _note_end_of(url: str) -> None:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        ledger_id, *end = connection.exec_driver_sql("SELECT ledger_id, seq, hash FROM event_head").one()
+    engine.dispose()
     note = keys_folder() / str(ledger_id) / END_FILE
     if note.is_file():
         note.write_text(json.dumps(dict(zip(("seq", "hash"), end, strict=True))))
 
 
+def _nothing(_ledger: Ledger) -> None:
+    """The schema alone."""
+
+
+def new_url(engine: str, folder: Path, name: str = "ledger.db", prepare: Callable[[Ledger], object] = _nothing) -> str:
+    """The URL of a ledger of one's own as ``prepare`` leaves a new one.
+
+    The schema is migrated and ``prepare``, a function of a module, is run once for all tests of the process; each
+    caller gets a copy.
+    """
+    if engine == "sqlite":
+        (folder / name).write_bytes(_sqlite_template(prepare))
+        url = f"sqlite:///{folder / name}"
+    else:
+        url = postgres.new_database(_postgres_template(prepare))
+    if prepare is not _nothing:
+        _note_end_of(url)
+    return url
+
+
 @cache
-def migrated_template() -> str:
-    """The name of a PostgreSQL database that has the schema and nothing else."""
+def _postgres_template(prepare: Callable[[Ledger], object]) -> str:
     url = postgres.new_database()
-    Ledger.create(url, ManualClock(START)).close()
+    with Ledger.create(url, ManualClock(START)) as made:
+        prepare(made)
     return url.rsplit("/", 1)[1]
 
 
 @cache
-def sqlite_template() -> bytes:
-    """A file of SQLite that has the schema and nothing else."""
+def _sqlite_template(prepare: Callable[[Ledger], object]) -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "ledger.db"
-        Ledger.create(f"sqlite:///{path}", ManualClock(START)).close()
+        with Ledger.create(f"sqlite:///{path}", ManualClock(START)) as made:
+            prepare(made)
         return path.read_bytes()
-
-
-def new_url(engine: str, folder: Path, name: str = "ledger.db") -> str:
-    """The URL of a ledger that has only its schema, as the migrations made it once for all tests of the process."""
-    if engine == "sqlite":
-        (folder / name).write_bytes(sqlite_template())
-        return f"sqlite:///{folder / name}"
-    return postgres.new_database(migrated_template())
 
 
 @dataclass
