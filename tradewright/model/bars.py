@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,19 +19,66 @@ OHLCV = ("open", "high", "low", "close", "volume")
 
 
 class Timeframe(StrEnum):
-    """The allowed bar lengths (R-CFG-14)."""
+    """The allowed bar lengths (R-CFG-14), the shortest first."""
 
     M1 = "1m"
     M5 = "5m"
     M15 = "15m"
+    M30 = "30m"
     H1 = "1h"
+    H2 = "2h"
     H4 = "4h"
     D1 = "1d"
+    W1 = "1w"
+    MO1 = "1mo"
 
     @property
     def seconds(self) -> int:
-        """The length of a bar in seconds; for a daily bar, of a calendar day."""
-        return {"1m": 60, "5m": 300, "15m": 900, "1h": 3600, "4h": 14400, "1d": 86400}[self.value]
+        """The length of a bar in seconds; of a day, a week or the longest month by the calendar on the wall."""
+        return _SECONDS[self.value]
+
+    @property
+    def of_sessions(self) -> bool:
+        """Whether a bar holds whole sessions (days, weeks, months), so that its place is a date and no time of day."""
+        return self.seconds >= _DAY
+
+    def makes(self, longer: Timeframe) -> bool:
+        """Whether bars of this length add up to bars of another; weeks make no months."""
+        return (
+            self.seconds < longer.seconds
+            and (longer.seconds % self.seconds == 0 or longer.of_sessions)
+            and (self.seconds <= _DAY)
+        )
+
+
+_DAY = 86_400
+_SECONDS = {
+    "1m": 60,
+    "5m": 300,
+    "15m": 900,
+    "30m": 1800,
+    "1h": 3600,
+    "2h": 7200,
+    "4h": 14_400,
+    "1d": _DAY,
+    "1w": 7 * _DAY,
+    "1mo": 31 * _DAY,
+}
+
+
+def base_of(timeframe: Timeframe, stored: Iterable[Timeframe]) -> Timeframe | None:
+    """The stored timeframe that bars of a timeframe come from: itself where it is stored, else the one to resample.
+
+    Weeks and months are made of stored days, because a vendor's days hold the auctions and reach further back; else
+    bars are made of the finest ones that are stored and add up to them. None where nothing stored does.
+    """
+    known = set(stored)
+    if timeframe in known:
+        return timeframe
+    makers = sorted((each for each in known if each.makes(timeframe)), key=lambda each: each.seconds)
+    if timeframe.of_sessions and Timeframe.D1 in makers:
+        return Timeframe.D1
+    return makers[0] if makers else None
 
 
 class BarKind(StrEnum):
