@@ -10,11 +10,11 @@ import pytest
 
 from tradewright.calendars.calendar import Calendar
 from tradewright.calendars.registry import calendar
-from tradewright.calendars.resampling import Extent, resampled
+from tradewright.calendars.resampling import resampled
 from tradewright.formats.lean.bars import read_lean
 from tradewright.formats.tabular import read_feather
 from tradewright.model.bar_rules import bars_of, frame_of, intact, select
-from tradewright.model.bars import Bars, Timeframe, base_of
+from tradewright.model.bars import Bars, Timeframe
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import AssetClass, Instrument
 
@@ -160,17 +160,6 @@ def test_a_week_without_its_last_day_is_not_shown_until_a_later_bar_is_there() -
     assert len(resampled(market, later, D1, W1).ts) == 4
 
 
-def test_a_part_of_a_series_gives_the_same_bars() -> None:
-    market = calendar("XNYS")
-    days = complete(market, D1, "2024-01-02", "2024-04-03")
-    holed = select(days, np.arange(len(days.ts)) != 14)  # 23 January
-    whole = resampled(market, holed, D1, W1)
-    extent = Extent(int(holed.ts[0]), int(holed.ts[-1]))
-    part = resampled(market, select(holed, slice(13, 30)), D1, W1, extent)
-    assert part.ts.tolist() == whole.ts[3 : 3 + len(part.ts)].tolist()
-    assert len(part.ts) >= 3
-
-
 def test_unknown_stays_unknown() -> None:
     market = calendar("24/7")
     days = complete(market, D1, "2024-01-01", "2024-01-29")
@@ -206,17 +195,6 @@ def test_nothing_is_made_of_nothing_nor_of_what_does_not_add_up() -> None:
     assert len(resampled(market, empty, D1, W1).ts) == 0
     with pytest.raises(DataError, match="1mo bars cannot be made from 1w bars"):
         resampled(market, empty, W1, MO1)
-
-
-def test_from_which_stored_bars() -> None:
-    assert base_of(W1, [M1, D1, W1]) is W1
-    assert base_of(W1, [M1, H1, D1]) is D1
-    assert base_of(W1, [H1, M1]) is M1
-    assert base_of(D1, [H1, M1]) is M1
-    assert base_of(H4, [H1, D1]) is H1
-    assert base_of(MO1, [W1]) is None
-    assert base_of(H1, [D1]) is None
-    assert base_of(H1, []) is None
 
 
 def test_a_vendor_s_minutes_make_its_days_and_hours_its_own_longer_bars(real_data: Path) -> None:

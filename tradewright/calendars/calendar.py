@@ -304,7 +304,8 @@ class Calendar:
         """The starts of the daily bars of the week or month in which ``start`` lies."""
         daily = self._day_starts(start - _LONGEST_PERIOD, start + _LONGEST_PERIOD)
         own = self.periods(timeframe, self.session_dates(np.array([start])))
-        return daily[self.periods(timeframe, self.session_dates(daily)) == own]
+        found: Times = daily[self.periods(timeframe, self.session_dates(daily)) == own]
+        return found
 
     def _expected_periods(self, timeframe: Timeframe, ts: Times) -> Times:
         """The bars that are there, and the starts of the weeks or months between them that have none."""

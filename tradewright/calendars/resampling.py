@@ -17,14 +17,7 @@ from tradewright.model.errors import DataError
 _SECOND = 1_000_000_000
 
 
-class Extent(NamedTuple):
-    """The starts (nanoseconds UTC) of the first and the last bar of a whole series, of which some bars were read."""
-
-    first: int
-    last: int
-
-
-def resampled(market: Calendar, bars: Bars, source: Timeframe, target: Timeframe, extent: Extent | None = None) -> Bars:
+def resampled(market: Calendar, bars: Bars, source: Timeframe, target: Timeframe) -> Bars:
     """Bars of ``target`` length from bars of ``source`` length.
 
     Open is the first, close the last, high and low the extremes; volume is the sum, and unknown (NaN) where that of one
@@ -37,8 +30,7 @@ def resampled(market: Calendar, bars: Bars, source: Timeframe, target: Timeframe
     its close on and never changes by source bars that are added later. Bars within are made of what there is.
 
     Args:
-        bars: ascending.
-        extent: of the series of which ``bars`` are a part without holes; None where they are all of it.
+        bars: a whole series, ascending.
 
     Raises:
         DataError: when bars of the source do not add up to bars of the target.
@@ -52,11 +44,10 @@ def resampled(market: Calendar, bars: Bars, source: Timeframe, target: Timeframe
     longer = grouped(select(inside, starts.known), starts.values)
     if len(longer.ts) == 0:
         return longer
-    known = extent or Extent(int(bars.ts[0]), int(bars.ts[-1]))
-    return select(
-        longer,
-        slice(_first_whole(market, longer, known, source, target), _past_whole(market, longer, known, source, target)),
-    )
+    first, newest = int(bars.ts[0]), int(bars.ts[-1])
+    low = int(_begins_within(market, int(longer.ts[0]), first, source, target))
+    over = market.bar_close(target, int(longer.ts[-1])) <= max(newest, market.bar_close(source, newest))
+    return select(longer, slice(low, len(longer.ts) - int(not over)))
 
 
 class _Starts(NamedTuple):
@@ -74,8 +65,8 @@ def _starts_of(market: Calendar, ts: Times, source: Timeframe, target: Timeframe
         begins = market.dated_starts(target, days).as_unit("ns").asi8
         return _Starts(np.repeat(begins, np.diff(first, append=len(ts))), np.ones(len(ts), np.bool_))
     step = target.seconds * _SECOND
-    span = (pd.Timestamp(int(moment), tz="UTC") for moment in (ts[0] - step, ts[-1]))
-    grid = market.grid(target, *span, market.anchor_of(source, ts))
+    begin, end = (pd.Timestamp(int(moment), tz="UTC") for moment in (ts[0] - step, ts[-1]))
+    grid = market.grid(target, begin, end, market.anchor_of(source, ts))
     row = np.searchsorted(grid, ts, "right") - 1
     before = ts < market.opens[0]  # hours of before the calendar's first session are not known: by the clock
     begins = np.where(before, ts // step * step, grid[np.maximum(row, 0)] if len(grid) else ts)
@@ -85,13 +76,14 @@ def _starts_of(market: Calendar, ts: Times, source: Timeframe, target: Timeframe
 
 def _in_sessions(market: Calendar, ts: Times, source: Timeframe) -> Mask:
     """Which bars have a part in a session; all of before the calendar's first one."""
-    before = ts < market.opens[0]
     if source.of_sessions:
-        dates = market.session_dates(ts)
-        return before | market.has_trading(dates)
-    intervals, end = market.intervals, ts + source.seconds * _SECOND
-    row = np.minimum(np.searchsorted(intervals[:, 1], ts, "right"), len(intervals) - 1)
-    return before | ((intervals[row, 0] < end) & (intervals[row, 1] > ts))
+        has_part = market.has_trading(market.session_dates(ts))
+    else:
+        intervals, end = market.intervals, ts + source.seconds * _SECOND
+        row = np.minimum(np.searchsorted(intervals[:, 1], ts, "right"), len(intervals) - 1)
+        has_part = (intervals[row, 0] < end) & (intervals[row, 1] > ts)
+    found: Mask = has_part | (ts < market.opens[0])
+    return found
 
 
 def _session_dates(market: Calendar, ts: Times, source: Timeframe) -> npt.NDArray[np.datetime64]:
@@ -103,18 +95,9 @@ def _session_dates(market: Calendar, ts: Times, source: Timeframe) -> npt.NDArra
     return np.where(dates < market.days[0], dates, market.days[row])
 
 
-def _first_whole(market: Calendar, longer: Bars, known: Extent, source: Timeframe, target: Timeframe) -> int:
-    """0, or 1 where the source begins within the first bar."""
-    start, first = int(longer.ts[0]), known.first
+def _begins_within(market: Calendar, start: int, first: int, source: Timeframe, target: Timeframe) -> bool:
+    """Whether the source, which starts at ``first``, begins only within the first bar, which starts at ``start``."""
     if source.of_sessions:
         begun, begins = _session_dates(market, np.array([first, start]), source)
-        return int(begun > begins)
-    return int(start < first < market.bar_close(target, start))
-
-
-def _past_whole(market: Calendar, longer: Bars, known: Extent, source: Timeframe, target: Timeframe) -> int:
-    """The number of bars up to the last one that is over when the newest source bar closes."""
-    count, newest = len(longer.ts), known.last
-    closes = market.bar_close(target, int(longer.ts[-1]))
-    is_over = closes <= max(newest, market.bar_close(source, newest))
-    return count if is_over else count - 1
+        return bool(begun > begins)
+    return start < first < market.bar_close(target, start)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -64,21 +63,6 @@ _SECONDS = {
     "1w": 7 * _DAY,
     "1mo": 31 * _DAY,
 }
-
-
-def base_of(timeframe: Timeframe, stored: Iterable[Timeframe]) -> Timeframe | None:
-    """The stored timeframe that bars of a timeframe come from: itself where it is stored, else the one to resample.
-
-    Weeks and months are made of stored days, because a vendor's days hold the auctions and reach further back; else
-    bars are made of the finest ones that are stored and add up to them. None where nothing stored does.
-    """
-    known = set(stored)
-    if timeframe in known:
-        return timeframe
-    makers = sorted((each for each in known if each.makes(timeframe)), key=lambda each: each.seconds)
-    if timeframe.of_sessions and Timeframe.D1 in makers:
-        return Timeframe.D1
-    return makers[0] if makers else None
 
 
 class BarKind(StrEnum):
