@@ -229,9 +229,13 @@ class Container:
 
     @property
     def _timeframes(self) -> tuple[Timeframe, ...]:
-        """The timeframes of stored bars in which the simulated market is priced, the preferred one first."""
+        """The timeframes of stored bars in which the simulated market is priced, the preferred one first.
+
+        Days come before weeks and months, whose newest close may be weeks old.
+        """
         universe = self.settings.universe
-        return universe.timeframe, universe.base_timeframe, Timeframe.D1
+        wanted = universe.timeframe, universe.base_timeframe, Timeframe.D1
+        return tuple(sorted(wanted, key=lambda each: each.seconds > Timeframe.D1.seconds))
 
     def newest_quotes(self) -> dict[str, Quote]:
         """A quote around the newest stored close of every instrument that has bars.

@@ -40,7 +40,7 @@ def import_(
     instruments: Annotated[
         str, typer.Option("--instruments", "--instrument", help="symbols of conf/instruments, separated by commas")
     ] = "",
-    timeframe: Annotated[str, typer.Option(help="1m, 5m, 15m, 1h, 4h or 1d")] = "1d",
+    timeframe: Annotated[str, typer.Option(help="1m, 5m, 15m, 30m, 1h, 2h, 4h, 1d, 1w or 1mo")] = "1d",
     mapping: Annotated[Path | None, typer.Option(help="a YAML file that says which column is which")] = None,
     columns: Annotated[str | None, typer.Option(help="ours=theirs, by header or position: ts=Datum,open=1")] = None,
     delimiter: Annotated[str | None, typer.Option(help="the sign between the columns: , ; | or tab")] = None,
@@ -229,7 +229,7 @@ def accept(
     instrument: Annotated[str, typer.Argument(callback=named, help="a symbol of conf/instruments")],
     overrides: Overrides = None,
     finding: Annotated[str, typer.Option(help="the code of the finding: BAD_PRINT or POSSIBLE_SPLIT")] = "",
-    timeframe: Annotated[str, typer.Option(help="1m, 5m, 15m, 1h, 4h or 1d")] = "1d",
+    timeframe: Annotated[str, typer.Option(help="1m, 5m, 15m, 30m, 1h, 2h, 4h, 1d, 1w or 1mo")] = "1d",
     reason: Reason = "",
     actor: Actor = "",
     as_json: Json = False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from app.operations.data_quality import FindingLine, noteworthy
@@ -175,7 +176,7 @@ def _read(
 ) -> Reading:
     market, allowed = calendar_of(instrument), instrument.negative_prices
     readers = {Source.CSV: read_csv, Source.PARQUET: read_parquet, Source.FEATHER: read_feather}
-    read, opens, dates = readers[source], market.daily_starts, market.session_dates
+    read, opens, dates = readers[source], partial(market.dated_starts, timeframe), market.session_dates
     tick = float(instrument.tick_size)
     return _with_rows(read(path, timeframe, mapping, opens=opens, dates=dates, negative_prices=allowed, tick=tick))
 

@@ -16,6 +16,8 @@ from brokers.ibkr.conversions import SymbolMap
 from brokers.ibkr.settings import IbkrSettings
 from brokers.sessions import bar_end
 from tradewright.calendars.registry import calendar_of
+from tradewright.calendars.resampling import resampled
+from tradewright.model.bar_rules import bars_of, frame_of
 from tradewright.model.bars import OHLCV, Timeframe
 from tradewright.model.clock import Clock
 from tradewright.model.errors import BrokerError, DataError
@@ -34,10 +36,14 @@ STEPS = {
     Timeframe.M1: Step("1 min", "1 D", timedelta(days=1)),
     Timeframe.M5: Step("5 mins", "1 W", timedelta(weeks=1)),
     Timeframe.M15: Step("15 mins", "2 W", timedelta(weeks=2)),
+    Timeframe.M30: Step("30 mins", "1 M", timedelta(days=30)),
     Timeframe.H1: Step("1 hour", "1 M", timedelta(days=30)),
+    Timeframe.H2: Step("2 hours", "1 M", timedelta(days=30)),
     Timeframe.H4: Step("4 hours", "1 M", timedelta(days=30)),
     Timeframe.D1: Step("1 day", "1 Y", timedelta(days=365)),
 }
+"""Weeks and months are made of days, because the venue dates its own by the day on which one asks."""
+
 MOST_REQUESTS = 50
 """The venue allows 60 historical requests in ten minutes."""
 
@@ -75,9 +81,13 @@ class IbkrFeed:
     def fetch(self, instrument: Instrument, timeframe: Timeframe, after: pd.Timestamp | None) -> pd.DataFrame:
         """Complete bars that start after ``after``; without it, as far back as ``reach``. May be empty.
 
+        Weeks and months are resampled from days, and reach back for as many bars as days would.
+
         Raises:
             DataError: when the gateway is not there, does not know the instrument, or the span needs too many requests.
         """
+        if timeframe in (Timeframe.W1, Timeframe.MO1):
+            return self._of_days(instrument, timeframe, after)
         start = after.to_pydatetime() if after is not None else self._clock.now() - self._reach
         try:
             with ThreadPoolExecutor(1) as worker:  # a loop of its own, wherever we are called from
@@ -85,6 +95,13 @@ class IbkrFeed:
         except BrokerError as problem:
             raise DataError(problem.what, where=problem.where, remedy=problem.remedy) from problem
         return self._table(instrument, timeframe, bars, after)
+
+    def _of_days(self, instrument: Instrument, timeframe: Timeframe, after: pd.Timestamp | None) -> pd.DataFrame:
+        length = pd.Timedelta(seconds=timeframe.seconds)
+        since = pd.Timestamp(self._clock.now()) - self._reach * length.days if after is None else after
+        days = bars_of(self.fetch(instrument, Timeframe.D1, since - length))
+        found = frame_of(resampled(calendar_of(instrument), days, Timeframe.D1, timeframe))
+        return (found if after is None else found[found["ts"] > after]).reset_index(drop=True)
 
     async def _bars(self, instrument: Instrument, timeframe: Timeframe, start: datetime) -> list[BarData]:
         connection = Connection(self._settings, SymbolMap(self._instruments), self._clock)

@@ -97,6 +97,24 @@ def test_what_cannot_be_had_is_an_error_with_a_reason(gateway: GatewayThread) ->
         gone.fetch(BTC, Timeframe.M1, None)
 
 
+def test_weeks_and_months_are_made_of_days(gateway: GatewayThread) -> None:
+    """Presidents' Day is the Monday of the third week; the clock stands in the week after the last day."""
+    weeks = feed(gateway).fetch(AAPL, Timeframe.W1, None)
+    assert weeks["ts"].dt.strftime("%m-%d %H:%M").tolist() == [
+        "02-02 14:30",
+        "02-09 14:30",
+        "02-17 14:30",
+        "02-23 14:30",
+    ]
+    assert weeks["open"].tolist() == DAYS["open"].iloc[[0, 5, 11, 15]].tolist()
+    assert weeks["close"].tolist() == DAYS["close"].iloc[[4, 9, 14, 19]].tolist()
+    newer = feed(gateway).fetch(AAPL, Timeframe.W1, weeks["ts"].iloc[1])
+    pd.testing.assert_frame_equal(newer, weeks.iloc[2:].reset_index(drop=True))
+    months = feed(gateway).fetch(AAPL, Timeframe.MO1, None)
+    assert months["ts"].dt.strftime("%m-%d").tolist() == ["02-02"]
+    assert months["close"].tolist() == [DAYS["close"].iloc[-1]]
+
+
 def test_it_works_inside_a_running_loop(gateway: GatewayThread) -> None:
     async def inside() -> int:
         return len(feed(gateway).fetch(AAPL, Timeframe.D1, None))

@@ -169,7 +169,7 @@ async def test_what_cannot_be_had_is_one_error_and_the_connection_lives(
 @in_loop
 async def test_history_holds_exactly_the_bars_of_the_span(size: str, timeframe: str, date_format: int) -> None:
     async with asking() as (_gateway, peer):
-        days = {"1m": 1, "5m": 1, "15m": 2, "1h": 3, "4h": 10, "1d": 35}[timeframe]
+        days = {"1m": 1, "5m": 1, "15m": 2, "30m": 2, "1h": 3, "2h": 6, "4h": 10, "1d": 35}[timeframe]
         (answer,) = of(await peer.ask(*bars_request(7, size, f"{days} D", date_format=date_format)), 17)
         frame = HISTORY[("AAPL", timeframe)]
         wanted = frame[(frame["ts"] >= NOON - timedelta(days=days)) & (frame["ts"] < NOON)]

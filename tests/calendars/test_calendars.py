@@ -115,7 +115,10 @@ def test_round_the_clock() -> None:
     assert always.early_closes("2024-01-01", "2024-12-31").empty
 
 
-@pytest.mark.parametrize(("timeframe", "bars"), [("1m", 210), ("5m", 42), ("15m", 14), ("1h", 4), ("4h", 1), ("1d", 1)])
+@pytest.mark.parametrize(
+    ("timeframe", "bars"),
+    [("1m", 210), ("5m", 42), ("15m", 14), ("30m", 7), ("1h", 4), ("2h", 2), ("4h", 1), ("1d", 1)],
+)
 def test_the_grid_of_a_half_day(timeframe: str, bars: int) -> None:
     grid = calendar("XNYS").grid(Timeframe(timeframe), at("2013-11-28"), at("2013-12-01"))
     assert len(grid) == bars

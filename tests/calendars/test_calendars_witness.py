@@ -171,7 +171,7 @@ def test_round_the_clock_is_open_whenever_one_looks() -> None:
     rng = np.random.default_rng(5)
     first, last = FIRST.tz_localize("UTC").value, LAST.tz_localize("UTC").value
     assert all(always.is_open(pd.Timestamp(ns, tz="UTC")) for ns in rng.integers(first, last, 200).tolist())
-    for timeframe in Timeframe:
+    for timeframe in (each for each in Timeframe if each not in (Timeframe.W1, Timeframe.MO1)):
         grid = always.grid(timeframe, pd.Timestamp("2024-02-28", tz="UTC"), pd.Timestamp("2024-03-01", tz="UTC"))
         assert np.diff(grid).tolist() == [timeframe.seconds * 10**9] * (len(grid) - 1)
         assert len(grid) == 2 * 86_400 // timeframe.seconds + 1, "both ends, and a leap day"
@@ -208,7 +208,8 @@ def test_a_bar_that_begins_before_the_end_counts_though_trading_starts_after_it(
 @pytest.mark.parametrize("timeframe", list(Timeframe))
 def test_a_grid_is_the_same_in_one_piece_or_in_several(timeframe: Timeframe) -> None:
     ours = calendar("XHKG")
-    cuts = pd.date_range("2024-02-01 03:30", "2024-02-29", freq="61h17min", tz="UTC")
+    end, step = ("2024-02-29", "61h17min") if timeframe.seconds <= Timeframe.D1.seconds else ("2026-02-27", "611h17min")
+    cuts = pd.date_range("2024-02-01 03:30", end, freq=step, tz="UTC")
     whole = ours.grid(timeframe, cuts[0], cuts[-1])
     pieces = [ours.grid(timeframe, start, end - pd.Timedelta(1, "ns")) for start, end in itertools.pairwise(cuts)]
     last = ours.grid(timeframe, cuts[-1], cuts[-1])

@@ -110,7 +110,8 @@ def test_hours_are_counted_from_the_opening(name: str, zone: str, day: str, hour
 def test_a_grid_tiles_the_hours_of_trading(name: str, timeframe: Timeframe) -> None:
     """Each minute of trading lies in exactly one bar, and each bar holds one."""
     market = calendar(name)
-    first, last = (market.day_bounds(day)[0] for day in ("2024-10-28", "2024-12-02"))
+    ends = ("2024-10-01", "2024-12-01") if timeframe is Timeframe.MO1 else ("2024-10-28", "2024-12-02")
+    first, last = (market.day_bounds(day)[0] for day in ends)
     span = (pd.Timestamp(first, tz="UTC"), pd.Timestamp(last - 1, tz="UTC"))
     grid, minutes = market.grid(timeframe, *span), market.grid(Timeframe.M1, *span)
     bar = np.searchsorted(grid, minutes, side="right") - 1
@@ -124,7 +125,8 @@ def test_a_grid_tiles_the_hours_of_trading(name: str, timeframe: Timeframe) -> N
 @pytest.mark.parametrize("timeframe", list(Timeframe))
 def test_a_complete_history_has_no_gap_and_a_missing_bar_is_one(name: str, timeframe: Timeframe) -> None:
     market = calendar(name)
-    ts = market.grid(timeframe, pd.Timestamp("2024-10-28", tz="UTC"), pd.Timestamp("2024-12-02", tz="UTC"))
+    start = "2024-10-28" if timeframe.seconds <= Timeframe.D1.seconds else "2024-01-01"
+    ts = market.grid(timeframe, pd.Timestamp(start, tz="UTC"), pd.Timestamp("2024-12-02", tz="UTC"))
     assert gap_findings(ts, market.expected_starts(timeframe, ts)) == []
     kept = np.delete(ts, 5)
     assert np.setdiff1d(market.expected_starts(timeframe, kept), kept).tolist() == [ts[5]]

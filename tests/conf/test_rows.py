@@ -127,14 +127,15 @@ def test_cfg_13_an_instrument_that_cannot_be_is_refused(override: str) -> None:
     assert broken(override)[0] == override.strip("+~").partition("=")[0]
 
 
-def test_cfg_14_the_six_timeframes() -> None:
-    assert [item.value for item in Timeframe] == ["1m", "5m", "15m", "1h", "4h", "1d"]
+def test_cfg_14_the_timeframes() -> None:
+    known = ["1m", "5m", "15m", "30m", "1h", "2h", "4h", "1d", "1w", "1mo"]
+    assert [item.value for item in Timeframe] == known
     for item in Timeframe:
         chosen = composed(f"backtest.timeframe={item.value}", f"universe.timeframe={item.value}")
         assert (chosen.backtest.timeframe, chosen.universe.timeframe) == (item, item)
 
 
-@pytest.mark.parametrize("name", ["2m", "1D", "1M", "60", "1w", "''"])
+@pytest.mark.parametrize("name", ["2m", "1D", "1M", "60", "2w", "''"])
 @pytest.mark.parametrize("key", ["backtest.timeframe", "universe.timeframe", "universe.base_timeframe"])
 def test_cfg_14_no_other_timeframe(key: str, name: str) -> None:
     assert broken(f"{key}={name}") == (key, name.strip("'"))

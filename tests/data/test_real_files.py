@@ -30,7 +30,6 @@ FREQTRADE, NAUTILUS = "freqtrade/tests/testdata", "nautilus_trader/tests/test_da
 ZIPLINE = "zipline/tests/resources/csvdir_samples/csvdir/daily"
 
 TEXT = [
-    (f"{BACKTESTING}/BTCUSD.csv", "1d", None),
     (f"{BACKTESTING}/EURUSD.csv", "1h", None),
     (f"{BACKTESTING}/GOOG.csv", "1d", None),
     ("bitfinex/BTCUSD/Candles_1m/2018/merged_from_raw.csv.gz", "1m", BITFINEX),
@@ -168,6 +167,22 @@ def test_files_of_other_kinds_are_refused(real_data: Path) -> None:
         read_feather(real_data / FREQTRADE / "futures/XRP_USDT_USDT-8h-funding_rate.feather", Timeframe.H4)
     with pytest.raises(DataError, match=r"not a readable|no column"):
         read_csv(real_data / "lean/Data/equity/usa/daily/spy.zip", Timeframe.D1)
+
+
+def test_months_are_not_taken_for_days(real_data: Path) -> None:
+    """Dated on the last day of each month."""
+    path = real_data / BACKTESTING / "BTCUSD.csv"
+    with pytest.raises(DataError, match="the rows are weeks apart, and no bars of 1d") as refused:
+        read_csv(path, Timeframe.D1)
+    assert refused.value.remedy == "say --timeframe 1mo"
+    with pytest.raises(DataError, match="no bars of 1w"):
+        read_csv(path, Timeframe.W1, ColumnMapping(stamp="close"))
+    records = [row for row in measured(real_data) if row["file"] == f"{BACKTESTING}/BTCUSD.csv"]
+    frame = read_csv(path, Timeframe.MO1).frame
+    assert len(frame) == records[0]["rows"]
+    assert set(frame["ts"].dt.day) == {1}
+    assert frame["ts"].iloc[0] == pd.Timestamp("2012-01-01", tz="UTC")
+    assert frame["close"].iloc[0] == 5.55
 
 
 def test_resampled_minutes_equal_the_vendors_own_five_minutes(real_data: Path) -> None:

@@ -75,7 +75,7 @@ def test_every_minute_of_both_nights_of_a_zone(zone: str, year: int) -> None:
             assert (refusal.value.where, refusal.value.remedy) == ("file.csv", "export the times in UTC")
 
 
-@pytest.mark.parametrize("timeframe", [timeframe for timeframe in Timeframe if timeframe is not D1])
+@pytest.mark.parametrize("timeframe", [timeframe for timeframe in Timeframe if not timeframe.of_sessions])
 def test_a_close_stamp_is_one_bar_later(timeframe: Timeframe) -> None:
     start, close = (read(["2024-03-08 16:00"], timeframe, stamp=stamp)[0] for stamp in ("start", "close"))
     assert start - close == pd.Timedelta(seconds=timeframe.seconds)

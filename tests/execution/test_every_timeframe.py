@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,7 @@ from runtime.research import refreshed
 from tradewright.model.bars import Timeframe
 from tradewright.model.decision import Verdict
 from tradewright.model.order import OrderTerms, Side
-from tradewright.scenarios.scenario import PROFILES, Profile
+from tradewright.scenarios.scenario import PROFILES, Profile, Scenario
 
 SYMBOLS = {"24/7": "BTC", "24/5": "EURUSD", "XNYS": "AAPL", "CMES": "ES"}
 """One shipped instrument of every shipped calendar."""
@@ -37,6 +38,18 @@ def shipped() -> Settings:
     return compose(("backtest.cash=1000000", "execution.settle=0.01"))
 
 
+MONTHS = {"rank": 60, "usual_volume": 60}
+"""Windows of five years. The shipped ones of a year of days are 21 years of months, which few instruments have."""
+
+
+@cache
+def scenario_of(_symbol: str, end: datetime) -> Scenario:
+    """The scenario of an instrument as it stands at its end, whose days are made once for weeks and months."""
+    source = scenario(shipped(), end)
+    source.profiles = {**PROFILES, **MORE}
+    return source
+
+
 def settings_for(symbol: str, timeframe: Timeframe, root: Path) -> Settings:
     plain = shipped()
     universe = {"instruments": (symbol,), "timeframe": timeframe, "base_timeframe": timeframe}
@@ -44,6 +57,7 @@ def settings_for(symbol: str, timeframe: Timeframe, root: Path) -> Settings:
         update={
             "storage": plain.storage.model_copy(update={"root": str(root)}),
             "universe": plain.universe.model_copy(update=universe),
+            "features": plain.features.model_copy(update=MONTHS if timeframe is Timeframe.MO1 else {}),
         }
     )
 
@@ -60,9 +74,7 @@ def test_the_gate_knows_enough_to_approve(tmp_path: Path, timeframe: Timeframe, 
     symbol = SYMBOLS[market]
     settings = settings_for(symbol, timeframe, tmp_path)
     with Container(settings) as house:
-        source = scenario(settings, house.clock.now())
-        source.profiles = {**PROFILES, **MORE}
-        refreshed(house, source, symbol)
+        refreshed(house, scenario_of(symbol, house.clock.now()), symbol)
         judge(house, symbol)
     make_features(settings, symbol)
     trading.reconcile(settings)

@@ -20,8 +20,9 @@ def bars(count: int = 6) -> Bars:
 
 
 def test_the_lengths_of_the_timeframes() -> None:
-    assert [frame.seconds for frame in Timeframe] == [60, 5 * 60, 15 * 60, 3600, 4 * 3600, 24 * 3600]
-    assert [frame.value for frame in Timeframe] == ["1m", "5m", "15m", "1h", "4h", "1d"]
+    lengths = [60, 5 * 60, 15 * 60, 30 * 60, 3600, 2 * 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600, 31 * 24 * 3600]
+    assert [frame.seconds for frame in Timeframe] == lengths
+    assert [frame.value for frame in Timeframe] == ["1m", "5m", "15m", "30m", "1h", "2h", "4h", "1d", "1w", "1mo"]
     with pytest.raises(ValueError, match="2m"):
         Timeframe("2m")
 
@@ -107,7 +108,18 @@ def test_selecting_by_mask_positions_and_slice_agree() -> None:
 
 
 @pytest.mark.parametrize(
-    ("timeframe", "seconds"), [("1m", 60), ("5m", 300), ("15m", 900), ("1h", 1800), ("4h", 1800), ("1d", 1)]
+    ("timeframe", "seconds"),
+    [
+        ("1m", 60),
+        ("5m", 300),
+        ("15m", 900),
+        ("30m", 1800),
+        ("1h", 1800),
+        ("2h", 1800),
+        ("4h", 1800),
+        ("1d", 1),
+        ("1w", 1),
+    ],
 )
 def test_the_grid_of_each_timeframe(timeframe: str, seconds: int) -> None:
     assert grid_nanoseconds(Timeframe(timeframe)) == seconds * 10**9

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from tradewright.calendars.registry import calendar
-from tradewright.model.bar_rules import bars_of, intact
+from tradewright.calendars.resampling import resampled
+from tradewright.model.bar_rules import bars_of, frame_of, intact
 from tradewright.model.bars import Timeframe, Times
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import AssetClass, Instrument
@@ -56,7 +57,7 @@ def scenario(seed: int = 7, end: datetime = END) -> Scenario:
 def test_bars_keep_the_contract_the_calendar_and_the_present(symbol: str, timeframe: Timeframe) -> None:
     frame, of = scenario().fetch(INSTRUMENTS[symbol], timeframe, None), INSTRUMENTS[symbol]
     bars = bars_of(frame)
-    assert len(frame) > 15
+    assert len(frame) >= {"1w": 12, "1mo": 2}.get(timeframe, 16), "of a quarter"
     assert intact(bars, timeframe)
     expected = grid(of, timeframe, frame["ts"].iloc[0], frame["ts"].iloc[-1])
     assert bars.ts.tolist() == expected.tolist()
@@ -98,6 +99,19 @@ def test_only_what_is_new_is_fetched() -> None:
     after = whole["ts"].iloc[-4]
     pd.testing.assert_frame_equal(feed.fetch(INSTRUMENTS["AAPL"], M1, after), whole[-3:].reset_index(drop=True))
     assert feed.fetch(INSTRUMENTS["AAPL"], M1, whole["ts"].iloc[-1]).empty
+
+
+@pytest.mark.parametrize("symbol", ["BTC", "AAPL", "XAUUSD"])
+def test_weeks_and_months_are_made_of_their_days_once_they_are_over(symbol: str) -> None:
+    of, market = INSTRUMENTS[symbol], calendar(INSTRUMENTS[symbol].calendar)
+    days = bars_of(scenario().fetch(of, D1, None))
+    for timeframe in (Timeframe.W1, Timeframe.MO1):
+        made = scenario()
+        found = made.fetch(of, timeframe, None)
+        assert market.bar_close(timeframe, int(bars_of(found).ts[-1])) <= pd.Timestamp(END).value
+        pd.testing.assert_frame_equal(found, frame_of(resampled(market, days, D1, timeframe)))
+        newer = made.fetch(of, timeframe, found["ts"].iloc[-2])
+        pd.testing.assert_frame_equal(newer, found.iloc[-1:].reset_index(drop=True))
 
 
 def test_recent_days_are_made_of_their_minutes() -> None:

@@ -49,6 +49,38 @@ def clock_starts(intervals: Times, step: int, first: int, last: int) -> Times:
     return _starts(clipped, np.zeros(len(clipped), np.int64), step)
 
 
+def intraday_starts(table: SessionTable, step: int, first: int, last: int, anchor: Anchor) -> Times:
+    """The starts of bars of ``step`` nanoseconds between two moments, and of some around them, by either anchor."""
+    if anchor is Anchor.CLOCK:
+        return clock_starts(table.intervals, step, first, last)
+    return anchored_starts(table, step, first, last)
+
+
+def anchor_of(table: SessionTable, step: int, ts: Times) -> Anchor:
+    """How bars of ``step`` nanoseconds are counted: from the opening, unless the clock explains more of their starts.
+
+    Args:
+        ts: at least one start, ascending.
+    """
+    grids = [intraday_starts(table, step, int(ts[0]), int(ts[-1]), anchor) for anchor in Anchor]
+    by_session, by_clock = (int(np.isin(ts, grid).sum()) for grid in grids)
+    return Anchor.CLOCK if by_clock > by_session else Anchor.SESSION
+
+
+def expected_intraday(table: SessionTable, step: int, ts: Times) -> Times:
+    """The grid from the first to the last of these starts, counted as they are.
+
+    The first bar of an opening may be stamped with the opening instead of the whole hour before.
+    """
+    first, last = int(ts[0]), int(ts[-1])
+    found = intraday_starts(table, step, first, last, anchor_of(table, step, ts))
+    row = np.minimum(np.searchsorted(table.intervals[:, 0], found), len(table.intervals) - 1)
+    opening = table.intervals[row, 0]
+    is_late = (opening > found) & (opening < found + step) & np.isin(opening, ts)
+    stamps = np.where(is_late, opening, found)
+    return stamps[(stamps >= first) & (stamps <= last)]
+
+
 def _starts(spans: Times, anchors: npt.NDArray[np.int64], step: int) -> Times:
     """Every ``anchor + k * step`` whose bar overlaps its span; two spans may share a bar."""
     begins = (spans[:, 0] - anchors) // step

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from tradewright.calendars.bar_grid import Anchor, anchored_starts, clock_starts
+from tradewright.calendars.bar_grid import Anchor, anchor_of, clock_starts, expected_intraday, intraday_starts
+from tradewright.calendars.periods import Numbers, begins_on_sunday, first_dates, period_numbers
 from tradewright.calendars.session_table import DAY, Days, SessionTable, local_instants
 from tradewright.model.bars import Timeframe, Times
 from tradewright.model.errors import DataError
@@ -18,6 +20,7 @@ Day = date | str
 
 _SECOND = 1_000_000_000
 _DAY = 86_400 * _SECOND
+_LONGEST_PERIOD = 32 * _DAY
 LONGEST_CLOSURE = timedelta(days=15)
 """Longer than any market closes."""
 
@@ -159,12 +162,42 @@ class Calendar:
         starts = np.where(has_session, self.opens[row], nominal)
         return pd.DatetimeIndex(starts.view("datetime64[ns]")).tz_localize("UTC")
 
+    def dated_starts(self, timeframe: Timeframe, days: pd.DatetimeIndex) -> pd.DatetimeIndex:
+        """The stamps (UTC) of the daily, weekly or monthly bars to which naive dates belong.
+
+        A week or a month starts with its first session: Tuesday's opening where Monday is a holiday. One without a
+        session, or before the calendar's first one, gets the usual opening of its first date.
+
+        Raises:
+            DataError: for a date after the calendar's last one.
+        """
+        if timeframe is Timeframe.D1 or len(days) == 0:
+            return self.daily_starts(days)
+        numbers = self.periods(timeframe, days.to_numpy().astype("datetime64[D]"))
+        periods, place = np.unique(numbers, return_inverse=True)
+        firsts = first_dates(timeframe, periods, from_sunday=self._from_sunday)
+        starts = self.daily_starts(pd.DatetimeIndex(firsts.astype("datetime64[ns]"))).as_unit("ns").asi8
+        daily = self._day_starts(int(starts[0]) - _DAY, int(starts[-1]) + _LONGEST_PERIOD)
+        known = np.append(self.periods(timeframe, self.session_dates(daily)), periods[-1] + 1)
+        row = np.searchsorted(known, periods)
+        found = np.where(known[row] == periods, np.append(daily, 0)[row], starts)
+        return pd.DatetimeIndex(found[place].view("datetime64[ns]")).tz_localize("UTC")
+
+    def periods(self, timeframe: Timeframe, dates: Days) -> Numbers:
+        """The number of the day, week or month of each date; see :func:`period_numbers`.
+
+        Weeks run from Monday to Sunday, and from Sunday to Saturday where the market trades on Sundays and rests on
+        Saturdays.
+        """
+        return period_numbers(timeframe, dates, from_sunday=self._from_sunday)
+
     def grid(self, timeframe: Timeframe, start: Moment, end: Moment, anchor: Anchor = Anchor.SESSION) -> Times:
         """The starts (nanoseconds UTC) of the bars of a complete history from ``start`` to ``end``, both included.
 
         Intraday bars are counted from the session's opening, and anew after a break that is as long as a bar; the last
         one may be short: hours of New York start at 09:30, 10:30 ... 15:30. Daily bars: one per session, stamped with
-        its open, or per UTC day with any trading. Nothing is known, and so nothing expected, before the first session.
+        its open, or per UTC day with any trading. Weekly and monthly bars start with the first of their days. Nothing
+        is known, and so nothing expected, before the first session.
 
         Args:
             anchor: ``Anchor.CLOCK`` counts intraday bars in whole multiples of their length since 00:00 UTC instead.
@@ -173,12 +206,10 @@ class Calendar:
             DataError: for an ``end`` after the calendar's last day, or a time without a zone.
         """
         first, last = max(self._covered(start), self._first_known), self._covered(end)
-        if timeframe is not Timeframe.D1:
-            starts = self._intraday(timeframe, first, last, anchor)
-        elif self.utc_days:
-            starts = clock_starts(self.intervals, _DAY, first, last)
+        if timeframe.of_sessions:
+            starts = self._period_starts(timeframe, first, last)
         else:
-            starts = self.opens
+            starts = intraday_starts(self.table, timeframe.seconds * _SECOND, first, last, anchor)
         return starts[(starts >= first) & (starts <= last)]
 
     def expected_starts(self, timeframe: Timeframe, ts: Times) -> Times:
@@ -187,17 +218,23 @@ class Calendar:
         What lacks in ``ts`` is missing, and what lacks here lies outside the market's hours. Daily bars are compared by
         session date, whatever their time of day; a bar of a date without a session on which there is trading all the
         same (a vendor's Sunday evening) is neither. Intraday bars are compared with the grid from the session's
-        opening, or with the grid of the clock where that holds more of them: some vendors count whole hours. Bars
-        before the calendar's first session or after its last one are neither missing nor outside.
+        opening, or with the grid of the clock where that holds more of them: some vendors count whole hours. Of weeks
+        and months only those without any bar are missing. Bars before the calendar's first session or after its last
+        one are neither missing nor outside.
 
         Args:
             ts: bar starts, ascending, nanoseconds UTC.
         """
         is_known = (ts >= self._first_known) & (ts <= self.closes[-1])
-        known = ts[is_known]
-        if len(known) == 0:
+        if not is_known.any():
             return ts
-        found = self._expected_days(known) if timeframe is Timeframe.D1 else self._expected_intraday(timeframe, known)
+        known = ts[is_known]
+        if timeframe is Timeframe.D1:
+            found = self._expected_days(known)
+        elif timeframe.of_sessions:
+            found = self._expected_periods(timeframe, known)
+        else:
+            found = expected_intraday(self.table, timeframe.seconds * _SECOND, known)
         return np.union1d(ts[~is_known], found)
 
     def bar_close(self, timeframe: Timeframe, start: int) -> int:
@@ -205,56 +242,77 @@ class Calendar:
 
         An intraday bar closes after its length, or when trading ends before that. A daily bar that starts with its
         session closes with it; one of a market that trades round the clock at midnight UTC, or when trading ends before
-        that. A daily bar that starts at another moment (a vendor's midnight) lasts 24 hours: it is not known earlier.
+        that. A weekly or monthly bar closes with the last session (or UTC day) of its week or month. A bar of sessions
+        that starts at another moment than its first session (a vendor's midnight) lasts its 24 hours, 7 or 31 days: it
+        is not known earlier.
         """
+        length = timeframe.seconds * _SECOND
+        if timeframe in (Timeframe.W1, Timeframe.MO1):
+            days = self._days_of_period(timeframe, start)
+            return self.bar_close(Timeframe.D1, int(days[-1])) if len(days) and days[0] == start else start + length
         if timeframe is Timeframe.D1 and not self.utc_days:
             rows, has_session = self._sessions_of(self.session_dates(np.array([start])))
             starts_with_it = has_session[0] and start == self.opens[rows[0]]
             return int(self.closes[rows[0]]) if starts_with_it else start + _DAY
-        length = timeframe.seconds * _SECOND
         row = int(np.searchsorted(self.intervals[:, 0], start + length, side="left")) - 1
         close = int(self.intervals[row, 1]) if row >= 0 else start
         return min(start + length, close) if close > start else start + length
 
+    def anchor_of(self, timeframe: Timeframe, ts: Times) -> Anchor:
+        """How a series of bars is counted: from the opening, unless the clock explains more of its starts."""
+        if timeframe.of_sessions or len(ts) == 0:
+            return Anchor.SESSION
+        return anchor_of(self.table, timeframe.seconds * _SECOND, ts)
+
     def newest_closed(self, timeframe: Timeframe, now: Moment, like: int | None = None) -> int | None:
         """The start (nanoseconds UTC) of the newest bar of a complete history that has closed by ``now``.
 
-        None when none has closed within ``LONGEST_CLOSURE``.
+        None when none has closed within ``LONGEST_CLOSURE`` and two lengths of a bar of sessions.
 
         Args:
             like: the start of a bar of the same series, which tells how its intraday bars are counted.
         """
         end = pd.Timestamp(now)
         present = self._covered(end)
-        anchor = Anchor.SESSION if like is None else self._anchor(timeframe, np.array([like]))
-        for start in self.grid(timeframe, end - LONGEST_CLOSURE, end, anchor)[::-1]:
+        anchor = Anchor.SESSION if like is None else self.anchor_of(timeframe, np.array([like]))
+        reach = LONGEST_CLOSURE + 2 * timedelta(seconds=timeframe.seconds if timeframe.of_sessions else 0)
+        for start in self.grid(timeframe, end - reach, end, anchor)[::-1]:
             if self.bar_close(timeframe, int(start)) <= present:
                 return int(start)
         return None
 
-    def _intraday(self, timeframe: Timeframe, first: int, last: int, anchor: Anchor) -> Times:
-        step = timeframe.seconds * _SECOND
-        if anchor is Anchor.CLOCK:
-            return clock_starts(self.intervals, step, first, last)
-        return anchored_starts(self.table, step, first, last)
+    @cached_property
+    def _from_sunday(self) -> bool:
+        """Whether weeks begin on Sunday, by the newest ten years of the calendar."""
+        newest = int(self.closes[-1])
+        return begins_on_sunday(self.session_dates(self._day_starts(newest - 3652 * _DAY, newest - 1)))
 
-    def _expected_intraday(self, timeframe: Timeframe, ts: Times) -> Times:
-        """The grid; the first bar of an opening may be stamped with the opening instead of the whole hour before."""
-        step, first, last = timeframe.seconds * _SECOND, int(ts[0]), int(ts[-1])
-        found = self._intraday(timeframe, first, last, self._anchor(timeframe, ts))
-        row = np.minimum(np.searchsorted(self.intervals[:, 0], found), len(self.intervals) - 1)
-        opening = self.intervals[row, 0]
-        is_late = (opening > found) & (opening < found + step) & np.isin(opening, ts)
-        stamps = np.where(is_late, opening, found)
-        return stamps[(stamps >= first) & (stamps <= last)]
+    def _day_starts(self, first: int, last: int) -> Times:
+        """The starts of the daily bars from ``first`` to ``last`` (nanoseconds UTC), and maybe of some around them."""
+        if self.utc_days:
+            return clock_starts(self.intervals, _DAY, first, last)
+        return self.opens[np.searchsorted(self.opens, first) : np.searchsorted(self.opens, last, "right")]
 
-    def _anchor(self, timeframe: Timeframe, ts: Times) -> Anchor:
-        """How a series of intraday bars is counted: from the opening, unless the clock explains more of its starts."""
-        if timeframe is Timeframe.D1:
-            return Anchor.SESSION
-        grids = [self._intraday(timeframe, int(ts[0]), int(ts[-1]), anchor) for anchor in Anchor]
-        by_session, by_clock = (int(np.isin(ts, grid).sum()) for grid in grids)
-        return Anchor.CLOCK if by_clock > by_session else Anchor.SESSION
+    def _period_starts(self, timeframe: Timeframe, first: int, last: int) -> Times:
+        """The starts of the bars of sessions from ``first`` to ``last``, and maybe of some before."""
+        reach = 0 if timeframe is Timeframe.D1 else _LONGEST_PERIOD
+        daily = self._day_starts(first - reach, last)
+        numbers = self.periods(timeframe, self.session_dates(daily))
+        return daily[np.diff(numbers, prepend=numbers[:1] - 1) > 0]
+
+    def _days_of_period(self, timeframe: Timeframe, start: int) -> Times:
+        """The starts of the daily bars of the week or month in which ``start`` lies."""
+        daily = self._day_starts(start - _LONGEST_PERIOD, start + _LONGEST_PERIOD)
+        own = self.periods(timeframe, self.session_dates(np.array([start])))
+        found: Times = daily[self.periods(timeframe, self.session_dates(daily)) == own]
+        return found
+
+    def _expected_periods(self, timeframe: Timeframe, ts: Times) -> Times:
+        """The bars that are there, and the starts of the weeks or months between them that have none."""
+        own = self.periods(timeframe, self.session_dates(ts))
+        starts = self._period_starts(timeframe, int(ts[0]), int(ts[-1]))
+        numbers = self.periods(timeframe, self.session_dates(starts))
+        return np.union1d(ts, starts[(numbers > own[0]) & (numbers < own[-1]) & ~np.isin(numbers, own)])
 
     def _expected_days(self, ts: Times) -> Times:
         if self.utc_days:
@@ -263,9 +321,9 @@ class Calendar:
         low, high = np.searchsorted(self.days, dates[0], "left"), np.searchsorted(self.days, dates[-1], "right")
         missing = ~np.isin(self.days[low:high], dates)
         _row, has_session = self._sessions_of(dates)
-        return np.union1d(self.opens[low:high][missing], ts[has_session | self._has_trading(dates)])
+        return np.union1d(self.opens[low:high][missing], ts[has_session | self.has_trading(dates)])
 
-    def _has_trading(self, dates: Days) -> np.ndarray:
+    def has_trading(self, dates: Days) -> np.ndarray:
         """Whether the market trades at any time of each date on the exchange's clock."""
         midnights = local_instants(dates, pd.Timedelta(0), self.table.zone)
         row = np.minimum(np.searchsorted(self.intervals[:, 1], midnights, side="right"), len(self.intervals) - 1)

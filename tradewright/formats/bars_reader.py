@@ -111,7 +111,7 @@ def read_table(
         columns.get("spread", unknown),
     )
     numbers = np.arange(1, rows + 1)
-    written = times.to_numpy(dtype=object) if timeframe is Timeframe.D1 else None
+    written = times.to_numpy(dtype=object) if timeframe.of_sessions else None
     if rows > 1 and bars.ts[0] > bars.ts[-1] and np.all(bars.ts[1:] <= bars.ts[:-1]):
         bars, numbers = select(bars, numbers[::-1] - 1), numbers[::-1]
         written = None if written is None else written[::-1]
@@ -161,15 +161,25 @@ def _actions(
 
 
 def _refuse_other_timeframe(ts: npt.NDArray[np.int64], timeframe: Timeframe, source: str) -> None:
-    """Refuse daily rows as bars of minutes or hours; a market that trades seldom has some rows nearer than a day.
+    """Refuse rows that are bars of a longer timeframe; a market that trades seldom has some rows nearer than that.
 
     Raises:
-        DataError: when no two of at least three rows are less than a day apart.
+        DataError: when no two of at least three rows are nearer than a day, and not at most a day long; and the same
+            for rows of weeks and of months.
     """
     nearest = int(np.diff(ts).min()) // 1_000_000_000 if len(ts) >= 3 else 0
-    if timeframe is not Timeframe.D1 and nearest >= Timeframe.D1.seconds:
-        what = f"the rows are a day or more apart, and no bars of {timeframe}"
-        raise DataError(what, where=source, remedy=f"say --timeframe {Timeframe.D1}")
+    for least, (words, longer) in _APART.items():
+        if timeframe.seconds < longer.seconds and nearest >= least:
+            what = f"the rows are {words} apart, and no bars of {timeframe}"
+            raise DataError(what, where=source, remedy=f"say --timeframe {longer}")
+
+
+_APART = {
+    20 * Timeframe.D1.seconds: ("weeks", Timeframe.MO1),
+    5 * Timeframe.D1.seconds: ("five days or more", Timeframe.W1),
+    Timeframe.D1.seconds: ("a day or more", Timeframe.D1),
+}
+"""How far apart the nearest rows of a longer timeframe are: weeks may lose a day to a holiday, months some days."""
 
 
 def headers(table: pa.Table, source: str) -> list[str]:
@@ -218,7 +228,7 @@ def settle(
         found = violations(rows.bars, timeframe, negative_prices=negative_prices)
         dropped = {f"{v.column}: {v.rule}": v.total for v in found if v.column != "ts"}
         rows = rows.only(~bad_values(rows.bars, timeframe, negative_prices=negative_prices))
-    dated = timeframe is Timeframe.D1 and on_violation == "refuse"
+    dated = timeframe.of_sessions and on_violation == "refuse"
     newest = rows.newest(as_written=dated)
     if not newest.all():
         dropped[REPLACED] = int(np.sum(~newest))
@@ -260,8 +270,9 @@ def _refusal(found: list[Violation], numbers: npt.NDArray[np.int64], source: str
         rows = ", ".join(str(numbers[row]) for row in broken.rows)
         lines.append(f"row {rows}: {broken.column} = {broken.values[0]}, but {broken.rule} ({broken.total} rows)")
     remedy = "correct the rows, or leave them out with on_violation: drop in a mapping file (--mapping FILE)"
-    if timeframe is Timeframe.D1 and any(broken.column == "ts" and broken.total > 1 for broken in found):
-        remedy = f"bars of less than a day want another --timeframe, such as {Timeframe.M1}; else {remedy}"
+    if timeframe.of_sessions and any(broken.column == "ts" and broken.total > 1 for broken in found):
+        shorter = {Timeframe.D1: Timeframe.M1}.get(timeframe, Timeframe.D1)
+        remedy = f"shorter bars want another --timeframe, such as {shorter}; else {remedy}"
     return DataError("; ".join(lines), where=source, remedy=remedy)
 
 

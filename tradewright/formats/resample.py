@@ -41,9 +41,10 @@ def resample(
             the session's opening.
 
     Raises:
-        DataError: when the target is not longer than the source.
+        DataError: when the target is not longer than the source, and for weeks and months, which need a calendar
+            (:func:`tradewright.calendars.resampling.resampled`).
     """
-    if target.seconds <= source.seconds:
+    if not source.makes(target) or target.seconds > Timeframe.D1.seconds:
         raise DataError(f"{target} bars cannot be made from {source} bars", remedy="choose a longer timeframe")
     bars = bars_of(frame)
     if target is Timeframe.D1 and sessions is not None:
@@ -53,7 +54,7 @@ def resample(
     else:
         length = target.seconds * 1_000_000_000
         begins = bars.ts // length * length
-    return frame_of(_grouped(bars, begins))
+    return frame_of(grouped(bars, begins))
 
 
 def _within(bars: Bars, sessions: Sessions) -> tuple[Bars, Times]:
@@ -63,7 +64,15 @@ def _within(bars: Bars, sessions: Sessions) -> tuple[Bars, Times]:
     return select(bars, inside), sessions.opens[index[inside]]
 
 
-def _grouped(bars: Bars, starts: Times) -> Bars:
+def grouped(bars: Bars, starts: Times) -> Bars:
+    """One bar of all the bars that share a start.
+
+    Open is the first, close the last, high and low the extremes. Volume is the sum, and unknown where one of them is;
+    the spread is the mean of the known ones, and unknown where none is.
+
+    Args:
+        starts: of the longer bar to which each bar belongs, ascending.
+    """
     first = np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1))
     if len(first) == 0:
         return bars

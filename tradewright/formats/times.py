@@ -27,6 +27,7 @@ _OFFSET = r"\s*(?:Z|[+-]\d\d:?\d\d|(?<=:\d\d)[+-]\d\d)$"
 _NUMBER = r"-?\d+(\.\d+)?"
 _CLOCKS = ("", " %H:%M", " %H:%M:%S")
 """The time of day that may follow a date, by its colons."""
+_DAY, _SUNDAY = pd.Timedelta(days=1), 6
 _REMEDY = "say --time-format and --zone, or time_format and zone in a mapping file"
 
 
@@ -45,14 +46,21 @@ def bar_starts(
     midnight with an offset keeps its date. A moment in UTC that is no midnight has no date of its own, so it has that
     of the session it belongs to, by ``dates``; without ``dates`` its date in UTC.
 
+    A weekly or monthly bar starts with the first session of the week or month of its date. With ``stamp: close`` that
+    is the first date after the bar, or the last one in it. A week dated on a Sunday, which may begin or end it, is
+    refused where the mapping does not say ``stamp``.
+
     Raises:
         DataError: when a value is no time, has two readings, or does not exist in its zone; naming the row (from 1).
     """
     if len(values) == 0:
         return pd.DatetimeIndex([], dtype="datetime64[ns, UTC]")
     local = _parsed(values, mapping, where)
-    if timeframe is Timeframe.D1:
-        return session_starts(_dates(values, local, mapping, dates), opens)
+    if timeframe.of_sessions:
+        days = _dates(values, local, mapping, dates)
+        if timeframe is not Timeframe.D1:
+            days = _inside_period(days, timeframe, mapping, opens, where)
+        return session_starts(days, opens)
     shift = pd.Timedelta(seconds=timeframe.seconds if mapping.stamp == "close" else 0)
     return local.tz_convert("UTC") - shift
 
@@ -61,6 +69,28 @@ def session_starts(dates: pd.DatetimeIndex, opens: SessionOpens | None) -> pd.Da
     """When the sessions of naive dates open, as datetime64[ns, UTC]."""
     starts = dates.tz_localize("UTC") if opens is None else opens(dates)
     return pd.DatetimeIndex(starts).as_unit("ns")
+
+
+def _inside_period(
+    days: pd.DatetimeIndex, timeframe: Timeframe, mapping: ColumnMapping, opens: SessionOpens | None, where: str
+) -> pd.DatetimeIndex:
+    """A date in the week or month that each row is about; without ``opens`` the first date of it.
+
+    Raises:
+        DataError: for weeks that are dated on Sundays, where nothing says whether these begin or end them.
+    """
+    if mapping.stamp == "close":
+        days = days - _DAY
+    elif timeframe is Timeframe.W1 and (sundays := np.flatnonzero(days.day_of_week == _SUNDAY)).size:
+        sunday = days[sundays[:1]]
+        if opens is None or opens(sunday)[0] != opens(sunday + _DAY)[0]:  # else the market's weeks begin on Sunday
+            if "stamp" not in mapping.model_fields_set:
+                told = f"row {sundays[0] + 1}: {sunday[0]:%Y-%m-%d} is a Sunday, which may begin or end a week"
+                raise DataError(told, where=where, remedy="say stamp: start or stamp: close in a mapping file")
+            days = days.where(days.day_of_week != _SUNDAY, days + _DAY)
+    if opens is not None:
+        return days
+    return days.to_period("W-SUN" if timeframe is Timeframe.W1 else "M").start_time.as_unit("ns")
 
 
 def localized(naive: pd.DatetimeIndex, zone: str, where: str) -> pd.DatetimeIndex:

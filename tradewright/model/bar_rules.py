@@ -143,7 +143,7 @@ def select(bars: Bars, rows: Rows) -> Bars:
 
 def grid_nanoseconds(timeframe: Timeframe) -> int:
     """Nanoseconds that a bar's start is a multiple of: sessions open at half hours, so longer bars may too."""
-    seconds = 1 if timeframe is Timeframe.D1 else min(timeframe.seconds, _HALF_HOUR)
+    seconds = 1 if timeframe.of_sessions else min(timeframe.seconds, _HALF_HOUR)
     return seconds * 1_000_000_000
 
 

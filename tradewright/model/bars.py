@@ -18,19 +18,51 @@ OHLCV = ("open", "high", "low", "close", "volume")
 
 
 class Timeframe(StrEnum):
-    """The allowed bar lengths (R-CFG-14)."""
+    """The allowed bar lengths (R-CFG-14), the shortest first."""
 
     M1 = "1m"
     M5 = "5m"
     M15 = "15m"
+    M30 = "30m"
     H1 = "1h"
+    H2 = "2h"
     H4 = "4h"
     D1 = "1d"
+    W1 = "1w"
+    MO1 = "1mo"
 
     @property
     def seconds(self) -> int:
-        """The length of a bar in seconds; for a daily bar, of a calendar day."""
-        return {"1m": 60, "5m": 300, "15m": 900, "1h": 3600, "4h": 14400, "1d": 86400}[self.value]
+        """The length of a bar in seconds; of a day, a week or the longest month by the calendar on the wall."""
+        return _SECONDS[self.value]
+
+    @property
+    def of_sessions(self) -> bool:
+        """Whether a bar holds whole sessions (days, weeks, months), so that its place is a date and no time of day."""
+        return self.seconds >= _DAY
+
+    def makes(self, longer: Timeframe) -> bool:
+        """Whether bars of this length add up to bars of another; weeks make no months."""
+        return (
+            self.seconds < longer.seconds
+            and (longer.seconds % self.seconds == 0 or longer.of_sessions)
+            and (self.seconds <= _DAY)
+        )
+
+
+_DAY = 86_400
+_SECONDS = {
+    "1m": 60,
+    "5m": 300,
+    "15m": 900,
+    "30m": 1800,
+    "1h": 3600,
+    "2h": 7200,
+    "4h": 14_400,
+    "1d": _DAY,
+    "1w": 7 * _DAY,
+    "1mo": 31 * _DAY,
+}
 
 
 class BarKind(StrEnum):

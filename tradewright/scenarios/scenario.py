@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from tradewright.formats.resample import resample
+from tradewright.formats.resample import grouped, resample
 from tradewright.model.bar_rules import frame_of, select
 from tradewright.model.bars import Bars, Timeframe, Times
 from tradewright.model.base import FrozenModel
@@ -52,6 +52,7 @@ EPOCH = pd.Timestamp("2015-01-01", tz="UTC").as_unit("ns")
 """Where every path begins; a scenario has no bars of before."""
 
 _MINUTE, _DAY = 60_000_000_000, 86_400_000_000_000
+_A_DAY = 86_400
 _MINUTES_A_DAY, _DAYS_A_YEAR = 1440, 365.25
 _SESSION_MINUTES = 390
 """A day of fewer minutes (a half day, a Sunday evening) is not wilder than a whole session."""
@@ -74,7 +75,8 @@ class Scenario:
         grid: the calendars; see :data:`Grid`.
         days: calendar days of minutes before ``end``, from midnight UTC.
         years: years of daily bars before ``end``.
-        least: bars of a timeframe between a minute and a day that are made at the least, whatever ``days`` says.
+        least: bars of the other timeframes that are made at the least, whatever ``days`` and ``years`` say; fewer where
+            the epoch allows no more, as for months.
         profiles: what each instrument is like, by symbol.
     """
 
@@ -94,6 +96,7 @@ class Scenario:
         self.seed, self.days, self.years, self.least, self.profiles = seed, days, years, least, profiles
         self.end = pd.Timestamp(end).tz_convert("UTC").floor("min").as_unit("ns")
         self._grid = grid
+        self._days_made: dict[str, dict[int, Bars]] = {}
 
     def fetch(self, instrument: Instrument, timeframe: Timeframe, after: pd.Timestamp | None) -> pd.DataFrame:
         """Bars that start after ``after`` (all of them when None), as a bars table.
@@ -104,13 +107,15 @@ class Scenario:
         span = self.years * _DAYS_A_YEAR if timeframe is Timeframe.D1 else self._days(instrument, timeframe)
         start = (self.end - pd.Timedelta(days=span)).floor("D")
         if after is not None:
-            start = max(start, (after - pd.Timedelta(days=1)).floor("D"))
+            start = max(start, (after - pd.Timedelta(seconds=max(timeframe.seconds, _A_DAY))).floor("D"))
         frame = self._bars(instrument, timeframe, max(start, EPOCH + _MARGIN))
         return (frame if after is None else frame[frame["ts"] > after]).reset_index(drop=True)
 
     def _days(self, instrument: Instrument, timeframe: Timeframe) -> int:
-        """How many days of minutes hold the bars that are wanted of an intraday timeframe."""
+        """How many days of minutes hold the bars that are wanted of a timeframe other than days."""
         days, most = self.days, (self.end - EPOCH).days
+        if timeframe.of_sessions:
+            days = round(self.years * _DAYS_A_YEAR)
         while timeframe is not Timeframe.M1 and days < most:
             if len(self._grid(instrument, timeframe, self.end - pd.Timedelta(days=days), self.end)) > self.least:
                 break  # one more than wanted: the newest of them may not have closed
@@ -131,11 +136,11 @@ class Scenario:
         return self.profiles[instrument.symbol]
 
     def _bars(self, instrument: Instrument, timeframe: Timeframe, start: pd.Timestamp) -> pd.DataFrame:
-        pieces = self._days_of_minutes(instrument, start)
         if timeframe is Timeframe.D1:
-            past = [(stamp, day) for stamp, day in pieces if day.ts[-1] + _MINUTE <= self.end.value]
-            return frame_of(join([_whole(stamp, day) for stamp, day in past]))
-        minutes = join([day for _stamp, day in pieces])
+            return frame_of(self._whole_days(instrument, start))
+        if timeframe.of_sessions:
+            return frame_of(self._of_days(instrument, timeframe, start))
+        minutes = join([day for _stamp, day in self._days_of_minutes(instrument, start)])
         closed = frame_of(select(minutes, minutes.ts + _MINUTE <= self.end.value))
         if timeframe is Timeframe.M1:
             return closed
@@ -146,6 +151,30 @@ class Scenario:
         ends = longer["ts"] + pd.Timedelta(seconds=timeframe.seconds)
         return longer[ends <= self._next_minute(instrument, timeframe)]
 
+    def _of_days(self, instrument: Instrument, timeframe: Timeframe, start: pd.Timestamp) -> Bars:
+        """Weeks or months from the first one that begins after ``start`` to the last one that is over."""
+        days = self._whole_days(instrument, start)
+        if len(days.ts) == 0:
+            return days
+        newest, ahead = pd.Timestamp(int(days.ts[-1]), tz="UTC"), self.end + pd.Timedelta(seconds=2 * timeframe.seconds)
+        starts = self._grid(instrument, timeframe, start, ahead)
+        number = np.searchsorted(starts, days.ts, "right") - 1
+        next_day = self._grid(instrument, Timeframe.D1, newest + pd.Timedelta(1), ahead)[0]
+        lasting = int(np.searchsorted(starts, next_day, "right")) - 1
+        inside = (number >= 0) & (number < lasting)
+        return grouped(select(days, inside), starts[number[inside]])
+
+    def _whole_days(self, instrument: Instrument, start: pd.Timestamp) -> Bars:
+        """The daily bars that have closed, each made once."""
+        made = self._days_made.setdefault(instrument.symbol, {})
+        stamps = self._grid(instrument, Timeframe.D1, start, self.end)
+        lacking = [stamp for stamp in stamps.tolist() if stamp not in made]
+        if lacking:
+            for stamp, day in self._days_of_minutes(instrument, pd.Timestamp(lacking[0], tz="UTC"), lacking[-1]):
+                if day.ts[-1] + _MINUTE <= self.end.value:
+                    made[int(stamp)] = _whole(stamp, day)
+        return join([made[stamp] for stamp in stamps.tolist() if stamp in made])
+
     def _next_minute(self, instrument: Instrument, timeframe: Timeframe) -> pd.Timestamp:
         """The next minute of trading from the end on, or as much later as a bar of the timeframe is long.
 
@@ -155,10 +184,13 @@ class Scenario:
         ahead = self._grid(instrument, Timeframe.M1, self.end, latest)
         return pd.Timestamp(int(ahead[0]), tz="UTC") if len(ahead) else latest
 
-    def _days_of_minutes(self, instrument: Instrument, start: pd.Timestamp) -> Iterator[tuple[np.int64, Bars]]:
-        """The stamp and every minute of each day that starts between ``start`` and the end."""
+    def _days_of_minutes(
+        self, instrument: Instrument, start: pd.Timestamp, until: int | None = None
+    ) -> Iterator[tuple[np.int64, Bars]]:
+        """The stamp and every minute of each day that starts between ``start`` and the end, or ``until``."""
         stamps = self._grid(instrument, Timeframe.D1, start - _MARGIN, self.end + _MARGIN)
-        wanted = np.flatnonzero((stamps >= start.value) & (stamps <= self.end.value))
+        latest = self.end.value if until is None else until
+        wanted = np.flatnonzero((stamps >= start.value) & (stamps <= latest))
         if len(wanted) == 0:
             return
         path = self._daily_path(instrument)

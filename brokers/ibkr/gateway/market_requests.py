@@ -14,7 +14,16 @@ from brokers.ibkr.gateway.listings import Described, find
 from brokers.ibkr.gateway.session import Session
 from tradewright.model.bars import Bars
 
-TIMEFRAMES = {"1 min": "1m", "5 mins": "5m", "15 mins": "15m", "1 hour": "1h", "4 hours": "4h", "1 day": "1d"}
+TIMEFRAMES = {
+    "1 min": "1m",
+    "5 mins": "5m",
+    "15 mins": "15m",
+    "30 mins": "30m",
+    "1 hour": "1h",
+    "2 hours": "2h",
+    "4 hours": "4h",
+    "1 day": "1d",
+}
 DURATIONS = {"S": timedelta(seconds=1), "D": timedelta(days=1), "W": timedelta(weeks=1)}
 CALENDAR_DURATIONS = {"M": 1, "Y": 12}
 NOT_FOUND = "No security definition has been found for the request"
