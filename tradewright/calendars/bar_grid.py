@@ -49,6 +49,15 @@ def clock_starts(intervals: Times, step: int, first: int, last: int) -> Times:
     return _starts(clipped, np.zeros(len(clipped), np.int64), step)
 
 
+def is_among(values: Times, grid: Times) -> npt.NDArray[np.bool_]:
+    """Whether each value is one of ``grid``, which ascends; much faster than ``numpy.isin`` where both ascend."""
+    if len(grid) == 0:
+        return np.zeros(len(values), dtype=np.bool_)
+    place = np.minimum(np.searchsorted(grid, values), len(grid) - 1)
+    found: npt.NDArray[np.bool_] = grid[place] == values
+    return found
+
+
 def _starts(spans: Times, anchors: npt.NDArray[np.int64], step: int) -> Times:
     """Every ``anchor + k * step`` whose bar overlaps its span; two spans may share a bar."""
     begins = (spans[:, 0] - anchors) // step

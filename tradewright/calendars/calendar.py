@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from tradewright.calendars.bar_grid import Anchor, anchored_starts, clock_starts
+from tradewright.calendars.bar_grid import Anchor, anchored_starts, clock_starts, is_among
 from tradewright.calendars.session_table import DAY, Days, SessionTable, local_instants
 from tradewright.model.bars import Timeframe, Times
 from tradewright.model.errors import DataError
@@ -193,12 +193,12 @@ class Calendar:
         Args:
             ts: bar starts, ascending, nanoseconds UTC.
         """
-        is_known = (ts >= self._first_known) & (ts <= self.closes[-1])
-        known = ts[is_known]
+        low, high = np.searchsorted(ts, self._first_known), np.searchsorted(ts, self.closes[-1], "right")
+        known = ts[low:high]
         if len(known) == 0:
             return ts
         found = self._expected_days(known) if timeframe is Timeframe.D1 else self._expected_intraday(timeframe, known)
-        return np.union1d(ts[~is_known], found)
+        return np.concatenate([ts[:low], found, ts[high:]])
 
     def bar_close(self, timeframe: Timeframe, start: int) -> int:
         """When the bar that starts at ``start`` closes; both in nanoseconds UTC.
@@ -244,7 +244,8 @@ class Calendar:
         found = self._intraday(timeframe, first, last, self._anchor(timeframe, ts))
         row = np.minimum(np.searchsorted(self.intervals[:, 0], found), len(self.intervals) - 1)
         opening = self.intervals[row, 0]
-        is_late = (opening > found) & (opening < found + step) & np.isin(opening, ts)
+        is_late = (opening > found) & (opening < found + step)
+        is_late[is_late] = is_among(opening[is_late], ts)
         stamps = np.where(is_late, opening, found)
         return stamps[(stamps >= first) & (stamps <= last)]
 
@@ -252,9 +253,13 @@ class Calendar:
         """How a series of intraday bars is counted: from the opening, unless the clock explains more of its starts."""
         if timeframe is Timeframe.D1:
             return Anchor.SESSION
-        grids = [self._intraday(timeframe, int(ts[0]), int(ts[-1]), anchor) for anchor in Anchor]
-        by_session, by_clock = (int(np.isin(ts, grid).sum()) for grid in grids)
-        return Anchor.CLOCK if by_clock > by_session else Anchor.SESSION
+
+        def explained(anchor: Anchor) -> int:
+            return int(is_among(ts, self._intraday(timeframe, int(ts[0]), int(ts[-1]), anchor)).sum())
+
+        by_session = explained(Anchor.SESSION)
+        is_all = by_session == len(ts)
+        return Anchor.SESSION if is_all or explained(Anchor.CLOCK) <= by_session else Anchor.CLOCK
 
     def _expected_days(self, ts: Times) -> Times:
         if self.utc_days:
