@@ -228,7 +228,9 @@ def findings(
 def accept(
     instrument: Annotated[str, typer.Argument(callback=named, help="a symbol of conf/instruments")],
     overrides: Overrides = None,
-    finding: Annotated[str, typer.Option(help="the code of the finding: BAD_PRINT or POSSIBLE_SPLIT")] = "",
+    finding: Annotated[
+        str, typer.Option(help="the code of the finding: BAD_PRINT, POSSIBLE_SPLIT or UNIT_CHANGE")
+    ] = "",
     timeframe: Annotated[str, typer.Option(help="1m, 5m, 15m, 1h, 4h or 1d")] = "1d",
     reason: Reason = "",
     actor: Actor = "",
