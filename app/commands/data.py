@@ -228,7 +228,9 @@ def findings(
 def accept(
     instrument: Annotated[str, typer.Argument(callback=named, help="a symbol of conf/instruments")],
     overrides: Overrides = None,
-    finding: Annotated[str, typer.Option(help="the code of the finding: BAD_PRINT or POSSIBLE_SPLIT")] = "",
+    finding: Annotated[
+        str, typer.Option(help="the code of the finding: BAD_PRINT, POSSIBLE_SPLIT or UNIT_CHANGE")
+    ] = "",
     timeframe: Annotated[str, typer.Option(help="1m, 5m, 15m, 30m, 1h, 2h, 4h, 1d, 1w or 1mo")] = "1d",
     reason: Reason = "",
     actor: Actor = "",

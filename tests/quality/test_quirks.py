@@ -17,9 +17,11 @@ from tests.data.tables import bars_table
 from tradewright.model.bar_rules import bars_of
 from tradewright.model.bars import Bars, Timeframe
 from tradewright.model.instrument import AssetClass, Instrument, TickerSpan
-from tradewright.quality.anomalies import gap_findings, price_findings, security_finding, volume_findings
+from tradewright.quality.anomalies import gap_findings, security_finding, volume_findings
 from tradewright.quality.check import check_bars
+from tradewright.quality.price_moves import price_findings
 from tradewright.quality.report import Code, Finding, QualityReport, Severity
+from tradewright.quality.stale_runs import stale_finding
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = 60_000_000_000
@@ -73,10 +75,63 @@ def test_every_usual_split_is_seen_both_ways(ratio: float, reverse: bool) -> Non
     before, after = (100.0, 100.0 * ratio) if reverse else (100.0 * ratio, 100.0)
     values = [before] * 10 + [after * 1.001] * 10
     opens = [before] * 10 + [after] + [after * 1.001] * 9
-    found = by_code(price_findings(closes(values, opens)))[Code.POSSIBLE_SPLIT]
+    volume = np.repeat([1.0, 1 / ratio if reverse else ratio], 10)
+    found = by_code(price_findings(closes(values, opens)._replace(volume=volume)))[Code.POSSIBLE_SPLIT]
     assert found.figures["bars"] == 1
     assert found.figures["largest"] == pytest.approx(1 / ratio if reverse else ratio)
     assert found.examples[0].startswith(pd.Timestamp(10 * MINUTE, tz="UTC").isoformat())
+
+
+@pytest.mark.parametrize("ratio", [100.0, 1000.0, 0.01, 0.001])
+@pytest.mark.parametrize("volume", [1.0, math.nan])
+def test_prices_in_cents_are_other_units_and_no_split_because_the_volume_stays(ratio: float, volume: float) -> None:
+    values = [100.0] * 10 + [100.0 * ratio] * 10 + [100.0] * 10
+    bars = closes(values, values)
+    found = by_code(price_findings(bars._replace(volume=bars.volume * volume)))
+    assert found.keys() == {Code.JUMPS, Code.UNIT_CHANGE}
+    assert (found[Code.UNIT_CHANGE].figures["bars"], len(str(found[Code.UNIT_CHANGE].figures["places"]))) == (2, 16)
+
+
+def repeated(rows: int, first: int, count: int, *, flat: bool = False) -> Bars:
+    """A walk in which ``count`` bars from ``first`` on repeat the one before, or only its close."""
+    frame = bars_table(rows)
+    for name in ("open", "high", "low", "close"):
+        frame.loc[first : first + count - 1, name] = frame["close" if flat else name][first - 1]
+    return bars_of(frame)
+
+
+@pytest.mark.parametrize(("count", "found"), [(5, []), (6, [6])])
+def test_a_feed_that_stands_still_is_seen_from_the_sixth_repeated_bar_on(count: int, found: list[int]) -> None:
+    findings = stale_finding(repeated(60, 20, count))
+    assert [row.figures["longest"] for row in findings] == found
+    if found:
+        assert findings[0].examples == ("2024-03-01T00:20:00+00:00: 6 bars",)
+        assert (findings[0].figures["bars"], findings[0].figures["runs"]) == (6, 1)
+
+
+def test_flat_bars_at_the_last_price_repeat_from_the_second_on() -> None:
+    (finding,) = stale_finding(repeated(60, 20, 9, flat=True))
+    assert finding.figures["longest"] == 8
+
+
+def test_a_quiet_market_has_its_own_usual_runs() -> None:
+    """Half of the bars repeat the one before: eight in a row are nothing, eighty are."""
+    moved = np.random.default_rng(5).random(2_000) < 0.5
+    bars = closes((100.0 + np.cumsum(moved)).tolist())
+    quiet = bars._replace(open=bars.close, high=bars.close, low=bars.close)
+    longest = max(len(run) for run in "".join("x" if step else "." for step in moved).split("x"))
+    assert longest > 7
+    assert stale_finding(quiet) == []
+    still = quiet.close.copy()
+    still[500:580] = still[499]
+    (finding,) = stale_finding(quiet._replace(open=still, high=still, low=still, close=still))
+    assert finding.figures["runs"] == 1
+    assert int(finding.figures["longest"]) >= 80
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2])
+def test_too_few_bars_do_not_stand_still(rows: int) -> None:
+    assert stale_finding(bars_of(bars_table(rows))) == []
 
 
 @pytest.mark.parametrize(

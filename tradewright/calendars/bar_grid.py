@@ -49,6 +49,15 @@ def clock_starts(intervals: Times, step: int, first: int, last: int) -> Times:
     return _starts(clipped, np.zeros(len(clipped), np.int64), step)
 
 
+def is_among(values: Times, grid: Times) -> npt.NDArray[np.bool_]:
+    """Whether each value is one of ``grid``, which ascends; much faster than ``numpy.isin`` where both ascend."""
+    if len(grid) == 0:
+        return np.zeros(len(values), dtype=np.bool_)
+    place = np.minimum(np.searchsorted(grid, values), len(grid) - 1)
+    found: npt.NDArray[np.bool_] = grid[place] == values
+    return found
+
+
 def intraday_starts(table: SessionTable, step: int, first: int, last: int, anchor: Anchor) -> Times:
     """The starts of bars of ``step`` nanoseconds between two moments, and of some around them, by either anchor."""
     if anchor is Anchor.CLOCK:
@@ -62,9 +71,14 @@ def anchor_of(table: SessionTable, step: int, ts: Times) -> Anchor:
     Args:
         ts: at least one start, ascending.
     """
-    grids = [intraday_starts(table, step, int(ts[0]), int(ts[-1]), anchor) for anchor in Anchor]
-    by_session, by_clock = (int(np.isin(ts, grid).sum()) for grid in grids)
-    return Anchor.CLOCK if by_clock > by_session else Anchor.SESSION
+
+    def explained(anchor: Anchor) -> int:
+        return int(is_among(ts, intraday_starts(table, step, int(ts[0]), int(ts[-1]), anchor)).sum())
+
+    by_session = explained(Anchor.SESSION)
+    if by_session == len(ts) or explained(Anchor.CLOCK) <= by_session:
+        return Anchor.SESSION
+    return Anchor.CLOCK
 
 
 def expected_intraday(table: SessionTable, step: int, ts: Times) -> Times:
@@ -76,7 +90,8 @@ def expected_intraday(table: SessionTable, step: int, ts: Times) -> Times:
     found = intraday_starts(table, step, first, last, anchor_of(table, step, ts))
     row = np.minimum(np.searchsorted(table.intervals[:, 0], found), len(table.intervals) - 1)
     opening = table.intervals[row, 0]
-    is_late = (opening > found) & (opening < found + step) & np.isin(opening, ts)
+    is_late = (opening > found) & (opening < found + step)
+    is_late[is_late] = is_among(opening[is_late], ts)
     stamps = np.where(is_late, opening, found)
     return stamps[(stamps >= first) & (stamps <= last)]
 

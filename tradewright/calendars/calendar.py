@@ -225,17 +225,17 @@ class Calendar:
         Args:
             ts: bar starts, ascending, nanoseconds UTC.
         """
-        is_known = (ts >= self._first_known) & (ts <= self.closes[-1])
-        if not is_known.any():
+        low, high = np.searchsorted(ts, self._first_known), np.searchsorted(ts, self.closes[-1], "right")
+        known = ts[low:high]
+        if len(known) == 0:
             return ts
-        known = ts[is_known]
         if timeframe is Timeframe.D1:
             found = self._expected_days(known)
         elif timeframe.of_sessions:
             found = self._expected_periods(timeframe, known)
         else:
             found = expected_intraday(self.table, timeframe.seconds * _SECOND, known)
-        return np.union1d(ts[~is_known], found)
+        return np.concatenate([ts[:low], found, ts[high:]])
 
     def bar_close(self, timeframe: Timeframe, start: int) -> int:
         """When the bar that starts at ``start`` closes; both in nanoseconds UTC.

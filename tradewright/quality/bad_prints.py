@@ -6,80 +6,92 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from tradewright.model.bars import Bars, Floats
+from tradewright.quality.counted import EXAMPLES, stamp_text
 from tradewright.quality.report import Code, Finding, Severity, places_of
+from tradewright.quality.rules import RULES, QualityRules
 
-LEAST = 0.05
-"""A print beyond its neighbours by less than this (a natural logarithm, about 5 %) is never called bad."""
 AROUND = 10
 """Bars on each side whose median true range is the yardstick."""
-LONELY = {"open": 5.0, "high": 5.0, "low": 5.0, "close": 3.0}
-"""How many yardsticks beyond its neighbours a price is bad.
-
-In histories from 1998 to 2021 of two vendors the highs, lows and opens that a second source refutes are 5 to 500 away,
-those that it confirms 4 at the most (the crash of 6 May 2010: 3.6). A close that all venues confirm is never 2 away."""
-EXAMPLES = 5
-
+PRICES = ("open", "high", "low", "close")
 
 Rows = npt.NDArray[np.intp]
 
 
+class _Place(NamedTuple):
+    """One bad price: how far beyond its neighbours (a log return), its column and its row."""
+
+    beyond: float
+    name: str
+    row: int
+
+
 class _Neighbours(NamedTuple):
-    """The range of the bars before and after each bar, as logarithms; NaN where one of them is not there."""
+    """The range of the bars before and after some rows, as logarithms; NaN where one of them is not there."""
 
     lowest: Floats
     highest: Floats
 
 
-def bad_print_finding(bars: Bars) -> list[Finding]:
+def bad_print_finding(bars: Bars, rules: QualityRules = RULES) -> list[Finding]:
     """Opens, highs, lows and closes far beyond what the bars on both sides and the rest of the bar reached.
 
     A price is bad when it lies beyond the ranges of both neighbours and the bar's own other prices, by more than
-    ``LEAST`` and by more than ``LONELY`` times the median true range of the bars around. Where a bar opens at the close
-    before, as in a series that is made of trades without a pause, the close is compared with the bar after that. The
-    first and the last bar have one neighbour and are not judged, nor are prices at or below zero, nor fewer than three
-    bars.
+    ``rules.least_bad_print`` and by more than so many median true ranges of the bars around: in histories from 1998 to
+    2021 of two vendors the highs, lows and opens that a second source refutes are 5 to 500 away, those that it confirms
+    4 at the most (the crash of 6 May 2010: 3.6), and a close that all venues confirm is never 2 away. Where a bar opens
+    at the close before, as in a series that is made of trades without a pause, the close is compared with the bar after
+    that. The first and the last bar have one neighbour and are not judged, nor are prices at or below zero, nor fewer
+    than three bars.
     """
     if len(bars.ts) < 3 or np.any(bars.low <= 0):
         return []
-    logs = {name: np.log(getattr(bars, name)) for name in LONELY}
-    true_range, bad = _true_range(logs), {}
-    beyond = {name: _beyond(name, logs) for name in LONELY}
-    for name, far in beyond.items():
-        lonely = far > LEAST  # NaN is not
-        lonely[lonely] = far[lonely] > LONELY[name] * _median_around(true_range, np.flatnonzero(lonely))
-        bad[name] = lonely
-    rows = np.logical_or.reduce(list(bad.values()))
-    total = int(rows.sum())
-    if total == 0:
+    rows = _candidates(bars, rules.least_bad_print)
+    places = _places(bars, rows, rules) if len(rows) else []
+    if not places:
         return []
-    places = sorted(
-        ((float(beyond[name][row]), name, int(row)) for name in LONELY for row in np.flatnonzero(bad[name])),
-        key=lambda place: -place[0],
-    )
-    message = f"{total} of {len(rows)} bars ({total / len(rows):.1%}) have a price that no neighbour came near"
+    bad = np.zeros(len(bars.ts), dtype=np.bool_)
+    bad[[place.row for place in places]] = True
+    total = int(bad.sum())
+    message = f"{total} of {len(bad)} bars ({total / len(bad):.1%}) have a price that no neighbour came near"
+    largest = float(np.expm1(places[0].beyond))
     return [
         Finding(
             code=Code.BAD_PRINT,
             severity=Severity.WARN,
             message=message,
-            figures={
-                "bars": total,
-                "share": total / len(rows),
-                "largest": float(np.expm1(places[0][0])),
-                **places_of(bars, rows),
-            },
-            examples=tuple(_example(bars, *place) for place in places[:EXAMPLES]),
+            figures={"bars": total, "share": total / len(bad), "largest": largest, **places_of(bars, bad)},
+            examples=tuple(_example(bars, place) for place in places[:EXAMPLES]),
         )
     ]
 
 
-def _beyond(name: str, logs: dict[str, Floats]) -> Floats:
+def _candidates(bars: Bars, least: float) -> Rows:
+    """The rows that reach beyond the bar before by more than ``least`` on any side: no other one can be bad.
+
+    In most series they are few, so that a million bars cost two comparisons each and few logarithms.
+    """
+    factor = np.exp(least) * (1 - 1e-12)
+    far = (bars.high[1:-1] > bars.high[:-2] * factor) | (bars.low[1:-1] * factor < bars.low[:-2])
+    return np.flatnonzero(far) + 1
+
+
+def _places(bars: Bars, rows: Rows, rules: QualityRules) -> list[_Place]:
+    """Every bad price among some rows, the farthest first."""
+    yardstick, found = _median_range_around(bars, rows), []
+    for name in PRICES:
+        ranges = rules.bad_close_ranges if name == "close" else rules.bad_print_ranges
+        beyond = _beyond(name, bars, rows)
+        is_bad = (beyond > rules.least_bad_print) & (beyond > ranges * yardstick)  # NaN is not
+        found += [_Place(float(beyond[at]), name, int(rows[at])) for at in np.flatnonzero(is_bad)]
+    return sorted(found, key=lambda place: -place.beyond)
+
+
+def _beyond(name: str, bars: Bars, rows: Rows) -> Floats:
     """How far a price lies beyond its neighbours and the bar's other prices; NaN where a neighbour is missing."""
-    near = _neighbours(logs, apart=name == "close")
-    price, opened, closed = logs[name], logs["open"], logs["close"]
+    near = _neighbours(bars, rows, apart=name == "close")
+    price, opened, closed = (np.log(getattr(bars, column)[rows]) for column in (name, "open", "close"))
     others = {"open": (closed,), "close": (opened,)}.get(name, (opened, closed))
     above = price - np.maximum.reduce([near.highest, *others])
     below = np.minimum.reduce([near.lowest, *others]) - price
@@ -87,38 +99,38 @@ def _beyond(name: str, logs: dict[str, Floats]) -> Floats:
     return np.asarray(chosen.get(name, np.maximum(above, below)))
 
 
-def _neighbours(logs: dict[str, Floats], *, apart: bool) -> _Neighbours:
-    """The range of the bars on both sides.
+def _neighbours(bars: Bars, rows: Rows, *, apart: bool) -> _Neighbours:
+    """The range of the bars on both sides of rows that have one before them.
 
     Args:
         apart: whether a following bar that opens at the close before is passed over for the one after it.
     """
-    count = len(logs["close"])
-    after = np.arange(1, count + 1)
+    last = len(bars.ts) - 1
+    after = rows + 1
     if apart:
-        joined = np.append(logs["open"][1:] == logs["close"][:-1], False)
-        after = after + joined
-    known = after < count
-    after = np.minimum(after, count - 1)
-    low, high = logs["low"], logs["high"]
-    before_low, before_high = np.append(np.nan, low[:-1]), np.append(np.nan, high[:-1])
-    lowest = np.where(known, np.minimum(before_low, low[after]), np.nan)
-    return _Neighbours(lowest, np.where(known, np.maximum(before_high, high[after]), np.nan))
+        after = after + (bars.open[np.minimum(after, last)] == bars.close[rows])
+    known, after = after <= last, np.minimum(after, last)
+    lowest = np.log(np.minimum(bars.low[rows - 1], bars.low[after]))
+    highest = np.log(np.maximum(bars.high[rows - 1], bars.high[after]))
+    return _Neighbours(np.where(known, lowest, np.nan), np.where(known, highest, np.nan))
 
 
-def _true_range(logs: dict[str, Floats]) -> Floats:
-    """From the lowest to the highest of a bar and the close before it, as a difference of logarithms."""
-    before = np.append(logs["close"][:1], logs["close"][:-1])
-    return np.maximum(logs["high"], before) - np.minimum(logs["low"], before)
+def _median_range_around(bars: Bars, rows: Rows) -> Floats:
+    """The median true range of up to ``AROUND`` bars on each side of some rows, which are left out themselves.
+
+    The true range of a bar reaches from the lowest to the highest of it and the close before; a difference of logs.
+    """
+    apart = np.delete(np.arange(-AROUND, AROUND + 1), AROUND)
+    around = rows[:, None] + apart[None, :]
+    is_there = (around >= 0) & (around < len(bars.ts))
+    around = np.clip(around, 0, len(bars.ts) - 1)
+    before = bars.close[np.maximum(around - 1, 0)]
+    ranges = np.log(np.maximum(bars.high[around], before) / np.minimum(bars.low[around], before))
+    return np.asarray(np.nanmedian(np.where(is_there, ranges, np.nan), axis=1))
 
 
-def _median_around(values: Floats, rows: Rows) -> Floats:
-    """The median of up to ``AROUND`` values on each side of some rows, which are left out themselves."""
-    padded = np.concatenate([np.full(AROUND, np.nan), values, np.full(AROUND, np.nan)])
-    apart = np.delete(np.arange(2 * AROUND + 1), AROUND)
-    return np.asarray(np.nanmedian(padded[rows[:, None] + apart[None, :]], axis=1)) if len(rows) else np.empty(0)
-
-
-def _example(bars: Bars, beyond: float, name: str, row: int) -> str:
-    stamp = pd.Timestamp(int(bars.ts[row]), tz="UTC").isoformat()
-    return f"{stamp}: {name} {getattr(bars, name)[row]:g}, {np.expm1(beyond):.1%} beyond its neighbours"
+def _example(bars: Bars, place: _Place) -> str:
+    price = getattr(bars, place.name)[place.row]
+    return (
+        f"{stamp_text(bars.ts[place.row])}: {place.name} {price:g}, {np.expm1(place.beyond):.1%} beyond its neighbours"
+    )

@@ -12,10 +12,12 @@ from tradewright.model.bar_rules import bars_of, intact
 from tradewright.model.bars import Bars, Timeframe, Times
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument, TickerSpan
-from tradewright.quality.anomalies import gap_findings, price_findings, security_finding, volume_findings
+from tradewright.quality.anomalies import gap_findings, security_finding, volume_findings
 from tradewright.quality.bad_prints import bad_print_finding
 from tradewright.quality.pandera_schema import explain
+from tradewright.quality.price_moves import price_findings
 from tradewright.quality.report import Code, Finding, QualityReport, Severity
+from tradewright.quality.stale_runs import stale_finding
 
 _ORDER = list(Severity)
 
@@ -48,7 +50,8 @@ def check_bars(
         broken = explain(frame, timeframe, now, negative_prices=instrument.negative_prices)
         return _report(instrument, timeframe, frame, broken)
     bars = bars_of(frame)
-    found = [*price_findings(bars if adjusted is None else adjusted, grid), *bad_print_finding(bars)]
+    found = price_findings(bars if adjusted is None else adjusted, grid)
+    found += [*bad_print_finding(bars), *stale_finding(bars)]
     found += [*volume_findings(bars), *security_finding(bars, instrument.symbol, symbol_map)]
     found += gap_findings(bars.ts, grid) if grid is not None else []
     return _report(instrument, timeframe, frame, found)

@@ -25,7 +25,7 @@ def features_check(instrument: str) -> str:
     return f"features.{instrument}"
 
 
-GRAVE = (Code.BAD_PRINT, Code.POSSIBLE_SPLIT)
+GRAVE = (Code.BAD_PRINT, Code.POSSIBLE_SPLIT, Code.UNIT_CHANGE)
 """Findings that block while one of their bars is among those that strategies still look at."""
 
 WATCHED_BARS = 250

@@ -17,12 +17,13 @@ from tradewright.evaluation.study import MetricsConfig, StudyResult, study
 from tradewright.model.bars import Timeframe, Times
 from tradewright.model.instrument import Instrument
 from tradewright.model.strategy import Strategy
-from tradewright.quality.anomalies import gap_findings, price_findings, volume_findings
+from tradewright.quality.anomalies import gap_findings, volume_findings
 from tradewright.quality.bad_prints import bad_print_finding
+from tradewright.quality.price_moves import price_findings
 from tradewright.quality.report import Code
 from tradewright.research.bars import InstrumentBars
 
-SUSPICIOUS = (Code.POSSIBLE_SPLIT, Code.BAD_PRINT, Code.CROSSED_QUOTES)
+SUSPICIOUS = (Code.POSSIBLE_SPLIT, Code.UNIT_CHANGE, Code.BAD_PRINT, Code.CROSSED_QUOTES)
 """Findings on prices that put a backtest in doubt. A jump alone does not: companies report their earnings."""
 
 Terms = Callable[[Instrument], BacktestSpec]
