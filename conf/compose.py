@@ -174,7 +174,8 @@ def _base_without_strategy(overrides: Sequence[str], folder: Path) -> Composed |
         return None
     with LOCK, hydra(folder):
         parsed, problems = parse(with_mode_of_environment(without_strategy(overrides)))
-        if problems or any(refused(item, folder) for item in parsed):
+        known = groups(folder)
+        if problems or any(refused(item, folder, known) for item in parsed):
             return None
         with suppress(*COMPOSITION_ERRORS):
             return composed(parsed, folder)

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_search_path
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -25,7 +26,7 @@ from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from ruamel.yaml.error import YAMLError
 
@@ -47,10 +48,18 @@ COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException)
 LOCK = threading.RLock()
 _REFERENCE = re.compile(r"Interpolation key '([^']+)' not found")
 _CHOICE = re.compile(r"Could not find '([^']+)/([^/']+)'")
-_KEPT = 64
-_Tree = tuple[dict[str, Any], dict[str, str]]
-_trees: dict[object, _Tree] = {}
-"""The newest trees with their choices, by all that they are made of; guarded by ``LOCK``."""
+_KEPT = 32
+
+
+class _Base(NamedTuple):
+    """The files that some choices name, composed: references unresolved, and closed against keys that are not there."""
+
+    config: DictConfig
+    choices: dict[str, str]
+
+
+_bases: dict[object, _Base] = {}
+"""The newest compositions of files, by all that they are made of; guarded by ``LOCK``."""
 NO_STRATEGY = {
     "name": "none",
     "kind": "buy_and_hold",
@@ -141,34 +150,60 @@ def composed(overrides: Sequence[Override], folder: Path) -> Composed:
     Raises:
         HydraException, OmegaConfBaseException: when they do not compose.
     """
-    lines = tuple(item.input_line or "" for item in overrides)
-    tree, choices = copy.deepcopy(_tree(lines, folder))
+    tree, choices = _tree(overrides, folder)
     choices = {group: option for group, option in choices.items() if option != NONE}
     keys = {item.key_or_group: str(item.value()) for item in overrides}
     places = {item.key_or_group: place_of_override(item.input_line or "") for item in overrides}
     return Composed(tree, choices, keys, folder, _stage_file(folder, choices.get("stage", "")), places)
 
 
-def _tree(lines: tuple[str, ...], folder: Path) -> _Tree:
-    """The tree and the chosen options; Hydra takes a quarter of a second, and makes the same of the same."""
-    texts = ((path.relative_to(folder), hashlib.sha256(path.read_bytes()).digest()) for path in yaml_files(folder))
-    made_of = (lines, tuple(texts), frozenset(os.environ.items()))
-    if made_of not in _trees:
+def _tree(overrides: Sequence[Override], folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The tree and the chosen options.
+
+    The files are composed once for all overrides that only give values: Hydra takes a seventh of a second for them. Its
+    own last step then gives the values, and references are resolved anew each time.
+    """
+    giving = [item for item in overrides if _only_gives_a_value(item, folder)]
+    base = _base(tuple(item.input_line or "" for item in overrides if item not in giving), folder)
+    config = copy.deepcopy(base.config)
+    with _other_errors_too():
+        ConfigLoaderImpl._apply_overrides_to_config(giving, config)  # noqa: SLF001
+        return _plain(config), dict(base.choices)
+
+
+def _only_gives_a_value(item: Override, folder: Path) -> bool:
+    """Whether an override names a key below the root of the tree, and so no file, no package and nothing of Hydra."""
+    key = item.key_or_group
+    plain = "." in key and "/" not in key and item.package is None and not item.is_sweep_override()
+    return plain and not key.startswith("hydra.") and not (folder / key).exists()
+
+
+def _base(lines: tuple[str, ...], folder: Path) -> _Base:
+    """What Hydra makes of the files and of overrides that choose among them: the same of the same.
+
+    It may read a variable of the environment on the way; such a one is named in a file or an override.
+    """
+    texts = [(str(path.relative_to(folder)), path.read_bytes()) for path in yaml_files(folder)]
+    written = b"\n".join([*(text for _, text in texts), *map(os.fsencode, lines)])
+    named = frozenset((name, value) for name, value in os.environ.items() if os.fsencode(name) in written)
+    made_of = (lines, tuple((name, hashlib.sha256(text).digest()) for name, text in texts), named)
+    if made_of not in _bases:
         made = _composed(lines)
-        while len(_trees) >= _KEPT:
-            del _trees[next(iter(_trees))]
-        _trees[made_of] = made
-    return _trees[made_of]
+        while len(_bases) >= _KEPT:
+            del _bases[next(iter(_bases))]
+        _bases[made_of] = made
+    return _bases[made_of]
 
 
-def _composed(lines: Sequence[str]) -> _Tree:
+def _composed(lines: Sequence[str]) -> _Base:
     with _other_errors_too():
         config = hydra_compose(ROOT, overrides=list(lines), return_hydra_config=True)
         chosen = _plain(config.hydra.runtime.choices)
         choices = {group: str(option) for group, option in chosen.items() if not group.startswith("hydra/")}
         OmegaConf.set_struct(config, False)
         del config["hydra"]
-        return _plain(config), choices
+        OmegaConf.set_struct(config, True)
+        return _Base(config, choices)
 
 
 def with_option(base: Composed, group: str, option: str) -> Composed:

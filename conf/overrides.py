@@ -124,8 +124,10 @@ def compose_accepted(parsed: Sequence[Override], folder: Path) -> tuple[Composed
     Raises:
         HydraException: when the files do not compose even without overrides.
     """
-    problems = [problem for item in parsed if (problem := refused(item, folder))]
-    asked = [item for item in parsed if not refused(item, folder)]
+    known = groups(folder)
+    answers = [(item, refused(item, folder, known)) for item in parsed]
+    problems = [problem for _, problem in answers if problem]
+    asked = [item for item, problem in answers if not problem]
     absent = absent_defaults(folder, chosen_options(asked, folder))
     problems += absent
     if not absent:
@@ -143,10 +145,14 @@ def compose_accepted(parsed: Sequence[Override], folder: Path) -> tuple[Composed
     return found, problems
 
 
-def refused(item: Override, folder: Path) -> Problem | None:
-    """The problem of an override that Hydra would take: several values or options at once, and its own settings."""
+def refused(item: Override, folder: Path, known: Sequence[str]) -> Problem | None:
+    """The problem of an override that Hydra would take: several values or options at once, and its own settings.
+
+    Args:
+        known: the groups of the folder.
+    """
     key, text = item.key_or_group, (item.input_line or "").partition("=")[2]
-    place, known = place_of_override(item.input_line or ""), groups(folder)
+    place = place_of_override(item.input_line or "")
     if item.is_sweep_override():
         return Problem(place, 0, key, text, _several(key, text))
     if isinstance(item.value(), list) and key in known:

@@ -1,4 +1,4 @@
-"""One composition is made once, and again as soon as anything that it is made of is another."""
+"""Files are composed once, and again as soon as anything that they are made of is another; values come after that."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
         return real(name, overrides=overrides, **how)
 
     monkeypatch.setattr(composition, "hydra_compose", counted)
-    monkeypatch.setattr(composition, "_trees", {})
+    monkeypatch.setattr(composition, "_bases", {})
     return calls
 
 
@@ -57,6 +57,20 @@ def environment(_folder: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setenv("DATA_CACHE_DIR", "enabled")
 
 
+def test_a_variable_that_no_file_names_is_no_part_of_a_composition(
+    conf_copy: Path, made: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = of(conf_copy).tree
+    monkeypatch.setenv("OF_ANOTHER_PROGRAM", "1")
+    assert (of(conf_copy).tree, len(made)) == (before, 1)
+
+
+def test_a_variable_that_an_override_names_is_read_anew(conf_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two"):
+        monkeypatch.setenv("OF_AN_OVERRIDE", name)
+        assert of(conf_copy, "storage.root=${oc.env:OF_AN_OVERRIDE}").tree["storage"]["root"] == name
+
+
 @pytest.mark.parametrize("change", [rewrite, add, environment])
 def test_whatever_changes_is_composed_again(
     conf_copy: Path,
@@ -71,17 +85,48 @@ def test_whatever_changes_is_composed_again(
     assert (before == after) is (change is add)
 
 
-def test_other_overrides_are_another_composition(conf_copy: Path, made: list[tuple[str, ...]]) -> None:
-    assert of(conf_copy, "strategy.fast=3").tree["strategy"]["fast"] == 3
-    assert of(conf_copy, "strategy.fast=4").tree["strategy"]["fast"] == 4
-    assert len(made) == 2
+def test_overrides_that_only_give_values_share_a_composition(conf_copy: Path, made: list[tuple[str, ...]]) -> None:
+    assert of(conf_copy, "strategy.fast=3", "mode=paper").tree["strategy"]["fast"] == 3
+    assert of(conf_copy, "mode=paper", "strategy.fast=4").tree["strategy"]["fast"] == 4
+    assert made == [("mode=paper",)]
+
+
+FORMS = (
+    ("strategy.fast=3", "strategy.slow=40"),
+    ("strategy=macd_trend", "strategy.threshold=0.5", "+strategy.own=[1,{a: b}]", "universe.instruments=[BTC]"),
+    ("+strategy.fast=3",),
+    ("++strategy.fast=3", "++strategy.new.deep='3'", "strategy.new.deep=4", "~strategy.slow"),
+    ("strategy.fsat=3",),
+    ("~strategy.fsat",),
+    ("strategy.fast.deep=3",),
+    ("storage.root=${base.tz}", "backtest/costs=ibkr_fixed", "backtest.costs={a: 1}"),
+    ("storage.root=${no.where}",),
+    ("nowhere.at.all=3",),
+    ("strategy@policy.x=macd_trend",),
+    ("policy.x@risk=3",),
+)
+
+
+@pytest.mark.parametrize("lines", FORMS, ids=" ".join)
+def test_values_are_given_as_hydra_itself_gives_them(conf_copy: Path, lines: tuple[str, ...]) -> None:
+    def outcome(act: Callable[[], dict[str, Any]]) -> object:
+        try:
+            return act()
+        except composition.COMPOSITION_ERRORS as error:
+            return type(error), composition.first_line(error)
+
+    def whole() -> dict[str, Any]:
+        with LOCK, hydra(conf_copy), composition._other_errors_too():
+            return composition._plain(composition._composed(lines).config)
+
+    assert outcome(lambda: of(conf_copy, *lines).tree) == outcome(whole)
 
 
 def test_so_many_are_kept_and_no_more(
     conf_copy: Path, made: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(composition, "_KEPT", 2)
-    for fast in (3, 4, 5, 4, 5, 3):
-        assert of(conf_copy, f"strategy.fast={fast}").tree["strategy"]["fast"] == fast
-    assert [line for (line,) in made] == [f"strategy.fast={fast}" for fast in (3, 4, 5, 3)]
-    assert len(composition._trees) == 2
+    for mode in ("sim", "paper", "live", "paper", "live", "sim"):
+        assert of(conf_copy, f"mode={mode}").choices["mode"] == mode
+    assert [line for (line,) in made] == [f"mode={mode}" for mode in ("sim", "paper", "live", "sim")]
+    assert len(composition._bases) == 2
