@@ -28,6 +28,7 @@ commands.add_typer(data, name="data")
 Instruments = Annotated[
     str, typer.Option("--instruments", "--instrument", callback=named, help="symbols, separated by commas; all")
 ]
+TIMEFRAMES = "1m, 5m, 15m, 30m, 1h, 2h, 4h, 1d, 1w or 1mo"
 SHOWN = 5
 """Findings that another command tells before it names the one that lists all."""
 
@@ -40,7 +41,7 @@ def import_(
     instruments: Annotated[
         str, typer.Option("--instruments", "--instrument", help="symbols of conf/instruments, separated by commas")
     ] = "",
-    timeframe: Annotated[str, typer.Option(help="1m, 5m, 15m, 30m, 1h, 2h, 4h, 1d, 1w or 1mo")] = "1d",
+    timeframe: Annotated[str, typer.Option(help=TIMEFRAMES)] = "1d",
     mapping: Annotated[Path | None, typer.Option(help="a YAML file that says which column is which")] = None,
     columns: Annotated[str | None, typer.Option(help="ours=theirs, by header or position: ts=Datum,open=1")] = None,
     delimiter: Annotated[str | None, typer.Option(help="the sign between the columns: , ; | or tab")] = None,
@@ -231,7 +232,7 @@ def accept(
     finding: Annotated[
         str, typer.Option(help="the code of the finding: BAD_PRINT, POSSIBLE_SPLIT or UNIT_CHANGE")
     ] = "",
-    timeframe: Annotated[str, typer.Option(help="1m, 5m, 15m, 30m, 1h, 2h, 4h, 1d, 1w or 1mo")] = "1d",
+    timeframe: Annotated[str, typer.Option(help=TIMEFRAMES)] = "1d",
     reason: Reason = "",
     actor: Actor = "",
     as_json: Json = False,

@@ -19,10 +19,9 @@ from tradewright.formats.tabular import read_csv, read_feather
 from tradewright.model.bar_rules import bars_of, select
 from tradewright.model.bars import Bars, Timeframe
 from tradewright.model.instrument import AssetClass, Instrument
-from tradewright.quality.bad_prints import AROUND, bad_print_finding
+from tradewright.quality.bad_prints import AROUND, LEAST, RANGES, bad_print_finding
 from tradewright.quality.price_moves import price_findings
 from tradewright.quality.report import Code
-from tradewright.quality.rules import RULES
 
 MINUTE = 60_000_000_000
 ROW = tuple[float, float, float, float]
@@ -57,8 +56,8 @@ def by_hand(rows: list[ROW]) -> set[tuple[int, str]]:
             above = math.log(price) - math.log(max([row[1] for row in near] + others))
             below = math.log(min([row[2] for row in near] + others)) - math.log(price)
             far = {"high": above, "low": below}.get(name, max(above, below))
-            limit = RULES.bad_close_ranges if name == "close" else RULES.bad_print_ranges
-            if far > RULES.least_bad_print + 1e-9 and far > limit * statistics.median(around) + 1e-9:
+            limit = RANGES[name]
+            if far > LEAST + 1e-9 and far > limit * statistics.median(around) + 1e-9:
                 found.add((place, name))
     return found
 

@@ -43,11 +43,8 @@ class Timeframe(StrEnum):
 
     def makes(self, longer: Timeframe) -> bool:
         """Whether bars of this length add up to bars of another; weeks make no months."""
-        return (
-            self.seconds < longer.seconds
-            and (longer.seconds % self.seconds == 0 or longer.of_sessions)
-            and (self.seconds <= _DAY)
-        )
+        divides = longer.of_sessions or longer.seconds % self.seconds == 0
+        return self.seconds < longer.seconds and self.seconds <= _DAY and divides
 
 
 _DAY = 86_400

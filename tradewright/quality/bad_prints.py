@@ -10,11 +10,13 @@ import numpy.typing as npt
 from tradewright.model.bars import Bars, Floats
 from tradewright.quality.counted import EXAMPLES, stamp_text
 from tradewright.quality.report import Code, Finding, Severity, places_of
-from tradewright.quality.rules import RULES, QualityRules
 
+LEAST = 0.05
+"""A price beyond its neighbours by less than this (a log return, about 5 %) is never a bad print."""
+RANGES = {"open": 5.0, "high": 5.0, "low": 5.0, "close": 3.0}
+"""How many median true ranges beyond its neighbours a price is bad."""
 AROUND = 10
 """Bars on each side whose median true range is the yardstick."""
-PRICES = ("open", "high", "low", "close")
 
 Rows = npt.NDArray[np.intp]
 
@@ -34,11 +36,11 @@ class _Neighbours(NamedTuple):
     highest: Floats
 
 
-def bad_print_finding(bars: Bars, rules: QualityRules = RULES) -> list[Finding]:
+def bad_print_finding(bars: Bars) -> list[Finding]:
     """Opens, highs, lows and closes far beyond what the bars on both sides and the rest of the bar reached.
 
     A price is bad when it lies beyond the ranges of both neighbours and the bar's own other prices, by more than
-    ``rules.least_bad_print`` and by more than so many median true ranges of the bars around: in histories from 1998 to
+    ``LEAST`` and by more than ``RANGES`` times the median true range of the bars around: in histories from 1998 to
     2021 of two vendors the highs, lows and opens that a second source refutes are 5 to 500 away, those that it confirms
     4 at the most (the crash of 6 May 2010: 3.6), and a close that all venues confirm is never 2 away. Where a bar opens
     at the close before, as in a series that is made of trades without a pause, the close is compared with the bar after
@@ -47,8 +49,8 @@ def bad_print_finding(bars: Bars, rules: QualityRules = RULES) -> list[Finding]:
     """
     if len(bars.ts) < 3 or np.any(bars.low <= 0):
         return []
-    rows = _candidates(bars, rules.least_bad_print)
-    places = _places(bars, rows, rules) if len(rows) else []
+    rows = _candidates(bars)
+    places = _places(bars, rows) if len(rows) else []
     if not places:
         return []
     bad = np.zeros(len(bars.ts), dtype=np.bool_)
@@ -67,23 +69,22 @@ def bad_print_finding(bars: Bars, rules: QualityRules = RULES) -> list[Finding]:
     ]
 
 
-def _candidates(bars: Bars, least: float) -> Rows:
-    """The rows that reach beyond the bar before by more than ``least`` on any side: no other one can be bad.
+def _candidates(bars: Bars) -> Rows:
+    """The rows that reach beyond the bar before by more than ``LEAST`` on any side: no other one can be bad.
 
     In most series they are few, so that a million bars cost two comparisons each and few logarithms.
     """
-    factor = np.exp(least) * (1 - 1e-12)
+    factor = np.exp(LEAST) * (1 - 1e-12)
     far = (bars.high[1:-1] > bars.high[:-2] * factor) | (bars.low[1:-1] * factor < bars.low[:-2])
     return np.flatnonzero(far) + 1
 
 
-def _places(bars: Bars, rows: Rows, rules: QualityRules) -> list[_Place]:
+def _places(bars: Bars, rows: Rows) -> list[_Place]:
     """Every bad price among some rows, the farthest first."""
     yardstick, found = _median_range_around(bars, rows), []
-    for name in PRICES:
-        ranges = rules.bad_close_ranges if name == "close" else rules.bad_print_ranges
+    for name, ranges in RANGES.items():
         beyond = _beyond(name, bars, rows)
-        is_bad = (beyond > rules.least_bad_print) & (beyond > ranges * yardstick)  # NaN is not
+        is_bad = (beyond > LEAST) & (beyond > ranges * yardstick)  # NaN is not
         found += [_Place(float(beyond[at]), name, int(rows[at])) for at in np.flatnonzero(is_bad)]
     return sorted(found, key=lambda place: -place.beyond)
 

@@ -11,10 +11,17 @@ from tradewright.model.bar_rules import Mask
 from tradewright.model.bars import Bars, Floats, Times
 from tradewright.quality.counted import counted
 from tradewright.quality.report import Code, Finding, Severity
-from tradewright.quality.rules import RULES, QualityRules
 
 Rows = npt.NDArray[np.intp]
 
+_JUMP_DEVIATIONS, _LEAST_JUMP = 12.0, 0.05
+"""A close is a jump beyond so many robust deviations of close-to-close log returns, and beyond this log return."""
+_SPLIT_TOLERANCE = 0.04
+"""How far, as a log return, an opening gap may lie from a usual ratio and count as a split."""
+_SURE_SPLIT = 7.5
+"""The ratio from which any opening gap counts as a split."""
+_LONGEST_HOLE = 20
+"""How many bars may be missing before a split."""
 _SPLIT_RATIOS = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 50.0, 100.0)
 _UNIT_RATIOS = (100.0, 1000.0)
 _MAD_TO_DEVIATION = 1.4826
@@ -36,12 +43,12 @@ class _Gaps(NamedTuple):
     is_unit: Mask
 
 
-def price_findings(bars: Bars, grid: Times | None = None, rules: QualityRules = RULES) -> list[Finding]:
+def price_findings(bars: Bars, grid: Times | None = None) -> list[Finding]:
     """Jumps, possible splits and changes of units.
 
     The yardstick of a jump is the robust deviation (1.4826 x median absolute deviation) of close-to-close log returns;
     across missing bars the limit grows by the square root of the steps, as a random walk does. A possible split is an
-    opening gap near a usual ratio, or of ``rules.sure_split`` and more, that the bar's close keeps, with few bars
+    opening gap near a usual ratio, or of 7.5 and more, that the bar's close keeps, with few bars
     missing before it. Near 100 and 1000 it is a change of units, unless the volumes around it changed the other way, as
     they do when shares are split. Prices at or below zero, and fewer than three bars, have no such findings.
 
@@ -52,14 +59,14 @@ def price_findings(bars: Bars, grid: Times | None = None, rules: QualityRules = 
     if len(bars.ts) < 3 or np.any(bars.low <= 0):
         return []
     returns = np.diff(np.log(bars.close))
-    limit = max(rules.jump_deviations * _deviation(returns), rules.least_jump)
+    limit = max(_JUMP_DEVIATIONS * _deviation(returns), _LEAST_JUMP)
     jumps = np.zeros(len(bars.ts), dtype=np.bool_)
     far = np.flatnonzero(np.abs(returns) > limit) + 1
     jumps[far] = np.abs(returns[far - 1]) > limit * np.sqrt(_steps(bars.ts, grid, far))
     moves = np.zeros(len(bars.ts))
     moves[far] = bars.close[far] / bars.close[far - 1] - 1
     text = f"close more than {np.expm1(limit):.1%} away from the one before"
-    gaps = _gaps(bars, grid, rules)
+    gaps = _gaps(bars, grid)
     found = [
         counted(Code.JUMPS, Severity.WARN, text, bars, jumps, moves),
         _gap_finding(Code.POSSIBLE_SPLIT, "open as after a split", bars, gaps, ~gaps.is_unit),
@@ -88,25 +95,25 @@ def _deviation(returns: Floats) -> float:
     return float(_MAD_TO_DEVIATION * np.median(np.abs(returns - np.median(returns))))
 
 
-def _gaps(bars: Bars, grid: Times | None, rules: QualityRules) -> _Gaps:
+def _gaps(bars: Bars, grid: Times | None) -> _Gaps:
     """Where a bar opens at such a ratio to the close before, and closes near its open."""
-    least = min(_SPLIT_RATIOS[0] / np.exp(rules.split_tolerance), rules.sure_split)
+    least = min(_SPLIT_RATIOS[0] / np.exp(_SPLIT_TOLERANCE), _SURE_SPLIT)
     gap = bars.close[:-1] / bars.open[1:]
     rows = np.flatnonzero((gap > least) | (gap < 1 / least)) + 1
     ratio = gap[rows - 1]
     size = np.abs(np.log(ratio))
-    is_unit, is_split = (_near(size, usual, rules.split_tolerance) for usual in (_UNIT_RATIOS, _SPLIT_RATIOS))
-    chosen = is_unit | is_split | (size >= np.log(rules.sure_split))
+    is_unit, is_split = (_near(size, usual) for usual in (_UNIT_RATIOS, _SPLIT_RATIOS))
+    chosen = is_unit | is_split | (size >= np.log(_SURE_SPLIT))
     chosen &= np.abs(np.log(bars.close[rows] / bars.open[rows])) < size / 3
-    chosen &= _steps(bars.ts, grid, rows) <= rules.split_hole
+    chosen &= _steps(bars.ts, grid, rows) <= _LONGEST_HOLE
     rows, ratio, is_unit = rows[chosen], ratio[chosen], is_unit[chosen]
     return _Gaps(rows, ratio, is_unit & ~_answered_by_volume(bars.volume, rows, ratio))
 
 
-def _near(size: Floats, ratios: tuple[float, ...], tolerance: float) -> Mask:
+def _near(size: Floats, ratios: tuple[float, ...]) -> Mask:
     if len(size) == 0:
         return np.zeros(0, dtype=np.bool_)
-    near: Mask = np.min(np.abs(size[:, None] - np.log(ratios)[None, :]), axis=1) < tolerance
+    near: Mask = np.min(np.abs(size[:, None] - np.log(ratios)[None, :]), axis=1) < _SPLIT_TOLERANCE
     return near
 
 

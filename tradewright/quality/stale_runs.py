@@ -8,22 +8,24 @@ from tradewright.model.bar_rules import Mask
 from tradewright.model.bars import Bars, Times
 from tradewright.quality.counted import EXAMPLES, stamp_text
 from tradewright.quality.report import Code, Finding, Severity
-from tradewright.quality.rules import RULES, QualityRules
+
+REPEATS, TIMES = 5, 4.0
+"""A run is stale beyond so many repeated bars, and beyond so many times the longest run that is usual."""
 
 
-def stale_finding(bars: Bars, rules: QualityRules = RULES) -> list[Finding]:
+def stale_finding(bars: Bars) -> list[Finding]:
     """Runs of bars with the prices of the bar before, longer than such runs are in the rest of the series.
 
     In a market that trades now and then many bars repeat the one before. If a repeated bar is followed by another one
     with the chance ``p``, the longest of ``m`` runs is about ``1 + log(m) / log(1 / p)`` bars long. A run is stale when
-    it is longer than ``rules.stale_times`` times that, and than ``rules.stale_repeats``. ``p`` and ``m`` are those of
+    it is longer than ``TIMES`` times that, and than ``REPEATS``. ``p`` and ``m`` are those of
     the series without its longest run.
     """
     repeats = _repeats(bars)
     starts, lengths = _runs(repeats)
     if len(lengths) == 0:
         return []
-    limit = max(float(rules.stale_repeats), rules.stale_times * _usual_longest(lengths))
+    limit = max(float(REPEATS), TIMES * _usual_longest(lengths))
     stale = lengths > limit
     if not stale.any():
         return []
