@@ -11,8 +11,10 @@ from tests.data.tables import bars_table
 from tradewright.model.bar_rules import bars_of
 from tradewright.model.bars import Timeframe
 from tradewright.quality.bad_prints import bad_print_finding
-from tradewright.quality.evidence import Acceptance, QualityEvidence, weighed
+from tradewright.quality.evidence import GRAVE, Acceptance, QualityEvidence, weighed
+from tradewright.quality.price_moves import price_findings
 from tradewright.quality.report import PLACES, Code, Finding, Severity, places_of
+from tradewright.research.study import SUSPICIOUS
 
 
 def bad_print(row: int = 30, rows: int = 60) -> Finding:
@@ -26,6 +28,26 @@ def bad_print(row: int = 30, rows: int = 60) -> Finding:
 def test_a_bad_print_blocks_while_strategies_look_at_it(minute: int, severity: Severity) -> None:
     watched = datetime(2024, 3, 1, 0, minute, tzinfo=UTC)
     assert weighed(bad_print(), watched, None).severity is severity
+
+
+def moved(times: float) -> Finding:
+    """Prices that change at once, at volumes that stay."""
+    frame = bars_table(60)
+    frame.loc[30:, ["open", "high", "low", "close"]] *= times
+    (finding,) = (row for row in price_findings(bars_of(frame)) if row.code is not Code.JUMPS)
+    return finding
+
+
+@pytest.mark.parametrize(("times", "code"), [(20, Code.POSSIBLE_SPLIT), (100, Code.UNIT_CHANGE)])
+def test_prices_of_another_scale_block_until_a_person_accepts_them(times: float, code: Code) -> None:
+    found, watched = moved(times), datetime(2024, 3, 1, tzinfo=UTC)
+    assert (found.code, weighed(found, watched, None).severity) == (code, Severity.BLOCK)
+    yes = Acceptance(str(found.figures[PLACES]), "ann", "checked")
+    assert weighed(found, watched, yes).severity is Severity.INFO
+
+
+def test_a_finding_that_keeps_orders_back_puts_a_backtest_in_doubt() -> None:
+    assert set(GRAVE) <= set(SUSPICIOUS)
 
 
 def test_an_acceptance_holds_for_its_bars_whatever_comes_after_them() -> None:
