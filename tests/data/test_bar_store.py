@@ -18,8 +18,8 @@ from tradewright.model.bar_rules import bars_of
 from tradewright.model.bars import BarKind, Bars, Timeframe
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import DataError, StoreError
-from tradewright.store.bars import BarStore, NoBars, UpsertReport
-from tradewright.store.dataset import DamagedFile, bars_hash
+from tradewright.store.bars import BarStore, NoBars, Series, UpsertReport
+from tradewright.store.dataset import DamagedFile, Manifest, bars_hash, write_part
 
 M1, TRADE = Timeframe.M1, BarKind.TRADE
 
@@ -113,7 +113,7 @@ def test_the_whole_tree_is_one_hive_dataset_without_old_rows(store: BarStore) ->
     table = pyarrow.dataset.dataset(store.root / "bars", partitioning="hive").to_table()
     rows = table.group_by(["kind", "timeframe", "instrument", "year"]).aggregate([("ts", "count")]).to_pylist()
     found = {(r["instrument"], r["kind"], r["timeframe"], r["year"], r["ts_count"]) for r in rows}
-    assert found == {("BTC", "trade", "1m", 2024, 60), ("ETH/BTC", "quote", "1d", 2024, 4)}
+    assert found == {("BTC", "trade", "1m", 2024, 60), ("ETH/BTC", "quote", "1d", None, 4)}, "days of all years are one file"
     assert [series.instrument for series in store.series()] == ["ETH/BTC", "BTC"]
 
 
@@ -274,7 +274,39 @@ def test_a_reader_that_meets_a_replaced_file_looks_again(store: BarStore, monkey
 @given(st.integers(1, 5))
 def test_years_are_files_of_their_own(tmp_path_factory: pytest.TempPathFactory, years: int) -> None:
     store = BarStore(tmp_path_factory.mktemp("years"))
-    store.upsert("SPY", Timeframe.D1, TRADE, bars_table(366 * years, "2016-01-01", "1D"))
+    store.upsert("SPY", Timeframe.H4, TRADE, bars_table(366 * years * 6, "2016-01-01", "4h"))
     folders = {path.parent.name for path in store.root.rglob("*.parquet")}
     assert {f"year={2016 + n}" for n in range(years)} <= folders
-    assert len(store.read("SPY", Timeframe.D1, start="2016-12-31", end="2017-01-01")) == min(years, 2)
+    assert len(store.read("SPY", Timeframe.H4, start="2016-12-31", end="2017-01-01")) == 6 * min(years, 2)
+
+
+@pytest.mark.parametrize("timeframe", [Timeframe.D1, Timeframe.W1, Timeframe.MO1])
+def test_all_days_are_one_file(tmp_path: Path, timeframe: Timeframe) -> None:
+    store = BarStore(tmp_path)
+    store.upsert("SPY", timeframe, TRADE, bars_table(40, "2014-01-06", "84D"))
+    store.upsert("SPY", timeframe, TRADE, bars_table(3, "2005-01-03", "84D", seed=3))
+    (file,) = tmp_path.rglob("*.parquet")
+    assert file.parent.name == "years=all"
+    assert len(store.read("SPY", timeframe)) == 43
+    assert len(store.read("SPY", timeframe, start="2005-01-01", end="2014-12-31")) == 3 + 5
+
+
+def test_days_in_files_by_year_are_read_and_made_one_file_by_the_next_change(tmp_path: Path) -> None:
+    frame = bars_table(900, "2014-01-06", "1D")
+    folder, parts = tmp_path / "bars" / Series("SPY", Timeframe.D1, TRADE).folder, {}
+    for year, rows in frame.groupby(frame["ts"].dt.year):
+        parts[str(year)] = write_part(folder, f"year={year}", bars_of(rows, "SPY"))
+    Manifest(parts=parts, source="an older version").save(folder / "_manifest.json")
+    store = BarStore(tmp_path)
+    pd.testing.assert_frame_equal(store.read("SPY", Timeframe.D1), frame)
+    assert store.upsert("SPY", Timeframe.D1, TRADE, frame[400:]).unchanged == 500
+    assert len(list(folder.rglob("*.parquet"))) == len(parts) == 3
+    corrected = frame[450:451].assign(volume=7.0)
+    report = store.upsert("SPY", Timeframe.D1, TRADE, corrected)
+    assert (report.added, report.unchanged, report.revised) == (0, 0, 1)
+    (file,) = folder.rglob("*.parquet")
+    assert file.parent.name == "years=all"
+    wanted = frame.copy()
+    wanted.loc[450, "volume"] = 7.0
+    pd.testing.assert_frame_equal(store.read("SPY", Timeframe.D1), wanted)
+    pd.testing.assert_frame_equal(store.replaced("SPY", Timeframe.D1, TRADE, 1), frame[450:451].reset_index(drop=True))

@@ -42,6 +42,7 @@ TradingDays = Callable[[str, date], tuple[int, int]]
 
 _ATTEMPTS = 3
 _LOCK = "_lock"
+_ALL_YEARS = "all"
 
 
 class NoBars(StoreError):
@@ -87,7 +88,10 @@ class Coverage:
 
 
 class BarStore:
-    """Bars under ``<root>/bars/kind=/timeframe=/instrument=/year=``, raw; corporate actions are applied at read.
+    """Bars under ``<root>/bars/kind=/timeframe=/instrument=/``, raw; corporate actions are applied at read.
+
+    A file for each year (``year=2024``), of days and longer one for all years (``years=all``): many small files are
+    what reading hundreds of instruments would take its time for.
 
     A series is changed by the rename of its manifest, so a reader sees the bars before or after an upsert, never
     between. Files are content-named and verified before they are parsed. Spans are inclusive at both ends; a date
@@ -247,11 +251,14 @@ class BarStore:
         folder = self._folder(series)
         manifest = Manifest.load(_manifest_path(folder)) or Manifest()
         parts, merges = dict(manifest.parts), []
-        for year, bars in _by_year(new):
-            old = _read_or_damaged(folder, parts[year]) if year in parts else join([])
-            merges.append(merge(old, bars))
+        for key, bars in _by_part(series.timeframe, new):
+            old = {year: part for year, part in sorted(parts.items()) if key in (year, _ALL_YEARS)}
+            merges.append(merge(join([_read_or_damaged(folder, part) for part in old.values()]), bars))
             if merges[-1].changed:
-                parts[year] = write_part(folder, f"year={year}", merges[-1].bars)
+                for year in old:
+                    del parts[year]
+                subfolder = f"years={key}" if key == _ALL_YEARS else f"year={key}"
+                parts[key] = write_part(folder, subfolder, merges[-1].bars)
         revisions = manifest.revisions + self._revision(series, len(manifest.revisions) + 1, merges, source)
         if parts != manifest.parts:
             now = self._clock.now()
@@ -313,7 +320,10 @@ def _accepted(series: Series, frame: pd.DataFrame, negative_prices: bool) -> Bar
     raise DataError(text, where=where, remedy="correct the source; nothing was stored")
 
 
-def _by_year(bars: Bars) -> Iterator[tuple[str, Bars]]:
+def _by_part(timeframe: Timeframe, bars: Bars) -> Iterator[tuple[str, Bars]]:
+    if timeframe.of_sessions:
+        yield _ALL_YEARS, bars
+        return
     years = bars.ts.view("datetime64[ns]").astype("datetime64[Y]")
     for year in np.unique(years):
         yield str(year), select(bars, years == year)

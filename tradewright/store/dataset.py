@@ -37,7 +37,7 @@ def bars_hash(bars: Bars) -> str:
 
 
 class Part(FrozenModel):
-    """One file: the bars of one year (or the rows that one revision replaced)."""
+    """One file: the bars of one year or of all (or the rows that one revision replaced)."""
 
     file: str
     """Relative to the folder of the manifest."""
@@ -58,7 +58,7 @@ class Revision(FrozenModel):
 
 
 class Manifest(FrozenModel):
-    """The one file whose rename changes what a reader sees. ``parts`` is keyed by year.
+    """The one file whose rename changes what a reader sees. ``parts`` is keyed by year, or ``all``.
 
     Args:
         source: where the newest change came from; empty in manifests that were written before it was kept.
