@@ -19,10 +19,10 @@ from pathlib import Path
 
 import uvicorn
 
-from app.access import Token, checked_token, further_tokens, new_token
 from app.bounds import server_config
 from app.guard import JsonPosts, guarded
 from app.network import listen
+from app.tokens import Token, checked_token, further_tokens, new_token
 from assets.home import open_instance
 from conf.environment import (
     PROJECT_VARIABLE,

@@ -16,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from app.access import Token
 from app.bounds import AsgiApp, server_config
 from app.guard import SessionOwners, guarded
+from app.tokens import Token
 from conf.environment import own_or_shipped
 
 APPS = {"lab": "Strategy lab: parameters, fills, equity, findings", "monitor": "Monitor: positions, approvals, orders"}

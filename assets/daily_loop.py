@@ -21,7 +21,7 @@ from assets.research.strategies import signals_key
 from assets.runs import RunFailed, Say, execute
 from conf.problems import ConfigProblems
 from runtime.container import Container
-from runtime.due_jobs import bars_due, decisions_due, signals_due, without_bars
+from runtime.job_progress import bars_due, decisions_due, signals_due, without_bars
 from tradewright.database.engine import DatabaseFailure
 
 

@@ -9,7 +9,7 @@ import dagster as dg
 
 from assets.pinned_config import PinnedConfig
 from runtime.container import Container
-from runtime.due_jobs import without_bars
+from runtime.job_progress import without_bars
 from tradewright.model.errors import TradewrightError
 
 QUIET: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

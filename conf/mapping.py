@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from conf.explanations import explained
 from conf.problems import ConfigProblems, Problem
 from conf.yaml_reader import lint_yaml, load, locate
-from tradewright.formats.mapping import ColumnMapping, mapping_of
+from tradewright.formats.column_mapping import ColumnMapping, mapping_of
 
 _REMEDY = "correct the mapping file; docs/data.md lists its keys"
 _OPTION_REMEDY = "correct the option; docs/data.md lists what each takes"

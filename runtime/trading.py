@@ -15,7 +15,7 @@ from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.execution.types import ProtocolTimes, SenderSettings
 from tradewright.model.clock import ShiftedClock
-from tradewright.model.errors import BrokerError, LedgerError, StoreError, TradewrightError
+from tradewright.model.errors import BrokerError, LedgerError, StoreError
 from tradewright.model.mode import Mode
 
 if TYPE_CHECKING:  # a listing loads neither the sender nor the gate
@@ -207,8 +207,8 @@ def cancelling_stopped(house: Container, scope: str, actor: str, reason: str) ->
     """
 
     from tradewright.execution.cancellation import Cancelled
-    from tradewright.execution.health import open_elsewhere
     from tradewright.execution.inbox import CommandPending, CommandRefused
+    from tradewright.execution.kill_coverage import open_elsewhere
 
     async def ask(inbox: Inbox) -> Cancelled:
         done = await inbox.cancel_all(actor, reason, stopped_only=True)
@@ -237,21 +237,13 @@ def cancelling_at_venue(house: Container, scope: str, problem: str) -> Cancelled
         BrokerError: when the venue cannot be reached.
     """
     from tradewright.execution.cancellation import Cancelled
+    from tradewright.execution.kill_coverage import covered_by
     from tradewright.execution.venue_cancel import cancel_listed
 
     kind, _, name = scope.partition(":")
     account = name if kind == "account" else house.settings.broker.account or ""
 
-    def covers(ref: str) -> bool:
-        if kind != "strategy":
-            return True
-        try:
-            found = house.ledger.attempts.find(ref)
-        except TradewrightError:
-            return True
-        return found is not None and found.strategy == name
-
-    terms = (house.broker, account, covers, house.clock, protocol_times(house.settings))
+    terms = (house.broker, account, covered_by(house.ledger, scope), house.clock, protocol_times(house.settings))
     done = asyncio.run(cancel_listed(*terms, whole=kind != "strategy"))
     text = f"{problem}; the orders that the venue lists were asked to end, and nothing of it is written down"
     return Cancelled(done.ended, done.open, "; ".join(filter(None, (text, done.problem))))

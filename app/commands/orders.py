@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from app.operations.replies import IntentView, Listing, PositionView, SendReply
     from conf.schema.settings import Settings
     from runtime.kept_settings import KeptSettings
-    from tradewright.execution.explain import Provenance
     from tradewright.execution.operator_actions import OrderView
+    from tradewright.execution.provenance import Provenance
     from tradewright.model.decision import Decision
     from tradewright.model.intent import Intent
 
@@ -188,7 +188,7 @@ def explain(
 ) -> None:
     """Trace an order back to its decision, rules, signal, bars and configuration."""
     from app.operations import trading
-    from app.operations.formatting import story
+    from app.operations.explanation import explanation
 
     def trace(settings: Settings) -> Explained:
         walks = trading.explain(settings, name, everything=everything)
@@ -196,7 +196,7 @@ def explain(
 
     def show(output: Output, found: Explained) -> object:
         walks, kept, zone = found
-        for line in (line for walk in walks.rows for line in story(walk, zone, kept)):
+        for line in (line for walk in walks.rows for line in explanation(walk, zone, kept)):
             output.line(line)
         configurations = {config_hash: each.settings for config_hash, each in kept.items()}
         return {**listed(output, "walks", walks), "configurations": configurations}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.access import TokenName
 from app.output import printable
+from app.tokens import TokenName
 from runtime import trading
 from tradewright.model.errors import ConfigError
 
@@ -17,7 +17,7 @@ def actor_name(named: str = "") -> str:
     """The actor for the audit log: the user of the operating system, and beside it another name.
 
     Args:
-        named: a name that was only claimed, or a :class:`app.access.TokenName`, which a token has proved.
+        named: a name that was only claimed, or a :class:`app.tokens.TokenName`, which a token has proved.
     """
     user = trading.system_user()
     if isinstance(named, TokenName):

@@ -14,10 +14,10 @@ from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.calendars.registry import calendar_of
 from tradewright.formats.bars_reader import Reading
+from tradewright.formats.column_mapping import ACTION_COLUMNS, ColumnMapping
 from tradewright.formats.corporate_actions import FoundActions, found_actions
 from tradewright.formats.lean.actions import read_factors, read_map
 from tradewright.formats.lean.bars import read_lean
-from tradewright.formats.mapping import ACTION_COLUMNS, ColumnMapping
 from tradewright.formats.tabular import read_csv, read_feather, read_parquet
 from tradewright.model.bar_rules import bars_of
 from tradewright.model.bars import BarKind, Timeframe

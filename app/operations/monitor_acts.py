@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from app.access import Scope
 from app.commands.order_args import ENDS, parse_state, parse_statement_fill
 from app.operations import operator, trading, visitors
 from app.operations.formatting import local
 from app.operations.monitor_view import Row, terms_text
 from app.output import printable
+from app.tokens import Scope
 from conf.schema.settings import Settings
 from tradewright.evaluation.formatting import count, money
 from tradewright.execution.cancellation import Cancelled

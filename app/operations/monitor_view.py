@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from app.operations import trading
 from app.operations.charts import equity_figure
-from app.operations.formatting import local, price_text, story
+from app.operations.explanation import explanation
+from app.operations.formatting import local, price_text
 from app.operations.replies import DeskView, IntentView, PositionView
 from app.output import printable
 from conf.compose import compose
@@ -159,7 +160,7 @@ def order_history(settings: Settings, ref: str | None) -> OrderHistory:
         events=tuple(
             {"at": local(row.at, tz), "state": row.state.value, "why": printable(row.reason)} for row in events
         ),
-        story="\n".join(printable(line) for walk in walks for line in story(walk, tz, kept)),
+        story="\n".join(printable(line) for walk in walks for line in explanation(walk, tz, kept)),
     )
 
 

@@ -8,8 +8,8 @@ import shlex
 from collections.abc import Callable
 from decimal import Decimal
 
-from app.access import checked_token, further_tokens, new_token
 from app.network import MAX_PORT, ServeError, listen
+from app.tokens import checked_token, further_tokens, new_token
 from brokers.ibkr.gateway.server import Gateway
 from brokers.sim.matching import Prices
 from conf.environment import OVERRIDES, TOKEN, environment, load_environment

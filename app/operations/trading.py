@@ -26,8 +26,8 @@ from runtime.container import Container
 from runtime.kept_settings import KeptSettings, kept_settings
 from runtime.trading import UNKNOWN_ACCOUNT, account_in_force, not_well
 from tradewright.execution import operator_actions as desk
-from tradewright.execution.explain import Provenance
-from tradewright.execution.explain import explain as explain_in
+from tradewright.execution.provenance import Provenance
+from tradewright.execution.provenance import explain as explain_in
 from tradewright.execution.types import SendResult
 from tradewright.ledger.kill_switches import Switch, account_scope
 from tradewright.ledger.ledger import Ledger

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from app.access import Scope
 from app.operations import visitors
 from app.operations.actors import actor_name
 from app.operations.trading import opened_ledger
+from app.tokens import Scope
 from conf.compose import check, compose
 from conf.environment import conf_folder, display_path, yaml_files
 from conf.problems import ConfigProblems

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import marimo as mo
 
-from app.access import OWNER, VISITOR, Scope, Visitor
+from app.tokens import OWNER, VISITOR, Scope, Visitor
 from tradewright.model.errors import TradewrightError
 
 STRANGER = Visitor("", Scope.LOOK)

@@ -12,7 +12,7 @@ from assets.pinned_config import PinnedConfig
 from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
-from runtime.due_jobs import decisions_due, finish_decisions, signal_marks
+from runtime.job_progress import decisions_due, finish_decisions, signal_marks
 from tradewright.model.base import FrozenModel
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.hashing import content_hash

@@ -16,7 +16,7 @@ from assets.scheduling import EVERY_MINUTE, held_back, schedule_status, sensor_s
 from conf.schema.schedules import JobSettings, SchedulesSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
-from runtime.due_jobs import decisions_due
+from runtime.job_progress import decisions_due
 
 SENSOR_SECONDS = 5
 Reason = Callable[[Container], str]

@@ -17,7 +17,7 @@ from conf.schema.settings import Settings
 from runtime import trading
 from runtime.alerts import tell_alerts
 from runtime.container import Container
-from runtime.due_jobs import finish_job
+from runtime.job_progress import finish_job
 from tradewright.execution.inbox import Inbox
 from tradewright.execution.types import SendResult, SendStatus
 from tradewright.ledger.ledger import Ledger

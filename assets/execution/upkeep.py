@@ -6,7 +6,7 @@ from assets.execution.sending import ACTOR
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.doctor import examine_all
-from runtime.due_jobs import daily_due, finish_job, has_traded, last_reconciled
+from runtime.job_progress import daily_due, finish_job, has_traded, last_reconciled
 from tradewright.ledger.backup import PG_DUMP, backup
 from tradewright.ledger.retention import prune
 

@@ -11,7 +11,7 @@ from assets.research.bars import make_bars, make_features
 from assets.scheduling import EVERY_MINUTE, schedule_status, sensor_status, switched_off, working
 from conf.schema.settings import Settings
 from runtime.container import Container
-from runtime.due_jobs import bars_due, begin_refresh, finish_refresh, signals_due
+from runtime.job_progress import bars_due, begin_refresh, finish_refresh, signals_due
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError, TradewrightError
 

@@ -13,7 +13,7 @@ from assets.pinned_config import PinnedConfig
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime.container import Container
-from runtime.due_jobs import begin_signals, finish_signals, signals_of
+from runtime.job_progress import begin_signals, finish_signals, signals_of
 from runtime.kept_settings import keep_settings
 from runtime.research import identity_in_force, newest_signals, run_study, signal_look_ahead
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from app import access, guard
-from app.access import OWNER, Scope, Token, Visitor, further_tokens, read_tokens
-from app.guard import SessionOwners, Throttle, TokenGate, visitor_of
+from app import token_gate, tokens
+from app.guard import SessionOwners
 from app.network import ServeError
+from app.token_gate import Throttle, TokenGate, visitor_of
+from app.tokens import OWNER, Scope, Token, Visitor, further_tokens, read_tokens
 
 PORT = 8321
 OWN, ANN, BOB = "the-owners_own-token", "ann_trades-with_this", "bob-may_look-around"
@@ -86,11 +87,11 @@ def test_a_visitor_cannot_name_himself(asked: Asked) -> None:
 
 def test_a_cookie_lives_twelve_hours_and_no_longer_than_the_server(asked: Asked) -> None:
     cookie = asked.sign_in(ANN)
-    asked.now += guard.SESSION_SECONDS
+    asked.now += token_gate.SESSION_SECONDS
     assert asked(cookie=cookie) == 200
     asked.now += 1
     assert asked(cookie=cookie) == 401
-    asked.now -= guard.SESSION_SECONDS + 2
+    asked.now -= token_gate.SESSION_SECONDS + 2
     assert asked(cookie=cookie) == 401, "of the future"
     assert Asked()(cookie=Asked().sign_in(ANN)) == 401, "of another server"
 
@@ -107,7 +108,7 @@ def test_a_page_of_another_site_neither_signs_in_nor_spends_tries(asked: Asked) 
     for site in ("cross-site", "same-site"):
         assert asked(query=f"access_token={OWN}", sec_fetch_site=site) == 401
         assert asked(authorization=bearer(OWN), sec_fetch_site=site) == 401
-        for _ in range(guard.MOST_TRIES + 10):
+        for _ in range(token_gate.MOST_TRIES + 10):
             assert asked(query="access_token=wrong", sec_fetch_site=site) == 401
     assert asked(authorization=bearer(OWN)) == 200
 
@@ -116,8 +117,8 @@ def test_guessing_is_slowed_and_those_who_are_in_stay_in(asked: Asked, monkeypat
     now = [50.0]
     monkeypatch.setattr(asked.gate, "_throttle", Throttle(lambda: now[0]))
     cookie = asked.sign_in(ANN)
-    found = [asked(query=f"access_token=guess{number}") for number in range(guard.MOST_TRIES + 1)]
-    assert found == [401] * guard.BURST + [429] * (guard.MOST_TRIES + 1 - guard.BURST)
+    found = [asked(query=f"access_token=guess{number}") for number in range(token_gate.MOST_TRIES + 1)]
+    assert found == [401] * token_gate.BURST + [429] * (token_gate.MOST_TRIES + 1 - token_gate.BURST)
     assert asked(authorization=bearer(OWN)) == 429, "not even the right one tells itself"
     assert (b"retry-after", b"60") in asked.answer["headers"]
     assert asked(cookie=cookie) == 200
@@ -176,7 +177,7 @@ LINES = {
     "a token that repeats itself": "ann look canarycanarycanary",
     "one name twice": f"ann look {ANN}\nann trade {BOB}",
     "one token twice": f"ann look {ANN}\nbob trade {ANN}",
-    "too many": "\n".join(f"p{n} look {n:03}-{ANN}" for n in range(access.MOST_TOKENS + 1)),
+    "too many": "\n".join(f"p{n} look {n:03}-{ANN}" for n in range(tokens.MOST_TOKENS + 1)),
 }
 
 
@@ -198,7 +199,7 @@ def steer(owners: SessionOwners, visitor: Visitor, kind: str, session: str, meth
     async def send(message: object) -> None:
         sent.append(message)
 
-    note = {access.VISITOR: {"name": visitor.name, "scope": visitor.scope.value}}
+    note = {tokens.VISITOR: {"name": visitor.name, "scope": visitor.scope.value}}
     scope: dict[str, Any] = {"type": kind, "method": method, "path": "/monitor/api", "meta": note, "headers": []}
     if kind == "websocket":
         scope["query_string"] = f"session_id={session}".encode()
@@ -227,7 +228,7 @@ def test_a_session_is_steered_by_the_token_that_opened_it() -> None:
 
 
 def test_no_more_sessions_are_remembered_than_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "MAX_SESSIONS", 3)
+    monkeypatch.setattr("app.guard.MAX_SESSIONS", 3)
     owners, ann = SessionOwners(passed), TOKENS[1].visitor  # type: ignore[arg-type]
     assert all(steer(owners, ann, "websocket", f"s_{number}") for number in range(9))
     assert not steer(owners, ann, "http", "s_0")

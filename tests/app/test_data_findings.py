@@ -10,7 +10,7 @@ import pytest
 from conf.compose import compose
 from runtime.bar_checks import judge
 from runtime.container import Container
-from runtime.due_jobs import newly_accepted
+from runtime.job_progress import newly_accepted
 from tests.app.conftest import daily, say
 from tests.support.houses import House
 from tradewright.execution.input_checks import failures

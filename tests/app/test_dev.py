@@ -24,9 +24,9 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from app import dev
-from app.access import Scope, Token, Visitor
 from app.bounds import MAX_BODY, server_config
 from app.guard import JsonPosts, guarded
+from app.tokens import Scope, Token, Visitor
 from assets.home import open_instance
 from assets.webserver import graph_application, reads
 from conf.environment import SOURCE

@@ -8,7 +8,8 @@ import pytest
 
 from app.operations import monitor_view as monitor
 from app.operations import trading
-from app.operations.formatting import document, story
+from app.operations.explanation import explanation
+from app.operations.formatting import document
 from conf.schema.settings import Settings
 from tests.app.conftest import NOW
 from tests.support.ledgers import Proposer
@@ -65,7 +66,7 @@ def test_every_state_is_told() -> None:
 def test_the_story_of_an_order_in_each_state(settings: Settings, ledger: Ledger, state: AttemptState) -> None:
     ref = order_in(ledger, state)
     (walk,) = trading.explain(settings, ref).rows
-    told = list(story(walk, "UTC"))
+    told = list(explanation(walk, "UTC"))
     at = " at 101.5" if state in FILLED else ""
     assert told[0] == f"order {ref}: {state}, filled {FILLED.get(state, '0')} of 10{at}"
     steps = [line.split()[2] for line in told if line.startswith("    2026-11-20")]
@@ -102,7 +103,7 @@ def test_before_there_is_an_order_the_decision_is_told(
     if said is not None:
         ledger.decisions.record_approval(decision.decision_id, said, "ann", "not today")
     (walk,) = trading.explain(settings, decision.decision_id).rows
-    told = list(story(walk, "UTC"))
+    told = list(explanation(walk, "UTC"))
     assert not [line for line in told if line.startswith("order ")]
     assert ("person ann said no: not today" in told) is (said is False)
     assert f"decision {decision.decision_id}: {verdict}, {decision.approved_quantity} approved" in told
@@ -118,12 +119,12 @@ def test_a_stop_says_who_watches_it(settings: Settings, ledger: Ledger, at_venue
         stop=Decimal(95), take_profit=Decimal(110), protective_orders=at_venue
     )
     (walk,) = trading.explain(settings, intent.intent_id).rows
-    assert f"    stop 95, take-profit 110: {watched}" in list(story(walk, "UTC"))
+    assert f"    stop 95, take-profit 110: {watched}" in list(explanation(walk, "UTC"))
 
 
 def test_an_intent_that_the_gate_has_not_seen_is_told_as_such(settings: Settings, ledger: Ledger) -> None:
     intent = Proposer(ledger, ledger.clock, "SIM").intent()
     (walk,) = trading.explain(settings, intent.intent_id).rows
-    assert next(story(walk, "UTC")).startswith("intent intent0001")
+    assert next(explanation(walk, "UTC")).startswith("intent intent0001")
     (view,) = trading.intents(settings).rows
     assert (view.decision, view.waits, view.orders) == (None, False, ())

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from app.operations import monitor_view as monitor
 from app.operations import trading
-from app.operations.formatting import local, story
+from app.operations.explanation import explanation
+from app.operations.formatting import local
 from conf.compose import compose
 from tests.support.ledgers import Proposer
 from tradewright.execution.daily_loss import day_start
@@ -82,6 +83,6 @@ def test_monitor_and_explanations_show_the_zone_and_the_ledger_keeps_utc(tmp_pat
     clock = next(tile for tile in board.tiles if tile.label == "Clock")
     assert clock.meaning.endswith("Asia/Jerusalem")
     (walk,) = trading.explain(chosen, intent.intent_id).rows
-    assert any("decided 2026-11-21 00:30:00+02:00 Asia/Jerusalem" in line for line in story(walk, chosen.base.tz))
+    assert any("decided 2026-11-21 00:30:00+02:00 Asia/Jerusalem" in line for line in explanation(walk, chosen.base.tz))
     assert walk.intent.decided_at == moment
     assert walk.intent.decided_at.utcoffset() == timedelta(0)

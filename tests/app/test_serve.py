@@ -19,10 +19,11 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from app.access import checked_token, new_token
-from app.guard import LocalGuard, Scope, TokenGate
+from app.guard import LocalGuard, Scope
 from app.network import ServeError
 from app.serve import build
+from app.token_gate import TokenGate
+from app.tokens import checked_token, new_token
 from tests.support.desk_store import prepare
 from tests.support.served import Served, served
 

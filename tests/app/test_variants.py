@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from app.access import Scope, Visitor
 from app.operations import variants, visitors
 from app.operations.actors import actor_name
 from app.operations.trading import opened_ledger
+from app.tokens import Scope, Visitor
 from conf.compose import check, compose
 from conf.environment import SOURCE, options
 from tradewright.model.errors import ConfigError, LedgerError, StoreError

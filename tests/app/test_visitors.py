@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import marimo as mo
 import pytest
 
-from app.access import OWNER, VISITOR, Scope, TokenName, Visitor
 from app.operations import actors, monitor_acts, operator, trading, visitors
 from app.operations.visitors import STRANGER, ScopeMissing
+from app.tokens import OWNER, VISITOR, Scope, TokenName, Visitor
 from conf.compose import compose
 from conf.schema.settings import Settings
 from runtime.trading import system_user

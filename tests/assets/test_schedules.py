@@ -15,7 +15,7 @@ from assets.execution.schedules import point_at_job
 from assets.research.schedules import point_at_bars
 from conf.compose import compose
 from runtime import bar_suite, feeds, research
-from runtime import due_jobs as due
+from runtime import job_progress as due
 from runtime.container import Container
 from tests.assets.days import Days, without_quality_extra
 from tests.support.houses import House, conf_copy

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradewright.calendars.due import (
+from tradewright.calendars.due_rules import (
     Pace,
     daily_reason,
     decision_reason,

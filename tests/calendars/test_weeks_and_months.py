@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tradewright.calendars.registry import calendar
-from tradewright.formats.mapping import ColumnMapping
+from tradewright.formats.column_mapping import ColumnMapping
 from tradewright.formats.times import bar_starts
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError

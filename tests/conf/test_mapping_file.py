@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from conf.mapping import mapping_file, mapping_with
 from conf.problems import ConfigProblems, Problem
-from tradewright.formats.mapping import ColumnMapping
+from tradewright.formats.column_mapping import ColumnMapping
 from tradewright.model.errors import ConfigError
 
 # text -> line, key, value, part of the rule, nearest

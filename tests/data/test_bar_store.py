@@ -113,7 +113,9 @@ def test_the_whole_tree_is_one_hive_dataset_without_old_rows(store: BarStore) ->
     table = pyarrow.dataset.dataset(store.root / "bars", partitioning="hive").to_table()
     rows = table.group_by(["kind", "timeframe", "instrument", "year"]).aggregate([("ts", "count")]).to_pylist()
     found = {(r["instrument"], r["kind"], r["timeframe"], r["year"], r["ts_count"]) for r in rows}
-    assert found == {("BTC", "trade", "1m", 2024, 60), ("ETH/BTC", "quote", "1d", None, 4)}, "days of all years are one file"
+    assert found == {("BTC", "trade", "1m", 2024, 60), ("ETH/BTC", "quote", "1d", None, 4)}, (
+        "days of all years are one file"
+    )
     assert [series.instrument for series in store.series()] == ["ETH/BTC", "BTC"]
 
 

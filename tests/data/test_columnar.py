@@ -11,7 +11,7 @@ import pytest
 
 from tests.data.tables import bars_table
 from tradewright.formats.bars_reader import Reading
-from tradewright.formats.mapping import ColumnMapping
+from tradewright.formats.column_mapping import ColumnMapping
 from tradewright.formats.tabular import read_feather, read_parquet
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError

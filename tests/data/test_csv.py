@@ -10,7 +10,7 @@ import pytest
 
 from tests.data.tables import as_csv, bars_table
 from tradewright.formats.bars_reader import REPLACED
-from tradewright.formats.mapping import ColumnMapping, mapping_of
+from tradewright.formats.column_mapping import ColumnMapping, mapping_of
 from tradewright.formats.tabular import read_csv
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.errors import DataError

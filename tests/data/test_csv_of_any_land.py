@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.data.tables import bars_table
 from tradewright.formats.bars_reader import Reading
-from tradewright.formats.mapping import mapping_of
+from tradewright.formats.column_mapping import mapping_of
 from tradewright.formats.tabular import read_csv
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError

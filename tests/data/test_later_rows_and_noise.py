@@ -10,7 +10,7 @@ import pytest
 
 from tests.data.tables import as_csv, bars_table
 from tradewright.formats.bars_reader import REPLACED
-from tradewright.formats.mapping import mapping_of
+from tradewright.formats.column_mapping import mapping_of
 from tradewright.formats.tabular import read_csv
 from tradewright.model.bar_rules import bars_of, without_noise
 from tradewright.model.bars import Timeframe

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from tests.data.tables import as_csv, bars_table, tables
 from tradewright.formats.bars_reader import Reading
+from tradewright.formats.column_mapping import mapping_of
 from tradewright.formats.lean.bars import read_lean
-from tradewright.formats.mapping import mapping_of
 from tradewright.formats.tabular import read_csv, read_feather, read_parquet
 from tradewright.model.bar_rules import bars_of, intact
 from tradewright.model.bars import OHLCV, Timeframe

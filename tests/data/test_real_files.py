@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from tradewright.formats.bars_reader import Reading
+from tradewright.formats.column_mapping import ColumnMapping, mapping_of
 from tradewright.formats.lean.actions import read_factors, read_map
 from tradewright.formats.lean.bars import read_lean
-from tradewright.formats.mapping import ColumnMapping, mapping_of
 from tradewright.formats.resample import resample
 from tradewright.formats.tabular import read_csv, read_feather
 from tradewright.model.bars import OHLCV, BarKind, PriceView, Timeframe

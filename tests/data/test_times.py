@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradewright.formats.mapping import ColumnMapping, mapping_of, positions
+from tradewright.formats.column_mapping import ColumnMapping, mapping_of, positions
 from tradewright.formats.times import bar_starts, localized, session_starts
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError

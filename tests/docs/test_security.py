@@ -6,7 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from app.access import Scope
+from app.tokens import Scope
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")

@@ -12,8 +12,8 @@ from tests.execution.test_actor import ask, decided, intent, sent
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World
 from tests.support.forger import forge
-from tradewright.execution.explain import explain
 from tradewright.execution.inbox import CommandRefused
+from tradewright.execution.provenance import explain
 from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.limits import LimitChange
 from tradewright.model.decision import Verdict

@@ -9,7 +9,7 @@ import pytest
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World
 from tradewright.execution import operator_actions as desk
-from tradewright.execution.explain import explain
+from tradewright.execution.provenance import explain
 from tradewright.ledger.errors import IllegalTransition
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.model.clock import ManualClock

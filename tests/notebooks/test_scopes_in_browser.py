@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.access import new_token
 from app.operations import trading
+from app.tokens import new_token
 from conf.compose import compose
 from runtime.trading import system_user
 from tests.support.chromium import Page, chromium, needs_chromium

@@ -17,6 +17,7 @@ from tradewright.model.order import OrderTerms, Side
 from tradewright.model.signal import SignalCandidate
 from tradewright.portfolio.identity import Leg, intent_id, signal_id
 from tradewright.portfolio.intents import intents_of, manual_intent, propose
+from tradewright.portfolio.position_size import quantity_of, size_pct_of
 from tradewright.portfolio.state import PortfolioState
 
 BAR = datetime(2026, 1, 5, 14, 59, tzinfo=UTC)
@@ -116,14 +117,14 @@ def test_a_rest_smaller_than_a_lot_is_closed_in_lots_or_left_to_the_gate() -> No
 
 
 def test_the_quantity_follows_lot_multiplier_and_currency() -> None:
-    assert portfolio().quantity("BTC", Decimal("0.02"), Decimal(61_234)) == Decimal("0.0326")
+    assert quantity_of(portfolio(), "BTC", Decimal("0.02"), Decimal(61_234)) == Decimal("0.0326")
     euro = portfolio(rates={"EUR": Decimal("1.25")})
-    assert euro.quantity("DAX", Decimal("0.5"), Decimal(100)) == 80
-    assert euro.size_pct("DAX", Decimal(80), Decimal(100)) == 0.5
+    assert quantity_of(euro, "DAX", Decimal("0.5"), Decimal(100)) == 80
+    assert size_pct_of(euro, "DAX", Decimal(80), Decimal(100)) == 0.5
 
 
 def test_a_quantity_smaller_than_a_lot_is_passed_on_for_the_gate_to_refuse() -> None:
-    assert portfolio().quantity("AAPL", Decimal("0.001"), Decimal(300)) == Decimal("0.333333333333")
+    assert quantity_of(portfolio(), "AAPL", Decimal("0.001"), Decimal(300)) == Decimal("0.333333333333")
 
 
 @pytest.mark.parametrize(
@@ -131,13 +132,13 @@ def test_a_quantity_smaller_than_a_lot_is_passed_on_for_the_gate_to_refuse() -> 
     [(portfolio(0), "BTC", 1), (portfolio(-1), "BTC", 1), (portfolio(), "BTC", 0), (portfolio(), "DAX", 1)],
 )
 def test_what_cannot_be_computed_is_asked_as_one_lot(owned: PortfolioState, symbol: str, price: int) -> None:
-    assert owned.quantity(symbol, Decimal("0.02"), Decimal(price)) == owned.instruments[symbol].lot_size
+    assert quantity_of(owned, symbol, Decimal("0.02"), Decimal(price)) == owned.instruments[symbol].lot_size
 
 
 def test_a_share_that_cannot_be_computed_is_zero() -> None:
     assert (
-        portfolio(0).size_pct("AAPL", Decimal(1), Decimal(1))
-        == portfolio().size_pct("DAX", Decimal(1), Decimal(1))
+        size_pct_of(portfolio(0), "AAPL", Decimal(1), Decimal(1))
+        == size_pct_of(portfolio(), "DAX", Decimal(1), Decimal(1))
         == 0
     )
 
@@ -150,7 +151,7 @@ def test_a_share_that_cannot_be_computed_is_zero() -> None:
     st.sampled_from(["AAPL", "BTC"]),
 )
 def test_rounding_never_exceeds_what_was_asked(equity: Decimal, share: Decimal, price: Decimal, symbol: str) -> None:
-    quantity, lot = portfolio(equity).quantity(symbol, share, price), portfolio().instruments[symbol].lot_size
+    quantity, lot = quantity_of(portfolio(equity), symbol, share, price), portfolio().instruments[symbol].lot_size
     assert 0 < quantity * price <= equity * share
     assert quantity < lot or (quantity % lot == 0 and (quantity + lot) * price > equity * share)
 

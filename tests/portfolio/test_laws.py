@@ -19,6 +19,7 @@ from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms, Side
 from tradewright.portfolio.identity import Leg, intent_id, manual_intent_id, signal_id
 from tradewright.portfolio.intents import intents_of, manual_intent, propose
+from tradewright.portfolio.position_size import quantity_of, size_pct_of
 from tradewright.portfolio.state import PortfolioState, drawdown
 
 SEEDED = settings(max_examples=150)
@@ -101,15 +102,15 @@ def test_money_in_another_currency_buys_the_same_units(factor: int) -> None:
     plain, richer = portfolio(77_777), portfolio(77_777 * factor)
     for price in ("0.37", "12.5", "299.99"):
         for share in ("0.01", "0.333", "1"):
-            one = plain.quantity("AAPL", Decimal(share), Decimal(price))
-            assert richer.quantity("AAPL", Decimal(share), Decimal(price) * factor) == one
+            one = quantity_of(plain, "AAPL", Decimal(share), Decimal(price))
+            assert quantity_of(richer, "AAPL", Decimal(share), Decimal(price) * factor) == one
 
 
 @pytest.mark.parametrize(("rate", "units"), [("1", 400), ("0.5", 800), ("2", 200), ("1.25", 320)])
 def test_a_rate_is_account_money_per_foreign_unit(rate: str, units: int) -> None:
     owned = portfolio(rates={"EUR": Decimal(rate)})
     assert owned.unit_value("DAX", Decimal(50)) == 250 * Decimal(rate)
-    assert owned.quantity("DAX", Decimal(1), Decimal(50)) == units
+    assert quantity_of(owned, "DAX", Decimal(1), Decimal(50)) == units
 
 
 def test_the_accounts_own_currency_needs_no_rate_and_heeds_none() -> None:
@@ -120,8 +121,8 @@ def test_the_accounts_own_currency_needs_no_rate_and_heeds_none() -> None:
 
 
 def test_a_negative_price_is_sized_by_its_distance_from_zero() -> None:
-    assert portfolio().quantity("AAPL", Decimal("0.01"), Decimal(-40)) == 25
-    assert portfolio().size_pct("AAPL", Decimal(25), Decimal(-40)) == 0.01
+    assert quantity_of(portfolio(), "AAPL", Decimal("0.01"), Decimal(-40)) == 25
+    assert size_pct_of(portfolio(), "AAPL", Decimal(25), Decimal(-40)) == 0.01
 
 
 @SEEDED

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tests.data.tables import bars_table, tables
 from tradewright.calendars.registry import calendar
+from tradewright.formats.column_mapping import mapping_of
 from tradewright.formats.lean.actions import read_map
 from tradewright.formats.lean.bars import read_lean
-from tradewright.formats.mapping import mapping_of
 from tradewright.formats.tabular import read_csv
 from tradewright.model.bar_rules import bars_of, intact
 from tradewright.model.bars import Bars, Timeframe

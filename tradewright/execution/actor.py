@@ -15,10 +15,10 @@ from pydantic import TypeAdapter
 from tradewright.execution import operator_actions
 from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.cancellation import Cancelled
+from tradewright.execution.kill_coverage import KillCoverage
 from tradewright.execution.protection import units_to_close
 from tradewright.execution.risk_snapshot import SnapshotBuilder
 from tradewright.execution.sender import Sender
-from tradewright.execution.timing import Waiter
 from tradewright.execution.types import (
     Checkpoint,
     ProtocolTimes,
@@ -28,6 +28,7 @@ from tradewright.execution.types import (
     SendStatus,
     no_checkpoint,
 )
+from tradewright.execution.waiter import Waiter
 from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.approved import ApprovedOrder
@@ -178,18 +179,15 @@ class AccountActor:
     async def _cancel_all(self, command: Command) -> Cancelled:
         """Every open order, or those that the kill switches cover when the payload says so."""
         stopped_only = bool(command.payload.get("stopped_only", False))
+        covered = KillCoverage(self._ledger, self._account, self._settings.starts_stopped)
 
         def is_covered(attempt: Attempt) -> bool:
-            return not stopped_only or bool(self._stopping(attempt.strategy))
+            return not stopped_only or covered.covers(attempt)
 
-        whole = not stopped_only or bool(self._stopping(""))
+        whole = not stopped_only or covered.whole_account
         return await self._sender.cancel_all(
             is_covered, command.actor, command.reason, whole_account=whole, others=not stopped_only
         )
-
-    def _stopping(self, strategy: str) -> Sequence[object]:
-        switches, starts_stopped = self._ledger.kill_switches, self._settings.starts_stopped
-        return switches.stopping(strategy, self._account, starts_stopped=starts_stopped)
 
     async def _reconcile(self, _command: Command) -> ReconciliationResult:
         """Ask the venue for everything, adopt its answers, record the equity (R-EXEC-08)."""

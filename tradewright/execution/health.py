@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from tradewright.execution.kill_coverage import open_under
 from tradewright.execution.protection import gaps
 from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.freezes import Freeze, FreezeCode
-from tradewright.ledger.kill_switches import account_scope, strategy_scope
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.order import AttemptState, TimeInForce
 
@@ -162,13 +162,6 @@ def _out_of_sight(ledger: Ledger, account: str) -> Iterator[Problem]:
             yield Problem(AccountCode.NOT_WATCHED, attempt.instrument, attempt.ref, text, attempt.claimed_at, remedy)
 
 
-def open_elsewhere(ledger: Ledger, account: str, scope: str) -> tuple[str, ...]:
-    """The open orders of this mode's other accounts that a stop covers, and that a kill on ``account`` cannot reach."""
-    others = (other for other in ledger.outbox.accounts() if other != account)
-    covered = (other for other in others if not scope.startswith("account:") or scope == account_scope(other))
-    return tuple(ref for other in covered for ref in _open_under(ledger, other, scope))
-
-
 def _unconfirmed_cancels(ledger: Ledger, account: str) -> Iterator[Problem]:
     """Orders that were to end and that the venue still works, or that it was asked about without an answer."""
     for attempt in ledger.attempts.in_state(account, AttemptState.CANCEL_REQUESTED):
@@ -197,13 +190,6 @@ def _new_stop(ledger: Ledger, leg: Attempt) -> str:
     return f"place a stop: {cancels}{stop}; or close every holding: {_FLATTEN}"
 
 
-def _open_under(ledger: Ledger, account: str, scope: str) -> list[str]:
-    """The open orders that a stop covers: a kill cancels them, unless it broke off or the venue was away."""
-    of_one = scope.startswith("strategy:")
-    live = ledger.attempts.live(account)
-    return [row.ref for row in live if not of_one or scope == strategy_scope(row.strategy)]
-
-
 def _stopped(ledger: Ledger, account: str, starts_stopped: bool) -> Iterator[Problem]:
     strategies = {row.partition(":")[2] for row in (switch.scope for switch in ledger.kill_switches.present())}
     seen = set()
@@ -213,7 +199,7 @@ def _stopped(ledger: Ledger, account: str, starts_stopped: bool) -> Iterator[Pro
                 seen.add(switch.scope)
                 text = f"{switch.scope} stopped by {switch.actor}: {switch.reason}"
                 remedy = f"tradewright resume --scope {switch.scope} {_SAID}"
-                if left := _open_under(ledger, account, switch.scope):
+                if left := open_under(ledger, account, switch.scope):
                     text += f"; still open: {', '.join(left)}"
                     remedy = f"tradewright kill --scope {switch.scope} {_SAID} cancels them; then {remedy}"
                 yield Problem(AccountCode.STOPPED, "", "", text, switch.at, remedy)

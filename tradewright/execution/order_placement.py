@@ -9,8 +9,8 @@ from functools import partial
 from tradewright.execution.broker_connection import BrokerConnection
 from tradewright.execution.order_tracking import OrderTracker
 from tradewright.execution.send_guard import SendGuard
-from tradewright.execution.timing import Waiter
 from tradewright.execution.types import Checkpoint, ProtocolTimes, SenderSettings, SendResult, SendStatus
+from tradewright.execution.waiter import Waiter
 from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.approved import ApprovedOrder

@@ -8,8 +8,8 @@ from datetime import timedelta
 from tradewright.execution.absence import AbsenceEvidence
 from tradewright.execution.broker_connection import BrokerConnection
 from tradewright.execution.reconciliation import Difference, compare, confirmed, freeze_differences, rule_corrections
-from tradewright.execution.timing import Waiter
 from tradewright.execution.types import ProtocolTimes, SenderSettings
+from tradewright.execution.waiter import Waiter
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import BrokerSnapshot

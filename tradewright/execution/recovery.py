@@ -15,8 +15,8 @@ from tradewright.execution.reconciliation import (
     freeze_differences,
     rule_corrections,
 )
-from tradewright.execution.timing import Waiter
 from tradewright.execution.types import ProtocolTimes, SenderSettings
+from tradewright.execution.waiter import Waiter
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import BrokerSnapshot
 from tradewright.model.order import AttemptState

@@ -13,9 +13,9 @@ from tradewright.execution.execution_reports import external_keys, lost_referenc
 from tradewright.execution.order_placement import OrderPlacement
 from tradewright.execution.order_tracking import OrderTracker
 from tradewright.execution.protection import orders_to_end_first
+from tradewright.execution.rate_limiter import RateLimiter
 from tradewright.execution.recovery import Recovered, Recovery
 from tradewright.execution.send_guard import Recheck, SendGuard, reject_reason
-from tradewright.execution.timing import RateLimiter, Waiter
 from tradewright.execution.types import (
     Checkpoint,
     ProtocolTimes,
@@ -25,6 +25,7 @@ from tradewright.execution.types import (
     SendStatus,
     no_checkpoint,
 )
+from tradewright.execution.waiter import Waiter
 from tradewright.ledger.attempt import Attempt
 from tradewright.ledger.ledger import Ledger
 from tradewright.ledger.outbox import Sendable

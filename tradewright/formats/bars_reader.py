@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tradewright.formats.column_mapping import ACTION_COLUMNS, ColumnMapping, positions
 from tradewright.formats.corporate_actions import NO_ACTIONS, ActionColumns
-from tradewright.formats.mapping import ACTION_COLUMNS, ColumnMapping, positions
 from tradewright.formats.plain_files import shown
 from tradewright.formats.times import SessionDates, SessionOpens, bar_starts
 from tradewright.model.bar_rules import (

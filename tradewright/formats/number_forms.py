@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tradewright.formats.mapping import ColumnMapping
+from tradewright.formats.column_mapping import ColumnMapping
 from tradewright.formats.plain_files import shown
 from tradewright.model.errors import DataError
 

@@ -16,8 +16,8 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 
 from tradewright.formats.bars_reader import KnownOfInstrument, Reading, headers, read_table
-from tradewright.formats.csv_layout import Layout, layout_of
-from tradewright.formats.mapping import ACTION_COLUMNS, ColumnMapping, positions
+from tradewright.formats.column_mapping import ACTION_COLUMNS, ColumnMapping, positions
+from tradewright.formats.csv_dialect import Layout, layout_of
 from tradewright.formats.number_forms import PLAIN, NumberForm, form_of, numbers
 from tradewright.formats.plain_files import MAX_BYTES, checked_size, content
 from tradewright.model.bars import Timeframe

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tradewright.formats.mapping import ColumnMapping
+from tradewright.formats.column_mapping import ColumnMapping
 from tradewright.formats.plain_files import shown
 from tradewright.model.bars import Timeframe, Times
 from tradewright.model.errors import DataError

@@ -11,6 +11,7 @@ from tradewright.model.intent import MANUAL, Intent
 from tradewright.model.order import OrderTerms, Side
 from tradewright.model.signal import SignalAction, SignalCandidate
 from tradewright.portfolio.identity import Leg, intent_id, manual_intent_id
+from tradewright.portfolio.position_size import quantity_of, size_pct_of
 from tradewright.portfolio.state import PortfolioState
 
 _SIGN = {SignalAction.BUY: 1, SignalAction.SELL: -1, SignalAction.CLOSE: 0}
@@ -68,12 +69,12 @@ def _closing(signal: SignalCandidate, portfolio: PortfolioState, decided_at: dat
     whole = abs(portfolio.instrument(signal.instrument).round_quantity(held)) or abs(held)
     terms = OrderTerms(instrument=signal.instrument, side=Side.SELL if held > 0 else Side.BUY, quantity=whole)
     return _intent(signal, portfolio, decided_at, terms, Leg.CLOSE).model_copy(
-        update={"reduce_only": True, "size_pct": portfolio.size_pct(signal.instrument, whole, signal.price)}
+        update={"reduce_only": True, "size_pct": size_pct_of(portfolio, signal.instrument, whole, signal.price)}
     )
 
 
 def _opening(signal: SignalCandidate, portfolio: PortfolioState, decided_at: datetime, side: int) -> Intent:
-    quantity = portfolio.quantity(signal.instrument, Decimal(repr(signal.size_pct)), signal.price)
+    quantity = quantity_of(portfolio, signal.instrument, Decimal(repr(signal.size_pct)), signal.price)
     terms = OrderTerms(instrument=signal.instrument, side=Side.BUY if side > 0 else Side.SELL, quantity=quantity)
     return _intent(signal, portfolio, decided_at, terms, Leg.OPEN).model_copy(
         update={"stop": signal.stop, "take_profit": signal.take_profit}
@@ -138,7 +139,7 @@ def manual_intent(
         signal_id=f"{strategy}:{key}",
         terms=terms,
         confidence=1.0,
-        size_pct=portfolio.size_pct(terms.instrument, terms.quantity, reference_price),
+        size_pct=size_pct_of(portfolio, terms.instrument, terms.quantity, reference_price),
         reference_price=reference_price,
         stop=stop,
         take_profit=take_profit,

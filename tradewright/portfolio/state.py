@@ -1,16 +1,13 @@
-"""The state of a portfolio: equity, positions, their value, the quantity that an amount of money buys, drawdown."""
+"""The state of a portfolio: equity, positions, their value, drawdown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_DOWN, Context, Decimal, localcontext
+from decimal import Decimal
 
 from tradewright.model.errors import ConfigError
 from tradewright.model.instrument import Instrument
-
-_DOWN = Context(prec=60, rounding=ROUND_DOWN)
-_SHORT = Context(prec=12, rounding=ROUND_DOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +47,6 @@ class PortfolioState:
         instrument = self.instrument(symbol)
         rate = Decimal(1) if instrument.currency == self.currency else self.rates.get(instrument.currency)
         return None if rate is None else price * instrument.multiplier * rate
-
-    def quantity(self, symbol: str, share: Decimal, price: Decimal) -> Decimal:
-        """How many units a share of equity buys at a price, never worth more than it (R-EXEC-27).
-
-        Whole lots; a quantity of less than one lot is kept as it is (12 digits), and where nothing can be computed (no
-        equity, a price of zero, no rate) it is one lot: the gate then rejects the intent by its code, so that a signal
-        without an order leaves a trace.
-        """
-        instrument, value = self.instrument(symbol), self.unit_value(symbol, price)
-        if not value or self.equity <= 0:
-            return instrument.lot_size
-        with localcontext(_DOWN):
-            affordable = self.equity * share / abs(value)
-            return instrument.round_quantity(affordable) or _SHORT.create_decimal(affordable)
-
-    def size_pct(self, symbol: str, quantity: Decimal, price: Decimal) -> float:
-        """The value of a quantity as a share of equity; 0 where that is not known (no equity, no rate)."""
-        value = self.unit_value(symbol, price)
-        if value is None or self.equity <= 0:
-            return 0.0
-        return float(quantity * abs(value) / self.equity)
 
 
 def drawdown(equity: Sequence[Decimal]) -> Decimal | None:

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tradewright.formats.mapping import ColumnMapping, positions
+from tradewright.formats.column_mapping import ColumnMapping, positions
 from tradewright.model.errors import DataError
 
 DELIMITERS = (",", ";", "\t", "|")

@@ -11,7 +11,7 @@ from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.feeds import stored_timeframes, timeframes_judged
 from runtime.trading import account_in_force
-from tradewright.calendars.due import (
+from tradewright.calendars.due_rules import (
     Pace,
     daily_reason,
     decision_reason,
