@@ -61,6 +61,7 @@ class Work(NamedTuple):
 WORKS = {
     "F1 kill": Work("kill with so many finished orders", (100, 1_000), (100, 1_000, 10_000)),
     "F1 reconcile": Work("reconcile with so many finished orders", (100, 1_000), (100, 1_000, 10_000)),
+    "F1 reconcile held": Work("reconcile with so many finished orders, one unit held", (101, 1_001), (101, 1_001, 10_001)),
     "F2": Work("orders with so many instruments in one file", (500, 2_000), (500, 5_000)),
     "F3": Work("loading the research definitions of so many strategies", (5, 50), (5, 50, 500)),
     "F4": Work("one materialization by Dagster's command line with so many strategies", (5, 50), (5, 50)),
@@ -73,6 +74,7 @@ WORKS = {
 _PREPARED: dict[str, Callable[[int, Path], None]] = {
     "F1 kill": workloads.finished,
     "F1 reconcile": workloads.finished,
+    "F1 reconcile held": workloads.finished,
     "F2": workloads.instruments,
     "F3": workloads.strategies,
     "F4": workloads.strategies,
@@ -88,7 +90,7 @@ def programs(name: str, size: int, folder: Path) -> tuple[list[str], dict[str, s
     environment = {"TRADEWRIGHT_CONF": str(folder / "conf")} if (folder / "conf").is_dir() else {}
     command = [f"storage.root={folder / 'data'}"]
     match name.split():
-        case ["F1", act]:
+        case ["F1", act, *_held]:
             words = [act, *(["--reason", "benchmark"] if act == "kill" else []), *command]
         case ["F2"]:
             words = ["orders", *command]

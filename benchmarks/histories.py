@@ -20,7 +20,7 @@ from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import SystemClock
 from tradewright.model.decision import Decision, Verdict
 from tradewright.model.intent import Intent
-from tradewright.model.order import AttemptState, Fill, Leg, MarketOrder, OrderTerms, Side
+from tradewright.model.order import AttemptState, Fill, Leg, MarketOrder, OrderTerms, Position, Side
 from tradewright.policy.approval import approve
 
 ACCOUNT, INSTRUMENT, PRICE = "SIM", "BTC", Decimal(100)
@@ -30,13 +30,14 @@ MODELS = 2
 
 
 def finished_orders(house: Container, count: int) -> None:
-    """Fill the ledger and the venue of a new storage folder with orders that were filled two days ago, all flat.
+    """Fill the ledger and the venue of a new storage folder with orders that were filled two days ago.
 
-    The first two are made by the ledger's own functions, the others are copies. A comparison with the venue followed
+    They buy and sell in turn: an even count leaves the account flat, an odd one holding a unit. The first two are made by the ledger's own functions, the others are copies. A comparison with the venue followed
     them, and so many connections that the venue has set them aside.
     """
     connections = KEPT + 3
-    cash = AccountBook(account=ACCOUNT, cash=Decimal(100_000))
+    held = Position(account=ACCOUNT, instrument=INSTRUMENT, quantity=Decimal(count % 2), average_price=PRICE)
+    cash = AccountBook(account=ACCOUNT, cash=Decimal(100_000), holdings={INSTRUMENT: held})
     state = VenueState(seed=1, accounts={ACCOUNT: cash}, connections=connections)
     session = f"sim-21-{state.seed:08x}-{connections}"
     house.ledger.broker_journal.record_session(session, "sim", ACCOUNT, "benchmark")

@@ -206,3 +206,20 @@ def test_only_a_leg_of_an_incomplete_group_counts_as_held_back(world: World) -> 
     world.recover()
     assert world.venue.state["cancels"] == []
     assert states(world)["intent0001.1"] == "WORKING"
+
+
+def test_orders_sent_alone_cost_no_reading_of_their_groups(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A strategy that has bought and sold for long is asked about as soon as one that has just begun."""
+    for _ in range(4):
+        world.proposer.order("AAPL", "1")
+        world.drain()
+        world.proposer.order("AAPL", "1", side=Side.SELL)
+        world.drain()
+    world.proposer.bracket()
+    world.drain()
+    read: list[str] = []
+    group = world.ledger.attempts.group
+    monkeypatch.setattr(world.ledger.attempts, "group", lambda ref: read.append(ref) or group(ref))
+    assert found(world) == []
+    bracket = world.ledger.attempts.newest(1)[0].entry_ref
+    assert set(read) == {bracket}

@@ -71,7 +71,7 @@ ACTS: dict[str, list[Act]] = {
         lambda it: it.attempts.group(REF),
         lambda it: it.attempts.in_state(ACCOUNT, S.UNKNOWN),
         lambda it: it.attempts.sent_at(ACCOUNT, START - timedelta(seconds=1)),
-        lambda it: it.attempts.entries_in(ACCOUNT, ["AAPL"]),
+        lambda it: it.attempts.sent_in(ACCOUNT, ["AAPL"]),
     ],
 }
 """How each table is read by whatever acts on it."""

@@ -5,7 +5,7 @@ Protective legs close the holding of their strategy. They commit no exposure and
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -98,36 +98,48 @@ def _held(ledger: Ledger, account: str, strategy: str, symbol: str) -> Decimal:
 
 def gaps(ledger: Ledger, account: str) -> Iterator[tuple[str, Attempt, str]]:
     """Holdings whose stop is gone, and legs that could open a position, as code, attempt and text."""
-    by_hand = _stops_sent_alone(ledger, account)
-    for strategy, symbol, units in _holdings(ledger, account):
-        yield from _unprotected(ledger, account, strategy, symbol, units, by_hand.get(symbol, ZERO))
-        yield from _opened_by_legs(ledger, account, strategy, symbol, units)
-    for group in live_protections(ledger, account):
+    held = {row.instrument for row in ledger.executions.positions(account)}
+    groups = live_protections(ledger, account)
+    holders = ledger.executions.holders(account) if held or groups else {}
+    if held:
+        instruments = held | {name for name, owners in holders.items() if owners}
+        sent = ledger.attempts.sent_in(account, instruments)  # once: it reads every order that was sent
+        yield from _gaps_of_holdings(ledger, account, held, holders, sent)
+    for group in groups:
         strategy, symbol = group.entry.strategy, group.entry.instrument
-        units = ledger.executions.units_of(account, strategy).get(symbol, ZERO)
+        units = holders.get(symbol, {}).get(strategy, ZERO)
         holding = max(ZERO, units * group.entry.side.sign)
         if group.uncovered > holding:
             text = f"it would close {group.uncovered}, and {strategy} holds {holding}: it could open a position"
             yield "PROTECTION_TOO_LARGE", group.live[0], text
 
 
-def _holdings(ledger: Ledger, account: str) -> list[tuple[str, str, Decimal]]:
-    """Strategy, instrument and signed units of every holding of a strategy."""
-    held = {row.instrument for row in ledger.executions.positions(account)}
-    strategies = {row.strategy for row in ledger.attempts.entries_in(account, held)} - {FLATTEN}
-    found = ((name, ledger.executions.units_of(account, name)) for name in sorted(strategies))
-    return [(name, symbol, amount) for name, units in found for symbol, amount in sorted(units.items())]
+def _gaps_of_holdings(
+    ledger: Ledger, account: str, held: set[str], holders: Mapping[str, Mapping[str, Decimal]], sent: list[Attempt]
+) -> Iterator[tuple[str, Attempt, str]]:
+    """The gaps of each holding of the strategies that have sent an entry in an instrument that the account holds."""
+    by_hand = _stops_sent_alone(ledger, account)
+    entries = [row for row in reversed(sent) if not row.is_protective]
+    with_legs = {row.entry_ref for row in sent if row.is_protective}
+    strategies = {row.strategy for row in entries if row.instrument in held} - {FLATTEN}
+    for strategy in sorted(strategies):
+        for symbol in sorted(holders):
+            if units := holders[symbol].get(strategy, ZERO):
+                newest = [row for row in entries if (row.strategy, row.instrument) == (strategy, symbol)]
+                yield from _unprotected(ledger, newest, units, by_hand.get(symbol, ZERO))
+                grouped = [row for row in newest if row.ref in with_legs]
+                yield from _opened_by_legs(ledger, grouped, units)
 
 
 def _unprotected(
-    ledger: Ledger, account: str, strategy: str, symbol: str, units: Decimal, by_hand: Decimal
+    ledger: Ledger, newest: Iterable[Attempt], units: Decimal, by_hand: Decimal
 ) -> Iterator[tuple[str, Attempt, str]]:
     """What is held is laid to the newest entries, and compared with the stops at the venue."""
     wanted, left = ZERO, abs(units)
     covered = abs(by_hand) if by_hand * units < 0 else ZERO
     gone: Attempt | None = None
-    for entry in reversed(ledger.attempts.entries_in(account, {symbol})):
-        if entry.strategy != strategy or entry.side.sign * units <= 0 or left <= 0:
+    for entry in newest:
+        if entry.side.sign * units <= 0 or left <= 0:
             continue
         group = protection(ledger, entry.ref)
         part = min(left, max(ZERO, group.uncovered))
@@ -137,20 +149,22 @@ def _unprotected(
             covered += ZERO if group.stop.state.terminal else part
             gone = group.stop if group.stop.state.terminal else gone
     if gone is not None and covered < wanted:
-        text = f"{wanted - covered} of {abs(units)} held by {strategy} have no stop at the venue: it is {gone.state}"
-        yield "UNPROTECTED", gone, text
+        text = f"{wanted - covered} of {abs(units)} held by {gone.strategy} have no stop at the venue: it is "
+        yield "UNPROTECTED", gone, f"{text}{gone.state}"
 
 
-def _opened_by_legs(
-    ledger: Ledger, account: str, strategy: str, symbol: str, units: Decimal
-) -> Iterator[tuple[str, Attempt, str]]:
-    """The newest group whose legs both closed the same units, where what they opened is still held."""
-    for entry in reversed(ledger.attempts.entries_in(account, {symbol})):
-        if entry.strategy != strategy or entry.side.sign * units >= 0:
+def _opened_by_legs(ledger: Ledger, newest: Iterable[Attempt], units: Decimal) -> Iterator[tuple[str, Attempt, str]]:
+    """The newest group whose legs both closed the same units, where what they opened is still held.
+
+    Args:
+        newest: entries with protective legs, newest first; the others cost a reading each and close nothing.
+    """
+    for entry in newest:
+        if entry.side.sign * units >= 0:
             continue
         group = protection(ledger, entry.ref)
         if group.uncovered < 0:
-            text = f"its legs closed {-group.uncovered} more than it had opened: {strategy} holds {units}"
+            text = f"its legs closed {-group.uncovered} more than it had opened: {entry.strategy} holds {units}"
             yield "PROTECTION_TOO_LARGE", entry, text
             return
 

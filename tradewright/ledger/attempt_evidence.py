@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import Connection, func, select
 
@@ -121,6 +122,12 @@ def _sent_at(history: SubjectHistory) -> str:
 
 def _check_walk(history: SubjectHistory) -> None:
     try:
-        replay([_STATE_OF_TOPIC[topic] for topic in history.topics])
+        _replay(history.topics)
     except IllegalTransition as error:
         raise tampered(attempt_events, {"id": history.subject}, "state", error.what, "a legal walk") from error
+
+
+@lru_cache(maxsize=1_000)
+def _replay(topics: tuple[Topic, ...]) -> None:
+    """Walk the steps; most orders take one of a few walks."""
+    replay([_STATE_OF_TOPIC[topic] for topic in topics])

@@ -133,13 +133,12 @@ class Attempts:
             self._evidence.check_live(connection, account)
             return self._select(query.order_by(attempts.c.claimed_at, attempts.c.ref))
 
-    def entries_in(self, account: str, instruments: Collection[str]) -> list[Attempt]:
-        """The entries of an account in some instruments that went out, oldest first."""
+    def sent_in(self, account: str, instruments: Collection[str]) -> list[Attempt]:
+        """The attempts of an account in some instruments that went out, protective legs too, oldest first."""
         if not instruments:
             return []
         query = select(attempts).where(
             attempts.c.account == account,
-            attempts.c.leg == Leg.ENTRY.value,
             attempts.c.instrument.in_(instruments),
             attempts.c.sending_at.is_not(None),
         )

@@ -208,11 +208,14 @@ class Executions:
         flattening, an order that is not ours and an adjustment close what the same hand had opened, then the oldest
         holdings on that side.
         """
-        held = ((name, owners.get(strategy, _ZERO)) for name, owners in self._holders(account).items())
+        held = ((name, owners.get(strategy, _ZERO)) for name, owners in self.holders(account).items())
         return {name: units for name, units in held if units}
 
-    def _holders(self, account: str) -> dict[str, dict[str, Decimal]]:
-        """Who holds how many units of each instrument; the oldest holding comes first, an unknown owner is empty."""
+    def holders(self, account: str) -> dict[str, dict[str, Decimal]]:
+        """Who holds how many units of each instrument, as :meth:`units_of` says it, for every strategy at once.
+
+        The oldest holding comes first; the name of an unknown owner is empty.
+        """
         holders: dict[str, dict[str, Decimal]] = {}
         for _at, instrument, owner, quantity in self._owned_moves(account):
             owners, left = holders.setdefault(instrument, {}), quantity

@@ -136,7 +136,7 @@ def _history(rows: Sequence[Row[*tuple[Any, ...]]]) -> SubjectHistory:
     """The history that the rows of one subject's events tell, oldest first."""
     first = rows[0]
     seqs, topics, times = zip(*(row[3:] for row in rows), strict=True)
-    return SubjectHistory(first[0], first[1], first[2], seqs, tuple(_TOPICS[topic] for topic in topics), times)
+    return SubjectHistory(first[0], first[1], first[2], seqs, tuple(map(_TOPICS.__getitem__, topics)), times)
 
 
 def _added(known: Mapping[str, SubjectHistory], fresh: Mapping[str, SubjectHistory]) -> dict[str, SubjectHistory]:
