@@ -61,7 +61,8 @@ class Work(NamedTuple):
 WORKS = {
     "F1 kill": Work("kill with so many finished orders", (100, 1_000), (100, 1_000, 10_000)),
     "F1 reconcile": Work("reconcile with so many finished orders", (100, 1_000), (100, 1_000, 10_000)),
-    "F1 reconcile held": Work("reconcile with so many finished orders, one unit held", (101, 1_001), (101, 1_001, 10_001)),
+    "F1 reconcile held": Work("reconcile with so many finished orders, one unit held", (101, 1_001),
+                              (101, 1_001, 10_001)),
     "F2": Work("orders with so many instruments in one file", (500, 2_000), (500, 5_000)),
     "F3": Work("loading the research definitions of so many strategies", (5, 50), (5, 50, 500)),
     "F4": Work("one materialization by Dagster's command line with so many strategies", (5, 50), (5, 50)),

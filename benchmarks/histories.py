@@ -32,12 +32,13 @@ MODELS = 2
 def finished_orders(house: Container, count: int) -> None:
     """Fill the ledger and the venue of a new storage folder with orders that were filled two days ago.
 
-    They buy and sell in turn: an even count leaves the account flat, an odd one holding a unit. The first two are made by the ledger's own functions, the others are copies. A comparison with the venue followed
-    them, and so many connections that the venue has set them aside.
+    They buy and sell in turn: an even count leaves the account flat, an odd one holding a unit. The first two are made
+    by the ledger's own functions, the others are copies. A comparison with the venue followed them, and so many
+    connections that the venue has set them aside.
     """
     connections = KEPT + 3
     held = Position(account=ACCOUNT, instrument=INSTRUMENT, quantity=Decimal(count % 2), average_price=PRICE)
-    cash = AccountBook(account=ACCOUNT, cash=Decimal(100_000), holdings={INSTRUMENT: held})
+    cash = AccountBook(account=ACCOUNT, cash=Decimal(100_000), holdings={INSTRUMENT: held} if count % 2 else {})
     state = VenueState(seed=1, accounts={ACCOUNT: cash}, connections=connections)
     session = f"sim-21-{state.seed:08x}-{connections}"
     house.ledger.broker_journal.record_session(session, "sim", ACCOUNT, "benchmark")

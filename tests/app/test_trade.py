@@ -59,6 +59,10 @@ def walked_back(house: House, ref: str, chosen: tuple[str, ...]) -> None:
     told = say("explain", ref, *chosen, "--json").json
     provenance = told["walks"][0]["intent"]["provenance"]
     assert provenance["bar"].startswith("1m 2026-11-20T14:")
+    seen = {name: float(value) for name, value in map(str.split, provenance["features"].split(", "))}
+    assert set(seen) == {"ema(12)", "ema(26)", "atr(14)", "close"}
+    assert seen["ema(12)"] > seen["ema(26)"]  # it bought on the cross
+    assert seen["close"] == pytest.approx(float(told["walks"][0]["intent"]["reference_price"]))
     settings = compose(chosen)
     assert told["configurations"] == {
         provenance["config_hash"]: json.loads(json.dumps(settings.model_dump(mode="json")))
@@ -66,6 +70,7 @@ def walked_back(house: House, ref: str, chosen: tuple[str, ...]) -> None:
     assert provenance["config_hash"] == settings.config_hash
     shown = say("explain", "newest", *chosen).out
     assert shown == say("explain", ref, *chosen).out
+    assert f"    features {provenance['features']}" in shown
     assert f"configuration: strategy {STRATEGY} ({STRATEGY}, atr_period=14, fast=12" in shown
     assert str(house.root / "artefacts" / "settings" / settings.config_hash) in shown
 

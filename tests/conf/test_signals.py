@@ -13,9 +13,12 @@ from conf.compose import compose
 from conf.schema.settings import Settings
 from runtime import research
 from runtime.container import Container
-from tradewright.model.bars import BarKind, Timeframe
+from strategies.sma_crossover import SmaCrossover
+from tradewright.backtest.decisions import feature_values
+from tradewright.model.bars import BarKind, Bars, Timeframe
 from tradewright.model.clock import ManualClock
 from tradewright.model.signal import SignalAction
+from tradewright.research.signals import features_at
 
 NOW = pd.Timestamp("2026-03-02 22:00", tz="UTC").to_pydatetime()
 DAYS = pd.bdate_range("2025-11-03", "2026-02-27")
@@ -64,3 +67,11 @@ def test_the_intent_that_follows_is_in_raw_units_too(settings: Settings) -> None
     (signal,) = research.newest_signals(Container(settings, ManualClock(NOW)))
     assert research.tables(Container(settings, ManualClock(NOW)))["AAPL"].bars.close[0] == 50.0
     assert signal.price == 2 * Decimal(50)
+
+
+def test_features_are_the_values_of_that_bar_or_none() -> None:
+    ts, close = np.arange(4) * 60 * 10**9, np.array([10.0, 11.0, 15.0, 99.0])
+    bars = Bars(ts, close, close, close, close, np.ones(4), np.ones(4))
+    table = feature_values(SmaCrossover(2, 3), bars)
+    assert features_at(table, 2) == {"sma(2)": 13.0, "sma(3)": 12.0}
+    assert features_at(table, 1) == {"sma(2)": 10.5, "sma(3)": None}

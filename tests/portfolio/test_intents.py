@@ -104,6 +104,12 @@ def test_an_opening_carries_all_that_the_gate_and_explain_need() -> None:
     assert intent.provenance == {"bar": BAR.isoformat(), **made_from}
 
 
+def test_an_intent_tells_the_features_that_the_strategy_saw() -> None:
+    features = {"ema(12)": 101.25, "rsi(14)": None, "close": 1 / 3}
+    (intent,) = intents_of(signal(features=features), portfolio(), CLOSED)
+    assert intent.provenance["features"] == "ema(12) 101.25, rsi(14) none, close 0.3333333333"
+
+
 def test_a_closing_has_no_guards_and_states_the_share_that_it_frees() -> None:
     (intent,) = intents_of(signal(**CLOSE), portfolio(AAPL=10), CLOSED)
     assert (intent.stop, intent.take_profit, intent.size_pct) == (None, None, 0.015)

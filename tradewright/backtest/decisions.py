@@ -34,6 +34,12 @@ def decide(strategy: Strategy, bars: Bars, position: float) -> Action:
         return limited_action(strategy, strategy.generate_signal(last, features, strategy.parameters(), position), last)
 
 
+def feature_values(strategy: Strategy, bars: Bars) -> list[tuple[str, Floats]]:
+    """What the strategy reads, in its order: each feature by name and arguments, as ``ema(12)``, with its column."""
+    features = features_of(strategy)
+    return list(zip((each.label for each in features), columns(features, bars), strict=True))
+
+
 def replay(strategy: Strategy, bars: Bars, positions: Floats) -> Floats:
     """The action of every bar, given the position held at its close. Shape (bars, 4): an :data:`Action` per row."""
     features = columns(features_of(strategy), bars)

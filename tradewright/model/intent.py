@@ -44,4 +44,5 @@ class Intent(FrozenModel):
     reduce_only: bool = False
     account: str = ""
     provenance: dict[str, str] = Field(default_factory=dict)
-    """Hashes of its origins: ``data_hash``, ``feature_hash``, ``config_hash``, ``strategy_hash``."""
+    """Its origins: the ``bar``, the values of the ``features`` on it, and the hashes ``data_hash``, ``feature_hash``,
+    ``config_hash``, ``strategy_hash``."""

@@ -27,6 +27,8 @@ class SignalCandidate(FrozenModel):
         confidence: the trader's own stated confidence, in [0, 1].
         size_pct: the notional asked for, as a share of equity (0.02 = 2 %).
         bar_ts: the start of the bar on whose close the signal was decided.
+        features: the values of the strategy's features on that bar, by name and arguments, in the prices on which it
+            decides; None where an indicator has no value yet. An agent has none.
         data_hash, config_hash: fingerprints of the bars and of the resolved configuration that it was made from.
         strategy_hash: the identity of the strategy: kind, code, parameters, features, timeframe, instruments.
     """
@@ -46,6 +48,7 @@ class SignalCandidate(FrozenModel):
     """The close of the deciding bar."""
     stop: Number | None = None
     take_profit: Number | None = None
+    features: dict[str, float | None] = Field(default_factory=dict)
     data_hash: str = ""
     feature_hash: str = ""
     config_hash: str = ""

@@ -22,6 +22,12 @@ class Feature(NamedTuple):
     indicator: str
     arguments: tuple[float, ...] = ()
 
+    @property
+    def label(self) -> str:
+        """Name and arguments, as ``ema(12)``; the name alone without arguments."""
+        arguments = ", ".join(f"{argument:g}" for argument in self.arguments)
+        return f"{self.indicator}({arguments})" if arguments else self.indicator
+
 
 Action = tuple[float, float, float, float]
 """(target, limit, stop, take_profit). ``target`` in [-1, 1] is the exposure asked for as a share of the size that is

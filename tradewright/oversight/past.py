@@ -11,20 +11,20 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from tradewright.backtest.decisions import CurrentTarget, target_changes
+from tradewright.backtest.decisions import CurrentTarget, feature_values, target_changes
 from tradewright.backtest.engine import run
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.calendars.registry import calendar_of
 from tradewright.execution.market_state import closed_at
 from tradewright.ledger.executions import Execution
 from tradewright.model.bar_rules import select
-from tradewright.model.bars import Bars, Timeframe
+from tradewright.model.bars import Bars, Floats, Timeframe
 from tradewright.model.signal import SignalCandidate
 from tradewright.model.strategy import Strategy
 from tradewright.oversight.parity import ParityFill
 from tradewright.oversight.rehearsal import ReplayBar
 from tradewright.research.bars import InstrumentBars
-from tradewright.research.signals import Declared, candidate
+from tradewright.research.signals import Declared, candidate, features_at
 from tradewright.store.time_range import first_instant, last_instant
 
 
@@ -55,6 +55,11 @@ class InstrumentPast:
         """The targets in force one after the other."""
         return target_changes(self.strategy, self.item.bars, self.spec)
 
+    @cached_property
+    def features(self) -> list[tuple[str, Floats]]:
+        """The columns that the strategy reads, by name."""
+        return feature_values(self.strategy, self.item.bars)
+
     def target(self, index: int) -> CurrentTarget:
         """The target in force after the close of a bar; flat before the first bar."""
         since = [change.since for change in self.changes]
@@ -64,7 +69,9 @@ class InstrumentPast:
         """The signal after the close of a bar, from that bar and those before it, with the moment of the close."""
         item = InstrumentBars(self.item.instrument, select(self.item.bars, slice(0, index + 1)))
         raw = select(self.raw, slice(0, index + 1))
-        made = candidate(self.strategy, self.declared, item, self.target(index), raw, self.identity, self.timeframe)
+        current = self.target(index)
+        features = features_at(self.features, current.since)
+        made = candidate(self.strategy, self.declared, item, current, raw, self.identity, self.timeframe, features)
         return made, closed_at(self.item.instrument, self.timeframe, int(self.raw.ts[index]))
 
     def index(self, moment: datetime) -> int:

@@ -96,12 +96,19 @@ def _intent(
         account=portfolio.account,
         provenance={
             "bar": f"{signal.timeframe or ''} {signal.bar_ts.isoformat()}".strip(),
+            **({"features": _features(signal)} if signal.features else {}),
             "data_hash": signal.data_hash,
             "feature_hash": signal.feature_hash,
             "config_hash": signal.config_hash,
             "strategy_hash": signal.strategy_hash,
         },
     )
+
+
+def _features(signal: SignalCandidate) -> str:
+    """The values that the strategy saw, for a person: ten digits at most; ``none`` where an indicator had no value."""
+    told = (f"{name} {'none' if value is None else f'{value:.10g}'}" for name, value in signal.features.items())
+    return ", ".join(told)
 
 
 def manual_intent(

@@ -10,8 +10,8 @@ from decimal import Decimal
 import pandas as pd
 
 from tradewright.backtest.code import code_digest
-from tradewright.backtest.decisions import CurrentTarget, current_target
-from tradewright.model.bars import Bars, Timeframe
+from tradewright.backtest.decisions import CurrentTarget, current_target, feature_values
+from tradewright.model.bars import Bars, Floats, Timeframe
 from tradewright.model.hashing import content_hash
 from tradewright.model.instrument import Instrument
 from tradewright.model.signal import SignalAction, SignalCandidate
@@ -63,7 +63,8 @@ def signals(
     for symbol, item in tables.items():
         current = current_target(strategy, item.bars, terms(item.instrument))
         raw = store.read_bars(symbol, timeframe)
-        found.append(candidate(strategy, declared, item, current, raw, identity, timeframe))
+        features = features_at(feature_values(strategy, item.bars), current.since)
+        found.append(candidate(strategy, declared, item, current, raw, identity, timeframe, features))
     return found
 
 
@@ -71,6 +72,12 @@ def identity_of(strategy: Strategy, declared: Declared, timeframe: Timeframe, sy
     """The identity of a strategy in force: of everything that decides, and of no other setting."""
     code, columns = code_digest(strategy.generate_signal), strategy.prepare_state()
     return strategy_identity(declared.strategy, strategy.name, code, declared.parameters, columns, timeframe, symbols)
+
+
+def features_at(table: Iterable[tuple[str, Floats]], index: int) -> dict[str, float | None]:
+    """The values of some features on a bar; None where there is none yet."""
+    values = ((name, float(column[index])) for name, column in table)
+    return {name: value if math.isfinite(value) else None for name, value in values}
 
 
 def candidate(
@@ -81,6 +88,7 @@ def candidate(
     raw: Bars,
     identity: str,
     timeframe: Timeframe,
+    features: dict[str, float | None],
 ) -> SignalCandidate:
     """The signal that a target in force makes.
 
@@ -88,6 +96,7 @@ def candidate(
         item: the bars on which it was decided, up to the present.
         raw: the same bars at raw prices.
         identity: of the strategy: :func:`identity_of`.
+        features: on the bar since which the target is in force.
     """
     symbol = item.instrument.symbol
     decided_at = pd.Timestamp(int(item.bars.ts[current.since]), tz="UTC").to_pydatetime()
@@ -109,6 +118,7 @@ def candidate(
         price=Decimal(repr(float(raw.close[current.since]))),
         stop=_price(item.instrument, current.stop * factor),
         take_profit=_price(item.instrument, current.take_profit * factor),
+        features=features,
         data_hash=data,
         feature_hash=content_hash([[feature.indicator, *feature.arguments] for feature in strategy.prepare_state()]),
         config_hash=declared.config_hash,
