@@ -90,7 +90,7 @@ def tables(house: Container, chosen: Selection | None = None) -> dict[str, Instr
         ConfigError: for an instrument that is not defined.
         StoreError: when bars are missing or damaged.
     """
-    return read_instrument_bars(house.bar_store, chosen or selection(house), _maker(house))
+    return read_instrument_bars(house.bars, chosen or selection(house), _maker(house))
 
 
 def _maker(house: Container) -> Callable[[Instrument], object] | None:
@@ -264,7 +264,7 @@ def newest_signals(house: Container) -> list[SignalCandidate]:
     settings, chosen = house.settings, signal_selection(house)
     found = tables(house, chosen)
     look_ahead(house, found)
-    return signals(house.strategy, declared(settings), found, chosen.timeframe, terms(settings), house.bar_store)
+    return signals(house.strategy, declared(settings), found, chosen.timeframe, terms(settings), house.bars)
 
 
 def feature_settings(settings: Settings, instrument: Instrument) -> FeatureSettings:

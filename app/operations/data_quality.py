@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from app.operations.actors import actor_name, checked_reason
 from conf.schema.settings import Settings
-from runtime.bar_checks import evidence_on
+from runtime.bar_checks import evidence_on, findings_of, report_on
 from runtime.container import Container
 from tradewright.execution.input_checks import is_about
 from tradewright.ledger.check_results import CheckResult
@@ -169,13 +169,17 @@ def accept(settings: Settings, symbol: str, timeframe: Timeframe, code: str, rea
     known = ", ".join(GRAVE)
     with Container(settings) as house:
         house.instrument(symbol)
-        evidence = evidence_on(house, symbol, timeframe)
-        found = next((row for row in evidence.findings if row.code == code and row.code in GRAVE), None)
+        fingerprint = house.bars.fingerprint(symbol, timeframe)  # before the bars are read
+        own = findings_of(house, report_on(house, symbol, timeframe), timeframe)
+        found = next((row for row in own if row.code == code and row.code in GRAVE), None)
         if found is None:
             what = f"there is no finding {code!r} on {symbol} {timeframe} that can be accepted"
             remedy = f"one of {known} that tradewright data findings --instrument {symbol} lists"
+            base = house.bars.base_of(symbol, timeframe)
+            if base is not None and base is not timeframe:
+                remedy += f"; those of the {base} bars that they are made of with --timeframe {base}"
             raise ConfigError(what, where="--finding", remedy=remedy)
         done = Accepted(symbol, timeframe, code, found.message, str(found.figures[PLACES]), who, why)
-        detail = {"places": done.places, "actor": who, "reason": why, "fingerprint": evidence.fingerprint}
+        detail = {"places": done.places, "actor": who, "reason": why, "fingerprint": fingerprint}
         house.ledger.checks.record(acceptance(symbol, timeframe, code), True, detail)
         return done

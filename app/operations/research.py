@@ -91,7 +91,7 @@ def run(settings: Settings) -> StudyResult:
 def _no_bars(settings: Settings, names: Sequence[str]) -> DataError:
     """The refusal of a period without bars, with the days that are stored."""
     house, backtest = Container(settings), settings.backtest
-    stored = {name: house.bar_store.coverage(name, timeframe(settings)) for name in names}
+    stored = {name: house.bars.coverage(name, timeframe(settings)) for name in names}
     spans = (f"{name} {_days_of(house, name, span)}" for name, span in stored.items() if span)
     return DataError(
         f"no bar of {', '.join(names)} lies in the period",
