@@ -78,7 +78,7 @@ class SeriesFindings:
 
 
 def findings(settings: Settings, symbols: Sequence[str] = (), *, everything: bool = False) -> list[SeriesFindings]:
-    """Judge stored series now; nothing is recorded.
+    """Judge stored series now, and those of the universe's timeframe that are made of them; nothing is recorded.
 
     Args:
         symbols: of instruments; every instrument that has bars when empty.
@@ -97,7 +97,13 @@ def findings(settings: Settings, symbols: Sequence[str] = (), *, everything: boo
         if lacking := sorted(set(symbols) - {row.instrument for row in chosen}):
             remedy = "import them first (tradewright import), or set storage.root to where they are"
             raise StoreError(f"no bars of {', '.join(lacking)}", where=str(house.root), remedy=remedy)
-        return [_series(house, row.instrument, row.timeframe, everything) for row in chosen]
+        series = [(row.instrument, row.timeframe) for row in chosen]
+        universe = settings.universe.timeframe
+        made = [
+            (name, universe) for name in dict.fromkeys(name for name, _ in series) if (name, universe) not in series
+        ]
+        series += [(name, each) for name, each in made if house.bars.coverage(name, each) is not None]
+        return [_series(house, name, each, everything) for name, each in series]
 
 
 def noteworthy(house: Container, series: Iterable[tuple[str, Timeframe]]) -> list[FindingLine]:
