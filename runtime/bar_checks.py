@@ -32,13 +32,13 @@ from tradewright.store.bars import BarStore
 
 
 def report_on(house: Container, symbol: str, timeframe: Timeframe) -> QualityReport:
-    """The contract and the anomalies of a stored series.
+    """The contract and the anomalies of a series, stored or made.
 
     Raises:
         ConfigError: for an instrument that is not defined.
         StoreError: for bars that are missing or damaged.
     """
-    store, instrument = house.bar_store, house.instrument(symbol)
+    store, instrument = house.bars, house.instrument(symbol)
     frame = store.read(symbol, timeframe)
     grid = calendar_of(instrument).expected_starts(timeframe, pd.DatetimeIndex(frame["ts"]).as_unit("ns").asi8)
     return check_bars(
@@ -65,7 +65,7 @@ def _split_adjusted(store: BarStore, instrument: Instrument, frame: pd.DataFrame
 def evidence_on(
     house: Container, symbol: str, timeframe: Timeframe, more: Sequence[Finding] = (), *, weigh: bool = True
 ) -> QualityEvidence:
-    """The evidence on a stored series, not recorded.
+    """The evidence on a series, not recorded. Bars that are made are judged, and the stored ones that they are made of.
 
     Args:
         more: findings of other checks on the same bars.
@@ -75,23 +75,37 @@ def evidence_on(
         ConfigError, StoreError: as :func:`report_on`.
         LedgerError: when acceptances cannot be read.
     """
-    fingerprint = house.bar_store.fingerprint(symbol, timeframe)  # before the bars are read, so that it is never newer
-    report = report_on(house, symbol, timeframe)
-    found = [_weighed(house, report, finding) if weigh else finding for finding in report.findings]
+    fingerprint = house.bars.fingerprint(symbol, timeframe)  # before the bars are read, so that it is never newer
+    report, base = report_on(house, symbol, timeframe), house.bars.base_of(symbol, timeframe)
+    found = findings_of(house, report, timeframe, weigh=weigh)
+    if base is not None and base is not timeframe:
+        shorter = findings_of(house, report_on(house, symbol, base), timeframe, weigh=weigh)
+        text = f"of the {base} bars that they are made of: "
+        found += [row.model_copy(update={"message": f"{text}{row.message}"}) for row in shorter]
     findings = sorted((*more, *found), key=lambda row: list(Severity).index(row.severity))
     return QualityEvidence(
         instrument=symbol, timeframe=timeframe, fingerprint=fingerprint, rows=report.rows, findings=tuple(findings)
     )
 
 
-def _weighed(house: Container, report: QualityReport, finding: Finding) -> Finding:
-    """A finding with its weight for orders on a stored series, after what people accepted."""
+def findings_of(house: Container, report: QualityReport, deciding: Timeframe, *, weigh: bool = True) -> list[Finding]:
+    """The findings of a report, with their weight for orders after what people accepted.
+
+    Args:
+        deciding: whose newest bars strategies look at; longer than the report's where it is on bars that those are
+            made of.
+        weigh: False for the findings as they are.
+    """
+    return [_weighed(house, report, row, deciding) if weigh else row for row in report.findings]
+
+
+def _weighed(house: Container, report: QualityReport, finding: Finding, deciding: Timeframe) -> Finding:
     if finding.code not in GRAVE:
         return finding
     name = acceptance(report.instrument, report.timeframe, finding.code)
     told = house.ledger.checks.newest([name]).get(name)
     accepted = Acceptance(told.about("places"), told.about("actor"), told.about("reason")) if told else None
-    bars = house.bar_store.read_bars(report.instrument, Timeframe(report.timeframe))
+    bars = house.bars.read_bars(report.instrument, deciding)
     watched = pd.Timestamp(int(bars.ts[-WATCHED_BARS:][0]), tz="UTC").to_pydatetime()
     return weighed(finding, watched, accepted)
 
@@ -177,6 +191,6 @@ def _refused(house: Container, symbol: str, timeframe: Timeframe, text: str) -> 
 def _fingerprint(house: Container, symbol: str, timeframe: Timeframe) -> str:
     """The fingerprint of a stored series; empty where the manifest is damaged, which is then what failed."""
     try:
-        return house.bar_store.fingerprint(symbol, timeframe)
+        return house.bars.fingerprint(symbol, timeframe)
     except StoreError:
         return ""

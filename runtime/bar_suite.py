@@ -13,7 +13,7 @@ SUITE = "expectations/bars.yaml"
 
 def suite_on(house: Container, symbol: str) -> SuiteResult | None:
     """The declared suite over an instrument's deciding bars, with Data Docs; None where the extra is not installed."""
-    frame = house.bar_store.read(symbol, house.settings.universe.timeframe)
+    frame = house.bars.read(symbol, house.settings.universe.timeframe)
     own = conf_folder() / SUITE
     try:
         suite = load_suite(own if own.is_file() else SOURCE / "conf" / SUITE)

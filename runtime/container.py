@@ -114,10 +114,20 @@ class Container:
 
     @cached_property
     def bar_store(self) -> BarStore:
-        """The bars store."""
+        """The bars as they are stored, for all that stores and fetches; readers take :attr:`bars`."""
         from tradewright.store.bars import BarStore
 
         return BarStore(self.root, self.clock, self.trading_day)
+
+    @cached_property
+    def bars(self) -> BarStore:
+        """The stored bars for readers: a timeframe that is not stored is made of a shorter one."""
+        from tradewright.calendars.registry import calendar_of
+        from tradewright.calendars.resampled_bars import ResampledBars
+
+        return ResampledBars(
+            self.root, lambda symbol: calendar_of(self.instrument(symbol)), self.clock, self.trading_day
+        )
 
     def trading_day(self, symbol: str, day: date) -> tuple[int, int]:
         """The first and the last nanosecond (UTC) of a trading day, by the calendar of an instrument.
@@ -223,7 +233,7 @@ class Container:
             folder=self.root,
             cash=Decimal(repr(self.settings.backtest.cash)),
             quotes=self.newest_quotes,
-            bars=self.bar_store,
+            bars=self.bars,
             timeframes=self._timeframes,
         )
 
@@ -249,4 +259,4 @@ class Container:
         from tradewright.execution.market_state import closed_at
 
         closes_at = None if self.stands_still else closed_at
-        return newest_quotes(self.bar_store, self.instruments.values(), self._timeframes, self.clock, closes_at)
+        return newest_quotes(self.bars, self.instruments.values(), self._timeframes, self.clock, closes_at)

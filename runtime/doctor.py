@@ -106,7 +106,7 @@ def _disk(house: Container) -> Iterator[Finding]:
 
 
 def _bars(house: Container) -> Iterator[Finding]:
-    settings, clock, store = house.settings, house.clock, house.bar_store
+    settings, clock, store = house.settings, house.clock, house.bars
     for symbol in settings.universe.instruments:
         try:
             covered = store.coverage(symbol, settings.universe.timeframe)
@@ -118,7 +118,9 @@ def _bars(house: Container) -> Iterator[Finding]:
             continue
         age = pd.Timestamp(clock.now()) - covered.last
         late = age > pd.Timedelta(days=5)
-        detail = f"{covered.rows} bars, the newest starts {covered.last:%Y-%m-%d %H:%M} UTC"
+        base = store.base_of(symbol, settings.universe.timeframe)
+        made = "" if base in (None, settings.universe.timeframe) else f" made of {base}"
+        detail = f"{covered.rows} bars{made}, the newest starts {covered.last:%Y-%m-%d %H:%M} UTC"
         yield Finding("look" if late else "good", f"bars {symbol}", detail, "bring them up to date" if late else "")
         yield from _quality(house, symbol)
 

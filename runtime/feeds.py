@@ -35,15 +35,20 @@ def stored_timeframes(settings: Settings) -> tuple[Timeframe, ...]:
 def timeframes_judged(house: Container, symbol: str, more: Iterable[Timeframe] = ()) -> tuple[Timeframe, ...]:
     """The timeframes of an instrument that are judged: the universe's, and what else is refreshed and stored.
 
+    Of those on which strategies decide also the ones that can be made, with the stored ones that they are made of.
+
     Args:
         more: those on which strategies decide.
 
     Raises:
         StoreError: when a manifest is damaged.
     """
-    stored = house.bar_store.fingerprints(symbol)
-    wanted = dict.fromkeys((house.settings.universe.timeframe, *stored_timeframes(house.settings), *more))
-    return tuple(each for each in wanted if each in stored or each is house.settings.universe.timeframe)
+    universe, stored = house.settings.universe.timeframe, house.bar_store.timeframes(symbol)
+    deciding = tuple(dict.fromkeys((universe, *more)))
+    readable = [each for each in deciding if each in stored or house.bars.coverage(symbol, each) is not None]
+    bases = [base for each in readable if (base := house.bars.base_of(symbol, each)) is not None]
+    refreshed = [each for each in stored_timeframes(house.settings) if each in stored]
+    return tuple(dict.fromkeys((universe, *refreshed, *readable, *bases)))
 
 
 def scenario(settings: Settings, end: datetime) -> Scenario:

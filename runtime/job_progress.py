@@ -55,7 +55,7 @@ def bars_due(house: Container, timeframes: Iterable[Timeframe]) -> dict[str, str
     """
     now, found, results = house.clock.now(), {}, house.ledger.checks.newest()
     for symbol in house.settings.universe.instruments:
-        market, stored = calendar_of(house.instrument(symbol)), newest_stored(house, symbol, timeframes)
+        market, stored = calendar_of(house.instrument(symbol)), newest_known(house, symbol, timeframes)
         done = read_progress(house.progress, _refresh_of(symbol))
         reason = refresh_reason(market, stored, done, now, pace(house.settings), has_feed=_has_feed(house.settings))
         if not reason and (accepted := newly_accepted(symbol, results)):
@@ -79,8 +79,8 @@ def not_judged(
     Raises:
         StoreError: when a manifest is damaged.
     """
-    universe, prints = house.settings.universe.timeframe, house.bar_store.fingerprints(symbol)
-    if universe not in prints:
+    universe, prints = house.settings.universe.timeframe, house.bars.fingerprints(symbol)
+    if house.bars.coverage(symbol, universe) is None:
         return []
     stored = data_of_checks(symbol, universe, prints)
     names = [bars_check(symbol, each) for each in timeframes_judged(house, symbol, more)] + [features_check(symbol)]
@@ -106,7 +106,7 @@ def newly_accepted(symbol: str, results: Mapping[str, CheckResult]) -> list[str]
 
 def begin_refresh(house: Container, symbol: str, timeframes: Iterable[Timeframe]) -> Progress:
     """Note that an instrument's refresh has begun; it counts as failed until :func:`finish_refresh`."""
-    market, stored = calendar_of(house.instrument(symbol)), newest_stored(house, symbol, timeframes)
+    market, stored = calendar_of(house.instrument(symbol)), newest_known(house, symbol, timeframes)
     newest = newest_bars(market, stored, house.clock.now(), has_feed=_has_feed(house.settings))
     return _begun(house, _refresh_of(symbol), {str(each): start for each, start in newest.items()})
 
@@ -116,14 +116,20 @@ def finish_refresh(house: Container, symbol: str, begun: Progress) -> None:
     write_progress(house.progress, _refresh_of(symbol), begun._replace(finished=True))
 
 
-def newest_stored(house: Container, symbol: str, timeframes: Iterable[Timeframe]) -> dict[Timeframe, int | None]:
-    """The start of an instrument's newest stored bar, by timeframe; None where there is none.
+def newest_known(house: Container, symbol: str, timeframes: Iterable[Timeframe]) -> dict[Timeframe, int | None]:
+    """The start of an instrument's newest bar, by timeframe; None where there is none.
+
+    A feed is asked for every timeframe, so that only stored bars count; without one, those on which strategies decide
+    may be made.
 
     Raises:
         StoreError: when the store is damaged.
     """
-    wanted = dict.fromkeys((*stored_timeframes(house.settings), *timeframes))
-    covered = {each: house.bar_store.coverage(symbol, each) for each in wanted}
+    deciding = () if _has_feed(house.settings) else (house.settings.universe.timeframe, *timeframes)
+    covered = {
+        each: (house.bars if each in deciding else house.bar_store).coverage(symbol, each)
+        for each in dict.fromkeys((*stored_timeframes(house.settings), *timeframes))
+    }
     return {each: None if found is None else found.last.value for each, found in covered.items()}
 
 
@@ -250,15 +256,16 @@ def _signal_bars(house: Container) -> dict[str, int | None]:
     settings = house.settings
     timeframe = settings.strategy.timeframe or settings.universe.timeframe
     symbols = settings.strategy.instruments or settings.universe.instruments
-    return {symbol: newest_stored(house, symbol, [timeframe])[timeframe] for symbol in symbols}
+    covered = {symbol: house.bars.coverage(symbol, timeframe) for symbol in symbols}
+    return {symbol: None if found is None else found.last.value for symbol, found in covered.items()}
 
 
 def _usable_checks(house: Container, strategy: str, symbol: str, results: Mapping[str, CheckResult]) -> dict[str, bool]:
     """Whether each check that the gate asks for is young enough and about the stored bars, passed or failed."""
-    universe, prints = house.settings.universe.timeframe, house.bar_store.fingerprints(symbol)
+    universe, prints = house.settings.universe.timeframe, house.bars.fingerprints(symbol)
     oldest = house.clock.now() - timedelta(seconds=float(house.settings.policy.max_check_age_seconds))
-    stored = data_of_checks(symbol, universe, prints)
-    names = checks_of(strategy, symbol, timeframes_read(universe, prints, _timeframe_of(house, strategy, symbol)))
+    stored, kept = data_of_checks(symbol, universe, prints), house.bar_store.timeframes(symbol)
+    names = checks_of(strategy, symbol, timeframes_read(universe, kept, _timeframe_of(house, strategy, symbol)))
     known = {name: results.get(name) for name in names}
     return {
         name: found is not None and found.at >= oldest and (name not in stored or is_about(found, stored[name]))

@@ -70,7 +70,7 @@ class ReplayContainer(Container):
 
     def __init__(self, settings: Settings, clock: Clock, bars: ReplayBars, venue: ReplayVenue) -> None:
         super().__init__(settings, clock)
-        self.bar_store = bars
+        self.bar_store = self.bars = bars
         self._venue = venue
 
     @cached_property
@@ -102,7 +102,8 @@ def run_rehearsal(
         ConfigError, StoreError, DataError: for bars that are missing or damaged, and a span without a bar.
     """
     settings, clock = house.settings, ManualClock(_BEGINNING)
-    store = ReplayBars(house.root, clock, _closes(settings), house.trading_day)
+    made = settings.universe.timeframe, research.signal_selection(house).timeframe
+    store = ReplayBars(house.root, clock, _closes(settings), house.trading_day, house.bars, made)
     pasts = _pasts(house, store)
     bars = schedule(pasts, first, last, WARM_UP)
     if not bars:
@@ -197,7 +198,7 @@ class _Desk:
         checks.record(look_ahead_check(self._house.settings.strategy.name), not found.look_ahead, detail)
         for symbol in dict.fromkeys(signal.instrument for signal, _closed in signals):
             self._record_bars(symbol)
-            fingerprint = self._house.bar_store.fingerprint(symbol, self._house.settings.universe.timeframe)
+            fingerprint = self._house.bars.fingerprint(symbol, self._house.settings.universe.timeframe)
             record_features(self._house, symbol, fingerprint, self._keep_features(symbol))
         intents = await self._decider.propose(signals)
         decided = await self._decider.decide(intents)
@@ -223,14 +224,14 @@ class _Desk:
 
     def _record_bars(self, symbol: str) -> None:
         """Record the checks of an instrument's bars, as if those that have closed by now had just been judged."""
-        for timeframe, told in self._house.bar_store.fingerprints(symbol).items():
+        for timeframe, told in self._house.bars.fingerprints(symbol).items():
             if (found := self._evidence.bars.get((symbol, timeframe))) is not None:
                 record(self._house, found.model_copy(update={"fingerprint": told}))
 
     def _keep_features(self, symbol: str) -> list[str]:
         """Keep the features of the newest bar that has closed, for the gate; the names of those without a value."""
         timeframe = self._house.settings.universe.timeframe
-        covered = self._house.bar_store.coverage(symbol, timeframe)
+        covered = self._house.bars.coverage(symbol, timeframe)
         if covered is None:
             return ["no bar has closed"]
         newest = feature_snapshot(self._evidence.features[symbol].iloc[: covered.rows], symbol)
@@ -260,7 +261,7 @@ def _evidence(house: Container, pasts: Mapping[str, InstrumentPast]) -> _Evidenc
     for symbol, past in pasts.items():
         for timeframe in timeframes_judged(house, symbol, [own] if own else []):
             bars[symbol, timeframe] = evidence_on(house, symbol, timeframe, weigh=False)
-        table = house.bar_store.read_bars(symbol, universe)
+        table = house.bars.read_bars(symbol, universe)
         features[symbol] = feature_table(table, research.feature_settings(house.settings, past.item.instrument))
     tested = research.signal_look_ahead(house)
     ahead = [f"{symbol}, {told}" for symbol, each in tested.items() for told in each.findings]

@@ -27,7 +27,7 @@ from tradewright.model.instrument import Instrument
 from tradewright.model.ports import Feed
 from tradewright.model.signal import SignalCandidate
 from tradewright.model.strategy import Feature
-from tradewright.research.bars import InstrumentBars, Selection, read_instrument_bars, refresh
+from tradewright.research.bars import InstrumentBars, Selection, read_base, read_instrument_bars, refresh
 from tradewright.research.look_ahead import evidence_of
 from tradewright.research.signals import Declared, identity_of, signals
 from tradewright.research.study import Terms, report
@@ -90,7 +90,7 @@ def tables(house: Container, chosen: Selection | None = None) -> dict[str, Instr
         ConfigError: for an instrument that is not defined.
         StoreError: when bars are missing or damaged.
     """
-    return read_instrument_bars(house.bar_store, chosen or selection(house), _maker(house))
+    return read_instrument_bars(house.bars, chosen or selection(house), _maker(house))
 
 
 def _maker(house: Container) -> Callable[[Instrument], object] | None:
@@ -152,7 +152,10 @@ def run_study(house: Container) -> StudyResult:
     Raises:
         ConfigError, StoreError, DataError, StrategyError: naming what is wrong and what to do.
     """
-    settings, read = house.settings, tables(house)
+    settings, picked = house.settings, selection(house)
+    read = tables(house, picked)
+    found = {each.symbol: read_base(house.bars, picked, each) for each in picked.instruments}
+    bases = {symbol: base for symbol, base in found.items() if base is not None}
     tested = look_ahead(house, read)
     chosen = settings.backtest.model_dump(mode="json")
     facts = {
@@ -160,7 +163,9 @@ def run_study(house: Container) -> StudyResult:
         "parameters": ", ".join(f"{name}={value}" for name, value in settings.strategy.parameters.items()),
         "mode": settings.mode.name,
         "prices": settings.backtest.prices,
-        "timeframe": timeframe(settings),
+        "timeframe": "; ".join(
+            (timeframe(settings), *(f"{name} made of {each.timeframe}" for name, each in bases.items()))
+        ),
         "cash": f"{settings.backtest.cash:,g} {settings.policy.currency}, an equal part for each instrument",
         **{name: _shown(chosen[name]) for name in ("sizing", "costs", "slippage", "fill")},
         "look-ahead test": ", ".join(f"{symbol}: {_verdict(each)}" for symbol, each in tested.items()),
@@ -176,6 +181,7 @@ def run_study(house: Container) -> StudyResult:
         house.cache_folder / "backtests",
         facts=facts,
         look_ahead=tested,
+        bases=bases,
     )
 
 
@@ -264,7 +270,7 @@ def newest_signals(house: Container) -> list[SignalCandidate]:
     settings, chosen = house.settings, signal_selection(house)
     found = tables(house, chosen)
     look_ahead(house, found)
-    return signals(house.strategy, declared(settings), found, chosen.timeframe, terms(settings), house.bar_store)
+    return signals(house.strategy, declared(settings), found, chosen.timeframe, terms(settings), house.bars)
 
 
 def feature_settings(settings: Settings, instrument: Instrument) -> FeatureSettings:

@@ -104,7 +104,7 @@ def snapshot_builder(house: Container) -> SnapshotBuilder:
     return SnapshotBuilder(
         ledger=house.ledger,
         facts=MarketStateReader(
-            house.bar_store,
+            house.bars,
             house.artefacts,
             settings.universe.timeframe,
             house.clock,

@@ -174,9 +174,10 @@ def _show_series(output: Output, series: ShownSeries, instrument: Instrument | N
 def _facts(found: ShownInstrument) -> list[str]:
     if not found.configured:
         return [f"{found.instrument} is not configured: declare it in a file of conf/instruments"]
-    if found.actions is None:
-        return ["no table of corporate actions"]
-    return [f"corporate actions: {found.actions} rows"]
+    actions = "no table of corporate actions" if found.actions is None else f"corporate actions: {found.actions} rows"
+    bases = dict.fromkeys(found.makes.values())
+    made = (f"{', '.join(each for each, of in found.makes.items() if of == base)} made of {base}" for base in bases)
+    return [actions, *([f"can be read too: {'; '.join(made)}"] if bases else [])]
 
 
 def _tell_damaged(output: Output, damaged: tuple[StoredSeries, ...]) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from app.operations.actors import actor_name, checked_reason
 from conf.schema.settings import Settings
-from runtime.bar_checks import evidence_on
+from runtime.bar_checks import evidence_on, findings_of, report_on
 from runtime.container import Container
 from tradewright.execution.input_checks import is_about
 from tradewright.ledger.check_results import CheckResult
@@ -78,7 +78,7 @@ class SeriesFindings:
 
 
 def findings(settings: Settings, symbols: Sequence[str] = (), *, everything: bool = False) -> list[SeriesFindings]:
-    """Judge stored series now; nothing is recorded.
+    """Judge stored series now, and those of the universe's timeframe that are made of them; nothing is recorded.
 
     Args:
         symbols: of instruments; every instrument that has bars when empty.
@@ -97,7 +97,13 @@ def findings(settings: Settings, symbols: Sequence[str] = (), *, everything: boo
         if lacking := sorted(set(symbols) - {row.instrument for row in chosen}):
             remedy = "import them first (tradewright import), or set storage.root to where they are"
             raise StoreError(f"no bars of {', '.join(lacking)}", where=str(house.root), remedy=remedy)
-        return [_series(house, row.instrument, row.timeframe, everything) for row in chosen]
+        series = [(row.instrument, row.timeframe) for row in chosen]
+        universe = settings.universe.timeframe
+        made = [
+            (name, universe) for name in dict.fromkeys(name for name, _ in series) if (name, universe) not in series
+        ]
+        series += [(name, each) for name, each in made if house.bars.coverage(name, each) is not None]
+        return [_series(house, name, each, everything) for name, each in series]
 
 
 def noteworthy(house: Container, series: Iterable[tuple[str, Timeframe]]) -> list[FindingLine]:
@@ -169,13 +175,17 @@ def accept(settings: Settings, symbol: str, timeframe: Timeframe, code: str, rea
     known = ", ".join(GRAVE)
     with Container(settings) as house:
         house.instrument(symbol)
-        evidence = evidence_on(house, symbol, timeframe)
-        found = next((row for row in evidence.findings if row.code == code and row.code in GRAVE), None)
+        fingerprint = house.bars.fingerprint(symbol, timeframe)  # before the bars are read
+        own = findings_of(house, report_on(house, symbol, timeframe), timeframe)
+        found = next((row for row in own if row.code == code and row.code in GRAVE), None)
         if found is None:
             what = f"there is no finding {code!r} on {symbol} {timeframe} that can be accepted"
             remedy = f"one of {known} that tradewright data findings --instrument {symbol} lists"
+            base = house.bars.base_of(symbol, timeframe)
+            if base is not None and base is not timeframe:
+                remedy += f"; those of the {base} bars that they are made of with --timeframe {base}"
             raise ConfigError(what, where="--finding", remedy=remedy)
         done = Accepted(symbol, timeframe, code, found.message, str(found.figures[PLACES]), who, why)
-        detail = {"places": done.places, "actor": who, "reason": why, "fingerprint": evidence.fingerprint}
+        detail = {"places": done.places, "actor": who, "reason": why, "fingerprint": fingerprint}
         house.ledger.checks.record(acceptance(symbol, timeframe, code), True, detail)
         return done

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +64,8 @@ class BacktestReply:
     code_hash: str
     void: str = ""
     """The reason why the result is void; empty where it is not."""
+    made_of: Mapping[str, str] = field(default_factory=dict)
+    """The timeframe of the stored bars that an instrument's bars are made of; only where they are made."""
 
 
 def backtest(settings: Settings) -> BacktestReply:
@@ -91,7 +93,7 @@ def run(settings: Settings) -> StudyResult:
 def _no_bars(settings: Settings, names: Sequence[str]) -> DataError:
     """The refusal of a period without bars, with the days that are stored."""
     house, backtest = Container(settings), settings.backtest
-    stored = {name: house.bar_store.coverage(name, timeframe(settings)) for name in names}
+    stored = {name: house.bars.coverage(name, timeframe(settings)) for name in names}
     spans = (f"{name} {_days_of(house, name, span)}" for name, span in stored.items() if span)
     return DataError(
         f"no bar of {', '.join(names)} lies in the period",
@@ -136,7 +138,15 @@ def reply_of(settings: Settings, done: StudyResult, *, with_fills: bool = True) 
         data_hash=done.data_hash,
         code_hash=done.code_hash,
         void=next((row.message for _, row in done.report.findings() if row.code == LOOK_AHEAD), ""),
+        made_of=_made_of(settings),
     )
+
+
+def _made_of(settings: Settings) -> dict[str, str]:
+    """The timeframe of the stored bars that those of each instrument are made of, where they are made."""
+    store, wanted = Container(settings).bars, timeframe(settings)
+    bases = {symbol: store.base_of(symbol, wanted) for symbol in symbols(settings)}
+    return {symbol: str(base) for symbol, base in bases.items() if base not in (None, wanted)}
 
 
 def fill_lines(instrument: str, result: BacktestResult) -> list[FillLine]:
@@ -184,6 +194,7 @@ class SweepReply:
         why: what it says of the first of those.
         data: what the checks find in the stored bars of the sweep.
         void: the reason why the sweep is void, because the strategy looks ahead; empty where it is not.
+        made_of: as for a backtest.
     """
 
     strategy: str
@@ -195,6 +206,7 @@ class SweepReply:
     config_hash: str
     data: Sequence[FindingLine]
     void: str = ""
+    made_of: Mapping[str, str] = field(default_factory=dict)
 
 
 PREFIX = "strategy."
@@ -242,7 +254,8 @@ def sweep(
     name = settings.strategy.name
     void = f"The strategy looks ahead and every figure here is void: {result.ahead}." if result.ahead else ""
     data = noteworthy(house, [(symbol, timeframe(settings)) for symbol in symbols(settings)])
-    return SweepReply(name, len(figures), result.left_out, result.why, rank, rows, settings.config_hash, data, void)
+    facts = rows, settings.config_hash, data, void, _made_of(settings)
+    return SweepReply(name, len(figures), result.left_out, result.why, rank, *facts)
 
 
 def _parameters(settings: Settings, combination: Sequence[str]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -68,6 +69,7 @@ class ShownInstrument:
     Args:
         configured: whether it is one of the configuration.
         actions: rows of its table of corporate actions; None without a table.
+        makes: the timeframes that are not stored and can be read all the same, each with the one it is made of.
     """
 
     instrument: str
@@ -75,6 +77,7 @@ class ShownInstrument:
     actions: int | None
     series: tuple[ShownSeries, ...]
     damaged: tuple[StoredSeries, ...]
+    makes: Mapping[str, str]
 
 
 def list_data(settings: Settings) -> StoredData:
@@ -110,6 +113,7 @@ def show_data(settings: Settings, symbol: str, rows: int) -> ShownInstrument:
         actions=_actions(store, symbol),
         series=tuple(_shown(store, row, rows) for row in own if not row.problem),
         damaged=tuple(row for row in own if row.problem),
+        makes=_makes(own) if symbol in settings.instruments else {},
     )
 
 
@@ -129,6 +133,15 @@ def _actions(store: BarStore, symbol: str) -> int | None:
         return len(store.actions.factors(symbol))
     except NoFactors:
         return None
+
+
+def _makes(own: Sequence[StoredSeries]) -> dict[str, str]:
+    """The timeframes of trades that are not stored and that stored ones add up to."""
+    from tradewright.calendars.resampled_bars import base_among
+
+    sound = [row for row in own if row.kind == BarKind.TRADE and row.rows and not row.problem]
+    bases = {each: base_among([Timeframe(row.timeframe) for row in sound], each) for each in Timeframe}
+    return {str(each): str(base) for each, base in bases.items() if base not in (None, each)}
 
 
 def _shown(store: BarStore, facts: StoredSeries, rows: int) -> ShownSeries:

@@ -88,11 +88,11 @@ def make_bars(settings: Settings, symbol: str, timeframes: Sequence[Timeframe] =
     with Container(settings) as house, failing_bars(house, symbol, (universe, *timeframes)):
         source = feeds.feed(house)
         updates = research.refreshed(house, source, symbol, timeframes) if source else {}
-        data_hash = house.bar_store.data_hash(symbol, universe)
+        data_hash = house.bars.data_hash(symbol, universe)
         suite = suite_on(house, symbol)
         of_all, of_deciding = findings_of_tables(problems), findings_of_suite(suite)
         judged = judge(house, symbol, timeframes, of_all=of_all, of_deciding=of_deciding)
-        frame = house.bar_store.read(symbol, universe)
+        frame = house.bars.read(symbol, universe)
     counts = {
         **{f"added {timeframe}": update.added for timeframe, update in updates.items()},
         **{f"revised {timeframe}": update.revised for timeframe, update in updates.items()},
@@ -116,7 +116,7 @@ def make_features(settings: Settings, symbol: str) -> dg.MaterializeResult:
     """
     with Container(settings) as house:
         timeframe = settings.universe.timeframe
-        fingerprint = house.bar_store.fingerprint(symbol, timeframe)  # before the bars are read
+        fingerprint = house.bars.fingerprint(symbol, timeframe)  # before the bars are read
         with failing_features(house, symbol):
             computed = features_of(house, symbol)
             newest = feature_snapshot(computed, symbol)
@@ -125,7 +125,7 @@ def make_features(settings: Settings, symbol: str) -> dg.MaterializeResult:
         house.artefacts.write_json(("features", symbol, "newest"), row)
         unknown = sorted(name for name, value in newest.values.items() if value is None)
         record_features(house, symbol, fingerprint, unknown)
-        data_hash = house.bar_store.data_hash(symbol, timeframe)
+        data_hash = house.bars.data_hash(symbol, timeframe)
     shown, warm_up = ", ".join(unknown) or "none", int(computed.isna().any(axis=1).sum())
     facts: Facts = {
         "rows": len(computed),
@@ -143,7 +143,7 @@ def make_features(settings: Settings, symbol: str) -> dg.MaterializeResult:
 
 def features_of(house: Container, symbol: str) -> pd.DataFrame:
     """The features table of an instrument's deciding bars."""
-    bars = house.bar_store.read_bars(symbol, house.settings.universe.timeframe)
+    bars = house.bars.read_bars(symbol, house.settings.universe.timeframe)
     return feature_table(bars, research.feature_settings(house.settings, house.instrument(symbol)))
 
 

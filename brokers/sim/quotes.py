@@ -26,7 +26,9 @@ def newest_quotes(
     clock: Clock,
     closes_at: ClosesAt | None,
 ) -> dict[str, Quote]:
-    """A quote of every instrument that has bars, of the first of ``timeframes`` that is stored.
+    """A quote of every instrument that has bars, of the first of ``timeframes`` that is stored or can be made.
+
+    Where its bars would be made of shorter ones, the close is that of the newest of those.
 
     A quote is as old as the close it stands around, and never of the future.
 
@@ -38,9 +40,10 @@ def newest_quotes(
     """
     quotes = {}
     for instrument in instruments:
-        for timeframe in timeframes:
-            covered = store.coverage(instrument.symbol, timeframe)
-            if covered is None:
+        for wanted in timeframes:
+            timeframe = store.base_of(instrument.symbol, wanted)
+            covered = None if timeframe is None else store.coverage(instrument.symbol, timeframe)
+            if timeframe is None or covered is None:
                 continue
             bars = store.read_bars(instrument.symbol, timeframe, start=covered.last.to_pydatetime())
             now = clock.now()
@@ -62,13 +65,13 @@ def stored_bars(
 ) -> BarSource:
     """The complete stored bars of an instrument that end after a moment, ascending; empty where there are none.
 
-    The bars are raw, of the shortest of ``timeframes`` that has any.
+    The bars are raw, of the shortest of ``timeframes`` that has any, or that shorter ones add up to.
     """
     shortest_first = sorted(set(timeframes), key=lambda timeframe: timeframe.seconds)
 
     def since(symbol: str, moment: datetime) -> list[PriceBar]:
-        for timeframe in shortest_first:
-            if store.coverage(symbol, timeframe) is None:
+        for wanted in shortest_first:
+            if (timeframe := store.base_of(symbol, wanted)) is None:
                 continue
             instrument, now = instruments[symbol], clock.now()
             bars = store.read_bars(symbol, timeframe, start=moment - timedelta(seconds=timeframe.seconds))

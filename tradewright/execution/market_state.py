@@ -61,9 +61,10 @@ class MarketState:
             known where that session's bars are missing, however many older ones there are.
         atr: average true range of the deciding timeframe, from the features of the newest bar, not of an older one.
         liquidity: D17, from volumes and the spread.
-        gap: whether bars are missing among the newest 60.
+        gap: whether bars are missing among the newest 60, or among those that they are made of.
         shock: whether the last move was out of all proportion.
-        fingerprints: of the stored bars, by timeframe, taken before they were read.
+        fingerprints: of the bars that can be read, by timeframe, taken before they were read.
+        stored: the timeframes that are stored; the others are made of them.
     """
 
     bars: Bars
@@ -76,6 +77,7 @@ class MarketState:
     gap: bool | None = None
     shock: bool | None = None
     fingerprints: Mapping[Timeframe, str] = field(default_factory=dict)
+    stored: tuple[Timeframe, ...] = ()
 
 
 class MarketStateReader:
@@ -116,9 +118,10 @@ class MarketStateReader:
     def _read(self, instrument: Instrument) -> MarketState:
         # Before the bars: those of an import in between must not pass for the ones that were judged.
         fingerprints = self._store.fingerprints(instrument.symbol)
+        stored = self._store.timeframes(instrument.symbol)
         bars = self._newest(instrument, self._timeframe)
         if len(bars.ts) == 0:
-            return MarketState(bars, fingerprints=fingerprints)
+            return MarketState(bars, fingerprints=fingerprints, stored=stored)
         spread, start = float(bars.spread[-1]), int(bars.ts[-1])
         closed = closed_at(instrument, self._timeframe, start)
         known_spread = instrument.default_spread_bps if np.isnan(spread) else spread
@@ -127,12 +130,13 @@ class MarketStateReader:
             closed_at=closed,
             bar_seconds=open_seconds(instrument, _moment(start), closed),
             last_close=_decimal(bars.close[-1]),
-            previous_close=self._previous_close(instrument, bars),
+            previous_close=self._previous_close(instrument, bars, has_days=Timeframe.D1 in stored),
             atr=self._atr(instrument, start),
             liquidity=_decimal(liquidity_score(bars.volume, known_spread, *self._volumes)),
-            gap=_has_gap(instrument, self._timeframe, bars.ts[-WATCHED:]),
+            gap=self._has_gap(instrument, bars.ts[-WATCHED:]),
             shock=_is_shock(bars.close),
             fingerprints=fingerprints,
+            stored=stored,
         )
 
     def _newest(self, instrument: Instrument, timeframe: Timeframe) -> Bars:
@@ -149,23 +153,31 @@ class MarketStateReader:
                 return bars
             span *= 4
 
-    def _previous_close(self, instrument: Instrument, bars: Bars) -> Decimal | None:
-        """Of the session (or UTC day, round the clock) before the present one: its daily bar's, else its last bar's."""
-        from tradewright.store.bars import NoBars
+    def _has_gap(self, instrument: Instrument, ts: np.ndarray) -> bool | None:
+        """Whether bars are missing from the first of these on; of bars that are made, also one they are made of."""
+        if len(ts) < 2:
+            return None
+        base = self._store.base_of(instrument.symbol, self._timeframe)
+        if base is None or base is self._timeframe:
+            return _has_gap(instrument, self._timeframe, ts)
+        shorter = self._store.read_bars(instrument.symbol, base, start=_moment(int(ts[0])))
+        return _has_gap(instrument, self._timeframe, ts) or _has_gap(instrument, base, shorter.ts)
 
+    def _previous_close(self, instrument: Instrument, bars: Bars, *, has_days: bool) -> Decimal | None:
+        """Of the session (or UTC day, round the clock) before the present one: its stored day's, else its last bar's.
+
+        Days are not made for it: the last bar of the session has the same close.
+        """
         now = self._clock.now()
         days = _calendar(instrument).grid(Timeframe.D1, now - LONGEST_PAUSE, now)
         if len(days) < 2:
             return None
         before, present = int(days[-2]), int(days[-1])
-        try:
-            daily = self._store.read_bars(
-                instrument.symbol, Timeframe.D1, start=_moment(before), end=_moment(present) - _TICK
-            )
-        except NoBars:
-            daily = bars
-        if len(daily.ts) == 0:
-            daily = bars
+        daily = bars
+        if has_days:
+            first, last = _moment(before), _moment(present) - _TICK
+            stored = self._store.read_bars(instrument.symbol, Timeframe.D1, start=first, end=last)
+            daily = stored if len(stored.ts) else bars
         closes = daily.close[(daily.ts >= before) & (daily.ts < present)]
         return _decimal(closes[-1]) if len(closes) else None
 
@@ -221,9 +233,7 @@ def _calendar(instrument: Instrument) -> Calendar:
     return calendar_of(instrument)
 
 
-def _has_gap(instrument: Instrument, timeframe: Timeframe, ts: np.ndarray) -> bool | None:
-    if len(ts) < 2:
-        return None
+def _has_gap(instrument: Instrument, timeframe: Timeframe, ts: np.ndarray) -> bool:
     expected = _calendar(instrument).expected_starts(timeframe, ts)
     return bool(np.setdiff1d(expected, ts, assume_unique=True).size)
 

@@ -152,7 +152,7 @@ class SnapshotBuilder:
     def request(self, intent: Intent, *, before_send: bool = False) -> SnapshotRequest:
         """The request for the snapshot that the gate needs for an intent, or the sender for its order."""
         symbol, instrument = intent.terms.instrument, self.instruments.get(intent.terms.instrument)
-        stored = self.facts.of(instrument).fingerprints if instrument else {}
+        stored = self.facts.of(instrument).stored if instrument else ()
         read = timeframes_read(self.timeframe, stored, own_timeframe(intent))
         return SnapshotRequest(
             instrument=symbol,

@@ -36,6 +36,14 @@ class InstrumentBars:
 
 
 @dataclass(frozen=True)
+class BaseBars:
+    """The stored bars that the bars of a backtest are made of, of the same span and view."""
+
+    timeframe: Timeframe
+    bars: Bars
+
+
+@dataclass(frozen=True)
 class Selection:
     """The bars that a backtest reads.
 
@@ -97,9 +105,23 @@ def read_instrument_bars(
     for instrument in selection.instruments:
         if make is not None and store.coverage(instrument.symbol, selection.timeframe) is None:
             make(instrument)
-        view = selection.view if instrument.asset_class in ADJUSTABLE else PriceView.RAW
-        bars = store.read_bars(
-            instrument.symbol, selection.timeframe, start=selection.start, end=selection.end, view=view
-        )
+        bars = _read(store, selection, instrument, selection.timeframe)
         found[instrument.symbol] = InstrumentBars(instrument, bars)
     return found
+
+
+def read_base(store: BarStore, selection: Selection, instrument: Instrument) -> BaseBars | None:
+    """The stored bars of which an instrument's bars of a selection are made; None where those are stored themselves.
+
+    Raises:
+        StoreError: when bars are damaged.
+    """
+    base = store.base_of(instrument.symbol, selection.timeframe)
+    if base is None or base is selection.timeframe:
+        return None
+    return BaseBars(base, _read(store, selection, instrument, base))
+
+
+def _read(store: BarStore, selection: Selection, instrument: Instrument, timeframe: Timeframe) -> Bars:
+    view = selection.view if instrument.asset_class in ADJUSTABLE else PriceView.RAW
+    return store.read_bars(instrument.symbol, timeframe, start=selection.start, end=selection.end, view=view)

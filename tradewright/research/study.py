@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -14,14 +14,14 @@ from tradewright.backtest.spec import BacktestSpec
 from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.study import MetricsConfig, StudyResult, study
-from tradewright.model.bars import Timeframe, Times
+from tradewright.model.bars import Bars, Timeframe, Times
 from tradewright.model.instrument import Instrument
 from tradewright.model.strategy import Strategy
 from tradewright.quality.anomalies import gap_findings, volume_findings
 from tradewright.quality.bad_prints import bad_print_finding
 from tradewright.quality.price_moves import price_findings
-from tradewright.quality.report import Code
-from tradewright.research.bars import InstrumentBars
+from tradewright.quality.report import Code, Finding
+from tradewright.research.bars import BaseBars, InstrumentBars
 
 SUSPICIOUS = (Code.POSSIBLE_SPLIT, Code.UNIT_CHANGE, Code.BAD_PRINT, Code.CROSSED_QUOTES)
 """Findings on prices that put a backtest in doubt. A jump alone does not: companies report their earnings."""
@@ -40,6 +40,7 @@ def report(
     *,
     facts: Mapping[str, str],
     look_ahead: Mapping[str, LookAheadEvidence] | None = None,
+    bases: Mapping[str, BaseBars] | None = None,
 ) -> StudyResult:
     """Backtest a strategy on its instruments, and report.
 
@@ -48,18 +49,23 @@ def report(
         facts: shown at the head of the report.
         look_ahead: the results of the look-ahead test by instrument. Evidence on another strategy, other code or other
             bars than those of this study counts as none.
+        bases: the stored bars of the instruments whose bars are made of shorter ones; they are judged as well.
 
     Raises:
         ConfigError, DataError, StoreError: as :func:`tradewright.evaluation.study.study`.
     """
-    made = look_ahead or {}
+    made, shorter = look_ahead or {}, bases or {}
+    seen = {
+        symbol: evidence(strategy, item, timeframe, made.get(symbol), shorter.get(symbol))
+        for symbol, item in tables.items()
+    }
     return study(
         strategy,
         {symbol: item.bars for symbol, item in tables.items()},
         {symbol: terms(item.instrument) for symbol, item in tables.items()},
         measures,
         cache,
-        evidence={symbol: evidence(strategy, item, timeframe, made.get(symbol)) for symbol, item in tables.items()},
+        evidence=seen,
         facts=facts,
         days={symbol: session_days(item) for symbol, item in tables.items()},
     )
@@ -77,9 +83,17 @@ def first_and_last_day(item: InstrumentBars) -> tuple[date, date]:
 
 
 def evidence(
-    strategy: Strategy, item: InstrumentBars, timeframe: Timeframe, look_ahead: LookAheadEvidence | None
+    strategy: Strategy,
+    item: InstrumentBars,
+    timeframe: Timeframe,
+    look_ahead: LookAheadEvidence | None,
+    base: BaseBars | None = None,
 ) -> ValidityEvidence:
-    """The look-ahead test's result and the gaps in the bars, measured on the instrument's own calendar."""
+    """The look-ahead test's result and the gaps in the bars, measured on the instrument's own calendar.
+
+    Args:
+        base: the stored bars that these are made of; holes in them are findings of their own.
+    """
     covered = look_ahead is not None and look_ahead.covers(strategy, item.data_hash)
     tested = look_ahead if covered else None
     known = ValidityEvidence(
@@ -92,7 +106,7 @@ def evidence(
     gaps = next((finding for finding in gap_findings(item.bars.ts, grid) if finding.code is Code.GAPS), None)
     return replace(
         known,
-        bars=suspicious_bars(item, grid),
+        bars=(*suspicious_bars(item, grid), *(suspicious_base(item.instrument, base) if base else ())),
         missing_bars=int(gaps.figures["missing"]) if gaps else 0,
         longest_gap_bars=int(gaps.figures["longest"]) if gaps else 0,
     )
@@ -100,9 +114,19 @@ def evidence(
 
 def suspicious_bars(item: InstrumentBars, grid: Times) -> tuple[str, ...]:
     """The prices among these bars that look wrong, in the view that was read; each finding with its gravest place."""
-    found = (*price_findings(item.bars, grid), *bad_print_finding(item.bars), *volume_findings(item.bars))
-    return tuple(
-        f"{item.instrument.symbol}: {row.message} ({row.code}, as at {row.examples[0]})"
-        for row in found
-        if row.code in SUSPICIOUS
-    )
+    return _told(f"{item.instrument.symbol}: ", _findings(item.bars, grid), SUSPICIOUS)
+
+
+def suspicious_base(instrument: Instrument, base: BaseBars) -> tuple[str, ...]:
+    """The holes and the prices that look wrong among stored bars that longer ones are made of."""
+    grid = calendar_of(instrument).expected_starts(base.timeframe, base.bars.ts)
+    found = (*gap_findings(base.bars.ts, grid), *_findings(base.bars, grid))
+    return _told(f"{instrument.symbol}, of the {base.timeframe} bars it is made of: ", found, (*SUSPICIOUS, Code.GAPS))
+
+
+def _findings(bars: Bars, grid: Times) -> tuple[Finding, ...]:
+    return (*price_findings(bars, grid), *bad_print_finding(bars), *volume_findings(bars))
+
+
+def _told(head: str, found: Iterable[Finding], codes: Collection[Code]) -> tuple[str, ...]:
+    return tuple(f"{head}{row.message} ({row.code}, as at {row.examples[0]})" for row in found if row.code in codes)

@@ -171,12 +171,9 @@ class BarStore:
             DamagedFile: when a file is not what was written.
             NoFactors: when an adjusted view is asked for without a factor table.
         """
-        bounds = partial(self.trading_days, instrument) if self.trading_days else None
-        first, last = first_instant(start, bounds), last_instant(end, bounds)
+        first, last = self._span(instrument, start, end)
         series = Series(instrument, timeframe, kind)
-        bars = self._parts(series, first, last)
-        low, high = np.searchsorted(bars.ts, first, "left"), np.searchsorted(bars.ts, last, "right")
-        bars = select(bars, slice(int(low), int(high)))
+        bars = within(self._parts(series, first, last), first, last)
         if not intact(bars, timeframe, negative_prices=True):
             raise DamagedFile("stored bars break their contract", where=str(self._folder(series)), remedy=REMEDY)
         return self.actions.view(instrument, bars, view)
@@ -207,13 +204,28 @@ class BarStore:
         return content_hash({year: part.sha256 for year, part in manifest.parts.items()})
 
     def fingerprints(self, instrument: str) -> dict[Timeframe, str]:
-        """The fingerprint of every stored series of an instrument's trades, by timeframe.
+        """The fingerprint of every series of an instrument's trades that can be read, by timeframe.
 
         Raises:
             StoreError: when a manifest is damaged.
         """
         known = {each: self.fingerprint(instrument, each) for each in Timeframe}
         return {each: told for each, told in known.items() if told}
+
+    def timeframes(self, instrument: str, kind: BarKind = BarKind.TRADE) -> tuple[Timeframe, ...]:
+        """The timeframes of which bars of an instrument are stored, the shortest first.
+
+        Raises:
+            StoreError: when a manifest is damaged.
+        """
+        return tuple(each for each in Timeframe if BarStore.fingerprint(self, instrument, each, kind))
+
+    def base_of(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> Timeframe | None:
+        """The stored timeframe of whose bars :meth:`read_bars` makes its answer; None where there is none.
+
+        Here it is the timeframe itself; ``ResampledBars`` makes longer bars of shorter ones.
+        """
+        return timeframe if timeframe in self.timeframes(instrument, kind) else None
 
     def coverage(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> Coverage | None:
         """The extent of a stored series, from its manifest alone; None when nothing is stored."""
@@ -246,6 +258,11 @@ class BarStore:
         for path in sorted((self.root / "bars").glob("kind=*/timeframe=*/instrument=*/_manifest.json")):
             kind, timeframe, instrument = (part.partition("=")[2] for part in path.parent.parts[-3:])
             yield Series(unquote(instrument), Timeframe(timeframe), BarKind(kind))
+
+    def _span(self, instrument: str, start: Moment, end: Moment) -> tuple[int, int]:
+        """The first and the last nanosecond (UTC) of a span."""
+        bounds = partial(self.trading_days, instrument) if self.trading_days else None
+        return first_instant(start, bounds), last_instant(end, bounds)
 
     def _merge(self, series: Series, new: Bars, source: str) -> UpsertReport:
         folder = self._folder(series)
@@ -294,7 +311,8 @@ class BarStore:
         if others:
             remedy = (
                 f"say backtest.timeframe={others[-1]} for a backtest, universe.timeframe={others[-1]} "
-                f"universe.base_timeframe={others[-1]} for all else; or import bars of {series.timeframe}"
+                f"universe.base_timeframe={others[-1]} for all else; or import bars of {series.timeframe} or of a "
+                "shorter timeframe"
             )
         return NoBars(
             f"no {series.kind} bars of {series.instrument} at {series.timeframe}; stored: {stored}",
@@ -308,6 +326,12 @@ class BarStore:
     def _superseded(self, series: Series) -> Path:
         """Outside the dataset, so that a reader of the whole tree meets every bar once."""
         return self.root / "superseded" / series.folder
+
+
+def within(bars: Bars, first: int, last: int) -> Bars:
+    """The bars that start from ``first`` to ``last`` (nanoseconds UTC), both included."""
+    low, high = np.searchsorted(bars.ts, first, "left"), np.searchsorted(bars.ts, last, "right")
+    return select(bars, slice(int(low), int(high)))
 
 
 def _accepted(series: Series, frame: pd.DataFrame, negative_prices: bool) -> Bars:

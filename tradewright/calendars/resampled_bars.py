@@ -1,0 +1,143 @@
+"""Stored bars, and those of every longer timeframe that they add up to: made when they are read, by the sessions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from tradewright.calendars.calendar import Calendar
+from tradewright.calendars.resampling import resampled
+from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
+from tradewright.model.clock import Clock
+from tradewright.model.hashing import content_hash
+from tradewright.store.bars import BarStore, Coverage, NoBars, Series, TradingDays, stamp, within
+from tradewright.store.time_range import Moment
+
+_AROUND = 40 * 86_400 * 1_000_000_000
+"""The hours of so many nanoseconds before and after a series may shape its bars: more than a month and a closure."""
+
+
+def base_among(stored: Iterable[Timeframe], wanted: Timeframe) -> Timeframe | None:
+    """The stored timeframe that bars are read from: the wanted one, else the longest that adds up to it, else None."""
+    known = tuple(stored)
+    makers = (each for each in known if each.makes(wanted))
+    return wanted if wanted in known else max(makers, key=lambda each: each.seconds, default=None)
+
+
+class ResampledBars(BarStore):
+    """A bars store for readers: a timeframe that is not stored is made of the longest stored one that adds up to it.
+
+    Stored bars always come first, and nothing that is made is stored. Prices are adjusted before they are aggregated. A
+    bar is there once stored bars reach over the whole of its period (:func:`resampled`), and a series of which no bar
+    is complete is as good as not stored. Whoever stores or fetches bars asks a plain :class:`BarStore` how far they
+    reach.
+
+    Args:
+        root: the storage folder.
+        market: the calendar of an instrument, by its symbol.
+        clock, trading_days: as for :class:`BarStore`.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        market: Callable[[str], Calendar],
+        clock: Clock | None = None,
+        trading_days: TradingDays | None = None,
+    ) -> None:
+        super().__init__(root, clock, trading_days)
+        self._market = market
+        self._made: dict[Series, tuple[str, Bars]] = {}
+
+    def base_of(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> Timeframe | None:
+        """The stored timeframe that :meth:`read_bars` reads: the wanted one, else the one that it is made of."""
+        return base_among(self.timeframes(instrument, kind), timeframe)
+
+    def read_bars(
+        self,
+        instrument: str,
+        timeframe: Timeframe,
+        kind: BarKind = BarKind.TRADE,
+        start: Moment = None,
+        end: Moment = None,
+        view: PriceView = PriceView.RAW,
+    ) -> Bars:
+        """Bars as arrays, stored or made; see :meth:`BarStore.read_bars`.
+
+        Raises:
+            NoBars: when neither the series nor a shorter one that adds up to it is stored, or no bar is complete.
+            DamagedFile, NoFactors: as :meth:`BarStore.read_bars`.
+        """
+        base = self.base_of(instrument, timeframe, kind)
+        if base is None or base is timeframe:
+            return super().read_bars(instrument, timeframe, kind, start, end, view)
+        made = self._whole(Series(instrument, timeframe, kind), base, view)
+        if len(made.ts) == 0:
+            raise NoBars(
+                f"the stored {base} {kind} bars of {instrument} reach over no whole bar of {timeframe}",
+                where=str(self.root),
+                remedy=f"import more of them, or choose a timeframe between {base} and {timeframe}",
+            )
+        return within(made, *self._span(instrument, start, end))
+
+    def coverage(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> Coverage | None:
+        """The extent of what can be read; of bars that are made, with the revision of those they are made of."""
+        base = self.base_of(instrument, timeframe, kind)
+        stored = None if base is None else super().coverage(instrument, base, kind)
+        if base is None or base is timeframe or stored is None:
+            return stored
+        ts = self._whole(Series(instrument, timeframe, kind), base, PriceView.RAW).ts
+        return Coverage(len(ts), stamp(ts[0]), stamp(ts[-1]), stored.revision) if len(ts) else None
+
+    def fingerprint(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> str:
+        """A hash that any change of the stored bars behind a series changes, and any of the hours that shaped it."""
+        base = self.base_of(instrument, timeframe, kind)
+        if base is None:
+            return ""
+        told = super().fingerprint(instrument, base, kind)
+        return told if base is timeframe else self._fingerprint_of_made(Series(instrument, timeframe, kind), base, told)
+
+    def fingerprints(self, instrument: str) -> dict[Timeframe, str]:
+        """The fingerprint of every series of an instrument's trades that is stored or can be made, by timeframe."""
+        stored = {each: told for each in Timeframe if (told := BarStore.fingerprint(self, instrument, each))}
+        bases = {each: base_among(stored, each) for each in Timeframe}
+        return {
+            each: stored[base]
+            if base is each
+            else self._fingerprint_of_made(Series(instrument, each, BarKind.TRADE), base, stored[base])
+            for each, base in bases.items()
+            if base is not None
+        }
+
+    def _whole(self, series: Series, base: Timeframe, view: PriceView) -> Bars:
+        """The whole series, made; raw prices are kept until the stored bars are others."""
+        # Before the bars are read, so that it is never newer than they are.
+        told = BarStore.fingerprint(self, series.instrument, base, series.kind)
+        known = self._made.get(series)
+        if view is PriceView.RAW and known is not None and known[0] == told:
+            return known[1]
+        market = self._market(series.instrument)
+        shorter = BarStore.read_bars(self, series.instrument, base, series.kind, view=view)
+        made = resampled(market, shorter, base, series.timeframe)
+        if view is PriceView.RAW:
+            self._made[series] = told, made
+        return made
+
+    def _fingerprint_of_made(self, series: Series, base: Timeframe, told: str) -> str:
+        return content_hash([str(series.timeframe), str(base), told, self._hours(series, base)])
+
+    def _hours(self, series: Series, base: Timeframe) -> str:
+        """A hash of the sessions in which the stored bars lie, and of those around."""
+        market, covered = self._market(series.instrument), BarStore.coverage(self, series.instrument, base, series.kind)
+        if covered is None:
+            return ""
+        low = np.searchsorted(market.closes, covered.first.value - _AROUND)
+        high = np.searchsorted(market.opens, covered.last.value + _AROUND)
+        table, rows = market.table, slice(*np.searchsorted(market.table.segment_rows, [low, high]))
+        digest = hashlib.sha256(f"{table.zone} {table.nominal_open} {market.utc_days}".encode())
+        for part in (market.days[low:high], market.opens[low:high], market.closes[low:high], table.segments[rows]):
+            digest.update(np.ascontiguousarray(part).tobytes())
+        return digest.hexdigest()
