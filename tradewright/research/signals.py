@@ -61,7 +61,7 @@ def signals(
     identity = identity_of(strategy, declared, timeframe, tables)
     found = []
     for symbol, item in tables.items():
-        current = current_target(strategy, item.bars, terms(item.instrument))
+        current = current_target(strategy, item.bars, terms(item))
         raw = store.read_bars(symbol, timeframe)
         found.append(candidate(strategy, declared, item, current, raw, identity, timeframe))
     return found

@@ -15,7 +15,6 @@ from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.study import MetricsConfig, StudyResult, study
 from tradewright.model.bars import Timeframe, Times
-from tradewright.model.instrument import Instrument
 from tradewright.model.strategy import Strategy
 from tradewright.quality.anomalies import gap_findings, volume_findings
 from tradewright.quality.bad_prints import bad_print_finding
@@ -26,8 +25,8 @@ from tradewright.research.bars import InstrumentBars
 SUSPICIOUS = (Code.POSSIBLE_SPLIT, Code.UNIT_CHANGE, Code.BAD_PRINT, Code.CROSSED_QUOTES)
 """Findings on prices that put a backtest in doubt. A jump alone does not: companies report their earnings."""
 
-Terms = Callable[[Instrument], BacktestSpec]
-"""The terms of a backtest of one instrument; ``cash`` is the whole account's."""
+Terms = Callable[[InstrumentBars], BacktestSpec]
+"""The terms of a backtest of one instrument on its bars; ``cash`` is the whole account's."""
 
 
 def report(
@@ -56,7 +55,7 @@ def report(
     return study(
         strategy,
         {symbol: item.bars for symbol, item in tables.items()},
-        {symbol: terms(item.instrument) for symbol, item in tables.items()},
+        {symbol: terms(item) for symbol, item in tables.items()},
         measures,
         cache,
         evidence={symbol: evidence(strategy, item, timeframe, made.get(symbol)) for symbol, item in tables.items()},
