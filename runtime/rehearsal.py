@@ -18,6 +18,7 @@ from conf.schema.settings import Settings
 from runtime import research
 from runtime.bar_checks import evidence_on, record, record_features
 from runtime.container import Container
+from runtime.currencies import refuse_other_currencies
 from runtime.feeds import timeframes_judged
 from runtime.trading import account_actor, holder, not_well, snapshot_builder, system_user
 from tradewright.calendars.registry import calendar_of
@@ -99,7 +100,8 @@ def run_rehearsal(
             the newest.
 
     Raises:
-        ConfigError, StoreError, DataError: for bars that are missing or damaged, and a span without a bar.
+        ConfigError, StoreError, DataError: for bars that are missing or damaged, a span without a bar, and an
+            instrument in another currency than the account's.
     """
     settings, clock = house.settings, ManualClock(_BEGINNING)
     made = settings.universe.timeframe, research.signal_selection(house).timeframe
@@ -132,6 +134,7 @@ def run_rehearsal(
 def _pasts(house: Container, store: ReplayBars) -> dict[str, InstrumentPast]:
     """The past of every instrument that the strategy trades."""
     settings, chosen = house.settings, research.signal_selection(house)
+    refuse_other_currencies(house, chosen.instruments, "a rehearsal")
     tables, declared = research.tables(house, chosen), research.declared(settings)
     identity = research.identity_in_force(house)
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import time
 
 from conf.problems import ConfigProblems
@@ -11,6 +12,7 @@ from conf.schema.settings import Settings
 from conf.strategy_kinds import build
 from conf.table_rules import broken_sets
 from runtime.container import Container
+from runtime.currencies import account_currency, conversion_of
 from runtime.feeds import scenario, scenario_end, stored_timeframes
 from strategies.base import BaseStrategy
 from tradewright.backtest.code import code_identity
@@ -105,13 +107,23 @@ def _maker(house: Container) -> Callable[[Instrument], object] | None:
     return make
 
 
-def terms(settings: Settings) -> Terms:
-    """The terms of a backtest by instrument; cash is the whole account's."""
-    return lambda instrument: spec(settings, instrument)
+def terms(house: Container, length: Timeframe, *, lenient: bool = False) -> Terms:
+    """The terms of a backtest by instrument; cash is the whole account's.
+
+    Args:
+        length: the timeframe of the bars.
+        lenient: for decisions; see :func:`runtime.currencies.conversion_of`, which also says what is raised.
+    """
+
+    def of(item: InstrumentBars) -> BacktestSpec:
+        known = conversion_of(house, item, length, lenient=lenient)
+        return replace(spec(house.settings, item.instrument), conversion=known)
+
+    return of
 
 
 def spec(settings: Settings, instrument: Instrument) -> BacktestSpec:
-    """The terms of a backtest of one instrument."""
+    """The terms of a backtest of one instrument, without the rates of its bars."""
     backtest = settings.backtest
     return BacktestSpec(
         cash=backtest.cash,
@@ -127,6 +139,7 @@ def spec(settings: Settings, instrument: Instrument) -> BacktestSpec:
         close_at_end=backtest.close_at_end,
         lot_size=float(instrument.lot_size),
         multiplier=float(instrument.multiplier),
+        currency=account_currency(settings),
     )
 
 
@@ -152,10 +165,11 @@ def run_study(house: Container) -> StudyResult:
     Raises:
         ConfigError, StoreError, DataError, StrategyError: naming what is wrong and what to do.
     """
-    settings, picked = house.settings, selection(house)
+    settings, picked, length = house.settings, selection(house), timeframe(house.settings)
     read = tables(house, picked)
     found = {each.symbol: read_base(house.bars, picked, each) for each in picked.instruments}
     bases = {symbol: base for symbol, base in found.items() if base is not None}
+    priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
     tested = look_ahead(house, read)
     chosen = settings.backtest.model_dump(mode="json")
     facts = {
@@ -163,10 +177,9 @@ def run_study(house: Container) -> StudyResult:
         "parameters": ", ".join(f"{name}={value}" for name, value in settings.strategy.parameters.items()),
         "mode": settings.mode.name,
         "prices": settings.backtest.prices,
-        "timeframe": "; ".join(
-            (timeframe(settings), *(f"{name} made of {each.timeframe}" for name, each in bases.items()))
-        ),
-        "cash": f"{settings.backtest.cash:,g} {settings.policy.currency}, an equal part for each instrument",
+        "timeframe": "; ".join((length, *(f"{name} made of {each.timeframe}" for name, each in bases.items()))),
+        "cash": f"{settings.backtest.cash:,.12g} {account_currency(settings)}, an equal part for each instrument",
+        **_exchange_rates(priced),
         **{name: _shown(chosen[name]) for name in ("sizing", "costs", "slippage", "fill")},
         "look-ahead test": ", ".join(f"{symbol}: {_verdict(each)}" for symbol, each in tested.items()),
         "config hash": settings.config_hash,
@@ -175,14 +188,21 @@ def run_study(house: Container) -> StudyResult:
     return report(
         house.strategy,
         read,
-        timeframe(settings),
-        terms(settings),
+        length,
+        lambda item: priced[item.instrument.symbol],
         measures(settings, [each.instrument for each in read.values()]),
         house.cache_folder / "backtests",
         facts=facts,
         look_ahead=tested,
         bases=bases,
     )
+
+
+def _exchange_rates(priced: Mapping[str, BacktestSpec]) -> dict[str, str]:
+    """The conversions in words; nothing where all is in one currency."""
+    told = (f"{name}: {each.conversion.stated()}" for name, each in priced.items() if each.conversion is not None)
+    text = "; ".join(told)
+    return {"exchange rates": text} if text else {}
 
 
 def _shown(terms: object) -> str:
@@ -237,7 +257,9 @@ def sweep_sets(
     def make(changes: Mapping[str, float]) -> BaseStrategy:
         return build(chosen.kind, {**chosen.parameters, **changes})
 
-    return run_sweep(make, sets, tables(house), terms(house.settings), progress, kept=_evidence(house))
+    return run_sweep(
+        make, sets, tables(house), terms(house, timeframe(house.settings)), progress, kept=_evidence(house)
+    )
 
 
 def declared(settings: Settings) -> Declared:
@@ -270,7 +292,8 @@ def newest_signals(house: Container) -> list[SignalCandidate]:
     settings, chosen = house.settings, signal_selection(house)
     found = tables(house, chosen)
     look_ahead(house, found)
-    return signals(house.strategy, declared(settings), found, chosen.timeframe, terms(settings), house.bars)
+    named = terms(house, chosen.timeframe, lenient=True)
+    return signals(house.strategy, declared(settings), found, chosen.timeframe, named, house.bars)
 
 
 def feature_settings(settings: Settings, instrument: Instrument) -> FeatureSettings:

@@ -13,6 +13,8 @@ from tradewright.fills.slippage import Slippage
 from tradewright.model.bars import PriceView, Timeframe
 from tradewright.model.base import Name
 
+CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3,5}$")]
+
 
 class FillSettings(ConfigModel):
     """``backtest/fill``."""
@@ -31,6 +33,7 @@ class BacktestSettings(ConfigModel):
     end: Moment | None
     prices: PriceView
     cash: AboveZero
+    rates: dict[CurrencyCode, Annotated[str, Field(min_length=1)]]
     bar_delay: Annotated[int, Field(ge=1, le=1000)]
     allow_short: bool
     allow_overdraft: bool

@@ -18,8 +18,8 @@ from conf.schema.settings import Settings
 from runtime import research
 from runtime.bar_checks import judge
 from runtime.container import Container
-from runtime.due_jobs import bars_due, not_judged, signals_due
 from runtime.feeds import scenario, timeframes_judged
+from runtime.job_progress import bars_due, not_judged, signals_due
 from tests.app.conftest import say
 from tradewright.model.bar_rules import bars_of, frame_of
 from tradewright.model.bars import BarKind, Timeframe

@@ -34,6 +34,9 @@ class _Bar:
     spread: float
     volatility: float
     """Of the bar before: what was known when this one opened."""
+    open_rate: float
+    close_rate: float
+    """Account currency per unit of quote currency, as known at the open and at the close."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,14 @@ class _Entry:
 @dataclass
 class _Account:
     rules: KernelParameters
+    foreign: bool
     cash: float
+    debt: float = 0.0
+    """What an open position that settles its difference was bought for, in the quote currency; below 0 when short."""
     lots: float = 0.0
     entry_price: float = 0.0
+    entry_value: float = 0.0
+    """What the open units cost, in the account's currency at the rates of their fills."""
     entry_fees: float = 0.0
     entry_bar: int = 0
     stop: float = math.nan
@@ -69,8 +77,11 @@ class _Account:
     fills: list[tuple[float, ...]] = field(default_factory=list)
     trades: list[tuple[float, ...]] = field(default_factory=list)
 
-    def equity(self, price: float) -> float:
-        return self.cash + self.lots * (self.rules.lot_size * self.rules.multiplier) * price
+    def money(self, rate: float) -> float:
+        return self.cash - self.debt * rate if self.debt else self.cash
+
+    def equity(self, price: float, rate: float) -> float:
+        return self.money(rate) + self.lots * (self.rules.lot_size * self.rules.multiplier) * (price * rate)
 
     def order(self, bar: _Bar, side: int, lots: float, base: float, reason: FillReason) -> None:
         """Fill what the account can cover of one order."""
@@ -80,17 +91,19 @@ class _Account:
         size = lots * rules.lot_size
         bps = 0.0 if resting else slippage_bps(bar.volatility, bar.spread, size, bar.volume, rules.slippage)
         price = slipped(base, side, bps)
-        covered = lots if rules.allow_overdraft else self._covered(side, lots, price, maker)
+        ends = reason is FillReason.END or (reason is FillReason.SIGNAL and rules.at_close)
+        rate = bar.close_rate if ends else bar.open_rate
+        covered = lots if rules.allow_overdraft else self._covered(side, lots, price, rate, maker)
         if covered > 0:
             units = covered * rules.lot_size
-            cost = fee(units, abs(units * price * rules.multiplier), maker, rules.fees)
-            self._book(bar, side, covered, price, cost)
-            after = self.cash, self.lots * rules.lot_size
+            cost = fee(units, abs(units * price * rules.multiplier * rate), maker, rules.fees)
+            self._book(bar, side, covered, price, rate, cost)
+            after = self.cash, self.lots * rules.lot_size, -self.debt, rate
             self.fills.append((bar.index, side, units, price, cost, bps, int(reason), *after))
 
-    def _covered(self, side: int, lots: float, price: float, maker: bool) -> float:
-        rules = self.rules
-        value = price * rules.multiplier
+    def _covered(self, side: int, lots: float, price: float, rate: float, maker: bool) -> float:
+        rules, cash = self.rules, self.money(rate)
+        value = price * rules.multiplier * rate
 
         def outlay(count: float) -> float:
             units = count * rules.lot_size
@@ -98,29 +111,59 @@ class _Account:
 
         if side < 0 and self.lots > 0:
             units = lots * rules.lot_size
-            return lots if self.cash + units * value - fee(units, abs(units * value), maker, rules.fees) >= 0 else 0.0
-        money = self.cash if side > 0 else self.cash + 2.0 * self.lots * rules.lot_size * value
+            return lots if cash + units * value - fee(units, abs(units * value), maker, rules.fees) >= 0 else 0.0
+        money = cash if side > 0 else cash + 2.0 * self.lots * rules.lot_size * value
         most = whole_lots(affordable_units(money, value, maker, rules.fees), rules.lot_size)
         while most > 0 and outlay(most) > money:
             most -= 1
         return min(lots, most)
 
-    def _book(self, bar: _Bar, side: int, lots: float, price: float, cost: float) -> None:
+    def _book(self, bar: _Bar, side: int, lots: float, price: float, rate: float, cost: float) -> None:
         units, before = lots * self.rules.lot_size, self.lots
-        self.cash -= side * units * price * self.rules.multiplier + cost
+        value = side * units * price * self.rules.multiplier
+        is_long = before > 0 or (before == 0 and side > 0)
+        paid = not self.foreign or (self.rules.paid_in_full and is_long)
+        part = 1.0 if before * side >= 0 else lots / abs(before)
+        if paid:
+            self.cash -= value * rate + cost
+        elif before * side >= 0:
+            self.cash, self.debt = self.cash - cost, self.debt + value
+        else:
+            ended = self.debt * part
+            self.cash, self.debt = self.cash - cost - (ended + value) * rate, self.debt - ended
         self.lots += side * lots
+        self.debt = self.debt if self.lots else 0.0
         if before * side >= 0:
             if before == 0:
-                self.entry_bar, self.entry_price = bar.index, price
+                self.entry_bar, self.entry_price, self.entry_value = bar.index, price, 0.0
             else:
                 self.entry_price = (abs(before) * self.entry_price + lots * price) / (abs(before) + lots)
+            self.entry_value += abs(value) * rate
             self.entry_fees += cost
             return
         direction = 1 if before > 0 else -1
-        share = self.entry_fees * (lots / abs(before))
-        profit = direction * units * self.rules.multiplier * (price - self.entry_price) - share - cost
-        self.trades.append((self.entry_bar, bar.index, direction, units, self.entry_price, price, share, cost, profit))
+        share, spent = self.entry_fees * part, self.entry_value * part
+        bought = units * self.entry_price * self.rules.multiplier
+        entry_rate = spent / bought if paid and self.foreign else rate
+        gained = price * rate - self.entry_price * entry_rate
+        profit = direction * units * self.rules.multiplier * gained - share - cost
+        self.trades.append(
+            (
+                self.entry_bar,
+                bar.index,
+                direction,
+                units,
+                self.entry_price,
+                price,
+                share,
+                cost,
+                profit,
+                entry_rate,
+                rate,
+            )
+        )
         self.entry_fees = self.entry_fees - share if self.lots != 0 else 0.0
+        self.entry_value -= spent
 
     def close(self, bar: _Bar, price: float, reason: FillReason) -> None:
         if self.lots:
@@ -159,8 +202,9 @@ class _Account:
             return units
         rules = self.rules
         price = slipped(base, side, slippage_bps(bar.volatility, bar.spread, 0.0, bar.volume, rules.slippage))
-        equity = self.cash + self.lots * rules.lot_size * price * rules.multiplier
-        return sized_units(abs(share), equity, price, price, rules.multiplier, rules.sizing, rules.fees)
+        rate = bar.close_rate if rules.at_close else bar.open_rate
+        equity = self.equity(price, rate)
+        return sized_units(abs(share), equity, price, price, rules.multiplier * rate, rules.sizing, rules.fees)
 
     def rest(self, bar: _Bar) -> None:
         """What waits in the market during a bar: the entry limit, then the stop, then the take-profit."""
@@ -193,7 +237,7 @@ def run_reference(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Backtes
     check_bars(bars)
     rules = spec.rules()
     features, parameters = columns(strategy.prepare_state(), bars), strategy.parameters()
-    account, curve = _Account(rules, rules.cash), []
+    account, curve = _Account(rules, spec.conversion is not None, rules.cash), []
     waiting: list[_Decision] = []
     table = _bars(bars, spec)
     for bar in table:
@@ -211,7 +255,8 @@ def run_reference(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Backtes
             waiting += [] if math.isnan(action[0]) else [_decision(bar, action, account, rules)]
             if waiting and waiting[-1].due == bar.index:
                 account.place(bar, waiting[-1])
-        curve.append((account.equity(bar.close), account.cash, account.lots * rules.lot_size))
+        money = account.money(bar.close_rate)
+        curve.append((account.equity(bar.close, bar.close_rate), money, account.lots * rules.lot_size))
     return BacktestResult(
         bars=bars,
         initial_cash=rules.cash,
@@ -219,6 +264,7 @@ def run_reference(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Backtes
         trades=np.array(account.trades, TRADE),
         orders=account.orders,
         multiplier=rules.multiplier,
+        conversion=spec.conversion,
         given=Curves(*np.array(curve, np.float64).reshape(-1, 3).T.copy()),
     )
 
@@ -226,7 +272,8 @@ def run_reference(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Backtes
 def _bars(bars: Bars, spec: BacktestSpec) -> list[_Bar]:
     volatility = columns((VOLATILITY,), bars)[0] if spec.slippage.terms().vol else np.zeros(len(bars.ts))
     before = np.concatenate(([0.0], volatility))
-    rows = zip(*(values.tolist() for values in (*bars[1:], before[: len(bars.ts)])), strict=True)
+    rates = (spec.conversion.open, spec.conversion.close) if spec.conversion else (np.ones(len(bars.ts)),) * 2
+    rows = zip(*(values.tolist() for values in (*bars[1:], before[: len(bars.ts)], *rates)), strict=True)
     return [_Bar(index, *row) for index, row in enumerate(rows)]
 
 
@@ -236,6 +283,6 @@ def _decision(bar: _Bar, action: Action, account: _Account, rules: KernelParamet
     price = bar.close if math.isnan(limit) else limit
     units = None
     if rules.sizing.kind != MAX:
-        equity = account.equity(bar.close)
-        units = sized_units(abs(share), equity, price, stop, rules.multiplier, rules.sizing, rules.fees)
+        equity, value = account.equity(bar.close, bar.close_rate), rules.multiplier * bar.close_rate
+        units = sized_units(abs(share), equity, price, stop, value, rules.sizing, rules.fees)
     return _Decision(bar.index + rules.delay, share, units, limit, stop, profit)

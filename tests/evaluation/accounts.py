@@ -57,7 +57,19 @@ def account(
         unit_path.append(units)
     held, position = np.array(cash_path), np.array(unit_path)
     records = [
-        (fill.bar, np.sign(fill.quantity), abs(fill.quantity), fill.price, fill.fee, 0.0, FillReason.SIGNAL, 0.0, 0.0)
+        (
+            fill.bar,
+            np.sign(fill.quantity),
+            abs(fill.quantity),
+            fill.price,
+            fill.fee,
+            0.0,
+            FillReason.SIGNAL,
+            0.0,
+            0.0,
+            0.0,
+            1.0,
+        )
         for fill in fills
     ]
     return BacktestResult(
@@ -83,6 +95,8 @@ def _trade(opened: Fill, closed: Fill, multiplier: float) -> tuple[float, ...]:
         opened.fee,
         closed.fee,
         gross - opened.fee - closed.fee,
+        1.0,
+        1.0,
     )
 
 

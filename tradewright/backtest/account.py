@@ -2,6 +2,10 @@
 
 Compiled by the kernel, so plain scalar code over one workspace vector, the *account*, whose slots are named here. The
 position is kept in whole lots (a float without a fraction), so that closing it leaves exactly zero.
+
+Money is in the account's currency. Of an instrument quoted in another one, a long position that is paid in full costs
+its value at the rate of the fill. Any other position is settled by its difference: the amount that it was opened for
+stands in ``FOREIGN``, a balance in the quote currency, and what a close leaves of it is exchanged at the rate of then.
 """
 
 from __future__ import annotations
@@ -17,15 +21,19 @@ from tradewright.fills.slippage import slippage_bps, slipped
 from tradewright.model.bars import Floats
 
 (CASH, LOTS, ENTRY_PRICE, ENTRY_FEES, ENTRY_BAR, STOP, TAKE_PROFIT, WORKING, LIMIT, EXPIRES, ORDERS, FILLS, FEES,
- TRADES, WINS) = range(15)  # fmt: skip
-ACCOUNT_SLOTS = 15
+ TRADES, WINS, FOREIGN, ENTRY_WORTH) = range(17)  # fmt: skip
+ACCOUNT_SLOTS = 17
 
 SIGNAL_FILL, LIMIT_FILL, STOP_FILL, TARGET_FILL, END_FILL = range(5)
 """The values of ``FillReason``."""
 
 
 class BarArrays(NamedTuple):
-    """The bars as the kernel reads them; ``volatility`` is empty where no slippage model reads it."""
+    """The bars as the kernel reads them; ``volatility`` is empty where no slippage model reads it.
+
+    ``marks`` are the closes in the account's currency. ``rate_open`` and ``rate_close`` are the newest rates known when
+    a bar opens and when it closes, in account currency per unit of quote currency; empty where both are the same.
+    """
 
     open: Floats
     high: Floats
@@ -34,6 +42,9 @@ class BarArrays(NamedTuple):
     volume: Floats
     spread: Floats
     volatility: Floats
+    marks: Floats
+    rate_open: Floats
+    rate_close: Floats
 
 
 class FillLog(NamedTuple):
@@ -43,23 +54,33 @@ class FillLog(NamedTuple):
     trades: npt.NDArray[Any]
 
 
+def rate_at(rates: Floats, i: int) -> float:
+    """The rate of bar ``i``; 1 in an account of one currency, which has no rates."""
+    return float(rates[i]) if len(rates) > 0 else 1.0
+
+
+def total_cash(account: Floats, rate: float) -> float:
+    """The cash with the balance in the quote currency, at a rate."""
+    cash: float = account[CASH]
+    return cash if account[FOREIGN] == 0.0 else cash + account[FOREIGN] * rate
+
+
 def coverable_lots(
-    account: Floats, side: int, lots: float, price: float, maker: bool, rules: KernelParameters
+    account: Floats, side: int, lots: float, unit_value: float, cash: float, maker: bool, rules: KernelParameters
 ) -> float:
     """``lots`` reduced to what the account may trade (D16); all of them with ``allow_overdraft``.
 
     A purchase may not cost more than there is cash, a short sale (with its fee) not more than the equity, and a sale
-    whose fee eats more than cash and proceeds is not made.
+    whose fee eats more than cash and proceeds is not made. ``unit_value`` and ``cash`` are at the rate of the fill.
     """
-    unit_value = price * rules.multiplier
     held = account[LOTS]
     if rules.allow_overdraft:
         return lots
     if side < 0 and held > 0.0:
         units = lots * rules.lot_size
-        kept = account[CASH] + units * unit_value - fee(units, abs(units * unit_value), maker, rules.fees)
+        kept = cash + units * unit_value - fee(units, abs(units * unit_value), maker, rules.fees)
         return lots if kept >= 0.0 else 0.0
-    money = account[CASH] if side > 0 else account[CASH] + 2.0 * held * rules.lot_size * unit_value
+    money = cash if side > 0 else cash + 2.0 * held * rules.lot_size * unit_value
     units = lots * rules.lot_size
     if unit_value > 0.0 and units * unit_value + fee(units, units * unit_value, maker, rules.fees) <= money:
         return lots
@@ -84,8 +105,11 @@ def execute(
     """Fill an order of ``lots`` at the rule price ``base`` in bar ``i``, as far as the account can cover it.
 
     An order never crosses zero. Market and stop orders slip and take; limits do not slip, and make unless they are
-    filled at the open.
+    filled at the open. What fills at the close is exchanged at the rate known then, everything else at the rate known
+    at the open, since the moment of a fill inside the bar is not known.
     """
+    at_close = reason == END_FILL or (reason == SIGNAL_FILL and rules.at_close)
+    rate = rate_at(market.rate_close if at_close else market.rate_open, i)
     resting = reason in (LIMIT_FILL, TARGET_FILL)
     maker = resting and base != market.open[i]
     bps = 0.0
@@ -93,23 +117,40 @@ def execute(
         volatility = market.volatility[i - 1] if 0 < i <= len(market.volatility) else 0.0
         bps = slippage_bps(volatility, market.spread[i], lots * rules.lot_size, market.volume[i], rules.slippage)
     price = slipped(base, side, bps)
-    lots = coverable_lots(account, side, lots, price, maker, rules)
+    lots = coverable_lots(account, side, lots, price * rules.multiplier * rate, total_cash(account, rate), maker, rules)
     if lots <= 0.0:
         return
     units = lots * rules.lot_size
-    cost = fee(units, abs(units * price * rules.multiplier), maker, rules.fees)
-    account[CASH] -= side * units * price * rules.multiplier + cost
+    value = units * price * rules.multiplier
+    cost = fee(units, abs(value * rate), maker, rules.fees)
+    is_long = account[LOTS] > 0.0 or (account[LOTS] == 0.0 and side > 0)
+    if len(market.rate_open) == 0 or (is_long and rules.paid_in_full):
+        account[CASH] -= side * value * rate + cost
+    else:
+        settle_difference(account, side, lots, value, cost, rate)
     account[FEES] += cost
     if account[LOTS] * side < 0.0:
-        close_part(account, log, i, lots, price, cost, rules)
+        close_part(account, log, i, lots, price, rate, cost, is_long, rules)
     else:
-        open_part(account, i, lots, price, cost)
+        open_part(account, i, lots, price, rate, cost)
     account[LOTS] += side * lots
     row = int(account[FILLS])
     account[FILLS] += 1.0
     if row < len(log.fills):
         position = account[LOTS] * rules.lot_size
-        record_fill(log.fills, row, i, side, units, price, cost, bps, reason, account[CASH], position)
+        record_fill(log.fills, row, i, side, units, price, cost, bps, reason, account, position, rate)
+
+
+def settle_difference(account: Floats, side: int, lots: float, value: float, cost: float, rate: float) -> None:
+    """Book a fill of ``value`` in the quote currency: what a close settles is exchanged, what is open stays there."""
+    held = account[LOTS]
+    account[CASH] -= cost
+    if held * side >= 0.0:
+        account[FOREIGN] -= side * value
+        return
+    settled = account[FOREIGN] if lots == abs(held) else account[FOREIGN] * (lots / abs(held))
+    account[CASH] += (settled - side * value) * rate
+    account[FOREIGN] -= settled
 
 
 def record_fill(
@@ -122,8 +163,9 @@ def record_fill(
     cost: float,
     bps: float,
     reason: int,
-    cash: float,
+    account: Floats,
     position: float,
+    rate: float,
 ) -> None:
     """Write a fill, and the account after it."""
     fills[row].bar = i
@@ -133,30 +175,46 @@ def record_fill(
     fills[row].fee = cost
     fills[row].slippage_bps = bps
     fills[row].reason = reason
-    fills[row].cash = cash
+    fills[row].cash = account[CASH]
     fills[row].position = position
+    fills[row].foreign = account[FOREIGN]
+    fills[row].rate = rate
 
 
-def open_part(account: Floats, i: int, lots: float, price: float, cost: float) -> None:
-    """Open a position, or add to one at the average price."""
+def open_part(account: Floats, i: int, lots: float, price: float, rate: float, cost: float) -> None:
+    """Open a position, or add to one at the average price, in the quote and in the account's currency."""
     held = abs(account[LOTS])
     account[ENTRY_FEES] += cost
     if held == 0.0:
         account[ENTRY_BAR] = i
         account[ENTRY_PRICE] = price
+        account[ENTRY_WORTH] = price * rate
     else:
         account[ENTRY_PRICE] = (held * account[ENTRY_PRICE] + lots * price) / (held + lots)
+        account[ENTRY_WORTH] = (held * account[ENTRY_WORTH] + lots * (price * rate)) / (held + lots)
 
 
 def close_part(
-    account: Floats, log: FillLog, i: int, lots: float, price: float, cost: float, rules: KernelParameters
+    account: Floats,
+    log: FillLog,
+    i: int,
+    lots: float,
+    price: float,
+    rate: float,
+    cost: float,
+    is_long: bool,
+    rules: KernelParameters,
 ) -> None:
-    """Close ``lots`` of the position: a trade of that part, with its share of the entry's fees."""
+    """Close ``lots`` of the position: a trade of that part, with its share of the entry's fees.
+
+    What was paid in full is compared with its cost at the rates of the entry, a difference is worth the rate of now.
+    """
     held = account[LOTS]
     direction = 1 if held > 0.0 else -1
     entry_fee = account[ENTRY_FEES] if lots == abs(held) else account[ENTRY_FEES] * (lots / abs(held))
     units = lots * rules.lot_size
-    profit = direction * units * rules.multiplier * (price - account[ENTRY_PRICE]) - entry_fee - cost
+    entry = account[ENTRY_WORTH] if is_long and rules.paid_in_full else account[ENTRY_PRICE] * rate
+    profit = direction * units * rules.multiplier * (price * rate - entry) - entry_fee - cost
     row = int(account[TRADES])
     if row < len(log.trades):
         log.trades[row].entry_bar = int(account[ENTRY_BAR])
@@ -167,6 +225,8 @@ def close_part(
         log.trades[row].exit_price = price
         log.trades[row].entry_fee = entry_fee
         log.trades[row].exit_fee = cost
+        log.trades[row].entry_rate = entry / account[ENTRY_PRICE] if account[ENTRY_PRICE] != 0.0 else rate
+        log.trades[row].exit_rate = rate
         log.trades[row].profit = profit
     account[TRADES] += 1.0
     account[WINS] += 1.0 if profit > 0.0 else 0.0

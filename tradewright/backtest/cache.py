@@ -6,7 +6,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tradewright.backtest.code import code_identity
+from tradewright.backtest.rates import Conversion
 from tradewright.backtest.result import FILL, TOTALS, TRADE, BacktestResult
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.model.bars import Bars
@@ -105,6 +106,8 @@ def _result(kept: Mapping[str, npt.NDArray[Any]], bars: Bars, spec: BacktestSpec
         trades=trades,
         orders=int(kept["orders"]),
         multiplier=float(spec.multiplier),
+        conversion=spec.conversion,
+        currency=spec.currency,
         totals=totals,
     )
 
@@ -125,9 +128,11 @@ def store(path: Path, result: BacktestResult) -> None:
 
 def _described(value: object) -> object:
     """Dataclasses as their name and fields, so that two models with equal numbers stay apart."""
+    if isinstance(value, Conversion):
+        return value.digest
     if is_dataclass(value) and not isinstance(value, type):
-        fields = {name: getattr(value, name) for name in asdict(value)}
-        return {"kind": type(value).__name__, **{name: _described(item) for name, item in fields.items()}}
+        own = {each.name: _described(getattr(value, each.name)) for each in fields(value)}
+        return {"kind": type(value).__name__, **own}
     if isinstance(value, tuple):
         return [_described(item) for item in value]
     return value

@@ -60,6 +60,8 @@ def run(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> BacktestResult:
         trades=log.trades[:trades],
         orders=int(summary[0, ALL_ORDERS]),
         multiplier=rules.multiplier,
+        conversion=spec.conversion,
+        currency=spec.currency,
         totals=totals_of(summary, rules.cash, len(bars.ts)),
     )
 
@@ -83,11 +85,17 @@ def market_of(bars: Bars, spec: BacktestSpec) -> BarArrays:
     """The bars as the kernel reads them, checked.
 
     Raises:
-        DataError: bars of unequal length, out of order, or with a price that is not finite.
+        DataError: bars of unequal length, out of order, or with a price that is not finite; rates of other bars.
     """
     check_bars(bars)
     volatility = columns((VOLATILITY,), bars)[0] if spec.slippage.terms().vol else np.empty(0)
-    return BarArrays(*map(contiguous, (*bars[1:], volatility)))
+    known = spec.conversion
+    if known is None:
+        rates = bars.close, np.empty(0), np.empty(0)
+    else:
+        known.check(len(bars.ts))
+        rates = bars.close * known.close, known.open, known.close
+    return BarArrays(*map(contiguous, (*bars[1:], volatility, *rates)))
 
 
 def workspace_of(rules: KernelParameters) -> Workspace:

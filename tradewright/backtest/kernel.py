@@ -15,6 +15,7 @@ from tradewright.backtest.account import (
     CASH,
     FEES,
     FILLS,
+    FOREIGN,
     LIMIT,
     LOTS,
     ORDERS,
@@ -25,6 +26,8 @@ from tradewright.backtest.account import (
     WORKING,
     BarArrays,
     FillLog,
+    rate_at,
+    total_cash,
 )
 from tradewright.backtest.orders import (
     TARGET_LIMIT,
@@ -103,7 +106,7 @@ def resting(account: Floats) -> bool:
 
 
 def submit_target(
-    workspace: Workspace, account: Floats, rules: KernelParameters, i: int, action: Action, close: Floats
+    workspace: Workspace, account: Floats, rules: KernelParameters, i: int, action: Action, market: BarArrays
 ) -> None:
     """Size the target of bar ``i`` and put it on its way: it reaches the market ``delay`` bars later."""
     weight = min(max(action[0], -1.0), 1.0)
@@ -111,8 +114,9 @@ def submit_target(
     workspace.due[slot] = i + rules.delay
     pending = workspace.targets[slot]
     pending[WEIGHT] = weight
-    equity = account[CASH] + account[LOTS] * (rules.lot_size * rules.multiplier) * close[i]
-    pending[WANTED] = sized_at_decision(weight, equity, close[i], action[1], action[2], rules)
+    rate = rate_at(market.rate_close, i)
+    equity = total_cash(account, rate) + account[LOTS] * (rules.lot_size * rules.multiplier) * market.marks[i]
+    pending[WANTED] = sized_at_decision(weight, equity, market.close[i], action[1], action[2], rate, rules)
     pending[TARGET_LIMIT], pending[TARGET_STOP], pending[TARGET_TAKE_PROFIT] = action[1], action[2], action[3]
 
 
@@ -172,17 +176,17 @@ def scan_in_position(
     return decided
 
 
-def mark_to_market(summary: Floats, account: Floats, rules: KernelParameters, close: Floats, i: int) -> None:
+def mark_to_market(summary: Floats, account: Floats, rules: KernelParameters, market: BarArrays, i: int) -> None:
     """Add bar ``i``, at whose close the position was that of the account, to returns and drawdown."""
-    cash = account[CASH]
+    cash = total_cash(account, rate_at(market.rate_close, i))
     worth = account[LOTS] * rules.lot_size * rules.multiplier
-    equity = cash + worth * close[i]
+    equity = cash + worth * market.marks[i]
     change = equity / summary[FINAL_EQUITY] - 1.0
     summary[FINAL_EQUITY] = equity
     summary[RETURN_SUM] += change
     summary[RETURN_SQUARES] += change * change
     summary[BARS_HELD] += 1.0 if worth != 0.0 else 0.0
-    update_drawdown(summary, close, i, i + 1, cash, worth, equity, equity)
+    update_drawdown(summary, market.marks, i, i + 1, cash, worth, equity, equity)
 
 
 def update_drawdown(
@@ -223,7 +227,7 @@ def at_the_close(
         return False
     action = generate_signal(i, features, params, account[LOTS] * rules.lot_size)
     if action[0] == action[0]:
-        submit_target(workspace, account, rules, i, action, market.close)
+        submit_target(workspace, account, rules, i, action, market)
         apply_target(account, log, market, rules, i, workspace.targets[0])
     return resting(account)
 
@@ -240,16 +244,16 @@ def simulate(
     """Run one parameter set over all bars; the totals go to ``summary``, the rest where there is room for it.
 
     The bars fall into stretches with one position, from a bar in which something may have filled to the next target:
-    one tight loop looks for the target, and, only while a position is held, a second one adds up the returns.
+    one tight loop looks for the target, and, only while a position is held, a second one adds up the returns. With a
+    balance in another currency each bar is a stretch, since it has a rate of its own.
     """
     account = workspace.account
-    close = market.close
     open_account(account, rules)
     workspace.due[:] = -1
     summary[:] = 0.0
     summary[FINAL_EQUITY] = summary[PEAK] = rules.cash
     summary[WORST] = 1.0
-    bars = len(close)
+    bars = len(market.close)
     ending = bars - 1 if rules.close_at_end else bars
     next_due = -1
     watched = False
@@ -262,22 +266,24 @@ def simulate(
             next_due = next_target(workspace, rules, i) if i == next_due else next_due
         if i == ending or rules.delay == 0:
             watched = at_the_close(features, params, account, log, market, rules, workspace, i, i == ending)
-            mark_to_market(summary, account, rules, close, i)
+            mark_to_market(summary, account, rules, market, i)
             i += 1
             continue
-        stop = i + 1 if watched else (min(next_due, ending) if next_due > i else ending)
+        single = watched or account[FOREIGN] != 0.0
+        stop = i + 1 if single else (min(next_due, ending) if next_due > i else ending)
         position = account[LOTS] * rules.lot_size
         if position != 0.0:
+            cash = total_cash(account, rate_at(market.rate_close, i))
             decided = scan_in_position(
-                features, params, i, stop, position, account[CASH], position * rules.multiplier, close, summary
+                features, params, i, stop, position, cash, position * rules.multiplier, market.marks, summary
             )
         else:
             decided = first_target(features, params, i, stop, position)
             if account[CASH] != summary[FINAL_EQUITY]:
-                mark_to_market(summary, account, rules, close, i)
+                mark_to_market(summary, account, rules, market, i)
         if decided < stop:
             submit_target(
-                workspace, account, rules, decided, generate_signal(decided, features, params, position), close
+                workspace, account, rules, decided, generate_signal(decided, features, params, position), market
             )
             next_due = decided + rules.delay if next_due <= decided else next_due
         i = min(decided + 1, stop)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tradewright.backtest.account import (
-    CASH,
     END_FILL,
     EXPIRES,
     LIMIT,
@@ -19,6 +18,8 @@ from tradewright.backtest.account import (
     BarArrays,
     FillLog,
     execute,
+    rate_at,
+    total_cash,
 )
 from tradewright.backtest.sizing import MAX, sized_units, whole_lots
 from tradewright.backtest.spec import KernelParameters
@@ -33,13 +34,13 @@ TARGET_SLOTS = 5
 
 
 def sized_at_decision(
-    weight: float, equity: float, close: float, limit: float, stop: float, rules: KernelParameters
+    weight: float, equity: float, close: float, limit: float, stop: float, rate: float, rules: KernelParameters
 ) -> float:
     """The units (>= 0) of a target, sized on the close or on the entry limit; NaN where the fill decides (``max``)."""
     if rules.sizing.kind == MAX:
         return NAN
     price = limit if limit == limit else close
-    return sized_units(abs(weight), equity, price, stop, rules.multiplier, rules.sizing, rules.fees)
+    return sized_units(abs(weight), equity, price, stop, rules.multiplier * rate, rules.sizing, rules.fees)
 
 
 def sized_at_fill(
@@ -50,8 +51,9 @@ def sized_at_fill(
     volatility = market.volatility[i - 1] if 0 < i <= len(market.volatility) else 0.0
     bps = slippage_bps(volatility, market.spread[i], 0.0, market.volume[i], rules.slippage)
     price = slipped(base, side, bps)
-    equity = account[CASH] + account[LOTS] * rules.lot_size * price * rules.multiplier
-    return sized_units(abs(weight), equity, price, price, rules.multiplier, rules.sizing, rules.fees)
+    rate = rate_at(market.rate_close if rules.at_close else market.rate_open, i)
+    equity = total_cash(account, rate) + account[LOTS] * rules.lot_size * price * rules.multiplier * rate
+    return sized_units(abs(weight), equity, price, price, rules.multiplier * rate, rules.sizing, rules.fees)
 
 
 def apply_target(

@@ -63,10 +63,16 @@ def full_report(result: BacktestResult, instrument: str, periods_per_year: float
     Raises:
         VectorbtMissing: vectorbt is not installed.
         RefereeDisagrees: its equity is not ours.
-        DataError: there are no bars.
+        DataError: there are no bars, or differences in another currency are settled, which vectorbt cannot book.
     """
     if len(result.equity) == 0:
         raise DataError("no bars to report on", where=instrument, remedy="backtest a period that has bars")
+    if result.conversion is not None and (not result.conversion.paid_in_full or bool((result.position < 0).any())):
+        raise DataError(
+            f"vectorbt keeps accounts in one currency, and this one settles {result.conversion.stated()}",
+            where=instrument,
+            remedy="use --report, whose figures are in the account's currency",
+        )
     with _known_warnings_ignored():
         portfolio, bar_length = _portfolio(result, instrument)
         difference = _referee(result, portfolio.value().to_numpy(), instrument)
@@ -93,7 +99,7 @@ def _portfolio(result: BacktestResult, instrument: str) -> tuple[Portfolio, pd.T
     index = pd.DatetimeIndex(result.bars.ts.astype("datetime64[ns]"), tz="UTC")
     bar_length = index.to_series().diff().median() if len(index) > 1 else pd.Timedelta(days=1)
     wrapper = ArrayWrapper(index, pd.Index([instrument]), 1, freq=bar_length)
-    close = pd.Series(result.bars.close, index=index, name=instrument)
+    close = pd.Series(result.marks, index=index, name=instrument)
     orders = _order_records(result, order_dt)
     cash = float(result.initial_cash)  # vectorbt reads an integer as one of its modes
     return Portfolio(wrapper, close, orders, np.zeros(0, dtype=log_dt), cash, cash_sharing=False), bar_length
@@ -105,7 +111,7 @@ def _order_records(result: BacktestResult, order_dt: np.dtype[np.void]) -> npt.N
     orders["id"] = np.arange(len(fills))
     orders["idx"] = fills["bar"]
     orders["size"] = fills["quantity"] * result.multiplier
-    orders["price"] = fills["price"]
+    orders["price"] = fills["price"] * fills["rate"]
     orders["fees"] = fills["fee"]
     orders["side"] = np.where(fills["side"] > 0, VECTORBT_BUY, VECTORBT_SELL)
     return orders

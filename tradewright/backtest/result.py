@@ -23,6 +23,7 @@ from tradewright.backtest.kernel import (
     WORST,
     Matrix,
 )
+from tradewright.backtest.rates import Conversion
 from tradewright.model.bars import Bars, Floats, Times
 
 _DAY_NS = 86_400_000_000_000
@@ -50,10 +51,14 @@ FILL = np.dtype(
         ("reason", np.int8),
         ("cash", np.float64),
         ("position", np.float64),
+        ("foreign", np.float64),
+        ("rate", np.float64),
     ]
 )
-"""One fill: bar index, +1 buy / -1 sell, units (> 0), price after slippage, fee in money; then the cash and the signed
-units of the account after it."""
+"""One fill: bar index, +1 buy / -1 sell, units (> 0), price after slippage, fee in money; then the cash, the signed
+units and the balance in the quote currency (0 in an account of one currency) of the account after it, and the rate of
+the fill, in account currency per unit of quote currency. Prices are in the quote currency, all other money is in that
+of the account."""
 
 TRADE = np.dtype(
     [
@@ -66,9 +71,14 @@ TRADE = np.dtype(
         ("entry_fee", np.float64),
         ("exit_fee", np.float64),
         ("profit", np.float64),
+        ("entry_rate", np.float64),
+        ("exit_rate", np.float64),
     ]
 )
-"""One closed round trip; ``profit`` is after both fees. A partial close is a trade of the part that was closed."""
+"""One closed round trip; prices are in the quote currency, ``profit`` is in that of the account, after both fees:
+quantity x multiplier x (exit price x exit rate - entry price x entry rate), with the other sign when short. The entry
+rate is the mean one at which the entry was paid in full, else that of the exit. A partial close is a trade of the part
+that was closed."""
 
 
 class Curves(NamedTuple):
@@ -87,6 +97,8 @@ class BacktestResult:
     unit and price point. ``totals`` is what the run itself added up (one record of ``TOTALS``), ``given`` the curves of
     a result that has no fills of its own to draw them from. ``session_days`` are the dates of the bars' sessions by the
     instrument's calendar (``Calendar.session_dates``), in days since 1970; without them a day is a UTC day.
+    ``conversion`` has the rates of the bars where the account is in another currency than the instrument, ``currency``
+    is that of the account, empty where it was not told.
     """
 
     bars: Bars
@@ -98,6 +110,8 @@ class BacktestResult:
     totals: npt.NDArray[np.void] | None = None
     given: Curves | None = None
     session_days: Times | None = None
+    conversion: Conversion | None = None
+    currency: str = ""
 
     @property
     def days(self) -> Times:
@@ -111,12 +125,18 @@ class BacktestResult:
 
     @property
     def equity(self) -> Floats:
-        """Money per bar: ``equity[i] == cash[i] + position[i] * multiplier * close[i]``."""
+        """Money per bar: ``equity[i] == cash[i] + position[i] * multiplier * marks[i]``."""
         return self.curves.equity
 
     @property
+    def marks(self) -> Floats:
+        """The close of each bar in the account's currency, at the rate known then."""
+        close: Floats = self.bars.close
+        return close if self.conversion is None else close * self.conversion.close
+
+    @property
     def cash(self) -> Floats:
-        """Money per bar; negative where it was borrowed."""
+        """Money per bar, the balance in the quote currency at its rate included; negative where it was borrowed."""
         return self.curves.cash
 
     @property
@@ -131,7 +151,9 @@ def drawn(result: BacktestResult) -> Curves:
     lengths = np.diff(fills["bar"], prepend=0, append=len(close))
     cash = np.repeat(np.concatenate(([result.initial_cash], fills["cash"])), lengths)
     position = np.repeat(np.concatenate(([0.0], fills["position"])), lengths)
-    return Curves(cash + position * result.multiplier * close, cash, position)
+    if result.conversion is not None:
+        cash = cash + np.repeat(np.concatenate(([0.0], fills["foreign"])), lengths) * result.conversion.close
+    return Curves(cash + position * result.multiplier * result.marks, cash, position)
 
 
 TOTALS = np.dtype(

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from tradewright.backtest.rates import Conversion
 from tradewright.backtest.sizing import MaxSize, SizingModel, SizingTerms
 from tradewright.fills.costs import CostModel, FeeTerms, NoCosts
 from tradewright.fills.slippage import NoSlippage, SlippageModel, SlippageTerms
@@ -13,7 +14,7 @@ from tradewright.model.errors import ConfigError
 
 
 class KernelParameters(NamedTuple):
-    """A spec in the form that kernels take: numbers and flags only. ``equity`` and money in the quote currency."""
+    """A spec in the form that kernels take: numbers and flags only. Money is in the account's currency."""
 
     cash: float
     fees: FeeTerms
@@ -28,6 +29,7 @@ class KernelParameters(NamedTuple):
     close_at_end: bool
     lot_size: float
     multiplier: float
+    paid_in_full: bool
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class BacktestSpec:
     """The terms of a backtest: fills, costs, sizing.
 
     Args:
-        cash: what the account starts with.
+        cash: what the account starts with, in its currency, as all costs are.
         fill_market: where market orders fill: the open (default) or the close of the bar that they reach.
         fill_limit: ``marketable`` fills a limit beyond the open at the open; ``touch`` only where low <= limit <= high.
         bar_delay: bars between decision and fill. 1 is the honest default: decided on a close, filled in the next bar.
@@ -47,7 +49,9 @@ class BacktestSpec:
             reduced to what cash covers, and a short sale to what the equity covers.
         close_at_end: whether an open position is closed at the last close; otherwise it is marked there.
         lot_size: the smallest quantity step in units; quantities are whole multiples of it.
-        multiplier: money per unit and price point.
+        multiplier: money per unit and price point, in the quote currency.
+        conversion: the rates of an instrument quoted in another currency than the account's; they belong to the bars.
+        currency: the account's; empty where it was not told.
 
     Raises:
         ConfigError: a value out of its range.
@@ -66,6 +70,8 @@ class BacktestSpec:
     close_at_end: bool = False
     lot_size: float = 1.0
     multiplier: float = 1.0
+    conversion: Conversion | None = None
+    currency: str = ""
 
     def __post_init__(self) -> None:
         for name in ("cash", "lot_size", "multiplier"):
@@ -99,4 +105,5 @@ class BacktestSpec:
             close_at_end=self.close_at_end,
             lot_size=float(self.lot_size),
             multiplier=float(self.multiplier),
+            paid_in_full=self.conversion is None or self.conversion.paid_in_full,
         )

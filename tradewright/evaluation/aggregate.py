@@ -10,6 +10,9 @@ import numpy.typing as npt
 from tradewright.backtest.result import BacktestResult, Curves
 from tradewright.evaluation.equity_curve import buy_and_hold
 from tradewright.model.bars import Bars, Floats, Times
+from tradewright.model.errors import DataError
+
+_TRADE_PRICES = {"entry_price": "entry_rate", "exit_price": "exit_rate"}
 
 
 def pooled(accounts: Mapping[str, BacktestResult]) -> BacktestResult:
@@ -18,9 +21,13 @@ def pooled(accounts: Mapping[str, BacktestResult]) -> BacktestResult:
     An account counts its starting cash before its first bar and its last equity after its last one; nothing is lent or
     rebalanced between accounts. Every price of the pooled bars is the value of the pooled buy and hold, and the
     position is counted in units of that, so that ``equity == cash + position * close`` still holds. Fills and trades
-    keep their quantities, and a fill the cash and position of its own account; their prices are money per unit, and the
-    multiplier is 1.
+    keep their quantities, and a fill the cash and position of its own account; their prices are money per unit in the
+    account's currency, and multiplier and rates are 1.
+
+    Raises:
+        DataError: for accounts in different currencies; nothing is added up one to one.
     """
+    _refuse_several_currencies(accounts)
     members = list(accounts.values())
     stamps = np.unique(np.concatenate([each.bars.ts for each in members]))
     equity = sum((_aligned(each, each.equity, stamps) for each in members), np.zeros(len(stamps)))
@@ -30,12 +37,19 @@ def pooled(accounts: Mapping[str, BacktestResult]) -> BacktestResult:
     return BacktestResult(
         bars=Bars(stamps, market, market, market, market, unknown, unknown),
         initial_cash=sum(each.initial_cash for each in members),
-        fills=_joined(members, "fills", ("bar",), ("price",), stamps),
-        trades=_joined(members, "trades", ("exit_bar", "entry_bar"), ("entry_price", "exit_price"), stamps),
+        fills=_joined(members, "fills", ("bar",), {"price": "rate"}, stamps),
+        trades=_joined(members, "trades", ("exit_bar", "entry_bar"), _TRADE_PRICES, stamps),
         orders=sum(each.orders for each in members),
         given=Curves(equity, cash, (equity - cash) / market),
         session_days=_days(members, stamps),
     )
+
+
+def _refuse_several_currencies(accounts: Mapping[str, BacktestResult]) -> None:
+    found = {each.currency: name for name, each in accounts.items() if each.currency}
+    if len(found) > 1:
+        told = " and ".join(f"{currency} of {name}" for currency, name in found.items())
+        raise DataError(f"{told} cannot be added up", where="the pool", remedy="backtest all in one account currency")
 
 
 def _days(members: list[BacktestResult], stamps: Times) -> Times:
@@ -53,16 +67,21 @@ def _aligned(account: BacktestResult, values: Floats, stamps: Times) -> Floats:
 
 
 def _joined(
-    members: list[BacktestResult], table: str, bars: tuple[str, ...], prices: tuple[str, ...], stamps: Times
+    members: list[BacktestResult], table: str, bars: tuple[str, ...], prices: Mapping[str, str], stamps: Times
 ) -> npt.NDArray[np.void]:
-    """The records of all accounts in order of their first ``bars`` column, with pooled bars and money per unit."""
+    """The records of all accounts in order of their first ``bars`` column, with pooled bars and money per unit.
+
+    Args:
+        prices: the column of the rate of each column of prices.
+    """
     parts = []
     for member in members:
         part = getattr(member, table).copy()
         for name in bars:
             part[name] = np.searchsorted(stamps, member.bars.ts[part[name]])
-        for name in prices:
-            part[name] *= member.multiplier
+        for name, rate in prices.items():
+            part[name] *= member.multiplier * part[rate]
+            part[rate] = 1.0
         parts.append(part)
     joined = np.concatenate(parts)
     return joined[np.argsort(joined[bars[0]], kind="stable")]

@@ -194,12 +194,18 @@ def longest_span(flags: npt.NDArray[np.bool_]) -> tuple[int, int]:
 def buy_and_hold(result: BacktestResult) -> Floats:
     """Equity per bar of an account that is fully invested at the first bar's close, in fractional units, without fees.
 
-    A price at or below zero leaves nothing to compare with: the account then stays in cash, as one without bars does.
+    An instrument in another currency is bought and marked as the backtest does it: at the rate of the first close where
+    it is paid in full, and otherwise by the difference of its prices at the rate of each close. A price at or below
+    zero leaves nothing to compare with: the account then stays in cash, as one without bars does.
     """
     close = result.bars.close
     if len(close) == 0 or not (close > 0).all():
         return np.full(len(close), result.initial_cash)
-    equity: Floats = result.initial_cash * close / close[0]
+    known = result.conversion
+    if known is not None and not known.paid_in_full:
+        gained: Floats = (close - close[0]) / close[0] * (known.close / known.close[0])
+        return result.initial_cash * (1.0 + gained)
+    equity: Floats = result.initial_cash * result.marks / result.marks[0]
     return equity
 
 

@@ -215,7 +215,7 @@ def exposure_series(result: BacktestResult) -> Floats:
 def traded_value(result: BacktestResult) -> float:
     """The money value of all fills, buys and sells added up."""
     fills = result.fills
-    return float(np.abs(fills["quantity"] * fills["price"]).sum()) * result.multiplier
+    return float(np.abs(fills["quantity"] * fills["price"] * fills["rate"]).sum()) * result.multiplier
 
 
 def activity_metrics(result: BacktestResult, years: float) -> ActivityMetrics:
@@ -238,7 +238,7 @@ CAPPABLE = ("cagr", "sharpe", "sortino", "sortino_of_gains", "calmar", "profit_f
 
 @dataclass(frozen=True)
 class Metrics(TailMetrics, ActivityMetrics, TradeMetrics, DrawdownMetrics, RatioMetrics, GrowthMetrics):
-    """Every figure of one backtest. Ratios are fractions, drawdowns negative, amounts in the quote currency (D16)."""
+    """Every figure of one backtest. Ratios are fractions, drawdowns negative, amounts in account currency (D16)."""
 
     sampling: Sampling
     """The sampling that was asked for; the drawdown uses it always, the returns unless they were too few."""

@@ -61,7 +61,7 @@ def signals(
     identity = identity_of(strategy, declared, timeframe, tables)
     found = []
     for symbol, item in tables.items():
-        current = current_target(strategy, item.bars, terms(item.instrument))
+        current = current_target(strategy, item.bars, terms(item))
         raw = store.read_bars(symbol, timeframe)
         features = features_at(feature_values(strategy, item.bars), current.since)
         found.append(candidate(strategy, declared, item, current, raw, identity, timeframe, features))

@@ -26,8 +26,8 @@ from tradewright.research.bars import BaseBars, InstrumentBars
 SUSPICIOUS = (Code.POSSIBLE_SPLIT, Code.UNIT_CHANGE, Code.BAD_PRINT, Code.CROSSED_QUOTES)
 """Findings on prices that put a backtest in doubt. A jump alone does not: companies report their earnings."""
 
-Terms = Callable[[Instrument], BacktestSpec]
-"""The terms of a backtest of one instrument; ``cash`` is the whole account's."""
+Terms = Callable[[InstrumentBars], BacktestSpec]
+"""The terms of a backtest of one instrument on its bars; ``cash`` is the whole account's."""
 
 
 def report(
@@ -62,7 +62,7 @@ def report(
     return study(
         strategy,
         {symbol: item.bars for symbol, item in tables.items()},
-        {symbol: terms(item.instrument) for symbol, item in tables.items()},
+        {symbol: terms(item) for symbol, item in tables.items()},
         measures,
         cache,
         evidence=seen,

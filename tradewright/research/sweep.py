@@ -66,7 +66,7 @@ def run_sweep(
     taken, why = _taken(make, sets)
     tested = evidence_of(next(iter(taken.values())), item, kept)
     threads = os.cpu_count() or 1
-    totals = sweep(list(taken.values()), item.bars, terms(item.instrument), threads=threads, progress=progress)
+    totals = sweep(list(taken.values()), item.bars, terms(item), threads=threads, progress=progress)
     rows = [dict(sets[row]) for row in taken]
     return SweepResult(rows, totals, len(sets) - len(rows), why, next(iter(tested.findings), ""))
 

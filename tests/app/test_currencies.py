@@ -1,0 +1,173 @@
+"""Money has a currency: what an account in one earns with instruments in another, or the refusal (B3)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from app.operations import research
+from app.operations.importing import Source, import_bars
+from conf.schema.settings import Settings
+from runtime.container import Container
+from runtime.rehearsal import run_rehearsal
+from runtime.research import newest_signals, sweep_sets
+from tests.app.test_session_days import rows
+from tradewright.backtest.sizing import FixedCash
+from tradewright.evaluation.study import StudyResult
+from tradewright.fills.costs import NoCosts
+from tradewright.model.bars import PriceView, Timeframe
+from tradewright.model.errors import ConfigError, DataError
+from tradewright.model.instrument import AssetClass, Instrument
+
+D1 = Timeframe.D1
+DAYS = [f"{day:%Y-%m-%d}" for day in pd.bdate_range("2024-01-02", "2024-02-26")]
+CLASSES = {
+    "TEST": (AssetClass.INDEX, "USD"), "SAP": (AssetClass.STOCK, "EUR"), "TOPIX": (AssetClass.INDEX, "JPY"),
+    "ETHJPY": (AssetClass.CRYPTO, "JPY"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def own(shipped: Settings, tmp_path: Path) -> Settings:
+    more = {
+        symbol: Instrument(symbol=symbol, asset_class=kind, currency=currency, calendar="24/5", lot_size="0.0001")
+        for symbol, (kind, currency) in CLASSES.items()
+    }
+    root = shipped.storage.model_copy(update={"root": str(tmp_path / "data")})
+    terms = {
+        "costs": NoCosts(), "sizing": FixedCash(50_000.0), "prices": PriceView.RAW, "timeframe": D1, "cash": 1e6,
+    }  # fmt: skip
+    strategy = shipped.strategy.model_copy(update={"name": "buy_and_hold", "kind": "buy_and_hold", "parameters": {}})
+    changed = {"instruments": {**shipped.instruments, **more}, "storage": root, "strategy": strategy}
+    return with_terms(shipped.model_copy(update=changed), **terms)
+
+
+def with_terms(settings: Settings, **terms: object) -> Settings:
+    return settings.model_copy(update={"backtest": settings.backtest.model_copy(update=terms)})
+
+
+def bring(settings: Settings, symbol: str, first: float, last: float, days: list[str] = DAYS) -> None:
+    """Bars of one price, and of another for the second half."""
+    closes = [first] * (len(days) // 2) + [last] * (len(days) - len(days) // 2)
+    table = rows(days, closes).assign(Open=closes, High=closes, Low=closes)
+    file = Path(settings.storage.root).parent / f"{symbol}.csv"
+    table.to_csv(file, index=False)
+    import_bars(settings, Source.CSV, file, [symbol], D1)
+
+
+def study(settings: Settings, *symbols: str, **terms: object) -> StudyResult:
+    return research.run(with_terms(settings, instruments=symbols, **terms))
+
+
+def trading(settings: Settings, symbol: str) -> Settings:
+    """The settings with a universe of one instrument."""
+    universe = settings.universe.model_copy(update={"instruments": (symbol,), "timeframe": D1})
+    return settings.model_copy(update={"universe": universe})
+
+
+def test_dollars_in_yen(own: Settings) -> None:
+    """50,000 USD of USDJPY from 150 to 165 are 750,000 JPY: 4,545.45 USD, not 4,995 of 333 units."""
+    bring(own, "USDJPY", 150, 165)
+    done = study(own, "USDJPY")
+    assert done.results["USDJPY"].fills["quantity"].tolist() == [50_000, 50_000]
+    assert done.metrics.net_profit == pytest.approx(750_000 / 165)
+    assert done.report.facts["exchange rates"] == "USDJPY: JPY to USD by 1/USDJPY 1d, differences settled"
+    assert done.report.facts["cash"] == "1,000,000 USD, an equal part for each instrument"
+
+
+def test_a_pool_converts_each(own: Settings) -> None:
+    """With an index that loses 10 % of 50,000 USD, -454.55 USD; the pooled curve, fills and buy and hold are money."""
+    bring(own, "USDJPY", 150, 165)
+    bring(own, "TEST", 100, 90)
+    done = study(own, "USDJPY", "TEST")
+    assert done.metrics.net_profit == pytest.approx(750_000 / 165 - 5_000)
+    assert done.account.equity[-1] - 1e6 == pytest.approx(-454.545, abs=0.01)
+    worth = done.account.fills["quantity"] * done.account.fills["price"]
+    assert worth.tolist() == pytest.approx([50_000, 50_000, 50_000, 45_000])
+    trades = done.account.trades
+    gained = trades["quantity"] * (trades["exit_price"] - trades["entry_price"])
+    assert gained.tolist() == pytest.approx(trades["profit"].tolist())
+    assert done.account.bars.close[-1] == pytest.approx(500_000 * (1 + 15 / 165) + 450_000)
+
+
+def test_a_share_is_bought_with_euros_that_are_bought_with_dollars(own: Settings) -> None:
+    bring(own, "SAP", 100, 110)
+    bring(own, "EURUSD", 1.0, 1.2)
+    done = study(own, "SAP")
+    assert done.results["SAP"].fills["quantity"][0] == pytest.approx(500)
+    assert done.metrics.net_profit == pytest.approx(500 * (110 * 1.2 - 100))
+
+
+def test_two_pairs_are_crossed_where_there_is_none_of_both_currencies(own: Settings) -> None:
+    euro = own.model_copy(update={"policy": own.policy.model_copy(update={"currency": "EUR"})})
+    bring(euro, "TOPIX", 2000, 2200)
+    bring(euro, "EURUSD", 1.0, 1.25)
+    bring(euro, "USDJPY", 150, 160)
+    done = study(euro, "TOPIX")
+    assert done.results["TOPIX"].fills["quantity"][0] == pytest.approx(50_000 * 150 / 2000)
+    assert done.metrics.net_profit == pytest.approx(3750 * 200 / 160 / 1.25)
+    assert "JPY to EUR by 1/USDJPY 1d x 1/EURUSD 1d" in done.report.facts["exchange rates"]
+
+
+@pytest.fixture
+def rated(own: Settings, tmp_path: Path) -> Settings:
+    (tmp_path / "jpy.csv").write_text("date,rate\n" + "".join(f"{day},0.01\n" for day in ("2024-01-01", *DAYS)))
+    bring(own, "ETHJPY", 300_000, 330_000)
+    return with_terms(own, rates={"JPY": str(tmp_path / "jpy.csv")})
+
+
+def test_a_declared_file_is_used_before_any_pair(rated: Settings) -> None:
+    bring(rated, "USDJPY", 150, 165)
+    done = study(rated, "ETHJPY")
+    assert done.metrics.net_profit == pytest.approx(50_000 * 0.1, abs=0.05)
+    assert done.report.facts["exchange rates"] == "ETHJPY: JPY to USD by jpy.csv, purchases paid in full"
+
+
+def test_a_sweep_is_in_the_accounts_currency(rated: Settings) -> None:
+    alone = with_terms(rated, instruments=("ETHJPY",))
+    single = study(alone, "ETHJPY").metrics.net_profit
+    found = sweep_sets(Container(alone), [{}])
+    assert found.totals["net_profit"].tolist() == pytest.approx([single])
+
+
+def test_an_edited_file_is_another_result(rated: Settings, tmp_path: Path) -> None:
+    study(rated, "ETHJPY")
+    text = (tmp_path / "jpy.csv").read_text().replace("2024-02-01,0.01", "2024-02-01,0.02")
+    (tmp_path / "jpy.csv").write_text(text)
+    assert not study(rated, "ETHJPY").used_cache
+    assert study(rated, "ETHJPY").used_cache
+
+
+def test_without_rates_every_road_refuses_and_says_what_to_bring(own: Settings) -> None:
+    bring(own, "TOPIX", 2000, 2200)
+    alone = with_terms(own, instruments=("TOPIX",))
+    with pytest.raises(ConfigError) as refused:
+        research.run(alone)
+    assert str(refused.value) == (
+        "TOPIX, policy.currency=USD: TOPIX is quoted in JPY, the account is in USD, and there are no rates between "
+        "them (import bars of USDJPY, or name a file of USD per JPY: backtest.rates={JPY: FILE.csv})"
+    )
+    with pytest.raises(ConfigError, match="there are no rates"):
+        sweep_sets(Container(alone), [{}])
+    with pytest.raises(ConfigError, match="there are no rates"):
+        newest_signals(Container(trading(own, "TOPIX")))
+
+
+def test_rates_that_do_not_cover_the_bars_are_refused(own: Settings) -> None:
+    bring(own, "TOPIX", 2000, 2200)
+    bring(own, "USDJPY", 150, 165, DAYS[5:])
+    with pytest.raises(DataError, match=r"first one is of 2024-01-09 22:00 UTC .*begin later with backtest.start"):
+        study(own, "TOPIX")
+    begun = pd.Timestamp(DAYS[6]).date()
+    assert study(own, "TOPIX", start=begun).metrics.net_profit > 0
+    found = newest_signals(Container(trading(own, "TOPIX")))
+    assert [each.target for each in found] == [1.0], "a decision needs no money"
+
+
+def test_a_rehearsal_whose_account_has_one_currency_refuses_the_others(own: Settings, tmp_path: Path) -> None:
+    bring(own, "TOPIX", 2000, 2200)
+    bring(own, "USDJPY", 150, 165)
+    with pytest.raises(ConfigError, match="a rehearsal keeps an account in USD only, and TOPIX in JPY is not"):
+        run_rehearsal(Container(trading(own, "TOPIX")), tmp_path / "rehearsed", None, None, lambda _done, _all: None)
