@@ -33,6 +33,7 @@ from tradewright.policy.limits import Limits
 from tradewright.store.files import private_folder
 
 if TYPE_CHECKING:  # a command loads what it uses: no pandas for a list of orders, no database for a backtest
+    from tradewright.calendars.calendar import Calendar
     from tradewright.ledger.ledger import Ledger
     from tradewright.store.artefacts import Artefacts
     from tradewright.store.bars import BarStore
@@ -122,12 +123,14 @@ class Container:
     @cached_property
     def bars(self) -> BarStore:
         """The stored bars for readers: a timeframe that is not stored is made of a shorter one."""
-        from tradewright.calendars.registry import calendar_of
         from tradewright.calendars.resampled_bars import ResampledBars
 
-        return ResampledBars(
-            self.root, lambda symbol: calendar_of(self.instrument(symbol)), self.clock, self.trading_day
-        )
+        return ResampledBars(self.root, self._market, self.clock, self.trading_day)
+
+    def _market(self, symbol: str) -> Calendar:
+        from tradewright.calendars.registry import calendar_of
+
+        return calendar_of(self.instrument(symbol))
 
     def trading_day(self, symbol: str, day: date) -> tuple[int, int]:
         """The first and the last nanosecond (UTC) of a trading day, by the calendar of an instrument.
@@ -135,9 +138,7 @@ class Container:
         Raises:
             ConfigError: for an instrument that is not defined.
         """
-        from tradewright.calendars.registry import calendar_of
-
-        return calendar_of(self.instrument(symbol)).day_bounds(day)
+        return self._market(symbol).day_bounds(day)
 
     @cached_property
     def artefacts(self) -> Artefacts:

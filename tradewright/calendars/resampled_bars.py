@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tradewright.calendars.calendar import Calendar
-from tradewright.calendars.resampling import resampled
 from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
 from tradewright.model.clock import Clock
 from tradewright.model.hashing import content_hash
 from tradewright.store.bars import BarStore, Coverage, NoBars, Series, TradingDays, stamp, within
 from tradewright.store.time_range import Moment
+
+if TYPE_CHECKING:  # a store that is only described, or of which nothing is stored, needs no pandas
+    from tradewright.calendars.calendar import Calendar
 
 _AROUND = 40 * 86_400 * 1_000_000_000
 """The hours of so many nanoseconds before and after a series may shape its bars: more than a month and a closure."""
@@ -114,6 +116,8 @@ class ResampledBars(BarStore):
 
     def _whole(self, series: Series, base: Timeframe, view: PriceView) -> Bars:
         """The whole series, made; raw prices are kept until the stored bars are others."""
+        from tradewright.calendars.resampling import resampled
+
         # Before the bars are read, so that it is never newer than they are.
         told = BarStore.fingerprint(self, series.instrument, base, series.kind)
         known = self._made.get(series)
