@@ -9,7 +9,7 @@ import pandas as pd
 
 from tradewright.model.bars import Bars, Times
 from tradewright.model.instrument import TickerSpan
-from tradewright.quality.counted import EXAMPLES, counted, stamp_text
+from tradewright.quality.counted import EXAMPLES, counted, is_among, stamp_text
 from tradewright.quality.report import Code, Finding, Severity
 
 
@@ -24,11 +24,8 @@ def gap_findings(ts: Times, grid: Times) -> list[Finding]:
     slots = grid[np.searchsorted(grid, ts[0]) : np.searchsorted(grid, ts[-1], "right")]
     if np.array_equal(slots, ts):
         return []
-    place = np.searchsorted(slots, ts)
-    inside = place < len(slots)
-    inside[inside] = slots[place[inside]] == ts[inside]
-    missing, outside = np.ones(len(slots), dtype=np.bool_), ~inside
-    missing[place[inside]] = False
+    inside, outside = is_among(slots, ts), ~is_among(ts, slots)
+    missing = ~inside
     found = []
     if missing.any():
         found.append(_gaps(slots, missing))
@@ -97,25 +94,25 @@ def volume_findings(bars: Bars) -> list[Finding]:
 
 
 def security_finding(
-    bars: Bars, symbol: str, spans: Iterable[TickerSpan], zone: str = "America/New_York"
+    bars: Bars, ticker: str, spans: Iterable[TickerSpan], zone: str = "America/New_York"
 ) -> list[Finding]:
-    """Bars from days on which, by the symbol map, the security of today traded under another ticker.
+    """Bars from days on which, by the symbol map, the security of today traded under another ticker, or not at all.
 
-    Such bars belong to another security that used the ticker before: returns across the change mean nothing.
+    Such bars belong to another security that used the ticker then: returns across the change mean nothing.
+
+    Args:
+        ticker: the one of the bars, in the words of the map.
+        spans: oldest first; one without a ticker ends on the day before the security was listed.
+        zone: whose midnights begin the days.
     """
     others, before = np.zeros(len(bars.ts), dtype=np.bool_), np.iinfo(np.int64).min
     last_other = None
     for span in spans:
         until = (pd.Timestamp(span.last) + pd.Timedelta(days=1)).tz_localize(zone).value
-        if span.ticker.upper() != symbol.upper():
+        if span.ticker.upper() != ticker.upper():
             others |= (bars.ts >= before) & (bars.ts < until)
             last_other = span.last
         before = until
-    finding = counted(
-        Code.SECURITY_CHANGED,
-        Severity.WARN,
-        f"are of another security: {symbol} changed hands, last on {last_other}",
-        bars,
-        others,
-    )
+    text = f"are of another security: the one of today does not trade as {ticker.upper()} on their days, last on"
+    finding = counted(Code.SECURITY_CHANGED, Severity.WARN, f"{text} {last_other}", bars, others)
     return [finding] if finding else []

@@ -20,6 +20,8 @@ from tradewright.quality.report import Code, Finding, QualityReport, Severity
 from tradewright.quality.stale_runs import stale_finding
 
 _ORDER = list(Severity)
+MAPPED = "lean"
+"""The source whose tickers the symbol maps tell."""
 
 
 def check_bars(
@@ -51,8 +53,8 @@ def check_bars(
         return _report(instrument, timeframe, frame, broken)
     bars = bars_of(frame)
     found = price_findings(bars if adjusted is None else adjusted, grid)
-    found += [*bad_print_finding(bars), *stale_finding(bars)]
-    found += [*volume_findings(bars), *security_finding(bars, instrument.symbol, symbol_map)]
+    found += [*bad_print_finding(bars), *stale_finding(bars, grid)]
+    found += [*volume_findings(bars), *security_finding(bars, instrument.ticker(MAPPED), symbol_map)]
     found += gap_findings(bars.ts, grid) if grid is not None else []
     return _report(instrument, timeframe, frame, found)
 

@@ -26,7 +26,8 @@ _SPLIT_RATIOS = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0,
 _UNIT_RATIOS = (100.0, 1000.0)
 _MAD_TO_DEVIATION = 1.4826
 _AROUND = 10
-"""Bars on each side whose volumes tell a split from a change of units."""
+"""Bars before a gap that tell the old level of prices, and on each side those whose volumes tell a split from a change
+of units."""
 
 
 class _Gaps(NamedTuple):
@@ -48,9 +49,10 @@ def price_findings(bars: Bars, grid: Times | None = None) -> list[Finding]:
 
     The yardstick of a jump is the robust deviation (1.4826 x median absolute deviation) of close-to-close log returns;
     across missing bars the limit grows by the square root of the steps, as a random walk does. A possible split is an
-    opening gap near a usual ratio, or of 7.5 and more, that the bar's close keeps, with few bars
-    missing before it. Near 100 and 1000 it is a change of units, unless the volumes around it changed the other way, as
-    they do when shares are split. Prices at or below zero, and fewer than three bars, have no such findings.
+    opening gap near a usual ratio, or of 7.5 and more, that the bar's close keeps, away from the level of the bars
+    before, with few bars missing before it. Near 100 and 1000 it is a change of units, unless the volumes around it
+    changed the other way, as they do when shares are split. Prices at or below zero, and fewer than three bars, have no
+    such findings.
 
     Args:
         bars: as traded, or adjusted for the splits that are known: those then explain themselves.
@@ -107,7 +109,19 @@ def _gaps(bars: Bars, grid: Times | None) -> _Gaps:
     chosen &= np.abs(np.log(bars.close[rows] / bars.open[rows])) < size / 3
     chosen &= _steps(bars.ts, grid, rows) <= _LONGEST_HOLE
     rows, ratio, is_unit = rows[chosen], ratio[chosen], is_unit[chosen]
+    new = _at_a_new_level(bars, rows, ratio)
+    rows, ratio, is_unit = rows[new], ratio[new], is_unit[new]
     return _Gaps(rows, ratio, is_unit & ~_answered_by_volume(bars.volume, rows, ratio))
+
+
+def _at_a_new_level(bars: Bars, rows: Rows, ratio: Floats) -> Mask:
+    """Whether an open left the median close of the bars before by more than the root of the ratio, in its direction.
+
+    After one false close the next bar opens where prices were before: that is no split.
+    """
+    before = np.array([np.median(bars.close[max(0, row - _AROUND) : row]) for row in rows])
+    left: Mask = np.log(before / bars.open[rows]) * np.sign(np.log(ratio)) > np.abs(np.log(ratio)) / 2
+    return left
 
 
 def _near(size: Floats, ratios: tuple[float, ...]) -> Mask:
