@@ -176,6 +176,7 @@ def run_study(house: Container) -> StudyResult:
         house.cache_folder / "backtests",
         facts=facts,
         look_ahead=tested,
+        rules=settings.quality,
     )
 
 

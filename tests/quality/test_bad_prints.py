@@ -18,11 +18,14 @@ from tradewright.formats.lean.bars import read_lean
 from tradewright.model.bar_rules import bars_of, select
 from tradewright.model.bars import Bars, Timeframe
 from tradewright.model.instrument import AssetClass, Instrument
-from tradewright.quality.bad_prints import AROUND, LEAST, RANGES, bad_print_finding
+from tradewright.quality.bad_prints import bad_print_finding
 from tradewright.quality.price_moves import price_findings
 from tradewright.quality.report import Code
 
 MINUTE = 60_000_000_000
+AROUND, LEAST = 10, 0.05
+RANGES = {"open": 5.0, "high": 5.0, "low": 5.0, "close": 3.0}
+"""The numbers of ``conf/quality/default.yaml``."""
 ROW = tuple[float, float, float, float]
 
 

@@ -21,6 +21,7 @@ from tradewright.quality.anomalies import gap_findings, volume_findings
 from tradewright.quality.bad_prints import bad_print_finding
 from tradewright.quality.price_moves import price_findings
 from tradewright.quality.report import Code
+from tradewright.quality.rules import SHIPPED, QualityRules
 from tradewright.research.bars import InstrumentBars
 
 SUSPICIOUS = (Code.POSSIBLE_SPLIT, Code.UNIT_CHANGE, Code.BAD_PRINT, Code.CROSSED_QUOTES)
@@ -40,6 +41,7 @@ def report(
     *,
     facts: Mapping[str, str],
     look_ahead: Mapping[str, LookAheadEvidence] | None = None,
+    rules: QualityRules = SHIPPED,
 ) -> StudyResult:
     """Backtest a strategy on its instruments, and report.
 
@@ -48,6 +50,7 @@ def report(
         facts: shown at the head of the report.
         look_ahead: the results of the look-ahead test by instrument. Evidence on another strategy, other code or other
             bars than those of this study counts as none.
+        rules: by which the bars are judged.
 
     Raises:
         ConfigError, DataError, StoreError: as :func:`tradewright.evaluation.study.study`.
@@ -59,7 +62,9 @@ def report(
         {symbol: terms(item.instrument) for symbol, item in tables.items()},
         measures,
         cache,
-        evidence={symbol: evidence(strategy, item, timeframe, made.get(symbol)) for symbol, item in tables.items()},
+        evidence={
+            symbol: evidence(strategy, item, timeframe, made.get(symbol), rules) for symbol, item in tables.items()
+        },
         facts=facts,
         days={symbol: session_days(item) for symbol, item in tables.items()},
     )
@@ -77,7 +82,11 @@ def first_and_last_day(item: InstrumentBars) -> tuple[date, date]:
 
 
 def evidence(
-    strategy: Strategy, item: InstrumentBars, timeframe: Timeframe, look_ahead: LookAheadEvidence | None
+    strategy: Strategy,
+    item: InstrumentBars,
+    timeframe: Timeframe,
+    look_ahead: LookAheadEvidence | None,
+    rules: QualityRules = SHIPPED,
 ) -> ValidityEvidence:
     """The look-ahead test's result and the gaps in the bars, measured on the instrument's own calendar."""
     covered = look_ahead is not None and look_ahead.covers(strategy, item.data_hash)
@@ -92,15 +101,19 @@ def evidence(
     gaps = next((finding for finding in gap_findings(item.bars.ts, grid) if finding.code is Code.GAPS), None)
     return replace(
         known,
-        bars=suspicious_bars(item, grid),
+        bars=suspicious_bars(item, grid, rules),
         missing_bars=int(gaps.figures["missing"]) if gaps else 0,
         longest_gap_bars=int(gaps.figures["longest"]) if gaps else 0,
     )
 
 
-def suspicious_bars(item: InstrumentBars, grid: Times) -> tuple[str, ...]:
+def suspicious_bars(item: InstrumentBars, grid: Times, rules: QualityRules = SHIPPED) -> tuple[str, ...]:
     """The prices among these bars that look wrong, in the view that was read; each finding with its gravest place."""
-    found = (*price_findings(item.bars, grid), *bad_print_finding(item.bars), *volume_findings(item.bars))
+    found = (
+        *price_findings(item.bars, grid, rules),
+        *bad_print_finding(item.bars, rules.bad_print),
+        *volume_findings(item.bars),
+    )
     return tuple(
         f"{item.instrument.symbol}: {row.message} ({row.code}, as at {row.examples[0]})"
         for row in found
