@@ -18,7 +18,6 @@ from tradewright.model.instrument import Instrument
 from tradewright.quality.check import check_bars
 from tradewright.quality.evidence import (
     GRAVE,
-    WATCHED_BARS,
     Acceptance,
     QualityEvidence,
     acceptance,
@@ -49,6 +48,7 @@ def report_on(house: Container, symbol: str, timeframe: Timeframe) -> QualityRep
         grid=grid,
         symbol_map=store.actions.symbol_map(symbol),
         adjusted=_split_adjusted(store, instrument, frame),
+        rules=house.settings.quality,
     )
 
 
@@ -84,7 +84,12 @@ def evidence_on(
         found += [row.model_copy(update={"message": f"{text}{row.message}"}) for row in shorter]
     findings = sorted((*more, *found), key=lambda row: list(Severity).index(row.severity))
     return QualityEvidence(
-        instrument=symbol, timeframe=timeframe, fingerprint=fingerprint, rows=report.rows, findings=tuple(findings)
+        instrument=symbol,
+        timeframe=timeframe,
+        fingerprint=fingerprint,
+        rows=report.rows,
+        rules=house.settings.quality.digest,
+        findings=tuple(findings),
     )
 
 
@@ -106,7 +111,7 @@ def _weighed(house: Container, report: QualityReport, finding: Finding, deciding
     told = house.ledger.checks.newest([name]).get(name)
     accepted = Acceptance(told.about("places"), told.about("actor"), told.about("reason")) if told else None
     bars = house.bars.read_bars(report.instrument, deciding)
-    watched = pd.Timestamp(int(bars.ts[-WATCHED_BARS:][0]), tz="UTC").to_pydatetime()
+    watched = pd.Timestamp(int(bars.ts[-house.settings.quality.watched_bars :][0]), tz="UTC").to_pydatetime()
     return weighed(finding, watched, accepted)
 
 
@@ -184,8 +189,14 @@ def failing_features(house: Container, symbol: str) -> Iterator[None]:
 
 def _refused(house: Container, symbol: str, timeframe: Timeframe, text: str) -> QualityEvidence:
     finding = Finding(code=Code.NOT_READABLE, severity=Severity.BLOCK, message=text, figures={})
-    fingerprint = _fingerprint(house, symbol, timeframe)
-    return QualityEvidence(instrument=symbol, timeframe=timeframe, fingerprint=fingerprint, rows=0, findings=(finding,))
+    return QualityEvidence(
+        instrument=symbol,
+        timeframe=timeframe,
+        fingerprint=_fingerprint(house, symbol, timeframe),
+        rows=0,
+        rules=house.settings.quality.digest,
+        findings=(finding,),
+    )
 
 
 def _fingerprint(house: Container, symbol: str, timeframe: Timeframe) -> str:

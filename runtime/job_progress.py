@@ -20,7 +20,7 @@ from tradewright.calendars.due_rules import (
     signals_reason,
 )
 from tradewright.calendars.registry import calendar_of
-from tradewright.execution.input_checks import checks_of, data_of_checks, is_about, timeframes_read
+from tradewright.execution.input_checks import Basis, checks_of, data_of_checks, is_about, timeframes_read
 from tradewright.ledger.check_results import CheckResult
 from tradewright.model.bars import Timeframe
 from tradewright.quality.evidence import acceptance, bars_check, features_check
@@ -61,7 +61,7 @@ def bars_due(house: Container, timeframes: Iterable[Timeframe]) -> dict[str, str
         if not reason and (accepted := newly_accepted(symbol, results)):
             reason = f"a person accepted {', '.join(accepted)}"
         if not reason and (done is None or done.finished) and (names := not_judged(house, symbol, results, timeframes)):
-            reason = f"the stored bars are not those of {', '.join(names)}"
+            reason = f"the stored bars or the rules of quality are not those of {', '.join(names)}"
         if reason:
             found[symbol] = reason
     return found
@@ -70,7 +70,7 @@ def bars_due(house: Container, timeframes: Iterable[Timeframe]) -> dict[str, str
 def not_judged(
     house: Container, symbol: str, results: Mapping[str, CheckResult], more: Iterable[Timeframe] = ()
 ) -> list[str]:
-    """The checks of an instrument's bars and features that are missing, or about other bars than the stored ones.
+    """The checks of an instrument's bars and features that are missing, about other bars, or by other rules.
 
     Args:
         results: the newest result of each check.
@@ -82,9 +82,9 @@ def not_judged(
     universe, prints = house.settings.universe.timeframe, house.bars.fingerprints(symbol)
     if house.bars.coverage(symbol, universe) is None:
         return []
-    stored = data_of_checks(symbol, universe, prints)
+    stored = data_of_checks(symbol, universe, prints, house.settings.quality.digest)
     names = [bars_check(symbol, each) for each in timeframes_judged(house, symbol, more)] + [features_check(symbol)]
-    return [name for name in names if name not in results or not is_about(results[name], stored.get(name, ""))]
+    return [name for name in names if name not in results or not is_about(results[name], stored.get(name, Basis()))]
 
 
 def newly_accepted(symbol: str, results: Mapping[str, CheckResult]) -> list[str]:
@@ -264,7 +264,8 @@ def _usable_checks(house: Container, strategy: str, symbol: str, results: Mappin
     """Whether each check that the gate asks for is young enough and about the stored bars, passed or failed."""
     universe, prints = house.settings.universe.timeframe, house.bars.fingerprints(symbol)
     oldest = house.clock.now() - timedelta(seconds=float(house.settings.policy.max_check_age_seconds))
-    stored, kept = data_of_checks(symbol, universe, prints), house.bar_store.timeframes(symbol)
+    stored = data_of_checks(symbol, universe, prints, house.settings.quality.digest)
+    kept = house.bar_store.timeframes(symbol)
     names = checks_of(strategy, symbol, timeframes_read(universe, kept, _timeframe_of(house, strategy, symbol)))
     known = {name: results.get(name) for name in names}
     return {

@@ -195,6 +195,7 @@ def run_study(house: Container) -> StudyResult:
         facts=facts,
         look_ahead=tested,
         bases=bases,
+        rules=settings.quality,
     )
 
 

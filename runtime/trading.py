@@ -115,6 +115,7 @@ def snapshot_builder(house: Container) -> SnapshotBuilder:
         mode=settings.mode.name,
         stage=settings.stage.name,
         timeframe=settings.universe.timeframe,
+        quality=settings.quality.digest,
         events=[Event(row.instrument, row.start, row.end, row.reason) for row in settings.events.windows],
         tz=settings.base.tz,
     )

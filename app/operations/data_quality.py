@@ -10,7 +10,7 @@ from app.operations.actors import actor_name, checked_reason
 from conf.schema.settings import Settings
 from runtime.bar_checks import evidence_on, findings_of, report_on
 from runtime.container import Container
-from tradewright.execution.input_checks import is_about
+from tradewright.execution.input_checks import Basis, is_about
 from tradewright.ledger.check_results import CheckResult
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.errors import ConfigError, StoreError
@@ -59,7 +59,7 @@ class SeriesFindings:
     Args:
         fingerprint: of the bars that were judged just now.
         state: whether orders may rely on the newest recorded check: ``passed``, ``failed``, ``stale``, ``of other
-            bars`` or ``missing``.
+            bars``, ``by other rules`` or ``missing``.
         recorded: the newest results on record, newest first.
     """
 
@@ -138,8 +138,10 @@ def _state(house: Container, newest: CheckResult | None, fingerprint: str) -> st
     oldest = house.clock.now() - timedelta(seconds=float(house.settings.policy.max_check_age_seconds))
     if newest is None:
         return "missing"
-    if not is_about(newest, fingerprint):
+    if not is_about(newest, Basis(fingerprint, newest.about("rules"))):
         return "of other bars"
+    if not is_about(newest, Basis(fingerprint, house.settings.quality.digest)):
+        return "by other rules"
     if newest.at < oldest:
         return "stale"
     return "passed" if newest.passed else "failed"

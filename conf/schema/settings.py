@@ -26,6 +26,7 @@ from tradewright.model.hashing import SCHEMA_VERSION, content_hash
 from tradewright.model.instrument import Instrument
 from tradewright.model.market_hours import MarketHours
 from tradewright.policy.limits import RiskLimits, RuleLimits
+from tradewright.quality.rules import QualityRules
 
 _PLACES = {"storage", "observability", "schedules"}
 """Where things are kept, how they are watched and when they run changes no result, so it is no part of the hash."""
@@ -47,6 +48,7 @@ class Settings(ConfigModel):
     backtest: BacktestSettings
     evaluation: EvaluationSettings
     events: EventsSettings
+    quality: QualityRules
     policy: RuleLimits
     risk: RiskLimits
     broker: BrokerSettings

@@ -10,7 +10,7 @@ import pytest
 from conf.compose import compose
 from runtime.bar_checks import judge
 from runtime.container import Container
-from runtime.job_progress import newly_accepted
+from runtime.job_progress import newly_accepted, not_judged
 from tests.app.conftest import daily, say
 from tests.support.houses import House
 from tradewright.execution.input_checks import failures
@@ -40,6 +40,18 @@ def test_bars_that_were_checked_are_told_as_passed_and_changed_ones_as_of_other_
     again = series(house)["BTC", "1d"]
     assert again["state"] == "passed"
     assert [row["passed"] for row in again["recorded"]] == [True, True]
+
+
+def test_evidence_by_other_rules_is_told_refused_and_made_again(house: House) -> None:
+    """A loosened threshold: yesterday's pass is no pass under it, and the loop judges anew."""
+    changed = "quality.bad_print.least_print=0.2"
+    told = say("data", "findings", *house.overrides, changed, "--json").json["series"]
+    assert {row["state"] for row in told} == {"by other rules"}
+    with Container(compose((*house.overrides, changed))) as opened:
+        assert not_judged(opened, "BTC", opened.ledger.checks.newest())[:2] == ["bars.BTC.1m", "bars.BTC.1d"]
+        judge(opened, "BTC")
+        assert not_judged(opened, "BTC", opened.ledger.checks.newest()) == ["features.BTC"], "never made here"
+    assert {row["state"] for row in series(house).values()} == {"by other rules"}
 
 
 @pytest.fixture
@@ -85,6 +97,18 @@ def test_import_backtest_sweep_and_doctor_tell_what_is_found(split: tuple[House,
     assert rows["quality GOOG"]["state"] == "broken"
     assert "POSSIBLE_SPLIT" in rows["quality GOOG"]["detail"]
     assert rows["quality GOOG"]["remedy"] == "tradewright data findings --instrument GOOG"
+
+
+def test_old_bad_bars_block_where_more_bars_are_watched(house: House, tmp_path: Path) -> None:
+    closes = [100.0 + row % 3 for row in range(252)]
+    closes[1:] = [close / 20 for close in closes[1:]]
+    path = tmp_path / "KO.csv"
+    daily(252, closes).to_csv(path, index=False)
+    assert say("import", "csv", str(path), "--instrument", "KO", *house.overrides).status == 0
+    for watched, grade, status in (("250", "WARN", 0), ("251", "BLOCK", 1)):
+        more = ("--instrument", "KO", f"quality.watched_bars={watched}")
+        codes = {row["code"]: row["severity"] for row in series(house, *more, status=status)["KO", "1d"]["findings"]}
+        assert codes["POSSIBLE_SPLIT"] == grade
 
 
 @pytest.mark.parametrize(("name", "text"), [("NOPE", "there is no instrument 'NOPE'"), ("ETH", "no bars of ETH")])

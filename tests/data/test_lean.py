@@ -192,11 +192,12 @@ def test_factor_and_map_files(tmp_path: Path) -> None:
     assert factors is not None
     assert list(factors.columns) == list(FACTOR_COLUMNS)
     assert factors.iloc[0].tolist() == [pd.Timestamp("2014-06-06"), 0.9304792, 0.142857, 645.57]
-    assert read_map(tmp_path, SPY) == [
-        TickerSpan(date(1998, 1, 2), "NB", "N"),
-        TickerSpan(date(1998, 9, 30), "NB", "N"),
-        TickerSpan(date(2050, 12, 31), "BAC", "N"),
-    ]
+    spans = [TickerSpan(date(1998, 9, 30), "NB", "N"), TickerSpan(date(2050, 12, 31), "BAC", "N")]
+    assert read_map(tmp_path, SPY) == spans, "nothing is told of before LEAN's first day"
+    path.write_text("19980303,nb,N\n19980930,nb,N\n20501231,bac,N\n")
+    assert read_map(tmp_path, SPY) == [TickerSpan(date(1998, 3, 2), "", "N"), *spans]
+    path.write_text("19980303,nb,N\n")
+    assert read_map(tmp_path, SPY) == [TickerSpan(date(1998, 3, 2), "", "N"), TickerSpan(date(1998, 3, 3), "NB", "N")]
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-import json
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tradewright.formats.bars_reader import Reading
-from tradewright.formats.column_mapping import ColumnMapping, mapping_of
+from tests.data.real_series import (
+    BACKTESTING,
+    FREQTRADE,
+    LEAN,
+    NO_BARS,
+    TABLES,
+    YAHOO,
+    ZIPLINE,
+    RealSeries,
+    folder_name,
+    folder_records,
+    measured,
+    read_folder,
+    read_table,
+)
+from tests.quality.real_quirks import JUDGED, assert_judged, assert_measured, report_on
+from tradewright.formats.column_mapping import ColumnMapping
 from tradewright.formats.lean.actions import read_factors, read_map
 from tradewright.formats.lean.bars import read_lean
 from tradewright.formats.resample import resample
@@ -23,128 +36,57 @@ from tradewright.store.bars import BarStore
 
 pytestmark = pytest.mark.real_data
 
-BITFINEX = mapping_of({"header": False, "columns": {"ts": 0, "open": 1, "close": 2, "high": 3, "low": 4, "volume": 5}})
-INTRADAY = ColumnMapping(time_format="%m/%d/%Y %H:%M", zone="America/New_York")
-YAHOO, BACKTESTING = "mplfinance/examples/data", "backtesting_py/backtesting/test"
-FREQTRADE, NAUTILUS = "freqtrade/tests/testdata", "nautilus_trader/tests/test_data"
-ZIPLINE = "zipline/tests/resources/csvdir_samples/csvdir/daily"
 
-TEXT = [
-    (f"{BACKTESTING}/EURUSD.csv", "1h", None),
-    (f"{BACKTESTING}/GOOG.csv", "1d", None),
-    ("bitfinex/BTCUSD/Candles_1m/2018/merged_from_raw.csv.gz", "1m", BITFINEX),
-    ("bitfinex/ETHUSD/Candles_1m/2016/merged.csv.gz", "1m", BITFINEX),
-    ("bitfinex/ETHUSD/Candles_1m/2018/merged_from_raw.csv.gz", "1m", BITFINEX),
-    (f"{YAHOO}/SP500_NOV2019_Hist.csv", "1d", None),
-    (f"{YAHOO}/SP500_NOV2019_IDay.csv", "1m", INTRADAY),
-    (f"{YAHOO}/yahoofinance-AAPL-20040819-20180120.csv", "1d", None),
-    (f"{YAHOO}/yahoofinance-GOOG-20040819-20180120.csv", "1d", None),
-    (f"{NAUTILUS}/btc-perp-20211231-20220201_1m.csv", "1m", None),
-    (f"{NAUTILUS}/fxcm/usdjpy-m1-ask-2013.csv", "1m", None),
-    (f"{NAUTILUS}/fxcm/usdjpy-m1-bid-2013.csv", "1m", None),
-    (f"{NAUTILUS}/xcme/6EH4.XCME_1min_bars_20240101_20240131.csv.gz", "1m", None),
-    *((f"{ZIPLINE}/{ticker}.csv.gz", "1d", None) for ticker in ("AAPL", "IBM", "KO", "MSFT")),
-]
-FEATHER = [
-    ("ETH_BTC-5m", "5m"),
-    ("LTC_BTC-5m", "5m"),
-    ("UNITTEST_BTC-1m", "1m"),
-    ("UNITTEST_BTC-5m", "5m"),
-    ("XRP_ETH-1m", "1m"),
-    ("XRP_ETH-5m", "5m"),
-    ("futures/UNITTEST_USDT_USDT-1h-mark", "1h"),
-    ("futures/XRP_USDT_USDT-1h-futures", "1h"),
-    ("futures/XRP_USDT_USDT-1h-mark", "1h"),
-    ("futures/XRP_USDT_USDT-5m-futures", "5m"),
-]
-DAILY = ("aapl", "aig", "bac", "goocv", "goog", "googl", "ibm", "qqq", "spy")
-LEAN = [
-    *(("equity/usa", ticker, "1d", "trade") for ticker in DAILY),
-    *(("equity/usa", ticker, "1h", "trade") for ticker in ("aapl", "spy")),
-    *(
-        ("equity/usa", ticker, "1m", kind)
-        for ticker in ["aapl", "aig", "bac", "goog", "ibm", "spy"]
-        for kind in ("trade", "quote")
-    ),
-    *(("forex/oanda", "eurusd", timeframe, "quote") for timeframe in ("1d", "1h", "1m")),
-    *(("index/usa", "spx", timeframe, "trade") for timeframe in ("1d", "1h", "1m")),
-    ("index/usa", "ndx", "1h", "trade"),
-    *(("crypto/coinbase", "btcusd", timeframe, kind) for timeframe in ("1d", "1m") for kind in ("trade", "quote")),
-    *(("crypto/coinbase", "ethusd", "1m", kind) for kind in ("trade", "quote")),
-    *(("crypto/bybit", "btcusdt", "1m", kind) for kind in ("trade", "quote")),
-    ("crypto/bitfinex", "btcusd", "1h", "trade"),
-    ("crypto/binance", "btcusdt", "1h", "trade"),
-    *(("cryptofuture/binance", "btcusd", "1m", kind) for kind in ("trade", "quote")),
-    *(("future/cme", f"es:{month}", "1m", "trade") for month in (201312, 201403)),
-    *(("future/cme", f"es:{month}", "1m", "quote") for month in (201312, 201403, 201406, 201409, 201412)),
-]
-CLASSES = {"equity": "stock", "cryptofuture": "crypto"}
-
-
-@cache
-def measured(folder: Path) -> list[dict[str, object]]:
-    files: list[dict[str, object]] = json.loads((folder / "quirks.json").read_text())["files"]
-    return files
-
-
-def assert_as_measured(reading: Reading, records: list[dict[str, object]], zone: str, *, dated: bool) -> None:
-    """Rows, first and last time, and zero volumes; a daily file is dated, so only dates count."""
-    frame, moved = reading.frame, sum(reading.dropped.values())
+def assert_as_measured(series: RealSeries) -> None:
+    """Rows, first and last time; a daily file is dated, so only dates count."""
+    frame, records, moved = series.reading.frame, series.records, sum(series.reading.dropped.values())
     assert len(frame) == sum(int(str(record["rows"])) for record in records) - moved
     assert frame["ts"].is_monotonic_increasing
-    if moved:
+    if moved or series.timeframe is Timeframe.MO1:
         return
     for found, wanted in (
         (frame["ts"].iloc[0], records[0]["first_ts"]),
         (frame["ts"].iloc[-1], records[-1]["last_ts"]),
     ):
         stamp = pd.Timestamp(str(wanted))
-        if dated:
+        if series.dated:
             assert found.date() == stamp.date()
         else:
-            assert found == (stamp.tz_localize(zone) if stamp.tzinfo is None else stamp)
+            assert found == (stamp.tz_localize(series.zone) if stamp.tzinfo is None else stamp)
 
 
-@pytest.mark.parametrize(("name", "timeframe", "mapping"), TEXT)
-def test_text_files(real_data: Path, name: str, timeframe: str, mapping: ColumnMapping | None) -> None:
-    reading = read_csv(real_data / name, Timeframe(timeframe), mapping)
-    records = [record for record in measured(real_data) if record["file"] == name]
-    assert_as_measured(reading, records, mapping.zone if mapping else "UTC", dated=timeframe == "1d")
-    if "zero_volume_bars" in records[0]:
-        assert reading.frame["volume"].eq(0).sum() == records[0]["zero_volume_bars"]
+def assert_read_and_found(series: RealSeries) -> None:
+    """The rows are those that were measured, each quirk of them is found, and nothing else."""
+    assert_as_measured(series)
+    assert_judged(series, report_on(series))
+    for file in series.files():
+        assert_measured(file)
 
 
-@pytest.mark.parametrize(("name", "timeframe"), FEATHER)
-def test_feather_files(real_data: Path, name: str, timeframe: str) -> None:
-    path = f"{FREQTRADE}/{name}.feather"
-    records = [record for record in measured(real_data) if record["file"] == path]
-    assert_as_measured(read_feather(real_data / path, Timeframe(timeframe)), records, "UTC", dated=False)
+@pytest.mark.parametrize(("name", "symbol", "timeframe", "mapping"), TABLES)
+def test_tables(real_data: Path, name: str, symbol: str, timeframe: str, mapping: ColumnMapping | None) -> None:
+    assert_read_and_found(read_table(real_data, name, symbol, timeframe, mapping))
 
 
 @pytest.mark.parametrize(("place", "ticker", "timeframe", "kind"), LEAN)
 def test_lean_files(real_data: Path, place: str, ticker: str, timeframe: str, kind: str) -> None:
-    security, symbol = place.partition("/")[0], ticker.partition(":")
-    lean = {"lean": f"{place}/{ticker}"}
-    instrument = Instrument(
-        symbol=symbol[0].upper(), asset_class=AssetClass(CLASSES.get(security, security)), venue_symbols=lean
+    series = read_folder(real_data, place, ticker, timeframe, kind)
+    assert series.reading.kind == kind
+    assert series.reading.dropped.get("quotes of one side only have no mid price", 0) == sum(
+        int(str(record.get("rows_with_nan", 0))) for record in series.records
     )
-    reading = read_lean(real_data / "lean" / "Data", instrument, Timeframe(timeframe), BarKind(kind))
-    resolution = {"1d": "daily", "1h": "hour", "1m": "minute"}[timeframe]
-    records = [
-        record
-        for record in measured(real_data)
-        if str(record["file"]).startswith(f"lean/Data/{place}/{resolution}/{symbol[0]}")
-        and record.get("symbol", symbol[0]) == symbol[0]
-        and (kind == "quote") == (record["kind"] == "quote_bar")
-        and record["kind"] != "open_interest"
-        and str(record.get("entry", symbol[2])).removesuffix(".csv").endswith(symbol[2])
-    ]
-    assert reading.kind == kind
-    assert reading.dropped.get("quotes of one side only have no mid price", 0) == sum(
-        int(str(record.get("rows_with_nan", 0))) for record in records
-    )
-    zone = {"equity": "America/New_York", "index": "America/Chicago"}.get(security, "UTC")
-    assert_as_measured(reading, records, zone, dated=timeframe == "1d")
+    assert_read_and_found(series)
+
+
+def test_every_measured_file_of_bars_is_read(real_data: Path) -> None:
+    bars = [row for row in measured(real_data) if str(row["kind"]).endswith("_bar")]
+    read = [row["file"] for series in LEAN for row in folder_records(real_data, *series)]
+    assert sorted(str(row["file"]) for row in bars) == sorted([*map(str, read), *(row[0] for row in TABLES), *NO_BARS])
+
+
+def test_every_judged_series_is_read() -> None:
+    """A name of the table that no series has would be compared with nothing."""
+    assert JUDGED.keys() <= {*(row[0] for row in TABLES), *(folder_name(*row[1:]) for row in LEAN)}
 
 
 def test_an_intraday_file_with_two_readings_of_its_dates_needs_a_mapping(real_data: Path) -> None:
@@ -226,7 +168,7 @@ def test_the_ticker_history_of_google(real_data: Path) -> None:
     spans = read_map(real_data / "lean" / "Data", Instrument(symbol="GOOG", asset_class=AssetClass.STOCK))
     assert spans is not None
     assert [(span.last.isoformat(), span.ticker) for span in spans] == [
-        ("2014-03-27", "GOOCV"),
+        ("2014-03-26", ""),
         ("2014-04-02", "GOOCV"),
         ("2050-12-31", "GOOG"),
     ]

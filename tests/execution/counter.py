@@ -33,6 +33,7 @@ from tradewright.model.mode import Mode, Stage
 from tradewright.model.order import AttemptState, Leg, Position, Side
 from tradewright.policy.limits import Limits
 from tradewright.policy.snapshot import Snapshot
+from tradewright.quality.rules import SHIPPED
 from tradewright.store.artefacts import Artefacts
 from tradewright.store.bars import BarStore
 
@@ -141,6 +142,8 @@ class Counter:
         for name in names or EVERY_CHECK:
             kind, symbol, *timeframe = name.split(".")
             told = self.judged(symbol, Timeframe(*timeframe or ["1m"])) if kind in ("bars", "features") else None
+            if told and kind == "bars":
+                told["rules"] = SHIPPED.digest
             self.ledger.checks.record(name, passed, told if detail is None else detail)
 
     def judged(self, symbol: str, timeframe: Timeframe = Timeframe.M1) -> dict[str, str]:
@@ -163,6 +166,7 @@ class Counter:
             mode=self.mode,
             stage=Stage.PAPER,
             timeframe=Timeframe.M1,
+            quality=SHIPPED.digest,
         )
         return replace(made, **changes)
 

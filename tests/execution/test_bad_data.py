@@ -16,7 +16,7 @@ from tests.execution.world import World, run
 from tests.support.ledgers import START
 from tradewright.calendars.registry import calendar
 from tradewright.execution.inbox import Inbox
-from tradewright.execution.input_checks import LONGEST_TEXT, checks_of, failures, is_about, own_timeframe
+from tradewright.execution.input_checks import LONGEST_TEXT, Basis, checks_of, failures, is_about, own_timeframe
 from tradewright.execution.types import SendResult
 from tradewright.ledger.check_results import CheckResult
 from tradewright.model.bars import BarKind, Timeframe
@@ -86,7 +86,18 @@ def _is_old(counter: Counter, name: str) -> None:
 
 
 def _judged_other_bars(counter: Counter, name: str) -> None:
-    counter.checked(name, detail={"timeframe": "1m", "fingerprint": "of other bars"})
+    _tells(counter, name, fingerprint="of other bars")
+
+
+def _judged_by_other_rules(counter: Counter, name: str) -> None:
+    _tells(counter, name, rules="of other rules")
+
+
+def _tells(counter: Counter, name: str, **other: str) -> None:
+    """The newest result of a check once more, with something else in its detail."""
+    told = counter.ledger.checks.newest([name])[name].detail
+    assert isinstance(told, dict)
+    counter.ledger.checks.record(name, True, {**told, **other})
 
 
 def _names_no_bars(counter: Counter, name: str) -> None:
@@ -97,6 +108,7 @@ FAULTS: list[tuple[Callable[[Counter, str], None], str, str]] = [
     (_fails, "CHECK_FAILED", "(BAD_PRINT: close 144 between 120 and 120)"),
     (_is_old, "CHECK_STALE", "older than 3600 s"),
     (_judged_other_bars, "CHECK_OTHER_DATA", "the bars have changed since"),
+    (_judged_by_other_rules, "CHECK_OTHER_RULES", "the rules of quality have changed since"),
     (_names_no_bars, "CHECK_OTHER_DATA", "the bars have changed since"),
 ]
 
@@ -202,5 +214,5 @@ def test_the_text_of_a_failure_is_short_and_names_what_blocks() -> None:
 
 
 def test_a_pass_without_a_fingerprint_is_about_nothing() -> None:
-    assert not is_about(CheckResult("bars.A.1m", True, None, START), "")
-    assert is_about(CheckResult("bars.A.1m", False, None, START), ""), "nothing is stored, and that is what failed"
+    assert not is_about(CheckResult("bars.A.1m", True, None, START), Basis())
+    assert is_about(CheckResult("bars.A.1m", False, None, START), Basis()), "nothing is stored, and that is what failed"

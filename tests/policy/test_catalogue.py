@@ -32,6 +32,7 @@ DIGESTS = {
     "6": "8d775285c2d789525965cceb8226945fde051483137cc3f686afa099d6826174",
     "7": "cb461480d529141a2edfbf4ce0c61682ca80d4ba9720dc3c35b4b0387623b58c",
     "8": "d42e13b13476207cbf15b422e4504c722093d5ae54edfc064f086552f3a8c41f",
+    "9": "786031560362477ba59bf19a8805393cddfe9eee694b2383b59c65658310573f",
 }
 """The digest of the rules' code, by version. A new digest needs a new version, unless the change is only of form."""
 

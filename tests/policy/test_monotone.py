@@ -32,8 +32,8 @@ def twins(side: str, other: str, size: int) -> list[Any]:
     return [(), calm, cut, (*cut, twin(side, 59, 11, asked=10)), None]
 
 
-def result(passed: bool | None, age: float | None, *, other_data: bool = False) -> tuple[dict[str, Any], ...]:
-    return ({"name": "bars", "passed": passed, "age_seconds": age, "other_data": other_data},)
+def result(passed: bool | None, age: float | None, **other: bool) -> tuple[dict[str, Any], ...]:
+    return ({"name": "bars", "passed": passed, "age_seconds": age, **other},)
 
 
 ANY_ORDER: dict[str, list[Any]] = {
@@ -69,6 +69,7 @@ ANY_ORDER: dict[str, list[Any]] = {
         result(True, 3601),
         result(True, 3601, other_data=True),
         result(False, 3601, other_data=True),
+        result(False, 3601, other_data=True, other_rules=True),
         result(None, None),
         (),
     ],

@@ -75,6 +75,7 @@ BOUNDARIES: list[tuple[str, Changes, Changes]] = [
     ("CHECK_MISSING", check(), check(age_seconds=None)),
     ("CHECK_FAILED", check(), check(passed=False)),
     ("CHECK_OTHER_DATA", check(), check(other_data=True)),
+    ("CHECK_OTHER_RULES", check(), check(other_rules=True)),
     ("CHECK_STALE", check(age_seconds=3600), check(age_seconds=3600.1)),
     # rules on the order
     ("FIGURES_UNREADABLE", {"i.terms.quantity": 10**18}, {"i.terms.quantity": 10**18 + 1}),

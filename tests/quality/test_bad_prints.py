@@ -15,15 +15,17 @@ from hypothesis import strategies as st
 from tests.data.tables import bars_table
 from tradewright.calendars.registry import calendar
 from tradewright.formats.lean.bars import read_lean
-from tradewright.formats.tabular import read_csv, read_feather
 from tradewright.model.bar_rules import bars_of, select
 from tradewright.model.bars import Bars, Timeframe
 from tradewright.model.instrument import AssetClass, Instrument
-from tradewright.quality.bad_prints import AROUND, LEAST, RANGES, bad_print_finding
+from tradewright.quality.bad_prints import bad_print_finding
 from tradewright.quality.price_moves import price_findings
 from tradewright.quality.report import Code
 
 MINUTE = 60_000_000_000
+AROUND, LEAST = 10, 0.05
+RANGES = {"open": 5.0, "high": 5.0, "low": 5.0, "close": 3.0}
+"""The numbers of ``conf/quality/default.yaml``."""
 ROW = tuple[float, float, float, float]
 
 
@@ -179,28 +181,3 @@ def test_a_reverse_split_is_found_and_a_fall_by_half_is_none(real_data: Path) ->
     (aapl,) = [row for row in price_findings(lean(real_data, "AAPL")) if row.code is Code.POSSIBLE_SPLIT]
     days = {example[:10] for example in aapl.examples}
     assert days == {"2000-06-21", "2005-02-28", "2014-06-09", "2020-08-31"}, "2000-09-29 was a profit warning"
-
-
-CLEAN = {
-    "backtesting_py/backtesting/test/GOOG.csv": Timeframe.D1,
-    "mplfinance/examples/data/yahoofinance-AAPL-20040819-20180120.csv": Timeframe.D1,
-    "mplfinance/examples/data/yahoofinance-GOOG-20040819-20180120.csv": Timeframe.D1,
-    "zipline/tests/resources/csvdir_samples/csvdir/daily/KO.csv.gz": Timeframe.D1,
-    "backtesting_py/backtesting/test/EURUSD.csv": Timeframe.H1,
-    "freqtrade/tests/testdata/ETH_BTC-5m.feather": Timeframe.M5,
-    "freqtrade/tests/testdata/XRP_ETH-5m.feather": Timeframe.M5,
-    "freqtrade/tests/testdata/UNITTEST_BTC-1m.feather": Timeframe.M1,
-}
-"""Files whose prices a second source confirms, or that their vendor cleaned."""
-
-
-@pytest.mark.real_data
-@pytest.mark.parametrize("name", CLEAN)
-def test_a_clean_file_raises_no_false_alarm(real_data: Path, name: str) -> None:
-    path, timeframe = real_data / name, CLEAN[name]
-    opens = calendar("XNYS").daily_starts if timeframe is Timeframe.D1 else None
-    read = read_feather(path, timeframe) if path.suffix == ".feather" else read_csv(path, timeframe, opens=opens)
-    bars = bars_of(read.frame)
-    assert len(bars.ts) > 100
-    assert bad_print_finding(bars) == []
-    assert [row.code for row in price_findings(bars) if row.code is not Code.JUMPS] == []

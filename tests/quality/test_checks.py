@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,10 +12,6 @@ from hypothesis import strategies as st
 
 from tests.data.tables import bars_table, tables
 from tradewright.calendars.registry import calendar
-from tradewright.formats.column_mapping import mapping_of
-from tradewright.formats.lean.actions import read_map
-from tradewright.formats.lean.bars import read_lean
-from tradewright.formats.tabular import read_csv
 from tradewright.model.bar_rules import bars_of, intact
 from tradewright.model.bars import Bars, Timeframe
 from tradewright.model.instrument import AssetClass, Instrument, TickerSpan
@@ -203,72 +198,13 @@ def test_bars_of_another_security_are_named() -> None:
     assert finding.figures["bars"] == 3
     assert "2014-04-02" in finding.message
     assert check(frame, google, D1, symbol_map=spans[1:]).of(Code.SECURITY_CHANGED) is None
+    ours = google.model_copy(update={"symbol": "ALPHABET", "venue_symbols": {"lean": "equity/usa/goog"}})
+    assert found(check(frame, ours, D1, symbol_map=spans), Code.SECURITY_CHANGED).figures["bars"] == 3
+    assert check(frame, ours, D1, symbol_map=spans[1:]).of(Code.SECURITY_CHANGED) is None
 
 
-@pytest.mark.real_data
-class TestRealQuirks:
-    """The quirks that were measured in the real files."""
-
-    @staticmethod
-    def lean(real_data: Path, of: Instrument, timeframe: Timeframe) -> QualityReport:
-        data, market = real_data / "lean" / "Data", calendar(of.calendar)
-        frame = read_lean(data, of, timeframe, opens=market.daily_starts).frame
-        grid = market.grid(timeframe, frame["ts"].iloc[0], frame["ts"].iloc[-1])
-        return check(frame, of, timeframe, grid=grid, symbol_map=read_map(data, of) or [])
-
-    @pytest.mark.parametrize("symbol", ["SPY", "AAPL", "IBM", "BAC", "AIG", "GOOG"])
-    def test_daily_equities_miss_no_session(self, real_data: Path, symbol: str) -> None:
-        report = self.lean(real_data, Instrument(symbol=symbol, asset_class=AssetClass.STOCK), D1)
-        assert not report.blocking
-        assert report.of(Code.GAPS) is None
-        assert report.of(Code.OUTSIDE_SESSION) is None
-
-    def test_the_hole_of_a_renamed_fund(self, real_data: Path) -> None:
-        report = self.lean(real_data, Instrument(symbol="QQQ", asset_class=AssetClass.ETF), D1)
-        gaps = found(report, Code.GAPS)
-        assert not any(each.startswith("2011-03-23") for each in found(report, Code.JUMPS).examples), "six years later"
-        assert (gaps.figures["missing"], gaps.figures["longest"]) == (1588, 1588)
-        assert str(gaps.figures["longest_from"]).startswith("2004-12-01")
-
-    def test_raw_apple_shows_its_splits(self, real_data: Path) -> None:
-        report = self.lean(real_data, Instrument(symbol="AAPL", asset_class=AssetClass.STOCK), D1)
-        dates = {example[:10] for example in found(report, Code.POSSIBLE_SPLIT).examples}
-        assert {"2000-06-21", "2005-02-28", "2014-06-09", "2020-08-31"} <= dates
-
-    def test_google_changed_hands_and_has_a_bad_print(self, real_data: Path) -> None:
-        report = self.lean(real_data, Instrument(symbol="GOOG", asset_class=AssetClass.STOCK), D1)
-        assert found(report, Code.SECURITY_CHANGED).figures["bars"] == 2422
-        assert {example[:10] for example in found(report, Code.BAD_PRINT).examples} == {"2007-12-18", "2008-09-30"}
-        bank = self.lean(real_data, Instrument(symbol="BAC", asset_class=AssetClass.STOCK), D1)
-        assert "1998-09-30" in found(bank, Code.SECURITY_CHANGED).message
-
-    def test_extended_hours(self, real_data: Path) -> None:
-        report = self.lean(real_data, Instrument(symbol="SPY", asset_class=AssetClass.ETF), M1)
-        assert found(report, Code.OUTSIDE_SESSION).figures["bars"] == 321 + 438 + 438 + 423 + 493 + 386
-        assert report.of(Code.GAPS) is None
-
-    @pytest.mark.parametrize(
-        ("name", "missing", "gaps"),
-        [("BTCUSD/Candles_1m/2018/merged_from_raw", 5101, 3992), ("ETHUSD/Candles_1m/2016/merged", 342_310, 37_430)],
-    )
-    def test_missing_minutes_of_crypto(self, real_data: Path, name: str, missing: int, gaps: int) -> None:
-        order = {"ts": 0, "open": 1, "close": 2, "high": 3, "low": 4, "volume": 5}
-        mapping = mapping_of({"header": False, "columns": order})
-        frame = read_csv(real_data / "bitfinex" / f"{name}.csv.gz", M1, mapping).frame
-        grid = calendar("24/7").grid(M1, frame["ts"].iloc[0], frame["ts"].iloc[-1])
-        figures = found(check(frame, grid=grid), Code.GAPS).figures
-        assert (figures["missing"], figures["gaps"]) == (missing, gaps)
-
-    def test_thin_days_of_early_bitcoin(self, real_data: Path) -> None:
-        lean = {"lean": "coinbase/btcusd"}
-        bitcoin = Instrument(symbol="BTC", asset_class=AssetClass.CRYPTO, calendar="24/7", venue_symbols=lean)
-        report = self.lean(real_data, bitcoin, D1)
-        assert (found(report, Code.GAPS).figures["missing"], found(report, Code.GAPS).figures["gaps"]) == (34, 8)
-        assert found(report, Code.FLAT_BARS).figures["bars"] == 3
-        assert found(report, Code.JUMPS).examples[0].startswith("2015-01-15")
-
-    def test_foreign_exchange_has_no_volume(self, real_data: Path) -> None:
-        euro = Instrument(symbol="EURUSD", asset_class=AssetClass.FOREX, calendar="24/5")
-        report = self.lean(real_data, euro, H1)
-        assert found(report, Code.UNKNOWN_VOLUME).figures["share"] == 1.0
-        assert str(found(report, Code.GAPS).figures["longest_from"]).startswith("2016-12-11")
+def test_bars_from_before_the_listing_are_of_another_security() -> None:
+    frame = bars_table(6, "2014-03-31 14:30", "1D")
+    spans = [TickerSpan(date(2014, 4, 1), "", "Q"), TickerSpan(date(2050, 12, 31), "GOOG", "Q")]
+    google = Instrument(symbol="GOOG", asset_class=AssetClass.STOCK)
+    assert found(check(frame, google, D1, symbol_map=spans), Code.SECURITY_CHANGED).figures["bars"] == 2

@@ -78,12 +78,17 @@ def test_places_change_with_each_price_and_time_and_with_no_other_bar() -> None:
 
 
 def test_evidence_passes_unless_a_finding_blocks_and_tells_what_the_ledger_keeps() -> None:
-    values = {"instrument": "ABC", "timeframe": Timeframe.M1, "fingerprint": "f", "rows": 60}
+    values = {"instrument": "ABC", "timeframe": Timeframe.M1, "fingerprint": "f", "rows": 60, "rules": "r"}
     assert QualityEvidence(**values).passed
     made = QualityEvidence(**values, findings=(bad_print(),))
     assert made.passed
     assert not made.model_copy(
         update={"findings": (bad_print().model_copy(update={"severity": Severity.BLOCK}),)}
     ).passed
-    assert (made.name, made.detail()["fingerprint"], made.detail()["timeframe"]) == ("bars.ABC.1m", "f", "1m")
+    assert (made.name, *(made.detail()[key] for key in ("fingerprint", "rules", "timeframe"))) == (
+        "bars.ABC.1m",
+        "f",
+        "r",
+        "1m",
+    )
     assert made.detail()["findings"] == [{"code": "BAD_PRINT", "severity": "WARN", "message": bad_print().message}]

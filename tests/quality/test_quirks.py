@@ -129,6 +129,35 @@ def test_a_quiet_market_has_its_own_usual_runs() -> None:
     assert int(finding.figures["longest"]) >= 80
 
 
+def test_quotes_may_stand_still_while_the_market_is_closed() -> None:
+    bars = repeated(60, 20, 20)
+    assert [row.figures["longest"] for row in stale_finding(bars, bars.ts)] == [20]
+    assert stale_finding(bars, np.delete(bars.ts, np.arange(24, 40))) == [], "four of them in open hours"
+
+
+def flat(moved: list[bool]) -> Bars:
+    close = 100.0 + np.cumsum(moved)
+    bars = closes(close.tolist())
+    return bars._replace(open=close, high=close, low=close)
+
+
+def test_a_quiet_night_of_a_lively_market_is_usual() -> None:
+    """By day each bar moves; in the night, of which the rest is the yardstick, one of three."""
+    generator = np.random.default_rng(8)
+    day, night = [True] * 1000, (generator.random(200) < 0.33).tolist()
+    quiet = flat([*day, *night[:100], *([False] * 30), *night[100:], *day])
+    assert stale_finding(quiet) == []
+    (finding,) = stale_finding(flat([*day, *([False] * 30), *day]))
+    assert finding.figures["longest"] == 30
+
+
+def test_two_runs_beside_each_other_do_not_excuse_each_other() -> None:
+    moving = [True] * 300
+    (finding,) = stale_finding(flat([*moving, *([False] * 40), *moving[:20], *([False] * 50), *moving]))
+    assert (finding.figures["runs"], finding.figures["longest"]) == (2, 50)
+    assert [each.rpartition(": ")[2] for each in finding.examples] == ["50 bars", "40 bars"]
+
+
 @pytest.mark.parametrize("rows", [0, 1, 2])
 def test_too_few_bars_do_not_stand_still(rows: int) -> None:
     assert stale_finding(bars_of(bars_table(rows))) == []
@@ -174,6 +203,14 @@ def test_a_split_that_is_adjusted_for_is_told_by_nothing_and_another_ratio_is() 
     wrong = known._replace(**{name: np.where(np.arange(60) < 30, getattr(known, name) * 4, getattr(known, name))
                               for name in ("open", "high", "low", "close")})  # fmt: skip
     assert report(frame, adjusted=wrong).of(Code.POSSIBLE_SPLIT) is not None
+
+
+def test_prices_that_come_back_from_one_false_close_are_no_split() -> None:
+    """Bitcoin at Coinbase in January 2015: a thin close at half the price, and prices as before on the next day."""
+    values = [260.0] * 10 + [130.0] + [204.0] * 9
+    assert Code.POSSIBLE_SPLIT not in by_code(price_findings(closes(values, [260.0] * 11 + [192.0] + [204.0] * 8)))
+    lasting = closes([130.0] * 10 + [204.0] * 10, [130.0] * 10 + [192.0] + [204.0] * 9)
+    assert Code.POSSIBLE_SPLIT in by_code(price_findings(lasting))
 
 
 def test_a_gap_that_closes_again_is_no_split() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from tradewright.ledger.check_results import CheckResult
 from tradewright.model.bars import Timeframe
@@ -57,29 +58,56 @@ def checks_of(strategy: str, instrument: str, timeframes: Iterable[Timeframe]) -
     return bars if strategy == MANUAL else (*bars, features_check(instrument), look_ahead_check(strategy))
 
 
-def data_of_checks(instrument: str, universe: Timeframe, fingerprints: Mapping[Timeframe, str]) -> dict[str, str]:
-    """The fingerprint of the stored bars that each check of an instrument has to be about, by the check's name."""
-    bars = {bars_check(instrument, each): told for each, told in fingerprints.items()}
-    return {**bars, features_check(instrument): fingerprints.get(universe, "")}
+class Basis(NamedTuple):
+    """What a check of bars or features has to be about.
+
+    Args:
+        fingerprint: of the stored bars.
+        rules: the digest of the rules of quality in force; empty for a check that they do not decide.
+    """
+
+    fingerprint: str = ""
+    rules: str = ""
 
 
-def is_about(result: CheckResult, stored: str) -> bool:
-    """Whether a result judged the bars of a fingerprint. A pass that names no bars is about none."""
+def data_of_checks(
+    instrument: str, universe: Timeframe, fingerprints: Mapping[Timeframe, str], rules: str
+) -> dict[str, Basis]:
+    """What each check of an instrument's stored bars and of its features has to be about, by the check's name.
+
+    Args:
+        rules: the digest of the rules of quality in force.
+    """
+    bars = {bars_check(instrument, each): Basis(told, rules) for each, told in fingerprints.items()}
+    return {**bars, features_check(instrument): Basis(fingerprints.get(universe, ""))}
+
+
+def is_about(result: CheckResult, basis: Basis) -> bool:
+    """Whether a result judged these bars by these rules. A pass that names no bars is about none."""
+    return _is_about_bars(result, basis.fingerprint) and result.about("rules") == basis.rules
+
+
+def _is_about_bars(result: CheckResult, stored: str) -> bool:
     told = result.about("fingerprint")
     return told == stored and bool(told or not result.passed)
 
 
-def bars_input(name: str, result: CheckResult | None, stored: str, now: datetime) -> InputCheck:
+def bars_input(name: str, result: CheckResult | None, basis: Basis, now: datetime) -> InputCheck:
     """The newest result of a check of bars or features, as the gate reads it.
 
     Args:
-        stored: the fingerprint of the bars that it has to be about.
+        basis: what it has to be about.
     """
     if result is None:
         return InputCheck(name=name)
-    age, other = age_seconds(now, result.at), not is_about(result, stored)
-    text = "" if result.passed else failures(result)
-    return InputCheck(name=name, passed=result.passed, age_seconds=age, other_data=other, findings=text)
+    return InputCheck(
+        name=name,
+        passed=result.passed,
+        age_seconds=age_seconds(now, result.at),
+        other_data=not _is_about_bars(result, basis.fingerprint),
+        other_rules=result.about("rules") != basis.rules,
+        findings="" if result.passed else failures(result),
+    )
 
 
 def look_ahead_input(name: str, result: CheckResult | None, strategy_hash: str, now: datetime) -> InputCheck:

@@ -18,6 +18,7 @@ from tradewright.execution.exposure import (
     working_orders,
 )
 from tradewright.execution.input_checks import (
+    Basis,
     age_seconds,
     bars_input,
     checks_of,
@@ -107,6 +108,7 @@ class SnapshotBuilder:
     gone. Exits pass. The same goes for a holding that no definition or no price exists of.
 
     Args:
+        quality: the digest of the rules by which bars have to be judged.
         tz: whose midnight starts the trading day of the daily figures (Q-22).
     """
 
@@ -117,6 +119,7 @@ class SnapshotBuilder:
     mode: Mode
     stage: Stage
     timeframe: Timeframe
+    quality: str
     events: Sequence[Event] = ()
     tz: str = "UTC"
 
@@ -359,11 +362,11 @@ class SnapshotBuilder:
     def _checks(self, asked: SnapshotRequest, facts: MarketState | None, now: datetime) -> tuple[InputCheck, ...]:
         """The newest result of each check, compared with the bars that were read for this decision."""
         newest, ahead = self.ledger.checks.newest(asked.checks), look_ahead_check(asked.strategy)
-        stored = data_of_checks(asked.instrument, self.timeframe, facts.fingerprints if facts else {})
+        stored = data_of_checks(asked.instrument, self.timeframe, facts.fingerprints if facts else {}, self.quality)
         return tuple(
             look_ahead_input(name, newest.get(name), asked.strategy_hash, now)
             if name == ahead
-            else bars_input(name, newest.get(name), stored.get(name, ""), now)
+            else bars_input(name, newest.get(name), stored.get(name, Basis()), now)
             for name in asked.checks
         )
 

@@ -77,6 +77,10 @@ class Instrument(FrozenModel):
         """The instrument's name at a venue."""
         return self.venue_symbols.get(venue, self.symbol)
 
+    def ticker(self, venue: str) -> str:
+        """The last part of the instrument's name at a venue: ``GOOG`` of ``equity/usa/GOOG``."""
+        return self.venue_symbol(venue).rpartition("/")[2]
+
 
 FACTOR_COLUMNS = ("date", "price_factor", "split_factor", "reference_price")
 """A factor row dated D holds for every local date of the exchange <= D and later than the row before.
@@ -84,7 +88,7 @@ Total-return price = raw x price factor x split factor; split-adjusted price = r
 
 
 class TickerSpan(NamedTuple):
-    """Under which ticker a security traded up to and including ``last``."""
+    """Under which ticker a security traded up to and including ``last``; an empty one where it did not trade."""
 
     last: date
     ticker: str

@@ -104,6 +104,11 @@ def _check_of_other_data(context: OrderContext) -> str:
     return f"the bars have changed since {names}; {CHECK_AGAIN}" if names else ""
 
 
+def _check_by_other_rules(context: OrderContext) -> str:
+    names = ", ".join(check.name for check in context.snapshot.checks or () if check.other_rules)
+    return f"the rules of quality have changed since {names}; {CHECK_AGAIN}" if names else ""
+
+
 def _check_stale(context: OrderContext) -> str:
     limit = context.limits.max_check_age_seconds
     stale = [
@@ -129,6 +134,7 @@ MARKET_RULES: tuple[Rule, ...] = (
     Rule("CHECK_MISSING", Verdict.REJECT, "P2", "latest check of every input", _check_missing),
     Rule("CHECK_FAILED", Verdict.REJECT, "P2", "latest check of every input", _check_failed),
     Rule("CHECK_OTHER_DATA", Verdict.REJECT, "P2", "bars that the latest checks judged", _check_of_other_data),
+    Rule("CHECK_OTHER_RULES", Verdict.REJECT, "P2", "rules that the latest checks judged by", _check_by_other_rules),
     Rule("CHECK_STALE", Verdict.REJECT, "P2", "age of the latest checks", _check_stale),
 )
 """In the order in which their reasons are listed."""

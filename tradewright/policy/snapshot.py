@@ -161,6 +161,7 @@ class InputCheck(FrozenModel):
 
     Args:
         other_data: whether it judged other data than what is stored now.
+        other_rules: whether it judged by other rules of quality than those in force.
         findings: the reasons of a failure, as text.
     """
 
@@ -168,6 +169,7 @@ class InputCheck(FrozenModel):
     passed: bool | None = None
     age_seconds: Size | None = None
     other_data: bool = False
+    other_rules: bool = False
     findings: str = ""
 
 

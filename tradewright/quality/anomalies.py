@@ -9,11 +9,12 @@ import pandas as pd
 
 from tradewright.model.bars import Bars, Times
 from tradewright.model.instrument import TickerSpan
-from tradewright.quality.counted import EXAMPLES, counted, stamp_text
+from tradewright.quality.counted import EXAMPLES, counted, is_among, stamp_text
 from tradewright.quality.report import Code, Finding, Severity
+from tradewright.quality.rules import SHIPPED, Severities
 
 
-def gap_findings(ts: Times, grid: Times) -> list[Finding]:
+def gap_findings(ts: Times, grid: Times, severities: Severities = SHIPPED.severities) -> list[Finding]:
     """Compare bar starts with the starts of a complete history; both ascending, nanoseconds UTC.
 
     Only the span from the first to the last bar counts. A gap is a run of neighbouring grid slots without a bar. With
@@ -24,20 +25,17 @@ def gap_findings(ts: Times, grid: Times) -> list[Finding]:
     slots = grid[np.searchsorted(grid, ts[0]) : np.searchsorted(grid, ts[-1], "right")]
     if np.array_equal(slots, ts):
         return []
-    place = np.searchsorted(slots, ts)
-    inside = place < len(slots)
-    inside[inside] = slots[place[inside]] == ts[inside]
-    missing, outside = np.ones(len(slots), dtype=np.bool_), ~inside
-    missing[place[inside]] = False
+    inside, outside = is_among(slots, ts), ~is_among(ts, slots)
+    missing = ~inside
     found = []
     if missing.any():
-        found.append(_gaps(slots, missing))
+        found.append(_gaps(slots, missing, severities.gaps))
     if outside.any():
-        found.append(_outside(ts, outside))
+        found.append(_outside(ts, outside, severities.outside_session))
     return found
 
 
-def _gaps(slots: Times, missing: np.ndarray) -> Finding:
+def _gaps(slots: Times, missing: np.ndarray, severity: Severity) -> Finding:
     starts = np.flatnonzero(np.diff(missing.astype(np.int8), prepend=0) == 1)
     ends = np.flatnonzero(np.diff(missing.astype(np.int8), append=0) == -1)
     lengths = ends - starts + 1
@@ -46,7 +44,7 @@ def _gaps(slots: Times, missing: np.ndarray) -> Finding:
     longest = int(lengths.max())
     return Finding(
         code=Code.GAPS,
-        severity=Severity.WARN,
+        severity=severity,
         message=f"{total} of {len(slots)} bars are missing ({share:.1%}): {len(starts)} gaps, the longest of {longest}",
         figures={
             "expected": len(slots),
@@ -60,62 +58,66 @@ def _gaps(slots: Times, missing: np.ndarray) -> Finding:
     )
 
 
-def _outside(ts: Times, outside: np.ndarray) -> Finding:
+def _outside(ts: Times, outside: np.ndarray, severity: Severity) -> Finding:
     total, share = int(outside.sum()), float(outside.mean())
     return Finding(
         code=Code.OUTSIDE_SESSION,
-        severity=Severity.INFO,
+        severity=severity,
         message=f"{total} bars ({share:.1%}) start outside trading hours (extended hours, or a wrong calendar)",
         figures={"bars": total, "share": share},
         examples=tuple(stamp_text(value) for value in ts[outside][:EXAMPLES]),
     )
 
 
-def volume_findings(bars: Bars) -> list[Finding]:
+def volume_findings(bars: Bars, severities: Severities = SHIPPED.severities) -> list[Finding]:
     """Zero and unknown volumes, flat bars, unknown or crossed spreads, as counts and shares."""
     flat = (bars.high == bars.low) & (bars.open == bars.close)
     found = [
-        counted(Code.ZERO_VOLUME, Severity.INFO, "have no volume", bars, bars.volume == 0),
+        counted(Code.ZERO_VOLUME, severities.zero_volume, "have no volume", bars, bars.volume == 0),
         counted(
             Code.UNKNOWN_VOLUME,
-            Severity.INFO,
+            severities.unknown_volume,
             "have an unknown volume: liquidity by volume is not known",
             bars,
             np.isnan(bars.volume),
         ),
-        counted(Code.FLAT_BARS, Severity.INFO, "are flat: one price all through", bars, flat),
+        counted(Code.FLAT_BARS, severities.flat_bars, "are flat: one price all through", bars, flat),
         counted(
             Code.NO_SPREAD,
-            Severity.INFO,
+            severities.no_spread,
             "have no spread: the instrument's default is used",
             bars,
             np.isnan(bars.spread),
         ),
-        counted(Code.CROSSED_QUOTES, Severity.WARN, "have a bid above the ask", bars, bars.spread < 0),
+        counted(Code.CROSSED_QUOTES, severities.crossed_quotes, "have a bid above the ask", bars, bars.spread < 0),
     ]
     return [finding for finding in found if finding is not None]
 
 
 def security_finding(
-    bars: Bars, symbol: str, spans: Iterable[TickerSpan], zone: str = "America/New_York"
+    bars: Bars,
+    ticker: str,
+    spans: Iterable[TickerSpan],
+    zone: str = "America/New_York",
+    severity: Severity = SHIPPED.severities.security_changed,
 ) -> list[Finding]:
-    """Bars from days on which, by the symbol map, the security of today traded under another ticker.
+    """Bars from days on which, by the symbol map, the security of today traded under another ticker, or not at all.
 
-    Such bars belong to another security that used the ticker before: returns across the change mean nothing.
+    Such bars belong to another security that used the ticker then: returns across the change mean nothing.
+
+    Args:
+        ticker: the one of the bars, in the words of the map.
+        spans: oldest first; one without a ticker ends on the day before the security was listed.
+        zone: whose midnights begin the days.
     """
     others, before = np.zeros(len(bars.ts), dtype=np.bool_), np.iinfo(np.int64).min
     last_other = None
     for span in spans:
         until = (pd.Timestamp(span.last) + pd.Timedelta(days=1)).tz_localize(zone).value
-        if span.ticker.upper() != symbol.upper():
+        if span.ticker.upper() != ticker.upper():
             others |= (bars.ts >= before) & (bars.ts < until)
             last_other = span.last
         before = until
-    finding = counted(
-        Code.SECURITY_CHANGED,
-        Severity.WARN,
-        f"are of another security: {symbol} changed hands, last on {last_other}",
-        bars,
-        others,
-    )
+    text = f"are of another security: the one of today does not trade as {ticker.upper()} on their days, last on"
+    finding = counted(Code.SECURITY_CHANGED, severity, f"{text} {last_other}", bars, others)
     return [finding] if finding else []

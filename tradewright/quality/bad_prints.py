@@ -10,13 +10,7 @@ import numpy.typing as npt
 from tradewright.model.bars import Bars, Floats
 from tradewright.quality.counted import EXAMPLES, stamp_text
 from tradewright.quality.report import Code, Finding, Severity, places_of
-
-LEAST = 0.05
-"""A price beyond its neighbours by less than this (a log return, about 5 %) is never a bad print."""
-RANGES = {"open": 5.0, "high": 5.0, "low": 5.0, "close": 3.0}
-"""How many median true ranges beyond its neighbours a price is bad."""
-AROUND = 10
-"""Bars on each side whose median true range is the yardstick."""
+from tradewright.quality.rules import SHIPPED, PrintRules
 
 Rows = npt.NDArray[np.intp]
 
@@ -36,21 +30,21 @@ class _Neighbours(NamedTuple):
     highest: Floats
 
 
-def bad_print_finding(bars: Bars) -> list[Finding]:
+def bad_print_finding(bars: Bars, rules: PrintRules = SHIPPED.bad_print) -> list[Finding]:
     """Opens, highs, lows and closes far beyond what the bars on both sides and the rest of the bar reached.
 
     A price is bad when it lies beyond the ranges of both neighbours and the bar's own other prices, by more than
-    ``LEAST`` and by more than ``RANGES`` times the median true range of the bars around: in histories from 1998 to
-    2021 of two vendors the highs, lows and opens that a second source refutes are 5 to 500 away, those that it confirms
-    4 at the most (the crash of 6 May 2010: 3.6), and a close that all venues confirm is never 2 away. Where a bar opens
-    at the close before, as in a series that is made of trades without a pause, the close is compared with the bar after
-    that. The first and the last bar have one neighbour and are not judged, nor are prices at or below zero, nor fewer
-    than three bars.
+    ``least_print`` and by more than its number of ranges times the median true range of the bars around: in histories
+    from 1998 to 2021 of two vendors the highs, lows and opens that a second source refutes are 5 to 500 away, those
+    that it confirms 4 at the most (the crash of 6 May 2010: 3.6), and a close that all venues confirm is never 2 away.
+    Where a bar opens at the close before, as in a series that is made of trades without a pause, the close is compared
+    with the bar after that. The first and the last bar have one neighbour and are not judged, nor are prices at or
+    below zero, nor fewer than three bars.
     """
     if len(bars.ts) < 3 or np.any(bars.low <= 0):
         return []
-    rows = _candidates(bars)
-    places = _places(bars, rows) if len(rows) else []
+    rows = _candidates(bars, rules.least_print)
+    places = _places(bars, rows, rules) if len(rows) else []
     if not places:
         return []
     bad = np.zeros(len(bars.ts), dtype=np.bool_)
@@ -69,24 +63,33 @@ def bad_print_finding(bars: Bars) -> list[Finding]:
     ]
 
 
-def _candidates(bars: Bars) -> Rows:
-    """The rows that reach beyond the bar before by more than ``LEAST`` on any side: no other one can be bad.
+def _candidates(bars: Bars, least: float) -> Rows:
+    """The rows that reach beyond the bar before by more than the least on any side: no other one can be bad.
 
     In most series they are few, so that a million bars cost two comparisons each and few logarithms.
     """
-    factor = np.exp(LEAST) * (1 - 1e-12)
+    factor = np.exp(least) * (1 - 1e-12)
     far = (bars.high[1:-1] > bars.high[:-2] * factor) | (bars.low[1:-1] * factor < bars.low[:-2])
     return np.flatnonzero(far) + 1
 
 
-def _places(bars: Bars, rows: Rows) -> list[_Place]:
+def _places(bars: Bars, rows: Rows, rules: PrintRules) -> list[_Place]:
     """Every bad price among some rows, the farthest first."""
-    yardstick, found = _median_range_around(bars, rows), []
-    for name, ranges in RANGES.items():
+    yardstick, found = _median_range_around(bars, rows, rules.range_window), []
+    for name, ranges in _ranges(rules).items():
         beyond = _beyond(name, bars, rows)
-        is_bad = (beyond > LEAST) & (beyond > ranges * yardstick)  # NaN is not
+        is_bad = (beyond > rules.least_print) & (beyond > ranges * yardstick)  # NaN is not
         found += [_Place(float(beyond[at]), name, int(rows[at])) for at in np.flatnonzero(is_bad)]
     return sorted(found, key=lambda place: -place.beyond)
+
+
+def _ranges(rules: PrintRules) -> dict[str, float]:
+    return {
+        "open": rules.ranges_of_open,
+        "high": rules.ranges_of_high,
+        "low": rules.ranges_of_low,
+        "close": rules.ranges_of_close,
+    }
 
 
 def _beyond(name: str, bars: Bars, rows: Rows) -> Floats:
@@ -116,12 +119,12 @@ def _neighbours(bars: Bars, rows: Rows, *, apart: bool) -> _Neighbours:
     return _Neighbours(np.where(known, lowest, np.nan), np.where(known, highest, np.nan))
 
 
-def _median_range_around(bars: Bars, rows: Rows) -> Floats:
-    """The median true range of up to ``AROUND`` bars on each side of some rows, which are left out themselves.
+def _median_range_around(bars: Bars, rows: Rows, window: int) -> Floats:
+    """The median true range of up to ``window`` bars on each side of some rows, which are left out themselves.
 
     The true range of a bar reaches from the lowest to the highest of it and the close before; a difference of logs.
     """
-    apart = np.delete(np.arange(-AROUND, AROUND + 1), AROUND)
+    apart = np.delete(np.arange(-window, window + 1), window)
     around = rows[:, None] + apart[None, :]
     is_there = (around >= 0) & (around < len(bars.ts))
     around = np.clip(around, 0, len(bars.ts) - 1)

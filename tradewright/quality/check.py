@@ -17,9 +17,12 @@ from tradewright.quality.bad_prints import bad_print_finding
 from tradewright.quality.pandera_schema import explain
 from tradewright.quality.price_moves import price_findings
 from tradewright.quality.report import Code, Finding, QualityReport, Severity
+from tradewright.quality.rules import SHIPPED, QualityRules
 from tradewright.quality.stale_runs import stale_finding
 
 _ORDER = list(Severity)
+MAPPED = "lean"
+"""The source whose tickers the symbol maps tell."""
 
 
 def check_bars(
@@ -31,6 +34,7 @@ def check_bars(
     grid: Times | None = None,
     symbol_map: Iterable[TickerSpan] = (),
     adjusted: Bars | None = None,
+    rules: QualityRules = SHIPPED,
 ) -> QualityReport:
     """Check a bars table.
 
@@ -41,6 +45,7 @@ def check_bars(
         now: the present; a bar that starts later blocks.
         grid: the starts of a complete history (``Calendar.grid``); None leaves out what needs a calendar.
         symbol_map: the tickers of the security, oldest first (``Actions.symbol_map``).
+        rules: thresholds and severities.
         adjusted: the same bars adjusted for the splits that are known, which then are no jumps; None where none are.
     """
     if len(frame) == 0:
@@ -50,10 +55,12 @@ def check_bars(
         broken = explain(frame, timeframe, now, negative_prices=instrument.negative_prices)
         return _report(instrument, timeframe, frame, broken)
     bars = bars_of(frame)
-    found = price_findings(bars if adjusted is None else adjusted, grid)
-    found += [*bad_print_finding(bars), *stale_finding(bars)]
-    found += [*volume_findings(bars), *security_finding(bars, instrument.symbol, symbol_map)]
-    found += gap_findings(bars.ts, grid) if grid is not None else []
+    found = price_findings(bars if adjusted is None else adjusted, grid, rules)
+    found += [*bad_print_finding(bars, rules.bad_print), *stale_finding(bars, grid, rules)]
+    grade, ticker = rules.severities, instrument.ticker(MAPPED)
+    found += volume_findings(bars, grade)
+    found += security_finding(bars, ticker, symbol_map, severity=grade.security_changed)
+    found += gap_findings(bars.ts, grid, grade) if grid is not None else []
     return _report(instrument, timeframe, frame, found)
 
 

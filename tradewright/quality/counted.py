@@ -45,6 +45,14 @@ def counted(
     return Finding(code=code, severity=severity, message=message, figures=figures, examples=examples)
 
 
+def is_among(ts: Times, others: Times) -> Mask:
+    """Which of some ascending times are among other ascending times."""
+    place = np.searchsorted(others, ts)
+    found: Mask = place < len(others)
+    found[found] = others[place[found]] == ts[found]
+    return found
+
+
 def stamp_text(ns: np.int64 | int) -> str:
     """A bar's start as text, in UTC."""
     return pd.Timestamp(int(ns), tz="UTC").isoformat()

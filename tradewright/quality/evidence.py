@@ -28,9 +28,6 @@ def features_check(instrument: str) -> str:
 GRAVE = (Code.BAD_PRINT, Code.POSSIBLE_SPLIT, Code.UNIT_CHANGE)
 """Findings that block while one of their bars is among those that strategies still look at."""
 
-WATCHED_BARS = 250
-"""How many of the newest bars these are: the longest window that is usual, a year of days."""
-
 
 class Acceptance(NamedTuple):
     """A person's word that the bars of a finding are as they should be.
@@ -66,6 +63,7 @@ class QualityEvidence(FrozenModel):
     Args:
         fingerprint: of the stored series, taken before it was read; empty where nothing is stored.
         rows: the number of bars judged.
+        rules: the digest of the rules that judged them.
         findings: gravest first.
     """
 
@@ -73,6 +71,7 @@ class QualityEvidence(FrozenModel):
     timeframe: Timeframe
     fingerprint: str
     rows: int
+    rules: str
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -92,5 +91,6 @@ class QualityEvidence(FrozenModel):
             "timeframe": str(self.timeframe),
             "fingerprint": self.fingerprint,
             "rows": self.rows,
+            "rules": self.rules,
             "findings": told,
         }

@@ -11,22 +11,11 @@ from tradewright.model.bar_rules import Mask
 from tradewright.model.bars import Bars, Floats, Times
 from tradewright.quality.counted import counted
 from tradewright.quality.report import Code, Finding, Severity
+from tradewright.quality.rules import SHIPPED, QualityRules, SplitRules
 
 Rows = npt.NDArray[np.intp]
 
-_JUMP_DEVIATIONS, _LEAST_JUMP = 12.0, 0.05
-"""A close is a jump beyond so many robust deviations of close-to-close log returns, and beyond this log return."""
-_SPLIT_TOLERANCE = 0.04
-"""How far, as a log return, an opening gap may lie from a usual ratio and count as a split."""
-_SURE_SPLIT = 7.5
-"""The ratio from which any opening gap counts as a split."""
-_LONGEST_HOLE = 20
-"""How many bars may be missing before a split."""
-_SPLIT_RATIOS = (1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 15.0, 20.0, 25.0, 50.0, 100.0)
-_UNIT_RATIOS = (100.0, 1000.0)
 _MAD_TO_DEVIATION = 1.4826
-_AROUND = 10
-"""Bars on each side whose volumes tell a split from a change of units."""
 
 
 class _Gaps(NamedTuple):
@@ -43,14 +32,15 @@ class _Gaps(NamedTuple):
     is_unit: Mask
 
 
-def price_findings(bars: Bars, grid: Times | None = None) -> list[Finding]:
+def price_findings(bars: Bars, grid: Times | None = None, rules: QualityRules = SHIPPED) -> list[Finding]:
     """Jumps, possible splits and changes of units.
 
     The yardstick of a jump is the robust deviation (1.4826 x median absolute deviation) of close-to-close log returns;
     across missing bars the limit grows by the square root of the steps, as a random walk does. A possible split is an
-    opening gap near a usual ratio, or of 7.5 and more, that the bar's close keeps, with few bars
-    missing before it. Near 100 and 1000 it is a change of units, unless the volumes around it changed the other way, as
-    they do when shares are split. Prices at or below zero, and fewer than three bars, have no such findings.
+    opening gap near a usual ratio, or above a sure one, that the bar's close keeps, away from the level of the bars
+    before, with few bars missing before it. Near 100 and 1000 it is a change of units, unless the volumes around it
+    changed the other way, as they do when shares are split. Prices at or below zero, and fewer than three bars, have no
+    such findings.
 
     Args:
         bars: as traded, or adjusted for the splits that are known: those then explain themselves.
@@ -59,16 +49,16 @@ def price_findings(bars: Bars, grid: Times | None = None) -> list[Finding]:
     if len(bars.ts) < 3 or np.any(bars.low <= 0):
         return []
     returns = np.diff(np.log(bars.close))
-    limit = max(_JUMP_DEVIATIONS * _deviation(returns), _LEAST_JUMP)
+    limit = max(rules.jump.jump_deviations * _deviation(returns), rules.jump.least_jump)
     jumps = np.zeros(len(bars.ts), dtype=np.bool_)
     far = np.flatnonzero(np.abs(returns) > limit) + 1
     jumps[far] = np.abs(returns[far - 1]) > limit * np.sqrt(_steps(bars.ts, grid, far))
     moves = np.zeros(len(bars.ts))
     moves[far] = bars.close[far] / bars.close[far - 1] - 1
     text = f"close more than {np.expm1(limit):.1%} away from the one before"
-    gaps = _gaps(bars, grid)
+    gaps = _gaps(bars, grid, rules.split)
     found = [
-        counted(Code.JUMPS, Severity.WARN, text, bars, jumps, moves),
+        counted(Code.JUMPS, rules.severities.jumps, text, bars, jumps, moves),
         _gap_finding(Code.POSSIBLE_SPLIT, "open as after a split", bars, gaps, ~gaps.is_unit),
         _gap_finding(Code.UNIT_CHANGE, "open as in other units, of which one is a hundred or more", bars, gaps,
                      gaps.is_unit),
@@ -95,36 +85,49 @@ def _deviation(returns: Floats) -> float:
     return float(_MAD_TO_DEVIATION * np.median(np.abs(returns - np.median(returns))))
 
 
-def _gaps(bars: Bars, grid: Times | None) -> _Gaps:
+def _gaps(bars: Bars, grid: Times | None, rules: SplitRules) -> _Gaps:
     """Where a bar opens at such a ratio to the close before, and closes near its open."""
-    least = min(_SPLIT_RATIOS[0] / np.exp(_SPLIT_TOLERANCE), _SURE_SPLIT)
+    least = min(min(rules.split_ratios) / np.exp(rules.split_tolerance), rules.sure_split)
     gap = bars.close[:-1] / bars.open[1:]
     rows = np.flatnonzero((gap > least) | (gap < 1 / least)) + 1
     ratio = gap[rows - 1]
     size = np.abs(np.log(ratio))
-    is_unit, is_split = (_near(size, usual) for usual in (_UNIT_RATIOS, _SPLIT_RATIOS))
-    chosen = is_unit | is_split | (size >= np.log(_SURE_SPLIT))
+    near = (_near(size, usual, rules.split_tolerance) for usual in (rules.unit_ratios, rules.split_ratios))
+    is_unit, is_split = near
+    chosen = is_unit | is_split | (size >= np.log(rules.sure_split))
     chosen &= np.abs(np.log(bars.close[rows] / bars.open[rows])) < size / 3
-    chosen &= _steps(bars.ts, grid, rows) <= _LONGEST_HOLE
+    chosen &= _steps(bars.ts, grid, rows) <= rules.longest_hole
     rows, ratio, is_unit = rows[chosen], ratio[chosen], is_unit[chosen]
-    return _Gaps(rows, ratio, is_unit & ~_answered_by_volume(bars.volume, rows, ratio))
+    new = _at_a_new_level(bars, rows, ratio, rules.volume_window)
+    rows, ratio, is_unit = rows[new], ratio[new], is_unit[new]
+    return _Gaps(rows, ratio, is_unit & ~_answered_by_volume(bars.volume, rows, ratio, rules.volume_window))
 
 
-def _near(size: Floats, ratios: tuple[float, ...]) -> Mask:
+def _at_a_new_level(bars: Bars, rows: Rows, ratio: Floats, window: int) -> Mask:
+    """Whether an open left the median close of the bars before by more than the root of the ratio, in its direction.
+
+    After one false close the next bar opens where prices were before: that is no split.
+    """
+    before = np.array([np.median(bars.close[max(0, row - window) : row]) for row in rows])
+    left: Mask = np.log(before / bars.open[rows]) * np.sign(np.log(ratio)) > np.abs(np.log(ratio)) / 2
+    return left
+
+
+def _near(size: Floats, ratios: tuple[float, ...], tolerance: float) -> Mask:
     if len(size) == 0:
         return np.zeros(0, dtype=np.bool_)
-    near: Mask = np.min(np.abs(size[:, None] - np.log(ratios)[None, :]), axis=1) < _SPLIT_TOLERANCE
+    near: Mask = np.min(np.abs(size[:, None] - np.log(ratios)[None, :]), axis=1) < tolerance
     return near
 
 
-def _answered_by_volume(volume: Floats, rows: Rows, ratio: Floats) -> Mask:
+def _answered_by_volume(volume: Floats, rows: Rows, ratio: Floats, window: int) -> Mask:
     """Whether the median volume changes by more than the square root of the ratio, as a split makes it.
 
     Without known volumes on both sides there is no answer.
     """
     answered = np.zeros(len(rows), dtype=np.bool_)
     for place, (row, times) in enumerate(zip(rows, ratio, strict=True)):
-        before, after = volume[max(0, row - _AROUND) : row], volume[row : row + _AROUND]
+        before, after = volume[max(0, row - window) : row], volume[row : row + window]
         before, after = before[before > 0], after[after > 0]
         if len(before) and len(after):
             change = np.log(np.median(after) / np.median(before))

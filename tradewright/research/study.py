@@ -21,6 +21,7 @@ from tradewright.quality.anomalies import gap_findings, volume_findings
 from tradewright.quality.bad_prints import bad_print_finding
 from tradewright.quality.price_moves import price_findings
 from tradewright.quality.report import Code, Finding
+from tradewright.quality.rules import SHIPPED, QualityRules
 from tradewright.research.bars import BaseBars, InstrumentBars
 
 SUSPICIOUS = (Code.POSSIBLE_SPLIT, Code.UNIT_CHANGE, Code.BAD_PRINT, Code.CROSSED_QUOTES)
@@ -41,6 +42,7 @@ def report(
     facts: Mapping[str, str],
     look_ahead: Mapping[str, LookAheadEvidence] | None = None,
     bases: Mapping[str, BaseBars] | None = None,
+    rules: QualityRules = SHIPPED,
 ) -> StudyResult:
     """Backtest a strategy on its instruments, and report.
 
@@ -50,13 +52,14 @@ def report(
         look_ahead: the results of the look-ahead test by instrument. Evidence on another strategy, other code or other
             bars than those of this study counts as none.
         bases: the stored bars of the instruments whose bars are made of shorter ones; they are judged as well.
+        rules: by which the bars are judged.
 
     Raises:
         ConfigError, DataError, StoreError: as :func:`tradewright.evaluation.study.study`.
     """
     made, shorter = look_ahead or {}, bases or {}
     seen = {
-        symbol: evidence(strategy, item, timeframe, made.get(symbol), shorter.get(symbol))
+        symbol: evidence(strategy, item, timeframe, made.get(symbol), shorter.get(symbol), rules)
         for symbol, item in tables.items()
     }
     return study(
@@ -88,6 +91,7 @@ def evidence(
     timeframe: Timeframe,
     look_ahead: LookAheadEvidence | None,
     base: BaseBars | None = None,
+    rules: QualityRules = SHIPPED,
 ) -> ValidityEvidence:
     """The look-ahead test's result and the gaps in the bars, measured on the instrument's own calendar.
 
@@ -106,26 +110,33 @@ def evidence(
     gaps = next((finding for finding in gap_findings(item.bars.ts, grid) if finding.code is Code.GAPS), None)
     return replace(
         known,
-        bars=(*suspicious_bars(item, grid), *(suspicious_base(item.instrument, base) if base else ())),
+        bars=(
+            *suspicious_bars(item, grid, rules),
+            *(suspicious_base(item.instrument, base, rules) if base else ()),
+        ),
         missing_bars=int(gaps.figures["missing"]) if gaps else 0,
         longest_gap_bars=int(gaps.figures["longest"]) if gaps else 0,
     )
 
 
-def suspicious_bars(item: InstrumentBars, grid: Times) -> tuple[str, ...]:
+def suspicious_bars(item: InstrumentBars, grid: Times, rules: QualityRules = SHIPPED) -> tuple[str, ...]:
     """The prices among these bars that look wrong, in the view that was read; each finding with its gravest place."""
-    return _told(f"{item.instrument.symbol}: ", _findings(item.bars, grid), SUSPICIOUS)
+    return _told(f"{item.instrument.symbol}: ", _findings(item.bars, grid, rules), SUSPICIOUS)
 
 
-def suspicious_base(instrument: Instrument, base: BaseBars) -> tuple[str, ...]:
+def suspicious_base(instrument: Instrument, base: BaseBars, rules: QualityRules = SHIPPED) -> tuple[str, ...]:
     """The holes and the prices that look wrong among stored bars that longer ones are made of."""
     grid = calendar_of(instrument).expected_starts(base.timeframe, base.bars.ts)
-    found = (*gap_findings(base.bars.ts, grid), *_findings(base.bars, grid))
+    found = (*gap_findings(base.bars.ts, grid), *_findings(base.bars, grid, rules))
     return _told(f"{instrument.symbol}, of the {base.timeframe} bars it is made of: ", found, (*SUSPICIOUS, Code.GAPS))
 
 
-def _findings(bars: Bars, grid: Times) -> tuple[Finding, ...]:
-    return (*price_findings(bars, grid), *bad_print_finding(bars), *volume_findings(bars))
+def _findings(bars: Bars, grid: Times, rules: QualityRules) -> tuple[Finding, ...]:
+    return (
+        *price_findings(bars, grid, rules),
+        *bad_print_finding(bars, rules.bad_print),
+        *volume_findings(bars),
+    )
 
 
 def _told(head: str, found: Iterable[Finding], codes: Collection[Code]) -> tuple[str, ...]:

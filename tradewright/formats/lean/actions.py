@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,8 @@ from tradewright.model.instrument import FACTOR_COLUMNS, Instrument, TickerSpan
 
 _MAX_BYTES = 16 * 1024**2
 _MAP_COLUMNS = ["date", "ticker", "exchange"]
+_OLDEST = date(1998, 1, 2)
+"""The first day of LEAN's equity histories: what was listed before has it in the place of the day of its listing."""
 
 
 def read_factors(data: Path, instrument: Instrument) -> pd.DataFrame | None:
@@ -35,7 +38,8 @@ def read_factors(data: Path, instrument: Instrument) -> pd.DataFrame | None:
 def read_map(data: Path, instrument: Instrument) -> list[TickerSpan] | None:
     """Under which tickers the security has traded, oldest first; None without a file.
 
-    The first row of a map file is the day of listing: a span of one day.
+    The first row of a map file is the day of listing. The span before it has no ticker: the security did not trade.
+    There is none before the first day of all histories, of which nothing is told.
 
     Raises:
         DataError: when the file is no map file.
@@ -46,12 +50,13 @@ def read_map(data: Path, instrument: Instrument) -> list[TickerSpan] | None:
     table = _read(path, _MAP_COLUMNS)
     _refuse_gaps(table, path)
     rows = zip(table["date"].dt.date, table["ticker"].str.upper(), table["exchange"], strict=True)
-    return [TickerSpan(*row) for row in rows]
+    listing, *spans = (TickerSpan(*row) for row in rows)
+    before = [TickerSpan(listing.last - timedelta(days=1), "", listing.exchange)] if listing.last > _OLDEST else []
+    return before + (spans or [listing])
 
 
 def _file(data: Path, folder: str, instrument: Instrument) -> Path:
-    ticker = instrument.venue_symbol("lean").lower().rpartition("/")[2]
-    return data / "equity" / "usa" / folder / f"{ticker}.csv"
+    return data / "equity" / "usa" / folder / f"{instrument.ticker('lean').lower()}.csv"
 
 
 def _read(path: Path, columns: list[str]) -> pd.DataFrame:
