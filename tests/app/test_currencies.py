@@ -10,6 +10,7 @@ import pytest
 
 from app.operations import research
 from app.operations.importing import Source, import_bars
+from conf.compose import compose
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.rehearsal import run_rehearsal
@@ -149,7 +150,7 @@ def test_without_rates_every_road_refuses_and_says_what_to_bring(own: Settings) 
         research.run(alone)
     assert str(refused.value) == (
         "TOPIX, policy.currency=USD: TOPIX is quoted in JPY, the account is in USD, and there are no rates between "
-        "them (import bars of USDJPY, or name a file of USD per JPY: backtest.rates={JPY: FILE.csv})"
+        "them (import bars of USDJPY, or name a file of USD per JPY: +backtest.rates.JPY=FILE.csv)"
     )
     with pytest.raises(ConfigError, match="there are no rates"):
         sweep_sets(Container(alone), [{}])
@@ -189,3 +190,7 @@ def test_accounts_in_several_currencies_are_not_added_up(own: Settings) -> None:
     dollars = study(own, "TEST").account
     with pytest.raises(DataError, match="USD of A and EUR of B cannot be added up"):
         pooled({"A": replace(dollars, currency="USD"), "B": replace(dollars, currency="EUR")})
+
+
+def test_a_file_is_named_on_the_command_line_as_the_refusal_says() -> None:
+    assert compose(["+backtest.rates.JPY=rates/jpy.csv"]).backtest.rates == {"JPY": "rates/jpy.csv"}
