@@ -68,7 +68,7 @@ def backtest(
         if full is not None:
             for name, path in research.write_full_report(settings, done, full).items():
                 output.say(f"full report of {name}: {path}")
-        shown = ("final_equity", "net_profit", "trades", "orders", "fees", "win_rate", "max_drawdown")
+        shown = ("currency", "final_equity", "net_profit", "trades", "orders", "fees", "win_rate", "max_drawdown")
         rows = [*((name, getattr(reply, name)) for name in shown), ("bar_drawdown", reply.metrics["bar_drawdown"])]
         output.table(reply.strategy, ("figure", "value"), rows)
         output.table("findings", ("severity", "what"), [(row["severity"], row["message"]) for row in reply.findings])

@@ -16,6 +16,7 @@ from conf.overrides import grid
 from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime.container import Container
+from runtime.currencies import account_currency
 from runtime.research import run_study, sweep_sets, symbols, timeframe
 from tradewright.backtest.result import BacktestResult
 from tradewright.calendars.registry import calendar_of
@@ -44,9 +45,10 @@ class FillLine:
 
 @dataclass(frozen=True)
 class BacktestReply:
-    """The figures of one backtest. Ratios are fractions, drawdowns are negative (D16)."""
+    """The figures of one backtest. Ratios are fractions, drawdowns are negative (D16), money is in ``currency``."""
 
     strategy: str
+    currency: str
     final_equity: float
     net_profit: float
     trades: int
@@ -117,6 +119,7 @@ def reply_of(settings: Settings, done: StudyResult, *, with_fills: bool = True) 
     figures = done.metrics
     return BacktestReply(
         strategy=settings.strategy.name,
+        currency=account_currency(settings),
         final_equity=float(done.account.equity[-1]) if len(done.account.equity) else done.account.initial_cash,
         net_profit=figures.net_profit,
         trades=figures.trades,

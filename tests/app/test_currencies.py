@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,12 +10,14 @@ import pytest
 
 from app.operations import research
 from app.operations.importing import Source, import_bars
+from conf.compose import compose
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.rehearsal import run_rehearsal
 from runtime.research import newest_signals, sweep_sets
 from tests.app.test_session_days import rows
 from tradewright.backtest.sizing import FixedCash
+from tradewright.evaluation.aggregate import pooled
 from tradewright.evaluation.study import StudyResult
 from tradewright.fills.costs import NoCosts
 from tradewright.model.bars import PriceView, Timeframe
@@ -147,7 +150,7 @@ def test_without_rates_every_road_refuses_and_says_what_to_bring(own: Settings) 
         research.run(alone)
     assert str(refused.value) == (
         "TOPIX, policy.currency=USD: TOPIX is quoted in JPY, the account is in USD, and there are no rates between "
-        "them (import bars of USDJPY, or name a file of USD per JPY: backtest.rates={JPY: FILE.csv})"
+        "them (import bars of USDJPY, or name a file of USD per JPY: +backtest.rates.JPY=FILE.csv)"
     )
     with pytest.raises(ConfigError, match="there are no rates"):
         sweep_sets(Container(alone), [{}])
@@ -158,7 +161,7 @@ def test_without_rates_every_road_refuses_and_says_what_to_bring(own: Settings) 
 def test_rates_that_do_not_cover_the_bars_are_refused(own: Settings) -> None:
     bring(own, "TOPIX", 2000, 2200)
     bring(own, "USDJPY", 150, 165, DAYS[5:])
-    with pytest.raises(DataError, match=r"first one is of 2024-01-09 22:00 UTC .*begin later with backtest.start"):
+    with pytest.raises(DataError, match=r"first one is of 2024-01-09 22:00 UTC .*begin later with backtest\.start"):
         study(own, "TOPIX")
     begun = pd.Timestamp(DAYS[6]).date()
     assert study(own, "TOPIX", start=begun).metrics.net_profit > 0
@@ -171,3 +174,23 @@ def test_a_rehearsal_whose_account_has_one_currency_refuses_the_others(own: Sett
     bring(own, "USDJPY", 150, 165)
     with pytest.raises(ConfigError, match="a rehearsal keeps an account in USD only, and TOPIX in JPY is not"):
         run_rehearsal(Container(trading(own, "TOPIX")), tmp_path / "rehearsed", None, None, lambda _done, _all: None)
+
+
+def test_the_reply_names_the_currency_and_vectorbt_books_what_it_can(own: Settings, tmp_path: Path) -> None:
+    bring(own, "USDJPY", 150, 165)
+    alone = with_terms(own, instruments=("USDJPY",))
+    done = research.run(alone)
+    assert research.reply_of(alone, done).currency == "USD"
+    with pytest.raises(DataError, match="vectorbt keeps accounts in one currency, and this one settles JPY to USD"):
+        research.write_full_report(alone, done, tmp_path)
+
+
+def test_accounts_in_several_currencies_are_not_added_up(own: Settings) -> None:
+    bring(own, "TEST", 100, 90)
+    dollars = study(own, "TEST").account
+    with pytest.raises(DataError, match="USD of A and EUR of B cannot be added up"):
+        pooled({"A": replace(dollars, currency="USD"), "B": replace(dollars, currency="EUR")})
+
+
+def test_a_file_is_named_on_the_command_line_as_the_refusal_says() -> None:
+    assert compose(["+backtest.rates.JPY=rates/jpy.csv"]).backtest.rates == {"JPY": "rates/jpy.csv"}

@@ -57,9 +57,10 @@ AUDIT = {
 }  # fmt: skip
 FILL = {"ts": Moment, "instrument": TEXT, "side": TEXT, "qty": NUMBER, "price": NUMBER, "fee": NUMBER}
 BACKTEST = {
-    "strategy": TEXT, "final_equity": NUMBER, "net_profit": NUMBER, "trades": int, "orders": int, "fees": NUMBER,
-    "win_rate": (NOTHING, *NUMBER), "max_drawdown": NUMBER, "metrics": dict, "fills": [FILL], "cache_key": TEXT,
-    "used_cache": FLAG, "config_hash": TEXT, "data_hash": TEXT, "code_hash": TEXT, "void": TEXT, "made_of": dict,
+    "strategy": TEXT, "currency": TEXT, "final_equity": NUMBER, "net_profit": NUMBER, "trades": int, "orders": int,
+    "fees": NUMBER, "win_rate": (NOTHING, *NUMBER), "max_drawdown": NUMBER, "metrics": dict, "fills": [FILL],
+    "cache_key": TEXT, "used_cache": FLAG, "config_hash": TEXT, "data_hash": TEXT, "code_hash": TEXT, "void": TEXT,
+    "made_of": dict,
     "findings": [{"account": TEXT, "code": TEXT, "severity": TEXT, "message": TEXT, "rank": NUMBER}],
 }  # fmt: skip
 IMPORTED = {

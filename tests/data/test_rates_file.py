@@ -52,7 +52,7 @@ def test_refusals_name_file_line_value_and_rule(tmp_path: Path, text: str, said:
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"nowhere.csv: there is no such file .correct backtest.rates"):
+    with pytest.raises(DataError, match=r"nowhere\.csv: there is no such file .correct backtest\.rates"):
         read_rates(tmp_path / "nowhere.csv", "EUR", "USD")
     (tmp_path / "bytes.csv").write_bytes(b"date,rate\n\xff\xfe\n")
     with pytest.raises(DataError, match="cannot be read"):

@@ -41,6 +41,7 @@ def pooled(accounts: Mapping[str, BacktestResult]) -> BacktestResult:
         trades=_joined(members, "trades", ("exit_bar", "entry_bar"), _TRADE_PRICES, stamps),
         orders=sum(each.orders for each in members),
         given=Curves(equity, cash, (equity - cash) / market),
+        currency=members[0].currency,
         session_days=_days(members, stamps),
     )
 
