@@ -98,7 +98,6 @@ def make_bars(settings: Settings, symbol: str, timeframes: Sequence[Timeframe] =
         **{f"revised {timeframe}": update.revised for timeframe, update in updates.items()},
     }
     newest = {"newest bars": table(("start", "open", "high", "low", "close", "volume"), _newest(frame))}
-    newest = {"newest bars": table(("start", "open", "high", "low", "close", "volume"), _newest(frame))}
     facts: Facts = {"rows": len(frame), **counts, **newest, "findings": _findings(judged)}
     chart = line(frame["close"], f"{symbol} {universe}: close")
     summary = f"{symbol}: {len(frame):,} bars of {universe}, {_told(counts)}"

@@ -23,7 +23,7 @@ from tests.data.real_series import (
     read_folder,
     read_table,
 )
-from tests.quality.real_quirks import JUDGED, assert_judged, assert_measured, report_on
+from tests.quality.real_quirks import FOUND, assert_found, assert_measured, report_on
 from tradewright.formats.column_mapping import ColumnMapping
 from tradewright.formats.lean.actions import read_factors, read_map
 from tradewright.formats.lean.bars import read_lean
@@ -58,7 +58,7 @@ def assert_as_measured(series: RealSeries) -> None:
 def assert_read_and_found(series: RealSeries) -> None:
     """The rows are those that were measured, each quirk of them is found, and nothing else."""
     assert_as_measured(series)
-    assert_judged(series, report_on(series))
+    assert_found(series, report_on(series))
     for file in series.files():
         assert_measured(file)
 
@@ -84,9 +84,9 @@ def test_every_measured_file_of_bars_is_read(real_data: Path) -> None:
     assert sorted(str(row["file"]) for row in bars) == sorted([*map(str, read), *(row[0] for row in TABLES), *NO_BARS])
 
 
-def test_every_judged_series_is_read() -> None:
+def test_every_series_with_findings_is_read() -> None:
     """A name of the table that no series has would be compared with nothing."""
-    assert JUDGED.keys() <= {*(row[0] for row in TABLES), *(folder_name(*row[1:]) for row in LEAN)}
+    assert FOUND.keys() <= {*(row[0] for row in TABLES), *(folder_name(*row[1:]) for row in LEAN)}
 
 
 def test_an_intraday_file_with_two_readings_of_its_dates_needs_a_mapping(real_data: Path) -> None:

@@ -1,4 +1,4 @@
-"""The findings on the real data set beside what was measured in it with other tools, and what was judged by hand."""
+"""The findings on the real data set beside what was measured in it with other tools, and what the checks found before."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 MEASURED = {Code.GAPS, Code.JUMPS, Code.CROSSED_QUOTES}
 """Compared with figures of ``quirks.json``, not with the table below."""
 
-JUDGED: dict[str, dict[Code, tuple[int, tuple[str, ...]]]] = {
+FOUND: dict[str, dict[Code, tuple[int, tuple[str, ...]]]] = {
     "AAPL 1d trade": {Code.BAD_PRINT: (3, ("2009-09-21: low 10.59", "2011-01-03: low 32.65", "2010-08-31: low 25.3"))},
     "AIG 1d trade": {Code.BAD_PRINT: (3, ("2009-05-05: high 20.98", "2003-11-04: low 44.7", "2004-10-29: low 51.21"))},
     "BAC 1d trade": {
@@ -55,7 +55,7 @@ JUDGED: dict[str, dict[Code, tuple[int, tuple[str, ...]]]] = {
     },
     "ES:201406 1m quote": {Code.BAD_PRINT: (1, ("2013-10-09: close 1747.5",))},
 }
-"""How many bars, and the gravest places. Every other finding of these codes is a false alarm.
+"""How many bars, and the gravest places, as the checks found them: a change of a rule shows here.
 
 Prices of LEAN's equities that its own minutes or another vendor refute, first quotes of a day without a bid, single
 trades of thin hours far from the market; rows from before a ticker changed hands, and the split that this looks like.
@@ -73,9 +73,9 @@ def report_on(series: RealSeries) -> QualityReport:
     )  # fmt: skip
 
 
-def assert_judged(series: RealSeries, report: QualityReport) -> None:
+def assert_found(series: RealSeries, report: QualityReport) -> None:
     """Each finding that the table has is there with its places, and none beside them."""
-    wanted = JUDGED.get(series.name, {})
+    wanted = FOUND.get(series.name, {})
     told = {row.code: row for row in report.findings if row.severity is not Severity.INFO and row.code not in MEASURED}
     assert told.keys() == wanted.keys(), [row.message for row in told.values()]
     for code, (bars, places) in wanted.items():
