@@ -1,4 +1,4 @@
-"""The findings on the real data set beside what was measured in it with other tools, and what the checks found before."""
+"""The findings on the real data set beside what was measured with other tools, and what the checks found before."""
 
 from __future__ import annotations
 
