@@ -26,7 +26,7 @@ from tradewright.model.hashing import SCHEMA_VERSION, content_hash
 from tradewright.model.instrument import Instrument
 from tradewright.model.market_hours import MarketHours
 from tradewright.policy.limits import RiskLimits, RuleLimits
-from tradewright.quality.rules import QualityRules
+from tradewright.quality.thresholds import QualityRules
 
 _PLACES = {"storage", "observability", "schedules"}
 """Where things are kept, how they are watched and when they run changes no result, so it is no part of the hash."""

@@ -12,7 +12,7 @@ from tests.data.real_series import LEAN, NO_BARS, TABLES, measured
 from tests.quality.real_quirks import FOUND
 from tradewright.quality.evidence import GRAVE
 from tradewright.quality.report import Code
-from tradewright.quality.rules import SHIPPED, QualityRules
+from tradewright.quality.thresholds import SHIPPED, QualityRules
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "data-quality.md").read_text(encoding="utf-8")
 FIGURES = {line.split(" | ")[0].lstrip("| "): line for line in PAGE.partition("## On real data")[2].splitlines()}

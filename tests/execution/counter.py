@@ -33,7 +33,7 @@ from tradewright.model.mode import Mode, Stage
 from tradewright.model.order import AttemptState, Leg, Position, Side
 from tradewright.policy.limits import Limits
 from tradewright.policy.snapshot import Snapshot
-from tradewright.quality.rules import SHIPPED
+from tradewright.quality.thresholds import SHIPPED
 from tradewright.store.artefacts import Artefacts
 from tradewright.store.bars import BarStore
 

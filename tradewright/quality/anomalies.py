@@ -11,7 +11,7 @@ from tradewright.model.bars import Bars, Times
 from tradewright.model.instrument import TickerSpan
 from tradewright.quality.counted import EXAMPLES, counted, is_among, stamp_text
 from tradewright.quality.report import Code, Finding, Severity
-from tradewright.quality.rules import SHIPPED, Severities
+from tradewright.quality.thresholds import SHIPPED, Severities
 
 
 def gap_findings(ts: Times, grid: Times, severities: Severities = SHIPPED.severities) -> list[Finding]:

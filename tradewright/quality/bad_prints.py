@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tradewright.model.bars import Bars, Floats
 from tradewright.quality.counted import EXAMPLES, stamp_text
 from tradewright.quality.report import Code, Finding, Severity, places_of
-from tradewright.quality.rules import SHIPPED, PrintRules
+from tradewright.quality.thresholds import SHIPPED, PrintRules
 
 Rows = npt.NDArray[np.intp]
 

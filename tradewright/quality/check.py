@@ -17,8 +17,8 @@ from tradewright.quality.bad_prints import bad_print_finding
 from tradewright.quality.pandera_schema import explain
 from tradewright.quality.price_moves import price_findings
 from tradewright.quality.report import Code, Finding, QualityReport, Severity
-from tradewright.quality.rules import SHIPPED, QualityRules
 from tradewright.quality.stale_runs import stale_finding
+from tradewright.quality.thresholds import SHIPPED, QualityRules
 
 _ORDER = list(Severity)
 MAPPED = "lean"

@@ -11,7 +11,7 @@ from tradewright.model.bar_rules import Mask
 from tradewright.model.bars import Bars, Floats, Times
 from tradewright.quality.counted import counted
 from tradewright.quality.report import Code, Finding, Severity
-from tradewright.quality.rules import SHIPPED, QualityRules, SplitRules
+from tradewright.quality.thresholds import SHIPPED, QualityRules, SplitRules
 
 Rows = npt.NDArray[np.intp]
 

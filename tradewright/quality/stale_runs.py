@@ -8,7 +8,7 @@ from tradewright.model.bar_rules import Mask, select
 from tradewright.model.bars import Bars, Times
 from tradewright.quality.counted import EXAMPLES, is_among, stamp_text
 from tradewright.quality.report import Code, Finding, Severity
-from tradewright.quality.rules import SHIPPED, QualityRules, StaleRules
+from tradewright.quality.thresholds import SHIPPED, QualityRules, StaleRules
 
 
 def stale_finding(bars: Bars, grid: Times | None = None, rules: QualityRules = SHIPPED) -> list[Finding]:

@@ -21,7 +21,7 @@ from tradewright.quality.anomalies import gap_findings, volume_findings
 from tradewright.quality.bad_prints import bad_print_finding
 from tradewright.quality.price_moves import price_findings
 from tradewright.quality.report import Code, Finding
-from tradewright.quality.rules import SHIPPED, QualityRules
+from tradewright.quality.thresholds import SHIPPED, QualityRules
 from tradewright.research.bars import BaseBars, InstrumentBars
 
 SUSPICIOUS = (Code.POSSIBLE_SPLIT, Code.UNIT_CHANGE, Code.BAD_PRINT, Code.CROSSED_QUOTES)

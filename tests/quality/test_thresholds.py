@@ -18,7 +18,7 @@ from tradewright.model.instrument import AssetClass, Instrument, TickerSpan
 from tradewright.quality.check import check_bars
 from tradewright.quality.evidence import GRAVE
 from tradewright.quality.report import Code, QualityReport, Severity
-from tradewright.quality.rules import SHIPPED, SPLIT_RATIOS, QualityRules, Severities
+from tradewright.quality.thresholds import SHIPPED, SPLIT_RATIOS, QualityRules, Severities
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ABC = Instrument(symbol="ABC", asset_class=AssetClass.STOCK)
