@@ -86,6 +86,7 @@ def broken_rules(settings: Settings, alone: str = "", *, swept: bool = False) ->
     yield from _short_look_back(settings)
     if alone != "instruments":
         yield from _unknown_instruments(settings)
+        yield from _useless_rates(settings)
     if not alone:
         yield from _mode_and_broker(settings)
         yield from _ledger_url(settings)
@@ -126,6 +127,17 @@ def _unknown_instruments(settings: Settings) -> Iterator[RuleViolation]:
         for name in names:
             if name not in known:
                 yield RuleViolation(key, name, "is not in conf/instruments; declare it there", nearest(name, known))
+
+
+def _useless_rates(settings: Settings) -> Iterator[RuleViolation]:
+    """Files of rates that nothing would read: a slip of the currency would go unnoticed."""
+    account, quoted = settings.policy.currency, {row.currency for row in settings.instruments.values()}
+    for currency, file in settings.backtest.rates.items():
+        key = ("backtest", "rates", currency)
+        if currency == account:
+            yield RuleViolation(key, file, "is for the account's own currency; name the one that instruments are in")
+        elif currency not in quoted:
+            yield RuleViolation(key, file, "is for a currency that no instrument is in", nearest(currency, quoted))
 
 
 def _mode_and_broker(settings: Settings) -> Iterator[RuleViolation]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+import numpy as np
+
 from conf.environment import in_project
 from conf.schema.settings import Settings
 from runtime.container import Container
@@ -12,6 +14,7 @@ from tradewright.backtest.rates import Conversion, conversion
 from tradewright.calendars.bar_closes import bar_closes
 from tradewright.calendars.registry import calendar_of
 from tradewright.formats.rates_file import read_rates
+from tradewright.model.bar_rules import select
 from tradewright.model.bars import Timeframe
 from tradewright.model.currency import RateSeries, base_currency, paid_in_full
 from tradewright.model.errors import ConfigError
@@ -113,10 +116,15 @@ def _between(house: Container, pairs: Pairs, source: str, target: str, timeframe
 
 
 def _closes(house: Container, pair: Instrument, source: str, target: str, timeframe: Timeframe) -> RateSeries:
-    """The closes of a pair, each known when its bar closed."""
-    stored = next(_stored(house, pair, timeframe))
+    """The closes of a pair, each known when its bar closed.
+
+    A daily bar that starts with no session, as a vendor's of Sunday evening, tells no moment at which it was known.
+    """
+    stored, market = next(_stored(house, pair, timeframe)), calendar_of(pair)
     bars = house.bars.read_bars(pair.symbol, stored)
-    known = bar_closes(calendar_of(pair), stored, bars.ts)
+    if stored is Timeframe.D1 and not market.utc_days:
+        bars = select(bars, np.isin(bars.ts, market.opens))
+    known = bar_closes(market, stored, bars.ts)
     return RateSeries(source, target, known, bars.close, f"{pair.symbol} {stored}")
 
 

@@ -101,7 +101,7 @@ def _maker(house: Container) -> Callable[[Instrument], object] | None:
     source = scenario(house.settings, scenario_end(house))
 
     def make(instrument: Instrument) -> object:
-        known = instrument.symbol in source.profiles
+        known = instrument.symbol in source.profiles and not house.bar_store.timeframes(instrument.symbol)
         return refresh(house.bar_store, source, instrument, stored_timeframes(house.settings)) if known else None
 
     return make

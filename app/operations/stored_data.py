@@ -100,7 +100,8 @@ def show_data(settings: Settings, symbol: str, rows: int) -> ShownInstrument:
     """
     from tradewright.store.bars import BarStore
 
-    store = BarStore(Container(settings).root)
+    house = Container(settings)
+    store = BarStore(house.root)
     found = stored_series(store.root)
     own = [row for row in found if row.instrument == symbol]
     if not own:
@@ -113,7 +114,7 @@ def show_data(settings: Settings, symbol: str, rows: int) -> ShownInstrument:
         actions=_actions(store, symbol),
         series=tuple(_shown(store, row, rows) for row in own if not row.problem),
         damaged=tuple(row for row in own if row.problem),
-        makes=_makes(own) if symbol in settings.instruments else {},
+        makes=_makes(house, own) if symbol in settings.instruments else {},
     )
 
 
@@ -135,13 +136,15 @@ def _actions(store: BarStore, symbol: str) -> int | None:
         return None
 
 
-def _makes(own: Sequence[StoredSeries]) -> dict[str, str]:
-    """The timeframes of trades that are not stored and that stored ones add up to."""
+def _makes(house: Container, own: Sequence[StoredSeries]) -> dict[str, str]:
+    """The timeframes of trades that are not stored and that stored ones add up to, with at least one whole bar."""
     from tradewright.calendars.resampled_bars import base_among
 
     sound = [row for row in own if row.kind == BarKind.TRADE and row.rows and not row.problem]
     bases = {each: base_among([Timeframe(row.timeframe) for row in sound], each) for each in Timeframe}
-    return {str(each): str(base) for each, base in bases.items() if base not in (None, each)}
+    made = {each: base for each, base in bases.items() if base not in (None, each)}
+    symbol = own[0].instrument
+    return {str(each): str(base) for each, base in made.items() if house.bars.coverage(symbol, each) is not None}
 
 
 def _shown(store: BarStore, facts: StoredSeries, rows: int) -> ShownSeries:

@@ -11,8 +11,10 @@ import pytest
 from app.operations import research
 from app.operations.importing import Source, import_bars
 from conf.compose import compose
+from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime.container import Container
+from runtime.currencies import rate_series
 from runtime.rehearsal import run_rehearsal
 from runtime.research import newest_signals, sweep_sets
 from tests.app.test_session_days import rows
@@ -20,7 +22,7 @@ from tradewright.backtest.sizing import FixedCash
 from tradewright.evaluation.aggregate import pooled
 from tradewright.evaluation.study import StudyResult
 from tradewright.fills.costs import NoCosts
-from tradewright.model.bars import PriceView, Timeframe
+from tradewright.model.bars import BarKind, PriceView, Timeframe
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.model.instrument import AssetClass, Instrument
 
@@ -194,3 +196,29 @@ def test_accounts_in_several_currencies_are_not_added_up(own: Settings) -> None:
 
 def test_a_file_is_named_on_the_command_line_as_the_refusal_says() -> None:
     assert compose(["+backtest.rates.JPY=rates/jpy.csv"]).backtest.rates == {"JPY": "rates/jpy.csv"}
+
+
+def test_a_daily_row_that_starts_with_no_session_is_no_rate(own: Settings) -> None:
+    """A vendor's row of a Sunday lies before the session of Monday: it would count as known when that opens."""
+    bring(own, "SAP", 100, 110)
+    bring(own, "EURUSD", 1.0, 1.2)
+    with Container(own) as house:
+        before = rate_series(house, house.instrument("SAP"), D1)
+        start = pd.Timestamp("2024-01-13 22:00", tz="UTC").as_unit("ns")
+        frame = house.bar_store.read("EURUSD", D1).iloc[:1].assign(ts=start)
+        house.bar_store.upsert("EURUSD", D1, BarKind.TRADE, frame)
+        after = rate_series(house, house.instrument("SAP"), D1)
+    assert after.known.tolist() == before.known.tolist()
+    assert after.rates.tolist() == before.rates.tolist()
+
+
+@pytest.mark.parametrize(
+    ("currency", "rule"),
+    [("USD", "is for the account's own currency"), ("JPX", "is for a currency that no instrument is in")],
+)
+def test_a_file_of_rates_that_nothing_reads_is_refused(currency: str, rule: str) -> None:
+    with pytest.raises(ConfigProblems) as caught:
+        compose((f"+backtest.rates.{currency}=rates.csv",))
+    (problem,) = caught.value.problems
+    assert f"backtest.rates.{currency}" in str(problem)
+    assert rule in str(problem)

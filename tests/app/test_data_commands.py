@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import time
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tests.app.conftest import say
+from conf.compose import compose
+from conf.schema.market import ScenarioFeedSettings
+from runtime.container import Container
+from runtime.feeds import scenario
+from tests.app.conftest import daily, say
 from tests.data.tables import bars_table
 from tradewright.model.bars import BarKind, Timeframe
+from tradewright.model.errors import DataError
+from tradewright.research.bars import refresh
 from tradewright.store.bars import BarStore
 
 GERMAN = (
@@ -170,3 +177,20 @@ def test_one_instrument_that_is_not_there_stops_no_other(tmp_path: Path) -> None
     for names in ("AAPL", "AAPL,GOOG"):
         alone = say(*words, names)
         assert (alone.status, alone.json["error"]["code"]) == (1, "DATA_ERROR")
+
+
+def test_a_scenarios_bars_are_never_put_beside_imported_ones(tmp_path: Path) -> None:
+    daily().to_csv(tmp_path / "AAPL.csv", index=False)
+    words = ("--instrument", "AAPL", "--timeframe", "1d", f"storage.root={tmp_path / 'data'}")
+    assert say("import", "csv", str(tmp_path / "AAPL.csv"), *words).status == 0
+    chosen = ("backtest.instruments=[AAPL]", "backtest.prices=raw", "backtest.timeframe=4h", words[-1])
+    said = say("backtest", "strategy=buy_and_hold", *chosen)
+    assert said.status == 1
+    assert "no trade bars of AAPL at 4h; stored: AAPL 1d trade" in said.err
+    with Container(compose(("feed=scenario", words[-1]))) as house:
+        assert isinstance(house.settings.feed, ScenarioFeedSettings)
+        feed = scenario(house.settings, datetime(2024, 6, 3, tzinfo=UTC))
+        with pytest.raises(DataError, match=r"bars of AAPL are stored \(1d from .*AAPL\.csv\).*say feed=files"):
+            refresh(house.bar_store, feed, house.instrument("AAPL"), [Timeframe.D1])
+        assert house.bar_store.timeframes("AAPL") == (Timeframe.D1,)
+        assert len(house.bar_store.read("AAPL", Timeframe.D1)) == 30

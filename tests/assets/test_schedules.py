@@ -199,7 +199,9 @@ def test_bars_that_changed_since_they_were_checked_are_checked_again_at_once(day
         assert due.bars_due(house, ()) == {}
         stored = house.bar_store.read("BTC", Timeframe.D1)
         house.bar_store.upsert("BTC", Timeframe.D1, BarKind.TRADE, stored.iloc[[3]].assign(volume=7.0))
-        assert due.bars_due(house, ()) == {"BTC": "the stored bars are not those of bars.BTC.1d, features.BTC"}
+        assert due.bars_due(house, ()) == {
+            "BTC": "the stored bars or the rules of quality are not those of bars.BTC.1d, features.BTC"
+        }
     days.tick("new_bars")
     with Container(days.settings) as house:
         waiting = due.decisions_due(house, ["buy_and_hold"])

@@ -64,7 +64,7 @@ def test_bars_before_the_first_rate_are_refused():
 
 def test_an_old_rate_is_refused():
     known, late = series([1], [1.1]), np.array([2, 2 + OLDEST_DAYS]) * DAY
-    with pytest.raises(DataError, match="at 1970-01-13 00:00 UTC the newest rate from EUR to USD is 11 days old"):
+    with pytest.raises(DataError, match=r"at 1970-01-13 00:00 UTC the newest rate from EUR to USD is 11\.0 days old"):
         conversion(known, late, late, paid_in_full=True, name="SAP")
     assert len(conversion(known, late, late - DAY, paid_in_full=True, name="SAP").close) == 2, (
         "ten days are not too old"

@@ -104,7 +104,7 @@ def _refuse(series: RateSeries, closes: Times, age: Floats, name: str) -> None:
     if old.any():
         first = int(np.argmax(old))
         raise DataError(
-            f"at {shown(closes[first])} the newest rate from {pair} is {age[first]:.0f} days old",
+            f"at {shown(closes[first])} the newest rate from {pair} is {age[first]:.1f} days old",
             where=where,
             remedy=f"bring the rates in between, or choose a period that they cover: {OLDEST_DAYS} days is the oldest",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import math
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -16,6 +16,10 @@ from tradewright.model.errors import DataError
 TIMES = ("date", "time", "datetime", "timestamp")
 RATES = ("rate", "close", "value")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_YEARS = range(1700, 2201)
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?|\.[0-9]+", re.ASCII)
+_LEAST, _MOST = 1e-12, 1e12
+"""Beyond any two currencies; a product with such a rate is still a number."""
 
 
 def read_rates(path: Path, source: str, target: str) -> RateSeries:
@@ -30,24 +34,29 @@ def read_rates(path: Path, source: str, target: str) -> RateSeries:
         DataError: a file that cannot be read, or a row that is none, naming its line.
     """
     where = str(path)
-    rows = list(csv.reader(io.StringIO(_text(path, where)), skipinitialspace=True))
+    rows = _rows(_text(path, where), where)
     if not rows:
         raise DataError("it is empty", where=where, remedy="its first line is: date,rate")
     names = [name.strip().lower() for name in rows[0]]
     when, rate = _column(names, TIMES, where), _column(names, RATES, where)
-    found: dict[int, float] = {}
+    times: list[int] = []
+    rates: list[float] = []
     for line, row in enumerate(rows[1:], 2):
         if not any(cell.strip() for cell in row):
             continue
         if len(row) != len(names):
             raise _broken(f"{len(row)} cells under {len(names)} names", where, line, "write a cell for every column")
         known = _known(row[when].strip(), where, line)
-        if known <= max(found, default=known - 1):
+        if times and known <= times[-1]:
             raise _broken(f"{row[when]!r} is not later than the line before", where, line, "sort them, drop doubles")
-        found[known] = _rate(row[rate].strip(), where, line, f"{target} per {source}")
-    if not found:
+        times.append(known)
+        rates.append(_rate(row[rate].strip(), where, line, f"{target} per {source}"))
+    if not times:
         raise DataError("it has no rate", where=where, remedy=f"write {target} per {source}, a line for each day")
-    return RateSeries(source, target, np.array(list(found), np.int64), np.array(list(found.values())), path.name)
+    return RateSeries(source, target, np.array(times, np.int64), np.array(rates), path.name)
+
+
+_HEADER = "line 1 is the header date,rate with commas; exactly one column of each is read"
 
 
 def _text(path: Path, where: str) -> str:
@@ -55,40 +64,50 @@ def _text(path: Path, where: str) -> str:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise DataError("there is no such file", where=where, remedy="correct backtest.rates") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read: {error}", where=where, remedy="save it as CSV in UTF-8") from error
+    except UnicodeDecodeError as error:
+        raise DataError("is no text in UTF-8", where=where, remedy="save it as CSV in UTF-8") from error
+    except (OSError, ValueError) as error:
+        told = getattr(error, "strerror", None) or error
+        remedy = "name a file in backtest.rates that you may read"
+        raise DataError(f"cannot be read: {told}", where=where, remedy=remedy) from error
+
+
+def _rows(text: str, where: str) -> list[list[str]]:
+    try:
+        return list(csv.reader(io.StringIO(text), skipinitialspace=True))
+    except csv.Error as error:
+        remedy = "write a line for each rate: 2024-01-02,1.0956"
+        raise DataError(f"cannot be read as CSV: {error}", where=where, remedy=remedy) from error
 
 
 def _column(names: list[str], admitted: tuple[str, ...], where: str) -> int:
     found = [place for place, name in enumerate(names) if name in admitted]
     if len(found) != 1:
         what = f"{len(found)} of the columns {', '.join(names)} are named {' or '.join(admitted)}"
-        raise DataError(what, where=f"{where}, line 1", remedy="the header is date,rate; exactly one of each is read")
+        raise DataError(what, where=f"{where}, line 1", remedy=_HEADER)
     return found[0]
 
 
 def _known(text: str, where: str, line: int) -> int:
+    right = "write 2024-01-02, or 2024-01-02T16:00:00+01:00"
     try:
-        if len(text) == len("2024-01-02"):
-            moment = datetime.combine(date.fromisoformat(text), time(), UTC) + timedelta(days=1)
-        else:
-            moment = datetime.fromisoformat(text)
+        is_date = len(text) == len("2024-01-02")
+        moment = datetime.combine(date.fromisoformat(text), time(), UTC) if is_date else datetime.fromisoformat(text)
     except ValueError as error:
-        remedy = "write 2024-01-02, or 2024-01-02T16:00:00+01:00"
-        raise _broken(f"{text!r} is no time", where, line, remedy) from error
+        raise _broken(f"{text!r} is no time", where, line, right) from error
     if moment.tzinfo is None:
-        remedy = f"write {text}Z for UTC, or the offset, such as {text}+01:00"
+        remedy = right if "T" not in text else f"write {text}Z for UTC, or the offset, such as {text}+01:00"
         raise _broken(f"{text!r} has no offset from UTC", where, line, remedy)
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+    if moment.year not in _YEARS:
+        raise _broken(f"{text!r} is not between the years {_YEARS[0]} and {_YEARS[-1]}", where, line, right)
+    return (moment - _EPOCH + timedelta(days=is_date)) // timedelta(microseconds=1) * 1000
 
 
 def _rate(text: str, where: str, line: int, unit: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0.0 < value < math.inf:
-        raise _broken(f"{text!r} is no rate", where, line, f"write {unit}, a number above 0 with a decimal point")
+    value = float(text) if _NUMBER.fullmatch(text) else 0.0
+    if not _LEAST <= value <= _MOST:
+        remedy = f"write {unit}, a number above 0 with a decimal point, from {_LEAST:g} to {_MOST:g}"
+        raise _broken(f"{text[:40]!r} is no rate", where, line, remedy)
     return value
 
 

@@ -10,6 +10,7 @@ from functools import cached_property
 import pandas as pd
 
 from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
+from tradewright.model.errors import DataError
 from tradewright.model.instrument import FACTOR_COLUMNS, AssetClass, Instrument
 from tradewright.model.ports import Feed
 from tradewright.scenarios.scenario import Scenario
@@ -69,11 +70,13 @@ def refresh(
     """Bring one instrument's bars up to date: all that is newer than the newest stored bar, by timeframe.
 
     Raises:
-        DataError: for an instrument the feed does not have, or bars that break the contract.
+        DataError: for an instrument the feed does not have, bars that break the contract, and bars of a scenario beside
+            those of another source.
         StoreError: when the store is damaged or full.
     """
     symbol = instrument.symbol
     if isinstance(feed, Scenario):
+        _refuse_beside_others(store, symbol, feed.name)
         store.actions.write_factors(symbol, _NO_ACTIONS)
     reports = {}
     for timeframe in dict.fromkeys(timeframes):
@@ -88,6 +91,17 @@ def refresh(
             negative_prices=instrument.negative_prices,
         )
     return reports
+
+
+def _refuse_beside_others(store: BarStore, symbol: str, own: str) -> None:
+    others = {str(timeframe): source for timeframe, source in store.sources(symbol).items() if source not in ("", own)}
+    if others:
+        told = ", ".join(f"{timeframe} from {source}" for timeframe, source in others.items())
+        raise DataError(
+            f"bars of {symbol} are stored ({told}), and a scenario's invented bars are not put beside them",
+            where=str(store.root),
+            remedy="say feed=files, or another storage.root for the scenario",
+        )
 
 
 def read_instrument_bars(

@@ -220,6 +220,18 @@ class BarStore:
         """
         return tuple(each for each in Timeframe if BarStore.fingerprint(self, instrument, each, kind))
 
+    def sources(self, instrument: str, kind: BarKind = BarKind.TRADE) -> dict[Timeframe, str]:
+        """Where the newest bars of each stored series of an instrument came from, by timeframe.
+
+        Raises:
+            StoreError: when a manifest is damaged.
+        """
+        known = {
+            each: Manifest.load(_manifest_path(self._folder(Series(instrument, each, kind))))
+            for each in self.timeframes(instrument, kind)
+        }
+        return {each: manifest.source for each, manifest in known.items() if manifest is not None}
+
     def base_of(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> Timeframe | None:
         """The stored timeframe of whose bars :meth:`read_bars` makes its answer; None where there is none.
 
