@@ -7,7 +7,6 @@ machine. :func:`guarded` puts the three in front of an application.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 
 from starlette.datastructures import Headers
@@ -26,7 +25,6 @@ NAMES = ("127.0.0.1", "localhost", "[::1]")
 MAX_SESSIONS = 1000
 """The most sessions whose owners are remembered; of the oldest nothing more is admitted then."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_LOG = logging.getLogger("tradewright.guard")
 
 
 def guarded(app: AsgiApp, port: int, token: str, others: Sequence[Token] = ()) -> AsgiApp:
