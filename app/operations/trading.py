@@ -20,6 +20,7 @@ from app.operations.replies import (
     SendReply,
     Sent,
 )
+from app.operations.valuation import valued
 from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
@@ -35,15 +36,13 @@ from tradewright.model.decision import Decision
 from tradewright.model.errors import LedgerError, TradewrightError
 from tradewright.model.intent import Intent
 from tradewright.model.mode import Mode
-from tradewright.model.order import OrderTerms, Position
+from tradewright.model.order import OrderTerms
 
 if TYPE_CHECKING:  # a listing loads neither the sender nor the gate
     from tradewright.execution.cancellation import Cancelled
     from tradewright.execution.deciding import Decider
     from tradewright.execution.inbox import Inbox
 
-NOT_CONFIGURED = "not in conf/instruments"
-"""The remark of a position that cannot be valued because its instrument is not declared."""
 NEWEST = 200
 """The most intents and orders of a listing, unless more are asked for."""
 NEWEST_ORDER = "newest"
@@ -254,7 +253,9 @@ def positions(settings: Settings) -> Listing[PositionView]:
 
         def whole() -> Listing[PositionView]:
             account = account_in_force(settings, house.ledger)
-            return Listing(_positions(house, account), account, _remark(account, 0, "position"))
+            return Listing(
+                valued(house, house.ledger.executions.positions(account)), account, _remark(account, 0, "position")
+            )
 
         return set_aside(whole, lambda: _positions_apart(house))
 
@@ -264,7 +265,7 @@ def _positions_apart(house: Container) -> Listing[PositionView]:
     account = account_named(house)
     held, damaged = house.ledger.executions.readable_positions(account)
     texts = [f"{row.where}: {row.what}; positions in {', '.join(names)} are not known" for row, names in damaged]
-    return Listing(_valued(house, held), account, damaged=tuple(texts))
+    return Listing(valued(house, held), account, damaged=tuple(texts))
 
 
 def reconcile(settings: Settings, actor: str = "") -> ReconcileReply:
@@ -378,25 +379,8 @@ def _overview(house: Container) -> DeskView:
         reconciled_at=last.at if last else None,
         differences=last.differences if last else (),
         switches=tuple(row for row in ledger.kill_switches.present() if row.stopped),
-        positions=_positions(house, account),
+        positions=valued(house, house.ledger.executions.positions(account)),
         equity_marks=tuple((mark.at, mark.equity) for mark in marks),
         scopes=tuple(scopes(settings, ledger)),
         problems=problems(ledger, account, starts_stopped=settings.mode.name is Mode.LIVE),
     )
-
-
-def _positions(house: Container, account: str) -> tuple[PositionView, ...]:
-    return _valued(house, house.ledger.executions.positions(account))
-
-
-def _valued(house: Container, positions: Iterable[Position]) -> tuple[PositionView, ...]:
-    held = [row for row in positions if row.quantity]
-    quotes = house.newest_quotes() if held else {}
-    views = []
-    for row in held:
-        last = quotes[row.instrument].last if row.instrument in quotes else None
-        known = house.instruments.get(row.instrument)
-        value = row.quantity * last * known.multiplier if known is not None and last is not None else None
-        remark = "" if known is not None else NOT_CONFIGURED
-        views.append(PositionView(row.instrument, row.quantity, row.average_price, last, value, remark))
-    return tuple(views)

@@ -16,6 +16,7 @@ from app.operations.charts import equity_figure
 from app.operations.formatting import price_text
 from app.operations.replies import PositionView
 from app.operations.tiles import wrapped_text
+from app.operations.valuation import NOT_CONFIGURED
 from conf.compose import compose
 from conf.environment import options
 from conf.schema.settings import Settings
@@ -226,10 +227,20 @@ def test_a_position_in_an_instrument_that_is_not_configured_is_listed_and_marked
     known = {symbol: row for symbol, row in settings.instruments.items() if symbol != "ETH"}
     monkeypatch.setattr(Container, "instruments", property(lambda _house: known))
     (held,) = trading.positions(settings).rows
-    assert (held.instrument, held.value, held.remark) == ("ETH", None, trading.NOT_CONFIGURED)
+    assert (held.instrument, held.value, held.remark) == ("ETH", None, NOT_CONFIGURED)
     view = monitor.monitor_view(settings)
     assert (view.problem, len(view.tiles)) == ("", 6)
     assert [row["value"] for row in view.positions] == ["not in conf/instruments"]
+
+
+def test_a_position_in_another_currency_has_no_value_in_the_accounts(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {**settings.instruments, "ETH": settings.instruments["ETH"].model_copy(update={"currency": "EUR"})}
+    monkeypatch.setattr(Container, "instruments", property(lambda _house: known))
+    (held,) = trading.positions(settings).rows
+    assert held.last_price is not None
+    assert (held.value, held.remark) == (None, "priced in EUR, not converted to USD")
 
 
 def test_a_table_without_rows_names_no_columns() -> None:

@@ -13,7 +13,6 @@ from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
 from tradewright.model.clock import Clock
 from tradewright.model.hashing import content_hash
 from tradewright.store.bars import BarStore, Coverage, NoBars, Series, TradingDays, stamp, within
-from tradewright.store.time_range import Moment
 
 if TYPE_CHECKING:  # a store that is only described, or of which nothing is stored, needs no pandas
     from tradewright.calendars.calendar import Calendar
@@ -58,33 +57,6 @@ class ResampledBars(BarStore):
         """The stored timeframe that :meth:`read_bars` reads: the wanted one, else the one that it is made of."""
         return base_among(self.timeframes(instrument, kind), timeframe)
 
-    def read_bars(
-        self,
-        instrument: str,
-        timeframe: Timeframe,
-        kind: BarKind = BarKind.TRADE,
-        start: Moment = None,
-        end: Moment = None,
-        view: PriceView = PriceView.RAW,
-    ) -> Bars:
-        """Bars as arrays, stored or made; see :meth:`BarStore.read_bars`.
-
-        Raises:
-            NoBars: when neither the series nor a shorter one that adds up to it is stored, or no bar is complete.
-            DamagedFile, NoFactors: as :meth:`BarStore.read_bars`.
-        """
-        base = self.base_of(instrument, timeframe, kind)
-        if base is None or base is timeframe:
-            return super().read_bars(instrument, timeframe, kind, start, end, view)
-        made = self._whole(Series(instrument, timeframe, kind), base, view)
-        if len(made.ts) == 0:
-            raise NoBars(
-                f"the stored {base} {kind} bars of {instrument} reach over no whole bar of {timeframe}",
-                where=str(self.root),
-                remedy=f"import more of them, or choose a timeframe between {base} and {timeframe}",
-            )
-        return within(made, *self._span(instrument, start, end))
-
     def coverage(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> Coverage | None:
         """The extent of what can be read; of bars that are made, with the revision of those they are made of."""
         base = self.base_of(instrument, timeframe, kind)
@@ -114,6 +86,20 @@ class ResampledBars(BarStore):
             if base is not None
         }
 
+    def _view(self, series: Series, first: int, last: int, view: PriceView) -> Bars:
+        base = self.base_of(*series)
+        if base is None or base is series.timeframe:
+            return super()._view(series, first, last, view)
+        made = self._whole(series, base, view)
+        if len(made.ts) == 0:
+            raise NoBars(
+                f"the stored {base} {series.kind} bars of {series.instrument} reach over no whole bar of "
+                f"{series.timeframe}",
+                where=str(self.root),
+                remedy=f"import more of them, or choose a timeframe between {base} and {series.timeframe}",
+            )
+        return within(made, first, last)
+
     def _whole(self, series: Series, base: Timeframe, view: PriceView) -> Bars:
         """The whole series, made; raw prices are kept until the stored bars are others."""
         from tradewright.calendars.resampling import resampled
@@ -124,7 +110,7 @@ class ResampledBars(BarStore):
         if view is PriceView.RAW and known is not None and known[0] == told:
             return known[1]
         market = self._market(series.instrument)
-        shorter = BarStore.read_bars(self, series.instrument, base, series.kind, view=view)
+        shorter = super()._view(series._replace(timeframe=base), *self._span(series.instrument, None, None), view)
         made = resampled(market, shorter, base, series.timeframe)
         if view is PriceView.RAW:
             self._made[series] = told, made

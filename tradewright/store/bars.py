@@ -171,12 +171,7 @@ class BarStore:
             DamagedFile: when a file is not what was written.
             NoFactors: when an adjusted view is asked for without a factor table.
         """
-        first, last = self._span(instrument, start, end)
-        series = Series(instrument, timeframe, kind)
-        bars = within(self._parts(series, first, last), first, last)
-        if not intact(bars, timeframe, negative_prices=True):
-            raise DamagedFile("stored bars break their contract", where=str(self._folder(series)), remedy=REMEDY)
-        return self.actions.view(instrument, bars, view)
+        return self._view(Series(instrument, timeframe, kind), *self._span(instrument, start, end), view)
 
     def data_hash(
         self,
@@ -275,6 +270,13 @@ class BarStore:
         """The first and the last nanosecond (UTC) of a span."""
         bounds = partial(self.trading_days, instrument) if self.trading_days else None
         return first_instant(start, bounds), last_instant(end, bounds)
+
+    def _view(self, series: Series, first: int, last: int, view: PriceView) -> Bars:
+        """The bars of a series that start from ``first`` to ``last``, in a view."""
+        bars = within(self._parts(series, first, last), first, last)
+        if not intact(bars, series.timeframe, negative_prices=True):
+            raise DamagedFile("stored bars break their contract", where=str(self._folder(series)), remedy=REMEDY)
+        return self.actions.view(series.instrument, bars, view)
 
     def _merge(self, series: Series, new: Bars, source: str) -> UpsertReport:
         folder = self._folder(series)
