@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # a listing loads neither the sender nor the gate
     from tradewright.execution.health import Problem
     from tradewright.execution.inbox import Inbox
     from tradewright.execution.risk_snapshot import SnapshotBuilder
+    from tradewright.ledger.attempt import Attempt
     from tradewright.ledger.ledger import Ledger
     from tradewright.model.decision import Decision
     from tradewright.model.signal import SignalCandidate
@@ -244,7 +245,11 @@ def cancelling_at_venue(house: Container, scope: str, problem: str) -> Cancelled
     kind, _, name = scope.partition(":")
     account = name if kind == "account" else house.settings.broker.account or ""
 
-    terms = (house.broker, account, covered_by(house.ledger, scope), house.clock, protocol_times(house.settings))
+    def find(ref: str) -> Attempt | None:  # opens the ledger only when asked: it may be no ledger any more
+        return house.ledger.attempts.find(ref)
+
+    covers = covered_by(scope, find)
+    terms = (house.broker, account, covers, house.clock, protocol_times(house.settings))
     done = asyncio.run(cancel_listed(*terms, whole=kind != "strategy"))
     text = f"{problem}; the orders that the venue lists were asked to end, and nothing of it is written down"
     return Cancelled(done.ended, done.open, "; ".join(filter(None, (text, done.problem))))

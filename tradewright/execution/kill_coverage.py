@@ -37,10 +37,13 @@ class KillCoverage:
         return bool(switches.stopping(strategy, self.account, starts_stopped=self.starts_stopped))
 
 
-def covered_by(ledger: Ledger, scope: str) -> Callable[[str], bool]:
+def covered_by(scope: str, find: Callable[[str], Attempt | None]) -> Callable[[str], bool]:
     """Whether a scope of the kill switch covers the order of a reference, for a ledger that may be damaged.
 
     An order whose row cannot be read counts as covered; one that is not on record is of no strategy.
+
+    Args:
+        find: the order on record. It opens the ledger itself: a stop of everything must not need one.
     """
     kind, _, strategy = scope.partition(":")
 
@@ -48,7 +51,7 @@ def covered_by(ledger: Ledger, scope: str) -> Callable[[str], bool]:
         if kind != "strategy":
             return True
         try:
-            found = ledger.attempts.find(ref)
+            found = find(ref)
         except TradewrightError:
             return True
         return found is not None and found.strategy == strategy
