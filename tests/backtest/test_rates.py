@@ -37,6 +37,8 @@ def test_a_crossed_rate_is_the_product_of_the_newest_two(one, two, seed):
     crossed, moments = left.through(right), np.arange(45) * DAY
     assert (crossed.source, crossed.target) == ("JPY", "EUR")
     np.testing.assert_array_equal(crossed.at(moments)[0], left.at(moments)[0] * right.at(moments)[0])
+    np.testing.assert_array_equal(crossed.at(moments)[1], np.maximum(left.at(moments)[1], right.at(moments)[1]))
+    np.testing.assert_array_equal(crossed.inverse().at(moments)[1], crossed.at(moments)[1])
     known = slice(max(one[0], two[0]), None)
     np.testing.assert_allclose((crossed.inverse().at(moments)[0] * crossed.at(moments)[0])[known], 1.0)
 
@@ -91,3 +93,10 @@ def test_decisions_take_what_there_is():
 def test_what_is_no_series_of_rates_is_refused(known, rates, said):
     with pytest.raises(DataError, match=said):
         series(known, rates)
+
+
+def test_a_crossed_rate_is_as_old_as_its_older_price():
+    ended, late = series([1], [1.1], "JPYUSD"), np.array([2, 2 + OLDEST_DAYS]) * DAY
+    crossed = ended.through(series(list(range(1, 20)), [0.9] * 19, "USDEUR"))
+    with pytest.raises(DataError, match=r"the newest rate from JPY to EUR is 11\.0 days old"):
+        conversion(crossed, late, late, paid_in_full=True, name="TOPIX")

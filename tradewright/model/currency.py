@@ -43,6 +43,8 @@ class RateSeries:
         known: when each rate was known, nanoseconds UTC, strictly ascending.
         rates: finite and above 0.
         origin: where they come from, in words.
+        quoted: the moment whose prices each rate tells; None for ``known``. Of two series that were crossed it is that
+            of the older price, so that one that ended long ago does not pass for fresh.
 
     Raises:
         DataError: no rate, times out of order, or a rate that is none.
@@ -53,6 +55,7 @@ class RateSeries:
     known: Times
     rates: Floats
     origin: str
+    quoted: Times | None = None
 
     def __post_init__(self) -> None:
         if not len(self.known):
@@ -70,26 +73,33 @@ class RateSeries:
 
     def inverse(self) -> RateSeries:
         """The same rates the other way round."""
-        return RateSeries(self.target, self.source, self.known, 1.0 / self.rates, f"1/{self.origin}")
+        return RateSeries(self.target, self.source, self.known, 1.0 / self.rates, f"1/{self.origin}", self.quoted)
 
     def through(self, other: RateSeries) -> RateSeries:
         """The rates crossed with those of ``other``, whose source is the target of these: known when both are."""
         known = np.union1d(self.known, other.known)
         known = known[known >= max(self.known[0], other.known[0])]
-        crossed = self._latest(known) * other._latest(known)
-        return RateSeries(self.source, other.target, known, crossed, f"{self.origin} x {other.origin}")
+        mine, theirs = self._rows(known), other._rows(known)
+        crossed = self.rates[mine] * other.rates[theirs]
+        quoted = np.minimum(self._quoted[mine], other._quoted[theirs])
+        return RateSeries(self.source, other.target, known, crossed, f"{self.origin} x {other.origin}", quoted)
 
     def at(self, moments: Times) -> tuple[Floats, Floats]:
         """The newest rate known at each moment and its age in days; both NaN before the first."""
-        rows = np.searchsorted(self.known, moments, side="right") - 1
+        rows = self._rows(moments)
         before = rows < 0
         return (
             np.where(before, np.nan, self.rates[rows]),
-            np.where(before, np.nan, (moments - self.known[rows]) / _DAY),
+            np.where(before, np.nan, (moments - self._quoted[rows]) / _DAY),
         )
 
-    def _latest(self, moments: Times) -> Floats:
-        return self.rates[np.searchsorted(self.known, moments, side="right") - 1]
+    @property
+    def _quoted(self) -> Times:
+        return self.known if self.quoted is None else self.quoted
+
+    def _rows(self, moments: Times) -> Times:
+        """The row of the newest rate known at each moment; -1 before the first."""
+        return np.searchsorted(self.known, moments, side="right") - 1
 
 
 def shown(moment: int | np.int64) -> str:
