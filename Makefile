@@ -82,6 +82,7 @@ bench: install ## our speed beside the peers', start-up, and how cost grows
 	$(BIN)/python -m benchmarks.indicators
 	$(BIN)/python -m benchmarks.bars_io
 	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.growth --short
 
 lock: install ## compile the locks again

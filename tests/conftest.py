@@ -17,8 +17,11 @@ import hypothesis
 import pytest
 from sqlalchemy import URL, Engine, create_engine
 
+from tests.support.tracing import pytest_collection_modifyitems, pytest_runtest_protocol
 from tradewright.database import engine
 
+__all__ = ["pytest_collection_modifyitems", "pytest_runtest_protocol"]
+"""Hooks of pytest that live in a file of their own."""
 os.environ.update(
     GX_ANALYTICS_ENABLED="false",
     DAGSTER_TELEMETRY_ENABLED="false",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
+from typer import testing
 from typer.testing import CliRunner
 
 from app.cli import app
@@ -22,6 +24,7 @@ from tradewright.calendars.registry import calendar
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import ManualClock
 
+testing._get_command = cache(testing._get_command)  # else each call of a command builds all of them anew
 NOW = datetime(2026, 11, 20, 15, 1, tzinfo=UTC)
 
 

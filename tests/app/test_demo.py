@@ -1,4 +1,4 @@
-"""``tradewright demo``, as a newcomer runs it: twice, as a process, and into a folder of its own alone."""
+"""``tradewright demo``, as a newcomer runs it: as a process, and into a folder of its own alone."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from conf.compose import compose
 from conf.environment import SOURCE
 from conf.strategy_kinds import kinds
 from tests.app.conftest import say
+from tests.support.extent import runs
 from tradewright.model.bars import Bars
 from tradewright.model.errors import TradewrightError
 from tradewright.model.strategy import Strategy
@@ -44,7 +45,8 @@ def demo(folder: Path) -> Mapping[str, Any]:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_demo_runs_again_and_again(tmp_path: Path) -> None:
-    for _ in range(2):
+    """Once in ``make test``, which ``make demo`` goes before in CI; twice in ``make verify``."""
+    for _ in range(runs(1, 2)):
         reply = demo(tmp_path)
         assert set(reply) >= {
             "bars", "strategies", "intents", "decisions", "orders_sent", "fills", "duplicates", "position_drift",

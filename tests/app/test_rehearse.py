@@ -60,7 +60,7 @@ def test_daily_bars_of_an_exchange_trade_at_its_opening(house: House) -> None:
         *house.overrides,
         *daily,
         "--from",
-        "2026-06-01",
+        "2026-10-01",
         "--to",
         "2026-11-19",
         "--json",

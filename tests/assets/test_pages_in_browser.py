@@ -17,9 +17,9 @@ from runtime.container import Container
 from tests.support.chromium import Page, chromium, needs_chromium, until
 from tests.support.houses import House, conf_copy, free_port, start, stop
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, needs_chromium]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1200), needs_chromium]
 TOKEN = "the-token-of-the-pages"
-PATIENCE = 240
+PATIENCE = 900
 
 
 class Pages(NamedTuple):
@@ -64,13 +64,17 @@ def opened(page: Page, address: str) -> bool:
 
 
 def ended(pages: Pages, backfills: int) -> list[dg.DagsterRun]:
-    """The runs, oldest first, as soon as so many backfills have ended."""
+    """The runs, oldest first, as soon as so many backfills have ended; a page that is shown would take a core."""
+    pages.page.open("about:blank")
 
     def look() -> bool:
         found = pages.instance.get_backfills()
         return len(found) == backfills and all(each.status.value.startswith("COMPLETED") for each in found)
 
-    until(look, f"{backfills} backfills; {pages.log.read_text()[-3000:]}", PATIENCE)
+    try:
+        until(look, f"{backfills} backfills", PATIENCE)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; {pages.log.read_text()[-3000:]}") from None
     return [record.dagster_run for record in reversed(pages.instance.get_run_records())]
 
 

@@ -31,7 +31,7 @@ FLAGS = [
     "--force-prefers-reduced-motion",
 ]
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-PATIENCE = 60.0
+PATIENCE = 240.0
 Found = TypeVar("Found")
 
 _DEEP = """
