@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -49,7 +50,7 @@ class ExchangeRates:
             source=currency,
             target=self._account,
             rate=Decimal(repr(rate)),
-            age_seconds=Decimal(repr(round(age * _DAY, 3))),
+            age_seconds=Decimal(math.ceil(round(age * _DAY, 3))),  # never younger than it is
             origin=found.origin,
         )
 
