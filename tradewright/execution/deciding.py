@@ -50,7 +50,6 @@ class Decider:
         """
         wanted = sorted(signals, key=lambda pair: (pair[0].strategy, pair[0].instrument))
         view = await self._reader.view(())
-        self._builder.exchange.refresh()
         symbols = {signal.instrument for signal, _closed in wanted}
         intents: list[Intent] = []
         for strategy, pairs in groupby(wanted, key=lambda pair: pair[0].strategy):
