@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import numpy as np
@@ -42,7 +42,7 @@ class ExchangeRates:
         found = self._known[currency]
         if isinstance(found, str):
             return ExchangeRate(source=currency, target=self._account, origin=found)
-        moment = np.datetime64(now.replace(tzinfo=None), "ns").astype(np.int64)
+        moment = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "ns").astype(np.int64)
         rate, age = (float(column[0]) for column in found.at(np.array([moment])))
         if np.isnan(rate):
             return ExchangeRate(source=currency, target=self._account, origin=f"{found.origin} begins later")
