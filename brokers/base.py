@@ -65,11 +65,12 @@ class Surroundings:
 
     Args:
         folder: where a venue that lives in this process may keep its state.
-        cash: what such a venue starts with, in USD.
+        cash: what such a venue starts with, in ``currency``.
         costs: what it charges.
         quotes: its opening prices, asked for once, when it is built.
         bars: the stored bars that its resting orders meet; None where there are none.
         timeframes: of these bars, the preferred one first.
+        currency: of the account.
     """
 
     mode: Mode
@@ -81,6 +82,7 @@ class Surroundings:
     quotes: Callable[[], Mapping[str, Quote]]
     bars: BarStore | None = None
     timeframes: tuple[Timeframe, ...] = ()
+    currency: str = "USD"
 
 
 class BrokerPlugin(ABC):

@@ -236,6 +236,7 @@ class Container:
             quotes=self.newest_quotes,
             bars=self.bars,
             timeframes=self._timeframes,
+            currency=self.settings.policy.currency,
         )
 
     @property

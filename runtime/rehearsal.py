@@ -117,7 +117,8 @@ def run_rehearsal(
     clock.advance((next(iter(bars)) - _BEGINNING).total_seconds())
     account = str(settings.broker.account)
     traded = [past.item.instrument for past in pasts.values()]
-    venue = ReplayVenue(traded, account, house.surroundings.cash, clock, settings.backtest.costs, settings.base.seed)
+    around = house.surroundings
+    venue = ReplayVenue(traded, account, around.cash, around.currency, clock, around.costs, settings.base.seed)
     storage = settings.storage.model_copy(update={"root": str(folder), "ledger_url": None})
     with ReplayContainer(settings.model_copy(update={"storage": storage}), clock, store, venue) as replayed:
         desk = _Desk(replayed, account, _evidence(house, pasts))

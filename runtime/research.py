@@ -12,7 +12,8 @@ from conf.schema.settings import Settings
 from conf.strategy_kinds import build
 from conf.table_rules import broken_sets
 from runtime.container import Container
-from runtime.currencies import account_currency, conversion_of
+from runtime.currencies import conversion_of
+from runtime.exchange_rates import account_currency
 from runtime.feeds import scenario, scenario_end, stored_timeframes
 from strategies.base import BaseStrategy
 from tradewright.backtest.code import code_identity

@@ -98,6 +98,7 @@ def not_well(house: Container, account: str = "") -> tuple[Problem, ...]:
 
 def snapshot_builder(house: Container) -> SnapshotBuilder:
     """Makes the gate's snapshots from the ledger, the bars and the declared events."""
+    from runtime.exchange_rates import newest_rates
     from tradewright.execution.market_state import MarketStateReader, VolumeWindows
     from tradewright.execution.risk_snapshot import Event, SnapshotBuilder
 
@@ -111,6 +112,7 @@ def snapshot_builder(house: Container) -> SnapshotBuilder:
             house.clock,
             VolumeWindows(settings.features.recent_volume, settings.features.usual_volume),
         ),
+        exchange=newest_rates(house),
         instruments=house.instruments,
         limits=house.limits,
         mode=settings.mode.name,

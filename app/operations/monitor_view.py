@@ -251,7 +251,7 @@ def _position(row: PositionView, instrument: Instrument | None) -> Row:
         "quantity": f"{row.quantity:f}",
         "average": price_text(row.average_price, instrument),
         "last": price_text(row.last_price, instrument) or NONE,
-        "value": row.remark or _money(row.value),
+        "value": ", ".join(filter(None, ("" if row.value is None else _money(row.value), row.remark))) or NONE,
     }
 
 

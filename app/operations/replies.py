@@ -69,7 +69,7 @@ class PositionView:
     last_price: Decimal | None
     value: Decimal | None
     remark: str = ""
-    """Set where the position cannot be valued, such as for an instrument that is not configured."""
+    """The rate at which the value was converted, or why there is none, such as an instrument that is not configured."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from conf.overrides import grid
 from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime.container import Container
-from runtime.currencies import account_currency
+from runtime.exchange_rates import account_currency
 from runtime.research import run_study, sweep_sets, symbols, timeframe
 from tradewright.backtest.result import BacktestResult
 from tradewright.calendars.registry import calendar_of

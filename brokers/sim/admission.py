@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from brokers.sim.state import BookOrder
+from brokers.sim.state import AccountBook, BookOrder
 from tradewright.model.instrument import Instrument
 from tradewright.model.order import OrderTerms
 
@@ -20,6 +20,18 @@ def form_refusal(instrument: Instrument, terms: OrderTerms) -> Refusal:
     if not instrument.on_lot(terms.quantity):
         return 10243, f"The size {terms.quantity} is not a whole number of lots of {instrument.lot_size}."
     return ACCEPTED
+
+
+def currency_refusal(instrument: Instrument, terms: OrderTerms, book: AccountBook) -> Refusal:
+    """A refusal of what would open or add to a holding in another currency: a book is kept in one, without rates.
+
+    A holding that an older venue booked one to one is closed as it was opened.
+    """
+    closes = -terms.side.sign * book.holding(instrument.symbol).quantity
+    if instrument.currency == book.currency or terms.quantity <= closes:
+        return ACCEPTED
+    text = f"the account is kept in {book.currency} only, and {instrument.symbol} is in {instrument.currency}"
+    return 201, f"Order rejected - reason: {text}."
 
 
 def change_refusal(order: BookOrder, terms: OrderTerms) -> Refusal:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from brokers.capabilities import demand_all_legs, not_held
 from brokers.reference import checked_reference
-from brokers.sim.admission import form_refusal
+from brokers.sim.admission import currency_refusal, form_refusal
 from brokers.sim.state import BookOrder, Execution, Placement
 from brokers.sim.venue import Venue
 from tradewright.model.approved import ApprovedOrder
@@ -171,6 +171,7 @@ class SimBroker:
         self._demand_link()
         known = self.market.instruments.get(order.terms.instrument)
         problem = not_held(self.capabilities, order, known) or self._account_problem(order)
+        problem = problem or self._currency_problem(order.terms)
         for terms in order.legs().values():
             problem = problem or self._form_problem(terms)
         if problem:
@@ -179,6 +180,10 @@ class SimBroker:
     def _form_problem(self, terms: OrderTerms) -> str:
         known = self.market.instruments.get(terms.instrument)
         return f"unknown instrument {terms.instrument!r}" if known is None else form_refusal(known, terms)[1]
+
+    def _currency_problem(self, terms: OrderTerms) -> str:
+        known = self.market.instruments.get(terms.instrument)
+        return "" if known is None else currency_refusal(known, terms, self.market.book(self._account))[1]
 
     def _account_problem(self, order: ApprovedOrder) -> str:
         if order.account == self._account:

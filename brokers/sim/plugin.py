@@ -40,7 +40,11 @@ class SimPlugin(BrokerPlugin):
 
         private_folder(around.folder)
         told = SimSettings(
-            account=settings.account, cash=around.cash, state_file=around.folder / STATE_FILE, reading=reading
+            account=settings.account,
+            cash=around.cash,
+            currency=around.currency,
+            state_file=around.folder / STATE_FILE,
+            reading=reading,
         )
         since = None
         if around.bars is not None:

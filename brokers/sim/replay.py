@@ -47,12 +47,13 @@ class ReplayVenue:
         instruments: Iterable[Instrument],
         account: str,
         cash: Decimal,
+        currency: str,
         clock: Clock,
         costs: CostModel,
         seed: int,
     ) -> None:
         self._account = account
-        state = VenueState(seed=seed, accounts={account: AccountBook(account=account, cash=cash)})
+        state = VenueState(seed=seed, accounts={account: AccountBook(account=account, cash=cash, currency=currency)})
         self._venue = Venue(instruments, state, clock, commission_of(costs))
 
     def client(self, *, reading: bool = False) -> SimBroker:

@@ -24,7 +24,8 @@ class SimSettings(FrozenModel):
     """One account with some cash.
 
     Args:
-        cash: at the start, in USD; a venue that was saved before keeps what it has.
+        cash: at the start; a venue that was saved before keeps what it has.
+        currency: of the account, in which it is kept; a venue that was saved before keeps its own.
         state_file: where the venue is kept between processes; None keeps it in memory only.
         reading: whether the file is only read, as it was last saved; another process may have it open then.
         seed: makes order and execution ids reproducible; made up when None.
@@ -32,6 +33,7 @@ class SimSettings(FrozenModel):
 
     account: Name = "SIM"
     cash: Positive = Decimal(100_000)
+    currency: str = "USD"
     client_id: int = Field(default=21, ge=1)
     state_file: Path | None = None
     reading: bool = False
@@ -52,7 +54,9 @@ def sim_broker(
     """
     state = VenueState(
         seed=secrets.randbits(32) if settings.seed is None else settings.seed,
-        accounts={settings.account: AccountBook(account=settings.account, cash=settings.cash)},
+        accounts={
+            settings.account: AccountBook(account=settings.account, cash=settings.cash, currency=settings.currency)
+        },
     )
     storage = None
     if settings.state_file is not None:

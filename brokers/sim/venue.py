@@ -8,7 +8,15 @@ from datetime import datetime
 from decimal import Decimal
 
 from brokers.sessions import session_ending_after
-from brokers.sim.admission import ACCEPTED, Refusal, beyond_means, change_refusal, form_refusal, parent_refusal
+from brokers.sim.admission import (
+    ACCEPTED,
+    Refusal,
+    beyond_means,
+    change_refusal,
+    currency_refusal,
+    form_refusal,
+    parent_refusal,
+)
 from brokers.sim.commission import Commission
 from brokers.sim.matching import PriceBar, Prices, match
 from brokers.sim.order_book import WHERE, ZERO, Listener, OrderBook
@@ -301,6 +309,8 @@ class Venue(OrderBook):
         refusal = form_refusal(instrument, terms)
         if refusal == ACCEPTED and placement.parent:
             return parent_refusal(self.state.orders.get(placement.parent), terms)
+        if refusal == ACCEPTED:
+            refusal = currency_refusal(instrument, terms, self.book(account))
         if refusal == ACCEPTED and self._beyond_means(instrument, terms, account):
             return 201, "Order rejected - reason: the available funds are insufficient for this order."
         return refusal

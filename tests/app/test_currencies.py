@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.currencies import rate_series
+from runtime.exchange_rates import newest_rates
 from runtime.rehearsal import run_rehearsal
 from runtime.research import newest_signals, sweep_sets
 from tests.app.test_session_days import rows
@@ -25,6 +27,7 @@ from tradewright.fills.costs import NoCosts
 from tradewright.model.bars import BarKind, PriceView, Timeframe
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.model.instrument import AssetClass, Instrument
+from tradewright.policy.exchange_rate import ExchangeRate
 
 D1 = Timeframe.D1
 DAYS = [f"{day:%Y-%m-%d}" for day in pd.bdate_range("2024-01-02", "2024-02-26")]
@@ -169,6 +172,46 @@ def test_rates_that_do_not_cover_the_bars_are_refused(own: Settings) -> None:
     assert study(own, "TOPIX", start=begun).metrics.net_profit > 0
     found = newest_signals(Container(trading(own, "TOPIX")))
     assert [each.target for each in found] == [1.0], "a decision needs no money"
+
+
+def newest(settings: Settings, currency: str, now: str) -> ExchangeRate:
+    with Container(settings) as house:
+        return newest_rates(house).of(currency, pd.Timestamp(now, tz="UTC").to_pydatetime())
+
+
+def test_the_gate_gets_the_newest_rate_known_from_the_sources_of_a_backtest(own: Settings, tmp_path: Path) -> None:
+    """A bar of Friday is known when the session closes, 17:00 in New York; a row of a file at the end of its day."""
+    missing = newest(own, "JPY", "2024-02-24")
+    assert missing.why_unknown().endswith(
+        "there is no pair with stored bars and no file (import bars of USDJPY, or name a file of USD per JPY: "
+        "+backtest.rates.JPY=FILE.csv)"
+    )
+    bring(own, "USDJPY", 150, 160)
+    told = newest(own, "JPY", "2024-02-24")
+    assert told.rate == Decimal(repr(1 / 160))
+    assert (told.age_seconds, told.origin) == (2 * 3600, "1/USDJPY 1d")
+    assert newest(own, "JPY", "2024-02-23 21:59").age_seconds == 24 * 3600 - 60
+    assert newest(own, "JPY", "2025-02-25 22:00").age_seconds == 365 * 24 * 3600, "old, and told"
+    (tmp_path / "jpy.csv").write_text("date,rate\n2024-02-21,0.01\n2024-02-22,0.02\n")
+    filed = with_terms(own, rates={"JPY": str(tmp_path / "jpy.csv")})
+    assert newest(filed, "JPY", "2024-02-22 23:00").told() == "JPY to USD at 0.01 (jpy.csv, 82800 s old)"
+
+
+def test_what_is_broken_is_no_rate_and_blocks_no_exit(own: Settings, tmp_path: Path) -> None:
+    (tmp_path / "jpy.csv").write_text("date,rate\n2024-02-21,cheap\n")
+    filed = with_terms(own, rates={"JPY": str(tmp_path / "jpy.csv")})
+    assert "'cheap' is no rate" in newest(filed, "JPY", "2024-02-22").why_unknown()
+    absent = with_terms(own, rates={"JPY": str(tmp_path / "none.csv")})
+    assert "there is no such file" in newest(absent, "JPY", "2024-02-22").why_unknown()
+
+
+def test_a_crossed_rate_is_as_old_as_the_older_pair(own: Settings) -> None:
+    euro = own.model_copy(update={"policy": own.policy.model_copy(update={"currency": "EUR"})})
+    bring(euro, "USDJPY", 150, 160)
+    bring(euro, "EURUSD", 1.0, 1.25, DAYS[:-5])
+    told = newest(euro, "JPY", "2024-02-26 22:00")
+    assert told.rate == pytest.approx(Decimal(1) / 160 / Decimal("1.25"))
+    assert (told.age_seconds, told.origin) == (7 * 24 * 3600, "1/USDJPY 1d x 1/EURUSD 1d")
 
 
 def test_a_rehearsal_whose_account_has_one_currency_refuses_the_others(own: Settings, tmp_path: Path) -> None:

@@ -233,14 +233,33 @@ def test_a_position_in_an_instrument_that_is_not_configured_is_listed_and_marked
     assert [row["value"] for row in view.positions] == ["not in conf/instruments"]
 
 
-def test_a_position_in_another_currency_has_no_value_in_the_accounts(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+def test_a_position_in_another_currency_is_converted_or_says_why_not(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """The list and the monitor: no rate, a rate, an old one. The scenario's clock stands at 2026-11-20 15:00."""
     known = {**settings.instruments, "ETH": settings.instruments["ETH"].model_copy(update={"currency": "EUR"})}
     monkeypatch.setattr(Container, "instruments", property(lambda _house: known))
     (held,) = trading.positions(settings).rows
     assert held.last_price is not None
-    assert (held.value, held.remark) == (None, "priced in EUR, not converted to USD")
+    assert held.value is None
+    assert held.remark == (
+        "no rate from EUR to USD is known: there is no pair with stored bars and no file (import bars of EURUSD, or "
+        "name a file of USD per EUR: +backtest.rates.EUR=FILE.csv)"
+    )
+    assert monitor.monitor_view(settings).positions[0]["value"] == held.remark
+    file = tmp_path / "eur.csv"
+    filed = settings.backtest.model_copy(update={"rates": {"EUR": str(file)}})
+    rated = settings.model_copy(update={"backtest": filed})
+    file.write_text("date,rate\n2026-11-19,1.25\n")
+    (converted,) = trading.positions(rated).rows
+    assert converted.value == held.quantity * held.last_price * Decimal("1.25")
+    assert converted.remark.startswith("EUR to USD at 1.25 (eur.csv, 5")
+    shown = monitor.monitor_view(rated).positions[0]["value"]
+    assert shown.startswith(f"{converted.value:,.2f}, EUR to USD at 1.25 (eur.csv, 5")
+    file.write_text("date,rate\n2026-11-10,1.25\n")
+    (stale,) = trading.positions(rated).rows
+    assert stale.value is None
+    assert "at most 345600 s are allowed (policy.max_rate_age_seconds)" in stale.remark
 
 
 def test_a_table_without_rows_names_no_columns() -> None:

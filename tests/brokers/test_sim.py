@@ -15,8 +15,9 @@ from brokers.sim.broker import SimBroker
 from brokers.sim.commission import commission_of, ibkr_fixed
 from brokers.sim.matching import Prices, match
 from brokers.sim.settings import SimSettings, sim_broker
-from brokers.sim.state import VenueState
+from brokers.sim.state import AccountBook, VenueState
 from brokers.sim.storage import VenueFile
+from brokers.sim.venue import Venue
 from tests.backtest.reference import run_reference
 from tests.brokers.desk import AAPL, ACCOUNT, BTC, ES, INSTRUMENTS, NOON, approved, in_loop, market
 from tests.support.price_lists import IBKR_FIXED
@@ -26,8 +27,8 @@ from tradewright.fills.costs import CostModel, MakerTaker, NoCosts
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.broker import VenueStatus
 from tradewright.model.clock import ManualClock
-from tradewright.model.errors import BrokerError
-from tradewright.model.order import Fill, OrderTerms, OrderType, Side
+from tradewright.model.errors import BrokerError, OrderNotAccepted
+from tradewright.model.order import Fill, OrderTerms, OrderType, Position, Side
 from tradewright.model.strategy import HOLD, NAN, Action, Feature
 
 CLOCK = ManualClock(NOON)
@@ -165,6 +166,52 @@ def test_day_orders_expire_and_the_others_stay() -> None:
     kept = venue.place(terms(limit_price="90", tif="GTC"), ACCOUNT, "a.2", 2, 21)
     venue.end_of_day()
     assert venue.live_orders() == [kept]
+
+
+def in_euros(held: int) -> Venue:
+    """A venue that books dollars, with a share in euros that an older one booked one to one."""
+    share = AAPL.model_copy(update={"currency": "EUR"})
+    holding = Position(account=ACCOUNT, instrument="AAPL", quantity=Decimal(held))
+    book = AccountBook(account=ACCOUNT, cash=Decimal(100_000), holdings={"AAPL": holding} if held else {})
+    venue = Venue([share], VenueState(seed=1, accounts={ACCOUNT: book}), CLOCK, commission_of(NoCosts()))
+    venue.quote("AAPL", Prices(Decimal(100), Decimal(100), None, NOON))
+    return venue
+
+
+@pytest.mark.parametrize(
+    ("held", "side", "taken"),
+    [
+        (0, "BUY", False),
+        (0, "SELL", False),
+        (10, "BUY", False),
+        (10, "SELL", True),
+        (9, "SELL", False),
+        (-10, "BUY", True),
+    ],
+)
+@in_loop
+async def test_what_another_currency_would_book_one_to_one_is_refused(held: int, side: str, taken: bool) -> None:
+    """An entry has no rate here; only what was booked so before is closed as it was opened."""
+    venue = in_euros(held)
+    broker = SimBroker(venue, ACCOUNT)
+    await broker.connect(ignore)
+    order = approved(side=side, quantity="10")
+    told = "the account is kept in USD only, and AAPL is in EUR"
+    if taken:
+        await broker.check(order)
+    else:
+        with pytest.raises(OrderNotAccepted, match=told):
+            await broker.check(order)
+    placed = venue.place(order.terms, ACCOUNT, "a.1", 1, 21)
+    assert (placed.status is VenueStatus.REJECTED) is not taken
+    assert venue.book(ACCOUNT).holding("AAPL").quantity == (0 if taken else held)
+    assert (venue.book(ACCOUNT).cash == 100_000) is not taken
+
+
+def test_a_venue_is_kept_in_the_accounts_currency() -> None:
+    made = sim_broker(SimSettings(account=ACCOUNT, currency="EUR"), INSTRUMENTS, CLOCK, NoCosts()).market
+    assert made.book(ACCOUNT).currency == "EUR"
+    assert made.place(terms(), ACCOUNT, "a.1", 1, 21).status is VenueStatus.REJECTED
 
 
 def test_fees_are_the_engines() -> None:

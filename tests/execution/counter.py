@@ -19,6 +19,7 @@ from tradewright.calendars.registry import calendar
 from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.actor import AccountActor
 from tradewright.execution.deciding import Decider
+from tradewright.execution.exchange_rates import ExchangeRates
 from tradewright.execution.market_state import MarketStateReader
 from tradewright.execution.risk_snapshot import AccountView, SnapshotBuilder, SnapshotRequest
 from tradewright.execution.types import SenderSettings
@@ -27,7 +28,8 @@ from tradewright.model.approved import ApprovedOrder
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.broker import AccountState, BrokerSnapshot, Quote
 from tradewright.model.clock import ManualClock
-from tradewright.model.errors import BrokerError
+from tradewright.model.currency import RateSeries
+from tradewright.model.errors import BrokerError, ConfigError
 from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.model.mode import Mode, Stage
 from tradewright.model.order import AttemptState, Leg, Position, Side
@@ -100,6 +102,7 @@ class Counter:
     limits: Limits = field(default_factory=lambda: Limits(allowlist=frozenset(INSTRUMENTS)))
     prices: dict[str, Decimal] = field(default_factory=lambda: dict.fromkeys(INSTRUMENTS, Decimal(100)))
     money: AccountState = field(default_factory=lambda: money(100_000))
+    rates: dict[str, RateSeries] = field(default_factory=dict)
     starts: int = 0
 
     def __post_init__(self) -> None:
@@ -137,6 +140,16 @@ class Counter:
         content = {"instrument": symbol, "ts": at.isoformat(), "version": "1", "values": {"atr_14": atr}}
         self.artefacts.write_json(("features", symbol, "newest"), content)
 
+    def rate(self, currency: str, rate: float, *, age: timedelta = timedelta(minutes=1)) -> None:
+        """Make a rate into dollars known, so long ago; the bars of a pair would give it."""
+        known = np.array([int((self.clock.now() - age).timestamp()) * 1_000_000_000])
+        self.rates[currency] = RateSeries(currency, "USD", known, np.array([rate]), f"{currency}USD 1m")
+
+    def _rates_of(self, currency: str) -> RateSeries:
+        if currency not in self.rates:
+            raise ConfigError("there is no pair and no file", remedy=f"import bars of {currency}USD")
+        return self.rates[currency]
+
     def checked(self, *names: str, passed: bool = True, detail: object = None) -> None:
         """Record results of checks, those of bars and features on the bars that are stored now."""
         for name in names or EVERY_CHECK:
@@ -161,6 +174,7 @@ class Counter:
         made = SnapshotBuilder(
             ledger=self.ledger,
             facts=MarketStateReader(self.store, self.artefacts, Timeframe.M1, self.world.clock),
+            exchange=ExchangeRates(self.limits.currency, self._rates_of),
             instruments=INSTRUMENTS,
             limits=self.limits,
             mode=self.mode,

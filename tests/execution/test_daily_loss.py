@@ -128,7 +128,7 @@ def test_once_reached_no_entry_passes_before_midnight_and_every_exit_does(
     for equity in equities:
         clock.advance(60)
         kept.equity.mark(ACCOUNT, Decimal(equity), Decimal(0))
-        watch_losses(kept, money(equity), CAPPED, "UTC")
+        watch_losses(kept, money(equity), CAPPED, "UTC", Decimal(1))
         top = max(top, equity)
         reached = reached or start - equity >= 2_000 or Decimal(top - equity) / top >= Decimal("0.03")
         seen = {"broker.breaker": "; ".join(trip.text for trip in kept.breaker.present(ACCOUNT, clock.now()))}
@@ -159,7 +159,7 @@ def test_a_day_to_come_is_none_of_the_present_one(kept: Ledger) -> None:
         clock._now = now + timedelta(days=365)
         for equity in (200_000, 90_000):
             kept.equity.mark(account, Decimal(equity), Decimal(0))
-            watch_losses(kept, money(equity).model_copy(update={"account": account}), CAPPED, "UTC")
+            watch_losses(kept, money(equity).model_copy(update={"account": account}), CAPPED, "UTC", Decimal(1))
         assert kept.breaker.present(account, clock.now())
         clock._now = now
         assert daily_loss(kept, account, Decimal(90_000), "UTC") == (0, 0)

@@ -16,9 +16,10 @@ from tests.execution.venue import ACCOUNT
 from tests.execution.world import World
 from tests.support.ledgers import START
 from tradewright.calendars.registry import calendar
+from tradewright.execution.account_values import price_of
 from tradewright.execution.exposure import WorkingOrder, position_ranges
 from tradewright.execution.market_state import MarketStateReader
-from tradewright.execution.risk_snapshot import AccountView, Event, price_against, price_of
+from tradewright.execution.risk_snapshot import AccountView, Event, price_against
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.kill_switches import account_scope, strategy_scope
 from tradewright.model.bars import BarKind, Timeframe
@@ -56,7 +57,7 @@ def venue_order(**changes: Any) -> VenueOrder:
 
 def test_a_plain_case_is_wholly_known_and_passes(counter: Counter) -> None:
     snapshot = counter.snapshot()
-    assert None not in snapshot.market.model_dump(exclude={"fx_rate"}).values()
+    assert None not in snapshot.market.model_dump().values()
     assert None not in snapshot.holdings.model_dump().values()
     assert judge(counter, snapshot).verdict is Verdict.APPROVE
 

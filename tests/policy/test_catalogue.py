@@ -14,6 +14,7 @@ from tradewright.policy.catalogue import catalogue, rules_page
 RULE_MODULES = (
     "caps",
     "decimals",
+    "exchange_rate",
     "gate",
     "market_rules",
     "missing_inputs",
@@ -33,6 +34,7 @@ DIGESTS = {
     "7": "cb461480d529141a2edfbf4ce0c61682ca80d4ba9720dc3c35b4b0387623b58c",
     "8": "d42e13b13476207cbf15b422e4504c722093d5ae54edfc064f086552f3a8c41f",
     "9": "786031560362477ba59bf19a8805393cddfe9eee694b2383b59c65658310573f",
+    "10": "d48bca02678e8d1c115d04e573c3ccc91cb2a95e290b35b84ae21dbce09effad",
 }
 """The digest of the rules' code, by version. A new digest needs a new version, unless the change is only of form."""
 

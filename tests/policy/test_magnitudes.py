@@ -32,7 +32,6 @@ SNAPSHOT: dict[str, st.SearchStrategy[Any]] = {
     "market.last_price": ANY,
     "market.previous_close": ANY,
     "market.atr": AMOUNT,
-    "market.fx_rate": ABOVE_ZERO,
     "holdings.equity": ANY,
     "holdings.cash": ANY,
     "holdings.committed_cash": AMOUNT,
@@ -48,6 +47,11 @@ SNAPSHOT: dict[str, st.SearchStrategy[Any]] = {
     "instrument.lot_size": ABOVE_ZERO,
     "instrument.multiplier": ABOVE_ZERO,
     "instrument.currency": st.sampled_from(["USD", "IDR"]),
+    "rates": st.tuples(
+        st.fixed_dictionaries(
+            {"source": st.just("IDR"), "target": st.just("USD"), "rate": ABOVE_ZERO, "age_seconds": AMOUNT}
+        )
+    ),
     "checks": AMOUNT.map(lambda age: ({"name": "bars", "passed": True, "age_seconds": age},)),
 }
 INTENT: dict[str, st.SearchStrategy[Any]] = {

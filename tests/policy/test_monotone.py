@@ -36,6 +36,11 @@ def result(passed: bool | None, age: float | None, **other: bool) -> tuple[dict[
     return ({"name": "bars", "passed": passed, "age_seconds": age, **other},)
 
 
+def yen(age: float | None) -> tuple[dict[str, Any], ...]:
+    """The rate of something that is held: without it the account has no value."""
+    return ({"source": "JPY", "target": "USD", "rate": 0.0067, "age_seconds": age},)
+
+
 ANY_ORDER: dict[str, list[Any]] = {
     "s.market.data_age_seconds": [0, 12, 30, 30.001, 500, None],
     "s.market.market_open": [True, False, None],
@@ -73,6 +78,7 @@ ANY_ORDER: dict[str, list[Any]] = {
         result(None, None),
         (),
     ],
+    "s.rates": [(), yen(0), yen(60), yen(61), yen(345_601), yen(None)],
     "s.reasoning": [
         {"status": "OK", "recommendation": "ALLOW"},
         {"status": "OK", "recommendation": "ALLOW_WITH_CAUTION"},
@@ -86,6 +92,7 @@ ANY_ORDER: dict[str, list[Any]] = {
     "l.restricted": [set(), {"MSFT"}, {"MSFT", "AAPL"}],
     "l.max_data_age_seconds": [3600, 30, 12, 11, 1],
     "l.max_check_age_seconds": [86400, 60, 59],
+    "l.max_rate_age_seconds": [864_000, 345_600, 60, 59],
     "l.max_daily_drawdown": [0.2, 0.03, 0.02],
     "l.min_liquidity": [0.1, 0.9, 0.91, 1],
     "l.min_confidence": [0, 0.71, 0.72, 1],

@@ -35,6 +35,11 @@ def check(**result: Any) -> Changes:
     return {"s.checks": ({"name": "bars", "passed": True, "age_seconds": 60} | result,)}
 
 
+def euros(**rate: Any) -> Changes:
+    known = {"source": "EUR", "target": "USD", "rate": 1.25, "age_seconds": 60, "origin": "EURUSD 1m"}
+    return {"s.rates": (known | rate,)}
+
+
 BOUNDARIES: list[tuple[str, Changes, Changes]] = [
     # rules on market and account
     ("MARKET_CLOSED", {}, {"s.market.market_open": False}),
@@ -62,7 +67,9 @@ BOUNDARIES: list[tuple[str, Changes, Changes]] = [
     ("LOSS_TODAY_UNKNOWN", {"s.holdings.loss_today": None}, LOSS | {"s.holdings.loss_today": None}),
     ("INPUT_NOT_PLAUSIBLE", {"s.holdings.equity": 10**18}, {"s.holdings.equity": 10**18 + 1}),
     ("INPUT_NOT_PLAUSIBLE", {"s.holdings.cash": "1." + "1" * 27}, {"s.holdings.cash": "1." + "1" * 28}),
-    ("INPUT_NOT_PLAUSIBLE", {"s.market.fx_rate": "1e-12"}, {"s.market.fx_rate": "1e-13"}),
+    ("INPUT_NOT_PLAUSIBLE", euros(rate="1e-12"), euros(rate="1e-13")),
+    ("FX_RATE_STALE", euros(age_seconds=345_600), euros(age_seconds=345_601)),
+    ("CONVERTED", {}, euros()),
     ("INPUT_NOT_PLAUSIBLE", check(), check(age_seconds="1e19")),
     ("INPUT_NOT_PLAUSIBLE", open_orders(1), open_orders(1, quantity=1e19)),
     ("INPUT_NOT_PLAUSIBLE", recent(60), recent(60, quantity=1e19)),
@@ -219,7 +226,7 @@ def test_a_stop_makes_the_atr_unnecessary() -> None:
 
 def test_another_currency_needs_a_rate() -> None:
     assert "FX_RATE_UNKNOWN" in codes(judge({"s.instrument.currency": "EUR"}))
-    decision = judge({"s.instrument.currency": "EUR", "s.market.fx_rate": 1.25})
+    decision = judge({"s.instrument.currency": "EUR"} | euros())
     assert (decision.verdict, decision.approved_quantity) == (Verdict.APPROVE, 4)
 
 

@@ -48,6 +48,7 @@ class AccountReader:
         """
         snapshot = await snapshot_since(self._broker, heard_session(self._ledger, self._account))
         view = await self.valued(snapshot, symbols)
+        self._builder.exchange.refresh()  # losses and sizes are counted at the rates of now
         self._ledger.equity.mark(self._account, view.account.equity, view.account.cash)
         self._builder.watch_losses(view.account)
         return view

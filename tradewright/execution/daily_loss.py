@@ -59,7 +59,7 @@ def daily_loss(ledger: Ledger, account: str, equity: Decimal, tz: str) -> DailyL
     return DailyLoss(drawdown(day), day[0] - equity)
 
 
-def watch_losses(ledger: Ledger, money: AccountState, limits: Limits, tz: str) -> None:
+def watch_losses(ledger: Ledger, money: AccountState, limits: Limits, tz: str, rate: Decimal | None) -> None:
     """Trip the breaker for each limit on the day's loss that is reached and has not tripped it today.
 
     Whoever reads the equity of an account calls this, so that a loss that is seen once stops entries for the whole
@@ -67,11 +67,12 @@ def watch_losses(ledger: Ledger, money: AccountState, limits: Limits, tz: str) -
 
     Args:
         limits: those in force for the account.
+        rate: ``limits.currency`` per unit of the venue's money; None while it is not known.
 
     Raises:
         LedgerError: when a trip cannot be committed, or an event was altered.
     """
-    reached = list(_reached(daily_loss(ledger, money.account, money.equity, tz), money.currency, limits))
+    reached = list(_reached(daily_loss(ledger, money.account, money.equity, tz), rate, limits))
     if not reached:
         return
     with ledger.transaction():
@@ -82,9 +83,9 @@ def watch_losses(ledger: Ledger, money: AccountState, limits: Limits, tz: str) -
                 ledger.breaker.trip(money.account, limit, loss, threshold, next_day_start(now, tz))
 
 
-def _reached(loss: DailyLoss, currency: str, limits: Limits) -> Iterator[tuple[str, Decimal, Decimal]]:
-    """The limits that a loss reaches, as name, loss and threshold; money of another currency is compared with none."""
+def _reached(loss: DailyLoss, rate: Decimal | None, limits: Limits) -> Iterator[tuple[str, Decimal, Decimal]]:
+    """The limits that a loss reaches, as name, loss and threshold; money without a rate is compared with none."""
     if loss.fraction is not None and loss.fraction >= limits.max_daily_drawdown:
         yield "max_daily_drawdown", loss.fraction, limits.max_daily_drawdown
-    if limits.max_daily_loss is not None and currency == limits.currency and loss.money >= limits.max_daily_loss:
-        yield "max_daily_loss", loss.money, limits.max_daily_loss
+    if limits.max_daily_loss is not None and rate is not None and loss.money * rate >= limits.max_daily_loss:
+        yield "max_daily_loss", loss.money * rate, limits.max_daily_loss

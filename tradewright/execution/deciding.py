@@ -50,9 +50,10 @@ class Decider:
         """
         wanted = sorted(signals, key=lambda pair: (pair[0].strategy, pair[0].instrument))
         view = await self._reader.view(())
+        symbols = {signal.instrument for signal, _closed in wanted}
         intents: list[Intent] = []
         for strategy, pairs in groupby(wanted, key=lambda pair: pair[0].strategy):
-            intents += map(self._with_protection, propose(pairs, self._portfolio(strategy, view)))
+            intents += map(self._with_protection, propose(pairs, self._portfolio(strategy, view, symbols)))
         return [self._ledger.decisions.find_intent(intent.intent_id) or intent for intent in intents]
 
     async def submit_intent(
@@ -82,7 +83,7 @@ class Decider:
         price = self._builder.price(terms.instrument, view)
         if price is None:
             raise BrokerError(f"no price of {terms.instrument}", where="venue", remedy="import its bars, or wait")
-        portfolio = self._portfolio(MANUAL, view)
+        portfolio = self._portfolio(MANUAL, view, {terms.instrument})
 
         def act() -> object:
             now = self._ledger.clock.now()
@@ -133,7 +134,7 @@ class Decider:
         view = await self._reader.view(())
         held = {row.instrument: row for row in view.snapshot.positions if row.quantity}
         self._builder.read_ahead(view, held)
-        portfolio, now = self._portfolio(FLATTEN, view), self._ledger.clock.now()
+        portfolio, now = self._portfolio(FLATTEN, view, held), self._ledger.clock.now()
         stops = [
             f"{row.scope}, {row.actor}: {row.reason}" for row in self._ledger.kill_switches.present() if row.stopped
         ]
@@ -170,14 +171,24 @@ class Decider:
         if problem:
             raise OrderNotAccepted(problem, where="stop, take-profit", remedy="leave them out")
 
-    def _portfolio(self, strategy: str, view: AccountView) -> PortfolioState:
-        """The state that a strategy acts on: the account's equity, its own holdings and orders on their way."""
+    def _portfolio(self, strategy: str, view: AccountView, symbols: Iterable[str]) -> PortfolioState:
+        """The state that a strategy acts on: the account's equity, its own holdings and orders on their way.
+
+        Without a rate for the venue's money there is no equity to size by, and the gate says why.
+
+        Args:
+            symbols: the instruments whose rates are needed.
+        """
+        values, known, money = self._builder.values(), self._builder.instruments, view.account
+        currencies = {known[symbol].currency for symbol in symbols if symbol in known}
+        rates = {currency: rate for currency in currencies if (rate := values.rate(currency)) is not None}
         return PortfolioState(
-            equity=view.account.equity,
+            equity=values.money(money.equity, money.currency) or Decimal(0),
             positions=self._builder.commitments(strategy, view),
-            instruments=self._builder.instruments,
+            instruments=known,
             account=self._account,
             currency=self._builder.limits.currency,
+            rates=rates,
         )
 
     def _decide(self, intent: Intent, view: AccountView) -> Decision:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from tradewright.execution.account_values import AccountValues, price_of
 from tradewright.execution.daily_loss import daily_loss, day_start, watch_losses
+from tradewright.execution.exchange_rates import ExchangeRates
 from tradewright.execution.exposure import (
     ZERO,
     PositionRange,
@@ -49,9 +51,6 @@ from tradewright.policy.snapshot import (
     Snapshot,
 )
 from tradewright.policy.tightening import tightened
-
-LONGEST_CLOSURE = timedelta(days=4)
-"""Markets reopen within so many days: an older stored close values no holding."""
 
 
 @dataclass(frozen=True)
@@ -103,17 +102,19 @@ def limits_in_force(ledger: Ledger, account: str, configured: Limits) -> Limits:
 class SnapshotBuilder:
     """Makes snapshots for the gate and for the sender's pre_send_check.
 
-    There are no exchange rates yet. An instrument in another currency than the account's has no value here, and as
-    long as one is held or on order the account's exposures are not known: the gate refuses every entry until it is
-    gone. Exits pass. The same goes for a holding that no definition or no price exists of.
+    Money is in the account's currency (``limits.currency``); what is in another one is converted at the newest known
+    rate. As long as something is held or on order that has no value (:class:`AccountValues`), the account's exposures
+    are not known: the gate refuses every entry until it is gone. Exits pass.
 
     Args:
+        exchange: the rates into the account's currency.
         quality: the digest of the rules by which bars have to be judged.
         tz: whose midnight starts the trading day of the daily figures (Q-22).
     """
 
     ledger: Ledger
     facts: MarketStateReader
+    exchange: ExchangeRates
     instruments: Mapping[str, Instrument]
     limits: Limits
     mode: Mode
@@ -133,24 +134,34 @@ class SnapshotBuilder:
         Raises:
             LedgerError: when a trip cannot be committed.
         """
-        watch_losses(self.ledger, money, limits_in_force(self.ledger, money.account, self.limits), self.tz)
+        limits = limits_in_force(self.ledger, money.account, self.limits)
+        watch_losses(self.ledger, money, limits, self.tz, self.values().rate(money.currency))
 
     def snapshot(self, asked: SnapshotRequest, view: AccountView) -> Snapshot:
         """Everything about one intent or order, as it is now. What cannot be found out stays None."""
         now = self.ledger.clock.now()
         instrument = self.instruments.get(asked.instrument)
-        facts = self.facts.of(instrument) if instrument else None
+        facts, values = self.facts.of(instrument) if instrument else None, self.values(view.quotes)
+        if instrument:
+            values.rate(instrument.currency)  # told, whether or not anything of it is held
+        holdings = self._holdings(asked, facts, view, values)
         return Snapshot(
             now=now,
             mode=self.mode,
             stage=self.stage,
             instrument=instrument,
             market=self._market(asked, instrument, facts, view, now) if instrument and facts else Market(),
-            holdings=self._holdings(asked, facts, view, now),
+            holdings=holdings,
             activity=self._activity(asked, view.account.account, now),
             broker=self._broker(asked, view.account.account),
             checks=self._checks(asked, facts, now),
+            rates=values.rates(),
         )
+
+    def values(self, quotes: Mapping[str, Quote] | None = None) -> AccountValues:
+        """Values in the account's currency at the prices and rates of now."""
+        now = self.ledger.clock.now()
+        return AccountValues(self.ledger, self.facts, self.exchange, self.instruments, self.limits, quotes or {}, now)
 
     def request(self, intent: Intent, *, before_send: bool = False) -> SnapshotRequest:
         """The request for the snapshot that the gate needs for an intent, or the sender for its order."""
@@ -168,11 +179,16 @@ class SnapshotBuilder:
         )
 
     def read_ahead(self, view: AccountView, symbols: Iterable[str]) -> None:
-        """Read the bars of everything that a decision on these symbols looks at, before a transaction begins."""
+        """Read bars and rates of everything that a decision on these symbols looks at, before a transaction begins."""
         self.facts.refresh()
-        for symbol in {*symbols, *self.instruments_to_price(view.snapshot, view.account.account)}:
+        self.exchange.refresh()
+        values, account = self.values(), view.account.account
+        values.rate(view.account.currency)
+        for symbol in {*symbols, *self.instruments_to_price(view.snapshot, account)}:
             if (instrument := self.instruments.get(symbol)) is not None:
                 self.facts.of(instrument)
+                values.rate(instrument.currency)
+        values.traded(account, day_start(values.now, self.tz), ())
 
     def price(self, symbol: str, view: AccountView) -> Decimal | None:
         """The newest price: the venue's, else the newest stored close; None when there is neither."""
@@ -228,68 +244,43 @@ class SnapshotBuilder:
         return None if closed is None or age_seconds(now, closed) is None else open_seconds(instrument, closed, now)
 
     def _holdings(
-        self, asked: SnapshotRequest, facts: MarketState | None, view: AccountView, now: datetime
+        self, asked: SnapshotRequest, facts: MarketState | None, view: AccountView, values: AccountValues
     ) -> Holdings:
         account, money = view.account.account, view.account
         held = units_held(self.ledger, account, view.snapshot)
         waiting = working_orders(self.ledger, account, view.snapshot, asked.intent_id)
         units = position_ranges(held, waiting)
-        values = self._values(units, view, now)
-        unvalued = () if values is not None else self._unvalued(units, view, now)
+        worth = values.units(units)
         ours = units.get(asked.instrument, PositionRange(ZERO, ZERO))
         edge = ours.high if asked.side is Side.BUY else ours.low
-        cluster = self._cluster(asked.instrument, facts, units)
-        midnight, loss = day_start(now, self.tz), daily_loss(self.ledger, account, money.equity, self.tz)
-        in_our_currency = money.currency == self.limits.currency
+        together = self._cluster(asked.instrument, facts, units)
+        cluster = None if together is None else {name: units[name] for name in together}
+        midnight, loss = day_start(values.now, self.tz), daily_loss(self.ledger, account, money.equity, self.tz)
+        in_account = values.rate(money.currency) is not None
         return Holdings(
-            equity=money.equity if in_our_currency else None,
-            cash=money.cash if in_our_currency else None,
-            committed_cash=self._committed_cash(waiting, view, now) if in_our_currency else None,
+            equity=values.money(money.equity, money.currency),
+            cash=values.money(money.cash, money.currency),
+            committed_cash=values.committed_cash(waiting) if in_account else None,
             position=held.get(asked.instrument, ZERO),
             open_orders=tuple(
                 OpenOrder(side=row.side, quantity=row.quantity) for row in waiting if row.instrument == asked.instrument
             ),
-            symbol_exposure=None if values is None else edge * values.get(asked.instrument, ZERO),
-            strategy_exposure=self._strategy_exposure(asked, waiting, view, now),
-            gross_exposure=_gross(units, values),
-            cluster_exposure=None if cluster is None else _gross({name: units[name] for name in cluster}, values),
+            symbol_exposure=None if worth is None else edge * worth.get(asked.instrument, ZERO),
+            strategy_exposure=self._strategy_exposure(asked, waiting, account, values),
+            gross_exposure=values.gross(units),
+            cluster_exposure=None if worth is None or cluster is None else values.gross(cluster),
             correlation=self._correlation(asked.instrument, facts, held),
             daily_drawdown=loss.fraction,
-            loss_today=loss.money if in_our_currency else None,
-            traded_today=self._traded(account, midnight, waiting, view, now),
-            unvalued=unvalued,
+            loss_today=values.money(loss.money, money.currency),
+            traded_today=values.traded(account, midnight, waiting),
+            unvalued=() if worth is not None else values.unknown(units),
         )
 
-    def _unvalued(self, units: Iterable[str], view: AccountView, now: datetime) -> tuple[str, ...]:
-        return tuple(sorted(symbol for symbol in units if self._unit_value(symbol, view, now) is None))
-
-    def _values(self, units: Iterable[str], view: AccountView, now: datetime) -> dict[str, Decimal] | None:
-        """What one unit of each instrument is worth in account currency; None when one of them is not known."""
-        values = {}
-        for symbol in units:
-            value = self._unit_value(symbol, view, now)
-            if value is None:
-                return None
-            values[symbol] = value
-        return values
-
-    def _unit_value(self, symbol: str, view: AccountView, now: datetime) -> Decimal | None:
-        instrument = self.instruments.get(symbol)
-        if instrument is None or instrument.currency != self.limits.currency:
-            return None
-        price = price_of(view.quotes.get(symbol))
-        if price is None:
-            facts = self.facts.of(instrument)
-            is_recent = facts.closed_at is not None and now - facts.closed_at <= LONGEST_CLOSURE
-            price = facts.last_close if is_recent else None
-        return None if price is None else price * instrument.multiplier
-
     def _strategy_exposure(
-        self, asked: SnapshotRequest, waiting: Iterable[WorkingOrder], view: AccountView, now: datetime
+        self, asked: SnapshotRequest, waiting: Iterable[WorkingOrder], account: str, values: AccountValues
     ) -> Decimal | None:
-        held = self.ledger.executions.units_of(view.account.account, asked.strategy)
-        units = position_ranges(held, (row for row in waiting if row.strategy == asked.strategy))
-        return _gross(units, self._values(units, view, now))
+        held = self.ledger.executions.units_of(account, asked.strategy)
+        return values.gross(position_ranges(held, (row for row in waiting if row.strategy == asked.strategy)))
 
     def _cluster(self, symbol: str, facts: MarketState | None, units: Iterable[str]) -> set[str] | None:
         """What is held or on order of the instrument and of all that moves with it beyond the limit, or perhaps does.
@@ -313,34 +304,6 @@ class SnapshotBuilder:
             return None
         bars = {name: self.facts.of(instrument).bars for name, instrument in known.items()}
         return Decimal(repr(largest_correlation(facts.bars, bars)))
-
-    def _committed_cash(self, waiting: Iterable[WorkingOrder], view: AccountView, now: datetime) -> Decimal | None:
-        """Cash promised to purchases that are approved or working, at the far end of the widest collar."""
-        total, worst = ZERO, 1 + max(self.limits.collar_liquid, self.limits.collar_other)
-        for row in waiting:
-            unit = self._unit_value(row.instrument, view, now) if row.side is Side.BUY else ZERO
-            if unit is None:
-                return None
-            total += row.quantity * abs(unit) * worst
-        return total
-
-    def _traded(
-        self, account: str, since: datetime, waiting: Iterable[WorkingOrder], view: AccountView, now: datetime
-    ) -> Decimal | None:
-        """The value filled since midnight, at the fills' prices, and of what may still be filled."""
-        total = ZERO
-        for fill in self.ledger.executions.traded_since(account, since):
-            if fill.counts:
-                instrument = self.instruments.get(fill.instrument)
-                if instrument is None or instrument.currency != self.limits.currency:
-                    return None
-                total += fill.quantity * abs(fill.price) * instrument.multiplier
-        for row in waiting:
-            unit = self._unit_value(row.instrument, view, now)
-            if unit is None:
-                return None
-            total += row.quantity * abs(unit)
-        return total
 
     def _activity(self, asked: SnapshotRequest, account: str, now: datetime) -> Activity:
         window = timedelta(seconds=float(self.limits.duplicate_window_seconds))
@@ -371,25 +334,7 @@ class SnapshotBuilder:
         )
 
 
-def price_of(quote: Quote | None) -> Decimal | None:
-    """What a holding is worth: the middle of bid and ask, else whichever of them there is, else the last trade.
-
-    A last trade may be hours old while bid and ask move, so it comes last.
-    """
-    if quote is None:
-        return None
-    sides = [side for side in (quote.bid, quote.ask) if side is not None]
-    return sum(sides, ZERO) / len(sides) if sides else quote.last
-
-
 def price_against(quote: Quote, side: Side) -> Decimal | None:
     """What an order is valued at: the ask for a purchase and the bid for a sale, else as :func:`price_of`."""
     worse = quote.ask if side is Side.BUY else quote.bid
     return worse if worse is not None else price_of(quote)
-
-
-def _gross(units: Mapping[str, PositionRange], values: Mapping[str, Decimal] | None) -> Decimal | None:
-    """The value of all position_ranges at their widest; None when a unit's value is not known."""
-    if values is None:
-        return None
-    return sum((span.widest * abs(values[name]) for name, span in units.items()), ZERO)

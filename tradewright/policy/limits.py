@@ -28,6 +28,8 @@ class RuleLimits(FrozenModel):
     """R-RISK-05. Where bars are the only source their length is added (C-22)."""
     max_check_age_seconds: Number = Field(default=Decimal(3600), gt=0, le=86400)
     """How old the latest check of an input may be before it counts as stale (P2)."""
+    max_rate_age_seconds: Number = Field(default=Decimal(345_600), gt=0, le=864_000)
+    """How old an exchange rate may be; an older one is as none. Four days last over a weekend and a holiday."""
     max_daily_drawdown: Number = Field(default=Decimal("0.03"), gt=0, le=Decimal("0.2"))
     """R-RISK-07, C-13: at this fraction no new entries until the next session."""
     warn_daily_drawdown: Number = Field(default=Decimal("0.02"), gt=0, le=Decimal("0.2"))

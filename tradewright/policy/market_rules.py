@@ -22,6 +22,11 @@ def _data_stale(context: OrderContext) -> str:
     return f"the data is {show(age)} s old; at most {show(allowed)} s are allowed"
 
 
+def _rate_stale(context: OrderContext) -> str:
+    oldest = context.limits.max_rate_age_seconds
+    return "; ".join(filter(None, (rate.why_stale(oldest) for rate in context.rates())))
+
+
 def _not_allowlisted(context: OrderContext) -> str:
     symbol = context.terms.instrument
     return "" if symbol in context.limits.allowlist else f"{symbol} is not on the allow-list"
@@ -122,6 +127,7 @@ def _check_stale(context: OrderContext) -> str:
 MARKET_RULES: tuple[Rule, ...] = (
     Rule("MARKET_CLOSED", Verdict.REJECT, "R-RISK-04", "market open", _market_closed, applies_to_exits=True),
     Rule("DATA_STALE", Verdict.REJECT, "R-RISK-05, R-RISK-19, C-22", "data age, length of a bar", _data_stale),
+    Rule("FX_RATE_STALE", Verdict.REJECT, "R-PORT-17", "age of each rate, currencies", _rate_stale),
     Rule("NOT_ALLOWLISTED", Verdict.REJECT, "R-RISK-06, C-49", "instrument, allow-list", _not_allowlisted),
     Rule("RESTRICTED", Verdict.REJECT, "control 13", "instrument, restricted list", _restricted, applies_to_exits=True),
     Rule("SHORT_NOT_ALLOWED", Verdict.REJECT, "control 13, D7", "side, quantity, position, open sales", _short),

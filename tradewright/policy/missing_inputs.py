@@ -5,6 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 
 from tradewright.model.decision import Verdict
+from tradewright.policy.exchange_rate import ExchangeRate
 from tradewright.policy.order_context import OrderContext, Rule
 
 
@@ -32,10 +33,12 @@ def _loss_today(context: OrderContext) -> str:
 
 
 def _fx_rate(context: OrderContext) -> str:
-    instrument = context.snapshot.instrument
-    if instrument is None or context.fx_rate() is not None:
-        return ""
-    return f"no rate from {instrument.currency} to {context.limits.currency}"
+    """Of the order's own currency, and of every other one that a value of the account needs."""
+    instrument, rates, account = context.snapshot.instrument, list(context.rates()), context.limits.currency
+    own = account if instrument is None else instrument.currency
+    if own != account and context.rate(own) is None:
+        rates.append(ExchangeRate(source=own, target=account))
+    return "; ".join(filter(None, (rate.why_unknown() for rate in rates)))
 
 
 def _order_value(context: OrderContext) -> str:
@@ -59,7 +62,7 @@ MISSING_INPUT_RULES: tuple[Rule, ...] = (
     _missing("PREVIOUS_CLOSE_UNKNOWN", "market.previous_close"),
     _missing("BARS_GAP_UNKNOWN", "market.bars_gap"),
     _missing("VOLATILITY_PAUSE_UNKNOWN", "market.volatility_pause"),
-    Rule("FX_RATE_UNKNOWN", Verdict.REJECT, "R-PORT-17", "market.fx rate, currencies", _fx_rate),
+    Rule("FX_RATE_UNKNOWN", Verdict.REJECT, "R-PORT-17", "rates, currencies", _fx_rate),
     Rule("ORDER_VALUE_UNKNOWN", Verdict.REJECT, "control 3", "instrument, prices, fx rate", _order_value),
     Rule("STOP_DISTANCE_UNKNOWN", Verdict.REJECT, "Q-20", "stop, market.atr", _stop_distance, pre_send=False),
     _missing("EQUITY_UNKNOWN", "holdings.equity"),

@@ -11,6 +11,7 @@ from tradewright.model.approved import ApprovedOrder
 from tradewright.model.decision import Reason, Verdict
 from tradewright.model.intent import Intent
 from tradewright.model.order import OrderTerms, OrderType, Side, TrailingStopOrder
+from tradewright.policy.exchange_rate import ExchangeRate
 from tradewright.policy.limits import Limits
 from tradewright.policy.snapshot import Snapshot, implausible_inputs, without_implausible
 
@@ -111,11 +112,20 @@ class OrderContext:
         return None if instrument is None or rate is None else instrument.multiplier * rate
 
     def fx_rate(self) -> Decimal | None:
-        """Account currency per unit of quote currency; None when not known."""
+        """Account currency per unit of quote currency; None when not known or older than its bound."""
         instrument = self.snapshot.instrument
         if instrument is not None and instrument.currency == self.limits.currency:
             return Decimal(1)
-        return self.snapshot.market.fx_rate
+        rate = None if instrument is None else self.rate(instrument.currency)
+        return None if rate is None else rate.usable(self.limits.max_rate_age_seconds)
+
+    def rate(self, currency: str) -> ExchangeRate | None:
+        """What the snapshot tells about the rate from a currency to the account's; None where it tells nothing."""
+        return next((rate for rate in self.rates() if rate.source == currency), None)
+
+    def rates(self) -> tuple[ExchangeRate, ...]:
+        """The rates of the snapshot into the account's currency, usable or not."""
+        return tuple(rate for rate in self.snapshot.rates if rate.target == self.limits.currency)
 
     def collar(self) -> Decimal:
         """The price collar of the instrument as a fraction; the narrow one while the instrument is not known."""

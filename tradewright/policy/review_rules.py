@@ -80,6 +80,11 @@ def _age_relaxed(context: OrderContext) -> str:
     return f"bars are the only source: {show(length)} s are added to the allowed age" if length else ""
 
 
+def _converted(context: OrderContext) -> str:
+    oldest = context.limits.max_rate_age_seconds
+    return ", ".join(rate.told() for rate in context.rates() if rate.usable(oldest) is not None)
+
+
 def _failure_ignored(context: OrderContext) -> str:
     failed = context.snapshot.reasoning.status is ReasoningStatus.FAILED
     return "the adviser failed; at this stage it does not matter" if failed and not for_real(context.snapshot) else ""
@@ -92,6 +97,15 @@ def _tightened(context: OrderContext) -> str:
 ADVISORIES: tuple[Rule, ...] = (
     Rule("DRAWDOWN_WARNING", Verdict.APPROVE, "C-13, R-RISK-42", "daily drawdown", _drawdown_warning, pre_send=False),
     Rule("DATA_AGE_RELAXED", Verdict.APPROVE, "C-22", "length of a bar", _age_relaxed, pre_send=False),
+    Rule(
+        "CONVERTED",
+        Verdict.APPROVE,
+        "R-PORT-17",
+        "rates that the values were made with",
+        _converted,
+        applies_to_exits=True,
+        pre_send=False,
+    ),
     Rule(
         "ADVISER_FAILURE_IGNORED", Verdict.APPROVE, "Q-16", "adviser's status, stage", _failure_ignored, pre_send=False
     ),

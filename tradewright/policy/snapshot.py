@@ -13,6 +13,7 @@ from tradewright.model.mode import Mode, Stage
 from tradewright.model.order import Side
 from tradewright.model.ports import ReasoningStatus, Recommendation
 from tradewright.policy.decimals import Figure, Share, Size, Units, computable
+from tradewright.policy.exchange_rate import ExchangeRate
 
 
 class Market(FrozenModel):
@@ -29,7 +30,6 @@ class Market(FrozenModel):
         atr: average true range of the deciding timeframe, for intents without a stop (Q-20).
         bars_gap: whether bars are missing where the strategy looked.
         volatility_pause: whether the venue or our own watch has paused the instrument.
-        fx_rate: account currency per unit of quote currency; not needed where both are the same.
     """
 
     data_age_seconds: Size | None = None
@@ -43,7 +43,6 @@ class Market(FrozenModel):
     atr: Size | None = None
     bars_gap: bool | None = None
     volatility_pause: bool | None = None
-    fx_rate: Units | None = None
 
 
 class OpenOrder(FrozenModel):
@@ -71,8 +70,8 @@ class Holdings(FrozenModel):
         daily_drawdown: loss since the session's start as a fraction, 0 or more.
         loss_today: loss since the session's start in money; below zero is a gain. Needed where a limit is set on it.
         traded_today: value filled or open today.
-        unvalued: the instruments held or on order whose value is not known: not configured, in another currency, or
-            without a recent price. They are the reason when an exposure is not known.
+        unvalued: the instruments held or on order whose value is not known: not configured, in another currency without
+            a usable rate, or without a recent price. They are the reason when an exposure is not known.
     """
 
     equity: Figure | None = None
@@ -177,6 +176,8 @@ class Snapshot(FrozenModel):
     """The state at one moment of one instrument, one strategy and the account.
 
     ``checks`` holds one entry for every check of every input of the intent; None or none at all is "not known".
+    ``rates`` holds one entry for every other currency that the values needed: of the instrument, of what is held, on
+    order or was traded today, and of the venue's money.
     """
 
     now: Instant
@@ -189,6 +190,7 @@ class Snapshot(FrozenModel):
     broker: BrokerState = BrokerState()
     reasoning: Reasoning = Reasoning()
     checks: tuple[InputCheck, ...] | None = None
+    rates: tuple[ExchangeRate, ...] = Field(default=(), exclude_if=lambda rates: not rates)
 
     @property
     def symbol(self) -> Name | None:
@@ -211,6 +213,9 @@ def without_implausible(snapshot: Snapshot) -> Snapshot:
     for path in wrong:
         part, _, name = path.partition(".")
         changes.setdefault(part, {})[name] = Decimal(0) if name == "bars_only_seconds" else None
+    if "rates" in changes:
+        rates = tuple(rate.without_implausible() for rate in snapshot.rates)
+        snapshot = snapshot.model_copy(update={"rates": rates})
     if "checks" in changes:
         checks = snapshot.checks or ()
         aged = tuple(c.model_copy(update={"age_seconds": None}) if _is_wrong(c.age_seconds) else c for c in checks)
@@ -220,7 +225,9 @@ def without_implausible(snapshot: Snapshot) -> Snapshot:
 
 def _updated(snapshot: Snapshot, changes: dict[str, dict[str, object]]) -> Snapshot:
     parts = {
-        part: getattr(snapshot, part).model_copy(update=update) for part, update in changes.items() if part != "checks"
+        part: getattr(snapshot, part).model_copy(update=update)
+        for part, update in changes.items()
+        if part not in ("checks", "rates")
     }
     return snapshot.model_copy(update=parts)
 
@@ -241,3 +248,5 @@ def _figures(snapshot: Snapshot) -> Iterator[tuple[str, Decimal]]:
     for check in snapshot.checks or ():
         if check.age_seconds is not None:
             yield "checks.age_seconds", check.age_seconds
+    for rate in snapshot.rates:
+        yield from ((f"rates.{name}", value) for name, value in rate.figures())

@@ -29,6 +29,7 @@ _LOWER = (
     "max_order_money",
     "max_order_value",
     "max_position",
+    "max_rate_age_seconds",
     "max_size_pct",
     "max_strategy",
     "risk_per_trade",
