@@ -28,6 +28,7 @@ from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from omegaconf.resolvers import oc
 from ruamel.yaml.error import YAMLError
 
 from conf.environment import (
@@ -38,11 +39,13 @@ from conf.environment import (
     options,
     place_of_override,
     place_of_variable,
+    secret_in_file,
     variable_behind,
     yaml_files,
 )
 from conf.problems import Problem, nearest
 from conf.yaml_reader import Key, holds, load, locate
+from tradewright.model.errors import ConfigError
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException)
 LOCK = threading.RLock()
@@ -71,6 +74,14 @@ NO_STRATEGY = {
 """The strategy of settings that are composed without one."""
 NONE = "__none__"
 ConfigStore.instance().store(group="strategy", name=NONE, node=NO_STRATEGY)
+
+
+def _variable(name: str, *default: object) -> object:
+    """What ``${oc.env:NAME,default}`` stands for: OmegaConf's own answer, and a secret that stands in a file."""
+    return secret_in_file(name) or oc.env(name, *default)
+
+
+OmegaConf.register_resolver("oc.env", _variable, replace=True)
 
 
 class _YamlSource(FileConfigSource):
@@ -236,11 +247,23 @@ def with_option(base: Composed, group: str, option: str) -> Composed:
 def option_problem(folder: Path, group: str, option: str, error: Exception) -> Problem:
     """A file that does not compose: a reference to nothing, a choice that is not there, else Hydra's first line."""
     path = folder / group / f"{option}.yaml"
+    if unread := secret_problem(error):
+        return unread
     if found := _REFERENCE.search(str(error)):
         return _reference_problem(folder, found[1])
     if found := _CHOICE.search(str(error)):
         return _choice_problem(folder, found[1], found[2])
     return Problem(display_path(path, folder), 0, "", "", first_line(error))
+
+
+def secret_problem(error: BaseException) -> Problem | None:
+    """The problem of a secret whose file cannot be taken, where that is behind an error."""
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, ConfigError):
+            return Problem(behind.where, 0, "", "", f"{behind.what}; {behind.remedy}")
+        behind = behind.__cause__ or behind.__context__
+    return None
 
 
 def _reference_problem(folder: Path, name: str) -> Problem:

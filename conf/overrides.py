@@ -15,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import ConfigCompositionException, HydraException
 
-from conf.composition import COMPOSITION_ERRORS, LOCK, NONE, Composed, composed, first_line
+from conf.composition import COMPOSITION_ERRORS, LOCK, NONE, Composed, composed, first_line, secret_problem
 from conf.defaults import absent_defaults, chosen_options, stand_ins
 from conf.environment import COMMAND_LINE, environment, groups, options, place_of_override
 from conf.explanations import field_names
@@ -180,6 +180,8 @@ def _several(key: str, text: str) -> str:
 
 def _explained(item: Override, error: Exception, accepted: Sequence[Override], folder: Path) -> Problem:
     key, value, place = item.key_or_group, str(item.value()), place_of_override(item.input_line or "")
+    if unread := secret_problem(error):
+        return unread
     known = options(key, folder) if key in groups(folder) else []
     if known and value not in known:
         return Problem(place, 0, key, value, f"must be one of {', '.join(known)}", nearest(value, known))
