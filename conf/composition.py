@@ -13,6 +13,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult
@@ -43,7 +44,9 @@ from conf.environment import (
     variable_behind,
     yaml_files,
 )
+from conf.explanations import is_declared
 from conf.problems import Problem, nearest
+from conf.schema.settings import Settings
 from conf.yaml_reader import Key, holds, load, locate
 from tradewright.model.errors import ConfigError
 
@@ -178,7 +181,8 @@ def _tree(overrides: Sequence[Override], folder: Path) -> tuple[dict[str, Any], 
     base = _base(tuple(item.input_line or "" for item in overrides if item not in giving), folder)
     config = copy.deepcopy(base.config)
     with _other_errors_too():
-        ConfigLoaderImpl._apply_overrides_to_config(giving, config)  # noqa: SLF001
+        for item in giving:
+            _give(item, config)
         return _plain(config), dict(base.choices)
 
 
@@ -187,6 +191,17 @@ def _only_gives_a_value(item: Override, folder: Path) -> bool:
     key = item.key_or_group
     plain = "." in key and "/" not in key and item.package is None and not item.is_sweep_override()
     return plain and not key.startswith("hydra.") and not (folder / key).exists()
+
+
+def _give(item: Override, config: DictConfig) -> None:
+    """Give a value as Hydra does; one that the files leave out is added where the schema has a place for it."""
+    try:
+        ConfigLoaderImpl._apply_overrides_to_config([item], config)  # noqa: SLF001
+    except HydraException:
+        tree, key = OmegaConf.to_container(config, resolve=False), tuple(item.key_or_group.split("."))
+        if item.type is not OverrideType.CHANGE or not is_declared(Settings, key, item.value(), tree):
+            raise
+        ConfigLoaderImpl._apply_overrides_to_config([replace(item, type=OverrideType.FORCE_ADD)], config)  # noqa: SLF001
 
 
 def _base(lines: tuple[str, ...], folder: Path) -> _Base:

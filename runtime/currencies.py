@@ -137,7 +137,7 @@ def _no_rates(house: Container, instrument: Instrument) -> ConfigError:
     return ConfigError(
         f"{instrument.symbol} is quoted in {quote}, the account is in {account}, and there are no rates between them",
         where=f"{instrument.symbol}, policy.currency={account}",
-        remedy=f"{bring}, or name a file of {account} per {quote}: +backtest.rates.{quote}=FILE.csv",
+        remedy=f"{bring}, or name a file of {account} per {quote}: backtest.rates.{quote}=FILE.csv",
     )
 
 
