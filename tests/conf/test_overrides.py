@@ -62,6 +62,7 @@ WRONG = {
     "storage.root={a: 1}": ("storage.root", "a mapping", "must be text", ""),
     "backtest.costs.kind=percnt": ("backtest.costs.kind", "percnt", "must be one of none, bps", "percent"),
     "broker.kind=ibrk": ("broker.kind", "ibrk", "must be one of ibkr, sim", "ibkr"),
+    "policy.currency=euro": ("policy.currency", "euro", "must be three capital letters, as USD (ISO 4217)", ""),
     "~feed.kind": ("feed.kind", "", "is missing", ""),
     "base.tz=Mars": ("base.tz", "Mars", "IANA", ""),
     "backtest.cash=${nope}": ("backtest.cash", "${nope}", "not found", ""),
