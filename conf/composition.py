@@ -121,6 +121,17 @@ class Composed(NamedTuple):
         named = (name for name in self.overrides if "." in name and f"{dotted}.".startswith(f"{name}."))
         return next((self.places.get(name, COMMAND_LINE) for name in named), "")
 
+    def _override_around(self, key: Key) -> str:
+        """Where a key that no file has was written, or its row, in whole or in part: ``+polcy.x=1``, ``~strategy``."""
+        for depth in range(len(key), 0, -1):
+            if any(path.is_file() and holds(path, rest) for path, rest in self._sources(key[:depth])):
+                return ""
+            dotted = ".".join(key[:depth])
+            named = (name for name in self.overrides if name == dotted or name.startswith(f"{dotted}."))
+            if (name := next(named, "")) and name not in self.choices:
+                return self.places.get(name, COMMAND_LINE)
+        return ""
+
     def place(self, key: Key) -> tuple[str, int]:
         """The file and line that gave a key its value, or its parent where it is missing; the command line wins.
 
@@ -130,6 +141,8 @@ class Composed(NamedTuple):
             return said, 0
         sources = [(path, rest) for path, rest in self._sources(key) if path.is_file()]
         whole = [(path, rest) for path, rest in sources if holds(path, rest)]
+        if said := self._override_around(key):
+            return said, 0
         parent = [(path, rest) for path, rest in sources if rest[1:] and holds(path, rest[:-1])]
         path, rest = [*whole, *parent, *sources][0]
         shown, line = display_path(path, self.folder), locate(path, rest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from conf.compose import compose, compose_without_strategy, examine
+from conf.environment import OVERRIDES, SOURCE, groups
 from conf.overrides import grid
 from conf.problems import ConfigProblems, Problem
 from tradewright.model.errors import ConfigError
@@ -80,6 +82,18 @@ def test_a_wrong_override_names_key_value_rule_and_nearest_name(override: str) -
     assert rule in matching[0].rule
     assert matching[0].rule
     assert matching[0].nearest == near
+    assert {row.file for row in matching} == {"command line"}
+
+
+@pytest.mark.parametrize("place", ["command line", f"{OVERRIDES} in the environment"])
+def test_a_misspelt_key_is_blamed_on_who_wrote_it_in_every_group(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    keys = ["polcy", *(f"{group.replace('/', '.')}.polcy" for group in groups(SOURCE / "conf"))]
+    given = [f"+{key}={{a: 1}}" if key.startswith("calendars") else f"+{key}.a=1" for key in keys]
+    if place != "command line":
+        monkeypatch.setenv(OVERRIDES, shlex.join(given))
+    found = problems(*given)
+    assert {row.file for row in found} == {place}, found
+    assert {row.key for row in found} >= {key for key in keys if not key.startswith(("calendars", "instruments"))}
 
 
 def test_the_last_word_counts() -> None:
