@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from pydantic import ValidationError
+
 from tradewright.model.base import NAME_PATTERN
 
 _NUMBER = "must be a number in plain digits, such as 0.01"
@@ -43,6 +45,14 @@ def plain_rule(error: Mapping[str, Any]) -> str:
             return rule(value, context)
     text = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
     return re.sub(r"^(Input|Value|String|Object|Tuple|List|Set) should", "must", text)
+
+
+def plain_error(error: Exception) -> str:
+    """The text of an error; of a schema's the first problem, in the words of :func:`plain_rule` and on one line."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc']))} {plain_rule(first)}".strip()
 
 
 def _list(value: object, _context: Mapping[str, Any]) -> str:
@@ -103,6 +113,7 @@ _BY_KIND: tuple[tuple[re.Pattern[str], Callable[[object, Mapping[str, Any]], str
         (r"less_than", _bound("below", "lt")),
         (r"less_than_equal", _bound("at most", "le")),
         (r"none_required", _fixed("must be null")),
+        (r"json_invalid", lambda _value, context: f"is no JSON: {context['error']}"),
         (r"missing", _fixed("is missing")),
         (r"extra_forbidden|unexpected_keyword_argument", _fixed("is not a key here")),
     )
