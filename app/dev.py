@@ -33,6 +33,7 @@ from conf.environment import (
     project_folder,
     unneeded_secrets,
 )
+from conf.secret_files import SUFFIX
 from tradewright.model.errors import TradewrightError
 
 HOST, PORT = "127.0.0.1", 3000
@@ -134,9 +135,9 @@ def end(running: subprocess.Popen[bytes]) -> None:
 
 
 def _environment(token: str) -> dict[str, str]:
-    known = {TOKEN: token} if token else {}
+    known, replaced = ({TOKEN: token}, {TOKEN + SUFFIX}) if token else ({}, set())
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name not in replaced},
         **known,
         PROJECT_VARIABLE: str(project_folder()),  # a relative name would lead elsewhere from there
         "PYTHONPATH": os.pathsep.join(filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")])),

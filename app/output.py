@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
 import typer
+from typer._click.globals import get_current_context
 
 from app.logs import quiet_libraries
 from tradewright.model.errors import ConfigError, TradewrightError
@@ -29,6 +32,29 @@ _CONTROLS = dict.fromkeys((*range(32), 127, *range(128, 160), 0x2028, 0x2029), "
     (0x061C, 0x200E, 0x200F, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), ""
 )
 """Control characters (terminal escapes begin with one) become spaces; marks that reorder text are dropped."""
+
+
+_CORRECT_IT = "correct it; tradewright check lists all problems"
+_COMMAND = re.compile(r"\btradewright [a-z]")
+_SEVERAL = re.compile(r"[^\[{(\"']*,|(range|choice|interval|glob)\(")
+"""The values of a sweep, which other commands do not take."""
+_SECRET_KEYS = ("storage.ledger_url",)
+
+
+def given_settings() -> tuple[str, ...]:
+    """The settings that were given to the command that runs, for those that it tells a person to run next.
+
+    Values of a sweep are left out, and an address with a password has dots in its place.
+    """
+    context = get_current_context(silent=True)
+    given = (context.params.get("overrides") if context else None) or ()
+    shown = []
+    for text in given:
+        key, _, value = text.partition("=")
+        is_secret = key.lstrip("+") in _SECRET_KEYS or "://" in value
+        if not _SEVERAL.match(value):
+            shown.append(f"{key}=..." if is_secret else text)
+    return tuple(shown)
 
 
 def printable(text: object) -> str:
@@ -47,8 +73,9 @@ class Output:
         from rich.console import Console  # the help of a command does without
 
         self.as_json = as_json
-        self.settings: Sequence[str] = ()
+        self.settings = given_settings()
         """The settings of the command, which the commands that it names need as well."""
+        self._names_a_command = False
         self.messages = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
         self._results = Console(highlight=False, soft_wrap=True, emoji=False)
         if not self._results.is_terminal:
@@ -56,12 +83,39 @@ class Output:
 
     def say(self, text: str) -> None:
         """A message on the way; never part of the result."""
+        self._notice(text)
         self.messages.print(_lines(text), markup=False)
 
     def line(self, text: str) -> None:
         """A line of the result for people."""
         if not self.as_json:
+            self._notice(text)
             self._results.print(_lines(text), markup=False)
+
+    def next(self, label: str, *words: str, settings: Sequence[str] = (), without: str = "") -> None:
+        """A line with a command for a person to run, with the settings of this one.
+
+        Args:
+            words: the command and what belongs before its settings.
+            settings: further ones, which win over those that were given.
+            without: the group whose given settings are not meant.
+        """
+        if not self.as_json:
+            kept = [text for text in self.settings if not without or not text.lstrip("+~").startswith(without)]
+            command = shlex.join(["tradewright", *words, *kept, *settings])
+            self._results.print(_lines(f"{label}: {command}"), markup=False)
+
+    def tell_settings(self, *, with_messages: bool = False) -> None:
+        """The settings that the commands need which the lines so far have named; nothing where they named none."""
+        if self._names_a_command:
+            text = f"give each command your settings too: {shlex.join(self.settings)}"
+            (self.messages if self.as_json or with_messages else self._results).print(_lines(text), markup=False)
+        self._names_a_command = False
+
+    def _notice(self, text: str) -> None:
+        named = self.settings and _COMMAND.search(text) and not text.endswith(_CORRECT_IT)
+        if named and shlex.join(self.settings) not in text:
+            self._names_a_command = True
 
     def table(self, title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """A table of the result for people; numbers stand on the right. A long one is written in plain lines."""
@@ -71,6 +125,8 @@ class Output:
         from rich.table import Table
 
         body = [[_cell(value) for value in row] for row in rows]
+        for cell in (cell for row in body for cell in row):
+            self._notice(cell)
         if len(body) > MOST_DRAWN:
             sys.stdout.write("\n".join(_plain_table(printable(title), [printable(name) for name in header], body)))
             return
@@ -126,10 +182,9 @@ def run_command(as_json: bool, act: Callable[[Output], None]) -> None:
     quiet_libraries()
     output = Output(as_json)
     try:
-        act(output)
+        _act(output, act)
     except ConfigError as error:
-        remedy = error.remedy or "correct it; tradewright check lists all problems"
-        _refuse(output, error.code, error.what, error.where, remedy)
+        _refuse(output, error.code, error.what, error.where, error.remedy or _CORRECT_IT)
     except TradewrightError as error:
         _refuse(output, error.code, error.what, error.where, error.remedy)
     except OSError as error:
@@ -146,6 +201,15 @@ def run_command(as_json: bool, act: Callable[[Output], None]) -> None:
         _refuse(output, "WRONG_ARGUMENT", problems, "command line", "see --help")
 
 
+def _act(output: Output, act: Callable[[Output], None]) -> None:
+    try:
+        act(output)
+    except typer.Exit:
+        output.tell_settings()
+        raise
+    output.tell_settings()
+
+
 def _refuse(output: Output, code: str, what: str, where: str, remedy: str) -> None:
     LOG.error("%s: %s: %s", code, where, what)
     if output.as_json:
@@ -153,6 +217,7 @@ def _refuse(output: Output, code: str, what: str, where: str, remedy: str) -> No
         sys.stdout.write(json.dumps({"error": error}) + "\n")
     text = f"{where}: {what}" if where else what
     output.say(f"error: {text}" + (f"\n  what to do: {remedy}" if remedy else ""))
+    output.tell_settings(with_messages=True)
     raise typer.Exit(FAILED)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from conf.compose import compose, compose_strategies, compose_without_strategy
-from conf.environment import conf_folder, yaml_files
+from conf.environment import conf_folder, secrets, yaml_files
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 
@@ -104,12 +104,14 @@ class PinnedConfig:
 
 
 def sources() -> str:
-    """A digest of all that a composition reads beside its overrides: every YAML file and the environment."""
+    """A digest of all that a composition reads beside its overrides: every YAML file, the environment, its secrets."""
     digest, folder = hashlib.sha256(), conf_folder()
     for path in yaml_files(folder):
         digest.update(f"{path}\0{path.stat().st_size}\0".encode() + path.read_bytes())
     for name, value in sorted(os.environ.items()):
         digest.update(f"{name}={value}\0".encode(errors="surrogateescape"))
+    for secret in secrets():  # one of a file may be another by now
+        digest.update(f"{secret}\0".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 

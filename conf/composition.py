@@ -13,6 +13,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,12 +23,13 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from omegaconf.resolvers import oc
 from ruamel.yaml.error import YAMLError
 
 from conf.environment import (
@@ -38,11 +40,15 @@ from conf.environment import (
     options,
     place_of_override,
     place_of_variable,
+    secret_in_file,
     variable_behind,
     yaml_files,
 )
+from conf.explanations import is_declared
 from conf.problems import Problem, nearest
+from conf.schema.settings import Settings
 from conf.yaml_reader import Key, holds, load, locate
+from tradewright.model.errors import ConfigError
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException)
 LOCK = threading.RLock()
@@ -74,6 +80,14 @@ NO_STRATEGY = {
 """The strategy of settings that are composed without one."""
 NONE = "__none__"
 ConfigStore.instance().store(group="strategy", name=NONE, node=NO_STRATEGY)
+
+
+def _variable(name: str, *default: object) -> object:
+    """What ``${oc.env:NAME,default}`` stands for: OmegaConf's own answer, and a secret that stands in a file."""
+    return secret_in_file(name) or oc.env(name, *default)
+
+
+OmegaConf.register_resolver("oc.env", _variable, replace=True)
 
 
 class _YamlSource(FileConfigSource):
@@ -110,6 +124,17 @@ class Composed(NamedTuple):
         named = (name for name in self.overrides if "." in name and f"{dotted}.".startswith(f"{name}."))
         return next((self.places.get(name, COMMAND_LINE) for name in named), "")
 
+    def _override_around(self, key: Key) -> str:
+        """Where a key that no file has was written, or its row, in whole or in part: ``+polcy.x=1``, ``~strategy``."""
+        for depth in range(len(key), 0, -1):
+            if any(path.is_file() and holds(path, rest) for path, rest in self._sources(key[:depth])):
+                return ""
+            dotted = ".".join(key[:depth])
+            named = (name for name in self.overrides if name == dotted or name.startswith(f"{dotted}."))
+            if (name := next(named, "")) and name not in self.choices:
+                return self.places.get(name, COMMAND_LINE)
+        return ""
+
     def place(self, key: Key) -> tuple[str, int]:
         """The file and line that gave a key its value, or its parent where it is missing; the command line wins.
 
@@ -119,6 +144,8 @@ class Composed(NamedTuple):
             return said, 0
         sources = [(path, rest) for path, rest in self._sources(key) if path.is_file()]
         whole = [(path, rest) for path, rest in sources if holds(path, rest)]
+        if said := self._override_around(key):
+            return said, 0
         parent = [(path, rest) for path, rest in sources if rest[1:] and holds(path, rest[:-1])]
         path, rest = [*whole, *parent, *sources][0]
         shown, line = display_path(path, self.folder), locate(path, rest)
@@ -170,7 +197,8 @@ def _tree(overrides: Sequence[Override], folder: Path) -> tuple[dict[str, Any], 
     base = _base(tuple(item.input_line or "" for item in overrides if item not in giving), folder)
     config: DictConfig = pickle.loads(base.config)  # noqa: S301  # nosec B301: this process has pickled it
     with _other_errors_too():
-        ConfigLoaderImpl._apply_overrides_to_config(giving, config)  # noqa: SLF001
+        for item in giving:
+            _give(item, config)
         return _plain(config), dict(base.choices)
 
 
@@ -179,6 +207,17 @@ def _only_gives_a_value(item: Override, folder: Path) -> bool:
     key = item.key_or_group
     plain = "." in key and "/" not in key and item.package is None and not item.is_sweep_override()
     return plain and not key.startswith("hydra.") and not (folder / key).exists()
+
+
+def _give(item: Override, config: DictConfig) -> None:
+    """Give a value as Hydra does; one that the files leave out is added where the schema has a place for it."""
+    try:
+        ConfigLoaderImpl._apply_overrides_to_config([item], config)  # noqa: SLF001
+    except HydraException:
+        tree, key = OmegaConf.to_container(config, resolve=False), tuple(item.key_or_group.split("."))
+        if item.type is not OverrideType.CHANGE or not is_declared(Settings, key, item.value(), tree):
+            raise
+        ConfigLoaderImpl._apply_overrides_to_config([replace(item, type=OverrideType.FORCE_ADD)], config)  # noqa: SLF001
 
 
 def _base(lines: tuple[str, ...], folder: Path) -> _Base:
@@ -239,11 +278,23 @@ def with_option(base: Composed, group: str, option: str) -> Composed:
 def option_problem(folder: Path, group: str, option: str, error: Exception) -> Problem:
     """A file that does not compose: a reference to nothing, a choice that is not there, else Hydra's first line."""
     path = folder / group / f"{option}.yaml"
+    if unread := secret_problem(error):
+        return unread
     if found := _REFERENCE.search(str(error)):
         return _reference_problem(folder, found[1])
     if found := _CHOICE.search(str(error)):
         return _choice_problem(folder, found[1], found[2])
     return Problem(display_path(path, folder), 0, "", "", first_line(error))
+
+
+def secret_problem(error: BaseException) -> Problem | None:
+    """The problem of a secret whose file cannot be taken, where that is behind an error."""
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, ConfigError):
+            return Problem(behind.where, 0, "", "", f"{behind.what}; {behind.remedy}")
+        behind = behind.__cause__ or behind.__context__
+    return None
 
 
 def _reference_problem(folder: Path, name: str) -> Problem:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from conf.secret_files import SUFFIX, read_secret
 from tradewright.model.errors import ConfigError
 
 SOURCE = Path(__file__).resolve().parent.parent
@@ -48,14 +49,60 @@ _NOT_COMPOSED = {".", "expectations"}
 
 
 def environment(name: str) -> str | None:
-    """A value of the environment that no YAML file refers to, such as the token of the served apps."""
-    return os.environ.get(name) or None
+    """A value of the environment, such as the token of the served apps; None where it is unset or empty.
+
+    A secret may stand in a file instead, which ``NAME_FILE`` names.
+
+    Raises:
+        ConfigError: as :func:`secret_in_file`.
+    """
+    return secret_in_file(name) or os.environ.get(name) or None
+
+
+def secret_in_file(name: str) -> str | None:
+    """The secret in the file that ``NAME_FILE`` names; None where it names none, or ``NAME`` is no secret.
+
+    Raises:
+        ConfigError: where ``NAME`` is set as well, or the file is not one to keep a secret in.
+    """
+    if (path := _secret_path(name)) is None:
+        return None
+    where = place_of_variable(name + SUFFIX)
+    if os.environ.get(name):
+        what = f"{name} and {name}{SUFFIX} are both set"
+        raise ConfigError(what, where=where, remedy="unset one of the two")
+    return read_secret(path, where)
+
+
+def forgiving_environment(name: str) -> str | None:
+    """As :func:`environment`, for what must not fail: ``NAME`` first, else its file, whoever may read that."""
+    if said := os.environ.get(name):
+        return said
+    with suppress(ConfigError, OSError):
+        if path := _secret_path(name):
+            return read_secret(path, name + SUFFIX, guarded=False)
+    return None
 
 
 def secrets() -> tuple[str, ...]:
-    """The secrets that the environment holds, by name or value; those too short to be searched for are left out."""
-    names = {*_secret_names(os.environ), *_ADDRESSES} - _NO_SECRETS
-    return tuple(value for name in sorted(names) if len(value := os.environ.get(name, "")) >= _SEARCHABLE)
+    """The secrets of the environment and its files; those too short to be searched for are left out."""
+    files = {name.removesuffix(SUFFIX) for name in os.environ if name.endswith(SUFFIX)}
+    in_files = {name for name in files if _is_secret(name)}
+    names = {*_secret_names(os.environ), *_ADDRESSES} - _NO_SECRETS - {name + SUFFIX for name in in_files}
+    found = {os.environ.get(name) or "" for name in names} | {forgiving_environment(name) or "" for name in in_files}
+    return tuple(sorted(value for value in found if len(value) >= _SEARCHABLE))
+
+
+def _secret_path(name: str) -> Path | None:
+    """The file that ``NAME_FILE`` names for a secret; None where there is none."""
+    named = os.environ.get(name + SUFFIX) if _is_secret(name) else None
+    return in_project(os.path.expanduser(named)) if named else None
+
+
+def _is_secret(name: str) -> bool:
+    """Whether a variable is a secret by its name, and no place of secrets."""
+    named = name in _ADDRESSES or _SECRET_NAME.search(name.upper()) is not None
+    return named and name not in {*_NO_SECRETS, TOKENS_FILE}
 
 
 def working_directory() -> Path:
@@ -136,11 +183,14 @@ def load_environment() -> None:
     """Read ``.env`` of the project's folder, or the file that ``TRADEWRIGHT_ENV_FILE`` names, into the environment.
 
     Every program (command line, Dagster, the served apps) calls this before it composes. A variable that is set already
-    keeps its value; an empty line is ignored, and so is ``TRADEWRIGHT_PROJECT``, by which the file itself was found.
+    keeps its value, and so does a secret whose file is; an empty line is ignored, and so is ``TRADEWRIGHT_PROJECT``, by
+    which the file itself was found.
     """
-    file = _env_file()
+    file, before = _env_file(), {name for name, value in os.environ.items() if value}
     for name, value in dotenv_values(file).items() if file else ():
-        if value and name != PROJECT_VARIABLE:
+        other = name.removesuffix(SUFFIX) if name.endswith(SUFFIX) else name + SUFFIX
+        said_otherwise = other in before and _is_secret(min(name, other, key=len))
+        if value and name != PROJECT_VARIABLE and not said_otherwise:
             os.environ.setdefault(name, value)
 
 
@@ -162,7 +212,7 @@ def unneeded_secrets(variables: Mapping[str, str], folder: Path | None = None) -
     """
     texts = [path.read_text(errors="replace") for path in yaml_files(folder or conf_folder())]
     needed = _NO_SECRETS.union(*(_REFERENCE.findall(text) for text in texts))
-    return sorted(_secret_names(variables) - needed)
+    return sorted(_secret_names(variables) - needed - {name + SUFFIX for name in needed})
 
 
 def _secret_names(variables: Mapping[str, str]) -> set[str]:
@@ -226,9 +276,15 @@ def place_of_override(text: str) -> str:
 def variable_behind(text: str) -> str:
     """The variable of the environment that a line of YAML refers to, as ``${oc.env:TZ,UTC}`` does; empty when not set.
 
-    A variable that is set to nothing is set: its emptiness takes the place of the default.
+    A variable that is set to nothing is set: its emptiness takes the place of the default. For a secret in a file it is
+    the one that names the file.
     """
-    return next((name for name in _REFERENCE.findall(text) if name in os.environ), "")
+    for name in _REFERENCE.findall(text):
+        if _is_secret(name) and os.environ.get(name + SUFFIX):
+            return str(name + SUFFIX)
+        if name in os.environ:
+            return str(name)
+    return ""
 
 
 def conf_folder() -> Path:

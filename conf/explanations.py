@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import get_args
+from typing import get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.dataclasses import is_pydantic_dataclass
@@ -40,7 +40,10 @@ def explained(errors: Sequence[ErrorDetails], tree: object, schema: type[BaseMod
 
 
 def _as_extra(_error: ErrorDetails, key: Key, schema: type[BaseModel]) -> RuleViolation:
-    return RuleViolation(key, None, "is not a key here", nearest(key[-1], field_names(schema, key[:-1])))
+    names = field_names(schema, key[:-1])
+    if key[-1] in names:
+        return RuleViolation(key, None, "is not a key of this kind")
+    return RuleViolation(key, None, "is not a key here", nearest(key[-1], names))
 
 
 def _as_missing(_error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> RuleViolation:
@@ -68,6 +71,7 @@ def _as_rule(error: ErrorDetails, key: Key, _schema: type[BaseModel]) -> RuleVio
 
 _BY_TYPE: dict[str, Callable[[ErrorDetails, Key, type[BaseModel]], RuleViolation]] = {
     "extra_forbidden": _as_extra,
+    "unexpected_keyword_argument": _as_extra,
     "missing": _as_missing,
     "union_tag_invalid": _as_kind,
     "union_tag_not_found": _as_no_kind,
@@ -75,7 +79,7 @@ _BY_TYPE: dict[str, Callable[[ErrorDetails, Key, type[BaseModel]], RuleViolation
 
 
 def _is_extra(error: ErrorDetails) -> bool:
-    return error["type"] == "extra_forbidden"
+    return error["type"] in ("extra_forbidden", "unexpected_keyword_argument")
 
 
 def _is_similar(typo: str, name: str) -> bool:
@@ -111,15 +115,49 @@ def field_names(annotation: object, location: Key) -> list[str]:
     return names or field_names(annotation, location[1:])
 
 
+def is_declared(annotation: object, key: Key, value: object, tree: object) -> bool:
+    """Whether the schema has a place for a value at a key.
+
+    A row of a mapping has a name of the user's choice where it is given whole, and must be there where a part of it is.
+
+    Args:
+        tree: the plain values that are there, of which the key may be no part.
+    """
+    if not key:
+        return isinstance(value, dict) or next(models_of(annotation), None) is None
+    name, *below = key
+    inside = tree.get(name) if isinstance(tree, dict) else None
+    fields = [
+        found[name].annotation for model in models_of(annotation, rows=False) if name in (found := fields_of(model))
+    ]
+    rows = [row for row in rows_of(annotation) if not below or inside is not None]
+    return any(is_declared(each, tuple(below), value, inside) for each in (*fields, *rows))
+
+
+def rows_of(annotation: object) -> Iterator[object]:
+    """The annotations of the values of every mapping that an annotation admits."""
+    if get_origin(annotation) is dict:
+        yield get_args(annotation)[1]
+        return
+    for argument in get_args(annotation):
+        yield from rows_of(argument)
+
+
 def fields_of(model: type) -> dict[str, FieldInfo]:
     """The fields of a model by name; none of a class that is no model."""
     fields: dict[str, FieldInfo] = getattr(model, "__pydantic_fields__", {})
     return fields
 
 
-def models_of(annotation: object) -> Iterator[type]:
-    """Every model (class or dataclass of pydantic) that an annotation admits."""
+def models_of(annotation: object, *, rows: bool = True) -> Iterator[type]:
+    """Every model (class or dataclass of pydantic) that an annotation admits.
+
+    Args:
+        rows: whether those of the rows of mappings are among them.
+    """
+    if not rows and get_origin(annotation) is dict:
+        return
     if isinstance(annotation, type) and (issubclass(annotation, BaseModel) or is_pydantic_dataclass(annotation)):
         yield annotation
     for argument in get_args(annotation):
-        yield from models_of(argument)
+        yield from models_of(argument, rows=rows)

@@ -21,6 +21,7 @@ from conf.environment import (
     conf_folder,
     environment,
     find_project,
+    forgiving_environment,
     in_project,
     load_environment,
     working_directory,
@@ -140,7 +141,8 @@ class _Reading:
                 remedy = f"cd into your project (tradewright init FOLDER makes one), or {NAME_IT}"
                 raise ConfigError("there is no project here", where=str(working_directory()), remedy=remedy)
             where = f"{self._folder.name}/storage/{option or '?'}.yaml"
-            raise ConfigError("the ledger's place cannot be read", where=where, remedy=NAME_IT)
+            what = "; ".join(("the ledger's place cannot be read", *self.remarks))
+            raise ConfigError(what, where=where, remedy=NAME_IT)
         return ledger_url(in_project(root))
 
     def modes(self) -> tuple[Mode, ...]:
@@ -159,7 +161,13 @@ class _Reading:
         return str(named[-1]) if named else ""
 
     def _value(self, key: str, written: object) -> str | None:
-        return _plain(self._said[key]) if key in self._said else _plain(written)
+        text = self._said.get(key, written)
+        for name, _ in _ENVIRONMENT.findall(str(text)):
+            try:
+                environment(name)
+            except ConfigError as error:
+                self.remarks.append(f"{error.where}: {error.what}")
+        return _plain(text)
 
     def _fields(self, path: Path) -> dict[str, object]:
         """The top-level keys of a file; of one that is no YAML the lines ``key: value`` and ``- group: option``."""
@@ -204,4 +212,4 @@ def _plain(value: object) -> str | None:
 
 
 def _of_environment(found: re.Match[str]) -> str:
-    return environment(found[1]) or (found[2] or "").strip().strip("\"'")
+    return forgiving_environment(found[1]) or (found[2] or "").strip().strip("\"'")

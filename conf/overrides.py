@@ -15,10 +15,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import ConfigCompositionException, HydraException
 
-from conf.composition import COMPOSITION_ERRORS, LOCK, NONE, Composed, composed, first_line
+from conf.composition import COMPOSITION_ERRORS, LOCK, NONE, Composed, composed, first_line, secret_problem
 from conf.defaults import absent_defaults, chosen_options, stand_ins
 from conf.environment import COMMAND_LINE, environment, groups, options, place_of_override
-from conf.explanations import field_names
+from conf.explanations import field_names, is_declared
 from conf.problems import ConfigProblems, Problem, nearest
 from conf.schema.research import MOST_SETS
 from conf.schema.settings import Settings
@@ -180,27 +180,35 @@ def _several(key: str, text: str) -> str:
 
 def _explained(item: Override, error: Exception, accepted: Sequence[Override], folder: Path) -> Problem:
     key, value, place = item.key_or_group, str(item.value()), place_of_override(item.input_line or "")
+    if unread := secret_problem(error):
+        return unread
     known = options(key, folder) if key in groups(folder) else []
     if known and value not in known:
         return Problem(place, 0, key, value, f"must be one of {', '.join(known)}", nearest(value, known))
     if isinstance(error, ConfigCompositionException):
-        unknown = _unknown_key(key, composed(accepted, folder).tree, folder)
+        unknown = _unknown_key(key, item.value(), composed(accepted, folder).tree, folder)
         if unknown is not None:
             return replace(unknown, file=place)
     return Problem(place, 0, key, value, first_line(error))
 
 
-def _unknown_key(key: str, tree: object, folder: Path) -> Problem | None:
-    """The first part of a dotted key that is not there; None when all of it is."""
-    parts = key.split(".")
+def _unknown_key(key: str, value: object, whole: object, folder: Path) -> Problem | None:
+    """The first part of a dotted key that is not there; None when all of it is.
+
+    Args:
+        value: the one that was given.
+        whole: the tree without it.
+    """
+    parts, tree = key.split("."), whole
     for depth, part in enumerate(parts):
         if isinstance(tree, dict) and part in tree:
             tree = tree[part]
             continue
         names = sorted(tree) if isinstance(tree, dict) else []
-        if part in field_names(Settings, tuple(parts[:depth])):
-            return Problem(COMMAND_LINE, 0, key, "", "has no value in the files; add it with a plus sign", f"+{key}")
-        near = nearest(part, names if depth else [*names, *groups(folder)])
+        above, is_last = tuple(parts[:depth]), depth + 1 == len(parts)
+        fields = field_names(Settings, above) if depth and is_last else []
+        known = [name for name in fields if is_declared(Settings, (*above, name), value, whole)]
+        near = nearest(part, [*names, *known] if depth else [*names, *groups(folder)])
         full = ".".join([*parts[:depth], near, *parts[depth + 1 :]]) if near else ""
         if not depth and len(parts) == 1:
             group = next((name for name in groups(folder) if name.endswith(f"/{part}")), "")

@@ -104,15 +104,25 @@ def _left_to_defaults(settings: Settings) -> Iterator[RuleViolation]:
 
 def _ledger_url(settings: Settings) -> Iterator[RuleViolation]:
     if settings.storage.kind == "postgres" and settings.storage.ledger_url is None:
-        yield RuleViolation(("storage", "ledger_url"), None, "is missing: set POSTGRES_URL in the environment")
+        rule = "is missing: set POSTGRES_URL in the environment, or POSTGRES_URL_FILE"
+        yield RuleViolation(("storage", "ledger_url"), None, rule)
 
 
 def _alerts(settings: Settings) -> Iterator[RuleViolation]:
     alerts, key = settings.observability.alerts, ("observability", "alerts", "channels")
     if alerts.enabled and not alerts.channels:
         yield RuleViolation(key, "[]", "names no channel, so no alert would be told: file, webhook, or both")
-    if alerts.enabled and "webhook" in alerts.channels and (problem := wrong_address(environment(ALERT_WEBHOOK))):
-        yield RuleViolation(key, "webhook", f"{problem}: set {ALERT_WEBHOOK} in the environment")
+    if alerts.enabled and "webhook" in alerts.channels and (problem := _wrong_webhook()):
+        yield RuleViolation(key, "webhook", problem)
+
+
+def _wrong_webhook() -> str:
+    """What is wrong with the address for alerts; empty when nothing is."""
+    try:
+        problem = wrong_address(environment(ALERT_WEBHOOK))
+    except ConfigError as error:
+        return f"{error.where}: {error.what}; {error.remedy}"
+    return f"{problem}: set {ALERT_WEBHOOK} in the environment, or {ALERT_WEBHOOK}_FILE" if problem else ""
 
 
 def _unknown_instruments(settings: Settings) -> Iterator[RuleViolation]:

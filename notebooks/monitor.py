@@ -40,6 +40,7 @@ def _(environment_overrides, monitor):
 def _(monitor, settings):
     start = monitor.monitor_view(settings)
     get_message, set_message = mo.state("")
+    get_unknown, set_unknown = mo.state(start.unknown)
     get_problems, set_problems = mo.state(start.problems)
     get_waiting, set_waiting = mo.state(start.waiting)
     get_scopes, set_scopes = mo.state(start.scopes)
@@ -51,12 +52,14 @@ def _(monitor, settings):
         get_orders,
         get_problems,
         get_scopes,
+        get_unknown,
         get_waiting,
         set_intents,
         set_message,
         set_orders,
         set_problems,
         set_scopes,
+        set_unknown,
         set_waiting,
     )
 
@@ -82,15 +85,18 @@ def _(
     get_orders,
     get_problems,
     get_scopes,
+    get_unknown,
     get_waiting,
     monitor,
     set_intents,
     set_orders,
     set_problems,
     set_scopes,
+    set_unknown,
     set_waiting,
     view,
 ):
+    monitor.keep(view.unknown, get_unknown, set_unknown)
     monitor.keep(view.waiting, get_waiting, set_waiting)
     monitor.keep(view.scopes, get_scopes, set_scopes)
     monitor.keep(view.problems, get_problems, set_problems)
@@ -173,14 +179,32 @@ def _(ask, cause, end, monitor_acts, send, set_message, settings):
 
 
 @app.cell(hide_code=True)
-def _(ask, cancel_all, cause, decision, end, flatten, get_waiting, go, kill, no, scope, send, why, yes):
+def _(
+    ask,
+    cancel_all,
+    cause,
+    decision,
+    end,
+    flatten,
+    get_unknown,
+    get_waiting,
+    go,
+    kill,
+    monitor,
+    no,
+    scope,
+    send,
+    why,
+    yes,
+):
     whole = mo.md("The whole account, whatever the scope:")
     stopping = mo.hstack([kill, go], justify="start", wrap=True)
     emptying = mo.hstack([cancel_all, flatten, send], justify="start", wrap=True)
     comparing = mo.hstack([ask, end], justify="start", wrap=True)
     switch = mo.vstack([mo.md("## Kill switch"), scope, cause, stopping, whole, emptying, comparing])
-    count = mo.md(f"## Approvals: {len(get_waiting())} waiting")
-    approvals = mo.vstack([count, decision, why, mo.hstack([yes, no], justify="start")])
+    count = mo.md(monitor.approvals_title(get_waiting(), get_unknown()))
+    asked = monitor.known(get_unknown(), decision, why, mo.hstack([yes, no], justify="start"))
+    approvals = mo.vstack([count, *asked])
     mo.hstack([switch, approvals], widths="equal", gap=3)
     return
 
@@ -241,14 +265,14 @@ def _(ended, fills, ground, helps, monitor_acts, problems, set_message, settings
 
 
 @app.cell(hide_code=True)
-def _(ended, fills, get_problems, ground, helps, monitor_acts, problems):
+def _(ended, fills, get_problems, get_unknown, ground, helps, monitor, monitor_acts, problems):
     fit = monitor_acts.fitting(problems.value)
     shown = mo.hstack([helps[name] for name in fit], justify="start", wrap=True)
     stated = [mo.hstack([ended, fills], justify="start", wrap=True)] if "settle" in fit else []
     target = mo.as_html(monitor_acts.chosen_text(problems.value, get_problems()))
     form = [ground, *stated, shown] if fit else []
     listed_problems = [problems] if get_problems() else []
-    mo.vstack([mo.md("## What is not well"), *listed_problems, target, *form])
+    mo.vstack([mo.md("## What is not well"), *monitor.known(get_unknown(), *listed_problems, target, *form)])
     return
 
 
@@ -282,9 +306,9 @@ def _(cancel, monitor_acts, orders, reason, set_message, settings):
 
 
 @app.cell(hide_code=True)
-def _(cancel, get_orders, monitor_acts, orders, reason):
+def _(cancel, get_orders, get_unknown, monitor, monitor_acts, orders, reason):
     aim = mo.as_html(monitor_acts.chosen_text(orders.value, get_orders()))
-    mo.vstack([mo.md("## The newest orders"), orders, aim, reason, cancel])
+    mo.vstack([mo.md("## The newest orders"), *monitor.known(get_unknown(), orders, aim, reason, cancel)])
     return
 
 
@@ -295,11 +319,12 @@ def _(monitor, orders, settings):
 
 
 @app.cell(hide_code=True)
-def _(history, monitor, tiles):
+def _(get_unknown, history, monitor, tiles):
     rows_of_history = list(history.events)
     events = mo.ui.table(rows_of_history, selection=None, show_search=False, show_download=False, show_data_types=False)
     story = mo.Html(tiles.wrapped_text(history.story))
-    parts = [mo.md("## History of the order"), events], [mo.md("## Why it was sent"), story]
+    past = [mo.md("## History of the order"), *monitor.known(get_unknown(), events)]
+    parts = past, [mo.md("## Why it was sent"), *monitor.known(get_unknown(), story)]
     mo.hstack([mo.vstack(part).style(monitor.WITHIN) for part in parts], widths=[2, 3], gap=3)
     return
 
@@ -308,14 +333,15 @@ def _(history, monitor, tiles):
 def _(monitor, view):
     rows = list(view.positions)
     held = mo.ui.table(rows, selection=None, show_search=False, show_download=False, show_data_types=False)
-    halves = [mo.md("## Equity"), view.equity], [mo.md("## Positions"), held]
+    curve = [mo.md("## Equity"), *monitor.known(view.unknown, view.equity)]
+    halves = curve, [mo.md("## Positions"), *monitor.known(view.unknown, held)]
     row = mo.hstack([mo.vstack(half).style(monitor.WITHIN) for half in halves], widths=[1, 1], gap=3)
     row.style(min_height="318px")  # the chart is drawn late, and the tables below it must not move
     return
 
 
 @app.cell(hide_code=True)
-def _(get_intents, monitor):
+def _(get_intents, get_unknown, monitor):
     intents = mo.ui.table(
         list(get_intents()),
         selection=None,
@@ -323,7 +349,7 @@ def _(get_intents, monitor):
         **monitor.wrapped(get_intents(), reasons=420),
         style_cell=monitor.cell_style,
     )
-    mo.vstack([mo.md("## The newest intents and decisions"), intents])
+    mo.vstack([mo.md("## The newest intents and decisions"), *monitor.known(get_unknown(), intents)])
     return
 
 

@@ -86,7 +86,7 @@ def to_bring(house: Container, quote: str) -> str:
         row.symbol for row in house.instruments.values() if {base_currency(row), row.currency} == {quote, account}
     ]
     bring = f"import bars of {declared[0]}" if declared else f"declare and import a pair such as {quote}{account}"
-    return f"{bring}, or name a file of {account} per {quote}: +backtest.rates.{quote}=FILE.csv"
+    return f"{bring}, or name a file of {account} per {quote}: backtest.rates.{quote}=FILE.csv"
 
 
 class _StoredPairs:

@@ -32,6 +32,7 @@ os.environ.update(
 SETTINGS = re.findall(r"^(\w+)=", (Path(__file__).parents[1] / ".env.example").read_text(), re.MULTILINE)
 for name in (*SETTINGS, "TRADEWRIGHT_PROJECT"):  # a test that wants one sets it
     os.environ.pop(name, None)
+    os.environ.pop(f"{name}_FILE", None)
 
 MEMORY = Path("/dev/shm")
 

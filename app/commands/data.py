@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -72,7 +71,7 @@ def import_(
         symbols = [name.strip() for name in instruments.split(",") if name.strip()]
         wanted = source_of(source), path, symbols, timeframe_of(timeframe), mapping_with(mapping, options)
         done = import_bars(settings_of(overrides), *wanted)
-        _show(output, done.imported, [text for text in overrides or () if text.startswith("storage.")])
+        _show(output, done.imported)
         output.result(done)
         for row in done.refused:
             output.say(f"refused: {row.instrument}: {row.where}: {row.what}\n  what to do: {row.remedy}")
@@ -82,7 +81,7 @@ def import_(
     run_command(as_json, act)
 
 
-def _show(output: Output, imported: list[Imported], roots: list[str]) -> None:
+def _show(output: Output, imported: list[Imported]) -> None:
     header = ("instrument", "timeframe", "kind", "rows", "added", "unchanged", "revised", "dropped")
     rows = [
         (row.instrument, row.timeframe, row.kind, row.rows, row.added, row.unchanged, row.revised, row.dropped or "")
@@ -98,7 +97,7 @@ def _show(output: Output, imported: list[Imported], roots: list[str]) -> None:
             output.line(f"note: {remark}")
     show_findings(output, [line for row in imported for line in row.findings])
     for row in imported[:1]:
-        output.line(f"next: {shlex.join([*row.next.split(), *roots])}")
+        output.next("next", row.next.split()[1], settings=row.next.split()[2:])
 
 
 @data.command("list")
@@ -193,7 +192,7 @@ def show_findings(output: Output, found: Sequence[FindingLine]) -> None:
         output.line(line.text)
     if found:
         names = ",".join(dict.fromkeys(line.instrument for line in found))
-        output.line(f"{len(found)} in the stored bars; with places: tradewright data findings --instruments {names}")
+        output.next(f"{len(found)} in the stored bars; with places", "data", "findings", "--instruments", names)
 
 
 @data.command()
@@ -244,7 +243,7 @@ def accept(
 
     def show(output: Output, done: Accepted) -> object:
         output.line(f"accepted: {done.instrument} {done.timeframe}: {done.code}: {done.message}")
-        output.line("the next check takes it into account: tradewright trade --once")
+        output.next("the next check takes it into account", "trade", "--once")
         return done
 
     trading_command(

@@ -125,7 +125,7 @@ def send(overrides: Overrides = None, as_json: Json = False) -> None:
     from app.operations.kill_scopes import stop_texts
 
     def show(output: Output, reply: SendReply) -> object:
-        for text in stop_texts(reply.stops, overrides or ()):
+        for text in stop_texts(reply.stops, output.settings):
             output.line(text)
         header = ("decision", "ref", "status", "state", "reasons")
         rows = [(row.decision_id, row.ref, row.status, row.state, "; ".join(row.reasons)) for row in reply.outcomes]

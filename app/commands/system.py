@@ -81,7 +81,7 @@ def gateway(
             output.line(
                 f"gateway on 127.0.0.1:{found['port']}, control on {found['control_port']}, token {found['token']}"
             )
-            link = ["mode=paper", "broker=ibkr", f"broker.port={found['port']}", *(overrides or ())]
+            link = ["mode=paper", "broker=ibkr", f"broker.port={found['port']}", *output.settings]
             output.line(f"stop it with Ctrl-C; talk to it with: {shlex.join(link)}")
             output.result(found)
             sys.stdout.flush()

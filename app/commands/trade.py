@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,11 +41,11 @@ def trade(
             output.say(line)
         if once:
             reply = trade_once(chosen, output.say)
-            show(output, reply, overrides or ())
+            show(output, reply)
             raise typer.Exit(FAILED if reply.failed else DONE)
         try:
             for reply in rounds(chosen, every, output.say):
-                show(output, reply, overrides or ())
+                show(output, reply)
         except KeyboardInterrupt:
             output.say("stopped; open orders stay at the venue: tradewright orders, tradewright watch")
 
@@ -104,32 +102,27 @@ def show_rehearsal(output: Output, reply: RehearsalReply) -> None:
     output.table(f"rehearsal of {reply.strategy}", ("what", "value"), figures)
     for text in (*reply.differences, *reply.problems):
         output.line(text)
-    output.line(f"its orders: tradewright orders storage.root={reply.folder}")
+    output.next(
+        "its orders", "orders", settings=[f"storage.root={reply.folder}", "mode=sim", "broker=sim"], without="storage"
+    )
     output.result(reply)
 
 
-def show(output: Output, reply: TradeReply, overrides: Sequence[str]) -> None:
-    """Print one round: intents, orders, what failed, what is not well.
-
-    Args:
-        overrides: of the command, for the commands that are told.
-    """
+def show(output: Output, reply: TradeReply) -> None:
+    """Print one round: intents, orders, what failed, what is not well."""
     from app.commands.trading_command import show_problems
     from app.operations.formatting import ORDER_HEADER, intent_row, order_row
 
-    output.settings = tuple(overrides)
     if reply.intents:
         header = ("strategy", "instrument", "side", "asked", "verdict", "approved", "reasons", "decision")
         output.table("intents", header, [intent_row(view) for view in reply.intents])
     else:
         output.line("no strategy asked for an order")
     if waiting := [view.decision.decision_id for view in reply.intents if view.waits and view.decision]:
-        told = shlex.join(["tradewright", "approve", waiting[-1], "--reason", "...", *overrides])
-        output.line(f"waiting for you: {told}")
+        output.next("waiting for you", "approve", waiting[-1], "--reason", "...")
     if reply.orders:
         output.table("orders", ORDER_HEADER, [order_row(view) for view in reply.orders])
-        told = shlex.join(["tradewright", "explain", reply.orders[-1].attempt.ref, *overrides])
-        output.line(f"where an order comes from: {told}")
+        output.next("where an order comes from", "explain", reply.orders[-1].attempt.ref)
     for failure in reply.failures:
         output.line(f"failed: {failure}")
     if reply.open_orders:

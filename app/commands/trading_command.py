@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -44,7 +43,6 @@ def trading_command(
         from runtime.other_ledgers import ledger_url, other_ledgers, target
 
         settings = desk_settings_of(overrides)
-        output.settings = tuple(overrides or ())
         if acts:
             output.say(target(settings))
         if acts or warns:
@@ -76,8 +74,7 @@ def show_problems(output: Output, listed: Sequence[Problem]) -> None:
     """Print the list of problems, or that there is none."""
     for problem in listed:
         output.line(problem.line)
-    if listed and output.settings:
-        output.line(f"give each command your settings too: {shlex.join(output.settings)}")
+    output.tell_settings()
     if listed:
         output.line("docs/when-it-stops.md has a section for each of these")
     if not listed:

@@ -6,6 +6,7 @@ rule is loosened for it.
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -89,7 +90,8 @@ def _reply(house: Container, venue: Mapping[str, object], seconds: float) -> Dem
     entries = [row for row in sent if not row.is_protective]
     refs = _refs_at(venue)
     folder = house.root
-    root = f"storage.root={settings.storage.root} mode=paper broker=ibkr broker.account={ACCOUNT}"
+    place = shlex.quote(f"storage.root={settings.storage.root}")
+    root = f"{place} mode=paper broker=ibkr broker.account={ACCOUNT}"
     return DemoReply(
         bars=sum(row.rows for row in covered if row),
         strategies=len(options("strategy")),

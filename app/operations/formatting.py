@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, SecretStr
 
+from tradewright.model.errors import TradewrightError
+
 if TYPE_CHECKING:
     from app.operations.replies import IntentView
     from tradewright.execution.operator_actions import OrderView
@@ -58,6 +60,14 @@ def _scalar(value: object) -> object:
         case Decimal():
             return int(value) if value == value.to_integral_value() else float(value)
     return value
+
+
+def refusal_text(error: TradewrightError | OSError) -> str:
+    """A refusal, or what the operating system says, with its place and what helps."""
+    if isinstance(error, TradewrightError):
+        return str(error)
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror or error} (check the path, its owner, the disk)"
 
 
 def price_text(value: Decimal | None, instrument: Instrument | None) -> str:

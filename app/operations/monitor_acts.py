@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from app.commands.order_args import ENDS, parse_state, parse_statement_fill
 from app.operations import operator, trading, visitors
-from app.operations.formatting import local
+from app.operations.formatting import local, refusal_text
 from app.operations.monitor_view import Row, terms_text
 from app.output import printable
 from app.tokens import Scope
@@ -243,16 +243,16 @@ def _told(scope: Scope, act: Callable[[str], str], settings: Settings | None = N
     with ThreadPoolExecutor(1) as apart:
         try:
             return apart.submit(whole).result()
-        except TradewrightError as error:
-            return f"refused: {error}"
+        except (TradewrightError, OSError) as error:
+            return f"refused: {refusal_text(error)}"
 
 
 def _present(settings: Settings) -> str:
     """What is not well now; the outcome before it stands, also when this cannot be read."""
     try:
         return _still(operator.not_well(settings))
-    except TradewrightError as error:
-        return f"; what is not well cannot be read: {error}"
+    except (TradewrightError, OSError) as error:
+        return f"; what is not well cannot be read: {refusal_text(error)}"
 
 
 def _done(label: str, done: operator.Done) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from app.operations import trading
 from app.operations.charts import equity_figure
 from app.operations.explanation import explanation
-from app.operations.formatting import local, price_text
+from app.operations.formatting import local, price_text, refusal_text
 from app.operations.replies import DeskView, IntentView, PositionView
 from app.output import printable
 from conf.compose import compose
@@ -33,6 +33,7 @@ Row = dict[str, str]
 Alarm = Literal["danger", "warn", "success"]
 Part = TypeVar("Part")
 NONE = "none yet"
+UNKNOWN = "Not known: the account cannot be read. The line at the top says why."
 RED = "#cf5650"
 COLOURS = {
     **dict.fromkeys(("APPROVE", "FILLED"), "#2f9461"),
@@ -73,9 +74,10 @@ class WrappedColumns(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class MonitorView:
-    """The account at one moment, ready for display; with ``problem`` everything else is empty.
+    """The account at one moment, ready for display; with ``problem`` nothing else is known, and says so.
 
     Args:
+        problem: why the account cannot be read; empty where it can.
         tiles: mode, stage, clock, equity, cash, trading, the broker's link.
         status: one line on whether the account may trade: every stop, and the number of problems.
         alarm: the weight of the status: ``danger``, ``warn`` or ``success``.
@@ -101,6 +103,11 @@ class MonitorView:
     """The figures that do not depend on the clock, in one line, to be compared from run to run."""
 
     @property
+    def unknown(self) -> str:
+        """What a card says while the account cannot be read; empty where it can."""
+        return UNKNOWN if self.problem else ""
+
+    @property
     def equity(self) -> go.Figure:
         """The account's equity at every time when the venue reported it."""
         return equity_figure(self.marks)
@@ -118,16 +125,16 @@ def opened(overrides: Sequence[str]) -> tuple[Settings | None, str]:
     """The settings in force, or None and their problems."""
     try:
         return compose(overrides), ""
-    except TradewrightError as error:
-        return None, str(error)
+    except (TradewrightError, OSError) as error:
+        return None, refusal_text(error)
 
 
 def monitor_view(settings: Settings) -> MonitorView:
     """The account now, from the ledger; a refusal comes back as text."""
     try:
         view, listed_intents, listed_orders = trading.whole_desk(settings)
-    except TradewrightError as error:
-        return MonitorView(problem=str(error), status=str(error))
+    except (TradewrightError, OSError) as error:
+        return _unreadable(settings, printable(refusal_text(error)))
     tz, intents, orders = settings.base.tz, listed_intents.rows, listed_orders.rows
     stops = _stops(view, tz)
     return MonitorView(
@@ -152,8 +159,8 @@ def order_history(settings: Settings, ref: str | None) -> OrderHistory:
     try:
         walks = trading.explain(settings, ref).rows
         kept = trading.configurations(settings, walks)
-    except TradewrightError as error:
-        return OrderHistory(story=str(error))
+    except (TradewrightError, OSError) as error:
+        return OrderHistory(story=refusal_text(error))
     tz = settings.base.tz
     events = [event for walk in walks for order in walk.orders if order.attempt.ref == ref for event in order.events]
     return OrderHistory(
@@ -162,6 +169,16 @@ def order_history(settings: Settings, ref: str | None) -> OrderHistory:
         ),
         story="\n".join(printable(line) for walk in walks for line in explanation(walk, tz, kept)),
     )
+
+
+def known(unknown: str, *parts: object) -> list[object]:
+    """The parts of a card; in their place that nothing is known of it, where the account cannot be read."""
+    return [unknown] if unknown else list(parts)
+
+
+def approvals_title(waiting: Mapping[str, str], unknown: str) -> str:
+    """The heading of what waits for a person."""
+    return "## Approvals" if unknown else f"## Approvals: {len(waiting)} waiting"
 
 
 def keep(part: Part, shown: Callable[[], Part], show: Callable[[Part], None]) -> None:
@@ -180,6 +197,19 @@ def cell_style(_row: str, column: str, value: object) -> dict[str, str]:
     """The style of a table's cell: states and verdicts have their colours, and every problem is red."""
     colour = RED if column == "problem" else COLOURS.get(str(value).partition(",")[0])
     return {"color": colour, "fontWeight": "600"} if colour else {}
+
+
+def _unreadable(settings: Settings, why: str) -> MonitorView:
+    """The view of an account that cannot be read: nothing is told as none or zero."""
+    mode, broker = settings.mode.name.upper(), settings.broker
+    unknown = ("Equity", "Cash", "Trading", "Broker link")
+    meanings = ("", "", "a stop stays in force", f"{broker.kind}, {broker.place}")
+    tiles = [MetricRow(label, "not known", meaning) for label, meaning in zip(unknown, meanings, strict=True)]
+    return MonitorView(
+        problem=why,
+        status=f"THE ACCOUNT CANNOT BE READ, so nothing is known of it: {why}",
+        tiles=(MetricRow("Mode", mode, f"stage {settings.stage.name}"), *tiles),
+    )
 
 
 def _tiles(settings: Settings, view: DeskView, stops: Sequence[str], remark: str) -> tuple[MetricRow, ...]:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from brokers.sim.ended import ended_orders, set_aside
 from brokers.sim.state import Change, EndedOrder, VenueState
 from tradewright.model.errors import BrokerError
+from tradewright.model.plain_words import plain_error
 
 
 class VenueFile:
@@ -50,7 +51,9 @@ class VenueFile:
             self._file = self.path.open("ab")
             opened = True
         except (ValidationError, ValueError) as problem:
-            raise self._error(f"is no state of a simulated venue: {problem}", "move the file away") from problem
+            raise self._error(
+                f"is no state of a simulated venue: {plain_error(problem)}", "move the file away"
+            ) from problem
         except OSError as problem:
             raise self._error(f"cannot be written: {problem}", "free some space") from problem
         finally:
@@ -132,7 +135,7 @@ class VenueCopy:
             state.date_orders()
             return state
         except (ValidationError, ValueError, OSError) as problem:
-            what = f"is no state of a simulated venue: {problem}"
+            what = f"is no state of a simulated venue: {plain_error(problem)}"
             raise BrokerError(what, where=str(self.path), remedy="move the file away") from problem
 
     def append(self, change: Change) -> None:
@@ -154,7 +157,7 @@ def _ended(path: Path, state: VenueState) -> list[EndedOrder]:
     try:
         return ended_orders(path, state)
     except (ValueError, OSError) as problem:
-        what = f"its ended orders cannot be read: {problem}"
+        what = f"its ended orders cannot be read: {plain_error(problem)}"
         raise BrokerError(what, where=str(path), remedy="restore its file of ended orders") from problem
 
 

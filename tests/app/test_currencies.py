@@ -155,7 +155,7 @@ def test_without_rates_every_road_refuses_and_says_what_to_bring(own: Settings) 
         research.run(alone)
     assert str(refused.value) == (
         "TOPIX, policy.currency=USD: TOPIX is quoted in JPY, the account is in USD, and there are no rates between "
-        "them (import bars of USDJPY, or name a file of USD per JPY: +backtest.rates.JPY=FILE.csv)"
+        "them (import bars of USDJPY, or name a file of USD per JPY: backtest.rates.JPY=FILE.csv)"
     )
     with pytest.raises(ConfigError, match="there are no rates"):
         sweep_sets(Container(alone), [{}])
@@ -238,7 +238,7 @@ def test_accounts_in_several_currencies_are_not_added_up(own: Settings) -> None:
 
 
 def test_a_file_is_named_on_the_command_line_as_the_refusal_says() -> None:
-    assert compose(["+backtest.rates.JPY=rates/jpy.csv"]).backtest.rates == {"JPY": "rates/jpy.csv"}
+    assert compose(["backtest.rates.JPY=rates/jpy.csv"]).backtest.rates == {"JPY": "rates/jpy.csv"}
 
 
 def test_a_daily_row_that_starts_with_no_session_is_no_rate(own: Settings) -> None:
@@ -261,7 +261,7 @@ def test_a_daily_row_that_starts_with_no_session_is_no_rate(own: Settings) -> No
 )
 def test_a_file_of_rates_that_nothing_reads_is_refused(currency: str, rule: str) -> None:
     with pytest.raises(ConfigProblems) as caught:
-        compose((f"+backtest.rates.{currency}=rates.csv",))
+        compose((f"backtest.rates.{currency}=rates.csv",))
     (problem,) = caught.value.problems
     assert f"backtest.rates.{currency}" in str(problem)
     assert rule in str(problem)

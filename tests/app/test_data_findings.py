@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,8 @@ def test_import_backtest_sweep_and_doctor_tell_what_is_found(split: tuple[House,
     """B7: a finding that only Dagster shows is read by nobody."""
     house, said = split
     assert "GOOG 1d: WARN POSSIBLE_SPLIT: 1 of 60 bars (1.7%) open as after a split" in said
-    assert "tradewright data findings --instruments GOOG" in said
+    assert f"tradewright data findings --instruments GOOG {shlex.join(house.overrides)}\n" in said
+    assert f"next: tradewright backtest {shlex.join(house.overrides)} 'backtest.instruments=[GOOG]'" in said
     daily_bars = ("backtest.instruments=[GOOG]", "backtest.timeframe=1d", "backtest.prices=raw", *house.overrides)
     found = say("backtest", "strategy=buy_and_hold", *daily_bars, "--json").json["findings"]
     (text,) = [row["message"] for row in found if row["code"] == "SUSPICIOUS_BARS"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -236,15 +237,18 @@ def test_people_see_the_same_in_lines(told: Mapping[str, Both], name: str) -> No
     assert told[name][1].status == told[name][0].status
 
 
-def test_a_refusal_for_people_says_what_where_and_what_to_do_on_standard_error(told: Mapping[str, Both]) -> None:
+def test_a_refusal_for_people_says_what_where_and_what_to_do_on_standard_error(
+    told: Mapping[str, Both], stocked: House
+) -> None:
     for name, remedy in {"approve": "tradewright intents", "reject": "tradewright intents"}.items():
         said = told[name][1]
         assert (said.status, said.out) == (1, "")
-        acted, first, second = said.err.splitlines()
+        acted, first, second, last = said.err.splitlines()
         assert acted.startswith("mode sim, account SIM, ledger ")
         assert first.startswith("error: ")
         assert second.startswith("  what to do: ")
         assert remedy in second
+        assert last.startswith(f"give each command your settings too: {shlex.join(stocked.overrides)}")
     error = told["refusal"][0].json["error"]
     assert told["refusal"][0].err == f"error: {error['what']}\n  what to do: {error['remedy']}\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -37,7 +38,9 @@ def settings(overrides: tuple[str, ...]) -> Settings:
 
 def test_the_board_shows_the_desk(settings: Settings) -> None:
     view = monitor.monitor_view(settings)
-    assert view.problem == ""
+    assert view.problem == view.unknown == ""
+    assert monitor.known(view.unknown, "a table") == ["a table"]
+    assert monitor.approvals_title(view.waiting, view.unknown) == "## Approvals: 1 waiting"
     assert view.line == "equity 99,999.91 APPROVE 1 REVIEW 1 REJECT 1 orders 1 filled 1 positions 1"
     shown = {tile.label: (tile.text, tile.meaning) for tile in view.tiles}
     assert shown["Mode"] == ("SIM", "stage local")
@@ -93,14 +96,51 @@ def test_a_price_as_text(value: str | None, tick: str | None, text: str) -> None
     assert price_text(None if value is None else Decimal(value), one) == text
 
 
-def test_a_ledger_that_cannot_be_read_is_said(settings: Settings) -> None:
-    (Path(settings.storage.root) / "ledger.sqlite3").write_bytes(b"not a ledger" * 1000)
-    view = monitor.monitor_view(settings)
-    assert "ledger.sqlite3" in view.problem
-    assert (view.status, view.alarm) == (view.problem, "danger")
-    assert view.tiles == ()
-    assert "ledger.sqlite3" in monitor.order_history(settings, "any.1").story
-    assert monitor_acts.answer(settings, "any", True, "why").startswith("refused: ")
+def a_broken_file(root: Path) -> None:
+    (root / "ledger.sqlite3").write_bytes(b"not a ledger" * 1000)
+
+
+def a_broken_page(root: Path) -> None:
+    content = (root / "ledger.sqlite3").read_bytes()
+    (root / "ledger.sqlite3").write_bytes(content[:4096] + b"\xff" * 32768 + content[36864:])
+
+
+def a_folder_for_a_ledger(root: Path) -> None:
+    (root / "ledger.sqlite3").unlink()
+    (root / "ledger.sqlite3").mkdir()
+
+
+def a_file_for_a_folder(root: Path) -> None:
+    shutil.rmtree(root)
+    root.write_text("")
+
+
+def test_an_account_that_cannot_be_read_is_said_in_each_card(settings: Settings) -> None:
+    root = Path(settings.storage.root)
+    for spoil in (a_broken_page, a_broken_file, a_folder_for_a_ledger, a_file_for_a_folder):
+        spoil(root)
+        view = monitor.monitor_view(settings)
+        assert str(root) in view.problem, spoil
+        assert view.status == f"THE ACCOUNT CANNOT BE READ, so nothing is known of it: {view.problem}"
+        assert (view.alarm, view.unknown) == ("danger", monitor.UNKNOWN)
+        shown = {tile.label: tile.text for tile in view.tiles}
+        assert shown == dict.fromkeys(("Equity", "Cash", "Trading", "Broker link"), "not known") | {"Mode": "SIM"}
+        assert str(root) in monitor.order_history(settings, "any.1").story
+        told = monitor_acts.reconcile(settings)
+        assert told.startswith("refused: ")
+        assert str(root) in told
+    assert monitor.known(view.unknown, "a table", "a button") == [monitor.UNKNOWN]
+    assert monitor.approvals_title(view.waiting, view.unknown) == "## Approvals"
+
+
+def test_a_venue_that_cannot_be_read_is_told_on_one_line(settings: Settings) -> None:
+    (path := Path(settings.storage.root) / "sim_venue.json").write_text("{garbage")
+    told = monitor_acts.reconcile(settings)
+    assert told == (
+        f"refused: {path}: is no state of a simulated venue: is no JSON: key must be a string at line 1 column 2 "
+        "(move the file away)"
+    )
+    assert monitor.monitor_view(settings).unknown == ""
 
 
 def test_wrong_settings_are_said() -> None:

@@ -22,6 +22,14 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSTGRES_URL", ADDRESS)
 
 
+@pytest.fixture
+def planted_in_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, secret in (("TRADEWRIGHT_TOKEN", CANARY), ("POSTGRES_URL", ADDRESS)):
+        (path := tmp_path / name).write_text(f"{secret}\n")
+        path.chmod(0o600)
+        monkeypatch.setenv(f"{name}_FILE", str(path))
+
+
 # overrides under which something with a secret in it is wrong
 WRONG: Mapping[str, tuple[str, ...]] = {
     "an unknown venue": (*REMOTE, "broker.kind=ibrk"),
@@ -75,6 +83,16 @@ def test_no_command_tells_a_secret(
 ) -> None:
     words, status = COMMANDS[name]
     said = say(*words, *house.overrides, *form)
+    assert said.status == status, said
+    assert CANARY not in said.out + said.err + "".join(capfd.readouterr())
+    assert holding(house.root) == []
+
+
+@pytest.mark.usefixtures("planted_in_files")
+@pytest.mark.parametrize("name", ["orders", "kill", "doctor"])
+def test_no_command_tells_a_secret_of_a_file(house: House, name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    words, status = COMMANDS[name]
+    said = say(*words, *house.overrides)
     assert said.status == status, said
     assert CANARY not in said.out + said.err + "".join(capfd.readouterr())
     assert holding(house.root) == []

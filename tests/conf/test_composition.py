@@ -99,7 +99,7 @@ FORMS = (
     ("strategy.fsat=3",),
     ("~strategy.fsat",),
     ("strategy.fast.deep=3",),
-    ("storage.root=${base.tz}", "backtest/costs=ibkr_fixed", "backtest.costs={a: 1}"),
+    ("storage.root=${base.tz}", "backtest/costs=ibkr_fixed", "+backtest.costs={a: 1}"),
     ("storage.root=${no.where}",),
     ("nowhere.at.all=3",),
     ("strategy@policy.x=macd_trend",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from conf.compose import compose, compose_without_strategy, examine
+from conf.environment import OVERRIDES, SOURCE, groups
 from conf.overrides import grid
 from conf.problems import ConfigProblems, Problem
 from tradewright.model.errors import ConfigError
@@ -41,12 +43,17 @@ WRONG = {
     "bactest.cash=1": ("bactest.cash", "", "not a key", "backtest.cash"),
     "backtest.costt.rate=1": ("backtest.costt.rate", "", "not a key", "backtest.costs.rate"),
     "instruments.SPYY.tick_size=1": ("instruments.SPYY.tick_size", "", "not a key", "instruments.SPY.tick_size"),
-    "instruments.SPY.tick_size=1": (
-        "instruments.SPY.tick_size", "", "add it with a plus sign", "+instruments.SPY.tick_size",
-    ),
-    "instruments.SPY.tik_size=1": ("instruments.SPY.tik_size", "", "not a key", ""),
+    "instruments.SPY.tik_size=1": ("instruments.SPY.tik_size", "", "not a key", "instruments.SPY.tick_size"),
+    "instruments.SPY.tick_size=0": ("instruments.SPY.tick_size", "0", "above 0", ""),
+    "instruments.tick_size=1": ("instruments.tick_size", "", "not a key", ""),
+    "instruments.SPYY={tick_size: 1}": ("instruments.SPYY.asset_class", "", "is missing", ""),
+    "backtest.rate.JPY=jpy.csv": ("backtest.rate.JPY", "", "not a key", "backtest.rates.JPY"),
+    "backtest.rates.JPY.file=jpy.csv": ("backtest.rates.JPY.file", "", "not a key", ""),
+    "strategy.grid.fats=[5]": ("strategy.grid.fats", "", "not a parameter", "fast"),
     "+instruments.SPY.tik_size=1": ("instruments.SPY.tik_size", "", "not a key", "tick_size"),
     "+instruments.SPY.tick_size=0": ("instruments.SPY.tick_size", "0", "above 0", ""),
+    "backtest.costs={rat: 1}": ("backtest.costs.rat", "", "is not a key here", "rate"),
+    "backtest.costs={kind: none}": ("backtest.costs.rate", "", "is not a key of this kind", ""),
     "+backtest.cash=5": ("backtest.cash", "5", "", ""),
     "+strategy=macd_trend": ("strategy", "macd_trend", "", ""),
     "++nothing.here=1": ("nothing", "", "not a key", ""),
@@ -57,6 +64,7 @@ WRONG = {
     "storage.root={a: 1}": ("storage.root", "a mapping", "must be text", ""),
     "backtest.costs.kind=percnt": ("backtest.costs.kind", "percnt", "must be one of none, bps", "percent"),
     "broker.kind=ibrk": ("broker.kind", "ibrk", "must be one of ibkr, sim", "ibkr"),
+    "policy.currency=euro": ("policy.currency", "euro", "must be three capital letters, as USD (ISO 4217)", ""),
     "~feed.kind": ("feed.kind", "", "is missing", ""),
     "base.tz=Mars": ("base.tz", "Mars", "IANA", ""),
     "backtest.cash=${nope}": ("backtest.cash", "${nope}", "not found", ""),
@@ -74,6 +82,18 @@ def test_a_wrong_override_names_key_value_rule_and_nearest_name(override: str) -
     assert rule in matching[0].rule
     assert matching[0].rule
     assert matching[0].nearest == near
+    assert {row.file for row in matching} == {"command line"}
+
+
+@pytest.mark.parametrize("place", ["command line", f"{OVERRIDES} in the environment"])
+def test_a_misspelt_key_is_blamed_on_who_wrote_it_in_every_group(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    keys = ["polcy", *(f"{group.replace('/', '.')}.polcy" for group in groups(SOURCE / "conf"))]
+    given = [f"+{key}={{a: 1}}" if key.startswith("calendars") else f"+{key}.a=1" for key in keys]
+    if place != "command line":
+        monkeypatch.setenv(OVERRIDES, shlex.join(given))
+    found = problems(*given)
+    assert {row.file for row in found} == {place}, found
+    assert {row.key for row in found} >= {key for key in keys if not key.startswith(("calendars", "instruments"))}
 
 
 def test_the_last_word_counts() -> None:
@@ -97,15 +117,20 @@ def test_the_file_of_a_chosen_strategy_is_looked_through_however_it_is_named(con
     ]
 
 
-@pytest.mark.parametrize(
-    ("override", "value"),
-    [
-        ("+instruments.SPY.tick_size=0.5", 0.5),
-        ("++instruments.SPY.tick_size=0.25", 0.25),
-    ],
-)
-def test_a_value_that_no_file_has_can_be_added(override: str, value: float) -> None:
-    assert float(compose([override]).instruments["SPY"].tick_size) == value
+@pytest.mark.parametrize("sign", ["", "+", "++"])
+def test_what_the_files_leave_out_can_be_given(sign: str) -> None:
+    """A key of the schema, and a row whose name is the user's own: with or without the plus sign of Hydra."""
+    given = (
+        "instruments.SPY.tick_size=0.25", "instruments.SPY.venue_symbols.ibkr=SPY_", "calendars.OWN={base: 24/5}",
+        "instruments.NEW={asset_class: crypto}", "backtest.rates={JPY: jpy.csv}", "backtest.rates.BTC=btc.csv",
+        "strategy.grid.fast=[5,7]",
+    )  # fmt: skip
+    settings = compose([*(sign + text for text in given), "instruments.NEW.tick_size=0.5"])
+    row = settings.instruments["SPY"]
+    assert (float(row.tick_size), row.venue_symbols["ibkr"]) == (0.25, "SPY_")
+    assert (settings.calendars["OWN"].base, float(settings.instruments["NEW"].tick_size)) == ("24/5", 0.5)
+    assert settings.backtest.rates == {"JPY": "jpy.csv", "BTC": "btc.csv"}
+    assert settings.strategy.grid["fast"] == (5, 7)
 
 
 def test_good_and_bad_together_name_the_bad_alone() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from app.commands.order_args import parse_order_terms
 from app.operations import trading
+from app.operations.monitor_view import UNKNOWN
 from conf.compose import compose
 from conf.environment import SOURCE
 from conf.schema.settings import Settings
@@ -284,15 +285,20 @@ def test_the_lab_fits_its_window(page: Page, server: Served, width: int, columns
         page.size(1500, 1200)
 
 
-def test_a_new_ledger_is_shown_as_empty(page: Page, tmp_path: Path) -> None:
+def test_a_new_ledger_is_shown_as_empty_and_a_broken_one_as_not_known(page: Page, tmp_path: Path) -> None:
     with served((f"storage.root={tmp_path / 'new'}",)) as running:
         page.open(running.address("monitor"))
         text = page.await_text(
             "nothing is stopped", "Approvals: 0 waiting", "The newest orders", "History of the order"
         )
-    assert "Traceback" not in text
-    assert "not found" not in text
-    assert "error" not in text.lower()
+        (tmp_path / "new" / "ledger.sqlite3").write_bytes(b"broken" * 5000)
+        page.await_text("THE ACCOUNT CANNOT BE READ")
+        until(lambda: page.text().count(UNKNOWN) == 8, "that each of the eight cards says so")
+        broken = page.text()
+    for found in (text, broken):
+        assert "Traceback" not in found
+        assert "not found" not in found
+        assert "error" not in found.lower()
 
 
 def test_the_token_is_not_in_the_address_bar(page: Page, server: Served) -> None:

@@ -91,7 +91,7 @@ def test_an_unknown_expectation_or_argument_is_refused(wanted: dict[str, object]
     [
         ("name: x\nexpectations: []\n", "expectations"),
         ("name: x\nexpectation: []\n", "expectation is not a key here"),
-        ("name: x\nexpectations: [{type: drop_table}]\n", "expectations.0.type must have the form"),
+        ("name: x\nexpectations: [{type: drop_table}]\n", "expectations.0.type must be an expectation, such as"),
         ("name: x\nexpectations: [{type: expect_x, severity: fatal}]\n", "severity"),
         ("a: [", "cannot be read"),
         ("just words", "must be a mapping of keys to values"),

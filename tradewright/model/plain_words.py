@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from pydantic import ValidationError
+
 from tradewright.model.base import NAME_PATTERN
 
 _NUMBER = "must be a number in plain digits, such as 0.01"
@@ -16,9 +18,18 @@ _MOMENT = "must be a day or a moment, written 2026-11-20 or 2026-11-20T15:00:00Z
 _LONGEST = 40
 """Characters of a value that are repeated in a rule."""
 _PATTERNS = {
+    r"^[A-Z]{3}$": "must be three capital letters, as USD (ISO 4217)",
     r"^[A-Z]{3,5}$": "must be three to five capital letters, such as USD",
     r"^([01]\d|2[0-3]):[0-5]\d$": "must be a time of day from 00:00 to 23:59, such as 09:30",
+    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$": (
+        "must begin with a letter or a digit and hold only letters, digits and . _ -, at most 64"
+    ),
+    r"^expect_[a-z_]+$": "must be an expectation, such as expect_column_values_to_be_between",
+    r"^[A-Z][A-Z0-9_]*$": "must begin with a capital letter and hold only those, digits and _",
+    r"^[a-z0-9]{4,28}$": "must be 4 to 28 small letters and digits",
+    r"^[0-9a-f]{64}$": "must be 64 digits of 0-9 and a-f",
 }
+"""The sentence of every pattern of a model."""
 _NAME = "must begin with a letter or a digit and hold only letters, digits and . _ / : -, at most 64"
 
 
@@ -34,6 +45,14 @@ def plain_rule(error: Mapping[str, Any]) -> str:
             return rule(value, context)
     text = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
     return re.sub(r"^(Input|Value|String|Object|Tuple|List|Set) should", "must", text)
+
+
+def plain_error(error: Exception) -> str:
+    """The text of an error; of a schema's the first problem, in the words of :func:`plain_rule` and on one line."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc']))} {plain_rule(first)}".strip()
 
 
 def _list(value: object, _context: Mapping[str, Any]) -> str:
@@ -94,7 +113,8 @@ _BY_KIND: tuple[tuple[re.Pattern[str], Callable[[object, Mapping[str, Any]], str
         (r"less_than", _bound("below", "lt")),
         (r"less_than_equal", _bound("at most", "le")),
         (r"none_required", _fixed("must be null")),
+        (r"json_invalid", lambda _value, context: f"is no JSON: {context['error']}"),
         (r"missing", _fixed("is missing")),
-        (r"extra_forbidden", _fixed("is not a key here")),
+        (r"extra_forbidden|unexpected_keyword_argument", _fixed("is not a key here")),
     )
 )
