@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pickle
+import pickle  # nosec B403: this process alone writes what is read
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -195,7 +195,7 @@ def _tree(overrides: Sequence[Override], folder: Path) -> tuple[dict[str, Any], 
     """
     giving = [item for item in overrides if _only_gives_a_value(item, folder)]
     base = _base(tuple(item.input_line or "" for item in overrides if item not in giving), folder)
-    config: DictConfig = pickle.loads(base.config)  # noqa: S301  # nosec B301: this process has pickled it
+    config: DictConfig = pickle.loads(base.config)  # noqa: S301  # nosec B301
     with _other_errors_too():
         for item in giving:
             _give(item, config)

@@ -184,7 +184,7 @@ def test_the_gate_gets_the_newest_rate_known_from_the_sources_of_a_backtest(own:
     missing = newest(own, "JPY", "2024-02-24")
     assert missing.why_unknown().endswith(
         "there is no pair with stored bars and no file (import bars of USDJPY, or name a file of USD per JPY: "
-        "+backtest.rates.JPY=FILE.csv)"
+        "backtest.rates.JPY=FILE.csv)"
     )
     bring(own, "USDJPY", 150, 160)
     told = newest(own, "JPY", "2024-02-24")

@@ -284,7 +284,7 @@ def test_a_position_in_another_currency_is_converted_or_says_why_not(
     assert held.value is None
     assert held.remark == (
         "no rate from EUR to USD is known: there is no pair with stored bars and no file (import bars of EURUSD, or "
-        "name a file of USD per EUR: +backtest.rates.EUR=FILE.csv)"
+        "name a file of USD per EUR: backtest.rates.EUR=FILE.csv)"
     )
     assert monitor.monitor_view(settings).positions[0]["value"] == held.remark
     file = tmp_path / "eur.csv"
