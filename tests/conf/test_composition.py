@@ -117,7 +117,7 @@ def test_values_are_given_as_hydra_itself_gives_them(conf_copy: Path, lines: tup
 
     def whole() -> dict[str, Any]:
         with LOCK, hydra(conf_copy), composition._other_errors_too():
-            return composition._plain(composition._composed(lines).config)
+            return composition._plain(composition._composed(lines).config())
 
     assert outcome(lambda: of(conf_copy, *lines).tree) == outcome(whole)
 
