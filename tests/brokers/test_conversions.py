@@ -24,6 +24,7 @@ from brokers.ibkr.listener import Listener
 from brokers.ibkr.numbers import optional
 from brokers.reference import checked_reference
 from tests.brokers.desk import AAPL, ACCOUNT, BTC, ES, INSTRUMENTS, NOON, in_loop
+from tests.support.extent import runs
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, VenueStatus
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import BrokerError
@@ -68,13 +69,13 @@ def test_the_words_are_those_of_the_library_and_of_the_gateway() -> None:
     assert {status_of(word): word for word in STATUS_NAMES.values()} == STATUS_NAMES
 
 
-@settings(max_examples=200)
+@settings(max_examples=runs(100, 200))
 @given(st.text(max_size=20))
 def test_a_word_that_is_new_ends_nothing(word: str) -> None:
     assert word in STATUSES or status_of(word) is VenueStatus.PENDING
 
 
-@settings(max_examples=300)
+@settings(max_examples=runs(100, 300))
 @given(st.integers(-(10**12), 10**12), st.integers(0, 8))
 def test_a_decimal_comes_through_a_float_as_it_was(units: int, places: int) -> None:
     exact = Decimal(units).scaleb(-places)
@@ -204,7 +205,7 @@ def test_contracts_of_one_symbol_have_names_of_their_own() -> None:
     assert all(len(name) <= 64 for name in names)
 
 
-@settings(max_examples=200)
+@settings(max_examples=runs(100, 200))
 @given(st.text(min_size=1, max_size=100), st.sampled_from(["STK", "OPT", "BAG", "WAR"]))
 def test_any_foreign_contract_has_a_name_that_is_valid_and_not_ours(symbol: str, sec_type: str) -> None:
     found = SymbolMap([]).symbol(Contract(symbol=symbol, secType=sec_type, currency="USD"))

@@ -18,6 +18,7 @@ from brokers.ibkr.gateway.thread import GatewayThread
 from brokers.ibkr.gateway.wire import LONGEST_FRAME, fields_of, frame
 from tests.brokers.desk import INSTRUMENTS, NOON, approved, until
 from tests.brokers.tws import order_message
+from tests.support.extent import runs
 from tradewright.model.clock import ManualClock
 
 HELLO = b"API\0" + b"\0\0\0\x09v157..178"
@@ -78,7 +79,7 @@ def served() -> Iterator[Served]:
         found.good.close()
 
 
-bounded = settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+bounded = settings(max_examples=runs(50, 120), suppress_health_check=[HealthCheck.function_scoped_fixture])
 numbers = st.sampled_from(sorted({*HANDLERS, 71, 0, -1, 9999}))
 texts = st.one_of(
     st.sampled_from(["", "0", "1", "-1", "2147483648", "1e999999", "nan", "-inf", "AAPL", "STK", "USD", "DU1234567"]),
@@ -120,7 +121,7 @@ def test_any_fields_under_any_number_are_answered(served: Served, number: int, f
     served.lives()
 
 
-@settings(bounded, max_examples=200)
+@settings(bounded, max_examples=runs(80, 200))
 @given(st.data())
 def test_an_order_with_any_field_replaced_is_answered(served: Served, data: st.DataObject) -> None:
     gateway = served.thread.gateway

@@ -16,6 +16,7 @@ from brokers.ibkr.adapter import IbkrBroker
 from brokers.ibkr.settings import LIVE_PORTS, PAPER_PORTS, IbkrSettings, account_problems
 from brokers.sim.settings import SimSettings, sim_broker
 from tests.brokers.desk import ACCOUNT, INSTRUMENTS, NOON, in_loop
+from tests.support.extent import runs
 from tradewright.fills.costs import NoCosts
 from tradewright.model.broker import Broker
 from tradewright.model.clock import ManualClock
@@ -48,7 +49,7 @@ def test_the_whole_matrix(mode: str, account: str) -> None:
             IbkrSettings(**values)
 
 
-@settings(max_examples=200)
+@settings(max_examples=runs(80, 200))
 @given(
     st.sampled_from(MODES),
     st.text("DUF0123456789", max_size=9),

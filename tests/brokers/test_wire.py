@@ -89,7 +89,7 @@ def approved_orders(draw: st.DrawFn) -> ApprovedOrder:
     return approved(instrument.symbol, side, tif=tif, **terms)
 
 
-@settings(max_examples=runs(500, 5000))
+@settings(max_examples=runs(200, 5000))
 @given(
     approved_orders(),
     st.text(string.ascii_letters + string.digits + "._-", min_size=1, max_size=32),

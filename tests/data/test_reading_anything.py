@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.tables import as_csv, bars_table, tables
+from tests.support.extent import runs
 from tradewright.formats.bars_reader import Reading
 from tradewright.formats.column_mapping import mapping_of
 from tradewright.formats.lean.bars import read_lean
@@ -25,7 +26,7 @@ from tradewright.model.instrument import AssetClass, Instrument
 
 M1 = Timeframe.M1
 SPY = Instrument(symbol="SPY", asset_class=AssetClass.ETF)
-bounded = settings(max_examples=80)
+bounded = settings(max_examples=runs(40, 80))
 GOOD = as_csv(bars_table(12))
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.policy.make import Changes, a_snapshot, an_intent, codes, judge, limits
+from tests.support.extent import runs
 from tradewright.model.decision import Verdict
 from tradewright.policy.gate import decide
 
@@ -132,7 +133,7 @@ money = st.decimals(min_value=0, max_value=100_000, places=2)
 price = st.decimals(min_value="0.01", max_value=5000, places=4)
 
 
-@settings(max_examples=300)
+@settings(max_examples=runs(150, 300))
 @given(
     asked=st.decimals(min_value="0.0001", max_value=100_000, places=4),
     reference=price,

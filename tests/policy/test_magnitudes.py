@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.policy.make import a_snapshot, an_exit, an_intent, codes, judge, limits
+from tests.support.extent import runs
 from tradewright.model.decision import Verdict
 from tradewright.policy.approval import approve
 from tradewright.policy.gate import decide, pre_send_check
@@ -66,7 +67,7 @@ def some(fields: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[st
     return st.fixed_dictionaries({}, optional=fields)
 
 
-@settings(max_examples=400)
+@settings(max_examples=runs(150, 400))
 @given(some(INTENT), some(SNAPSHOT), st.booleans())
 def test_the_gate_and_the_sender_always_answer(intent: dict[str, Any], seen: dict[str, Any], exit_: bool) -> None:
     asked, snapshot = (an_exit(intent) if exit_ else an_intent(intent)), a_snapshot(seen)

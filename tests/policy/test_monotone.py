@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.policy.make import AAPL, NOW, Changes, a_snapshot, an_intent, judge, limits
+from tests.support.extent import runs
 from tradewright.model.decision import Decision, Verdict
 from tradewright.policy.approval import approve
 from tradewright.policy.gate import decide, pre_send_check
@@ -185,14 +186,14 @@ def two_situations(draw: st.DrawFn) -> tuple[Changes, Changes]:
     return ordered(before), ordered(before | {worse: ladders[worse][lower]})
 
 
-@settings(max_examples=500)
+@settings(max_examples=runs(200, 500))
 @given(two_situations())
 def test_worsening_any_single_input_never_helps(situations: tuple[Changes, Changes]) -> None:
     before, after = situations
     assert no_better(judge(before), judge(after))
 
 
-@settings(max_examples=500)
+@settings(max_examples=runs(200, 500))
 @given(two_situations())
 def test_worsening_the_senders_view_never_lets_a_stopped_order_go(situations: tuple[Changes, Changes]) -> None:
     before, after = ({p[2:]: v for p, v in side.items() if p.startswith("s.")} for side in situations)

@@ -12,6 +12,7 @@ import pytest
 
 from conf.environment import SOURCE
 from tests.data.tables import bars_table
+from tests.support.extent import runs
 from tradewright.model.bars import Timeframe, Times
 from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.quality.anomalies import gap_findings
@@ -72,7 +73,7 @@ SPREADS = ("expect_column_values_to_be_between", "spread")
 """The one of these that only warns."""
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(runs(4, 8)))
 def test_every_count_is_the_one_of_a_plain_reading(seed: int) -> None:
     frame = damaged(seed)
     result = run_suite(frame, SUITE)
@@ -85,7 +86,7 @@ def test_every_count_is_the_one_of_a_plain_reading(seed: int) -> None:
     assert result.blocking == any(wrong for key, wrong in by_hand(frame).items() if key != SPREADS)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(runs(4, 8)))
 def test_what_the_suite_refuses_the_contract_refuses_too(seed: int) -> None:
     """Two libraries and two authors: the suite is the weaker one, and never the only one to object."""
     frame = damaged(seed)
