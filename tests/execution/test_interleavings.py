@@ -33,7 +33,7 @@ MOMENTS = st.lists(st.lists(st.sampled_from(STEPS), max_size=3), min_size=len(LI
 """What happens ahead of each list of one snapshot: at the venue, in the messages, in the list of positions."""
 
 Moments = list[list[tuple[str, str]]]
-COMMON = settings(max_examples=runs(6, 50), phases=(Phase.explicit, Phase.generate))
+COMMON = settings(max_examples=runs(10, 50), phases=(Phase.explicit, Phase.generate))
 
 
 @cache

@@ -20,7 +20,7 @@ from tradewright.model.clock import ManualClock
 from tradewright.model.errors import BrokerError, LedgerError
 from tradewright.policy.approval import approve
 
-SCHEDULES, BATCH = runs(8, 300), 15
+SCHEDULES, BATCH = runs(15, 300), 15
 PLACE_FAULTS = ["swallow", "drop_before", "drop_after", "silent", "reject", "refuse", "partial", "late", "false_cancel",
                 "duplicate", "noise"]  # fmt: skip
 GROUP_FAULTS = ["drop_after_leg_1", "drop_after_leg_2", "drop_after_leg_3"]
@@ -193,4 +193,4 @@ def test_random_schedules_keep_the_laws(tmp_path: Path, first: int) -> None:
 def test_random_schedules_keep_the_laws_on_postgres(tmp_path: Path) -> None:
     if reason := postgres.server().reason:
         pytest.skip(reason)
-    play("postgres", tmp_path, range(10_000, 10_000 + runs(2, 30)))
+    play("postgres", tmp_path, range(10_000, 10_000 + runs(3, 30)))

@@ -441,7 +441,7 @@ COMMON = settings(suppress_health_check=list(HealthCheck), print_blob=False)
 
 @pytest.mark.timeout(900)
 def test_the_ledger_does_what_plain_python_does() -> None:
-    run_state_machine_as_test(Machine, settings=settings(COMMON, max_examples=runs(6, 120), stateful_step_count=30))
+    run_state_machine_as_test(Machine, settings=settings(COMMON, max_examples=runs(10, 120), stateful_step_count=30))
 
 
 @pytest.mark.postgres
@@ -449,5 +449,5 @@ def test_the_ledger_does_what_plain_python_does_on_postgres() -> None:
     if reason := postgres.server().reason:
         pytest.skip(reason)
     run_state_machine_as_test(
-        PostgresMachine, settings=settings(COMMON, max_examples=runs(2, 10), stateful_step_count=30)
+        PostgresMachine, settings=settings(COMMON, max_examples=runs(3, 10), stateful_step_count=30)
     )
