@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import uvicorn
@@ -73,21 +73,31 @@ def command(port: int) -> list[str]:
 
 def serve(link: socket.socket, token: str, others: Sequence[Token] = ()) -> int:
     """Serve the pages, beside the daemon, until interrupted; 1 when the daemon ends by itself."""
-    from assets.webserver import graph_application, reads  # Dagster's web server takes seconds to load
+    from assets.webserver import code_servers, graph_application, reads  # Dagster's web server takes seconds to load
 
     for name in unneeded_secrets(os.environ):  # the token too, before any process is started that could leak it
         del os.environ[name]
-    workspace = project_folder() / WORKSPACE
+    with (
+        open_instance() as instance,
+        code_servers(instance, project_folder() / WORKSPACE) as workspace,
+        _daemon(workspace) as daemon,
+        graph_application(instance, workspace) as graph,
+    ):
+        app = guarded(JsonPosts(graph, "/graphql", reads), link.getsockname()[1], token, others)
+        server = uvicorn.Server(server_config(app))
+        threading.Thread(target=_end_with, args=(daemon, server), daemon=True).start()
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[link])
+        return 0 if daemon.poll() is None else 1
+
+
+@contextlib.contextmanager
+def _daemon(workspace: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Dagster's daemon, until the block ends."""
     program = [str(Path(sys.executable).with_name("dagster-daemon")), "run", "-w", str(workspace), *QUIET]
     daemon = subprocess.Popen(program)  # noqa: S603
     try:
-        with open_instance() as instance, graph_application(instance, workspace) as graph:
-            app = guarded(JsonPosts(graph, "/graphql", reads), link.getsockname()[1], token, others)
-            server = uvicorn.Server(server_config(app))
-            threading.Thread(target=_end_with, args=(daemon, server), daemon=True).start()
-            with contextlib.suppress(KeyboardInterrupt):
-                server.run(sockets=[link])
-        return 0 if daemon.poll() is None else 1
+        yield daemon
     finally:
         if daemon.poll() is None:
             daemon.send_signal(signal.SIGINT)

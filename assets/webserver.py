@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._cli.proxy_server_manager import ProxyServerManager
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget, WorkspaceFileTarget
 from dagster_webserver.app import create_app_from_workspace_process_context
@@ -29,8 +31,23 @@ POLL_MS = 2000
 
 
 @contextmanager
+def code_servers(instance: dg.DagsterInstance, workspace: Path) -> Iterator[Path]:
+    """One server for each code location of a workspace file, until the block ends.
+
+    Returns:
+        A workspace file that names the servers. All that read it see the same definitions, also after these were
+        reloaded in the pages, and load none themselves.
+    """
+    target = WorkspaceFileTarget([str(workspace)])
+    with ProxyServerManager(instance, target, "ERROR") as servers, tempfile.TemporaryDirectory() as folder:
+        named = Path(folder) / workspace.name
+        named.write_text(json.dumps({"load_from": servers.get_code_server_specs()}))  # JSON is YAML
+        yield named
+
+
+@contextmanager
 def graph_application(instance: dg.DagsterInstance, workspace: Path | None) -> Iterator[Application]:
-    """The pages and GraphQL of an instance; the code locations of ``workspace`` are loaded, and end with the block.
+    """The pages and GraphQL of an instance and of code locations.
 
     Args:
         workspace: the workspace file; None for no code locations.

@@ -64,12 +64,15 @@ class Racer:
         senders: the first one, and the one of all later turns.
         batch: how many orders it asks for at once; 0 for everything.
         most: how many it sends before it leaves the rest to the others.
+        turns: how often it asks for the account.
     """
 
-    def __init__(self, senders: tuple[Sender, Sender], ledger: Ledger, seed: int, batch: int, most: int) -> None:
+    def __init__(
+        self, senders: tuple[Sender, Sender], ledger: Ledger, seed: int, batch: int, most: int, turns: int
+    ) -> None:
         self._sender, self._later = senders
         self._ledger, self._chance = ledger, random.Random(seed)
-        self._batch, self._most = batch, most
+        self._batch, self._most, self._turns = batch, most, turns
         self.outcomes: list[SendResult] = []
         self.seen: Counter[str] = Counter()
 
@@ -78,7 +81,8 @@ class Racer:
         end = time.monotonic() + PATIENCE
         while self._ledger.outbox.sendable(ACCOUNT) or self._ledger.attempts.live(ACCOUNT):
             assert time.monotonic() < end, f"still waiting: {self._ledger.outbox.sendable(ACCOUNT)}"
-            if len(self.outcomes) < self._most:
+            if len(self.outcomes) < self._most and self._turns:
+                self._turns -= 1
                 await self._once()
             await asyncio.sleep(self._chance.uniform(0, 0.02))
 
@@ -112,6 +116,7 @@ def main(arguments: Sequence[str], pipe: Connection) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--batch", type=int, default=0)
     parser.add_argument("--most", type=int, default=1000)
+    parser.add_argument("--turns", type=int, default=-1, help="-1: no limit")
     parser.add_argument("--lease", type=float, default=60, help="of the first turn")
     parser.add_argument("--stall", choices=CHECKPOINTS, default=None)
     parser.add_argument("--seconds", type=float, default=0.0, help="before the start")
@@ -138,7 +143,7 @@ def main(arguments: Sequence[str], pipe: Connection) -> None:
             )
             for lease in (given.lease, 60)
         )
-        racer = Racer((first, later), ledger, given.seed, given.batch, given.most)
+        racer = Racer((first, later), ledger, given.seed, given.batch, given.most, given.turns)
         pipe.send("ready")
         pipe.recv()
         time.sleep(given.seconds)

@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.support.ledgers import ACCOUNT, START, Proposer
-from tradewright.ledger.executions import Recorded
+from tradewright.ledger.execution import Recorded
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import ManualClock

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.support.ledgers import ACCOUNT, START, Proposer
-from tradewright.ledger.executions import Recorded
+from tradewright.ledger.execution import Recorded
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import ManualClock
 from tradewright.model.decision import Verdict

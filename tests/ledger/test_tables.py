@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tests.support.ledgers import ACCOUNT, START, Proposer
 from tradewright.ledger.errors import IdempotencyConflict
-from tradewright.ledger.executions import Recorded, _moved
+from tradewright.ledger.execution import Recorded
+from tradewright.ledger.executions import _moved
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.kill_switches import EVERYTHING, account_scope, strategy_scope
 from tradewright.ledger.ledger import Ledger

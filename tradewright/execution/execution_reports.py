@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tradewright.execution.types import Checkpoint, no_checkpoint
 from tradewright.ledger.attempt import Attempt
-from tradewright.ledger.executions import Recorded
+from tradewright.ledger.execution import Recorded
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.broker import BrokerEvent, BrokerEventKind, BrokerSnapshot, VenueOrder, VenueStatus

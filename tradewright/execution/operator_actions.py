@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from tradewright.execution.execution_reports import ReportHandler
 from tradewright.ledger.attempt import Attempt, AttemptEvent
-from tradewright.ledger.executions import Execution
+from tradewright.ledger.execution import Execution
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.decision import Decision

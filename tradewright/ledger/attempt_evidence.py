@@ -43,29 +43,33 @@ class AttemptEvidence:
     def __init__(self, database: Database, facts: Facts) -> None:
         self._facts, self._histories = facts, SubjectHistories(database, STEP_TOPICS, _ENDS)
 
-    def check(self, connection: Connection, refs: Iterable[str]) -> None:
+    def check(self, connection: Connection, refs: Iterable[str]) -> set[str]:
         """Compare some attempts with their events.
+
+        Returns:
+            The references that were compared, as from every method here.
 
         Raises:
             LedgerTampered: for an attempt that differs from its newest event, has none, or is gone.
         """
-        self._check(connection, self._histories.read(connection), refs)
+        return self._check(connection, self._histories.read(connection), refs)
 
-    def check_live(self, connection: Connection, account: str) -> None:
+    def check_live(self, connection: Connection, account: str) -> set[str]:
         """Compare the attempts of an account that the events know as not ended."""
         now = self._histories.read(connection)
-        self._check(connection, now, [history.subject for history in now.at_work() if history.account == account])
+        live = [history.subject for history in now.at_work() if history.account == account]
+        return self._check(connection, now, live)
 
-    def check_sent(self, connection: Connection, account: str, moment: datetime | None = None) -> None:
+    def check_sent(self, connection: Connection, account: str, moment: datetime | None = None) -> set[str]:
         """Compare the attempts of an account that were written down for the venue, or those after a moment."""
         now = self._histories.read(connection)
         after = "" if moment is None else str(Moment().process_bind_param(moment, connection.dialect))
         histories = (history for history in now.all() if history.account == account)
-        self._check(connection, now, [history.subject for history in histories if _sent_at(history) > after])
+        return self._check(connection, now, [history.subject for history in histories if _sent_at(history) > after])
 
-    def check_intents(self, connection: Connection, intent_ids: Iterable[str]) -> None:
+    def check_intents(self, connection: Connection, intent_ids: Iterable[str]) -> set[str]:
         """Compare all attempts of some intents."""
-        self._check(connection, *self._of_intents(connection, intent_ids))
+        return self._check(connection, *self._of_intents(connection, intent_ids))
 
     def check_reached(self, connection: Connection, intent_id: str) -> None:
         """Compare all attempts of an intent with their steps, permanent ids and executions: what a claim relies on.
@@ -88,7 +92,7 @@ class AttemptEvidence:
             refs |= set(connection.execute(select(attempts.c.ref).where(chosen)).scalars())
         return now, refs
 
-    def _check(self, connection: Connection, now: HistoriesNow, refs: Iterable[str]) -> None:
+    def _check(self, connection: Connection, now: HistoriesNow, refs: Iterable[str]) -> set[str]:
         wanted = set(refs)
         rows = {row["ref"]: row for row in self._facts.check_rows(connection, attempts, "ref", wanted)}
         for ref in sorted(wanted):
@@ -100,6 +104,7 @@ class AttemptEvidence:
             if history is None or history.seqs[-1] != row["event_seq"]:
                 raise tampered(attempts, row, "event_seq", row["event_seq"], history and history.seqs[-1])
             _check_walk(history)
+        return wanted
 
 
 def venue_evidence(connection: Connection, refs: list[str]) -> list[Scope]:

@@ -68,15 +68,15 @@ class Attempts:
             LedgerTampered: when it is not what its newest event says, or is gone.
         """
         with self._database.read() as connection:
-            self._evidence.check(connection, [ref])
-            found = self._select(select(attempts).where(attempts.c.ref == ref))
+            checked = self._evidence.check(connection, [ref])
+            found = self._select(select(attempts).where(attempts.c.ref == ref), checked)
         return found[0] if found else None
 
     def group(self, ref: str) -> list[Attempt]:
         """All legs that were claimed together with an attempt, itself included, the entry first."""
         with self._database.read() as connection:
-            self._evidence.check_intents(connection, [ref.partition(".")[0]])
-            return self._select(_group(ref))
+            checked = self._evidence.check_intents(connection, [ref.partition(".")[0]])
+            return self._select(_group(ref), checked)
 
     def read_back(self, ref: str) -> list[Attempt]:
         """The legs of an attempt's group as a new connection sees them: what is really committed (S4)."""
@@ -89,8 +89,8 @@ class Attempts:
         if intent_id is None:
             return self._select(query)
         with self._database.read() as connection:
-            self._evidence.check_intents(connection, [intent_id])
-            return self._select(query.where(attempts.c.intent_id == intent_id))
+            checked = self._evidence.check_intents(connection, [intent_id])
+            return self._select(query.where(attempts.c.intent_id == intent_id), checked)
 
     def of_decision(self, decision_id: str) -> list[Attempt]:
         """The attempts on a decision, oldest first."""
@@ -130,8 +130,8 @@ class Attempts:
         """The attempts of an account that are not at their end, oldest first."""
         query = select(attempts).where(attempts.c.account == account, attempts.c.state.in_(LIVE_STATES))
         with self._database.read() as connection:
-            self._evidence.check_live(connection, account)
-            return self._select(query.order_by(attempts.c.claimed_at, attempts.c.ref))
+            checked = self._evidence.check_live(connection, account)
+            return self._select(query.order_by(attempts.c.claimed_at, attempts.c.ref), checked)
 
     def sent_in(self, account: str, instruments: Collection[str]) -> list[Attempt]:
         """The attempts of an account in some instruments that went out, protective legs too, oldest first."""
@@ -143,8 +143,8 @@ class Attempts:
             attempts.c.sending_at.is_not(None),
         )
         with self._database.read() as connection:
-            self._evidence.check_sent(connection, account)
-            return self._select(query.order_by(attempts.c.claimed_at, attempts.c.ref))
+            checked = self._evidence.check_sent(connection, account)
+            return self._select(query.order_by(attempts.c.claimed_at, attempts.c.ref), checked)
 
     def in_state(self, account: str, state: AttemptState) -> list[Attempt]:
         """The attempts of an account in one state, oldest first."""
@@ -171,8 +171,8 @@ class Attempts:
         query = select(attempts).where(attempts.c.account == account, attempts.c.sending_at > moment)
         query = query.where(attempts.c.leg == Leg.ENTRY.value)
         with self._database.read() as connection:
-            self._evidence.check_sent(connection, account, moment)
-            return self._select(query.order_by(attempts.c.sending_at, attempts.c.ref))
+            checked = self._evidence.check_sent(connection, account, moment)
+            return self._select(query.order_by(attempts.c.sending_at, attempts.c.ref), checked)
 
     def events(self, ref: str) -> list[AttemptEvent]:
         """The steps of an attempt, oldest first."""
@@ -219,7 +219,7 @@ class Attempts:
                 ended = set(connection.execute(over).scalars())
                 known: dict[str, set[int]] = {}
                 named = select(perm_ids.c.ref, perm_ids.c.perm_id).where(perm_ids.c.ref.in_(refs))
-                for ref, number in connection.execute(named):
+                for ref, number in connection.execute(named).all():
                     known.setdefault(ref, set()).add(number)
                 found |= {(ref, number) for ref, number in part if ref in ended and known.get(ref, set()) == {number}}
         return found
@@ -255,10 +255,16 @@ class Attempts:
         topic = TOPIC_OF_STATE[state]
         self._events.record(attempt_events, row, topic, ref, actor=of.holder, account=of.account, state=changed)
 
-    def _select(self, query: Select[Any]) -> list[Attempt]:
+    def _select(self, query: Select[Any], checked: Collection[str] = ()) -> list[Attempt]:
+        """The attempts of a query, compared with their events.
+
+        Args:
+            checked: those that were compared in this very transaction.
+        """
         with self._database.read() as connection:
             rows = connection.execute(query).mappings().all()
-            self._evidence.check(connection, [row["ref"] for row in rows])
+            if unchecked := [row["ref"] for row in rows if row["ref"] not in checked]:
+                self._evidence.check(connection, unchecked)
             return [_attempt(row) for row in rows]
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Connection,
     Select,
     Table,
+    bindparam,
     exists,
     insert,
     select,
@@ -47,6 +48,10 @@ from tradewright.model.errors import LedgerError
 from tradewright.model.hashing import canonical_json
 from tradewright.model.mode import Mode
 from tradewright.model.topic import Topic
+
+_INSERT = insert(events)
+_HEAD = select(event_head.c.seq, event_head.c.hash, event_head.c.ledger_id)
+_MOVE_HEAD = update(event_head).values(seq=bindparam("newest_seq"), hash=bindparam("newest_hash"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +106,33 @@ class Events:
             LedgerError: when it cannot be committed.
             TypeError, ValueError: when ``payload`` has no canonical form.
         """
-        text = canonical_json(payload)
+        about = {"topic": topic.value, "subject": subject, "account": account, "actor": actor}
         with self._database.write() as connection:
-            last_seq, last_hash, ledger_id = self._last(connection, damaged)
-            if last_seq == 0 and not damaged and not ledger_id:  # one that has a name keeps its key
-                ledger_id = self.seals.begin(connection)
-            at = self._database.clock.now()
-            row: dict[str, Any] = {"seq": last_seq + 1, "at": at, "topic": topic.value, "subject": subject}
-            row |= {"mode": self.mode.value, "account": account, "actor": actor, "payload": text}
-            row |= {"payload_hash": sha256(text), "previous": last_hash}
-            row["hash"] = event_hash(row | {"at": Moment().process_bind_param(at, connection.dialect)})
-            connection.execute(insert(events).values(**row, mac=self.seals.mac(ledger_id, row["hash"])))
-            if not damaged:
-                connection.execute(update(event_head).values(seq=row["seq"], hash=row["hash"]))
-                before, end = Anchor(last_seq, last_hash), Anchor(row["seq"], row["hash"])
-                self.seals.anchor_later(ledger_id, before, end)
-        return Event(**row | {"topic": topic, "payload": json.loads(text)})
+            return self._append(connection, self._last(connection, damaged), about, payload, damaged)
+
+    def _append(
+        self,
+        connection: Connection,
+        last: tuple[int, str, str],
+        about: Mapping[str, str],
+        payload: object,
+        damaged: bool,
+    ) -> Event:
+        """Append one event behind the last one: its number, its hash, and the ledger's name."""
+        last_seq, last_hash, ledger_id = last
+        text = canonical_json(payload)
+        if last_seq == 0 and not damaged and not ledger_id:  # one that has a name keeps its key
+            ledger_id = self.seals.begin(connection)
+        at = self._database.clock.now()
+        row: dict[str, Any] = {"seq": last_seq + 1, "at": at, "mode": self.mode.value, **about, "payload": text}
+        row |= {"payload_hash": sha256(text), "previous": last_hash}
+        row["hash"] = event_hash(row | {"at": Moment().process_bind_param(at, connection.dialect)})
+        connection.execute(_INSERT, row | {"mac": self.seals.mac(ledger_id, row["hash"])})
+        if not damaged:
+            connection.execute(_MOVE_HEAD, {"newest_seq": row["seq"], "newest_hash": row["hash"]})
+            before, end = Anchor(last_seq, last_hash), Anchor(row["seq"], row["hash"])
+            self.seals.anchor_later(ledger_id, before, end)
+        return Event(**row | {"topic": Topic(row["topic"]), "payload": json.loads(text)})
 
     def record(
         self,
@@ -138,13 +154,15 @@ class Events:
                 event as well, and points to it.
         """
         with self._database.write() as connection:
-            seq = self._last(connection, damaged)[0] + 1
-            connection.execute(insert(table).values(**row, event_seq=seq))
+            last = self._last(connection, damaged)
+            seq = last[0] + 1
+            connection.execute(insert(table), dict(row) | {"event_seq": seq})
             payload = {"table": table.name, "row": content_of(table, raw_row(connection, table, seq))}
             if state is not None:
                 connection.execute(update(state[0]).where(state[1]).values(event_seq=seq))
                 payload["state"] = content_of(state[0], raw_row(connection, state[0], seq))
-            return self.append(topic, subject, payload, actor, account, damaged=damaged)
+            about = {"topic": topic.value, "subject": subject, "account": account, "actor": actor}
+            return self._append(connection, last, about, payload, damaged)
 
     def _last(self, connection: Connection, damaged: bool) -> tuple[int, str, str]:
         """Number and hash of the event before the next one, and the ledger's name.
@@ -155,7 +173,7 @@ class Events:
             newest = connection.execute(select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1))
             row = newest.one_or_none()
             return (0, GENESIS, "") if row is None else (row.seq, str(row.hash), "")
-        head = connection.execute(select(event_head.c.seq, event_head.c.hash, event_head.c.ledger_id)).one_or_none()
+        head = connection.execute(_HEAD).one_or_none()
         if head is None or not isinstance(head.seq, int):
             raise tampered(event_head, {"id": 1}, "seq", head and head.seq, "the number of the newest event")
         return head.seq, str(head.hash), str(head.ledger_id)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Table, and_, func, select
+from sqlalchemy import BindParameter, ColumnElement, RowMapping, Table, and_, bindparam, func, select
 
 from tradewright.database.engine import Database
 from tradewright.ledger.attempt_evidence import AttemptEvidence
 from tradewright.ledger.damage import damaged_rows
 from tradewright.ledger.errors import LedgerTampered
 from tradewright.ledger.events import Events
+from tradewright.ledger.execution import Execution, Recorded
 from tradewright.ledger.facts import CHUNK, Scope, names, of_subject, since
 from tradewright.ledger.schema import adjustments, attempts, events, executions, fees, rulings
 from tradewright.model.intent import FLATTEN, MANUAL
@@ -36,50 +36,7 @@ _STORED = [column for column in executions.c if column.name != "event_seq"]
 _REPORTED_CONTENT = ("account", "instrument", "side", "quantity", "price")
 """Equal in every report of one execution; reference and permanent id may become known later."""
 _REPORTED = executions.c.recorded_at, executions.c.exec_id
-
-
-class Recorded(StrEnum):
-    """What became of a reported execution."""
-
-    NEW = "NEW"
-    SEEN = "SEEN"
-    QUARANTINED = "QUARANTINED"
-    """A correction of one that is there: kept, but not counted until it is ruled on (fault 13)."""
-    DIFFERS = "DIFFERS"
-    """The id is there with another content: nothing is changed, and it is an alarm."""
-
-
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """One stored execution.
-
-    Args:
-        ref: our attempt, None for an order that is not ours.
-        counts: whether it is part of the position.
-        fee: None until the venue reports it; the newest report counts.
-        fee_currency: empty while it is not known.
-    """
-
-    exec_id: str
-    base_id: str
-    ref: str | None
-    perm_id: int
-    account: str
-    instrument: str
-    side: Side
-    quantity: Decimal
-    price: Decimal
-    time: datetime
-    quarantined: bool
-    recorded_at: datetime
-    counts: bool
-    fee: Decimal | None
-    fee_currency: str = ""
-
-    @property
-    def signed_quantity(self) -> Decimal:
-        """Positive for a purchase."""
-        return self.quantity * self.side.sign
+_ALL_RULINGS = Scope(rulings)
 
 
 class Executions:
@@ -148,9 +105,9 @@ class Executions:
                 for table in (executions, fees):
                     self._events.facts.check(connection, of_subject(table, "exec_id", ids))
                 stored = select(executions).where(executions.c.exec_id.in_(ids))
-                rows = {row["exec_id"]: row for row in connection.execute(stored).mappings()}
+                rows = {row["exec_id"]: row for row in connection.execute(stored).mappings().all()}
                 charged = select(fees.c.exec_id, fees.c.fee, fees.c.currency).where(fees.c.exec_id.in_(ids))
-                newest = {row[0]: (row[1], row[2]) for row in connection.execute(charged.order_by(fees.c.id))}
+                newest = {row[0]: (row[1], row[2]) for row in connection.execute(charged.order_by(fees.c.id)).all()}
                 found += [fill for fill in part if not _is_on_record(fill, rows, newest)]
         return found
 
@@ -240,9 +197,9 @@ class Executions:
             self._evidence.check(connection, connection.execute(refs.distinct()).scalars())
             moves = [
                 (row.recorded_at, row.instrument, row.strategy or "", Side(row.side).sign * row.quantity)
-                for row in connection.execute(query)
+                for row in connection.execute(query).all()
             ]
-            moves += [(row.at, row.instrument, "", row.quantity) for row in connection.execute(by_hand)]
+            moves += [(row.at, row.instrument, "", row.quantity) for row in connection.execute(by_hand).all()]
         return sorted(moves, key=lambda move: move[0])
 
     def filled(self, ref: str) -> Decimal:
@@ -340,10 +297,11 @@ class Executions:
         source = _RULED.outerjoin(fees, of_fee)
         charged = fees.c.fee, func.coalesce(fees.c.currency, "").label("fee_currency")
         query = select(*_STORED, *charged, _COUNTS.label("counts")).select_from(source).where(*conditions)
-        with self._events.facts.read(scope, Scope(rulings)) as connection:
-            rows: Iterable[RowMapping] = connection.execute(query.order_by(*_REPORTED)).mappings()
-            found = [_execution(dict(row)) for row in rows]
-            self._events.facts.check(connection, _fees_of([execution.exec_id for execution in found]))
+        with self._events.facts.read(scope, _ALL_RULINGS) as connection:
+            rows: Iterable[RowMapping] = connection.execute(query.order_by(*_REPORTED)).mappings().all()
+            found = [Execution(**{**row, "side": Side(row["side"])}) for row in rows]
+            if found:
+                self._events.facts.check(connection, _fees_of([execution.exec_id for execution in found]))
         return found
 
     def _moves(self, *conditions: Any) -> list[tuple[datetime, str, Decimal, Decimal]]:
@@ -373,21 +331,23 @@ def _is_same_fee(newest: tuple[Decimal, str] | None, fee: Decimal, currency: str
 
 
 def _of(table: Table, account: str) -> Scope:
+    return _of_accounts(table).of(account=account)
+
+
+@cache
+def _of_accounts(table: Table) -> Scope:
+    account: BindParameter[str] = bindparam("account")
     return Scope(table, (table.c.account == account,), (events.c.account == account,))
 
 
 def _of_positions(account: str) -> tuple[Scope, ...]:
     """All that moves a position of an account."""
-    return _of(executions, account), _of(adjustments, account), Scope(rulings)
+    return _of(executions, account), _of(adjustments, account), _ALL_RULINGS
 
 
 def _fees_of(exec_ids: list[str]) -> Scope:
     """The fees of some executions; all fees where they are many."""
     return of_subject(fees, "exec_id", exec_ids) if len(exec_ids) <= CHUNK else Scope(fees)
-
-
-def _execution(row: dict[Any, Any]) -> Execution:
-    return Execution(**row | {"side": Side(row["side"])})
 
 
 def _moved(held: Decimal, average: Decimal, quantity: Decimal, price: Decimal) -> tuple[Decimal, Decimal]:

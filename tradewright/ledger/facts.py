@@ -9,13 +9,27 @@ which the audit finds.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, Table, and_, case, func, select, true
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    RowMapping,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    func,
+    select,
+    true,
+)
 
 from tradewright.database.engine import Database
 from tradewright.ledger.row_evidence import EVENT_COLUMNS, checked_payload, compare, raw_columns, tampered, tells
@@ -74,15 +88,38 @@ class Scope:
         rows: conditions on the table; none for all rows.
         told: conditions on the events of the table's topics. They may hold for more events than there are rows in the
             reading, never for fewer. None where a removed row need not be found.
+        values: of the parameters that the conditions leave open.
     """
 
     table: Table
     rows: tuple[ColumnElement[bool], ...] = ()
     told: tuple[ColumnElement[bool], ...] | None = ()
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def of(self, **values: object) -> Scope:
+        """The same scope with other values; its statements are not made again."""
+        bound = Scope(self.table, self.rows, self.told, values)
+        bound.__dict__["statements"] = self.statements
+        return bound
+
+    @cached_property
+    def statements(self) -> tuple[Select[Any], Select[Any]]:
+        """What reads the rows with their events, and what finds the events without a row in the reading."""
+        table = self.table
+        is_outside = case((and_(true(), *self.rows), 0), else_=1) == 1
+        absent = table.c.event_seq.is_(None)
+        outside = _events_with_rows(table).where(*(self.told or ()), absent | is_outside).order_by(events.c.seq)
+        return _rows_with_events(table).where(*self.rows), outside
 
 
 def of_subject(table: Table, column: str, subjects: Sequence[str]) -> Scope:
     """The rows whose key is the subject of their events."""
+    return _of_subjects(table, column).of(subjects=list(subjects))
+
+
+@cache
+def _of_subjects(table: Table, column: str) -> Scope:
+    subjects: BindParameter[str] = bindparam("subjects", expanding=True)
     return Scope(table, (table.c[column].in_(subjects),), (events.c.subject.in_(subjects),))
 
 
@@ -127,7 +164,7 @@ class Facts:
             LedgerTampered: as for :meth:`read`.
         """
         table = scope.table
-        rows = connection.execute(_rows_with_events(table).where(*scope.rows))
+        rows = connection.execute(scope.statements[0], scope.values).all()
         numbered = [(hash(row), row) for row in rows]
         self._compare(connection, table, numbered)
         if scope.told is not None:
@@ -138,10 +175,9 @@ class Facts:
         """Compare the rows of some keys with their events, and return them as the database holds them."""
         wanted = sorted(set(keys))
         found: list[Row[*tuple[Any, ...]]] = []
-        query = _rows_with_events(table)
+        query = _rows_of_keys(table, column)
         for start in range(0, len(wanted), CHUNK):
-            chosen = query.where(table.c[column].in_(wanted[start : start + CHUNK]))
-            found += connection.execute(chosen).all()
+            found += connection.execute(query, {"keys": wanted[start : start + CHUNK]}).all()
         self._compare(connection, table, [(hash(row), row) for row in found])
         return [_named(row) for row in found]
 
@@ -160,7 +196,7 @@ class Facts:
         key, width = self.seals.key(connection) if new else None, len(table.c) + 1
         for start in range(0, len(new), CHUNK):
             part = {seq: (row, number) for seq, row, number in new[start : start + CHUNK]}
-            for event in connection.execute(select(*EVENT_COLUMNS).where(events.c.seq.in_(part))).mappings().all():
+            for event in connection.execute(_EVENTS, {"numbers": list(part)}).mappings().all():
                 row, number = part[event["seq"]]
                 payload = checked_payload(event, key)
                 if not tells(table, row[-width:-2], payload):
@@ -170,10 +206,7 @@ class Facts:
     def _check_told(self, connection: Connection, scope: Scope) -> None:
         """Find the events whose row is not in the reading: it was removed, or it was edited, or it is another's."""
         table = scope.table
-        is_outside = case((and_(true(), *scope.rows), 0), else_=1) == 1
-        absent = table.c.event_seq.is_(None)
-        query = _events_with_rows(table).where(*(scope.told or ()), absent | is_outside).order_by(events.c.seq)
-        found = connection.execute(query).all()
+        found = connection.execute(scope.statements[1], scope.values).all()
         for row in found:
             if row.event_seq is None:
                 raise removed(connection, table, row.seq)
@@ -185,6 +218,15 @@ def _rows_with_events(table: Table) -> Select[Any]:
     """The rows of a table, as the database holds them, each beside the hash of its event."""
     query = select(*raw_columns(table), table.c.event_seq, events.c.hash.label("event_hash"))
     return query.select_from(table.outerjoin(events, events.c.seq == table.c.event_seq))
+
+
+@cache
+def _rows_of_keys(table: Table, column: str) -> Select[Any]:
+    """:func:`_rows_with_events` of some keys."""
+    return _rows_with_events(table).where(table.c[column].in_(bindparam("keys", expanding=True)))
+
+
+_EVENTS = select(*EVENT_COLUMNS).where(events.c.seq.in_(bindparam("numbers", expanding=True)))
 
 
 @cache

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, select
 
 from tradewright.database.engine import Database
 from tradewright.ledger.row_evidence import EVENT_COLUMNS
@@ -58,7 +58,7 @@ class SubjectHistories:
     """
 
     def __init__(self, database: Database, topics: Collection[Topic], ended: Collection[Topic]) -> None:
-        self._database, self._topics = database, [topic.value for topic in topics]
+        self._database, self._behind = database, _behind([topic.value for topic in topics])
         self._ended = frozenset(ended)
         self._known: dict[str, SubjectHistory] = {}
         self._at_work: set[str] = set()
@@ -73,25 +73,28 @@ class SubjectHistories:
             if last - self._upto > FAR:  # each message would read all of this anew, with the write lock held
                 with self._database.read_fresh() as committed:
                     self._remember(committed)
-            changed = _added(self._known, self._after(connection, self._upto))
+            changed = _added(self._known, self._between(connection, last))
             return HistoriesNow(self._known, self._at_work, changed, self._ended, last)
 
     def _remember(self, connection: Connection) -> int:
         """Learn what was committed since the last time; the number of the newest event."""
         last = _newest(connection)
-        for history in _added(self._known, self._after(connection, self._upto)).values():
+        for history in _added(self._known, self._between(connection, last)).values():
             self._known[history.subject] = history
             (self._at_work.discard if history.newest in self._ended else self._at_work.add)(history.subject)
         self._upto = max(self._upto, last)
         return last
 
-    def _after(self, connection: Connection, seq: int) -> dict[str, SubjectHistory]:
-        """What the events behind a number tell of each subject."""
-        names = {column.name: column for column in EVENT_COLUMNS}
-        columns = [names[name] for name in ("subject", "account", "mode", "seq", "topic", "at")]
-        query = select(*columns).where(events.c.seq > seq, events.c.topic.in_(self._topics)).order_by(events.c.seq)
+    def _between(self, connection: Connection, last: int) -> dict[str, SubjectHistory]:
+        """What the events behind those that are remembered tell of each subject.
+
+        Args:
+            last: the newest event that the connection sees; nothing is read when that is remembered.
+        """
+        if last <= self._upto:
+            return {}
         found: dict[str, list[Row[*tuple[Any, ...]]]] = {}
-        for row in connection.execute(query):
+        for row in connection.execute(self._behind, {"seen": self._upto}).all():
             found.setdefault(row[0], []).append(row)
         return {subject: _history(rows) for subject, rows in found.items()}
 
@@ -128,8 +131,19 @@ class HistoriesNow:
                 yield found
 
 
+_NEWEST = select(func.max(events.c.seq))
+
+
 def _newest(connection: Connection) -> int:
-    return connection.execute(select(func.max(events.c.seq))).scalar() or 0
+    return connection.execute(_NEWEST).scalar() or 0
+
+
+def _behind(topics: Sequence[str]) -> Select[Any]:
+    """The events of some topics behind a number, oldest first."""
+    names = {column.name: column for column in EVENT_COLUMNS}
+    columns = [names[name] for name in ("subject", "account", "mode", "seq", "topic", "at")]
+    behind = events.c.seq > bindparam("seen")
+    return select(*columns).where(behind, events.c.topic.in_(topics)).order_by(events.c.seq)
 
 
 def _history(rows: Sequence[Row[*tuple[Any, ...]]]) -> SubjectHistory:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    bindparam,
     select,
     type_coerce,
 )
@@ -158,8 +159,12 @@ def raw_columns(table: Table) -> list[Any]:
 
 def raw_row(connection: Connection, table: Table, seq: int) -> RowMapping:
     """The row of an event, as the database holds it."""
-    query = select(*raw_columns(table)).where(table.c.event_seq == seq)
-    return connection.execute(query).mappings().one()
+    return connection.execute(_raw_row(table), {"number": seq}).mappings().one()
+
+
+@cache
+def _raw_row(table: Table) -> Select[Any]:
+    return select(*raw_columns(table)).where(table.c.event_seq == bindparam("number"))
 
 
 def content_of(table: Table, raw: Row) -> dict[str, Any]:

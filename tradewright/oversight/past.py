@@ -16,7 +16,7 @@ from tradewright.backtest.engine import run
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.calendars.registry import calendar_of
 from tradewright.execution.market_state import closed_at
-from tradewright.ledger.executions import Execution
+from tradewright.ledger.execution import Execution
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Floats, Timeframe
 from tradewright.model.signal import SignalCandidate
