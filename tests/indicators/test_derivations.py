@@ -126,3 +126,12 @@ def test_a_session_of_unknown_volume_has_no_vwap_until_the_next_one() -> None:
 def test_on_balance_volume_goes_on_after_an_unknown_volume() -> None:
     bars = make_bars([10.0, 11.0, 12.0, 11.5, 11.5], volume=[5.0, 7.0, np.nan, 4.0, 9.0])
     assert_allclose(column(Feature("obv"), bars), [5.0, 12.0, np.nan, 16.0, 16.0])
+
+
+@pytest.mark.parametrize("price", [33.123456789012345, 100.01, 1e9 / 7])
+def test_rounding_is_no_distance_from_the_mean(price: float) -> None:
+    flat = np.full(120, price)
+    for n in (5, 7, 20, 50, 111):
+        for name in ("cci", "zscore"):
+            known = column(Feature(name, (n,)), make_bars(flat, high=flat, low=flat))[n - 1 :]
+            assert known.tolist() == [0.0] * len(known)
