@@ -14,8 +14,8 @@ SHORT = {
 }  # fmt: skip
 """An argument for each name of one: a new indicator with another one needs a line here."""
 
-FEATURES = [Feature(name, tuple(SHORT[rule.name] for rule in rules)) for name, rules in INDICATORS.items()]
-"""Every registered indicator, with short windows."""
+FEATURES = [Feature(name, tuple(float(SHORT[rule.name]) for rule in rules)) for name, rules in INDICATORS.items()]
+"""Every registered indicator, with short windows, as floats: so they come from a configuration."""
 
 
 def make_bars(close, *, high=None, low=None, volume=None, spread=None, start=0, step=HOUR):

@@ -121,6 +121,7 @@ def without_gaps(compute: Callable[..., tuple[Floats, ...]], *columns: Floats) -
 
 def quotient(above: Floats, below: Floats, *, idle: float, least: float | Floats = 0.0) -> Floats:
     """``above / below``; ``idle`` where ``below`` is at most ``least``, NaN where either is NaN."""
-    result: Floats = np.where(np.isnan(above) | np.isnan(below), np.nan, idle)
-    np.divide(above, below, out=result, where=below > least)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result = above / below
+    result[(below <= least) & ~np.isnan(above)] = idle
     return result

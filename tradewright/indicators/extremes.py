@@ -1,6 +1,7 @@
 """Highest and lowest values of sliding windows, and what follows from them: channels, stochastic, Aroon, Ichimoku.
 
-A window that holds a NaN gives NaN, and no other does. Windows are joined from shorter ones, 1 + log2(n) passes.
+A window that holds a NaN gives NaN, and no other does. Windows are joined from shorter ones in 1 + log2(n) passes, in
+tiles that stay in the second-level cache.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from tradewright.indicators.arrays import equal_lengths, quotient, series, shifted, window
 from tradewright.indicators.moving import sma
 from tradewright.indicators.volatility import Bands
+from tradewright.indicators.windows import TILE
 from tradewright.model.bars import Floats
 
 
@@ -123,13 +125,13 @@ def senkou_a(high: npt.ArrayLike, low: npt.ArrayLike, tenkan: float, kijun: floa
 
 def _extreme(join: Callable[[Floats, Floats], Floats], values: Floats, n: int) -> Floats:
     result = np.full(len(values), np.nan)
-    if n <= len(values):
-        found, block = values, 1
+    for start in range(n - 1, len(values), max(TILE, n)):
+        found, block = values[start - n + 1 : start + max(TILE, n)], 1
         while block < n:
             step = min(block, n - block)
             found = join(found[step:], found[:-step])
             block += step
-        result[n - 1 :] = found
+        result[start : start + len(found)] = found
     return result
 
 

@@ -262,7 +262,7 @@ def indicators_page() -> str:
         f"The price columns ({', '.join(PRICES)}) take no arguments.\n\n"
         "`vwap_*` and `pivot_*` begin anew with the session in their name, which has the hours of `session_*` above; "
         "`utc` is the day in UTC, and so the bar before for bars of days. A session that no bar starts in gives no "
-        "value.\n\n"
+        "value. In `features.extra`, a column without a value on the newest bar keeps entries back.\n\n"
         "A value is NaN where its window holds a NaN, such as an unknown volume, and known again as soon as the window "
         "has passed it. Recursive ones are NaN on that bar alone, and go on as if it did not exist: "
         f"{', '.join(f'`{name}`' for name in RECURSIVE)}.\n"

@@ -5,17 +5,16 @@ All treat a bar with a NaN as absent: it has NaN, and the next bar follows the l
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from tradewright.indicators.arrays import IndicatorArguments, equal_lengths, quotient, series, window, without_gaps
+from tradewright.indicators.arrays import IndicatorArguments, equal_lengths, series, window, without_gaps
 from tradewright.indicators.momentum import FADED
-from tradewright.indicators.moving import wilder
 from tradewright.indicators.volatility import atr
+from tradewright.indicators.windows import fma
 from tradewright.model.bars import Floats
 
 
@@ -42,7 +41,13 @@ def directional_movement(
     """
     columns, length = (series(high), series(low), series(close)), window(n)
     equal_lengths(*columns)
-    return DirectionalMovement(*without_gaps(partial(_directional, length), *columns))
+
+    def smooth(highs: Floats, lows: Floats, closes: Floats) -> tuple[Floats, ...]:
+        lines = tuple(np.full(len(closes), np.nan) for _ in range(3))
+        _directional_kernel(highs, lows, closes, length, *lines)
+        return lines
+
+    return DirectionalMovement(*without_gaps(smooth, *columns))
 
 
 class Supertrend(NamedTuple):
@@ -103,14 +108,35 @@ def parabolic_sar(high: npt.ArrayLike, low: npt.ArrayLike, step: float = 0.02, m
     return without_gaps(stops, highs, lows)[0]
 
 
-def _directional(n: int, high: Floats, low: Floats, close: Floats) -> tuple[Floats, ...]:
-    up, down = high[1:] - high[:-1], low[:-1] - low[1:]
-    moves = np.where((up > down) & (up > 0.0), up, 0.0), np.where((down > up) & (down > 0.0), down, 0.0)
-    spans = np.maximum(high[1:], close[:-1]) - np.minimum(low[1:], close[:-1])
-    span = wilder(spans, n)
-    plus, minus = (100.0 * quotient(wilder(each, n), span, idle=0.0, least=FADED) for each in moves)
-    adx = wilder(100.0 * quotient(np.abs(plus - minus), plus + minus, idle=0.0), n)
-    return tuple(np.concatenate(([np.nan], line))[: len(close)] for line in (plus, minus, adx))
+@njit(cache=True, error_model="numpy")
+def _smoothed(mean: float, value: float, count: int, n: int) -> float:
+    """Wilder's mean after the ``count``-th value: a sum before the ``n``-th, then a mean that moves by 1 / ``n``."""
+    if count < n:
+        return mean + value
+    if count == n:
+        return (mean + value) / n
+    decay = (n - 1.0) / n
+    return fma(decay, mean, (1.0 - decay) * value)
+
+
+@njit(cache=True, error_model="numpy")
+def _directional_kernel(
+    high: Floats, low: Floats, close: Floats, n: int, plus: Floats, minus: Floats, adx: Floats
+) -> None:
+    rise, fall, span, index = 0.0, 0.0, 0.0, 0.0
+    for i in range(1, len(close)):
+        up, down = high[i] - high[i - 1], low[i - 1] - low[i]
+        rise = _smoothed(rise, up if up > down and up > 0.0 else 0.0, i, n)
+        fall = _smoothed(fall, down if down > up and down > 0.0 else 0.0, i, n)
+        span = _smoothed(span, max(high[i], close[i - 1]) - min(low[i], close[i - 1]), i, n)
+        if i < n:
+            continue
+        plus[i] = 100.0 * (rise / span) if span > FADED else 0.0
+        minus[i] = 100.0 * (fall / span) if span > FADED else 0.0
+        both = plus[i] + minus[i]
+        index = _smoothed(index, 100.0 * (abs(plus[i] - minus[i]) / both) if both > 0.0 else 0.0, i - n + 1, n)
+        if i >= 2 * n - 1:
+            adx[i] = index
 
 
 @njit(cache=True, error_model="numpy")
