@@ -1,14 +1,24 @@
 """Indicators of whole bars against slow plain Python, from the first value on, at prices with many ties."""
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from tests.indicators import naive, naive_bars
 from tests.indicators.conftest import HOUR, make_bars, walk
+from tradewright.indicators.arrays import IndicatorArguments
+from tradewright.indicators.candles import heikin_ashi
 from tradewright.indicators.catalogue import PIVOTS
+from tradewright.indicators.extremes import donchian, midpoint
+from tradewright.indicators.moving import hma, wma
 from tradewright.indicators.registry import column, columns
 from tradewright.indicators.sessions import ANCHORS
+from tradewright.indicators.trend import parabolic_sar, supertrend
+from tradewright.indicators.volatility import keltner
+from tradewright.indicators.volume import money_flow_index
 from tradewright.model.bars import Bars
 from tradewright.model.strategy import Feature
 
@@ -135,3 +145,25 @@ def test_rounding_is_no_distance_from_the_mean(price: float) -> None:
         for name in ("cci", "zscore"):
             known = column(Feature(name, (n,)), make_bars(flat, high=flat, low=flat))[n - 1 :]
             assert known.tolist() == [0.0] * len(known)
+
+
+WRONG: list[tuple[Callable[[], object], str]] = [
+    (lambda: supertrend(BARS.high, BARS.low, BARS.close, 10, -1.0), "-1.0 ranges"),
+    (lambda: keltner(BARS.high, BARS.low, BARS.close, 20, 10, math.inf), "inf ranges"),
+    (lambda: parabolic_sar(BARS.high, BARS.low, 0.3, 0.2), "step 0.3, maximum 0.2"),
+    (lambda: hma(BARS.close, 1), "a window of 1 bars"),
+    (lambda: midpoint(BARS.high, BARS.low, 9, -1), "a window of -1 bars"),
+    (lambda: donchian(BARS.high[1:], BARS.low, 9), "one length"),
+    (lambda: money_flow_index(BARS.high, BARS.low, BARS.close, BARS.volume[1:], 3), "one length"),
+    (lambda: heikin_ashi(BARS.open, BARS.high, BARS.low[1:], BARS.close), "one length"),
+]
+
+
+@pytest.mark.parametrize(("call", "told"), WRONG, ids=[told for _, told in WRONG])
+def test_wrong_arguments_are_refused(call: Callable[[], object], told: str) -> None:
+    with pytest.raises(IndicatorArguments, match=told):
+        call()
+
+
+def test_a_weighted_mean_of_one_is_the_value() -> None:
+    assert wma(BARS.close, 1).tolist() == CLOSE

@@ -44,7 +44,7 @@ def directional_movement(
 
     def smooth(highs: Floats, lows: Floats, closes: Floats) -> tuple[Floats, ...]:
         lines = tuple(np.full(len(closes), np.nan) for _ in range(3))
-        _directional_kernel(highs, lows, closes, length, *lines)
+        _directional_kernel(highs, lows, closes, length, FADED, *lines)
         return lines
 
     return DirectionalMovement(*without_gaps(smooth, *columns))
@@ -121,7 +121,7 @@ def _smoothed(mean: float, value: float, count: int, n: int) -> float:
 
 @njit(cache=True, error_model="numpy")
 def _directional_kernel(
-    high: Floats, low: Floats, close: Floats, n: int, plus: Floats, minus: Floats, adx: Floats
+    high: Floats, low: Floats, close: Floats, n: int, least: float, plus: Floats, minus: Floats, adx: Floats
 ) -> None:
     rise, fall, span, index = 0.0, 0.0, 0.0, 0.0
     for i in range(1, len(close)):
@@ -131,8 +131,8 @@ def _directional_kernel(
         span = _smoothed(span, max(high[i], close[i - 1]) - min(low[i], close[i - 1]), i, n)
         if i < n:
             continue
-        plus[i] = 100.0 * (rise / span) if span > FADED else 0.0
-        minus[i] = 100.0 * (fall / span) if span > FADED else 0.0
+        plus[i] = 100.0 * (rise / span) if span > least else 0.0
+        minus[i] = 100.0 * (fall / span) if span > least else 0.0
         both = plus[i] + minus[i]
         index = _smoothed(index, 100.0 * (abs(plus[i] - minus[i]) / both) if both > 0.0 else 0.0, i - n + 1, n)
         if i >= 2 * n - 1:
