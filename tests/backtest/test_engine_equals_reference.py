@@ -10,13 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.backtest.conftest import Noisy
 from tests.backtest.reference import run_reference
 from tests.support.price_lists import IBKR_FIXED, IBKR_TIERED
 from tradewright.backtest import sizing
 from tradewright.backtest.engine import run
+from tradewright.backtest.lookahead import look_ahead
 from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.fills import costs, slippage
+from tradewright.model.strategy import Feature
 
 COSTS = [
     costs.NoCosts(),
@@ -78,6 +81,21 @@ def assert_equal(left: BacktestResult, right: BacktestResult) -> None:
 def test_kernel_equals_reference(make_bars, noisy, seed, busy, spec):
     bars = make_bars(seed)
     assert_equal(run(noisy(seed, busy), bars, spec), run_reference(noisy(seed, busy), bars, spec))
+
+
+class OfTrend(Noisy):
+    """The same decisions, whose prices are those of another indicator."""
+
+    def prepare_state(self) -> tuple[Feature, ...]:
+        return (Feature("adx", (14,)),)
+
+
+def test_a_strategy_reads_any_indicator_of_the_registry(make_bars, noisy):
+    bars, spec = make_bars(3, 300), BacktestSpec(allow_short=True)
+    result = run(OfTrend(), bars, spec)
+    assert_equal(result, run_reference(OfTrend(), bars, spec))
+    assert not np.array_equal(result.position, run(noisy(), bars, spec).position)
+    assert look_ahead(OfTrend(), bars) == ()
 
 
 def test_the_zero_delay_that_only_tests_may_use_equals_the_reference_too(make_bars, noisy):

@@ -17,8 +17,11 @@ from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime import feeds, research
 from runtime.container import Container
+from tests.backtest.conftest import random_bars
 from tests.backtest.reference import run_reference
 from tradewright.evaluation.equity_curve import Sampling
+from tradewright.indicators.features import feature_table
+from tradewright.indicators.registry import column
 from tradewright.model.bars import Timeframe
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import ConfigError, StoreError
@@ -104,6 +107,17 @@ def test_the_columns_are_those_of_the_file() -> None:
     assert [each.start for each in made.sessions] == [time.fromisoformat(row["start"]) for row in said["sessions"]]
     assert [each.end for each in made.sessions] == [time.fromisoformat(row["end"]) for row in said["sessions"]]
     assert made.extra == tuple(Feature(row["indicator"], tuple(row["arguments"])) for row in said["extra"])
+
+
+def test_a_further_indicator_is_a_column_of_the_table() -> None:
+    adx, trend = "{indicator: adx, arguments: [14]}", "{indicator: Supertrend, arguments: [10, 2.5]}"
+    settings = composed(f"features.extra=[{adx}, {trend}, {{indicator: obv, arguments: []}}]")
+    bars = random_bars(3, 300)
+    made = feature_table(bars, research.feature_settings(settings, Container(settings).instrument("BTC")))
+    for name, arguments in (("adx", (14,)), ("Supertrend", (10, 2.5)), ("obv", ())):
+        expected = column(Feature(name, arguments), bars)
+        assert np.isfinite(expected[-1])
+        np.testing.assert_array_equal(made["_".join([name, *map(str, arguments)])], expected)
 
 
 @pytest.mark.parametrize("symbol", ["BTC", "AAPL", "ETHBTC"])

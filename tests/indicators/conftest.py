@@ -1,9 +1,21 @@
 import numpy as np
 import pytest
 
+from tradewright.indicators.catalogue import INDICATORS
 from tradewright.model.bars import Bars
+from tradewright.model.strategy import Feature
 
 HOUR = 3_600_000_000_000
+
+SHORT = {
+    "n": 7, "fast": 5, "slow": 12, "signal": 4, "deviations": 1.5, "atr_window": 5, "rank_window": 30,
+    "slope_window": 20, "reach": 3, "lookback": 25, "recent": 6, "usual": 40, "multiplier": 1.5, "tenkan": 4,
+    "kijun": 9, "shift": 6, "smooth": 3, "step": 0.03, "maximum": 0.3,
+}  # fmt: skip
+"""An argument for each name of one: a new indicator with another one needs a line here."""
+
+FEATURES = [Feature(name, tuple(float(SHORT[rule.name]) for rule in rules)) for name, rules in INDICATORS.items()]
+"""Every registered indicator, with short windows, as floats: so they come from a configuration."""
 
 
 def make_bars(close, *, high=None, low=None, volume=None, spread=None, start=0, step=HOUR):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from tests.indicators.conftest import make_bars, walk
-from tradewright.indicators.catalogue import INDICATORS
 from tradewright.indicators.momentum import rsi, slope, slope_t
 from tradewright.indicators.moving import ema, macd, sma
 from tradewright.indicators.registry import columns
@@ -14,48 +13,13 @@ from tradewright.indicators.volatility import atr, bbands, percentile_rank
 from tradewright.model.bars import Bars
 from tradewright.model.strategy import Feature
 
-WITH_PRICE = [("sma", 7), ("ema", 7), ("macd", 4, 9, 3), ("macd_signal", 4, 9, 3), ("macd_hist", 4, 9, 3), ("atr", 6)]
-WITH_PRICE += [("bbands_upper", 9, 2), ("bbands_middle", 9, 2), ("bbands_lower", 9, 2), ("slope", 8)]
-WITHOUT = [("rsi", 7), ("returns",), ("log_returns",), ("rolling_vol", 9), ("volatility_rank", 5, 20), ("slope_t", 8)]
-WITHOUT += [("regime", 5, 20, 12), ("rsi_divergence", 5, 2, 12), ("liquidity_score", 5, 20)]
-
 
 def feature(name: str, *arguments: float) -> Feature:
     return Feature(name, arguments)
 
 
-def scaled(bars: Bars, factor: float) -> Bars:
-    return bars._replace(**{name: getattr(bars, name) * factor for name in ("open", "high", "low", "close")})
-
-
 def column(spoken: tuple, bars: Bars) -> np.ndarray:
     return columns((feature(*spoken),), bars)[0]
-
-
-@pytest.mark.parametrize("factor", [0.25, 16.0])
-@pytest.mark.parametrize("spoken", WITH_PRICE, ids=str)
-def test_what_is_counted_in_prices_scales_with_them(market, spoken, factor):
-    np.testing.assert_allclose(
-        column(spoken, scaled(market, factor)), column(spoken, market) * factor, rtol=1e-9, atol=1e-9
-    )
-
-
-@pytest.mark.parametrize("factor", [0.25, 16.0])
-@pytest.mark.parametrize("spoken", WITHOUT, ids=str)
-def test_what_is_not_stays_the_same(market, spoken, factor):
-    np.testing.assert_allclose(column(spoken, scaled(market, factor)), column(spoken, market), rtol=1e-6, atol=1e-12)
-
-
-def test_every_indicator_of_bars_is_in_one_of_the_two():
-    """A price is itself, and a session depends on the clock alone."""
-    rest = {name for name in INDICATORS if not name.startswith("session_")}
-    assert {name for name, *_ in WITH_PRICE + WITHOUT} == rest - {"open", "high", "low", "close", "volume", "spread"}
-
-
-@pytest.mark.parametrize("spoken", [*WITH_PRICE, *WITHOUT], ids=str)
-def test_another_time_changes_nothing(market, spoken):
-    later = market._replace(ts=market.ts * 2 + 12345)
-    np.testing.assert_array_equal(column(spoken, later), column(spoken, market))
 
 
 @pytest.mark.parametrize("level", [50.0, -30.0])

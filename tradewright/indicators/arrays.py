@@ -77,6 +77,13 @@ def window(length: float, *, least: int = 1) -> int:
     return int(length)
 
 
+def shifted(values: Floats, bars: int) -> Floats:
+    """What ``values`` were ``bars`` earlier; NaN before."""
+    result = np.full(len(values), np.nan)
+    result[bars:] = values[: max(0, len(values) - bars)]
+    return result
+
+
 def skip_gaps(kernel: Callable[..., None], inputs: tuple[Floats, ...], n: int, out: Floats) -> None:
     """Run ``kernel(*inputs, n, out)`` over the bars where every input is finite; the other bars give NaN.
 
@@ -94,3 +101,27 @@ def skip_gaps(kernel: Callable[..., None], inputs: tuple[Floats, ...], n: int, o
     kernel(*(values[present] for values in inputs), n, dense)
     out[:] = np.nan
     out[present] = dense
+
+
+def without_gaps(compute: Callable[..., tuple[Floats, ...]], *columns: Floats) -> tuple[Floats, ...]:
+    """The lines that ``compute`` makes of ``columns``, as if bars where one of them is not finite did not exist.
+
+    Such a bar gets NaN in every line, and a recursion goes on after it from the last bar that is known.
+    """
+    known = np.logical_and.reduce([np.isfinite(values) for values in columns])
+    if known.all():
+        return compute(*columns)
+    lines = []
+    for dense in compute(*(values[known] for values in columns)):
+        line = np.full(len(known), np.nan)
+        line[known] = dense
+        lines.append(line)
+    return tuple(lines)
+
+
+def quotient(above: Floats, below: Floats, *, idle: float, least: float | Floats = 0.0) -> Floats:
+    """``above / below``; ``idle`` where ``below`` is at most ``least``, NaN where either is NaN."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result = above / below
+    result[(below <= least) & ~np.isnan(above)] = idle
+    return result

@@ -6,7 +6,7 @@ import difflib
 from typing import NamedTuple
 
 from tradewright.indicators.arrays import IndicatorArguments, UnknownIndicator
-from tradewright.indicators.sessions import SESSIONS
+from tradewright.indicators.sessions import ANCHORS, SESSIONS
 from tradewright.model.bars import OHLCV
 from tradewright.model.strategy import Feature
 
@@ -20,10 +20,18 @@ class Argument(NamedTuple):
 
 
 WINDOW = (Argument("n"),)
+TWO = (Argument("n", least=2),)
 MACD = (Argument("fast"), Argument("slow"), Argument("signal"))
 BANDS = (Argument("n"), Argument("deviations", least=0, whole=False))
+KELTNER = (Argument("n"), Argument("atr_window"), Argument("multiplier", least=0, whole=False))
+KAMA = (Argument("n"), Argument("fast"), Argument("slow"))
+SUPERTREND = (Argument("n"), Argument("multiplier", least=0, whole=False))
+SAR = (Argument("step", least=0, whole=False), Argument("maximum", least=0, whole=False))
+SHIFT = Argument("shift", least=0)
 
 PRICES = (*OHLCV, "spread")
+
+PIVOTS = ("pivot", "pivot_r1", "pivot_s1", "pivot_r2", "pivot_s2", "pivot_r3", "pivot_s3")
 
 INDICATORS: dict[str, tuple[Argument, ...]] = {
     **dict.fromkeys(PRICES, ()),
@@ -39,14 +47,49 @@ INDICATORS: dict[str, tuple[Argument, ...]] = {
     "bbands_lower": BANDS,
     "returns": (),
     "log_returns": (),
-    "rolling_vol": (Argument("n", least=2),),
+    "rolling_vol": TWO,
     "volatility_rank": (Argument("atr_window"), Argument("rank_window", least=2)),
-    "slope": (Argument("n", least=2),),
+    "slope": TWO,
     "slope_t": (Argument("n", least=3),),
     "regime": (Argument("atr_window"), Argument("rank_window", least=2), Argument("slope_window", least=3)),
     "rsi_divergence": (Argument("n"), Argument("reach"), Argument("lookback", least=4)),
     "liquidity_score": (Argument("recent"), Argument("usual")),
+    "wma": WINDOW,
+    "hma": TWO,
+    "vwma": WINDOW,
+    "vwap": WINDOW,
+    "kama": KAMA,
+    "stddev": WINDOW,
+    "zscore": TWO,
+    "highest": WINDOW,
+    "lowest": WINDOW,
+    **dict.fromkeys(("donchian_upper", "donchian_middle", "donchian_lower"), WINDOW),
+    **dict.fromkeys(("keltner_upper", "keltner_middle", "keltner_lower"), KELTNER),
+    "ichimoku_tenkan": WINDOW,
+    "ichimoku_kijun": WINDOW,
+    "ichimoku_senkou_a": (Argument("tenkan"), Argument("kijun"), SHIFT),
+    "ichimoku_senkou_b": (Argument("n"), SHIFT),
+    **dict.fromkeys(("supertrend", "supertrend_direction"), SUPERTREND),
+    "sar": SAR,
+    **dict.fromkeys(("plus_di", "minus_di", "adx"), WINDOW),
+    **dict.fromkeys(("aroon_up", "aroon_down", "aroon_osc"), WINDOW),
+    "stoch_fast_k": WINDOW,
+    "stoch_fast_d": (Argument("n"), Argument("signal")),
+    "stoch_k": (Argument("n"), Argument("smooth")),
+    "stoch_d": (Argument("n"), Argument("smooth"), Argument("signal")),
+    "williams_r": WINDOW,
+    "cci": TWO,
+    "momentum": WINDOW,
+    "roc": WINDOW,
+    "trix": WINDOW,
+    "tsi": (Argument("slow"), Argument("fast")),
+    "obv": (),
+    "mfi": WINDOW,
+    "cmf": WINDOW,
+    **dict.fromkeys(("ha_open", "ha_high", "ha_low", "ha_close"), ()),
     **dict.fromkeys((f"session_{session.name}" for session in SESSIONS), ()),
+    **dict.fromkeys((f"vwap_{anchor.name}" for anchor in ANCHORS), ()),
+    **dict.fromkeys((f"{level}_{anchor.name}" for level in PIVOTS for anchor in ANCHORS), ()),
 }
 """Name of every indicator -> its arguments, all of them mandatory."""
 
@@ -75,6 +118,8 @@ def resolve(feature: Feature) -> Feature:
         _check(name, value, rule)
     if rules is MACD:
         _check(name, feature.arguments[1], Argument("slow", least=feature.arguments[0] + 1))
+    if rules is SAR:
+        _check(name, feature.arguments[1], Argument("maximum", least=feature.arguments[0], whole=False))
     if name == "rsi_divergence":
         _check(name, feature.arguments[2], Argument("lookback", least=2 * feature.arguments[1] + 2))
     return Feature(name, feature.arguments)

@@ -3,15 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
+from tradewright.indicators.anchored import pivot_points, session_vwap
 from tradewright.indicators.arrays import series
-from tradewright.indicators.catalogue import PRICES, resolve
+from tradewright.indicators.candles import heikin_ashi
+from tradewright.indicators.catalogue import PIVOTS, PRICES, resolve
+from tradewright.indicators.extremes import aroon, donchian, highest, lowest, midpoint, senkou_a, stochastic, williams_r
 from tradewright.indicators.market import liquidity_scores
-from tradewright.indicators.momentum import log_returns, returns, rsi, slope, slope_t
-from tradewright.indicators.moving import ema, macd, sma
+from tradewright.indicators.momentum import (
+    cci,
+    log_returns,
+    momentum,
+    rate_of_change,
+    returns,
+    rsi,
+    slope,
+    slope_t,
+    trix,
+    tsi,
+)
+from tradewright.indicators.moving import ema, hma, kama, macd, sma, wma
 from tradewright.indicators.regime import regime, rsi_divergence
-from tradewright.indicators.sessions import SESSIONS, Session, session_flags
-from tradewright.indicators.volatility import atr, bbands, rolling_volatility, volatility_rank
+from tradewright.indicators.sessions import ANCHORS, SESSIONS, Session, session_flags
+from tradewright.indicators.trend import directional_movement, parabolic_sar, supertrend
+from tradewright.indicators.volatility import (
+    atr,
+    bbands,
+    keltner,
+    rolling_volatility,
+    stddev,
+    volatility_rank,
+    zscore,
+)
+from tradewright.indicators.volume import (
+    chaikin_money_flow,
+    money_flow_index,
+    on_balance_volume,
+    rolling_vwap,
+    volume_weighted_mean,
+)
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.strategy import Feature
 
@@ -19,44 +50,98 @@ Compute = Callable[..., tuple[Floats, ...]]
 """(bars, arguments ...) -> all columns of one computation."""
 
 
-def _closes(function: Callable[..., Floats]) -> Compute:
-    """A computation of one column from the closes."""
-    return lambda bars, *arguments: (function(bars.close, *arguments),)
+HLC = ("high", "low", "close")
+HLCV = (*HLC, "volume")
 
 
-def _session(session: Session) -> Compute:
-    return lambda bars: (session_flags(bars.ts, session),)
+def _of(function: Callable[..., Floats], *inputs: str) -> tuple[Compute, int]:
+    """A computation of one column from columns of the bars."""
+    return (lambda bars, *arguments: (function(*(getattr(bars, name) for name in inputs), *arguments),)), 0
 
 
-def _macd(bars: Bars, *arguments: float) -> tuple[Floats, ...]:
-    return macd(bars.close, *arguments)
+def _lines(
+    function: Callable[..., tuple[Floats, ...]], inputs: Sequence[str], names: Sequence[str]
+) -> dict[str, tuple[Compute, int]]:
+    """A computation of several columns from columns of the bars, with the names of its columns."""
+    return _named(lambda bars, *arguments: function(*(getattr(bars, name) for name in inputs), *arguments), names)
 
 
-def _bbands(bars: Bars, n: float, deviations: float) -> tuple[Floats, ...]:
-    return bbands(bars.close, n, deviations)
+def _named(compute: Compute, names: Sequence[str]) -> dict[str, tuple[Compute, int]]:
+    return {name: (compute, line) for line, name in enumerate(names)}
+
+
+def _anchored() -> dict[str, tuple[Compute, int]]:
+    found: dict[str, tuple[Compute, int]] = {}
+    for each in SESSIONS:
+        found[f"session_{each.name}"] = partial(_session, session=each), 0
+    for each in ANCHORS:
+        found[f"vwap_{each.name}"] = partial(_vwap, session=each), 0
+        found |= _named(partial(pivot_points, session=each), [f"{level}_{each.name}" for level in PIVOTS])
+    return found
+
+
+def _session(bars: Bars, session: Session) -> tuple[Floats, ...]:
+    return (session_flags(bars.ts, session),)
+
+
+def _vwap(bars: Bars, session: Session) -> tuple[Floats, ...]:
+    return (session_vwap(bars, session),)
+
+
+def _fast_d(high: Floats, low: Floats, close: Floats, n: float, signal: float) -> Floats:
+    return stochastic(high, low, close, n, signal=signal)
 
 
 COMPUTATIONS: dict[str, tuple[Compute, int]] = {
-    "sma": (_closes(sma), 0),
-    "ema": (_closes(ema), 0),
-    "macd": (_macd, 0),
-    "macd_signal": (_macd, 1),
-    "macd_hist": (_macd, 2),
-    "rsi": (_closes(rsi), 0),
-    "atr": (lambda bars, n: (atr(bars.high, bars.low, bars.close, n),), 0),
-    "bbands_upper": (_bbands, 0),
-    "bbands_middle": (_bbands, 1),
-    "bbands_lower": (_bbands, 2),
-    "returns": (_closes(returns), 0),
-    "log_returns": (_closes(log_returns), 0),
-    "rolling_vol": (_closes(rolling_volatility), 0),
-    "volatility_rank": (lambda bars, n, over: (volatility_rank(bars.high, bars.low, bars.close, n, over),), 0),
-    "slope": (_closes(slope), 0),
-    "slope_t": (_closes(slope_t), 0),
+    "sma": _of(sma, "close"),
+    "ema": _of(ema, "close"),
+    **_lines(macd, ("close",), ("macd", "macd_signal", "macd_hist")),
+    "rsi": _of(rsi, "close"),
+    "atr": _of(atr, *HLC),
+    **_lines(bbands, ("close",), ("bbands_upper", "bbands_middle", "bbands_lower")),
+    "returns": _of(returns, "close"),
+    "log_returns": _of(log_returns, "close"),
+    "rolling_vol": _of(rolling_volatility, "close"),
+    "volatility_rank": _of(volatility_rank, *HLC),
+    "slope": _of(slope, "close"),
+    "slope_t": _of(slope_t, "close"),
     "regime": (lambda bars, *windows: (regime(bars, *windows),), 0),
-    "rsi_divergence": (_closes(rsi_divergence), 0),
-    "liquidity_score": (lambda bars, *windows: (liquidity_scores(bars.volume, bars.spread, *windows),), 0),
-    **{f"session_{session.name}": (_session(session), 0) for session in SESSIONS},
+    "rsi_divergence": _of(rsi_divergence, "close"),
+    "liquidity_score": _of(liquidity_scores, "volume", "spread"),
+    "wma": _of(wma, "close"),
+    "hma": _of(hma, "close"),
+    "vwma": _of(volume_weighted_mean, "close", "volume"),
+    "vwap": _of(rolling_vwap, *HLCV),
+    "kama": _of(kama, "close"),
+    "stddev": _of(stddev, "close"),
+    "zscore": _of(zscore, "close"),
+    "highest": _of(highest, "close"),
+    "lowest": _of(lowest, "close"),
+    **_lines(donchian, ("high", "low"), ("donchian_upper", "donchian_middle", "donchian_lower")),
+    **_lines(keltner, HLC, ("keltner_upper", "keltner_middle", "keltner_lower")),
+    "ichimoku_tenkan": _of(midpoint, "high", "low"),
+    "ichimoku_kijun": _of(midpoint, "high", "low"),
+    "ichimoku_senkou_a": _of(senkou_a, "high", "low"),
+    "ichimoku_senkou_b": _of(midpoint, "high", "low"),
+    **_lines(supertrend, HLC, ("supertrend", "supertrend_direction")),
+    "sar": _of(parabolic_sar, "high", "low"),
+    **_lines(directional_movement, HLC, ("plus_di", "minus_di", "adx")),
+    **_lines(aroon, ("high", "low"), ("aroon_up", "aroon_down", "aroon_osc")),
+    "stoch_fast_k": _of(stochastic, *HLC),
+    "stoch_fast_d": _of(_fast_d, *HLC),
+    "stoch_k": _of(stochastic, *HLC),
+    "stoch_d": _of(stochastic, *HLC),
+    "williams_r": _of(williams_r, *HLC),
+    "cci": _of(cci, *HLC),
+    "momentum": _of(momentum, "close"),
+    "roc": _of(rate_of_change, "close"),
+    "trix": _of(trix, "close"),
+    "tsi": _of(tsi, "close"),
+    "obv": _of(on_balance_volume, "close", "volume"),
+    "mfi": _of(money_flow_index, *HLCV),
+    "cmf": _of(chaikin_money_flow, *HLCV),
+    **_lines(heikin_ashi, ("open", "high", "low", "close"), ("ha_open", "ha_high", "ha_low", "ha_close")),
+    **_anchored(),
 }
 """Name -> the computation that gives it, and which of its columns it is."""
 

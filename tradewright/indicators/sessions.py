@@ -36,9 +36,23 @@ SESSIONS = (
 )
 """The usual ones; rth = regular trading hours of US equities."""
 
+ANCHORS = (*SESSIONS, Session("utc", "UTC", time(0), time(0), tuple(range(7))))
+"""Where VWAP and pivot points may begin: the usual sessions, and the day in UTC, which is never over."""
+
+OUTSIDE = np.iinfo(np.int64).min
+"""The day of a bar that starts outside of a session."""
+
 
 def session_flags(ts: Times, session: Session) -> Floats:
-    """1 where a bar starts inside the session, else 0; right on both sides of a change to summer time.
+    """1 where a bar starts inside the session, else 0; see :func:`session_days`."""
+    inside: Floats = (session_days(ts, session) != OUTSIDE).astype(np.float64)
+    return inside
+
+
+def session_days(ts: Times, session: Session) -> Times:
+    """The day on which the session of each bar began, in days since 1970 on its zone's clock; ``OUTSIDE`` without one.
+
+    Right on both sides of a change to summer time.
 
     Args:
         ts: starts of bars, nanoseconds since 1970-01-01 UTC. A daily bar counts by its start alone.
@@ -58,13 +72,13 @@ def session_flags(ts: Times, session: Session) -> Floats:
     local = pd.DatetimeIndex(ts, tz="UTC").tz_convert(zone)
     second = (local.hour * 3600 + local.minute * 60 + local.second).to_numpy()
     start, end = _seconds(session.start), _seconds(session.end)
+    today = local.tz_localize(None).to_numpy().astype("datetime64[D]").astype(np.int64)
     begins_today = np.isin(local.day_of_week, session.days)
     if start < end:
-        inside = begins_today & (second >= start) & (second < end)
-    else:
-        began_yesterday = np.isin((local.day_of_week - 1) % 7, session.days)
-        inside = (begins_today & (second >= start)) | (began_yesterday & (second < end))
-    return inside.astype(np.float64)
+        return np.where(begins_today & (second >= start) & (second < end), today, OUTSIDE)
+    began_yesterday = np.isin((local.day_of_week - 1) % 7, session.days)
+    late, early = begins_today & (second >= start), began_yesterday & (second < end)
+    return np.where(late, today, np.where(early, today - 1, OUTSIDE))
 
 
 def _seconds(moment: time) -> int:

@@ -1,4 +1,4 @@
-"""Volatility: ATR, Bollinger bands, rolling volatility, volatility rank."""
+"""Volatility: ATR, Bollinger bands, Keltner channels, deviation, rolling volatility, volatility rank."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from tradewright.indicators.arrays import IndicatorArguments, equal_lengths, output, series, skip_gaps, window
+from tradewright.indicators.arrays import (
+    IndicatorArguments,
+    equal_lengths,
+    output,
+    quotient,
+    series,
+    skip_gaps,
+    window,
+)
 from tradewright.indicators.momentum import log_returns
+from tradewright.indicators.moving import ema, sma
 from tradewright.indicators.windows import band_kernel, deviation_kernel, fma
 from tradewright.model.bars import Floats
 
@@ -32,7 +41,7 @@ def atr(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, n: float,
 
 
 class Bands(NamedTuple):
-    """Bollinger bands, each as long as the series."""
+    """The lines of bands or of a channel, each as long as the series."""
 
     upper: Floats
     middle: Floats
@@ -50,11 +59,53 @@ def bbands(values: npt.ArrayLike, n: float, deviations: float = 2.0, out: Bands 
     """
     inputs = series(values)
     length = window(n)
-    if not 0.0 <= deviations < np.inf:
-        raise IndicatorArguments(f"{deviations} deviations", remedy="a finite number >= 0 is needed")
+    _check_width(deviations, "deviations")
     lines = Bands(*(output(len(inputs), line) for line in out or (None, None, None)))
     band_kernel(inputs, length, float(deviations), *lines)
     return lines
+
+
+def keltner(
+    high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLike, n: float, atr_window: float, multiplier: float
+) -> Bands:
+    """Keltner channels: the EMA of ``n`` closes, and ``multiplier`` x ATR(``atr_window``) on both sides.
+
+    The form of Raschke; Keltner's own has simple means. The middle starts at index ``n - 1``, the other lines at
+    max(``n - 1``, ``atr_window``). NaN inputs as in ``ema`` and :func:`atr`.
+
+    Raises:
+        IndicatorArguments: a length is not a whole number >= 1, ``multiplier`` is negative or not finite, or the
+            columns differ in length.
+    """
+    _check_width(multiplier, "ranges")
+    middle, reach = ema(close, n), multiplier * atr(high, low, close, atr_window)
+    return Bands(middle + reach, middle, middle - reach)
+
+
+def stddev(values: npt.ArrayLike, n: float) -> Floats:
+    """The population standard deviation of the last ``n`` values; exactly 0 in a flat window.
+
+    A window that holds a NaN gives NaN. First value at index ``n - 1``.
+
+    Raises:
+        IndicatorArguments: ``n`` is not a whole number >= 1.
+    """
+    inputs = series(values)
+    result = np.empty(len(inputs))
+    deviation_kernel(inputs, window(n), 0, result)
+    return result
+
+
+def zscore(values: npt.ArrayLike, n: float) -> Floats:
+    """How many population deviations of the last ``n`` values the newest stands off their mean; 0 in a flat window.
+
+    A window that holds a NaN gives NaN. First value at index ``n - 1``.
+
+    Raises:
+        IndicatorArguments: ``n`` is not a whole number >= 2.
+    """
+    inputs, length = series(values), window(n, least=2)
+    return quotient(inputs - sma(inputs, length), stddev(inputs, length), idle=0.0)
 
 
 def rolling_volatility(values: npt.ArrayLike, n: float = 20) -> Floats:
@@ -94,6 +145,11 @@ def volatility_rank(high: npt.ArrayLike, low: npt.ArrayLike, close: npt.ArrayLik
     """
     closes = series(close)
     return percentile_rank(atr(high, low, closes, n) / _positive_or_nan(closes), over)
+
+
+def _check_width(width: float, unit: str) -> None:
+    if not 0.0 <= width < np.inf:
+        raise IndicatorArguments(f"{width} {unit}", remedy="a finite number >= 0 is needed")
 
 
 def _positive_or_nan(values: Floats) -> Floats:
