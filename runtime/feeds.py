@@ -1,11 +1,12 @@
-"""Feeds by the kind that ``conf/feed`` names: a scenario, files that people import, or a broker's historical bars."""
+"""Feeds by the kind that ``conf/feed`` names: a scenario, files that people import, bars of a broker or a vendor."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from brokers.discovery import plugins
+from brokers.discovery import plugins, vendors
+from brokers.vendors.base import VendorSettings
 from conf.schema.market import BrokerFeedSettings, ScenarioFeedSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
@@ -21,10 +22,19 @@ def feed(house: Container) -> Feed | None:
     """Where bars come from; None for ``feed=files``, whose bars are imported by hand.
 
     Raises:
-        ConfigError: for a feed beyond this machine while remote providers are disabled.
+        ConfigError: for a feed beyond this machine while remote providers are disabled, a key that is not set, a broker
+            that is not the one in force, and libraries that are not installed.
     """
-    kind = house.settings.feed.kind
-    return LOCAL[kind](house) if kind in LOCAL else _of_broker(house)
+    chosen = house.settings.feed
+    if chosen.kind in LOCAL:
+        return LOCAL[chosen.kind](house)
+    if isinstance(chosen, BrokerFeedSettings | VendorSettings) and chosen.remote_providers == "disabled":
+        raise ConfigError(
+            f"feed={chosen.kind} reaches beyond this machine, and remote providers are disabled",
+            where="feed.remote_providers",
+            remedy="set DATA_REMOTE_PROVIDERS=enabled, or say feed=scenario",
+        )
+    return vendors()[chosen.kind].feed(chosen, house.clock) if chosen.kind in vendors() else _of_broker(house)
 
 
 def stored_timeframes(settings: Settings) -> tuple[Timeframe, ...]:
@@ -86,17 +96,11 @@ def _files(_house: Container) -> None:
 
 
 LOCAL: dict[str, Callable[[Container], Feed | None]] = {"scenario": _scenario, "files": _files}
-"""The feeds that need nothing outside this machine; every other kind is a broker's."""
+"""The feeds that need nothing outside this machine; every other kind is a broker's or a vendor's."""
 
 
 def _of_broker(house: Container) -> Feed:
     chosen, broker = house.settings.feed, house.settings.broker
-    if isinstance(chosen, BrokerFeedSettings) and chosen.remote_providers == "disabled":
-        raise ConfigError(
-            f"feed={chosen.kind} reaches beyond this machine, and remote providers are disabled",
-            where="feed.remote_providers",
-            remedy="set DATA_REMOTE_PROVIDERS=enabled, or say feed=scenario",
-        )
     if broker.kind != chosen.kind:
         modes = " or ".join(f"mode={mode}" for mode in sorted(plugins()[chosen.kind].modes))
         remedy = f"say {modes} broker={chosen.kind}"

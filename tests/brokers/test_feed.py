@@ -90,7 +90,7 @@ def test_what_cannot_be_had_is_an_error_with_a_reason(gateway: GatewayThread) ->
     unknown = Instrument(symbol="ZZZ", asset_class=AssetClass.STOCK)
     with pytest.raises(DataError, match="unknown instrument 'ZZZ'"):
         feed(gateway).fetch(unknown, Timeframe.D1, None)
-    with pytest.raises(DataError, match=r"101 requests are needed.*ask for less"):
+    with pytest.raises(DataError, match=r"101 requests are needed.*tradewright backfill BTC --from"):
         feed(gateway, timedelta(days=100, hours=1)).fetch(BTC, Timeframe.M1, None)
     gone = IbkrFeed(IbkrSettings(port=1, client_id=31), INSTRUMENTS, CLOCK)
     with pytest.raises(DataError, match=r"127\.0\.0\.1:1.*connection refused"):
