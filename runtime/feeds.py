@@ -15,7 +15,9 @@ from tradewright.execution.market_state import ENOUGH
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import ConfigError
 from tradewright.model.ports import Feed
+from tradewright.research.cached_feed import CachedFeed
 from tradewright.scenarios.scenario import Scenario
+from tradewright.store.artefacts import Artefacts
 
 
 def feed(house: Container) -> Feed | None:
@@ -35,6 +37,31 @@ def feed(house: Container) -> Feed | None:
             remedy="set DATA_REMOTE_PROVIDERS=enabled, or say feed=scenario",
         )
     return vendors()[chosen.kind].feed(chosen, house.clock) if chosen.kind in vendors() else _of_broker(house)
+
+
+def remembering(house: Container) -> Feed:
+    """The feed for a long history: answers about closed history of sources beyond this machine are kept on disk.
+
+    Raises:
+        ConfigError: as :func:`feed`, and for ``feed=files``, which asks nobody.
+    """
+    source = feed(house)
+    if source is None:
+        asking = [
+            *LOCAL.keys() - {"files"},
+            *(kind for kind, made in plugins().items() if made.serves_bars),
+            *vendors(),
+        ]
+        remedy = f"say feed=KIND with one of {', '.join(asking)}; files are brought by tradewright import"
+        raise ConfigError("feed=files has no source that can be asked", where="feed.kind", remedy=remedy)
+    if isinstance(source, Scenario):
+        return source
+    kept, terms = Artefacts(house.cache_folder / "feeds"), house.settings.feed.model_dump(mode="json")
+    return CachedFeed(source, kept, {name: terms[name] for name in terms.keys() - _NO_TERMS}, house.clock)
+
+
+_NO_TERMS = {"remote_providers", "requests_per_minute", "first_bars"}
+"""Settings that change how a source is asked, and nothing of its answers; secrets are masked."""
 
 
 def stored_timeframes(settings: Settings) -> tuple[Timeframe, ...]:

@@ -47,6 +47,7 @@ STEPS = {
 
 MOST_REQUESTS, TEN_MINUTES = 50, 600.0
 """The venue allows 60 historical requests in ten minutes: fewer are made by one call, and by all calls in that time."""
+HALF_HOUR = 1800
 PART = 10
 """Requests in a part of a long history."""
 
@@ -104,8 +105,8 @@ class IbkrFeed:
         if timeframe in (Timeframe.W1, Timeframe.MO1):
             return self._of_days(instrument, timeframe, after, until)
         now = self._clock.now()
-        start = after.to_pydatetime() if after is not None else now - self._reach
-        last = now if until is None else min(now, until.to_pydatetime() + timedelta(seconds=timeframe.seconds))
+        start = after.ceil("us").to_pydatetime() if after is not None else now - self._reach
+        last = now if until is None else min(now, _end_of_bar(timeframe, until))
         try:
             with ThreadPoolExecutor(1) as worker:  # a loop of its own, wherever we are called from
                 bars = worker.submit(asyncio.run, self._bars(instrument, timeframe, start, last)).result()
@@ -186,6 +187,13 @@ class IbkrFeed:
         complete = pd.Series([bar_end(instrument, timeframe, start) <= now for start in starts], dtype=bool)
         table = _inside(table[complete], after, until)
         return table.drop_duplicates("ts", keep="last").sort_values("ts", ignore_index=True)
+
+
+def _end_of_bar(timeframe: Timeframe, moment: pd.Timestamp) -> datetime:
+    """When the bar that starts at a moment or before it ends; longer bars may start at half hours."""
+    step = pd.Timedelta(seconds=min(timeframe.seconds, HALF_HOUR))
+    end: datetime = (moment.floor(step) + pd.Timedelta(seconds=timeframe.seconds)).to_pydatetime()
+    return end
 
 
 def _inside(table: pd.DataFrame, after: pd.Timestamp | None, until: pd.Timestamp | None) -> pd.DataFrame:
