@@ -60,6 +60,12 @@ class Reader:
                 return found
         raise self.wrong(f"{name} of a bar is no number: {_shown(value)}")
 
+    def truth(self, value: object, name: str) -> bool:
+        """A truth value."""
+        if not isinstance(value, bool):
+            raise self.wrong(f"{name} of a bar is no truth value: {_shown(value)}")
+        return value
+
     def milliseconds(self, value: object, name: str) -> int:
         """A moment in milliseconds since 1970, as nanoseconds."""
         if not isinstance(value, int) or isinstance(value, bool):

@@ -26,6 +26,9 @@ _DAY = 86_400 * _SECOND
 AROUND = 5 * _DAY
 """Bars of so long before and after a bar that is made tell that it is whole: longer than most closures."""
 LEAST_REACH = 7 * _DAY
+MONTH = timedelta(days=30)
+_PRESENT = 2 * _SECOND
+"""No bar that has closed began within so many nanoseconds, and some vendors refuse a question about the future."""
 REMEDY = "nothing was stored; try again, and tell the vendor if it stays so"
 
 
@@ -46,12 +49,13 @@ class VendorFeed:
         self._delay, self._first_bars = timedelta(minutes=settings.delay_minutes), settings.first_bars
 
     def span(self, instrument: Instrument, timeframe: Timeframe) -> timedelta:
-        """The longest span of one question; of bars that are made, that of the bars they are made of.
+        """A month, or the span of one question where that is longer; of bars that are made, of those behind them.
 
         Raises:
             DataError: for an instrument of a class that the vendor does not serve.
         """
-        return self._history.spans(instrument)[self._base(instrument, timeframe)]
+        question = self._history.spans(instrument)[self._base(instrument, timeframe)]
+        return question * -(-MONTH // question)
 
     def fetch(
         self,
@@ -96,6 +100,7 @@ class VendorFeed:
             ends = np.array([low, high])
             if timeframe is Timeframe.D1:
                 ends = market.session_dates(ends).astype("datetime64[ns]").astype(np.int64)
+            ends = np.minimum(ends, now - _PRESENT)
             ask = Ask(instrument, symbol, timeframe, *map(_moment, ends.tolist()))
             bars = self._checked(ask, market, list(self._history.candles(ask)))
             inside = (bars.ts >= low) & (bars.ts <= high)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from brokers.discovery import vendors
-from conf.compose import check, compose
+from conf.compose import compose
 from conf.environment import SOURCE
 from conf.problems import ConfigProblems
 from runtime import feeds
@@ -83,7 +83,8 @@ def test_a_key_comes_from_the_environment_or_a_file_and_is_told_nowhere(
 def test_a_wrong_value_is_told_with_its_rule(kind: str) -> None:
     wrong = {"feed.base_url": "http://plain.example", "feed.requests_per_minute": "0", "feed.delay_minutes": "-1",
              "feed.first_bars": "0", "feed.remote_providers": "maybe"}  # fmt: skip
-    found = check([f"feed={kind}", *(f"{key}={value}" for key, value in wrong.items())])
-    assert {problem.key for problem in found} >= set(wrong)
-    (address,) = [problem for problem in found if problem.key == "feed.base_url"]
-    assert "https://" in address.rule
+    with pytest.raises(ConfigProblems) as caught:
+        compose([f"feed={kind}", *(f"{key}={value}" for key, value in wrong.items())])
+    found = {problem.key: problem for problem in caught.value.problems}
+    assert found.keys() == set(wrong)
+    assert "https://" in found["feed.base_url"].rule

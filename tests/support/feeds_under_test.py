@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -20,9 +21,10 @@ from brokers.vendors.base import VendorSettings
 from brokers.vendors.feed import VendorFeed
 from brokers.vendors.history import History
 from brokers.vendors.http_client import HttpClient
+from brokers.vendors.oanda.history import OandaHistory
 from brokers.vendors.polygon.history import PolygonHistory
-from tests.support.histories import COIN, NOON, STOCK, Market, market
-from tests.support.polygon_vendor import KEY, PRICES, TIME, PolygonVendor
+from tests.support import oanda_vendor, polygon_vendor
+from tests.support.histories import COIN, NOON, PAIR, STOCK, Market, market
 from tests.support.vendor_server import Respond, VendorServer
 from tradewright.calendars.registry import calendar_of
 from tradewright.model.bars import Timeframe
@@ -107,11 +109,26 @@ def ibkr() -> Iterator[Subject]:
 @contextmanager
 def polygon(instrument: Instrument, ticker: str, zone: str) -> Iterator[Subject]:
     clock, known = ManualClock(NOON), market(instrument, M1, M30, D1)
-    source = PolygonVendor({(ticker, each): table for each, table in known.tables.items()}, page=100, zone=zone)
-    headers = {"Authorization": f"Bearer {KEY}"}
+    tables = {(ticker, each): table for each, table in known.tables.items()}
+    source, (time, prices, key) = polygon_vendor.PolygonVendor(tables, page=400, zone=zone), _of(polygon_vendor)
+    headers = {"Authorization": f"Bearer {key}"}
     with vendor(source, PolygonHistory, headers, clock) as (feed, server):
         missing = instrument.model_copy(update={"symbol": "ZZZ"})
-        yield Subject(feed, clock, known, missing, server, partial(setattr, source, "spoil"), TIME, PRICES, KEY)
+        yield Subject(feed, clock, known, missing, server, partial(setattr, source, "spoil"), time, prices, key)
+
+
+@contextmanager
+def oanda() -> Iterator[Subject]:
+    clock, known = ManualClock(NOON), market(PAIR, M1, M30, D1, counted=False)
+    tables = {("EUR_USD", each): table for each, table in known.tables.items()}
+    source, (time, prices, key) = oanda_vendor.OandaVendor(tables), _of(oanda_vendor)
+    with vendor(source, OandaHistory, {"Authorization": f"Bearer {key}"}, clock) as (feed, server):
+        missing = PAIR.model_copy(update={"symbol": "ZZZZZZ"})
+        yield Subject(feed, clock, known, missing, server, partial(setattr, source, "spoil"), time, prices, key)
+
+
+def _of(fake: ModuleType) -> tuple[Place, Sequence[Place], str]:
+    return fake.TIME, fake.PRICES, fake.KEY
 
 
 SUBJECTS = {
@@ -119,6 +136,7 @@ SUBJECTS = {
     "ibkr": ibkr,
     "polygon-stock": lambda: polygon(STOCK, "AAPL", "America/New_York"),
     "polygon-crypto": lambda: polygon(COIN, "X:BTCUSD", "UTC"),
+    "oanda": oanda,
 }
 
 

@@ -31,22 +31,26 @@ class Market:
     tables: Mapping[Timeframe, pd.DataFrame]
 
 
-def market(instrument: Instrument, *timeframes: Timeframe, spread: bool = False) -> Market:
-    """A market of some timeframes, with prices in ticks around 100 (or 1)."""
+def market(instrument: Instrument, *timeframes: Timeframe, counted: bool = True) -> Market:
+    """A market of some timeframes, with prices of ten thousand ticks or so.
+
+    Args:
+        counted: whether volumes are known.
+    """
     found = {}
     for timeframe in timeframes:
         grid = calendar_of(instrument).grid(timeframe, pd.Timestamp(STARTS[timeframe], tz="UTC"), pd.Timestamp(NOON))
-        found[timeframe] = table(instrument, grid.tolist(), spread=spread)
+        found[timeframe] = table(instrument, grid.tolist(), counted=counted)
     return Market(instrument, found)
 
 
-def table(instrument: Instrument, starts: list[int], *, spread: bool = False) -> pd.DataFrame:
+def table(instrument: Instrument, starts: list[int], *, counted: bool = True) -> pd.DataFrame:
     """Bars at these starts; the same for the same starts."""
     ticks = np.random.default_rng(7).integers(-40, 40, len(starts)).cumsum() + 10_000
     tick = float(instrument.tick_size)
     close, opened = ticks * tick, np.append(10_000, ticks[:-1]) * tick
     high, low = np.maximum(close, opened) + 2 * tick, np.minimum(close, opened) - 2 * tick
-    volume = np.arange(len(starts)) + 10.0 if not spread else np.full(len(starts), np.nan)
+    volume = np.arange(len(starts)) + 10.0 if counted else np.full(len(starts), np.nan)
     ts = pd.DatetimeIndex(np.array(starts, dtype="datetime64[ns]")).tz_localize("UTC")
     columns = {"open": opened, "high": high, "low": low, "close": close, "volume": volume}
     return pd.DataFrame({"ts": ts, **{name: np.round(values, 8) for name, values in columns.items()}})
