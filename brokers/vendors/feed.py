@@ -96,6 +96,9 @@ class VendorFeed:
         """The vendor's own bars of a span that have closed by ``now``."""
         market, symbol = calendar_of(instrument), self._history.symbol(instrument)
         found = []
+        if timeframe is Timeframe.D1:  # a day that goes on is not asked for
+            newest = market.newest_closed(timeframe, pd.Timestamp(now, tz="UTC"))
+            last = min(last, first - 1 if newest is None else newest)
         for low, high in parts(first, last, self._history.spans(instrument)[timeframe]):
             ends = np.array([low, high])
             if timeframe is Timeframe.D1:

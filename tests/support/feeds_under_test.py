@@ -17,13 +17,15 @@ from brokers.ibkr.gateway.server import Gateway
 from brokers.ibkr.gateway.thread import GatewayThread
 from brokers.ibkr.settings import IbkrSettings
 from brokers.pacing import Pace
+from brokers.vendors.alpaca.history import AlpacaHistory
 from brokers.vendors.base import VendorSettings
+from brokers.vendors.binance.history import BinanceHistory
 from brokers.vendors.feed import VendorFeed
 from brokers.vendors.history import History
 from brokers.vendors.http_client import HttpClient
 from brokers.vendors.oanda.history import OandaHistory
 from brokers.vendors.polygon.history import PolygonHistory
-from tests.support import oanda_vendor, polygon_vendor
+from tests.support import alpaca_vendor, binance_vendor, oanda_vendor, polygon_vendor
 from tests.support.histories import COIN, NOON, PAIR, STOCK, Market, market
 from tests.support.vendor_server import Respond, VendorServer
 from tradewright.calendars.registry import calendar_of
@@ -127,6 +129,27 @@ def oanda() -> Iterator[Subject]:
         yield Subject(feed, clock, known, missing, server, partial(setattr, source, "spoil"), time, prices, key)
 
 
+@contextmanager
+def alpaca() -> Iterator[Subject]:
+    clock, known = ManualClock(NOON), market(STOCK, M1, M30, D1)
+    tables = {("AAPL", each): table for each, table in known.tables.items()}
+    source, (time, prices, key) = alpaca_vendor.AlpacaVendor(tables, page=400), _of(alpaca_vendor)
+    make = partial(AlpacaHistory, tape="sip")
+    with vendor(source, make, alpaca_vendor.HEADERS, clock) as (feed, server):
+        missing = STOCK.model_copy(update={"symbol": "ZZZ"})
+        yield Subject(feed, clock, known, missing, server, partial(setattr, source, "spoil"), time, prices, key)
+
+
+@contextmanager
+def binance() -> Iterator[Subject]:
+    clock, known = ManualClock(NOON), market(COIN, M1, D1)
+    tables = {("BTC", each): table for each, table in known.tables.items()}
+    source, (time, prices, key) = binance_vendor.BinanceVendor(tables), _of(binance_vendor)
+    with vendor(source, BinanceHistory, {}, clock) as (feed, server):
+        missing = COIN.model_copy(update={"symbol": "ZZZ"})
+        yield Subject(feed, clock, known, missing, server, partial(setattr, source, "spoil"), time, prices, key)
+
+
 def _of(fake: ModuleType) -> tuple[Place, Sequence[Place], str]:
     return fake.TIME, fake.PRICES, fake.KEY
 
@@ -137,6 +160,8 @@ SUBJECTS = {
     "polygon-stock": lambda: polygon(STOCK, "AAPL", "America/New_York"),
     "polygon-crypto": lambda: polygon(COIN, "X:BTCUSD", "UTC"),
     "oanda": oanda,
+    "alpaca": alpaca,
+    "binance": binance,
 }
 
 
