@@ -4,43 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
-
-import pandas as pd
 
 from app.operations.data_quality import FindingLine, noteworthy
 from conf.schema.settings import Settings
+from runtime.backfill import BackfilledSeries, backfilled, history
 from runtime.container import Container
 from runtime.feeds import remembering, stored_timeframes
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import ConfigError, DataError
-from tradewright.research.backfill import backfill
-from tradewright.store.time_range import first_instant, last_instant
 
 Progress = Callable[[str, int, int], None]
 """Called with a series, the number of its parts that are stored, and of all."""
-
-
-@dataclass(frozen=True)
-class BackfilledSeries:
-    """The result of one series.
-
-    Args:
-        source: the feed that was asked.
-        parts: how many it was asked for; each was stored before the next.
-        first, last: the ends of all that is stored of the series now; None where nothing is.
-    """
-
-    instrument: str
-    timeframe: Timeframe
-    source: str
-    parts: int
-    added: int
-    unchanged: int
-    revised: int
-    first: datetime | None
-    last: datetime | None
 
 
 @dataclass(frozen=True)
@@ -93,32 +68,13 @@ def backfill_bars(
     done: list[BackfilledSeries] = []
     refused: list[RefusedSeries] = []
     with Container(settings) as house:
-        spans = {symbol: _span(house, symbol, begin, end) for symbol in dict.fromkeys(symbols)}
+        spans = {symbol: history(house, symbol, begin, end) for symbol in dict.fromkeys(symbols)}
         source = remembering(house)
         for symbol, timeframe in ((symbol, each) for symbol in spans for each in wanted):
             told = partial(progress, f"{symbol} {timeframe}")
             try:
-                made = backfill(house.bar_store, source, house.instrument(symbol), timeframe, *spans[symbol], told)
+                done.append(backfilled(house, source, symbol, timeframe, spans[symbol], told))
             except DataError as error:
                 refused.append(RefusedSeries(symbol, timeframe, error.what, error.where, error.remedy))
-                continue
-            stored = house.bar_store.coverage(symbol, timeframe)
-            ends = (stored.first.to_pydatetime(), stored.last.to_pydatetime()) if stored else (None, None)
-            counts = made.parts, made.added, made.unchanged, made.revised
-            done.append(BackfilledSeries(symbol, timeframe, source.name, *counts, *ends))
         judged = [(row.instrument, row.timeframe) for row in done if row.first is not None]
         return BackfillReply(done, refused, noteworthy(house, judged))
-
-
-def _span(house: Container, symbol: str, begin: str, end: str) -> tuple[int, int]:
-    """The starts of the first and the last bar, in nanoseconds; a day is the instrument's trading day."""
-    house.instrument(symbol)
-    bounds, now = partial(house.trading_day, symbol), pd.Timestamp(house.clock.now()).value
-    if not begin:
-        raise ConfigError("it needs a beginning", where="--from", remedy="say --from 2024-01-01")
-    first, last = first_instant(begin, bounds), min(last_instant(end or None, bounds), now)
-    if first > now:
-        raise ConfigError(f"{begin} is in the future", where="--from", remedy="say a day of the past")
-    if first > last:
-        raise ConfigError(f"the span from {begin} to {end} ends before it begins", where="--to", remedy="swap them")
-    return first, last
