@@ -26,6 +26,8 @@ from tradewright.model.errors import DataError
 
 REPEATED = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses after which the same request may be answered later."""
+TOO_MANY, PATIENCE = 429, 15.0
+"""Seconds to wait where a vendor says that it was asked too often and not for how long: limits are by the minute."""
 FORBIDDEN = frozenset({401, 403})
 _CHANCE = SystemRandom().random
 _TOLD = 200
@@ -217,7 +219,7 @@ class HttpClient:
                 self.breaker.failed()
                 remedy = f"try again in {wait / 60:.0f} minutes; what was stored stays"
                 raise VendorUnavailable(self._clean(what), where=self.where, remedy=remedy)
-            raise _Transient(what, wait)
+            raise _Transient(what, PATIENCE if wait is None and status == TOO_MANY else wait)
         if 300 <= status < 400:
             host = httpx.URL(answer.headers.get("Location", "")).host or "another path"
             what = f"it sends us on to {host}, where the key does not go"
