@@ -66,6 +66,8 @@ def test_a_span_is_kept_at_both_ends_and_parts_join(subject: Subject, timeframe:
     first, middle, last = starts.iloc[4], starts.iloc[len(starts) // 2], starts.iloc[-8]
     whole = closed(subject, timeframe, first, last)
     same(subject.feed.fetch(subject.instrument, timeframe, first, last), whole)
+    within_a_bar = last + pd.Timedelta(seconds=0.9 * timeframe.seconds)
+    same(subject.feed.fetch(subject.instrument, timeframe, first, within_a_bar), whole)
     parts = [subject.feed.fetch(subject.instrument, timeframe, *ends) for ends in ((first, middle), (middle, last))]
     assert [part["ts"].iloc[0] for part in parts] == [starts.iloc[5], starts[starts > middle].iloc[0]]
     same(pd.concat(parts, ignore_index=True), whole)

@@ -26,7 +26,7 @@ from brokers.vendors.http_client import HttpClient
 from brokers.vendors.oanda.history import OandaHistory
 from brokers.vendors.polygon.history import PolygonHistory
 from tests.support import alpaca_vendor, binance_vendor, oanda_vendor, polygon_vendor
-from tests.support.histories import COIN, NOON, PAIR, STOCK, Market, market
+from tests.support.histories import COIN, NOW, PAIR, STOCK, Market, market
 from tests.support.vendor_server import Respond, VendorServer
 from tradewright.calendars.registry import calendar_of
 from tradewright.model.bars import Timeframe
@@ -93,14 +93,14 @@ def vendor(
 
 @contextmanager
 def scenario() -> Iterator[Subject]:
-    made = Scenario(7, NOON, lambda of, *span: calendar_of(of).grid(*span), days=1, years=0.3)
+    made = Scenario(7, NOW, lambda of, *span: calendar_of(of).grid(*span), days=1, years=0.3)
     known = Market(COIN, {each: made.fetch(COIN, each, None) for each in (M1, D1)})
-    yield Subject(made, ManualClock(NOON), known, Instrument(symbol="ZZZ", asset_class=AssetClass.STOCK))
+    yield Subject(made, ManualClock(NOW), known, Instrument(symbol="ZZZ", asset_class=AssetClass.STOCK))
 
 
 @contextmanager
 def ibkr() -> Iterator[Subject]:
-    clock, known = ManualClock(NOON), market(STOCK, M1, D1)
+    clock, known = ManualClock(NOW), market(STOCK, M1, D1)
     history = {("AAPL", each.value): table for each, table in known.tables.items()}
     with GatewayThread(Gateway([STOCK], clock, history=history)) as running:
         settings = IbkrSettings(port=running.gateway.port, client_id=31, timeout=5)
@@ -110,7 +110,7 @@ def ibkr() -> Iterator[Subject]:
 
 @contextmanager
 def polygon(instrument: Instrument, ticker: str, zone: str) -> Iterator[Subject]:
-    clock, known = ManualClock(NOON), market(instrument, M1, M30, D1)
+    clock, known = ManualClock(NOW), market(instrument, M1, M30, D1)
     tables = {(ticker, each): table for each, table in known.tables.items()}
     source, (time, prices, key) = polygon_vendor.PolygonVendor(tables, page=400, zone=zone), _of(polygon_vendor)
     headers = {"Authorization": f"Bearer {key}"}
@@ -121,7 +121,7 @@ def polygon(instrument: Instrument, ticker: str, zone: str) -> Iterator[Subject]
 
 @contextmanager
 def oanda() -> Iterator[Subject]:
-    clock, known = ManualClock(NOON), market(PAIR, M1, M30, D1, counted=False)
+    clock, known = ManualClock(NOW), market(PAIR, M1, M30, D1, counted=False)
     tables = {("EUR_USD", each): table for each, table in known.tables.items()}
     source, (time, prices, key) = oanda_vendor.OandaVendor(tables), _of(oanda_vendor)
     with vendor(source, OandaHistory, {"Authorization": f"Bearer {key}"}, clock) as (feed, server):
@@ -131,7 +131,7 @@ def oanda() -> Iterator[Subject]:
 
 @contextmanager
 def alpaca() -> Iterator[Subject]:
-    clock, known = ManualClock(NOON), market(STOCK, M1, M30, D1)
+    clock, known = ManualClock(NOW), market(STOCK, M1, M30, D1)
     tables = {("AAPL", each): table for each, table in known.tables.items()}
     source, (time, prices, key) = alpaca_vendor.AlpacaVendor(tables, page=400), _of(alpaca_vendor)
     make = partial(AlpacaHistory, tape="sip")
@@ -142,7 +142,7 @@ def alpaca() -> Iterator[Subject]:
 
 @contextmanager
 def binance() -> Iterator[Subject]:
-    clock, known = ManualClock(NOON), market(COIN, M1, D1)
+    clock, known = ManualClock(NOW), market(COIN, M1, D1)
     tables = {("BTC", each): table for each, table in known.tables.items()}
     source, (time, prices, key) = binance_vendor.BinanceVendor(tables), _of(binance_vendor)
     with vendor(source, BinanceHistory, {}, clock) as (feed, server):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -16,6 +16,8 @@ from tradewright.model.instrument import AssetClass, Instrument
 
 NOON = datetime(2026, 3, 4, 17, 0, tzinfo=UTC)
 """Noon in New York on a Wednesday; every market is open."""
+NOW = NOON + timedelta(seconds=30)
+"""The present of a feed under test: bars that began at noon still form."""
 STOCK = Instrument(symbol="AAPL", asset_class=AssetClass.STOCK)
 COIN = Instrument(symbol="BTC", asset_class=AssetClass.CRYPTO, calendar="24/7", lot_size=Decimal("0.00001"))
 PAIR = Instrument(symbol="EURUSD", asset_class=AssetClass.FOREX, calendar="24/5", tick_size=Decimal("0.00001"))

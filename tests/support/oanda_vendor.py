@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from tests.support.histories import NOON
+from tests.support.histories import NOON, NOW
 from tests.support.vendor_server import Answer, Asked
 from tradewright.model.bars import Timeframe
 
@@ -43,7 +43,7 @@ class OandaVendor:
             return Answer({"errorMessage": "Invalid value specified for 'instrument'"}, 400)
         timeframe = GRANULARITIES[asked.query["granularity"]]
         first, last = (datetime.fromisoformat(asked.query[name]) for name in ("from", "to"))
-        if last > NOON:
+        if last > NOW:
             return Answer({"errorMessage": "Invalid value specified for 'to'. Time is in the future"}, 400)
         if (last - first).total_seconds() / timeframe.seconds > 5000:
             return Answer({"errorMessage": "Maximum value for 'count' exceeded"}, 400)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from brokers.vendors.answers import UNKNOWN, Reader
 from brokers.vendors.history import Ask, Candle, has_utc_days, opens_at_full_hours, served, unknown
-from brokers.vendors.http_client import HttpClient
+from brokers.vendors.http_client import HttpClient, VendorRefused
 from tradewright.model.bars import Timeframe
 from tradewright.model.instrument import AssetClass, Instrument
 
@@ -44,6 +44,7 @@ class AlpacaHistory:
 
     def __init__(self, client: HttpClient, tape: str) -> None:
         self._client, self._tape, self._reader = client, tape, Reader(client.where)
+        self._known: set[str] = set()
 
     def symbol(self, instrument: Instrument) -> str:
         """``AAPL``.
@@ -69,11 +70,17 @@ class AlpacaHistory:
             DataError: as :meth:`brokers.vendors.history.History.candles`.
         """
         found = 0
-        for row in self._rows(ask.symbol, LENGTHS[ask.timeframe], _ends(ask)):
-            yield self._candle(ask, row)
-            found += 1
-        if not found and not self._is_known(ask):
+        try:
+            for row in self._rows(ask.symbol, LENGTHS[ask.timeframe], _ends(ask)):
+                yield self._candle(ask, row)
+                found += 1
+        except VendorRefused as refusal:
+            if refusal.status in (400, 422) and "invalid symbol" in str(refusal.body).lower():
+                raise unknown(ask, self.name) from refusal
+            raise
+        if not found and ask.symbol not in self._known and not self._has_days(ask.symbol):
             raise unknown(ask, self.name)
+        self._known.add(ask.symbol)
 
     def _rows(self, symbol: str, length: str, ends: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
         reader, token = self._reader, ""
@@ -102,9 +109,9 @@ class AlpacaHistory:
         opened, high, low, close, volume = (reader.number(reader.field(row, name), name) for name in "ohlcv")
         return Candle(start, opened, high, low, close, volume, UNKNOWN)
 
-    def _is_known(self, ask: Ask) -> bool:
+    def _has_days(self, symbol: str) -> bool:
         """Whether the vendor has any day of a symbol, which an empty answer does not tell."""
-        return next(self._rows(ask.symbol, "1Day", {"start": BEGINNING}), None) is not None
+        return next(self._rows(symbol, "1Day", {"start": BEGINNING}), None) is not None
 
 
 def _ends(ask: Ask) -> dict[str, str]:

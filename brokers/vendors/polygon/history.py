@@ -49,6 +49,7 @@ class PolygonHistory:
 
     def __init__(self, client: HttpClient) -> None:
         self._client, self._reader = client, Reader(client.where)
+        self._known: set[str] = set()
 
     def symbol(self, instrument: Instrument) -> str:
         """``AAPL``, ``I:SPX``, ``C:EURUSD``, ``X:BTCUSD``.
@@ -96,8 +97,9 @@ class PolygonHistory:
             path, parameters = self._onward(onward)
         else:
             raise self._reader.wrong(f"the answer has more than {MOST_PAGES} pages")
-        if not found and not self._is_known(ask.symbol):
+        if not found and ask.symbol not in self._known and not self._is_listed(ask.symbol):
             raise unknown(ask, self.name)
+        self._known.add(ask.symbol)
 
     def _page(self, ask: Ask, answer: object) -> Mapping[str, Any]:
         page = self._reader.mapping(answer, "the answer")
@@ -126,7 +128,7 @@ class PolygonHistory:
         volume = reader.number(reader.field(row, "v"), "v") if counted else UNKNOWN
         return Candle(start, opened, high, low, close, volume, UNKNOWN)
 
-    def _is_known(self, symbol: str) -> bool:
+    def _is_listed(self, symbol: str) -> bool:
         """Whether there is, or was, such a ticker: an empty answer does not tell."""
         for active in ("true", "false"):
             asked: dict[str, str | int] = {"ticker": symbol, "active": active, "limit": 1}

@@ -122,6 +122,16 @@ def test_a_share_that_was_not_listed_yet_is_an_empty_table() -> None:
         assert feed.fetch(STOCK, M1, long_ago, long_ago + pd.Timedelta(days=1)).empty
 
 
+def test_a_symbol_that_cannot_be_one_is_unknown() -> None:
+    with desk(AlpacaVendor({})) as (feed, server):
+        server.script = [Answer({"message": "invalid symbol: BRK/B"}, 400)]
+        with pytest.raises(DataError, match="alpaca knows no 'AAPL'"):
+            feed.fetch(STOCK, M1, END - pd.Timedelta(minutes=20))
+        server.script = [Answer({"message": "invalid limit"}, 400)]
+        with pytest.raises(DataError, match="it answers 400: invalid limit"):
+            feed.fetch(STOCK, M1, END - pd.Timedelta(minutes=20))
+
+
 @pytest.mark.parametrize("instrument", [PAIR, COIN])
 def test_what_it_does_not_serve_is_refused_unasked(instrument: Instrument) -> None:
     with desk(AlpacaVendor({})) as (feed, server):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from brokers.vendors.feed import VendorFeed
 from tests.support.binance_vendor import BinanceVendor
 from tests.support.feeds_under_test import D1, M1, http_client, same, vendor_settings
 from tests.support.histories import COIN, NOON, STOCK, market, table
-from tests.support.vendor_server import Answer, VendorServer
+from tests.support.vendor_server import Answer, Asked, VendorServer
 from tradewright.calendars.registry import calendar_of
 from tradewright.model.bars import Timeframe
 from tradewright.model.clock import ManualClock
@@ -44,6 +45,20 @@ def test_more_than_a_thousand_candles_are_several_answers_without_a_seam() -> No
             int(asked.query["endTime"]) - int(asked.query["startTime"]) < 1000 * 60_000 for asked in server.asked
         )
         assert feed.span(PAIR, M1) == timedelta(minutes=44_000), "a month, in whole questions"
+
+
+def test_candles_from_beyond_the_end_of_a_question_are_not_taken_twice() -> None:
+    """As if the vendor did not look at ``endTime``."""
+    grid = calendar_of(PAIR).grid(M1, END - pd.Timedelta(minutes=1500), END - pd.Timedelta(minutes=1))
+    known, plain = table(PAIR, grid.tolist()), BinanceVendor({("BTCUSDT", M1): table(PAIR, grid.tolist())})
+
+    def endless(asked: Asked) -> Answer:
+        later = str(int(asked.query["endTime"]) + 3_600_000)
+        return plain(replace(asked, query=asked.query | {"endTime": later}))
+
+    with desk(endless) as (feed, server):  # type: ignore[arg-type]
+        same(feed.fetch(PAIR, M1, END - pd.Timedelta(minutes=1500)), known[1:])
+        assert len(server.asked) > 1
 
 
 def test_hours_of_the_clock_and_days_of_utc_are_the_vendors_own() -> None:

@@ -115,6 +115,17 @@ def test_a_refusal_for_another_reason_does_not_blame_the_name() -> None:
             feed.fetch(PAIR, M1, END - pd.Timedelta(minutes=9))
 
 
+def test_a_candle_that_the_vendor_has_not_finished_is_left_out() -> None:
+    """By the clock it has closed."""
+    known = market(PAIR, M1, counted=False).tables[M1]
+    source = OandaVendor({("EUR_USD", M1): known})
+    source.spoil = lambda rows: [row | {"complete": number != 4} for number, row in enumerate(rows)]
+    with desk(source) as (feed, _):
+        found = feed.fetch(PAIR, M1, END - pd.Timedelta(minutes=9))
+    wanted = known[known["ts"] > END - pd.Timedelta(minutes=9)][:-1].reset_index(drop=True)
+    same(found, wanted.drop(index=3))
+
+
 def test_a_candle_that_does_not_say_whether_it_is_complete_is_refused() -> None:
     source = OandaVendor({("EUR_USD", M1): market(PAIR, M1, counted=False).tables[M1]})
     with desk(source) as (feed, _):

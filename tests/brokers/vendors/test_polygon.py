@@ -114,6 +114,8 @@ def test_a_known_ticker_without_bars_is_an_empty_table() -> None:
     with desk(PolygonVendor({("AAPL", D1): market(STOCK, D1).tables[D1]})) as (feed, server):
         assert feed.fetch(STOCK, M1, END - pd.Timedelta(minutes=40)).empty
         assert [asked.path for asked in server.asked][1:] == ["/v3/reference/tickers"]
+        assert feed.fetch(STOCK, M1, END - pd.Timedelta(minutes=40)).empty
+        assert len(server.asked) == 3, "once"
 
 
 def test_hours_of_a_stock_are_made_of_half_hours_of_its_session() -> None:
