@@ -129,6 +129,23 @@ def test_hours_of_a_stock_are_made_of_half_hours_of_its_session() -> None:
     assert found["ts"].dt.tz_convert("America/New_York").dt.strftime("%H:%M").tolist()[:2] == ["09:30", "10:30"]
 
 
+def test_bars_that_are_made_are_whole_where_trades_lack_around_a_weekend() -> None:
+    """Nothing was traded in the last hour of a Friday and the first half hour of a Monday; bars beyond tell so."""
+    whole = market(STOCK, M30).tables[M30]
+    lacking = pd.to_datetime(["2026-02-27 20:00", "2026-02-27 20:30", "2026-03-02 14:30"], utc=True)
+    known = whole[~whole["ts"].isin(lacking)].reset_index(drop=True)
+    wanted = frame_of(resampled(calendar_of(STOCK), bars_of(known[:-1]), M30, H1))
+    for after, until, last in (
+        ("2026-02-27 12:00", "2026-02-27 21:00", "2026-02-27 19:30"),
+        ("2026-03-02 00:00", "2026-03-02 15:00", "2026-03-02 14:30"),
+    ):
+        first, end = (pd.Timestamp(text, tz="UTC") for text in (after, until))
+        with desk(PolygonVendor({("AAPL", M30): known})) as (feed, _):
+            found = feed.fetch(STOCK, H1, first, end)
+        same(found, wanted[(wanted["ts"] > first) & (wanted["ts"] <= end)])
+        assert found["ts"].iloc[-1] == pd.Timestamp(last, tz="UTC")
+
+
 def test_days_of_a_currency_are_made_of_hours_and_its_volume_is_unknown() -> None:
     """The vendor's days of currencies end at midnight; ours end at 17:00 in New York. It counts quotes as volume."""
     known = market(PAIR, H1).tables[H1]
