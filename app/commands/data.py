@@ -104,7 +104,7 @@ def _show(output: Output, imported: list[Imported]) -> None:
 @commands.command()
 def backfill(
     words: Annotated[
-        list[str], typer.Argument(metavar="SYMBOL... [SETTINGS]", help="instruments, and settings: AAPL feed=polygon")
+        list[str], typer.Argument(metavar="SYMBOL", help="instruments, then settings: AAPL MSFT feed=polygon")
     ],
     begin: Annotated[str, typer.Option("--from", help="the first day or moment: 2024-01-01")] = "",
     end: Annotated[str, typer.Option("--to", help="the last day or moment, included; now, when it is left out")] = "",
@@ -139,15 +139,18 @@ def backfill(
 
 
 def _show_backfill(output: Output, reply: BackfillReply) -> None:
-    header = ("instrument", "timeframe", "source", "parts", "added", "unchanged", "revised", "stored from", "to")
+    header = ("instrument", "bars", "parts", "added", "unchanged", "revised", "stored from", "to")
     rows = []
     for row in reply.backfilled:
         ends = (f"{at:%Y-%m-%d %H:%M}" if at else "nothing" for at in (row.first, row.last))
         rows.append(
             (row.instrument, row.timeframe, row.source, row.parts, row.added, row.unchanged, row.revised, *ends)
         )
-    output.table("backfilled", header, rows)
+    if rows:
+        output.table("backfilled", header, rows)
     show_findings(output, reply.findings)
+    for row in reply.backfilled[:1]:
+        output.next("next", "data", "show", row.instrument)
     output.result(reply)
     for refused in reply.refused:
         text = f"refused: {refused.instrument} {refused.timeframe}: {refused.where}: {refused.what}"

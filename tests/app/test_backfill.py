@@ -71,7 +71,9 @@ def test_a_history_comes_in_parts_and_again_asks_nobody(server: VendorServer, tm
     assert len(server.asked) == asked, "no call: closed history is kept"
     shown = say(*words, "--timeframe", "1d")
     assert "AAPL" in shown.out
-    assert "2025-01-02 14:30" in shown.out
+    assert "backfilled from polygon" in shown.out
+    assert "2025-01-02" in shown.out
+    assert "next: tradewright data show AAPL" in shown.out
     assert KEY not in said.out + said.err + shown.out + shown.err
     kept = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert not [path for path in kept if KEY.encode() in path.read_bytes()], "no file holds the key"
