@@ -47,7 +47,8 @@ def given_settings() -> tuple[str, ...]:
     Values of a sweep are left out, and an address with a password has dots in its place.
     """
     context = get_current_context(silent=True)
-    given = (context.params.get("overrides") if context else None) or ()
+    words = {**context.params} if context else {}
+    given = words.get("overrides") or [word for word in words.get("words") or () if "=" in word]
     shown = []
     for text in given:
         key, _, value = text.partition("=")

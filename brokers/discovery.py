@@ -1,4 +1,7 @@
-"""Broker plug-ins by the kind that the configuration names: found in ``brokers/*/plugin.py`` and by entry point."""
+"""Plug-ins of brokers and vendors by the kind that the configuration names.
+
+They are found in ``brokers/*/plugin.py`` and ``brokers/vendors/*/plugin.py``, and by entry point.
+"""
 
 from __future__ import annotations
 
@@ -10,30 +13,41 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import entry_points
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
+from typing import TypeVar
 
 import brokers
+import brokers.vendors
 from brokers.base import BrokerPlugin
+from brokers.vendors.base import VendorPlugin
 from tradewright.model.errors import ConfigError
 
 ENTRY_POINTS = "tradewright.brokers"
-"""The group under which an installed package names its plug-in classes."""
+VENDORS = "tradewright.vendors"
+"""The groups under which an installed package names its plug-in classes."""
+
+
+Plugin = TypeVar("Plugin", bound=BrokerPlugin | VendorPlugin)
 
 
 @cache
 def plugins() -> Mapping[str, BrokerPlugin]:
-    """Every plug-in by its kind, in the order of the kinds.
+    """Every broker by its kind, in the order of the kinds.
 
     Raises:
         ConfigError: for two plug-ins of one kind.
     """
-    found: dict[str, BrokerPlugin] = {}
-    for made in _classes():
-        if made.kind in found:
-            where = f"{made.__module__}.{made.__name__}"
-            raise ConfigError(f"two brokers are of kind {made.kind!r}", where=where, remedy="rename one")
-        found[made.kind] = made()
-    return MappingProxyType(dict(sorted(found.items())))
+    return _found(BrokerPlugin, brokers, ENTRY_POINTS)  # type: ignore[type-abstract]  # only its subclasses are made
+
+
+@cache
+def vendors() -> Mapping[str, VendorPlugin]:
+    """Every vendor of bars by its kind, in the order of the kinds.
+
+    Raises:
+        ConfigError: for two plug-ins of one kind.
+    """
+    return _found(VendorPlugin, brokers.vendors, VENDORS)  # type: ignore[type-abstract]  # only its subclasses are made
 
 
 def plugin(kind: str) -> BrokerPlugin:
@@ -50,13 +64,23 @@ def plugin(kind: str) -> BrokerPlugin:
     return known[kind]
 
 
-def _classes() -> Iterator[type[BrokerPlugin]]:
-    for folder in pkgutil.iter_modules(brokers.__path__):
-        name = f"{brokers.__name__}.{folder.name}.plugin"
+def _found(base: type[Plugin], package: ModuleType, group: str) -> Mapping[str, Plugin]:
+    found: dict[str, Plugin] = {}
+    for made in _classes(base, package, group):
+        if made.kind in found:
+            where = f"{made.__module__}.{made.__name__}"
+            raise ConfigError(f"two plug-ins are of kind {made.kind!r}", where=where, remedy="rename one")
+        found[made.kind] = made()
+    return MappingProxyType(dict(sorted(found.items())))
+
+
+def _classes(base: type[Plugin], package: ModuleType, group: str) -> Iterator[type[Plugin]]:
+    for folder in pkgutil.iter_modules(package.__path__):
+        name = f"{package.__name__}.{folder.name}.plugin"
         if folder.ispkg and importlib.util.find_spec(name) is not None:
             module = importlib.import_module(name)
             for _, made in inspect.getmembers(module, inspect.isclass):
-                if issubclass(made, BrokerPlugin) and made.__module__ == name:
+                if issubclass(made, base) and made.__module__ == name:
                     yield made
-    for entry in entry_points(group=ENTRY_POINTS):
+    for entry in entry_points(group=group):
         yield entry.load()

@@ -34,7 +34,7 @@ from tradewright.quality.report import Severity
 
 State = Literal["good", "look", "broken"]
 MIN_FREE_MB = 500
-EXTRAS = {"vectorbt": "report", "great-expectations": "quality", "psycopg2-binary": "postgres"}
+EXTRAS = {"vectorbt": "report", "great-expectations": "quality", "psycopg2-binary": "postgres", "httpx": "vendors"}
 
 
 @dataclass(frozen=True)

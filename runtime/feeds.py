@@ -1,11 +1,12 @@
-"""Feeds by the kind that ``conf/feed`` names: a scenario, files that people import, or a broker's historical bars."""
+"""Feeds by the kind that ``conf/feed`` names: a scenario, files that people import, bars of a broker or a vendor."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from brokers.discovery import plugins
+from brokers.discovery import plugins, vendors
+from brokers.vendors.base import VendorSettings
 from conf.schema.market import BrokerFeedSettings, ScenarioFeedSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
@@ -14,17 +15,53 @@ from tradewright.execution.market_state import ENOUGH
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import ConfigError
 from tradewright.model.ports import Feed
+from tradewright.research.cached_feed import CachedFeed
 from tradewright.scenarios.scenario import Scenario
+from tradewright.store.artefacts import Artefacts
 
 
 def feed(house: Container) -> Feed | None:
     """Where bars come from; None for ``feed=files``, whose bars are imported by hand.
 
     Raises:
-        ConfigError: for a feed beyond this machine while remote providers are disabled.
+        ConfigError: for a feed beyond this machine while remote providers are disabled, a key that is not set, a broker
+            that is not the one in force, and libraries that are not installed.
     """
-    kind = house.settings.feed.kind
-    return LOCAL[kind](house) if kind in LOCAL else _of_broker(house)
+    chosen = house.settings.feed
+    if chosen.kind in LOCAL:
+        return LOCAL[chosen.kind](house)
+    if isinstance(chosen, BrokerFeedSettings | VendorSettings) and chosen.remote_providers == "disabled":
+        raise ConfigError(
+            f"feed={chosen.kind} reaches beyond this machine, and remote providers are disabled",
+            where="feed.remote_providers",
+            remedy="set DATA_REMOTE_PROVIDERS=enabled, or say feed=scenario",
+        )
+    return vendors()[chosen.kind].feed(chosen, house.clock) if chosen.kind in vendors() else _of_broker(house)
+
+
+def remembering(house: Container) -> Feed:
+    """The feed for a long history: answers about closed history of sources beyond this machine are kept on disk.
+
+    Raises:
+        ConfigError: as :func:`feed`, and for ``feed=files``, which asks nobody.
+    """
+    source = feed(house)
+    if source is None:
+        asking = [
+            *LOCAL.keys() - {"files"},
+            *(kind for kind, made in plugins().items() if made.serves_bars),
+            *vendors(),
+        ]
+        remedy = f"say feed=KIND with one of {', '.join(asking)}; files are brought by tradewright import"
+        raise ConfigError("feed=files has no source that can be asked", where="feed.kind", remedy=remedy)
+    if isinstance(source, Scenario):
+        return source
+    kept, terms = Artefacts(house.cache_folder / "feeds"), house.settings.feed.model_dump(mode="json")
+    return CachedFeed(source, kept, {name: terms[name] for name in terms.keys() - _NO_TERMS}, house.clock)
+
+
+_NO_TERMS = {"remote_providers", "requests_per_minute", "first_bars"}
+"""Settings that change how a source is asked, and nothing of its answers; secrets are masked."""
 
 
 def stored_timeframes(settings: Settings) -> tuple[Timeframe, ...]:
@@ -86,17 +123,11 @@ def _files(_house: Container) -> None:
 
 
 LOCAL: dict[str, Callable[[Container], Feed | None]] = {"scenario": _scenario, "files": _files}
-"""The feeds that need nothing outside this machine; every other kind is a broker's."""
+"""The feeds that need nothing outside this machine; every other kind is a broker's or a vendor's."""
 
 
 def _of_broker(house: Container) -> Feed:
     chosen, broker = house.settings.feed, house.settings.broker
-    if isinstance(chosen, BrokerFeedSettings) and chosen.remote_providers == "disabled":
-        raise ConfigError(
-            f"feed={chosen.kind} reaches beyond this machine, and remote providers are disabled",
-            where="feed.remote_providers",
-            remedy="set DATA_REMOTE_PROVIDERS=enabled, or say feed=scenario",
-        )
     if broker.kind != chosen.kind:
         modes = " or ".join(f"mode={mode}" for mode in sorted(plugins()[chosen.kind].modes))
         remedy = f"say {modes} broker={chosen.kind}"

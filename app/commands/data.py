@@ -1,4 +1,4 @@
-"""Commands about data: ``tradewright import``, ``tradewright data list``, ``show``, ``findings``, ``accept``."""
+"""Commands about data: ``tradewright import``, ``backfill``, ``data list``, ``show``, ``findings``, ``accept``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from app.commands.trading_command import trading_command
 from app.output import DONE, FAILED, Output, run_command
 
 if TYPE_CHECKING:
+    from app.operations.backfill import BackfillReply
     from app.operations.data_quality import Accepted, FindingLine, SeriesFindings
     from app.operations.importing import Imported
     from app.operations.stored_data import ShownInstrument, ShownSeries
@@ -98,6 +99,64 @@ def _show(output: Output, imported: list[Imported]) -> None:
     show_findings(output, [line for row in imported for line in row.findings])
     for row in imported[:1]:
         output.next("next", row.next.split()[1], settings=row.next.split()[2:])
+
+
+@commands.command()
+def backfill(
+    words: Annotated[
+        list[str], typer.Argument(metavar="SYMBOL", help="instruments, then settings: AAPL MSFT feed=polygon")
+    ],
+    begin: Annotated[str, typer.Option("--from", help="the first day or moment: 2024-01-01")] = "",
+    end: Annotated[str, typer.Option("--to", help="the last day or moment, included; now, when it is left out")] = "",
+    timeframe: Annotated[
+        str, typer.Option(help=f"{TIMEFRAMES}, several with commas; those that a refresh keeps, when it is left out")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Ask the feed for history of any length, part by part; each part is stored before the next is asked for.
+
+    Ended at any moment it can be run again: what is known changes nothing, and closed history is not asked for twice.
+    """
+
+    def act(output: Output) -> None:
+        from rich.progress import Progress
+
+        from app.operations.backfill import backfill_bars
+        from app.operations.importing import timeframe_of
+
+        symbols, overrides = [word for word in words if "=" not in word], [word for word in words if "=" in word]
+        lengths = [timeframe_of(name.strip()) for name in timeframe.split(",") if name.strip()]
+        with Progress(console=output.messages, transient=True, disable=not output.messages.is_terminal) as bar:
+            task = bar.add_task("parts", total=None)
+
+            def told(series: str, done: int, of: int) -> None:
+                bar.update(task, description=series, completed=done, total=of)
+
+            reply = backfill_bars(settings_of(overrides), symbols, begin, end, lengths, told)
+        _show_backfill(output, reply)
+
+    run_command(as_json, act)
+
+
+def _show_backfill(output: Output, reply: BackfillReply) -> None:
+    header = ("instrument", "bars", "parts", "added", "unchanged", "revised", "stored from", "to")
+    rows = []
+    for row in reply.backfilled:
+        ends = (f"{at:%Y-%m-%d %H:%M}" if at else "nothing" for at in (row.first, row.last))
+        rows.append(
+            (row.instrument, row.timeframe, row.source, row.parts, row.added, row.unchanged, row.revised, *ends)
+        )
+    if rows:
+        output.table("backfilled", header, rows)
+    show_findings(output, reply.findings)
+    for row in reply.backfilled[:1]:
+        output.next("next", "data", "show", row.instrument)
+    output.result(reply)
+    for refused in reply.refused:
+        text = f"refused: {refused.instrument} {refused.timeframe}: {refused.where}: {refused.what}"
+        output.say(f"{text}\n  what to do: {refused.remedy}")
+    if reply.refused:
+        raise typer.Exit(FAILED)
 
 
 @data.command("list")

@@ -6,6 +6,7 @@ import dagster as dg
 
 from assets.home import keep_outputs_in_memory
 from assets.pinned_config import PinnedConfig
+from assets.research.backfill import backfill_job
 from assets.research.bars import bars_and_features
 from assets.research.schedules import SIGNALS_JOB, following, refreshing
 from assets.research.strategies import all_chains, signals_key
@@ -39,7 +40,7 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
     return dg.Definitions(
         assets=[*market, *chains],
         asset_checks=checks,
-        jobs=[*jobs, refresh],
+        jobs=[*jobs, refresh, backfill_job(pinned)],
         schedules=[refresh_bars],
         sensors=[following(pinned, good, signals)],
         executor=dg.in_process_executor,

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
-from brokers.discovery import plugins
+from brokers.discovery import plugins, vendors
+from brokers.vendors.base import VendorSettings
 from conf.schema.config_model import ConfigModel, Zone, one_of
 from tradewright.model.bars import Timeframe
 from tradewright.model.base import Instant, Name
@@ -65,9 +66,10 @@ def _of_brokers() -> list[type[BaseFeedSettings]]:
 
 
 if TYPE_CHECKING:
-    FeedSettings = BaseFeedSettings
+    FeedSettings = BaseFeedSettings | VendorSettings
 else:
-    FeedSettings = one_of([ScenarioFeedSettings, FilesFeedSettings, *_of_brokers()])
+    _of_vendors = (made.settings for made in vendors().values())
+    FeedSettings = one_of([ScenarioFeedSettings, FilesFeedSettings, *_of_brokers(), *_of_vendors])
     """The settings of every feed; ``kind`` tells them apart."""
 
 

@@ -87,6 +87,8 @@ def test_done_is_0_and_not_well_is_1(house: House, tmp_path: Path) -> None:
     ran("check", 0)
     ran(f"import csv {tmp_path / 'GOOG.csv'} --instrument GOOG", 0)
     ran(f"import csv {tmp_path / 'none.csv'} --instrument GOOG", 1)
+    ran("backfill BTC --from 2026-11-01 --timeframe 1d", 0)
+    ran("backfill BTC MSFT --from 2026-11-01 --timeframe 1d", 1)
     ran("data list", 0)
     ran("data show GOOG", 0)
     ran("data show NONE", 1)

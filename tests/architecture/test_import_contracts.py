@@ -23,6 +23,7 @@ PLANTED = {
     "dagster": ("tradewright/model/planted.py", "import dagster"),
     "hydra": ("assets/planted.py", "import hydra"),
     "ib-async": ("brokers/planted.py", "import ib_async"),
+    "httpx": ("brokers/planted.py", "import httpx"),
     "marimo": ("app/planted.py", "import marimo"),
     "vectorbt": ("tradewright/evaluation/planted.py", "import vectorbt"),
     "sqlalchemy": ("tradewright/execution/planted.py", "import sqlalchemy"),

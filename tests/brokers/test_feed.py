@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,8 @@ from tradewright.model.bars import OHLCV, Timeframe
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import AssetClass, Instrument
+from tradewright.research.backfill import backfill
+from tradewright.store.bars import BarStore
 
 CLOCK = ManualClock(NOON)
 
@@ -90,7 +93,7 @@ def test_what_cannot_be_had_is_an_error_with_a_reason(gateway: GatewayThread) ->
     unknown = Instrument(symbol="ZZZ", asset_class=AssetClass.STOCK)
     with pytest.raises(DataError, match="unknown instrument 'ZZZ'"):
         feed(gateway).fetch(unknown, Timeframe.D1, None)
-    with pytest.raises(DataError, match=r"101 requests are needed.*ask for less"):
+    with pytest.raises(DataError, match=r"101 requests are needed.*tradewright backfill BTC --from"):
         feed(gateway, timedelta(days=100, hours=1)).fetch(BTC, Timeframe.M1, None)
     gone = IbkrFeed(IbkrSettings(port=1, client_id=31), INSTRUMENTS, CLOCK)
     with pytest.raises(DataError, match=r"127\.0\.0\.1:1.*connection refused"):
@@ -120,3 +123,17 @@ def test_it_works_inside_a_running_loop(gateway: GatewayThread) -> None:
         return len(feed(gateway).fetch(AAPL, Timeframe.D1, None))
 
     assert asyncio.run(inside()) == 20
+
+
+def test_a_long_history_is_asked_for_in_parts_and_paced(tmp_path: Path) -> None:
+    """Sixty days of minutes are sixty requests: after fifty it waits until ten minutes have passed."""
+    clock, end = ManualClock(NOON), pd.Timestamp("2026-03-04 12:00", tz="UTC").value - 1
+    with GatewayThread(Gateway(INSTRUMENTS, clock, history=HISTORY)) as gateway:
+        slow = IbkrFeed(IbkrSettings(port=gateway.gateway.port, client_id=31, timeout=5), INSTRUMENTS, clock)
+        store, day = BarStore(tmp_path), 86_400_000_000_000
+        done = backfill(store, slow, BTC, Timeframe.M1, end + 1 - 60 * day, end)
+        asked = len(gateway.do("journal", message=20)["messages"])  # type: ignore[arg-type]
+    assert done.added == len(MINUTES[MINUTES["ts"] < pd.Timestamp("2026-03-04 12:00", tz="UTC")])
+    assert done.parts == 7
+    assert 60 <= asked <= 62
+    assert clock.monotonic() == 600

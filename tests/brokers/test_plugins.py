@@ -85,7 +85,7 @@ def test_an_installed_package_adds_a_broker(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.usefixtures("fresh")
 def test_two_brokers_of_one_kind_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, AnotherSim)
-    with pytest.raises(ConfigError, match="two brokers are of kind 'sim'"):
+    with pytest.raises(ConfigError, match="two plug-ins are of kind 'sim'"):
         plugins()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,15 +14,35 @@ if TYPE_CHECKING:
 
 
 class Feed(Protocol):
-    """A source of bars: files, a scenario, a broker, a vendor."""
+    """A source of bars: a scenario, a broker, a vendor. ``tests/brokers/test_feed_contract.py`` holds each to this."""
 
     name: str
 
-    def fetch(self, instrument: Instrument, timeframe: Timeframe, after: pd.Timestamp | None) -> pd.DataFrame:
-        """Bars that start after ``after`` (all of them when None), as a bars table.
+    def fetch(
+        self,
+        instrument: Instrument,
+        timeframe: Timeframe,
+        after: pd.Timestamp | None,
+        until: pd.Timestamp | None = None,
+    ) -> pd.DataFrame:
+        """Bars that start after ``after`` and not after ``until``, as a bars table: ascending, each start once, in UTC.
+
+        Only bars that have closed are given, and none outside of the span. A span without bars gives an empty table.
+
+        Args:
+            after: None for as far back as the source reaches by itself.
+            until: None for the present.
 
         Raises:
-            DataError: when the source has no such instrument, or its bars break the contract.
+            DataError: when the source has no such instrument, cannot be asked, or its bars break the contract.
+        """
+        ...
+
+    def span(self, instrument: Instrument, timeframe: Timeframe) -> timedelta:
+        """The span of a part in which a long history is best asked for, one call of :meth:`fetch` for each.
+
+        Raises:
+            DataError: when the source has no such instrument.
         """
         ...
 

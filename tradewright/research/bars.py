@@ -75,9 +75,7 @@ def refresh(
         StoreError: when the store is damaged or full.
     """
     symbol = instrument.symbol
-    if isinstance(feed, Scenario):
-        _refuse_beside_others(store, symbol, feed.name)
-        store.actions.write_factors(symbol, _NO_ACTIONS)
+    admit(store, feed, symbol)
     reports = {}
     for timeframe in dict.fromkeys(timeframes):
         covered = store.coverage(symbol, timeframe)
@@ -93,15 +91,23 @@ def refresh(
     return reports
 
 
-def _refuse_beside_others(store: BarStore, symbol: str, own: str) -> None:
-    others = {str(timeframe): source for timeframe, source in store.sources(symbol).items() if source not in ("", own)}
-    if others:
+def admit(store: BarStore, feed: Feed, symbol: str) -> None:
+    """Make the store ready for bars of a feed; those that a scenario invents are not put beside others.
+
+    Raises:
+        DataError: naming the sources that are there.
+    """
+    if not isinstance(feed, Scenario):
+        return
+    sources = {str(timeframe): source for timeframe, source in store.sources(symbol).items()}
+    if others := {timeframe: source for timeframe, source in sources.items() if source not in ("", feed.name)}:
         told = ", ".join(f"{timeframe} from {source}" for timeframe, source in others.items())
         raise DataError(
             f"bars of {symbol} are stored ({told}), and a scenario's invented bars are not put beside them",
             where=str(store.root),
             remedy="say feed=files, or another storage.root for the scenario",
         )
+    store.actions.write_factors(symbol, _NO_ACTIONS)
 
 
 def read_instrument_bars(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -98,8 +98,18 @@ class Scenario:
         self._grid = grid
         self._days_made: dict[str, dict[int, Bars]] = {}
 
-    def fetch(self, instrument: Instrument, timeframe: Timeframe, after: pd.Timestamp | None) -> pd.DataFrame:
-        """Bars that start after ``after`` (all of them when None), as a bars table.
+    def span(self, _instrument: Instrument, _timeframe: Timeframe) -> timedelta:
+        """Longer than any scenario: whatever is made is made up to its end."""
+        return timedelta(days=36_500)
+
+    def fetch(
+        self,
+        instrument: Instrument,
+        timeframe: Timeframe,
+        after: pd.Timestamp | None,
+        until: pd.Timestamp | None = None,
+    ) -> pd.DataFrame:
+        """Bars that start after ``after`` (all of them when None) and not after ``until``, as a bars table.
 
         Raises:
             DataError: for an instrument that the scenario does not make.
@@ -109,7 +119,8 @@ class Scenario:
         if after is not None:
             start = max(start, (after - pd.Timedelta(seconds=max(timeframe.seconds, _A_DAY))).floor("D"))
         frame = self._bars(instrument, timeframe, max(start, EPOCH + _MARGIN))
-        return (frame if after is None else frame[frame["ts"] > after]).reset_index(drop=True)
+        newer = frame if after is None else frame[frame["ts"] > after]
+        return (newer if until is None else newer[newer["ts"] <= until]).reset_index(drop=True)
 
     def _days(self, instrument: Instrument, timeframe: Timeframe) -> int:
         """How many days of minutes hold the bars that are wanted of a timeframe other than days."""

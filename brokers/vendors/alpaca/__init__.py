@@ -1,0 +1,1 @@
+"""Alpaca's prices of stocks and funds of the United States."""

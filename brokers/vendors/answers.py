@@ -1,0 +1,88 @@
+"""Reading the answers of vendors: every field is looked at before it is believed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from brokers.vendors.http_client import VendorError
+
+REMEDY = "nothing was stored; try again, and tell the vendor if it stays so"
+UNKNOWN = math.nan
+"""A value that the vendor does not tell."""
+_TOLD = 80
+
+
+class Reader:
+    """Reads the fields of one vendor's answers.
+
+    Args:
+        where: the vendor and its host, for messages.
+    """
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def wrong(self, what: str) -> VendorError:
+        """The error that an answer is not as it should be."""
+        return VendorError(what, where=self._where, remedy=REMEDY)
+
+    def mapping(self, value: object, name: str) -> Mapping[str, Any]:
+        """A document with named fields."""
+        if not isinstance(value, dict):
+            raise self.wrong(f"{name} is no object: {_shown(value)}")
+        return value
+
+    def rows(self, value: object, name: str) -> list[Any]:
+        """A list; an absent one is empty."""
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise self.wrong(f"{name} is no list: {_shown(value)}")
+        return value
+
+    def field(self, row: Mapping[str, Any], name: str) -> Any:
+        """A field that must be there."""
+        if name not in row:
+            raise self.wrong(f"a bar lacks {name!r}: {_shown(row)}")
+        return row[name]
+
+    def number(self, value: object, name: str) -> float:
+        """A finite number, also one in a text."""
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
+            try:
+                found = float(value)
+            except (ValueError, OverflowError):
+                found = math.nan
+            if math.isfinite(found):
+                return found
+        raise self.wrong(f"{name} of a bar is no number: {_shown(value)}")
+
+    def truth(self, value: object, name: str) -> bool:
+        """A truth value."""
+        if not isinstance(value, bool):
+            raise self.wrong(f"{name} of a bar is no truth value: {_shown(value)}")
+        return value
+
+    def milliseconds(self, value: object, name: str) -> int:
+        """A moment in milliseconds since 1970, as nanoseconds."""
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.wrong(f"{name} of a bar is no time in milliseconds: {_shown(value)}")
+        return value * 1_000_000
+
+    def moment(self, value: object, name: str) -> int:
+        """A moment of RFC 3339 with its zone, as nanoseconds since 1970 UTC; whole seconds, as bars start."""
+        try:
+            found = datetime.fromisoformat(value) if isinstance(value, str) else None
+        except ValueError:
+            found = None
+        if found is None or found.tzinfo is None:
+            raise self.wrong(f"{name} of a bar is no time with a zone: {_shown(value)}")
+        return round(found.timestamp()) * 1_000_000_000
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _TOLD else f"{text[:_TOLD]}..."

@@ -1,0 +1,87 @@
+"""Vendor plug-ins: all that the rest of the program may know of a vendor of bars before it is asked.
+
+Every composition reads this module, so it loads neither pandas nor a client library.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from importlib.util import find_spec
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from tradewright.model.base import FrozenModel
+from tradewright.model.clock import Clock
+from tradewright.model.errors import ConfigError
+from tradewright.model.ports import Feed
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+LIBRARIES = ("httpx", "tenacity")
+"""The packages of the extra ``vendors``."""
+
+
+def _address(value: str) -> str:
+    parts = urlsplit(value)
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+    if not (is_safe and parts.hostname) or parts.query or parts.username:
+        raise ValueError("must be an address that begins with https://, or with http:// on this machine")
+    return value.rstrip("/")
+
+
+class VendorSettings(FrozenModel):
+    """Base of every vendor's settings, one file of ``conf/feed``; ``kind`` names the plug-in.
+
+    Args:
+        remote_providers: whether anything beyond this machine may be asked.
+        base_url: where the vendor answers.
+        requests_per_minute: the most that it is asked; what the plan allows.
+        delay_minutes: how late the vendor's data are, by the plan; a bar counts as closed so much later.
+        first_bars: how many bars back a first refresh reaches, a week at the least; ``tradewright backfill`` reaches
+            back as far as it is told.
+    """
+
+    kind: str
+    remote_providers: Literal["enabled", "disabled"]
+    base_url: Annotated[str, AfterValidator(_address)]
+    requests_per_minute: Annotated[int, Field(ge=1, le=60_000)]
+    delay_minutes: Annotated[float, Field(ge=0, le=1440)]
+    first_bars: Annotated[int, Field(ge=1, le=100_000)]
+
+
+class VendorPlugin(ABC):
+    """One vendor. A class of ``brokers/vendors/<kind>/plugin.py`` or of the entry point group ``tradewright.vendors``.
+
+    The module is imported wherever the configuration is read, so libraries are imported inside the methods.
+    """
+
+    kind: ClassVar[str]
+    settings: ClassVar[type[VendorSettings]]
+
+    def feed(self, settings: Any, clock: Clock) -> Feed:
+        """The feed; it has asked nothing yet.
+
+        Raises:
+            ConfigError: for a key that is not set, and where the libraries are not installed.
+        """
+        if any(find_spec(name) is None for name in LIBRARIES):
+            what = f"feed={self.kind} needs {' and '.join(LIBRARIES)}, which are not installed"
+            raise ConfigError(what, where="feed.kind", remedy="pip install tradewright[vendors]")
+        return self.build(settings, clock)
+
+    @abstractmethod
+    def build(self, settings: Any, clock: Clock) -> Feed:
+        """As :meth:`feed`, where the libraries are installed."""
+
+
+def demanded(key: SecretStr | None, variable: str, kind: str) -> str:
+    """A key of a vendor.
+
+    Raises:
+        ConfigError: when it is not set.
+    """
+    if key is None or not key.get_secret_value().strip():
+        remedy = f"set {variable} in the environment or in .env, or {variable}_FILE to a file that holds it"
+        raise ConfigError(f"feed={kind} needs a key", where=variable, remedy=remedy)
+    return key.get_secret_value().strip()

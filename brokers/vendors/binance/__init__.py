@@ -1,0 +1,1 @@
+"""Binance's prices of crypto on its spot market."""

@@ -1,0 +1,1 @@
+"""OANDA's v20 prices of currencies, metals and contracts for difference."""

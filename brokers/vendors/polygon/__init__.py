@@ -1,0 +1,1 @@
+"""Polygon, which is called Massive since October 2025."""
