@@ -37,7 +37,8 @@ def report_on(house: Container, symbol: str, timeframe: Timeframe) -> QualityRep
         ConfigError: for an instrument that is not defined.
         StoreError: for bars that are missing or damaged.
     """
-    store, instrument = house.bars, house.instrument(symbol)
+    store, instrument, base = house.bars, house.instrument(symbol), house.bars.base_of(symbol, timeframe)
+    shorter = house.quarantines.in_force(symbol, base) if base is not None and base is not timeframe else ()
     frame = store.read(symbol, timeframe)
     grid = calendar_of(instrument).expected_starts(timeframe, pd.DatetimeIndex(frame["ts"]).as_unit("ns").asi8)
     return check_bars(
@@ -49,6 +50,8 @@ def report_on(house: Container, symbol: str, timeframe: Timeframe) -> QualityRep
         symbol_map=store.actions.symbol_map(symbol),
         adjusted=_split_adjusted(store, instrument, frame),
         rules=house.settings.quality,
+        aside=house.quarantines.in_force(symbol, timeframe),
+        of_base=shorter,
     )
 
 

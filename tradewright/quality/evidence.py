@@ -85,8 +85,16 @@ class QualityEvidence(FrozenModel):
         return not any(finding.severity is Severity.BLOCK for finding in self.findings)
 
     def detail(self) -> dict[str, object]:
-        """The form that the ledger keeps beside the name and the result; examples are left out."""
-        told = [{"code": str(row.code), "severity": str(row.severity), "message": row.message} for row in self.findings]
+        """The form that the ledger keeps beside the name and the result."""
+        told = [
+            {
+                "code": str(row.code),
+                "severity": str(row.severity),
+                "message": row.message,
+                "examples": list(row.examples),
+            }
+            for row in self.findings
+        ]
         return {
             "timeframe": str(self.timeframe),
             "fingerprint": self.fingerprint,
