@@ -16,6 +16,7 @@ from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.errors import ConfigError, StoreError
 from tradewright.quality.evidence import GRAVE, QualityEvidence, acceptance, bars_check
 from tradewright.quality.report import PLACES, Severity
+from tradewright.quality.score import recorded_score, score_text
 
 KEPT = 5
 """Recorded results of a series that are shown."""
@@ -44,12 +45,17 @@ class FindingLine:
 
 @dataclass(frozen=True)
 class RecordedCheck:
-    """One result that gate and sender have on record."""
+    """One result that gate and sender have on record.
+
+    Args:
+        score: of the bars then; None in a record from before scores were kept.
+    """
 
     at: datetime
     passed: bool
     fingerprint: str
     findings: int
+    score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class SeriesFindings:
         fingerprint: of the bars that were judged just now.
         state: whether orders may rely on the newest recorded check: ``passed``, ``failed``, ``stale``, ``of other
             bars``, ``by other rules`` or ``missing``.
+        score: of the bars as they are now, from 0 to 100.
         recorded: the newest results on record, newest first.
     """
 
@@ -68,8 +75,15 @@ class SeriesFindings:
     rows: int
     fingerprint: str
     state: str
+    score: float
     findings: tuple[FindingLine, ...]
     recorded: tuple[RecordedCheck, ...]
+
+    @property
+    def history(self) -> str:
+        """The scores on record in one line, newest first; empty without a record."""
+        told = (f"{score_text(row.score)} at {row.at:%Y-%m-%d %H:%M}" for row in self.recorded)
+        return f"{self.instrument} {self.timeframe}: scores on record: {', '.join(told)}" if self.recorded else ""
 
     @property
     def blocked(self) -> bool:
@@ -122,7 +136,7 @@ def _series(house: Container, symbol: str, timeframe: Timeframe, everything: boo
     lines = tuple(line for line in _lines(evidence) if everything or line.severity != Severity.INFO)
     state = _state(house, recorded[0] if recorded else None, evidence.fingerprint)
     rows = tuple(map(_recorded, recorded))
-    return SeriesFindings(symbol, timeframe, evidence.rows, evidence.fingerprint, state, lines, rows)
+    return SeriesFindings(symbol, timeframe, evidence.rows, evidence.fingerprint, state, evidence.score, lines, rows)
 
 
 def _lines(evidence: QualityEvidence) -> list[FindingLine]:
@@ -148,7 +162,8 @@ def _state(house: Container, newest: CheckResult | None, fingerprint: str) -> st
 
 
 def _recorded(result: CheckResult) -> RecordedCheck:
-    return RecordedCheck(result.at, result.passed, result.about("fingerprint"), len(result.listed("findings")))
+    told = result.about("fingerprint"), len(result.listed("findings")), recorded_score(result.detail)
+    return RecordedCheck(result.at, result.passed, *told)
 
 
 @dataclass(frozen=True)
