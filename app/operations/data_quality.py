@@ -104,20 +104,25 @@ def findings(settings: Settings, symbols: Sequence[str] = (), *, everything: boo
         LedgerError: when the ledger cannot be read.
     """
     with Container(settings) as house:
-        for symbol in symbols:
-            house.instrument(symbol)
-        stored = [row for row in house.bar_store.series() if row.kind is BarKind.TRADE]
-        chosen = [row for row in stored if row.instrument in (symbols or house.instruments)]
-        if lacking := sorted(set(symbols) - {row.instrument for row in chosen}):
-            remedy = "import them first (tradewright import), or set storage.root to where they are"
-            raise StoreError(f"no bars of {', '.join(lacking)}", where=str(house.root), remedy=remedy)
-        series = [(row.instrument, row.timeframe) for row in chosen]
-        universe = settings.universe.timeframe
-        made = [
-            (name, universe) for name in dict.fromkeys(name for name, _ in series) if (name, universe) not in series
-        ]
-        series += [(name, each) for name, each in made if house.bars.coverage(name, each) is not None]
-        return [_series(house, name, each, everything) for name, each in series]
+        return [series_findings(house, *each, everything=everything) for each in judged_series(house, symbols)]
+
+
+def judged_series(house: Container, symbols: Sequence[str] = ()) -> list[tuple[str, Timeframe]]:
+    """The stored series of instruments that are configured, and those of the universe's timeframe made of them.
+
+    Raises:
+        ConfigError, StoreError: as :func:`findings`.
+    """
+    for symbol in symbols:
+        house.instrument(symbol)
+    stored = [row for row in house.bar_store.series() if row.kind is BarKind.TRADE]
+    chosen = [row for row in stored if row.instrument in (symbols or house.instruments)]
+    if lacking := sorted(set(symbols) - {row.instrument for row in chosen}):
+        remedy = "import them first (tradewright import), or set storage.root to where they are"
+        raise StoreError(f"no bars of {', '.join(lacking)}", where=str(house.root), remedy=remedy)
+    series, universe = [(row.instrument, row.timeframe) for row in chosen], house.settings.universe.timeframe
+    made = [(name, universe) for name in dict.fromkeys(name for name, _ in series) if (name, universe) not in series]
+    return series + [(name, each) for name, each in made if house.bars.coverage(name, each) is not None]
 
 
 def noteworthy(house: Container, series: Iterable[tuple[str, Timeframe]]) -> list[FindingLine]:
@@ -130,9 +135,20 @@ def noteworthy(house: Container, series: Iterable[tuple[str, Timeframe]]) -> lis
     return [line for evidence in judged for line in _lines(evidence) if line.severity != Severity.INFO]
 
 
-def _series(house: Container, symbol: str, timeframe: Timeframe, everything: bool) -> SeriesFindings:
+def series_findings(
+    house: Container, symbol: str, timeframe: Timeframe, *, everything: bool, kept: int = KEPT
+) -> SeriesFindings:
+    """Judge one series now.
+
+    Args:
+        everything: also the properties of its source.
+        kept: how many of the newest recorded results are told.
+
+    Raises:
+        StoreError, LedgerError: as :func:`findings`.
+    """
     evidence, name = evidence_on(house, symbol, timeframe), bars_check(symbol, timeframe)
-    recorded = house.ledger.checks.history(name, KEPT)
+    recorded = house.ledger.checks.history(name, kept)
     lines = tuple(line for line in _lines(evidence) if everything or line.severity != Severity.INFO)
     state = _state(house, recorded[0] if recorded else None, evidence.fingerprint)
     rows = tuple(map(_recorded, recorded))
