@@ -64,7 +64,7 @@ def calendar_figure(coverage: DailyCoverage | None, year: str | None) -> go.Figu
                 hovertemplate="%{customdata}<extra></extra>",
             )
         )
-        figure.update_xaxes(dtick="M1", tickformat="%b")
+        figure.update_xaxes(dtick="M2", tickformat="%b", tickangle=0)
     figure.update_yaxes(tickvals=list(range(7)), ticktext=WEEKDAYS, autorange="reversed", showgrid=False)
     return _plain(figure, 220)
 
