@@ -79,7 +79,7 @@ def _weeks(coverage: DailyCoverage, year: str) -> tuple[pd.DatetimeIndex, Floats
     first, last = pd.Timestamp(f"{year}-01-01"), pd.Timestamp(f"{year}-12-31")
     weeks = pd.date_range(first - pd.Timedelta(first.day_of_week, "D"), last, freq="7D")
     share, told = np.full((7, len(weeks)), np.nan), np.full((7, len(weeks)), "", dtype=object)
-    for row in np.flatnonzero(days.year == int(year)):
+    for row in np.flatnonzero(days.year == int(year)).tolist():
         place = days.day_of_week[row], weeks.get_loc(mondays[row])
         share[place] = coverage.share[row] * 100
         told[place] = f"{days[row]:%a %d %b %Y}: {coverage.there[row]:,} of {coverage.expected[row]:,} bars"
