@@ -74,7 +74,7 @@ wheel: install ## the package as a wheel: dist/; tradewright init makes a projec
 dev: install ## Dagster behind a token on loopback, at http://127.0.0.1:3000
 	$(BIN)/python -m app.dev
 
-apps: install ## the lab and the monitor on loopback
+apps: install ## the lab, the monitor and the quality page on loopback
 	$(BIN)/tradewright serve
 
 bench: install ## our speed beside the peers', start-up, and how cost grows
@@ -82,6 +82,7 @@ bench: install ## our speed beside the peers', start-up, and how cost grows
 	$(BIN)/python -m benchmarks.sweep
 	$(BIN)/python -m benchmarks.indicators
 	$(BIN)/python -m benchmarks.bars_io
+	$(BIN)/python -m benchmarks.quality
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.growth --short

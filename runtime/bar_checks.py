@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 import pandas as pd
 
@@ -21,10 +22,12 @@ from tradewright.quality.evidence import (
     Acceptance,
     QualityEvidence,
     acceptance,
+    bars_check,
     features_check,
     weighed,
 )
 from tradewright.quality.report import Code, Finding, QualityReport, Severity
+from tradewright.quality.score import recorded_score, score_text
 from tradewright.research.bars import ADJUSTABLE
 from tradewright.store.actions import NoFactors
 from tradewright.store.bars import BarStore
@@ -37,7 +40,8 @@ def report_on(house: Container, symbol: str, timeframe: Timeframe) -> QualityRep
         ConfigError: for an instrument that is not defined.
         StoreError: for bars that are missing or damaged.
     """
-    store, instrument = house.bars, house.instrument(symbol)
+    store, instrument, base = house.bars, house.instrument(symbol), house.bars.base_of(symbol, timeframe)
+    shorter = house.quarantines.in_force(symbol, base) if base is not None and base is not timeframe else ()
     frame = store.read(symbol, timeframe)
     grid = calendar_of(instrument).expected_starts(timeframe, pd.DatetimeIndex(frame["ts"]).as_unit("ns").asi8)
     return check_bars(
@@ -49,6 +53,8 @@ def report_on(house: Container, symbol: str, timeframe: Timeframe) -> QualityRep
         symbol_map=store.actions.symbol_map(symbol),
         adjusted=_split_adjusted(store, instrument, frame),
         rules=house.settings.quality,
+        aside=house.quarantines.in_force(symbol, timeframe),
+        of_base=shorter,
     )
 
 
@@ -123,6 +129,16 @@ def findings_of_tables(problems: Iterable[str]) -> list[Finding]:
 def record(house: Container, evidence: QualityEvidence) -> CheckResult:
     """Record evidence in the ledger, where gate and sender read it."""
     return house.ledger.checks.record(evidence.name, evidence.passed, evidence.detail())
+
+
+def scores_on_record(house: Container, symbol: str, timeframe: Timeframe, most: int) -> list[tuple[datetime, str]]:
+    """The newest scores of a series on record, newest first, as text.
+
+    Raises:
+        LedgerError: when the ledger cannot be read.
+    """
+    results = house.ledger.checks.history(bars_check(symbol, timeframe), most)
+    return [(row.at, score_text(recorded_score(row.detail))) for row in results]
 
 
 def judge(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from conf.environment import SOURCE, conf_folder
 from runtime.container import Container
 from tradewright.quality.expectations import Outcome, QualityExtraMissing, SuiteResult, load_suite, run_suite
-from tradewright.quality.report import Code, Finding, Severity
+from tradewright.quality.report import Code, Figure, Finding, Severity
 
 SUITE = "expectations/bars.yaml"
 """Of the folder of YAML files; the one that ships where that has none."""
@@ -31,4 +31,5 @@ def _unmet(row: Outcome) -> Finding:
     counted = f", {row.unexpected} times ({row.share:.1%})" if row.unexpected else ""
     text = f"{row.type} of {row.about} is not met{counted}{': ' + row.error if row.error else ''}"
     severity = {"critical": Severity.BLOCK, "warning": Severity.WARN, "info": Severity.INFO}[row.severity]
-    return Finding(code=Code.EXPECTATION, severity=severity, message=text, figures={}, examples=row.examples)
+    figures: dict[str, Figure] = {"bars": row.unexpected, "share": row.share} if row.unexpected else {}
+    return Finding(code=Code.EXPECTATION, severity=severity, message=text, figures=figures, examples=row.examples)

@@ -5,7 +5,7 @@ The execution location comes through here, so nothing in this module loads numba
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
@@ -27,7 +27,7 @@ from strategies.base import BaseStrategy
 from tradewright.model.bars import Timeframe
 from tradewright.model.broker import Broker, Quote
 from tradewright.model.clock import Clock, SystemClock
-from tradewright.model.errors import ConfigError
+from tradewright.model.errors import ConfigError, StoreError
 from tradewright.model.instrument import Instrument
 from tradewright.policy.limits import Limits
 from tradewright.store.files import private_folder
@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # a command loads what it uses: no pandas for a list of order
     from tradewright.ledger.ledger import Ledger
     from tradewright.store.artefacts import Artefacts
     from tradewright.store.bars import BarStore
+    from tradewright.store.quarantine import Quarantines
 
 
 class Container:
@@ -126,6 +127,13 @@ class Container:
         from tradewright.calendars.resampled_bars import ResampledBars
 
         return ResampledBars(self.root, self._market, self.clock, self.trading_day)
+
+    @cached_property
+    def quarantines(self) -> Quarantines:
+        """The stored bars that people set aside."""
+        from tradewright.store.quarantine import Quarantines
+
+        return Quarantines(self.root, self.clock, self.trading_day)
 
     def _market(self, symbol: str) -> Calendar:
         from tradewright.calendars.registry import calendar_of
@@ -252,13 +260,15 @@ class Container:
     def newest_quotes(self) -> dict[str, Quote]:
         """A quote around the newest stored close of every instrument that has bars.
 
-        It is as old as that close; only a scenario that stands at its end has a market that quotes for ever.
-
-        Raises:
-            StoreError: when stored bars are damaged.
+        It is as old as that close; only a scenario that stands at its end has a market that quotes for ever. An
+        instrument whose bars are damaged has none, so that all others can be traded.
         """
         from brokers.sim.quotes import newest_quotes
         from tradewright.execution.market_state import closed_at
 
         closes_at = None if self.stands_still else closed_at
-        return newest_quotes(self.bars, self.instruments.values(), self._timeframes, self.clock, closes_at)
+        quotes: dict[str, Quote] = {}
+        for instrument in self.instruments.values():
+            with suppress(StoreError):
+                quotes |= newest_quotes(self.bars, [instrument], self._timeframes, self.clock, closes_at)
+        return quotes

@@ -17,7 +17,7 @@ from conf.environment import project_folder
 from conf.problems import ConfigProblems
 from conf.schema.schedules import JobSettings
 from runtime.alerts import waiting
-from runtime.bar_checks import evidence_on
+from runtime.bar_checks import evidence_on, scores_on_record
 from runtime.container import Container
 from runtime.other_ledgers import other_ledgers
 from runtime.project_files import upgrade_since
@@ -31,9 +31,12 @@ from tradewright.model.errors import ConfigError, LedgerError, TradewrightError
 from tradewright.model.mode import Mode
 from tradewright.policy.gate import rule_set_hash
 from tradewright.quality.report import Severity
+from tradewright.quality.score import score_text
 
 State = Literal["good", "look", "broken"]
 MIN_FREE_MB = 500
+SCORES = 3
+"""Recorded scores of a series that are shown."""
 EXTRAS = {"vectorbt": "report", "great-expectations": "quality", "psycopg2-binary": "postgres", "httpx": "vendors"}
 
 
@@ -126,19 +129,24 @@ def _bars(house: Container) -> Iterator[Finding]:
 
 
 def _quality(house: Container, symbol: str) -> Iterator[Finding]:
-    """What the checks find in the bars of the universe's timeframe; a mere property of a source is left out."""
+    """The score of the bars of the universe's timeframe, with those on record, and what the checks find.
+
+    A mere property of a source is left out.
+    """
+    timeframe = house.settings.universe.timeframe
     try:
-        found = evidence_on(house, symbol, house.settings.universe.timeframe)
+        found = evidence_on(house, symbol, timeframe)
+        kept = [text for _at, text in scores_on_record(house, symbol, timeframe, SCORES)]
     except LedgerError:
         return  # told by the look at the ledger
     except TradewrightError as error:
         yield Finding("broken", f"quality {symbol}", error.what, error.remedy)
         return
-    told = [row for row in found.findings if row.severity is not Severity.INFO]
-    if told:
-        text = "; ".join(f"{row.code}: {row.message}" for row in told)
-        remedy = f"tradewright data findings --instrument {symbol}"
-        yield Finding("look" if found.passed else "broken", f"quality {symbol}", text, remedy)
+    told = [f"{row.code}: {row.message}" for row in found.findings if row.severity is not Severity.INFO]
+    before = f", on record {', '.join(kept)}" if kept else ", none on record"
+    text = "; ".join((f"score {score_text(found.score)}{before}", *told))
+    remedy = f"tradewright data findings --instrument {symbol}" if told else ""
+    yield Finding("broken" if not found.passed else "look" if told else "good", f"quality {symbol}", text, remedy)
 
 
 def _ledger(house: Container) -> Iterator[Finding]:

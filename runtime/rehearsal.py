@@ -38,8 +38,8 @@ from tradewright.oversight.parity import Parity, compare
 from tradewright.oversight.past import InstrumentPast, PastSignals, schedule
 from tradewright.oversight.rehearsal import RehearsalLog, ReplayBar, rehearse
 from tradewright.quality.evidence import QualityEvidence
-from tradewright.store.bars import Series
 from tradewright.store.replay import ReplayBars
+from tradewright.store.series import Series
 
 WARM_UP = 250
 """Bars before the first one that is rehearsed, where no start is named: the gate's measure of liquidity needs them."""

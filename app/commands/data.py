@@ -1,4 +1,4 @@
-"""Commands about data: ``tradewright import``, ``backfill``, ``data list``, ``show``, ``findings``, ``accept``."""
+"""Commands about data: ``import``, ``backfill``, ``data list``, ``data show``; those on its quality join them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.options import Actor, Json, Overrides, Reason, named, settings_of
-from app.commands.trading_command import trading_command
-from app.output import DONE, FAILED, Output, run_command
+from app.commands.options import Json, Overrides, named, settings_of
+from app.commands.quality import TIMEFRAMES, accept, findings, quarantine
+from app.output import FAILED, Output, run_command
 
 if TYPE_CHECKING:
     from app.operations.backfill import BackfillReply
-    from app.operations.data_quality import Accepted, FindingLine, SeriesFindings
+    from app.operations.data_quality import FindingLine
     from app.operations.importing import Imported
     from app.operations.stored_data import ShownInstrument, ShownSeries
     from tradewright.model.instrument import Instrument
@@ -22,13 +22,12 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 data = typer.Typer(
-    help="The stored bars: list them, look at them, see what the checks find, accept a finding.", no_args_is_help=True
+    help="The stored bars: list them, look at them, see what the checks find, accept a finding, set bars aside.",
+    no_args_is_help=True,
 )
 commands.add_typer(data, name="data")
-Instruments = Annotated[
-    str, typer.Option("--instruments", "--instrument", callback=named, help="symbols, separated by commas; all")
-]
-TIMEFRAMES = "1m, 5m, 15m, 30m, 1h, 2h, 4h, 1d, 1w or 1mo"
+for command in (findings, accept, quarantine):
+    data.command()(command)
 SHOWN = 5
 """Findings that another command tells before it names the one that lists all."""
 
@@ -224,6 +223,8 @@ def _show_series(output: Output, series: ShownSeries, instrument: Instrument | N
     output.line(f"{facts.rows:,} bars; last change {changed}, from {facts.source or 'not known'}")
     if series.unknown_volumes:
         output.line(f"volume is unknown in {series.unknown_volumes:,} bars")
+    for row in series.quarantines:
+        output.line(row.text)
     for revision in series.revisions:
         at = f"{revision.recorded_at:%Y-%m-%d %H:%M}"
         output.line(f"revision {revision.number}: {revision.replaced.rows:,} bars, {at}, by {revision.source}")
@@ -252,63 +253,3 @@ def show_findings(output: Output, found: Sequence[FindingLine]) -> None:
     if found:
         names = ",".join(dict.fromkeys(line.instrument for line in found))
         output.next(f"{len(found)} in the stored bars; with places", "data", "findings", "--instruments", names)
-
-
-@data.command()
-def findings(
-    overrides: Overrides = None,
-    instruments: Instruments = "",
-    everything: Annotated[bool, typer.Option("--all", help="also the mere properties of a source")] = False,
-    as_json: Json = False,
-) -> None:
-    """What the checks find in the stored bars, and what gate and sender have on record; exit 1 when bars block."""
-    from app.operations.data_quality import findings as operate
-
-    symbols = [name.strip() for name in instruments.split(",") if name.strip()]
-
-    def show(output: Output, found: list[SeriesFindings]) -> object:
-        rows = [(row.instrument, row.timeframe, row.rows, len(row.findings), row.state) for row in found]
-        output.table("stored bars", ("instrument", "timeframe", "bars", "findings", "newest check"), rows)
-        for line in (line for row in found for line in row.findings):
-            output.line(line.text)
-            for example in line.examples:
-                output.line(f"    {example}")
-        return {"series": found}
-
-    trading_command(
-        overrides,
-        as_json,
-        lambda at: operate(at, symbols, everything=everything),
-        show,
-        status=lambda found: FAILED if any(row.blocked for row in found) else DONE,
-    )
-
-
-@data.command()
-def accept(
-    instrument: Annotated[str, typer.Argument(callback=named, help="a symbol of conf/instruments")],
-    overrides: Overrides = None,
-    finding: Annotated[
-        str, typer.Option(help="the code of the finding: BAD_PRINT, POSSIBLE_SPLIT or UNIT_CHANGE")
-    ] = "",
-    timeframe: Annotated[str, typer.Option(help=TIMEFRAMES)] = "1d",
-    reason: Reason = "",
-    actor: Actor = "",
-    as_json: Json = False,
-) -> None:
-    """Say that the bars of a finding are as they should be, so that it blocks no order; for these very bars."""
-    from app.operations.data_quality import accept as operate
-    from app.operations.importing import timeframe_of
-
-    def show(output: Output, done: Accepted) -> object:
-        output.line(f"accepted: {done.instrument} {done.timeframe}: {done.code}: {done.message}")
-        output.next("the next check takes it into account", "trade", "--once")
-        return done
-
-    trading_command(
-        overrides,
-        as_json,
-        lambda at: operate(at, instrument, timeframe_of(timeframe), finding, reason, actor),
-        show,
-        acts=True,
-    )

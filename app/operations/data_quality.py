@@ -16,6 +16,7 @@ from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.errors import ConfigError, StoreError
 from tradewright.quality.evidence import GRAVE, QualityEvidence, acceptance, bars_check
 from tradewright.quality.report import PLACES, Severity
+from tradewright.quality.score import recorded_score, score_text
 
 KEPT = 5
 """Recorded results of a series that are shown."""
@@ -44,12 +45,17 @@ class FindingLine:
 
 @dataclass(frozen=True)
 class RecordedCheck:
-    """One result that gate and sender have on record."""
+    """One result that gate and sender have on record.
+
+    Args:
+        score: of the bars then; None in a record from before scores were kept.
+    """
 
     at: datetime
     passed: bool
     fingerprint: str
     findings: int
+    score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class SeriesFindings:
         fingerprint: of the bars that were judged just now.
         state: whether orders may rely on the newest recorded check: ``passed``, ``failed``, ``stale``, ``of other
             bars``, ``by other rules`` or ``missing``.
+        score: of the bars as they are now, from 0 to 100.
         recorded: the newest results on record, newest first.
     """
 
@@ -68,8 +75,15 @@ class SeriesFindings:
     rows: int
     fingerprint: str
     state: str
+    score: float
     findings: tuple[FindingLine, ...]
     recorded: tuple[RecordedCheck, ...]
+
+    @property
+    def history(self) -> str:
+        """The scores on record in one line, newest first; empty without a record."""
+        told = (f"{score_text(row.score)} at {row.at:%Y-%m-%d %H:%M}" for row in self.recorded)
+        return f"{self.instrument} {self.timeframe}: scores on record: {', '.join(told)}" if self.recorded else ""
 
     @property
     def blocked(self) -> bool:
@@ -90,20 +104,25 @@ def findings(settings: Settings, symbols: Sequence[str] = (), *, everything: boo
         LedgerError: when the ledger cannot be read.
     """
     with Container(settings) as house:
-        for symbol in symbols:
-            house.instrument(symbol)
-        stored = [row for row in house.bar_store.series() if row.kind is BarKind.TRADE]
-        chosen = [row for row in stored if row.instrument in (symbols or house.instruments)]
-        if lacking := sorted(set(symbols) - {row.instrument for row in chosen}):
-            remedy = "import them first (tradewright import), or set storage.root to where they are"
-            raise StoreError(f"no bars of {', '.join(lacking)}", where=str(house.root), remedy=remedy)
-        series = [(row.instrument, row.timeframe) for row in chosen]
-        universe = settings.universe.timeframe
-        made = [
-            (name, universe) for name in dict.fromkeys(name for name, _ in series) if (name, universe) not in series
-        ]
-        series += [(name, each) for name, each in made if house.bars.coverage(name, each) is not None]
-        return [_series(house, name, each, everything) for name, each in series]
+        return [series_findings(house, *each, everything=everything) for each in judged_series(house, symbols)]
+
+
+def judged_series(house: Container, symbols: Sequence[str] = ()) -> list[tuple[str, Timeframe]]:
+    """The stored series of instruments that are configured, and those of the universe's timeframe made of them.
+
+    Raises:
+        ConfigError, StoreError: as :func:`findings`.
+    """
+    for symbol in symbols:
+        house.instrument(symbol)
+    stored = [row for row in house.bar_store.series() if row.kind is BarKind.TRADE]
+    chosen = [row for row in stored if row.instrument in (symbols or house.instruments)]
+    if lacking := sorted(set(symbols) - {row.instrument for row in chosen}):
+        remedy = "import them first (tradewright import), or set storage.root to where they are"
+        raise StoreError(f"no bars of {', '.join(lacking)}", where=str(house.root), remedy=remedy)
+    series, universe = [(row.instrument, row.timeframe) for row in chosen], house.settings.universe.timeframe
+    made = [(name, universe) for name in dict.fromkeys(name for name, _ in series) if (name, universe) not in series]
+    return series + [(name, each) for name, each in made if house.bars.coverage(name, each) is not None]
 
 
 def noteworthy(house: Container, series: Iterable[tuple[str, Timeframe]]) -> list[FindingLine]:
@@ -116,13 +135,24 @@ def noteworthy(house: Container, series: Iterable[tuple[str, Timeframe]]) -> lis
     return [line for evidence in judged for line in _lines(evidence) if line.severity != Severity.INFO]
 
 
-def _series(house: Container, symbol: str, timeframe: Timeframe, everything: bool) -> SeriesFindings:
+def series_findings(
+    house: Container, symbol: str, timeframe: Timeframe, *, everything: bool, kept: int = KEPT
+) -> SeriesFindings:
+    """Judge one series now.
+
+    Args:
+        everything: also the properties of its source.
+        kept: how many of the newest recorded results are told.
+
+    Raises:
+        StoreError, LedgerError: as :func:`findings`.
+    """
     evidence, name = evidence_on(house, symbol, timeframe), bars_check(symbol, timeframe)
-    recorded = house.ledger.checks.history(name, KEPT)
+    recorded = house.ledger.checks.history(name, kept)
     lines = tuple(line for line in _lines(evidence) if everything or line.severity != Severity.INFO)
     state = _state(house, recorded[0] if recorded else None, evidence.fingerprint)
     rows = tuple(map(_recorded, recorded))
-    return SeriesFindings(symbol, timeframe, evidence.rows, evidence.fingerprint, state, lines, rows)
+    return SeriesFindings(symbol, timeframe, evidence.rows, evidence.fingerprint, state, evidence.score, lines, rows)
 
 
 def _lines(evidence: QualityEvidence) -> list[FindingLine]:
@@ -148,7 +178,8 @@ def _state(house: Container, newest: CheckResult | None, fingerprint: str) -> st
 
 
 def _recorded(result: CheckResult) -> RecordedCheck:
-    return RecordedCheck(result.at, result.passed, result.about("fingerprint"), len(result.listed("findings")))
+    told = result.about("fingerprint"), len(result.listed("findings")), recorded_score(result.detail)
+    return RecordedCheck(result.at, result.passed, *told)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ class Imported:
 
     Args:
         dropped: rows that were left out, by the rule they broke.
+        kept_out: rows that were not stored, because a person set bars of their times aside.
         factors: rows of corporate actions that came along; None where the source has none.
         used: our column to the file's, for sources with headers.
         left_out: the file's columns that were not used.
@@ -61,6 +62,7 @@ class Imported:
     revised: int
     revision: int
     dropped: dict[str, int]
+    kept_out: int
     factors: int | None
     used: dict[str, str]
     left_out: tuple[str, ...]
@@ -264,12 +266,20 @@ def _told(
         revised=report.revised,
         revision=report.revision,
         dropped=reading.dropped,
+        kept_out=report.kept_out,
         factors=factors,
         used=reading.used,
         left_out=reading.left_out,
-        remarks=reading.remarks,
+        remarks=(*reading.remarks, *_kept_out(instrument.symbol, timeframe, report.kept_out)),
         next=_next(store, instrument, timeframe),
     )
+
+
+def _kept_out(symbol: str, timeframe: Timeframe, rows: int) -> tuple[str, ...]:
+    if not rows:
+        return ()
+    undo = f"tradewright data quarantine {symbol} {timeframe} --undo"
+    return (f"{rows} rows are not stored: bars of their times are set aside; {undo} brings those back",)
 
 
 def _next(store: BarStore, instrument: Instrument, timeframe: Timeframe) -> str:

@@ -49,7 +49,7 @@ def answer(settings: Settings, decision_id: str | None, approved: bool, reason: 
         trading.reject(settings, decision_id, reason, actor)
         return f"rejected: decision {decision_id}"
 
-    return _told(Scope.TRADE, act)
+    return carried_out(Scope.TRADE, act)
 
 
 def stop(settings: Settings, scope: str, reason: str) -> str:
@@ -64,12 +64,12 @@ def stop(settings: Settings, scope: str, reason: str) -> str:
             lines.append(f"not cancelled as asked: {done.problem}")
         return "; ".join(lines)
 
-    return _told(Scope.TRADE, act)
+    return carried_out(Scope.TRADE, act)
 
 
 def resume(settings: Settings, scope: str, reason: str) -> str:
     """Allow new orders again."""
-    return _told(Scope.ADMIN, lambda actor: f"resumed: {trading.resume(settings, scope, reason, actor).scope}")
+    return carried_out(Scope.ADMIN, lambda actor: f"resumed: {trading.resume(settings, scope, reason, actor).scope}")
 
 
 def reconcile(settings: Settings) -> str:
@@ -81,7 +81,7 @@ def reconcile(settings: Settings) -> str:
         at, equity = local(found.at, settings.base.tz), money(float(found.equity))
         return f"reconciled at {at}: equity {equity}, {differs}{_still(found.problems)}"
 
-    return _told(Scope.TRADE, act)
+    return carried_out(Scope.TRADE, act)
 
 
 def cancel(settings: Settings, chosen: Sequence[Row], reason: str) -> str:
@@ -89,12 +89,12 @@ def cancel(settings: Settings, chosen: Sequence[Row], reason: str) -> str:
     if not chosen:
         return NOTHING_CHOSEN
     ref = chosen[0]["ref"]
-    return _told(Scope.TRADE, lambda actor: _cancelled(operator.cancel(settings, ref, reason, actor)), settings)
+    return carried_out(Scope.TRADE, lambda actor: _cancelled(operator.cancel(settings, ref, reason, actor)), settings)
 
 
 def cancel_all(settings: Settings, reason: str) -> str:
     """Cancel every open order of the account."""
-    return _told(Scope.TRADE, lambda actor: _cancelled(operator.cancel_all(settings, reason, actor)), settings)
+    return carried_out(Scope.TRADE, lambda actor: _cancelled(operator.cancel_all(settings, reason, actor)), settings)
 
 
 def flatten(settings: Settings, reason: str) -> str:
@@ -112,7 +112,7 @@ def flatten(settings: Settings, reason: str) -> str:
             lines.append(f'{listed}: press "Send approved", unless the daemon sends')
         return "; ".join(lines)
 
-    return _told(Scope.TRADE, act, settings)
+    return carried_out(Scope.TRADE, act, settings)
 
 
 def send_approved(settings: Settings) -> str:
@@ -127,12 +127,12 @@ def send_approved(settings: Settings) -> str:
         lines += [f"stopped: {row.scope}" for row in reply.stops]
         return "; ".join(lines or ["nothing is in the outbox"])
 
-    return _told(Scope.TRADE, act, settings)
+    return carried_out(Scope.TRADE, act, settings)
 
 
 def end_of_day(settings: Settings, reason: str) -> str:
     """Compare before the venue's midnight, and block what is still open or differs."""
-    return _told(Scope.TRADE, lambda actor: _done("end of day", operator.end_of_day(settings, reason, actor)))
+    return carried_out(Scope.TRADE, lambda actor: _done("end of day", operator.end_of_day(settings, reason, actor)))
 
 
 def fitting(chosen: Sequence[Row]) -> tuple[str, ...]:
@@ -169,7 +169,7 @@ def _acknowledge(settings: Settings, row: Row, reason: str, _statement: Statemen
     def act(actor: str) -> str:
         return _done(f"acknowledged {name}, freezes lifted", operator.acknowledge(settings, name, reason, actor))
 
-    return _told(Scope.ADMIN, act)
+    return carried_out(Scope.ADMIN, act)
 
 
 def _adopt(settings: Settings, row: Row, reason: str, _statement: Statement) -> str:
@@ -178,7 +178,7 @@ def _adopt(settings: Settings, row: Row, reason: str, _statement: Statement) -> 
     def act(actor: str) -> str:
         return _done(f"adopted {name}, position moved by", operator.adopt(settings, name, reason, actor))
 
-    return _told(Scope.ADMIN, act)
+    return carried_out(Scope.ADMIN, act)
 
 
 def _confirm(settings: Settings, row: Row, reason: str, _statement: Statement) -> str:
@@ -187,7 +187,7 @@ def _confirm(settings: Settings, row: Row, reason: str, _statement: Statement) -
     def act(actor: str) -> str:
         return _done(f"confirmed not sent: {ref}", operator.confirm_not_sent(settings, ref, reason, actor))
 
-    return _told(Scope.ADMIN, act)
+    return carried_out(Scope.ADMIN, act)
 
 
 def _settle(settings: Settings, row: Row, reason: str, statement: Statement) -> str:
@@ -198,7 +198,7 @@ def _settle(settings: Settings, row: Row, reason: str, statement: Statement) -> 
         done = operator.settle(settings, ref, parse_state(statement.state), fills, reason, actor)
         return _done(f"settled {ref} as", done)
 
-    return _told(Scope.ADMIN, act)
+    return carried_out(Scope.ADMIN, act)
 
 
 def _cancel(settings: Settings, row: Row, reason: str, _statement: Statement) -> str:
@@ -224,7 +224,7 @@ _HELPS: dict[str, Callable[[Settings, Row, str, Statement], str]] = {
 """The command that a remedy names -> the act behind its button."""
 
 
-def _told(scope: Scope, act: Callable[[str], str], settings: Settings | None = None) -> str:
+def carried_out(scope: Scope, act: Callable[[str], str], settings: Settings | None = None) -> str:
     """Carry out an act on a thread of its own, for the caller's has an event loop already; a refusal as text.
 
     Args:

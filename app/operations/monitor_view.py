@@ -37,8 +37,8 @@ UNKNOWN = "Not known: the account cannot be read. The line at the top says why."
 RED = "#cf5650"
 COLOURS = {
     **dict.fromkeys(("APPROVE", "FILLED"), "#2f9461"),
-    **dict.fromkeys(("REVIEW", "UNKNOWN", "PARTIAL", "CANCEL_REQUESTED"), "#b3841f"),
-    **dict.fromkeys(("REJECT", "REJECTED", "NOT_SENT"), RED),
+    **dict.fromkeys(("REVIEW", "UNKNOWN", "PARTIAL", "CANCEL_REQUESTED", "WARN"), "#b3841f"),
+    **dict.fromkeys(("REJECT", "REJECTED", "NOT_SENT", "BLOCK"), RED),
 }
 """The values of a table that are coloured."""
 

@@ -22,11 +22,7 @@ ACCOUNT = "DU000001"
 
 
 def make_gateway(settings: Settings, clock: Clock, port: int = 0, control_port: int = 0) -> Gateway:
-    """A gateway, not yet listening.
-
-    Raises:
-        StoreError: when stored bars are damaged.
-    """
+    """A gateway, not yet listening."""
     house = Container(settings, clock)
     cash = {ACCOUNT: Decimal(repr(settings.backtest.cash))}
     gateway = Gateway(

@@ -17,6 +17,7 @@ from tradewright.model.errors import DataError
 from tradewright.store.overview import StoredSeries, stored_series
 
 if TYPE_CHECKING:
+    from app.operations.quarantine import QuarantineRow
     from tradewright.model.bars import Bars
     from tradewright.model.instrument import Instrument
     from tradewright.store.bars import BarStore
@@ -51,6 +52,7 @@ class ShownSeries:
 
     Args:
         unknown_volumes, unknown_spreads: how many bars have none.
+        quarantines: what people set aside, oldest first, the released ones too.
         head, tail: the first and the last bars; no bar stands in both.
     """
 
@@ -58,6 +60,7 @@ class ShownSeries:
     unknown_volumes: int
     unknown_spreads: int
     revisions: tuple[Revision, ...]
+    quarantines: tuple[QuarantineRow, ...]
     head: tuple[BarRow, ...]
     tail: tuple[BarRow, ...]
 
@@ -112,7 +115,7 @@ def show_data(settings: Settings, symbol: str, rows: int) -> ShownInstrument:
         instrument=symbol,
         configured=symbol in settings.instruments,
         actions=_actions(store, symbol),
-        series=tuple(_shown(store, row, rows) for row in own if not row.problem),
+        series=tuple(_shown(house, store, row, rows) for row in own if not row.problem),
         damaged=tuple(row for row in own if row.problem),
         makes=_makes(house, own) if symbol in settings.instruments else {},
     )
@@ -147,8 +150,10 @@ def _makes(house: Container, own: Sequence[StoredSeries]) -> dict[str, str]:
     return {str(each): str(base) for each, base in made.items() if house.bars.coverage(symbol, each) is not None}
 
 
-def _shown(store: BarStore, facts: StoredSeries, rows: int) -> ShownSeries:
+def _shown(house: Container, store: BarStore, facts: StoredSeries, rows: int) -> ShownSeries:
     import numpy as np
+
+    from app.operations.quarantine import quarantines
 
     key = facts.instrument, Timeframe(facts.timeframe), BarKind(facts.kind)
     bars = store.read_bars(*key)
@@ -160,6 +165,7 @@ def _shown(store: BarStore, facts: StoredSeries, rows: int) -> ShownSeries:
         unknown_volumes=int(np.isnan(bars.volume).sum()),
         unknown_spreads=int(np.isnan(bars.spread).sum()),
         revisions=store.revisions(*key),
+        quarantines=quarantines(house, *key),
         head=tuple(_row(bars, row) for row in first),
         tail=tuple(_row(bars, row) for row in last),
     )

@@ -96,6 +96,7 @@ def make_bars(settings: Settings, symbol: str, timeframes: Sequence[Timeframe] =
     counts = {
         **{f"added {timeframe}": update.added for timeframe, update in updates.items()},
         **{f"revised {timeframe}": update.revised for timeframe, update in updates.items()},
+        **{f"set aside {timeframe}": update.kept_out for timeframe, update in updates.items() if update.kept_out},
     }
     newest = {"newest bars": table(("start", "open", "high", "low", "close", "volume"), _newest(frame))}
     facts: Facts = {"rows": len(frame), **counts, **newest, "findings": _findings(judged)}

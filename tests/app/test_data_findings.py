@@ -41,6 +41,7 @@ def test_bars_that_were_checked_are_told_as_passed_and_changed_ones_as_of_other_
     again = series(house)["BTC", "1d"]
     assert again["state"] == "passed"
     assert [row["passed"] for row in again["recorded"]] == [True, True]
+    assert (again["score"], [row["score"] for row in again["recorded"]]) == (100.0, [100.0, 100.0])
 
 
 def test_evidence_by_other_rules_is_told_refused_and_made_again(house: House) -> None:
@@ -74,6 +75,7 @@ def test_imported_bars_are_judged_and_their_findings_have_places(split: tuple[Ho
     row = series(house, "--instrument", "GOOG", status=1)["GOOG", "1d"]
     assert (row["state"], row["recorded"], row["rows"]) == ("missing", [], 60)
     codes = {line["code"]: line for line in row["findings"]}
+    assert row["score"] == 96.66, "of sixty bars one opens as after a split, and its close is a jump"
     assert codes["POSSIBLE_SPLIT"]["examples"] == ["2024-02-14T14:30:00+00:00: +20.400"]
     told = say("data", "findings", *house.overrides, "--instrument", "GOOG").out
     assert "GOOG 1d: BLOCK POSSIBLE_SPLIT" in told
@@ -98,6 +100,7 @@ def test_import_backtest_sweep_and_doctor_tell_what_is_found(split: tuple[House,
     rows = {row["what"]: row for row in say("doctor", *house.overrides, *universe, "--json").json["findings"]}
     assert rows["quality GOOG"]["state"] == "broken"
     assert "POSSIBLE_SPLIT" in rows["quality GOOG"]["detail"]
+    assert rows["quality GOOG"]["detail"].startswith("score 96.66, none on record; ")
     assert rows["quality GOOG"]["remedy"] == "tradewright data findings --instrument GOOG"
 
 
@@ -134,8 +137,13 @@ def test_a_bad_print_blocks_until_a_person_accepts_it_for_these_very_bars(
 ) -> None:
     """P2: wrong prices where strategies look keep orders back; a person's word is written down with name and reason."""
     house, _said = split
+    with Container(compose((*house.overrides, *DAILY))) as opened:
+        opened.ledger.checks.record("bars.GOOG.1d", True, {"timeframe": "1d", "fingerprint": "f"})
     before = recorded(house)
     assert not before.passed
+    told = say("data", "findings", "--instrument", "GOOG", *house.overrides, *DAILY).out
+    assert "GOOG 1d: scores on record: 96.66 at " in told
+    assert ", not kept at " in told, "a record from before scores"
     assert "POSSIBLE_SPLIT: 1 of 60 bars" in failures(before)
     command = ("data", "accept", "GOOG", *house.overrides, *DAILY, "--finding", "POSSIBLE_SPLIT")
     assert "a reason is needed" in say(*command).err

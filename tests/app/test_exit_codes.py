@@ -24,6 +24,7 @@ ELSEWHERE = {
     "rehearse": "test_rehearse.py",
     "init": "test_new_project.py",
     "data accept": "test_data_findings.py",
+    "data quarantine": "test_quarantine.py",
 }
 """Commands whose success takes long or does not end by itself, with the test that has it."""
 

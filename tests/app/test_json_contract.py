@@ -66,7 +66,7 @@ BACKTEST = {
 }  # fmt: skip
 IMPORTED = {
     "instrument": TEXT, "timeframe": TEXT, "kind": TEXT, "source": TEXT, "rows": int, "added": int, "unchanged": int,
-    "revised": int, "revision": int, "dropped": dict, "factors": (NOTHING, int),
+    "revised": int, "revision": int, "dropped": dict, "kept_out": int, "factors": (NOTHING, int),
     "used": dict, "left_out": list, "remarks": list, "next": TEXT, "findings": list,
 }  # fmt: skip
 CONTRACT: dict[str, Any] = {

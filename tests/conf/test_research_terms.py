@@ -179,6 +179,7 @@ def test_a_study_is_the_plain_engine_under_the_settings_terms(house: Settings) -
     np.testing.assert_allclose(study.account.equity, witness.equity, rtol=1e-12)
     assert study.report.facts["config hash"] == house.config_hash
     assert study.report.facts["parameters"] == "fast=10, slow=30"
+    assert study.report.facts["score of the bars"] == "BTC 100.00"
     codes = {finding.code for _name, finding in study.report.findings()}
     assert not codes & {"LOOK_AHEAD", "LOOK_AHEAD_UNTESTED", "DATA_GAPS"}
 

@@ -10,15 +10,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow.dataset
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tradewright.model.bar_rules import bars_of
+from tradewright.model.bar_rules import bars_of, frame_of
 from tradewright.model.bars import OHLCV, BarKind, Timeframe
 from tradewright.model.clock import ManualClock
+from tradewright.model.errors import StoreError
 from tradewright.store.bars import BarStore
 from tradewright.store.dataset import bars_hash
+from tradewright.store.quarantine import Quarantines
 
 Row = tuple[float, float, float, float, float, float]
 Model = dict[int, Row]
@@ -72,6 +75,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.store = BarStore(self.root, self.clock)
         self.model: dict[Key, Model] = {key: {} for key in KEYS}
         self.old: dict[Key, list[Model]] = {key: [] for key in KEYS}
+        self.aside: dict[Key, dict[int, Model]] = {key: {} for key in KEYS}
+        self.acts: dict[Key, int] = dict.fromkeys(KEYS, 0)
 
     def teardown(self) -> None:
         shutil.rmtree(self.root, ignore_errors=True)
@@ -79,12 +84,14 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(key=keys, news=st.dictionaries(hours, values, max_size=8))
     def upsert(self, key: Key, news: dict[int, int]) -> None:
         self.clock.advance(60)
-        rows = {NEW_YEAR + hour * HOUR: row(value) for hour, value in news.items()}
+        given = {NEW_YEAR + hour * HOUR: row(value) for hour, value in news.items()}
+        rows = {ts: value for ts, value in given.items() if not self.is_aside(key, ts)}
         model = self.model[key]
         known = {ts for ts in rows if ts in model}
         revised = {ts: model[ts] for ts in sorted(known) if not same(model[ts], rows[ts])}
-        report = self.store.upsert(*key, table(rows), source=f"import {len(self.old[key])}")
+        report = self.store.upsert(*key, table(given), source=f"import {len(self.old[key])}")
         assert (report.added, report.revised) == (len(rows) - len(known), len(revised))
+        assert report.kept_out == len(given) - len(rows)
         assert report.unchanged == len(known) - len(revised)
         if revised:
             self.old[key].append(revised)
@@ -99,6 +106,55 @@ class StoreMachine(RuleBasedStateMachine):
         before = self.files()
         assert self.store.upsert(*key, table(self.model[key])).unchanged == len(self.model[key])
         assert self.files() == before
+
+    @rule(key=keys, first=hours, last=hours)
+    def set_aside(self, key: Key, first: int, last: int) -> None:
+        """Bars of a span leave the model and are kept; a span without a bar is refused and changes nothing."""
+        start, end = (pd.Timestamp(NEW_YEAR + hour * HOUR, tz="UTC") for hour in (first, last))
+        chosen = {ts: self.model[key][ts] for ts in self.model[key] if start.value <= ts <= end.value}
+        before = self.files()
+        if not chosen:
+            with pytest.raises(StoreError, match="nothing was changed"):
+                self.quarantines.set_aside(*key[:2], start, end, actor="ann", reason="x", kind=key[2])
+            assert self.files() == before
+            return
+        made = self.quarantines.set_aside(*key[:2], start, end, actor="ann", reason="x", kind=key[2])
+        self.acts[key] += 1
+        assert (made.number, made.bars.rows, made.actor) == (self.acts[key], len(chosen), "ann")
+        self.aside[key][made.number] = chosen
+        for ts in chosen:
+            del self.model[key][ts]
+
+    @rule(key=keys, first=hours, last=hours)
+    def release(self, key: Key, first: int, last: int) -> None:
+        """What is set aside and shares a moment with a span comes back as it was."""
+        start, end = (pd.Timestamp(NEW_YEAR + hour * HOUR, tz="UTC") for hour in (first, last))
+        ended = [n for n, rows in self.aside[key].items() if min(rows) <= end.value and max(rows) >= start.value]
+        if not ended:
+            with pytest.raises(StoreError, match="nothing was changed"):
+                self.quarantines.release(*key[:2], start, end, actor="bob", reason="y", kind=key[2])
+            return
+        done = self.quarantines.release(*key[:2], start, end, actor="bob", reason="y", kind=key[2])
+        assert [row.number for row in done] == ended
+        assert {row.released.actor for row in done if row.released} == {"bob"}
+        for number in ended:
+            self.model[key].update(self.aside[key].pop(number))
+
+    @invariant()
+    def what_is_set_aside_is_kept(self) -> None:
+        for key, kept in self.aside.items():
+            assert [row.number for row in self.quarantines.in_force(*key)] == list(kept)
+            assert len(self.quarantines.records(*key)) == self.acts[key]
+            for number, rows in kept.items():
+                found = self.quarantines.bars(*key[:2], number, key[2])
+                pd.testing.assert_frame_equal(frame_of(found), table(rows))
+
+    def is_aside(self, key: Key, ts: int) -> bool:
+        return any(min(rows) <= ts <= max(rows) for rows in self.aside[key].values())
+
+    @property
+    def quarantines(self) -> Quarantines:
+        return Quarantines(self.root, self.clock)
 
     @rule()
     def another_process_takes_over(self) -> None:
@@ -127,6 +183,7 @@ class StoreMachine(RuleBasedStateMachine):
             coverage = self.store.coverage(*key)
             if not model:
                 assert coverage is None
+                assert self.store.fingerprint(*key) == ""
                 continue
             assert coverage is not None
             assert (coverage.rows, coverage.revision) == (len(model), len(self.old[key]))
@@ -146,7 +203,8 @@ class StoreMachine(RuleBasedStateMachine):
     def a_stranger_reads_the_same_tree(self) -> None:
         """pyarrow alone, knowing nothing of us but the hive layout."""
         expected = {(key, ts) for key, model in self.model.items() for ts in model}
-        assert set(self.store.series()) == {key for key, model in self.model.items() if model}
+        known = {key for key, model in self.model.items() if model or self.acts[key]}
+        assert set(self.store.series()) == known
         if not expected:
             return
         frame = (
@@ -165,6 +223,7 @@ class StoreMachine(RuleBasedStateMachine):
         years = sum(len({pd.Timestamp(ts).year for ts in model}) for model in self.model.values())
         assert len([name for name in names if name.startswith("bars/")]) == years
         assert len([name for name in names if name.startswith("superseded/")]) == sum(map(len, self.old.values()))
+        assert len([name for name in names if name.startswith("quarantined/")]) == sum(map(len, self.aside.values()))
 
     def files(self) -> dict[str, int]:
         """Every file with the moment of its last change."""

@@ -28,7 +28,7 @@ from tradewright.model.instrument import FACTOR_COLUMNS, TickerSpan
 from tradewright.store import files as atomic
 from tradewright.store.actions import Actions, NoFactors, adjust
 from tradewright.store.artefacts import Artefacts, NoArtefact
-from tradewright.store.bars import BarStore, Series
+from tradewright.store.bars import BarStore
 from tradewright.store.dataset import (
     DamagedFile,
     Manifest,
@@ -41,6 +41,7 @@ from tradewright.store.dataset import (
     write_part,
 )
 from tradewright.store.files import exclusive, write_bytes
+from tradewright.store.series import Series
 
 M1, TRADE = Timeframe.M1, BarKind.TRADE
 bounded = settings(max_examples=60)

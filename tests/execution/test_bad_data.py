@@ -194,6 +194,53 @@ def test_a_holding_can_be_closed_on_bad_data(counter: Counter, fault: Callable[[
     assert [row.status for row in sent(counter)] == ["SENT"]
 
 
+def closes(counter: Counter, terms: OrderTerms) -> Decision:
+    """The gate on a person's order that only reduces."""
+    return ask(counter, lambda decider: decider.submit_intent(terms.instrument, terms, reduce_only=True))
+
+
+def flip(path: Path) -> None:
+    """Turn one bit of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+@pytest.mark.parametrize(
+    ("timeframe", "names"), [(Timeframe.M1, "*.parquet"), (Timeframe.D1, "*.parquet"), (SLOW, "_manifest.json")]
+)
+def test_damaged_bars_refuse_entries_and_let_holdings_be_closed(
+    counter: Counter, timeframe: Timeframe, names: str
+) -> None:
+    """Nothing is known of bars that cannot be read: that keeps nobody in a holding, in this instrument or another."""
+    made = entry(counter)
+    counter.world.venue.set(opening={"AAPL": "5", "MSFT": "5"})
+    counter.stock("MSFT")
+    (path,) = (counter.root / "bars" / "kind=trade" / f"timeframe={timeframe}" / "instrument=AAPL").rglob(names)
+    flip(path)
+    text = told(judged(counter, made).reasons, "CHECK_FAILED")
+    assert f"bars.AAPL.{Timeframe.M1} (NOT_READABLE: {path}: " in text
+    assert remedied(text)
+    for symbol in ("AAPL", "MSFT"):
+        terms = CLOSING.model_copy(update={"instrument": symbol, "quantity": Decimal(2)})
+        assert closes(counter, terms).verdict is Verdict.APPROVE
+        assert [row.status for row in sent(counter)] == ["SENT"]
+        counter.clock.advance(5)
+    flattened = ask(counter, lambda decider: decider.flatten("ann", "out of here", "k9"))
+    assert [row.verdict for row in flattened] == [Verdict.APPROVE] * 2
+
+
+def test_damaged_features_refuse_a_strategys_entry_by_name(counter: Counter) -> None:
+    made = entry(counter)
+    (path,) = (path for path in (counter.root / "artefacts").rglob("*.json") if path.name != "manifest.json")
+    flip(path)
+    text = told(judged(counter, made).reasons, "CHECK_FAILED")
+    assert "features.AAPL (NOT_READABLE: " in text
+    assert path.name in text
+    counter.world.venue.set(opening={"AAPL": "5"})
+    assert closes(counter, CLOSING).verdict is Verdict.APPROVE
+
+
 def test_a_persons_own_entry_stands_under_the_checks_of_the_bars(counter: Counter) -> None:
     counter.checked("bars.AAPL.1d", passed=False)
     buying = CLOSING.model_copy(update={"side": Side.BUY})
@@ -202,11 +249,14 @@ def test_a_persons_own_entry_stands_under_the_checks_of_the_bars(counter: Counte
 
 
 def test_the_text_of_a_failure_is_short_and_names_what_blocks() -> None:
-    rows = [
+    rows: list[dict[str, object]] = [
         {"code": "CONTRACT", "severity": "BLOCK", "message": "high below low"},
         {"code": "GAPS", "severity": "WARN", "message": "3 bars are missing"},
     ]
     assert failures(CheckResult("bars.A.1m", False, {"findings": rows}, START)) == "CONTRACT: high below low"
+    rows[0] |= {"examples": ["row 3, 2026-11-20", "row 4, 2026-11-20"]}
+    text = "CONTRACT: high below low, such as row 3, 2026-11-20"
+    assert failures(CheckResult("bars.A.1m", False, {"findings": rows}, START)) == text
     assert failures(CheckResult("features.A", False, {"unknown": ["atr_14"]}, START)) == "without a value: atr_14"
     assert failures(CheckResult("lookahead.a", False, {"findings": ["A, bar 3"]}, START)) == "A, bar 3"
     assert failures(CheckResult("bars.A.1m", False, None, START)) == ""

@@ -14,10 +14,12 @@ from app.operations.monitor_view import UNKNOWN
 from conf.compose import compose
 from conf.environment import SOURCE
 from conf.schema.settings import Settings
+from runtime.container import Container
 from tests.support.chromium import Page, chromium, needs_chromium, until
 from tests.support.desk_store import REVIEWING, ask, prepare
 from tests.support.served import Served, served
 from tradewright.ledger.freezes import FreezeCode
+from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.command import CommandKind
 from tradewright.model.order import AttemptState
 
@@ -326,8 +328,38 @@ def clock_of(text: str) -> str:
     return text.partition("Clock ")[2][:8]
 
 
+def test_a_suspicious_bar_is_set_aside_from_the_quality_page(page: Page, server: Served, settings: Settings) -> None:
+    with Container(settings) as house:
+        stored = house.bar_store.read("BTC", Timeframe.M1)
+        bad = stored.iloc[[-100]].assign(high=stored["high"].iloc[-100] * 1.5)
+        house.bar_store.upsert("BTC", Timeframe.M1, BarKind.TRADE, bad)
+    page.open(server.address("quality"))
+    page.await_text("BTC 1m", "of other bars", "BAD_PRINT", "beyond its neighbours", "Nothing was ever set aside")
+    until(lambda: page.run("all('.js-plotly-plot .hm').length"), "the calendar")
+    page.run("all('[role=checkbox]')[0].click()")
+    page.await_text("Accept the finding")
+    page.click("button", "Set aside")
+    page.await_text("refused", "a reason is needed")
+    page.run("all('[role=checkbox]')[0].click()")
+    page.await_text("Accept the finding")
+    page.focus(REASONS)
+    page.call("Input.insertText", text="a finger slipped")
+    page.click("button", "Set aside")
+    page.await_text("set aside: quarantine 1: 1 bars", "QUARANTINED", "Bring back")
+    with Container(settings) as house:
+        (row,) = house.quarantines.in_force("BTC", Timeframe.M1)
+        assert (row.bars.first, row.reason) == (bad["ts"].iloc[0].value, "a finger slipped")
+        assert "QUARANTINE" in {entry.action for entry in house.ledger.audit.entries("BTC 1m")}
+    page.size(390, 900)
+    try:
+        assert columns_of_tiles(page, 390) == 2
+        until(lambda: max(page.run("all('h1, h2').map(e => e.getBoundingClientRect().right)")) <= 390, "one column")
+    finally:
+        page.size(1500, 1200)
+
+
 def test_without_the_token_a_browser_sees_nothing(page: Page, server: Served) -> None:
     page.call("Network.clearBrowserCookies")
-    for app in ("", "lab/", "monitor/"):
+    for app in ("", "lab/", "monitor/", "quality/"):
         page.open(f"http://127.0.0.1:{server.port}/{app}")
         assert page.await_text("A token is needed").endswith("it holds the token.")

@@ -41,8 +41,12 @@ def lengths(source: str) -> list[int]:
     return [body[-1].end_lineno - body[0].lineno + 1 for body in bodies if body]  # type: ignore[operator]
 
 
-def test_there_are_two() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["lab", "monitor"]
+FIGURES = {"lab": "equity ", "monitor": "equity ", "quality": "score "}
+"""What each of them prints, to be compared from run to run."""
+
+
+def test_there_are_three() -> None:
+    assert [path.stem for path in NOTEBOOKS] == list(FIGURES)
 
 
 @by_name
@@ -91,5 +95,5 @@ def test_the_reference_is_normal_and_prints_figures(notebook: Path) -> None:
     reference = nbformat.reads(text, as_version=4)
     assert nbformat.writes(normalised(reference)).strip() == text.strip()
     printed = "".join(output.text for cell in reference.cells for output in cell.get("outputs", ()))
-    assert "equity " in printed
+    assert FIGURES[notebook.stem] in printed
     assert any(character.isdigit() for character in printed)

@@ -91,4 +91,6 @@ def test_evidence_passes_unless_a_finding_blocks_and_tells_what_the_ledger_keeps
         "r",
         "1m",
     )
-    assert made.detail()["findings"] == [{"code": "BAD_PRINT", "severity": "WARN", "message": bad_print().message}]
+    told = {"code": "BAD_PRINT", "severity": "WARN", "message": bad_print().message}
+    assert (made.score, made.detail()["score"]) == (98.33, 98.33), "one of sixty bars"
+    assert made.detail()["findings"] == [{**told, "examples": list(bad_print().examples)}]

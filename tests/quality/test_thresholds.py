@@ -19,6 +19,7 @@ from tradewright.quality.check import check_bars
 from tradewright.quality.evidence import GRAVE
 from tradewright.quality.report import Code, QualityReport, Severity
 from tradewright.quality.thresholds import SHIPPED, SPLIT_RATIOS, QualityRules, Severities
+from tradewright.store.dataset import Part, Quarantine
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ABC = Instrument(symbol="ABC", asset_class=AssetClass.STOCK)
@@ -26,9 +27,14 @@ ONE = slice(30, 30)
 PRICES = ["open", "high", "low", "close"]
 
 
+ASIDE = Quarantine(
+    number=1, bars=Part(file="", rows=3, first=0, last=2, sha256=""), actor="ann", reason="a test", at=NOW
+)
+
+
 def judged(frame: pd.DataFrame, rules: QualityRules, grid: np.ndarray | None = None) -> QualityReport:
     spans = [TickerSpan(frame["ts"].iloc[0].date(), "OLD", "N")]
-    return check_bars(frame, ABC, Timeframe.M1, now=NOW, grid=grid, symbol_map=spans, rules=rules)
+    return check_bars(frame, ABC, Timeframe.M1, now=NOW, grid=grid, symbol_map=spans, rules=rules, aside=[ASIDE])
 
 
 def changed(group: str, **values: object) -> QualityRules:

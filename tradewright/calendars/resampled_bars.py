@@ -12,7 +12,8 @@ import numpy as np
 from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
 from tradewright.model.clock import Clock
 from tradewright.model.hashing import content_hash
-from tradewright.store.bars import BarStore, Coverage, NoBars, Series, TradingDays, stamp, within
+from tradewright.store.bars import BarStore, Coverage, NoBars, TradingDays, stamp, within
+from tradewright.store.series import Series
 
 if TYPE_CHECKING:  # a store that is only described, or of which nothing is stored, needs no pandas
     from tradewright.calendars.calendar import Calendar

@@ -110,6 +110,20 @@ def bars_input(name: str, result: CheckResult | None, basis: Basis, now: datetim
     )
 
 
+def unreadable_inputs(instrument: str, bars: str, features: str) -> dict[str, InputCheck]:
+    """The checks of stored bars and features that cannot be read now, whatever their newest results say, by name.
+
+    Args:
+        bars, features: why each cannot be read; empty where it can.
+    """
+    told = {bars_check(instrument, each): bars for each in Timeframe} | {features_check(instrument): features}
+    return {
+        name: InputCheck(name=name, passed=False, age_seconds=Decimal(0), findings=_shortened(f"NOT_READABLE: {why}"))
+        for name, why in told.items()
+        if why
+    }
+
+
 def look_ahead_input(name: str, result: CheckResult | None, strategy_hash: str, now: datetime) -> InputCheck:
     """The newest look-ahead test; it counts for the very code that it tested."""
     if result is None:
@@ -121,17 +135,23 @@ def look_ahead_input(name: str, result: CheckResult | None, strategy_hash: str, 
 
 
 def failures(result: CheckResult) -> str:
-    """The findings that made a check fail, with their codes; at most ``LONGEST_TEXT`` characters."""
+    """The findings that made a check fail, each with code and gravest place; at most ``LONGEST_TEXT`` characters."""
     told = [_told(row) for row in result.listed("findings")]
     unknown = ", ".join(map(str, result.listed("unknown")))
-    text = "; ".join(filter(None, (*told, f"without a value: {unknown}" if unknown else "")))
-    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+    return _shortened("; ".join(filter(None, (*told, f"without a value: {unknown}" if unknown else ""))))
 
 
 def _told(row: object) -> str:
     if not isinstance(row, Mapping):
         return str(row)
-    return f"{row.get('code')}: {row.get('message')}" if row.get("severity") == Severity.BLOCK else ""
+    if row.get("severity") != Severity.BLOCK:
+        return ""
+    places = row.get("examples") or ()  # results from before they were kept have none
+    return "".join((f"{row.get('code')}: {row.get('message')}", *(f", such as {place}" for place in places[:1])))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
 
 
 def age_seconds(now: datetime, then: datetime | None) -> Decimal | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +13,7 @@ import numpy as np
 from tradewright.indicators.market import liquidity_score
 from tradewright.model.bars import Bars, Timeframe
 from tradewright.model.clock import Clock
+from tradewright.model.errors import StoreError
 from tradewright.model.instrument import Instrument
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class MarketState:
         shock: whether the last move was out of all proportion.
         fingerprints: of the bars that can be read, by timeframe, taken before they were read.
         stored: the timeframes that are stored; the others are made of them.
+        unreadable: why the stored bars cannot be read, of which then nothing is known; empty where they can.
+        features_unreadable: the same of the newest features.
     """
 
     bars: Bars
@@ -78,10 +81,15 @@ class MarketState:
     shock: bool | None = None
     fingerprints: Mapping[Timeframe, str] = field(default_factory=dict)
     stored: tuple[Timeframe, ...] = ()
+    unreadable: str = ""
+    features_unreadable: str = ""
 
 
 class MarketStateReader:
     """Facts by instrument, each read from the store once.
+
+    Damaged bars are no error here: nothing is known of them, so that the gate refuses entries and says why, while an
+    order that only reduces a holding, in this instrument or another, still passes.
 
     Args:
         timeframe: on which strategies decide.
@@ -106,44 +114,48 @@ class MarketStateReader:
         self._known.clear()
 
     def of(self, instrument: Instrument) -> MarketState:
-        """What is known of an instrument now.
-
-        Raises:
-            StoreError: when what is stored is damaged.
-        """
+        """What is known of an instrument now."""
         if instrument.symbol not in self._known:
             self._known[instrument.symbol] = self._read(instrument)
         return self._known[instrument.symbol]
 
     def _read(self, instrument: Instrument) -> MarketState:
-        # Before the bars: those of an import in between must not pass for the ones that were judged.
-        fingerprints = self._store.fingerprints(instrument.symbol)
-        stored = self._store.timeframes(instrument.symbol)
+        known = MarketState(_no_bars())
+        try:
+            # Before the bars: those of an import in between must not pass for the ones that were judged.
+            prints, stored = self._store.fingerprints(instrument.symbol), self._store.timeframes(instrument.symbol)
+            known = MarketState(_no_bars(), fingerprints=prints, stored=stored)
+            return self._facts(instrument, known)
+        except StoreError as error:
+            return replace(known, unreadable=str(error))
+
+    def _facts(self, instrument: Instrument, known: MarketState) -> MarketState:
+        """What the newest bars say, added to what the manifests say."""
         bars = self._newest(instrument, self._timeframe)
         if len(bars.ts) == 0:
-            return MarketState(bars, fingerprints=fingerprints, stored=stored)
+            return known
         spread, start = float(bars.spread[-1]), int(bars.ts[-1])
         closed = closed_at(instrument, self._timeframe, start)
+        atr, features_unreadable = self._atr(instrument, start)
         known_spread = instrument.default_spread_bps if np.isnan(spread) else spread
-        return MarketState(
+        return replace(
+            known,
             bars=bars,
             closed_at=closed,
             bar_seconds=open_seconds(instrument, _moment(start), closed),
             last_close=_decimal(bars.close[-1]),
-            previous_close=self._previous_close(instrument, bars, has_days=Timeframe.D1 in stored),
-            atr=self._atr(instrument, start),
+            previous_close=self._previous_close(instrument, bars, has_days=Timeframe.D1 in known.stored),
+            atr=atr,
             liquidity=_decimal(liquidity_score(bars.volume, known_spread, *self._volumes)),
             gap=self._has_gap(instrument, bars.ts[-WATCHED:]),
             shock=_is_shock(bars.close),
-            fingerprints=fingerprints,
-            stored=stored,
+            features_unreadable=features_unreadable,
         )
 
     def _newest(self, instrument: Instrument, timeframe: Timeframe) -> Bars:
         covered = self._store.coverage(instrument.symbol, timeframe)
         if covered is None:
-            empty = np.empty(0)
-            return Bars(np.empty(0, np.int64), empty, empty, empty, empty, empty, empty)
+            return _no_bars()
         span = _HISTORY.get(timeframe, _USUAL_HISTORY)
         while True:
             # A span of days holds few bars of a slow timeframe, so it grows until it holds enough or all there are.
@@ -181,7 +193,8 @@ class MarketStateReader:
         closes = daily.close[(daily.ts >= before) & (daily.ts < present)]
         return _decimal(closes[-1]) if len(closes) else None
 
-    def _atr(self, instrument: Instrument, newest_bar: int) -> Decimal | None:
+    def _atr(self, instrument: Instrument, newest_bar: int) -> tuple[Decimal | None, str]:
+        """The average true range, and why the features cannot be read."""
         import pandas as pd  # reading bars has loaded it already
 
         from tradewright.store.artefacts import NoArtefact
@@ -189,11 +202,18 @@ class MarketStateReader:
         try:
             stored = self._artefacts.read_json(("features", instrument.symbol, "newest"))
         except NoArtefact:
-            return None
+            return None, ""
+        except StoreError as error:
+            return None, str(error)
         if pd.Timestamp(stored["ts"]).value != newest_bar:
-            return None
+            return None, ""
         value = next((value for name, value in stored["values"].items() if name.startswith("atr_")), None)
-        return None if value is None else _decimal(value)
+        return None if value is None else _decimal(value), ""
+
+
+def _no_bars() -> Bars:
+    empty = np.empty(0)
+    return Bars(np.empty(0, np.int64), empty, empty, empty, empty, empty, empty)
 
 
 def closed_at(instrument: Instrument, timeframe: Timeframe, start: int) -> datetime:

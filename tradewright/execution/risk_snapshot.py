@@ -29,6 +29,7 @@ from tradewright.execution.input_checks import (
     look_ahead_input,
     own_timeframe,
     timeframes_read,
+    unreadable_inputs,
 )
 from tradewright.execution.market_state import MarketState, MarketStateReader, is_open, open_seconds
 from tradewright.execution.recent_activity import RecentActivity
@@ -326,12 +327,14 @@ class SnapshotBuilder:
         """The newest result of each check, compared with the bars that were read for this decision."""
         newest, ahead = self.ledger.checks.newest(asked.checks), look_ahead_check(asked.strategy)
         stored = data_of_checks(asked.instrument, self.timeframe, facts.fingerprints if facts else {}, self.quality)
-        return tuple(
-            look_ahead_input(name, newest.get(name), asked.strategy_hash, now)
-            if name == ahead
-            else bars_input(name, newest.get(name), stored.get(name, Basis()), now)
-            for name in asked.checks
-        )
+        damaged = unreadable_inputs(asked.instrument, facts.unreadable, facts.features_unreadable) if facts else {}
+
+        def read(name: str) -> InputCheck:
+            if name == ahead:
+                return look_ahead_input(name, newest.get(name), asked.strategy_hash, now)
+            return damaged.get(name) or bars_input(name, newest.get(name), stored.get(name, Basis()), now)
+
+        return tuple(map(read, asked.checks))
 
 
 def price_against(quote: Quote, side: Side) -> Decimal | None:

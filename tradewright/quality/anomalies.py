@@ -1,8 +1,8 @@
-"""Missing and unexpected bars against a calendar, and anomalies of volumes, spreads and the security."""
+"""Missing and unexpected bars against a calendar, those set aside, and anomalies of volumes, spreads, the security."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,13 +12,20 @@ from tradewright.model.instrument import TickerSpan
 from tradewright.quality.counted import EXAMPLES, counted, is_among, stamp_text
 from tradewright.quality.report import Code, Finding, Severity
 from tradewright.quality.thresholds import SHIPPED, Severities
+from tradewright.store.dataset import Quarantine
 
 
-def gap_findings(ts: Times, grid: Times, severities: Severities = SHIPPED.severities) -> list[Finding]:
+def gap_findings(
+    ts: Times, grid: Times, severities: Severities = SHIPPED.severities, aside: Iterable[Quarantine] = ()
+) -> list[Finding]:
     """Compare bar starts with the starts of a complete history; both ascending, nanoseconds UTC.
 
     Only the span from the first to the last bar counts. A gap is a run of neighbouring grid slots without a bar. With
     no bars, or no grid in that span, there is nothing to find.
+
+    Args:
+        aside: the quarantines of these bars, or of shorter ones that they are made of; a slot that one of them reaches
+            into is no gap.
     """
     if len(ts) == 0:
         return []
@@ -27,12 +34,42 @@ def gap_findings(ts: Times, grid: Times, severities: Severities = SHIPPED.severi
         return []
     inside, outside = is_among(slots, ts), ~is_among(ts, slots)
     missing = ~inside
+    for row in aside:
+        first = np.searchsorted(slots, row.bars.first, "right") - 1  # the slot that holds the first of its bars
+        missing[max(0, int(first)) : np.searchsorted(slots, row.bars.last, "right")] = False
     found = []
     if missing.any():
         found.append(_gaps(slots, missing, severities.gaps))
     if outside.any():
         found.append(_outside(ts, outside, severities.outside_session))
     return found
+
+
+def quarantine_finding(
+    rows: int, aside: Sequence[Quarantine], severity: Severity = SHIPPED.severities.quarantined
+) -> list[Finding]:
+    """The bars of a series that people set aside.
+
+    Args:
+        rows: the bars that are left.
+        aside: the quarantines in force.
+    """
+    if not aside:
+        return []
+    total, newest = sum(row.bars.rows for row in aside), aside[::-1]
+    return [
+        Finding(
+            code=Code.QUARANTINED,
+            severity=severity,
+            message=f"{total} of {total + rows} bars ({total / (total + rows):.1%}) are set aside",
+            figures={"bars": total, "share": total / (total + rows), "acts": len(aside)},
+            examples=tuple(
+                f"{stamp_text(row.bars.first)} to {stamp_text(row.bars.last)}: {row.bars.rows} bars, by {row.actor}: "
+                f"{row.reason}"
+                for row in newest[:EXAMPLES]
+            ),
+        )
+    ]
 
 
 def _gaps(slots: Times, missing: np.ndarray, severity: Severity) -> Finding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -12,13 +12,14 @@ from tradewright.model.bar_rules import bars_of, intact
 from tradewright.model.bars import Bars, Timeframe, Times
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument, TickerSpan
-from tradewright.quality.anomalies import gap_findings, security_finding, volume_findings
+from tradewright.quality.anomalies import gap_findings, quarantine_finding, security_finding, volume_findings
 from tradewright.quality.bad_prints import bad_print_finding
 from tradewright.quality.pandera_schema import explain
 from tradewright.quality.price_moves import price_findings
 from tradewright.quality.report import Code, Finding, QualityReport, Severity
 from tradewright.quality.stale_runs import stale_finding
 from tradewright.quality.thresholds import SHIPPED, QualityRules
+from tradewright.store.dataset import Quarantine
 
 _ORDER = list(Severity)
 MAPPED = "lean"
@@ -35,6 +36,8 @@ def check_bars(
     symbol_map: Iterable[TickerSpan] = (),
     adjusted: Bars | None = None,
     rules: QualityRules = SHIPPED,
+    aside: Sequence[Quarantine] = (),
+    of_base: Sequence[Quarantine] = (),
 ) -> QualityReport:
     """Check a bars table.
 
@@ -47,21 +50,24 @@ def check_bars(
         symbol_map: the tickers of the security, oldest first (``Actions.symbol_map``).
         rules: thresholds and severities.
         adjusted: the same bars adjusted for the splits that are known, which then are no jumps; None where none are.
+        aside: the quarantines in force of these bars.
+        of_base: those of the shorter bars that these are made of.
     """
+    set_aside = quarantine_finding(len(frame), aside, rules.severities.quarantined)
     if len(frame) == 0:
         none = Finding(code=Code.NO_BARS, severity=Severity.BLOCK, message="there are no bars", figures={"bars": 0})
-        return _report(instrument, timeframe, frame, [none])
+        return _report(instrument, timeframe, frame, [none, *set_aside])
     if not _sound(frame, timeframe, now, instrument.negative_prices):
         broken = explain(frame, timeframe, now, negative_prices=instrument.negative_prices)
-        return _report(instrument, timeframe, frame, broken)
+        return _report(instrument, timeframe, frame, [*broken, *set_aside])
     bars = bars_of(frame)
     found = price_findings(bars if adjusted is None else adjusted, grid, rules)
     found += [*bad_print_finding(bars, rules.bad_print), *stale_finding(bars, grid, rules)]
     grade, ticker = rules.severities, instrument.ticker(MAPPED)
     found += volume_findings(bars, grade)
     found += security_finding(bars, ticker, symbol_map, severity=grade.security_changed)
-    found += gap_findings(bars.ts, grid, grade) if grid is not None else []
-    return _report(instrument, timeframe, frame, found)
+    found += gap_findings(bars.ts, grid, grade, (*aside, *of_base)) if grid is not None else []
+    return _report(instrument, timeframe, frame, [*found, *set_aside])
 
 
 def _sound(frame: pd.DataFrame, timeframe: Timeframe, now: datetime, negative_prices: bool) -> bool:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from tradewright.model.bars import Timeframe
 from tradewright.model.base import FrozenModel
 from tradewright.quality.report import NEWEST, PLACES, Code, Finding, Severity
+from tradewright.quality.score import SCORE, score
 
 
 def bars_check(instrument: str, timeframe: Timeframe) -> str:
@@ -84,13 +85,27 @@ class QualityEvidence(FrozenModel):
         """Whether these bars may be traded on: none of the findings blocks."""
         return not any(finding.severity is Severity.BLOCK for finding in self.findings)
 
+    @property
+    def score(self) -> float:
+        """The score of the bars, from 0 to 100 (:func:`tradewright.quality.score.score`)."""
+        return score(self.findings)
+
     def detail(self) -> dict[str, object]:
-        """The form that the ledger keeps beside the name and the result; examples are left out."""
-        told = [{"code": str(row.code), "severity": str(row.severity), "message": row.message} for row in self.findings]
+        """The form that the ledger keeps beside the name and the result."""
+        told = [
+            {
+                "code": str(row.code),
+                "severity": str(row.severity),
+                "message": row.message,
+                "examples": list(row.examples),
+            }
+            for row in self.findings
+        ]
         return {
             "timeframe": str(self.timeframe),
             "fingerprint": self.fingerprint,
             "rows": self.rows,
             "rules": self.rules,
+            SCORE: self.score,
             "findings": told,
         }

@@ -51,6 +51,8 @@ class Code(StrEnum):
     """An expectation of the declared suite is not met."""
     NOT_READABLE = "NOT_READABLE"
     """The feed or the store refused: there is nothing to judge."""
+    QUARANTINED = "QUARANTINED"
+    """A person set bars aside."""
     CONFIGURATION = "CONFIGURATION"
     """The declaration of an instrument or a calendar contradicts another one."""
 

@@ -100,6 +100,7 @@ class Severities(_Rules):
     """
 
     gaps: Severity = Severity.WARN
+    quarantined: Severity = Severity.WARN
     outside_session: Severity = Severity.INFO
     zero_volume: Severity = Severity.INFO
     unknown_volume: Severity = Severity.INFO

@@ -21,11 +21,15 @@ from tradewright.quality.anomalies import gap_findings, volume_findings
 from tradewright.quality.bad_prints import bad_print_finding
 from tradewright.quality.price_moves import price_findings
 from tradewright.quality.report import Code, Finding
+from tradewright.quality.score import score, score_text
 from tradewright.quality.thresholds import SHIPPED, QualityRules
 from tradewright.research.bars import BaseBars, InstrumentBars
 
 SUSPICIOUS = (Code.POSSIBLE_SPLIT, Code.UNIT_CHANGE, Code.BAD_PRINT, Code.CROSSED_QUOTES)
 """Findings on prices that put a backtest in doubt. A jump alone does not: companies report their earnings."""
+
+SHOWN = 5
+"""Scores that the report lists."""
 
 Terms = Callable[[InstrumentBars], BacktestSpec]
 """The terms of a backtest of one instrument on its bars; ``cash`` is the whole account's."""
@@ -58,8 +62,8 @@ def report(
         ConfigError, DataError, StoreError: as :func:`tradewright.evaluation.study.study`.
     """
     made, shorter = look_ahead or {}, bases or {}
-    seen = {
-        symbol: evidence(strategy, item, timeframe, made.get(symbol), shorter.get(symbol), rules)
+    judged = {
+        symbol: _judged(strategy, item, timeframe, made.get(symbol), shorter.get(symbol), rules)
         for symbol, item in tables.items()
     }
     return study(
@@ -68,8 +72,8 @@ def report(
         {symbol: terms(item) for symbol, item in tables.items()},
         measures,
         cache,
-        evidence=seen,
-        facts=facts,
+        evidence={symbol: seen for symbol, (seen, _score) in judged.items()},
+        facts={**facts, **_scores({symbol: each for symbol, (_seen, each) in judged.items() if each is not None})},
         days={symbol: session_days(item) for symbol, item in tables.items()},
     )
 
@@ -98,6 +102,18 @@ def evidence(
     Args:
         base: the stored bars that these are made of; holes in them are findings of their own.
     """
+    return _judged(strategy, item, timeframe, look_ahead, base, rules)[0]
+
+
+def _judged(
+    strategy: Strategy,
+    item: InstrumentBars,
+    timeframe: Timeframe,
+    look_ahead: LookAheadEvidence | None,
+    base: BaseBars | None,
+    rules: QualityRules,
+) -> tuple[ValidityEvidence, float | None]:
+    """The evidence on an instrument, and the score of its bars; None without bars."""
     covered = look_ahead is not None and look_ahead.covers(strategy, item.data_hash)
     tested = look_ahead if covered else None
     known = ValidityEvidence(
@@ -105,37 +121,43 @@ def evidence(
         look_ahead="" if tested is None or tested.free else f"{item.instrument.symbol}, {tested.findings[0]}",
     )
     if len(item.bars.ts) == 0:
-        return known
+        return known, None
     grid = calendar_of(item.instrument).expected_starts(timeframe, item.bars.ts)
-    gaps = next((finding for finding in gap_findings(item.bars.ts, grid) if finding.code is Code.GAPS), None)
-    return replace(
+    found = (*gap_findings(item.bars.ts, grid, rules.severities), *_findings(item.bars, grid, rules))
+    of_base = _base_findings(item.instrument, base, rules) if base else ()
+    gaps = next((finding for finding in found if finding.code is Code.GAPS), None)
+    seen = replace(
         known,
-        bars=(
-            *suspicious_bars(item, grid, rules),
-            *(suspicious_base(item.instrument, base, rules) if base else ()),
-        ),
+        bars=(*_told(f"{item.instrument.symbol}: ", found, SUSPICIOUS), *_told_of_base(item.instrument, base, of_base)),
         missing_bars=int(gaps.figures["missing"]) if gaps else 0,
         longest_gap_bars=int(gaps.figures["longest"]) if gaps else 0,
     )
+    return seen, score((*found, *of_base))
 
 
-def suspicious_bars(item: InstrumentBars, grid: Times, rules: QualityRules = SHIPPED) -> tuple[str, ...]:
-    """The prices among these bars that look wrong, in the view that was read; each finding with its gravest place."""
-    return _told(f"{item.instrument.symbol}: ", _findings(item.bars, grid, rules), SUSPICIOUS)
-
-
-def suspicious_base(instrument: Instrument, base: BaseBars, rules: QualityRules = SHIPPED) -> tuple[str, ...]:
-    """The holes and the prices that look wrong among stored bars that longer ones are made of."""
+def _base_findings(instrument: Instrument, base: BaseBars, rules: QualityRules) -> tuple[Finding, ...]:
+    """The holes and the findings on prices and volumes of stored bars that longer ones are made of."""
     grid = calendar_of(instrument).expected_starts(base.timeframe, base.bars.ts)
-    found = (*gap_findings(base.bars.ts, grid), *_findings(base.bars, grid, rules))
-    return _told(f"{instrument.symbol}, of the {base.timeframe} bars it is made of: ", found, (*SUSPICIOUS, Code.GAPS))
+    return (*gap_findings(base.bars.ts, grid, rules.severities), *_findings(base.bars, grid, rules))
+
+
+def _told_of_base(instrument: Instrument, base: BaseBars | None, found: Iterable[Finding]) -> tuple[str, ...]:
+    made_of = f", of the {base.timeframe} bars it is made of" if base else ""
+    return _told(f"{instrument.symbol}{made_of}: ", found, (*SUSPICIOUS, Code.GAPS))
+
+
+def _scores(scores: Mapping[str, float]) -> dict[str, str]:
+    """The score of the bars of each instrument as a line of the report, the lowest first; no line without bars."""
+    named = [f"{symbol} {score_text(each)}" for symbol, each in sorted(scores.items(), key=lambda pair: pair[1])]
+    more = [f"{len(named) - SHOWN} more"] if len(named) > SHOWN else []
+    return {"score of the bars": ", ".join((*named[:SHOWN], *more))} if named else {}
 
 
 def _findings(bars: Bars, grid: Times, rules: QualityRules) -> tuple[Finding, ...]:
     return (
         *price_findings(bars, grid, rules),
         *bad_print_finding(bars, rules.bad_print),
-        *volume_findings(bars),
+        *volume_findings(bars, rules.severities),
     )
 
 

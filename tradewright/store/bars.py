@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote, unquote
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -23,15 +23,14 @@ from tradewright.store.dataset import (
     DamagedFile,
     Manifest,
     Merge,
-    Part,
     Revision,
     bars_hash,
     join,
-    merge,
     read_part,
     write_part,
 )
 from tradewright.store.files import exclusive
+from tradewright.store.series import LOCK, Series, manifest_path, merged, read_or_damaged, sweep
 from tradewright.store.time_range import Moment, first_instant, last_instant
 
 if TYPE_CHECKING:  # a store that is only described, or of which nothing is stored, needs no pandas
@@ -41,32 +40,18 @@ TradingDays = Callable[[str, date], tuple[int, int]]
 """(symbol, date) -> the first and the last nanosecond (UTC) of that trading day, by the instrument's calendar."""
 
 _ATTEMPTS = 3
-_LOCK = "_lock"
-_ALL_YEARS = "all"
 
 
 class NoBars(StoreError):
     """Nothing has been imported for this instrument, timeframe and kind."""
 
 
-class Series(NamedTuple):
-    """The key of a series of bars: instrument, timeframe, kind."""
-
-    instrument: str
-    timeframe: Timeframe
-    kind: BarKind
-
-    @property
-    def folder(self) -> str:
-        """Its place in the dataset, hive style; odd characters of the symbol are percent-encoded."""
-        return f"kind={self.kind}/timeframe={self.timeframe}/instrument={quote(self.instrument, safe='')}"
-
-
 @dataclass(frozen=True)
 class UpsertReport:
     """The result of an upsert. ``revised`` bars had other values before, and the newest ``revision`` keeps those.
 
-    ``revision`` counts the corrections of the series so far, whether or not this upsert was one.
+    ``revision`` counts the corrections of the series so far, whether or not this upsert was one. ``kept_out`` bars are
+    of times that a person set aside: they were not stored.
     """
 
     added: int
@@ -75,6 +60,7 @@ class UpsertReport:
     revision: int
     revised_first: pd.Timestamp | None = None
     revised_last: pd.Timestamp | None = None
+    kept_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -121,6 +107,8 @@ class BarStore:
     ) -> UpsertReport:
         """Add bars; the same bars again change no byte, other values for known bars become a revision.
 
+        Bars of times that are set aside (:class:`tradewright.store.quarantine.Quarantines`) stay out.
+
         Args:
             frame: a bars table (:func:`tradewright.model.bar_rules.bars_of`), ascending.
             source: where the bars came from; kept with the series and with a revision.
@@ -134,9 +122,8 @@ class BarStore:
         new = _accepted(series, frame, negative_prices)
         folder = self._folder(series)
         if len(new.ts) == 0:
-            manifest = Manifest.load(_manifest_path(folder)) or Manifest()
-            return UpsertReport(0, 0, 0, len(manifest.revisions))
-        with exclusive(folder / _LOCK):
+            return UpsertReport(0, 0, 0, len(self.revisions(*series)))
+        with exclusive(folder / LOCK):
             return self._merge(series, new, source)
 
     def read(
@@ -193,7 +180,7 @@ class BarStore:
         Raises:
             StoreError: when the manifest is damaged.
         """
-        manifest = Manifest.load(_manifest_path(self._folder(Series(instrument, timeframe, kind))))
+        manifest = Manifest.load(manifest_path(self._folder(Series(instrument, timeframe, kind))))
         if manifest is None or not manifest.parts:
             return ""
         return content_hash({year: part.sha256 for year, part in manifest.parts.items()})
@@ -222,7 +209,7 @@ class BarStore:
             StoreError: when a manifest is damaged.
         """
         known = {
-            each: Manifest.load(_manifest_path(self._folder(Series(instrument, each, kind))))
+            each: Manifest.load(manifest_path(self._folder(Series(instrument, each, kind))))
             for each in self.timeframes(instrument, kind)
         }
         return {each: manifest.source for each, manifest in known.items() if manifest is not None}
@@ -236,7 +223,7 @@ class BarStore:
 
     def coverage(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> Coverage | None:
         """The extent of a stored series, from its manifest alone; None when nothing is stored."""
-        manifest = Manifest.load(_manifest_path(self._folder(Series(instrument, timeframe, kind))))
+        manifest = Manifest.load(manifest_path(self._folder(Series(instrument, timeframe, kind))))
         if manifest is None or not manifest.parts:
             return None
         first = min(part.first for part in manifest.parts.values())
@@ -245,7 +232,7 @@ class BarStore:
 
     def revisions(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> tuple[Revision, ...]:
         """The corrections of a series, oldest first."""
-        manifest = Manifest.load(_manifest_path(self._folder(Series(instrument, timeframe, kind))))
+        manifest = Manifest.load(manifest_path(self._folder(Series(instrument, timeframe, kind))))
         return manifest.revisions if manifest else ()
 
     def replaced(self, instrument: str, timeframe: Timeframe, kind: BarKind, number: int) -> pd.DataFrame:
@@ -258,7 +245,7 @@ class BarStore:
         if not 1 <= number <= len(revisions):
             raise StoreError(f"{instrument} {timeframe} {kind} has {len(revisions)} revisions, no number {number}")
         folder = self._superseded(Series(instrument, timeframe, kind))
-        return frame_of(_read_or_damaged(folder, revisions[number - 1].replaced))
+        return frame_of(read_or_damaged(folder, revisions[number - 1].replaced))
 
     def series(self) -> Iterator[Series]:
         """Everything that is stored, in order of kind, timeframe and instrument."""
@@ -280,23 +267,16 @@ class BarStore:
 
     def _merge(self, series: Series, new: Bars, source: str) -> UpsertReport:
         folder = self._folder(series)
-        manifest = Manifest.load(_manifest_path(folder)) or Manifest()
-        parts, merges = dict(manifest.parts), []
-        for key, bars in _by_part(series.timeframe, new):
-            old = {year: part for year, part in sorted(parts.items()) if key in (year, _ALL_YEARS)}
-            merges.append(merge(join([_read_or_damaged(folder, part) for part in old.values()]), bars))
-            if merges[-1].changed:
-                for year in old:
-                    del parts[year]
-                subfolder = f"years={key}" if key == _ALL_YEARS else f"year={key}"
-                parts[key] = write_part(folder, subfolder, merges[-1].bars)
+        manifest = Manifest.load(manifest_path(folder)) or Manifest()
+        aside = manifest.set_aside(new.ts)
+        parts, merges = merged(folder, series.timeframe, manifest.parts, select(new, ~aside))
         revisions = manifest.revisions + self._revision(series, len(manifest.revisions) + 1, merges, source)
         if parts != manifest.parts:
-            now = self._clock.now()
-            Manifest(parts=parts, revisions=revisions, source=source, updated_at=now).save(_manifest_path(folder))
-        _sweep(folder, parts.values())
-        _sweep(self._superseded(series), [revision.replaced for revision in revisions])
-        return _report(merges, revisions)
+            changes = {"parts": parts, "revisions": revisions, "source": source, "updated_at": self._clock.now()}
+            manifest.model_copy(update=changes).save(manifest_path(folder))
+        sweep(folder, parts.values())
+        sweep(self._superseded(series), [revision.replaced for revision in revisions])
+        return _report(merges, revisions, int(aside.sum()))
 
     def _revision(self, series: Series, number: int, merges: list[Merge], source: str) -> tuple[Revision, ...]:
         replaced = join([found.replaced for found in merges])
@@ -308,7 +288,7 @@ class BarStore:
     def _parts(self, series: Series, first: int, last: int) -> Bars:
         folder = self._folder(series)
         for _ in range(_ATTEMPTS):
-            manifest = Manifest.load(_manifest_path(folder))
+            manifest = Manifest.load(manifest_path(folder))
             if manifest is None:
                 raise self._absent(series)
             wanted = [part for _, part in sorted(manifest.parts.items()) if part.first <= last and part.last >= first]
@@ -354,43 +334,19 @@ def _accepted(series: Series, frame: pd.DataFrame, negative_prices: bool) -> Bar
     if intact(bars, series.timeframe, negative_prices=negative_prices):
         return bars
     found = violations(bars, series.timeframe, negative_prices=negative_prices)
-    text = "; ".join(f"{v.rule}: {v.total} rows of {v.column}, row {v.rows[0]} has {v.values[0]}" for v in found)
+    text = "; ".join(
+        f"{v.rule}: {v.total} rows of {v.column}, row {v.rows[0]} ({stamp(bars.ts[v.rows[0]]).isoformat()}) has "
+        f"{v.values[0]}"
+        for v in found
+    )
     raise DataError(text, where=where, remedy="correct the source; nothing was stored")
 
 
-def _by_part(timeframe: Timeframe, bars: Bars) -> Iterator[tuple[str, Bars]]:
-    if timeframe.of_sessions:
-        yield _ALL_YEARS, bars
-        return
-    years = bars.ts.view("datetime64[ns]").astype("datetime64[Y]")
-    for year in np.unique(years):
-        yield str(year), select(bars, years == year)
-
-
-def _read_or_damaged(folder: Path, part: Part) -> Bars:
-    try:
-        return read_part(folder, part)
-    except FileNotFoundError as error:
-        raise DamagedFile("is missing", where=str(folder / part.file), remedy=REMEDY) from error
-
-
-def _sweep(folder: Path, named: Iterable[Part]) -> None:
-    """Remove the files that the manifest no longer names, and what a crash left behind; only under the lock."""
-    kept = {folder / part.file for part in named} | {_manifest_path(folder), folder / _LOCK}
-    for path in folder.rglob("*"):
-        if path.is_file() and path not in kept:
-            path.unlink()
-
-
-def _report(merges: list[Merge], revisions: tuple[Revision, ...]) -> UpsertReport:
-    old = np.concatenate([found.replaced.ts for found in merges])
+def _report(merges: list[Merge], revisions: tuple[Revision, ...], kept_out: int) -> UpsertReport:
+    old = join([found.replaced for found in merges]).ts
     added, unchanged = sum(found.added for found in merges), sum(found.unchanged for found in merges)
     first, last = (stamp(old[0]), stamp(old[-1])) if len(old) else (None, None)
-    return UpsertReport(added, unchanged, len(old), len(revisions), first, last)
-
-
-def _manifest_path(folder: Path) -> Path:
-    return folder / "_manifest.json"
+    return UpsertReport(added, unchanged, len(old), len(revisions), first, last, kept_out)
 
 
 def stamp(ns: int) -> pd.Timestamp:

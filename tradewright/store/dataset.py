@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from tradewright.model.bar_rules import Mask, select
-from tradewright.model.bars import Bars, Floats
+from tradewright.model.bars import Bars, Floats, Times
 from tradewright.model.base import FrozenModel, Instant
 from tradewright.model.errors import StoreError
 from tradewright.model.hashing import SCHEMA_VERSION
@@ -57,10 +57,36 @@ class Revision(FrozenModel):
     replaced: Part
 
 
+class Release(FrozenModel):
+    """The end of a quarantine: its bars are read again."""
+
+    actor: str
+    reason: str
+    at: Instant
+
+
+class Quarantine(FrozenModel):
+    """Bars that a person set aside: they are kept, and not read while this is in force.
+
+    Args:
+        number: from 1, in the series.
+        bars: the file that keeps them; after a release they are among the others again, and the file is gone.
+        released: None while it is in force.
+    """
+
+    number: int
+    bars: Part
+    actor: str
+    reason: str
+    at: Instant
+    released: Release | None = None
+
+
 class Manifest(FrozenModel):
     """The one file whose rename changes what a reader sees. ``parts`` is keyed by year, or ``all``.
 
     Args:
+        quarantines: what people set aside, oldest first.
         source: where the newest change came from; empty in manifests that were written before it was kept.
         updated_at: when the bars last changed; None as for the source.
     """
@@ -70,6 +96,19 @@ class Manifest(FrozenModel):
     revisions: tuple[Revision, ...] = ()
     source: str = ""
     updated_at: Instant | None = None
+    quarantines: tuple[Quarantine, ...] = ()
+
+    @property
+    def in_force(self) -> tuple[Quarantine, ...]:
+        """The quarantines that were not released."""
+        return tuple(row for row in self.quarantines if row.released is None)
+
+    def set_aside(self, ts: Times) -> Mask:
+        """Which of some bars are of times that are set aside: from the first to the last bar of a quarantine."""
+        found = np.zeros(len(ts), dtype=np.bool_)
+        for row in self.in_force:
+            found |= (ts >= row.bars.first) & (ts <= row.bars.last)
+        return found
 
     @property
     def rows(self) -> int:

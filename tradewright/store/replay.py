@@ -11,7 +11,8 @@ import numpy.typing as npt
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import BarKind, Bars, Timeframe
 from tradewright.model.clock import Clock
-from tradewright.store.bars import BarStore, Coverage, NoBars, Series, TradingDays, stamp
+from tradewright.store.bars import BarStore, Coverage, NoBars, TradingDays, stamp
+from tradewright.store.series import Series
 
 FAR_PAST, FAR_FUTURE = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 Closes = Callable[[str, Timeframe, npt.NDArray[np.int64]], npt.NDArray[np.int64]]
