@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster._cli.proxy_server_manager import ProxyServerManager
+from dagster._core.remote_origin import CodeLocationOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import EmptyWorkspaceTarget, WorkspaceFileTarget
+from dagster._core.workspace.load_target import EmptyWorkspaceTarget, WorkspaceFileTarget, WorkspaceLoadTarget
 from dagster_webserver.app import create_app_from_workspace_process_context
 from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse
 
@@ -38,11 +40,25 @@ def code_servers(instance: dg.DagsterInstance, workspace: Path) -> Iterator[Path
         A workspace file that names the servers. All that read it see the same definitions, also after these were
         reloaded in the pages, and load none themselves.
     """
-    target = WorkspaceFileTarget([str(workspace)])
-    with ProxyServerManager(instance, target, "ERROR") as servers, tempfile.TemporaryDirectory() as folder:
+    targets = [_OneLocation(origin) for origin in WorkspaceFileTarget([str(workspace)]).create_origins()]
+    with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
+        with ThreadPoolExecutor(len(targets)) as pool:  # each takes seconds to load
+            started = [pool.submit(ProxyServerManager, instance, target, "ERROR") for target in targets]
+        servers = [stack.enter_context(each.result()) for each in started if each.exception() is None]
+        for each in started:
+            each.result()  # raises for one that could not be started
         named = Path(folder) / workspace.name
-        named.write_text(json.dumps({"load_from": servers.get_code_server_specs()}))  # JSON is YAML
+        found = [spec for server in servers for spec in server.get_code_server_specs()]
+        named.write_text(json.dumps({"load_from": found}))  # JSON is YAML
         yield named
+
+
+class _OneLocation(WorkspaceLoadTarget):
+    def __init__(self, origin: CodeLocationOrigin) -> None:
+        self._origin = origin
+
+    def create_origins(self) -> Sequence[CodeLocationOrigin]:
+        return [self._origin]
 
 
 @contextmanager
