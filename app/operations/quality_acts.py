@@ -10,6 +10,7 @@ from app.operations.monitor_view import Row
 from app.operations.quality_view import key_of
 from app.tokens import Scope
 from conf.schema.settings import Settings
+from tradewright.evaluation.formatting import count
 from tradewright.quality.evidence import GRAVE
 
 AGAIN = "entries wait until the bars are judged again: the daemon does it, or tradewright trade --once"
@@ -44,7 +45,7 @@ def bring_back(settings: Settings, name: str, chosen: Sequence[Row], reason: str
 
     def act(actor: str) -> str:
         done = quarantine.release(settings, symbol, timeframe, row["first"], row["last"], reason, actor)
-        return f"brought back: {sum(each.rows for each in done.acts):,} bars; {AGAIN}"
+        return f"brought back: {count(sum(each.rows for each in done.acts), 'bar')}; {AGAIN}"
 
     return carried_out(Scope.TRADE, act)
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from app.operations.actors import actor_name, checked_reason
 from conf.schema.settings import Settings
 from runtime.container import Container
+from tradewright.evaluation.formatting import count
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.errors import ConfigError
 from tradewright.store.bars import stamp
@@ -41,7 +42,7 @@ class QuarantineRow:
     def text(self) -> str:
         """One line for people."""
         span = f"{self.first:%Y-%m-%d %H:%M} to {self.last:%Y-%m-%d %H:%M}"
-        told = f"quarantine {self.number}: {self.rows:,} bars, {span}, by {self.actor}: {self.reason}"
+        told = f"quarantine {self.number}: {count(self.rows, 'bar')}, {span}, by {self.actor}: {self.reason}"
         if self.released_at is None:
             return told
         return f"{told}; released {self.released_at:%Y-%m-%d %H:%M} by {self.released_by}: {self.released_because}"

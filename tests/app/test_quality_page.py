@@ -72,14 +72,14 @@ def test_a_bar_is_set_aside_and_brought_back_with_a_reason(goog: Settings) -> No
     assert (place, quality_acts.place_of([])) == (BAD, "")
     assert "refused: reason: a reason is needed" in quality_acts.set_aside(goog, NAME, place, place, " ")
     said = quality_acts.set_aside(goog, NAME, place, place, "a finger slipped")
-    assert said.startswith("set aside: quarantine 1: 1 bars, 2024-02-14 14:30 to 2024-02-14 14:30, by ")
+    assert said.startswith("set aside: quarantine 1: 1 bar, 2024-02-14 14:30 to 2024-02-14 14:30, by ")
     after = quality_view.quality_view(goog, NAME)
     assert [row["finding"] for row in after.findings][:2] == ["GAPS", "QUARANTINED"]
     assert [(row["bars"], row["why"], row["released"]) for row in after.aside] == [("1", "a finger slipped", "")]
     (shade,) = after.prices("2024").layout.shapes
     assert (pd.Timestamp(shade.x0), pd.Timestamp(shade.x1)) == (pd.Timestamp(BAD), pd.Timestamp(BAD))
     back = quality_acts.bring_back(goog, NAME, after.aside, "it was right")
-    assert back.startswith("brought back: 1 bars; entries wait")
+    assert back.startswith("brought back: 1 bar; entries wait")
     assert quality_view.quality_view(goog, NAME).findings == view.findings
     with Container(goog) as house:
         log = [(row.action, row.detail["reason"]) for row in house.ledger.audit.entries() if "QUARANTINE" in row.action]

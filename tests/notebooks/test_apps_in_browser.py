@@ -345,7 +345,7 @@ def test_a_suspicious_bar_is_set_aside_from_the_quality_page(page: Page, server:
     page.focus(REASONS)
     page.call("Input.insertText", text="a finger slipped")
     page.click("button", "Set aside")
-    page.await_text("set aside: quarantine 1: 1 bars", "QUARANTINED", "Bring back")
+    page.await_text("set aside: quarantine 1: 1 bar,", "QUARANTINED", "Bring back")
     with Container(settings) as house:
         (row,) = house.quarantines.in_force("BTC", Timeframe.M1)
         assert (row.bars.first, row.reason) == (bad["ts"].iloc[0].value, "a finger slipped")
