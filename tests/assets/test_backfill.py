@@ -55,3 +55,14 @@ def test_a_feed_that_asks_nobody_is_refused(house: House, instance: dg.DagsterIn
     plain = [text for text in house.overrides if not text.startswith("feed.")]
     with pytest.raises(RunFailed, match="feed=files has no source that can be asked"):
         launch((*plain, "feed=files"), instance, **{"symbol": "BTC", "from": "2026-11-01"})
+
+
+def test_its_config_reads_no_variable(
+    house: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key of a vendor stays in the environment of this location, and a run's config may not name it."""
+    monkeypatch.setenv("POLYGON_API_KEY", "canary-3357")
+    asked = {"env": "POLYGON_API_KEY"}
+    with pytest.raises(dg.DagsterInvalidConfigError) as caught:
+        launch(house.overrides, instance, **{"symbol": asked, "from": asked, "to": asked, "timeframes": [asked]})
+    assert "canary-3357" not in str(caught.value)
