@@ -141,12 +141,10 @@ def _show_backfill(output: Output, reply: BackfillReply) -> None:
     header = ("instrument", "bars", "parts", "added", "unchanged", "revised", "stored from", "to")
     rows = []
     for row in reply.backfilled:
-        ends = (f"{at:%Y-%m-%d %H:%M}" if at else "nothing" for at in (row.first, row.last))
-        rows.append(
-            (row.instrument, row.timeframe, row.source, row.parts, row.added, row.unchanged, row.revised, *ends)
-        )
+        ends = (f"{at:%Y-%m-%d}" if at else "nothing" for at in (row.first, row.last))
+        rows.append((row.instrument, row.timeframe, row.parts, row.added, row.unchanged, row.revised, *ends))
     if rows:
-        output.table("backfilled", header, rows)
+        output.table(f"backfilled from {reply.backfilled[0].source}", header, rows)
     show_findings(output, reply.findings)
     for row in reply.backfilled[:1]:
         output.next("next", "data", "show", row.instrument)

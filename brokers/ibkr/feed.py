@@ -172,7 +172,7 @@ class IbkrFeed:
         timeframe: Timeframe,
         bars: list[BarData],
         after: pd.Timestamp | None,
-        until: pd.Timestamp | None,
+        until: pd.Timestamp | None = None,
     ) -> pd.DataFrame:
         """The bars table: ascending, each start once, without the bar that is still forming."""
         table = pd.DataFrame({name: [float(getattr(bar, name)) for bar in bars] for name in OHLCV}, dtype="float64")

@@ -79,9 +79,13 @@ def demanded(key: SecretStr | None, variable: str, kind: str) -> str:
     """A key of a vendor.
 
     Raises:
-        ConfigError: when it is not set.
+        ConfigError: when it is not set, or holds signs that cannot stand in a header; the message does not repeat it.
     """
-    if key is None or not key.get_secret_value().strip():
-        remedy = f"set {variable} in the environment or in .env, or {variable}_FILE to a file that holds it"
+    text = "" if key is None else key.get_secret_value().strip()
+    remedy = f"set {variable} in the environment or in .env, or {variable}_FILE to a file that holds it"
+    if not text:
         raise ConfigError(f"feed={kind} needs a key", where=variable, remedy=remedy)
-    return key.get_secret_value().strip()
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        what = "the key has spaces, line ends or other signs that no key has"
+        raise ConfigError(what, where=variable, remedy=f"copy it anew, the key alone: {remedy}")
+    return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -54,6 +55,7 @@ class VendorFeed:
         Raises:
             DataError: for an instrument of a class that the vendor does not serve.
         """
+        self._history.symbol(instrument)
         question = self._history.spans(instrument)[self._base(instrument, timeframe)]
         return question * -(-MONTH // question)
 
@@ -75,13 +77,15 @@ class VendorFeed:
         now = _nanoseconds(self._clock.now() - self._delay)
         reach = max(LEAST_REACH, timeframe.seconds * _SECOND * self._first_bars)
         first = now - reach if after is None else after.as_unit("ns").value + 1
-        last = now if until is None else min(until.as_unit("ns").value, now)
-        base = self._base(instrument, timeframe)
+        last = _newest(instrument, timeframe, now) if until is None else min(until.as_unit("ns").value, now)
+        symbol, base = self._history.symbol(instrument), self._base(instrument, timeframe)
+        if first > last:
+            return frame_of(_bars([]))
         if base is timeframe:
-            bars = self._asked(instrument, timeframe, first, last, now)
+            bars = self._asked(instrument, symbol, timeframe, first, last, now)
         else:
             around = timeframe.seconds * _SECOND + AROUND
-            shorter = self._asked(instrument, base, first - around, min(last + around, now), now)
+            shorter = self._asked(instrument, symbol, base, first - around, min(last + around, now), now)
             bars = resampled(calendar_of(instrument), shorter, base, timeframe)
         return frame_of(select(bars, (bars.ts >= first) & (bars.ts <= last)))
 
@@ -92,14 +96,14 @@ class VendorFeed:
             return timeframe
         return max((each for each in served if each.makes(timeframe)), key=lambda each: each.seconds)
 
-    def _asked(self, instrument: Instrument, timeframe: Timeframe, first: int, last: int, now: int) -> Bars:
+    def _asked(
+        self, instrument: Instrument, symbol: str, timeframe: Timeframe, first: int, last: int, now: int
+    ) -> Bars:
         """The vendor's own bars of a span that have closed by ``now``."""
-        market, symbol = calendar_of(instrument), self._history.symbol(instrument)
-        found = []
-        if timeframe is Timeframe.D1:  # a day that goes on is not asked for
-            newest = market.newest_closed(timeframe, pd.Timestamp(now, tz="UTC"))
-            last = min(last, first - 1 if newest is None else newest)
-        for low, high in parts(first, last, self._history.spans(instrument)[timeframe]):
+        market, found = calendar_of(instrument), []
+        for low, high in parts(
+            first, min(last, _newest(instrument, timeframe, now)), self._history.spans(instrument)[timeframe]
+        ):
             ends = np.array([low, high])
             if timeframe is Timeframe.D1:
                 ends = market.session_dates(ends).astype("datetime64[ns]").astype(np.int64)
@@ -156,9 +160,17 @@ def _closed(market: Calendar, timeframe: Timeframe, starts: Times, now: int) -> 
     return closed
 
 
+def _newest(instrument: Instrument, timeframe: Timeframe, now: int) -> int:
+    """The start of the newest bar that may have closed: a day, a week or a month that goes on is not asked for."""
+    if not timeframe.of_sessions:
+        return now
+    found = calendar_of(instrument).newest_closed(timeframe, pd.Timestamp(now, tz="UTC"))
+    return now if found is None else found
+
+
 def _moment(nanoseconds: int) -> datetime:
     return datetime.fromtimestamp(nanoseconds // _SECOND, UTC)
 
 
 def _nanoseconds(moment: datetime) -> int:
-    return round(moment.timestamp()) * _SECOND
+    return math.floor(moment.timestamp()) * _SECOND

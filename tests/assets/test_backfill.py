@@ -16,42 +16,41 @@ from tests.support.houses import House
 from tradewright.model.bars import Timeframe
 
 
-def launch(overrides: tuple[str, ...], instance: dg.DagsterInstance, **config: Any) -> list[str]:
+def launch(definitions: dg.Definitions, instance: dg.DagsterInstance, **config: Any) -> list[str]:
     """Run the job; the lines of its log about what was stored."""
-    definitions = research_definitions(overrides)
     run_config = {"ops": {"ask_for_history": {"config": config}}}
     run = execute(definitions, BACKFILL_JOB, instance, run_config=run_config)
     records = instance.all_logs(run.run_id)
     return [record.user_message for record in records if "from scenario:" in record.user_message]
 
 
-def test_a_history_is_stored_and_again_adds_nothing(house: House, instance: dg.DagsterInstance) -> None:
+def test_a_history_is_stored_again_adds_nothing_and_a_refusal_fails_the_run(
+    house: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """R-DATA-16."""
-    span = {"symbol": "BTC", "from": "2026-11-01", "to": "2026-11-10", "timeframes": ["1d"]}
-    assert launch(house.overrides, instance, **span) == ["BTC 1d from scenario: 10 added, 0 unchanged, 0 revised"]
-    assert launch(house.overrides, instance, **span) == ["BTC 1d from scenario: 0 added, 10 unchanged, 0 revised"]
+    job = research_definitions(house.overrides)
+    span: dict[str, Any] = {"symbol": "BTC", "from": "2026-11-01", "to": "2026-11-10", "timeframes": ["1d"]}
+    assert launch(job, instance, **span) == ["BTC 1d from scenario: 10 added, 0 unchanged, 0 revised"]
+    assert launch(job, instance, **span) == ["BTC 1d from scenario: 0 added, 10 unchanged, 0 revised"]
     with Container(compose(house.overrides)) as made:
         covered = made.bar_store.coverage("BTC", Timeframe.D1)
     assert covered is not None
     assert (f"{covered.first:%m-%d}", f"{covered.last:%m-%d}") == ("11-01", "11-10")
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
+    for change, words in (
         ({"symbol": "BTCC"}, "did you mean 'BTC'"),
-        ({"from": "2199-01-01"}, "is in the future"),
+        ({"from": "2199-01-01", "to": ""}, "is in the future"),
         ({"timeframes": ["1d", "3m"]}, "there is no timeframe 3m"),
-    ],
-)
-def test_a_refusal_fails_the_run_with_its_reason(
-    house: House, instance: dg.DagsterInstance, change: dict[str, Any], words: str
-) -> None:
-    with pytest.raises(RunFailed, match=words):
-        launch(house.overrides, instance, **{"symbol": "BTC", "from": "2026-11-01", **change})
+    ):
+        with pytest.raises(RunFailed, match=words):
+            launch(job, instance, **span | change)
+    monkeypatch.setenv("POLYGON_API_KEY", "canary-3357")
+    with pytest.raises(dg.DagsterInvalidConfigError) as caught:
+        launch(job, instance, **span | {"symbol": {"env": "POLYGON_API_KEY"}})
+    assert "canary-3357" not in str(caught.value), "a run's config may not name a variable"
 
 
 def test_a_feed_that_asks_nobody_is_refused(house: House, instance: dg.DagsterInstance) -> None:
     plain = [text for text in house.overrides if not text.startswith("feed.")]
+    job = research_definitions((*plain, "feed=files"))
     with pytest.raises(RunFailed, match="feed=files has no source that can be asked"):
-        launch((*plain, "feed=files"), instance, **{"symbol": "BTC", "from": "2026-11-01"})
+        launch(job, instance, **{"symbol": "BTC", "from": "2026-11-01"})

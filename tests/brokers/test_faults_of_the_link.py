@@ -199,7 +199,7 @@ async def test_fault_23_too_long_a_span_is_refused_before_anything_is_asked() ->
         feed = IbkrFeed(IbkrSettings(port=desk.gateway.port, client_id=31, timeout=2), INSTRUMENTS, desk.clock)
         with pytest.raises(DataError, match=f"{MOST_REQUESTS + 1} requests are needed") as refusal:
             await asyncio.to_thread(feed.fetch, BTC, Timeframe.M1, pd.Timestamp(NOON) - pd.Timedelta(days=51))
-        assert refusal.value.remedy == "ask for less at a time"
+        assert refusal.value.remedy.startswith("tradewright backfill BTC --from ")
         assert desk.do("journal", message=20)["messages"] == []
 
 

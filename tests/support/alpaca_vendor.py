@@ -12,7 +12,8 @@ from tests.support.vendor_server import Answer, Asked
 from tradewright.model.bars import Timeframe
 
 LENGTHS = {"1Min": Timeframe.M1, "30Min": Timeframe.M30, "1Day": Timeframe.D1}
-KEY, SECRET = "canary-alpaca-id", "canary-alpaca-secret"
+KEY = "canary-alpaca-id"
+SECRET = "canary-alpaca-secret"  # pragma: allowlist secret
 TIME, PRICES = ("t",), (("o",), ("h",), ("l",), ("c",))
 """Where a row has its time and its prices."""
 HEADERS = {"APCA-API-KEY-ID": KEY, "APCA-API-SECRET-KEY": SECRET}

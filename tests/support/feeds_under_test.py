@@ -165,7 +165,8 @@ SUBJECTS = {
 }
 
 
-VENDORS = {name: made for name, made in SUBJECTS.items() if name not in ("scenario", "ibkr")}
+VENDORS = {name: made for name, made in SUBJECTS.items() if name not in ("scenario", "ibkr", "polygon-crypto")}
+"""One subject for each vendor's protocol."""
 
 
 def same(found: pd.DataFrame, wanted: pd.DataFrame) -> None:

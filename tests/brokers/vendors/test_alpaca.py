@@ -100,11 +100,20 @@ def test_days_keep_their_date_on_both_sides_of_the_change_of_clocks() -> None:
         same(feed.fetch(STOCK, D1, known["ts"].iloc[0], known["ts"].iloc[-2]), known[1:-1])
 
 
-def test_a_day_that_goes_on_is_not_asked_for() -> None:
+def test_a_day_or_a_week_that_goes_on_is_not_asked_for() -> None:
     with desk(AlpacaVendor({("AAPL", D1): market(STOCK, D1).tables[D1]})) as (feed, server):
-        yesterday = market(STOCK, D1).tables[D1]["ts"].iloc[-2]
-        assert feed.fetch(STOCK, D1, yesterday).empty
+        for timeframe, newest in ((D1, "2026-03-03 14:30"), (Timeframe.W1, "2026-02-23 14:30")):
+            assert feed.fetch(STOCK, timeframe, pd.Timestamp(newest, tz="UTC")).empty
         assert server.asked == []
+
+
+def test_a_bar_has_closed_when_its_last_second_is_over() -> None:
+    known = market(STOCK, M1).tables[M1]
+    with desk(AlpacaVendor({("AAPL", M1): known})) as (feed, _):
+        feed._clock.advance(59.9)  # type: ignore[attr-defined]
+        assert feed.fetch(STOCK, M1, END - pd.Timedelta(minutes=3))["ts"].iloc[-1] == END - pd.Timedelta(minutes=1)
+        feed._clock.advance(0.1)  # type: ignore[attr-defined]
+        assert feed.fetch(STOCK, M1, END - pd.Timedelta(minutes=3))["ts"].iloc[-1] == END
 
 
 def test_hours_are_made_of_half_hours_of_the_session() -> None:

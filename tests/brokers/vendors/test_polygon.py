@@ -192,6 +192,10 @@ def test_the_plug_in_takes_the_key_from_its_settings_and_tells_it_nowhere() -> N
             PolygonPlugin().feed(settings.model_copy(update={"api_key": absent}), ManualClock(NOON))
         assert refusal.value.where == "POLYGON_API_KEY"
         assert "POLYGON_API_KEY_FILE" in refusal.value.remedy
+    for odd in ("canary 1", "canary\n1", "canary\x1b1", "canaryé", "canary\u200b1"):
+        with pytest.raises(ConfigError, match="the key has spaces, line ends or other signs") as refusal:
+            PolygonPlugin().feed(settings.model_copy(update={"api_key": SecretStr(odd)}), ManualClock(NOON))
+        assert "canary" not in str(refusal.value)
     for address in ("http://api.massive.com", "api.massive.com", "https://key@api.massive.com", "https://x/?a=b"):
         with pytest.raises(ValidationError, match="https://"):
             PolygonSettings(**plain, base_url=address, api_key=None)
