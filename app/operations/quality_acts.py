@@ -51,7 +51,7 @@ def bring_back(settings: Settings, name: str, chosen: Sequence[Row], reason: str
 
 
 def accept(settings: Settings, name: str, chosen: Sequence[Row], reason: str) -> str:
-    """Say that the bars of the chosen finding are as they should be."""
+    """Say that the bars of the chosen finding are as they should be: it lifts what keeps orders back."""
     if not chosen:
         return NOTHING_CHOSEN
     (symbol, timeframe), code = key_of(name), chosen[0]["finding"]
@@ -60,4 +60,4 @@ def accept(settings: Settings, name: str, chosen: Sequence[Row], reason: str) ->
         done = data_quality.accept(settings, symbol, timeframe, code, reason, actor)
         return f"accepted: {done.code}: {done.message}; {AGAIN}"
 
-    return carried_out(Scope.TRADE, act)
+    return carried_out(Scope.ADMIN, act)

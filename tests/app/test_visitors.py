@@ -9,7 +9,16 @@ from types import SimpleNamespace
 import marimo as mo
 import pytest
 
-from app.operations import actors, monitor_acts, operator, trading, visitors
+from app.operations import (
+    actors,
+    data_quality,
+    monitor_acts,
+    operator,
+    quality_acts,
+    quarantine,
+    trading,
+    visitors,
+)
 from app.operations.visitors import STRANGER, ScopeMissing
 from app.tokens import OWNER, VISITOR, Scope, TokenName, Visitor
 from conf.compose import compose
@@ -26,7 +35,9 @@ def helps(settings: Settings, name: str, remedy: str) -> str:
     return monitor_acts.help_with(settings, rows, {name: True}, "why", NO_STATEMENT)
 
 
-# each act of the monitor -> the scope that it takes, and how it is asked for
+PLACE = {"finding": "BAD_PRINT", "first": "2024-01-02", "last": "2024-01-02"}
+
+# each act of the monitor and of the quality page -> the scope that it takes, and how it is asked for
 ACTS = {
     "approve": (Scope.TRADE, lambda s: monitor_acts.answer(s, "d", True, "why")),
     "reject": (Scope.TRADE, lambda s: monitor_acts.answer(s, "d", False, "why")),
@@ -42,6 +53,9 @@ ACTS = {
     "adopt": (Scope.ADMIN, lambda s: helps(s, "adopt", "tradewright adopt ETH")),
     "confirm-not-sent": (Scope.ADMIN, lambda s: helps(s, "confirm-not-sent", "tradewright confirm-not-sent o.1")),
     "settle": (Scope.ADMIN, lambda s: helps(s, "settle", "tradewright settle o.1")),
+    "set aside": (Scope.TRADE, lambda s: quality_acts.set_aside(s, "BTC 1m", "2024-01-02", "2024-01-02", "why")),
+    "bring back": (Scope.TRADE, lambda s: quality_acts.bring_back(s, "BTC 1m", [PLACE], "why")),
+    "accept": (Scope.ADMIN, lambda s: quality_acts.accept(s, "BTC 1m", [PLACE], "why")),
 }
 
 
@@ -61,6 +75,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for module, names in (
         (trading, "approve reject kill resume send_approved reconcile"),
         (operator, "cancel cancel_all flatten end_of_day acknowledge adopt confirm_not_sent settle"),
+        (quarantine, "quarantine release"),
+        (data_quality, "accept"),
     ):
         for name in names.split():
             monkeypatch.setattr(module, name, refusing(getattr(module, name)))
@@ -89,11 +105,13 @@ def test_an_act_takes_its_scope_and_carries_the_tokens_name(
         assert asked == []
 
 
-def test_every_act_of_the_monitor_is_in_the_table() -> None:
-    """A new act without a scope would be found here: each is told through ``_told``, which demands one."""
-    source = ast.parse(inspect.getsource(monitor_acts))
+def test_every_act_of_the_pages_is_in_the_table() -> None:
+    """A new act without a scope would be found here: each goes through ``carried_out``, which demands one."""
     calls = [
-        node for node in ast.walk(source) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "_told"
+        node
+        for module in (monitor_acts, quality_acts)
+        for node in ast.walk(ast.parse(inspect.getsource(module)))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "carried_out"
     ]
     assert len(calls) == len(ACTS) - 1, "approve and reject are one call"
     assert all(ast.unparse(call.args[0]) in ("Scope.TRADE", "Scope.ADMIN") for call in calls)
