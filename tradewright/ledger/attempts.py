@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -67,16 +67,14 @@ class Attempts:
         Raises:
             LedgerTampered: when it is not what its newest event says, or is gone.
         """
-        with self._database.read() as connection:
-            checked = self._evidence.check(connection, [ref])
-            found = self._select(select(attempts).where(attempts.c.ref == ref), checked)
+        query = select(attempts).where(attempts.c.ref == ref)
+        found = self._select(query, lambda connection: self._evidence.check(connection, [ref]))
         return found[0] if found else None
 
     def group(self, ref: str) -> list[Attempt]:
         """All legs that were claimed together with an attempt, itself included, the entry first."""
-        with self._database.read() as connection:
-            checked = self._evidence.check_intents(connection, [ref.partition(".")[0]])
-            return self._select(_group(ref), checked)
+        intent_id = ref.partition(".")[0]
+        return self._select(_group(ref), lambda connection: self._evidence.check_intents(connection, [intent_id]))
 
     def read_back(self, ref: str) -> list[Attempt]:
         """The legs of an attempt's group as a new connection sees them: what is really committed (S4)."""
@@ -88,9 +86,8 @@ class Attempts:
         query = select(attempts).order_by(attempts.c.claimed_at, attempts.c.ref)
         if intent_id is None:
             return self._select(query)
-        with self._database.read() as connection:
-            checked = self._evidence.check_intents(connection, [intent_id])
-            return self._select(query.where(attempts.c.intent_id == intent_id), checked)
+        own = query.where(attempts.c.intent_id == intent_id)
+        return self._select(own, lambda connection: self._evidence.check_intents(connection, [intent_id]))
 
     def of_decision(self, decision_id: str) -> list[Attempt]:
         """The attempts on a decision, oldest first."""
@@ -129,9 +126,8 @@ class Attempts:
     def live(self, account: str) -> list[Attempt]:
         """The attempts of an account that are not at their end, oldest first."""
         query = select(attempts).where(attempts.c.account == account, attempts.c.state.in_(LIVE_STATES))
-        with self._database.read() as connection:
-            checked = self._evidence.check_live(connection, account)
-            return self._select(query.order_by(attempts.c.claimed_at, attempts.c.ref), checked)
+        ordered = query.order_by(attempts.c.claimed_at, attempts.c.ref)
+        return self._select(ordered, lambda connection: self._evidence.check_live(connection, account))
 
     def sent_in(self, account: str, instruments: Collection[str]) -> list[Attempt]:
         """The attempts of an account in some instruments that went out, protective legs too, oldest first."""
@@ -142,9 +138,8 @@ class Attempts:
             attempts.c.instrument.in_(instruments),
             attempts.c.sending_at.is_not(None),
         )
-        with self._database.read() as connection:
-            checked = self._evidence.check_sent(connection, account)
-            return self._select(query.order_by(attempts.c.claimed_at, attempts.c.ref), checked)
+        ordered = query.order_by(attempts.c.claimed_at, attempts.c.ref)
+        return self._select(ordered, lambda connection: self._evidence.check_sent(connection, account))
 
     def in_state(self, account: str, state: AttemptState) -> list[Attempt]:
         """The attempts of an account in one state, oldest first."""
@@ -170,9 +165,8 @@ class Attempts:
         """The entries of an account that went out (S4) after a moment, in that order; protective legs do not count."""
         query = select(attempts).where(attempts.c.account == account, attempts.c.sending_at > moment)
         query = query.where(attempts.c.leg == Leg.ENTRY.value)
-        with self._database.read() as connection:
-            checked = self._evidence.check_sent(connection, account, moment)
-            return self._select(query.order_by(attempts.c.sending_at, attempts.c.ref), checked)
+        ordered = query.order_by(attempts.c.sending_at, attempts.c.ref)
+        return self._select(ordered, lambda connection: self._evidence.check_sent(connection, account, moment))
 
     def events(self, ref: str) -> list[AttemptEvent]:
         """The steps of an attempt, oldest first."""
@@ -255,14 +249,18 @@ class Attempts:
         topic = TOPIC_OF_STATE[state]
         self._events.record(attempt_events, row, topic, ref, actor=of.holder, account=of.account, state=changed)
 
-    def _select(self, query: Select[Any], checked: Collection[str] = ()) -> list[Attempt]:
-        """The attempts of a query, compared with their events.
+    def _select(
+        self, query: Select[Any], expected: Callable[[Connection], Collection[str]] | None = None
+    ) -> list[Attempt]:
+        """The attempts of a query, compared with their events after they were read.
 
         Args:
-            checked: those that were compared in this very transaction.
+            expected: compares those that should be among them by the events, so that a missing one is found, and says
+                which they are.
         """
         with self._database.read() as connection:
             rows = connection.execute(query).mappings().all()
+            checked = expected(connection) if expected else ()
             if unchecked := [row["ref"] for row in rows if row["ref"] not in checked]:
                 self._evidence.check(connection, unchecked)
             return [_attempt(row) for row in rows]
