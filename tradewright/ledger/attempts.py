@@ -252,15 +252,15 @@ class Attempts:
     def _select(
         self, query: Select[Any], expected: Callable[[Connection], Collection[str]] | None = None
     ) -> list[Attempt]:
-        """The attempts of a query, compared with their events after they were read.
+        """The attempts of a query, compared with their events in the same transaction.
 
         Args:
             expected: compares those that should be among them by the events, so that a missing one is found, and says
-                which they are.
+                which they are; the others of the query are compared after they were read.
         """
         with self._database.read() as connection:
-            rows = connection.execute(query).mappings().all()
             checked = expected(connection) if expected else ()
+            rows = connection.execute(query).mappings().all()
             if unchecked := [row["ref"] for row in rows if row["ref"] not in checked]:
                 self._evidence.check(connection, unchecked)
             return [_attempt(row) for row in rows]
