@@ -18,7 +18,7 @@ from app.output import printable
 from conf.compose import compose
 from conf.schema.settings import Settings
 from tradewright.evaluation.formatting import MetricRow, count, money
-from tradewright.execution.health import Problem
+from tradewright.execution.health import UNWATCHED_AFTER, Problem
 from tradewright.execution.operator_actions import OrderView
 from tradewright.ledger.kill_switches import EVERYTHING
 from tradewright.model.decision import Verdict
@@ -221,7 +221,6 @@ def _tiles(settings: Settings, view: DeskView, stops: Sequence[str], remark: str
     broker = settings.broker
     now, tz = view.now.astimezone(ZoneInfo(settings.base.tz)), settings.base.tz
     seen = f"reconciled {local(view.reconciled_at, tz)}" if view.reconciled_at else "never reconciled"
-    link = "differs" if view.differences else "agrees" if view.reconciled_at else "not asked yet"
     return (
         MetricRow("Mode", view.mode.upper(), "; ".join(filter(None, (f"stage {view.stage}", remark)))),
         MetricRow("Clock", f"{now:%H:%M:%S}", f"{now:%a %d %b %Y} {tz}"),
@@ -232,8 +231,17 @@ def _tiles(settings: Settings, view: DeskView, stops: Sequence[str], remark: str
             "STOPPED" if stops else "running",
             f"{len(stops)} stopped" if stops else "nothing is stopped",
         ),
-        MetricRow("Broker link", link, f"{broker.kind}, {broker.place}, {seen}"),
+        MetricRow("Broker link", _link(view), f"{broker.kind}, {broker.place}, {seen}"),
     )
+
+
+def _link(view: DeskView) -> str:
+    """What the newest comparison with the venue says; one that is old says nothing about a venue that may be away."""
+    if view.reconciled_at is None:
+        return "not asked yet"
+    if view.differences:
+        return "differs"
+    return "agrees" if view.now - view.reconciled_at <= UNWATCHED_AFTER else "not asked lately"
 
 
 def _stops(view: DeskView, tz: str) -> tuple[str, ...]:

@@ -67,6 +67,15 @@ def test_an_empty_desk_has_a_board_too(tmp_path: Path) -> None:
     assert len(view.equity.data[0].x) == 0
 
 
+def test_a_link_that_was_asked_long_ago_claims_nothing(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    view, intents, orders = trading.whole_desk(settings)
+    assert view.reconciled_at is not None
+    for age, differences, said in ((15, (), "agrees"), (16, (), "not asked lately"), (16, ("X",), "differs")):
+        later = replace(view, now=view.reconciled_at + timedelta(minutes=age), differences=differences)
+        monkeypatch.setattr(trading, "whole_desk", lambda _, later=later: (later, intents, orders))
+        assert {tile.label: tile.text for tile in monitor.monitor_view(settings).tiles}["Broker link"] == said
+
+
 def test_prices_have_the_places_of_their_tick(
     settings: Settings, overrides: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
