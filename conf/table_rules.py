@@ -96,6 +96,7 @@ def _calendars(settings: Settings) -> Iterator[RuleViolation]:
 def _instruments(settings: Settings) -> Iterator[RuleViolation]:
     """Two instruments must not share a name at one venue, or an order would reach the wrong one."""
     yield from _unknown_calendars(settings)
+    yield from _second_sources(settings)
     for broker in plugins().values():
         names = {symbol: broker.venue_symbol(row) for symbol, row in settings.instruments.items()}
         for symbol, name in names.items():
@@ -108,6 +109,19 @@ def _instruments(settings: Settings) -> Iterator[RuleViolation]:
         for symbol, place in venue_keys.items():
             if count[place] > 1:
                 yield RuleViolation(("instruments", symbol), None, "shares its venue symbol with another instrument")
+
+
+def _second_sources(settings: Settings) -> Iterator[RuleViolation]:
+    """A second source is another instrument, and quoted in the same money."""
+    for symbol, row in settings.instruments.items():
+        named = row.second_source
+        if named is None:
+            continue
+        key, other = ("instruments", symbol, "second_source"), settings.instruments.get(named)
+        if other is None or named == symbol:
+            yield RuleViolation(key, named, "must be another instrument", nearest(named, settings.instruments))
+        elif other.currency != row.currency:
+            yield RuleViolation(key, named, f"must be quoted in {row.currency}, it is in {other.currency}")
 
 
 def _events(settings: Settings) -> Iterator[RuleViolation]:

@@ -11,11 +11,14 @@ import pandas as pd
 from runtime.container import Container
 from runtime.feeds import timeframes_judged
 from tradewright.calendars.registry import calendar_of
+from tradewright.calendars.resampled_bars import base_among
+from tradewright.calendars.resampling import resampled
 from tradewright.ledger.check_results import CheckResult
 from tradewright.model.bar_rules import bars_of
-from tradewright.model.bars import Bars, PriceView, Timeframe
+from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
 from tradewright.model.errors import DataError, StoreError
 from tradewright.model.instrument import Instrument
+from tradewright.quality.agreement import OtherBars, mostly_whole
 from tradewright.quality.check import check_bars
 from tradewright.quality.evidence import (
     GRAVE,
@@ -55,7 +58,30 @@ def report_on(house: Container, symbol: str, timeframe: Timeframe) -> QualityRep
         rules=house.settings.quality,
         aside=house.quarantines.in_force(symbol, timeframe),
         of_base=shorter,
+        others=[*_of_shorter(house, instrument, timeframe), *_of_second_source(house, instrument, timeframe)],
     )
+
+
+def _of_shorter(house: Container, instrument: Instrument, timeframe: Timeframe) -> Iterator[OtherBars]:
+    """What the stored bars of the longest shorter timeframe add up to; nothing where the bars themselves are made."""
+    stored = house.bar_store.timeframes(instrument.symbol, BarKind.TRADE)
+    base = base_among([each for each in stored if each is not timeframe], timeframe)
+    if timeframe not in stored or base is None:
+        return
+    market, bars = calendar_of(instrument), house.bars.read_bars(instrument.symbol, base)
+    made = resampled(market, bars, base, timeframe)
+    whole = mostly_whole(made, bars.ts, market.expected_starts(base, bars.ts))
+    yield OtherBars(Code.TIMEFRAMES_DISAGREE, f"what the stored {base} bars add up to", whole)
+
+
+def _of_second_source(house: Container, instrument: Instrument, timeframe: Timeframe) -> Iterator[OtherBars]:
+    """The bars of the second source, stored or made; none of them where it has none."""
+    other = instrument.second_source
+    if other is None:
+        return
+    is_known = house.bars.coverage(other, timeframe) is not None
+    bars = house.bars.read_bars(other, timeframe) if is_known else Bars.none()
+    yield OtherBars(Code.SOURCES_DISAGREE, f"the {timeframe} bars of {other}", bars, is_declared=True)
 
 
 def _split_adjusted(store: BarStore, instrument: Instrument, frame: pd.DataFrame) -> Bars | None:

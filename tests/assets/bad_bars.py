@@ -282,6 +282,22 @@ def of_another_security(desk: Desk) -> None:
         house.bars.actions.write_map("BTC", spans)
 
 
+def hours_of_a_day(desk: Desk) -> None:
+    """The hours of the day before the last, which reached two percent higher than the daily bar says."""
+    day = sound(D1).iloc[-2]
+    ts = pd.date_range(day["ts"], periods=24, freq="h").as_unit("ns")
+    hours = pd.DataFrame({name: day[name] for name in (*PRICES, "volume", "spread")}, index=range(24))
+    hours.loc[7, "high"] *= 1.02
+    desk.stores(hours.assign(ts=ts)[list(sound(D1))], Timeframe.H1)
+
+
+def a_second_source(desk: Desk) -> None:
+    """Another venue, at which one minute reached two percent higher."""
+    with Container(desk.settings) as house:
+        house.bar_store.upsert("ETH", M1, BarKind.TRADE, cell("high", lambda price: price * 1.02)(sound(M1)))
+    desk.lives_under("instruments.BTC.second_source=ETH")
+
+
 def alone(desk: Desk) -> None:
     """A symbol map by which it always was itself."""
     with Container(desk.settings) as house:
@@ -387,6 +403,13 @@ GRADED = (
     graded(Code.NO_SPREAD, at(), cell("spread", lambda _spread: np.nan)),
     graded(Code.CROSSED_QUOTES, at(), cell("spread", lambda _spread: -1.0)),
     graded(Code.JUMPS, at(), scaled(1.3)),
+    graded(
+        Code.TIMEFRAMES_DISAGREE,
+        f"{at(-2, D1)}: high",
+        timeframe=D1,
+        act=hours_of_a_day,
+    ),
+    graded(Code.SOURCES_DISAGREE, f"{at()}: high", act=a_second_source),
     graded(Code.SECURITY_CHANGED, "another security", timeframe=D1, act=of_another_security, mend=alone),
 )
 """Findings that keep orders back where ``quality.severities`` says so."""

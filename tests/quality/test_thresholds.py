@@ -12,9 +12,11 @@ from pydantic import ValidationError
 
 from conf.compose import compose
 from tests.data.tables import bars_table
+from tradewright.model.bar_rules import bars_of
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import ConfigError
 from tradewright.model.instrument import AssetClass, Instrument, TickerSpan
+from tradewright.quality.agreement import OtherBars
 from tradewright.quality.check import check_bars
 from tradewright.quality.evidence import GRAVE
 from tradewright.quality.report import Code, QualityReport, Severity
@@ -32,9 +34,15 @@ ASIDE = Quarantine(
 )
 
 
+OTHER = bars_of(bars_table(60).assign(close=lambda frame: frame["high"] * 1.02, high=lambda frame: frame["close"]))
+OTHERS = tuple(OtherBars(code, "others", OTHER) for code in (Code.TIMEFRAMES_DISAGREE, Code.SOURCES_DISAGREE))
+
+
 def judged(frame: pd.DataFrame, rules: QualityRules, grid: np.ndarray | None = None) -> QualityReport:
     spans = [TickerSpan(frame["ts"].iloc[0].date(), "OLD", "N")]
-    return check_bars(frame, ABC, Timeframe.M1, now=NOW, grid=grid, symbol_map=spans, rules=rules, aside=[ASIDE])
+    return check_bars(
+        frame, ABC, Timeframe.M1, now=NOW, grid=grid, symbol_map=spans, rules=rules, aside=[ASIDE], others=OTHERS
+    )
 
 
 def changed(group: str, **values: object) -> QualityRules:
@@ -96,6 +104,7 @@ CASES: list[tuple[Code, str, dict[str, object], pd.DataFrame]] = [
     (Code.BAD_PRINT, "bad_print", {"ranges_of_low": 15}, wild(0.9, ["low"])),
     (Code.BAD_PRINT, "bad_print", {"ranges_of_close": 15}, wild(1.1, ["close", "high"])),
     (Code.BAD_PRINT, "bad_print", {"range_window": 3}, near_wild()),
+    (Code.TIMEFRAMES_DISAGREE, "agreement", {"least_difference": 0.1}, bars_table(60)),
     (Code.STALE_RUN, "stale", {"least_repeats": 9}, runs(0, 0, 8, 0)),
     (Code.STALE_RUN, "stale", {"usual_runs": 10}, runs(*[2] * 20, 30)),
     (Code.STALE_RUN, "stale", {"run_window": 20}, runs(*[2] * 40, 6, 6, 6, 60, 6, 6, 6, *[2] * 40)),
@@ -136,6 +145,7 @@ BEYOND: list[tuple[str, Any]] = [
     ("split", {"sure_split": 20.1}),
     ("split", {"longest_hole": 4}),
     ("bad_print", {"least_print": 0.21}),
+    ("agreement", {"least_difference": 0.11}),
     *(("bad_print", {f"ranges_of_{name}": 15.1}) for name in PRICES),
     ("bad_print", {"least_print": float("nan")}),
     ("severities", {"bad_print": "INFO"}),
@@ -176,5 +186,5 @@ def test_each_threshold_decides_on_a_finding(
 
 def test_every_threshold_has_a_case() -> None:
     known = {(group, key) for _, group, values, _ in CASES for key in values}
-    groups = ("jump", "split", "bad_print", "stale")
+    groups = ("jump", "split", "bad_print", "stale", "agreement")
     assert known == {(group, key) for group in groups for key in type(getattr(SHIPPED, group)).model_fields}

@@ -120,11 +120,11 @@ class MarketStateReader:
         return self._known[instrument.symbol]
 
     def _read(self, instrument: Instrument) -> MarketState:
-        known = MarketState(_no_bars())
+        known = MarketState(Bars.none())
         try:
             # Before the bars: those of an import in between must not pass for the ones that were judged.
             prints, stored = self._store.fingerprints(instrument.symbol), self._store.timeframes(instrument.symbol)
-            known = MarketState(_no_bars(), fingerprints=prints, stored=stored)
+            known = MarketState(Bars.none(), fingerprints=prints, stored=stored)
             return self._facts(instrument, known)
         except StoreError as error:
             return replace(known, unreadable=str(error))
@@ -155,7 +155,7 @@ class MarketStateReader:
     def _newest(self, instrument: Instrument, timeframe: Timeframe) -> Bars:
         covered = self._store.coverage(instrument.symbol, timeframe)
         if covered is None:
-            return _no_bars()
+            return Bars.none()
         span = _HISTORY.get(timeframe, _USUAL_HISTORY)
         while True:
             # A span of days holds few bars of a slow timeframe, so it grows until it holds enough or all there are.
@@ -209,11 +209,6 @@ class MarketStateReader:
             return None, ""
         value = next((value for name, value in stored["values"].items() if name.startswith("atr_")), None)
         return None if value is None else _decimal(value), ""
-
-
-def _no_bars() -> Bars:
-    empty = np.empty(0)
-    return Bars(np.empty(0, np.int64), empty, empty, empty, empty, empty, empty)
 
 
 def closed_at(instrument: Instrument, timeframe: Timeframe, start: int) -> datetime:

@@ -94,6 +94,11 @@ class Bars(NamedTuple):
     spread: Floats
 
     @classmethod
+    def none(cls) -> Bars:
+        """No bars."""
+        return cls(np.empty(0, np.int64), *(np.empty(0) for _ in cls._fields[1:]))
+
+    @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> Bars:
         """From a bars table: a column ``ts`` (UTC) and float64 columns; ``spread`` is optional."""
         ts = frame["ts"].astype("datetime64[ns, UTC]").astype(np.int64).to_numpy()

@@ -54,6 +54,8 @@ class Instrument(FrozenModel):
     default_spread_bps: float = Field(default=1.0, ge=0)
     negative_prices: bool = False
     shortable: bool = False
+    second_source: Name | None = None
+    """An instrument whose bars tell the same market, from another vendor or venue: the checks compare the two."""
     liquid: bool = True
     """Liquid instruments get the narrow price collar (3 %), others the wide one (10 %)."""
 

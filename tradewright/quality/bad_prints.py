@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from tradewright.model.bar_rules import Mask
 from tradewright.model.bars import Bars, Floats
 from tradewright.quality.counted import EXAMPLES, stamp_text
 from tradewright.quality.report import Code, Finding, Severity, places_of
@@ -30,7 +32,9 @@ class _Neighbours(NamedTuple):
     highest: Floats
 
 
-def bad_print_finding(bars: Bars, rules: PrintRules = SHIPPED.bad_print) -> list[Finding]:
+def bad_print_finding(
+    bars: Bars, rules: PrintRules = SHIPPED.bad_print, confirmed: Sequence[Mask] = ()
+) -> list[Finding]:
     """Opens, highs, lows and closes far beyond what the bars on both sides and the rest of the bar reached.
 
     A price is bad when it lies beyond the ranges of both neighbours and the bar's own other prices, by more than
@@ -40,10 +44,15 @@ def bad_print_finding(bars: Bars, rules: PrintRules = SHIPPED.bad_print) -> list
     Where a bar opens at the close before, as in a series that is made of trades without a pause, the close is compared
     with the bar after that. The first and the last bar have one neighbour and are not judged, nor are prices at or
     below zero, nor fewer than three bars.
+
+    Args:
+        confirmed: bars that a second source has as well, which are not bad.
     """
     if len(bars.ts) < 3 or np.any(bars.low <= 0):
         return []
     rows = _candidates(bars, rules.least_print)
+    for each in confirmed:
+        rows = rows[~each[rows]]
     places = _places(bars, rows, rules) if len(rows) else []
     if not places:
         return []

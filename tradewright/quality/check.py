@@ -12,6 +12,7 @@ from tradewright.model.bar_rules import bars_of, intact
 from tradewright.model.bars import Bars, Timeframe, Times
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument, TickerSpan
+from tradewright.quality.agreement import OtherBars, agreeing, agreement_finding
 from tradewright.quality.anomalies import gap_findings, quarantine_finding, security_finding, volume_findings
 from tradewright.quality.bad_prints import bad_print_finding
 from tradewright.quality.pandera_schema import explain
@@ -38,6 +39,7 @@ def check_bars(
     rules: QualityRules = SHIPPED,
     aside: Sequence[Quarantine] = (),
     of_base: Sequence[Quarantine] = (),
+    others: Sequence[OtherBars] = (),
 ) -> QualityReport:
     """Check a bars table.
 
@@ -52,6 +54,7 @@ def check_bars(
         adjusted: the same bars adjusted for the splits that are known, which then are no jumps; None where none are.
         aside: the quarantines in force of these bars.
         of_base: those of the shorter bars that these are made of.
+        others: other bars of the same market. A price that a second source has too is no bad print.
     """
     set_aside = quarantine_finding(len(frame), aside, rules.severities.quarantined)
     if len(frame) == 0:
@@ -62,10 +65,13 @@ def check_bars(
         return _report(instrument, timeframe, frame, [*broken, *set_aside])
     bars = bars_of(frame)
     found = price_findings(bars if adjusted is None else adjusted, grid, rules)
-    found += [*bad_print_finding(bars, rules.bad_print), *stale_finding(bars, grid, rules)]
+    seconds, least = [each for each in others if each.code is Code.SOURCES_DISAGREE], rules.agreement.least_difference
+    confirmed = [agreeing(bars, each, least) for each in seconds]
+    found += [*bad_print_finding(bars, rules.bad_print, confirmed), *stale_finding(bars, grid, rules)]
     grade, ticker = rules.severities, instrument.ticker(MAPPED)
     found += volume_findings(bars, grade)
     found += security_finding(bars, ticker, symbol_map, severity=grade.security_changed)
+    found += [row for each in others for row in agreement_finding(bars, each, rules)]
     found += gap_findings(bars.ts, grid, grade, (*aside, *of_base)) if grid is not None else []
     return _report(instrument, timeframe, frame, [*found, *set_aside])
 

@@ -92,6 +92,16 @@ class StaleRules(_Rules):
     """Bars on each side of a run that tell how often bars repeat at that time of the day."""
 
 
+class AgreementRules(_Rules):
+    """When other bars of the same market disagree."""
+
+    least_difference: float = Field(default=0.01, ge=0.0005, le=0.1)
+    """A price differs by more than this share of the larger one.
+
+    Days and the hours of the same vendor (two shares, 5,849 days each) differ once each by more, in a high of a half
+    day, and by less than 0.008 everywhere else."""
+
+
 class Severities(_Rules):
     """The severity of each finding that states a fact; BLOCK keeps entries back.
 
@@ -110,6 +120,8 @@ class Severities(_Rules):
     stale_run: Severity = Severity.WARN
     jumps: Severity = Severity.WARN
     security_changed: Severity = Severity.WARN
+    timeframes_disagree: Severity = Severity.WARN
+    sources_disagree: Severity = Severity.WARN
 
 
 class QualityRules(_Rules):
@@ -119,6 +131,7 @@ class QualityRules(_Rules):
     split: SplitRules = SplitRules()
     bad_print: PrintRules = PrintRules()
     stale: StaleRules = StaleRules()
+    agreement: AgreementRules = AgreementRules()
     severities: Severities = Severities()
     watched_bars: int = Field(default=250, ge=250, le=1_000_000)
     """A grave finding blocks while one of its bars is among so many of the newest: a year of days, and never fewer."""

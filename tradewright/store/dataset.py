@@ -201,8 +201,7 @@ def join(pieces: list[Bars]) -> Bars:
     if len(pieces) == 1:
         return pieces[0]
     if not pieces:
-        none = np.empty(0, dtype=np.float64)
-        return Bars(np.empty(0, dtype=np.int64), none, none, none, none, none, none)
+        return Bars.none()
     return Bars(*(np.concatenate(columns) for columns in zip(*pieces, strict=True)))
 
 
