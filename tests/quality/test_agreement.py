@@ -120,10 +120,13 @@ def test_a_period_counts_when_nearly_all_of_its_shorter_bars_are_there(missing: 
     assert 120 * MINUTE in mostly_whole(made, stored, grid).ts
 
 
-@pytest.mark.parametrize(("symbol", "asset_class", "told"), [
+@pytest.mark.parametrize(
+    ("symbol", "asset_class", "told"),
+    [
         ("aapl", "stock", "2001-12-24T14:30:00+00:00: high 21.75 against 21.45"),
         ("spy", "etf", "2001-11-23T14:30:00+00:00: high 118.63 against 115.66"),
-    ])
+    ],
+)
 def test_hours_and_days_of_one_vendor(symbol: str, asset_class: str, told: str, real_data: Path) -> None:
     """Twenty-three years of both: one high each, which the day alone has, is the whole disagreement.
 
