@@ -16,6 +16,7 @@ from conf.environment import SOURCE, groups
 from conf.ledger_place import LEDGER_FILE, ledger_place
 from runtime.container import Container
 from tests.app.conftest import Said, say
+from tests.support.extent import cases
 from tests.support.houses import House, conf_copy
 from tradewright.ledger.kill_switches import Switch
 from tradewright.ledger.ledger import Ledger
@@ -72,7 +73,7 @@ def spoil(house: House, group: str, content: bytes) -> None:
         path.write_bytes(content)
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("group", cases(("strategy", "broker", "risk", "instruments", "policy"), GROUPS))
 def test_a_broken_group_stops_no_kill(house: House, group: str) -> None:
     spoil(house, group, BROKEN["no YAML"])
     said = kill(f"storage.root={house.root}")

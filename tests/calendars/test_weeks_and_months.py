@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.support.extent import runs
 from tradewright.calendars.registry import calendar
 from tradewright.formats.column_mapping import ColumnMapping
 from tradewright.formats.times import bar_starts
@@ -61,7 +62,7 @@ def test_from_the_first_opening_to_the_last_close(
 @pytest.mark.parametrize(("timeframe", "period"), [(W1, "W"), (MO1, "M")])
 def test_each_session_is_in_one_bar(name: str, timeframe: Timeframe, period: str) -> None:
     market = calendar(name)
-    span = at("2021-06-01"), at("2026-06-15")
+    span = at("2024-06-01") - pd.DateOffset(years=runs(0, 3)), at("2026-06-15")
     days, starts = market.grid(D1, *span), market.grid(timeframe, *span)
     closes = np.array([market.bar_close(timeframe, int(start)) for start in starts])
     assert (closes[:-1] <= starts[1:]).all()

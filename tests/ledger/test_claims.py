@@ -7,6 +7,7 @@ import threading
 import pytest
 from sqlalchemy import text
 
+from tests.support.extent import runs
 from tests.support.ledgers import ACCOUNT, START, Proposer
 from tradewright.ledger.attempt import ATTEMPT_TRANSITIONS, replay
 from tradewright.ledger.errors import IllegalTransition, LedgerTampered
@@ -139,10 +140,10 @@ def test_claimed_orders_are_restored_only_as_approved(ledger: Ledger, order: App
     assert getattr(row, field) == getattr(order, field)
 
 
-def test_fault_31_twenty_five_orders_and_eight_threads_give_each_order_once(
+def test_fault_31_many_orders_and_threads_give_each_order_once(
     ledger: Ledger, proposer: Proposer, ledger_url: str, clock: ManualClock
 ) -> None:
-    orders = [proposer.order() for _ in range(25)]
+    orders = [proposer.order() for _ in range(runs(12, 25))]
     ledger.leases.acquire(ACCOUNT, HOLDER, 3600)
     won: list[str] = []
 
@@ -150,7 +151,7 @@ def test_fault_31_twenty_five_orders_and_eight_threads_give_each_order_once(
         with Ledger.open(ledger_url, clock, busy_seconds=20) as own:
             won.extend(order.decision_id for order in orders if claim(own, order) is not None)
 
-    threads = [threading.Thread(target=work) for _ in range(8)]
+    threads = [threading.Thread(target=work) for _ in range(runs(6, 8))]
     for thread in threads:
         thread.start()
     for thread in threads:
