@@ -6,7 +6,7 @@ The execution location comes through here, so nothing in this module loads numba
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
-from datetime import date
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -127,6 +127,19 @@ class Container:
         from tradewright.calendars.resampled_bars import ResampledBars
 
         return ResampledBars(self.root, self._market, self.clock, self.trading_day)
+
+    @cached_property
+    def research_bars(self) -> BarStore:
+        """The bars for backtests: as they were stored at ``backtest.known_at``, or :attr:`bars` without it."""
+        moment = self.settings.backtest.known_at
+        return self.bars if moment is None else self.bars_known_at(moment)
+
+    def bars_known_at(self, moment: date) -> BarStore:
+        """The bars as they were stored at a moment; of a date, at its end in UTC."""
+        from tradewright.calendars.known_bars import KnownBars
+
+        at = moment if isinstance(moment, datetime) else datetime.combine(moment, time.max, UTC)
+        return KnownBars(self.root, self._market, at, self.clock, self.trading_day)
 
     @cached_property
     def quarantines(self) -> Quarantines:

@@ -225,7 +225,7 @@ def _show_series(output: Output, series: ShownSeries, instrument: Instrument | N
         output.line(row.text)
     for revision in series.revisions:
         at = f"{revision.recorded_at:%Y-%m-%d %H:%M}"
-        output.line(f"revision {revision.number}: {revision.replaced.rows:,} bars, {at}, by {revision.source}")
+        output.line(f"revision {revision.number}: {revision.told}, {at}, by {revision.source}")
 
 
 def _facts(found: ShownInstrument) -> list[str]:
