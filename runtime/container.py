@@ -129,17 +129,25 @@ class Container:
         return ResampledBars(self.root, self._market, self.clock, self.trading_day)
 
     @cached_property
-    def research_bars(self) -> BarStore:
-        """The bars for backtests: as they were stored at ``backtest.known_at``, or :attr:`bars` without it."""
-        moment = self.settings.backtest.known_at
-        return self.bars if moment is None else self.bars_known_at(moment)
+    def for_research(self) -> Container:
+        """The container for backtests, whose :attr:`bars` are those that were stored at ``backtest.known_at``.
 
-    def bars_known_at(self, moment: date) -> BarStore:
-        """The bars as they were stored at a moment; of a date, at its end in UTC."""
+        Without that setting it is this one. Signals and orders never come through here.
+        """
+        moment = self.known_at
+        if moment is None:
+            return self
         from tradewright.calendars.known_bars import KnownBars
 
-        at = moment if isinstance(moment, datetime) else datetime.combine(moment, time.max, UTC)
-        return KnownBars(self.root, self._market, at, self.clock, self.trading_day)
+        past = Container(self.settings, self.clock)
+        past.bars = KnownBars(self.root, self._market, moment, self.clock, self.trading_day)
+        return past
+
+    @property
+    def known_at(self) -> datetime | None:
+        """The moment of ``backtest.known_at``: of a date, the end of its day in UTC."""
+        said = self.settings.backtest.known_at
+        return said if said is None or isinstance(said, datetime) else datetime.combine(said, time.max, UTC)
 
     @cached_property
     def quarantines(self) -> Quarantines:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import time
+from datetime import UTC, datetime, time
 
 from conf.problems import ConfigProblems
 from conf.schema.market import ScenarioFeedSettings
@@ -87,13 +87,14 @@ def tables(house: Container, chosen: Selection | None = None) -> dict[str, Instr
     """The instruments of a selection with their bars; a scenario's bars are made where none are stored.
 
     Args:
-        chosen: the bars of the backtest when None.
+        chosen: the bars of the backtest when None, as they were stored at ``backtest.known_at``.
 
     Raises:
         ConfigError: for an instrument that is not defined.
         StoreError: when bars are missing or damaged.
     """
-    return read_instrument_bars(house.bars, chosen or selection(house), _maker(house))
+    store = house.for_research.bars if chosen is None else house.bars
+    return read_instrument_bars(store, chosen or selection(house), _maker(house))
 
 
 def _maker(house: Container) -> Callable[[Instrument], object] | None:
@@ -166,6 +167,7 @@ def run_study(house: Container) -> StudyResult:
     Raises:
         ConfigError, StoreError, DataError, StrategyError: naming what is wrong and what to do.
     """
+    house = house.for_research
     settings, picked, length = house.settings, selection(house), timeframe(house.settings)
     read = tables(house, picked)
     found = {each.symbol: read_base(house.bars, picked, each) for each in picked.instruments}
@@ -178,6 +180,7 @@ def run_study(house: Container) -> StudyResult:
         "parameters": ", ".join(f"{name}={value}" for name, value in settings.strategy.parameters.items()),
         "mode": settings.mode.name,
         "prices": settings.backtest.prices,
+        **({"bars": f"as known at {known_text(house.known_at)}"} if house.known_at else {}),
         "timeframe": "; ".join((length, *(f"{name} made of {each.timeframe}" for name, each in bases.items()))),
         "cash": f"{settings.backtest.cash:,.12g} {account_currency(settings)}, an equal part for each instrument",
         **_exchange_rates(priced),
@@ -198,6 +201,11 @@ def run_study(house: Container) -> StudyResult:
         bases=bases,
         rules=settings.quality,
     )
+
+
+def known_text(moment: datetime) -> str:
+    """A moment of ``backtest.known_at`` for people, to the second, in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _exchange_rates(priced: Mapping[str, BacktestSpec]) -> dict[str, str]:
@@ -259,9 +267,8 @@ def sweep_sets(
     def make(changes: Mapping[str, float]) -> BaseStrategy:
         return build(chosen.kind, {**chosen.parameters, **changes})
 
-    return run_sweep(
-        make, sets, tables(house), terms(house, timeframe(house.settings)), progress, kept=_evidence(house)
-    )
+    priced = terms(house.for_research, timeframe(house.settings))
+    return run_sweep(make, sets, tables(house), priced, progress, kept=_evidence(house))
 
 
 def declared(settings: Settings) -> Declared:

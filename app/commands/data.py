@@ -224,7 +224,7 @@ def _show_series(output: Output, series: ShownSeries, instrument: Instrument | N
     for row in series.quarantines:
         output.line(row.text)
     for revision in series.revisions:
-        at = f"{revision.recorded_at:%Y-%m-%d %H:%M}"
+        at = f"{revision.recorded_at:%Y-%m-%d %H:%M:%S}"
         output.line(f"revision {revision.number}: {revision.told}, {at}, by {revision.source}")
 
 

@@ -14,7 +14,7 @@ from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars
 from tradewright.model.clock import Clock
 from tradewright.store.actions import Actions
-from tradewright.store.arrivals import nanoseconds
+from tradewright.store.arrivals import arrivals, nanoseconds
 from tradewright.store.bars import Coverage, NoBars, TradingDays, stamp, within
 from tradewright.store.dataset import bars_hash
 from tradewright.store.past import PastBars, bars_at
@@ -85,10 +85,12 @@ class KnownBars(ResampledBars):
         return select(found.bars, known)
 
     def _absent(self, series: Series) -> NoBars:
-        told = super()._absent(series)
-        at = f"{self.known_at:%Y-%m-%d %H:%M:%S} UTC"
+        told, log = super()._absent(series), arrivals(self._folder(series))
+        at, since = (f"{self.known_at:%Y-%m-%d %H:%M:%S} UTC", "")
+        if len(log):
+            since = f"; the first came at {stamp(log['at'][0]):%Y-%m-%d %H:%M:%S} UTC"
         return NoBars(
-            f"no {series.kind} bars of {series.instrument} at {series.timeframe} were stored at {at}",
+            f"no {series.kind} bars of {series.instrument} at {series.timeframe} were stored at {at}{since}",
             where=told.where,
             remedy="choose a later backtest.known_at (it is when bars were stored, not when they traded: "
             "backtest.end cuts by that), or null for what is stored now",
