@@ -14,7 +14,7 @@ from conf.table_rules import broken_sets
 from runtime.container import Container
 from runtime.currencies import conversion_of
 from runtime.exchange_rates import account_currency
-from runtime.feeds import scenario, scenario_end, stored_timeframes
+from runtime.feeds import look_back_bars, scenario, scenario_end, stored_timeframes
 from strategies.base import BaseStrategy
 from tradewright.backtest.code import code_identity
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
@@ -30,7 +30,7 @@ from tradewright.model.instrument import Instrument
 from tradewright.model.ports import Feed
 from tradewright.model.signal import SignalCandidate
 from tradewright.model.strategy import Feature
-from tradewright.research.bars import InstrumentBars, Selection, read_base, read_instrument_bars, refresh
+from tradewright.research.bars import InstrumentBars, LookBack, Selection, read_base, read_instrument_bars, refresh
 from tradewright.research.look_ahead import evidence_of
 from tradewright.research.signals import Declared, identity_of, signals
 from tradewright.research.study import Terms, report
@@ -62,7 +62,8 @@ def refreshed(
         DataError, StoreError: as :func:`tradewright.research.bars.refresh`.
     """
     wanted = (*stored_timeframes(house.settings), *timeframes)
-    return refresh(house.bar_store, source, house.instrument(symbol), wanted)
+    look_back = LookBack(look_back_bars(house.settings), house.clock.now())
+    return refresh(house.bar_store, source, house.instrument(symbol), wanted, look_back)
 
 
 def selection(house: Container) -> Selection:
