@@ -15,6 +15,7 @@ from runtime.container import Container
 from runtime.currencies import conversion_of
 from runtime.exchange_rates import account_currency
 from runtime.feeds import look_back_bars, scenario, scenario_end, stored_timeframes
+from runtime.uses import Reading, begin_reading, record_use
 from strategies.base import BaseStrategy
 from tradewright.backtest.code import code_identity
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
@@ -37,6 +38,7 @@ from tradewright.research.study import Terms, report
 from tradewright.research.sweep import SweepResult, run_sweep
 from tradewright.store.artefacts import Artefacts
 from tradewright.store.bars import UpsertReport
+from tradewright.store.uses import UseKind
 
 
 def symbols(settings: Settings) -> tuple[str, ...]:
@@ -170,10 +172,12 @@ def run_study(house: Container) -> StudyResult:
     """
     house = house.for_research
     settings, picked, length = house.settings, selection(house), timeframe(house.settings)
+    reading = begin_reading(house, picked.instruments, length)
     read = tables(house, picked)
     found = {each.symbol: read_base(house.bars, picked, each) for each in picked.instruments}
     bases = {symbol: base for symbol, base in found.items() if base is not None}
     priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
+    _record(house, UseKind.BACKTEST, reading, read, priced.values())
     tested = look_ahead(house, read)
     chosen = settings.backtest.model_dump(mode="json")
     facts = {
@@ -268,8 +272,43 @@ def sweep_sets(
     def make(changes: Mapping[str, float]) -> BaseStrategy:
         return build(chosen.kind, {**chosen.parameters, **changes})
 
-    priced = terms(house.for_research, timeframe(house.settings))
-    return run_sweep(make, sets, tables(house), priced, progress, kept=_evidence(house))
+    house, length = house.for_research, timeframe(house.settings)
+    reading = begin_reading(house, selection(house).instruments, length)
+    read = tables(house, selection(house))
+    priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
+    _record(house, UseKind.SWEEP, reading, read, priced.values(), sets)
+    kept = _evidence(house)
+    return run_sweep(make, sets, read, lambda item: priced[item.instrument.symbol], progress, kept=kept)
+
+
+def _record(
+    house: Container,
+    kind: UseKind,
+    reading: Reading,
+    read: Mapping[str, InstrumentBars],
+    priced: Iterable[BacktestSpec],
+    sets: Sequence[Mapping[str, float]] = (),
+) -> None:
+    """Note which stored series were read for the strategy in force.
+
+    Args:
+        sets: of a sweep, each a trial.
+    """
+    chosen = house.settings.strategy
+    fixed = {name: f"{value:g}" for name, value in chosen.parameters.items()}
+    swept = {name: sorted({each[name] for each in sets if name in each}) for name in fixed}
+    shown = {name: "|".join(f"{value:g}" for value in values) or fixed[name] for name, values in swept.items()}
+    detail = {"parameters": ", ".join(f"{name}={value}" for name, value in shown.items())}
+    detail |= {"trials": str(len(sets))} if sets else {}
+    record_use(
+        house,
+        kind,
+        chosen.name,
+        reading,
+        {symbol: (item.bars.ts, item.data_hash) for symbol, item in read.items()},
+        detail={**detail, "config_hash": house.settings.config_hash},
+        origins=[each.conversion.origin for each in priced if each.conversion is not None],
+    )
 
 
 def declared(settings: Settings) -> Declared:
@@ -300,7 +339,9 @@ def newest_signals(house: Container) -> list[SignalCandidate]:
         StrategyError: the strategy's own code failed.
     """
     settings, chosen = house.settings, signal_selection(house)
+    reading = begin_reading(house, chosen.instruments, chosen.timeframe)
     found = tables(house, chosen)
+    _record(house, UseKind.SIGNALS, reading, found, ())
     look_ahead(house, found)
     named = terms(house, chosen.timeframe, lenient=True)
     return signals(house.strategy, declared(settings), found, chosen.timeframe, named, house.bars)
