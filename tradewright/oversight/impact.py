@@ -2,48 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from tradewright.execution.operator_actions import orders
 from tradewright.ledger.ledger import Ledger
-from tradewright.model.decision import Decision
 from tradewright.model.intent import Intent
 from tradewright.store.dataset import Revision
 from tradewright.store.series import Series
 from tradewright.store.uses import Use
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SHOWN = 12
+"""Digits of a hash that are shown."""
 
 
 @dataclass(frozen=True)
-class DecidedOn:
-    """An intent that was made before a revision, and what followed from it.
+class Touched:
+    """One thing that used the values before a revision.
 
     Args:
-        decisions: of the gate, made before the revision too.
-        orders: references of its orders, each with its state, whenever they were sent.
+        kind: backtest, sweep, features, signals, intent, decision or order.
+        name: of the strategy or the instrument, or the id.
+        at: when it began to read, in its newest run, or was decided; None for an order.
+        detail: what tells it from others: parameters and settings, side and quantity, a verdict, a state.
     """
 
-    intent: Intent
-    decisions: tuple[Decision, ...]
-    orders: tuple[tuple[str, str], ...]
+    kind: str
+    name: str
+    at: datetime | None
+    detail: str
 
 
 @dataclass(frozen=True)
 class Impact:
-    """One revision of a stored series, and everything that used the values before it."""
+    """One revision of a stored series, and everything that used the values before it.
+
+    Args:
+        touched: research first, then each intent with the decisions on it that were made before the revision and its
+            orders, whenever they were sent.
+    """
 
     series: Series
     revision: Revision
-    uses: tuple[Use, ...]
-    decided: tuple[DecidedOn, ...]
+    touched: tuple[Touched, ...]
 
     @property
-    def is_empty(self) -> bool:
-        """Whether nothing used the old values."""
-        return not self.uses and not self.decided
+    def first(self) -> datetime:
+        """Start of the first bar that changed."""
+        return _moment(self.revision.first)
+
+    @property
+    def last(self) -> datetime:
+        """Start of the last bar that changed."""
+        return _moment(self.revision.last)
+
+    @property
+    def known_before(self) -> datetime:
+        """The last moment at which the old values were the newest, for ``backtest.known_at``."""
+        return self.revision.recorded_at - timedelta(microseconds=1)
+
+    @property
+    def text(self) -> str:
+        """The revision in one line."""
+        row, span = self.revision, f"{self.first:%Y-%m-%d %H:%M} to {self.last:%Y-%m-%d %H:%M}"
+        name = f"{self.series.instrument} {self.series.timeframe} {self.series.kind} revision {row.number}"
+        return f"{name}: {row.told}, {span}, recorded {row.recorded_at:%Y-%m-%d %H:%M:%S} UTC, by {row.source}"
 
 
 def impact_of(series: Series, revision: Revision, uses: Iterable[Use], ledger: Ledger) -> Impact:
@@ -56,9 +81,9 @@ def impact_of(series: Series, revision: Revision, uses: Iterable[Use], ledger: L
     Raises:
         LedgerError: when the ledger cannot be read.
     """
-    used = tuple(use for use in uses if _read_before(use, series, revision))
+    used = [_of_use(use) for use in uses if _read_before(use, series, revision)]
     found = ledger.decisions.intents_between(series.instrument, _moment(revision.first), revision.recorded_at)
-    return Impact(series, revision, used, tuple(_followed(ledger, intent, revision) for intent in found))
+    return Impact(series, revision, (*used, *(row for intent in found for row in _of_intent(ledger, intent, revision))))
 
 
 def _read_before(use: Use, series: Series, revision: Revision) -> bool:
@@ -71,13 +96,20 @@ def _read_before(use: Use, series: Series, revision: Revision) -> bool:
     )
 
 
-def _followed(ledger: Ledger, intent: Intent, revision: Revision) -> DecidedOn:
-    made: Sequence[Decision] = ledger.decisions.of_intent(intent.intent_id)
-    return DecidedOn(
-        intent,
-        tuple(decision for decision in made if decision.decided_at < revision.recorded_at),
-        tuple((view.attempt.ref, view.state.value) for view in orders(ledger, intent.intent_id)),
-    )
+def _of_use(use: Use) -> Touched:
+    detail = (f"{name} {value[:SHOWN] if name.endswith('hash') else value}" for name, value in use.detail.items())
+    return Touched(str(use.kind), use.name, use.at, ", ".join(detail))
+
+
+def _of_intent(ledger: Ledger, intent: Intent, revision: Revision) -> Iterator[Touched]:
+    terms, bar = intent.terms, intent.provenance.get("bar", "")
+    what = f"{intent.strategy}: {terms.side} {terms.quantity} {terms.instrument}{f', bar {bar}' if bar else ''}"
+    yield Touched("intent", intent.intent_id, intent.decided_at, what)
+    for decision in ledger.decisions.of_intent(intent.intent_id):
+        if decision.decided_at < revision.recorded_at:
+            yield Touched("decision", decision.decision_id, decision.decided_at, str(decision.verdict))
+    for view in orders(ledger, intent.intent_id):
+        yield Touched("order", view.attempt.ref, None, view.state.value)
 
 
 def _moment(nanoseconds: int) -> datetime:
