@@ -12,7 +12,7 @@ from unittest.mock import Mock
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.data.test_bar_store_machine import HOUR, NEW_YEAR, Model, row, table
@@ -28,10 +28,12 @@ from tradewright.store.actions import NoFactors
 from tradewright.store.arrivals import arrivals
 from tradewright.store.bars import BarStore, NoBars
 from tradewright.store.dataset import DamagedFile, Manifest
+from tradewright.store.past import bars_at
 from tradewright.store.quarantine import Quarantines
 from tradewright.store.series import Series, manifest_path
 
 H1, H2, D1, QUOTE, TRADE = Timeframe.H1, Timeframe.H2, Timeframe.D1, BarKind.QUOTE, BarKind.TRADE
+A_MOMENT = timedelta(microseconds=1)
 BEGUN = datetime(2024, 5, 1, tzinfo=UTC)
 MARKET = calendar("24/7")
 BTC = ("BTC", H1, TRADE)
@@ -110,18 +112,39 @@ def known(root: Path, at: datetime) -> KnownBars:
     return KnownBars(root, lambda _symbol: MARKET, at, trading_days=days(MARKET))
 
 
-@settings(max_examples=60)
-@given(steps=steps, at=st.integers(0, 8), later=st.integers(-1, 59))
-def test_every_past_moment_is_read_as_it_was(steps: list[tuple[str, Any]], at: int, later: int) -> None:
-    """Stored bars and those that are made of them, as the dictionary had them at that moment."""
+INTERWOVEN: list[tuple[str, Any]] = [
+    ("upsert", {1: 1, 3: 1, 5: 1}),
+    ("set_aside", (3, 3)),
+    ("upsert", {2: 1, 4: 1}),
+    ("release", (0, 9)),
+    ("upsert", {1: 2}),
+    ("upsert", {1: 3, 2: 2}),
+    ("set_aside", (5, 5)),
+    ("upsert", {6: 1}),
+]
+"""Late bars on both sides of one that is set aside, a bar corrected twice, a newest bar that is set aside."""
+
+
+@settings(max_examples=15)
+@given(steps=steps, at=st.integers(0, 8))
+@example(steps=INTERWOVEN, at=8)
+def test_every_past_moment_is_read_as_it_was(steps: list[tuple[str, Any]], at: int) -> None:
+    """Stored bars, and at one moment those that are made of them and all else, as the dictionary had them then."""
     with tempfile.TemporaryDirectory() as folder:
         plain = PlainStore(Path(folder))
         for step in steps:
             plain.take(step)
-        moment, model = plain.past[min(at, len(steps))]
-        if later < 0:
-            model = plain.past[max(min(at, len(steps)) - 1, 0)][1]
-        assert_reads(known(plain.root, moment + timedelta(seconds=later)), model)
+        before: Model = {}
+        for moment, model in plain.past:
+            assert_bars(plain.root, moment - A_MOMENT, before)
+            assert_bars(plain.root, moment, model)
+            before = model
+        assert_reads(known(plain.root, plain.past[min(at, len(steps))][0]), plain.past[min(at, len(steps))][1])
+
+
+def assert_bars(root: Path, moment: datetime, model: Model) -> None:
+    found = bars_at(root, Series(*BTC), moment).bars
+    pd.testing.assert_frame_equal(frame_of(found), table(model))
 
 
 def assert_reads(store: KnownBars, model: Model) -> None:
