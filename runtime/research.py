@@ -160,6 +160,9 @@ def _days_per_year(instrument: Instrument, sampling: Sampling) -> int:
     return DAYS if sampling is Sampling.CALENDAR_DAY else calendar_of(instrument).sessions_per_year
 
 
+BARS = "bars"
+"""The fact of a report that says which moment its bars are of, where that is not now."""
+
 DAYS = 365
 """The calendar days of a year."""
 
@@ -185,7 +188,7 @@ def run_study(house: Container) -> StudyResult:
         "parameters": ", ".join(f"{name}={value}" for name, value in settings.strategy.parameters.items()),
         "mode": settings.mode.name,
         "prices": settings.backtest.prices,
-        **({"bars": f"as known at {known_text(house.known_at)}"} if house.known_at else {}),
+        **({BARS: f"as known at {known_text(house.known_at)}"} if house.known_at else {}),
         "timeframe": "; ".join((length, *(f"{name} made of {each.timeframe}" for name, each in bases.items()))),
         "cash": f"{settings.backtest.cash:,.12g} {account_currency(settings)}, an equal part for each instrument",
         **_exchange_rates(priced),

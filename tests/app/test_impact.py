@@ -9,6 +9,7 @@ import pytest
 
 from app.operations.lab import lab_options, span
 from app.operations.research import run
+from app.operations.study_view import StudyView
 from assets.research.bars import make_features
 from assets.research.impact import make_impact
 from conf.compose import compose
@@ -129,6 +130,7 @@ def test_the_past_is_read_by_study_sweep_and_lab_and_never_by_signals(goog: Hous
     swept = say("sweep", *words, "strategy.fast=2,3")
     assert f"the bars are those that were stored at {at:%Y-%m-%d %H:%M:%S} UTC (backtest.known_at)" in swept.out
     assert lab_options(words).problem == ""
+    assert StudyView(done).texts["figures"].startswith(f"Bars as known at {at:%Y-%m-%d %H:%M:%S} UTC.")
     assert span(words, ("GOOG",), "1d")[1] < span(goog.overrides, ("GOOG",), "1d")[1]
     early = say("backtest", *goog.overrides, "backtest.known_at=2001-01-01")
     assert early.status == 1

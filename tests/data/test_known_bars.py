@@ -303,6 +303,18 @@ def test_adjusted_prices_know_no_later_split(tmp_path: Path) -> None:
         known(tmp_path, datetime(2024, 1, 4, tzinfo=UTC)).actions.factors("BTC")
 
 
+@pytest.mark.parametrize("rows", [(), (("2024-01-01", 1.0, 0.5),)])
+def test_the_same_table_again_is_kept_once(tmp_path: Path, rows: tuple[tuple[str, float, float], ...]) -> None:
+    actions = BarStore(tmp_path, ManualClock(BEGUN)).actions
+    for _ in range(3):
+        actions.write_factors("BTC", factors(*rows).assign(reference_price=np.nan))
+    before = [path.name for path in (tmp_path / "actions").rglob("superseded")]
+    assert len(list((tmp_path / "actions").rglob("*.parquet"))) == 1
+    actions.write_factors("BTC", factors(("2024-01-02", 1.0, 0.5)))
+    assert len(list((tmp_path / "actions").rglob("*.parquet"))) == 2
+    assert before == ["superseded"]
+
+
 def test_a_table_that_reaches_into_the_future_is_one_on_the_day_itself(tmp_path: Path) -> None:
     clock = ManualClock(datetime(2024, 1, 3, 12, tzinfo=UTC))
     daily(tmp_path, clock, "2024-01-01", [100.0, 100.0])

@@ -50,10 +50,13 @@ class KnownBars(ResampledBars):
         self.known_at = known_at
         self.actions = Actions(root, self._clock, known_at)
         self._past: dict[Series, PastBars] = {}
+        self._prints: dict[Series, str] = {}
 
     def _stored_print(self, series: Series) -> str:
-        bars = self._at(series).bars
-        return bars_hash(bars) if len(bars.ts) else ""
+        if series not in self._prints:
+            bars = self._at(series).bars
+            self._prints[series] = bars_hash(bars) if len(bars.ts) else ""
+        return self._prints[series]
 
     def _stored_coverage(self, series: Series) -> Coverage | None:
         found = self._at(series)

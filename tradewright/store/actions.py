@@ -51,7 +51,7 @@ class Actions:
         table = _checked(instrument, factors)
         table["zone"] = zone
         before = self._newest(instrument)
-        if before is None or not before.equals(table):
+        if before is None or not before.astype(table.dtypes.to_dict()).equals(table):
             self._supersede(instrument, before)
             self._artefacts.write_frame((instrument, "factors"), table)
 
