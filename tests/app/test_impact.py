@@ -19,6 +19,7 @@ from tests.app.conftest import Said, daily, say
 from tests.support.houses import House, conf_copy
 from tradewright.model.bars import Timeframe
 from tradewright.store.dataset import bars_hash
+from tradewright.store.uses import Uses
 
 DAILY = (
     "strategy=sma_crossover", "strategy.fast=3", "strategy.slow=8", "universe.instruments=[GOOG]",
@@ -109,6 +110,18 @@ def test_what_nothing_used_is_said_and_what_is_not_there_is_refused(goog: House)
     ):
         said = impact(goog, *words)
         assert (said.status, text in said.err) == (1, True), said.err
+
+
+def test_longer_bars_are_a_use_of_the_stored_ones_to_the_end_of_the_last(goog: House) -> None:
+    assert say("backtest", *goog.overrides, "backtest.timeframe=1w", "backtest.end=2024-01-26").status == 0
+    ((series,),) = [use.series for use in Uses(goog.root).all()]
+    assert (series.timeframe, series.revision, len(series.fingerprint)) == (Timeframe.D1, 0, 64)
+    friday = pd.Timestamp("2024-01-26 14:30", tz="UTC").value
+    assert series.first < friday <= series.last
+    table = swings()
+    table.loc[table["Date"] == "2024-01-26", ["High", "Close"]] += 1.0
+    assert bring(goog, table).status == 0
+    assert [row["kind"] for row in impact(goog, "--json").json["revisions"][0]["touched"]] == ["backtest"]
 
 
 def test_the_past_is_read_by_study_sweep_and_lab_and_never_by_signals(goog: House) -> None:
