@@ -11,6 +11,7 @@ from runtime.exchange_rates import account_currency
 from tradewright.model.bars import BarKind, Timeframe, Times
 from tradewright.model.currency import base_currency
 from tradewright.model.instrument import Instrument
+from tradewright.store.series import Series
 from tradewright.store.uses import Use, UsedSeries, UseKind, Uses
 
 KEPT = timedelta(days=730)
@@ -19,14 +20,17 @@ _SECOND = 1_000_000_000
 
 
 class Reading(NamedTuple):
-    """A reading of bars that begins: when, of which timeframe, and the revisions of the series that it may read."""
+    """A reading of bars that begins: when, of which timeframe and kind, and the revisions of what it may read."""
 
     begun: datetime
     timeframe: Timeframe
-    revisions: Mapping[tuple[str, Timeframe], int]
+    kind: BarKind
+    revisions: Mapping[Series, int]
 
 
-def begin_reading(house: Container, instruments: Iterable[Instrument], timeframe: Timeframe) -> Reading:
+def begin_reading(
+    house: Container, instruments: Iterable[Instrument], timeframe: Timeframe, kind: BarKind = BarKind.TRADE
+) -> Reading:
     """Note the revisions of the stored series behind some bars, and of pairs where one is in another currency.
 
     It comes before any bar is read, so that none is taken for newer than it was.
@@ -35,13 +39,14 @@ def begin_reading(house: Container, instruments: Iterable[Instrument], timeframe
         StoreError: when a manifest is damaged.
     """
     chosen, begun = list(instruments), house.clock.now()
-    bases = ((each.symbol, house.bars.base_of(each.symbol, timeframe)) for each in chosen)
-    series = [(symbol, base) for symbol, base in bases if base is not None]
+    bases = ((each.symbol, house.bars.base_of(each.symbol, timeframe, kind)) for each in chosen)
+    series = [Series(symbol, base, kind) for symbol, base in bases if base is not None]
     if any(each.currency != account_currency(house.settings) for each in chosen):
         pairs = [row.symbol for row in house.instruments.values() if base_currency(row) is not None]
-        series += [(symbol, each) for symbol in pairs for each in house.bars.timeframes(symbol)]
+        series += [Series(symbol, each, BarKind.TRADE) for symbol in pairs for each in house.bars.timeframes(symbol)]
     covered = {key: house.bars.coverage(*key) for key in series}
-    return Reading(begun, timeframe, {key: found.revision for key, found in covered.items() if found is not None})
+    revisions = {key: found.revision for key, found in covered.items() if found is not None}
+    return Reading(begun, timeframe, kind, revisions)
 
 
 def record_use(
@@ -65,7 +70,9 @@ def record_use(
         StoreError: when it cannot be written.
     """
     found = [
-        _series(house, reading, symbol, starts, data) for symbol, (starts, data) in sorted(read.items()) if len(starts)
+        _read_series(house, reading, symbol, starts, data)
+        for symbol, (starts, data) in sorted(read.items())
+        if len(starts)
     ]
     if not found:
         return
@@ -73,7 +80,7 @@ def record_use(
     rates = [
         UsedSeries(
             instrument=symbol, timeframe=length, kind=BarKind.TRADE, first=first, last=last,
-            revision=reading.revisions.get((symbol, length), 0),
+            revision=reading.revisions.get(Series(symbol, length, BarKind.TRADE), 0),
         )
         for symbol, length in sorted(set(_pairs(house, origins)))
     ]  # fmt: skip
@@ -88,15 +95,15 @@ def record_use(
     Uses(house.root).record(use)
 
 
-def _series(house: Container, reading: Reading, symbol: str, starts: Times, data: str) -> UsedSeries:
+def _read_series(house: Container, reading: Reading, symbol: str, starts: Times, data: str) -> UsedSeries:
     """The stored series behind bars; those that they are made of reach to the end of the last one."""
-    base = house.bars.base_of(symbol, reading.timeframe) or reading.timeframe
+    base = house.bars.base_of(symbol, reading.timeframe, reading.kind) or reading.timeframe
     length = 0 if base is reading.timeframe else reading.timeframe.seconds * _SECOND
     return UsedSeries(
         instrument=symbol,
         timeframe=base,
-        kind=BarKind.TRADE,
-        revision=reading.revisions.get((symbol, base), 0),
+        kind=reading.kind,
+        revision=reading.revisions.get(Series(symbol, base, reading.kind), 0),
         first=int(starts[0]),
         last=int(starts[-1]) + length,
         fingerprint=data,
