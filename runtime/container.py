@@ -6,7 +6,7 @@ The execution location comes through here, so nothing in this module loads numba
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
-from datetime import date
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -127,6 +127,27 @@ class Container:
         from tradewright.calendars.resampled_bars import ResampledBars
 
         return ResampledBars(self.root, self._market, self.clock, self.trading_day)
+
+    @cached_property
+    def for_research(self) -> Container:
+        """The container for backtests, whose :attr:`bars` are those that were stored at ``backtest.known_at``.
+
+        Without that setting it is this one. Signals and orders never come through here.
+        """
+        moment = self.known_at
+        if moment is None:
+            return self
+        from tradewright.calendars.known_bars import KnownBars
+
+        past = Container(self.settings, self.clock)
+        past.bars = KnownBars(self.root, self._market, moment, self.clock, self.trading_day)
+        return past
+
+    @property
+    def known_at(self) -> datetime | None:
+        """The moment of ``backtest.known_at``: of a date, the end of its day in UTC."""
+        said = self.settings.backtest.known_at
+        return said if said is None or isinstance(said, datetime) else datetime.combine(said, time.max, UTC)
 
     @cached_property
     def quarantines(self) -> Quarantines:

@@ -60,8 +60,14 @@ def remembering(house: Container) -> Feed:
     return CachedFeed(source, kept, {name: terms[name] for name in terms.keys() - _NO_TERMS}, house.clock)
 
 
-_NO_TERMS = {"remote_providers", "requests_per_minute", "first_bars"}
+_NO_TERMS = {"remote_providers", "requests_per_minute", "first_bars", "look_back_bars"}
 """Settings that change how a source is asked, and nothing of its answers; secrets are masked."""
+
+
+def look_back_bars(settings: Settings) -> int:
+    """How many stored bars a refresh asks for again; none of a scenario, which corrects nothing, and of files."""
+    feed = settings.feed
+    return feed.look_back_bars if isinstance(feed, BrokerFeedSettings | VendorSettings) else 0
 
 
 def stored_timeframes(settings: Settings) -> tuple[Timeframe, ...]:

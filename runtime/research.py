@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import time
+from datetime import UTC, datetime, time
 
 from conf.problems import ConfigProblems
 from conf.schema.market import ScenarioFeedSettings
@@ -14,7 +14,8 @@ from conf.table_rules import broken_sets
 from runtime.container import Container
 from runtime.currencies import conversion_of
 from runtime.exchange_rates import account_currency
-from runtime.feeds import scenario, scenario_end, stored_timeframes
+from runtime.feeds import look_back_bars, scenario, scenario_end, stored_timeframes
+from runtime.uses import Reading, begin_reading, record_use
 from strategies.base import BaseStrategy
 from tradewright.backtest.code import code_identity
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
@@ -30,13 +31,14 @@ from tradewright.model.instrument import Instrument
 from tradewright.model.ports import Feed
 from tradewright.model.signal import SignalCandidate
 from tradewright.model.strategy import Feature
-from tradewright.research.bars import InstrumentBars, Selection, read_base, read_instrument_bars, refresh
+from tradewright.research.bars import InstrumentBars, LookBack, Selection, read_base, read_instrument_bars, refresh
 from tradewright.research.look_ahead import evidence_of
 from tradewright.research.signals import Declared, identity_of, signals
 from tradewright.research.study import Terms, report
 from tradewright.research.sweep import SweepResult, run_sweep
 from tradewright.store.artefacts import Artefacts
 from tradewright.store.bars import UpsertReport
+from tradewright.store.uses import UseKind
 
 
 def symbols(settings: Settings) -> tuple[str, ...]:
@@ -62,7 +64,8 @@ def refreshed(
         DataError, StoreError: as :func:`tradewright.research.bars.refresh`.
     """
     wanted = (*stored_timeframes(house.settings), *timeframes)
-    return refresh(house.bar_store, source, house.instrument(symbol), wanted)
+    look_back = LookBack(look_back_bars(house.settings), house.clock.now())
+    return refresh(house.bar_store, source, house.instrument(symbol), wanted, look_back)
 
 
 def selection(house: Container) -> Selection:
@@ -87,13 +90,14 @@ def tables(house: Container, chosen: Selection | None = None) -> dict[str, Instr
     """The instruments of a selection with their bars; a scenario's bars are made where none are stored.
 
     Args:
-        chosen: the bars of the backtest when None.
+        chosen: the bars of the backtest when None, as they were stored at ``backtest.known_at``.
 
     Raises:
         ConfigError: for an instrument that is not defined.
         StoreError: when bars are missing or damaged.
     """
-    return read_instrument_bars(house.bars, chosen or selection(house), _maker(house))
+    store = house.for_research.bars if chosen is None else house.bars
+    return read_instrument_bars(store, chosen or selection(house), _maker(house))
 
 
 def _maker(house: Container) -> Callable[[Instrument], object] | None:
@@ -156,6 +160,9 @@ def _days_per_year(instrument: Instrument, sampling: Sampling) -> int:
     return DAYS if sampling is Sampling.CALENDAR_DAY else calendar_of(instrument).sessions_per_year
 
 
+BARS = "bars"
+"""The fact of a report that says which moment its bars are of, where that is not now."""
+
 DAYS = 365
 """The calendar days of a year."""
 
@@ -166,11 +173,14 @@ def run_study(house: Container) -> StudyResult:
     Raises:
         ConfigError, StoreError, DataError, StrategyError: naming what is wrong and what to do.
     """
+    house = house.for_research
     settings, picked, length = house.settings, selection(house), timeframe(house.settings)
+    reading = begin_reading(house, picked.instruments, length)
     read = tables(house, picked)
     found = {each.symbol: read_base(house.bars, picked, each) for each in picked.instruments}
     bases = {symbol: base for symbol, base in found.items() if base is not None}
     priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
+    _record(house, UseKind.BACKTEST, reading, read, priced.values())
     tested = look_ahead(house, read)
     chosen = settings.backtest.model_dump(mode="json")
     facts = {
@@ -178,6 +188,7 @@ def run_study(house: Container) -> StudyResult:
         "parameters": ", ".join(f"{name}={value}" for name, value in settings.strategy.parameters.items()),
         "mode": settings.mode.name,
         "prices": settings.backtest.prices,
+        **({BARS: f"as known at {known_text(house.known_at)}"} if house.known_at else {}),
         "timeframe": "; ".join((length, *(f"{name} made of {each.timeframe}" for name, each in bases.items()))),
         "cash": f"{settings.backtest.cash:,.12g} {account_currency(settings)}, an equal part for each instrument",
         **_exchange_rates(priced),
@@ -198,6 +209,11 @@ def run_study(house: Container) -> StudyResult:
         bases=bases,
         rules=settings.quality,
     )
+
+
+def known_text(moment: datetime) -> str:
+    """A moment of ``backtest.known_at`` for people, to the second, in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _exchange_rates(priced: Mapping[str, BacktestSpec]) -> dict[str, str]:
@@ -259,8 +275,42 @@ def sweep_sets(
     def make(changes: Mapping[str, float]) -> BaseStrategy:
         return build(chosen.kind, {**chosen.parameters, **changes})
 
-    return run_sweep(
-        make, sets, tables(house), terms(house, timeframe(house.settings)), progress, kept=_evidence(house)
+    house, length = house.for_research, timeframe(house.settings)
+    reading = begin_reading(house, selection(house).instruments, length)
+    read = tables(house, selection(house))
+    priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
+    _record(house, UseKind.SWEEP, reading, read, priced.values(), sets)
+    kept = _evidence(house)
+    return run_sweep(make, sets, read, lambda item: priced[item.instrument.symbol], progress, kept=kept)
+
+
+def _record(
+    house: Container,
+    kind: UseKind,
+    reading: Reading,
+    read: Mapping[str, InstrumentBars],
+    priced: Iterable[BacktestSpec],
+    sets: Sequence[Mapping[str, float]] = (),
+) -> None:
+    """Note which stored series were read for the strategy in force.
+
+    Args:
+        sets: of a sweep, each a trial.
+    """
+    chosen = house.settings.strategy
+    fixed = {name: f"{value:g}" for name, value in chosen.parameters.items()}
+    swept = {name: sorted({each[name] for each in sets if name in each}) for name in fixed}
+    shown = {name: "|".join(f"{value:g}" for value in values) or fixed[name] for name, values in swept.items()}
+    detail = {"parameters": ", ".join(f"{name}={value}" for name, value in shown.items())}
+    detail |= {"trials": str(len(sets))} if sets else {}
+    record_use(
+        house,
+        kind,
+        chosen.name,
+        reading,
+        {symbol: (item.bars.ts, item.data_hash) for symbol, item in read.items()},
+        detail={**detail, "config_hash": house.settings.config_hash},
+        origins=[each.conversion.origin for each in priced if each.conversion is not None],
     )
 
 
@@ -292,7 +342,9 @@ def newest_signals(house: Container) -> list[SignalCandidate]:
         StrategyError: the strategy's own code failed.
     """
     settings, chosen = house.settings, signal_selection(house)
+    reading = begin_reading(house, chosen.instruments, chosen.timeframe)
     found = tables(house, chosen)
+    _record(house, UseKind.SIGNALS, reading, found, ())
     look_ahead(house, found)
     named = terms(house, chosen.timeframe, lenient=True)
     return signals(house.strategy, declared(settings), found, chosen.timeframe, named, house.bars)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.commands.options import Json, Overrides, named, settings_of
-from app.commands.quality import TIMEFRAMES, accept, findings, quarantine
+from app.commands.quality import TIMEFRAMES, accept, findings, impact, quarantine
 from app.output import FAILED, Output, run_command
 
 if TYPE_CHECKING:
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 data = typer.Typer(
-    help="The stored bars: list them, look at them, see what the checks find, accept a finding, set bars aside.",
+    help="The stored bars: list them, look at them, see what the checks find and what a correction touched, "
+    "accept a finding, set bars aside.",
     no_args_is_help=True,
 )
 commands.add_typer(data, name="data")
-for command in (findings, accept, quarantine):
+for command in (findings, accept, quarantine, impact):
     data.command()(command)
 SHOWN = 5
 """Findings that another command tells before it names the one that lists all."""
@@ -224,8 +225,8 @@ def _show_series(output: Output, series: ShownSeries, instrument: Instrument | N
     for row in series.quarantines:
         output.line(row.text)
     for revision in series.revisions:
-        at = f"{revision.recorded_at:%Y-%m-%d %H:%M}"
-        output.line(f"revision {revision.number}: {revision.replaced.rows:,} bars, {at}, by {revision.source}")
+        at = f"{revision.recorded_at:%Y-%m-%d %H:%M:%S}"
+        output.line(f"revision {revision.number}: {revision.told}, {at}, by {revision.source}")
 
 
 def _facts(found: ShownInstrument) -> list[str]:

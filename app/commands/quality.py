@@ -1,4 +1,4 @@
-"""Commands on the quality of stored bars: ``tradewright data findings``, ``accept``, ``quarantine``."""
+"""Commands on the quality of stored bars: ``tradewright data findings``, ``accept``, ``quarantine``, ``impact``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from app.output import DONE, FAILED, Output
 
 if TYPE_CHECKING:
     from app.operations.data_quality import Accepted, SeriesFindings
+    from app.operations.impact import RevisionImpact
     from app.operations.quarantine import Quarantined
 
 Instruments = Annotated[
@@ -83,6 +84,43 @@ def accept(
         lambda at: operate(at, instrument, timeframe_of(timeframe), finding, reason, actor),
         show,
         acts=True,
+    )
+
+
+def impact(
+    overrides: Overrides = None,
+    instruments: Instruments = "",
+    timeframe: Annotated[str, typer.Option(help=f"{TIMEFRAMES}; all, when it is left out")] = "",
+    revision: Annotated[int | None, typer.Option(min=1, help="one revision of the one series that is chosen")] = None,
+    since: Annotated[str, typer.Option(help="revisions recorded since a date or a time with a zone")] = "",
+    as_json: Json = False,
+) -> None:
+    """What used bars before they were corrected: features, backtests, sweeps, signals, intents, decisions, orders."""
+    from app.operations.impact import impact as operate
+    from app.operations.importing import timeframe_of
+
+    symbols = [name.strip() for name in instruments.split(",") if name.strip()]
+
+    def show(output: Output, found: list[RevisionImpact]) -> object:
+        if not found:
+            output.line("no stored bar was corrected or came late, as far as was asked")
+        for row in found:
+            output.line(row.text)
+            if row.touched:
+                lines = [(t.kind, t.name, f"{t.at:%Y-%m-%d %H:%M:%S}" if t.at else "", t.detail) for t in row.touched]
+                output.table("used the values before it", ("what", "name", "when (UTC)", "detail"), lines)
+            else:
+                output.line("nothing used the values before it")
+        if found:
+            moment = f"backtest.known_at={found[-1].known_before.isoformat()}"
+            output.next("a backtest on the bars before the newest of these", "backtest", settings=(moment,))
+        return {"revisions": found}
+
+    trading_command(
+        overrides,
+        as_json,
+        lambda at: operate(at, symbols, timeframe_of(timeframe) if timeframe else None, revision, since),
+        show,
     )
 
 

@@ -17,7 +17,7 @@ from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.exchange_rates import account_currency
-from runtime.research import run_study, sweep_sets, symbols, timeframe
+from runtime.research import known_text, run_study, sweep_sets, symbols, timeframe
 from tradewright.backtest.result import BacktestResult
 from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.equity_curve import Sampling, periods_per_year
@@ -68,6 +68,8 @@ class BacktestReply:
     """The reason why the result is void; empty where it is not."""
     made_of: Mapping[str, str] = field(default_factory=dict)
     """The timeframe of the stored bars that an instrument's bars are made of; only where they are made."""
+    known_at: str = ""
+    """The moment of ``backtest.known_at`` in UTC; empty where the bars are those that are stored now."""
 
 
 def backtest(settings: Settings) -> BacktestReply:
@@ -94,7 +96,7 @@ def run(settings: Settings) -> StudyResult:
 
 def _no_bars(settings: Settings, names: Sequence[str]) -> DataError:
     """The refusal of a period without bars, with the days that are stored."""
-    house, backtest = Container(settings), settings.backtest
+    house, backtest = Container(settings).for_research, settings.backtest
     stored = {name: house.bars.coverage(name, timeframe(settings)) for name in names}
     spans = (f"{name} {_days_of(house, name, span)}" for name, span in stored.items() if span)
     return DataError(
@@ -142,12 +144,18 @@ def reply_of(settings: Settings, done: StudyResult, *, with_fills: bool = True) 
         code_hash=done.code_hash,
         void=next((row.message for _, row in done.report.findings() if row.code == LOOK_AHEAD), ""),
         made_of=_made_of(settings),
+        known_at=_known_at(settings),
     )
+
+
+def _known_at(settings: Settings) -> str:
+    moment = Container(settings).known_at
+    return "" if moment is None else known_text(moment)
 
 
 def _made_of(settings: Settings) -> dict[str, str]:
     """The timeframe of the stored bars that those of each instrument are made of, where they are made."""
-    store, wanted = Container(settings).bars, timeframe(settings)
+    store, wanted = Container(settings).for_research.bars, timeframe(settings)
     bases = {symbol: store.base_of(symbol, wanted) for symbol in symbols(settings)}
     return {symbol: str(base) for symbol, base in bases.items() if base not in (None, wanted)}
 
@@ -197,7 +205,7 @@ class SweepReply:
         why: what it says of the first of those.
         data: what the checks find in the stored bars of the sweep.
         void: the reason why the sweep is void, because the strategy looks ahead; empty where it is not.
-        made_of: as for a backtest.
+        made_of, known_at: as for a backtest.
     """
 
     strategy: str
@@ -210,6 +218,7 @@ class SweepReply:
     data: Sequence[FindingLine]
     void: str = ""
     made_of: Mapping[str, str] = field(default_factory=dict)
+    known_at: str = ""
 
 
 PREFIX = "strategy."
@@ -256,8 +265,8 @@ def sweep(
     rows = [{**result.parameters[row], **{name: result.totals[name][row].item() for name in names}} for row in chosen]
     name = settings.strategy.name
     void = f"The strategy looks ahead and every figure here is void: {result.ahead}." if result.ahead else ""
-    data = noteworthy(house, [(symbol, timeframe(settings)) for symbol in symbols(settings)])
-    facts = rows, settings.config_hash, data, void, _made_of(settings)
+    data = noteworthy(house.for_research, [(symbol, timeframe(settings)) for symbol in symbols(settings)])
+    facts = rows, settings.config_hash, data, void, _made_of(settings), _known_at(settings)
     return SweepReply(name, len(figures), result.left_out, result.why, rank, *facts)
 
 

@@ -10,6 +10,7 @@ from jinja2 import Environment
 
 from app.operations.charts import legible
 from app.operations.research import fill_lines
+from runtime.research import BARS
 from tradewright.evaluation.charts import account_figure, price_figure
 from tradewright.evaluation.finding import Severity
 from tradewright.evaluation.formatting import MetricRow, headline
@@ -47,8 +48,11 @@ class StudyView:
 
     @property
     def texts(self) -> Mapping[str, str]:
-        """Markdown tables: ``figures`` and ``months``."""
-        return self.study.report.markdown() if self.study else {"figures": "", "months": ""}
+        """Markdown tables: ``figures``, which say first where the bars are of an earlier moment, and ``months``."""
+        if self.study is None:
+            return {"figures": "", "months": ""}
+        texts, known = self.study.report.markdown(), self.study.report.facts.get(BARS, "")
+        return {**texts, "figures": f"Bars {known}.\n\n{texts['figures']}"} if known else texts
 
     @property
     def fills(self) -> list[dict[str, object]]:

@@ -7,8 +7,10 @@ from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.doctor import examine_all
 from runtime.job_progress import daily_due, finish_job, has_traded, last_reconciled
+from runtime.uses import KEPT
 from tradewright.ledger.backup import PG_DUMP, backup
 from tradewright.ledger.retention import prune
+from tradewright.store.uses import Uses
 
 
 def reconciliation_due(house: Container) -> str:
@@ -55,15 +57,18 @@ def nothing_due(house: Container, job: str) -> str:
 
 
 def prune_ledger(settings: Settings) -> str:
-    """Delete rows that are older than their rule.
+    """Delete rows of the ledger that are older than their rule, and forget old uses of stored bars.
 
     Raises:
         LedgerError: when the ledger cannot be used.
+        StoreError: when the uses cannot be read.
     """
     with Container(settings) as house:
         deleted = prune(house.ledger, actor=ACTOR)
+        forgotten = Uses(house.root).prune(house.clock.now() - KEPT)
         finish_job(house, "prune")
-    return ", ".join(f"{count} rows of {table}" for table, count in deleted.items())
+    rows = (f"{count} rows of {table}" for table, count in deleted.items())
+    return ", ".join((*rows, f"{forgotten} uses of stored bars"))
 
 
 def back_up_ledger(settings: Settings) -> str:

@@ -22,11 +22,13 @@ from runtime.bar_checks import (
 )
 from runtime.bar_suite import findings_of_suite, suite_on
 from runtime.container import Container
+from runtime.uses import begin_reading, record_use
 from tradewright.indicators.features import feature_snapshot, feature_table
 from tradewright.model.bars import Timeframe
 from tradewright.quality.evidence import QualityEvidence
 from tradewright.quality.expectations import SuiteResult
 from tradewright.quality.report import Code, Finding, Severity
+from tradewright.store.uses import UseKind
 
 BARS_CHECKS = {
     "contract": "The Pandera contract of a bars table.",
@@ -118,6 +120,7 @@ def make_features(settings: Settings, symbol: str) -> dg.MaterializeResult:
         timeframe = settings.universe.timeframe
         fingerprint = house.bars.fingerprint(symbol, timeframe)  # before the bars are read
         with failing_features(house, symbol):
+            reading = begin_reading(house, [house.instrument(symbol)], timeframe)
             computed = features_of(house, symbol)
             newest = feature_snapshot(computed, symbol)
         row = newest.model_dump(mode="json")
@@ -126,6 +129,8 @@ def make_features(settings: Settings, symbol: str) -> dg.MaterializeResult:
         unknown = sorted(name for name, value in newest.values.items() if value is None)
         record_features(house, symbol, fingerprint, unknown)
         data_hash = house.bars.data_hash(symbol, timeframe)
+        read = {symbol: (pd.DatetimeIndex(computed["ts"]).as_unit("ns").asi8, data_hash)}
+        record_use(house, UseKind.FEATURES, symbol, reading, read, detail={"version": newest.version})
     shown, warm_up = ", ".join(unknown) or "none", int(computed.isna().any(axis=1).sum())
     facts: Facts = {
         "rows": len(computed),

@@ -22,6 +22,10 @@ LIBRARIES = ("httpx", "tenacity")
 """The packages of the extra ``vendors``."""
 
 
+LookBackBars = Annotated[int, Field(ge=0, le=100)]
+"""Newest stored bars that a refresh asks for again."""
+
+
 def _address(value: str) -> str:
     parts = urlsplit(value)
     is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
@@ -40,6 +44,8 @@ class VendorSettings(FrozenModel):
         delay_minutes: how late the vendor's data are, by the plan; a bar counts as closed so much later.
         first_bars: how many bars back a first refresh reaches, a week at the least; ``tradewright backfill`` reaches
             back as far as it is told.
+        look_back_bars: how many of the newest stored bars a refresh asks for again, so that corrections arrive; of
+            bars shorter than a day those of the last day, after a pause of six hours. 0 for none.
     """
 
     kind: str
@@ -48,6 +54,7 @@ class VendorSettings(FrozenModel):
     requests_per_minute: Annotated[int, Field(ge=1, le=60_000)]
     delay_minutes: Annotated[float, Field(ge=0, le=1440)]
     first_bars: Annotated[int, Field(ge=1, le=100_000)]
+    look_back_bars: LookBackBars
 
 
 class VendorPlugin(ABC):

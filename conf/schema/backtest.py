@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -11,7 +12,7 @@ from tradewright.backtest.sizing import Sizing
 from tradewright.fills.costs import Costs
 from tradewright.fills.slippage import Slippage
 from tradewright.model.bars import PriceView, Timeframe
-from tradewright.model.base import Name
+from tradewright.model.base import Instant, Name
 
 CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3,5}$")]
 
@@ -31,6 +32,7 @@ class BacktestSettings(ConfigModel):
     timeframe: Timeframe | None
     start: Moment | None
     end: Moment | None
+    known_at: Instant | date | None
     prices: PriceView
     cash: AboveZero
     rates: dict[CurrencyCode, Annotated[str, Field(min_length=1)]]

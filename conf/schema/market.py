@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, create_model
 
 from brokers.discovery import plugins, vendors
-from brokers.vendors.base import VendorSettings
+from brokers.vendors.base import LookBackBars, VendorSettings
 from conf.schema.config_model import ConfigModel, Zone, one_of
 from tradewright.model.bars import Timeframe
 from tradewright.model.base import Instant, Name
@@ -38,6 +38,7 @@ class BrokerFeedSettings(BaseFeedSettings):
     """Base of the feed of a broker, which reaches beyond this machine."""
 
     remote_providers: Literal["enabled", "disabled"]
+    look_back_bars: LookBackBars
 
 
 class ScenarioFeedSettings(BaseFeedSettings):

@@ -28,6 +28,7 @@ from tradewright.model.bars import BarKind, PriceView, Timeframe
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.policy.exchange_rate import ExchangeRate
+from tradewright.store.uses import Uses
 
 D1 = Timeframe.D1
 DAYS = [f"{day:%Y-%m-%d}" for day in pd.bdate_range("2024-01-02", "2024-02-26")]
@@ -117,6 +118,8 @@ def test_two_pairs_are_crossed_where_there_is_none_of_both_currencies(own: Setti
     assert done.results["TOPIX"].fills["quantity"][0] == pytest.approx(50_000 * 150 / 2000)
     assert done.metrics.net_profit == pytest.approx(3750 * 200 / 160 / 1.25)
     assert "JPY to EUR by 1/USDJPY 1d x 1/EURUSD 1d" in done.report.facts["exchange rates"]
+    (use,) = Uses(Path(own.storage.root)).all()
+    assert [row.instrument for row in use.series] == ["TOPIX", "EURUSD", "USDJPY"], "a corrected rate touches it too"
 
 
 @pytest.fixture

@@ -95,6 +95,8 @@ def test_done_is_0_and_not_well_is_1(house: House, tmp_path: Path) -> None:
     ran("data show NONE", 1)
     ran("data findings", 0)
     ran("data findings --instrument NOPE", 1)
+    ran("data impact", 0)
+    ran("data impact --instrument NOPE", 1)
     ran("backtest", 0)
     ran("backtest backtest.start=2001-01-01 backtest.end=2001-02-01", 1)
     ran("sweep strategy=sma_crossover strategy.fast=5,10", 0)

@@ -82,7 +82,7 @@ def test_a_key_comes_from_the_environment_or_a_file_and_is_told_nowhere(
 @pytest.mark.parametrize("kind", vendors())
 def test_a_wrong_value_is_told_with_its_rule(kind: str) -> None:
     wrong = {"feed.base_url": "http://plain.example", "feed.requests_per_minute": "0", "feed.delay_minutes": "-1",
-             "feed.first_bars": "0", "feed.remote_providers": "maybe"}  # fmt: skip
+             "feed.first_bars": "0", "feed.look_back_bars": "-1", "feed.remote_providers": "maybe"}  # fmt: skip
     with pytest.raises(ConfigProblems) as caught:
         compose([f"feed={kind}", *(f"{key}={value}" for key, value in wrong.items())])
     found = {problem.key: problem for problem in caught.value.problems}

@@ -62,7 +62,12 @@ def test_equal_bars_make_equal_bytes_in_any_store(tmp_path: Path) -> None:
     whole.upsert("BTC", M1, TRADE, frame)
     parts.upsert("BTC", M1, TRADE, frame[300:])
     parts.upsert("BTC", M1, TRADE, frame[:400])
-    assert bytes_under(tmp_path / "a") == bytes_under(tmp_path / "b")
+    assert bars_under(tmp_path / "a") == bars_under(tmp_path / "b")
+    assert whole.fingerprint("BTC", M1) == parts.fingerprint("BTC", M1)
+
+
+def bars_under(root: Path) -> dict[str, str]:
+    return {name: digest for name, digest in bytes_under(root / "bars").items() if name.endswith(".parquet")}
 
 
 def test_a_correction_is_a_revision_and_the_old_rows_stay_readable(store: BarStore) -> None:
@@ -76,7 +81,7 @@ def test_a_correction_is_a_revision_and_the_old_rows_stay_readable(store: BarSto
     old = frame.loc[[10, 20]].reset_index(drop=True)
     pd.testing.assert_frame_equal(store.replaced("BTC", M1, TRADE, 1), old)
     (revision,) = store.revisions("BTC", M1)
-    assert (revision.source, revision.recorded_at) == ("vendor 2", datetime(2024, 5, 1, tzinfo=UTC))
+    assert (revision.source, revision.recorded_at) == ("vendor 2", datetime(2024, 5, 1, 0, 0, 0, 1, tzinfo=UTC))
     with pytest.raises(StoreError, match="has 1 revisions, no number 2"):
         store.replaced("BTC", M1, TRADE, 2)
 

@@ -66,7 +66,7 @@ def same(left: Row, right: Row) -> bool:
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """``model`` is what a reader must see, ``old`` what each revision replaced."""
+    """``model`` is what a reader must see, ``old`` what each revision replaced, ``late`` how many came late in it."""
 
     @initialize()
     def begin(self) -> None:
@@ -75,6 +75,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.store = BarStore(self.root, self.clock)
         self.model: dict[Key, Model] = {key: {} for key in KEYS}
         self.old: dict[Key, list[Model]] = {key: [] for key in KEYS}
+        self.late: dict[Key, list[int]] = {key: [] for key in KEYS}
         self.aside: dict[Key, dict[int, Model]] = {key: {} for key in KEYS}
         self.acts: dict[Key, int] = dict.fromkeys(KEYS, 0)
 
@@ -93,8 +94,12 @@ class StoreMachine(RuleBasedStateMachine):
         assert (report.added, report.revised) == (len(rows) - len(known), len(revised))
         assert report.kept_out == len(given) - len(rows)
         assert report.unchanged == len(known) - len(revised)
-        if revised:
+        held = [*model, *(ts for gone in self.aside[key].values() for ts in gone)]
+        late = sum(ts < max(held, default=ts) for ts in rows.keys() - known)
+        if revised or late:
             self.old[key].append(revised)
+            self.late[key].append(late)
+        if revised:
             span = (report.revised_first, report.revised_last)
             assert span == tuple(pd.Timestamp(ts, tz="UTC") for ts in (min(revised), max(revised)))
         assert report.revision == len(self.old[key])
@@ -196,6 +201,7 @@ class StoreMachine(RuleBasedStateMachine):
             assert [revision.number for revision in found] == list(range(1, len(revisions) + 1))
             assert [revision.source for revision in found] == [f"import {n}" for n in range(len(revisions))]
             assert list(found) == sorted(found, key=lambda revision: revision.recorded_at)
+            assert [revision.late.rows if revision.late else 0 for revision in found] == self.late[key]
             for revision, rows in zip(found, revisions, strict=True):
                 pd.testing.assert_frame_equal(self.store.replaced(*key, revision.number), table(rows))
 
@@ -218,11 +224,13 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_else_lies_about(self) -> None:
-        names = [name for name in self.files() if not name.endswith(("_lock", "_manifest.json"))]
-        assert all(name.endswith(".parquet") for name in names)
+        names = [name for name in self.files() if not name.endswith(("_lock", "_manifest.json", "_arrivals"))]
+        assert all(name.endswith(".parquet") or name.startswith("superseded/") for name in names)
         years = sum(len({pd.Timestamp(ts).year for ts in model}) for model in self.model.values())
         assert len([name for name in names if name.startswith("bars/")]) == years
-        assert len([name for name in names if name.startswith("superseded/")]) == sum(map(len, self.old.values()))
+        assert len([name for name in names if name.startswith("superseded/")]) == sum(
+            bool(rows) + bool(late) for key in KEYS for rows, late in zip(self.old[key], self.late[key], strict=True)
+        )
         assert len([name for name in names if name.startswith("quarantined/")]) == sum(map(len, self.aside.values()))
 
     def files(self) -> dict[str, int]:

@@ -76,7 +76,7 @@ def test_a_crash_at_any_step_leaves_the_old_bars_or_the_new(
     BarStore(tmp_path).upsert("BTC", M1, TRADE, new)
     pd.testing.assert_frame_equal(BarStore(tmp_path).read("BTC", M1), new)
     names = sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
-    assert len(names) == 5, f"two years, their old rows, the manifest and the lock, not {names}"
+    assert len(names) == 6, f"two years, their old rows, the manifest, the log and the lock, not {names}"
 
 
 def test_a_full_disk_is_said_and_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

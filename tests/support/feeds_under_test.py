@@ -70,7 +70,7 @@ class Subject:
 def vendor_settings(kind: str, **changes: Any) -> VendorSettings:
     """Settings of a feed under test."""
     plain = {"remote_providers": "enabled", "base_url": "http://127.0.0.1:1", "requests_per_minute": 600,
-             "delay_minutes": 0, "first_bars": 300}  # fmt: skip
+             "delay_minutes": 0, "first_bars": 300, "look_back_bars": 5}  # fmt: skip
     return VendorSettings(kind=kind, **plain | changes)
 
 

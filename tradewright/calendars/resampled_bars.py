@@ -61,7 +61,7 @@ class ResampledBars(BarStore):
     def coverage(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> Coverage | None:
         """The extent of what can be read; of bars that are made, with the revision of those they are made of."""
         base = self.base_of(instrument, timeframe, kind)
-        stored = None if base is None else super().coverage(instrument, base, kind)
+        stored = None if base is None else self._stored_coverage(Series(instrument, base, kind))
         if base is None or base is timeframe or stored is None:
             return stored
         ts = self._whole(Series(instrument, timeframe, kind), base, PriceView.RAW).ts
@@ -72,17 +72,16 @@ class ResampledBars(BarStore):
         base = self.base_of(instrument, timeframe, kind)
         if base is None:
             return ""
-        told = super().fingerprint(instrument, base, kind)
+        told = self._stored_print(Series(instrument, base, kind))
         return told if base is timeframe else self._fingerprint_of_made(Series(instrument, timeframe, kind), base, told)
 
     def fingerprints(self, instrument: str) -> dict[Timeframe, str]:
         """The fingerprint of every series of an instrument's trades that is stored or can be made, by timeframe."""
-        stored = {each: told for each in Timeframe if (told := BarStore.fingerprint(self, instrument, each))}
+        keys = {each: Series(instrument, each, BarKind.TRADE) for each in Timeframe}
+        stored = {each: told for each, key in keys.items() if (told := self._stored_print(key))}
         bases = {each: base_among(stored, each) for each in Timeframe}
         return {
-            each: stored[base]
-            if base is each
-            else self._fingerprint_of_made(Series(instrument, each, BarKind.TRADE), base, stored[base])
+            each: stored[base] if base is each else self._fingerprint_of_made(keys[each], base, stored[base])
             for each, base in bases.items()
             if base is not None
         }
@@ -106,7 +105,7 @@ class ResampledBars(BarStore):
         from tradewright.calendars.resampling import resampled
 
         # Before the bars are read, so that it is never newer than they are.
-        told = BarStore.fingerprint(self, series.instrument, base, series.kind)
+        told = self._stored_print(series._replace(timeframe=base))
         known = self._made.get(series)
         if view is PriceView.RAW and known is not None and known[0] == told:
             return known[1]
@@ -122,7 +121,7 @@ class ResampledBars(BarStore):
 
     def _hours(self, series: Series, base: Timeframe) -> str:
         """A hash of the sessions in which the stored bars lie, and of those around."""
-        market, covered = self._market(series.instrument), BarStore.coverage(self, series.instrument, base, series.kind)
+        market, covered = self._market(series.instrument), self._stored_coverage(series._replace(timeframe=base))
         if covered is None:
             return ""
         low = np.searchsorted(market.closes, covered.first.value - _AROUND)

@@ -159,6 +159,15 @@ class Decisions:
             query = query.where(intents.c.signal_id == signal_id)
         return self._read_intents(query)
 
+    def intents_between(self, instrument: str, first: datetime, before: datetime) -> list[Intent]:
+        """The intents on an instrument that were written from ``first`` to before ``before``, oldest first.
+
+        Those of every account and mode.
+        """
+        conditions = intents.c.instrument == instrument, intents.c.recorded_at >= first, intents.c.recorded_at < before
+        query = select(intents.c.payload).where(*conditions)
+        return self._read_intents(query.order_by(intents.c.recorded_at, intents.c.intent_id))
+
     def newest_intents(
         self, most: int | None, besides: Collection[str] = (), account: str | None = None
     ) -> list[Intent]:

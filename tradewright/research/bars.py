@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 
 import pandas as pd
 
+from tradewright.calendars.registry import calendar_of
 from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import FACTOR_COLUMNS, AssetClass, Instrument
 from tradewright.model.ports import Feed
 from tradewright.scenarios.scenario import Scenario
-from tradewright.store.bars import BarStore, UpsertReport
+from tradewright.store.bars import BarStore, Coverage, UpsertReport
 from tradewright.store.dataset import bars_hash
 
 ADJUSTABLE = (AssetClass.STOCK, AssetClass.ETF)
 """Only stocks and funds have corporate actions to adjust for."""
+PAUSE, A_DAY = timedelta(hours=6), timedelta(days=1)
 _NO_ACTIONS = pd.DataFrame(columns=list(FACTOR_COLUMNS))
 """A made-up instrument neither splits nor pays."""
 
@@ -64,10 +66,46 @@ class Selection:
         return replace(self, start=None, end=None)
 
 
+@dataclass(frozen=True)
+class LookBack:
+    """Which stored bars are asked for again, so that a vendor's corrections arrive.
+
+    Args:
+        bars: so many of the newest days (weeks, months); 0 asks for nothing again. Of shorter bars, after a pause of
+            :data:`PAUSE`, those of the last day are.
+        now: the present.
+    """
+
+    bars: int
+    now: datetime
+
+    def after(self, store: BarStore, instrument: Instrument, timeframe: Timeframe, covered: Coverage) -> pd.Timestamp:
+        """The moment after which a feed is asked for bars: before the newest stored one where it looks back.
+
+        It does so only while a newer bar has closed, so that one question brings both.
+        """
+        newest, symbol = covered.last, instrument.symbol
+        closed = calendar_of(instrument).newest_closed(timeframe, self.now, like=newest.value)
+        if not self.bars or closed is None or closed <= newest.value:
+            return newest
+        if not timeframe.of_sessions:
+            return newest - A_DAY if self.now - newest > PAUSE else newest
+        span = (2 * self.bars + 10) * timedelta(seconds=timeframe.seconds)
+        starts = store.read_bars(symbol, timeframe, start=(newest - span).to_pydatetime()).ts
+        return pd.Timestamp(int(starts[-self.bars :][0]) - 1, tz="UTC")
+
+
 def refresh(
-    store: BarStore, feed: Feed, instrument: Instrument, timeframes: Iterable[Timeframe]
+    store: BarStore,
+    feed: Feed,
+    instrument: Instrument,
+    timeframes: Iterable[Timeframe],
+    look_back: LookBack | None = None,
 ) -> dict[Timeframe, UpsertReport]:
     """Bring one instrument's bars up to date: all that is newer than the newest stored bar, by timeframe.
+
+    Args:
+        look_back: which bars are asked for again where the stored ones are of the same feed; None for none.
 
     Raises:
         DataError: for an instrument the feed does not have, bars that break the contract, and bars of a scenario beside
@@ -76,10 +114,13 @@ def refresh(
     """
     symbol = instrument.symbol
     admit(store, feed, symbol)
-    reports = {}
+    reports, sources = {}, store.sources(symbol) if look_back else {}
     for timeframe in dict.fromkeys(timeframes):
         covered = store.coverage(symbol, timeframe)
-        frame = feed.fetch(instrument, timeframe, covered.last if covered else None)
+        after = covered.last if covered else None
+        if covered is not None and look_back is not None and sources.get(timeframe) == feed.name:
+            after = look_back.after(store, instrument, timeframe, covered)
+        frame = feed.fetch(instrument, timeframe, after)
         reports[timeframe] = store.upsert(
             symbol,
             timeframe,

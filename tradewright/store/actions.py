@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tradewright.model.bars import Bars, PriceView
+from tradewright.model.clock import Clock, SystemClock
 from tradewright.model.errors import DataError, StoreError
 from tradewright.model.instrument import FACTOR_COLUMNS, TickerSpan
-from tradewright.store.artefacts import Artefacts, NoArtefact
+from tradewright.store.artefacts import Artefacts, Key, NoArtefact
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,11 +26,18 @@ class Actions:
     """The corporate actions of each instrument, under ``<root>/actions/<instrument>``.
 
     A factor row dated D holds for every local date of the exchange <= D and later than the row before; after the last
-    row, and in an empty table (known to have no actions), every factor is 1.
+    row, and in an empty table (known to have no actions), every factor is 1. A table that gives way to another one is
+    kept, with the moment.
+
+    Args:
+        root: the storage folder.
+        clock: what changes are dated by; the machine's when None.
+        known_at: the moment whose tables are read, without what came into force after it; None for the newest.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, clock: Clock | None = None, known_at: datetime | None = None) -> None:
         self._artefacts = Artefacts(root / "actions")
+        self._clock, self._known_at = clock or SystemClock(), known_at
 
     def write_factors(self, instrument: str, factors: pd.DataFrame, zone: str = "America/New_York") -> None:
         """Store the factors: columns ``date`` (ascending), ``price_factor``, ``split_factor``, ``reference_price``.
@@ -42,16 +50,57 @@ class Actions:
         """
         table = _checked(instrument, factors)
         table["zone"] = zone
-        self._artefacts.write_frame((instrument, "factors"), table)
+        before = self._newest(instrument)
+        if before is None or not before.astype(table.dtypes.to_dict()).equals(table):
+            self._supersede(instrument, before)
+            self._artefacts.write_frame((instrument, "factors"), table)
 
     def factors(self, instrument: str) -> pd.DataFrame:
         """The stored factors, with the column ``zone``.
 
         Raises:
-            NoFactors: when nothing was ever stored for the instrument.
+            NoFactors: when nothing was ever stored for the instrument, or not yet at the moment that is read.
         """
+        if self._known_at is None:
+            return self._read(instrument, (instrument, "factors"))
+        later = [row for row in self._superseded(instrument) if datetime.fromisoformat(row["until"]) > self._known_at]
+        if not later:
+            table = self._read(instrument, (instrument, "factors"))
+        elif later[0]["number"] is None:
+            raise NoFactors(
+                f"no corporate actions of {instrument} were stored at {self._known_at:%Y-%m-%d %H:%M:%S} UTC",
+                where=str(self._artefacts.folder((instrument,))),
+                remedy="choose a later backtest.known_at, or read the prices raw (backtest.prices=raw)",
+            )
+        else:
+            table = self._read(instrument, (instrument, "superseded", str(later[0]["number"])))
+        return in_force(table, self._known_at)
+
+    def _newest(self, instrument: str) -> pd.DataFrame | None:
         try:
             return self._artefacts.read_frame((instrument, "factors"))
+        except NoArtefact:
+            return None
+
+    def _superseded(self, instrument: str) -> list[dict[str, Any]]:
+        """The tables that gave way, oldest first: until when each was the newest, and its number; None for no table."""
+        try:
+            found: list[dict[str, Any]] = self._artefacts.read_json((instrument, "superseded"))
+        except NoArtefact:
+            return []
+        return found
+
+    def _supersede(self, instrument: str, table: pd.DataFrame | None) -> None:
+        """Keep a table that gives way. It comes before its successor, so that a crash between them changes nothing."""
+        known = self._superseded(instrument)
+        if table is not None:
+            self._artefacts.write_frame((instrument, "superseded", str(len(known))), table)
+        row = {"until": self._clock.now().isoformat(), "number": None if table is None else len(known)}
+        self._artefacts.write_json((instrument, "superseded"), [*known, row])
+
+    def _read(self, instrument: str, key: Key) -> pd.DataFrame:
+        try:
+            return self._artefacts.read_frame(key)
         except NoArtefact as error:
             raise NoFactors(
                 f"no corporate actions of {instrument}, so its adjusted prices are unknown",
@@ -82,6 +131,22 @@ class Actions:
             NoFactors: for an adjusted view of an instrument without a table.
         """
         return bars if view is PriceView.RAW else adjust(bars, self.factors(instrument), view)
+
+
+def in_force(factors: pd.DataFrame, moment: datetime) -> pd.DataFrame:
+    """A factor table as it was at a moment: without actions that came into force later, and 1 on that moment's day."""
+    import pandas as pd
+
+    if factors.empty:
+        return factors
+    day = pd.Timestamp(moment).tz_convert(factors["zone"].iloc[0]).tz_localize(None).normalize()
+    later = (factors["date"] >= day).to_numpy()
+    kept = factors[~later].reset_index(drop=True)
+    if later.any():
+        first = factors[later].iloc[0]
+        for name in ("price_factor", "split_factor"):
+            kept[name] /= float(first[name])
+    return kept
 
 
 def adjust(bars: Bars, factors: pd.DataFrame, view: PriceView) -> Bars:

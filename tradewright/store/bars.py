@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from tradewright.model.clock import Clock, SystemClock
 from tradewright.model.errors import DataError, StoreError
 from tradewright.model.hashing import content_hash
 from tradewright.store.actions import Actions
+from tradewright.store.arrivals import note_arrival
 from tradewright.store.dataset import (
     REMEDY,
     DamagedFile,
@@ -30,7 +31,8 @@ from tradewright.store.dataset import (
     write_part,
 )
 from tradewright.store.files import exclusive
-from tradewright.store.series import LOCK, Series, manifest_path, merged, read_or_damaged, sweep
+from tradewright.store.late import join_runs, late_runs, write_runs
+from tradewright.store.series import LOCK, Series, manifest_path, merged, read_or_damaged, superseded, sweep
 from tradewright.store.time_range import Moment, first_instant, last_instant
 
 if TYPE_CHECKING:  # a store that is only described, or of which nothing is stored, needs no pandas
@@ -91,9 +93,9 @@ class BarStore:
 
     def __init__(self, root: Path, clock: Clock | None = None, trading_days: TradingDays | None = None) -> None:
         self.root = root
-        self.actions = Actions(root)
         self.trading_days = trading_days
         self._clock = clock or SystemClock()
+        self.actions = Actions(root, self._clock)
 
     def upsert(
         self,
@@ -180,10 +182,7 @@ class BarStore:
         Raises:
             StoreError: when the manifest is damaged.
         """
-        manifest = Manifest.load(manifest_path(self._folder(Series(instrument, timeframe, kind))))
-        if manifest is None or not manifest.parts:
-            return ""
-        return content_hash({year: part.sha256 for year, part in manifest.parts.items()})
+        return self._stored_print(Series(instrument, timeframe, kind))
 
     def fingerprints(self, instrument: str) -> dict[Timeframe, str]:
         """The fingerprint of every series of an instrument's trades that can be read, by timeframe.
@@ -200,7 +199,7 @@ class BarStore:
         Raises:
             StoreError: when a manifest is damaged.
         """
-        return tuple(each for each in Timeframe if BarStore.fingerprint(self, instrument, each, kind))
+        return tuple(each for each in Timeframe if self._stored_print(Series(instrument, each, kind)))
 
     def sources(self, instrument: str, kind: BarKind = BarKind.TRADE) -> dict[Timeframe, str]:
         """Where the newest bars of each stored series of an instrument came from, by timeframe.
@@ -223,12 +222,7 @@ class BarStore:
 
     def coverage(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> Coverage | None:
         """The extent of a stored series, from its manifest alone; None when nothing is stored."""
-        manifest = Manifest.load(manifest_path(self._folder(Series(instrument, timeframe, kind))))
-        if manifest is None or not manifest.parts:
-            return None
-        first = min(part.first for part in manifest.parts.values())
-        last = max(part.last for part in manifest.parts.values())
-        return Coverage(manifest.rows, stamp(first), stamp(last), len(manifest.revisions))
+        return self._stored_coverage(Series(instrument, timeframe, kind))
 
     def revisions(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> tuple[Revision, ...]:
         """The corrections of a series, oldest first."""
@@ -244,8 +238,8 @@ class BarStore:
         revisions = self.revisions(instrument, timeframe, kind)
         if not 1 <= number <= len(revisions):
             raise StoreError(f"{instrument} {timeframe} {kind} has {len(revisions)} revisions, no number {number}")
-        folder = self._superseded(Series(instrument, timeframe, kind))
-        return frame_of(read_or_damaged(folder, revisions[number - 1].replaced))
+        folder, part = self._superseded(Series(instrument, timeframe, kind)), revisions[number - 1].replaced
+        return frame_of(join([]) if part is None else read_or_damaged(folder, part))
 
     def series(self) -> Iterator[Series]:
         """Everything that is stored, in order of kind, timeframe and instrument."""
@@ -258,6 +252,22 @@ class BarStore:
         bounds = partial(self.trading_days, instrument) if self.trading_days else None
         return first_instant(start, bounds), last_instant(end, bounds)
 
+    def _stored_print(self, series: Series) -> str:
+        """The fingerprint of a stored series; empty without bars."""
+        manifest = Manifest.load(manifest_path(self._folder(series)))
+        if manifest is None or not manifest.parts:
+            return ""
+        return content_hash({year: part.sha256 for year, part in manifest.parts.items()})
+
+    def _stored_coverage(self, series: Series) -> Coverage | None:
+        """The extent of a stored series; None without bars."""
+        manifest = Manifest.load(manifest_path(self._folder(series)))
+        if manifest is None or not manifest.parts:
+            return None
+        first = min(part.first for part in manifest.parts.values())
+        last = max(part.last for part in manifest.parts.values())
+        return Coverage(manifest.rows, stamp(first), stamp(last), len(manifest.revisions))
+
     def _view(self, series: Series, first: int, last: int, view: PriceView) -> Bars:
         """The bars of a series that start from ``first`` to ``last``, in a view."""
         bars = within(self._parts(series, first, last), first, last)
@@ -268,22 +278,37 @@ class BarStore:
     def _merge(self, series: Series, new: Bars, source: str) -> UpsertReport:
         folder = self._folder(series)
         manifest = Manifest.load(manifest_path(folder)) or Manifest()
-        aside = manifest.set_aside(new.ts)
+        aside, now = manifest.set_aside(new.ts), manifest.next_moment(self._clock.now())
         parts, merges = merged(folder, series.timeframe, manifest.parts, select(new, ~aside))
-        revisions = manifest.revisions + self._revision(series, len(manifest.revisions) + 1, merges, source)
+        revisions = manifest.revisions + self._revision(series, manifest, merges, source, now)
         if parts != manifest.parts:
-            changes = {"parts": parts, "revisions": revisions, "source": source, "updated_at": self._clock.now()}
+            if any(np.any(found.new > manifest.newest) for found in merges):
+                note_arrival(folder, now, manifest.newest)
+            changes = {"parts": parts, "revisions": revisions, "source": source, "updated_at": now}
             manifest.model_copy(update=changes).save(manifest_path(folder))
         sweep(folder, parts.values())
-        sweep(self._superseded(series), [revision.replaced for revision in revisions])
+        sweep(self._superseded(series), [part for revision in revisions for part in revision.changed])
         return _report(merges, revisions, int(aside.sum()))
 
-    def _revision(self, series: Series, number: int, merges: list[Merge], source: str) -> tuple[Revision, ...]:
+    def _revision(
+        self, series: Series, manifest: Manifest, merges: list[Merge], source: str, now: datetime
+    ) -> tuple[Revision, ...]:
+        """The bars that a change corrects, and those that it adds before the newest one, in files; or nothing."""
         replaced = join([found.replaced for found in merges])
-        if len(replaced.ts) == 0:
+        late = join_runs([late_runs(found, manifest) for found in merges])
+        number, folder = len(manifest.revisions) + 1, self._superseded(series)
+        if not len(replaced.ts) and not len(late):
             return ()
-        part = write_part(self._superseded(series), f"revision={number}", replaced)
-        return (Revision(number=number, recorded_at=self._clock.now(), source=source, replaced=part),)
+        rows = sum(int(np.sum(found.new < manifest.newest)) for found in merges)
+        name = f"revision={number}"
+        made = Revision(
+            number=number,
+            recorded_at=now,
+            source=source,
+            replaced=write_part(folder, name, replaced) if len(replaced.ts) else None,
+            late=write_runs(folder, name, late, rows) if len(late) else None,
+        )
+        return (made,)
 
     def _parts(self, series: Series, first: int, last: int) -> Bars:
         folder = self._folder(series)
@@ -318,8 +343,7 @@ class BarStore:
         return self.root / "bars" / series.folder
 
     def _superseded(self, series: Series) -> Path:
-        """Outside the dataset, so that a reader of the whole tree meets every bar once."""
-        return self.root / "superseded" / series.folder
+        return superseded(self.root, series)
 
 
 def within(bars: Bars, first: int, last: int) -> Bars:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,6 +22,10 @@ from tradewright.store.files import write_bytes
 
 if TYPE_CHECKING:  # loaded where a file is read or written
     import pyarrow as pa
+
+
+BEGINNING, END = -(2**63), 2**63 - 1
+"""The ends of time, in nanoseconds since 1970 UTC."""
 
 
 def bars_hash(bars: Bars) -> str:
@@ -49,12 +54,41 @@ class Part(FrozenModel):
 
 
 class Revision(FrozenModel):
-    """A vendor's correction: how many bars changed, over which span, and where the old rows are."""
+    """A change of what was known of the past: a vendor's correction, bars that came late, or both.
+
+    Args:
+        number: from 1, in the series.
+        replaced: the bars that had other values, as they were; None where none had.
+        late: the bars that came after later ones, as runs (:mod:`tradewright.store.late`); None where none did, and in
+            manifests that were written before they were noted.
+    """
 
     number: int
     recorded_at: Instant
     source: str
-    replaced: Part
+    replaced: Part | None = None
+    late: Part | None = None
+
+    @property
+    def changed(self) -> tuple[Part, ...]:
+        """What changed: the replaced bars, those that came late."""
+        return tuple(part for part in (self.replaced, self.late) if part is not None)
+
+    @property
+    def first(self) -> int:
+        """Start of the first bar that changed, nanoseconds since 1970 UTC."""
+        return min(part.first for part in self.changed)
+
+    @property
+    def last(self) -> int:
+        """Start of the last bar that changed."""
+        return max(part.last for part in self.changed)
+
+    @property
+    def told(self) -> str:
+        """What changed, in words."""
+        late = [f"{self.late.rows:,} came late"] if self.late else []
+        return ", ".join([*([f"{self.replaced.rows:,} corrected"] if self.replaced else []), *late])
 
 
 class Release(FrozenModel):
@@ -97,6 +131,16 @@ class Manifest(FrozenModel):
     source: str = ""
     updated_at: Instant | None = None
     quarantines: tuple[Quarantine, ...] = ()
+
+    def next_moment(self, now: datetime) -> datetime:
+        """When a change made now is dated: later than every change before it, also where a clock went back."""
+        return now if self.updated_at is None else max(now, self.updated_at + timedelta(microseconds=1))
+
+    @property
+    def newest(self) -> int:
+        """Start of the newest bar that is held, one that is set aside included; ``BEGINNING`` without any."""
+        held = (*self.parts.values(), *(row.bars for row in self.in_force))
+        return max((part.last for part in held), default=BEGINNING)
 
     @property
     def in_force(self) -> tuple[Quarantine, ...]:
@@ -213,12 +257,17 @@ def _arrays(table: pa.Table) -> Bars:
 
 
 class Merge(NamedTuple):
-    """``bars`` is the union with the new values; ``replaced`` are the old rows that gave way."""
+    """``bars`` is the union with the new values; ``replaced`` are old rows that gave way, ``new`` are starts."""
 
     bars: Bars
     replaced: Bars
-    added: int
+    new: Times
     unchanged: int
+
+    @property
+    def added(self) -> int:
+        """How many bars there were none of."""
+        return len(self.new)
 
     @property
     def changed(self) -> bool:
@@ -240,7 +289,7 @@ def merge(old: Bars, new: Bars) -> Merge:
     fresh = differs | ~known
     order = np.argsort(np.concatenate([old.ts[~gone], new.ts[fresh]]), kind="stable")
     union = select(join([select(old, ~gone), select(new, fresh)]), order)
-    return Merge(union, select(old, gone), int(np.sum(~known)), int(np.sum(known & ~differs)))
+    return Merge(union, select(old, gone), new.ts[~known], int(np.sum(known & ~differs)))
 
 
 def _same(before: Floats, after: Floats) -> Mask:

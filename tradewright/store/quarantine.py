@@ -13,7 +13,7 @@ from tradewright.model.errors import StoreError
 from tradewright.store.bars import TradingDays
 from tradewright.store.dataset import Manifest, Quarantine, Release, write_part
 from tradewright.store.files import exclusive
-from tradewright.store.series import LOCK, Series, manifest_path, merged, parted, read_or_damaged, sweep
+from tradewright.store.series import LOCK, Series, manifest_path, merged, parted, quarantined, read_or_damaged, sweep
 from tradewright.store.time_range import Moment, first_instant, last_instant
 
 
@@ -86,7 +86,8 @@ class Quarantines:
                 raise self._nothing(series, "no stored bar starts in the span", "tradewright data show lists the ends")
             number = len(manifest.quarantines) + 1
             part = write_part(kept, f"quarantine={number}", out)
-            made = Quarantine(number=number, bars=part, actor=actor, reason=reason, at=self._clock.now())
+            at = manifest.next_moment(self._clock.now())
+            made = Quarantine(number=number, bars=part, actor=actor, reason=reason, at=at)
             changes = {"parts": parts, "quarantines": (*manifest.quarantines, made), "updated_at": made.at}
             self._save(series, manifest.model_copy(update=changes))
         return made
@@ -118,7 +119,7 @@ class Quarantines:
             parts = manifest.parts
             for row in ended:
                 parts, _ = merged(folder, timeframe, parts, read_or_damaged(kept, row.bars))
-            done = Release(actor=actor, reason=reason, at=self._clock.now())
+            done = Release(actor=actor, reason=reason, at=manifest.next_moment(self._clock.now()))
             rows = _released(manifest.quarantines, {row.number for row in ended}, done)
             changes = {"parts": parts, "quarantines": rows, "updated_at": done.at}
             self._save(series, manifest.model_copy(update=changes))
@@ -149,7 +150,7 @@ class Quarantines:
         return self._root / "bars" / series.folder
 
     def _kept(self, series: Series) -> Path:
-        return self._root / "quarantined" / series.folder
+        return quarantined(self._root, series)
 
 
 def _released(rows: Sequence[Quarantine], numbers: set[int], done: Release) -> tuple[Quarantine, ...]:

@@ -13,7 +13,8 @@ from tradewright.model.bar_rules import select
 from tradewright.model.bars import BarKind, Bars, Timeframe
 from tradewright.store.dataset import REMEDY, DamagedFile, Merge, Part, join, merge, read_part, write_part
 
-LOCK = "_lock"
+LOCK, ARRIVALS = "_lock", "_arrivals"
+"""Files beside the manifest: the lock of writers, and the log of :mod:`tradewright.store.arrivals`."""
 _ALL_YEARS = "all"
 
 Parts = dict[str, Part]
@@ -31,6 +32,16 @@ class Series(NamedTuple):
     def folder(self) -> str:
         """Its place in the dataset, hive style; odd characters of the symbol are percent-encoded."""
         return f"kind={self.kind}/timeframe={self.timeframe}/instrument={quote(self.instrument, safe='')}"
+
+
+def quarantined(root: Path, series: Series) -> Path:
+    """Where the bars are that people set aside: outside the dataset, which readers take as one table."""
+    return root / "quarantined" / series.folder
+
+
+def superseded(root: Path, series: Series) -> Path:
+    """Where the bars are that revisions replaced: outside the dataset as well."""
+    return root / "superseded" / series.folder
 
 
 def manifest_path(folder: Path) -> Path:
@@ -90,7 +101,7 @@ def read_or_damaged(folder: Path, part: Part) -> Bars:
 
 def sweep(folder: Path, named: Iterable[Part]) -> None:
     """Remove the files that the manifest no longer names, and what a crash left behind; only under the lock."""
-    kept = {folder / part.file for part in named} | {manifest_path(folder), folder / LOCK}
+    kept = {folder / part.file for part in named} | {manifest_path(folder), folder / LOCK, folder / ARRIVALS}
     for path in folder.rglob("*"):
         if path.is_file() and path not in kept:
             path.unlink()
