@@ -28,7 +28,7 @@ from tradewright.execution.inbox import Inbox
 from tradewright.execution.input_checks import look_ahead_check
 from tradewright.execution.types import SendResult
 from tradewright.indicators.features import feature_snapshot, feature_table
-from tradewright.model.bars import BarKind, Timeframe
+from tradewright.model.bars import Timeframe
 from tradewright.model.broker import Broker
 from tradewright.model.clock import Clock, ManualClock
 from tradewright.model.decision import Decision
@@ -143,7 +143,7 @@ def _pasts(house: Container, store: ReplayBars) -> dict[str, InstrumentPast]:
             house.strategy,
             declared,
             item,
-            store.whole(Series(symbol, chosen.timeframe, BarKind.TRADE)),
+            store.whole(Series(symbol, chosen.timeframe, store.kind_of(symbol))),
             chosen.timeframe,
             replace(research.spec(settings, item.instrument), bar_delay=1, fill_market="next_open", close_at_end=False),
             identity,

@@ -70,25 +70,43 @@ def refresh(
     """Bring one instrument's bars up to date: all that is newer than the newest stored bar, by timeframe.
 
     Raises:
-        DataError: for an instrument the feed does not have, bars that break the contract, and bars of a scenario beside
-            those of another source.
-        StoreError: when the store is damaged or full.
+        DataError: for an instrument the feed does not have, bars that break the contract, bars of a scenario beside
+            those of another source, and those of another kind than the one that is read.
+        StoreError: when both kinds are stored and none is declared, when the store is damaged or full.
     """
     symbol = instrument.symbol
     admit(store, feed, symbol)
-    reports = {}
+    reports, kind = {}, kind_brought(store, feed, instrument)
     for timeframe in dict.fromkeys(timeframes):
-        covered = store.coverage(symbol, timeframe)
+        covered = store.coverage(symbol, timeframe, kind)
         frame = feed.fetch(instrument, timeframe, covered.last if covered else None)
         reports[timeframe] = store.upsert(
             symbol,
             timeframe,
-            BarKind.TRADE,
+            kind,
             frame,
             source=feed.name,
             negative_prices=instrument.negative_prices,
         )
     return reports
+
+
+def kind_brought(store: BarStore, feed: Feed, instrument: Instrument) -> BarKind:
+    """The kind under which bars of a feed are stored: the one that is read, and at first the feed's own.
+
+    Raises:
+        DataError: when the feed brings another kind than the one that is read; nothing would read its bars.
+        TwoKinds: when both are stored and none is declared.
+    """
+    symbol, own = instrument.symbol, feed.kind_of(instrument)
+    known = instrument.bar_kind or (store.kind_of(symbol) if store.kinds.stored(symbol) else None)
+    if own is not None and known is not None and own is not known:
+        raise DataError(
+            f"{known} bars of {symbol} are read, and {feed.name} brings {own} bars",
+            where=str(store.root),
+            remedy=f"say bar_kind: {own} for {symbol} in conf/instruments, another feed, or another storage.root",
+        )
+    return known or own or BarKind.TRADE
 
 
 def admit(store: BarStore, feed: Feed, symbol: str) -> None:
@@ -99,15 +117,28 @@ def admit(store: BarStore, feed: Feed, symbol: str) -> None:
     """
     if not isinstance(feed, Scenario):
         return
-    sources = {str(timeframe): source for timeframe, source in store.sources(symbol).items()}
-    if others := {timeframe: source for timeframe, source in sources.items() if source not in ("", feed.name)}:
-        told = ", ".join(f"{timeframe} from {source}" for timeframe, source in others.items())
+    sources = sources_of(store, symbol)
+    if others := {series: source for series, source in sources.items() if source not in ("", feed.name)}:
+        told = ", ".join(f"{series} from {source}" for series, source in others.items())
         raise DataError(
             f"bars of {symbol} are stored ({told}), and a scenario's invented bars are not put beside them",
             where=str(store.root),
             remedy="say feed=files, or another storage.root for the scenario",
         )
     store.actions.write_factors(symbol, _NO_ACTIONS)
+
+
+def sources_of(store: BarStore, symbol: str) -> dict[str, str]:
+    """Where the newest bars of each stored series of an instrument came from, of either kind.
+
+    Raises:
+        StoreError: when a manifest is damaged.
+    """
+    found: dict[str, str] = {}
+    for kind in store.kinds.stored(symbol):
+        note = "" if kind is BarKind.TRADE else f" {kind}"
+        found |= {f"{timeframe}{note}": source for timeframe, source in store.sources(symbol, kind).items()}
+    return found
 
 
 def read_instrument_bars(
