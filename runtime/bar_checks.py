@@ -55,6 +55,7 @@ def report_on(house: Container, symbol: str, timeframe: Timeframe) -> QualityRep
         rules=house.settings.quality,
         aside=house.quarantines.in_force(symbol, timeframe),
         of_base=shorter,
+        kind=store.kind_of(symbol),
     )
 
 

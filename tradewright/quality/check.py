@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tradewright.model.bar_rules import bars_of, intact
-from tradewright.model.bars import Bars, Timeframe, Times
+from tradewright.model.bars import BarKind, Bars, Timeframe, Times
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument, TickerSpan
 from tradewright.quality.anomalies import gap_findings, quarantine_finding, security_finding, volume_findings
@@ -18,7 +18,7 @@ from tradewright.quality.pandera_schema import explain
 from tradewright.quality.price_moves import price_findings
 from tradewright.quality.report import Code, Finding, QualityReport, Severity
 from tradewright.quality.stale_runs import stale_finding
-from tradewright.quality.thresholds import SHIPPED, QualityRules
+from tradewright.quality.thresholds import SHIPPED, QualityRules, Severities
 from tradewright.store.dataset import Quarantine
 
 _ORDER = list(Severity)
@@ -38,6 +38,7 @@ def check_bars(
     rules: QualityRules = SHIPPED,
     aside: Sequence[Quarantine] = (),
     of_base: Sequence[Quarantine] = (),
+    kind: BarKind = BarKind.TRADE,
 ) -> QualityReport:
     """Check a bars table.
 
@@ -52,6 +53,7 @@ def check_bars(
         adjusted: the same bars adjusted for the splits that are known, which then are no jumps; None where none are.
         aside: the quarantines in force of these bars.
         of_base: those of the shorter bars that these are made of.
+        kind: of the bars; a spread that is unknown or below zero weighs more in quotes, where fills are priced by it.
     """
     set_aside = quarantine_finding(len(frame), aside, rules.severities.quarantined)
     if len(frame) == 0:
@@ -64,10 +66,21 @@ def check_bars(
     found = price_findings(bars if adjusted is None else adjusted, grid, rules)
     found += [*bad_print_finding(bars, rules.bad_print), *stale_finding(bars, grid, rules)]
     grade, ticker = rules.severities, instrument.ticker(MAPPED)
+    grade = grade if kind is BarKind.TRADE else _of_quotes(bars, rules)
     found += volume_findings(bars, grade)
     found += security_finding(bars, ticker, symbol_map, severity=grade.security_changed)
     found += gap_findings(bars.ts, grid, grade, (*aside, *of_base)) if grid is not None else []
     return _report(instrument, timeframe, frame, [*found, *set_aside])
+
+
+def _of_quotes(bars: Bars, rules: QualityRules) -> Severities:
+    """The severities for quotes: unknown spreads are told, and a crossed bar among the newest blocks."""
+    grade = rules.severities
+    told = Severity.WARN if grade.no_spread is Severity.INFO else grade.no_spread
+    crossed = bool(np.any(bars.spread[-rules.watched_bars :] < 0.0))
+    return grade.model_copy(
+        update={"no_spread": told, "crossed_quotes": Severity.BLOCK if crossed else grade.crossed_quotes}
+    )
 
 
 def _sound(frame: pd.DataFrame, timeframe: Timeframe, now: datetime, negative_prices: bool) -> bool:
