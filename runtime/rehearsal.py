@@ -145,7 +145,12 @@ def _pasts(house: Container, store: ReplayBars) -> dict[str, InstrumentPast]:
             item,
             store.whole(Series(symbol, chosen.timeframe, store.kind_of(symbol))),
             chosen.timeframe,
-            replace(research.spec(settings, item.instrument), bar_delay=1, fill_market="next_open", close_at_end=False),
+            replace(
+                research.spec(settings, item.instrument, item.kind),
+                bar_delay=1,
+                fill_market="next_open",
+                close_at_end=False,
+            ),
             identity,
         )
         for symbol, item in tables.items()

@@ -25,7 +25,7 @@ from tradewright.evaluation.study import MetricsConfig, StudyResult
 from tradewright.fills.slippage import for_instrument
 from tradewright.indicators.features import FeatureSettings
 from tradewright.indicators.sessions import Session
-from tradewright.model.bars import Timeframe
+from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.instrument import Instrument
 from tradewright.model.ports import Feed
 from tradewright.model.signal import SignalCandidate
@@ -118,13 +118,13 @@ def terms(house: Container, length: Timeframe, *, lenient: bool = False) -> Term
 
     def of(item: InstrumentBars) -> BacktestSpec:
         known = conversion_of(house, item, length, lenient=lenient)
-        return replace(spec(house.settings, item.instrument), conversion=known)
+        return replace(spec(house.settings, item.instrument, item.kind), conversion=known)
 
     return of
 
 
-def spec(settings: Settings, instrument: Instrument) -> BacktestSpec:
-    """The terms of a backtest of one instrument, without the rates of its bars."""
+def spec(settings: Settings, instrument: Instrument, kind: BarKind) -> BacktestSpec:
+    """The terms of a backtest of one instrument on bars of a kind, without the rates of its bars."""
     backtest = settings.backtest
     return BacktestSpec(
         cash=backtest.cash,
@@ -141,6 +141,7 @@ def spec(settings: Settings, instrument: Instrument) -> BacktestSpec:
         lot_size=float(instrument.lot_size),
         multiplier=float(instrument.multiplier),
         currency=account_currency(settings),
+        quoted_spread=instrument.default_spread_bps if kind is BarKind.QUOTE else None,
     )
 
 

@@ -51,6 +51,14 @@ def slippage_bps(volatility: float, spread_bps: float, units: float, volume: flo
     return min(bps, MAX_BPS)
 
 
+def half_spread_bps(spread_bps: float, terms: SlippageTerms) -> float:
+    """How far bid and ask of a bar of quotes are from its middle prices, in basis points of them.
+
+    Half the bar's spread; one that is unknown or below zero counts as the default spread. At most :data:`MAX_BPS`.
+    """
+    return min(0.5 * (spread_bps if spread_bps >= 0.0 else terms.default_spread), MAX_BPS)
+
+
 def slipped(price: float, side: int, bps: float) -> float:
     """The price after slippage of ``bps`` in [0, ``MAX_BPS``]: a purchase pays more, a sale gets less, at least 0."""
     return price if bps == 0.0 else price * (1.0 + side * bps / 1e4)

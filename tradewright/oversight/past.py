@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -67,7 +67,7 @@ class InstrumentPast:
 
     def signal(self, index: int) -> tuple[SignalCandidate, datetime]:
         """The signal after the close of a bar, from that bar and those before it, with the moment of the close."""
-        item = InstrumentBars(self.item.instrument, select(self.item.bars, slice(0, index + 1)))
+        item = replace(self.item, bars=select(self.item.bars, slice(0, index + 1)))
         raw = select(self.raw, slice(0, index + 1))
         current = self.target(index)
         features = features_at(self.features, current.since)

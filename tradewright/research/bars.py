@@ -25,10 +25,11 @@ _NO_ACTIONS = pd.DataFrame(columns=list(FACTOR_COLUMNS))
 
 @dataclass(frozen=True)
 class InstrumentBars:
-    """One instrument of a backtest with its bars."""
+    """One instrument of a backtest with its bars, of the kind that is read of it."""
 
     instrument: Instrument
     bars: Bars
+    kind: BarKind = BarKind.TRADE
 
     @cached_property
     def data_hash(self) -> str:
@@ -157,7 +158,7 @@ def read_instrument_bars(
         if make is not None and store.coverage(instrument.symbol, selection.timeframe) is None:
             make(instrument)
         bars = _read(store, selection, instrument, selection.timeframe)
-        found[instrument.symbol] = InstrumentBars(instrument, bars)
+        found[instrument.symbol] = InstrumentBars(instrument, bars, store.kind_of(instrument.symbol))
     return found
 
 
