@@ -271,7 +271,9 @@ def _evidence(house: Container, pasts: Mapping[str, InstrumentPast]) -> _Evidenc
         for timeframe in timeframes_judged(house, symbol, [own] if own else []):
             bars[symbol, timeframe] = evidence_on(house, symbol, timeframe, weigh=False)
         table = house.bars.read_bars(symbol, universe)
-        features[symbol] = feature_table(table, research.feature_settings(house.settings, past.item.instrument))
+        features[symbol] = feature_table(
+            table, research.feature_settings(house.settings, past.item.instrument, past.item.kind)
+        )
     tested = research.signal_look_ahead(house)
     ahead = [f"{symbol}, {told}" for symbol, each in tested.items() for told in each.findings]
     return _Evidence(research.identity_in_force(house), ahead, bars, features)

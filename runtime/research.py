@@ -180,6 +180,7 @@ def run_study(house: Container) -> StudyResult:
         "mode": settings.mode.name,
         "prices": settings.backtest.prices,
         "timeframe": "; ".join((length, *(f"{name} made of {each.timeframe}" for name, each in bases.items()))),
+        **_of_quotes(read.values()),
         "cash": f"{settings.backtest.cash:,.12g} {account_currency(settings)}, an equal part for each instrument",
         **_exchange_rates(priced),
         **{name: _shown(chosen[name]) for name in ("sizing", "costs", "slippage", "fill")},
@@ -199,6 +200,12 @@ def run_study(house: Container) -> StudyResult:
         bases=bases,
         rules=settings.quality,
     )
+
+
+def _of_quotes(read: Iterable[InstrumentBars]) -> dict[str, str]:
+    """The instruments on bars of quotes in words; nothing where all are of trades."""
+    quoted = ", ".join(item.instrument.symbol for item in read if item.kind is BarKind.QUOTE)
+    return {"quotes": f"{quoted}: bought at the ask, sold at the bid of each bar"} if quoted else {}
 
 
 def _exchange_rates(priced: Mapping[str, BacktestSpec]) -> dict[str, str]:
@@ -299,13 +306,14 @@ def newest_signals(house: Container) -> list[SignalCandidate]:
     return signals(house.strategy, declared(settings), found, chosen.timeframe, named, house.bars)
 
 
-def feature_settings(settings: Settings, instrument: Instrument) -> FeatureSettings:
-    """The columns of the features table of an instrument."""
+def feature_settings(settings: Settings, instrument: Instrument, kind: BarKind = BarKind.TRADE) -> FeatureSettings:
+    """The columns of the features table of an instrument on bars of a kind."""
     chosen = settings.features
     plain = chosen.model_dump(exclude={"sessions", "extra"})
     return FeatureSettings(
         **plain,
         fallback_spread_bps=instrument.default_spread_bps,
+        quoted=kind is BarKind.QUOTE,
         sessions=tuple(
             Session(row.name, row.zone, time.fromisoformat(row.start), time.fromisoformat(row.end))
             for row in chosen.sessions

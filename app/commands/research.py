@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -61,7 +61,7 @@ def backtest(
         reply = research.reply_of(settings, done, with_fills=as_json)
         if reply.void:
             output.line(f"VOID: {reply.void}")
-        _tell_made(output, reply.made_of)
+        _tell_bars(output, reply.made_of, reply.quotes)
         if report is not None:
             done.report.write(report)
             output.say(f"risk report: {report}")
@@ -104,7 +104,7 @@ def sweep(
             )
         if reply.void:
             output.line(f"VOID: {reply.void}")
-        _tell_made(output, reply.made_of)
+        _tell_bars(output, reply.made_of, reply.quotes)
         header = list(reply.rows[0]) if reply.rows else []
         title = f"{reply.strategy}: {reply.trials} trials, best {reply.ranked_by} first"
         output.table(title, header, [list(row.values()) for row in reply.rows])
@@ -119,6 +119,8 @@ def sweep(
     run_command(as_json, act)
 
 
-def _tell_made(output: Output, made_of: Mapping[str, str]) -> None:
+def _tell_bars(output: Output, made_of: Mapping[str, str], quotes: Sequence[str]) -> None:
+    if quotes:
+        output.line(f"bars of quotes: {', '.join(quotes)}; bought at the ask, sold at the bid")
     for symbol, base in made_of.items():
         output.line(f"bars of {symbol} are made of the stored {base} bars")

@@ -18,7 +18,7 @@ from tradewright.calendars.registry import calendar_of
 from tradewright.execution.market_state import closed_at
 from tradewright.ledger.execution import Execution
 from tradewright.model.bar_rules import select
-from tradewright.model.bars import Bars, Floats, Timeframe
+from tradewright.model.bars import BarKind, Bars, Floats, Timeframe
 from tradewright.model.signal import SignalCandidate
 from tradewright.model.strategy import Strategy
 from tradewright.oversight.parity import ParityFill
@@ -98,7 +98,13 @@ class InstrumentPast:
         end = closed_at(instrument, self.timeframe, start)
         inside = begins if opens is None or opens >= end else pd.Timestamp(opens).to_pydatetime()
         prices = (Decimal(repr(float(column[index]))) for column in self.raw[1:5])
-        return ReplayBar(instrument.symbol, begins, inside, end, *prices)
+        return ReplayBar(instrument.symbol, begins, inside, end, *prices, spread=self._spread(index))
+
+    def _spread(self, index: int) -> Decimal | None:
+        if self.item.kind is BarKind.TRADE:
+            return None
+        known = float(self.raw.spread[index])
+        return Decimal(repr(known if known >= 0 else self.item.instrument.default_spread_bps))
 
     def backtest_fills(self, first: datetime, last: datetime) -> list[ParityFill]:
         """The fills of a backtest over all bars up to ``last`` that lie in a span, at raw prices."""

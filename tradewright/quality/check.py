@@ -65,17 +65,18 @@ def check_bars(
     bars = bars_of(frame)
     found = price_findings(bars if adjusted is None else adjusted, grid, rules)
     found += [*bad_print_finding(bars, rules.bad_print), *stale_finding(bars, grid, rules)]
-    grade, ticker = rules.severities, instrument.ticker(MAPPED)
-    grade = grade if kind is BarKind.TRADE else _of_quotes(bars, rules)
+    grade, ticker = severities_of(bars, rules, kind), instrument.ticker(MAPPED)
     found += volume_findings(bars, grade)
     found += security_finding(bars, ticker, symbol_map, severity=grade.security_changed)
     found += gap_findings(bars.ts, grid, grade, (*aside, *of_base)) if grid is not None else []
     return _report(instrument, timeframe, frame, [*found, *set_aside])
 
 
-def _of_quotes(bars: Bars, rules: QualityRules) -> Severities:
-    """The severities for quotes: unknown spreads are told, and a crossed bar among the newest blocks."""
+def severities_of(bars: Bars, rules: QualityRules, kind: BarKind) -> Severities:
+    """The severities for a kind: of quotes, unknown spreads are told, and crossed bars among the newest block."""
     grade = rules.severities
+    if kind is BarKind.TRADE:
+        return grade
     told = Severity.WARN if grade.no_spread is Severity.INFO else grade.no_spread
     crossed = bool(np.any(bars.spread[-rules.watched_bars :] < 0.0))
     return grade.model_copy(
