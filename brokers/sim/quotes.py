@@ -94,15 +94,11 @@ def stored_bars(
             starts = [datetime.fromtimestamp(start // 1_000_000_000, UTC) for start in bars.ts.tolist()]
             spreads = (spread_of(store, instrument, spread) for spread in bars.spread.tolist())
             rows = zip(starts, spreads, *(column.tolist() for column in bars[1:5]), strict=True)
-            found = [
-                PriceBar(
-                    start,
-                    bar_end(instrument, timeframe, start),
-                    *(Decimal(repr(price)) for price in prices),
-                    half_spread=(spread or Decimal(0)) / 20_000,
-                )
-                for start, spread, *prices in rows
-            ]
+            found = []
+            for start, spread, *prices in rows:
+                opened, high, low, close = (Decimal(repr(price)) for price in prices)
+                end, half = bar_end(instrument, timeframe, start), (spread or Decimal(0)) / 20_000
+                found.append(PriceBar(start, end, opened, high, low, close, half))
             if complete := [bar for bar in found if moment < bar.end <= now]:
                 return complete
         return []

@@ -97,8 +97,9 @@ class InstrumentPast:
         opens = begins if market.is_open(begins) else market.next_open(begins)
         end = closed_at(instrument, self.timeframe, start)
         inside = begins if opens is None or opens >= end else pd.Timestamp(opens).to_pydatetime()
-        prices = (Decimal(repr(float(column[index]))) for column in self.raw[1:5])
-        return ReplayBar(instrument.symbol, begins, inside, end, *prices, spread=self._spread(index))
+        opened, high, low, close = (Decimal(repr(float(column[index]))) for column in self.raw[1:5])
+        prices = opened, high, low, close
+        return ReplayBar(instrument.symbol, begins, inside, end, *prices, self._spread(index))
 
     def _spread(self, index: int) -> Decimal | None:
         if self.item.kind is BarKind.TRADE:
