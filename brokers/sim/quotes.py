@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from brokers.sessions import bar_end
 from brokers.sim.matching import PriceBar
@@ -68,8 +68,9 @@ def quote_around(instrument: Instrument, last: Decimal, at: datetime, spread: De
         spread: in basis points, of quotes whose middle the price is; bid and ask are whole ticks that are no better.
     """
     if spread is not None:
-        tick, half = instrument.tick_size, last * spread / 20_000
-        bid, ask = (last - half) // tick * tick, -(-(last + half) // tick) * tick
+        tick, half = instrument.tick_size, abs(last) * spread / 20_000
+        bid = ((last - half) / tick).to_integral_value(ROUND_FLOOR) * tick
+        ask = ((last + half) / tick).to_integral_value(ROUND_CEILING) * tick
         return Quote.at(at, instrument.symbol, bid=bid, ask=ask, last=last)
     half = instrument.round_price(last * Decimal(repr(instrument.default_spread_bps)) / 20_000)
     half = max(instrument.tick_size, half)
