@@ -14,12 +14,15 @@ from hypothesis import strategies as st
 
 from brokers.sim.matching import PriceBar
 from brokers.sim.quotes import newest_quotes, quote_around, stored_bars
+from brokers.sim.replay import ReplayVenue
 from tests.brokers.desk import ACCOUNT, approved, market
 from tests.brokers.test_sim_bars import FIVE, MONDAY, TUESDAY, fills, group
+from tradewright.fills.costs import NoCosts
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.clock import ManualClock
 from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.model.order import Side
+from tradewright.oversight.rehearsal import ReplayBar
 from tradewright.store.bars import BarStore
 
 EURUSD = Instrument(
@@ -114,3 +117,19 @@ def test_stored_bars_and_quotes_have_the_spread_of_their_kind(tmp_path: Path, ki
 def test_a_bar_of_trades_is_the_same_to_both_sides() -> None:
     bar = PriceBar(MONDAY, MONDAY + FIVE, *map(Decimal, ("100.1", "101", "99", "100")))
     assert bar.seen_by(Side.BUY) == bar.seen_by(Side.SELL) == bar[2:6]
+
+
+def test_a_replay_quotes_and_passes_the_spread_of_its_bars() -> None:
+    clock = ManualClock(MONDAY)
+    venue = ReplayVenue([EURUSD], ACCOUNT, Decimal(100_000), "USD", clock, NoCosts(), 7)
+    prices = map(Decimal, ("1.2", "1.21", "1.19", "1.2"))
+    bar = ReplayBar("EURUSD", MONDAY, MONDAY, MONDAY + FIVE, *prices, spread=Decimal(10))  # type: ignore[misc]
+    venue.opened(bar)
+    quote = venue._venue.prices["EURUSD"]
+    assert (quote.bid, quote.ask, quote.last) == (Decimal("1.1994"), Decimal("1.2006"), Decimal("1.2"))
+    limits = {"BUY": "1.1905", "SELL": "1.2095"}  # 1.190595 is the lowest ask, 1.209395 the highest bid
+    for number, (side, limit) in enumerate(limits.items()):
+        wanted = approved(instrument="EURUSD", side=side, quantity=1000, limit_price=limit).terms
+        venue._venue.place(wanted, ACCOUNT, f"a.{number}", number, 21)
+    venue.passed(bar, MONDAY)
+    assert venue.executions() == 0, "the middle reaches both limits, their own sides none"

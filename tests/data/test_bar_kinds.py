@@ -21,10 +21,12 @@ from tradewright.research.bars import refresh
 from tradewright.store.bars import BarStore, NoBars
 from tradewright.store.kinds import TwoKinds
 from tradewright.store.quarantine import Quarantines
+from tradewright.store.replay import ReplayBars
 
 TRADE, QUOTE = BarKind.TRADE, BarKind.QUOTE
 H1, H4 = Timeframe.H1, Timeframe.H4
 SYMBOL = COIN.symbol
+HOUR = 3_600_000_000_000
 STARTS = pd.date_range("2024-03-04", periods=12, freq="h", tz="UTC").as_unit("ns").asi8.tolist()
 
 
@@ -83,6 +85,16 @@ def test_two_kinds_and_no_declaration_are_refused_wherever_bars_are_read(tmp_pat
         with pytest.raises(TwoKinds, match=f"quote bars of {SYMBOL} are stored") as caught:
             reader()
         assert f"instruments.{SYMBOL}.bar_kind=quote" in caught.value.remedy
+
+
+@pytest.mark.parametrize("declared", [TRADE, QUOTE])
+def test_a_replay_shows_the_kind_that_its_origin_reads(tmp_path: Path, declared: BarKind) -> None:
+    origin = filled(tmp_path, TRADE, QUOTE, declared=declared)
+    late = ManualClock(pd.Timestamp("2024-03-05", tz="UTC").to_pydatetime())
+    replay = ReplayBars(tmp_path, late, lambda _symbol, _length, starts: starts + HOUR, origin=origin)
+    assert replay.kind_of(SYMBOL) is declared
+    assert (replay.read_bars(SYMBOL, H1).close == origin.read_bars(SYMBOL, H1, declared).close).all()
+    assert replay.fingerprint(SYMBOL, H1) == f"{origin.fingerprint(SYMBOL, H1, declared)}.12"
 
 
 def test_another_kind_of_equal_bars_has_another_fingerprint(tmp_path: Path) -> None:

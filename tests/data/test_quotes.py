@@ -134,6 +134,13 @@ TRADES = "time,open,high,low,close,spread\n" + "\n".join(f"2024-03-04T0{n}:00Z,1
         ("time,bid,ask\n2024-03-04T00:00Z,1,1\n", None, "single quotes", "make bars first"),
         ("time,bid,ask\n2024-03-04T00:00Z,1,1\n", "quote", "single quotes", "make bars first"),
         ("time,bid_open,x\n2024-03-04T00:00Z,1,1\n", "quote", "no column for bid_high", "--columns bid_open="),
+        ("time,BidOpen,BidHigh,BidLow,BidClose\n2024-03-04T00:00Z,1,1,1,1\n", None, "no column for ask_open", "--ask"),
+        (
+            "time,open,high,low,close,bid_open\n2024-03-04T00:00Z,1,1,1,1,1\n",
+            "quote",
+            "no column for bid_high",
+            "--ask",
+        ),
     ],
 )
 def test_another_kind_is_refused_with_what_to_do(

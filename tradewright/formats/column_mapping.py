@@ -170,18 +170,22 @@ def _of_other_kind(mapping: ColumnMapping, found: dict[str, int], headers: Seque
     if (single := [name for name in headers if _plain(name) in _SINGLE]) and not (sided or middle):
         what = f"single quotes ({', '.join(map(repr, single))}) and no bars of them"
         raise DataError(what, where=where, remedy="make bars first: open, high, low and close of bid and of ask")
-    if mapping.kind is BarKind.QUOTE and not sided:
-        lacking = [name for name in SIDED if name not in found]
-        if middle and "spread" not in found and len(lacking) == len(SIDED):
+    lacking = [name for name in SIDED if name not in found]
+    of_quotes = mapping.kind is BarKind.QUOTE or (mapping.kind is None and len(lacking) < len(SIDED) and not middle)
+    if of_quotes and not sided and not (middle and "spread" in found):
+        if middle and len(lacking) == len(SIDED):
             raise DataError("a table of trades, and quotes are wanted", where=where, remedy=_AS_TRADES)
-        if not middle:
-            told = f"no column for {', '.join(lacking)}; the table has {', '.join(map(repr, headers))}"
-            raise DataError(told, where=where, remedy="say which is which: --columns bid_open=First,...")
+        told = f"no column for {', '.join(lacking)}; the table has {', '.join(map(repr, headers))}"
+        raise DataError(told, where=where, remedy=_BOTH_SIDES)
     if mapping.kind is BarKind.QUOTE or (sided and not middle):
         return {"volume", *ACTION_COLUMNS, *((*PRICES, "spread") if sided else SIDED)}
     return set(SIDED)
 
 
+_BOTH_SIDES = (
+    "say which is which: --columns bid_open=First,...; of two files, one for each side, both name their columns open, "
+    "high, low and close: --ask FILE"
+)
 _AS_QUOTES = "say --kind quote, or leave --kind out"
 _AS_TRADES = (
     "say --kind trade; where these are prices of the bid, bring those of the ask along: --ask FILE; prices of the "
