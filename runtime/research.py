@@ -123,7 +123,7 @@ def terms(house: Container, length: Timeframe, *, lenient: bool = False) -> Term
     return of
 
 
-def spec(settings: Settings, instrument: Instrument, kind: BarKind) -> BacktestSpec:
+def spec(settings: Settings, instrument: Instrument, kind: BarKind = BarKind.TRADE) -> BacktestSpec:
     """The terms of a backtest of one instrument on bars of a kind, without the rates of its bars."""
     backtest = settings.backtest
     return BacktestSpec(
