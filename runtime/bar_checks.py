@@ -15,7 +15,7 @@ from tradewright.calendars.resampled_bars import base_among
 from tradewright.calendars.resampling import resampled
 from tradewright.ledger.check_results import CheckResult
 from tradewright.model.bar_rules import bars_of
-from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
+from tradewright.model.bars import Bars, PriceView, Timeframe
 from tradewright.model.errors import DataError, StoreError
 from tradewright.model.instrument import Instrument
 from tradewright.quality.agreement import OtherBars, mostly_whole
@@ -59,12 +59,13 @@ def report_on(house: Container, symbol: str, timeframe: Timeframe) -> QualityRep
         aside=house.quarantines.in_force(symbol, timeframe),
         of_base=shorter,
         others=[*_of_shorter(house, instrument, timeframe), *_of_second_source(house, instrument, timeframe)],
+        kind=store.kind_of(symbol),
     )
 
 
 def _of_shorter(house: Container, instrument: Instrument, timeframe: Timeframe) -> Iterator[OtherBars]:
     """What the stored bars of the longest shorter timeframe add up to; nothing where the bars themselves are made."""
-    stored = house.bar_store.timeframes(instrument.symbol, BarKind.TRADE)
+    stored = house.bar_store.timeframes(instrument.symbol)
     base = base_among([each for each in stored if each is not timeframe], timeframe)
     if timeframe not in stored or base is None:
         return

@@ -24,7 +24,7 @@ from conf.strategy_kinds import build
 from runtime.clocks import scenario_clock
 from runtime.logs import start_logging
 from strategies.base import BaseStrategy
-from tradewright.model.bars import Timeframe
+from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.broker import Broker, Quote
 from tradewright.model.clock import Clock, SystemClock
 from tradewright.model.errors import ConfigError, StoreError
@@ -119,14 +119,14 @@ class Container:
         """The bars as they are stored, for all that stores and fetches; readers take :attr:`bars`."""
         from tradewright.store.bars import BarStore
 
-        return BarStore(self.root, self.clock, self.trading_day)
+        return BarStore(self.root, self.clock, self.trading_day, self.bar_kind)
 
     @cached_property
     def bars(self) -> BarStore:
         """The stored bars for readers: a timeframe that is not stored is made of a shorter one."""
         from tradewright.calendars.resampled_bars import ResampledBars
 
-        return ResampledBars(self.root, self._market, self.clock, self.trading_day)
+        return ResampledBars(self.root, self._market, self.clock, self.trading_day, self.bar_kind)
 
     @cached_property
     def for_research(self) -> Container:
@@ -140,7 +140,7 @@ class Container:
         from tradewright.calendars.known_bars import KnownBars
 
         past = Container(self.settings, self.clock)
-        past.bars = KnownBars(self.root, self._market, moment, self.clock, self.trading_day)
+        past.bars = KnownBars(self.root, self._market, moment, self.clock, self.trading_day, self.bar_kind)
         return past
 
     @property
@@ -154,7 +154,11 @@ class Container:
         """The stored bars that people set aside."""
         from tradewright.store.quarantine import Quarantines
 
-        return Quarantines(self.root, self.clock, self.trading_day)
+        return Quarantines(self.root, self.clock, self.trading_day, self.bar_kind)
+
+    def bar_kind(self, symbol: str) -> BarKind | None:
+        """The kind of bars that an instrument declares; None where it declares none, or is not defined."""
+        return self.instruments[symbol].bar_kind if symbol in self.instruments else None
 
     def _market(self, symbol: str) -> Calendar:
         from tradewright.calendars.registry import calendar_of

@@ -28,7 +28,7 @@ from tradewright.execution.inbox import Inbox
 from tradewright.execution.input_checks import look_ahead_check
 from tradewright.execution.types import SendResult
 from tradewright.indicators.features import feature_snapshot, feature_table
-from tradewright.model.bars import BarKind, Timeframe
+from tradewright.model.bars import Timeframe
 from tradewright.model.broker import Broker
 from tradewright.model.clock import Clock, ManualClock
 from tradewright.model.decision import Decision
@@ -143,9 +143,14 @@ def _pasts(house: Container, store: ReplayBars) -> dict[str, InstrumentPast]:
             house.strategy,
             declared,
             item,
-            store.whole(Series(symbol, chosen.timeframe, BarKind.TRADE)),
+            store.whole(Series(symbol, chosen.timeframe, store.kind_of(symbol))),
             chosen.timeframe,
-            replace(research.spec(settings, item.instrument), bar_delay=1, fill_market="next_open", close_at_end=False),
+            replace(
+                research.spec(settings, item.instrument, item.kind),
+                bar_delay=1,
+                fill_market="next_open",
+                close_at_end=False,
+            ),
             identity,
         )
         for symbol, item in tables.items()
@@ -266,7 +271,9 @@ def _evidence(house: Container, pasts: Mapping[str, InstrumentPast]) -> _Evidenc
         for timeframe in timeframes_judged(house, symbol, [own] if own else []):
             bars[symbol, timeframe] = evidence_on(house, symbol, timeframe, weigh=False)
         table = house.bars.read_bars(symbol, universe)
-        features[symbol] = feature_table(table, research.feature_settings(house.settings, past.item.instrument))
+        features[symbol] = feature_table(
+            table, research.feature_settings(house.settings, past.item.instrument, past.item.kind)
+        )
     tested = research.signal_look_ahead(house)
     ahead = [f"{symbol}, {told}" for symbol, each in tested.items() for told in each.findings]
     return _Evidence(research.identity_in_force(house), ahead, bars, features)

@@ -26,7 +26,7 @@ from tradewright.evaluation.study import MetricsConfig, StudyResult
 from tradewright.fills.slippage import for_instrument
 from tradewright.indicators.features import FeatureSettings
 from tradewright.indicators.sessions import Session
-from tradewright.model.bars import Timeframe
+from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.instrument import Instrument
 from tradewright.model.ports import Feed
 from tradewright.model.signal import SignalCandidate
@@ -122,13 +122,13 @@ def terms(house: Container, length: Timeframe, *, lenient: bool = False) -> Term
 
     def of(item: InstrumentBars) -> BacktestSpec:
         known = conversion_of(house, item, length, lenient=lenient)
-        return replace(spec(house.settings, item.instrument), conversion=known)
+        return replace(spec(house.settings, item.instrument, item.kind), conversion=known)
 
     return of
 
 
-def spec(settings: Settings, instrument: Instrument) -> BacktestSpec:
-    """The terms of a backtest of one instrument, without the rates of its bars."""
+def spec(settings: Settings, instrument: Instrument, kind: BarKind = BarKind.TRADE) -> BacktestSpec:
+    """The terms of a backtest of one instrument on bars of a kind, without the rates of its bars."""
     backtest = settings.backtest
     return BacktestSpec(
         cash=backtest.cash,
@@ -145,6 +145,7 @@ def spec(settings: Settings, instrument: Instrument) -> BacktestSpec:
         lot_size=float(instrument.lot_size),
         multiplier=float(instrument.multiplier),
         currency=account_currency(settings),
+        quoted_spread=instrument.default_spread_bps if kind is BarKind.QUOTE else None,
     )
 
 
@@ -190,6 +191,7 @@ def run_study(house: Container) -> StudyResult:
         "prices": settings.backtest.prices,
         **({BARS: f"as known at {known_text(house.known_at)}"} if house.known_at else {}),
         "timeframe": "; ".join((length, *(f"{name} made of {each.timeframe}" for name, each in bases.items()))),
+        **_of_quotes(read.values()),
         "cash": f"{settings.backtest.cash:,.12g} {account_currency(settings)}, an equal part for each instrument",
         **_exchange_rates(priced),
         **{name: _shown(chosen[name]) for name in ("sizing", "costs", "slippage", "fill")},
@@ -214,6 +216,12 @@ def run_study(house: Container) -> StudyResult:
 def known_text(moment: datetime) -> str:
     """A moment of ``backtest.known_at`` for people, to the second, in UTC."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _of_quotes(read: Iterable[InstrumentBars]) -> dict[str, str]:
+    """The instruments on bars of quotes in words; nothing where all are of trades."""
+    quoted = ", ".join(item.instrument.symbol for item in read if item.kind is BarKind.QUOTE)
+    return {"quotes": f"{quoted}: bought at the ask, sold at the bid of each bar"} if quoted else {}
 
 
 def _exchange_rates(priced: Mapping[str, BacktestSpec]) -> dict[str, str]:
@@ -350,13 +358,14 @@ def newest_signals(house: Container) -> list[SignalCandidate]:
     return signals(house.strategy, declared(settings), found, chosen.timeframe, named, house.bars)
 
 
-def feature_settings(settings: Settings, instrument: Instrument) -> FeatureSettings:
-    """The columns of the features table of an instrument."""
+def feature_settings(settings: Settings, instrument: Instrument, kind: BarKind = BarKind.TRADE) -> FeatureSettings:
+    """The columns of the features table of an instrument on bars of a kind."""
     chosen = settings.features
     plain = chosen.model_dump(exclude={"sessions", "extra"})
     return FeatureSettings(
         **plain,
         fallback_spread_bps=instrument.default_spread_bps,
+        quoted=kind is BarKind.QUOTE,
         sessions=tuple(
             Session(row.name, row.zone, time.fromisoformat(row.start), time.fromisoformat(row.end))
             for row in chosen.sessions

@@ -42,6 +42,8 @@ def import_(
         str, typer.Option("--instruments", "--instrument", help="symbols of conf/instruments, separated by commas")
     ] = "",
     timeframe: Annotated[str, typer.Option(help=TIMEFRAMES)] = "1d",
+    kind: Annotated[str | None, typer.Option(help="trade or quote; told by the columns where it is left out")] = None,
+    ask: Annotated[Path | None, typer.Option(help="a file of the ask's prices; PATH holds the bid's")] = None,
     mapping: Annotated[Path | None, typer.Option(help="a YAML file that says which column is which")] = None,
     columns: Annotated[str | None, typer.Option(help="ours=theirs, by header or position: ts=Datum,open=1")] = None,
     delimiter: Annotated[str | None, typer.Option(help="the sign between the columns: , ; | or tab")] = None,
@@ -55,6 +57,7 @@ def import_(
 ) -> None:
     """Load foreign data into the bars store: incremental, idempotent, nothing half-written; exit 1 for any refused."""
     options: dict[str, object] = {
+        "kind": kind,
         "columns": columns,
         "delimiter": delimiter,
         "decimal": decimal,
@@ -71,7 +74,7 @@ def import_(
 
         symbols = [name.strip() for name in instruments.split(",") if name.strip()]
         wanted = source_of(source), path, symbols, timeframe_of(timeframe), mapping_with(mapping, options)
-        done = import_bars(settings_of(overrides), *wanted)
+        done = import_bars(settings_of(overrides), *wanted, ask)
         _show(output, done.imported)
         output.result(done)
         for row in done.refused:
@@ -232,10 +235,11 @@ def _show_series(output: Output, series: ShownSeries, instrument: Instrument | N
 def _facts(found: ShownInstrument) -> list[str]:
     if not found.configured:
         return [f"{found.instrument} is not configured: declare it in a file of conf/instruments"]
+    read = [f"{found.read} bars are read"] if len({row.facts.kind for row in found.series}) > 1 and found.read else []
     actions = "no table of corporate actions" if found.actions is None else f"corporate actions: {found.actions} rows"
     bases = dict.fromkeys(found.makes.values())
     made = (f"{', '.join(each for each, of in found.makes.items() if of == base)} made of {base}" for base in bases)
-    return [actions, *([f"can be read too: {'; '.join(made)}"] if bases else [])]
+    return [*read, actions, *([f"can be read too: {'; '.join(made)}"] if bases else [])]
 
 
 def _tell_damaged(output: Output, damaged: tuple[StoredSeries, ...]) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.commands.data import show_findings
 from app.commands.options import Json, Overrides, in_force, settings_of
 from app.output import FAILED, Output, run_command
+
+if TYPE_CHECKING:
+    from app.operations.research import BacktestReply, SweepReply
 
 commands = typer.Typer()
 
@@ -61,7 +63,7 @@ def backtest(
         reply = research.reply_of(settings, done, with_fills=as_json)
         if reply.void:
             output.line(f"VOID: {reply.void}")
-        _tell_bars(output, reply.made_of, reply.known_at)
+        _tell_bars(output, reply)
         if report is not None:
             done.report.write(report)
             output.say(f"risk report: {report}")
@@ -104,7 +106,7 @@ def sweep(
             )
         if reply.void:
             output.line(f"VOID: {reply.void}")
-        _tell_bars(output, reply.made_of, reply.known_at)
+        _tell_bars(output, reply)
         header = list(reply.rows[0]) if reply.rows else []
         title = f"{reply.strategy}: {reply.trials} trials, best {reply.ranked_by} first"
         output.table(title, header, [list(row.values()) for row in reply.rows])
@@ -119,8 +121,10 @@ def sweep(
     run_command(as_json, act)
 
 
-def _tell_bars(output: Output, made_of: Mapping[str, str], known_at: str) -> None:
-    if known_at:
-        output.line(f"the bars are those that were stored at {known_at} (backtest.known_at)")
-    for symbol, base in made_of.items():
+def _tell_bars(output: Output, reply: BacktestReply | SweepReply) -> None:
+    if reply.known_at:
+        output.line(f"the bars are those that were stored at {reply.known_at} (backtest.known_at)")
+    if reply.quotes:
+        output.line(f"bars of quotes: {', '.join(reply.quotes)}; bought at the ask, sold at the bid")
+    for symbol, base in reply.made_of.items():
         output.line(f"bars of {symbol} are made of the stored {base} bars")

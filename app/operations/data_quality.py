@@ -12,7 +12,7 @@ from runtime.bar_checks import evidence_on, findings_of, report_on
 from runtime.container import Container
 from tradewright.execution.input_checks import Basis, is_about
 from tradewright.ledger.check_results import CheckResult
-from tradewright.model.bars import BarKind, Timeframe
+from tradewright.model.bars import Timeframe
 from tradewright.model.errors import ConfigError, StoreError
 from tradewright.quality.evidence import GRAVE, QualityEvidence, acceptance, bars_check
 from tradewright.quality.report import PLACES, Severity
@@ -115,8 +115,9 @@ def judged_series(house: Container, symbols: Sequence[str] = ()) -> list[tuple[s
     """
     for symbol in symbols:
         house.instrument(symbol)
-    stored = [row for row in house.bar_store.series() if row.kind is BarKind.TRADE]
-    chosen = [row for row in stored if row.instrument in (symbols or house.instruments)]
+    stored = [row for row in house.bar_store.series() if row.instrument in (symbols or house.instruments)]
+    read = {symbol: house.bar_store.kind_of(symbol) for symbol in {row.instrument for row in stored}}
+    chosen = [row for row in stored if row.kind is read[row.instrument]]
     if lacking := sorted(set(symbols) - {row.instrument for row in chosen}):
         remedy = "import them first (tradewright import), or set storage.root to where they are"
         raise StoreError(f"no bars of {', '.join(lacking)}", where=str(house.root), remedy=remedy)

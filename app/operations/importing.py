@@ -13,7 +13,7 @@ from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.calendars.registry import calendar_of
-from tradewright.formats.bars_reader import Reading
+from tradewright.formats.bars_reader import KnownOfInstrument, Reading, paired
 from tradewright.formats.column_mapping import ACTION_COLUMNS, ColumnMapping
 from tradewright.formats.corporate_actions import FoundActions, found_actions
 from tradewright.formats.lean.actions import read_factors, read_map
@@ -125,20 +125,26 @@ def import_bars(
     symbols: Sequence[str],
     timeframe: Timeframe,
     mapping: ColumnMapping | None = None,
+    ask: Path | None = None,
 ) -> ImportReply:
     """Read each instrument's data and store it; one that is refused keeps what was stored before, and stops no other.
 
     Args:
         path: the file, or for LEAN the ``Data`` folder.
         symbols: exactly one for a file.
+        ask: a second file with the prices of the ask; ``path`` then holds those of the bid.
 
     Raises:
         ConfigError: for an unknown instrument, none at all, or several of them with one file.
         DataError: naming file, row, value and rule, when nothing was imported.
         StoreError: when the store is damaged, locked or full.
     """
-    if not path.exists():
-        raise DataError("there is no such file or folder", where=str(path), remedy="check the path")
+    for each in (path,) if ask is None else (path, ask):
+        if not each.exists():
+            raise DataError("there is no such file or folder", where=str(each), remedy="check the path")
+    if ask is not None and (source is Source.LEAN or (mapping is not None and mapping.kind is BarKind.TRADE)):
+        remedy = "leave --ask out; LEAN's folder holds both sides" if source is Source.LEAN else "say --kind quote"
+        raise ConfigError("a file of asks belongs to quotes in two files", where="--ask", remedy=remedy)
     if source is not Source.LEAN and len(symbols) != 1:
         raise ConfigError(
             f"a file holds one instrument, not {len(symbols)}", where="--instrument", remedy="say --instrument AAPL"
@@ -148,18 +154,20 @@ def import_bars(
     house = Container(settings)
     known, store = [house.instrument(symbol) for symbol in symbols], house.bar_store
     if source is Source.LEAN:
-        done = _import_folder(store, path, known, timeframe)
+        done = _import_folder(store, path, known, timeframe, mapping.kind if mapping else None)
         return replace(done, imported=[_judged(house, imported) for imported in done.imported])
-    imported = _import_file(store, known[0], timeframe, _read(source, path, known[0], timeframe, mapping))
+    imported = _import_file(store, known[0], timeframe, _read(source, path, known[0], timeframe, mapping, ask))
     return ImportReply([_judged(house, imported)], [])
 
 
-def _import_folder(store: BarStore, path: Path, instruments: Sequence[Instrument], timeframe: Timeframe) -> ImportReply:
+def _import_folder(
+    store: BarStore, path: Path, instruments: Sequence[Instrument], timeframe: Timeframe, kind: BarKind | None
+) -> ImportReply:
     imported: list[Imported] = []
     refused: list[RefusedImport] = []
     for instrument in instruments:
         try:
-            imported.append(_import_lean(store, path, instrument, timeframe))
+            imported.append(_import_lean(store, path, instrument, timeframe, kind))
         except DataError as error:
             if len(refused) + 1 == len(instruments):
                 raise
@@ -168,19 +176,30 @@ def _import_folder(store: BarStore, path: Path, instruments: Sequence[Instrument
 
 
 def _judged(house: Container, imported: Imported) -> Imported:
-    if imported.kind != BarKind.TRADE:
-        return imported
+    read = house.bar_store.kind_of(imported.instrument)
+    if imported.kind != read:
+        told = f"they are not read: {imported.instrument} declares bar_kind: {read}"
+        return replace(imported, remarks=(*imported.remarks, told))
     return replace(imported, findings=tuple(noteworthy(house, [(imported.instrument, imported.timeframe)])))
 
 
 def _read(
-    source: Source, path: Path, instrument: Instrument, timeframe: Timeframe, mapping: ColumnMapping | None
+    source: Source,
+    path: Path,
+    instrument: Instrument,
+    timeframe: Timeframe,
+    mapping: ColumnMapping | None,
+    ask: Path | None,
 ) -> Reading:
     market, allowed = calendar_of(instrument), instrument.negative_prices
     readers = {Source.CSV: read_csv, Source.PARQUET: read_parquet, Source.FEATHER: read_feather}
     read, opens, dates = readers[source], partial(market.dated_starts, timeframe), market.session_dates
-    tick = float(instrument.tick_size)
-    return _with_rows(read(path, timeframe, mapping, opens=opens, dates=dates, negative_prices=allowed, tick=tick))
+    known = KnownOfInstrument(opens=opens, dates=dates, negative_prices=allowed, tick=float(instrument.tick_size))
+    if ask is None:
+        return _with_rows(read(path, timeframe, mapping, **known))
+    prices = (mapping or ColumnMapping()).model_copy(update={"kind": BarKind.TRADE})
+    bids, asks = (_with_rows(read(each, timeframe, prices, **known)) for each in (path, ask))
+    return paired(bids, asks)
 
 
 def _with_rows(reading: Reading) -> Reading:
@@ -190,9 +209,11 @@ def _with_rows(reading: Reading) -> Reading:
     return reading
 
 
-def _import_lean(store: BarStore, data: Path, instrument: Instrument, timeframe: Timeframe) -> Imported:
+def _import_lean(
+    store: BarStore, data: Path, instrument: Instrument, timeframe: Timeframe, kind: BarKind | None
+) -> Imported:
     opens = calendar_of(instrument).daily_starts
-    reading = _with_rows(read_lean(data, instrument, timeframe, opens=opens))
+    reading = _with_rows(read_lean(data, instrument, timeframe, kind or instrument.bar_kind, opens=opens))
     factors, spans = read_factors(data, instrument), read_map(data, instrument)
     report = _upsert(store, instrument, timeframe, reading)
     if factors is not None:
@@ -237,6 +258,20 @@ def _covers(store: BarStore, instrument: Instrument, reading: Reading) -> bool:
 
 
 def _upsert(store: BarStore, instrument: Instrument, timeframe: Timeframe, reading: Reading) -> UpsertReport:
+    """Store what was read.
+
+    Raises:
+        DataError: for a kind beside the one that is stored, while the instrument does not declare which is read.
+    """
+    stored = store.kinds.stored(instrument.symbol)
+    if instrument.bar_kind is None and stored not in ((), (reading.kind,)):
+        symbol, others = instrument.symbol, " and ".join(kind for kind in stored if kind is not reading.kind)
+        raise DataError(
+            f"{others} bars of {symbol} are stored, these are {reading.kind} bars, and which are read is not declared",
+            where=reading.source,
+            remedy=f"say bar_kind: {reading.kind} or bar_kind: {others} for {symbol} in conf/instruments (here: "
+            f"instruments.{symbol}.bar_kind={reading.kind}), or another storage.root",
+        )
     return store.upsert(
         instrument.symbol,
         timeframe,

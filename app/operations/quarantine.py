@@ -90,7 +90,7 @@ def release(
 
 
 def quarantines(
-    house: Container, symbol: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE
+    house: Container, symbol: str, timeframe: Timeframe, kind: BarKind | None = None
 ) -> tuple[QuarantineRow, ...]:
     """Every quarantine of a stored series, oldest first.
 

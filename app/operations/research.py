@@ -23,6 +23,7 @@ from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.equity_curve import Sampling, periods_per_year
 from tradewright.evaluation.formatting import QUANTITY_DIGITS
 from tradewright.evaluation.study import StudyResult
+from tradewright.model.bars import BarKind
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.store.bars import Coverage
 from tradewright.store.files import write_bytes
@@ -70,6 +71,8 @@ class BacktestReply:
     """The timeframe of the stored bars that an instrument's bars are made of; only where they are made."""
     known_at: str = ""
     """The moment of ``backtest.known_at`` in UTC; empty where the bars are those that are stored now."""
+    quotes: Sequence[str] = ()
+    """The instruments whose bars are of quotes."""
 
 
 def backtest(settings: Settings) -> BacktestReply:
@@ -145,12 +148,19 @@ def reply_of(settings: Settings, done: StudyResult, *, with_fills: bool = True) 
         void=next((row.message for _, row in done.report.findings() if row.code == LOOK_AHEAD), ""),
         made_of=_made_of(settings),
         known_at=_known_at(settings),
+        quotes=_quotes(settings),
     )
 
 
 def _known_at(settings: Settings) -> str:
     moment = Container(settings).known_at
     return "" if moment is None else known_text(moment)
+
+
+def _quotes(settings: Settings) -> tuple[str, ...]:
+    """The instruments whose bars are of quotes."""
+    store = Container(settings).bars
+    return tuple(symbol for symbol in symbols(settings) if store.kind_of(symbol) is BarKind.QUOTE)
 
 
 def _made_of(settings: Settings) -> dict[str, str]:
@@ -205,7 +215,7 @@ class SweepReply:
         why: what it says of the first of those.
         data: what the checks find in the stored bars of the sweep.
         void: the reason why the sweep is void, because the strategy looks ahead; empty where it is not.
-        made_of, known_at: as for a backtest.
+        made_of, known_at, quotes: as for a backtest.
     """
 
     strategy: str
@@ -219,6 +229,7 @@ class SweepReply:
     void: str = ""
     made_of: Mapping[str, str] = field(default_factory=dict)
     known_at: str = ""
+    quotes: Sequence[str] = ()
 
 
 PREFIX = "strategy."
@@ -266,7 +277,7 @@ def sweep(
     name = settings.strategy.name
     void = f"The strategy looks ahead and every figure here is void: {result.ahead}." if result.ahead else ""
     data = noteworthy(house.for_research, [(symbol, timeframe(settings)) for symbol in symbols(settings)])
-    facts = rows, settings.config_hash, data, void, _made_of(settings), _known_at(settings)
+    facts = rows, settings.config_hash, data, void, _made_of(settings), _known_at(settings), _quotes(settings)
     return SweepReply(name, len(figures), result.left_out, result.why, rank, *facts)
 
 

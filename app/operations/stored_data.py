@@ -72,6 +72,7 @@ class ShownInstrument:
     Args:
         configured: whether it is one of the configuration.
         actions: rows of its table of corporate actions; None without a table.
+        read: the kind of bars that is read; empty where both are stored and none is declared.
         makes: the timeframes that are not stored and can be read all the same, each with the one it is made of.
     """
 
@@ -81,6 +82,7 @@ class ShownInstrument:
     series: tuple[ShownSeries, ...]
     damaged: tuple[StoredSeries, ...]
     makes: Mapping[str, str]
+    read: str
 
 
 def list_data(settings: Settings) -> StoredData:
@@ -118,6 +120,7 @@ def show_data(settings: Settings, symbol: str, rows: int) -> ShownInstrument:
         series=tuple(_shown(house, store, row, rows) for row in own if not row.problem),
         damaged=tuple(row for row in own if row.problem),
         makes=_makes(house, own) if symbol in settings.instruments else {},
+        read=_read_kind(house, symbol),
     )
 
 
@@ -139,11 +142,22 @@ def _actions(store: BarStore, symbol: str) -> int | None:
         return None
 
 
+def _read_kind(house: Container, symbol: str) -> str:
+    """The kind of bars that is read; empty where both are stored and none is declared."""
+    from tradewright.store.kinds import TwoKinds
+
+    try:
+        return str(house.bars.kind_of(symbol))
+    except TwoKinds:
+        return ""
+
+
 def _makes(house: Container, own: Sequence[StoredSeries]) -> dict[str, str]:
-    """The timeframes of trades that are not stored and that stored ones add up to, with at least one whole bar."""
+    """The timeframes that are not stored and that stored ones of the kind that is read add up to, with a whole bar."""
     from tradewright.calendars.resampled_bars import base_among
 
-    sound = [row for row in own if row.kind == BarKind.TRADE and row.rows and not row.problem]
+    kind = _read_kind(house, own[0].instrument)
+    sound = [row for row in own if row.kind == kind and row.rows and not row.problem]
     bases = {each: base_among([Timeframe(row.timeframe) for row in sound], each) for each in Timeframe}
     made = {each: base for each, base in bases.items() if base not in (None, each)}
     symbol = own[0].instrument

@@ -149,7 +149,8 @@ def make_features(settings: Settings, symbol: str) -> dg.MaterializeResult:
 def features_of(house: Container, symbol: str) -> pd.DataFrame:
     """The features table of an instrument's deciding bars."""
     bars = house.bars.read_bars(symbol, house.settings.universe.timeframe)
-    return feature_table(bars, research.feature_settings(house.settings, house.instrument(symbol)))
+    kind = house.bars.kind_of(symbol)
+    return feature_table(bars, research.feature_settings(house.settings, house.instrument(symbol), kind))
 
 
 def _newest(frame: pd.DataFrame) -> list[tuple[object, ...]]:

@@ -19,7 +19,7 @@ from brokers.sessions import bar_end
 from tradewright.calendars.registry import calendar_of
 from tradewright.calendars.resampling import resampled
 from tradewright.model.bar_rules import bars_of, frame_of
-from tradewright.model.bars import OHLCV, Timeframe
+from tradewright.model.bars import OHLCV, BarKind, Timeframe
 from tradewright.model.clock import Clock
 from tradewright.model.errors import BrokerError, DataError
 from tradewright.model.instrument import AssetClass, Instrument
@@ -82,6 +82,10 @@ class IbkrFeed:
         self._settings = settings.model_copy(update={"readonly": True})
         self._instruments, self._clock, self._reach = list(instruments), clock, reach
         self._pace = Pace(MOST_REQUESTS, TEN_MINUTES, clock)
+
+    def kind_of(self, instrument: Instrument) -> BarKind | None:
+        """Trades, and None for midpoints, which the gateway gives without a spread."""
+        return None if _history_of(instrument) == "MIDPOINT" else BarKind.TRADE
 
     def span(self, _instrument: Instrument, timeframe: Timeframe) -> timedelta:
         """The time of ten requests, so that little is lost where a long history is cut off."""

@@ -43,7 +43,11 @@ class Prices(NamedTuple):
 
 
 class PriceBar(NamedTuple):
-    """One complete bar: when it starts and ends, and its four prices."""
+    """One complete bar: when it starts and ends, and its four prices.
+
+    Args:
+        half_spread: of a bar of quotes, whose prices are middle ones: how far bid and ask are from them, as a fraction.
+    """
 
     start: datetime
     end: datetime
@@ -51,11 +55,19 @@ class PriceBar(NamedTuple):
     high: Decimal
     low: Decimal
     close: Decimal
+    half_spread: Decimal = Decimal(0)
 
-    @property
-    def prices(self) -> tuple[Decimal, Decimal, Decimal, Decimal]:
-        """Open, high, low, close."""
-        return self.open, self.high, self.low, self.close
+    def seen_by(self, side: Side) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+        """Open, high, low and close of the ask to what buys, of the bid to what sells."""
+        prices = self.open, self.high, self.low, self.close
+        if not self.half_spread:
+            return prices
+        opened, high, low, close = (price * (1 + side.sign * self.half_spread) for price in prices)
+        return opened, high, low, close
+
+    def middle_of(self, price: Decimal, side: Side) -> Decimal:
+        """The middle price at which an order of a side meets ``price``."""
+        return price / (1 + side.sign * self.half_spread) if self.half_spread else price
 
 
 class Match(NamedTuple):

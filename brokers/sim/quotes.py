@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from brokers.sessions import bar_end
 from brokers.sim.matching import PriceBar
 from brokers.sim.venue import BarSource
-from tradewright.model.bars import Timeframe
+from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.broker import Quote
 from tradewright.model.clock import Clock
 from tradewright.model.instrument import Instrument
@@ -48,13 +48,30 @@ def newest_quotes(
             bars = store.read_bars(instrument.symbol, timeframe, start=covered.last.to_pydatetime())
             now = clock.now()
             at = now if closes_at is None else min(closes_at(instrument, timeframe, int(bars.ts[-1])), now)
-            quotes[instrument.symbol] = quote_around(instrument, Decimal(repr(float(bars.close[-1]))), at)
+            spread = spread_of(store, instrument, float(bars.spread[-1]))
+            quotes[instrument.symbol] = quote_around(instrument, Decimal(repr(float(bars.close[-1]))), at, spread)
             break
     return quotes
 
 
-def quote_around(instrument: Instrument, last: Decimal, at: datetime) -> Quote:
-    """Bid and ask half the usual spread away from a price, at least one tick each."""
+def spread_of(store: BarStore, instrument: Instrument, stored: float) -> Decimal | None:
+    """The spread of a stored bar of quotes in basis points, the instrument's where it is not known; None of trades."""
+    if store.kind_of(instrument.symbol) is BarKind.TRADE:
+        return None
+    return Decimal(repr(stored if stored >= 0 else instrument.default_spread_bps))
+
+
+def quote_around(instrument: Instrument, last: Decimal, at: datetime, spread: Decimal | None = None) -> Quote:
+    """Bid and ask around a price: half the usual spread away and at least one tick, or where quotes say it.
+
+    Args:
+        spread: in basis points, of quotes whose middle the price is; bid and ask are whole ticks that are no better.
+    """
+    if spread is not None:
+        tick, half = instrument.tick_size, abs(last) * spread / 20_000
+        bid = ((last - half) / tick).to_integral_value(ROUND_FLOOR) * tick
+        ask = ((last + half) / tick).to_integral_value(ROUND_CEILING) * tick
+        return Quote.at(at, instrument.symbol, bid=bid, ask=ask, last=last)
     half = instrument.round_price(last * Decimal(repr(instrument.default_spread_bps)) / 20_000)
     half = max(instrument.tick_size, half)
     return Quote.at(at, instrument.symbol, bid=last - half, ask=last + half, last=last)
@@ -76,11 +93,13 @@ def stored_bars(
             instrument, now = instruments[symbol], clock.now()
             bars = store.read_bars(symbol, timeframe, start=moment - timedelta(seconds=timeframe.seconds))
             starts = [datetime.fromtimestamp(start // 1_000_000_000, UTC) for start in bars.ts.tolist()]
-            rows = zip(starts, *(column.tolist() for column in bars[1:5]), strict=True)
-            found = [
-                PriceBar(start, bar_end(instrument, timeframe, start), *(Decimal(repr(price)) for price in prices))
-                for start, *prices in rows
-            ]
+            spreads = (spread_of(store, instrument, spread) for spread in bars.spread.tolist())
+            rows = zip(starts, spreads, *(column.tolist() for column in bars[1:5]), strict=True)
+            found = []
+            for start, spread, *prices in rows:
+                opened, high, low, close = (Decimal(repr(price)) for price in prices)
+                end, half = bar_end(instrument, timeframe, start), (spread or Decimal(0)) / 20_000
+                found.append(PriceBar(start, end, opened, high, low, close, half))
             if complete := [bar for bar in found if moment < bar.end <= now]:
                 return complete
         return []

@@ -61,14 +61,15 @@ class ReplayVenue:
         return ReplayBroker(self._venue, self._account, READER if reading else SENDER)
 
     def opened(self, bar: ReplayBar) -> None:
-        """Quote half the usual spread around the opening price of a bar; resting orders meet it."""
-        quote = quote_around(self._venue.instrument(bar.instrument), bar.open, bar.opens)
+        """Quote half the bar's spread, or half the usual one, around its opening price; resting orders meet it."""
+        quote = quote_around(self._venue.instrument(bar.instrument), bar.open, bar.opens, bar.spread)
         self._venue.quote(bar.instrument, Prices(quote.bid, quote.ask, bar.open, bar.opens))
 
     def passed(self, bar: ReplayBar, since: datetime) -> None:
         """Let resting orders meet a bar from the moment ``since`` on; nothing when it was over by then."""
         if since < bar.end:
-            rest = PriceBar(since, bar.end, bar.open, bar.high, bar.low, bar.close)
+            half = (bar.spread or Decimal(0)) / 20_000
+            rest = PriceBar(since, bar.end, bar.open, bar.high, bar.low, bar.close, half)
             self._venue.advance([(bar.instrument, rest)])
 
     def executions(self) -> int:

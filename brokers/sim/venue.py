@@ -266,11 +266,12 @@ class Venue(OrderBook):
         inside = session is not None and session.open <= bar.start
         with self._as_one_change():
             self.expire(bar.start)
+            half = bar.half_spread
             if session is not None and inside and (known is None or known <= session.open):
-                self._auction(symbol, OrderType.MARKET_ON_OPEN, bar.open, session.open, bar.start)
+                self._auction(symbol, OrderType.MARKET_ON_OPEN, bar.open, session.open, bar.start, half)
             self._meet(symbol, bar)
             if session is not None and inside and bar.end >= session.close:
-                self._auction(symbol, OrderType.MARKET_ON_CLOSE, bar.close, bar.end, bar.end)
+                self._auction(symbol, OrderType.MARKET_ON_CLOSE, bar.close, bar.end, bar.end, half)
             self._changes.bar_until(symbol, bar.end)
             self.expire(bar.end)
 
@@ -279,12 +280,16 @@ class Venue(OrderBook):
         now = self.clock.now()
         self._auction(symbol, kind, price, now, now)
 
-    def _auction(self, symbol: str, kind: OrderType, price: Decimal, placed_by: datetime, at: datetime) -> None:
+    def _auction(
+        self, symbol: str, kind: OrderType, price: Decimal, placed_by: datetime, at: datetime, half: Decimal = ZERO
+    ) -> None:
+        """Let every order that waits for it execute at the price, of quotes half their spread away from it."""
         for order in self.live_orders():
             if (order.terms.instrument, order.terms.order.kind) == (symbol, kind) and order.placed_at <= placed_by:
                 quantity = self._workable(order)
                 if quantity > 0:
-                    self.execute(order.perm_id, quantity, self.instrument(symbol).round_price(price), at=at)
+                    own = price * (1 + order.terms.side.sign * half)
+                    self.execute(order.perm_id, quantity, self.instrument(symbol).round_price(own), at=at)
 
     def _meet(self, symbol: str, bar: PriceBar) -> None:
         """Entries first, then stops, then targets: a bar that reaches both has reached the stop first.
@@ -300,9 +305,12 @@ class Venue(OrderBook):
             start = entered.get(order.placement.parent, bar.open)
             if start != bar.open and isinstance(order.terms.order, LimitOrder):
                 continue
-            filled = self._match(perm_id, (start, *bar.prices[1:]), bar.end)
+            side = order.terms.side
+            seen = bar._replace(open=start).seen_by(side)
+            filled = self._match(perm_id, seen, bar.end)
             if filled is not None:
-                entered[perm_id] = filled.price
+                at_start = bar.half_spread and filled.price == self.instrument(symbol).round_price(seen[0])
+                entered[perm_id] = start if at_start else bar.middle_of(filled.price, side)
         self.prices[symbol] = Prices(None, None, bar.close, bar.end)
 
     def _refusal(self, instrument: Instrument, terms: OrderTerms, account: str, placement: Placement) -> Refusal:

@@ -15,7 +15,7 @@ from tradewright.calendars.calendar import Calendar
 from tradewright.calendars.registry import calendar_of
 from tradewright.calendars.resampling import resampled
 from tradewright.model.bar_rules import Mask, frame_of, intact, select, violations, without_noise
-from tradewright.model.bars import Bars, Timeframe, Times
+from tradewright.model.bars import BarKind, Bars, Timeframe, Times
 from tradewright.model.clock import Clock
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument
@@ -48,6 +48,10 @@ class VendorFeed:
         self.name = history.name
         self._history, self._clock = history, clock
         self._delay, self._first_bars = timedelta(minutes=settings.delay_minutes), settings.first_bars
+
+    def kind_of(self, instrument: Instrument) -> BarKind | None:
+        """As the vendor's protocol says."""
+        return self._history.kind_of(instrument)
 
     def span(self, instrument: Instrument, timeframe: Timeframe) -> timedelta:
         """A month, or the span of one question where that is longer; of bars that are made, of those behind them.

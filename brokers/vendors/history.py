@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tradewright.calendars.registry import calendar_of
-from tradewright.model.bars import Timeframe
+from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import AssetClass, Instrument
 
@@ -61,6 +61,10 @@ class History(Protocol):
         Raises:
             DataError: for an instrument of a class that the vendor does not serve.
         """
+        ...
+
+    def kind_of(self, instrument: Instrument) -> BarKind | None:
+        """The kind of the candles of an instrument; see :meth:`tradewright.model.ports.Feed.kind_of`."""
         ...
 
     def spans(self, instrument: Instrument) -> Mapping[Timeframe, timedelta]:

@@ -61,7 +61,7 @@ BACKTEST = {
     "strategy": TEXT, "currency": TEXT, "final_equity": NUMBER, "net_profit": NUMBER, "trades": int, "orders": int,
     "fees": NUMBER, "win_rate": (NOTHING, *NUMBER), "max_drawdown": NUMBER, "metrics": dict, "fills": [FILL],
     "cache_key": TEXT, "used_cache": FLAG, "config_hash": TEXT, "data_hash": TEXT, "code_hash": TEXT, "void": TEXT,
-    "made_of": dict, "known_at": TEXT,
+    "made_of": dict, "known_at": TEXT, "quotes": list,
     "findings": [{"account": TEXT, "code": TEXT, "severity": TEXT, "message": TEXT, "rank": NUMBER}],
 }  # fmt: skip
 IMPORTED = {
@@ -78,7 +78,7 @@ CONTRACT: dict[str, Any] = {
     "backtest": BACKTEST,
     "sweep": {
         "strategy": TEXT, "trials": int, "left_out": int, "why": TEXT, "ranked_by": TEXT, "rows": [dict],
-        "config_hash": TEXT, "data": list, "void": TEXT, "made_of": dict, "known_at": TEXT,
+        "config_hash": TEXT, "data": list, "void": TEXT, "made_of": dict, "known_at": TEXT, "quotes": list,
     },
     "gateway": {"port": int, "control_port": int, "token": TEXT},
     "serve": {"url": TEXT, "port": int},

@@ -60,6 +60,9 @@ class TableFeed:
     def __init__(self, tables: dict[Timeframe, pd.DataFrame]) -> None:
         self.tables = tables
 
+    def kind_of(self, _instrument: Instrument) -> None:
+        """Of none."""
+
     def fetch(self, _instrument: Instrument, timeframe: Timeframe, _after: pd.Timestamp | None) -> pd.DataFrame:
         """The table of a timeframe."""
         return self.tables[timeframe]

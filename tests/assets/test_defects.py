@@ -36,6 +36,8 @@ class Spoilt:
     def __init__(self, feed: Feed, spoil: Spoil) -> None:
         self._feed, self._spoil = feed, spoil
 
+    def kind_of(self, _instrument: Instrument) -> None: ...
+
     def fetch(self, instrument: Instrument, timeframe: Timeframe, after: pd.Timestamp | None) -> pd.DataFrame:
         return self._spoil(self._feed.fetch(instrument, timeframe, after).reset_index(drop=True))
 

@@ -83,11 +83,27 @@ class _Account:
     def equity(self, price: float, rate: float) -> float:
         return self.money(rate) + self.lots * (self.rules.lot_size * self.rules.multiplier) * (price * rate)
 
+    def half(self, bar: _Bar) -> float:
+        """Half the spread of a bar of quotes."""
+        if not self.rules.quoted:
+            return 0.0
+        known = bar.spread if bar.spread >= 0 else self.rules.slippage.default_spread
+        return min(known / 2, 10_000.0)
+
+    def sided(self, bar: _Bar, side: int, start: float) -> tuple[float, float, float]:
+        """What a bar is from ``start`` on to an order of one side: its beginning, high and low."""
+        half = self.half(bar)
+        begun, high, low = (slipped(price, side, half) for price in (start, bar.high, bar.low))
+        return begun, high, low
+
     def order(self, bar: _Bar, side: int, lots: float, base: float, reason: FillReason) -> None:
         """Fill what the account can cover of one order."""
         rules = self.rules
         resting = reason in (FillReason.LIMIT, FillReason.TAKE_PROFIT)
-        maker = resting and base != bar.open
+        half = self.half(bar)
+        maker = resting and base != slipped(bar.open, side, half)
+        if reason in (FillReason.SIGNAL, FillReason.END):
+            base = slipped(base, side, half)
         size = lots * rules.lot_size
         bps = 0.0 if resting else slippage_bps(bar.volatility, bar.spread, size, bar.volume, rules.slippage)
         price = slipped(base, side, bps)
@@ -99,7 +115,8 @@ class _Account:
             cost = fee(units, abs(units * price * rules.multiplier * rate), maker, rules.fees)
             self._book(bar, side, covered, price, rate, cost)
             after = self.cash, self.lots * rules.lot_size, -self.debt, rate
-            self.fills.append((bar.index, side, units, price, cost, bps, int(reason), *after))
+            told = 0.0 if resting else bps + half
+            self.fills.append((bar.index, side, units, price, cost, told, int(reason), *after))
 
     def _covered(self, side: int, lots: float, price: float, rate: float, maker: bool) -> float:
         rules, cash = self.rules, self.money(rate)
@@ -183,7 +200,8 @@ class _Account:
         self.stop = self.stop if math.isnan(decision.stop) else decision.stop
         self.target = self.target if math.isnan(decision.target) else decision.target
         side = 1 if share > 0 else -1
-        units = self._all(bar, share, side, base if math.isnan(decision.limit) else decision.limit, decision.units)
+        entry = slipped(base, side, self.half(bar)) if math.isnan(decision.limit) else decision.limit
+        units = self._all(bar, share, side, entry, decision.units)
         wanted = whole_lots(units, rules.lot_size)
         more = wanted - abs(self.lots)
         if wanted == 0 or more == 0:
@@ -210,19 +228,22 @@ class _Account:
         """What waits in the market during a bar: the entry limit, then the stop, then the take-profit."""
         start, inside, entry = bar.open, False, self.working
         if entry is not None:
-            price = limit_fill(entry.side, entry.limit, bar.open, bar.high, bar.low, self.rules.marketable)
+            begun, high, low = self.sided(bar, entry.side, bar.open)
+            price = limit_fill(entry.side, entry.limit, begun, high, low, self.rules.marketable)
             if not math.isnan(price):
                 self.order(bar, entry.side, entry.lots, price, FillReason.LIMIT)
-                start, inside, self.working = price, price != bar.open, None
+                inside, self.working = price != begun, None
+                start = price / (1 + entry.side * self.half(bar) / 10_000) if inside else bar.open
             elif bar.index >= entry.last_bar:
                 self.working = None
         if self.lots == 0:
             return
         side, reason = -1 if self.lots > 0 else 1, FillReason.STOP
-        price = stop_fill(side, self.stop, start, bar.high, bar.low)
+        begun, high, low = self.sided(bar, side, start)
+        price = stop_fill(side, self.stop, begun, high, low)
         if math.isnan(price) and not inside:
             reason = FillReason.TAKE_PROFIT
-            price = limit_fill(side, self.target, start, bar.high, bar.low, self.rules.marketable)
+            price = limit_fill(side, self.target, begun, high, low, self.rules.marketable)
         if not math.isnan(price):
             self.working = None
             self.close(bar, price, reason)

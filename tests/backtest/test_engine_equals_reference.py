@@ -60,6 +60,7 @@ SPECS = st.builds(
     close_at_end=st.booleans(),
     lot_size=st.sampled_from([1.0, 0.1, 1e-4]),
     multiplier=st.sampled_from([1.0, 5.0]),
+    quoted_spread=st.sampled_from([None, None, 0.0, 8.0]),
 )
 RUNS = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -131,7 +132,7 @@ def test_accounts_balance_and_guards_hold(make_bars, noisy, seed, busy, spec):
 @given(seed=st.integers(0, 10_000), spec=SPECS)
 def test_nothing_fills_without_a_touch(make_bars, noisy, seed, spec):
     bars = make_bars(seed)
-    for fill in run(noisy(seed), bars, replace(spec, slippage=slippage.NoSlippage())).fills:
+    for fill in run(noisy(seed), bars, replace(spec, slippage=slippage.NoSlippage(), quoted_spread=None)).fills:
         bar, price = fill["bar"], fill["price"]
         assert bars.low[bar] <= price <= bars.high[bar]
         if fill["reason"] == FillReason.SIGNAL:

@@ -175,7 +175,7 @@ def test_without_bars_from_files_it_is_said_what_is_missing(tmp_path: Path) -> N
 def test_a_study_is_the_plain_engine_under_the_settings_terms(house: Settings) -> None:
     study = research.run_study(Container(house, ManualClock(NOW)))
     item = research.tables(Container(house, ManualClock(NOW)))["BTC"]
-    witness = run_reference(Container(house).strategy, item.bars, research.spec(house, item.instrument))
+    witness = run_reference(Container(house).strategy, item.bars, research.spec(house, item.instrument, item.kind))
     np.testing.assert_allclose(study.account.equity, witness.equity, rtol=1e-12)
     assert study.report.facts["config hash"] == house.config_hash
     assert study.report.facts["parameters"] == "fast=10, slow=30"

@@ -41,6 +41,9 @@ class TableFeed:
         self.asked: list[tuple[pd.Timestamp, pd.Timestamp]] = []
         self.fails: Callable[[], None] = lambda: None
 
+    def kind_of(self, _instrument: Instrument) -> BarKind | None:
+        return BarKind.TRADE
+
     def span(self, _instrument: Instrument, _timeframe: Timeframe) -> timedelta:
         return timedelta(days=self.days)
 

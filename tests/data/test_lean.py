@@ -14,6 +14,7 @@ import pytest
 from tradewright.calendars.registry import calendar
 from tradewright.formats.lean.actions import read_factors, read_map
 from tradewright.formats.lean.bars import read_lean
+from tradewright.formats.quotes import ONE_SIDED
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import FACTOR_COLUMNS, AssetClass, Instrument, TickerSpan
@@ -70,7 +71,7 @@ def test_quotes_become_mids_with_a_spread_and_one_sided_rows_are_counted(tmp_pat
     assert reading.frame["ts"].tolist() == [pd.Timestamp("2014-05-01T00:00Z")]
     np.testing.assert_allclose(reading.frame.iloc[0, 1:6].astype(float), [1.31, 1.32, 1.30, 1.31, np.nan])
     np.testing.assert_allclose(reading.frame["spread"], [0.02 / 1.31 * 1e4])
-    assert reading.dropped == {"quotes of one side only have no mid price": 1}
+    assert reading.dropped == {ONE_SIDED: 1}
     bad = "120000,1.30,1.29,1.31,1.30,5,1.32,1.31,1.33,1.32,6\n"
     archive(tmp_path, "forex/oanda/minute/eurusd/20140501_quote.zip", QUOTE + bad)
     with pytest.raises(DataError, match="row 3: high"):

@@ -27,6 +27,7 @@ from tests.quality.real_quirks import FOUND, assert_found, assert_measured, repo
 from tradewright.formats.column_mapping import ColumnMapping
 from tradewright.formats.lean.actions import read_factors, read_map
 from tradewright.formats.lean.bars import read_lean
+from tradewright.formats.quotes import ONE_SIDED
 from tradewright.formats.resample import resample
 from tradewright.formats.tabular import read_csv, read_feather
 from tradewright.model.bars import OHLCV, BarKind, PriceView, Timeframe
@@ -72,7 +73,7 @@ def test_tables(real_data: Path, name: str, symbol: str, timeframe: str, mapping
 def test_lean_files(real_data: Path, place: str, ticker: str, timeframe: str, kind: str) -> None:
     series = read_folder(real_data, place, ticker, timeframe, kind)
     assert series.reading.kind == kind
-    assert series.reading.dropped.get("quotes of one side only have no mid price", 0) == sum(
+    assert series.reading.dropped.get(ONE_SIDED, 0) == sum(
         int(str(record.get("rows_with_nan", 0))) for record in series.records
     )
     assert_read_and_found(series)

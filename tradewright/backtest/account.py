@@ -17,7 +17,7 @@ import numpy.typing as npt
 from tradewright.backtest.sizing import whole_lots
 from tradewright.backtest.spec import KernelParameters
 from tradewright.fills.costs import affordable_units, fee
-from tradewright.fills.slippage import slippage_bps, slipped
+from tradewright.fills.slippage import half_spread_bps, slippage_bps, slipped
 from tradewright.model.bars import Floats
 
 (CASH, LOTS, ENTRY_PRICE, ENTRY_FEES, ENTRY_BAR, STOP, TAKE_PROFIT, WORKING, LIMIT, EXPIRES, ORDERS, FILLS, FEES,
@@ -57,6 +57,11 @@ class FillLog(NamedTuple):
 def rate_at(rates: Floats, i: int) -> float:
     """The rate of bar ``i``; 1 in an account of one currency, which has no rates."""
     return float(rates[i]) if len(rates) > 0 else 1.0
+
+
+def half_spread(market: BarArrays, rules: KernelParameters, i: int) -> float:
+    """How far bid and ask of bar ``i`` are from its prices, in basis points; 0 in bars of trades."""
+    return half_spread_bps(market.spread[i], rules.slippage) if rules.quoted else 0.0
 
 
 def total_cash(account: Floats, rate: float) -> float:
@@ -105,17 +110,22 @@ def execute(
     """Fill an order of ``lots`` at the rule price ``base`` in bar ``i``, as far as the account can cover it.
 
     An order never crosses zero. Market and stop orders slip and take; limits do not slip, and make unless they are
-    filled at the open. What fills at the close is exchanged at the rate known then, everything else at the rate known
-    at the open, since the moment of a fill inside the bar is not known.
+    filled at the open. In bars of quotes the ``base`` of a market order is a middle price, that of all others a price
+    of the side they trade on; the recorded slippage is counted from the middle. What fills at the close is exchanged at
+    the rate known then, everything else at the rate known at the open, since the moment of a fill inside the bar is not
+    known.
     """
     at_close = reason == END_FILL or (reason == SIGNAL_FILL and rules.at_close)
     rate = rate_at(market.rate_close if at_close else market.rate_open, i)
     resting = reason in (LIMIT_FILL, TARGET_FILL)
-    maker = resting and base != market.open[i]
+    half = half_spread(market, rules, i)
+    maker = resting and base != slipped(market.open[i], side, half)
     bps = 0.0
     if not resting:
         volatility = market.volatility[i - 1] if 0 < i <= len(market.volatility) else 0.0
         bps = slippage_bps(volatility, market.spread[i], lots * rules.lot_size, market.volume[i], rules.slippage)
+    if reason in (SIGNAL_FILL, END_FILL):
+        base = slipped(base, side, half)
     price = slipped(base, side, bps)
     lots = coverable_lots(account, side, lots, price * rules.multiplier * rate, total_cash(account, rate), maker, rules)
     if lots <= 0.0:
@@ -138,7 +148,8 @@ def execute(
     account[FILLS] += 1.0
     if row < len(log.fills):
         position = account[LOTS] * rules.lot_size
-        record_fill(log.fills, row, i, side, units, price, cost, bps, reason, account, position, rate)
+        told = bps if resting else bps + half
+        record_fill(log.fills, row, i, side, units, price, cost, told, reason, account, position, rate)
 
 
 def settle_difference(account: Floats, side: int, lots: float, value: float, cost: float, rate: float) -> None:

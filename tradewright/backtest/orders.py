@@ -18,6 +18,7 @@ from tradewright.backtest.account import (
     BarArrays,
     FillLog,
     execute,
+    half_spread,
     rate_at,
     total_cash,
 )
@@ -85,7 +86,8 @@ def apply_target(
     limit = pending[TARGET_LIMIT]
     units = pending[WANTED]
     if units != units:
-        units = sized_at_fill(account, market, rules, i, weight, limit if limit == limit else base)
+        entry = limit if limit == limit else slipped(base, 1 if weight > 0.0 else -1, half_spread(market, rules, i))
+        units = sized_at_fill(account, market, rules, i, weight, entry)
     adjust(account, log, market, rules, i, 1 if weight > 0.0 else -1, whole_lots(units, rules.lot_size), base, limit)
 
 
@@ -120,17 +122,24 @@ def match_resting(account: Floats, log: FillLog, market: BarArrays, rules: Kerne
     """Match the resting orders of bar ``i``: the entry limit first, then the protective exits of the position.
 
     A limit filled inside the bar leaves the rest of the bar to the stop alone: whether the high came before the entry
-    is unknown, so the target must wait for the next bar.
+    is unknown, so the target must wait for the next bar. In bars of quotes an order meets the prices of its own side: a
+    purchase those of the ask, a sale those of the bid.
     """
     start = market.open[i]
+    half = half_spread(market, rules, i)
     inside = False
     if account[WORKING] != 0.0:
         side = 1 if account[WORKING] > 0.0 else -1
-        price = limit_fill(side, account[LIMIT], start, market.high[i], market.low[i], rules.marketable)
+        opened, high, low = (
+            slipped(start, side, half),
+            slipped(market.high[i], side, half),
+            slipped(market.low[i], side, half),
+        )
+        price = limit_fill(side, account[LIMIT], opened, high, low, rules.marketable)
         if price == price:
             execute(account, log, market, rules, i, side, abs(account[WORKING]), price, LIMIT_FILL)
-            inside = price != start
-            start = price
+            inside = price != opened
+            start = price / (1.0 + side * half / 1e4) if inside else start
         if price == price or i >= account[EXPIRES]:
             account[WORKING] = 0.0
     if account[LOTS] != 0.0:
@@ -140,14 +149,23 @@ def match_resting(account: Floats, log: FillLog, market: BarArrays, rules: Kerne
 def match_protective(
     account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int, start: float, inside: bool
 ) -> None:
-    """Close the position where its stop, or else its take-profit, is reached in what is left of bar ``i``."""
+    """Close the position where its stop, or else its take-profit, is reached in what is left of bar ``i``.
+
+    ``start`` is the bar's price at which that begins, in quotes a middle one.
+    """
     held = account[LOTS]
     side = -1 if held > 0.0 else 1
+    half = half_spread(market, rules, i)
+    begun, high, low = (
+        slipped(start, side, half),
+        slipped(market.high[i], side, half),
+        slipped(market.low[i], side, half),
+    )
     reason = STOP_FILL
-    price = stop_fill(side, account[STOP], start, market.high[i], market.low[i])
+    price = stop_fill(side, account[STOP], begun, high, low)
     if price != price and not inside:
         reason = TARGET_FILL
-        price = limit_fill(side, account[TAKE_PROFIT], start, market.high[i], market.low[i], rules.marketable)
+        price = limit_fill(side, account[TAKE_PROFIT], begun, high, low, rules.marketable)
     if price == price:
         account[ORDERS] += 1.0
         account[WORKING] = 0.0

@@ -30,6 +30,7 @@ class KernelParameters(NamedTuple):
     lot_size: float
     multiplier: float
     paid_in_full: bool
+    quoted: bool
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,9 @@ class BacktestSpec:
         multiplier: money per unit and price point, in the quote currency.
         conversion: the rates of an instrument quoted in another currency than the account's; they belong to the bars.
         currency: the account's; empty where it was not told.
+        quoted_spread: None for bars of trades. For bars of quotes, which hold middle prices, the basis points that
+            stand in for an unknown spread. A purchase then meets the ask and a sale the bid, half the bar's spread
+            away, and the slippage model comes on top, without a half spread of its own.
 
     Raises:
         ConfigError: a value out of its range.
@@ -72,8 +76,11 @@ class BacktestSpec:
     multiplier: float = 1.0
     conversion: Conversion | None = None
     currency: str = ""
+    quoted_spread: float | None = None
 
     def __post_init__(self) -> None:
+        if self.quoted_spread is not None:
+            self._check("quoted_spread", "a finite number >= 0", 0.0 <= self.quoted_spread < math.inf)
         for name in ("cash", "lot_size", "multiplier"):
             self._check(name, "a finite number > 0", 0.0 < getattr(self, name) < math.inf)
         self._check("fill_market", "next_open or next_close", self.fill_market in ("next_open", "next_close"))
@@ -94,7 +101,7 @@ class BacktestSpec:
         return KernelParameters(
             cash=float(self.cash),
             fees=FeeTerms(*map(float, self.costs.terms())),
-            slippage=SlippageTerms(*map(float, self.slippage.terms())),
+            slippage=SlippageTerms(*map(float, self._slippage())),
             sizing=SizingTerms(sizing.kind, float(sizing.amount)),
             at_close=self.fill_market == "next_close",
             marketable=self.fill_limit == "marketable",
@@ -106,4 +113,12 @@ class BacktestSpec:
             lot_size=float(self.lot_size),
             multiplier=float(self.multiplier),
             paid_in_full=self.conversion is None or self.conversion.paid_in_full,
+            quoted=self.quoted_spread is not None,
         )
+
+    def _slippage(self) -> SlippageTerms:
+        """The model's terms; on quotes, whose price has the spread in it, without the model's own part of it."""
+        terms = self.slippage.terms()
+        if self.quoted_spread is None:
+            return terms
+        return terms._replace(spread=0.0, default_spread=terms.default_spread if terms.spread else self.quoted_spread)

@@ -17,6 +17,7 @@ from tradewright.store.actions import Actions
 from tradewright.store.arrivals import arrivals, nanoseconds
 from tradewright.store.bars import Coverage, NoBars, TradingDays, stamp, within
 from tradewright.store.dataset import bars_hash
+from tradewright.store.kinds import DeclaredKind
 from tradewright.store.past import PastBars, bars_at
 from tradewright.store.series import Series
 
@@ -35,7 +36,7 @@ class KnownBars(ResampledBars):
         root: the storage folder.
         market: the calendar of an instrument, by its symbol.
         known_at: the moment; what was recorded at that very moment is known.
-        clock, trading_days: as for :class:`tradewright.store.bars.BarStore`.
+        clock, trading_days, kinds: as for :class:`tradewright.store.bars.BarStore`.
     """
 
     def __init__(
@@ -45,8 +46,9 @@ class KnownBars(ResampledBars):
         known_at: datetime,
         clock: Clock | None = None,
         trading_days: TradingDays | None = None,
+        kinds: DeclaredKind | None = None,
     ) -> None:
-        super().__init__(root, market, clock, trading_days)
+        super().__init__(root, market, clock, trading_days, kinds)
         self.known_at = known_at
         self.actions = Actions(root, self._clock, known_at)
         self._past: dict[Series, PastBars] = {}

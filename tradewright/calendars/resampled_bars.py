@@ -13,6 +13,7 @@ from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
 from tradewright.model.clock import Clock
 from tradewright.model.hashing import content_hash
 from tradewright.store.bars import BarStore, Coverage, NoBars, TradingDays, stamp, within
+from tradewright.store.kinds import DeclaredKind
 from tradewright.store.series import Series
 
 if TYPE_CHECKING:  # a store that is only described, or of which nothing is stored, needs no pandas
@@ -40,7 +41,7 @@ class ResampledBars(BarStore):
     Args:
         root: the storage folder.
         market: the calendar of an instrument, by its symbol.
-        clock, trading_days: as for :class:`BarStore`.
+        clock, trading_days, kinds: as for :class:`BarStore`.
     """
 
     def __init__(
@@ -49,17 +50,19 @@ class ResampledBars(BarStore):
         market: Callable[[str], Calendar],
         clock: Clock | None = None,
         trading_days: TradingDays | None = None,
+        kinds: DeclaredKind | None = None,
     ) -> None:
-        super().__init__(root, clock, trading_days)
+        super().__init__(root, clock, trading_days, kinds)
         self._market = market
         self._made: dict[Series, tuple[str, Bars]] = {}
 
-    def base_of(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> Timeframe | None:
+    def base_of(self, instrument: str, timeframe: Timeframe, kind: BarKind | None = None) -> Timeframe | None:
         """The stored timeframe that :meth:`read_bars` reads: the wanted one, else the one that it is made of."""
         return base_among(self.timeframes(instrument, kind), timeframe)
 
-    def coverage(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> Coverage | None:
+    def coverage(self, instrument: str, timeframe: Timeframe, kind: BarKind | None = None) -> Coverage | None:
         """The extent of what can be read; of bars that are made, with the revision of those they are made of."""
+        kind = kind or self.kind_of(instrument)
         base = self.base_of(instrument, timeframe, kind)
         stored = None if base is None else self._stored_coverage(Series(instrument, base, kind))
         if base is None or base is timeframe or stored is None:
@@ -67,8 +70,9 @@ class ResampledBars(BarStore):
         ts = self._whole(Series(instrument, timeframe, kind), base, PriceView.RAW).ts
         return Coverage(len(ts), stamp(ts[0]), stamp(ts[-1]), stored.revision) if len(ts) else None
 
-    def fingerprint(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> str:
+    def fingerprint(self, instrument: str, timeframe: Timeframe, kind: BarKind | None = None) -> str:
         """A hash that any change of the stored bars behind a series changes, and any of the hours that shaped it."""
+        kind = kind or self.kind_of(instrument)
         base = self.base_of(instrument, timeframe, kind)
         if base is None:
             return ""
@@ -76,8 +80,9 @@ class ResampledBars(BarStore):
         return told if base is timeframe else self._fingerprint_of_made(Series(instrument, timeframe, kind), base, told)
 
     def fingerprints(self, instrument: str) -> dict[Timeframe, str]:
-        """The fingerprint of every series of an instrument's trades that is stored or can be made, by timeframe."""
-        keys = {each: Series(instrument, each, BarKind.TRADE) for each in Timeframe}
+        """The fingerprint of every series of an instrument that is stored or can be made, by timeframe."""
+        kind = self.kind_of(instrument)
+        keys = {each: Series(instrument, each, kind) for each in Timeframe}
         stored = {each: told for each, key in keys.items() if (told := self._stored_print(key))}
         bases = {each: base_among(stored, each) for each in Timeframe}
         return {

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tradewright.indicators.market import liquidity_score
-from tradewright.model.bars import Bars, Timeframe
+from tradewright.indicators.market import liquidity_score, tightness
+from tradewright.model.bars import BarKind, Bars, Timeframe
 from tradewright.model.clock import Clock
 from tradewright.model.errors import StoreError
 from tradewright.model.instrument import Instrument
@@ -134,10 +134,9 @@ class MarketStateReader:
         bars = self._newest(instrument, self._timeframe)
         if len(bars.ts) == 0:
             return known
-        spread, start = float(bars.spread[-1]), int(bars.ts[-1])
+        start = int(bars.ts[-1])
         closed = closed_at(instrument, self._timeframe, start)
         atr, features_unreadable = self._atr(instrument, start)
-        known_spread = instrument.default_spread_bps if np.isnan(spread) else spread
         return replace(
             known,
             bars=bars,
@@ -146,11 +145,19 @@ class MarketStateReader:
             last_close=_decimal(bars.close[-1]),
             previous_close=self._previous_close(instrument, bars, has_days=Timeframe.D1 in known.stored),
             atr=atr,
-            liquidity=_decimal(liquidity_score(bars.volume, known_spread, *self._volumes)),
+            liquidity=_decimal(self._liquidity(instrument, bars)),
             gap=self._has_gap(instrument, bars.ts[-WATCHED:]),
             shock=_is_shock(bars.close),
             features_unreadable=features_unreadable,
         )
+
+    def _liquidity(self, instrument: Instrument, bars: Bars) -> float:
+        """D17, with the instrument's spread where that of the newest bar is unknown; of quotes the tightness alone."""
+        if self._store.kind_of(instrument.symbol) is BarKind.QUOTE:
+            return float(tightness(bars.spread[-1:])[0])
+        spread = float(bars.spread[-1])
+        known_spread = spread if spread >= 0 else instrument.default_spread_bps
+        return liquidity_score(bars.volume, known_spread, *self._volumes)
 
     def _newest(self, instrument: Instrument, timeframe: Timeframe) -> Bars:
         covered = self._store.coverage(instrument.symbol, timeframe)

@@ -36,18 +36,27 @@ def slippage_bps(volatility: float, spread_bps: float, units: float, volume: flo
     """The slippage of one fill in basis points of the price, never negative.
 
     ``volatility`` is that of the bar before the fill (NaN in the warm-up counts as 0), ``spread_bps`` that of the
-    fill's bar (NaN: the default spread). The share is ``units / volume`` of the fill's bar, at most 1.
+    fill's bar; one that is unknown or below zero counts as the default spread. The share is ``units / volume`` of the
+    fill's bar, at most 1.
 
     Where the bar's volume is unknown (NaN) or 0, there is nothing to measure the order against, and the impact is left
     out; base, volatility and spread are still charged. Bars of quotes (forex, CFD) have no volume by construction, so
     their impact, if it matters, must be stated as basis points. The sum is at most :data:`MAX_BPS`.
     """
-    spread = spread_bps if spread_bps == spread_bps else terms.default_spread
+    spread = spread_bps if spread_bps >= 0.0 else terms.default_spread
     moved = volatility if volatility == volatility else 0.0
     bps = terms.base + terms.vol * moved + terms.spread * spread
     if terms.impact > 0.0 and volume > 0.0:
         bps += terms.impact * math.sqrt(min(units / volume, 1.0))
     return min(bps, MAX_BPS)
+
+
+def half_spread_bps(spread_bps: float, terms: SlippageTerms) -> float:
+    """How far bid and ask of a bar of quotes are from its middle prices, in basis points of them.
+
+    Half the bar's spread; one that is unknown or below zero counts as the default spread. At most :data:`MAX_BPS`.
+    """
+    return min(0.5 * (spread_bps if spread_bps >= 0.0 else terms.default_spread), MAX_BPS)
 
 
 def slipped(price: float, side: int, bps: float) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypedDict
 
@@ -12,15 +14,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tradewright.formats.column_mapping import ACTION_COLUMNS, ColumnMapping, positions
+from tradewright.formats.column_mapping import ACTION_COLUMNS, ColumnMapping, has_sides, kind_among, positions
 from tradewright.formats.corporate_actions import NO_ACTIONS, ActionColumns
 from tradewright.formats.plain_files import shown
+from tradewright.formats.quotes import ONE_SIDED, PRICES, joined, quote_bars, sides, two_sided
 from tradewright.formats.times import SessionDates, SessionOpens, bar_starts
 from tradewright.model.bar_rules import (
     Mask,
     Violation,
     bad_rows,
     bad_values,
+    bars_of,
     frame_of,
     intact,
     select,
@@ -97,23 +101,18 @@ def read_table(
     where = positions(mapping, names, source)
     numeric = {name: index for name, index in where.items() if name not in ("ts", *ACTION_COLUMNS)}
     columns = {name: _numbers(table.column(index), name, source) for name, index in numeric.items()}
+    kind = kind_among(mapping, where)
     times = _times(table.column(where["ts"]), source)
     stamps = bar_starts(times, mapping, timeframe, opens, source, dates)
     rows = len(stamps)
-    unknown = np.full(rows, np.nan)
-    bars = Bars(
-        stamps.asi8,
-        columns["open"] / mapping.price_scale,
-        columns["high"] / mapping.price_scale,
-        columns["low"] / mapping.price_scale,
-        columns["close"] / mapping.price_scale,
-        columns.get("volume", unknown),
-        columns.get("spread", unknown),
-    )
-    numbers = np.arange(1, rows + 1)
+    bars, numbers = _bars(stamps.asi8, columns, mapping.price_scale), np.arange(1, rows + 1)
+    one_sided: dict[str, int] = {}
     written = times.to_numpy(dtype=object) if timeframe.of_sessions else None
+    if has_sides(columns):
+        bars, numbers, one_sided = two_sided(bars)
+        written, rows = None if written is None else written[numbers - 1], len(numbers)
     if rows > 1 and bars.ts[0] > bars.ts[-1] and np.all(bars.ts[1:] <= bars.ts[:-1]):
-        bars, numbers = select(bars, numbers[::-1] - 1), numbers[::-1]
+        bars, numbers = select(bars, slice(None, None, -1)), numbers[::-1]
         written = None if written is None else written[::-1]
     settled, dropped = settle(
         bars,
@@ -131,9 +130,33 @@ def read_table(
     left_out = tuple(name for place, name in enumerate(left_out) if place not in where.values())
     actions, unread = _actions(table, where, stamps.asi8, settled.ts, source)
     used = {ours: theirs for ours, theirs in used.items() if ours not in unread}
-    return Reading(
-        frame_of(settled), BarKind.TRADE, source, dropped, used, left_out, actions, tuple(sorted(unread.values()))
-    )
+    dropped = one_sided | dropped
+    return Reading(frame_of(settled), kind, source, dropped, used, left_out, actions, tuple(sorted(unread.values())))
+
+
+def _bars(ts: npt.NDArray[np.int64], columns: Mapping[str, Floats], scale: float) -> Bars:
+    """The rows of a table as bars, of one price or of both sides; a volume or a spread that is absent is unknown."""
+    if has_sides(columns):
+        return quote_bars(ts, *sides(lambda name: columns[name] / scale))
+    unknown = np.full(len(ts), np.nan)
+    opens, highs, lows, closes = (columns[name] / scale for name in PRICES)
+    return Bars(ts, opens, highs, lows, closes, columns.get("volume", unknown), columns.get("spread", unknown))
+
+
+def paired(bid: Reading, ask: Reading) -> Reading:
+    """Two files of prices, of the bid and of the ask, as bars of quotes; times that only one has are left out, counted.
+
+    Raises:
+        DataError: when they have no time in common.
+    """
+    bars, one_sided = joined(bars_of(bid.frame), bars_of(ask.frame))
+    source = f"{bid.source} and {ask.source}"
+    if not len(bars.ts):
+        raise DataError("the two files have no time in common", where=source, remedy="name two files of the same span")
+    counts = Counter(bid.dropped) + Counter(ask.dropped) + Counter({ONE_SIDED: one_sided})
+    used = {ours: theirs for ours, theirs in bid.used.items() if ours in ("ts", *PRICES)}
+    remarks = tuple(dict.fromkeys((*bid.remarks, *ask.remarks)))
+    return Reading(frame_of(bars), BarKind.QUOTE, source, dict(counts), used, remarks=remarks)
 
 
 def _actions(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, StrictBool, field_validator, model_validator
 
-from tradewright.model.bars import OHLCV
+from tradewright.formats.quotes import PRICES, SIDED
+from tradewright.model.bars import BarKind
 from tradewright.model.base import FrozenModel
 from tradewright.model.errors import DataError
 
@@ -19,7 +20,10 @@ def _header_or_position(value: object) -> object:
     return value
 
 
-Column = Literal["ts", "open", "high", "low", "close", "volume", "spread", "adj_close", "dividend", "split"]
+Column = Literal[
+    "ts", "open", "high", "low", "close", "volume", "spread", "adj_close", "dividend", "split",
+    "bid_open", "bid_high", "bid_low", "bid_close", "ask_open", "ask_high", "ask_low", "ask_close",
+]  # fmt: skip
 Place = Annotated[str | int, BeforeValidator(_header_or_position)]
 
 _HEADERS: dict[str, frozenset[str]] = {
@@ -33,7 +37,17 @@ _HEADERS: dict[str, frozenset[str]] = {
     "adj_close": frozenset({"adj_close", "adjclose", "adj._close", "adjusted_close", "adj_close*"}),
     "dividend": frozenset({"dividend", "dividends", "dividend_amount", "divcash", "ex-dividend"}),
     "split": frozenset({"split", "splits", "stock_splits", "split_coefficient", "split_ratio", "splitfactor"}),
+    **{
+        f"{side}_{name}": frozenset(
+            form
+            for price in (name, name[0])
+            for form in (f"{side}_{price}", f"{side}{price}", f"{side}.{price}", f"{price}_{side}", f"{price}{side}")
+        )
+        for side in ("bid", "ask")
+        for name in PRICES
+    },
 }
+_SINGLE = frozenset({"bid", "ask", "bid_price", "ask_price", "bidprice", "askprice"})
 ACTION_COLUMNS = ("adj_close", "dividend", "split")
 """The columns that tell of corporate actions."""
 
@@ -54,6 +68,8 @@ class ColumnMapping(FrozenModel):
             epochs by size, and slashed dates where only one reading is possible.
         stamp: whether a row's time is its bar's start or its close. Daily bars are dated, so it does not matter there.
         price_scale: what prices are divided by.
+        kind: of the bars; None takes trades where the table has open, high, low and close, and quotes where it has
+            those of bid and ask.
         on_violation: what becomes of rows that break the contract of a bars table: ``refuse`` the file, or ``drop``
             them and say how many.
     """
@@ -69,6 +85,7 @@ class ColumnMapping(FrozenModel):
     time_format: str | None = None
     stamp: Literal["start", "close"] = "start"
     price_scale: float = Field(default=1.0, gt=0)
+    kind: BarKind | None = None
     on_violation: Literal["refuse", "drop"] = "refuse"
 
     @field_validator("zone")
@@ -104,10 +121,13 @@ def mapping_of(values: Mapping[str, object]) -> ColumnMapping:
 
 
 def positions(mapping: ColumnMapping, headers: Sequence[str], where: str) -> dict[str, int]:
-    """The position of each of our columns in the table; all but the time and the four prices may be absent.
+    """The position of each of our columns in the table; all but the time and the prices may be absent.
+
+    The prices are the four of trades, the eight of bid and ask, or for ``kind: quote`` the four of the middle with
+    their spread. Columns of the other kind, and a volume of quotes, which counts no units, are left out.
 
     Raises:
-        DataError: when a column cannot be found, or two could be meant.
+        DataError: when a column cannot be found, two could be meant, or the table holds another kind of bars.
     """
     found: dict[str, int] = {ours: _declared(ours, theirs, headers, where) for ours, theirs in mapping.columns.items()}
     for ours, names in _HEADERS.items():
@@ -118,11 +138,59 @@ def positions(mapping: ColumnMapping, headers: Sequence[str], where: str) -> dic
                 raise DataError(f"{both} could both be {ours}", where=where, remedy=f"name one: columns.{ours}")
             if matches:
                 found[ours] = matches[0]
-    missing = [name for name in ("ts", *OHLCV[:4]) if name not in found]
+    unused = _of_other_kind(mapping, found, headers, where)
+    missing = [name for name in ("ts", *(() if has_sides(found) else PRICES)) if name not in found]
     if missing:
         told = f"no column for {', '.join(missing)}; the table has {', '.join(map(repr, headers))}"
         raise DataError(told, where=where, remedy=_remedy(mapping, headers))
-    return found
+    return {ours: place for ours, place in found.items() if ours not in unused}
+
+
+def has_sides(columns: Iterable[str]) -> bool:
+    """Whether all eight prices of bid and ask are among our columns."""
+    return set(SIDED) <= set(columns)
+
+
+def kind_among(mapping: ColumnMapping, columns: Iterable[str]) -> BarKind:
+    """The kind of bars that a table's columns, by our names, hold under a mapping."""
+    return mapping.kind or (BarKind.QUOTE if has_sides(columns) else BarKind.TRADE)
+
+
+def _of_other_kind(mapping: ColumnMapping, found: dict[str, int], headers: Sequence[str], where: str) -> set[str]:
+    """The found columns that are not read.
+
+    Raises:
+        DataError: for a table without bars of the kind that is wanted.
+    """
+    sided, middle = has_sides(found), set(PRICES) <= found.keys()
+    if mapping.kind is BarKind.TRADE and sided and not middle:
+        raise DataError(
+            "a table of quotes, with prices of bid and ask, and trades are wanted", where=where, remedy=_AS_QUOTES
+        )
+    if (single := [name for name in headers if _plain(name) in _SINGLE]) and not (sided or middle):
+        what = f"single quotes ({', '.join(map(repr, single))}) and no bars of them"
+        raise DataError(what, where=where, remedy="make bars first: open, high, low and close of bid and of ask")
+    lacking = [name for name in SIDED if name not in found]
+    of_quotes = mapping.kind is BarKind.QUOTE or (mapping.kind is None and len(lacking) < len(SIDED) and not middle)
+    if of_quotes and not sided and not (middle and "spread" in found):
+        if middle and len(lacking) == len(SIDED):
+            raise DataError("a table of trades, and quotes are wanted", where=where, remedy=_AS_TRADES)
+        told = f"no column for {', '.join(lacking)}; the table has {', '.join(map(repr, headers))}"
+        raise DataError(told, where=where, remedy=_BOTH_SIDES)
+    if mapping.kind is BarKind.QUOTE or (sided and not middle):
+        return {"volume", *ACTION_COLUMNS, *((*PRICES, "spread") if sided else SIDED)}
+    return set(SIDED)
+
+
+_BOTH_SIDES = (
+    "say which is which: --columns bid_open=First,...; of two files, one for each side, both name their columns open, "
+    "high, low and close: --ask FILE"
+)
+_AS_QUOTES = "say --kind quote, or leave --kind out"
+_AS_TRADES = (
+    "say --kind trade; where these are prices of the bid, bring those of the ask along: --ask FILE; prices of the "
+    "middle want a column spread, in basis points"
+)
 
 
 def _remedy(mapping: ColumnMapping, headers: Sequence[str]) -> str:

@@ -30,11 +30,13 @@ SAR = (Argument("step", least=0, whole=False), Argument("maximum", least=0, whol
 SHIFT = Argument("shift", least=0)
 
 PRICES = (*OHLCV, "spread")
+QUOTED = ("bid", "ask", "mid")
 
 PIVOTS = ("pivot", "pivot_r1", "pivot_s1", "pivot_r2", "pivot_s2", "pivot_r3", "pivot_s3")
 
 INDICATORS: dict[str, tuple[Argument, ...]] = {
     **dict.fromkeys(PRICES, ()),
+    **dict.fromkeys(QUOTED, ()),
     "sma": WINDOW,
     "ema": WINDOW,
     "macd": MACD,

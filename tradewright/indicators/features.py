@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from tradewright.indicators.market import tightness
 from tradewright.indicators.regime import DIVERGENCES, REGIMES, labels
 from tradewright.indicators.registry import columns
 from tradewright.indicators.sessions import SESSIONS, Session, session_flags
@@ -24,8 +25,9 @@ FEATURES_VERSION = "1"
 class FeatureSettings:
     """Which features, and their windows in bars; the defaults are those of R-FEAT-01, Q-10..Q-14 and D17.
 
-    ``fallback_spread_bps`` scores the liquidity of bars without a spread (None: they have no score); ``extra`` adds
-    further indicators, each under its name and arguments.
+    ``fallback_spread_bps`` scores the liquidity of bars without a spread (None: they have no score); that of ``quoted``
+    bars, which have no volume, is their spread's alone. ``extra`` adds further indicators, each under its name and
+    arguments.
     """
 
     ema: tuple[int, ...] = (1, 18)
@@ -39,6 +41,7 @@ class FeatureSettings:
     recent_volume: int = 20
     usual_volume: int = 250
     fallback_spread_bps: float | None = None
+    quoted: bool = False
     sessions: tuple[Session, ...] = SESSIONS
     extra: tuple[Feature, ...] = ()
 
@@ -82,6 +85,8 @@ def feature_table(bars: Bars, settings: FeatureSettings) -> pd.DataFrame:
     features = settings.features()
     values = columns(tuple(features.values()), _with_spread(bars, settings.fallback_spread_bps))
     numbers = dict(zip(features, values, strict=True))
+    if settings.quoted:
+        numbers["liquidity_score"] = tightness(bars.spread)
     table: dict[str, object] = {"ts": pd.DatetimeIndex(bars.ts, tz="UTC"), **numbers}
     table["regime"] = pd.array(labels(numbers["regime"], REGIMES), dtype="str")
     table["rsi_divergence"] = pd.array(labels(numbers["rsi_divergence"], DIVERGENCES), dtype="str")
@@ -116,5 +121,5 @@ def feature_snapshot(table: pd.DataFrame, instrument: str) -> FeatureSnapshot:
 def _with_spread(bars: Bars, fallback_bps: float | None) -> Bars:
     if fallback_bps is None:
         return bars
-    spread: Floats = np.where(np.isnan(bars.spread), fallback_bps, bars.spread)
+    spread: Floats = np.where(bars.spread >= 0.0, bars.spread, fallback_bps)
     return bars._replace(spread=spread)

@@ -32,9 +32,29 @@ def liquidity_scores(volume: Floats, spread_bps: Floats, recent: float = 20, usu
     normal = volumes.rolling(window(usual)).median().to_numpy()
     relative = np.where(np.isnan(now) | np.isnan(normal), np.nan, 0.0)
     np.divide(now, normal, out=relative, where=normal > 0.0)
-    tightness = np.clip(1.0 - spread_bps / WIDEST_SPREAD_BPS, 0.0, 1.0)
-    scores: Floats = 0.5 * np.minimum(1.0, relative) + 0.5 * tightness
+    scores: Floats = 0.5 * np.minimum(1.0, relative) + 0.5 * tightness(spread_bps)
     return scores
+
+
+def quoted_prices(close: Floats, spread_bps: Floats) -> tuple[Floats, Floats, Floats]:
+    """Bid, ask and their middle at the close: the close of a bar of quotes, and half its spread below and above.
+
+    NaN where the spread is unknown, as in bars of trades without one, or below zero.
+    """
+    equal_lengths(close, spread_bps)
+    middle = np.where(spread_bps >= 0.0, close, np.nan)
+    half = spread_bps / 2e4
+    return middle * (1.0 - half), middle * (1.0 + half), middle
+
+
+def tightness(spread_bps: Floats) -> Floats:
+    """``max(0, 1 - spread in bps / 50)``: the liquidity of bars of quotes, which have no volume.
+
+    NaN where the spread is unknown, or below zero.
+    """
+    known = np.where(spread_bps >= 0.0, spread_bps, np.nan)
+    found: Floats = np.clip(1.0 - known / WIDEST_SPREAD_BPS, 0.0, 1.0)
+    return found
 
 
 def liquidity_score(volume: Floats, spread_bps: float, recent: int = 20, usual: int = 250) -> float:

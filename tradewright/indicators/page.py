@@ -67,6 +67,9 @@ DESCRIPTIONS: dict[str, Description] = {
     **{name: Description(f"The bar's {name}.", _PRICE) for name in ("open", "high", "low", "close")},
     "volume": Description("The bar's volume; NaN where it is not known.", "units"),
     "spread": Description("The bar's spread; NaN where it is not known.", "basis points"),
+    "bid": Description("The close less half the spread; NaN where the spread is not known.", _PRICE),
+    "ask": Description("The close and half the spread; NaN where the spread is not known.", _PRICE),
+    "mid": Description("The close of a bar with a known spread, in quotes their middle; else NaN.", _PRICE),
     "sma": Description("The mean of the last n closes.", _PRICE, (20,), "n - 1", "arithmetic mean"),
     "ema": Description(
         "The exponential mean of the closes, weight 2 / (n + 1).", _PRICE, (20,), "n - 1", "seeded with the mean of n"

@@ -8,9 +8,9 @@ from functools import partial
 from tradewright.indicators.anchored import pivot_points, session_vwap
 from tradewright.indicators.arrays import series
 from tradewright.indicators.candles import heikin_ashi
-from tradewright.indicators.catalogue import PIVOTS, PRICES, resolve
+from tradewright.indicators.catalogue import PIVOTS, PRICES, QUOTED, resolve
 from tradewright.indicators.extremes import aroon, donchian, highest, lowest, midpoint, senkou_a, stochastic, williams_r
-from tradewright.indicators.market import liquidity_scores
+from tradewright.indicators.market import liquidity_scores, quoted_prices
 from tradewright.indicators.momentum import (
     cci,
     log_returns,
@@ -93,6 +93,7 @@ def _fast_d(high: Floats, low: Floats, close: Floats, n: float, signal: float) -
 
 
 COMPUTATIONS: dict[str, tuple[Compute, int]] = {
+    **_lines(quoted_prices, ("close", "spread"), QUOTED),
     "sma": _of(sma, "close"),
     "ema": _of(ema, "close"),
     **_lines(macd, ("close",), ("macd", "macd_signal", "macd_hist")),

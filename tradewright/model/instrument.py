@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pydantic import Field
 
+from tradewright.model.bars import BarKind
 from tradewright.model.base import FrozenModel, Name, Number, Positive
 from tradewright.model.market_hours import MarketHours
 
@@ -38,6 +39,7 @@ class Instrument(FrozenModel):
         hours: corrections of that calendar; the configuration fills them in from ``conf/calendars``.
         venue_symbols: the name of it at each venue (``{"ibkr": "BTC.USD-PAXOS"}``); our symbol where absent.
         default_spread_bps: the spread assumed where the data has none.
+        bar_kind: the kind of stored bars that is read of it, ``trade`` or ``quote``; None takes the only stored one.
         negative_prices: whether a price at or below zero is legitimate (a few futures).
     """
 
@@ -52,6 +54,7 @@ class Instrument(FrozenModel):
     multiplier: Positive = Decimal(1)
     venue_symbols: dict[str, str] = Field(default_factory=dict)
     default_spread_bps: float = Field(default=1.0, ge=0)
+    bar_kind: BarKind | None = None
     negative_prices: bool = False
     shortable: bool = False
     second_source: Name | None = None

@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from tradewright.model.bars import Timeframe
+from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.instrument import Instrument
 
 if TYPE_CHECKING:
@@ -36,6 +36,10 @@ class Feed(Protocol):
         Raises:
             DataError: when the source has no such instrument, cannot be asked, or its bars break the contract.
         """
+        ...
+
+    def kind_of(self, instrument: Instrument) -> BarKind | None:
+        """The kind of its bars of an instrument; None for prices of no deal, such as midpoints without a spread."""
         ...
 
     def span(self, instrument: Instrument, timeframe: Timeframe) -> timedelta:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -18,7 +18,7 @@ from tradewright.calendars.registry import calendar_of
 from tradewright.execution.market_state import closed_at
 from tradewright.ledger.execution import Execution
 from tradewright.model.bar_rules import select
-from tradewright.model.bars import Bars, Floats, Timeframe
+from tradewright.model.bars import BarKind, Bars, Floats, Timeframe
 from tradewright.model.signal import SignalCandidate
 from tradewright.model.strategy import Strategy
 from tradewright.oversight.parity import ParityFill
@@ -67,7 +67,7 @@ class InstrumentPast:
 
     def signal(self, index: int) -> tuple[SignalCandidate, datetime]:
         """The signal after the close of a bar, from that bar and those before it, with the moment of the close."""
-        item = InstrumentBars(self.item.instrument, select(self.item.bars, slice(0, index + 1)))
+        item = replace(self.item, bars=select(self.item.bars, slice(0, index + 1)))
         raw = select(self.raw, slice(0, index + 1))
         current = self.target(index)
         features = features_at(self.features, current.since)
@@ -97,8 +97,15 @@ class InstrumentPast:
         opens = begins if market.is_open(begins) else market.next_open(begins)
         end = closed_at(instrument, self.timeframe, start)
         inside = begins if opens is None or opens >= end else pd.Timestamp(opens).to_pydatetime()
-        prices = (Decimal(repr(float(column[index]))) for column in self.raw[1:5])
-        return ReplayBar(instrument.symbol, begins, inside, end, *prices)
+        opened, high, low, close = (Decimal(repr(float(column[index]))) for column in self.raw[1:5])
+        prices = opened, high, low, close
+        return ReplayBar(instrument.symbol, begins, inside, end, *prices, self._spread(index))
+
+    def _spread(self, index: int) -> Decimal | None:
+        if self.item.kind is BarKind.TRADE:
+            return None
+        known = float(self.raw.spread[index])
+        return Decimal(repr(known if known >= 0 else self.item.instrument.default_spread_bps))
 
     def backtest_fills(self, first: datetime, last: datetime) -> list[ParityFill]:
         """The fills of a backtest over all bars up to ``last`` that lie in a span, at raw prices."""

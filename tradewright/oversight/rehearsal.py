@@ -29,6 +29,7 @@ class ReplayBar(NamedTuple):
     Args:
         opens: when trading in it begins: its start, or the market's opening in it.
         end: when it closes.
+        spread: of a bar of quotes, the basis points between bid and ask; None of a bar of trades.
     """
 
     instrument: str
@@ -39,6 +40,7 @@ class ReplayBar(NamedTuple):
     high: Decimal
     low: Decimal
     close: Decimal
+    spread: Decimal | None = None
 
 
 class ReplayMarket(Protocol):

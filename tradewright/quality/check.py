@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tradewright.model.bar_rules import bars_of, intact
-from tradewright.model.bars import Bars, Timeframe, Times
+from tradewright.model.bars import BarKind, Bars, Timeframe, Times
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument, TickerSpan
 from tradewright.quality.agreement import OtherBars, agreeing, agreement_finding
@@ -19,7 +19,7 @@ from tradewright.quality.pandera_schema import explain
 from tradewright.quality.price_moves import price_findings
 from tradewright.quality.report import Code, Finding, QualityReport, Severity
 from tradewright.quality.stale_runs import stale_finding
-from tradewright.quality.thresholds import SHIPPED, QualityRules
+from tradewright.quality.thresholds import SHIPPED, QualityRules, Severities
 from tradewright.store.dataset import Quarantine
 
 _ORDER = list(Severity)
@@ -40,6 +40,7 @@ def check_bars(
     aside: Sequence[Quarantine] = (),
     of_base: Sequence[Quarantine] = (),
     others: Sequence[OtherBars] = (),
+    kind: BarKind = BarKind.TRADE,
 ) -> QualityReport:
     """Check a bars table.
 
@@ -55,6 +56,7 @@ def check_bars(
         aside: the quarantines in force of these bars.
         of_base: those of the shorter bars that these are made of.
         others: other bars of the same market. A price that a second source has too is no bad print.
+        kind: of the bars; a spread that is unknown or below zero weighs more in quotes, where fills are priced by it.
     """
     set_aside = quarantine_finding(len(frame), aside, rules.severities.quarantined)
     if len(frame) == 0:
@@ -68,12 +70,24 @@ def check_bars(
     seconds, least = [each for each in others if each.code is Code.SOURCES_DISAGREE], rules.agreement.least_difference
     confirmed = [agreeing(bars, each, least) for each in seconds]
     found += [*bad_print_finding(bars, rules.bad_print, confirmed), *stale_finding(bars, grid, rules)]
-    grade, ticker = rules.severities, instrument.ticker(MAPPED)
+    grade, ticker = severities_of(bars, rules, kind), instrument.ticker(MAPPED)
     found += volume_findings(bars, grade)
     found += security_finding(bars, ticker, symbol_map, severity=grade.security_changed)
     found += [row for each in others for row in agreement_finding(bars, each, rules)]
     found += gap_findings(bars.ts, grid, grade, (*aside, *of_base)) if grid is not None else []
     return _report(instrument, timeframe, frame, [*found, *set_aside])
+
+
+def severities_of(bars: Bars, rules: QualityRules, kind: BarKind) -> Severities:
+    """The severities for a kind: of quotes, unknown spreads are told, and crossed bars among the newest block."""
+    grade = rules.severities
+    if kind is BarKind.TRADE:
+        return grade
+    told = Severity.WARN if grade.no_spread is Severity.INFO else grade.no_spread
+    crossed = bool(np.any(bars.spread[-rules.watched_bars :] < 0.0))
+    return grade.model_copy(
+        update={"no_spread": told, "crossed_quotes": Severity.BLOCK if crossed else grade.crossed_quotes}
+    )
 
 
 def _sound(frame: pd.DataFrame, timeframe: Timeframe, now: datetime, negative_prices: bool) -> bool:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from tradewright.model.bars import BarKind, Timeframe
+from tradewright.model.bars import Timeframe
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument
 from tradewright.model.ports import Feed
 from tradewright.model.spans import parts
-from tradewright.research.bars import admit
+from tradewright.research.bars import admit, kind_brought, sources_of
 from tradewright.scenarios.scenario import Scenario
 from tradewright.store.bars import BarStore
 
@@ -53,12 +53,13 @@ def backfill(
         first, last: the starts of the first and the last bar, in nanoseconds since 1970 UTC.
 
     Raises:
-        DataError: as the feed's; and for bars of a scenario beside those of another source, or the other way round. The
-            parts before stay stored.
+        DataError: as the feed's; and for bars of a scenario beside those of another source, or the other way round, and
+            for bars of another kind than the one that is read. The parts before stay stored.
         StoreError: when the store is damaged or full.
     """
     admit(store, feed, instrument.symbol)
     _refuse_beside_invented(store, instrument.symbol, feed.name)
+    kind = kind_brought(store, feed, instrument)
     spans = list(parts(first, last, feed.span(instrument, timeframe)))
     added = unchanged = revised = 0
     for done, (low, high) in enumerate(spans):
@@ -67,7 +68,7 @@ def backfill(
         report = store.upsert(
             instrument.symbol,
             timeframe,
-            BarKind.TRADE,
+            kind,
             feed.fetch(instrument, timeframe, after, until),
             source=feed.name,
             negative_prices=instrument.negative_prices,
@@ -83,7 +84,7 @@ def _refuse_beside_invented(store: BarStore, symbol: str, own: str) -> None:
     Raises:
         DataError: when a scenario's bars of the instrument are stored, and the feed is another.
     """
-    if own != Scenario.name and Scenario.name in store.sources(symbol).values():
+    if own != Scenario.name and Scenario.name in sources_of(store, symbol).values():
         raise DataError(
             f"bars of {symbol} are stored that a scenario has invented, and real ones are not put beside them",
             where=str(store.root),

@@ -27,10 +27,11 @@ _NO_ACTIONS = pd.DataFrame(columns=list(FACTOR_COLUMNS))
 
 @dataclass(frozen=True)
 class InstrumentBars:
-    """One instrument of a backtest with its bars."""
+    """One instrument of a backtest with its bars, of the kind that is read of it."""
 
     instrument: Instrument
     bars: Bars
+    kind: BarKind = BarKind.TRADE
 
     @cached_property
     def data_hash(self) -> str:
@@ -79,7 +80,9 @@ class LookBack:
     bars: int
     now: datetime
 
-    def after(self, store: BarStore, instrument: Instrument, timeframe: Timeframe, covered: Coverage) -> pd.Timestamp:
+    def after(
+        self, store: BarStore, instrument: Instrument, timeframe: Timeframe, covered: Coverage, kind: BarKind
+    ) -> pd.Timestamp:
         """The moment after which a feed is asked for bars: before the newest stored one where it looks back.
 
         It does so only while a newer bar has closed, so that one question brings both.
@@ -91,7 +94,7 @@ class LookBack:
         if not timeframe.of_sessions:
             return newest - A_DAY if self.now - newest > PAUSE else newest
         span = (2 * self.bars + 10) * timedelta(seconds=timeframe.seconds)
-        starts = store.read_bars(symbol, timeframe, start=(newest - span).to_pydatetime()).ts
+        starts = store.read_bars(symbol, timeframe, kind, start=(newest - span).to_pydatetime()).ts
         return pd.Timestamp(int(starts[-self.bars :][0]) - 1, tz="UTC")
 
 
@@ -108,28 +111,47 @@ def refresh(
         look_back: which bars are asked for again where the stored ones are of the same feed; None for none.
 
     Raises:
-        DataError: for an instrument the feed does not have, bars that break the contract, and bars of a scenario beside
-            those of another source.
-        StoreError: when the store is damaged or full.
+        DataError: for an instrument the feed does not have, bars that break the contract, bars of a scenario beside
+            those of another source, and those of another kind than the one that is read.
+        StoreError: when both kinds are stored and none is declared, when the store is damaged or full.
     """
     symbol = instrument.symbol
     admit(store, feed, symbol)
-    reports, sources = {}, store.sources(symbol) if look_back else {}
+    kind = kind_brought(store, feed, instrument)
+    reports, sources = {}, store.sources(symbol, kind) if look_back else {}
     for timeframe in dict.fromkeys(timeframes):
-        covered = store.coverage(symbol, timeframe)
+        covered = store.coverage(symbol, timeframe, kind)
         after = covered.last if covered else None
         if covered is not None and look_back is not None and sources.get(timeframe) == feed.name:
-            after = look_back.after(store, instrument, timeframe, covered)
+            after = look_back.after(store, instrument, timeframe, covered, kind)
         frame = feed.fetch(instrument, timeframe, after)
         reports[timeframe] = store.upsert(
             symbol,
             timeframe,
-            BarKind.TRADE,
+            kind,
             frame,
             source=feed.name,
             negative_prices=instrument.negative_prices,
         )
     return reports
+
+
+def kind_brought(store: BarStore, feed: Feed, instrument: Instrument) -> BarKind:
+    """The kind under which bars of a feed are stored: the one that is read, and at first the feed's own.
+
+    Raises:
+        DataError: when the feed brings another kind than the one that is read; nothing would read its bars.
+        TwoKinds: when both are stored and none is declared.
+    """
+    symbol, own = instrument.symbol, feed.kind_of(instrument)
+    known = instrument.bar_kind or (store.kind_of(symbol) if store.kinds.stored(symbol) else None)
+    if own is not None and known is not None and own is not known:
+        raise DataError(
+            f"{known} bars of {symbol} are read, and {feed.name} brings {own} bars",
+            where=str(store.root),
+            remedy=f"say bar_kind: {own} for {symbol} in conf/instruments, another feed, or another storage.root",
+        )
+    return known or own or BarKind.TRADE
 
 
 def admit(store: BarStore, feed: Feed, symbol: str) -> None:
@@ -140,15 +162,28 @@ def admit(store: BarStore, feed: Feed, symbol: str) -> None:
     """
     if not isinstance(feed, Scenario):
         return
-    sources = {str(timeframe): source for timeframe, source in store.sources(symbol).items()}
-    if others := {timeframe: source for timeframe, source in sources.items() if source not in ("", feed.name)}:
-        told = ", ".join(f"{timeframe} from {source}" for timeframe, source in others.items())
+    sources = sources_of(store, symbol)
+    if others := {series: source for series, source in sources.items() if source not in ("", feed.name)}:
+        told = ", ".join(f"{series} from {source}" for series, source in others.items())
         raise DataError(
             f"bars of {symbol} are stored ({told}), and a scenario's invented bars are not put beside them",
             where=str(store.root),
             remedy="say feed=files, or another storage.root for the scenario",
         )
     store.actions.write_factors(symbol, _NO_ACTIONS)
+
+
+def sources_of(store: BarStore, symbol: str) -> dict[str, str]:
+    """Where the newest bars of each stored series of an instrument came from, of either kind.
+
+    Raises:
+        StoreError: when a manifest is damaged.
+    """
+    found: dict[str, str] = {}
+    for kind in store.kinds.stored(symbol):
+        note = "" if kind is BarKind.TRADE else f" {kind}"
+        found |= {f"{timeframe}{note}": source for timeframe, source in store.sources(symbol, kind).items()}
+    return found
 
 
 def read_instrument_bars(
@@ -167,7 +202,7 @@ def read_instrument_bars(
         if make is not None and store.coverage(instrument.symbol, selection.timeframe) is None:
             make(instrument)
         bars = _read(store, selection, instrument, selection.timeframe)
-        found[instrument.symbol] = InstrumentBars(instrument, bars)
+        found[instrument.symbol] = InstrumentBars(instrument, bars, store.kind_of(instrument.symbol))
     return found
 
 

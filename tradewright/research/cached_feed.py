@@ -7,7 +7,7 @@ from datetime import timedelta
 import pandas as pd
 
 from tradewright.calendars.registry import calendar_of
-from tradewright.model.bars import Timeframe
+from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.clock import Clock
 from tradewright.model.errors import StoreError
 from tradewright.model.hashing import content_hash
@@ -36,6 +36,10 @@ class CachedFeed:
     def __init__(self, feed: Feed, kept: Artefacts, terms: object, clock: Clock) -> None:
         self.name = feed.name
         self._feed, self._kept, self._terms, self._clock = feed, kept, terms, clock
+
+    def kind_of(self, instrument: Instrument) -> BarKind | None:
+        """As the source's."""
+        return self._feed.kind_of(instrument)
 
     def span(self, instrument: Instrument, timeframe: Timeframe) -> timedelta:
         """As the source's."""

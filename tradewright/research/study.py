@@ -14,11 +14,12 @@ from tradewright.backtest.spec import BacktestSpec
 from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.study import MetricsConfig, StudyResult, study
-from tradewright.model.bars import Bars, Timeframe, Times
+from tradewright.model.bars import BarKind, Bars, Timeframe, Times
 from tradewright.model.instrument import Instrument
 from tradewright.model.strategy import Strategy
 from tradewright.quality.anomalies import gap_findings, volume_findings
 from tradewright.quality.bad_prints import bad_print_finding
+from tradewright.quality.check import severities_of
 from tradewright.quality.price_moves import price_findings
 from tradewright.quality.report import Code, Finding
 from tradewright.quality.score import score, score_text
@@ -123,22 +124,23 @@ def _judged(
     if len(item.bars.ts) == 0:
         return known, None
     grid = calendar_of(item.instrument).expected_starts(timeframe, item.bars.ts)
-    found = (*gap_findings(item.bars.ts, grid, rules.severities), *_findings(item.bars, grid, rules))
-    of_base = _base_findings(item.instrument, base, rules) if base else ()
+    found = (*gap_findings(item.bars.ts, grid, rules.severities), *_findings(item.bars, item.kind, grid, rules))
+    of_base = _base_findings(item, base, rules) if base else ()
+    doubted = SUSPICIOUS if item.kind is BarKind.TRADE else (*SUSPICIOUS, Code.NO_SPREAD)
     gaps = next((finding for finding in found if finding.code is Code.GAPS), None)
     seen = replace(
         known,
-        bars=(*_told(f"{item.instrument.symbol}: ", found, SUSPICIOUS), *_told_of_base(item.instrument, base, of_base)),
+        bars=(*_told(f"{item.instrument.symbol}: ", found, doubted), *_told_of_base(item.instrument, base, of_base)),
         missing_bars=int(gaps.figures["missing"]) if gaps else 0,
         longest_gap_bars=int(gaps.figures["longest"]) if gaps else 0,
     )
     return seen, score((*found, *of_base))
 
 
-def _base_findings(instrument: Instrument, base: BaseBars, rules: QualityRules) -> tuple[Finding, ...]:
+def _base_findings(item: InstrumentBars, base: BaseBars, rules: QualityRules) -> tuple[Finding, ...]:
     """The holes and the findings on prices and volumes of stored bars that longer ones are made of."""
-    grid = calendar_of(instrument).expected_starts(base.timeframe, base.bars.ts)
-    return (*gap_findings(base.bars.ts, grid, rules.severities), *_findings(base.bars, grid, rules))
+    grid = calendar_of(item.instrument).expected_starts(base.timeframe, base.bars.ts)
+    return (*gap_findings(base.bars.ts, grid, rules.severities), *_findings(base.bars, item.kind, grid, rules))
 
 
 def _told_of_base(instrument: Instrument, base: BaseBars | None, found: Iterable[Finding]) -> tuple[str, ...]:
@@ -153,11 +155,11 @@ def _scores(scores: Mapping[str, float]) -> dict[str, str]:
     return {"score of the bars": ", ".join((*named[:SHOWN], *more))} if named else {}
 
 
-def _findings(bars: Bars, grid: Times, rules: QualityRules) -> tuple[Finding, ...]:
+def _findings(bars: Bars, kind: BarKind, grid: Times, rules: QualityRules) -> tuple[Finding, ...]:
     return (
         *price_findings(bars, grid, rules),
         *bad_print_finding(bars, rules.bad_print),
-        *volume_findings(bars, rules.severities),
+        *volume_findings(bars, severities_of(bars, rules, kind)),
     )
 
 

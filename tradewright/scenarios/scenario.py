@@ -11,7 +11,7 @@ import pandas as pd
 
 from tradewright.formats.resample import grouped, resample
 from tradewright.model.bar_rules import frame_of, select
-from tradewright.model.bars import Bars, Timeframe, Times
+from tradewright.model.bars import BarKind, Bars, Timeframe, Times
 from tradewright.model.base import FrozenModel
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument
@@ -97,6 +97,10 @@ class Scenario:
         self.end = pd.Timestamp(end).tz_convert("UTC").floor("min").as_unit("ns")
         self._grid = grid
         self._days_made: dict[str, dict[int, Bars]] = {}
+
+    def kind_of(self, _instrument: Instrument) -> BarKind | None:
+        """None: an invented price with its spread may be read as either kind."""
+        return None
 
     def span(self, _instrument: Instrument, _timeframe: Timeframe) -> timedelta:
         """Longer than any scenario: whatever is made is made up to its end."""

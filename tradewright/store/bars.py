@@ -31,6 +31,7 @@ from tradewright.store.dataset import (
     write_part,
 )
 from tradewright.store.files import exclusive
+from tradewright.store.kinds import BarKinds, DeclaredKind
 from tradewright.store.late import join_runs, late_runs, write_runs
 from tradewright.store.series import LOCK, Series, manifest_path, merged, read_or_damaged, superseded, sweep
 from tradewright.store.time_range import Moment, first_instant, last_instant
@@ -89,13 +90,32 @@ class BarStore:
         root: the storage folder; made when first written to.
         clock: what changes and revisions are dated by.
         trading_days: of the instruments; None takes UTC days.
+        kinds: what instruments declare; where a reader names no kind, :meth:`kind_of` names it.
     """
 
-    def __init__(self, root: Path, clock: Clock | None = None, trading_days: TradingDays | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        clock: Clock | None = None,
+        trading_days: TradingDays | None = None,
+        kinds: DeclaredKind | None = None,
+    ) -> None:
         self.root = root
         self.trading_days = trading_days
+        self.kinds = BarKinds(root, kinds)
         self._clock = clock or SystemClock()
         self.actions = Actions(root, self._clock)
+
+    def kind_of(self, instrument: str) -> BarKind:
+        """The kind of bars that is read of an instrument wherever none is named.
+
+        Raises:
+            TwoKinds: see :meth:`BarKinds.of`.
+        """
+        return self.kinds.of(instrument)
+
+    def _key(self, instrument: str, timeframe: Timeframe, kind: BarKind | None) -> Series:
+        return Series(instrument, timeframe, self.kind_of(instrument) if kind is None else kind)
 
     def upsert(
         self,
@@ -132,7 +152,7 @@ class BarStore:
         self,
         instrument: str,
         timeframe: Timeframe,
-        kind: BarKind = BarKind.TRADE,
+        kind: BarKind | None = None,
         start: Moment = None,
         end: Moment = None,
         view: PriceView = PriceView.RAW,
@@ -148,7 +168,7 @@ class BarStore:
         self,
         instrument: str,
         timeframe: Timeframe,
-        kind: BarKind = BarKind.TRADE,
+        kind: BarKind | None = None,
         start: Moment = None,
         end: Moment = None,
         view: PriceView = PriceView.RAW,
@@ -160,13 +180,13 @@ class BarStore:
             DamagedFile: when a file is not what was written.
             NoFactors: when an adjusted view is asked for without a factor table.
         """
-        return self._view(Series(instrument, timeframe, kind), *self._span(instrument, start, end), view)
+        return self._view(self._key(instrument, timeframe, kind), *self._span(instrument, start, end), view)
 
     def data_hash(
         self,
         instrument: str,
         timeframe: Timeframe,
-        kind: BarKind = BarKind.TRADE,
+        kind: BarKind | None = None,
         start: Moment = None,
         end: Moment = None,
         view: PriceView = PriceView.RAW,
@@ -174,7 +194,7 @@ class BarStore:
         """The fingerprint of exactly the rows that :meth:`read_bars` would give."""
         return bars_hash(self.read_bars(instrument, timeframe, kind, start, end, view))
 
-    def fingerprint(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> str:
+    def fingerprint(self, instrument: str, timeframe: Timeframe, kind: BarKind | None = None) -> str:
         """A hash that any change of a stored bar changes, from the manifest alone; empty where nothing is stored.
 
         Unlike :meth:`data_hash` it is of the whole series as stored, and costs no reading of bars.
@@ -182,51 +202,54 @@ class BarStore:
         Raises:
             StoreError: when the manifest is damaged.
         """
-        return self._stored_print(Series(instrument, timeframe, kind))
+        return self._stored_print(self._key(instrument, timeframe, kind))
 
     def fingerprints(self, instrument: str) -> dict[Timeframe, str]:
-        """The fingerprint of every series of an instrument's trades that can be read, by timeframe.
+        """The fingerprint of every series of an instrument that can be read, by timeframe.
 
         Raises:
             StoreError: when a manifest is damaged.
         """
-        known = {each: self.fingerprint(instrument, each) for each in Timeframe}
+        kind = self.kind_of(instrument)
+        known = {each: self.fingerprint(instrument, each, kind) for each in Timeframe}
         return {each: told for each, told in known.items() if told}
 
-    def timeframes(self, instrument: str, kind: BarKind = BarKind.TRADE) -> tuple[Timeframe, ...]:
+    def timeframes(self, instrument: str, kind: BarKind | None = None) -> tuple[Timeframe, ...]:
         """The timeframes of which bars of an instrument are stored, the shortest first.
 
         Raises:
             StoreError: when a manifest is damaged.
         """
+        kind = kind or self.kind_of(instrument)
         return tuple(each for each in Timeframe if self._stored_print(Series(instrument, each, kind)))
 
-    def sources(self, instrument: str, kind: BarKind = BarKind.TRADE) -> dict[Timeframe, str]:
+    def sources(self, instrument: str, kind: BarKind | None = None) -> dict[Timeframe, str]:
         """Where the newest bars of each stored series of an instrument came from, by timeframe.
 
         Raises:
             StoreError: when a manifest is damaged.
         """
+        kind = kind or self.kind_of(instrument)
         known = {
             each: Manifest.load(manifest_path(self._folder(Series(instrument, each, kind))))
             for each in self.timeframes(instrument, kind)
         }
         return {each: manifest.source for each, manifest in known.items() if manifest is not None}
 
-    def base_of(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> Timeframe | None:
+    def base_of(self, instrument: str, timeframe: Timeframe, kind: BarKind | None = None) -> Timeframe | None:
         """The stored timeframe of whose bars :meth:`read_bars` makes its answer; None where there is none.
 
         Here it is the timeframe itself; ``ResampledBars`` makes longer bars of shorter ones.
         """
         return timeframe if timeframe in self.timeframes(instrument, kind) else None
 
-    def coverage(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> Coverage | None:
+    def coverage(self, instrument: str, timeframe: Timeframe, kind: BarKind | None = None) -> Coverage | None:
         """The extent of a stored series, from its manifest alone; None when nothing is stored."""
-        return self._stored_coverage(Series(instrument, timeframe, kind))
+        return self._stored_coverage(self._key(instrument, timeframe, kind))
 
-    def revisions(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> tuple[Revision, ...]:
+    def revisions(self, instrument: str, timeframe: Timeframe, kind: BarKind | None = None) -> tuple[Revision, ...]:
         """The corrections of a series, oldest first."""
-        manifest = Manifest.load(manifest_path(self._folder(Series(instrument, timeframe, kind))))
+        manifest = Manifest.load(manifest_path(self._folder(self._key(instrument, timeframe, kind))))
         return manifest.revisions if manifest else ()
 
     def replaced(self, instrument: str, timeframe: Timeframe, kind: BarKind, number: int) -> pd.DataFrame:
@@ -257,7 +280,8 @@ class BarStore:
         manifest = Manifest.load(manifest_path(self._folder(series)))
         if manifest is None or not manifest.parts:
             return ""
-        return content_hash({year: part.sha256 for year, part in manifest.parts.items()})
+        told = {year: part.sha256 for year, part in manifest.parts.items()}
+        return content_hash(told if series.kind is BarKind.TRADE else {"kind": str(series.kind), **told})
 
     def _stored_coverage(self, series: Series) -> Coverage | None:
         """The extent of a stored series; None without bars."""
@@ -327,6 +351,8 @@ class BarStore:
         stored = ", ".join(f"{s.instrument} {s.timeframe} {s.kind}" for s in self.series()) or "nothing"
         others = [s.timeframe for s in self.series() if (s.instrument, s.kind) == (series.instrument, series.kind)]
         remedy = "import them first (tradewright import), or set storage.root to where they are"
+        if other := [kind for kind in self.kinds.stored(series.instrument) if kind is not series.kind and not others]:
+            remedy += f"; or say bar_kind: {other[0]} for {series.instrument}"
         if others:
             remedy = (
                 f"say backtest.timeframe={others[-1]} for a backtest, universe.timeframe={others[-1]} "

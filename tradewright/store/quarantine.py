@@ -13,6 +13,7 @@ from tradewright.model.errors import StoreError
 from tradewright.store.bars import TradingDays
 from tradewright.store.dataset import Manifest, Quarantine, Release, write_part
 from tradewright.store.files import exclusive
+from tradewright.store.kinds import BarKinds, DeclaredKind
 from tradewright.store.series import LOCK, Series, manifest_path, merged, parted, quarantined, read_or_damaged, sweep
 from tradewright.store.time_range import Moment, first_instant, last_instant
 
@@ -27,21 +28,25 @@ class Quarantines:
         root: the storage folder.
         clock: what they are dated by.
         trading_days: which a date as an end of a span means; None takes UTC days.
+        kinds: what instruments declare, as for :class:`tradewright.store.bars.BarStore`.
     """
 
-    def __init__(self, root: Path, clock: Clock, trading_days: TradingDays | None = None) -> None:
+    def __init__(
+        self, root: Path, clock: Clock, trading_days: TradingDays | None = None, kinds: DeclaredKind | None = None
+    ) -> None:
         self._root, self._clock, self._trading_days = root, clock, trading_days
+        self._kinds = BarKinds(root, kinds)
 
-    def records(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> tuple[Quarantine, ...]:
+    def records(self, instrument: str, timeframe: Timeframe, kind: BarKind | None = None) -> tuple[Quarantine, ...]:
         """All quarantines of a series, oldest first, the released ones too.
 
         Raises:
             StoreError: when the manifest is damaged.
         """
-        manifest = Manifest.load(manifest_path(self._folder(Series(instrument, timeframe, kind))))
+        manifest = Manifest.load(manifest_path(self._folder(self._series(instrument, timeframe, kind))))
         return manifest.quarantines if manifest else ()
 
-    def in_force(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> tuple[Quarantine, ...]:
+    def in_force(self, instrument: str, timeframe: Timeframe, kind: BarKind | None = None) -> tuple[Quarantine, ...]:
         """Those that were not released.
 
         Raises:
@@ -49,16 +54,17 @@ class Quarantines:
         """
         return tuple(row for row in self.records(instrument, timeframe, kind) if row.released is None)
 
-    def bars(self, instrument: str, timeframe: Timeframe, number: int, kind: BarKind = BarKind.TRADE) -> Bars:
+    def bars(self, instrument: str, timeframe: Timeframe, number: int, kind: BarKind | None = None) -> Bars:
         """The bars of a quarantine in force, as they were stored.
 
         Raises:
             StoreError: when there is no such quarantine, or its file is damaged.
         """
         found = [row for row in self.in_force(instrument, timeframe, kind) if row.number == number]
+        series = self._series(instrument, timeframe, kind)
         if not found:
-            raise StoreError(f"{instrument} {timeframe} {kind} has no quarantine {number} in force")
-        return read_or_damaged(self._kept(Series(instrument, timeframe, kind)), found[0].bars)
+            raise StoreError(f"{instrument} {timeframe} {series.kind} has no quarantine {number} in force")
+        return read_or_damaged(self._kept(series), found[0].bars)
 
     def set_aside(
         self,
@@ -69,7 +75,7 @@ class Quarantines:
         *,
         actor: str,
         reason: str,
-        kind: BarKind = BarKind.TRADE,
+        kind: BarKind | None = None,
     ) -> Quarantine:
         """Set aside the stored bars of a span, both ends included. Bars that come for their times stay out too.
 
@@ -77,7 +83,7 @@ class Quarantines:
             DataError: for an end that is no date or time.
             StoreError: when the span holds no stored bar, or the store is damaged, locked or full; nothing is changed.
         """
-        series, (first, last) = Series(instrument, timeframe, kind), self._span(instrument, start, end)
+        series, (first, last) = self._series(instrument, timeframe, kind), self._span(instrument, start, end)
         folder, kept = self._folder(series), self._kept(series)
         with self._locked(series):
             manifest = Manifest.load(manifest_path(folder)) or Manifest()
@@ -101,7 +107,7 @@ class Quarantines:
         *,
         actor: str,
         reason: str,
-        kind: BarKind = BarKind.TRADE,
+        kind: BarKind | None = None,
     ) -> tuple[Quarantine, ...]:
         """Bring back, as they were, the bars of every quarantine that shares a moment with a span; each as a whole.
 
@@ -109,7 +115,7 @@ class Quarantines:
             DataError: for an end that is no date or time.
             StoreError: when there is none, or the store is damaged, locked or full; nothing is changed.
         """
-        series, (first, last) = Series(instrument, timeframe, kind), self._span(instrument, start, end)
+        series, (first, last) = self._series(instrument, timeframe, kind), self._span(instrument, start, end)
         folder, kept = self._folder(series), self._kept(series)
         with self._locked(series):
             manifest = Manifest.load(manifest_path(folder)) or Manifest()
@@ -145,6 +151,9 @@ class Quarantines:
     def _nothing(self, series: Series, what: str, remedy: str) -> StoreError:
         where = f"{series.instrument} {series.timeframe} {series.kind}"
         return StoreError(what, where=where, remedy=f"{remedy}; nothing was changed")
+
+    def _series(self, instrument: str, timeframe: Timeframe, kind: BarKind | None) -> Series:
+        return Series(instrument, timeframe, self._kinds.of(instrument) if kind is None else kind)
 
     def _folder(self, series: Series) -> Path:
         return self._root / "bars" / series.folder

@@ -44,6 +44,7 @@ class ReplayBars(BarStore):
         super().__init__(root, clock, trading_days)
         self._present, self._closes, self._made = clock, closes, frozenset(made)
         self._origin = BarStore(root) if origin is None else origin
+        self.kinds = self._origin.kinds
         self._known: dict[Series, tuple[Bars, npt.NDArray[np.int64]]] = {}
         self._bases: dict[Series, Timeframe | None] = {}
 
@@ -55,30 +56,30 @@ class ReplayBars(BarStore):
         """
         return self._kept(series)[0]
 
-    def coverage(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> Coverage | None:
+    def coverage(self, instrument: str, timeframe: Timeframe, kind: BarKind | None = None) -> Coverage | None:
         """The extent of a series at the present of the replay; None before its first bar has closed."""
         try:
-            bars = self._parts(Series(instrument, timeframe, kind), FAR_PAST, FAR_FUTURE)
+            bars = self._parts(self._key(instrument, timeframe, kind), FAR_PAST, FAR_FUTURE)
         except NoBars:
             return None
         if len(bars.ts) == 0:
             return None
         return Coverage(len(bars.ts), stamp(bars.ts[0]), stamp(bars.ts[-1]), 0)
 
-    def timeframes(self, instrument: str, kind: BarKind = BarKind.TRADE) -> tuple[Timeframe, ...]:
+    def timeframes(self, instrument: str, kind: BarKind | None = None) -> tuple[Timeframe, ...]:
         """The stored timeframes of which a bar has closed, the shortest first."""
         stored = self._origin.timeframes(instrument, kind)
         return tuple(each for each in stored if self.coverage(instrument, each, kind) is not None)
 
-    def base_of(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> Timeframe | None:
+    def base_of(self, instrument: str, timeframe: Timeframe, kind: BarKind | None = None) -> Timeframe | None:
         """The stored timeframe behind a series; each is looked up once."""
-        series = Series(instrument, timeframe, kind)
+        series = self._key(instrument, timeframe, kind)
         if series not in self._bases:
-            base = self._origin.base_of(instrument, timeframe, kind)
+            base = self._origin.base_of(*series)
             self._bases[series] = base if base is timeframe or timeframe in self._made else None
         return self._bases[series]
 
-    def fingerprint(self, instrument: str, timeframe: Timeframe, kind: BarKind = BarKind.TRADE) -> str:
+    def fingerprint(self, instrument: str, timeframe: Timeframe, kind: BarKind | None = None) -> str:
         """The fingerprint of the whole series with the number of its bars that have closed; empty before the first."""
         covered = self.coverage(instrument, timeframe, kind)
         return "" if covered is None else f"{self._origin.fingerprint(instrument, timeframe, kind)}.{covered.rows}"

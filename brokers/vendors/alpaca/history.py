@@ -15,7 +15,7 @@ import pandas as pd
 from brokers.vendors.answers import UNKNOWN, Reader
 from brokers.vendors.history import Ask, Candle, has_utc_days, opens_at_full_hours, served, unknown
 from brokers.vendors.http_client import HttpClient, VendorRefused
-from tradewright.model.bars import Timeframe
+from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.instrument import AssetClass, Instrument
 
 LENGTHS = {
@@ -53,6 +53,10 @@ class AlpacaHistory:
             DataError: for anything but stocks and funds.
         """
         return served(instrument.symbol, instrument, self.name, SERVED)
+
+    def kind_of(self, _instrument: Instrument) -> BarKind:
+        """Trades."""
+        return BarKind.TRADE
 
     def spans(self, instrument: Instrument) -> Mapping[Timeframe, timedelta]:
         """A month of minutes is two pages. Hours that begin at the clock's are left to be made, as days of UTC are."""

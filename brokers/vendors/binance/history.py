@@ -11,7 +11,7 @@ from datetime import timedelta
 from brokers.vendors.answers import UNKNOWN, Reader
 from brokers.vendors.history import Ask, Candle, has_utc_days, served, unknown
 from brokers.vendors.http_client import HttpClient, VendorRefused
-from tradewright.model.bars import Timeframe
+from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.instrument import AssetClass, Instrument
 
 LENGTHS = {
@@ -45,6 +45,10 @@ class BinanceHistory:
             DataError: for anything but crypto.
         """
         return served(instrument.symbol, instrument, self.name, (AssetClass.CRYPTO,))
+
+    def kind_of(self, _instrument: Instrument) -> BarKind:
+        """Trades."""
+        return BarKind.TRADE
 
     def spans(self, instrument: Instrument) -> Mapping[Timeframe, timedelta]:
         """As many bars as an answer has; days are UTC's, and made where those of the instrument are not."""

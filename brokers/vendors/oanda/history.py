@@ -17,7 +17,7 @@ from brokers.vendors.answers import UNKNOWN, Reader
 from brokers.vendors.history import Ask, Candle, has_utc_days, midnight, opens_at_full_hours, served, unknown
 from brokers.vendors.http_client import HttpClient, VendorRefused
 from tradewright.calendars.registry import calendar_of
-from tradewright.model.bars import Timeframe
+from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.instrument import AssetClass, Instrument
 
 GRANULARITIES = {
@@ -54,6 +54,10 @@ class OandaHistory:
         """
         symbol = instrument.symbol
         return served(f"{symbol[:3]}_{symbol[3:]}" if len(symbol) == PAIR else symbol, instrument, self.name, SERVED)
+
+    def kind_of(self, _instrument: Instrument) -> BarKind:
+        """Quotes: the middle of bid and ask, with the spread."""
+        return BarKind.QUOTE
 
     def spans(self, instrument: Instrument) -> Mapping[Timeframe, timedelta]:
         """Days are asked for where they begin at 17:00 in New York, or at midnight UTC, and are made elsewhere."""

@@ -16,7 +16,7 @@ import pandas as pd
 from brokers.vendors.answers import UNKNOWN, Reader
 from brokers.vendors.history import Ask, Candle, has_utc_days, opens_at_full_hours, served, unknown
 from brokers.vendors.http_client import HttpClient
-from tradewright.model.bars import Timeframe
+from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.instrument import AssetClass, Instrument
 
 RANGES = {
@@ -60,6 +60,10 @@ class PolygonHistory:
         of, symbol = instrument.asset_class, instrument.symbol
         pair = symbol + instrument.currency if of is AssetClass.CRYPTO and not _is_pair(instrument) else symbol
         return served(PREFIXES.get(of, "") + pair, instrument, self.name, PREFIXES)
+
+    def kind_of(self, instrument: Instrument) -> BarKind | None:
+        """Trades of stocks, funds and crypto; of currencies and metals middles without a spread, of indices values."""
+        return BarKind.TRADE if instrument.asset_class in COUNTED else None
 
     def spans(self, instrument: Instrument) -> Mapping[Timeframe, timedelta]:
         """A month of minutes is one page.

@@ -17,9 +17,10 @@ import pyarrow.csv as pc
 from tradewright.formats.bars_reader import Reading, settle
 from tradewright.formats.lean.layout import RESOLUTIONS, LeanPlace, data_zone, locate
 from tradewright.formats.plain_files import checked_size, unpacked
+from tradewright.formats.quotes import quote_bars, sides, two_sided
 from tradewright.formats.times import SessionOpens, localized, session_starts
-from tradewright.model.bar_rules import frame_of, select
-from tradewright.model.bars import BarKind, Bars, Floats, Timeframe, Times
+from tradewright.model.bar_rules import frame_of
+from tradewright.model.bars import BarKind, Bars, Floats, Timeframe
 from tradewright.model.errors import DataError
 from tradewright.model.instrument import Instrument
 
@@ -29,7 +30,6 @@ _TRADE_COLUMNS = ("time", "open", "high", "low", "close", "volume")
 _SIDE = ("open", "high", "low", "close", "size")
 _QUOTE_COLUMNS = ("time", *(f"bid_{name}" for name in _SIDE), *(f"ask_{name}" for name in _SIDE))
 _COLUMNS = {BarKind.TRADE: _TRADE_COLUMNS, BarKind.QUOTE: _QUOTE_COLUMNS}
-_ONE_SIDED = "quotes of one side only have no mid price"
 
 
 def read_lean(
@@ -43,8 +43,8 @@ def read_lean(
 ) -> Reading:
     """An instrument's bars in a LEAN data folder, raw.
 
-    Quote bars become mid prices, with the mean of the opening and the closing spread in basis points and an unknown
-    volume; rows with one side only are left out and counted. Hour and minute bars keep their extended hours.
+    Quotes become middle prices with a spread (:func:`tradewright.formats.quotes.quote_bars`); rows with one side only
+    are left out and counted. Hour and minute bars keep their extended hours.
 
     Args:
         kind: None takes trades where there are some, else quotes.
@@ -63,10 +63,10 @@ def read_lean(
             continue
         table = _table(content, file, found)
         starts = _starts(table, file, timeframe, zone, opens)
-        bars = _trades(table, starts, place) if found is BarKind.TRADE else _mids(table, starts, place)
+        bars = _trades(table, starts, place) if found is BarKind.TRADE else _quotes(table, starts, place)
         numbers = np.arange(1, len(starts) + 1)
         if found is BarKind.QUOTE:
-            bars, numbers, one_sided = _two_sided(bars)
+            bars, numbers, one_sided = two_sided(bars)
             dropped.update(one_sided)
         bars, bad = settle(
             bars,
@@ -110,7 +110,7 @@ def _files(place: LeanPlace, timeframe: Timeframe, kind: BarKind | None) -> tupl
     raise DataError(
         f"no {kind or 'trade or quote'} bars of {place.ticker} in {RESOLUTIONS[timeframe]}",
         where=str(place.folder),
-        remedy="ask for the other kind",
+        remedy="say --kind quote" if kind is BarKind.TRADE else "say --kind trade" if kind else "check --timeframe",
     )
 
 
@@ -201,20 +201,8 @@ def _trades(table: pa.Table, starts: pd.DatetimeIndex, place: LeanPlace) -> Bars
     return Bars(starts.asi8, opens, highs, lows, closes, _column(table, "volume"), unknown)
 
 
-def _mids(table: pa.Table, starts: pd.DatetimeIndex, place: LeanPlace) -> Bars:
-    bids = {name: _column(table, f"bid_{name}") / place.price_scale for name in _SIDE}
-    asks = {name: _column(table, f"ask_{name}") / place.price_scale for name in _SIDE}
-    mids = {name: (bids[name] + asks[name]) / 2 for name in _SIDE}
-    spreads = [(asks[name] - bids[name]) / mids[name] * 1e4 for name in ("open", "close")]
-    volume, spread = np.full(len(starts), np.nan), (spreads[0] + spreads[1]) / 2
-    return Bars(starts.asi8, mids["open"], mids["high"], mids["low"], mids["close"], volume, spread)
-
-
-def _two_sided(bars: Bars) -> tuple[Bars, Times, dict[str, int]]:
-    """The bars with a mid price, their rows in the file (from 1), and how many others there were."""
-    known = ~np.isnan(bars.open + bars.high + bars.low + bars.close)
-    left_out = int(np.sum(~known))
-    return select(bars, known), np.flatnonzero(known) + 1, {_ONE_SIDED: left_out} if left_out else {}
+def _quotes(table: pa.Table, starts: pd.DatetimeIndex, place: LeanPlace) -> Bars:
+    return quote_bars(starts.asi8, *sides(lambda name: _column(table, name) / place.price_scale))
 
 
 def _column(table: pa.Table, name: str) -> Floats:
