@@ -17,6 +17,7 @@ from conf.yaml_reader import Key
 from strategies.base import Parameter
 from tradewright.execution.types import ProtocolTimes
 from tradewright.indicators.catalogue import resolve
+from tradewright.model.currency import base_currency
 from tradewright.model.errors import ConfigError
 from tradewright.model.intent import RESERVED
 from tradewright.model.mode import Mode, Stage
@@ -86,6 +87,7 @@ def broken_rules(settings: Settings, alone: str = "", *, swept: bool = False) ->
     yield from _short_look_back(settings)
     if alone != "instruments":
         yield from _unknown_instruments(settings)
+        yield from _useless_windows(settings)
         yield from _useless_rates(settings)
     if not alone:
         yield from _mode_and_broker(settings)
@@ -131,12 +133,24 @@ def _unknown_instruments(settings: Settings) -> Iterator[RuleViolation]:
         ("universe", "instruments"): settings.universe.instruments,
         ("strategy", "instruments"): settings.strategy.instruments or (),
         ("backtest", "instruments"): settings.backtest.instruments or (),
-        ("events", "windows"): [window.instrument for window in settings.events.windows],
     }
+    for index, window in enumerate(settings.events.windows):
+        places["events", "windows", str(index), "instrument"] = filter(None, [window.instrument])
     for key, names in places.items():
         for name in names:
             if name not in known:
                 yield RuleViolation(key, name, "is not in conf/instruments; declare it there", nearest(name, known))
+
+
+def _useless_windows(settings: Settings) -> Iterator[RuleViolation]:
+    """Event windows of a currency in which nothing is: a slip of it would keep nothing back."""
+    rows = settings.instruments.values()
+    known = {row.currency for row in rows} | {base for row in rows if (base := base_currency(row))}
+    for index, window in enumerate(settings.events.windows):
+        if window.currency is not None and window.currency not in known:
+            rule = "is the currency of no instrument, so that the window would keep nothing back"
+            key = ("events", "windows", str(index), "currency")
+            yield RuleViolation(key, window.currency, rule, nearest(window.currency, known))
 
 
 def _useless_rates(settings: Settings) -> Iterator[RuleViolation]:

@@ -12,6 +12,7 @@ from conf.problems import Problem
 LIVE = ("mode=live", "stage=live_small", "broker=ibkr", "broker.account=U1", "broker.port=4001")
 PAPER = ("mode=paper", "broker=ibkr")
 WINDOW = "events.windows=[{instrument: AAPL, start: '%s', end: '%s', reason: earnings}]"
+A_DAY = WINDOW % ("2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z")
 
 # broken overrides, the key that is named, part of the rule, overrides that keep the rule
 RULES = {
@@ -38,12 +39,19 @@ RULES = {
         (WINDOW % ("2026-01-02T00:00:00Z", "2026-01-02T00:00:01Z"),),
     ),
     "a window knows its instrument": (
-        ((WINDOW % ("2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z")).replace("AAPL", "APPL"),), "events.windows",
-        "not in conf/instruments", (WINDOW % ("2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"),),
+        (A_DAY.replace("AAPL", "APPL"),), "events.windows.0.instrument", "not in conf/instruments", (A_DAY,),
     ),
     "a window's times have a zone": (
         (WINDOW % ("2026-01-02T00:00:00", "2026-01-03T00:00:00Z"),), "events.windows.0.start", "a time needs a zone",
         (WINDOW % ("2026-01-02T02:00:00+02:00", "2026-01-03T00:00:00Z"),),
+    ),
+    "a window knows its currency": (
+        (A_DAY.replace("instrument: AAPL", "currency: USX"),), "events.windows.0.currency",
+        "is the currency of no instrument", (A_DAY.replace("instrument: AAPL", "currency: USD"),),
+    ),
+    "a window is about one thing": (
+        (A_DAY.replace("AAPL", "AAPL, every_instrument: true"),), "events.windows.0",
+        "must name one of instrument, currency, or", (A_DAY.replace("instrument: AAPL", "every_instrument: true"),),
     ),
     "a scenario's end has a zone": (
         ("feed.end='2026-11-20T15:00:00'",), "feed.end", "a time needs a zone",
@@ -104,7 +112,7 @@ ASIDE = [
     ("features/wide.yaml", "indicator: sma", "indicator: smaa", "features.extra.0.indicator", 18),
     ("policy/mine.yaml", "min_confidence: 0.6", "min_confidence: 6", "policy.min_confidence", 16),
     ("risk/mine.yaml", "max_gross: 0.50 ", "# ", "risk.max_gross", 0),
-    ("events/mine.yaml", "windows: []", BACKWARDS, "events.windows.0.start", 1),
+    ("events/mine.yaml", "windows: []", BACKWARDS, "events.windows.0.start", 3),
 ]  # fmt: skip
 
 
