@@ -61,7 +61,7 @@ class MarketState:
         last_close, previous_close: of the newest bar, and of the session before the present one; the latter is not
             known where that session's bars are missing, however many older ones there are.
         atr: average true range of the deciding timeframe, from the features of the newest bar, not of an older one.
-        liquidity: D17, from volumes and the spread.
+        liquidity: D17, from volumes, or the closes where there are none, and the spread.
         gap: whether bars are missing among the newest 60, or among those that they are made of.
         shock: whether the last move was out of all proportion.
         fingerprints: of the bars that can be read, by timeframe, taken before they were read.
@@ -146,7 +146,7 @@ class MarketStateReader:
             last_close=_decimal(bars.close[-1]),
             previous_close=self._previous_close(instrument, bars, has_days=Timeframe.D1 in known.stored),
             atr=atr,
-            liquidity=_decimal(liquidity_score(bars.volume, known_spread, *self._volumes)),
+            liquidity=_decimal(liquidity_score(bars.close, bars.volume, known_spread, *self._volumes)),
             gap=self._has_gap(instrument, bars.ts[-WATCHED:]),
             shock=_is_shock(bars.close),
             features_unreadable=features_unreadable,

@@ -16,7 +16,7 @@ from tradewright.model.errors import DataError
 from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import Feature
 
-FEATURES_VERSION = "1"
+FEATURES_VERSION = "2"
 """Changes whenever the same bars and settings may give other features."""
 
 
