@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from brokers.alerts.channels import wrong_address
 from brokers.discovery import plugin
 from conf.environment import ALERT_WEBHOOK, environment
 from conf.problems import RuleViolation, nearest
-from conf.schema.research import StrategySettings
+from conf.schema.research import ExtraFeature, StrategySettings
 from conf.schema.settings import Settings
 from conf.strategy_kinds import build, kinds, parameters_of
 from conf.yaml_reader import Key
@@ -273,14 +273,20 @@ def refusal(kind: str, values: Mapping[str, float]) -> str:
 
 
 def _unknown_features(settings: Settings) -> Iterator[RuleViolation]:
-    """Indicators of ``features.extra`` that do not exist, or do not take these arguments."""
-    for index, row in enumerate(settings.features.extra):
-        try:
-            resolve(Feature(row.indicator, row.arguments))
-        except ConfigError as error:
-            yield RuleViolation(
-                ("features", "extra", str(index), "indicator"), row.indicator, f"{error.what}; {error.remedy}"
-            )
+    """Indicators of ``features`` that do not exist, or do not take these arguments; columns that are there twice."""
+    lists: dict[Key, Sequence[ExtraFeature]] = {("features", "extra"): settings.features.extra}
+    lists |= {("features", "sets", name, "columns"): row.columns for name, row in settings.features.sets.items()}
+    for key, rows in lists.items():
+        seen = set()
+        for index, row in enumerate(rows):
+            try:
+                resolve(Feature(row.indicator, row.arguments))
+            except ConfigError as error:
+                what = f"{error.what}; {error.remedy}"
+                yield RuleViolation((*key, str(index), "indicator"), row.indicator, what)
+            if (column := (row.indicator.lower(), row.arguments)) in seen:
+                yield RuleViolation((*key, str(index)), row.indicator, "is a column that the list has already")
+            seen.add(column)
 
 
 def _short_look_back(settings: Settings) -> Iterator[RuleViolation]:

@@ -23,8 +23,11 @@ from runtime.bar_checks import (
 )
 from runtime.bar_suite import findings_of_suite, suite_on
 from runtime.container import Container
-from tradewright.indicators.features import feature_snapshot, feature_table
+from runtime.features import feature_sets, features_version, update_features, update_set
+from tradewright.indicators.feature_set import FeatureSet
+from tradewright.indicators.features import FEATURES_VERSION, feature_snapshot
 from tradewright.model.bars import Timeframe
+from tradewright.model.errors import StoreError
 from tradewright.quality.evidence import QualityEvidence
 from tradewright.quality.expectations import SuiteResult
 from tradewright.quality.report import Code, Finding, Severity
@@ -60,9 +63,11 @@ def market_assets(
         """
         return summarised(context, make_bars(pinned.verified(context), context.partition_key, timeframes))
 
-    @in_market(deps=[bars], check_specs=_blocking("features", FEATURES_CHECKS))
+    code_version = f"{FEATURES_VERSION}-{features_version(pinned.settings)}"
+
+    @in_market(deps=[bars], code_version=code_version, check_specs=_blocking("features", FEATURES_CHECKS))
     def features(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        """Indicators, sessions and labels per bar.
+        """Indicators, sessions and labels per bar, and the feature sets; only new bars are computed.
 
         No value uses a later bar; the rows of the warm-up are null.
         """
@@ -124,20 +129,21 @@ def make_features(settings: Settings, symbol: str) -> dg.MaterializeResult:
         timeframe = settings.universe.timeframe
         fingerprint = house.bars.fingerprint(symbol, timeframe)  # before the bars are read
         with failing_features(house, symbol):
-            computed = features_of(house, symbol)
+            computed, made = update_features(house, symbol)
             newest = feature_snapshot(computed, symbol)
-        row = newest.model_dump(mode="json")
-        house.artefacts.write_frame(("features", symbol), computed)
-        house.artefacts.write_json(("features", symbol, "newest"), row)
+        house.artefacts.write_json(("features", symbol, "newest"), newest.model_dump(mode="json"))
         unknown = sorted(name for name, value in newest.values.items() if value is None)
         record_features(house, symbol, fingerprint, unknown)
+        sets = [_kept_set(house, symbol, each) for each in feature_sets(settings, house.instrument(symbol)).values()]
         data_hash = house.bars.data_hash(symbol, timeframe)
     shown, warm_up = ", ".join(unknown) or "none", int(computed.isna().any(axis=1).sum())
     facts: Facts = {
         "rows": len(computed),
+        "made now": made,
         "warm_up_rows": warm_up,
         "version": newest.version,
         "newest": table(("feature", f"at {newest.ts:%Y-%m-%d %H:%M} UTC"), _values(newest.values)),
+        "sets": table(("set", "timeframe", "version", "rows", "made now", "remark"), sets) if sets else "none",
     }
     summary = f"{symbol}: {len(newest.values)} features on {len(computed):,} bars; unknown on the newest: {shown}"
     chart = line(computed["rolling_vol"], f"{symbol}: rolling volatility")
@@ -147,10 +153,14 @@ def make_features(settings: Settings, symbol: str) -> dg.MaterializeResult:
     )
 
 
-def features_of(house: Container, symbol: str) -> pd.DataFrame:
-    """The features table of an instrument's deciding bars."""
-    bars = house.bars.read_bars(symbol, house.settings.universe.timeframe)
-    return feature_table(bars, research.feature_settings(house.settings, house.instrument(symbol)))
+def _kept_set(house: Container, symbol: str, chosen: FeatureSet) -> tuple[object, ...]:
+    """A feature set brought up to date; one whose bars are missing or damaged says so and stops no other."""
+    told = (chosen.name, chosen.timeframe, chosen.identity)
+    try:
+        found, made = update_set(house, symbol, chosen)
+    except StoreError as error:
+        return (*told, "", "", str(error))
+    return (*told, len(found), made, "")
 
 
 def _newest(frame: pd.DataFrame) -> list[tuple[object, ...]]:

@@ -5,25 +5,19 @@ import dagster as dg
 from assets.metadata import Facts, described, table
 from conf.schema.settings import Settings
 from runtime.container import Container
-from tradewright.model.event_calendar import EventWindow
+from tradewright.model.event_calendar import EventCalendar, EventWindow
 from tradewright.model.hashing import content_hash
 
 EVENTS_CHECK = ("complete", "The event calendar says for how long it is complete, and that time has not come.")
 
 
 def make_event_blackout(settings: Settings, symbol: str) -> dg.MaterializeResult:
-    """Keep the event windows of an instrument, and whether one is open now; the gate reads the same calendar itself."""
+    """Keep the event windows of an instrument, and tell whether one is open; the gate reads the same list itself."""
     with Container(settings) as house:
         now, instrument = house.clock.now(), house.instrument(symbol)
         windows, found = settings.events.of(instrument), settings.events.blackout(instrument, now)
-        kept = {
-            "instrument": symbol,
-            "at": now.isoformat(),
-            "event_blackout_active": found.active,
-            "reason": found.reason,
-            "windows": [row.model_dump(mode="json", exclude={"zone"}) for row in windows],
-        }
-        house.artefacts.write_json(("event_blackout", symbol), kept)
+        kept = EventCalendar(windows=windows, complete_until=settings.events.complete_until)
+        house.artefacts.write_json(("event_blackout", symbol), kept.model_dump(mode="json"))
     ahead = [_row(row) for row in windows if now < row.end]
     state = {True: "open", False: "none open", None: "not known"}[found.active]
     told = state + (f": {found.reason}" if found.reason else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from assets.research.events import make_event_blackout
 from conf.compose import compose
 from runtime.container import Container
+from tradewright.model.event_calendar import EventCalendar
 
 OPEN = "{currency: USD, zone: America/New_York, start: '2026-11-20 09:00', end: '2026-11-20 11:00', reason: CPI}"
 LATER = "{every_instrument: true, start: '2026-11-21T00:00:00Z', end: '2026-11-21T01:00:00Z', reason: FOMC}"
@@ -31,7 +33,8 @@ def test_the_windows_of_an_instrument_are_kept(
     assert told in str((made.metadata or {})["summary"])
     assert [result.passed for result in made.check_results or ()] == [active is not None]
     with Container(settings) as house:
-        kept = house.artefacts.read_json(("event_blackout", "BTC"))
-        decided = settings.events.blackout(house.instrument("BTC"), house.clock.now())
-    assert (kept["event_blackout_active"], kept["reason"]) == (active, decided.reason)
-    assert len(kept["windows"]) == windows.count("reason")
+        kept = EventCalendar.model_validate_json(json.dumps(house.artefacts.read_json(("event_blackout", "BTC"))))
+        coin, now = house.instrument("BTC"), house.clock.now()
+    assert kept.blackout(coin, now) == settings.events.blackout(coin, now)
+    assert kept.blackout(coin, now).active is active
+    assert len(kept.windows) == windows.count("reason")

@@ -13,6 +13,7 @@ LIVE = ("mode=live", "stage=live_small", "broker=ibkr", "broker.account=U1", "br
 PAPER = ("mode=paper", "broker=ibkr")
 WINDOW = "events.windows=[{instrument: AAPL, start: '%s', end: '%s', reason: earnings}]"
 A_DAY = WINDOW % ("2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z")
+SMA = "{indicator: sma, arguments: [2]}"
 
 # broken overrides, the key that is named, part of the rule, overrides that keep the rule
 RULES = {
@@ -78,6 +79,16 @@ RULES = {
         ("features.extra=[{indicator: sma, arguments: []}]",), "features.extra.0.indicator", "it takes: n",
         ("features.extra=[{indicator: returns, arguments: []}]",),
     ),
+    "a set's indicator is known": (
+        ("features.sets={mine: {version: '1', timeframe: 1h, columns: [{indicator: smaa, arguments: [2]}]}}",),
+        "features.sets.mine.columns.0.indicator", "did you mean sma",
+        ("features.sets={mine: {version: '1', timeframe: null, columns: [{indicator: sma, arguments: [2]}]}}",),
+    ),
+    "a set's columns differ": (
+        (f"features.sets={{mine: {{version: '1', timeframe: 1h, columns: [{SMA}, {SMA}]}}}}",),
+        "features.sets.mine.columns.1", "a column that the list has already",
+        (f"features.sets={{mine: {{version: '1', timeframe: 1h, columns: [{SMA}]}}}}",),
+    ),
     "a look-back holds two turning points": (
         ("features.divergence_reach=5", "features.divergence_lookback=11"), "features.divergence_lookback",
         "must be at least 2 x divergence_reach + 2 = 12, to hold two turning points",
@@ -109,7 +120,7 @@ ASIDE = [
     ("strategy/ema_crossover.yaml", "instruments: null", "instruments: [SPYY]", "strategy.instruments", 10),
     ("universe/us_equities.yaml", "IBM", "IMB", "universe.instruments", 1),
     ("features/wide.yaml", "divergence_lookback: 60", "divergence_lookback: 9", "features.divergence_lookback", 9),
-    ("features/wide.yaml", "indicator: sma", "indicator: smaa", "features.extra.0.indicator", 18),
+    ("features/wide.yaml", "indicator: sma", "indicator: smaa", "features.extra.0.indicator", 19),
     ("policy/mine.yaml", "min_confidence: 0.6", "min_confidence: 6", "policy.min_confidence", 16),
     ("risk/mine.yaml", "max_gross: 0.50 ", "# ", "risk.max_gross", 0),
     ("events/mine.yaml", "windows: []", BACKWARDS, "events.windows.0.start", 3),

@@ -58,7 +58,8 @@ def _moving_share(close: Floats, count: int) -> Floats:
 def _counts(flags: npt.NDArray[np.bool_], count: int) -> npt.NDArray[np.int64]:
     """How many of the last ``count`` flags are set; of fewer at the start."""
     total = np.concatenate([np.zeros(count, np.int64), np.cumsum(flags)])
-    return total[count:] - total[: len(flags)]
+    counts: npt.NDArray[np.int64] = total[count:] - total[: len(flags)]
+    return counts
 
 
 def liquidity_score(close: Floats, volume: Floats, spread_bps: float, recent: int = 20, usual: int = 250) -> float:
