@@ -105,9 +105,7 @@ class TestSomethingNew:
         alone = Container(earlier).bar_store.read("BTC", Timeframe.M1, end=cut["ts"].iloc[-1])
         pd.testing.assert_frame_equal(cut, alone)
 
-    def test_features_of_new_bars_alone_are_made_and_those_of_the_past_stay(
-        self, ends: tuple[Settings, Settings]
-    ) -> None:
+    def test_features_of_new_bars_are_made_and_those_of_the_past_stay(self, ends: tuple[Settings, Settings]) -> None:
         tables = []
         mine = {"version": "3", "timeframe": "1h", "columns": ({"indicator": "ema", "arguments": (3.0,)},)}
         for settings, rows, of_set in zip(ends, ("all", 90), ("all", 1), strict=True):
