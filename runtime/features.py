@@ -88,8 +88,7 @@ def newest_features(house: Container, symbol: str, set_name: str = "") -> tuple[
 
     Raises:
         ConfigError: for an instrument or a set that is not defined.
-        DataError: when no bars are stored.
-        StoreError: when they cannot be read.
+        StoreError: when no bars are stored, or they cannot be read.
     """
     instrument, sets = house.instrument(symbol), feature_sets(house.settings, house.instrument(symbol))
     if set_name and set_name not in sets:

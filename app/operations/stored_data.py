@@ -39,7 +39,7 @@ def get_features(settings: Settings, instrument: str, set_name: str = "") -> New
 
     Raises:
         ConfigError: for an instrument or a feature set that is not defined.
-        DataError, StoreError: when there are no bars, or they cannot be read.
+        StoreError: when there are no bars, or they cannot be read.
     """
     from runtime.features import newest_features
 
