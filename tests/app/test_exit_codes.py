@@ -93,6 +93,8 @@ def test_done_is_0_and_not_well_is_1(house: House, tmp_path: Path) -> None:
     ran("data list", 0)
     ran("data show GOOG", 0)
     ran("data show NONE", 1)
+    ran("data events", 0)
+    ran("data events --instrument NOPE", 1)
     ran("data features BTC", 0)
     ran("data features BTC --set nope", 1)
     ran("data findings", 0)

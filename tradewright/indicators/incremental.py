@@ -25,8 +25,9 @@ def columns_from(features: Sequence[Feature], bars: Bars, first: int) -> tuple[F
     """The columns of the bars ``first`` and later, one per feature: equal to ``columns(features, bars)`` bit for bit.
 
     Indicators of a window look at the bars that it holds and no others. Those that depend on every bar before are
-    computed over all of them: their state is their past, and a compiled pass over it costs milliseconds for a million
-    bars. With ``first = len(bars.ts) - 1`` this is the step of a stream: one bar, one value per feature.
+    computed over all of them: their state is their past, and a compiled pass over it takes a tenth of a second for
+    300,000 bars at the most. With ``first = len(bars.ts) - 1`` this is the step of a stream: one bar, one value per
+    feature.
 
     Args:
         first: 0 to the number of bars; 0 computes everything.
