@@ -142,6 +142,21 @@ def test_check_finds_it_in_a_file_that_is_not_in_force(
     assert compose((), conf_copy), "what is in force still composes"
 
 
+def test_a_wrong_or_missing_event_calendar_is_never_an_empty_one(conf_copy: Path) -> None:
+    path = conf_copy / "events" / "mine.yaml"
+    path.write_text(A_DAY.replace("events.windows=", "windows: ").replace("00:00Z", "00:00"))
+    settings, problems = examine(["events=mine"], conf_copy)
+    assert (settings, {problem.file for problem in problems}) == (None, {"conf/events/mine.yaml"})
+    assert compose(["events=none"], conf_copy), "the way to close what is held"
+    path.unlink()
+    _, problems = examine(["events=mine"], conf_copy)
+    assert [(problem.key, problem.value) for problem in problems] == [("events", "mine")]
+    path.write_text("windows: [{instrument: AAPL")
+    for option in ("mine", "none"):
+        settings, problems = examine([f"events={option}"], conf_copy)
+        assert (settings, problems[0].file) == (None, "conf/events/mine.yaml"), "no YAML: as everywhere in conf"
+
+
 def test_a_part_of_the_instruments_is_no_problem_by_itself(conf_copy: Path) -> None:
     """The universe in force need not be in every list that could be chosen."""
     (conf_copy / "instruments" / "mine.yaml").write_text("ZZZ: {asset_class: stock}\n")
