@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import time
-
 from conf.problems import nearest
 from conf.schema.settings import Settings
 from runtime.container import Container
+from runtime.research import feature_settings
 from tradewright.indicators.feature_set import FeatureSet
-from tradewright.indicators.features import FeatureSettings, FeatureSnapshot, feature_snapshot, feature_table
-from tradewright.indicators.sessions import Session
+from tradewright.indicators.features import FeatureSnapshot, feature_snapshot, feature_table
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import ConfigError
 from tradewright.model.hashing import content_hash
 from tradewright.model.instrument import Instrument
 from tradewright.model.strategy import Feature
 from tradewright.research.feature_tables import Updated, update_table
-
-
-def feature_settings(settings: Settings, instrument: Instrument) -> FeatureSettings:
-    """The columns of the features table of an instrument."""
-    chosen = settings.features
-    plain = chosen.model_dump(exclude={"sessions", "extra", "sets"})
-    return FeatureSettings(
-        **plain,
-        fallback_spread_bps=instrument.default_spread_bps,
-        sessions=tuple(
-            Session(row.name, row.zone, time.fromisoformat(row.start), time.fromisoformat(row.end))
-            for row in chosen.sessions
-        ),
-        extra=tuple(Feature(row.indicator, row.arguments) for row in chosen.extra),
-    )
 
 
 def feature_sets(settings: Settings, instrument: Instrument) -> dict[str, FeatureSet]:

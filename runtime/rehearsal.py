@@ -19,7 +19,6 @@ from runtime import research
 from runtime.bar_checks import evidence_on, record, record_features
 from runtime.container import Container
 from runtime.currencies import refuse_other_currencies
-from runtime.features import feature_settings
 from runtime.feeds import timeframes_judged
 from runtime.trading import account_actor, holder, not_well, snapshot_builder, system_user
 from tradewright.calendars.registry import calendar_of
@@ -267,7 +266,7 @@ def _evidence(house: Container, pasts: Mapping[str, InstrumentPast]) -> _Evidenc
         for timeframe in timeframes_judged(house, symbol, [own] if own else []):
             bars[symbol, timeframe] = evidence_on(house, symbol, timeframe, weigh=False)
         table = house.bars.read_bars(symbol, universe)
-        features[symbol] = feature_table(table, feature_settings(house.settings, past.item.instrument))
+        features[symbol] = feature_table(table, research.feature_settings(house.settings, past.item.instrument))
     tested = research.signal_look_ahead(house)
     ahead = [f"{symbol}, {told}" for symbol, each in tested.items() for told in each.findings]
     return _Evidence(research.identity_in_force(house), ahead, bars, features)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import time
 
 from conf.problems import ConfigProblems
 from conf.schema.market import ScenarioFeedSettings
@@ -22,10 +23,13 @@ from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.study import MetricsConfig, StudyResult
 from tradewright.fills.slippage import for_instrument
+from tradewright.indicators.features import FeatureSettings
+from tradewright.indicators.sessions import Session
 from tradewright.model.bars import Timeframe
 from tradewright.model.instrument import Instrument
 from tradewright.model.ports import Feed
 from tradewright.model.signal import SignalCandidate
+from tradewright.model.strategy import Feature
 from tradewright.research.bars import InstrumentBars, Selection, read_base, read_instrument_bars, refresh
 from tradewright.research.look_ahead import evidence_of
 from tradewright.research.signals import Declared, identity_of, signals
@@ -292,3 +296,18 @@ def newest_signals(house: Container) -> list[SignalCandidate]:
     look_ahead(house, found)
     named = terms(house, chosen.timeframe, lenient=True)
     return signals(house.strategy, declared(settings), found, chosen.timeframe, named, house.bars)
+
+
+def feature_settings(settings: Settings, instrument: Instrument) -> FeatureSettings:
+    """The columns of the features table of an instrument."""
+    chosen = settings.features
+    plain = chosen.model_dump(exclude={"sessions", "extra", "sets"})
+    return FeatureSettings(
+        **plain,
+        fallback_spread_bps=instrument.default_spread_bps,
+        sessions=tuple(
+            Session(row.name, row.zone, time.fromisoformat(row.start), time.fromisoformat(row.end))
+            for row in chosen.sessions
+        ),
+        extra=tuple(Feature(row.indicator, row.arguments) for row in chosen.extra),
+    )

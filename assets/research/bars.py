@@ -1,4 +1,4 @@
-"""Bars, features and event windows of each instrument, checked before anything may use them."""
+"""Bars and features of each instrument, checked before anything may use them."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -9,7 +9,6 @@ import pandas as pd
 from assets.home import RESEARCH_POOL
 from assets.metadata import Facts, described, line, summarised, table
 from assets.pinned_config import PinnedConfig
-from assets.research.events import EVENTS_CHECK, make_event_blackout
 from conf.rules import MARKET_TABLES
 from conf.schema.settings import Settings
 from conf.table_rules import broken_tables
@@ -42,10 +41,10 @@ SHOWN = 5
 FEATURES_CHECKS = {"complete": "The newest bar has a value of every feature."}
 
 
-def market_assets(
+def bars_and_features(
     pinned: PinnedConfig, instruments: Sequence[str], timeframes: Sequence[Timeframe] = ()
 ) -> list[dg.AssetsDefinition]:
-    """The assets of the market, partitioned by instrument.
+    """The two assets, partitioned by instrument.
 
     Args:
         timeframes: those on which strategies decide, beside the universe's.
@@ -73,12 +72,7 @@ def market_assets(
         """
         return summarised(context, make_features(pinned.verified(context), context.partition_key))
 
-    @in_market(check_specs=[dg.AssetCheckSpec(EVENTS_CHECK[0], asset="event_blackout", description=EVENTS_CHECK[1])])
-    def event_blackout(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        """Windows around earnings, macro releases and other events, in which nothing is entered."""
-        return summarised(context, make_event_blackout(pinned.verified(context), context.partition_key))
-
-    return [bars, features, event_blackout]
+    return [bars, features]
 
 
 def _blocking(asset: str, checks: Mapping[str, str]) -> list[dg.AssetCheckSpec]:

@@ -7,7 +7,8 @@ import dagster as dg
 from assets.home import keep_outputs_in_memory
 from assets.pinned_config import PinnedConfig
 from assets.research.backfill import backfill_job
-from assets.research.bars import market_assets
+from assets.research.bars import bars_and_features
+from assets.research.events import event_blackout_asset
 from assets.research.schedules import SIGNALS_JOB, following, refreshing
 from assets.research.strategies import all_chains, signals_key
 from conf.environment import code_location_overrides
@@ -27,7 +28,7 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
     good = {name: each for name, each in strategies.items() if isinstance(each, PinnedConfig)}
     found = (each.settings.strategy.timeframe for each in good.values())
     timeframes = tuple(dict.fromkeys(timeframe for timeframe in found if timeframe is not None))
-    market = market_assets(pinned, pinned.settings.universe.instruments, timeframes)
+    market = bars_and_features(pinned, pinned.settings.universe.instruments, timeframes)
     chains, checks = all_chains(strategies)
     refresh, refresh_bars = refreshing(pinned, timeframes)
     signals = {name: signals_key(name) for name in good}
@@ -38,7 +39,7 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
         dg.define_asset_job(SIGNALS_JOB, dg.AssetSelection.assets(*signals.values()), tags=pinned.tags),
     ]
     return dg.Definitions(
-        assets=[*market, *chains],
+        assets=[*market, event_blackout_asset(pinned), *chains],
         asset_checks=checks,
         jobs=[*jobs, refresh, backfill_job(pinned)],
         schedules=[refresh_bars],

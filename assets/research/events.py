@@ -2,13 +2,31 @@
 
 import dagster as dg
 
-from assets.metadata import Facts, described, table
+from assets.home import RESEARCH_POOL
+from assets.metadata import Facts, described, summarised, table
+from assets.pinned_config import PinnedConfig
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.model.event_calendar import EventCalendar, EventWindow
 from tradewright.model.hashing import content_hash
 
-EVENTS_CHECK = ("complete", "The event calendar says for how long it is complete, and that time has not come.")
+COMPLETE = "complete"
+
+
+def event_blackout_asset(pinned: PinnedConfig) -> dg.AssetsDefinition:
+    """The asset, partitioned by instrument."""
+    partitions = dg.StaticPartitionsDefinition(list(pinned.settings.universe.instruments))
+    told = "The time until which the event calendar is complete has not come."
+    check = dg.AssetCheckSpec(COMPLETE, asset="event_blackout", description=told)
+
+    @dg.asset(
+        partitions_def=partitions, group_name="market", op_tags=pinned.tags, pool=RESEARCH_POOL, check_specs=[check]
+    )
+    def event_blackout(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        """Windows around earnings, macro releases and other events, in which nothing is entered."""
+        return summarised(context, make_event_blackout(pinned.verified(context), context.partition_key))
+
+    return event_blackout
 
 
 def make_event_blackout(settings: Settings, symbol: str) -> dg.MaterializeResult:
@@ -30,7 +48,7 @@ def make_event_blackout(settings: Settings, symbol: str) -> dg.MaterializeResult
         metadata=described(settings, summary, facts, data_hash=content_hash(settings.events)),
         check_results=[
             dg.AssetCheckResult(
-                check_name=EVENTS_CHECK[0],
+                check_name=COMPLETE,
                 passed=found.active is not None,
                 severity=dg.AssetCheckSeverity.WARN,
                 metadata={"calendar": told},

@@ -10,9 +10,8 @@ from conf.compose import compose
 from conf.schema.settings import Settings
 from runtime.bar_checks import judge
 from runtime.container import Container
-from runtime.features import feature_settings
 from runtime.feeds import feed
-from runtime.research import refreshed
+from runtime.research import feature_settings, refreshed
 from tradewright.indicators.features import feature_snapshot, feature_table
 
 SCENARIO = (
