@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from brokers.alerts.channels import wrong_address
 from brokers.discovery import plugin
 from conf.environment import ALERT_WEBHOOK, environment
 from conf.problems import RuleViolation, nearest
-from conf.schema.research import StrategySettings
+from conf.schema.research import ExtraFeature, StrategySettings
 from conf.schema.settings import Settings
 from conf.strategy_kinds import build, kinds, parameters_of
 from conf.yaml_reader import Key
 from strategies.base import Parameter
 from tradewright.execution.types import ProtocolTimes
 from tradewright.indicators.catalogue import resolve
+from tradewright.model.currency import base_currency
 from tradewright.model.errors import ConfigError
 from tradewright.model.intent import RESERVED
 from tradewright.model.mode import Mode, Stage
@@ -86,6 +87,7 @@ def broken_rules(settings: Settings, alone: str = "", *, swept: bool = False) ->
     yield from _short_look_back(settings)
     if alone != "instruments":
         yield from _unknown_instruments(settings)
+        yield from _useless_windows(settings)
         yield from _useless_rates(settings)
     if not alone:
         yield from _mode_and_broker(settings)
@@ -131,12 +133,24 @@ def _unknown_instruments(settings: Settings) -> Iterator[RuleViolation]:
         ("universe", "instruments"): settings.universe.instruments,
         ("strategy", "instruments"): settings.strategy.instruments or (),
         ("backtest", "instruments"): settings.backtest.instruments or (),
-        ("events", "windows"): [window.instrument for window in settings.events.windows],
     }
+    for index, window in enumerate(settings.events.windows):
+        places["events", "windows", str(index), "instrument"] = filter(None, [window.instrument])
     for key, names in places.items():
         for name in names:
             if name not in known:
                 yield RuleViolation(key, name, "is not in conf/instruments; declare it there", nearest(name, known))
+
+
+def _useless_windows(settings: Settings) -> Iterator[RuleViolation]:
+    """Event windows of a currency in which nothing is: a slip of it would keep nothing back."""
+    rows = settings.instruments.values()
+    known = {row.currency for row in rows} | {base for row in rows if (base := base_currency(row))}
+    for index, window in enumerate(settings.events.windows):
+        if window.currency is not None and window.currency not in known:
+            rule = "is the currency of no instrument, so that the window would keep nothing back"
+            key = ("events", "windows", str(index), "currency")
+            yield RuleViolation(key, window.currency, rule, nearest(window.currency, known))
 
 
 def _useless_rates(settings: Settings) -> Iterator[RuleViolation]:
@@ -259,14 +273,20 @@ def refusal(kind: str, values: Mapping[str, float]) -> str:
 
 
 def _unknown_features(settings: Settings) -> Iterator[RuleViolation]:
-    """Indicators of ``features.extra`` that do not exist, or do not take these arguments."""
-    for index, row in enumerate(settings.features.extra):
-        try:
-            resolve(Feature(row.indicator, row.arguments))
-        except ConfigError as error:
-            yield RuleViolation(
-                ("features", "extra", str(index), "indicator"), row.indicator, f"{error.what}; {error.remedy}"
-            )
+    """Indicators of ``features`` that do not exist, or do not take these arguments; columns that are there twice."""
+    lists: dict[Key, Sequence[ExtraFeature]] = {("features", "extra"): settings.features.extra}
+    lists |= {("features", "sets", name, "columns"): row.columns for name, row in settings.features.sets.items()}
+    for key, rows in lists.items():
+        seen = set()
+        for index, row in enumerate(rows):
+            try:
+                resolve(Feature(row.indicator, row.arguments))
+            except ConfigError as error:
+                what = f"{error.what}; {error.remedy}"
+                yield RuleViolation((*key, str(index), "indicator"), row.indicator, what)
+            if (column := (row.indicator.lower(), row.arguments)) in seen:
+                yield RuleViolation((*key, str(index)), row.indicator, "is a column that the list has already")
+            seen.add(column)
 
 
 def _short_look_back(settings: Settings) -> Iterator[RuleViolation]:

@@ -130,9 +130,9 @@ def _events(settings: Settings) -> Iterator[RuleViolation]:
         key = ("events", "windows", str(index))
         if row.start >= row.end:
             yield RuleViolation(key, None, "must start before it ends")
-        if (row.instrument, row.start) in seen:
+        if (about := (row.instrument, row.currency, row.start)) in seen:
             yield RuleViolation(key, None, "is given twice; keep one")
-        seen.add((row.instrument, row.start))
+        seen.add(about)
 
 
 def _risk(settings: Settings) -> Iterator[RuleViolation]:

@@ -57,7 +57,15 @@ def examine_all(overrides: tuple[str, ...]) -> list[Finding]:
         settings = compose_without_strategy(overrides)
     except ConfigProblems:
         return findings
-    looks: list[Callable[[Container], Iterator[Finding]]] = [_disk, _bars, _ledger, _alerts, _schedules, _broker]
+    looks: list[Callable[[Container], Iterator[Finding]]] = [
+        _disk,
+        _bars,
+        _events,
+        _ledger,
+        _alerts,
+        _schedules,
+        _broker,
+    ]
     with Container(settings) as house:
         return findings + [finding for look in looks for finding in look(house)]
 
@@ -147,6 +155,21 @@ def _quality(house: Container, symbol: str) -> Iterator[Finding]:
     text = "; ".join((f"score {score_text(found.score)}{before}", *told))
     remedy = f"tradewright data findings --instrument {symbol}" if told else ""
     yield Finding("broken" if not found.passed else "look" if told else "good", f"quality {symbol}", text, remedy)
+
+
+def _events(house: Container) -> Iterator[Finding]:
+    """The event calendar: how many windows are open or to come, and whether it has ended."""
+    calendar, now = house.settings.events, house.clock.now()
+    ahead = sum(now < row.end for row in calendar.windows)
+    told = f"{ahead} of {len(calendar.windows)} event windows open or to come"
+    until = calendar.complete_until
+    if until is not None and now >= until:
+        remedy = "add the windows that follow in conf/events, then raise events.complete_until"
+        yield Finding("broken", "events", f"{told}; complete until {until:%Y-%m-%d %H:%M} UTC: no entries", remedy)
+    elif calendar.windows and until is None and not ahead:
+        yield Finding("look", "events", told, "add the windows that follow in conf/events; say events.complete_until")
+    else:
+        yield Finding("good", "events", told if calendar.windows else "no event windows are declared")
 
 
 def _ledger(house: Container) -> Iterator[Finding]:

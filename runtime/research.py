@@ -358,14 +358,18 @@ def newest_signals(house: Container) -> list[SignalCandidate]:
     return signals(house.strategy, declared(settings), found, chosen.timeframe, named, house.bars)
 
 
-def feature_settings(settings: Settings, instrument: Instrument, kind: BarKind = BarKind.TRADE) -> FeatureSettings:
+def assumed_spread(instrument: Instrument, kind: BarKind) -> float | None:
+    """The spread of bars without one, in basis points; None for quotes, of which the spread is a part."""
+    return None if kind is BarKind.QUOTE else instrument.default_spread_bps
+
+
+def feature_settings(settings: Settings, instrument: Instrument, kind: BarKind) -> FeatureSettings:
     """The columns of the features table of an instrument on bars of a kind."""
     chosen = settings.features
-    plain = chosen.model_dump(exclude={"sessions", "extra"})
+    plain = chosen.model_dump(exclude={"sessions", "extra", "sets"})
     return FeatureSettings(
         **plain,
-        fallback_spread_bps=instrument.default_spread_bps,
-        quoted=kind is BarKind.QUOTE,
+        fallback_spread_bps=assumed_spread(instrument, kind),
         sessions=tuple(
             Session(row.name, row.zone, time.fromisoformat(row.start), time.fromisoformat(row.end))
             for row in chosen.sessions

@@ -100,7 +100,7 @@ def snapshot_builder(house: Container) -> SnapshotBuilder:
     """Makes the gate's snapshots from the ledger, the bars and the declared events."""
     from runtime.exchange_rates import newest_rates
     from tradewright.execution.market_state import MarketStateReader, VolumeWindows
-    from tradewright.execution.risk_snapshot import Event, SnapshotBuilder
+    from tradewright.execution.risk_snapshot import SnapshotBuilder
 
     settings = house.settings
     return SnapshotBuilder(
@@ -119,7 +119,7 @@ def snapshot_builder(house: Container) -> SnapshotBuilder:
         stage=settings.stage.name,
         timeframe=settings.universe.timeframe,
         quality=settings.quality.digest,
-        events=[Event(row.instrument, row.start, row.end, row.reason) for row in settings.events.windows],
+        events=settings.events,
         tz=settings.base.tz,
     )
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from runtime.container import Container
 from runtime.exchange_rates import account_currency
-from tradewright.model.bars import BarKind, Timeframe, Times
+from tradewright.model.bars import Timeframe, Times
 from tradewright.model.currency import base_currency
 from tradewright.model.instrument import Instrument
 from tradewright.store.series import Series
@@ -20,33 +20,36 @@ _SECOND = 1_000_000_000
 
 
 class Reading(NamedTuple):
-    """A reading of bars that begins: when, of which timeframe and kind, and the revisions of what it may read."""
+    """A reading of bars that begins: when, of which timeframe, and the revisions of what it may read."""
 
     begun: datetime
     timeframe: Timeframe
-    kind: BarKind
     revisions: Mapping[Series, int]
 
 
-def begin_reading(
-    house: Container, instruments: Iterable[Instrument], timeframe: Timeframe, kind: BarKind = BarKind.TRADE
-) -> Reading:
+def begin_reading(house: Container, instruments: Iterable[Instrument], timeframe: Timeframe) -> Reading:
     """Note the revisions of the stored series behind some bars, and of pairs where one is in another currency.
 
     It comes before any bar is read, so that none is taken for newer than it was.
 
     Raises:
         StoreError: when a manifest is damaged.
+        TwoKinds: for an instrument of which both kinds are stored and none is declared.
     """
     chosen, begun = list(instruments), house.clock.now()
-    bases = ((each.symbol, house.bars.base_of(each.symbol, timeframe, kind)) for each in chosen)
-    series = [Series(symbol, base, kind) for symbol, base in bases if base is not None]
+    bases = ((each.symbol, house.bars.base_of(each.symbol, timeframe)) for each in chosen)
+    series = [_key(house, symbol, base) for symbol, base in bases if base is not None]
     if any(each.currency != account_currency(house.settings) for each in chosen):
         pairs = [row.symbol for row in house.instruments.values() if base_currency(row) is not None]
-        series += [Series(symbol, each, BarKind.TRADE) for symbol in pairs for each in house.bars.timeframes(symbol)]
+        series += [_key(house, symbol, each) for symbol in pairs for each in house.bars.timeframes(symbol)]
     covered = {key: house.bars.coverage(*key) for key in series}
     revisions = {key: found.revision for key, found in covered.items() if found is not None}
-    return Reading(begun, timeframe, kind, revisions)
+    return Reading(begun, timeframe, revisions)
+
+
+def _key(house: Container, symbol: str, timeframe: Timeframe) -> Series:
+    """The series that is read of an instrument, of the kind that is."""
+    return Series(symbol, timeframe, house.bars.kind_of(symbol))
 
 
 def record_use(
@@ -77,13 +80,10 @@ def record_use(
     if not found:
         return
     first, last = min(each.first for each in found), max(each.last for each in found)
+    pairs = [_key(house, *pair) for pair in sorted(set(_pairs(house, origins)))]
     rates = [
-        UsedSeries(
-            instrument=symbol, timeframe=length, kind=BarKind.TRADE, first=first, last=last,
-            revision=reading.revisions.get(Series(symbol, length, BarKind.TRADE), 0),
-        )
-        for symbol, length in sorted(set(_pairs(house, origins)))
-    ]  # fmt: skip
+        UsedSeries(**key._asdict(), first=first, last=last, revision=reading.revisions.get(key, 0)) for key in pairs
+    ]
     use = Use(
         kind=kind,
         name=name,
@@ -97,13 +97,12 @@ def record_use(
 
 def _read_series(house: Container, reading: Reading, symbol: str, starts: Times, data: str) -> UsedSeries:
     """The stored series behind bars; those that they are made of reach to the end of the last one."""
-    base = house.bars.base_of(symbol, reading.timeframe, reading.kind) or reading.timeframe
+    base = house.bars.base_of(symbol, reading.timeframe) or reading.timeframe
     length = 0 if base is reading.timeframe else reading.timeframe.seconds * _SECOND
+    key = _key(house, symbol, base)
     return UsedSeries(
-        instrument=symbol,
-        timeframe=base,
-        kind=reading.kind,
-        revision=reading.revisions.get(Series(symbol, base, reading.kind), 0),
+        **key._asdict(),
+        revision=reading.revisions.get(key, 0),
         first=int(starts[0]),
         last=int(starts[-1]) + length,
         fingerprint=data,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.commands.events import events
+from app.commands.features import features
 from app.commands.options import Json, Overrides, named, settings_of
 from app.commands.quality import TIMEFRAMES, accept, findings, impact, quarantine
 from app.output import FAILED, Output, run_command
@@ -27,7 +29,7 @@ data = typer.Typer(
     no_args_is_help=True,
 )
 commands.add_typer(data, name="data")
-for command in (findings, accept, quarantine, impact):
+for command in (events, features, findings, accept, quarantine, impact):
     data.command()(command)
 SHOWN = 5
 """Findings that another command tells before it names the one that lists all."""

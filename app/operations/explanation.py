@@ -31,6 +31,8 @@ def explanation(walk: Provenance, tz: str, kept: Mapping[str, KeptSettings] | No
         yield f"decision {decision.decision_id}: {decision.verdict}, {decision.approved_quantity} approved"
         for reason in decision.reasons:
             yield f"    {reason.code}: {reason.text}"
+        if decision.market is not None:
+            yield f"    market: {decision.market.text}"
         yield f"    rule set {decision.rule_set_hash[:12]}, inputs {decision.snapshot_hash[:12]}"
         if (made := walk.limits.get(decision.rule_set_hash)) is not None:
             yield f"    limits in force since {local(made.at, tz)} by {made.actor} (event {made.seq}): {made.text}"

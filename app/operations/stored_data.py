@@ -18,10 +18,33 @@ from tradewright.store.overview import StoredSeries, stored_series
 
 if TYPE_CHECKING:
     from app.operations.quarantine import QuarantineRow
+    from tradewright.indicators.features import FeatureSnapshot
     from tradewright.model.bars import Bars
     from tradewright.model.instrument import Instrument
     from tradewright.store.bars import BarStore
     from tradewright.store.dataset import Revision
+
+
+@dataclass(frozen=True)
+class NewestFeatures:
+    """The features of the newest stored bar of a timeframe; ``set`` is empty for the features table."""
+
+    set: str
+    timeframe: Timeframe
+    snapshot: FeatureSnapshot
+
+
+def get_features(settings: Settings, instrument: str, set_name: str = "") -> NewestFeatures:
+    """The features of the newest stored bar of an instrument (R-FEAT-05), computed from the bars as they are.
+
+    Raises:
+        ConfigError: for an instrument or a feature set that is not defined.
+        StoreError: when there are no bars, or they cannot be read.
+    """
+    from runtime.features import newest_features
+
+    with Container(settings) as house:
+        return NewestFeatures(set_name, *newest_features(house, instrument, set_name))
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,12 @@ from runtime.bar_checks import (
 )
 from runtime.bar_suite import findings_of_suite, suite_on
 from runtime.container import Container
-from runtime.uses import begin_reading, record_use
-from tradewright.indicators.features import feature_snapshot, feature_table
+from runtime.features import feature_sets, features_version, update_features, update_set
+from runtime.uses import Reading, begin_reading, record_use
+from tradewright.indicators.feature_set import FeatureSet
+from tradewright.indicators.features import FEATURES_VERSION, feature_snapshot
 from tradewright.model.bars import Timeframe
+from tradewright.model.errors import StoreError
 from tradewright.quality.evidence import QualityEvidence
 from tradewright.quality.expectations import SuiteResult
 from tradewright.quality.report import Code, Finding, Severity
@@ -61,9 +64,11 @@ def bars_and_features(
         """
         return summarised(context, make_bars(pinned.verified(context), context.partition_key, timeframes))
 
-    @in_market(deps=[bars], check_specs=_blocking("features", FEATURES_CHECKS))
+    code_version = f"{FEATURES_VERSION}-{features_version(pinned.settings)}"
+
+    @in_market(deps=[bars], code_version=code_version, check_specs=_blocking("features", FEATURES_CHECKS))
     def features(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        """Indicators, sessions and labels per bar.
+        """Indicators, sessions and labels per bar, and the feature sets; only new bars are computed.
 
         No value uses a later bar; the rows of the warm-up are null.
         """
@@ -121,22 +126,23 @@ def make_features(settings: Settings, symbol: str) -> dg.MaterializeResult:
         fingerprint = house.bars.fingerprint(symbol, timeframe)  # before the bars are read
         with failing_features(house, symbol):
             reading = begin_reading(house, [house.instrument(symbol)], timeframe)
-            computed = features_of(house, symbol)
+            computed, made = update_features(house, symbol)
             newest = feature_snapshot(computed, symbol)
-        row = newest.model_dump(mode="json")
-        house.artefacts.write_frame(("features", symbol), computed)
-        house.artefacts.write_json(("features", symbol, "newest"), row)
+        house.artefacts.write_json(("features", symbol, "newest"), newest.model_dump(mode="json"))
         unknown = sorted(name for name, value in newest.values.items() if value is None)
         record_features(house, symbol, fingerprint, unknown)
+        declared = feature_sets(settings, house.instrument(symbol), house.bars.kind_of(symbol))
+        sets = [_kept_set(house, symbol, each) for each in declared.values()]
         data_hash = house.bars.data_hash(symbol, timeframe)
-        read = {symbol: (pd.DatetimeIndex(computed["ts"]).as_unit("ns").asi8, data_hash)}
-        record_use(house, UseKind.FEATURES, symbol, reading, read, detail={"version": newest.version})
+        _note_use(house, symbol, reading, computed, data_hash, {"version": newest.version})
     shown, warm_up = ", ".join(unknown) or "none", int(computed.isna().any(axis=1).sum())
     facts: Facts = {
         "rows": len(computed),
+        "made now": made,
         "warm_up_rows": warm_up,
         "version": newest.version,
         "newest": table(("feature", f"at {newest.ts:%Y-%m-%d %H:%M} UTC"), _values(newest.values)),
+        "sets": table(("set", "timeframe", "version", "rows", "made now", "remark"), sets) if sets else "none",
     }
     summary = f"{symbol}: {len(newest.values)} features on {len(computed):,} bars; unknown on the newest: {shown}"
     chart = line(computed["rolling_vol"], f"{symbol}: rolling volatility")
@@ -146,11 +152,25 @@ def make_features(settings: Settings, symbol: str) -> dg.MaterializeResult:
     )
 
 
-def features_of(house: Container, symbol: str) -> pd.DataFrame:
-    """The features table of an instrument's deciding bars."""
-    bars = house.bars.read_bars(symbol, house.settings.universe.timeframe)
-    kind = house.bars.kind_of(symbol)
-    return feature_table(bars, research.feature_settings(house.settings, house.instrument(symbol), kind))
+def _kept_set(house: Container, symbol: str, chosen: FeatureSet) -> tuple[object, ...]:
+    """A feature set brought up to date; one whose bars are missing or damaged says so and stops no other."""
+    told = (chosen.name, chosen.timeframe, chosen.identity)
+    try:
+        reading = begin_reading(house, [house.instrument(symbol)], chosen.timeframe)
+        data_hash = house.bars.data_hash(symbol, chosen.timeframe)
+        found, made = update_set(house, symbol, chosen)
+    except StoreError as error:
+        return (*told, "", "", str(error))
+    _note_use(house, symbol, reading, found, data_hash, {"set": chosen.name, "version": chosen.identity})
+    return (*told, len(found), made, "")
+
+
+def _note_use(
+    house: Container, symbol: str, reading: Reading, made: pd.DataFrame, data_hash: str, detail: Mapping[str, str]
+) -> None:
+    """Note the bars that a table of features was made of."""
+    read = {symbol: (pd.DatetimeIndex(made["ts"]).as_unit("ns").asi8, data_hash)}
+    record_use(house, UseKind.FEATURES, symbol, reading, read, detail=detail)
 
 
 def _newest(frame: pd.DataFrame) -> list[tuple[object, ...]]:

@@ -8,6 +8,7 @@ from assets.home import keep_outputs_in_memory
 from assets.pinned_config import PinnedConfig
 from assets.research.backfill import backfill_job
 from assets.research.bars import bars_and_features
+from assets.research.events import event_blackout_asset
 from assets.research.impact import impact_asset
 from assets.research.schedules import SIGNALS_JOB, following, refreshing
 from assets.research.strategies import all_chains, signals_key
@@ -39,7 +40,7 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
         dg.define_asset_job(SIGNALS_JOB, dg.AssetSelection.assets(*signals.values()), tags=pinned.tags),
     ]
     return dg.Definitions(
-        assets=[*market, impact_asset(pinned), *chains],
+        assets=[*market, event_blackout_asset(pinned), impact_asset(pinned), *chains],
         asset_checks=checks,
         jobs=[*jobs, refresh, backfill_job(pinned)],
         schedules=[refresh_bars],

@@ -1,4 +1,4 @@
-"""Groups ``base``, ``universe``, ``feed`` and ``events``; a row of ``instruments`` is the domain's ``Instrument``."""
+"""Groups ``base``, ``universe`` and ``feed``; ``instruments`` and ``events`` are models of the domain."""
 
 from __future__ import annotations
 
@@ -72,18 +72,3 @@ else:
     _of_vendors = (made.settings for made in vendors().values())
     FeedSettings = one_of([ScenarioFeedSettings, FilesFeedSettings, *_of_brokers(), *_of_vendors])
     """The settings of every feed; ``kind`` tells them apart."""
-
-
-class EventWindow(ConfigModel):
-    """One event blackout: nothing is bought in ``instrument`` from ``start`` (included) to ``end`` (excluded)."""
-
-    instrument: Name
-    start: Instant
-    end: Instant
-    reason: str
-
-
-class EventsSettings(ConfigModel):
-    """``events``."""
-
-    windows: tuple[EventWindow, ...]

@@ -16,6 +16,9 @@ from tradewright.model.errors import ConfigError
 MOST_SETS = 1_000_000
 """The most parameter sets of one sweep; a mistyped range has thousands of millions."""
 
+MOST_COLUMNS = 500
+"""The most columns of one feature set."""
+
 
 class SessionSettings(ConfigModel):
     """One session of ``features.sessions``."""
@@ -27,10 +30,18 @@ class SessionSettings(ConfigModel):
 
 
 class ExtraFeature(ConfigModel):
-    """One further indicator of ``features.extra``."""
+    """One indicator with its arguments, of ``features.extra`` or of a feature set."""
 
     indicator: Name
     arguments: tuple[float, ...]
+
+
+class FeatureSetSettings(ConfigModel):
+    """One set of ``features.sets``: a table of its own, of these columns. ``timeframe`` is the universe's when null."""
+
+    version: Name
+    timeframe: Timeframe | None
+    columns: Annotated[tuple[ExtraFeature, ...], Field(min_length=1, max_length=MOST_COLUMNS)]
 
 
 class FeaturesSettings(ConfigModel):
@@ -48,6 +59,7 @@ class FeaturesSettings(ConfigModel):
     usual_volume: Window
     sessions: tuple[SessionSettings, ...]
     extra: tuple[ExtraFeature, ...]
+    sets: dict[Name, FeatureSetSettings] = Field(default_factory=dict)
 
 
 class StrategySettings(ConfigModel):

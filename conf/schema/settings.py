@@ -9,7 +9,7 @@ from pydantic import Field
 
 from conf.schema.backtest import BacktestSettings
 from conf.schema.config_model import ConfigModel
-from conf.schema.market import BaseSettings, EventsSettings, FeedSettings, UniverseSettings
+from conf.schema.market import BaseSettings, FeedSettings, UniverseSettings
 from conf.schema.research import EvaluationSettings, FeaturesSettings, StrategySettings
 from conf.schema.schedules import SchedulesSettings
 from conf.schema.trading import (
@@ -22,6 +22,7 @@ from conf.schema.trading import (
 )
 from tradewright.backtest.engine_digest import engine_digest
 from tradewright.model.base import Name
+from tradewright.model.event_calendar import EventCalendar
 from tradewright.model.hashing import SCHEMA_VERSION, content_hash
 from tradewright.model.instrument import Instrument
 from tradewright.model.market_hours import MarketHours
@@ -47,7 +48,7 @@ class Settings(ConfigModel):
     strategy: StrategySettings
     backtest: BacktestSettings
     evaluation: EvaluationSettings
-    events: EventsSettings
+    events: EventCalendar
     quality: QualityRules
     policy: RuleLimits
     risk: RiskLimits

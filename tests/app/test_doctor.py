@@ -24,6 +24,7 @@ from runtime.doctor import Finding
 from tests.app.conftest import daily, say
 from tests.support.houses import House
 from tradewright.model.clock import ManualClock, SystemClock
+from tradewright.model.event_calendar import EventCalendar
 
 
 class Disk(NamedTuple):
@@ -145,6 +146,24 @@ def test_a_broken_part_is_named_with_what_to_do(settings: Settings, part: str, m
     assert bool(found[what].remedy) == (state != "good")
     assert {"Python", "configuration", "disk", "bars GOOG", "ledger", "broker"} <= set(found), "all is looked at"
     assert {row.what for row in found.values() if row.state == "broken"} <= {what}
+
+
+@pytest.mark.parametrize(
+    ("first", "until", "state", "detail"),
+    [(-2, None, "look", "0 of 1"), (-2, 1, "good", "0 of 1"), (2, None, "good", "1 of 1"), (2, 0, "broken", "until")],
+)
+def test_an_event_calendar_that_has_ended_is_named(
+    settings: Settings, first: int, until: int | None, state: str, detail: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Container(settings) as house:
+        now = house.clock.now()
+    start, end = (now + timedelta(hours=hours) for hours in (first, first + 1))
+    row = {"every_instrument": True, "start": start, "end": end, "reason": "FOMC"}
+    known = None if until is None else now + timedelta(hours=until)
+    calendar = EventCalendar.model_validate({"windows": (row,), "complete_until": known})
+    found = {row.what: row for row in findings(settings.model_copy(update={"events": calendar}), monkeypatch)}
+    assert (found["events"].state, detail in found["events"].detail) == (state, True)
+    assert bool(found["events"].remedy) == (state != "good")
 
 
 @pytest.mark.parametrize("answers", [True, False])

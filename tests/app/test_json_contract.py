@@ -32,7 +32,7 @@ INTENT = {
 DECISION = {
     "decision_id": TEXT, "intent_id": TEXT, "verdict": TEXT, "approved_quantity": NUMBER, "approved_size_pct": NUMBER,
     "reasons": [{"code": TEXT, "verdict": TEXT, "text": TEXT}], "decided_at": Moment, "expires_at": Moment,
-    "rule_set_hash": TEXT, "snapshot_hash": TEXT,
+    "rule_set_hash": TEXT, "snapshot_hash": TEXT, "market": dict,
 }  # fmt: skip
 ATTEMPT = {
     "ref": TEXT, "intent_id": TEXT, "decision_id": TEXT, "number": int, "strategy": TEXT, "account": TEXT,

@@ -78,7 +78,7 @@ def test_every_reader_takes_the_quotes(words: tuple[str, ...]) -> None:
         (read,) = research.tables(house).values()
         assert read.kind is BarKind.QUOTE
         columns = research.feature_settings(settings, house.instrument("US500"), read.kind)
-        assert columns.quoted
+        assert columns.fallback_spread_bps is None
     assert "US500" in lab_options(words).instruments
     ranked = sweep([*words[:-2], "strategy.fast=5,10", "strategy.slow=30"])
     assert (ranked.trials, ranked.quotes) == (2, ("US500",))

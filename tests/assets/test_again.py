@@ -15,8 +15,10 @@ from assets.research.bars import make_bars, make_features
 from assets.research.definitions import MARKET_JOB, RESEARCH_JOB, research_definitions
 from assets.research.strategies import backtest, equity_table, evaluation, fills_table, risk_report, signals
 from conf.compose import compose
+from conf.schema.research import FeaturesSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
+from runtime.features import feature_sets, newest_features
 from tests.evaluation.accounts import Fill, account
 from tests.support.houses import House
 from tradewright.model.bars import BarKind, Timeframe
@@ -103,11 +105,25 @@ class TestSomethingNew:
         alone = Container(earlier).bar_store.read("BTC", Timeframe.M1, end=cut["ts"].iloc[-1])
         pd.testing.assert_frame_equal(cut, alone)
 
-    def test_features_of_the_past_do_not_change(self, ends: tuple[Settings, Settings]) -> None:
+    def test_features_of_new_bars_are_made_and_those_of_the_past_stay(self, ends: tuple[Settings, Settings]) -> None:
         tables = []
-        for settings in ends:
-            make_bars(settings, "BTC")
-            make_features(settings, "BTC")
+        mine = {"version": "3", "timeframe": "1h", "columns": ({"indicator": "ema", "arguments": (3.0,)},)}
+        for settings, rows, of_set in zip(ends, ("all", 90), ("all", 1), strict=True):
+            features = FeaturesSettings.model_validate(settings.features.model_dump() | {"sets": {"mine": mine}})
+            with_set = settings.model_copy(update={"features": features})
+            make_bars(with_set, "BTC")
+            shown = values(make_features(with_set, "BTC"))
+            assert shown["made now"] == (shown["rows"] if rows == "all" else rows)
+            with Container(with_set) as house:
+                chosen = feature_sets(with_set, house.instrument("BTC"), BarKind.TRADE)["mine"]
+                stored = house.artefacts.read_frame(("features", "BTC", "sets", "mine"))
+                whole = chosen.table(house.bars.read_bars("BTC", Timeframe.H1))
+                snapshot = newest_features(house, "BTC", "mine")[1]
+            pd.testing.assert_frame_equal(stored, whole, check_exact=True)
+            made = len(stored) if of_set == "all" else of_set
+            assert f"| mine | 1h | {chosen.identity} | {len(stored)} | {made} |" in str(shown["sets"])
+            assert (snapshot.ts, snapshot.version) == (stored["ts"].iloc[-1], chosen.identity)
+            assert snapshot.values["ema_3"] == stored["ema_3"].iloc[-1]
             tables.append(Container(settings).artefacts.read_frame(("features", "BTC")))
         before, after = tables
         assert len(after) == len(before) + 90

@@ -103,6 +103,17 @@ def test_a_selection_may_be_a_string(house: House) -> None:
     assert dg.Definitions(assets=[above], jobs=[job]).resolve_job_def("all_of_it")
 
 
+def test_a_changed_feature_set_is_another_code_version_of_the_features(house: House) -> None:
+    def version(*overrides: str) -> str | None:
+        graph = research_definitions((*house.overrides, *overrides)).resolve_asset_graph()
+        return graph.get(dg.AssetKey("features")).code_version
+
+    mine = "features.sets={{mine: {{version: '{}', timeframe: 1h, columns: [{{indicator: sma, arguments: [{}]}}]}}}}"
+    found = [version(), *(version(mine.format(*each)) for each in ((1, 2), (2, 2), (1, 3)))]
+    assert len(set(found)) == 4
+    assert version(mine.format(1, 2)) == found[1]
+
+
 def test_a_new_file_is_a_new_strategy_after_a_reload(house: House) -> None:
     before = keys(research_definitions(house.overrides))
     text = (house.conf / "strategy" / "sma_crossover.yaml").read_text()

@@ -179,7 +179,7 @@ def test_an_unknown_volume_and_quotes(tmp_path: Path) -> None:
     put(tmp_path, M1, bars._replace(volume=volume))
     put(tmp_path, M1, bars._replace(close=bars.close - 0.001), QUOTE)
     found = reader(tmp_path)
-    trades, quotes = found.read_bars("SPY", H1, BarKind.TRADE), found.read_bars("SPY", H1, QUOTE)
+    trades, quotes = found.read_bars("SPY", H1, TRADE), found.read_bars("SPY", H1, QUOTE)
     assert np.isnan(trades.volume).tolist() == [True] + [False] * 27
     np.testing.assert_allclose(quotes.close, trades.close - 0.001)
 

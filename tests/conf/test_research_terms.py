@@ -22,13 +22,14 @@ from tests.backtest.reference import run_reference
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.indicators.features import feature_table
 from tradewright.indicators.registry import column
-from tradewright.model.bars import Timeframe
+from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import ConfigError, StoreError
 from tradewright.model.signal import SignalAction
 from tradewright.model.strategy import Feature
 from tradewright.scenarios.scenario import Scenario
 
+TRADE = BarKind.TRADE
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
 
@@ -96,7 +97,7 @@ def test_each_instrument_is_annualised_by_its_own_calendar(sampling: str, days: 
 
 def test_the_columns_are_those_of_the_file() -> None:
     said = yaml.safe_load((SOURCE / "conf/features/default.yaml").read_text())
-    made = research.feature_settings(composed(), Container(composed()).instrument("BTC"))
+    made = research.feature_settings(composed(), Container(composed()).instrument("BTC"), TRADE)
     for name in ("rsi", "atr", "rolling_vol", "rank", "slope", "divergence_reach", "divergence_lookback"):
         assert getattr(made, name) == said[name]
     assert made.ema == tuple(said["ema"])
@@ -113,7 +114,7 @@ def test_a_further_indicator_is_a_column_of_the_table() -> None:
     adx, trend = "{indicator: adx, arguments: [14]}", "{indicator: Supertrend, arguments: [10, 2.5]}"
     settings = composed(f"features.extra=[{adx}, {trend}, {{indicator: obv, arguments: []}}]")
     bars = random_bars(3, 300)
-    made = feature_table(bars, research.feature_settings(settings, Container(settings).instrument("BTC")))
+    made = feature_table(bars, research.feature_settings(settings, Container(settings).instrument("BTC"), TRADE))
     for name, arguments in (("adx", (14,)), ("Supertrend", (10, 2.5)), ("obv", ())):
         expected = column(Feature(name, arguments), bars)
         assert np.isfinite(expected[-1])
@@ -123,7 +124,8 @@ def test_a_further_indicator_is_a_column_of_the_table() -> None:
 @pytest.mark.parametrize("symbol", ["BTC", "AAPL", "ETHBTC"])
 def test_an_unknown_spread_is_the_instruments_own(symbol: str) -> None:
     traded = Container(composed()).instrument(symbol)
-    assert research.feature_settings(composed(), traded).fallback_spread_bps == traded.default_spread_bps
+    assert research.feature_settings(composed(), traded, TRADE).fallback_spread_bps == traded.default_spread_bps
+    assert research.feature_settings(composed(), traded, BarKind.QUOTE).fallback_spread_bps is None
 
 
 def test_where_bars_come_from() -> None:

@@ -12,6 +12,8 @@ from conf.problems import Problem
 LIVE = ("mode=live", "stage=live_small", "broker=ibkr", "broker.account=U1", "broker.port=4001")
 PAPER = ("mode=paper", "broker=ibkr")
 WINDOW = "events.windows=[{instrument: AAPL, start: '%s', end: '%s', reason: earnings}]"
+A_DAY = WINDOW % ("2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z")
+SMA = "{indicator: sma, arguments: [2]}"
 
 # broken overrides, the key that is named, part of the rule, overrides that keep the rule
 RULES = {
@@ -38,12 +40,19 @@ RULES = {
         (WINDOW % ("2026-01-02T00:00:00Z", "2026-01-02T00:00:01Z"),),
     ),
     "a window knows its instrument": (
-        ((WINDOW % ("2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z")).replace("AAPL", "APPL"),), "events.windows",
-        "not in conf/instruments", (WINDOW % ("2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"),),
+        (A_DAY.replace("AAPL", "APPL"),), "events.windows.0.instrument", "not in conf/instruments", (A_DAY,),
     ),
     "a window's times have a zone": (
         (WINDOW % ("2026-01-02T00:00:00", "2026-01-03T00:00:00Z"),), "events.windows.0.start", "a time needs a zone",
         (WINDOW % ("2026-01-02T02:00:00+02:00", "2026-01-03T00:00:00Z"),),
+    ),
+    "a window knows its currency": (
+        (A_DAY.replace("instrument: AAPL", "currency: USX"),), "events.windows.0.currency",
+        "is the currency of no instrument", (A_DAY.replace("instrument: AAPL", "currency: USD"),),
+    ),
+    "a window is about one thing": (
+        (A_DAY.replace("AAPL", "AAPL, every_instrument: true"),), "events.windows.0",
+        "must name one of instrument, currency, or", (A_DAY.replace("instrument: AAPL", "every_instrument: true"),),
     ),
     "a scenario's end has a zone": (
         ("feed.end='2026-11-20T15:00:00'",), "feed.end", "a time needs a zone",
@@ -69,6 +78,16 @@ RULES = {
     "as many arguments as it takes": (
         ("features.extra=[{indicator: sma, arguments: []}]",), "features.extra.0.indicator", "it takes: n",
         ("features.extra=[{indicator: returns, arguments: []}]",),
+    ),
+    "a set's indicator is known": (
+        ("features.sets={mine: {version: '1', timeframe: 1h, columns: [{indicator: smaa, arguments: [2]}]}}",),
+        "features.sets.mine.columns.0.indicator", "did you mean sma",
+        ("features.sets={mine: {version: '1', timeframe: null, columns: [{indicator: sma, arguments: [2]}]}}",),
+    ),
+    "a set's columns differ": (
+        (f"features.sets={{mine: {{version: '1', timeframe: 1h, columns: [{SMA}, {SMA}]}}}}",),
+        "features.sets.mine.columns.1", "a column that the list has already",
+        (f"features.sets={{mine: {{version: '1', timeframe: 1h, columns: [{SMA}]}}}}",),
     ),
     "a look-back holds two turning points": (
         ("features.divergence_reach=5", "features.divergence_lookback=11"), "features.divergence_lookback",
@@ -101,10 +120,10 @@ ASIDE = [
     ("strategy/ema_crossover.yaml", "instruments: null", "instruments: [SPYY]", "strategy.instruments", 10),
     ("universe/us_equities.yaml", "IBM", "IMB", "universe.instruments", 1),
     ("features/wide.yaml", "divergence_lookback: 60", "divergence_lookback: 9", "features.divergence_lookback", 9),
-    ("features/wide.yaml", "indicator: sma", "indicator: smaa", "features.extra.0.indicator", 18),
+    ("features/wide.yaml", "indicator: sma", "indicator: smaa", "features.extra.0.indicator", 19),
     ("policy/mine.yaml", "min_confidence: 0.6", "min_confidence: 6", "policy.min_confidence", 16),
     ("risk/mine.yaml", "max_gross: 0.50 ", "# ", "risk.max_gross", 0),
-    ("events/mine.yaml", "windows: []", BACKWARDS, "events.windows.0.start", 1),
+    ("events/mine.yaml", "windows: []", BACKWARDS, "events.windows.0.start", 3),
 ]  # fmt: skip
 
 
@@ -121,6 +140,21 @@ def test_check_finds_it_in_a_file_that_is_not_in_force(
     assert [problem.file for problem in found[:1]] == [f"conf/{file}"], check((), conf_copy)
     assert not line or found[0].line == line
     assert compose((), conf_copy), "what is in force still composes"
+
+
+def test_a_wrong_or_missing_event_calendar_is_never_an_empty_one(conf_copy: Path) -> None:
+    path = conf_copy / "events" / "mine.yaml"
+    path.write_text(A_DAY.replace("events.windows=", "windows: ").replace("00:00Z", "00:00"))
+    settings, problems = examine(["events=mine"], conf_copy)
+    assert (settings, {problem.file for problem in problems}) == (None, {"conf/events/mine.yaml"})
+    assert compose(["events=none"], conf_copy), "the way to close what is held"
+    path.unlink()
+    _, problems = examine(["events=mine"], conf_copy)
+    assert [(problem.key, problem.value) for problem in problems] == [("events", "mine")]
+    path.write_text("windows: [{instrument: AAPL")
+    for option in ("mine", "none"):
+        settings, problems = examine([f"events={option}"], conf_copy)
+        assert (settings, problems[0].file) == (None, "conf/events/mine.yaml"), "no YAML: as everywhere in conf"
 
 
 def test_a_part_of_the_instruments_is_no_problem_by_itself(conf_copy: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 from conf.compose import check, compose
 from conf.problems import RuleViolation
 from conf.rules import TABLE_GROUPS
-from conf.schema.market import EventWindow
 from conf.schema.settings import Settings
 from conf.table_rules import broken_sets, broken_tables
+from tradewright.model.event_calendar import EventWindow
 
 WINDOW = "{instrument: AAPL, start: '2026-01-29T21:00:00Z', end: '2026-01-30T14:30:00Z', reason: earnings}"
 
@@ -116,6 +116,6 @@ def test_a_name_at_the_venue_has_1_to_32_characters(name: str) -> None:
 
 def test_a_window_must_start_before_it_ends() -> None:
     start, end = datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
-    window = EventWindow(instrument="AAPL", start=start, end=end, reason="")
+    window = EventWindow(instrument="AAPL", start=start, end=end, reason="x")
     (broken,) = broken_tables(changed("events", windows=(window,)), ["events"])
     assert (broken.key, broken.rule) == (("events", "windows", "0"), "must start before it ends")

@@ -13,7 +13,6 @@ from tests.policy.make import a_snapshot, an_intent, limits
 from tradewright.execution.market_state import MarketStateReader
 from tradewright.formats.resample import resample
 from tradewright.indicators.features import FeatureSettings, feature_snapshot, feature_table
-from tradewright.indicators.market import liquidity_score
 from tradewright.model.bar_rules import bars_of, intact, violations
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.clock import ManualClock
@@ -75,23 +74,24 @@ def test_the_check_tells_it_and_blocks_nothing() -> None:
     assert not report.blocking
 
 
-def test_the_features_have_no_liquidity(stored: BarStore) -> None:
+def test_features_and_gate_score_the_liquidity_by_the_closes(stored: BarStore, tmp_path: Path) -> None:
     table = feature_table(stored.read_bars("ABC", Timeframe.M1), FeatureSettings())
-    newest = feature_snapshot(table, "ABC")
-    assert newest.values["liquidity_score"] is None
-    assert sum(value is not None for value in newest.values.values()) > 3
-
-
-def test_the_gate_is_told_that_it_is_not_known_and_refuses(stored: BarStore, tmp_path: Path) -> None:
+    score = feature_snapshot(table, "ABC").values["liquidity_score"]
     clock = ManualClock((START + pd.Timedelta(minutes=600)).to_pydatetime())
     state = MarketStateReader(stored, Artefacts(tmp_path / "made"), Timeframe.M1, clock).of(ABC)
+    assert state.liquidity == Decimal(str(score)) == Decimal("0.99"), "every close moved, and the spread is 1 bp"
+
+
+def test_volumes_of_a_part_leave_it_unknown_and_the_gate_refuses(tmp_path: Path) -> None:
+    clock = ManualClock((START + pd.Timedelta(minutes=600)).to_pydatetime())
+    store, table = BarStore(tmp_path, clock), frame()
+    table.loc[599, "volume"] = 5.0
+    store.upsert("ABC", Timeframe.M1, BarKind.TRADE, table, source="both")
+    state = MarketStateReader(store, Artefacts(tmp_path / "made"), Timeframe.M1, clock).of(ABC)
     assert state.liquidity is None
-    known = frame(volume=100.0)
-    assert liquidity_score(known["volume"].to_numpy(), 1.0) > 0.9, "with volumes the score is known"
     decision = decide(an_intent(), a_snapshot({"market.liquidity_score": None}), limits())
     assert decision.verdict is Verdict.REJECT
     assert "LIQUIDITY_UNKNOWN" in [reason.code for reason in decision.reasons]
-    assert decision.approved_quantity == Decimal(0)
 
 
 def test_one_unknown_minute_makes_the_hour_unknown() -> None:

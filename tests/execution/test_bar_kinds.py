@@ -70,12 +70,14 @@ def test_two_kinds_and_no_declaration_refuse_entries_and_let_holdings_be_closed(
     assert closes(counter, CLOSING).verdict is Verdict.APPROVE
 
 
-SPREADS = [(0.0, 1.0), (10.0, 0.8), (60.0, 0.0), (math.nan, None), (-1.0, None)]
+SPREADS = [(0.0, 1.0), (10.0, 0.9), (60.0, 0.5), (math.nan, None), (-1.0, None)]
 
 
 @pytest.mark.parametrize(("spread", "liquidity"), SPREADS)
-def test_the_liquidity_of_quotes_is_their_spreads(counter: Counter, spread: float, liquidity: float | None) -> None:
-    """They have no volume; an assumed spread would say nothing about the market."""
+def test_no_spread_is_assumed_for_the_liquidity_of_quotes(
+    counter: Counter, spread: float, liquidity: float | None
+) -> None:
+    """Half of it is that all their closes moved; an assumed spread would say nothing about the market."""
     with_quotes(counter, spread)
     declaring(counter, BarKind.QUOTE)
     found = reader(counter).of(INSTRUMENTS["AAPL"]).liquidity

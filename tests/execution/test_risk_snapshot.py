@@ -18,16 +18,18 @@ from tests.support.ledgers import START
 from tradewright.calendars.registry import calendar
 from tradewright.execution.account_values import price_of
 from tradewright.execution.exposure import WorkingOrder, position_ranges
+from tradewright.execution.market_context import price_against
 from tradewright.execution.market_state import MarketStateReader
-from tradewright.execution.risk_snapshot import AccountView, Event, price_against
+from tradewright.execution.risk_snapshot import AccountView
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.kill_switches import account_scope, strategy_scope
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.broker import Quote, VenueOrder, VenueStatus
 from tradewright.model.decision import Decision, Verdict
+from tradewright.model.event_calendar import EventCalendar, EventWindow
 from tradewright.model.mode import Mode
 from tradewright.model.order import AttemptState, Fill, OrderType, Side
-from tradewright.policy.gate import decide
+from tradewright.policy.gate import decide, pre_send_check
 from tradewright.policy.snapshot import Snapshot
 
 
@@ -38,9 +40,10 @@ def counter(world: World, tmp_path: Path) -> Counter:
     return made
 
 
-def judge(counter: Counter, snapshot: Snapshot) -> Decision:
+def judge(counter: Counter, snapshot: Snapshot, **changes: Any) -> Decision:
     """The gate's word on buying 10 AAPL at 100."""
-    return decide(counter.world.proposer.intent(instrument="AAPL", stop=Decimal(99)), snapshot, counter.limits)
+    intent = counter.world.proposer.intent(instrument="AAPL", stop=Decimal(99), **changes)
+    return decide(intent, snapshot, counter.limits)
 
 
 def codes(decision: Decision) -> set[str]:
@@ -374,10 +377,23 @@ def test_an_instrument_that_nobody_defined_or_stored(counter: Counter) -> None:
     assert (unstored.bars_gap, unstored.volatility_pause, unstored.liquidity_score) == (None, None, None)
 
 
+def events(*windows: tuple[int, int, str, str], until: int | None = None) -> EventCalendar:
+    """Windows of (start, end, instrument, reason), in seconds from START."""
+    rows = tuple(
+        EventWindow(start=seconds(start), end=seconds(end), instrument=symbol, reason=reason)
+        for start, end, symbol, reason in windows
+    )
+    return EventCalendar(windows=rows, complete_until=None if until is None else seconds(until))
+
+
+def seconds(count: int) -> datetime:
+    return START + timedelta(seconds=count)
+
+
 def test_an_event_window_is_open_from_its_start_until_before_its_end(counter: Counter) -> None:
     def active(start: int, end: int, instrument: str = "AAPL") -> bool | None:
-        window = Event(instrument, START + timedelta(seconds=start), START + timedelta(seconds=end))
-        return counter.snapshot(events=[window]).market.event_blackout_active
+        window = events((start, end, instrument, "earnings"))
+        return counter.snapshot(events=window).market.event_blackout_active
 
     assert (active(0, 1), active(-1, 0), active(-1, 1), active(1, 2)) == (True, False, True, False)
     assert active(-1, 1, "MSFT") is False
@@ -471,11 +487,35 @@ def test_an_order_in_doubt_blocks_its_instrument(counter: Counter) -> None:
 
 def test_the_reason_of_an_event_window_stands_in_the_decision(counter: Counter) -> None:
     """``events.windows[].reason`` is told, for each window that is open."""
-    ends = START + timedelta(seconds=60)
-    windows = [Event("AAPL", START, ends, "earnings"), Event("AAPL", START, ends), Event("MSFT", START, ends, "other")]
-    decision = judge(counter, counter.snapshot(events=windows))
-    assert "an event window is open: earnings" in {reason.text for reason in decision.reasons}
-    assert counter.snapshot(events=windows[1:]).market.event == ""
+    calendar = events((0, 60, "AAPL", "earnings"), (0, 60, "AAPL", "split"), (0, 60, "MSFT", "other"))
+    decision = judge(counter, counter.snapshot(events=calendar))
+    assert "an event window is open: earnings, split" in {reason.text for reason in decision.reasons}
+    assert decision.market is not None
+    assert (decision.market.event_blackout_active, decision.market.event) == (True, "earnings, split")
+
+
+@pytest.mark.parametrize(("until", "code"), [(1, None), (0, "EVENT_BLACKOUT_UNKNOWN")])
+def test_a_calendar_that_has_ended_keeps_entries_back_and_exits_pass(
+    counter: Counter, until: int, code: str | None
+) -> None:
+    """``events.complete_until``: what an old list does not say is not known."""
+    snapshot = counter.snapshot(events=events((60, 90, "AAPL", "earnings"), until=until))
+    found = {row.code: row for row in judge(counter, snapshot).reasons if row.code.startswith("EVENT_")}
+    assert set(found) == ({code} if code else set())
+    if code:
+        assert f"complete until {START:%Y-%m-%d %H:%M} UTC only" in found[code].text
+        assert found[code].verdict is Verdict.REJECT
+        closing = judge(counter, snapshot, reduce_only=True)
+        assert {row.verdict for row in closing.reasons if row.code == code} == {Verdict.APPROVE}, "waived"
+
+
+def test_a_window_that_opens_after_the_approval_stops_the_entry_at_the_send(counter: Counter) -> None:
+    order = counter.world.proposer.order("AAPL", "10")
+    for start, stopped in ((1, False), (0, True)):
+        calendar = events((start, 60, "AAPL", "earnings"))
+        snapshot = counter.snapshot(events=calendar, before_send=True, intent_id=order.intent_id)
+        reasons = pre_send_check(order, snapshot, counter.limits)
+        assert ("EVENT_BLACKOUT" in {reason.code for reason in reasons}) is stopped
 
 
 def test_freezes_and_switches(counter: Counter) -> None:

@@ -16,7 +16,7 @@ from tradewright.indicators.market import correlation, largest_correlation, liqu
 
 
 def test_liquidity_is_half_volume_and_half_spread(market):
-    scores = liquidity_scores(market.volume, market.spread)
+    scores = liquidity_scores(market.close, market.volume, market.spread)
     assert np.isnan(scores[:249]).all()
     for i in range(249, 400):
         now = statistics.median(market.volume[i - 19 : i + 1])
@@ -27,41 +27,65 @@ def test_liquidity_is_half_volume_and_half_spread(market):
 
 @pytest.mark.parametrize(
     ("recent_volume", "spread", "score"),
-    [(1000, 0, 1.0), (1000, 25, 0.75), (400, 10, 0.6), (5000, 0, 1.0), (0, 80, 0.0), (1000, -5, 1.0)],
+    [(1000, 0, 1.0), (1000, 25, 0.75), (400, 10, 0.6), (5000, 0, 1.0), (0, 80, 0.0), (1000, -5, math.nan)],
 )
 def test_liquidity_by_hand(recent_volume, spread, score):
     volume = np.full(250, 1000.0)
     volume[-20:] = recent_volume
-    assert liquidity_score(volume, spread) == pytest.approx(score, abs=1e-15)
+    assert liquidity_score(volume, volume, spread) == pytest.approx(score, abs=1e-15, nan_ok=True)
 
 
 def test_low_volume_falls_below_the_limit_of_the_gate():
     volume = np.full(300, 1000.0)
     volume[-20:] = 300
-    assert liquidity_score(volume, 5) < 0.7
+    assert liquidity_score(volume, volume, 5) < 0.7
+
+
+@pytest.mark.parametrize(("still", "spread", "score"), [(0, 0, 1.0), (5, 1, 0.865), (20, 0, 0.5), (20, 50, 0.0)])
+def test_without_volume_a_bar_that_does_not_move_is_illiquid(still, spread, score):
+    close = np.arange(300.0)
+    close[len(close) - still :] = close[len(close) - still - 1]
+    assert liquidity_score(close, np.full(300, np.nan), spread) == pytest.approx(score, abs=1e-15)
+
+
+def test_without_volume_the_column_counts_the_closes_that_moved(market):
+    close, unknown = np.round(market.close), np.full(400, np.nan)
+    scores = liquidity_scores(close, unknown, market.spread, 20, 50)
+    assert np.isnan(scores[:49]).all()
+    for i in range(49, 400):
+        moved = sum(close[j] != close[j - 1] for j in range(i - 19, i + 1))
+        assert scores[i] == pytest.approx(0.5 * moved / 20 + 0.5 * max(0, 1 - market.spread[i] / 50), rel=1e-14)
+    close[300] = np.nan
+    holed = liquidity_scores(close, unknown, market.spread, 20, 50)
+    assert np.flatnonzero(np.isnan(holed[49:])).tolist() == list(range(251, 272))
+    assert math.isnan(liquidity_score(market.close, np.where(np.arange(400) < 399, np.nan, 5.0), 1.0)), "half known"
 
 
 def test_the_score_of_now_is_the_last_of_the_column(market):
-    assert liquidity_score(market.volume, market.spread[-1]) == liquidity_scores(market.volume, market.spread)[-1]
-    assert liquidity_score(market.volume, 10, recent=50, usual=20) == pytest.approx(
-        liquidity_scores(market.volume, np.full(400, 10.0), 50, 20)[-1]
-    )
+    close, volume = market.close, market.volume
+    column = liquidity_scores(close, volume, market.spread)
+    assert liquidity_score(close, volume, market.spread[-1]) == column[-1]
+    column = liquidity_scores(close, volume, np.full(400, 10.0), 50, 20)
+    assert liquidity_score(close, volume, 10, recent=50, usual=20) == column[-1]
+    column = liquidity_scores(close, np.full(400, np.nan), np.full(400, 10.0), 50, 20)
+    assert liquidity_score(close, np.full(400, np.nan), 10, recent=50, usual=20) == column[-1] > 0
 
 
 def test_what_is_not_known_has_no_score():
     volume = np.full(250, 1000.0)
     holed = volume.copy()
     holed[3] = np.nan
-    assert math.isnan(liquidity_score(volume, math.nan))
-    assert math.isnan(liquidity_score(volume[1:], 10))
-    assert math.isnan(liquidity_score(volume[:0], 10))
-    assert math.isnan(liquidity_score(holed, 10))
-    assert liquidity_score(np.zeros(250), 0) == 0.5
+    assert math.isnan(liquidity_score(volume, volume, math.nan))
+    assert math.isnan(liquidity_score(volume[1:], volume[1:], 10))
+    assert math.isnan(liquidity_score(volume[:0], volume[:0], 10))
+    assert math.isnan(liquidity_score(volume, holed, 10))
+    assert liquidity_score(volume, np.zeros(250), 0) == 0.5
 
 
-@given(arrays(np.float64, 30, elements=st.floats(0, 1e9)), st.floats(-100, 1000))
+@given(arrays(np.float64, 31, elements=st.floats(0, 1e9)), st.floats(0, 1000))
 def test_liquidity_stays_between_zero_and_one(volume, spread):
-    assert 0 <= liquidity_score(volume, spread, 5, 30) <= 1
+    assert 0 <= liquidity_score(volume, volume, spread, 5, 30) <= 1
+    assert 0 <= liquidity_score(volume, np.full(31, np.nan), spread, 5, 30) <= 1
 
 
 def test_correlation_is_pearsons_of_common_log_returns():
@@ -114,7 +138,7 @@ def test_short_counts_are_allowed_and_senseless_ones_refused():
     with pytest.raises(IndicatorArguments, match=">= 2"):
         correlation(one, other, 1)
     with pytest.raises(IndicatorArguments, match="one length"):
-        liquidity_scores(np.ones(3), np.ones(2))
+        liquidity_scores(np.ones(3), np.ones(3), np.ones(2))
 
 
 @pytest.mark.parametrize("module", ["market", "catalogue"])

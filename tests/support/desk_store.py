@@ -55,7 +55,7 @@ def _bring(settings: Settings, symbol: str) -> None:
         assert source is not None
         refreshed(house, source, symbol)
         bars = house.bar_store.read_bars(symbol, settings.universe.timeframe)
-        table = feature_table(bars, feature_settings(settings, house.instrument(symbol)))
+        table = feature_table(bars, feature_settings(settings, house.instrument(symbol), house.bars.kind_of(symbol)))
         newest = feature_snapshot(table, symbol).model_dump(mode="json")
         house.artefacts.write_json(("features", symbol, "newest"), newest)
         judge(house, symbol)

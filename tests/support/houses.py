@@ -60,18 +60,17 @@ def conf_copy(folder: Path, strategies: Sequence[str] = KEPT) -> Path:
 
 def stock(house: House, symbol: str = "BTC") -> None:
     """Scenario bars, their features, and the checks of now: what an order of a person's own needs."""
-    from assets.research.bars import features_of
     from conf.compose import compose
     from runtime import feeds, research
     from runtime.bar_checks import judge
     from runtime.container import Container
-    from tradewright.indicators.features import feature_snapshot
+    from runtime.features import newest_features
 
     with Container(compose(house.overrides)) as made:
         source = feeds.feed(made)
         assert source is not None
         research.refreshed(made, source, symbol)
-        newest = feature_snapshot(features_of(made, symbol), symbol).model_dump(mode="json")
+        newest = newest_features(made, symbol)[1].model_dump(mode="json")
         made.artefacts.write_json(("features", symbol, "newest"), newest)
         judge(made, symbol)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tradewright.indicators.market import liquidity_score, tightness
+from tradewright.indicators.market import liquidity_score
 from tradewright.model.bars import BarKind, Bars, Timeframe
 from tradewright.model.clock import Clock
 from tradewright.model.errors import StoreError
@@ -61,7 +61,7 @@ class MarketState:
         last_close, previous_close: of the newest bar, and of the session before the present one; the latter is not
             known where that session's bars are missing, however many older ones there are.
         atr: average true range of the deciding timeframe, from the features of the newest bar, not of an older one.
-        liquidity: D17, from volumes and the spread.
+        liquidity: D17, from volumes, or the closes where there are none, and the spread.
         gap: whether bars are missing among the newest 60, or among those that they are made of.
         shock: whether the last move was out of all proportion.
         fingerprints: of the bars that can be read, by timeframe, taken before they were read.
@@ -152,12 +152,12 @@ class MarketStateReader:
         )
 
     def _liquidity(self, instrument: Instrument, bars: Bars) -> float:
-        """D17, with the instrument's spread where that of the newest bar is unknown; of quotes the tightness alone."""
-        if self._store.kind_of(instrument.symbol) is BarKind.QUOTE:
-            return float(tightness(bars.spread[-1:])[0])
+        """D17, with the instrument's spread where that of the newest bar is unknown; of quotes none is assumed."""
         spread = float(bars.spread[-1])
-        known_spread = spread if spread >= 0 else instrument.default_spread_bps
-        return liquidity_score(bars.volume, known_spread, *self._volumes)
+        if not spread >= 0:
+            is_quote = self._store.kind_of(instrument.symbol) is BarKind.QUOTE
+            spread = float("nan") if is_quote else instrument.default_spread_bps
+        return liquidity_score(bars.close, bars.volume, spread, *self._volumes)
 
     def _newest(self, instrument: Instrument, timeframe: Timeframe) -> Bars:
         covered = self._store.coverage(instrument.symbol, timeframe)

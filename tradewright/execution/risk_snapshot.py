@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,7 +21,6 @@ from tradewright.execution.exposure import (
 )
 from tradewright.execution.input_checks import (
     Basis,
-    age_seconds,
     bars_input,
     checks_of,
     data_of_checks,
@@ -31,12 +30,14 @@ from tradewright.execution.input_checks import (
     timeframes_read,
     unreadable_inputs,
 )
-from tradewright.execution.market_state import MarketState, MarketStateReader, is_open, open_seconds
+from tradewright.execution.market_context import NO_EVENTS, market_of
+from tradewright.execution.market_state import MarketState, MarketStateReader
 from tradewright.execution.recent_activity import RecentActivity
 from tradewright.indicators.market import correlation, largest_correlation
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.bars import Timeframe
 from tradewright.model.broker import AccountState, BrokerSnapshot, Quote
+from tradewright.model.event_calendar import EventCalendar
 from tradewright.model.instrument import Instrument
 from tradewright.model.intent import FLATTEN, Intent
 from tradewright.model.mode import Mode, Stage
@@ -61,16 +62,6 @@ class AccountView:
     snapshot: BrokerSnapshot
     account: AccountState
     quotes: Mapping[str, Quote]
-
-
-@dataclass(frozen=True)
-class Event:
-    """A declared window in which an instrument is not entered (R-DATA-21), with its reason."""
-
-    instrument: str
-    start: datetime
-    end: datetime
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,6 +101,7 @@ class SnapshotBuilder:
     Args:
         exchange: the rates into the account's currency.
         quality: the digest of the rules by which bars have to be judged.
+        events: in whose windows nothing is entered.
         tz: whose midnight starts the trading day of the daily figures (Q-22).
     """
 
@@ -122,7 +114,7 @@ class SnapshotBuilder:
     stage: Stage
     timeframe: Timeframe
     quality: str
-    events: Sequence[Event] = ()
+    events: EventCalendar = NO_EVENTS
     tz: str = "UTC"
 
     def in_force(self, account: str) -> SnapshotBuilder:
@@ -212,37 +204,10 @@ class SnapshotBuilder:
         return {*units_held(self.ledger, account, snapshot), *(row.instrument for row in waiting)}
 
     def _market(
-        self, request: SnapshotRequest, instrument: Instrument, facts: MarketState, view: AccountView, now: datetime
+        self, asked: SnapshotRequest, instrument: Instrument, facts: MarketState, view: AccountView, now: datetime
     ) -> Market:
-        """Price and age come from one source: a live quote, else the newest bar.
-
-        A quote no younger than the close of the newest bar is that bar's price, as the simulated venue gives it, and
-        is aged as a bar: by the time that the market was open since. A quote whose time is not known has no age.
-        """
         quote = view.quotes.get(instrument.symbol)
-        told = None if quote is None else price_against(quote, request.side)
-        moment = quote.time if quote is not None and told is not None else facts.closed_at
-        is_bar = told is None or (moment is not None and facts.closed_at is not None and moment <= facts.closed_at)
-        events = [each for each in self.events if each.instrument == instrument.symbol and each.start <= now < each.end]
-        age = self._bar_age(instrument, facts, now) if is_bar else age_seconds(now, moment)
-        return Market(
-            data_age_seconds=age,
-            bars_only_seconds=(facts.bar_seconds or Decimal(self.timeframe.seconds)) if is_bar else ZERO,
-            market_open=is_open(instrument, now),
-            event_blackout_active=bool(events),
-            event=", ".join(filter(None, (event.reason for event in events))),
-            liquidity_score=facts.liquidity,
-            last_price=facts.last_close if told is None else told,
-            previous_close=facts.previous_close,
-            atr=facts.atr,
-            bars_gap=facts.gap,
-            volatility_pause=facts.shock,
-        )
-
-    def _bar_age(self, instrument: Instrument, facts: MarketState, now: datetime) -> Decimal | None:
-        """Seconds of open market since the newest bar closed; None without a bar, and for one of the future."""
-        closed = facts.closed_at
-        return None if closed is None or age_seconds(now, closed) is None else open_seconds(instrument, closed, now)
+        return market_of(instrument, asked.side, facts, quote, self.events, self.timeframe, now)
 
     def _holdings(
         self, asked: SnapshotRequest, facts: MarketState | None, view: AccountView, values: AccountValues
@@ -335,9 +300,3 @@ class SnapshotBuilder:
             return damaged.get(name) or bars_input(name, newest.get(name), stored.get(name, Basis()), now)
 
         return tuple(map(read, asked.checks))
-
-
-def price_against(quote: Quote, side: Side) -> Decimal | None:
-    """What an order is valued at: the ask for a purchase and the bid for a sale, else as :func:`price_of`."""
-    worse = quote.ask if side is Side.BUY else quote.bid
-    return worse if worse is not None else price_of(quote)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tradewright.indicators.market import tightness
+from tradewright.indicators.incremental import columns_from
 from tradewright.indicators.regime import DIVERGENCES, REGIMES, labels
-from tradewright.indicators.registry import columns
 from tradewright.indicators.sessions import SESSIONS, Session, session_flags
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.base import FrozenModel, Instant, Name
@@ -17,7 +16,7 @@ from tradewright.model.errors import DataError
 from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import Feature
 
-FEATURES_VERSION = "1"
+FEATURES_VERSION = "2"
 """Changes whenever the same bars and settings may give other features."""
 
 
@@ -25,9 +24,8 @@ FEATURES_VERSION = "1"
 class FeatureSettings:
     """Which features, and their windows in bars; the defaults are those of R-FEAT-01, Q-10..Q-14 and D17.
 
-    ``fallback_spread_bps`` scores the liquidity of bars without a spread (None: they have no score); that of ``quoted``
-    bars, which have no volume, is their spread's alone. ``extra`` adds further indicators, each under its name and
-    arguments.
+    ``fallback_spread_bps`` scores the liquidity of bars without a spread (None: they have no score). ``extra`` adds
+    further indicators, each under its name and arguments.
     """
 
     ema: tuple[int, ...] = (1, 18)
@@ -41,7 +39,6 @@ class FeatureSettings:
     recent_volume: int = 20
     usual_volume: int = 250
     fallback_spread_bps: float | None = None
-    quoted: bool = False
     sessions: tuple[Session, ...] = SESSIONS
     extra: tuple[Feature, ...] = ()
 
@@ -66,33 +63,35 @@ class FeatureSettings:
             Feature("rsi", (self.rsi,)),
             Feature("atr", (self.atr,)),
         )
-        for feature in (*by_arguments, *self.extra):
-            name = "_".join([feature.indicator, *(f"{argument:g}" for argument in feature.arguments)])
-            named[name] = feature
-        return named
+        return named | {column_name(feature): feature for feature in (*by_arguments, *self.extra)}
 
 
-def feature_table(bars: Bars, settings: FeatureSettings) -> pd.DataFrame:
-    """One row per bar: ``ts`` (UTC), the columns of ``settings``, ``version``.
+def column_name(feature: Feature) -> str:
+    """The name of a feature's column: ``macd_12_26_9``."""
+    return "_".join([feature.indicator, *(f"{argument:g}" for argument in feature.arguments)])
+
+
+def feature_table(bars: Bars, settings: FeatureSettings, first: int = 0) -> pd.DataFrame:
+    """One row per bar from ``first`` on: ``ts`` (UTC), the columns of ``settings``, ``version``.
 
     Numbers are float64 and NaN in their warm-up, never zero. ``regime`` and ``rsi_divergence`` are labels, null in
     their warm-up; ``session_<name>`` are booleans. A row uses its own bar and earlier ones only. No bars give no rows.
+    The rows are those of ``first=0``, bit for bit.
 
     Raises:
         UnknownIndicator: ``settings.extra`` names an indicator that does not exist.
         IndicatorArguments: a window or a session of ``settings`` against its rule.
     """
     features = settings.features()
-    values = columns(tuple(features.values()), _with_spread(bars, settings.fallback_spread_bps))
+    values = columns_from(tuple(features.values()), with_spread(bars, settings.fallback_spread_bps), first)
     numbers = dict(zip(features, values, strict=True))
-    if settings.quoted:
-        numbers["liquidity_score"] = tightness(bars.spread)
-    table: dict[str, object] = {"ts": pd.DatetimeIndex(bars.ts, tz="UTC"), **numbers}
+    table: dict[str, object] = {"ts": pd.DatetimeIndex(bars.ts[first:], tz="UTC"), **numbers}
     table["regime"] = pd.array(labels(numbers["regime"], REGIMES), dtype="str")
     table["rsi_divergence"] = pd.array(labels(numbers["rsi_divergence"], DIVERGENCES), dtype="str")
     for session in settings.sessions:
-        table[f"session_{session.name}"] = session_flags(bars.ts, session) == 1.0
-    return pd.DataFrame(table).assign(version=pd.Series(settings.version, index=range(len(bars.ts)), dtype="str"))
+        table[f"session_{session.name}"] = session_flags(bars.ts[first:], session) == 1.0
+    made = pd.DataFrame(table)
+    return made.assign(version=pd.Series(settings.version, index=made.index, dtype="str"))
 
 
 class FeatureSnapshot(FrozenModel):
@@ -118,7 +117,8 @@ def feature_snapshot(table: pd.DataFrame, instrument: str) -> FeatureSnapshot:
     return FeatureSnapshot(instrument=instrument, ts=ts.to_pydatetime(), version=version, values=values)
 
 
-def _with_spread(bars: Bars, fallback_bps: float | None) -> Bars:
+def with_spread(bars: Bars, fallback_bps: float | None) -> Bars:
+    """The bars with a spread in basis points where they have none; as they are without a fallback."""
     if fallback_bps is None:
         return bars
     spread: Floats = np.where(bars.spread >= 0.0, bars.spread, fallback_bps)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from tradewright.indicators.arrays import equal_lengths, window
 from tradewright.model.bars import Bars, Floats
@@ -14,26 +15,57 @@ WIDEST_SPREAD_BPS = 50.0
 LEAST_COMMON_RETURNS = 20
 
 
-def liquidity_scores(volume: Floats, spread_bps: Floats, recent: float = 20, usual: float = 250) -> Floats:
+def liquidity_scores(
+    close: Floats, volume: Floats, spread_bps: Floats, recent: float = 20, usual: float = 250
+) -> Floats:
     """The liquidity of each bar, 0 to 1 (D17); NaN until the longer window is full.
 
-    0.5 x min(1, median volume of ``recent`` bars / of ``usual`` bars) + 0.5 x max(0, 1 - spread in bps / 50). Where the
-    usual volume is 0, the first half counts 0. A NaN spread on the bar, or a NaN volume in a window, gives NaN: where
-    the spread is unknown, put the instrument's fallback there first (R-DATA-26).
+    0.5 x activity + 0.5 x max(0, 1 - spread in bps / 50). The activity is min(1, median volume of ``recent`` bars / of
+    ``usual`` bars), and 0 where the usual volume is 0. Where no volume of the longer window is known, as of midpoints
+    and quotes, it is the share of the ``recent`` bars whose close differs from the one before: one less the share of
+    zero returns, which Lesmond, Ogden and Trzcinka (1999) and Bekaert, Harvey and Lundblad (2007) take for illiquidity
+    where volumes are not to be had.
+
+    NaN are a bar with a NaN spread, a window in which some volumes are known and others not, and, without volumes, one
+    with a NaN close. Where the spread is unknown, put the instrument's fallback there first (R-DATA-26).
 
     Raises:
         IndicatorArguments: a window is not a whole number >= 1, or the columns differ in length.
     """
     import pandas as pd  # sweeps load this module for its registry, and need neither the second nor the memory
 
-    equal_lengths(volume, spread_bps)
-    volumes = pd.Series(volume)
+    equal_lengths(close, volume, spread_bps)
+    volumes, longer = pd.Series(volume), max(window(recent), window(usual))
     now = volumes.rolling(window(recent)).median().to_numpy()
     normal = volumes.rolling(window(usual)).median().to_numpy()
-    relative = np.where(np.isnan(now) | np.isnan(normal), np.nan, 0.0)
-    np.divide(now, normal, out=relative, where=normal > 0.0)
-    scores: Floats = 0.5 * np.minimum(1.0, relative) + 0.5 * tightness(spread_bps)
+    activity = np.where(np.isnan(now) | np.isnan(normal), np.nan, 0.0)
+    np.divide(now, normal, out=activity, where=normal > 0.0)
+    without_volume = _counts(np.isnan(volume), longer) == longer
+    activity[without_volume] = _moving_share(close, window(recent))[without_volume]
+    scores: Floats = 0.5 * np.minimum(1.0, activity) + 0.5 * _tightness(spread_bps)
     return scores
+
+
+def _tightness(spread_bps: Floats) -> Floats:
+    """``max(0, 1 - spread in bps / 50)``; NaN where the spread is unknown, or below zero."""
+    known = np.where(spread_bps >= 0.0, spread_bps, np.nan)
+    found: Floats = np.clip(1.0 - known / WIDEST_SPREAD_BPS, 0.0, 1.0)
+    return found
+
+
+def _moving_share(close: Floats, count: int) -> Floats:
+    """The share of the last ``count`` bars whose close differs from the one before; NaN with a close that is none."""
+    before = np.concatenate([[np.nan], close])[: len(close)]
+    unknown = np.isnan(close) | np.isnan(before)
+    share = _counts((close != before) & ~unknown, count) / count
+    return np.where(_counts(~unknown, count) == count, share, np.nan)
+
+
+def _counts(flags: npt.NDArray[np.bool_], count: int) -> npt.NDArray[np.int64]:
+    """How many of the last ``count`` flags are set; of fewer at the start."""
+    total = np.concatenate([np.zeros(count, np.int64), np.cumsum(flags)])
+    counts: npt.NDArray[np.int64] = total[count:] - total[: len(flags)]
+    return counts
 
 
 def quoted_prices(close: Floats, spread_bps: Floats) -> tuple[Floats, Floats, Floats]:
@@ -47,25 +79,16 @@ def quoted_prices(close: Floats, spread_bps: Floats) -> tuple[Floats, Floats, Fl
     return middle * (1.0 - half), middle * (1.0 + half), middle
 
 
-def tightness(spread_bps: Floats) -> Floats:
-    """``max(0, 1 - spread in bps / 50)``: the liquidity of bars of quotes, which have no volume.
-
-    NaN where the spread is unknown, or below zero.
-    """
-    known = np.where(spread_bps >= 0.0, spread_bps, np.nan)
-    found: Floats = np.clip(1.0 - known / WIDEST_SPREAD_BPS, 0.0, 1.0)
-    return found
-
-
-def liquidity_score(volume: Floats, spread_bps: float, recent: int = 20, usual: int = 250) -> float:
-    """The liquidity of now, from the volumes of the newest bars and one spread; see :func:`liquidity_scores`.
+def liquidity_score(close: Floats, volume: Floats, spread_bps: float, recent: int = 20, usual: int = 250) -> float:
+    """The liquidity of now, from the newest bars and one spread; see :func:`liquidity_scores`.
 
     NaN with too few bars, and with a NaN spread.
     """
     if len(volume) == 0:
         return math.nan
-    newest = volume[-max(recent, usual) :]
-    return float(liquidity_scores(newest, np.full(len(newest), spread_bps), recent, usual)[-1])
+    bars = max(recent, usual) + 1
+    newest, spreads = volume[-bars:], np.full(min(bars, len(volume)), spread_bps)
+    return float(liquidity_scores(close[-bars:], newest, spreads, recent, usual)[-1])
 
 
 def correlation(one: Bars, other: Bars, count: int = 100) -> float:

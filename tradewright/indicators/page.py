@@ -102,8 +102,9 @@ DESCRIPTIONS: dict[str, Description] = {
         "code", (14, 5, 60), "n + lookback - 1", "turning points of the closes",
     ),
     "liquidity_score": Description(
-        "Half relative volume (median of recent / of usual bars, at most 1), half tightness (1 - spread / 50 bps).",
-        "0 to 1", (20, 250), "max(recent, usual) - 1", "medians of volume",
+        "Half relative volume (median of recent / of usual bars, at most 1; without any volume the share of recent "
+        "bars whose close moved), half tightness (1 - spread / 50 bps).",
+        "0 to 1", (20, 250), "max(recent, usual) - 1", "medians of volume; zero returns: Lesmond, Ogden, Trzcinka",
     ),
     "wma": Description(
         "The mean of the last n closes, weighted n for the newest to 1.", _PRICE, (20,), "n - 1", "linear weights"

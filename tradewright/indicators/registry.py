@@ -108,7 +108,7 @@ COMPUTATIONS: dict[str, tuple[Compute, int]] = {
     "slope_t": _of(slope_t, "close"),
     "regime": (lambda bars, *windows: (regime(bars, *windows),), 0),
     "rsi_divergence": _of(rsi_divergence, "close"),
-    "liquidity_score": _of(liquidity_scores, "volume", "spread"),
+    "liquidity_score": _of(liquidity_scores, "close", "volume", "spread"),
     "wma": _of(wma, "close"),
     "hma": _of(hma, "close"),
     "vwma": _of(volume_weighted_mean, "close", "volume"),

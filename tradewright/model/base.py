@@ -61,6 +61,14 @@ def _exact(value: object) -> object:
     return Decimal(repr(value)) if isinstance(value, float | int) else value
 
 
+SMALLEST = Decimal(10) ** -12
+
+
+def _tiny_is_zero(value: Decimal) -> Decimal:
+    """A value below 1e-12 in size is a remainder of float arithmetic, and becomes zero."""
+    return Decimal(0) if abs(value) < SMALLEST else value
+
+
 Instant = Annotated[datetime, AfterValidator(_utc)]
 """A moment in UTC; a naive time is refused."""
 
@@ -68,6 +76,15 @@ Number = Annotated[Decimal, BeforeValidator(_exact), Field(allow_inf_nan=False),
 """An exact, finite decimal of at most 60 digits: quantities and prices of the money path."""
 
 Positive = Annotated[Number, Field(gt=0)]
+
+Figure = Annotated[Number, AfterValidator(_tiny_is_zero)]
+"""A finite exact value of a snapshot. The gate, not this type, judges whether it is computable."""
+
+Size = Annotated[Figure, Field(ge=0)]
+"""A figure that is not negative."""
+
+Share = Annotated[Number, Field(ge=0, le=1)]
+"""A fraction in [0, 1]; 0.02 is 2 %."""
 
 NAME_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._/:-]{0,63}$", re.ASCII)
 

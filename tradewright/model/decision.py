@@ -7,6 +7,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from tradewright.model.base import FrozenModel, Instant, Number
+from tradewright.model.market_context import MarketContext
 
 
 class Verdict(StrEnum):
@@ -35,6 +36,7 @@ class Decision(FrozenModel):
         expires_at: after this the decision authorises nothing; the intent must be decided again.
         rule_set_hash: of the rules and limits applied.
         snapshot_hash: of the inputs that they read.
+        market: the context in which it was made; None in a decision of an older version.
     """
 
     decision_id: str
@@ -47,3 +49,4 @@ class Decision(FrozenModel):
     expires_at: Instant
     rule_set_hash: str
     snapshot_hash: str
+    market: MarketContext | None = Field(default=None, exclude_if=lambda context: context is None)

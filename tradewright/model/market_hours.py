@@ -38,7 +38,12 @@ def _is_date(text: str) -> str:
     return text
 
 
-def _is_zone(name: str) -> str:
+def known_zone(name: str) -> str:
+    """The name of a zone of the IANA database, or an empty one.
+
+    Raises:
+        ValueError: there is no such zone.
+    """
     try:
         ZoneInfo(name or "UTC")
     except (KeyError, ValueError, OSError) as error:
@@ -107,7 +112,7 @@ class MarketHours(FrozenModel):
     """
 
     base: str = ""
-    zone: Annotated[str, AfterValidator(_is_zone)] = ""
+    zone: Annotated[str, AfterValidator(known_zone)] = ""
     days: Literal["session", "utc"] | None = None
     hours: Annotated[tuple[HoursRule, ...], Field(max_length=MOST_ROWS)] = ()
     holidays: Dates = ()

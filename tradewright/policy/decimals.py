@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from tradewright.model.base import Number
+from tradewright.model.base import SMALLEST, Number
 from tradewright.model.hashing import decimal_text
 
 ARITHMETIC = Context(prec=100, rounding=ROUND_DOWN)
@@ -16,7 +16,6 @@ ARITHMETIC = Context(prec=100, rounding=ROUND_DOWN)
 LARGEST = Decimal(10) ** 18
 """Large enough for the equity of an account in rupiah, dong or won (1e15)."""
 
-SMALLEST = Decimal(10) ** -12
 MOST_DIGITS = 28
 
 
@@ -32,28 +31,14 @@ def show(value: Decimal) -> str:
     return decimal_text(value.quantize(SMALLEST))
 
 
-def _tiny_is_zero(value: Decimal) -> Decimal:
-    """A value below 1e-12 in size is a remainder of float arithmetic, and becomes zero."""
-    return Decimal(0) if abs(value) < SMALLEST else value
-
-
 def _refuse_uncomputable(value: Decimal) -> Decimal:
     if not computable(value):
         raise ValueError(f"{value} is not between 1e-12 and 1e18 in size, or has more than {MOST_DIGITS} digits")
     return value
 
 
-Figure = Annotated[Number, AfterValidator(_tiny_is_zero)]
-"""A finite exact value of a snapshot. The gate, not this type, judges whether it is computable."""
-
-Size = Annotated[Figure, Field(ge=0)]
-"""A figure that is not negative."""
-
 Units = Annotated[Number, Field(gt=0)]
 """A finite exact value above zero."""
-
-Share = Annotated[Number, Field(ge=0, le=1)]
-"""A fraction in [0, 1]; 0.02 is 2 %."""
 
 Money = Annotated[Number, AfterValidator(_refuse_uncomputable), Field(gt=0)]
 """A limit in money: above zero and computable."""

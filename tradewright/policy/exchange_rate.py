@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from pydantic import Field
 
-from tradewright.model.base import FrozenModel
-from tradewright.policy.decimals import Size, Units, computable, show
+from tradewright.model.base import FrozenModel, Size
+from tradewright.policy.decimals import Units, computable, show
 
 
 class ExchangeRate(FrozenModel):

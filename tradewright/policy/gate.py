@@ -20,7 +20,7 @@ from tradewright.policy.price_rules import PRICE_RULES
 from tradewright.policy.review_rules import ADVISORIES, REVIEW_RULES
 from tradewright.policy.snapshot import Snapshot
 
-RULES_VERSION = "10"
+RULES_VERSION = "11"
 """Changes whenever the code of the rules does: a test compares the code with the version."""
 
 RULES: tuple[Rule, ...] = (*MISSING_INPUT_RULES, *MARKET_RULES, *PRICE_RULES, *ORDER_RULES, *REVIEW_RULES, *ADVISORIES)
@@ -63,6 +63,7 @@ def decide(intent: Intent, snapshot: Snapshot, limits: Limits) -> Decision:
             expires_at=snapshot.now + timedelta(seconds=float(waits)),
             rule_set_hash=rules,
             snapshot_hash=seen,
+            market=snapshot.market.context(),
         )
 
 

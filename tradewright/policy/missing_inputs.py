@@ -22,6 +22,13 @@ def _missing(code: str, path: str, *, applies_to_exits: bool = False) -> Rule:
     return Rule(code, Verdict.REJECT, "P2", path, predicate, applies_to_exits=applies_to_exits)
 
 
+def _event_blackout(context: OrderContext) -> str:
+    market = context.snapshot.market
+    if market.event_blackout_active is not None:
+        return ""
+    return f"market.event_blackout_active is not known{f': {market.event}' if market.event else ''}"
+
+
 def _implausible(context: OrderContext) -> str:
     wrong = (f"{path} {value:.3e}" for path, value in context.implausible.items())
     return f"not computable, so not known: {', '.join(wrong)}" if context.implausible else ""
@@ -56,7 +63,7 @@ MISSING_INPUT_RULES: tuple[Rule, ...] = (
     _missing("INSTRUMENT_UNKNOWN", "instrument", applies_to_exits=True),
     _missing("MARKET_OPEN_UNKNOWN", "market.market_open", applies_to_exits=True),
     _missing("DATA_AGE_UNKNOWN", "market.data_age_seconds"),
-    _missing("EVENT_BLACKOUT_UNKNOWN", "market.event_blackout_active"),
+    Rule("EVENT_BLACKOUT_UNKNOWN", Verdict.REJECT, "P2", "market.event_blackout_active", _event_blackout),
     _missing("LIQUIDITY_UNKNOWN", "market.liquidity_score"),
     _missing("LAST_PRICE_UNKNOWN", "market.last_price"),
     _missing("PREVIOUS_CLOSE_UNKNOWN", "market.previous_close"),

@@ -7,42 +7,35 @@ from decimal import Decimal
 
 from pydantic import Field, model_validator
 
-from tradewright.model.base import FrozenModel, Instant, Name
+from tradewright.model.base import Figure, FrozenModel, Instant, Name, Share, Size
 from tradewright.model.instrument import Instrument
+from tradewright.model.market_context import MarketContext
 from tradewright.model.mode import Mode, Stage
 from tradewright.model.order import Side
 from tradewright.model.ports import ReasoningStatus, Recommendation
-from tradewright.policy.decimals import Figure, Share, Size, Units, computable
+from tradewright.policy.decimals import Units, computable
 from tradewright.policy.exchange_rate import ExchangeRate
 
 
-class Market(FrozenModel):
-    """The market of the instrument. None is "not known" and never passes.
+class Market(MarketContext):
+    """The market of the instrument: its context and its prices. None is "not known" and never passes.
 
     Args:
-        data_age_seconds: since the newest quote, tick or heartbeat; since the end of the newest bar where bars are all
-            there is.
-        bars_only_seconds: the length of a bar where bars are the only source, else 0; relaxes the age limit (C-22).
-        event_blackout_active: whether an event window is open now.
-        event: its declared reason, for the decision's text.
-        liquidity_score: D17, 0 (none) to 1.
         last_price, previous_close: in the quote currency; the latter of the session before.
         atr: average true range of the deciding timeframe, for intents without a stop (Q-20).
         bars_gap: whether bars are missing where the strategy looked.
         volatility_pause: whether the venue or our own watch has paused the instrument.
     """
 
-    data_age_seconds: Size | None = None
-    bars_only_seconds: Size = Decimal(0)
-    market_open: bool | None = None
-    event_blackout_active: bool | None = None
-    event: str = Field(default="", exclude_if=lambda reason: not reason)
-    liquidity_score: Share | None = None
     last_price: Figure | None = None
     previous_close: Figure | None = None
     atr: Size | None = None
     bars_gap: bool | None = None
     volatility_pause: bool | None = None
+
+    def context(self) -> MarketContext:
+        """The same facts without the prices."""
+        return MarketContext.model_validate(self.model_dump(include=set(MarketContext.model_fields)))
 
 
 class OpenOrder(FrozenModel):
