@@ -135,8 +135,12 @@ def compose_accepted(parsed: Sequence[Override], folder: Path) -> tuple[Composed
         with suppress(*COMPOSITION_ERRORS):
             return composed(asked, folder), problems
     accepted = stand_ins(absent_defaults(folder, {}), folder)
+    ordered = sorted(asked, key=lambda override: "." in override.key_or_group)
+    if accepted:  # where only defaults are wrong, all overrides are good: as one composition, not one for each
+        with suppress(*COMPOSITION_ERRORS):
+            return composed([*accepted, *ordered], folder), problems
     found = composed(accepted, folder)
-    for item in sorted(asked, key=lambda override: "." in override.key_or_group):
+    for item in ordered:
         try:
             found = composed([*accepted, item], folder)
         except COMPOSITION_ERRORS as error:
