@@ -31,10 +31,10 @@ demo: install ## the main job, end to end, on the bundled gateway simulator
 PROGRAMS := tests/docs tests/assets tests/notebooks tests/app tests/conf  # the longest files first
 BY_COMMAND := tests/app/test_alerts.py tests/app/test_damaged_rows.py tests/app/test_kill_without_configuration.py
 ROOMS := $(filter-out $(PROGRAMS) tests/support tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/))) $(BY_COMMAND)
-# Three workers for two cores where tests wait for servers and browsers.
+# Three workers for two cores, since tests wait for servers, browsers and one another.
 test: install ## all tests; the coverage of the domain by the tests of its rooms, since tracing makes a program a third as fast
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PROGRAMS) $(BY_COMMAND:%=--ignore=%)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ROOMS) --cov --cov-report=term:skip-covered --cov-report=json
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ROOMS) --cov --cov-report=term:skip-covered --cov-report=json
 	$(BIN)/python tests/coverage_floors.py coverage.json
 
 lint: install ## ruff, import contracts, bandit, secrets

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,7 +48,7 @@ from conf.environment import (
 from conf.explanations import is_declared
 from conf.problems import Problem, nearest
 from conf.schema.settings import Settings
-from conf.yaml_reader import Key, holds, load, locate
+from conf.yaml_reader import Key, holds, load, locate, values
 from tradewright.model.errors import ConfigError
 
 COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException)
@@ -107,10 +108,20 @@ class _YamlSource(FileConfigSource):
         if not path.is_file():
             raise ConfigLoadError(f"there is no file {path}")
         try:
-            values = load(path)
+            node = pickle.loads(_node(path.read_text(encoding="utf-8")))  # noqa: S301  # nosec B301
         except (YAMLError, UnicodeDecodeError) as error:  # of a file that was not chosen, and so not looked at before
             raise ConfigLoadError(f"{path} is not YAML: {str(error).splitlines()[0]}") from error
-        return ConfigResult(self.scheme(), self.full_path(), OmegaConf.create(values), {"package": None})
+        return ConfigResult(self.scheme(), self.full_path(), node, {"package": None})
+
+
+@lru_cache(maxsize=128)
+def _node(text: str) -> bytes:
+    """The text of a file as Hydra takes it, pickled: each composition gets a copy, and wrong ones compose repeatedly.
+
+    Raises:
+        YAMLError: when it is no YAML.
+    """
+    return pickle.dumps(OmegaConf.create(values(text) or {}), pickle.HIGHEST_PROTOCOL)
 
 
 class Composed(NamedTuple):

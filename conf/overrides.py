@@ -24,6 +24,7 @@ from conf.schema.research import MOST_SETS
 from conf.schema.settings import Settings
 
 _NO_FILE = re.compile(r"\.ya?ml$")
+_PLAIN_NAME = re.compile(r"[\w.-]+")
 _NUMBER = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?")
 
 
@@ -128,14 +129,18 @@ def compose_accepted(parsed: Sequence[Override], folder: Path) -> tuple[Composed
     answers = [(item, refused(item, folder, known)) for item in parsed]
     problems = [problem for _, problem in answers if problem]
     asked = [item for item, problem in answers if not problem]
-    absent = absent_defaults(folder, chosen_options(asked, folder))
+    absent = absent_defaults(folder, chosen_options(parsed, folder))
     problems += absent
     if not absent:
         with suppress(*COMPOSITION_ERRORS):
             return composed(asked, folder), problems
     accepted = stand_ins(absent_defaults(folder, {}), folder)
+    ordered = sorted(asked, key=lambda override: "." in override.key_or_group)
+    if accepted:  # where only defaults are wrong, all overrides are good: as one composition, not one for each
+        with suppress(*COMPOSITION_ERRORS):
+            return composed([*accepted, *ordered], folder), problems
     found = composed(accepted, folder)
-    for item in sorted(asked, key=lambda override: "." in override.key_or_group):
+    for item in ordered:
         try:
             found = composed([*accepted, item], folder)
         except COMPOSITION_ERRORS as error:
@@ -156,17 +161,31 @@ def refused(item: Override, folder: Path, known: Sequence[str]) -> Problem | Non
     if item.is_sweep_override():
         return Problem(place, 0, key, text, _several(key, text))
     if isinstance(item.value(), list) and key in known:
-        return Problem(place, 0, key, text, f"must be one of {', '.join(options(key, folder))}")
+        return Problem(place, 0, key, text, _one_of(options(key, folder)))
     if key in known and _NO_FILE.search(text):
         files = options(key, folder)
         near = nearest(_NO_FILE.sub("", text), files)
-        return Problem(place, 0, key, text, f"must be one of {', '.join(files)}", near)
+        return Problem(place, 0, key, text, _one_of(files), near)
     if "." in key and (group := key.replace(".", "/")) in known and not isinstance(item.value(), dict):
         rule = f"is a group of settings, whose file is chosen with a slash: {group}=NAME"
         return Problem(place, 0, key, text, rule, f"{group}={nearest(text, options(group, folder)) or 'NAME'}")
     if key.partition("/")[0].partition(".")[0] == "hydra":
         return Problem(place, 0, key, "", "is not a key of the settings")
-    return None
+    return _no_option(item, folder, known)
+
+
+def _no_option(item: Override, folder: Path, known: Sequence[str]) -> Problem | None:
+    """The problem of a plain name of which its group has no file; Hydra would read all others to find it out."""
+    key, name = item.key_or_group, str(item.value())
+    if key not in known or item.value() is None or item.package is not None or not _PLAIN_NAME.fullmatch(name):
+        return None
+    if name == NONE or name in (files := options(key, folder)):
+        return None
+    return Problem(place_of_override(item.input_line or ""), 0, key, name, _one_of(files), nearest(name, files))
+
+
+def _one_of(files: Sequence[str]) -> str:
+    return f"must be one of {', '.join(files)}"
 
 
 def _several(key: str, text: str) -> str:
@@ -184,7 +203,7 @@ def _explained(item: Override, error: Exception, accepted: Sequence[Override], f
         return unread
     known = options(key, folder) if key in groups(folder) else []
     if known and value not in known:
-        return Problem(place, 0, key, value, f"must be one of {', '.join(known)}", nearest(value, known))
+        return Problem(place, 0, key, value, _one_of(known), nearest(value, known))
     if isinstance(error, ConfigCompositionException):
         unknown = _unknown_key(key, item.value(), composed(accepted, folder).tree, folder)
         if unknown is not None:

@@ -5,6 +5,7 @@ Property tests try the same examples in every run; ``--hypothesis-profile=explor
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import socket
@@ -17,11 +18,14 @@ import hypothesis
 import pytest
 from sqlalchemy import URL, Engine, create_engine
 
-from tests.support.tracing import pytest_collection_modifyitems, pytest_runtest_protocol
+from tests.support import tracing
+from tests.support.longest_first import longest_first
+from tests.support.postgres_cases import without_many_on_postgres
+from tests.support.tracing import pytest_runtest_protocol
 from tradewright.database import engine
 
-__all__ = ["pytest_collection_modifyitems", "pytest_runtest_protocol"]
-"""Hooks of pytest that live in a file of their own."""
+__all__ = ["pytest_runtest_protocol"]
+"""A hook of pytest that lives in a file of its own."""
 os.environ.update(
     GX_ANALYTICS_ENABLED="false",
     DAGSTER_TELEMETRY_ENABLED="false",
@@ -33,6 +37,8 @@ SETTINGS = re.findall(r"^(\w+)=", (Path(__file__).parents[1] / ".env.example").r
 for name in (*SETTINGS, "TRADEWRIGHT_PROJECT"):  # a test that wants one sets it
     os.environ.pop(name, None)
     os.environ.pop(f"{name}_FILE", None)
+
+gc.set_threshold(100_000, 50, 100)  # with half a million objects loaded, the usual rounds take a fifteenth of the time
 
 MEMORY = Path("/dev/shm")
 
@@ -51,6 +57,14 @@ if _is_a_roomy_folder_in_memory(MEMORY):  # the tests commit some ten thousand t
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None, database=None)
 hypothesis.settings.register_profile("explore", derandomize=False, deadline=None, print_blob=True)
 hypothesis.settings.load_profile("same")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Choose the cases on PostgreSQL, those that are traced, and which files begin first."""
+    without_many_on_postgres(config, items)
+    tracing.choose_traced(items)
+    longest_first(items)
+
 
 REAL_DATA = "TRADEWRIGHT_REAL_DATA"
 KEYS = tempfile.TemporaryDirectory(prefix="keys")

@@ -19,6 +19,7 @@ from app.operations import trading
 from conf.compose import compose
 from conf.schema.settings import Settings
 from runtime.container import Container
+from tests.support import schema_copy
 from tests.support.houses import QUICK, House, stocked_house
 from tradewright.calendars.registry import calendar
 from tradewright.ledger.ledger import Ledger
@@ -47,6 +48,9 @@ def say(*words: str) -> Said:
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Said(result.exit_code, result.stdout, result.stderr)
+
+
+copied_schema = pytest.fixture(autouse=True, scope="module")(schema_copy.copying)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from conf.ledger_place import LEDGER_FILE
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tests.app.conftest import say
-from tests.support.houses import House, stocked_house
+from tests.support.houses import House, copied_house, stocked_house
 from tests.support.ledgers import Proposer
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.bars import Timeframe
@@ -47,14 +47,22 @@ def sim_trade(house: House, quantity: str) -> None:
     done("send", *house.overrides)
 
 
-@pytest.fixture
-def desk(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> House:
+@pytest.fixture(scope="module")
+def toured(tmp_path_factory: pytest.TempPathFactory) -> House:
     """A house after the tour: the simulated account holds 0.01 BTC."""
     stocked = stocked_house(tmp_path_factory.mktemp("tour"))
     made = House(stocked.conf, stocked.root, (*stocked.more, "policy.max_orders_per_second=20"))
-    monkeypatch.setenv("TRADEWRIGHT_CONF", str(made.conf))
-    sim_trade(made, "0.01")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRADEWRIGHT_CONF", str(made.conf))
+        sim_trade(made, "0.01")
     return made
+
+
+@pytest.fixture
+def desk(toured: House, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> House:
+    """A copy of that house for one test alone."""
+    monkeypatch.setenv("TRADEWRIGHT_CONF", str(toured.conf))
+    return copied_house(toured, tmp_path_factory.mktemp("copy"))
 
 
 @pytest.fixture

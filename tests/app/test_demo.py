@@ -45,7 +45,7 @@ def demo(folder: Path) -> Mapping[str, Any]:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_demo_runs_again_and_again(tmp_path: Path) -> None:
-    """Once in ``make test``, which ``make demo`` goes before in CI; twice in ``make verify``."""
+    """Once in ``make test``; twice in ``make verify``, which runs ``make demo`` besides."""
     for _ in range(runs(1, 2)):
         reply = demo(tmp_path)
         assert set(reply) >= {

@@ -1,4 +1,7 @@
-"""Every code in the list of what is not well: its remedy, followed on the command line, leads back (A3)."""
+"""Every code in the list of what is not well: its remedy, followed on the command line, leads back (A3).
+
+``make test`` walks one way to each code, ``make verify`` every way.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import pytest
 from tests.app.desk import Desk, desk, steps
 from tests.execution.counter import money
 from tests.execution.venue import ACCOUNT
+from tests.support.extent import cases
 from tradewright.execution.health import AccountCode
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.model.mode import Mode
@@ -253,13 +257,17 @@ WALKS = {
     "legs without a holding": Walk(AccountCode.PROTECTION_TOO_LARGE, too_large),
     "legs that opened a position": Walk(AccountCode.PROTECTION_TOO_LARGE, opened_by_legs),
 }
+ONE_OF_EACH_CODE = {walk.code: name for name, walk in reversed(WALKS.items())}
+"""The first way to each code."""
 UNASKED = (AccountCode.NOT_RECONCILED, AccountCode.DIFFERENCE, AccountCode.NOT_WATCHED)
 """Found without a comparison, which would end them."""
 
 
 def test_every_code_has_a_walk() -> None:
     """But the circuit breaker, which time alone resets."""
-    assert {walk.code for walk in WALKS.values()} == {*FreezeCode, *AccountCode} - {AccountCode.BREAKER_TRIPPED}
+    codes = {*FreezeCode, *AccountCode} - {AccountCode.BREAKER_TRIPPED}
+    assert {walk.code for walk in WALKS.values()} == codes
+    assert {WALKS[name].code for name in cases(ONE_OF_EACH_CODE.values(), WALKS)} == codes
 
 
 def test_a_tripped_breaker_refuses_entries_and_lets_the_way_out_pass(at: Desk) -> None:
@@ -278,7 +286,7 @@ def test_a_tripped_breaker_refuses_entries_and_lets_the_way_out_pass(at: Desk) -
     assert at.venue.state["fills"][-1]["side"] == "SELL"
 
 
-@pytest.mark.parametrize("name", WALKS)
+@pytest.mark.parametrize("name", cases(ONE_OF_EACH_CODE.values(), WALKS))
 def test_the_remedies_lead_back_to_trading(at: Desk, name: str) -> None:
     walk = WALKS[name]
     if walk.code != AccountCode.NOT_RECONCILED:

@@ -7,19 +7,26 @@ from typing import Any
 import pytest
 
 from tests.app.conftest import say
-from tests.support.houses import House, stocked_house
+from tests.support.houses import House, copied_house
 
 REASON = ("--reason", "a wild day", "--actor", "ann")
 BUY = ("--instrument", "BTC", "--side", "BUY", "--qty")
 
 
-@pytest.fixture
-def desk(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> House:
+@pytest.fixture(scope="module")
+def reconciled(stocked: House, tmp_path_factory: pytest.TempPathFactory) -> House:
     """A house whose account the venue has told."""
-    made = stocked_house(tmp_path_factory.mktemp("limits"))
-    monkeypatch.setenv("TRADEWRIGHT_CONF", str(made.conf))
-    done("reconcile", *made.overrides)
+    made = copied_house(stocked, tmp_path_factory.mktemp("limits"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRADEWRIGHT_CONF", str(made.conf))
+        done("reconcile", *made.overrides)
     return made
+
+
+@pytest.fixture
+def desk(reconciled: House, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> House:
+    monkeypatch.setenv("TRADEWRIGHT_CONF", str(reconciled.conf))
+    return copied_house(reconciled, tmp_path_factory.mktemp("copy"))
 
 
 def done(*words: str) -> Any:
@@ -87,11 +94,7 @@ def test_what_is_no_tightening_is_refused_and_writes_nothing(desk: House, words:
     assert all(each["tightened"] is None for each in done("limits", *desk.overrides)["limits"])
 
 
-def test_without_a_known_account_nothing_is_tightened(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = stocked_house(tmp_path_factory.mktemp("new"))
-    monkeypatch.setenv("TRADEWRIGHT_CONF", str(made.conf))
-    said = say("tighten", "max_gross", "0.2", *made.overrides, "mode=paper", "broker=ibkr", *REASON)
+def test_without_a_known_account_nothing_is_tightened(house: House) -> None:
+    said = say("tighten", "max_gross", "0.2", *house.overrides, "mode=paper", "broker=ibkr", *REASON)
     assert said.status == 1
     assert "tradewright reconcile" in said.err

@@ -22,13 +22,18 @@ from conf.compose import compose
 from conf.environment import options
 from conf.schema.settings import Settings
 from runtime.container import Container
-from tests.support.desk_store import REVIEWING, SCENARIO, ask, prepare
+from tests.support.desk_store import REVIEWING, SCENARIO, ask, copied, prepare
 from tradewright.model.instrument import AssetClass, Instrument
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    return prepare(tmp_path_factory.mktemp("prepared") / "store")
+
+
 @pytest.fixture
-def overrides(tmp_path: Path) -> tuple[str, ...]:
-    return prepare(tmp_path / "store")
+def overrides(prepared: tuple[str, ...], tmp_path: Path) -> tuple[str, ...]:
+    return copied(prepared, tmp_path / "store")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -17,8 +16,7 @@ from app.operations.monitor_view import Row
 from conf.compose import compose
 from conf.schema.settings import Settings
 from tests.app.test_explain_states import order_in
-from tests.support.desk_store import prepare
-from tests.support.ledgers import gone_back
+from tests.support.desk_store import copied, prepare
 from tradewright.execution.types import SenderSettings
 from tradewright.ledger.freezes import FreezeCode
 from tradewright.ledger.ledger import Ledger
@@ -37,10 +35,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 @pytest.fixture
 def desk(prepared: tuple[str, ...], tmp_path: Path) -> Settings:
     """A copy of the prepared store: 0.2 ETH held, one decision in review, bars of BTC and ETH."""
-    *overrides, root = prepared
-    copy = shutil.copytree(root.removeprefix("storage.root="), tmp_path / "copy")
-    gone_back(Path(copy) / "ledger.sqlite3")
-    return compose((*overrides, f"storage.root={copy}", "execution.absence=0.05", "execution.acknowledge=0.5"))
+    return compose((*copied(prepared, tmp_path / "copy"), "execution.absence=0.05", "execution.acknowledge=0.5"))
 
 
 @pytest.fixture

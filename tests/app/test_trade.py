@@ -14,8 +14,10 @@ from app.operations import trade
 from assets.runs import RunFailed
 from conf.compose import compose
 from conf.problems import ConfigProblems
+from runtime import bar_suite
 from runtime.container import Container
 from tests.app.conftest import say
+from tests.assets.days import without_quality_extra
 from tests.support.houses import House, conf_copy
 from tradewright.model.clock import ManualClock
 
@@ -31,6 +33,12 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
     monkeypatch.setattr(Container, "clock", ManualClock(AFTER))
     return House(folder, tmp_path / "data", ("universe.instruments=[BTC]",))
+
+
+@pytest.fixture
+def no_quality_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first test has it, and its rules have tests of their own."""
+    monkeypatch.setattr(bar_suite, "run_suite", without_quality_extra)
 
 
 def test_one_round_trades_and_the_next_one_finds_nothing_to_do(house: House) -> None:
@@ -100,6 +108,7 @@ def test_a_failed_step_is_told_and_the_rest_is_done(house: House, monkeypatch: p
     assert said.json["orders"] == [], "no checks, no order"
 
 
+@pytest.mark.usefixtures("no_quality_extra")
 def test_rounds_go_on_where_one_breaks_off(house: House) -> None:
     """A YAML file that is being edited stops no loop; the round after its repair trades."""
     broken = house.conf / "strategy" / "buy_and_hold.yaml"

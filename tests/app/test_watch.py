@@ -14,7 +14,7 @@ from conf.compose import compose
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tests.app.conftest import say
-from tests.support.houses import House, stocked_house
+from tests.support.houses import House, copied_house, stocked_house
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import BrokerError
@@ -24,11 +24,18 @@ from tradewright.store.bars import BarStore
 END = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
 
+@pytest.fixture(scope="module")
+def stocked(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A house in which BTC can be traded at once, by checks of the moment at which the tests begin, however slow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Container, "clock", ManualClock(END))
+        return stocked_house(tmp_path_factory.mktemp("stocked"))
+
+
 @pytest.fixture
-def house(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> House:
-    made = stocked_house(tmp_path_factory.mktemp("watched"))
-    monkeypatch.setenv("TRADEWRIGHT_CONF", str(made.conf))
-    return made
+def house(stocked: House, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> House:
+    monkeypatch.setenv("TRADEWRIGHT_CONF", str(stocked.conf))
+    return copied_house(stocked, tmp_path_factory.mktemp("watched"))
 
 
 @pytest.fixture

@@ -8,7 +8,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from tests.support import schema_copy
 from tests.support.houses import House, conf_copy
+
+copied_schema = pytest.fixture(autouse=True, scope="module")(schema_copy.copying)
 
 
 @pytest.fixture

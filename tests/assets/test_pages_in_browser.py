@@ -20,6 +20,8 @@ from tests.support.houses import House, conf_copy, free_port, start, stop
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1200), needs_chromium]
 TOKEN = "the-token-of-the-pages"
 PATIENCE = 900
+SWITCHED = ("new_bars", "refresh_bars")
+"""A sensor and a schedule."""
 
 
 class Pages(NamedTuple):
@@ -85,12 +87,12 @@ def switch(name: str) -> str:
 
 
 def test_sensors_and_schedules_are_switched_on_and_off(pages: Pages) -> None:
-    for name in ("new_bars", "refresh_bars"):
-        await_shown(pages, name, running=False)
-        for running in (True, False):
+    await_shown(pages, running=False)
+    for running in (True, False):
+        for name in SWITCHED:
             pages.page.run(f"{switch(name)}.click()")
             until(lambda: (name in switched_on(pages.instance)) is running, f"{name}: {running}")  # noqa: B023
-            await_shown(pages, name, running=running)
+        await_shown(pages, running=running)
 
 
 def switched_on(instance: dg.DagsterInstance) -> set[str]:
@@ -98,12 +100,16 @@ def switched_on(instance: dg.DagsterInstance) -> set[str]:
     return {state.instigator_name for state in instance.all_instigator_state() if state.is_running}
 
 
-def await_shown(pages: Pages, name: str, *, running: bool) -> None:
-    """A page that is opened anew shows that a sensor or a schedule is on, or off, and lets it be switched."""
+def await_shown(pages: Pages, *, running: bool) -> None:
+    """A page that is opened anew shows that the sensor and the schedule are on, or off, and lets them be switched.
+
+    To open it takes the browser and the server several seconds of a core, so both are looked at in one page.
+    """
     pages.page.open("about:blank")
     pages.page.open(f"{pages.address}/automation")
-    state = f"(e => !!e && !e.disabled && e.checked === {str(running).lower()})({switch(name)})"
-    until(lambda: pages.page.run(state), f"{name}: {running}")
+    for name in SWITCHED:
+        state = f"(e => !!e && !e.disabled && e.checked === {str(running).lower()})({switch(name)})"
+        until(lambda: pages.page.run(state), f"{name}: {running}")  # noqa: B023
 
 
 def test_one_partition_and_then_everything(pages: Pages) -> None:

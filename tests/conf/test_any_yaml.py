@@ -1,4 +1,7 @@
-"""Whatever stands in the files: a problem with file and line, or settings whose hash follows their values."""
+"""Whatever stands in the files: a problem with file and line, or settings whose hash follows their values.
+
+``make test`` gives each number one of the wrong values, ``make verify`` each one all of them.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ from conf.composition import Composed, composed, hydra
 from conf.environment import SOURCE
 from conf.problems import Problem
 from conf.schema.settings import Settings
+from tests.support.extent import runs
 
 SHIPPED = SOURCE / "conf"
 IN_FORCE = [
@@ -211,20 +215,22 @@ def base(conf: Path) -> Composed:
         return composed((), conf)
 
 
-@pytest.mark.parametrize("wrong", ["wrong", "-7.5", "[]", "{x: 1}"])
-def test_a_wrong_value_in_any_group_is_reported_with_its_file_and_line(conf: Path, base: Composed, wrong: str) -> None:
-    """Every number and truth value of every file, one at a time."""
+WRONG = ("wrong", "-7.5", "[]", "{x: 1}")
+
+
+@pytest.mark.parametrize("turn", range(runs(1, len(WRONG))))
+def test_a_wrong_value_in_any_group_is_reported_with_its_file_and_line(conf: Path, base: Composed, turn: int) -> None:
+    """Every number and truth value of every file, one at a time, each time with the next of the wrong values."""
     assert len(CASES) > 80
     unseen = []
-    for file, line, key, text in CASES:
+    for number, (file, line, key, text) in enumerate(CASES):
+        wrong = WRONG[(number + turn) % len(WRONG)]
         path, group = conf / file, file.rpartition("/")[0]
         kept = path.read_text()
         lines = kept.splitlines(keepends=True)
         lines[line] = lines[line].replace(f"{key}: {text}", f"{key}: {wrong}", 1)
         path.write_text("".join(lines))
-        with hydra(
-            conf
-        ):  # a file with defaults of its own that is in force is not exchanged, but composed with the base
+        with hydra(conf):  # a file in force with defaults of its own is not exchanged, but composed with the base
             now = composed((), conf) if "defaults:" in kept else base
             found = {(row.file, row.line, row.key) for row in option_problems(now, group, path.stem)}
         path.write_text(kept)

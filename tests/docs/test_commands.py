@@ -24,7 +24,7 @@ SOURCE = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"```console\n(?P<lines>.*?)```", re.DOTALL)
 DOCUMENTS = ("README.md", "docs/configuration.md", "docs/data.md", "docs/trading.md", "docs/when-it-stops.md")
 WHOLE_JOBS = ("make demo", "make test")
-"""Run by CI itself, as they stand."""
+"""The first is run by ``tests/app/test_demo.py``, the second by CI itself."""
 IN_A_SHELL = {
     "README.md": ("check", "backtest", "trade", "send", "reconcile"),  # as a newcomer does
     "docs/data.md": ("import lean",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from app.commands.order_args import parse_order_terms
@@ -12,6 +13,7 @@ from runtime.bar_checks import judge
 from runtime.container import Container
 from runtime.feeds import feed
 from runtime.research import feature_settings, refreshed
+from tests.support.ledgers import gone_back
 from tradewright.indicators.features import feature_snapshot, feature_table
 
 SCENARIO = (
@@ -41,6 +43,14 @@ def prepare(folder: Path) -> tuple[str, ...]:
     trading.send(settings)
     trading.reconcile(settings)
     return overrides
+
+
+def copied(overrides: tuple[str, ...], folder: Path) -> tuple[str, ...]:
+    """A copy of a prepared store for one test alone, and the overrides that read it."""
+    *scenario, root = overrides
+    copy = shutil.copytree(root.removeprefix("storage.root="), folder)
+    gone_back(copy / "ledger.sqlite3")
+    return (*scenario, f"storage.root={copy}")
 
 
 def ask(settings: Settings, key: str, instrument: str, side: str, quantity: str) -> str:

@@ -84,6 +84,16 @@ def stocked_house(folder: Path) -> House:
     return made
 
 
+def copied_house(house: House, folder: Path) -> House:
+    """A house as another one is now, with the same YAML and a copy of its storage, for one test alone."""
+    from conf.ledger_place import LEDGER_FILE
+    from tests.support.ledgers import gone_back
+
+    root = shutil.copytree(house.root, folder / "data")
+    gone_back(root / LEDGER_FILE)
+    return House(house.conf, root, house.more)
+
+
 def free_port() -> int:
     """A loopback port that nobody has at the moment."""
     with socket.socket() as probe:

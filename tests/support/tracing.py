@@ -16,7 +16,7 @@ FIRST, EVERY = 4, 8
 UNTRACED = pytest.StashKey[bool]()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def choose_traced(items: list[pytest.Item]) -> None:
     """Choose the cases that are traced; the choice depends on the tests alone, whichever worker runs them."""
     names = {item.nodeid for item in items}
     cases: Counter[str] = Counter()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,6 +10,7 @@ from enum import StrEnum
 from tradewright.execution.kill_coverage import open_under
 from tradewright.execution.protection import gaps
 from tradewright.ledger.attempt import Attempt
+from tradewright.ledger.broker_journal import Reconciliation
 from tradewright.ledger.freezes import Freeze, FreezeCode
 from tradewright.ledger.ledger import Ledger
 from tradewright.model.order import AttemptState, TimeInForce
@@ -111,9 +112,10 @@ def problems(ledger: Ledger, account: str, *, starts_stopped: bool = False) -> t
     names them); these exit with 1 while it is not empty. A kill switch is in it, because no order goes out while it is
     on.
     """
-    found = [_frozen(freeze) for freeze in ledger.freezes.present(account)]
-    found += _unreconciled(ledger, account)
-    found += _unwatched(ledger, account)
+    frozen, last = ledger.freezes.present(account), ledger.broker_journal.last_reconciliation(account)
+    found = [_frozen(freeze) for freeze in frozen]
+    found += _unreconciled(ledger, account, frozen, last)
+    found += _unwatched(ledger, account, last)
     found += _out_of_sight(ledger, account)
     found += _unconfirmed_cancels(ledger, account)
     found += _unprotected(ledger, account)
@@ -127,23 +129,24 @@ def _frozen(freeze: Freeze) -> Problem:
     return Problem(freeze.code.value, freeze.instrument, freeze.ref, freeze.text, freeze.at, remedy)
 
 
-def _unreconciled(ledger: Ledger, account: str) -> Iterator[Problem]:
-    last = ledger.broker_journal.last_reconciliation(account)
+def _unreconciled(
+    ledger: Ledger, account: str, frozen: Sequence[Freeze], last: Reconciliation | None
+) -> Iterator[Problem]:
     if last is None:
         never = "the account was never compared with the venue"
         text = never if account else "the account is known after the first connection"
         yield Problem(AccountCode.NOT_RECONCILED, "", "", text, ledger.clock.now(), _RECONCILE)
         return
-    frozen = {(freeze.code.value, freeze.instrument, freeze.ref) for freeze in ledger.freezes.present(account)}
+    known = {(freeze.code.value, freeze.instrument, freeze.ref) for freeze in frozen}
     for difference in last.differences:
         code, instrument, ref = (*difference.partition(":")[0].split(" "), "", "")[:3]
-        if (code, instrument, ref) not in frozen:
+        if (code, instrument, ref) not in known:
             yield Problem(AccountCode.DIFFERENCE, instrument, ref, difference, last.at, _RECONCILE)
 
 
-def _unwatched(ledger: Ledger, account: str) -> Iterator[Problem]:
+def _unwatched(ledger: Ledger, account: str, last: Reconciliation | None) -> Iterator[Problem]:
     """Open orders that have not been asked about lately: their fills may be missed at the venue's midnight (A6)."""
-    last, now = ledger.broker_journal.last_reconciliation(account), ledger.clock.now()
+    now = ledger.clock.now()
     if last is None or now - last.at <= UNWATCHED_AFTER:
         return
     for attempt in ledger.attempts.live(account):
