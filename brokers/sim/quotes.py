@@ -12,6 +12,7 @@ from brokers.sim.venue import BarSource
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.broker import Quote
 from tradewright.model.clock import Clock
+from tradewright.model.errors import StoreError
 from tradewright.model.instrument import Instrument
 from tradewright.store.bars import BarStore
 
@@ -82,26 +83,34 @@ def stored_bars(
 ) -> BarSource:
     """The complete stored bars of an instrument that end after a moment, ascending; empty where there are none.
 
-    The bars are raw, of the shortest of ``timeframes`` that has any, or that shorter ones add up to.
+    The bars are raw, of the shortest of ``timeframes`` that has any, or that shorter ones add up to. Of an instrument
+    whose bars cannot be read there are none until they can: its orders rest, and can be cancelled like all others.
     """
     shortest_first = sorted(set(timeframes), key=lambda timeframe: timeframe.seconds)
 
     def since(symbol: str, moment: datetime) -> list[PriceBar]:
-        for wanted in shortest_first:
-            if (timeframe := store.base_of(symbol, wanted)) is None:
-                continue
-            instrument, now = instruments[symbol], clock.now()
-            bars = store.read_bars(symbol, timeframe, start=moment - timedelta(seconds=timeframe.seconds))
-            starts = [datetime.fromtimestamp(start // 1_000_000_000, UTC) for start in bars.ts.tolist()]
-            spreads = (spread_of(store, instrument, spread) for spread in bars.spread.tolist())
-            rows = zip(starts, spreads, *(column.tolist() for column in bars[1:5]), strict=True)
-            found = []
-            for start, spread, *prices in rows:
-                opened, high, low, close = (Decimal(repr(price)) for price in prices)
-                end, half = bar_end(instrument, timeframe, start), (spread or Decimal(0)) / 20_000
-                found.append(PriceBar(start, end, opened, high, low, close, half))
-            if complete := [bar for bar in found if moment < bar.end <= now]:
-                return complete
+        try:
+            for wanted in shortest_first:
+                found = _price_bars(store, instruments[symbol], wanted, moment)
+                if complete := [bar for bar in found if moment < bar.end <= clock.now()]:
+                    return complete
+        except StoreError:
+            return []  # the checks and the doctor tell what is damaged
         return []
 
     return since
+
+
+def _price_bars(store: BarStore, instrument: Instrument, wanted: Timeframe, moment: datetime) -> list[PriceBar]:
+    """The bars from the one of a moment on, in the timeframe that is stored for the wanted one; none where none is."""
+    timeframe = store.base_of(instrument.symbol, wanted)
+    if timeframe is None:
+        return []
+    bars = store.read_bars(instrument.symbol, timeframe, start=moment - timedelta(seconds=timeframe.seconds))
+    found = []
+    for ns, stored, *prices in zip(bars.ts.tolist(), *(bars[at].tolist() for at in (6, 1, 2, 3, 4)), strict=True):
+        start = datetime.fromtimestamp(ns // 1_000_000_000, UTC)
+        half = (spread_of(store, instrument, stored) or Decimal(0)) / 20_000
+        opened, high, low, close = (Decimal(repr(price)) for price in prices)
+        found.append(PriceBar(start, bar_end(instrument, timeframe, start), opened, high, low, close, half))
+    return found

@@ -114,6 +114,21 @@ def test_stored_bars_and_quotes_have_the_spread_of_their_kind(tmp_path: Path, ki
         assert (quote.bid, quote.ask) == (Decimal("1.1976"), Decimal("1.2024"))
 
 
+def test_an_instrument_whose_bars_are_damaged_has_none_until_they_are_mended(tmp_path: Path) -> None:
+    """Else no client of the venue could connect, not even to cancel, while an order of that instrument rests."""
+    clock, store = ManualClock(datetime(2026, 11, 24, 12, tzinfo=UTC)), BarStore(tmp_path)
+    starts = pd.date_range("2026-11-24 09:00", periods=3, freq="h", tz="UTC").as_unit("ns")
+    frame = pd.DataFrame({"ts": starts, **dict.fromkeys(("open", "high", "low", "close"), 1.2), "volume": math.nan})
+    store.upsert("EURUSD", Timeframe.H1, BarKind.TRADE, frame)
+    since = stored_bars(store, {"EURUSD": EURUSD}, [Timeframe.H1], clock)
+    (path,) = (tmp_path / "bars").rglob("*.parquet")
+    content = path.read_bytes()
+    path.write_bytes(content[:-9])
+    assert list(since("EURUSD", MONDAY)) == []
+    path.write_bytes(content)
+    assert len(list(since("EURUSD", MONDAY))) == 3
+
+
 def test_a_bar_of_trades_is_the_same_to_both_sides() -> None:
     bar = PriceBar(MONDAY, MONDAY + FIVE, *map(Decimal, ("100.1", "101", "99", "100")))
     assert bar.seen_by(Side.BUY) == bar.seen_by(Side.SELL) == bar[2:6]
