@@ -19,6 +19,7 @@ from tradewright.calendars.registry import calendar
 from tradewright.formats.quotes import SIDED
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.quality.report import Code, Severity
+from tradewright.store.uses import UseKind, Uses
 
 H1 = Timeframe.H1
 CFD = "instruments.US500={asset_class: cfd, calendar: 24/5, tick_size: 0.1, lot_size: 0.1, shortable: true}"
@@ -82,6 +83,8 @@ def test_every_reader_takes_the_quotes(words: tuple[str, ...]) -> None:
     assert "US500" in lab_options(words).instruments
     ranked = sweep([*words[:-2], "strategy.fast=5,10", "strategy.slow=30"])
     assert (ranked.trials, ranked.quotes) == (2, ("US500",))
+    used = [(use.kind, [each.kind for each in use.series]) for use in Uses(Path(settings.storage.root)).all()]
+    assert used == [(kind, [BarKind.QUOTE]) for kind in (UseKind.SIGNALS, UseKind.SWEEP)]
 
 
 def test_a_backtest_buys_at_the_ask_and_sells_at_the_bid_of_the_file(words: tuple[str, ...], tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from runtime.features import feature_sets, newest_features
 from tests.evaluation.accounts import Fill, account
 from tests.support.houses import House
 from tradewright.model.bars import BarKind, Timeframe
+from tradewright.store.uses import Uses
 
 STRATEGIES = ("buy_and_hold", "sma_crossover")
 Values = dict[str, object]
@@ -119,6 +120,10 @@ class TestSomethingNew:
                 stored = house.artefacts.read_frame(("features", "BTC", "sets", "mine"))
                 whole = chosen.table(house.bars.read_bars("BTC", Timeframe.H1))
                 snapshot = newest_features(house, "BTC", "mine")[1]
+                used = {each.detail.get("set"): each.series[0] for each in Uses(house.root).all()}
+            assert (used["mine"].instrument, used["mine"].timeframe) == ("BTC", Timeframe.M1), (
+                "hours are made of minutes"
+            )
             pd.testing.assert_frame_equal(stored, whole, check_exact=True)
             made = len(stored) if of_set == "all" else of_set
             assert f"| mine | 1h | {chosen.identity} | {len(stored)} | {made} |" in str(shown["sets"])

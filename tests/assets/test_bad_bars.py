@@ -14,20 +14,8 @@ import pytest
 
 from app.operations.data_quality import accept
 from app.operations.importing import Source, import_bars
-from tests.assets.bad_bars import (
-    BLOCKING,
-    D1,
-    GRADED,
-    M1,
-    NOT_INJECTED,
-    Case,
-    Desk,
-    at,
-    copied,
-    opened,
-    refusals,
-    sound,
-)
+from tests.assets.bad_bar_cases import BLOCKING, GRADED, NOT_INJECTED, Case, at
+from tests.assets.bad_bars import D1, M1, Desk, copied, opened, refusals, sound
 from tradewright.model.decision import Verdict
 from tradewright.model.errors import DataError
 from tradewright.policy.market_rules import CHECK_AGAIN, SHOW_FINDINGS

@@ -52,11 +52,17 @@ def test_the_oldest_are_forgotten(tmp_path: Path) -> None:
     assert Uses(tmp_path / "none").all() == []
 
 
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+def test_a_damaged_file_stops_no_run_and_is_named_by_whoever_reads_it(tmp_path: Path) -> None:
+    """A note on what was read must not keep a signal from being made; what it told is missed, and that is said."""
     uses = Uses(tmp_path)
     uses.record(use())
     (path,) = (tmp_path / "uses").glob("*.json")
     path.write_text("{")
-    for act in (uses.all, lambda: uses.record(use()), lambda: uses.prune(AT)):
-        with pytest.raises(StoreError, match=f"{path.name}.*remove it"):
-            act()
+    with pytest.raises(StoreError, match=rf"{path.name}.*remove it"):
+        uses.all()
+    assert uses.prune(AT + timedelta(days=1)) == 0, "what cannot be read has no age"
+    uses.record(use(1))
+    with pytest.raises(StoreError, match=rf"{path.stem}\.damaged.*remove it"):
+        uses.all()
+    path.with_suffix(".damaged").unlink()
+    assert [(each.runs, each.begun) for each in uses.all()] == [(1, AT + timedelta(minutes=1))]

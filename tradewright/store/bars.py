@@ -211,8 +211,7 @@ class BarStore:
             StoreError: when a manifest is damaged.
         """
         kind = self.kind_of(instrument)
-        known = {each: self.fingerprint(instrument, each, kind) for each in Timeframe}
-        return {each: told for each, told in known.items() if told}
+        return {each: told for each in Timeframe if (told := self.fingerprint(instrument, each, kind))}
 
     def timeframes(self, instrument: str, kind: BarKind | None = None) -> tuple[Timeframe, ...]:
         """The timeframes of which bars of an instrument are stored, the shortest first.
@@ -230,10 +229,7 @@ class BarStore:
             StoreError: when a manifest is damaged.
         """
         kind = kind or self.kind_of(instrument)
-        known = {
-            each: Manifest.load(manifest_path(self._folder(Series(instrument, each, kind))))
-            for each in self.timeframes(instrument, kind)
-        }
+        known = {each: self._manifest(Series(instrument, each, kind)) for each in self.timeframes(instrument, kind)}
         return {each: manifest.source for each, manifest in known.items() if manifest is not None}
 
     def base_of(self, instrument: str, timeframe: Timeframe, kind: BarKind | None = None) -> Timeframe | None:
@@ -249,8 +245,7 @@ class BarStore:
 
     def revisions(self, instrument: str, timeframe: Timeframe, kind: BarKind | None = None) -> tuple[Revision, ...]:
         """The corrections of a series, oldest first."""
-        manifest = Manifest.load(manifest_path(self._folder(self._key(instrument, timeframe, kind))))
-        return manifest.revisions if manifest else ()
+        return (self._manifest(self._key(instrument, timeframe, kind)) or Manifest()).revisions
 
     def replaced(self, instrument: str, timeframe: Timeframe, kind: BarKind, number: int) -> pd.DataFrame:
         """The bars that revision ``number`` (from 1) replaced, as they were before it.
@@ -261,7 +256,7 @@ class BarStore:
         revisions = self.revisions(instrument, timeframe, kind)
         if not 1 <= number <= len(revisions):
             raise StoreError(f"{instrument} {timeframe} {kind} has {len(revisions)} revisions, no number {number}")
-        folder, part = self._superseded(Series(instrument, timeframe, kind)), revisions[number - 1].replaced
+        part, folder = revisions[number - 1].replaced, superseded(self.root, Series(instrument, timeframe, kind))
         return frame_of(join([]) if part is None else read_or_damaged(folder, part))
 
     def series(self) -> Iterator[Series]:
@@ -277,7 +272,7 @@ class BarStore:
 
     def _stored_print(self, series: Series) -> str:
         """The fingerprint of a stored series; empty without bars."""
-        manifest = Manifest.load(manifest_path(self._folder(series)))
+        manifest = self._manifest(series)
         if manifest is None or not manifest.parts:
             return ""
         told = {year: part.sha256 for year, part in manifest.parts.items()}
@@ -285,7 +280,7 @@ class BarStore:
 
     def _stored_coverage(self, series: Series) -> Coverage | None:
         """The extent of a stored series; None without bars."""
-        manifest = Manifest.load(manifest_path(self._folder(series)))
+        manifest = self._manifest(series)
         if manifest is None or not manifest.parts:
             return None
         first = min(part.first for part in manifest.parts.values())
@@ -301,7 +296,7 @@ class BarStore:
 
     def _merge(self, series: Series, new: Bars, source: str) -> UpsertReport:
         folder = self._folder(series)
-        manifest = Manifest.load(manifest_path(folder)) or Manifest()
+        manifest = self._manifest(series) or Manifest()
         aside, now = manifest.set_aside(new.ts), manifest.next_moment(self._clock.now())
         parts, merges = merged(folder, series.timeframe, manifest.parts, select(new, ~aside))
         revisions = manifest.revisions + self._revision(series, manifest, merges, source, now)
@@ -311,7 +306,7 @@ class BarStore:
             changes = {"parts": parts, "revisions": revisions, "source": source, "updated_at": now}
             manifest.model_copy(update=changes).save(manifest_path(folder))
         sweep(folder, parts.values())
-        sweep(self._superseded(series), [part for revision in revisions for part in revision.changed])
+        sweep(superseded(self.root, series), [part for revision in revisions for part in revision.changed])
         return _report(merges, revisions, int(aside.sum()))
 
     def _revision(
@@ -320,24 +315,23 @@ class BarStore:
         """The bars that a change corrects, and those that it adds before the newest one, in files; or nothing."""
         replaced = join([found.replaced for found in merges])
         late = join_runs([late_runs(found, manifest) for found in merges])
-        number, folder = len(manifest.revisions) + 1, self._superseded(series)
+        number, folder = len(manifest.revisions) + 1, superseded(self.root, series)
         if not len(replaced.ts) and not len(late):
             return ()
         rows = sum(int(np.sum(found.new < manifest.newest)) for found in merges)
-        name = f"revision={number}"
         made = Revision(
             number=number,
             recorded_at=now,
             source=source,
-            replaced=write_part(folder, name, replaced) if len(replaced.ts) else None,
-            late=write_runs(folder, name, late, rows) if len(late) else None,
+            replaced=write_part(folder, f"revision={number}", replaced) if len(replaced.ts) else None,
+            late=write_runs(folder, f"revision={number}", late, rows) if len(late) else None,
         )
         return (made,)
 
     def _parts(self, series: Series, first: int, last: int) -> Bars:
         folder = self._folder(series)
         for _ in range(_ATTEMPTS):
-            manifest = Manifest.load(manifest_path(folder))
+            manifest = self._manifest(series)
             if manifest is None:
                 raise self._absent(series)
             wanted = [part for _, part in sorted(manifest.parts.items()) if part.first <= last and part.last >= first]
@@ -365,11 +359,11 @@ class BarStore:
             remedy=remedy,
         )
 
+    def _manifest(self, series: Series) -> Manifest | None:
+        return Manifest.load(manifest_path(self._folder(series)))
+
     def _folder(self, series: Series) -> Path:
         return self.root / "bars" / series.folder
-
-    def _superseded(self, series: Series) -> Path:
-        return superseded(self.root, series)
 
 
 def within(bars: Bars, first: int, last: int) -> Bars:

@@ -17,6 +17,8 @@ from tradewright.store.files import exclusive, write_bytes
 
 MOST = 5_000
 """Uses that are kept: of more, those that are oldest by their newest run are forgotten."""
+DAMAGED = ".damaged"
+"""The ending of a file that could not be read when its use ran again."""
 
 
 class UseKind(StrEnum):
@@ -95,13 +97,15 @@ class Uses:
     def record(self, use: Use) -> None:
         """Note a use; what it read must not be newer than its revisions say.
 
+        A damaged file of its earlier runs is kept aside, for :meth:`all` to name: it stops no run.
+
         Raises:
-            StoreError: when it cannot be written, or the file of its earlier runs is damaged.
+            StoreError: when it cannot be written.
         """
         path = self._folder / f"{use.key}.json"
         with exclusive(self._folder / "_lock"):
             known = path.exists()
-            told = use.after(_read(path)) if known else use
+            told = use.after(earlier) if known and (earlier := _earlier(path)) else use
             write_bytes(path, json.dumps(told.model_dump(mode="json"), indent=1, sort_keys=True).encode())
             if not known:
                 self._forget()
@@ -112,18 +116,16 @@ class Uses:
         Raises:
             StoreError: when a file is damaged.
         """
-        return sorted(map(_read, self._folder.glob("*.json")), key=lambda use: (use.begun, use.key))
+        files = [*self._folder.glob("*.json"), *self._folder.glob(f"*{DAMAGED}")]
+        return sorted(map(_read, files), key=lambda use: (use.begun, use.key))
 
     def prune(self, before: datetime) -> int:
-        """Forget the uses whose newest run was before a moment; how many there were.
-
-        Raises:
-            StoreError: as for :meth:`record`.
-        """
+        """Forget the uses whose newest run was before a moment; how many there were. Damaged files stay."""
         if not self._folder.is_dir():
             return 0
         with exclusive(self._folder / "_lock"):
-            old = [path for path in self._folder.glob("*.json") if _read(path).at < before]
+            found = {path: _known(path) for path in self._folder.glob("*.json")}
+            old = [path for path, use in found.items() if use is not None and use.at < before]
             for path in old:
                 path.unlink()
         return len(old)
@@ -132,6 +134,21 @@ class Uses:
         files = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
         for path in files[self._most :]:
             path.unlink()
+
+
+def _earlier(path: Path) -> Use | None:
+    """The use in a file; None where it is damaged, which is kept aside then."""
+    found = _known(path)
+    if found is None:
+        path.replace(path.with_suffix(DAMAGED))
+    return found
+
+
+def _known(path: Path) -> Use | None:
+    try:
+        return _read(path)
+    except StoreError:
+        return None
 
 
 def _read(path: Path) -> Use:
