@@ -76,7 +76,7 @@ def newest_features(house: Container, symbol: str, set_name: str = "") -> tuple[
     instrument, kind = house.instrument(symbol), house.bars.kind_of(symbol)
     sets = feature_sets(house.settings, instrument, kind)
     if set_name and set_name not in sets:
-        known = ", ".join(sets) or "none is declared"
+        known = ", ".join(sets) or "none"
         near = nearest(set_name, sets)
         hint = f"did you mean {near}? " if near else ""
         raise ConfigError(f"no feature set {set_name!r}", where="features.sets", remedy=f"{hint}declared: {known}")
