@@ -322,3 +322,23 @@ def test_a_table_that_reaches_into_the_future_is_one_on_the_day_itself(tmp_path:
     BarStore(tmp_path, clock).actions.write_factors("BTC", told, "UTC")
     found = known(tmp_path, clock.now()).read_bars("BTC", D1, view=PriceView.TOTAL_RETURN)
     assert found.close.tolist() == [100.0 * (0.5 / 0.8) * (0.5 / 0.25), 100.0]
+
+
+@pytest.mark.parametrize("spoilt", ["factors", "superseded"])
+def test_damaged_actions_are_mended_by_importing_them_and_their_past_is_refused(spoilt: str, tmp_path: Path) -> None:
+    """What was in force before is not known any more; that is said, and neither an empty nor another table is given."""
+    clock = ManualClock(BEGUN)
+    for ratio in (0.5, 0.25):
+        BarStore(tmp_path, clock).actions.write_factors("BTC", factors(("2020-01-01", 1.0, ratio)), "UTC")
+        clock.advance(60)
+    (folder,) = (path for path in (tmp_path / "actions").rglob(spoilt) if path.is_dir())
+    (file,) = (path for path in folder.glob("*") if path.is_file() and path.name not in ("manifest.json", ".lock"))
+    file.write_bytes(b"")
+    BarStore(tmp_path, clock).actions.write_factors("BTC", factors(("2020-01-01", 1.0, 0.125)), "UTC")
+    assert BarStore(tmp_path, clock).actions.factors("BTC")["split_factor"].tolist() == [0.125]
+    with pytest.raises(StoreError, match=r"BTC that were in force then were damaged.*later backtest\.known_at"):
+        known(tmp_path, BEGUN + timedelta(minutes=1, seconds=30)).actions.factors("BTC")
+    clock.advance(60)
+    BarStore(tmp_path, clock).actions.write_factors("BTC", factors(("2020-01-01", 1.0, 0.1)), "UTC")
+    told = known(tmp_path, BEGUN + timedelta(minutes=2, seconds=30)).actions.factors("BTC")
+    assert told["split_factor"].tolist() == [0.125], "what came after the damage is known again"

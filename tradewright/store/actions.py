@@ -22,6 +22,11 @@ class NoFactors(StoreError):
     """An adjusted view was asked for, and no adjustment factors are stored."""
 
 
+LOST = -1
+"""In the place of a table's number: it is not known what was in force."""
+_LATER = "choose a later backtest.known_at, or read the prices raw (backtest.prices=raw)"
+
+
 class Actions:
     """The corporate actions of each instrument, under ``<root>/actions/<instrument>``.
 
@@ -50,16 +55,22 @@ class Actions:
         """
         table = _checked(instrument, factors)
         table["zone"] = zone
-        before = self._newest(instrument)
-        if before is None or not before.astype(table.dtypes.to_dict()).equals(table):
-            self._supersede(instrument, before)
-            self._artefacts.write_frame((instrument, "factors"), table)
+        try:
+            before, known = self._newest(instrument), self._superseded(instrument)
+        except StoreError:  # damaged, and mended by this table; what was in force before is lost
+            self._note_past(instrument, [], LOST)
+        else:
+            if before is not None and before.astype(table.dtypes.to_dict()).equals(table):
+                return
+            self._supersede(instrument, before, known)
+        self._artefacts.write_frame((instrument, "factors"), table)
 
     def factors(self, instrument: str) -> pd.DataFrame:
         """The stored factors, with the column ``zone``.
 
         Raises:
             NoFactors: when nothing was ever stored for the instrument, or not yet at the moment that is read.
+            StoreError: when the table is damaged, or was when another one took its place.
         """
         if self._known_at is None:
             return self._read(instrument, (instrument, "factors"))
@@ -70,7 +81,14 @@ class Actions:
             raise NoFactors(
                 f"no corporate actions of {instrument} were stored at {self._known_at:%Y-%m-%d %H:%M:%S} UTC",
                 where=str(self._artefacts.folder((instrument,))),
-                remedy="choose a later backtest.known_at, or read the prices raw (backtest.prices=raw)",
+                remedy=_LATER,
+            )
+        elif later[0]["number"] == LOST:
+            raise StoreError(
+                f"the corporate actions of {instrument} that were in force then were damaged when others took their "
+                "place",
+                where=str(self._artefacts.folder((instrument,))),
+                remedy=_LATER,
             )
         else:
             table = self._read(instrument, (instrument, "superseded", str(later[0]["number"])))
@@ -83,19 +101,24 @@ class Actions:
             return None
 
     def _superseded(self, instrument: str) -> list[dict[str, Any]]:
-        """The tables that gave way, oldest first: until when each was the newest, and its number; None for no table."""
+        """The tables that gave way, oldest first: until when each was the newest, and its number.
+
+        The number is None where there was no table, and ``LOST`` where it, or the list of those before, was damaged.
+        """
         try:
             found: list[dict[str, Any]] = self._artefacts.read_json((instrument, "superseded"))
         except NoArtefact:
             return []
         return found
 
-    def _supersede(self, instrument: str, table: pd.DataFrame | None) -> None:
+    def _supersede(self, instrument: str, table: pd.DataFrame | None, known: list[dict[str, Any]]) -> None:
         """Keep a table that gives way. It comes before its successor, so that a crash between them changes nothing."""
-        known = self._superseded(instrument)
         if table is not None:
             self._artefacts.write_frame((instrument, "superseded", str(len(known))), table)
-        row = {"until": self._clock.now().isoformat(), "number": None if table is None else len(known)}
+        self._note_past(instrument, known, None if table is None else len(known))
+
+    def _note_past(self, instrument: str, known: list[dict[str, Any]], number: int | None) -> None:
+        row = {"until": self._clock.now().isoformat(), "number": number}
         self._artefacts.write_json((instrument, "superseded"), [*known, row])
 
     def _read(self, instrument: str, key: Key) -> pd.DataFrame:
