@@ -143,6 +143,13 @@ def _(shown, tiles):
 
 
 @app.cell(hide_code=True)
+def _(shown, tiles):
+    figures = mo.Html(tiles.tiles(shown.verdict_tiles))
+    mo.vstack([mo.md("## Verdict"), mo.callout(shown.verdict, kind="neutral"), figures])
+    return
+
+
+@app.cell(hide_code=True)
 def _(shown):
     mo.vstack([mo.md("## What speaks against it"), mo.Html(shown.findings)])
     return

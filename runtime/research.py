@@ -21,12 +21,15 @@ from tradewright.backtest.code import code_identity
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.calendars.registry import calendar_of
+from tradewright.catalog.trials import Trials
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.study import MetricsConfig, StudyResult
 from tradewright.fills.slippage import for_instrument
 from tradewright.indicators.features import FeatureSettings
 from tradewright.indicators.sessions import Session
 from tradewright.model.bars import BarKind, Timeframe
+from tradewright.model.clock import SystemClock
+from tradewright.model.hashing import content_hash
 from tradewright.model.instrument import Instrument
 from tradewright.model.ports import Feed
 from tradewright.model.signal import SignalCandidate
@@ -35,7 +38,8 @@ from tradewright.research.bars import InstrumentBars, LookBack, Selection, read_
 from tradewright.research.look_ahead import evidence_of
 from tradewright.research.signals import Declared, identity_of, signals
 from tradewright.research.study import Terms, report
-from tradewright.research.sweep import SweepResult, run_sweep
+from tradewright.research.sweep import SweepResult, SweepRules, run_sweep
+from tradewright.research.trial_recorder import TrialRecorder
 from tradewright.store.artefacts import Artefacts
 from tradewright.store.bars import UpsertReport
 from tradewright.store.uses import UseKind
@@ -208,9 +212,17 @@ def run_study(house: Container) -> StudyResult:
         house.cache_folder / "backtests",
         facts=facts,
         look_ahead=tested,
+        count=_recorder(house, read).of_study(house.strategy),
         bases=bases,
         rules=settings.quality,
     )
+
+
+def _recorder(house: Container, read: Mapping[str, InstrumentBars]) -> TrialRecorder:
+    """What counts the trials of the strategy in force on its bars."""
+    settings, length = house.settings, timeframe(house.settings)
+    terms_hash = content_hash(settings.backtest.model_dump(mode="json", exclude={"instruments"}))
+    return TrialRecorder(Trials(house.root), SystemClock().now, read, length, terms_hash, settings.config_hash)
 
 
 def known_text(moment: datetime) -> str:
@@ -265,12 +277,16 @@ def signal_look_ahead(house: Container) -> dict[str, LookAheadEvidence]:
 
 
 def sweep_sets(
-    house: Container, sets: Sequence[Mapping[str, float]], progress: Callable[[int, int], None] | None = None
+    house: Container,
+    sets: Sequence[Mapping[str, float]],
+    rank: str = "sharpe",
+    progress: Callable[[int, int], None] | None = None,
 ) -> SweepResult:
     """Backtest many parameter sets of the strategy in force on its one instrument.
 
     Args:
         sets: parameters that differ from the settings, one mapping per set.
+        rank: the figure of ``TOTALS`` that makes the best set.
 
     Raises:
         ConfigError: as :func:`tradewright.research.sweep.run_sweep`.
@@ -288,8 +304,9 @@ def sweep_sets(
     read = tables(house, selection(house))
     priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
     _record(house, UseKind.SWEEP, reading, read, priced.values(), sets)
-    kept = _evidence(house)
-    return run_sweep(make, sets, read, lambda item: priced[item.instrument.symbol], progress, kept=kept)
+    measured = measures(house.settings, [each.instrument for each in read.values()])
+    rules = SweepRules(rank, measured, _recorder(house, read), _evidence(house))
+    return run_sweep(make, sets, read, lambda item: priced[item.instrument.symbol], rules, progress)
 
 
 def _record(

@@ -1,4 +1,4 @@
-"""Commands of research: check, backtest, sweep."""
+"""Commands of research: check, backtest, sweep, trials."""
 
 from __future__ import annotations
 
@@ -73,6 +73,7 @@ def backtest(
         shown = ("currency", "final_equity", "net_profit", "trades", "orders", "fees", "win_rate", "max_drawdown")
         rows = [*((name, getattr(reply, name)) for name in shown), ("bar_drawdown", reply.metrics["bar_drawdown"])]
         output.table(reply.strategy, ("figure", "value"), rows)
+        _tell_verdict(output, reply)
         output.table("findings", ("severity", "what"), [(row["severity"], row["message"]) for row in reply.findings])
         output.result(reply)
         if reply.void:
@@ -110,7 +111,7 @@ def sweep(
         header = list(reply.rows[0]) if reply.rows else []
         title = f"{reply.strategy}: {reply.trials} trials, best {reply.ranked_by} first"
         output.table(title, header, [list(row.values()) for row in reply.rows])
-        output.say("sharpe is per bar, not annualised")
+        _tell_verdict(output, reply)
         show_findings(output, reply.data)
         if reply.left_out:
             output.say(f"{count(reply.left_out, 'set')} left out: {reply.why}")
@@ -119,6 +120,35 @@ def sweep(
             raise typer.Exit(FAILED)
 
     run_command(as_json, act)
+
+
+@commands.command()
+def trials(
+    top: Annotated[int, typer.Option(help="how many of the newest evaluations to show; 0 for all")] = 20,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Every evaluated parameter set is a recorded trial: the evaluations, and how many each added to its bars."""
+
+    def act(output: Output) -> None:
+        from app.operations.trials import evaluations
+
+        found = evaluations(settings_of(overrides), top)
+        if not found:
+            output.line("no trial is recorded yet: a backtest, a sweep or the lab makes one")
+        header = ("when", "by", "strategy", "bars", "sets", "new", "independent", "on these bars so far")
+        rows = [
+            (row.at, row.source, row.strategy, row.bars, row.trials, row.added, f"{row.effective:.1f}", row.so_far)
+            for row in found
+        ]
+        output.table("trials", header, rows)
+        output.result({"trials": found})
+
+    run_command(as_json, act)
+
+
+def _tell_verdict(output: Output, reply: BacktestReply | SweepReply) -> None:
+    output.line(f"verdict {reply.verdict['code']}: {reply.verdict['text']}")
 
 
 def _tell_bars(output: Output, reply: BacktestReply | SweepReply) -> None:

@@ -14,7 +14,7 @@ from conf.yaml_reader import load
 from runtime.container import Container
 from strategies.base import BaseStrategy
 from tradewright.model.errors import TradewrightError
-from tradewright.research.trial import tried
+from tradewright.research.strategy_check import tried
 
 _PLACE = re.compile(r"^strategy \S+, (?P<file>.+), line (?P<line>\d+)$")
 
@@ -23,7 +23,7 @@ def strategy_problems(settings: Settings) -> list[Problem]:
     """The problems of every strategy: files that cannot be loaded, decisions that fail, do not compile or look ahead.
 
     A strategy is tried with its defaults and with the parameters of each file of ``conf/strategy`` that names it. What
-    was found good is remembered under its code (see :func:`tradewright.research.trial.tried`).
+    was found good is remembered under its code (see :func:`tradewright.research.strategy_check.tried`).
     """
     kept = Container(settings).cache_folder / "tried"
     usable, broken = kinds()

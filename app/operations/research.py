@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.exchange_rates import account_currency
 from runtime.research import known_text, run_study, sweep_sets, symbols, timeframe
-from tradewright.backtest.result import BacktestResult
+from tradewright.backtest.result import TOTALS, BacktestResult
 from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.equity_curve import Sampling, periods_per_year
 from tradewright.evaluation.formatting import QUANTITY_DIGITS
@@ -73,6 +72,8 @@ class BacktestReply:
     """The moment of ``backtest.known_at`` in UTC; empty where the bars are those that are stored now."""
     quotes: Sequence[str] = ()
     """The instruments whose bars are of quotes."""
+    verdict: Mapping[str, object] = field(default_factory=dict)
+    """What the evidence supports: ``code``, ``text``, ``figures``."""
 
 
 def backtest(settings: Settings) -> BacktestReply:
@@ -149,6 +150,7 @@ def reply_of(settings: Settings, done: StudyResult, *, with_fills: bool = True) 
         made_of=_made_of(settings),
         known_at=_known_at(settings),
         quotes=_quotes(settings),
+        verdict=done.report.verdict.plain(),
     )
 
 
@@ -214,6 +216,7 @@ class SweepReply:
         left_out: how many sets of the grid the strategy does not take, such as a fast average slower than the slow one.
         why: what it says of the first of those.
         data: what the checks find in the stored bars of the sweep.
+        verdict: what the evidence supports, of the best set: ``code``, ``text``, ``figures``.
         void: the reason why the sweep is void, because the strategy looks ahead; empty where it is not.
         made_of, known_at, quotes: as for a backtest.
     """
@@ -226,6 +229,7 @@ class SweepReply:
     rows: Sequence[Mapping[str, object]]
     config_hash: str
     data: Sequence[FindingLine]
+    verdict: Mapping[str, object]
     void: str = ""
     made_of: Mapping[str, str] = field(default_factory=dict)
     known_at: str = ""
@@ -263,22 +267,30 @@ def sweep(
     if not sets:
         remedy = "say strategy.fast=5,10,20, or declare a grid in the strategy's file"
         raise ConfigError("nothing is swept", where="command line", remedy=remedy)
-    house = Container(settings)
-    result = sweep_sets(house, sets, progress)
-    names = [name for name in result.totals.dtype.names or () if name]
+    names = [name for name in TOTALS.names or () if name]
     if rank not in names:
         near = nearest(rank, names)
         hint = f"did you mean {near!r}? " if near else ""
         raise ConfigError(f"there is no figure {rank!r}", where="--rank", remedy=f"{hint}one of {', '.join(names)}")
-    figures = [float(value) for value in result.totals[rank]]
-    order = sorted(range(len(figures)), key=lambda row: (math.isnan(figures[row]), -figures[row]))
-    chosen = order[:top] if top else order
+    house = Container(settings)
+    result = sweep_sets(house, sets, rank, progress)
+    chosen = result.order[:top] if top else result.order
     rows = [{**result.parameters[row], **{name: result.totals[name][row].item() for name in names}} for row in chosen]
-    name = settings.strategy.name
-    void = f"The strategy looks ahead and every figure here is void: {result.ahead}." if result.ahead else ""
-    data = noteworthy(house.for_research, [(symbol, timeframe(settings)) for symbol in symbols(settings)])
-    facts = rows, settings.config_hash, data, void, _made_of(settings), _known_at(settings), _quotes(settings)
-    return SweepReply(name, len(figures), result.left_out, result.why, rank, *facts)
+    return SweepReply(
+        strategy=settings.strategy.name,
+        trials=len(result.totals),
+        left_out=result.left_out,
+        why=result.why,
+        ranked_by=rank,
+        rows=rows,
+        config_hash=settings.config_hash,
+        data=noteworthy(house.for_research, [(symbol, timeframe(settings)) for symbol in symbols(settings)]),
+        verdict=result.verdict.plain(),
+        void=f"The strategy looks ahead and every figure here is void: {result.ahead}." if result.ahead else "",
+        made_of=_made_of(settings),
+        known_at=_known_at(settings),
+        quotes=_quotes(settings),
+    )
 
 
 def _parameters(settings: Settings, combination: Sequence[str]) -> dict[str, float]:

@@ -17,6 +17,7 @@ from tradewright.evaluation.formatting import MetricRow, headline
 from tradewright.evaluation.html_report import MOST_TRADES
 from tradewright.evaluation.study import StudyResult
 from tradewright.evaluation.trade_table import trade_rows
+from tradewright.evaluation.verdict import verdict_lines
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -45,6 +46,17 @@ class StudyView:
     def tiles(self) -> tuple[MetricRow, ...]:
         """The six figures at the head."""
         return headline(self.study.metrics) if self.study else ()
+
+    @property
+    def verdict(self) -> str:
+        """What the evidence supports: its code and its text; empty without a study."""
+        told = self.study.report.verdict if self.study else None
+        return f"{told.code.value}: {told.text}" if told else ""
+
+    @property
+    def verdict_tiles(self) -> tuple[MetricRow, ...]:
+        """The figures behind the verdict."""
+        return verdict_lines(self.study.report.verdict) if self.study else ()
 
     @property
     def texts(self) -> Mapping[str, str]:

@@ -208,8 +208,11 @@ def risk_report(name: str, settings: Settings) -> dg.MaterializeResult:
     report.write(path)
     texts = {key: dg.MetadataValue.md(text) for key, text in report.markdown().items() if key != "account"}
     critical = [finding.message for _, finding in report.findings() if finding.severity is Severity.CRITICAL]
-    facts: Facts = {"report": dg.MetadataValue.path(str(path)), "critical_findings": len(critical), **texts}
-    summary = f"{name}: {count(len(report.findings()), 'finding')}, {len(critical)} critical; {path}"
+    judged = {"verdict": report.verdict.code.value, "verdict_figures": dg.MetadataValue.json(report.verdict.plain())}
+    where = dg.MetadataValue.path(str(path))
+    facts: Facts = {"report": where, "critical_findings": len(critical), **judged, **texts}
+    found = f"{count(len(report.findings()), 'finding')}, {len(critical)} critical"
+    summary = f"{name}: {report.verdict.code.value}; {found}; {path}"
     return dg.MaterializeResult(
         metadata=described(settings, summary, facts, data_hash=done.data_hash, picture=report.markdown()["account"]),
         check_results=[_check("no_critical_finding", critical)],

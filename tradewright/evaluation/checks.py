@@ -13,8 +13,10 @@ from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.equity_curve import DAY_NS, buy_and_hold, longest_span, months_of, period_gains, underwater
 from tradewright.evaluation.finding import Finding, Severity, ValidityEvidence
 from tradewright.evaluation.formatting import count, money, percent, ratio
-from tradewright.evaluation.metrics import Metrics, exposure_series, sampled_returns
-from tradewright.evaluation.significance import ReturnShape, deflated_sharpe, shape_of, sharpe_standard_error
+from tradewright.evaluation.metrics import Metrics, exposure_series
+from tradewright.evaluation.significance import deflated_sharpe, shape_of, sharpe_standard_error
+from tradewright.evaluation.skill import ActiveReturns, active_returns
+from tradewright.evaluation.verdict import Verdict, verdict_of
 from tradewright.model.bars import Floats
 
 TWO_SIDED_95 = 1.959963984540054
@@ -53,9 +55,9 @@ class CheckInput:
         return buy_and_hold(self.result)
 
     @cached_property
-    def shape(self) -> ReturnShape:
-        """The moments of the returns that the metrics used."""
-        return shape_of(sampled_returns(self.result, self.metrics.sampling)[0])
+    def active(self) -> ActiveReturns:
+        """What the rules added to holding."""
+        return active_returns(self.result, self.metrics.days_per_year)
 
     @cached_property
     def monthly_gains(self) -> Floats:
@@ -105,13 +107,13 @@ def luck(case: CheckInput) -> Iterator[Finding]:
 
 
 def trials(case: CheckInput) -> Iterator[Finding]:
-    """Whether the Sharpe ratio survives being the best of many (Bailey and Lopez de Prado 2014)."""
-    tried = case.evidence.trials
-    if tried <= 1 or case.metrics.sharpe <= 0:
+    """Whether the skill survives being the best of many (Bailey and Lopez de Prado 2014)."""
+    tried, shape = case.evidence.tried, shape_of(case.active.returns)
+    if tried.trials <= 1 or shape.sharpe <= 0:
         return
-    chance = deflated_sharpe(case.shape, tried, case.evidence.trial_variance)
+    chance = deflated_sharpe(shape, tried.effective)
     message = (
-        f"As the best of {count(tried, 'trial')}, the Sharpe ratio is above what luck would give"
+        f"As the best of {tried.told}, what the rules add to holding is above what luck would give"
         f" with a probability of {percent(chance, 1)}."
     )
     severity = Severity.INFO if chance >= case.limits.deflated_probability else Severity.WARNING
@@ -342,6 +344,20 @@ CHECKS: tuple[Callable[[CheckInput], Iterator[Finding]], ...] = (
     thin_sampling,
 )
 """In the order in which they matter; the order breaks ties between findings of one severity."""
+
+
+def verdict(case: CheckInput) -> Verdict:
+    """What the evidence of a case supports."""
+    grave = [finding for check in (look_ahead, no_trades) for finding in check(case)]
+    void = next((finding.message for finding in grave if finding.severity is Severity.CRITICAL), "")
+    known = {
+        "the look-ahead test was not run on it": case.evidence.look_ahead_free is None,
+        "the account was wiped out": any(ruin(case)),
+        "one trade carries it": any(one_trade(case)),
+        "prices in its bars look wrong": any(suspicious_bars(case)),
+    }
+    doubts = tuple(doubt for doubt, holds in known.items() if holds)
+    return verdict_of(case.active, case.evidence.tried, case.metrics.trades, void=void, doubts=doubts)
 
 
 def find(case: CheckInput) -> tuple[Finding, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.equity_curve import YearRow
 from tradewright.evaluation.metrics import Metrics
+from tradewright.evaluation.trial_count import TrialCount
 
 
 class Severity(StrEnum):
@@ -46,10 +47,8 @@ class ValidityEvidence:
     longest_gap_bars: int = 0
     bars: tuple[str, ...] = ()
     """The findings of the data checks on the prices of these very bars, each a sentence that names its instrument."""
-    trials: int = 1
-    """The number of parameter sets that were tried before this one was chosen."""
-    trial_variance: float | None = None
-    """The variance of those trials' Sharpe ratios per period, if known."""
+    tried: TrialCount = field(default_factory=TrialCount)
+    """The parameter sets that were tried on these bars."""
 
 
 def pooled_validity_evidence(parts: Sequence[ValidityEvidence]) -> ValidityEvidence:
@@ -62,7 +61,7 @@ def pooled_validity_evidence(parts: Sequence[ValidityEvidence]) -> ValidityEvide
         missing_bars=sum(counted) if counted else None,
         longest_gap_bars=max(each.longest_gap_bars for each in parts),
         bars=tuple(text for each in parts for text in each.bars),
-        trials=max(each.trials for each in parts),
+        tried=max((each.tried for each in parts), key=lambda tried: tried.effective),
     )
 
 

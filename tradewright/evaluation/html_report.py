@@ -15,6 +15,7 @@ from tradewright.evaluation.equity_curve import MONTHS, YearRow
 from tradewright.evaluation.finding import TOGETHER, AccountSection, Finding
 from tradewright.evaluation.formatting import MetricGroup, MetricRow, groups, headline, percent
 from tradewright.evaluation.trade_table import TRADE_HEADER, TradeRow, trade_rows
+from tradewright.evaluation.verdict import Verdict, verdict_lines
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -62,6 +63,7 @@ class _Row:
 def report_page(
     strategy: str,
     sections: Sequence[AccountSection],
+    verdict: Verdict,
     facts: Mapping[str, str],
     detailed: Sequence[AccountSection],
 ) -> str:
@@ -78,6 +80,8 @@ def report_page(
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(_part("page.html"))
     return template.render(
         strategy=strategy,
+        verdict=verdict,
+        figures=verdict_lines(verdict),
         facts=facts,
         rows=[_row(each, places.get(each.instrument)) for each in sections],
         sections=[_page_section(each) for each in detailed],

@@ -10,7 +10,7 @@ from pathlib import Path
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.aggregate import pooled
 from tradewright.evaluation.charts import account_markdown, account_svg
-from tradewright.evaluation.checks import CheckInput, FindingLimits, find
+from tradewright.evaluation.checks import CheckInput, FindingLimits, find, verdict
 from tradewright.evaluation.equity_curve import MONTHS, Sampling, monthly_table
 from tradewright.evaluation.finding import (
     TOGETHER,
@@ -23,6 +23,8 @@ from tradewright.evaluation.finding import (
 from tradewright.evaluation.formatting import groups, markdown_table, percent
 from tradewright.evaluation.html_report import report_page
 from tradewright.evaluation.metrics import evaluate
+from tradewright.evaluation.trial_count import TrialCount
+from tradewright.evaluation.verdict import Verdict
 from tradewright.model.errors import DataError
 from tradewright.store.files import write_bytes
 
@@ -34,21 +36,23 @@ DETAILED = 6
 class RiskReport:
     """One strategy on one or more instruments.
 
-    ``sections`` begins with the pooled account where there are several instruments.
+    ``sections`` begins with the pooled account where there are several instruments; the verdict is on the first one.
     """
 
     strategy: str
     sections: tuple[AccountSection, ...]
+    verdict: Verdict
     facts: Mapping[str, str] = field(default_factory=dict)
     """Facts that identify the run: mode, config hash, data hash, parameters."""
 
     def plain(self) -> dict[str, float | int | bool | str | list[str]]:
-        """Plain figures: every metric of the whole account, and how many findings there are over all sections."""
+        """Plain figures: every metric of the whole account, the number of findings over all sections, the verdict."""
         severities = [finding.severity for _, finding in self.findings()]
         return self.sections[0].metrics.as_dict() | {
             "instruments": max(1, len(self.sections) - 1),
             "critical_findings": severities.count(Severity.CRITICAL),
             "warnings": severities.count(Severity.WARNING),
+            "verdict": self.verdict.code.value,
         }
 
     def markdown(self) -> dict[str, str]:
@@ -93,7 +97,7 @@ class RiskReport:
 
     def html(self) -> str:
         """The whole report as one HTML document that needs nothing from outside."""
-        return report_page(self.strategy, self.sections, self.facts, self.detailed())
+        return report_page(self.strategy, self.sections, self.verdict, self.facts, self.detailed())
 
     def write(self, path: Path) -> None:
         """Write the HTML document, whole or not at all.
@@ -119,6 +123,7 @@ def risk_report(
     days_per_year: float | Mapping[str, float] = 252,
     risk_free: float = 0.0,
     evidence: Mapping[str, ValidityEvidence] | None = None,
+    tried: TrialCount | None = None,
     limits: FindingLimits | None = None,
     facts: Mapping[str, str] | None = None,
 ) -> RiskReport:
@@ -127,7 +132,8 @@ def risk_report(
     Args:
         results: instrument -> backtest, at least one.
         days_per_year: the sampled days of a year, for all or by instrument; all together are measured by the most.
-        evidence: instrument -> evidence from outside of the backtest (look-ahead test, gaps, trials).
+        evidence: instrument -> evidence from outside of the backtest (look-ahead test, gaps).
+        tried: the trials on these bars, this one included; None stands for this one alone.
         limits: the thresholds of findings.
         facts: shown at the head of the report; they identify the run.
 
@@ -136,26 +142,22 @@ def risk_report(
     """
     if not results:
         raise DataError("no backtest to report on", where=strategy, remedy="backtest at least one instrument first")
-    known = {instrument: (evidence or {}).get(instrument, ValidityEvidence()) for instrument in results}
+    counted = tried or TrialCount()
+    known = {name: replace((evidence or {}).get(name, ValidityEvidence()), tried=counted) for name in results}
     accounts = dict(results)
     days = dict(days_per_year) if isinstance(days_per_year, Mapping) else dict.fromkeys(results, days_per_year)
     days[TOGETHER] = max(days[name] for name in results)
     if len(results) > 1:
         accounts = {TOGETHER: pooled(results), **accounts}
         known[TOGETHER] = pooled_validity_evidence(list(known.values()))
-    sections = (
-        _section(
-            name,
-            CheckInput(
-                result,
-                evaluate(result, sampling, days[name], risk_free),
-                known[name],
-                limits or FindingLimits(),
-            ),
+    cases = {
+        name: CheckInput(
+            result, evaluate(result, sampling, days[name], risk_free), known[name], limits or FindingLimits()
         )
         for name, result in accounts.items()
-    )
-    return RiskReport(strategy, tuple(sections), dict(facts or {}))
+    }
+    sections = tuple(_section(name, case) for name, case in cases.items())
+    return RiskReport(strategy, sections, verdict(next(iter(cases.values()))), dict(facts or {}))
 
 
 def _section(name: str, case: CheckInput) -> AccountSection:

@@ -53,23 +53,31 @@ def sharpe_standard_error(sharpe: float, periods: int) -> float:
     return math.sqrt((1.0 + sharpe * sharpe / 2.0) / max(1, periods))
 
 
-def probabilistic_sharpe(shape: ReturnShape, threshold: float = 0.0) -> float:
-    """The probability that the true Sharpe ratio is above ``threshold``, given skewness and kurtosis.
+def sharpe_statistic(shape: ReturnShape, threshold: float = 0.0) -> float:
+    """The distance of a Sharpe ratio from ``threshold`` in standard errors, which count skewness and kurtosis.
 
     Source: D. H. Bailey and M. Lopez de Prado, "The Sharpe Ratio Efficient Frontier", Journal of Risk 15(2), 2012.
-    0.5 for fewer than two periods, and where the moments leave no positive variance for the estimate.
+    0 for fewer than two periods, and where the moments leave no positive variance for the estimate.
     """
     variance = 1.0 - shape.skewness * shape.sharpe + (shape.kurtosis - 1.0) / 4.0 * shape.sharpe**2
     if shape.periods < 2 or variance <= 0:
-        return 0.5
-    return NORMAL.cdf((shape.sharpe - threshold) * math.sqrt((shape.periods - 1) / variance))
+        return 0.0
+    return (shape.sharpe - threshold) * math.sqrt((shape.periods - 1) / variance)
 
 
-def expected_best_sharpe(trials: int, trial_variance: float) -> float:
+def probabilistic_sharpe(shape: ReturnShape, threshold: float = 0.0) -> float:
+    """The probability that the true Sharpe ratio is above ``threshold``, given skewness and kurtosis.
+
+    0.5 where :func:`sharpe_statistic`, whose source is its own, has none.
+    """
+    return NORMAL.cdf(sharpe_statistic(shape, threshold))
+
+
+def expected_best_sharpe(trials: float, trial_variance: float) -> float:
     """The Sharpe ratio that the best of ``trials`` worthless strategies is expected to show.
 
     Args:
-        trials: how many parameter sets were tried, at least 1; one trial expects 0.
+        trials: how many independent parameter sets were tried, at least 1; one trial expects 0.
         trial_variance: the variance of the trials' Sharpe ratios, per period.
 
     Source: D. H. Bailey and M. Lopez de Prado, "The Deflated Sharpe Ratio", Journal of Portfolio Management 40(5),
@@ -82,7 +90,7 @@ def expected_best_sharpe(trials: int, trial_variance: float) -> float:
     return math.sqrt(trial_variance) * ((1.0 - EULER_GAMMA) * high + EULER_GAMMA * higher)
 
 
-def deflated_sharpe(shape: ReturnShape, trials: int, trial_variance: float | None = None) -> float:
+def deflated_sharpe(shape: ReturnShape, trials: float, trial_variance: float | None = None) -> float:
     """The probability that the true Sharpe ratio is above what luck alone would give the best of ``trials``.
 
     Where the trials' variance is unknown, that of a worthless strategy's estimate stands in: 1 / (periods - 1).

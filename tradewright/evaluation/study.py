@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.metrics import Metrics
 from tradewright.evaluation.risk_report import RiskReport, risk_report
+from tradewright.evaluation.trial_count import TrialCount
 from tradewright.model.bars import Bars, Times
 from tradewright.model.errors import ConfigError
 from tradewright.model.hashing import content_hash
@@ -34,6 +35,10 @@ class MetricsConfig:
     sampling: Sampling = Sampling.SESSION
     days_per_year: float | Mapping[str, float] = 252
     risk_free: float = 0.0
+
+
+CountTrials = Callable[[Mapping[str, BacktestResult]], TrialCount]
+"""Records the trial of a strategy, given its results by instrument; how many there have been on these bars."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ def study(
     measures: MetricsConfig,
     cache: Path,
     *,
+    count: CountTrials | None = None,
     evidence: Mapping[str, ValidityEvidence] | None = None,
     facts: Mapping[str, str] | None = None,
     days: Mapping[str, Times] | None = None,
@@ -76,6 +82,7 @@ def study(
     Args:
         specs: the terms by instrument; ``cash`` is the whole account's.
         cache: the folder of stored results.
+        count: records the trial; None counts none, for callers that show the result to nobody.
         days: the dates of the bars' sessions by instrument, in days since 1970; None takes UTC days.
 
     Raises:
@@ -99,6 +106,7 @@ def study(
         days_per_year=measures.days_per_year,
         risk_free=measures.risk_free,
         evidence=evidence,
+        tried=count(results) if count else None,
         facts=facts,
     )
     return StudyResult(

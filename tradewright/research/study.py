@@ -13,7 +13,7 @@ from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.finding import ValidityEvidence
-from tradewright.evaluation.study import MetricsConfig, StudyResult, study
+from tradewright.evaluation.study import CountTrials, MetricsConfig, StudyResult, study
 from tradewright.model.bars import BarKind, Bars, Timeframe, Times
 from tradewright.model.instrument import Instrument
 from tradewright.model.strategy import Strategy
@@ -45,6 +45,7 @@ def report(
     cache: Path,
     *,
     facts: Mapping[str, str],
+    count: CountTrials,
     look_ahead: Mapping[str, LookAheadEvidence] | None = None,
     bases: Mapping[str, BaseBars] | None = None,
     rules: QualityRules = SHIPPED,
@@ -54,6 +55,7 @@ def report(
     Args:
         cache: the folder of stored results.
         facts: shown at the head of the report.
+        count: records the trial.
         look_ahead: the results of the look-ahead test by instrument. Evidence on another strategy, other code or other
             bars than those of this study counts as none.
         bases: the stored bars of the instruments whose bars are made of shorter ones; they are judged as well.
@@ -73,6 +75,7 @@ def report(
         {symbol: terms(item) for symbol, item in tables.items()},
         measures,
         cache,
+        count=count,
         evidence={symbol: seen for symbol, (seen, _score) in judged.items()},
         facts={**facts, **_scores({symbol: each for symbol, (_seen, each) in judged.items() if each is not None})},
         days={symbol: session_days(item) for symbol, item in tables.items()},

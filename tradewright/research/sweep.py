@@ -1,39 +1,82 @@
-"""A sweep: many parameter sets of one strategy on one instrument, in one fused pass."""
+"""A sweep: many parameter sets of one strategy on one instrument, in one fused pass, counted and judged."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from tradewright.backtest.sweep import sweep
-from tradewright.model.errors import ConfigError
+from tradewright.backtest.engine import run
+from tradewright.backtest.lookahead_evidence import LookAheadEvidence
+from tradewright.backtest.result import BacktestResult
+from tradewright.backtest.set_returns import even_sample, set_returns
+from tradewright.backtest.sweep import PreparedSweep, prepare, totals
+from tradewright.catalog.trials import TrialSource
+from tradewright.evaluation.best_of_many import extrapolated
+from tradewright.evaluation.checks import CheckInput, verdict
+from tradewright.evaluation.equity_curve import Sampling, periods_per_year
+from tradewright.evaluation.finding import ValidityEvidence
+from tradewright.evaluation.metrics import evaluate
+from tradewright.evaluation.skill import market_returns, session_groups
+from tradewright.evaluation.study import MetricsConfig
+from tradewright.evaluation.trial_count import TrialCount
+from tradewright.evaluation.verdict import Verdict
+from tradewright.model.bars import Times
+from tradewright.model.errors import ConfigError, DataError
 from tradewright.model.strategy import Strategy
 from tradewright.research.bars import InstrumentBars
 from tradewright.research.look_ahead import evidence_of
-from tradewright.research.study import Terms
+from tradewright.research.study import Terms, session_days
+from tradewright.research.trial_recorder import TrialRecorder
 from tradewright.store.artefacts import Artefacts
 
 Made = TypeVar("Made", bound=Strategy)
 
+SAMPLED = 1_000
+"""Sets whose returns are looked at to see how much they resemble one another; an even sample of a larger grid."""
+PERIODS = 512
+"""Periods of those returns; more sessions are added up in equal groups."""
+
 
 @dataclass(frozen=True)
 class SweepResult:
-    """A sweep, one row per parameter set in the order of the grid; ``totals`` as ``tradewright.backtest.sweep``.
+    """A sweep, one row per parameter set in the order of the grid.
 
+    ``totals`` as ``tradewright.backtest.sweep``, with the Sharpe ratio in a year, from the returns of the bars.
     ``left_out`` sets of the grid have no row, because the strategy does not take them; ``why`` gives the reason of the
-    first. ``ahead`` is the first finding of the look-ahead test of the first set; empty is the good result.
+    first. ``ahead`` is the first finding of the look-ahead test of the first set; empty is the good result. ``order``
+    are the rows from the best to the worst, and the verdict is on the best one.
     """
 
     parameters: list[dict[str, float]]
     totals: npt.NDArray[np.void]
+    order: npt.NDArray[np.intp]
     left_out: int
     why: str
+    verdict: Verdict
     ahead: str = ""
+
+
+@dataclass(frozen=True)
+class SweepRules:
+    """How a sweep is ranked and judged.
+
+    Args:
+        rank: the figure of ``TOTALS`` that is best where it is highest.
+        measures: the conventions of the metrics.
+        recorder: where its trials are counted.
+        kept: where look-ahead evidence is stored. The test comes before the sweep: machine code checks no index.
+    """
+
+    rank: str
+    measures: MetricsConfig
+    recorder: TrialRecorder
+    kept: Artefacts
 
 
 def run_sweep(
@@ -41,20 +84,20 @@ def run_sweep(
     sets: Sequence[Mapping[str, float]],
     tables: Mapping[str, InstrumentBars],
     terms: Terms,
+    rules: SweepRules,
     progress: Callable[[int, int], None] | None = None,
-    *,
-    kept: Artefacts,
 ) -> SweepResult:
-    """Backtest the parameter sets on the one instrument.
+    """Backtest the parameter sets on the one instrument, count them as trials, and judge the best.
 
     Args:
         make: the strategy of a parameter set; it raises ConfigError for values that do not go together (a fast average
             that is slower than the slow one), and that set is left out.
-        kept: where look-ahead evidence is stored. The test comes before the sweep: machine code checks no index.
 
     Raises:
         ConfigError: for more than one instrument, or when no set is left.
+        DataError: without a bar.
         StrategyError: the strategy's own code failed.
+        StoreError: the trials cannot be recorded; then nothing is shown.
     """
     if len(tables) != 1:
         raise ConfigError(
@@ -63,12 +106,63 @@ def run_sweep(
             remedy=f"say backtest.instruments=[{next(iter(tables))}]",
         )
     item = next(iter(tables.values()))
+    if len(item.bars.ts) == 0:
+        what = f"no bar of {item.instrument.symbol} lies in the period"
+        raise DataError(what, where="backtest.start, backtest.end", remedy="choose a period within what is stored")
     taken, why = _taken(make, sets)
-    tested = evidence_of(next(iter(taken.values())), item, kept)
-    threads = os.cpu_count() or 1
-    totals = sweep(list(taken.values()), item.bars, terms(item), threads=threads, progress=progress)
-    rows = [dict(sets[row]) for row in taken]
-    return SweepResult(rows, totals, len(sets) - len(rows), why, next(iter(tested.findings), ""))
+    made = list(taken.values())
+    tested = evidence_of(made[0], item, rules.kept)
+    spec, threads = terms(item), os.cpu_count() or 1
+    prepared = prepare(made, item.bars, spec)
+    found = totals(made, prepared, threads=threads, progress=progress)
+    order = np.argsort(-found[rules.rank].astype(np.float64), kind="stable")
+    best = int(order[0])
+    active = _active_returns(made, prepared, session_days(item), threads)
+    tried = rules.recorder.record(
+        TrialSource.SWEEP, made, found["sharpe"], judged=best, effective=extrapolated(active, len(made))
+    )
+    in_a_year = _days_per_year(item, rules.measures)
+    found["sharpe"] *= math.sqrt(periods_per_year(item.bars.ts, Sampling.BAR, in_a_year, session_days(item)))
+    return SweepResult(
+        parameters=[dict(sets[row]) for row in taken],
+        totals=found,
+        order=order,
+        left_out=len(sets) - len(taken),
+        why=why,
+        verdict=_verdict(run(made[best], item.bars, spec), item, rules.measures, tested, tried),
+        ahead=next(iter(tested.findings), ""),
+    )
+
+
+def _active_returns(
+    made: Sequence[Strategy], prepared: PreparedSweep, days: Times, threads: int
+) -> npt.NDArray[np.float64]:
+    """What an even sample of the sets adds to holding: at most PERIODS periods x SAMPLED sets."""
+    starts, _sampling = session_groups(days)
+    groups = starts[list(even_sample(len(starts), PERIODS))]
+    found = set_returns(made, prepared, list(even_sample(len(made), SAMPLED)), groups, threads=threads)
+    market = np.add.reduceat(market_returns(prepared.market.marks), groups)
+    active: npt.NDArray[np.float64] = found.returns - market[:, None] * found.exposures
+    return active
+
+
+def _verdict(
+    result: BacktestResult,
+    item: InstrumentBars,
+    measures: MetricsConfig,
+    tested: LookAheadEvidence,
+    tried: TrialCount,
+) -> Verdict:
+    """The verdict on the best set, as its own backtest would give it."""
+    yearly = _days_per_year(item, measures)
+    account = replace(result, session_days=session_days(item))
+    seen = ValidityEvidence(look_ahead_free=tested.free, look_ahead=next(iter(tested.findings), ""), tried=tried)
+    return verdict(CheckInput(account, evaluate(account, measures.sampling, yearly, measures.risk_free), seen))
+
+
+def _days_per_year(item: InstrumentBars, measures: MetricsConfig) -> float:
+    days = measures.days_per_year
+    return days[item.instrument.symbol] if isinstance(days, Mapping) else days
 
 
 def _taken(

@@ -1,0 +1,1 @@
+"""What the platform remembers that is no money: the trials of research."""

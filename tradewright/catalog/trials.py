@@ -1,0 +1,263 @@
+"""The trial ledger: every parameter set that was ever evaluated, counted for good.
+
+``<root>/trials/trials.jsonl`` has a line for each evaluation, and each line the hash of the one before; the sets of a
+sweep stand in a file beside it. Nothing here takes a count from its caller, changes a line or removes one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from tradewright.catalog.data_sketch import Sketch, share_bars
+from tradewright.evaluation.trial_count import TrialCount
+from tradewright.model.bars import Timeframe
+from tradewright.model.base import FrozenModel, Instant, Name
+from tradewright.model.errors import StoreError
+from tradewright.store.files import exclusive, private, private_folder, write_bytes
+
+TRIAL = np.dtype([("key", np.uint64), ("sharpe", np.float64)])
+"""One evaluated set: what tells it from others on the same bars, and its Sharpe ratio per bar."""
+
+START = "0" * 64
+"""The hash that the first line names."""
+
+
+class TrialSource(StrEnum):
+    """What evaluated the sets."""
+
+    BACKTEST = "backtest"
+    SWEEP = "sweep"
+
+
+class EvaluationFacts(FrozenModel):
+    """What was evaluated: the strategy, the bars and the settings.
+
+    Args:
+        code: the identity of the strategy's code.
+        data_hash: of the bars.
+        settings_hash: of all settings in force.
+        first, last: the starts of the first and the last bar, nanoseconds UTC.
+    """
+
+    source: TrialSource
+    strategy: Name
+    code: str
+    instruments: tuple[Name, ...]
+    timeframe: Timeframe
+    data_hash: str
+    settings_hash: str
+    first: int
+    last: int
+
+
+class TrialLine(FrozenModel):
+    """One evaluation as it is kept.
+
+    Args:
+        number: its place, from 1.
+        sketch: of its bars, in hexadecimal.
+        trials: how many sets it evaluated.
+        added: how many of them had not been evaluated on these bars before.
+        effective: how many independent trials those count for.
+        overfitting: the probability of backtest overfitting over its sets, None where it was not computed.
+        rows: the sets, in hexadecimal; empty where they have a file of their own.
+        rows_hash: the SHA-256 of the sets.
+        previous: the SHA-256 of the line before.
+    """
+
+    number: int
+    at: Instant
+    facts: EvaluationFacts
+    sketch: str
+    trials: int
+    added: int
+    effective: float
+    overfitting: float | None
+    rows: str
+    rows_hash: str
+    previous: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Sets that were evaluated on one set of bars, to be recorded.
+
+    Args:
+        sketch: of the bars.
+        rows: an array of :data:`TRIAL`, one per set.
+        judged: the row of the set whose verdict is asked for.
+        effective: how many independent trials the sets count for, from 1 to their number.
+        overfitting: as for :class:`TrialLine`.
+    """
+
+    facts: EvaluationFacts
+    sketch: Sketch
+    rows: npt.NDArray[np.void]
+    judged: int = 0
+    effective: float = 1.0
+    overfitting: float | None = None
+
+
+class Trials:
+    """The trial ledger under a storage folder.
+
+    Args:
+        root: the storage folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._folder = root / "trials"
+        self._file = self._folder / "trials.jsonl"
+
+    def record(self, done: Evaluation, at: Instant) -> TrialCount:
+        """Record an evaluation; how many trials there have been on these bars, this one included.
+
+        Sets that were evaluated on these bars before are no further trials. Of new ones among known ones, the effective
+        number is taken in proportion. Sets of different evaluations count as independent of one another.
+
+        Raises:
+            StoreError: the ledger is damaged, or cannot be written; then nothing was recorded.
+        """
+        try:
+            private_folder(self._folder)
+        except OSError as error:
+            raise self._unwritten(error) from error
+        with exclusive(self._folder / "_lock"):
+            lines = list(self._lines())
+            family = [line for line in lines if share_bars(_sketch(line), done.sketch)]
+            known = [self._rows(line) for line in family]
+            keys = np.unique(done.rows["key"])
+            before = np.concatenate([rows["key"] for rows in known]) if known else np.empty(0, np.uint64)
+            added = int(np.count_nonzero(np.isin(keys, before, invert=True)))
+            line = self._line(done, at, lines[-1] if lines else None, added, len(keys))
+            self._append(line, done.rows)
+        counted = [*family, line]
+        judged = done.rows["key"][done.judged]
+        pbo = [
+            each.overfitting
+            for each, rows in zip(counted, [*known, done.rows], strict=True)
+            if each.overfitting is not None and judged in rows["key"]
+        ]
+        return TrialCount(
+            trials=sum(each.added for each in counted),
+            effective=sum(each.effective for each in counted),
+            overfitting=pbo[-1] if pbo else None,
+        )
+
+    def family(self, line: TrialLine, lines: Iterable[TrialLine]) -> tuple[TrialLine, ...]:
+        """Those of some evaluations that were made on bars of one of them; it is one of them itself."""
+        own = _sketch(line)
+        return tuple(each for each in lines if each.number == line.number or share_bars(_sketch(each), own))
+
+    def all(self) -> tuple[TrialLine, ...]:
+        """Every evaluation, the oldest first.
+
+        Raises:
+            StoreError: the ledger is damaged.
+        """
+        return tuple(self._lines())
+
+    def _line(self, done: Evaluation, at: Instant, last: TrialLine | None, added: int, distinct: int) -> TrialLine:
+        plain = done.rows.tobytes()
+        return TrialLine(
+            number=last.number + 1 if last else 1,
+            at=at,
+            facts=done.facts,
+            sketch=done.sketch.tobytes().hex(),
+            trials=distinct,
+            added=added,
+            effective=min(max(done.effective, 1.0), distinct) * added / distinct,
+            overfitting=done.overfitting,
+            rows=plain.hex() if len(done.rows) == 1 else "",
+            rows_hash=hashlib.sha256(plain).hexdigest(),
+            previous=_digest(last) if last else START,
+        )
+
+    def _lines(self) -> Iterator[TrialLine]:
+        """The lines, each checked against the one before; an unfinished last one was never recorded."""
+        try:
+            content = self._file.read_bytes()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._damaged(0, str(error)) from error
+        previous, finished = START, content[: content.rfind(b"\n") + 1]
+        for number, text in enumerate(finished.splitlines(), start=1):
+            try:
+                line = TrialLine.model_validate_json(text)
+            except ValidationError as error:
+                raise self._damaged(number, "it cannot be read") from error
+            if line.number != number or line.previous != previous:
+                raise self._damaged(number, "it does not follow on the line before")
+            previous = _digest(line)
+            yield line
+
+    def _rows(self, line: TrialLine) -> npt.NDArray[np.void]:
+        """The sets of a line.
+
+        Raises:
+            StoreError: they are not what was recorded.
+        """
+        try:
+            plain = bytes.fromhex(line.rows) if line.rows else np.load(self._beside(line.number)).tobytes()
+        except (OSError, ValueError) as error:
+            raise self._damaged(line.number, f"its sets cannot be read ({error})") from error
+        if hashlib.sha256(plain).hexdigest() != line.rows_hash:
+            raise self._damaged(line.number, "its sets are not those that were recorded")
+        return np.frombuffer(plain, TRIAL)
+
+    def _append(self, line: TrialLine, rows: npt.NDArray[np.void]) -> None:
+        if not line.rows:
+            buffer = io.BytesIO()
+            np.save(buffer, rows)
+            write_bytes(self._beside(line.number), buffer.getvalue())
+        text = line.model_dump_json().encode() + b"\n"
+        try:
+            with open(self._file, "ab", opener=private) as file:
+                size = file.tell()
+                file.truncate(self._finished(size))
+                try:
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
+                except OSError:
+                    file.truncate(size)
+                    raise
+        except OSError as error:
+            raise self._unwritten(error) from error
+
+    def _finished(self, size: int) -> int:
+        """The size of the file without a last line that a crash left unfinished."""
+        return self._file.read_bytes().rfind(b"\n") + 1 if size else 0
+
+    def _beside(self, number: int) -> Path:
+        return self._folder / f"sets-{number}.npy"
+
+    def _damaged(self, number: int, why: str) -> StoreError:
+        return StoreError(
+            f"the trial ledger is damaged: {why}",
+            where=f"{self._file}, line {number}",
+            remedy="restore the folder from a backup; without the number of trials no backtest can be judged",
+        )
+
+    def _unwritten(self, error: OSError) -> StoreError:
+        remedy = "free space, or make the folder writable; nothing is shown that was not counted"
+        return StoreError(f"the trial could not be recorded ({error})", where=str(self._file), remedy=remedy)
+
+
+def _digest(line: TrialLine) -> str:
+    return hashlib.sha256(line.model_dump_json().encode()).hexdigest()
+
+
+def _sketch(line: TrialLine) -> Sketch:
+    return np.frombuffer(bytes.fromhex(line.sketch), np.uint64)

@@ -1,0 +1,159 @@
+"""The verdict on a backtest: what its evidence supports, luck or skill, with the figures behind it.
+
+The question is skill: what the rules add, after costs, to holding the same instruments at the same average exposure
+(:mod:`tradewright.evaluation.skill`), judged as the best of every setting that was ever tried on these bars.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tradewright.evaluation.formatting import MIN_ANNUAL_YEARS, MetricRow, count, percent, ratio
+from tradewright.evaluation.significance import NORMAL, ReturnShape, deflated_sharpe, shape_of, sharpe_statistic
+from tradewright.evaluation.skill import ActiveReturns
+from tradewright.evaluation.trial_count import TrialCount
+
+EVIDENCE_CHANCE, LUCK_CHANCE = 0.01, 0.02
+"""Luck with a chance up to the first is no good explanation any more; with one above the second, it is one. Between
+them the evidence supports neither. ``docs/honesty.md`` has the error rates that this gives."""
+LEAST_PERIODS = 60
+"""Fewer returns support no verdict: the normal approximation of a Sharpe ratio's error does not hold yet."""
+LEAST_TRADES = 10
+"""With fewer closed trades a few decisions made the result, however long the run."""
+OVERFITTED = 0.5
+"""A probability of overfitting above this says that the choice among the sets was worse than a blind one."""
+LEAST_SHARE = 0.01
+"""An account that moves so little beside holding does nothing but hold."""
+
+
+class VerdictCode(StrEnum):
+    """What the evidence supports."""
+
+    LUCK = "LUCK"
+    """Luck explains the result."""
+    EVIDENCE = "EVIDENCE"
+    """Luck does not explain the result, and nothing else that was tested does."""
+    INCONCLUSIVE = "INCONCLUSIVE"
+    """The evidence supports neither."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A verdict in a code and in words, with its figures.
+
+    ``figures``: ``trials``, ``effective_trials``, ``skill_sharpe`` (yearly, of the active returns), ``periods``,
+    ``luck_chance`` (that the best of so many worthless settings is as good), ``deflated_sharpe`` (the probability that
+    the true skill is above what the best of them is expected to show) and ``pbo`` (None without a sweep).
+    """
+
+    code: VerdictCode
+    text: str
+    figures: Mapping[str, float | int | None]
+
+    def plain(self) -> dict[str, object]:
+        """The verdict for JSON."""
+        return {"code": self.code.value, "text": self.text, "figures": dict(self.figures)}
+
+
+def luck_chance(shape: ReturnShape, effective: float) -> float:
+    """The chance that the best of ``effective`` independent worthless settings shows such a Sharpe ratio or a higher.
+
+    ``1 - (1 - p) ** effective`` with ``p`` the one-sided probability of one of them, whose error counts skewness and
+    kurtosis (see :func:`~tradewright.evaluation.significance.sharpe_statistic`). Source: Z. Sidak, "Rectangular
+    confidence regions for the means of multivariate normal distributions", JASA 62, 1967.
+    """
+    single = NORMAL.cdf(-sharpe_statistic(shape))
+    return -math.expm1(effective * math.log1p(-single)) if single < 1.0 else 1.0
+
+
+def verdict_of(
+    active: ActiveReturns, tried: TrialCount, trades: int, *, void: str = "", doubts: tuple[str, ...] = ()
+) -> Verdict:
+    """The verdict on an account.
+
+    Args:
+        trades: closed trades.
+        void: the sentence that says why there is nothing to judge: look-ahead, no trade; empty where there is.
+        doubts: what else makes the result unfit as evidence, gravest first, each as a clause.
+    """
+    shape = shape_of(active.returns)
+    chance = luck_chance(shape, tried.effective)
+    yearly = shape.sharpe * math.sqrt(active.periods_per_year)
+    figures: dict[str, float | int | None] = {
+        "trials": tried.trials,
+        "effective_trials": tried.effective,
+        "skill_sharpe": yearly,
+        "periods": shape.periods,
+        "luck_chance": chance,
+        "deflated_sharpe": deflated_sharpe(shape, tried.effective),
+        "pbo": tried.overfitting,
+    }
+    if void:
+        return Verdict(VerdictCode.INCONCLUSIVE, void, figures)
+    code, text = _judged(shape, chance, yearly, active, tried, _doubts(tried, trades, doubts))
+    return Verdict(code, text, figures)
+
+
+def _judged(
+    shape: ReturnShape,
+    chance: float,
+    yearly: float,
+    active: ActiveReturns,
+    tried: TrialCount,
+    doubts: tuple[str, ...],
+) -> tuple[VerdictCode, str]:
+    if shape.periods < LEAST_PERIODS:
+        told = count(shape.periods, "return")
+        return VerdictCode.INCONCLUSIVE, f"{told} are too few for a verdict; it takes {LEAST_PERIODS} or more."
+    if active.share < LEAST_SHARE:
+        return VerdictCode.LUCK, "The rules do nothing beside holding: what was earned is the market's, not theirs."
+    odds = f"The best of {tried.told} without any skill does as well in {percent(chance, 1)} of all cases"
+    long = shape.periods / active.periods_per_year >= MIN_ANNUAL_YEARS
+    what = f"a Sharpe ratio of {ratio(yearly)} a year" if long else "something"
+    adds = f"the rules add {what} to holding at the same average exposure"
+    if chance > LUCK_CHANCE:
+        lead = adds if shape.sharpe > 0 else "the rules add nothing, after costs, to holding at the same exposure"
+        return VerdictCode.LUCK, f"{odds}: {lead}, which luck explains."
+    if chance > EVIDENCE_CHANCE:
+        return VerdictCode.INCONCLUSIVE, f"{odds}: {adds}; that is too often to rule luck out and too rare to blame it."
+    if doubts:
+        return VerdictCode.INCONCLUSIVE, f"{odds}, but {doubts[0]}: luck is ruled out, the result is not relied on."
+    return VerdictCode.EVIDENCE, f"{odds}: {adds}, and luck does not explain it. It says nothing of other markets."
+
+
+def _doubts(tried: TrialCount, trades: int, doubts: tuple[str, ...]) -> tuple[str, ...]:
+    found = list(doubts)
+    if trades < LEAST_TRADES:
+        found.append(f"{count(trades, 'closed trade')} made it")
+    if tried.overfitting is not None and tried.overfitting > OVERFITTED:
+        found.append(f"the best sets of one half of the time do worse in the other ({percent(tried.overfitting)} PBO)")
+    return tuple(found)
+
+
+def verdict_lines(verdict: Verdict) -> tuple[MetricRow, ...]:
+    """The figures as text, with what they mean."""
+    told = verdict.figures
+
+    def line(label: str, name: str, write: Callable[[float], str], meaning: str) -> MetricRow:
+        value = told[name]
+        return MetricRow(label, "–" if value is None else write(value), meaning)
+
+    return (
+        line("Skill", "skill_sharpe", ratio, "Sharpe ratio a year of what the rules add to holding"),
+        line("Trials", "trials", _whole, "settings tried on these bars, ever"),
+        line("Independent ones", "effective_trials", _whole, "as many they count for"),
+        line("Chance of luck", "luck_chance", _share, "that the best of them is as good without skill"),
+        line("Deflated Sharpe", "deflated_sharpe", _share, "probability of true skill"),
+        line("Overfitting", "pbo", _share, "PBO of the sweep it was chosen from"),
+    )
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _share(value: float) -> str:
+    return percent(value, 1)

@@ -1,0 +1,108 @@
+"""What makes an evaluation a recorded trial: the identity of its parameter sets, and the sketch of its bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from tradewright.backtest.code import code_digest
+from tradewright.backtest.result import BacktestResult
+from tradewright.backtest.strategy_errors import features_of
+from tradewright.catalog.data_sketch import mixed, sketch_of
+from tradewright.catalog.trials import TRIAL, Evaluation, EvaluationFacts, Trials, TrialSource
+from tradewright.evaluation.aggregate import pooled
+from tradewright.evaluation.equity_curve import Sampling, levels, returns_of
+from tradewright.evaluation.significance import shape_of
+from tradewright.evaluation.trial_count import TrialCount
+from tradewright.model.bars import Floats, Timeframe
+from tradewright.model.hashing import content_hash
+from tradewright.model.strategy import Strategy
+from tradewright.research.bars import InstrumentBars
+
+
+@dataclass(frozen=True)
+class TrialRecorder:
+    """Records the trials of one strategy on its bars.
+
+    Args:
+        tables: the bars by instrument.
+        terms: the hash of every setting that makes another trial of the same parameters: costs, fills, span.
+        settings_hash: of all settings in force.
+    """
+
+    ledger: Trials
+    now: Callable[[], datetime]
+    tables: Mapping[str, InstrumentBars]
+    timeframe: Timeframe
+    terms: str
+    settings_hash: str
+
+    def of_study(self, strategy: Strategy) -> Callable[[Mapping[str, BacktestResult]], TrialCount]:
+        """What counts the one trial of a backtest, given its results."""
+
+        def count(results: Mapping[str, BacktestResult]) -> TrialCount:
+            account = next(iter(results.values())) if len(results) == 1 else pooled(results)
+            equity = levels(account.bars.ts, account.equity, account.initial_cash, Sampling.BAR)
+            sharpe = np.array([shape_of(returns_of(equity)[1:]).sharpe])
+            return self.record(TrialSource.BACKTEST, [strategy], sharpe)
+
+        return count
+
+    def record(
+        self,
+        source: TrialSource,
+        strategies: Sequence[Strategy],
+        sharpe: Floats,
+        *,
+        judged: int = 0,
+        effective: float = 1.0,
+        overfitting: float | None = None,
+    ) -> TrialCount:
+        """Record sets that were evaluated.
+
+        Args:
+            sharpe: their Sharpe ratios per bar.
+            judged, effective, overfitting: as for :class:`~tradewright.catalog.trials.Evaluation`.
+
+        Raises:
+            StoreError: the ledger is damaged, or cannot be written.
+        """
+        bars = [item.bars for item in self.tables.values()]
+        rows = np.empty(len(strategies), TRIAL)
+        rows["key"], rows["sharpe"] = self._keys(strategies), sharpe
+        facts = EvaluationFacts(
+            source=source,
+            strategy=strategies[0].name,
+            code=code_digest(strategies[0].generate_signal),
+            instruments=tuple(sorted(self.tables)),
+            timeframe=self.timeframe,
+            data_hash=content_hash(sorted(item.data_hash for item in self.tables.values())),
+            settings_hash=self.settings_hash,
+            first=min((int(each.ts[0]) for each in bars if len(each.ts)), default=0),
+            last=max((int(each.ts[-1]) for each in bars if len(each.ts)), default=0),
+        )
+        done = Evaluation(facts, sketch_of(bars), rows, judged, effective, overfitting)
+        return self.ledger.record(done, self.now())
+
+    def _keys(self, strategies: Sequence[Strategy]) -> npt.NDArray[np.uint64]:
+        """A number for each set: of the code, the terms, the instruments, the features and the parameters."""
+        common = [code_digest(strategies[0].generate_signal), self.terms, sorted(self.tables), self.timeframe]
+        known: dict[object, int] = {}
+        features = np.array(
+            [[_number(feature, known) for feature in features_of(each)] for each in strategies], np.uint64
+        )
+        values = np.array([[float(value) for value in each.parameters()] for each in strategies], np.float64)
+        keys = np.full(len(strategies), int(content_hash(common)[:16], 16), np.uint64)
+        for column in (*features.T, *np.ascontiguousarray(values.T).view(np.uint64)):
+            keys = mixed(keys ^ mixed(column))
+        return keys
+
+
+def _number(feature: object, known: dict[object, int]) -> int:
+    if feature not in known:
+        known[feature] = int(content_hash(repr(feature))[:16], 16)
+    return known[feature]
