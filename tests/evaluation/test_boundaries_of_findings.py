@@ -15,6 +15,7 @@ from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.checks import CHECKS, MIN_MONTHS, MIN_YEARS, TWO_SIDED_95, CheckInput, FindingLimits, find
 from tradewright.evaluation.finding import Severity, ValidityEvidence, pooled_validity_evidence
 from tradewright.evaluation.metrics import Metrics, evaluate
+from tradewright.evaluation.trial_count import TrialCount
 
 
 def with_figures(result: BacktestResult, evidence: ValidityEvidence = CLEAN, **figures: Any) -> dict[str, Severity]:
@@ -198,13 +199,16 @@ def test_no_ratio_and_no_periods_are_no_matter_of_luck(figures: dict[str, Any]) 
     assert "SHARPE_MAY_BE_LUCK" not in with_figures(steady(), **figures)
 
 
-@pytest.mark.parametrize(("trials", "sharpe", "speaks"), [(1, 1.0, False), (2, 1.0, True), (2, 0.0, False)])
-def test_the_best_of_one_is_not_deflated(trials: int, sharpe: float, speaks: bool) -> None:
-    assert ("DEFLATED_SHARPE" in with_figures(steady(), replace(CLEAN, trials=trials), sharpe=sharpe)) is speaks
+@pytest.mark.parametrize(("trials", "gain", "speaks"), [(1, 1.0, False), (2, 1.0, True), (2, -1.0, False)])
+def test_the_best_of_one_is_not_deflated_and_neither_is_what_adds_nothing(
+    trials: int, gain: float, speaks: bool
+) -> None:
+    known = replace(CLEAN, tried=TrialCount(trials, float(trials)))
+    assert ("DEFLATED_SHARPE" in with_figures(round_trips([gain, gain / 2] * 20), known)) is speaks
 
 
 def test_a_probability_at_the_limit_is_enough() -> None:
-    result, evidence = steady(), replace(CLEAN, trials=10)
+    result, evidence = steady(), replace(CLEAN, tried=TrialCount(10, 10.0))
     case = CheckInput(result, evaluate(result), evidence)
     (finding,) = (each for each in find(case) if each.code == "DEFLATED_SHARPE")
     chance = float(finding.message.split("probability of ")[1].rstrip("%.")) / 100
@@ -268,7 +272,7 @@ def test_within_one_severity_the_order_of_the_checks_decides() -> None:
             2,
             1,
         ),
-        ([ValidityEvidence(trials=5), ValidityEvidence(trials=50, trial_variance=0.1)], None, None, 0, 50),
+        ([ValidityEvidence(tried=TrialCount(9, 5.0)), ValidityEvidence(tried=TrialCount(50, 7.0))], None, None, 0, 50),
     ],
 )
 def test_what_is_known_of_several_accounts(
@@ -276,4 +280,4 @@ def test_what_is_known_of_several_accounts(
 ) -> None:
     together = pooled_validity_evidence(parts)
     assert (together.look_ahead_free, together.missing_bars) == (free, missing)
-    assert (together.longest_gap_bars, together.trials) == (longest, trials)
+    assert (together.longest_gap_bars, together.tried.trials) == (longest, trials)

@@ -15,6 +15,7 @@ from tradewright.backtest.result import BacktestResult, Curves
 from tradewright.evaluation.checks import CheckInput, FindingLimits, find
 from tradewright.evaluation.finding import Finding, Severity, ValidityEvidence
 from tradewright.evaluation.metrics import evaluate
+from tradewright.evaluation.trial_count import TrialCount
 
 CLEAN = ValidityEvidence(look_ahead_free=True, missing_bars=0)
 
@@ -86,7 +87,11 @@ SPOKEN: dict[str, tuple[Severity, Callable[[], dict[str, Finding]], str]] = {
         lambda: found(round_trips([5.0, -4.0] * 20)),
         "distinguishable",
     ),
-    "DEFLATED_SHARPE": (Severity.WARNING, lambda: found(steady(), replace(CLEAN, trials=100_000)), "100,000 trials"),
+    "DEFLATED_SHARPE": (
+        Severity.WARNING,
+        lambda: found(steady(), replace(CLEAN, tried=TrialCount(100_000, 9e4))),
+        "100,000 trials",
+    ),
     "FEW_TRADES": (Severity.WARNING, lambda: found(round_trips([1.0] * 29)), "29 closed trades"),
     "ONE_TRADE_CARRIES": (Severity.WARNING, lambda: found(round_trips([1.0] * 39 + [60.0])), "39.00 would be left"),
     "ONE_MONTH_CARRIES": (Severity.WARNING, lambda: found(round_trips([0.1] * 70 + [30.0])), "One month of"),
@@ -136,7 +141,7 @@ def test_each_finding_speaks_with_its_figures(code):
 def test_milder_forms():
     assert found(round_trips([4.0] * 40, fee=1.0))["FEES_EAT_PROFIT"].severity is Severity.WARNING
     assert found(steady(), replace(CLEAN, missing_bars=1))["DATA_GAPS"].severity is Severity.INFO
-    assert found(steady(), replace(CLEAN, trials=2))["DEFLATED_SHARPE"].severity is Severity.INFO
+    assert found(steady(), replace(CLEAN, tried=TrialCount(2, 2.0)))["DEFLATED_SHARPE"].severity is Severity.INFO
 
 
 @pytest.mark.parametrize(
@@ -194,7 +199,7 @@ def test_nothing_to_judge_is_judged_without_error():
 @given(st.lists(st.floats(min_value=-50, max_value=90), max_size=12), st.floats(min_value=-1, max_value=30))
 def test_any_account_can_be_criticised(profits, fee):
     result = round_trips(profits, fee)
-    findings = find(CheckInput(result, evaluate(result), ValidityEvidence(trials=7, missing_bars=3)))
+    findings = find(CheckInput(result, evaluate(result), ValidityEvidence(tried=TrialCount(7, 7.0), missing_bars=3)))
     codes = [finding.code for finding in findings]
     assert len(set(codes)) == len(codes)
     assert not any(word in finding.message for finding in findings for word in ("nan", "inf ", "-0.00 "))

@@ -1,7 +1,8 @@
 """The trial ledger: every parameter set that was ever evaluated, counted for good.
 
-``<root>/trials/trials.jsonl`` has a line for each evaluation, and each line the hash of the one before; the sets of a
-sweep stand in a file beside it. Nothing here takes a count from its caller, changes a line or removes one.
+``<root>/trials/trials.log`` has a line for each evaluation: a hash over the line before and this one, and the
+evaluation as JSON. The sets of a sweep stand in a file beside it. Nothing here takes a count from its caller, changes a
+line or removes one, and a ledger that was changed by other hands is refused.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import ValidationError
 
 from tradewright.catalog.data_sketch import Sketch, share_bars
 from tradewright.evaluation.trial_count import TrialCount
@@ -29,7 +29,7 @@ TRIAL = np.dtype([("key", np.uint64), ("sharpe", np.float64)])
 """One evaluated set: what tells it from others on the same bars, and its Sharpe ratio per bar."""
 
 START = "0" * 64
-"""The hash that the first line names."""
+"""The hash before the first line."""
 
 
 class TrialSource(StrEnum):
@@ -72,7 +72,6 @@ class TrialLine(FrozenModel):
         overfitting: the probability of backtest overfitting over its sets, None where it was not computed.
         rows: the sets, in hexadecimal; empty where they have a file of their own.
         rows_hash: the SHA-256 of the sets.
-        previous: the SHA-256 of the line before.
     """
 
     number: int
@@ -85,7 +84,6 @@ class TrialLine(FrozenModel):
     overfitting: float | None
     rows: str
     rows_hash: str
-    previous: str
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ class Trials:
 
     def __init__(self, root: Path) -> None:
         self._folder = root / "trials"
-        self._file = self._folder / "trials.jsonl"
+        self._file = self._folder / "trials.log"
 
     def record(self, done: Evaluation, at: Instant) -> TrialCount:
         """Record an evaluation; how many trials there have been on these bars, this one included.
@@ -133,14 +131,15 @@ class Trials:
         except OSError as error:
             raise self._unwritten(error) from error
         with exclusive(self._folder / "_lock"):
-            lines = list(self._lines())
+            kept = list(self._lines())
+            lines = [line for line, _hash in kept]
             family = [line for line in lines if share_bars(_sketch(line), done.sketch)]
             known = [self._rows(line) for line in family]
             keys = np.unique(done.rows["key"])
             before = np.concatenate([rows["key"] for rows in known]) if known else np.empty(0, np.uint64)
             added = int(np.count_nonzero(np.isin(keys, before, invert=True)))
-            line = self._line(done, at, lines[-1] if lines else None, added, len(keys))
-            self._append(line, done.rows)
+            line = _line(len(lines) + 1, done, at, added, len(keys))
+            self._append(line, kept[-1][1] if kept else START, done.rows)
         counted = [*family, line]
         judged = done.rows["key"][done.judged]
         pbo = [
@@ -165,26 +164,10 @@ class Trials:
         Raises:
             StoreError: the ledger is damaged.
         """
-        return tuple(self._lines())
+        return tuple(line for line, _hash in self._lines())
 
-    def _line(self, done: Evaluation, at: Instant, last: TrialLine | None, added: int, distinct: int) -> TrialLine:
-        plain = done.rows.tobytes()
-        return TrialLine(
-            number=last.number + 1 if last else 1,
-            at=at,
-            facts=done.facts,
-            sketch=done.sketch.tobytes().hex(),
-            trials=distinct,
-            added=added,
-            effective=min(max(done.effective, 1.0), distinct) * added / distinct,
-            overfitting=done.overfitting,
-            rows=plain.hex() if len(done.rows) == 1 else "",
-            rows_hash=hashlib.sha256(plain).hexdigest(),
-            previous=_digest(last) if last else START,
-        )
-
-    def _lines(self) -> Iterator[TrialLine]:
-        """The lines, each checked against the one before; an unfinished last one was never recorded."""
+    def _lines(self) -> Iterator[tuple[TrialLine, str]]:
+        """The lines with their hashes, each checked; an unfinished last one was never recorded."""
         try:
             content = self._file.read_bytes()
         except FileNotFoundError:
@@ -193,14 +176,11 @@ class Trials:
             raise self._damaged(0, str(error)) from error
         previous, finished = START, content[: content.rfind(b"\n") + 1]
         for number, text in enumerate(finished.splitlines(), start=1):
-            try:
-                line = TrialLine.model_validate_json(text)
-            except ValidationError as error:
-                raise self._damaged(number, "it cannot be read") from error
-            if line.number != number or line.previous != previous:
-                raise self._damaged(number, "it does not follow on the line before")
-            previous = _digest(line)
-            yield line
+            told, _, document = text.partition(b" ")
+            previous = _hash(previous, document)
+            if told.decode(errors="replace") != previous:
+                raise self._damaged(number, "it is not what was recorded after the line before")
+            yield TrialLine.model_validate_json(document), previous
 
     def _rows(self, line: TrialLine) -> npt.NDArray[np.void]:
         """The sets of a line.
@@ -216,12 +196,13 @@ class Trials:
             raise self._damaged(line.number, "its sets are not those that were recorded")
         return np.frombuffer(plain, TRIAL)
 
-    def _append(self, line: TrialLine, rows: npt.NDArray[np.void]) -> None:
+    def _append(self, line: TrialLine, previous: str, rows: npt.NDArray[np.void]) -> None:
         if not line.rows:
             buffer = io.BytesIO()
             np.save(buffer, rows)
             write_bytes(self._beside(line.number), buffer.getvalue())
-        text = line.model_dump_json().encode() + b"\n"
+        document = line.model_dump_json().encode()
+        text = f"{_hash(previous, document)} ".encode() + document + b"\n"
         try:
             with open(self._file, "ab", opener=private) as file:
                 size = file.tell()
@@ -255,8 +236,24 @@ class Trials:
         return StoreError(f"the trial could not be recorded ({error})", where=str(self._file), remedy=remedy)
 
 
-def _digest(line: TrialLine) -> str:
-    return hashlib.sha256(line.model_dump_json().encode()).hexdigest()
+def _line(number: int, done: Evaluation, at: Instant, added: int, distinct: int) -> TrialLine:
+    plain = done.rows.tobytes()
+    return TrialLine(
+        number=number,
+        at=at,
+        facts=done.facts,
+        sketch=done.sketch.tobytes().hex(),
+        trials=distinct,
+        added=added,
+        effective=min(max(done.effective, 1.0), distinct) * added / distinct,
+        overfitting=done.overfitting,
+        rows=plain.hex() if len(done.rows) == 1 else "",
+        rows_hash=hashlib.sha256(plain).hexdigest(),
+    )
+
+
+def _hash(previous: str, document: bytes) -> str:
+    return hashlib.sha256(previous.encode() + document).hexdigest()
 
 
 def _sketch(line: TrialLine) -> Sketch:

@@ -16,7 +16,7 @@ from tradewright.evaluation.formatting import count, money, percent, ratio
 from tradewright.evaluation.metrics import Metrics, exposure_series
 from tradewright.evaluation.significance import deflated_sharpe, shape_of, sharpe_standard_error
 from tradewright.evaluation.skill import ActiveReturns, active_returns
-from tradewright.evaluation.verdict import Verdict, verdict_of
+from tradewright.evaluation.verdict import SkillVerdict, verdict_of
 from tradewright.model.bars import Floats
 
 TWO_SIDED_95 = 1.959963984540054
@@ -346,7 +346,7 @@ CHECKS: tuple[Callable[[CheckInput], Iterator[Finding]], ...] = (
 """In the order in which they matter; the order breaks ties between findings of one severity."""
 
 
-def verdict(case: CheckInput) -> Verdict:
+def verdict(case: CheckInput) -> SkillVerdict:
     """What the evidence of a case supports."""
     grave = [finding for check in (look_ahead, no_trades) for finding in check(case)]
     void = next((finding.message for finding in grave if finding.severity is Severity.CRITICAL), "")

@@ -15,7 +15,7 @@ from tradewright.evaluation.equity_curve import MONTHS, YearRow
 from tradewright.evaluation.finding import TOGETHER, AccountSection, Finding
 from tradewright.evaluation.formatting import MetricGroup, MetricRow, groups, headline, percent
 from tradewright.evaluation.trade_table import TRADE_HEADER, TradeRow, trade_rows
-from tradewright.evaluation.verdict import Verdict, verdict_lines
+from tradewright.evaluation.verdict import SkillVerdict, verdict_lines
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -63,7 +63,7 @@ class _Row:
 def report_page(
     strategy: str,
     sections: Sequence[AccountSection],
-    verdict: Verdict,
+    verdict: SkillVerdict,
     facts: Mapping[str, str],
     detailed: Sequence[AccountSection],
 ) -> str:

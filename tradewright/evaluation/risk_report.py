@@ -24,7 +24,7 @@ from tradewright.evaluation.formatting import groups, markdown_table, percent
 from tradewright.evaluation.html_report import report_page
 from tradewright.evaluation.metrics import evaluate
 from tradewright.evaluation.trial_count import TrialCount
-from tradewright.evaluation.verdict import Verdict
+from tradewright.evaluation.verdict import SkillVerdict
 from tradewright.model.errors import DataError
 from tradewright.store.files import write_bytes
 
@@ -41,7 +41,7 @@ class RiskReport:
 
     strategy: str
     sections: tuple[AccountSection, ...]
-    verdict: Verdict
+    verdict: SkillVerdict
     facts: Mapping[str, str] = field(default_factory=dict)
     """Facts that identify the run: mode, config hash, data hash, parameters."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tradewright.evaluation.formatting import MIN_ANNUAL_YEARS, MetricRow, count, percent, ratio
-from tradewright.evaluation.significance import NORMAL, ReturnShape, deflated_sharpe, shape_of, sharpe_statistic
+from tradewright.evaluation.significance import ReturnShape, deflated_sharpe, shape_of, sharpe_statistic
 from tradewright.evaluation.skill import ActiveReturns
 from tradewright.evaluation.trial_count import TrialCount
 
@@ -41,7 +41,7 @@ class VerdictCode(StrEnum):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SkillVerdict:
     """A verdict in a code and in words, with its figures.
 
     ``figures``: ``trials``, ``effective_trials``, ``skill_sharpe`` (yearly, of the active returns), ``periods``,
@@ -65,13 +65,13 @@ def luck_chance(shape: ReturnShape, effective: float) -> float:
     kurtosis (see :func:`~tradewright.evaluation.significance.sharpe_statistic`). Source: Z. Sidak, "Rectangular
     confidence regions for the means of multivariate normal distributions", JASA 62, 1967.
     """
-    single = NORMAL.cdf(-sharpe_statistic(shape))
+    single = math.erfc(sharpe_statistic(shape) / math.sqrt(2.0)) / 2.0
     return -math.expm1(effective * math.log1p(-single)) if single < 1.0 else 1.0
 
 
 def verdict_of(
     active: ActiveReturns, tried: TrialCount, trades: int, *, void: str = "", doubts: tuple[str, ...] = ()
-) -> Verdict:
+) -> SkillVerdict:
     """The verdict on an account.
 
     Args:
@@ -92,9 +92,9 @@ def verdict_of(
         "pbo": tried.overfitting,
     }
     if void:
-        return Verdict(VerdictCode.INCONCLUSIVE, void, figures)
+        return SkillVerdict(VerdictCode.INCONCLUSIVE, void, figures)
     code, text = _judged(shape, chance, yearly, active, tried, _doubts(tried, trades, doubts))
-    return Verdict(code, text, figures)
+    return SkillVerdict(code, text, figures)
 
 
 def _judged(
@@ -110,7 +110,7 @@ def _judged(
         return VerdictCode.INCONCLUSIVE, f"{told} are too few for a verdict; it takes {LEAST_PERIODS} or more."
     if active.share < LEAST_SHARE:
         return VerdictCode.LUCK, "The rules do nothing beside holding: what was earned is the market's, not theirs."
-    odds = f"The best of {tried.told} without any skill does as well in {percent(chance, 1)} of all cases"
+    odds = f"The best of {tried.told} without any skill does as well in {_rarely(chance)} of all cases"
     long = shape.periods / active.periods_per_year >= MIN_ANNUAL_YEARS
     what = f"a Sharpe ratio of {ratio(yearly)} a year" if long else "something"
     adds = f"the rules add {what} to holding at the same average exposure"
@@ -133,7 +133,7 @@ def _doubts(tried: TrialCount, trades: int, doubts: tuple[str, ...]) -> tuple[st
     return tuple(found)
 
 
-def verdict_lines(verdict: Verdict) -> tuple[MetricRow, ...]:
+def verdict_lines(verdict: SkillVerdict) -> tuple[MetricRow, ...]:
     """The figures as text, with what they mean."""
     told = verdict.figures
 
@@ -145,10 +145,14 @@ def verdict_lines(verdict: Verdict) -> tuple[MetricRow, ...]:
         line("Skill", "skill_sharpe", ratio, "Sharpe ratio a year of what the rules add to holding"),
         line("Trials", "trials", _whole, "settings tried on these bars, ever"),
         line("Independent ones", "effective_trials", _whole, "as many they count for"),
-        line("Chance of luck", "luck_chance", _share, "that the best of them is as good without skill"),
+        line("Chance of luck", "luck_chance", _rarely, "that the best of them is as good without skill"),
         line("Deflated Sharpe", "deflated_sharpe", _share, "probability of true skill"),
         line("Overfitting", "pbo", _share, "PBO of the sweep it was chosen from"),
     )
+
+
+def _rarely(chance: float) -> str:
+    return percent(chance, 1) if chance >= 0.0005 else "less than 0.1%"
 
 
 def _whole(value: float) -> str:

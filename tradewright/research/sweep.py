@@ -25,7 +25,7 @@ from tradewright.evaluation.metrics import evaluate
 from tradewright.evaluation.skill import market_returns, session_groups
 from tradewright.evaluation.study import MetricsConfig
 from tradewright.evaluation.trial_count import TrialCount
-from tradewright.evaluation.verdict import Verdict
+from tradewright.evaluation.verdict import SkillVerdict
 from tradewright.model.bars import Times
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.model.strategy import Strategy
@@ -58,7 +58,7 @@ class SweepResult:
     order: npt.NDArray[np.intp]
     left_out: int
     why: str
-    verdict: Verdict
+    verdict: SkillVerdict
     ahead: str = ""
 
 
@@ -152,7 +152,7 @@ def _verdict(
     measures: MetricsConfig,
     tested: LookAheadEvidence,
     tried: TrialCount,
-) -> Verdict:
+) -> SkillVerdict:
     """The verdict on the best set, as its own backtest would give it."""
     yearly = _days_per_year(item, measures)
     account = replace(result, session_days=session_days(item))
