@@ -1,0 +1,173 @@
+"""The effective number of trials against known mixtures, and the deflated Sharpe ratio with it against honest luck."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tradewright.evaluation import effective_trials as module
+from tradewright.evaluation.effective_trials import effective_trials, effective_trials_of, sample_of
+from tradewright.evaluation.return_samples import ReturnsRefused
+from tradewright.evaluation.significance import deflated_sharpe, shape_of
+from tradewright.model.bars import Floats
+
+
+def independent(seed: int, periods: int, trials: int) -> Floats:
+    return np.random.default_rng(seed).normal(0.0, 0.01, (periods, trials))
+
+
+def equicorrelated(random: np.random.Generator, rho: float, periods: int, trials: int) -> Floats:
+    common, own = random.standard_normal((periods, 1)), random.standard_normal((periods, trials))
+    return 0.01 * (math.sqrt(rho) * common + math.sqrt(1 - rho) * own)
+
+
+def crossover_rules(random: np.random.Generator, periods: int) -> Floats:
+    """The returns of 80 pairs of moving averages, long or short, on one random walk: a sweep over nothing."""
+    returns = 0.01 * random.standard_normal(periods + 100)
+    sums = np.concatenate(([0.0], np.cumsum(np.concatenate(([0.0], np.cumsum(returns))))))
+    now = np.arange(100, periods + 100) + 1
+    means = {span: (sums[now] - sums[now - span]) / span for span in (*range(2, 18, 2), *range(25, 95, 7))}
+    pairs = ((fast, slow) for fast in range(2, 18, 2) for slow in range(25, 95, 7))
+    return np.column_stack([np.sign(means[fast] - means[slow]) * returns[100:] for fast, slow in pairs])
+
+
+def test_expected_best_of_independent_as_published():
+    """H. L. Harter, "Expected values of normal order statistics", Biometrika 48, 1961."""
+    expected, logarithm = module._best_of_independent()
+    published = {1: 0.0, 2: 0.56419, 3: 0.84628, 10: 1.53875, 20: 1.86748, 50: 2.24907, 100: 2.50759}
+    for count, best in published.items():
+        assert np.interp(math.log(count), logarithm, expected) == pytest.approx(best, abs=2e-4)
+
+
+@pytest.mark.parametrize("trials", [2, 20, 100, 200])
+def test_independent_trials_count_in_full(trials):
+    effective = effective_trials(independent(trials, 1000, trials))
+    assert effective.estimate == pytest.approx(trials, rel=0.15)
+    assert effective.estimate <= effective.trials <= trials
+    assert effective.trials >= 0.95 * trials
+
+
+@pytest.mark.parametrize("groups", [1, 3, 17, 60])
+def test_copies_of_few_series_count_once(groups):
+    """Whatever the size of their positions, which does not change a Sharpe ratio."""
+    random = np.random.default_rng(groups)
+    chosen = np.concatenate((np.arange(groups), random.integers(0, groups, 240)))
+    copies = independent(1, 500, groups)[:, chosen] * random.uniform(0.5, 2.0, len(chosen))
+    effective = effective_trials(copies)
+    assert (effective.trials, effective.distinct) == (groups, groups)
+    if groups <= 17:  # each half of the sample has a copy of all
+        assert effective_trials(copies, tried=50_000).trials == groups
+
+
+@pytest.mark.parametrize(("rho", "trials", "theory"), [(0.3, 100, 34.3), (0.5, 100, 16.2), (0.9, 100, 2.8)])
+def test_equal_correlation_as_in_theory(rho, trials, theory):
+    """E max of n equally correlated normals is sqrt(1 - rho) of that of independent ones; ``theory`` inverts it."""
+    matrix = np.full((trials, trials), rho) + (1 - rho) * np.eye(trials)
+    assert effective_trials_of(matrix).estimate == pytest.approx(theory, rel=0.07)
+    returns = equicorrelated(np.random.default_rng(3), rho, 2000, trials)
+    assert effective_trials(returns).estimate == pytest.approx(theory, rel=0.12)
+
+
+def test_matrix_and_returns_agree():
+    returns = equicorrelated(np.random.default_rng(4), 0.4, 400, 50)
+    assert effective_trials_of(np.corrcoef(returns.T)) == effective_trials(returns)
+
+
+def test_more_trials_than_periods():
+    """Where the sample correlation has no full rank, eigenvalues would count 99 at most."""
+    assert effective_trials(independent(5, 100, 600)).estimate == pytest.approx(600, rel=0.2)
+
+
+def test_a_sample_stands_for_all(monkeypatch):
+    """Against the direct count: high where growth slows, and never above all trials."""
+    random = np.random.default_rng(6)
+    centres = random.standard_normal((80, 60))
+    returns = np.repeat(centres, 50, axis=1) + 0.3 * random.standard_normal((80, 3000))
+    monkeypatch.setattr(module, "REPRESENTATIVES", 3000)
+    direct = effective_trials(returns).estimate
+    assert 60 < direct < 400
+    sampled = effective_trials(returns[:, sample_of(3000, 300)], tried=3000)
+    assert direct * 0.95 < sampled.estimate < 3 * direct
+    assert effective_trials(independent(7, 80, 300), tried=3000).trials > 2000
+
+
+def test_sample_is_even_and_fixed():
+    chosen = sample_of(100_000)
+    assert (chosen // 100 == np.arange(1000)).all()
+    assert len(set((chosen % 100).tolist())) > 50
+    assert (sample_of(100_000) == chosen).all()
+    assert (sample_of(7) == np.arange(7)).all()
+
+
+def test_same_answer_every_time():
+    returns = independent(8, 50, 30)
+    assert effective_trials(returns) == effective_trials(returns.copy(order="F"))
+
+
+def test_constant_trials_add_nothing():
+    flat = np.zeros((100, 4))
+    assert effective_trials(flat).trials == 1
+    assert effective_trials(flat).distinct == 0
+    assert effective_trials(np.hstack((flat, independent(9, 100, 2)))).trials == 2
+    assert effective_trials(flat).tried == 4
+
+
+@pytest.mark.parametrize("bad", [np.zeros(5), np.zeros((1, 3)), np.zeros((5, 0)), [[0.1, math.nan], [0.0, 0.0]]])
+def test_wrong_returns_are_refused(bad):
+    with pytest.raises(ReturnsRefused):
+        effective_trials(bad)
+
+
+def test_the_place_of_a_missing_return_is_named():
+    with pytest.raises(ReturnsRefused, match=r"returns\[1, 2\]: nan"):
+        effective_trials([[0, 0, 0], [0, 0, math.nan]])
+
+
+@pytest.mark.parametrize(
+    "bad", [np.ones((2, 3)), [[1.0, 0.5], [0.4, 1.0]], [[2.0, 0.0], [0.0, 2.0]], [[1.0, 3.0], [3.0, 1.0]]]
+)
+def test_wrong_correlations_are_refused(bad):
+    with pytest.raises(ReturnsRefused, match="correlation"):
+        effective_trials_of(bad)
+
+
+def test_fewer_tried_than_given_is_refused():
+    with pytest.raises(ReturnsRefused, match="2 tried, 3 given"):
+        effective_trials(np.zeros((5, 3)), tried=2)
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 1000), st.integers(1, 12), st.floats(0.0, 0.95))
+def test_between_one_and_all_and_blind_to_order_of_copies(seed, trials, rho):
+    returns = equicorrelated(np.random.default_rng(seed), rho, 60, trials)
+    effective = effective_trials(returns)
+    assert 1 <= effective.estimate <= trials
+    assert 1 <= effective.trials <= trials
+    doubled = effective_trials(np.hstack((returns, 3.0 * returns)))
+    assert (doubled.trials, doubled.distinct) == (effective.trials, trials)
+
+
+@pytest.mark.parametrize("luck", ["rules", "equal"])
+def test_honest_luck_is_told_as_luck(luck, monkeypatch):
+    """The best of many worthless trials passes at the 95 % level in at most 5 % of the worlds.
+
+    And the number is no higher than it must be: what it expects of the best is what the best shows on average.
+    """
+    monkeypatch.setattr(module, "DRAWS", 1024)
+    random, worlds, periods = np.random.default_rng(10), 150, 250
+    table = module._best_of_independent()
+    passed, best, expected = 0, [], []
+    for _ in range(worlds):
+        returns = crossover_rules(random, periods) if luck == "rules" else equicorrelated(random, 0.5, periods, 60)
+        ratios = returns.mean(axis=0) / returns.std(axis=0, ddof=1)
+        effective = effective_trials(returns)
+        passed += deflated_sharpe(shape_of(returns[:, ratios.argmax()]), effective.trials) > 0.95
+        best.append(ratios.max() * math.sqrt(periods))
+        expected.append(np.interp(math.log(effective.estimate), table[1], table[0]))
+    binomial = math.sqrt(0.05 * 0.95 / worlds)
+    assert passed / worlds <= 0.05 + 2 * binomial
+    assert np.mean(expected) == pytest.approx(np.mean(best), abs=0.03 + 2 * np.std(best) / math.sqrt(worlds))
