@@ -136,7 +136,8 @@ def _unit_columns(table: Floats) -> Floats:
     """The columns that vary, centred and of length one."""
     varied = table[:, table.std(axis=0) > NOISE]
     centred: Floats = varied - varied.mean(axis=0)
-    return centred / np.sqrt(np.square(centred).sum(axis=0))
+    centred /= np.sqrt(np.square(centred).sum(axis=0))
+    return centred
 
 
 def _distinct(columns: Floats) -> tuple[Indices, Indices]:
@@ -161,10 +162,13 @@ def _distinct(columns: Floats) -> tuple[Indices, Indices]:
 def _factor(correlation: Floats) -> Floats:
     """``F`` with ``F.T @ F`` equal to the correlation; the only one that is triangular, so the same everywhere."""
     try:
-        return np.linalg.cholesky(correlation + JITTER * np.eye(len(correlation))).T
+        lower: Floats = np.linalg.cholesky(correlation + JITTER * np.eye(len(correlation))).astype(
+            np.float64, copy=False
+        )
     except np.linalg.LinAlgError as error:
         remedy = "take the correlation of returns over the same periods"
         raise ReturnsRefused("not positive semidefinite", where="correlation", remedy=remedy) from error
+    return lower.T
 
 
 def _result(factor: Floats, member: Indices, total: int, compared: int) -> EffectiveTrials:

@@ -1,4 +1,4 @@
-"""The inputs of the statistics of luck: series and tables of returns, refused where a figure of them would be a guess."""
+"""The inputs of the statistics of luck: series and tables of returns, refused where they are not finite numbers."""
 
 from __future__ import annotations
 
