@@ -14,7 +14,9 @@ class ReturnsRefused(DataError):
 
 
 def return_series(values: npt.ArrayLike, name: str = "returns") -> Floats:
-    """``values`` as a contiguous float64 series, copied only where they are not one already.
+    """``values`` as a contiguous, writable float64 series, copied only where they are not one already.
+
+    Nothing writes to it. But numba compiles anew for arrays that are marked read-only, as pandas marks its own.
 
     Raises:
         ReturnsRefused: not one dimension, or a value that is not finite, by its place.
@@ -23,7 +25,7 @@ def return_series(values: npt.ArrayLike, name: str = "returns") -> Floats:
     if np.ndim(values) != 1:
         raise ReturnsRefused(f"{np.ndim(values)} dimensions", where=name, remedy="pass one series")
     _finite(series, name)
-    return series
+    return series if series.flags.writeable else series.copy()
 
 
 def return_table(values: npt.ArrayLike, name: str = "returns", *, rows: int = 2, columns: int = 1) -> Floats:
