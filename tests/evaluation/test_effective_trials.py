@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tradewright.evaluation import effective_trials as module
 from tradewright.evaluation.effective_trials import effective_trials, effective_trials_of, sample_of
 from tradewright.evaluation.return_samples import ReturnsRefused
-from tradewright.evaluation.significance import deflated_sharpe, shape_of
+from tradewright.evaluation.significance import deflated_sharpe, luck_variance, shape_of
 from tradewright.model.bars import Floats
 
 
@@ -165,7 +165,8 @@ def test_honest_luck_is_told_as_luck(luck, monkeypatch):
         returns = crossover_rules(random, periods) if luck == "rules" else equicorrelated(random, 0.5, periods, 60)
         ratios = returns.mean(axis=0) / returns.std(axis=0, ddof=1)
         effective = effective_trials(returns)
-        passed += deflated_sharpe(shape_of(returns[:, ratios.argmax()]), effective.trials) > 0.95
+        shape = shape_of(returns[:, ratios.argmax()])
+        passed += deflated_sharpe(shape, effective.trials, luck_variance(ratios, periods)) > 0.95
         best.append(ratios.max() * math.sqrt(periods))
         expected.append(np.interp(math.log(effective.estimate), table[1], table[0]))
     binomial = math.sqrt(0.05 * 0.95 / worlds)

@@ -12,6 +12,7 @@ from tradewright.evaluation.significance import (
     ReturnShape,
     deflated_sharpe,
     expected_best_sharpe,
+    luck_variance,
     probabilistic_sharpe,
     shape_of,
     sharpe_standard_error,
@@ -73,3 +74,12 @@ def test_more_trials_deflate_more():
     assert deflated_sharpe(shape, 10, 0.0) == probabilistic_sharpe(shape)
     assert deflated_sharpe(shape, 10, 0.04) < deflated_sharpe(shape, 10, 0.001)
     assert 0 <= deflated_sharpe(ReturnShape(0, 0.0, 0.0, 3.0), 10) <= 1
+
+
+@pytest.mark.parametrize(("sharpes", "variance"), [([], 0.1), ([5.0], 0.1), ([0.3, 0.3], 0.1), ([0.0, 1.0], 0.5)])
+def test_luck_varies_at_least_as_much_as_one_estimate(sharpes, variance):
+    assert luck_variance(np.array(sharpes), 11) == pytest.approx(variance)
+
+
+def test_luck_without_periods():
+    assert luck_variance(np.array([]), 0) == luck_variance(np.array([]), 1) == 1.0

@@ -68,12 +68,12 @@ def effective_trials(returns: npt.ArrayLike, tried: int | None = None) -> Effect
 
     Beyond 1,000 trials an even sample of 1,000 stands for all (one trial of each stretch of neighbouring columns), and
     the number grows from the sample to all by the power of the sample's size that it grew with from its halves to the
-    whole. Growth slows where trials crowd, as on a finer grid of the same parameters, so this errs high; it is exact
-    for independent trials and for copies of a few.
+    whole. Growth slows where trials crowd, as on a finer grid of the same parameters, so this errs high there; of
+    independent trials it counts nearly all, and copies of a few once. So the number of a sample is an estimate, not a
+    bound; ``tried`` is one.
 
-    Pair the number with the variance of a worthless Sharpe ratio (``trial_variance`` left out), or with the trials'
-    own if that is larger: the variance across correlated trials is small because they are correlated, and would count
-    the correlation twice.
+    Pair the number with :func:`tradewright.evaluation.significance.luck_variance`: the variance across correlated
+    trials alone is small because they are correlated, and would count the correlation twice.
 
     Args:
         returns: periods x trials, simple or log returns per period, at least 2 x 1. The size of a trial's positions

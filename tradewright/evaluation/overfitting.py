@@ -152,5 +152,5 @@ def _best_elsewhere(here: Floats, there: Floats) -> tuple[Floats, Floats, Floats
 
 def _slope(across: Floats, up: Floats) -> float:
     offset = across - across.mean()
-    spread = float(offset @ offset)
-    return 0.0 if spread <= NOISE else float(offset @ up) / spread
+    spread = float(np.square(offset).sum())
+    return 0.0 if spread <= NOISE else float((offset * up).sum()) / spread
