@@ -17,11 +17,12 @@ from tradewright.backtest.result import BacktestResult
 from tradewright.backtest.set_returns import even_sample, set_returns
 from tradewright.backtest.sweep import PreparedSweep, prepare, totals
 from tradewright.catalog.trials import TrialSource
-from tradewright.evaluation.best_of_many import extrapolated
 from tradewright.evaluation.checks import CheckInput, verdict
+from tradewright.evaluation.effective_trials import effective_trials, sample_of
 from tradewright.evaluation.equity_curve import Sampling, periods_per_year
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.metrics import evaluate
+from tradewright.evaluation.overfitting import BLOCKS, overfitting
 from tradewright.evaluation.skill import market_returns, session_groups
 from tradewright.evaluation.study import MetricsConfig
 from tradewright.evaluation.trial_count import TrialCount
@@ -37,10 +38,8 @@ from tradewright.store.artefacts import Artefacts
 
 Made = TypeVar("Made", bound=Strategy)
 
-SAMPLED = 1_000
-"""Sets whose returns are looked at to see how much they resemble one another; an even sample of a larger grid."""
 PERIODS = 512
-"""Periods of those returns; more sessions are added up in equal groups."""
+"""Periods of the returns by which sets are compared; more sessions are added up in equal groups."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,12 @@ def run_sweep(
     best = int(order[0])
     active = _active_returns(made, prepared, session_days(item), threads)
     tried = rules.recorder.record(
-        TrialSource.SWEEP, made, found["sharpe"], judged=best, effective=extrapolated(active, len(made))
+        TrialSource.SWEEP,
+        made,
+        found["sharpe"],
+        judged=best,
+        effective=effective_trials(active, len(made)).trials,
+        overfitting=overfitting(active).probability if _splits(active) else None,
     )
     in_a_year = _days_per_year(item, rules.measures)
     found["sharpe"] *= math.sqrt(periods_per_year(item.bars.ts, Sampling.BAR, in_a_year, session_days(item)))
@@ -137,13 +141,19 @@ def run_sweep(
 def _active_returns(
     made: Sequence[Strategy], prepared: PreparedSweep, days: Times, threads: int
 ) -> npt.NDArray[np.float64]:
-    """What an even sample of the sets adds to holding: at most PERIODS periods x SAMPLED sets."""
+    """What an even sample of the sets adds to holding: at most PERIODS periods x 1,000 sets."""
     starts, _sampling = session_groups(days)
     groups = starts[list(even_sample(len(starts), PERIODS))]
-    found = set_returns(made, prepared, list(even_sample(len(made), SAMPLED)), groups, threads=threads)
+    found = set_returns(made, prepared, sample_of(len(made)).tolist(), groups, threads=threads)
     market = np.add.reduceat(market_returns(prepared.market.marks), groups)
     active: npt.NDArray[np.float64] = found.returns - market[:, None] * found.exposures
     return active
+
+
+def _splits(active: npt.NDArray[np.float64]) -> bool:
+    """Whether there are enough sets and periods to choose on one half of the time and look at the other."""
+    periods, sets = active.shape
+    return bool(periods >= 2 * BLOCKS and sets > 1)
 
 
 def _verdict(
