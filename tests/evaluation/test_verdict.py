@@ -67,7 +67,7 @@ def test_the_code_follows_the_chance_of_luck(statistic: float, effective: int, c
     found = verdict_of(with_statistic(statistic), TrialCount(effective, float(effective)), trades=40)
     assert found.code is code
     assert found.figures["luck_chance"] == luck_chance(shape_of(with_statistic(statistic).returns), effective)
-    assert f"{effective:,} trial" in found.text
+    assert (f"{effective:,} trial" if statistic > 0 else "add nothing") in found.text
 
 
 def test_the_words_say_what_is_known() -> None:
@@ -87,7 +87,9 @@ def test_the_words_say_what_is_known() -> None:
 
 
 def test_short_spans_tell_no_yearly_figure() -> None:
-    assert "add something to holding" in verdict_of(with_statistic(9.0, 60), ONE, trades=40).text
+    found = verdict_of(with_statistic(9.0, 60), ONE, trades=40)
+    assert "add something to holding" in found.text
+    assert verdict_lines(found)[0].text == "–"
 
 
 @pytest.mark.parametrize(("periods", "code"), [(59, VerdictCode.INCONCLUSIVE), (60, VerdictCode.EVIDENCE)])

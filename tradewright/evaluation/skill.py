@@ -28,6 +28,11 @@ class ActiveReturns:
     periods_per_year: float
     share: float
 
+    @property
+    def years(self) -> float:
+        """The span, by the number of returns."""
+        return len(self.returns) / self.periods_per_year
+
 
 def active_returns(result: BacktestResult, days_per_year: float) -> ActiveReturns:
     """The active returns of an account; empty for one without bars.

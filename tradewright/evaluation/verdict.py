@@ -45,8 +45,8 @@ class SkillVerdict:
     """A verdict in a code and in words, with its figures.
 
     ``figures``: ``trials``, ``effective_trials``, ``skill_sharpe`` (yearly, of the active returns), ``periods``,
-    ``luck_chance`` (that the best of so many worthless settings is as good), ``deflated_sharpe`` (the probability that
-    the true skill is above what the best of them is expected to show) and ``pbo`` (None without a sweep).
+    ``years``, ``luck_chance`` (that the best of so many worthless settings is as good), ``deflated_sharpe`` (the
+    probability that the true skill is above what the best of them is expected to show), ``pbo`` (None without a sweep).
     """
 
     code: VerdictCode
@@ -87,6 +87,7 @@ def verdict_of(
         "effective_trials": tried.effective,
         "skill_sharpe": yearly,
         "periods": shape.periods,
+        "years": active.years,
         "luck_chance": chance,
         "deflated_sharpe": deflated_sharpe(shape, tried.effective),
         "pbo": tried.overfitting,
@@ -110,18 +111,21 @@ def _judged(
         return VerdictCode.INCONCLUSIVE, f"{told} are too few for a verdict; it takes {LEAST_PERIODS} or more."
     if active.share < LEAST_SHARE:
         return VerdictCode.LUCK, "The rules do nothing beside holding: what was earned is the market's, not theirs."
+    if shape.sharpe <= 0:
+        return VerdictCode.LUCK, "The rules add nothing, after costs, to holding at the same average exposure."
     odds = f"The best of {tried.told} without any skill does as well in {_rarely(chance)} of all cases"
-    long = shape.periods / active.periods_per_year >= MIN_ANNUAL_YEARS
-    what = f"a Sharpe ratio of {ratio(yearly)} a year" if long else "something"
-    adds = f"the rules add {what} to holding at the same average exposure"
+    adds = f"the rules add {_yearly(yearly, active)} to holding at the same average exposure"
     if chance > LUCK_CHANCE:
-        lead = adds if shape.sharpe > 0 else "the rules add nothing, after costs, to holding at the same exposure"
-        return VerdictCode.LUCK, f"{odds}: {lead}, which luck explains."
+        return VerdictCode.LUCK, f"{odds}: {adds}, which luck explains."
     if chance > EVIDENCE_CHANCE:
         return VerdictCode.INCONCLUSIVE, f"{odds}: {adds}; that is too often to rule luck out and too rare to blame it."
     if doubts:
         return VerdictCode.INCONCLUSIVE, f"{odds}, but {doubts[0]}: luck is ruled out, the result is not relied on."
     return VerdictCode.EVIDENCE, f"{odds}: {adds}, and luck does not explain it. It says nothing of other markets."
+
+
+def _yearly(sharpe: float, active: ActiveReturns) -> str:
+    return f"a Sharpe ratio of {ratio(sharpe)} a year" if active.years >= MIN_ANNUAL_YEARS else "something"
 
 
 def _doubts(tried: TrialCount, trades: int, doubts: tuple[str, ...]) -> tuple[str, ...]:
@@ -138,11 +142,13 @@ def verdict_lines(verdict: SkillVerdict) -> tuple[MetricRow, ...]:
     told = verdict.figures
 
     def line(label: str, name: str, write: Callable[[float], str], meaning: str) -> MetricRow:
-        value = told[name]
+        value = told.get(name)
         return MetricRow(label, "–" if value is None else write(value), meaning)
 
+    years = told["years"] or 0.0
+    skill = "skill_sharpe" if years >= MIN_ANNUAL_YEARS else "unknown"
     return (
-        line("Skill", "skill_sharpe", ratio, "Sharpe ratio a year of what the rules add to holding"),
+        line("Skill", skill, ratio, "Sharpe ratio a year of what the rules add to holding"),
         line("Trials", "trials", _whole, "settings tried on these bars, ever"),
         line("Independent ones", "effective_trials", _whole, "as many they count for"),
         line("Chance of luck", "luck_chance", _rarely, "that the best of them is as good without skill"),
