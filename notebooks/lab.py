@@ -144,8 +144,8 @@ def _(shown, tiles):
 
 @app.cell(hide_code=True)
 def _(shown, tiles):
-    figures = mo.Html(tiles.tiles(shown.verdict_tiles))
-    mo.vstack([mo.md("## Verdict"), mo.callout(shown.verdict, kind="neutral"), figures])
+    _figures = mo.Html(tiles.tiles(shown.verdict_tiles))
+    mo.vstack([mo.md("## Verdict"), mo.callout(shown.verdict, kind="neutral"), _figures])
     return
 
 

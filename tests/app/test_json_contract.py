@@ -57,11 +57,16 @@ AUDIT = {
     "hash": TEXT,
 }  # fmt: skip
 FILL = {"ts": Moment, "instrument": TEXT, "side": TEXT, "qty": NUMBER, "price": NUMBER, "fee": NUMBER}
+FIGURES = {
+    "trials": int, "effective_trials": NUMBER, "skill_sharpe": NUMBER, "periods": int, "years": NUMBER,
+    "luck_chance": NUMBER, "deflated_sharpe": NUMBER, "pbo": (NOTHING, *NUMBER),
+}  # fmt: skip
+VERDICT = {"code": TEXT, "text": TEXT, "figures": FIGURES}
 BACKTEST = {
     "strategy": TEXT, "currency": TEXT, "final_equity": NUMBER, "net_profit": NUMBER, "trades": int, "orders": int,
     "fees": NUMBER, "win_rate": (NOTHING, *NUMBER), "max_drawdown": NUMBER, "metrics": dict, "fills": [FILL],
     "cache_key": TEXT, "used_cache": FLAG, "config_hash": TEXT, "data_hash": TEXT, "code_hash": TEXT, "void": TEXT,
-    "made_of": dict, "known_at": TEXT, "quotes": list,
+    "made_of": dict, "known_at": TEXT, "quotes": list, "verdict": VERDICT,
     "findings": [{"account": TEXT, "code": TEXT, "severity": TEXT, "message": TEXT, "rank": NUMBER}],
 }  # fmt: skip
 IMPORTED = {
@@ -79,6 +84,13 @@ CONTRACT: dict[str, Any] = {
     "sweep": {
         "strategy": TEXT, "trials": int, "left_out": int, "why": TEXT, "ranked_by": TEXT, "rows": [dict],
         "config_hash": TEXT, "data": list, "void": TEXT, "made_of": dict, "known_at": TEXT, "quotes": list,
+        "verdict": VERDICT,
+    },
+    "trials": {
+        "trials": [
+            {"at": TEXT, "source": TEXT, "strategy": TEXT, "bars": TEXT, "trials": int, "added": int,
+             "effective": NUMBER, "so_far": int},
+        ],
     },
     "gateway": {"port": int, "control_port": int, "token": TEXT},
     "serve": {"url": TEXT, "port": int},
@@ -149,6 +161,7 @@ SHOWN = {
     "import": ["GOOG 1d trade 60 0 60 0"],
     "backtest": ["buy_and_hold", "trades", "final_equity", "severity what"],
     "sweep": ["sma_crossover: 2 trials, best sharpe first", "fast final_equity"],
+    "trials": ["when by strategy bars sets new independent on these bars so far"],
     "intent": ["REVIEW: 0.0110 of intent", "MANUAL_APPROVAL: stage local"],
     "intents": ["manual BTC BUY 0.01 REVIEW 0.01 MANUAL_APPROVAL"],
     "orders": ["BTC BUY 0.01 FILLED FILLED 0.01"],
@@ -207,6 +220,7 @@ def told(stocked: House, tmp_path_factory: pytest.TempPathFactory) -> Mapping[st
         ask("import", "import", "csv", str(folder / "GOOG.csv"), "--instrument", "GOOG", store)
         ask("backtest", "backtest", *study)
         ask("sweep", "sweep", *grid)
+        ask("trials", "trials", store)
         ask("gateway", "gateway", "--port", "0", "--control-port", "0", *staged)
         ask("serve", "serve", *staged, "observability.serve.port=0")
     return said
