@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conf.compose import compose
-from conf.strategy_kinds import build
+from conf.strategy_kinds import kinds
 from runtime.research import spec
 from tradewright.catalog.trials import Trials
 from tradewright.evaluation.study import MetricsConfig
@@ -108,9 +108,9 @@ def judged(bars: Bars, root: Path, short: bool) -> SkillVerdict:
     item = InstrumentBars(instrument, bars)
     recorder = TrialRecorder(Trials(root), lambda: datetime.now(UTC), {"WALK": item}, Timeframe.D1, "", "")
     rules = SweepRules("sharpe", MetricsConfig(days_per_year=YEAR), recorder, Artefacts(root / "look_ahead"))
-    terms = spec(settings, instrument)
+    terms, found = spec(settings, instrument), kinds()
     return run_sweep(
-        lambda changes: build("sma_crossover", changes), SETS, {"WALK": item}, lambda _item: terms, rules
+        lambda changes: found.build("sma_crossover", changes), SETS, {"WALK": item}, lambda _item: terms, rules
     ).verdict
 
 

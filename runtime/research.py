@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time
 from conf.problems import ConfigProblems
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
-from conf.strategy_kinds import build
+from conf.strategy_kinds import kinds
 from conf.table_rules import broken_sets
 from runtime.container import Container
 from runtime.currencies import conversion_of
@@ -296,8 +296,10 @@ def sweep_sets(
     if wrong := broken_sets(chosen.kind, [{**chosen.parameters, **changes} for changes in sets]):
         raise ConfigProblems([broken.problem("sets of the sweep", "strategy") for broken in wrong])
 
+    found = kinds()  # once: it looks for the project's folder
+
     def make(changes: Mapping[str, float]) -> BaseStrategy:
-        return build(chosen.kind, {**chosen.parameters, **changes})
+        return found.build(chosen.kind, {**chosen.parameters, **changes})
 
     house, length = house.for_research, timeframe(house.settings)
     reading = begin_reading(house, selection(house).instruments, length)

@@ -25,8 +25,8 @@ MOST_BLOCKS = 20
 TIE = 1e-12
 """Sharpe ratios per period that differ by no more are equal: the same returns may be added in another order."""
 
-CHUNK_VALUES = 2_000_000
-"""Sharpe ratios held at once: 16 MB per array, whatever the number of trials and splits."""
+CHUNK_VALUES = 250_000
+"""Sharpe ratios held at once: 2 MB per array, whatever the number of trials and splits."""
 
 
 @dataclass(frozen=True)
