@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from tradewright.backtest.report import RefereeDisagrees, VectorbtMissing, full_
 from tradewright.evaluation.metrics import evaluate
 from tradewright.model.errors import DataError
 
-pytest.importorskip("vectorbt", reason="the report extra is not installed")
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,  # vectorbt is loaded by the tests alone: it takes seconds, and every worker collects this file
+    pytest.mark.skipif(find_spec("vectorbt") is None, reason="the report extra is not installed"),
+]
 
 
 @pytest.fixture(scope="module")
