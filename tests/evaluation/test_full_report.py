@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.evaluation.accounts import Fill, account, curve
+from tests.support.quick_compiler import compiling_quickly
 from tradewright.backtest.report import RefereeDisagrees, VectorbtMissing, full_report
 from tradewright.evaluation.metrics import evaluate
 from tradewright.model.errors import DataError
@@ -31,7 +32,8 @@ def traded():
 
 @pytest.fixture(scope="module")
 def report(traded):
-    return full_report(traded, "X")
+    with compiling_quickly():
+        return full_report(traded, "X")
 
 
 def test_both_books_agree_on_every_bar(report, traded):
