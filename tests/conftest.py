@@ -20,6 +20,7 @@ from sqlalchemy import URL, Engine, create_engine
 
 from tests.support import tracing
 from tests.support.longest_first import longest_first
+from tests.support.matrices import without_most_of_matrices
 from tests.support.postgres_cases import without_many_on_postgres
 from tests.support.tracing import pytest_runtest_protocol
 from tradewright.database import engine
@@ -60,7 +61,8 @@ hypothesis.settings.load_profile("same")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Choose the cases on PostgreSQL, those that are traced, and which files begin first."""
+    """Choose the combinations, the cases on PostgreSQL, those that are traced, and which files begin first."""
+    without_most_of_matrices(config, items)
     without_many_on_postgres(config, items)
     tracing.choose_traced(items)
     longest_first(items)

@@ -144,7 +144,7 @@ def test_a_backfill_that_was_killed_goes_on_where_it_was(tmp_path: Path, monkeyp
     def respond(asked: Asked) -> Answer:
         if len(server.asked) == 4:
             waiting.set()
-            going.wait(60)
+            going.wait(240)
         return source(asked)
 
     server = VendorServer(respond)
@@ -154,7 +154,7 @@ def test_a_backfill_that_was_killed_goes_on_where_it_was(tmp_path: Path, monkeyp
         program = [sys.executable, "-c", "from app.cli import main; main()", *words]
         monkeypatch.setenv("POLYGON_API_KEY", KEY)
         with subprocess.Popen(program, cwd=SOURCE, stdout=subprocess.PIPE) as process:
-            assert waiting.wait(60)
+            assert waiting.wait(240)
             process.send_signal(signal.SIGKILL)
         going.set()
         asked = len(server.asked)

@@ -300,7 +300,7 @@ def test_a_gateway_that_does_not_answer(house: House, hangs: bool) -> None:
         link = ("mode=paper", "broker=ibkr", f"broker.port={target}", "broker.timeout_s=1")
         text = refusal(say("reconcile", *house.overrides, *link, "--json"))
     assert f"127.0.0.1:{target}" in text
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 120
 
 
 # stores ----------------------------------------------------------------------------------------------------------
@@ -346,7 +346,7 @@ def process(*words: str, limit: int | None = None) -> Said:
     starter = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); " if limit else ""
     done = subprocess.run(
         [sys.executable, "-c", starter + COMMAND[1], *words],
-        cwd=SOURCE, env=dict(os.environ), capture_output=True, text=True, check=False, timeout=120,
+        cwd=SOURCE, env=dict(os.environ), capture_output=True, text=True, check=False, timeout=280,
     )  # fmt: skip
     return Said(done.returncode, done.stdout, done.stderr)
 

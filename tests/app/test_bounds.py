@@ -58,14 +58,14 @@ def port() -> Iterator[int]:
 
 
 def ask(port: int, method: str = "GET", body: object = None, **headers: str) -> tuple[int, str]:
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as link:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=120)) as link:
         link.request(method, "/", body, BEARER | headers)  # type: ignore[arg-type]
         reply = link.getresponse()
         return reply.status, reply.read().decode()
 
 
 def raw(port: int, head: str) -> socket.socket:
-    link = socket.create_connection(("127.0.0.1", port), timeout=30)
+    link = socket.create_connection(("127.0.0.1", port), timeout=120)
     link.sendall(head.replace("\n", "\r\n").encode())
     return link
 
@@ -162,7 +162,7 @@ def test_a_large_head_is_refused(port: int) -> None:
 
 
 def test_the_server_does_not_tell_its_name(port: int) -> None:
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as link:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=120)) as link:
         link.request("GET", "/", headers=BEARER)
         reply = link.getresponse()
         assert "server" not in {name.lower() for name, _ in reply.getheaders()}

@@ -423,7 +423,7 @@ def test_a_sweep_that_makes_no_sense_is_refused(goog: tuple[str, ...], words: li
 def process(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *COMMAND, *words],
-        cwd=SOURCE, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=120,
+        cwd=SOURCE, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=280,
     )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def demo(folder: Path) -> Mapping[str, Any]:
     done = subprocess.run(
         [str(Path(sys.executable).with_name("tradewright")), "demo", f"storage.root={folder / 'demo'}", "--json"],
         cwd=SOURCE, env={**os.environ, "DAGSTER_HOME": str(folder / "home")},
-        capture_output=True, text=True, check=False, timeout=280,
+        capture_output=True, text=True, check=False, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
     reply: Mapping[str, Any] = json.loads(done.stdout)
@@ -43,7 +43,7 @@ def demo(folder: Path) -> Mapping[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1000)
 def test_the_demo_runs_again_and_again(tmp_path: Path) -> None:
     """Once in ``make test``; twice in ``make verify``, which runs ``make demo`` besides."""
     for _ in range(runs(1, 2)):

@@ -152,7 +152,7 @@ def test_a_venue_that_does_not_answer_is_waited_for_after_the_stop(house: House,
     assert said.status == 1
     assert stopped(house.root, Mode.PAPER)
     assert switches(house.root, Mode.SIM) == []
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 120
 
 
 @pytest.mark.parametrize("clock", CLOCKS.values(), ids=CLOCKS)
@@ -177,7 +177,7 @@ def test_a_sender_at_work_cancels_for_a_kill_that_cannot(house: House, clock: Cl
     sender.start()
     spoil(house, "broker", BROKEN["no YAML"])
     said = kill(f"storage.root={house.root}", "--json")
-    sender.join(20)
+    sender.join(240)
     assert said.status == 1
     assert said.json["cancelled"]["ended"] == ["a.1"]
     assert "conf/broker" in said.json["cancelled"]["problem"]

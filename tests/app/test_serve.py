@@ -121,7 +121,7 @@ def server(store: Path) -> Iterator[Served]:
 
 def answer(server: Served, path: str, method: str = "GET", body: str | None = None, **headers: str) -> tuple[int, str]:
     """Status and text of a request to the real server."""
-    link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
     try:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         link.request(method, path, body, named)
@@ -138,7 +138,7 @@ def known(server: Served, path: str, method: str = "GET", body: str | None = Non
 
 
 def test_the_token_leaves_the_address_and_a_cookie_takes_its_place(server: Served) -> None:
-    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)) as link:
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)) as link:
         link.request("GET", f"/monitor/?a=1&access_token={server.token}")
         reply = link.getresponse()
         reply.read()
@@ -283,11 +283,11 @@ def test_the_server_ends_when_it_is_asked_to_whatever_a_notebook_waits_for(signa
         try:
             assert process.stderr is not None
             port = int(process.stderr.readline())
-            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as link:
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=120)) as link:
                 link.request("GET", "/")
                 assert link.getresponse().read(10) == b"never done"
                 process.send_signal(signalled)
-                assert process.wait(timeout=30) == 0
+                assert process.wait(timeout=120) == 0
         finally:
             process.kill()
 
@@ -315,7 +315,7 @@ def test_websockets_are_guarded_as_pages_are(server: Served, app: str) -> None:
 
 
 def test_a_rebound_name_opens_no_websocket(server: Served) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as link:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=120) as link:
         link.sendall(
             f"GET /monitor/ws?session_id=s_1&access_token={server.token} HTTP/1.1\r\n"
             f"Host: evil.example:{server.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

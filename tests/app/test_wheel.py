@@ -18,7 +18,7 @@ import pytest
 from conf.environment import SOURCE
 from tests.support.houses import QUICK, free_port, stop
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 PACKAGES = ("tradewright", "conf", "runtime", "assets", "strategies", "brokers", "app", "notebooks")
 TRADED = (*QUICK, "strategy=example", "universe.instruments=[BTC]")
@@ -35,7 +35,7 @@ class Installed(NamedTuple):
         """A program of the environment, in the project."""
         program = [str(self.bin / words[0]), *words[1:]]
         return subprocess.run(
-            program, cwd=folder or self.project, env=dict(self.environment), timeout=300,
+            program, cwd=folder or self.project, env=dict(self.environment), timeout=900,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
 
@@ -60,14 +60,14 @@ def wheel(folder: Path) -> Path:
 
 
 def _pip(*words: str) -> None:
-    subprocess.run([sys.executable, "-m", "pip", "--quiet", *words], check=True, timeout=300)
+    subprocess.run([sys.executable, "-m", "pip", "--quiet", *words], check=True, timeout=900)
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """A virtual environment with the wheel; dependencies by a path file, by which no editable install is found."""
     folder = tmp_path_factory.mktemp("clean")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], check=True, timeout=300)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], check=True, timeout=900)
     programs = folder / "venv" / "bin"
     _pip("--python", str(programs / "python"), "install", "--no-deps", "--no-index", str(wheel(folder)))
     (packages,) = (folder / "venv" / "lib").glob("python3*/site-packages")
@@ -130,7 +130,7 @@ def test_the_apps_are_served(installed: Installed, tmp_path: Path) -> None:
             assert line, (tmp_path / "log").read_text()
             document += line
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor())
-        assert "Strategy lab" in opener.open(json.loads(document)["url"], timeout=60).read().decode()
-        assert opener.open(f"http://127.0.0.1:{port}/lab/", timeout=60).status == 200
+        assert "Strategy lab" in opener.open(json.loads(document)["url"], timeout=240).read().decode()
+        assert opener.open(f"http://127.0.0.1:{port}/lab/", timeout=240).status == 200
     finally:
         stop(running)

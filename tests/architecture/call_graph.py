@@ -65,9 +65,10 @@ def graph_of(files: Mapping[str, str]) -> CallGraph:
         for name, _ in functions(tree):
             if "." in name:
                 methods.setdefault(name.rpartition(".")[2], set()).add(f"{module}:{name}")
+    imports = {name: _imports(tree) for name, tree in trees.items()}
     graph = CallGraph()
     for module, tree in trees.items():
-        known = _known(module, trees) if module.startswith("tradewright.") else set(trees)
+        known = _known(module, imports) if module.startswith("tradewright.") else set(trees)
         visible = {name: {node for node in nodes if node.partition(":")[0] in known} for name, nodes in methods.items()}
         named = _Named(module, tree, visible, set(trees))
         for name, node in functions(tree):
@@ -79,15 +80,21 @@ def graph_of(files: Mapping[str, str]) -> CallGraph:
     return graph
 
 
-def _known(module: str, trees: Mapping[str, ast.Module]) -> set[str]:
+def _imports(tree: ast.Module) -> list[str]:
+    """What a module imports from, and what it imports from there, each of which may be a module."""
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    return [
+        name for node in nodes for name in (str(node.module), *(f"{node.module}.{each.name}" for each in node.names))
+    ]
+
+
+def _known(module: str, imports: Mapping[str, list[str]]) -> set[str]:
     """A module and everything that it imports, directly or not."""
     found, todo = set[str](), [module]
     while todo:
-        if (name := todo.pop()) in trees and name not in found:
+        if (name := todo.pop()) in imports and name not in found:
             found.add(name)
-            for node in ast.walk(trees[name]):
-                if isinstance(node, ast.ImportFrom) and node.module:
-                    todo += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            todo += imports[name]
     return found
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,13 +12,18 @@ import pytest
 
 from conf.compose import compose
 from conf.environment import SOURCE
+from conf.schema.settings import Settings
 from runtime import trading
 from runtime.container import Container
+from tests.support.chromium import until
+from tests.support.dagster_told import told
 from tests.support.houses import COMMAND, House, conf_copy, free_port, start, stock, stop
 from tradewright.model.decision import Verdict
 from tradewright.model.order import OrderTerms, Side
 
-PATIENCE = 120
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+PATIENCE = 900
+"""Seconds for what is awaited, and costs nothing where it comes at once: a loaded machine starts a process slowly."""
 BUY = OrderTerms(instrument="BTC", side=Side.BUY, quantity=Decimal("0.01"))
 SIZES = ("0.01", "0.011", "0.012")
 DAEMON = """
@@ -40,13 +44,25 @@ print(json.dumps(runs))
 """What a daemon does: it looks, and it runs what it is shown, until there is nothing to be shown."""
 
 
-def executions(house: House) -> list[Decimal]:
-    settings = compose(house.overrides)
+def executions(settings: Settings) -> list[Decimal]:
     with Container(settings).ledger as ledger:
         return [row.quantity for row in ledger.executions.all()]
 
 
-@pytest.mark.slow
+def await_execution(settings: Settings, running: subprocess.Popen[str], home: Path, log: Path) -> None:
+    """Wait until the ledger holds one; says what Dagster did when its program has ended, or none ever comes."""
+    with Container(settings).ledger as ledger:
+
+        def look() -> bool:
+            assert running.poll() is None, "make dev has ended"
+            return bool(ledger.executions.all())
+
+        try:
+            until(look, "an execution", PATIENCE)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{told(home, log)}") from None
+
+
 def test_the_daemon_sends_an_approved_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = conf_copy(tmp_path, ["buy_and_hold", "sma_crossover"])
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(folder))
@@ -63,19 +79,16 @@ def test_the_daemon_sends_an_approved_order(tmp_path: Path, monkeypatch: pytest.
         with Container(settings) as opened:
             decision = trading.deciding(opened, lambda decider: decider.submit_intent("k1", BUY))
         assert decision.verdict is Verdict.APPROVE, decision.reasons
-        environment = {"DAGSTER_HOME": str(tmp_path / "home"), "TRADEWRIGHT_OVERRIDES": " ".join(house.overrides)}
-        running.append(start(["-m", "app.dev", "--port", str(free_port())], tmp_path / "dev.log", environment))
-        deadline = time.monotonic() + PATIENCE
-        while not executions(house) and time.monotonic() < deadline:
-            assert running[-1].poll() is None, (tmp_path / "dev.log").read_text()
-            time.sleep(0.5)
-        assert executions(house) == [BUY.quantity], (tmp_path / "dev.log").read_text()
+        home, log = tmp_path / "home", tmp_path / "dev.log"
+        environment = {"DAGSTER_HOME": str(home), "TRADEWRIGHT_OVERRIDES": " ".join(house.overrides)}
+        running.append(start(["-m", "app.dev", "--port", str(free_port())], log, environment))
+        await_execution(settings, running[-1], home, log)
+        assert executions(settings) == [BUY.quantity], told(home, log)
     finally:
         for process in reversed(running):
             stop(process)
 
 
-@pytest.mark.slow
 def test_two_instances_that_race_send_each_order_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sensor and job of two instances in two processes, on one ledger, at the same moment."""
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(conf_copy(tmp_path)))
@@ -98,7 +111,7 @@ def test_two_instances_that_race_send_each_order_once(tmp_path: Path, monkeypatc
     finally:
         for daemon in daemons:
             stop(daemon)
-    assert sorted(executions(house)) == [Decimal(size) for size in SIZES]
+    assert sorted(executions(settings)) == [Decimal(size) for size in SIZES]
     assert any(runs), "one of them at least has run the batch"
     assert all(all(each) for each in runs), "a run whose orders another actor has taken is no failure"
     with Container(settings).ledger as ledger:

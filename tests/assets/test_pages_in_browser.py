@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
+import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +18,7 @@ from assets.home import open_instance
 from conf.compose import compose
 from runtime.container import Container
 from tests.support.chromium import Page, chromium, needs_chromium, until
+from tests.support.dagster_told import told
 from tests.support.houses import House, conf_copy, free_port, start, stop
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1200), needs_chromium]
@@ -52,11 +56,19 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
                 patch.setenv(name, value)
             page.size(1440, 1000)
             address = f"http://127.0.0.1:{port}"
+            until(lambda: listens(running, port, log), "the server", PATIENCE)
             until(lambda: opened(page, f"{address}/?access_token={TOKEN}"), "the pages", PATIENCE)
             with open_instance() as instance:
                 yield Pages(page, address, instance, house, log)
     finally:
         stop(running)
+
+
+def listens(running: subprocess.Popen[str], port: int, log: Path) -> bool:
+    """Whether the server takes connections; a browser that asks again and again meanwhile would take a core."""
+    assert running.poll() is None, log.read_text()
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def opened(page: Page, address: str) -> bool:
@@ -76,7 +88,7 @@ def ended(pages: Pages, backfills: int) -> list[dg.DagsterRun]:
     try:
         until(look, f"{backfills} backfills", PATIENCE)
     except AssertionError as error:
-        raise AssertionError(f"{error}; {pages.log.read_text()[-3000:]}") from None
+        raise AssertionError(f"{error}\n{told(Path(os.environ['DAGSTER_HOME']), pages.log)}") from None
     return [record.dagster_run for record in reversed(pages.instance.get_run_records())]
 
 
@@ -124,6 +136,8 @@ def test_one_partition_and_then_everything(pages: Pages) -> None:
     page.run(chosen.format("'ETH'"))
     page.click("button", "Launch 1 run")
     until(lambda: len(pages.instance.get_run_records()) == 1, "the run")
+    page.open("about:blank")  # a page that is shown asks for news all the time
+    until(lambda: all(record.dagster_run.is_finished for record in pages.instance.get_run_records()), "its end")
 
     page.open(f"{pages.address}/asset-groups")
     page.click("button", "Materialize all…")

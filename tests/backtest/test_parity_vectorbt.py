@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.quick_compiler import compiling_quickly
 from tradewright.backtest.engine import run
 from tradewright.backtest.sizing import FixedUnits, MaxSize, SizingModel
 from tradewright.backtest.spec import BacktestSpec
@@ -111,7 +112,7 @@ def case(make_bars, seed: int) -> tuple[Bars, BacktestSpec]:
 
 def test_hundreds_of_random_cases_trade_for_trade(vbt, make_bars):
     cases = [case(make_bars, seed) for seed in range(CASES)]
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    with warnings.catch_warnings(), np.errstate(all="ignore"), compiling_quickly():
         # deprecations inside vectorbt, see the fixture
         warnings.simplefilter("ignore")
         portfolio = referee(vbt, cases)

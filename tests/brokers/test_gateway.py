@@ -226,7 +226,7 @@ def test_the_gateway_as_a_process(tmp_path: Path) -> None:
         answer: Any = control.do("status")
         assert answer["accounts"]["DU1234567"]["cash"] == "100000"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(240) == 0
 
 
 def test_the_process_ends_with_one_and_a_reason(

@@ -56,7 +56,7 @@ class Witness(EWrapper, EClient):  # type: ignore[misc]
     def wait(self, name: str, fits: Callable[..., bool] = lambda *_: True) -> tuple[Any, ...]:
         """The newest callback of that name that fits."""
         with self.news:
-            self.news.wait_for(lambda: self.found(name, fits), 5)
+            self.news.wait_for(lambda: self.found(name, fits), 60)
             found = self.found(name, fits)
         assert found, f"{name} never came; told were {[told[0] for told in self.told]}"
         return found[-1]
@@ -77,8 +77,8 @@ def connected(gateway: GatewayThread, client_id: int = 5) -> Iterator[Witness]:
     finally:
         with suppress(OSError):  # where the gateway has closed it already
             link.shutdown(socket.SHUT_RDWR)
-        receiving.join(5)
-        reading.join(5)
+        receiving.join(60)
+        reading.join(60)
 
 
 @pytest.fixture(params=[178, 157])

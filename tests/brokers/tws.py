@@ -61,7 +61,7 @@ class Peer:
         self.writer.write(frame(fields))
 
     async def read(self) -> list[str]:
-        fields = fields_of(await asyncio.wait_for(read_frame(self.reader), 5))
+        fields = fields_of(await asyncio.wait_for(read_frame(self.reader), 60))
         self.seen.append(fields)
         return fields
 

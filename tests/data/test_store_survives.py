@@ -129,7 +129,7 @@ def test_a_living_writer_is_waited_for_and_then_named(tmp_path: Path) -> None:
 def test_two_processes_at_once_lose_nothing(tmp_path: Path) -> None:
     both = [writer(tmp_path, first, 40) for first in (0, 1)]
     for process in both:
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=280)
         assert process.returncode == 0, output
     pd.testing.assert_frame_equal(BarStore(tmp_path).read("BTC", M1), bars_table(4000)[:800])
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
 from tests.evaluation.accounts import Fill, account, curve
+from tests.support.quick_compiler import compiling_quickly
 from tradewright.backtest.report import RefereeDisagrees, VectorbtMissing, full_report
 from tradewright.evaluation.metrics import evaluate
 from tradewright.model.errors import DataError
 
-pytest.importorskip("vectorbt", reason="the report extra is not installed")
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,  # vectorbt is loaded by the tests alone: it takes seconds, and every worker collects this file
+    pytest.mark.skipif(find_spec("vectorbt") is None, reason="the report extra is not installed"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +32,8 @@ def traded():
 
 @pytest.fixture(scope="module")
 def report(traded):
-    return full_report(traded, "X")
+    with compiling_quickly():
+        return full_report(traded, "X")
 
 
 def test_both_books_agree_on_every_bar(report, traded):

@@ -33,7 +33,7 @@ from tradewright.ledger.ledger import Ledger
 from tradewright.model.clock import SystemClock
 from tradewright.model.errors import LedgerError
 
-PATIENCE = 45.0
+PATIENCE = 240.0
 """Seconds after which a racer gives up, so that a stuck race ends by itself."""
 
 

@@ -19,6 +19,7 @@ from tests.execution.kill_driver import allow
 from tests.execution.test_messages import commits
 from tests.execution.venue import FileBroker
 from tests.execution.world import World, run, violations
+from tests.support.extent import runs
 from tests.support.gateway_broker import ACCOUNT, INSTRUMENTS, broker
 from tests.support.ledgers import Proposer
 from tradewright.execution.cancellation import Cancelled
@@ -339,20 +340,22 @@ def test_fifty_open_orders_are_cancelled_within_ten_seconds_over_the_real_wire(
 ) -> None:
     """With the production times, but for the pause between the two looks of the first recovery.
 
+    Fifty in ``make verify``; in ``make test`` fewer, within their share of the time.
+
     The ten seconds are those of the processor, for sender and gateway together: other programs on the machine count in
     no bound. That it waits for nothing else is bounded a good deal more loosely.
     """
-    clock, times = SystemClock(), replace(ProtocolTimes(), settle=0.05)
+    clock, times, count = SystemClock(), replace(ProtocolTimes(), settle=0.05), runs(15, 50)
     with Ledger.create(f"sqlite:///{tmp_path / 'ledger.db'}", clock) as ledger:
         proposer = Proposer(ledger, clock)
-        for number in range(50):
+        for number in range(count):
             proposer.order(("AAPL", "MSFT")[number % 2], str(number + 1), limit=Decimal(100))
         settings = SenderSettings(ACCOUNT, "cancels", per_second=1000, per_minute=1000)
 
         async def story() -> tuple[Cancelled, float, float]:
             sender = Sender(ledger, broker(str(gateway.gateway.port)), clock, allow, settings, times)
             try:
-                assert [row.status for row in await sender.drain()] == [SendStatus.SENT] * 50
+                assert [row.status for row in await sender.drain()] == [SendStatus.SENT] * count
                 before, worked = monotonic(), process_time()
                 done = await sender.cancel_all(everything, "ann", "stop")
                 return done, process_time() - worked, monotonic() - before
@@ -360,10 +363,10 @@ def test_fifty_open_orders_are_cancelled_within_ten_seconds_over_the_real_wire(
                 await sender.close()
 
         done, worked, passed = run(story())
-        assert (len(done.ended), done.open, done.problem) == (50, (), "")
-        assert worked < 10
+        assert (len(done.ended), done.open, done.problem) == (count, (), "")
+        assert worked < 10 * count / 50
         assert passed < 90
-    assert [order["status"] for order in gateway.do("status")["orders"]] == ["CANCELLED"] * 50
+    assert [order["status"] for order in gateway.do("status")["orders"]] == ["CANCELLED"] * count
 
 
 def test_a_start_up_answer_without_its_end_keeps_no_order_from_being_cancelled(

@@ -16,6 +16,7 @@ from tests.execution.test_actor import asked, codes, decided, intent, sent
 from tests.execution.venue import ACCOUNT
 from tests.execution.world import World
 from tests.policy.make import a_snapshot, an_intent, holding, limits
+from tests.support.extent import runs
 from tests.support.forger import forge
 from tests.support.ledgers import START
 from tradewright.execution.daily_loss import daily_loss, day_start, next_day_start, watch_losses
@@ -110,7 +111,7 @@ def test_each_limit_trips_once_a_day(trader: Counter) -> None:
     assert trips[0].actor == "program"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=runs(20, 60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(90_000, 101_000), min_size=1, max_size=6), st.integers(0, 23))
 @example([97_000, 100_000], 0)
 @example([98_000, 101_000], 23)

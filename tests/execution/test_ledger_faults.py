@@ -131,7 +131,7 @@ def test_fault_29_a_full_disk_means_no_commit_no_send_and_a_clear_word(tmp_path:
     world = World(f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path / "venue.db", SystemClock(), SHORT)
     world.proposer.order()
     command = [sys.executable, "-c", CHILD, world.url, world.venue.path, step]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 7, done.stdout + done.stderr
     assert "ledger.db" in done.stdout
     assert "free space" in done.stdout

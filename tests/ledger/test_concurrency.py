@@ -63,7 +63,7 @@ def apart(act: Callable[[], Any]) -> Any:
 
     thread = threading.Thread(target=run)
     thread.start()
-    thread.join(30)
+    thread.join(240)
     assert found, "it never came back"
     return found[0]
 
@@ -188,7 +188,7 @@ def test_processes_that_count_together_miss_no_number(ledger: Ledger, ledger_url
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
     for process in running:
-        _, errors = process.communicate("go\n", timeout=60)
+        _, errors = process.communicate("go\n", timeout=240)
         assert process.returncode == 0, errors
     assert sorted(mark.equity for mark in ledger.equity.marks("DU100")) == [Decimal(n) for n in range(1, 41)]
     assert ledger.audit.verify_chain() == ledger.events.last_seq() == 80, "a mark and an entry each"

@@ -44,7 +44,7 @@ def first_starts(url: str, count: int) -> None:
         child.stdin.write("go\n")
         child.stdin.flush()
     for child in children:
-        _, errors = child.communicate(timeout=60)
+        _, errors = child.communicate(timeout=240)
         assert child.returncode == 0, errors
     with Ledger.open(url, CLOCK) as ledger:
         assert ledger.audit.verify_chain() == count
@@ -189,7 +189,7 @@ def test_a_read_only_ledger_says_so(tmp_path: Path) -> None:
     command = [sys.executable, "-c", READ_ONLY, f"sqlite:///{path}"]
     if os.geteuid() == 0:
         command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     path.unlink()
     if folder != tmp_path:
         shutil.rmtree(folder)
@@ -214,7 +214,7 @@ except LedgerError as error:
 def test_a_disk_that_is_full_at_the_first_start_says_so_and_the_next_start_finishes(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     command = [sys.executable, "-c", FULL, url]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     assert "free space" in done.stdout, done.stdout + done.stderr
     with Ledger.create(url, CLOCK) as ledger:
         assert ledger.audit.verify_chain() == 0

@@ -93,7 +93,7 @@ def test_an_upgrade_that_is_killed_leaves_the_old_ledger_or_the_new_one(
         "HeadMaintainer.update_to_step = update\n"
         "Ledger.open(sys.argv[1], SystemClock())\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, old, revision], check=False, capture_output=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code, old, revision], check=False, capture_output=True, timeout=240)
     assert done.returncode == -signal.SIGKILL, done.stderr
     with Ledger.open(old, clock) as ledger:
         assert ledger.events.verify_chain() == ledger.events.last_seq() > 0

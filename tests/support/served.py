@@ -50,6 +50,6 @@ def served(overrides: Sequence[str], conf: Path | None = None) -> Iterator[Serve
         finally:
             process.terminate()
             try:
-                process.wait(timeout=60)
+                process.wait(timeout=240)
             finally:
                 process.kill()

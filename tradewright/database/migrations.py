@@ -77,9 +77,7 @@ class Migrations:
 
     def _refuse_incomplete(self, connection: Connection, where: str) -> None:
         """Refuse tables and columns that are missing although the version says that they are there."""
-        found = {
-            name: {row["name"] for row in rows} for (_, name), rows in inspect(connection).get_multi_columns().items()
-        }
+        found = _columns(connection)
         for name, declared in self.metadata.tables.items():
             missing = sorted({each.name for each in declared.columns} - found.get(name, set()))
             if missing:
@@ -113,6 +111,18 @@ class Migrations:
             )
 
 
+def _columns(connection: Connection) -> dict[str, set[str]]:
+    """The columns of every table. Of SQLite in one question: the general way takes a tenth of a short command."""
+    if connection.dialect.name != "sqlite":
+        every = inspect(connection).get_multi_columns().items()
+        return {name: {row["name"] for row in rows} for (_, name), rows in every}
+    found: dict[str, set[str]] = {}
+    for name, each in connection.exec_driver_sql(_COLUMNS_OF_SQLITE):
+        found.setdefault(name, set()).add(each)
+    return found
+
+
+_COLUMNS_OF_SQLITE = "SELECT t.name, c.name FROM sqlite_master t, pragma_table_xinfo(t.name) c WHERE t.type = 'table'"
 _OTHER_SCHEMA = ("already exists", "no such table", "no such column", "does not exist", "duplicate column")
 """Signs in a database's words that its tables are not those of the version that it names."""
 

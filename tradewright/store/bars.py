@@ -33,7 +33,7 @@ from tradewright.store.dataset import (
 from tradewright.store.files import exclusive
 from tradewright.store.kinds import BarKinds, DeclaredKind
 from tradewright.store.late import join_runs, late_runs, write_runs
-from tradewright.store.series import LOCK, Series, manifest_path, merged, read_or_damaged, superseded, sweep
+from tradewright.store.series import LOCK, Series, manifest_path, merged, possible, read_or_damaged, superseded, sweep
 from tradewright.store.time_range import Moment, first_instant, last_instant
 
 if TYPE_CHECKING:  # a store that is only described, or of which nothing is stored, needs no pandas
@@ -220,7 +220,7 @@ class BarStore:
             StoreError: when a manifest is damaged.
         """
         kind = kind or self.kind_of(instrument)
-        return tuple(each for each in Timeframe if self._stored_print(Series(instrument, each, kind)))
+        return tuple(each.timeframe for each in possible(self.root, instrument, kind) if self._stored_print(each))
 
     def sources(self, instrument: str, kind: BarKind | None = None) -> dict[Timeframe, str]:
         """Where the newest bars of each stored series of an instrument came from, by timeframe.

@@ -34,6 +34,19 @@ class Series(NamedTuple):
         return f"kind={self.kind}/timeframe={self.timeframe}/instrument={quote(self.instrument, safe='')}"
 
 
+def possible(root: Path, instrument: str, kind: BarKind) -> list[Series]:
+    """The series of an instrument that may be stored, the shortest timeframe first.
+
+    Those at timeframes of which no bars of anything are stored are left out: most houses have two or three, and to look
+    for a file of each costs more.
+    """
+    try:
+        there = {path.name.partition("=")[2] for path in (root / "bars" / f"kind={kind}").iterdir()}
+    except FileNotFoundError:
+        return []
+    return [Series(instrument, each, kind) for each in Timeframe if each in there]
+
+
 def quarantined(root: Path, series: Series) -> Path:
     """Where the bars are that people set aside: outside the dataset, which readers take as one table."""
     return root / "quarantined" / series.folder
