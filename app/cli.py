@@ -7,7 +7,7 @@ import os
 
 import typer
 
-from app.commands import data, kill_and_cancel, ledger, limits, orders, research, system, trade, ways_back
+from app.commands import data, kill_and_cancel, ledger, limits, orders, research, system, trade, walk_forward, ways_back
 from app.usage import Program
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (system, data, research, trade, orders, kill_and_cancel, limits, ways_back, ledger):
+for group in (system, data, research, walk_forward, trade, orders, kill_and_cancel, limits, ways_back, ledger):
     app.add_typer(group.commands)
 _OBJECTS = 100_000
 """So many new objects before a garbage collection: a tenth of the CPU of a command went to searching its imports."""

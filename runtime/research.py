@@ -6,17 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time
 
-from conf.problems import ConfigProblems
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
-from conf.strategy_kinds import kinds
-from conf.table_rules import broken_sets
 from runtime.container import Container
 from runtime.currencies import conversion_of
 from runtime.exchange_rates import account_currency
 from runtime.feeds import look_back_bars, scenario, scenario_end, stored_timeframes
 from runtime.uses import Reading, begin_reading, record_use
-from strategies.base import BaseStrategy
 from tradewright.backtest.code import code_identity
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.spec import BacktestSpec
@@ -38,7 +34,6 @@ from tradewright.research.bars import InstrumentBars, LookBack, Selection, read_
 from tradewright.research.look_ahead import evidence_of
 from tradewright.research.signals import Declared, identity_of, signals
 from tradewright.research.study import Terms, report
-from tradewright.research.sweep import SweepResult, SweepRules, run_sweep
 from tradewright.research.trial_recorder import TrialRecorder
 from tradewright.store.artefacts import Artefacts
 from tradewright.store.bars import UpsertReport
@@ -185,7 +180,7 @@ def run_study(house: Container) -> StudyResult:
     found = {each.symbol: read_base(house.bars, picked, each) for each in picked.instruments}
     bases = {symbol: base for symbol, base in found.items() if base is not None}
     priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
-    _record(house, UseKind.BACKTEST, reading, read, priced.values())
+    note_use(house, UseKind.BACKTEST, reading, read, priced.values())
     tested = look_ahead(house, read)
     chosen = settings.backtest.model_dump(mode="json")
     facts = {
@@ -212,13 +207,13 @@ def run_study(house: Container) -> StudyResult:
         house.cache_folder / "backtests",
         facts=facts,
         look_ahead=tested,
-        count=_recorder(house, read).of_study(house.strategy),
+        count=trial_recorder(house, read).of_study(house.strategy),
         bases=bases,
         rules=settings.quality,
     )
 
 
-def _recorder(house: Container, read: Mapping[str, InstrumentBars]) -> TrialRecorder:
+def trial_recorder(house: Container, read: Mapping[str, InstrumentBars]) -> TrialRecorder:
     """What counts the trials of the strategy in force on its bars."""
     settings, length = house.settings, timeframe(house.settings)
     terms_hash = content_hash(settings.backtest.model_dump(mode="json", exclude={"instruments"}))
@@ -264,10 +259,11 @@ def look_ahead(house: Container, read: Mapping[str, InstrumentBars]) -> dict[str
         StrategyError: the strategy's own code failed.
         StoreError: the evidence cannot be kept.
     """
-    return {symbol: evidence_of(house.strategy, item, _evidence(house)) for symbol, item in read.items()}
+    return {symbol: evidence_of(house.strategy, item, evidence_kept(house)) for symbol, item in read.items()}
 
 
-def _evidence(house: Container) -> Artefacts:
+def evidence_kept(house: Container) -> Artefacts:
+    """Where the results of look-ahead tests are kept."""
     return Artefacts(house.cache_folder / "look_ahead")
 
 
@@ -276,42 +272,7 @@ def signal_look_ahead(house: Container) -> dict[str, LookAheadEvidence]:
     return look_ahead(house, tables(house, signal_selection(house)))
 
 
-def sweep_sets(
-    house: Container,
-    sets: Sequence[Mapping[str, float]],
-    rank: str = "sharpe",
-    progress: Callable[[int, int], None] | None = None,
-) -> SweepResult:
-    """Backtest many parameter sets of the strategy in force on its one instrument.
-
-    Args:
-        sets: parameters that differ from the settings, one mapping per set.
-        rank: the figure of ``TOTALS`` that makes the best set.
-
-    Raises:
-        ConfigError: as :func:`tradewright.research.sweep.run_sweep`.
-        ConfigProblems: for every name and value that the strategy takes in no set.
-    """
-    chosen = house.settings.strategy
-    if wrong := broken_sets(chosen.kind, [{**chosen.parameters, **changes} for changes in sets]):
-        raise ConfigProblems([broken.problem("sets of the sweep", "strategy") for broken in wrong])
-
-    found = kinds()  # once: it looks for the project's folder
-
-    def make(changes: Mapping[str, float]) -> BaseStrategy:
-        return found.build(chosen.kind, {**chosen.parameters, **changes})
-
-    house, length = house.for_research, timeframe(house.settings)
-    reading = begin_reading(house, selection(house).instruments, length)
-    read = tables(house, selection(house))
-    priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
-    _record(house, UseKind.SWEEP, reading, read, priced.values(), sets)
-    measured = measures(house.settings, [each.instrument for each in read.values()])
-    rules = SweepRules(rank, measured, _recorder(house, read), _evidence(house))
-    return run_sweep(make, sets, read, lambda item: priced[item.instrument.symbol], rules, progress)
-
-
-def _record(
+def note_use(
     house: Container,
     kind: UseKind,
     reading: Reading,
@@ -371,7 +332,7 @@ def newest_signals(house: Container) -> list[SignalCandidate]:
     settings, chosen = house.settings, signal_selection(house)
     reading = begin_reading(house, chosen.instruments, chosen.timeframe)
     found = tables(house, chosen)
-    _record(house, UseKind.SIGNALS, reading, found, ())
+    note_use(house, UseKind.SIGNALS, reading, found, ())
     look_ahead(house, found)
     named = terms(house, chosen.timeframe, lenient=True)
     return signals(house.strategy, declared(settings), found, chosen.timeframe, named, house.bars)

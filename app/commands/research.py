@@ -13,6 +13,7 @@ from app.output import FAILED, Output, run_command
 
 if TYPE_CHECKING:
     from app.operations.research import BacktestReply, SweepReply
+    from app.operations.walk_forward import WalkForwardReply
 
 commands = typer.Typer()
 
@@ -63,7 +64,7 @@ def backtest(
         reply = research.reply_of(settings, done, with_fills=as_json)
         if reply.void:
             output.line(f"VOID: {reply.void}")
-        _tell_bars(output, reply)
+        tell_bars(output, reply)
         if report is not None:
             done.report.write(report)
             output.say(f"risk report: {report}")
@@ -73,7 +74,7 @@ def backtest(
         shown = ("currency", "final_equity", "net_profit", "trades", "orders", "fees", "win_rate", "max_drawdown")
         rows = [*((name, getattr(reply, name)) for name in shown), ("bar_drawdown", reply.metrics["bar_drawdown"])]
         output.table(reply.strategy, ("figure", "value"), rows)
-        _tell_verdict(output, reply)
+        tell_verdict(output, reply)
         output.table("findings", ("severity", "what"), [(row["severity"], row["message"]) for row in reply.findings])
         output.result(reply)
         if reply.void:
@@ -107,11 +108,11 @@ def sweep(
             )
         if reply.void:
             output.line(f"VOID: {reply.void}")
-        _tell_bars(output, reply)
+        tell_bars(output, reply)
         header = list(reply.rows[0]) if reply.rows else []
         title = f"{reply.strategy}: {reply.trials} trials, best {reply.ranked_by} first"
         output.table(title, header, [list(row.values()) for row in reply.rows])
-        _tell_verdict(output, reply)
+        tell_verdict(output, reply)
         show_findings(output, reply.data)
         if reply.left_out:
             output.say(f"{count(reply.left_out, 'set')} left out: {reply.why}")
@@ -135,7 +136,7 @@ def trials(
 
         found = evaluations(settings_of(overrides), top)
         if not found:
-            output.line("no trial is recorded yet: a backtest, a sweep or the lab makes one")
+            output.line("no trial is recorded yet: a backtest, a sweep, a walk-forward or the lab makes one")
         header = ("when", "by", "strategy", "bars", "sets", "new", "independent", "on these bars so far")
         rows = [
             (row.at, row.source, row.strategy, row.bars, row.trials, row.added, f"{row.effective:.1f}", row.so_far)
@@ -147,11 +148,13 @@ def trials(
     run_command(as_json, act)
 
 
-def _tell_verdict(output: Output, reply: BacktestReply | SweepReply) -> None:
+def tell_verdict(output: Output, reply: BacktestReply | SweepReply | WalkForwardReply) -> None:
+    """Print what the evidence supports."""
     output.line(f"verdict {reply.verdict['code']}: {reply.verdict['text']}")
 
 
-def _tell_bars(output: Output, reply: BacktestReply | SweepReply) -> None:
+def tell_bars(output: Output, reply: BacktestReply | SweepReply | WalkForwardReply) -> None:
+    """Print what a person must know of the bars: as of when they are, of which kind, and what they are made of."""
     if reply.known_at:
         output.line(f"the bars are those that were stored at {reply.known_at} (backtest.known_at)")
     if reply.quotes:

@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 
 from app.operations.data_quality import FindingLine, noteworthy
-from conf.compose import compose
-from conf.overrides import grid
-from conf.problems import nearest
+from app.operations.sweep_grid import asked_sets, ranked_figures
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.exchange_rates import account_currency
-from runtime.research import known_text, run_study, sweep_sets, symbols, timeframe
-from tradewright.backtest.result import TOTALS, BacktestResult
+from runtime.research import known_text, run_study, symbols, timeframe
+from runtime.sweep import sweep_sets
+from tradewright.backtest.result import BacktestResult
 from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.equity_curve import Sampling, periods_per_year
 from tradewright.evaluation.formatting import QUANTITY_DIGITS
@@ -147,25 +146,26 @@ def reply_of(settings: Settings, done: StudyResult, *, with_fills: bool = True) 
         data_hash=done.data_hash,
         code_hash=done.code_hash,
         void=next((row.message for _, row in done.report.findings() if row.code == LOOK_AHEAD), ""),
-        made_of=_made_of(settings),
-        known_at=_known_at(settings),
-        quotes=_quotes(settings),
+        made_of=base_timeframes(settings),
+        known_at=known_at_text(settings),
+        quotes=quoted_instruments(settings),
         verdict=done.report.verdict.plain(),
     )
 
 
-def _known_at(settings: Settings) -> str:
+def known_at_text(settings: Settings) -> str:
+    """The moment of ``backtest.known_at`` for people; empty where there is none."""
     moment = Container(settings).known_at
     return "" if moment is None else known_text(moment)
 
 
-def _quotes(settings: Settings) -> tuple[str, ...]:
+def quoted_instruments(settings: Settings) -> tuple[str, ...]:
     """The instruments whose bars are of quotes."""
     store = Container(settings).bars
     return tuple(symbol for symbol in symbols(settings) if store.kind_of(symbol) is BarKind.QUOTE)
 
 
-def _made_of(settings: Settings) -> dict[str, str]:
+def base_timeframes(settings: Settings) -> dict[str, str]:
     """The timeframe of the stored bars that those of each instrument are made of, where they are made."""
     store, wanted = Container(settings).for_research.bars, timeframe(settings)
     bases = {symbol: store.base_of(symbol, wanted) for symbol in symbols(settings)}
@@ -236,9 +236,6 @@ class SweepReply:
     quotes: Sequence[str] = ()
 
 
-PREFIX = "strategy."
-
-
 def sweep(
     overrides: Sequence[str],
     *,
@@ -260,18 +257,8 @@ def sweep(
     """
     if top < 0:
         raise ConfigError(f"{top} rows cannot be shown", where="--top", remedy="say --top 20; 0 shows all")
-    asked = grid(overrides)
-    settings = compose([*asked.fixed, *asked.combinations[0]], swept=True)  # what is swept replaces what the file says
-    named = [_parameters(settings, combination) for combination in asked.combinations]
-    sets = settings.strategy.grid_sets() if named == [{}] else named
-    if not sets:
-        remedy = "say strategy.fast=5,10,20, or declare a grid in the strategy's file"
-        raise ConfigError("nothing is swept", where="command line", remedy=remedy)
-    names = [name for name in TOTALS.names or () if name]
-    if rank not in names:
-        near = nearest(rank, names)
-        hint = f"did you mean {near!r}? " if near else ""
-        raise ConfigError(f"there is no figure {rank!r}", where="--rank", remedy=f"{hint}one of {', '.join(names)}")
+    settings, sets = asked_sets(overrides)
+    names = ranked_figures(rank)
     house = Container(settings)
     result = sweep_sets(house, sets, rank, progress)
     chosen = result.order[:top] if top else result.order
@@ -287,26 +274,7 @@ def sweep(
         data=noteworthy(house.for_research, [(symbol, timeframe(settings)) for symbol in symbols(settings)]),
         verdict=result.verdict.plain(),
         void=f"The strategy looks ahead and every figure here is void: {result.ahead}." if result.ahead else "",
-        made_of=_made_of(settings),
-        known_at=_known_at(settings),
-        quotes=_quotes(settings),
+        made_of=base_timeframes(settings),
+        known_at=known_at_text(settings),
+        quotes=quoted_instruments(settings),
     )
-
-
-def _parameters(settings: Settings, combination: Sequence[str]) -> dict[str, float]:
-    values = {}
-    for text in combination:
-        key, _, value = text.partition("=")
-        name = key.removeprefix(PREFIX)
-        if not key.startswith(PREFIX) or name not in settings.strategy.parameters:
-            known = ", ".join(f"{PREFIX}{parameter}" for parameter in settings.strategy.parameters)
-            raise ConfigError(f"{key} cannot be swept", where="command line", remedy=f"sweep one of {known}")
-        values[name] = _number(key, value)
-    return values
-
-
-def _number(key: str, text: str) -> float:
-    try:
-        return int(text) if text.lstrip("+-").isdigit() else float(text)
-    except ValueError as error:
-        raise ConfigError(f"{text!r} is not a number", where=key, remedy="sweep over numbers") from error

@@ -18,7 +18,7 @@ class EvaluationLine:
 
     Args:
         at: when it was recorded, in UTC.
-        source: what evaluated, ``backtest`` or ``sweep``.
+        source: what evaluated: ``backtest``, ``sweep`` or ``walkforward``.
         bars: instruments, timeframe and days.
         trials: the parameter sets that it evaluated.
         added: how many of them were new on these bars.

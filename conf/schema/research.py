@@ -1,4 +1,4 @@
-"""Groups ``features``, ``strategy`` and ``evaluation``."""
+"""Groups ``features``, ``strategy``, ``evaluation`` and ``walkforward``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from tradewright.model.errors import ConfigError
 
 MOST_SETS = 1_000_000
 """The most parameter sets of one sweep; a mistyped range has thousands of millions."""
+
+MOST_FOLDS = 1_000
+"""The most folds of a walk-forward; each is a sweep of its own."""
 
 MOST_COLUMNS = 500
 """The most columns of one feature set."""
@@ -98,3 +101,12 @@ class EvaluationSettings(ConfigModel):
     sampling: Literal["bar", "session", "calendar_day"]
     days_per_year: Annotated[int, Field(ge=1, le=366)] | None
     risk_free: Annotated[float, Field(gt=-1, lt=1)]
+
+
+class WalkForwardSettings(ConfigModel):
+    """``walkforward``."""
+
+    folds: Annotated[int, Field(ge=2, le=MOST_FOLDS)]
+    train_share: Annotated[float, Field(gt=0, lt=1)]
+    anchored: bool
+    embargo_bars: Annotated[int, Field(ge=0)]

@@ -10,7 +10,7 @@ from pydantic import Field
 from conf.schema.backtest import BacktestSettings
 from conf.schema.config_model import ConfigModel
 from conf.schema.market import BaseSettings, FeedSettings, UniverseSettings
-from conf.schema.research import EvaluationSettings, FeaturesSettings, StrategySettings
+from conf.schema.research import EvaluationSettings, FeaturesSettings, StrategySettings, WalkForwardSettings
 from conf.schema.schedules import SchedulesSettings
 from conf.schema.trading import (
     BrokerSettings,
@@ -48,6 +48,7 @@ class Settings(ConfigModel):
     strategy: StrategySettings
     backtest: BacktestSettings
     evaluation: EvaluationSettings
+    walkforward: WalkForwardSettings
     events: EventCalendar
     quality: QualityRules
     policy: RuleLimits

@@ -267,6 +267,9 @@ ARGUMENTS = {
     "a figure that is none": Mistake(
         "sweep strategy.fast=5,10 backtest.instruments=[BTC] --rank sharp", "sharp", "did you mean 'sharpe'"
     ),
+    "too many folds": Mistake(
+        "walkforward strategy.fast=5,10 backtest.instruments=[BTC] walkforward.folds=1000", "1000 folds of", "fewer"
+    ),
     "letters in a grid": Mistake("sweep strategy.fast=a,b", "got a", "a whole number"),
     "a grid of no parameter": Mistake("sweep backtest.cash=5,10", r"backtest\.cash", r"strategy\.fast"),
     "an unknown source": Mistake("import xls f.csv", "xls", "csv, parquet, feather, lean"),

@@ -18,7 +18,8 @@ from runtime.container import Container
 from runtime.currencies import rate_series
 from runtime.exchange_rates import newest_rates
 from runtime.rehearsal import run_rehearsal
-from runtime.research import newest_signals, sweep_sets
+from runtime.research import newest_signals
+from runtime.sweep import sweep_sets
 from tests.app.test_session_days import rows
 from tradewright.backtest.sizing import FixedCash
 from tradewright.evaluation.aggregate import pooled

@@ -270,7 +270,7 @@ def run_reference(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Backtes
             account.place(bar, due[0])
         if rules.close_at_end and bar is table[-1]:
             account.close(bar, bar.close, FillReason.END)
-        else:
+        elif bar.index >= rules.first_bar:
             action = strategy.generate_signal(bar.index, features, parameters, account.lots * rules.lot_size)
             waiting = [decision for decision in waiting if decision.due > bar.index]
             waiting += [] if math.isnan(action[0]) else [_decision(bar, action, account, rules)]

@@ -58,6 +58,7 @@ SPECS = st.builds(
     allow_short=st.booleans(),
     allow_overdraft=st.booleans(),
     close_at_end=st.booleans(),
+    first_bar=st.sampled_from([0, 0, 1, 17, 10_000]),
     lot_size=st.sampled_from([1.0, 0.1, 1e-4]),
     multiplier=st.sampled_from([1.0, 5.0]),
     quoted_spread=st.sampled_from([None, None, 0.0, 8.0]),

@@ -62,7 +62,7 @@ def run(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> BacktestResult:
         multiplier=rules.multiplier,
         conversion=spec.conversion,
         currency=spec.currency,
-        totals=totals_of(summary, rules.cash, len(bars.ts)),
+        totals=totals_of(summary, rules.cash, len(bars.ts) - rules.first_bar),
     )
 
 

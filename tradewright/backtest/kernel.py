@@ -241,7 +241,7 @@ def simulate(
     log: FillLog,
     summary: Floats,
 ) -> None:
-    """Run one parameter set over all bars; the totals go to ``summary``, the rest where there is room for it.
+    """Run one parameter set from ``first_bar`` on; the totals go to ``summary``, the rest where there is room for it.
 
     The bars fall into stretches with one position, from a bar in which something may have filled to the next target:
     one tight loop looks for the target, and, only while a position is held, a second one adds up the returns. With a
@@ -257,7 +257,7 @@ def simulate(
     ending = bars - 1 if rules.close_at_end else bars
     next_due = -1
     watched = False
-    i = 0
+    i = rules.first_bar
     while i < bars:
         if watched or i == next_due:
             watched = trade_bar(

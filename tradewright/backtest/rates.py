@@ -58,7 +58,11 @@ class Conversion:
 
     def head(self, count: int) -> Conversion:
         """The rates of the first bars."""
-        parts = self.open[:count], self.close[:count]
+        return self.part(0, count)
+
+    def part(self, start: int, stop: int) -> Conversion:
+        """The rates of the bars ``[start, stop)``."""
+        parts = self.open[start:stop], self.close[start:stop]
         return Conversion(*parts, self.paid_in_full, self.account, self.quote, self.origin)
 
     def stated(self) -> str:

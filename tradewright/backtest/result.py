@@ -178,7 +178,7 @@ annualised (times the root of the bars per year it is); it is 0 without variance
 
 
 def totals_of(rows: Matrix, cash: float, bars: int) -> npt.NDArray[np.void]:
-    """The kernel's rows as totals; returns are those of all bars after the first."""
+    """The kernel's rows as totals, of ``bars`` bars that were decided on; returns are those of all but the first."""
     totals = np.zeros(len(rows), TOTALS)
     final: Floats = rows[:, FINAL_EQUITY]
     totals["final_equity"] = final

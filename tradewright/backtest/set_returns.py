@@ -28,7 +28,7 @@ class SetReturns(NamedTuple):
 
     Args:
         returns: periods x sets: the sum of the returns of a period's bars, as fractions.
-        exposures: by set the mean exposure at the closes, as a fraction of equity.
+        exposures: by set the mean exposure at the closes from the first decided bar on, as a fraction of equity.
     """
 
     returns: Matrix
@@ -61,6 +61,7 @@ def _of_set(prepared: PreparedSweep, row: int, groups: Times) -> tuple[Floats, f
         market.marks,
         market.rate_close,
         rules.cash,
+        rules.first_bar,
         groups,
         sums,
     )
@@ -88,10 +89,11 @@ def _added_up(
     marks: Floats,
     rates: Floats,
     start: float,
+    first: int,
     groups: Times,
     sums: Floats,
 ) -> float:
-    """Fill ``sums`` with the returns of each period; the mean exposure.
+    """Fill ``sums`` with the returns of each period; the mean exposure from bar ``first`` on, until which none is held.
 
     As ``drawn``, ``returns_of`` and ``exposure_series`` would, in one pass: an equity at or below zero earns nothing.
     """
@@ -112,7 +114,7 @@ def _added_up(
         if held != 0.0 and equity > 0.0:
             exposure += min(max(value / equity, -1e6), 1e6)
         last = equity
-    return exposure / len(marks) if len(marks) > 0 else 0.0
+    return exposure / (len(marks) - first) if len(marks) > first else 0.0
 
 
 def even_sample(count: int, most: int) -> Iterator[int]:

@@ -27,6 +27,7 @@ class KernelParameters(NamedTuple):
     allow_short: bool
     allow_overdraft: bool
     close_at_end: bool
+    first_bar: int
     lot_size: float
     multiplier: float
     paid_in_full: bool
@@ -49,6 +50,7 @@ class BacktestSpec:
         allow_overdraft: whether a fill may cost more than there is cash, free of interest (D16); otherwise it is
             reduced to what cash covers, and a short sale to what the equity covers.
         close_at_end: whether an open position is closed at the last close; otherwise it is marked there.
+        first_bar: the first bar that is decided on; those before it are history, which warms up the indicators.
         lot_size: the smallest quantity step in units; quantities are whole multiples of it.
         multiplier: money per unit and price point, in the quote currency.
         conversion: the rates of an instrument quoted in another currency than the account's; they belong to the bars.
@@ -72,6 +74,7 @@ class BacktestSpec:
     allow_short: bool = False
     allow_overdraft: bool = False
     close_at_end: bool = False
+    first_bar: int = 0
     lot_size: float = 1.0
     multiplier: float = 1.0
     conversion: Conversion | None = None
@@ -87,6 +90,7 @@ class BacktestSpec:
         self._check("fill_limit", "marketable or touch", self.fill_limit in ("marketable", "touch"))
         self._check("bar_delay", ">= 0, and 0 only with next_close", self._delay_fits())
         self._check("limit_timeout_bars", ">= 1", self.limit_timeout_bars >= 1)
+        self._check("first_bar", ">= 0", self.first_bar >= 0)
 
     def _delay_fits(self) -> bool:
         return self.bar_delay >= (1 if self.fill_market == "next_open" else 0)
@@ -110,6 +114,7 @@ class BacktestSpec:
             allow_short=self.allow_short,
             allow_overdraft=self.allow_overdraft,
             close_at_end=self.close_at_end,
+            first_bar=self.first_bar,
             lot_size=float(self.lot_size),
             multiplier=float(self.multiplier),
             paid_in_full=self.conversion is None or self.conversion.paid_in_full,

@@ -84,7 +84,7 @@ def totals(
         for done in pool.map(lambda start: _block(prepared, rows, start), starts):
             if progress is not None:
                 progress(done, len(strategies))
-    return totals_of(rows, prepared.rules.cash, len(prepared.market.close))
+    return totals_of(rows, prepared.rules.cash, len(prepared.market.close) - prepared.rules.first_bar)
 
 
 def prepare(strategies: Sequence[Strategy], bars: Bars, spec: BacktestSpec) -> PreparedSweep:

@@ -37,6 +37,7 @@ class TrialSource(StrEnum):
 
     BACKTEST = "backtest"
     SWEEP = "sweep"
+    WALK_FORWARD = "walkforward"
 
 
 class EvaluationFacts(FrozenModel):

@@ -14,8 +14,7 @@ import numpy.typing as npt
 from tradewright.backtest.engine import run
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.result import BacktestResult
-from tradewright.backtest.set_returns import even_sample, set_returns
-from tradewright.backtest.sweep import PreparedSweep, prepare, totals
+from tradewright.backtest.sweep import prepare, totals
 from tradewright.catalog.trials import TrialSource
 from tradewright.evaluation.checks import CheckInput, verdict
 from tradewright.evaluation.effective_trials import effective_trials, sample_of
@@ -23,23 +22,19 @@ from tradewright.evaluation.equity_curve import Sampling, periods_per_year
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.metrics import evaluate
 from tradewright.evaluation.overfitting import BLOCKS, overfitting
-from tradewright.evaluation.skill import market_returns, session_groups
 from tradewright.evaluation.study import MetricsConfig
 from tradewright.evaluation.trial_count import TrialCount
 from tradewright.evaluation.verdict import SkillVerdict
-from tradewright.model.bars import Times
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.model.strategy import Strategy
 from tradewright.research.bars import InstrumentBars
 from tradewright.research.look_ahead import evidence_of
+from tradewright.research.set_skill import active_set_returns, compared_periods
 from tradewright.research.study import Terms, session_days
 from tradewright.research.trial_recorder import TrialRecorder
 from tradewright.store.artefacts import Artefacts
 
 Made = TypeVar("Made", bound=Strategy)
-
-PERIODS = 512
-"""Periods of the returns by which sets are compared; more sessions are added up in equal groups."""
 
 
 @dataclass(frozen=True)
@@ -98,17 +93,8 @@ def run_sweep(
         StrategyError: the strategy's own code failed.
         StoreError: the trials cannot be recorded; then nothing is shown.
     """
-    if len(tables) != 1:
-        raise ConfigError(
-            f"a sweep runs on one instrument, not on {len(tables)}",
-            where="backtest.instruments",
-            remedy=f"say backtest.instruments=[{next(iter(tables))}]",
-        )
-    item = next(iter(tables.values()))
-    if len(item.bars.ts) == 0:
-        what = f"no bar of {item.instrument.symbol} lies in the period"
-        raise DataError(what, where="backtest.start, backtest.end", remedy="choose a period within what is stored")
-    taken, why = _taken(make, sets)
+    item = only_instrument(tables)
+    taken, why = taken_sets(make, sets)
     made = list(taken.values())
     tested = evidence_of(made[0], item, rules.kept)
     spec, threads = terms(item), os.cpu_count() or 1
@@ -116,7 +102,8 @@ def run_sweep(
     found = totals(made, prepared, threads=threads, progress=progress)
     order = np.argsort(-found[rules.rank].astype(np.float64), kind="stable")
     best = int(order[0])
-    active = _active_returns(made, prepared, session_days(item), threads)
+    groups = compared_periods(session_days(item))
+    active = active_set_returns(made, prepared, sample_of(len(made)).tolist(), groups, threads)
     tried = rules.recorder.record(
         TrialSource.SWEEP,
         made,
@@ -125,7 +112,7 @@ def run_sweep(
         effective=effective_trials(active, len(made)).trials,
         overfitting=overfitting(active).probability if _splits(active) else None,
     )
-    in_a_year = _days_per_year(item, rules.measures)
+    in_a_year = days_per_year(item, rules.measures)
     found["sharpe"] *= math.sqrt(periods_per_year(item.bars.ts, Sampling.BAR, in_a_year, session_days(item)))
     return SweepResult(
         parameters=[dict(sets[row]) for row in taken],
@@ -138,16 +125,24 @@ def run_sweep(
     )
 
 
-def _active_returns(
-    made: Sequence[Strategy], prepared: PreparedSweep, days: Times, threads: int
-) -> npt.NDArray[np.float64]:
-    """What an even sample of the sets adds to holding: at most PERIODS periods x 1,000 sets."""
-    starts, _sampling = session_groups(days)
-    groups = starts[list(even_sample(len(starts), PERIODS))]
-    found = set_returns(made, prepared, sample_of(len(made)).tolist(), groups, threads=threads)
-    market = np.add.reduceat(market_returns(prepared.market.marks), groups)
-    active: npt.NDArray[np.float64] = found.returns - market[:, None] * found.exposures
-    return active
+def only_instrument(tables: Mapping[str, InstrumentBars]) -> InstrumentBars:
+    """The one instrument of a sweep, with bars.
+
+    Raises:
+        ConfigError: for another number of instruments.
+        DataError: without a bar.
+    """
+    if len(tables) != 1:
+        raise ConfigError(
+            f"a sweep runs on one instrument, not on {len(tables)}",
+            where="backtest.instruments",
+            remedy=f"say backtest.instruments=[{next(iter(tables))}]",
+        )
+    item = next(iter(tables.values()))
+    if len(item.bars.ts) == 0:
+        what = f"no bar of {item.instrument.symbol} lies in the period"
+        raise DataError(what, where="backtest.start, backtest.end", remedy="choose a period within what is stored")
+    return item
 
 
 def _splits(active: npt.NDArray[np.float64]) -> bool:
@@ -164,21 +159,26 @@ def _verdict(
     tried: TrialCount,
 ) -> SkillVerdict:
     """The verdict on the best set, as its own backtest would give it."""
-    yearly = _days_per_year(item, measures)
+    yearly = days_per_year(item, measures)
     account = replace(result, session_days=session_days(item))
     seen = ValidityEvidence(look_ahead_free=tested.free, look_ahead=next(iter(tested.findings), ""), tried=tried)
     return verdict(CheckInput(account, evaluate(account, measures.sampling, yearly, measures.risk_free), seen))
 
 
-def _days_per_year(item: InstrumentBars, measures: MetricsConfig) -> float:
+def days_per_year(item: InstrumentBars, measures: MetricsConfig) -> float:
+    """The sampled days of a year of an instrument."""
     days = measures.days_per_year
     return days[item.instrument.symbol] if isinstance(days, Mapping) else days
 
 
-def _taken(
+def taken_sets(
     make: Callable[[Mapping[str, float]], Made], sets: Sequence[Mapping[str, float]]
 ) -> tuple[dict[int, Made], str]:
-    """The strategy of each set that it takes, by the set's index, and the reason against the first of the others."""
+    """The strategy of each set that it takes, by the set's index, and the reason against the first of the others.
+
+    Raises:
+        ConfigError: when no set is left.
+    """
     why = ""
     taken: dict[int, Made] = {}
     for row, values in enumerate(sets):

@@ -62,7 +62,7 @@ class TrialRecorder:
         effective: float = 1.0,
         overfitting: float | None = None,
     ) -> TrialCount:
-        """Record sets that were evaluated.
+        """Record sets that were evaluated on all bars.
 
         Args:
             sharpe: their Sharpe ratios per bar.
@@ -71,13 +71,36 @@ class TrialRecorder:
         Raises:
             StoreError: the ledger is damaged, or cannot be written.
         """
+        rows = trial_rows(self.keys(strategies), sharpe)
+        return self.record_rows(
+            source, strategies[0], rows, judged=judged, effective=effective, overfitting=overfitting
+        )
+
+    def record_rows(
+        self,
+        source: TrialSource,
+        strategy: Strategy,
+        rows: npt.NDArray[np.void],
+        *,
+        judged: int = 0,
+        effective: float = 1.0,
+        overfitting: float | None = None,
+    ) -> TrialCount:
+        """Record trials whose rows are made already.
+
+        Args:
+            strategy: any one of them.
+            rows: of :func:`trial_rows`.
+            judged, effective, overfitting: as for :class:`~tradewright.catalog.trials.Evaluation`.
+
+        Raises:
+            StoreError: the ledger is damaged, or cannot be written.
+        """
         bars = [item.bars for item in self.tables.values()]
-        rows = np.empty(len(strategies), TRIAL)
-        rows["key"], rows["sharpe"] = self._keys(strategies), sharpe
         facts = EvaluationFacts(
             source=source,
-            strategy=strategies[0].name,
-            code=code_digest(strategies[0].generate_signal),
+            strategy=strategy.name,
+            code=code_digest(strategy.generate_signal),
             instruments=tuple(sorted(self.tables)),
             timeframe=self.timeframe,
             data_hash=content_hash(sorted(item.data_hash for item in self.tables.values())),
@@ -88,7 +111,7 @@ class TrialRecorder:
         done = Evaluation(facts, sketch_of(bars), rows, judged, effective, overfitting)
         return self.ledger.record(done, self.now())
 
-    def _keys(self, strategies: Sequence[Strategy]) -> npt.NDArray[np.uint64]:
+    def keys(self, strategies: Sequence[Strategy]) -> npt.NDArray[np.uint64]:
         """A number for each set: of the code, the terms, the instruments, the features and the parameters."""
         common = [code_digest(strategies[0].generate_signal), self.terms, sorted(self.tables), self.timeframe]
         known: dict[object, int] = {}
@@ -100,6 +123,23 @@ class TrialRecorder:
         for column in (*features.T, *np.ascontiguousarray(values.T).view(np.uint64)):
             keys = mixed(keys ^ mixed(column))
         return keys
+
+
+def trial_rows(keys: npt.NDArray[np.uint64], sharpe: Floats) -> npt.NDArray[np.void]:
+    """An array of ``TRIAL``: the numbers of sets, and their Sharpe ratios per bar."""
+    rows = np.empty(len(keys), TRIAL)
+    rows["key"], rows["sharpe"] = keys, sharpe
+    return rows
+
+
+def keys_on_part(keys: npt.NDArray[np.uint64], part: object) -> npt.NDArray[np.uint64]:
+    """The numbers of the same sets where they were evaluated on a part of the bars.
+
+    Args:
+        part: what tells it from other parts, as JSON can hold it.
+    """
+    number = np.full(1, int(content_hash(part)[:16], 16), np.uint64)
+    return mixed(keys ^ mixed(number))
 
 
 def _number(feature: object, known: dict[object, int]) -> int:

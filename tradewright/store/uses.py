@@ -26,6 +26,7 @@ class UseKind(StrEnum):
 
     BACKTEST = "backtest"
     SWEEP = "sweep"
+    WALK_FORWARD = "walkforward"
     FEATURES = "features"
     SIGNALS = "signals"
 
@@ -49,7 +50,7 @@ class UsedSeries(FrozenModel):
 
 
 class Use(FrozenModel):
-    """One backtest, sweep, table of features or making of signals, however often it ran on the same revisions.
+    """One backtest, sweep, walk-forward, table of features or making of signals, however often on the same revisions.
 
     Args:
         name: of the strategy, or of the instrument of a table of features.

@@ -1,0 +1,96 @@
+"""The command walkforward."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.commands.data import show_findings
+from app.commands.options import Json, Overrides, in_force
+from app.commands.research import tell_bars, tell_verdict
+from app.output import FAILED, Output, run_command
+
+if TYPE_CHECKING:
+    from app.operations.walk_forward import WalkForwardReply
+
+commands = typer.Typer()
+
+_SPREADS = ("total_return", "sharpe", "max_drawdown", "profit_factor", "win_rate", "exposure", "trades")
+"""The figures over folds that are shown; all of them are in the JSON document."""
+
+
+@commands.command()
+def walkforward(
+    overrides: Overrides = None,
+    rank: Annotated[str, typer.Option(help="the figure by which each fold's set is chosen")] = "sharpe",
+    report: Annotated[Path | None, typer.Option(help="write the risk report of the tests to this HTML file")] = None,
+    as_json: Json = False,
+) -> None:
+    """The grid of a sweep, chosen on the past and tried on what follows, fold by fold; exit 1 when it looks ahead."""
+
+    def act(output: Output) -> None:
+        from rich.progress import Progress
+
+        from app.operations.walk_forward import walk_forward
+        from tradewright.evaluation.formatting import count
+
+        with Progress(console=output.messages, transient=True, disable=not output.messages.is_terminal) as bar:
+            task = bar.add_task("parameter sets of all folds", total=None)
+            reply = walk_forward(
+                in_force(overrides),
+                rank=rank,
+                report=report,
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
+        if reply.void:
+            output.line(f"VOID: {reply.void}")
+        tell_bars(output, reply)
+        if report is not None:
+            output.say(f"risk report: {report}")
+        _tell_folds(output, reply)
+        tell_verdict(output, reply)
+        output.table("findings", ("severity", "what"), [(row["severity"], row["message"]) for row in reply.findings])
+        show_findings(output, reply.data)
+        if reply.left_out:
+            output.say(f"{count(reply.left_out, 'set')} left out: {reply.why}")
+        output.result(reply)
+        if reply.void:
+            raise typer.Exit(FAILED)
+
+    run_command(as_json, act)
+
+
+def _tell_folds(output: Output, reply: WalkForwardReply) -> None:
+    output.table(
+        f"{reply.strategy}: {reply.sets} sets in each of {len(reply.folds)} folds, chosen by {reply.ranked_by}",
+        ("fold", "trained on", "tested on", "bars", "chosen", "Sharpe in sample", "out of sample", "efficiency"),
+        [
+            (
+                each.fold,
+                " to ".join(each.train),
+                " to ".join(each.test),
+                f"{each.train_bars:,} + {each.test_bars:,}",
+                ", ".join(f"{name}={value:g}" for name, value in each.parameters.items()),
+                f"{each.in_sample_sharpe:.2f}",
+                f"{each.out_of_sample_sharpe:.2f}",
+                _share_text(each.efficiency),
+            )
+            for each in reply.folds
+        ],
+    )
+    output.line(f"efficiency of all folds: {_share_text(reply.efficiency)} (Sharpe ratio out of sample / in sample)")
+    shown = [each for each in reply.stability if each.name in _SPREADS]
+    rows = [
+        (each.name, *(f"{value:.4g}" for value in (each.mean, each.variance, each.least, each.greatest)))
+        for each in shown
+    ]
+    output.table("out of sample over the folds", ("figure", "mean", "variance", "least", "greatest"), rows)
+    figures = ("final_equity", "net_profit", "total_return", "sharpe", "max_drawdown", "trades", "fees")
+    title = f"the tests as one account, in {reply.currency}"
+    output.table(title, ("figure", "value"), [(name, reply.metrics[name]) for name in figures])
+
+
+def _share_text(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0%}"

@@ -1,0 +1,188 @@
+"""A walk-forward chooses on the past alone, tries each choice on what follows, and counts every trial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from strategies.sma_crossover import SmaCrossover
+from tests.backtest.conftest import random_bars
+from tests.backtest.reference import run_reference
+from tests.backtest.test_span import Gated
+from tradewright.backtest.sizing import FixedUnits, PercentEquity
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.catalog.trials import Trials, TrialSource
+from tradewright.evaluation.equity_curve import Sampling
+from tradewright.evaluation.folds import FoldRules, folds_of
+from tradewright.evaluation.study import MetricsConfig
+from tradewright.fills.costs import PercentCosts
+from tradewright.model.bars import Bars, Floats, Timeframe
+from tradewright.model.errors import ConfigError, DataError, StoreError
+from tradewright.model.instrument import AssetClass, Instrument
+from tradewright.quality.thresholds import SHIPPED
+from tradewright.research.bars import InstrumentBars
+from tradewright.research.sweep import SweepRules
+from tradewright.research.trial_recorder import TrialRecorder
+from tradewright.research.walk_forward import Grounds, WalkForward, walk_forward
+from tradewright.store.artefacts import Artefacts
+
+BTC = Instrument(symbol="BTC", asset_class=AssetClass.CRYPTO, calendar="24/7")
+COUNT = 300
+SETS = [{"fast": fast, "slow": slow} for fast in (2, 4, 9) for slow in (7, 9, 40)]
+TAKEN = 7
+FOLDS = FoldRules(4, 0.6, anchored=False, embargo=3)
+SPEC = BacktestSpec(cash=50_000.0, costs=PercentCosts(0.001), sizing=PercentEquity(0.9), allow_short=True)
+MEASURES = MetricsConfig(Sampling.SESSION, 365)
+
+
+def make(changes: Mapping[str, float]) -> SmaCrossover:
+    return SmaCrossover(**{name: int(value) for name, value in changes.items()})
+
+
+def walked(
+    bars: Bars, folder: Path, *, spec: BacktestSpec = SPEC, folds: FoldRules = FOLDS, rank: str = "sharpe"
+) -> WalkForward:
+    tables = {"BTC": InstrumentBars(BTC, bars)}
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    recorder = TrialRecorder(Trials(folder), lambda: now, tables, Timeframe.D1, "terms", "settings")
+    rules = SweepRules(rank, MEASURES, recorder, Artefacts(folder / "look_ahead"))
+    grounds = Grounds(Timeframe.D1, None, SHIPPED, {"strategy": "sma_crossover"})
+    return walk_forward(make, SETS, tables, lambda _item: spec, rules, folds, grounds)
+
+
+def spliced(bars: Bars, start: int, stop: int, seed: int) -> Bars:
+    """The bars with other prices in a span."""
+    other = random_bars(seed, COUNT)
+    return Bars(
+        bars.ts,
+        *(
+            np.concatenate((own[:start], strange[start:stop], own[stop:]))
+            for own, strange in zip(bars[1:], other[1:], strict=True)
+        ),
+    )
+
+
+@pytest.mark.parametrize("folds", [FOLDS, replace(FOLDS, anchored=True)], ids=["rolling", "anchored"])
+def test_no_bar_of_a_test_has_a_part_in_the_choice_of_its_fold(tmp_path: Path, folds: FoldRules) -> None:
+    bars = random_bars(1, COUNT)
+    plain = walked(bars, tmp_path / "plain", folds=folds)
+    for place, fold in enumerate(plain.folds):
+        start, stop = fold.fold.test
+        shifted = walked(spliced(bars, start, stop, 2), tmp_path / f"test-{place}", folds=folds).folds
+        assert shifted[place].parameters == fold.parameters
+        assert shifted[place].in_sample == fold.in_sample
+        assert shifted[place].out_of_sample != fold.out_of_sample
+        later = walked(spliced(bars, stop, COUNT, 3), tmp_path / f"later-{place}", folds=folds).folds
+        assert later[: place + 1] == plain.folds[: place + 1]
+
+
+def plain_choice(bars: Bars, start: int, stop: int, spec: BacktestSpec) -> Mapping[str, float]:
+    """The set with the highest Sharpe ratio of bars, the first of equal ones; written out."""
+    best, choice = -np.inf, SETS[0]
+    for each in SETS:
+        if each["fast"] >= each["slow"]:
+            continue
+        result = run_reference(Gated(each["fast"], each["slow"], start), bars.head(stop), spec)
+        returns = np.diff(result.equity[start:]) / result.equity[start:-1]
+        deviation = returns.std(ddof=1)
+        sharpe = returns.mean() / deviation if deviation > 0 else 0.0
+        if sharpe > best:
+            best, choice = sharpe, each
+    return choice
+
+
+@pytest.mark.parametrize("folds", [FOLDS, replace(FOLDS, anchored=True)], ids=["rolling", "anchored"])
+def test_it_is_the_walk_forward_that_is_written_out(tmp_path: Path, folds: FoldRules) -> None:
+    bars = random_bars(5, COUNT)
+    found = walked(bars, tmp_path, folds=folds)
+    spec, cash, equity, trades = replace(SPEC, close_at_end=True), SPEC.cash, [], 0
+    for fold, (train, test) in zip(found.folds, folds_of(COUNT, folds), strict=True):
+        assert fold.fold == (train, test)
+        assert fold.parameters == plain_choice(bars, *train, spec)
+        gated = Gated(int(fold.parameters["fast"]), int(fold.parameters["slow"]), test.start)
+        alone = run_reference(gated, bars.head(test.stop), spec)
+        assert fold.out_of_sample.net_profit == pytest.approx(alone.equity[-1] - SPEC.cash)
+        chained = run_reference(gated, bars.head(test.stop), replace(spec, cash=cash))
+        equity += chained.equity[test.start :].tolist()
+        cash, trades = float(chained.equity[-1]), trades + len(chained.trades)
+    account = found.report.sections[0].result
+    np.testing.assert_allclose(account.equity, equity, rtol=1e-9)
+    assert account.initial_cash == SPEC.cash
+    assert (len(account.trades), found.report.sections[0].metrics.trades) == (trades, trades)
+    assert trades > 8
+    assert account.trades["profit"].sum() == pytest.approx(equity[-1] - SPEC.cash)
+    np.testing.assert_array_equal(account.bars.ts, bars.ts[found.folds[0].fold.test.start :])
+    ends = [fold.fold.test.stop - found.folds[0].fold.test.start - 1 for fold in found.folds]
+    assert (account.position[ends] == 0.0).all()
+
+
+def test_every_set_of_every_train_span_is_a_trial_and_so_is_the_chain(tmp_path: Path) -> None:
+    bars = random_bars(1, COUNT)
+    first = walked(bars, tmp_path)
+    assert (first.sets, first.left_out) == (TAKEN, 2)
+    assert "fast < slow" in first.why
+    (line,) = Trials(tmp_path).all()
+    assert (line.facts.source, line.trials, line.added) == (TrialSource.WALK_FORWARD, 4 * TAKEN + 1, 4 * TAKEN + 1)
+    assert 4 < line.effective < 4 * TAKEN + 1
+    assert first.report.verdict.figures["trials"] == 4 * TAKEN + 1
+    assert walked(bars, tmp_path).report.verdict == first.report.verdict
+    assert walked(bars.head(COUNT - 1), tmp_path).report.verdict.figures["trials"] == 4 * TAKEN + 1
+    # another figure to choose by makes another chain of the same sets, other folds make other sets of all of them
+    other = walked(bars, tmp_path, rank="net_profit")
+    assert other.report.verdict.figures["trials"] == 4 * TAKEN + 2
+    wider = walked(bars, tmp_path, folds=replace(FOLDS, embargo=4))
+    assert wider.report.verdict.figures["trials"] == 8 * TAKEN + 3
+
+
+def test_nothing_is_shown_that_was_not_counted(tmp_path: Path) -> None:
+    walked(random_bars(1, COUNT), tmp_path)
+    log = tmp_path / "trials" / "trials.log"
+    log.write_text(log.read_text().replace('"number":1', '"number":2'))
+    with pytest.raises(StoreError, match="the trial ledger is damaged"):
+        walked(random_bars(1, COUNT), tmp_path)
+
+
+def test_an_account_that_is_wiped_out_trades_no_more(tmp_path: Path) -> None:
+    """Units bought with money that is not there, before prices fall to a tenth."""
+    spec = BacktestSpec(cash=500.0, sizing=FixedUnits(100.0), allow_overdraft=True)
+    wave = 100.0 + 8.0 * np.sin(np.arange(COUNT) / 3.0)
+    calm = walked(flat_bars(wave), tmp_path / "calm", spec=spec)
+    first, start = calm.folds[0].fold.test.start, calm.folds[1].fold.test.start
+    held = calm.report.sections[0].result.position[start - first :] > 0.0
+    crash = start + int(np.argmax(held)) + 1
+    found = walked(flat_bars(np.where(np.arange(COUNT) < crash, wave, wave / 10.0)), tmp_path / "crash", spec=spec)
+    account, stop = found.report.sections[0].result, found.folds[1].fold.test.stop - first
+    assert account.equity[stop - 1] < -5_000.0
+    assert (account.equity[stop:] == account.equity[stop - 1]).all()
+    assert (account.fills["bar"].max() < stop, len(account.equity)) == (True, COUNT - first)
+    assert "RUINED" in {finding.code for finding in found.report.sections[0].findings}
+    assert found.folds[-1].out_of_sample.fills > 0
+
+
+def flat_bars(close: Floats) -> Bars:
+    """Bars of one price each."""
+    return Bars(random_bars(4, COUNT).ts, close, close, close, close, np.full(COUNT, 1e6), np.full(COUNT, np.nan))
+
+
+def test_efficiency_is_none_where_nothing_was_earned_in_sample(tmp_path: Path) -> None:
+    found = walked(random_bars(1, COUNT), tmp_path)
+    fold = found.folds[0]
+    assert fold.efficiency == pytest.approx(fold.out_of_sample.sharpe / fold.in_sample.sharpe)
+    poor = replace(fold, in_sample=replace(fold.in_sample, sharpe=-1.0))
+    assert (poor.efficiency, replace(found, folds=(poor,)).efficiency) == (None, None)
+    both = replace(found, folds=found.folds[:2]).efficiency
+    earned = [(each.in_sample.sharpe, each.out_of_sample.sharpe) for each in found.folds[:2]]
+    assert both == pytest.approx(sum(out for _, out in earned) / sum(before for before, _ in earned))
+
+
+def test_what_cannot_be_walked_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="folds of 40 bars"):
+        walked(random_bars(1, 40), tmp_path)
+    with pytest.raises(DataError, match="no bar of BTC"):
+        walked(Bars.none(), tmp_path)
+    assert Trials(tmp_path).all() == ()

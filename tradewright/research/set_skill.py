@@ -1,0 +1,42 @@
+"""What the parameter sets of a sweep add to holding, period by period: how far they are the same trial."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tradewright.backtest.set_returns import even_sample, set_returns
+from tradewright.backtest.sweep import PreparedSweep
+from tradewright.evaluation.skill import market_returns, session_groups
+from tradewright.model.bars import Times
+from tradewright.model.strategy import Strategy
+
+PERIODS = 512
+"""Periods of the returns by which sets are compared; more sessions are added up in equal groups."""
+
+
+def compared_periods(days: Times) -> Times:
+    """The first bar of each period by which sets are compared, ascending from 0, at most ``PERIODS``.
+
+    Args:
+        days: the date of each bar's session.
+    """
+    starts, _sampling = session_groups(days)
+    return starts[list(even_sample(len(starts), PERIODS))]
+
+
+def active_set_returns(
+    made: Sequence[Strategy], prepared: PreparedSweep, rows: Sequence[int], groups: Times, threads: int
+) -> npt.NDArray[np.float64]:
+    """The returns of the sets in ``rows`` less those of holding at their mean exposure: periods x sets.
+
+    Args:
+        groups: the first bar of each period, ascending from 0. Before the sweep's first bar all is zero.
+    """
+    found = set_returns(made, prepared, rows, groups, threads=threads)
+    market = market_returns(prepared.market.marks)
+    market[: prepared.rules.first_bar + 1] = 0.0
+    active: npt.NDArray[np.float64] = found.returns - np.add.reduceat(market, groups)[:, None] * found.exposures
+    return active
