@@ -115,6 +115,15 @@ def test_the_trials_are_listed(house: House) -> None:
     assert (refused.status, "--top" in refused.err) == (1, True)
 
 
+def test_one_bar_is_swept_and_supports_nothing(house: House) -> None:
+    day = ("backtest.start=2024-03-01", "backtest.end=2024-03-01")
+    reply = asked(house, "sweep", *GRID, *day)
+    assert reply["verdict"]["code"] == "INCONCLUSIVE"  # type: ignore[index]
+    assert (figures(reply)["effective_trials"], figures(reply)["pbo"]) == (SETS, None)
+    refused = say("sweep", *house.overrides, *GRID, "backtest.start=2001-03-01", "backtest.end=2001-03-01")
+    assert (refused.status, "no bar of GOOG lies in the period" in refused.err) == (1, True)
+
+
 def test_a_damaged_ledger_stops_a_backtest_with_its_name(house: House) -> None:
     asked(house, "backtest")
     file = house.root / "trials" / "trials.log"

@@ -109,7 +109,7 @@ def run_sweep(
         made,
         found["sharpe"],
         judged=best,
-        effective=effective_trials(active, len(made)).trials,
+        effective=effective_trials(active, len(made)).trials if len(active) > 1 else len(made),
         overfitting=overfitting(active).probability if _splits(active) else None,
     )
     in_a_year = days_per_year(item, rules.measures)
