@@ -7,7 +7,19 @@ import os
 
 import typer
 
-from app.commands import data, kill_and_cancel, ledger, limits, orders, research, system, trade, walk_forward, ways_back
+from app.commands import (
+    data,
+    kill_and_cancel,
+    ledger,
+    limits,
+    monte_carlo,
+    orders,
+    research,
+    system,
+    trade,
+    walk_forward,
+    ways_back,
+)
 from app.usage import Program
 
 app = typer.Typer(
@@ -18,7 +30,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (system, data, research, walk_forward, trade, orders, kill_and_cancel, limits, ways_back, ledger):
+_RESEARCH = (data, research, walk_forward, monte_carlo)
+_TRADING = (trade, orders, kill_and_cancel, limits, ways_back, ledger)
+for group in (system, *_RESEARCH, *_TRADING):
     app.add_typer(group.commands)
 _OBJECTS = 100_000
 """So many new objects before a garbage collection: a tenth of the CPU of a command went to searching its imports."""

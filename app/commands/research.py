@@ -12,6 +12,7 @@ from app.commands.options import Json, Overrides, in_force, settings_of
 from app.output import FAILED, Output, run_command
 
 if TYPE_CHECKING:
+    from app.operations.monte_carlo import MonteCarloReply
     from app.operations.research import BacktestReply, SweepReply
     from app.operations.walk_forward import WalkForwardReply
 
@@ -148,12 +149,12 @@ def trials(
     run_command(as_json, act)
 
 
-def tell_verdict(output: Output, reply: BacktestReply | SweepReply | WalkForwardReply) -> None:
+def tell_verdict(output: Output, reply: BacktestReply | SweepReply | WalkForwardReply | MonteCarloReply) -> None:
     """Print what the evidence supports."""
     output.line(f"verdict {reply.verdict['code']}: {reply.verdict['text']}")
 
 
-def tell_bars(output: Output, reply: BacktestReply | SweepReply | WalkForwardReply) -> None:
+def tell_bars(output: Output, reply: BacktestReply | SweepReply | WalkForwardReply | MonteCarloReply) -> None:
     """Print what a person must know of the bars: as of when they are, of which kind, and what they are made of."""
     if reply.known_at:
         output.line(f"the bars are those that were stored at {reply.known_at} (backtest.known_at)")

@@ -1,4 +1,4 @@
-"""Groups ``features``, ``strategy``, ``evaluation`` and ``walkforward``."""
+"""Groups ``features``, ``strategy``, ``evaluation``, ``walkforward`` and ``montecarlo``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from conf.schema.config_model import ConfigModel, Fraction, WallTime, Window, Zone
+from tradewright.evaluation.blocks import Blocks
 from tradewright.model.bars import Timeframe
 from tradewright.model.base import Name
 from tradewright.model.errors import ConfigError
@@ -18,6 +19,9 @@ MOST_SETS = 1_000_000
 
 MOST_FOLDS = 1_000
 """The most folds of a walk-forward; each is a sweep of its own."""
+
+MOST_PATHS = 100_000
+"""The most simulated histories; the error of a percentile falls with their square root."""
 
 MOST_COLUMNS = 500
 """The most columns of one feature set."""
@@ -110,3 +114,14 @@ class WalkForwardSettings(ConfigModel):
     train_share: Annotated[float, Field(gt=0, lt=1)]
     anchored: bool
     embargo_bars: Annotated[int, Field(ge=0)]
+
+
+class MonteCarloSettings(ConfigModel):
+    """``montecarlo``."""
+
+    paths: Annotated[int, Field(ge=100, le=MOST_PATHS)]
+    blocks: Blocks
+    block_bars: Annotated[int, Field(ge=20, le=60)]
+    missed_share: Fraction
+    cost_factors: tuple[Annotated[float, Field(gt=0, le=100)], ...]
+    delays: tuple[Annotated[int, Field(ge=1, le=1000)], ...]

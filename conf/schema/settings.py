@@ -10,7 +10,13 @@ from pydantic import Field
 from conf.schema.backtest import BacktestSettings
 from conf.schema.config_model import ConfigModel
 from conf.schema.market import BaseSettings, FeedSettings, UniverseSettings
-from conf.schema.research import EvaluationSettings, FeaturesSettings, StrategySettings, WalkForwardSettings
+from conf.schema.research import (
+    EvaluationSettings,
+    FeaturesSettings,
+    MonteCarloSettings,
+    StrategySettings,
+    WalkForwardSettings,
+)
 from conf.schema.schedules import SchedulesSettings
 from conf.schema.trading import (
     BrokerSettings,
@@ -49,6 +55,7 @@ class Settings(ConfigModel):
     backtest: BacktestSettings
     evaluation: EvaluationSettings
     walkforward: WalkForwardSettings
+    montecarlo: MonteCarloSettings
     events: EventCalendar
     quality: QualityRules
     policy: RuleLimits

@@ -24,10 +24,10 @@ from tests.support.houses import COMMAND, House
 from tradewright.store.bars import BarStore
 
 COMMANDS = {
-    "demo", "check", "import", "backtest", "sweep", "walkforward", "trials", "gateway", "serve", "intent", "intents",
-    "send", "approve", "reject", "orders", "positions", "reconcile", "kill", "resume", "explain", "doctor", "cancel",
-    "cancel-all", "flatten", "freezes", "commands", "acknowledge", "adopt", "confirm-not-sent", "settle", "end-of-day",
-    "ledger", "watch", "limits", "tighten", "trade", "rehearse", "init", "data", "backfill",
+    "demo", "check", "import", "backtest", "sweep", "walkforward", "montecarlo", "trials", "gateway", "serve", "intent",
+    "intents", "send", "approve", "reject", "orders", "positions", "reconcile", "kill", "resume", "explain", "doctor",
+    "cancel", "cancel-all", "flatten", "freezes", "commands", "acknowledge", "adopt", "confirm-not-sent", "settle",
+    "end-of-day", "ledger", "watch", "limits", "tighten", "trade", "rehearse", "init", "data", "backfill",
 }  # fmt: skip
 CANARY = "canary-7f3a91"
 USER = pwd.getpwuid(os.getuid()).pw_name

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tradewright.evaluation.blocks import Blocks
 from tradewright.evaluation.monte_carlo import (
-    Blocks,
     bootstrap_returns,
     miss_trades,
     percentiles_of,

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from tradewright.evaluation import resampling
+from tradewright.evaluation.blocks import Blocks
 from tradewright.evaluation.resampling import figures_of
 from tradewright.evaluation.return_samples import ReturnsRefused, return_series
 from tradewright.model.bars import Floats
 
 PATHS = 1_000
 BLOCK = 30.0
-
-
-class Blocks(StrEnum):
-    """How long the blocks of a bootstrap are."""
-
-    STATIONARY = "stationary"
-    """Of random, geometric length with a mean, so that the paths are as stationary as the returns."""
-    CIRCULAR = "circular"
-    """All of one length, the last cut short."""
 
 
 _KINDS = {Blocks.STATIONARY: resampling.STATIONARY, Blocks.CIRCULAR: resampling.CIRCULAR}

@@ -1,0 +1,83 @@
+"""The command montecarlo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from app.commands.options import Json, Overrides, settings_of
+from app.commands.research import tell_bars, tell_verdict
+from app.output import FAILED, Output, run_command
+
+if TYPE_CHECKING:
+    from app.operations.monte_carlo import MonteCarloReply
+    from tradewright.evaluation.monte_carlo import Percentiles
+
+commands = typer.Typer()
+
+
+@commands.command()
+def montecarlo(overrides: Overrides = None, as_json: Json = False) -> None:
+    """Other histories of a backtest: its returns in blocks, trades shuffled or missed, higher costs, later fills."""
+
+    def act(output: Output) -> None:
+        from app.operations.monte_carlo import monte_carlo
+
+        reply = monte_carlo(settings_of(overrides))
+        if reply.void:
+            output.line(f"VOID: {reply.void}")
+        tell_bars(output, reply)
+        _tell_paths(output, reply)
+        _tell_stresses(output, reply)
+        tell_verdict(output, reply)
+        output.result(reply)
+        if reply.void:
+            raise typer.Exit(FAILED)
+
+    run_command(as_json, act)
+
+
+def _tell_paths(output: Output, reply: MonteCarloReply) -> None:
+    drawn, orders, fewer = reply.bootstrap, reply.shuffled, reply.missed
+    blocks = f"blocks of {reply.block_bars} bars"
+    missed = f"{reply.missed_share:.0%} of the trades missed"
+    shown: list[tuple[str, str, Percentiles]] = [
+        (blocks, "Sharpe ratio a year", drawn.sharpe),
+        (blocks, "total return", drawn.total_return),
+        (blocks, "max drawdown", drawn.max_drawdown),
+        (blocks, "profit factor of bars", drawn.profit_factor),
+        ("trades in other orders", "max drawdown", orders.max_drawdown),
+        (missed, "total return", fewer.total_return),
+        (missed, "max drawdown", fewer.max_drawdown),
+        (missed, "profit factor of trades", fewer.profit_factor),
+    ]
+    output.table(
+        f"{reply.strategy}: {drawn.paths:,} paths of {reply.bars:,} bars and {reply.trades:,} trades",
+        ("what is drawn", "figure", "5%", "median", "95%", "± of the ends"),
+        [
+            (what, name, *(f"{value:.4g}" for value in (each.p5, each.median, each.p95, each.error)))
+            for what, name, each in shown
+        ],
+    )
+    output.line(f"{drawn.loss_probability:.1%} of the paths of returns end below their start")
+
+
+def _tell_stresses(output: Output, reply: MonteCarloReply) -> None:
+    output.table(
+        f"the same backtest under stress, in {reply.currency}",
+        ("costs", "bars later", "net profit", "return", "Sharpe", "max drawdown", "trades", "fees"),
+        [
+            (
+                f"x {each.costs:g}",
+                each.delay,
+                f"{each.net_profit:,.2f}",
+                f"{each.total_return:.2%}",
+                f"{each.sharpe:.2f}",
+                f"{each.max_drawdown:.2%}",
+                each.trades,
+                f"{each.fees:,.2f}",
+            )
+            for each in reply.stresses
+        ],
+    )

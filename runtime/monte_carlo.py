@@ -1,0 +1,34 @@
+"""Settings to the arguments of ``tradewright.research.monte_carlo``. Loads the kernels."""
+
+from __future__ import annotations
+
+from runtime.container import Container
+from runtime.research import terms, timeframe
+from tradewright.evaluation.study import StudyResult
+from tradewright.research.bars import InstrumentBars
+from tradewright.research.monte_carlo import MonteCarloRules, MonteCarloStudy, monte_carlo
+
+
+def monte_carlo_of(house: Container, done: StudyResult) -> MonteCarloStudy:
+    """Simulate other histories of a study of the strategy in force, on the very bars that it read.
+
+    Raises:
+        ConfigError, DataError, StoreError, StrategyError: naming what is wrong and what to do.
+    """
+    house = house.for_research
+    chosen, price = house.settings.montecarlo, terms(house, timeframe(house.settings))
+    read = {
+        symbol: InstrumentBars(house.instrument(symbol), result.bars, house.bars.kind_of(symbol))
+        for symbol, result in done.results.items()
+    }
+    rules = MonteCarloRules(
+        paths=chosen.paths,
+        block=chosen.block_bars,
+        blocks=chosen.blocks,
+        missed_share=chosen.missed_share,
+        cost_factors=chosen.cost_factors,
+        delays=chosen.delays,
+        seed=house.settings.base.seed,
+    )
+    specs = {symbol: price(item) for symbol, item in read.items()}
+    return monte_carlo(house.strategy, done.account, done.metrics, read, specs, rules)

@@ -1,0 +1,84 @@
+"""The command montecarlo: percentiles, stresses, one trial, refusals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.app.conftest import say
+from tests.app.test_walk_forward import house, stocked
+from tests.support.houses import House
+
+__all__ = ["house", "stocked"]
+SMALL = ("montecarlo.paths=100", "strategy.fast=3", "strategy.slow=9")
+
+
+def test_percentiles_stresses_and_one_trial(house: House) -> None:
+    said = say("montecarlo", *house.overrides, *SMALL, "--json")
+    assert said.status == 0, said.err
+    reply = said.json
+    alone = say("backtest", *house.overrides, *SMALL, "--json").json
+    assert alone["verdict"] == reply["verdict"]
+    assert reply["verdict"]["figures"]["trials"] == 1
+    (line,) = say("trials", *house.overrides, "--json").json["trials"][-1:]
+    assert (line["source"], line["added"], line["so_far"]) == ("backtest", 0, 1)
+    assert [(each["costs"], each["delay"]) for each in reply["stresses"]] == [(1, 0), (2, 0), (3, 0), (1, 1), (1, 2)]
+    assert reply["stresses"][0]["net_profit"] == pytest.approx(alone["net_profit"])
+    assert reply["stresses"][0]["fees"] < reply["stresses"][1]["fees"] < reply["stresses"][2]["fees"]
+    for name in ("bootstrap", "shuffled", "missed"):
+        assert reply[name]["paths"] == 100
+        for figure in ("sharpe", "total_return", "max_drawdown", "profit_factor"):
+            each = reply[name][figure]
+            assert each["p5"] <= each["median"] <= each["p95"]
+    shown = (reply["sharpe_p5"], reply["max_drawdown_p95"], reply["profit_factor_p5"])
+    assert shown == tuple(reply["bootstrap"][name]["p5"] for name in ("sharpe", "max_drawdown", "profit_factor"))
+    assert say("montecarlo", *house.overrides, *SMALL, "--json").json == reply
+    other = say("montecarlo", *house.overrides, *SMALL, "base.seed=5", "--json").json
+    assert other["bootstrap"] != reply["bootstrap"]
+    assert (other["stresses"], other["seed"]) == (reply["stresses"], 5)
+
+
+def test_the_settings_have_effect(house: House) -> None:
+    more = ("montecarlo.blocks=circular", "montecarlo.block_bars=60", "montecarlo.missed_share=0.5")
+    told = ("montecarlo.cost_factors=[1.5]", "montecarlo.delays=[]")
+    plain = say("montecarlo", *house.overrides, *SMALL, "--json").json
+    reply = say("montecarlo", *house.overrides, *SMALL, *more, *told, "--json").json
+    assert [(each["costs"], each["delay"]) for each in reply["stresses"]] == [(1.5, 0)]
+    assert reply["bootstrap"] != plain["bootstrap"]
+    assert reply["missed"] != plain["missed"]
+    assert reply["shuffled"] == plain["shuffled"]
+
+
+def test_people_read_tables(house: House) -> None:
+    out = say("montecarlo", *house.overrides, *SMALL).out
+    for words in ("100 paths of 230 bars", "blocks of 30 bars", "10% of the trades missed", "x 3", "verdict LUCK:"):
+        assert words in out
+
+
+@pytest.mark.parametrize(
+    ("word", "rule"),
+    [
+        ("montecarlo.block_bars=10", "20"),
+        ("montecarlo.paths=5", "100"),
+        ("montecarlo.missed_share=2", "1"),
+        ("montecarlo.cost_factors=[0]", "0"),
+        ("montecarlo.blocks=square", "circular"),
+        ("backtest.start=2001-01-01 backtest.end=2001-02-01", "no bar of GOOG"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(house: House, word: str, rule: str) -> None:
+    said = say("montecarlo", *house.overrides, *word.split())
+    assert said.status == 1
+    assert rule in said.err
+    assert word.split("=")[0].split(".")[-1] in said.err
+
+
+def test_one_that_looks_ahead_is_void(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    from runtime import research
+
+    plain = research.evidence_of
+    monkeypatch.setattr(research, "evidence_of", lambda *said: replace(plain(*said), findings=("bar 3: target",)))
+    said = say("montecarlo", *house.overrides, *SMALL)
+    assert said.status == 1
+    assert said.out.splitlines()[0].startswith("VOID: The strategy looks ahead")

@@ -1,0 +1,142 @@
+"""How a backtest could have come out: other orders of its returns and trades, higher costs, later fills (R-MET-10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tradewright.backtest.engine import run
+from tradewright.backtest.result import BacktestResult
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.evaluation.aggregate import pooled
+from tradewright.evaluation.blocks import Blocks
+from tradewright.evaluation.equity_curve import Sampling, levels, periods_per_year, returns_of
+from tradewright.evaluation.metrics import Metrics, evaluate
+from tradewright.evaluation.monte_carlo import MonteCarloSummary, bootstrap_returns, miss_trades, shuffle_trades
+from tradewright.fills.scaled import ScaledCosts, ScaledSlippage
+from tradewright.model.bars import Floats
+from tradewright.model.strategy import Strategy
+from tradewright.research.bars import InstrumentBars
+from tradewright.research.study import session_days
+
+
+@dataclass(frozen=True)
+class MonteCarloRules:
+    """What is simulated.
+
+    Args:
+        paths: of each simulation.
+        block: the mean length in bars of stationary blocks, the length of circular ones.
+        missed_share: the share of the trades that are left out.
+        cost_factors: how many times as high costs and slippage are taken, each above zero.
+        delays: by how many bars later than ``bar_delay`` an order reaches the market.
+        seed: of all that is random.
+    """
+
+    paths: int
+    block: int
+    blocks: Blocks
+    missed_share: float
+    cost_factors: tuple[float, ...]
+    delays: tuple[int, ...]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Stress:
+    """The same backtest with costs and slippage ``costs`` times as high, each order ``delay`` bars later."""
+
+    costs: float
+    delay: int
+    metrics: Metrics
+
+
+@dataclass(frozen=True)
+class MonteCarloStudy:
+    """The simulations of one account.
+
+    ``bootstrap`` draws blocks of its bars' returns, ``shuffled`` its closed trades in other orders, ``missed`` leaves a
+    share of them out. The Sharpe ratios of the latter two are per trade, not per year.
+    """
+
+    bars: int
+    trades: int
+    bootstrap: MonteCarloSummary
+    shuffled: MonteCarloSummary
+    missed: MonteCarloSummary
+    stresses: tuple[Stress, ...]
+
+
+def monte_carlo(
+    strategy: Strategy,
+    account: BacktestResult,
+    metrics: Metrics,
+    tables: Mapping[str, InstrumentBars],
+    specs: Mapping[str, BacktestSpec],
+    rules: MonteCarloRules,
+) -> MonteCarloStudy:
+    """Simulate other histories of a backtest, and run it again under stress.
+
+    A stress is no new trial and none is recorded: it asks the same decision another question, and nothing is chosen by
+    its answer. Who trades other costs or delays backtests them, and that is a trial.
+
+    Args:
+        account: the backtest, of all instruments as one account, with its ``metrics``, whose conventions hold here too.
+        specs: its terms by instrument; ``cash`` is the whole account's.
+
+    Raises:
+        ReturnsRefused: rules out of range.
+        DataError, ConfigError, StrategyError: as :func:`tradewright.backtest.engine.run`.
+    """
+    asked = [*((factor, 0) for factor in rules.cost_factors), *((1.0, late) for late in rules.delays)]
+    levels_of_bars = levels(account.bars.ts, account.equity, account.initial_cash, Sampling.BAR)
+    trades, rest = trade_returns(account), {"paths": rules.paths, "seed": rules.seed}
+    return MonteCarloStudy(
+        bars=len(account.bars.ts),
+        trades=len(trades),
+        bootstrap=bootstrap_returns(
+            returns_of(levels_of_bars),
+            paths=rules.paths,
+            block=rules.block,
+            blocks=rules.blocks,
+            periods_per_year=periods_per_year(account.bars.ts, Sampling.BAR, metrics.days_per_year, account.days),
+            seed=rules.seed,
+        ).summary(),
+        shuffled=shuffle_trades(trades, **rest).summary(),
+        missed=miss_trades(trades, share=rules.missed_share, **rest).summary(),
+        stresses=tuple(
+            Stress(costs, late, _stressed(strategy, metrics, tables, specs, costs, late)) for costs, late in asked
+        ),
+    )
+
+
+def trade_returns(account: BacktestResult) -> Floats:
+    """Each closed trade's profit as a fraction of the equity at the close before its entry; 0 where none was left."""
+    before = np.concatenate(([account.initial_cash], account.equity))[account.trades["entry_bar"]]
+    found: Floats = np.divide(account.trades["profit"], before, out=np.zeros(len(before)), where=before > 0.0)
+    return found
+
+
+def _stressed(
+    strategy: Strategy,
+    metrics: Metrics,
+    tables: Mapping[str, InstrumentBars],
+    specs: Mapping[str, BacktestSpec],
+    costs: float,
+    delay: int,
+) -> Metrics:
+    results = {}
+    for symbol, item in tables.items():
+        spec = specs[symbol]
+        harder = replace(
+            spec,
+            cash=spec.cash / len(tables),
+            costs=ScaledCosts(spec.costs, costs),
+            slippage=ScaledSlippage(spec.slippage, costs),
+            bar_delay=spec.bar_delay + delay,
+        )
+        results[symbol] = replace(run(strategy, item.bars, harder), session_days=session_days(item))
+    account = next(iter(results.values())) if len(results) == 1 else pooled(results)
+    return evaluate(account, metrics.sampling, metrics.days_per_year, metrics.risk_free)
