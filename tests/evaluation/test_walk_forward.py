@@ -25,6 +25,7 @@ from tradewright.model.bars import Bars, Floats, Timeframe
 from tradewright.model.errors import ConfigError, DataError, StoreError
 from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.quality.thresholds import SHIPPED
+from tradewright.research import walk_forward as walking
 from tradewright.research.bars import InstrumentBars
 from tradewright.research.sweep import SweepRules
 from tradewright.research.trial_recorder import TrialRecorder
@@ -137,6 +138,36 @@ def test_every_set_of_every_train_span_is_a_trial_and_so_is_the_chain(tmp_path: 
     assert other.report.verdict.figures["trials"] == 4 * TAKEN + 2
     wider = walked(bars, tmp_path, folds=replace(FOLDS, embargo=4))
     assert wider.report.verdict.figures["trials"] == 8 * TAKEN + 3
+
+
+@pytest.mark.parametrize("folds", [FOLDS, replace(FOLDS, anchored=True)], ids=["rolling", "anchored"])
+def test_trials_are_compared_by_what_they_add_in_their_own_span(
+    tmp_path: Path, folds: FoldRules, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the same set on train spans that overlap is not tried anew; written out bar by bar."""
+    bars, seen = random_bars(1, COUNT), []
+    plain = walking.effective_trials
+    monkeypatch.setattr(walking, "effective_trials", lambda *said: seen.append(said) or plain(*said))
+    walked(bars, tmp_path, folds=folds)
+    ((table, tried),) = seen
+    taken = [each for each in SETS if each["fast"] < each["slow"]]
+    assert (table.shape, tried) == ((COUNT, 4 * TAKEN), 4 * TAKEN)
+    spec, column = replace(SPEC, close_at_end=True), 0
+    for train, _test in folds_of(COUNT, folds):
+        market = (
+            np.diff(bars.close[slice(*train)], prepend=bars.close[train.start])
+            / bars.close[np.maximum(np.arange(*train) - 1, train.start)]
+        )
+        for each in taken:
+            result = run_reference(Gated(each["fast"], each["slow"], train.start), bars.head(train.stop), spec)
+            equity = result.equity[train.start :]
+            own = np.diff(equity, prepend=SPEC.cash) / np.concatenate(([SPEC.cash], equity[:-1]))
+            held = (equity - result.cash[train.start :]) / equity
+            active = own - held.mean() * market
+            expected = np.zeros(COUNT)
+            expected[slice(*train)] = active - active.mean()
+            np.testing.assert_allclose(table[:, column], expected, atol=1e-9)
+            column += 1
 
 
 def test_nothing_is_shown_that_was_not_counted(tmp_path: Path) -> None:
