@@ -76,7 +76,7 @@ def backtest(
         rows = [*((name, getattr(reply, name)) for name in shown), ("bar_drawdown", reply.metrics["bar_drawdown"])]
         output.table(reply.strategy, ("figure", "value"), rows)
         tell_verdict(output, reply)
-        output.table("findings", ("severity", "what"), [(row["severity"], row["message"]) for row in reply.findings])
+        output.table("findings", ("severity", "what"), _findings(reply))
         output.result(reply)
         if reply.void:
             raise typer.Exit(FAILED)
@@ -147,6 +147,15 @@ def trials(
         output.result({"trials": found})
 
     run_command(as_json, act)
+
+
+def _findings(reply: BacktestReply) -> list[tuple[object, object]]:
+    """The findings with their accounts, where there are several."""
+    several = len({row["account"] for row in reply.findings}) > 1
+    return [
+        (row["severity"], f"{row['account']}: {row['message']}" if several else row["message"])
+        for row in reply.findings
+    ]
 
 
 def tell_verdict(output: Output, reply: BacktestReply | SweepReply | WalkForwardReply | MonteCarloReply) -> None:

@@ -28,11 +28,18 @@ def asked_sets(overrides: Sequence[str]) -> tuple[Settings, list[dict[str, float
     asked = grid(overrides)
     settings = compose([*asked.fixed, *asked.combinations[0]], swept=True)  # what is swept replaces what the file says
     named = [_parameters(settings, combination) for combination in asked.combinations]
-    sets = settings.strategy.grid_sets() if named == [{}] else named
-    if not sets:
+    sets = _of_file(settings, asked.fixed) if named == [{}] else named
+    if not any(sets):
         remedy = "say strategy.fast=5,10,20, or declare a grid in the strategy's file"
         raise ConfigError("nothing is swept", where="command line", remedy=remedy)
     return settings, sets
+
+
+def _of_file(settings: Settings, fixed: Sequence[str]) -> list[dict[str, float]]:
+    """The grid of the strategy's file, without the parameters that the command line gives a value."""
+    said = {text.partition("=")[0].removeprefix(PREFIX) for text in fixed}
+    left = ({name: value for name, value in each.items() if name not in said} for each in settings.strategy.grid_sets())
+    return [dict(pairs) for pairs in dict.fromkeys(tuple(each.items()) for each in left)]
 
 
 def ranked_figures(rank: str) -> list[str]:

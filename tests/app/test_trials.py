@@ -115,6 +115,24 @@ def test_the_trials_are_listed(house: House) -> None:
     assert (refused.status, "--top" in refused.err) == (1, True)
 
 
+def test_sets_that_never_trade_dilute_nothing(house: House) -> None:
+    alone = figures(asked(house, "sweep", *GRID))["effective_trials"]
+    inert = ("strategy.fast=range(2,12)", "strategy.slow=range(1000,1300)")
+    (house.root / "trials").rename(house.root / "trials before")
+    padded = (GRID[0], f"strategy.slow={','.join(str(slow) for slow in (*range(13, 43, 2), *range(1000, 1300)))}")
+    together = figures(asked(house, "sweep", *padded))
+    assert (together["trials"], together["effective_trials"]) == (SETS + 3_000, alone)
+    (house.root / "trials").rename(house.root / "padded trials")
+    assert figures(asked(house, "sweep", *inert))["effective_trials"] == 1
+    assert figures(asked(house, "sweep", *padded))["effective_trials"] == 1 + alone
+
+
+def test_a_parameter_with_a_value_is_not_swept(house: House) -> None:
+    assert asked(house, "sweep", "strategy.slow=60")["trials"] == 5
+    refused = say("sweep", *house.overrides, "strategy.fast=7", "strategy.slow=33")
+    assert (refused.status, "nothing is swept" in refused.err) == (1, True)
+
+
 def test_one_bar_is_swept_and_supports_nothing(house: House) -> None:
     day = ("backtest.start=2024-03-01", "backtest.end=2024-03-01")
     reply = asked(house, "sweep", *GRID, *day)

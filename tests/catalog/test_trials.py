@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.catalog.test_data_sketch import walk
-from tradewright.catalog.data_sketch import sketch_of
+from tradewright.catalog.data_sketch import share_bars, sketch_of
 from tradewright.catalog.trials import TRIAL, Evaluation, EvaluationFacts, Trials, TrialSource
 from tradewright.evaluation.trial_count import TrialCount
-from tradewright.model.bars import Timeframe
+from tradewright.model.bars import Bars, Timeframe
 from tradewright.model.errors import StoreError
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -70,7 +70,9 @@ def test_trials_on_other_bars_are_another_family(tmp_path: Path) -> None:
 def test_sets_that_resemble_one_another_count_for_fewer_and_only_the_new_ones_of_them(tmp_path: Path) -> None:
     assert record(tmp_path, evaluation(list(range(100)), effective=8.0)).effective == 8.0
     again = record(tmp_path, evaluation(list(range(50, 150)), effective=8.0))
-    assert (again.trials, again.effective) == (150, 12.0)
+    assert (again.trials, again.effective) == (150, 16.0)
+    few = record(tmp_path, evaluation([*range(150), 200, 201], effective=8.0))
+    assert (few.trials, few.effective) == (152, 18.0)
 
 
 @pytest.mark.parametrize(("said", "kept"), [(0.0, 1.0), (99.0, 3.0), (2.5, 2.5)])
@@ -139,8 +141,34 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     "a folder in its place": lambda folder: ((folder / "trials.log").unlink(), (folder / "trials.log").mkdir()),
     "no sets": lambda folder: (folder / "sets-1.npy").unlink(),
     "other sets": lambda folder: np.save(folder / "sets-1.npy", np.zeros(2, TRIAL)),
+    "empty sets": lambda folder: (folder / "sets-1.npy").write_bytes(b""),
     "sets that are none": lambda folder: (folder / "sets-1.npy").write_bytes(b"x"),
 }  # fmt: skip
+
+
+def test_lines_that_are_gone_are_seen_by_their_sets(tmp_path: Path) -> None:
+    record(tmp_path, evaluation([1, 2]), evaluation([3, 4]), evaluation([5, 6]))
+    file = tmp_path / "trials" / "trials.log"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(lines[:2]))  # a crash may leave the sets of the next line
+    assert record(tmp_path, evaluation([7, 8])) == TrialCount(6, 6.0)
+    file.write_text(lines[0])
+    with pytest.raises(StoreError, match="lines at its end are gone"):
+        record(tmp_path, evaluation([9]))
+
+
+def test_a_short_piece_is_recognised_through_a_longer_one(tmp_path: Path) -> None:
+    bars = walk(5, 4_000)
+    pieces = [sketch_of([Bars(*(column[start:] for column in bars))]) for start in (0, 3_700, 3_990)]
+    whole, year, days = pieces
+    assert share_bars(whole, year)
+    assert share_bars(year, days)
+    assert not share_bars(whole, days)
+    for sketch, key in ((whole, 1), (year, 2), (days, 3)):
+        counted = Trials(tmp_path).record(Evaluation(FACTS, sketch, np.array([(key, 0.0)], TRIAL)), NOW)
+    assert counted.trials == 3
+    elsewhere = FACTS.model_copy(update={"instruments": ("AAPL", "KO")})
+    assert Trials(tmp_path).record(Evaluation(elsewhere, days, np.array([(4, 0.0)], TRIAL)), NOW).trials == 3
 
 
 @pytest.mark.parametrize("name", DAMAGE)

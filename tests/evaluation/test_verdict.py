@@ -11,7 +11,7 @@ import pytest
 
 from tests.evaluation.accounts import Fill, account
 from tests.evaluation.test_skill import timed
-from tradewright.evaluation.checks import CheckInput, verdict
+from tradewright.evaluation.checks import CheckInput, FindingLimits, verdict
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.metrics import evaluate
@@ -119,9 +119,16 @@ def judged(result, evidence: ValidityEvidence = CLEAN):
 
 
 def test_perfect_timing_is_evidence_and_so_many_trials_make_it_luck() -> None:
-    assert judged(timed()).code is VerdictCode.EVIDENCE
+    limits = FindingLimits(suspicious_sharpe=1e9)
+    assert verdict(CheckInput(timed(), evaluate(timed()), CLEAN, limits)).code is VerdictCode.EVIDENCE
     many = replace(CLEAN, tried=TrialCount(10**9, 1e9))
     assert judged(timed(), many).figures["luck_chance"] > judged(timed()).figures["luck_chance"]
+
+
+def test_a_result_too_good_to_be_true_is_not_relied_on() -> None:
+    found = judged(timed())
+    assert found.code is VerdictCode.INCONCLUSIVE
+    assert "a Sharpe ratio so high is more often an error than a result" in found.text
 
 
 def test_holding_is_no_skill() -> None:

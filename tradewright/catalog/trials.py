@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -121,8 +121,9 @@ class Trials:
     def record(self, done: Evaluation, at: Instant) -> TrialCount:
         """Record an evaluation; how many trials there have been on these bars, this one included.
 
-        Sets that were evaluated on these bars before are no further trials. Of new ones among known ones, the effective
-        number is taken in proportion. Sets of different evaluations count as independent of one another.
+        Sets that were evaluated on these bars before are no further trials. New ones among known ones count for as many
+        independent trials as they are, or as all of them together where that is fewer. Sets of different evaluations
+        count as independent of one another.
 
         Raises:
             StoreError: the ledger is damaged, or cannot be written; then nothing was recorded.
@@ -134,7 +135,8 @@ class Trials:
         with exclusive(self._folder / "_lock"):
             kept = list(self._lines())
             lines = [line for line, _hash in kept]
-            family = [line for line in lines if share_bars(_sketch(line), done.sketch)]
+            self._refuse_lost_lines(len(lines))
+            family = _family(done.facts, done.sketch, lines)
             known = [self._rows(line) for line in family]
             keys = np.unique(done.rows["key"])
             before = np.concatenate([rows["key"] for rows in known]) if known else np.empty(0, np.uint64)
@@ -154,10 +156,10 @@ class Trials:
             overfitting=pbo[-1] if pbo else None,
         )
 
-    def family(self, line: TrialLine, lines: Iterable[TrialLine]) -> tuple[TrialLine, ...]:
+    def family(self, line: TrialLine, lines: Sequence[TrialLine]) -> tuple[TrialLine, ...]:
         """Those of some evaluations that were made on bars of one of them; it is one of them itself."""
-        own = _sketch(line)
-        return tuple(each for each in lines if each.number == line.number or share_bars(_sketch(each), own))
+        found = _family(line.facts, _sketch(line), lines)
+        return tuple(found) if line in found else (*found, line)
 
     def all(self) -> tuple[TrialLine, ...]:
         """Every evaluation, the oldest first.
@@ -174,7 +176,7 @@ class Trials:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise self._damaged(0, str(error)) from error
+            raise self._damaged(1, "it cannot be read") from error
         previous, finished = START, content[: content.rfind(b"\n") + 1]
         for number, text in enumerate(finished.splitlines(), start=1):
             told, _, document = text.partition(b" ")
@@ -191,8 +193,8 @@ class Trials:
         """
         try:
             plain = bytes.fromhex(line.rows) if line.rows else np.load(self._beside(line.number)).tobytes()
-        except (OSError, ValueError) as error:
-            raise self._damaged(line.number, f"its sets cannot be read ({error})") from error
+        except (OSError, ValueError, EOFError) as error:
+            raise self._damaged(line.number, f"{self._beside(line.number).name} cannot be read") from error
         if hashlib.sha256(plain).hexdigest() != line.rows_hash:
             raise self._damaged(line.number, "its sets are not those that were recorded")
         return np.frombuffer(plain, TRIAL)
@@ -222,6 +224,12 @@ class Trials:
         """The size of the file without a last line that a crash left unfinished."""
         return self._file.read_bytes().rfind(b"\n") + 1 if size else 0
 
+    def _refuse_lost_lines(self, lines: int) -> None:
+        """Refuse sets whose line is gone. Those of the next line may be there: a crash came before the line."""
+        numbers = (path.stem.partition("-")[2] for path in self._folder.glob("sets-*.npy"))
+        if any(number.isdigit() and int(number) > lines + 1 for number in numbers):
+            raise self._damaged(lines + 1, "lines at its end are gone, whose sets are still here")
+
     def _beside(self, number: int) -> Path:
         return self._folder / f"sets-{number}.npy"
 
@@ -246,11 +254,29 @@ def _line(number: int, done: Evaluation, at: Instant, added: int, distinct: int)
         sketch=done.sketch.tobytes().hex(),
         trials=distinct,
         added=added,
-        effective=min(max(done.effective, 1.0), distinct) * added / distinct,
+        effective=min(max(done.effective, 1.0), float(added)),
         overfitting=done.overfitting,
         rows=plain.hex() if len(done.rows) == 1 else "",
         rows_hash=hashlib.sha256(plain).hexdigest(),
     )
+
+
+def _family(facts: EvaluationFacts, sketch: Sketch, lines: Sequence[TrialLine]) -> list[TrialLine]:
+    """The lines on bars of a set of bars, in their order.
+
+    Through lines of the same instruments and timeframe the bars of further ones are found: a piece that is too short to
+    be recognised in a long history is recognised in another piece.
+    """
+    waiting, found = [sketch], set[int]()
+    while waiting:
+        own = waiting.pop()
+        for line in lines:
+            if line.number in found or not share_bars(other := _sketch(line), own):
+                continue
+            found.add(line.number)
+            if (line.facts.instruments, line.facts.timeframe) == (facts.instruments, facts.timeframe):
+                waiting.append(other)
+    return [line for line in lines if line.number in found]
 
 
 def _hash(previous: str, document: bytes) -> str:

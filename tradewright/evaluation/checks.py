@@ -355,6 +355,7 @@ def verdict(case: CheckInput) -> SkillVerdict:
         "the account was wiped out": any(ruin(case)),
         "one trade carries it": any(one_trade(case)),
         "prices in its bars look wrong": any(suspicious_bars(case)),
+        "a Sharpe ratio so high is more often an error than a result": any(suspicious_sharpe(case)),
     }
     doubts = tuple(doubt for doubt, holds in known.items() if holds)
     return verdict_of(case.active, case.evidence.tried, case.metrics.trades, void=void, doubts=doubts)

@@ -142,14 +142,15 @@ def risk_report(
     """
     if not results:
         raise DataError("no backtest to report on", where=strategy, remedy="backtest at least one instrument first")
-    counted = tried or TrialCount()
-    known = {name: replace((evidence or {}).get(name, ValidityEvidence()), tried=counted) for name in results}
+    known = {instrument: (evidence or {}).get(instrument, ValidityEvidence()) for instrument in results}
     accounts = dict(results)
     days = dict(days_per_year) if isinstance(days_per_year, Mapping) else dict.fromkeys(results, days_per_year)
     days[TOGETHER] = max(days[name] for name in results)
     if len(results) > 1:
         accounts = {TOGETHER: pooled(results), **accounts}
         known[TOGETHER] = pooled_validity_evidence(list(known.values()))
+    judged = next(iter(accounts))  # the trials are those of the whole account
+    known[judged] = replace(known[judged], tried=tried or TrialCount())
     cases = {
         name: CheckInput(
             result, evaluate(result, sampling, days[name], risk_free), known[name], limits or FindingLimits()

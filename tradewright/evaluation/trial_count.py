@@ -26,4 +26,4 @@ class TrialCount:
         """The count in words."""
         if self.trials <= 1:
             return count(self.trials, "trial")
-        return f"{self.trials:,} trials (as many as {max(1, round(self.effective)):,} independent ones)"
+        return f"{self.trials:,} trials (as many as {count(max(1, round(self.effective)), 'independent one')})"

@@ -103,13 +103,14 @@ def run_sweep(
     order = np.argsort(-found[rules.rank].astype(np.float64), kind="stable")
     best = int(order[0])
     groups = compared_periods(session_days(item))
-    active = active_set_returns(made, prepared, sample_of(len(made)).tolist(), groups, threads)
+    rows = distinct_sets(found)
+    active = active_set_returns(made, prepared, rows[sample_of(len(rows))].tolist(), groups, threads)
     tried = rules.recorder.record(
         TrialSource.SWEEP,
         made,
         found["sharpe"],
         judged=best,
-        effective=effective_trials(active, len(made)).trials if len(active) > 1 else len(made),
+        effective=effective_trials(active, len(rows)).trials if len(active) > 1 else len(made),
         overfitting=overfitting(active).probability if _splits(active) else None,
     )
     in_a_year = days_per_year(item, rules.measures)
@@ -143,6 +144,21 @@ def only_instrument(tables: Mapping[str, InstrumentBars]) -> InstrumentBars:
         what = f"no bar of {item.instrument.symbol} lies in the period"
         raise DataError(what, where="backtest.start, backtest.end", remedy="choose a period within what is stored")
     return item
+
+
+def distinct_sets(found: npt.NDArray[np.void]) -> npt.NDArray[np.intp]:
+    """The rows of sets that traded, one of each that came out alike in every figure, in the order of the grid.
+
+    Only these are looked at to see how many trials the sets amount to; sets that never trade would crowd out others.
+    Where none traded, the first one.
+
+    Args:
+        found: an array of ``TOTALS``.
+    """
+    _, first = np.unique(found, return_index=True)
+    rows = np.sort(first)
+    traded = rows[found["fills"][rows] > 0]
+    return traded if len(traded) else rows[:1]
 
 
 def _splits(active: npt.NDArray[np.float64]) -> bool:

@@ -16,7 +16,7 @@ from tradewright.backtest.span import run_span, span_spec
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import PreparedSweep, prepare, totals
 from tradewright.catalog.trials import TrialSource
-from tradewright.evaluation.effective_trials import effective_trials, sample_of
+from tradewright.evaluation.effective_trials import REPRESENTATIVES, effective_trials, sample_of
 from tradewright.evaluation.equity_curve import Sampling, levels, returns_of
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.fold_metrics import FoldSpread, spread_over_folds
@@ -34,7 +34,7 @@ from tradewright.research.bars import BaseBars, InstrumentBars
 from tradewright.research.look_ahead import evidence_of
 from tradewright.research.set_skill import active_set_returns, compared_periods
 from tradewright.research.study import Terms, evidence, session_days
-from tradewright.research.sweep import SweepRules, days_per_year, only_instrument, taken_sets
+from tradewright.research.sweep import SweepRules, days_per_year, distinct_sets, only_instrument, taken_sets
 from tradewright.research.trial_recorder import keys_on_part, trial_rows
 
 Progress = Callable[[int, int], None]
@@ -189,23 +189,24 @@ class _Trained(NamedTuple):
     """The sets on one train span.
 
     ``totals`` has a row per set. ``active`` is what a sample of them adds to holding, periods of all bars x sets of the
-    sample, each less its mean; zero outside of the span.
+    sample, each less its mean; zero outside of the span. ``distinct`` sets traded and came out unlike one another.
     """
 
     totals: npt.NDArray[np.void]
     active: npt.NDArray[np.float64]
+    distinct: int
 
 
 def _trained(sweep: _Sweep, spans: Sequence[BarSpan], progress: Progress | None) -> list[_Trained]:
-    sets, found = len(sweep.made), []
-    sample = sample_of(sets * len(spans))
+    found, most = [], max(1, REPRESENTATIVES // len(spans))
     for place, span in enumerate(spans):
         spec = span_spec(sweep.spec, *span)
         prepared = prepare(sweep.made, sweep.item.bars.head(span.stop), spec)
         told = _part(progress, place, len(spans))
-        rows = (sample[sample // sets == place] % sets).tolist()
         figures = totals(sweep.made, prepared, threads=sweep.threads, progress=told)
-        found.append(_Trained(figures, _active(sweep, prepared, span, rows)))
+        distinct = distinct_sets(figures)
+        rows = distinct[sample_of(len(distinct), most)].tolist()
+        found.append(_Trained(figures, _active(sweep, prepared, span, rows), len(distinct)))
     return found
 
 
@@ -282,7 +283,8 @@ def _counted(
     equity = levels(account.bars.ts, account.equity, account.initial_cash, Sampling.BAR)
     sharpe = [*(each.totals["sharpe"] for each in trained), np.array([shape_of(returns_of(equity)[1:]).sharpe])]
     rows = trial_rows(np.concatenate([*parts, chain]), np.concatenate(sharpe))
-    independent = effective_trials(np.concatenate([each.active for each in trained], axis=1), len(rows) - 1).trials
+    sampled = np.concatenate([each.active for each in trained], axis=1)
+    independent = effective_trials(sampled, sum(each.distinct for each in trained)).trials
     return rules.recorder.record_rows(
         TrialSource.WALK_FORWARD, made[0], rows, judged=len(rows) - 1, effective=independent + 1.0
     )
