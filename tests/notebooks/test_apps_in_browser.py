@@ -264,12 +264,15 @@ def test_the_monitor_fits_its_window(page: Page, server: Served, settings: Setti
         page.size(1500, 1200)
 
 
+TILES = 12
+"""Six figures at the head of the lab, and six behind the verdict."""
+
+
 def columns_of_tiles(page: Page, width: int) -> int:
     """How many tiles stand beside one another; none of them beyond the right edge."""
-    edges = until(
-        lambda: page.run("all('.tile').map(e => e.getBoundingClientRect()).map(b => [b.left, b.right])"), "tiles"
-    )
-    assert len(edges) == 6
+    places = "all('.tile').map(e => e.getBoundingClientRect()).map(b => [b.left, b.right])"
+    until(lambda: page.run("all('.tile').length") == TILES, "the tiles of figures and verdict")
+    edges = page.run(places)
     assert max(right for _, right in edges) <= width
     return len({round(left) for left, _ in edges})
 
