@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from app.operations.lab import Choice, explore
 from conf.compose import compose
 from runtime.container import Container
-from tests.app.conftest import Said, daily, say
-from tests.support.houses import House, conf_copy
+from tests.app.conftest import Said, say
+from tests.support.houses import House
+from tests.support.random_walks import walk_house, without_trials
 from tradewright.catalog.trials import Trials
 
 GRID = ("strategy.fast=range(2,12)", "strategy.slow=range(13,43,2)")
@@ -22,25 +22,14 @@ SETS = 150
 @pytest.fixture(scope="module")
 def stocked(tmp_path_factory: pytest.TempPathFactory) -> House:
     """Half a year of a random walk under the name of GOOG."""
-    folder = tmp_path_factory.mktemp("trials")
-    more = ("strategy=sma_crossover", "universe.instruments=[GOOG]", "universe.timeframe=1d")
-    made = House(conf_copy(folder), folder / "data", (*more, "universe.base_timeframe=1d", "backtest.prices=raw"))
-    walk = 100 * np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.01, 180)))
-    daily(180, walk.round(2).tolist()).to_csv(folder / "GOOG.csv", index=False)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("TRADEWRIGHT_CONF", str(made.conf))
-        assert say("import", "csv", str(folder / "GOOG.csv"), "--instrument", "GOOG", *made.overrides).status == 0
-    return made
+    return walk_house(tmp_path_factory.mktemp("trials"), seed=3, days=180)
 
 
 @pytest.fixture
 def house(stocked: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> House:
     """The bars, and a trial ledger without a line."""
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(stocked.conf))
-    ledger = stocked.root / "trials"
-    if ledger.exists():
-        ledger.rename(tmp_path / "trials of another test")
-    return stocked
+    return without_trials(stocked, tmp_path)
 
 
 def asked(house: House, command: str, *words: str) -> dict[str, object]:

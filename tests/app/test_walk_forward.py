@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.app.conftest import daily, say
-from tests.support.houses import House, conf_copy
+from tests.app.conftest import say
+from tests.support.houses import House
+from tests.support.random_walks import walk_house, without_trials
 from tradewright.store.uses import UseKind, Uses
 
 GRID = ("strategy.fast=2,5,9", "strategy.slow=7,21")
@@ -21,25 +22,14 @@ SETS = 5
 @pytest.fixture(scope="module")
 def stocked(tmp_path_factory: pytest.TempPathFactory) -> House:
     """Most of a year of a random walk under the name of GOOG."""
-    folder = tmp_path_factory.mktemp("walk")
-    more = ("strategy=sma_crossover", "universe.instruments=[GOOG]", "universe.timeframe=1d")
-    made = House(conf_copy(folder), folder / "data", (*more, "universe.base_timeframe=1d", "backtest.prices=raw"))
-    walk = 100 * np.exp(np.cumsum(np.random.default_rng(5).normal(0, 0.01, 230)))
-    daily(230, walk.round(2).tolist()).to_csv(folder / "GOOG.csv", index=False)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("TRADEWRIGHT_CONF", str(made.conf))
-        assert say("import", "csv", str(folder / "GOOG.csv"), "--instrument", "GOOG", *made.overrides).status == 0
-    return made
+    return walk_house(tmp_path_factory.mktemp("walk"), seed=5, days=230)
 
 
 @pytest.fixture
 def house(stocked: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> House:
     """The bars, and a trial ledger without a line."""
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(stocked.conf))
-    ledger = stocked.root / "trials"
-    if ledger.exists():
-        ledger.rename(tmp_path / "trials of another test")
-    return stocked
+    return without_trials(stocked, tmp_path)
 
 
 def test_the_folds_the_account_and_the_verdict(house: House, tmp_path: Path) -> None:
