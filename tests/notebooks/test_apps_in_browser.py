@@ -264,14 +264,10 @@ def test_the_monitor_fits_its_window(page: Page, server: Served, settings: Setti
         page.size(1500, 1200)
 
 
-TILES = 12
-"""Six figures at the head of the lab, and six behind the verdict."""
-
-
-def columns_of_tiles(page: Page, width: int) -> int:
+def columns_of_tiles(page: Page, width: int, tiles: int = 6) -> int:
     """How many tiles stand beside one another; none of them beyond the right edge."""
     places = "all('.tile').map(e => e.getBoundingClientRect()).map(b => [b.left, b.right])"
-    until(lambda: page.run("all('.tile').length") == TILES, "the tiles of figures and verdict")
+    until(lambda: page.run("all('.tile').length") == tiles, f"{tiles} tiles")
     edges = page.run(places)
     assert max(right for _, right in edges) <= width
     return len({round(left) for left, _ in edges})
@@ -283,7 +279,7 @@ def test_the_lab_fits_its_window(page: Page, server: Served, width: int, columns
     try:
         page.open(server.address("lab"))
         page.await_text("fast 10", "What speaks against it", "Price and fills")
-        assert columns_of_tiles(page, width) == columns
+        assert columns_of_tiles(page, width, tiles=12) == columns, "six figures, and six behind the verdict"
         edges = page.run("all('h1, h2, li').map(e => e.getBoundingClientRect().right)")
         assert max(edges) <= width
     finally:
