@@ -30,7 +30,8 @@ from tradewright.evaluation.verdict import SkillVerdict, VerdictCode
 from tradewright.model.bars import Bars, Timeframe
 from tradewright.model.instrument import Instrument
 from tradewright.research.bars import InstrumentBars
-from tradewright.research.sweep import SweepRules, run_sweep
+from tradewright.research.sweep import run_sweep
+from tradewright.research.sweep_part import SweepPart, SweepRules
 from tradewright.research.trial_recorder import TrialRecorder
 from tradewright.store.artefacts import Artefacts
 
@@ -109,9 +110,8 @@ def judged(bars: Bars, root: Path, short: bool) -> SkillVerdict:
     recorder = TrialRecorder(Trials(root), lambda: datetime.now(UTC), {"WALK": item}, Timeframe.D1, "", "")
     rules = SweepRules("sharpe", MetricsConfig(days_per_year=YEAR), recorder, Artefacts(root / "look_ahead"))
     terms, found = spec(settings, instrument), kinds()
-    return run_sweep(
-        lambda changes: found.build("sma_crossover", changes), SETS, {"WALK": item}, lambda _item: terms, rules
-    ).verdict
+    make = lambda changes: found.build("sma_crossover", changes)  # noqa: E731 - short
+    return run_sweep([SweepPart(make, SETS, {"WALK": item}, lambda _item: terms, rules)]).verdict
 
 
 def one(task: tuple[str, int]) -> tuple[str, dict[str, object]]:

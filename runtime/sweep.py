@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from conf.problems import ConfigProblems
 from conf.strategy_kinds import kinds
@@ -15,7 +15,8 @@ from strategies.base import BaseStrategy
 from strategies.discovery import Discovery
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.research.bars import InstrumentBars
-from tradewright.research.sweep import SweepResult, SweepRules, run_sweep
+from tradewright.research.sweep import SweepResult, run_sweep
+from tradewright.research.sweep_part import SweepPart, SweepRules
 from tradewright.store.uses import UseKind
 
 
@@ -69,21 +70,35 @@ def sweep_inputs(house: Container, sets: Sequence[Mapping[str, float]], rank: st
     priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
     note_use(house, use, reading, read, priced.values(), sets)
     measured = measures(house.settings, [each.instrument for each in read.values()])
-    rules = SweepRules(rank, measured, trial_recorder(house, read), evidence_kept(house))
+    running = house.cache_folder / "sweeps"
+    rules = SweepRules(rank, measured, trial_recorder(house, read), evidence_kept(house), running)
     return SweepInputs(house, read, priced, rules, kinds())
 
 
+@dataclass(frozen=True)
+class SweptSettings:
+    """Parameter sets that are tried under the same settings.
+
+    Args:
+        house: of these settings.
+        swept: the settings that differ from those of other parts of the sweep, as they were written.
+        sets: parameters that differ from the settings, one mapping per set.
+    """
+
+    house: Container
+    sets: Sequence[Mapping[str, float]]
+    swept: Mapping[str, str] = field(default_factory=dict)
+
+
 def sweep_sets(
-    house: Container,
-    sets: Sequence[Mapping[str, float]],
-    rank: str = "sharpe",
-    progress: Callable[[int, int], None] | None = None,
+    parts: Sequence[SweptSettings], rank: str = "sharpe", progress: Callable[[int, int], None] | None = None
 ) -> SweepResult:
-    """Backtest many parameter sets of the strategy in force on its one instrument.
+    """Backtest many parameter sets of the strategy in force, under one choice of settings or several.
 
     Raises:
         ConfigError: as :func:`tradewright.research.sweep.run_sweep`.
         ConfigProblems: as :func:`sweep_inputs`.
     """
-    found = sweep_inputs(house, sets, rank, UseKind.SWEEP)
-    return run_sweep(found.make, sets, found.read, found.terms, found.rules, progress)
+    read = [(part, sweep_inputs(part.house, part.sets, rank, UseKind.SWEEP)) for part in parts]
+    asked = [SweepPart(each.make, part.sets, each.read, each.terms, each.rules, part.swept) for part, each in read]
+    return run_sweep(asked, progress)

@@ -13,7 +13,8 @@ from app.output import FAILED, Output, run_command
 
 if TYPE_CHECKING:
     from app.operations.monte_carlo import MonteCarloReply
-    from app.operations.research import BacktestReply, SweepReply
+    from app.operations.research import BacktestReply
+    from app.operations.sweep import SweepReply
     from app.operations.walk_forward import WalkForwardReply
 
 commands = typer.Typer()
@@ -87,26 +88,30 @@ def backtest(
 @commands.command()
 def sweep(
     overrides: Overrides = None,
+    where: Annotated[str, typer.Option(help="only sets of which this holds, as 'fast < slow'")] = "",
+    random: Annotated[int, typer.Option(help="draw so many sets of the grid; 0 tries all")] = 0,
     rank: Annotated[str, typer.Option(help="the figure to rank by")] = "sharpe",
     top: Annotated[int, typer.Option(help="how many rows to show; 0 for all")] = 20,
     as_json: Json = False,
 ) -> None:
-    """A grid over a strategy's parameters: its file's, or strategy.fast=5,10; exit 1 when the strategy looks ahead."""
+    """A grid over a strategy's parameters and its backtest's settings: its file's, or strategy.fast=5,10.
+
+    Exit 1 when the strategy looks ahead.
+    """
 
     def act(output: Output) -> None:
-        from rich.progress import Progress
-
-        from app.operations import research
+        from app.operations import sweep as sweeps
+        from app.progress import shown
         from tradewright.evaluation.formatting import count
 
-        with Progress(console=output.messages, transient=True, disable=not output.messages.is_terminal) as bar:
-            task = bar.add_task("parameter sets", total=None)
-            reply = research.sweep(
-                in_force(overrides),
-                rank=rank,
-                top=top,
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
-            )
+        try:
+            with shown(output, "parameter sets") as advance:
+                reply = sweeps.sweep(
+                    in_force(overrides), where=where, random=random, rank=rank, top=top, progress=advance
+                )
+        except KeyboardInterrupt:
+            output.say("stopped, nothing was counted; the same command goes on where it was")
+            raise typer.Exit(FAILED) from None
         if reply.void:
             output.line(f"VOID: {reply.void}")
         tell_bars(output, reply)

@@ -65,15 +65,11 @@ def rehearse(
     """
 
     def act(output: Output) -> None:
-        from rich.progress import Progress
-
         from app.operations.rehearsal import rehearse as operation
+        from app.progress import shown
 
-        with Progress(console=output.messages, transient=True, disable=not output.messages.is_terminal) as bar:
-            task = bar.add_task("bars", total=None)
-            reply = operation(
-                in_force(overrides), begin, end, lambda done, total: bar.update(task, completed=done, total=total)
-            )
+        with shown(output, "bars") as advance:
+            reply = operation(in_force(overrides), begin, end, advance)
         show_rehearsal(output, reply)
         raise typer.Exit(FAILED if reply.failed else DONE)
 

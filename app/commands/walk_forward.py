@@ -24,6 +24,7 @@ _SPREADS = ("total_return", "sharpe", "max_drawdown", "profit_factor", "win_rate
 @commands.command()
 def walkforward(
     overrides: Overrides = None,
+    where: Annotated[str, typer.Option(help="only sets of which this holds, as 'fast < slow'")] = "",
     rank: Annotated[str, typer.Option(help="the figure by which each fold's set is chosen")] = "sharpe",
     report: Annotated[Path | None, typer.Option(help="write the risk report of the tests to this HTML file")] = None,
     as_json: Json = False,
@@ -31,19 +32,12 @@ def walkforward(
     """The grid of a sweep, chosen on the past and tried on what follows, fold by fold; exit 1 when it looks ahead."""
 
     def act(output: Output) -> None:
-        from rich.progress import Progress
-
         from app.operations.walk_forward import walk_forward
+        from app.progress import shown
         from tradewright.evaluation.formatting import count
 
-        with Progress(console=output.messages, transient=True, disable=not output.messages.is_terminal) as bar:
-            task = bar.add_task("parameter sets of all folds", total=None)
-            reply = walk_forward(
-                in_force(overrides),
-                rank=rank,
-                report=report,
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
-            )
+        with shown(output, "parameter sets of all folds") as advance:
+            reply = walk_forward(in_force(overrides), where=where, rank=rank, report=report, progress=advance)
         if reply.void:
             output.line(f"VOID: {reply.void}")
         tell_bars(output, reply)

@@ -1,28 +1,25 @@
-"""Backtests and sweeps, as the command line and the lab ask for them."""
+"""Backtests, as the command line and the lab ask for them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from app.operations.data_quality import FindingLine, noteworthy
-from app.operations.sweep_grid import asked_sets, ranked_figures
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.exchange_rates import account_currency
 from runtime.research import known_text, run_study, symbols, timeframe
-from runtime.sweep import sweep_sets
 from tradewright.backtest.result import BacktestResult
 from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.equity_curve import Sampling, periods_per_year
 from tradewright.evaluation.formatting import QUANTITY_DIGITS
 from tradewright.evaluation.study import StudyResult
 from tradewright.model.bars import BarKind
-from tradewright.model.errors import ConfigError, DataError
+from tradewright.model.errors import DataError
 from tradewright.store.bars import Coverage
 from tradewright.store.files import write_bytes
 
@@ -205,76 +202,3 @@ def write_full_report(settings: Settings, done: StudyResult, folder: Path) -> di
         write_bytes(path, full_report(result, name, in_a_year).plots.encode())
         written[name] = path
     return written
-
-
-@dataclass(frozen=True)
-class SweepReply:
-    """A ranked sweep: one row per parameter set, best first.
-
-    Args:
-        trials: how many sets were tried; all of them count against the best one's Sharpe ratio.
-        left_out: how many sets of the grid the strategy does not take, such as a fast average slower than the slow one.
-        why: what it says of the first of those.
-        data: what the checks find in the stored bars of the sweep.
-        verdict: what the evidence supports, of the best set: ``code``, ``text``, ``figures``.
-        void: the reason why the sweep is void, because the strategy looks ahead; empty where it is not.
-        made_of, known_at, quotes: as for a backtest.
-    """
-
-    strategy: str
-    trials: int
-    left_out: int
-    why: str
-    ranked_by: str
-    rows: Sequence[Mapping[str, object]]
-    config_hash: str
-    data: Sequence[FindingLine]
-    verdict: Mapping[str, object]
-    void: str = ""
-    made_of: Mapping[str, str] = field(default_factory=dict)
-    known_at: str = ""
-    quotes: Sequence[str] = ()
-
-
-def sweep(
-    overrides: Sequence[str],
-    *,
-    rank: str = "sharpe",
-    top: int = 20,
-    progress: Callable[[int, int], None] | None = None,
-) -> SweepReply:
-    """A grid over a strategy's parameters in one fused pass.
-
-    Args:
-        overrides: Hydra's sweep syntax names the grid: ``strategy.fast=5,10 strategy.slow=range(20,60,20)``. Where they
-            name none, it is the one that the strategy's file declares.
-        rank: the figure to rank by, highest first; a set without that figure comes last.
-        top: how many rows come back; 0 for all.
-
-    Raises:
-        ConfigProblems: for wrong overrides.
-        ConfigError: when something other than a parameter is swept, nothing is, or a set is not admitted.
-    """
-    if top < 0:
-        raise ConfigError(f"{top} rows cannot be shown", where="--top", remedy="say --top 20; 0 shows all")
-    settings, sets = asked_sets(overrides)
-    names = ranked_figures(rank)
-    house = Container(settings)
-    result = sweep_sets(house, sets, rank, progress)
-    chosen = result.order[:top] if top else result.order
-    rows = [{**result.parameters[row], **{name: result.totals[name][row].item() for name in names}} for row in chosen]
-    return SweepReply(
-        strategy=settings.strategy.name,
-        trials=len(result.totals),
-        left_out=result.left_out,
-        why=result.why,
-        ranked_by=rank,
-        rows=rows,
-        config_hash=settings.config_hash,
-        data=noteworthy(house.for_research, [(symbol, timeframe(settings)) for symbol in symbols(settings)]),
-        verdict=result.verdict.plain(),
-        void=f"The strategy looks ahead and every figure here is void: {result.ahead}." if result.ahead else "",
-        made_of=base_timeframes(settings),
-        known_at=known_at_text(settings),
-        quotes=quoted_instruments(settings),
-    )

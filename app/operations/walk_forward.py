@@ -85,6 +85,7 @@ class WalkForwardReply:
 def walk_forward(
     overrides: Sequence[str],
     *,
+    where: str = "",
     rank: str = "sharpe",
     report: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -92,8 +93,9 @@ def walk_forward(
     """A grid over a strategy's parameters, chosen on the past again and again and tried on what follows.
 
     Args:
-        overrides: as for :func:`app.operations.research.sweep`; ``walkforward.folds`` and its neighbours divide the
-            bars.
+        overrides: as for :func:`app.operations.sweep_grid.asked_sets`; ``walkforward.folds`` and its neighbours
+            divide the bars.
+        where: the condition on the parameters, as :func:`~app.operations.sweep_where.sets_where` reads it.
         rank: the figure by which each fold's set is chosen, highest first.
         report: where the risk report of the tests as one account is written.
 
@@ -102,7 +104,7 @@ def walk_forward(
         ConfigError: a wrong grid or figure, or too many folds for the bars.
         DataError, StoreError, StrategyError: naming what is wrong and what to do.
     """
-    settings, sets = asked_sets(overrides)
+    settings, sets = asked_sets(overrides, where)
     ranked_figures(rank)
     house = Container(settings)
     done = walk_forward_sets(house, sets, rank, progress)

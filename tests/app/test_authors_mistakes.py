@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from app.operations import checking, lab, research
+from app.operations import checking, lab, research, sweep
 from assets.research import strategies as chain
 from conf import strategy_kinds
 from conf.compose import compose
@@ -137,7 +137,7 @@ def raised(act: Callable[[House], object]) -> Callable[[House], str]:
 
 ROADS: dict[str, Callable[[House], str]] = {
     "backtest": raised(lambda house: research.backtest(compose(house.overrides))),
-    "sweep": raised(lambda house: research.sweep((*house.overrides, "strategy.span=5,10"))),
+    "sweep": raised(lambda house: sweep.sweep((*house.overrides, "strategy.span=5,10"))),
     "signals asset": raised(lambda house: chain.signals("own", compose(house.overrides))),
     "report asset": raised(lambda house: chain.risk_report("own", compose(house.overrides))),
     "signals": raised(lambda house: newest_signals(Container(compose(house.overrides)))),

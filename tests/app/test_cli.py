@@ -357,7 +357,7 @@ def test_a_backtest_that_looks_ahead_says_void_first_and_ends_with_one(
 def test_a_sweep_that_looks_ahead_says_void_first_and_ends_with_one(
     goog: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tradewright.research import sweep as sweeping
+    from tradewright.research import sweep_part as sweeping
 
     plain = sweeping.evidence_of
     monkeypatch.setattr(sweeping, "evidence_of", lambda *said: replace(plain(*said), findings=("bar 3: target",)))
@@ -405,7 +405,7 @@ def test_a_sweep_that_is_told_nothing_tries_the_grid_of_the_strategys_file(goog:
         (["strategy=buy_and_hold"], "nothing is swept"),
         (["strategy.fast=40,50", "strategy.slow=30"], "no set is left: fast = 40, slow = 30"),
         (["strategy.fats=2,3"], "strategy.fats"),
-        (["backtest.cash=1,2"], "cannot be swept"),
+        (["policy.max_position_usd=1,2"], "cannot be swept: no backtest reads it"),
         (["strategy.fast=2,x"], "is not a number"),
         (["strategy.fast=2,3", "--rank", "luck"], "there is no figure 'luck'"),
     ],

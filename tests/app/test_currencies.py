@@ -19,7 +19,7 @@ from runtime.currencies import rate_series
 from runtime.exchange_rates import newest_rates
 from runtime.rehearsal import run_rehearsal
 from runtime.research import newest_signals
-from runtime.sweep import sweep_sets
+from runtime.sweep import SweptSettings, sweep_sets
 from tests.app.test_session_days import rows
 from tradewright.backtest.sizing import FixedCash
 from tradewright.evaluation.aggregate import pooled
@@ -140,7 +140,7 @@ def test_a_declared_file_is_used_before_any_pair(rated: Settings) -> None:
 def test_a_sweep_is_in_the_accounts_currency(rated: Settings) -> None:
     alone = with_terms(rated, instruments=("ETHJPY",))
     single = study(alone, "ETHJPY").metrics.net_profit
-    found = sweep_sets(Container(alone), [{}])
+    found = sweep_sets([SweptSettings(Container(alone), [{}])])
     assert found.totals["net_profit"].tolist() == pytest.approx([single])
 
 
@@ -162,7 +162,7 @@ def test_without_rates_every_road_refuses_and_says_what_to_bring(own: Settings) 
         "them (import bars of USDJPY, or name a file of USD per JPY: backtest.rates.JPY=FILE.csv)"
     )
     with pytest.raises(ConfigError, match="there are no rates"):
-        sweep_sets(Container(alone), [{}])
+        sweep_sets([SweptSettings(Container(alone), [{}])])
     with pytest.raises(ConfigError, match="there are no rates"):
         newest_signals(Container(trading(own, "TOPIX")))
 

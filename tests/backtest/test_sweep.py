@@ -8,15 +8,17 @@ import pytest
 from strategies.buy_and_hold import BuyAndHold
 from strategies.macd_trend import MacdTrend
 from strategies.sma_crossover import SmaCrossover
+from tradewright.backtest import sweep as module
 from tradewright.backtest.engine import run
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.backtest.sweep import BLOCK, TOTALS, sweep
+from tradewright.backtest.sweep import BLOCK, TOTALS, kept_rows, prepare, sweep, totals
 from tradewright.fills.costs import PercentCosts
 from tradewright.model.bars import Bars
 from tradewright.model.errors import ConfigError
 from tradewright.model.strategy import HOLD, NAN, Feature
 
 SPEC = BacktestSpec(cash=10_000.0, costs=PercentCosts(0.002), allow_short=True)
+plain = module._block
 GRID = [SmaCrossover(fast, slow) for fast in range(2, 14) for slow in range(fast + 1, 20)]
 
 
@@ -113,3 +115,25 @@ def test_a_fall_from_a_new_high_within_one_long_holding_counts_after_an_earlier_
     assert row["trades"] == 1
     assert row["max_drawdown"] == pytest.approx(-0.175)
     assert_totals(row, run(TwoHoldings(), bars, spec), spec)
+
+
+def test_a_stopped_sweep_goes_on_where_it_was(make_bars, tmp_path, monkeypatch):
+    prepared, computed = prepare(GRID, make_bars(6, 300), SPEC), []
+    whole = totals(GRID, prepared)
+    monkeypatch.setattr(module, "_block", lambda *said: computed.append(said[2]) or plain(*said))
+
+    def stop(done, _all):
+        if done >= BLOCK:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        totals(GRID, prepared, progress=stop, kept=kept_rows(tmp_path, "sweep", len(GRID)))
+    kept = kept_rows(tmp_path, "sweep", len(GRID))
+    first, done = len(computed), kept.done
+    assert done >= BLOCK
+    kept.rows[0, 0] += 1.0  # a block that was damaged is computed again
+    assert totals(GRID, prepared, kept=kept).tobytes() == whole.tobytes()
+    assert len(computed) - first == -(-(len(GRID) - done) // BLOCK) + 1
+    kept.remove()
+    assert list(tmp_path.iterdir()) == []
+    assert kept_rows(tmp_path, "sweep", len(GRID)).done == 0

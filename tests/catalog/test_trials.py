@@ -46,7 +46,7 @@ def evaluation(
 
 def record(root: Path, *done: Evaluation) -> TrialCount:
     for each in done:
-        counted = Trials(root).record(each, NOW)
+        counted = Trials(root).record([each], NOW)
     return counted
 
 
@@ -165,10 +165,10 @@ def test_a_short_piece_is_recognised_through_a_longer_one(tmp_path: Path) -> Non
     assert share_bars(year, days)
     assert not share_bars(whole, days)
     for sketch, key in ((whole, 1), (year, 2), (days, 3)):
-        counted = Trials(tmp_path).record(Evaluation(FACTS, sketch, np.array([(key, 0.0)], TRIAL)), NOW)
+        counted = Trials(tmp_path).record([Evaluation(FACTS, sketch, np.array([(key, 0.0)], TRIAL))], NOW)
     assert counted.trials == 3
     elsewhere = FACTS.model_copy(update={"instruments": ("AAPL", "KO")})
-    assert Trials(tmp_path).record(Evaluation(elsewhere, days, np.array([(4, 0.0)], TRIAL)), NOW).trials == 3
+    assert Trials(tmp_path).record([Evaluation(elsewhere, days, np.array([(4, 0.0)], TRIAL))], NOW).trials == 3
 
 
 @pytest.mark.parametrize("name", DAMAGE)

@@ -17,7 +17,7 @@ from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime import feeds, research
 from runtime.container import Container
-from runtime.sweep import sweep_sets
+from runtime.sweep import SweptSettings, sweep_sets
 from tests.backtest.conftest import random_bars
 from tests.backtest.reference import run_reference
 from tradewright.evaluation.equity_curve import Sampling
@@ -189,7 +189,7 @@ def test_a_study_is_the_plain_engine_under_the_settings_terms(house: Settings) -
 
 def test_a_sweep_keeps_what_its_sets_do_not_name(house: Settings) -> None:
     sets = [{"fast": 5.0}, {"fast": 10.0}, {"fast": 5.0, "slow": 60.0}]
-    found = sweep_sets(Container(house, ManualClock(NOW)), sets)
+    found = sweep_sets([SweptSettings(Container(house, ManualClock(NOW)), sets)])
     assert found.parameters == sets
     study = research.run_study(Container(house, ManualClock(NOW)))
     assert found.totals["final_equity"][1] == study.account.equity[-1]
@@ -199,25 +199,21 @@ def test_a_sweep_keeps_what_its_sets_do_not_name(house: Settings) -> None:
 @pytest.mark.parametrize("wrong", [{"fast": 0.0}, {"fats": 5.0}, {"slow": 30.5}])
 def test_a_set_that_no_strategy_could_take_stops_the_sweep(house: Settings, wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigProblems) as caught:
-        sweep_sets(Container(house, ManualClock(NOW)), [{"fast": 5.0}, wrong, {"fast": 40.0}])
+        sweep_sets([SweptSettings(Container(house, ManualClock(NOW)), [{"fast": 5.0}, wrong, {"fast": 40.0}])])
     assert [problem.key for problem in caught.value.problems] == [f"strategy.{name}" for name in wrong]
 
 
 def test_a_set_whose_values_do_not_go_together_is_left_out_and_told(house: Settings) -> None:
-    found = sweep_sets(Container(house, ManualClock(NOW)), [{"fast": 40.0}, {"fast": 5.0}, {"fast": 30.0}])
+    found = sweep_sets(
+        [SweptSettings(Container(house, ManualClock(NOW)), [{"fast": 40.0}, {"fast": 5.0}, {"fast": 30.0}])]
+    )
     assert (found.parameters, found.left_out) == ([{"fast": 5.0}], 2)
     assert found.why == "fast = 40.0, slow = 30; fast < slow is needed"
-    alone = sweep_sets(Container(house, ManualClock(NOW)), [{"fast": 5.0}])
+    alone = sweep_sets([SweptSettings(Container(house, ManualClock(NOW)), [{"fast": 5.0}])])
     assert alone.totals.tobytes() == found.totals.tobytes()
     assert (alone.left_out, alone.why) == (0, "")
     with pytest.raises(ConfigError, match=r"no set is left: fast = 40.0, slow = 30"):
-        sweep_sets(Container(house, ManualClock(NOW)), [{"fast": 40.0}])
-
-
-def test_a_sweep_runs_on_one_instrument(house: Settings) -> None:
-    with pytest.raises(ConfigError) as caught:
-        sweep_sets(Container(changed(house, "universe", instruments=("BTC", "ETH")), ManualClock(NOW)), [{}])
-    assert (caught.value.where, caught.value.remedy) == ("backtest.instruments", "say backtest.instruments=[BTC]")
+        sweep_sets([SweptSettings(Container(house, ManualClock(NOW)), [{"fast": 40.0}])])
 
 
 def test_a_signal_says_what_the_strategy_wants_and_where_it_comes_from(house: Settings) -> None:

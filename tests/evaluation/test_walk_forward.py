@@ -27,7 +27,7 @@ from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.quality.thresholds import SHIPPED
 from tradewright.research import walk_forward as walking
 from tradewright.research.bars import InstrumentBars
-from tradewright.research.sweep import SweepRules
+from tradewright.research.sweep_part import SweepRules
 from tradewright.research.trial_recorder import TrialRecorder
 from tradewright.research.walk_forward import Grounds, WalkForward, walk_forward
 from tradewright.store.artefacts import Artefacts

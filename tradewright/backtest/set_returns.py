@@ -12,7 +12,15 @@ from numba import njit
 
 from tradewright.backtest.account import FillLog
 from tradewright.backtest.engine import workspace_of
-from tradewright.backtest.kernel import ALL_FILLS, SUMMARY_SLOTS, Matrix
+from tradewright.backtest.kernel import (
+    ALL_FEES,
+    ALL_FILLS,
+    ALL_ORDERS,
+    ALL_TRADES,
+    ALL_WINS,
+    SUMMARY_SLOTS,
+    Matrix,
+)
 from tradewright.backtest.result import FILL, TRADE
 from tradewright.backtest.strategy_errors import located_errors
 from tradewright.backtest.sweep import PreparedSweep
@@ -21,6 +29,9 @@ from tradewright.model.strategy import Strategy
 
 ROOM = 1 << 10
 """Fills that there is room for at first; a set with more is made once again with enough."""
+
+COUNTED = [ALL_TRADES, ALL_WINS, ALL_ORDERS, ALL_FILLS, ALL_FEES]
+"""The slots of a run's summary that count what was done."""
 
 
 class SetReturns(NamedTuple):
@@ -51,7 +62,7 @@ def set_returns(
 
 
 def _of_set(prepared: PreparedSweep, row: int, groups: Times) -> tuple[Floats, float]:
-    fills, sums = _fills(prepared, row), np.empty(len(groups))
+    (fills, _counts), sums = fills_of_set(prepared, row), np.empty(len(groups))
     market, rules = prepared.market, prepared.rules
     exposure = _added_up(
         fills["bar"],
@@ -68,7 +79,8 @@ def _of_set(prepared: PreparedSweep, row: int, groups: Times) -> tuple[Floats, f
     return sums, exposure
 
 
-def _fills(prepared: PreparedSweep, row: int) -> npt.NDArray[np.void]:
+def fills_of_set(prepared: PreparedSweep, row: int) -> tuple[npt.NDArray[np.void], Floats]:
+    """The fills of one set, and what its run counted: closed trades, won ones, orders, fills, and fees."""
     room = ROOM
     while True:
         log = FillLog(np.empty(room, FILL), np.empty(0, TRADE))
@@ -76,7 +88,7 @@ def _fills(prepared: PreparedSweep, row: int) -> npt.NDArray[np.void]:
         prepared.run(slice(row, row + 1), workspace_of(prepared.rules), log, summary)
         made = int(summary[0, ALL_FILLS])
         if made <= room:
-            return log.fills[:made]
+            return log.fills[:made], summary[0, COUNTED]
         room = made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from tradewright.indicators.registry import column
 from tradewright.model.bars import Bars
 from tradewright.model.errors import ConfigError
 from tradewright.model.strategy import Feature, Strategy
+from tradewright.store.kept_rows import KeptRows
 
 Progress = Callable[[int, int], None]
 """Called with (sets done, sets in all) after each block."""
@@ -73,17 +75,23 @@ def sweep(
 
 
 def totals(
-    strategies: Sequence[Strategy], prepared: PreparedSweep, *, threads: int = 1, progress: Progress | None = None
+    strategies: Sequence[Strategy],
+    prepared: PreparedSweep,
+    *,
+    threads: int = 1,
+    progress: Progress | None = None,
+    kept: KeptRows | None = None,
 ) -> npt.NDArray[np.void]:
-    """:func:`sweep` of sets that are prepared already."""
+    """:func:`sweep` of sets that are prepared already.
+
+    Args:
+        kept: :func:`kept_rows` of the sets, so that what was computed before an interruption is not computed again.
+    """
     if threads < 1:
         raise ConfigError(f"threads = {threads}", where="sweep", remedy="at least one is needed")
-    rows = np.empty((len(strategies), SUMMARY_SLOTS))
-    starts = range(0, len(strategies), BLOCK)
-    with located_errors(strategies[0]), ThreadPoolExecutor(threads) as pool:
-        for done in pool.map(lambda start: _block(prepared, rows, start), starts):
-            if progress is not None:
-                progress(done, len(strategies))
+    rows = np.empty((len(strategies), SUMMARY_SLOTS)) if kept is None else kept.rows
+    with located_errors(strategies[0]):
+        block_by_block(lambda start: _block(prepared, rows, start), len(rows), threads, progress, kept)
     return totals_of(rows, prepared.rules.cash, len(prepared.market.close) - prepared.rules.first_bar)
 
 
@@ -117,8 +125,39 @@ def prepare(strategies: Sequence[Strategy], bars: Bars, spec: BacktestSpec) -> P
     )
 
 
-def _block(prepared: PreparedSweep, rows: Matrix, start: int) -> int:
-    part = slice(start, start + BLOCK)
+def _block(prepared: PreparedSweep, rows: Matrix, start: int) -> None:
+    part, made = slice(start, start + BLOCK), np.empty((min(BLOCK, len(rows) - start), SUMMARY_SLOTS))
     log = FillLog(np.empty(0, FILL), np.empty(0, TRADE))
-    prepared.run(part, workspace_of(prepared.rules), log, rows[part])
-    return min(start + BLOCK, len(rows))
+    prepared.run(part, workspace_of(prepared.rules), log, made)
+    rows[part] = made
+
+
+def kept_rows(folder: Path, name: str, sets: int) -> KeptRows:
+    """Where the rows of a sweep are kept while it runs.
+
+    Args:
+        name: tells strategy, code, sets, bars and terms apart.
+    """
+    return KeptRows(folder / f"{name}.rows", (sets, SUMMARY_SLOTS), BLOCK)
+
+
+def block_by_block(
+    compute: Callable[[int], None], sets: int, threads: int, progress: Progress | None, kept: KeptRows | None
+) -> None:
+    """Compute the sets block by block, but those blocks that are kept from an interrupted call.
+
+    Args:
+        compute: computes the block that begins at a set, into ``kept.rows`` where there are any.
+    """
+
+    def block(start: int) -> int:
+        if kept is None or not kept.has(start):
+            compute(start)
+            if kept is not None:
+                kept.keep(start)
+        return min(start + BLOCK, sets)
+
+    with ThreadPoolExecutor(threads) as pool:
+        for done in pool.map(block, range(0, sets, BLOCK)):
+            if progress is not None:
+                progress(done, sets)

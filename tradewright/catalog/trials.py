@@ -118,15 +118,18 @@ class Trials:
         self._folder = root / "trials"
         self._file = self._folder / "trials.log"
 
-    def record(self, done: Evaluation, at: Instant) -> TrialCount:
-        """Record an evaluation; how many trials there have been on these bars, this one included.
+    def record(self, done: Sequence[Evaluation], at: Instant, *, home: int = 0) -> TrialCount:
+        """Record evaluations that one result was chosen from; how many trials there have been on all of their bars.
 
         Sets that were evaluated on these bars before are no further trials. New ones among known ones count for as many
         independent trials as they are, or as all of them together where that is fewer. Sets of different evaluations
         count as independent of one another.
 
+        Args:
+            home: the place of the evaluation whose judged set is the chosen one.
+
         Raises:
-            StoreError: the ledger is damaged, or cannot be written; then nothing was recorded.
+            StoreError: the ledger is damaged, or cannot be written; then not all of them were recorded.
         """
         try:
             private_folder(self._folder)
@@ -134,27 +137,34 @@ class Trials:
             raise self._unwritten(error) from error
         with exclusive(self._folder / "_lock"):
             kept = list(self._lines())
-            lines = [line for line, _hash in kept]
+            lines, last = [line for line, _hash in kept], kept[-1][1] if kept else START
             self._refuse_lost_lines(len(lines))
-            family = _family(done.facts, done.sketch, lines)
-            known = [self._rows(line) for line in family]
-            keys = np.unique(done.rows["key"])
-            before = np.concatenate([rows["key"] for rows in known]) if known else np.empty(0, np.uint64)
-            added = int(np.count_nonzero(np.isin(keys, before, invert=True)))
-            line = _line(len(lines) + 1, done, at, added, len(keys))
-            self._append(line, kept[-1][1] if kept else START, done.rows)
-        counted = [*family, line]
-        judged = done.rows["key"][done.judged]
-        pbo = [
-            each.overfitting
-            for each, rows in zip(counted, [*known, done.rows], strict=True)
-            if each.overfitting is not None and judged in rows["key"]
-        ]
+            for each in done:
+                line = self._new_line(each, at, lines)
+                last = self._append(line, last, each.rows)
+                lines.append(line)
+        new = lines[len(lines) - len(done) :]
+        counted = {line.number: line for each in new for line in self.family(each, lines)}
         return TrialCount(
-            trials=sum(each.added for each in counted),
-            effective=sum(each.effective for each in counted),
-            overfitting=pbo[-1] if pbo else None,
+            trials=sum(each.added for each in counted.values()),
+            effective=sum(each.effective for each in counted.values()),
+            overfitting=self._overfitting(self.family(new[home], lines), done[home].rows["key"][done[home].judged]),
         )
+
+    def _overfitting(self, family: Sequence[TrialLine], judged: np.uint64) -> float | None:
+        """That of the newest evaluation that holds the judged set and has one."""
+        for line in reversed(family):
+            if line.overfitting is not None and judged in self._rows(line)["key"]:
+                return line.overfitting
+        return None
+
+    def _new_line(self, done: Evaluation, at: Instant, lines: Sequence[TrialLine]) -> TrialLine:
+        """The line of an evaluation after all others."""
+        known = [self._rows(line)["key"] for line in _family(done.facts, done.sketch, lines)]
+        keys = np.unique(done.rows["key"])
+        before = np.concatenate(known) if known else np.empty(0, np.uint64)
+        added = int(np.count_nonzero(np.isin(keys, before, invert=True)))
+        return _line(len(lines) + 1, done, at, added, len(keys))
 
     def family(self, line: TrialLine, lines: Sequence[TrialLine]) -> tuple[TrialLine, ...]:
         """Those of some evaluations that were made on bars of one of them; it is one of them itself."""
@@ -199,13 +209,15 @@ class Trials:
             raise self._damaged(line.number, "its sets are not those that were recorded")
         return np.frombuffer(plain, TRIAL)
 
-    def _append(self, line: TrialLine, previous: str, rows: npt.NDArray[np.void]) -> None:
+    def _append(self, line: TrialLine, previous: str, rows: npt.NDArray[np.void]) -> str:
+        """Write a line; its hash."""
         if not line.rows:
             buffer = io.BytesIO()
             np.save(buffer, rows)
             write_bytes(self._beside(line.number), buffer.getvalue())
         document = line.model_dump_json().encode()
-        text = f"{_hash(previous, document)} ".encode() + document + b"\n"
+        own = _hash(previous, document)
+        text = f"{own} ".encode() + document + b"\n"
         try:
             with open(self._file, "ab", opener=private) as file:
                 size = file.tell()
@@ -219,6 +231,7 @@ class Trials:
                     raise
         except OSError as error:
             raise self._unwritten(error) from error
+        return own
 
     def _finished(self, size: int) -> int:
         """The size of the file without a last line that a crash left unfinished."""

@@ -1,133 +1,105 @@
-"""A sweep: many parameter sets of one strategy on one instrument, in one fused pass, counted and judged."""
+"""A sweep: many parameter sets of a strategy, under one choice of settings or several, counted and judged."""
 
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from tradewright.backtest.engine import run
-from tradewright.backtest.lookahead_evidence import LookAheadEvidence
-from tradewright.backtest.result import BacktestResult
-from tradewright.backtest.sweep import prepare, totals
-from tradewright.catalog.trials import TrialSource
+from tradewright.backtest.sweep import Progress
+from tradewright.catalog.trials import Evaluation, TrialSource
 from tradewright.evaluation.checks import CheckInput, verdict
 from tradewright.evaluation.effective_trials import effective_trials, sample_of
-from tradewright.evaluation.equity_curve import Sampling, periods_per_year
+from tradewright.evaluation.equity_curve import periods_per_year
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.metrics import evaluate
 from tradewright.evaluation.overfitting import BLOCKS, overfitting
-from tradewright.evaluation.study import MetricsConfig
+from tradewright.evaluation.significance import deflated_sharpe, shape_of
+from tradewright.evaluation.skill import session_groups
 from tradewright.evaluation.trial_count import TrialCount
-from tradewright.evaluation.verdict import SkillVerdict
-from tradewright.model.errors import ConfigError, DataError
-from tradewright.model.strategy import Strategy
+from tradewright.evaluation.verdict import SkillVerdict, luck_chance
+from tradewright.model.bars import Floats
+from tradewright.model.errors import ConfigError
 from tradewright.research.bars import InstrumentBars
-from tradewright.research.look_ahead import evidence_of
-from tradewright.research.set_skill import active_set_returns, compared_periods
-from tradewright.research.study import Terms, session_days
-from tradewright.research.trial_recorder import TrialRecorder
-from tradewright.store.artefacts import Artefacts
+from tradewright.research.set_skill import compared_periods
+from tradewright.research.sweep_part import SweepPart, TriedPart, refuse_without_bars, try_part
+from tradewright.research.trial_recorder import trial_rows
 
-Made = TypeVar("Made", bound=Strategy)
+SKILL_FIGURES = ("skill_sharpe", "luck_chance", "deflated_sharpe")
+"""The figures of a set that the verdict on it would have, with every trial counted; a sweep is ranked by the first."""
 
 
 @dataclass(frozen=True)
 class SweepResult:
-    """A sweep, one row per parameter set in the order of the grid.
+    """A sweep, one row per parameter set in the order of the parts and of their grids.
 
-    ``totals`` as ``tradewright.backtest.sweep``, with the Sharpe ratio in a year, from the returns of the bars.
-    ``left_out`` sets of the grid have no row, because the strategy does not take them; ``why`` gives the reason of the
-    first. ``ahead`` is the first finding of the look-ahead test of the first set; empty is the good result. ``order``
-    are the rows from the best to the worst, and the verdict is on the best one.
+    ``parameters`` hold the swept settings as text and the parameters as numbers. ``totals`` as
+    ``tradewright.backtest.sweep``, with the Sharpe ratio in a year, from the returns of the bars. ``left_out`` sets
+    have no row, because the strategy does not take them; ``why`` gives the reason of the first. ``ahead`` is the first
+    finding of the look-ahead test of the first set; empty is the good result. ``order`` are the rows from the best to
+    the worst; the verdict is on the best one, chosen among the trials of ``tried``.
     """
 
-    parameters: list[dict[str, float]]
+    parameters: list[dict[str, float | str]]
     totals: npt.NDArray[np.void]
     order: npt.NDArray[np.intp]
     left_out: int
     why: str
     verdict: SkillVerdict
+    tried: TrialCount
+    parts: tuple[TriedPart, ...]
     ahead: str = ""
 
-
-@dataclass(frozen=True)
-class SweepRules:
-    """How a sweep is ranked and judged.
-
-    Args:
-        rank: the figure of ``TOTALS`` that is best where it is highest.
-        measures: the conventions of the metrics.
-        recorder: where its trials are counted.
-        kept: where look-ahead evidence is stored. The test comes before the sweep: machine code checks no index.
-    """
-
-    rank: str
-    measures: MetricsConfig
-    recorder: TrialRecorder
-    kept: Artefacts
+    def skill(self, rows: Sequence[int]) -> list[dict[str, float]]:
+        """The :data:`SKILL_FIGURES` of some rows, which cost another run of each."""
+        found: dict[int, dict[str, float]] = {}
+        for part, start in zip(self.parts, _starts(self.parts), strict=True):
+            inside = [row for row in rows if start <= row < start + len(part.totals)]
+            found.update(zip(inside, _skill(part, [row - start for row in inside], self.tried), strict=True))
+        return [found[row] for row in rows]
 
 
-def run_sweep(
-    make: Callable[[Mapping[str, float]], Strategy],
-    sets: Sequence[Mapping[str, float]],
-    tables: Mapping[str, InstrumentBars],
-    terms: Terms,
-    rules: SweepRules,
-    progress: Callable[[int, int], None] | None = None,
-) -> SweepResult:
-    """Backtest the parameter sets on the one instrument, count them as trials, and judge the best.
+def run_sweep(parts: Sequence[SweepPart], progress: Progress | None = None) -> SweepResult:
+    """Backtest the parameter sets of all parts, count them as trials, and judge the best.
 
-    Args:
-        make: the strategy of a parameter set; it raises ConfigError for values that do not go together (a fast average
-            that is slower than the slow one), and that set is left out.
+    On several instruments each has its account with an equal part of the cash, and a set is judged by all together. The
+    best of all parts was chosen among all trials on the bars of any of them, and all speak against it.
 
     Raises:
-        ConfigError: for more than one instrument, or when no set is left.
-        DataError: without a bar.
+        ConfigError: when no set is left.
+        DataError: an instrument without a bar.
         StrategyError: the strategy's own code failed.
         StoreError: the trials cannot be recorded; then nothing is shown.
     """
-    item = only_instrument(tables)
-    taken, why = taken_sets(make, sets)
-    made = list(taken.values())
-    tested = evidence_of(made[0], item, rules.kept)
-    spec, threads = terms(item), os.cpu_count() or 1
-    prepared = prepare(made, item.bars, spec)
-    found = totals(made, prepared, threads=threads, progress=progress)
-    order = np.argsort(-found[rules.rank].astype(np.float64), kind="stable")
-    best = int(order[0])
-    groups = compared_periods(session_days(item))
-    rows = distinct_sets(found)
-    active = active_set_returns(made, prepared, rows[sample_of(len(rows))].tolist(), groups, threads)
-    tried = rules.recorder.record(
-        TrialSource.SWEEP,
-        made,
-        found["sharpe"],
-        judged=best,
-        effective=effective_trials(active, len(rows)).trials if len(active) > 1 else len(made),
-        overfitting=overfitting(active).probability if _splits(active) else None,
-    )
-    in_a_year = days_per_year(item, rules.measures)
-    found["sharpe"] *= math.sqrt(periods_per_year(item.bars.ts, Sampling.BAR, in_a_year, session_days(item)))
+    found = tuple(try_part(part, _part_of(progress, parts, place)) for place, part in enumerate(parts))
+    ranked = np.concatenate([_ranked(part, parts[0].rules.rank) for part in found])
+    order = np.argsort(-ranked, kind="stable")
+    starts = _starts(found)
+    home = int(np.searchsorted(starts, order[0], side="right")) - 1
+    best = int(order[0]) - starts[home]
+    recorder = found[home].part.rules.recorder
+    evaluated = [_evaluation(part, best if place == home else 0) for place, part in enumerate(found)]
+    tried = recorder.ledger.record(evaluated, recorder.now(), home=home)
+    for part in found:
+        part.totals["sharpe"] *= math.sqrt(part.bars_per_year)
     return SweepResult(
-        parameters=[dict(sets[row]) for row in taken],
-        totals=found,
+        parameters=[{**part.part.swept, **part.part.sets[row]} for part in found for row in part.taken],
+        totals=np.concatenate([part.totals for part in found]),
         order=order,
-        left_out=len(sets) - len(taken),
-        why=why,
-        verdict=_verdict(run(made[best], item.bars, spec), item, rules.measures, tested, tried),
-        ahead=next(iter(tested.findings), ""),
+        left_out=sum(len(part.part.sets) - len(part.taken) for part in found),
+        why=next((part.why for part in found if part.why), ""),
+        verdict=_verdict(found[home], best, tried),
+        tried=tried,
+        parts=found,
+        ahead=next((part.ahead for part in found if part.ahead), ""),
     )
 
 
 def only_instrument(tables: Mapping[str, InstrumentBars]) -> InstrumentBars:
-    """The one instrument of a sweep, with bars.
+    """The one instrument of a walk-forward, with bars.
 
     Raises:
         ConfigError: for another number of instruments.
@@ -135,15 +107,12 @@ def only_instrument(tables: Mapping[str, InstrumentBars]) -> InstrumentBars:
     """
     if len(tables) != 1:
         raise ConfigError(
-            f"a sweep runs on one instrument, not on {len(tables)}",
+            f"a walk-forward runs on one instrument, not on {len(tables)}",
             where="backtest.instruments",
             remedy=f"say backtest.instruments=[{next(iter(tables))}]",
         )
-    item = next(iter(tables.values()))
-    if len(item.bars.ts) == 0:
-        what = f"no bar of {item.instrument.symbol} lies in the period"
-        raise DataError(what, where="backtest.start, backtest.end", remedy="choose a period within what is stored")
-    return item
+    refuse_without_bars(tables)
+    return next(iter(tables.values()))
 
 
 def distinct_sets(found: npt.NDArray[np.void]) -> npt.NDArray[np.intp]:
@@ -161,47 +130,65 @@ def distinct_sets(found: npt.NDArray[np.void]) -> npt.NDArray[np.intp]:
     return traded if len(traded) else rows[:1]
 
 
+def _starts(parts: Sequence[TriedPart]) -> list[int]:
+    """The first row of each part."""
+    return [0, *np.cumsum([len(part.totals) for part in parts])[:-1].tolist()]
+
+
+def _part_of(progress: Progress | None, parts: Sequence[SweepPart], place: int) -> Progress | None:
+    """The progress of one part as that of all."""
+    if progress is None:
+        return None
+    before, every = sum(len(part.sets) for part in parts[:place]), sum(len(part.sets) for part in parts)
+    return lambda done, _sets: progress(before + done, every)
+
+
+def _ranked(part: TriedPart, rank: str) -> Floats:
+    """The figure by which the sets of a part are ranked."""
+    if rank in SKILL_FIGURES:
+        return np.array([figures[rank] for figures in _skill(part, range(len(part.totals)), TrialCount())])
+    return part.totals[rank].astype(np.float64)
+
+
+def _skill(part: TriedPart, rows: Sequence[int], tried: TrialCount) -> list[dict[str, float]]:
+    """What the verdict would say of some sets of a part; 0 for the skill of one that does nothing."""
+    if not rows:
+        return []
+    groups, sampling = session_groups(part.market.days)
+    in_a_year = periods_per_year(part.market.bars.ts, sampling, part.days_per_year, part.market.days)
+    shapes = [shape_of(column) for column in part.active(rows, groups).T]
+    figures = (
+        (each.sharpe * math.sqrt(in_a_year), luck_chance(each, tried.effective), deflated_sharpe(each, tried.effective))
+        for each in shapes
+    )
+    return [dict(zip(SKILL_FIGURES, values, strict=True)) for values in figures]
+
+
+def _evaluation(part: TriedPart, judged: int) -> Evaluation:
+    """The sets of a part as the trial ledger records them."""
+    groups = compared_periods(part.market.days)
+    rows = distinct_sets(part.totals)
+    active = part.active(rows[sample_of(len(rows))].tolist(), groups)
+    recorder = part.part.rules.recorder
+    return recorder.evaluation(
+        TrialSource.SWEEP,
+        part.made[0],
+        trial_rows(recorder.keys(part.made), part.totals["sharpe"]),
+        judged=judged,
+        effective=effective_trials(active, len(rows)).trials if len(active) > 1 else len(part.made),
+        overfitting=overfitting(active).probability if _splits(active) else None,
+    )
+
+
 def _splits(active: npt.NDArray[np.float64]) -> bool:
     """Whether there are enough sets and periods to choose on one half of the time and look at the other."""
     periods, sets = active.shape
     return bool(periods >= 2 * BLOCKS and sets > 1)
 
 
-def _verdict(
-    result: BacktestResult,
-    item: InstrumentBars,
-    measures: MetricsConfig,
-    tested: LookAheadEvidence,
-    tried: TrialCount,
-) -> SkillVerdict:
+def _verdict(part: TriedPart, best: int, tried: TrialCount) -> SkillVerdict:
     """The verdict on the best set, as its own backtest would give it."""
-    yearly = days_per_year(item, measures)
-    account = replace(result, session_days=session_days(item))
-    seen = ValidityEvidence(look_ahead_free=tested.free, look_ahead=next(iter(tested.findings), ""), tried=tried)
-    return verdict(CheckInput(account, evaluate(account, measures.sampling, yearly, measures.risk_free), seen))
-
-
-def days_per_year(item: InstrumentBars, measures: MetricsConfig) -> float:
-    """The sampled days of a year of an instrument."""
-    days = measures.days_per_year
-    return days[item.instrument.symbol] if isinstance(days, Mapping) else days
-
-
-def taken_sets(
-    make: Callable[[Mapping[str, float]], Made], sets: Sequence[Mapping[str, float]]
-) -> tuple[dict[int, Made], str]:
-    """The strategy of each set that it takes, by the set's index, and the reason against the first of the others.
-
-    Raises:
-        ConfigError: when no set is left.
-    """
-    why = ""
-    taken: dict[int, Made] = {}
-    for row, values in enumerate(sets):
-        try:
-            taken[row] = make(values)
-        except ConfigError as error:
-            why = why or f"{error.what}; {error.remedy}"
-    if not taken:
-        raise ConfigError(f"no set is left: {why}", where="sets of the sweep", remedy="correct the grid")
-    return taken, why
+    measures, account = part.part.rules.measures, part.account(best)
+    seen = ValidityEvidence(look_ahead_free=not part.ahead, look_ahead=part.ahead, tried=tried)
+    figures = evaluate(account, measures.sampling, part.days_per_year, measures.risk_free)
+    return verdict(CheckInput(account, figures, seen))

@@ -72,11 +72,10 @@ class TrialRecorder:
             StoreError: the ledger is damaged, or cannot be written.
         """
         rows = trial_rows(self.keys(strategies), sharpe)
-        return self.record_rows(
-            source, strategies[0], rows, judged=judged, effective=effective, overfitting=overfitting
-        )
+        done = self.evaluation(source, strategies[0], rows, judged=judged, effective=effective, overfitting=overfitting)
+        return self.ledger.record([done], self.now())
 
-    def record_rows(
+    def evaluation(
         self,
         source: TrialSource,
         strategy: Strategy,
@@ -85,16 +84,13 @@ class TrialRecorder:
         judged: int = 0,
         effective: float = 1.0,
         overfitting: float | None = None,
-    ) -> TrialCount:
-        """Record trials whose rows are made already.
+    ) -> Evaluation:
+        """Sets that were evaluated on all bars, as the ledger records them.
 
         Args:
             strategy: any one of them.
             rows: of :func:`trial_rows`.
             judged, effective, overfitting: as for :class:`~tradewright.catalog.trials.Evaluation`.
-
-        Raises:
-            StoreError: the ledger is damaged, or cannot be written.
         """
         bars = [item.bars for item in self.tables.values()]
         facts = EvaluationFacts(
@@ -108,8 +104,7 @@ class TrialRecorder:
             first=min((int(each.ts[0]) for each in bars if len(each.ts)), default=0),
             last=max((int(each.ts[-1]) for each in bars if len(each.ts)), default=0),
         )
-        done = Evaluation(facts, sketch_of(bars), rows, judged, effective, overfitting)
-        return self.ledger.record(done, self.now())
+        return Evaluation(facts, sketch_of(bars), rows, judged, effective, overfitting)
 
     def keys(self, strategies: Sequence[Strategy]) -> npt.NDArray[np.uint64]:
         """A number for each set: of the code, the terms, the instruments, the features and the parameters."""

@@ -34,7 +34,8 @@ from tradewright.research.bars import BaseBars, InstrumentBars
 from tradewright.research.look_ahead import evidence_of
 from tradewright.research.set_skill import active_set_returns, compared_periods
 from tradewright.research.study import Terms, evidence, session_days
-from tradewright.research.sweep import SweepRules, days_per_year, distinct_sets, only_instrument, taken_sets
+from tradewright.research.sweep import distinct_sets, only_instrument
+from tradewright.research.sweep_part import SweepRules, days_per_year, taken_sets
 from tradewright.research.trial_recorder import keys_on_part, trial_rows
 
 Progress = Callable[[int, int], None]
@@ -152,7 +153,7 @@ def walk_forward(
     shows that the grid, the folds or the strategy were not found on these very bars.
 
     Args:
-        make, sets, terms: as for :func:`~tradewright.research.sweep.run_sweep`.
+        make, sets, terms: as for :class:`~tradewright.research.sweep_part.SweepPart`.
 
     Raises:
         ConfigError: more than one instrument, no set left, or too many folds for the bars.
@@ -285,9 +286,9 @@ def _counted(
     rows = trial_rows(np.concatenate([*parts, chain]), np.concatenate(sharpe))
     sampled = np.concatenate([each.active for each in trained], axis=1)
     independent = effective_trials(sampled, sum(each.distinct for each in trained)).trials
-    return rules.recorder.record_rows(
-        TrialSource.WALK_FORWARD, made[0], rows, judged=len(rows) - 1, effective=independent + 1.0
-    )
+    recorder, judged = rules.recorder, len(rows) - 1
+    done = recorder.evaluation(TrialSource.WALK_FORWARD, made[0], rows, judged=judged, effective=independent + 1.0)
+    return recorder.ledger.record([done], recorder.now())
 
 
 def _report(

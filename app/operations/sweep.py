@@ -1,0 +1,109 @@
+"""Sweeps, as the command line asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.operations.data_quality import FindingLine, noteworthy
+from app.operations.research import base_timeframes, known_at_text, quoted_instruments
+from app.operations.sweep_grid import AskedPart, asked_parts, drawn, ranked_figures
+from runtime.container import Container
+from runtime.research import symbols, timeframe
+from runtime.sweep import SweptSettings, sweep_sets
+from tradewright.model.errors import ConfigError
+from tradewright.research.sweep import SKILL_FIGURES, SweepResult
+
+
+@dataclass(frozen=True)
+class SweepReply:
+    """A ranked sweep: one row per parameter set, best first.
+
+    Args:
+        trials: how many sets were tried; all of them count against the best one's Sharpe ratio.
+        left_out: how many sets of the grid the strategy does not take, such as a fast average slower than the slow one.
+        why: what it says of the first of those.
+        rows: the swept settings and parameters, what the verdict would say of each set with all trials counted
+            (``skill_sharpe`` in a year, ``luck_chance``, ``deflated_sharpe``), and its totals.
+        data: what the checks find in the stored bars of the sweep.
+        verdict: what the evidence supports, of the best set: ``code``, ``text``, ``figures``.
+        void: the reason why the sweep is void, because the strategy looks ahead; empty where it is not.
+        made_of, known_at, quotes: as for a backtest.
+    """
+
+    strategy: str
+    trials: int
+    left_out: int
+    why: str
+    ranked_by: str
+    rows: Sequence[Mapping[str, object]]
+    config_hash: str
+    data: Sequence[FindingLine]
+    verdict: Mapping[str, object]
+    void: str = ""
+    made_of: Mapping[str, str] = field(default_factory=dict)
+    known_at: str = ""
+    quotes: Sequence[str] = ()
+
+
+def sweep(
+    overrides: Sequence[str],
+    *,
+    where: str = "",
+    random: int = 0,
+    rank: str = "sharpe",
+    top: int = 20,
+    progress: Callable[[int, int], None] | None = None,
+) -> SweepReply:
+    """A grid over a strategy's parameters, and over settings of its backtest, in fused passes.
+
+    Args:
+        overrides, where: as for :func:`~app.operations.sweep_grid.asked_parts`.
+        random: how many sets of the grid are drawn at random, by ``base.seed``; 0 tries them all.
+        rank: the figure to rank by, highest first; a set without that figure comes last.
+        top: how many rows come back; 0 for all.
+
+    Raises:
+        ConfigProblems: for wrong overrides.
+        ConfigError: when something is swept that no backtest reads, nothing is, or a set is not admitted.
+    """
+    if top < 0:
+        raise ConfigError(f"{top} rows cannot be shown", where="--top", remedy="say --top 20; 0 shows all")
+    names = ranked_figures(rank, SKILL_FIGURES[:1])
+    parts = drawn(asked_parts(overrides, where), random)
+    asked = [SweptSettings(Container(part.settings), part.sets, part.swept) for part in parts]
+    result = sweep_sets(asked, rank, progress)
+    settings = [part.settings for part in parts]
+    return SweepReply(
+        strategy=", ".join(dict.fromkeys(each.strategy.name for each in settings)),
+        trials=len(result.totals),
+        left_out=result.left_out,
+        why=result.why,
+        ranked_by=rank,
+        rows=_rows(result, names, top),
+        config_hash=settings[0].config_hash,
+        data=_data(parts),
+        verdict=result.verdict.plain(),
+        void=f"The strategy looks ahead and every figure here is void: {result.ahead}." if result.ahead else "",
+        made_of={symbol: base for each in settings for symbol, base in base_timeframes(each).items()},
+        known_at=known_at_text(settings[0]),
+        quotes=tuple(dict.fromkeys(name for each in settings for name in quoted_instruments(each))),
+    )
+
+
+def _rows(result: SweepResult, names: Sequence[str], top: int) -> list[dict[str, object]]:
+    chosen = (result.order[:top] if top else result.order).tolist()
+    return [
+        {
+            **result.parameters[row],
+            **skill,
+            **{name: result.totals[name][row].item() for name in names if name not in SKILL_FIGURES},
+        }
+        for row, skill in zip(chosen, result.skill(chosen), strict=True)
+    ]
+
+
+def _data(parts: Sequence[AskedPart]) -> list[FindingLine]:
+    """What the checks find in the bars of all parts, each series once."""
+    series = {(name, timeframe(part.settings)) for part in parts for name in symbols(part.settings)}
+    return noteworthy(Container(parts[0].settings).for_research, sorted(series))

@@ -1,0 +1,238 @@
+"""The sets of a sweep that are tried under the same settings, on one instrument or on several."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from tradewright.backtest.cache import cache_key
+from tradewright.backtest.engine import run
+from tradewright.backtest.pooled_sets import (
+    PooledCurve,
+    PooledSets,
+    kept_totals,
+    pool,
+    pooled_returns,
+    pooled_totals,
+)
+from tradewright.backtest.result import BacktestResult
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.sweep import PreparedSweep, Progress, kept_rows, prepare, totals
+from tradewright.evaluation.aggregate import pooled
+from tradewright.evaluation.equity_curve import CAP, Sampling, levels, periods_per_year, returns_of
+from tradewright.evaluation.skill import market_returns
+from tradewright.evaluation.study import MetricsConfig
+from tradewright.model.bars import Floats, Times
+from tradewright.model.errors import ConfigError, DataError
+from tradewright.model.hashing import content_hash
+from tradewright.model.strategy import Strategy
+from tradewright.research.bars import InstrumentBars
+from tradewright.research.look_ahead import evidence_of
+from tradewright.research.set_skill import active_set_returns
+from tradewright.research.study import Terms, session_days
+from tradewright.research.trial_recorder import TrialRecorder
+from tradewright.store.artefacts import Artefacts
+from tradewright.store.kept_rows import KeptRows
+
+Made = TypeVar("Made", bound=Strategy)
+
+KEPT_FROM = 2_000
+"""A sweep of fewer sets takes seconds, and begins anew where it was stopped."""
+
+
+@dataclass(frozen=True)
+class SweepRules:
+    """How a sweep is ranked and judged.
+
+    Args:
+        rank: the figure that is best where it is highest: one of ``TOTALS``, or of :data:`SKILL_FIGURES`.
+        measures: the conventions of the metrics.
+        recorder: where its trials are counted.
+        kept: where look-ahead evidence is stored. The test comes before the sweep: machine code checks no index.
+        running: the folder where totals are kept while a long sweep runs, so that the same sweep goes on where it was
+            stopped; None keeps none.
+    """
+
+    rank: str
+    measures: MetricsConfig
+    recorder: TrialRecorder
+    kept: Artefacts
+    running: Path | None = None
+
+
+@dataclass(frozen=True)
+class SweepPart:
+    """Sets to try under the same settings.
+
+    Args:
+        make: the strategy of a parameter set; it raises ConfigError for values that do not go together (a fast average
+            that is slower than the slow one), and that set is left out.
+        swept: the settings that are no parameters and differ from part to part, as they were written.
+    """
+
+    make: Callable[[Mapping[str, float]], Strategy]
+    sets: Sequence[Mapping[str, float]]
+    tables: Mapping[str, InstrumentBars]
+    terms: Terms
+    rules: SweepRules
+    swept: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TriedPart:
+    """The sets of a part with their totals.
+
+    Args:
+        taken: the row in ``part.sets`` of each set that the strategy takes.
+        why: the reason against the first set that the strategy does not take; empty where it takes all.
+        ahead: the first finding of the look-ahead test of the first set; empty is the good result.
+        totals: as of ``tradewright.backtest.sweep``.
+    """
+
+    part: SweepPart
+    taken: Sequence[int]
+    why: str
+    ahead: str
+    made: Sequence[Strategy]
+    specs: Mapping[str, BacktestSpec]
+    prepared: Mapping[str, PreparedSweep]
+    totals: npt.NDArray[np.void]
+
+    @property
+    def days_per_year(self) -> float:
+        """The sampled days of a year, over all instruments the most."""
+        return max(days_per_year(item, self.part.rules.measures) for item in self.part.tables.values())
+
+    @cached_property
+    def market(self) -> BacktestResult:
+        """The account of the first set, for its bars, their days and the value of holding."""
+        return self.account(0)
+
+    @property
+    def bars_per_year(self) -> float:
+        """How many bars a year has."""
+        return periods_per_year(self.market.bars.ts, Sampling.BAR, self.days_per_year, self.market.days)
+
+    def account(self, row: int) -> BacktestResult:
+        """The backtest of one set; on several instruments their accounts as one."""
+        accounts = {
+            symbol: replace(run(self.made[row], item.bars, self.specs[symbol]), session_days=session_days(item))
+            for symbol, item in self.part.tables.items()
+        }
+        return next(iter(accounts.values())) if len(accounts) == 1 else pooled(accounts)
+
+    def active(self, rows: Sequence[int], groups: Times) -> npt.NDArray[np.float64]:
+        """What the sets in ``rows`` add to holding at their mean exposure: periods x sets.
+
+        Args:
+            groups: the first bar of each period, ascending from 0.
+        """
+        if len(self.prepared) == 1:
+            prepared = next(iter(self.prepared.values()))
+            return active_set_returns(self.made, prepared, rows, groups, threads())
+        together = self._pooled
+        market = np.add.reduceat(market_returns(self.market.marks), groups)
+
+        def added(curve: PooledCurve) -> Floats:
+            own = returns_of(levels(self.market.bars.ts, curve.equity, together.cash, Sampling.BAR))
+            share = np.divide(curve.value, curve.equity, out=np.zeros(len(own)), where=curve.equity > 0.0)
+            earned: Floats = np.add.reduceat(own, groups) - np.clip(share, -CAP, CAP).mean() * market
+            return earned
+
+        return pooled_returns(self.made, together, rows, added, threads=threads())
+
+    @cached_property
+    def _pooled(self) -> PooledSets:
+        return pool(list(self.prepared.values()), [item.bars.ts for item in self.part.tables.values()])
+
+
+def threads() -> int:
+    """How many threads compute."""
+    return os.cpu_count() or 1
+
+
+def try_part(part: SweepPart, progress: Progress | None = None) -> TriedPart:
+    """Backtest the sets of a part, after the look-ahead test of the first one on every instrument.
+
+    Raises:
+        ConfigError: no set is left.
+        DataError: an instrument without a bar.
+        StrategyError: the strategy's own code failed.
+    """
+    refuse_without_bars(part.tables)
+    taken, why = taken_sets(part.make, part.sets)
+    made = list(taken.values())
+    tested = [evidence_of(made[0], item, part.rules.kept) for item in part.tables.values()]
+    specs = {symbol: _shared_terms(part, item) for symbol, item in part.tables.items()}
+    prepared = {symbol: prepare(made, item.bars, specs[symbol]) for symbol, item in part.tables.items()}
+    rows = _running(part, made, specs)
+    if len(prepared) == 1:
+        found = totals(made, next(iter(prepared.values())), threads=threads(), progress=progress, kept=rows)
+    else:
+        together = pool(list(prepared.values()), [item.bars.ts for item in part.tables.values()])
+        found = pooled_totals(made, together, threads=threads(), progress=progress, kept=rows)
+    if rows is not None:
+        rows.remove()
+    ahead = next((finding for each in tested for finding in each.findings), "")
+    return TriedPart(part, list(taken), why, ahead, made, specs, prepared, found)
+
+
+def _running(part: SweepPart, made: Sequence[Strategy], specs: Mapping[str, BacktestSpec]) -> KeptRows | None:
+    """Where the totals are kept while they are computed; None for a sweep that takes seconds."""
+    folder = part.rules.running
+    if folder is None or len(made) < KEPT_FROM:
+        return None
+    keys = part.rules.recorder.keys(made).tobytes().hex()
+    runs = [cache_key(made[0], item.data_hash, specs[symbol]) for symbol, item in sorted(part.tables.items())]
+    keep = kept_rows if len(part.tables) == 1 else kept_totals
+    return keep(folder, content_hash([runs, keys]), len(made))
+
+
+def _shared_terms(part: SweepPart, item: InstrumentBars) -> BacktestSpec:
+    """The terms of one instrument, with an equal part of the cash."""
+    terms = part.terms(item)
+    return replace(terms, cash=terms.cash / len(part.tables))
+
+
+def refuse_without_bars(tables: Mapping[str, InstrumentBars]) -> None:
+    """Refuse a period in which an instrument has no bar.
+
+    Raises:
+        DataError: naming the instruments.
+    """
+    if empty := [symbol for symbol, item in tables.items() if len(item.bars.ts) == 0]:
+        what = f"no bar of {', '.join(empty)} lies in the period"
+        raise DataError(what, where="backtest.start, backtest.end", remedy="choose a period within what is stored")
+
+
+def days_per_year(item: InstrumentBars, measures: MetricsConfig) -> float:
+    """The sampled days of a year of an instrument."""
+    days = measures.days_per_year
+    return days[item.instrument.symbol] if isinstance(days, Mapping) else days
+
+
+def taken_sets(
+    make: Callable[[Mapping[str, float]], Made], sets: Sequence[Mapping[str, float]]
+) -> tuple[dict[int, Made], str]:
+    """The strategy of each set that it takes, by the set's index, and the reason against the first of the others.
+
+    Raises:
+        ConfigError: when no set is left.
+    """
+    why = ""
+    taken: dict[int, Made] = {}
+    for row, values in enumerate(sets):
+        try:
+            taken[row] = make(values)
+        except ConfigError as error:
+            why = why or f"{error.what}; {error.remedy}"
+    if not taken:
+        raise ConfigError(f"no set is left: {why}", where="sets of the sweep", remedy="correct the grid")
+    return taken, why

@@ -1,0 +1,62 @@
+"""Rows of a long computation on disk while it runs, so that one that is stopped goes on where it was."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tradewright.model.errors import StoreError
+from tradewright.store.files import private_folder
+
+Rows = npt.NDArray[np.float64]
+
+
+class KeptRows:
+    """A table that is computed block by block. A block counts as kept when its checksum is that of its rows.
+
+    Args:
+        path: the file, whose name must tell everything that the rows depend on.
+        shape: rows and columns.
+        block: rows per block.
+
+    Raises:
+        StoreError: the file cannot be made.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, int], block: int) -> None:
+        self._path, self._block = path, block
+        blocks, size = -(-shape[0] // block), shape[0] * shape[1]
+        try:
+            private_folder(path.parent)
+            fits = path.is_file() and path.stat().st_size == (blocks + size) * 8
+            whole = np.memmap(path, np.uint64, "r+" if fits else "w+", shape=(blocks + size,))
+        except OSError as error:
+            remedy = "free space, or make the folder writable"
+            raise StoreError(f"the rows cannot be kept ({error})", where=str(path), remedy=remedy) from error
+        self._sums = whole[:blocks]
+        self.rows: Rows = whole[blocks:].view(np.float64).reshape(shape)
+
+    @property
+    def done(self) -> int:
+        """How many rows are kept."""
+        starts = range(0, len(self.rows), self._block)
+        return sum(min(self._block, len(self.rows) - start) for start in starts if self.has(start))
+
+    def has(self, start: int) -> bool:
+        """Whether the block that begins at row ``start`` is kept."""
+        return bool(self._sums[start // self._block] == self._sum(start))
+
+    def keep(self, start: int) -> None:
+        """Say that the block that begins at row ``start`` is computed."""
+        self._sums[start // self._block] = self._sum(start)
+
+    def remove(self) -> None:
+        """The computation has ended: the file goes, the rows stay usable."""
+        self._path.unlink(missing_ok=True)
+
+    def _sum(self, start: int) -> int:
+        """Never 0, which stands for a block that was not computed."""
+        return 1 << 32 | zlib.crc32(self.rows[start : start + self._block].tobytes())
