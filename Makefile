@@ -80,6 +80,10 @@ apps: install ## the lab, the monitor and the quality page on loopback
 bench: install ## our speed beside the peers', start-up, and how cost grows
 	$(BIN)/python -m benchmarks.single
 	$(BIN)/python -m benchmarks.sweep
+	$(BIN)/python -m benchmarks.sweep_large
+	$(BIN)/python -m benchmarks.monte_carlo
+	$(BIN)/python -m benchmarks.cache
+	$(BIN)/python -m benchmarks.cold_start
 	$(BIN)/python -m benchmarks.indicators
 	$(BIN)/python -m benchmarks.bars_io
 	$(BIN)/python -m benchmarks.quality

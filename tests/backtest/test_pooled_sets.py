@@ -10,8 +10,8 @@ import pytest
 from tests.backtest.test_other_currency import rates
 from tests.backtest.test_sweep import GRID, SPEC
 from tradewright.backtest.engine import run
-from tradewright.backtest.pooled_sets import kept_totals, pool, pooled_curve, pooled_totals
-from tradewright.backtest.sweep import BLOCK, prepare
+from tradewright.backtest.pooled_sets import pool, pooled_curve, pooled_sweep
+from tradewright.backtest.sweep_plan import BLOCK
 from tradewright.evaluation.aggregate import pooled
 from tradewright.model.bars import Bars
 
@@ -24,27 +24,17 @@ def shifted(bars: Bars, by: int) -> Bars:
 def accounts(make_bars):
     """Three instruments: one that begins later, one between the bars of the others, one in another currency."""
     step = int(np.diff(make_bars(1, 2).ts)[0])
-    bars = {
-        "A": make_bars(1, 200),
-        "B": shifted(make_bars(2, 120), 50 * step),
-        "C": shifted(make_bars(3, 150), step // 2),
-    }
-    specs = {"A": SPEC, "B": replace(SPEC, multiplier=2.0), "C": replace(SPEC, conversion=rates(3, 150, paid=False))}
-    return bars, specs
-
-
-def prepared(accounts):
-    bars, specs = accounts
-    return pool([prepare(GRID, bars[name], specs[name]) for name in bars], [each.ts for each in bars.values()])
+    later, between = shifted(make_bars(2, 120), 50 * step), shifted(make_bars(3, 150), step // 2)
+    foreign = replace(SPEC, conversion=rates(3, 150, paid=False))
+    return [(make_bars(1, 200), SPEC), (later, replace(SPEC, multiplier=2.0)), (between, foreign)]
 
 
 def test_every_set_is_the_pool_of_its_runs(accounts):
-    bars, specs = accounts
-    sets = prepared(accounts)
-    totals = pooled_totals(GRID, sets, threads=2)
+    sets = pool(GRID, accounts)
+    totals = pooled_sweep(GRID, accounts, threads=2)
     assert len(totals) == len(GRID)
     for row in range(0, len(GRID), 7):
-        together = pooled({name: run(GRID[row], bars[name], specs[name]) for name in bars})
+        together = pooled({str(place): run(GRID[row], *account) for place, account in enumerate(accounts)})
         curve = pooled_curve(sets, row)
         np.testing.assert_allclose(curve.equity, together.equity, rtol=1e-12)
         np.testing.assert_allclose(curve.value, together.equity - together.cash, rtol=1e-9, atol=1e-6)
@@ -69,16 +59,16 @@ def test_every_set_is_the_pool_of_its_runs(accounts):
         assert {name: totals[name][row] for name in expected} == pytest.approx(expected, rel=1e-9)
 
 
-def test_what_was_computed_before_a_stop_is_not_computed_again(accounts, tmp_path):
-    sets = prepared(accounts)
-    whole = pooled_totals(GRID, sets)
+def test_a_stopped_sweep_goes_on_to_the_same_totals(accounts, tmp_path):
+    whole = pooled_sweep(GRID, accounts)
 
     def stop(done: int, _all: int) -> None:
         if done >= BLOCK:
             raise KeyboardInterrupt
 
+    file = tmp_path / "sweep.rows"
     with pytest.raises(KeyboardInterrupt):
-        pooled_totals(GRID, sets, progress=stop, kept=kept_totals(tmp_path, "sweep", len(GRID)))
-    again = kept_totals(tmp_path, "sweep", len(GRID))
-    assert again.done >= BLOCK
-    assert pooled_totals(GRID, sets, kept=again).tobytes() == whole.tobytes()
+        pooled_sweep(GRID, accounts, progress=stop, kept=file)
+    assert file.exists()
+    assert pooled_sweep(GRID, accounts, kept=file).tobytes() == whole.tobytes()
+    assert not file.exists()

@@ -9,13 +9,18 @@ from strategies.buy_and_hold import BuyAndHold
 from strategies.macd_trend import MacdTrend
 from strategies.sma_crossover import SmaCrossover
 from tradewright.backtest import sweep as module
+from tradewright.backtest import sweep_plan as planning
 from tradewright.backtest.engine import run
+from tradewright.backtest.kernel import SUMMARY_SLOTS
+from tradewright.backtest.result import TOTALS
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.backtest.sweep import BLOCK, TOTALS, kept_rows, prepare, sweep, totals
+from tradewright.backtest.sweep import prepare, sweep
+from tradewright.backtest.sweep_plan import BLOCK, sweep_plan
 from tradewright.fills.costs import PercentCosts
 from tradewright.model.bars import Bars
 from tradewright.model.errors import ConfigError
 from tradewright.model.strategy import HOLD, NAN, Feature
+from tradewright.store.kept_rows import KeptRows
 
 SPEC = BacktestSpec(cash=10_000.0, costs=PercentCosts(0.002), allow_short=True)
 plain = module._block
@@ -118,22 +123,50 @@ def test_a_fall_from_a_new_high_within_one_long_holding_counts_after_an_earlier_
 
 
 def test_a_stopped_sweep_goes_on_where_it_was(make_bars, tmp_path, monkeypatch):
-    prepared, computed = prepare(GRID, make_bars(6, 300), SPEC), []
-    whole = totals(GRID, prepared)
-    monkeypatch.setattr(module, "_block", lambda *said: computed.append(said[2]) or plain(*said))
+    bars, computed, file = make_bars(6, 300), [], tmp_path / "sweep.rows"
+    whole = sweep(GRID, bars, SPEC)
+    monkeypatch.setattr(module, "_block", lambda *said: computed.append(said[1]) or plain(*said))
 
     def stop(done, _all):
         if done >= BLOCK:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        totals(GRID, prepared, progress=stop, kept=kept_rows(tmp_path, "sweep", len(GRID)))
-    kept = kept_rows(tmp_path, "sweep", len(GRID))
-    first, done = len(computed), kept.done
-    assert done >= BLOCK
+        sweep(GRID, bars, SPEC, progress=stop, kept=file)
+    blocks = sweep_plan(GRID, len(bars.ts)).blocks
+    kept = KeptRows(file, (len(GRID), SUMMARY_SLOTS), blocks)
+    first, missing = len(computed), sum(not kept.has(block.start) for block in blocks)
+    assert missing < len(blocks)
     kept.rows[0, 0] += 1.0  # a block that was damaged is computed again
-    assert totals(GRID, prepared, kept=kept).tobytes() == whole.tobytes()
-    assert len(computed) - first == -(-(len(GRID) - done) // BLOCK) + 1
-    kept.remove()
+    assert sweep(GRID, bars, SPEC, kept=file).tobytes() == whole.tobytes()
+    assert len(computed) - first == missing + 1
     assert list(tmp_path.iterdir()) == []
-    assert kept_rows(tmp_path, "sweep", len(GRID)).done == 0
+
+
+@pytest.mark.parametrize("room", [1, 9 * 8 * 400, 1 << 30])
+def test_columns_are_computed_for_as_many_sets_as_there_is_room_for(make_bars, monkeypatch, room):
+    """Whatever the room: the same totals, each set once, and no part whose columns take more."""
+    bars, told = make_bars(7, 400), []
+    whole = sweep(GRID, bars, SPEC)
+    monkeypatch.setattr(planning, "COLUMN_BYTES", room)
+    monkeypatch.setattr(planning, "BLOCK", 8)
+    plan = sweep_plan(GRID, len(bars.ts))
+    assert sorted(plan.order.tolist()) == list(range(len(GRID)))
+    assert [row for block in plan.blocks for row in range(block.start, block.stop)] == list(range(len(GRID)))
+    for part in plan.parts:
+        columns = prepare(plan.chosen(GRID, part.sets), bars, SPEC).columns
+        assert columns.nbytes <= room or part.sets.stop - part.sets.start == 1
+    assert sweep(GRID, bars, SPEC, threads=2, progress=lambda *said: told.append(said)).tobytes() == whole.tobytes()
+    assert told == [(block.stop, len(GRID)) for block in plan.blocks]
+    assert max(block.stop - block.start for block in plan.blocks) <= 8
+
+
+def test_a_tile_has_the_columns_of_its_edges_and_the_sets_of_its_area(monkeypatch):
+    grid = [SmaCrossover(fast, slow) for fast in range(1, 41) for slow in range(100, 140)]
+    monkeypatch.setattr(planning, "COLUMN_BYTES", 20 * 8 * 1_000)
+    assert {part.sets.stop - part.sets.start for part in sweep_plan(grid, 1_000).parts} == {100}
+
+
+@pytest.mark.parametrize(("bars", "sets"), [(0, 64), (1 << 16, 64), (1 << 18, 16), (10**9, 1)])
+def test_on_many_bars_a_block_has_fewer_sets(bars, sets):
+    assert {block.stop - block.start for block in sweep_plan([BuyAndHold()] * 64, bars).blocks} == {sets}

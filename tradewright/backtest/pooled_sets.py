@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,17 +10,21 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from tradewright.backtest.kernel import Matrix
 from tradewright.backtest.result import TOTALS
 from tradewright.backtest.set_returns import fills_of_set
-from tradewright.backtest.strategy_errors import located_errors
-from tradewright.backtest.sweep import BLOCK, PreparedSweep, Progress, block_by_block
-from tradewright.model.bars import Floats, Times
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.sweep import Compute, PreparedSweep, Progress, computed, prepare
+from tradewright.backtest.sweep_plan import sweep_plan
+from tradewright.model.bars import Bars, Floats, Times
 from tradewright.model.strategy import Strategy
-from tradewright.store.kept_rows import KeptRows
+
+Accounts = Sequence[tuple[Bars, BacktestSpec]]
+"""The bars and the terms of each instrument."""
 
 
 class PooledSets(NamedTuple):
-    """The sets of a sweep on several instruments, on the union of their time stamps.
+    """Some sets of a sweep on several instruments, on the union of their time stamps.
 
     Args:
         parts: one per instrument.
@@ -32,11 +35,6 @@ class PooledSets(NamedTuple):
     parts: tuple[PreparedSweep, ...]
     places: tuple[Times, ...]
     bars: int
-
-    @property
-    def cash(self) -> float:
-        """What all accounts start with."""
-        return sum(part.rules.cash for part in self.parts)
 
 
 class PooledCurve(NamedTuple):
@@ -53,14 +51,11 @@ class PooledCurve(NamedTuple):
     counts: Floats
 
 
-def pool(parts: Sequence[PreparedSweep], stamps: Sequence[Times]) -> PooledSets:
-    """The sets of several instruments together.
-
-    Args:
-        stamps: by instrument the times of its bars.
-    """
-    union = np.unique(np.concatenate(stamps))
-    return PooledSets(tuple(parts), tuple(np.searchsorted(union, each) for each in stamps), len(union))
+def pool(strategies: Sequence[Strategy], accounts: Accounts) -> PooledSets:
+    """The sets of several instruments together, their columns computed."""
+    union = np.unique(np.concatenate([bars.ts for bars, _spec in accounts]))
+    parts = tuple(prepare(strategies, bars, spec) for bars, spec in accounts)
+    return PooledSets(parts, tuple(np.searchsorted(union, bars.ts) for bars, _spec in accounts), len(union))
 
 
 def pooled_curve(pooled: PooledSets, row: int) -> PooledCurve:
@@ -85,50 +80,62 @@ def pooled_curve(pooled: PooledSets, row: int) -> PooledCurve:
     return PooledCurve(equity, value, counts)
 
 
-def pooled_totals(
+def pooled_sweep(
     strategies: Sequence[Strategy],
-    pooled: PooledSets,
+    accounts: Accounts,
     *,
     threads: int = 1,
     progress: Progress | None = None,
-    kept: KeptRows | None = None,
+    kept: Path | None = None,
 ) -> npt.NDArray[np.void]:
-    """The totals of every set, in their order; those of the pooled results of single runs.
+    """The totals of every strategy on all accounts as one, in their order; those of the pooled results of single runs.
 
     Args:
-        kept: :func:`kept_totals` of the sets, so that what was computed before an interruption is not computed again.
+        kept: as for :func:`tradewright.backtest.sweep.sweep`.
 
     Raises:
-        StrategyError: as for a single run.
+        ConfigError, DataError, StoreError, StrategyError: as for a sweep on one instrument.
     """
-    found = np.zeros(len(strategies), TOTALS) if kept is None else kept.rows.view(TOTALS)[:, 0]
+    cash = sum(spec.cash for _bars, spec in accounts)
 
-    def block(start: int) -> None:
-        for row in range(start, min(start + BLOCK, len(found))):
-            _fill(found[row : row + 1], pooled_curve(pooled, row), pooled.cash)
+    def prepared(chosen: Sequence[Strategy]) -> Compute:
+        pooled = pool(chosen, accounts)
+        return lambda block: _rows(pooled, block, cash)
 
-    with located_errors(strategies[0]):
-        block_by_block(block, len(found), threads, progress, kept)
-    return found.copy()
-
-
-def kept_totals(folder: Path, name: str, sets: int) -> KeptRows:
-    """Where the totals of a sweep on several instruments are kept while it runs; as of one on one instrument."""
-    return KeptRows(folder / f"{name}.rows", (sets, TOTALS.itemsize // 8), BLOCK)
+    plan, slots = sweep_plan(strategies, _longest(accounts), len(accounts)), TOTALS.itemsize // 8
+    rows = computed(strategies, plan, slots, prepared, threads=threads, progress=progress, kept=kept)
+    found: npt.NDArray[np.void] = rows.view(TOTALS)[:, 0]
+    return found
 
 
 def pooled_returns(
     strategies: Sequence[Strategy],
-    pooled: PooledSets,
-    rows: Sequence[int],
+    accounts: Accounts,
     of_curve: Callable[[PooledCurve], Floats],
+    periods: int,
     *,
     threads: int = 1,
-) -> npt.NDArray[np.float64]:
-    """What ``of_curve`` makes of the curves of the sets in ``rows``, one column each."""
-    with located_errors(strategies[0]), ThreadPoolExecutor(threads) as workers:
-        columns = list(workers.map(lambda row: of_curve(pooled_curve(pooled, row)), rows))
-    return np.column_stack(columns)
+) -> Matrix:
+    """What ``of_curve`` makes of the curve of each set, ``periods`` numbers: periods x sets."""
+
+    def prepared(chosen: Sequence[Strategy]) -> Compute:
+        pooled = pool(chosen, accounts)
+        return lambda block: np.array([of_curve(pooled_curve(pooled, row)) for row in range(block.start, block.stop)])
+
+    plan = sweep_plan(strategies, _longest(accounts), len(accounts))
+    return computed(strategies, plan, periods, prepared, threads=threads, progress=None, kept=None).T
+
+
+def _longest(accounts: Accounts) -> int:
+    return max(len(bars.ts) for bars, _spec in accounts)
+
+
+def _rows(pooled: PooledSets, block: slice, cash: float) -> Matrix:
+    """The totals of a slice of the sets, as a table of numbers."""
+    totals = np.zeros(block.stop - block.start, TOTALS)
+    for place, row in enumerate(range(block.start, block.stop)):
+        _fill(totals[place : place + 1], pooled_curve(pooled, row), cash)
+    return totals.view(np.float64).reshape(len(totals), -1)
 
 
 def _fill(totals: npt.NDArray[np.void], curve: PooledCurve, cash: float) -> None:

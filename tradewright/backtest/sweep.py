@@ -17,6 +17,7 @@ from tradewright.backtest.kernel import SUMMARY_SLOTS, Indices, Matrix, Workspac
 from tradewright.backtest.result import FILL, TOTALS, TRADE, totals_of
 from tradewright.backtest.spec import BacktestSpec, KernelParameters
 from tradewright.backtest.strategy_errors import features_of, located_errors
+from tradewright.backtest.sweep_plan import SweepPlan, sweep_plan
 from tradewright.indicators.registry import column
 from tradewright.model.bars import Bars
 from tradewright.model.errors import ConfigError
@@ -25,9 +26,8 @@ from tradewright.store.kept_rows import KeptRows
 
 Progress = Callable[[int, int], None]
 """Called with (sets done, sets in all) after each block."""
-
-BLOCK = 64
-"""Sets between two progress reports; an interruption loses at most as many per thread."""
+Compute = Callable[[slice], Matrix]
+"""Computes the rows of a slice of the sets that are prepared."""
 
 
 class PreparedSweep(NamedTuple):
@@ -59,40 +59,75 @@ def sweep(
     *,
     threads: int = 1,
     progress: Progress | None = None,
+    kept: Path | None = None,
 ) -> npt.NDArray[np.void]:
     """The totals of every strategy, in their order; equal to those of single runs, whatever the number of threads.
 
-    Memory: one column per distinct feature and one small row per set; no equity curve is kept. Without strategies the
-    answer is empty.
+    Memory: the columns of one part of the plan, and one small row per set; no equity curve is kept. Without strategies
+    the answer is empty.
+
+    Args:
+        kept: the file that keeps rows while the sweep runs; see :func:`computed`.
 
     Raises:
         ConfigError: strategies of different kinds, or fewer than one thread.
         DataError, StrategyError: as for a single run.
+        StoreError: the file cannot be written.
     """
     if not strategies:
         return np.empty(0, TOTALS)
-    return totals(strategies, prepare(strategies, bars, spec), threads=threads, progress=progress)
+
+    def prepared(chosen: Sequence[Strategy]) -> Compute:
+        sets = prepare(chosen, bars, spec)
+        return lambda block: _block(sets, block)
+
+    plan = sweep_plan(strategies, len(bars.ts))
+    rows = computed(strategies, plan, SUMMARY_SLOTS, prepared, threads=threads, progress=progress, kept=kept)
+    return totals_of(rows, spec.rules().cash, len(bars.ts) - spec.rules().first_bar)
 
 
-def totals(
+def computed(
     strategies: Sequence[Strategy],
-    prepared: PreparedSweep,
+    plan: SweepPlan,
+    slots: int,
+    prepare_part: Callable[[Sequence[Strategy]], Compute],
     *,
-    threads: int = 1,
-    progress: Progress | None = None,
-    kept: KeptRows | None = None,
-) -> npt.NDArray[np.void]:
-    """:func:`sweep` of sets that are prepared already.
+    threads: int,
+    progress: Progress | None,
+    kept: Path | None,
+) -> Matrix:
+    """The rows of all sets, in their order, computed by a plan.
 
     Args:
-        kept: :func:`kept_rows` of the sets, so that what was computed before an interruption is not computed again.
+        slots: numbers per row.
+        prepare_part: given the sets of a part, what computes the rows of a slice of them.
+        kept: the file that keeps rows while they are computed, so that a call that is stopped goes on where it was. Its
+            name must tell everything that the rows depend on. It is gone at the end.
     """
     if threads < 1:
         raise ConfigError(f"threads = {threads}", where="sweep", remedy="at least one is needed")
-    rows = np.empty((len(strategies), SUMMARY_SLOTS)) if kept is None else kept.rows
-    with located_errors(strategies[0]):
-        block_by_block(lambda start: _block(prepared, rows, start), len(rows), threads, progress, kept)
-    return totals_of(rows, prepared.rules.cash, len(prepared.market.close) - prepared.rules.first_bar)
+    held = None if kept is None else KeptRows(kept, (len(strategies), slots), plan.blocks)
+    rows = np.empty((len(strategies), slots)) if held is None else held.rows
+    with ThreadPoolExecutor(threads) as pool, located_errors(strategies[0]):
+        for part in plan.parts:
+            missing = {block.start for block in part.blocks if held is None or not held.has(block.start)}
+            compute = prepare_part(plan.chosen(strategies, part.sets)) if missing else None
+
+            def filled(block: slice, compute: Compute | None = compute, first: int = part.sets.start) -> slice:
+                if compute is not None and block.start in missing:  # noqa: B023
+                    rows[block] = compute(slice(block.start - first, block.stop - first))
+                    if held is not None:
+                        held.keep(block.start)
+                return block
+
+            for block in pool.map(filled, part.blocks):
+                if progress is not None:
+                    progress(block.stop, len(strategies))
+    ordered = np.empty_like(rows, subok=False)
+    ordered[plan.order] = rows
+    if held is not None:
+        held.remove()
+    return ordered
 
 
 def prepare(strategies: Sequence[Strategy], bars: Bars, spec: BacktestSpec) -> PreparedSweep:
@@ -125,39 +160,7 @@ def prepare(strategies: Sequence[Strategy], bars: Bars, spec: BacktestSpec) -> P
     )
 
 
-def _block(prepared: PreparedSweep, rows: Matrix, start: int) -> None:
-    part, made = slice(start, start + BLOCK), np.empty((min(BLOCK, len(rows) - start), SUMMARY_SLOTS))
-    log = FillLog(np.empty(0, FILL), np.empty(0, TRADE))
-    prepared.run(part, workspace_of(prepared.rules), log, made)
-    rows[part] = made
-
-
-def kept_rows(folder: Path, name: str, sets: int) -> KeptRows:
-    """Where the rows of a sweep are kept while it runs.
-
-    Args:
-        name: tells strategy, code, sets, bars and terms apart.
-    """
-    return KeptRows(folder / f"{name}.rows", (sets, SUMMARY_SLOTS), BLOCK)
-
-
-def block_by_block(
-    compute: Callable[[int], None], sets: int, threads: int, progress: Progress | None, kept: KeptRows | None
-) -> None:
-    """Compute the sets block by block, but those blocks that are kept from an interrupted call.
-
-    Args:
-        compute: computes the block that begins at a set, into ``kept.rows`` where there are any.
-    """
-
-    def block(start: int) -> int:
-        if kept is None or not kept.has(start):
-            compute(start)
-            if kept is not None:
-                kept.keep(start)
-        return min(start + BLOCK, sets)
-
-    with ThreadPoolExecutor(threads) as pool:
-        for done in pool.map(block, range(0, sets, BLOCK)):
-            if progress is not None:
-                progress(done, sets)
+def _block(prepared: PreparedSweep, sets: slice) -> Matrix:
+    made, log = np.empty((sets.stop - sets.start, SUMMARY_SLOTS)), FillLog(np.empty(0, FILL), np.empty(0, TRADE))
+    prepared.run(sets, workspace_of(prepared.rules), log, made)
+    return made

@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tradewright.backtest.set_returns import even_sample, set_returns
-from tradewright.backtest.sweep import PreparedSweep
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.sweep import prepare
+from tradewright.backtest.sweep_plan import sweep_plan
 from tradewright.evaluation.skill import market_returns, session_groups
-from tradewright.model.bars import Times
+from tradewright.model.bars import Bars, Times
 from tradewright.model.strategy import Strategy
 
 PERIODS = 512
@@ -28,15 +30,20 @@ def compared_periods(days: Times) -> Times:
 
 
 def active_set_returns(
-    made: Sequence[Strategy], prepared: PreparedSweep, rows: Sequence[int], groups: Times, threads: int
+    made: Sequence[Strategy], bars: Bars, spec: BacktestSpec, groups: Times, threads: int
 ) -> npt.NDArray[np.float64]:
-    """The returns of the sets in ``rows`` less those of holding at their mean exposure: periods x sets.
+    """The returns of sets less those of holding at their mean exposure: periods x sets.
 
     Args:
         groups: the first bar of each period, ascending from 0. Before the sweep's first bar all is zero.
     """
-    found = set_returns(made, prepared, rows, groups, threads=threads)
-    market = market_returns(prepared.market.marks)
-    market[: prepared.rules.first_bar + 1] = 0.0
-    active: npt.NDArray[np.float64] = found.returns - np.add.reduceat(market, groups)[:, None] * found.exposures
-    return active
+    plan, found = sweep_plan(made, len(bars.ts)), np.empty((len(groups), len(made)))
+    for part in plan.parts:
+        chosen = plan.chosen(made, part.sets)
+        prepared = prepare(chosen, bars, spec)
+        own = set_returns(chosen, prepared, range(len(chosen)), groups, threads=threads)
+        market = market_returns(prepared.market.marks)
+        market[: prepared.rules.first_bar + 1] = 0.0
+        held = np.add.reduceat(market, groups)[:, None] * own.exposures
+        found[:, plan.order[part.sets]] = own.returns - held
+    return found

@@ -14,22 +14,15 @@ import numpy.typing as npt
 
 from tradewright.backtest.cache import cache_key
 from tradewright.backtest.engine import run
-from tradewright.backtest.pooled_sets import (
-    PooledCurve,
-    PooledSets,
-    kept_totals,
-    pool,
-    pooled_returns,
-    pooled_totals,
-)
+from tradewright.backtest.pooled_sets import PooledCurve, pooled_returns, pooled_sweep
 from tradewright.backtest.result import BacktestResult
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.backtest.sweep import PreparedSweep, Progress, kept_rows, prepare, totals
+from tradewright.backtest.sweep import Progress, sweep
 from tradewright.evaluation.aggregate import pooled
 from tradewright.evaluation.equity_curve import CAP, Sampling, levels, periods_per_year, returns_of
 from tradewright.evaluation.skill import market_returns
 from tradewright.evaluation.study import MetricsConfig
-from tradewright.model.bars import Floats, Times
+from tradewright.model.bars import Bars, Floats, Times
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import Strategy
@@ -39,7 +32,6 @@ from tradewright.research.set_skill import active_set_returns
 from tradewright.research.study import Terms, session_days
 from tradewright.research.trial_recorder import TrialRecorder
 from tradewright.store.artefacts import Artefacts
-from tradewright.store.kept_rows import KeptRows
 
 Made = TypeVar("Made", bound=Strategy)
 
@@ -102,7 +94,6 @@ class TriedPart:
     ahead: str
     made: Sequence[Strategy]
     specs: Mapping[str, BacktestSpec]
-    prepared: Mapping[str, PreparedSweep]
     totals: npt.NDArray[np.void]
 
     @property
@@ -134,23 +125,20 @@ class TriedPart:
         Args:
             groups: the first bar of each period, ascending from 0.
         """
-        if len(self.prepared) == 1:
-            prepared = next(iter(self.prepared.values()))
-            return active_set_returns(self.made, prepared, rows, groups, threads())
-        together = self._pooled
-        market = np.add.reduceat(market_returns(self.market.marks), groups)
+        chosen = [self.made[row] for row in rows]
+        accounts = _accounts(self.part, self.specs)
+        if len(accounts) == 1:
+            return active_set_returns(chosen, *accounts[0], groups, threads())
+        market, cash = self.market, sum(spec.cash for _bars, spec in accounts)
+        held = np.add.reduceat(market_returns(market.marks), groups)
 
         def added(curve: PooledCurve) -> Floats:
-            own = returns_of(levels(self.market.bars.ts, curve.equity, together.cash, Sampling.BAR))
+            own = returns_of(levels(market.bars.ts, curve.equity, cash, Sampling.BAR))
             share = np.divide(curve.value, curve.equity, out=np.zeros(len(own)), where=curve.equity > 0.0)
-            earned: Floats = np.add.reduceat(own, groups) - np.clip(share, -CAP, CAP).mean() * market
+            earned: Floats = np.add.reduceat(own, groups) - np.clip(share, -CAP, CAP).mean() * held
             return earned
 
-        return pooled_returns(self.made, together, rows, added, threads=threads())
-
-    @cached_property
-    def _pooled(self) -> PooledSets:
-        return pool(list(self.prepared.values()), [item.bars.ts for item in self.part.tables.values()])
+        return pooled_returns(chosen, accounts, added, len(groups), threads=threads())
 
 
 def threads() -> int:
@@ -171,28 +159,29 @@ def try_part(part: SweepPart, progress: Progress | None = None) -> TriedPart:
     made = list(taken.values())
     tested = [evidence_of(made[0], item, part.rules.kept) for item in part.tables.values()]
     specs = {symbol: _shared_terms(part, item) for symbol, item in part.tables.items()}
-    prepared = {symbol: prepare(made, item.bars, specs[symbol]) for symbol, item in part.tables.items()}
-    rows = _running(part, made, specs)
-    if len(prepared) == 1:
-        found = totals(made, next(iter(prepared.values())), threads=threads(), progress=progress, kept=rows)
+    accounts = _accounts(part, specs)
+    kept = _running(part, made, specs)
+    if len(accounts) == 1:
+        found = sweep(made, *accounts[0], threads=threads(), progress=progress, kept=kept)
     else:
-        together = pool(list(prepared.values()), [item.bars.ts for item in part.tables.values()])
-        found = pooled_totals(made, together, threads=threads(), progress=progress, kept=rows)
-    if rows is not None:
-        rows.remove()
+        found = pooled_sweep(made, accounts, threads=threads(), progress=progress, kept=kept)
     ahead = next((finding for each in tested for finding in each.findings), "")
-    return TriedPart(part, list(taken), why, ahead, made, specs, prepared, found)
+    return TriedPart(part, list(taken), why, ahead, made, specs, found)
 
 
-def _running(part: SweepPart, made: Sequence[Strategy], specs: Mapping[str, BacktestSpec]) -> KeptRows | None:
-    """Where the totals are kept while they are computed; None for a sweep that takes seconds."""
+def _running(part: SweepPart, made: Sequence[Strategy], specs: Mapping[str, BacktestSpec]) -> Path | None:
+    """The file that keeps the totals while they are computed; None for a sweep that takes seconds."""
     folder = part.rules.running
     if folder is None or len(made) < KEPT_FROM:
         return None
     keys = part.rules.recorder.keys(made).tobytes().hex()
     runs = [cache_key(made[0], item.data_hash, specs[symbol]) for symbol, item in sorted(part.tables.items())]
-    keep = kept_rows if len(part.tables) == 1 else kept_totals
-    return keep(folder, content_hash([runs, keys]), len(made))
+    return folder / f"{content_hash([runs, keys])}.rows"
+
+
+def _accounts(part: SweepPart, specs: Mapping[str, BacktestSpec]) -> list[tuple[Bars, BacktestSpec]]:
+    """The bars and terms of each instrument."""
+    return [(item.bars, specs[symbol]) for symbol, item in part.tables.items()]
 
 
 def _shared_terms(part: SweepPart, item: InstrumentBars) -> BacktestSpec:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tradewright.backtest.result import FILL, TRADE, BacktestResult, Curves
 from tradewright.backtest.span import run_span, span_spec
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.backtest.sweep import PreparedSweep, prepare, totals
+from tradewright.backtest.sweep import sweep as sweep_sets
 from tradewright.catalog.trials import TrialSource
 from tradewright.evaluation.effective_trials import REPRESENTATIVES, effective_trials, sample_of
 from tradewright.evaluation.equity_curve import Sampling, levels, returns_of
@@ -202,12 +202,11 @@ def _trained(sweep: _Sweep, spans: Sequence[BarSpan], progress: Progress | None)
     found, most = [], max(1, REPRESENTATIVES // len(spans))
     for place, span in enumerate(spans):
         spec = span_spec(sweep.spec, *span)
-        prepared = prepare(sweep.made, sweep.item.bars.head(span.stop), spec)
-        told = _part(progress, place, len(spans))
-        figures = totals(sweep.made, prepared, threads=sweep.threads, progress=told)
+        bars, told = sweep.item.bars.head(span.stop), _part(progress, place, len(spans))
+        figures = sweep_sets(sweep.made, bars, spec, threads=sweep.threads, progress=told)
         distinct = distinct_sets(figures)
         rows = distinct[sample_of(len(distinct), most)].tolist()
-        found.append(_Trained(figures, _active(sweep, prepared, span, rows), len(distinct)))
+        found.append(_Trained(figures, _active(sweep, bars, spec, span, rows), len(distinct)))
     return found
 
 
@@ -218,13 +217,15 @@ def _part(progress: Progress | None, place: int, folds: int) -> Progress | None:
     return lambda done, sets: progress(place * sets + done, folds * sets)
 
 
-def _active(sweep: _Sweep, prepared: PreparedSweep, span: BarSpan, rows: Sequence[int]) -> npt.NDArray[np.float64]:
+def _active(
+    sweep: _Sweep, bars: Bars, spec: BacktestSpec, span: BarSpan, rows: Sequence[int]
+) -> npt.NDArray[np.float64]:
     groups = compared_periods(sweep.days)
     known = groups[groups < span.stop]
     first = int(np.searchsorted(known, span.start, side="right")) - 1
     table = np.zeros((len(groups), len(rows)))
     if rows:
-        inside = active_set_returns(sweep.made, prepared, rows, known, sweep.threads)[first:]
+        inside = active_set_returns([sweep.made[row] for row in rows], bars, spec, known, sweep.threads)[first:]
         table[first : len(known)] = inside - inside.mean(axis=0)
     return table
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,43 +21,44 @@ class KeptRows:
     Args:
         path: the file, whose name must tell everything that the rows depend on.
         shape: rows and columns.
-        block: rows per block.
+        blocks: of rows, ascending, without a gap.
 
     Raises:
         StoreError: the file cannot be made.
     """
 
-    def __init__(self, path: Path, shape: tuple[int, int], block: int) -> None:
-        self._path, self._block = path, block
-        blocks, size = -(-shape[0] // block), shape[0] * shape[1]
+    def __init__(self, path: Path, shape: tuple[int, int], blocks: Sequence[slice]) -> None:
+        self._path, self._places = path, {block.start: place for place, block in enumerate(blocks)}
+        self._blocks, size = blocks, shape[0] * shape[1]
         try:
             private_folder(path.parent)
-            fits = path.is_file() and path.stat().st_size == (blocks + size) * 8
-            whole = np.memmap(path, np.uint64, "r+" if fits else "w+", shape=(blocks + size,))
+            fits = path.is_file() and path.stat().st_size == (len(blocks) + size) * 8
+            whole = np.memmap(path, np.uint64, "r+" if fits else "w+", shape=(len(blocks) + size,))
         except OSError as error:
             remedy = "free space, or make the folder writable"
             raise StoreError(f"the rows cannot be kept ({error})", where=str(path), remedy=remedy) from error
-        self._sums = whole[:blocks]
-        self.rows: Rows = whole[blocks:].view(np.float64).reshape(shape)
+        self._sums = whole[: len(blocks)]
+        self.rows: Rows = whole[len(blocks) :].view(np.float64).reshape(shape)
 
     @property
     def done(self) -> int:
         """How many rows are kept."""
-        starts = range(0, len(self.rows), self._block)
-        return sum(min(self._block, len(self.rows) - start) for start in starts if self.has(start))
+        return sum(block.stop - block.start for block in self._blocks if self.has(block.start))
 
     def has(self, start: int) -> bool:
         """Whether the block that begins at row ``start`` is kept."""
-        return bool(self._sums[start // self._block] == self._sum(start))
+        place = self._places[start]
+        return bool(self._sums[place] == self._sum(place))
 
     def keep(self, start: int) -> None:
         """Say that the block that begins at row ``start`` is computed."""
-        self._sums[start // self._block] = self._sum(start)
+        place = self._places[start]
+        self._sums[place] = self._sum(place)
 
     def remove(self) -> None:
         """The computation has ended: the file goes, the rows stay usable."""
         self._path.unlink(missing_ok=True)
 
-    def _sum(self, start: int) -> int:
+    def _sum(self, place: int) -> int:
         """Never 0, which stands for a block that was not computed."""
-        return 1 << 32 | zlib.crc32(self.rows[start : start + self._block].tobytes())
+        return 1 << 32 | zlib.crc32(self.rows[self._blocks[place]].tobytes())
