@@ -150,6 +150,7 @@ def _pasts(house: Container, store: ReplayBars) -> dict[str, InstrumentPast]:
                 bar_delay=1,
                 fill_market="next_open",
                 close_at_end=False,
+                secondary=item.secondary,
             ),
             identity,
         )

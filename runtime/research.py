@@ -32,6 +32,7 @@ from tradewright.model.signal import SignalCandidate
 from tradewright.model.strategy import Feature
 from tradewright.research.bars import InstrumentBars, LookBack, Selection, read_base, read_instrument_bars, refresh
 from tradewright.research.look_ahead import evidence_of
+from tradewright.research.secondary import SecondaryNeeds, needs_of, with_secondary
 from tradewright.research.signals import Declared, identity_of, signals
 from tradewright.research.study import Terms, report
 from tradewright.research.trial_recorder import TrialRecorder
@@ -85,18 +86,34 @@ def signal_selection(house: Container) -> Selection:
     return selection(Container(house.settings.model_copy(update={"backtest": backtest}), house.clock))
 
 
-def tables(house: Container, chosen: Selection | None = None) -> dict[str, InstrumentBars]:
+def tables(
+    house: Container, chosen: Selection | None = None, needs: SecondaryNeeds | None = None
+) -> dict[str, InstrumentBars]:
     """The instruments of a selection with their bars; a scenario's bars are made where none are stored.
 
     Args:
         chosen: the bars of the backtest when None, as they were stored at ``backtest.known_at``.
+        needs: the secondary series beside them; those of the strategy in force when None.
 
     Raises:
-        ConfigError: for an instrument that is not defined.
+        ConfigError: for an instrument that is not defined, or a feature on bars shorter than the strategy's.
         StoreError: when bars are missing or damaged.
     """
     store = house.for_research.bars if chosen is None else house.bars
-    return read_instrument_bars(store, chosen or selection(house), _maker(house))
+    picked, make = chosen or selection(house), _maker(house)
+    read, wanted = read_instrument_bars(store, picked, make), needs or needs_of([house.strategy])
+    return with_secondary(store, picked, read, wanted, house.instrument, make)
+
+
+def with_series_of_strategy(
+    house: Container, chosen: Selection, read: Mapping[str, InstrumentBars]
+) -> dict[str, InstrumentBars]:
+    """Bars that were read before, with the secondary series of the strategy in force.
+
+    Raises:
+        ConfigError, StoreError: as :func:`tables`.
+    """
+    return with_secondary(house.bars, chosen, read, needs_of([house.strategy]), house.instrument)
 
 
 def _maker(house: Container) -> Callable[[Instrument], object] | None:
@@ -121,7 +138,8 @@ def terms(house: Container, length: Timeframe, *, lenient: bool = False) -> Term
 
     def of(item: InstrumentBars) -> BacktestSpec:
         known = conversion_of(house, item, length, lenient=lenient)
-        return replace(spec(house.settings, item.instrument, item.kind), conversion=known)
+        plain = spec(house.settings, item.instrument, item.kind)
+        return replace(plain, conversion=known, secondary=item.secondary)
 
     return of
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from conf.problems import ConfigProblems
+from conf.schema.research import StrategySettings
 from conf.strategy_kinds import kinds
 from conf.table_rules import broken_sets
 from runtime.container import Container
@@ -14,7 +16,9 @@ from runtime.uses import begin_reading
 from strategies.base import BaseStrategy
 from strategies.discovery import Discovery
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.model.errors import ConfigError
 from tradewright.research.bars import InstrumentBars
+from tradewright.research.secondary import needs_of
 from tradewright.research.sweep import SweepResult, SweepRules, run_sweep
 from tradewright.store.uses import UseKind
 
@@ -64,13 +68,24 @@ def sweep_inputs(house: Container, sets: Sequence[Mapping[str, float]], rank: st
     if wrong := broken_sets(chosen.kind, [{**chosen.parameters, **changes} for changes in sets]):
         raise ConfigProblems([broken.problem("sets of the sweep", "strategy") for broken in wrong])
     house, length = house.for_research, timeframe(house.settings)
+    known = kinds()
+    needs = needs_of([house.strategy])
+    if needs.features:
+        needs = needs_of(_made(known, chosen, sets))
     reading = begin_reading(house, selection(house).instruments, length)
-    read = tables(house, selection(house))
+    read = tables(house, selection(house), needs)
     priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
     note_use(house, use, reading, read, priced.values(), sets)
     measured = measures(house.settings, [each.instrument for each in read.values()])
     rules = SweepRules(rank, measured, trial_recorder(house, read), evidence_kept(house))
-    return SweepInputs(house, read, priced, rules, kinds())
+    return SweepInputs(house, read, priced, rules, known)
+
+
+def _made(known: Discovery, chosen: StrategySettings, sets: Sequence[Mapping[str, float]]) -> Iterator[BaseStrategy]:
+    """The strategies of the sets that the strategy takes."""
+    for changes in sets:
+        with suppress(ConfigError):
+            yield known.build(chosen.kind, {**chosen.parameters, **changes})
 
 
 def sweep_sets(

@@ -63,7 +63,7 @@ def signals(
     for symbol, item in tables.items():
         current = current_target(strategy, item.bars, terms(item))
         raw = store.read_bars(symbol, timeframe)
-        features = features_at(feature_values(strategy, item.bars), current.since)
+        features = features_at(feature_values(strategy, item.bars, item.secondary), current.since)
         found.append(candidate(strategy, declared, item, current, raw, identity, timeframe, features))
     return found
 
@@ -120,7 +120,7 @@ def candidate(
         take_profit=_price(item.instrument, current.take_profit * factor),
         features=features,
         data_hash=data,
-        feature_hash=content_hash([[feature.indicator, *feature.arguments] for feature in strategy.prepare_state()]),
+        feature_hash=content_hash([feature.terms for feature in strategy.prepare_state()]),
         config_hash=declared.config_hash,
     )
 

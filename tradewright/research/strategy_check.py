@@ -8,30 +8,52 @@ import numpy as np
 
 from tradewright.backtest.lookahead_evidence import tested_code
 from tradewright.backtest.strategy_errors import check_compiles
+from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars
 from tradewright.model.errors import StoreError
 from tradewright.model.hashing import content_hash
+from tradewright.model.secondary import SecondaryBars, SecondarySeries
 from tradewright.model.strategy import Strategy
+from tradewright.research.secondary import needs_of
 from tradewright.store.files import write_bytes
 
 COUNT, SEED, PRICE, MOVE = 300, 7, 100.0, 0.02
 """The bars of the scenario: days of a walk from PRICE, with a deviation of MOVE a day."""
+DAY = 86_400 * 10**9
+LONGER = 5
+"""Bars of the scenario in one of a longer timeframe."""
 FLAT = slice(120, 150)
 """Bars in which the price does not move: divisors are 0 there."""
 
 
-def trial_bars() -> Bars:
+def trial_bars(seed: int = SEED) -> Bars:
     """The scenario: a walk of 300 days with a stretch in which nothing moves and nothing is traded."""
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     moves = rng.normal(0.0, MOVE, COUNT)
     moves[FLAT] = 0.0
     close = PRICE * np.exp(np.cumsum(moves))
     start = np.concatenate(([PRICE], close[:-1]))
     spread = np.where(moves == 0.0, 0.0, rng.uniform(0.0, MOVE, COUNT))
     volume = np.where(moves == 0.0, 0.0, rng.uniform(1e3, 1e5, COUNT))
-    ts = np.arange(COUNT, dtype=np.int64) * 86_400 * 10**9
+    ts = np.arange(COUNT, dtype=np.int64) * DAY
     high, low = np.maximum(start, close) * (1 + spread), np.minimum(start, close) * (1 - spread)
     return Bars(ts, start, high, low, close, volume, np.full(COUNT, 5.0))
+
+
+def trial_secondary(strategy: Strategy, bars: Bars) -> SecondarySeries | None:
+    """A series for each instrument and timeframe that the features name: further walks, on every fifth bar if longer.
+
+    Each of their bars ends with one of the scenario's; None where the strategy reads its own bars alone.
+    """
+    names = needs_of([strategy]).features
+    if not names:
+        return None
+    closes = bars.ts + DAY
+    series = {}
+    for seed, name in enumerate(sorted(names), SEED + 1):
+        step = slice(LONGER - 1, None, LONGER) if name.timeframe else slice(None)
+        series[name] = SecondaryBars(select(trial_bars(seed), step), closes[step], closes[step])
+    return SecondarySeries(closes, series)
 
 
 def tried(strategy: Strategy, kept: Path) -> tuple[str, ...]:
@@ -50,7 +72,8 @@ def tried(strategy: Strategy, kept: Path) -> tuple[str, ...]:
         return ()
     from tradewright.backtest.lookahead import look_ahead  # the compiler is loaded only where it is needed
 
-    found = tuple(str(finding) for finding in look_ahead(strategy, trial_bars()))
+    bars = trial_bars()
+    found = tuple(str(finding) for finding in look_ahead(strategy, bars, trial_secondary(strategy, bars)))
     check_compiles(strategy)
     if not found:
         _remember(mark)
