@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from runtime.container import Container
-from runtime.research import selection, terms, timeframe, with_series_of_strategy
+from runtime.research import selection, terms, timeframe
+from runtime.secondary_series import with_series_of_strategy
 from tradewright.evaluation.study import StudyResult
 from tradewright.research.bars import InstrumentBars
 from tradewright.research.monte_carlo import MonteCarloRules, MonteCarloStudy, monte_carlo

@@ -12,6 +12,7 @@ from runtime.container import Container
 from runtime.currencies import conversion_of
 from runtime.exchange_rates import account_currency
 from runtime.feeds import look_back_bars, scenario, scenario_end, stored_timeframes
+from runtime.secondary_series import series_of_strategy, series_read
 from runtime.uses import Reading, begin_reading, record_use
 from tradewright.backtest.code import code_identity
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
@@ -28,11 +29,12 @@ from tradewright.model.clock import SystemClock
 from tradewright.model.hashing import content_hash
 from tradewright.model.instrument import Instrument
 from tradewright.model.ports import Feed
+from tradewright.model.secondary_needs import SecondaryNeeds
 from tradewright.model.signal import SignalCandidate
 from tradewright.model.strategy import Feature
 from tradewright.research.bars import InstrumentBars, LookBack, Selection, read_base, read_instrument_bars, refresh
 from tradewright.research.look_ahead import evidence_of
-from tradewright.research.secondary import SecondaryNeeds, needs_of, with_secondary
+from tradewright.research.secondary import needs_of, with_secondary
 from tradewright.research.signals import Declared, identity_of, signals
 from tradewright.research.study import Terms, report
 from tradewright.research.trial_recorder import TrialRecorder
@@ -103,17 +105,6 @@ def tables(
     picked, make = chosen or selection(house), _maker(house)
     read, wanted = read_instrument_bars(store, picked, make), needs or needs_of([house.strategy])
     return with_secondary(store, picked, read, wanted, house.instrument, make)
-
-
-def with_series_of_strategy(
-    house: Container, chosen: Selection, read: Mapping[str, InstrumentBars]
-) -> dict[str, InstrumentBars]:
-    """Bars that were read before, with the secondary series of the strategy in force.
-
-    Raises:
-        ConfigError, StoreError: as :func:`tables`.
-    """
-    return with_secondary(house.bars, chosen, read, needs_of([house.strategy]), house.instrument)
 
 
 def _maker(house: Container) -> Callable[[Instrument], object] | None:
@@ -193,7 +184,7 @@ def run_study(house: Container) -> StudyResult:
     """
     house = house.for_research
     settings, picked, length = house.settings, selection(house), timeframe(house.settings)
-    reading = begin_reading(house, picked.instruments, length)
+    reading = begin_reading(house, picked.instruments, length, series_of_strategy(house, picked))
     read = tables(house, picked)
     found = {each.symbol: read_base(house.bars, picked, each) for each in picked.instruments}
     bases = {symbol: base for symbol, base in found.items() if base is not None}
@@ -317,6 +308,7 @@ def note_use(
         {symbol: (item.bars.ts, item.data_hash) for symbol, item in read.items()},
         detail={**detail, "config_hash": house.settings.config_hash},
         origins=[each.conversion.origin for each in priced if each.conversion is not None],
+        others=series_read(read.values(), reading.timeframe),
     )
 
 
@@ -348,7 +340,7 @@ def newest_signals(house: Container) -> list[SignalCandidate]:
         StrategyError: the strategy's own code failed.
     """
     settings, chosen = house.settings, signal_selection(house)
-    reading = begin_reading(house, chosen.instruments, chosen.timeframe)
+    reading = begin_reading(house, chosen.instruments, chosen.timeframe, series_of_strategy(house, chosen))
     found = tables(house, chosen)
     note_use(house, UseKind.SIGNALS, reading, found, ())
     look_ahead(house, found)

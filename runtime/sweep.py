@@ -72,8 +72,10 @@ def sweep_inputs(house: Container, sets: Sequence[Mapping[str, float]], rank: st
     needs = needs_of([house.strategy])
     if needs.features:
         needs = needs_of(_made(known, chosen, sets))
-    reading = begin_reading(house, selection(house).instruments, length)
-    read = tables(house, selection(house), needs)
+    picked = selection(house)
+    others = needs.places(length, [each.symbol for each in picked.instruments])
+    reading = begin_reading(house, picked.instruments, length, others)
+    read = tables(house, picked, needs)
     priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
     note_use(house, use, reading, read, priced.values(), sets)
     measured = measures(house.settings, [each.instrument for each in read.values()])

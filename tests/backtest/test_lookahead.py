@@ -64,7 +64,7 @@ def test_a_decision_that_reads_the_last_bar_there_is_is_found(make_bars):
 
 
 def test_a_column_that_knows_the_future_is_found_by_bar_and_name(make_bars, monkeypatch):
-    def centred(features, bars):
+    def centred(features, bars, _more):
         return tuple(np.convolve(bars.close, np.ones(3) / 3, "same")[: len(bars.close)] for _ in features)
 
     monkeypatch.setattr(lookahead, "columns", centred)

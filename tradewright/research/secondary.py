@@ -14,62 +14,24 @@ from tradewright.calendars.calendar import Calendar
 from tradewright.calendars.registry import calendar_of
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Timeframe, Times
-from tradewright.model.errors import ConfigError, TradewrightError
+from tradewright.model.errors import TradewrightError
 from tradewright.model.instrument import Instrument
 from tradewright.model.secondary import SecondaryBars, SecondarySeries, SeriesName
-from tradewright.model.strategy import Feature, Strategy
+from tradewright.model.secondary_needs import SecondaryNeeds, needs_among
+from tradewright.model.strategy import Strategy
 from tradewright.research.bars import BaseBars, InstrumentBars, Selection, read_base, read_series
 from tradewright.store.bars import BarStore
 
 
-@dataclass(frozen=True)
-class SecondaryNeeds:
-    """The features of a strategy that name an instrument or a timeframe, each name with a feature that reads it."""
-
-    strategy: str
-    features: Mapping[SeriesName, Feature]
-
-    def resolved(self, timeframe: Timeframe, symbol: str) -> dict[SeriesName, tuple[str, Timeframe]]:
-        """The instrument and the timeframe of each series.
-
-        Args:
-            timeframe, symbol: those that are decided on.
-
-        Raises:
-            ConfigError: a timeframe that is shorter than the strategy's own.
-        """
-        return {name: (name.of or symbol, self._length(name, timeframe)) for name in self.features}
-
-    def _length(self, name: SeriesName, timeframe: Timeframe) -> Timeframe:
-        length = Timeframe(name.timeframe) if name.timeframe else timeframe
-        if length.seconds < timeframe.seconds:
-            raise ConfigError(
-                f"the feature {self.features[name].label} is on bars shorter than the {timeframe} bars that are "
-                "decided on",
-                where=self.where,
-                remedy=f"give it a timeframe from {timeframe} on, or decide on shorter bars: "
-                f"backtest.timeframe={length}, strategy.timeframe={length}",
-            )
-        return length
-
-    @property
-    def where(self) -> str:
-        """The strategy, as errors name it."""
-        return f"strategy {self.strategy}"
-
-
 def needs_of(strategies: Iterable[Strategy]) -> SecondaryNeeds:
-    """The secondary series of some parameter sets of one strategy, at least one.
+    """The secondary series of some parameter sets of one strategy.
 
     Raises:
         ConfigError, StrategyError: as :func:`~tradewright.backtest.strategy_errors.features_of`.
     """
-    name = ""
-    found: dict[SeriesName, Feature] = {}
-    for strategy in strategies:
-        name = strategy.name
-        found |= {SeriesName(*feature.source): feature for feature in features_of(strategy) if feature.source}
-    return SecondaryNeeds(name, found)
+    made = list(strategies)
+    name = made[0].name if made else ""
+    return needs_among(name, (feature for strategy in made for feature in features_of(strategy)))
 
 
 def with_secondary(
