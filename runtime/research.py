@@ -194,7 +194,7 @@ def run_study(house: Container) -> StudyResult:
     chosen = settings.backtest.model_dump(mode="json")
     facts = {
         "strategy": settings.strategy.name,
-        "parameters": ", ".join(f"{name}={value}" for name, value in settings.strategy.parameters.items()),
+        "parameters": ", ".join(f"{name}={value}" for name, value in settings.strategy.values.items()),
         "mode": settings.mode.name,
         "prices": settings.backtest.prices,
         **({BARS: f"as known at {known_text(house.known_at)}"} if house.known_at else {}),
@@ -298,7 +298,7 @@ def note_use(
     fixed = {name: f"{value:g}" for name, value in chosen.parameters.items()}
     swept = {name: sorted({each[name] for each in sets if name in each}) for name in fixed}
     shown = {name: "|".join(f"{value:g}" for value in values) or fixed[name] for name, values in swept.items()}
-    detail = {"parameters": ", ".join(f"{name}={value}" for name, value in shown.items())}
+    detail = {"parameters": ", ".join(f"{name}={value}" for name, value in {**shown, **chosen.others}.items())}
     detail |= {"trials": str(len(sets))} if sets else {}
     record_use(
         house,

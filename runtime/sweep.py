@@ -46,7 +46,7 @@ class SweepInputs:
             ConfigError: for values that do not go together.
         """
         chosen = self.house.settings.strategy
-        return self.kinds.build(chosen.kind, {**chosen.parameters, **changes})
+        return self.kinds.build(chosen.kind, {**chosen.values, **changes})
 
     def terms(self, item: InstrumentBars) -> BacktestSpec:
         """The terms of one of the instruments."""
@@ -87,7 +87,7 @@ def _made(known: Discovery, chosen: StrategySettings, sets: Sequence[Mapping[str
     """The strategies of the sets that the strategy takes."""
     for changes in sets:
         with suppress(ConfigError):
-            yield known.build(chosen.kind, {**chosen.parameters, **changes})
+            yield known.build(chosen.kind, {**chosen.values, **changes})
 
 
 def sweep_sets(

@@ -13,6 +13,7 @@ from strategies.sma_crossover import SmaCrossover
 from tradewright.backtest import code, lookahead
 from tradewright.backtest.lookahead import look_ahead, look_ahead_evidence
 from tradewright.model.strategy import HOLD, NAN, Feature
+from tradewright.research.strategy_check import trial_secondary
 from tradewright.store.dataset import bars_hash
 
 
@@ -46,7 +47,8 @@ class LastValue(Peeking):
 
 @pytest.mark.parametrize("kind", list(kinds().usable))
 def test_the_built_in_strategies_know_no_future(kind, make_bars):
-    assert look_ahead(kinds().usable[kind](), make_bars(1, 400)) == ()
+    strategy, bars = kinds().usable[kind](), make_bars(1, 400)
+    assert look_ahead(strategy, bars, trial_secondary(strategy, bars)) == ()
 
 
 @pytest.mark.parametrize("ahead", [1, 5])

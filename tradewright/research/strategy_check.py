@@ -8,8 +8,9 @@ import numpy as np
 
 from tradewright.backtest.lookahead_evidence import tested_code
 from tradewright.backtest.strategy_errors import check_compiles
+from tradewright.formats.resample import grouped
 from tradewright.model.bar_rules import select
-from tradewright.model.bars import Bars
+from tradewright.model.bars import Bars, Times
 from tradewright.model.errors import StoreError
 from tradewright.model.hashing import content_hash
 from tradewright.model.secondary import SecondaryBars, SecondarySeries
@@ -26,34 +27,43 @@ FLAT = slice(120, 150)
 """Bars in which the price does not move: divisors are 0 there."""
 
 
-def trial_bars(seed: int = SEED) -> Bars:
+def trial_bars(seed: int = SEED, count: int = COUNT) -> Bars:
     """The scenario: a walk of 300 days with a stretch in which nothing moves and nothing is traded."""
     rng = np.random.default_rng(seed)
-    moves = rng.normal(0.0, MOVE, COUNT)
+    moves = rng.normal(0.0, MOVE, count)
     moves[FLAT] = 0.0
     close = PRICE * np.exp(np.cumsum(moves))
     start = np.concatenate(([PRICE], close[:-1]))
-    spread = np.where(moves == 0.0, 0.0, rng.uniform(0.0, MOVE, COUNT))
-    volume = np.where(moves == 0.0, 0.0, rng.uniform(1e3, 1e5, COUNT))
-    ts = np.arange(COUNT, dtype=np.int64) * DAY
+    spread = np.where(moves == 0.0, 0.0, rng.uniform(0.0, MOVE, count))
+    volume = np.where(moves == 0.0, 0.0, rng.uniform(1e3, 1e5, count))
+    ts = np.arange(count, dtype=np.int64) * DAY
     high, low = np.maximum(start, close) * (1 + spread), np.minimum(start, close) * (1 - spread)
-    return Bars(ts, start, high, low, close, volume, np.full(COUNT, 5.0))
+    return Bars(ts, start, high, low, close, volume, np.full(count, 5.0))
 
 
 def trial_secondary(strategy: Strategy, bars: Bars) -> SecondarySeries | None:
-    """A series for each instrument and timeframe that the features name: further walks, on every fifth bar if longer.
+    """A series for each instrument and timeframe that the features name; None for a strategy on its own bars alone.
 
-    Each of their bars ends with one of the scenario's; None where the strategy reads its own bars alone.
+    Another instrument is another walk; every five bars are one of a longer timeframe.
+
+    Args:
+        bars: days, as of :func:`trial_bars`.
     """
     names = needs_of([strategy]).features
     if not names:
         return None
-    closes = bars.ts + DAY
-    series = {}
+    closes, series = bars.ts + DAY, {}
     for seed, name in enumerate(sorted(names), SEED + 1):
-        step = slice(LONGER - 1, None, LONGER) if name.timeframe else slice(None)
-        series[name] = SecondaryBars(select(trial_bars(seed), step), closes[step], closes[step])
+        source = trial_bars(seed, len(closes))._replace(ts=bars.ts) if name.of else bars
+        series[name] = _longer(source, closes) if name.timeframe else SecondaryBars(source, closes, closes)
     return SecondarySeries(closes, series)
+
+
+def _longer(bars: Bars, closes: Times) -> SecondaryBars:
+    whole = len(closes) // LONGER * LONGER
+    ends = closes[LONGER - 1 : whole : LONGER]
+    starts = np.repeat(bars.ts[:whole:LONGER], LONGER)
+    return SecondaryBars(grouped(select(bars, slice(0, whole)), starts), ends, ends)
 
 
 def tried(strategy: Strategy, kept: Path) -> tuple[str, ...]:
