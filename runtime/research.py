@@ -12,7 +12,7 @@ from runtime.container import Container
 from runtime.currencies import conversion_of
 from runtime.exchange_rates import account_currency
 from runtime.feeds import look_back_bars, scenario, scenario_end, stored_timeframes
-from runtime.secondary_series import series_of_strategy, series_read
+from runtime.secondary_series import others_of, series_of_strategy, series_read, stated
 from runtime.uses import Reading, begin_reading, record_use
 from tradewright.backtest.code import code_identity
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
@@ -79,6 +79,17 @@ def selection(house: Container) -> Selection:
     settings, backtest = house.settings, house.settings.backtest
     known = tuple(house.instrument(symbol) for symbol in symbols(settings))
     return Selection(known, timeframe(settings), backtest.prices, backtest.start, backtest.end)
+
+
+def places_read(house: Container) -> tuple[tuple[str, Timeframe], ...]:
+    """Instrument and timeframe of everything that a backtest of the strategy in force reads, each once.
+
+    Raises:
+        ConfigError, StrategyError: as :func:`runtime.secondary_series.series_of_strategy`.
+    """
+    chosen = selection(house)
+    own = ((each.symbol, chosen.timeframe) for each in chosen.instruments)
+    return tuple(dict.fromkeys((*own, *series_of_strategy(house, chosen))))
 
 
 def signal_selection(house: Container) -> Selection:
@@ -199,6 +210,7 @@ def run_study(house: Container) -> StudyResult:
         "prices": settings.backtest.prices,
         **({BARS: f"as known at {known_text(house.known_at)}"} if house.known_at else {}),
         "timeframe": "; ".join((length, *(f"{name} made of {each.timeframe}" for name, each in bases.items()))),
+        **stated(read.values(), length),
         **_of_quotes(read.values()),
         "cash": f"{settings.backtest.cash:,.12g} {account_currency(settings)}, an equal part for each instrument",
         **_exchange_rates(priced),
@@ -218,6 +230,7 @@ def run_study(house: Container) -> StudyResult:
         look_ahead=tested,
         count=trial_recorder(house, read).of_study(house.strategy),
         bases=bases,
+        others={symbol: others_of(house, item, length) for symbol, item in read.items()},
         rules=settings.quality,
     )
 

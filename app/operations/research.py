@@ -14,7 +14,7 @@ from app.operations.sweep_grid import asked_sets, ranked_figures
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.exchange_rates import account_currency
-from runtime.research import known_text, run_study, symbols, timeframe
+from runtime.research import known_text, places_read, run_study, symbols, timeframe
 from runtime.sweep import sweep_sets
 from tradewright.backtest.result import BacktestResult
 from tradewright.calendars.registry import calendar_of
@@ -271,7 +271,7 @@ def sweep(
         ranked_by=rank,
         rows=rows,
         config_hash=settings.config_hash,
-        data=noteworthy(house.for_research, [(symbol, timeframe(settings)) for symbol in symbols(settings)]),
+        data=noteworthy(house.for_research, places_read(house)),
         verdict=result.verdict.plain(),
         void=f"The strategy looks ahead and every figure here is void: {result.ahead}." if result.ahead else "",
         made_of=base_timeframes(settings),
