@@ -60,17 +60,13 @@ def test_every_road_of_research_reads_the_other_instrument(house: House) -> None
     swept = say("sweep", *house.overrides, "strategy.window=10,20", "--json").json
     same = next(row for row in swept["rows"] if row["window"] == 10)
     assert same["final_equity"] == found["final_equity"]
-    assert (
-        {row["series"] for row in swept["data"]} <= {"GOOG 1d", "SPY 1d"}
-        if swept["data"] and "series" in swept["data"][0]
-        else True
-    )
     walked = say("walkforward", *house.overrides, "strategy.window=5,10", "walkforward.folds=2", "--json")
     assert walked.status == 0, walked.out
     played = say("montecarlo", *house.overrides, "montecarlo.paths=100", "--json")
     assert played.status == 0, played.out
-    (plain,) = [row for row in played.json["stresses"] if (row["costs"], row["delay"]) == (1.0, 0)] or [None]
-    assert plain is None or plain["trades"] == found["trades"]
+    assert played.json["trades"] == found["trades"]
+    (late,) = [row for row in played.json["stresses"] if row["delay"] == 1]
+    assert late["net_profit"] != found["final_equity"] - 100_000.0
 
 
 def test_signals_name_what_they_were_made_of_and_wait_for_it(house: House) -> None:

@@ -152,7 +152,7 @@ def _with_others(
     seen: ValidityEvidence, symbol: str, others: Iterable[OtherSeries], rules: QualityRules
 ) -> ValidityEvidence:
     """The evidence on an instrument with the holes and doubtful prices of what is read beside its bars."""
-    told = []
+    told: list[str] = []
     for item, timeframe in others:
         found = _base_findings(item, BaseBars(timeframe, item.bars), rules)
         head = f"{symbol}, of the {timeframe} bars of {item.instrument.symbol} that it reads: "
