@@ -22,6 +22,7 @@ from assets.runs import RunFailed, Say, execute
 from conf.problems import ConfigProblems
 from runtime.container import Container
 from runtime.job_progress import bars_due, decisions_due, signals_due, without_bars
+from runtime.signal_series import deciding_timeframes
 from tradewright.database.engine import DatabaseFailure
 
 
@@ -104,9 +105,9 @@ class DailyLoop:
         Args:
             idle: told why nothing is decided or sent.
         """
-        timeframes = {made.settings.strategy.timeframe for made in self._strategies.values()} - {None}
+        timeframes = {each for made in self._strategies.values() for each in deciding_timeframes(made.settings)}
         with Container(self._settings) as house:
-            bars = bars_due(house, sorted(each for each in timeframes if each is not None))
+            bars = bars_due(house, sorted(timeframes))
         if bars:
             self._run(self._research, REFRESH_JOB, ", ".join(bars))
         signals = {name: signals_due(Container(made.settings)) for name, made in self._strategies.items()}

@@ -12,7 +12,7 @@ from conf.environment import ALERT_WEBHOOK, environment
 from conf.problems import RuleViolation, nearest
 from conf.schema.research import ExtraFeature, StrategySettings
 from conf.schema.settings import Settings
-from conf.strategy_kinds import build, kinds, parameters_of
+from conf.strategy_kinds import build, kinds, other_instruments_of, parameters_of
 from conf.yaml_reader import Key
 from strategies.base import Parameter
 from tradewright.execution.types import ProtocolTimes
@@ -36,7 +36,7 @@ LIVE_CEILING = {"max_trade_value": 100, "max_daily_loss": 50}
 MOST_SETS = 1_000_000
 """Of a grid: a typing error must not fill the memory."""
 
-STRATEGY_KEYS = frozenset(StrategySettings.model_fields) - {"parameters"}
+STRATEGY_KEYS = frozenset(StrategySettings.model_fields) - {"parameters", "others"}
 
 
 def parameter_errors(kind: object, given: Mapping[str, object]) -> Iterator[RuleViolation]:
@@ -48,13 +48,17 @@ def parameter_errors(kind: object, given: Mapping[str, object]) -> Iterator[Rule
     if not isinstance(kind, str) or kind not in usable:
         yield RuleViolation(("kind",), kind, f"must be one of {', '.join(usable)}", nearest(str(kind), usable))
         return
-    known = parameters_of(kind)
+    known, others = parameters_of(kind), other_instruments_of(kind)
     for name, value in given.items():
-        if name not in known:
-            yield RuleViolation((name,), None, f"is not a parameter of {kind}", nearest(name, [*known, *STRATEGY_KEYS]))
+        if name in others:
+            if not isinstance(value, str):
+                yield RuleViolation((name,), value, "must be the name of an instrument")
+        elif name not in known:
+            near = nearest(name, [*known, *others, *STRATEGY_KEYS])
+            yield RuleViolation((name,), None, f"is not a parameter of {kind}", near)
         elif not is_allowed(known[name], value):
             yield RuleViolation((name,), value, demand(known[name]))
-    for name in known.keys() - given.keys():
+    for name in {*known, *others} - given.keys():
         yield RuleViolation((name,), None, "is missing")
 
 
@@ -134,6 +138,7 @@ def _unknown_instruments(settings: Settings) -> Iterator[RuleViolation]:
         ("strategy", "instruments"): settings.strategy.instruments or (),
         ("backtest", "instruments"): settings.backtest.instruments or (),
     }
+    places |= {("strategy", key): (name,) for key, name in settings.strategy.others.items()}
     for index, window in enumerate(settings.events.windows):
         places["events", "windows", str(index), "instrument"] = filter(None, [window.instrument])
     for key, names in places.items():
@@ -242,10 +247,10 @@ def _order_of_times(settings: Settings) -> Iterator[RuleViolation]:
 def _strategy_as_a_whole(settings: Settings) -> Iterator[RuleViolation]:
     """Rules between parameters, which the strategy's own class knows."""
     try:
-        build(settings.strategy.kind, settings.strategy.parameters)
+        build(settings.strategy.kind, settings.strategy.values)
     except ConfigError as error:
         words = set(re.findall(r"\w+", f"{error.what} {error.remedy}"))
-        keys = tuple(("strategy", name) for name in settings.strategy.parameters if name in words)
+        keys = tuple(("strategy", name) for name in settings.strategy.values if name in words)
         told = f"{error.what}; {error.remedy}" if error.remedy else error.what
         yield RuleViolation(keys[0] if keys else ("strategy",), None, told, "", keys[1:])
 
@@ -263,8 +268,8 @@ def grid_errors(settings: Settings) -> Iterator[RuleViolation]:
         yield RuleViolation(("strategy", "grid"), None, f"makes {sets:,} parameter sets, more than {MOST_SETS:,}")
 
 
-def refusal(kind: str, values: Mapping[str, float]) -> str:
-    """Why a strategy of this kind does not take these parameters; empty where it does."""
+def refusal(kind: str, values: Mapping[str, float | str]) -> str:
+    """Why a strategy of this kind does not take these values; empty where it does."""
     try:
         build(kind, values)
     except ConfigError as error:

@@ -23,8 +23,17 @@ def parameters_of(kind: str) -> dict[str, Parameter]:
     return kinds().strategy_class(kind).parameter_rules()
 
 
-def build(kind: str, values: Mapping[str, float]) -> BaseStrategy:
-    """The strategy of a kind with these parameters; those that are not named keep their defaults.
+def other_instruments_of(kind: str) -> dict[str, str]:
+    """The keys of a kind that name another instrument, each with its default.
+
+    Raises:
+        ConfigError: no such kind, or a broken one.
+    """
+    return kinds().strategy_class(kind).other_instruments()
+
+
+def build(kind: str, values: Mapping[str, float | str]) -> BaseStrategy:
+    """The strategy of a kind with these parameters and other instruments; what is not named keeps its default.
 
     Raises:
         ConfigError: no such kind or parameter (the nearest name is given), or a value that is not admitted.

@@ -156,7 +156,7 @@ def _grid(settings: Settings) -> Iterator[RuleViolation]:
     sets = [{**chosen.parameters, **own} for own in chosen.grid_sets()]
     wrong = broken_sets(chosen.kind, sets)
     yield from (row._replace(key=("strategy", "grid", *row.key)) for row in wrong)
-    if not wrong and all(refusal(chosen.kind, values) for values in sets):
+    if not wrong and all(refusal(chosen.kind, {**chosen.others, **values}) for values in sets):
         rule = f"holds no set that the strategy takes: {refusal(chosen.kind, sets[0])}"
         yield RuleViolation(("strategy", "grid"), None, rule)
 

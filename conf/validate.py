@@ -82,11 +82,13 @@ def _with_symbols(rows: Mapping[str, Any]) -> tuple[dict[str, Any], list[RuleVio
 
 
 def _with_parameters(strategy: Mapping[str, Any]) -> tuple[dict[str, Any], list[RuleViolation]]:
-    """Moves a strategy's own parameters, which stand beside the common keys, into ``parameters``."""
+    """Moves a strategy's own keys, which stand beside the common ones, into ``parameters`` and ``others`` (texts)."""
     common = {key: value for key, value in strategy.items() if key in STRATEGY_KEYS}
     own = {key: value for key, value in strategy.items() if key not in STRATEGY_KEYS}
     wrong = [row._replace(key=("strategy", *row.key)) for row in parameter_errors(strategy.get("kind"), own)]
-    return {**common, "parameters": {} if wrong else own}, wrong
+    names = {key: value for key, value in own.items() if isinstance(value, str)}
+    numbers = {key: value for key, value in own.items() if key not in names}
+    return {**common, "parameters": {} if wrong else numbers, "others": {} if wrong else names}, wrong
 
 
 def _leaves(node: object, key: Key) -> Iterator[tuple[Key, object]]:

@@ -219,7 +219,7 @@ class Container:
     @cached_property
     def strategy(self) -> BaseStrategy:
         """The strategy in force."""
-        return build(self.settings.strategy.kind, self.settings.strategy.parameters)
+        return build(self.settings.strategy.kind, self.settings.strategy.values)
 
     @cached_property
     def limits(self) -> Limits:

@@ -10,6 +10,7 @@ from conf.schema.schedules import DailyJobSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.feeds import stored_timeframes, timeframes_judged
+from runtime.signal_series import signal_series
 from runtime.trading import account_in_force
 from tradewright.calendars.due_rules import (
     Pace,
@@ -20,7 +21,14 @@ from tradewright.calendars.due_rules import (
     signals_reason,
 )
 from tradewright.calendars.registry import calendar_of
-from tradewright.execution.input_checks import Basis, checks_of, data_of_checks, is_about, timeframes_read
+from tradewright.execution.input_checks import (
+    Basis,
+    checks_of,
+    data_of_checks,
+    is_about,
+    named_series,
+    timeframes_read,
+)
 from tradewright.ledger.check_results import CheckResult
 from tradewright.model.bars import Timeframe
 from tradewright.quality.evidence import acceptance, bars_check, features_check
@@ -29,6 +37,10 @@ from tradewright.store.progress import Progress, read_progress, write_progress
 
 RENEWED = 0.8
 """The share of ``policy.max_check_age_seconds`` after which the checks of an open market are made again."""
+
+
+OF = " on "
+"""Stands between instrument and timeframe of a further series in the record of signals; no instrument's name has it."""
 
 
 class Pending(NamedTuple):
@@ -140,14 +152,16 @@ def signals_due(house: Container) -> str:
         ConfigError, StoreError: as :func:`bars_due`.
     """
     settings, stored = house.settings, _signal_bars(house)
-    markets = [calendar_of(house.instrument(symbol)) for symbol in stored]
+    markets = [calendar_of(house.instrument(symbol)) for symbol in _traded(stored)]
     done = read_progress(house.progress, signals_of(settings.strategy.name))
     identity = settings.config_hash
     return signals_reason(markets, stored, done, house.clock.now(), pace(settings), identity=identity)
 
 
 def without_bars(house: Container) -> list[str]:
-    """The instruments of the strategy in force that have no bar of its timeframe; while there is one, it stands still.
+    """The instruments of the strategy in force without a bar of its timeframe, and the further series without one.
+
+    While there is one, the strategy stands still.
 
     Raises:
         ConfigError, StoreError: as :func:`bars_due`.
@@ -180,7 +194,7 @@ def decisions_due(house: Container, strategies: Sequence[str]) -> Pending:
             reasons.append(f"{name}: no finished signals")
             continue
         decided = read_progress(house.progress, _decided_of(house.settings, name))
-        for symbol in signals.bars:
+        for symbol in _traded(signals.bars):
             market, known = calendar_of(house.instrument(symbol)), _usable_checks(house, name, symbol, results)
             is_due, reason = decision_reason(market, symbol, signals, decided, house.clock.now(), known)
             reasons.append(f"{name}: {reason}")
@@ -253,11 +267,19 @@ def signals_of(strategy: str) -> Key:
 
 
 def _signal_bars(house: Container) -> dict[str, int | None]:
+    """The start of the newest bar of each instrument of the strategy, and of each further series that it reads."""
     settings = house.settings
     timeframe = settings.strategy.timeframe or settings.universe.timeframe
     symbols = settings.strategy.instruments or settings.universe.instruments
-    covered = {symbol: house.bars.coverage(symbol, timeframe) for symbol in symbols}
-    return {symbol: None if found is None else found.last.value for symbol, found in covered.items()}
+    places = {symbol: (symbol, timeframe) for symbol in symbols}
+    places |= {f"{symbol}{OF}{length}": (symbol, length) for symbol, length in signal_series(settings)}
+    covered = {key: house.bars.coverage(*place) for key, place in places.items()}
+    return {key: None if found is None else found.last.value for key, found in covered.items()}
+
+
+def _traded(keys: Iterable[str]) -> list[str]:
+    """The instruments among the keys of :func:`_signal_bars`, without the further series."""
+    return [key for key in keys if OF not in key]
 
 
 def _usable_checks(house: Container, strategy: str, symbol: str, results: Mapping[str, CheckResult]) -> dict[str, bool]:
@@ -266,7 +288,10 @@ def _usable_checks(house: Container, strategy: str, symbol: str, results: Mappin
     oldest = house.clock.now() - timedelta(seconds=float(house.settings.policy.max_check_age_seconds))
     stored = data_of_checks(symbol, universe, prints, house.settings.quality.digest)
     kept = house.bar_store.timeframes(symbol)
-    names = checks_of(strategy, symbol, timeframes_read(universe, kept, _timeframe_of(house, strategy, symbol)))
+    own, series = _read_by_signal(house, strategy, symbol)
+    for other in {each for each, _timeframe in series} - {symbol}:
+        stored |= data_of_checks(other, universe, house.bars.fingerprints(other), house.settings.quality.digest)
+    names = checks_of(strategy, symbol, timeframes_read(universe, kept, own), series)
     known = {name: results.get(name) for name in names}
     return {
         name: found is not None and found.at >= oldest and (name not in stored or is_about(found, stored[name]))
@@ -274,11 +299,16 @@ def _usable_checks(house: Container, strategy: str, symbol: str, results: Mappin
     }
 
 
-def _timeframe_of(house: Container, strategy: str, symbol: str) -> Timeframe | None:
-    """The timeframe of a stored signal; None where it is the universe's."""
+def _read_by_signal(
+    house: Container, strategy: str, symbol: str
+) -> tuple[Timeframe | None, tuple[tuple[str, Timeframe], ...]]:
+    """The timeframe of a stored signal, None where it is the universe's, and the further series that it was made of."""
     rows = house.artefacts.read_json(signals_of(strategy))
-    named = next((row["timeframe"] for row in rows if row["instrument"] == symbol), None)
-    return Timeframe(named) if named else None
+    row = next((row for row in rows if row["instrument"] == symbol), None)
+    if row is None:
+        return None, ()
+    named = row["timeframe"]
+    return Timeframe(named) if named else None, named_series(row.get("series", ()))
 
 
 def _begun(house: Container, stage: Key, bars: Mapping[str, int], identity: str = "") -> Progress:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from runtime.container import Container
-from runtime.research import terms, timeframe
+from runtime.research import selection, terms, timeframe
+from runtime.secondary_series import with_series_of_strategy
 from tradewright.evaluation.study import StudyResult
 from tradewright.research.bars import InstrumentBars
 from tradewright.research.monte_carlo import MonteCarloRules, MonteCarloStudy, monte_carlo
@@ -21,6 +22,7 @@ def monte_carlo_of(house: Container, done: StudyResult) -> MonteCarloStudy:
         symbol: InstrumentBars(house.instrument(symbol), result.bars, house.bars.kind_of(symbol))
         for symbol, result in done.results.items()
     }
+    read = with_series_of_strategy(house, selection(house), read)
     rules = MonteCarloRules(
         paths=chosen.paths,
         block=chosen.block_bars,

@@ -20,12 +20,13 @@ from runtime.bar_checks import evidence_on, record, record_features
 from runtime.container import Container
 from runtime.currencies import refuse_other_currencies
 from runtime.feeds import timeframes_judged
+from runtime.signal_series import deciding_timeframes, signal_series
 from runtime.trading import account_actor, holder, not_well, snapshot_builder, system_user
 from tradewright.calendars.registry import calendar_of
 from tradewright.execution.account_reader import AccountReader
 from tradewright.execution.deciding import Decider
 from tradewright.execution.inbox import Inbox
-from tradewright.execution.input_checks import look_ahead_check
+from tradewright.execution.input_checks import look_ahead_check, named_series
 from tradewright.execution.types import SendResult
 from tradewright.indicators.features import feature_snapshot, feature_table
 from tradewright.model.bars import Timeframe
@@ -104,7 +105,7 @@ def run_rehearsal(
             instrument in another currency than the account's.
     """
     settings, clock = house.settings, ManualClock(_BEGINNING)
-    made = settings.universe.timeframe, research.signal_selection(house).timeframe
+    made = settings.universe.timeframe, research.signal_selection(house).timeframe, *deciding_timeframes(settings)
     store = ReplayBars(house.root, clock, _closes(settings), house.trading_day, house.bars, made)
     pasts = _pasts(house, store)
     bars = schedule(pasts, first, last, WARM_UP)
@@ -150,6 +151,7 @@ def _pasts(house: Container, store: ReplayBars) -> dict[str, InstrumentPast]:
                 bar_delay=1,
                 fill_market="next_open",
                 close_at_end=False,
+                secondary=item.secondary,
             ),
             identity,
         )
@@ -205,6 +207,9 @@ class _Desk:
         checks, found = self._house.ledger.checks, self._evidence
         detail = {"strategy": found.identity, "findings": found.look_ahead}
         checks.record(look_ahead_check(self._house.settings.strategy.name), not found.look_ahead, detail)
+        others = {other for signal, _closed in signals for other, _timeframe in named_series(signal.series)}
+        for symbol in others:
+            self._record_bars(symbol)
         for symbol in dict.fromkeys(signal.instrument for signal, _closed in signals):
             self._record_bars(symbol)
             fingerprint = self._house.bars.fingerprint(symbol, self._house.settings.universe.timeframe)
@@ -266,10 +271,12 @@ class _Evidence:
 
 
 def _evidence(house: Container, pasts: Mapping[str, InstrumentPast]) -> _Evidence:
-    universe, own, bars, features = house.settings.universe.timeframe, house.settings.strategy.timeframe, {}, {}
+    universe, bars, features = house.settings.universe.timeframe, {}, {}
+    deciding = deciding_timeframes(house.settings)
+    judged = {(symbol, each) for symbol in pasts for each in timeframes_judged(house, symbol, deciding)}
+    for place in sorted({*judged, *signal_series(house.settings)}):
+        bars[place] = evidence_on(house, *place, weigh=False)
     for symbol, past in pasts.items():
-        for timeframe in timeframes_judged(house, symbol, [own] if own else []):
-            bars[symbol, timeframe] = evidence_on(house, symbol, timeframe, weigh=False)
         table = house.bars.read_bars(symbol, universe)
         features[symbol] = feature_table(
             table, research.feature_settings(house.settings, past.item.instrument, past.item.kind)

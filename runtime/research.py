@@ -12,6 +12,7 @@ from runtime.container import Container
 from runtime.currencies import conversion_of
 from runtime.exchange_rates import account_currency
 from runtime.feeds import look_back_bars, scenario, scenario_end, stored_timeframes
+from runtime.secondary_series import others_of, series_of_strategy, series_read, stated
 from runtime.uses import Reading, begin_reading, record_use
 from tradewright.backtest.code import code_identity
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
@@ -28,10 +29,12 @@ from tradewright.model.clock import SystemClock
 from tradewright.model.hashing import content_hash
 from tradewright.model.instrument import Instrument
 from tradewright.model.ports import Feed
+from tradewright.model.secondary_needs import SecondaryNeeds
 from tradewright.model.signal import SignalCandidate
 from tradewright.model.strategy import Feature
 from tradewright.research.bars import InstrumentBars, LookBack, Selection, read_base, read_instrument_bars, refresh
 from tradewright.research.look_ahead import evidence_of
+from tradewright.research.secondary import needs_of, with_secondary
 from tradewright.research.signals import Declared, identity_of, signals
 from tradewright.research.study import Terms, report
 from tradewright.research.trial_recorder import TrialRecorder
@@ -78,6 +81,17 @@ def selection(house: Container) -> Selection:
     return Selection(known, timeframe(settings), backtest.prices, backtest.start, backtest.end)
 
 
+def places_read(house: Container) -> tuple[tuple[str, Timeframe], ...]:
+    """Instrument and timeframe of everything that a backtest of the strategy in force reads, each once.
+
+    Raises:
+        ConfigError, StrategyError: as :func:`runtime.secondary_series.series_of_strategy`.
+    """
+    chosen = selection(house)
+    own = ((each.symbol, chosen.timeframe) for each in chosen.instruments)
+    return tuple(dict.fromkeys((*own, *series_of_strategy(house, chosen))))
+
+
 def signal_selection(house: Container) -> Selection:
     """All stored bars of the strategy's own instruments; span, instruments and timeframe of a backtest do not count."""
     plain = {"instruments": None, "timeframe": None, "start": None, "end": None}
@@ -85,18 +99,23 @@ def signal_selection(house: Container) -> Selection:
     return selection(Container(house.settings.model_copy(update={"backtest": backtest}), house.clock))
 
 
-def tables(house: Container, chosen: Selection | None = None) -> dict[str, InstrumentBars]:
+def tables(
+    house: Container, chosen: Selection | None = None, needs: SecondaryNeeds | None = None
+) -> dict[str, InstrumentBars]:
     """The instruments of a selection with their bars; a scenario's bars are made where none are stored.
 
     Args:
         chosen: the bars of the backtest when None, as they were stored at ``backtest.known_at``.
+        needs: the secondary series beside them; those of the strategy in force when None.
 
     Raises:
-        ConfigError: for an instrument that is not defined.
+        ConfigError: for an instrument that is not defined, or a feature on bars shorter than the strategy's.
         StoreError: when bars are missing or damaged.
     """
     store = house.for_research.bars if chosen is None else house.bars
-    return read_instrument_bars(store, chosen or selection(house), _maker(house))
+    picked, make = chosen or selection(house), _maker(house)
+    read, wanted = read_instrument_bars(store, picked, make), needs or needs_of([house.strategy])
+    return with_secondary(store, picked, read, wanted, house.instrument, make)
 
 
 def _maker(house: Container) -> Callable[[Instrument], object] | None:
@@ -121,7 +140,8 @@ def terms(house: Container, length: Timeframe, *, lenient: bool = False) -> Term
 
     def of(item: InstrumentBars) -> BacktestSpec:
         known = conversion_of(house, item, length, lenient=lenient)
-        return replace(spec(house.settings, item.instrument, item.kind), conversion=known)
+        plain = spec(house.settings, item.instrument, item.kind)
+        return replace(plain, conversion=known, secondary=item.secondary)
 
     return of
 
@@ -175,7 +195,7 @@ def run_study(house: Container) -> StudyResult:
     """
     house = house.for_research
     settings, picked, length = house.settings, selection(house), timeframe(house.settings)
-    reading = begin_reading(house, picked.instruments, length)
+    reading = begin_reading(house, picked.instruments, length, series_of_strategy(house, picked))
     read = tables(house, picked)
     found = {each.symbol: read_base(house.bars, picked, each) for each in picked.instruments}
     bases = {symbol: base for symbol, base in found.items() if base is not None}
@@ -185,11 +205,12 @@ def run_study(house: Container) -> StudyResult:
     chosen = settings.backtest.model_dump(mode="json")
     facts = {
         "strategy": settings.strategy.name,
-        "parameters": ", ".join(f"{name}={value}" for name, value in settings.strategy.parameters.items()),
+        "parameters": ", ".join(f"{name}={value}" for name, value in settings.strategy.values.items()),
         "mode": settings.mode.name,
         "prices": settings.backtest.prices,
         **({BARS: f"as known at {known_text(house.known_at)}"} if house.known_at else {}),
         "timeframe": "; ".join((length, *(f"{name} made of {each.timeframe}" for name, each in bases.items()))),
+        **stated(read.values(), length),
         **_of_quotes(read.values()),
         "cash": f"{settings.backtest.cash:,.12g} {account_currency(settings)}, an equal part for each instrument",
         **_exchange_rates(priced),
@@ -209,6 +230,7 @@ def run_study(house: Container) -> StudyResult:
         look_ahead=tested,
         count=trial_recorder(house, read).of_study(house.strategy),
         bases=bases,
+        others={symbol: others_of(house, item, length) for symbol, item in read.items()},
         rules=settings.quality,
     )
 
@@ -289,7 +311,7 @@ def note_use(
     fixed = {name: f"{value:g}" for name, value in chosen.parameters.items()}
     swept = {name: sorted({each[name] for each in sets if name in each}) for name in fixed}
     shown = {name: "|".join(f"{value:g}" for value in values) or fixed[name] for name, values in swept.items()}
-    detail = {"parameters": ", ".join(f"{name}={value}" for name, value in shown.items())}
+    detail = {"parameters": ", ".join(f"{name}={value}" for name, value in {**shown, **chosen.others}.items())}
     detail |= {"trials": str(len(sets))} if sets else {}
     record_use(
         house,
@@ -299,6 +321,7 @@ def note_use(
         {symbol: (item.bars.ts, item.data_hash) for symbol, item in read.items()},
         detail={**detail, "config_hash": house.settings.config_hash},
         origins=[each.conversion.origin for each in priced if each.conversion is not None],
+        others=series_read(read.values(), reading.timeframe),
     )
 
 
@@ -330,7 +353,7 @@ def newest_signals(house: Container) -> list[SignalCandidate]:
         StrategyError: the strategy's own code failed.
     """
     settings, chosen = house.settings, signal_selection(house)
-    reading = begin_reading(house, chosen.instruments, chosen.timeframe)
+    reading = begin_reading(house, chosen.instruments, chosen.timeframe, series_of_strategy(house, chosen))
     found = tables(house, chosen)
     note_use(house, UseKind.SIGNALS, reading, found, ())
     look_ahead(house, found)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from conf.problems import ConfigProblems
+from conf.schema.research import StrategySettings
 from conf.strategy_kinds import kinds
 from conf.table_rules import broken_sets
 from runtime.container import Container
@@ -14,7 +16,9 @@ from runtime.uses import begin_reading
 from strategies.base import BaseStrategy
 from strategies.discovery import Discovery
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.model.errors import ConfigError
 from tradewright.research.bars import InstrumentBars
+from tradewright.research.secondary import needs_of
 from tradewright.research.sweep import SweepResult, run_sweep
 from tradewright.research.sweep_part import SweepPart, SweepRules
 from tradewright.store.uses import UseKind
@@ -43,7 +47,7 @@ class SweepInputs:
             ConfigError: for values that do not go together.
         """
         chosen = self.house.settings.strategy
-        return self.kinds.build(chosen.kind, {**chosen.parameters, **changes})
+        return self.kinds.build(chosen.kind, {**chosen.values, **changes})
 
     def terms(self, item: InstrumentBars) -> BacktestSpec:
         """The terms of one of the instruments."""
@@ -65,14 +69,27 @@ def sweep_inputs(house: Container, sets: Sequence[Mapping[str, float]], rank: st
     if wrong := broken_sets(chosen.kind, [{**chosen.parameters, **changes} for changes in sets]):
         raise ConfigProblems([broken.problem("sets of the sweep", "strategy") for broken in wrong])
     house, length = house.for_research, timeframe(house.settings)
-    reading = begin_reading(house, selection(house).instruments, length)
-    read = tables(house, selection(house))
+    known = kinds()
+    needs = needs_of([house.strategy])
+    if needs.features:
+        needs = needs_of(_made(known, chosen, sets))
+    picked = selection(house)
+    others = needs.places(length, [each.symbol for each in picked.instruments])
+    reading = begin_reading(house, picked.instruments, length, others)
+    read = tables(house, picked, needs)
     priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
     note_use(house, use, reading, read, priced.values(), sets)
     measured = measures(house.settings, [each.instrument for each in read.values()])
     running = house.cache_folder / "sweeps"
     rules = SweepRules(rank, measured, trial_recorder(house, read), evidence_kept(house), running)
-    return SweepInputs(house, read, priced, rules, kinds())
+    return SweepInputs(house, read, priced, rules, known)
+
+
+def _made(known: Discovery, chosen: StrategySettings, sets: Sequence[Mapping[str, float]]) -> Iterator[BaseStrategy]:
+    """The strategies of the sets that the strategy takes."""
+    for changes in sets:
+        with suppress(ConfigError):
+            yield known.build(chosen.kind, {**chosen.values, **changes})
 
 
 @dataclass(frozen=True)

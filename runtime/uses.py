@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 from runtime.container import Container
@@ -27,17 +28,26 @@ class Reading(NamedTuple):
     revisions: Mapping[Series, int]
 
 
-def begin_reading(house: Container, instruments: Iterable[Instrument], timeframe: Timeframe) -> Reading:
+def begin_reading(
+    house: Container,
+    instruments: Iterable[Instrument],
+    timeframe: Timeframe,
+    others: Iterable[tuple[str, Timeframe]] = (),
+) -> Reading:
     """Note the revisions of the stored series behind some bars, and of pairs where one is in another currency.
 
     It comes before any bar is read, so that none is taken for newer than it was.
+
+    Args:
+        others: instrument and timeframe of what features read beside these bars.
 
     Raises:
         StoreError: when a manifest is damaged.
         TwoKinds: for an instrument of which both kinds are stored and none is declared.
     """
     chosen, begun = list(instruments), house.clock.now()
-    bases = ((each.symbol, house.bars.base_of(each.symbol, timeframe)) for each in chosen)
+    places = [*((each.symbol, timeframe) for each in chosen), *others]
+    bases = ((symbol, house.bars.base_of(symbol, each)) for symbol, each in places)
     series = [_key(house, symbol, base) for symbol, base in bases if base is not None]
     if any(each.currency != account_currency(house.settings) for each in chosen):
         pairs = [row.symbol for row in house.instruments.values() if base_currency(row) is not None]
@@ -61,6 +71,7 @@ def record_use(
     *,
     detail: Mapping[str, str],
     origins: Iterable[str] = (),
+    others: Mapping[tuple[str, Timeframe], tuple[Times, str]] = MappingProxyType({}),
 ) -> None:
     """Note that research has read some bars.
 
@@ -68,13 +79,15 @@ def record_use(
         read: by instrument the starts of its bars, and their hash.
         detail: what tells the use from others.
         origins: where rates came from, in the words of ``RateSeries.origin``.
+        others: as ``read``, of what features read beside, by instrument and timeframe.
 
     Raises:
         StoreError: when it cannot be written.
     """
+    own = {(symbol, reading.timeframe): bars for symbol, bars in read.items()}
     found = [
-        _read_series(house, reading, symbol, starts, data)
-        for symbol, (starts, data) in sorted(read.items())
+        _read_series(house, reading, *place, starts, data)
+        for place, (starts, data) in (*sorted(own.items()), *sorted(others.items()))
         if len(starts)
     ]
     if not found:
@@ -95,10 +108,12 @@ def record_use(
     Uses(house.root).record(use)
 
 
-def _read_series(house: Container, reading: Reading, symbol: str, starts: Times, data: str) -> UsedSeries:
+def _read_series(
+    house: Container, reading: Reading, symbol: str, timeframe: Timeframe, starts: Times, data: str
+) -> UsedSeries:
     """The stored series behind bars; those that they are made of reach to the end of the last one."""
-    base = house.bars.base_of(symbol, reading.timeframe) or reading.timeframe
-    length = 0 if base is reading.timeframe else reading.timeframe.seconds * _SECOND
+    base = house.bars.base_of(symbol, timeframe) or timeframe
+    length = 0 if base is timeframe else timeframe.seconds * _SECOND
     key = _key(house, symbol, base)
     return UsedSeries(
         **key._asdict(),

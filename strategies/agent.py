@@ -72,7 +72,7 @@ class StrategyAgent(Agent):
         bars = snapshot.bars
         if len(bars.ts) == 0:
             raise DataError("no bars", where=snapshot.instrument, remedy="wait for the first closed bar")
-        target, _limit, stop, profit = decide(self.strategy, bars, snapshot.position)
+        target, _limit, stop, profit = decide(self.strategy, bars, snapshot.position, snapshot.secondary)
         if target != target:
             return []
         name, at = self.strategy.name, datetime.fromtimestamp(int(bars.ts[-1]) / 1e9, UTC)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import ClassVar, NamedTuple, cast
 
 from tradewright.model.bars import Floats
+from tradewright.model.base import NAME_PATTERN
 from tradewright.model.errors import ConfigError
 from tradewright.model.order import Fill
 from tradewright.model.strategy import Action, Feature
@@ -29,10 +30,11 @@ class BaseStrategy:
 
     A subclass is a frozen dataclass whose fields are the parameters that a trader may set, with defaults; an ``int``
     default asks for a whole number. ``bounds`` gives (least, most) of each; the parameters reach the decision in the
-    order of the fields.
+    order of the fields. A field whose default is text names another instrument, for features of it; it is no parameter:
+    it is not swept, and the decision does not get it.
 
     Raises:
-        ConfigError: a parameter out of its bounds, not finite, or not whole.
+        ConfigError: a parameter out of its bounds, not finite, or not whole; no name of an instrument.
     """
 
     name: ClassVar[str]
@@ -47,6 +49,16 @@ class BaseStrategy:
             if not fits or not rule.least <= value <= rule.most or (rule.whole and value != int(value)):
                 remedy = f"{kind} from {rule.least:g} to {rule.most:g} is needed"
                 raise ConfigError(f"{name} = {value!r}", where=f"strategy {self.name}", remedy=remedy)
+        for name in self.other_instruments():
+            value = getattr(self, name)
+            if not isinstance(value, str) or not NAME_PATTERN.fullmatch(value):
+                remedy = "the name of an instrument is needed"
+                raise ConfigError(f"{name} = {value!r}", where=f"strategy {self.name}", remedy=remedy)
+
+    @classmethod
+    def other_instruments(cls) -> dict[str, str]:
+        """The fields that name another instrument, each with its default, in their order."""
+        return {field.name: field.default for field in fields(cls) if isinstance(field.default, str)}
 
     @classmethod
     def parameter_rules(cls) -> dict[str, Parameter]:
@@ -57,6 +69,8 @@ class BaseStrategy:
         """
         rules = {}
         for field in fields(cls):
+            if field.name in cls.other_instruments():
+                continue
             if field.default is MISSING or field.name not in cls.bounds:
                 lacking = "a default" if field.default is MISSING else "an entry in bounds, (least, most)"
                 where = f"strategy {getattr(cls, 'name', cls.__name__)}"
@@ -70,8 +84,9 @@ class BaseStrategy:
         return ()
 
     def parameters(self) -> tuple[float, ...]:
-        """All fields as numbers."""
-        return tuple(float(getattr(self, field.name)) for field in fields(self))
+        """The parameters as numbers, in the order of the fields."""
+        others = self.other_instruments()
+        return tuple(float(getattr(self, field.name)) for field in fields(self) if field.name not in others)
 
     def post_trade_update(self, fill: Fill) -> None:
         """Called with every fill of the strategy; the built-in strategies keep no state."""

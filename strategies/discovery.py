@@ -71,17 +71,17 @@ class Discovery(NamedTuple):
             raise ConfigError(f"there is no strategy {kind!r}", where="strategy.kind", remedy=remedy)
         return self.usable[kind]
 
-    def build(self, kind: str, values: Mapping[str, float]) -> BaseStrategy:
-        """The strategy of a kind with these parameters; those that are not named keep their defaults.
+    def build(self, kind: str, values: Mapping[str, float | str]) -> BaseStrategy:
+        """The strategy of a kind with these parameters and other instruments; what is not named keeps its default.
 
         Raises:
             ConfigError: no such kind or parameter (the nearest name is given), or a value that is not admitted.
         """
         found = self.strategy_class(kind)
-        rules = found.parameter_rules()
+        known = {**found.parameter_rules(), **found.other_instruments()}
         for name in values:
-            if name not in rules:
-                raise ConfigError(f"{kind} has no parameter {name!r}", where="strategy", remedy=_nearest(name, rules))
+            if name not in known:
+                raise ConfigError(f"{kind} has no parameter {name!r}", where="strategy", remedy=_nearest(name, known))
         return found(**values)
 
 

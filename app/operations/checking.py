@@ -9,7 +9,7 @@ from pathlib import Path
 from conf.environment import conf_folder, options
 from conf.problems import Problem
 from conf.schema.settings import Settings
-from conf.strategy_kinds import build, kinds, parameters_of
+from conf.strategy_kinds import build, kinds, other_instruments_of, parameters_of
 from conf.yaml_reader import load
 from runtime.container import Container
 from strategies.base import BaseStrategy
@@ -43,8 +43,9 @@ def _declared() -> Iterator[BaseStrategy]:
     folder = conf_folder()
     for option in options("strategy", folder):
         said = load(folder / "strategy" / f"{option}.yaml")
-        known = parameters_of(str(said["kind"]))
-        yield build(str(said["kind"]), {name: said[name] for name in known if name in said})
+        kind = str(said["kind"])
+        known = (*parameters_of(kind), *other_instruments_of(kind))
+        yield build(kind, {name: said[name] for name in known if name in said})
 
 
 def _problem(name: str, error: TradewrightError) -> Problem:

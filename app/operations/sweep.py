@@ -9,7 +9,7 @@ from app.operations.data_quality import FindingLine, noteworthy
 from app.operations.research import base_timeframes, known_at_text, quoted_instruments
 from app.operations.sweep_grid import AskedPart, asked_parts, drawn, ranked_figures
 from runtime.container import Container
-from runtime.research import symbols, timeframe
+from runtime.research import places_read
 from runtime.sweep import SweptSettings, sweep_sets
 from tradewright.model.errors import ConfigError
 from tradewright.research.sweep import SKILL_FIGURES, SweepResult
@@ -105,5 +105,5 @@ def _rows(result: SweepResult, names: Sequence[str], top: int) -> list[dict[str,
 
 def _data(parts: Sequence[AskedPart]) -> list[FindingLine]:
     """What the checks find in the bars of all parts, each series once."""
-    series = {(name, timeframe(part.settings)) for part in parts for name in symbols(part.settings)}
+    series = {place for part in parts for place in places_read(Container(part.settings))}
     return noteworthy(Container(parts[0].settings).for_research, sorted(series))

@@ -14,7 +14,7 @@ from app.operations.sweep_grid import asked_sets, ranked_figures
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.exchange_rates import account_currency
-from runtime.research import symbols, timeframe
+from runtime.research import places_read, symbols, timeframe
 from runtime.walk_forward import walk_forward_sets
 from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.fold_metrics import FoldSpread
@@ -129,7 +129,7 @@ def walk_forward(
         ],
         verdict=done.report.verdict.plain(),
         config_hash=settings.config_hash,
-        data=noteworthy(house.for_research, [(symbol, timeframe(settings)) for symbol in symbols(settings)]),
+        data=noteworthy(house.for_research, places_read(house)),
         void=f"The strategy looks ahead and every figure here is void: {done.ahead}." if done.ahead else "",
         made_of=base_timeframes(settings),
         known_at=known_at_text(settings),

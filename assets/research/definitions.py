@@ -13,6 +13,7 @@ from assets.research.impact import impact_asset
 from assets.research.schedules import SIGNALS_JOB, following, refreshing
 from assets.research.strategies import all_chains, signals_key
 from conf.environment import code_location_overrides
+from runtime.signal_series import deciding_timeframes
 
 MARKET_JOB = "market"
 RESEARCH_JOB = "research"
@@ -27,8 +28,7 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
     pinned = PinnedConfig.without_strategies(overrides)
     strategies = PinnedConfig.of_strategies(overrides)
     good = {name: each for name, each in strategies.items() if isinstance(each, PinnedConfig)}
-    found = (each.settings.strategy.timeframe for each in good.values())
-    timeframes = tuple(dict.fromkeys(timeframe for timeframe in found if timeframe is not None))
+    timeframes = tuple(dict.fromkeys(length for each in good.values() for length in deciding_timeframes(each.settings)))
     market = bars_and_features(pinned, pinned.settings.universe.instruments, timeframes)
     chains, checks = all_chains(strategies)
     refresh, refresh_bars = refreshing(pinned, timeframes)

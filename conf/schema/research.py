@@ -70,9 +70,10 @@ class FeaturesSettings(ConfigModel):
 
 
 class StrategySettings(ConfigModel):
-    """``strategy``. In YAML the strategy's own parameters stand beside these keys.
+    """``strategy``. In YAML the strategy's own parameters and other instruments stand beside these keys.
 
-    ``name`` is the file's name (``conf/rules.py``). ``grid`` names the values of each parameter that a sweep tries when
+    ``name`` is the file's name (``conf/rules.py``). ``others`` are instruments whose bars its features read, by the
+    strategy's own key. ``grid`` names the values of each parameter that a sweep tries when
     none is given.
     """
 
@@ -83,7 +84,13 @@ class StrategySettings(ConfigModel):
     instruments: tuple[Name, ...] | None
     timeframe: Timeframe | None
     parameters: dict[str, float | int | bool]
+    others: dict[str, Name] = Field(default_factory=dict)
     grid: dict[str, Annotated[tuple[float | int, ...], Field(min_length=1)]] = Field(default_factory=dict)
+
+    @property
+    def values(self) -> dict[str, float | str]:
+        """Parameters and other instruments: everything that makes the strategy of its kind."""
+        return {**self.parameters, **self.others}
 
     def grid_sets(self) -> list[dict[str, float]]:
         """The parameter sets of the grid, its last parameter moving fastest; none where nothing is declared.

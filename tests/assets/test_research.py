@@ -124,7 +124,7 @@ def test_a_strategy_that_looks_ahead_is_caught(
 
     plain = registry.columns
 
-    def prophetic(features: object, bars: object) -> object:
+    def prophetic(features: object, bars: object, _more: object) -> object:
         return tuple(np.roll(column, -1) for column in plain(features, bars))  # type: ignore[arg-type]
 
     monkeypatch.setattr("tradewright.backtest.lookahead.columns", prophetic)

@@ -257,7 +257,7 @@ def run_reference(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Backtes
     """
     check_bars(bars)
     rules = spec.rules()
-    features, parameters = columns(strategy.prepare_state(), bars), strategy.parameters()
+    features, parameters = columns(strategy.prepare_state(), bars, spec.secondary), strategy.parameters()
     account, curve = _Account(rules, spec.conversion is not None, rules.cash), []
     waiting: list[_Decision] = []
     table = _bars(bars, spec)

@@ -13,6 +13,7 @@ from strategies.sma_crossover import SmaCrossover
 from tradewright.backtest import code, lookahead
 from tradewright.backtest.lookahead import look_ahead, look_ahead_evidence
 from tradewright.model.strategy import HOLD, NAN, Feature
+from tradewright.research.strategy_check import trial_secondary
 from tradewright.store.dataset import bars_hash
 
 
@@ -46,7 +47,8 @@ class LastValue(Peeking):
 
 @pytest.mark.parametrize("kind", list(kinds().usable))
 def test_the_built_in_strategies_know_no_future(kind, make_bars):
-    assert look_ahead(kinds().usable[kind](), make_bars(1, 400)) == ()
+    strategy, bars = kinds().usable[kind](), make_bars(1, 400)
+    assert look_ahead(strategy, bars, trial_secondary(strategy, bars)) == ()
 
 
 @pytest.mark.parametrize("ahead", [1, 5])
@@ -64,7 +66,7 @@ def test_a_decision_that_reads_the_last_bar_there_is_is_found(make_bars):
 
 
 def test_a_column_that_knows_the_future_is_found_by_bar_and_name(make_bars, monkeypatch):
-    def centred(features, bars):
+    def centred(features, bars, _more):
         return tuple(np.convolve(bars.close, np.ones(3) / 3, "same")[: len(bars.close)] for _ in features)
 
     monkeypatch.setattr(lookahead, "columns", centred)

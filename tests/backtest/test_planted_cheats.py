@@ -203,7 +203,7 @@ def _filled(values: Floats) -> Floats:
 
 @pytest.mark.parametrize("make", [pytest.param(make, id=name) for name, make in COLUMNS.items()])
 def test_a_column_that_knows_what_comes_is_found_by_its_name(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookahead, "columns", lambda features, table: tuple(make(table.close) for _ in features))
+    monkeypatch.setattr(lookahead, "columns", lambda features, table, _more: tuple(make(table.close) for _ in features))
     table = bars()
     findings = look_ahead(Cheat(rises), table)
     named = [finding for finding in findings if finding.what == "close()"]
@@ -228,7 +228,7 @@ HONEST: dict[str, Make] = {
 
 @pytest.mark.parametrize("make", [pytest.param(make, id=name) for name, make in HONEST.items()])
 def test_an_honest_column_is_let_go(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookahead, "columns", lambda features, table: tuple(make(table.close) for _ in features))
+    monkeypatch.setattr(lookahead, "columns", lambda features, table, _more: tuple(make(table.close) for _ in features))
     assert look_ahead(Cheat(rises), bars()) == ()
 
 
@@ -240,7 +240,9 @@ def test_a_column_that_peeks_now_and_then_is_found(period: int, count: int, monk
         out[period - 1 : -1 : period] = close[period::period]
         return out
 
-    monkeypatch.setattr(lookahead, "columns", lambda features, table: tuple(peeking(table.close) for _ in features))
+    monkeypatch.setattr(
+        lookahead, "columns", lambda features, table, _more: tuple(peeking(table.close) for _ in features)
+    )
     assert "close()" in {found.what for found in look_ahead(Cheat(rises), bars(count))}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import sweep
 from tradewright.fills.costs import PercentCosts
 from tradewright.fills.slippage import BpsSlippage
+from tradewright.research.strategy_check import trial_secondary
 
 SETS: dict[str, list[dict[str, float]]] = {
     "buy_and_hold": [{}],
@@ -24,6 +27,13 @@ SETS: dict[str, list[dict[str, float]]] = {
         for target in (0.0, 1.5)
         for period in (5, 14)
     ],
+    "intraday_trend": [
+        {"channel": channel, "trend_days": days, "stop_atr": stop, "target_atr": 2.0 - stop}
+        for channel in (3, 8)
+        for days in (2, 5)
+        for stop in (0.0, 2.0)
+    ],
+    "pairs": [{"window": window, "entry": entry} for window in (10, 25) for entry in (1.0, 2.0)],
     "macd_trend": [{"fast": 4, "slow": 9, "signal": 3, "threshold": at} for at in (0.0, 0.001, 0.004, 0.5)],
 }
 SPECS = {
@@ -46,6 +56,7 @@ SPECS = {
 def test_the_sweep_has_the_totals_of_the_plain_engine(make_bars, kind, spec):
     bars = make_bars(31, 300)
     strategies: list[BaseStrategy] = [build(kind, values) for values in SETS[kind]]
+    spec = replace(spec, secondary=trial_secondary(strategies[0], bars))
     for row, strategy in zip(sweep(strategies, bars, spec), strategies, strict=True):
         result = run_reference(strategy, bars, spec)
         path = np.concatenate(([spec.cash], result.equity))

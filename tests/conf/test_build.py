@@ -227,7 +227,12 @@ def test_strategies_have_the_parameters_of_their_file(kind: str) -> None:
     common = {"name", "kind", "confidence", "size_pct", "instruments", "timeframe", "grid"}
     made = Container(composed(f"strategy={kind}")).strategy
     assert made.name == said["kind"]
-    assert made.parameters() == tuple(float(value) for key, value in said.items() if key not in common)
+    own = {key: value for key, value in said.items() if key not in common}
+    numbers = {key: value for key, value in own.items() if not isinstance(value, str)}
+    assert made.parameters() == tuple(map(float, numbers.values()))
+    assert {key: getattr(made, key) for key in made.other_instruments()} == {
+        key: value for key, value in own.items() if key not in numbers
+    }
 
 
 @pytest.mark.parametrize("stage", options("stage"))

@@ -211,7 +211,7 @@ def _mutants(value: object) -> list[object]:
 def test_every_key_refuses_a_typo_a_wrong_type_and_nan() -> None:
     """The mutation corpus over the whole shipped configuration: nothing wrong passes."""
     tree = json.loads(compose().model_dump_json(), parse_float=float)
-    tree["strategy"] |= tree["strategy"].pop("parameters")
+    tree["strategy"] |= tree["strategy"].pop("parameters") | tree["strategy"].pop("others")
     for group in ("policy", "risk", "stage"):
         tree[group] = {name: _as_written(value) for name, value in tree[group].items()}
     for row in tree["instruments"].values():

@@ -12,12 +12,15 @@ import numpy as np
 import pytest
 
 from strategies.agent import StrategyAgent, ask_all
+from strategies.intraday_trend import IntradayTrend
 from strategies.sma_crossover import SmaCrossover
 from tests.strategies.test_known_crosses import prices
 from tests.strategies.test_strategies import bars_of
 from tradewright.backtest.decisions import replay
 from tradewright.model.agent import Agent, AgentSnapshot
+from tradewright.model.errors import DataError
 from tradewright.model.signal import SignalAction, SignalCandidate
+from tradewright.research.strategy_check import trial_secondary
 
 NAN = math.nan
 
@@ -46,6 +49,19 @@ def ask(agent: StrategyAgent, snapshot: AgentSnapshot) -> list[SignalCandidate]:
 
 def one_bar(price: float = 100.25) -> AgentSnapshot:
     return AgentSnapshot("SPY", bars_of(np.array([price])))
+
+
+def test_it_decides_on_other_series_of_its_snapshot_as_the_replay_does():
+    bars, strategy = bars_of(prices(4, 120)), IntradayTrend(channel=3, trend_days=2)
+    others = trial_secondary(strategy, bars)
+    actions = replay(strategy, bars, np.zeros(120), others)
+    for count in (20, 57, 120):
+        known = AgentSnapshot("SPY", bars.head(count), secondary=others.head(count))
+        said, target = ask(StrategyAgent(strategy), known), actions[count - 1, 0]
+        assert [signal.target for signal in said] == ([] if np.isnan(target) else [target])
+    assert not np.isnan(actions[:, 0]).all()
+    with pytest.raises(DataError, match="the bars of close on 1d were not read"):
+        ask(StrategyAgent(strategy), AgentSnapshot("SPY", bars))
 
 
 def test_bar_by_bar_it_says_what_the_replay_says():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -17,6 +18,8 @@ from strategies.sma_crossover import SmaCrossover
 from tests.strategies.test_strategies import bars_of
 from tradewright.backtest.decisions import decide, replay
 from tradewright.model.errors import ConfigError
+from tradewright.model.secondary import SecondaryBars, SecondarySeries
+from tradewright.research.strategy_check import trial_secondary
 
 NAN = math.nan
 
@@ -24,8 +27,18 @@ NAN = math.nan
 def targets(strategy, close, position: float = 0.0) -> dict[int, float]:
     """Bar -> target of every decision."""
     close = np.asarray(close, np.float64)
-    actions = replay(strategy, bars_of(close), np.full(len(close), position))
+    bars = bars_of(close)
+    actions = replay(strategy, bars, np.full(len(close), position), beside(strategy, bars))
     return {int(bar): float(actions[bar, 0]) for bar in np.flatnonzero(~np.isnan(actions[:, 0]))}
+
+
+def beside(strategy, bars) -> SecondarySeries | None:
+    """Every other instrument as a copy of this one, every longer bar of five."""
+    found = trial_secondary(strategy, bars)
+    if found is None:
+        return None
+    copy = SecondaryBars(bars, found.closes, found.closes)
+    return replace(found, series={name: copy if name.of else each for name, each in found.series.items()})
 
 
 def prices(seed: int, count: int = 160) -> np.ndarray:
@@ -156,7 +169,8 @@ def test_a_market_that_does_not_move_is_left_alone(kind):
 @pytest.mark.parametrize("factor", [0.125, 4.0, 512.0])
 def test_a_market_in_another_currency_has_the_same_decisions(kind, factor):
     close = prices(5)
-    plain, scaled = (replay(kinds().usable[kind](), bars_of(each), np.zeros(160)) for each in (close, close * factor))
+    strategy, tables = kinds().usable[kind](), [bars_of(each) for each in (close, close * factor)]
+    plain, scaled = (replay(strategy, bars, np.zeros(160), trial_secondary(strategy, bars)) for bars in tables)
     np.testing.assert_array_equal(scaled[:, 0], plain[:, 0])
     np.testing.assert_allclose(scaled[:, 1:], plain[:, 1:] * factor, rtol=1e-12)
 
@@ -164,9 +178,11 @@ def test_a_market_in_another_currency_has_the_same_decisions(kind, factor):
 @pytest.mark.parametrize("kind", list(kinds().usable))
 def test_the_decision_of_now_is_that_of_the_replay(kind):
     strategy, bars = kinds().usable[kind](), bars_of(prices(6, 60))
-    actions = replay(strategy, bars, np.zeros(60))
+    others = trial_secondary(strategy, bars)
+    actions = replay(strategy, bars, np.zeros(60), others)
     for count in range(1, 61):
-        np.testing.assert_array_equal(decide(strategy, bars.head(count), 0.0), actions[count - 1])
+        known = others and others.head(count)
+        np.testing.assert_array_equal(decide(strategy, bars.head(count), 0.0, known), actions[count - 1])
 
 
 def test_without_a_bar_there_is_no_decision():

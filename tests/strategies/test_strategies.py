@@ -26,6 +26,7 @@ from tradewright.model.bars import Bars
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.model.signal import SignalAction
 from tradewright.model.strategy import HOLD
+from tradewright.research.strategy_check import trial_secondary
 
 NAN = math.nan
 
@@ -50,7 +51,8 @@ def test_each_strategy_keeps_the_port(kind):
     strategy, bars = kinds().usable[kind](), waves()
     assert strategy.name == kind
     assert next(iter(inspect.signature(strategy.generate_signal).parameters)) == "i"
-    assert len(columns(strategy.prepare_state(), bars)) == len(strategy.prepare_state())
+    found = columns(strategy.prepare_state(), bars, trial_secondary(strategy, bars))
+    assert len(found) == len(strategy.prepare_state())
     assert len(strategy.parameters()) == len(parameters_of(kind))
     assert strategy.post_trade_update(None) is None
     assert hash(strategy) == hash(kinds().usable[kind]())
@@ -60,10 +62,11 @@ def test_each_strategy_keeps_the_port(kind):
 @pytest.mark.parametrize("position", [0.0, 5.0, -5.0])
 def test_compiled_and_plain_decisions_are_the_same(kind, position):
     strategy, bars = kinds().usable[kind](), waves()
-    features = columns(strategy.prepare_state(), bars) or (bars.close,)
+    others = trial_secondary(strategy, bars)
+    features = columns(strategy.prepare_state(), bars, others) or (bars.close,)
     compiled, parameters = njit(strategy.generate_signal), strategy.parameters() or (0.0,)
     found = [compiled(i, features, parameters, position) for i in range(len(bars.ts))]
-    np.testing.assert_array_equal(found, replay(strategy, bars, np.full(len(bars.ts), position)))
+    np.testing.assert_array_equal(found, replay(strategy, bars, np.full(len(bars.ts), position), others))
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from tradewright.backtest.result import FILL, TOTALS, TRADE, BacktestResult
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.model.bars import Bars
 from tradewright.model.hashing import SCHEMA_VERSION, content_hash
+from tradewright.model.secondary import SecondarySeries
 from tradewright.model.strategy import Strategy
 from tradewright.store.dataset import bars_hash
 from tradewright.store.files import write_bytes
@@ -46,7 +47,7 @@ def cache_key(strategy: Strategy, data: str, spec: BacktestSpec, *, schema_versi
     return content_hash(
         {
             "strategy": strategy.name,
-            "features": [[feature.indicator, *feature.arguments] for feature in strategy.prepare_state()],
+            "features": [feature.terms for feature in strategy.prepare_state()],
             "parameters": [float(value) for value in strategy.parameters()],
             "code": code_identity(strategy.generate_signal),
             "data": data,
@@ -128,7 +129,7 @@ def store(path: Path, result: BacktestResult) -> None:
 
 def _described(value: object) -> object:
     """Dataclasses as their name and fields, so that two models with equal numbers stay apart."""
-    if isinstance(value, Conversion):
+    if isinstance(value, Conversion | SecondarySeries):
         return value.digest
     if is_dataclass(value) and not isinstance(value, type):
         own = {each.name: _described(getattr(value, each.name)) for each in fields(value)}

@@ -16,33 +16,40 @@ from tradewright.backtest.strategy_errors import action_of, features_of, limited
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.errors import DataError
+from tradewright.model.secondary import SecondarySeries
 from tradewright.model.strategy import Action, Strategy
 
 
-def decide(strategy: Strategy, bars: Bars, position: float) -> Action:
+def decide(strategy: Strategy, bars: Bars, position: float, secondary: SecondarySeries | None = None) -> Action:
     """The action of the strategy at the close of the last bar, without later bars; ``position`` in signed units.
+
+    Args:
+        secondary: the bars of other timeframes and instruments that it reads.
 
     Raises:
         IndexError: without a bar.
+        DataError: a series that it reads is not among ``secondary``.
         StrategyError: the strategy's own code failed.
     """
     if len(bars.ts) == 0:
         raise IndexError("there is no bar to decide on")
-    features = columns(features_of(strategy), bars)
+    features = columns(features_of(strategy), bars, secondary)
     last = len(bars.ts) - 1
     with located_errors(strategy), np.errstate(all="ignore"):
         return limited_action(strategy, strategy.generate_signal(last, features, strategy.parameters(), position), last)
 
 
-def feature_values(strategy: Strategy, bars: Bars) -> list[tuple[str, Floats]]:
+def feature_values(
+    strategy: Strategy, bars: Bars, secondary: SecondarySeries | None = None
+) -> list[tuple[str, Floats]]:
     """What the strategy reads, in its order: each feature by name and arguments, as ``ema(12)``, with its column."""
     features = features_of(strategy)
-    return list(zip((each.label for each in features), columns(features, bars), strict=True))
+    return list(zip((each.label for each in features), columns(features, bars, secondary), strict=True))
 
 
-def replay(strategy: Strategy, bars: Bars, positions: Floats) -> Floats:
+def replay(strategy: Strategy, bars: Bars, positions: Floats, secondary: SecondarySeries | None = None) -> Floats:
     """The action of every bar, given the position held at its close. Shape (bars, 4): an :data:`Action` per row."""
-    features = columns(features_of(strategy), bars)
+    features = columns(features_of(strategy), bars, secondary)
     parameters = strategy.parameters()
     actions = np.empty((len(bars.ts), 4))
     with located_errors(strategy), np.errstate(all="ignore"):
@@ -96,7 +103,8 @@ def target_changes(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> list[C
         raise DataError("no bars to decide on", where=strategy.name, remedy="materialize the bars first")
     result = run(strategy, bars, replace(spec, bar_delay=1, fill_market="next_open", close_at_end=False))
     found = [CurrentTarget(0.0, 0)]
-    for change in _changes(replay(strategy, bars, result.position), result, allow_short=spec.allow_short):
+    actions = replay(strategy, bars, result.position, spec.secondary)
+    for change in _changes(actions, result, allow_short=spec.allow_short):
         if np.sign(change.target) != np.sign(found[-1].target):
             found.append(change)
     return found

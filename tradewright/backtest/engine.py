@@ -16,6 +16,7 @@ from tradewright.backtest.strategy_errors import features_of, located_errors
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.errors import DataError
+from tradewright.model.secondary import SecondarySeries
 from tradewright.model.strategy import Feature, Strategy
 
 VOLATILITY = Feature("rolling_vol", (20,))
@@ -43,7 +44,7 @@ def run(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> BacktestResult:
         ConfigError: a feature that no indicator gives.
         StrategyError: the decision cannot be compiled.
     """
-    inputs = inputs_of(strategy, bars)
+    inputs = inputs_of(strategy, bars, spec.secondary)
     market, rules = market_of(bars, spec), spec.rules()
     room = len(bars.ts) // BARS_PER_FILL + 1
     while True:
@@ -75,9 +76,9 @@ def _one(strategy: Strategy, inputs: Inputs, market: BarArrays, rules: KernelPar
     return summary
 
 
-def inputs_of(strategy: Strategy, bars: Bars) -> Inputs:
+def inputs_of(strategy: Strategy, bars: Bars, secondary: SecondarySeries | None) -> Inputs:
     """The columns and parameters of a strategy, padded where it has none."""
-    found = columns(features_of(strategy), bars) or (bars.close,)
+    found = columns(features_of(strategy), bars, secondary) or (bars.close,)
     return Inputs(tuple(map(contiguous, found)), tuple(map(float, strategy.parameters())) or (0.0,))
 
 

@@ -8,7 +8,7 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-SOURCES = ("backtest", "fills", "indicators", "model/bars.py", "model/strategy.py")
+SOURCES = ("backtest", "fills", "indicators", "model/bars.py", "model/secondary.py", "model/strategy.py")
 """The files and folders of the package ``tradewright`` that decide on the numbers of a result."""
 
 

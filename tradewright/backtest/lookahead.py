@@ -9,7 +9,8 @@ It proves, for the bars and parameters that it is given:
 - **Features.** The columns of the first ``c`` bars, computed without the later ones, equal those computed with them,
   for :data:`DENSE` consecutive ``c`` at the beginning, as many at the end, and :data:`SPREAD` in between. So a column
   that looks ahead in at least one of :data:`DENSE` successive bars is found. Columns come from the registry of
-  indicators, whose own tests cut at every bar; here the newest :data:`FEATURE_BARS` bars are looked at.
+  indicators, whose own tests cut at every bar; here the newest :data:`FEATURE_BARS` bars are looked at. Bars of other
+  timeframes and instruments are cut by time: only those that have ended with bar ``c`` are left.
 
 It does not prove anything of other parameters, of other bars, or of a decision that looks ahead only while it holds a
 position of another size. Its cost is proportional to the number of bars.
@@ -50,6 +51,7 @@ from tradewright.backtest.strategy_errors import (
 from tradewright.indicators.registry import columns
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Floats
+from tradewright.model.secondary import SecondarySeries
 from tradewright.model.strategy import Action, Strategy
 from tradewright.store.dataset import bars_hash
 
@@ -91,21 +93,24 @@ class LookAhead(NamedTuple):
         return f"bar {self.bar}: {self.what} is {self.known} with the future and {self.cut} {other}{where}"
 
 
-def look_ahead_evidence(strategy: Strategy, bars: Bars, *, data: str = "") -> LookAheadEvidence:
+def look_ahead_evidence(
+    strategy: Strategy, bars: Bars, *, secondary: SecondarySeries | None = None, data: str = ""
+) -> LookAheadEvidence:
     """Make the look-ahead test, and bind its result to code and bars.
 
     Args:
-        data: the hash of the bars, where the caller knows it.
+        secondary: the bars of other timeframes and instruments that it reads.
+        data: the hash of the bars, secondary ones included, where the caller knows it.
 
     Raises:
         StrategyError: the strategy's own code failed.
     """
-    found = look_ahead(strategy, bars)
+    found = look_ahead(strategy, bars, secondary)
     told = tuple(str(finding) for finding in found)
     return LookAheadEvidence(tested_code(strategy), data or bars_hash(bars), len(bars.ts), told)
 
 
-def look_ahead(strategy: Strategy, bars: Bars) -> tuple[LookAhead, ...]:
+def look_ahead(strategy: Strategy, bars: Bars, secondary: SecondarySeries | None = None) -> tuple[LookAhead, ...]:
     """The first value of each feature that knew the future, and the first decision that did; empty is the good result.
 
     Features are equal within 1e-9 of the value, decisions exactly, NaN to NaN. Of no bars nothing is found.
@@ -116,9 +121,11 @@ def look_ahead(strategy: Strategy, bars: Bars) -> tuple[LookAhead, ...]:
     if len(bars.ts) == 0:
         return ()
     with np.errstate(all="ignore"):
-        found = list(_features(strategy, select(bars, slice(-FEATURE_BARS, None))))
+        start = max(0, len(bars.ts) - FEATURE_BARS)
+        newest = None if secondary is None else secondary.part(start, len(bars.ts))
+        found = list(_features(strategy, select(bars, slice(start, None)), newest))
     with located_errors(strategy):
-        found += _decisions(strategy, bars)
+        found += _decisions(strategy, bars, secondary)
     return tuple(found)
 
 
@@ -128,25 +135,25 @@ def feature_cuts(count: int) -> list[int]:
     return sorted(cut for cut in {*range(1, DENSE + 1), *range(count - DENSE, count), *spread} if 0 < cut < count)
 
 
-def _features(strategy: Strategy, bars: Bars) -> Iterator[LookAhead]:
+def _features(strategy: Strategy, bars: Bars, secondary: SecondarySeries | None) -> Iterator[LookAhead]:
     features = features_of(strategy)
     if not features:
         return
-    whole = columns(features, bars)
+    whole = columns(features, bars, secondary)
     told = set()
     for cut in feature_cuts(len(bars.ts)):
-        known = columns(features, bars.head(cut))
+        known = columns(features, bars.head(cut), None if secondary is None else secondary.head(cut))
         for feature, all_values, values in zip(features, whole, known, strict=True):
             equal = np.isclose(all_values[:cut], values, rtol=1e-9, atol=0.0, equal_nan=True)
             if not equal.all() and feature not in told:
                 told.add(feature)
                 bar = int(np.argmin(equal))
-                name = f"{feature.indicator}{feature.arguments}"
+                name = feature.label if feature.source else f"{feature.indicator}{feature.arguments}"
                 yield LookAhead(bar, name, float(all_values[bar]), float(values[bar]))
 
 
-def _decisions(strategy: Strategy, bars: Bars) -> Iterator[LookAhead]:
-    found = columns(features_of(strategy), bars)
+def _decisions(strategy: Strategy, bars: Bars, secondary: SecondarySeries | None) -> Iterator[LookAhead]:
+    found = columns(features_of(strategy), bars, secondary)
     probe = len(bars.ts) if len(bars.ts) <= PLAIN_BARS else PROBE_BARS
     result = _plain_scan(strategy, tuple(column[:probe] for column in found), probe)
     if result is None and probe < len(bars.ts):

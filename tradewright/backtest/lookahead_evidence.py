@@ -42,5 +42,5 @@ def tested_code(strategy: Strategy) -> str:
     Raises:
         StrategyError: the code cannot be told from its edited self, or the strategy's features are wrong.
     """
-    features = [[feature.indicator, *feature.arguments] for feature in features_of(strategy)]
+    features = [feature.terms for feature in features_of(strategy)]
     return content_hash([strategy.name, code_identity(strategy.generate_signal), features, strategy.parameters()])

@@ -14,16 +14,23 @@ from tradewright.model.strategy import Strategy
 
 def span_spec(spec: BacktestSpec, start: int, stop: int) -> BacktestSpec:
     """The terms of a run on the first ``stop`` bars that begins at bar ``start`` and closes what is open at its end."""
-    known = spec.conversion
-    return replace(spec, first_bar=start, close_at_end=True, conversion=None if known is None else known.head(stop))
+    rates, secondary = spec.conversion, spec.secondary
+    return replace(
+        spec,
+        first_bar=start,
+        close_at_end=True,
+        conversion=None if rates is None else rates.head(stop),
+        secondary=None if secondary is None else secondary.head(stop),
+    )
 
 
 def run_span(strategy: Strategy, bars: Bars, spec: BacktestSpec, start: int, stop: int) -> BacktestResult:
     """Backtest the bars ``[start, stop)``, beginning flat with the cash of ``spec`` and ending flat.
 
     The indicators are computed on the bars from 0 to ``stop``, so that they are warm at ``start`` and know nothing of
-    later bars. The first decision is that of bar ``start``, and a position that is open at the last bar is closed at
-    its close, at the costs of any other order. In the result bar 0 is ``start``.
+    later bars; secondary series are cut at the end of the last one. The first decision is that of bar ``start``, and a
+    position that is open at the last bar is closed at its close, at the costs of any other order. In the result bar 0
+    is ``start``.
 
     Raises:
         DataError, ConfigError, StrategyError: as :func:`tradewright.backtest.engine.run`.

@@ -11,6 +11,7 @@ from tradewright.backtest.sizing import MaxSize, SizingModel, SizingTerms
 from tradewright.fills.costs import CostModel, FeeTerms, NoCosts
 from tradewright.fills.slippage import NoSlippage, SlippageModel, SlippageTerms
 from tradewright.model.errors import ConfigError
+from tradewright.model.secondary import SecondarySeries
 
 
 class KernelParameters(NamedTuple):
@@ -58,6 +59,8 @@ class BacktestSpec:
         quoted_spread: None for bars of trades. For bars of quotes, which hold middle prices, the basis points that
             stand in for an unknown spread. A purchase then meets the ask and a sale the bid, half the bar's spread
             away, and the slippage model comes on top, without a half spread of its own.
+        secondary: the bars of other timeframes and instruments that features read; they belong to the bars. None where
+            the strategy reads its own bars alone.
 
     Raises:
         ConfigError: a value out of its range.
@@ -80,6 +83,7 @@ class BacktestSpec:
     conversion: Conversion | None = None
     currency: str = ""
     quoted_spread: float | None = None
+    secondary: SecondarySeries | None = None
 
     def __post_init__(self) -> None:
         if self.quoted_spread is not None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from tradewright.indicators.catalogue import resolve
+from tradewright.model.bars import Timeframe
 from tradewright.model.errors import StrategyError, TradewrightError
 from tradewright.model.strategy import Action, Feature, Strategy
 
@@ -54,6 +55,12 @@ def features_of(strategy: Strategy) -> tuple[Feature, ...]:
             told = f"prepare_state: the arguments of {each.indicator} are {each.arguments!r}"
             example = f'write Feature("{each.indicator}", ({each.arguments!r},)), with the comma'
             raise StrategyError(told, where=where, remedy=example)
+        if not isinstance(each.of, str) or each.timeframe not in ("", *Timeframe):
+            told = f"prepare_state: {each.indicator} is of {each.of!r} on {each.timeframe!r}"
+            rule = (
+                f"of is the name of an instrument, timeframe one of {', '.join(Timeframe)}; leave out what is its own"
+            )
+            raise StrategyError(told, where=where, remedy=rule)
         try:
             resolve(each)
         except TradewrightError as error:

@@ -147,10 +147,10 @@ def prepare(strategies: Sequence[Strategy], bars: Bars, spec: BacktestSpec) -> P
     distinct = {feature: index for index, feature in enumerate(dict.fromkeys(f for need in needs for f in need))}
     table = np.empty((len(distinct), len(bars.ts)))
     for feature, index in distinct.items():
-        table[index] = column(feature, bars)
+        table[index] = column(feature, bars, spec.secondary)
     return PreparedSweep(
         kernel=simulator(kinds.pop(), len(needs[0]), len(values[0])),
-        first=inputs_of(strategies[0], bars),
+        first=inputs_of(strategies[0], bars, spec.secondary),
         features=tuple(distinct),
         columns=contiguous(table),
         which=np.array([[distinct[feature] for feature in need] for need in needs], np.int64),

@@ -74,6 +74,7 @@ def study(
     evidence: Mapping[str, ValidityEvidence] | None = None,
     facts: Mapping[str, str] | None = None,
     days: Mapping[str, Times] | None = None,
+    data: Mapping[str, str] | None = None,
 ) -> StudyResult:
     """Backtest on every instrument with an equal part of the cash, and report.
 
@@ -84,6 +85,7 @@ def study(
         cache: the folder of stored results.
         count: records the trial; None counts none, for callers that show the result to nobody.
         days: the dates of the bars' sessions by instrument, in days since 1970; None takes UTC days.
+        data: the hash of all bars that are read for an instrument; None takes that of its own bars.
 
     Raises:
         ConfigError: without an instrument.
@@ -91,7 +93,7 @@ def study(
     """
     if not bars:
         raise ConfigError("no instrument", where="backtest.instruments", remedy="name at least one")
-    hashes = {name: bars_hash(table) for name, table in bars.items()}
+    hashes = {name: data[name] if data else bars_hash(table) for name, table in bars.items()}
     runs = {
         name: run_cached(
             strategy, table, replace(specs[name], cash=specs[name].cash / len(bars)), cache, data=hashes[name]

@@ -119,8 +119,8 @@ class AccountActor:
         """The gate's hard rules again, on the state of the moment of sending (R-RISK-39)."""
         symbols = {order.terms.instrument}
         view = await self._reader.valued(snapshot, symbols)
-        self._builder.read_ahead(view, symbols)
         intent = self._ledger.decisions.intent(order.intent_id)
+        self._builder.read_ahead(view, symbols, [intent])
         request = self._builder.request(intent, before_send=True)
         self._builder.watch_losses(view.account)  # before the snapshot, which tells the trip
         builder = self._builder.in_force(self._account)

@@ -114,7 +114,7 @@ class Decider:
         wanted = list(intents)
         symbols = {intent.terms.instrument for intent in wanted}
         view = await self._reader.view(symbols)
-        self._builder.read_ahead(view, symbols)
+        self._builder.read_ahead(view, symbols, wanted)
         with self._ledger.transaction():
             return [self._decide(intent, view) for intent in wanted]
 

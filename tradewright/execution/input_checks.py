@@ -46,15 +46,30 @@ def own_timeframe(intent: Intent) -> Timeframe | None:
     return Timeframe(named) if start else None
 
 
-def checks_of(strategy: str, instrument: str, timeframes: Iterable[Timeframe]) -> tuple[str, ...]:
-    """The names of the checks on which an order depends; a person's own intent needs no strategy's.
+def named_series(names: Iterable[str]) -> tuple[tuple[str, Timeframe], ...]:
+    """Instrument and timeframe of the series that a signal names (:attr:`SignalCandidate.series`)."""
+    parts = (name.rpartition(" ") for name in names)
+    return tuple((symbol, Timeframe(length)) for symbol, _space, length in parts)
+
+
+def series_read(intent: Intent) -> tuple[tuple[str, Timeframe], ...]:
+    """Instrument and timeframe of the further series that the strategy of an intent has read; none for people's."""
+    return named_series(filter(None, intent.provenance.get("series", "").split(", ")))
+
+
+def checks_of(
+    strategy: str, instrument: str, timeframes: Iterable[Timeframe], series: Iterable[tuple[str, Timeframe]] = ()
+) -> tuple[str, ...]:
+    """The names of the checks on which an order depends, each once; a person's own intent needs no strategy's.
 
     Args:
         timeframes: whose bars are read (:func:`timeframes_read`).
+        series: instrument and timeframe of the further bars that the strategy reads.
     """
     if strategy == FLATTEN:
         return ()  # the way out depends on no data
-    bars = tuple(bars_check(instrument, each) for each in timeframes)
+    own = ((instrument, each) for each in timeframes)
+    bars = tuple(dict.fromkeys(bars_check(*place) for place in (*own, *series)))
     return bars if strategy == MANUAL else (*bars, features_check(instrument), look_ahead_check(strategy))
 
 

@@ -27,6 +27,7 @@ from tradewright.execution.input_checks import (
     look_ahead_check,
     look_ahead_input,
     own_timeframe,
+    series_read,
     timeframes_read,
     unreadable_inputs,
 )
@@ -73,6 +74,7 @@ class SnapshotRequest:
         intent_id: left out of open orders, exposures and recent orders: it is the one being judged.
         checks: the names of the checks that must have passed on its inputs.
         strategy_hash: the identity of the strategy that asks; evidence about another one does not count.
+        others: the instruments whose bars its strategy reads beside those of its own.
         before_send: whether duplicates are sought among orders sent alone (the sender) or among intents too (the gate).
     """
 
@@ -83,6 +85,7 @@ class SnapshotRequest:
     checks: tuple[str, ...]
     before_send: bool = False
     strategy_hash: str = ""
+    others: tuple[str, ...] = ()
 
 
 def limits_in_force(ledger: Ledger, account: str, configured: Limits) -> Limits:
@@ -134,7 +137,7 @@ class SnapshotBuilder:
         """Everything about one intent or order, as it is now. What cannot be found out stays None."""
         now = self.ledger.clock.now()
         instrument = self.instruments.get(asked.instrument)
-        facts, values = self.facts.of(instrument) if instrument else None, self.values(view.quotes)
+        facts, values = self._facts_of(asked.instrument), self.values(view.quotes)
         if instrument:
             values.rate(instrument.currency)  # told, whether or not anything of it is held
         holdings = self._holdings(asked, facts, view, values)
@@ -160,19 +163,24 @@ class SnapshotBuilder:
         """The request for the snapshot that the gate needs for an intent, or the sender for its order."""
         symbol, instrument = intent.terms.instrument, self.instruments.get(intent.terms.instrument)
         stored = self.facts.of(instrument).stored if instrument else ()
-        read = timeframes_read(self.timeframe, stored, own_timeframe(intent))
+        read, series = timeframes_read(self.timeframe, stored, own_timeframe(intent)), series_read(intent)
         return SnapshotRequest(
             instrument=symbol,
             side=intent.terms.side,
             strategy=intent.strategy,
             intent_id=intent.intent_id,
-            checks=checks_of(intent.strategy, symbol, read),
+            checks=checks_of(intent.strategy, symbol, read, series),
             before_send=before_send,
             strategy_hash=intent.provenance.get("strategy_hash", ""),
+            others=tuple(sorted({other for other, _timeframe in series} - {symbol})),
         )
 
-    def read_ahead(self, view: AccountView, symbols: Iterable[str]) -> None:
-        """Read bars and rates of everything that a decision on these symbols looks at, before a transaction begins."""
+    def read_ahead(self, view: AccountView, symbols: Iterable[str], intents: Iterable[Intent] = ()) -> None:
+        """Read bars and rates of everything that a decision on these symbols looks at, before a transaction begins.
+
+        Args:
+            intents: what is decided on; their strategies may have read further instruments.
+        """
         self.facts.refresh()
         self.exchange.refresh()
         values, account = self.values(), view.account.account
@@ -181,6 +189,8 @@ class SnapshotBuilder:
             if (instrument := self.instruments.get(symbol)) is not None:
                 self.facts.of(instrument)
                 values.rate(instrument.currency)
+        for symbol in {other for intent in intents for other, _timeframe in series_read(intent)}:
+            self._facts_of(symbol)
         values.traded(account, day_start(values.now, self.tz), ())
 
     def price(self, symbol: str, view: AccountView) -> Decimal | None:
@@ -288,11 +298,19 @@ class SnapshotBuilder:
             breaker="; ".join(trip.text for trip in self.ledger.breaker.present(account, self.ledger.clock.now())),
         )
 
+    def _facts_of(self, symbol: str) -> MarketState | None:
+        instrument = self.instruments.get(symbol)
+        return self.facts.of(instrument) if instrument else None
+
     def _checks(self, asked: SnapshotRequest, facts: MarketState | None, now: datetime) -> tuple[InputCheck, ...]:
         """The newest result of each check, compared with the bars that were read for this decision."""
         newest, ahead = self.ledger.checks.newest(asked.checks), look_ahead_check(asked.strategy)
-        stored = data_of_checks(asked.instrument, self.timeframe, facts.fingerprints if facts else {}, self.quality)
-        damaged = unreadable_inputs(asked.instrument, facts.unreadable, facts.features_unreadable) if facts else {}
+        stored: dict[str, Basis] = {}
+        damaged: dict[str, InputCheck] = {}
+        known = {asked.instrument: facts, **{other: self._facts_of(other) for other in asked.others}}
+        for symbol, each in known.items():
+            stored |= data_of_checks(symbol, self.timeframe, each.fingerprints if each else {}, self.quality)
+            damaged |= unreadable_inputs(symbol, each.unreadable, each.features_unreadable) if each else {}
 
         def read(name: str) -> InputCheck:
             if name == ahead:

@@ -124,7 +124,7 @@ def resolve(feature: Feature) -> Feature:
         _check(name, feature.arguments[1], Argument("maximum", least=feature.arguments[0], whole=False))
     if name == "rsi_divergence":
         _check(name, feature.arguments[2], Argument("lookback", least=2 * feature.arguments[1] + 2))
-    return Feature(name, feature.arguments)
+    return feature._replace(indicator=name)
 
 
 def _check(name: str, value: float, rule: Argument) -> None:

@@ -33,7 +33,8 @@ class FeatureSet:
     @property
     def identity(self) -> str:
         """Two tables of equal bars and equal identity are equal: the set's version, and a hash of code and content."""
-        content = [self.name, self.timeframe, self.features, self.fallback_spread_bps, FEATURES_VERSION]
+        columns = [[feature.indicator, feature.arguments, *feature.source] for feature in self.features]
+        content = [self.name, self.timeframe, columns, self.fallback_spread_bps, FEATURES_VERSION]
         return f"{self.version}-{content_hash(content)[:12]}"
 
     def table(self, bars: Bars, first: int = 0) -> pd.DataFrame:

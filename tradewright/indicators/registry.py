@@ -44,6 +44,7 @@ from tradewright.indicators.volume import (
     volume_weighted_mean,
 )
 from tradewright.model.bars import Bars, Floats
+from tradewright.model.secondary import SecondarySeries, SeriesName, missing_series
 from tradewright.model.strategy import Feature
 
 Compute = Callable[..., tuple[Floats, ...]]
@@ -147,21 +148,49 @@ COMPUTATIONS: dict[str, tuple[Compute, int]] = {
 """Name -> the computation that gives it, and which of its columns it is."""
 
 
-def column(feature: Feature, bars: Bars) -> Floats:
+def column(feature: Feature, bars: Bars, secondary: SecondarySeries | None = None) -> Floats:
     """The column of one feature, as long as ``bars``; see :func:`columns`."""
-    return columns((feature,), bars)[0]
+    return columns((feature,), bars, secondary)[0]
 
 
-def columns(features: Sequence[Feature], bars: Bars) -> tuple[Floats, ...]:
+def columns(features: Sequence[Feature], bars: Bars, secondary: SecondarySeries | None = None) -> tuple[Floats, ...]:
     """One float64 column per feature, in their order, NaN in the warm-up; value ``i`` reads bars ``<= i`` only.
 
     Equal features share one array, and the lines of one indicator (macd and its signal) are computed together: treat
     the columns as read-only. A price feature is the array of ``bars`` itself.
 
+    Args:
+        secondary: the series of features that name an instrument or a timeframe. Their value ``i`` reads bars that have
+            ended when bar ``i`` ends.
+
     Raises:
         UnknownIndicator: no such name; the nearest one is named.
         IndicatorArguments: the wrong number of arguments, or one against its rule.
+        DataError: a feature names a series that was not read, or the series belong to other bars.
     """
+    if not any(feature.source for feature in features):
+        return _columns(features, bars)
+    named = [SeriesName(*feature.source) if feature.source else None for feature in features]
+    found: dict[int, Floats] = {}
+    for name in dict.fromkeys(named):
+        places = [place for place, each in enumerate(named) if each == name]
+        group = [features[place] for place in places]
+        made = _columns(group, bars) if name is None else _of_series(group, name, len(bars.ts), secondary)
+        found |= dict(zip(places, made, strict=True))
+    return tuple(found[place] for place in range(len(features)))
+
+
+def _of_series(
+    features: Sequence[Feature], name: SeriesName, bars: int, secondary: SecondarySeries | None
+) -> tuple[Floats, ...]:
+    if secondary is None:
+        raise missing_series(features[0].label)
+    secondary.check(bars)
+    series = secondary.of(name, features[0].label)
+    return tuple(secondary.aligned(each, series) for each in _columns(features, series.bars))
+
+
+def _columns(features: Sequence[Feature], bars: Bars) -> tuple[Floats, ...]:
     done: dict[tuple[Compute, tuple[float, ...]], tuple[Floats, ...]] = {}
     result: list[Floats] = []
     for feature in map(resolve, features):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from tradewright.model.bars import Bars
 from tradewright.model.order import Fill
+from tradewright.model.secondary import SecondarySeries
 from tradewright.model.signal import SignalCandidate
 
 
@@ -22,7 +23,9 @@ def no_limits() -> Mapping[str, float]:
 class AgentSnapshot:
     """The input of every agent on one bar: the closed bars of one instrument, its position, the account's limits.
 
-    ``position`` is in signed units. The three hashes are copied into the signals, so that each can be traced.
+    ``position`` is in signed units; ``secondary`` are the bars of other timeframes and instruments that had ended with
+    the last of ``bars``, for strategies that read some. The three hashes are copied into the signals, so that each can
+    be traced.
     """
 
     instrument: str
@@ -32,6 +35,7 @@ class AgentSnapshot:
     data_hash: str = ""
     feature_hash: str = ""
     config_hash: str = ""
+    secondary: SecondarySeries | None = None
 
 
 class Agent(ABC):

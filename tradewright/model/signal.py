@@ -29,6 +29,7 @@ class SignalCandidate(FrozenModel):
         bar_ts: the start of the bar on whose close the signal was decided.
         features: the values of the strategy's features on that bar, by name and arguments, in the prices on which it
             decides; None where an indicator has no value yet. An agent has none.
+        series: the further series of bars that its strategy reads, each as ``SPY 1d``, sorted.
         data_hash, config_hash: fingerprints of the bars and of the resolved configuration that it was made from.
         strategy_hash: the identity of the strategy: kind, code, parameters, features, timeframe, instruments.
     """
@@ -49,6 +50,7 @@ class SignalCandidate(FrozenModel):
     stop: Number | None = None
     take_profit: Number | None = None
     features: dict[str, float | None] = Field(default_factory=dict)
+    series: tuple[str, ...] = ()
     data_hash: str = ""
     feature_hash: str = ""
     config_hash: str = ""

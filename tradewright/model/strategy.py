@@ -17,16 +17,40 @@ class Feature(NamedTuple):
     """One column that a strategy needs: an indicator and its arguments, hashable, so that sweeps share it.
 
     ``Feature("sma", (10,))`` is the simple mean of 10 closes; ``Feature("close")`` is the close itself.
+    ``Feature("sma", (50,), timeframe="1d")`` is the mean of 50 daily closes, ``Feature("close", of="SPY")`` the close
+    of another instrument; see :class:`~tradewright.model.secondary.SecondarySeries` for their value in a bar.
+
+    Args:
+        of: the instrument whose bars are read; empty for the one that the strategy decides on.
+        timeframe: of the bars that are read, never shorter than the strategy's; empty for the strategy's own.
     """
 
     indicator: str
     arguments: tuple[float, ...] = ()
+    of: str = ""
+    timeframe: str = ""
+
+    def __repr__(self) -> str:
+        """Without ``of`` and ``timeframe`` where they are empty: trials and feature tables are told apart by it."""
+        source = f", of={self.of!r}, timeframe={str(self.timeframe)!r}" if self.source else ""
+        return f"Feature(indicator={self.indicator!r}, arguments={self.arguments!r}{source})"
 
     @property
     def label(self) -> str:
-        """Name and arguments, as ``ema(12)``; the name alone without arguments."""
+        """Name, arguments and bars, as ``ema(12)``, ``close of SPY``, ``sma(50) of SPY on 1d``."""
         arguments = ", ".join(f"{argument:g}" for argument in self.arguments)
-        return f"{self.indicator}({arguments})" if arguments else self.indicator
+        name = f"{self.indicator}({arguments})" if arguments else self.indicator
+        return "".join((name, f" of {self.of}" if self.of else "", f" on {self.timeframe}" if self.timeframe else ""))
+
+    @property
+    def source(self) -> tuple[str, ...]:
+        """Instrument and timeframe where one of them is named; nothing for a column of the strategy's own bars."""
+        return (self.of, str(self.timeframe)) if self.of or self.timeframe else ()
+
+    @property
+    def terms(self) -> list[str | float]:
+        """All that tells it from other features, as plain values for a hash."""
+        return [self.indicator, *self.arguments, *self.source]
 
 
 Action = tuple[float, float, float, float]

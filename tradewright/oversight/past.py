@@ -58,7 +58,7 @@ class InstrumentPast:
     @cached_property
     def features(self) -> list[tuple[str, Floats]]:
         """The columns that the strategy reads, by name."""
-        return feature_values(self.strategy, self.item.bars)
+        return feature_values(self.strategy, self.item.bars, self.item.secondary)
 
     def target(self, index: int) -> CurrentTarget:
         """The target in force after the close of a bar; flat before the first bar."""
@@ -67,7 +67,7 @@ class InstrumentPast:
 
     def signal(self, index: int) -> tuple[SignalCandidate, datetime]:
         """The signal after the close of a bar, from that bar and those before it, with the moment of the close."""
-        item = replace(self.item, bars=select(self.item.bars, slice(0, index + 1)))
+        item = self.item.head(index + 1)
         raw = select(self.raw, slice(0, index + 1))
         current = self.target(index)
         features = features_at(self.features, current.since)
@@ -109,9 +109,9 @@ class InstrumentPast:
 
     def backtest_fills(self, first: datetime, last: datetime) -> list[ParityFill]:
         """The fills of a backtest over all bars up to ``last`` that lie in a span, at raw prices."""
-        bars, spec = self.item.bars, self.spec
-        high = self.index(last) + 1
-        result = run(self.strategy, select(bars, slice(0, high)), spec)
+        bars, high = self.item.bars, self.index(last) + 1
+        known = self.item.head(high)
+        result = run(self.strategy, known.bars, replace(self.spec, secondary=known.secondary))
         factor, instrument = self.raw.close[:high] / bars.close[:high], self.item.instrument
         found = []
         for row in result.fills:

@@ -45,7 +45,9 @@ def strategy_identity(
         ValueError: for a parameter that is NaN or infinite.
     """
     numbers = {parameter: float(value) for parameter, value in parameters.items()}
-    columns = [[feature.indicator, [float(each) for each in feature.arguments]] for feature in features]
+    columns = [
+        [feature.indicator, [float(each) for each in feature.arguments], *feature.source] for feature in features
+    ]
     traded = sorted(set(instruments))
     return content_hash(["strategy", name, kind, code_digest, numbers, columns, timeframe, traded])
 

@@ -97,6 +97,7 @@ def _intent(
         provenance={
             "bar": f"{signal.timeframe or ''} {signal.bar_ts.isoformat()}".strip(),
             **({"features": _features(signal)} if signal.features else {}),
+            **({"series": ", ".join(signal.series)} if signal.series else {}),
             "data_hash": signal.data_hash,
             "feature_hash": signal.feature_hash,
             "config_hash": signal.config_hash,

@@ -12,8 +12,10 @@ import pandas as pd
 from tradewright.calendars.registry import calendar_of
 from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
 from tradewright.model.errors import DataError
+from tradewright.model.hashing import content_hash
 from tradewright.model.instrument import FACTOR_COLUMNS, AssetClass, Instrument
 from tradewright.model.ports import Feed
+from tradewright.model.secondary import SecondarySeries
 from tradewright.scenarios.scenario import Scenario
 from tradewright.store.bars import BarStore, Coverage, UpsertReport
 from tradewright.store.dataset import bars_hash
@@ -27,16 +29,26 @@ _NO_ACTIONS = pd.DataFrame(columns=list(FACTOR_COLUMNS))
 
 @dataclass(frozen=True)
 class InstrumentBars:
-    """One instrument of a backtest with its bars, of the kind that is read of it."""
+    """One instrument of a backtest with its bars, of the kind that is read of it.
+
+    ``secondary`` are the bars of other timeframes and instruments that the strategy reads; None where it reads none.
+    """
 
     instrument: Instrument
     bars: Bars
     kind: BarKind = BarKind.TRADE
+    secondary: SecondarySeries | None = None
 
     @cached_property
     def data_hash(self) -> str:
-        """The hash of the bars."""
-        return bars_hash(self.bars)
+        """The hash of all bars that are read, secondary ones included."""
+        own = bars_hash(self.bars)
+        return own if self.secondary is None else content_hash([own, self.secondary.digest])
+
+    def head(self, count: int) -> InstrumentBars:
+        """The first ``count`` bars, and what is known of other series when the last of them has ended."""
+        cut = None if self.secondary is None else self.secondary.head(count)
+        return replace(self, bars=self.bars.head(count), secondary=cut)
 
 
 @dataclass(frozen=True)
@@ -201,7 +213,7 @@ def read_instrument_bars(
     for instrument in selection.instruments:
         if make is not None and store.coverage(instrument.symbol, selection.timeframe) is None:
             make(instrument)
-        bars = _read(store, selection, instrument, selection.timeframe)
+        bars = read_series(store, selection, instrument, selection.timeframe)
         found[instrument.symbol] = InstrumentBars(instrument, bars, store.kind_of(instrument.symbol))
     return found
 
@@ -215,9 +227,14 @@ def read_base(store: BarStore, selection: Selection, instrument: Instrument) -> 
     base = store.base_of(instrument.symbol, selection.timeframe)
     if base is None or base is selection.timeframe:
         return None
-    return BaseBars(base, _read(store, selection, instrument, base))
+    return BaseBars(base, read_series(store, selection, instrument, base))
 
 
-def _read(store: BarStore, selection: Selection, instrument: Instrument, timeframe: Timeframe) -> Bars:
+def read_series(store: BarStore, selection: Selection, instrument: Instrument, timeframe: Timeframe) -> Bars:
+    """The bars of an instrument in the span and the view of a selection.
+
+    Raises:
+        StoreError: when bars are missing or damaged.
+    """
     view = selection.view if instrument.asset_class in ADJUSTABLE else PriceView.RAW
     return store.read_bars(instrument.symbol, timeframe, start=selection.start, end=selection.end, view=view)

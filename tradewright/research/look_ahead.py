@@ -29,7 +29,7 @@ def evidence_of(strategy: Strategy, item: InstrumentBars, kept: Artefacts) -> Lo
         return found
     from tradewright.backtest.lookahead import look_ahead_evidence  # the compiler is loaded only where it is needed
 
-    made = look_ahead_evidence(strategy, item.bars, data=data)
+    made = look_ahead_evidence(strategy, item.bars, secondary=item.secondary, data=data)
     kept.write_json(key, asdict(made))
     return made
 

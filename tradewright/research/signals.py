@@ -63,7 +63,7 @@ def signals(
     for symbol, item in tables.items():
         current = current_target(strategy, item.bars, terms(item))
         raw = store.read_bars(symbol, timeframe)
-        features = features_at(feature_values(strategy, item.bars), current.since)
+        features = features_at(feature_values(strategy, item.bars, item.secondary), current.since)
         found.append(candidate(strategy, declared, item, current, raw, identity, timeframe, features))
     return found
 
@@ -119,10 +119,17 @@ def candidate(
         stop=_price(item.instrument, current.stop * factor),
         take_profit=_price(item.instrument, current.take_profit * factor),
         features=features,
+        series=series_of(item, timeframe),
         data_hash=data,
-        feature_hash=content_hash([[feature.indicator, *feature.arguments] for feature in strategy.prepare_state()]),
+        feature_hash=content_hash([feature.terms for feature in strategy.prepare_state()]),
         config_hash=declared.config_hash,
     )
+
+
+def series_of(item: InstrumentBars, timeframe: Timeframe) -> tuple[str, ...]:
+    """The secondary series of an instrument's bars, each as ``SPY 1d``, sorted."""
+    names = item.secondary.series if item.secondary is not None else ()
+    return tuple(sorted({f"{name.of or item.instrument.symbol} {name.timeframe or timeframe}" for name in names}))
 
 
 def _price(instrument: Instrument, value: float) -> Decimal | None:

@@ -8,30 +8,62 @@ import numpy as np
 
 from tradewright.backtest.lookahead_evidence import tested_code
 from tradewright.backtest.strategy_errors import check_compiles
-from tradewright.model.bars import Bars
+from tradewright.formats.resample import grouped
+from tradewright.model.bar_rules import select
+from tradewright.model.bars import Bars, Times
 from tradewright.model.errors import StoreError
 from tradewright.model.hashing import content_hash
+from tradewright.model.secondary import SecondaryBars, SecondarySeries
 from tradewright.model.strategy import Strategy
+from tradewright.research.secondary import needs_of
 from tradewright.store.files import write_bytes
 
 COUNT, SEED, PRICE, MOVE = 300, 7, 100.0, 0.02
 """The bars of the scenario: days of a walk from PRICE, with a deviation of MOVE a day."""
+DAY = 86_400 * 10**9
+LONGER = 5
+"""Bars of the scenario in one of a longer timeframe."""
 FLAT = slice(120, 150)
 """Bars in which the price does not move: divisors are 0 there."""
 
 
-def trial_bars() -> Bars:
+def trial_bars(seed: int = SEED, count: int = COUNT) -> Bars:
     """The scenario: a walk of 300 days with a stretch in which nothing moves and nothing is traded."""
-    rng = np.random.default_rng(SEED)
-    moves = rng.normal(0.0, MOVE, COUNT)
+    rng = np.random.default_rng(seed)
+    moves = rng.normal(0.0, MOVE, count)
     moves[FLAT] = 0.0
     close = PRICE * np.exp(np.cumsum(moves))
     start = np.concatenate(([PRICE], close[:-1]))
-    spread = np.where(moves == 0.0, 0.0, rng.uniform(0.0, MOVE, COUNT))
-    volume = np.where(moves == 0.0, 0.0, rng.uniform(1e3, 1e5, COUNT))
-    ts = np.arange(COUNT, dtype=np.int64) * 86_400 * 10**9
+    spread = np.where(moves == 0.0, 0.0, rng.uniform(0.0, MOVE, count))
+    volume = np.where(moves == 0.0, 0.0, rng.uniform(1e3, 1e5, count))
+    ts = np.arange(count, dtype=np.int64) * DAY
     high, low = np.maximum(start, close) * (1 + spread), np.minimum(start, close) * (1 - spread)
-    return Bars(ts, start, high, low, close, volume, np.full(COUNT, 5.0))
+    return Bars(ts, start, high, low, close, volume, np.full(count, 5.0))
+
+
+def trial_secondary(strategy: Strategy, bars: Bars) -> SecondarySeries | None:
+    """A series for each instrument and timeframe that the features name; None for a strategy on its own bars alone.
+
+    Another instrument is another walk; every five bars are one of a longer timeframe.
+
+    Args:
+        bars: days, as of :func:`trial_bars`.
+    """
+    names = needs_of([strategy]).features
+    if not names:
+        return None
+    closes, series = bars.ts + DAY, {}
+    for seed, name in enumerate(sorted(names), SEED + 1):
+        source = trial_bars(seed, len(closes))._replace(ts=bars.ts) if name.of else bars
+        series[name] = _longer(source, closes) if name.timeframe else SecondaryBars(source, closes, closes)
+    return SecondarySeries(closes, series)
+
+
+def _longer(bars: Bars, closes: Times) -> SecondaryBars:
+    whole = len(closes) // LONGER * LONGER
+    ends = closes[LONGER - 1 : whole : LONGER]
+    starts = np.repeat(bars.ts[:whole:LONGER], LONGER)
+    return SecondaryBars(grouped(select(bars, slice(0, whole)), starts), ends, ends)
 
 
 def tried(strategy: Strategy, kept: Path) -> tuple[str, ...]:
@@ -50,7 +82,8 @@ def tried(strategy: Strategy, kept: Path) -> tuple[str, ...]:
         return ()
     from tradewright.backtest.lookahead import look_ahead  # the compiler is loaded only where it is needed
 
-    found = tuple(str(finding) for finding in look_ahead(strategy, trial_bars()))
+    bars = trial_bars()
+    found = tuple(str(finding) for finding in look_ahead(strategy, bars, trial_secondary(strategy, bars)))
     check_compiles(strategy)
     if not found:
         _remember(mark)

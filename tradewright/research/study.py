@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -36,6 +36,10 @@ Terms = Callable[[InstrumentBars], BacktestSpec]
 """The terms of a backtest of one instrument on its bars; ``cash`` is the whole account's."""
 
 
+OtherSeries = tuple[InstrumentBars, Timeframe]
+"""Bars of a longer timeframe or of another instrument, as a strategy reads them."""
+
+
 def report(
     strategy: Strategy,
     tables: Mapping[str, InstrumentBars],
@@ -48,6 +52,7 @@ def report(
     count: CountTrials,
     look_ahead: Mapping[str, LookAheadEvidence] | None = None,
     bases: Mapping[str, BaseBars] | None = None,
+    others: Mapping[str, Sequence[OtherSeries]] | None = None,
     rules: QualityRules = SHIPPED,
 ) -> StudyResult:
     """Backtest a strategy on its instruments, and report.
@@ -59,16 +64,18 @@ def report(
         look_ahead: the results of the look-ahead test by instrument. Evidence on another strategy, other code or other
             bars than those of this study counts as none.
         bases: the stored bars of the instruments whose bars are made of shorter ones; they are judged as well.
+        others: what the strategy reads beside the bars of an instrument; it is judged as well.
         rules: by which the bars are judged.
 
     Raises:
         ConfigError, DataError, StoreError: as :func:`tradewright.evaluation.study.study`.
     """
-    made, shorter = look_ahead or {}, bases or {}
+    made, shorter, beside = look_ahead or {}, bases or {}, others or {}
     judged = {
         symbol: _judged(strategy, item, timeframe, made.get(symbol), shorter.get(symbol), rules)
         for symbol, item in tables.items()
     }
+    seen = {symbol: _with_others(found, symbol, beside.get(symbol, ()), rules) for symbol, (found, _) in judged.items()}
     return study(
         strategy,
         {symbol: item.bars for symbol, item in tables.items()},
@@ -76,9 +83,10 @@ def report(
         measures,
         cache,
         count=count,
-        evidence={symbol: seen for symbol, (seen, _score) in judged.items()},
+        evidence=seen,
         facts={**facts, **_scores({symbol: each for symbol, (_seen, each) in judged.items() if each is not None})},
         days={symbol: session_days(item) for symbol, item in tables.items()},
+        data={symbol: item.data_hash for symbol, item in tables.items()},
     )
 
 
@@ -138,6 +146,18 @@ def _judged(
         longest_gap_bars=int(gaps.figures["longest"]) if gaps else 0,
     )
     return seen, score((*found, *of_base))
+
+
+def _with_others(
+    seen: ValidityEvidence, symbol: str, others: Iterable[OtherSeries], rules: QualityRules
+) -> ValidityEvidence:
+    """The evidence on an instrument with the holes and doubtful prices of what is read beside its bars."""
+    told: list[str] = []
+    for item, timeframe in others:
+        found = _base_findings(item, BaseBars(timeframe, item.bars), rules)
+        head = f"{symbol}, of the {timeframe} bars of {item.instrument.symbol} that it reads: "
+        told += _told(head, found, (*SUSPICIOUS, Code.GAPS))
+    return replace(seen, bars=(*seen.bars, *told))
 
 
 def _base_findings(item: InstrumentBars, base: BaseBars, rules: QualityRules) -> tuple[Finding, ...]:
