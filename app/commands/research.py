@@ -113,6 +113,7 @@ def sweep(
         header = list(reply.rows[0]) if reply.rows else []
         title = f"{reply.strategy}: {reply.trials} trials, best {reply.ranked_by} first"
         output.table(title, header, [list(row.values()) for row in reply.rows])
+        _tell_sets(output, reply)
         tell_verdict(output, reply)
         show_findings(output, reply.data)
         if reply.left_out:
@@ -147,6 +148,21 @@ def trials(
         output.result({"trials": found})
 
     run_command(as_json, act)
+
+
+def _tell_sets(output: Output, reply: SweepReply) -> None:
+    """Print what the tests of all sets together say, and whether the best one stands on a plateau."""
+    from tradewright.evaluation.formatting import percent
+    from tradewright.evaluation.sweep_checks import FALSE_DISCOVERIES
+
+    if reply.tests is not None:
+        output.line(
+            f"chance that the best of these sets is as good without any skill: {reply.tests.spa:.3g} (Hansen),"
+            f" {reply.tests.reality_check:.3g} (White); the skill of {percent(reply.tests.believed_share, 0)} of them"
+            f" is believed at {percent(FALSE_DISCOVERIES, 0)} false discoveries"
+        )
+    for row in reply.findings:
+        output.line(f"{row['severity']} {row['code']}: {row['message']} {row['why']} {row['remedy']}")
 
 
 def _findings(reply: BacktestReply) -> list[tuple[object, object]]:

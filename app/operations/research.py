@@ -21,6 +21,7 @@ from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.equity_curve import Sampling, periods_per_year
 from tradewright.evaluation.formatting import QUANTITY_DIGITS
 from tradewright.evaluation.study import StudyResult
+from tradewright.evaluation.sweep_checks import SetTests
 from tradewright.model.bars import BarKind
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.store.bars import Coverage
@@ -133,10 +134,7 @@ def reply_of(settings: Settings, done: StudyResult, *, with_fills: bool = True) 
         win_rate=figures.win_rate,
         max_drawdown=figures.max_drawdown,
         metrics=figures.as_dict(),
-        findings=[
-            {"account": name, "code": row.code, "severity": row.severity, "message": row.message, "rank": row.rank}
-            for name, row in done.report.findings()
-        ],
+        findings=[{"account": name, **row.plain()} for name, row in done.report.findings()],
         fills=[line for name, result in done.results.items() for line in fill_lines(name, result)]
         if with_fills
         else [],
@@ -217,6 +215,8 @@ class SweepReply:
         why: what it says of the first of those.
         data: what the checks find in the stored bars of the sweep.
         verdict: what the evidence supports, of the best set: ``code``, ``text``, ``figures``.
+        findings: whether the best set stands on a plateau.
+        tests: of all sets together: ``reality_check``, ``spa``, ``believed_share``; None for fewer than two periods.
         void: the reason why the sweep is void, because the strategy looks ahead; empty where it is not.
         made_of, known_at, quotes: as for a backtest.
     """
@@ -230,6 +230,8 @@ class SweepReply:
     config_hash: str
     data: Sequence[FindingLine]
     verdict: Mapping[str, object]
+    findings: Sequence[Mapping[str, object]]
+    tests: SetTests | None
     void: str = ""
     made_of: Mapping[str, str] = field(default_factory=dict)
     known_at: str = ""
@@ -273,6 +275,8 @@ def sweep(
         config_hash=settings.config_hash,
         data=noteworthy(house.for_research, [(symbol, timeframe(settings)) for symbol in symbols(settings)]),
         verdict=result.verdict.plain(),
+        findings=[row.plain() for row in result.findings],
+        tests=result.tests,
         void=f"The strategy looks ahead and every figure here is void: {result.ahead}." if result.ahead else "",
         made_of=base_timeframes(settings),
         known_at=known_at_text(settings),

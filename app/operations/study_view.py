@@ -29,7 +29,8 @@ _FINDINGS = """<ol style="list-style:none;margin:0;padding:0">
 padding:.4rem 0;border-bottom:1px solid #8883">
 <b style="color:#fff;border-radius:1rem;padding:0 .6rem;font-size:.75rem;min-width:4.5rem;text-align:center;
 background:{{ colours[finding.severity] }}">{{ finding.severity }}</b>
-<span style="flex:1 1 14rem">{{ finding.message }}</span>
+<span style="flex:1 1 14rem">{{ finding.message }}
+<small style="opacity:.7">{{ finding.advice.why }} {{ finding.advice.remedy }}</small></span>
 <code style="opacity:.6;font-size:.75rem">{{ finding.code }} · {{ account }}</code></li>
 {%- endfor -%}
 </ol>"""

@@ -184,7 +184,10 @@ def test_the_findings_are_listed_in_rank_with_code_and_words(report: RiskReport,
             (item.attributes["class"], item.all("b")[0].text, item.all("span")[0].text, item.all("code")[0].text)
             for item in listed.all("li")
         ]
-        expected = [(each.severity.value, each.severity.value, each.message, each.code) for each in section.findings]
+        expected = [
+            (each.severity.value, each.severity.value, f"{each.message}{' '.join(each.advice)}", each.code)
+            for each in section.findings
+        ]
         assert shown == expected
         assert expected
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.evaluation.accounts import MINUTE, Fill, account, curve
 from tradewright.evaluation.charts import POINTS, account_figure, account_svg, price_figure
-from tradewright.evaluation.checks import FindingLimits
+from tradewright.evaluation.check_input import FindingLimits
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.finding import TOGETHER, ValidityEvidence
 from tradewright.evaluation.formatting import count, markdown_table, money, percent, ratio

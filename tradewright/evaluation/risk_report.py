@@ -10,7 +10,8 @@ from pathlib import Path
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.aggregate import pooled
 from tradewright.evaluation.charts import account_markdown, account_svg
-from tradewright.evaluation.checks import CheckInput, FindingLimits, find, verdict
+from tradewright.evaluation.check_input import CheckInput, FindingLimits
+from tradewright.evaluation.checks import find, verdict
 from tradewright.evaluation.equity_curve import MONTHS, Sampling, monthly_table
 from tradewright.evaluation.finding import (
     TOGETHER,

@@ -15,7 +15,7 @@ from tradewright.evaluation.blocks import Blocks
 from tradewright.evaluation.equity_curve import Sampling, levels, periods_per_year, returns_of
 from tradewright.evaluation.metrics import Metrics, evaluate
 from tradewright.evaluation.monte_carlo import MonteCarloSummary, bootstrap_returns, miss_trades, shuffle_trades
-from tradewright.fills.scaled import ScaledCosts, ScaledSlippage
+from tradewright.evaluation.stress import stressed
 from tradewright.model.bars import Floats
 from tradewright.model.strategy import Strategy
 from tradewright.research.bars import InstrumentBars
@@ -130,13 +130,7 @@ def _stressed(
     results = {}
     for symbol, item in tables.items():
         spec = specs[symbol]
-        harder = replace(
-            spec,
-            cash=spec.cash / len(tables),
-            costs=ScaledCosts(spec.costs, costs),
-            slippage=ScaledSlippage(spec.slippage, costs),
-            bar_delay=spec.bar_delay + delay,
-        )
+        harder = replace(stressed(spec, costs, delay), cash=spec.cash / len(tables))
         results[symbol] = replace(run(strategy, item.bars, harder), session_days=session_days(item))
     account = next(iter(results.values())) if len(results) == 1 else pooled(results)
     return evaluate(account, metrics.sampling, metrics.days_per_year, metrics.risk_free)

@@ -16,13 +16,15 @@ from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.result import BacktestResult
 from tradewright.backtest.sweep import prepare, totals
 from tradewright.catalog.trials import TrialSource
-from tradewright.evaluation.checks import CheckInput, verdict
+from tradewright.evaluation.check_input import CheckInput
+from tradewright.evaluation.checks import verdict
 from tradewright.evaluation.effective_trials import effective_trials, sample_of
 from tradewright.evaluation.equity_curve import Sampling, periods_per_year
-from tradewright.evaluation.finding import ValidityEvidence
+from tradewright.evaluation.finding import Finding, ValidityEvidence
 from tradewright.evaluation.metrics import evaluate
 from tradewright.evaluation.overfitting import BLOCKS, overfitting
 from tradewright.evaluation.study import MetricsConfig
+from tradewright.evaluation.sweep_checks import SetTests, set_tests, surface_findings
 from tradewright.evaluation.trial_count import TrialCount
 from tradewright.evaluation.verdict import SkillVerdict
 from tradewright.model.errors import ConfigError, DataError
@@ -44,7 +46,8 @@ class SweepResult:
     ``totals`` as ``tradewright.backtest.sweep``, with the Sharpe ratio in a year, from the returns of the bars.
     ``left_out`` sets of the grid have no row, because the strategy does not take them; ``why`` gives the reason of the
     first. ``ahead`` is the first finding of the look-ahead test of the first set; empty is the good result. ``order``
-    are the rows from the best to the worst, and the verdict is on the best one.
+    are the rows from the best to the worst, and the verdict and the findings are on the best one; ``tests`` are of all
+    sets together.
     """
 
     parameters: list[dict[str, float]]
@@ -53,6 +56,8 @@ class SweepResult:
     left_out: int
     why: str
     verdict: SkillVerdict
+    findings: tuple[Finding, ...]
+    tests: SetTests | None
     ahead: str = ""
 
 
@@ -104,7 +109,10 @@ def run_sweep(
     best = int(order[0])
     groups = compared_periods(session_days(item))
     rows = distinct_sets(found)
-    active = active_set_returns(made, prepared, rows[sample_of(len(rows))].tolist(), groups, threads)
+    sampled = rows[sample_of(len(rows))].tolist()
+    active = active_set_returns(made, prepared, sampled, groups, threads)
+    extra = [] if best in sampled else [best]
+    compared = np.hstack((active, active_set_returns(made, prepared, extra, groups, threads)))
     tried = rules.recorder.record(
         TrialSource.SWEEP,
         made,
@@ -115,13 +123,16 @@ def run_sweep(
     )
     in_a_year = days_per_year(item, rules.measures)
     found["sharpe"] *= math.sqrt(periods_per_year(item.bars.ts, Sampling.BAR, in_a_year, session_days(item)))
+    parameters = [dict(sets[row]) for row in taken]
     return SweepResult(
-        parameters=[dict(sets[row]) for row in taken],
+        parameters=parameters,
         totals=found,
         order=order,
         left_out=len(sets) - len(taken),
         why=why,
         verdict=_verdict(run(made[best], item.bars, spec), item, rules.measures, tested, tried),
+        findings=surface_findings(parameters, found[rules.rank], best, rules.rank),
+        tests=set_tests(compared, len(rows)),
         ahead=next(iter(tested.findings), ""),
     )
 
