@@ -133,6 +133,7 @@ def _unknown_instruments(settings: Settings) -> Iterator[RuleViolation]:
         ("universe", "instruments"): settings.universe.instruments,
         ("strategy", "instruments"): settings.strategy.instruments or (),
         ("backtest", "instruments"): settings.backtest.instruments or (),
+        ("evaluation", "benchmark"): (settings.evaluation.benchmark,) if settings.evaluation.benchmark else (),
     }
     for index, window in enumerate(settings.events.windows):
         places["events", "windows", str(index), "instrument"] = filter(None, [window.instrument])

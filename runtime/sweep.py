@@ -9,7 +9,18 @@ from conf.problems import ConfigProblems
 from conf.strategy_kinds import kinds
 from conf.table_rules import broken_sets
 from runtime.container import Container
-from runtime.research import evidence_kept, measures, note_use, selection, tables, terms, timeframe, trial_recorder
+from runtime.research import (
+    benchmark_instruments,
+    benchmark_tables,
+    evidence_kept,
+    measures,
+    note_use,
+    selection,
+    tables,
+    terms,
+    timeframe,
+    trial_recorder,
+)
 from runtime.uses import begin_reading
 from strategies.base import BaseStrategy
 from strategies.discovery import Discovery
@@ -64,11 +75,11 @@ def sweep_inputs(house: Container, sets: Sequence[Mapping[str, float]], rank: st
     if wrong := broken_sets(chosen.kind, [{**chosen.parameters, **changes} for changes in sets]):
         raise ConfigProblems([broken.problem("sets of the sweep", "strategy") for broken in wrong])
     house, length = house.for_research, timeframe(house.settings)
-    reading = begin_reading(house, selection(house).instruments, length)
-    read = tables(house, selection(house))
+    reading = begin_reading(house, [*selection(house).instruments, *benchmark_instruments(house)], length)
+    read, against = tables(house, selection(house)), benchmark_tables(house, length)
     priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
-    note_use(house, use, reading, read, priced.values(), sets)
-    measured = measures(house.settings, [each.instrument for each in read.values()])
+    note_use(house, use, reading, {**against, **read}, priced.values(), sets)
+    measured = measures(house.settings, [each.instrument for each in read.values()], against)
     rules = SweepRules(rank, measured, trial_recorder(house, read), evidence_kept(house))
     return SweepInputs(house, read, priced, rules, kinds())
 

@@ -145,7 +145,7 @@ def test_the_page_fetches_nothing_and_escapes_everything(report):
     assert "default-src 'none'" in text
     assert "<script>alert" not in text
     assert "".join(page.shown).count(HOSTILE) >= 3
-    assert page.tags.count("figure") == 5
+    assert page.tags.count("figure") == 6
     assert text.count("plotly.js v") == 1
     assert not re.search(r"\bnan\b|Infinity%|\binf\b", "".join(page.shown), re.IGNORECASE)
 

@@ -70,3 +70,4 @@ def test_a_set_that_was_asked_twice_counts_once() -> None:
 def test_one_set_has_no_surface() -> None:
     assert surface_findings(SETS[:1], [1.0], 0, "sharpe") == ()
     assert surface_findings(SETS, [1.0] * 9, 0, "sharpe") == ()
+    assert surface_findings([*SETS, {"fast": 9.0}], [1.0, *[0.0] * 9], 0, "sharpe") == ()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from tradewright.backtest.result import BacktestResult
-from tradewright.evaluation.equity_curve import buy_and_hold, months_of, period_gains
+from tradewright.evaluation.equity_curve import months_of, period_gains
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.metrics import Metrics
 from tradewright.evaluation.significance import ReturnShape, shape_of
@@ -48,11 +48,6 @@ class CheckInput:
     metrics: Metrics
     evidence: ValidityEvidence = field(default_factory=ValidityEvidence)
     limits: FindingLimits = field(default_factory=FindingLimits)
-
-    @cached_property
-    def benchmark(self) -> Floats:
-        """Equity per bar of buy and hold."""
-        return buy_and_hold(self.result)
 
     @cached_property
     def active(self) -> ActiveReturns:

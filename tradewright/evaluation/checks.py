@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from tradewright.backtest.result import BacktestResult
+from tradewright.evaluation.benchmark import HELD
 from tradewright.evaluation.check_input import CheckInput
 from tradewright.evaluation.equity_curve import DAY_NS, longest_span, underwater
 from tradewright.evaluation.finding import Finding, Severity
@@ -198,15 +199,14 @@ def _of(share: float) -> str:
 
 
 def benchmark(case: CheckInput) -> Iterator[Finding]:
-    """Whether the strategy did better than buying and holding the same instrument."""
-    held = case.benchmark
-    if len(held) < 2:
+    """Whether the strategy did better than holding the benchmark: its own instruments, or another one."""
+    if case.metrics.bars < 2:
         return
-    passive, active = float(held[-1]) / case.result.initial_cash - 1.0, case.metrics.total_return
-    passive_fall = float(underwater(held).min())
+    passive, active = case.metrics.benchmark_return, case.metrics.total_return
+    holding = "buy and hold" if case.metrics.benchmark == HELD else f"buy and hold of {case.metrics.benchmark}"
     message = (
-        f"The strategy returned {percent(active)} with a drawdown of {percent(case.metrics.bar_drawdown)},"
-        f" buy and hold {percent(passive)} with {percent(passive_fall)}, always with the whole cash;"
+        f"The strategy returned {percent(active)} with a drawdown of {percent(case.metrics.bar_drawdown)}, {holding}"
+        f" {percent(passive)} with {percent(case.metrics.benchmark_drawdown)}, always with the whole cash;"
         f" the strategy had {percent(_mean_exposure(case))} of its equity in the market on average."
     )
     if active > passive:

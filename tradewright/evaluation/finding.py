@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import numpy as np
+import numpy.typing as npt
+
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.advice import ADVICE, Advice
 from tradewright.evaluation.equity_curve import YearRow
@@ -102,7 +105,7 @@ TOGETHER = "All instruments"
 
 @dataclass(frozen=True)
 class AccountSection:
-    """One account with its figures, findings (gravest first) and monthly table."""
+    """One account with its figures, findings (gravest first), monthly table and rolling figures."""
 
     instrument: str
     """Its name, or :data:`TOGETHER` for the pooled account of several instruments."""
@@ -110,3 +113,5 @@ class AccountSection:
     metrics: Metrics
     findings: tuple[Finding, ...]
     months: tuple[YearRow, ...]
+    windows: npt.NDArray[np.void]
+    """The rolling figures (:mod:`tradewright.evaluation.rolling`)."""

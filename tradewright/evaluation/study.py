@@ -10,6 +10,7 @@ from tradewright.backtest.cache import run_cached
 from tradewright.backtest.code import code_identity
 from tradewright.backtest.result import BacktestResult
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.evaluation.benchmark import Benchmark
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.metrics import Metrics
@@ -31,11 +32,15 @@ class MetricsConfig:
         sampling: how equity is sampled.
         days_per_year: the sampled days of a year, for all instruments or by instrument.
         risk_free: the yearly rate, as a fraction.
+        benchmark: what accounts are measured against; the instruments held when None.
+        windows: the lengths of rolling figures, in periods.
     """
 
     sampling: Sampling = Sampling.SESSION
     days_per_year: float | Mapping[str, float] = 252
     risk_free: float = 0.0
+    benchmark: Benchmark | None = None
+    windows: tuple[int, ...] = ()
 
 
 CountTrials = Callable[[Mapping[str, BacktestResult]], TrialCount]
@@ -109,6 +114,8 @@ def study(
         sampling=measures.sampling,
         days_per_year=measures.days_per_year,
         risk_free=measures.risk_free,
+        benchmark=measures.benchmark,
+        windows=measures.windows,
         evidence=known,
         tried=count(results) if count else None,
         facts=facts,

@@ -75,11 +75,15 @@ def surface_findings(
 ) -> tuple[Finding, ...]:
     """Whether the chosen set of a sweep stands on a plateau; nothing where it has no neighbour or no lead.
 
+    Sets that name other parameters than one another make no surface, and nothing is said of them.
+
     Args:
         sets: as for :func:`~tradewright.evaluation.stability.stability`; of equal sets the first counts.
         figures: by which the set was chosen, the more the better.
         figure: its name.
     """
+    if len({frozenset(each) for each in sets}) > 1:
+        return ()
     values = np.asarray(figures, dtype=np.float64)
     first = {tuple(each.items()): place for place, each in reversed(list(enumerate(sets)))}
     kept = sorted(first.values())

@@ -189,7 +189,8 @@ def _verdict(
     yearly = days_per_year(item, measures)
     account = replace(result, session_days=session_days(item))
     seen = ValidityEvidence(look_ahead_free=tested.free, look_ahead=next(iter(tested.findings), ""), tried=tried)
-    return verdict(CheckInput(account, evaluate(account, measures.sampling, yearly, measures.risk_free), seen))
+    metrics = evaluate(account, measures.sampling, yearly, measures.risk_free, measures.benchmark)
+    return verdict(CheckInput(account, metrics, seen))
 
 
 def days_per_year(item: InstrumentBars, measures: MetricsConfig) -> float:
