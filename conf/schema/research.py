@@ -128,5 +128,6 @@ class MonteCarloSettings(ConfigModel):
     blocks: Blocks
     block_bars: Annotated[int, Field(ge=20, le=60)]
     missed_share: Fraction
+    permutations: Annotated[int, Field(ge=0, le=MOST_PATHS)]
     cost_factors: tuple[Annotated[float, Field(gt=0, le=100)], ...]
     delays: tuple[Annotated[int, Field(ge=1, le=1000)], ...]

@@ -196,11 +196,16 @@ def traded_values(result: BacktestResult) -> Floats:
     return values
 
 
+def traded_value(result: BacktestResult) -> float:
+    """The money value of all fills, buys and sells added up."""
+    return float(traded_values(result).sum())
+
+
 def activity_metrics(result: BacktestResult, years: float) -> ActivityMetrics:
     """The figures; ``years`` is the elapsed calendar time."""
     bars = len(result.equity)
     mean_equity = float(result.equity.mean()) if bars else 0.0
-    turnover = capped_ratio(float(traded_values(result).sum()), mean_equity) if mean_equity > 0 else 0.0
+    turnover = capped_ratio(traded_value(result), mean_equity) if mean_equity > 0 else 0.0
     return ActivityMetrics(
         exposure=int(np.count_nonzero(result.position)) / bars if bars else 0.0,
         orders=result.orders,

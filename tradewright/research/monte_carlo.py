@@ -1,4 +1,4 @@
-"""How a backtest could have come out: other orders of its returns and trades, higher costs, later fills (R-MET-10)."""
+"""How a backtest could have come out: other orders of its returns, trades and bars, higher costs, later fills."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tradewright.evaluation.stress import stressed
 from tradewright.model.bars import Floats
 from tradewright.model.strategy import Strategy
 from tradewright.research.bars import InstrumentBars
+from tradewright.research.permutation_test import PermutationTest, permutation_test
 from tradewright.research.study import session_days
 
 
@@ -32,6 +33,7 @@ class MonteCarloRules:
         missed_share: the share of the trades that are left out.
         cost_factors: how many times as high costs and slippage are taken, each above zero.
         delays: by how many bars later than ``bar_delay`` an order reaches the market.
+        permutations: of the bars, each a backtest; 0 for none.
         seed: of all that is random.
     """
 
@@ -41,6 +43,7 @@ class MonteCarloRules:
     missed_share: float
     cost_factors: tuple[float, ...]
     delays: tuple[int, ...]
+    permutations: int
     seed: int
 
 
@@ -58,7 +61,8 @@ class MonteCarloStudy:
     """The simulations of one account.
 
     ``bootstrap`` draws blocks of its bars' returns, ``shuffled`` its closed trades in other orders, ``missed`` leaves a
-    share of them out. The Sharpe ratios of the latter two are per trade, not per year.
+    share of them out. The Sharpe ratios of the latter two are per trade, not per year. ``permuted`` is None where the
+    bars cannot be permuted or were not asked to be.
     """
 
     bars: int
@@ -67,6 +71,7 @@ class MonteCarloStudy:
     shuffled: MonteCarloSummary
     missed: MonteCarloSummary
     stresses: tuple[Stress, ...]
+    permuted: PermutationTest | None
 
 
 def monte_carlo(
@@ -108,6 +113,9 @@ def monte_carlo(
         missed=miss_trades(trades, share=rules.missed_share, **rest).summary(),
         stresses=tuple(
             Stress(costs, late, _stressed(strategy, metrics, tables, specs, costs, late)) for costs, late in asked
+        ),
+        permuted=permutation_test(
+            strategy, account, tables, specs, metrics.days_per_year, rules.permutations, rules.seed
         ),
     )
 
