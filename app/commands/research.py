@@ -89,6 +89,7 @@ def sweep(
     overrides: Overrides = None,
     rank: Annotated[str, typer.Option(help="the figure to rank by")] = "sharpe",
     top: Annotated[int, typer.Option(help="how many rows to show; 0 for all")] = 20,
+    report: Annotated[Path | None, typer.Option(help="write heat map and distribution to this HTML file")] = None,
     as_json: Json = False,
 ) -> None:
     """A grid over a strategy's parameters: its file's, or strategy.fast=5,10; exit 1 when the strategy looks ahead."""
@@ -105,11 +106,14 @@ def sweep(
                 in_force(overrides),
                 rank=rank,
                 top=top,
+                report=report,
                 progress=lambda done, total: bar.update(task, completed=done, total=total),
             )
         if reply.void:
             output.line(f"VOID: {reply.void}")
         tell_bars(output, reply)
+        if report is not None:
+            output.say(f"sweep report: {report}")
         header = list(reply.rows[0]) if reply.rows else []
         title = f"{reply.strategy}: {reply.trials} trials, best {reply.ranked_by} first"
         output.table(title, header, [list(row.values()) for row in reply.rows])

@@ -22,8 +22,10 @@ from tradewright.evaluation.equity_curve import Sampling, periods_per_year
 from tradewright.evaluation.formatting import QUANTITY_DIGITS
 from tradewright.evaluation.study import StudyResult
 from tradewright.evaluation.sweep_checks import SetTests
+from tradewright.evaluation.sweep_page import sweep_page
 from tradewright.model.bars import BarKind
 from tradewright.model.errors import ConfigError, DataError
+from tradewright.research.sweep import SweepResult
 from tradewright.store.bars import Coverage
 from tradewright.store.files import write_bytes
 
@@ -243,6 +245,7 @@ def sweep(
     *,
     rank: str = "sharpe",
     top: int = 20,
+    report: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> SweepReply:
     """A grid over a strategy's parameters in one fused pass.
@@ -252,6 +255,7 @@ def sweep(
             name none, it is the one that the strategy's file declares.
         rank: the figure to rank by, highest first; a set without that figure comes last.
         top: how many rows come back; 0 for all.
+        report: where the page with parameter heat map and distribution is written.
 
     Raises:
         ConfigProblems: for wrong overrides.
@@ -263,6 +267,8 @@ def sweep(
     names = ranked_figures(rank)
     house = Container(settings)
     result = sweep_sets(house, sets, rank, progress)
+    if report is not None:
+        write_bytes(report, _page(settings, result, rank).encode())
     chosen = result.order[:top] if top else result.order
     rows = [{**result.parameters[row], **{name: result.totals[name][row].item() for name in names}} for row in chosen]
     return SweepReply(
@@ -281,4 +287,19 @@ def sweep(
         made_of=base_timeframes(settings),
         known_at=known_at_text(settings),
         quotes=quoted_instruments(settings),
+    )
+
+
+def _page(settings: Settings, result: SweepResult, rank: str) -> str:
+    """The page of a sweep."""
+    facts = {
+        "instrument": ", ".join(symbols(settings)),
+        "timeframe": timeframe(settings),
+        "sets": f"{len(result.totals):,}",
+        "ranked by": rank,
+        "config hash": settings.config_hash,
+    }
+    figures, best = result.totals[rank], int(result.order[0])
+    return sweep_page(
+        settings.strategy.name, facts, result.verdict, result.findings, result.parameters, figures, best, rank
     )
