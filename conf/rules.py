@@ -137,6 +137,7 @@ def _unknown_instruments(settings: Settings) -> Iterator[RuleViolation]:
         ("universe", "instruments"): settings.universe.instruments,
         ("strategy", "instruments"): settings.strategy.instruments or (),
         ("backtest", "instruments"): settings.backtest.instruments or (),
+        ("evaluation", "benchmark"): (settings.evaluation.benchmark,) if settings.evaluation.benchmark else (),
     }
     places |= {("strategy", key): (name,) for key, name in settings.strategy.others.items()}
     for index, window in enumerate(settings.events.windows):

@@ -169,6 +169,14 @@ def _(shown):
 
 @app.cell(hide_code=True)
 def _(shown):
+    _none = mo.md("The run is shorter than every window of `evaluation.windows`.")
+    _trades = mo.ui.tabs(shown.excursions) if shown.excursions else mo.md("No trade was closed.")
+    mo.ui.tabs({"Rolling Sharpe ratio": shown.rolling or _none, "MAE and MFE of closed trades": _trades})
+    return
+
+
+@app.cell(hide_code=True)
+def _(shown):
     figures, months = mo.md(shown.texts["figures"]), mo.md(shown.texts["months"])
     fills = mo.ui.table(shown.fills, selection=None, page_size=15, show_data_types=False)
     trades = mo.ui.table(shown.trades, selection=None, page_size=15, show_data_types=False)

@@ -30,6 +30,7 @@ def monte_carlo_of(house: Container, done: StudyResult) -> MonteCarloStudy:
         missed_share=chosen.missed_share,
         cost_factors=chosen.cost_factors,
         delays=chosen.delays,
+        permutations=chosen.permutations,
         seed=house.settings.base.seed,
     )
     specs = {symbol: price(item) for symbol, item in read.items()}

@@ -19,6 +19,7 @@ from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.calendars.registry import calendar_of
 from tradewright.catalog.trials import Trials
+from tradewright.evaluation.benchmark import Benchmark
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.study import MetricsConfig, StudyResult
 from tradewright.fills.slippage import for_instrument
@@ -26,6 +27,7 @@ from tradewright.indicators.features import FeatureSettings
 from tradewright.indicators.sessions import Session
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.clock import SystemClock
+from tradewright.model.errors import DataError
 from tradewright.model.hashing import content_hash
 from tradewright.model.instrument import Instrument
 from tradewright.model.ports import Feed
@@ -36,7 +38,7 @@ from tradewright.research.bars import InstrumentBars, LookBack, Selection, read_
 from tradewright.research.look_ahead import evidence_of
 from tradewright.research.secondary import needs_of, with_secondary
 from tradewright.research.signals import Declared, identity_of, signals
-from tradewright.research.study import Terms, report
+from tradewright.research.study import Terms, report, session_days
 from tradewright.research.trial_recorder import TrialRecorder
 from tradewright.store.artefacts import Artefacts
 from tradewright.store.bars import UpsertReport
@@ -168,11 +170,47 @@ def spec(settings: Settings, instrument: Instrument, kind: BarKind = BarKind.TRA
     )
 
 
-def measures(settings: Settings, instruments: Iterable[Instrument]) -> MetricsConfig:
-    """How the results of these instruments are measured."""
+def benchmark_instruments(house: Container) -> tuple[Instrument, ...]:
+    """The instrument of ``evaluation.benchmark``; none where it is null.
+
+    Raises:
+        ConfigError: when it is not defined.
+    """
+    symbol = house.settings.evaluation.benchmark
+    return () if symbol is None else (house.instrument(symbol),)
+
+
+def benchmark_tables(house: Container, length: Timeframe) -> dict[str, InstrumentBars]:
+    """The bars of ``evaluation.benchmark`` by its symbol, all that are stored; none where it is null.
+
+    Raises:
+        ConfigError, StoreError: as :func:`tables`.
+    """
+    chosen = benchmark_instruments(house)
+    return tables(house, Selection(chosen, length, house.settings.backtest.prices)) if chosen else {}
+
+
+def measures(
+    settings: Settings, instruments: Iterable[Instrument], benchmark: Mapping[str, InstrumentBars] | None = None
+) -> MetricsConfig:
+    """How the results of these instruments are measured.
+
+    Args:
+        benchmark: as :func:`benchmark_tables` reads it.
+    """
     evaluation, sampling = settings.evaluation, Sampling(settings.evaluation.sampling)
     days = {item.symbol: evaluation.days_per_year or _days_per_year(item, sampling) for item in instruments}
-    return MetricsConfig(sampling, days, evaluation.risk_free)
+    against = next((_benchmark(item, timeframe(settings)) for item in (benchmark or {}).values()), None)
+    return MetricsConfig(sampling, days, evaluation.risk_free, against, evaluation.windows)
+
+
+def _benchmark(item: InstrumentBars, length: Timeframe) -> Benchmark:
+    """An instrument as a benchmark; bars of a session or longer meet those of an account by date."""
+    close = item.bars.close
+    if not (close > 0.0).all():
+        what = f"{item.instrument.symbol} has a price at or below zero"
+        raise DataError(what, where="evaluation.benchmark", remedy="choose another instrument, or repair its bars")
+    return Benchmark(item.instrument.symbol, item.bars.ts, close, session_days(item) if length.of_sessions else None)
 
 
 def _days_per_year(instrument: Instrument, sampling: Sampling) -> int:
@@ -195,12 +233,13 @@ def run_study(house: Container) -> StudyResult:
     """
     house = house.for_research
     settings, picked, length = house.settings, selection(house), timeframe(house.settings)
-    reading = begin_reading(house, picked.instruments, length, series_of_strategy(house, picked))
-    read = tables(house, picked)
+    known = [*picked.instruments, *benchmark_instruments(house)]
+    reading = begin_reading(house, known, length, series_of_strategy(house, picked))
+    read, against = tables(house, picked), benchmark_tables(house, length)
     found = {each.symbol: read_base(house.bars, picked, each) for each in picked.instruments}
     bases = {symbol: base for symbol, base in found.items() if base is not None}
     priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
-    note_use(house, UseKind.BACKTEST, reading, read, priced.values())
+    note_use(house, UseKind.BACKTEST, reading, {**against, **read}, priced.values())
     tested = look_ahead(house, read)
     chosen = settings.backtest.model_dump(mode="json")
     facts = {
@@ -224,7 +263,7 @@ def run_study(house: Container) -> StudyResult:
         read,
         length,
         lambda item: priced[item.instrument.symbol],
-        measures(settings, [each.instrument for each in read.values()]),
+        measures(settings, [each.instrument for each in read.values()], against),
         house.cache_folder / "backtests",
         facts=facts,
         look_ahead=tested,

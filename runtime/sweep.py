@@ -11,7 +11,18 @@ from conf.schema.research import StrategySettings
 from conf.strategy_kinds import kinds
 from conf.table_rules import broken_sets
 from runtime.container import Container
-from runtime.research import evidence_kept, measures, note_use, selection, tables, terms, timeframe, trial_recorder
+from runtime.research import (
+    benchmark_instruments,
+    benchmark_tables,
+    evidence_kept,
+    measures,
+    note_use,
+    selection,
+    tables,
+    terms,
+    timeframe,
+    trial_recorder,
+)
 from runtime.uses import begin_reading
 from strategies.base import BaseStrategy
 from strategies.discovery import Discovery
@@ -75,11 +86,11 @@ def sweep_inputs(house: Container, sets: Sequence[Mapping[str, float]], rank: st
         needs = needs_of(_made(known, chosen, sets))
     picked = selection(house)
     others = needs.places(length, [each.symbol for each in picked.instruments])
-    reading = begin_reading(house, picked.instruments, length, others)
-    read = tables(house, picked, needs)
+    reading = begin_reading(house, [*picked.instruments, *benchmark_instruments(house)], length, others)
+    read, against = tables(house, picked, needs), benchmark_tables(house, length)
     priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
-    note_use(house, use, reading, read, priced.values(), sets)
-    measured = measures(house.settings, [each.instrument for each in read.values()])
+    note_use(house, use, reading, {**against, **read}, priced.values(), sets)
+    measured = measures(house.settings, [each.instrument for each in read.values()], against)
     running = house.cache_folder / "sweeps"
     rules = SweepRules(rank, measured, trial_recorder(house, read), evidence_kept(house), running)
     return SweepInputs(house, read, priced, rules, known)

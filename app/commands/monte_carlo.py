@@ -19,7 +19,7 @@ commands = typer.Typer()
 
 @commands.command()
 def montecarlo(overrides: Overrides = None, as_json: Json = False) -> None:
-    """Other histories of a backtest: its returns in blocks, trades shuffled or missed, higher costs, later fills."""
+    """Other histories of a backtest: its returns in blocks, trades shuffled or missed, bars permuted, higher costs."""
 
     def act(output: Output) -> None:
         from app.operations.monte_carlo import monte_carlo
@@ -52,6 +52,8 @@ def _tell_paths(output: Output, reply: MonteCarloReply) -> None:
         (missed, "max drawdown", fewer.max_drawdown),
         (missed, "profit factor of trades", fewer.profit_factor),
     ]
+    if reply.permuted is not None:
+        shown.append(("bars in other orders", "Sharpe ratio a year", reply.permuted.sharpe))
     output.table(
         f"{reply.strategy}: {drawn.paths:,} paths of {reply.bars:,} bars and {reply.trades:,} trades",
         ("what is drawn", "figure", "5%", "median", "95%", "± of the ends"),
@@ -61,6 +63,14 @@ def _tell_paths(output: Output, reply: MonteCarloReply) -> None:
         ],
     )
     output.line(f"{drawn.loss_probability:.1%} of the paths of returns end below their start")
+    if reply.permuted is None:
+        output.line("no permutation of the bars: none is asked for, or a price is not above zero")
+        return
+    output.line(
+        f"p-value {reply.permuted.p_value:.3g} of the Sharpe ratio {reply.permuted.observed:.2f} among"
+        f" {reply.permuted.permutations:,} orders of the bars: the chance of such a ratio where their order carries"
+        " nothing, with the same trend, volatility and bar shapes; it does not count other settings that were tried"
+    )
 
 
 def _tell_stresses(output: Output, reply: MonteCarloReply) -> None:

@@ -92,6 +92,7 @@ def sweep(
     random: Annotated[int, typer.Option(help="draw so many sets of the grid; 0 tries all")] = 0,
     rank: Annotated[str, typer.Option(help="the figure to rank by")] = "sharpe",
     top: Annotated[int, typer.Option(help="how many rows to show; 0 for all")] = 20,
+    report: Annotated[Path | None, typer.Option(help="write heat map and distribution to this HTML file")] = None,
     as_json: Json = False,
 ) -> None:
     """A grid over a strategy's parameters and its backtest's settings: its file's, or strategy.fast=5,10.
@@ -107,7 +108,7 @@ def sweep(
         try:
             with shown(output, "parameter sets") as advance:
                 reply = sweeps.sweep(
-                    in_force(overrides), where=where, random=random, rank=rank, top=top, progress=advance
+                    in_force(overrides), where=where, random=random, rank=rank, top=top, report=report, progress=advance
                 )
         except KeyboardInterrupt:
             output.say("stopped, nothing was counted; the same command goes on where it was")
@@ -115,9 +116,12 @@ def sweep(
         if reply.void:
             output.line(f"VOID: {reply.void}")
         tell_bars(output, reply)
+        if report is not None:
+            output.say(f"sweep report: {report}")
         header = list(reply.rows[0]) if reply.rows else []
         title = f"{reply.strategy}: {reply.trials} trials, best {reply.ranked_by} first"
         output.table(title, header, [list(row.values()) for row in reply.rows])
+        _tell_sets(output, reply)
         tell_verdict(output, reply)
         show_findings(output, reply.data)
         if reply.left_out:
@@ -152,6 +156,21 @@ def trials(
         output.result({"trials": found})
 
     run_command(as_json, act)
+
+
+def _tell_sets(output: Output, reply: SweepReply) -> None:
+    """Print what the tests of all sets together say, and whether the best one stands on a plateau."""
+    from tradewright.evaluation.formatting import percent
+    from tradewright.evaluation.sweep_checks import FALSE_DISCOVERIES
+
+    if reply.tests is not None:
+        output.line(
+            f"chance that the best of these sets is as good without any skill: {reply.tests.spa:.3g} (Hansen),"
+            f" {reply.tests.reality_check:.3g} (White); the skill of {percent(reply.tests.believed_share, 0)} of them"
+            f" is believed at {percent(FALSE_DISCOVERIES, 0)} false discoveries"
+        )
+    for row in reply.findings:
+        output.line(f"{row['severity']} {row['code']}: {row['message']} {row['why']} {row['remedy']}")
 
 
 def _findings(reply: BacktestReply) -> list[tuple[object, object]]:

@@ -11,6 +11,7 @@ from runtime.container import Container
 from runtime.exchange_rates import account_currency
 from runtime.monte_carlo import monte_carlo_of
 from tradewright.evaluation.monte_carlo import MonteCarloSummary
+from tradewright.research.permutation_test import PermutationTest
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class MonteCarloReply:
         shuffled, missed: of the closed trades in other orders, and without a share of them; Sharpe ratios per trade.
         sharpe_p5, max_drawdown_p95, profit_factor_p5: of the bootstrap, what 5 % of the paths fall short of (R-MET-10).
         stresses: the backtest again; no further trial.
+        permuted: the Sharpe ratio among those on permuted bars, with its p-value; None where they cannot be permuted.
         void, made_of, known_at, quotes, verdict: as for a backtest.
     """
 
@@ -55,6 +57,7 @@ class MonteCarloReply:
     shuffled: MonteCarloSummary
     missed: MonteCarloSummary
     stresses: Sequence[StressLine]
+    permuted: PermutationTest | None
     config_hash: str
     verdict: Mapping[str, object]
     void: str = ""
@@ -100,6 +103,7 @@ def monte_carlo(settings: Settings) -> MonteCarloReply:
             )
             for each in found.stresses
         ],
+        permuted=found.permuted,
         config_hash=settings.config_hash,
         verdict=done.report.verdict.plain(),
         void=next((row.message for _, row in done.report.findings() if row.code == LOOK_AHEAD), ""),

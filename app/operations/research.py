@@ -130,10 +130,7 @@ def reply_of(settings: Settings, done: StudyResult, *, with_fills: bool = True) 
         win_rate=figures.win_rate,
         max_drawdown=figures.max_drawdown,
         metrics=figures.as_dict(),
-        findings=[
-            {"account": name, "code": row.code, "severity": row.severity, "message": row.message, "rank": row.rank}
-            for name, row in done.report.findings()
-        ],
+        findings=[{"account": name, **row.plain()} for name, row in done.report.findings()],
         fills=[line for name, result in done.results.items() for line in fill_lines(name, result)]
         if with_fills
         else [],

@@ -11,7 +11,7 @@ from jinja2 import Environment
 from app.operations.charts import legible
 from app.operations.research import fill_lines
 from runtime.research import BARS
-from tradewright.evaluation.charts import account_figure, price_figure
+from tradewright.evaluation.charts import account_figure, excursion_figure, price_figure, rolling_figure
 from tradewright.evaluation.finding import Severity
 from tradewright.evaluation.formatting import MetricRow, headline
 from tradewright.evaluation.html_report import MOST_TRADES
@@ -29,7 +29,8 @@ _FINDINGS = """<ol style="list-style:none;margin:0;padding:0">
 padding:.4rem 0;border-bottom:1px solid #8883">
 <b style="color:#fff;border-radius:1rem;padding:0 .6rem;font-size:.75rem;min-width:4.5rem;text-align:center;
 background:{{ colours[finding.severity] }}">{{ finding.severity }}</b>
-<span style="flex:1 1 14rem">{{ finding.message }}</span>
+<span style="flex:1 1 14rem">{{ finding.message }}
+<small style="opacity:.7">{{ finding.advice.why }} {{ finding.advice.remedy }}</small></span>
 <code style="opacity:.6;font-size:.75rem">{{ finding.code }} · {{ account }}</code></li>
 {%- endfor -%}
 </ol>"""
@@ -95,6 +96,19 @@ class StudyView:
         """The price with its fills, by instrument."""
         results = self.study.results if self.study else {}
         return {name: legible(price_figure(result)) for name, result in results.items()}
+
+    @property
+    def rolling(self) -> go.Figure | None:
+        """The rolling Sharpe ratio of the whole account; None where no window fits."""
+        figure = rolling_figure(self.study.report.sections[0].windows) if self.study else None
+        return None if figure is None else legible(figure)
+
+    @property
+    def excursions(self) -> dict[str, go.Figure]:
+        """How far the closed trades went against and for the account, by instrument with trades."""
+        results = self.study.results if self.study else {}
+        drawn = {name: excursion_figure(result) for name, result in results.items()}
+        return {name: legible(figure) for name, figure in drawn.items() if figure is not None}
 
     @property
     def line(self) -> str:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from app.operations.data_quality import FindingLine, noteworthy
 from app.operations.research import base_timeframes, known_at_text, quoted_instruments
 from app.operations.sweep_grid import AskedPart, asked_parts, drawn, ranked_figures
+from conf.schema.settings import Settings
 from runtime.container import Container
-from runtime.research import places_read
+from runtime.research import places_read, timeframe
 from runtime.sweep import SweptSettings, sweep_sets
+from tradewright.evaluation.sweep_checks import SetTests
+from tradewright.evaluation.sweep_page import sweep_page
 from tradewright.model.errors import ConfigError
 from tradewright.research.sweep import SKILL_FIGURES, SweepResult
+from tradewright.store.files import write_bytes
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,9 @@ class SweepReply:
             (``skill_sharpe`` in a year, ``luck_chance``, ``deflated_sharpe``), and its totals.
         data: what the checks find in the stored bars of the sweep.
         verdict: what the evidence supports, of the best set: ``code``, ``text``, ``figures``.
+        findings: whether the best set stands on a plateau.
+        tests: of all sets under the settings of the best one together: ``reality_check``, ``spa``, ``believed_share``;
+            None for fewer than two periods.
         void: the reason why the sweep is void, because the strategy looks ahead; empty where it is not.
         made_of, known_at, quotes: as for a backtest.
     """
@@ -40,6 +48,8 @@ class SweepReply:
     config_hash: str
     data: Sequence[FindingLine]
     verdict: Mapping[str, object]
+    findings: Sequence[Mapping[str, object]]
+    tests: SetTests | None
     void: str = ""
     made_of: Mapping[str, str] = field(default_factory=dict)
     known_at: str = ""
@@ -53,6 +63,7 @@ def sweep(
     random: int = 0,
     rank: str = "sharpe",
     top: int = 20,
+    report: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> SweepReply:
     """A grid over a strategy's parameters, and over settings of its backtest, in fused passes.
@@ -62,6 +73,7 @@ def sweep(
         random: how many sets of the grid are drawn at random, by ``base.seed``; 0 tries them all.
         rank: the figure to rank by, highest first; a set without that figure comes last.
         top: how many rows come back; 0 for all.
+        report: where the page with parameter heat map and distribution is written.
 
     Raises:
         ConfigProblems: for wrong overrides.
@@ -74,6 +86,8 @@ def sweep(
     asked = [SweptSettings(Container(part.settings), part.sets, part.swept) for part in parts]
     result = sweep_sets(asked, rank, progress)
     settings = [part.settings for part in parts]
+    if report is not None:
+        write_bytes(report, _page(settings[0], result, rank).encode())
     return SweepReply(
         strategy=", ".join(dict.fromkeys(each.strategy.name for each in settings)),
         trials=len(result.totals),
@@ -84,6 +98,8 @@ def sweep(
         config_hash=settings[0].config_hash,
         data=_data(parts),
         verdict=result.verdict.plain(),
+        findings=[row.plain() for row in result.findings],
+        tests=result.tests,
         void=f"The strategy looks ahead and every figure here is void: {result.ahead}." if result.ahead else "",
         made_of={symbol: base for each in settings for symbol, base in base_timeframes(each).items()},
         known_at=known_at_text(settings[0]),
@@ -101,6 +117,21 @@ def _rows(result: SweepResult, names: Sequence[str], top: int) -> list[dict[str,
         }
         for row, skill in zip(chosen, result.skill(chosen), strict=True)
     ]
+
+
+def _page(settings: Settings, result: SweepResult, rank: str) -> str:
+    """The page of a sweep, of the sets under the settings of the best one."""
+    home = result.home
+    facts = {
+        "instrument": ", ".join(home.part.tables),
+        "timeframe": timeframe(settings),
+        **home.part.swept,
+        "sets": f"{len(home.sets):,}",
+        "ranked by": rank,
+        "config hash": settings.config_hash,
+    }
+    title, figures = settings.strategy.name, home.figures
+    return sweep_page(title, facts, result.verdict, result.findings, home.sets, figures, home.best, rank)
 
 
 def _data(parts: Sequence[AskedPart]) -> list[FindingLine]:

@@ -123,10 +123,7 @@ def walk_forward(
         stability=done.stability,
         final_equity=section.metrics.final_equity,
         metrics=section.metrics.as_dict(),
-        findings=[
-            {"code": row.code, "severity": row.severity, "message": row.message, "rank": row.rank}
-            for row in section.findings
-        ],
+        findings=[row.plain() for row in section.findings],
         verdict=done.report.verdict.plain(),
         config_hash=settings.config_hash,
         data=noteworthy(house.for_research, places_read(house)),

@@ -20,6 +20,7 @@ from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.evaluation.finding import Severity
 from tradewright.evaluation.formatting import QUANTITY_DIGITS, count, headline, money, plain
+from tradewright.evaluation.rolling import WINDOW_HEADER, window_lines, window_problems, window_table
 from tradewright.evaluation.study import StudyResult
 from tradewright.model.hashing import content_hash
 
@@ -34,6 +35,7 @@ CHECKS = {
     "signals": ("look_ahead", "No bar is decided by a value that knew the future."),
     "backtest": ("valid", "Nothing makes the backtest void."),
     "evaluation": ("finite", "Every figure is a finite number."),
+    "metrics_window": ("schema", "Every rolling figure is a number within its range."),
     "risk_report": ("no_critical_finding", "Nothing critical speaks against the backtest."),
 }
 """The check of each part of a chain, with its description."""
@@ -68,11 +70,12 @@ def broken(name: str, error: ConfigProblems) -> tuple[dg.AssetSpec, dg.AssetChec
 
 
 def strategy_assets(name: str, pinned: PinnedConfig) -> list[Definition]:
-    """The four assets of one strategy, each made from the one before."""
+    """The assets of one strategy, each made from one before."""
     return [
         _asset(name, pinned, signals, ("bars", "features")),
         _asset(name, pinned, backtest, (_key(name, "signals"),)),
         _asset(name, pinned, evaluation, (_key(name, "backtest"),)),
+        _asset(name, pinned, metrics_window, (_key(name, "backtest"),)),
         _asset(name, pinned, risk_report, (_key(name, "evaluation"),)),
     ]
 
@@ -198,6 +201,22 @@ def evaluation(name: str, settings: Settings) -> dg.MaterializeResult:
     return dg.MaterializeResult(
         metadata=described(settings, summary, facts, data_hash=done.data_hash, picture=texts["account"]),
         check_results=[_check("finite", unknown)],
+    )
+
+
+def metrics_window(name: str, settings: Settings) -> dg.MaterializeResult:
+    """The rolling figures of the backtest, one row per window; docs/metrics.md explains each column."""
+    done = _study(settings)
+    rows = done.report.sections[0].windows
+    found = window_table(rows)
+    Container(settings).artefacts.write_frame(("metrics_window", name), found)
+    facts: Facts = {"rows": len(found), "newest of each window": table(WINDOW_HEADER, window_lines(rows))}
+    lengths = ", ".join(map(str, settings.evaluation.windows)) or "no length"
+    return dg.MaterializeResult(
+        metadata=described(
+            settings, f"{name}: {count(len(found), 'window')} of {lengths}", facts, data_hash=done.data_hash
+        ),
+        check_results=[_check("schema", window_problems(found))],
     )
 
 

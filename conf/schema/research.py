@@ -23,6 +23,9 @@ MOST_FOLDS = 1_000
 MOST_PATHS = 100_000
 """The most simulated histories; the error of a percentile falls with their square root."""
 
+MOST_WINDOWS = 6
+"""The most lengths of rolling figures; each is a line in a chart."""
+
 MOST_COLUMNS = 500
 """The most columns of one feature set."""
 
@@ -112,6 +115,8 @@ class EvaluationSettings(ConfigModel):
     sampling: Literal["bar", "session", "calendar_day"]
     days_per_year: Annotated[int, Field(ge=1, le=366)] | None
     risk_free: Annotated[float, Field(gt=-1, lt=1)]
+    benchmark: Name | None
+    windows: Annotated[tuple[Annotated[int, Field(ge=2, le=100_000)], ...], Field(max_length=MOST_WINDOWS)]
 
 
 class WalkForwardSettings(ConfigModel):
@@ -130,5 +135,6 @@ class MonteCarloSettings(ConfigModel):
     blocks: Blocks
     block_bars: Annotated[int, Field(ge=20, le=60)]
     missed_share: Fraction
+    permutations: Annotated[int, Field(ge=0, le=MOST_PATHS)]
     cost_factors: tuple[Annotated[float, Field(gt=0, le=100)], ...]
     delays: tuple[Annotated[int, Field(ge=1, le=1000)], ...]

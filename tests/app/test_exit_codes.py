@@ -107,7 +107,7 @@ def test_done_is_0_and_not_well_is_1(house: House, tmp_path: Path) -> None:
     ran("trials", 0)
     ran("walkforward strategy=sma_crossover strategy.fast=5,10 walkforward.folds=2", 0)
     ran("walkforward strategy=sma_crossover strategy.fast=5,10 walkforward.folds=1", 1)
-    ran("montecarlo montecarlo.paths=100", 0)
+    ran("montecarlo montecarlo.paths=100 montecarlo.permutations=2", 0)
     ran("montecarlo backtest.start=2001-01-01 backtest.end=2001-02-01", 1)
     ran("limits", 0)
     ran("freezes", 1)

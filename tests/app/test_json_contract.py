@@ -60,14 +60,16 @@ FILL = {"ts": Moment, "instrument": TEXT, "side": TEXT, "qty": NUMBER, "price": 
 FIGURES = {
     "trials": int, "effective_trials": NUMBER, "skill_sharpe": NUMBER, "periods": int, "years": NUMBER,
     "luck_chance": NUMBER, "deflated_sharpe": NUMBER, "pbo": (NOTHING, *NUMBER),
+    "least_periods": (NOTHING, *NUMBER), "least_years": (NOTHING, *NUMBER),
 }  # fmt: skip
+FOUND = {"code": TEXT, "severity": TEXT, "message": TEXT, "rank": NUMBER, "why": TEXT, "remedy": TEXT}
 VERDICT = {"code": TEXT, "text": TEXT, "figures": FIGURES}
 BACKTEST = {
     "strategy": TEXT, "currency": TEXT, "final_equity": NUMBER, "net_profit": NUMBER, "trades": int, "orders": int,
     "fees": NUMBER, "win_rate": (NOTHING, *NUMBER), "max_drawdown": NUMBER, "metrics": dict, "fills": [FILL],
     "cache_key": TEXT, "used_cache": FLAG, "config_hash": TEXT, "data_hash": TEXT, "code_hash": TEXT, "void": TEXT,
     "made_of": dict, "known_at": TEXT, "quotes": list, "verdict": VERDICT,
-    "findings": [{"account": TEXT, "code": TEXT, "severity": TEXT, "message": TEXT, "rank": NUMBER}],
+    "findings": [{"account": TEXT, **FOUND}],
 }  # fmt: skip
 IMPORTED = {
     "instrument": TEXT, "timeframe": TEXT, "kind": TEXT, "source": TEXT, "rows": int, "added": int, "unchanged": int,
@@ -84,7 +86,8 @@ CONTRACT: dict[str, Any] = {
     "sweep": {
         "strategy": TEXT, "trials": int, "left_out": int, "why": TEXT, "ranked_by": TEXT, "rows": [dict],
         "config_hash": TEXT, "data": list, "void": TEXT, "made_of": dict, "known_at": TEXT, "quotes": list,
-        "verdict": VERDICT,
+        "verdict": VERDICT, "findings": list,
+        "tests": {"reality_check": NUMBER, "spa": NUMBER, "believed_share": NUMBER},
     },
     "trials": {
         "trials": [

@@ -11,7 +11,7 @@ from tests.app.test_walk_forward import house, stocked
 from tests.support.houses import House
 
 __all__ = ["house", "stocked"]
-SMALL = ("montecarlo.paths=100", "strategy.fast=3", "strategy.slow=9")
+SMALL = ("montecarlo.paths=100", "montecarlo.permutations=20", "strategy.fast=3", "strategy.slow=9")
 
 
 def test_percentiles_stresses_and_one_trial(house: House) -> None:
@@ -33,6 +33,10 @@ def test_percentiles_stresses_and_one_trial(house: House) -> None:
             assert each["p5"] <= each["median"] <= each["p95"]
     shown = (reply["sharpe_p5"], reply["max_drawdown_p95"], reply["profit_factor_p5"])
     assert shown == tuple(reply["bootstrap"][name]["p5"] for name in ("sharpe", "max_drawdown", "profit_factor"))
+    permuted = reply["permuted"]
+    assert permuted["permutations"] == 20
+    assert permuted["p_value"] * 21 == pytest.approx(round(permuted["p_value"] * 21))
+    assert permuted["sharpe"]["p5"] <= permuted["sharpe"]["median"] <= permuted["sharpe"]["p95"]
     assert say("montecarlo", *house.overrides, *SMALL, "--json").json == reply
     other = say("montecarlo", *house.overrides, *SMALL, "base.seed=5", "--json").json
     assert other["bootstrap"] != reply["bootstrap"]
@@ -41,18 +45,20 @@ def test_percentiles_stresses_and_one_trial(house: House) -> None:
 
 def test_the_settings_have_effect(house: House) -> None:
     more = ("montecarlo.blocks=circular", "montecarlo.block_bars=60", "montecarlo.missed_share=0.5")
-    told = ("montecarlo.cost_factors=[1.5]", "montecarlo.delays=[]")
+    told = ("montecarlo.cost_factors=[1.5]", "montecarlo.delays=[]", "montecarlo.permutations=0")
     plain = say("montecarlo", *house.overrides, *SMALL, "--json").json
     reply = say("montecarlo", *house.overrides, *SMALL, *more, *told, "--json").json
     assert [(each["costs"], each["delay"]) for each in reply["stresses"]] == [(1.5, 0)]
     assert reply["bootstrap"] != plain["bootstrap"]
     assert reply["missed"] != plain["missed"]
     assert reply["shuffled"] == plain["shuffled"]
+    assert reply["permuted"] is None
 
 
 def test_people_read_tables(house: House) -> None:
     out = say("montecarlo", *house.overrides, *SMALL).out
-    for words in ("100 paths of 230 bars", "blocks of 30 bars", "10% of the trades missed", "x 3", "verdict LUCK:"):
+    told = ("100 paths of 230 bars", "blocks of 30 bars", "10% of the trades missed", "x 3", "verdict LUCK:")
+    for words in (*told, "among 20 orders of the bars"):
         assert words in out
 
 

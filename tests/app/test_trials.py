@@ -55,7 +55,8 @@ def test_a_sweep_a_backtest_of_one_of_its_sets_and_another_one(house: House) -> 
     assert (outside["trials"], outside["effective_trials"]) == (SETS + 1, swept["effective_trials"] + 1)
     assert figures(asked(house, "sweep", *GRID)) == {**swept, "trials": SETS + 1, "effective_trials": pytest.approx(
         swept["effective_trials"] + 1), "luck_chance": pytest.approx(swept["luck_chance"], abs=0.05),
-        "deflated_sharpe": pytest.approx(swept["deflated_sharpe"], abs=0.05)}  # fmt: skip
+        "deflated_sharpe": pytest.approx(swept["deflated_sharpe"], abs=0.05),
+        "least_years": pytest.approx(swept["least_years"], rel=0.1)}  # fmt: skip
 
 
 @pytest.mark.parametrize("other", ["backtest.costs.rate=2.0", "backtest.start=2024-03-01", "backtest.bar_delay=2"])

@@ -92,10 +92,10 @@ def test_the_code_is_that_of_the_wheel(installed: Installed) -> None:
 def test_commands_work_and_the_order_is_in_the_project(installed: Installed) -> None:
     before = {path: path.read_bytes() for path in installed.project.rglob("*") if path.is_file()}
     installed.ok("tradewright", "check")
-    figures = installed.ok(
-        "tradewright", "backtest", "strategy=example", "backtest.instruments=[BTC]", "--json", *QUICK
-    )
+    words = ("backtest", "strategy=example", "backtest.instruments=[BTC]", "--json", *QUICK)
+    figures = installed.ok("tradewright", *words, "--report", "report.html")
     assert json.loads(figures)["strategy"] == "example"
+    assert "example: risk report" in (installed.project / "report.html").read_text()
     done = json.loads(installed.ok("tradewright", "trade", "--once", "--json", *TRADED))
     assert done["failures"] == []
     installed.ok("tradewright", "orders", *TRADED)

@@ -241,7 +241,7 @@ def test_a_strategy_that_looks_ahead_stops_its_own_chain_alone(
     job = research_definitions(house.overrides).resolve_job_def(RESEARCH_JOB)
     result = job.execute_in_process(instance=instance, raise_on_error=False)
     assert not result.success
-    parts = ("signals", "backtest", "evaluation", "risk_report")
+    parts = ("signals", "backtest", "evaluation", "metrics_window", "risk_report")
     assert sorted(made(result)) == sorted(
         ["strategy/sma_crossover/signals", *(f"strategy/buy_and_hold/{p}" for p in parts)]
     )

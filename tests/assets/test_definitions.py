@@ -119,7 +119,9 @@ def test_a_new_file_is_a_new_strategy_after_a_reload(house: House) -> None:
     text = (house.conf / "strategy" / "sma_crossover.yaml").read_text()
     (house.conf / "strategy" / "mine.yaml").write_text(text.replace("name: sma_crossover", "name: mine"))
     added = keys(research_definitions(house.overrides)) - before
-    assert added == {f"strategy/mine/{part}" for part in ("signals", "backtest", "evaluation", "risk_report")}
+    assert added == {
+        f"strategy/mine/{part}" for part in ("signals", "backtest", "evaluation", "metrics_window", "risk_report")
+    }
 
 
 @pytest.mark.parametrize(

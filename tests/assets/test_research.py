@@ -52,6 +52,9 @@ def test_a_run_leaves_signals_tables_and_a_report(settled: House) -> None:
     figures = artefacts.read_json(("evaluation", "buy_and_hold"))
     assert figures["net_profit"] == pytest.approx(equity["equity"].iloc[-1] - settings.backtest.cash)
     assert not [name for name, value in figures.items() if value is None or value != value]
+    windows = artefacts.read_frame(("metrics_window", "buy_and_hold"))
+    assert set(windows["window"]) <= set(settings.evaluation.windows)
+    assert list(windows.columns) == ["window", "ts", "sharpe", "sortino", "turnover", "hit_rate", "trades"]
     page = (settled.root / "reports" / "buy_and_hold.html").read_text()
     assert settings.config_hash[:12] in page
     assert "<script src" not in page

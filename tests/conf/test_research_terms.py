@@ -25,9 +25,10 @@ from tradewright.indicators.features import feature_table
 from tradewright.indicators.registry import column
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.clock import ManualClock
-from tradewright.model.errors import ConfigError, StoreError
+from tradewright.model.errors import ConfigError, DataError, StoreError
 from tradewright.model.signal import SignalAction
 from tradewright.model.strategy import Feature
+from tradewright.research.bars import InstrumentBars
 from tradewright.scenarios.scenario import Scenario
 
 TRADE = BarKind.TRADE
@@ -94,6 +95,32 @@ def test_each_instrument_is_annualised_by_its_own_calendar(sampling: str, days: 
     settings = composed("backtest.instruments=[AAPL,BTC]", f"evaluation.sampling={sampling}")
     house = Container(settings)
     assert research.measures(settings, [house.instrument(name) for name in days]).days_per_year == days
+
+
+def test_the_benchmark_is_an_instrument_of_the_settings_and_its_bars_meet_by_date() -> None:
+    settings = composed("evaluation.benchmark=BTC", "evaluation.windows=[20,40]", "universe.timeframe=1d")
+    house = Container(settings)
+    bars = random_bars(1, 30)
+    against = {"BTC": InstrumentBars(house.instrument("BTC"), bars)}
+    found = research.measures(settings, [house.instrument("AAPL")], against)
+    assert (found.windows, found.benchmark and found.benchmark.name) == ((20, 40), "BTC")
+    assert found.benchmark is not None
+    assert found.benchmark.close is bars.close
+    assert found.benchmark.days is not None
+    minutes = composed("evaluation.benchmark=BTC", "universe.timeframe=1m")
+    by_time = research.measures(minutes, [house.instrument("AAPL")], against).benchmark
+    assert by_time is not None
+    assert by_time.days is None
+    assert research.benchmark_instruments(house) == (house.instrument("BTC"),)
+    assert research.benchmark_tables(Container(composed()), Timeframe.D1) == {}
+    worthless = {"BTC": InstrumentBars(house.instrument("BTC"), bars._replace(close=bars.close * 0))}
+    with pytest.raises(DataError, match="BTC has a price at or below zero"):
+        research.measures(settings, [house.instrument("AAPL")], worthless)
+
+
+def test_a_benchmark_that_is_not_defined_is_refused() -> None:
+    with pytest.raises(ConfigProblems, match=r"evaluation\.benchmark"):
+        composed("evaluation.benchmark=SPX500X")
 
 
 def test_the_columns_are_those_of_the_file() -> None:

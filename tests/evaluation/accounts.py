@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ def bars(closes: Sequence[float], ts: Iterable[int] | None = None, step: int = D
     """Bars that open, trade and close at one price; daily from 2020-01-01 unless told."""
     close = np.array(closes, dtype=np.float64)
     times = START + step * np.arange(len(close)) if ts is None else np.array(list(ts), dtype=np.int64)
-    return Bars(times, close, close, close, close, np.ones(len(close)), np.full(len(close), np.nan))
+    return Bars(times, close, close, close, close, np.full(len(close), 1e6), np.full(len(close), np.nan))
 
 
 def account(
@@ -113,3 +114,12 @@ def curve(
         orders=0,
         given=Curves(path, np.zeros(len(path)), np.ones(len(path))),
     )
+
+
+def beside(marks: Sequence[float], gains: Sequence[float], *, cash: float = 1000.0) -> BacktestResult:
+    """An account that earns what it is told, a session at a time, in a market in which it holds nothing."""
+    equity = cash + np.cumsum(np.asarray(gains, dtype=np.float64))
+    result = curve(equity.tolist(), cash=cash)
+    still = np.zeros(len(equity))
+    price = np.asarray(marks, dtype=np.float64)
+    return replace(result, bars=result.bars._replace(close=price), given=Curves(equity, equity, still))

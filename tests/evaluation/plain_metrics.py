@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -22,7 +23,8 @@ def plain_metrics(result: BacktestResult, sampling: str, days_per_year: float, r
     daily, _ = _returns(ts, equity, cash, "session")
     growth = path[-1] / cash
     cagr = -1.0 if growth <= 0 else _power(growth, years) if years else 0.0
-    fall = min(_underwater([cash, *_read(ts, equity, sampling)]))
+    depths = _underwater([cash, *_read(ts, equity, sampling)])
+    fall = min(depths)
     figures = {
         "final_equity": path[-1],
         "net_profit": path[-1] - cash,
@@ -33,6 +35,7 @@ def plain_metrics(result: BacktestResult, sampling: str, days_per_year: float, r
         "bar_drawdown": min(_underwater(path)),
         "years": years,
         "periods": len(returns),
+        "ulcer_index": math.sqrt(statistics.fmean(max(each, -CAP) ** 2 for each in depths)),
     }
     per_year = days_per_year * (_bars_a_day(ts) if used == "bar" and ts else 1)
     return (
@@ -42,6 +45,7 @@ def plain_metrics(result: BacktestResult, sampling: str, days_per_year: float, r
         | _trades(result)
         | _activity(result, years)
         | _tails(daily)
+        | _against_holding(result, returns, used, per_year, risk_free)
     )
 
 
@@ -108,7 +112,44 @@ def _ratios(returns: list[float], per_year: float, risk_free: float) -> dict[str
     gains, losses = [r for r in returns if r > 0], [r for r in returns if r < 0]
     rough = statistics.stdev(losses) if len(losses) > 1 else 0.0
     seed = statistics.fmean(gains) / rough * math.sqrt(per_year) if gains and rough > 1e-14 else 0.0
-    return {**ratios, "sortino_of_gains": min(CAP, seed)}
+    rate = (1 + risk_free) ** (1 / per_year) - 1
+    over, under = (math.fsum(max(side * (r - rate), 0) for r in returns) for side in (1, -1))
+    return {**ratios, "sortino_of_gains": min(CAP, seed), "omega": _over(over, under)}
+
+
+def _against_holding(
+    result: BacktestResult, returns: list[float], used: str, per_year: float, risk_free: float
+) -> dict[str, float]:
+    closes, cash = result.bars.close.tolist(), float(result.initial_cash)
+    held = [cash * close / closes[0] for close in closes]
+    market, _ = _returns(result.bars.ts.tolist(), held, cash, used)
+    rate = (1 + risk_free) ** (1 / per_year) - 1
+    spread = statistics.stdev(market) if len(market) > 1 else 0.0
+    own = statistics.stdev(returns) if len(returns) > 1 else 0.0
+    beta = statistics.covariance(returns, market) / spread**2 if spread > 1e-14 else 0.0
+    apart = [r - m for r, m in zip(returns, market, strict=True)]
+    error = statistics.stdev(apart) if len(apart) > 1 else 0.0
+    mean, passive = (statistics.fmean(each) - rate if each else 0.0 for each in (returns, market))
+
+    def capture(side: int) -> float:
+        taken = [(r, m) for r, m in zip(returns, market, strict=True) if side * m > 0]
+        return math.fsum(r for r, _ in taken) / math.fsum(m for _, m in taken) if taken else 0.0
+
+    def limited(value: float) -> float:
+        return max(-CAP, min(CAP, value))
+
+    return {
+        "benchmark_return": held[-1] / cash - 1 if held else 0.0,
+        "benchmark_drawdown": min(_underwater([cash, *held])),
+        "beta": limited(beta),
+        "alpha": limited((mean - beta * passive) * per_year),
+        "correlation": statistics.correlation(returns, market) if min(own, spread) > 1e-14 else 0.0,
+        "tracking_error": error * math.sqrt(per_year) if error > 1e-14 else 0.0,
+        "information_ratio": limited(statistics.fmean(apart) / error * math.sqrt(per_year)) if error > 1e-14 else 0.0,
+        "treynor": limited(mean * per_year / beta) if abs(beta) > 1e-14 else 0.0,
+        "up_capture": limited(capture(1)),
+        "down_capture": limited(capture(-1)),
+    }
 
 
 def _underwater(path: list[float]) -> list[float]:
@@ -120,18 +161,29 @@ def _recovery(path: list[float]) -> dict[str, float]:
     runs = "".join("x" if each < 0 else " " for each in depth).split()
     longest = max(map(len, runs), default=0)
     trough = depth.index(min(depth))
+    spans = re.finditer("x+", "".join("x" if each < 0 else " " for each in depth))
+    falls = [(span.start(), span.end()) for span in spans]
+    deepest = [max(-CAP, min(depth[start:stop])) for start, stop in falls]
+    back = [stop - start - depth[start:stop].index(min(depth[start:stop])) for start, stop in falls if stop < len(path)]
+    mean = {
+        "drawdowns": len(falls),
+        "average_drawdown": statistics.fmean(deepest) if falls else 0.0,
+        "average_drawdown_bars": statistics.fmean(stop - start for start, stop in falls) if falls else 0.0,
+        "average_recovery_bars": statistics.fmean(back) if back else 0.0,
+    }
     if depth[trough] == 0:
-        return {"drawdown_bars": 0, "recovery_bars": 0, "recovered": True}
+        return {**mean, "drawdown_bars": 0, "recovery_bars": 0, "recovered": True}
     peak = max(i for i in range(trough) if depth[i] == 0)
-    back = [i for i in range(trough, len(path)) if path[i] >= path[peak]]
-    end = back[0] if back else len(path) - 1
-    return {"drawdown_bars": longest, "recovery_bars": end - peak, "recovered": bool(back)}
+    regained = [i for i in range(trough, len(path)) if path[i] >= path[peak]]
+    end = regained[0] if regained else len(path) - 1
+    return {**mean, "drawdown_bars": longest, "recovery_bars": end - peak, "recovered": bool(regained)}
 
 
 def _trades(result: BacktestResult) -> dict[str, float]:
     profits = result.trades["profit"].tolist()
     wins, losses = [p for p in profits if p > 0], [p for p in profits if p < 0]
     held = [after - before for before, after in result.trades[["entry_bar", "exit_bar"]].tolist()]
+    spread = statistics.stdev(profits) if len(profits) > 1 else 0.0
     return {
         "trades": len(profits),
         "win_rate": len(wins) / len(profits) if profits else 0.0,
@@ -142,7 +194,16 @@ def _trades(result: BacktestResult) -> dict[str, float]:
         "best_trade": max(profits, default=0.0),
         "worst_trade": min(profits, default=0.0),
         "average_holding_bars": statistics.fmean(held) if held else 0.0,
+        "sqn": _over(statistics.fmean(profits), spread) * math.sqrt(len(profits)) if spread > 1e-9 else 0.0,
+        "kelly": _kelly(wins, losses),
     }
+
+
+def _kelly(wins: list[float], losses: list[float]) -> float:
+    if not wins or not losses:
+        return 1.0 if wins else 0.0
+    rate = len(wins) / (len(wins) + len(losses))
+    return max(-CAP, rate - (1 - rate) * -statistics.fmean(losses) / statistics.fmean(wins))
 
 
 def _activity(result: BacktestResult, years: float) -> dict[str, float]:
@@ -161,14 +222,27 @@ def _activity(result: BacktestResult, years: float) -> dict[str, float]:
 
 def _tails(returns: list[float]) -> dict[str, float]:
     if not returns:
-        return dict.fromkeys(("tail_loss_5", "tail_mean_1", "best_period", "worst_period"), 0.0)
+        none = ("tail_loss_5", "tail_mean_1", "best_period", "worst_period", "tail_ratio", "skewness")
+        return {**dict.fromkeys(none, 0.0), "kurtosis": 3.0}
     ordered = sorted(returns)
-    place = 0.05 * (len(ordered) - 1)
-    low = math.floor(place)
-    above = ordered[min(low + 1, len(ordered) - 1)]
+    low, high = (_percentile(ordered, share) for share in (0.05, 0.95))
+    mean, spread = statistics.fmean(returns), statistics.pstdev(returns)
+    skewness, kurtosis = 0.0, 3.0
+    if spread > 1e-14:
+        skewness, kurtosis = (statistics.fmean(((r - mean) / spread) ** power for r in returns) for power in (3, 4))
     return {
-        "tail_loss_5": ordered[low] + (place - low) * (above - ordered[low]),
+        "tail_loss_5": low,
+        "tail_ratio": _over(max(high, 0.0), max(-low, 0.0)),
+        "skewness": skewness,
+        "kurtosis": kurtosis,
         "tail_mean_1": statistics.fmean(ordered[: max(1, len(ordered) // 100)]),
         "best_period": ordered[-1],
         "worst_period": ordered[0],
     }
+
+
+def _percentile(ordered: list[float], share: float) -> float:
+    place = share * (len(ordered) - 1)
+    low = math.floor(place)
+    above = ordered[min(low + 1, len(ordered) - 1)]
+    return ordered[low] + (place - low) * (above - ordered[low])

@@ -12,7 +12,8 @@ import pytest
 from tests.evaluation.accounts import DAY, Fill, account, curve
 from tests.evaluation.test_findings import CLEAN, found, round_trips, steady
 from tradewright.backtest.result import BacktestResult
-from tradewright.evaluation.checks import CHECKS, MIN_MONTHS, MIN_YEARS, TWO_SIDED_95, CheckInput, FindingLimits, find
+from tradewright.evaluation.check_input import CheckInput, FindingLimits
+from tradewright.evaluation.checks import CHECKS, MIN_MONTHS, MIN_YEARS, TWO_SIDED_95, find
 from tradewright.evaluation.finding import Severity, ValidityEvidence, pooled_validity_evidence
 from tradewright.evaluation.metrics import Metrics, evaluate
 from tradewright.evaluation.trial_count import TrialCount

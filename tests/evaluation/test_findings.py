@@ -10,11 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.evaluation.accounts import DAY, MINUTE, START, Fill, account, curve
+from tests.evaluation.accounts import DAY, MINUTE, START, Fill, account, beside, curve
 from tradewright.backtest.result import BacktestResult, Curves
-from tradewright.evaluation.checks import CheckInput, FindingLimits, find
+from tradewright.evaluation.check_input import CheckInput, FindingLimits
+from tradewright.evaluation.checks import find
 from tradewright.evaluation.finding import Finding, Severity, ValidityEvidence
 from tradewright.evaluation.metrics import evaluate
+from tradewright.evaluation.stability import Stability
+from tradewright.evaluation.sweep_checks import surface
 from tradewright.evaluation.trial_count import TrialCount
 
 CLEAN = ValidityEvidence(look_ahead_free=True, missing_bars=0)
@@ -63,6 +66,9 @@ QUIET = {"BENCHMARK_BEATEN"}
 
 def test_a_steady_account_hears_nothing_but_that_it_beat_the_market():
     assert set(found(steady())) == QUIET
+
+
+CALM_THEN_WILD = [100.0 + (day % 2) * (1 if day < 340 else 1 + day / 100) for day in range(600)]
 
 
 def lasting_fall(days: int) -> BacktestResult:
@@ -124,6 +130,51 @@ SPOKEN: dict[str, tuple[Severity, Callable[[], dict[str, Finding]], str]] = {
         Severity.INFO,
         lambda: found(account([10] * 10, [Fill(0, 1, 10), Fill(1, -1, 10)])),
         "9 bars of 10 in a row (2020-01-02 to 2020-01-10)",
+    ),
+    "TRACK_RECORD_TOO_SHORT": (
+        Severity.WARNING,
+        lambda: found(beside([100.0] * 60, [3.0, -2.0] * 30)),
+        "there are 60",
+    ),
+    "BACKTEST_TOO_SHORT": (
+        Severity.WARNING,
+        lambda: found(steady(), replace(CLEAN, tried=TrialCount(100_000, 9e4))),
+        "4.4 years; only from",
+    ),
+    "MANY_PARAMETERS": (
+        Severity.WARNING,
+        lambda: found(round_trips([1.0] * 30), replace(CLEAN, parameters=4)),
+        "4 parameters for 30 closed trades",
+    ),
+    "LARGE_MARKET_SHARE": (
+        Severity.INFO,
+        lambda: found(account([10] * 9, [Fill(0, 2e4, 10), Fill(1, -2e4, 10)], cash=1e6)),
+        "2.00% of the volume of its bar; with 5,000,000.00 to start",
+    ),
+    "PROFIT_NEEDS_LOW_COSTS": (
+        Severity.WARNING,
+        lambda: found(round_trips([5.0] * 40), replace(CLEAN, raised_costs=90.0)),
+        "200.00 becomes 90.00",
+    ),
+    "PROFIT_NEEDS_QUICK_FILLS": (
+        Severity.WARNING,
+        lambda: found(round_trips([5.0] * 40), replace(CLEAN, later_fills=-1.0)),
+        "one bar later the profit of 200.00 becomes -1.00",
+    ),
+    "ONE_REGIME_CARRIES": (
+        Severity.WARNING,
+        lambda: found(beside(CALM_THEN_WILD, [0.0] * 420 + [1.0] * 180)),
+        "had been volatile for 60 sessions",
+    ),
+    "PARAMETER_SPIKE": (
+        Severity.WARNING,
+        lambda: {each.code: each for each in surface(Stability(2.0, 0.0, 2, 0.5, 0.1, 0.25, 0.05), "sharpe")},
+        "2 neighbouring sets keep 25% of the best set's lead",
+    ),
+    "PARAMETER_PLATEAU": (
+        Severity.INFO,
+        lambda: {each.code: each for each in surface(Stability(2.0, 0.0, 1, 1.8, 1.8, 0.9, 0.9), "sharpe")},
+        "1 neighbouring set keeps 90% of the best set's lead",
     ),
     "FEW_DAYS": (Severity.INFO, lambda: found(curve([1001, 1002, 1003], step=MINUTE)), "3 returns per bar"),
 }

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.evaluation.accounts import DAY, MINUTE, START, Fill, account, curve
-from tradewright.evaluation.checks import CheckInput, find
+from tradewright.evaluation.check_input import CheckInput
+from tradewright.evaluation.checks import find
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.formatting import groups, headline
 from tradewright.evaluation.metrics import CAPPABLE, evaluate

@@ -32,7 +32,7 @@ MADE = SmaCrossover(3, 9)
 SPEC = BacktestSpec(
     cash=50_000.0, costs=BpsCosts(10.0), slippage=BpsSlippage(4.0), sizing=PercentEquity(0.9), close_at_end=True
 )
-RULES = MonteCarloRules(200, 20, Blocks.STATIONARY, 0.1, (1.0, 2.5), (1, 2), 7)
+RULES = MonteCarloRules(200, 20, Blocks.STATIONARY, 0.1, (1.0, 2.5), (1, 2), 3, 7)
 
 
 def item(symbol: str, seed: int) -> InstrumentBars:

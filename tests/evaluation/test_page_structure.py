@@ -164,6 +164,12 @@ def test_the_headline_is_on_the_tiles_and_in_the_contents(report: RiskReport, pa
         assert [cell.text for cell in row.all("td")][: len(lines)] == [line.text for line in lines]
 
 
+def _changed(value: object) -> object:
+    if isinstance(value, bool):
+        return not value
+    return f"{value}?" if isinstance(value, str) else value + 7  # type: ignore[operator]
+
+
 def test_every_metric_is_shown_somewhere(report: RiskReport) -> None:
     """A figure that no line of the summary reads would change no line when it changes."""
     metrics = report.sections[0].metrics
@@ -173,7 +179,7 @@ def test_every_metric_is_shown_somewhere(report: RiskReport) -> None:
         value = getattr(metrics, field.name)
         if field.name in hidden:
             continue
-        changed = type(metrics)(**{**vars(metrics), field.name: not value if isinstance(value, bool) else value + 7})
+        changed = type(metrics)(**{**vars(metrics), field.name: _changed(value)})
         assert (groups(changed), headline(changed)) != (groups(metrics), headline(metrics)), field.name
 
 
@@ -184,7 +190,10 @@ def test_the_findings_are_listed_in_rank_with_code_and_words(report: RiskReport,
             (item.attributes["class"], item.all("b")[0].text, item.all("span")[0].text, item.all("code")[0].text)
             for item in listed.all("li")
         ]
-        expected = [(each.severity.value, each.severity.value, each.message, each.code) for each in section.findings]
+        expected = [
+            (each.severity.value, each.severity.value, f"{each.message}{' '.join(each.advice)}", each.code)
+            for each in section.findings
+        ]
         assert shown == expected
         assert expected
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.evaluation.accounts import MINUTE, Fill, account, curve
 from tradewright.evaluation.charts import POINTS, account_figure, account_svg, price_figure
-from tradewright.evaluation.checks import FindingLimits
+from tradewright.evaluation.check_input import FindingLimits
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.finding import TOGETHER, ValidityEvidence
 from tradewright.evaluation.formatting import count, markdown_table, money, percent, ratio
@@ -145,7 +145,7 @@ def test_the_page_fetches_nothing_and_escapes_everything(report):
     assert "default-src 'none'" in text
     assert "<script>alert" not in text
     assert "".join(page.shown).count(HOSTILE) >= 3
-    assert page.tags.count("figure") == 5
+    assert page.tags.count("figure") == 6
     assert text.count("plotly.js v") == 1
     assert not re.search(r"\bnan\b|Infinity%|\binf\b", "".join(page.shown), re.IGNORECASE)
 

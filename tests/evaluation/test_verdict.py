@@ -11,7 +11,8 @@ import pytest
 
 from tests.evaluation.accounts import Fill, account
 from tests.evaluation.test_skill import timed
-from tradewright.evaluation.checks import CheckInput, FindingLimits, verdict
+from tradewright.evaluation.check_input import CheckInput, FindingLimits
+from tradewright.evaluation.checks import verdict
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.metrics import evaluate

@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.equity_curve import Sampling, buy_and_hold, levels, underwater
+from tradewright.evaluation.excursions import excursions
 from tradewright.evaluation.formatting import money, percent
 from tradewright.evaluation.line_picture import downsample
 from tradewright.evaluation.metrics import exposure_series
+from tradewright.evaluation.rolling import Windows
 from tradewright.model.bars import Floats
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 
 ACCOUNT, MARKET, FALL, HELD, BUY, SELL = "#3578c4", "#9a948a", "#cf5650", "#c79a3b", "#2f9461", "#cf5650"
+LINES = (ACCOUNT, HELD, BUY, FALL, MARKET, "#8a63b5")
 POINTS = 3000
 CLEAR = "rgba(0,0,0,0)"
 
@@ -63,6 +66,52 @@ def price_figure(result: BacktestResult) -> go.Figure:
             )
         )
     return _dressed(figure, 420)
+
+
+def rolling_figure(rows: Windows) -> go.Figure | None:
+    """The Sharpe ratio of each window of the table ``metrics_window``, a line per length; None without a row."""
+    import plotly.graph_objects as go
+
+    if len(rows) == 0:
+        return None
+    figure = go.Figure()
+    for length, colour in zip(dict.fromkeys(rows["window"].tolist()), LINES, strict=False):
+        part = rows[rows["window"] == length]
+        kept = downsample(part["sharpe"], POINTS)
+        times = part["ts"][kept].astype("datetime64[ns]").astype("datetime64[s]")
+        line = {"color": colour, "width": 1.6}
+        figure.add_trace(
+            go.Scatter(x=times, y=part["sharpe"][kept], name=f"{length:,} returns", mode="lines", line=line)
+        )
+    figure.update_yaxes(title_text="Sharpe", tickformat=".2~f")
+    return _dressed(figure, 260)
+
+
+def excursion_figure(result: BacktestResult) -> go.Figure | None:
+    """How far each of the newest closed trades went against (MAE) and for (MFE) the account; None without a trade."""
+    import plotly.graph_objects as go
+
+    trades = result.trades[-POINTS:]
+    if len(trades) == 0:
+        return None
+    known, figure = excursions(result), go.Figure()
+    adverse, favourable = known.adverse_share[-POINTS:], known.favourable_share[-POINTS:]
+    for name, colour, taken in (("Winners", BUY, trades["profit"] > 0), ("Losers", SELL, trades["profit"] <= 0)):
+        figure.add_trace(
+            go.Scatter(
+                x=adverse[taken],
+                y=favourable[taken],
+                customdata=np.column_stack((trades["profit"], _times(result)[trades["exit_bar"]].astype(str)))[taken],
+                name=name,
+                mode="markers",
+                marker={"color": colour, "size": 7, "opacity": 0.7},
+                hovertemplate="MAE %{x:.2%}, MFE %{y:.2%}<br>closed %{customdata[1]}<br>profit %{customdata[0]:,.2f}",
+            )
+        )
+    figure.update_xaxes(title_text="Against the account (MAE, of the entry price)", tickformat=".2~%")
+    figure.update_yaxes(title_text="In its favour (MFE)", tickformat=".2~%")
+    dressed = _dressed(figure, 360)
+    return dressed.update_layout(hovermode="closest", margin={"l": 64, "r": 12, "t": 32, "b": 48})
 
 
 def _line(

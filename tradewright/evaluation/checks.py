@@ -4,70 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 
 import numpy as np
 
 from tradewright.backtest.result import BacktestResult
-from tradewright.evaluation.equity_curve import DAY_NS, buy_and_hold, longest_span, months_of, period_gains, underwater
-from tradewright.evaluation.finding import Finding, Severity, ValidityEvidence
+from tradewright.evaluation.benchmark import HELD
+from tradewright.evaluation.check_input import CheckInput
+from tradewright.evaluation.equity_curve import DAY_NS, longest_span, underwater
+from tradewright.evaluation.finding import Finding, Severity
 from tradewright.evaluation.formatting import count, money, percent, ratio
-from tradewright.evaluation.metrics import Metrics, exposure_series
-from tradewright.evaluation.significance import deflated_sharpe, shape_of, sharpe_standard_error
-from tradewright.evaluation.skill import ActiveReturns, active_returns
+from tradewright.evaluation.metrics import exposure_series
+from tradewright.evaluation.robustness_checks import (
+    backtest_length,
+    later_fills,
+    market_share,
+    one_regime,
+    parameters,
+    raised_costs,
+    track_record,
+)
+from tradewright.evaluation.significance import deflated_sharpe, sharpe_standard_error
 from tradewright.evaluation.verdict import SkillVerdict, verdict_of
 from tradewright.model.bars import Floats
 
 TWO_SIDED_95 = 1.959963984540054
-
-
-@dataclass(frozen=True)
-class FindingLimits:
-    """The thresholds of findings. Shares are fractions."""
-
-    min_trades: int = 30
-    single_trade_share: float = 0.5
-    single_month_share: float = 0.5
-    single_year_share: float = 0.75
-    fee_share: float = 0.25
-    deep_drawdown: float = -0.25
-    long_drawdown_days: float = 365.0
-    low_exposure: float = 0.05
-    flat_share: float = 0.5
-    suspicious_sharpe: float = 3.0
-    gap_share: float = 0.01
-    deflated_probability: float = 0.95
-
-
-@dataclass(frozen=True)
-class CheckInput:
-    """The input of every check: one backtest with its metrics, evidence and limits."""
-
-    result: BacktestResult
-    metrics: Metrics
-    evidence: ValidityEvidence = field(default_factory=ValidityEvidence)
-    limits: FindingLimits = field(default_factory=FindingLimits)
-
-    @cached_property
-    def benchmark(self) -> Floats:
-        """Equity per bar of buy and hold."""
-        return buy_and_hold(self.result)
-
-    @cached_property
-    def active(self) -> ActiveReturns:
-        """What the rules added to holding."""
-        return active_returns(self.result, self.metrics.days_per_year)
-
-    @cached_property
-    def monthly_gains(self) -> Floats:
-        """Money gained per month with bars."""
-        return period_gains(self.result, months_of(self.result))
-
-    @cached_property
-    def yearly_gains(self) -> Floats:
-        """Money gained per year with bars."""
-        return period_gains(self.result, months_of(self.result) // 12)
 
 
 def look_ahead(case: CheckInput) -> Iterator[Finding]:
@@ -108,7 +69,7 @@ def luck(case: CheckInput) -> Iterator[Finding]:
 
 def trials(case: CheckInput) -> Iterator[Finding]:
     """Whether the skill survives being the best of many (Bailey and Lopez de Prado 2014)."""
-    tried, shape = case.evidence.tried, shape_of(case.active.returns)
+    tried, shape = case.evidence.tried, case.shape
     if tried.trials <= 1 or shape.sharpe <= 0:
         return
     chance = deflated_sharpe(shape, tried.effective)
@@ -238,15 +199,14 @@ def _of(share: float) -> str:
 
 
 def benchmark(case: CheckInput) -> Iterator[Finding]:
-    """Whether the strategy did better than buying and holding the same instrument."""
-    held = case.benchmark
-    if len(held) < 2:
+    """Whether the strategy did better than holding the benchmark: its own instruments, or another one."""
+    if case.metrics.bars < 2:
         return
-    passive, active = float(held[-1]) / case.result.initial_cash - 1.0, case.metrics.total_return
-    passive_fall = float(underwater(held).min())
+    passive, active = case.metrics.benchmark_return, case.metrics.total_return
+    holding = "buy and hold" if case.metrics.benchmark == HELD else f"buy and hold of {case.metrics.benchmark}"
     message = (
-        f"The strategy returned {percent(active)} with a drawdown of {percent(case.metrics.bar_drawdown)},"
-        f" buy and hold {percent(passive)} with {percent(passive_fall)}, always with the whole cash;"
+        f"The strategy returned {percent(active)} with a drawdown of {percent(case.metrics.bar_drawdown)}, {holding}"
+        f" {percent(passive)} with {percent(case.metrics.benchmark_drawdown)}, always with the whole cash;"
         f" the strategy had {percent(_mean_exposure(case))} of its equity in the market on average."
     )
     if active > passive:
@@ -327,12 +287,19 @@ CHECKS: tuple[Callable[[CheckInput], Iterator[Finding]], ...] = (
     loss,
     fees,
     doubled_fees,
+    raised_costs,
+    later_fills,
+    market_share,
     suspicious_sharpe,
     luck,
     trials,
+    track_record,
+    backtest_length,
     few_trades,
+    parameters,
     one_trade,
     one_period,
+    one_regime,
     benchmark,
     deep_drawdown,
     long_drawdown,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ from tradewright.model.bars import Floats, Times
 
 CAP = 1e6
 """No ratio is reported beyond this; :attr:`Metrics.capped` names the figures that reached it."""
+
+MOST_GROWTH = 1e15
+"""A holding is not told to grow beyond this multiple: its first price was next to nothing."""
 
 NOISE = 1e-14
 """A standard deviation of returns at or below this is rounding, not variation: 1 + r carries an error of 2e-16."""
@@ -116,6 +120,11 @@ def periods_per_year(ts: Times, sampling: Sampling, days_per_year: float, days: 
     return float(days_per_year) * float(np.median(per_day))
 
 
+def per_period(yearly: float, periods: float) -> float:
+    """A yearly rate compounded down to one of ``periods`` equal parts of the year."""
+    return float((1.0 + yearly) ** (1.0 / periods) - 1.0)
+
+
 def elapsed_years(ts: Times) -> float:
     """Calendar time from the first bar's start to the last bar's end, in years of 365.25 days.
 
@@ -146,6 +155,17 @@ class DrawdownMetrics:
     """Bars from the peak before the deepest fall (over bars) to the bar that regained it, or to the last bar."""
     recovered: bool
     """Whether that peak was regained; true if there never was a fall (Q-31)."""
+    drawdowns: int
+    """Runs of bars under water."""
+    average_drawdown: float
+    """The mean of the deepest fall of each run, <= 0; 0 without one, as the next."""
+    average_drawdown_bars: float
+    """The mean number of bars of a run."""
+    average_recovery_bars: float
+    """The mean number of bars from the lowest point of a run to the bar that regained its peak, over the runs that
+    did; 0 where none did."""
+    ulcer_index: float
+    """The root mean square of the drawdown over the sampled equity, as a fraction >= 0."""
 
 
 def underwater(values: Floats) -> Floats:
@@ -161,12 +181,43 @@ def drawdown_metrics(sampled: Floats, per_bar: Floats) -> DrawdownMetrics:
     depth = underwater(per_bar)
     peaks = np.flatnonzero(depth == 0)
     recovery_bars, recovered = _recovery(depth, peaks)
+    sampled_depth = depth if sampled is per_bar else underwater(sampled)
     return DrawdownMetrics(
-        max_drawdown=float(depth.min() if sampled is per_bar else underwater(sampled).min()),
+        max_drawdown=float(sampled_depth.min()),
         bar_drawdown=float(depth.min()),
         drawdown_bars=int(np.diff(peaks, append=len(depth)).max()) - 1,
         recovery_bars=recovery_bars,
         recovered=recovered,
+        **_runs(depth, peaks)._asdict(),
+        ulcer_index=math.sqrt(float(np.square(np.maximum(sampled_depth, -CAP)).mean())),
+    )
+
+
+class _Runs(NamedTuple):
+    drawdowns: int
+    average_drawdown: float
+    average_drawdown_bars: float
+    average_recovery_bars: float
+
+
+def _runs(depth: Floats, peaks: Indices) -> _Runs:
+    """The runs of bars below a peak; the first value of ``depth`` is a peak."""
+    ends = np.append(peaks[1:], len(depth))
+    under = ends - peaks > 1
+    starts, stops = peaks[under], ends[under]
+    if len(starts) == 0:
+        return _Runs(0, 0.0, 0.0, 0.0)
+    lowest = np.minimum.reduceat(depth, starts)
+    back = [
+        int(stop) - int(start) - int(depth[start:stop].argmin())
+        for start, stop in zip(starts, stops, strict=True)
+        if stop < len(depth)
+    ]
+    return _Runs(
+        drawdowns=len(starts),
+        average_drawdown=float(np.maximum(lowest, -CAP).mean()),
+        average_drawdown_bars=float((stops - starts - 1).mean()),
+        average_recovery_bars=sum(back) / len(back) if back else 0.0,
     )
 
 
@@ -196,7 +247,7 @@ def buy_and_hold(result: BacktestResult) -> Floats:
 
     An instrument in another currency is bought and marked as the backtest does it: at the rate of the first close where
     it is paid in full, and otherwise by the difference of its prices at the rate of each close. A price at or below
-    zero leaves nothing to compare with: the account then stays in cash, as one without bars does.
+    zero leaves nothing to compare with: the account then stays in cash, as one without bars does. Growth ends at 1e15.
     """
     close = result.bars.close
     if len(close) == 0 or not (close > 0).all():
@@ -205,8 +256,9 @@ def buy_and_hold(result: BacktestResult) -> Floats:
     if known is not None and not known.paid_in_full:
         gained: Floats = (close - close[0]) / close[0] * (known.close / known.close[0])
         return result.initial_cash * (1.0 + gained)
-    equity: Floats = result.initial_cash * result.marks / result.marks[0]
-    return equity
+    with np.errstate(over="ignore"):
+        equity: Floats = result.initial_cash * result.marks / result.marks[0]
+    return np.minimum(equity, result.initial_cash * MOST_GROWTH)
 
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import numpy as np
+import numpy.typing as npt
+
 from tradewright.backtest.result import BacktestResult
+from tradewright.evaluation.advice import ADVICE, Advice
 from tradewright.evaluation.equity_curve import YearRow
 from tradewright.evaluation.metrics import Metrics
 from tradewright.evaluation.trial_count import TrialCount
@@ -33,6 +37,21 @@ class Finding:
     """One sentence with its figures."""
     rank: int = 0
 
+    @property
+    def advice(self) -> Advice:
+        """Why it matters, and what to do."""
+        return ADVICE[self.code]
+
+    def plain(self) -> dict[str, str | int]:
+        """The finding for JSON."""
+        return {
+            "code": self.code,
+            "severity": self.severity.value,
+            "message": self.message,
+            "rank": self.rank,
+            **self.advice._asdict(),
+        }
+
 
 @dataclass(frozen=True)
 class ValidityEvidence:
@@ -49,6 +68,12 @@ class ValidityEvidence:
     """The findings of the data checks on the prices of these very bars, each a sentence that names its instrument."""
     tried: TrialCount = field(default_factory=TrialCount)
     """The parameter sets that were tried on these bars."""
+    parameters: int | None = None
+    """The parameters of the strategy that could have been chosen otherwise; None where nobody counted them."""
+    raised_costs: float | None = None
+    """The net profit of the same backtest with costs and slippage twice as high; None where it was not run."""
+    later_fills: float | None = None
+    """The net profit with every order one bar later; None where it was not run."""
 
 
 def pooled_validity_evidence(parts: Sequence[ValidityEvidence]) -> ValidityEvidence:
@@ -62,7 +87,16 @@ def pooled_validity_evidence(parts: Sequence[ValidityEvidence]) -> ValidityEvide
         longest_gap_bars=max(each.longest_gap_bars for each in parts),
         bars=tuple(text for each in parts for text in each.bars),
         tried=max((each.tried for each in parts), key=lambda tried: tried.effective),
+        parameters=max((each.parameters for each in parts if each.parameters is not None), default=None),
+        raised_costs=_sum_of_all([each.raised_costs for each in parts]),
+        later_fills=_sum_of_all([each.later_fills for each in parts]),
     )
+
+
+def _sum_of_all(profits: Sequence[float | None]) -> float | None:
+    """The sum; None where one of them is unknown."""
+    known = [each for each in profits if each is not None]
+    return sum(known) if len(known) == len(profits) else None
 
 
 TOGETHER = "All instruments"
@@ -71,7 +105,7 @@ TOGETHER = "All instruments"
 
 @dataclass(frozen=True)
 class AccountSection:
-    """One account with its figures, findings (gravest first) and monthly table."""
+    """One account with its figures, findings (gravest first), monthly table and rolling figures."""
 
     instrument: str
     """Its name, or :data:`TOGETHER` for the pooled account of several instruments."""
@@ -79,3 +113,5 @@ class AccountSection:
     metrics: Metrics
     findings: tuple[Finding, ...]
     months: tuple[YearRow, ...]
+    windows: npt.NDArray[np.void]
+    """The rolling figures (:mod:`tradewright.evaluation.rolling`)."""

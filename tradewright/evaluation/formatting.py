@@ -100,6 +100,7 @@ def groups(metrics: Metrics) -> tuple[MetricGroup, ...]:
         MetricGroup("Risk", _risk(metrics)),
         MetricGroup("Closed trades", _trades(metrics)),
         MetricGroup("Activity and cost", _activity(metrics)),
+        MetricGroup(f"Against {metrics.benchmark}", _benchmark(metrics)),
     )
 
 
@@ -124,6 +125,7 @@ def _growth(metrics: Metrics) -> tuple[MetricRow, ...]:
             "Sortino", annual(metrics, ratio(metrics.sortino)), "mean excess return / downside deviation, per year"
         ),
         MetricRow("Calmar", annual(metrics, ratio(metrics.calmar)), "CAGR / sampled drawdown"),
+        MetricRow("Omega", ratio(metrics.omega), "gains / losses of the returns less the risk-free rate"),
     )
 
 
@@ -133,10 +135,19 @@ def _risk(metrics: Metrics) -> tuple[MetricRow, ...]:
     return (
         MetricRow("Max drawdown", percent(metrics.bar_drawdown), "deepest fall from a peak, over every bar"),
         MetricRow("Sampled drawdown", percent(metrics.max_drawdown), f"the same, once a {sampled}"),
+        MetricRow("Drawdowns", f"{metrics.drawdowns:,}", "runs of bars below an earlier peak"),
+        MetricRow(
+            "Average drawdown", percent(metrics.average_drawdown), f"of {metrics.average_drawdown_bars:,.1f} bars"
+        ),
+        MetricRow("Average recovery", f"{metrics.average_recovery_bars:,.1f} bars", "from the lowest bar on"),
+        MetricRow("Ulcer index", percent(metrics.ulcer_index), "root mean square of the sampled drawdown"),
         MetricRow("Longest drawdown", count(metrics.drawdown_bars, "bar"), "in a row below an earlier peak"),
         MetricRow("Recovery", count(metrics.recovery_bars, "bar"), recovery(metrics)),
         MetricRow("Tail loss 5%", f"{percent(metrics.tail_loss_5)} a {span}", f"one {span} in twenty was worse"),
         MetricRow("Mean of worst 1%", f"{percent(metrics.tail_mean_1)} a {span}", ""),
+        MetricRow("Tail ratio", ratio(metrics.tail_ratio), "95th percentile / size of the 5th"),
+        MetricRow("Skewness", ratio(metrics.skewness), "0 of a symmetric distribution"),
+        MetricRow("Kurtosis", ratio(metrics.kurtosis), "3 of a normal distribution"),
         MetricRow("Best", f"{percent(metrics.best_period)} a {span}", ""),
         MetricRow("Worst", f"{percent(metrics.worst_period)} a {span}", ""),
     )
@@ -153,6 +164,8 @@ def _trades(metrics: Metrics) -> tuple[MetricRow, ...]:
         MetricRow("Best trade", money(metrics.best_trade), ""),
         MetricRow("Worst trade", money(metrics.worst_trade), ""),
         MetricRow("Average holding", f"{metrics.average_holding_bars:,.1f} bars", ""),
+        MetricRow("SQN", ratio(metrics.sqn), "mean profit / deviation x root of the trades"),
+        MetricRow("Kelly", percent(metrics.kelly, 1), "share of the capital that grows fastest, if this were true"),
     )
 
 
@@ -165,6 +178,21 @@ def _activity(metrics: Metrics) -> tuple[MetricRow, ...]:
         MetricRow("Turnover", ratio(metrics.turnover), "traded value / mean equity"),
         MetricRow("Turnover per year", annual(metrics, ratio(metrics.turnover_per_year)), ""),
         MetricRow("Bars", f"{metrics.bars:,}", f"{metrics.years:.2f} years"),
+    )
+
+
+def _benchmark(metrics: Metrics) -> tuple[MetricRow, ...]:
+    return (
+        MetricRow("Its return", percent(metrics.benchmark_return), "fully invested, without fees"),
+        MetricRow("Its drawdown", percent(metrics.benchmark_drawdown), "over every bar"),
+        MetricRow("Alpha", annual(metrics, percent(metrics.alpha)), "return a year beside that of its beta"),
+        MetricRow("Beta", ratio(metrics.beta), "covariance / variance of the benchmark"),
+        MetricRow("Correlation", ratio(metrics.correlation), ""),
+        MetricRow("Tracking error", annual(metrics, percent(metrics.tracking_error)), "deviation of the difference"),
+        MetricRow("Information ratio", annual(metrics, ratio(metrics.information_ratio)), "difference / its deviation"),
+        MetricRow("Treynor", annual(metrics, ratio(metrics.treynor)), "excess return a year / beta"),
+        MetricRow("Up capture", ratio(metrics.up_capture), "mean return / its own where that is above zero"),
+        MetricRow("Down capture", ratio(metrics.down_capture), "the same where it is below zero"),
     )
 
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, StrictUndefined
 
-from tradewright.evaluation.charts import account_figure, account_svg, price_figure
+from tradewright.evaluation.charts import account_figure, account_svg, excursion_figure, price_figure, rolling_figure
 from tradewright.evaluation.equity_curve import MONTHS, YearRow
 from tradewright.evaluation.finding import TOGETHER, AccountSection, Finding
 from tradewright.evaluation.formatting import MetricGroup, MetricRow, groups, headline, percent
+from tradewright.evaluation.rolling import WINDOW_HEADER, window_lines
 from tradewright.evaluation.trade_table import TRADE_HEADER, TradeRow, trade_rows
 from tradewright.evaluation.verdict import SkillVerdict, verdict_lines
 
@@ -43,6 +44,9 @@ class _PageSection:
     account: _Drawing
     picture: str
     price: _Drawing | None
+    rolling: _Drawing | None
+    windows: list[tuple[str, ...]]
+    excursions: _Drawing | None
     months: Sequence[YearRow]
     groups: tuple[MetricGroup, ...]
     measured: str
@@ -87,6 +91,7 @@ def report_page(
         sections=[_page_section(each) for each in detailed],
         months=MONTHS,
         trade_header=TRADE_HEADER,
+        window_header=WINDOW_HEADER,
         percent=percent,
         heat=lambda value: f"{min(1.0, abs(value) / FULL_HEAT):.2f}",
         style=_part("page.css"),
@@ -112,12 +117,19 @@ def _page_section(section: AccountSection) -> _PageSection:
         account=_drawing(account_figure(section.result)),
         picture=account_svg(section.result, section.instrument),
         price=None if section.instrument == TOGETHER else _drawing(price_figure(section.result)),
+        rolling=_drawn(rolling_figure(section.windows)),
+        windows=window_lines(section.windows),
+        excursions=None if section.instrument == TOGETHER else _drawn(excursion_figure(section.result)),
         months=section.months,
         groups=groups(section.metrics),
         measured=_measured(section),
         trades=() if section.instrument == TOGETHER else trade_rows(section.result, MOST_TRADES),
         trades_left_out=0 if section.instrument == TOGETHER else max(0, section.metrics.trades - MOST_TRADES),
     )
+
+
+def _drawn(figure: go.Figure | None) -> _Drawing | None:
+    return None if figure is None else _drawing(figure)
 
 
 def _drawing(figure: go.Figure) -> _Drawing:

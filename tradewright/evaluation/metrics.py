@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, fields
 
 import numpy as np
-import numpy.typing as npt
 
 from tradewright.backtest.result import BacktestResult
+from tradewright.evaluation.benchmark import Benchmark, BenchmarkMetrics, benchmark_equity, benchmark_metrics
 from tradewright.evaluation.equity_curve import (
     CAP,
     NOISE,
@@ -20,9 +20,12 @@ from tradewright.evaluation.equity_curve import (
     drawdown_metrics,
     elapsed_years,
     levels,
+    per_period,
     periods_per_year,
     returns_of,
 )
+from tradewright.evaluation.significance import shape_of
+from tradewright.evaluation.trade_metrics import TradeMetrics, trade_metrics
 from tradewright.model.bars import Floats
 from tradewright.model.errors import DataError
 
@@ -60,6 +63,8 @@ class RatioMetrics:
     """Mean excess return / root mean square of the negative excess returns (0 for the others), annualised alike."""
     sortino_of_gains: float
     """Mean of the positive returns / sample deviation of the negative ones, annualised alike (first description)."""
+    omega: float
+    """Sum of the positive excess returns / sum of the negative ones; 1e6 (capped) with gains and no loss."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,12 @@ class TailMetrics:
     """The 5th percentile of the returns, between neighbours by linear interpolation."""
     tail_mean_1: float
     """The mean of the worst 1 % of the returns, of at least one."""
+    tail_ratio: float
+    """95th percentile / size of the 5th; 1e6 (capped) where the 5th is not below zero; 0 without a gain."""
+    skewness: float
+    """Third standardised moment (population form); 0 if nothing varied."""
+    kurtosis: float
+    """Fourth standardised moment (population form), 3 for a normal distribution; 3 if nothing varied."""
     best_period: float
     worst_period: float
 
@@ -103,7 +114,7 @@ def ratio_metrics(returns: Floats, sampling: Sampling, periods_per_year: float, 
     """From simple returns per period; ``risk_free`` is a yearly rate, compounded down to the period."""
     scale = math.sqrt(periods_per_year)
     deviation = sample_deviation(returns)
-    excess = returns - ((1.0 + risk_free) ** (1.0 / periods_per_year) - 1.0)
+    excess = returns - per_period(risk_free, periods_per_year)
     mean = float(excess.mean()) if len(returns) else 0.0
     return RatioMetrics(
         returns_sampling=sampling,
@@ -113,6 +124,7 @@ def ratio_metrics(returns: Floats, sampling: Sampling, periods_per_year: float, 
         sharpe=capped(dispersion_ratio(mean, deviation) * scale),
         sortino=_sortino(excess, mean, deviation, scale),
         sortino_of_gains=_sortino_seed(returns, scale),
+        omega=capped_ratio(float(np.maximum(excess, 0.0).sum()), float(np.maximum(-excess, 0.0).sum())),
     )
 
 
@@ -136,55 +148,20 @@ def _sortino_seed(returns: Floats, scale: float) -> float:
 
 
 def tail_metrics(returns: Floats, sampling: Sampling) -> TailMetrics:
-    """From simple returns per period; all 0 without returns."""
+    """From simple returns per period; all 0 and the kurtosis of a normal distribution without returns."""
     if len(returns) == 0:
-        return TailMetrics(sampling, 0.0, 0.0, 0.0, 0.0)
-    worst = max(1, len(returns) // 100)
+        return TailMetrics(sampling, 0.0, 0.0, 0.0, 0.0, 3.0, 0.0, 0.0)
+    worst, shape = max(1, len(returns) // 100), shape_of(returns)
+    low, high = np.percentile(returns, (5, 95)).tolist()
     return TailMetrics(
         tail_sampling=sampling,
-        tail_loss_5=float(np.percentile(returns, 5)),
+        tail_loss_5=low,
         tail_mean_1=float(np.partition(returns, worst - 1)[:worst].mean()),
+        tail_ratio=capped_ratio(max(high, 0.0), max(-low, 0.0)),
+        skewness=shape.skewness,
+        kurtosis=shape.kurtosis,
         best_period=float(returns.max()),
         worst_period=float(returns.min()),
-    )
-
-
-@dataclass(frozen=True)
-class TradeMetrics:
-    """Figures of the closed trades, each after both fees, in money; all 0 without a closed trade."""
-
-    trades: int
-    win_rate: float
-    """Share of trades with a profit above zero."""
-    profit_factor: float
-    """Sum of the winners' profits / sum of the losers' losses; 1e6 (capped) with winners and no loser."""
-    expectancy: float
-    """Mean profit per trade."""
-    average_win: float
-    average_loss: float
-    """Mean of the losing trades, <= 0."""
-    best_trade: float
-    worst_trade: float
-    average_holding_bars: float
-    """Mean number of bars from the entry's to the exit's bar."""
-
-
-def trade_metrics(trades: npt.NDArray[np.void]) -> TradeMetrics:
-    """The figures of an array of ``TRADE`` records."""
-    if len(trades) == 0:
-        return TradeMetrics(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    profit = trades["profit"]
-    wins, losses = profit[profit > 0], profit[profit < 0]
-    return TradeMetrics(
-        trades=len(trades),
-        win_rate=len(wins) / len(trades),
-        profit_factor=capped_ratio(float(wins.sum()), -float(losses.sum())),
-        expectancy=float(profit.mean()),
-        average_win=float(wins.mean()) if len(wins) else 0.0,
-        average_loss=float(losses.mean()) if len(losses) else 0.0,
-        best_trade=float(profit.max()),
-        worst_trade=float(profit.min()),
-        average_holding_bars=float((trades["exit_bar"] - trades["entry_bar"]).mean()),
     )
 
 
@@ -212,10 +189,16 @@ def exposure_series(result: BacktestResult) -> Floats:
     return np.clip(exposure, -CAP, CAP)
 
 
+def traded_values(result: BacktestResult) -> Floats:
+    """The money value of each fill, bought or sold."""
+    fills = result.fills
+    values: Floats = np.abs(fills["quantity"] * fills["price"] * fills["rate"]) * result.multiplier
+    return values
+
+
 def traded_value(result: BacktestResult) -> float:
     """The money value of all fills, buys and sells added up."""
-    fills = result.fills
-    return float(np.abs(fills["quantity"] * fills["price"] * fills["rate"]).sum()) * result.multiplier
+    return float(traded_values(result).sum())
 
 
 def activity_metrics(result: BacktestResult, years: float) -> ActivityMetrics:
@@ -233,11 +216,17 @@ def activity_metrics(result: BacktestResult, years: float) -> ActivityMetrics:
     )
 
 
-CAPPABLE = ("cagr", "sharpe", "sortino", "sortino_of_gains", "calmar", "profit_factor", "turnover", "turnover_per_year")
+CAPPABLE = (
+    *("cagr", "sharpe", "sortino", "sortino_of_gains", "omega", "calmar", "profit_factor", "sqn", "kelly"),
+    *("turnover", "turnover_per_year", "tail_ratio", "benchmark_return", "alpha", "information_ratio", "treynor"),
+    *("up_capture", "down_capture"),
+)
 
 
 @dataclass(frozen=True)
-class Metrics(TailMetrics, ActivityMetrics, TradeMetrics, DrawdownMetrics, RatioMetrics, GrowthMetrics):
+class Metrics(
+    BenchmarkMetrics, TailMetrics, ActivityMetrics, TradeMetrics, DrawdownMetrics, RatioMetrics, GrowthMetrics
+):
     """Every figure of one backtest. Ratios are fractions, drawdowns negative, amounts in account currency (D16)."""
 
     sampling: Sampling
@@ -271,6 +260,7 @@ def evaluate(
     sampling: Sampling = Sampling.SESSION,
     days_per_year: float = 252,
     risk_free: float = 0.0,
+    benchmark: Benchmark | None = None,
 ) -> Metrics:
     """Every figure of a backtest.
 
@@ -279,9 +269,11 @@ def evaluate(
         sampling: where equity is read for the returns and the maximum drawdown.
         days_per_year: sampled days per year: 252 for stocks per session, 365 for calendar days and for crypto.
         risk_free: the yearly rate that an idle account would earn, as a fraction.
+        benchmark: what the account is measured against; the instruments held when None.
 
     Raises:
-        DataError: for a starting cash that is not positive, an amount that is not finite, or a setting out of range.
+        DataError: for a starting cash that is not positive, an amount that is not finite, a setting out of range, or
+            bars before the benchmark's first one.
     """
     sampling = Sampling(sampling)
     _refuse_unusable(result)
@@ -295,14 +287,18 @@ def evaluate(
     sampled = per_bar
     if sampling is not Sampling.BAR:
         sampled = levels(ts, result.equity, result.initial_cash, sampling, result.days)
-    fall = drawdown_metrics(sampled, per_bar)
+    fall, per_year = drawdown_metrics(sampled, per_bar), periods_per_year(ts, used, days_per_year, result.days)
+    name, held = benchmark_equity(result, benchmark)
+    market = returns_of(levels(ts, held, result.initial_cash, used, result.days))
+    held_per_bar = levels(ts, held, result.initial_cash, Sampling.BAR)
     parts = (
         growth,
-        ratio_metrics(returns, used, periods_per_year(ts, used, days_per_year, result.days), risk_free),
+        ratio_metrics(returns, used, per_year, risk_free),
         fall,
         trade_metrics(result.trades),
         activity_metrics(result, years),
         tail_metrics(tail_returns, tail_used),
+        benchmark_metrics(name, held_per_bar, returns, market, per_year, risk_free),
     )
     figures = {name: value for part in parts for name, value in vars(part).items()}
     figures["calmar"] = capped_ratio(growth.cagr, -fall.max_drawdown)

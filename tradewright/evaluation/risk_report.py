@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tradewright.backtest.result import BacktestResult
 from tradewright.evaluation.aggregate import pooled
+from tradewright.evaluation.benchmark import Benchmark
 from tradewright.evaluation.charts import account_markdown, account_svg
-from tradewright.evaluation.checks import CheckInput, FindingLimits, find, verdict
+from tradewright.evaluation.check_input import CheckInput, FindingLimits
+from tradewright.evaluation.checks import find, verdict
 from tradewright.evaluation.equity_curve import MONTHS, Sampling, monthly_table
 from tradewright.evaluation.finding import (
     TOGETHER,
@@ -23,6 +25,7 @@ from tradewright.evaluation.finding import (
 from tradewright.evaluation.formatting import groups, markdown_table, percent
 from tradewright.evaluation.html_report import report_page
 from tradewright.evaluation.metrics import evaluate
+from tradewright.evaluation.rolling import metrics_window
 from tradewright.evaluation.trial_count import TrialCount
 from tradewright.evaluation.verdict import SkillVerdict
 from tradewright.model.errors import DataError
@@ -122,6 +125,8 @@ def risk_report(
     sampling: Sampling = Sampling.SESSION,
     days_per_year: float | Mapping[str, float] = 252,
     risk_free: float = 0.0,
+    benchmark: Benchmark | None = None,
+    windows: Sequence[int] = (),
     evidence: Mapping[str, ValidityEvidence] | None = None,
     tried: TrialCount | None = None,
     limits: FindingLimits | None = None,
@@ -132,6 +137,8 @@ def risk_report(
     Args:
         results: instrument -> backtest, at least one.
         days_per_year: the sampled days of a year, for all or by instrument; all together are measured by the most.
+        benchmark: what the accounts are measured against; the instruments held when None.
+        windows: the lengths of rolling figures, in periods.
         evidence: instrument -> evidence from outside of the backtest (look-ahead test, gaps).
         tried: the trials on these bars, this one included; None stands for this one alone.
         limits: the thresholds of findings.
@@ -153,16 +160,18 @@ def risk_report(
     known[judged] = replace(known[judged], tried=tried or TrialCount())
     cases = {
         name: CheckInput(
-            result, evaluate(result, sampling, days[name], risk_free), known[name], limits or FindingLimits()
+            result, evaluate(result, sampling, days[name], risk_free, benchmark), known[name], limits or FindingLimits()
         )
         for name, result in accounts.items()
     }
-    sections = tuple(_section(name, case) for name, case in cases.items())
+    sections = tuple(_section(name, case, windows) for name, case in cases.items())
     return RiskReport(strategy, sections, verdict(next(iter(cases.values()))), dict(facts or {}))
 
 
-def _section(name: str, case: CheckInput) -> AccountSection:
-    return AccountSection(name, case.result, case.metrics, find(case), monthly_table(case.result))
+def _section(name: str, case: CheckInput, windows: Sequence[int]) -> AccountSection:
+    known = case.metrics
+    rolling = metrics_window(case.result, windows, known.sampling, known.days_per_year, known.risk_free)
+    return AccountSection(name, case.result, known, find(case), monthly_table(case.result), rolling)
 
 
 def _months(section: AccountSection) -> str:

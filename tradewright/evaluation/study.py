@@ -10,10 +10,12 @@ from tradewright.backtest.cache import run_cached
 from tradewright.backtest.code import code_identity
 from tradewright.backtest.result import BacktestResult
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.evaluation.benchmark import Benchmark
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.finding import ValidityEvidence
 from tradewright.evaluation.metrics import Metrics
 from tradewright.evaluation.risk_report import RiskReport, risk_report
+from tradewright.evaluation.stress import stressed_profit
 from tradewright.evaluation.trial_count import TrialCount
 from tradewright.model.bars import Bars, Times
 from tradewright.model.errors import ConfigError
@@ -30,11 +32,15 @@ class MetricsConfig:
         sampling: how equity is sampled.
         days_per_year: the sampled days of a year, for all instruments or by instrument.
         risk_free: the yearly rate, as a fraction.
+        benchmark: what accounts are measured against; the instruments held when None.
+        windows: the lengths of rolling figures, in periods.
     """
 
     sampling: Sampling = Sampling.SESSION
     days_per_year: float | Mapping[str, float] = 252
     risk_free: float = 0.0
+    benchmark: Benchmark | None = None
+    windows: tuple[int, ...] = ()
 
 
 CountTrials = Callable[[Mapping[str, BacktestResult]], TrialCount]
@@ -94,20 +100,25 @@ def study(
     if not bars:
         raise ConfigError("no instrument", where="backtest.instruments", remedy="name at least one")
     hashes = {name: data[name] if data else bars_hash(table) for name, table in bars.items()}
-    runs = {
-        name: run_cached(
-            strategy, table, replace(specs[name], cash=specs[name].cash / len(bars)), cache, data=hashes[name]
-        )
-        for name, table in bars.items()
-    }
+    parts = {name: replace(specs[name], cash=specs[name].cash / len(bars)) for name in bars}
+    runs = {name: run_cached(strategy, table, parts[name], cache, data=hashes[name]) for name, table in bars.items()}
     results = {name: replace(run.result, session_days=(days or {}).get(name)) for name, run in runs.items()}
+    known = {
+        name: replace(
+            (evidence or {}).get(name, ValidityEvidence()),
+            **stressed_profit(strategy, result, parts[name], cache, hashes[name])._asdict(),
+        )
+        for name, result in results.items()
+    }
     report = risk_report(
         strategy.name,
         results,
         sampling=measures.sampling,
         days_per_year=measures.days_per_year,
         risk_free=measures.risk_free,
-        evidence=evidence,
+        benchmark=measures.benchmark,
+        windows=measures.windows,
+        evidence=known,
         tried=count(results) if count else None,
         facts=facts,
     )

@@ -33,7 +33,7 @@ def minimum_track_record(shape: ReturnShape, threshold: float = 0.0, confidence:
     return 1.0 + variance * (NORMAL.inv_cdf(confidence) / (shape.sharpe - threshold)) ** 2
 
 
-def minimum_backtest_years(trials: int, sharpe: float = 1.0) -> float:
+def minimum_backtest_years(trials: float, sharpe: float = 1.0) -> float:
     """The years of a backtest from which the best of ``trials`` worthless strategies is not expected at ``sharpe``.
 
     (expected best of the trials / sharpe)^2; below 2 ln(trials) / sharpe^2. It is what the number of trials costs, and

@@ -14,6 +14,7 @@ from enum import StrEnum
 from tradewright.evaluation.formatting import MIN_ANNUAL_YEARS, MetricRow, count, percent, ratio
 from tradewright.evaluation.significance import ReturnShape, deflated_sharpe, shape_of, sharpe_statistic
 from tradewright.evaluation.skill import ActiveReturns
+from tradewright.evaluation.track_record import minimum_backtest_years, minimum_track_record
 from tradewright.evaluation.trial_count import TrialCount
 
 EVIDENCE_CHANCE, LUCK_CHANCE = 0.01, 0.02
@@ -46,7 +47,9 @@ class SkillVerdict:
 
     ``figures``: ``trials``, ``effective_trials``, ``skill_sharpe`` (yearly, of the active returns), ``periods``,
     ``years``, ``luck_chance`` (that the best of so many worthless settings is as good), ``deflated_sharpe`` (the
-    probability that the true skill is above what the best of them is expected to show), ``pbo`` (None without a sweep).
+    probability that the true skill is above what the best of them is expected to show), ``pbo`` (None without a sweep),
+    ``least_periods`` and ``least_years`` (from how many returns the skill is told from none with 95 %, and from how
+    many years the best of so many worthless settings is not expected to show it; None without skill).
     """
 
     code: VerdictCode
@@ -82,6 +85,7 @@ def verdict_of(
     shape = shape_of(active.returns)
     chance = luck_chance(shape, tried.effective)
     yearly = shape.sharpe * math.sqrt(active.periods_per_year)
+    least = minimum_track_record(shape)
     figures: dict[str, float | int | None] = {
         "trials": tried.trials,
         "effective_trials": tried.effective,
@@ -91,6 +95,8 @@ def verdict_of(
         "luck_chance": chance,
         "deflated_sharpe": deflated_sharpe(shape, tried.effective),
         "pbo": tried.overfitting,
+        "least_periods": least if least is None else math.ceil(least),
+        "least_years": minimum_backtest_years(tried.effective, yearly) if yearly > 0.0 else None,
     }
     if void:
         return SkillVerdict(VerdictCode.INCONCLUSIVE, void, figures)

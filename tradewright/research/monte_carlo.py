@@ -1,4 +1,4 @@
-"""How a backtest could have come out: other orders of its returns and trades, higher costs, later fills (R-MET-10)."""
+"""How a backtest could have come out: other orders of its returns, trades and bars, higher costs, later fills."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from tradewright.evaluation.blocks import Blocks
 from tradewright.evaluation.equity_curve import Sampling, levels, periods_per_year, returns_of
 from tradewright.evaluation.metrics import Metrics, evaluate
 from tradewright.evaluation.monte_carlo import MonteCarloSummary, bootstrap_returns, miss_trades, shuffle_trades
-from tradewright.fills.scaled import ScaledCosts, ScaledSlippage
+from tradewright.evaluation.stress import stressed
 from tradewright.model.bars import Floats
 from tradewright.model.strategy import Strategy
 from tradewright.research.bars import InstrumentBars
+from tradewright.research.permutation_test import PermutationTest, permutation_test
 from tradewright.research.study import session_days
 
 
@@ -32,6 +33,7 @@ class MonteCarloRules:
         missed_share: the share of the trades that are left out.
         cost_factors: how many times as high costs and slippage are taken, each above zero.
         delays: by how many bars later than ``bar_delay`` an order reaches the market.
+        permutations: of the bars, each a backtest; 0 for none.
         seed: of all that is random.
     """
 
@@ -41,6 +43,7 @@ class MonteCarloRules:
     missed_share: float
     cost_factors: tuple[float, ...]
     delays: tuple[int, ...]
+    permutations: int
     seed: int
 
 
@@ -58,7 +61,8 @@ class MonteCarloStudy:
     """The simulations of one account.
 
     ``bootstrap`` draws blocks of its bars' returns, ``shuffled`` its closed trades in other orders, ``missed`` leaves a
-    share of them out. The Sharpe ratios of the latter two are per trade, not per year.
+    share of them out. The Sharpe ratios of the latter two are per trade, not per year. ``permuted`` is None where the
+    bars cannot be permuted or were not asked to be.
     """
 
     bars: int
@@ -67,6 +71,7 @@ class MonteCarloStudy:
     shuffled: MonteCarloSummary
     missed: MonteCarloSummary
     stresses: tuple[Stress, ...]
+    permuted: PermutationTest | None
 
 
 def monte_carlo(
@@ -109,6 +114,9 @@ def monte_carlo(
         stresses=tuple(
             Stress(costs, late, _stressed(strategy, metrics, tables, specs, costs, late)) for costs, late in asked
         ),
+        permuted=permutation_test(
+            strategy, account, tables, specs, metrics.days_per_year, rules.permutations, rules.seed
+        ),
     )
 
 
@@ -130,13 +138,7 @@ def _stressed(
     results = {}
     for symbol, item in tables.items():
         spec = specs[symbol]
-        harder = replace(
-            spec,
-            cash=spec.cash / len(tables),
-            costs=ScaledCosts(spec.costs, costs),
-            slippage=ScaledSlippage(spec.slippage, costs),
-            bar_delay=spec.bar_delay + delay,
-        )
+        harder = replace(stressed(spec, costs, delay), cash=spec.cash / len(tables))
         results[symbol] = replace(run(strategy, item.bars, harder), session_days=session_days(item))
     account = next(iter(results.values())) if len(results) == 1 else pooled(results)
     return evaluate(account, metrics.sampling, metrics.days_per_year, metrics.risk_free)

@@ -131,6 +131,7 @@ def _judged(
     known = ValidityEvidence(
         look_ahead_free=None if tested is None else tested.free,
         look_ahead="" if tested is None or tested.free else f"{item.instrument.symbol}, {tested.findings[0]}",
+        parameters=len(strategy.parameters()),
     )
     if len(item.bars.ts) == 0:
         return known, None

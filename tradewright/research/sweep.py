@@ -5,20 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from tradewright.backtest.result import TOTALS
 from tradewright.backtest.sweep import Progress
 from tradewright.catalog.trials import Evaluation, TrialSource
-from tradewright.evaluation.checks import CheckInput, verdict
+from tradewright.evaluation.check_input import CheckInput
+from tradewright.evaluation.checks import verdict
 from tradewright.evaluation.effective_trials import effective_trials, sample_of
 from tradewright.evaluation.equity_curve import periods_per_year
-from tradewright.evaluation.finding import ValidityEvidence
+from tradewright.evaluation.finding import Finding, ValidityEvidence
 from tradewright.evaluation.metrics import evaluate
 from tradewright.evaluation.overfitting import BLOCKS, overfitting
 from tradewright.evaluation.significance import deflated_sharpe, shape_of
 from tradewright.evaluation.skill import session_groups
+from tradewright.evaluation.sweep_checks import SetTests, set_tests, surface_findings
 from tradewright.evaluation.trial_count import TrialCount
 from tradewright.evaluation.verdict import SkillVerdict, luck_chance
 from tradewright.model.bars import Floats
@@ -33,6 +37,16 @@ SKILL_FIGURES = ("skill_sharpe", "luck_chance", "deflated_sharpe")
 
 
 @dataclass(frozen=True)
+class RankedPart:
+    """The part of the best set: its parameter sets, the figure by which they were ranked, and the row of the best."""
+
+    part: SweepPart
+    sets: list[Mapping[str, float]]
+    figures: Floats
+    best: int
+
+
+@dataclass(frozen=True)
 class SweepResult:
     """A sweep, one row per parameter set in the order of the parts and of their grids.
 
@@ -40,7 +54,8 @@ class SweepResult:
     ``tradewright.backtest.sweep``, with the Sharpe ratio in a year, from the returns of the bars. ``left_out`` sets
     have no row, because the strategy does not take them; ``why`` gives the reason of the first. ``ahead`` is the first
     finding of the look-ahead test of the first set; empty is the good result. ``order`` are the rows from the best to
-    the worst; the verdict is on the best one, chosen among the trials of ``tried``.
+    the worst; the verdict is on the best one, chosen among the trials of ``tried``. ``home`` is its part, of whose sets
+    alone the findings (where the best one stands among its neighbours) and the ``tests`` speak.
     """
 
     parameters: list[dict[str, float | str]]
@@ -51,6 +66,9 @@ class SweepResult:
     verdict: SkillVerdict
     tried: TrialCount
     parts: tuple[TriedPart, ...]
+    home: RankedPart
+    findings: tuple[Finding, ...]
+    tests: SetTests | None
     ahead: str = ""
 
     def skill(self, rows: Sequence[int]) -> list[dict[str, float]]:
@@ -75,16 +93,23 @@ def run_sweep(parts: Sequence[SweepPart], progress: Progress | None = None) -> S
         StoreError: the trials cannot be recorded; then nothing is shown.
     """
     found = tuple(try_part(part, _part_of(progress, parts, place)) for place, part in enumerate(parts))
-    ranked = np.concatenate([_ranked(part, parts[0].rules.rank) for part in found])
-    order = np.argsort(-ranked, kind="stable")
+    rank = parts[0].rules.rank
+    ranked = [_ranked(part, rank) for part in found]
+    order = np.argsort(-np.concatenate(ranked), kind="stable")
     starts = _starts(found)
     home = int(np.searchsorted(starts, order[0], side="right")) - 1
     best = int(order[0]) - starts[home]
+    compared = [_compared(part) for part in found]
+    evaluated = [
+        _evaluation(part, active, best if place == home else 0)
+        for place, (part, active) in enumerate(zip(found, compared, strict=True))
+    ]
     recorder = found[home].part.rules.recorder
-    evaluated = [_evaluation(part, best if place == home else 0) for place, part in enumerate(found)]
     tried = recorder.ledger.record(evaluated, recorder.now(), home=home)
     for part in found:
         part.totals["sharpe"] *= math.sqrt(part.bars_per_year)
+    sets = [found[home].part.sets[row] for row in found[home].taken]
+    figures = found[home].totals[rank].astype(np.float64) if rank in (TOTALS.names or ()) else ranked[home]
     return SweepResult(
         parameters=[{**part.part.swept, **part.part.sets[row]} for part in found for row in part.taken],
         totals=np.concatenate([part.totals for part in found]),
@@ -94,6 +119,9 @@ def run_sweep(parts: Sequence[SweepPart], progress: Progress | None = None) -> S
         verdict=_verdict(found[home], best, tried),
         tried=tried,
         parts=found,
+        home=RankedPart(found[home].part, sets, figures, best),
+        findings=surface_findings(sets, figures, best, rank),
+        tests=_tests(found[home], compared[home], best),
         ahead=next((part.ahead for part in found if part.ahead), ""),
     )
 
@@ -164,20 +192,39 @@ def _skill(part: TriedPart, rows: Sequence[int], tried: TrialCount) -> list[dict
     return [dict(zip(SKILL_FIGURES, values, strict=True)) for values in figures]
 
 
-def _evaluation(part: TriedPart, judged: int) -> Evaluation:
-    """The sets of a part as the trial ledger records them."""
-    groups = compared_periods(part.market.days)
+class _Compared(NamedTuple):
+    """What a sample of the distinct sets of a part adds to holding: periods x sets of the sample."""
+
+    distinct: int
+    sample: list[int]
+    active: npt.NDArray[np.float64]
+
+
+def _compared(part: TriedPart) -> _Compared:
     rows = distinct_sets(part.totals)
-    active = part.active(rows[sample_of(len(rows))].tolist(), groups)
-    recorder = part.part.rules.recorder
+    sample = rows[sample_of(len(rows))].tolist()
+    return _Compared(len(rows), sample, part.active(sample, compared_periods(part.market.days)))
+
+
+def _evaluation(part: TriedPart, compared: _Compared, judged: int) -> Evaluation:
+    """The sets of a part as the trial ledger records them."""
+    recorder, active = part.part.rules.recorder, compared.active
     return recorder.evaluation(
         TrialSource.SWEEP,
         part.made[0],
         trial_rows(recorder.keys(part.made), part.totals["sharpe"]),
         judged=judged,
-        effective=effective_trials(active, len(rows)).trials if len(active) > 1 else len(part.made),
+        effective=effective_trials(active, compared.distinct).trials if len(active) > 1 else len(part.made),
         overfitting=overfitting(active).probability if _splits(active) else None,
     )
+
+
+def _tests(part: TriedPart, compared: _Compared, best: int) -> SetTests | None:
+    """The tests of the sets of a part together, the best one among them."""
+    active = compared.active
+    if best not in compared.sample:
+        active = np.hstack((active, part.active([best], compared_periods(part.market.days))))
+    return set_tests(active, compared.distinct)
 
 
 def _splits(active: npt.NDArray[np.float64]) -> bool:
@@ -190,5 +237,5 @@ def _verdict(part: TriedPart, best: int, tried: TrialCount) -> SkillVerdict:
     """The verdict on the best set, as its own backtest would give it."""
     measures, account = part.part.rules.measures, part.account(best)
     seen = ValidityEvidence(look_ahead_free=not part.ahead, look_ahead=part.ahead, tried=tried)
-    figures = evaluate(account, measures.sampling, part.days_per_year, measures.risk_free)
+    figures = evaluate(account, measures.sampling, part.days_per_year, measures.risk_free, measures.benchmark)
     return verdict(CheckInput(account, figures, seen))

@@ -124,7 +124,8 @@ class _Sweep:
 
     def metrics(self, chosen: int, span: BarSpan) -> Metrics:
         result, measures = self.run(chosen, span, self.spec.cash), self.measures
-        return evaluate(result, measures.sampling, days_per_year(self.item, measures), measures.risk_free)
+        yearly = days_per_year(self.item, measures)
+        return evaluate(result, measures.sampling, yearly, measures.risk_free, measures.benchmark)
 
 
 def walk_forward(
@@ -306,6 +307,8 @@ def _report(
         sampling=measures.sampling,
         days_per_year=measures.days_per_year,
         risk_free=measures.risk_free,
+        benchmark=measures.benchmark,
+        windows=measures.windows,
         evidence={item.instrument.symbol: seen},
         tried=seen.tried,
         facts=facts,

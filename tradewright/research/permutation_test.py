@@ -1,0 +1,94 @@
+"""Whether a backtest found something in the order of the bars: its Sharpe ratio among those on permuted bars."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tradewright.backtest.engine import run
+from tradewright.backtest.result import BacktestResult
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.evaluation.aggregate import pooled
+from tradewright.evaluation.bar_permutation import can_be_permuted, permuted_bars
+from tradewright.evaluation.equity_curve import Sampling, levels, periods_per_year, returns_of
+from tradewright.evaluation.monte_carlo import Percentiles, percentiles_of
+from tradewright.evaluation.significance import shape_of
+from tradewright.model.strategy import Strategy
+from tradewright.research.bars import InstrumentBars
+from tradewright.research.study import session_days
+
+TIE = 1e-12
+"""Sharpe ratios per bar that differ by no more are equal."""
+
+
+@dataclass(frozen=True)
+class PermutationTest:
+    """The Sharpe ratio of a backtest among those of the same strategy on permuted bars.
+
+    Args:
+        permutations: how many.
+        observed: the Sharpe ratio on the real bars, a year's, from the returns of the bars.
+        sharpe: of the permutations.
+        p_value: (1 + permutations at least as good) / (1 + permutations): the chance of such a Sharpe ratio where the
+            order of the bars carries nothing. It knows nothing of other settings that were tried.
+    """
+
+    permutations: int
+    observed: float
+    sharpe: Percentiles
+    p_value: float
+
+
+def permutation_test(
+    strategy: Strategy,
+    account: BacktestResult,
+    tables: Mapping[str, InstrumentBars],
+    specs: Mapping[str, BacktestSpec],
+    days_per_year: float,
+    permutations: int,
+    seed: int,
+) -> PermutationTest | None:
+    """The test; None where bars cannot be permuted (fewer than two, or a price at or below zero), or none is asked for.
+
+    The null hypothesis: the moves of the bars came in an order that says nothing of the next one. Trend, volatility and
+    the shape of each bar are the same on every permutation, so a strategy that is long in a rising market has no
+    advantage here; clusters of volatility and the hour of the day are lost, so a strategy that lives on them is told
+    from luck as well. Instruments with equal sessions are permuted alike.
+
+    Args:
+        account: the backtest of all instruments as one account.
+        specs: its terms by instrument; ``cash`` is the whole account's.
+        permutations: from 0; 0 asks for none.
+
+    Raises:
+        DataError, ConfigError, StrategyError: as :func:`tradewright.backtest.engine.run`.
+    """
+    if not permutations or not all(can_be_permuted(item.bars) for item in tables.values()):
+        return None
+    days = {symbol: session_days(item) for symbol, item in tables.items()}
+    parts = {symbol: replace(specs[symbol], cash=specs[symbol].cash / len(tables)) for symbol in tables}
+
+    def drawn(number: int) -> float:
+        results = {
+            symbol: run(strategy, permuted_bars(item.bars, days[symbol], (seed, number)), parts[symbol])
+            for symbol, item in tables.items()
+        }
+        return _sharpe(next(iter(results.values())) if len(results) == 1 else pooled(results))
+
+    found, observed = np.array([drawn(number) for number in range(permutations)]), _sharpe(account)
+    scale = math.sqrt(periods_per_year(account.bars.ts, Sampling.BAR, days_per_year, account.days))
+    as_good = int(np.count_nonzero(found >= observed - TIE))
+    return PermutationTest(
+        permutations=permutations,
+        observed=observed * scale,
+        sharpe=percentiles_of(found * scale),
+        p_value=(1 + as_good) / (1 + permutations),
+    )
+
+
+def _sharpe(account: BacktestResult) -> float:
+    """Per bar."""
+    return shape_of(returns_of(levels(account.bars.ts, account.equity, account.initial_cash, Sampling.BAR))).sharpe
