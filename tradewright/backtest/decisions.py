@@ -9,14 +9,21 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tradewright.backtest.code import answers_with_requests
 from tradewright.backtest.engine import run
 from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.backtest.strategy_errors import action_of, features_of, limited_action, located_errors
+from tradewright.backtest.strategy_errors import (
+    action_of,
+    features_of,
+    limited_action,
+    located_errors,
+    strategy_error,
+)
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.errors import DataError
-from tradewright.model.strategy import Action, Strategy
+from tradewright.model.strategy import Action, OrderRequest, Strategy
 
 
 def decide(strategy: Strategy, bars: Bars, position: float) -> Action:
@@ -24,14 +31,17 @@ def decide(strategy: Strategy, bars: Bars, position: float) -> Action:
 
     Raises:
         IndexError: without a bar.
-        StrategyError: the strategy's own code failed.
+        StrategyError: the strategy's own code failed, or it asks for what no signal carries.
     """
     if len(bars.ts) == 0:
         raise IndexError("there is no bar to decide on")
     features = columns(features_of(strategy), bars)
     last = len(bars.ts) - 1
     with located_errors(strategy), np.errstate(all="ignore"):
-        return limited_action(strategy, strategy.generate_signal(last, features, strategy.parameters(), position), last)
+        action = strategy.generate_signal(last, features, strategy.parameters(), position)
+        found = OrderRequest(*map(float, limited_action(strategy, action, last)))
+    refuse_orders(strategy, np.array([found]), last)
+    return found.target, found.limit, found.stop, found.take_profit
 
 
 def feature_values(strategy: Strategy, bars: Bars) -> list[tuple[str, Floats]]:
@@ -41,14 +51,46 @@ def feature_values(strategy: Strategy, bars: Bars) -> list[tuple[str, Floats]]:
 
 
 def replay(strategy: Strategy, bars: Bars, positions: Floats) -> Floats:
-    """The action of every bar, given the position held at its close. Shape (bars, 4): an :data:`Action` per row."""
+    """The action of every bar, given the position held at its close.
+
+    Shape (bars, 4), an :data:`Action` per row; (bars, 10), an :class:`OrderRequest` per row, of a strategy that answers
+    with requests.
+    """
     features = columns(features_of(strategy), bars)
     parameters = strategy.parameters()
-    actions = np.empty((len(bars.ts), 4))
+    requests = answers_with_requests(strategy.generate_signal)
+    actions = np.empty((len(bars.ts), len(OrderRequest._fields) if requests else 4))
     with located_errors(strategy), np.errstate(all="ignore"):
         for i, position in enumerate(positions):
             actions[i] = action_of(strategy, strategy.generate_signal(i, features, parameters, float(position)), i)
     return actions
+
+
+BACKTESTED_ALONE = {
+    "stop_entry": "a stop entry",
+    "trail": "a trailing stop",
+    "trail_percent": "a trailing stop",
+    "time_stop": "a time stop",
+    "fill_at": "a fill at the open or at the close",
+}
+"""What a request may ask for and no signal carries, with its name."""
+
+
+def refuse_orders(strategy: Strategy, actions: Floats, first: int = 0) -> None:
+    """Refuse the actions of successive bars, the first of which is ``first``, that ask for more than signals carry.
+
+    Raises:
+        StrategyError: naming the strategy, the bar and the kind of order.
+    """
+    for name, kind in BACKTESTED_ALONE.items() if actions.shape[1] > 4 else ():
+        asked = ~np.isnan(actions[:, 0]) & ~np.isnan(actions[:, OrderRequest._fields.index(name)])
+        if asked.any():
+            bar = first + int(np.argmax(asked))
+            raise strategy_error(
+                strategy,
+                f"it asks for {kind} ({name}) in bar {bar}, which backtests have and signals do not carry",
+                "trade it with a limit, a stop and a take_profit alone, and exits that it decides itself",
+            )
 
 
 _EXITS = (FillReason.STOP, FillReason.TAKE_PROFIT)
@@ -80,6 +122,7 @@ def current_target(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Curren
 
     Raises:
         DataError: without a bar.
+        StrategyError: the strategy asks for what no signal carries.
     """
     return target_changes(strategy, bars, spec)[-1]
 
@@ -91,12 +134,15 @@ def target_changes(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> list[C
 
     Raises:
         DataError: without a bar.
+        StrategyError: the strategy asks for what no signal carries.
     """
     if len(bars.ts) == 0:
         raise DataError("no bars to decide on", where=strategy.name, remedy="materialize the bars first")
     result = run(strategy, bars, replace(spec, bar_delay=1, fill_market="next_open", close_at_end=False))
     found = [CurrentTarget(0.0, 0)]
-    for change in _changes(replay(strategy, bars, result.position), result, allow_short=spec.allow_short):
+    actions = replay(strategy, bars, result.position)
+    refuse_orders(strategy, actions)
+    for change in _changes(actions, result, allow_short=spec.allow_short):
         if np.sign(change.target) != np.sign(found[-1].target):
             found.append(change)
     return found
@@ -112,7 +158,7 @@ def _changes(actions: Floats, result: BacktestResult, *, allow_short: bool) -> I
             undecided.setdefault(bar, []).append(CurrentTarget(target, bar))
     for bar in sorted({*undecided, *np.flatnonzero(~np.isnan(actions[:, 0])).tolist()}):
         yield from undecided.get(bar, ())
-        target, limit, stop, take_profit = actions[bar].tolist()
+        target, limit, stop, take_profit = actions[bar, :4].tolist()
         if math.isnan(target):
             continue
         wanted = float(np.clip(target, -1.0 if allow_short else 0.0, 1.0))

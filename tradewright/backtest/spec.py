@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from tradewright.backtest.rates import Conversion
 from tradewright.backtest.sizing import MaxSize, SizingModel, SizingTerms
 from tradewright.fills.costs import CostModel, FeeTerms, NoCosts
 from tradewright.fills.slippage import NoSlippage, SlippageModel, SlippageTerms
+from tradewright.model.bars import Floats, Times
 from tradewright.model.errors import ConfigError
+
+
+class Sessions(NamedTuple):
+    """What day a bar is of.
+
+    Args:
+        name: of the calendar.
+        dates: the date of each bar's session (datetime64[D]) by the starts of the bars, in nanoseconds UTC.
+    """
+
+    name: str
+    dates: Callable[[Times], npt.NDArray[np.datetime64]]
+
+    def last_bars(self, ts: Times) -> Floats:
+        """For each bar the index of the last bar of its session, as a float; ``ts`` ascends."""
+        days = self.dates(ts)
+        return (np.searchsorted(days, days, side="right") - 1).astype(np.float64)
+
+
+UTC_DAYS = Sessions("UTC days", lambda ts: ts.astype("datetime64[ns]").astype("datetime64[D]"))
+"""The sessions of bars whose calendar is not told."""
 
 
 class KernelParameters(NamedTuple):
@@ -55,6 +81,7 @@ class BacktestSpec:
         multiplier: money per unit and price point, in the quote currency.
         conversion: the rates of an instrument quoted in another currency than the account's; they belong to the bars.
         currency: the account's; empty where it was not told.
+        sessions: of the bars; an entry that is good for the day works until theirs ends.
         quoted_spread: None for bars of trades. For bars of quotes, which hold middle prices, the basis points that
             stand in for an unknown spread. A purchase then meets the ask and a sale the bid, half the bar's spread
             away, and the slippage model comes on top, without a half spread of its own.
@@ -79,6 +106,7 @@ class BacktestSpec:
     multiplier: float = 1.0
     conversion: Conversion | None = None
     currency: str = ""
+    sessions: Sessions = UTC_DAYS
     quoted_spread: float | None = None
 
     def __post_init__(self) -> None:
