@@ -137,6 +137,7 @@ def spec(settings: Settings, instrument: Instrument, kind: BarKind = BarKind.TRA
         fill_market=backtest.fill.market,
         fill_limit=backtest.fill.limit,
         limit_timeout_bars=backtest.fill.limit_timeout_bars,
+        volume_share=backtest.fill.volume_share,
         bar_delay=backtest.bar_delay,
         allow_short=backtest.allow_short,
         allow_overdraft=backtest.allow_overdraft,

@@ -29,6 +29,7 @@ AT_MARKET = (
     FillReason.TIME_STOP,
     FillReason.MARKET_ON_OPEN,
     FillReason.MARKET_ON_CLOSE,
+    FillReason.REST,
 )
 
 
@@ -51,6 +52,8 @@ class _Account:
     bars_held: float = math.inf
     """The time stop, in bars."""
     working: Entry | None = None
+    closing: bool = False
+    """Whether a former bar left a part of the position that is to be closed at market."""
     orders: int = 0
     fills: list[tuple[float, ...]] = field(default_factory=list)
     trades: list[tuple[float, ...]] = field(default_factory=list)
@@ -77,13 +80,25 @@ class _Account:
 
     def ends(self, reason: FillReason) -> bool:
         """Whether a fill of this cause happens at the close of its bar."""
-        usual = reason in (FillReason.SIGNAL, FillReason.TIME_STOP)
+        usual = reason in (FillReason.SIGNAL, FillReason.TIME_STOP, FillReason.REST)
         return reason in (FillReason.END, FillReason.MARKET_ON_CLOSE) or (usual and self.rules.at_close)
 
     def order(
         self, bar: Bar, side: int, lots: float, base: float, reason: FillReason, worst: float | None = None
-    ) -> None:
-        """Fill what the account can cover of one order, of a stop-limit order at its limit at worst."""
+    ) -> float:
+        """Fill what bar and account can cover of one order (``worst``: its limit); what the volume leaves of it."""
+        part = lots if reason is FillReason.END else min(lots, self.within(bar))
+        filled = self._fill(bar, side, part, base, reason, worst) if part else 0.0
+        return lots - part if filled == part else 0.0
+
+    def within(self, bar: Bar) -> float:
+        """The lots of one order that the volume of a bar admits."""
+        share = self.rules.volume_share
+        if not share or math.isnan(bar.volume):
+            return math.inf
+        return whole_lots(share * bar.volume, self.rules.lot_size)
+
+    def _fill(self, bar: Bar, side: int, lots: float, base: float, reason: FillReason, worst: float | None) -> float:
         rules = self.rules
         resting = reason in (FillReason.LIMIT, FillReason.TAKE_PROFIT)
         half = self.half(bar)
@@ -104,6 +119,7 @@ class _Account:
             after = self.cash, self.lots * rules.lot_size, -self.debt, rate
             told = 0.0 if resting else bps + half
             self.fills.append((bar.index, side, units, price, cost, told, int(reason), *after))
+        return max(covered, 0.0)
 
     def _covered(self, side: int, lots: float, price: float, rate: float, maker: bool) -> float:
         rules, cash = self.rules, self.money(rate)
@@ -170,13 +186,16 @@ class _Account:
         self.entry_value -= spent
 
     def close(self, bar: Bar, price: float, reason: FillReason) -> None:
+        self.closing = False
         if self.lots:
-            self.orders += 1
-            self.order(bar, -1 if self.lots > 0 else 1, abs(self.lots), price, reason)
+            left = self.order(bar, -1 if self.lots > 0 else 1, abs(self.lots), price, reason)
+            rests_on = left > 0 and reason is FillReason.TAKE_PROFIT
+            self.orders += not rests_on
+            self.closing = left > 0 and not rests_on
 
     def place(self, bar: Bar, decision: Decision) -> None:
         """A decision reaches the market: first the order that reduces, then the one that enters."""
-        rules, self.working, asked = self.rules, None, decision.asked
+        rules, self.working, self.closing, asked = self.rules, None, False, decision.asked
         share = decision.share if decision.share > 0 or rules.allow_short else 0.0
         late = decision.late(rules)
         reason = FillReason.MARKET_ON_CLOSE if late else FillReason.MARKET_ON_OPEN
@@ -186,7 +205,7 @@ class _Account:
             self.close(bar, base, reason)
             self.stop = self.target = math.nan
             self.trail, self.bars_held = None, math.inf
-        if share == 0 or self.lots * share < 0:
+        if share == 0 or (self.lots * share < 0 and not self.closing):
             return
         self._guard(asked)
         side = 1 if share > 0 else -1
@@ -196,19 +215,32 @@ class _Account:
         )
         units = self._all(bar, share, side, entry, decision.units, late)
         wanted = whole_lots(units, rules.lot_size)
-        more = wanted - abs(self.lots)
+        more = wanted - (0 if self.closing else abs(self.lots))
         if wanted != 0 and more != 0:
             self.orders += 1
-            if more < 0:
-                self.order(bar, -side, -more, base, reason)
-            elif math.isnan(asked.limit) and math.isnan(asked.stop_entry):
-                self.order(bar, side, more, base, reason)
+            if more < 0 or (math.isnan(asked.limit) and math.isnan(asked.stop_entry)):
+                self.working = Entry(side if more > 0 else -side, abs(more), math.nan, math.inf)
+                self._at_market(bar, base, reason)
             else:
                 last = self._last(asked.good_for, bar.index + 1 if late else bar.index)
                 self.working = Entry(side, more, asked.limit, last, asked.stop_entry)
-        if late and self.trail and self.lots:
+        if late and self.trail and self.lots and not self.closing:
             sale = self.lots > 0
             self.trail.follow(sale, slipped(base, -1 if sale else 1, self.half(bar)))
+
+    def _at_market(self, bar: Bar, base: float, reason: FillReason) -> None:
+        """Fill the working market order, which waits until what is held on the other side is closed."""
+        if self.working and self.working.at_market and not self.closing:
+            left = self.order(bar, self.working.side, self.working.lots, base, reason)
+            self.working = replace(self.working, lots=left) if left else None
+
+    def work_on(self, bar: Bar) -> None:
+        """What former bars left of market orders."""
+        base = bar.close if self.rules.at_close else bar.open
+        if self.closing:
+            self.closing = self.order(bar, -1 if self.lots > 0 else 1, abs(self.lots), base, FillReason.REST) > 0
+            self.working = None if self.lots and not self.closing else self.working
+        self._at_market(bar, base, FillReason.REST)
 
     def _guard(self, asked: OrderRequest) -> None:
         """The exits that are asked for take the place of those of the position; a trailing stop stays where it is."""
@@ -230,7 +262,7 @@ class _Account:
 
     def out_of_time(self, bar: Bar) -> None:
         """The time stop."""
-        if self.lots and bar.index - self.entry_bar >= self.bars_held:
+        if self.lots and not self.closing and bar.index - self.entry_bar >= self.bars_held:
             self.working = None
             self.close(bar, bar.close if self.rules.at_close else bar.open, FillReason.TIME_STOP)
 
@@ -246,15 +278,16 @@ class _Account:
     def rest(self, bar: Bar) -> None:
         """What waits in the market during a bar: the entry, then the stops, then the take-profit."""
         start, inside, entry = bar.open, False, self.working
-        if entry is not None:
-            begun, high, low = self.sided(bar, entry.side, bar.open)
-            price = self._entered(bar, entry, begun, high, low)
-            if not math.isnan(price):
-                inside, self.working = price != begun, None
-                start = price / (1 + entry.side * self.half(bar) / 10_000) if inside else bar.open
-            elif bar.index >= entry.last_bar:
+        if entry is not None and not entry.at_market:
+            if not self.closing:
+                begun, high, low = self.sided(bar, entry.side, bar.open)
+                price = self._entered(bar, entry, begun, high, low)
+                if not math.isnan(price):
+                    inside = price != begun
+                    start = price / (1 + entry.side * self.half(bar) / 10_000) if inside else bar.open
+            if self.working and not self.working.at_market and bar.index >= entry.last_bar:
                 self.working = None
-        if self.lots == 0:
+        if self.lots == 0 or self.closing:
             return
         sale = self.lots > 0
         side, reason, stop = -1 if sale else 1, FillReason.STOP, self.stop
@@ -279,19 +312,17 @@ class _Account:
         """Fill a working entry where the bar reaches it; the price before slippage, NaN where it does not."""
         if math.isnan(entry.trigger):
             price = limit_fill(entry.side, entry.limit, begun, high, low, self.rules.marketable)
-            if not math.isnan(price):
-                self.order(bar, entry.side, entry.lots, price, FillReason.LIMIT)
-            return price
-        price = stop_fill(entry.side, entry.trigger, begun, high, low)
+            reason, worst = FillReason.LIMIT, None
+        else:
+            price = stop_fill(entry.side, entry.trigger, begun, high, low)
+            reason, worst = FillReason.STOP_ENTRY, None if math.isnan(entry.limit) else entry.limit
         if math.isnan(price):
             return price
-        if math.isnan(entry.limit):
-            self.order(bar, entry.side, entry.lots, price, FillReason.STOP_ENTRY)
-            return price
-        if price > entry.limit if entry.side > 0 else price < entry.limit:
-            self.working = replace(entry, trigger=math.nan)
+        self.working = replace(entry, trigger=math.nan)
+        if worst is not None and (price > worst if entry.side > 0 else price < worst):
             return math.nan
-        self.order(bar, entry.side, entry.lots, price, FillReason.STOP_ENTRY, entry.limit)
+        left = self.order(bar, entry.side, entry.lots, price, reason, worst)
+        self.working = replace(self.working, lots=left) if left else None
         return price
 
 
@@ -313,11 +344,15 @@ def run_reference(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Backtes
         if due and not due[0].late(rules):
             account.place(bar, due[0])
         if not rules.at_close:
+            if not due or due[0].late(rules):
+                account.work_on(bar)
             account.out_of_time(bar)
         account.rest(bar)
         if due and due[0].late(rules):
             account.place(bar, due[0])
         if rules.at_close:
+            if not due:
+                account.work_on(bar)
             account.out_of_time(bar)
         if rules.close_at_end and bar is table[-1]:
             account.close(bar, bar.close, FillReason.END)

@@ -47,6 +47,11 @@ class Entry:
     last_bar: float
     trigger: float = math.nan
 
+    @property
+    def at_market(self) -> bool:
+        """Whether it is (the rest of) a market order."""
+        return math.isnan(self.limit) and math.isnan(self.trigger)
+
 
 @dataclass
 class Trail:

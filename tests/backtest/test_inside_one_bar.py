@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ ROWS = re.findall(r"^\| `([^`]+)` \|", TABLE, re.MULTILINE)
 
 TEN = BacktestSpec(sizing=FixedUnits(10.0), allow_short=True)
 AT_CLOSES = replace(TEN, fill_market="next_close")
-(SIGNAL, LIMIT, STOP, PROFIT, END, STOP_ENTRY, TRAILING, TIME, ON_OPEN, ON_CLOSE) = FillReason
+(SIGNAL, LIMIT, STOP, PROFIT, END, STOP_ENTRY, TRAILING, TIME, ON_OPEN, ON_CLOSE, REST) = FillReason
 
 UP: Row = (102.0, 106.0, 101.0, 105.0)
 WIDE: Row = (100.0, 110.0, 90.0, 104.0)
@@ -37,9 +38,18 @@ class Case(NamedTuple):
     fills: list[tuple[int, int, float, FillReason]]
     spec: BacktestSpec = TEN
     bars_a_day: int = 1
+    volume: float = 1000.0
+    cut: list[int] | None = None
+    """The units of each fill, where not all are 10."""
 
 
 LONG = (1, 1, 100.0, SIGNAL)
+
+FOUR_A_BAR = replace(TEN, volume_share=0.004)
+"""At most 4 of the 10 units in a bar whose volume is 1,000."""
+
+IN = [(1, 1, 100.0, SIGNAL), (2, 1, 100.0, REST), (3, 1, 100.0, REST)]
+"""The entry of 10 units in three bars."""
 
 CASES: dict[str, list[Case]] = {
     "market": [Case({0: order(1.0, stop=95.0)}, [FLAT, WIDE], [LONG, (1, -1, 95.0, STOP)])],
@@ -215,6 +225,74 @@ CASES: dict[str, list[Case]] = {
         Case({0: order(1.0, limit=98.0, good_for=GTC)}, [*[FLAT] * 12, WIDE], [(12, 1, 98.0, LIMIT)]),
         Case({0: order(1.0, limit=98.0, good_for=GTC), 8: order(0.0)}, [*[FLAT] * 12, WIDE], []),
     ],
+    "share of the volume": [
+        Case({0: order(1.0)}, [FLAT, FLAT, UP], [(1, 1, 100.0, SIGNAL), (2, 1, 102.0, REST)], FOUR_A_BAR, cut=[4, 4]),
+        Case({0: order(1.0)}, [FLAT, FLAT, UP], [(1, 1, 100.0, SIGNAL)], FOUR_A_BAR, volume=math.nan, cut=[10]),
+        Case({0: order(1.0)}, [FLAT, FLAT, UP], [], FOUR_A_BAR, volume=0.0),
+    ],
+    "rest of a market order": [
+        Case(
+            {0: order(1.0)},
+            [FLAT, FLAT, UP, FLAT, FLAT],
+            [(1, 1, 100.0, SIGNAL), (2, 1, 102.0, REST), (3, 1, 100.0, REST)],
+            FOUR_A_BAR,
+            cut=[4, 4, 2],
+        ),
+        Case(
+            {0: order(1.0, stop=95.0)},
+            [FLAT, FLAT, FLAT, FLAT, WIDE, UP, FLAT, WIDE],
+            [*IN, (4, -1, 95.0, STOP), (5, -1, 102.0, REST), (6, -1, 100.0, REST)],
+            FOUR_A_BAR,
+            cut=[4, 4, 2, 4, 4, 2],
+        ),
+        Case(
+            {0: order(1.0, stop=95.0, time_stop=3.0)},
+            [FLAT, FLAT, FLAT, FLAT, FLAT, UP, WIDE],
+            [*IN, (4, -1, 100.0, TIME), (5, -1, 102.0, REST), (6, -1, 100.0, REST)],
+            FOUR_A_BAR,
+            cut=[4, 4, 2, 4, 4, 2],
+        ),
+        Case(
+            {0: order(1.0), 3: order(0.0)},
+            [FLAT] * 7,
+            [*IN, (4, -1, 100.0, SIGNAL), (5, -1, 100.0, REST), (6, -1, 100.0, REST)],
+            FOUR_A_BAR,
+            cut=[4, 4, 2, 4, 4, 2],
+        ),
+    ],
+    "rest of a limit": [
+        Case(
+            {0: order(1.0, limit=98.0, good_for=2.0)},
+            [FLAT, WIDE, WIDE, WIDE],
+            [(1, 1, 98.0, LIMIT), (2, 1, 98.0, LIMIT)],
+            FOUR_A_BAR,
+            cut=[4, 4],
+        ),
+        Case(
+            {0: order(1.0, take_profit=105.0, stop=80.0)},
+            [FLAT, FLAT, FLAT, FLAT, WIDE, FLAT, WIDE, WIDE],
+            [*IN, (4, -1, 105.0, PROFIT), (6, -1, 105.0, PROFIT), (7, -1, 105.0, PROFIT)],
+            FOUR_A_BAR,
+            cut=[4, 4, 2, 4, 4, 2],
+        ),
+    ],
+    "rest of a reversal": [
+        Case(
+            {0: order(1.0), 3: order(-1.0)},
+            [FLAT] * 9,
+            [
+                *IN,
+                (4, -1, 100.0, SIGNAL),
+                (5, -1, 100.0, REST),
+                (6, -1, 100.0, REST),
+                (6, -1, 100.0, REST),
+                (7, -1, 100.0, REST),
+                (8, -1, 100.0, REST),
+            ],
+            FOUR_A_BAR,
+            cut=[4, 4, 2, 4, 4, 2, 4, 4, 2],
+        ),
+    ],
     "end": [
         Case(
             {0: order(1.0, stop=80.0)}, [FLAT, UP], [(1, 1, 102.0, SIGNAL), (1, -1, 105.0, END)],
@@ -226,7 +304,7 @@ CASES: dict[str, list[Case]] = {
 
 def table(case: Case) -> Bars:
     """The bars of a case, some of them in one day."""
-    made = bars(*case.rows)
+    made = bars(*case.rows, volume=case.volume)
     day = 86_400 * 10**9
     number = made.ts // day
     return made._replace(ts=number // case.bars_a_day * day + number % case.bars_a_day * 3_600 * 10**9)
@@ -246,3 +324,4 @@ def test_inside_one_bar(row: str) -> None:
             for fill in result.fills
         ]
         assert found == case.fills, case
+        assert result.fills["quantity"].tolist() == (case.cut or [10] * len(found)), case

@@ -115,12 +115,23 @@ def test_nothing_fills_outside_of_its_bar(seed: int, busy: int, spec: BacktestSp
             assert price == bars.close[bar]
 
 
+@RUNS
+@given(seed=st.integers(0, 10_000), spec=SPECS, share=st.sampled_from([0.01, 0.2, 1.0]))
+def test_no_order_fills_more_than_its_share_of_the_volume(seed: int, spec: BacktestSpec, share: float) -> None:
+    bars = hourly(seed)
+    result = run(AnyOrder(seed, 30), bars, replace(spec, volume_share=share))
+    fills = result.fills[result.fills["reason"] != FillReason.END]
+    assert np.all(fills["quantity"] <= share * bars.volume[fills["bar"]] + 1e-6)
+
+
 def test_every_cause_of_a_fill_occurs_in_these_runs() -> None:
     seen = set()
     for seed in range(30):
         for market in ("next_open", "next_close"):
             spec = BacktestSpec(fill_market=market, allow_short=True, close_at_end=True)  # type: ignore[arg-type]
-            seen |= set(run(AnyOrder(seed, 30), hourly(seed), spec).fills["reason"].tolist())
+            for share in (None, 0.3):
+                fills = run(AnyOrder(seed, 30), hourly(seed), replace(spec, volume_share=share)).fills
+                seen |= set(fills["reason"].tolist())
     assert seen == {int(reason) for reason in FillReason}
 
 

@@ -21,11 +21,12 @@ from tradewright.fills.slippage import half_spread_bps, slippage_bps, slipped
 from tradewright.model.bars import Floats
 
 (CASH, LOTS, ENTRY_PRICE, ENTRY_FEES, ENTRY_BAR, STOP, TAKE_PROFIT, WORKING, LIMIT, EXPIRES, ORDERS, FILLS, FEES,
- TRADES, WINS, FOREIGN, ENTRY_WORTH, TRIGGER, TRAIL, TRAIL_PERCENT, TRAIL_STOP, TIME_STOP) = range(22)  # fmt: skip
-ACCOUNT_SLOTS = 22
+ TRADES, WINS, FOREIGN, ENTRY_WORTH, TRIGGER, TRAIL, TRAIL_PERCENT, TRAIL_STOP, TIME_STOP,
+ CLOSING) = range(23)  # fmt: skip
+ACCOUNT_SLOTS = 23
 
 (SIGNAL_FILL, LIMIT_FILL, STOP_FILL, TARGET_FILL, END_FILL, STOP_ENTRY_FILL, TRAIL_FILL, TIME_FILL, OPEN_FILL,
- CLOSE_FILL) = range(10)  # fmt: skip
+ CLOSE_FILL, REST_FILL) = range(11)  # fmt: skip
 """The values of ``FillReason``."""
 
 
@@ -101,7 +102,7 @@ def coverable_lots(
 
 def fills_at_close(reason: int, rules: KernelParameters) -> bool:
     """Whether a fill of this cause happens at the bar's close."""
-    return reason in (END_FILL, CLOSE_FILL) or (reason in (SIGNAL_FILL, TIME_FILL) and rules.at_close)
+    return reason in (END_FILL, CLOSE_FILL) or (reason in (SIGNAL_FILL, TIME_FILL, REST_FILL) and rules.at_close)
 
 
 def execute(
@@ -132,7 +133,7 @@ def execute(
     if not resting:
         volatility = market.volatility[i - 1] if 0 < i <= len(market.volatility) else 0.0
         bps = slippage_bps(volatility, market.spread[i], lots * rules.lot_size, market.volume[i], rules.slippage)
-    if reason in (SIGNAL_FILL, END_FILL, TIME_FILL, OPEN_FILL, CLOSE_FILL):
+    if reason in (SIGNAL_FILL, END_FILL, TIME_FILL, OPEN_FILL, CLOSE_FILL, REST_FILL):
         base = slipped(base, side, half)
     price = slipped(base, side, bps)
     if side * price > side * worst:
@@ -161,6 +162,31 @@ def execute(
         position = account[LOTS] * rules.lot_size
         told = bps if resting else bps + half
         record_fill(log.fills, row, i, side, units, price, cost, told, reason, account, position, rate)
+
+
+def fill_part(
+    account: Floats,
+    log: FillLog,
+    market: BarArrays,
+    rules: KernelParameters,
+    i: int,
+    side: int,
+    lots: float,
+    base: float,
+    reason: int,
+    worst: float,
+) -> float:
+    """:func:`execute` as far as the bar's volume goes (``fill.volume_share``); the lots that are left to work on.
+
+    What the account cannot cover is not left. A bar of unknown volume fills everything, one without volume nothing.
+    """
+    most = lots
+    if rules.volume_share > 0.0 and market.volume[i] >= 0.0:
+        most = min(lots, whole_lots(rules.volume_share * market.volume[i], rules.lot_size))
+    before = account[LOTS]
+    if most > 0.0:
+        execute(account, log, market, rules, i, side, most, base, reason, worst)
+    return lots - most if abs(account[LOTS] - before) == most else 0.0
 
 
 def settle_difference(account: Floats, side: int, lots: float, value: float, cost: float, rate: float) -> None:

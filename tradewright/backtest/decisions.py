@@ -89,7 +89,7 @@ def refuse_orders(strategy: Strategy, actions: Floats, first: int = 0) -> None:
             raise strategy_error(
                 strategy,
                 f"it asks for {kind} ({name}) in bar {bar}, which backtests have and signals do not carry",
-                "to trade it, let it ask for a limit, a stop and a take_profit alone, and decide its other exits itself; "
+                "to trade it, let it ask for limit, stop and take_profit alone, and decide its other exits itself; "
                 "to study it, keep its file out of a conf/strategy from which signals are made",
             )
 

@@ -7,6 +7,7 @@ Compiled by the kernel (see ``account.py``). The exits belong to the position, w
 from __future__ import annotations
 
 from tradewright.backtest.account import (
+    CLOSING,
     END_FILL,
     ENTRY_BAR,
     LOTS,
@@ -25,6 +26,7 @@ from tradewright.backtest.account import (
     BarArrays,
     FillLog,
     execute,
+    fill_part,
     half_spread,
 )
 from tradewright.backtest.spec import KernelParameters
@@ -43,6 +45,7 @@ def is_guarded(account: Floats) -> bool:
             or account[TAKE_PROFIT] == account[TAKE_PROFIT]
             or is_trailed(account)
             or account[TIME_STOP] == account[TIME_STOP]
+            or account[CLOSING] != 0.0
         )
     )
 
@@ -113,20 +116,28 @@ def match_exits(
 def leave(
     account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int, price: float, reason: int
 ) -> None:
-    """Close the whole position at ``price``, and cancel what is working."""
+    """Close the position at ``price``, and cancel what is working.
+
+    What the bar's volume leaves of it is closed at market in the next bars; a take-profit rests on.
+    """
     held = account[LOTS]
-    account[ORDERS] += 1.0
     account[WORKING] = 0.0
-    execute(account, log, market, rules, i, -1 if held > 0.0 else 1, abs(held), price, reason, NAN)
+    rest = fill_part(account, log, market, rules, i, -1 if held > 0.0 else 1, abs(held), price, reason, NAN)
+    rests_on = rest > 0.0 and reason == TARGET_FILL
+    account[ORDERS] += 0.0 if rests_on else 1.0
+    account[CLOSING] = 1.0 if rest > 0.0 and not rests_on else 0.0
 
 
 def leave_in_time(account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int) -> None:
     """Close the position at market where it has been held for the bars of its time stop."""
-    if account[LOTS] != 0.0 and i >= account[ENTRY_BAR] + account[TIME_STOP]:
+    due = account[LOTS] != 0.0 and i >= account[ENTRY_BAR] + account[TIME_STOP]
+    if due and account[CLOSING] == 0.0:
         leave(account, log, market, rules, i, market_fill(market.open[i], market.close[i], rules.at_close), TIME_FILL)
 
 
 def close_out(account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int) -> None:
-    """Close what is open at the close of the last bar (``close_at_end``)."""
-    if account[LOTS] != 0.0:
-        leave(account, log, market, rules, i, market.close[i], END_FILL)
+    """Close what is open at the close of the last bar (``close_at_end``), whatever its volume: the books are closed."""
+    held = account[LOTS]
+    if held != 0.0:
+        account[ORDERS] += 1.0
+        execute(account, log, market, rules, i, -1 if held > 0.0 else 1, abs(held), market.close[i], END_FILL, NAN)

@@ -45,6 +45,7 @@ from tradewright.backtest.orders import (
     is_late,
     match_resting,
     sized_at_decision,
+    work_on,
 )
 from tradewright.backtest.spec import KernelParameters
 from tradewright.model.bars import Floats
@@ -106,12 +107,16 @@ def trade_bar(
     if due and not late:
         apply_target(account, log, market, rules, i, pending)
     if not rules.at_close:
+        if late or not due:
+            work_on(account, log, market, rules, i)
         leave_in_time(account, log, market, rules, i)
     if resting(account):
         match_resting(account, log, market, rules, i)
     if due and late:
         apply_target(account, log, market, rules, i, pending)
     if rules.at_close:
+        if not due:
+            work_on(account, log, market, rules, i)
         leave_in_time(account, log, market, rules, i)
     return resting(account)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from tradewright.backtest.account import (
     CLOSE_FILL,
+    CLOSING,
     EXPIRES,
     LIMIT,
     LIMIT_FILL,
     LOTS,
     OPEN_FILL,
     ORDERS,
+    REST_FILL,
     SIGNAL_FILL,
     STOP,
     STOP_ENTRY_FILL,
@@ -21,7 +23,7 @@ from tradewright.backtest.account import (
     WORKING,
     BarArrays,
     FillLog,
-    execute,
+    fill_part,
     half_spread,
     rate_at,
     total_cash,
@@ -98,14 +100,15 @@ def apply_target(
     reason = SIGNAL_FILL
     if late != rules.at_close:
         reason = CLOSE_FILL if late else OPEN_FILL
-    account[WORKING] = 0.0
+    account[WORKING] = account[CLOSING] = 0.0
     held = account[LOTS]
     if held * weight <= 0.0:
         if held != 0.0:
             account[ORDERS] += 1.0
-            execute(account, log, market, rules, i, -1 if held > 0.0 else 1, abs(held), base, reason, NAN)
+            rest = fill_part(account, log, market, rules, i, -1 if held > 0.0 else 1, abs(held), base, reason, NAN)
+            account[CLOSING] = 1.0 if rest > 0.0 else 0.0
         clear_exits(account)
-    if weight == 0.0 or account[LOTS] * weight < 0.0:
+    if weight == 0.0 or (account[LOTS] * weight < 0.0 and account[CLOSING] == 0.0):
         return
     name_exits(account, pending)
     limit, trigger = pending[TARGET_LIMIT], pending[TARGET_TRIGGER]
@@ -114,16 +117,47 @@ def apply_target(
     if units != units:
         entry = entry_price(limit, trigger, slipped(base, side, half_spread(market, rules, i)))
         units = sized_at_fill(account, market, rules, i, weight, entry, late)
-    more = whole_lots(units, rules.lot_size) - abs(account[LOTS])
-    if more != 0.0 and more != -abs(account[LOTS]):  # a target that rounds to no lot at all is not traded
+    wanted = whole_lots(units, rules.lot_size)
+    more = wanted if account[CLOSING] != 0.0 else wanted - abs(account[LOTS])
+    if more != 0.0 and wanted != 0.0:  # a target that rounds to no lot at all is not traded
         account[ORDERS] += 1.0
+        account[WORKING] = side * more
         if more < 0.0 or (limit != limit and trigger != trigger):
-            execute(account, log, market, rules, i, side if more > 0.0 else -side, abs(more), base, reason, NAN)
+            account[LIMIT] = account[TRIGGER] = NAN
+            work_at_market(account, log, market, rules, i, base, reason)
         else:
-            account[WORKING], account[LIMIT], account[TRIGGER] = side * more, limit, trigger
+            account[LIMIT], account[TRIGGER] = limit, trigger
             account[EXPIRES] = last_bar_of(pending[TARGET_GOOD_FOR], market, rules, i + (1 if late else 0))
-    if late:
+    if late and account[CLOSING] == 0.0:
         start_trail(account, market, rules, i, base)
+
+
+def is_at_market(account: Floats) -> bool:
+    """Whether what is working is (the rest of) a market order."""
+    return bool(account[WORKING] != 0.0 and account[LIMIT] != account[LIMIT] and account[TRIGGER] != account[TRIGGER])
+
+
+def work_at_market(
+    account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int, base: float, reason: int
+) -> None:
+    """Fill what is working at the middle price ``base`` as far as the bar's volume goes; it waits for a close."""
+    if account[CLOSING] == 0.0:
+        lots = account[WORKING]
+        side = 1 if lots > 0.0 else -1
+        account[WORKING] = side * fill_part(account, log, market, rules, i, side, abs(lots), base, reason, NAN)
+
+
+def work_on(account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int) -> None:
+    """Fill what the volumes of former bars left of market orders: a close first, then what enters or reduces."""
+    base = market_fill(market.open[i], market.close[i], rules.at_close)
+    if account[CLOSING] != 0.0:
+        held = account[LOTS]
+        rest = fill_part(account, log, market, rules, i, -1 if held > 0.0 else 1, abs(held), base, REST_FILL, NAN)
+        account[CLOSING] = 1.0 if rest > 0.0 else 0.0
+        if rest == 0.0 and account[LOTS] != 0.0:  # the account cannot cover the close, so nothing can follow it
+            account[WORKING] = 0.0
+    if is_at_market(account):
+        work_at_market(account, log, market, rules, i, base, REST_FILL)
 
 
 def name_exits(account: Floats, pending: Floats) -> None:
@@ -155,7 +189,10 @@ def match_resting(account: Floats, log: FillLog, market: BarArrays, rules: Kerne
     start = market.open[i]
     half = half_spread(market, rules, i)
     inside = False
-    if account[WORKING] != 0.0:
+    if account[CLOSING] != 0.0:
+        account[WORKING] = account[WORKING] if i < account[EXPIRES] or is_at_market(account) else 0.0
+        return
+    if account[WORKING] != 0.0 and not is_at_market(account):
         side = 1 if account[WORKING] > 0.0 else -1
         opened, high, low = (
             slipped(start, side, half),
@@ -174,10 +211,12 @@ def match_resting(account: Floats, log: FillLog, market: BarArrays, rules: Kerne
             account[TRIGGER] = trigger if reached != reached else NAN
         if price == price:
             worst = limit if reason == STOP_ENTRY_FILL else NAN
-            execute(account, log, market, rules, i, side, abs(account[WORKING]), price, reason, worst)
+            lots = abs(account[WORKING])
+            account[WORKING] = side * fill_part(account, log, market, rules, i, side, lots, price, reason, worst)
+            account[TRIGGER] = NAN
             inside = price != opened
             start = price / (1.0 + side * half / 1e4) if inside else start
-        if price == price or i >= account[EXPIRES]:
+        if i >= account[EXPIRES] and not is_at_market(account):
             account[WORKING] = 0.0
     if account[LOTS] != 0.0:
         match_exits(account, log, market, rules, i, start, inside)

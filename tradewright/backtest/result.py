@@ -43,6 +43,8 @@ class FillReason(IntEnum):
     TIME_STOP = 7
     MARKET_ON_OPEN = 8
     MARKET_ON_CLOSE = 9
+    REST = 10
+    """What a former bar's volume left of a market order, at market."""
 
 
 FILL = np.dtype(

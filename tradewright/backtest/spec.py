@@ -18,16 +18,22 @@ from tradewright.model.bars import Floats, Times
 from tradewright.model.errors import ConfigError
 
 
-class Sessions(NamedTuple):
-    """What day a bar is of.
+class Sessions:
+    """What day a bar is of; two are equal where their names are.
 
     Args:
-        name: of the calendar.
+        name: of the calendar, with its corrections.
         dates: the date of each bar's session (datetime64[D]) by the starts of the bars, in nanoseconds UTC.
     """
 
-    name: str
-    dates: Callable[[Times], npt.NDArray[np.datetime64]]
+    def __init__(self, name: str, dates: Callable[[Times], npt.NDArray[np.datetime64]]) -> None:
+        self.name, self.dates = name, dates
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sessions) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     def last_bars(self, ts: Times) -> Floats:
         """For each bar the index of the last bar of its session, as a float; ``ts`` ascends."""
@@ -58,6 +64,7 @@ class KernelParameters(NamedTuple):
     multiplier: float
     paid_in_full: bool
     quoted: bool
+    volume_share: float
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,8 @@ class BacktestSpec:
         cash: what the account starts with, in its currency, as all costs are.
         fill_market: where market orders fill: the open (default) or the close of the bar that they reach.
         fill_limit: ``marketable`` fills a limit beyond the open at the open; ``touch`` only where low <= limit <= high.
+        volume_share: the most of a bar's volume that an order fills in it, a fraction; the rest works on, of a market
+            order or a reached stop at market. None: no limit. Bars of unknown volume fill everything.
         bar_delay: bars between decision and fill. 1 is the honest default: decided on a close, filled in the next bar.
             0 fills at the very close that was decided on, which no one can do; tests use it to pin the shift, it needs
             ``next_close``, and configurations do not admit it.
@@ -96,6 +105,7 @@ class BacktestSpec:
     sizing: SizingModel = field(default_factory=MaxSize)
     fill_market: Literal["next_open", "next_close"] = "next_open"
     fill_limit: Literal["marketable", "touch"] = "marketable"
+    volume_share: float | None = None
     bar_delay: int = 1
     limit_timeout_bars: int = 5
     allow_short: bool = False
@@ -116,6 +126,8 @@ class BacktestSpec:
             self._check(name, "a finite number > 0", 0.0 < getattr(self, name) < math.inf)
         self._check("fill_market", "next_open or next_close", self.fill_market in ("next_open", "next_close"))
         self._check("fill_limit", "marketable or touch", self.fill_limit in ("marketable", "touch"))
+        if self.volume_share is not None:
+            self._check("volume_share", "above 0 and at most 1", 0.0 < self.volume_share <= 1.0)
         self._check("bar_delay", ">= 0, and 0 only with next_close", self._delay_fits())
         self._check("limit_timeout_bars", ">= 1", self.limit_timeout_bars >= 1)
         self._check("first_bar", ">= 0", self.first_bar >= 0)
@@ -147,6 +159,7 @@ class BacktestSpec:
             multiplier=float(self.multiplier),
             paid_in_full=self.conversion is None or self.conversion.paid_in_full,
             quoted=self.quoted_spread is not None,
+            volume_share=self.volume_share or 0.0,
         )
 
     def _slippage(self) -> SlippageTerms:

@@ -37,6 +37,7 @@ _MEANINGS = (
     (r"tuple index out of range|[Ii]ndex .*out of (?:range|bounds)", "it reads a feature or a parameter that is none"),
     (r"variable '([^'.]+)[^']*' referenced before assignment", "{0!r} has no value in some cases"),
     (r"Can(?:not|'t) unify return type from the following types: (.+)", "it returns different things: {0}"),
+    (r"Cannot unify (\w+\([^)]*\)) and (\w+\([^)]*\)) for", "it returns different things: {0} and {1}"),
     (r"(?:Unsupported|Use of unsupported|does not support|not supported)", "the line uses Python that is not compiled"),
 )
 """Words of the compiler and what they mean to an author; of several the first that is found."""
