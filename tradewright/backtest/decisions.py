@@ -116,8 +116,8 @@ class CurrentTarget(NamedTuple):
 def current_target(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> CurrentTarget:
     """Replay the strategy over all bars, stops included, and return the target in force after the newest close.
 
-    Decisions reach the market at the next open here, whatever ``spec`` says of delay and fill: waiting for longer is a
-    caution of backtests, and nothing that live trading does. A target for the direction that stands already does not
+    Decisions reach the market at the next open here, and fill whole, whatever ``spec`` says of delay, fill and share of
+    the volume: waiting for longer is a caution of backtests, and nothing that live trading does. A target for the direction that stands already does not
     renew it. A target with a limit closes what is held the other way at once, and stands for itself once its limit is
     reached: live orders are market orders.
 
@@ -139,7 +139,8 @@ def target_changes(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> list[C
     """
     if len(bars.ts) == 0:
         raise DataError("no bars to decide on", where=strategy.name, remedy="materialize the bars first")
-    result = run(strategy, bars, replace(spec, bar_delay=1, fill_market="next_open", close_at_end=False))
+    live = replace(spec, bar_delay=1, fill_market="next_open", volume_share=None, close_at_end=False)
+    result = run(strategy, bars, live)
     found = [CurrentTarget(0.0, 0)]
     actions = replay(strategy, bars, result.position)
     refuse_orders(strategy, actions)
