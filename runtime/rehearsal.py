@@ -150,6 +150,7 @@ def _pasts(house: Container, store: ReplayBars) -> dict[str, InstrumentPast]:
                 research.spec(settings, item.instrument, item.kind),
                 bar_delay=1,
                 fill_market="next_open",
+                volume_share=None,
                 close_at_end=False,
                 secondary=item.secondary,
             ),

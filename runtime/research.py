@@ -16,7 +16,7 @@ from runtime.secondary_series import others_of, series_of_strategy, series_read,
 from runtime.uses import Reading, begin_reading, record_use
 from tradewright.backtest.code import code_identity
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
-from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.spec import BacktestSpec, Sessions
 from tradewright.calendars.registry import calendar_of
 from tradewright.catalog.trials import Trials
 from tradewright.evaluation.benchmark import Benchmark
@@ -159,6 +159,7 @@ def spec(settings: Settings, instrument: Instrument, kind: BarKind = BarKind.TRA
         fill_market=backtest.fill.market,
         fill_limit=backtest.fill.limit,
         limit_timeout_bars=backtest.fill.limit_timeout_bars,
+        volume_share=backtest.fill.volume_share,
         bar_delay=backtest.bar_delay,
         allow_short=backtest.allow_short,
         allow_overdraft=backtest.allow_overdraft,
@@ -166,8 +167,16 @@ def spec(settings: Settings, instrument: Instrument, kind: BarKind = BarKind.TRA
         lot_size=float(instrument.lot_size),
         multiplier=float(instrument.multiplier),
         currency=account_currency(settings),
+        sessions=_sessions(instrument),
         quoted_spread=instrument.default_spread_bps if kind is BarKind.QUOTE else None,
     )
+
+
+def _sessions(instrument: Instrument) -> Sessions:
+    """The sessions of an instrument's market; the calendar is made where an order asks for one."""
+    hours = instrument.hours
+    corrected = "" if hours is None else f" {content_hash(hours.model_dump(mode='json'))}"
+    return Sessions(f"{instrument.calendar}{corrected}", lambda ts: calendar_of(instrument).session_dates(ts))
 
 
 def benchmark_instruments(house: Container) -> tuple[Instrument, ...]:

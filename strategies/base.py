@@ -12,7 +12,7 @@ from tradewright.model.bars import Floats
 from tradewright.model.base import NAME_PATTERN
 from tradewright.model.errors import ConfigError
 from tradewright.model.order import Fill
-from tradewright.model.strategy import Action, Feature
+from tradewright.model.strategy import Action, Feature, OrderRequest
 
 
 class Parameter(NamedTuple):
@@ -38,7 +38,7 @@ class BaseStrategy:
     """
 
     name: ClassVar[str]
-    generate_signal: ClassVar[staticmethod[[int, tuple[Floats, ...], tuple[float, ...], float], Action]]
+    generate_signal: ClassVar[staticmethod[[int, tuple[Floats, ...], tuple[float, ...], float], Action | OrderRequest]]
     bounds: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType({})
 
     def __post_init__(self) -> None:

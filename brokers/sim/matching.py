@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from tradewright.fills.rules import limit_fill, market_fill, stop_fill
+from tradewright.fills.rules import limit_fill, market_fill, stop_fill, stop_limit_fill, trailed
 from tradewright.model.order import (
     LimitOrder,
     MarketOnCloseOrder,
@@ -89,8 +89,8 @@ def match(terms: OrderTerms, triggered: bool, stop: Decimal | None, bar: Sequenc
 
     The rules are the engine's own, so that a simulated order and a backtested one agree. The path inside a bar is not
     known, so the worse one is taken: a stop-limit order whose trigger lies beyond its limit does not fill in the bar
-    that triggers it, and a trailing stop moves only after the bar that it has survived. Orders for an auction fill in
-    no bar; the venue executes them.
+    that triggers it, and a trailing stop moves at the open, and else only after the bar that it has survived. Orders
+    for an auction fill in no bar; the venue executes them.
 
     Args:
         triggered: whether the stop was reached before.
@@ -116,9 +116,10 @@ def match(terms: OrderTerms, triggered: bool, stop: Decimal | None, bar: Sequenc
 def _stop_limit(order: StopLimitOrder, side: int, triggered: bool, bar: Sequence[Decimal]) -> Match:
     if triggered:
         return Match(_limit(side, order.limit_price, bar), True)
-    price = _stop(side, order.stop_price, bar)
-    within = price is not None and side * price <= side * order.limit_price
-    return Match(price if within else None, price is not None)
+    opened, high, low, _ = (float(price) for price in bar)
+    stop, limit = float(order.stop_price), float(order.limit_price)
+    price = _exact(stop_limit_fill(side, stop, limit, opened, high, low))
+    return Match(price, _stop(side, order.stop_price, bar) is not None)
 
 
 def _trailing(
@@ -127,14 +128,15 @@ def _trailing(
     """A sale's stop follows the highest price, a purchase's the lowest; it never moves back."""
     if triggered:
         return Match(_market(bar), True, stop)
-    if stop is None:
-        stop = order.stop_price if order.stop_price is not None else bar[0] + side * order.distance(bar[0])
+    if stop is None and order.stop_price is not None:
+        stop = order.stop_price
+    else:
+        stop = trailed(side, Decimal("NaN") if stop is None else stop, bar[0], order.distance(bar[0]))
     price = _stop(side, stop, bar)
     if price is not None:
         return Match(price, True, stop)
     best = bar[2] if side > 0 else bar[1]
-    moved = best + side * order.distance(best)
-    return Match(None, False, min(stop, moved) if side > 0 else max(stop, moved))
+    return Match(None, False, trailed(side, stop, best, order.distance(best)))
 
 
 def _market(bar: Sequence[Decimal]) -> Decimal | None:

@@ -23,6 +23,7 @@ class FillSettings(ConfigModel):
     market: Literal["next_open", "next_close"]
     limit: Literal["marketable", "touch"]
     limit_timeout_bars: Window
+    volume_share: Annotated[float, Field(gt=0, le=1)] | None
 
 
 class BacktestSettings(ConfigModel):

@@ -68,7 +68,7 @@ def plain_kernel(strategy: Strategy, table: Bars, spec: BacktestSpec) -> Backtes
             nothing,
             none,
             nothing,
-            market_of(table, spec),
+            market_of(table, spec, requests=True),
             rules,
             workspace_of(rules),
             log,

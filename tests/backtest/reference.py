@@ -7,54 +7,30 @@ they fill and what they do to the account is written here a second time, from th
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from tests.backtest.reference_orders import Bar, Decision, Entry, Trail
 from tradewright.backtest.engine import VOLATILITY, check_bars
 from tradewright.backtest.result import FILL, TRADE, BacktestResult, Curves, FillReason
 from tradewright.backtest.sizing import MAX, sized_units, whole_lots
 from tradewright.backtest.spec import BacktestSpec, KernelParameters
 from tradewright.fills.costs import affordable_units, fee
-from tradewright.fills.rules import limit_fill, market_fill, stop_fill
+from tradewright.fills.rules import limit_fill, stop_fill
 from tradewright.fills.slippage import slippage_bps, slipped
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars
-from tradewright.model.strategy import Action, Strategy
+from tradewright.model.strategy import DAY, Action, OrderRequest, Strategy
 
-
-@dataclass(frozen=True)
-class _Bar:
-    index: int
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-    spread: float
-    volatility: float
-    """Of the bar before: what was known when this one opened."""
-    open_rate: float
-    close_rate: float
-    """Account currency per unit of quote currency, as known at the open and at the close."""
-
-
-@dataclass(frozen=True)
-class _Decision:
-    due: int
-    share: float
-    units: float | None
-    limit: float
-    stop: float
-    target: float
-
-
-@dataclass(frozen=True)
-class _Entry:
-    side: int
-    lots: float
-    limit: float
-    last_bar: int
+AT_MARKET = (
+    FillReason.SIGNAL,
+    FillReason.END,
+    FillReason.TIME_STOP,
+    FillReason.MARKET_ON_OPEN,
+    FillReason.MARKET_ON_CLOSE,
+    FillReason.REST,
+)
 
 
 @dataclass
@@ -72,10 +48,16 @@ class _Account:
     entry_bar: int = 0
     stop: float = math.nan
     target: float = math.nan
-    working: _Entry | None = None
+    trail: Trail | None = None
+    bars_held: float = math.inf
+    """The time stop, in bars."""
+    working: Entry | None = None
+    closing: bool = False
+    """Whether a former bar left a part of the position that is to be closed at market."""
     orders: int = 0
     fills: list[tuple[float, ...]] = field(default_factory=list)
     trades: list[tuple[float, ...]] = field(default_factory=list)
+    days: list[object] = field(default_factory=list)
 
     def money(self, rate: float) -> float:
         return self.cash - self.debt * rate if self.debt else self.cash
@@ -83,32 +65,52 @@ class _Account:
     def equity(self, price: float, rate: float) -> float:
         return self.money(rate) + self.lots * (self.rules.lot_size * self.rules.multiplier) * (price * rate)
 
-    def half(self, bar: _Bar) -> float:
+    def half(self, bar: Bar) -> float:
         """Half the spread of a bar of quotes."""
         if not self.rules.quoted:
             return 0.0
         known = bar.spread if bar.spread >= 0 else self.rules.slippage.default_spread
         return min(known / 2, 10_000.0)
 
-    def sided(self, bar: _Bar, side: int, start: float) -> tuple[float, float, float]:
+    def sided(self, bar: Bar, side: int, start: float) -> tuple[float, float, float]:
         """What a bar is from ``start`` on to an order of one side: its beginning, high and low."""
         half = self.half(bar)
         begun, high, low = (slipped(price, side, half) for price in (start, bar.high, bar.low))
         return begun, high, low
 
-    def order(self, bar: _Bar, side: int, lots: float, base: float, reason: FillReason) -> None:
-        """Fill what the account can cover of one order."""
+    def ends(self, reason: FillReason) -> bool:
+        """Whether a fill of this cause happens at the close of its bar."""
+        usual = reason in (FillReason.SIGNAL, FillReason.TIME_STOP, FillReason.REST)
+        return reason in (FillReason.END, FillReason.MARKET_ON_CLOSE) or (usual and self.rules.at_close)
+
+    def order(
+        self, bar: Bar, side: int, lots: float, base: float, reason: FillReason, worst: float | None = None
+    ) -> float:
+        """Fill what bar and account can cover of one order (``worst``: its limit); what the volume leaves of it."""
+        part = lots if reason is FillReason.END else min(lots, self.within(bar))
+        filled = self._fill(bar, side, part, base, reason, worst) if part else 0.0
+        return lots - part if filled == part else 0.0
+
+    def within(self, bar: Bar) -> float:
+        """The lots of one order that the volume of a bar admits."""
+        share = self.rules.volume_share
+        if not share or math.isnan(bar.volume):
+            return math.inf
+        return whole_lots(share * bar.volume, self.rules.lot_size)
+
+    def _fill(self, bar: Bar, side: int, lots: float, base: float, reason: FillReason, worst: float | None) -> float:
         rules = self.rules
         resting = reason in (FillReason.LIMIT, FillReason.TAKE_PROFIT)
         half = self.half(bar)
         maker = resting and base != slipped(bar.open, side, half)
-        if reason in (FillReason.SIGNAL, FillReason.END):
+        if reason in AT_MARKET:
             base = slipped(base, side, half)
         size = lots * rules.lot_size
         bps = 0.0 if resting else slippage_bps(bar.volatility, bar.spread, size, bar.volume, rules.slippage)
         price = slipped(base, side, bps)
-        ends = reason is FillReason.END or (reason is FillReason.SIGNAL and rules.at_close)
-        rate = bar.close_rate if ends else bar.open_rate
+        if worst is not None and (price > worst if side > 0 else price < worst):
+            price, bps = worst, abs(worst / base - 1) * 10_000
+        rate = bar.close_rate if self.ends(reason) else bar.open_rate
         covered = lots if rules.allow_overdraft else self._covered(side, lots, price, rate, maker)
         if covered > 0:
             units = covered * rules.lot_size
@@ -117,6 +119,7 @@ class _Account:
             after = self.cash, self.lots * rules.lot_size, -self.debt, rate
             told = 0.0 if resting else bps + half
             self.fills.append((bar.index, side, units, price, cost, told, int(reason), *after))
+        return max(covered, 0.0)
 
     def _covered(self, side: int, lots: float, price: float, rate: float, maker: bool) -> float:
         rules, cash = self.rules, self.money(rate)
@@ -135,7 +138,7 @@ class _Account:
             most -= 1
         return min(lots, most)
 
-    def _book(self, bar: _Bar, side: int, lots: float, price: float, rate: float, cost: float) -> None:
+    def _book(self, bar: Bar, side: int, lots: float, price: float, rate: float, cost: float) -> None:
         units, before = lots * self.rules.lot_size, self.lots
         value = side * units * price * self.rules.multiplier
         is_long = before > 0 or (before == 0 and side > 0)
@@ -182,71 +185,145 @@ class _Account:
         self.entry_fees = self.entry_fees - share if self.lots != 0 else 0.0
         self.entry_value -= spent
 
-    def close(self, bar: _Bar, price: float, reason: FillReason) -> None:
+    def close(self, bar: Bar, price: float, reason: FillReason) -> None:
+        self.closing = False
         if self.lots:
-            self.orders += 1
-            self.order(bar, -1 if self.lots > 0 else 1, abs(self.lots), price, reason)
+            left = self.order(bar, -1 if self.lots > 0 else 1, abs(self.lots), price, reason)
+            rests_on = left > 0 and reason is FillReason.TAKE_PROFIT
+            self.orders += not rests_on
+            self.closing = left > 0 and not rests_on
 
-    def place(self, bar: _Bar, decision: _Decision) -> None:
+    def place(self, bar: Bar, decision: Decision) -> None:
         """A decision reaches the market: first the order that reduces, then the one that enters."""
-        rules, self.working = self.rules, None
+        rules, self.working, self.closing, asked = self.rules, None, False, decision.asked
         share = decision.share if decision.share > 0 or rules.allow_short else 0.0
-        base = market_fill(bar.open, bar.close, rules.at_close)
+        late = decision.late(rules)
+        reason = FillReason.MARKET_ON_CLOSE if late else FillReason.MARKET_ON_OPEN
+        reason = FillReason.SIGNAL if late == rules.at_close else reason
+        base = bar.close if late else bar.open
         if self.lots * share <= 0:
-            self.close(bar, base, FillReason.SIGNAL)
+            self.close(bar, base, reason)
             self.stop = self.target = math.nan
-        if share == 0 or self.lots * share < 0:
+            self.trail, self.bars_held = None, math.inf
+        if share == 0 or (self.lots * share < 0 and not self.closing):
             return
-        self.stop = self.stop if math.isnan(decision.stop) else decision.stop
-        self.target = self.target if math.isnan(decision.target) else decision.target
+        self._guard(asked)
         side = 1 if share > 0 else -1
-        entry = slipped(base, side, self.half(bar)) if math.isnan(decision.limit) else decision.limit
-        units = self._all(bar, share, side, entry, decision.units)
+        entry = next(
+            (price for price in (asked.limit, asked.stop_entry) if not math.isnan(price)),
+            slipped(base, side, self.half(bar)),
+        )
+        units = self._all(bar, share, side, entry, decision.units, late)
         wanted = whole_lots(units, rules.lot_size)
-        more = wanted - abs(self.lots)
-        if wanted == 0 or more == 0:
-            return
-        self.orders += 1
-        if more < 0:
-            self.order(bar, -side, -more, base, FillReason.SIGNAL)
-        elif math.isnan(decision.limit):
-            self.order(bar, side, more, base, FillReason.SIGNAL)
-        else:
-            first = bar.index + 1 if rules.at_close else bar.index
-            self.working = _Entry(side, more, decision.limit, first + rules.timeout - 1)
+        more = wanted - (0 if self.closing else abs(self.lots))
+        if wanted != 0 and more != 0:
+            self.orders += 1
+            if more < 0 or (math.isnan(asked.limit) and math.isnan(asked.stop_entry)):
+                self.working = Entry(side if more > 0 else -side, abs(more), math.nan, math.inf)
+                self._at_market(bar, base, reason)
+            else:
+                last = self._last(asked.good_for, bar.index + 1 if late else bar.index)
+                self.working = Entry(side, more, asked.limit, last, asked.stop_entry)
+        if late and self.trail and self.lots and not self.closing:
+            sale = self.lots > 0
+            self.trail.follow(sale, slipped(base, -1 if sale else 1, self.half(bar)))
 
-    def _all(self, bar: _Bar, share: float, side: int, base: float, units: float | None) -> float:
+    def _at_market(self, bar: Bar, base: float, reason: FillReason) -> None:
+        """Fill the working market order, which waits until what is held on the other side is closed."""
+        if self.working and self.working.at_market and not self.closing:
+            left = self.order(bar, self.working.side, self.working.lots, base, reason)
+            self.working = replace(self.working, lots=left) if left else None
+
+    def work_on(self, bar: Bar) -> None:
+        """What former bars left of market orders."""
+        base = bar.close if self.rules.at_close else bar.open
+        if self.closing:
+            self.closing = self.order(bar, -1 if self.lots > 0 else 1, abs(self.lots), base, FillReason.REST) > 0
+            self.working = None if self.lots and not self.closing else self.working
+        self._at_market(bar, base, FillReason.REST)
+
+    def _guard(self, asked: OrderRequest) -> None:
+        """The exits that are asked for take the place of those of the position; a trailing stop stays where it is."""
+        if not math.isnan(asked.stop):
+            self.stop = asked.stop
+        if not math.isnan(asked.take_profit):
+            self.target = asked.take_profit
+        if not (math.isnan(asked.trail) and math.isnan(asked.trail_percent)):
+            self.trail = Trail(asked.trail, asked.trail_percent, self.trail.level if self.trail else None)
+        if not math.isnan(asked.time_stop):
+            self.bars_held = asked.time_stop
+
+    def _last(self, good_for: float, first: int) -> float:
+        """The last bar in which an entry works that begins in ``first``."""
+        if good_for == DAY:
+            day = self.days[min(first, len(self.days) - 1)]
+            return max(bar for bar, each in enumerate(self.days) if each == day)
+        return first + (self.rules.timeout if math.isnan(good_for) else good_for) - 1
+
+    def out_of_time(self, bar: Bar) -> None:
+        """The time stop."""
+        if self.lots and not self.closing and bar.index - self.entry_bar >= self.bars_held:
+            self.working = None
+            self.close(bar, bar.close if self.rules.at_close else bar.open, FillReason.TIME_STOP)
+
+    def _all(self, bar: Bar, share: float, side: int, base: float, units: float | None, late: bool) -> float:
         if units is not None:
             return units
         rules = self.rules
         price = slipped(base, side, slippage_bps(bar.volatility, bar.spread, 0.0, bar.volume, rules.slippage))
-        rate = bar.close_rate if rules.at_close else bar.open_rate
+        rate = bar.close_rate if late else bar.open_rate
         equity = self.equity(price, rate)
         return sized_units(abs(share), equity, price, price, rules.multiplier * rate, rules.sizing, rules.fees)
 
-    def rest(self, bar: _Bar) -> None:
-        """What waits in the market during a bar: the entry limit, then the stop, then the take-profit."""
+    def rest(self, bar: Bar) -> None:
+        """What waits in the market during a bar: the entry, then the stops, then the take-profit."""
         start, inside, entry = bar.open, False, self.working
-        if entry is not None:
-            begun, high, low = self.sided(bar, entry.side, bar.open)
-            price = limit_fill(entry.side, entry.limit, begun, high, low, self.rules.marketable)
-            if not math.isnan(price):
-                self.order(bar, entry.side, entry.lots, price, FillReason.LIMIT)
-                inside, self.working = price != begun, None
-                start = price / (1 + entry.side * self.half(bar) / 10_000) if inside else bar.open
-            elif bar.index >= entry.last_bar:
+        if entry is not None and not entry.at_market:
+            if not self.closing:
+                begun, high, low = self.sided(bar, entry.side, bar.open)
+                price = self._entered(bar, entry, begun, high, low)
+                if not math.isnan(price):
+                    inside = price != begun
+                    start = price / (1 + entry.side * self.half(bar) / 10_000) if inside else bar.open
+            if self.working and not self.working.at_market and bar.index >= entry.last_bar:
                 self.working = None
-        if self.lots == 0:
+        if self.lots == 0 or self.closing:
             return
-        side, reason = -1 if self.lots > 0 else 1, FillReason.STOP
+        sale = self.lots > 0
+        side, reason, stop = -1 if sale else 1, FillReason.STOP, self.stop
         begun, high, low = self.sided(bar, side, start)
-        price = stop_fill(side, self.stop, begun, high, low)
+        if self.trail:
+            self.trail.follow(sale, begun)
+            level = self.trail.level
+            if level is not None and (math.isnan(stop) or (level > stop if sale else level < stop)):
+                stop, reason = level, FillReason.TRAILING_STOP
+        price = stop_fill(side, stop, begun, high, low)
         if math.isnan(price) and not inside:
             reason = FillReason.TAKE_PROFIT
             price = limit_fill(side, self.target, begun, high, low, self.rules.marketable)
         if not math.isnan(price):
             self.working = None
             self.close(bar, price, reason)
+        elif self.trail:
+            after = slipped(bar.close, side, self.half(bar)) if inside else (high if sale else low)
+            self.trail.follow(sale, after)
+
+    def _entered(self, bar: Bar, entry: Entry, begun: float, high: float, low: float) -> float:
+        """Fill a working entry where the bar reaches it; the price before slippage, NaN where it does not."""
+        if math.isnan(entry.trigger):
+            price = limit_fill(entry.side, entry.limit, begun, high, low, self.rules.marketable)
+            reason, worst = FillReason.LIMIT, None
+        else:
+            price = stop_fill(entry.side, entry.trigger, begun, high, low)
+            reason, worst = FillReason.STOP_ENTRY, None if math.isnan(entry.limit) else entry.limit
+        if math.isnan(price):
+            return price
+        self.working = replace(entry, trigger=math.nan)
+        if worst is not None and (price > worst if entry.side > 0 else price < worst):
+            return math.nan
+        left = self.order(bar, entry.side, entry.lots, price, reason, worst)
+        self.working = replace(self.working, lots=left) if left else None
+        return price
 
 
 def run_reference(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> BacktestResult:
@@ -258,16 +335,25 @@ def run_reference(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Backtes
     check_bars(bars)
     rules = spec.rules()
     features, parameters = columns(strategy.prepare_state(), bars, spec.secondary), strategy.parameters()
-    account, curve = _Account(rules, spec.conversion is not None, rules.cash), []
-    waiting: list[_Decision] = []
+    days = spec.sessions.dates(bars.ts).tolist()
+    account, curve = _Account(rules, spec.conversion is not None, rules.cash, days=days), []
+    waiting: list[Decision] = []
     table = _bars(bars, spec)
     for bar in table:
         due = [decision for decision in waiting if decision.due == bar.index]
-        if due and not rules.at_close:
+        if due and not due[0].late(rules):
             account.place(bar, due[0])
+        if not rules.at_close:
+            if not due or due[0].late(rules):
+                account.work_on(bar)
+            account.out_of_time(bar)
         account.rest(bar)
-        if due and rules.at_close:
+        if due and due[0].late(rules):
             account.place(bar, due[0])
+        if rules.at_close:
+            if not due:
+                account.work_on(bar)
+            account.out_of_time(bar)
         if rules.close_at_end and bar is table[-1]:
             account.close(bar, bar.close, FillReason.END)
         elif bar.index >= rules.first_bar:
@@ -290,20 +376,23 @@ def run_reference(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Backtes
     )
 
 
-def _bars(bars: Bars, spec: BacktestSpec) -> list[_Bar]:
+def _bars(bars: Bars, spec: BacktestSpec) -> list[Bar]:
     volatility = columns((VOLATILITY,), bars)[0] if spec.slippage.terms().vol else np.zeros(len(bars.ts))
     before = np.concatenate(([0.0], volatility))
     rates = (spec.conversion.open, spec.conversion.close) if spec.conversion else (np.ones(len(bars.ts)),) * 2
     rows = zip(*(values.tolist() for values in (*bars[1:], before[: len(bars.ts)], *rates)), strict=True)
-    return [_Bar(index, *row) for index, row in enumerate(rows)]
+    return [Bar(index, *row) for index, row in enumerate(rows)]
 
 
-def _decision(bar: _Bar, action: Action, account: _Account, rules: KernelParameters) -> _Decision:
-    target, limit, stop, profit = action
-    share = min(max(target, -1.0), 1.0)
-    price = bar.close if math.isnan(limit) else limit
+def _decision(bar: Bar, action: Action | OrderRequest, account: _Account, rules: KernelParameters) -> Decision:
+    asked = OrderRequest(*action)
+    share = min(max(asked.target, -1.0), 1.0)
+    price = next((each for each in (asked.limit, asked.stop_entry) if not math.isnan(each)), bar.close)
+    away = asked.trail if math.isnan(asked.trail_percent) else abs(price) * asked.trail_percent / 100
+    stops = [asked.stop, price - away if share > 0 else price + away]
+    stop = min((each for each in stops if not math.isnan(each)), key=lambda each: abs(price - each), default=math.nan)
     units = None
     if rules.sizing.kind != MAX:
         equity, value = account.equity(bar.close, bar.close_rate), rules.multiplier * bar.close_rate
         units = sized_units(abs(share), equity, price, stop, value, rules.sizing, rules.fees)
-    return _Decision(bar.index + rules.delay, share, units, limit, stop, profit)
+    return Decision(bar.index + rules.delay, share, units, asked)

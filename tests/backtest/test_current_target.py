@@ -47,6 +47,15 @@ class Script:
         return tuple(value for decision in padded for value in decision)
 
 
+def test_a_share_of_the_volume_is_a_caution_of_backtests_alone() -> None:
+    bars = random_bars(5, 80)
+    careful = replace(SPEC, volume_share=0.001)
+    for count in (20, 50, 80):
+        seen = select(bars, slice(0, count))
+        found = current_target(SmaCrossover(3, 8), seen, careful)
+        assert found == pytest.approx(current_target(SmaCrossover(3, 8), seen, SPEC), nan_ok=True)
+
+
 def act(bar: int, target: float, limit: float = NAN, stop: float = NAN, profit: float = NAN) -> tuple[float, ...]:
     return (float(bar), target, limit, stop, profit)
 

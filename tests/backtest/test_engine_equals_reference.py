@@ -55,6 +55,7 @@ SPECS = st.builds(
     fill_limit=st.sampled_from(["marketable", "touch"]),
     bar_delay=st.sampled_from([1, 1, 2, 3]),
     limit_timeout_bars=st.sampled_from([1, 2, 5]),
+    volume_share=st.sampled_from([None, None, 0.02, 0.3]),
     allow_short=st.booleans(),
     allow_overdraft=st.booleans(),
     close_at_end=st.booleans(),

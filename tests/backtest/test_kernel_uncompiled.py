@@ -36,7 +36,7 @@ def test_plain_and_compiled_are_one(make_bars, noisy, monkeypatch, market, delay
         log = FillLog(np.empty(500, FILL).view(np.recarray), np.empty(500, TRADE).view(np.recarray))
         which = np.zeros((2, 1), np.int64)
         kernel.simulate_sets(
-            *inputs, table, which, values, market_of(bars, spec), rules, workspace_of(rules), log, totals
+            *inputs, table, which, values, market_of(bars, spec, requests=True), rules, workspace_of(rules), log, totals
         )
         result = run(strategy, bars, spec)
         np.testing.assert_array_equal(log.fills[: len(result.fills)], result.fills)

@@ -14,7 +14,7 @@ from tests.support.price_lists import IBKR_FIXED, IBKR_TIERED
 from tradewright.backtest import sizing
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.fills import costs, slippage
-from tradewright.fills.rules import limit_fill, market_fill, stop_fill
+from tradewright.fills.rules import limit_fill, market_fill, stop_fill, stop_limit_fill, trailed
 from tradewright.model.errors import ConfigError
 
 NAN = math.nan
@@ -42,6 +42,31 @@ NAN = math.nan
 def test_limit_rule(side, limit, marketable, price):
     found = limit_fill(side, limit, 100.0, 103.0, 98.0, marketable)
     assert found == price or (math.isnan(found) and math.isnan(price))
+
+
+@pytest.mark.parametrize(
+    ("side", "stop", "limit", "price"),
+    [
+        (1, 102.0, 102.5, 102.0),
+        (1, 102.0, 101.0, NAN),
+        (1, 99.0, 100.0, 100.0),
+        (1, 99.0, 99.5, NAN),
+        (1, 104.0, 105.0, NAN),
+        (-1, 99.0, 98.5, 99.0),
+        (-1, 99.0, 99.5, NAN),
+        (-1, 101.0, 100.0, 100.0),
+        (-1, 101.0, 100.5, NAN),
+    ],
+)
+def test_stop_limit_rule(side, stop, limit, price):
+    found = stop_limit_fill(side, stop, limit, 100.0, 103.0, 98.0)
+    assert found == price or (math.isnan(found) and math.isnan(price))
+
+
+def test_a_trailing_stop_begins_follows_and_never_moves_back():
+    assert (trailed(-1, NAN, 100.0, 4.0), trailed(1, NAN, 100.0, 4.0)) == (96.0, 104.0)
+    assert (trailed(-1, 96.0, 103.0, 4.0), trailed(-1, 96.0, 99.0, 4.0)) == (99.0, 96.0)
+    assert (trailed(1, 104.0, 97.0, 4.0), trailed(1, 104.0, 101.0, 4.0)) == (101.0, 104.0)
 
 
 @pytest.mark.parametrize(

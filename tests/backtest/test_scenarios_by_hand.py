@@ -20,7 +20,7 @@ from tradewright.fills.costs import BpsCosts, MakerTaker, PercentCosts, PerShare
 from tradewright.fills.slippage import BpsSlippage, SpreadImpact
 from tradewright.model.strategy import Action
 
-SIGNAL, LIMIT, STOP, PROFIT, END = FillReason
+SIGNAL, LIMIT, STOP, PROFIT, END, *_MORE = FillReason
 TEN = BacktestSpec(cash=10_000.0, sizing=FixedUnits(10.0), allow_short=True)
 BOUGHT, SOLD = (1, 1, 10.0, 100.0, SIGNAL), (1, -1, 10.0, 100.0, SIGNAL)
 

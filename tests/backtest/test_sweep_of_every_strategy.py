@@ -35,6 +35,12 @@ SETS: dict[str, list[dict[str, float]]] = {
     ],
     "pairs": [{"window": window, "entry": entry} for window in (10, 25) for entry in (1.0, 2.0)],
     "macd_trend": [{"fast": 4, "slow": 9, "signal": 3, "threshold": at} for at in (0.0, 0.001, 0.004, 0.5)],
+    "trailing_breakout": [
+        {"channel": channel, "atr_period": 5, "trail_atr": trail, "max_bars": held}
+        for channel in (3, 8)
+        for trail in (1.0, 3.0)
+        for held in (4, 50)
+    ],
 }
 SPECS = {
     "plain": BacktestSpec(cash=20_000.0),

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -128,6 +130,7 @@ def test_every_combination_makes_terms_that_kernels_take() -> None:
         ("backtest.fill.market=next_close", "fill_market", "next_close"),
         ("backtest.fill.limit=touch", "fill_limit", "touch"),
         ("backtest.fill.limit_timeout_bars=9", "limit_timeout_bars", 9),
+        ("backtest.fill.volume_share=0.1", "volume_share", 0.1),
     ],
 )
 def test_each_term_reaches_the_backtest_and_no_other_moves(override: str, name: str, value: object) -> None:
@@ -136,6 +139,18 @@ def test_each_term_reaches_the_backtest_and_no_other_moves(override: str, name: 
     assert getattr(plain, name) != value
     assert getattr(changed, name) == value
     assert {key for key, item in asdict(changed).items() if item != asdict(plain)[key]} == {name}
+
+
+def test_the_sessions_are_those_of_the_instruments_market() -> None:
+    settings = composed()
+    specs = {name: research.spec(settings, Container(settings).instrument(name)) for name in ("AAPL", "BTC", "ES")}
+    evening = np.array([pd.Timestamp("2026-03-02 23:30", tz="UTC").value])
+    assert {name: str(spec.sessions.dates(evening)[0]) for name, spec in specs.items()} == {
+        "AAPL": "2026-03-02",
+        "BTC": "2026-03-02",
+        "ES": "2026-03-03",
+    }
+    assert specs["AAPL"].sessions.name != specs["ES"].sessions.name
 
 
 @pytest.mark.parametrize(

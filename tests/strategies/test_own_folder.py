@@ -11,7 +11,15 @@ import strategies
 from strategies.discovery import Discovery, found_in
 from tests.strategies.test_discovery import PLAIN
 
-SHIPPED = {"buy_and_hold", "ema_crossover", "intraday_trend", "macd_trend", "pairs", "sma_crossover"}
+SHIPPED = {
+    "buy_and_hold",
+    "ema_crossover",
+    "intraday_trend",
+    "macd_trend",
+    "pairs",
+    "sma_crossover",
+    "trailing_breakout",
+}
 
 
 def found(folder: Path, monkeypatch: pytest.MonkeyPatch, **files: str) -> Discovery:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
+import types
 from decimal import Decimal
 
 import numpy as np
@@ -25,7 +26,7 @@ from tradewright.model.agent import Agent, AgentSnapshot
 from tradewright.model.bars import Bars
 from tradewright.model.errors import ConfigError, DataError
 from tradewright.model.signal import SignalAction
-from tradewright.model.strategy import HOLD
+from tradewright.model.strategy import HOLD, order
 from tradewright.research.strategy_check import trial_secondary
 
 NAN = math.nan
@@ -64,7 +65,10 @@ def test_compiled_and_plain_decisions_are_the_same(kind, position):
     strategy, bars = kinds().usable[kind](), waves()
     others = trial_secondary(strategy, bars)
     features = columns(strategy.prepare_state(), bars, others) or (bars.close,)
-    compiled, parameters = njit(strategy.generate_signal), strategy.parameters() or (0.0,)
+    decision = strategy.generate_signal
+    scope = {**decision.__globals__, "order": njit(order)}
+    compiled = njit(types.FunctionType(decision.__code__, scope))
+    parameters = strategy.parameters() or (0.0,)
     found = [compiled(i, features, parameters, position) for i in range(len(bars.ts))]
     np.testing.assert_array_equal(found, replay(strategy, bars, np.full(len(bars.ts), position), others))
 

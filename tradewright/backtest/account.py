@@ -21,10 +21,12 @@ from tradewright.fills.slippage import half_spread_bps, slippage_bps, slipped
 from tradewright.model.bars import Floats
 
 (CASH, LOTS, ENTRY_PRICE, ENTRY_FEES, ENTRY_BAR, STOP, TAKE_PROFIT, WORKING, LIMIT, EXPIRES, ORDERS, FILLS, FEES,
- TRADES, WINS, FOREIGN, ENTRY_WORTH) = range(17)  # fmt: skip
-ACCOUNT_SLOTS = 17
+ TRADES, WINS, FOREIGN, ENTRY_WORTH, TRIGGER, TRAIL, TRAIL_PERCENT, TRAIL_STOP, TIME_STOP,
+ CLOSING) = range(23)  # fmt: skip
+ACCOUNT_SLOTS = 23
 
-SIGNAL_FILL, LIMIT_FILL, STOP_FILL, TARGET_FILL, END_FILL = range(5)
+(SIGNAL_FILL, LIMIT_FILL, STOP_FILL, TARGET_FILL, END_FILL, STOP_ENTRY_FILL, TRAIL_FILL, TIME_FILL, OPEN_FILL,
+ CLOSE_FILL, REST_FILL) = range(11)  # fmt: skip
 """The values of ``FillReason``."""
 
 
@@ -33,6 +35,7 @@ class BarArrays(NamedTuple):
 
     ``marks`` are the closes in the account's currency. ``rate_open`` and ``rate_close`` are the newest rates known when
     a bar opens and when it closes, in account currency per unit of quote currency; empty where both are the same.
+    ``session_ends`` has for each bar the index of the last bar of its session; empty where no decision can ask for it.
     """
 
     open: Floats
@@ -45,6 +48,7 @@ class BarArrays(NamedTuple):
     marks: Floats
     rate_open: Floats
     rate_close: Floats
+    session_ends: Floats
 
 
 class FillLog(NamedTuple):
@@ -96,6 +100,11 @@ def coverable_lots(
     return min(lots, most)
 
 
+def fills_at_close(reason: int, rules: KernelParameters) -> bool:
+    """Whether a fill of this cause happens at the bar's close."""
+    return reason in (END_FILL, CLOSE_FILL) or (reason in (SIGNAL_FILL, TIME_FILL, REST_FILL) and rules.at_close)
+
+
 def execute(
     account: Floats,
     log: FillLog,
@@ -106,17 +115,17 @@ def execute(
     lots: float,
     base: float,
     reason: int,
+    worst: float,
 ) -> None:
     """Fill an order of ``lots`` at the rule price ``base`` in bar ``i``, as far as the account can cover it.
 
     An order never crosses zero. Market and stop orders slip and take; limits do not slip, and make unless they are
-    filled at the open. In bars of quotes the ``base`` of a market order is a middle price, that of all others a price
-    of the side they trade on; the recorded slippage is counted from the middle. What fills at the close is exchanged at
-    the rate known then, everything else at the rate known at the open, since the moment of a fill inside the bar is not
-    known.
+    filled at the open; a stop-limit order that its stop fills slips to its limit, ``worst``, at most (NaN: no limit).
+    In bars of quotes the ``base`` of a market order is a middle price, that of all others a price of the side they
+    trade on; the recorded slippage is counted from the middle. What fills at the close is exchanged at the rate known
+    then, everything else at the rate known at the open, since the moment of a fill inside the bar is not known.
     """
-    at_close = reason == END_FILL or (reason == SIGNAL_FILL and rules.at_close)
-    rate = rate_at(market.rate_close if at_close else market.rate_open, i)
+    rate = rate_at(market.rate_close if fills_at_close(reason, rules) else market.rate_open, i)
     resting = reason in (LIMIT_FILL, TARGET_FILL)
     half = half_spread(market, rules, i)
     maker = resting and base != slipped(market.open[i], side, half)
@@ -124,9 +133,12 @@ def execute(
     if not resting:
         volatility = market.volatility[i - 1] if 0 < i <= len(market.volatility) else 0.0
         bps = slippage_bps(volatility, market.spread[i], lots * rules.lot_size, market.volume[i], rules.slippage)
-    if reason in (SIGNAL_FILL, END_FILL):
+    if reason in (SIGNAL_FILL, END_FILL, TIME_FILL, OPEN_FILL, CLOSE_FILL, REST_FILL):
         base = slipped(base, side, half)
     price = slipped(base, side, bps)
+    if side * price > side * worst:
+        price = worst
+        bps = side * (price / base - 1.0) * 1e4
     lots = coverable_lots(account, side, lots, price * rules.multiplier * rate, total_cash(account, rate), maker, rules)
     if lots <= 0.0:
         return
@@ -150,6 +162,31 @@ def execute(
         position = account[LOTS] * rules.lot_size
         told = bps if resting else bps + half
         record_fill(log.fills, row, i, side, units, price, cost, told, reason, account, position, rate)
+
+
+def fill_part(
+    account: Floats,
+    log: FillLog,
+    market: BarArrays,
+    rules: KernelParameters,
+    i: int,
+    side: int,
+    lots: float,
+    base: float,
+    reason: int,
+    worst: float,
+) -> float:
+    """:func:`execute` as far as the bar's volume goes (``fill.volume_share``); the lots that are left to work on.
+
+    What the account cannot cover is not left. A bar of unknown volume fills everything, one without volume nothing.
+    """
+    most = lots
+    if rules.volume_share > 0.0 and market.volume[i] >= 0.0:
+        most = min(lots, whole_lots(rules.volume_share * market.volume[i], rules.lot_size))
+    before = account[LOTS]
+    if most > 0.0:
+        execute(account, log, market, rules, i, side, most, base, reason, worst)
+    return lots - most if abs(account[LOTS] - before) == most else 0.0
 
 
 def settle_difference(account: Floats, side: int, lots: float, value: float, cost: float, rate: float) -> None:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tradewright.backtest.code import code_identity
 from tradewright.backtest.rates import Conversion
 from tradewright.backtest.result import FILL, TOTALS, TRADE, BacktestResult
-from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.spec import BacktestSpec, Sessions
 from tradewright.model.bars import Bars
 from tradewright.model.hashing import SCHEMA_VERSION, content_hash
 from tradewright.model.secondary import SecondarySeries
@@ -131,6 +131,8 @@ def _described(value: object) -> object:
     """Dataclasses as their name and fields, so that two models with equal numbers stay apart."""
     if isinstance(value, Conversion | SecondarySeries):
         return value.digest
+    if isinstance(value, Sessions):
+        return value.name
     if is_dataclass(value) and not isinstance(value, type):
         own = {each.name: _described(getattr(value, each.name)) for each in fields(value)}
         return {"kind": type(value).__name__, **own}

@@ -22,6 +22,7 @@ import numpy as np
 
 from tradewright.backtest.engine_digest import engine_digest
 from tradewright.model.errors import StrategyError
+from tradewright.model.strategy import OrderRequest
 
 NOTHING: Mapping[str, object] = types.MappingProxyType({})
 
@@ -90,6 +91,27 @@ def reaches(function: types.FunctionType, names: Collection[str]) -> bool:
     """Whether a function, or any plain function that it names, names one of ``names``; none may call itself."""
     return not set(names).isdisjoint(function.__code__.co_names) or any(
         reaches(value, names) for _, value in named(function, NOTHING) if isinstance(value, types.FunctionType)
+    )
+
+
+def answers_with_requests(function: Callable[..., object]) -> bool:
+    """Whether a decision names :class:`OrderRequest` or one of its values, itself or through a helper or module."""
+    return _names_requests(plain(function), set())
+
+
+def _names_requests(function: types.FunctionType, seen: Seen) -> bool:
+    if id(function) in seen or not is_own(function):
+        return False
+    seen.add(id(function))
+    values = [value for _, value in named(function, NOTHING)]
+    for module in [value for value in values if isinstance(value, types.ModuleType)]:
+        values += [getattr(module, name) for name in _names(function.__code__) if hasattr(module, name)]
+    plain_ones = (getattr(value, "py_func", value) for value in values)
+    return any(
+        value is OrderRequest
+        or isinstance(value, OrderRequest)
+        or (isinstance(value, types.FunctionType) and _names_requests(value, seen))
+        for value in plain_ones
     )
 
 

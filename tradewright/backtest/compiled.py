@@ -22,10 +22,10 @@ from numba import njit
 from numba import types as types_of_numba
 
 from tradewright.backtest import kernel, lookahead_scan
-from tradewright.backtest.code import code_digest, helper_digest, is_own, named, plain, reaches
+from tradewright.backtest.code import answers_with_requests, code_digest, helper_digest, is_own, named, plain, reaches
 from tradewright.backtest.engine_digest import versions
 from tradewright.model.hashing import content_hash
-from tradewright.model.strategy import GenerateSignal
+from tradewright.model.strategy import Action, GenerateSignal, OrderRequest, order
 
 Compiled = Callable[..., Any]
 
@@ -71,7 +71,7 @@ def simulator(generate_signal: GenerateSignal, features: int, params: int) -> Co
 
     It runs without the interpreter lock.
     """
-    place: dict[str, object] = {"generate_signal": generate_signal}
+    place: dict[str, object] = {"generate_signal": generate_signal, "answer_as_request": _reader_of(generate_signal)}
     code = code_digest(kernel.simulate_sets, place)
     digest = _stamp(code)
     place.update(chosen_columns=_column_chooser(features), chosen_values=_value_chooser(params))
@@ -84,7 +84,7 @@ def simulator(generate_signal: GenerateSignal, features: int, params: int) -> Co
 @functools.lru_cache(maxsize=256)
 def look_ahead_scanner(generate_signal: GenerateSignal, features: int, params: int) -> Compiled:
     """:func:`~tradewright.backtest.lookahead_scan.scan` compiled for one strategy, with every index checked."""
-    place: dict[str, object] = {"generate_signal": generate_signal}
+    place = {"generate_signal": generate_signal, "answer_as_request": _reader_of(generate_signal)}
     code = code_digest(lookahead_scan.scan, place)
     digest = _stamp(code)
     place["truncated"] = _cutter(features)
@@ -92,6 +92,21 @@ def look_ahead_scanner(generate_signal: GenerateSignal, features: int, params: i
     entry.__qualname__ = f"scan_{digest}_{features}_{params}"
     compiled: Compiled = njit(entry, cache=True, **CHECKED_OPTIONS)
     return compiled
+
+
+def _four_numbers(action: Action) -> OrderRequest:
+    """Four numbers as a request; of what they cannot name, nothing."""
+    return order(action[0], action[1], action[2], action[3])
+
+
+def _itself(request: OrderRequest) -> OrderRequest:
+    """A request as it is."""
+    return request
+
+
+def _reader_of(generate_signal: GenerateSignal) -> Callable[..., OrderRequest]:
+    """What makes a request of a decision's answer: which of the two it is must be known when it is compiled."""
+    return _itself if answers_with_requests(generate_signal) else _four_numbers
 
 
 def compile_decision(generate_signal: GenerateSignal, features: int, params: int) -> str:

@@ -9,15 +9,22 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tradewright.backtest.code import answers_with_requests
 from tradewright.backtest.engine import run
 from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.backtest.strategy_errors import action_of, features_of, limited_action, located_errors
+from tradewright.backtest.strategy_errors import (
+    action_of,
+    features_of,
+    limited_action,
+    located_errors,
+    strategy_error,
+)
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.errors import DataError
 from tradewright.model.secondary import SecondarySeries
-from tradewright.model.strategy import Action, Strategy
+from tradewright.model.strategy import Action, OrderRequest, Strategy
 
 
 def decide(strategy: Strategy, bars: Bars, position: float, secondary: SecondarySeries | None = None) -> Action:
@@ -29,14 +36,17 @@ def decide(strategy: Strategy, bars: Bars, position: float, secondary: Secondary
     Raises:
         IndexError: without a bar.
         DataError: a series that it reads is not among ``secondary``.
-        StrategyError: the strategy's own code failed.
+        StrategyError: the strategy's own code failed, or it asks for what no signal carries.
     """
     if len(bars.ts) == 0:
         raise IndexError("there is no bar to decide on")
     features = columns(features_of(strategy), bars, secondary)
     last = len(bars.ts) - 1
     with located_errors(strategy), np.errstate(all="ignore"):
-        return limited_action(strategy, strategy.generate_signal(last, features, strategy.parameters(), position), last)
+        action = strategy.generate_signal(last, features, strategy.parameters(), position)
+        found = OrderRequest(*map(float, limited_action(strategy, action, last)))
+    refuse_orders(strategy, np.array([found]), last)
+    return found.target, found.limit, found.stop, found.take_profit
 
 
 def feature_values(
@@ -48,14 +58,47 @@ def feature_values(
 
 
 def replay(strategy: Strategy, bars: Bars, positions: Floats, secondary: SecondarySeries | None = None) -> Floats:
-    """The action of every bar, given the position held at its close. Shape (bars, 4): an :data:`Action` per row."""
+    """The action of every bar, given the position held at its close.
+
+    Shape (bars, 4), an :data:`Action` per row; (bars, 10), an :class:`OrderRequest` per row, of a strategy that answers
+    with requests.
+    """
     features = columns(features_of(strategy), bars, secondary)
     parameters = strategy.parameters()
-    actions = np.empty((len(bars.ts), 4))
+    requests = answers_with_requests(strategy.generate_signal)
+    actions = np.empty((len(bars.ts), len(OrderRequest._fields) if requests else 4))
     with located_errors(strategy), np.errstate(all="ignore"):
         for i, position in enumerate(positions):
             actions[i] = action_of(strategy, strategy.generate_signal(i, features, parameters, float(position)), i)
     return actions
+
+
+BACKTESTED_ALONE = {
+    "stop_entry": "a stop entry",
+    "trail": "a trailing stop",
+    "trail_percent": "a trailing stop",
+    "time_stop": "a time stop",
+    "fill_at": "a fill at the open or at the close",
+}
+"""What a request may ask for and no signal carries, with its name."""
+
+
+def refuse_orders(strategy: Strategy, actions: Floats, first: int = 0) -> None:
+    """Refuse the actions of successive bars, the first of which is ``first``, that ask for more than signals carry.
+
+    Raises:
+        StrategyError: naming the strategy, the bar and the kind of order.
+    """
+    for name, kind in BACKTESTED_ALONE.items() if actions.shape[1] > 4 else ():
+        asked = ~np.isnan(actions[:, 0]) & ~np.isnan(actions[:, OrderRequest._fields.index(name)])
+        if asked.any():
+            bar = first + int(np.argmax(asked))
+            raise strategy_error(
+                strategy,
+                f"it asks for {kind} ({name}) in bar {bar}, which backtests have and signals do not carry",
+                "to trade it, let it ask for limit, stop and take_profit alone, and decide its other exits itself; "
+                "to study it, keep its file out of a conf/strategy from which signals are made",
+            )
 
 
 _EXITS = (FillReason.STOP, FillReason.TAKE_PROFIT)
@@ -80,13 +123,14 @@ class CurrentTarget(NamedTuple):
 def current_target(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> CurrentTarget:
     """Replay the strategy over all bars, stops included, and return the target in force after the newest close.
 
-    Decisions reach the market at the next open here, whatever ``spec`` says of delay and fill: waiting for longer is a
-    caution of backtests, and nothing that live trading does. A target for the direction that stands already does not
-    renew it. A target with a limit closes what is held the other way at once, and stands for itself once its limit is
-    reached: live orders are market orders.
+    Decisions reach the market at the next open here, and fill whole, whatever ``spec`` says of delay, fill and share of
+    the volume: waiting for longer is a caution of backtests, and nothing that live trading does. A target for the
+    direction that stands already does not renew it. A target with a limit closes what is held the other way at once,
+    and stands for itself once its limit is reached: live orders are market orders.
 
     Raises:
         DataError: without a bar.
+        StrategyError: the strategy asks for what no signal carries.
     """
     return target_changes(strategy, bars, spec)[-1]
 
@@ -98,12 +142,15 @@ def target_changes(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> list[C
 
     Raises:
         DataError: without a bar.
+        StrategyError: the strategy asks for what no signal carries.
     """
     if len(bars.ts) == 0:
         raise DataError("no bars to decide on", where=strategy.name, remedy="materialize the bars first")
-    result = run(strategy, bars, replace(spec, bar_delay=1, fill_market="next_open", close_at_end=False))
+    live = replace(spec, bar_delay=1, fill_market="next_open", volume_share=None, close_at_end=False)
+    result = run(strategy, bars, live)
     found = [CurrentTarget(0.0, 0)]
     actions = replay(strategy, bars, result.position, spec.secondary)
+    refuse_orders(strategy, actions)
     for change in _changes(actions, result, allow_short=spec.allow_short):
         if np.sign(change.target) != np.sign(found[-1].target):
             found.append(change)
@@ -120,7 +167,7 @@ def _changes(actions: Floats, result: BacktestResult, *, allow_short: bool) -> I
             undecided.setdefault(bar, []).append(CurrentTarget(target, bar))
     for bar in sorted({*undecided, *np.flatnonzero(~np.isnan(actions[:, 0])).tolist()}):
         yield from undecided.get(bar, ())
-        target, limit, stop, take_profit = actions[bar].tolist()
+        target, limit, stop, take_profit = actions[bar, :4].tolist()
         if math.isnan(target):
             continue
         wanted = float(np.clip(target, -1.0 if allow_short else 0.0, 1.0))

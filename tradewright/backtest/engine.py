@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tradewright.backtest.account import ACCOUNT_SLOTS, BarArrays, FillLog
+from tradewright.backtest.code import answers_with_requests
 from tradewright.backtest.compiled import simulator
 from tradewright.backtest.kernel import ALL_FILLS, ALL_ORDERS, ALL_TRADES, SUMMARY_SLOTS, Matrix, Workspace
 from tradewright.backtest.orders import TARGET_SLOTS
@@ -45,7 +46,7 @@ def run(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> BacktestResult:
         StrategyError: the decision cannot be compiled.
     """
     inputs = inputs_of(strategy, bars, spec.secondary)
-    market, rules = market_of(bars, spec), spec.rules()
+    market, rules = market_of(bars, spec, answers_with_requests(strategy.generate_signal)), spec.rules()
     room = len(bars.ts) // BARS_PER_FILL + 1
     while True:
         log = FillLog(np.empty(room, FILL), np.empty(room, TRADE))
@@ -82,8 +83,11 @@ def inputs_of(strategy: Strategy, bars: Bars, secondary: SecondarySeries | None)
     return Inputs(tuple(map(contiguous, found)), tuple(map(float, strategy.parameters())) or (0.0,))
 
 
-def market_of(bars: Bars, spec: BacktestSpec) -> BarArrays:
+def market_of(bars: Bars, spec: BacktestSpec, requests: bool) -> BarArrays:
     """The bars as the kernel reads them, checked.
+
+    Args:
+        requests: whether the strategy answers with order requests, of which one may ask when a session ends.
 
     Raises:
         DataError: bars of unequal length, out of order, or with a price that is not finite; rates of other bars.
@@ -96,7 +100,8 @@ def market_of(bars: Bars, spec: BacktestSpec) -> BarArrays:
     else:
         known.check(len(bars.ts))
         rates = bars.close * known.close, known.open, known.close
-    return BarArrays(*map(contiguous, (*bars[1:], volatility, *rates)))
+    ends = spec.sessions.last_bars(bars.ts) if requests else np.empty(0)
+    return BarArrays(*map(contiguous, (*bars[1:], volatility, *rates, ends)))
 
 
 def workspace_of(rules: KernelParameters) -> Workspace:

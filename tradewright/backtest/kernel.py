@@ -19,9 +19,8 @@ from tradewright.backtest.account import (
     LIMIT,
     LOTS,
     ORDERS,
-    STOP,
-    TAKE_PROFIT,
     TRADES,
+    TRIGGER,
     WINS,
     WORKING,
     BarArrays,
@@ -29,20 +28,28 @@ from tradewright.backtest.account import (
     rate_at,
     total_cash,
 )
+from tradewright.backtest.exits import clear_exits, close_out, is_guarded, leave_in_time
 from tradewright.backtest.orders import (
+    TARGET_FILL_AT,
+    TARGET_GOOD_FOR,
     TARGET_LIMIT,
     TARGET_STOP,
     TARGET_TAKE_PROFIT,
+    TARGET_TIME_STOP,
+    TARGET_TRAIL,
+    TARGET_TRAIL_PERCENT,
+    TARGET_TRIGGER,
     WANTED,
     WEIGHT,
     apply_target,
-    close_out,
+    is_late,
     match_resting,
     sized_at_decision,
+    work_on,
 )
 from tradewright.backtest.spec import KernelParameters
 from tradewright.model.bars import Floats
-from tradewright.model.strategy import HOLD, NAN, Action
+from tradewright.model.strategy import HOLD, NAN, Action, OrderRequest
 
 (FINAL_EQUITY, PEAK, WORST, RETURN_SUM, RETURN_SQUARES, BARS_HELD, ALL_ORDERS, ALL_FILLS, ALL_FEES, ALL_TRADES,
  ALL_WINS) = range(11)  # fmt: skip
@@ -69,6 +76,11 @@ def generate_signal(_i: int, _features: tuple[Floats, ...], _params: tuple[float
     return HOLD
 
 
+def answer_as_request(action: Action | OrderRequest) -> OrderRequest:
+    """The answer of a decision as a request; compiled for what the strategy answers with."""
+    return OrderRequest(*action)
+
+
 def chosen_columns(columns: Matrix, row: Indices) -> tuple[Floats, ...]:
     """The columns of one set as a tuple; compiled for the strategy's number of features."""
     return tuple(columns[index] for index in row)
@@ -83,41 +95,58 @@ def open_account(account: Floats, rules: KernelParameters) -> None:
     """A new account: the cash, and nothing else."""
     account[:] = 0.0
     account[CASH] = rules.cash
-    account[STOP] = account[TAKE_PROFIT] = account[LIMIT] = NAN
+    account[LIMIT] = account[TRIGGER] = NAN
+    clear_exits(account)
 
 
 def trade_bar(
     account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int, pending: Floats, due: bool
 ) -> bool:
     """Everything that fills in bar ``i``, in its order in time; True while something rests in the market."""
-    if rules.at_close and resting(account):
-        match_resting(account, log, market, rules, i)
-    if due:
+    late = is_late(pending[TARGET_FILL_AT], rules)
+    if due and not late:
         apply_target(account, log, market, rules, i, pending)
-    if not rules.at_close and resting(account):
+    if not rules.at_close:
+        if late or not due:
+            work_on(account, log, market, rules, i)
+        leave_in_time(account, log, market, rules, i)
+    if resting(account):
         match_resting(account, log, market, rules, i)
+    if due and late:
+        apply_target(account, log, market, rules, i, pending)
+    if rules.at_close:
+        if not due:
+            work_on(account, log, market, rules, i)
+        leave_in_time(account, log, market, rules, i)
     return resting(account)
 
 
 def resting(account: Floats) -> bool:
-    """Whether a working order or a protective exit can fill in the next bar."""
-    guarded = account[LOTS] != 0.0 and (account[STOP] == account[STOP] or account[TAKE_PROFIT] == account[TAKE_PROFIT])
-    return bool(account[WORKING] != 0.0 or guarded)
+    """Whether a working order or an exit can fill in the next bar."""
+    return bool(account[WORKING] != 0.0 or is_guarded(account))
 
 
 def submit_target(
-    workspace: Workspace, account: Floats, rules: KernelParameters, i: int, action: Action, market: BarArrays
+    workspace: Workspace, account: Floats, rules: KernelParameters, i: int, request: OrderRequest, market: BarArrays
 ) -> None:
     """Size the target of bar ``i`` and put it on its way: it reaches the market ``delay`` bars later."""
-    weight = min(max(action[0], -1.0), 1.0)
+    weight = min(max(request.target, -1.0), 1.0)
     slot = (i + rules.delay) & (len(workspace.due) - 1)
     workspace.due[slot] = i + rules.delay
     pending = workspace.targets[slot]
     pending[WEIGHT] = weight
     rate = rate_at(market.rate_close, i)
     equity = total_cash(account, rate) + account[LOTS] * (rules.lot_size * rules.multiplier) * market.marks[i]
-    pending[WANTED] = sized_at_decision(weight, equity, market.close[i], action[1], action[2], rate, rules)
-    pending[TARGET_LIMIT], pending[TARGET_STOP], pending[TARGET_TAKE_PROFIT] = action[1], action[2], action[3]
+    pending[WANTED] = sized_at_decision(request, weight, equity, market.close[i], rate, rules)
+    pending[TARGET_LIMIT] = request.limit
+    pending[TARGET_STOP] = request.stop
+    pending[TARGET_TAKE_PROFIT] = request.take_profit
+    pending[TARGET_TRIGGER] = request.stop_entry
+    pending[TARGET_TRAIL] = request.trail
+    pending[TARGET_TRAIL_PERCENT] = request.trail_percent
+    pending[TARGET_TIME_STOP] = request.time_stop
+    pending[TARGET_GOOD_FOR] = request.good_for
+    pending[TARGET_FILL_AT] = request.fill_at
 
 
 def next_target(workspace: Workspace, rules: KernelParameters, i: int) -> int:
@@ -227,7 +256,7 @@ def at_the_close(
         return False
     action = generate_signal(i, features, params, account[LOTS] * rules.lot_size)
     if action[0] == action[0]:
-        submit_target(workspace, account, rules, i, action, market)
+        submit_target(workspace, account, rules, i, answer_as_request(action), market)
         apply_target(account, log, market, rules, i, workspace.targets[0])
     return resting(account)
 
@@ -282,9 +311,8 @@ def simulate(
             if account[CASH] != summary[FINAL_EQUITY]:
                 mark_to_market(summary, account, rules, market, i)
         if decided < stop:
-            submit_target(
-                workspace, account, rules, decided, generate_signal(decided, features, params, position), market
-            )
+            request = answer_as_request(generate_signal(decided, features, params, position))
+            submit_target(workspace, account, rules, decided, request, market)
             next_due = decided + rules.delay if next_due <= decided else next_due
         i = min(decided + 1, stop)
     summary[ALL_ORDERS] = account[ORDERS]

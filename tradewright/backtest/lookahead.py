@@ -41,21 +41,20 @@ from tradewright.backtest.lookahead_scan import (
     Place,
 )
 from tradewright.backtest.strategy_errors import (
-    LIMITS,
+    beyond_limits,
     features_of,
     limited_action,
     line_in,
     located_errors,
-    strategy_error,
 )
 from tradewright.indicators.registry import columns
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.secondary import SecondarySeries
-from tradewright.model.strategy import Action, Strategy
+from tradewright.model.strategy import Action, OrderRequest, Strategy
 from tradewright.store.dataset import bars_hash
 
-PARTS = ("target", "limit", "stop", "take_profit")
+PARTS = OrderRequest._fields
 POSITIONS = (0.0, 1.0, -1.0, 1000.0, -1000.0)
 """The positions, in units, with which every bar is decided."""
 DENSE, SPREAD = 32, 8
@@ -165,7 +164,9 @@ def _decisions(strategy: Strategy, bars: Bars, secondary: SecondarySeries | None
 def _plain_scan(strategy: Strategy, found: tuple[Floats, ...], count: int) -> LookAhead | None:
     """The scan as Python; an error of the author's has a traceback there, and none in machine code."""
 
-    def decision(i: int, features: tuple[Floats, ...], params: tuple[float, ...], position: float) -> Action:
+    def decision(
+        i: int, features: tuple[Floats, ...], params: tuple[float, ...], position: float
+    ) -> Action | OrderRequest:
         return limited_action(strategy, strategy.generate_signal(i, features, params, position), i)
 
     names = {**vars(lookahead_scan), "generate_signal": decision}
@@ -214,10 +215,10 @@ def _told(
     with np.errstate(all="ignore"):
         whole = strategy.generate_signal(bar, histories[WHOLE], params, position)
         if place[FOUND] == NO_ACTION:
-            raise strategy_error(strategy, f"it returned {tuple(map(float, whole))} in bar {bar}", LIMITS)
+            raise beyond_limits(strategy, whole, bar)
         seen = tuple(column[: bar + 1 if history == TRUNCATED else None] for column in histories[history])
         other = strategy.generate_signal(bar, seen, params, position)
-    for what, known, cut in zip(PARTS, map(float, whole), map(float, other), strict=True):
+    for what, known, cut in zip(PARTS[: len(whole)], map(float, whole), map(float, other), strict=True):
         if known != cut and (known == known or cut == cut):
             return LookAhead(bar, what, known, cut, invented=history >= RAISED, place=line_in(strategy))
     return LookAhead(bar, PARTS[0], float(whole[0]), np.nan, place=line_in(strategy))

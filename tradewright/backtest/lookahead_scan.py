@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tradewright.backtest.kernel import generate_signal
+from tradewright.backtest.kernel import answer_as_request, generate_signal
 from tradewright.model.bars import Floats
-from tradewright.model.strategy import Action
+from tradewright.model.strategy import OrderRequest, is_order
 
 Matrix = npt.NDArray[np.float64]
 Place = npt.NDArray[np.int64]
@@ -32,22 +32,12 @@ def truncated(features: tuple[Floats, ...], stop: int) -> tuple[Floats, ...]:
     return tuple(column[:stop] for column in features)
 
 
-def differs(one: Action, other: Action) -> bool:
-    """Whether two actions differ in any part; NaN equals NaN."""
-    return (
-        (one[0] != other[0] and (one[0] == one[0] or other[0] == other[0]))
-        or (one[1] != other[1] and (one[1] == one[1] or other[1] == other[1]))
-        or (one[2] != other[2] and (one[2] == one[2] or other[2] == other[2]))
-        or (one[3] != other[3] and (one[3] == one[3] or other[3] == other[3]))
-    )
-
-
-def is_no_action(action: Action) -> bool:
-    """Whether the target lies outside of [-1, 1], or a price is infinite."""
-    return bool(
-        action[0] > 1.0 or action[0] < -1.0 or abs(action[1]) == np.inf or abs(action[2]) == np.inf
-        or abs(action[3]) == np.inf
-    )  # fmt: skip
+def differs(one: OrderRequest, other: OrderRequest) -> bool:
+    """Whether two requests differ in any part; NaN equals NaN."""
+    for k in range(len(one)):  # noqa: SIM110 - compiles
+        if one[k] != other[k] and (one[k] == one[k] or other[k] == other[k]):
+            return True
+    return False
 
 
 def scan(
@@ -82,18 +72,18 @@ def scan(
         for p in range(len(positions)):
             place[POSITION] = p
             place[HISTORY] = WHOLE
-            whole = generate_signal(i, features, params, positions[p])
-            if is_no_action(whole):
+            whole = answer_as_request(generate_signal(i, features, params, positions[p]))
+            if not is_order(whole):
                 place[FOUND] = NO_ACTION
                 return
             place[FOUND] = DIFFERS
             place[HISTORY] = TRUNCATED
-            if differs(whole, generate_signal(i, known, params, positions[p])):
+            if differs(whole, answer_as_request(generate_signal(i, known, params, positions[p]))):
                 return
             place[HISTORY] = RAISED
-            if differs(whole, generate_signal(i, raised, params, positions[p])):
+            if differs(whole, answer_as_request(generate_signal(i, raised, params, positions[p]))):
                 return
             place[HISTORY] = LOWERED
-            if differs(whole, generate_signal(i, lowered, params, positions[p])):
+            if differs(whole, answer_as_request(generate_signal(i, lowered, params, positions[p]))):
                 return
             place[FOUND] = NOTHING

@@ -38,6 +38,13 @@ class FillReason(IntEnum):
     TAKE_PROFIT = 3
     END = 4
     """The position was closed at the last bar's close because ``close_at_end`` asked for it."""
+    STOP_ENTRY = 5
+    TRAILING_STOP = 6
+    TIME_STOP = 7
+    MARKET_ON_OPEN = 8
+    MARKET_ON_CLOSE = 9
+    REST = 10
+    """What a former bar's volume left of a market order, at market."""
 
 
 FILL = np.dtype(

@@ -3,15 +3,47 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from tradewright.backtest.rates import Conversion
 from tradewright.backtest.sizing import MaxSize, SizingModel, SizingTerms
 from tradewright.fills.costs import CostModel, FeeTerms, NoCosts
 from tradewright.fills.slippage import NoSlippage, SlippageModel, SlippageTerms
+from tradewright.model.bars import Floats, Times
 from tradewright.model.errors import ConfigError
 from tradewright.model.secondary import SecondarySeries
+
+
+class Sessions:
+    """What day a bar is of; two are equal where their names are.
+
+    Args:
+        name: of the calendar, with its corrections.
+        dates: the date of each bar's session (datetime64[D]) by the starts of the bars, in nanoseconds UTC.
+    """
+
+    def __init__(self, name: str, dates: Callable[[Times], npt.NDArray[np.datetime64]]) -> None:
+        self.name, self.dates = name, dates
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sessions) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def last_bars(self, ts: Times) -> Floats:
+        """For each bar the index of the last bar of its session, as a float; ``ts`` ascends."""
+        days = self.dates(ts)
+        return (np.searchsorted(days, days, side="right") - 1).astype(np.float64)
+
+
+UTC_DAYS = Sessions("UTC days", lambda ts: ts.astype("datetime64[ns]").astype("datetime64[D]"))
+"""The sessions of bars whose calendar is not told."""
 
 
 class KernelParameters(NamedTuple):
@@ -33,6 +65,7 @@ class KernelParameters(NamedTuple):
     multiplier: float
     paid_in_full: bool
     quoted: bool
+    volume_share: float
 
 
 @dataclass(frozen=True)
@@ -43,6 +76,8 @@ class BacktestSpec:
         cash: what the account starts with, in its currency, as all costs are.
         fill_market: where market orders fill: the open (default) or the close of the bar that they reach.
         fill_limit: ``marketable`` fills a limit beyond the open at the open; ``touch`` only where low <= limit <= high.
+        volume_share: the most of a bar's volume that an order fills in it, a fraction; the rest works on, of a market
+            order or a reached stop at market. None: no limit. Bars of unknown volume fill everything.
         bar_delay: bars between decision and fill. 1 is the honest default: decided on a close, filled in the next bar.
             0 fills at the very close that was decided on, which no one can do; tests use it to pin the shift, it needs
             ``next_close``, and configurations do not admit it.
@@ -56,6 +91,7 @@ class BacktestSpec:
         multiplier: money per unit and price point, in the quote currency.
         conversion: the rates of an instrument quoted in another currency than the account's; they belong to the bars.
         currency: the account's; empty where it was not told.
+        sessions: of the bars; an entry that is good for the day works until theirs ends.
         quoted_spread: None for bars of trades. For bars of quotes, which hold middle prices, the basis points that
             stand in for an unknown spread. A purchase then meets the ask and a sale the bid, half the bar's spread
             away, and the slippage model comes on top, without a half spread of its own.
@@ -72,6 +108,7 @@ class BacktestSpec:
     sizing: SizingModel = field(default_factory=MaxSize)
     fill_market: Literal["next_open", "next_close"] = "next_open"
     fill_limit: Literal["marketable", "touch"] = "marketable"
+    volume_share: float | None = None
     bar_delay: int = 1
     limit_timeout_bars: int = 5
     allow_short: bool = False
@@ -82,6 +119,7 @@ class BacktestSpec:
     multiplier: float = 1.0
     conversion: Conversion | None = None
     currency: str = ""
+    sessions: Sessions = UTC_DAYS
     quoted_spread: float | None = None
     secondary: SecondarySeries | None = None
 
@@ -92,6 +130,8 @@ class BacktestSpec:
             self._check(name, "a finite number > 0", 0.0 < getattr(self, name) < math.inf)
         self._check("fill_market", "next_open or next_close", self.fill_market in ("next_open", "next_close"))
         self._check("fill_limit", "marketable or touch", self.fill_limit in ("marketable", "touch"))
+        if self.volume_share is not None:
+            self._check("volume_share", "above 0 and at most 1", 0.0 < self.volume_share <= 1.0)
         self._check("bar_delay", ">= 0, and 0 only with next_close", self._delay_fits())
         self._check("limit_timeout_bars", ">= 1", self.limit_timeout_bars >= 1)
         self._check("first_bar", ">= 0", self.first_bar >= 0)
@@ -123,6 +163,7 @@ class BacktestSpec:
             multiplier=float(self.multiplier),
             paid_in_full=self.conversion is None or self.conversion.paid_in_full,
             quoted=self.quoted_spread is not None,
+            volume_share=self.volume_share or 0.0,
         )
 
     def _slippage(self) -> SlippageTerms:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dis
-import math
 import re
 import sys
 import traceback
@@ -16,10 +15,17 @@ import numpy as np
 from tradewright.indicators.catalogue import resolve
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import StrategyError, TradewrightError
-from tradewright.model.strategy import Action, Feature, Strategy
+from tradewright.model.strategy import Action, Feature, OrderRequest, Strategy, is_order
 
-RETURNS = "return HOLD for no signal, else (target, limit, stop, take_profit): four numbers, NAN for a price not used"
+RETURNS = (
+    "return HOLD for no signal, else (target, limit, stop, take_profit): four numbers, NAN for a price not used; "
+    "or NO_ORDER and order(...), on every way through it"
+)
 LIMITS = "a target lies between -1 (short) and 1 (long), NAN is no signal; prices are finite, or NAN for none"
+REQUEST_LIMITS = (
+    f"{LIMITS}; one of trail (above 0) and trail_percent (above 0, below 100) at most; time_stop is a whole number of "
+    "bars from 1; good_for is bars from 1, DAY or GTC; fill_at is AT_OPEN or AT_CLOSE"
+)
 
 _PLACE = re.compile(r'(?:File "|Raised from )([^"\n]+?)(?:", line | \()(\d+)')
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -32,6 +38,7 @@ _MEANINGS = (
     (r"tuple index out of range|[Ii]ndex .*out of (?:range|bounds)", "it reads a feature or a parameter that is none"),
     (r"variable '([^'.]+)[^']*' referenced before assignment", "{0!r} has no value in some cases"),
     (r"Can(?:not|'t) unify return type from the following types: (.+)", "it returns different things: {0}"),
+    (r"Cannot unify (\w+\([^)]*\)) and (\w+\([^)]*\)) for", "it returns different things: {0} and {1}"),
     (r"(?:Unsupported|Use of unsupported|does not support|not supported)", "the line uses Python that is not compiled"),
 )
 """Words of the compiler and what they mean to an author; of several the first that is found."""
@@ -69,13 +76,13 @@ def features_of(strategy: Strategy) -> tuple[Feature, ...]:
     return found
 
 
-def action_of(strategy: Strategy, action: object, bar: int) -> Action:
-    """The action that a decision returned, if it is one: four numbers.
+def action_of(strategy: Strategy, action: object, bar: int) -> Action | OrderRequest:
+    """The action that a decision returned, if it is one: four numbers, or a request.
 
     Raises:
         StrategyError: anything else.
     """
-    if not isinstance(action, tuple) or len(action) != 4:
+    if not isinstance(action, OrderRequest) and (not isinstance(action, tuple) or len(action) != 4):
         raise strategy_error(strategy, f"it returned {action!r} in bar {bar}", RETURNS)
     for part in action:
         if isinstance(part, (bool, np.bool_)) or not isinstance(part, (int, float, np.number)):
@@ -83,16 +90,24 @@ def action_of(strategy: Strategy, action: object, bar: int) -> Action:
     return action
 
 
-def limited_action(strategy: Strategy, action: object, bar: int) -> Action:
+def limited_action(strategy: Strategy, action: object, bar: int) -> Action | OrderRequest:
     """The action that a decision returned, within its limits; the kernel itself would trade a target of 5 as one of 1.
 
     Raises:
-        StrategyError: no action, a target outside of [-1, 1], or an infinite price.
+        StrategyError: no action, a target outside of [-1, 1], an infinite price, or a request beyond its limits.
     """
     found = action_of(strategy, action, bar)
-    if abs(found[0]) > 1.0 or any(abs(price) == math.inf for price in found[1:]):
-        raise strategy_error(strategy, f"it returned {tuple(map(float, found))} in bar {bar}", LIMITS)
+    if not is_order(OrderRequest(*found)):
+        raise beyond_limits(strategy, found, bar)
     return found
+
+
+def beyond_limits(strategy: Strategy, action: Action | OrderRequest, bar: int) -> StrategyError:
+    """The error of an action beyond its limits."""
+    if not isinstance(action, OrderRequest):
+        return strategy_error(strategy, f"it returned {tuple(map(float, action))} in bar {bar}", LIMITS)
+    told = ", ".join(f"{name}={value:g}" for name, value in action._asdict().items() if value == value)
+    return strategy_error(strategy, f"it returned order({told}) in bar {bar}", REQUEST_LIMITS)
 
 
 @contextmanager
@@ -170,7 +185,7 @@ def check_compiles(strategy: Strategy) -> None:
     with located_errors(strategy):
         features, parameters = strategy.prepare_state(), strategy.parameters()
         returned = compile_decision(strategy.generate_signal, len(features), len(parameters))
-    if "Tuple" not in returned or returned.startswith(("none", "Optional")):
+    if ("Tuple" not in returned and OrderRequest.__name__ not in returned) or returned.startswith(("none", "Optional")):
         nothing = returned.startswith(("none", "Optional"))
         kind = "nothing on some way through it" if nothing else f"something else than four numbers: {returned}"
         raise strategy_error(strategy, f"it returns {kind}", RETURNS)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tradewright.backtest.account import BarArrays, FillLog
+from tradewright.backtest.code import answers_with_requests
 from tradewright.backtest.compiled import Compiled, simulator
 from tradewright.backtest.engine import Inputs, contiguous, inputs_of, market_of, workspace_of
 from tradewright.backtest.kernel import SUMMARY_SLOTS, Indices, Matrix, Workspace
@@ -155,7 +156,7 @@ def prepare(strategies: Sequence[Strategy], bars: Bars, spec: BacktestSpec) -> P
         columns=contiguous(table),
         which=np.array([[distinct[feature] for feature in need] for need in needs], np.int64),
         values=contiguous(np.array(values, np.float64)),
-        market=market_of(bars, spec),
+        market=market_of(bars, spec, answers_with_requests(strategies[0].generate_signal)),
         rules=spec.rules(),
     )
 

@@ -58,7 +58,97 @@ Action = tuple[float, float, float, float]
 allowed, 0 is flat and NaN is "no signal"; the other three are prices, NaN for none: a limit makes the entry a limit
 order, stop and take-profit protect the position until it is closed."""
 
-GenerateSignal = Callable[[int, tuple[Floats, ...], tuple[float, ...], float], Action]
+
+class OrderRequest(NamedTuple):
+    """What a decision may answer with instead of the four numbers: a target with orders of any kind.
+
+    Made by :func:`order`, which the compiler knows; a decision answers with requests on every way through it, or with
+    four numbers on every way.
+
+    Args:
+        target, limit, stop, take_profit: as of :data:`Action`.
+        stop_entry: the entry waits until the price reaches this, above the market for a purchase; with a limit it is a
+            stop-limit order.
+        trail: a stop follows the best price at this distance, in price units; NaN for none.
+        trail_percent: the same, in percent of the best price, above 0 and below 100. One of the two at most.
+        time_stop: bars after which the position is closed, from 1; NaN for none.
+        good_for: bars during which an entry works, from 1; :data:`DAY`, :data:`GTC`, or NaN for the terms' own number.
+        fill_at: :data:`AT_OPEN` or :data:`AT_CLOSE` of the bar that it reaches; NaN for the terms' own moment.
+    """
+
+    target: float = NAN
+    limit: float = NAN
+    stop: float = NAN
+    take_profit: float = NAN
+    stop_entry: float = NAN
+    trail: float = NAN
+    trail_percent: float = NAN
+    time_stop: float = NAN
+    good_for: float = NAN
+    fill_at: float = NAN
+
+
+NO_ORDER = OrderRequest()
+"""No signal, of a decision that answers with requests: the position and its exits are kept."""
+
+DAY = 0.0
+"""``good_for``: until the end of the session of the first bar in which the entry works."""
+
+GTC = float("inf")
+"""``good_for``: until the next target."""
+
+AT_OPEN, AT_CLOSE = 0.0, 1.0
+"""``fill_at``: the opening and the closing price."""
+
+
+def order(
+    target: float,
+    limit: float = NAN,
+    stop: float = NAN,
+    take_profit: float = NAN,
+    stop_entry: float = NAN,
+    trail: float = NAN,
+    trail_percent: float = NAN,
+    time_stop: float = NAN,
+    good_for: float = NAN,
+    fill_at: float = NAN,
+) -> OrderRequest:
+    """The request with these terms, all of them numbers; see :class:`OrderRequest`."""
+    return OrderRequest(
+        float(target),
+        float(limit),
+        float(stop),
+        float(take_profit),
+        float(stop_entry),
+        float(trail),
+        float(trail_percent),
+        float(time_stop),
+        float(good_for),
+        float(fill_at),
+    )
+
+
+def is_order(request: OrderRequest) -> bool:
+    """Whether a request lies within its limits: the target in [-1, 1], prices finite or NaN, the rest as documented.
+
+    Plain scalar code, which the look-ahead test compiles.
+    """
+    target, trail, percent = request.target, request.trail, request.trail_percent
+    held, good_for, at = request.time_stop, request.good_for, request.fill_at
+    prices = abs(request.limit), abs(request.stop), abs(request.take_profit), abs(request.stop_entry)
+    return bool(
+        not (target > 1.0 or target < -1.0)
+        and not (prices[0] == GTC or prices[1] == GTC or prices[2] == GTC or prices[3] == GTC)
+        and (trail != trail or 0.0 < trail < GTC)
+        and (percent != percent or 0.0 < percent < 100.0)
+        and (trail != trail or percent != percent)
+        and (held != held or (1.0 <= held < GTC and held % 1.0 == 0.0))
+        and (good_for != good_for or good_for == DAY or good_for >= 1.0)
+        and (at != at or at in (AT_OPEN, AT_CLOSE))
+    )
+
+
+GenerateSignal = Callable[[int, tuple[Floats, ...], tuple[float, ...], float], Action | OrderRequest]
 """(bar index, feature columns, parameters, signed position in units) -> action. Reads columns at indices <= i only,
 uses only what numba compiles and nothing but its arguments."""
 
