@@ -15,6 +15,7 @@ from runtime.feeds import look_back_bars, scenario, scenario_end, stored_timefra
 from runtime.uses import Reading, begin_reading, record_use
 from tradewright.backtest.code import code_identity
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
+from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.calendars.registry import calendar_of
 from tradewright.catalog.trials import Trials
@@ -23,6 +24,7 @@ from tradewright.evaluation.study import MetricsConfig, StudyResult
 from tradewright.fills.slippage import for_instrument
 from tradewright.indicators.features import FeatureSettings
 from tradewright.indicators.sessions import Session
+from tradewright.model.allocation import decision_of, is_allocation
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.clock import SystemClock
 from tradewright.model.hashing import content_hash
@@ -31,9 +33,9 @@ from tradewright.model.ports import Feed
 from tradewright.model.signal import SignalCandidate
 from tradewright.model.strategy import Feature
 from tradewright.research.bars import InstrumentBars, LookBack, Selection, read_base, read_instrument_bars, refresh
-from tradewright.research.look_ahead import evidence_of
+from tradewright.research.look_ahead import allocation_evidence, evidence_of
 from tradewright.research.signals import Declared, identity_of, signals
-from tradewright.research.study import Terms, report
+from tradewright.research.study import Terms, needs_shared_account, report
 from tradewright.research.trial_recorder import TrialRecorder
 from tradewright.store.artefacts import Artefacts
 from tradewright.store.bars import UpsertReport
@@ -175,13 +177,16 @@ def run_study(house: Container) -> StudyResult:
     """
     house = house.for_research
     settings, picked, length = house.settings, selection(house), timeframe(house.settings)
+    shared = settings.backtest.shared if settings.backtest.account == "shared" else None
+    if shared is None and is_allocation(house.tested):
+        raise needs_shared_account(house.tested.name)
     reading = begin_reading(house, picked.instruments, length)
     read = tables(house, picked)
     found = {each.symbol: read_base(house.bars, picked, each) for each in picked.instruments}
     bases = {symbol: base for symbol, base in found.items() if base is not None}
     priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
     note_use(house, UseKind.BACKTEST, reading, read, priced.values())
-    tested = look_ahead(house, read)
+    tested = _tested(house, read, priced)
     chosen = settings.backtest.model_dump(mode="json")
     facts = {
         "strategy": settings.strategy.name,
@@ -191,15 +196,16 @@ def run_study(house: Container) -> StudyResult:
         **({BARS: f"as known at {known_text(house.known_at)}"} if house.known_at else {}),
         "timeframe": "; ".join((length, *(f"{name} made of {each.timeframe}" for name, each in bases.items()))),
         **_of_quotes(read.values()),
-        "cash": f"{settings.backtest.cash:,.12g} {account_currency(settings)}, an equal part for each instrument",
+        "cash": f"{settings.backtest.cash:,.12g} {account_currency(settings)}, {_divided(shared)}",
+        **({"shared account": _shown(chosen["shared"])} if shared else {}),
         **_exchange_rates(priced),
         **{name: _shown(chosen[name]) for name in ("sizing", "costs", "slippage", "fill")},
         "look-ahead test": ", ".join(f"{symbol}: {_verdict(each)}" for symbol, each in tested.items()),
         "config hash": settings.config_hash,
-        "code": code_identity(house.strategy.generate_signal),
+        "code": code_identity(decision_of(house.tested)),
     }
     return report(
-        house.strategy,
+        house.tested,
         read,
         length,
         lambda item: priced[item.instrument.symbol],
@@ -207,16 +213,33 @@ def run_study(house: Container) -> StudyResult:
         house.cache_folder / "backtests",
         facts=facts,
         look_ahead=tested,
-        count=trial_recorder(house, read).of_study(house.strategy),
+        count=trial_recorder(house, read).of_study(house.tested),
         bases=bases,
         rules=settings.quality,
+        shared=shared,
     )
+
+
+def _divided(shared: SharedAccount | None) -> str:
+    return "an equal part for each instrument" if shared is None else "shared by all instruments"
+
+
+def _tested(
+    house: Container, read: Mapping[str, InstrumentBars], priced: Mapping[str, BacktestSpec]
+) -> dict[str, LookAheadEvidence]:
+    """The look-ahead test of the strategy or the allocation in force."""
+    chosen = house.tested
+    return allocation_evidence(chosen, read, priced) if is_allocation(chosen) else look_ahead(house, read)
 
 
 def trial_recorder(house: Container, read: Mapping[str, InstrumentBars]) -> TrialRecorder:
     """What counts the trials of the strategy in force on its bars."""
     settings, length = house.settings, timeframe(house.settings)
-    terms_hash = content_hash(settings.backtest.model_dump(mode="json", exclude={"instruments"}))
+    backtest = settings.backtest
+    if backtest.account == "shared":  # the order of the instruments decides who comes first
+        terms_hash = content_hash([backtest.model_dump(mode="json"), list(read)])
+    else:
+        terms_hash = content_hash(backtest.model_dump(mode="json", exclude={"instruments", "account", "shared"}))
     return TrialRecorder(Trials(house.root), SystemClock().now, read, length, terms_hash, settings.config_hash)
 
 

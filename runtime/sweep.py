@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from conf.problems import ConfigProblems
-from conf.strategy_kinds import kinds
+from conf.strategy_kinds import kinds, no_signals
 from conf.table_rules import broken_sets
 from runtime.container import Container
 from runtime.research import evidence_kept, measures, note_use, selection, tables, terms, timeframe, trial_recorder
 from runtime.uses import begin_reading
-from strategies.base import BaseStrategy
+from strategies.base import BaseAllocation, BaseStrategy
 from strategies.discovery import Discovery
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.research.bars import InstrumentBars
@@ -42,7 +42,10 @@ class SweepInputs:
             ConfigError: for values that do not go together.
         """
         chosen = self.house.settings.strategy
-        return self.kinds.build(chosen.kind, {**chosen.parameters, **changes})
+        made = self.kinds.build(chosen.kind, {**chosen.parameters, **changes})
+        if isinstance(made, BaseAllocation):
+            raise no_signals(chosen.kind)
+        return made
 
     def terms(self, item: InstrumentBars) -> BacktestSpec:
         """The terms of one of the instruments."""

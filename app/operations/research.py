@@ -199,9 +199,10 @@ def write_full_report(settings: Settings, done: StudyResult, folder: Path) -> di
 
     written = {}
     days = {section.instrument: section.metrics.days_per_year for section in done.report.sections}
+    together = done.metrics.days_per_year
     for name, result in done.results.items():
         path = folder / f"{settings.strategy.name}-{name}-full.html"
-        in_a_year = periods_per_year(result.bars.ts, Sampling.BAR, days[name], result.days)
+        in_a_year = periods_per_year(result.bars.ts, Sampling.BAR, days.get(name, together), result.days)
         write_bytes(path, full_report(result, name, in_a_year).plots.encode())
         written[name] = path
     return written

@@ -8,6 +8,7 @@ from conf.compose import compose
 from conf.overrides import grid
 from conf.problems import nearest
 from conf.schema.settings import Settings
+from conf.strategy_kinds import demand_single_decisions
 from tradewright.backtest.result import TOTALS
 from tradewright.model.errors import ConfigError
 
@@ -27,6 +28,7 @@ def asked_sets(overrides: Sequence[str]) -> tuple[Settings, list[dict[str, float
     """
     asked = grid(overrides)
     settings = compose([*asked.fixed, *asked.combinations[0]], swept=True)  # what is swept replaces what the file says
+    demand_single_decisions(settings, "a sweep or a walk-forward")
     named = [_parameters(settings, combination) for combination in asked.combinations]
     sets = _of_file(settings, asked.fixed) if named == [{}] else named
     if not any(sets):

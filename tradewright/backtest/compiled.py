@@ -141,6 +141,20 @@ def compile_decision(generate_signal: GenerateSignal, features: int, params: int
     return str(compiled.nopython_signatures[0].return_type)
 
 
+def compile_allocation(allocate: Allocate, features: int, params: int) -> str:
+    """As :func:`compile_decision`, of an allocation.
+
+    Raises:
+        numba.core.errors.NumbaError: it cannot be compiled.
+    """
+    compiled = njit(_copy(plain(allocate), {}, {}, _checked_part), cache=True, **CHECKED_OPTIONS)
+    number, tuple_of = types_of_numba.float64, types_of_numba.UniTuple
+    table, column = (types_of_numba.Array(number, size, "C", readonly=size == 2) for size in (2, 1))
+    tables, numbers = tuple_of(table, features or 1), tuple_of(number, params or 1)  # type: ignore[no-untyped-call]
+    compiled.compile((types_of_numba.int64, tables, numbers, column, column))
+    return str(compiled.nopython_signatures[0].return_type)
+
+
 def _checked_part(function: Callable[..., object]) -> Compiled:
     compiled: Compiled = njit(function, **CHECKED_OPTIONS)
     return compiled

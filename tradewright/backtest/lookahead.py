@@ -48,6 +48,7 @@ from tradewright.backtest.strategy_errors import (
     strategy_error,
 )
 from tradewright.indicators.registry import columns
+from tradewright.model.allocation import Allocation
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.strategy import Action, Strategy
@@ -116,7 +117,7 @@ def look_ahead(strategy: Strategy, bars: Bars) -> tuple[LookAhead, ...]:
     if len(bars.ts) == 0:
         return ()
     with np.errstate(all="ignore"):
-        found = list(_features(strategy, select(bars, slice(-FEATURE_BARS, None))))
+        found = list(feature_findings(strategy, bars))
     with located_errors(strategy):
         found += _decisions(strategy, bars)
     return tuple(found)
@@ -128,10 +129,12 @@ def feature_cuts(count: int) -> list[int]:
     return sorted(cut for cut in {*range(1, DENSE + 1), *range(count - DENSE, count), *spread} if 0 < cut < count)
 
 
-def _features(strategy: Strategy, bars: Bars) -> Iterator[LookAhead]:
+def feature_findings(strategy: Strategy | Allocation, bars: Bars) -> Iterator[LookAhead]:
+    """The first value of each feature that knew the future, on the newest :data:`FEATURE_BARS` bars."""
     features = features_of(strategy)
     if not features:
         return
+    bars = select(bars, slice(-FEATURE_BARS, None))
     whole = columns(features, bars)
     told = set()
     for cut in feature_cuts(len(bars.ts)):

@@ -179,6 +179,22 @@ def check_compiles(strategy: Strategy) -> None:
         raise strategy_error(strategy, f"it returns {kind}", RETURNS)
 
 
+def check_allocation_compiles(strategy: Allocation) -> None:
+    """Compile an allocation by itself.
+
+    Raises:
+        StrategyError: it cannot be compiled, or says on some way through it something else than whether to trade.
+    """
+    from tradewright.backtest.compiled import compile_allocation  # the compiler is loaded only where it is needed
+
+    with located_errors(strategy):
+        features, parameters = strategy.prepare_state(), strategy.parameters()
+        returned = compile_allocation(strategy.allocate, len(features), len(parameters))
+    if returned != "bool":
+        kind = "nothing on some way through it" if "none" in returned.lower() else f"something else: {returned}"
+        raise strategy_error(strategy, f"it returns {kind}", "return True to trade, False to leave all as it is")
+
+
 def _uncompilable(strategy: Strategy | Allocation, error: Exception) -> StrategyError:
     """The compiler's error in words of the author, with the line that it names."""
     code = decision_of(strategy).__code__

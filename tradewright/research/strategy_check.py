@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from tradewright.backtest.lookahead_evidence import tested_code
-from tradewright.backtest.strategy_errors import check_compiles
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.strategy_errors import check_allocation_compiles, check_compiles
+from tradewright.model.allocation import Allocation, is_allocation
+from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars
 from tradewright.model.errors import StoreError
 from tradewright.model.hashing import content_hash
@@ -20,9 +24,9 @@ FLAT = slice(120, 150)
 """Bars in which the price does not move: divisors are 0 there."""
 
 
-def trial_bars() -> Bars:
+def trial_bars(seed: int = SEED) -> Bars:
     """The scenario: a walk of 300 days with a stretch in which nothing moves and nothing is traded."""
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     moves = rng.normal(0.0, MOVE, COUNT)
     moves[FLAT] = 0.0
     close = PRICE * np.exp(np.cumsum(moves))
@@ -34,7 +38,7 @@ def trial_bars() -> Bars:
     return Bars(ts, start, high, low, close, volume, np.full(COUNT, 5.0))
 
 
-def tried(strategy: Strategy, kept: Path) -> tuple[str, ...]:
+def tried(strategy: Strategy | Allocation, kept: Path) -> tuple[str, ...]:
     """What the look-ahead test found of a strategy on the scenario; empty is the good result.
 
     A strategy that was found good is not tried again until its code, its parameters or the engine change.
@@ -50,10 +54,27 @@ def tried(strategy: Strategy, kept: Path) -> tuple[str, ...]:
         return ()
     from tradewright.backtest.lookahead import look_ahead  # the compiler is loaded only where it is needed
 
-    found = tuple(str(finding) for finding in look_ahead(strategy, trial_bars()))
-    check_compiles(strategy)
+    if is_allocation(strategy):
+        found = _tried_allocation(strategy)
+    else:
+        single = cast("Strategy", strategy)
+        found = tuple(str(finding) for finding in look_ahead(single, trial_bars()))
+        check_compiles(single)
     if not found:
         _remember(mark)
+    return found
+
+
+def _tried_allocation(strategy: Allocation) -> tuple[str, ...]:
+    """The look-ahead test of an allocation on three instruments, of which one begins late, and its compilation."""
+    from tradewright.backtest.panel.allocation_lookahead import allocation_look_ahead  # the compiler is loaded here
+    from tradewright.backtest.panel.panel import panel_of
+
+    whole = trial_bars()
+    late = select(trial_bars(SEED + 1), slice(COUNT // 3, None))
+    bars = {"whole": whole, "late": late, "third": trial_bars(SEED + 2)}
+    found = allocation_look_ahead(strategy, panel_of(bars, dict.fromkeys(bars, BacktestSpec())))
+    check_allocation_compiles(strategy)
     return found
 
 
