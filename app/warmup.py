@@ -26,28 +26,18 @@ def compiling() -> Iterator[Callable[[], object]]:
 
 
 def compile_all() -> None:
-    """Run every built-in strategy, and allocation, on two bars."""
+    """Run every built-in strategy that makes signals on two bars."""
     import numpy as np
 
-    from strategies.base import BaseAllocation
     from strategies.discovery import found_in
     from tradewright.backtest.engine import run
-    from tradewright.backtest.panel.engine import run_panel
-    from tradewright.backtest.panel.panel import panel_of
-    from tradewright.backtest.panel.shared_account import SharedAccount
     from tradewright.backtest.spec import BacktestSpec
     from tradewright.model.bars import Bars
 
     prices = np.ones(2)
     bars = Bars(np.arange(2), *(prices for _ in Bars._fields[1:]))
-    spec = BacktestSpec(cash=1.0)
-    panel = panel_of({"first": bars, "second": bars}, {"first": spec, "second": spec})
-    for kind in found_in(None).usable.values():
-        made = kind()
-        if isinstance(made, BaseAllocation):
-            run_panel(made, panel, SharedAccount(), bars.ts)
-        else:
-            run(made, bars, spec)
+    for kind in found_in(None).signalling.values():
+        run(kind(), bars, BacktestSpec(cash=1.0))
 
 
 if __name__ == "__main__":

@@ -87,6 +87,11 @@ class Discovery(NamedTuple):
                 raise ConfigError(f"{kind} has no parameter {name!r}", where="strategy", remedy=_nearest(name, rules))
         return found(**values)
 
+    @property
+    def signalling(self) -> dict[str, type[BaseStrategy]]:
+        """The strategies that decide on each instrument by itself: all but the allocations."""
+        return {name: kind for name, kind in self.usable.items() if issubclass(kind, BaseStrategy)}
+
     def is_allocation(self, kind: str) -> bool:
         """Whether a kind decides on all instruments together; no kind and a broken one do not."""
         return issubclass(self.usable.get(kind, BaseStrategy), BaseAllocation)

@@ -44,9 +44,9 @@ class LastValue(Peeking):
     generate_signal = staticmethod(last_value_signal)
 
 
-@pytest.mark.parametrize("kind", list(kinds().usable))
+@pytest.mark.parametrize("kind", list(kinds().signalling))
 def test_the_built_in_strategies_know_no_future(kind, make_bars):
-    assert look_ahead(kinds().usable[kind](), make_bars(1, 400)) == ()
+    assert look_ahead(kinds().signalling[kind](), make_bars(1, 400)) == ()
 
 
 @pytest.mark.parametrize("ahead", [1, 5])

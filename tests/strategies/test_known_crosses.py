@@ -146,24 +146,26 @@ def test_buy_and_hold_decides_once(count, position):
     assert targets(BuyAndHold(), [10.0] * count, position) == {0: 1.0}
 
 
-@pytest.mark.parametrize("kind", [kind for kind in kinds().usable if kind != "buy_and_hold"])
+@pytest.mark.parametrize("kind", [kind for kind in kinds().signalling if kind != "buy_and_hold"])
 def test_a_market_that_does_not_move_is_left_alone(kind):
-    assert targets(kinds().usable[kind](), [100.0] * 120) == {}
-    assert targets(kinds().usable[kind](), [100.0]) == {}
+    assert targets(kinds().signalling[kind](), [100.0] * 120) == {}
+    assert targets(kinds().signalling[kind](), [100.0]) == {}
 
 
-@pytest.mark.parametrize("kind", list(kinds().usable))
+@pytest.mark.parametrize("kind", list(kinds().signalling))
 @pytest.mark.parametrize("factor", [0.125, 4.0, 512.0])
 def test_a_market_in_another_currency_has_the_same_decisions(kind, factor):
     close = prices(5)
-    plain, scaled = (replay(kinds().usable[kind](), bars_of(each), np.zeros(160)) for each in (close, close * factor))
+    plain, scaled = (
+        replay(kinds().signalling[kind](), bars_of(each), np.zeros(160)) for each in (close, close * factor)
+    )
     np.testing.assert_array_equal(scaled[:, 0], plain[:, 0])
     np.testing.assert_allclose(scaled[:, 1:], plain[:, 1:] * factor, rtol=1e-12)
 
 
-@pytest.mark.parametrize("kind", list(kinds().usable))
+@pytest.mark.parametrize("kind", list(kinds().signalling))
 def test_the_decision_of_now_is_that_of_the_replay(kind):
-    strategy, bars = kinds().usable[kind](), bars_of(prices(6, 60))
+    strategy, bars = kinds().signalling[kind](), bars_of(prices(6, 60))
     actions = replay(strategy, bars, np.zeros(60))
     for count in range(1, 61):
         np.testing.assert_array_equal(decide(strategy, bars.head(count), 0.0), actions[count - 1])
@@ -177,7 +179,7 @@ def test_without_a_bar_there_is_no_decision():
 def edges() -> list[tuple[str, str, float, bool]]:
     """(kind, parameter, value, admitted) at and just beyond both bounds of every parameter."""
     found = []
-    for kind in kinds().usable:
+    for kind in kinds().signalling:
         for name, rule in parameters_of(kind).items():
             step = 1 if rule.whole else 1e-6
             found += [(kind, name, rule.least - step, False), (kind, name, rule.most + step, False)]
@@ -200,7 +202,7 @@ def test_every_bound_of_every_parameter(kind, name, value, admitted):
     assert "is needed" in caught.value.remedy
 
 
-@pytest.mark.parametrize("kind", [kind for kind in kinds().usable if "fast" in parameters_of(kind)])
+@pytest.mark.parametrize("kind", [kind for kind in kinds().signalling if "fast" in parameters_of(kind)])
 def test_fast_is_below_slow(kind):
     assert build(kind, {"fast": 9_999, "slow": 10_000}).parameters()[:2] == (9_999.0, 10_000.0)
     for fast in (20, 21):
@@ -208,7 +210,7 @@ def test_fast_is_below_slow(kind):
             build(kind, {"fast": fast, "slow": 20})
 
 
-@pytest.mark.parametrize("kind", list(kinds().usable))
+@pytest.mark.parametrize("kind", list(kinds().signalling))
 def test_a_strategy_cannot_be_changed_and_equal_ones_are_one(kind):
     one, other = build(kind, {}), build(kind, {})
     assert one == other

@@ -11,7 +11,10 @@ import strategies
 from strategies.discovery import Discovery, found_in
 from tests.strategies.test_discovery import PLAIN
 
-SHIPPED = {"buy_and_hold", "ema_crossover", "macd_trend", "sma_crossover"}
+SHIPPED = {
+    *("buy_and_hold", "ema_crossover", "macd_trend", "sma_crossover"),
+    *("equal_weight", "inverse_volatility", "momentum_rotation"),
+}
 
 
 def found(folder: Path, monkeypatch: pytest.MonkeyPatch, **files: str) -> Discovery:
