@@ -108,8 +108,12 @@ class _Panel:
     def all_money(self) -> None:
         self.purse.kept = 0.0
 
+    def no_credit(self, name: str) -> None:
+        """An order of an allocation that enters: shorts of others are covered in full."""
+        self.purse.kept = min(2 * self.shorts(name), self.purse.cash) if self.shorts(name) else 0.0
+
     def entry_money(self, name: str) -> None:
-        """An order that enters: no credit, shorts covered in full, buffer and caps kept."""
+        """A decision that enters: no credit, shorts covered in full, buffer and caps kept."""
         shared, own = self.shared, self.members[name].worth(self.marks[name])
         free = self.purse.cash - 2 * self.shorts(name) - shared.cash_buffer * self.equity
         own_short = max(-own, 0.0)
@@ -255,7 +259,7 @@ def allocations(
         for name, wanted in [(name, orders[name]) for name in panel.names if name in orders and name in today]:
             member = panel.members[name]
             if member.lots * wanted >= 0 and abs(wanted) > abs(member.lots):
-                panel.entry_money(name)
+                panel.no_credit(name)
                 _market(panel, today[name], member, 1 if wanted > 0 else -1, abs(wanted) - abs(member.lots))
             del orders[name]
         if panel.finish(k, today):

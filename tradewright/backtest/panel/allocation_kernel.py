@@ -23,7 +23,7 @@ from tradewright.backtest.panel.book import (
     PanelTerms,
     bars_of,
     close_ended,
-    entry_money,
+    free_money,
     has_bar,
     lend,
     margin_called,
@@ -102,7 +102,7 @@ def simulate_allocation(
                 weights.current[n] = weights.wanted[row, n]
             waiting = True
         if waiting:
-            waiting = fill_targets(book, log, market, terms, rules, caps, weights.current, i)
+            waiting = fill_targets(book, log, market, terms, rules, weights.current, i)
         if life.ending[i] > 0:
             close_ended(book, log, market, terms, rules, life, i)
         equity = mark(book, market, curves, i)
@@ -131,7 +131,6 @@ def fill_targets(
     market: PanelMarket,
     terms: PanelTerms,
     rules: KernelParameters,
-    caps: Caps,
     current: Floats,
     i: int,
 ) -> bool:
@@ -154,7 +153,7 @@ def fill_targets(
             continue
         held = book.accounts[n, LOTS]
         if held * current[n] >= 0.0 and abs(current[n]) > abs(held):
-            money = entry_money(book, market.marks[i - 1], rules, caps, n)
+            money = free_money(book, market.marks[i - 1], rules, n)
             side = 1 if current[n] > 0.0 else -1
             trade(book, log, market, terms, rules, i, n, side, abs(current[n]) - abs(held), money)
         current[n] = NAN

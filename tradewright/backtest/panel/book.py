@@ -5,7 +5,7 @@ exits and trades are booked by the very functions of the one-instrument kernel. 
 call and taken back: :func:`lend` and :func:`settle`.
 
 The money that an order may use: a sale of a long position and the purchase that covers a short one may use all the
-cash; an order that enters may use what :func:`entry_money` leaves, so that nothing is bought on credit and the shorts
+cash; an order that enters may use what :func:`free_money` or :func:`entry_money` leaves, so that nothing is bought on credit and the shorts
 are covered in full.
 """
 
@@ -214,17 +214,23 @@ def gross_value(holding: Floats, marks: Floats) -> float:
     return total
 
 
-def entry_money(book: Book, marks: Floats, rules: KernelParameters, caps: Caps, n: int) -> float:
-    """The money that an order entering ``n`` may use, at the newest marks.
+def free_money(book: Book, marks: Floats, rules: KernelParameters, n: int) -> float:
+    """The money that an order entering ``n`` may use without credit, at the newest marks.
 
-    That is the cash less twice the value of all other shorts (what their sale brought in, and as much again), less the
-    buffer, and no more than the caps leave. The coverage of a short sale takes twice its own short off itself
-    (``coverable_lots``), so that is added to what a cap leaves.
+    That is the cash less twice the value of all other shorts: what their sale brought in, and as much again.
     """
     money: float = book.pool[POOL_CASH]
-    if rules.allow_short:
-        money -= 2.0 * short_value(book.holding, marks, n)
-    equity = book.pool[POOL_EQUITY]
+    others = short_value(book.holding, marks, n) if rules.allow_short else 0.0
+    return max(money - 2.0 * others, 0.0) if others > 0.0 else money
+
+
+def entry_money(book: Book, marks: Floats, rules: KernelParameters, caps: Caps, n: int) -> float:
+    """The money that a decision entering ``n`` may use: what is free less the buffer, and no more than the caps leave.
+
+    The coverage of a short sale takes twice its own short off itself (``coverable_lots``), so that is added to what a
+    cap leaves.
+    """
+    money, equity = free_money(book, marks, rules, n), book.pool[POOL_EQUITY]
     if caps.cash_buffer > 0.0:
         money -= caps.cash_buffer * equity
     own = book.holding[n] * marks[n]
