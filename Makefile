@@ -80,6 +80,7 @@ apps: install ## the lab, the monitor and the quality page on loopback
 bench: install ## our speed beside the peers', start-up, and how cost grows
 	$(BIN)/python -m benchmarks.single
 	$(BIN)/python -m benchmarks.sweep
+	$(BIN)/python -m benchmarks.panel
 	$(BIN)/python -m benchmarks.indicators
 	$(BIN)/python -m benchmarks.bars_io
 	$(BIN)/python -m benchmarks.quality

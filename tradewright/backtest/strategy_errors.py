@@ -191,7 +191,11 @@ def check_allocation_compiles(strategy: Allocation) -> None:
         features, parameters = strategy.prepare_state(), strategy.parameters()
         returned = compile_allocation(strategy.allocate, len(features), len(parameters))
     if returned != "bool":
-        kind = "nothing on some way through it" if "none" in returned.lower() else f"something else: {returned}"
+        kind = (
+            "nothing on some way through it"
+            if returned.startswith(("none", "Optional"))
+            else f"something else: {returned}"
+        )
         raise strategy_error(strategy, f"it returns {kind}", "return True to trade, False to leave all as it is")
 
 

@@ -5,8 +5,8 @@ exits and trades are booked by the very functions of the one-instrument kernel. 
 call and taken back: :func:`lend` and :func:`settle`.
 
 The money that an order may use: a sale of a long position and the purchase that covers a short one may use all the
-cash; an order that enters may use what :func:`free_money` or :func:`entry_money` leaves, so that nothing is bought on credit and the shorts
-are covered in full.
+cash; an order that enters may use what :func:`free_money` or :func:`entry_money` leaves, so that nothing is bought on
+credit and the shorts are covered in full.
 """
 
 from __future__ import annotations
