@@ -97,8 +97,7 @@ class _Silent(EqualWeight):
 
     @staticmethod
     def _allocate(i: int, _features: tuple[Floats, ...], _p: tuple[float, ...], _w: Floats, _out: Floats):
-        if i > 3:
-            return True
+        return True if i > 3 else None
 
     allocate = _allocate
 
