@@ -26,7 +26,7 @@ def compiling() -> Iterator[Callable[[], object]]:
 
 
 def compile_all() -> None:
-    """Run every built-in strategy on two bars."""
+    """Run every built-in strategy that makes signals on two bars."""
     import numpy as np
 
     from strategies.discovery import found_in
@@ -36,7 +36,7 @@ def compile_all() -> None:
 
     prices = np.ones(2)
     bars = Bars(np.arange(2), *(prices for _ in Bars._fields[1:]))
-    for kind in found_in(None).usable.values():
+    for kind in found_in(None).signalling.values():
         run(kind(), bars, BacktestSpec(cash=1.0))
 
 

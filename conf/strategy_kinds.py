@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conf.environment import own_strategies
-from strategies.base import BaseStrategy, Parameter
+from conf.environment import conf_folder, options, own_strategies
+from conf.problems import ConfigProblems
+from conf.schema.settings import Settings
+from conf.yaml_reader import load
+from strategies.base import BaseAllocation, BaseStrategy, Parameter
 from strategies.discovery import Discovery, found_in
+from tradewright.model.errors import ConfigError
 
 
 def kinds() -> Discovery:
@@ -32,10 +36,65 @@ def other_instruments_of(kind: str) -> dict[str, str]:
     return kinds().strategy_class(kind).other_instruments()
 
 
-def build(kind: str, values: Mapping[str, float | str]) -> BaseStrategy:
+def build(kind: str, values: Mapping[str, float | str]) -> BaseStrategy | BaseAllocation:
     """The strategy of a kind with these parameters and other instruments; what is not named keeps its default.
 
     Raises:
         ConfigError: no such kind or parameter (the nearest name is given), or a value that is not admitted.
     """
     return kinds().build(kind, values)
+
+
+def build_strategy(kind: str, values: Mapping[str, float | str]) -> BaseStrategy:
+    """:func:`build` of a strategy that decides on each instrument by itself.
+
+    Raises:
+        ConfigError: as there, and for an allocation, which makes no signals.
+    """
+    made = build(kind, values)
+    if isinstance(made, BaseAllocation):
+        raise no_signals(kind)
+    return made
+
+
+def is_allocation_file(option: str) -> bool:
+    """Whether a file of ``conf/strategy`` is of an allocation; one that cannot be read is told of elsewhere."""
+    try:
+        said = load(conf_folder() / "strategy" / f"{option}.yaml")
+    except ConfigProblems:
+        return False
+    return kinds().is_allocation(str(said.get("kind")))
+
+
+def signalling() -> list[str]:
+    """The files of ``conf/strategy`` whose strategies make signals: all but those of allocations."""
+    return [option for option in options("strategy") if not is_allocation_file(option)]
+
+
+def no_signals(kind: str) -> ConfigError:
+    """The refusal of an allocation where signals of single instruments are needed."""
+    return ConfigError(
+        f"{kind} is an allocation: it decides on all instruments together and makes no signals yet, so it cannot be "
+        "traded, rehearsed, swept, walked forward or simulated by Monte Carlo",
+        where="strategy.kind",
+        remedy=f"backtest it: tradewright backtest strategy={kind} backtest.account=shared; or choose another strategy",
+        code="ALLOCATION_WITHOUT_SIGNALS",
+    )
+
+
+def demand_single_decisions(settings: Settings, work: str) -> None:
+    """Refuse what is done on one instrument at a time, for an allocation and for a shared account.
+
+    Args:
+        work: what was asked for, as ``a sweep``.
+
+    Raises:
+        ConfigError: naming what does not fit, and what to do.
+    """
+    if kinds().is_allocation(settings.strategy.kind):
+        raise no_signals(settings.strategy.kind)
+    if settings.backtest.account == "shared":
+        what = f"{work} has an account for each instrument, not one for all"
+        raise ConfigError(
+            what, where="backtest.account=shared", remedy="leave backtest.account=split", code="SPLIT_ONLY"
+        )

@@ -20,10 +20,10 @@ from conf.ledger_place import ledger_url
 from conf.problems import nearest
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
-from conf.strategy_kinds import build
+from conf.strategy_kinds import build, build_strategy
 from runtime.clocks import scenario_clock
 from runtime.logs import start_logging
-from strategies.base import BaseStrategy
+from strategies.base import BaseAllocation, BaseStrategy
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.broker import Broker, Quote
 from tradewright.model.clock import Clock, SystemClock
@@ -218,7 +218,16 @@ class Container:
 
     @cached_property
     def strategy(self) -> BaseStrategy:
-        """The strategy in force."""
+        """The strategy in force, which decides on each instrument by itself.
+
+        Raises:
+            ConfigError: for an allocation, which makes no signals.
+        """
+        return build_strategy(self.settings.strategy.kind, self.settings.strategy.values)
+
+    @cached_property
+    def tested(self) -> BaseStrategy | BaseAllocation:
+        """The strategy or the allocation in force, for backtests."""
         return build(self.settings.strategy.kind, self.settings.strategy.values)
 
     @cached_property

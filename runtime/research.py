@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import time
 
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
@@ -12,16 +12,15 @@ from runtime.container import Container
 from runtime.currencies import conversion_of
 from runtime.exchange_rates import account_currency
 from runtime.feeds import look_back_bars, scenario, scenario_end, stored_timeframes
-from runtime.secondary_series import others_of, series_of_strategy, series_read, stated
+from runtime.secondary_series import series_of_strategy, series_read
 from runtime.uses import Reading, begin_reading, record_use
-from tradewright.backtest.code import code_identity
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.spec import BacktestSpec, Sessions
 from tradewright.calendars.registry import calendar_of
 from tradewright.catalog.trials import Trials
 from tradewright.evaluation.benchmark import Benchmark
 from tradewright.evaluation.equity_curve import Sampling
-from tradewright.evaluation.study import MetricsConfig, StudyResult
+from tradewright.evaluation.study import MetricsConfig
 from tradewright.fills.slippage import for_instrument
 from tradewright.indicators.features import FeatureSettings
 from tradewright.indicators.sessions import Session
@@ -34,11 +33,11 @@ from tradewright.model.ports import Feed
 from tradewright.model.secondary_needs import SecondaryNeeds
 from tradewright.model.signal import SignalCandidate
 from tradewright.model.strategy import Feature
-from tradewright.research.bars import InstrumentBars, LookBack, Selection, read_base, read_instrument_bars, refresh
+from tradewright.research.bars import InstrumentBars, LookBack, Selection, read_instrument_bars, refresh
 from tradewright.research.look_ahead import evidence_of
 from tradewright.research.secondary import needs_of, with_secondary
 from tradewright.research.signals import Declared, identity_of, signals
-from tradewright.research.study import Terms, report, session_days
+from tradewright.research.study import Terms, session_days
 from tradewright.research.trial_recorder import TrialRecorder
 from tradewright.store.artefacts import Artefacts
 from tradewright.store.bars import UpsertReport
@@ -116,7 +115,7 @@ def tables(
     """
     store = house.for_research.bars if chosen is None else house.bars
     picked, make = chosen or selection(house), _maker(house)
-    read, wanted = read_instrument_bars(store, picked, make), needs or needs_of([house.strategy])
+    read, wanted = read_instrument_bars(store, picked, make), needs or needs_of([house.tested])
     return with_secondary(store, picked, read, wanted, house.instrument, make)
 
 
@@ -227,99 +226,19 @@ def _days_per_year(instrument: Instrument, sampling: Sampling) -> int:
     return DAYS if sampling is Sampling.CALENDAR_DAY else calendar_of(instrument).sessions_per_year
 
 
-BARS = "bars"
-"""The fact of a report that says which moment its bars are of, where that is not now."""
-
 DAYS = 365
 """The calendar days of a year."""
-
-
-def run_study(house: Container) -> StudyResult:
-    """The report of the strategy in force on its instruments, with the evidence of the look-ahead test on these bars.
-
-    Raises:
-        ConfigError, StoreError, DataError, StrategyError: naming what is wrong and what to do.
-    """
-    house = house.for_research
-    settings, picked, length = house.settings, selection(house), timeframe(house.settings)
-    known = [*picked.instruments, *benchmark_instruments(house)]
-    reading = begin_reading(house, known, length, series_of_strategy(house, picked))
-    read, against = tables(house, picked), benchmark_tables(house, length)
-    found = {each.symbol: read_base(house.bars, picked, each) for each in picked.instruments}
-    bases = {symbol: base for symbol, base in found.items() if base is not None}
-    priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
-    note_use(house, UseKind.BACKTEST, reading, {**against, **read}, priced.values())
-    tested = look_ahead(house, read)
-    chosen = settings.backtest.model_dump(mode="json")
-    facts = {
-        "strategy": settings.strategy.name,
-        "parameters": ", ".join(f"{name}={value}" for name, value in settings.strategy.values.items()),
-        "mode": settings.mode.name,
-        "prices": settings.backtest.prices,
-        **({BARS: f"as known at {known_text(house.known_at)}"} if house.known_at else {}),
-        "timeframe": "; ".join((length, *(f"{name} made of {each.timeframe}" for name, each in bases.items()))),
-        **stated(read.values(), length),
-        **_of_quotes(read.values()),
-        "cash": f"{settings.backtest.cash:,.12g} {account_currency(settings)}, an equal part for each instrument",
-        **_exchange_rates(priced),
-        **{name: _shown(chosen[name]) for name in ("sizing", "costs", "slippage", "fill")},
-        "look-ahead test": ", ".join(f"{symbol}: {_verdict(each)}" for symbol, each in tested.items()),
-        "config hash": settings.config_hash,
-        "code": code_identity(house.strategy.generate_signal),
-    }
-    return report(
-        house.strategy,
-        read,
-        length,
-        lambda item: priced[item.instrument.symbol],
-        measures(settings, [each.instrument for each in read.values()], against),
-        house.cache_folder / "backtests",
-        facts=facts,
-        look_ahead=tested,
-        count=trial_recorder(house, read).of_study(house.strategy),
-        bases=bases,
-        others={symbol: others_of(house, item, length) for symbol, item in read.items()},
-        rules=settings.quality,
-    )
 
 
 def trial_recorder(house: Container, read: Mapping[str, InstrumentBars]) -> TrialRecorder:
     """What counts the trials of the strategy in force on its bars."""
     settings, length = house.settings, timeframe(house.settings)
-    terms_hash = content_hash(settings.backtest.model_dump(mode="json", exclude={"instruments"}))
+    backtest = settings.backtest
+    if backtest.account == "shared":  # the order of the instruments decides who comes first
+        terms_hash = content_hash([backtest.model_dump(mode="json"), list(read)])
+    else:
+        terms_hash = content_hash(backtest.model_dump(mode="json", exclude={"instruments", "account", "shared"}))
     return TrialRecorder(Trials(house.root), SystemClock().now, read, length, terms_hash, settings.config_hash)
-
-
-def known_text(moment: datetime) -> str:
-    """A moment of ``backtest.known_at`` for people, to the second, in UTC."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _of_quotes(read: Iterable[InstrumentBars]) -> dict[str, str]:
-    """The instruments on bars of quotes in words; nothing where all are of trades."""
-    quoted = ", ".join(item.instrument.symbol for item in read if item.kind is BarKind.QUOTE)
-    return {"quotes": f"{quoted}: bought at the ask, sold at the bid of each bar"} if quoted else {}
-
-
-def _exchange_rates(priced: Mapping[str, BacktestSpec]) -> dict[str, str]:
-    """The conversions in words; nothing where all is in one currency."""
-    told = (f"{name}: {each.conversion.stated()}" for name, each in priced.items() if each.conversion is not None)
-    text = "; ".join(told)
-    return {"exchange rates": text} if text else {}
-
-
-def _shown(terms: object) -> str:
-    """A model's terms in words: its kind, then its other numbers."""
-    if not isinstance(terms, Mapping):
-        return ", ".join(map(_shown, terms)) if isinstance(terms, list) else str(terms)
-    numbers = ", ".join(
-        f"{name} {_shown(value)}" for name, value in terms.items() if name != "kind" and value is not None
-    )
-    return " ".join(filter(None, (str(terms.get("kind", "")), numbers)))
-
-
-def _verdict(evidence: LookAheadEvidence) -> str:
-    return f"none on {evidence.bars} bars" if evidence.free else f"{len(evidence.findings)} findings"
 
 
 def look_ahead(house: Container, read: Mapping[str, InstrumentBars]) -> dict[str, LookAheadEvidence]:

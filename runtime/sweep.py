@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from conf.problems import ConfigProblems
 from conf.schema.research import StrategySettings
-from conf.strategy_kinds import kinds
+from conf.strategy_kinds import kinds, no_signals
 from conf.table_rules import broken_sets
 from runtime.container import Container
 from runtime.research import (
@@ -24,7 +24,7 @@ from runtime.research import (
     trial_recorder,
 )
 from runtime.uses import begin_reading
-from strategies.base import BaseStrategy
+from strategies.base import BaseAllocation, BaseStrategy
 from strategies.discovery import Discovery
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.model.errors import ConfigError
@@ -58,7 +58,10 @@ class SweepInputs:
             ConfigError: for values that do not go together.
         """
         chosen = self.house.settings.strategy
-        return self.kinds.build(chosen.kind, {**chosen.values, **changes})
+        made = self.kinds.build(chosen.kind, {**chosen.values, **changes})
+        if isinstance(made, BaseAllocation):
+            raise no_signals(chosen.kind)
+        return made
 
     def terms(self, item: InstrumentBars) -> BacktestSpec:
         """The terms of one of the instruments."""
@@ -100,7 +103,9 @@ def _made(known: Discovery, chosen: StrategySettings, sets: Sequence[Mapping[str
     """The strategies of the sets that the strategy takes."""
     for changes in sets:
         with suppress(ConfigError):
-            yield known.build(chosen.kind, {**chosen.values, **changes})
+            made = known.build(chosen.kind, {**chosen.values, **changes})
+            if isinstance(made, BaseStrategy):
+                yield made
 
 
 @dataclass(frozen=True)

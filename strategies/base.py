@@ -1,4 +1,4 @@
-"""The base of a strategy file: parameters with bounds, the features it needs, one decision."""
+"""The bases of a strategy file: parameters with bounds, the features it needs, one decision."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import MISSING, dataclass, fields
 from types import MappingProxyType
 from typing import ClassVar, NamedTuple, cast
 
+from tradewright.model.allocation import Rebalance, Tables
 from tradewright.model.bars import Floats
 from tradewright.model.base import NAME_PATTERN
 from tradewright.model.errors import ConfigError
@@ -25,8 +26,8 @@ class Parameter(NamedTuple):
 
 
 @dataclass(frozen=True)
-class BaseStrategy:
-    """Numbers as fields, features in :meth:`prepare_state`, the decision in a module-level ``generate_signal``.
+class BaseParameters:
+    """Numbers as fields, features in :meth:`prepare_state`.
 
     A subclass is a frozen dataclass whose fields are the parameters that a trader may set, with defaults; an ``int``
     default asks for a whole number. ``bounds`` gives (least, most) of each; the parameters reach the decision in the
@@ -38,7 +39,6 @@ class BaseStrategy:
     """
 
     name: ClassVar[str]
-    generate_signal: ClassVar[staticmethod[[int, tuple[Floats, ...], tuple[float, ...], float], Action | OrderRequest]]
     bounds: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType({})
 
     def __post_init__(self) -> None:
@@ -88,12 +88,34 @@ class BaseStrategy:
         others = self.other_instruments()
         return tuple(float(getattr(self, field.name)) for field in fields(self) if field.name not in others)
 
-    def post_trade_update(self, fill: Fill) -> None:
-        """Called with every fill of the strategy; the built-in strategies keep no state."""
-
     def _ordered(self, lower: str, upper: str) -> None:
         """Refuse ``lower >= upper``."""
         low, high = getattr(self, lower), getattr(self, upper)
         if low >= high:
             remedy = f"{lower} < {upper} is needed"
             raise ConfigError(f"{lower} = {low}, {upper} = {high}", where=f"strategy {self.name}", remedy=remedy)
+
+
+@dataclass(frozen=True)
+class BaseStrategy(BaseParameters):
+    """One decision per instrument and bar, in a module-level ``generate_signal``."""
+
+    generate_signal: ClassVar[staticmethod[[int, tuple[Floats, ...], tuple[float, ...], float], Action | OrderRequest]]
+
+    def post_trade_update(self, fill: Fill) -> None:
+        """Called with every fill of the strategy; the built-in strategies keep no state."""
+
+
+@dataclass(frozen=True)
+class BaseAllocation(BaseParameters):
+    """Target weights of all instruments together, in a module-level ``allocate`` (``tradewright.model.allocation``).
+
+    It is asked at the close of the first bar of each period of ``rebalance``, and trades in one shared account.
+    """
+
+    allocate: ClassVar[staticmethod[[int, Tables, tuple[float, ...], Floats, Floats], bool]]
+    rebalance: ClassVar[Rebalance] = Rebalance.MONTH
+
+
+Kind = type[BaseStrategy] | type[BaseAllocation]
+"""A class of either."""

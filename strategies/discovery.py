@@ -1,8 +1,9 @@
 """The strategies that a configuration can name: found in folders and among entry points, never listed by hand.
 
-Every public subclass of ``BaseStrategy`` in a module of this folder or of a project's own one, or behind an entry point
-of the group ``tradewright.strategies``, is a strategy; its ``name`` is the kind that a configuration names. A module
-that cannot be imported stops no other strategy: its error is raised when its own strategy is asked for.
+Every public subclass of ``BaseStrategy`` or ``BaseAllocation`` in a module of this folder or of a project's own one, or
+behind an entry point of the group ``tradewright.strategies``, is a strategy; its ``name`` is the kind that a
+configuration names. A module that cannot be imported stops no other strategy: its error is raised when its own strategy
+is asked for.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from types import FunctionType, MappingProxyType, ModuleType
 from typing import NamedTuple
 
 import strategies
-from strategies.base import BaseStrategy
+from strategies.base import BaseAllocation, BaseStrategy, Kind
 from tradewright.model.base import NAME_PATTERN
 from tradewright.model.errors import ConfigError
 
@@ -34,6 +35,8 @@ RESERVED = frozenset({"manual"})
 
 _OWN_MODULES = frozenset({"agent", "base", "discovery"})
 """Modules of the folder that hold no strategy; the first loads the backtest, which not every process may."""
+
+BASES = (BaseStrategy, BaseAllocation)
 
 _OWN_PACKAGE = "project_strategies"
 """The package whose modules are the files of a project's folder."""
@@ -48,16 +51,16 @@ class Candidate(NamedTuple):
     """
 
     name: str
-    load: Callable[[], Iterable[type[BaseStrategy]]]
+    load: Callable[[], Iterable[Kind]]
 
 
 class Discovery(NamedTuple):
     """All strategies found: usable classes by kind, and the errors of the broken ones by kind or module name."""
 
-    usable: Mapping[str, type[BaseStrategy]]
+    usable: Mapping[str, Kind]
     broken: Mapping[str, ConfigError]
 
-    def strategy_class(self, kind: str) -> type[BaseStrategy]:
+    def strategy_class(self, kind: str) -> Kind:
         """The class of a kind.
 
         Raises:
@@ -71,7 +74,7 @@ class Discovery(NamedTuple):
             raise ConfigError(f"there is no strategy {kind!r}", where="strategy.kind", remedy=remedy)
         return self.usable[kind]
 
-    def build(self, kind: str, values: Mapping[str, float | str]) -> BaseStrategy:
+    def build(self, kind: str, values: Mapping[str, float | str]) -> BaseStrategy | BaseAllocation:
         """The strategy of a kind with these parameters and other instruments; what is not named keeps its default.
 
         Raises:
@@ -83,6 +86,15 @@ class Discovery(NamedTuple):
             if name not in known:
                 raise ConfigError(f"{kind} has no parameter {name!r}", where="strategy", remedy=_nearest(name, known))
         return found(**values)
+
+    @property
+    def signalling(self) -> dict[str, type[BaseStrategy]]:
+        """The strategies that decide on each instrument by itself: all but the allocations."""
+        return {name: kind for name, kind in self.usable.items() if issubclass(kind, BaseStrategy)}
+
+    def is_allocation(self, kind: str) -> bool:
+        """Whether a kind decides on all instruments together; no kind and a broken one do not."""
+        return issubclass(self.usable.get(kind, BaseStrategy), BaseAllocation)
 
 
 @functools.lru_cache(maxsize=16)
@@ -98,7 +110,7 @@ def found_in(own: Path | None) -> Discovery:
 
 def discover(candidates: Iterable[Candidate]) -> Discovery:
     """Load every candidate; one that fails, a reserved name, and a name that two classes share are broken."""
-    found: dict[str, list[type[BaseStrategy]]] = {}
+    found: dict[str, list[Kind]] = {}
     broken: dict[str, ConfigError] = {}
     for candidate in candidates:
         try:
@@ -161,29 +173,29 @@ def _own_package(folder: Path) -> None:
     importlib.invalidate_caches()  # a file that was written a moment ago is seen
 
 
-def _refusal(file: Path, what: str, remedy: str) -> Callable[[], Iterable[type[BaseStrategy]]]:
-    def refuse() -> Iterable[type[BaseStrategy]]:
+def _refusal(file: Path, what: str, remedy: str) -> Callable[[], Iterable[Kind]]:
+    def refuse() -> Iterable[Kind]:
         raise ConfigError(f"the file cannot be a strategy: {what}", where=str(file), remedy=remedy)
 
     return refuse
 
 
-def _loader_of(module: str) -> Callable[[], Iterable[type[BaseStrategy]]]:
+def _loader_of(module: str) -> Callable[[], Iterable[Kind]]:
     return lambda: _offered(importlib.import_module(module))
 
 
-def _offered(loaded: object) -> Iterable[type[BaseStrategy]]:
+def _offered(loaded: object) -> Iterable[Kind]:
     """The class itself, or the public strategies that a module defines; imported ones belong to their own module."""
     if not isinstance(loaded, ModuleType):
-        if isinstance(loaded, type) and issubclass(loaded, BaseStrategy):
+        if isinstance(loaded, type) and issubclass(loaded, BASES):
             return (loaded,)
         raise ConfigError(f"{loaded!r} is neither a strategy class nor a module", where=GROUP)
     own = (value for name, value in vars(loaded).items() if not name.startswith("_") and isinstance(value, type))
     mine = (value for value in own if value.__module__ == loaded.__name__)
-    return tuple(value for value in mine if issubclass(value, BaseStrategy) and value is not BaseStrategy)
+    return tuple(value for value in mine if issubclass(value, BASES) and value not in BASES)
 
 
-def _checked(kind: type[BaseStrategy]) -> str:
+def _checked(kind: Kind) -> str:
     """The name of a class whose form is right and whose defaults are within their bounds.
 
     Raises:
@@ -202,37 +214,38 @@ def _checked(kind: type[BaseStrategy]) -> str:
     return _checked_name(kind, f"{place}, {kind.__qualname__}")
 
 
-def _check_form(kind: type[BaseStrategy]) -> None:
+def _check_form(kind: Kind) -> None:
     """Refuse a class whose decision cannot be called, or whose parameters would not be seen."""
-    held = inspect.getattr_static(kind, "generate_signal", None)
-    decision = getattr(kind, "generate_signal", None)
-    assign = "write generate_signal = staticmethod(generate_signal) in the class"
+    name, arguments = "generate_signal", "i, features, params, position"
+    if issubclass(kind, BaseAllocation):
+        name, arguments = "allocate", "i, features, params, weights, out"
+    held = inspect.getattr_static(kind, name, None)
+    decision = getattr(kind, name, None)
     if held is None:
-        raise ConfigError("it has no generate_signal", remedy=assign)
+        raise ConfigError(f"it has no {name}", remedy=f"write {name} = staticmethod({name}) in the class")
     if hasattr(decision, "py_func"):
-        raise ConfigError("generate_signal is compiled already", remedy="leave @njit out, the platform compiles it")
+        raise ConfigError(f"{name} is compiled already", remedy="leave @njit out, the platform compiles it")
     if not isinstance(decision, FunctionType) or decision.__closure__:
-        raise ConfigError("generate_signal is not a function of the module", remedy="define it outside of the class")
+        raise ConfigError(f"{name} is not a function of the module", remedy="define it outside of the class")
     if not isinstance(held, staticmethod):
-        raise ConfigError("generate_signal is a method, and would get the strategy first", remedy=assign)
+        remedy = f"write {name} = staticmethod({name}) in the class"
+        raise ConfigError(f"{name} is a method, and would get the strategy first", remedy=remedy)
     try:
-        inspect.signature(decision).bind(0, (), (), 0.0)
+        inspect.signature(decision).bind(*arguments.split(", "))
     except TypeError as error:
-        raise ConfigError(
-            f"generate_signal cannot be called with (i, features, params, position): {error}",
-            remedy="define it as generate_signal(i, features, params, position)",
-        ) from error
+        what, remedy = f"{name} cannot be called with ({arguments}): {error}", f"define it as {name}({arguments})"
+        raise ConfigError(what, remedy=remedy) from error
     own = {name for name, hint in vars(kind).get("__annotations__", {}).items() if "ClassVar" not in str(hint)}
     if own and "__dataclass_fields__" not in vars(kind):
         remedy = "put @dataclass(frozen=True) above the class"
         raise ConfigError(f"its parameters are not seen: {', '.join(sorted(own))}", remedy=remedy)
 
 
-def _class_of(kind: type[BaseStrategy]) -> str:
+def _class_of(kind: Kind) -> str:
     return f"{kind.__module__.rpartition('.')[2]}.{kind.__qualname__}"
 
 
-def _place_of(kind: type[BaseStrategy], *, whole: bool = False) -> str:
+def _place_of(kind: Kind, *, whole: bool = False) -> str:
     """File and line of a class, else its module; the file with its folder, or its whole path."""
     try:
         file, line = inspect.getsourcefile(kind) or "", inspect.getsourcelines(kind)[1]
@@ -241,7 +254,7 @@ def _place_of(kind: type[BaseStrategy], *, whole: bool = False) -> str:
     return f"{file if whole else '/'.join(Path(file).parts[-2:])}:{line}"
 
 
-def _checked_name(kind: type[BaseStrategy], where: str) -> str:
+def _checked_name(kind: Kind, where: str) -> str:
     name = getattr(kind, "name", None)
     if not isinstance(name, str) or not NAME_PATTERN.fullmatch(name):
         raise ConfigError(f"name = {name!r}", where=where, remedy="give the class a name of letters, digits and _")

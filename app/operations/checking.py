@@ -12,7 +12,8 @@ from conf.schema.settings import Settings
 from conf.strategy_kinds import build, kinds, other_instruments_of, parameters_of
 from conf.yaml_reader import load
 from runtime.container import Container
-from strategies.base import BaseStrategy
+from strategies.base import BaseAllocation, BaseStrategy
+from tradewright.model.allocation import decision_of
 from tradewright.model.errors import TradewrightError
 from tradewright.research.strategy_check import tried
 
@@ -38,7 +39,7 @@ def strategy_problems(settings: Settings) -> list[Problem]:
     return list(dict.fromkeys(problems))
 
 
-def _declared() -> Iterator[BaseStrategy]:
+def _declared() -> Iterator[BaseStrategy | BaseAllocation]:
     """The strategies of ``conf/strategy``; the files are known to be right."""
     folder = conf_folder()
     for option in options("strategy", folder):
@@ -56,8 +57,8 @@ def _problem(name: str, error: TradewrightError) -> Problem:
     return Problem(file, int(line) if line.isdigit() else 0, name, "", rule)
 
 
-def _ahead(strategy: BaseStrategy, found: str) -> Problem:
-    code = strategy.generate_signal.__code__
+def _ahead(strategy: BaseStrategy | BaseAllocation, found: str) -> Problem:
+    code = decision_of(strategy).__code__
     rule = f"it looks ahead: {found}; read bars from 0 to i only"
     return Problem(_shown(code.co_filename), code.co_firstlineno, strategy.name, "", rule)
 

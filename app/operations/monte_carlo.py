@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from app.operations.research import LOOK_AHEAD, base_timeframes, known_at_text, quoted_instruments, run
 from conf.schema.settings import Settings
+from conf.strategy_kinds import demand_single_decisions
 from runtime.container import Container
 from runtime.exchange_rates import account_currency
 from runtime.monte_carlo import monte_carlo_of
@@ -72,6 +73,7 @@ def monte_carlo(settings: Settings) -> MonteCarloReply:
     Raises:
         ConfigError, DataError, StoreError, StrategyError: naming what is wrong and what to do.
     """
+    demand_single_decisions(settings, "a Monte Carlo simulation")
     done = run(settings)
     found, chosen = monte_carlo_of(Container(settings), done), settings.montecarlo
     return MonteCarloReply(

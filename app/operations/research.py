@@ -12,7 +12,8 @@ import pandas as pd
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.exchange_rates import account_currency
-from runtime.research import known_text, run_study, symbols, timeframe
+from runtime.research import symbols, timeframe
+from runtime.study import known_text, run_study
 from tradewright.backtest.result import BacktestResult
 from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.equity_curve import Sampling, periods_per_year
@@ -193,9 +194,10 @@ def write_full_report(settings: Settings, done: StudyResult, folder: Path) -> di
 
     written = {}
     days = {section.instrument: section.metrics.days_per_year for section in done.report.sections}
+    together = done.metrics.days_per_year
     for name, result in done.results.items():
         path = folder / f"{settings.strategy.name}-{name}-full.html"
-        in_a_year = periods_per_year(result.bars.ts, Sampling.BAR, days[name], result.days)
+        in_a_year = periods_per_year(result.bars.ts, Sampling.BAR, days.get(name, together), result.days)
         write_bytes(path, full_report(result, name, in_a_year).plots.encode())
         written[name] = path
     return written

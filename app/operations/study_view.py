@@ -10,7 +10,7 @@ from jinja2 import Environment
 
 from app.operations.charts import legible
 from app.operations.research import fill_lines
-from runtime.research import BARS
+from runtime.study import BARS
 from tradewright.evaluation.charts import account_figure, excursion_figure, price_figure, rolling_figure
 from tradewright.evaluation.finding import Severity
 from tradewright.evaluation.formatting import MetricRow, headline

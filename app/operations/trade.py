@@ -13,6 +13,7 @@ from assets.daily_loop import Round, run_round
 from conf.compose import compose_without_strategy
 from conf.environment import options
 from conf.problems import ConfigProblems, Problem, nearest
+from conf.strategy_kinds import is_allocation_file, no_signals, signalling
 from runtime.alerts import tell_alerts
 from runtime.container import Container
 from runtime.trading import account_in_force, not_well
@@ -51,18 +52,21 @@ class TradeReply:
 
 
 def strategies_of(overrides: Sequence[str]) -> tuple[str, ...]:
-    """The strategies that are traded: the one that ``strategy=NAME`` names, else every file of ``conf/strategy``.
+    """The strategies that are traded: the one that ``strategy=NAME`` names, else every one that makes signals.
 
     Raises:
         ConfigProblems: for a name that no file has.
+        ConfigError: for an allocation, which makes no signals.
     """
     known = options("strategy")
     named = [text.partition("=")[2].strip("'\"") for text in overrides if text.partition("=")[0] == "strategy"]
     if not named:
-        return tuple(known)
+        return tuple(signalling())
     if named[-1] not in known:
         rule = f"must be one of {', '.join(known)}"
         raise ConfigProblems([Problem("command line", 0, "strategy", named[-1], rule, nearest(named[-1], known))])
+    if is_allocation_file(named[-1]):
+        raise no_signals(named[-1])
     return (named[-1],)
 
 

@@ -11,7 +11,7 @@ from assets.research.bars import bars_and_features
 from assets.research.events import event_blackout_asset
 from assets.research.impact import impact_asset
 from assets.research.schedules import SIGNALS_JOB, following, refreshing
-from assets.research.strategies import all_chains, signals_key
+from assets.research.strategies import all_chains, makes_signals, signals_key
 from conf.environment import code_location_overrides
 from runtime.signal_series import deciding_timeframes
 
@@ -32,7 +32,7 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
     market = bars_and_features(pinned, pinned.settings.universe.instruments, timeframes)
     chains, checks = all_chains(strategies)
     refresh, refresh_bars = refreshing(pinned, timeframes)
-    signals = {name: signals_key(name) for name in good}
+    signals = {name: signals_key(name) for name, each in good.items() if makes_signals(each)}
     made = [key for asset in chains if isinstance(asset, dg.AssetsDefinition) for key in asset.keys]
     jobs = [
         dg.define_asset_job(MARKET_JOB, dg.AssetSelection.groups("market"), tags=pinned.tags),
@@ -44,7 +44,7 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
         asset_checks=checks,
         jobs=[*jobs, refresh, backfill_job(pinned)],
         schedules=[refresh_bars],
-        sensors=[following(pinned, good, signals)],
+        sensors=[following(pinned, {name: good[name] for name in signals}, signals)],
         executor=dg.in_process_executor,
     )
 

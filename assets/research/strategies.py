@@ -12,10 +12,12 @@ from assets.metadata import Facts, described, summarised, table
 from assets.pinned_config import PinnedConfig
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
+from conf.strategy_kinds import kinds
 from runtime.container import Container
 from runtime.job_progress import begin_signals, finish_signals, signals_of
 from runtime.kept_settings import keep_settings
-from runtime.research import identity_in_force, newest_signals, run_study, signal_look_ahead
+from runtime.research import identity_in_force, newest_signals, signal_look_ahead
+from runtime.study import run_study
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.evaluation.finding import Severity
@@ -23,6 +25,7 @@ from tradewright.evaluation.formatting import QUANTITY_DIGITS, count, headline, 
 from tradewright.evaluation.rolling import WINDOW_HEADER, window_lines, window_problems, window_table
 from tradewright.evaluation.study import StudyResult
 from tradewright.model.hashing import content_hash
+from tradewright.research.study import needs_shared_account
 
 Definition = dg.AssetsDefinition | dg.AssetSpec
 SHOWN = 5
@@ -69,11 +72,27 @@ def broken(name: str, error: ConfigProblems) -> tuple[dg.AssetSpec, dg.AssetChec
     return dg.AssetSpec(key, group_name="broken_config", description=f"```\n{text}\n```"), config
 
 
+def makes_signals(pinned: PinnedConfig) -> bool:
+    """Whether the strategy decides on each instrument by itself; an allocation does not."""
+    return not kinds().is_allocation(pinned.settings.strategy.kind)
+
+
 def strategy_assets(name: str, pinned: PinnedConfig) -> list[Definition]:
-    """The assets of one strategy, each made from one before."""
+    """The assets of one strategy, each made from one before.
+
+    An allocation makes no signals, and its backtest needs one account: without it, a description says so.
+    """
+    if not makes_signals(pinned) and pinned.settings.backtest.account != "shared":
+        return [
+            dg.AssetSpec(
+                _key(name, "backtest"), group_name=f"strategy_{name}", description=str(needs_shared_account(name))
+            )
+        ]
+    signalled = makes_signals(pinned)
+    first = [_asset(name, pinned, signals, ("bars", "features"))] if signalled else []
     return [
-        _asset(name, pinned, signals, ("bars", "features")),
-        _asset(name, pinned, backtest, (_key(name, "signals"),)),
+        *first,
+        _asset(name, pinned, backtest, (_key(name, "signals"),) if signalled else ("bars", "features")),
         _asset(name, pinned, evaluation, (_key(name, "backtest"),)),
         _asset(name, pinned, metrics_window, (_key(name, "backtest"),)),
         _asset(name, pinned, risk_report, (_key(name, "evaluation"),)),

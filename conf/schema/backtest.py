@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from conf.schema.config_model import AboveZero, ConfigModel, Moment, Window
+from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.sizing import Sizing
 from tradewright.fills.costs import Costs
 from tradewright.fills.slippage import Slippage
@@ -36,6 +37,8 @@ class BacktestSettings(ConfigModel):
     known_at: Instant | date | None
     prices: PriceView
     cash: AboveZero
+    account: Literal["split", "shared"]
+    shared: SharedAccount
     rates: dict[CurrencyCode, Annotated[str, Field(min_length=1)]]
     bar_delay: Annotated[int, Field(ge=1, le=1000)]
     allow_short: bool

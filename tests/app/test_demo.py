@@ -140,4 +140,4 @@ def test_every_built_in_strategy_is_compiled(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr("tradewright.backtest.engine.run", spy)
     compile_all()
-    assert ran == [(name, 2) for name in kinds().usable]
+    assert ran == [(name, 2) for name in kinds().signalling]

@@ -10,7 +10,7 @@ import pytest
 
 from conf.compose import compose
 from runtime.container import Container
-from runtime.research import run_study
+from runtime.study import run_study
 from tests.app.conftest import say
 from tradewright.model.bars import PriceView, Timeframe
 

@@ -53,7 +53,7 @@ def test_wrong_settings_leave_an_empty_bench_with_the_reason() -> None:
     assert options.strategies == ()
 
 
-@pytest.mark.parametrize("kind", kinds().usable)
+@pytest.mark.parametrize("kind", kinds().signalling)
 def test_every_strategy_has_a_knob_per_parameter(overrides: tuple[str, ...], kind: str) -> None:
     controls = lab.parameter_controls(overrides, kind)
     admitted = parameters_of(kind)

@@ -14,6 +14,7 @@ from assets.runs import RunFailed, execute
 from conf.compose import compose
 from runtime import research
 from runtime.container import Container
+from runtime.study import run_study
 from tests.execution.counter import table
 from tests.support.houses import House
 from tradewright.model.bars import BarKind, Timeframe
@@ -137,7 +138,7 @@ def test_a_strategy_that_looks_ahead_is_caught(
     found = research.signal_look_ahead(Container(settings))["BTC"]
     assert not found.free
     assert "sma(10,)" in found.findings[0]
-    said = {row.code for _, row in research.run_study(Container(settings)).report.findings()}
+    said = {row.code for _, row in run_study(Container(settings)).report.findings()}
     assert "LOOK_AHEAD" in said
     assert "LOOK_AHEAD_UNTESTED" not in said
     with pytest.raises(RunFailed):

@@ -134,7 +134,7 @@ def test_all_problems_are_reported_at_once() -> None:
     ("file", "old", "new", "line", "key"),
     [
         ("strategy/macd_trend.yaml", "fast: 12", "fastt: 12", 3, "strategy.fastt"),
-        ("backtest/default.yaml", "bar_delay: 1 ", "bar_delay: 0 ", 16, "backtest.bar_delay"),
+        ("backtest/default.yaml", "bar_delay: 1 ", "bar_delay: 0 ", 24, "backtest.bar_delay"),
         ("backtest/costs/percent.yaml", "rate: 0.001", "rate: 1.5", 2, "backtest.costs.rate"),
         (
             "instruments/us_equities.yaml",

@@ -17,6 +17,7 @@ from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime import feeds, research
 from runtime.container import Container
+from runtime.study import run_study
 from runtime.sweep import SweptSettings, sweep_sets
 from tests.backtest.conftest import random_bars
 from tests.backtest.reference import run_reference
@@ -203,7 +204,7 @@ def test_without_bars_from_files_it_is_said_what_is_missing(tmp_path: Path) -> N
 
 
 def test_a_study_is_the_plain_engine_under_the_settings_terms(house: Settings) -> None:
-    study = research.run_study(Container(house, ManualClock(NOW)))
+    study = run_study(Container(house, ManualClock(NOW)))
     item = research.tables(Container(house, ManualClock(NOW)))["BTC"]
     witness = run_reference(Container(house).strategy, item.bars, research.spec(house, item.instrument, item.kind))
     np.testing.assert_allclose(study.account.equity, witness.equity, rtol=1e-12)
@@ -218,7 +219,7 @@ def test_a_sweep_keeps_what_its_sets_do_not_name(house: Settings) -> None:
     sets = [{"fast": 5.0}, {"fast": 10.0}, {"fast": 5.0, "slow": 60.0}]
     found = sweep_sets([SweptSettings(Container(house, ManualClock(NOW)), sets)])
     assert found.parameters == sets
-    study = research.run_study(Container(house, ManualClock(NOW)))
+    study = run_study(Container(house, ManualClock(NOW)))
     assert found.totals["final_equity"][1] == study.account.equity[-1]
     assert len(set(found.totals["final_equity"].tolist())) == 3
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -71,6 +72,10 @@ def test_a_steady_account_hears_nothing_but_that_it_beat_the_market():
 CALM_THEN_WILD = [100.0 + (day % 2) * (1 if day < 340 else 1 + day / 100) for day in range(600)]
 
 
+def told_by_the_account(code: str, severity: Severity) -> dict[str, Finding]:
+    return found(steady(), replace(CLEAN, account=(Finding(code, severity, "A fact of the shared account."),)))
+
+
 def lasting_fall(days: int) -> BacktestResult:
     return curve([1000, 1100, *([1050.0] * days), 1200])
 
@@ -120,6 +125,14 @@ SPOKEN: dict[str, tuple[Severity, Callable[[], dict[str, Finding]], str]] = {
         lambda: found(steady(), replace(CLEAN, bars=("AAPL: 1 of 9 bars open as after a split",))),
         "AAPL: 1 of 9 bars open as after a split.",
     ),
+    **{
+        code: (severity, partial(told_by_the_account, code, severity), "of the shared account")
+        for code, severity in (
+            ("MARGIN_CALL", Severity.WARNING),
+            ("INSTRUMENT_ENDED", Severity.INFO),
+            ("BORROWED_UNITS", Severity.INFO),
+        )
+    },
     "POSITION_LEFT_OPEN": (
         Severity.INFO,
         lambda: found(account([10, 12], [Fill(0, 5, 10)])),

@@ -12,13 +12,9 @@ from strategies.discovery import Discovery, found_in
 from tests.strategies.test_discovery import PLAIN
 
 SHIPPED = {
-    "buy_and_hold",
-    "ema_crossover",
-    "intraday_trend",
-    "macd_trend",
-    "pairs",
-    "sma_crossover",
-    "trailing_breakout",
+    *("buy_and_hold", "ema_crossover", "macd_trend", "sma_crossover"),
+    *("equal_weight", "inverse_volatility", "momentum_rotation"),
+    *("intraday_trend", "pairs", "trailing_breakout"),
 }
 
 

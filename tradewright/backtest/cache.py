@@ -51,7 +51,7 @@ def cache_key(strategy: Strategy, data: str, spec: BacktestSpec, *, schema_versi
             "parameters": [float(value) for value in strategy.parameters()],
             "code": code_identity(strategy.generate_signal),
             "data": data,
-            "spec": _described(spec),
+            "spec": described(spec),
             "schema_ver": schema_version,
         }
     )
@@ -82,15 +82,9 @@ def run_cached(
 def load(path: Path, bars: Bars, spec: BacktestSpec) -> BacktestResult | None:
     """The result kept in ``path``; None where there is none or where it is damaged."""
     try:
-        content = path.read_bytes()
-    except OSError:
-        return None
-    if hashlib.sha256(content[DIGEST:]).digest() != content[:DIGEST]:
-        return None
-    try:
-        with np.load(io.BytesIO(content[DIGEST:]), allow_pickle=False) as kept:
-            return _result(kept, bars, spec)
-    except (KeyError, ValueError, zipfile.BadZipFile):
+        kept = kept_arrays(path)
+        return None if kept is None else _result(kept, bars, spec)
+    except (KeyError, ValueError):
         return None
 
 
@@ -119,23 +113,47 @@ def store(path: Path, result: BacktestResult) -> None:
     Raises:
         StoreError: the folder cannot be written.
     """
-    buffer = io.BytesIO()
     names = ("fills", "trades", "totals", "orders")
     parts = {name: np.asarray(getattr(result, name)) for name in names}
-    np.savez(buffer, allow_pickle=False, bar_count=np.int64(len(result.bars.ts)), **parts)
+    keep_arrays(path, {**parts, "bar_count": np.int64(len(result.bars.ts))})
+
+
+def kept_arrays(path: Path) -> dict[str, npt.NDArray[Any]] | None:
+    """The arrays kept in ``path`` by name; None where there are none or where they are damaged."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    if hashlib.sha256(content[DIGEST:]).digest() != content[:DIGEST]:
+        return None
+    try:
+        with np.load(io.BytesIO(content[DIGEST:]), allow_pickle=False) as kept:
+            return dict(kept)
+    except (ValueError, zipfile.BadZipFile):
+        return None
+
+
+def keep_arrays(path: Path, parts: Mapping[str, Any]) -> None:
+    """Keep arrays by name, whole or not at all, behind the SHA-256 of their content.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **parts)
     content = buffer.getvalue()
     write_bytes(path, hashlib.sha256(content).digest() + content)
 
 
-def _described(value: object) -> object:
+def described(value: object) -> object:
     """Dataclasses as their name and fields, so that two models with equal numbers stay apart."""
     if isinstance(value, Conversion | SecondarySeries):
         return value.digest
     if isinstance(value, Sessions):
         return value.name
     if is_dataclass(value) and not isinstance(value, type):
-        own = {each.name: _described(getattr(value, each.name)) for each in fields(value)}
+        own = {each.name: described(getattr(value, each.name)) for each in fields(value)}
         return {"kind": type(value).__name__, **own}
     if isinstance(value, tuple):
-        return [_described(item) for item in value]
+        return [described(item) for item in value]
     return value

@@ -24,6 +24,8 @@ from numba import types as types_of_numba
 from tradewright.backtest import kernel, lookahead_scan
 from tradewright.backtest.code import answers_with_requests, code_digest, helper_digest, is_own, named, plain, reaches
 from tradewright.backtest.engine_digest import versions
+from tradewright.backtest.panel import allocation_kernel, decision_kernel
+from tradewright.model.allocation import Allocate
 from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import Action, GenerateSignal, OrderRequest, order
 
@@ -41,8 +43,13 @@ PART_OPTIONS: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True}
 SHARED = ("tradewright.backtest.", "tradewright.fills.")
 """The packages whose functions are the same for all strategies, and are compiled once."""
 
-RARE = frozenset({"simulate", "match_resting", "at_the_close", "record_fill"})
-"""The parts of the kernel that are called once per run, or that most bars of most runs never reach."""
+RARE = frozenset(
+    {
+        *("simulate", "match_resting", "at_the_close", "record_fill"),
+        *("fill_targets", "apply_all", "reduce_one", "apply_one", "match_all", "match_one", "close_ended", "open_book"),
+    }
+)
+"""The parts of the kernels that are called once per run, or that most bars of most runs never reach."""
 
 
 def _argument_types(owner: object) -> Iterator[str]:
@@ -53,7 +60,8 @@ def _argument_types(owner: object) -> Iterator[str]:
             yield from _argument_types(kind)
 
 
-ARGUMENT_TYPES = tuple(_argument_types(kernel.simulate_sets))
+ENTRIES = (kernel.simulate_sets, allocation_kernel.simulate_allocation, decision_kernel.simulate_decisions)
+ARGUMENT_TYPES = tuple(name for entry in ENTRIES for name in _argument_types(entry))
 """A part of every name: numba finds the types of stored code by name, and fails where one was renamed."""
 
 MADE_BY = content_hash([Path(__file__).read_text(encoding="utf-8"), versions(), ARGUMENT_TYPES])
@@ -77,6 +85,29 @@ def simulator(generate_signal: GenerateSignal, features: int, params: int) -> Co
     place.update(chosen_columns=_column_chooser(features), chosen_values=_value_chooser(params))
     entry = _copy(plain(kernel.simulate_sets), place, {})
     entry.__qualname__ = f"simulate_sets_{digest}_{features}_{params}"
+    compiled: Compiled = njit(entry, cache=True, **OPTIONS)
+    return compiled
+
+
+@functools.lru_cache(maxsize=256)
+def allocation_simulator(allocate: Allocate) -> Compiled:
+    """:func:`~tradewright.backtest.panel.allocation_kernel.simulate_allocation` compiled for one allocation."""
+    entry = allocation_kernel.simulate_allocation
+    return _entry(entry, {"allocate": allocate}, code_digest(entry, {"allocate": allocate}))
+
+
+@functools.lru_cache(maxsize=256)
+def panel_simulator(generate_signal: GenerateSignal, features: int) -> Compiled:
+    """:func:`~tradewright.backtest.panel.decision_kernel.simulate_decisions` compiled for one strategy."""
+    entry, place = decision_kernel.simulate_decisions, {"generate_signal": generate_signal}
+    digest = code_digest(entry, place)
+    return _entry(entry, {**place, "chosen_columns": _column_chooser(features)}, digest, f"_{features}")
+
+
+def _entry(function: Callable[..., object], place: Mapping[str, object], digest: str, suffix: str = "") -> Compiled:
+    """The entry of a panel kernel with a strategy's function in its place, kept under the digest of all its code."""
+    entry = _copy(plain(function), place, {})
+    entry.__qualname__ = f"{function.__name__}_{_stamp(digest)}{suffix}"
     compiled: Compiled = njit(entry, cache=True, **OPTIONS)
     return compiled
 
@@ -122,6 +153,20 @@ def compile_decision(generate_signal: GenerateSignal, features: int, params: int
     column = types_of_numba.Array(number, 1, "C", readonly=True)
     columns, numbers = tuple_of(column, features or 1), tuple_of(number, params or 1)  # type: ignore[no-untyped-call]
     compiled.compile((types_of_numba.int64, columns, numbers, number))
+    return str(compiled.nopython_signatures[0].return_type)
+
+
+def compile_allocation(allocate: Allocate, features: int, params: int) -> str:
+    """As :func:`compile_decision`, of an allocation.
+
+    Raises:
+        numba.core.errors.NumbaError: it cannot be compiled.
+    """
+    compiled = njit(_copy(plain(allocate), {}, {}, _checked_part), cache=True, **CHECKED_OPTIONS)
+    number, tuple_of = types_of_numba.float64, types_of_numba.UniTuple
+    table, column = (types_of_numba.Array(number, size, "C", readonly=size == 2) for size in (2, 1))
+    tables, numbers = tuple_of(table, features or 1), tuple_of(number, params or 1)  # type: ignore[no-untyped-call]
+    compiled.compile((types_of_numba.int64, tables, numbers, column, column))
     return str(compiled.nopython_signatures[0].return_type)
 
 

@@ -48,6 +48,7 @@ from tradewright.backtest.strategy_errors import (
     located_errors,
 )
 from tradewright.indicators.registry import columns
+from tradewright.model.allocation import Allocation
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Floats
 from tradewright.model.secondary import SecondarySeries
@@ -120,9 +121,7 @@ def look_ahead(strategy: Strategy, bars: Bars, secondary: SecondarySeries | None
     if len(bars.ts) == 0:
         return ()
     with np.errstate(all="ignore"):
-        start = max(0, len(bars.ts) - FEATURE_BARS)
-        newest = None if secondary is None else secondary.part(start, len(bars.ts))
-        found = list(_features(strategy, select(bars, slice(start, None)), newest))
+        found = list(feature_findings(strategy, bars, secondary))
     with located_errors(strategy):
         found += _decisions(strategy, bars, secondary)
     return tuple(found)
@@ -134,10 +133,15 @@ def feature_cuts(count: int) -> list[int]:
     return sorted(cut for cut in {*range(1, DENSE + 1), *range(count - DENSE, count), *spread} if 0 < cut < count)
 
 
-def _features(strategy: Strategy, bars: Bars, secondary: SecondarySeries | None) -> Iterator[LookAhead]:
+def feature_findings(
+    strategy: Strategy | Allocation, bars: Bars, secondary: SecondarySeries | None = None
+) -> Iterator[LookAhead]:
+    """The first value of each feature that knew the future, on the newest :data:`FEATURE_BARS` bars."""
     features = features_of(strategy)
     if not features:
         return
+    start, stop = max(0, len(bars.ts) - FEATURE_BARS), len(bars.ts)
+    bars, secondary = select(bars, slice(start, stop)), None if secondary is None else secondary.part(start, stop)
     whole = columns(features, bars, secondary)
     told = set()
     for cut in feature_cuts(len(bars.ts)):

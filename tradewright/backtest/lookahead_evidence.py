@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tradewright.backtest.code import code_identity
 from tradewright.backtest.strategy_errors import features_of
+from tradewright.model.allocation import Allocation, decision_of
 from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import Strategy
 
@@ -31,16 +32,16 @@ class LookAheadEvidence:
         """Whether nothing was found."""
         return not self.findings
 
-    def covers(self, strategy: Strategy, data: str) -> bool:
+    def covers(self, strategy: Strategy | Allocation, data: str) -> bool:
         """Whether this very strategy, on bars of this hash, was tested."""
         return (self.code, self.data) == (tested_code(strategy), data)
 
 
-def tested_code(strategy: Strategy) -> str:
+def tested_code(strategy: Strategy | Allocation) -> str:
     """The hash of everything that decides: code identity, kind, features and parameters.
 
     Raises:
         StrategyError: the code cannot be told from its edited self, or the strategy's features are wrong.
     """
     features = [feature.terms for feature in features_of(strategy)]
-    return content_hash([strategy.name, code_identity(strategy.generate_signal), features, strategy.parameters()])
+    return content_hash([strategy.name, code_identity(decision_of(strategy)), features, strategy.parameters()])

@@ -9,10 +9,12 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from tradewright.indicators.catalogue import resolve
+from tradewright.model.allocation import Allocation, decision_of, is_allocation
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import StrategyError, TradewrightError
 from tradewright.model.strategy import Action, Feature, OrderRequest, Strategy, is_order
@@ -44,7 +46,7 @@ _MEANINGS = (
 """Words of the compiler and what they mean to an author; of several the first that is found."""
 
 
-def features_of(strategy: Strategy) -> tuple[Feature, ...]:
+def features_of(strategy: Strategy | Allocation) -> tuple[Feature, ...]:
     """The columns that a strategy asks for, each of them known and with the arguments that it takes.
 
     Raises:
@@ -111,7 +113,7 @@ def beyond_limits(strategy: Strategy, action: Action | OrderRequest, bar: int) -
 
 
 @contextmanager
-def located_errors(strategy: Strategy) -> Iterator[None]:
+def located_errors(strategy: Strategy | Allocation) -> Iterator[None]:
     """Name the line of the strategy's file in which an error arises; an error from elsewhere passes unchanged.
 
     Raises:
@@ -133,27 +135,35 @@ def located_errors(strategy: Strategy) -> Iterator[None]:
 
 
 def strategy_error(
-    strategy: Strategy, what: str, remedy: str, frame: traceback.FrameSummary | None = None, line: int = 0
+    strategy: Strategy | Allocation,
+    what: str,
+    remedy: str,
+    frame: traceback.FrameSummary | None = None,
+    line: int = 0,
+    *,
+    error_code: str = "",
 ) -> StrategyError:
     """The error with file and line of a frame, else of the strategy's decision."""
-    code = strategy.generate_signal.__code__
-    name = "prepare_state" if frame is not None and frame.name == "prepare_state" else "generate_signal"
+    code = decision_of(strategy).__code__
+    decision = "allocate" if is_allocation(strategy) else "generate_signal"
+    name = "prepare_state" if frame is not None and frame.name == "prepare_state" else decision
     file, number = (code.co_filename, line or code.co_firstlineno) if frame is None else (frame.filename, frame.lineno)
-    return StrategyError(f"{name}: {what}", where=f"strategy {strategy.name}, {file}, line {number}", remedy=remedy)
+    where = f"strategy {strategy.name}, {file}, line {number}"
+    return StrategyError(f"{name}: {what}", where=where, remedy=remedy, code=error_code)
 
 
-def line_in(strategy: Strategy, error: BaseException | None = None) -> str:
+def line_in(strategy: Strategy | Allocation, error: BaseException | None = None) -> str:
     """File and line of the strategy in which an error arose, or of its decision; the file without its folders."""
-    code = strategy.generate_signal.__code__
+    code = decision_of(strategy).__code__
     frames = traceback.extract_tb(error.__traceback__) if error is not None else []
     lines = [frame.lineno for frame in frames if frame.filename == code.co_filename]
     return f"{Path(code.co_filename).name}:{lines[-1] if lines else code.co_firstlineno}"
 
 
-def _files(strategy: Strategy) -> set[str]:
+def _files(strategy: Strategy | Allocation) -> set[str]:
     """The file of the decision and the file of the class."""
     module = sys.modules.get(type(strategy).__module__)
-    return {strategy.generate_signal.__code__.co_filename, str(getattr(module, "__file__", ""))}
+    return {decision_of(strategy).__code__.co_filename, str(getattr(module, "__file__", ""))}
 
 
 def _line_of(function: object) -> str:
@@ -161,7 +171,7 @@ def _line_of(function: object) -> str:
     return f"{code.co_filename}, line {code.co_firstlineno}" if code is not None else "its class"
 
 
-def _python_words(strategy: Strategy, error: Exception) -> tuple[str, str]:
+def _python_words(strategy: Strategy | Allocation, error: Exception) -> tuple[str, str]:
     """What went wrong, and what to do about it."""
     what = f"{type(error).__name__}: {error}"
     if isinstance(error, IndexError) and "tuple" in str(error):
@@ -191,14 +201,38 @@ def check_compiles(strategy: Strategy) -> None:
         raise strategy_error(strategy, f"it returns {kind}", RETURNS)
 
 
-def _uncompilable(strategy: Strategy, error: Exception) -> StrategyError:
+def check_allocation_compiles(strategy: Allocation) -> None:
+    """Compile an allocation by itself.
+
+    Raises:
+        StrategyError: it cannot be compiled, or says on some way through it something else than whether to trade.
+    """
+    from tradewright.backtest.compiled import compile_allocation  # the compiler is loaded only where it is needed
+
+    with located_errors(strategy):
+        features, parameters = strategy.prepare_state(), strategy.parameters()
+        returned = compile_allocation(strategy.allocate, len(features), len(parameters))
+    if returned != "bool":
+        kind = (
+            "nothing on some way through it"
+            if returned.startswith(("none", "Optional"))
+            else f"something else: {returned}"
+        )
+        raise strategy_error(strategy, f"it returns {kind}", "return True to trade, False to leave all as it is")
+
+
+def _uncompilable(strategy: Strategy | Allocation, error: Exception) -> StrategyError:
     """The compiler's error in words of the author, with the line that it names."""
-    code = strategy.generate_signal.__code__
+    code = decision_of(strategy).__code__
     text = _COLOUR.sub("", str(error))
     lines = [int(line) for name, line in _PLACE.findall(text) if Path(name).name == Path(code.co_filename).name]
-    if not lines and "compile_decision" not in {each.name for each in traceback.extract_tb(error.__traceback__)}:
+    if (
+        not lines
+        and not is_allocation(strategy)
+        and "compile_decision" not in {each.name for each in traceback.extract_tb(error.__traceback__)}
+    ):
         try:
-            check_compiles(strategy)  # by itself its place is told better than from within the kernel
+            check_compiles(cast("Strategy", strategy))  # by itself its place is told better than from within the kernel
         except StrategyError as better:
             return better
     meaning = _meaning(text)

@@ -109,6 +109,11 @@ def suspicious_bars(case: CheckInput) -> Iterator[Finding]:
         yield Finding("SUSPICIOUS_BARS", Severity.WARNING, f"{text}.")
 
 
+def shared_account(case: CheckInput) -> Iterator[Finding]:
+    """What an account that instruments share tells of itself."""
+    yield from case.evidence.account
+
+
 def thin_sampling(case: CheckInput) -> Iterator[Finding]:
     """Too few days: the returns per bar stand in for daily ones (Q-30)."""
     if case.metrics.returns_sampling is not case.metrics.sampling:
@@ -305,6 +310,7 @@ CHECKS: tuple[Callable[[CheckInput], Iterator[Finding]], ...] = (
     long_drawdown,
     data_gaps,
     suspicious_bars,
+    shared_account,
     open_position,
     low_exposure,
     flat_stretch,

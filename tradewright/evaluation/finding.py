@@ -66,6 +66,8 @@ class ValidityEvidence:
     longest_gap_bars: int = 0
     bars: tuple[str, ...] = ()
     """The findings of the data checks on the prices of these very bars, each a sentence that names its instrument."""
+    account: tuple[Finding, ...] = ()
+    """What a shared account tells of itself: instruments that ended, borrowed units, margin calls."""
     tried: TrialCount = field(default_factory=TrialCount)
     """The parameter sets that were tried on these bars."""
     parameters: int | None = None
@@ -86,6 +88,7 @@ def pooled_validity_evidence(parts: Sequence[ValidityEvidence]) -> ValidityEvide
         missing_bars=sum(counted) if counted else None,
         longest_gap_bars=max(each.longest_gap_bars for each in parts),
         bars=tuple(text for each in parts for text in each.bars),
+        account=tuple(finding for each in parts for finding in each.account),
         tried=max((each.tried for each in parts), key=lambda tried: tried.effective),
         parameters=max((each.parameters for each in parts if each.parameters is not None), default=None),
         raised_costs=_sum_of_all([each.raised_costs for each in parts]),

@@ -47,12 +47,14 @@ class RiskReport:
     verdict: SkillVerdict
     facts: Mapping[str, str] = field(default_factory=dict)
     """Facts that identify the run: mode, config hash, data hash, parameters."""
+    instruments: int = 0
+    """The instruments of a shared account, which has one section; 0 where each instrument has its own."""
 
     def plain(self) -> dict[str, float | int | bool | str | list[str]]:
         """Plain figures: every metric of the whole account, the number of findings over all sections, the verdict."""
         severities = [finding.severity for _, finding in self.findings()]
         return self.sections[0].metrics.as_dict() | {
-            "instruments": max(1, len(self.sections) - 1),
+            "instruments": self.instruments or max(1, len(self.sections) - 1),
             "critical_findings": severities.count(Severity.CRITICAL),
             "warnings": severities.count(Severity.WARNING),
             "verdict": self.verdict.code.value,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence, tested_code
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.model.allocation import Allocation
 from tradewright.model.errors import StoreError
 from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import Strategy
@@ -32,6 +35,25 @@ def evidence_of(strategy: Strategy, item: InstrumentBars, kept: Artefacts) -> Lo
     made = look_ahead_evidence(strategy, item.bars, secondary=item.secondary, data=data)
     kept.write_json(key, asdict(made))
     return made
+
+
+def allocation_evidence(
+    strategy: Allocation, tables: Mapping[str, InstrumentBars], terms: Mapping[str, BacktestSpec]
+) -> dict[str, LookAheadEvidence]:
+    """The look-ahead test of an allocation on all its instruments together, as evidence on each.
+
+    Raises:
+        StrategyError: the strategy's own code failed.
+        ConfigError, DataError: the bars cannot share an account.
+    """
+    from tradewright.backtest.panel.allocation_lookahead import allocation_look_ahead  # the compiler is loaded here
+    from tradewright.backtest.panel.panel import panel_of
+
+    panel = panel_of({symbol: item.bars for symbol, item in tables.items()}, terms)
+    found, code = allocation_look_ahead(strategy, panel), tested_code(strategy)
+    return {
+        symbol: LookAheadEvidence(code, item.data_hash, len(item.bars.ts), found) for symbol, item in tables.items()
+    }
 
 
 def _stored(kept: Artefacts, key: tuple[str, ...]) -> LookAheadEvidence | None:

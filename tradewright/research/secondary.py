@@ -12,6 +12,7 @@ from tradewright.backtest.strategy_errors import features_of
 from tradewright.calendars.bar_closes import bar_closes
 from tradewright.calendars.calendar import Calendar
 from tradewright.calendars.registry import calendar_of
+from tradewright.model.allocation import Allocation
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Timeframe, Times
 from tradewright.model.errors import TradewrightError
@@ -23,7 +24,7 @@ from tradewright.research.bars import BaseBars, InstrumentBars, Selection, read_
 from tradewright.store.bars import BarStore
 
 
-def needs_of(strategies: Iterable[Strategy]) -> SecondaryNeeds:
+def needs_of(strategies: Iterable[Strategy | Allocation]) -> SecondaryNeeds:
     """The secondary series of some parameter sets of one strategy.
 
     Raises:

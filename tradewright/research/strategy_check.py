@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from tradewright.backtest.lookahead_evidence import tested_code
-from tradewright.backtest.strategy_errors import check_compiles
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.strategy_errors import check_allocation_compiles, check_compiles
 from tradewright.formats.resample import grouped
+from tradewright.model.allocation import Allocation, is_allocation
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Times
 from tradewright.model.errors import StoreError
@@ -66,7 +69,7 @@ def _longer(bars: Bars, closes: Times) -> SecondaryBars:
     return SecondaryBars(grouped(select(bars, slice(0, whole)), starts), ends, ends)
 
 
-def tried(strategy: Strategy, kept: Path) -> tuple[str, ...]:
+def tried(strategy: Strategy | Allocation, kept: Path) -> tuple[str, ...]:
     """What the look-ahead test found of a strategy on the scenario; empty is the good result.
 
     A strategy that was found good is not tried again until its code, its parameters or the engine change.
@@ -82,11 +85,28 @@ def tried(strategy: Strategy, kept: Path) -> tuple[str, ...]:
         return ()
     from tradewright.backtest.lookahead import look_ahead  # the compiler is loaded only where it is needed
 
-    bars = trial_bars()
-    found = tuple(str(finding) for finding in look_ahead(strategy, bars, trial_secondary(strategy, bars)))
-    check_compiles(strategy)
+    if is_allocation(strategy):
+        found = _tried_allocation(strategy)
+    else:
+        single = cast("Strategy", strategy)
+        bars = trial_bars()
+        found = tuple(str(finding) for finding in look_ahead(single, bars, trial_secondary(single, bars)))
+        check_compiles(single)
     if not found:
         _remember(mark)
+    return found
+
+
+def _tried_allocation(strategy: Allocation) -> tuple[str, ...]:
+    """The look-ahead test of an allocation on three instruments, of which one begins late, and its compilation."""
+    from tradewright.backtest.panel.allocation_lookahead import allocation_look_ahead  # the compiler is loaded here
+    from tradewright.backtest.panel.panel import panel_of
+
+    whole = trial_bars()
+    late = select(trial_bars(SEED + 1), slice(COUNT // 3, None))
+    bars = {"whole": whole, "late": late, "third": trial_bars(SEED + 2)}
+    found = allocation_look_ahead(strategy, panel_of(bars, dict.fromkeys(bars, BacktestSpec())))
+    check_allocation_compiles(strategy)
     return found
 
 

@@ -6,15 +6,20 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import TypedDict, cast
 
 import numpy as np
 
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
+from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.finding import ValidityEvidence
+from tradewright.evaluation.shared_study import shared_study
 from tradewright.evaluation.study import CountTrials, MetricsConfig, StudyResult, study
+from tradewright.model.allocation import Allocation, is_allocation
 from tradewright.model.bars import BarKind, Bars, Timeframe, Times
+from tradewright.model.errors import ConfigError
 from tradewright.model.instrument import Instrument
 from tradewright.model.strategy import Strategy
 from tradewright.quality.anomalies import gap_findings, volume_findings
@@ -41,7 +46,7 @@ OtherSeries = tuple[InstrumentBars, Timeframe]
 
 
 def report(
-    strategy: Strategy,
+    strategy: Strategy | Allocation,
     tables: Mapping[str, InstrumentBars],
     timeframe: Timeframe,
     terms: Terms,
@@ -54,10 +59,12 @@ def report(
     bases: Mapping[str, BaseBars] | None = None,
     others: Mapping[str, Sequence[OtherSeries]] | None = None,
     rules: QualityRules = SHIPPED,
+    shared: SharedAccount | None = None,
 ) -> StudyResult:
     """Backtest a strategy on its instruments, and report.
 
     Args:
+        shared: the terms of one account for all instruments; None splits the cash. An allocation needs one.
         cache: the folder of stored results.
         facts: shown at the head of the report.
         count: records the trial.
@@ -76,17 +83,39 @@ def report(
         for symbol, item in tables.items()
     }
     seen = {symbol: _with_others(found, symbol, beside.get(symbol, ()), rules) for symbol, (found, _) in judged.items()}
-    return study(
-        strategy,
-        {symbol: item.bars for symbol, item in tables.items()},
-        {symbol: terms(item) for symbol, item in tables.items()},
-        measures,
-        cache,
-        count=count,
-        evidence=seen,
-        facts={**facts, **_scores({symbol: each for symbol, (_seen, each) in judged.items() if each is not None})},
-        days={symbol: session_days(item) for symbol, item in tables.items()},
-        data={symbol: item.data_hash for symbol, item in tables.items()},
+    bars = {symbol: item.bars for symbol, item in tables.items()}
+    specs = {symbol: terms(item) for symbol, item in tables.items()}
+    known: Known = {
+        "count": count,
+        "evidence": seen,
+        "facts": {**facts, **_scores({symbol: each for symbol, (_seen, each) in judged.items() if each is not None})},
+        "days": {symbol: session_days(item) for symbol, item in tables.items()},
+        "data": {symbol: item.data_hash for symbol, item in tables.items()},
+    }
+    if shared is not None:
+        return shared_study(strategy, bars, specs, shared, measures, cache, **known)
+    if is_allocation(strategy):
+        raise needs_shared_account(strategy.name)
+    return study(cast("Strategy", strategy), bars, specs, measures, cache, **known)
+
+
+class Known(TypedDict):
+    """What both kinds of studies are told beside the terms."""
+
+    count: CountTrials
+    evidence: dict[str, ValidityEvidence]
+    facts: dict[str, str]
+    days: dict[str, Times]
+    data: dict[str, str]
+
+
+def needs_shared_account(name: str) -> ConfigError:
+    """The refusal of an allocation where each instrument has an account of its own."""
+    return ConfigError(
+        f"{name} is an allocation: it decides on all instruments together, which needs one account for them",
+        where="backtest.account=split",
+        remedy="add backtest.account=shared",
+        code="NEEDS_SHARED_ACCOUNT",
     )
 
 
@@ -102,7 +131,7 @@ def first_and_last_day(item: InstrumentBars) -> tuple[date, date]:
 
 
 def evidence(
-    strategy: Strategy,
+    strategy: Strategy | Allocation,
     item: InstrumentBars,
     timeframe: Timeframe,
     look_ahead: LookAheadEvidence | None,
@@ -118,7 +147,7 @@ def evidence(
 
 
 def _judged(
-    strategy: Strategy,
+    strategy: Strategy | Allocation,
     item: InstrumentBars,
     timeframe: Timeframe,
     look_ahead: LookAheadEvidence | None,

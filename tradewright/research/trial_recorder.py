@@ -18,6 +18,7 @@ from tradewright.evaluation.aggregate import pooled
 from tradewright.evaluation.equity_curve import Sampling, levels, returns_of
 from tradewright.evaluation.significance import shape_of
 from tradewright.evaluation.trial_count import TrialCount
+from tradewright.model.allocation import Allocation, decision_of
 from tradewright.model.bars import Floats, Timeframe
 from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import Strategy
@@ -41,7 +42,7 @@ class TrialRecorder:
     terms: str
     settings_hash: str
 
-    def of_study(self, strategy: Strategy) -> Callable[[Mapping[str, BacktestResult]], TrialCount]:
+    def of_study(self, strategy: Strategy | Allocation) -> Callable[[Mapping[str, BacktestResult]], TrialCount]:
         """What counts the one trial of a backtest, given its results."""
 
         def count(results: Mapping[str, BacktestResult]) -> TrialCount:
@@ -55,7 +56,7 @@ class TrialRecorder:
     def record(
         self,
         source: TrialSource,
-        strategies: Sequence[Strategy],
+        strategies: Sequence[Strategy | Allocation],
         sharpe: Floats,
         *,
         judged: int = 0,
@@ -78,7 +79,7 @@ class TrialRecorder:
     def evaluation(
         self,
         source: TrialSource,
-        strategy: Strategy,
+        strategy: Strategy | Allocation,
         rows: npt.NDArray[np.void],
         *,
         judged: int = 0,
@@ -96,7 +97,7 @@ class TrialRecorder:
         facts = EvaluationFacts(
             source=source,
             strategy=strategy.name,
-            code=code_digest(strategy.generate_signal),
+            code=code_digest(decision_of(strategy)),
             instruments=tuple(sorted(self.tables)),
             timeframe=self.timeframe,
             data_hash=content_hash(sorted(item.data_hash for item in self.tables.values())),
@@ -106,9 +107,9 @@ class TrialRecorder:
         )
         return Evaluation(facts, sketch_of(bars), rows, judged, effective, overfitting)
 
-    def keys(self, strategies: Sequence[Strategy]) -> npt.NDArray[np.uint64]:
+    def keys(self, strategies: Sequence[Strategy | Allocation]) -> npt.NDArray[np.uint64]:
         """A number for each set: of the code, the terms, the instruments, the features and the parameters."""
-        common = [code_digest(strategies[0].generate_signal), self.terms, sorted(self.tables), self.timeframe]
+        common = [code_digest(decision_of(strategies[0])), self.terms, sorted(self.tables), self.timeframe]
         known: dict[object, int] = {}
         features = np.array(
             [[_number(feature, known) for feature in features_of(each)] for each in strategies], np.uint64

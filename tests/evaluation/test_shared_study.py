@@ -1,0 +1,58 @@
+"""The study of a shared account: its report, its members, and what it tells of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from strategies.equal_weight import EqualWeight
+from tests.backtest.conftest import random_bars
+from tradewright.backtest.panel.shared_account import SharedAccount
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.evaluation.finding import TOGETHER
+from tradewright.evaluation.shared_study import shared_study
+from tradewright.evaluation.study import MetricsConfig, StudyResult
+from tradewright.evaluation.trial_count import TrialCount
+from tradewright.fills.costs import BpsCosts
+
+BARS = {"A": random_bars(1, 90), "B": random_bars(2, 90).head(50), "C": random_bars(3, 90)}
+SPECS = dict.fromkeys(BARS, BacktestSpec(costs=BpsCosts(10.0)))
+
+
+def studied(folder: Path) -> StudyResult:
+    return shared_study(
+        EqualWeight(),
+        BARS,
+        SPECS,
+        SharedAccount(cash_buffer=0.02),
+        MetricsConfig(),
+        folder,
+        count=lambda _: TrialCount(),
+    )
+
+
+def test_the_members_gains_are_the_account_s_and_an_end_is_told(tmp_path: Path) -> None:
+    done = studied(tmp_path)
+    gains = sum(result.equity[-1] - result.initial_cash for result in done.results.values())
+    assert gains == pytest.approx(done.account.equity[-1] - done.account.initial_cash, abs=1e-6)
+    account = done.account
+    np.testing.assert_allclose(account.equity, account.cash + account.position * account.bars.close, rtol=1e-12)
+    assert len(account.fills) == sum(len(result.fills) for result in done.results.values()) > 6
+    assert done.results["B"].position[-1] == 0.0
+    (ended,) = [row for name, row in done.report.findings() if row.code == "INSTRUMENT_ENDED" and name == TOGETHER]
+    assert ended.message.startswith("B ended on 1970-02-19, before the last bar of all")
+    assert done.report.plain()["instruments"] == 3
+
+
+def test_a_stored_run_is_the_same_and_a_damaged_one_is_made_anew(tmp_path: Path) -> None:
+    first, again = studied(tmp_path), studied(tmp_path)
+    assert (first.used_cache, again.used_cache) == (False, True)
+    assert again.cache_key == first.cache_key
+    assert again.account.equity.tobytes() == first.account.equity.tobytes()
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(kept.read_bytes()[:-1] + b"x")
+    damaged = studied(tmp_path)
+    assert not damaged.used_cache
+    assert damaged.metrics == first.metrics

@@ -1,0 +1,36 @@
+"""The part of each instrument in the result of a shared account."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tradewright.backtest.panel.engine import PanelRun
+from tradewright.backtest.panel.panel import Panel
+from tradewright.backtest.result import BacktestResult
+
+
+def member_results(panel: Panel, run: PanelRun) -> dict[str, BacktestResult]:
+    """By instrument its own fills and trades, on its own bars, as if the account held nothing else.
+
+    ``cash`` is that of the whole account at the start less what the instrument's fills cost, so ``equity`` less the
+    starting cash is what the instrument gained; these gains less what borrowed units cost are the gain of the account.
+    """
+    found = {}
+    for n, name in enumerate(panel.names):
+        spec, rows = panel.specs[n], panel.rows[n]
+        fills, trades = run.fills[run.fill_of == n].copy(), run.trades[run.trade_of == n].copy()
+        fills["bar"] = np.searchsorted(rows, fills["bar"])
+        for column in ("entry_bar", "exit_bar"):
+            trades[column] = np.searchsorted(rows, trades[column])
+        spent = fills["side"] * fills["quantity"] * fills["price"] * spec.multiplier + fills["fee"]
+        fills["cash"] = spec.cash - np.cumsum(spent)
+        found[name] = BacktestResult(
+            bars=panel.bars[n],
+            initial_cash=float(spec.cash),
+            fills=fills,
+            trades=trades,
+            orders=int(run.orders[n]),
+            multiplier=float(spec.multiplier),
+            currency=spec.currency,
+        )
+    return found
