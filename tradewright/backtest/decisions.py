@@ -117,9 +117,9 @@ def current_target(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Curren
     """Replay the strategy over all bars, stops included, and return the target in force after the newest close.
 
     Decisions reach the market at the next open here, and fill whole, whatever ``spec`` says of delay, fill and share of
-    the volume: waiting for longer is a caution of backtests, and nothing that live trading does. A target for the direction that stands already does not
-    renew it. A target with a limit closes what is held the other way at once, and stands for itself once its limit is
-    reached: live orders are market orders.
+    the volume: waiting for longer is a caution of backtests, and nothing that live trading does. A target for the
+    direction that stands already does not renew it. A target with a limit closes what is held the other way at once,
+    and stands for itself once its limit is reached: live orders are market orders.
 
     Raises:
         DataError: without a bar.
