@@ -9,16 +9,15 @@ import numpy as np
 
 from tradewright.backtest.lookahead_evidence import tested_code
 from tradewright.backtest.spec import BacktestSpec
-from tradewright.backtest.strategy_errors import check_allocation_compiles, check_compiles
-from tradewright.formats.resample import grouped
+from tradewright.backtest.strategy_errors import check_allocation_compiles, check_compiles, features_of
 from tradewright.model.allocation import Allocation, is_allocation
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Times
 from tradewright.model.errors import StoreError
 from tradewright.model.hashing import content_hash
 from tradewright.model.secondary import SecondaryBars, SecondarySeries
+from tradewright.model.secondary_needs import needs_among
 from tradewright.model.strategy import Strategy
-from tradewright.research.secondary import needs_of
 from tradewright.store.files import write_bytes
 
 COUNT, SEED, PRICE, MOVE = 300, 7, 100.0, 0.02
@@ -52,7 +51,7 @@ def trial_secondary(strategy: Strategy, bars: Bars) -> SecondarySeries | None:
     Args:
         bars: days, as of :func:`trial_bars`.
     """
-    names = needs_of([strategy]).features
+    names = needs_among(strategy.name, features_of(strategy)).features
     if not names:
         return None
     closes, series = bars.ts + DAY, {}
@@ -63,6 +62,8 @@ def trial_secondary(strategy: Strategy, bars: Bars) -> SecondarySeries | None:
 
 
 def _longer(bars: Bars, closes: Times) -> SecondaryBars:
+    from tradewright.formats.resample import grouped  # pandas is loaded only where it is needed
+
     whole = len(closes) // LONGER * LONGER
     ends = closes[LONGER - 1 : whole : LONGER]
     starts = np.repeat(bars.ts[:whole:LONGER], LONGER)
