@@ -65,7 +65,7 @@ def allocate(i: int, features: Tables, params: tuple[float, ...], weights: Float
     for n in range(len(out)):
         if features[0][i, n] == features[0][i, n]:
             mixed = (mixed * 48271 + n) % 99991
-            share = (mixed % 1000) / 1000.0
+            share = 0.7 + 0.3 * (mixed % 1000) / 1000.0
             side = -1.0 if params[1] > 0.0 and mixed % 3 == 0 else 1.0
             out[n] = 0.0 if mixed % 7 == 0 else side * params[2] * share / living
             if weights[n] > 0.3 and params[2] > 0.9:
