@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from tests.backtest import reference
-from tests.backtest.reference import _Account, _Bar, _Decision
+from tests.backtest.reference import _Account
+from tests.backtest.reference_orders import Bar, Decision
 from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.result import FillReason
 from tradewright.backtest.sizing import MAX, sized_units, whole_lots
@@ -23,7 +24,7 @@ from tradewright.backtest.spec import BacktestSpec, KernelParameters
 from tradewright.indicators.registry import columns
 from tradewright.model.allocation import Allocation
 from tradewright.model.bars import Bars
-from tradewright.model.strategy import Strategy
+from tradewright.model.strategy import OrderRequest, Strategy
 
 DAY = 86_400 * 10**9
 YEAR = 365.25 * DAY
@@ -81,7 +82,7 @@ class _Panel:
         self.purse = Purse(self.common.cash)
         self.members = {name: Member(self.rules[name], self.purse) for name in bars}
         place = {t: k for k, t in enumerate(self.times)}
-        self.bar: dict[tuple[int, str], _Bar] = {}
+        self.bar: dict[tuple[int, str], Bar] = {}
         for name, table in bars.items():
             for t, bar in zip(table.ts.tolist(), reference._bars(table, specs[name]), strict=True):
                 self.bar[t, name] = replace(bar, index=place[t])
@@ -96,7 +97,7 @@ class _Panel:
     def closes_now(self, name: str, t: int) -> bool:
         return t == self.bars[name].ts[-1] and (name in self.ended or self.common.close_at_end)
 
-    def today(self, t: int) -> dict[str, _Bar]:
+    def today(self, t: int) -> dict[str, Bar]:
         return {name: self.bar[t, name] for name in self.names if (t, name) in self.bar}
 
     def shorts(self, but: str = "") -> float:
@@ -129,7 +130,7 @@ class _Panel:
             self.purse.cash -= cost
             self.result.borrowed += cost
 
-    def finish(self, k: int, today: Mapping[str, _Bar]) -> bool:
+    def finish(self, k: int, today: Mapping[str, Bar]) -> bool:
         """Close what ends, mark, and say whether the margin guard closes everything."""
         self.all_money()
         for name, bar in today.items():
@@ -157,8 +158,8 @@ def decisions(
     strategy: Strategy, bars: Mapping[str, Bars], specs: Mapping[str, BacktestSpec], shared: SharedAccount
 ) -> Expected:
     """Decisions by instrument that compete for one purse."""
-    panel, waiting = _Panel(bars, specs, shared), {name: list[_Decision]() for name in bars}
-    ready: dict[str, _Decision] = {}
+    panel, waiting = _Panel(bars, specs, shared), {name: list[Decision]() for name in bars}
+    ready: dict[str, Decision] = {}
     features = {name: columns(strategy.prepare_state(), table) for name, table in bars.items()}
     own = dict.fromkeys(bars, -1)
     for k, t in enumerate(panel.times):
@@ -176,7 +177,7 @@ def decisions(
             ready.clear()
             for name, member in panel.members.items():
                 member.working = None
-                waiting[name] = [_Decision(k + panel.common.delay, 0.0, math.nan, math.nan, math.nan, math.nan)]
+                waiting[name] = [Decision(k + panel.common.delay, 0.0, None, OrderRequest(0.0))]
         for name, bar in today.items():
             own[name] += 1
             member = panel.members[name]
@@ -189,16 +190,16 @@ def decisions(
     return panel.done()
 
 
-def _decided(panel: _Panel, bar: _Bar, action: Any, rules: KernelParameters, k: int) -> _Decision:
-    target, limit, stop, profit = action
+def _decided(panel: _Panel, bar: Bar, action: Any, rules: KernelParameters, k: int) -> Decision:
+    target, limit, stop, _profit = action
     share, units = min(max(target, -1.0), 1.0), None
     if rules.sizing.kind != MAX:
         price = bar.close if math.isnan(limit) else limit
         units = sized_units(abs(share), panel.equity, price, stop, rules.multiplier, rules.sizing, rules.fees)
-    return _Decision(k + rules.delay, share, units, limit, stop, profit)
+    return Decision(k + rules.delay, share, units, OrderRequest(*action))
 
 
-def _place(panel: _Panel, ready: dict[str, _Decision], today: Mapping[str, _Bar]) -> None:
+def _place(panel: _Panel, ready: dict[str, Decision], today: Mapping[str, Bar]) -> None:
     here = [name for name in panel.names if name in ready and name in today]
     for name in here:
         member, decision = panel.members[name], ready[name]
@@ -217,12 +218,12 @@ def _place(panel: _Panel, ready: dict[str, _Decision], today: Mapping[str, _Bar]
             panel.members[name].place(today[name], ready.pop(name))
 
 
-def _sells_down(member: Member, decision: _Decision) -> bool:
+def _sells_down(member: Member, decision: Decision) -> bool:
     known = decision.units is not None and member.lots != 0
     return known and whole_lots(decision.units or 0.0, member.rules.lot_size) < abs(member.lots)
 
 
-def _rest(panel: _Panel, today: Mapping[str, _Bar]) -> None:
+def _rest(panel: _Panel, today: Mapping[str, Bar]) -> None:
     entering = [name for name in today if panel.members[name].working is not None]
     for name in entering:
         panel.entry_money(name)
@@ -271,7 +272,7 @@ def allocations(
     return panel.done()
 
 
-def _market(panel: _Panel, bar: _Bar, member: Member, side: int, lots: float) -> None:
+def _market(panel: _Panel, bar: Bar, member: Member, side: int, lots: float) -> None:
     member.orders += 1
     member.order(bar, side, lots, bar.close if panel.common.at_close else bar.open, FillReason.SIGNAL)
 
