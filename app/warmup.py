@@ -26,18 +26,16 @@ def compiling() -> Iterator[Callable[[], object]]:
 
 
 def compile_all() -> None:
-    """Run every built-in strategy that makes signals on two bars."""
-    import numpy as np
-
+    """Run every built-in strategy that makes signals on the scenario of its check."""
     from strategies.discovery import found_in
     from tradewright.backtest.engine import run
     from tradewright.backtest.spec import BacktestSpec
-    from tradewright.model.bars import Bars
+    from tradewright.research.strategy_check import trial_bars, trial_secondary
 
-    prices = np.ones(2)
-    bars = Bars(np.arange(2), *(prices for _ in Bars._fields[1:]))
+    bars = trial_bars()
     for kind in found_in(None).signalling.values():
-        run(kind(), bars, BacktestSpec(cash=1.0))
+        strategy = kind()
+        run(strategy, bars, BacktestSpec(cash=1.0, secondary=trial_secondary(strategy, bars)))
 
 
 if __name__ == "__main__":
