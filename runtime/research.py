@@ -82,17 +82,6 @@ def selection(house: Container) -> Selection:
     return Selection(known, timeframe(settings), backtest.prices, backtest.start, backtest.end)
 
 
-def places_read(house: Container) -> tuple[tuple[str, Timeframe], ...]:
-    """Instrument and timeframe of everything that a backtest of the strategy in force reads, each once.
-
-    Raises:
-        ConfigError, StrategyError: as :func:`runtime.secondary_series.series_of_strategy`.
-    """
-    chosen = selection(house)
-    own = ((each.symbol, chosen.timeframe) for each in chosen.instruments)
-    return tuple(dict.fromkeys((*own, *series_of_strategy(house, chosen))))
-
-
 def signal_selection(house: Container) -> Selection:
     """All stored bars of the strategy's own instruments; span, instruments and timeframe of a backtest do not count."""
     plain = {"instruments": None, "timeframe": None, "start": None, "end": None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 
 from conf.problems import ConfigProblems
 from conf.schema.research import StrategySettings
@@ -23,6 +24,7 @@ from runtime.research import (
     timeframe,
     trial_recorder,
 )
+from runtime.secondary_series import Place
 from runtime.uses import begin_reading
 from strategies.base import BaseAllocation, BaseStrategy
 from strategies.discovery import Discovery
@@ -84,8 +86,8 @@ def sweep_inputs(house: Container, sets: Sequence[Mapping[str, float]], rank: st
         raise ConfigProblems([broken.problem("sets of the sweep", "strategy") for broken in wrong])
     house, length = house.for_research, timeframe(house.settings)
     known = kinds()
-    needs = needs_of([house.strategy])
-    if needs.features:
+    needs = needs_of(islice(_made(known, chosen, sets), 1))
+    if needs.features:  # those of a strategy that reads its own bars alone are none, whatever its parameters
         needs = needs_of(_made(known, chosen, sets))
     picked = selection(house)
     others = needs.places(length, [each.symbol for each in picked.instruments])
@@ -97,6 +99,18 @@ def sweep_inputs(house: Container, sets: Sequence[Mapping[str, float]], rank: st
     running = house.cache_folder / "sweeps"
     rules = SweepRules(rank, measured, trial_recorder(house, read), evidence_kept(house), running)
     return SweepInputs(house, read, priced, rules, known)
+
+
+def places_of_sets(house: Container, sets: Sequence[Mapping[str, float]]) -> tuple[Place, ...]:
+    """Instrument and timeframe of everything that a sweep of these sets reads, each once.
+
+    Raises:
+        ConfigError, StrategyError: for features that are wrong, or on bars shorter than the strategy's.
+    """
+    picked = selection(house)
+    names = [each.symbol for each in picked.instruments]
+    read = needs_of(islice(_made(kinds(), house.settings.strategy, sets), 1)).places(picked.timeframe, names)
+    return tuple(dict.fromkeys((*((name, picked.timeframe) for name in names), *read)))
 
 
 def _made(known: Discovery, chosen: StrategySettings, sets: Sequence[Mapping[str, float]]) -> Iterator[BaseStrategy]:

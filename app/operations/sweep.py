@@ -11,8 +11,8 @@ from app.operations.research import base_timeframes, known_at_text, quoted_instr
 from app.operations.sweep_grid import AskedPart, asked_parts, drawn, ranked_figures
 from conf.schema.settings import Settings
 from runtime.container import Container
-from runtime.research import places_read, timeframe
-from runtime.sweep import SweptSettings, sweep_sets
+from runtime.research import timeframe
+from runtime.sweep import SweptSettings, places_of_sets, sweep_sets
 from tradewright.evaluation.sweep_checks import SetTests
 from tradewright.evaluation.sweep_page import sweep_page
 from tradewright.model.errors import ConfigError
@@ -136,5 +136,5 @@ def _page(settings: Settings, result: SweepResult, rank: str) -> str:
 
 def _data(parts: Sequence[AskedPart]) -> list[FindingLine]:
     """What the checks find in the bars of all parts, each series once."""
-    series = {place for part in parts for place in places_read(Container(part.settings))}
+    series = {place for part in parts for place in places_of_sets(Container(part.settings), part.sets)}
     return noteworthy(Container(parts[0].settings).for_research, sorted(series))

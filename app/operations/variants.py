@@ -108,8 +108,8 @@ def variant(settings: Settings, name: str) -> str:
     }
     # Every key of the settings is written, so that a key added to them is kept by variants without an edit here.
     content = chosen.model_copy(update=own).model_dump(mode="json")
-    parameters = content.pop("parameters")
-    content = {"name": content.pop("name"), "kind": content.pop("kind"), **parameters, **content}
+    own_keys = {**content.pop("parameters"), **content.pop("others")}
+    content = {"name": content.pop("name"), "kind": content.pop("kind"), **own_keys, **content}
     head = f"# A variant of {chosen.name}, saved by the strategy lab.\n"
     text = io.StringIO()
     yaml = YAML(typ="safe", pure=True)

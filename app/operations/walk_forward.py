@@ -14,7 +14,8 @@ from app.operations.sweep_grid import asked_sets, ranked_figures
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.exchange_rates import account_currency
-from runtime.research import places_read, symbols, timeframe
+from runtime.research import symbols, timeframe
+from runtime.sweep import places_of_sets
 from runtime.walk_forward import walk_forward_sets
 from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.fold_metrics import FoldSpread
@@ -126,7 +127,7 @@ def walk_forward(
         findings=[row.plain() for row in section.findings],
         verdict=done.report.verdict.plain(),
         config_hash=settings.config_hash,
-        data=noteworthy(house.for_research, places_read(house)),
+        data=noteworthy(house.for_research, places_of_sets(house, sets)),
         void=f"The strategy looks ahead and every figure here is void: {done.ahead}." if done.ahead else "",
         made_of=base_timeframes(settings),
         known_at=known_at_text(settings),

@@ -24,6 +24,7 @@ from strategies.agent import StrategyAgent, ask_all
 from tests.support.houses import House, conf_copy
 from tradewright.model.agent import AgentSnapshot
 from tradewright.model.errors import TradewrightError
+from tradewright.model.secondary_needs import needs_among
 
 WHOLE = """
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ def told_by_check(house: House) -> str:
 
 def told_by_the_agent(house: House) -> str:
     home = Container(compose(house.overrides))
-    bars = tables(home)["BTC"].bars
+    bars = tables(home, needs=needs_among("own", ()))["BTC"].bars
     snapshot = AgentSnapshot(instrument="BTC", bars=bars.head(2001), position=0.0)
     return asyncio.run(ask_all({"own": StrategyAgent(home.strategy)}, snapshot, 30.0)).failed.get("own", "")
 

@@ -271,7 +271,9 @@ ARGUMENTS = {
         "walkforward strategy.fast=5,10 backtest.instruments=[BTC] walkforward.folds=1000", "1000 folds of", "fewer"
     ),
     "letters in a grid": Mistake("sweep strategy.fast=a,b", "got a", "a whole number"),
-    "a grid of no parameter": Mistake("sweep backtest.cash=5,10", r"backtest\.cash", r"strategy\.fast"),
+    "a grid of no parameter": Mistake(
+        "sweep policy.max_check_age_seconds=5,10", r"policy\.max_check", "backtest, strategy, universe"
+    ),
     "an unknown source": Mistake("import xls f.csv", "xls", "csv, parquet, feather, lean"),
 }
 

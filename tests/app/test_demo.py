@@ -26,6 +26,7 @@ from tests.support.extent import runs
 from tradewright.model.bars import Bars
 from tradewright.model.errors import TradewrightError
 from tradewright.model.strategy import Strategy
+from tradewright.research.strategy_check import COUNT
 
 
 def demo(folder: Path) -> Mapping[str, Any]:
@@ -140,4 +141,4 @@ def test_every_built_in_strategy_is_compiled(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr("tradewright.backtest.engine.run", spy)
     compile_all()
-    assert ran == [(name, 2) for name in kinds().signalling]
+    assert ran == [(name, COUNT) for name in kinds().signalling]

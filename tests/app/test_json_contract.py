@@ -163,7 +163,7 @@ SHOWN = {
     "check wrong": ["mode: must be one of live, paper, sim (got papre)", "did you mean 'paper'?", "1 problem"],
     "import": ["GOOG 1d trade 60 0 60 0"],
     "backtest": ["buy_and_hold", "trades", "final_equity", "severity what"],
-    "sweep": ["sma_crossover: 2 trials, best sharpe first", "fast final_equity"],
+    "sweep": ["sma_crossover: 2 trials, best sharpe first", "fast skill_sharpe luck_chance deflated_sharpe"],
     "trials": ["when by strategy bars sets new independent on these bars so far"],
     "intent": ["REVIEW: 0.0110 of intent", "MANUAL_APPROVAL: stage local"],
     "intents": ["manual BTC BUY 0.01 REVIEW 0.01 MANUAL_APPROVAL"],

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from app.operations import lab, research
 from app.operations.study_view import StudyView
 from conf.compose import compose
+from conf.environment import conf_folder, options
 from conf.strategy_kinds import kinds, parameters_of
 from strategies.base import Parameter
 from tests.support.desk_store import SCENARIO
@@ -53,7 +54,7 @@ def test_wrong_settings_leave_an_empty_bench_with_the_reason() -> None:
     assert options.strategies == ()
 
 
-@pytest.mark.parametrize("kind", kinds().signalling)
+@pytest.mark.parametrize("kind", [kind for kind in kinds().signalling if kind in options("strategy", conf_folder())])
 def test_every_strategy_has_a_knob_per_parameter(overrides: tuple[str, ...], kind: str) -> None:
     controls = lab.parameter_controls(overrides, kind)
     admitted = parameters_of(kind)

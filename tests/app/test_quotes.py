@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from app.operations.lab import lab_options
-from app.operations.research import backtest, sweep
+from app.operations.research import backtest
+from app.operations.sweep import sweep
 from conf.compose import compose
 from runtime import research
 from runtime.bar_checks import judge
