@@ -6,7 +6,7 @@ import os
 import re
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -121,15 +121,24 @@ def await_shown(pages: Pages, *, running: bool) -> None:
     """
     page, wanted = pages.page, str(running).lower()
     states = [f"(e => !!e && !e.disabled && e.checked === {wanted})({switch(name)})" for name in SWITCHED]
-    for last in (False, False, True):
+
+    def shown() -> None:
         page.open("about:blank")
         page.open(f"{pages.address}/automation")
+        until(lambda: all(map(page.run, states)), f"{SWITCHED} shown as running: {running}")
+
+    once_more(pages, shown)
+
+
+def once_more(pages: Pages, look: Callable[[], None]) -> None:
+    """Open a page and look, up to three times; a failure tells what the page and Dagster say."""
+    for last in (False, False, True):
         try:
-            until(lambda: all(map(page.run, states)), f"{SWITCHED} shown as running: {running}")
+            look()
             return
         except AssertionError as error:
             if last:
-                said = f"{page.text()[:3000]}; it complains: {page.complaints}"
+                said = f"{pages.page.text()[:3000]}; it complains: {pages.page.complaints}"
                 of_dagster = told(Path(os.environ["DAGSTER_HOME"]), pages.log)
                 raise AssertionError(f"{error}; the page says: {said}; {of_dagster}") from None
 
@@ -149,11 +158,15 @@ def test_one_partition_and_then_everything(pages: Pages) -> None:
     page.open("about:blank")  # a page that is shown asks for news all the time
     until(lambda: all(record.dagster_run.is_finished for record in pages.instance.get_run_records()), "its end")
 
-    page.open(f"{pages.address}/asset-groups")
-    page.click("button", "Materialize all…")
-    page.await_text("Launch runs to materialize", "Config")
-    page.click("button", "All")
-    until(lambda: page.run("all('button').some(e => says(e, 'Launch backfill') && !e.disabled)"), "the button")
+    def ready() -> None:
+        page.open("about:blank")
+        page.open(f"{pages.address}/asset-groups")
+        page.click("button", "Materialize all…")
+        page.await_text("Launch runs to materialize", "Config")
+        page.click("button", "All")
+        until(lambda: page.run("all('button').some(e => says(e, 'Launch backfill') && !e.disabled)"), "the button")
+
+    once_more(pages, ready)
     assert "Error" not in page.text()
     page.click("button", "Launch backfill")
     runs = ended(pages, 1)

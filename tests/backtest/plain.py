@@ -64,7 +64,7 @@ def plain_kernel(strategy: Strategy, table: Bars, spec: BacktestSpec) -> Backtes
     nothing, none = np.empty((0, 0)), np.empty((0, 0), np.int64)
     with patch.object(kernel, "generate_signal", strategy.generate_signal):
         kernel.simulate_sets(
-            *inputs_of(strategy, table),
+            *inputs_of(strategy, table, spec.secondary),
             nothing,
             none,
             nothing,

@@ -31,7 +31,7 @@ def test_plain_and_compiled_are_one(make_bars, noisy, monkeypatch, market, delay
         )  # fmt: skip
         bars, strategy, rules = make_bars(seed), noisy(seed), spec.rules()
         totals = np.empty((2, SUMMARY_SLOTS))
-        inputs = inputs_of(strategy, bars)
+        inputs = inputs_of(strategy, bars, spec.secondary)
         table, values = np.array(inputs.features), np.array([inputs.params] * 2)
         log = FillLog(np.empty(500, FILL).view(np.recarray), np.empty(500, TRADE).view(np.recarray))
         which = np.zeros((2, 1), np.int64)

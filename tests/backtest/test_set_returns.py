@@ -17,6 +17,7 @@ from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import prepare
 from tradewright.evaluation.equity_curve import Sampling, levels, returns_of
 from tradewright.evaluation.metrics import exposure_series
+from tradewright.research.strategy_check import trial_secondary
 
 KNOWN = {
     **SPECS,
@@ -30,6 +31,7 @@ KNOWN = {
 def test_they_are_those_of_single_runs(make_bars, kind, name):
     bars, spec = make_bars(31, 300), KNOWN[name]
     strategies = [build(kind, values) for values in SETS[kind]]
+    spec = replace(spec, secondary=trial_secondary(strategies[0], bars))
     groups, rows = np.array([0, 1, 7, 30, 200, 299]), list(range(len(strategies)))[::-1]
     found = set_returns(strategies, prepare(strategies, bars, spec), rows, groups, threads=2)
     assert found.returns.shape == (6, len(rows))
