@@ -31,7 +31,8 @@ def test_every_sampling_is_explained():
 def test_every_finding_is_listed_and_tested():
     listed = first_cells("Findings")
     assert sorted(listed) == sorted(SPOKEN)
-    sources = (Path(__file__).parents[2] / "tradewright" / "evaluation").glob("*checks.py")
+    evaluation = Path(__file__).parents[2] / "tradewright" / "evaluation"
+    sources = [*evaluation.glob("*checks.py"), evaluation / "shared_study.py"]
     written = set(re.findall(r'Finding\(\s*f?"([A-Z_{}.a-z()]+)"', "".join(path.read_text() for path in sources)))
     assert {code for code in written if "{" not in code} | {"ONE_MONTH_CARRIES", "ONE_YEAR_CARRIES"} == set(listed)
 

@@ -94,6 +94,15 @@ ADVICE: Mapping[str, Advice] = {
         "Neighbouring settings do worse, so the best one is likely a fit to noise.",
         "Choose a set in the middle of a good region, or none.",
     ),
+    "MARGIN_CALL": Advice(
+        "A broker closes such an account at its own prices.", "Hold fewer shorts, or smaller positions."
+    ),
+    "INSTRUMENT_ENDED": Advice(
+        "A delisting in distress may pay less than the last close, or nothing.", "Look up what became of it."
+    ),
+    "BORROWED_UNITS": Advice(
+        "The rate is assumed, and some units cannot be borrowed at all.", "Ask your broker for the rates of these."
+    ),
     "PARAMETER_PLATEAU": Advice(
         "A result that a step of a parameter does not change is less likely a fit.", "Look at the verdict all the same."
     ),
