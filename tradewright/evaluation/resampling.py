@@ -119,25 +119,25 @@ def _figures_all(
     returns: Floats, steps: int, kind: int, block: float, seed: int, scale: float, figures: Floats
 ) -> None:
     places = np.empty(steps, np.int64)
-    centre = returns.mean()
     for path in range(figures.shape[1]):
         _draw(places, len(returns), kind, block, seed, path)
         equity, peak, fall, total, squares, gain, loss = 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for place in places:
             change = returns[place]
-            total += change - centre
-            squares += (change - centre) ** 2
+            total += change
             gain += max(change, 0.0)
             loss -= min(change, 0.0)
             if equity > 0.0:
                 equity = min(equity * (1.0 + change), MOST_EQUITY)
                 peak = max(peak, equity)
                 fall = min(fall, equity / peak - 1.0)
-        mean = total / steps
-        spread = math.sqrt(max(0.0, squares - total * mean) / (steps - 1)) if steps > 1 else 0.0
+        mean = total / steps if steps > 0 else 0.0
+        for place in places:  # after the mean, since the difference of two sums would leave a constant path a spread
+            squares += (returns[place] - mean) ** 2
+        spread = math.sqrt(squares / (steps - 1)) if steps > 1 else 0.0
         figures[0, path] = min(equity - 1.0, CAP)
         figures[1, path] = fall
-        figures[2, path] = (centre + mean) / spread * scale if spread > NOISE else 0.0
+        figures[2, path] = mean / spread * scale if spread > NOISE else 0.0
         figures[3, path] = 0.0 if gain == 0.0 else CAP if loss == 0.0 else min(gain / loss, CAP)
 
 
