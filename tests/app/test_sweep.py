@@ -13,6 +13,7 @@ from app.operations import sweep
 from tests.app.conftest import daily, say
 from tests.support.houses import House
 from tests.support.random_walks import walk_house, without_trials
+from tradewright.research import sweep as research
 
 FAST, SLOW = "strategy.fast=3,5,8", "strategy.slow=5,13,21"
 TAKEN = 7
@@ -84,6 +85,12 @@ def test_a_sweep_can_be_ranked_by_skill(house: House) -> None:
     assert len(found) == TAKEN
     assert found == sorted(found, reverse=True)
     assert found != [row["skill_sharpe"] for row in rows_of(house, FAST, SLOW, "--rank", "exposure")]
+
+
+def test_the_figures_beside_luck_are_the_same_in_pieces(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = rows_of(house, FAST, SLOW)
+    monkeypatch.setattr(research, "PIECE", 2)
+    assert rows_of(house, FAST, SLOW) == whole
 
 
 def test_a_condition_leaves_sets_out_before_they_are_tried(house: House) -> None:

@@ -35,6 +35,9 @@ from tradewright.research.trial_recorder import trial_rows
 SKILL_FIGURES = ("skill_sharpe", "luck_chance", "deflated_sharpe")
 """The figures of a set that the verdict on it would have, with every trial counted; a sweep is ranked by the first."""
 
+PIECE = 1_000
+"""Sets whose returns of every period are held at once."""
+
 
 @dataclass(frozen=True)
 class RankedPart:
@@ -184,7 +187,8 @@ def _skill(part: TriedPart, rows: Sequence[int], tried: TrialCount) -> list[dict
         return []
     groups, sampling = session_groups(part.market.days)
     in_a_year = periods_per_year(part.market.bars.ts, sampling, part.days_per_year, part.market.days)
-    shapes = [shape_of(column) for column in part.active(rows, groups).T]
+    pieces = (rows[start : start + PIECE] for start in range(0, len(rows), PIECE))
+    shapes = [shape_of(column) for piece in pieces for column in part.active(piece, groups).T]
     figures = (
         (each.sharpe * math.sqrt(in_a_year), luck_chance(each, tried.effective), deflated_sharpe(each, tried.effective))
         for each in shapes

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tradewright.model.errors import StoreError
-from tradewright.store.files import private_folder
+from tradewright.store.files import private, private_folder
 
 Rows = npt.NDArray[np.float64]
 
@@ -29,21 +29,19 @@ class KeptRows:
 
     def __init__(self, path: Path, shape: tuple[int, int], blocks: Sequence[slice]) -> None:
         self._path, self._places = path, {block.start: place for place, block in enumerate(blocks)}
-        self._blocks, size = blocks, shape[0] * shape[1]
+        self._blocks, size = blocks, len(blocks) + shape[0] * shape[1]
         try:
             private_folder(path.parent)
-            fits = path.is_file() and path.stat().st_size == (len(blocks) + size) * 8
-            whole = np.memmap(path, np.uint64, "r+" if fits else "w+", shape=(len(blocks) + size,))
+            with open(path, "ab", opener=private) as file:
+                if file.tell() != size * 8:
+                    file.truncate(0)
+                    file.write(bytes(size * 8))  # a hole in the file would end the process where the disk is full
+            whole = np.memmap(path, np.uint64, "r+", shape=(size,))
         except OSError as error:
             remedy = "free space, or make the folder writable"
             raise StoreError(f"the rows cannot be kept ({error})", where=str(path), remedy=remedy) from error
         self._sums = whole[: len(blocks)]
         self.rows: Rows = whole[len(blocks) :].view(np.float64).reshape(shape)
-
-    @property
-    def done(self) -> int:
-        """How many rows are kept."""
-        return sum(block.stop - block.start for block in self._blocks if self.has(block.start))
 
     def has(self, start: int) -> bool:
         """Whether the block that begins at row ``start`` is kept."""
