@@ -67,7 +67,11 @@ def test_a_set_that_was_asked_twice_counts_once() -> None:
     assert surface_findings([*SETS, SETS[MIDDLE]], [*figures, 1.0], 9, "sharpe") == once != ()
 
 
-def test_one_set_has_no_surface() -> None:
-    assert surface_findings(SETS[:1], [1.0], 0, "sharpe") == ()
-    assert surface_findings(SETS, [1.0] * 9, 0, "sharpe") == ()
-    assert surface_findings([*SETS, {"fast": 9.0}], [1.0, *[0.0] * 9], 0, "sharpe") == ()
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_few_sets_have_no_surface(count: int) -> None:
+    assert surface_findings([{"fast": fast} for fast in range(count)], list(range(count)), count - 1, "sharpe") == ()
+
+
+def test_five_sets_have_one() -> None:
+    sets = [{"fast": fast} for fast in range(5)]
+    assert [row.code for row in surface_findings(sets, [1.0, 2.0, 9.0, 2.0, 1.0], 2, "sharpe")] == ["PARAMETER_SPIKE"]

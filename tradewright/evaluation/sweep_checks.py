@@ -17,6 +17,8 @@ from tradewright.evaluation.return_samples import return_table
 from tradewright.evaluation.significance import shape_of, sharpe_statistic
 from tradewright.evaluation.stability import Stability, Value, stability
 
+LEAST_SETS = 5
+"""Of fewer sets the best one's lead over a typical one says nothing: of two, the other is the typical one."""
 KEPT_SHARE = 0.5
 """Neighbours that keep less of the best set's lead over a typical one leave it on a spike."""
 FALSE_DISCOVERIES = 0.05
@@ -73,7 +75,8 @@ def _of_all(chance: float, factor: float) -> float:
 def surface_findings(
     sets: Sequence[Mapping[str, Value]], figures: npt.ArrayLike, chosen: int, figure: str
 ) -> tuple[Finding, ...]:
-    """Whether the chosen set of a sweep stands on a plateau; nothing where it has no neighbour or no lead.
+    """Whether the chosen set of a sweep stands on a plateau; nothing where it has no neighbour or no lead,
+    or among fewer than :data:`LEAST_SETS`.
 
     Sets that name other parameters than one another make no surface, and nothing is said of them.
 
@@ -87,6 +90,8 @@ def surface_findings(
     values = np.asarray(figures, dtype=np.float64)
     first = {tuple(each.items()): place for place, each in reversed(list(enumerate(sets)))}
     kept = sorted(first.values())
+    if len(kept) < LEAST_SETS:
+        return ()
     place = kept.index(first[tuple(sets[chosen].items())])
     found = surface(stability([sets[each] for each in kept], values[kept], place), figure)
     return tuple(found)
