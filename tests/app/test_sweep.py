@@ -12,7 +12,7 @@ import pytest
 from app.operations import sweep
 from tests.app.conftest import daily, say
 from tests.support.houses import House
-from tests.support.random_walks import walk_house, without_trials
+from tests.support.random_walks import asked, walk_house, without_trials
 from tradewright.research import sweep as research
 
 FAST, SLOW = "strategy.fast=3,5,8", "strategy.slow=5,13,21"
@@ -38,12 +38,6 @@ def house(stocked: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ho
     """The bars, and a trial ledger without a line."""
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(stocked.conf))
     return without_trials(stocked, tmp_path)
-
-
-def asked(house: House, command: str, *words: str) -> dict[str, object]:
-    said = say(command, *house.overrides, *words, "--json")
-    assert said.status == 0, said.err
-    return said.json
 
 
 def rows_of(house: House, *words: str) -> list[dict[str, float]]:

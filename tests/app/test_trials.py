@@ -12,7 +12,7 @@ from conf.compose import compose
 from runtime.container import Container
 from tests.app.conftest import Said, say
 from tests.support.houses import House
-from tests.support.random_walks import walk_house, without_trials
+from tests.support.random_walks import asked, walk_house, without_trials
 from tradewright.catalog.trials import Trials
 
 GRID = ("strategy.fast=range(2,12)", "strategy.slow=range(13,43,2)")
@@ -30,12 +30,6 @@ def house(stocked: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ho
     """The bars, and a trial ledger without a line."""
     monkeypatch.setenv("TRADEWRIGHT_CONF", str(stocked.conf))
     return without_trials(stocked, tmp_path)
-
-
-def asked(house: House, command: str, *words: str) -> dict[str, object]:
-    said = say(command, *house.overrides, *words, "--json")
-    assert said.status == 0, said.err
-    return said.json
 
 
 def figures(reply: dict[str, object]) -> dict[str, float]:

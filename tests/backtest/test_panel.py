@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +23,7 @@ from tradewright.fills import costs, slippage
 from tradewright.model.allocation import Rebalance, Tables
 from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Floats
-from tradewright.model.strategy import Feature
+from tradewright.model.strategy import HOLD, NAN, Action, Feature
 
 SPECS = st.builds(
     BacktestSpec,
@@ -171,6 +172,69 @@ def test_an_allocation_equals_the_witness(seed, spec, shared, rebalance):
     asked = {int(t) for t, day in zip(panel.ts, days_asked(panel, rebalance), strict=True) if day}
     same(panel, made, panel_reference.allocations(strategy, bars, own_terms(bars, spec), shared, asked), spec.cash)
     conserves(panel, made, spec.cash)
+
+
+def short_all(i: int, features: Tables, params: tuple[float, ...], _weights: Floats, out: Floats) -> bool:
+    """Short every instrument once, in bar 2."""
+    for n in range(len(out)):
+        out[n] = -params[0] / len(out)
+    return i == 2 and features[0][i, 0] == features[0][i, 0]
+
+
+def short_one(i: int, _features: tuple[Floats, ...], _params: tuple[float, ...], _position: float) -> Action:
+    """Short in bar 2."""
+    return (-1.0, NAN, NAN, NAN) if i == 2 else HOLD
+
+
+@dataclass(frozen=True)
+class Shorts:
+    """The same short positions, as an allocation and as decisions by instrument."""
+
+    name = "shorts"
+    allocate = staticmethod(short_all)
+    rebalance = Rebalance.BAR
+
+    def prepare_state(self) -> tuple[Feature, ...]:
+        return (Feature("close"),)
+
+    def parameters(self) -> tuple[float, ...]:
+        return (0.9,)
+
+
+@dataclass(frozen=True)
+class ShortDecisions(Noisy):
+    name = "short decisions"
+    generate_signal = staticmethod(short_one)
+
+
+def rising(step: float, length: int) -> dict[str, Bars]:
+    """Two instruments whose price rises by the same share in every bar."""
+    price = 20.0 * (1.0 + step) ** np.arange(length)
+    bars = random_bars(1, length)._replace(open=price, high=price, low=price, close=price)
+    return {"A": bars, "B": bars}
+
+
+@pytest.mark.parametrize("delay", [1, 2])
+@pytest.mark.parametrize("kind", ["allocation", "decisions"])
+def test_the_margin_guard_closes_everything_once_the_equity_no_longer_covers_it(kind, delay):
+    """Shorts of nine tenths of the equity, or two of four tenths; each bar takes a tenth of them away."""
+    spec = BacktestSpec(cash=50_000.0, allow_short=True, sizing=sizing.PercentEquity(0.4), bar_delay=delay)
+    for shared, calls in ((SharedAccount(margin=0.75), 1), (SharedAccount(margin=0.0), 0)):
+        bars = rising(0.1, 10)
+        panel, terms = panel_of(bars, dict.fromkeys(bars, spec)), dict.fromkeys(bars, spec)
+        if kind == "allocation":
+            made = run_panel(Shorts(), panel, shared, session_days(panel, None))
+            expected = panel_reference.allocations(Shorts(), bars, terms, shared, {int(t) for t in panel.ts})
+        else:
+            made = run_panel(ShortDecisions(1), panel, shared, session_days(panel, None))
+            expected = panel_reference.decisions(ShortDecisions(1), bars, terms, shared)
+        same(panel, made, expected, spec.cash)
+        assert made.margin_calls == calls
+        covered = made.fills[made.fills["side"] > 0]
+        assert [int(row["bar"]) for row in covered] == ([made.first_call + delay] * 2 if calls else [])
+        if calls:
+            assert made.equity[made.first_call] < 0.75 * (made.cash - made.equity)[made.first_call]
+            assert made.cash[-1] == made.equity[-1]
 
 
 def days_asked(panel: Panel, rebalance: Rebalance) -> list[bool]:

@@ -75,3 +75,8 @@ def test_few_sets_have_no_surface(count: int) -> None:
 def test_five_sets_have_one() -> None:
     sets = [{"fast": fast} for fast in range(5)]
     assert [row.code for row in surface_findings(sets, [1.0, 2.0, 9.0, 2.0, 1.0], 2, "sharpe")] == ["PARAMETER_SPIKE"]
+
+
+def test_sets_without_a_lead_or_of_other_parameters_have_none() -> None:
+    assert surface_findings(SETS, [1.0] * 9, 0, "sharpe") == ()
+    assert surface_findings([*SETS, {"fast": 9.0}], [1.0, *[0.0] * 9], 0, "sharpe") == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,3 +30,11 @@ def without_trials(stocked: House, aside: Path) -> House:
     if ledger.exists():
         ledger.rename(aside / "trials of another test")
     return stocked
+
+
+def asked(house: House, command: str, *words: str) -> dict[str, Any]:
+    """The JSON reply of a command in that house, which must succeed."""
+    said = say(command, *house.overrides, *words, "--json")
+    assert said.status == 0, said.err
+    reply: dict[str, Any] = said.json
+    return reply
