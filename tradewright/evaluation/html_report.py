@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.resources import files
 from typing import TYPE_CHECKING
-
-from jinja2 import Environment, StrictUndefined
 
 from tradewright.evaluation.charts import account_figure, account_svg, excursion_figure, price_figure, rolling_figure
 from tradewright.evaluation.equity_curve import MONTHS, YearRow
 from tradewright.evaluation.finding import TOGETHER, AccountSection, Finding
 from tradewright.evaluation.formatting import MetricGroup, MetricRow, groups, headline, percent
+from tradewright.evaluation.page_frame import rendered
 from tradewright.evaluation.rolling import WINDOW_HEADER, window_lines
 from tradewright.evaluation.trade_table import TRADE_HEADER, TradeRow, trade_rows
-from tradewright.evaluation.verdict import SkillVerdict, verdict_lines
+from tradewright.evaluation.verdict import SkillVerdict
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -75,18 +73,15 @@ def report_page(
 
     Args:
         detailed: the sections with charts, months and all figures; the others are told by headline and findings.
-
-    The template escapes all but what it marks as ``safe``: our own files, Plotly's script, the charts.
     """
-    from plotly.offline import get_plotlyjs
-
     places = {each.instrument: place for place, each in enumerate(detailed)}
-    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(_part("page.html"))
-    return template.render(
-        strategy=strategy,
-        verdict=verdict,
-        figures=verdict_lines(verdict),
-        facts=facts,
+    return rendered(
+        "page.html",
+        "Risk report",
+        strategy,
+        facts,
+        "Verdict",
+        verdict,
         rows=[_row(each, places.get(each.instrument)) for each in sections],
         sections=[_page_section(each) for each in detailed],
         months=MONTHS,
@@ -94,18 +89,11 @@ def report_page(
         window_header=WINDOW_HEADER,
         percent=percent,
         heat=lambda value: f"{min(1.0, abs(value) / FULL_HEAT):.2f}",
-        style=_part("page.css"),
-        plotly=get_plotlyjs(),
-        script=_part("page.js"),
     )
 
 
 def _row(section: AccountSection, place: int | None) -> _Row:
     return _Row(section.instrument, place, headline(section.metrics), section.findings)
-
-
-def _part(name: str) -> str:
-    return (files("tradewright.evaluation") / name).read_text(encoding="utf-8")
 
 
 def _page_section(section: AccountSection) -> _PageSection:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from jinja2 import Environment, StrictUndefined
 
 from tradewright.evaluation.finding import Finding
+from tradewright.evaluation.page_frame import rendered
 from tradewright.evaluation.sweep_charts import distribution_figure, heat_figure
-from tradewright.evaluation.verdict import SkillVerdict, verdict_lines
+from tradewright.evaluation.verdict import SkillVerdict
 
 
 class _Drawing(NamedTuple):
@@ -39,33 +38,15 @@ def sweep_page(
         chosen: the index of the best set.
         figure: the name of the figures.
     """
-    from plotly.offline import get_plotlyjs
-
     values = np.asarray(figures, dtype=np.float64)
     drawn = {
         f"{figure} by parameters; the chosen set is marked": heat_figure(sets, values, chosen, figure),
         f"{figure} of all {len(sets):,} sets": distribution_figure(values, chosen, figure),
     }
-    return (
-        Environment(autoescape=True, undefined=StrictUndefined)
-        .from_string(_part("sweep.html"))
-        .render(
-            title=title,
-            facts=facts,
-            verdict=verdict,
-            figures=verdict_lines(verdict),
-            findings=findings,
-            drawings=[
-                _Drawing(name, each.layout.height, each.to_json().replace("<", "\\u003c"))
-                for name, each in drawn.items()
-                if each is not None
-            ],
-            style=_part("page.css"),
-            plotly=get_plotlyjs(),
-            script=_part("page.js"),
-        )
-    )
-
-
-def _part(name: str) -> str:
-    return (files("tradewright.evaluation") / name).read_text(encoding="utf-8")
+    drawings = [
+        _Drawing(name, each.layout.height, each.to_json().replace("<", "\\u003c"))
+        for name, each in drawn.items()
+        if each is not None
+    ]
+    judged = "Verdict on the best set"
+    return rendered("sweep.html", "Sweep", title, facts, judged, verdict, findings=findings, drawings=drawings)
