@@ -85,8 +85,7 @@ class BaseParameters:
 
     def parameters(self) -> tuple[float, ...]:
         """The parameters as numbers, in the order of the fields."""
-        others = self.other_instruments()
-        return tuple(float(getattr(self, field.name)) for field in fields(self) if field.name not in others)
+        return tuple(float(getattr(self, field.name)) for field in fields(self) if not isinstance(field.default, str))
 
     def _ordered(self, lower: str, upper: str) -> None:
         """Refuse ``lower >= upper``."""

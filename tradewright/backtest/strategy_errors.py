@@ -46,6 +46,10 @@ _MEANINGS = (
 """Words of the compiler and what they mean to an author; of several the first that is found."""
 
 
+LENGTHS = ("", *Timeframe)
+"""The timeframes of a feature; empty is that of the strategy's own bars."""
+
+
 def features_of(strategy: Strategy | Allocation) -> tuple[Feature, ...]:
     """The columns that a strategy asks for, each of them known and with the arguments that it takes.
 
@@ -55,27 +59,31 @@ def features_of(strategy: Strategy | Allocation) -> tuple[Feature, ...]:
     """
     with located_errors(strategy):
         found: object = strategy.prepare_state()
-    where = f"strategy {strategy.name}, {_line_of(strategy.prepare_state)}"
     remedy = 'return a tuple of features, such as (Feature("sma", (20,)), Feature("close"))'
     if not isinstance(found, tuple) or not all(isinstance(each, Feature) for each in found):
-        raise StrategyError(f"prepare_state: it returns {found!r}", where=where, remedy=remedy)
+        raise StrategyError(f"prepare_state: it returns {found!r}", where=_place_of_state(strategy), remedy=remedy)
     for each in found:
         if not isinstance(each.arguments, tuple):
             told = f"prepare_state: the arguments of {each.indicator} are {each.arguments!r}"
             example = f'write Feature("{each.indicator}", ({each.arguments!r},)), with the comma'
-            raise StrategyError(told, where=where, remedy=example)
-        if not isinstance(each.of, str) or each.timeframe not in ("", *Timeframe):
+            raise StrategyError(told, where=_place_of_state(strategy), remedy=example)
+        if not isinstance(each.of, str) or each.timeframe not in LENGTHS:
             told = f"prepare_state: {each.indicator} is of {each.of!r} on {each.timeframe!r}"
             rule = (
                 f"of is the name of an instrument, timeframe one of {', '.join(Timeframe)}; leave out what is its own"
             )
-            raise StrategyError(told, where=where, remedy=rule)
+            raise StrategyError(told, where=_place_of_state(strategy), remedy=rule)
         try:
             resolve(each)
         except TradewrightError as error:
             what = f"prepare_state: {error.where}: {error.what}" if error.where else f"prepare_state: {error.what}"
-            raise type(error)(what, where=where, remedy=error.remedy) from error
+            raise type(error)(what, where=_place_of_state(strategy), remedy=error.remedy) from error
     return found
+
+
+def _place_of_state(strategy: Strategy | Allocation) -> str:
+    """The file and line of ``prepare_state``, which a sweep of many sets need not look up for each of them."""
+    return f"strategy {strategy.name}, {_line_of(strategy.prepare_state)}"
 
 
 def action_of(strategy: Strategy, action: object, bar: int) -> Action | OrderRequest:
