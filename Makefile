@@ -28,14 +28,12 @@ $(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml
 demo: install ## the main job, end to end, on the bundled gateway simulator
 	@$(BIN)/tradewright demo
 
-PROGRAMS := tests/docs tests/assets tests/notebooks tests/app tests/conf  # the longest files first
-BY_COMMAND := tests/app/test_alerts.py tests/app/test_damaged_rows.py tests/app/test_kill_without_configuration.py
-ROOMS := $(filter-out $(PROGRAMS) tests/support tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/))) $(BY_COMMAND)
 # Three workers for two cores, since tests wait for servers, browsers and one another.
-test: install ## all tests; the coverage of the domain by the tests of its rooms, since tracing makes a program a third as fast
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PROGRAMS) $(BY_COMMAND:%=--ignore=%)
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ROOMS) --cov --cov-report=term:skip-covered --cov-report=json
-	$(BIN)/python tests/coverage_floors.py coverage.json
+test: export COVERAGE_FOLDER := build/coverage
+test: install ## all tests, and the floors of the domain's coverage
+	@rm -rf $(COVERAGE_FOLDER)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -p tests.support.coverage tests
+	$(BIN)/python -m tests.coverage_floors $(COVERAGE_FOLDER)
 
 lint: install ## ruff, import contracts, bandit, secrets
 	$(BIN)/ruff check .
@@ -98,4 +96,4 @@ lock: install ## compile the locks again
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --upgrade --extra dev pyproject.toml -o requirements/dev.txt
 
 clean: ## remove what was built; data/ (ledger, bars, reports) stays
-	rm -rf $(VENV) build .dagster .mypy_cache .ruff_cache .import_linter_cache coverage.json .coverage *.egg-info
+	rm -rf $(VENV) build .dagster .mypy_cache .ruff_cache .import_linter_cache *.egg-info

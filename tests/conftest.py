@@ -18,15 +18,11 @@ import hypothesis
 import pytest
 from sqlalchemy import URL, Engine, create_engine
 
-from tests.support import tracing
 from tests.support.longest_first import longest_first
 from tests.support.matrices import without_most_of_matrices
 from tests.support.postgres_cases import without_many_on_postgres
-from tests.support.tracing import pytest_runtest_protocol
 from tradewright.database import engine
 
-__all__ = ["pytest_runtest_protocol"]
-"""A hook of pytest that lives in a file of its own."""
 os.environ.update(
     GX_ANALYTICS_ENABLED="false",
     DAGSTER_TELEMETRY_ENABLED="false",
@@ -61,10 +57,9 @@ hypothesis.settings.load_profile("same")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Choose the combinations, the cases on PostgreSQL, those that are traced, and which files begin first."""
+    """Choose the combinations, the cases on PostgreSQL, and which files begin first."""
     without_most_of_matrices(config, items)
     without_many_on_postgres(config, items)
-    tracing.choose_traced(items)
     longest_first(items)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -37,6 +36,8 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait in real time."""
+        import asyncio  # loads sockets and TLS, which a command that only reads settings does without
+
         await asyncio.sleep(seconds)
 
 
@@ -88,4 +89,6 @@ class ManualClock:
     async def sleep(self, seconds: float) -> None:
         """Move on and let others run."""
         self.advance(seconds)
+        import asyncio
+
         await asyncio.sleep(0)
