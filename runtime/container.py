@@ -35,6 +35,7 @@ from tradewright.store.files import private_folder
 if TYPE_CHECKING:  # a command loads what it uses: no pandas for a list of orders, no database for a backtest
     from tradewright.calendars.calendar import Calendar
     from tradewright.ledger.ledger import Ledger
+    from tradewright.model.ports import QuoteStore
     from tradewright.store.artefacts import Artefacts
     from tradewright.store.bars import BarStore
     from tradewright.store.quarantine import Quarantines
@@ -188,6 +189,17 @@ class Container:
         return Artefacts(self.root / "progress")
 
     @cached_property
+    def latest_quotes(self) -> QuoteStore:
+        """The newest quotes that a stream kept.
+
+        Raises:
+            ConfigError: for a Redis server whose client library is not installed.
+        """
+        from tradewright.store.latest_quotes import LatestQuotes
+
+        return LatestQuotes(self.root)
+
+    @cached_property
     def ledger(self) -> Ledger:
         """The ledger, made where there is none, open until the container closes.
 
@@ -295,7 +307,8 @@ class Container:
         """A quote around the newest stored close of every instrument that has bars.
 
         It is as old as that close; only a scenario that stands at its end has a market that quotes for ever. An
-        instrument whose bars are damaged has none, so that all others can be traded.
+        instrument whose bars are damaged has none, so that all others can be traded. A bid and ask that a stream kept
+        stand before it where they are newer.
         """
         from brokers.sim.quotes import newest_quotes
         from tradewright.execution.market_state import closed_at
@@ -305,4 +318,16 @@ class Container:
         for instrument in self.instruments.values():
             with suppress(StoreError):
                 quotes |= newest_quotes(self.bars, [instrument], self._timeframes, self.clock, closes_at)
-        return quotes
+        return quotes if self.stands_still else self._with_streamed(quotes)
+
+    def _with_streamed(self, quotes: dict[str, Quote]) -> dict[str, Quote]:
+        """Quotes, and in their place streamed ones of both sides that are newer, and not of the future."""
+        now, found = self.clock.now(), dict(quotes)
+        with suppress(StoreError):
+            for symbol, quote in self.latest_quotes.all().items():
+                known = quotes[symbol].time if symbol in quotes else None
+                is_new = quote.time is not None and quote.time <= now and (known is None or quote.time > known)
+                is_whole = quote.bid is not None and quote.ask is not None and quote.bid <= quote.ask
+                if symbol in self.instruments and is_new and is_whole:
+                    found[symbol] = quote
+        return found

@@ -23,6 +23,7 @@ from brokers.pacing import Pace
 from brokers.vendors.circuit_breaker import Circuit, CircuitBreaker
 from tradewright.model.clock import Clock
 from tradewright.model.errors import DataError
+from tradewright.model.live import LinkLost
 
 REPEATED = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses after which the same request may be answered later."""
@@ -38,7 +39,7 @@ class VendorError(DataError):
     """A vendor did not answer, or not as it should."""
 
 
-class VendorUnavailable(VendorError):
+class VendorUnavailable(VendorError, LinkLost):
     """A vendor cannot be reached, is overloaded or limits us; the same request may be answered later."""
 
 
@@ -127,7 +128,7 @@ class HttpClient:
         self._client = httpx.Client(
             headers={**headers, "Accept": "application/json"},
             timeout=httpx.Timeout(how.silence, connect=how.connect),
-            verify=_authorities(),
+            verify=authorities(),
             follow_redirects=False,
             limits=httpx.Limits(max_keepalive_connections=0),  # nothing is left open, and none is found dead
         )
@@ -263,7 +264,7 @@ class HttpClient:
 
 
 @cache
-def _authorities() -> SSLContext:
+def authorities() -> SSLContext:
     """The authorities that certificates of vendors are checked by, read once."""
     return httpx.create_ssl_context()
 
