@@ -40,7 +40,7 @@ _SECRET_VALUE = re.compile(r"://[^/@\s]*:[^/@\s]+@|-----BEGIN|[?&;\s](password|p
 _NO_SECRETS = frozenset({"PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY", "TRADEWRIGHT_KEYS"})
 """Variables that look like secrets and name a folder or a file, which every program has to find."""
 ALERT_WEBHOOK = "TRADEWRIGHT_ALERT_WEBHOOK"
-_ADDRESSES = frozenset({"POSTGRES_URL", ALERT_WEBHOOK})
+_ADDRESSES = frozenset({"POSTGRES_URL", "REDIS_URL", ALERT_WEBHOOK})
 """Variables that hold an address which is a secret whether or not it looks like one."""
 _SEARCHABLE = 6
 """Characters that a secret has at least, for texts to be searched for it."""

@@ -9,6 +9,7 @@ from contextlib import ExitStack, suppress
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -197,7 +198,17 @@ class Container:
         """
         from tradewright.store.latest_quotes import LatestQuotes
 
-        return LatestQuotes(self.root)
+        named = self.settings.storage.quotes_url
+        if named is None or not named.get_secret_value():
+            return LatestQuotes(self.root)
+        if find_spec("redis") is None:
+            what, remedy = "REDIS_URL needs redis, which is not installed", "pip install tradewright[redis]"
+            raise ConfigError(what, where="storage.quotes_url", remedy=remedy)
+        from brokers.streams.redis_quotes import RedisQuotes
+
+        made = RedisQuotes(named.get_secret_value())
+        self._opened.callback(made.close)
+        return made
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -308,7 +319,7 @@ class Container:
 
         It is as old as that close; only a scenario that stands at its end has a market that quotes for ever. An
         instrument whose bars are damaged has none, so that all others can be traded. A bid and ask that a stream kept
-        stand before it where they are newer.
+        stand before it where they are no older.
         """
         from brokers.sim.quotes import newest_quotes
         from tradewright.execution.market_state import closed_at
@@ -321,12 +332,12 @@ class Container:
         return quotes if self.stands_still else self._with_streamed(quotes)
 
     def _with_streamed(self, quotes: dict[str, Quote]) -> dict[str, Quote]:
-        """Quotes, and in their place streamed ones of both sides that are newer, and not of the future."""
+        """Quotes, and in their place streamed ones of both sides that are no older, and not of the future."""
         now, found = self.clock.now(), dict(quotes)
         with suppress(StoreError):
             for symbol, quote in self.latest_quotes.all().items():
                 known = quotes[symbol].time if symbol in quotes else None
-                is_new = quote.time is not None and quote.time <= now and (known is None or quote.time > known)
+                is_new = quote.time is not None and quote.time <= now and (known is None or quote.time >= known)
                 is_whole = quote.bid is not None and quote.ask is not None and quote.bid <= quote.ask
                 if symbol in self.instruments and is_new and is_whole:
                     found[symbol] = quote

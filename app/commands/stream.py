@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.options import Json, settings_of
+from app.commands.options import Json, Overrides, settings_of
 from app.output import FAILED, Output, run_command
 
 if TYPE_CHECKING:
@@ -65,3 +65,29 @@ def show(output: Output, reply: StreamReply) -> None:
     output.result(reply)
     if reply.failed:
         raise typer.Exit(FAILED)
+
+
+def quotes(
+    overrides: Overrides = None,
+    instrument: Annotated[str, typer.Option(help="a symbol; every one that is known, when it is left out")] = "",
+    as_json: Json = False,
+) -> None:
+    """The newest bid, ask and last of each instrument that a stream kept, and how old they are."""
+
+    def act(output: Output) -> None:
+        from app.operations.stream import latest_quotes
+
+        found = latest_quotes(settings_of(overrides), instrument)
+        header = ("instrument", "bid", "ask", "last", "at", "age in seconds", "market", "fresh")
+        rows = [
+            (row.instrument, row.bid or "", row.ask or "", row.last or "", f"{row.at:%Y-%m-%d %H:%M:%S}" if row.at else "",
+             "" if row.age_seconds is None else row.age_seconds, "open" if row.market_open else "closed",
+             "yes" if row.fresh else "no")
+            for row in found.quotes
+        ]  # fmt: skip
+        output.table("newest quotes", header, rows)
+        if not found.quotes:
+            output.line("no stream has kept any: tradewright stream feed=binance")
+        output.result(found)
+
+    run_command(as_json, act)

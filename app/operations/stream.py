@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.live import stream
+from tradewright.execution.market_state import is_open
 from tradewright.live.stream import Limits
+from tradewright.model.broker import Quote
 from tradewright.model.errors import ConfigError
 
 Say = Callable[[str], None]
@@ -105,3 +107,56 @@ def _moment(text: str) -> datetime | None:
             f"{text!r} is no moment with a zone", where="--until", remedy="say --until 2026-03-04T21:00:00Z"
         )
     return found.astimezone(UTC)
+
+
+@dataclass(frozen=True)
+class LatestQuote:
+    """The newest prices of an instrument, as exact text.
+
+    Args:
+        at: since when bid and ask stand, the older one; of the last price where there is neither.
+        age_seconds: since then, by the clock on the wall; None where the time is not known.
+        fresh: whether it is no older than ``policy.max_data_age_seconds``.
+    """
+
+    instrument: str
+    bid: str | None
+    ask: str | None
+    last: str | None
+    at: datetime | None
+    age_seconds: float | None
+    market_open: bool
+    fresh: bool
+
+
+@dataclass(frozen=True)
+class QuotesReply:
+    """The newest quotes that are kept."""
+
+    quotes: list[LatestQuote]
+
+
+def latest_quotes(settings: Settings, symbol: str) -> QuotesReply:
+    """The newest quotes of the instruments that are defined, or of one.
+
+    Raises:
+        ConfigError: for an unknown instrument.
+        StoreError: when the quotes cannot be read.
+    """
+    with Container(settings) as house:
+        if symbol:
+            house.instrument(symbol)
+        found = house.latest_quotes.all()
+        known = [name for name in found if name in house.instruments and symbol in ("", name)]
+        return QuotesReply([_quote(house, found[name]) for name in known])
+
+
+def _quote(house: Container, quote: Quote) -> LatestQuote:
+    now = house.clock.now()
+    age = None if quote.time is None else round((now - quote.time).total_seconds(), 3)
+    limit = float(house.settings.policy.max_data_age_seconds)
+    texts = [None if price is None else str(price) for price in (quote.bid, quote.ask, quote.last)]
+    is_fresh = age is not None and 0 <= age <= limit
+    return LatestQuote(
+        quote.instrument, *texts, quote.time, age, is_open(house.instrument(quote.instrument), now), is_fresh
+    )

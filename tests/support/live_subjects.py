@@ -85,6 +85,7 @@ class LiveSubject:
     refusal: Session
     key: str = ""
     lag: Callable[[int], None] = lambda _bars: None
+    source: Any = None
     down: bool = False
     waits: list[float] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
@@ -153,7 +154,7 @@ def _subject(
             cut = {place: table.iloc[: len(table) - bars - 1] if bars else table for place, table in whole.items()}
             respond.tables = cut  # type: ignore[attr-defined]
 
-        subject.lag = lag
+        subject.lag, subject.source = lag, respond
         yield subject
 
 
