@@ -298,7 +298,7 @@ def conf_folder() -> Path:
 
 
 def yaml_files(folder: Path) -> list[Path]:
-    """All YAML files of a conf folder, sorted.
+    """All YAML files of a conf folder, sorted; hidden ones, as editors and file managers leave them, are none.
 
     Raises:
         ConfigError: when the folder has no root file.
@@ -306,7 +306,8 @@ def yaml_files(folder: Path) -> list[Path]:
     if not (folder / f"{ROOT}.yaml").is_file():
         remedy = "let TRADEWRIGHT_CONF name a folder of YAML files, or unset it for conf of the project"
         raise ConfigError(f"there is no {ROOT}.yaml", where=str(folder), remedy=remedy)
-    return sorted(path for path in folder.rglob("*.yaml") if path.is_file())
+    found = (path for path in folder.rglob("*.yaml") if path.is_file())
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
 def groups(folder: Path | None = None) -> list[str]:
@@ -316,8 +317,9 @@ def groups(folder: Path | None = None) -> list[str]:
 
 
 def options(group: str, folder: Path | None = None) -> list[str]:
-    """The options of a group: the names of its files."""
-    return sorted(path.stem for path in ((folder or conf_folder()) / group).glob("*.yaml"))
+    """The options of a group: the names of its files, hidden ones left out."""
+    found = (path.stem for path in ((folder or conf_folder()) / group).glob("*.yaml"))
+    return sorted(name for name in found if not name.startswith("."))
 
 
 def display_path(path: Path, folder: Path) -> str:

@@ -10,7 +10,7 @@ from app.commands.options import Json, Overrides, settings_of
 from app.output import FAILED, Output, run_command
 
 if TYPE_CHECKING:
-    from app.operations.stream import StreamReply
+    from app.operations.stream import LatestQuote, StreamReply
 
 commands = typer.Typer()
 
@@ -79,15 +79,16 @@ def quotes(
 
         found = latest_quotes(settings_of(overrides), instrument)
         header = ("instrument", "bid", "ask", "last", "at", "age in seconds", "market", "fresh")
-        rows = [
-            (row.instrument, row.bid or "", row.ask or "", row.last or "", f"{row.at:%Y-%m-%d %H:%M:%S}" if row.at else "",
-             "" if row.age_seconds is None else row.age_seconds, "open" if row.market_open else "closed",
-             "yes" if row.fresh else "no")
-            for row in found.quotes
-        ]  # fmt: skip
+        rows = [(row.instrument, row.bid or "", row.ask or "", row.last or "", *_aged(row)) for row in found.quotes]
         output.table("newest quotes", header, rows)
         if not found.quotes:
             output.line("no stream has kept any: tradewright stream feed=binance")
         output.result(found)
 
     run_command(as_json, act)
+
+
+def _aged(row: LatestQuote) -> tuple[str, str, str, str]:
+    at = f"{row.at:%Y-%m-%d %H:%M:%S}" if row.at else "not known"
+    age = "" if row.age_seconds is None else f"{row.age_seconds:,.1f}"
+    return at, age, "open" if row.market_open else "closed", "yes" if row.fresh else "no"

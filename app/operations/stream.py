@@ -155,8 +155,7 @@ def _quote(house: Container, quote: Quote) -> LatestQuote:
     now = house.clock.now()
     age = None if quote.time is None else round((now - quote.time).total_seconds(), 3)
     limit = float(house.settings.policy.max_data_age_seconds)
-    texts = [None if price is None else str(price) for price in (quote.bid, quote.ask, quote.last)]
+    bid, ask, last = (None if price is None else str(price) for price in (quote.bid, quote.ask, quote.last))
     is_fresh = age is not None and 0 <= age <= limit
-    return LatestQuote(
-        quote.instrument, *texts, quote.time, age, is_open(house.instrument(quote.instrument), now), is_fresh
-    )
+    trades = is_open(house.instrument(quote.instrument), now)
+    return LatestQuote(quote.instrument, bid, ask, last, quote.time, age, trades, is_fresh)

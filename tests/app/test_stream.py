@@ -60,6 +60,9 @@ def test_three_bars_of_a_link_are_stored_checked_and_made_into_features(binance:
         assert house.artefacts.read_frame(("features", "BTC"))["ts"].iloc[-1] == NEWEST
         quote = house.newest_quotes()["BTC"]
     assert (quote.bid, quote.ask) == (Decimal("99.5"), Decimal("100.5"))
+    (listed,) = say("data", "quotes", *words, "--json").json["quotes"]
+    assert (listed["bid"], listed["age_seconds"], listed["market_open"], listed["fresh"]) == ("99.5", 0, True, True)
+    assert "no stream has kept any" in say("data", "quotes", f"storage.root={tmp_path / 'empty'}").out
 
 
 def test_remote_access_is_off_as_it_ships(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 def test_a_redis_that_is_not_there_is_told_without_its_password() -> None:
     made = RedisQuotes("redis://:canary-redis@127.0.0.1:1/0")
-    with pytest.raises(StoreError, match="redis at 127.0.0.1: the newest quotes cannot be used") as refused:
+    with pytest.raises(StoreError, match=r"redis at 127\.0\.0\.1: the newest quotes cannot be used") as refused:
         made.all()
     assert "canary" not in str(refused.value)
     assert "without it quotes are kept in a file" in refused.value.remedy
