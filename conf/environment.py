@@ -40,8 +40,8 @@ _SECRET_VALUE = re.compile(r"://[^/@\s]*:[^/@\s]+@|-----BEGIN|[?&;\s](password|p
 _NO_SECRETS = frozenset({"PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY", "TRADEWRIGHT_KEYS"})
 """Variables that look like secrets and name a folder or a file, which every program has to find."""
 ALERT_WEBHOOK = "TRADEWRIGHT_ALERT_WEBHOOK"
-_ADDRESSES = frozenset({"POSTGRES_URL", "REDIS_URL", ALERT_WEBHOOK})
-"""Variables that hold an address which is a secret whether or not it looks like one."""
+_UNSPOKEN = frozenset({"POSTGRES_URL", "REDIS_URL", "OANDA_ACCOUNT_ID", ALERT_WEBHOOK})
+"""Variables whose names do not say that they are secrets: addresses, and the number of an account."""
 _SEARCHABLE = 6
 """Characters that a secret has at least, for texts to be searched for it."""
 _NOT_COMPOSED = {".", "expectations"}
@@ -88,7 +88,7 @@ def secrets() -> tuple[str, ...]:
     """The secrets of the environment and its files; those too short to be searched for are left out."""
     files = {name.removesuffix(SUFFIX) for name in os.environ if name.endswith(SUFFIX)}
     in_files = {name for name in files if _is_secret(name)}
-    names = {*_secret_names(os.environ), *_ADDRESSES} - _NO_SECRETS - {name + SUFFIX for name in in_files}
+    names = {*_secret_names(os.environ), *_UNSPOKEN} - _NO_SECRETS - {name + SUFFIX for name in in_files}
     found = {os.environ.get(name) or "" for name in names} | {forgiving_environment(name) or "" for name in in_files}
     return tuple(sorted(value for value in found if len(value) >= _SEARCHABLE))
 
@@ -101,7 +101,7 @@ def _secret_path(name: str) -> Path | None:
 
 def _is_secret(name: str) -> bool:
     """Whether a variable is a secret by its name, and no place of secrets."""
-    named = name in _ADDRESSES or _SECRET_NAME.search(name.upper()) is not None
+    named = name in _UNSPOKEN or _SECRET_NAME.search(name.upper()) is not None
     return named and name not in {*_NO_SECRETS, TOKENS_FILE}
 
 

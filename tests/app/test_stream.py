@@ -13,6 +13,7 @@ import pytest
 from conf.compose import compose
 from runtime.container import Container
 from tests.app.conftest import say
+from tests.app.test_json_contract import QUOTES, STREAMED, misfits
 from tests.support.histories import COIN, NOON, market
 from tests.support.live_subjects import SUBJECTS, LiveSubject
 from tests.support.live_vendor import TEAR, Session
@@ -43,6 +44,7 @@ def test_three_bars_of_a_link_are_stored_checked_and_made_into_features(binance:
     words = settings(binance, tmp_path)
     said = say("stream", "BTC", *words, "--bars", "3", "--json")
     assert said.status == 0, said.err
+    assert list(misfits(said.json, STREAMED)) == []
     (row,) = said.json["series"]
     assert (row["instrument"], row["timeframe"], row["refused"], row["bid"], row["ask"]) == (
         "BTC",
@@ -60,7 +62,9 @@ def test_three_bars_of_a_link_are_stored_checked_and_made_into_features(binance:
         assert house.artefacts.read_frame(("features", "BTC"))["ts"].iloc[-1] == NEWEST
         quote = house.newest_quotes()["BTC"]
     assert (quote.bid, quote.ask) == (Decimal("99.5"), Decimal("100.5"))
-    (listed,) = say("data", "quotes", *words, "--json").json["quotes"]
+    told = say("data", "quotes", *words, "--json").json
+    assert list(misfits(told, QUOTES)) == []
+    (listed,) = told["quotes"]
     assert (listed["bid"], listed["age_seconds"], listed["market_open"], listed["fresh"]) == ("99.5", 0, True, True)
     assert "no stream has kept any" in say("data", "quotes", f"storage.root={tmp_path / 'empty'}").out
 
