@@ -42,11 +42,14 @@ def live_feed(house: Container) -> LiveFeed:
         ConfigError: as :func:`feed`, and for a feed without live data.
     """
     chosen = house.settings.feed
-    if chosen.kind not in (streaming := [kind for kind, made in vendors().items() if made.streams]):
+    if chosen.kind not in (streaming := [kind for kind, made in {**plugins(), **vendors()}.items() if made.streams]):
         remedy = f"say feed=KIND with one of {', '.join(streaming)}"
         raise ConfigError(f"feed={chosen.kind} has no live data", where="feed.kind", remedy=remedy)
     _admit_remote(chosen)
-    return vendors()[chosen.kind].live(chosen, house.clock)
+    if chosen.kind in vendors():
+        return vendors()[chosen.kind].live(chosen, house.clock)
+    _demand_broker(house)
+    return house.broker_plugin.live(house.settings.broker, house.surroundings)
 
 
 def _admit_remote(chosen: FeedSettings) -> None:
@@ -153,9 +156,13 @@ LOCAL: dict[str, Callable[[Container], Feed | None]] = {"scenario": _scenario, "
 
 
 def _of_broker(house: Container) -> Feed:
+    _demand_broker(house)
+    return house.broker_plugin.feed(house.settings.broker, house.surroundings)
+
+
+def _demand_broker(house: Container) -> None:
     chosen, broker = house.settings.feed, house.settings.broker
     if broker.kind != chosen.kind:
         modes = " or ".join(f"mode={mode}" for mode in sorted(plugins()[chosen.kind].modes))
         remedy = f"say {modes} broker={chosen.kind}"
         raise ConfigError(f"feed={chosen.kind} needs broker={chosen.kind}", where="broker.kind", remedy=remedy)
-    return house.broker_plugin.feed(broker, house.surroundings)

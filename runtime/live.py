@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from brokers.vendors.base import StreamSettings
+from conf.schema.market import BrokerFeedSettings
 from conf.schema.settings import Settings
 from runtime.bar_checks import failing_bars
 from runtime.container import Container
@@ -39,7 +40,7 @@ def stream(house: Container, symbols: Sequence[str], limits: Limits, tell: Tell)
     named = tuple(dict.fromkeys(symbols)) or settings.universe.instruments
     instruments = {symbol: house.instrument(symbol) for symbol in named}
     source, history = live_feed(house), feed(house)
-    if history is None or not isinstance(chosen, StreamSettings):  # a feed that streams has both
+    if history is None or not isinstance(chosen, StreamSettings | BrokerFeedSettings):  # a feed that streams has both
         raise AssertionError(chosen.kind)
     timeframe = settings.universe.base_timeframe
     intake = Intake(house.bar_store, history, instruments, timeframe, house.clock, tell)

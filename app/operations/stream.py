@@ -157,5 +157,5 @@ def _quote(house: Container, quote: Quote) -> LatestQuote:
     limit = float(house.settings.policy.max_data_age_seconds)
     bid, ask, last = (None if price is None else str(price) for price in (quote.bid, quote.ask, quote.last))
     is_fresh = age is not None and 0 <= age <= limit
-    trades = is_open(house.instrument(quote.instrument), now)
+    trades = bool(is_open(house.instrument(quote.instrument), now))
     return LatestQuote(quote.instrument, bid, ask, last, quote.time, age, trades, is_fresh)

@@ -62,6 +62,11 @@ def _history_of(instrument: Instrument) -> str:
     return "MIDPOINT" if instrument.asset_class in MIDPOINT else "TRADES"
 
 
+def kind_of_history(instrument: Instrument) -> BarKind | None:
+    """Trades, and None for midpoints, which the gateway gives without a spread."""
+    return None if _history_of(instrument) == "MIDPOINT" else BarKind.TRADE
+
+
 class IbkrFeed:
     """Bars by request, over a connection of its own that can neither send nor disturb orders.
 
@@ -85,7 +90,7 @@ class IbkrFeed:
 
     def kind_of(self, instrument: Instrument) -> BarKind | None:
         """Trades, and None for midpoints, which the gateway gives without a spread."""
-        return None if _history_of(instrument) == "MIDPOINT" else BarKind.TRADE
+        return kind_of_history(instrument)
 
     def span(self, _instrument: Instrument, timeframe: Timeframe) -> timedelta:
         """The time of ten requests, so that little is lost where a long history is cut off."""

@@ -80,7 +80,7 @@ def test_remote_access_is_off_as_it_ships(tmp_path: Path) -> None:
     ("words", "told"),
     [
         (["feed=scenario"], "feed=scenario has no live data"),
-        (["feed=alpaca", "feed.remote_providers=enabled"], "one of binance, oanda, polygon"),
+        (["feed=alpaca", "feed.remote_providers=enabled"], "one of ibkr, binance, oanda, polygon"),
         (["feed=oanda", "feed.remote_providers=enabled"], "OANDA_API_TOKEN"),
         (["feed=binance", "feed.remote_providers=enabled", "--until", "noon"], "no moment with a zone"),
         (["feed=binance", "feed.remote_providers=enabled", "NOPE"], "there is no instrument 'NOPE'"),

@@ -115,7 +115,11 @@ class Stream:
         self._clock, self._tell, self._limits, self._changed = clock, tell, limits or Limits(), changed
         self._wait, self._backoff = wait, backoff
         self._links = feed.links(instruments, timeframe)
-        self._ticks = {} if feed.gives_bars else {each.symbol: TickBars(each, timeframe) for each in instruments}
+        self._ticks = (
+            {}
+            if feed.gives_bars
+            else {each.symbol: TickBars(each, timeframe, feed.kind_of(each)) for each in instruments}
+        )
         self._touched: dict[str, None] = {}
         self._fresh: dict[tuple[str, bool, bool], Quote] = {}
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tradewright.calendars.registry import calendar_of
-from tradewright.model.bars import Timeframe
+from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.instrument import Instrument
 from tradewright.model.live import LiveBar, Tick
 
@@ -25,6 +25,8 @@ class _Price(NamedTuple):
 class TickBars:
     """The bar of one instrument that forms, out of quotes (the middle of bid and ask) or, without them, of trades.
 
+    Of bars of trades only trades are taken.
+
     A bar holds the prices of its own time alone: the price that stood before is not its opening, as it is not that of
     a vendor's candle. Ticks outside of every session are of no bar. Ticks may come twice and out of order: open and
     close are the earliest and the latest by the source's time. A tick of a bar that has been given is late: it changes
@@ -36,8 +38,9 @@ class TickBars:
         outside: ticks of no session.
     """
 
-    def __init__(self, instrument: Instrument, timeframe: Timeframe) -> None:
+    def __init__(self, instrument: Instrument, timeframe: Timeframe, kind: BarKind | None = None) -> None:
         self.late = self.outside = 0
+        self._of_trades = kind is BarKind.TRADE
         self._instrument, self._timeframe = instrument, timeframe
         self._market, self._step = calendar_of(instrument), timeframe.seconds * _SECOND
         self._start = self._end = self._given = 0
@@ -50,7 +53,7 @@ class TickBars:
 
     def add(self, tick: Tick) -> LiveBar | None:
         """Take a tick; gives the bar that it ends, if any."""
-        price = _price(tick)
+        price = _price(tick, of_trades=self._of_trades)
         if price is None:
             return None
         if price.time < max(self._given, self._start):
@@ -102,8 +105,8 @@ class TickBars:
         return True
 
 
-def _price(tick: Tick) -> _Price | None:
-    if tick.bid is not None and tick.ask is not None:
+def _price(tick: Tick, *, of_trades: bool) -> _Price | None:
+    if not of_trades and tick.bid is not None and tick.ask is not None:
         middle = (tick.bid + tick.ask) / 2
         spread = float(10_000 * (tick.ask - tick.bid) / middle) if tick.ask >= tick.bid and middle > 0 else math.nan
         return _Price(tick.time, float(middle), spread)
