@@ -42,7 +42,11 @@ def live_feed(house: Container) -> LiveFeed:
         ConfigError: as :func:`feed`, and for a feed without live data.
     """
     chosen = house.settings.feed
-    if chosen.kind not in (streaming := [kind for kind, made in {**plugins(), **vendors()}.items() if made.streams]):
+    streaming = [
+        *(kind for kind, made in plugins().items() if made.streams),
+        *(kind for kind, made in vendors().items() if made.streams),
+    ]
+    if chosen.kind not in streaming:
         remedy = f"say feed=KIND with one of {', '.join(streaming)}"
         raise ConfigError(f"feed={chosen.kind} has no live data", where="feed.kind", remedy=remedy)
     _admit_remote(chosen)
