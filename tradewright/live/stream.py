@@ -78,20 +78,21 @@ class Limits:
         until: a moment; None for none.
         stale: seconds without any message, while a market of the link is open or signs of life are due, after which the
             link is made anew.
-        pulse: seconds between two looks at the clock.
+        pulse: seconds between two looks at the clock, at which quotes are kept and bars of ticks are closed.
     """
 
     bars: int | None = None
     until: datetime | None = None
     stale: float = 60.0
-    pulse: float = 0.5
+    pulse: float = 0.2
 
 
 class Stream:
     """One source, its instruments, and where what they tell goes.
 
     Args:
-        changed: called in a thread with the symbols whose bars changed, when nothing more waits to be taken in.
+        changed: called in a thread with the symbols whose bars changed, when nothing waits to be taken in, and at
+            every look at the clock.
         wait: how to wait between two tries; a test gives its own.
     """
 
@@ -193,8 +194,7 @@ class Stream:
     async def _beat(self, waiting: asyncio.Queue[Message | _Up | _Down | _Pulse]) -> None:
         while True:
             await asyncio.sleep(self._limits.pulse)
-            if not waiting.full():
-                await waiting.put(_Pulse())
+            await waiting.put(_Pulse())
 
     async def _take_in(self, waiting: asyncio.Queue[Message | _Up | _Down | _Pulse]) -> None:
         """Take in one message after the other, until a limit is reached."""
@@ -204,9 +204,10 @@ class Stream:
             await self._one(message)
             is_enough = limits.bars is not None and self.told.bars >= limits.bars
             is_over = limits.until is not None and self._clock.now() >= limits.until
-            if self._fresh and (waiting.empty() or isinstance(message, _Pulse) or is_enough or is_over):
+            is_due = isinstance(message, _Pulse) or is_enough or is_over
+            if self._fresh and is_due:
                 self._keep_quotes()
-            if self._touched and (waiting.empty() or is_enough or is_over):
+            if self._touched and (is_due or waiting.empty()):
                 symbols, self._touched = list(self._touched), {}
                 await asyncio.to_thread(self._changed, symbols)
             if is_enough or is_over:

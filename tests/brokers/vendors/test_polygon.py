@@ -200,6 +200,9 @@ def test_the_plug_in_takes_the_key_from_its_settings_and_tells_it_nowhere() -> N
     for address in ("http://api.massive.com", "api.massive.com", "https://key@api.massive.com", "https://x/?a=b"):
         with pytest.raises(ValidationError, match="https://"):
             PolygonSettings(**plain, base_url=address, api_key=None)
+    for address in ("ws://socket.massive.com", "wss://key@socket.massive.com", "wss://x/?a=b", "ftp://x", "wss://"):
+        with pytest.raises(ValidationError, match="wss://"):
+            PolygonSettings(**plain | {"stream_url": address}, base_url="https://x", api_key=None)
 
 
 def test_without_its_libraries_a_vendor_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,6 +220,3 @@ def test_prices_keep_all_their_places() -> None:
         same(
             feed.fetch(fine, M1, END - pd.Timedelta(minutes=9)), known[known["ts"] > END - pd.Timedelta(minutes=9)][:-1]
         )
-    for address in ("ws://socket.massive.com", "wss://key@socket.massive.com", "wss://x/?a=b", "ftp://x", "wss://"):
-        with pytest.raises(ValidationError, match="wss://"):
-            PolygonSettings(**plain | {"stream_url": address}, base_url="https://x", api_key=None)
