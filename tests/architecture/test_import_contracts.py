@@ -25,6 +25,7 @@ PLANTED = {
     "ib-async": ("brokers/planted.py", "import ib_async"),
     "httpx": ("brokers/planted.py", "import httpx"),
     "redis": ("brokers/planted.py", "import redis"),
+    "yfinance": ("brokers/planted.py", "import yfinance"),
     "marimo": ("app/planted.py", "import marimo"),
     "vectorbt": ("tradewright/evaluation/planted.py", "import vectorbt"),
     "sqlalchemy": ("tradewright/execution/planted.py", "import sqlalchemy"),
