@@ -45,7 +45,9 @@ class _Down(NamedTuple):
 
 
 class _Pulse(NamedTuple):
-    """Time has gone on."""
+    """Time has gone on: all that arrived before ``moment`` (nanoseconds UTC) waits before this."""
+
+    moment: int
 
 
 @dataclass
@@ -194,7 +196,7 @@ class Stream:
     async def _beat(self, waiting: asyncio.Queue[Message | _Up | _Down | _Pulse]) -> None:
         while True:
             await asyncio.sleep(self._limits.pulse)
-            await waiting.put(_Pulse())
+            await waiting.put(_Pulse(pd.Timestamp(self._clock.now()).value))
 
     async def _take_in(self, waiting: asyncio.Queue[Message | _Up | _Down | _Pulse]) -> None:
         """Take in one message after the other, until a limit is reached."""
@@ -222,8 +224,8 @@ class Stream:
                 if await asyncio.to_thread(self._intake.bar, message):
                     self._touched[message.symbol] = None
             case _Pulse():
-                now = pd.Timestamp(self._clock.now()).value
-                await self._made(bar for each in self._ticks.values() if (bar := each.close(now - _GRACE)))
+                end = message.moment - _GRACE
+                await self._made(bar for each in self._ticks.values() if (bar := each.close(end)))
             case Unread():
                 self._unread(message)
             case _Up():
