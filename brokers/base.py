@@ -15,6 +15,7 @@ from tradewright.model.broker import Broker, Quote
 from tradewright.model.clock import Clock
 from tradewright.model.errors import ConfigError
 from tradewright.model.instrument import Instrument
+from tradewright.model.live import LiveFeed
 from tradewright.model.mode import Mode
 from tradewright.model.ports import Feed
 
@@ -89,13 +90,15 @@ class BrokerPlugin(ABC):
     """One venue. A class of ``brokers/<kind>/plugin.py`` or of the entry point group ``tradewright.brokers``.
 
     The module is imported wherever the configuration is read, so libraries of the venue are imported inside the
-    methods. ``serves_bars`` says whether it has historical bars (``feed=<kind>``).
+    methods. ``serves_bars`` says whether it has historical bars (``feed=<kind>``), ``streams`` whether it has live
+    data beside them.
     """
 
     kind: ClassVar[str]
     settings: ClassVar[type[VenueSettings]]
     modes: ClassVar[frozenset[Mode]]
     serves_bars: ClassVar[bool]
+    streams: ClassVar[bool] = False
 
     def account_rules(self, mode: Mode, settings: Any) -> list[AccountProblem]:
         """The contradictions between mode, account and the venue's other settings; empty where there are none."""
@@ -127,6 +130,16 @@ class BrokerPlugin(ABC):
         """
         raise ConfigError(
             f"broker={settings.kind} has no bars", where="feed.kind", remedy=f"another feed than {around.mode} needs"
+        )
+
+    def live(self, settings: Any, around: Surroundings) -> LiveFeed:
+        """Live data of the venue.
+
+        Raises:
+            ConfigError: for a venue that has none.
+        """
+        raise ConfigError(
+            f"broker={settings.kind} has no live data", where="feed.kind", remedy=f"of {around.mode}: none"
         )
 
     def demand(self, mode: Mode, settings: Any) -> None:

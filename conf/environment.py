@@ -40,8 +40,8 @@ _SECRET_VALUE = re.compile(r"://[^/@\s]*:[^/@\s]+@|-----BEGIN|[?&;\s](password|p
 _NO_SECRETS = frozenset({"PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY", "TRADEWRIGHT_KEYS"})
 """Variables that look like secrets and name a folder or a file, which every program has to find."""
 ALERT_WEBHOOK = "TRADEWRIGHT_ALERT_WEBHOOK"
-_ADDRESSES = frozenset({"POSTGRES_URL", ALERT_WEBHOOK})
-"""Variables that hold an address which is a secret whether or not it looks like one."""
+_UNSPOKEN = frozenset({"POSTGRES_URL", "REDIS_URL", "OANDA_ACCOUNT_ID", ALERT_WEBHOOK})
+"""Variables whose names do not say that they are secrets: addresses, and the number of an account."""
 _SEARCHABLE = 6
 """Characters that a secret has at least, for texts to be searched for it."""
 _NOT_COMPOSED = {".", "expectations"}
@@ -88,7 +88,7 @@ def secrets() -> tuple[str, ...]:
     """The secrets of the environment and its files; those too short to be searched for are left out."""
     files = {name.removesuffix(SUFFIX) for name in os.environ if name.endswith(SUFFIX)}
     in_files = {name for name in files if _is_secret(name)}
-    names = {*_secret_names(os.environ), *_ADDRESSES} - _NO_SECRETS - {name + SUFFIX for name in in_files}
+    names = {*_secret_names(os.environ), *_UNSPOKEN} - _NO_SECRETS - {name + SUFFIX for name in in_files}
     found = {os.environ.get(name) or "" for name in names} | {forgiving_environment(name) or "" for name in in_files}
     return tuple(sorted(value for value in found if len(value) >= _SEARCHABLE))
 
@@ -101,7 +101,7 @@ def _secret_path(name: str) -> Path | None:
 
 def _is_secret(name: str) -> bool:
     """Whether a variable is a secret by its name, and no place of secrets."""
-    named = name in _ADDRESSES or _SECRET_NAME.search(name.upper()) is not None
+    named = name in _UNSPOKEN or _SECRET_NAME.search(name.upper()) is not None
     return named and name not in {*_NO_SECRETS, TOKENS_FILE}
 
 
@@ -298,7 +298,7 @@ def conf_folder() -> Path:
 
 
 def yaml_files(folder: Path) -> list[Path]:
-    """All YAML files of a conf folder, sorted.
+    """All YAML files of a conf folder, sorted; hidden ones, as editors and file managers leave them, are none.
 
     Raises:
         ConfigError: when the folder has no root file.
@@ -306,7 +306,8 @@ def yaml_files(folder: Path) -> list[Path]:
     if not (folder / f"{ROOT}.yaml").is_file():
         remedy = "let TRADEWRIGHT_CONF name a folder of YAML files, or unset it for conf of the project"
         raise ConfigError(f"there is no {ROOT}.yaml", where=str(folder), remedy=remedy)
-    return sorted(path for path in folder.rglob("*.yaml") if path.is_file())
+    found = (path for path in folder.rglob("*.yaml") if path.is_file())
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
 def groups(folder: Path | None = None) -> list[str]:
@@ -316,8 +317,9 @@ def groups(folder: Path | None = None) -> list[str]:
 
 
 def options(group: str, folder: Path | None = None) -> list[str]:
-    """The options of a group: the names of its files."""
-    return sorted(path.stem for path in ((folder or conf_folder()) / group).glob("*.yaml"))
+    """The options of a group: the names of its files, hidden ones left out."""
+    found = (path.stem for path in ((folder or conf_folder()) / group).glob("*.yaml"))
+    return sorted(name for name in found if not name.startswith("."))
 
 
 def display_path(path: Path, folder: Path) -> str:

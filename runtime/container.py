@@ -9,6 +9,7 @@ from contextlib import ExitStack, suppress
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -35,6 +36,7 @@ from tradewright.store.files import private_folder
 if TYPE_CHECKING:  # a command loads what it uses: no pandas for a list of orders, no database for a backtest
     from tradewright.calendars.calendar import Calendar
     from tradewright.ledger.ledger import Ledger
+    from tradewright.model.ports import QuoteStore
     from tradewright.store.artefacts import Artefacts
     from tradewright.store.bars import BarStore
     from tradewright.store.quarantine import Quarantines
@@ -188,6 +190,27 @@ class Container:
         return Artefacts(self.root / "progress")
 
     @cached_property
+    def latest_quotes(self) -> QuoteStore:
+        """The newest quotes that a stream kept.
+
+        Raises:
+            ConfigError: for a Redis server whose client library is not installed.
+        """
+        from tradewright.store.latest_quotes import LatestQuotes
+
+        named = self.settings.storage.quotes_url
+        if named is None or not named.get_secret_value():
+            return LatestQuotes(self.root)
+        if find_spec("redis") is None:
+            what, remedy = "REDIS_URL needs redis, which is not installed", "pip install tradewright[redis]"
+            raise ConfigError(what, where="storage.quotes_url", remedy=remedy)
+        from brokers.streams.redis_quotes import RedisQuotes
+
+        made = RedisQuotes(named.get_secret_value())
+        self._opened.callback(made.close)
+        return made
+
+    @cached_property
     def ledger(self) -> Ledger:
         """The ledger, made where there is none, open until the container closes.
 
@@ -295,7 +318,8 @@ class Container:
         """A quote around the newest stored close of every instrument that has bars.
 
         It is as old as that close; only a scenario that stands at its end has a market that quotes for ever. An
-        instrument whose bars are damaged has none, so that all others can be traded.
+        instrument whose bars are damaged has none, so that all others can be traded. A bid and ask that a stream kept
+        stand before it where they are no older.
         """
         from brokers.sim.quotes import newest_quotes
         from tradewright.execution.market_state import closed_at
@@ -305,4 +329,16 @@ class Container:
         for instrument in self.instruments.values():
             with suppress(StoreError):
                 quotes |= newest_quotes(self.bars, [instrument], self._timeframes, self.clock, closes_at)
-        return quotes
+        return quotes if self.stands_still else self._with_streamed(quotes)
+
+    def _with_streamed(self, quotes: dict[str, Quote]) -> dict[str, Quote]:
+        """Quotes, and in their place streamed ones of both sides that are no older, and not of the future."""
+        now, found = self.clock.now(), dict(quotes)
+        with suppress(StoreError):
+            for symbol, quote in self.latest_quotes.all().items():
+                known = quotes[symbol].time if symbol in quotes else None
+                is_new = quote.time is not None and quote.time <= now and (known is None or quote.time >= known)
+                is_whole = quote.bid is not None and quote.ask is not None and quote.bid <= quote.ask
+                if symbol in self.instruments and is_new and is_whole:
+                    found[symbol] = quote
+        return found

@@ -7,13 +7,14 @@ from datetime import datetime
 
 from brokers.discovery import plugins, vendors
 from brokers.vendors.base import VendorSettings
-from conf.schema.market import BrokerFeedSettings, ScenarioFeedSettings
+from conf.schema.market import BrokerFeedSettings, FeedSettings, ScenarioFeedSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
 from tradewright.calendars.registry import calendar_of
 from tradewright.execution.market_state import ENOUGH
 from tradewright.model.bars import Timeframe
 from tradewright.model.errors import ConfigError
+from tradewright.model.live import LiveFeed
 from tradewright.model.ports import Feed
 from tradewright.research.cached_feed import CachedFeed
 from tradewright.scenarios.scenario import Scenario
@@ -30,13 +31,38 @@ def feed(house: Container) -> Feed | None:
     chosen = house.settings.feed
     if chosen.kind in LOCAL:
         return LOCAL[chosen.kind](house)
+    _admit_remote(chosen)
+    return vendors()[chosen.kind].feed(chosen, house.clock) if chosen.kind in vendors() else _of_broker(house)
+
+
+def live_feed(house: Container) -> LiveFeed:
+    """Where live data come from.
+
+    Raises:
+        ConfigError: as :func:`feed`, and for a feed without live data.
+    """
+    chosen = house.settings.feed
+    streaming = [
+        *(kind for kind, made in plugins().items() if made.streams),
+        *(kind for kind, made in vendors().items() if made.streams),
+    ]
+    if chosen.kind not in streaming:
+        remedy = f"say feed=KIND with one of {', '.join(streaming)}"
+        raise ConfigError(f"feed={chosen.kind} has no live data", where="feed.kind", remedy=remedy)
+    _admit_remote(chosen)
+    if chosen.kind in vendors():
+        return vendors()[chosen.kind].live(chosen, house.clock)
+    _demand_broker(house)
+    return house.broker_plugin.live(house.settings.broker, house.surroundings)
+
+
+def _admit_remote(chosen: FeedSettings) -> None:
     if isinstance(chosen, BrokerFeedSettings | VendorSettings) and chosen.remote_providers == "disabled":
         raise ConfigError(
             f"feed={chosen.kind} reaches beyond this machine, and remote providers are disabled",
             where="feed.remote_providers",
             remedy="set DATA_REMOTE_PROVIDERS=enabled, or say feed=scenario",
         )
-    return vendors()[chosen.kind].feed(chosen, house.clock) if chosen.kind in vendors() else _of_broker(house)
 
 
 def remembering(house: Container) -> Feed:
@@ -60,7 +86,8 @@ def remembering(house: Container) -> Feed:
     return CachedFeed(source, kept, {name: terms[name] for name in terms.keys() - _NO_TERMS}, house.clock)
 
 
-_NO_TERMS = {"remote_providers", "requests_per_minute", "first_bars", "look_back_bars"}
+_NO_TERMS = {"remote_providers", "requests_per_minute", "first_bars", "look_back_bars", "stream_url", "stale_seconds",
+             "account_id"}  # fmt: skip
 """Settings that change how a source is asked, and nothing of its answers; secrets are masked."""
 
 
@@ -133,9 +160,13 @@ LOCAL: dict[str, Callable[[Container], Feed | None]] = {"scenario": _scenario, "
 
 
 def _of_broker(house: Container) -> Feed:
+    _demand_broker(house)
+    return house.broker_plugin.feed(house.settings.broker, house.surroundings)
+
+
+def _demand_broker(house: Container) -> None:
     chosen, broker = house.settings.feed, house.settings.broker
     if broker.kind != chosen.kind:
         modes = " or ".join(f"mode={mode}" for mode in sorted(plugins()[chosen.kind].modes))
         remedy = f"say {modes} broker={chosen.kind}"
         raise ConfigError(f"feed={chosen.kind} needs broker={chosen.kind}", where="broker.kind", remedy=remedy)
-    return house.broker_plugin.feed(broker, house.surroundings)

@@ -27,6 +27,7 @@ ACCEPTED = {
     "docutils": "public domain and BSD; the parts under the GPL are its editor files, which are not installed",
     "ib-async": "BSD 2-clause by its text; the classifier says otherwise",
     "nautilus-ibapi": "IB's own API licence; used by tests only (docs/licences.md)",
+    "peewee": "MIT by its text, without metadata; brought by yfinance (extra yahoo)",
     "pgserver": "Apache 2.0 by its text, without metadata; used by tests only",
     "psycopg2-binary": "LGPL with exceptions: used unchanged, as a library, by choice (extra postgres)",
     "pytest-timeout": "MIT; its other classifier says that Debian approves",

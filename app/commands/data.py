@@ -12,6 +12,7 @@ from app.commands.events import events
 from app.commands.features import features
 from app.commands.options import Json, Overrides, named, settings_of
 from app.commands.quality import TIMEFRAMES, accept, findings, impact, quarantine
+from app.commands.stream import quotes
 from app.output import FAILED, Output, run_command
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ data = typer.Typer(
     no_args_is_help=True,
 )
 commands.add_typer(data, name="data")
-for command in (events, features, findings, accept, quarantine, impact):
+for command in (events, features, quotes, findings, accept, quarantine, impact):
     data.command()(command)
 SHOWN = 5
 """Findings that another command tells before it names the one that lists all."""

@@ -9,29 +9,19 @@ import pandas as pd
 from assets.home import RESEARCH_POOL
 from assets.metadata import Facts, described, line, summarised, table
 from assets.pinned_config import PinnedConfig
-from conf.rules import MARKET_TABLES
 from conf.schema.settings import Settings
-from conf.table_rules import broken_tables
 from runtime import feeds, research
 from runtime.bar_checks import (
     failing_bars,
-    failing_features,
-    findings_of_tables,
-    judge,
-    record_features,
 )
-from runtime.bar_suite import findings_of_suite, suite_on
 from runtime.container import Container
-from runtime.features import feature_sets, features_version, update_features, update_set
-from runtime.uses import Reading, begin_reading, record_use
-from tradewright.indicators.feature_set import FeatureSet
-from tradewright.indicators.features import FEATURES_VERSION, feature_snapshot
+from runtime.features import features_version
+from runtime.fresh_bars import KeptSet, judge_bars, keep_features
+from tradewright.indicators.features import FEATURES_VERSION
 from tradewright.model.bars import Timeframe
-from tradewright.model.errors import StoreError
 from tradewright.quality.evidence import QualityEvidence
 from tradewright.quality.expectations import SuiteResult
 from tradewright.quality.report import Code, Finding, Severity
-from tradewright.store.uses import UseKind
 
 BARS_CHECKS = {
     "contract": "The Pandera contract of a bars table.",
@@ -90,15 +80,12 @@ def make_bars(settings: Settings, symbol: str, timeframes: Sequence[Timeframe] =
     Raises:
         DataError, StoreError: for bars that the feed has not, or the store refuses or cannot read; a failed check.
     """
-    problems = [str(broken.problem("conf")) for broken in broken_tables(settings, MARKET_TABLES)]
     universe = settings.universe.timeframe
     with Container(settings) as house, failing_bars(house, symbol, (universe, *timeframes)):
         source = feeds.feed(house)
         updates = research.refreshed(house, source, symbol, timeframes) if source else {}
         data_hash = house.bars.data_hash(symbol, universe)
-        suite = suite_on(house, symbol)
-        of_all, of_deciding = findings_of_tables(problems), findings_of_suite(suite)
-        judged = judge(house, symbol, timeframes, of_all=of_all, of_deciding=of_deciding)
+        judged = judge_bars(house, symbol, timeframes)
         frame = house.bars.read(symbol, universe)
     counts = {
         **{f"added {timeframe}": update.added for timeframe, update in updates.items()},
@@ -106,12 +93,12 @@ def make_bars(settings: Settings, symbol: str, timeframes: Sequence[Timeframe] =
         **{f"set aside {timeframe}": update.kept_out for timeframe, update in updates.items() if update.kept_out},
     }
     newest = {"newest bars": table(("start", "open", "high", "low", "close", "volume"), _newest(frame))}
-    facts: Facts = {"rows": len(frame), **counts, **newest, "findings": _findings(judged)}
+    facts: Facts = {"rows": len(frame), **counts, **newest, "findings": _findings(judged.series)}
     chart = line(frame["close"], f"{symbol} {universe}: close")
     summary = f"{symbol}: {len(frame):,} bars of {universe}, {_told(counts)}"
     return dg.MaterializeResult(
         metadata=described(settings, summary, facts, data_hash=data_hash, picture=chart),
-        check_results=[_contract_result(judged), _suite_result(suite), _tables_result(problems)],
+        check_results=[_contract_result(judged.series), _suite_result(judged.suite), _tables_result(judged.problems)],
     )
 
 
@@ -122,23 +109,13 @@ def make_features(settings: Settings, symbol: str) -> dg.MaterializeResult:
         DataError, StoreError: for bars that are missing or damaged; that is a failed check.
     """
     with Container(settings) as house:
-        timeframe = settings.universe.timeframe
-        fingerprint = house.bars.fingerprint(symbol, timeframe)  # before the bars are read
-        with failing_features(house, symbol):
-            reading = begin_reading(house, [house.instrument(symbol)], timeframe)
-            computed, made = update_features(house, symbol)
-            newest = feature_snapshot(computed, symbol)
-        house.artefacts.write_json(("features", symbol, "newest"), newest.model_dump(mode="json"))
-        unknown = sorted(name for name, value in newest.values.items() if value is None)
-        record_features(house, symbol, fingerprint, unknown)
-        declared = feature_sets(settings, house.instrument(symbol), house.bars.kind_of(symbol))
-        sets = [_kept_set(house, symbol, each) for each in declared.values()]
-        data_hash = house.bars.data_hash(symbol, timeframe)
-        _note_use(house, symbol, reading, computed, data_hash, {"version": newest.version})
-    shown, warm_up = ", ".join(unknown) or "none", int(computed.isna().any(axis=1).sum())
+        kept = keep_features(house, symbol)
+    computed, newest = kept.table, kept.newest
+    sets = [_told_set(each) for each in kept.sets]
+    shown, warm_up = ", ".join(kept.unknown) or "none", int(computed.isna().any(axis=1).sum())
     facts: Facts = {
         "rows": len(computed),
-        "made now": made,
+        "made now": kept.made,
         "warm_up_rows": warm_up,
         "version": newest.version,
         "newest": table(("feature", f"at {newest.ts:%Y-%m-%d %H:%M} UTC"), _values(newest.values)),
@@ -147,30 +124,17 @@ def make_features(settings: Settings, symbol: str) -> dg.MaterializeResult:
     summary = f"{symbol}: {len(newest.values)} features on {len(computed):,} bars; unknown on the newest: {shown}"
     chart = line(computed["rolling_vol"], f"{symbol}: rolling volatility")
     return dg.MaterializeResult(
-        metadata=described(settings, summary, facts, data_hash=data_hash, picture=chart),
-        check_results=[dg.AssetCheckResult(check_name="complete", passed=not unknown, metadata={"unknown": shown})],
+        metadata=described(settings, summary, facts, data_hash=kept.data_hash, picture=chart),
+        check_results=[
+            dg.AssetCheckResult(check_name="complete", passed=not kept.unknown, metadata={"unknown": shown})
+        ],
     )
 
 
-def _kept_set(house: Container, symbol: str, chosen: FeatureSet) -> tuple[object, ...]:
-    """A feature set brought up to date; one whose bars are missing or damaged says so and stops no other."""
-    told = (chosen.name, chosen.timeframe, chosen.identity)
-    try:
-        reading = begin_reading(house, [house.instrument(symbol)], chosen.timeframe)
-        data_hash = house.bars.data_hash(symbol, chosen.timeframe)
-        found, made = update_set(house, symbol, chosen)
-    except StoreError as error:
-        return (*told, "", "", str(error))
-    _note_use(house, symbol, reading, found, data_hash, {"set": chosen.name, "version": chosen.identity})
-    return (*told, len(found), made, "")
-
-
-def _note_use(
-    house: Container, symbol: str, reading: Reading, made: pd.DataFrame, data_hash: str, detail: Mapping[str, str]
-) -> None:
-    """Note the bars that a table of features was made of."""
-    read = {symbol: (pd.DatetimeIndex(made["ts"]).as_unit("ns").asi8, data_hash)}
-    record_use(house, UseKind.FEATURES, symbol, reading, read, detail=detail)
+def _told_set(kept: KeptSet) -> tuple[object, ...]:
+    told = (kept.declared.name, kept.declared.timeframe, kept.declared.identity)
+    rows, made = ("" if count is None else count for count in (kept.rows, kept.made))
+    return (*told, rows, made, kept.remark)
 
 
 def _newest(frame: pd.DataFrame) -> list[tuple[object, ...]]:

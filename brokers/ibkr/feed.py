@@ -21,8 +21,9 @@ from tradewright.calendars.resampling import resampled
 from tradewright.model.bar_rules import bars_of, frame_of
 from tradewright.model.bars import OHLCV, BarKind, Timeframe
 from tradewright.model.clock import Clock
-from tradewright.model.errors import BrokerError, DataError
+from tradewright.model.errors import BrokerError
 from tradewright.model.instrument import AssetClass, Instrument
+from tradewright.model.live import LinkLost
 
 
 class Step(NamedTuple):
@@ -62,6 +63,11 @@ def _history_of(instrument: Instrument) -> str:
     return "MIDPOINT" if instrument.asset_class in MIDPOINT else "TRADES"
 
 
+def kind_of_history(instrument: Instrument) -> BarKind | None:
+    """Trades, and None for midpoints, which the gateway gives without a spread."""
+    return None if _history_of(instrument) == "MIDPOINT" else BarKind.TRADE
+
+
 class IbkrFeed:
     """Bars by request, over a connection of its own that can neither send nor disturb orders.
 
@@ -85,7 +91,7 @@ class IbkrFeed:
 
     def kind_of(self, instrument: Instrument) -> BarKind | None:
         """Trades, and None for midpoints, which the gateway gives without a spread."""
-        return None if _history_of(instrument) == "MIDPOINT" else BarKind.TRADE
+        return kind_of_history(instrument)
 
     def span(self, _instrument: Instrument, timeframe: Timeframe) -> timedelta:
         """The time of ten requests, so that little is lost where a long history is cut off."""
@@ -104,7 +110,7 @@ class IbkrFeed:
         bars as days would. Where the requests of the last ten minutes are as many as the venue allows, it waits.
 
         Raises:
-            DataError: when the gateway is not there, does not know the instrument, or the span needs too many requests.
+            LinkLost: when the gateway is not there, does not know the instrument, or the span needs too many requests.
         """
         if timeframe in (Timeframe.W1, Timeframe.MO1):
             return self._of_days(instrument, timeframe, after, until)
@@ -115,7 +121,8 @@ class IbkrFeed:
             with ThreadPoolExecutor(1) as worker:  # a loop of its own, wherever we are called from
                 bars = worker.submit(asyncio.run, self._bars(instrument, timeframe, start, last)).result()
         except BrokerError as problem:
-            raise DataError(problem.what, where=problem.where, remedy=problem.remedy) from problem
+            told = {"where": problem.where, "remedy": problem.remedy, "code": "DATA_ERROR"}
+            raise LinkLost(problem.what, **told) from problem
         return self._table(instrument, timeframe, bars, after, until)
 
     def _of_days(

@@ -9,6 +9,7 @@ from pydantic import Field
 from brokers.base import AccountProblem, BrokerPlugin, Surroundings, VenueSettings
 from brokers.ibkr.settings import IbkrSettings, account_problems
 from tradewright.model.broker import Broker
+from tradewright.model.live import LiveFeed
 from tradewright.model.mode import Mode
 from tradewright.model.ports import Feed
 
@@ -35,12 +36,13 @@ class IbkrVenueSettings(VenueSettings):
 
 
 class IbkrPlugin(BrokerPlugin):
-    """The gateway under a fixed client id; the feed uses the id after it, the reading connection the next one."""
+    """The gateway under a fixed client id; the three after it are for feed, reading connection and stream."""
 
     kind = "ibkr"
     settings = IbkrVenueSettings
     modes: ClassVar[frozenset[Mode]] = frozenset({Mode.PAPER, Mode.LIVE})
     serves_bars = True
+    streams = True
 
     def account_rules(self, mode: Mode, settings: IbkrVenueSettings) -> list[AccountProblem]:
         """Live needs its account by name and takes no paper port; paper takes no live port and no live account."""
@@ -80,3 +82,10 @@ class IbkrPlugin(BrokerPlugin):
 
         told = self.connection(settings, around.mode, settings.client_id + 1)
         return IbkrFeed(told, around.instruments.values(), around.clock)
+
+    def live(self, settings: IbkrVenueSettings, around: Surroundings) -> LiveFeed:
+        """Live prices, over a further connection that can neither send nor disturb orders."""
+        from brokers.ibkr.stream import IbkrStream
+
+        told = self.connection(settings, around.mode, settings.client_id + 3)
+        return IbkrStream(told, around.instruments.values(), around.clock)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from brokers.vendors.http_client import VendorError
@@ -13,6 +15,7 @@ REMEDY = "nothing was stored; try again, and tell the vendor if it stays so"
 UNKNOWN = math.nan
 """A value that the vendor does not tell."""
 _TOLD = 80
+_INSTANT = re.compile(r"(?P<second>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(?P<part>\d{1,9}))?(?:Z|\+00:00)")
 
 
 class Reader:
@@ -60,6 +63,17 @@ class Reader:
                 return found
         raise self.wrong(f"{name} of a bar is no number: {_shown(value)}")
 
+    def price(self, value: object, name: str) -> Decimal:
+        """An exact price of a text or a number, 0 included."""
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
+            try:
+                found = Decimal(repr(value) if isinstance(value, float) else value)
+            except InvalidOperation:
+                found = Decimal("NaN")
+            if found.is_finite() and found >= 0:
+                return found
+        raise self.wrong(f"{name} is no price: {_shown(value)}")
+
     def truth(self, value: object, name: str) -> bool:
         """A truth value."""
         if not isinstance(value, bool):
@@ -71,6 +85,14 @@ class Reader:
         if not isinstance(value, int) or isinstance(value, bool):
             raise self.wrong(f"{name} of a bar is no time in milliseconds: {_shown(value)}")
         return value * 1_000_000
+
+    def instant(self, value: object, name: str) -> int:
+        """A moment of RFC 3339 in UTC with up to nine digits of a second, as nanoseconds since 1970."""
+        found = _INSTANT.fullmatch(value) if isinstance(value, str) else None
+        if found is None:
+            raise self.wrong(f"{name} is no time in UTC: {_shown(value)}")
+        seconds = self.moment(f"{found['second']}+00:00", name)
+        return seconds + int((found["part"] or "").ljust(9, "0"))
 
     def moment(self, value: object, name: str) -> int:
         """A moment of RFC 3339 with its zone, as nanoseconds since 1970 UTC; whole seconds, as bars start."""

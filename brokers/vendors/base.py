@@ -15,10 +15,11 @@ from pydantic import AfterValidator, Field, SecretStr
 from tradewright.model.base import FrozenModel
 from tradewright.model.clock import Clock
 from tradewright.model.errors import ConfigError
+from tradewright.model.live import LiveFeed
 from tradewright.model.ports import Feed
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-LIBRARIES = ("httpx", "tenacity")
+LIBRARIES = ("httpx", "tenacity", "websockets")
 """The packages of the extra ``vendors``."""
 
 
@@ -57,6 +58,27 @@ class VendorSettings(FrozenModel):
     look_back_bars: LookBackBars
 
 
+def _stream_address(value: str) -> str:
+    secure, plain = ("wss", "https"), ("ws", "http")
+    parts = urlsplit(value)
+    is_safe = parts.scheme in secure or (parts.scheme in plain and parts.hostname in LOOPBACK)
+    if not (is_safe and parts.hostname) or parts.query or parts.username:
+        raise ValueError("must be an address that begins with wss:// or https://, or with ws:// on this machine")
+    return value.rstrip("/")
+
+
+class StreamSettings(VendorSettings):
+    """Base of the settings of a vendor whose prices are streamed.
+
+    Args:
+        stream_url: where the vendor streams.
+        stale_seconds: how long a link may be without any message while a market is open, before it is made anew.
+    """
+
+    stream_url: Annotated[str, AfterValidator(_stream_address)]
+    stale_seconds: Annotated[float, Field(ge=1, le=3600)]
+
+
 class VendorPlugin(ABC):
     """One vendor. A class of ``brokers/vendors/<kind>/plugin.py`` or of the entry point group ``tradewright.vendors``.
 
@@ -66,16 +88,40 @@ class VendorPlugin(ABC):
     kind: ClassVar[str]
     settings: ClassVar[type[VendorSettings]]
 
+    @property
+    def streams(self) -> bool:
+        """Whether the vendor has live data for us."""
+        return issubclass(self.settings, StreamSettings)
+
     def feed(self, settings: Any, clock: Clock) -> Feed:
         """The feed; it has asked nothing yet.
 
         Raises:
             ConfigError: for a key that is not set, and where the libraries are not installed.
         """
+        self._demand_libraries()
+        return self.build(settings, clock)
+
+    def live(self, settings: Any, clock: Clock) -> LiveFeed:
+        """The live feed; it has made no link yet.
+
+        Raises:
+            ConfigError: as :meth:`feed`, and where the vendor has none.
+        """
+        if not self.streams:
+            what = f"feed={self.kind} has no live data"
+            raise ConfigError(what, where="feed.kind", remedy="take a feed that streams: see docs/data.md")
+        self._demand_libraries()
+        return self.stream(settings, clock)
+
+    def stream(self, settings: Any, clock: Clock) -> LiveFeed:  # what a vendor that streams fills
+        """As :meth:`live`, where the libraries are installed; each vendor with :class:`StreamSettings` has it."""
+        raise NotImplementedError
+
+    def _demand_libraries(self) -> None:
         if any(find_spec(name) is None for name in LIBRARIES):
             what = f"feed={self.kind} needs {' and '.join(LIBRARIES)}, which are not installed"
             raise ConfigError(what, where="feed.kind", remedy="pip install tradewright[vendors]")
-        return self.build(settings, clock)
 
     @abstractmethod
     def build(self, settings: Any, clock: Clock) -> Feed:

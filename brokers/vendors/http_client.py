@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from random import SystemRandom
 from ssl import SSLContext
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
@@ -23,6 +23,7 @@ from brokers.pacing import Pace
 from brokers.vendors.circuit_breaker import Circuit, CircuitBreaker
 from tradewright.model.clock import Clock
 from tradewright.model.errors import DataError
+from tradewright.model.live import LinkLost
 
 REPEATED = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses after which the same request may be answered later."""
@@ -38,7 +39,7 @@ class VendorError(DataError):
     """A vendor did not answer, or not as it should."""
 
 
-class VendorUnavailable(VendorError):
+class VendorUnavailable(VendorError, LinkLost):
     """A vendor cannot be reached, is overloaded or limits us; the same request may be answered later."""
 
 
@@ -81,7 +82,7 @@ class Persistence:
     most_bytes: int = 32 * 2**20
 
 
-class _Transient(Exception):
+class Transient(Exception):
     """An attempt failed in a way that may pass.
 
     Args:
@@ -91,6 +92,15 @@ class _Transient(Exception):
     def __init__(self, what: str, wait: float | None = None) -> None:
         super().__init__(what)
         self.what, self.wait = what, wait
+
+
+class Reply(NamedTuple):
+    """An answer of HTTP; ``headers`` are found in any case."""
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    content: bytes
 
 
 class HttpClient:
@@ -127,7 +137,7 @@ class HttpClient:
         self._client = httpx.Client(
             headers={**headers, "Accept": "application/json"},
             timeout=httpx.Timeout(how.silence, connect=how.connect),
-            verify=_authorities(),
+            verify=authorities(),
             follow_redirects=False,
             limits=httpx.Limits(max_keepalive_connections=0),  # nothing is left open, and none is found dead
         )
@@ -136,6 +146,11 @@ class HttpClient:
     def where(self) -> str:
         """The vendor and its host, for messages."""
         return f"{self._vendor} at {httpx.URL(self._base).host}"
+
+    @property
+    def patience(self) -> float:
+        """Seconds without any byte after which an attempt has failed."""
+        return self._persistence.silence
 
     def get(self, path: str, parameters: Mapping[str, str | int], method: str = "") -> Any:
         """The JSON document at a path.
@@ -156,7 +171,7 @@ class HttpClient:
             )
         attempts = 1 if self.breaker.state is Circuit.HALF_OPEN else self._persistence.attempts
         asking = Retrying(
-            retry=retry_if_exception_type(_Transient),
+            retry=retry_if_exception_type(Transient),
             stop=stop_after_attempt(attempts),
             wait=self._wait,
             sleep=self._sleep,
@@ -167,7 +182,7 @@ class HttpClient:
         except VendorRefused:
             self.breaker.succeeded()  # it is there, and says no
             raise
-        except _Transient as problem:
+        except Transient as problem:
             self.breaker.failed()
             raise VendorUnavailable(
                 f"{self._clean(problem.what)} ({attempts} attempts)" if attempts > 1 else self._clean(problem.what),
@@ -180,7 +195,7 @@ class HttpClient:
     def _wait(self, state: RetryCallState) -> float:
         """Seconds before the next attempt: as the vendor asks, else doubled each time."""
         problem = state.outcome.exception() if state.outcome else None
-        asked = problem.wait if isinstance(problem, _Transient) else None
+        asked = problem.wait if isinstance(problem, Transient) else None
         how = self._persistence
         plain = min(how.first_wait * 2.0 ** (state.attempt_number - 1), how.longest_wait)
         return max(plain, asked or 0.0) * (1 + how.jitter * self._chance())
@@ -189,15 +204,32 @@ class HttpClient:
         if (wait := pace.wait()) > 0:
             self._sleep(wait)
         pace.take()
+        return self._document(self.exchange(f"{self._base}{path}", parameters))
+
+    def exchange(self, address: str, parameters: Mapping[str, str | int]) -> Reply:
+        """One request; a vendor whose client library has to make it fills this anew.
+
+        Raises:
+            Transient: when it failed in a way that may pass.
+            VendorError: when the answer is too large.
+        """
         begun = self._clock.monotonic()
         try:
-            with self._client.stream("GET", f"{self._base}{path}", params=dict(parameters)) as answer:
+            with self._client.stream("GET", address, params=dict(parameters)) as answer:
                 content = self._content(answer.iter_bytes(), begun)
         except httpx.TransportError as error:
-            raise _Transient(f"{type(error).__name__}: {error}") from None
+            raise Transient(f"{type(error).__name__}: {error}") from None
         except httpx.DecodingError as error:
-            raise _Transient(f"the answer cannot be unpacked: {error}") from None
-        return self._document(answer, content)
+            raise Transient(f"the answer cannot be unpacked: {error}") from None
+        return Reply(answer.status_code, answer.reason_phrase, answer.headers, content)
+
+    def bounded(self, content: bytes) -> bytes:
+        """An answer that came as a whole.
+
+        Raises:
+            VendorError: when it is too large.
+        """
+        return self._content([content], self._clock.monotonic())
 
     def _content(self, parts: Iterable[bytes], begun: float) -> bytes:
         content, how = bytearray(), self._persistence
@@ -207,19 +239,19 @@ class HttpClient:
                 what = f"the answer is larger than {how.most_bytes / 2**20:g} MiB"
                 raise VendorError(what, where=self.where, remedy="nothing was stored; tell the vendor")
             if self._clock.monotonic() - begun > how.whole:
-                raise _Transient(f"the answer took longer than {how.whole:g} s")
+                raise Transient(f"the answer took longer than {how.whole:g} s")
         return bytes(content)
 
-    def _document(self, answer: httpx.Response, content: bytes) -> Any:
-        status = answer.status_code
+    def _document(self, answer: Reply) -> Any:
+        status, content = answer.status, answer.content
         if status in REPEATED:
             wait = _seconds(answer.headers.get("Retry-After", ""), self._clock)
-            what = f"it answers {status} {answer.reason_phrase}: {self._text(content)}"
+            what = f"it answers {status} {answer.reason}: {self._text(content)}"
             if wait is not None and wait > self._persistence.longest_wait:
                 self.breaker.failed()
                 remedy = f"try again in {wait / 60:.0f} minutes; what was stored stays"
                 raise VendorUnavailable(self._clean(what), where=self.where, remedy=remedy)
-            raise _Transient(what, PATIENCE if wait is None and status == TOO_MANY else wait)
+            raise Transient(what, PATIENCE if wait is None and status == TOO_MANY else wait)
         if 300 <= status < 400:
             host = httpx.URL(answer.headers.get("Location", "")).host or "another path"
             what = f"it sends us on to {host}, where the key does not go"
@@ -263,7 +295,7 @@ class HttpClient:
 
 
 @cache
-def _authorities() -> SSLContext:
+def authorities() -> SSLContext:
     """The authorities that certificates of vendors are checked by, read once."""
     return httpx.create_ssl_context()
 

@@ -39,6 +39,7 @@ class BrokerFeedSettings(BaseFeedSettings):
 
     remote_providers: Literal["enabled", "disabled"]
     look_back_bars: LookBackBars
+    stale_seconds: Annotated[float, Field(ge=1, le=3600)]
 
 
 class ScenarioFeedSettings(BaseFeedSettings):

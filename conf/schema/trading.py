@@ -35,6 +35,7 @@ class StorageSettings(ConfigModel):
     kind: Literal["local", "postgres"]
     root: Annotated[str, Field(min_length=1)]
     cache_dir: str | None
+    quotes_url: SecretStr | None
     ledger_url: SecretStr | None
 
 

@@ -22,6 +22,7 @@ ELSEWHERE = {
     "gateway": "test_serve.py",
     "serve": "test_serve.py",
     "rehearse": "test_rehearse.py",
+    "stream": "test_stream.py",
     "init": "test_new_project.py",
     "data accept": "test_data_findings.py",
     "data quarantine": "test_quarantine.py",
@@ -93,6 +94,8 @@ def test_done_is_0_and_not_well_is_1(house: House, tmp_path: Path) -> None:
     ran("data list", 0)
     ran("data show GOOG", 0)
     ran("data show NONE", 1)
+    ran("data quotes", 0)
+    ran("data quotes --instrument NOPE", 1)
     ran("data events", 0)
     ran("data events --instrument NOPE", 1)
     ran("data features BTC", 0)

@@ -76,6 +76,16 @@ IMPORTED = {
     "revised": int, "revision": int, "dropped": dict, "kept_out": int, "factors": (NOTHING, int),
     "used": dict, "left_out": list, "remarks": list, "next": TEXT, "findings": list,
 }  # fmt: skip
+STREAMED = {
+    "source": TEXT, "bars": int, "ticks": int, "losses": int, "unread": int, "late": int, "outside": int,
+    "series": [{"instrument": TEXT, "timeframe": TEXT, "added": int, "revised": int, "refused": int, "made": int,
+                "questions": int, "newest": Moment, "bid": TEXT, "ask": TEXT, "last": (NOTHING, TEXT)}],
+}  # fmt: skip
+"""Of ``stream``; ``test_stream.py`` has a vendor for it."""
+QUOTES = {
+    "quotes": [{"instrument": TEXT, "bid": TEXT, "ask": TEXT, "last": (NOTHING, TEXT), "at": Moment,
+                "age_seconds": NUMBER, "market_open": FLAG, "fresh": FLAG}]
+}  # fmt: skip
 CONTRACT: dict[str, Any] = {
     "check": {"problems": []},
     "check wrong": {

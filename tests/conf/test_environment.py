@@ -20,6 +20,7 @@ from conf.environment import (
     code_location_overrides,
     conf_folder,
     environment_overrides,
+    options,
     unneeded_secrets,
 )
 from conf.problems import ConfigProblems
@@ -175,3 +176,11 @@ def test_a_variable_that_names_no_zone_is_blamed_and_no_file(monkeypatch: pytest
     (problem,) = caught.value.problems
     assert problem.file.startswith("TZ in the environment")
     assert ("CET-1CEST is none" in problem.rule) == (value in ("CET-1CEST", "EST5EDT,M3.2.0,M11.1.0"))
+
+
+def test_hidden_files_of_editors_and_file_managers_are_no_configuration(conf_copy: Path) -> None:
+    for name in ("feed/.#binance.yaml", "feed/._binance.yaml", ".old/feed/binance.yaml"):
+        (conf_copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (conf_copy / name).write_bytes(b"\x00\xffno YAML: {")
+    assert all(not name.startswith(".") for name in options("feed", conf_copy))
+    assert compose(folder=conf_copy).feed.kind == "scenario"

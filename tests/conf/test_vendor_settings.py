@@ -45,6 +45,10 @@ def test_no_vendor_is_asked_while_remote_providers_are_disabled(kind: str, monke
     monkeypatch.setattr(type(vendors()[kind]), "build", lambda *_: pytest.fail("it was built"))
     with pytest.raises(ConfigError, match=f"feed={kind} reaches beyond this machine") as caught:
         feeds.feed(Container(chosen, CLOCK))
+    if vendors()[kind].streams:
+        monkeypatch.setattr(type(vendors()[kind]), "stream", lambda *_: pytest.fail("it was built"))
+        with pytest.raises(ConfigError, match=f"feed={kind} reaches beyond this machine"):
+            feeds.live_feed(Container(chosen, CLOCK))
     assert caught.value.where == "feed.remote_providers"
     assert "DATA_REMOTE_PROVIDERS=enabled" in caught.value.remedy
 

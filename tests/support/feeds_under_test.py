@@ -9,8 +9,10 @@ from datetime import timedelta
 from functools import partial
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 import pandas as pd
+from yfinance.data import YfData
 
 from brokers.ibkr.feed import IbkrFeed
 from brokers.ibkr.gateway.server import Gateway
@@ -25,7 +27,9 @@ from brokers.vendors.history import History
 from brokers.vendors.http_client import HttpClient
 from brokers.vendors.oanda.history import OandaHistory
 from brokers.vendors.polygon.history import PolygonHistory
-from tests.support import alpaca_vendor, binance_vendor, oanda_vendor, polygon_vendor
+from brokers.vendors.yahoo.client import YahooClient
+from brokers.vendors.yahoo.history import YahooHistory
+from tests.support import alpaca_vendor, binance_vendor, oanda_vendor, polygon_vendor, yahoo_vendor
 from tests.support.histories import COIN, NOW, PAIR, STOCK, Market, market
 from tests.support.vendor_server import Respond, VendorServer
 from tradewright.calendars.registry import calendar_of
@@ -35,7 +39,7 @@ from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.model.ports import Feed
 from tradewright.scenarios.scenario import Scenario
 
-M1, M30, D1 = Timeframe.M1, Timeframe.M30, Timeframe.D1
+M1, M15, M30, D1 = Timeframe.M1, Timeframe.M15, Timeframe.M30, Timeframe.D1
 Spoil = Callable[[list[Any]], list[Any]]
 Place = tuple[str | int, ...]
 """The keys that lead to a value of a row."""
@@ -150,6 +154,20 @@ def binance() -> Iterator[Subject]:
         yield Subject(feed, clock, known, missing, server, partial(setattr, source, "spoil"), time, prices, key)
 
 
+@contextmanager
+def yahoo(instrument: Instrument, symbol: str, zone: str) -> Iterator[Subject]:
+    clock, known = ManualClock(NOW), market(instrument, M1, M15, D1, counted=instrument is STOCK)
+    tables = {(symbol, each): table for each, table in known.tables.items()}
+    source, (time, prices, key) = yahoo_vendor.YahooVendor(tables, zone), _of(yahoo_vendor)
+    no_crumb = patch.object(YfData, "_get_cookie_and_crumb", lambda *_: (None, "basic"))  # it asks other hosts
+    with no_crumb, VendorServer(source).running() as server:
+        paces = {"": Pace(600, 60, clock)}
+        client = YahooClient("vendor", server.address, {}, (), paces, clock, sleep=clock.advance, chance=lambda: 0.0)
+        feed = VendorFeed(YahooHistory(client, clock), vendor_settings("yahoo"), clock)
+        missing = instrument.model_copy(update={"symbol": "ZZZ"})
+        yield Subject(feed, clock, known, missing, server, partial(setattr, source, "spoil"), time, prices, key)
+
+
 def _of(fake: ModuleType) -> tuple[Place, Sequence[Place], str]:
     return fake.TIME, fake.PRICES, fake.KEY
 
@@ -162,10 +180,14 @@ SUBJECTS = {
     "oanda": oanda,
     "alpaca": alpaca,
     "binance": binance,
+    "yahoo-stock": lambda: yahoo(STOCK, "AAPL", "America/New_York"),
+    "yahoo-crypto": lambda: yahoo(COIN, "BTC-USD", "UTC"),
 }
 
 
-VENDORS = {name: made for name, made in SUBJECTS.items() if name not in ("scenario", "ibkr", "polygon-crypto")}
+VENDORS = {
+    name: made for name, made in SUBJECTS.items() if name not in ("scenario", "ibkr", "polygon-crypto", "yahoo-crypto")
+}
 """One subject for each vendor's protocol."""
 
 

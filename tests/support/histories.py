@@ -21,8 +21,8 @@ NOW = NOON + timedelta(seconds=30)
 STOCK = Instrument(symbol="AAPL", asset_class=AssetClass.STOCK)
 COIN = Instrument(symbol="BTC", asset_class=AssetClass.CRYPTO, calendar="24/7", lot_size=Decimal("0.00001"))
 PAIR = Instrument(symbol="EURUSD", asset_class=AssetClass.FOREX, calendar="24/5", tick_size=Decimal("0.00001"))
-STARTS = {Timeframe.M1: "2026-03-03 21:00", Timeframe.M30: "2026-02-18 14:30", Timeframe.H1: "2026-02-18 15:00",
-          Timeframe.D1: "2025-11-24"}  # fmt: skip
+STARTS = {Timeframe.M1: "2026-03-03 21:00", Timeframe.M15: "2026-02-18 14:30", Timeframe.M30: "2026-02-18 14:30",
+          Timeframe.H1: "2026-02-18 15:00", Timeframe.D1: "2025-11-24"}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from tradewright.model.bars import BarKind, Timeframe
+from tradewright.model.broker import Quote
 from tradewright.model.instrument import Instrument
 
 if TYPE_CHECKING:
@@ -47,6 +49,37 @@ class Feed(Protocol):
 
         Raises:
             DataError: when the source has no such instrument.
+        """
+        ...
+
+
+class QuoteStore(Protocol):
+    """The newest prices of each instrument, shared by the programs of one storage folder.
+
+    ``tests/data/test_latest_quotes.py`` holds each to this.
+    """
+
+    def put(self, quotes: Iterable[Quote]) -> None:
+        """Keep prices: each of bid, ask and last where it is not older than the kept one; one without a time is not.
+
+        Raises:
+            StoreError: when they cannot be kept.
+        """
+        ...
+
+    def newest(self, instrument: str) -> Quote | None:
+        """The newest prices of an instrument; None where there are none.
+
+        Raises:
+            StoreError: when they cannot be read.
+        """
+        ...
+
+    def all(self) -> dict[str, Quote]:
+        """The newest prices of every instrument, by symbol.
+
+        Raises:
+            StoreError: as for :meth:`newest`.
         """
         ...
 

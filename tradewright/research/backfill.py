@@ -58,7 +58,7 @@ def backfill(
         StoreError: when the store is damaged or full.
     """
     admit(store, feed, instrument.symbol)
-    _refuse_beside_invented(store, instrument.symbol, feed.name)
+    refuse_beside_invented(store, instrument.symbol, feed.name)
     kind = kind_brought(store, feed, instrument)
     spans = list(parts(first, last, feed.span(instrument, timeframe)))
     added = unchanged = revised = 0
@@ -78,7 +78,7 @@ def backfill(
     return Backfilled(len(spans), added, unchanged, revised)
 
 
-def _refuse_beside_invented(store: BarStore, symbol: str, own: str) -> None:
+def refuse_beside_invented(store: BarStore, symbol: str, own: str) -> None:
     """Refuse to put real bars beside those of a scenario.
 
     Raises:

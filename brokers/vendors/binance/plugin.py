@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from brokers.vendors.base import VendorPlugin, VendorSettings
+from brokers.vendors.base import StreamSettings, VendorPlugin
 from tradewright.model.clock import Clock
+from tradewright.model.live import LiveFeed
 from tradewright.model.ports import Feed
 
+if TYPE_CHECKING:
+    from brokers.vendors.binance.history import BinanceHistory
 
-class BinanceSettings(VendorSettings):
+
+class BinanceSettings(StreamSettings):
     """``feed=binance``."""
 
     kind: Literal["binance"]
@@ -23,11 +27,22 @@ class BinancePlugin(VendorPlugin):
 
     def build(self, settings: BinanceSettings, clock: Clock) -> Feed:
         """The feed of candles."""
+        from brokers.vendors.feed import VendorFeed
+
+        return VendorFeed(self._history(settings, clock), settings, clock)
+
+    def stream(self, settings: BinanceSettings, clock: Clock) -> LiveFeed:
+        """The live feed of candles, bid and ask."""
+        from brokers.vendors.binance.stream import BinanceStream
+        from brokers.vendors.web_socket import WebSocketClient
+
+        client = WebSocketClient(self.kind, settings.stream_url)
+        return BinanceStream(client, self._history(settings, clock), clock)
+
+    def _history(self, settings: BinanceSettings, clock: Clock) -> BinanceHistory:
         from brokers.pacing import Pace
         from brokers.vendors.binance.history import BinanceHistory
-        from brokers.vendors.feed import VendorFeed
         from brokers.vendors.http_client import HttpClient
 
         paces = {"": Pace(settings.requests_per_minute, 60, clock)}
-        client = HttpClient(self.kind, settings.base_url, {}, (), paces, clock)
-        return VendorFeed(BinanceHistory(client), settings, clock)
+        return BinanceHistory(HttpClient(self.kind, settings.base_url, {}, (), paces, clock))

@@ -178,7 +178,8 @@ def test_long_spans_are_asked_for_with_the_same_borders_each_time() -> None:
 
 def test_the_plug_in_takes_the_key_from_its_settings_and_tells_it_nowhere() -> None:
     plain = {"kind": "polygon", "remote_providers": "enabled", "requests_per_minute": 5, "delay_minutes": 0,
-             "first_bars": 300, "look_back_bars": 5}  # fmt: skip
+             "first_bars": 300, "look_back_bars": 5, "stream_url": "wss://socket.massive.com",
+             "stale_seconds": 60}  # fmt: skip
     asked: list[Asked] = []
     with VendorServer(lambda each: asked.append(each) or Answer({}, 401)).running() as server:
         settings = PolygonSettings(**plain, base_url=server.address, api_key=SecretStr(f"{KEY}\n"))
@@ -199,6 +200,9 @@ def test_the_plug_in_takes_the_key_from_its_settings_and_tells_it_nowhere() -> N
     for address in ("http://api.massive.com", "api.massive.com", "https://key@api.massive.com", "https://x/?a=b"):
         with pytest.raises(ValidationError, match="https://"):
             PolygonSettings(**plain, base_url=address, api_key=None)
+    for address in ("ws://socket.massive.com", "wss://key@socket.massive.com", "wss://x/?a=b", "ftp://x", "wss://"):
+        with pytest.raises(ValidationError, match="wss://"):
+            PolygonSettings(**plain | {"stream_url": address}, base_url="https://x", api_key=None)
 
 
 def test_without_its_libraries_a_vendor_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""Servers through which live data are shared beyond one machine."""
