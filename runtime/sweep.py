@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
 from conf.problems import ConfigProblems
 from conf.schema.research import StrategySettings
+from conf.schema.settings import Settings
 from conf.strategy_kinds import kinds, no_signals
 from conf.table_rules import broken_sets
 from runtime.container import Container
@@ -29,6 +30,7 @@ from runtime.uses import begin_reading
 from strategies.base import BaseAllocation, BaseStrategy
 from strategies.discovery import Discovery
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.evaluation.sweep_page import sweep_page
 from tradewright.model.errors import ConfigError
 from tradewright.research.bars import InstrumentBars
 from tradewright.research.secondary import needs_of
@@ -113,6 +115,20 @@ def places_of_sets(house: Container, sets: Sequence[Mapping[str, float]]) -> tup
     return tuple(dict.fromkeys((*((name, picked.timeframe) for name in names), *read)))
 
 
+def declared_sets(chosen: StrategySettings, given: Iterable[str]) -> list[dict[str, float]]:
+    """The grid of a strategy's file, without the parameters that overrides give a value; empty where none is left.
+
+    Args:
+        given: the overrides in force.
+
+    Raises:
+        ConfigError: for a grid that is too large.
+    """
+    said = {text.partition("=")[0].removeprefix("strategy.") for text in given}
+    left = ({name: value for name, value in each.items() if name not in said} for each in chosen.grid_sets())
+    return [dict(pairs) for pairs in dict.fromkeys(tuple(each.items()) for each in left) if pairs]
+
+
 def _made(known: Discovery, chosen: StrategySettings, sets: Sequence[Mapping[str, float]]) -> Iterator[BaseStrategy]:
     """The strategies of the sets that the strategy takes."""
     for changes in sets:
@@ -149,3 +165,23 @@ def sweep_sets(
     read = [(part, sweep_inputs(part.house, part.sets, rank, UseKind.SWEEP)) for part in parts]
     asked = [SweepPart(each.make, part.sets, each.read, each.terms, each.rules, part.swept) for part, each in read]
     return run_sweep(asked, progress)
+
+
+def sweep_report(settings: Settings, result: SweepResult, rank: str) -> str:
+    """The page of a sweep, of the sets under the settings of the best one.
+
+    Args:
+        settings: of the first part.
+        rank: the figure by which the sets were ranked.
+    """
+    home = result.home
+    facts = {
+        "instrument": ", ".join(home.part.tables),
+        "timeframe": timeframe(settings),
+        **home.part.swept,
+        "sets": f"{len(home.sets):,}",
+        "ranked by": rank,
+        "config hash": settings.config_hash,
+    }
+    title, figures = settings.strategy.name, home.figures
+    return sweep_page(title, facts, result.verdict, result.findings, home.sets, figures, home.best, rank)

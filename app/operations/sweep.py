@@ -9,14 +9,11 @@ from pathlib import Path
 from app.operations.data_quality import FindingLine, noteworthy
 from app.operations.research import base_timeframes, known_at_text, quoted_instruments
 from app.operations.sweep_grid import AskedPart, asked_parts, drawn, ranked_figures
-from conf.schema.settings import Settings
 from runtime.container import Container
-from runtime.research import timeframe
-from runtime.sweep import SweptSettings, places_of_sets, sweep_sets
+from runtime.sweep import SweptSettings, places_of_sets, sweep_report, sweep_sets
 from tradewright.evaluation.sweep_checks import SetTests
-from tradewright.evaluation.sweep_page import sweep_page
 from tradewright.model.errors import ConfigError
-from tradewright.research.sweep import SKILL_FIGURES, SweepResult
+from tradewright.research.sweep import SKILL_FIGURES
 from tradewright.store.files import write_bytes
 
 
@@ -81,20 +78,20 @@ def sweep(
     """
     if top < 0:
         raise ConfigError(f"{top} rows cannot be shown", where="--top", remedy="say --top 20; 0 shows all")
-    names = ranked_figures(rank, SKILL_FIGURES[:1])
+    ranked_figures(rank, SKILL_FIGURES[:1])
     parts = drawn(asked_parts(overrides, where), random)
     asked = [SweptSettings(Container(part.settings), part.sets, part.swept) for part in parts]
     result = sweep_sets(asked, rank, progress)
     settings = [part.settings for part in parts]
     if report is not None:
-        write_bytes(report, _page(settings[0], result, rank).encode())
+        write_bytes(report, sweep_report(settings[0], result, rank).encode())
     return SweepReply(
         strategy=", ".join(dict.fromkeys(each.strategy.name for each in settings)),
         trials=len(result.totals),
         left_out=result.left_out,
         why=result.why,
         ranked_by=rank,
-        rows=_rows(result, names, top),
+        rows=result.rows(top),
         config_hash=settings[0].config_hash,
         data=_data(parts),
         verdict=result.verdict.plain(),
@@ -105,33 +102,6 @@ def sweep(
         known_at=known_at_text(settings[0]),
         quotes=tuple(dict.fromkeys(name for each in settings for name in quoted_instruments(each))),
     )
-
-
-def _rows(result: SweepResult, names: Sequence[str], top: int) -> list[dict[str, object]]:
-    chosen = (result.order[:top] if top else result.order).tolist()
-    return [
-        {
-            **result.parameters[row],
-            **skill,
-            **{name: result.totals[name][row].item() for name in names if name not in SKILL_FIGURES},
-        }
-        for row, skill in zip(chosen, result.skill(chosen), strict=True)
-    ]
-
-
-def _page(settings: Settings, result: SweepResult, rank: str) -> str:
-    """The page of a sweep, of the sets under the settings of the best one."""
-    home = result.home
-    facts = {
-        "instrument": ", ".join(home.part.tables),
-        "timeframe": timeframe(settings),
-        **home.part.swept,
-        "sets": f"{len(home.sets):,}",
-        "ranked by": rank,
-        "config hash": settings.config_hash,
-    }
-    title, figures = settings.strategy.name, home.figures
-    return sweep_page(title, facts, result.verdict, result.findings, home.sets, figures, home.best, rank)
 
 
 def _data(parts: Sequence[AskedPart]) -> list[FindingLine]:

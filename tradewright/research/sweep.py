@@ -29,7 +29,7 @@ from tradewright.model.bars import Floats
 from tradewright.model.errors import ConfigError
 from tradewright.research.bars import InstrumentBars
 from tradewright.research.set_skill import compared_periods
-from tradewright.research.sweep_part import SweepPart, TriedPart, refuse_without_bars, try_part
+from tradewright.research.sweep_part import SweepPart, TriedPart, data_hash_of, refuse_without_bars, try_part
 from tradewright.research.trial_recorder import trial_rows
 
 SKILL_FIGURES = ("skill_sharpe", "luck_chance", "deflated_sharpe")
@@ -81,6 +81,23 @@ class SweepResult:
             inside = [row for row in rows if start <= row < start + len(part.totals)]
             found.update(zip(inside, _skill(part, [row - start for row in inside], self.tried), strict=True))
         return [found[row] for row in rows]
+
+    def rows(self, top: int = 0) -> list[dict[str, float | str]]:
+        """The sets, best first: swept settings, parameters, :data:`SKILL_FIGURES`, totals.
+
+        Args:
+            top: how many; 0 for all.
+        """
+        chosen = (self.order[:top] if top else self.order).tolist()
+        return [
+            {**self.parameters[row], **skill, **{name: self.totals[name][row].item() for name in TOTALS.names or ()}}
+            for row, skill in zip(chosen, self.skill(chosen), strict=True)
+        ]
+
+    @property
+    def data_hash(self) -> str:
+        """Of the bars of the part that holds the best set."""
+        return data_hash_of(self.home.part.tables)
 
 
 def run_sweep(parts: Sequence[SweepPart], progress: Progress | None = None) -> SweepResult:

@@ -201,6 +201,12 @@ def refuse_without_bars(tables: Mapping[str, InstrumentBars]) -> None:
         raise DataError(what, where="backtest.start, backtest.end", remedy="choose a period within what is stored")
 
 
+def data_hash_of(tables: Mapping[str, InstrumentBars]) -> str:
+    """The hash of the bars of the one instrument, or over those of all, as of a backtest of them."""
+    hashes = [item.data_hash for item in tables.values()]
+    return hashes[0] if len(hashes) == 1 else content_hash(hashes)
+
+
 def days_per_year(item: InstrumentBars, measures: MetricsConfig) -> float:
     """The sampled days of a year of an instrument."""
     days = measures.days_per_year

@@ -35,7 +35,7 @@ from tradewright.research.look_ahead import evidence_of
 from tradewright.research.set_skill import active_set_returns, compared_periods
 from tradewright.research.study import Terms, evidence, session_days
 from tradewright.research.sweep import distinct_sets, only_instrument
-from tradewright.research.sweep_part import SweepRules, days_per_year, taken_sets
+from tradewright.research.sweep_part import SweepRules, data_hash_of, days_per_year, taken_sets
 from tradewright.research.trial_recorder import keys_on_part, trial_rows
 
 Progress = Callable[[int, int], None]
@@ -66,7 +66,7 @@ class WalkForward:
     """A walk-forward with its folds, the earliest first.
 
     ``report`` is on the one account of all tests, with its verdict. ``bars`` are all bars, those of the first train
-    span included. ``sets`` were tried in each fold; ``left_out``, ``why`` and ``ahead`` as of a sweep.
+    span included. ``sets`` were tried in each fold; ``left_out``, ``why``, ``ahead`` and ``data_hash`` as of a sweep.
     """
 
     bars: Bars
@@ -76,6 +76,7 @@ class WalkForward:
     left_out: int
     why: str
     ahead: str
+    data_hash: str
 
     @property
     def efficiency(self) -> float | None:
@@ -184,6 +185,7 @@ def walk_forward(
         left_out=len(sets) - len(taken),
         why=why,
         ahead=next(iter(tested.findings), ""),
+        data_hash=data_hash_of(tables),
     )
 
 
