@@ -257,18 +257,19 @@ def note_use(
     read: Mapping[str, InstrumentBars],
     priced: Iterable[BacktestSpec],
     sets: Sequence[Mapping[str, float]] = (),
+    trials: int = 0,
 ) -> None:
     """Note which stored series were read for the strategy in force.
 
     Args:
-        sets: of a sweep, each a trial.
+        sets: of a sweep, of which ``trials`` are tried.
     """
     chosen = house.settings.strategy
     fixed = {name: f"{value:g}" for name, value in chosen.parameters.items()}
     swept = {name: sorted({each[name] for each in sets if name in each}) for name in fixed}
     shown = {name: "|".join(f"{value:g}" for value in values) or fixed[name] for name, values in swept.items()}
     detail = {"parameters": ", ".join(f"{name}={value}" for name, value in {**shown, **chosen.others}.items())}
-    detail |= {"trials": str(len(sets))} if sets else {}
+    detail |= {"trials": str(trials)} if sets else {}
     record_use(
         house,
         kind,

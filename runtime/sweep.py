@@ -33,6 +33,7 @@ from tradewright.backtest.spec import BacktestSpec
 from tradewright.evaluation.sweep_page import sweep_page
 from tradewright.model.errors import ConfigError
 from tradewright.research.bars import InstrumentBars
+from tradewright.research.optimizer import SearchRules, run_search
 from tradewright.research.secondary import needs_of
 from tradewright.research.sweep import SweepResult, run_sweep
 from tradewright.research.sweep_part import SweepPart, SweepRules
@@ -72,12 +73,15 @@ class SweepInputs:
         return self.priced[item.instrument.symbol]
 
 
-def sweep_inputs(house: Container, sets: Sequence[Mapping[str, float]], rank: str, use: UseKind) -> SweepInputs:
+def sweep_inputs(
+    house: Container, sets: Sequence[Mapping[str, float]], rank: str, use: UseKind, most: int | None = None
+) -> SweepInputs:
     """Read what a sweep of the strategy in force needs, and note that it was read.
 
     Args:
         sets: parameters that differ from the settings, one mapping per set.
         rank: the figure of ``TOTALS`` that makes the best set.
+        most: how many of the sets are tried at most; all of them when None.
 
     Raises:
         ConfigProblems: for every name and value that the strategy takes in no set.
@@ -96,7 +100,15 @@ def sweep_inputs(house: Container, sets: Sequence[Mapping[str, float]], rank: st
     reading = begin_reading(house, [*picked.instruments, *benchmark_instruments(house)], length, others)
     read, against = tables(house, picked, needs), benchmark_tables(house, length)
     priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
-    note_use(house, use, reading, {**against, **read}, priced.values(), sets)
+    note_use(
+        house,
+        use,
+        reading,
+        {**against, **read},
+        priced.values(),
+        sets,
+        len(sets) if most is None else min(most, len(sets)),
+    )
     measured = measures(house.settings, [each.instrument for each in read.values()], against)
     running = house.cache_folder / "sweeps"
     rules = SweepRules(rank, measured, trial_recorder(house, read), evidence_kept(house), running)
@@ -154,17 +166,24 @@ class SweptSettings:
 
 
 def sweep_sets(
-    parts: Sequence[SweptSettings], rank: str = "sharpe", progress: Callable[[int, int], None] | None = None
+    parts: Sequence[SweptSettings],
+    rank: str = "sharpe",
+    progress: Callable[[int, int], None] | None = None,
+    search: SearchRules | None = None,
 ) -> SweepResult:
     """Backtest many parameter sets of the strategy in force, under one choice of settings or several.
 
+    Args:
+        search: tries some of the sets, each chosen by the figures of those before it; all are tried when None.
+
     Raises:
-        ConfigError: as :func:`tradewright.research.sweep.run_sweep`.
+        ConfigError: as :func:`tradewright.research.sweep.run_sweep`, and without the extra ``optuna`` for a search.
         ConfigProblems: as :func:`sweep_inputs`.
     """
-    read = [(part, sweep_inputs(part.house, part.sets, rank, UseKind.SWEEP)) for part in parts]
+    most = None if search is None else search.steps
+    read = [(part, sweep_inputs(part.house, part.sets, rank, UseKind.SWEEP, most)) for part in parts]
     asked = [SweepPart(each.make, part.sets, each.read, each.terms, each.rules, part.swept) for part, each in read]
-    return run_sweep(asked, progress)
+    return run_sweep(asked, progress) if search is None else run_search(asked, search, progress)
 
 
 def sweep_report(settings: Settings, result: SweepResult, rank: str) -> str:

@@ -117,11 +117,12 @@ def _key_and_value(text: str) -> tuple[str, str]:
     return key, value
 
 
-def ranked_figures(rank: str, more: Sequence[str] = ()) -> list[str]:
+def ranked_figures(rank: str, more: Sequence[str] = (), option: str = "--rank") -> list[str]:
     """The figures of a set, of which ``rank`` is one.
 
     Args:
         more: figures beside those of the totals.
+        option: that names the figure, for the refusal.
 
     Raises:
         ConfigError: it is none; the nearest is named.
@@ -130,7 +131,7 @@ def ranked_figures(rank: str, more: Sequence[str] = ()) -> list[str]:
     if rank not in names:
         near = nearest(rank, names)
         hint = f"did you mean {near!r}? " if near else ""
-        raise ConfigError(f"there is no figure {rank!r}", where="--rank", remedy=f"{hint}one of {', '.join(names)}")
+        raise ConfigError(f"there is no figure {rank!r}", where=option, remedy=f"{hint}one of {', '.join(names)}")
     return names
 
 
