@@ -75,10 +75,8 @@ def test_the_verdict_counts_the_sets_of_all_parts_once(house: House) -> None:
 
 
 def test_sharpe_ratios_of_different_timeframes_compare_by_the_year(house: House) -> None:
-    found = [
-        row["sharpe"] for row in rows_of(house, "strategy.fast=2,3", "strategy.slow=5,8", "backtest.timeframe=1d,1w")
-    ]
-    assert len(found) == 8
+    found = [row["sharpe"] for row in rows_of(house, FAST, SLOW, "backtest.timeframe=1d,1w")]
+    assert len(found) == 2 * TAKEN
     assert found == sorted(found, reverse=True)
 
 
