@@ -69,6 +69,16 @@ def test_each_set_of_each_fold_is_listed_and_counts_against_a_backtest(house: Ho
     assert UseKind.WALK_FORWARD in {use.kind for use in Uses(house.root).all()}
 
 
+def test_several_instruments_are_walked_together(house: House) -> None:
+    said = say("walkforward", *house.overrides, *GRID, "backtest.instruments=[GOOG,AAPL]", "--json")
+    assert said.status == 0, said.err
+    reply = said.json
+    assert sum(fold["test_bars"] for fold in reply["folds"]) == reply["metrics"]["bars"]
+    assert reply["final_equity"] == pytest.approx(100_000 + reply["metrics"]["net_profit"])
+    (line,) = say("trials", *house.overrides, "--json").json["trials"]
+    assert (line["trials"], line["bars"].partition(" 1d")[0]) == (FOLDS * SETS + 1, "AAPL, GOOG")
+
+
 def test_the_settings_divide_the_bars(house: House) -> None:
     more = ("walkforward.folds=2", "walkforward.train_share=0.5", "walkforward.embargo_bars=5")
     reply = say("walkforward", *house.overrides, *GRID, *more, "walkforward.anchored=true", "--json").json
@@ -92,7 +102,6 @@ def test_people_read_tables(house: House) -> None:
         (("walkforward.folds=1",), "walkforward.folds"),
         (("walkforward.train_share=1.5",), "walkforward.train_share"),
         (("--rank", "sharp"), "did you mean 'sharpe'"),
-        (("backtest.instruments=[GOOG,AAPL]",), ""),
     ],
 )
 def test_what_cannot_be_walked_is_refused(house: House, words: tuple[str, ...], message: str) -> None:

@@ -26,14 +26,11 @@ from tradewright.evaluation.sweep_checks import SetTests, set_tests, surface_fin
 from tradewright.evaluation.trial_count import TrialCount
 from tradewright.evaluation.verdict import SkillVerdict, luck_chance
 from tradewright.model.bars import Floats
-from tradewright.model.errors import ConfigError
-from tradewright.research.bars import InstrumentBars
 from tradewright.research.set_skill import compared_periods
 from tradewright.research.sweep_part import (
     SweepPart,
     TriedPart,
     data_hash_of,
-    refuse_without_bars,
     taken_sets,
     totals_of_sets,
     try_part,
@@ -184,23 +181,6 @@ def pareto_front(figures: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """
     table = np.where(np.isnan(figures), -np.inf, figures)
     return np.array([not ((table >= row).all(axis=1) & (table > row).any(axis=1)).any() for row in table], np.bool_)
-
-
-def only_instrument(tables: Mapping[str, InstrumentBars]) -> InstrumentBars:
-    """The one instrument of a walk-forward, with bars.
-
-    Raises:
-        ConfigError: for another number of instruments.
-        DataError: without a bar.
-    """
-    if len(tables) != 1:
-        raise ConfigError(
-            f"a walk-forward runs on one instrument, not on {len(tables)}",
-            where="backtest.instruments",
-            remedy=f"say backtest.instruments=[{next(iter(tables))}]",
-        )
-    refuse_without_bars(tables)
-    return next(iter(tables.values()))
 
 
 def distinct_sets(found: npt.NDArray[np.void]) -> npt.NDArray[np.intp]:

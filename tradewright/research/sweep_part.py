@@ -170,7 +170,7 @@ def tested_part(part: SweepPart) -> TriedPart:
     taken, why = taken_sets(part.make, part.sets)
     made = list(taken.values())
     tested = [evidence_of(made[0], item, part.rules.kept) for item in part.tables.values()]
-    specs = {symbol: _shared_terms(part, item) for symbol, item in part.tables.items()}
+    specs = {symbol: shared_terms(part.terms, item, len(part.tables)) for symbol, item in part.tables.items()}
     ahead = next((finding for each in tested for finding in each.findings), "")
     return TriedPart(part, list(taken), why, ahead, made, specs, np.empty(0, TOTALS))
 
@@ -205,10 +205,10 @@ def _accounts(part: SweepPart, specs: Mapping[str, BacktestSpec]) -> list[tuple[
     return [(item.bars, specs[symbol]) for symbol, item in part.tables.items()]
 
 
-def _shared_terms(part: SweepPart, item: InstrumentBars) -> BacktestSpec:
-    """The terms of one instrument, with an equal part of the cash."""
-    terms = part.terms(item)
-    return replace(terms, cash=terms.cash / len(part.tables))
+def shared_terms(terms: Terms, item: InstrumentBars, instruments: int) -> BacktestSpec:
+    """The terms of one of several instruments, with an equal part of the cash."""
+    found = terms(item)
+    return replace(found, cash=found.cash / instruments)
 
 
 def refuse_without_bars(tables: Mapping[str, InstrumentBars]) -> None:
