@@ -111,6 +111,16 @@ def test_what_cannot_be_walked_is_refused(house: House, words: tuple[str, ...], 
     assert "no trial is recorded yet" in say("trials", *house.overrides).out
 
 
+def test_ctrl_c_says_that_the_same_command_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_words: object, **_named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("app.operations.walk_forward.walk_forward", stopped)
+    said = say("walkforward", *house.overrides, *GRID)
+    assert (said.status, said.out) == (1, "")
+    assert said.err.strip() == "stopped, nothing was counted; the same command goes on where it was"
+
+
 def test_one_that_looks_ahead_says_void_first_and_ends_with_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     from tradewright.research import walk_forward as walking
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from tradewright.backtest.sizing import FixedUnits, PercentEquity
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.catalog.trials import Trials, TrialSource
 from tradewright.evaluation.equity_curve import Sampling
-from tradewright.evaluation.folds import FoldRules, folds_of
+from tradewright.evaluation.folds import BarSpan, FoldRules, folds_of
 from tradewright.evaluation.study import MetricsConfig
 from tradewright.fills.costs import PercentCosts
 from tradewright.model.bar_rules import select
@@ -55,13 +56,14 @@ def walked(
     folds: FoldRules = FOLDS,
     rank: str = "sharpe",
     other: Bars | None = None,
+    running: Path | None = None,
 ) -> WalkForward:
     tables = {"BTC": InstrumentBars(BTC, bars)}
     if other is not None:
         tables["ETH"] = InstrumentBars(BTC.model_copy(update={"symbol": "ETH"}), other)
     now = datetime(2026, 1, 2, tzinfo=UTC)
     recorder = TrialRecorder(Trials(folder), lambda: now, tables, Timeframe.D1, "terms", "settings")
-    rules = SweepRules(rank, MEASURES, recorder, Artefacts(folder / "look_ahead"))
+    rules = SweepRules(rank, MEASURES, recorder, Artefacts(folder / "look_ahead"), running)
     grounds = Grounds(Timeframe.D1, {}, SHIPPED, {"strategy": "sma_crossover"})
     return walk_forward(make, SETS, tables, lambda _item: spec, rules, folds, grounds)
 
@@ -182,6 +184,9 @@ def test_two_instruments_are_walked_as_it_is_written_out(tmp_path: Path, folds: 
     np.testing.assert_allclose(account.cash + account.position * account.bars.close, account.equity, rtol=1e-9)
     assert (len(account.trades), account.initial_cash) == (trades, SPEC.cash)
     assert account.trades["profit"].sum() == pytest.approx(cash - SPEC.cash)
+    bought = account.fills["bar"]
+    assert (np.diff(bought) >= 0).all()
+    assert bought[-1] >= found.folds[-1].fold.test.start - found.folds[0].fold.test.start
     begin = found.folds[0].fold.test.start
     holding = a.close[begin:] / a.close[begin] + np.where(
         np.arange(begin, COUNT) < BEGIN, 1.0, b.close[np.clip(np.arange(begin, COUNT) - BEGIN, 0, END - BEGIN - 1)]
@@ -293,3 +298,32 @@ def test_what_cannot_be_walked_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no bar of BTC"):
         walked(Bars.none(), tmp_path)
     assert Trials(tmp_path).all() == ()
+
+
+def test_one_that_was_stopped_goes_on_with_the_folds_that_are_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars, running, spans = random_bars(1, COUNT), tmp_path / "running", []
+    whole = walked(bars, tmp_path / "whole")
+    monkeypatch.setattr(walking, "KEPT_FROM", 4 * TAKEN)
+    plain = FoldRuns.trained
+
+    def trained(runs: FoldRuns, span: BarSpan, *more: Any) -> Any:
+        if len(spans) == 2:
+            raise KeyboardInterrupt
+        spans.append(span)
+        return plain(runs, span, *more)
+
+    monkeypatch.setattr(FoldRuns, "trained", trained)
+    with pytest.raises(KeyboardInterrupt):
+        walked(bars, tmp_path / "stopped", running=running)
+    assert Trials(tmp_path / "stopped").all() == ()
+    kept = sorted(running.iterdir())
+    assert len(kept) == 3, "the third one had begun"
+    kept[0].write_bytes(kept[0].read_bytes()[::-1])
+    monkeypatch.setattr(FoldRuns, "trained", lambda runs, span, *more: spans.append(span) or plain(runs, span, *more))
+    done = walked(bars, tmp_path / "stopped", running=running)
+    assert [each.parameters for each in done.folds] == [each.parameters for each in whole.folds]
+    assert done.report.verdict == whole.report.verdict
+    assert spans == [fold.fold.train for fold in (*whole.folds[:2], whole.folds[0], *whole.folds[2:])]
+    assert list(running.iterdir()) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -104,12 +105,18 @@ class FoldRuns:
             given=curves,
         )
 
-    def trained(self, span: BarSpan, progress: Progress | None) -> npt.NDArray[np.void]:
-        """The totals of every set on a span."""
+    def trained(
+        self, span: BarSpan, progress: Progress | None = None, kept: Path | None = None
+    ) -> npt.NDArray[np.void]:
+        """The totals of every set on a span.
+
+        Args:
+            kept: as for :func:`tradewright.backtest.sweep.sweep`.
+        """
         accounts = self._accounts(span)
         if len(self.tables) == 1:
-            return sweep_sets(self.made, *accounts[0], threads=self.threads, progress=progress)
-        totals = pooled_sweep(self.made, accounts, threads=self.threads, progress=progress)
+            return sweep_sets(self.made, *accounts[0], threads=self.threads, progress=progress, kept=kept)
+        totals = pooled_sweep(self.made, accounts, threads=self.threads, progress=progress, kept=kept)
         first, idle = self._first(accounts, span), self.cash - sum(spec.cash for _bars, spec in accounts)
 
         def figures(curve: PooledCurve) -> Floats:

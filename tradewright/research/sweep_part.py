@@ -190,13 +190,13 @@ def _running(part: SweepPart, made: Sequence[Strategy], specs: Mapping[str, Back
     folder = part.rules.running
     if folder is None or len(made) < KEPT_FROM:
         return None
-    return folder / f"{sets_digest(part, made, specs)}.rows"
+    return folder / f"{sets_digest(part.rules.recorder, made, specs)}.rows"
 
 
-def sets_digest(part: SweepPart, made: Sequence[Strategy], specs: Mapping[str, BacktestSpec]) -> str:
+def sets_digest(recorder: TrialRecorder, made: Sequence[Strategy], specs: Mapping[str, BacktestSpec]) -> str:
     """A hash of everything that the totals of sets depend on: code, parameters, bars, terms."""
-    keys = part.rules.recorder.keys(made).tobytes().hex()
-    runs = [cache_key(made[0], item.data_hash, specs[symbol]) for symbol, item in sorted(part.tables.items())]
+    keys = recorder.keys(made).tobytes().hex()
+    runs = [cache_key(made[0], item.data_hash, specs[symbol]) for symbol, item in sorted(recorder.tables.items())]
     return content_hash([runs, keys])
 
 

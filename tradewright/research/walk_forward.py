@@ -6,12 +6,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from tradewright.backtest.result import BacktestResult
+from tradewright.backtest.result import TOTALS, BacktestResult
 from tradewright.catalog.trials import TrialSource
 from tradewright.evaluation.effective_trials import REPRESENTATIVES, effective_trials, sample_of
 from tradewright.evaluation.equity_curve import Sampling, levels, returns_of
@@ -23,6 +24,7 @@ from tradewright.evaluation.risk_report import RiskReport, risk_report
 from tradewright.evaluation.significance import shape_of
 from tradewright.evaluation.trial_count import TrialCount
 from tradewright.model.bars import Timeframe, Times
+from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import Strategy
 from tradewright.quality.thresholds import QualityRules
 from tradewright.research.bars import BaseBars, InstrumentBars
@@ -30,8 +32,17 @@ from tradewright.research.fold_runs import FoldRuns
 from tradewright.research.look_ahead import evidence_of
 from tradewright.research.study import Terms, evidence
 from tradewright.research.sweep import distinct_sets
-from tradewright.research.sweep_part import SweepRules, data_hash_of, refuse_without_bars, shared_terms, taken_sets
+from tradewright.research.sweep_part import (
+    KEPT_FROM,
+    SweepRules,
+    data_hash_of,
+    refuse_without_bars,
+    sets_digest,
+    shared_terms,
+    taken_sets,
+)
 from tradewright.research.trial_recorder import keys_on_part, trial_rows
+from tradewright.store.kept_rows import KeptRows
 
 Progress = Callable[[int, int], None]
 """Called with (sets done, sets of all folds)."""
@@ -147,10 +158,13 @@ def walk_forward(
     specs = {symbol: shared_terms(terms, item, len(tables)) for symbol, item in tables.items()}
     runs = FoldRuns(made, tables, specs, rules.measures, os.cpu_count() or 1)
     divided = folds_of(len(runs.ts), folds)
-    trained = _trained(runs, [fold.train for fold in divided], progress)
+    spans = [fold.train for fold in divided]
+    kept = _KeptFolds(rules, runs, spans)
+    trained = _trained(runs, spans, kept, progress)
     chosen = [int(np.argsort(-each.totals[rules.rank].astype(np.float64), kind="stable")[0]) for each in trained]
     account = runs.chained(chosen, [fold.test for fold in divided])
     counted = _counted(rules, folds, made, trained, chosen[-1], account)
+    kept.remove()
     seen = pooled_validity_evidence(
         [
             evidence(made[0], item, grounds.timeframe, tested[symbol], grounds.bases.get(symbol), grounds.quality)
@@ -185,10 +199,39 @@ class _Trained(NamedTuple):
     distinct: int
 
 
-def _trained(runs: FoldRuns, spans: Sequence[BarSpan], progress: Progress | None) -> list[_Trained]:
+class _KeptFolds:
+    """The totals on train spans, on disk while a long walk-forward runs, so that a stopped one goes on where it was."""
+
+    def __init__(self, rules: SweepRules, runs: FoldRuns, spans: Sequence[BarSpan]) -> None:
+        self._runs, self._files = runs, list[Path]()
+        if rules.running is not None and len(runs.made) * len(spans) >= KEPT_FROM:
+            digest = content_hash([sets_digest(rules.recorder, runs.made, runs.specs), spans])
+            self._files = [rules.running / f"{digest}-{place}.fold" for place in range(len(spans))]
+
+    def totals(self, place: int, span: BarSpan, progress: Progress | None) -> npt.NDArray[np.void]:
+        """Those of one span, computed where they are not known."""
+        if not self._files:
+            return self._runs.trained(span, progress)
+        sets, width = len(self._runs.made), TOTALS.itemsize // 8
+        kept = KeptRows(self._files[place], (sets, width), [slice(0, sets)])
+        if not kept.has(0):
+            found = self._runs.trained(span, progress, self._files[place].with_suffix(".rows"))
+            kept.rows[:] = found.view(np.float64).reshape(sets, width)
+            kept.keep(0)
+        elif progress is not None:
+            progress(sets, sets)
+        return np.array(kept.rows).view(TOTALS)[:, 0]
+
+    def remove(self) -> None:
+        """The trials are recorded."""
+        for each in self._files:
+            each.unlink(missing_ok=True)
+
+
+def _trained(runs: FoldRuns, spans: Sequence[BarSpan], kept: _KeptFolds, progress: Progress | None) -> list[_Trained]:
     found, most = [], max(1, REPRESENTATIVES // len(spans))
     for place, span in enumerate(spans):
-        figures = runs.trained(span, _part(progress, place, len(spans)))
+        figures = kept.totals(place, span, _part(progress, place, len(spans)))
         distinct = distinct_sets(figures)
         rows = distinct[sample_of(len(distinct), most)].tolist()
         found.append(_Trained(figures, runs.active(span, rows), len(distinct)))
