@@ -9,6 +9,7 @@ import pandas as pd
 from assets.metadata import Facts, described, line, table
 from assets.pinned_config import PinnedConfig
 from assets.research.chain_asset import chain_asset, part_key, warning
+from assets.research.strategies import VOID
 from conf.schema.settings import Settings
 from conf.strategy_kinds import kinds
 from runtime.container import Container
@@ -35,7 +36,7 @@ CHECK = "valid"
 CHECKS = {
     "sweep": "The strategy does not look ahead in the sweep.",
     "walk_forward": "Every fold is there, no test shares a bar with its train span, every figure is finite.",
-    "monte_carlo": "Every percentile is a number, and they are in their order.",
+    "monte_carlo": "Nothing makes the backtest void; every percentile is a number, and they are in their order.",
 }
 """The check of each asset, with its description."""
 Sets = Sequence[Mapping[str, float]]
@@ -219,9 +220,10 @@ def monte_carlo(name: str, settings: Settings) -> dg.MaterializeResult:
         f" {percent(drawn.total_return.p5)} or worse in 5% of {drawn.paths:,} paths"
     )
     picture = study.report.markdown()["account"]
+    void = [finding.message for _, finding in study.report.findings() if finding.code == VOID]
     return dg.MaterializeResult(
         metadata=described(settings, summary, facts, data_hash=study.data_hash, picture=picture),
-        check_results=[warning(CHECK, percentile_problems(rows))],
+        check_results=[warning(CHECK, [*void, *percentile_problems(rows)])],
     )
 
 

@@ -15,6 +15,7 @@ from assets.research import robustness
 from assets.research.definitions import RESEARCH_JOB, ROBUSTNESS_JOB, research_definitions
 from assets.research.robustness import fold_problems, percentile_problems
 from conf.compose import compose
+from runtime import research as runtime_research
 from runtime.container import Container
 from runtime.sweep import declared_sets
 from runtime.walk_forward import walk_forward_sets
@@ -22,6 +23,7 @@ from tests.support.houses import House
 from tests.support.random_walks import asked, walk_house, without_trials
 from tradewright.evaluation.folds import BarSpan
 from tradewright.research import sweep_part
+from tradewright.research import walk_forward as walking
 
 MORE = ("montecarlo.paths=100", "montecarlo.permutations=20", "walkforward.folds=3")
 GRID = "grid:\n  fast: [3, 5, 8]\n  slow: [5, 13, 21]\n"
@@ -143,6 +145,20 @@ def test_a_sweep_that_is_stopped_counts_nothing_and_goes_on(
     assert job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey([*key, "sweep"])]).success
     assert list(running.iterdir()) == []
     assert len(asked(house, "trials")["trials"]) == 1
+
+
+@pytest.mark.parametrize("part", ["sweep", "walk_forward", "monte_carlo"])
+def test_one_that_looks_ahead_fails_its_check(
+    house: House, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    module = {"sweep": sweep_part, "walk_forward": walking, "monte_carlo": runtime_research}[part]
+    plain = module.evidence_of
+    monkeypatch.setattr(module, "evidence_of", lambda *said: replace(plain(*said), findings=("bar 3: target",)))
+    job = research_definitions(house.overrides).resolve_job_def(ROBUSTNESS_JOB)
+    run = job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey(["strategy", "sma_crossover", part])])
+    (check,) = run.get_asset_check_evaluations()
+    assert not check.passed
+    assert "bar 3: target" in str(check.metadata["problems"].value)
 
 
 def test_they_are_no_part_of_the_daily_job(house: House) -> None:
