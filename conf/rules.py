@@ -93,6 +93,7 @@ def broken_rules(settings: Settings, alone: str = "", *, swept: bool = False) ->
         yield from _unknown_instruments(settings)
         yield from _useless_windows(settings)
         yield from _useless_rates(settings)
+        yield from _two_risk_free_rates(settings)
     if not alone:
         yield from _mode_and_broker(settings)
         yield from _ledger_url(settings)
@@ -168,6 +169,13 @@ def _useless_rates(settings: Settings) -> Iterator[RuleViolation]:
             yield RuleViolation(key, file, "is for the account's own currency; name the one that instruments are in")
         elif currency not in quoted:
             yield RuleViolation(key, file, "is for a currency that no instrument is in", nearest(currency, quoted))
+
+
+def _two_risk_free_rates(settings: Settings) -> Iterator[RuleViolation]:
+    evaluation = settings.evaluation
+    if evaluation.risk_free_rates is not None and evaluation.risk_free != 0.0:
+        rule = "stands in place of evaluation.risk_free, which must be 0 then"
+        yield RuleViolation(("evaluation", "risk_free_rates"), evaluation.risk_free_rates, rule)
 
 
 def _mode_and_broker(settings: Settings) -> Iterator[RuleViolation]:

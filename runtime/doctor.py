@@ -37,7 +37,13 @@ State = Literal["good", "look", "broken"]
 MIN_FREE_MB = 500
 SCORES = 3
 """Recorded scores of a series that are shown."""
-EXTRAS = {"vectorbt": "report", "great-expectations": "quality", "psycopg2-binary": "postgres", "httpx": "vendors"}
+EXTRAS = {
+    "vectorbt": "report",
+    "great-expectations": "quality",
+    "psycopg2-binary": "postgres",
+    "httpx": "vendors",
+    "optuna": "optuna",
+}
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runtime.container import Container
-from runtime.research import selection, terms, timeframe
+from runtime.research import risk_free_rate, selection, terms, timeframe
 from runtime.secondary_series import with_series_of_strategy
 from tradewright.evaluation.study import StudyResult
 from tradewright.research.bars import InstrumentBars
@@ -34,4 +34,4 @@ def monte_carlo_of(house: Container, done: StudyResult) -> MonteCarloStudy:
         seed=house.settings.base.seed,
     )
     specs = {symbol: price(item) for symbol, item in read.items()}
-    return monte_carlo(house.strategy, done.account, done.metrics, read, specs, rules)
+    return monte_carlo(house.strategy, done.account, done.metrics, read, specs, rules, risk_free_rate(house.settings))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import time
 
+from conf.environment import in_project
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
@@ -22,6 +23,7 @@ from tradewright.evaluation.benchmark import Benchmark
 from tradewright.evaluation.equity_curve import Sampling
 from tradewright.evaluation.study import MetricsConfig
 from tradewright.fills.slippage import for_instrument
+from tradewright.formats.rates_file import read_risk_free
 from tradewright.indicators.features import FeatureSettings
 from tradewright.indicators.sessions import Session
 from tradewright.model.bars import BarKind, Timeframe
@@ -30,6 +32,7 @@ from tradewright.model.errors import DataError
 from tradewright.model.hashing import content_hash
 from tradewright.model.instrument import Instrument
 from tradewright.model.ports import Feed
+from tradewright.model.risk_free import RiskFree
 from tradewright.model.secondary_needs import SecondaryNeeds
 from tradewright.model.signal import SignalCandidate
 from tradewright.model.strategy import Feature
@@ -198,7 +201,17 @@ def measures(
     evaluation, sampling = settings.evaluation, Sampling(settings.evaluation.sampling)
     days = {item.symbol: evaluation.days_per_year or _days_per_year(item, sampling) for item in instruments}
     against = next((_benchmark(item, timeframe(settings)) for item in (benchmark or {}).values()), None)
-    return MetricsConfig(sampling, days, evaluation.risk_free, against, evaluation.windows)
+    return MetricsConfig(sampling, days, risk_free_rate(settings), against, evaluation.windows)
+
+
+def risk_free_rate(settings: Settings) -> RiskFree:
+    """The yearly rate of ``evaluation.risk_free``, or the rates of the file that ``evaluation.risk_free_rates`` names.
+
+    Raises:
+        DataError: a broken file.
+    """
+    named = settings.evaluation.risk_free_rates
+    return settings.evaluation.risk_free if named is None else read_risk_free(in_project(named))
 
 
 def _benchmark(item: InstrumentBars, length: Timeframe) -> Benchmark:
@@ -257,18 +270,19 @@ def note_use(
     read: Mapping[str, InstrumentBars],
     priced: Iterable[BacktestSpec],
     sets: Sequence[Mapping[str, float]] = (),
+    trials: int = 0,
 ) -> None:
     """Note which stored series were read for the strategy in force.
 
     Args:
-        sets: of a sweep, each a trial.
+        sets: of a sweep, of which ``trials`` are tried.
     """
     chosen = house.settings.strategy
     fixed = {name: f"{value:g}" for name, value in chosen.parameters.items()}
     swept = {name: sorted({each[name] for each in sets if name in each}) for name in fixed}
     shown = {name: "|".join(f"{value:g}" for value in values) or fixed[name] for name, values in swept.items()}
     detail = {"parameters": ", ".join(f"{name}={value}" for name, value in {**shown, **chosen.others}.items())}
-    detail |= {"trials": str(len(sets))} if sets else {}
+    detail |= {"trials": str(trials)} if sets else {}
     record_use(
         house,
         kind,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
 from conf.problems import ConfigProblems
 from conf.schema.research import StrategySettings
+from conf.schema.settings import Settings
 from conf.strategy_kinds import kinds, no_signals
 from conf.table_rules import broken_sets
 from runtime.container import Container
@@ -29,8 +30,10 @@ from runtime.uses import begin_reading
 from strategies.base import BaseAllocation, BaseStrategy
 from strategies.discovery import Discovery
 from tradewright.backtest.spec import BacktestSpec
+from tradewright.evaluation.sweep_page import sweep_page
 from tradewright.model.errors import ConfigError
 from tradewright.research.bars import InstrumentBars
+from tradewright.research.optimizer import SearchRules, run_search
 from tradewright.research.secondary import needs_of
 from tradewright.research.sweep import SweepResult, run_sweep
 from tradewright.research.sweep_part import SweepPart, SweepRules
@@ -70,12 +73,15 @@ class SweepInputs:
         return self.priced[item.instrument.symbol]
 
 
-def sweep_inputs(house: Container, sets: Sequence[Mapping[str, float]], rank: str, use: UseKind) -> SweepInputs:
+def sweep_inputs(
+    house: Container, sets: Sequence[Mapping[str, float]], rank: str, use: UseKind, most: int | None = None
+) -> SweepInputs:
     """Read what a sweep of the strategy in force needs, and note that it was read.
 
     Args:
         sets: parameters that differ from the settings, one mapping per set.
         rank: the figure of ``TOTALS`` that makes the best set.
+        most: how many of the sets are tried at most; all of them when None.
 
     Raises:
         ConfigProblems: for every name and value that the strategy takes in no set.
@@ -94,7 +100,15 @@ def sweep_inputs(house: Container, sets: Sequence[Mapping[str, float]], rank: st
     reading = begin_reading(house, [*picked.instruments, *benchmark_instruments(house)], length, others)
     read, against = tables(house, picked, needs), benchmark_tables(house, length)
     priced = {symbol: terms(house, length)(item) for symbol, item in read.items()}
-    note_use(house, use, reading, {**against, **read}, priced.values(), sets)
+    note_use(
+        house,
+        use,
+        reading,
+        {**against, **read},
+        priced.values(),
+        sets,
+        len(sets) if most is None else min(most, len(sets)),
+    )
     measured = measures(house.settings, [each.instrument for each in read.values()], against)
     running = house.cache_folder / "sweeps"
     rules = SweepRules(rank, measured, trial_recorder(house, read), evidence_kept(house), running)
@@ -111,6 +125,20 @@ def places_of_sets(house: Container, sets: Sequence[Mapping[str, float]]) -> tup
     names = [each.symbol for each in picked.instruments]
     read = needs_of(islice(_made(kinds(), house.settings.strategy, sets), 1)).places(picked.timeframe, names)
     return tuple(dict.fromkeys((*((name, picked.timeframe) for name in names), *read)))
+
+
+def declared_sets(chosen: StrategySettings, given: Iterable[str]) -> list[dict[str, float]]:
+    """The grid of a strategy's file, without the parameters that overrides give a value; empty where none is left.
+
+    Args:
+        given: the overrides in force.
+
+    Raises:
+        ConfigError: for a grid that is too large.
+    """
+    said = {text.partition("=")[0].removeprefix("strategy.") for text in given}
+    left = ({name: value for name, value in each.items() if name not in said} for each in chosen.grid_sets())
+    return [dict(pairs) for pairs in dict.fromkeys(tuple(each.items()) for each in left) if pairs]
 
 
 def _made(known: Discovery, chosen: StrategySettings, sets: Sequence[Mapping[str, float]]) -> Iterator[BaseStrategy]:
@@ -138,14 +166,41 @@ class SweptSettings:
 
 
 def sweep_sets(
-    parts: Sequence[SweptSettings], rank: str = "sharpe", progress: Callable[[int, int], None] | None = None
+    parts: Sequence[SweptSettings],
+    rank: str = "sharpe",
+    progress: Callable[[int, int], None] | None = None,
+    search: SearchRules | None = None,
 ) -> SweepResult:
     """Backtest many parameter sets of the strategy in force, under one choice of settings or several.
 
+    Args:
+        search: tries some of the sets, each chosen by the figures of those before it; all are tried when None.
+
     Raises:
-        ConfigError: as :func:`tradewright.research.sweep.run_sweep`.
+        ConfigError: as :func:`tradewright.research.sweep.run_sweep`, and without the extra ``optuna`` for a search.
         ConfigProblems: as :func:`sweep_inputs`.
     """
-    read = [(part, sweep_inputs(part.house, part.sets, rank, UseKind.SWEEP)) for part in parts]
+    most = None if search is None else search.steps
+    read = [(part, sweep_inputs(part.house, part.sets, rank, UseKind.SWEEP, most)) for part in parts]
     asked = [SweepPart(each.make, part.sets, each.read, each.terms, each.rules, part.swept) for part, each in read]
-    return run_sweep(asked, progress)
+    return run_sweep(asked, progress) if search is None else run_search(asked, search, progress)
+
+
+def sweep_report(settings: Settings, result: SweepResult, rank: str) -> str:
+    """The page of a sweep, of the sets under the settings of the best one.
+
+    Args:
+        settings: of the first part.
+        rank: the figure by which the sets were ranked.
+    """
+    home = result.home
+    facts = {
+        "instrument": ", ".join(home.part.tables),
+        "timeframe": timeframe(settings),
+        **home.part.swept,
+        "sets": f"{len(home.sets):,}",
+        "ranked by": rank,
+        "config hash": settings.config_hash,
+    }
+    title, figures = settings.strategy.name, home.figures
+    return sweep_page(title, facts, result.verdict, result.findings, home.sets, figures, home.best, rank)

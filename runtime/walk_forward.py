@@ -19,7 +19,7 @@ def walk_forward_sets(
     rank: str = "sharpe",
     progress: Callable[[int, int], None] | None = None,
 ) -> WalkForward:
-    """Walk the parameter sets of the strategy in force forward over the bars of its one instrument.
+    """Walk the parameter sets of the strategy in force forward over the bars of its instruments.
 
     Args:
         sets: parameters that differ from the settings, one mapping per set.
@@ -43,7 +43,7 @@ def walk_forward_sets(
         "timeframe": timeframe(settings),
         "config hash": settings.config_hash,
     }
-    grounds = Grounds(
-        timeframe(settings), read_base(house.bars, picked, picked.instruments[0]), settings.quality, facts
-    )
+    made_of = {each.symbol: read_base(house.bars, picked, each) for each in picked.instruments}
+    bases = {symbol: base for symbol, base in made_of.items() if base is not None}
+    grounds = Grounds(timeframe(settings), bases, settings.quality, facts)
     return walk_forward(found.make, sets, found.read, found.terms, found.rules, rules, grounds, progress)

@@ -90,7 +90,11 @@ def sweep(
     overrides: Overrides = None,
     where: Annotated[str, typer.Option(help="only sets of which this holds, as 'fast < slow'")] = "",
     random: Annotated[int, typer.Option(help="draw so many sets of the grid; 0 tries all")] = 0,
-    rank: Annotated[str, typer.Option(help="the figure to rank by")] = "sharpe",
+    optuna: Annotated[int, typer.Option(help="try so many sets of the grid, chosen by Optuna; 0 tries all")] = 0,
+    objective: Annotated[
+        list[str] | None, typer.Option(help="a figure that the best rows raise; several times")
+    ] = None,
+    rank: Annotated[str, typer.Option(help="the figure to rank by; the first objective, else sharpe")] = "",
     top: Annotated[int, typer.Option(help="how many rows to show; 0 for all")] = 20,
     report: Annotated[Path | None, typer.Option(help="write heat map and distribution to this HTML file")] = None,
     as_json: Json = False,
@@ -108,7 +112,15 @@ def sweep(
         try:
             with shown(output, "parameter sets") as advance:
                 reply = sweeps.sweep(
-                    in_force(overrides), where=where, random=random, rank=rank, top=top, report=report, progress=advance
+                    in_force(overrides),
+                    where=where,
+                    random=random,
+                    optuna=optuna,
+                    objectives=objective or (),
+                    rank=rank,
+                    top=top,
+                    report=report,
+                    progress=advance,
                 )
         except KeyboardInterrupt:
             output.say("stopped, nothing was counted; the same command goes on where it was")

@@ -36,8 +36,12 @@ def walkforward(
         from app.progress import shown
         from tradewright.evaluation.formatting import count
 
-        with shown(output, "parameter sets of all folds") as advance:
-            reply = walk_forward(in_force(overrides), where=where, rank=rank, report=report, progress=advance)
+        try:
+            with shown(output, "parameter sets of all folds") as advance:
+                reply = walk_forward(in_force(overrides), where=where, rank=rank, report=report, progress=advance)
+        except KeyboardInterrupt:
+            output.say("stopped, nothing was counted; the same command goes on where it was")
+            raise typer.Exit(FAILED) from None
         if reply.void:
             output.line(f"VOID: {reply.void}")
         tell_bars(output, reply)

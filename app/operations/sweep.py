@@ -9,14 +9,12 @@ from pathlib import Path
 from app.operations.data_quality import FindingLine, noteworthy
 from app.operations.research import base_timeframes, known_at_text, quoted_instruments
 from app.operations.sweep_grid import AskedPart, asked_parts, drawn, ranked_figures
-from conf.schema.settings import Settings
 from runtime.container import Container
-from runtime.research import timeframe
-from runtime.sweep import SweptSettings, places_of_sets, sweep_sets
+from runtime.sweep import SweptSettings, places_of_sets, sweep_report, sweep_sets
 from tradewright.evaluation.sweep_checks import SetTests
-from tradewright.evaluation.sweep_page import sweep_page
 from tradewright.model.errors import ConfigError
-from tradewright.research.sweep import SKILL_FIGURES, SweepResult
+from tradewright.research.optimizer import SearchRules
+from tradewright.research.sweep import SKILL_FIGURES
 from tradewright.store.files import write_bytes
 
 
@@ -29,7 +27,8 @@ class SweepReply:
         left_out: how many sets of the grid the strategy does not take, such as a fast average slower than the slow one.
         why: what it says of the first of those.
         rows: the swept settings and parameters, what the verdict would say of each set with all trials counted
-            (``skill_sharpe`` in a year, ``luck_chance``, ``deflated_sharpe``), and its totals.
+            (``skill_sharpe`` in a year, ``luck_chance``, ``deflated_sharpe``), and its totals; with objectives
+            ``pareto``, whether no other row beats it in all of them.
         data: what the checks find in the stored bars of the sweep.
         verdict: what the evidence supports, of the best set: ``code``, ``text``, ``figures``.
         findings: whether the best set stands on a plateau.
@@ -61,7 +60,9 @@ def sweep(
     *,
     where: str = "",
     random: int = 0,
-    rank: str = "sharpe",
+    optuna: int = 0,
+    objectives: Sequence[str] = (),
+    rank: str = "",
     top: int = 20,
     report: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -71,30 +72,42 @@ def sweep(
     Args:
         overrides, where: as for :func:`~app.operations.sweep_grid.asked_parts`.
         random: how many sets of the grid are drawn at random, by ``base.seed``; 0 tries them all.
-        rank: the figure to rank by, highest first; a set without that figure comes last.
-        top: how many rows come back; 0 for all.
+        optuna: how many sets are tried, each chosen by the figures of those before it, by ``base.seed``; 0 tries all.
+        objectives: the figures that such a search raises, ``rank`` where none is named. Rows that no other row beats in
+            all of them are marked.
+        rank: the figure to rank by, highest first; a set without that figure comes last. Empty for the first objective,
+            or the Sharpe ratio.
+        top: how many rows come back; 0 for all. Marked rows come back beside them.
         report: where the page with parameter heat map and distribution is written.
 
     Raises:
         ConfigProblems: for wrong overrides.
-        ConfigError: when something is swept that no backtest reads, nothing is, or a set is not admitted.
+        ConfigError: when something is swept that no backtest reads, nothing is, or a set is not admitted; for
+            ``optuna`` with ``random``, or without the extra.
     """
     if top < 0:
         raise ConfigError(f"{top} rows cannot be shown", where="--top", remedy="say --top 20; 0 shows all")
-    names = ranked_figures(rank, SKILL_FIGURES[:1])
+    rank = rank or next(iter(objectives), "sharpe")
+    ranked_figures(rank, SKILL_FIGURES[:1])
+    for name in objectives:
+        ranked_figures(name, SKILL_FIGURES[:1], option="--objective")
+    if optuna < 0 or (optuna and random):
+        what = f"{optuna} sets cannot be tried" if optuna < 0 else "sets are drawn at random or chosen by Optuna"
+        raise ConfigError(what, where="--optuna", remedy="say --optuna 200, or --random 200; 0 tries all")
     parts = drawn(asked_parts(overrides, where), random)
     asked = [SweptSettings(Container(part.settings), part.sets, part.swept) for part in parts]
-    result = sweep_sets(asked, rank, progress)
     settings = [part.settings for part in parts]
+    search = SearchRules(optuna, tuple(objectives) or (rank,), settings[0].base.seed) if optuna else None
+    result = sweep_sets(asked, rank, progress, search)
     if report is not None:
-        write_bytes(report, _page(settings[0], result, rank).encode())
+        write_bytes(report, sweep_report(settings[0], result, rank).encode())
     return SweepReply(
         strategy=", ".join(dict.fromkeys(each.strategy.name for each in settings)),
         trials=len(result.totals),
         left_out=result.left_out,
         why=result.why,
         ranked_by=rank,
-        rows=_rows(result, names, top),
+        rows=result.rows(top, objectives),
         config_hash=settings[0].config_hash,
         data=_data(parts),
         verdict=result.verdict.plain(),
@@ -105,33 +118,6 @@ def sweep(
         known_at=known_at_text(settings[0]),
         quotes=tuple(dict.fromkeys(name for each in settings for name in quoted_instruments(each))),
     )
-
-
-def _rows(result: SweepResult, names: Sequence[str], top: int) -> list[dict[str, object]]:
-    chosen = (result.order[:top] if top else result.order).tolist()
-    return [
-        {
-            **result.parameters[row],
-            **skill,
-            **{name: result.totals[name][row].item() for name in names if name not in SKILL_FIGURES},
-        }
-        for row, skill in zip(chosen, result.skill(chosen), strict=True)
-    ]
-
-
-def _page(settings: Settings, result: SweepResult, rank: str) -> str:
-    """The page of a sweep, of the sets under the settings of the best one."""
-    home = result.home
-    facts = {
-        "instrument": ", ".join(home.part.tables),
-        "timeframe": timeframe(settings),
-        **home.part.swept,
-        "sets": f"{len(home.sets):,}",
-        "ranked by": rank,
-        "config hash": settings.config_hash,
-    }
-    title, figures = settings.strategy.name, home.figures
-    return sweep_page(title, facts, result.verdict, result.findings, home.sets, figures, home.best, rank)
 
 
 def _data(parts: Sequence[AskedPart]) -> list[FindingLine]:

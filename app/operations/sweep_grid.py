@@ -14,6 +14,7 @@ from conf.overrides import grid
 from conf.problems import nearest
 from conf.schema.settings import Settings
 from conf.strategy_kinds import demand_single_decisions
+from runtime.sweep import declared_sets
 from tradewright.backtest.result import TOTALS
 from tradewright.model.errors import ConfigError
 
@@ -99,7 +100,7 @@ def _part(fixed: Sequence[str], others: Sequence[str], combinations: Sequence[Se
     settings = compose([*fixed, *combinations[0]], swept=True)  # what is swept replaces what the file says
     demand_single_decisions(settings, "a sweep or a walk-forward")
     named = [_parameters(settings, [text for text in each if text not in others]) for each in combinations]
-    sets = _of_file(settings, fixed) if named == [{}] and not swept else named
+    sets = declared_sets(settings.strategy, fixed) if named == [{}] and not swept else named
     if not swept and not any(sets):
         remedy = "say strategy.fast=5,10,20, or declare a grid in the strategy's file"
         raise ConfigError("nothing is swept", where="command line", remedy=remedy)
@@ -116,18 +117,12 @@ def _key_and_value(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _of_file(settings: Settings, fixed: Sequence[str]) -> list[dict[str, float]]:
-    """The grid of the strategy's file, without the parameters that the command line gives a value."""
-    said = {text.partition("=")[0].removeprefix(PREFIX) for text in fixed}
-    left = ({name: value for name, value in each.items() if name not in said} for each in settings.strategy.grid_sets())
-    return [dict(pairs) for pairs in dict.fromkeys(tuple(each.items()) for each in left)]
-
-
-def ranked_figures(rank: str, more: Sequence[str] = ()) -> list[str]:
+def ranked_figures(rank: str, more: Sequence[str] = (), option: str = "--rank") -> list[str]:
     """The figures of a set, of which ``rank`` is one.
 
     Args:
         more: figures beside those of the totals.
+        option: that names the figure, for the refusal.
 
     Raises:
         ConfigError: it is none; the nearest is named.
@@ -136,7 +131,7 @@ def ranked_figures(rank: str, more: Sequence[str] = ()) -> list[str]:
     if rank not in names:
         near = nearest(rank, names)
         hint = f"did you mean {near!r}? " if near else ""
-        raise ConfigError(f"there is no figure {rank!r}", where="--rank", remedy=f"{hint}one of {', '.join(names)}")
+        raise ConfigError(f"there is no figure {rank!r}", where=option, remedy=f"{hint}one of {', '.join(names)}")
     return names
 
 

@@ -14,10 +14,9 @@ from app.operations.sweep_grid import asked_sets, ranked_figures
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.exchange_rates import account_currency
-from runtime.research import symbols, timeframe
+from runtime.research import timeframe
 from runtime.sweep import places_of_sets
 from runtime.walk_forward import walk_forward_sets
-from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.fold_metrics import FoldSpread
 from tradewright.evaluation.folds import BarSpan
 from tradewright.research.walk_forward import WalkForward
@@ -119,7 +118,7 @@ def walk_forward(
         sets=done.sets,
         left_out=done.left_out,
         why=done.why,
-        folds=_fold_lines(house, settings, done),
+        folds=_fold_lines(settings, done),
         efficiency=done.efficiency,
         stability=done.stability,
         final_equity=section.metrics.final_equity,
@@ -135,16 +134,13 @@ def walk_forward(
     )
 
 
-def _fold_lines(house: Container, settings: Settings, done: WalkForward) -> list[FoldLine]:
-    (symbol,) = symbols(settings)
-    dates = calendar_of(house.instrument(symbol)).session_dates
-
+def _fold_lines(settings: Settings, done: WalkForward) -> list[FoldLine]:
     def ends(span: BarSpan) -> tuple[str, str]:
-        first_and_last = done.bars.ts[[span.start, span.stop - 1]]
+        both = [span.start, span.stop - 1]
         if timeframe(settings).of_sessions:
-            first, last = dates(first_and_last).astype(str).tolist()
+            first, last = done.days[both].astype("datetime64[D]").astype(str).tolist()
         else:
-            first, last = np.datetime_as_string(first_and_last.astype("datetime64[ns]"), unit="m").tolist()
+            first, last = np.datetime_as_string(done.ts[both].astype("datetime64[ns]"), unit="m").tolist()
         return first, last
 
     return [

@@ -10,6 +10,7 @@ from assets.research.backfill import backfill_job
 from assets.research.bars import bars_and_features
 from assets.research.events import event_blackout_asset
 from assets.research.impact import impact_asset
+from assets.research.robustness import robustness_assets
 from assets.research.schedules import SIGNALS_JOB, following, refreshing
 from assets.research.strategies import all_chains, makes_signals, signals_key
 from conf.environment import code_location_overrides
@@ -17,6 +18,8 @@ from runtime.signal_series import deciding_timeframes
 
 MARKET_JOB = "market"
 RESEARCH_JOB = "research"
+ROBUSTNESS_JOB = "robustness"
+"""Sweeps, walk-forwards and Monte Carlo simulations of all strategies: no part of :data:`RESEARCH_JOB`."""
 
 
 def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
@@ -31,6 +34,7 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
     timeframes = tuple(dict.fromkeys(length for each in good.values() for length in deciding_timeframes(each.settings)))
     market = bars_and_features(pinned, pinned.settings.universe.instruments, timeframes)
     chains, checks = all_chains(strategies)
+    robustness = [asset for name, each in good.items() for asset in robustness_assets(name, each)]
     refresh, refresh_bars = refreshing(pinned, timeframes)
     signals = {name: signals_key(name) for name, each in good.items() if makes_signals(each)}
     made = [key for asset in chains if isinstance(asset, dg.AssetsDefinition) for key in asset.keys]
@@ -39,8 +43,10 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
         dg.define_asset_job(RESEARCH_JOB, dg.AssetSelection.assets(*made), tags=pinned.tags),
         dg.define_asset_job(SIGNALS_JOB, dg.AssetSelection.assets(*signals.values()), tags=pinned.tags),
     ]
+    if robustness:
+        jobs.append(dg.define_asset_job(ROBUSTNESS_JOB, dg.AssetSelection.assets(*robustness), tags=pinned.tags))
     return dg.Definitions(
-        assets=[*market, event_blackout_asset(pinned), impact_asset(pinned), *chains],
+        assets=[*market, event_blackout_asset(pinned), impact_asset(pinned), *chains, *robustness],
         asset_checks=checks,
         jobs=[*jobs, refresh, backfill_job(pinned)],
         schedules=[refresh_bars],

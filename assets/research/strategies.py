@@ -1,15 +1,14 @@
 """One asset chain per file of ``conf/strategy``: signals, backtest, evaluation, risk report."""
 
-import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 
 import dagster as dg
 import pandas as pd
 
-from assets.home import RESEARCH_POOL
-from assets.metadata import Facts, described, summarised, table
+from assets.metadata import Facts, described, table
 from assets.pinned_config import PinnedConfig
+from assets.research.chain_asset import chain_asset, part_key, warning
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from conf.strategy_kinds import kinds
@@ -62,7 +61,7 @@ def all_chains(
 
 def broken(name: str, error: ConfigProblems) -> tuple[dg.AssetSpec, dg.AssetChecksDefinition]:
     """What stands for a strategy whose file is wrong: the error as its description, and a check that fails with it."""
-    key, text = _key(name, "backtest"), str(error)
+    key, text = part_key(name, "backtest"), str(error)
 
     @dg.asset_check(asset=key, name="config")
     def config() -> dg.AssetCheckResult:
@@ -85,17 +84,17 @@ def strategy_assets(name: str, pinned: PinnedConfig) -> list[Definition]:
     if not makes_signals(pinned) and pinned.settings.backtest.account != "shared":
         return [
             dg.AssetSpec(
-                _key(name, "backtest"), group_name=f"strategy_{name}", description=str(needs_shared_account(name))
+                part_key(name, "backtest"), group_name=f"strategy_{name}", description=str(needs_shared_account(name))
             )
         ]
     signalled = makes_signals(pinned)
     first = [_asset(name, pinned, signals, ("bars", "features"))] if signalled else []
     return [
         *first,
-        _asset(name, pinned, backtest, (_key(name, "signals"),) if signalled else ("bars", "features")),
-        _asset(name, pinned, evaluation, (_key(name, "backtest"),)),
-        _asset(name, pinned, metrics_window, (_key(name, "backtest"),)),
-        _asset(name, pinned, risk_report, (_key(name, "evaluation"),)),
+        _asset(name, pinned, backtest, (part_key(name, "signals"),) if signalled else ("bars", "features")),
+        _asset(name, pinned, evaluation, (part_key(name, "backtest"),)),
+        _asset(name, pinned, metrics_window, (part_key(name, "backtest"),)),
+        _asset(name, pinned, risk_report, (part_key(name, "evaluation"),)),
     ]
 
 
@@ -106,23 +105,17 @@ def _asset(
     deps: tuple[str | dg.AssetKey, ...],
 ) -> dg.AssetsDefinition:
     """One part of a chain: ``make`` under the frozen settings, its documentation as the description."""
-    key, (check, text) = _key(name, make.__name__), CHECKS[make.__name__]
+    key, (check, text) = part_key(name, make.__name__), CHECKS[make.__name__]
     spec = dg.AssetCheckSpec(check, asset=key, blocking=check == "look_ahead", description=text)
-
-    @dg.asset(
-        key=key,
+    return chain_asset(
+        name,
+        pinned,
+        lambda _context, settings: make(name, settings),
+        make,
+        group=f"strategy_{name}",
         deps=deps,
-        group_name=f"strategy_{name}",
-        description=inspect.getdoc(make),
-        check_specs=[spec],
-        op_tags=pinned.tags,
-        pool=RESEARCH_POOL,
-        code_version=pinned.config_hash,
+        check=spec,
     )
-    def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-        return summarised(context, make(name, pinned.verified(context)))
-
-    return made
 
 
 def signals(name: str, settings: Settings) -> dg.MaterializeResult:
@@ -199,7 +192,7 @@ def backtest(name: str, settings: Settings) -> dg.MaterializeResult:
             data_hash=done.data_hash,
             picture=chart,
         ),
-        check_results=[_check("valid", problems)],
+        check_results=[warning("valid", problems)],
     )
 
 
@@ -219,7 +212,7 @@ def evaluation(name: str, settings: Settings) -> dg.MaterializeResult:
     summary = f"{name}: {', '.join(f'{row.label.lower()} {row.text}' for row in rows)}"
     return dg.MaterializeResult(
         metadata=described(settings, summary, facts, data_hash=done.data_hash, picture=texts["account"]),
-        check_results=[_check("finite", unknown)],
+        check_results=[warning("finite", unknown)],
     )
 
 
@@ -235,7 +228,7 @@ def metrics_window(name: str, settings: Settings) -> dg.MaterializeResult:
         metadata=described(
             settings, f"{name}: {count(len(found), 'window')} of {lengths}", facts, data_hash=done.data_hash
         ),
-        check_results=[_check("schema", window_problems(found))],
+        check_results=[warning("schema", window_problems(found))],
     )
 
 
@@ -253,14 +246,8 @@ def risk_report(name: str, settings: Settings) -> dg.MaterializeResult:
     summary = f"{name}: {report.verdict.code.value}; {found}; {path}"
     return dg.MaterializeResult(
         metadata=described(settings, summary, facts, data_hash=done.data_hash, picture=report.markdown()["account"]),
-        check_results=[_check("no_critical_finding", critical)],
+        check_results=[warning("no_critical_finding", critical)],
     )
-
-
-def _check(name: str, problems: Sequence[str]) -> dg.AssetCheckResult:
-    """A check that warns and stops nothing: what these assets say is told to a person and never traded on."""
-    told = {"problems": dg.MetadataValue.md("\n".join(f"- {text}" for text in problems) or "none")}
-    return dg.AssetCheckResult(check_name=name, passed=not problems, severity=dg.AssetCheckSeverity.WARN, metadata=told)
 
 
 def _newest_fills(done: StudyResult) -> dg.MarkdownMetadataValue:
@@ -304,8 +291,4 @@ def _study(settings: Settings) -> StudyResult:
 
 def signals_key(name: str) -> dg.AssetKey:
     """The asset of a strategy's signals."""
-    return _key(name, signals.__name__)
-
-
-def _key(name: str, part: str) -> dg.AssetKey:
-    return dg.AssetKey(["strategy", name, part])
+    return part_key(name, signals.__name__)

@@ -117,6 +117,7 @@ class EvaluationSettings(ConfigModel):
     risk_free: Annotated[float, Field(gt=-1, lt=1)]
     benchmark: Name | None
     windows: Annotated[tuple[Annotated[int, Field(ge=2, le=100_000)], ...], Field(max_length=MOST_WINDOWS)]
+    risk_free_rates: str | None = None
 
 
 class WalkForwardSettings(ConfigModel):

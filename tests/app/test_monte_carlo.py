@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,22 @@ def test_the_settings_have_effect(house: House) -> None:
     assert reply["missed"] != plain["missed"]
     assert reply["shuffled"] == plain["shuffled"]
     assert reply["permuted"] is None
+
+
+def test_the_risk_free_rate_may_be_a_series(house: House, tmp_path: Path) -> None:
+    (tmp_path / "rates.csv").write_text("date,rate\n" + "".join(f"2024-{month:02}-01,0.04\n" for month in range(2, 13)))
+    words, span = (*SMALL, "montecarlo.permutations=0"), "backtest.start=2024-03-01"
+    series = f"evaluation.risk_free_rates={tmp_path / 'rates.csv'}"
+    fixed = say("montecarlo", *house.overrides, *words, span, "evaluation.risk_free=0.04", "--json").json
+    found = say("montecarlo", *house.overrides, *words, span, series, "--json").json
+    assert [row["sharpe"] for row in found["stresses"]] == pytest.approx([row["sharpe"] for row in fixed["stresses"]])
+    plain = say("montecarlo", *house.overrides, *words, span, "--json").json
+    assert plain["stresses"][0]["sharpe"] != pytest.approx(found["stresses"][0]["sharpe"])
+    assert "no risk-free rate" in say("backtest", *house.overrides, *SMALL, series).err, "of January"
+    both = say("backtest", *house.overrides, series, "evaluation.risk_free=0.04")
+    assert (both.status, "evaluation.risk_free_rates" in both.err) == (1, True)
+    lost = say("backtest", *house.overrides, "evaluation.risk_free_rates=none.csv")
+    assert (lost.status, "correct evaluation.risk_free_rates" in lost.err) == (1, True)
 
 
 def test_people_read_tables(house: House) -> None:

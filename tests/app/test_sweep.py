@@ -74,6 +74,12 @@ def test_the_verdict_counts_the_sets_of_all_parts_once(house: House) -> None:
         assert best[name] == pytest.approx(reply["verdict"]["figures"][name], rel=1e-9)
 
 
+def test_sharpe_ratios_of_different_timeframes_compare_by_the_year(house: House) -> None:
+    found = [row["sharpe"] for row in rows_of(house, FAST, SLOW, "backtest.timeframe=1d,1w")]
+    assert len(found) == 2 * TAKEN
+    assert found == sorted(found, reverse=True)
+
+
 def test_a_sweep_can_be_ranked_by_skill(house: House) -> None:
     found = [row["skill_sharpe"] for row in rows_of(house, FAST, SLOW, "--rank", "skill_sharpe")]
     assert len(found) == TAKEN

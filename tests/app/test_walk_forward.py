@@ -69,6 +69,16 @@ def test_each_set_of_each_fold_is_listed_and_counts_against_a_backtest(house: Ho
     assert UseKind.WALK_FORWARD in {use.kind for use in Uses(house.root).all()}
 
 
+def test_several_instruments_are_walked_together(house: House) -> None:
+    said = say("walkforward", *house.overrides, *GRID, "backtest.instruments=[GOOG,AAPL]", "--json")
+    assert said.status == 0, said.err
+    reply = said.json
+    assert sum(fold["test_bars"] for fold in reply["folds"]) == reply["metrics"]["bars"]
+    assert reply["final_equity"] == pytest.approx(100_000 + reply["metrics"]["net_profit"])
+    (line,) = say("trials", *house.overrides, "--json").json["trials"]
+    assert (line["trials"], line["bars"].partition(" 1d")[0]) == (FOLDS * SETS + 1, "AAPL, GOOG")
+
+
 def test_the_settings_divide_the_bars(house: House) -> None:
     more = ("walkforward.folds=2", "walkforward.train_share=0.5", "walkforward.embargo_bars=5")
     reply = say("walkforward", *house.overrides, *GRID, *more, "walkforward.anchored=true", "--json").json
@@ -92,7 +102,6 @@ def test_people_read_tables(house: House) -> None:
         (("walkforward.folds=1",), "walkforward.folds"),
         (("walkforward.train_share=1.5",), "walkforward.train_share"),
         (("--rank", "sharp"), "did you mean 'sharpe'"),
-        (("backtest.instruments=[GOOG,AAPL]",), ""),
     ],
 )
 def test_what_cannot_be_walked_is_refused(house: House, words: tuple[str, ...], message: str) -> None:
@@ -100,6 +109,16 @@ def test_what_cannot_be_walked_is_refused(house: House, words: tuple[str, ...], 
     assert said.status == 1
     assert message in said.err
     assert "no trial is recorded yet" in say("trials", *house.overrides).out
+
+
+def test_ctrl_c_says_that_the_same_command_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_words: object, **_named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("app.operations.walk_forward.walk_forward", stopped)
+    said = say("walkforward", *house.overrides, *GRID)
+    assert (said.status, said.out) == (1, "")
+    assert said.err.strip() == "stopped, nothing was counted; the same command goes on where it was"
 
 
 def test_one_that_looks_ahead_says_void_first_and_ends_with_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

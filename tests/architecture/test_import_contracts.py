@@ -28,6 +28,7 @@ PLANTED = {
     "yfinance": ("brokers/planted.py", "import yfinance"),
     "marimo": ("app/planted.py", "import marimo"),
     "vectorbt": ("tradewright/evaluation/planted.py", "import vectorbt"),
+    "optuna": ("runtime/planted.py", "import optuna"),
     "sqlalchemy": ("tradewright/execution/planted.py", "import sqlalchemy"),
     "great-expectations": ("assets/planted.py", "import great_expectations"),
     "starlette": ("assets/planted.py", "import starlette.applications"),

@@ -119,9 +119,8 @@ def test_a_new_file_is_a_new_strategy_after_a_reload(house: House) -> None:
     text = (house.conf / "strategy" / "sma_crossover.yaml").read_text()
     (house.conf / "strategy" / "mine.yaml").write_text(text.replace("name: sma_crossover", "name: mine"))
     added = keys(research_definitions(house.overrides)) - before
-    assert added == {
-        f"strategy/mine/{part}" for part in ("signals", "backtest", "evaluation", "metrics_window", "risk_report")
-    }
+    chain = ("signals", "backtest", "evaluation", "metrics_window", "risk_report")
+    assert added == {f"strategy/mine/{part}" for part in (*chain, "sweep", "walk_forward", "monte_carlo")}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -73,6 +74,12 @@ def test_sets_that_resemble_one_another_count_for_fewer_and_only_the_new_ones_of
     assert (again.trials, again.effective) == (150, 16.0)
     few = record(tmp_path, evaluation([*range(150), 200, 201], effective=8.0))
     assert (few.trials, few.effective) == (152, 18.0)
+
+
+def test_a_search_counts_for_all_sets_that_it_could_choose(tmp_path: Path) -> None:
+    found = replace(evaluation([1, 2, 3], effective=40.0), searched=True)
+    assert (record(tmp_path, found).trials, record(tmp_path, found).effective) == (3, 40.0)
+    assert record(tmp_path, evaluation([1, 2, 3, 4])).effective == 41.0
 
 
 @pytest.mark.parametrize(("said", "kept"), [(0.0, 1.0), (99.0, 3.0), (2.5, 2.5)])

@@ -37,7 +37,8 @@ def plain_metrics(result: BacktestResult, sampling: str, days_per_year: float, r
         "periods": len(returns),
         "ulcer_index": math.sqrt(statistics.fmean(max(each, -CAP) ** 2 for each in depths)),
     }
-    per_year = days_per_year * (_bars_a_day(ts) if used == "bar" and ts else 1)
+    sessions = days_per_year if used == "calendar_day" else min(days_per_year, _sessions_a_year(ts))
+    per_year = sessions * (_bars_a_day(ts) if used == "bar" and ts else 1)
     return (
         figures
         | _ratios(returns, per_year, risk_free)
@@ -73,6 +74,15 @@ def _returns(ts: list[int], equity: list[float], cash: float, sampling: str) -> 
     path = [cash, *values]
     steps = (after / before - 1 if before > 0 else 0.0 for before, after in pairwise(path))
     return [max(-CAP, min(CAP, step)) for step in steps], sampling
+
+
+def _sessions_a_year(ts: list[int]) -> float:
+    """Infinite for bars of a day or shorter, whose number the calendar of their market tells."""
+    dates = sorted({_day(stamp) for stamp in ts})
+    gaps = [(after - before).days for before, after in pairwise(dates)]
+    if len(gaps) < 2 or statistics.median(gaps) <= 2:
+        return math.inf
+    return 365.25 * len(gaps) / (dates[-1] - dates[0]).days
 
 
 def _bars_a_day(ts: list[int]) -> float:

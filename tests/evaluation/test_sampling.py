@@ -60,6 +60,21 @@ def test_bars_per_year_follow_the_median_day(bars_of_days, expected):
     assert periods_per_year(ts, Sampling.CALENDAR_DAY, 365) == 365
 
 
+def test_bars_longer_than_a_day_are_fewer_a_year():
+    """Weeks with a holiday at their begin, months, weeks of two markets, and days with a pause of half a year."""
+    weeks = START + DAY * (7 * np.arange(80) + (np.arange(80) % 9 == 0))
+    months = np.arange("2015-01", "2025-01", dtype="datetime64[M]").astype("datetime64[ns]").astype(np.int64)
+    both = np.sort(np.concatenate((weeks, weeks + 3 * DAY)))
+    daily = START + DAY * np.concatenate((np.arange(100), np.arange(280, 380)))
+    for sampling in (Sampling.BAR, Sampling.SESSION):
+        assert periods_per_year(weeks, sampling, 252) == pytest.approx(365.25 / 7, rel=0.01)
+        assert periods_per_year(weeks, sampling, 50) == 50, "as evaluation.days_per_year says"
+        assert periods_per_year(months, sampling, 365) == pytest.approx(12, rel=0.01)
+        assert periods_per_year(both, sampling, 252) == pytest.approx(2 * 365.25 / 7, rel=0.02)
+        assert periods_per_year(daily, sampling, 252) == 252
+    assert periods_per_year(weeks, Sampling.CALENDAR_DAY, 365) == 365
+
+
 def test_returns_of_a_ruined_account_are_zero_and_extremes_are_clipped():
     values = np.array([100.0, 110.0, -10.0, -20.0, 5.0, 10.0, 0.0, 3.0])
     assert returns_of(values) == pytest.approx([0.1, -1 - 10 / 110, 0, 0, 1, -1, 0], abs=1e-15)

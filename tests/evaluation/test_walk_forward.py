@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,15 +19,17 @@ from tradewright.backtest.sizing import FixedUnits, PercentEquity
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.catalog.trials import Trials, TrialSource
 from tradewright.evaluation.equity_curve import Sampling
-from tradewright.evaluation.folds import FoldRules, folds_of
+from tradewright.evaluation.folds import BarSpan, FoldRules, folds_of
 from tradewright.evaluation.study import MetricsConfig
 from tradewright.fills.costs import PercentCosts
+from tradewright.model.bar_rules import select
 from tradewright.model.bars import Bars, Floats, Timeframe
 from tradewright.model.errors import ConfigError, DataError, StoreError
 from tradewright.model.instrument import AssetClass, Instrument
 from tradewright.quality.thresholds import SHIPPED
 from tradewright.research import walk_forward as walking
 from tradewright.research.bars import InstrumentBars
+from tradewright.research.fold_runs import FoldRuns
 from tradewright.research.sweep_part import SweepRules
 from tradewright.research.trial_recorder import TrialRecorder
 from tradewright.research.walk_forward import Grounds, WalkForward, walk_forward
@@ -46,13 +49,22 @@ def make(changes: Mapping[str, float]) -> SmaCrossover:
 
 
 def walked(
-    bars: Bars, folder: Path, *, spec: BacktestSpec = SPEC, folds: FoldRules = FOLDS, rank: str = "sharpe"
+    bars: Bars,
+    folder: Path,
+    *,
+    spec: BacktestSpec = SPEC,
+    folds: FoldRules = FOLDS,
+    rank: str = "sharpe",
+    other: Bars | None = None,
+    running: Path | None = None,
 ) -> WalkForward:
     tables = {"BTC": InstrumentBars(BTC, bars)}
+    if other is not None:
+        tables["ETH"] = InstrumentBars(BTC.model_copy(update={"symbol": "ETH"}), other)
     now = datetime(2026, 1, 2, tzinfo=UTC)
     recorder = TrialRecorder(Trials(folder), lambda: now, tables, Timeframe.D1, "terms", "settings")
-    rules = SweepRules(rank, MEASURES, recorder, Artefacts(folder / "look_ahead"))
-    grounds = Grounds(Timeframe.D1, None, SHIPPED, {"strategy": "sma_crossover"})
+    rules = SweepRules(rank, MEASURES, recorder, Artefacts(folder / "look_ahead"), running)
+    grounds = Grounds(Timeframe.D1, {}, SHIPPED, {"strategy": "sma_crossover"})
     return walk_forward(make, SETS, tables, lambda _item: spec, rules, folds, grounds)
 
 
@@ -120,6 +132,70 @@ def test_it_is_the_walk_forward_that_is_written_out(tmp_path: Path, folds: FoldR
     np.testing.assert_array_equal(account.bars.ts, bars.ts[found.folds[0].fold.test.start :])
     ends = [fold.fold.test.stop - found.folds[0].fold.test.start - 1 for fold in found.folds]
     assert (account.position[ends] == 0.0).all()
+
+
+BEGIN, END = 150, 240
+"""Of the second instrument, which begins in a train span and ends before the last test."""
+
+
+def together(a: Bars, b: Bars, chosen: Mapping[str, float], span: tuple[int, int], cash: float) -> tuple[Floats, int]:
+    """Equity of two accounts with half of the cash each on a span of the first one's bars, and closed trades."""
+    (start, stop), equity, trades = span, np.zeros(span[1] - span[0]), 0
+    for bars, offset in ((a, 0), (b, BEGIN)):
+        first, last = (min(max(place - offset, 0), len(bars.ts)) for place in span)
+        curve = np.full(stop - start, cash / 2)
+        if first < last:
+            gated = Gated(int(chosen["fast"]), int(chosen["slow"]), first)
+            alone = run_reference(gated, bars.head(last), replace(SPEC, close_at_end=True, cash=cash / 2))
+            begin = first + offset - start
+            curve[begin : begin + last - first] = alone.equity[first:]
+            curve[begin + last - first :] = alone.equity[-1]
+            trades += len(alone.trades)
+        equity += curve
+    return equity, trades
+
+
+@pytest.mark.parametrize("folds", [FOLDS, replace(FOLDS, anchored=True)], ids=["rolling", "anchored"])
+def test_two_instruments_are_walked_as_it_is_written_out(tmp_path: Path, folds: FoldRules) -> None:
+    a, b = random_bars(5, COUNT), select(random_bars(6, COUNT), slice(BEGIN, END))
+    found = walked(a, tmp_path, folds=folds, other=b)
+    tables = {"BTC": InstrumentBars(BTC, a), "ETH": InstrumentBars(BTC, b)}
+    taken = [make(each) for each in SETS if each["fast"] < each["slow"]]
+    runs = FoldRuns(taken, tables, dict.fromkeys(tables, replace(SPEC, cash=SPEC.cash / 2)), MEASURES, 1)
+    cash, curves, trades = SPEC.cash, [], 0
+    for fold, (train, test) in zip(found.folds, folds_of(COUNT, folds), strict=True):
+        ratios = []
+        for each in SETS:
+            equity = together(a, b, each, train, SPEC.cash)[0] if each["fast"] < each["slow"] else np.ones(3)
+            returns = np.diff(equity) / equity[:-1]
+            ratios.append(returns.mean() / returns.std(ddof=1) if returns.std() > 0 else -np.inf)
+        assert fold.parameters == SETS[int(np.argmax(ratios))]
+        totals = runs.trained(train, None)
+        np.testing.assert_allclose(totals["sharpe"], [each for each in ratios if np.isfinite(each)], rtol=1e-9)
+        ends = [together(a, b, each, train, SPEC.cash)[0][-1] for each in SETS if each["fast"] < each["slow"]]
+        np.testing.assert_allclose(totals["final_equity"], ends, rtol=1e-12)
+        equity, count = together(a, b, fold.parameters, test, cash)
+        alone, _count = together(a, b, fold.parameters, test, SPEC.cash)
+        assert fold.out_of_sample.net_profit == pytest.approx(alone[-1] - SPEC.cash)
+        cash, trades = float(equity[-1]), trades + count
+        curves.append(equity)
+    account = found.report.sections[0].result
+    np.testing.assert_allclose(account.equity, np.concatenate(curves), rtol=1e-9)
+    np.testing.assert_allclose(account.cash + account.position * account.bars.close, account.equity, rtol=1e-9)
+    assert (len(account.trades), account.initial_cash) == (trades, SPEC.cash)
+    assert account.trades["profit"].sum() == pytest.approx(cash - SPEC.cash)
+    bought = account.fills["bar"]
+    assert (np.diff(bought) >= 0).all()
+    assert bought[-1] >= found.folds[-1].fold.test.start - found.folds[0].fold.test.start
+    begin = found.folds[0].fold.test.start
+    holding = a.close[begin:] / a.close[begin] + np.where(
+        np.arange(begin, COUNT) < BEGIN, 1.0, b.close[np.clip(np.arange(begin, COUNT) - BEGIN, 0, END - BEGIN - 1)]
+        / b.close[max(begin - BEGIN, 0)],
+    )  # fmt: skip
+    np.testing.assert_allclose(account.bars.close, holding * SPEC.cash / 2, rtol=1e-9)
+    (line,) = Trials(tmp_path).all()
+    assert (line.facts.instruments, line.trials) == (("BTC", "ETH"), 4 * TAKEN + 1)
+    assert 4 < line.effective < 4 * TAKEN + 1
 
 
 def test_every_set_of_every_train_span_is_a_trial_and_so_is_the_chain(tmp_path: Path) -> None:
@@ -222,3 +298,32 @@ def test_what_cannot_be_walked_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no bar of BTC"):
         walked(Bars.none(), tmp_path)
     assert Trials(tmp_path).all() == ()
+
+
+def test_one_that_was_stopped_goes_on_with_the_folds_that_are_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars, running, spans = random_bars(1, COUNT), tmp_path / "running", []
+    whole = walked(bars, tmp_path / "whole")
+    monkeypatch.setattr(walking, "KEPT_FROM", 4 * TAKEN)
+    plain = FoldRuns.trained
+
+    def trained(runs: FoldRuns, span: BarSpan, *more: Any) -> Any:
+        if len(spans) == 2:
+            raise KeyboardInterrupt
+        spans.append(span)
+        return plain(runs, span, *more)
+
+    monkeypatch.setattr(FoldRuns, "trained", trained)
+    with pytest.raises(KeyboardInterrupt):
+        walked(bars, tmp_path / "stopped", running=running)
+    assert Trials(tmp_path / "stopped").all() == ()
+    kept = sorted(running.iterdir())
+    assert len(kept) == 3, "the third one had begun"
+    kept[0].write_bytes(kept[0].read_bytes()[::-1])
+    monkeypatch.setattr(FoldRuns, "trained", lambda runs, span, *more: spans.append(span) or plain(runs, span, *more))
+    done = walked(bars, tmp_path / "stopped", running=running)
+    assert [each.parameters for each in done.folds] == [each.parameters for each in whole.folds]
+    assert done.report.verdict == whole.report.verdict
+    assert spans == [fold.fold.train for fold in (*whole.folds[:2], whole.folds[0], *whole.folds[2:])]
+    assert list(running.iterdir()) == []

@@ -97,6 +97,8 @@ class Evaluation:
         judged: the row of the set whose verdict is asked for.
         effective: how many independent trials the sets count for, from 1 to their number.
         overfitting: as for :class:`TrialLine`.
+        searched: whether a search chose each set by the results of others. Its best is as lucky as the best of all sets
+            that it could choose, so ``effective`` is the number of those and may exceed that of the sets.
     """
 
     facts: EvaluationFacts
@@ -105,6 +107,7 @@ class Evaluation:
     judged: int = 0
     effective: float = 1.0
     overfitting: float | None = None
+    searched: bool = False
 
 
 class Trials:
@@ -267,7 +270,7 @@ def _line(number: int, done: Evaluation, at: Instant, added: int, distinct: int)
         sketch=done.sketch.tobytes().hex(),
         trials=distinct,
         added=added,
-        effective=min(max(done.effective, 1.0), float(added)),
+        effective=max(done.effective, 1.0) if done.searched and added else min(max(done.effective, 1.0), float(added)),
         overfitting=done.overfitting,
         rows=plain.hex() if len(done.rows) == 1 else "",
         rows_hash=hashlib.sha256(plain).hexdigest(),

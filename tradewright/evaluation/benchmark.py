@@ -20,7 +20,6 @@ from tradewright.evaluation.equity_curve import (
     capped,
     capped_ratio,
     dispersion_ratio,
-    per_period,
     underwater,
 )
 from tradewright.model.bars import Floats, Times
@@ -102,20 +101,22 @@ def benchmark_equity(result: BacktestResult, benchmark: Benchmark | None) -> tup
 
 
 def benchmark_metrics(
-    name: str, held: Floats, returns: Floats, market: Floats, periods_per_year: float, risk_free: float
+    name: str, held: Floats, returns: Floats, market: Floats, periods_per_year: float, idle: float | Floats
 ) -> BenchmarkMetrics:
     """The figures.
 
     Args:
         held: the benchmark's equity per bar, the starting cash first.
         returns, market: of the account and of the benchmark, per period.
-        risk_free: a yearly rate.
+        idle: what an idle account earns in a period, one number or one for each.
     """
-    rate, scale = per_period(risk_free, periods_per_year), math.sqrt(periods_per_year)
+    scale = math.sqrt(periods_per_year)
     own, theirs = _deviation(returns), _deviation(market)
     covariance = float(np.cov(returns, market)[0, 1]) if len(returns) > 1 else 0.0
-    beta = covariance / theirs**2 if theirs > NOISE else 0.0
-    mean, passive = (float(each.mean()) - rate if len(each) else 0.0 for each in (returns, market))
+    gained, offered = returns - idle, market - idle
+    moved = _deviation(offered)
+    beta = float(np.cov(gained, offered)[0, 1]) / moved**2 if moved > NOISE else 0.0
+    mean, passive = (float(each.mean()) if len(each) else 0.0 for each in (gained, offered))
     apart = returns - market
     error = _deviation(apart)
     return BenchmarkMetrics(

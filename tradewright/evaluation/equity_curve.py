@@ -109,15 +109,20 @@ def returns_of(values: Floats) -> Floats:
 def periods_per_year(ts: Times, sampling: Sampling, days_per_year: float, days: Times | None = None) -> float:
     """The number of samples in a year: days per year, times the median number of bars per session for ``bar``.
 
-    The median keeps half days and a cut first or last day from moving the factor; 390 for US stock minutes.
+    The median keeps half days and a cut first or last day from moving the factor; 390 for US stock minutes. Bars of a
+    week or longer are fewer than days: as many as calendar time has, 52.2 and 12, or ``days_per_year`` where that is
+    less. They are told from daily ones by a median distance of more than two days.
 
     Args:
         days: as for :func:`sample_indices`.
     """
-    if sampling is not Sampling.BAR or len(ts) == 0:
+    if sampling is Sampling.CALENDAR_DAY or len(ts) == 0:
         return float(days_per_year)
-    per_day = np.diff(sample_indices(ts, Sampling.SESSION, days), prepend=-1)
-    return float(days_per_year) * float(np.median(per_day))
+    sessions = sample_indices(ts, Sampling.SESSION, days)
+    gaps = np.diff((ts // DAY_NS if days is None else days)[sessions])
+    longer = len(gaps) > 1 and float(np.median(gaps)) > 2.0
+    in_a_year = min(float(days_per_year), 365.25 / float(gaps.mean())) if longer else float(days_per_year)
+    return in_a_year if sampling is Sampling.SESSION else in_a_year * float(np.median(np.diff(sessions, prepend=-1)))
 
 
 def per_period(yearly: float, periods: float) -> float:

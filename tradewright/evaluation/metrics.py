@@ -20,14 +20,15 @@ from tradewright.evaluation.equity_curve import (
     drawdown_metrics,
     elapsed_years,
     levels,
-    per_period,
     periods_per_year,
     returns_of,
 )
+from tradewright.evaluation.risk_free import idle_returns, mean_rate
 from tradewright.evaluation.significance import shape_of
 from tradewright.evaluation.trade_metrics import TradeMetrics, trade_metrics
 from tradewright.model.bars import Floats
 from tradewright.model.errors import DataError
+from tradewright.model.risk_free import RiskFree
 
 MIN_DAILY_SAMPLES = 20
 """Below this many daily returns the returns per bar are used instead, and the result says so (Q-30)."""
@@ -110,11 +111,11 @@ def annual_growth(growth: float, years: float) -> float:
     return CAP if exponent >= math.log1p(CAP) else math.expm1(exponent)
 
 
-def ratio_metrics(returns: Floats, sampling: Sampling, periods_per_year: float, risk_free: float) -> RatioMetrics:
-    """From simple returns per period; ``risk_free`` is a yearly rate, compounded down to the period."""
+def ratio_metrics(returns: Floats, sampling: Sampling, periods_per_year: float, idle: float | Floats) -> RatioMetrics:
+    """From simple returns per period; ``idle`` is what an idle account earns in a period, or in each of them."""
     scale = math.sqrt(periods_per_year)
     deviation = sample_deviation(returns)
-    excess = returns - per_period(risk_free, periods_per_year)
+    excess = returns - idle
     mean = float(excess.mean()) if len(returns) else 0.0
     return RatioMetrics(
         returns_sampling=sampling,
@@ -259,7 +260,7 @@ def evaluate(
     result: BacktestResult,
     sampling: Sampling = Sampling.SESSION,
     days_per_year: float = 252,
-    risk_free: float = 0.0,
+    risk_free: RiskFree = 0.0,
     benchmark: Benchmark | None = None,
 ) -> Metrics:
     """Every figure of a backtest.
@@ -268,12 +269,12 @@ def evaluate(
         result: the backtest; an empty one, one bar, no trades and a constant equity all have figures.
         sampling: where equity is read for the returns and the maximum drawdown.
         days_per_year: sampled days per year: 252 for stocks per session, 365 for calendar days and for crypto.
-        risk_free: the yearly rate that an idle account would earn, as a fraction.
+        risk_free: the yearly rate that an idle account would earn, as a fraction, or such rates as they became known.
         benchmark: what the account is measured against; the instruments held when None.
 
     Raises:
         DataError: for a starting cash that is not positive, an amount that is not finite, a setting out of range, or
-            bars before the benchmark's first one.
+            bars before the benchmark's first one or the first of the risk-free rates.
     """
     sampling = Sampling(sampling)
     _refuse_unusable(result)
@@ -288,17 +289,18 @@ def evaluate(
     if sampling is not Sampling.BAR:
         sampled = levels(ts, result.equity, result.initial_cash, sampling, result.days)
     fall, per_year = drawdown_metrics(sampled, per_bar), periods_per_year(ts, used, days_per_year, result.days)
+    idle = idle_returns(risk_free, result, used, per_year)
     name, held = benchmark_equity(result, benchmark)
     market = returns_of(levels(ts, held, result.initial_cash, used, result.days))
     held_per_bar = levels(ts, held, result.initial_cash, Sampling.BAR)
     parts = (
         growth,
-        ratio_metrics(returns, used, per_year, risk_free),
+        ratio_metrics(returns, used, per_year, idle),
         fall,
         trade_metrics(result.trades),
         activity_metrics(result, years),
         tail_metrics(tail_returns, tail_used),
-        benchmark_metrics(name, held_per_bar, returns, market, per_year, risk_free),
+        benchmark_metrics(name, held_per_bar, returns, market, per_year, idle),
     )
     figures = {name: value for part in parts for name, value in vars(part).items()}
     figures["calmar"] = capped_ratio(growth.cagr, -fall.max_drawdown)
@@ -306,7 +308,7 @@ def evaluate(
         **figures,
         sampling=sampling,
         days_per_year=days_per_year,
-        risk_free=risk_free,
+        risk_free=mean_rate(risk_free, result),
         bars=len(ts),
         years=years,
         capped=tuple(name for name in CAPPABLE if abs(figures[name]) >= CAP),
@@ -344,10 +346,10 @@ def _refuse_unusable(result: BacktestResult) -> None:
             )
 
 
-def _refuse_settings(days_per_year: float, risk_free: float) -> None:
+def _refuse_settings(days_per_year: float, risk_free: RiskFree) -> None:
     if not 0 < days_per_year < np.inf:
         raise DataError(f"{days_per_year} is no number of days", where="evaluation.days_per_year", remedy="252 or 365")
-    if not -1 < risk_free < np.inf:
+    if isinstance(risk_free, float | int) and not -1 < risk_free < np.inf:
         raise DataError(
             f"{risk_free} is no yearly rate", where="evaluation.risk_free", remedy="give a fraction above -1, as 0.02"
         )

@@ -29,6 +29,7 @@ from tradewright.evaluation.rolling import metrics_window
 from tradewright.evaluation.trial_count import TrialCount
 from tradewright.evaluation.verdict import SkillVerdict
 from tradewright.model.errors import DataError
+from tradewright.model.risk_free import RiskFree
 from tradewright.store.files import write_bytes
 
 DETAILED = 6
@@ -126,7 +127,7 @@ def risk_report(
     *,
     sampling: Sampling = Sampling.SESSION,
     days_per_year: float | Mapping[str, float] = 252,
-    risk_free: float = 0.0,
+    risk_free: RiskFree = 0.0,
     benchmark: Benchmark | None = None,
     windows: Sequence[int] = (),
     evidence: Mapping[str, ValidityEvidence] | None = None,
@@ -166,13 +167,13 @@ def risk_report(
         )
         for name, result in accounts.items()
     }
-    sections = tuple(_section(name, case, windows) for name, case in cases.items())
+    sections = tuple(_section(name, case, windows, risk_free) for name, case in cases.items())
     return RiskReport(strategy, sections, verdict(next(iter(cases.values()))), dict(facts or {}))
 
 
-def _section(name: str, case: CheckInput, windows: Sequence[int]) -> AccountSection:
+def _section(name: str, case: CheckInput, windows: Sequence[int], risk_free: RiskFree) -> AccountSection:
     known = case.metrics
-    rolling = metrics_window(case.result, windows, known.sampling, known.days_per_year, known.risk_free)
+    rolling = metrics_window(case.result, windows, known.sampling, known.days_per_year, risk_free)
     return AccountSection(name, case.result, known, find(case), monthly_table(case.result), rolling)
 
 

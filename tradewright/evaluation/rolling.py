@@ -15,13 +15,14 @@ from tradewright.evaluation.equity_curve import (
     Sampling,
     capped,
     capped_ratio,
-    per_period,
     periods_per_year,
     sample_indices,
 )
 from tradewright.evaluation.formatting import percent, ratio
 from tradewright.evaluation.metrics import sampled_returns, traded_values
+from tradewright.evaluation.risk_free import idle_returns
 from tradewright.model.bars import Floats, Times
+from tradewright.model.risk_free import RiskFree
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +50,7 @@ Windows = npt.NDArray[np.void]
 
 
 def metrics_window(
-    result: BacktestResult, windows: Sequence[int], sampling: Sampling, days_per_year: float, risk_free: float = 0.0
+    result: BacktestResult, windows: Sequence[int], sampling: Sampling, days_per_year: float, risk_free: RiskFree = 0.0
 ) -> Windows:
     """An array of ``WINDOW``: by window in the order given, then by time; a window longer than the run has no row.
 
@@ -60,12 +61,18 @@ def metrics_window(
     returns, used = sampled_returns(result, sampling)
     per_year = periods_per_year(result.bars.ts, used, days_per_year, result.days)
     ends = sample_indices(result.bars.ts, used, result.days)
-    parts = [_of_length(result, returns, ends, length, per_year, risk_free) for length in windows]
+    excess = returns - idle_returns(risk_free, result, used, per_year)
+    parts = [_of_length(result, returns, excess, ends, length, per_year) for length in windows]
     return np.concatenate([np.empty(0, WINDOW), *parts])
 
 
 def _of_length(
-    result: BacktestResult, returns: Floats, ends: npt.NDArray[np.intp], length: int, per_year: float, risk_free: float
+    result: BacktestResult,
+    returns: Floats,
+    excess: Floats,
+    ends: npt.NDArray[np.intp],
+    length: int,
+    per_year: float,
 ) -> Windows:
     if length > len(returns):
         return np.empty(0, WINDOW)
@@ -73,7 +80,7 @@ def _of_length(
     last = ends[length - 1 :]
     before = np.concatenate(([-1], ends[: len(returns) - length]))
     rows["window"], rows["ts"] = length, result.bars.ts[last]
-    rows["sharpe"], rows["sortino"] = _ratios(returns, length, math.sqrt(per_year), per_period(risk_free, per_year))
+    rows["sharpe"], rows["sortino"] = _ratios(returns, excess, length, math.sqrt(per_year))
     trades, bars = result.trades, len(result.bars.ts)
     closed = _per_bar(trades["exit_bar"], np.ones(len(trades)), bars)
     won = _per_bar(trades["exit_bar"], trades["profit"] > 0, bars)
@@ -97,16 +104,16 @@ def _between(values: Floats, before: npt.NDArray[np.intp], last: npt.NDArray[np.
     return found
 
 
-def _ratios(returns: Floats, length: int, scale: float, rate: float) -> tuple[Floats, Floats]:
+def _ratios(returns: Floats, excess: Floats, length: int, scale: float) -> tuple[Floats, Floats]:
     """Sharpe and Sortino ratios of each window, by the definitions of a backtest."""
-    views = np.lib.stride_tricks.sliding_window_view(returns, length)
+    views, above = (np.lib.stride_tricks.sliding_window_view(each, length) for each in (returns, excess))
     sharpe, sortino = np.zeros(len(views)), np.zeros(len(views))
     step = max(1, CHUNK_VALUES // length)
     for start in range(0, len(views), step):
         part = slice(start, start + step)
-        seen = views[part]
-        mean, spread = seen.mean(axis=1) - rate, seen.std(axis=1, ddof=1)
-        downside = np.sqrt(np.square(np.minimum(seen - rate, 0.0)).mean(axis=1))
+        seen, won = views[part], above[part]
+        mean, spread = won.mean(axis=1), seen.std(axis=1, ddof=1)
+        downside = np.sqrt(np.square(np.minimum(won, 0.0)).mean(axis=1))
         moved = spread > NOISE
         sharpe[part] = np.divide(mean, spread, out=np.zeros(len(seen)), where=moved) * scale
         sortino[part] = [

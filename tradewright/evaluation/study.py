@@ -20,6 +20,7 @@ from tradewright.evaluation.trial_count import TrialCount
 from tradewright.model.bars import Bars, Times
 from tradewright.model.errors import ConfigError
 from tradewright.model.hashing import content_hash
+from tradewright.model.risk_free import RiskFree
 from tradewright.model.strategy import Strategy
 from tradewright.store.dataset import bars_hash
 
@@ -31,14 +32,14 @@ class MetricsConfig:
     Args:
         sampling: how equity is sampled.
         days_per_year: the sampled days of a year, for all instruments or by instrument.
-        risk_free: the yearly rate, as a fraction.
+        risk_free: the yearly rate, as a fraction, or such rates as they became known.
         benchmark: what accounts are measured against; the instruments held when None.
         windows: the lengths of rolling figures, in periods.
     """
 
     sampling: Sampling = Sampling.SESSION
     days_per_year: float | Mapping[str, float] = 252
-    risk_free: float = 0.0
+    risk_free: RiskFree = 0.0
     benchmark: Benchmark | None = None
     windows: tuple[int, ...] = ()
 

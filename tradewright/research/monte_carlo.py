@@ -17,6 +17,7 @@ from tradewright.evaluation.metrics import Metrics, evaluate
 from tradewright.evaluation.monte_carlo import MonteCarloSummary, bootstrap_returns, miss_trades, shuffle_trades
 from tradewright.evaluation.stress import stressed
 from tradewright.model.bars import Floats
+from tradewright.model.risk_free import RiskFree
 from tradewright.model.strategy import Strategy
 from tradewright.research.bars import InstrumentBars
 from tradewright.research.permutation_test import PermutationTest, permutation_test
@@ -81,6 +82,7 @@ def monte_carlo(
     tables: Mapping[str, InstrumentBars],
     specs: Mapping[str, BacktestSpec],
     rules: MonteCarloRules,
+    risk_free: RiskFree | None = None,
 ) -> MonteCarloStudy:
     """Simulate other histories of a backtest, and run it again under stress.
 
@@ -90,6 +92,7 @@ def monte_carlo(
     Args:
         account: the backtest, of all instruments as one account, with its ``metrics``, whose conventions hold here too.
         specs: its terms by instrument; ``cash`` is the whole account's.
+        risk_free: as the metrics were computed with; their own rate when None.
 
     Raises:
         ReturnsRefused: rules out of range.
@@ -97,6 +100,7 @@ def monte_carlo(
     """
     asked = [*((factor, 0) for factor in rules.cost_factors), *((1.0, late) for late in rules.delays)]
     levels_of_bars = levels(account.bars.ts, account.equity, account.initial_cash, Sampling.BAR)
+    idle = metrics.risk_free if risk_free is None else risk_free
     trades, rest = trade_returns(account), {"paths": rules.paths, "seed": rules.seed}
     return MonteCarloStudy(
         bars=len(account.bars.ts),
@@ -112,7 +116,7 @@ def monte_carlo(
         shuffled=shuffle_trades(trades, **rest).summary(),
         missed=miss_trades(trades, share=rules.missed_share, **rest).summary(),
         stresses=tuple(
-            Stress(costs, late, _stressed(strategy, metrics, tables, specs, costs, late)) for costs, late in asked
+            Stress(costs, late, _stressed(strategy, metrics, tables, specs, costs, late, idle)) for costs, late in asked
         ),
         permuted=permutation_test(
             strategy, account, tables, specs, metrics.days_per_year, rules.permutations, rules.seed
@@ -134,6 +138,7 @@ def _stressed(
     specs: Mapping[str, BacktestSpec],
     costs: float,
     delay: int,
+    risk_free: RiskFree,
 ) -> Metrics:
     results = {}
     for symbol, item in tables.items():
@@ -141,4 +146,4 @@ def _stressed(
         harder = replace(stressed(spec, costs, delay), cash=spec.cash / len(tables))
         results[symbol] = replace(run(strategy, item.bars, harder), session_days=session_days(item))
     account = next(iter(results.values())) if len(results) == 1 else pooled(results)
-    return evaluate(account, metrics.sampling, metrics.days_per_year, metrics.risk_free)
+    return evaluate(account, metrics.sampling, metrics.days_per_year, risk_free)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -26,10 +26,15 @@ from tradewright.evaluation.sweep_checks import SetTests, set_tests, surface_fin
 from tradewright.evaluation.trial_count import TrialCount
 from tradewright.evaluation.verdict import SkillVerdict, luck_chance
 from tradewright.model.bars import Floats
-from tradewright.model.errors import ConfigError
-from tradewright.research.bars import InstrumentBars
 from tradewright.research.set_skill import compared_periods
-from tradewright.research.sweep_part import SweepPart, TriedPart, refuse_without_bars, try_part
+from tradewright.research.sweep_part import (
+    SweepPart,
+    TriedPart,
+    data_hash_of,
+    taken_sets,
+    totals_of_sets,
+    try_part,
+)
 from tradewright.research.trial_recorder import trial_rows
 
 SKILL_FIGURES = ("skill_sharpe", "luck_chance", "deflated_sharpe")
@@ -82,6 +87,46 @@ class SweepResult:
             found.update(zip(inside, _skill(part, [row - start for row in inside], self.tried), strict=True))
         return [found[row] for row in rows]
 
+    def rows(self, top: int = 0, objectives: Sequence[str] = ()) -> list[dict[str, float | str | bool]]:
+        """The sets, best first: swept settings, parameters, :data:`SKILL_FIGURES`, totals.
+
+        Args:
+            top: how many; 0 for all.
+            objectives: figures of which ``pareto`` marks the front (:meth:`front`); its sets come after the ``top``
+                best ones where they are not among them.
+        """
+        shown, marked = self.order[: top or None], self.front(objectives) if objectives else None
+        if marked is not None:
+            rest = self.order[len(shown) :]
+            shown = np.concatenate((shown, rest[marked[rest]]))
+        return [
+            {
+                **self.parameters[row],
+                **({} if marked is None else {"pareto": bool(marked[row])}),
+                **skill,
+                **{name: self.totals[name][row].item() for name in TOTALS.names or ()},
+            }
+            for row, skill in zip(shown.tolist(), self.skill(shown.tolist()), strict=True)
+        ]
+
+    def front(self, names: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Which sets are on the Pareto front of several figures, each the better the higher.
+
+        Args:
+            names: of ``TOTALS`` or :data:`SKILL_FIGURES`, at least one.
+        """
+        skill = self.skill(range(len(self.totals))) if set(names) & set(SKILL_FIGURES) else []
+        columns = [
+            [row[name] for row in skill] if name in SKILL_FIGURES else self.totals[name].astype(np.float64)
+            for name in names
+        ]
+        return pareto_front(np.array(columns, np.float64).T)
+
+    @property
+    def data_hash(self) -> str:
+        """Of the bars of the part that holds the best set."""
+        return data_hash_of(self.home.part.tables)
+
 
 def run_sweep(parts: Sequence[SweepPart], progress: Progress | None = None) -> SweepResult:
     """Backtest the parameter sets of all parts, count them as trials, and judge the best.
@@ -97,12 +142,12 @@ def run_sweep(parts: Sequence[SweepPart], progress: Progress | None = None) -> S
     """
     found = tuple(try_part(part, _part_of(progress, parts, place)) for place, part in enumerate(parts))
     rank = parts[0].rules.rank
-    ranked = [_ranked(part, rank) for part in found]
+    ranked = [ranking(part, rank) for part in found]
     order = np.argsort(-np.concatenate(ranked), kind="stable")
     starts = _starts(found)
     home = int(np.searchsorted(starts, order[0], side="right")) - 1
     best = int(order[0]) - starts[home]
-    compared = [_compared(part) for part in found]
+    compared = [_searched(part) if part.part.among else _compared(part) for part in found]
     evaluated = [
         _evaluation(part, active, best if place == home else 0)
         for place, (part, active) in enumerate(zip(found, compared, strict=True))
@@ -112,7 +157,6 @@ def run_sweep(parts: Sequence[SweepPart], progress: Progress | None = None) -> S
     for part in found:
         part.totals["sharpe"] *= math.sqrt(part.bars_per_year)
     sets = [found[home].part.sets[row] for row in found[home].taken]
-    figures = found[home].totals[rank].astype(np.float64) if rank in (TOTALS.names or ()) else ranked[home]
     return SweepResult(
         parameters=[{**part.part.swept, **part.part.sets[row]} for part in found for row in part.taken],
         totals=np.concatenate([part.totals for part in found]),
@@ -122,28 +166,21 @@ def run_sweep(parts: Sequence[SweepPart], progress: Progress | None = None) -> S
         verdict=_verdict(found[home], best, tried),
         tried=tried,
         parts=found,
-        home=RankedPart(found[home].part, sets, figures, best),
-        findings=surface_findings(sets, figures, best, rank),
+        home=RankedPart(found[home].part, sets, ranked[home], best),
+        findings=surface_findings(sets, ranked[home], best, rank),
         tests=_tests(found[home], compared[home], best),
         ahead=next((part.ahead for part in found if part.ahead), ""),
     )
 
 
-def only_instrument(tables: Mapping[str, InstrumentBars]) -> InstrumentBars:
-    """The one instrument of a walk-forward, with bars.
+def pareto_front(figures: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which rows no other row beats: none is at least as high in every column and higher in one.
 
-    Raises:
-        ConfigError: for another number of instruments.
-        DataError: without a bar.
+    Args:
+        figures: sets x objectives; NaN counts as below any number.
     """
-    if len(tables) != 1:
-        raise ConfigError(
-            f"a walk-forward runs on one instrument, not on {len(tables)}",
-            where="backtest.instruments",
-            remedy=f"say backtest.instruments=[{next(iter(tables))}]",
-        )
-    refuse_without_bars(tables)
-    return next(iter(tables.values()))
+    table = np.where(np.isnan(figures), -np.inf, figures)
+    return np.array([not ((table >= row).all(axis=1) & (table > row).any(axis=1)).any() for row in table], np.bool_)
 
 
 def distinct_sets(found: npt.NDArray[np.void]) -> npt.NDArray[np.intp]:
@@ -174,11 +211,17 @@ def _part_of(progress: Progress | None, parts: Sequence[SweepPart], place: int) 
     return lambda done, _sets: progress(before + done, every)
 
 
-def _ranked(part: TriedPart, rank: str) -> Floats:
-    """The figure by which the sets of a part are ranked."""
+def ranking(part: TriedPart, rank: str) -> Floats:
+    """The figure by which the sets of a part are ranked; the Sharpe ratio is a year's, so that parts compare.
+
+    Args:
+        part: with the totals of a sweep, whose Sharpe ratio is that of a bar.
+        rank: one of ``TOTALS`` or of :data:`SKILL_FIGURES`.
+    """
     if rank in SKILL_FIGURES:
         return np.array([figures[rank] for figures in _skill(part, range(len(part.totals)), TrialCount())])
-    return part.totals[rank].astype(np.float64)
+    figures = part.totals[rank].astype(np.float64)
+    return figures * math.sqrt(part.bars_per_year) if rank == "sharpe" else figures
 
 
 def _skill(part: TriedPart, rows: Sequence[int], tried: TrialCount) -> list[dict[str, float]]:
@@ -197,7 +240,10 @@ def _skill(part: TriedPart, rows: Sequence[int], tried: TrialCount) -> list[dict
 
 
 class _Compared(NamedTuple):
-    """What a sample of the distinct sets of a part adds to holding: periods x sets of the sample."""
+    """What a sample of the distinct sets of a part adds to holding: periods x sets of the sample.
+
+    Of a search they are those that it could choose, since its best is as lucky as theirs; ``sample`` is empty then.
+    """
 
     distinct: int
     sample: list[int]
@@ -210,6 +256,15 @@ def _compared(part: TriedPart) -> _Compared:
     return _Compared(len(rows), sample, part.active(sample, compared_periods(part.market.days)))
 
 
+def _searched(part: TriedPart) -> _Compared:
+    """Of the sets that a search could choose."""
+    among = part.part.among
+    taken, _why = taken_sets(part.part.make, [among[row] for row in sample_of(len(among))])
+    looked = replace(part, taken=list(taken), made=list(taken.values()))
+    found = _compared(replace(looked, totals=totals_of_sets(looked)))
+    return _Compared(round(found.distinct * len(among) / len(taken)), [], found.active)
+
+
 def _evaluation(part: TriedPart, compared: _Compared, judged: int) -> Evaluation:
     """The sets of a part as the trial ledger records them."""
     recorder, active = part.part.rules.recorder, compared.active
@@ -220,6 +275,7 @@ def _evaluation(part: TriedPart, compared: _Compared, judged: int) -> Evaluation
         judged=judged,
         effective=effective_trials(active, compared.distinct).trials if len(active) > 1 else len(part.made),
         overfitting=overfitting(active).probability if _splits(active) else None,
+        searched=bool(part.part.among),
     )
 
 

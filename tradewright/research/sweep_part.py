@@ -15,7 +15,7 @@ import numpy.typing as npt
 from tradewright.backtest.cache import cache_key
 from tradewright.backtest.engine import run
 from tradewright.backtest.pooled_sets import PooledCurve, pooled_returns, pooled_sweep
-from tradewright.backtest.result import BacktestResult
+from tradewright.backtest.result import TOTALS, BacktestResult
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import Progress, sweep
 from tradewright.evaluation.aggregate import pooled
@@ -67,6 +67,7 @@ class SweepPart:
         make: the strategy of a parameter set; it raises ConfigError for values that do not go together (a fast average
             that is slower than the slow one), and that set is left out.
         swept: the settings that are no parameters and differ from part to part, as they were written.
+        among: all sets of which a search chose these by their results; empty where none did.
     """
 
     make: Callable[[Mapping[str, float]], Strategy]
@@ -75,6 +76,7 @@ class SweepPart:
     terms: Terms
     rules: SweepRules
     swept: Mapping[str, str] = field(default_factory=dict)
+    among: Sequence[Mapping[str, float]] = ()
 
 
 @dataclass(frozen=True)
@@ -154,19 +156,33 @@ def try_part(part: SweepPart, progress: Progress | None = None) -> TriedPart:
         DataError: an instrument without a bar.
         StrategyError: the strategy's own code failed.
     """
+    ready = tested_part(part)
+    return replace(ready, totals=totals_of_sets(ready, progress, _running(part, ready.made, ready.specs)))
+
+
+def tested_part(part: SweepPart) -> TriedPart:
+    """The sets of a part that the strategy takes, after the look-ahead test of the first one; none is tried yet.
+
+    Raises:
+        ConfigError, DataError, StrategyError: as :func:`try_part`.
+    """
     refuse_without_bars(part.tables)
     taken, why = taken_sets(part.make, part.sets)
     made = list(taken.values())
     tested = [evidence_of(made[0], item, part.rules.kept) for item in part.tables.values()]
-    specs = {symbol: _shared_terms(part, item) for symbol, item in part.tables.items()}
-    accounts = _accounts(part, specs)
-    kept = _running(part, made, specs)
-    if len(accounts) == 1:
-        found = sweep(made, *accounts[0], threads=threads(), progress=progress, kept=kept)
-    else:
-        found = pooled_sweep(made, accounts, threads=threads(), progress=progress, kept=kept)
+    specs = {symbol: shared_terms(part.terms, item, len(part.tables)) for symbol, item in part.tables.items()}
     ahead = next((finding for each in tested for finding in each.findings), "")
-    return TriedPart(part, list(taken), why, ahead, made, specs, found)
+    return TriedPart(part, list(taken), why, ahead, made, specs, np.empty(0, TOTALS))
+
+
+def totals_of_sets(
+    ready: TriedPart, progress: Progress | None = None, kept: Path | None = None
+) -> npt.NDArray[np.void]:
+    """The totals of the sets of a part, on several instruments those of all accounts as one."""
+    accounts = _accounts(ready.part, ready.specs)
+    if len(accounts) == 1:
+        return sweep(ready.made, *accounts[0], threads=threads(), progress=progress, kept=kept)
+    return pooled_sweep(ready.made, accounts, threads=threads(), progress=progress, kept=kept)
 
 
 def _running(part: SweepPart, made: Sequence[Strategy], specs: Mapping[str, BacktestSpec]) -> Path | None:
@@ -174,9 +190,14 @@ def _running(part: SweepPart, made: Sequence[Strategy], specs: Mapping[str, Back
     folder = part.rules.running
     if folder is None or len(made) < KEPT_FROM:
         return None
-    keys = part.rules.recorder.keys(made).tobytes().hex()
-    runs = [cache_key(made[0], item.data_hash, specs[symbol]) for symbol, item in sorted(part.tables.items())]
-    return folder / f"{content_hash([runs, keys])}.rows"
+    return folder / f"{sets_digest(part.rules.recorder, made, specs)}.rows"
+
+
+def sets_digest(recorder: TrialRecorder, made: Sequence[Strategy], specs: Mapping[str, BacktestSpec]) -> str:
+    """A hash of everything that the totals of sets depend on: code, parameters, bars, terms."""
+    keys = recorder.keys(made).tobytes().hex()
+    runs = [cache_key(made[0], item.data_hash, specs[symbol]) for symbol, item in sorted(recorder.tables.items())]
+    return content_hash([runs, keys])
 
 
 def _accounts(part: SweepPart, specs: Mapping[str, BacktestSpec]) -> list[tuple[Bars, BacktestSpec]]:
@@ -184,10 +205,10 @@ def _accounts(part: SweepPart, specs: Mapping[str, BacktestSpec]) -> list[tuple[
     return [(item.bars, specs[symbol]) for symbol, item in part.tables.items()]
 
 
-def _shared_terms(part: SweepPart, item: InstrumentBars) -> BacktestSpec:
-    """The terms of one instrument, with an equal part of the cash."""
-    terms = part.terms(item)
-    return replace(terms, cash=terms.cash / len(part.tables))
+def shared_terms(terms: Terms, item: InstrumentBars, instruments: int) -> BacktestSpec:
+    """The terms of one of several instruments, with an equal part of the cash."""
+    found = terms(item)
+    return replace(found, cash=found.cash / instruments)
 
 
 def refuse_without_bars(tables: Mapping[str, InstrumentBars]) -> None:
@@ -199,6 +220,12 @@ def refuse_without_bars(tables: Mapping[str, InstrumentBars]) -> None:
     if empty := [symbol for symbol, item in tables.items() if len(item.bars.ts) == 0]:
         what = f"no bar of {', '.join(empty)} lies in the period"
         raise DataError(what, where="backtest.start, backtest.end", remedy="choose a period within what is stored")
+
+
+def data_hash_of(tables: Mapping[str, InstrumentBars]) -> str:
+    """The hash of the bars of the one instrument, or over those of all, as of a backtest of them."""
+    hashes = [item.data_hash for item in tables.values()]
+    return hashes[0] if len(hashes) == 1 else content_hash(hashes)
 
 
 def days_per_year(item: InstrumentBars, measures: MetricsConfig) -> float:

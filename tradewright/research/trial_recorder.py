@@ -85,13 +85,14 @@ class TrialRecorder:
         judged: int = 0,
         effective: float = 1.0,
         overfitting: float | None = None,
+        searched: bool = False,
     ) -> Evaluation:
         """Sets that were evaluated on all bars, as the ledger records them.
 
         Args:
             strategy: any one of them.
             rows: of :func:`trial_rows`.
-            judged, effective, overfitting: as for :class:`~tradewright.catalog.trials.Evaluation`.
+            judged, effective, overfitting, searched: as for :class:`~tradewright.catalog.trials.Evaluation`.
         """
         bars = [item.bars for item in self.tables.values()]
         facts = EvaluationFacts(
@@ -105,7 +106,7 @@ class TrialRecorder:
             first=min((int(each.ts[0]) for each in bars if len(each.ts)), default=0),
             last=max((int(each.ts[-1]) for each in bars if len(each.ts)), default=0),
         )
-        return Evaluation(facts, sketch_of(bars), rows, judged, effective, overfitting)
+        return Evaluation(facts, sketch_of(bars), rows, judged, effective, overfitting, searched)
 
     def keys(self, strategies: Sequence[Strategy | Allocation]) -> npt.NDArray[np.uint64]:
         """A number for each set: of the code, the terms, the instruments, the features and the parameters."""

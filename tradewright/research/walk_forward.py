@@ -6,37 +6,43 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from tradewright.backtest.result import FILL, TRADE, BacktestResult, Curves
-from tradewright.backtest.span import run_span, span_spec
-from tradewright.backtest.spec import BacktestSpec
-from tradewright.backtest.sweep import sweep as sweep_sets
+from tradewright.backtest.result import TOTALS, BacktestResult
 from tradewright.catalog.trials import TrialSource
 from tradewright.evaluation.effective_trials import REPRESENTATIVES, effective_trials, sample_of
 from tradewright.evaluation.equity_curve import Sampling, levels, returns_of
-from tradewright.evaluation.finding import ValidityEvidence
+from tradewright.evaluation.finding import TOGETHER, ValidityEvidence, pooled_validity_evidence
 from tradewright.evaluation.fold_metrics import FoldSpread, spread_over_folds
 from tradewright.evaluation.folds import BarSpan, Fold, FoldRules, folds_of
-from tradewright.evaluation.metrics import Metrics, evaluate
+from tradewright.evaluation.metrics import Metrics
 from tradewright.evaluation.risk_report import RiskReport, risk_report
 from tradewright.evaluation.significance import shape_of
-from tradewright.evaluation.study import MetricsConfig
 from tradewright.evaluation.trial_count import TrialCount
-from tradewright.model.bar_rules import select
-from tradewright.model.bars import Bars, Timeframe, Times
+from tradewright.model.bars import Timeframe, Times
+from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import Strategy
 from tradewright.quality.thresholds import QualityRules
 from tradewright.research.bars import BaseBars, InstrumentBars
+from tradewright.research.fold_runs import FoldRuns
 from tradewright.research.look_ahead import evidence_of
-from tradewright.research.set_skill import active_set_returns, compared_periods
-from tradewright.research.study import Terms, evidence, session_days
-from tradewright.research.sweep import distinct_sets, only_instrument
-from tradewright.research.sweep_part import SweepRules, days_per_year, taken_sets
+from tradewright.research.study import Terms, evidence
+from tradewright.research.sweep import distinct_sets
+from tradewright.research.sweep_part import (
+    KEPT_FROM,
+    SweepRules,
+    data_hash_of,
+    refuse_without_bars,
+    sets_digest,
+    shared_terms,
+    taken_sets,
+)
 from tradewright.research.trial_recorder import keys_on_part, trial_rows
+from tradewright.store.kept_rows import KeptRows
 
 Progress = Callable[[int, int], None]
 """Called with (sets done, sets of all folds)."""
@@ -65,17 +71,20 @@ class WalkForwardFold:
 class WalkForward:
     """A walk-forward with its folds, the earliest first.
 
-    ``report`` is on the one account of all tests, with its verdict. ``bars`` are all bars, those of the first train
-    span included. ``sets`` were tried in each fold; ``left_out``, ``why`` and ``ahead`` as of a sweep.
+    ``report`` is on the one account of all tests, with its verdict. ``ts`` are the starts of all bars, those of the
+    first train span included, ``days`` the dates of their sessions in days since 1970. ``sets`` were tried in each
+    fold; ``left_out``, ``why``, ``ahead`` and ``data_hash`` as of a sweep.
     """
 
-    bars: Bars
+    ts: Times
+    days: Times
     folds: tuple[WalkForwardFold, ...]
     report: RiskReport
     sets: int
     left_out: int
     why: str
     ahead: str
+    data_hash: str
 
     @property
     def efficiency(self) -> float | None:
@@ -94,38 +103,14 @@ class Grounds:
     """What the data checks need to judge the bars, as of a backtest.
 
     Args:
-        base: the stored bars that these are made of, where they are made.
+        bases: the stored bars of the instruments whose bars are made of shorter ones.
         facts: shown at the head of the report.
     """
 
     timeframe: Timeframe
-    base: BaseBars | None
+    bases: Mapping[str, BaseBars]
     quality: QualityRules
     facts: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class _Sweep:
-    """The sets of all folds on the one instrument."""
-
-    made: Sequence[Strategy]
-    item: InstrumentBars
-    spec: BacktestSpec
-    measures: MetricsConfig
-    threads: int
-
-    @cached_property
-    def days(self) -> Times:
-        return session_days(self.item)
-
-    def run(self, chosen: int, span: BarSpan, cash: float) -> BacktestResult:
-        result = run_span(self.made[chosen], self.item.bars, replace(self.spec, cash=cash), *span)
-        return replace(result, session_days=self.days[slice(*span)])
-
-    def metrics(self, chosen: int, span: BarSpan) -> Metrics:
-        result, measures = self.run(chosen, span, self.spec.cash), self.measures
-        yearly = days_per_year(self.item, measures)
-        return evaluate(result, measures.sampling, yearly, measures.risk_free, measures.benchmark)
 
 
 def walk_forward(
@@ -153,37 +138,52 @@ def walk_forward(
     more. That is strict, since a choice did not see its test, and the only count that cannot be shopped around: nothing
     shows that the grid, the folds or the strategy were not found on these very bars.
 
+    On several instruments the folds divide the time stamps of all of them. Each has its account with an equal part of
+    the cash, anew at the begin of each span, and a set is judged by all accounts together. One without a bar in a span
+    keeps its cash.
+
     Args:
         make, sets, terms: as for :class:`~tradewright.research.sweep_part.SweepPart`.
 
     Raises:
-        ConfigError: more than one instrument, no set left, or too many folds for the bars.
+        ConfigError: no set left, or too many folds for the bars.
         DataError: without a bar.
         StrategyError: the strategy's own code failed.
         StoreError: the trials cannot be recorded; then nothing is shown.
     """
-    item = only_instrument(tables)
-    divided = folds_of(len(item.bars.ts), folds)
+    refuse_without_bars(tables)
     taken, why = taken_sets(make, sets)
     made, parameters = list(taken.values()), [dict(sets[row]) for row in taken]
-    tested = evidence_of(made[0], item, rules.kept)
-    sweep = _Sweep(made, item, terms(item), rules.measures, os.cpu_count() or 1)
-    trained = _trained(sweep, [fold.train for fold in divided], progress)
+    tested = {symbol: evidence_of(made[0], item, rules.kept) for symbol, item in tables.items()}
+    specs = {symbol: shared_terms(terms, item, len(tables)) for symbol, item in tables.items()}
+    runs = FoldRuns(made, tables, specs, rules.measures, os.cpu_count() or 1)
+    divided = folds_of(len(runs.ts), folds)
+    spans = [fold.train for fold in divided]
+    kept = _KeptFolds(rules, runs, spans)
+    trained = _trained(runs, spans, kept, progress)
     chosen = [int(np.argsort(-each.totals[rules.rank].astype(np.float64), kind="stable")[0]) for each in trained]
-    account = _chained(sweep, chosen, [fold.test for fold in divided])
+    account = runs.chained(chosen, [fold.test for fold in divided])
     counted = _counted(rules, folds, made, trained, chosen[-1], account)
-    seen = evidence(made[0], item, grounds.timeframe, tested, grounds.base, grounds.quality)
+    kept.remove()
+    seen = pooled_validity_evidence(
+        [
+            evidence(made[0], item, grounds.timeframe, tested[symbol], grounds.bases.get(symbol), grounds.quality)
+            for symbol, item in tables.items()
+        ]
+    )
     return WalkForward(
-        bars=item.bars,
+        ts=runs.ts,
+        days=runs.days,
         folds=tuple(
-            WalkForwardFold(fold, parameters[best], sweep.metrics(best, fold.train), sweep.metrics(best, fold.test))
+            WalkForwardFold(fold, parameters[best], runs.metrics(best, fold.train), runs.metrics(best, fold.test))
             for fold, best in zip(divided, chosen, strict=True)
         ),
-        report=_report(account, item, rules.measures, replace(seen, tried=counted), made[0].name, grounds.facts),
+        report=_report(account, runs, replace(seen, tried=counted), made[0].name, grounds.facts),
         sets=len(made),
         left_out=len(sets) - len(taken),
         why=why,
-        ahead=next(iter(tested.findings), ""),
+        ahead=next((finding for each in tested.values() for finding in each.findings), ""),
+        data_hash=data_hash_of(tables),
     )
 
 
@@ -199,15 +199,42 @@ class _Trained(NamedTuple):
     distinct: int
 
 
-def _trained(sweep: _Sweep, spans: Sequence[BarSpan], progress: Progress | None) -> list[_Trained]:
+class _KeptFolds:
+    """The totals on train spans, on disk while a long walk-forward runs, so that a stopped one goes on where it was."""
+
+    def __init__(self, rules: SweepRules, runs: FoldRuns, spans: Sequence[BarSpan]) -> None:
+        self._runs, self._files = runs, list[Path]()
+        if rules.running is not None and len(runs.made) * len(spans) >= KEPT_FROM:
+            digest = content_hash([sets_digest(rules.recorder, runs.made, runs.specs), spans])
+            self._files = [rules.running / f"{digest}-{place}.fold" for place in range(len(spans))]
+
+    def totals(self, place: int, span: BarSpan, progress: Progress | None) -> npt.NDArray[np.void]:
+        """Those of one span, computed where they are not known."""
+        if not self._files:
+            return self._runs.trained(span, progress)
+        sets, width = len(self._runs.made), TOTALS.itemsize // 8
+        kept = KeptRows(self._files[place], (sets, width), [slice(0, sets)])
+        if not kept.has(0):
+            found = self._runs.trained(span, progress, self._files[place].with_suffix(".rows"))
+            kept.rows[:] = found.view(np.float64).reshape(sets, width)
+            kept.keep(0)
+        elif progress is not None:
+            progress(sets, sets)
+        return np.array(kept.rows).view(TOTALS)[:, 0]
+
+    def remove(self) -> None:
+        """The trials are recorded."""
+        for each in self._files:
+            each.unlink(missing_ok=True)
+
+
+def _trained(runs: FoldRuns, spans: Sequence[BarSpan], kept: _KeptFolds, progress: Progress | None) -> list[_Trained]:
     found, most = [], max(1, REPRESENTATIVES // len(spans))
     for place, span in enumerate(spans):
-        spec = span_spec(sweep.spec, *span)
-        bars, told = sweep.item.bars.head(span.stop), _part(progress, place, len(spans))
-        figures = sweep_sets(sweep.made, bars, spec, threads=sweep.threads, progress=told)
+        figures = kept.totals(place, span, _part(progress, place, len(spans)))
         distinct = distinct_sets(figures)
         rows = distinct[sample_of(len(distinct), most)].tolist()
-        found.append(_Trained(figures, _active(sweep, bars, spec, span, rows), len(distinct)))
+        found.append(_Trained(figures, runs.active(span, rows), len(distinct)))
     return found
 
 
@@ -216,55 +243,6 @@ def _part(progress: Progress | None, place: int, folds: int) -> Progress | None:
     if progress is None:
         return None
     return lambda done, sets: progress(place * sets + done, folds * sets)
-
-
-def _active(
-    sweep: _Sweep, bars: Bars, spec: BacktestSpec, span: BarSpan, rows: Sequence[int]
-) -> npt.NDArray[np.float64]:
-    groups = compared_periods(sweep.days)
-    known = groups[groups < span.stop]
-    first = int(np.searchsorted(known, span.start, side="right")) - 1
-    table = np.zeros((len(groups), len(rows)))
-    if rows:
-        inside = active_set_returns([sweep.made[row] for row in rows], bars, spec, known, sweep.threads)[first:]
-        table[first : len(known)] = inside - inside.mean(axis=0)
-    return table
-
-
-def _chained(sweep: _Sweep, chosen: Sequence[int], tests: Sequence[BarSpan]) -> BacktestResult:
-    """The tests as one account, each begun with what the one before it left."""
-    cash, parts = float(sweep.spec.cash), []
-    for best, span in zip(chosen, tests, strict=True):
-        part = sweep.run(best, span, cash) if cash > 0.0 else _idle(sweep, span, cash)
-        parts.append(part)
-        cash = float(part.equity[-1])
-    whole = BarSpan(tests[0].start, tests[-1].stop)
-    fills, trades = [each.fills.copy() for each in parts], [each.trades.copy() for each in parts]
-    for span, bought, closed in zip(tests, fills, trades, strict=True):
-        for table, column in ((bought, "bar"), (closed, "entry_bar"), (closed, "exit_bar")):
-            table[column] += span.start - whole.start
-    rates = sweep.spec.conversion
-    return replace(
-        parts[0],
-        bars=select(sweep.item.bars, slice(*whole)),
-        initial_cash=float(sweep.spec.cash),
-        fills=np.concatenate(fills),
-        trades=np.concatenate(trades),
-        orders=sum(each.orders for each in parts),
-        totals=None,
-        given=Curves(*(np.concatenate(curves) for curves in zip(*(each.curves for each in parts), strict=True))),
-        session_days=sweep.days[slice(*whole)],
-        conversion=None if rates is None else rates.part(*whole),
-    )
-
-
-def _idle(sweep: _Sweep, span: BarSpan, cash: float) -> BacktestResult:
-    """An account without money."""
-    still = np.full(span.stop - span.start, cash)
-    none = np.empty(0, FILL), np.empty(0, TRADE)
-    return BacktestResult(
-        select(sweep.item.bars, slice(*span)), cash, *none, 0, given=Curves(still, still, np.zeros(len(still)))
-    )
 
 
 def _counted(
@@ -294,22 +272,18 @@ def _counted(
 
 
 def _report(
-    account: BacktestResult,
-    item: InstrumentBars,
-    measures: MetricsConfig,
-    seen: ValidityEvidence,
-    name: str,
-    facts: Mapping[str, str],
+    account: BacktestResult, runs: FoldRuns, seen: ValidityEvidence, name: str, facts: Mapping[str, str]
 ) -> RiskReport:
+    shown, measures = next(iter(runs.tables)) if len(runs.tables) == 1 else TOGETHER, runs.measures
     return risk_report(
         name,
-        {item.instrument.symbol: account},
+        {shown: account},
         sampling=measures.sampling,
-        days_per_year=measures.days_per_year,
+        days_per_year=runs.days_per_year,
         risk_free=measures.risk_free,
         benchmark=measures.benchmark,
         windows=measures.windows,
-        evidence={item.instrument.symbol: seen},
+        evidence={shown: seen},
         tried=seen.tried,
         facts=facts,
     )

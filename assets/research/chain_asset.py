@@ -1,0 +1,56 @@
+"""What all assets of a strategy share: key, group, frozen settings, one check, the pool of steps that compute."""
+
+import inspect
+from collections.abc import Callable, Sequence
+
+import dagster as dg
+
+from assets.home import RESEARCH_POOL
+from assets.metadata import summarised
+from assets.pinned_config import PinnedConfig
+from conf.schema.settings import Settings
+
+
+def part_key(name: str, part: str) -> dg.AssetKey:
+    """The asset of one part of a strategy's chain."""
+    return dg.AssetKey(["strategy", name, part])
+
+
+def chain_asset(
+    name: str,
+    pinned: PinnedConfig,
+    make: Callable[[dg.AssetExecutionContext, Settings], dg.MaterializeResult],
+    described_by: Callable[..., object],
+    *,
+    group: str,
+    deps: Sequence[str | dg.AssetKey],
+    check: dg.AssetCheckSpec,
+) -> dg.AssetsDefinition:
+    """One part of a chain, made under the frozen settings.
+
+    Args:
+        make: called with the settings, verified to be those of the launch.
+        described_by: the function whose name is the part's and whose documentation is its description.
+        check: what ``make`` reports.
+    """
+
+    @dg.asset(
+        key=part_key(name, described_by.__name__),
+        deps=deps,
+        group_name=group,
+        description=inspect.getdoc(described_by),
+        check_specs=[check],
+        op_tags=pinned.tags,
+        pool=RESEARCH_POOL,
+        code_version=pinned.config_hash,
+    )
+    def made(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        return summarised(context, make(context, pinned.verified(context)))
+
+    return made
+
+
+def warning(name: str, problems: Sequence[str]) -> dg.AssetCheckResult:
+    """A check that warns and stops nothing: what these assets say is told to a person and never traded on."""
+    told = {"problems": dg.MetadataValue.md("\n".join(f"- {text}" for text in problems) or "none")}
+    return dg.AssetCheckResult(check_name=name, passed=not problems, severity=dg.AssetCheckSeverity.WARN, metadata=told)
