@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conf.environment import conf_folder, options, own_strategies
+from conf.documents import load_option
+from conf.environment import conf_folder, documents_folder, options, own_strategies
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
-from conf.yaml_reader import load
 from strategies.base import BaseAllocation, BaseStrategy, Parameter
 from strategies.discovery import Discovery, found_in
 from tradewright.model.errors import ConfigError
@@ -15,7 +15,7 @@ from tradewright.model.errors import ConfigError
 
 def kinds() -> Discovery:
     """All strategies found; a file that is written later is found by the next process."""
-    return found_in(own_strategies())
+    return found_in(own_strategies(), documents_folder())
 
 
 def parameters_of(kind: str) -> dict[str, Parameter]:
@@ -60,7 +60,7 @@ def build_strategy(kind: str, values: Mapping[str, float | str]) -> BaseStrategy
 def is_allocation_file(option: str) -> bool:
     """Whether a file of ``conf/strategy`` is of an allocation; one that cannot be read is told of elsewhere."""
     try:
-        said = load(conf_folder() / "strategy" / f"{option}.yaml")
+        said = load_option(conf_folder() / "strategy" / f"{option}.yaml")
     except ConfigProblems:
         return False
     return kinds().is_allocation(str(said.get("kind")))

@@ -2,8 +2,8 @@
 
 Every public subclass of ``BaseStrategy`` or ``BaseAllocation`` in a module of this folder or of a project's own one, or
 behind an entry point of the group ``tradewright.strategies``, is a strategy; its ``name`` is the kind that a
-configuration names. A module that cannot be imported stops no other strategy: its error is raised when its own strategy
-is asked for.
+configuration names. So is every document in a folder of YAML files (``strategies/documents.py``). A module or a document
+that cannot be loaded stops no other strategy: its error is raised when its own strategy is asked for.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import strategies
 from strategies.base import BaseAllocation, BaseStrategy, Kind
+from strategies.documents import document_class, documents_in
 from tradewright.model.base import NAME_PATTERN
 from tradewright.model.errors import ConfigError
 
@@ -33,7 +34,7 @@ install of ours."""
 RESERVED = frozenset({"manual"})
 """Names that no strategy may have: intents of people carry this one."""
 
-_OWN_MODULES = frozenset({"agent", "base", "discovery"})
+_OWN_MODULES = frozenset({"agent", "base", "discovery", "documents"})
 """Modules of the folder that hold no strategy; the first loads the backtest, which not every process may."""
 
 BASES = (BaseStrategy, BaseAllocation)
@@ -98,14 +99,16 @@ class Discovery(NamedTuple):
 
 
 @functools.lru_cache(maxsize=16)
-def found_in(own: Path | None) -> Discovery:
-    """The strategies that ship, those of other distributions, and those of a project's own folder.
+def found_in(own: Path | None, documents: Path | None = None) -> Discovery:
+    """The strategies that ship, those of other distributions, those of a project's own folder, and the documents.
 
     Args:
         own: the project's folder of strategies; None where there is none.
+        documents: the folder of YAML files in which documents may be.
     """
     owned = own_candidates(own) if own else ()
-    return discover((*candidates_in(SHIPPED, strategies.__name__), *installed_candidates(), *owned))
+    written = document_candidates(documents) if documents else ()
+    return discover((*candidates_in(SHIPPED, strategies.__name__), *installed_candidates(), *owned, *written))
 
 
 def discover(candidates: Iterable[Candidate]) -> Discovery:
@@ -140,6 +143,12 @@ def installed_candidates() -> Iterator[Candidate]:
     """The entry points of other distributions; each names a module or a class."""
     for entry in entry_points(group=GROUP):
         yield Candidate(entry.name, lambda entry=entry: _offered(entry.load()))  # type: ignore[misc]
+
+
+def document_candidates(folder: Path) -> Iterator[Candidate]:
+    """Every document in a folder of YAML files."""
+    for path in documents_in(folder):
+        yield Candidate(path.stem, lambda path=path: (document_class(path),))  # type: ignore[misc]
 
 
 def own_candidates(folder: Path) -> Iterator[Candidate]:
@@ -247,6 +256,8 @@ def _class_of(kind: Kind) -> str:
 
 def _place_of(kind: Kind, *, whole: bool = False) -> str:
     """File and line of a class, else its module; the file with its folder, or its whole path."""
+    if place := vars(kind).get("place", ""):
+        return str(place)  # of a document
     try:
         file, line = inspect.getsourcefile(kind) or "", inspect.getsourcelines(kind)[1]
     except (OSError, TypeError):
