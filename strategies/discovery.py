@@ -2,8 +2,8 @@
 
 Every public subclass of ``BaseStrategy`` or ``BaseAllocation`` in a module of this folder or of a project's own one, or
 behind an entry point of the group ``tradewright.strategies``, is a strategy; its ``name`` is the kind that a
-configuration names. So is every document in a folder of YAML files (``strategies/documents.py``). A module or a document
-that cannot be loaded stops no other strategy: its error is raised when its own strategy is asked for.
+configuration names. So is every document in a folder of YAML files (``strategies/documents.py``). A module or a
+document that cannot be loaded stops no other strategy: its error is raised when its own strategy is asked for.
 """
 
 from __future__ import annotations

@@ -17,6 +17,9 @@ from tradewright.dsl.program import Program
 from tradewright.model.errors import ConfigError
 from tradewright.model.strategy import Feature
 
+LIBRARY = Path(__file__).resolve().parent / "library"
+"""The documents that ship as examples; copied to ``conf/strategy``, each is a strategy."""
+
 _RULES = re.compile(r"""^\s*[{,]?\s*["']?rules["']?\s*:""", re.MULTILINE)
 _KIND = re.compile(r"^kind\s*:", re.MULTILINE)
 

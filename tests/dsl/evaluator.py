@@ -18,7 +18,18 @@ from tradewright.model.bars import Bars, Floats
 from tradewright.model.strategy import Feature
 
 SERIES = ("open", "high", "low", "close", "volume")
-OF_CLOSE = {"ema", "rsi", "bbands_upper", "bbands_middle", "bbands_lower", "macd", "macd_signal", "macd_hist", "slope", "roc"}
+OF_CLOSE = {
+    "ema",
+    "rsi",
+    "bbands_upper",
+    "bbands_middle",
+    "bbands_lower",
+    "macd",
+    "macd_signal",
+    "macd_hist",
+    "slope",
+    "roc",
+}
 OF_BARS = {"atr", "adx", "volatility_rank"}
 BY_INDICATOR = {
     ("sma", "close"): "sma", ("stdev", "close"): "stddev", ("highest", "close"): "highest",
@@ -83,7 +94,8 @@ def _extreme(choose: Callable[[list[float]], float]) -> Callable[[list[float]], 
 
 
 ROLLED = {
-    "sma": _mean, "stdev": _deviation, "highest": _extreme(max), "lowest": _extreme(min), "rank": _rank, "bars_since": _since,
+    "sma": _mean, "stdev": _deviation, "highest": _extreme(max), "lowest": _extreme(min),
+    "rank": _rank, "bars_since": _since,
 }  # fmt: skip
 
 

@@ -29,7 +29,9 @@ LAG = st.integers(1, 5).map(lambda n: Syntax("number", str(n))) | st.just(_name(
 LEAVES = st.one_of(
     st.sampled_from(("open", "high", "low", "close", "volume", "level", "fast")).map(_name),
     st.floats(2, 150, allow_nan=False).map(lambda value: _number(round(value, 2))),
-    st.builds(lambda f, n: Syntax("call", f, (_name("close"), n)), st.sampled_from(("ema", "rsi", "slope", "roc")), WHOLE),
+    st.builds(
+        lambda f, n: Syntax("call", f, (_name("close"), n)), st.sampled_from(("ema", "rsi", "slope", "roc")), WHOLE
+    ),
     st.builds(lambda f, n: Syntax("call", f, (n,)), st.sampled_from(("atr", "volume_average")), WHOLE),
 )
 
@@ -51,7 +53,9 @@ def _numbers(below: st.SearchStrategy[Syntax]) -> st.SearchStrategy[Syntax]:
 NUMBERS = st.recursive(LEAVES, _numbers, max_leaves=4)
 COMPARISONS = st.one_of(
     st.builds(lambda sign, a, b: Syntax(sign, sign, (a, b)), st.sampled_from(("<", "<=", ">", ">=")), NUMBERS, NUMBERS),
-    st.builds(lambda f, a, b: Syntax("call", f, (a, b)), st.sampled_from(("crossover", "crossunder")), NUMBERS, NUMBERS),
+    st.builds(
+        lambda f, a, b: Syntax("call", f, (a, b)), st.sampled_from(("crossover", "crossunder")), NUMBERS, NUMBERS
+    ),
     st.just(Syntax("call", "session_rth")),
 )
 

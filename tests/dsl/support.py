@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from tests.dsl.random_documents import PARAMETERS
-from tradewright.dsl.check import Checked, _Work
+from tradewright.dsl.check import Checked
 from tradewright.dsl.document import StrategyDocument, shaped
+from tradewright.dsl.problem import Severity
 from tradewright.dsl.program import Program
+from tradewright.dsl.reading import DocumentReading
 from tradewright.dsl.source import read
 from tradewright.model.bars import Bars
 
@@ -38,10 +40,11 @@ def unexamined(*rules: tuple[str, str], **params: Any) -> tuple[StrategyDocument
     document, problems = shaped(source)
     assert document is not None
     assert not problems
-    work = _Work(source, document)
-    work._unused = lambda reader: None  # type: ignore[method-assign]
-    program = work.program()
-    assert program is not None, [str(problem) for problem in work.problems]
+    reading = DocumentReading(source, document)
+    reading.program()
+    wrong = [str(each) for each in reading.problems if each.severity is Severity.ERROR]
+    assert not [each for each in wrong if "is read nowhere" not in each], wrong
+    program = reading._made()
     return document, program
 
 

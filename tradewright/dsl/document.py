@@ -27,7 +27,9 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 """Small letters, digits and _; the name of the file and of the strategy."""
 
 ParameterName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-Instrument = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9][A-Za-z0-9._:-]*)*$", max_length=64)]
+Instrument = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9][A-Za-z0-9._:-]*)*$", max_length=64)
+]
 Figure = int | float
 
 
@@ -40,13 +42,15 @@ class Bounds(NamedTuple):
 
 
 _LENGTH = Bounds(1, 10_000, True)
+_LONG = Bounds(2, 10_000, True)
 KNOWN: Mapping[str, Bounds] = {
     "size_pct": Bounds(0.0001, 1.0, False),
     "stop_loss_pct": Bounds(0.0001, 0.9, False),
     "take_profit_pct": Bounds(0.0001, 10.0, False),
     "max_hold_bars": Bounds(1, 100_000, True),
     "cooldown_bars": Bounds(1, 10_000, True),
-    **dict.fromkeys(("fast", "slow", "signal", "window", "period", "length", "channel"), _LENGTH),
+    **dict.fromkeys(("fast", "signal", "period", "length"), _LENGTH),
+    **dict.fromkeys(("slow", "window", "channel"), _LONG),
 }
 """Parameters whose bounds need not be written (R-STRAT-17); the first five steer the orders (Q-05)."""
 
@@ -198,8 +202,8 @@ def shaped(source: Source) -> tuple[StrategyDocument | None, list[Problem]]:
         for row in error.errors(include_url=False):
             problem = _problem(source, row["type"], row["msg"], row["loc"], row.get("ctx", {}))
             found.setdefault((problem.loc.path, problem.message), problem)
-        told = [problem.loc.path for problem in found.values()]
-        return None, [each for each in found.values() if not any(_is_below(path, each.loc.path) for path in told)]
+        paths = [problem.loc.path for problem in found.values()]
+        return None, [each for each in found.values() if not any(_is_below(path, each.loc.path) for path in paths)]
     except (ValueError, RecursionError):
         told = "a number is too large or not finite"
         return None, [Problem(code=Code.SCHEMA_INVALID, message=told, loc=source.locate(""))]
@@ -210,20 +214,30 @@ def _is_below(path: str, above: str) -> bool:
     return bool(above) and path.startswith((f"{above}.", f"{above}["))
 
 
-_KEYS = {name: set(model.model_json_schema(by_alias=True)["properties"]) for name, model in {
+_MODELS: Mapping[str, type[FrozenModel]] = {
     "": StrategyDocument, "rules": Rule, "exits": Exits, "metadata": Metadata, "params": ParameterRange,
-}.items()}  # fmt: skip
+}  # fmt: skip
 
 
-def _problem(source: Source, kind: str, message: str, loc: tuple[int | str, ...], context: Mapping[str, Any]) -> Problem:
-    parts = [part for part in loc if not (isinstance(part, str) and part in ("int", "float", "ParameterRange", "[key]"))]
+def _keys(group: str) -> set[str]:
+    """The keys of a part of a document."""
+    model = _MODELS.get(group)
+    return {field.alias or name for name, field in model.model_fields.items()} if model else set()
+
+
+def _problem(
+    source: Source, kind: str, message: str, loc: tuple[int | str, ...], context: Mapping[str, Any]
+) -> Problem:
+    parts = [
+        part for part in loc if not (isinstance(part, str) and part in ("int", "float", "ParameterRange", "[key]"))
+    ]
     parts = [part for part in parts if not (isinstance(part, str) and part.startswith(("constrained", "function")))]
     path = ""
     for part in parts:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     hints: tuple[Hint, ...] = ()
     if kind == "extra_forbidden":
-        known = _KEYS.get(str(parts[0]) if len(parts) > 1 else "", set())
+        known = _keys(str(parts[0]) if len(parts) > 1 else "")
         near = difflib.get_close_matches(str(parts[-1]), known, n=1)
         message = f"there is no key {parts[-1]!r} here"
         hints = (Hint(text=f"did you mean {near[0]!r}?" if near else "remove it", path="" if near else path),)
@@ -289,8 +303,8 @@ def _within(value: float, bounds: Bounds) -> bool:
 
 def _fits(value: float, bounds: Bounds, path: str, wrong: Any) -> list[Problem]:
     if bounds.whole and not float(value).is_integer():
-        nearest = round(value)
-        return list(wrong(f"{value} is no whole number", f"write {nearest}", path, nearest, path))
+        whole = round(value)
+        return list(wrong(f"{value} is no whole number", f"write {whole}", path, whole, path))
     if not _within(value, bounds):
         nearest = bounds.least if value < bounds.least else bounds.most
         told = f"{value} is not between {bounds.least:g} and {bounds.most:g}"

@@ -180,7 +180,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "macd_signal": _numeric(_FAST, Unit.PRICE, _of_close("macd_signal"), "The exponential mean of the MACD."),
     "macd_hist": _numeric(_FAST, Unit.PRICE, _of_close("macd_hist"), "The MACD less its signal."),
     "slope": _numeric((CLOSE, N2), Unit.PRICE, _of_close("slope"), "The slope of a line through `n` closes, per bar."),
-    "roc": _numeric((CLOSE, N), Unit.RATIO, _of_close("roc"), "The change of the close over `n` bars, in percent.", -100),
+    "roc": _numeric((CLOSE, N), Unit.RATIO, _of_close("roc"), "The change over `n` bars, in percent.", -100),
     "volatility_rank": _numeric(
         (Argument("atr_window", Kind.WINDOW, 1), Argument("rank_window", Kind.WINDOW, 2)),
         Unit.RATIO, _of_bars("volatility_rank"), "The rank of ATR / close among its newest values.", 0, 1,
@@ -240,7 +240,7 @@ AHEAD = frozenset({"lead", "future", "next", "forward", "tomorrow", "peek"})
 
 def _ranges() -> dict[str, tuple[float, float]]:
     """Between which values an indicator lies, by its name."""
-    found = {name: (0.0, math.inf) for name in SERIES}
+    found = dict.fromkeys(SERIES, (0.0, math.inf))
     for name, each in FUNCTIONS.items():
         if name in REACH and each.gives is Kind.NUMBER:
             found[name] = each.low, each.high

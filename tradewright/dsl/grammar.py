@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from lark import Lark, Token, Tree
-from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from tradewright.dsl.problem import Code, Refusal
 
@@ -38,7 +38,8 @@ MAX_LENGTH = 2_000
 MAX_NESTING = 64
 
 _RANKS = {
-    "or": 0, "and": 1, "not": 2, "<": 3, "<=": 3, ">": 3, ">=": 3, "+": 4, "-": 4, "*": 5, "/": 5, "sign": 6, "series": 7,
+    "or": 0, "and": 1, "not": 2, "<": 3, "<=": 3, ">": 3, ">=": 3,
+    "+": 4, "-": 4, "*": 5, "/": 5, "sign": 6, "series": 7,
 }  # fmt: skip
 _ATOM = 8
 _FOREIGN = {
@@ -107,7 +108,7 @@ def _node(tree: Tree[Token], made: dict[int, tuple[Syntax, int]]) -> tuple[Synta
     if depth > MAX_NESTING:
         raise Refusal(Code.PARSE_ERROR, f"the expression is nested deeper than {MAX_NESTING} levels", start)
     children = tuple(node for node, _ in below)
-    kind = str(tree.data)
+    kind, made_of = str(tree.data), ("", "")
     match kind:
         case "number" | "name" | "call":
             made_of = kind, tokens[0]
@@ -132,8 +133,8 @@ def _node(tree: Tree[Token], made: dict[int, tuple[Syntax, int]]) -> tuple[Synta
 
 def _refusal(error: UnexpectedInput, text: str) -> Refusal:
     """Where an expression stops being one, and what could have stood there."""
-    index = error.pos_in_stream
-    if isinstance(error, UnexpectedEOF) or index is None or (isinstance(error, UnexpectedToken) and _at_end(error)):
+    index = error.pos_in_stream or 0
+    if isinstance(error, UnexpectedToken) and _at_end(error):
         index = len(text.rstrip())
         return Refusal(Code.PARSE_ERROR, "the expression ends too early", index, _expected(error))
     found = text[index : index + 2] if text[index : index + 2] in _FOREIGN else text[index : index + 1]

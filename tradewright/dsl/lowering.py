@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from tradewright.dsl.program import Program
-from tradewright.dsl.terms import BOOLEAN, FALSE, ROLLING, Op, Term, walk
+from tradewright.dsl.terms import BOOLEAN, FALSE, ROLLING, Op, Term
 from tradewright.model.bars import Floats
 from tradewright.model.strategy import HOLD, NAN, NO_ORDER, Feature, GenerateSignal, order
 
@@ -68,7 +68,9 @@ class Lowered(NamedTuple):
 
 def _feature(term: Term, values: Mapping[str, float]) -> Feature:
     indicator, of, on = (str(word) for word in term.words[:3])
-    numbers = [values[str(each.words[0])] if each.op is Op.PARAMETER else float(each.words[0]) for each in term.arguments]
+    numbers = [
+        values[str(each.words[0])] if each.op is Op.PARAMETER else float(each.words[0]) for each in term.arguments
+    ]
     whole = tuple(int(each) if float(each).is_integer() else each for each in numbers)
     return Feature(indicator, whole, of, on)
 

@@ -248,7 +248,9 @@ def _too_small(argument: Argument, lowest: float, node: Syntax) -> Refusal:
         told = f"a lag of {lowest:g} bars reads a bar to come: look-ahead"
         return Refusal(Code.STATIC_FAIL, told, node.start, "a lag is 0 or more; for a parameter, raise its min")
     told = f"{argument.name} may be {lowest:g}, the least is {argument.least:g}"
-    return Refusal(Code.STATIC_FAIL, told, node.start, f"write {argument.least:g} or more; for a parameter, raise its min")
+    return Refusal(
+        Code.STATIC_FAIL, told, node.start, f"write {argument.least:g} or more; for a parameter, raise its min"
+    )
 
 
 def _unsupported(name: str, node: Syntax) -> Refusal:

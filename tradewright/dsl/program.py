@@ -100,7 +100,9 @@ class Program:
     def hash(self) -> str:
         """SHA-256 of the meaning: the same for other names of keys, orders of rules, white space, notes and titles."""
         roots = {name: term.digest for name, term in self.roots()}
-        values = {name: [float(value), float(b.least), float(b.most), b.whole] for name, (value, b) in self.parameters.items()}
+        values = {
+            name: [float(value), float(b.least), float(b.most), b.whole] for name, (value, b) in self.parameters.items()
+        }
         return content_hash([VERSION, self.timeframe, roots, values, self.size_pct])
 
     def parts(self) -> frozenset[str]:

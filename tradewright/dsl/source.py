@@ -148,13 +148,9 @@ def _inside(text: str, node: ScalarNode, index: int) -> tuple[int, int]:
     written = text[start:end]
     skip = {"'": 1, '"': 1, "|": written.find("\n") + 1, ">": written.find("\n") + 1}.get(node.style or "", 0)
     wanted = sum(not sign.isspace() for sign in node.value[:index])
-    body, counted, at = written[skip:], 0, 0
-    for at, sign in enumerate(body):
-        if not sign.isspace():
-            if counted == wanted:
-                break
-            counted += 1
-    else:
-        at = len(body) - (1 if node.style in ("'", '"') else 0)
+    body = written[skip:]
+    visible = [place for place, sign in enumerate(body) if not sign.isspace()]
+    last = len(body) - (1 if node.style in ("'", '"') else 0)
+    at = visible[wanted] if wanted < len(visible) else last
     position = start + skip + at
     return text.count("\n", 0, position) + 1, position - (text.rfind("\n", 0, position) + 1) + 1
