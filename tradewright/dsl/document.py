@@ -18,6 +18,7 @@ from tradewright.dsl.problem import Code, Hint, Problem
 from tradewright.dsl.source import Source
 from tradewright.model.bars import Timeframe
 from tradewright.model.base import FrozenModel
+from tradewright.model.plain_words import plain_rule
 
 VERSION = "0.1"
 SCHEMA_ID = f"urn:tradewright:strategy-document:{VERSION}"
@@ -200,7 +201,7 @@ def shaped(source: Source) -> tuple[StrategyDocument | None, list[Problem]]:
     except ValidationError as error:
         found: dict[tuple[str, str], Problem] = {}
         for row in error.errors(include_url=False):
-            problem = _problem(source, row["type"], row["msg"], row["loc"], row.get("ctx", {}))
+            problem = _problem(source, dict(row))
             found.setdefault((problem.loc.path, problem.message), problem)
         paths = [problem.loc.path for problem in found.values()]
         return None, [each for each in found.values() if not any(_is_below(path, each.loc.path) for path in paths)]
@@ -225,29 +226,23 @@ def _keys(group: str) -> set[str]:
     return {field.alias or name for name, field in model.model_fields.items()} if model else set()
 
 
-def _problem(
-    source: Source, kind: str, message: str, loc: tuple[int | str, ...], context: Mapping[str, Any]
-) -> Problem:
-    parts = [
-        part for part in loc if not (isinstance(part, str) and part in ("int", "float", "ParameterRange", "[key]"))
-    ]
-    parts = [part for part in parts if not (isinstance(part, str) and part.startswith(("constrained", "function")))]
-    path = ""
-    for part in parts:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    hints: tuple[Hint, ...] = ()
+_UNIONS = frozenset({"int", "float", "ParameterRange", "[key]"})
+_PARAMETER = "must be a number, or {value: ..., min: ..., max: ...}"
+
+
+def _problem(source: Source, row: Mapping[str, Any]) -> Problem:
+    """One of pydantic's errors, in the words of a person."""
+    kind, loc = str(row["type"]), [part for part in row["loc"] if part not in _UNIONS]
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).lstrip(".")
+    message, hints = plain_rule(row), tuple[Hint, ...]()
     if kind == "extra_forbidden":
-        known = _keys(str(parts[0]) if len(parts) > 1 else "")
-        near = difflib.get_close_matches(str(parts[-1]), known, n=1)
-        message = f"there is no key {parts[-1]!r} here"
+        near = difflib.get_close_matches(str(loc[-1]), _keys(str(loc[0]) if len(loc) > 1 else ""), n=1)
+        message = f"there is no key {str(loc[-1])!r} here"
         hints = (Hint(text=f"did you mean {near[0]!r}?" if near else "remove it", path="" if near else path),)
     elif kind == "missing":
-        message = f"the key {parts[-1]!r} is missing"
-        hints = (Hint(text=f"write {parts[-1]}:"),)
-    elif kind == "enum":
-        message = f"must be one of {context.get('expected', '')}"
-    else:
-        message = message[0].lower() + message[1:]
+        message, hints = f"the key {str(loc[-1])!r} is missing", (Hint(text=f"write {loc[-1]}:"),)
+    elif loc[0] == "params" and len(loc) == 2 and "[key]" not in row["loc"]:
+        message = _PARAMETER
     return Problem(code=Code.SCHEMA_INVALID, message=message, loc=source.locate(path), hints=hints)
 
 
