@@ -9,13 +9,13 @@ from conf.environment import conf_folder, documents_folder, options, own_strateg
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from strategies.base import BaseAllocation, BaseStrategy, Parameter
-from strategies.discovery import Discovery, found_in
+from strategies.discovery import Discovery, found_in, with_documents
 from tradewright.model.errors import ConfigError
 
 
 def kinds() -> Discovery:
-    """All strategies found; a file that is written later is found by the next process."""
-    return found_in(own_strategies(), documents_folder())
+    """All strategies found; a Python file that is written later is found by the next process."""
+    return with_documents(found_in(own_strategies()), documents_folder())
 
 
 def parameters_of(kind: str) -> dict[str, Parameter]:

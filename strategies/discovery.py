@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import strategies
 from strategies.base import BaseAllocation, BaseStrategy, Kind
-from strategies.documents import document_class, documents_in
+from strategies.documents import document_class, documents_in, stamp
 from tradewright.model.base import NAME_PATTERN
 from tradewright.model.errors import ConfigError
 
@@ -99,16 +99,40 @@ class Discovery(NamedTuple):
 
 
 @functools.lru_cache(maxsize=16)
-def found_in(own: Path | None, documents: Path | None = None) -> Discovery:
-    """The strategies that ship, those of other distributions, those of a project's own folder, and the documents.
+def found_in(own: Path | None) -> Discovery:
+    """The strategies that ship, those of other distributions, and those of a project's own folder.
 
     Args:
         own: the project's folder of strategies; None where there is none.
-        documents: the folder of YAML files in which documents may be.
     """
     owned = own_candidates(own) if own else ()
-    written = document_candidates(documents) if documents else ()
-    return discover((*candidates_in(SHIPPED, strategies.__name__), *installed_candidates(), *owned, *written))
+    return discover((*candidates_in(SHIPPED, strategies.__name__), *installed_candidates(), *owned))
+
+
+def with_documents(found: Discovery, folder: Path | None) -> Discovery:
+    """The strategies found, and the documents of a folder of YAML files; those of a shared name are broken.
+
+    A document that is written or changed is found at once; a Python file by the next process.
+
+    Args:
+        folder: None where there is none.
+    """
+    written = _documents(folder, stamp(folder)) if folder else Discovery({}, {})
+    twice = {
+        name: ConfigError(
+            f"several strategies have the name {name!r}",
+            where=f"{_place_of(written.usable[name])}, {_place_of(found.usable[name])}",
+            remedy="give each its own name",
+        )
+        for name in written.usable.keys() & found.usable.keys()
+    }
+    usable = {name: kind for name, kind in sorted({**found.usable, **written.usable}.items()) if name not in twice}
+    return Discovery(MappingProxyType(usable), MappingProxyType({**found.broken, **written.broken, **twice}))
+
+
+@functools.lru_cache(maxsize=16)
+def _documents(folder: Path, _stamp: object) -> Discovery:
+    return discover(document_candidates(folder))
 
 
 def discover(candidates: Iterable[Candidate]) -> Discovery:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import field, make_dataclass
@@ -20,13 +21,20 @@ from tradewright.model.strategy import Feature
 LIBRARY = Path(__file__).resolve().parent / "library"
 """The documents that ship as examples; copied to ``conf/strategy``, each is a strategy."""
 
-_RULES = re.compile(r"""^\s*[{,]?\s*["']?rules["']?\s*:""", re.MULTILINE)
-_KIND = re.compile(r"^kind\s*:", re.MULTILINE)
+_RULES = re.compile(r"""(?:^|[{,])\s*["']?rules["']?\s*:""", re.MULTILINE)
+_KIND = re.compile(r"""^kind\s*:|["']kind["']\s*:""", re.MULTILINE)
 
 
 def is_document(text: str) -> bool:
     """Whether a strategy file is a document: it has ``rules`` and names no ``kind``."""
     return _RULES.search(text) is not None and _KIND.search(text) is None
+
+
+def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """What tells the YAML files of a folder from what they were before: names, times of change, sizes."""
+    with os.scandir(folder) as rows:
+        found = [(row.name, row.stat()) for row in rows if row.name.endswith(".yaml")]
+    return tuple(sorted((name, status.st_mtime_ns, status.st_size) for name, status in found))
 
 
 def documents_in(folder: Path) -> Iterator[Path]:
