@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from conf.compose import compose
 from strategies.documents import LIBRARY
 from tests.app.conftest import say
 from tests.dsl.test_documents import FIXTURES
 from tests.dsl.write_page import PAGE, page
-from tests.support.houses import House, conf_copy
+from tests.support.houses import conf_copy
 from tradewright.dsl.check import compiled
 from tradewright.dsl.document import json_schema
 
@@ -103,15 +104,16 @@ def test_the_page_s_document_is_the_example() -> None:
     assert compiled(written)[1].hash == compiled((LIBRARY / "rsi_pullback.yaml").read_text())[1].hash
 
 
-def test_the_page_s_commands_work(tmp_path: Path, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From an example to a backtest, in a folder of settings of one's own."""
+def test_the_page_s_commands_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From an example to a strategy of the settings, in a folder of one's own; its backtest is composed and not run."""
     (block,) = re.findall(r"```console\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    conf = conf_copy(tmp_path)
-    monkeypatch.setenv("TRADEWRIGHT_CONF", str(conf))
+    *lines, last = block.splitlines()
+    monkeypatch.setenv("TRADEWRIGHT_CONF", str(conf_copy(tmp_path)))
     monkeypatch.chdir(tmp_path)
-    for line in block.splitlines():
-        words, _, file = line.replace("storage.root=data/tour", " ".join(house.overrides)).partition(" > ")
+    for line in lines:
+        words, _, file = line.partition(" > ")
         said = say(*shlex.split(words)[1:])
         assert said.status == 0, (line, said.err)
         if file:
             (tmp_path / file).write_text(said.out)
+    assert compose(shlex.split(last)[2:]).strategy.parameters["period"] == 10

@@ -17,10 +17,15 @@ from strategies.discovery import found_in, with_documents
 from strategies.documents import LIBRARY, document_class, is_document
 from strategies.ema_crossover import EmaCrossover
 from strategies.sma_crossover import SmaCrossover
+from tests.backtest.reference import run_reference
+from tests.backtest.test_engine_equals_reference import assert_equal
 from tests.dsl.support import text_of
 from tests.support.extent import cases
 from tests.support.houses import conf_copy
 from tradewright.backtest.code import code_identity
+from tradewright.backtest.engine import run
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.sweep import sweep
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars
 from tradewright.model.errors import ConfigError
@@ -54,6 +59,16 @@ def test_a_document_decides_as_its_python_twin(name: str, twin: type, lengths: t
     expected = decided(other, bars, 0.0)
     assert {row[0] for row in expected} >= {1.0, -1.0}
     np.testing.assert_array_equal(decided(mine, bars, 0.0), expected)
+
+
+def test_the_engine_runs_a_document_as_it_runs_any_strategy() -> None:
+    """Against the independent engine, which calls the plain function; a sweep's sets are single runs."""
+    kind, bars, terms = document_class(LIBRARY / "ma_crossover.yaml"), trial_bars(4), BacktestSpec(allow_short=True)
+    found = run(kind(fast=3, slow=8), bars, terms)
+    assert len(found.fills) > 20
+    assert_equal(found, run_reference(kind(fast=3, slow=8), bars, terms))
+    sets = [kind(fast=fast, slow=8) for fast in (2, 3, 5)]
+    assert sweep(sets, bars, terms)["final_equity"][1] == found.equity[-1]
 
 
 @pytest.mark.parametrize("path", cases(SHIPPED[1:2], SHIPPED), ids=lambda path: path.stem)
