@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.dsl.evaluator import Evaluator, decisions
@@ -17,9 +17,8 @@ from tradewright.dsl.check import compiled
 from tradewright.dsl.grammar import Syntax, parse, printed
 from tradewright.dsl.lowering import Lowered, lower
 from tradewright.dsl.meaning import Reader
-from tradewright.dsl.program import Program
 from tradewright.dsl.reach import ranged, reaches
-from tradewright.dsl.terms import FALSE, ROLLING, Op, walk
+from tradewright.dsl.terms import Op
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars, Floats
 
@@ -36,36 +35,26 @@ def answers(lowered: Lowered, bars: Bars, values: dict[str, float], position: fl
     return [tuple(lowered.generate_signal(i, features, numbers, position)) for i in range(len(bars.ts))]  # type: ignore[arg-type]
 
 
-def is_constant(program: Program) -> bool:
-    """Whether a condition is the same in every bar, also before the first: the checks refuse such a document."""
-    entries = program.buy.condition, program.sell.condition
-    windows = [term.args[0] for term in walk(*entries) if term.op in ROLLING]
-    return not all(
-        any(part.op is Op.COLUMN for part in walk(each)) for each in (*windows, *entries) if each is not FALSE
-    )
-
-
 @settings(SLOWLY, max_examples=runs(60, 2_000))
 @given(EITHER)
 def test_what_is_printed_is_read_as_the_same_tree(tree: Syntax) -> None:
     assert parse(printed(tree)) == tree
 
 
-@settings(SLOWLY, max_examples=runs(50, 2_000))
+@settings(SLOWLY, max_examples=runs(50, 1_000))
 @given(CONDITIONS, CONDITIONS, st.sampled_from(("sell", "close", "hold")), st.integers(0, 3), st.integers(0, 1_000))
 def test_the_lowered_decision_is_that_of_the_referee(
     buy: Syntax, other: Syntax, action: str, cooldown: int, seed: int
 ) -> None:
     steering = {"cooldown_bars": cooldown, "stop_loss_pct": 0.05} if cooldown else {}
     document, program = unexamined((printed(buy), "buy"), (printed(other), action), **steering)
-    assume(not cooldown or not is_constant(program))
     bars = bars_of(60, seed)
     for position in (0.0, 1.0, -1.0):
         expected = decisions(document, bars, position)
         np.testing.assert_array_equal(answers(lower(program), bars, document.values(), position), expected)
 
 
-@settings(SLOWLY, max_examples=runs(40, 2_000))
+@settings(SLOWLY, max_examples=runs(40, 1_000))
 @given(NUMBERS, CONDITIONS, st.integers(0, 1_000))
 def test_values_lie_in_their_ranges_and_read_no_bar_beyond_their_reach(
     number: Syntax, condition: Syntax, seed: int
@@ -118,6 +107,15 @@ def test_compiled_code_decides_as_the_plain_function_does() -> None:
         expected = decisions(document, bars, position)
         assert len({row[0] for row in expected if row[0] == row[0]}) >= 2  # the rules do act
         np.testing.assert_array_equal([machine(i, features, numbers, position) for i in range(120)], expected)
+
+
+def test_a_cooldown_counts_no_bar_before_the_first() -> None:
+    """Found by the test above: a condition of parameters alone holds in every bar, and was taken to hold before."""
+    params = {"size_pct": 0.01, "fast": 5, "slow": 20, "cooldown_bars": 2}
+    rules = [{"if": "close > 100 or fast < slow", "then": "buy"}, {"if": "close < 1", "then": "close"}]
+    document, program = compiled(text_of(params=params, rules=rules))
+    asked = [row[0] for row in answers(lower(program), bars_of(4), document.values(), 0.0)]
+    np.testing.assert_array_equal(asked, [1.0, np.nan, np.nan, np.nan])
 
 
 def test_equal_meaning_is_one_hash_and_one_byte_code() -> None:

@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from tradewright.dsl.program import Program
-from tradewright.dsl.terms import FALSE, ROLLING, Op, Term
+from tradewright.dsl.terms import FALSE, ROLLING, Op, Term, joined
 from tradewright.model.bars import Floats
 from tradewright.model.strategy import HOLD, NAN, NO_ORDER, Feature, GenerateSignal, order
 
@@ -125,10 +125,11 @@ class _Writer:
         yield "side = 1.0 if buys else -1.0"
         yield "if position * side > 0.0:"
         yield f"    return {hold}"
-        if (quiet := program.cooldown()) is not None:
-            yield from write(quiet)
-            yield f"if {names[quiet]} >= 0.0:"
-            yield f"    return {hold}"
+        if "cooldown_bars" in self.places:
+            asked = self._value(joined(Op.OR, (program.buy.condition, program.sell.condition)), "asked")
+            yield f"for back in range(1, int(params[{self.places['cooldown_bars']}]) + 1):"
+            yield f"    if i >= back and {asked}(i - back, features, params):"  # nothing was asked before the first bar
+            yield f"        return {hold}"
         yield from self._orders(names, write, hold)
 
     def _orders(self, names: dict[Term, str], write: Any, hold: str) -> Iterator[str]:
@@ -223,18 +224,24 @@ class _Writer:
             return f"int(params[{self.places[str(term.words[0])]}])"
         return repr(int(float(term.words[0])))
 
+    def _value(self, term: Term, label: str) -> str:
+        """The name of a function that computes a term in any bar, also in one before the first."""
+        names: dict[Term, str] = {}
+        lines = [*self._statements(term, names, "j"), ""]
+        lines[-1] = f"return {names[term]}"
+        name = f"{label}_{len(self.functions)}"
+        body = "\n".join(f"    {line}" for line in lines)
+        self.functions.append(f"def {name}(j, features, params):\n{body}\n")
+        return name
+
     def _window(self, term: Term) -> str:
         """The name of the function that computes a window in bar ``i``; it is written once."""
         if term not in self.windows:
             inner, count = term.args
-            names: dict[Term, str] = {}
-            lines = list(self._statements(inner, names, "j"))
+            value = self._value(inner, "value")
             name = f"window_{len(self.windows)}"
             self.windows[term] = name
-            lines.append(f"return {names[inner]}")
-            body = "\n".join(f"    {line}" for line in lines)
-            self.functions.append(f"def {name}_value(j, features, params):\n{body}\n")
-            loop = _LOOPS[term.op].replace("VALUE", f"{name}_value").replace("COUNT", self._whole(count))
+            loop = _LOOPS[term.op].replace("VALUE", value).replace("COUNT", self._whole(count))
             self.functions.append(f"def {name}(i, features, params):\n{loop}")
         return self.windows[term]
 
