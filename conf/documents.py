@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from conf.problems import Problem
-from conf.yaml_reader import Key, load
+from conf.yaml_reader import Key, load, locate
 from strategies.documents import is_document
 from tradewright.dsl.check import Checked, check
 from tradewright.dsl.problem import Problem as DocumentProblem
@@ -69,7 +69,7 @@ def document_problems(path: Path, shown: str) -> list[Problem]:
     problems = [as_problem(each, shown) for each in found.errors]
     if found.document is not None and not problems and found.document.id != path.stem:
         rule = f"must be the name of the file, {path.stem}"
-        problems.append(Problem(shown, 1, "id", found.document.id, rule))
+        problems.append(Problem(shown, locate(path, ("id",)), "id", found.document.id, rule))
     return problems
 
 
@@ -79,8 +79,8 @@ def _checked(text: str) -> Checked:
 
 
 def as_problem(problem: DocumentProblem, shown: str) -> Problem:
-    """A problem of a document as one of the configuration; the column stands behind the line."""
-    place = f"{shown}:{problem.loc.line}" if problem.loc.line else shown
+    """A problem of a document as one of the configuration."""
+    column = f"column {problem.loc.column}: " if problem.loc.column else ""
     told = "; ".join(hint.text for hint in problem.hints)
-    rule = f"{problem.code}: {problem.message}" + (f"; {told}" if told else "")
-    return Problem(place, problem.loc.column, problem.loc.path, "", rule)
+    rule = f"{column}{problem.code}: {problem.message}" + (f"; {told}" if told else "")
+    return Problem(shown, problem.loc.line, problem.loc.path, "", rule)

@@ -109,13 +109,20 @@ def test_a_wrong_document_names_line_and_column_and_stops_nothing_else(conf: Pat
     with pytest.raises(ConfigProblems) as caught:
         compose(["strategy=ma_crossover"], conf)
     assert str(caught.value) == (
-        "conf/strategy/ma_crossover.yaml:13:23: rules[1].if: DSL_STATIC_FAIL: "
+        "conf/strategy/ma_crossover.yaml:13: rules[1].if: column 23: DSL_STATIC_FAIL: "
         "there is no series or parameter 'clse'; did you mean close?"
     )
     assert compose(["strategy=sma_crossover"], conf).strategy.name == "sma_crossover"
     found = with_documents(found_in(None), conf / "strategy")
     assert list(found.broken) == ["ma_crossover"]
     assert "sma_crossover" in found.usable
+
+
+def test_a_document_in_the_wrong_file_is_told_at_its_id(conf: Path) -> None:
+    (conf / "strategy" / "ma_crossover.yaml").rename(conf / "strategy" / "mine.yaml")
+    with pytest.raises(ConfigProblems) as caught:
+        compose(["strategy=mine"], conf)
+    assert str(caught.value) == "conf/strategy/mine.yaml:3: id: must be the name of the file, mine (got ma_crossover)"
 
 
 def test_a_value_that_the_class_refuses_is_told_at_its_line(conf: Path) -> None:
