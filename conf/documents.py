@@ -51,7 +51,7 @@ def key_in_document(key: Key) -> Key:
     """Where a key of a strategy file stands in a document."""
     if key[:1] in (("name",), ("kind",)):
         return ("id", *key[1:])
-    return ("params", *key) if key and key[0] not in _SAME else key
+    return ("params", *key) if key and key[0] not in (*_SAME, "rules") else key
 
 
 def document_problems(path: Path, shown: str) -> list[Problem]:

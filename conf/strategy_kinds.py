@@ -45,6 +45,14 @@ def build(kind: str, values: Mapping[str, float | str]) -> BaseStrategy | BaseAl
     return kinds().build(kind, values)
 
 
+def named_in_rules(kind: str, values: Mapping[str, float | str]) -> set[str]:
+    """The other instruments that the features of a strategy read; none where it cannot be made."""
+    try:
+        return {feature.of for feature in build(kind, values).prepare_state() if feature.of}
+    except ConfigError:
+        return set()
+
+
 def build_strategy(kind: str, values: Mapping[str, float | str]) -> BaseStrategy:
     """:func:`build` of a strategy that decides on each instrument by itself.
 

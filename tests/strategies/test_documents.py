@@ -125,6 +125,17 @@ def test_a_document_in_the_wrong_file_is_told_at_its_id(conf: Path) -> None:
     assert str(caught.value) == "conf/strategy/mine.yaml:3: id: must be the name of the file, mine (got ma_crossover)"
 
 
+def test_an_instrument_that_is_not_declared_is_refused(conf: Path) -> None:
+    path = conf / "strategy" / "ma_crossover.yaml"
+    path.write_text(path.read_text().replace("crossover(ma(close, fast)", "crossover(ma(close of BTX, fast)"))
+    with pytest.raises(ConfigProblems) as caught:
+        compose(["strategy=ma_crossover"], conf)
+    assert str(caught.value) == (
+        "conf/strategy/ma_crossover.yaml:10: strategy.rules: is not in conf/instruments; declare it there "
+        "(got BTX); did you mean 'BTC'?"
+    )
+
+
 def test_a_value_that_the_class_refuses_is_told_at_its_line(conf: Path) -> None:
     path = conf / "strategy" / "ma_crossover.yaml"
     path.write_text(path.read_text().replace("fast: [5, 10", "fast: [0, 10"))
