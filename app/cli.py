@@ -9,6 +9,7 @@ import typer
 
 from app.commands import (
     data,
+    documents,
     kill_and_cancel,
     ledger,
     limits,
@@ -31,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-_RESEARCH = (data, stream, research, walk_forward, monte_carlo)
+_RESEARCH = (data, stream, documents, research, walk_forward, monte_carlo)
 _TRADING = (trade, orders, kill_and_cancel, limits, ways_back, ledger)
 for group in (system, *_RESEARCH, *_TRADING):
     app.add_typer(group.commands)

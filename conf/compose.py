@@ -16,6 +16,7 @@ from conf.composition import (
     with_option,
 )
 from conf.defaults import absent_defaults, chosen_options, stand_ins
+from conf.documents import document_problems
 from conf.environment import ROOT, conf_folder, display_path, groups, options, yaml_files
 from conf.overrides import compose_accepted, parse, refused, with_mode_of_environment, without_strategy
 from conf.problems import ConfigProblems, Problem
@@ -128,7 +129,12 @@ def option_problems(base: Composed, group: str, option: str) -> list[Problem]:
 
 
 def _traps(paths: Iterable[Path], folder: Path) -> list[Problem]:
-    return [problem for path in paths if path.exists() for problem in lint_yaml(path, display_path(path, folder))]
+    return [problem for path in paths if path.exists() for problem in _file_problems(path, display_path(path, folder))]
+
+
+def _file_problems(path: Path, shown: str) -> list[Problem]:
+    """The traps of a file, and all that is wrong with a strategy that is a document."""
+    return lint_yaml(path, shown) or document_problems(path, shown)
 
 
 def _files_of_no_strategy(folder: Path) -> list[Path]:

@@ -33,6 +33,7 @@ from omegaconf.errors import OmegaConfBaseException
 from omegaconf.resolvers import oc
 from ruamel.yaml.error import YAMLError
 
+from conf.documents import STRATEGY, as_option, key_in_document, load_option
 from conf.environment import (
     COMMAND_LINE,
     ROOT,
@@ -108,20 +109,24 @@ class _YamlSource(FileConfigSource):
         if not path.is_file():
             raise ConfigLoadError(f"there is no file {path}")
         try:
-            node = pickle.loads(_node(path.read_text(encoding="utf-8")))  # noqa: S301  # nosec B301
+            node = pickle.loads(_node(path.read_text(encoding="utf-8"), path.parent.name))  # noqa: S301  # nosec B301
         except (YAMLError, UnicodeDecodeError) as error:  # of a file that was not chosen, and so not looked at before
             raise ConfigLoadError(f"{path} is not YAML: {str(error).splitlines()[0]}") from error
         return ConfigResult(self.scheme(), self.full_path(), node, {"package": None})
 
 
 @lru_cache(maxsize=128)
-def _node(text: str) -> bytes:
+def _node(text: str, group: str) -> bytes:
     """The text of a file as Hydra takes it, pickled: each composition gets a copy, and wrong ones compose repeatedly.
+
+    A strategy that is a document is composed as the strategy file that it stands for.
 
     Raises:
         YAMLError: when it is no YAML.
     """
-    return pickle.dumps(OmegaConf.create(values(text) or {}), pickle.HIGHEST_PROTOCOL)
+    found = values(text) or {}
+    found = as_option(found) if group == STRATEGY else found
+    return pickle.dumps(OmegaConf.create(found), pickle.HIGHEST_PROTOCOL)
 
 
 class Composed(NamedTuple):
@@ -177,6 +182,8 @@ class Composed(NamedTuple):
                 folder = self.folder / group
                 chosen = folder / f"{self.choices[group]}.yaml"
                 yield chosen, key[depth:]
+                if group == STRATEGY:
+                    yield chosen, key_in_document(key[depth:])
                 if chosen.is_file() and holds(chosen, ("defaults",)):
                     yield from ((path, key[depth:]) for path in sorted(folder.glob("*.yaml")) if path != chosen)
         yield self.folder / f"{ROOT}.yaml", key
@@ -270,7 +277,7 @@ def with_option(base: Composed, group: str, option: str) -> Composed:
     Raises:
         HydraException, OmegaConfBaseException: when the file does not fit.
     """
-    content = load(base.folder / group / f"{option}.yaml")
+    content = load_option(base.folder / group / f"{option}.yaml")
     if "defaults" in content:
         if base.choices.get(group) == option and not base.overrides:
             return base  # nothing to exchange, and Hydra need not make it again

@@ -179,6 +179,14 @@ def own_strategies() -> Path | None:
     return folder if folder is not None and folder.is_dir() and project != SOURCE else None
 
 
+def documents_folder() -> Path | None:
+    """The folder in which strategies may be documents: ``strategy`` of the YAML files; None where there is none."""
+    with suppress(ConfigError):
+        folder = conf_folder() / "strategy"
+        return folder if folder.is_dir() else None
+    return None
+
+
 def load_environment() -> None:
     """Read ``.env`` of the project's folder, or the file that ``TRADEWRIGHT_ENV_FILE`` names, into the environment.
 

@@ -12,7 +12,7 @@ from conf.environment import ALERT_WEBHOOK, environment
 from conf.problems import RuleViolation, nearest
 from conf.schema.research import ExtraFeature, StrategySettings
 from conf.schema.settings import Settings
-from conf.strategy_kinds import build, kinds, other_instruments_of, parameters_of
+from conf.strategy_kinds import build, kinds, named_in_rules, other_instruments_of, parameters_of
 from conf.yaml_reader import Key
 from strategies.base import Parameter
 from tradewright.execution.types import ProtocolTimes
@@ -141,6 +141,8 @@ def _unknown_instruments(settings: Settings) -> Iterator[RuleViolation]:
         ("evaluation", "benchmark"): (settings.evaluation.benchmark,) if settings.evaluation.benchmark else (),
     }
     places |= {("strategy", key): (name,) for key, name in settings.strategy.others.items()}
+    named = named_in_rules(settings.strategy.kind, settings.strategy.values)
+    places[("strategy", "rules")] = sorted(named - {*settings.strategy.others.values()})
     for index, window in enumerate(settings.events.windows):
         places["events", "windows", str(index), "instrument"] = filter(None, [window.instrument])
     for key, names in places.items():

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conf.environment import conf_folder, options, own_strategies
+from conf.documents import load_option
+from conf.environment import conf_folder, documents_folder, options, own_strategies
 from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
-from conf.yaml_reader import load
 from strategies.base import BaseAllocation, BaseStrategy, Parameter
-from strategies.discovery import Discovery, found_in
+from strategies.discovery import Discovery, found_in, with_documents
 from tradewright.model.errors import ConfigError
 
 
 def kinds() -> Discovery:
-    """All strategies found; a file that is written later is found by the next process."""
-    return found_in(own_strategies())
+    """All strategies found; a Python file that is written later is found by the next process."""
+    return with_documents(found_in(own_strategies()), documents_folder())
 
 
 def parameters_of(kind: str) -> dict[str, Parameter]:
@@ -45,6 +45,14 @@ def build(kind: str, values: Mapping[str, float | str]) -> BaseStrategy | BaseAl
     return kinds().build(kind, values)
 
 
+def named_in_rules(kind: str, values: Mapping[str, float | str]) -> set[str]:
+    """The other instruments that the features of a strategy read; none where it cannot be made."""
+    try:
+        return {feature.of for feature in build(kind, values).prepare_state() if feature.of}
+    except ConfigError:
+        return set()
+
+
 def build_strategy(kind: str, values: Mapping[str, float | str]) -> BaseStrategy:
     """:func:`build` of a strategy that decides on each instrument by itself.
 
@@ -60,7 +68,7 @@ def build_strategy(kind: str, values: Mapping[str, float | str]) -> BaseStrategy
 def is_allocation_file(option: str) -> bool:
     """Whether a file of ``conf/strategy`` is of an allocation; one that cannot be read is told of elsewhere."""
     try:
-        said = load(conf_folder() / "strategy" / f"{option}.yaml")
+        said = load_option(conf_folder() / "strategy" / f"{option}.yaml")
     except ConfigProblems:
         return False
     return kinds().is_allocation(str(said.get("kind")))

@@ -2,8 +2,8 @@
 
 Every public subclass of ``BaseStrategy`` or ``BaseAllocation`` in a module of this folder or of a project's own one, or
 behind an entry point of the group ``tradewright.strategies``, is a strategy; its ``name`` is the kind that a
-configuration names. A module that cannot be imported stops no other strategy: its error is raised when its own strategy
-is asked for.
+configuration names. So is every document in a folder of YAML files (``strategies/documents.py``). A module or a
+document that cannot be loaded stops no other strategy: its error is raised when its own strategy is asked for.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import strategies
 from strategies.base import BaseAllocation, BaseStrategy, Kind
+from strategies.documents import document_class, documents_in, stamp
 from tradewright.model.base import NAME_PATTERN
 from tradewright.model.errors import ConfigError
 
@@ -33,7 +34,7 @@ install of ours."""
 RESERVED = frozenset({"manual"})
 """Names that no strategy may have: intents of people carry this one."""
 
-_OWN_MODULES = frozenset({"agent", "base", "discovery"})
+_OWN_MODULES = frozenset({"agent", "base", "discovery", "documents"})
 """Modules of the folder that hold no strategy; the first loads the backtest, which not every process may."""
 
 BASES = (BaseStrategy, BaseAllocation)
@@ -108,6 +109,32 @@ def found_in(own: Path | None) -> Discovery:
     return discover((*candidates_in(SHIPPED, strategies.__name__), *installed_candidates(), *owned))
 
 
+def with_documents(found: Discovery, folder: Path | None) -> Discovery:
+    """The strategies found, and the documents of a folder of YAML files; those of a shared name are broken.
+
+    A document that is written or changed is found at once; a Python file by the next process.
+
+    Args:
+        folder: None where there is none.
+    """
+    written = _documents(folder, stamp(folder)) if folder else Discovery({}, {})
+    twice = {
+        name: ConfigError(
+            f"several strategies have the name {name!r}",
+            where=f"{_place_of(written.usable[name])}, {_place_of(found.usable[name])}",
+            remedy="give each its own name",
+        )
+        for name in written.usable.keys() & found.usable.keys()
+    }
+    usable = {name: kind for name, kind in sorted({**found.usable, **written.usable}.items()) if name not in twice}
+    return Discovery(MappingProxyType(usable), MappingProxyType({**found.broken, **written.broken, **twice}))
+
+
+@functools.lru_cache(maxsize=16)
+def _documents(folder: Path, _stamp: object) -> Discovery:
+    return discover(document_candidates(folder))
+
+
 def discover(candidates: Iterable[Candidate]) -> Discovery:
     """Load every candidate; one that fails, a reserved name, and a name that two classes share are broken."""
     found: dict[str, list[Kind]] = {}
@@ -140,6 +167,12 @@ def installed_candidates() -> Iterator[Candidate]:
     """The entry points of other distributions; each names a module or a class."""
     for entry in entry_points(group=GROUP):
         yield Candidate(entry.name, lambda entry=entry: _offered(entry.load()))  # type: ignore[misc]
+
+
+def document_candidates(folder: Path) -> Iterator[Candidate]:
+    """Every document in a folder of YAML files."""
+    for path in documents_in(folder):
+        yield Candidate(path.stem, lambda path=path: (document_class(path),))  # type: ignore[misc]
 
 
 def own_candidates(folder: Path) -> Iterator[Candidate]:
@@ -247,6 +280,8 @@ def _class_of(kind: Kind) -> str:
 
 def _place_of(kind: Kind, *, whole: bool = False) -> str:
     """File and line of a class, else its module; the file with its folder, or its whole path."""
+    if place := vars(kind).get("place", ""):
+        return str(place)  # of a document
     try:
         file, line = inspect.getsourcefile(kind) or "", inspect.getsourcelines(kind)[1]
     except (OSError, TypeError):

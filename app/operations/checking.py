@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from conf.documents import load_option
 from conf.environment import conf_folder, options
 from conf.problems import Problem
 from conf.schema.settings import Settings
 from conf.strategy_kinds import build, kinds, other_instruments_of, parameters_of
-from conf.yaml_reader import load
 from runtime.container import Container
 from strategies.base import BaseAllocation, BaseStrategy
 from tradewright.model.allocation import decision_of
@@ -43,7 +43,7 @@ def _declared() -> Iterator[BaseStrategy | BaseAllocation]:
     """The strategies of ``conf/strategy``; the files are known to be right."""
     folder = conf_folder()
     for option in options("strategy", folder):
-        said = load(folder / "strategy" / f"{option}.yaml")
+        said = load_option(folder / "strategy" / f"{option}.yaml")
         kind = str(said["kind"])
         known = (*parameters_of(kind), *other_instruments_of(kind))
         yield build(kind, {name: said[name] for name in known if name in said})

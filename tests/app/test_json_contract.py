@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from brokers.ibkr.gateway.server import Gateway
+from strategies.documents import LIBRARY
 from tests.app.conftest import Said, daily, say
 from tests.support.houses import House
 
@@ -99,6 +100,9 @@ CONTRACT: dict[str, Any] = {
         "verdict": VERDICT, "findings": list,
         "tests": {"reality_check": NUMBER, "spa": NUMBER, "believed_share": NUMBER},
     },
+    "dsl check": {"files": [{"file": TEXT, "hash": TEXT, "problems": []}]},
+    "dsl explain": {"title": TEXT, "does": [TEXT], "needs": [TEXT], "trades": [TEXT], "risks": [TEXT], "hash": TEXT,
+                    "proof": [{"path": TEXT, "newest": int, "oldest": (NOTHING, int)}]},
     "trials": {
         "trials": [
             {"at": TEXT, "source": TEXT, "strategy": TEXT, "bars": TEXT, "trials": int, "added": int,
@@ -234,6 +238,8 @@ def told(stocked: House, tmp_path_factory: pytest.TempPathFactory) -> Mapping[st
         ask("backtest", "backtest", *study)
         ask("sweep", "sweep", *grid)
         ask("trials", "trials", store)
+        ask("dsl check", "dsl", "check", str(LIBRARY / "ma_crossover.yaml"))
+        ask("dsl explain", "dsl", "explain", str(LIBRARY / "ma_crossover.yaml"))
         ask("gateway", "gateway", "--port", "0", "--control-port", "0", *staged)
         ask("serve", "serve", *staged, "observability.serve.port=0")
     return said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -13,6 +14,7 @@ from assets.research.definitions import RESEARCH_JOB, research_definitions
 from assets.runs import RunFailed, execute
 from conf.compose import compose
 from conf.problems import ConfigProblems
+from strategies.documents import LIBRARY
 from tests.support.houses import House
 
 GRAPH = Path(__file__).with_name("graph.txt")
@@ -121,6 +123,14 @@ def test_a_new_file_is_a_new_strategy_after_a_reload(house: House) -> None:
     added = keys(research_definitions(house.overrides)) - before
     chain = ("signals", "backtest", "evaluation", "metrics_window", "risk_report")
     assert added == {f"strategy/mine/{part}" for part in (*chain, "sweep", "walk_forward", "monte_carlo")}
+
+
+def test_a_document_is_a_new_strategy_after_a_reload(house: House) -> None:
+    before = keys(research_definitions(house.overrides))
+    shutil.copy(LIBRARY / "rsi_pullback.yaml", house.conf / "strategy")
+    added = keys(research_definitions(house.overrides)) - before
+    parts = ("signals", "backtest", "evaluation", "metrics_window", "risk_report")
+    assert added == {f"strategy/rsi_pullback/{part}" for part in parts}
 
 
 @pytest.mark.parametrize(

@@ -122,5 +122,6 @@ def test_every_file_of_the_folder_but_its_own_machinery_is_looked_at() -> None:
         "agent",
         "base",
         "discovery",
+        "documents",
     }
     assert discovery.found_in(None).broken == {}

@@ -28,6 +28,10 @@ _PATTERNS = {
     r"^[A-Z][A-Z0-9_]*$": "must begin with a capital letter and hold only those, digits and _",
     r"^[a-z0-9]{4,28}$": "must be 4 to 28 small letters and digits",
     r"^[0-9a-f]{64}$": "must be 64 digits of 0-9 and a-f",
+    r"^[a-z][a-z0-9_]{0,63}$": "must begin with a small letter and hold only those, digits and _, at most 64",
+    r"^[a-z][a-z0-9_]{0,31}$": "must begin with a small letter and hold only those, digits and _, at most 32",
+    r"^0\.1(\.[0-9]+)?$": "must be the version of the language, 0.1",
+    r"^[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9][A-Za-z0-9._:-]*)*$": "must be the name of an instrument",
 }
 """The sentence of every pattern of a model."""
 _NAME = "must begin with a letter or a digit and hold only letters, digits and . _ / : -, at most 64"

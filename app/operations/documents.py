@@ -1,0 +1,124 @@
+"""Strategy documents: check, explain, format, their schema, and those that ship as examples."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import shutil
+from pathlib import Path
+
+from strategies.documents import LIBRARY
+from tradewright.dsl.check import Checked, check, compiled
+from tradewright.dsl.document import json_schema
+from tradewright.dsl.explain import Explanation, explain
+from tradewright.dsl.layout import formatted
+from tradewright.dsl.problem import Problem, Severity
+from tradewright.model.base import FrozenModel
+from tradewright.model.errors import ConfigError
+
+MAX_BYTES = 1024 * 1024
+
+
+class CheckedFile(FrozenModel):
+    """What was found of one file; ``hash`` is that of its meaning, empty where there are errors."""
+
+    file: str
+    hash: str
+    problems: tuple[Problem, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it can be used."""
+        return all(problem.severity is not Severity.ERROR for problem in self.problems)
+
+
+class Formatted(FrozenModel):
+    """One file whose expressions were looked at; ``changed`` where they are not in the one style."""
+
+    file: str
+    changed: bool
+
+
+def text_of(file: Path) -> str:
+    """The text of a document.
+
+    Raises:
+        ConfigError: it cannot be read, is too large, or is no UTF-8.
+    """
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise ConfigError(f"larger than {MAX_BYTES} bytes", where=str(file), remedy="split it")
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        remedy = "name a file that is there"
+        raise ConfigError(f"the file cannot be read: {error.strerror}", where=str(file), remedy=remedy) from error
+    except UnicodeDecodeError as error:
+        remedy = "save it as UTF-8"
+        raise ConfigError(f"no UTF-8 text at byte {error.start}", where=str(file), remedy=remedy) from error
+
+
+def check_files(files: list[Path], bars: int | None) -> list[CheckedFile]:
+    """Every problem of some documents.
+
+    Args:
+        bars: the length of the data that they are to be run on; None where that is not known.
+
+    Raises:
+        ConfigError: a file that cannot be read.
+    """
+    return [_checked(file, check(text_of(file), bars)) for file in files]
+
+
+def _checked(file: Path, found: Checked) -> CheckedFile:
+    return CheckedFile(file=str(file), hash=found.program.hash if found.program else "", problems=found.problems)
+
+
+def explain_file(file: Path) -> Explanation:
+    """A document in words.
+
+    Raises:
+        ConfigError: it cannot be read, or is wrong (``DocumentRefused``).
+    """
+    return explain(*compiled(text_of(file), str(file)))
+
+
+def format_file(file: Path, *, only_look: bool) -> Formatted:
+    """Write a document's expressions in the one style.
+
+    Args:
+        only_look: whether the file stays as it is.
+
+    Raises:
+        ConfigError: it cannot be read, or is no YAML.
+    """
+    text = text_of(file)
+    made = formatted(text)
+    if made != text and not only_look:
+        beside = file.with_name(f".{file.name}.tmp")
+        beside.write_text(made, encoding="utf-8")
+        shutil.copymode(file, beside)
+        beside.replace(file)
+    return Formatted(file=str(file), changed=made != text)
+
+
+def schema_text() -> str:
+    """The JSON Schema of documents, as the file that editors read."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def examples() -> list[str]:
+    """The names of the documents that ship."""
+    return sorted(path.stem for path in LIBRARY.glob("*.yaml"))
+
+
+def example(name: str) -> str:
+    """The text of a document that ships.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    if name not in examples():
+        near = difflib.get_close_matches(name, examples(), n=1)
+        remedy = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(examples())}"
+        raise ConfigError(f"there is no example {name!r}", where="dsl example", remedy=remedy)
+    return (LIBRARY / f"{name}.yaml").read_text(encoding="utf-8")

@@ -1,0 +1,93 @@
+"""Strategies that are documents: the YAML files of ``conf/strategy`` that have rules instead of a kind."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import field, make_dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from strategies.base import BaseStrategy
+from tradewright.dsl.check import compiled
+from tradewright.dsl.document import StrategyDocument
+from tradewright.dsl.lowering import lower
+from tradewright.dsl.program import Program
+from tradewright.model.errors import ConfigError
+from tradewright.model.strategy import Feature
+
+LIBRARY = Path(__file__).resolve().parent / "library"
+"""The documents that ship as examples; copied to ``conf/strategy``, each is a strategy."""
+
+_RULES = re.compile(r"""(?:^|[{,])\s*["']?rules["']?\s*:""", re.MULTILINE)
+_KIND = re.compile(r"""^kind\s*:|["']kind["']\s*:""", re.MULTILINE)
+
+
+def is_document(text: str) -> bool:
+    """Whether a strategy file is a document: it has ``rules`` and names no ``kind``."""
+    return _RULES.search(text) is not None and _KIND.search(text) is None
+
+
+def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """What tells the YAML files of a folder from what they were before: names, times of change, sizes."""
+    with os.scandir(folder) as rows:
+        found = [(row.name, row.stat()) for row in rows if row.name.endswith(".yaml")]
+    return tuple(sorted((name, status.st_mtime_ns, status.st_size) for name, status in found))
+
+
+def documents_in(folder: Path) -> Iterator[Path]:
+    """The documents among the YAML files of a folder, sorted; what cannot be read is none."""
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        if is_document(text):
+            yield path
+
+
+def document_class(path: Path) -> type[BaseStrategy]:
+    """The strategy of a document.
+
+    Raises:
+        DocumentRefused: with every error in it.
+        ConfigError: its id is not the name of its file.
+    """
+    place = "/".join(path.parts[-3:])
+    document, program = compiled(path.read_text(encoding="utf-8"), place)
+    if document.id != path.stem:
+        raise ConfigError(f"id = {document.id!r}", where=place, remedy=f"write id: {path.stem}, the name of the file")
+    return strategy_class(document, program, place)
+
+
+def strategy_class(document: StrategyDocument, program: Program, place: str = "") -> type[BaseStrategy]:
+    """The strategy that a program is, with its parameters as fields.
+
+    Args:
+        place: the file, for messages.
+    """
+    lowered = lower(program)
+    rows: list[Any] = [
+        (name, int if bounds.whole else float, field(default=int(value) if bounds.whole else float(value)))
+        for name, (value, bounds) in program.parameters.items()
+    ]
+
+    def prepare_state(self: BaseStrategy) -> tuple[Feature, ...]:
+        """The columns that the rules read."""
+        return lowered.features({name: float(getattr(self, name)) for name in program.parameters})
+
+    namespace: dict[str, Any] = {
+        "__doc__": f"{document.name}: the document {document.id}.",
+        "__module__": __name__,
+        "name": document.id,
+        "bounds": MappingProxyType({name: (b.least, b.most) for name, (_, b) in program.parameters.items()}),
+        "generate_signal": staticmethod(lowered.generate_signal),
+        "prepare_state": prepare_state,
+        "place": place,
+        "program": program,
+    }
+    title = "".join(part.capitalize() for part in document.id.split("_"))
+    made: type[BaseStrategy] = make_dataclass(title, rows, bases=(BaseStrategy,), namespace=namespace, frozen=True)
+    return made

@@ -1,0 +1,230 @@
+"""Documents: two validators that agree, places in every style of YAML, golden meaning, words, layout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from strategies.documents import LIBRARY
+from tests.dsl.support import text_of
+from tests.dsl.test_static_cases import CASES, planted
+from tradewright.dsl.check import check, compiled
+from tradewright.dsl.document import DIALECT, SCHEMA_ID, json_schema, shaped
+from tradewright.dsl.explain import _PHRASES, explain
+from tradewright.dsl.functions import FUNCTIONS
+from tradewright.dsl.layout import formatted
+from tradewright.dsl.lowering import _LOOPS
+from tradewright.dsl.problem import Code
+from tradewright.dsl.program import similarity
+from tradewright.dsl.reach import reaches
+from tradewright.dsl.source import read
+from tradewright.dsl.terms import ROLLING
+
+HERE = Path(__file__).parent
+FIXTURES = sorted((HERE / "fixtures").glob("*.yaml"))
+SHIPPED = sorted(LIBRARY.glob("*.yaml"))
+VALIDATOR = jsonschema.Draft202012Validator(json_schema())
+
+
+def is_shaped(values: dict[str, Any]) -> bool:
+    document, problems = shaped(read(json.dumps(values)))
+    return document is not None and not [each for each in problems if "another meaning" not in each.message]
+
+
+def test_the_schema_says_what_it_is_and_is_one_itself() -> None:
+    schema = json_schema()
+    assert (schema["$schema"], schema["$id"]) == (DIALECT, SCHEMA_ID)
+    assert set(schema["required"]) == {"id", "name", "timeframe", "params", "rules", "metadata"}
+    jsonschema.Draft202012Validator.check_schema(schema)
+    file = HERE.parents[1] / "conf" / "strategy" / "strategy.schema.json"
+    assert json.loads(file.read_text(encoding="utf-8")) == schema, (
+        "tradewright dsl schema conf/strategy/strategy.schema.json"
+    )
+
+
+ODD: list[dict[str, Any]] = [
+    {"params": {"Upper": 1}},
+    {"params": {"n": [1]}},
+    {"params": {"n": {"value": 1, "min": 0}}},
+    {"params": {"n": None}},
+    {"params": {"n": {"value": 1, "min": 0, "max": 2, "step": 1}}},
+    {"params": {"n": {"value": "1", "min": 0, "max": 2}}},
+    {"instruments": ["BTC"]},
+    {"instruments": [""]},
+    {"instruments": "BTC"},
+    {"instruments": ["../x"]},
+    {"grid": {"n": []}},
+    {"grid": {"n": [1, 2.5]}},
+    {"grid": {"n": ["1"]}},
+    {"metadata": {"tags": [1]}},
+    {"metadata": {"notes": 5}},
+    {"id": "a" * 65},
+    {"name": ""},
+    {"confidence": "high"},
+    {"confidence": 1},
+    {"dsl": "0.1.7"},
+    {"dsl": 0.1},
+    {"timeframe": "1h"},
+    {"timeframe": 60},
+    {"rules": [{"if": "close > 1", "then": "buy", "limit": None}]},
+    {"rules": [{"if": 5, "then": "buy"}]},
+    {"exits": None},
+    {"exits": {"stop": 5}},
+    {"exits": {"stop": "5"}},
+    {"rules": [{"if": "x" * 2_001, "then": "buy"}]},
+    {"name": "x" * 101},
+]
+
+
+@pytest.mark.parametrize("changes", [*ODD, *(case["changes"] for case in CASES)], ids=lambda each: str(each)[:50])
+def test_both_validators_accept_and_refuse_the_same(changes: dict[str, Any]) -> None:
+    values = json.loads(planted(changes))
+    assert VALIDATOR.is_valid(values) == is_shaped(values)
+
+
+@pytest.mark.parametrize("path", [*SHIPPED, *FIXTURES], ids=lambda path: path.stem)
+def test_both_validators_accept_what_ships(path: Path) -> None:
+    values = read(path.read_text(encoding="utf-8")).values
+    assert VALIDATOR.is_valid(values)
+    assert is_shaped(values)
+
+
+@pytest.mark.parametrize("path", [*SHIPPED, *FIXTURES], ids=lambda path: path.stem)
+def test_valid_ones_are_sound_and_invalid_ones_are_refused(path: Path) -> None:
+    found = check(path.read_text(encoding="utf-8"), bars=10_000)
+    assert bool(found.errors) == ("invalid" in path.stem)
+    if found.program is not None and found.document is not None:
+        assert found.document.id == path.stem
+        assert not found.problems, "no warning either"
+        roots = [term for _, term in found.program.roots()]
+        assert all(reach.lag >= 0 for reach in reaches(found.document.values(), *roots).values())
+
+
+def test_the_look_ahead_is_refused_with_its_reason() -> None:
+    found = check((HERE / "fixtures" / "strategy_invalid_lookahead.yaml").read_text(encoding="utf-8"))
+    assert [(each.code, each.loc.path, each.loc.line, each.loc.column) for each in found.errors] == [
+        (Code.STATIC_FAIL, "rules[0].if", 6, 22),
+        (Code.STATIC_FAIL, "rules[1].if", 7, 22),
+    ]
+    assert all("look-ahead" in each.message for each in found.errors)
+
+
+GOLDEN_HASH = "bc259fdb0084c5a229bdc63687439edf98b9fb96188e816468ba89d990236232"  # pragma: allowlist secret
+
+
+def test_every_window_has_code() -> None:
+    assert set(_LOOPS) == ROLLING
+
+
+RULE = "close > 1 and clse < 2"
+STYLES = {
+    f"- if: {RULE}\n  then: buy": (1, 21),
+    f'- if: "{RULE}"\n  then: buy': (1, 22),
+    f"- {{if: '{RULE}', then: buy}}": (1, 23),
+    "- if: >-\n    close > 1\n    and clse < 2\n  then: buy": (3, 9),
+    "- if: |\n    close > 1\n      and clse < 2\n  then: buy": (3, 11),
+    "- if: close > 1\n    and   clse < 2\n  then: buy": (2, 11),
+    "- then: buy\n  if: \"close > 1\n\n     and clse < 2\"": (4, 10),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_place_is_exact_in_every_style_of_yaml(style: str) -> None:
+    head = "id: a\nname: A\ntimeframe: null\nparams: {size_pct: 0.01}\nmetadata: {}\nrules:\n"
+    (problem,) = check(head + style + "\n- {if: close < 1, then: close}\n").errors
+    line, column = STYLES[style]
+    assert (problem.loc.line - 6, problem.loc.column) == (line, column)
+    assert problem.hints[0].text == "did you mean close?"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "a document is a mapping"),
+        ("- 1", "a document is a mapping"),
+        ("a: &x 1\nb: *x", "an alias, *x"),
+        ("a: !!python/object:os.system 1", "the tag"),
+        ("a: 1\na: 2", "stands twice"),
+        ("a: .inf", "no finite decimal number"),
+        ("a: 1_000", "no finite decimal number"),
+        ("1: 2", "a key must be text"),
+        ("a: [", "it is no YAML"),
+        ("[" * 2_000, "nested deeper"),
+        ("a: '" + "x" * 70_000 + "'", "at most 65536"),
+        ("a: \x07", "it is no YAML"),
+    ],
+)
+def test_a_text_that_is_no_document_is_refused(text: str, told: str) -> None:
+    (problem,) = check(text).errors
+    assert problem.code is Code.SCHEMA_INVALID
+    assert told in problem.message
+
+
+def test_the_meaning_of_the_moving_average_crossover_is_golden() -> None:
+    """The same in every process and on every platform; a change of it is a new version of the language."""
+    _, program = compiled((HERE / "fixtures" / "strategy_ma_crossover.yaml").read_text(encoding="utf-8"))
+    golden = json.loads((HERE / "ma_crossover_ir.json").read_text(encoding="utf-8"))
+    assert program.as_json() == golden
+    assert program.hash == GOLDEN_HASH
+
+
+def test_the_order_of_keys_and_rules_has_no_effect_on_the_hash() -> None:
+    document = json.loads(text_of(params={"size_pct": 0.01, "fast": 5, "slow": 20}, rules=[
+        {"if": "close > ma(close, fast)", "then": "buy"}, {"if": "close < ma(close, slow)", "then": "close"},
+        {"if": "volume < 3", "then": "hold"},
+    ]))  # fmt: skip
+    hashes = set()
+    for turn in range(6):
+        keys = list(document)[turn % len(document) :] + list(document)[: turn % len(document)]
+        rules = [dict(reversed(rule.items())) for rule in document["rules"]]
+        document = {key: document[key] for key in keys} | {"rules": rules[1:] + rules[:1]}
+        hashes.add(compiled(json.dumps(document))[1].hash)
+    assert len(hashes) == 1
+
+
+def test_strategies_are_compared_by_what_they_have_in_common() -> None:
+    one, other = (compiled(path.read_text(encoding="utf-8"))[1] for path in SHIPPED[:2])
+    assert similarity(one, one) == 1.0
+    assert 0.0 <= similarity(one, other) < 0.6
+
+
+def test_a_mixture_of_units_is_a_warning_and_no_error() -> None:
+    rules = [
+        {"if": "close > rsi(close, 14) and close / open > 1.01", "then": "buy"},
+        {"if": "close < 1", "then": "close"},
+    ]
+    found = check(text_of(rules=rules))
+    told = "a price is compared with a score (divide by a price, or compare with a number)"
+    assert [str(problem) for problem in found.problems] == [f"1:105: DSL_STATIC_FAIL: rules[0].if: {told}"]
+    assert found.program is not None
+
+
+def test_every_function_has_words() -> None:
+    assert set(_PHRASES) == set(FUNCTIONS)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_what_ships_is_explained_and_in_the_one_style(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    said = "\n".join(explain(*compiled(text)).lines())
+    assert "no look-ahead, in bar i:" in said
+    assert "{" not in said
+    assert formatted(text) == text
+    assert text.startswith("# yaml-language-server: $schema=strategy.schema.json\n")
+
+
+def test_the_layout_changes_expressions_alone_and_keeps_their_meaning() -> None:
+    text = (
+        "# mine\nid: a   # the name\nname: A\ntimeframe: null\nparams: {size_pct: 0.01}\nmetadata: {}\nrules:\n"
+        "- {if: '((close>ma( close,20 )))and not(volume<5)', then: buy} # up\n- if: close<ma(close,20)\n  then: close\n"
+    )
+    made = formatted(text)
+    assert made == text.replace(
+        "((close>ma( close,20 )))and not(volume<5)", "close > ma(close, 20) and not volume < 5"
+    ).replace("close<ma(close,20)", "close < ma(close, 20)")
+    assert compiled(made)[1].hash == compiled(text)[1].hash
+    assert formatted(made) == made

@@ -1,0 +1,143 @@
+"""Wrong documents, each with the exact problems, code, place and hint; and what following the hints repairs."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from strategies.documents import LIBRARY
+from tests.dsl.support import text_of
+from tests.support.extent import runs
+from tradewright.dsl.check import check
+from tradewright.dsl.grammar import parse
+from tradewright.dsl.problem import Code, Problem, Refusal
+
+CASES = json.loads((Path(__file__).parent / "static_cases.json").read_text(encoding="utf-8"))
+"""Changes to a sound document, and the problems that they make."""
+
+
+def planted(changes: dict[str, Any]) -> str:
+    return text_of(**{key: ... if value == "(left out)" else value for key, value in changes.items()})
+
+
+def test_the_document_that_is_changed_is_sound() -> None:
+    assert check(text_of()).problems == ()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: re.sub(r"\W+", "-", str(case["problems"][0]))[:60])
+def test_the_problems_are_these(case: dict[str, Any]) -> None:
+    assert [str(problem) for problem in check(planted(case["changes"])).problems] == case["problems"]
+
+
+def test_there_are_enough_cases_and_every_code_is_among_them() -> None:
+    told = [line.split(": ")[1] for case in CASES for line in case["problems"]]
+    assert set(told) == set(Code)
+    assert len(CASES) >= 100
+    assert told.count(Code.STATIC_FAIL) >= 50
+
+
+@pytest.mark.parametrize("bars", [100, 101])
+def test_a_window_longer_than_the_data_is_refused(bars: int) -> None:
+    rules = [{"if": "close > ma(close, 101)", "then": "buy"}, {"if": "close < 1", "then": "close"}]
+    found = [problem.message for problem in check(text_of(rules=rules), bars).problems]
+    assert found == (["it needs 101 bars, and there are 100"] if bars == 100 else [])
+
+
+def repaired(document: dict[str, Any], problem: Problem) -> dict[str, Any] | None:
+    """The document after the hint of a problem was followed; None where only a person can follow it."""
+    hint = problem.hints[0] if problem.hints else None
+    if hint is None:
+        return None
+    if hint.path:
+        *above, last = hint.path.split(".")
+        node: Any = document
+        for part in above:
+            name, _, place = part.partition("[")
+            node = node[name][int(place[:-1])] if place else node.setdefault(name, {})
+        node.pop(last, None) if hint.value is None else node.__setitem__(last, hint.value)
+        return document
+    name = re.fullmatch(r"did you mean '?(\w+)'?\?|write (and|or|not)", hint.text)
+    found = re.fullmatch(r"rules\[(\d+)\]\.if", problem.loc.path)
+    if name and found and problem.loc.index is not None:
+        rule, word = document["rules"][int(found[1])], name[1] or name[2]
+        before, rest = rule["if"][: problem.loc.index], rule["if"][problem.loc.index :]
+        rule["if"] = before + re.sub(
+            r"^(\w+|[^\w\s]+)", f"{word} ".rstrip() if word != "not" else "not ", rest, count=1
+        )
+        return document
+    return None
+
+
+def test_following_the_hints_repairs_within_two_rounds() -> None:
+    """R-STRAT-39, of the cases whose hints say exactly what to write."""
+    rounds = []
+    for case in CASES:
+        document: dict[str, Any] | None = json.loads(planted(case["changes"]))
+        for count in range(1, 4):
+            errors = check(json.dumps(document)).errors
+            document = repaired(json.loads(json.dumps(document)), errors[0])
+            if document is None:
+                break
+            if not check(json.dumps(document)).errors:
+                rounds.append(count)
+                break
+        else:
+            rounds.append(99)
+    assert len(rounds) >= 20
+    assert sum(count <= 2 for count in rounds) / len(rounds) >= 0.95
+
+
+def refusal_of(text: str) -> Refusal | None:
+    try:
+        parse(text)
+    except Refusal as error:
+        return error
+    return None
+
+
+TEXTS = [path.read_text(encoding="utf-8") for path in sorted(LIBRARY.glob("*.yaml"))]
+SIGNS = "abcdefz_0123456789.,:;()[]{}<>=!+-*/'\"#&|@%\\ \n\té\x07"
+WORDS = ["close", "ma", "(", ")", ",", "1", "-", "not", "and", "or", ">", "<", "on", "of", "1d", "lag", "2.5", "e", "*"]
+SLOWLY = settings(derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+
+
+@settings(SLOWLY, max_examples=runs(60, 1_000))
+@given(
+    st.sampled_from(TEXTS),
+    st.lists(st.tuples(st.floats(0, 1), st.text(SIGNS, max_size=3), st.integers(0, 9)), max_size=4),
+)
+def test_a_damaged_document_has_problems_of_known_codes_and_never_fails(
+    text: str, damages: list[tuple[float, str, int]]
+) -> None:
+    for at, inserted, removed in damages:
+        place = int(at * len(text))
+        text = text[:place] + inserted + text[place + removed :]
+    found = check(text)
+    assert found.program is not None or found.errors
+    assert all(problem.code in set(Code) and problem.message for problem in found.problems)
+
+
+@settings(SLOWLY, max_examples=runs(60, 1_000))
+@given(st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join))
+def test_words_in_any_order_are_read_or_refused_at_a_place_inside_of_them(text: str) -> None:
+    error = refusal_of(text)
+    if error is not None:
+        assert error.code is Code.PARSE_ERROR
+        assert error.index is not None
+        assert 0 <= error.index <= len(text)
+
+
+@pytest.mark.parametrize("token", ["?", "$", "~", ":=", "@", "é"])
+@pytest.mark.parametrize("words", ["close > 1 and open < 2", "crossover(ma(close, 5), close)"])
+def test_a_foreign_sign_is_told_where_it_stands(words: str, token: str) -> None:
+    """R-STRAT-25: wherever it is put between two words."""
+    for index in [match.start() for match in re.finditer(r"\b\w", words)]:
+        with pytest.raises(Refusal) as caught:
+            parse(words[:index] + token + words[index:])
+        assert caught.value.index == index

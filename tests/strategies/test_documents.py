@@ -1,0 +1,207 @@
+"""Documents are strategies like any other: found, refused with their place, equal to their Python twins."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conf.compose import compose, compose_strategies
+from conf.problems import ConfigProblems
+from conf.strategy_kinds import is_allocation_file
+from strategies.base import BaseStrategy
+from strategies.discovery import found_in, with_documents
+from strategies.documents import LIBRARY, document_class, is_document
+from strategies.ema_crossover import EmaCrossover
+from strategies.sma_crossover import SmaCrossover
+from tests.backtest.reference import run_reference
+from tests.backtest.test_engine_equals_reference import assert_equal
+from tests.dsl.support import text_of
+from tests.support.extent import cases
+from tests.support.houses import conf_copy
+from tradewright.backtest.code import code_identity
+from tradewright.backtest.engine import run
+from tradewright.backtest.spec import BacktestSpec
+from tradewright.backtest.sweep import sweep
+from tradewright.indicators.registry import columns
+from tradewright.model.bars import Bars
+from tradewright.model.errors import ConfigError
+from tradewright.research.strategy_check import trial_bars, tried
+
+SHIPPED = sorted(LIBRARY.glob("*.yaml"))
+
+
+@pytest.fixture
+def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of settings with one document, in force."""
+    folder = conf_copy(tmp_path)
+    shutil.copy(LIBRARY / "ma_crossover.yaml", folder / "strategy")
+    monkeypatch.setenv("TRADEWRIGHT_CONF", str(folder))
+    return folder
+
+
+def decided(strategy: BaseStrategy, bars: Bars, position: float) -> list[tuple[float, ...]]:
+    features = columns(strategy.prepare_state(), bars)
+    return [tuple(strategy.generate_signal(i, features, strategy.parameters(), position)) for i in range(len(bars.ts))]
+
+
+@pytest.mark.parametrize(
+    ("name", "twin"), [("ma_crossover", SmaCrossover), ("ema_crossover_document", EmaCrossover)], ids=["sma", "ema"]
+)
+@pytest.mark.parametrize("lengths", [(10, 30), (3, 7)])
+def test_a_document_decides_as_its_python_twin(name: str, twin: type, lengths: tuple[int, int]) -> None:
+    fast, slow = lengths
+    kind, bars = document_class(LIBRARY / f"{name}.yaml"), trial_bars(3)
+    mine, other = kind(fast=fast, slow=slow), twin(fast=fast, slow=slow)
+    expected = decided(other, bars, 0.0)
+    assert {row[0] for row in expected} >= {1.0, -1.0}
+    np.testing.assert_array_equal(decided(mine, bars, 0.0), expected)
+
+
+def test_the_engine_runs_a_document_as_it_runs_any_strategy() -> None:
+    """Against the independent engine, which calls the plain function; a sweep's sets are single runs."""
+    kind, bars, terms = document_class(LIBRARY / "ma_crossover.yaml"), trial_bars(4), BacktestSpec(allow_short=True)
+    found = run(kind(fast=3, slow=8), bars, terms)
+    assert len(found.fills) > 20
+    assert_equal(found, run_reference(kind(fast=3, slow=8), bars, terms))
+    sets = [kind(fast=fast, slow=8) for fast in (2, 3, 5)]
+    assert sweep(sets, bars, terms)["final_equity"][1] == found.equity[-1]
+
+
+@pytest.mark.parametrize("path", cases(SHIPPED[1:2], SHIPPED), ids=lambda path: path.stem)
+def test_what_ships_compiles_and_does_not_look_ahead(path: Path, tmp_path: Path) -> None:
+    """The proof and the test by truncation agree."""
+    assert tried(document_class(path)(), tmp_path) == ()
+
+
+def test_a_document_is_composed_like_any_strategy(conf: Path) -> None:
+    settings = compose(["strategy=ma_crossover", "strategy.fast=12"])
+    chosen = settings.strategy
+    assert (chosen.name, chosen.kind, chosen.parameters) == ("ma_crossover", "ma_crossover", {"fast": 12, "slow": 30})
+    assert (chosen.confidence, chosen.size_pct, chosen.timeframe, chosen.instruments) == (0.65, 0.01, None, None)
+    assert len(chosen.grid_sets()) == 30
+    others = compose_strategies()
+    assert isinstance(others["ma_crossover"], type(settings))
+    assert not is_allocation_file("ma_crossover")
+    assert conf.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("strategy.fast=0", "command line: strategy.fast: must be a whole number from 1 to 10000 (got 0)"),
+        ("strategy.fast=2.5", "must be a whole number from 1 to 10000 (got 2.5)"),
+        ("strategy.fats=5", "strategy.fats"),
+    ],
+)
+def test_a_wrong_override_is_refused_as_for_any_strategy(conf: Path, override: str, told: str) -> None:
+    with pytest.raises(ConfigProblems) as caught:
+        compose(["strategy=ma_crossover", override], conf)
+    assert told in str(caught.value)
+
+
+def test_a_wrong_document_names_line_and_column_and_stops_nothing_else(conf: Path) -> None:
+    path = conf / "strategy" / "ma_crossover.yaml"
+    path.write_text(path.read_text().replace("crossunder(ma(close, fast)", "crossunder(ma(clse, fast)"))
+    with pytest.raises(ConfigProblems) as caught:
+        compose(["strategy=ma_crossover"], conf)
+    assert str(caught.value) == (
+        "conf/strategy/ma_crossover.yaml:13: rules[1].if: column 23: DSL_STATIC_FAIL: "
+        "there is no series or parameter 'clse'; did you mean close?"
+    )
+    assert compose(["strategy=sma_crossover"], conf).strategy.name == "sma_crossover"
+    found = with_documents(found_in(None), conf / "strategy")
+    assert list(found.broken) == ["ma_crossover"]
+    assert "sma_crossover" in found.usable
+
+
+def test_a_document_in_the_wrong_file_is_told_at_its_id(conf: Path) -> None:
+    (conf / "strategy" / "ma_crossover.yaml").rename(conf / "strategy" / "mine.yaml")
+    with pytest.raises(ConfigProblems) as caught:
+        compose(["strategy=mine"], conf)
+    assert str(caught.value) == "conf/strategy/mine.yaml:3: id: must be the name of the file, mine (got ma_crossover)"
+
+
+def test_an_instrument_that_is_not_declared_is_refused(conf: Path) -> None:
+    path = conf / "strategy" / "ma_crossover.yaml"
+    path.write_text(path.read_text().replace("crossover(ma(close, fast)", "crossover(ma(close of BTX, fast)"))
+    with pytest.raises(ConfigProblems) as caught:
+        compose(["strategy=ma_crossover"], conf)
+    assert str(caught.value) == (
+        "conf/strategy/ma_crossover.yaml:10: strategy.rules: is not in conf/instruments; declare it there "
+        "(got BTX); did you mean 'BTC'?"
+    )
+
+
+def test_a_value_that_the_class_refuses_is_told_at_its_line(conf: Path) -> None:
+    path = conf / "strategy" / "ma_crossover.yaml"
+    path.write_text(path.read_text().replace("fast: [5, 10", "fast: [0, 10"))
+    from conf.compose import check
+
+    assert [str(problem) for problem in check([], conf)] == [
+        "conf/strategy/ma_crossover.yaml:20: strategy.grid.fast: must be a whole number from 1 to 10000 (got 0)"
+    ]
+
+
+def test_the_id_is_the_name_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "other.yaml"
+    path.write_text(text_of())
+    with pytest.raises(ConfigError, match="write id: other"):
+        document_class(path)
+
+
+@pytest.mark.parametrize(("name", "told"), [("sma_crossover", "several strategies"), ("manual", "reserved")])
+def test_a_name_that_is_taken_is_refused(tmp_path: Path, name: str, told: str) -> None:
+    (tmp_path / f"{name}.yaml").write_text(text_of(id=name))
+    assert told in with_documents(found_in(None), tmp_path).broken[name].what
+
+
+def test_a_change_of_meaning_alone_changes_the_identity_of_the_code(tmp_path: Path) -> None:
+    """Books, caches and evidence are bound to it."""
+
+    def identity(**changes: object) -> str:
+        path = tmp_path / "planted.yaml"
+        path.write_text(text_of(**changes))
+        return code_identity(document_class(path).generate_signal)
+
+    rules = json.loads(text_of())["rules"]
+    assert identity() == identity(name="Otherwise", metadata={"notes": "more"}, rules=rules[::-1])
+    other = [{**rules[0], "if": "crossover(ma(close, 5), lag(ma(close, 20), 1))"}, rules[1]]
+    assert identity() != identity(rules=other)
+
+
+def test_orders_beyond_four_numbers_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "planted.yaml"
+    rules = [
+        {"if": "close > open", "then": "buy", "stop_entry": "highest(high, 5)"},
+        {"if": "close < 90", "then": "close"},
+    ]
+    exits = {"trail": "2 * atr(3)", "take_profit": "5 * atr(3)"}
+    path.write_text(text_of(rules=rules, exits=exits, params={"size_pct": 0.01, "max_hold_bars": 7}))
+    strategy, bars = document_class(path)(), trial_bars()
+    features = columns(strategy.prepare_state(), bars)
+    named = {feature.label: column for feature, column in zip(strategy.prepare_state(), features, strict=True)}
+    asked = [strategy.generate_signal(i, features, strategy.parameters(), 0.0) for i in range(20)]
+    entries = [(i, request) for i, request in enumerate(asked) if request[0] == 1.0]
+    assert entries
+    for i, request in entries:
+        assert request.stop_entry == named["donchian_upper(5)"][i]
+        assert request.trail == 2 * named["atr(3)"][i]
+        assert request.take_profit == bars.close[i] + 5 * named["atr(3)"][i]
+        assert (request.time_stop, request.stop == request.stop) == (7.0, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("rules:\n- x", True),
+        ('{"id": 1, "rules": []}', True),
+        ("kind: x\nrules: 3", False),
+        ("name: a\nkind: b", False),
+    ],
+)
+def test_a_document_has_rules_and_no_kind(text: str, expected: bool) -> None:
+    assert is_document(text) is expected

@@ -1,0 +1,190 @@
+"""A document in plain English: what it does, what it needs, when it can trade, what it can lose."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from tradewright.dsl.document import RuleAction, StrategyDocument
+from tradewright.dsl.grammar import Syntax, parse
+from tradewright.dsl.lowering import lower
+from tradewright.dsl.program import Program
+from tradewright.dsl.reach import first_bars, reaches
+from tradewright.dsl.reading import EXITS
+from tradewright.model.base import FrozenModel
+
+_PHRASES = {
+    "ma": "the mean of {0} over {1} bars", "sma": "the mean of {0} over {1} bars",
+    "ema": "the exponential mean of {0} over {1} bars", "rsi": "the RSI of {1} bars",
+    "atr": "the average true range of {0} bars", "adx": "the ADX of {0} bars",
+    "bbands_upper": "the upper Bollinger band of {1} bars and {2} deviations",
+    "bbands_middle": "the middle Bollinger band of {1} bars",
+    "bbands_lower": "the lower Bollinger band of {1} bars and {2} deviations",
+    "macd": "the MACD of {1} and {2} bars", "macd_signal": "the signal of the MACD of {1}, {2} and {3} bars",
+    "macd_hist": "the MACD less its signal, of {1}, {2} and {3} bars", "slope": "the slope of {0} over {1} bars",
+    "roc": "the change of {0} over {1} bars in percent", "volatility_rank": "the volatility's rank in {1} bars",
+    "highest": "the highest {0} of {1} bars", "lowest": "the lowest {0} of {1} bars",
+    "stdev": "the deviation of {0} over {1} bars",
+    "zscore": "the distance of {0} from its mean of {1} bars in deviations",
+    "rank": "the rank of {0} in {1} bars", "volume_average": "the mean volume of {0} bars",
+    "change": "the change of {0} over {1} bars", "lag": "{0} (lagged by {1})",
+    "bars_since": "the bars since {0} (of the last {1})", "abs": "the size of {0}",
+    "min": "the smaller of {0} and {1}", "max": "the greater of {0} and {1}",
+    "crossover": "{0} crosses above {1}", "crossunder": "{0} crosses below {1}",
+    "session_asia": "it is the session of Asia", "session_london": "it is the session of London",
+    "session_new_york": "it is the session of New York", "session_rth": "it is regular trading hours in New York",
+}  # fmt: skip
+"""Function -> its words; a test keeps it complete."""
+
+_WORDS = {"<": "is below", "<=": "is at or below", ">": "is above", ">=": "is at or above",
+          "+": "plus", "-": "minus", "*": "times", "/": "divided by"}  # fmt: skip
+_ACTS = {
+    RuleAction.BUY: "Buys when {0}.",
+    RuleAction.SELL: "Sells (goes short where that is allowed, else to flat) when {0}.",
+    RuleAction.CLOSE: "Closes what it holds when {0}.",
+    RuleAction.HOLD: "Does nothing while {0}.",
+}
+
+
+class Reading(FrozenModel):
+    """The proof for one expression: which bars it reads, counted back from the one that decides.
+
+    Args:
+        path: of the expression.
+        newest: bars between the newest that is read and the deciding one; never negative; None where none is read.
+        oldest: the same of the oldest; None where all bars since the first count.
+    """
+
+    path: str
+    newest: int | None
+    oldest: int | None
+
+    @property
+    def text(self) -> str:
+        """As a sentence."""
+        if self.newest is None:
+            return f"{self.path} reads no bar"
+        last = "i" if self.newest == 0 else f"i - {self.newest}"
+        first = "0" if self.oldest is None else f"i - {self.oldest}"
+        return f"{self.path} reads the bars {first} to {last}" if first != last else f"{self.path} reads the bar {last}"
+
+
+class Explanation(FrozenModel):
+    """What a document says."""
+
+    title: str
+    does: tuple[str, ...]
+    needs: tuple[str, ...]
+    trades: tuple[str, ...]
+    risks: tuple[str, ...]
+    proof: tuple[Reading, ...]
+    hash: str
+
+    def lines(self) -> list[str]:
+        """All of it, a sentence a line."""
+        proof = [f"{row.text}." for row in self.proof]
+        parts = {"what it does": self.does, "what it needs": self.needs, "when it trades": self.trades}
+        parts |= {"what it can lose": self.risks, "no look-ahead, in bar i": tuple(proof)}
+        return [
+            self.title,
+            *(line for name, rows in parts.items() for line in (f"{name}:", *(f"  {row}" for row in rows))),
+        ]
+
+
+def explain(document: StrategyDocument, program: Program) -> Explanation:
+    """A document that was found right, in words, under the values of its parameters."""
+    values = document.values()
+    features = lower(program).features(values)
+    bars = first_bars(values, *(term for _, term in program.roots()))
+    on = f"bars of {document.timeframe}" if document.timeframe else "the bars of the universe's timeframe"
+    return Explanation(
+        title=f"{document.name} ({document.id})",
+        does=_does(document, values),
+        needs=(f"It decides on {on}, and needs {bars} of them before all its values are known.",
+               f"It reads {', '.join(dict.fromkeys(feature.label for feature in features))}."),
+        trades=_trades(program, values),
+        risks=_risks(document, values),
+        proof=_proof(program, values),
+        hash=program.hash,
+    )  # fmt: skip
+
+
+def _does(document: StrategyDocument, values: Mapping[str, float]) -> tuple[str, ...]:
+    rows = []
+    for rule in document.rules:
+        said = _ACTS[rule.action].format(_said(parse(rule.condition), values))
+        if rule.limit is not None:
+            said = f"{said[:-1]}, by a limit order at {_said(parse(rule.limit), values)}."
+        if rule.stop_entry is not None:
+            said = f"{said[:-1]}, once the price reaches {_said(parse(rule.stop_entry), values)}."
+        rows.append(said)
+    return tuple(rows)
+
+
+def _trades(program: Program, values: Mapping[str, float]) -> tuple[str, ...]:
+    rows = ["It decides at the close of a bar; orders can fill in the next bar at the earliest."]
+    rows.append("A rule waits until the values that decide it are known. Buy and sell at once is nothing.")
+    if "cooldown_bars" in values:
+        rows.append(f"It enters only where no entry was asked for in the {values['cooldown_bars']:g} bars before.")
+    if program.needs_requests:
+        rows.append("It asks for orders that signals do not carry yet: it can be backtested and not traded.")
+    return tuple(rows)
+
+
+def _risks(document: StrategyDocument, values: Mapping[str, float]) -> tuple[str, ...]:
+    rows = []
+    if "size_pct" in values:
+        rows.append(f"A full position is {values['size_pct'] * 100:g}% of the equity, where sizing and gate allow it.")
+    if "stop_loss_pct" in values:
+        rows.append(f"A stop lies {values['stop_loss_pct'] * 100:g}% from the deciding close.")
+    if "take_profit_pct" in values:
+        rows.append(f"A take-profit lies {values['take_profit_pct'] * 100:g}% from the deciding close.")
+    for name in EXITS:
+        if (text := getattr(document.exits, name)) is not None:
+            word = {"stop": "stop", "take_profit": "take-profit", "trail": "trailing stop"}[name]
+            rows.append(f"A {word} lies {_said(parse(text), values)} away.")
+    if "max_hold_bars" in values:
+        rows.append(f"A position is closed {values['max_hold_bars']:g} bars after its entry.")
+    if not any("stop" in row for row in rows):
+        rows.append("There is no stop: a position can lose all of its size.")
+    rows.append("A price that jumps past a stop fills beyond it.")
+    return tuple(rows)
+
+
+def _proof(program: Program, values: Mapping[str, float]) -> tuple[Reading, ...]:
+    roots = {name: term for name, term in program.roots() if term.args}
+    found = reaches(values, *roots.values())
+    return tuple(
+        Reading(
+            path=name,
+            newest=None if math.isinf(found[term].lag) else int(found[term].lag),
+            oldest=None if math.isinf(found[term].back) else int(found[term].back),
+        )
+        for name, term in roots.items()
+    )
+
+
+def _said(node: Syntax, values: Mapping[str, float]) -> str:
+    """An expression in words."""
+    parts = [_said(child, values) for child in node.children]
+    match node.kind:
+        case "number":
+            return node.text
+        case "name":
+            return f"{values[node.text]:g} ({node.text})" if node.text in values else node.text
+        case "call":
+            return _PHRASES[node.text].format(*parts)
+        case "series":
+            of, on = node.text.split(" ")
+            return parts[0] + (f" of {of}" if of else "") + (f" on {on}" if on else "")
+        case "sign":
+            return f"minus {parts[0]}"
+        case "not":
+            return f"not ({parts[0]})"
+        case "and" | "or":
+            inner = [f"({part})" if child.kind in ("and", "or") and child.kind != node.kind else part
+                     for child, part in zip(node.children, parts, strict=True)]  # fmt: skip
+            return f" {node.kind} ".join(inner)
+    grouped = [f"({part})" if child.kind in "+-*/" and node.kind in ("*", "/", "-") else part
+               for child, part in zip(node.children, parts, strict=True)]  # fmt: skip
+    return f"{grouped[0]} {_WORDS[node.kind]} {grouped[1]}"

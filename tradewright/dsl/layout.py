@@ -1,0 +1,47 @@
+"""The expressions of a document in one style, everything else as its author wrote it."""
+
+from __future__ import annotations
+
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from tradewright.dsl.grammar import parse, printed
+from tradewright.dsl.problem import Refusal
+from tradewright.dsl.reading import EXITS, PRICES
+from tradewright.dsl.source import read
+
+
+def formatted(text: str) -> str:
+    """A document whose expressions are printed with single spaces and the fewest parentheses; comments stay.
+
+    An expression that cannot be read, or that runs over several lines, stays as it is.
+
+    Raises:
+        DocumentRefused: the text is no YAML.
+    """
+    source = read(text)
+    for node in sorted(_expressions(source.root), key=lambda each: -each.start_mark.index):
+        start, end = node.start_mark.index, node.end_mark.index
+        written = text[start:end]
+        quote = node.style if node.style in ("'", '"') else ""
+        if "\n" in written or node.style in ("|", ">") or written.strip(quote) != node.value:
+            continue
+        try:
+            said = printed(parse(node.value))
+        except Refusal:
+            continue
+        text = f"{text[:start]}{quote}{said}{quote}{text[end:]}"
+    return text
+
+
+def _expressions(root: Node | None) -> list[ScalarNode]:
+    found = []
+    for key, value in _rows(root):
+        if key == "rules" and isinstance(value, SequenceNode):
+            found += [each for rule in value.value for name, each in _rows(rule) if name in ("if", *PRICES)]
+        elif key == "exits":
+            found += [each for name, each in _rows(value) if name in EXITS]
+    return [each for each in found if isinstance(each, ScalarNode) and str(each.tag).endswith(":str")]
+
+
+def _rows(node: Node | None) -> list[tuple[str, Node]]:
+    return [(str(key.value), value) for key, value in node.value] if isinstance(node, MappingNode) else []

@@ -1,0 +1,297 @@
+"""From a program to the strategy's decision: a plain Python function that the kernel compiles, and its features.
+
+The text of the function is made of terms alone: every name in it is made here, and every number is a float's ``repr``.
+Two documents of equal meaning give the same byte code, and so share results and machine code.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from functools import partial
+from types import FunctionType
+from typing import Any, NamedTuple
+
+from tradewright.dsl.program import Program
+from tradewright.dsl.terms import FALSE, ROLLING, Op, Term, joined
+from tradewright.model.bars import Floats
+from tradewright.model.strategy import HOLD, NAN, NO_ORDER, Feature, GenerateSignal, order
+
+INFINITE = math.inf
+_INFIX = {
+    Op.ADD: "+", Op.SUBTRACT: "-", Op.MULTIPLY: "*", Op.LESS: "<", Op.AT_MOST: "<=", Op.AND: "and", Op.OR: "or",
+}  # fmt: skip
+_NAMED = {Op.DIVIDE: "quotient", Op.LEAST: "lesser", Op.GREATEST: "greater", Op.ABSOLUTE: "abs"}
+
+
+def value_at(column: Floats, i: int) -> float:
+    """A value of a column; NaN before its first bar."""
+    return float(column[i]) if i >= 0 else NAN
+
+
+def quotient(left: float, right: float) -> float:
+    """``left / right``; NaN for a quotient by zero."""
+    return left / right if right != 0.0 else NAN
+
+
+def lesser(left: float, right: float) -> float:
+    """The smaller of two numbers; NaN where one is."""
+    return left if left < right else (right if right <= left else NAN)
+
+
+def greater(left: float, right: float) -> float:
+    """The greater of two numbers; NaN where one is."""
+    return left if left > right else (right if right >= left else NAN)
+
+
+def is_distance(value: float) -> bool:
+    """Whether a price or a distance can be used: above 0 and finite."""
+    return 0.0 < value < INFINITE
+
+
+def square_root(value: float) -> float:
+    """The square root; NaN of NaN."""
+    return math.sqrt(value) if value >= 0.0 else NAN
+
+
+class Lowered(NamedTuple):
+    """A decision, its features (arguments are numbers or names of parameters), and its text."""
+
+    generate_signal: GenerateSignal
+    columns: tuple[Term, ...]
+    text: str
+
+    def features(self, values: Mapping[str, float]) -> tuple[Feature, ...]:
+        """The features under these values of the parameters, in the order of the decision."""
+        return tuple(_feature(each, values) for each in self.columns)
+
+
+def _feature(term: Term, values: Mapping[str, float]) -> Feature:
+    indicator, of, on = (str(word) for word in term.words[:3])
+    numbers = [
+        values[str(each.words[0])] if each.op is Op.PARAMETER else float(each.words[0]) for each in term.arguments
+    ]
+    whole = tuple(int(each) if float(each).is_integer() else each for each in numbers)
+    return Feature(indicator, whole, of, on)
+
+
+def lower(program: Program) -> Lowered:
+    """The decision of a program. Nothing here loads the compiler."""
+    writer = _Writer(program)
+    text = writer.text()
+    scope: dict[str, Any] = {
+        "__name__": __name__, "value_at": value_at, "quotient": quotient, "lesser": lesser, "greater": greater,
+        "is_distance": is_distance, "square_root": square_root, "NAN": NAN, "HOLD": HOLD,
+    }  # fmt: skip
+    if program.needs_requests:
+        scope |= {"NO_ORDER": NO_ORDER, "order": order}
+    for code in compile(text, __file__, "exec").co_consts:  # nothing is executed: the functions alone are taken
+        if hasattr(code, "co_code"):
+            scope[code.co_name] = FunctionType(code, scope, code.co_name)
+    return Lowered(scope["generate_signal"], tuple(writer.columns), text)
+
+
+class _Writer:
+    """Writes the functions of one program."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.places = {name: place for place, name in enumerate(program.parameters)}
+        self.columns: dict[Term, int] = {}
+        self.windows: dict[Term, str] = {}
+        self.functions: list[str] = []
+
+    def text(self) -> str:
+        lines = list(self._decision())
+        body = "\n".join(f"    {line}" for line in lines)
+        return "\n\n".join([*self.functions, f"def generate_signal(i, features, params, position):\n{body}\n"])
+
+    def _decision(self) -> Iterator[str]:
+        program = self.program
+        names: dict[Term, str] = {}
+        hold = "NO_ORDER" if program.needs_requests else "HOLD"
+        flat = "order(0.0)" if program.needs_requests else "(0.0, NAN, NAN, NAN)"
+        write = partial(self._statements, names=names, i="i")
+        for term, answer in ((program.hold, hold), (program.close, flat)):
+            if term is not FALSE:
+                yield from write(term)
+                yield f"if {names[term]}:"
+                yield f"    return {answer}"
+        yield from write(program.buy.condition)
+        yield from write(program.sell.condition)
+        yield f"buys, sells = {names[program.buy.condition]}, {names[program.sell.condition]}"
+        yield "if buys == sells:"
+        yield f"    return {hold}"
+        yield "side = 1.0 if buys else -1.0"
+        yield "if position * side > 0.0:"
+        yield f"    return {hold}"
+        if "cooldown_bars" in self.places:
+            asked = self._value(joined(Op.OR, (program.buy.condition, program.sell.condition)), "asked")
+            yield f"for back in range(1, int(params[{self.places['cooldown_bars']}]) + 1):"
+            yield f"    if i >= back and {asked}(i - back, features, params):"  # nothing was asked before the first bar
+            yield f"        return {hold}"
+        yield from self._orders(names, write, hold)
+
+    def _orders(self, names: dict[Term, str], write: Any, hold: str) -> Iterator[str]:
+        program, given = self.program, {}
+        yield f"close = features[{self._column(_CLOSE)}][i]"
+        for key in ("limit", "stop_entry"):
+            buy, sell = getattr(program.buy, key), getattr(program.sell, key)
+            if buy is None and sell is None:
+                continue
+            for term in filter(None, (buy, sell)):
+                yield from write(term)
+            yield f"{key} = {names.get(buy, 'NAN')} if buys else {names.get(sell, 'NAN')}"
+            sides = [word for word, term in (("buys", buy), ("sells", sell)) if term is not None]
+            yield f"if ({' or '.join(sides)}) and not is_distance({key}):"
+            yield f"    return {hold}"
+            given[key] = key
+        rows = (("stop", "stop_loss_pct", "-"), ("take_profit", "take_profit_pct", "+"), ("trail", "", ""))
+        for key, percent, sign in rows:
+            term = getattr(program.exits, key)
+            if term is not None:
+                yield from write(term)
+                distance = names[term]
+            elif percent in self.places:
+                distance = f"params[{self.places[percent]}] * close"
+            else:
+                continue
+            yield f"{key}_distance = {distance}"
+            yield f"if not is_distance({key}_distance):"
+            yield f"    return {hold}"
+            given[key] = f"close {sign} side * {key}_distance" if sign else f"{key}_distance"
+        if "max_hold_bars" in self.places:
+            given["time_stop"] = f"params[{self.places['max_hold_bars']}]"
+        if program.needs_requests:
+            yield f"return order({', '.join(['side', *(f'{key}={value}' for key, value in given.items())])})"
+        else:
+            yield f"return (side, {', '.join(given.get(key, 'NAN') for key in ('limit', 'stop', 'take_profit'))})"
+
+    def _column(self, term: Term) -> int:
+        """The place of a column among the features; its lags do not count."""
+        plain = Term(Op.COLUMN, term.arguments, term.words)
+        return self.columns.setdefault(plain, len(self.columns))
+
+    def _statements(self, term: Term, names: dict[Term, str], i: str) -> Iterator[str]:
+        """Lines that compute a term and all below it that has no name yet."""
+        for each in self._needed(term):
+            if each not in names:
+                text = self._expression(each, names, i)
+                if each.args or each.op is Op.COLUMN:
+                    names[each] = f"t{len(names)}"
+                    yield f"{names[each]} = {text}"
+                else:
+                    names[each] = text
+
+    def _needed(self, term: Term) -> Iterator[Term]:
+        """The terms below one that a statement names: not those inside of windows, columns' arguments and lags."""
+        seen: set[Term] = set()
+        stack = [(term, False)]
+        while stack:
+            each, is_done = stack.pop()
+            if is_done:
+                yield each
+            elif each not in seen:
+                seen.add(each)
+                stack.append((each, True))
+                if each.op is not Op.COLUMN and each.op not in ROLLING:
+                    stack.extend((arg, False) for arg in reversed(each.args))
+
+    def _expression(self, term: Term, names: Mapping[Term, str], i: str) -> str:
+        args = [names.get(arg, "") for arg in term.args]
+        match term.op:
+            case Op.NUMBER:
+                return repr(float(term.words[0]))
+            case Op.PARAMETER:
+                return f"params[{self.places[str(term.words[0])]}]"
+            case Op.TRUE | Op.FALSE:
+                return repr(term.op is Op.TRUE)
+            case Op.NEGATE:
+                return f"-{args[0]}"
+            case Op.COLUMN:
+                column = f"features[{self._column(term)}]"
+                if not term.lags and i == "i":
+                    return f"{column}[i]"
+                return f"value_at({column}, {' - '.join([i, *map(self._whole, term.lags)])})"
+        if term.op in ROLLING:
+            return f"{self._window(term)}({i}, features, params)"
+        if term.op in _NAMED:
+            return f"{_NAMED[term.op]}({', '.join(args)})"
+        return f" {_INFIX[term.op]} ".join(args)
+
+    def _whole(self, term: Term) -> str:
+        if term.op is Op.PARAMETER:
+            return f"int(params[{self.places[str(term.words[0])]}])"
+        return repr(int(float(term.words[0])))
+
+    def _value(self, term: Term, label: str) -> str:
+        """The name of a function that computes a term in any bar, also in one before the first."""
+        names: dict[Term, str] = {}
+        lines = [*self._statements(term, names, "j"), ""]
+        lines[-1] = f"return {names[term]}"
+        name = f"{label}_{len(self.functions)}"
+        body = "\n".join(f"    {line}" for line in lines)
+        self.functions.append(f"def {name}(j, features, params):\n{body}\n")
+        return name
+
+    def _window(self, term: Term) -> str:
+        """The name of the function that computes a window in bar ``i``; it is written once."""
+        if term not in self.windows:
+            inner, count = term.args
+            value = self._value(inner, "value")
+            name = f"window_{len(self.windows)}"
+            self.windows[term] = name
+            loop = _LOOPS[term.op].replace("VALUE", value).replace("COUNT", self._whole(count))
+            self.functions.append(f"def {name}(i, features, params):\n{loop}")
+        return self.windows[term]
+
+
+_CLOSE = Term(Op.COLUMN, (), ("close", "", "", 0))
+
+_EXTREME = """\
+    best = VALUE(i, features, params)
+    for back in range(1, COUNT):
+        best = {choose}(best, VALUE(i - back, features, params))
+    return best
+"""
+_LOOPS = {
+    Op.MEAN: """\
+    total = 0.0
+    for back in range(COUNT):
+        total += VALUE(i - back, features, params)
+    return total / COUNT
+""",
+    Op.DEVIATION: """\
+    total = 0.0
+    for back in range(COUNT):
+        total += VALUE(i - back, features, params)
+    mean = total / COUNT
+    squares = 0.0
+    for back in range(COUNT):
+        off = VALUE(i - back, features, params) - mean
+        squares += off * off
+    return square_root(squares / COUNT)
+""",
+    Op.HIGHEST: _EXTREME.format(choose="greater"),
+    Op.LOWEST: _EXTREME.format(choose="lesser"),
+    Op.RANK: """\
+    newest = VALUE(i, features, params)
+    below = 0.0
+    for back in range(1, COUNT):
+        value = VALUE(i - back, features, params)
+        if value < newest:
+            below += 1.0
+        elif value == newest:
+            below += 0.5
+        elif not value > newest:
+            return NAN
+    return below / (COUNT - 1)
+""",
+    Op.BARS_SINCE: """\
+    for back in range(COUNT):
+        if VALUE(i - back, features, params):
+            return float(back)
+    return NAN
+""",
+}
+"""Op -> the code of a window; ``VALUE`` is the function of one value, ``COUNT`` the number of bars."""

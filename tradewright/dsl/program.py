@@ -1,0 +1,124 @@
+"""What a document means: its rules as terms, its exits, its parameters; one hash for all documents of equal meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tradewright.dsl.document import VERSION, Bounds
+from tradewright.dsl.terms import FALSE, Op, Term, joined, lagged, number, parameter, rolling, walk
+from tradewright.model.hashing import content_hash
+
+
+@dataclass(frozen=True)
+class Side:
+    """When a side is entered, and at which price.
+
+    Args:
+        condition: the rules of the side, joined by ``or``.
+        limit: the price of a limit order; None for a market order.
+        stop_entry: the price that the market must reach first; None where it need not.
+    """
+
+    condition: Term = FALSE
+    limit: Term | None = None
+    stop_entry: Term | None = None
+
+
+@dataclass(frozen=True)
+class Exits:
+    """The distances of protective orders from the deciding close; None for none."""
+
+    stop: Term | None = None
+    take_profit: Term | None = None
+    trail: Term | None = None
+
+
+@dataclass(frozen=True)
+class Program:
+    """The intermediate representation of a document (R-STRAT-26).
+
+    Args:
+        timeframe: of the bars that are decided on; empty for that of the universe.
+        buy, sell: when each side is entered.
+        close: when what is held is closed.
+        hold: when nothing changes, whatever the other rules say.
+        exits: protective orders.
+        parameters: name -> (value, bounds), in the order of the names; all but ``size_pct``.
+        size_pct: the notional of a full target as a fraction of equity; None where the document leaves it out.
+    """
+
+    timeframe: str
+    buy: Side
+    sell: Side
+    close: Term
+    hold: Term
+    exits: Exits
+    parameters: Mapping[str, tuple[float, Bounds]]
+    size_pct: float | None = None
+
+    def roots(self) -> Iterator[tuple[str, Term]]:
+        """Every term that something depends on, by name."""
+        yield from (("buy", self.buy.condition), ("sell", self.sell.condition), ("close", self.close))
+        yield "hold", self.hold
+        prices = {"buy.limit": self.buy.limit, "buy.stop_entry": self.buy.stop_entry, "sell.limit": self.sell.limit}
+        prices |= {"sell.stop_entry": self.sell.stop_entry, "exits.stop": self.exits.stop}
+        prices |= {"exits.take_profit": self.exits.take_profit, "exits.trail": self.exits.trail}
+        yield from ((name, term) for name, term in prices.items() if term is not None)
+        if (quiet := self.cooldown()) is not None:
+            yield "cooldown", quiet
+
+    def cooldown(self) -> Term | None:
+        """How many bars before this one an entry was last asked for, among ``cooldown_bars``; None without any."""
+        if "cooldown_bars" not in self.parameters:
+            return None
+        either = joined(Op.OR, (self.buy.condition, self.sell.condition))
+        return rolling(Op.BARS_SINCE, lagged(either, number(1)), parameter("cooldown_bars"))
+
+    @property
+    def needs_requests(self) -> bool:
+        """Whether it asks for orders that four numbers cannot say: signals cannot carry those yet."""
+        prices = (self.buy.stop_entry, self.sell.stop_entry, self.exits.trail)
+        return "max_hold_bars" in self.parameters or any(price is not None for price in prices)
+
+    def as_json(self) -> dict[str, Any]:
+        """The representation as plain values: terms by number, operands before what uses them."""
+        roots = dict(self.roots())
+        terms = list(walk(*roots.values()))
+        place = {term: index for index, term in enumerate(terms)}
+        return {
+            "version": VERSION,
+            "timeframe": self.timeframe,
+            "terms": [_row(term, place) for term in terms],
+            "roots": {name: place[term] for name, term in sorted(roots.items())},
+            "parameters": {name: [value, *bounds] for name, (value, bounds) in self.parameters.items()},
+            "size_pct": self.size_pct,
+        }
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the meaning: the same for other names of keys, orders of rules, white space, notes and titles."""
+        roots = {name: term.digest for name, term in self.roots()}
+        values = {
+            name: [float(value), float(b.least), float(b.most), b.whole] for name, (value, b) in self.parameters.items()
+        }
+        return content_hash([VERSION, self.timeframe, roots, values, self.size_pct])
+
+    def parts(self) -> frozenset[str]:
+        """The digests of the conditions and of all below them, by which two strategies are compared (Q-09)."""
+        return frozenset(term.digest for term in walk(*(term for _, term in self.roots())))
+
+
+def similarity(one: Program, other: Program) -> float:
+    """The share of sub-expressions that two strategies have in common (Jaccard), from 0 to 1."""
+    return len(one.parts() & other.parts()) / len(one.parts() | other.parts())
+
+
+def _row(term: Term, place: Mapping[Term, int]) -> dict[str, Any]:
+    row: dict[str, Any] = {"op": term.op.value}
+    if term.args:
+        row["args"] = [place[arg] for arg in term.args]
+    if term.words:
+        row["words"] = list(term.words)
+    return row

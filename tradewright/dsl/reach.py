@@ -1,0 +1,195 @@
+"""How far back every term reads, and that none reads a bar to come; between which values it lies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tradewright.dsl.functions import RANGES, REACH
+from tradewright.dsl.terms import BOOLEAN, ROLLING, Op, Term, calculated, walk
+
+
+class Reach(NamedTuple):
+    """Which bars a term reads in bar ``i``: those from ``i - back`` to ``i - lag``.
+
+    Args:
+        lag: bars between the newest one that is read and the deciding one; never below 0.
+        back: bars between the oldest one and the deciding one; infinite where all bars since the first count.
+    """
+
+    lag: float
+    back: float
+
+
+_NOTHING = Reach(math.inf, 0.0)
+
+
+def reaches(values: Mapping[str, float], *terms: Term) -> dict[Term, Reach]:
+    """The reach of every term, under these values of the parameters.
+
+    This is the proof that nothing looks ahead: columns read the bars up to their own alone (each indicator is tested
+    for that), and no other term reads bars.
+    """
+    found: dict[Term, Reach] = {}
+    for term in walk(*terms):
+        if term.op is Op.COLUMN:
+            arguments = [valued(each, values) for each in term.arguments]
+            lag = sum(valued(each, values) for each in term.lags)
+            found[term] = Reach(lag, lag + REACH[str(term.words[0])](arguments))
+        elif term.op in ROLLING:
+            inner = found[term.args[0]]
+            found[term] = Reach(inner.lag, inner.back + valued(term.args[1], values) - 1)
+        else:
+            below = [found[each] for each in term.args]
+            lag = min((each.lag for each in below), default=math.inf)
+            found[term] = Reach(lag, max((each.back for each in below), default=0.0)) if below else _NOTHING
+    return found
+
+
+def valued(term: Term, values: Mapping[str, float]) -> float:
+    """The value of a number or a parameter."""
+    return values[str(term.words[0])] if term.op is Op.PARAMETER else float(term.words[0])
+
+
+def first_bars(values: Mapping[str, float], *terms: Term) -> int:
+    """The most bars that any window of some terms spans, and so how many bars must be there; 1 for none.
+
+    An exponential mean counts with its own length.
+    """
+    least = 1.0
+    for term in walk(*terms):
+        if term.op is Op.COLUMN:
+            lag = sum(valued(each, values) for each in term.lags)
+            least = max(least, lag + _known_from(term, values))
+    rolled = reaches(values, *terms)
+    finite = [rolled[term].back + 1 for term in rolled if math.isfinite(rolled[term].back)]
+    return int(max([least, *finite]))
+
+
+def _known_from(term: Term, values: Mapping[str, float]) -> float:
+    """How many bars an indicator needs for its first value."""
+    name, arguments = str(term.words[0]), [valued(each, values) for each in term.arguments]
+    if not math.isinf(REACH[name](arguments)):
+        return REACH[name](arguments) + 1
+    match name:
+        case "macd":
+            return arguments[1]
+        case "macd_signal" | "macd_hist":
+            return arguments[1] + arguments[2] - 1
+        case "volatility_rank":
+            return arguments[0] + arguments[1]
+        case "rsi" | "atr":
+            return arguments[0] + 1
+        case "adx":
+            return 2 * arguments[0]
+    return arguments[0]
+
+
+Range = tuple[float, float]
+_ALL: Range = (-math.inf, math.inf)
+
+
+def ranged(bounds: Mapping[str, Range], *terms: Term) -> dict[Term, Range]:
+    """Between which values every number lies, whatever the bars, for parameters within these bounds.
+
+    A condition lies between 0 (never) and 1 (always, where its values are known).
+    """
+    found: dict[Term, Range] = {}
+    for term in walk(*terms):
+        below = [found[each] for each in term.args]
+        found[term] = _range(term, below, bounds)
+    return found
+
+
+def _range(term: Term, below: list[Range], bounds: Mapping[str, Range]) -> Range:
+    if term.op in BOOLEAN:
+        return _truth(term, below)
+    match term.op:
+        case Op.NUMBER:
+            return (float(term.words[0]), float(term.words[0]))
+        case Op.PARAMETER:
+            return bounds[str(term.words[0])]
+        case Op.COLUMN:
+            return RANGES.get(str(term.words[0]), _ALL)
+        case Op.MEAN | Op.HIGHEST | Op.LOWEST:
+            return below[0]
+        case Op.DEVIATION:
+            return (0.0, math.inf)
+        case Op.RANK:
+            return (0.0, 1.0)
+        case Op.BARS_SINCE:
+            return (0.0, below[1][1] - 1)
+    return _calculated(term.op, below)
+
+
+def _calculated(op: Op, below: list[Range]) -> Range:
+    (low, high), other = below[0], below[-1]
+    match op:
+        case Op.NEGATE:
+            return (-high, -low)
+        case Op.ABSOLUTE:
+            return (0.0 if low <= 0.0 <= high else min(abs(low), abs(high)), max(abs(low), abs(high)))
+        case Op.ADD:
+            return (low + other[0], high + other[1])
+        case Op.SUBTRACT:
+            return (low - other[1], high - other[0])
+        case Op.LEAST | Op.GREATEST:
+            choose = min if op is Op.LEAST else max
+            return (choose(low, other[0]), choose(high, other[1]))
+        case Op.DIVIDE if other[0] <= 0.0 <= other[1]:
+            return _ALL
+    corners = [calculated(op, one, two) for one in (low, high) for two in other]
+    clean = [0.0 if math.isnan(each) else each for each in corners]
+    return (min(clean), max(clean))
+
+
+def _truth(term: Term, below: list[Range]) -> Range:
+    match term.op:
+        case Op.TRUE:
+            return (1.0, 1.0)
+        case Op.FALSE:
+            return (0.0, 0.0)
+        case Op.AND if is_contradiction(term, below):
+            return (0.0, 0.0)
+        case Op.OR if any(_denies(one, two) for one in term.args for two in term.args):
+            return (1.0, 1.0)
+        case Op.AND:
+            return (min(low for low, _ in below), min(high for _, high in below))
+        case Op.OR:
+            return (max(low for low, _ in below), max(high for _, high in below))
+    (low, high), (least, most) = below
+    if term.args[0] == term.args[1]:
+        return (0.0, 0.0) if term.op is Op.LESS else (1.0, 1.0)
+    if term.op is Op.LESS:
+        return (float(high < least), float(low < most))
+    return (float(high <= least), float(low <= most))
+
+
+def _denies(one: Term, other: Term) -> bool:
+    """Whether one comparison is the opposite of another."""
+    opposites = {Op.LESS: Op.AT_MOST, Op.AT_MOST: Op.LESS}
+    return opposites.get(one.op) is other.op and one.args == other.args[::-1]
+
+
+def is_contradiction(term: Term, _below: list[Range]) -> bool:
+    """Whether the parts of an ``and`` exclude one another: one and its opposite, or ``x < 30`` and ``x > 70``."""
+    parts = term.args
+    if any(_denies(one, two) for one in parts for two in parts):
+        return True
+    lowest: dict[Term, tuple[float, bool]] = {}
+    highest: dict[Term, tuple[float, bool]] = {}
+    for part in parts:
+        if part.op not in (Op.LESS, Op.AT_MOST):
+            continue
+        left, right = part.args
+        is_open = part.op is Op.LESS
+        if (value := right.number) is not None:
+            highest[left] = min(highest.get(left, (math.inf, False)), (value, not is_open))
+        if (value := left.number) is not None:
+            lowest[right] = max(lowest.get(right, (-math.inf, False)), (value, is_open))
+    for each, (low, open_below) in lowest.items():
+        high, closed = highest.get(each, (math.inf, True))
+        if low > high or (low == high and (open_below or not closed)):
+            return True
+    return False

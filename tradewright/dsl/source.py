@@ -1,0 +1,156 @@
+"""The text of a document as plain values, and the line and column of each of them.
+
+YAML 1.2 and JSON, which is a part of it. Refused are aliases, tags, keys that stand twice, and texts built to exhaust
+memory.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any, NamedTuple
+
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
+from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from tradewright.dsl.problem import Code, DocumentRefused, Location, Problem
+
+MAX_CHARACTERS = 65_536
+MAX_DEPTH = 8
+_TAG = "tag:yaml.org,2002:"
+_PLAIN = frozenset(f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq", "timestamp"))
+_NESTED = re.compile(rf"(?:[\[{{]\s*){{{MAX_DEPTH + 2}}}")
+
+
+class _Composer(Composer):
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.parser.check_event(AliasEvent):
+            event = self.parser.peek_event()
+            raise MarkedYAMLError(problem=f"an alias, *{event.anchor}", problem_mark=event.start_mark)
+        return super().compose_node(parent, index)
+
+
+class _Constructor(SafeConstructor):
+    """Plain values; a date stays text."""
+
+
+_Constructor.add_constructor(f"{_TAG}timestamp", SafeConstructor.construct_yaml_str)
+
+
+class Source(NamedTuple):
+    """The values of a text, and its nodes for their places."""
+
+    values: dict[str, Any]
+    root: Node | None
+    text: str
+
+    def locate(self, path: str, index: int | None = None) -> Location:
+        """The place of a value, or of a character in it; of its nearest parent where it is missing."""
+        node, at = self.root, self.root
+        for part in _parts(path):
+            below = _child(node, part)
+            if below is None:
+                index = None
+                break
+            at, node = below
+        if at is None:
+            return Location(path=path, index=index)
+        if index is None or not isinstance(node, ScalarNode):
+            return Location(path=path, line=at.start_mark.line + 1, column=at.start_mark.column + 1)
+        line, column = _inside(self.text, node, index)
+        return Location(path=path, index=index, line=line, column=column)
+
+
+def read(text: str) -> Source:
+    """The values of a text.
+
+    Raises:
+        DocumentRefused: it is no YAML, no mapping, or holds more than plain values.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise _refused(f"the document has {len(text)} characters, at most {MAX_CHARACTERS} are read")
+    if nested := _NESTED.search(text):
+        raise _refused(f"it is nested deeper than {MAX_DEPTH} levels", text.count("\n", 0, nested.end()) + 1)
+    yaml = YAML(typ="safe", pure=True)  # pure: the C parser reads YAML 1.1
+    yaml.Composer, yaml.Constructor = _Composer, _Constructor
+    yaml.max_depth = MAX_DEPTH + 1
+    try:
+        root = yaml.compose(text)
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        what = str(getattr(error, "problem", "") or "a sign that no YAML file holds").splitlines()[0]
+        raise _refused(f"it is no YAML: {what}", mark.line + 1 if mark else 0, mark.column + 1 if mark else 0) from None
+    if not isinstance(root, MappingNode):
+        raise _refused("a document is a mapping of keys to values", 1, 1)
+    _check(root)
+    values: dict[str, Any] = yaml.constructor.construct_document(root)
+    return Source(values, root, text)
+
+
+def _refused(message: str, line: int = 0, column: int = 1, path: str = "") -> DocumentRefused:
+    loc = Location(path=path, line=line, column=column if line else 0)
+    return DocumentRefused([Problem(code=Code.SCHEMA_INVALID, message=message, loc=loc)])
+
+
+def _check(node: Node, path: str = "") -> None:
+    """Refuse what a document of plain values does not hold."""
+    place = node.start_mark.line + 1, node.start_mark.column + 1, path
+    if str(node.tag) not in _PLAIN:
+        raise _refused(f"the tag {node.tag} is not allowed; write plain values", *place)
+    if isinstance(node, MappingNode):
+        seen = set()
+        for key, value in node.value:
+            at = key.start_mark.line + 1, key.start_mark.column + 1, path
+            if not isinstance(key, ScalarNode) or str(key.tag) != f"{_TAG}str":
+                raise _refused("a key must be text", *at)
+            if key.value in seen:
+                raise _refused(f"the key {key.value!r} stands twice; keep one", *at)
+            seen.add(key.value)
+            _check(value, f"{path}.{key.value}".lstrip("."))
+    elif isinstance(node, SequenceNode):
+        for place_in_list, item in enumerate(node.value):
+            _check(item, f"{path}[{place_in_list}]")
+    elif str(node.tag) in (f"{_TAG}float", f"{_TAG}int") and not _is_number(node.value):
+        raise _refused(f"{node.value} is no finite decimal number", *place)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return len(text) <= 40 and math.isfinite(float(text)) and "_" not in text
+    except ValueError:
+        return False
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in re.split(r"[.\[\]]", path) if part]
+
+
+def _child(node: Node | None, part: str) -> tuple[Node, Node] | None:
+    """Where the entry of a key begins, and its value."""
+    if isinstance(node, MappingNode):
+        return next(((key, value) for key, value in node.value if key.value == part), None)
+    if isinstance(node, SequenceNode) and part.isdigit() and int(part) < len(node.value):
+        return node.value[int(part)], node.value[int(part)]
+    return None
+
+
+def _inside(text: str, node: ScalarNode, index: int) -> tuple[int, int]:
+    """Line and column of a character of a scalar, as the file writes it.
+
+    Quotes, folds and escapes make the text of a file longer than its value: what is not white space is counted in both.
+    An escape inside of double quotes counts as its own characters, so that the place is then that of the scalar.
+    """
+    start, end = node.start_mark.index, node.end_mark.index
+    written = text[start:end]
+    skip = {"'": 1, '"': 1, "|": written.find("\n") + 1, ">": written.find("\n") + 1}.get(node.style or "", 0)
+    wanted = sum(not sign.isspace() for sign in node.value[:index])
+    body = written[skip:]
+    visible = [place for place, sign in enumerate(body) if not sign.isspace()]
+    last = len(body) - (1 if node.style in ("'", '"') else 0)
+    at = visible[wanted] if wanted < len(visible) else last
+    position = start + skip + at
+    return text.count("\n", 0, position) + 1, position - (text.rfind("\n", 0, position) + 1) + 1
