@@ -25,6 +25,10 @@ from tradewright.model.bars import Floats
  CLOSING) = range(23)  # fmt: skip
 ACCOUNT_SLOTS = 23
 
+REQUESTS = PARTIAL_FILLS = True
+"""Whether the decision answers with order requests, and whether orders fill in parts (``fill.volume_share``). Where one
+of them is not so the compiler puts False, and all that it alone needs is left out of the machine code."""
+
 (SIGNAL_FILL, LIMIT_FILL, STOP_FILL, TARGET_FILL, END_FILL, STOP_ENTRY_FILL, TRAIL_FILL, TIME_FILL, OPEN_FILL,
  CLOSE_FILL, REST_FILL) = range(11)  # fmt: skip
 """The values of ``FillReason``."""
@@ -164,6 +168,11 @@ def execute(
         record_fill(log.fills, row, i, side, units, price, cost, told, reason, account, position, rate)
 
 
+def is_closing(account: Floats) -> bool:
+    """Whether the volumes of former bars left something of a close."""
+    return bool(PARTIAL_FILLS and account[CLOSING] != 0.0)
+
+
 def fill_part(
     account: Floats,
     log: FillLog,
@@ -180,9 +189,26 @@ def fill_part(
 
     What the account cannot cover is not left. A bar of unknown volume fills everything, one without volume nothing.
     """
-    most = lots
-    if rules.volume_share > 0.0 and market.volume[i] >= 0.0:
-        most = min(lots, whole_lots(rules.volume_share * market.volume[i], rules.lot_size))
+    if PARTIAL_FILLS and rules.volume_share > 0.0 and market.volume[i] >= 0.0:
+        return fill_share(account, log, market, rules, i, side, lots, base, reason, worst)
+    execute(account, log, market, rules, i, side, lots, base, reason, worst)
+    return 0.0
+
+
+def fill_share(
+    account: Floats,
+    log: FillLog,
+    market: BarArrays,
+    rules: KernelParameters,
+    i: int,
+    side: int,
+    lots: float,
+    base: float,
+    reason: int,
+    worst: float,
+) -> float:
+    """:func:`fill_part` of a bar whose volume is known."""
+    most = min(lots, whole_lots(rules.volume_share * market.volume[i], rules.lot_size))
     before = account[LOTS]
     if most > 0.0:
         execute(account, log, market, rules, i, side, most, base, reason, worst)

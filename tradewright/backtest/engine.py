@@ -70,7 +70,8 @@ def run(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> BacktestResult:
 
 def _one(strategy: Strategy, inputs: Inputs, market: BarArrays, rules: KernelParameters, log: FillLog) -> Matrix:
     summary = np.empty((1, SUMMARY_SLOTS))
-    kernel = simulator(strategy.generate_signal, len(inputs.features), len(inputs.params))
+    counts, partial = (len(inputs.features), len(inputs.params)), rules.volume_share > 0.0
+    kernel = simulator(strategy.generate_signal, *counts, partial_fills=partial)
     nothing, none = contiguous(np.empty((0, 0))), np.empty((0, 0), np.int64)
     with located_errors(strategy):
         kernel(*inputs, nothing, none, nothing, market, rules, workspace_of(rules), log, summary)

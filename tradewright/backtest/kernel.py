@@ -16,11 +16,10 @@ from tradewright.backtest.account import (
     FEES,
     FILLS,
     FOREIGN,
-    LIMIT,
     LOTS,
     ORDERS,
+    REQUESTS,
     TRADES,
-    TRIGGER,
     WINS,
     WORKING,
     BarArrays,
@@ -28,7 +27,7 @@ from tradewright.backtest.account import (
     rate_at,
     total_cash,
 )
-from tradewright.backtest.exits import clear_exits, close_out, is_guarded, leave_in_time
+from tradewright.backtest.exits import clear_exits, close_out, is_guarded, is_out_of_time, leave_in_time
 from tradewright.backtest.orders import (
     TARGET_FILL_AT,
     TARGET_GOOD_FOR,
@@ -43,7 +42,9 @@ from tradewright.backtest.orders import (
     WEIGHT,
     apply_target,
     is_late,
+    is_unfinished,
     match_resting,
+    set_prices,
     sized_at_decision,
     work_on,
 )
@@ -95,30 +96,42 @@ def open_account(account: Floats, rules: KernelParameters) -> None:
     """A new account: the cash, and nothing else."""
     account[:] = 0.0
     account[CASH] = rules.cash
-    account[LIMIT] = account[TRIGGER] = NAN
+    set_prices(account, NAN, NAN)
     clear_exits(account)
 
 
 def trade_bar(
     account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int, pending: Floats, due: bool
 ) -> bool:
-    """Everything that fills in bar ``i``, in its order in time; True while something rests in the market."""
-    late = is_late(pending[TARGET_FILL_AT], rules)
-    if due and not late:
+    """Everything that fills in bar ``i``, in its order in time; True while something rests in the market.
+
+    Each step stands here once, since a copy of it is compiled for each place.
+    """
+    late = is_late(pending, rules) if due else rules.at_close
+    if late:
+        if REQUESTS and not rules.at_close:
+            work_at_open(account, log, market, rules, i)
+        if resting(account):
+            match_resting(account, log, market, rules, i)
+    if due:
         apply_target(account, log, market, rules, i, pending)
-    if not rules.at_close:
-        if late or not due:
-            work_on(account, log, market, rules, i)
+    elif is_unfinished(account):
+        work_on(account, log, market, rules, i)
+    if REQUESTS and not rules.at_close and not late and is_out_of_time(account, i):
         leave_in_time(account, log, market, rules, i)
-    if resting(account):
+    if not late and resting(account):
         match_resting(account, log, market, rules, i)
-    if due and late:
-        apply_target(account, log, market, rules, i, pending)
-    if rules.at_close:
-        if not due:
-            work_on(account, log, market, rules, i)
+    if REQUESTS and rules.at_close and is_out_of_time(account, i):
         leave_in_time(account, log, market, rules, i)
     return resting(account)
+
+
+def work_at_open(account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int) -> None:
+    """What fills at the open of a bar whose target comes at its close."""
+    if is_unfinished(account):
+        work_on(account, log, market, rules, i)
+    if is_out_of_time(account, i):
+        leave_in_time(account, log, market, rules, i)
 
 
 def resting(account: Floats) -> bool:
@@ -141,6 +154,8 @@ def submit_target(
     pending[TARGET_LIMIT] = request.limit
     pending[TARGET_STOP] = request.stop
     pending[TARGET_TAKE_PROFIT] = request.take_profit
+    if not REQUESTS:
+        return
     pending[TARGET_TRIGGER] = request.stop_entry
     pending[TARGET_TRAIL] = request.trail
     pending[TARGET_TRAIL_PERCENT] = request.trail_percent

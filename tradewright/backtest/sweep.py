@@ -150,7 +150,7 @@ def prepare(strategies: Sequence[Strategy], bars: Bars, spec: BacktestSpec) -> P
     for feature, index in distinct.items():
         table[index] = column(feature, bars, spec.secondary)
     return PreparedSweep(
-        kernel=simulator(kinds.pop(), len(needs[0]), len(values[0])),
+        kernel=simulator(kinds.pop(), len(needs[0]), len(values[0]), partial_fills=spec.volume_share is not None),
         first=inputs_of(strategies[0], bars, spec.secondary),
         features=tuple(distinct),
         columns=contiguous(table),
