@@ -14,6 +14,7 @@ from runtime.exchange_rates import account_currency
 from runtime.feeds import look_back_bars, scenario, scenario_end, stored_timeframes
 from runtime.secondary_series import series_of_strategy, series_read
 from runtime.uses import Reading, begin_reading, record_use
+from tradewright.backtest.corporate import CorporateActions, corporate_actions
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.spec import BacktestSpec, Sessions
 from tradewright.calendars.registry import calendar_of
@@ -24,7 +25,7 @@ from tradewright.evaluation.study import MetricsConfig
 from tradewright.fills.slippage import for_instrument
 from tradewright.indicators.features import FeatureSettings
 from tradewright.indicators.sessions import Session
-from tradewright.model.bars import BarKind, Timeframe
+from tradewright.model.bars import BarKind, PriceView, Timeframe
 from tradewright.model.clock import SystemClock
 from tradewright.model.errors import DataError
 from tradewright.model.hashing import content_hash
@@ -33,12 +34,13 @@ from tradewright.model.ports import Feed
 from tradewright.model.secondary_needs import SecondaryNeeds
 from tradewright.model.signal import SignalCandidate
 from tradewright.model.strategy import Feature
-from tradewright.research.bars import InstrumentBars, LookBack, Selection, read_instrument_bars, refresh
+from tradewright.research.bars import ADJUSTABLE, InstrumentBars, LookBack, Selection, read_instrument_bars, refresh
 from tradewright.research.look_ahead import evidence_of
 from tradewright.research.secondary import needs_of, with_secondary
 from tradewright.research.signals import Declared, identity_of, signals
 from tradewright.research.study import Terms, session_days
 from tradewright.research.trial_recorder import TrialRecorder
+from tradewright.store.actions import NoFactors
 from tradewright.store.artefacts import Artefacts
 from tradewright.store.bars import UpsertReport
 from tradewright.store.uses import UseKind
@@ -131,9 +133,26 @@ def terms(house: Container, length: Timeframe, *, lenient: bool = False) -> Term
     def of(item: InstrumentBars) -> BacktestSpec:
         known = conversion_of(house, item, length, lenient=lenient)
         plain = spec(house.settings, item.instrument, item.kind)
-        return replace(plain, conversion=known, secondary=item.secondary)
+        return replace(plain, conversion=known, secondary=item.secondary, actions=actions_of(house, item))
 
     return of
+
+
+def actions_of(house: Container, item: InstrumentBars) -> CorporateActions | None:
+    """The corporate actions of raw bars, which the account books; None where the view has them in its prices.
+
+    None also for an instrument that has none, and for one without a table of them, of which the report says so.
+
+    Raises:
+        StoreError: the table is damaged.
+    """
+    if house.settings.backtest.prices is not PriceView.RAW or item.instrument.asset_class not in ADJUSTABLE:
+        return None
+    try:
+        factors = house.bars.actions.factors(item.instrument.symbol)
+    except NoFactors:
+        return None
+    return corporate_actions(item.bars, factors)
 
 
 def spec(settings: Settings, instrument: Instrument, kind: BarKind = BarKind.TRADE) -> BacktestSpec:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 from tradewright.backtest.sizing import whole_lots
@@ -22,16 +23,17 @@ from tradewright.model.bars import Floats
 
 (CASH, LOTS, ENTRY_PRICE, ENTRY_FEES, ENTRY_BAR, STOP, TAKE_PROFIT, WORKING, LIMIT, EXPIRES, ORDERS, FILLS, FEES,
  TRADES, WINS, FOREIGN, ENTRY_WORTH, TRIGGER, TRAIL, TRAIL_PERCENT, TRAIL_STOP, TIME_STOP,
- CLOSING) = range(23)  # fmt: skip
-ACCOUNT_SLOTS = 23
+ CLOSING, ADJUSTED) = range(24)  # fmt: skip
+ACCOUNT_SLOTS = 24
 
-REQUESTS = PARTIAL_FILLS = True
-"""Whether the decision answers with order requests, and whether orders fill in parts (``fill.volume_share``). Where one
-of them is not so the compiler puts False, and all that it alone needs is left out of the machine code."""
+REQUESTS = PARTIAL_FILLS = ACTIONS = True
+"""Whether the decision answers with order requests, whether orders fill in parts (``fill.volume_share``), and whether
+the instrument has corporate actions. Where one of them is not so the compiler puts False, and all that it alone needs
+is left out of the machine code."""
 
 (SIGNAL_FILL, LIMIT_FILL, STOP_FILL, TARGET_FILL, END_FILL, STOP_ENTRY_FILL, TRAIL_FILL, TIME_FILL, OPEN_FILL,
- CLOSE_FILL, REST_FILL) = range(11)  # fmt: skip
-"""The values of ``FillReason``."""
+ CLOSE_FILL, REST_FILL, SPLIT, CASH_IN_LIEU, DIVIDEND) = range(14)  # fmt: skip
+"""The values of ``FillReason``; from ``SPLIT`` on they are corporate actions."""
 
 
 class BarArrays(NamedTuple):
@@ -40,6 +42,7 @@ class BarArrays(NamedTuple):
     ``marks`` are the closes in the account's currency. ``rate_open`` and ``rate_close`` are the newest rates known when
     a bar opens and when it closes, in account currency per unit of quote currency; empty where both are the same.
     ``session_ends`` has for each bar the index of the last bar of its session; empty where no decision can ask for it.
+    ``actions`` are the rows of :class:`~tradewright.backtest.corporate.CorporateActions`.
     """
 
     open: Floats
@@ -53,6 +56,7 @@ class BarArrays(NamedTuple):
     rate_open: Floats
     rate_close: Floats
     session_ends: Floats
+    actions: npt.NDArray[np.float64]
 
 
 class FillLog(NamedTuple):

@@ -46,7 +46,7 @@ SHARED = ("tradewright.backtest.", "tradewright.fills.")
 RARE = frozenset(
     {
         *("simulate", "match_resting", "at_the_close", "record_fill"),
-        *("fill_share", "work_on", "work_at_open", "leave_in_time"),
+        *("take_action", "settle_fraction", "note", "fill_share", "work_on", "work_at_open", "leave_in_time"),
         *("fill_targets", "apply_all", "reduce_one", "apply_one", "match_all", "match_one", "close_ended", "open_book"),
     }
 )
@@ -58,6 +58,7 @@ class Shape(NamedTuple):
 
     REQUESTS: bool = False
     PARTIAL_FILLS: bool = False
+    ACTIONS: bool = False
 
 
 def _argument_types(owner: object) -> Iterator[str]:
@@ -81,12 +82,16 @@ def _stamp(digest: str) -> str:
     return content_hash([digest, MADE_BY])[:16]
 
 
-def simulator(generate_signal: GenerateSignal, features: int, params: int, *, partial_fills: bool = False) -> Compiled:
+def simulator(
+    generate_signal: GenerateSignal, features: int, params: int, *, partial_fills: bool = False, actions: bool = False
+) -> Compiled:
     """:func:`~tradewright.backtest.kernel.simulate_sets` compiled for one strategy and its numbers of features, params.
 
-    It runs without the interpreter lock. Without ``partial_fills`` the rules must have no ``volume_share``.
+    It runs without the interpreter lock. Without ``partial_fills`` the rules must have no ``volume_share``, and without
+    ``actions`` those of the bars are not taken.
     """
-    return _simulator(generate_signal, features, params, Shape(answers_with_requests(generate_signal), partial_fills))
+    shape = Shape(answers_with_requests(generate_signal), partial_fills, actions)
+    return _simulator(generate_signal, features, params, shape)
 
 
 @functools.lru_cache(maxsize=256)

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tradewright.backtest.account import (
+    ACTIONS,
+    ADJUSTED,
     CASH,
     FEES,
     FILLS,
@@ -27,6 +29,7 @@ from tradewright.backtest.account import (
     rate_at,
     total_cash,
 )
+from tradewright.backtest.actions import adjust_position, adjust_target
 from tradewright.backtest.exits import clear_exits, close_out, is_guarded, is_out_of_time, leave_in_time
 from tradewright.backtest.orders import (
     TARGET_FILL_AT,
@@ -276,6 +279,25 @@ def at_the_close(
     return resting(account)
 
 
+def take_action(
+    workspace: Workspace, log: FillLog, market: BarArrays, rules: KernelParameters, i: int, row: int
+) -> bool:
+    """The corporate action of bar ``i``, of position, orders and targets on their way. As :func:`trade_bar`."""
+    ratio = market.actions[row, 1]
+    adjust_position(workspace.account, log, market, rules, i, ratio, market.actions[row, 2])
+    for slot in range(len(workspace.due)):
+        if ratio != 1.0 and workspace.due[slot] >= i:
+            adjust_target(workspace.targets[slot], ratio)
+    return resting(workspace.account)
+
+
+def next_action(market: BarArrays, row: int, first: int) -> int:
+    """The first row of actions from ``row`` on that lies in bar ``first`` or later."""
+    while row < len(market.actions) and market.actions[row, 0] < first:
+        row += 1
+    return row
+
+
 def simulate(
     features: tuple[Floats, ...],
     params: tuple[float, ...],
@@ -302,7 +324,11 @@ def simulate(
     next_due = -1
     watched = False
     i = rules.first_bar
+    action = next_action(market, 0, i) if ACTIONS else 0
     while i < bars:
+        if ACTIONS and action < len(market.actions) and market.actions[action, 0] == i:
+            watched = take_action(workspace, log, market, rules, i, action)
+            action += 1
         if watched or i == next_due:
             watched = trade_bar(
                 account, log, market, rules, i, workspace.targets[i & (len(workspace.due) - 1)], i == next_due
@@ -315,6 +341,8 @@ def simulate(
             continue
         single = watched or account[FOREIGN] != 0.0
         stop = i + 1 if single else (min(next_due, ending) if next_due > i else ending)
+        if ACTIONS and action < len(market.actions):
+            stop = min(stop, int(market.actions[action, 0]))
         position = account[LOTS] * rules.lot_size
         if position != 0.0:
             cash = total_cash(account, rate_at(market.rate_close, i))
@@ -331,7 +359,7 @@ def simulate(
             next_due = decided + rules.delay if next_due <= decided else next_due
         i = min(decided + 1, stop)
     summary[ALL_ORDERS] = account[ORDERS]
-    summary[ALL_FILLS] = account[FILLS]
+    summary[ALL_FILLS] = account[FILLS] - account[ADJUSTED]
     summary[ALL_FEES] = account[FEES]
     summary[ALL_TRADES] = account[TRADES]
     summary[ALL_WINS] = account[WINS]

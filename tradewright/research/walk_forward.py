@@ -240,8 +240,9 @@ def _chained(sweep: _Sweep, chosen: Sequence[int], tests: Sequence[BarSpan]) -> 
         cash = float(part.equity[-1])
     whole = BarSpan(tests[0].start, tests[-1].stop)
     fills, trades = [each.fills.copy() for each in parts], [each.trades.copy() for each in parts]
-    for span, bought, closed in zip(tests, fills, trades, strict=True):
-        for table, column in ((bought, "bar"), (closed, "entry_bar"), (closed, "exit_bar")):
+    adjusted, actions = [each.adjustments.copy() for each in parts], sweep.spec.actions
+    for span, bought, closed, booked in zip(tests, fills, trades, adjusted, strict=True):
+        for table, column in ((bought, "bar"), (closed, "entry_bar"), (closed, "exit_bar"), (booked, "bar")):
             table[column] += span.start - whole.start
     rates = sweep.spec.conversion
     return replace(
@@ -255,6 +256,8 @@ def _chained(sweep: _Sweep, chosen: Sequence[int], tests: Sequence[BarSpan]) -> 
         given=Curves(*(np.concatenate(curves) for curves in zip(*(each.curves for each in parts), strict=True))),
         session_days=sweep.days[slice(*whole)],
         conversion=None if rates is None else rates.part(*whole),
+        actions=None if actions is None else actions.part(*whole),
+        adjustments=np.concatenate(adjusted),
     )
 
 

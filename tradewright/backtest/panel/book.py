@@ -152,6 +152,7 @@ def bars_of(market: PanelMarket, n: int) -> BarArrays:
         market.nothing[:, n],
         market.nothing[:, n],
         market.nothing[:, n],
+        market.nothing,
     )
 
 

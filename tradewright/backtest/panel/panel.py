@@ -157,6 +157,9 @@ def _check_terms(name: str, spec: BacktestSpec) -> None:
     if spec.allow_overdraft:
         what, remedy = "it lends nothing", "set backtest.allow_overdraft=false"
         raise ConfigError(what, where=WHERE, remedy=remedy, code="NO_OVERDRAFT")
+    if spec.actions is not None and len(spec.actions.rows):
+        what, remedy = f"it books no corporate actions, and {name} has some", "set backtest.prices=total_return"
+        raise ConfigError(what, where=WHERE, remedy=remedy, code="NO_CORPORATE_ACTIONS")
     if spec.volume_share is not None:
         what, remedy = "its orders fill whole", "set backtest.fill.volume_share=null"
         raise ConfigError(what, where=WHERE, remedy=remedy, code="NO_VOLUME_SHARE")
