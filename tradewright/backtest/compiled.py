@@ -47,7 +47,19 @@ RARE = frozenset(
     {
         *("simulate", "match_resting", "at_the_close", "record_fill"),
         *("take_action", "settle_fraction", "note", "fill_share", "work_on", "work_at_open", "leave_in_time"),
-        *("fill_targets", "apply_all", "reduce_one", "apply_one", "match_all", "match_one", "close_ended", "open_book"),
+        *(
+            "adjust_member",
+            "adjust_targets",
+            "adjust_weights",
+            "fill_targets",
+            "apply_all",
+            "reduce_one",
+            "apply_one",
+            "match_all",
+            "match_one",
+            "close_ended",
+            "open_book",
+        ),
     }
 )
 """The parts of the kernels that are called once per run, or that most bars of most runs never reach."""
@@ -107,17 +119,25 @@ def _simulator(generate_signal: GenerateSignal, features: int, params: int, shap
     return compiled
 
 
-@functools.lru_cache(maxsize=256)
-def allocation_simulator(allocate: Allocate) -> Compiled:
+def allocation_simulator(allocate: Allocate, *, actions: bool = False) -> Compiled:
     """:func:`~tradewright.backtest.panel.allocation_kernel.simulate_allocation` compiled for one allocation."""
-    entry, place = allocation_kernel.simulate_allocation, {"allocate": allocate, **Shape()._asdict()}
+    return _allocation_simulator(allocate, Shape(ACTIONS=actions))
+
+
+@functools.lru_cache(maxsize=256)
+def _allocation_simulator(allocate: Allocate, shape: Shape) -> Compiled:
+    entry, place = allocation_kernel.simulate_allocation, {"allocate": allocate, **shape._asdict()}
     return _entry(entry, place, code_digest(entry, place))
 
 
-@functools.lru_cache(maxsize=256)
-def panel_simulator(generate_signal: GenerateSignal, features: int) -> Compiled:
+def panel_simulator(generate_signal: GenerateSignal, features: int, *, actions: bool = False) -> Compiled:
     """:func:`~tradewright.backtest.panel.decision_kernel.simulate_decisions` compiled for one strategy."""
-    entry, place = decision_kernel.simulate_decisions, {"generate_signal": generate_signal, **Shape()._asdict()}
+    return _panel_simulator(generate_signal, features, Shape(ACTIONS=actions))
+
+
+@functools.lru_cache(maxsize=256)
+def _panel_simulator(generate_signal: GenerateSignal, features: int, shape: Shape) -> Compiled:
+    entry, place = decision_kernel.simulate_decisions, {"generate_signal": generate_signal, **shape._asdict()}
     digest = code_digest(entry, place)
     return _entry(entry, {**place, "chosen_columns": _column_chooser(features)}, digest, f"_{features}")
 
