@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import time
+from typing import TYPE_CHECKING
 
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
@@ -44,6 +45,9 @@ from tradewright.store.actions import NoFactors
 from tradewright.store.artefacts import Artefacts
 from tradewright.store.bars import UpsertReport
 from tradewright.store.uses import UseKind
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def symbols(settings: Settings) -> tuple[str, ...]:
@@ -146,13 +150,18 @@ def actions_of(house: Container, item: InstrumentBars) -> CorporateActions | Non
     Raises:
         StoreError: the table is damaged.
     """
-    if house.settings.backtest.prices is not PriceView.RAW or item.instrument.asset_class not in ADJUSTABLE:
+    factors = _factors(house, item.instrument) if house.settings.backtest.prices is PriceView.RAW else None
+    return None if factors is None else corporate_actions(item.bars, factors)
+
+
+def _factors(house: Container, instrument: Instrument) -> pd.DataFrame | None:
+    """The table of corporate actions of a stock or a fund; None where there is none."""
+    if instrument.asset_class not in ADJUSTABLE:
         return None
     try:
-        factors = house.bars.actions.factors(item.instrument.symbol)
+        return house.bars.actions.factors(instrument.symbol)
     except NoFactors:
         return None
-    return corporate_actions(item.bars, factors)
 
 
 def spec(settings: Settings, instrument: Instrument, kind: BarKind = BarKind.TRADE) -> BacktestSpec:
@@ -202,8 +211,10 @@ def benchmark_tables(house: Container, length: Timeframe) -> dict[str, Instrumen
     Raises:
         ConfigError, StoreError: as :func:`tables`.
     """
-    chosen = benchmark_instruments(house)
-    return tables(house, Selection(chosen, length, house.settings.backtest.prices)) if chosen else {}
+    chosen, view = benchmark_instruments(house), house.settings.backtest.prices
+    if chosen and view is PriceView.RAW and _factors(house, chosen[0]) is not None:
+        view = PriceView.TOTAL_RETURN  # a rival that keeps its splits and dividends, as the account does
+    return tables(house, Selection(chosen, length, view)) if chosen else {}
 
 
 def measures(
