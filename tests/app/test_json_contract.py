@@ -57,7 +57,6 @@ AUDIT = {
     "hash": TEXT,
 }  # fmt: skip
 FILL = {"ts": Moment, "instrument": TEXT, "side": TEXT, "qty": NUMBER, "price": NUMBER, "fee": NUMBER}
-ADJUSTMENT = {"ts": Moment, "instrument": TEXT, "cause": TEXT, "qty": NUMBER, "price": NUMBER, "cash": NUMBER}
 FIGURES = {
     "trials": int, "effective_trials": NUMBER, "skill_sharpe": NUMBER, "periods": int, "years": NUMBER,
     "luck_chance": NUMBER, "deflated_sharpe": NUMBER, "pbo": (NOTHING, *NUMBER),
@@ -70,7 +69,7 @@ BACKTEST = {
     "fees": NUMBER, "win_rate": (NOTHING, *NUMBER), "max_drawdown": NUMBER, "metrics": dict, "fills": [FILL],
     "cache_key": TEXT, "used_cache": FLAG, "config_hash": TEXT, "data_hash": TEXT, "code_hash": TEXT, "void": TEXT,
     "made_of": dict, "known_at": TEXT, "quotes": list, "verdict": VERDICT,
-    "findings": [{"account": TEXT, **FOUND}], "adjustments": [ADJUSTMENT],
+    "findings": [{"account": TEXT, **FOUND}], "adjustments": list,
 }  # fmt: skip
 IMPORTED = {
     "instrument": TEXT, "timeframe": TEXT, "kind": TEXT, "source": TEXT, "rows": int, "added": int, "unchanged": int,

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.operations.research import adjustment_lines
 from conf.compose import compose
 from runtime.container import Container
 from runtime.study import run_study
@@ -48,8 +49,12 @@ def test_raw_and_total_return_differ_by_the_reinvestment_of_dividends_alone(real
     assert causes.count(FillReason.SPLIT) == 2
     assert FillReason.CASH_IN_LIEU not in causes, "7:1 and 4:1 leave no fraction"
     assert raw.position[-1] == 100 * 7 * 4
+    lines = adjustment_lines("AAPL", raw)
+    assert {line.cause for line in lines} == {"SPLIT", "DIVIDEND"}
+    assert [line.qty for line in lines if line.cause == "SPLIT"] == [600.0, 2_100.0]
     paid = raw.adjustments[[each is FillReason.DIVIDEND for each in causes]]
     gained = float((paid["quantity"] * paid["price"]).sum())
+    assert sum(line.cash for line in lines) == pytest.approx(gained)
     bought = float(raw.fills["price"][0] * 100)
     assert growth(raw) == pytest.approx(growth(split) + gained / bought, rel=1e-4)
     units = 100.0
