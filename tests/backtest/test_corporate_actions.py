@@ -115,6 +115,8 @@ def test_working_orders_and_targets_on_their_way_are_in_new_units():
     assert [(row["bar"], row["quantity"], row["price"]) for row in rests.fills] == [(4, 20.0, 45.0)]
     comes = both(Script({1: act(1.0)}), table, spec)
     assert [(row["bar"], row["quantity"], row["price"]) for row in comes.fills] == [(2, 20.0, 50.0)]
+    later = both(Script({1: act(1.0, limit=90.0)}), table, spec)
+    assert [(row["bar"], row["quantity"], row["price"]) for row in later.fills] == [(4, 20.0, 45.0)]
     trails = both(Script({0: order(1.0, trail=10.0)}), table, spec)  # type: ignore[dict-item]
     assert trails.fills[-1]["price"] == pytest.approx(101.0 / 2 - 10.0 / 2)
 
