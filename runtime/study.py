@@ -27,8 +27,8 @@ from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.evaluation.study import StudyResult
 from tradewright.model.allocation import decision_of, is_allocation
-from tradewright.model.bars import BarKind
-from tradewright.research.bars import InstrumentBars, read_base
+from tradewright.model.bars import BarKind, PriceView
+from tradewright.research.bars import ADJUSTABLE, InstrumentBars, read_base
 from tradewright.research.look_ahead import allocation_evidence
 from tradewright.research.study import needs_shared_account, report
 from tradewright.store.uses import UseKind
@@ -69,6 +69,7 @@ def run_study(house: Container) -> StudyResult:
         "cash": f"{settings.backtest.cash:,.12g} {account_currency(settings)}, {_divided(shared)}",
         **({"shared account": _shown(chosen["shared"])} if shared else {}),
         **_exchange_rates(priced),
+        **_corporate_actions(priced, read.values(), settings.backtest.prices),
         **{name: _shown(chosen[name]) for name in ("sizing", "costs", "slippage", "fill")},
         "look-ahead test": ", ".join(f"{symbol}: {_verdict(each)}" for symbol, each in tested.items()),
         "config hash": settings.config_hash,
@@ -119,6 +120,19 @@ def _exchange_rates(priced: Mapping[str, BacktestSpec]) -> dict[str, str]:
     told = (f"{name}: {each.conversion.stated()}" for name, each in priced.items() if each.conversion is not None)
     text = "; ".join(told)
     return {"exchange rates": text} if text else {}
+
+
+def _corporate_actions(
+    priced: Mapping[str, BacktestSpec], read: Iterable[InstrumentBars], view: PriceView
+) -> dict[str, str]:
+    """What the account of raw prices books, in words; nothing where the view has it in its prices."""
+    if view is not PriceView.RAW:
+        return {}
+    told = []
+    for name in (item.instrument.symbol for item in read if item.instrument.asset_class in ADJUSTABLE):
+        known = priced[name].actions
+        told.append(f"{name}: no table of them, so none are booked" if known is None else known.stated(name))
+    return {"corporate actions": "; ".join(told)} if told else {}
 
 
 def _shown(terms: object) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 from tradewright.model.allocation import Rebalance, Tables
 from tradewright.model.bars import Floats
@@ -23,6 +24,12 @@ class Parameter(NamedTuple):
     least: float
     most: float
     whole: bool
+
+
+@functools.cache
+def _numeric_fields(kind: Any) -> tuple[str, ...]:
+    """The names of the parameters of a class, in the order of its fields; sweeps ask for them once per set."""
+    return tuple(field.name for field in fields(kind) if not isinstance(field.default, str))
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,7 @@ class BaseParameters:
 
     def parameters(self) -> tuple[float, ...]:
         """The parameters as numbers, in the order of the fields."""
-        return tuple(float(getattr(self, field.name)) for field in fields(self) if not isinstance(field.default, str))
+        return tuple(float(getattr(self, name)) for name in _numeric_fields(cast("Any", type(self))))
 
     def _ordered(self, lower: str, upper: str) -> None:
         """Refuse ``lower >= upper``."""

@@ -14,7 +14,7 @@ from runtime.container import Container
 from runtime.exchange_rates import account_currency
 from runtime.research import symbols, timeframe
 from runtime.study import known_text, run_study
-from tradewright.backtest.result import BacktestResult
+from tradewright.backtest.result import BacktestResult, FillReason
 from tradewright.calendars.registry import calendar_of
 from tradewright.evaluation.equity_curve import Sampling, periods_per_year
 from tradewright.evaluation.formatting import QUANTITY_DIGITS
@@ -38,6 +38,21 @@ class FillLine:
     qty: float
     price: float
     fee: float
+
+
+@dataclass(frozen=True)
+class AdjustmentLine:
+    """One corporate action that a position met; ``cause`` is SPLIT, CASH_IN_LIEU or DIVIDEND."""
+
+    ts: str
+    instrument: str
+    cause: str
+    qty: float
+    """Units that came or went by a split, were settled in cash, or were held when a dividend was paid."""
+    price: float
+    """Per unit; 0 of a split."""
+    cash: float
+    """What the account got, negative where it paid, in its currency."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +85,8 @@ class BacktestReply:
     quotes: Sequence[str] = ()
     """The instruments whose bars are of quotes."""
     verdict: Mapping[str, object] = field(default_factory=dict)
+    adjustments: Sequence[AdjustmentLine] = ()
+    """The corporate actions of raw prices, where fills are told."""
     """What the evidence supports: ``code``, ``text``, ``figures``."""
 
 
@@ -145,6 +162,9 @@ def reply_of(settings: Settings, done: StudyResult, *, with_fills: bool = True) 
         known_at=known_at_text(settings),
         quotes=quoted_instruments(settings),
         verdict=done.report.verdict.plain(),
+        adjustments=[line for name, result in done.results.items() for line in adjustment_lines(name, result)]
+        if with_fills
+        else [],
     )
 
 
@@ -180,6 +200,22 @@ def fill_lines(instrument: str, result: BacktestResult) -> list[FillLine]:
             fee=float(row["fee"]),
         )
         for stamp, row in zip(stamps, result.fills, strict=True)
+    ]
+
+
+def adjustment_lines(instrument: str, result: BacktestResult) -> list[AdjustmentLine]:
+    """The corporate actions of one instrument's account, oldest first."""
+    stamps = pd.DatetimeIndex(result.bars.ts[result.adjustments["bar"]], tz="UTC")
+    return [
+        AdjustmentLine(
+            ts=stamp.isoformat(),
+            instrument=instrument,
+            cause=FillReason(row["reason"]).name,
+            qty=float(f"{row['quantity']:.{QUANTITY_DIGITS}g}"),
+            price=float(row["price"]),
+            cash=-float(row["side"] * row["quantity"] * row["price"] * row["rate"]) * result.multiplier,
+        )
+        for stamp, row in zip(stamps, result.adjustments, strict=True)
     ]
 
 

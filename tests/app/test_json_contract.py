@@ -70,7 +70,7 @@ BACKTEST = {
     "fees": NUMBER, "win_rate": (NOTHING, *NUMBER), "max_drawdown": NUMBER, "metrics": dict, "fills": [FILL],
     "cache_key": TEXT, "used_cache": FLAG, "config_hash": TEXT, "data_hash": TEXT, "code_hash": TEXT, "void": TEXT,
     "made_of": dict, "known_at": TEXT, "quotes": list, "verdict": VERDICT,
-    "findings": [{"account": TEXT, **FOUND}],
+    "findings": [{"account": TEXT, **FOUND}], "adjustments": list,
 }  # fmt: skip
 IMPORTED = {
     "instrument": TEXT, "timeframe": TEXT, "kind": TEXT, "source": TEXT, "rows": int, "added": int, "unchanged": int,

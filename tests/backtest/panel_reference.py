@@ -8,7 +8,7 @@ weight means are written here a second time, from the specification. Orders of o
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -86,6 +86,12 @@ class _Panel:
         for name, table in bars.items():
             for t, bar in zip(table.ts.tolist(), reference._bars(table, specs[name]), strict=True):
                 self.bar[t, name] = replace(bar, index=place[t])
+        self.actions = {
+            (int(table.ts[int(row[0])]), name): (row[1], row[2])
+            for name, table in bars.items()
+            if specs[name].actions is not None
+            for row in specs[name].actions.rows.tolist()
+        }
         self.marks = dict.fromkeys(self.names, 0.0)
         self.ended = {name for name in bars if self._ended(bars[name].ts)}
         self.result, self.equity, self.busy_until = Expected(), self.common.cash, -1
@@ -130,6 +136,14 @@ class _Panel:
             self.purse.cash -= cost
             self.result.borrowed += cost
 
+    def act(self, t: int) -> dict[str, float]:
+        """Corporate actions of positions and resting orders; by instrument the new units per old one."""
+        found = {name: self.actions[t, name] for name in self.names if (t, name) in self.actions}
+        for name, (ratio, paid) in found.items():
+            self.members[name].act(self.bar[t, name], ratio, paid)
+            self.marks[name] /= ratio
+        return {name: ratio for name, (ratio, _paid) in found.items()}
+
     def finish(self, k: int, today: Mapping[str, Bar]) -> bool:
         """Close what ends, mark, and say whether the margin guard closes everything."""
         self.all_money()
@@ -165,6 +179,9 @@ def decisions(
     for k, t in enumerate(panel.times):
         today = panel.today(t)
         panel.begin(k)
+        for name, ratio in panel.act(t).items():
+            waiting[name] = [each.split(ratio) for each in waiting[name]]
+            ready.update({name: ready[name].split(ratio)} if name in ready else {})
         for name in bars:
             due = [each for each in waiting[name] if each.due == k]
             ready.update({name: due[-1]} if due else {})
@@ -248,6 +265,7 @@ def allocations(
     for k, t in enumerate(panel.times):
         today = panel.today(t)
         panel.begin(k)
+        _in_new_units(panel.act(t), (orders, *arriving.values()))
         orders = arriving.pop(k, orders)
         panel.all_money()
         for name, wanted in list(orders.items()):
@@ -270,6 +288,12 @@ def allocations(
             if wanted is not None:
                 arriving[k + panel.common.delay] = wanted
     return panel.done()
+
+
+def _in_new_units(ratios: Mapping[str, float], targets: Iterable[dict[str, float]]) -> None:
+    for wanted in targets:
+        for name in ratios.keys() & wanted.keys():
+            wanted[name] = math.copysign(whole_lots(abs(wanted[name]) * ratios[name], 1.0), wanted[name])
 
 
 def _market(panel: _Panel, bar: Bar, member: Member, side: int, lots: float) -> None:

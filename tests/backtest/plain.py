@@ -10,10 +10,10 @@ import numpy as np
 
 from tests.backtest.reference import run_reference
 from tradewright.backtest import kernel
-from tradewright.backtest.account import FillLog
+from tradewright.backtest.account import FILLS, FillLog
 from tradewright.backtest.engine import inputs_of, market_of, workspace_of
 from tradewright.backtest.kernel import SUMMARY_SLOTS
-from tradewright.backtest.result import FILL, TRADE, BacktestResult, FillReason
+from tradewright.backtest.result import FILL, TRADE, BacktestResult, FillReason, parted
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.model.bars import Bars
 from tradewright.model.strategy import HOLD, NAN, Action, Feature, GenerateSignal, Strategy
@@ -60,7 +60,7 @@ def plain_kernel(strategy: Strategy, table: Bars, spec: BacktestSpec) -> Backtes
     """The kernel without its compiler."""
     rules = spec.rules()
     log = FillLog(np.empty(500, FILL).view(np.recarray), np.empty(500, TRADE).view(np.recarray))
-    totals = np.empty((1, SUMMARY_SLOTS))
+    totals, workspace = np.empty((1, SUMMARY_SLOTS)), workspace_of(rules)
     nothing, none = np.empty((0, 0)), np.empty((0, 0), np.int64)
     with patch.object(kernel, "generate_signal", strategy.generate_signal):
         kernel.simulate_sets(
@@ -70,14 +70,17 @@ def plain_kernel(strategy: Strategy, table: Bars, spec: BacktestSpec) -> Backtes
             nothing,
             market_of(table, spec, requests=True),
             rules,
-            workspace_of(rules),
+            workspace,
             log,
             totals,
         )
+    done, adjustments = parted(np.array(log.fills[: int(workspace.account[FILLS])], FILL))
+    assert len(done) == totals[0, kernel.ALL_FILLS]
     return BacktestResult(
         bars=table,
         initial_cash=rules.cash,
-        fills=np.array(log.fills[: int(totals[0, kernel.ALL_FILLS])], FILL),
+        fills=done,
+        adjustments=adjustments,
         trades=np.array(log.trades[: int(totals[0, kernel.ALL_TRADES])], TRADE),
         orders=int(totals[0, kernel.ALL_ORDERS]),
         multiplier=rules.multiplier,
@@ -88,7 +91,7 @@ def both(strategy: Strategy, table: Bars, spec: BacktestSpec) -> BacktestResult:
     """The reference's result, after the kernel has agreed with it to the last bit."""
     result, other = run_reference(strategy, table, spec), plain_kernel(strategy, table, spec)
     assert result.orders == other.orders
-    for name in ("fills", "trades", "equity", "cash", "position"):
+    for name in ("fills", "adjustments", "trades", "equity", "cash", "position"):
         np.testing.assert_array_equal(getattr(result, name), getattr(other, name), err_msg=name)
     return result
 

@@ -58,6 +58,7 @@ class _Account:
     fills: list[tuple[float, ...]] = field(default_factory=list)
     trades: list[tuple[float, ...]] = field(default_factory=list)
     days: list[object] = field(default_factory=list)
+    adjustments: list[tuple[float, ...]] = field(default_factory=list)
 
     def money(self, rate: float) -> float:
         return self.cash - self.debt * rate if self.debt else self.cash
@@ -192,6 +193,42 @@ class _Account:
             rests_on = left > 0 and reason is FillReason.TAKE_PROFIT
             self.orders += not rests_on
             self.closing = left > 0 and not rests_on
+
+    def act(self, bar: Bar, ratio: float, dividend: float) -> None:
+        """The dividend of what was held at the close before, then its new units."""
+        size, rate, held = self.rules.lot_size, bar.open_rate, self.lots
+        away = -1 if held > 0 else 1
+
+        def tell(side: int, lots: float, price: float, reason: FillReason) -> None:
+            after = self.cash, self.lots * size, -self.debt, rate
+            self.adjustments.append((bar.index, side, lots * size, price, 0.0, 0.0, int(reason), *after))
+
+        if held and dividend:
+            self.cash += held * size * self.rules.multiplier * dividend * rate
+            tell(away, abs(held), dividend, FillReason.DIVIDEND)
+        if ratio == 1:
+            return
+        if held:
+            new = abs(held) * ratio
+            self.lots, self.entry_price = -away * new, self.entry_price / ratio
+            tell(-away if ratio > 1 else away, abs(new - abs(held)), 0.0, FillReason.SPLIT)
+            whole = whole_lots(new, 1.0)
+            if (new - whole) * size > 1e-9:
+                self._book(bar, away, new - whole, bar.open, rate, 0.0)
+                self.lots = -away * whole
+                tell(away, new - whole, bar.open, FillReason.CASH_IN_LIEU)
+            self.lots = -away * whole
+            if not whole:
+                self.stop = self.target = self.bars_held = math.nan
+                self.trail, self.bars_held = None, math.inf
+        self.stop, self.target = self.stop / ratio, self.target / ratio
+        if self.trail:
+            level = self.trail.level
+            self.trail = Trail(self.trail.amount / ratio, self.trail.percent, level and level / ratio)
+        if self.working:
+            left, old = whole_lots(self.working.lots * ratio, 1.0), self.working
+            new_prices = {"limit": old.limit / ratio, "trigger": old.trigger / ratio}
+            self.working = replace(old, lots=left, **new_prices) if left else None
 
     def place(self, bar: Bar, decision: Decision) -> None:
         """A decision reaches the market: first the order that reduces, then the one that enters."""
@@ -339,7 +376,12 @@ def run_reference(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Backtes
     account, curve = _Account(rules, spec.conversion is not None, rules.cash, days=days), []
     waiting: list[Decision] = []
     table = _bars(bars, spec)
+    actions = {} if spec.actions is None else {int(bar): terms for bar, *terms in spec.actions.rows.tolist()}
     for bar in table:
+        if bar.index in actions and bar.index >= rules.first_bar:
+            ratio, dividend = actions[bar.index]
+            account.act(bar, ratio, dividend)
+            waiting = [decision.split(ratio) for decision in waiting]
         due = [decision for decision in waiting if decision.due == bar.index]
         if due and not due[0].late(rules):
             account.place(bar, due[0])
@@ -369,6 +411,7 @@ def run_reference(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> Backtes
         initial_cash=rules.cash,
         fills=np.array(account.fills, FILL),
         trades=np.array(account.trades, TRADE),
+        adjustments=np.array(account.adjustments, FILL),
         orders=account.orders,
         multiplier=rules.multiplier,
         conversion=spec.conversion,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tradewright.backtest.spec import KernelParameters
 from tradewright.model.strategy import AT_CLOSE, OrderRequest
@@ -37,6 +37,12 @@ class Decision:
         if rules.delay == 0 or math.isnan(self.asked.fill_at):
             return rules.at_close
         return self.asked.fill_at == AT_CLOSE
+
+    def split(self, ratio: float) -> Decision:
+        """The same decision in new units and prices."""
+        prices = ("limit", "stop", "take_profit", "stop_entry", "trail")
+        asked = self.asked._replace(**{name: getattr(self.asked, name) / ratio for name in prices})
+        return replace(self, units=None if self.units is None else self.units * ratio, asked=asked)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import pytest
 
 from tests.backtest.plain import bars
 from tradewright.backtest import account, kernel, orders
-from tradewright.backtest.code import reaches
-from tradewright.backtest.compiled import ARGUMENT_TYPES, _shared, look_ahead_scanner, simulator
+from tradewright.backtest.code import code_digest, reaches
+from tradewright.backtest.compiled import ARGUMENT_TYPES, Shape, _shared, look_ahead_scanner, simulator
 from tradewright.backtest.engine import run
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import sweep
@@ -48,6 +48,13 @@ def test_every_named_tuple_of_the_kernel_is_in_the_name_of_its_machine_code():
     names = {text.partition("(")[0].rpartition(".")[2] for text in ARGUMENT_TYPES}
     assert {"BarArrays", "FillLog", "KernelParameters", "Workspace", "FeeTerms", "SizingTerms"} <= names
     assert all("(" in text for text in ARGUMENT_TYPES), "with their fields"
+
+
+def test_what_a_run_cannot_need_is_named_by_constants_that_the_plain_kernel_has_all_of():
+    """The name of the machine code tells them, so that code made for four numbers never serves a request."""
+    assert all(getattr(account, name) is True for name in Shape._fields)
+    digests = {code_digest(kernel.simulate_sets, {name: value}) for name in Shape._fields for value in (True, False)}
+    assert len(digests) == 1 + len(Shape._fields)
 
 
 def first(i, _features, _params, _position):

@@ -24,7 +24,7 @@ ROWS = re.findall(r"^\| `([^`]+)` \|", TABLE, re.MULTILINE)
 
 TEN = BacktestSpec(sizing=FixedUnits(10.0), allow_short=True)
 AT_CLOSES = replace(TEN, fill_market="next_close")
-(SIGNAL, LIMIT, STOP, PROFIT, END, STOP_ENTRY, TRAILING, TIME, ON_OPEN, ON_CLOSE, REST) = FillReason
+(SIGNAL, LIMIT, STOP, PROFIT, END, STOP_ENTRY, TRAILING, TIME, ON_OPEN, ON_CLOSE, REST, *_ACTIONS) = FillReason
 
 UP: Row = (102.0, 106.0, 101.0, 105.0)
 WIDE: Row = (100.0, 110.0, 90.0, 104.0)

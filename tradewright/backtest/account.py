@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 from tradewright.backtest.sizing import whole_lots
@@ -22,12 +23,17 @@ from tradewright.model.bars import Floats
 
 (CASH, LOTS, ENTRY_PRICE, ENTRY_FEES, ENTRY_BAR, STOP, TAKE_PROFIT, WORKING, LIMIT, EXPIRES, ORDERS, FILLS, FEES,
  TRADES, WINS, FOREIGN, ENTRY_WORTH, TRIGGER, TRAIL, TRAIL_PERCENT, TRAIL_STOP, TIME_STOP,
- CLOSING) = range(23)  # fmt: skip
-ACCOUNT_SLOTS = 23
+ CLOSING, ADJUSTED) = range(24)  # fmt: skip
+ACCOUNT_SLOTS = 24
+
+REQUESTS = PARTIAL_FILLS = ACTIONS = True
+"""Whether the decision answers with order requests, whether orders fill in parts (``fill.volume_share``), and whether
+the instrument has corporate actions. Where one of them is not so the compiler puts False, and all that it alone needs
+is left out of the machine code."""
 
 (SIGNAL_FILL, LIMIT_FILL, STOP_FILL, TARGET_FILL, END_FILL, STOP_ENTRY_FILL, TRAIL_FILL, TIME_FILL, OPEN_FILL,
- CLOSE_FILL, REST_FILL) = range(11)  # fmt: skip
-"""The values of ``FillReason``."""
+ CLOSE_FILL, REST_FILL, SPLIT, CASH_IN_LIEU, DIVIDEND) = range(14)  # fmt: skip
+"""The values of ``FillReason``; from ``SPLIT`` on they are corporate actions."""
 
 
 class BarArrays(NamedTuple):
@@ -36,6 +42,7 @@ class BarArrays(NamedTuple):
     ``marks`` are the closes in the account's currency. ``rate_open`` and ``rate_close`` are the newest rates known when
     a bar opens and when it closes, in account currency per unit of quote currency; empty where both are the same.
     ``session_ends`` has for each bar the index of the last bar of its session; empty where no decision can ask for it.
+    ``actions`` are the rows of :class:`~tradewright.backtest.corporate.CorporateActions`.
     """
 
     open: Floats
@@ -49,6 +56,7 @@ class BarArrays(NamedTuple):
     rate_open: Floats
     rate_close: Floats
     session_ends: Floats
+    actions: npt.NDArray[np.float64]
 
 
 class FillLog(NamedTuple):
@@ -164,6 +172,11 @@ def execute(
         record_fill(log.fills, row, i, side, units, price, cost, told, reason, account, position, rate)
 
 
+def is_closing(account: Floats) -> bool:
+    """Whether the volumes of former bars left something of a close."""
+    return bool(PARTIAL_FILLS and account[CLOSING] != 0.0)
+
+
 def fill_part(
     account: Floats,
     log: FillLog,
@@ -180,9 +193,26 @@ def fill_part(
 
     What the account cannot cover is not left. A bar of unknown volume fills everything, one without volume nothing.
     """
-    most = lots
-    if rules.volume_share > 0.0 and market.volume[i] >= 0.0:
-        most = min(lots, whole_lots(rules.volume_share * market.volume[i], rules.lot_size))
+    if PARTIAL_FILLS and rules.volume_share > 0.0 and market.volume[i] >= 0.0:
+        return fill_share(account, log, market, rules, i, side, lots, base, reason, worst)
+    execute(account, log, market, rules, i, side, lots, base, reason, worst)
+    return 0.0
+
+
+def fill_share(
+    account: Floats,
+    log: FillLog,
+    market: BarArrays,
+    rules: KernelParameters,
+    i: int,
+    side: int,
+    lots: float,
+    base: float,
+    reason: int,
+    worst: float,
+) -> float:
+    """:func:`fill_part` of a bar whose volume is known."""
+    most = min(lots, whole_lots(rules.volume_share * market.volume[i], rules.lot_size))
     before = account[LOTS]
     if most > 0.0:
         execute(account, log, market, rules, i, side, most, base, reason, worst)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tradewright.backtest.code import code_identity
+from tradewright.backtest.corporate import CorporateActions
 from tradewright.backtest.rates import Conversion
 from tradewright.backtest.result import FILL, TOTALS, TRADE, BacktestResult
 from tradewright.backtest.spec import BacktestSpec, Sessions
@@ -90,7 +91,8 @@ def load(path: Path, bars: Bars, spec: BacktestSpec) -> BacktestResult | None:
 
 def _result(kept: Mapping[str, npt.NDArray[Any]], bars: Bars, spec: BacktestSpec) -> BacktestResult:
     fills, trades, totals = kept["fills"], kept["trades"], kept["totals"]
-    if (fills.dtype, trades.dtype, totals.dtype) != (FILL, TRADE, TOTALS):
+    adjustments = kept["adjustments"]
+    if (fills.dtype, trades.dtype, totals.dtype, adjustments.dtype) != (FILL, TRADE, TOTALS, FILL):
         raise ValueError("the stored records have another form")
     if int(kept["bar_count"]) != len(bars.ts):
         raise ValueError("the stored fills belong to other bars")
@@ -104,6 +106,8 @@ def _result(kept: Mapping[str, npt.NDArray[Any]], bars: Bars, spec: BacktestSpec
         conversion=spec.conversion,
         currency=spec.currency,
         totals=totals,
+        actions=spec.actions,
+        adjustments=adjustments,
     )
 
 
@@ -113,7 +117,7 @@ def store(path: Path, result: BacktestResult) -> None:
     Raises:
         StoreError: the folder cannot be written.
     """
-    names = ("fills", "trades", "totals", "orders")
+    names = ("fills", "trades", "totals", "orders", "adjustments")
     parts = {name: np.asarray(getattr(result, name)) for name in names}
     keep_arrays(path, {**parts, "bar_count": np.int64(len(result.bars.ts))})
 
@@ -147,7 +151,7 @@ def keep_arrays(path: Path, parts: Mapping[str, Any]) -> None:
 
 def described(value: object) -> object:
     """Dataclasses as their name and fields, so that two models with equal numbers stay apart."""
-    if isinstance(value, Conversion | SecondarySeries):
+    if isinstance(value, Conversion | SecondarySeries | CorporateActions):
         return value.digest
     if isinstance(value, Sessions):
         return value.name

@@ -16,7 +16,7 @@ import functools
 import types
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 from numba import njit
 from numba import types as types_of_numba
@@ -41,15 +41,36 @@ CHECKED_OPTIONS: dict[str, Any] = {**OPTIONS, "boundscheck": True}
 PART_OPTIONS: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True}
 
 SHARED = ("tradewright.backtest.", "tradewright.fills.")
-"""The packages whose functions are the same for all strategies, and are compiled once."""
+"""The packages whose functions are the same for all strategies, and are compiled once for each shape of run."""
 
 RARE = frozenset(
     {
         *("simulate", "match_resting", "at_the_close", "record_fill"),
-        *("fill_targets", "apply_all", "reduce_one", "apply_one", "match_all", "match_one", "close_ended", "open_book"),
+        *("take_action", "settle_fraction", "note", "fill_share", "work_on", "work_at_open", "leave_in_time"),
+        *(
+            "adjust_member",
+            "adjust_targets",
+            "adjust_weights",
+            "fill_targets",
+            "apply_all",
+            "reduce_one",
+            "apply_one",
+            "match_all",
+            "match_one",
+            "close_ended",
+            "open_book",
+        ),
     }
 )
 """The parts of the kernels that are called once per run, or that most bars of most runs never reach."""
+
+
+class Shape(NamedTuple):
+    """Constants of the kernels (:mod:`tradewright.backtest.account`); what a run cannot need is not compiled."""
+
+    REQUESTS: bool = False
+    PARTIAL_FILLS: bool = False
+    ACTIONS: bool = False
 
 
 def _argument_types(owner: object) -> Iterator[str]:
@@ -73,13 +94,22 @@ def _stamp(digest: str) -> str:
     return content_hash([digest, MADE_BY])[:16]
 
 
-@functools.lru_cache(maxsize=256)
-def simulator(generate_signal: GenerateSignal, features: int, params: int) -> Compiled:
+def simulator(
+    generate_signal: GenerateSignal, features: int, params: int, *, partial_fills: bool = False, actions: bool = False
+) -> Compiled:
     """:func:`~tradewright.backtest.kernel.simulate_sets` compiled for one strategy and its numbers of features, params.
 
-    It runs without the interpreter lock.
+    It runs without the interpreter lock. Without ``partial_fills`` the rules must have no ``volume_share``, and without
+    ``actions`` those of the bars are not taken.
     """
-    place: dict[str, object] = {"generate_signal": generate_signal, "answer_as_request": _reader_of(generate_signal)}
+    shape = Shape(answers_with_requests(generate_signal), partial_fills, actions)
+    return _simulator(generate_signal, features, params, shape)
+
+
+@functools.lru_cache(maxsize=256)
+def _simulator(generate_signal: GenerateSignal, features: int, params: int, shape: Shape) -> Compiled:
+    answer = {"generate_signal": generate_signal, "answer_as_request": _reader_of(generate_signal)}
+    place: dict[str, object] = {**answer, **shape._asdict()}
     code = code_digest(kernel.simulate_sets, place)
     digest = _stamp(code)
     place.update(chosen_columns=_column_chooser(features), chosen_values=_value_chooser(params))
@@ -89,17 +119,25 @@ def simulator(generate_signal: GenerateSignal, features: int, params: int) -> Co
     return compiled
 
 
-@functools.lru_cache(maxsize=256)
-def allocation_simulator(allocate: Allocate) -> Compiled:
+def allocation_simulator(allocate: Allocate, *, actions: bool = False) -> Compiled:
     """:func:`~tradewright.backtest.panel.allocation_kernel.simulate_allocation` compiled for one allocation."""
-    entry = allocation_kernel.simulate_allocation
-    return _entry(entry, {"allocate": allocate}, code_digest(entry, {"allocate": allocate}))
+    return _allocation_simulator(allocate, Shape(ACTIONS=actions))
 
 
 @functools.lru_cache(maxsize=256)
-def panel_simulator(generate_signal: GenerateSignal, features: int) -> Compiled:
+def _allocation_simulator(allocate: Allocate, shape: Shape) -> Compiled:
+    entry, place = allocation_kernel.simulate_allocation, {"allocate": allocate, **shape._asdict()}
+    return _entry(entry, place, code_digest(entry, place))
+
+
+def panel_simulator(generate_signal: GenerateSignal, features: int, *, actions: bool = False) -> Compiled:
     """:func:`~tradewright.backtest.panel.decision_kernel.simulate_decisions` compiled for one strategy."""
-    entry, place = decision_kernel.simulate_decisions, {"generate_signal": generate_signal}
+    return _panel_simulator(generate_signal, features, Shape(ACTIONS=actions))
+
+
+@functools.lru_cache(maxsize=256)
+def _panel_simulator(generate_signal: GenerateSignal, features: int, shape: Shape) -> Compiled:
+    entry, place = decision_kernel.simulate_decisions, {"generate_signal": generate_signal, **shape._asdict()}
     digest = code_digest(entry, place)
     return _entry(entry, {**place, "chosen_columns": _column_chooser(features)}, digest, f"_{features}")
 
@@ -222,11 +260,20 @@ def _value_chooser(count: int) -> Compiled:
 
 
 @functools.cache
-def _shared(function: types.FunctionType, digest: str) -> Compiled:
+def _shared(function: types.FunctionType, digest: str, shape: Shape) -> Compiled:
     """A rule of this package, the same for all strategies: compiled once, kept under the digest of all it names."""
-    copy = _copy(function, {}, {})
+    copy = _copy(function, shape._asdict(), {})
     copy.__qualname__ = f"{function.__name__}_{_stamp(digest)}"
     return _part(copy, cache=True)
+
+
+def _of_all(function: types.FunctionType, replaced: Mapping[str, object]) -> Compiled | None:
+    """The compiled function where it is the same for all strategies; None for one that reaches a strategy's code."""
+    if not function.__module__.startswith(SHARED) or reaches(function, replaced.keys() - set(Shape._fields)):
+        return None
+    chosen = {name: bool(replaced.get(name, True)) for name in Shape._fields if reaches(function, (name,))}
+    shape = Shape(**chosen)
+    return _shared(function, code_digest(function, shape._asdict()), shape)
 
 
 def _copy(
@@ -239,9 +286,8 @@ def _copy(
     scope: dict[str, Any] = {**original.__globals__}
     for name, value in named(original, replaced):
         if isinstance(value, types.FunctionType) and is_own(value) and value not in done:
-            shared = part is _part and value.__module__.startswith(SHARED) and not reaches(value, replaced)
-            own = _shared(value, code_digest(value)) if shared else part(_copy(value, replaced, done, part))
-            done[value] = own
+            own = _of_all(value, replaced) if part is _part else None
+            done[value] = own or part(_copy(value, replaced, done, part))
         scope[name] = done.get(value, value) if isinstance(value, types.FunctionType) else value
     copy = types.FunctionType(original.__code__, scope, original.__name__, original.__defaults__, original.__closure__)
     copy.__kwdefaults__ = original.__kwdefaults__

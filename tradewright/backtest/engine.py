@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tradewright.backtest.account import ACCOUNT_SLOTS, BarArrays, FillLog
+from tradewright.backtest.account import ACCOUNT_SLOTS, FILLS, BarArrays, FillLog
 from tradewright.backtest.code import answers_with_requests
 from tradewright.backtest.compiled import simulator
-from tradewright.backtest.kernel import ALL_FILLS, ALL_ORDERS, ALL_TRADES, SUMMARY_SLOTS, Matrix, Workspace
+from tradewright.backtest.kernel import ALL_ORDERS, ALL_TRADES, SUMMARY_SLOTS, Matrix, Workspace
 from tradewright.backtest.orders import TARGET_SLOTS
-from tradewright.backtest.result import FILL, TRADE, BacktestResult, totals_of
+from tradewright.backtest.result import FILL, TRADE, BacktestResult, parted, totals_of
 from tradewright.backtest.spec import BacktestSpec, KernelParameters
 from tradewright.backtest.strategy_errors import features_of, located_errors
 from tradewright.indicators.registry import columns
@@ -50,31 +50,39 @@ def run(strategy: Strategy, bars: Bars, spec: BacktestSpec) -> BacktestResult:
     room = len(bars.ts) // BARS_PER_FILL + 1
     while True:
         log = FillLog(np.empty(room, FILL), np.empty(room, TRADE))
-        summary = _one(strategy, inputs, market, rules, log)
-        fills, trades = int(summary[0, ALL_FILLS]), int(summary[0, ALL_TRADES])
-        if fills <= room:
+        summary, rows = _one(strategy, inputs, market, rules, log)
+        trades = int(summary[0, ALL_TRADES])
+        if max(rows, trades) <= room:
             break
-        room = fills
+        room = max(rows, trades)
+    fills, adjustments = parted(log.fills[:rows])
     return BacktestResult(
         bars=bars,
         initial_cash=rules.cash,
-        fills=log.fills[:fills],
+        fills=fills,
         trades=log.trades[:trades],
         orders=int(summary[0, ALL_ORDERS]),
         multiplier=rules.multiplier,
         conversion=spec.conversion,
         currency=spec.currency,
+        actions=spec.actions,
+        adjustments=adjustments,
         totals=totals_of(summary, rules.cash, len(bars.ts) - rules.first_bar),
     )
 
 
-def _one(strategy: Strategy, inputs: Inputs, market: BarArrays, rules: KernelParameters, log: FillLog) -> Matrix:
+def _one(
+    strategy: Strategy, inputs: Inputs, market: BarArrays, rules: KernelParameters, log: FillLog
+) -> tuple[Matrix, int]:
+    """The summary, and how many rows the log of fills would have."""
     summary = np.empty((1, SUMMARY_SLOTS))
-    kernel = simulator(strategy.generate_signal, len(inputs.features), len(inputs.params))
+    counts, partial = (len(inputs.features), len(inputs.params)), rules.volume_share > 0.0
+    kernel = simulator(strategy.generate_signal, *counts, partial_fills=partial, actions=len(market.actions) > 0)
     nothing, none = contiguous(np.empty((0, 0))), np.empty((0, 0), np.int64)
+    workspace = workspace_of(rules)
     with located_errors(strategy):
-        kernel(*inputs, nothing, none, nothing, market, rules, workspace_of(rules), log, summary)
-    return summary
+        kernel(*inputs, nothing, none, nothing, market, rules, workspace, log, summary)
+    return summary, int(workspace.account[FILLS])
 
 
 def inputs_of(strategy: Strategy, bars: Bars, secondary: SecondarySeries | None) -> Inputs:
@@ -101,7 +109,8 @@ def market_of(bars: Bars, spec: BacktestSpec, requests: bool) -> BarArrays:
         known.check(len(bars.ts))
         rates = bars.close * known.close, known.open, known.close
     ends = spec.sessions.last_bars(bars.ts) if requests else np.empty(0)
-    return BarArrays(*map(contiguous, (*bars[1:], volatility, *rates, ends)))
+    actions = np.empty((0, 3)) if spec.actions is None else spec.actions.rows
+    return BarArrays(*map(contiguous, (*bars[1:], volatility, *rates, ends, actions)))
 
 
 def workspace_of(rules: KernelParameters) -> Workspace:

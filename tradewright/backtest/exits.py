@@ -12,6 +12,7 @@ from tradewright.backtest.account import (
     ENTRY_BAR,
     LOTS,
     ORDERS,
+    REQUESTS,
     STOP,
     STOP_FILL,
     TAKE_PROFIT,
@@ -28,6 +29,7 @@ from tradewright.backtest.account import (
     execute,
     fill_part,
     half_spread,
+    is_closing,
 )
 from tradewright.backtest.spec import KernelParameters
 from tradewright.fills.rules import limit_fill, market_fill, stop_fill, trailed
@@ -43,22 +45,25 @@ def is_guarded(account: Floats) -> bool:
         and (
             account[STOP] == account[STOP]
             or account[TAKE_PROFIT] == account[TAKE_PROFIT]
+            or is_closing(account)
             or is_trailed(account)
-            or account[TIME_STOP] == account[TIME_STOP]
-            or account[CLOSING] != 0.0
+            or (REQUESTS and account[TIME_STOP] == account[TIME_STOP])
         )
     )
 
 
 def is_trailed(account: Floats) -> bool:
     """Whether a trailing stop is set."""
+    if not REQUESTS:
+        return False
     return bool(account[TRAIL] == account[TRAIL] or account[TRAIL_PERCENT] == account[TRAIL_PERCENT])
 
 
 def clear_exits(account: Floats) -> None:
     """No exits: those of the next position are yet to be named."""
-    account[STOP] = account[TAKE_PROFIT] = account[TIME_STOP] = NAN
-    account[TRAIL] = account[TRAIL_PERCENT] = account[TRAIL_STOP] = NAN
+    account[STOP] = account[TAKE_PROFIT] = NAN
+    if REQUESTS:
+        account[TIME_STOP] = account[TRAIL] = account[TRAIL_PERCENT] = account[TRAIL_STOP] = NAN
 
 
 def trail_distance(amount: float, percent: float, price: float) -> float:
@@ -128,10 +133,14 @@ def leave(
     account[CLOSING] = 1.0 if rest > 0.0 and not rests_on else 0.0
 
 
+def is_out_of_time(account: Floats, i: int) -> bool:
+    """Whether the position has been held for the bars of its time stop."""
+    return bool(account[LOTS] != 0.0 and i >= account[ENTRY_BAR] + account[TIME_STOP])
+
+
 def leave_in_time(account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int) -> None:
-    """Close the position at market where it has been held for the bars of its time stop."""
-    due = account[LOTS] != 0.0 and i >= account[ENTRY_BAR] + account[TIME_STOP]
-    if due and account[CLOSING] == 0.0:
+    """Close at market a position that is out of time."""
+    if not is_closing(account):
         leave(account, log, market, rules, i, market_fill(market.open[i], market.close[i], rules.at_close), TIME_FILL)
 
 

@@ -12,15 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from tradewright.backtest.account import (
+    ACTIONS,
+    ADJUSTED,
     CASH,
     FEES,
     FILLS,
     FOREIGN,
-    LIMIT,
     LOTS,
     ORDERS,
+    REQUESTS,
     TRADES,
-    TRIGGER,
     WINS,
     WORKING,
     BarArrays,
@@ -28,7 +29,8 @@ from tradewright.backtest.account import (
     rate_at,
     total_cash,
 )
-from tradewright.backtest.exits import clear_exits, close_out, is_guarded, leave_in_time
+from tradewright.backtest.actions import adjust_position, adjust_target
+from tradewright.backtest.exits import clear_exits, close_out, is_guarded, is_out_of_time, leave_in_time
 from tradewright.backtest.orders import (
     TARGET_FILL_AT,
     TARGET_GOOD_FOR,
@@ -43,7 +45,9 @@ from tradewright.backtest.orders import (
     WEIGHT,
     apply_target,
     is_late,
+    is_unfinished,
     match_resting,
+    set_prices,
     sized_at_decision,
     work_on,
 )
@@ -95,30 +99,42 @@ def open_account(account: Floats, rules: KernelParameters) -> None:
     """A new account: the cash, and nothing else."""
     account[:] = 0.0
     account[CASH] = rules.cash
-    account[LIMIT] = account[TRIGGER] = NAN
+    set_prices(account, NAN, NAN)
     clear_exits(account)
 
 
 def trade_bar(
     account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int, pending: Floats, due: bool
 ) -> bool:
-    """Everything that fills in bar ``i``, in its order in time; True while something rests in the market."""
-    late = is_late(pending[TARGET_FILL_AT], rules)
-    if due and not late:
+    """Everything that fills in bar ``i``, in its order in time; True while something rests in the market.
+
+    Each step stands here once, since a copy of it is compiled for each place.
+    """
+    late = is_late(pending, rules) if due else rules.at_close
+    if late:
+        if REQUESTS and not rules.at_close:
+            work_at_open(account, log, market, rules, i)
+        if resting(account):
+            match_resting(account, log, market, rules, i)
+    if due:
         apply_target(account, log, market, rules, i, pending)
-    if not rules.at_close:
-        if late or not due:
-            work_on(account, log, market, rules, i)
+    elif is_unfinished(account):
+        work_on(account, log, market, rules, i)
+    if REQUESTS and not rules.at_close and not late and is_out_of_time(account, i):
         leave_in_time(account, log, market, rules, i)
-    if resting(account):
+    if not late and resting(account):
         match_resting(account, log, market, rules, i)
-    if due and late:
-        apply_target(account, log, market, rules, i, pending)
-    if rules.at_close:
-        if not due:
-            work_on(account, log, market, rules, i)
+    if REQUESTS and rules.at_close and is_out_of_time(account, i):
         leave_in_time(account, log, market, rules, i)
     return resting(account)
+
+
+def work_at_open(account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int) -> None:
+    """What fills at the open of a bar whose target comes at its close."""
+    if is_unfinished(account):
+        work_on(account, log, market, rules, i)
+    if is_out_of_time(account, i):
+        leave_in_time(account, log, market, rules, i)
 
 
 def resting(account: Floats) -> bool:
@@ -141,6 +157,8 @@ def submit_target(
     pending[TARGET_LIMIT] = request.limit
     pending[TARGET_STOP] = request.stop
     pending[TARGET_TAKE_PROFIT] = request.take_profit
+    if not REQUESTS:
+        return
     pending[TARGET_TRIGGER] = request.stop_entry
     pending[TARGET_TRAIL] = request.trail
     pending[TARGET_TRAIL_PERCENT] = request.trail_percent
@@ -261,6 +279,25 @@ def at_the_close(
     return resting(account)
 
 
+def take_action(
+    workspace: Workspace, log: FillLog, market: BarArrays, rules: KernelParameters, i: int, row: int
+) -> bool:
+    """The corporate action of bar ``i``, of position, orders and targets on their way. As :func:`trade_bar`."""
+    ratio = market.actions[row, 1]
+    adjust_position(workspace.account, log, market, rules, i, ratio, market.actions[row, 2])
+    for slot in range(len(workspace.due)):
+        if ratio != 1.0 and workspace.due[slot] >= i:
+            adjust_target(workspace.targets[slot], ratio)
+    return resting(workspace.account)
+
+
+def next_action(market: BarArrays, row: int, first: int) -> int:
+    """The first row of actions from ``row`` on that lies in bar ``first`` or later."""
+    while row < len(market.actions) and market.actions[row, 0] < first:
+        row += 1
+    return row
+
+
 def simulate(
     features: tuple[Floats, ...],
     params: tuple[float, ...],
@@ -287,7 +324,11 @@ def simulate(
     next_due = -1
     watched = False
     i = rules.first_bar
+    action = next_action(market, 0, i) if ACTIONS else 0
     while i < bars:
+        if ACTIONS and action < len(market.actions) and market.actions[action, 0] == i:
+            watched = take_action(workspace, log, market, rules, i, action)
+            action += 1
         if watched or i == next_due:
             watched = trade_bar(
                 account, log, market, rules, i, workspace.targets[i & (len(workspace.due) - 1)], i == next_due
@@ -300,6 +341,8 @@ def simulate(
             continue
         single = watched or account[FOREIGN] != 0.0
         stop = i + 1 if single else (min(next_due, ending) if next_due > i else ending)
+        if ACTIONS and action < len(market.actions):
+            stop = min(stop, int(market.actions[action, 0]))
         position = account[LOTS] * rules.lot_size
         if position != 0.0:
             cash = total_cash(account, rate_at(market.rate_close, i))
@@ -316,7 +359,7 @@ def simulate(
             next_due = decided + rules.delay if next_due <= decided else next_due
         i = min(decided + 1, stop)
     summary[ALL_ORDERS] = account[ORDERS]
-    summary[ALL_FILLS] = account[FILLS]
+    summary[ALL_FILLS] = account[FILLS] - account[ADJUSTED]
     summary[ALL_FEES] = account[FEES]
     summary[ALL_TRADES] = account[TRADES]
     summary[ALL_WINS] = account[WINS]

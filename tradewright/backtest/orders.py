@@ -11,6 +11,8 @@ from tradewright.backtest.account import (
     LOTS,
     OPEN_FILL,
     ORDERS,
+    PARTIAL_FILLS,
+    REQUESTS,
     REST_FILL,
     SIGNAL_FILL,
     STOP,
@@ -25,6 +27,7 @@ from tradewright.backtest.account import (
     FillLog,
     fill_part,
     half_spread,
+    is_closing,
     rate_at,
     total_cash,
 )
@@ -39,7 +42,8 @@ from tradewright.model.strategy import AT_CLOSE, DAY, NAN, OrderRequest
 (WEIGHT, WANTED, TARGET_LIMIT, TARGET_STOP, TARGET_TAKE_PROFIT, TARGET_TRIGGER, TARGET_TRAIL, TARGET_TRAIL_PERCENT,
  TARGET_TIME_STOP, TARGET_GOOD_FOR, TARGET_FILL_AT) = range(11)  # fmt: skip
 TARGET_SLOTS = 11
-"""A target on its way: the weight asked for, the units it was sized to (NaN: at the fill), and the request's terms."""
+"""A target on its way: the weight asked for, the units it was sized to (NaN: at the fill), and the request's terms; of
+those that four numbers do not have, nothing is kept or read where no request is answered with."""
 
 
 def sized_at_decision(
@@ -67,8 +71,11 @@ def entry_price(limit: float, trigger: float, otherwise: float) -> float:
     return trigger if trigger == trigger else otherwise
 
 
-def is_late(fill_at: float, rules: KernelParameters) -> bool:
+def is_late(pending: Floats, rules: KernelParameters) -> bool:
     """Whether a target reaches the market at the close of its bar; without delay it cannot do so before."""
+    if not REQUESTS:
+        return rules.at_close
+    fill_at = pending[TARGET_FILL_AT]
     return bool(fill_at == AT_CLOSE or rules.delay == 0 or (fill_at != fill_at and rules.at_close))
 
 
@@ -95,7 +102,7 @@ def apply_target(
     direction already held keeps those that it does not name, and a trailing stop never moves back.
     """
     weight = pending[WEIGHT] if rules.allow_short or pending[WEIGHT] > 0.0 else 0.0
-    late = is_late(pending[TARGET_FILL_AT], rules)
+    late = is_late(pending, rules)
     base = market_fill(market.open[i], market.close[i], late)
     reason = SIGNAL_FILL
     if late != rules.at_close:
@@ -108,40 +115,54 @@ def apply_target(
             rest = fill_part(account, log, market, rules, i, -1 if held > 0.0 else 1, abs(held), base, reason, NAN)
             account[CLOSING] = 1.0 if rest > 0.0 else 0.0
         clear_exits(account)
-    if weight == 0.0 or (account[LOTS] * weight < 0.0 and account[CLOSING] == 0.0):
+    if weight == 0.0 or (account[LOTS] * weight < 0.0 and not is_closing(account)):
         return
     name_exits(account, pending)
-    limit, trigger = pending[TARGET_LIMIT], pending[TARGET_TRIGGER]
+    limit, trigger = pending[TARGET_LIMIT], pending[TARGET_TRIGGER] if REQUESTS else NAN
     side = 1 if weight > 0.0 else -1
     units = pending[WANTED]
     if units != units:
         entry = entry_price(limit, trigger, slipped(base, side, half_spread(market, rules, i)))
         units = sized_at_fill(account, market, rules, i, weight, entry, late)
     wanted = whole_lots(units, rules.lot_size)
-    more = wanted if account[CLOSING] != 0.0 else wanted - abs(account[LOTS])
+    more = wanted if is_closing(account) else wanted - abs(account[LOTS])
     if more != 0.0 and wanted != 0.0:  # a target that rounds to no lot at all is not traded
         account[ORDERS] += 1.0
         account[WORKING] = side * more
         if more < 0.0 or (limit != limit and trigger != trigger):
-            account[LIMIT] = account[TRIGGER] = NAN
+            set_prices(account, NAN, NAN)
             work_at_market(account, log, market, rules, i, base, reason)
         else:
-            account[LIMIT], account[TRIGGER] = limit, trigger
-            account[EXPIRES] = last_bar_of(pending[TARGET_GOOD_FOR], market, rules, i + (1 if late else 0))
-    if late and account[CLOSING] == 0.0:
+            set_prices(account, limit, trigger)
+            good_for = pending[TARGET_GOOD_FOR] if REQUESTS else NAN
+            account[EXPIRES] = last_bar_of(good_for, market, rules, i + (1 if late else 0))
+    if REQUESTS and late and not is_closing(account):
         start_trail(account, market, rules, i, base)
+
+
+def set_prices(account: Floats, limit: float, trigger: float) -> None:
+    """The prices of what is working."""
+    account[LIMIT] = limit
+    if REQUESTS:
+        account[TRIGGER] = trigger
 
 
 def is_at_market(account: Floats) -> bool:
     """Whether what is working is (the rest of) a market order."""
-    return bool(account[WORKING] != 0.0 and account[LIMIT] != account[LIMIT] and account[TRIGGER] != account[TRIGGER])
+    priced = account[LIMIT] == account[LIMIT] or (REQUESTS and account[TRIGGER] == account[TRIGGER])
+    return bool(account[WORKING] != 0.0 and not priced)
+
+
+def is_unfinished(account: Floats) -> bool:
+    """Whether the volumes of former bars left something of a market order."""
+    return PARTIAL_FILLS and (is_closing(account) or is_at_market(account))
 
 
 def work_at_market(
     account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int, base: float, reason: int
 ) -> None:
     """Fill what is working at the middle price ``base`` as far as the bar's volume goes; it waits for a close."""
-    if account[CLOSING] == 0.0:
+    if not is_closing(account):
         lots = account[WORKING]
         side = 1 if lots > 0.0 else -1
         account[WORKING] = side * fill_part(account, log, market, rules, i, side, abs(lots), base, reason, NAN)
@@ -150,7 +171,7 @@ def work_at_market(
 def work_on(account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int) -> None:
     """Fill what the volumes of former bars left of market orders: a close first, then what enters or reduces."""
     base = market_fill(market.open[i], market.close[i], rules.at_close)
-    if account[CLOSING] != 0.0:
+    if is_closing(account):
         held = account[LOTS]
         rest = fill_part(account, log, market, rules, i, -1 if held > 0.0 else 1, abs(held), base, REST_FILL, NAN)
         account[CLOSING] = 1.0 if rest > 0.0 else 0.0
@@ -166,6 +187,8 @@ def name_exits(account: Floats, pending: Floats) -> None:
         account[STOP] = pending[TARGET_STOP]
     if pending[TARGET_TAKE_PROFIT] == pending[TARGET_TAKE_PROFIT]:
         account[TAKE_PROFIT] = pending[TARGET_TAKE_PROFIT]
+    if not REQUESTS:
+        return
     if pending[TARGET_TRAIL] == pending[TARGET_TRAIL] or pending[TARGET_TRAIL_PERCENT] == pending[TARGET_TRAIL_PERCENT]:
         account[TRAIL], account[TRAIL_PERCENT] = pending[TARGET_TRAIL], pending[TARGET_TRAIL_PERCENT]
     if pending[TARGET_TIME_STOP] == pending[TARGET_TIME_STOP]:
@@ -174,7 +197,7 @@ def name_exits(account: Floats, pending: Floats) -> None:
 
 def last_bar_of(good_for: float, market: BarArrays, rules: KernelParameters, first: int) -> float:
     """The last bar in which an entry works whose first one is ``first``; infinite for one without an end."""
-    if good_for == DAY:
+    if REQUESTS and good_for == DAY:
         return float(market.session_ends[min(first, len(market.session_ends) - 1)])
     return first + (good_for if good_for == good_for else float(rules.timeout)) - 1.0
 
@@ -189,7 +212,7 @@ def match_resting(account: Floats, log: FillLog, market: BarArrays, rules: Kerne
     start = market.open[i]
     half = half_spread(market, rules, i)
     inside = False
-    if account[CLOSING] != 0.0:
+    if is_closing(account):
         account[WORKING] = account[WORKING] if i < account[EXPIRES] or is_at_market(account) else 0.0
         return
     if account[WORKING] != 0.0 and not is_at_market(account):
@@ -199,7 +222,7 @@ def match_resting(account: Floats, log: FillLog, market: BarArrays, rules: Kerne
             slipped(market.high[i], side, half),
             slipped(market.low[i], side, half),
         )
-        limit, trigger = account[LIMIT], account[TRIGGER]
+        limit, trigger = account[LIMIT], account[TRIGGER] if REQUESTS else NAN
         reason = LIMIT_FILL if trigger != trigger else STOP_ENTRY_FILL
         if trigger != trigger:
             price = limit_fill(side, limit, opened, high, low, rules.marketable)
@@ -208,12 +231,12 @@ def match_resting(account: Floats, log: FillLog, market: BarArrays, rules: Kerne
         else:
             price = stop_limit_fill(side, trigger, limit, opened, high, low)
             reached = stop_fill(side, trigger, opened, high, low)
-            account[TRIGGER] = trigger if reached != reached else NAN
+            set_prices(account, limit, trigger if reached != reached else NAN)
         if price == price:
             worst = limit if reason == STOP_ENTRY_FILL else NAN
             lots = abs(account[WORKING])
             account[WORKING] = side * fill_part(account, log, market, rules, i, side, lots, price, reason, worst)
-            account[TRIGGER] = NAN
+            set_prices(account, limit, NAN)
             inside = price != opened
             start = price / (1.0 + side * half / 1e4) if inside else start
         if i >= account[EXPIRES] and not is_at_market(account):

@@ -67,6 +67,12 @@ def full_report(result: BacktestResult, instrument: str, periods_per_year: float
     """
     if len(result.equity) == 0:
         raise DataError("no bars to report on", where=instrument, remedy="backtest a period that has bars")
+    if len(result.adjustments):
+        raise DataError(
+            "vectorbt knows no corporate actions, and this account met some",
+            where=instrument,
+            remedy="use --report, or adjusted prices (backtest.prices=total_return)",
+        )
     if result.conversion is not None and (not result.conversion.paid_in_full or bool((result.position < 0).any())):
         raise DataError(
             f"vectorbt keeps accounts in one currency, and this one settles {result.conversion.stated()}",

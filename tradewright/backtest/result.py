@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from tradewright.backtest.corporate import CorporateActions
 from tradewright.backtest.kernel import (
     ALL_FEES,
     ALL_FILLS,
@@ -45,6 +46,12 @@ class FillReason(IntEnum):
     MARKET_ON_CLOSE = 9
     REST = 10
     """What a former bar's volume left of a market order, at market."""
+    SPLIT = 11
+    """New units for old ones; without a price."""
+    CASH_IN_LIEU = 12
+    """What a split left of a lot, settled in cash at the open."""
+    DIVIDEND = 13
+    """Cash per unit held, paid to a long position (a sale's side) and by a short one."""
 
 
 FILL = np.dtype(
@@ -88,6 +95,12 @@ rate is the mean one at which the entry was paid in full, else that of the exit.
 that was closed."""
 
 
+def parted(rows: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.void], npt.NDArray[np.void]]:
+    """The fills of orders and the corporate actions among the rows that a kernel wrote."""
+    adjusts = rows["reason"] >= FillReason.SPLIT
+    return (rows[~adjusts], rows[adjusts]) if adjusts.any() else (rows, rows[:0])
+
+
 class Curves(NamedTuple):
     """The account after each bar's close: one value per bar."""
 
@@ -104,6 +117,8 @@ class BacktestResult:
     unit and price point. ``totals`` is what the run itself added up (one record of ``TOTALS``), ``given`` the curves of
     a result that has no fills of its own to draw them from. ``session_days`` are the dates of the bars' sessions by the
     instrument's calendar (``Calendar.session_dates``), in days since 1970; without them a day is a UTC day.
+    ``adjustments`` are the corporate actions that the account met, as rows of ``FILL`` that are no fills of orders, and
+    ``actions`` those of its raw bars; None where prices are adjusted, or no table of them is stored.
     ``conversion`` has the rates of the bars where the account is in another currency than the instrument, ``currency``
     is that of the account, empty where it was not told.
     """
@@ -119,6 +134,13 @@ class BacktestResult:
     session_days: Times | None = None
     conversion: Conversion | None = None
     currency: str = ""
+    actions: CorporateActions | None = None
+    adjustments: npt.NDArray[np.void] = field(default_factory=lambda: np.empty(0, FILL))
+
+    @property
+    def held_marks(self) -> Floats:
+        """The marks of a holding that keeps its splits and reinvests its dividends: the market's own growth."""
+        return self.marks if self.actions is None else self.marks * self.actions.total
 
     @property
     def days(self) -> Times:
@@ -154,7 +176,8 @@ class BacktestResult:
 
 def drawn(result: BacktestResult) -> Curves:
     """The curves that the fills of a result make: each holds from its bar to the bar before the next one's."""
-    fills, close = result.fills, result.bars.close
+    both, close = np.concatenate((result.adjustments, result.fills)), result.bars.close
+    fills = both[np.argsort(both["bar"], kind="stable")] if len(result.adjustments) else result.fills
     lengths = np.diff(fills["bar"], prepend=0, append=len(close))
     cash = np.repeat(np.concatenate(([result.initial_cash], fills["cash"])), lengths)
     position = np.repeat(np.concatenate(([0.0], fills["position"])), lengths)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from tradewright.backtest.account import FillLog
+from tradewright.backtest.account import FILLS, FillLog
 from tradewright.backtest.engine import workspace_of
 from tradewright.backtest.kernel import (
     ALL_FEES,
@@ -80,13 +80,14 @@ def _of_set(prepared: PreparedSweep, row: int, groups: Times) -> tuple[Floats, f
 
 
 def fills_of_set(prepared: PreparedSweep, row: int) -> tuple[npt.NDArray[np.void], Floats]:
-    """The fills of one set, and what its run counted: closed trades, won ones, orders, fills, and fees."""
+    """The fills and adjustments of one set, and its counts: closed trades, won ones, orders, fills, and fees."""
     room = ROOM
     while True:
         log = FillLog(np.empty(room, FILL), np.empty(0, TRADE))
         summary = np.empty((1, SUMMARY_SLOTS))
-        prepared.run(slice(row, row + 1), workspace_of(prepared.rules), log, summary)
-        made = int(summary[0, ALL_FILLS])
+        workspace = workspace_of(prepared.rules)
+        prepared.run(slice(row, row + 1), workspace, log, summary)
+        made = int(workspace.account[FILLS])
         if made <= room:
             return log.fills[:made], summary[0, COUNTED]
         room = made

@@ -21,6 +21,7 @@ def span_spec(spec: BacktestSpec, start: int, stop: int) -> BacktestSpec:
         close_at_end=True,
         conversion=None if rates is None else rates.head(stop),
         secondary=None if secondary is None else secondary.head(stop),
+        actions=None if spec.actions is None else spec.actions.head(stop),
     )
 
 
@@ -40,6 +41,8 @@ def run_span(strategy: Strategy, bars: Bars, spec: BacktestSpec, start: int, sto
     fills["bar"] -= start
     trades["entry_bar"] -= start
     trades["exit_bar"] -= start
+    adjustments = result.adjustments.copy()
+    adjustments["bar"] -= start
     rates = spec.conversion
     return replace(
         result,
@@ -47,4 +50,6 @@ def run_span(strategy: Strategy, bars: Bars, spec: BacktestSpec, start: int, sto
         fills=fills,
         trades=trades,
         conversion=None if rates is None else rates.part(start, stop),
+        actions=None if spec.actions is None else spec.actions.part(start, stop),
+        adjustments=adjustments,
     )

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tradewright.backtest.corporate import CorporateActions
 from tradewright.backtest.rates import Conversion
 from tradewright.backtest.sizing import MaxSize, SizingModel, SizingTerms
 from tradewright.fills.costs import CostModel, FeeTerms, NoCosts
@@ -97,6 +98,7 @@ class BacktestSpec:
             away, and the slippage model comes on top, without a half spread of its own.
         secondary: the bars of other timeframes and instruments that features read; they belong to the bars. None where
             the strategy reads its own bars alone.
+        actions: the corporate actions of raw bars; they belong to the bars. None where none are booked.
 
     Raises:
         ConfigError: a value out of its range.
@@ -122,6 +124,7 @@ class BacktestSpec:
     sessions: Sessions = UTC_DAYS
     quoted_spread: float | None = None
     secondary: SecondarySeries | None = None
+    actions: CorporateActions | None = None
 
     def __post_init__(self) -> None:
         if self.quoted_spread is not None:

@@ -149,14 +149,16 @@ def prepare(strategies: Sequence[Strategy], bars: Bars, spec: BacktestSpec) -> P
     table = np.empty((len(distinct), len(bars.ts)))
     for feature, index in distinct.items():
         table[index] = column(feature, bars, spec.secondary)
+    market = market_of(bars, spec, answers_with_requests(strategies[0].generate_signal))
+    shape = {"partial_fills": spec.volume_share is not None, "actions": len(market.actions) > 0}
     return PreparedSweep(
-        kernel=simulator(kinds.pop(), len(needs[0]), len(values[0])),
+        kernel=simulator(kinds.pop(), len(needs[0]), len(values[0]), **shape),
         first=inputs_of(strategies[0], bars, spec.secondary),
         features=tuple(distinct),
         columns=contiguous(table),
         which=np.array([[distinct[feature] for feature in need] for need in needs], np.int64),
         values=contiguous(np.array(values, np.float64)),
-        market=market_of(bars, spec, answers_with_requests(strategies[0].generate_signal)),
+        market=market,
         rules=spec.rules(),
     )
 

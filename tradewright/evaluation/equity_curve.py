@@ -250,6 +250,7 @@ def longest_span(flags: npt.NDArray[np.bool_]) -> tuple[int, int]:
 def buy_and_hold(result: BacktestResult) -> Floats:
     """Equity per bar of an account that is fully invested at the first bar's close, in fractional units, without fees.
 
+    Of raw bars with corporate actions the splits are kept and the dividends reinvested.
     An instrument in another currency is bought and marked as the backtest does it: at the rate of the first close where
     it is paid in full, and otherwise by the difference of its prices at the rate of each close. A price at or below
     zero leaves nothing to compare with: the account then stays in cash, as one without bars does. Growth ends at 1e15.
@@ -259,10 +260,11 @@ def buy_and_hold(result: BacktestResult) -> Floats:
         return np.full(len(close), result.initial_cash)
     known = result.conversion
     if known is not None and not known.paid_in_full:
-        gained: Floats = (close - close[0]) / close[0] * (known.close / known.close[0])
+        own = close if result.actions is None else close * result.actions.total
+        gained: Floats = (own - own[0]) / own[0] * (known.close / known.close[0])
         return result.initial_cash * (1.0 + gained)
     with np.errstate(over="ignore"):
-        equity: Floats = result.initial_cash * result.marks / result.marks[0]
+        equity: Floats = result.initial_cash * result.held_marks / result.held_marks[0]
     return np.minimum(equity, result.initial_cash * MOST_GROWTH)
 
 

@@ -32,7 +32,8 @@ def excursions(result: BacktestResult) -> Excursions:
     """The excursions of the closed trades of one instrument, from the highs and lows of its bars.
 
     The entry's bar counts whole, because the order of prices within it is unknown; of the exit's bar only the price of
-    the exit counts, unless it is the entry's too. Money is at the rate of the exit. An entry price at or below zero has
+    the exit counts, unless it is the entry's too. Money is at the rate of the exit, and prices before a
+    split are in the units of the exit. An entry price at or below zero has
     shares of 0.
     """
     trades, bars = result.trades, result.bars
@@ -40,8 +41,10 @@ def excursions(result: BacktestResult) -> Excursions:
     spans = np.column_stack((trades["entry_bar"], trades["exit_bar"])).ravel()
     if len(trades) == 0:
         return Excursions(np.empty(0), np.empty(0), np.empty(0), np.empty(0))
-    low = np.minimum.reduceat(bars.low, spans)[::2]
-    high = np.maximum.reduceat(bars.high, spans)[::2]
+    low, high = bars.low, bars.high
+    units = np.ones(len(low)) if result.actions is None else result.actions.split
+    low = np.minimum.reduceat(low * units, spans)[::2] / units[trades["exit_bar"]]
+    high = np.maximum.reduceat(high * units, spans)[::2] / units[trades["exit_bar"]]
     low, high = np.minimum(np.minimum(low, leaving), entry), np.maximum(np.maximum(high, leaving), entry)
     long = trades["direction"] > 0
     down, up = np.where(long, low - entry, entry - high), np.where(long, high - entry, entry - low)

@@ -53,7 +53,7 @@ def market_periods(result: BacktestResult) -> MarketPeriods:
     """The periods of an account with at least one bar."""
     _starts, sampling = session_groups(result.days)
     ends = last_of_run(result.days) if sampling is Sampling.SESSION else np.arange(len(result.days))
-    return MarketPeriods(np.diff(result.equity[ends], prepend=result.initial_cash), result.marks[ends], sampling)
+    return MarketPeriods(np.diff(result.equity[ends], prepend=result.initial_cash), result.held_marks[ends], sampling)
 
 
 def regime_gains(periods: MarketPeriods) -> Iterator[tuple[RegimeGain, ...]]:

@@ -47,7 +47,7 @@ def active_returns(result: BacktestResult, days_per_year: float) -> ActiveReturn
     if len(bars.ts) == 0:
         return ActiveReturns(np.empty(0), Sampling.BAR, days_per_year, 0.0)
     own = returns_of(levels(bars.ts, result.equity, result.initial_cash, Sampling.BAR))
-    market = market_returns(result.marks)
+    market = market_returns(result.held_marks)
     active = own - float(exposure_series(result).mean()) * market
     groups, sampling = session_groups(result.days)
     return ActiveReturns(

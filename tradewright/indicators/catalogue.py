@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from typing import NamedTuple
 
 from tradewright.indicators.arrays import IndicatorArguments, UnknownIndicator
@@ -99,8 +100,9 @@ ALIASES = {"ma": "sma"}
 """Other names in use (R-FEAT-03); case never matters."""
 
 
+@functools.lru_cache(maxsize=4096)
 def resolve(feature: Feature) -> Feature:
-    """``feature`` under its own name and with its arguments checked.
+    """``feature`` under its own name and with its arguments checked; once for the many sets of a sweep that share it.
 
     Raises:
         UnknownIndicator: no such name; the nearest one is named.

@@ -90,8 +90,9 @@ class FoldRuns:
             cash = float(parts[-1].equity[-1])
         whole = BarSpan(tests[0].start, tests[-1].stop)
         fills, trades = [each.fills.copy() for each in parts], [each.trades.copy() for each in parts]
-        for span, bought, closed in zip(tests, fills, trades, strict=True):
-            for table, column in ((bought, "bar"), (closed, "entry_bar"), (closed, "exit_bar")):
+        adjusted = [each.adjustments.copy() for each in parts]
+        for span, bought, closed, booked in zip(tests, fills, trades, adjusted, strict=True):
+            for table, column in ((bought, "bar"), (closed, "entry_bar"), (closed, "exit_bar"), (booked, "bar")):
                 table[column] += span.start - whole.start
         base = self.flat(whole, self.cash)
         curves = Curves(*(np.concatenate(each) for each in zip(*(part.curves for part in parts), strict=True)))
@@ -103,6 +104,7 @@ class FoldRuns:
             trades=np.concatenate(trades),
             orders=sum(each.orders for each in parts),
             given=curves,
+            adjustments=np.concatenate(adjusted),
         )
 
     def trained(
@@ -184,6 +186,7 @@ class FoldRuns:
             session_days=self.sessions[symbol][slice(*own)],
             conversion=None if spec.conversion is None else spec.conversion.part(*own),
             currency=spec.currency,
+            actions=None if spec.actions is None else spec.actions.part(*own),
         )
 
     def _own(self, symbol: str, span: BarSpan) -> BarSpan:

@@ -42,7 +42,8 @@ def active_set_returns(
         chosen = plan.chosen(made, part.sets)
         prepared = prepare(chosen, bars, spec)
         own = set_returns(chosen, prepared, range(len(chosen)), groups, threads=threads)
-        market = market_returns(prepared.market.marks)
+        marks = prepared.market.marks
+        market = market_returns(marks if spec.actions is None else marks * spec.actions.total)
         market[: prepared.rules.first_bar + 1] = 0.0
         held = np.add.reduceat(market, groups)[:, None] * own.exposures
         found[:, plan.order[part.sets]] = own.returns - held

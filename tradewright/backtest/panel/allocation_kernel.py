@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tradewright.backtest.account import LOTS, ORDERS, SIGNAL_FILL, FillLog, execute
+from tradewright.backtest.account import ACTIONS, LOTS, ORDERS, SIGNAL_FILL, FillLog, execute
 from tradewright.backtest.kernel import Indices, Matrix
+from tradewright.backtest.panel.actions import acts_in, adjust_member, in_new_units
 from tradewright.backtest.panel.book import (
     POOL_CASH,
     POOL_CLOSING,
@@ -85,8 +86,8 @@ def simulate_allocation(
 ) -> None:
     """Run an allocation over all bars; it is asked at the close of those that ``decides`` marks.
 
-    The order of events in a bar: the price of borrowed units, sales in the order of the instruments, purchases in that
-    order, positions of instruments that end, the mark, the margin guard, the decision.
+    The order of events in a bar: the price of borrowed units, corporate actions, sales in the order of the instruments,
+    purchases in that order, positions of instruments that end, the mark, the margin guard, the decision.
     """
     open_book(book, rules)
     weights.due[:] = -1
@@ -94,8 +95,13 @@ def simulate_allocation(
     weights.fault[:] = 0.0
     last = len(decides) - 1
     waiting = False
+    acted = 0
     for i in range(len(decides)):
         pay_for_shorts(book, market, rules, caps, i)
+        while ACTIONS and acts_in(market, acted, i):
+            adjust_member(book, log, market, terms, rules, i, acted)
+            adjust_weights(weights, int(market.actions[acted, 1]), market.actions[acted, 2])
+            acted += 1
         row = i & (len(weights.due) - 1)
         if weights.due[row] == i:
             for n in range(len(weights.current)):
@@ -114,6 +120,14 @@ def simulate_allocation(
             decide(features, params, market, terms, rules, caps, life, book, weights, equity, i)
             if weights.fault[FAULT_KIND] != SOUND:
                 return
+
+
+def adjust_weights(weights: Weights, n: int, ratio: float) -> None:
+    """The targets of an instrument that are on their way or wait for a bar, in new units."""
+    weights.current[n] = in_new_units(weights.current[n], ratio)
+    for row in range(len(weights.due)):
+        if weights.due[row] >= 0:
+            weights.wanted[row, n] = in_new_units(weights.wanted[row, n], ratio)
 
 
 def flatten(weights: Weights, rules: KernelParameters, i: int) -> None:
@@ -153,7 +167,7 @@ def fill_targets(
             continue
         held = book.accounts[n, LOTS]
         if held * current[n] >= 0.0 and abs(current[n]) > abs(held):
-            money = free_money(book, market.marks[i - 1], rules, n)
+            money = free_money(book, market, rules, i, n)
             side = 1 if current[n] > 0.0 else -1
             trade(book, log, market, terms, rules, i, n, side, abs(current[n]) - abs(held), money)
         current[n] = NAN

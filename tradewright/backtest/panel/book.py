@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tradewright.backtest.account import (
+    ACTIONS,
     CASH,
     FEES,
     FILLS,
@@ -51,7 +52,9 @@ class PanelMarket(NamedTuple):
 
     Prices are NaN where an instrument has no bar. ``marks`` holds the newest close instead, and 0 before the first.
     ``volatility`` has no rows where no slippage model reads it; ``nothing`` never has any. ``elapsed`` are the years
-    since the bar before.
+    since the bar before. ``actions`` are the corporate actions in the order of time: bar, instrument, new units per old
+    one, dividend per old unit. Where there are any, ``before`` holds the marks of the bar before in the units of each
+    bar; otherwise it has no rows.
     """
 
     open: Matrix
@@ -64,6 +67,8 @@ class PanelMarket(NamedTuple):
     marks: Matrix
     nothing: Matrix
     elapsed: Floats
+    actions: Matrix
+    before: Matrix
 
 
 class PanelTerms(NamedTuple):
@@ -152,6 +157,7 @@ def bars_of(market: PanelMarket, n: int) -> BarArrays:
         market.nothing[:, n],
         market.nothing[:, n],
         market.nothing[:, n],
+        market.nothing,
     )
 
 
@@ -216,23 +222,25 @@ def gross_value(holding: Floats, marks: Floats) -> float:
     return total
 
 
-def free_money(book: Book, marks: Floats, rules: KernelParameters, n: int) -> float:
-    """The money that an order entering ``n`` may use without credit, at the newest marks.
+def free_money(book: Book, market: PanelMarket, rules: KernelParameters, i: int, n: int) -> float:
+    """The money that an order entering ``n`` may use in bar ``i`` without credit, at the newest marks.
 
     That is the cash less twice the value of all other shorts: what their sale brought in, and as much again.
     """
     money: float = book.pool[POOL_CASH]
+    marks = market.before[i] if ACTIONS else market.marks[i - 1]
     others = short_value(book.holding, marks, n) if rules.allow_short else 0.0
     return max(money - 2.0 * others, 0.0) if others > 0.0 else money
 
 
-def entry_money(book: Book, marks: Floats, rules: KernelParameters, caps: Caps, n: int) -> float:
+def entry_money(book: Book, market: PanelMarket, rules: KernelParameters, caps: Caps, i: int, n: int) -> float:
     """The money that a decision entering ``n`` may use: what is free less the buffer, and no more than the caps leave.
 
     The coverage of a short sale takes twice its own short off itself (``coverable_lots``), so that is added to what a
     cap leaves.
     """
-    money, equity = free_money(book, marks, rules, n), book.pool[POOL_EQUITY]
+    money, equity = free_money(book, market, rules, i, n), book.pool[POOL_EQUITY]
+    marks = market.before[i] if ACTIONS else market.marks[i - 1]
     if caps.cash_buffer > 0.0:
         money -= caps.cash_buffer * equity
     own = book.holding[n] * marks[n]

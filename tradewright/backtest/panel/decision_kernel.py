@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tradewright.backtest.account import LOTS, WORKING, FillLog
+from tradewright.backtest.account import ACTIONS, LOTS, WORKING, FillLog
+from tradewright.backtest.actions import adjust_target
 from tradewright.backtest.kernel import Indices, Matrix, chosen_columns, resting
 from tradewright.backtest.orders import (
     TARGET_LIMIT,
@@ -20,6 +21,7 @@ from tradewright.backtest.orders import (
     match_resting,
     sized_at_decision,
 )
+from tradewright.backtest.panel.actions import acts_in, adjust_member
 from tradewright.backtest.panel.book import (
     POOL_CASH,
     POOL_CLOSING,
@@ -87,18 +89,23 @@ def simulate_decisions(
     """Run one decision per instrument and bar over all bars. Instrument ``n`` reads ``columns[which[n, k]]``.
 
     The order of events in a bar is that of the one-instrument kernel, and within each step that of the instruments:
-    the price of borrowed units; targets that arrived, sales before purchases; resting orders (before the targets where
-    those fill at the close), entries before exits, since the moment of a fill inside a bar is not known and what an
-    exit brings in must not pay for an entry of the same bar; positions of instruments that end; the mark; the margin
-    guard; the decisions.
+    the price of borrowed units; corporate actions; targets that arrived, sales before purchases; resting orders (before
+    the targets where those fill at the close), entries before exits, since the moment of a fill inside a bar is not
+    known and what an exit brings in must not pay for an entry of the same bar; positions of instruments that end; the
+    mark; the margin guard; the decisions.
     """
     open_book(book, rules)
     desk.due[:, :] = -1
     desk.ready[:] = False
     desk.own[:] = -1
     desk.matched[:] = -1
+    acted = 0
     for i in range(len(curves.equity)):
         pay_for_shorts(book, market, rules, caps, i)
+        while ACTIONS and acts_in(market, acted, i):
+            adjust_member(book, log, market, terms, rules, i, acted)
+            adjust_targets(desk, i, int(market.actions[acted, 1]), market.actions[acted, 2])
+            acted += 1
         if rules.at_close:
             match_all(book, log, market, terms, rules, caps, desk, i)
         if arrived(desk, i):
@@ -120,6 +127,15 @@ def simulate_decisions(
                     action = generate_signal(own, chosen_columns(columns, which[n]), params, position)
                     if action[0] == action[0]:
                         submit(desk, market, rules_of(rules, terms, n), i, n, action, equity)
+
+
+def adjust_targets(desk: Desk, i: int, n: int, ratio: float) -> None:
+    """The targets of an instrument that have not become orders, in new units."""
+    for row in range(len(desk.due)):
+        if desk.due[row, n] >= i and ratio != 1.0:
+            adjust_target(desk.targets[row, n], ratio)
+    if desk.ready[n] and ratio != 1.0:
+        adjust_target(desk.current[n], ratio)
 
 
 def arrived(desk: Desk, i: int) -> bool:
@@ -179,9 +195,7 @@ def apply_all(
             reduce_one(book, log, market, terms, rules, desk, i, n)
     for n in range(len(desk.ready)):
         if desk.ready[n] and has_bar(market, i, n):
-            apply_one(
-                book, log, market, terms, rules, desk, i, n, entry_money(book, market.marks[i - 1], rules, caps, n)
-            )
+            apply_one(book, log, market, terms, rules, desk, i, n, entry_money(book, market, rules, caps, i, n))
             desk.ready[n] = False
 
 
@@ -240,7 +254,7 @@ def match_all(
     for n in range(len(desk.matched)):
         if book.accounts[n, WORKING] != 0.0 and has_bar(market, i, n):
             desk.matched[n] = i
-            match_one(book, log, market, terms, rules, i, n, entry_money(book, market.marks[i - 1], rules, caps, n))
+            match_one(book, log, market, terms, rules, i, n, entry_money(book, market, rules, caps, i, n))
     for n in range(len(desk.matched)):
         if desk.matched[n] != i and resting(book.accounts[n]) and has_bar(market, i, n):
             match_one(book, log, market, terms, rules, i, n, book.pool[POOL_CASH])

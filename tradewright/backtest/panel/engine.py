@@ -42,7 +42,7 @@ from tradewright.backtest.panel.book import (
 from tradewright.backtest.panel.decision_kernel import Desk
 from tradewright.backtest.panel.panel import WHERE, Panel, deciding_bars, feature_tables, own_columns
 from tradewright.backtest.panel.shared_account import SharedAccount
-from tradewright.backtest.result import FILL, TRADE
+from tradewright.backtest.result import FILL, TRADE, FillReason, parted
 from tradewright.backtest.spec import KernelParameters
 from tradewright.backtest.strategy_errors import located_errors, strategy_error
 from tradewright.model.allocation import Allocation, Tables, is_allocation
@@ -77,6 +77,7 @@ class PanelRun:
             ``cash`` is that of the shared account after it, ``position`` that of its instrument.
         fill_of, trade_of: the number of the instrument of each.
         orders: by instrument, whether filled or not.
+        adjustments, adjustment_of: the corporate actions that positions met, as rows of fills, and of which instrument.
         borrowed: what borrowed units cost, in money.
         margin_calls: how often the margin guard closed everything, for the first time in bar ``first_call``.
     """
@@ -88,6 +89,8 @@ class PanelRun:
     fill_of: Indices
     trade_of: Indices
     orders: Indices
+    adjustments: npt.NDArray[np.void]
+    adjustment_of: Indices
     borrowed: float = 0.0
     margin_calls: int = 0
     first_call: int = 0
@@ -119,7 +122,7 @@ def run_allocation(
     rules, count = panel.specs[0].rules(), len(panel.names)
     decides = deciding_bars(shared.rebalance or strategy.rebalance, days)
     params = tuple(map(float, strategy.parameters())) or (0.0,)
-    simulate = allocation_simulator(strategy.allocate)
+    simulate = allocation_simulator(strategy.allocate, actions=len(panel.market.actions) > 0)
     fault = np.zeros(4)
 
     def once(book: Book, log: FillLog, curves: Curves) -> None:
@@ -166,7 +169,8 @@ def _run_decisions(strategy: Strategy, panel: Panel, shared: SharedAccount) -> P
     inputs = [inputs_of(strategy, table, spec.secondary) for table, spec in zip(panel.bars, panel.specs, strict=True)]
     columns, which = own_columns([each.features for each in inputs], max(len(table.ts) for table in panel.bars))
     params = inputs[0].params
-    simulate = panel_simulator(strategy.generate_signal, which.shape[1])
+    acts = len(panel.market.actions) > 0
+    simulate = panel_simulator(strategy.generate_signal, which.shape[1], actions=acts)
 
     def once(book: Book, log: FillLog, curves: Curves) -> None:
         slots = _slots(rules)
@@ -202,12 +206,16 @@ def _made(panel: Panel, once: Callable[[Book, FillLog, Curves], None]) -> PanelR
         if fills <= room:
             break
         room = fills
+    done, adjustments = parted(log.fills[:fills])
+    acts = log.fills["reason"][:fills] >= FillReason.SPLIT
     return PanelRun(
         equity=curves.equity,
         cash=curves.cash,
-        fills=log.fills[:fills],
+        fills=done,
         trades=log.trades[:trades],
-        fill_of=book.fill_of[:fills],
+        fill_of=book.fill_of[:fills][~acts],
+        adjustments=adjustments,
+        adjustment_of=book.fill_of[:fills][acts],
         trade_of=book.trade_of[:trades],
         orders=book.orders.astype(np.int64),
         borrowed=float(pool[POOL_BORROWED]),

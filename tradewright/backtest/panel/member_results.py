@@ -6,7 +6,7 @@ import numpy as np
 
 from tradewright.backtest.panel.engine import PanelRun
 from tradewright.backtest.panel.panel import Panel
-from tradewright.backtest.result import BacktestResult
+from tradewright.backtest.result import BacktestResult, parted
 
 
 def member_results(panel: Panel, run: PanelRun) -> dict[str, BacktestResult]:
@@ -18,12 +18,15 @@ def member_results(panel: Panel, run: PanelRun) -> dict[str, BacktestResult]:
     found = {}
     for n, name in enumerate(panel.names):
         spec, rows = panel.specs[n], panel.rows[n]
-        fills, trades = run.fills[run.fill_of == n].copy(), run.trades[run.trade_of == n].copy()
-        fills["bar"] = np.searchsorted(rows, fills["bar"])
+        every = np.concatenate((run.adjustments[run.adjustment_of == n], run.fills[run.fill_of == n]))
+        every = every[np.argsort(every["bar"], kind="stable")]
+        trades = run.trades[run.trade_of == n].copy()
+        every["bar"] = np.searchsorted(rows, every["bar"])
         for column in ("entry_bar", "exit_bar"):
             trades[column] = np.searchsorted(rows, trades[column])
-        spent = fills["side"] * fills["quantity"] * fills["price"] * spec.multiplier + fills["fee"]
-        fills["cash"] = spec.cash - np.cumsum(spent)
+        spent = every["side"] * every["quantity"] * every["price"] * spec.multiplier + every["fee"]
+        every["cash"] = spec.cash - np.cumsum(spent)
+        fills, adjustments = parted(every)
         found[name] = BacktestResult(
             bars=panel.bars[n],
             initial_cash=float(spec.cash),
@@ -32,5 +35,7 @@ def member_results(panel: Panel, run: PanelRun) -> dict[str, BacktestResult]:
             orders=int(run.orders[n]),
             multiplier=float(spec.multiplier),
             currency=spec.currency,
+            actions=spec.actions,
+            adjustments=adjustments,
         )
     return found

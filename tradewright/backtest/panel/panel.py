@@ -192,7 +192,29 @@ def _market(tables: Sequence[Bars], rows: Sequence[Indices], ts: Times, specs: S
         marks = _table([table.close for table in tables], rows, count, carried=True)
         marks = contiguous(np.where(np.isnan(marks), 0.0, marks))
     elapsed = contiguous(np.diff(ts, prepend=ts[0]) / YEAR_NS)
-    return PanelMarket(**plain, volatility=volatility, marks=marks, nothing=nothing, elapsed=elapsed)
+    actions = _actions(rows, specs)
+    before = nothing if len(actions) == 0 else _before(marks, actions)
+    return PanelMarket(
+        **plain, volatility=volatility, marks=marks, nothing=nothing, elapsed=elapsed, actions=actions, before=before
+    )
+
+
+def _actions(rows: Sequence[Indices], specs: Sequence[BacktestSpec]) -> Matrix:
+    """The corporate actions of all instruments in the order of time, each in the first bar after it."""
+    found = []
+    for n, (place, spec) in enumerate(zip(rows, specs, strict=True)):
+        for bar, ratio, paid in [] if spec.actions is None else spec.actions.rows.tolist():
+            if bar < len(place):
+                found.append((float(place[int(bar)]), float(n), ratio, paid))
+    return contiguous(np.array(sorted(found), np.float64).reshape(-1, 4))
+
+
+def _before(marks: Matrix, actions: Matrix) -> Matrix:
+    """The marks of the bar before each one, in its units; those of the first bar are its own."""
+    shifted = np.concatenate((marks[:1], marks[:-1]))
+    for bar, n, ratio, _paid in actions.tolist():
+        shifted[int(bar), int(n)] /= ratio
+    return contiguous(shifted)
 
 
 def _table(
