@@ -27,9 +27,9 @@ SOURCE = Path(__file__).resolve().parents[2] / PACKAGE
 EXCLUDED = ("if TYPE_CHECKING:", "@overload", r"\.\.\.$")
 """Lines that nothing runs."""
 COMPILED = (
-    *(f"backtest/{name}.py" for name in ("account", "compiled", "exits", "kernel", "lookahead_scan", "orders")),
-    *(f"backtest/{name}.py" for name in ("pooled_sets", "set_returns", "sizing")),
-    *(f"backtest/panel/{name}.py" for name in ("allocation_kernel", "book", "decision_kernel")),
+    *(f"backtest/{name}.py" for name in ("account", "actions", "compiled", "exits", "kernel")),
+    *(f"backtest/{name}.py" for name in ("lookahead_scan", "orders", "pooled_sets", "set_returns", "sizing")),
+    *(f"backtest/panel/{name}.py" for name in ("actions", "allocation_kernel", "book", "decision_kernel")),
     "evaluation/resampling.py",
     *(f"fills/{name}.py" for name in ("costs", "rules", "slippage")),
     *(
