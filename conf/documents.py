@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conf.problems import Problem
 from conf.yaml_reader import Key, load, locate
 from strategies.documents import is_document
-from tradewright.dsl.check import Checked, check
-from tradewright.dsl.problem import Problem as DocumentProblem
+
+if TYPE_CHECKING:  # the grammar is loaded where there is a document
+    from tradewright.dsl.check import Checked
+    from tradewright.dsl.problem import Problem as DocumentProblem
 
 STRATEGY = "strategy"
 SIZE = 0.01
@@ -75,6 +77,8 @@ def document_problems(path: Path, shown: str) -> list[Problem]:
 
 @lru_cache(maxsize=128)
 def _checked(text: str) -> Checked:
+    from tradewright.dsl.check import check
+
     return check(text)
 
 

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from dataclasses import field, make_dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from strategies.base import BaseStrategy
-from tradewright.dsl.check import compiled
-from tradewright.dsl.document import StrategyDocument
-from tradewright.dsl.lowering import lower
-from tradewright.dsl.program import Program
 from tradewright.model.errors import ConfigError
 from tradewright.model.strategy import Feature
+
+if TYPE_CHECKING:  # the grammar is loaded where there is a document
+    from tradewright.dsl.document import StrategyDocument
+    from tradewright.dsl.program import Program
 
 LIBRARY = Path(__file__).resolve().parent / "library"
 """The documents that ship as examples; copied to ``conf/strategy``, each is a strategy."""
@@ -55,6 +55,8 @@ def document_class(path: Path) -> type[BaseStrategy]:
         DocumentRefused: with every error in it.
         ConfigError: its id is not the name of its file.
     """
+    from tradewright.dsl.check import compiled
+
     place = "/".join(path.parts[-3:])
     document, program = compiled(path.read_text(encoding="utf-8"), place)
     if document.id != path.stem:
@@ -68,6 +70,8 @@ def strategy_class(document: StrategyDocument, program: Program, place: str = ""
     Args:
         place: the file, for messages.
     """
+    from tradewright.dsl.lowering import lower
+
     lowered = lower(program)
     rows: list[Any] = [
         (name, int if bounds.whole else float, field(default=int(value) if bounds.whole else float(value)))

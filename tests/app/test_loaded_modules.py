@@ -15,7 +15,17 @@ import pytest
 from conf.environment import SOURCE
 from tests.app.conftest import say
 
-RESEARCH = {"pandas", "pandera", "numba", "vectorbt", "great_expectations", "exchange_calendars", "plotly", "marimo"}
+RESEARCH = {
+    "pandas",
+    "pandera",
+    "numba",
+    "vectorbt",
+    "great_expectations",
+    "exchange_calendars",
+    "plotly",
+    "marimo",
+    "lark",
+}
 VENUES = {"ib_async", "starlette", "uvicorn", "dagster"}
 CONFIGURATION = {"hydra", "omegaconf", "pydantic", "ruamel.yaml", "numpy"}
 DATABASE = {"sqlalchemy", "alembic"}
@@ -51,7 +61,7 @@ def test_check_needs_no_tables_no_database_and_one_composition(tmp_path: Path) -
     """The compiler is needed once for each version of a strategy's code; the second check finds them tried."""
     found = [after("check", f"storage.root={tmp_path}") for _ in range(2)][-1]
     assert found["status"] == 0
-    assert not (HEAVY | DATABASE) & set(found["modules"])
+    assert not (HEAVY | DATABASE | {"asyncio"}) & set(found["modules"])
     assert found["compositions"] == 1, "the override only gives a value"
 
 
