@@ -237,6 +237,12 @@ OTHER_NAMES = {
 AHEAD = frozenset({"lead", "future", "next", "forward", "tomorrow", "peek"})
 """Names by which other languages read bars to come; refused with the reason."""
 
+UNREADABLE = frozenset({
+    "entry", "entry_price", "position", "equity", "cash", "profit", "pnl", "time", "date", "hour", "minute", "day",
+    "weekday", "month", "bar_index", "bid", "ask", "mid", "spread", "vwap",
+})  # fmt: skip
+"""Names that other languages know and no rule can read: the account, the clock, quotes."""
+
 
 def _ranges() -> dict[str, tuple[float, float]]:
     """Between which values an indicator lies, by its name."""
