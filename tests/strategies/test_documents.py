@@ -142,10 +142,9 @@ def test_a_value_of_the_grid_out_of_bounds_is_told_at_its_place(conf: Path) -> N
     path.write_text(path.read_text().replace("fast: [5, 10", "fast: [0, 10"))
     from conf.compose import check
 
-    assert [str(problem) for problem in check([], conf)] == [
-        "conf/strategy/ma_crossover.yaml:20: grid.fast[0]: column 10: DSL_PARAM_OUT_OF_RANGE: "
-        "0 is not a whole number from 1 to 10000, as fast is; remove it, or change the bounds under params"
-    ]
+    place = "conf/strategy/ma_crossover.yaml:20: grid.fast[0]: column 10: DSL_PARAM_OUT_OF_RANGE"
+    told = "0 is not a whole number from 1 to 10000, as fast is; remove it, or change the bounds under params"
+    assert [str(problem) for problem in check([], conf)] == [f"{place}: {told}"]
 
 
 def test_the_id_is_the_name_of_the_file(tmp_path: Path) -> None:
