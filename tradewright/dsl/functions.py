@@ -228,8 +228,8 @@ UNITS = {name: Unit.VOLUME if name == "volume" else Unit.PRICE for name in SERIE
 
 OTHER_NAMES = {
     "mean": "sma", "average": "sma", "std": "stdev", "stddev": "stdev", "cross_over": "crossover",
-    "cross_above": "crossover", "cross_below": "crossunder", "shift": "lag", "delay": "lag", "ref": "lag", "prev": "lag",
-    "percent_rank": "rank", "percentrank": "rank", "bbands": "bbands_middle", "barssince": "bars_since",
+    "cross_above": "crossover", "cross_below": "crossunder", "shift": "lag", "delay": "lag", "ref": "lag",
+    "prev": "lag", "percent_rank": "rank", "percentrank": "rank", "bbands": "bbands_middle", "barssince": "bars_since",
     "diff": "change", "vol_average": "volume_average", "hour": "session_rth", "weekday": "session_rth",
 }  # fmt: skip
 """Names of other languages, for hints."""
