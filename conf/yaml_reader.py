@@ -21,6 +21,7 @@ from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from conf.problems import Problem
+from tradewright.model.plain_yaml import yaml_fault
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 12
@@ -169,36 +170,8 @@ def _syntax_trap(error: YAMLError, text: str) -> _Trap:
 
 
 def _scanner_trap(error: MarkedYAMLError, lines: list[str]) -> _Trap:
-    """What the parser stumbled over, in the words of a person; an unclosed quote or bracket where it was opened."""
-    mark, opened = error.problem_mark or error.context_mark, error.context_mark or error.problem_mark
-    line, first = (mark.line if mark else -1), (opened.line if opened else -1)
-    problem, context = str(error.problem), str(error.context)
-    if "quoted scalar" in context or "flow" in context:
-        what = "quote" if "quoted" in context else "bracket"
-        return _Trap(first, (), _shown(lines, first), f"is not YAML: a {what} is opened and not closed")
-    if "\\t" in problem or _begins_with_tab(lines, line):
-        return _Trap(line, (), "", "is not YAML: indented with a tab; indent with spaces")
-    if "cannot start any token" in problem:
-        return _Trap(
-            line, (), _shown(lines, line), "is not YAML: a value begins with a sign that wants quotes around the value"
-        )
-    above = next((row for row in range(line - 1, -1, -1) if lines[row].partition("#")[0].strip()), -1)
-    if "mapping values" in problem and above >= 0 and ":" not in lines[above]:
-        return _Trap(above, (), _shown(lines, above), "is not YAML: there is no colon; write KEY: VALUE")
-    if "mapping values" in problem:
-        rule = "is not YAML: indented deeper than the key above it, or a second colon; write KEY: VALUE, quote a text"
-        return _Trap(line, (), _shown(lines, line), rule)
-    if "expected ':'" in problem:
-        return _Trap(first, (), _shown(lines, first), "is not YAML: there is no colon; write KEY: VALUE")
-    if "block end" in problem:
-        rule = "is not YAML: indented otherwise than the lines above it, or a key among the items of a list"
-        return _Trap(line, (), _shown(lines, line), rule)
-    rule = "is not YAML; write KEY: VALUE, a list as [A, B], and a text with other signs in quotes"
-    return _Trap(line, (), _shown(lines, line), rule)
-
-
-def _begins_with_tab(lines: list[str], line: int) -> bool:
-    return 0 <= line < len(lines) and lines[line].lstrip(" ").startswith("\t")
+    found = yaml_fault(error, lines)
+    return _Trap(found.line, (), _shown(lines, found.line) if found.shows_line else "", found.rule)
 
 
 def _shown(lines: list[str], line: int) -> str:

@@ -42,6 +42,8 @@ EXTRAS = {
     "great-expectations": "quality",
     "psycopg2-binary": "postgres",
     "httpx": "vendors",
+    "yfinance": "yahoo",
+    "redis": "redis",
     "optuna": "optuna",
 }
 

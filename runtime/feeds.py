@@ -61,7 +61,7 @@ def _admit_remote(chosen: FeedSettings) -> None:
         raise ConfigError(
             f"feed={chosen.kind} reaches beyond this machine, and remote providers are disabled",
             where="feed.remote_providers",
-            remedy="set DATA_REMOTE_PROVIDERS=enabled, or say feed=scenario",
+            remedy="set DATA_REMOTE_PROVIDERS=enabled (environment or .env); feed=files and feed=scenario ask nobody",
         )
 
 

@@ -61,6 +61,9 @@ def intent(
         output.line(f"{decision.verdict}: {decision.approved_quantity} of intent {decision.intent_id}")
         for reason in decision.reasons:
             output.line(f"  {reason.code}: {reason.text}")
+        if decision.verdict == "REVIEW":
+            until = f"{decision.expires_at:%Y-%m-%d %H:%M} UTC"
+            output.next(f"waits for you until {until}", "approve", decision.decision_id, "--reason", "REASON")
         return decision
 
     trading_command(overrides, as_json, submit, show, status=lambda made: made.verdict == "REJECT", acts=True)

@@ -179,7 +179,7 @@ SHOWN = {
     "backtest": ["buy_and_hold", "trades", "final_equity", "severity what"],
     "sweep": ["sma_crossover: 2 trials, best sharpe first", "fast skill_sharpe luck_chance deflated_sharpe"],
     "trials": ["when by strategy bars sets new independent on these bars so far"],
-    "intent": ["REVIEW: 0.0110 of intent", "MANUAL_APPROVAL: stage local"],
+    "intent": ["REVIEW: 0.0110 of intent", "MANUAL_APPROVAL: stage local", "UTC: tradewright approve"],
     "intents": ["manual BTC BUY 0.01 REVIEW 0.01 MANUAL_APPROVAL"],
     "orders": ["BTC BUY 0.01 FILLED FILLED 0.01"],
     "positions": ["BTC 0.01"],

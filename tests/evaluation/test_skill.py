@@ -30,7 +30,7 @@ def plain(result) -> list[float]:
     return found
 
 
-def timed(closes=WALK):
+def timed(closes=WALK, cash=1000.0):
     """An account that holds every rising bar and no falling one."""
     rises = np.diff(closes) > 0
     fills, held = [], 0.0
@@ -41,7 +41,7 @@ def timed(closes=WALK):
         elif held and not rising:
             fills.append(Fill(bar, -held, closes[bar]))
             held = 0.0
-    return account(closes, fills)
+    return account(closes, fills, cash=cash)
 
 
 @pytest.mark.parametrize("result", [timed(), account(WALK, [Fill(0, 10.0, WALK[0], 1.0)]), account(WALK)])

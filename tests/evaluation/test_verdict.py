@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.evaluation.accounts import Fill, account
-from tests.evaluation.test_skill import timed
+from tests.evaluation.test_skill import WALK, timed
 from tradewright.evaluation.check_input import CheckInput, FindingLimits
 from tradewright.evaluation.checks import verdict
 from tradewright.evaluation.equity_curve import Sampling
@@ -30,7 +30,7 @@ def with_statistic(statistic: float, periods: int = 1_000) -> ActiveReturns:
     noise = np.where(np.arange(periods) % 2 == 0, 1.0, -1.0)
     sharpe = statistic / math.sqrt(periods - 1)
     scale = math.sqrt(periods / (periods - 1))
-    return ActiveReturns(0.01 * (noise + sharpe * scale), Sampling.SESSION, 252.0, 0.5)
+    return ActiveReturns(0.01 * (noise + sharpe * scale), Sampling.SESSION, 252.0, 0.5, 1.0)
 
 
 @pytest.mark.parametrize(("effective", "statistic"), [(1, 0.0), (1, 1.5), (10, 2.0), (125, 3.5), (10_000, 4.5)])
@@ -135,6 +135,20 @@ def test_a_result_too_good_to_be_true_is_not_relied_on() -> None:
 def test_holding_is_no_skill() -> None:
     rising = [100.0 * 1.001**bar for bar in range(300)]
     found = judged(account(rising, [Fill(0, 10.0, 100.0)]))
+    assert found.code is VerdictCode.LUCK
+    assert "do nothing beside holding" in found.text
+
+
+def test_a_small_account_is_judged_like_a_large_one() -> None:
+    """Positions of half a thousandth of the equity move it little beside the market, and are no holding for that."""
+    large, small = judged(timed()), judged(timed(cash=1_000_000.0))
+    assert small.code is large.code
+    assert "do nothing beside holding" not in small.text
+    assert small.figures["skill_sharpe"] == pytest.approx(large.figures["skill_sharpe"], rel=0.05)
+
+
+def test_a_small_holding_is_no_skill_either() -> None:
+    found = judged(account(WALK, [Fill(0, 0.005, WALK[0])]))
     assert found.code is VerdictCode.LUCK
     assert "do nothing beside holding" in found.text
 

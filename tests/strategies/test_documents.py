@@ -23,12 +23,13 @@ from tests.dsl.support import text_of
 from tests.support.extent import cases
 from tests.support.houses import conf_copy
 from tradewright.backtest.code import code_identity
+from tradewright.backtest.decisions import current_target
 from tradewright.backtest.engine import run
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import sweep
 from tradewright.indicators.registry import columns
 from tradewright.model.bars import Bars
-from tradewright.model.errors import ConfigError
+from tradewright.model.errors import ConfigError, StrategyError
 from tradewright.research.strategy_check import trial_bars, tried
 
 SHIPPED = sorted(LIBRARY.glob("*.yaml"))
@@ -136,14 +137,14 @@ def test_an_instrument_that_is_not_declared_is_refused(conf: Path) -> None:
     )
 
 
-def test_a_value_that_the_class_refuses_is_told_at_its_line(conf: Path) -> None:
+def test_a_value_of_the_grid_out_of_bounds_is_told_at_its_place(conf: Path) -> None:
     path = conf / "strategy" / "ma_crossover.yaml"
     path.write_text(path.read_text().replace("fast: [5, 10", "fast: [0, 10"))
     from conf.compose import check
 
-    assert [str(problem) for problem in check([], conf)] == [
-        "conf/strategy/ma_crossover.yaml:20: strategy.grid.fast: must be a whole number from 1 to 10000 (got 0)"
-    ]
+    place = "conf/strategy/ma_crossover.yaml:20: grid.fast[0]: column 10: DSL_PARAM_OUT_OF_RANGE"
+    told = "0 is not a whole number from 1 to 10000, as fast is; remove it, or change the bounds under params"
+    assert [str(problem) for problem in check([], conf)] == [f"{place}: {told}"]
 
 
 def test_the_id_is_the_name_of_the_file(tmp_path: Path) -> None:
@@ -192,6 +193,17 @@ def test_orders_beyond_four_numbers_are_asked_for(tmp_path: Path) -> None:
         assert request.trail == 2 * named["atr(3)"][i]
         assert request.take_profit == bars.close[i] + 5 * named["atr(3)"][i]
         assert (request.time_stop, request.stop == request.stop) == (7.0, False)
+
+
+def test_what_signals_do_not_carry_is_refused_with_the_file_of_the_document(tmp_path: Path) -> None:
+    """Its decision is made, and stands in no file that its author could open."""
+    path = tmp_path / "conf" / "strategy" / "planted.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text_of(exits={"trail": "2 * atr(3)"}))
+    with pytest.raises(StrategyError) as caught:
+        current_target(document_class(path)(), trial_bars(), BacktestSpec())
+    assert caught.value.where == "strategy planted, conf/strategy/planted.yaml"
+    assert caught.value.what.startswith("it asks for a trailing stop (trail) in bar ")
 
 
 @pytest.mark.parametrize(

@@ -151,13 +151,21 @@ def strategy_error(
     *,
     error_code: str = "",
 ) -> StrategyError:
-    """The error with file and line of a frame, else of the strategy's decision."""
+    """The error with file and line of a frame, else of the strategy's decision; of a document with its file alone."""
+    if place := _document_of(strategy):
+        return StrategyError(what, where=f"strategy {strategy.name}, {place}", remedy=remedy, code=error_code)
     code = decision_of(strategy).__code__
     decision = "allocate" if is_allocation(strategy) else "generate_signal"
     name = "prepare_state" if frame is not None and frame.name == "prepare_state" else decision
     file, number = (code.co_filename, line or code.co_firstlineno) if frame is None else (frame.filename, frame.lineno)
     where = f"strategy {strategy.name}, {file}, line {number}"
     return StrategyError(f"{name}: {what}", where=where, remedy=remedy, code=error_code)
+
+
+def _document_of(strategy: Strategy | Allocation) -> str:
+    """The file of a document; its decision is made of its rules and stands in no file that a person wrote."""
+    made = type(strategy)
+    return str(getattr(made, "place", "")) if hasattr(made, "program") else ""
 
 
 def line_in(strategy: Strategy | Allocation, error: BaseException | None = None) -> str:

@@ -6,7 +6,7 @@ import difflib
 import json
 import keyword
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
 
@@ -241,9 +241,31 @@ def _problem(source: Source, row: Mapping[str, Any]) -> Problem:
         hints = (Hint(text=f"did you mean {near[0]!r}?" if near else "remove it", path="" if near else path),)
     elif kind == "missing":
         message, hints = f"the key {str(loc[-1])!r} is missing", (Hint(text=f"write {loc[-1]}:"),)
+    elif kind == "enum" and isinstance(row["input"], str):
+        hints = _actions(row["input"], path)
     elif loc[0] == "params" and len(loc) == 2 and "[key]" not in row["loc"]:
-        message = _PARAMETER
+        message = _number_in_words(row["input"]) or _PARAMETER
+    elif "int" in row["loc"]:  # the first of the kinds of a figure; its rule is that of any number
+        message = plain_rule({**row, "type": "float_type"})
     return Problem(code=Code.SCHEMA_INVALID, message=message, loc=source.locate(path), hints=hints)
+
+
+_OTHER_ACTIONS = {
+    "long": "buy", "enter": "buy", "entry": "buy", "short": "sell", "exit": "close", "flat": "close", "none": "hold",
+}  # fmt: skip
+
+
+def _actions(given: str, path: str) -> tuple[Hint, ...]:
+    """The action that was meant; none where that is not known."""
+    word = given.strip().lower()
+    near = [_OTHER_ACTIONS[word]] if word in _OTHER_ACTIONS else difflib.get_close_matches(word, RuleAction, n=1)
+    return tuple(Hint(text=f"write {name}", path=path, value=str(name)) for name in near)
+
+
+def _number_in_words(value: object) -> str:
+    """How a number that stands there as text is written; empty where it is none."""
+    told = plain_rule({"type": "float_type", "input": value, "msg": ""})
+    return told if ":" in told else ""
 
 
 def _names(source: Source, document: StrategyDocument) -> list[Problem]:
@@ -262,8 +284,21 @@ def _names(source: Source, document: StrategyDocument) -> list[Problem]:
 
 
 def ranges(source: Source, document: StrategyDocument) -> list[Problem]:
-    """Parameters out of their bounds (R-STRAT-17), and bounds that hold nothing."""
-    return [problem for name in document.params for problem in _range(source, document, name)]
+    """Parameters out of their bounds (R-STRAT-17), bounds that hold nothing, and values of the grid out of them."""
+    found = [problem for name in document.params for problem in _range(source, document, name)]
+    return found or list(_grid(source, document))
+
+
+def _grid(source: Source, document: StrategyDocument) -> Iterator[Problem]:
+    for name in document.grid:
+        bounds = document.bounds(name) if name in document.params else Bounds(-math.inf, math.inf, False)
+        for place, value in enumerate(document.grid[name]):
+            if not _within(value, bounds) or (bounds.whole and not float(value).is_integer()):
+                kind = "a whole number" if bounds.whole else "a number"
+                told = f"{value} is not {kind} from {bounds.least:g} to {bounds.most:g}, as {name} is"
+                hint = (Hint(text="remove it, or change the bounds under params"),)
+                loc = source.locate(f"grid.{name}[{place}]")
+                yield Problem(code=Code.PARAM_OUT_OF_RANGE, message=told, loc=loc, hints=hint)
 
 
 def _range(source: Source, document: StrategyDocument, name: str) -> list[Problem]:

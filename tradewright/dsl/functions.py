@@ -229,13 +229,19 @@ UNITS = {name: Unit.VOLUME if name == "volume" else Unit.PRICE for name in SERIE
 OTHER_NAMES = {
     "mean": "sma", "average": "sma", "std": "stdev", "stddev": "stdev", "cross_over": "crossover",
     "cross_above": "crossover", "cross_below": "crossunder", "shift": "lag", "delay": "lag", "ref": "lag",
-    "percent_rank": "rank", "percentrank": "rank", "bbands": "bbands_middle", "barssince": "bars_since",
+    "prev": "lag", "percent_rank": "rank", "percentrank": "rank", "bbands": "bbands_middle", "barssince": "bars_since",
     "diff": "change", "vol_average": "volume_average", "hour": "session_rth", "weekday": "session_rth",
 }  # fmt: skip
 """Names of other languages, for hints."""
 
 AHEAD = frozenset({"lead", "future", "next", "forward", "tomorrow", "peek"})
 """Names by which other languages read bars to come; refused with the reason."""
+
+UNREADABLE = frozenset({
+    "entry", "entry_price", "position", "equity", "cash", "profit", "pnl", "time", "date", "hour", "minute", "day",
+    "weekday", "month", "bar_index", "bid", "ask", "mid", "spread", "vwap",
+})  # fmt: skip
+"""Names that other languages know and no rule can read: the account, the clock, quotes."""
 
 
 def _ranges() -> dict[str, tuple[float, float]]:

@@ -44,10 +44,10 @@ _RANKS = {
 _ATOM = 8
 _FOREIGN = {
     "&&": "and", "&": "and", "||": "or", "|": "or", "!": "not", "==": "two comparisons, <= and >=", "=": "<= or >=",
-    "^": "a product", "%": "a quotient", "[": "lag(x, n) for the value n bars ago",
+    "^": "a product", "%": "0.05 for 5 %", ";": "a comma", "[": "lag(x, n) for the value n bars ago",
 }  # fmt: skip
 _SHOWN = {
-    "NUMBER": "a number", "NAME": "a name", "LPAR": "(", "RPAR": ")", "COMMA": ",", "COMPARE": "< <= > >=",
+    "NUMBER": "a number", "NAME": "a name", "LPAR": "(", "RPAR": ")", "COMMA": "a comma", "COMPARE": "< <= > >=",
     "SIGN": "+ -", "TIMES": "* /", "AND": "and", "OR": "or", "NOT": "not", "OF": "of", "ON": "on",
     "TIMEFRAME": "a timeframe", "$END": "the end",
 }  # fmt: skip
@@ -136,7 +136,8 @@ def _refusal(error: UnexpectedInput, text: str) -> Refusal:
     index = error.pos_in_stream or 0
     if isinstance(error, UnexpectedToken) and _at_end(error):
         index = len(text.rstrip())
-        return Refusal(Code.PARSE_ERROR, "the expression ends too early", index, _expected(error))
+        hint = "a ( is not closed" if text.count("(") > text.count(")") else _expected(error)
+        return Refusal(Code.PARSE_ERROR, "the expression ends too early", index, hint)
     found = text[index : index + 2] if text[index : index + 2] in _FOREIGN else text[index : index + 1]
     if found in _FOREIGN:
         return Refusal(Code.PARSE_ERROR, f"{found!r} is no operator", index, f"write {_FOREIGN[found]}")

@@ -12,6 +12,7 @@ from tradewright.dsl.functions import (
     OTHER_NAMES,
     SERIES,
     UNITS,
+    UNREADABLE,
     Argument,
     Function,
     Kind,
@@ -133,6 +134,8 @@ class Reader:
             raise Refusal(Code.PARSE_ERROR, f"{name} is a function", node.start, f"write {name}({wanted})")
         near = difflib.get_close_matches(name.lower(), [*SERIES, *self.document.params, *FUNCTIONS], n=1)
         hint = f"did you mean {near[0]}?" if near else f"write it under params, or one of {', '.join(SERIES)}"
+        if name.lower() in UNREADABLE:
+            hint = "a rule cannot read that; docs/dsl.md says what a document reads"
         raise Refusal(Code.STATIC_FAIL, f"there is no series or parameter {name!r}", node.start, hint)
 
     def _operand(self, node: Syntax, sign: str) -> Typed:

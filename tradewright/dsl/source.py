@@ -18,6 +18,7 @@ from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from tradewright.dsl.problem import Code, DocumentRefused, Location, Problem
+from tradewright.model.plain_yaml import yaml_fault
 
 MAX_CHARACTERS = 65_536
 MAX_DEPTH = 8
@@ -26,11 +27,15 @@ _PLAIN = frozenset(f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "
 _NESTED = re.compile(rf"(?:[\[{{]\s*){{{MAX_DEPTH + 2}}}")
 
 
+class _AliasError(MarkedYAMLError):
+    pass
+
+
 class _Composer(Composer):
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.parser.check_event(AliasEvent):
             event = self.parser.peek_event()
-            raise MarkedYAMLError(problem=f"an alias, *{event.anchor}", problem_mark=event.start_mark)
+            raise _AliasError(problem=f"*{event.anchor}", problem_mark=event.start_mark)
         return super().compose_node(parent, index)
 
 
@@ -80,10 +85,15 @@ def read(text: str) -> Source:
     yaml.max_depth = MAX_DEPTH + 1
     try:
         root = yaml.compose(text)
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        what = str(getattr(error, "problem", "") or "a sign that no YAML file holds").splitlines()[0]
-        raise _refused(f"it is no YAML: {what}", mark.line + 1 if mark else 0, mark.column + 1 if mark else 0) from None
+    except _AliasError as error:
+        mark = error.problem_mark
+        raise _refused(f"{error.problem} is an alias; write the value out", mark.line + 1, mark.column + 1) from None
+    except MarkedYAMLError as error:
+        lines = text.splitlines()
+        found = yaml_fault(error, lines)
+        raise _refused(f"it {found.rule}", found.line + 1, found.column(lines) + 1) from None
+    except YAMLError:
+        raise _refused("it is not YAML: a control character; write it anew with an editor for plain text") from None
     if not isinstance(root, MappingNode):
         raise _refused("a document is a mapping of keys to values", 1, 1)
     _check(root)
@@ -105,8 +115,10 @@ def _check(node: Node, path: str = "") -> None:
         seen = set()
         for key, value in node.value:
             at = key.start_mark.line + 1, key.start_mark.column + 1, path
-            if not isinstance(key, ScalarNode) or str(key.tag) != f"{_TAG}str":
+            if not isinstance(key, ScalarNode):
                 raise _refused("a key must be text", *at)
+            if str(key.tag) != f"{_TAG}str":
+                raise _refused(f"a key must be text, not {key.value}; a comma parts entries: write 35.5, not 35,5", *at)
             if key.value in seen:
                 raise _refused(f"the key {key.value!r} stands twice; keep one", *at)
             seen.add(key.value)

@@ -21,12 +21,15 @@ class ActiveReturns:
         sampling: what one of them covers.
         periods_per_year: how many there are in a year.
         share: the deviation of the active returns as a share of the market's own; 0 where the market stood still.
+        own_share: the same as a share of the account's own; 0 where the account stood still. A small account beside
+            the market has a small ``share`` whatever it does, and a small ``own_share`` only if it holds.
     """
 
     returns: Floats
     sampling: Sampling
     periods_per_year: float
     share: float
+    own_share: float
 
     @property
     def years(self) -> float:
@@ -45,16 +48,18 @@ def active_returns(result: BacktestResult, days_per_year: float) -> ActiveReturn
     """
     bars = result.bars
     if len(bars.ts) == 0:
-        return ActiveReturns(np.empty(0), Sampling.BAR, days_per_year, 0.0)
+        return ActiveReturns(np.empty(0), Sampling.BAR, days_per_year, 0.0, 0.0)
     own = returns_of(levels(bars.ts, result.equity, result.initial_cash, Sampling.BAR))
     market = market_returns(result.held_marks)
     active = own - float(exposure_series(result).mean()) * market
     groups, sampling = session_groups(result.days)
+    returns = np.add.reduceat(active, groups)
     return ActiveReturns(
-        returns=np.add.reduceat(active, groups),
+        returns=returns,
         sampling=sampling,
         periods_per_year=periods_per_year(bars.ts, sampling, days_per_year, result.days),
-        share=_share(np.add.reduceat(active, groups), np.add.reduceat(market, groups)),
+        share=_share(returns, np.add.reduceat(market, groups)),
+        own_share=_share(returns, np.add.reduceat(own, groups)),
     )
 
 
@@ -72,6 +77,6 @@ def session_groups(days: Times) -> tuple[Times, Sampling]:
     return starts, Sampling.SESSION
 
 
-def _share(active: Floats, market: Floats) -> float:
-    moved = float(market.std())
+def _share(active: Floats, whole: Floats) -> float:
+    moved = float(whole.std())
     return float(active.std()) / moved if moved > 0.0 else 0.0

@@ -27,7 +27,9 @@ LEAST_TRADES = 10
 OVERFITTED = 0.5
 """A probability of overfitting above this says that the choice among the sets was worse than a blind one."""
 LEAST_SHARE = 0.01
-"""An account that moves so little beside holding does nothing but hold."""
+"""An account that moves so little beside holding, as a share of the market, does nothing but hold,"""
+LEAST_OWN_SHARE = 0.5
+"""unless it is more than this share of what the account moves at all: then the account is small, and no holding."""
 
 
 class VerdictCode(StrEnum):
@@ -115,7 +117,7 @@ def _judged(
     if shape.periods < LEAST_PERIODS:
         told = count(shape.periods, "return")
         return VerdictCode.INCONCLUSIVE, f"{told} are too few for a verdict; it takes {LEAST_PERIODS} or more."
-    if active.share < LEAST_SHARE:
+    if active.share < LEAST_SHARE and active.own_share < LEAST_OWN_SHARE:
         return VerdictCode.LUCK, "The rules do nothing beside holding: what was earned is the market's, not theirs."
     if shape.sharpe <= 0:
         return VerdictCode.LUCK, "The rules add nothing, after costs, to holding at the same average exposure."

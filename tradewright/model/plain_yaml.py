@@ -1,0 +1,60 @@
+"""What a YAML parser stumbles over, in the words of a person: where it really is, and how to write it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ruamel.yaml.error import MarkedYAMLError
+
+
+class YamlFault(NamedTuple):
+    """A place at which a text is no YAML.
+
+    Args:
+        line: from 0; -1 where the parser does not know it.
+        rule: ``is not YAML: ...``, with what to do.
+        shows_line: whether the line helps a person; an indent is not seen in it.
+    """
+
+    line: int
+    rule: str
+    shows_line: bool = True
+
+    def column(self, lines: Sequence[str]) -> int:
+        """The first sign of the line that is no space, from 0."""
+        text = lines[self.line] if 0 <= self.line < len(lines) else ""
+        return len(text) - len(text.lstrip(" "))
+
+
+def yaml_fault(error: MarkedYAMLError, lines: Sequence[str]) -> YamlFault:
+    """Where a text stops being YAML, and what to do; an unclosed quote or bracket is told where it was opened."""
+    mark, opened = error.problem_mark or error.context_mark, error.context_mark or error.problem_mark
+    line, first = (mark.line if mark else -1), (opened.line if opened else -1)
+    problem, context = str(error.problem), str(error.context)
+    if "quoted scalar" in context or "flow" in context:
+        what = "quote" if "quoted" in context else "bracket"
+        return YamlFault(first, f"is not YAML: a {what} is opened and not closed")
+    if "\\t" in problem or _begins_with_tab(lines, line):
+        return YamlFault(line, "is not YAML: indented with a tab; indent with spaces", shows_line=False)
+    if "cannot start any token" in problem:
+        return YamlFault(line, "is not YAML: a value begins with a sign that wants quotes around the value")
+    above = next((row for row in range(line - 1, -1, -1) if lines[row].partition("#")[0].strip()), -1)
+    if "mapping values" in problem and above >= 0 and ":" not in lines[above]:
+        return YamlFault(above, "is not YAML: there is no colon; write KEY: VALUE")
+    if "mapping values" in problem:
+        rule = "is not YAML: indented deeper than the key above it, or a second colon; write KEY: VALUE, quote a text"
+        return YamlFault(line, rule)
+    if "expected ':'" in problem:
+        return YamlFault(first, "is not YAML: there is no colon; write KEY: VALUE")
+    if "block end" in problem:
+        return YamlFault(
+            line, "is not YAML: indented otherwise than the lines above it, or a key among the items of a list"
+        )
+    if "comment or a line break" in problem:
+        return YamlFault(line, "is not YAML: a value that begins with > or | wants quotes around the whole of it")
+    return YamlFault(line, "is not YAML; write KEY: VALUE, a list as [A, B], and a text with other signs in quotes")
+
+
+def _begins_with_tab(lines: Sequence[str], line: int) -> bool:
+    return 0 <= line < len(lines) and lines[line].lstrip(" ").startswith("\t")
