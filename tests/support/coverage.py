@@ -12,14 +12,15 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from importlib.machinery import ModuleSpec
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import slipcover
-from slipcover.importer import SlipcoverLoader, SlipcoverMetaPathFinder
+from slipcover.importer import SlipcoverLoader
 
 FOLDER = "COVERAGE_FOLDER"
 PACKAGE = "tradewright"
@@ -47,24 +48,27 @@ _files = slipcover.FileMatcher(sources=[str(SOURCE)], omit=_omitted)
 _spec_of_file = importlib.util.spec_from_file_location
 
 
-class _DomainFinder(SlipcoverMetaPathFinder):  # type: ignore[misc]  # the library has no types
-    """Leaves other packages alone, and the way in which pytest finds the tests."""
-
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """The place of a module, with a loader that changes its code; None for one of another package."""
-        found: ModuleSpec | None = super().find_spec(name, path, target) if name.startswith(PACKAGE) else None
-        return found
-
-
-def _changed_spec_of_file(*given: Any, **more: Any) -> ModuleSpec | None:
-    """As ``spec_from_file_location``, by which Alembic finds migrations."""
-    found = _spec_of_file(*given, **more)
-    if found and found.loader and found.origin and _files.matches(found.origin):
+def _changed(found: ModuleSpec | None) -> ModuleSpec | None:
+    """The place of a module, whose loader changes its code where it is one of the domain's."""
+    if found and isinstance(found.loader, SourceFileLoader) and _files.matches(found.origin):
         found.loader = SlipcoverLoader(_seen, found.loader, found.origin)
     return found
 
 
-sys.meta_path.insert(0, _DomainFinder(_seen, _files))
+def _changed_spec_of_file(*given: Any, **more: Any) -> ModuleSpec | None:
+    """As ``spec_from_file_location``, by which Alembic finds migrations."""
+    return _changed(_spec_of_file(*given, **more))
+
+
+class _DomainFinder(MetaPathFinder):
+    """Finds the modules of the domain before pytest does, which takes ``permutation_test`` for tests."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """The place of a module; None for one of another package."""
+        return _changed(PathFinder.find_spec(name, path, target)) if name.partition(".")[0] == PACKAGE else None
+
+
+sys.meta_path.insert(0, _DomainFinder())
 importlib.util.spec_from_file_location = _changed_spec_of_file
 
 
