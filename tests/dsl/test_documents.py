@@ -9,8 +9,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from strategies.documents import LIBRARY
-from tests.dsl.support import text_of
+from strategies.documents import LIBRARY, strategy_class
+from tests.dsl.support import messages, text_of
 from tests.dsl.test_static_cases import CASES, planted
 from tradewright.dsl.check import check, compiled
 from tradewright.dsl.document import DIALECT, SCHEMA_ID, json_schema, shaped
@@ -148,6 +148,12 @@ def test_a_place_is_exact_in_every_style_of_yaml(style: str) -> None:
         ("- 1", "a document is a mapping"),
         ("a: &x 1\nb: *x", "an alias, *x"),
         ("a: !!python/object:os.system 1", "the tag"),
+        ("a: !!bool 1", "the tag"),
+        ("a: !!map 1", "the tag"),
+        ("a: !!str {}", "the tag"),
+        ("a: !x 1", "the tag"),
+        (r'a: "\ud800"', "half of a character"),
+        (r'"\udfff": 1', "half of a character"),
         ("a: 1\na: 2", "stands twice"),
         ("a: .inf", "no finite decimal number"),
         ("a: 1_000", "no finite decimal number"),
@@ -228,3 +234,49 @@ def test_the_layout_changes_expressions_alone_and_keeps_their_meaning() -> None:
     ).replace("close<ma(close,20)", "close < ma(close, 20)")
     assert compiled(made)[1].hash == compiled(text)[1].hash
     assert formatted(made) == made
+
+
+@pytest.mark.parametrize("name", sorted(
+    {name for name in dir(strategy_class(*compiled(text_of()))) if not name.startswith("_")} - {"name", "parameters"}
+    | {"params", "rules", "exits", "metadata", "dsl"}
+))  # fmt: skip
+def test_no_parameter_takes_the_place_of_something_that_a_strategy_has(name: str) -> None:
+    rule = {"if": f"close > ma(close, {name})", "then": "buy"}
+    params = {"size_pct": 0.01, name: {"value": 5, "min": 1, "max": 9}}
+    found = check(text_of(params=params, rules=[rule, {"if": f"close < ma(close, {name})", "then": "close"}]))
+    assert [each for each in messages(found) if "has another meaning" in each]
+
+
+@pytest.mark.parametrize(
+    ("condition", "params", "where"),
+    [
+        ("ma(ma(ma(close + open, 10000), 10000), 10000) > 1", {}, "rules[0].if"),
+        ("zscore(" * 20 + "close" + ", 5)" * 20 + " > 1", {}, "rules[0].if"),
+        ("ma(ma(close + open, window), 1000) > 1", {"window": 20}, "rules[0].if"),
+        ("ma(close + open, 1000) > 1", {"cooldown_bars": 500}, "params.cooldown_bars"),
+    ],
+)
+def test_windows_within_windows_that_no_backtest_would_end_are_refused(
+    condition: str, params: dict[str, int], where: str
+) -> None:
+    rules = [{"if": condition, "then": "buy"}, {"if": "close < open", "then": "close"}]
+    grid = {"window": [20, 500]} if "window" in params else {}
+    found = check(text_of(params={"size_pct": 0.01, **params}, rules=rules, grid=grid)).errors
+    assert [each.loc.path for each in found if "values in every bar" in each.message] == [where]
+    shorter = check(text_of(params={"size_pct": 0.01, **params}, rules=[
+        {"if": "ma(ma(close + open, 100), 300) > open", "then": "buy"}, rules[1],
+    ]))  # fmt: skip
+    assert not [each for each in shorter.errors if "values in every bar" in each.message]
+
+
+@pytest.mark.parametrize("written", ["(100)", "((.5))", "(1e3)", "-(1)"])
+def test_formatting_makes_no_number_of_an_expression(written: str) -> None:
+    rows = (
+        f"- {{if: 'close>open', then: buy, limit: {written}}}",
+        f"- {{if: 'close>open', then: buy, limit: '{written}'}}",
+    )
+    for row in rows:
+        text = f"id: a\nname: A\ntimeframe: null\nparams: {{size_pct: 0.01}}\nmetadata: {{}}\nrules:\n{row}\n"
+        said = [read(each).values["rules"][0] for each in (text, formatted(text))]
+        assert [each["if"] for each in said] == ["close>open", "close > open"]
+        assert [type(each["limit"]) for each in said] == [str, str]

@@ -14,7 +14,7 @@ from tests.backtest.plain import bars
 from tests.backtest.test_corporate_actions import PLAIN, Holding, scaled
 from tradewright.backtest.corporate import CorporateActions
 from tradewright.backtest.engine import run
-from tradewright.catalog.trials import TrialSource, Trials
+from tradewright.catalog.trials import Trials, TrialSource
 from tradewright.model.bar_rules import frame_of
 from tradewright.model.bars import BarKind, PriceView, Timeframe
 from tradewright.model.instrument import AssetClass, Instrument

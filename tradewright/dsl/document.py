@@ -61,6 +61,10 @@ STEERING = ("stop_loss_pct", "take_profit_pct", "max_hold_bars", "cooldown_bars"
 COMMON = frozenset({"name", "kind", "confidence", "instruments", "timeframe", "parameters", "others", "grid"})
 """Keys that every strategy file has; no parameter may be called so."""
 
+ATTRIBUTES = frozenset({"bounds", "place", "program", "prepare_state", "generate_signal", "parameter_rules",
+                        "other_instruments", "post_trade_update", "params", "rules", "exits", "metadata", "dsl"})  # fmt: skip
+"""What a strategy has beside its parameters; a parameter of that name would take its place."""
+
 Expression = Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)]
 
 
@@ -248,7 +252,7 @@ def _problem(source: Source, row: Mapping[str, Any]) -> Problem:
 
 def _names(source: Source, document: StrategyDocument) -> list[Problem]:
     """Parameters whose names mean something else."""
-    taken = {*FUNCTIONS, *SERIES, *KEYWORDS, *COMMON, "id", "nan", "inf"}
+    taken = {*FUNCTIONS, *SERIES, *KEYWORDS, *COMMON, *ATTRIBUTES, "id", "nan", "inf"}
     return [
         Problem(
             code=Code.SCHEMA_INVALID,

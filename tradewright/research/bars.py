@@ -56,7 +56,7 @@ class InstrumentBars:
 
     @property
     def in_one_unit(self) -> Bars:
-        """The bars with prices and volumes in the units after all splits of the table, as the checks of data judge them."""
+        """The bars in the units after all splits of the table, prices and volumes, as the checks of data judge them."""
         if self.actions is None:
             return self.bars
         units, bars = self.actions.split, self.bars
