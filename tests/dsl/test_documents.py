@@ -263,19 +263,15 @@ def test_windows_within_windows_that_no_backtest_would_end_are_refused(
     grid = {"window": [20, 500]} if "window" in params else {}
     found = check(text_of(params={"size_pct": 0.01, **params}, rules=rules, grid=grid)).errors
     assert [each.loc.path for each in found if "values in every bar" in each.message] == [where]
-    shorter = check(text_of(params={"size_pct": 0.01, **params}, rules=[
-        {"if": "ma(ma(close + open, 100), 300) > open", "then": "buy"}, rules[1],
-    ]))  # fmt: skip
+    rules[0]["if"] = "ma(ma(close + open, 100), 300) > open"
+    shorter = check(text_of(rules=rules))
     assert not [each for each in shorter.errors if "values in every bar" in each.message]
 
 
 @pytest.mark.parametrize("written", ["(100)", "((.5))", "(1e3)", "-(1)"])
 def test_formatting_makes_no_number_of_an_expression(written: str) -> None:
-    rows = (
-        f"- {{if: 'close>open', then: buy, limit: {written}}}",
-        f"- {{if: 'close>open', then: buy, limit: '{written}'}}",
-    )
-    for row in rows:
+    for quote in ("", "'"):
+        row = f"- {{if: 'close>open', then: buy, limit: {quote}{written}{quote}}}"
         text = f"id: a\nname: A\ntimeframe: null\nparams: {{size_pct: 0.01}}\nmetadata: {{}}\nrules:\n{row}\n"
         said = [read(each).values["rules"][0] for each in (text, formatted(text))]
         assert [each["if"] for each in said] == ["close>open", "close > open"]

@@ -61,8 +61,10 @@ STEERING = ("stop_loss_pct", "take_profit_pct", "max_hold_bars", "cooldown_bars"
 COMMON = frozenset({"name", "kind", "confidence", "instruments", "timeframe", "parameters", "others", "grid"})
 """Keys that every strategy file has; no parameter may be called so."""
 
-ATTRIBUTES = frozenset({"bounds", "place", "program", "prepare_state", "generate_signal", "parameter_rules",
-                        "other_instruments", "post_trade_update", "params", "rules", "exits", "metadata", "dsl"})  # fmt: skip
+_OF_A_DOCUMENT = ("params", "rules", "exits", "metadata", "dsl")
+_OF_A_STRATEGY = ("bounds", "place", "program", "prepare_state", "generate_signal", "parameter_rules",
+                  "other_instruments", "post_trade_update")  # fmt: skip
+ATTRIBUTES = frozenset({*_OF_A_DOCUMENT, *_OF_A_STRATEGY})
 """What a strategy has beside its parameters; a parameter of that name would take its place."""
 
 Expression = Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)]
