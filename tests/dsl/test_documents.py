@@ -276,3 +276,19 @@ def test_formatting_makes_no_number_of_an_expression(written: str) -> None:
         said = [read(each).values["rules"][0] for each in (text, formatted(text))]
         assert [each["if"] for each in said] == ["close>open", "close > open"]
         assert [type(each["limit"]) for each in said] == [str, str]
+
+
+def changes(count: int, first: int = 1) -> str:
+    """A condition that stands for about 3 * 2 ** count terms: each lag is the sum of other powers of two."""
+    return "change(" * count + "close" + "".join(f", {2**place * first})" for place in range(count)) + " > 0"
+
+
+def test_expressions_that_double_with_each_word_are_refused_before_they_are_built() -> None:
+    """Forty doublings would fill any memory; 50 rules of the allowed size would keep the compiler for an hour."""
+    last = {"if": "close < open", "then": "close"}
+    params = {f"p{place}": {"value": 1, "min": 1, "max": 99} for place in range(40)}
+    doubled = "change(" * 40 + "close" + "".join(f", {name})" for name in params) + " > 0"
+    wide = check(text_of(params={"size_pct": 0.01, **params}, rules=[{"if": doubled, "then": "buy"}, last]))
+    assert "more than 2000 terms" in messages(wide)[0]
+    many = check(text_of(rules=[*({"if": changes(9, odd), "then": "buy"} for odd in (1, 3, 5, 7, 9, 11)), last]))
+    assert [each.message for each in many.errors] == ["the document stands for 7416 terms, at most 4000 are allowed"]

@@ -201,6 +201,10 @@ def test_orders_beyond_four_numbers_are_asked_for(tmp_path: Path) -> None:
         ('{"id": 1, "rules": []}', True),
         ("kind: x\nrules: 3", False),
         ("name: a\nkind: b", False),
+        ("rules: []\nmetadata: {notes: 'no \"kind\": at all'}", True),
+        ('{"rules": [], "metadata": {"kind": 1}}', True),
+        ('{"rules": [], "kind": 1}', False),
+        ('rules: [\nkind: "', False),
     ],
 )
 def test_a_document_has_rules_and_no_kind(text: str, expected: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
+from itertools import islice
 
 from tradewright.dsl.document import StrategyDocument
 from tradewright.dsl.functions import (
@@ -71,9 +72,7 @@ class Reader:
             wanted, found = ("a condition", "a number") if is_boolean else ("a number", "a condition")
             hint = "compare it with something, as in close > 100" if is_boolean else "leave the comparison out"
             raise Refusal(Code.STATIC_FAIL, f"{wanted} is needed here, this is {found}", tree.start, hint)
-        if sum(1 for _ in walk(typed.term)) > MAX_TERMS:
-            raise Refusal(Code.STATIC_FAIL, f"the expression stands for more than {MAX_TERMS} terms", tree.start)
-        return typed.term
+        return _bounded(typed.term, tree)
 
     def _typed(self, node: Syntax) -> Typed:
         match node.kind:
@@ -181,7 +180,8 @@ class Reader:
         if len(given) == 2 and given[1].unit is not Unit.ANY:
             self._same_unit(given[0], given[1], node, "compared with")
         unit = function.unit or (given[0].unit if given else Unit.ANY)
-        return Typed(function.build(*(each.term for each in given)), function.gives is Kind.BOOLEAN, unit)
+        built = _bounded(function.build(*(each.term for each in given)), node)
+        return Typed(built, function.gives is Kind.BOOLEAN, unit)
 
     def _ordered(self, name: str, given: list[Typed], node: Syntax) -> None:
         if name.startswith("macd"):
@@ -241,6 +241,13 @@ class Reader:
         if argument.kind is Kind.CONSTANT and lowest < argument.least:
             raise _too_small(argument, lowest, node)
         return typed
+
+
+def _bounded(term: Term, node: Syntax) -> Term:
+    """A term that is not too large; looked at on the way, because each ``change`` of a ``change`` doubles it."""
+    if next(islice(walk(term), MAX_TERMS, None), None) is not None:
+        raise Refusal(Code.STATIC_FAIL, f"the expression stands for more than {MAX_TERMS} terms", node.start)
+    return term
 
 
 def _too_small(argument: Argument, lowest: float, node: Syntax) -> Refusal:

@@ -14,6 +14,9 @@ from tradewright.dsl.terms import FALSE, ROLLING, TRUE, Op, Term, walk
 MOST_VALUES = 200_000
 """Values that an expression may compute in one bar: some ten thousandths of a second."""
 
+MOST_TERMS = 4_000
+"""Terms of all expressions together: a thousand of them take the compiler half a minute."""
+
 _OTHER = {RuleAction.BUY: RuleAction.SELL, RuleAction.SELL: RuleAction.BUY}
 _ENTRIES = frozenset(_OTHER)
 
@@ -136,11 +139,14 @@ def _windows(reading: DocumentReading) -> Iterator[Problem]:
 
 
 def _effort(reading: DocumentReading, program: Program) -> Iterator[Problem]:
-    """Windows within windows, of which one bar would take seconds and a backtest years."""
+    """More terms than a compiler takes, and windows within windows, of which one bar would take seconds."""
     document = reading.document
     tried = {name: max(map(float, values)) for name, values in document.grid.items()}
     most = {name: max(value, tried.get(name, value)) for name, value in document.values().items()}
-    quiet = program.cooldown()
+    quiet, terms = program.cooldown(), sum(1 for _ in walk(*(term for _, term in program.roots())))
+    if terms > MOST_TERMS:
+        told = f"the document stands for {terms} terms, at most {MOST_TERMS} are allowed"
+        yield reading.problem(told, "rules", Hint(text="write fewer or shorter rules"))
     paths = reading.terms() | ({} if quiet is None else {"params.cooldown_bars": quiet})
     for path, term in paths.items():
         if (needed := values_read(most, term)) > MOST_VALUES:
