@@ -292,3 +292,18 @@ def test_expressions_that_double_with_each_word_are_refused_before_they_are_buil
     assert "more than 2000 terms" in messages(wide)[0]
     many = check(text_of(rules=[*({"if": changes(9, odd), "then": "buy"} for odd in (1, 3, 5, 7, 9, 11)), last]))
     assert [each.message for each in many.errors] == ["the document stands for 7416 terms, at most 4000 are allowed"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("close * size_pct > 1", "size_pct is how much is bought"),
+        ("macd(close, fast, slow, 3) > 0", "macd needs fast < slow"),
+        (f"close of {'A' * 65} > open", "is no name of an instrument"),
+        ("close of _X > open", "'_X' is no name of an instrument"),
+    ],
+)
+def test_what_a_backtest_would_refuse_is_refused_before_it(condition: str, told: str) -> None:
+    rules = [{"if": condition, "then": "buy"}, {"if": "close < open and fast > 1 and slow > 1", "then": "close"}]
+    found = check(text_of(params={"size_pct": 0.01, "fast": 30, "slow": 5}, rules=rules))
+    assert told in messages(found)[0]

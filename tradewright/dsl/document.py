@@ -55,6 +55,9 @@ KNOWN: Mapping[str, Bounds] = {
 }
 """Parameters whose bounds need not be written (R-STRAT-17); the first five steer the orders (Q-05)."""
 
+SIZE = "size_pct"
+"""The known parameter that no expression may name."""
+
 STEERING = ("stop_loss_pct", "take_profit_pct", "max_hold_bars", "cooldown_bars")
 """Known parameters that the decision itself reads, without being named in an expression."""
 

@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass, field
 from itertools import islice
 
-from tradewright.dsl.document import StrategyDocument
+from tradewright.dsl.document import SIZE, StrategyDocument
 from tradewright.dsl.functions import (
     AHEAD,
     FUNCTIONS,
@@ -20,8 +20,10 @@ from tradewright.dsl.functions import (
 )
 from tradewright.dsl.grammar import Syntax, parse, printed
 from tradewright.dsl.problem import Code, Refusal
+from tradewright.dsl.reach import valued
 from tradewright.dsl.terms import Op, Term, arithmetic, column, compared, joined, number, opposite, parameter, walk
 from tradewright.model.bars import Timeframe
+from tradewright.model.base import NAME_PATTERN
 
 MAX_TERMS = 2_000
 _SIGNS = {"+": Op.ADD, "-": Op.SUBTRACT, "*": Op.MULTIPLY, "/": Op.DIVIDE}
@@ -124,6 +126,9 @@ class Reader:
         name = node.text
         if name in SERIES:
             return Typed(column(name), False, UNITS[name])
+        if name == SIZE:
+            told = f"{SIZE} is how much is bought, and no part of a rule"
+            raise Refusal(Code.STATIC_FAIL, told, node.start, "write the number, or a parameter of its own")
         if name in self.document.params:
             self.used.add(name)
             return Typed(parameter(name), False)
@@ -154,6 +159,10 @@ class Reader:
         if on and on not in tuple(Timeframe):
             known = ", ".join(Timeframe)
             raise Refusal(Code.PARSE_ERROR, f"there is no timeframe {on!r}", node.children[0].end, f"one of {known}")
+        if of and not NAME_PATTERN.fullmatch(of):
+            told = f"{of[:70]!r} is no name of an instrument"
+            hint = "letters, digits and . _ : / -, a letter or a digit first, at most 64"
+            raise Refusal(Code.STATIC_FAIL, told, node.children[0].end, hint)
         inner = self._typed(node.children[0])
         if inner.term.op is not Op.COLUMN or inner.term.lags or inner.term.words[1] or inner.term.words[2]:
             hint = "write it at the series, as in sma(close on 1d, 50), or at an indicator, as in atr(14) on 1d"
@@ -185,8 +194,8 @@ class Reader:
 
     def _ordered(self, name: str, given: list[Typed], node: Syntax) -> None:
         if name.startswith("macd"):
-            fast, slow = given[1].term.number, given[2].term.number
-            if fast is not None and slow is not None and fast >= slow:
+            fast, slow = (valued(each.term, self.document.values()) for each in given[1:3])
+            if fast >= slow:
                 raise Refusal(Code.STATIC_FAIL, f"{name} needs fast < slow", node.start, "exchange them")
 
     def _argument(self, argument: Argument, node: Syntax, name: str) -> Typed:
