@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,15 +15,15 @@ import pytest
 from brokers.streams.redis_quotes import RedisQuotes
 from brokers.vendors.answers import Reader
 from brokers.vendors.http_client import VendorError
-from tests.data.test_intake import COIN, KNOWN, M1, NOON, History
+from tests.data.test_intake import COIN, KNOWN, M1, NOON, Desk, History
 from tradewright.live.intake import Intake
-from tradewright.live.stream import Limits, Stream, Told
+from tradewright.live.stream import Stream, Told
 from tradewright.model.bars import BarKind, Timeframe
 from tradewright.model.broker import Quote
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import StoreError
 from tradewright.model.instrument import Instrument
-from tradewright.model.live import Beat, Message, Tick
+from tradewright.model.live import LiveBar, Message, Tick
 from tradewright.store.bars import BarStore
 from tradewright.store.latest_quotes import FILE, LatestQuotes
 
@@ -31,14 +31,11 @@ START = pd.Timestamp(NOON).value
 SECOND = 1_000_000_000
 
 
-class Telling:
-    """A live feed of ticks that says its messages once."""
+class Silent:
+    """A live feed of ticks; the tests put its messages into the stream."""
 
     name = "vendor"
     gives_bars = beats = False
-
-    def __init__(self, messages: Sequence[Message]) -> None:
-        self.messages = messages
 
     def kind_of(self, _instrument: Instrument) -> BarKind:
         return BarKind.QUOTE
@@ -46,34 +43,27 @@ class Telling:
     def links(self, instruments: Sequence[Instrument], _timeframe: Timeframe) -> list[tuple[Instrument, ...]]:
         return [tuple(instruments)]
 
-    async def listen(self, _instruments: Sequence[Instrument], _timeframe: Timeframe) -> AsyncGenerator[Message]:
-        yield Beat()
-        for message in self.messages:
-            yield message
-        await asyncio.Event().wait()
-
-
-class Kept(LatestQuotes):
-    """Quotes after which the stream is over."""
-
-    def __init__(self, folder: Path, clock: ManualClock) -> None:
-        super().__init__(folder)
-        self.clock = clock
-
-    def put(self, quotes: Iterable[Quote]) -> None:
-        super().put(quotes)
-        self.clock.advance(3600)
+    def listen(self, _instruments: Sequence[Instrument], _timeframe: Timeframe) -> AsyncGenerator[Message]:
+        raise NotImplementedError
 
 
 def heard(folder: Path, *messages: Message) -> tuple[Told, LatestQuotes, list[str]]:
+    """The stream after some messages that came between two looks at the clock."""
     clock, lines, history = ManualClock(NOON), list[str](), History()
     history.kind_of = lambda _instrument: BarKind.QUOTE  # type: ignore[method-assign]
     history.table = KNOWN.head(0)
     intake = Intake(BarStore(folder), history, {"BTC": COIN}, M1, clock, lines.append)
-    quotes = Kept(folder, clock)
-    limits = Limits(until=NOON + timedelta(seconds=3600), pulse=0.02)
-    stream = Stream(Telling(messages), [COIN], M1, intake, quotes, clock, lines.append, limits=limits)
-    return asyncio.run(asyncio.wait_for(stream.run(), 20)), quotes, lines
+    quotes = LatestQuotes(folder)
+    stream = Stream(Silent(), [COIN], M1, intake, quotes, clock, lines.append)
+
+    async def take_in() -> None:
+        for message in messages:
+            await stream._one(message)
+
+    asyncio.run(take_in())
+    stream._keep_quotes()
+    stream.told.late = sum(each.late for each in stream._ticks.values())
+    return stream.told, quotes, lines
 
 
 def tick(second: int, bid: str | None, ask: str | None, last: str | None = None) -> Tick:
@@ -108,6 +98,15 @@ def test_of_prices_that_come_together_the_newest_of_each_side_is_kept(tmp_path: 
     assert found is not None
     assert (found.bid, found.ask, found.last) == (100, 101, 5)
     assert (found.bid_time, found.ask_time) == tuple(NOON + timedelta(seconds=second) for second in (3, 2))
+
+
+@pytest.mark.parametrize(("seconds", "refused"), [(-60, 0), (0, 1)])
+def test_a_bar_that_has_only_begun_is_no_closed_one(tmp_path: Path, seconds: int, refused: int) -> None:
+    desk = Desk(tmp_path, 10)
+    start = pd.Timestamp(desk.clock.now()).floor("min").value + seconds * SECOND
+    desk.intake.bar(LiveBar("BTC", start, 1.0, 1.0, 1.0, 1.0, 1.0, float("nan")))
+    assert desk.intake.counts["BTC"].refused == refused
+    assert any("it closes in the future" in line for line in desk.lines) is bool(refused)
 
 
 @pytest.mark.parametrize(
