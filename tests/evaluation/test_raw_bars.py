@@ -12,7 +12,7 @@ import pytest
 
 from tests.backtest.plain import bars
 from tests.backtest.test_corporate_actions import PLAIN, Holding, scaled
-from tradewright.backtest.corporate import CorporateActions
+from tradewright.backtest.corporate import CorporateActions, corporate_actions
 from tradewright.backtest.engine import run
 from tradewright.catalog.trials import Trials, TrialSource
 from tradewright.model.bar_rules import frame_of
@@ -23,6 +23,7 @@ from tradewright.research.permutation_test import permutation_test, permuted_run
 from tradewright.research.study import evidence
 from tradewright.research.sweep_part import data_hash_of
 from tradewright.research.trial_recorder import TrialRecorder, trial_rows
+from tradewright.store.actions import adjust
 from tradewright.store.bars import BarStore
 
 STOCK = Instrument(symbol="AAPL", asset_class=AssetClass.STOCK, calendar="24/7")
@@ -102,3 +103,20 @@ def test_the_steps_of_actions_stay_where_the_account_books_them(share: float) ->
     np.testing.assert_allclose(table.close, item.bars.close)
     assert terms.actions is not None
     np.testing.assert_allclose(terms.actions.rows, spec.actions.rows if spec.actions else ())
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "begin"),
+    [
+        ("Africa/Cairo", "2023-04-27", "2023-04-27 22:00"),
+        ("America/Havana", "2023-11-04", "2023-11-05 04:00"),
+        ("America/New_York", "2023-11-03", "2023-11-04 04:00"),
+    ],
+)
+def test_a_midnight_that_clocks_leave_out_or_strike_twice_ends_a_day(zone: str, day: str, begin: str) -> None:
+    hours = pd.date_range(pd.Timestamp(begin, tz="UTC") - pd.Timedelta(hours=2), periods=4, freq="h")
+    table = bars(*map(scaled, [100.0, 100.0, 50.0, 50.0]))._replace(ts=hours.as_unit("ns").asi8)
+    row = {"date": [pd.Timestamp(day)], "price_factor": [1.0], "split_factor": [0.5], "reference_price": [0.0]}
+    factors = pd.DataFrame(row).assign(zone=zone)
+    assert corporate_actions(table, factors).rows.tolist() == [[2.0, 2.0, 0.0]]
+    assert adjust(table, factors, PriceView.SPLIT_ADJUSTED).close.tolist() == [50.0] * 4
