@@ -195,8 +195,7 @@ def ends_of(factors: pd.DataFrame) -> Times:
     midnights = factors["date"] + pd.Timedelta(days=1)
     twice = np.ones(len(midnights), np.bool_)
     ends = midnights.dt.tz_localize(factors["zone"].iloc[0], ambiguous=twice, nonexistent="shift_forward")
-    found: Times = ends.astype("datetime64[ns, UTC]").astype(np.int64).to_numpy()
-    return found
+    return np.asarray(ends.astype("datetime64[ns, UTC]").astype(np.int64), np.int64)
 
 
 def _checked(instrument: str, factors: pd.DataFrame) -> pd.DataFrame:
