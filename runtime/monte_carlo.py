@@ -19,7 +19,9 @@ def monte_carlo_of(house: Container, done: StudyResult) -> MonteCarloStudy:
     house = house.for_research
     chosen, price = house.settings.montecarlo, terms(house, timeframe(house.settings))
     read = {
-        symbol: InstrumentBars(house.instrument(symbol), result.bars, house.bars.kind_of(symbol))
+        symbol: InstrumentBars(
+            house.instrument(symbol), result.bars, house.bars.kind_of(symbol), actions=result.actions
+        )
         for symbol, result in done.results.items()
     }
     read = with_series_of_strategy(house, selection(house), read)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import time
-from typing import TYPE_CHECKING
 
 from conf.environment import in_project
 from conf.schema.market import ScenarioFeedSettings
@@ -16,7 +15,6 @@ from runtime.exchange_rates import account_currency
 from runtime.feeds import look_back_bars, scenario, scenario_end, stored_timeframes
 from runtime.secondary_series import series_of_strategy, series_read
 from runtime.uses import Reading, begin_reading, record_use
-from tradewright.backtest.corporate import CorporateActions, corporate_actions
 from tradewright.backtest.lookahead_evidence import LookAheadEvidence
 from tradewright.backtest.spec import BacktestSpec, Sessions
 from tradewright.calendars.registry import calendar_of
@@ -48,9 +46,6 @@ from tradewright.store.actions import NoFactors
 from tradewright.store.artefacts import Artefacts
 from tradewright.store.bars import UpsertReport
 from tradewright.store.uses import UseKind
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def symbols(settings: Settings) -> tuple[str, ...]:
@@ -140,31 +135,9 @@ def terms(house: Container, length: Timeframe, *, lenient: bool = False) -> Term
     def of(item: InstrumentBars) -> BacktestSpec:
         known = conversion_of(house, item, length, lenient=lenient)
         plain = spec(house.settings, item.instrument, item.kind)
-        return replace(plain, conversion=known, secondary=item.secondary, actions=actions_of(house, item))
+        return replace(plain, conversion=known, secondary=item.secondary, actions=item.actions)
 
     return of
-
-
-def actions_of(house: Container, item: InstrumentBars) -> CorporateActions | None:
-    """The corporate actions of raw bars, which the account books; None where the view has them in its prices.
-
-    None also for an instrument that has none, and for one without a table of them, of which the report says so.
-
-    Raises:
-        StoreError: the table is damaged.
-    """
-    factors = _factors(house, item.instrument) if house.settings.backtest.prices is PriceView.RAW else None
-    return None if factors is None else corporate_actions(item.bars, factors)
-
-
-def _factors(house: Container, instrument: Instrument) -> pd.DataFrame | None:
-    """The table of corporate actions of a stock or a fund; None where there is none."""
-    if instrument.asset_class not in ADJUSTABLE:
-        return None
-    try:
-        return house.bars.actions.factors(instrument.symbol)
-    except NoFactors:
-        return None
 
 
 def spec(settings: Settings, instrument: Instrument, kind: BarKind = BarKind.TRADE) -> BacktestSpec:
@@ -215,9 +188,17 @@ def benchmark_tables(house: Container, length: Timeframe) -> dict[str, Instrumen
         ConfigError, StoreError: as :func:`tables`.
     """
     chosen, view = benchmark_instruments(house), house.settings.backtest.prices
-    if chosen and view is PriceView.RAW and _factors(house, chosen[0]) is not None:
+    if chosen and view is PriceView.RAW and _has_factors(house, chosen[0]):
         view = PriceView.TOTAL_RETURN  # a rival that keeps its splits and dividends, as the account does
     return tables(house, Selection(chosen, length, view)) if chosen else {}
+
+
+def _has_factors(house: Container, instrument: Instrument) -> bool:
+    """Whether the corporate actions of a stock or a fund are stored."""
+    try:
+        return instrument.asset_class in ADJUSTABLE and house.bars.actions.factors(instrument.symbol) is not None
+    except NoFactors:
+        return False
 
 
 def measures(

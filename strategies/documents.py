@@ -11,6 +11,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from strategies.base import BaseStrategy
+from tradewright.dsl.problem import DocumentRefused
+from tradewright.dsl.source import read
 from tradewright.model.errors import ConfigError
 from tradewright.model.strategy import Feature
 
@@ -27,7 +29,15 @@ _KIND = re.compile(r"""^kind\s*:|["']kind["']\s*:""", re.MULTILINE)
 
 def is_document(text: str) -> bool:
     """Whether a strategy file is a document: it has ``rules`` and names no ``kind``."""
-    return _RULES.search(text) is not None and _KIND.search(text) is None
+    if _RULES.search(text) is None:
+        return False
+    if _KIND.search(text) is None:
+        return True
+    try:
+        said = read(text).values  # a note may speak of a "kind:"
+    except DocumentRefused:
+        return False
+    return "rules" in said and "kind" not in said
 
 
 def stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:

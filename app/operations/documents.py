@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from strategies.documents import LIBRARY
@@ -40,15 +42,17 @@ class Formatted(FrozenModel):
 
 
 def text_of(file: Path) -> str:
-    """The text of a document.
+    """The text of a document, with the ends of its lines as they are.
 
     Raises:
-        ConfigError: it cannot be read, is too large, or is no UTF-8.
+        ConfigError: it cannot be read, is no file (a folder, a pipe, a device), is too large, or is no UTF-8.
     """
     try:
+        if file.exists() and not file.is_file():
+            raise ConfigError("it is no plain file", where=str(file), remedy="name a file")
         if file.stat().st_size > MAX_BYTES:
             raise ConfigError(f"larger than {MAX_BYTES} bytes", where=str(file), remedy="split it")
-        return file.read_text(encoding="utf-8")
+        return file.read_bytes().decode("utf-8")
     except OSError as error:
         remedy = "name a file that is there"
         raise ConfigError(f"the file cannot be read: {error.strerror}", where=str(file), remedy=remedy) from error
@@ -89,16 +93,27 @@ def format_file(file: Path, *, only_look: bool) -> Formatted:
         only_look: whether the file stays as it is.
 
     Raises:
-        ConfigError: it cannot be read, or is no YAML.
+        ConfigError: it cannot be read or written, or is no YAML.
     """
     text = text_of(file)
     made = formatted(text)
     if made != text and not only_look:
-        beside = file.with_name(f".{file.name}.tmp")
-        beside.write_text(made, encoding="utf-8")
+        _rewrite(file.resolve(), made)  # a link stays one
+    return Formatted(file=str(file), changed=made != text)
+
+
+def _rewrite(file: Path, text: str) -> None:
+    """Replace the text of a file, whole or not at all; its mode stays."""
+    beside = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        beside.write_bytes(text.encode())
         shutil.copymode(file, beside)
         beside.replace(file)
-    return Formatted(file=str(file), changed=made != text)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
+        remedy = "make its folder writable; the file is as it was"
+        raise ConfigError(f"it cannot be written: {error.strerror}", where=str(file), remedy=remedy) from error
 
 
 def schema_text() -> str:

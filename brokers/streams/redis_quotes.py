@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -10,7 +10,7 @@ import redis
 
 from tradewright.model.broker import Quote
 from tradewright.model.errors import StoreError
-from tradewright.store.latest_quotes import SIDES, Row, quotes_of, sides_of
+from tradewright.store.latest_quotes import SIDES, Row, UnreadableQuote, quotes_of, sides_of
 
 PREFIX = "tradewright:quotes"
 PATIENCE = 5.0
@@ -56,7 +56,7 @@ class RedisQuotes:
     def newest(self, instrument: str) -> Quote | None:
         """The newest prices of an instrument; None where there are none."""
         found = self._tried(lambda: self._client.hgetall(f"{PREFIX}:{instrument}"))
-        return quotes_of(_rows(instrument, found)).get(instrument)
+        return self._quotes(_rows(instrument, found)).get(instrument)
 
     def all(self) -> dict[str, Quote]:
         """The newest prices of every instrument, by symbol."""
@@ -68,9 +68,16 @@ class RedisQuotes:
                 asked.hgetall(f"{PREFIX}:{name}")
             return list(asked.execute())
 
-        return quotes_of(
+        return self._quotes(
             row for name, found in zip(names, self._tried(read), strict=True) for row in _rows(name, found)
         )
+
+    def _quotes(self, rows: Iterable[Row]) -> dict[str, Quote]:
+        try:
+            return quotes_of(rows)
+        except UnreadableQuote as error:
+            remedy = f"delete the keys {PREFIX}*; the stream keeps new prices"
+            raise StoreError(f"the newest quotes are damaged: {error}", where=self._where, remedy=remedy) from error
 
     def close(self) -> None:
         """Close the connections."""
@@ -85,5 +92,5 @@ class RedisQuotes:
             raise StoreError(what, where=self._where, remedy=remedy) from None
 
 
-def _rows(instrument: str, found: dict[str, str]) -> list[Row]:
-    return [(instrument, side, found[side], int(found[f"{side}_time"])) for side in SIDES if side in found]
+def _rows(instrument: str, found: dict[str, str]) -> Iterator[Row]:
+    return ((instrument, side, found[side], int(found.get(f"{side}_time", ""))) for side in SIDES if side in found)

@@ -15,6 +15,7 @@ REMEDY = "nothing was stored; try again, and tell the vendor if it stays so"
 UNKNOWN = math.nan
 """A value that the vendor does not tell."""
 _TOLD = 80
+_FIRST, _LAST = -(2**63) + 10**9, 2**63 - 10**9
 _INSTANT = re.compile(r"(?P<second>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(?P<part>\d{1,9}))?(?:Z|\+00:00)")
 
 
@@ -64,13 +65,13 @@ class Reader:
         raise self.wrong(f"{name} of a bar is no number: {_shown(value)}")
 
     def price(self, value: object, name: str) -> Decimal:
-        """An exact price of a text or a number, 0 included."""
+        """An exact price of a text or a number, 0 included: below 1e21, at most 40 digits, 30 after the point."""
         if isinstance(value, int | float | str) and not isinstance(value, bool):
             try:
                 found = Decimal(repr(value) if isinstance(value, float) else value)
             except InvalidOperation:
                 found = Decimal("NaN")
-            if found.is_finite() and found >= 0:
+            if found.is_finite() and found >= 0 and _is_plain(found):
                 return found
         raise self.wrong(f"{name} is no price: {_shown(value)}")
 
@@ -84,7 +85,7 @@ class Reader:
         """A moment in milliseconds since 1970, as nanoseconds."""
         if not isinstance(value, int) or isinstance(value, bool):
             raise self.wrong(f"{name} of a bar is no time in milliseconds: {_shown(value)}")
-        return value * 1_000_000
+        return self._known_time(value * 1_000_000, value, name)
 
     def instant(self, value: object, name: str) -> int:
         """A moment of RFC 3339 in UTC with up to nine digits of a second, as nanoseconds since 1970."""
@@ -102,7 +103,19 @@ class Reader:
             found = None
         if found is None or found.tzinfo is None:
             raise self.wrong(f"{name} of a bar is no time with a zone: {_shown(value)}")
-        return round(found.timestamp()) * 1_000_000_000
+        return self._known_time(round(found.timestamp()) * 1_000_000_000, value, name)
+
+    def _known_time(self, found: int, value: object, name: str) -> int:
+        """Nanoseconds of a moment that is in the range of all times, 1677 to 2262."""
+        if not _FIRST < found < _LAST:
+            raise self.wrong(f"{name} is no time that can be: {_shown(value)}")
+        return found
+
+
+def _is_plain(price: Decimal) -> bool:
+    """Whether a price has a size and digits that prices have: no power of ten that no sum could hold."""
+    _sign, digits, exponent = price.as_tuple()
+    return len(digits) <= 40 and isinstance(exponent, int) and exponent >= -30 and price.adjusted() <= 20
 
 
 def _shown(value: object) -> str:

@@ -57,7 +57,7 @@ class HttpLines:
                     *whole, rest = (rest + part).split(b"\n")
                     for line in whole:
                         if line.strip():
-                            yield line
+                            yield self._cleaned(line)
                     if len(rest) > MOST_BYTES:
                         raise self._lost(f"a line is longer than {MOST_BYTES // 1024} KiB")
         except (httpx.TransportError, httpx.DecodingError) as error:
@@ -82,6 +82,12 @@ class HttpLines:
 
     def _lost(self, what: str) -> VendorUnavailable:
         return VendorUnavailable(self._clean(what)[: 2 * _TOLD], where=self.where)
+
+    def _cleaned(self, line: bytes) -> bytes:
+        """A line without the secrets that a vendor may send back."""
+        for secret in self._secrets:
+            line = line.replace(secret.encode(), b"***")
+        return line
 
     def _clean(self, text: str) -> str:
         for secret in self._secrets:

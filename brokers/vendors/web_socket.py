@@ -7,7 +7,7 @@ no other host.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,7 +65,7 @@ class WebSocketClient:
                 max_size=MOST_BYTES,
                 max_queue=QUEUED,
             ) as connection:
-                yield Socket(connection)
+                yield Socket(connection, self._clean)
         except ConnectionClosed as end:
             raise self._lost(f"the link is closed: {end}") from None
         except InvalidStatus as answer:
@@ -93,22 +93,23 @@ class WebSocketClient:
 class Socket:
     """One link that stands."""
 
-    def __init__(self, connection: ClientConnection) -> None:
-        self._connection = connection
+    def __init__(self, connection: ClientConnection, clean: Callable[[str], str]) -> None:
+        self._connection, self._clean = connection, clean
 
     async def send(self, document: object) -> None:
         """Send a JSON document."""
         await self._connection.send(json.dumps(document))
 
     async def receive(self) -> Any:
-        """The next JSON document.
+        """The next JSON document, without the secrets that a vendor may send back.
 
         Raises:
             ValueError: for a message that is none.
         """
         text = await self._connection.recv()
         try:
-            return json.loads(text, parse_constant=_no_number)
+            plain = text if isinstance(text, str) else text.decode()
+            return json.loads(self._clean(plain), parse_constant=_no_number)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"a message is no JSON document: {error}") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from pathlib import Path
@@ -85,9 +86,26 @@ def test_examples_are_listed_and_printed_as_they_are() -> None:
     assert "did you mean 'ma_crossover'?" in refused.err
 
 
-@pytest.mark.parametrize("name", ["none.yaml", "binary.yaml", "."])
+def test_formatting_keeps_links_and_ends_of_lines_and_leaves_a_file_that_it_cannot_replace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, link = tmp_path / "ma_crossover.yaml", tmp_path / "link.yaml"
+    before = SOUND.read_text().replace("ma(close, fast)", "ma(close,fast)").replace("\n", "\r\n").encode()
+    file.write_bytes(before)
+    link.symlink_to(file.name)
+    with monkeypatch.context() as full:
+        full.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        assert say("dsl", "fmt", str(link), "--json").status == 1
+    assert (file.read_bytes(), sorted(tmp_path.iterdir())) == (before, [link, file])
+    assert say("dsl", "fmt", str(link)).status == 0
+    assert link.is_symlink()
+    assert file.read_bytes() == SOUND.read_bytes().replace(b"\n", b"\r\n")
+
+
+@pytest.mark.parametrize("name", ["none.yaml", "binary.yaml", ".", "pipe.yaml"])
 def test_what_cannot_be_read_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"id: \xff\xfe")
+    os.mkfifo(tmp_path / "pipe.yaml")
     for command in ("check", "explain", "fmt"):
         said = say("dsl", command, str(tmp_path / name), "--json")
         assert said.status == 1

@@ -145,6 +145,10 @@ def test_a_stopped_search_counts_nothing_and_goes_on(
     kept.write_bytes(kept.read_bytes().replace(b"[", b"[7", 1))
     assert run_of(house) == whole, "what was damaged is computed again"
     assert computed[5:] == [4] * 9
+    for more in ((), ("evaluation.days_per_year=99",)):
+        with pytest.raises(KeyboardInterrupt):
+            sweep((*house.overrides, *GRID, *more), optuna=STEPS, top=0, progress=stop)
+    assert len(list(running.glob("*.search"))) == 2, "figures of other years are others"
 
 
 def test_without_the_extra_it_is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from strategies.documents import LIBRARY
-from tests.dsl.support import text_of
+from strategies.documents import LIBRARY, strategy_class
+from tests.dsl.support import messages, text_of
 from tests.dsl.test_static_cases import CASES, planted
 from tradewright.dsl.check import check, compiled
 from tradewright.dsl.document import DIALECT, SCHEMA_ID, json_schema, shaped
@@ -148,6 +148,12 @@ def test_a_place_is_exact_in_every_style_of_yaml(style: str) -> None:
         ("- 1", "a document is a mapping"),
         ("a: &x 1\nb: *x", "*x is an alias; write the value out"),
         ("a: !!python/object:os.system 1", "the tag"),
+        ("a: !!bool 1", "the tag"),
+        ("a: !!map 1", "the tag"),
+        ("a: !!str {}", "the tag"),
+        ("a: !x 1", "the tag"),
+        (r'a: "\ud800"', "half of a character"),
+        (r'"\udfff": 1', "half of a character"),
         ("a: 1\na: 2", "stands twice"),
         ("a: .inf", "no finite decimal number"),
         ("a: 1_000", "no finite decimal number"),
@@ -235,3 +241,76 @@ def test_the_layout_changes_expressions_alone_and_keeps_their_meaning() -> None:
     ).replace("close<ma(close,20)", "close < ma(close, 20)")
     assert compiled(made)[1].hash == compiled(text)[1].hash
     assert formatted(made) == made
+
+
+@pytest.mark.parametrize("name", sorted(
+    {name for name in dir(strategy_class(*compiled(text_of()))) if not name.startswith("_")} - {"name", "parameters"}
+    | {"params", "rules", "exits", "metadata", "dsl"}
+))  # fmt: skip
+def test_no_parameter_takes_the_place_of_something_that_a_strategy_has(name: str) -> None:
+    rule = {"if": f"close > ma(close, {name})", "then": "buy"}
+    params = {"size_pct": 0.01, name: {"value": 5, "min": 1, "max": 9}}
+    found = check(text_of(params=params, rules=[rule, {"if": f"close < ma(close, {name})", "then": "close"}]))
+    assert [each for each in messages(found) if "has another meaning" in each]
+
+
+@pytest.mark.parametrize(
+    ("condition", "params", "where"),
+    [
+        ("ma(ma(ma(close + open, 10000), 10000), 10000) > 1", {}, "rules[0].if"),
+        ("zscore(" * 20 + "close" + ", 5)" * 20 + " > 1", {}, "rules[0].if"),
+        ("ma(ma(close + open, window), 1000) > 1", {"window": 20}, "rules[0].if"),
+        ("ma(close + open, 1000) > 1", {"cooldown_bars": 500}, "params.cooldown_bars"),
+    ],
+)
+def test_windows_within_windows_that_no_backtest_would_end_are_refused(
+    condition: str, params: dict[str, int], where: str
+) -> None:
+    rules = [{"if": condition, "then": "buy"}, {"if": "close < open", "then": "close"}]
+    grid = {"window": [20, 500]} if "window" in params else {}
+    found = check(text_of(params={"size_pct": 0.01, **params}, rules=rules, grid=grid)).errors
+    assert [each.loc.path for each in found if "values in every bar" in each.message] == [where]
+    rules[0]["if"] = "ma(ma(close + open, 100), 300) > open"
+    shorter = check(text_of(rules=rules))
+    assert not [each for each in shorter.errors if "values in every bar" in each.message]
+
+
+@pytest.mark.parametrize("written", ["(100)", "((.5))", "(1e3)", "-(1)"])
+def test_formatting_makes_no_number_of_an_expression(written: str) -> None:
+    for quote in ("", "'"):
+        row = f"- {{if: 'close>open', then: buy, limit: {quote}{written}{quote}}}"
+        text = f"id: a\nname: A\ntimeframe: null\nparams: {{size_pct: 0.01}}\nmetadata: {{}}\nrules:\n{row}\n"
+        said = [read(each).values["rules"][0] for each in (text, formatted(text))]
+        assert [each["if"] for each in said] == ["close>open", "close > open"]
+        assert [type(each["limit"]) for each in said] == [str, str]
+
+
+def changes(count: int, first: int = 1) -> str:
+    """A condition that stands for about 3 * 2 ** count terms: each lag is the sum of other powers of two."""
+    return "change(" * count + "close" + "".join(f", {2**place * first})" for place in range(count)) + " > 0"
+
+
+def test_expressions_that_double_with_each_word_are_refused_before_they_are_built() -> None:
+    """Forty doublings would fill any memory; 50 rules of the allowed size would keep the compiler for an hour."""
+    last = {"if": "close < open", "then": "close"}
+    params = {f"p{place}": {"value": 1, "min": 1, "max": 99} for place in range(40)}
+    doubled = "change(" * 40 + "close" + "".join(f", {name})" for name in params) + " > 0"
+    wide = check(text_of(params={"size_pct": 0.01, **params}, rules=[{"if": doubled, "then": "buy"}, last]))
+    assert "more than 2000 terms" in messages(wide)[0]
+    many = check(text_of(rules=[*({"if": changes(9, odd), "then": "buy"} for odd in (1, 3, 5, 7, 9, 11)), last]))
+    assert [each.message for each in many.errors] == ["the document stands for 7416 terms, at most 4000 are allowed"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("close * size_pct > 1", "size_pct is how much is bought"),
+        ("macd(close, fast, slow, 3) > 0", "macd needs fast < slow"),
+        (f"close of {'A' * 65} > open", "is no name of an instrument"),
+        ("close of _X > open", "'_X' is no name of an instrument"),
+    ],
+)
+def test_what_a_backtest_would_refuse_is_refused_before_it(condition: str, told: str) -> None:
+    rules = [{"if": condition, "then": "buy"}, {"if": "close < open and fast > 1 and slow > 1", "then": "close"}]
+    found = check(text_of(params={"size_pct": 0.01, "fast": 30, "slow": 5}, rules=rules))
+    assert told in messages(found)[0]

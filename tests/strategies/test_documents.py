@@ -213,6 +213,10 @@ def test_what_signals_do_not_carry_is_refused_with_the_file_of_the_document(tmp_
         ('{"id": 1, "rules": []}', True),
         ("kind: x\nrules: 3", False),
         ("name: a\nkind: b", False),
+        ("rules: []\nmetadata: {notes: 'no \"kind\": at all'}", True),
+        ('{"rules": [], "metadata": {"kind": 1}}', True),
+        ('{"rules": [], "kind": 1}', False),
+        ('rules: [\nkind: "', False),
     ],
 )
 def test_a_document_has_rules_and_no_kind(text: str, expected: bool) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tradewright.model.bars import Bars, Floats, PriceView
-from tradewright.store.actions import adjust
+from tradewright.store.actions import adjust, ends_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,12 +80,9 @@ def corporate_actions(bars: Bars, factors: pd.DataFrame) -> CorporateActions:
 
 def _steps(bars: Bars, factors: pd.DataFrame) -> list[tuple[int, float, float, float]]:
     """Of each step of a factor table: the first bar after it, new units per old, dividend share, reference price."""
-    import pandas as pd
-
     if factors.empty:
         return []
-    ends = (factors["date"] + pd.Timedelta(days=1)).dt.tz_localize(factors["zone"].iloc[0])
-    firsts = np.searchsorted(bars.ts, ends.astype("datetime64[ns, UTC]").astype(np.int64).to_numpy(), side="left")
+    firsts = np.searchsorted(bars.ts, ends_of(factors), side="left")
     price, split = (np.append(factors[name].to_numpy(np.float64), 1.0) for name in ("price_factor", "split_factor"))
     references = factors["reference_price"].to_numpy(np.float64)
     return [

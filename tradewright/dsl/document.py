@@ -55,11 +55,20 @@ KNOWN: Mapping[str, Bounds] = {
 }
 """Parameters whose bounds need not be written (R-STRAT-17); the first five steer the orders (Q-05)."""
 
+SIZE = "size_pct"
+"""The known parameter that no expression may name."""
+
 STEERING = ("stop_loss_pct", "take_profit_pct", "max_hold_bars", "cooldown_bars")
 """Known parameters that the decision itself reads, without being named in an expression."""
 
 COMMON = frozenset({"name", "kind", "confidence", "instruments", "timeframe", "parameters", "others", "grid"})
 """Keys that every strategy file has; no parameter may be called so."""
+
+_OF_A_DOCUMENT = ("params", "rules", "exits", "metadata", "dsl")
+_OF_A_STRATEGY = ("bounds", "place", "program", "prepare_state", "generate_signal", "parameter_rules",
+                  "other_instruments", "post_trade_update")  # fmt: skip
+ATTRIBUTES = frozenset({*_OF_A_DOCUMENT, *_OF_A_STRATEGY})
+"""What a strategy has beside its parameters; a parameter of that name would take its place."""
 
 Expression = Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)]
 
@@ -270,7 +279,7 @@ def _number_in_words(value: object) -> str:
 
 def _names(source: Source, document: StrategyDocument) -> list[Problem]:
     """Parameters whose names mean something else."""
-    taken = {*FUNCTIONS, *SERIES, *KEYWORDS, *COMMON, "id", "nan", "inf"}
+    taken = {*FUNCTIONS, *SERIES, *KEYWORDS, *COMMON, *ATTRIBUTES, "id", "nan", "inf"}
     return [
         Problem(
             code=Code.SCHEMA_INVALID,

@@ -13,7 +13,7 @@ from tradewright.dsl.source import read
 def formatted(text: str) -> str:
     """A document whose expressions are printed with single spaces and the fewest parentheses; comments stay.
 
-    An expression that cannot be read, or that runs over several lines, stays as it is.
+    An expression that cannot be read, that runs over several lines, or that would become a number, stays as it is.
 
     Raises:
         DocumentRefused: the text is no YAML.
@@ -29,8 +29,15 @@ def formatted(text: str) -> str:
             said = printed(parse(node.value))
         except Refusal:
             continue
+        if not quote and _is_no_text(said):
+            continue
         text = f"{text[:start]}{quote}{said}{quote}{text[end:]}"
     return text
+
+
+def _is_no_text(scalar: str) -> bool:
+    """Whether YAML takes a plain scalar for a number: ``(100)`` is text, and ``100`` is none."""
+    return not isinstance(read(f"said: {scalar}").values["said"], str)
 
 
 def _expressions(root: Node | None) -> list[ScalarNode]:

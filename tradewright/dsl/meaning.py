@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
+from itertools import islice
 
-from tradewright.dsl.document import StrategyDocument
+from tradewright.dsl.document import SIZE, StrategyDocument
 from tradewright.dsl.functions import (
     AHEAD,
     FUNCTIONS,
@@ -20,8 +21,10 @@ from tradewright.dsl.functions import (
 )
 from tradewright.dsl.grammar import Syntax, parse, printed
 from tradewright.dsl.problem import Code, Refusal
+from tradewright.dsl.reach import valued
 from tradewright.dsl.terms import Op, Term, arithmetic, column, compared, joined, number, opposite, parameter, walk
 from tradewright.model.bars import Timeframe
+from tradewright.model.base import NAME_PATTERN
 
 MAX_TERMS = 2_000
 _SIGNS = {"+": Op.ADD, "-": Op.SUBTRACT, "*": Op.MULTIPLY, "/": Op.DIVIDE}
@@ -72,9 +75,7 @@ class Reader:
             wanted, found = ("a condition", "a number") if is_boolean else ("a number", "a condition")
             hint = "compare it with something, as in close > 100" if is_boolean else "leave the comparison out"
             raise Refusal(Code.STATIC_FAIL, f"{wanted} is needed here, this is {found}", tree.start, hint)
-        if sum(1 for _ in walk(typed.term)) > MAX_TERMS:
-            raise Refusal(Code.STATIC_FAIL, f"the expression stands for more than {MAX_TERMS} terms", tree.start)
-        return typed.term
+        return _bounded(typed.term, tree)
 
     def _typed(self, node: Syntax) -> Typed:
         match node.kind:
@@ -126,6 +127,9 @@ class Reader:
         name = node.text
         if name in SERIES:
             return Typed(column(name), False, UNITS[name])
+        if name == SIZE:
+            told = f"{SIZE} is how much is bought, and no part of a rule"
+            raise Refusal(Code.STATIC_FAIL, told, node.start, "write the number, or a parameter of its own")
         if name in self.document.params:
             self.used.add(name)
             return Typed(parameter(name), False)
@@ -158,6 +162,10 @@ class Reader:
         if on and on not in tuple(Timeframe):
             known = ", ".join(Timeframe)
             raise Refusal(Code.PARSE_ERROR, f"there is no timeframe {on!r}", node.children[0].end, f"one of {known}")
+        if of and not NAME_PATTERN.fullmatch(of):
+            told = f"{of[:70]!r} is no name of an instrument"
+            hint = "letters, digits and . _ : / -, a letter or a digit first, at most 64"
+            raise Refusal(Code.STATIC_FAIL, told, node.children[0].end, hint)
         inner = self._typed(node.children[0])
         if inner.term.op is not Op.COLUMN or inner.term.lags or inner.term.words[1] or inner.term.words[2]:
             hint = "write it at the series, as in sma(close on 1d, 50), or at an indicator, as in atr(14) on 1d"
@@ -184,12 +192,13 @@ class Reader:
         if len(given) == 2 and given[1].unit is not Unit.ANY:
             self._same_unit(given[0], given[1], node, "compared with")
         unit = function.unit or (given[0].unit if given else Unit.ANY)
-        return Typed(function.build(*(each.term for each in given)), function.gives is Kind.BOOLEAN, unit)
+        built = _bounded(function.build(*(each.term for each in given)), node)
+        return Typed(built, function.gives is Kind.BOOLEAN, unit)
 
     def _ordered(self, name: str, given: list[Typed], node: Syntax) -> None:
         if name.startswith("macd"):
-            fast, slow = given[1].term.number, given[2].term.number
-            if fast is not None and slow is not None and fast >= slow:
+            fast, slow = (valued(each.term, self.document.values()) for each in given[1:3])
+            if fast >= slow:
                 raise Refusal(Code.STATIC_FAIL, f"{name} needs fast < slow", node.start, "exchange them")
 
     def _argument(self, argument: Argument, node: Syntax, name: str) -> Typed:
@@ -244,6 +253,13 @@ class Reader:
         if argument.kind is Kind.CONSTANT and lowest < argument.least:
             raise _too_small(argument, lowest, node)
         return typed
+
+
+def _bounded(term: Term, node: Syntax) -> Term:
+    """A term that is not too large; looked at on the way, because each ``change`` of a ``change`` doubles it."""
+    if next(islice(walk(term), MAX_TERMS, None), None) is not None:
+        raise Refusal(Code.STATIC_FAIL, f"the expression stands for more than {MAX_TERMS} terms", node.start)
+    return term
 
 
 def _too_small(argument: Argument, lowest: float, node: Syntax) -> Refusal:

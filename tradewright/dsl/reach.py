@@ -86,6 +86,29 @@ def _known_from(term: Term, values: Mapping[str, float]) -> float:
     return arguments[0]
 
 
+def values_read(values: Mapping[str, float], *terms: Term) -> float:
+    """How many values a decision computes in one bar for some terms: windows within windows multiply."""
+    known: dict[Term, float] = {}
+
+    def of(*roots: Term) -> float:
+        total, seen, stack = 0.0, set[Term](), list(roots)
+        while stack:
+            term = stack.pop()
+            if term in seen:
+                continue
+            seen.add(term)
+            if term.op in ROLLING:
+                if term not in known:
+                    known[term] = valued(term.args[1], values) * of(term.args[0])
+                total += known[term]
+            else:
+                total += 1.0
+                stack.extend(() if term.op is Op.COLUMN else term.args)
+        return total
+
+    return of(*terms)
+
+
 Range = tuple[float, float]
 _ALL: Range = (-math.inf, math.inf)
 

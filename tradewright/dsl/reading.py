@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tradewright.dsl.document import STEERING, Rule, RuleAction, StrategyDocument
+from tradewright.dsl.document import SIZE, STEERING, Rule, RuleAction, StrategyDocument
 from tradewright.dsl.meaning import Reader
 from tradewright.dsl.problem import Code, Hint, Problem, Refusal, Severity
 from tradewright.dsl.program import Exits, Program, Side
@@ -13,7 +13,6 @@ from tradewright.dsl.terms import Op, Term, joined
 
 EXITS = ("stop", "take_profit", "trail")
 PRICES = ("limit", "stop_entry")
-SIZE = "size_pct"
 
 
 @dataclass

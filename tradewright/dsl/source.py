@@ -24,6 +24,7 @@ MAX_CHARACTERS = 65_536
 MAX_DEPTH = 8
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = frozenset(f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq", "timestamp"))
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NESTED = re.compile(rf"(?:[\[{{]\s*){{{MAX_DEPTH + 2}}}")
 
 
@@ -36,6 +37,10 @@ class _Composer(Composer):
         if self.parser.check_event(AliasEvent):
             event = self.parser.peek_event()
             raise _AliasError(problem=f"*{event.anchor}", problem_mark=event.start_mark)
+        event = self.parser.peek_event()
+        if (tag := getattr(event, "tag", None)) is not None:
+            place = event.start_mark.line + 1, event.start_mark.column + 1
+            raise _refused(f"the tag {tag} is not allowed; write plain values", *place)
         return super().compose_node(parent, index)
 
 
@@ -119,6 +124,7 @@ def _check(node: Node, path: str = "") -> None:
                 raise _refused("a key must be text", *at)
             if str(key.tag) != f"{_TAG}str":
                 raise _refused(f"a key must be text, not {key.value}; a comma parts entries: write 35.5, not 35,5", *at)
+            _check(key, path)
             if key.value in seen:
                 raise _refused(f"the key {key.value!r} stands twice; keep one", *at)
             seen.add(key.value)
@@ -126,6 +132,8 @@ def _check(node: Node, path: str = "") -> None:
     elif isinstance(node, SequenceNode):
         for place_in_list, item in enumerate(node.value):
             _check(item, f"{path}[{place_in_list}]")
+    elif _SURROGATE.search(node.value):
+        raise _refused("it holds half of a character (a surrogate)", *place)
     elif str(node.tag) in (f"{_TAG}float", f"{_TAG}int") and not _is_number(node.value):
         raise _refused(f"{node.value} is no finite decimal number", *place)
 

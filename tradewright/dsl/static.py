@@ -7,9 +7,15 @@ from collections.abc import Iterator
 from tradewright.dsl.document import RuleAction
 from tradewright.dsl.problem import Hint, Problem
 from tradewright.dsl.program import Program
-from tradewright.dsl.reach import Range, first_bars, ranged
+from tradewright.dsl.reach import Range, first_bars, ranged, values_read
 from tradewright.dsl.reading import PRICES, DocumentReading
 from tradewright.dsl.terms import FALSE, ROLLING, TRUE, Op, Term, walk
+
+MOST_VALUES = 200_000
+"""Values that an expression may compute in one bar: some ten thousandths of a second."""
+
+MOST_TERMS = 4_000
+"""Terms of all expressions together: a thousand of them take the compiler half a minute."""
 
 _OTHER = {RuleAction.BUY: RuleAction.SELL, RuleAction.SELL: RuleAction.BUY}
 _ENTRIES = frozenset(_OTHER)
@@ -23,6 +29,7 @@ def examine(reading: DocumentReading, program: Program, bars: int | None) -> lis
     """
     found = [*_entries_and_exits(reading, program), *_prices(reading), *_bounded_risk(reading, program)]
     found += [*_said_twice(reading, program), *_constant(reading, program), *_contradictions(reading)]
+    found += _effort(reading, program)
     return [*found, *_windows(reading), *_distances(reading, program), *_length(reading, bars)]
 
 
@@ -129,6 +136,22 @@ def _windows(reading: DocumentReading) -> Iterator[Problem]:
             if each.op in ROLLING and not any(inner.op is Op.COLUMN for inner in walk(each.args[0])):
                 yield reading.problem("a window over what never changes", path, Hint(text="leave the window out"))
                 break
+
+
+def _effort(reading: DocumentReading, program: Program) -> Iterator[Problem]:
+    """More terms than a compiler takes, and windows within windows, of which one bar would take seconds."""
+    document = reading.document
+    tried = {name: max(map(float, values)) for name, values in document.grid.items()}
+    most = {name: max(value, tried.get(name, value)) for name, value in document.values().items()}
+    quiet, terms = program.cooldown(), sum(1 for _ in walk(*(term for _, term in program.roots())))
+    if terms > MOST_TERMS:
+        told = f"the document stands for {terms} terms, at most {MOST_TERMS} are allowed"
+        yield reading.problem(told, "rules", Hint(text="write fewer or shorter rules"))
+    paths = reading.terms() | ({} if quiet is None else {"params.cooldown_bars": quiet})
+    for path, term in paths.items():
+        if (needed := values_read(most, term)) > MOST_VALUES:
+            told = f"it computes {needed:.3g} values in every bar, at most {MOST_VALUES} are allowed"
+            yield reading.problem(told, path, Hint(text="shorten the windows, or do not put one into another"))
 
 
 def _distances(reading: DocumentReading, program: Program) -> Iterator[Problem]:

@@ -24,7 +24,8 @@ from tradewright.store.bars import BarStore, UpsertReport
 
 _SECOND = 1_000_000_000
 AHEAD, BEHIND = 60 * _SECOND, 2 * 86_400 * _SECOND
-"""A bar that closes further in the future, or that began longer ago, is of another time than the present."""
+"""A bar that closes further in the future (by half of its length, where that is less), or that began longer ago, is of
+another time than the present."""
 LOOKED_AT = timedelta(days=1)
 """The newest stored bars among which holes are looked for when a link is made."""
 
@@ -176,7 +177,8 @@ class Intake:
 
     def _of_another_time(self, row: _Series, bar: LiveBar) -> str:
         now = pd.Timestamp(self._clock.now()).value
-        if calendar_of(row.instrument).bar_close(self._timeframe, bar.start) > now + AHEAD:
+        ahead = min(AHEAD, self._timeframe.seconds * _SECOND // 2)
+        if calendar_of(row.instrument).bar_close(self._timeframe, bar.start) > now + ahead:
             return "it closes in the future"
         return "it is of another time than the present" if bar.start < now - BEHIND else ""
 

@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 import pandas as pd
 
 from tradewright.calendars.registry import calendar_of
 from tradewright.live.backoff import Backoff
-from tradewright.live.intake import Counts, Intake, Tell
+from tradewright.live.intake import AHEAD, Counts, Intake, Tell
 from tradewright.live.tick_bars import TickBars
 from tradewright.model.bars import Timeframe
 from tradewright.model.broker import Quote
@@ -29,6 +30,7 @@ STEADY = 60.0
 """Seconds that a link has to stand until its next loss counts as the first one."""
 TOLD_UNREAD = 10
 """Messages that cannot be read of which each is told; of later ones only the number."""
+SIDES = ("bid", "ask", "last")
 _GRACE = 1_000_000_000
 """Nanoseconds for which a bar of ticks waits after its end: a tick of its last moment may be under way."""
 
@@ -124,7 +126,8 @@ class Stream:
             else {each.symbol: TickBars(each, timeframe, feed.kind_of(each)) for each in instruments}
         )
         self._touched: dict[str, None] = {}
-        self._fresh: dict[tuple[str, bool, bool], Quote] = {}
+        self._fresh: dict[tuple[str, str], tuple[int, Decimal]] = {}
+        self._below_zero = {each.symbol: each.negative_prices for each in instruments}
 
     async def run(self) -> Told:
         """Take in until a limit is reached; without one, until it is cancelled.
@@ -248,17 +251,36 @@ class Stream:
                 self._touched[each.symbol] = None
 
     async def _tick(self, tick: Tick) -> None:
+        if told := self._doubt(tick):
+            self._unread(Unread(told))
+            return
         self.told.ticks += 1
-        moment = pd.Timestamp(tick.time, tz="UTC").floor("us").to_pydatetime()
-        quote = Quote.at(moment, tick.symbol, bid=tick.bid, ask=tick.ask, last=tick.last)
-        self._fresh[tick.symbol, tick.bid is not None, tick.last is not None] = quote
+        for side in SIDES:
+            price, place = getattr(tick, side), (tick.symbol, side)
+            if price is not None and (place not in self._fresh or tick.time >= self._fresh[place][0]):
+                self._fresh[place] = tick.time, price
         if (bars := self._ticks.get(tick.symbol)) is not None and (bar := bars.add(tick)) is not None:
             await self._made([bar])
 
+    def _doubt(self, tick: Tick) -> str:
+        """Why a tick is not believed; empty where it is.
+
+        One of the future would stand as the newest price, and in the way of every later bar, until its time has come.
+        """
+        if tick.time > pd.Timestamp(self._clock.now()).value + AHEAD:
+            return f"a price of {tick.symbol} is of the future: {pd.Timestamp(tick.time, tz='UTC').isoformat()}"
+        prices = (tick.bid, tick.ask, tick.last)
+        if not self._below_zero.get(tick.symbol) and any(price is not None and price <= 0 for price in prices):
+            return f"a price of {tick.symbol} is not above 0"
+        return ""
+
     def _keep_quotes(self) -> None:
-        """Keep the newest of the quotes that came together."""
-        self._quotes.put(self._fresh.values())
-        self._fresh = {}
+        """Keep the newest price of each side among those that came together."""
+        fresh, self._fresh = self._fresh, {}
+        self._quotes.put(
+            Quote.at(pd.Timestamp(moment, tz="UTC").floor("us").to_pydatetime(), symbol, **{side: price})
+            for (symbol, side), (moment, price) in fresh.items()
+        )
 
     async def _made(self, bars: Iterable[LiveBar]) -> None:
         for bar in bars:

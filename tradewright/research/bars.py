@@ -9,6 +9,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from tradewright.backtest.corporate import CorporateActions, corporate_actions
 from tradewright.calendars.registry import calendar_of
 from tradewright.model.bars import BarKind, Bars, PriceView, Timeframe
 from tradewright.model.errors import DataError
@@ -17,6 +18,7 @@ from tradewright.model.instrument import FACTOR_COLUMNS, AssetClass, Instrument
 from tradewright.model.ports import Feed
 from tradewright.model.secondary import SecondarySeries
 from tradewright.scenarios.scenario import Scenario
+from tradewright.store.actions import NoFactors
 from tradewright.store.bars import BarStore, Coverage, UpsertReport
 from tradewright.store.dataset import bars_hash
 
@@ -32,23 +34,40 @@ class InstrumentBars:
     """One instrument of a backtest with its bars, of the kind that is read of it.
 
     ``secondary`` are the bars of other timeframes and instruments that the strategy reads; None where it reads none.
+    ``actions`` are the corporate actions of raw bars; None where the view has them in its prices, for an instrument
+    that has none, and for one without a table of them.
     """
 
     instrument: Instrument
     bars: Bars
     kind: BarKind = BarKind.TRADE
     secondary: SecondarySeries | None = None
+    actions: CorporateActions | None = None
 
     @cached_property
     def data_hash(self) -> str:
-        """The hash of all bars that are read, secondary ones included."""
-        own = bars_hash(self.bars)
-        return own if self.secondary is None else content_hash([own, self.secondary.digest])
+        """The hash of all bars that are read, secondary ones included, and of the corporate actions within them."""
+        found = [bars_hash(self.bars)]
+        if self.secondary is not None:
+            found.append(self.secondary.digest)
+        if self.actions is not None and len(self.actions.rows):
+            found.append(self.actions.digest)
+        return found[0] if len(found) == 1 else content_hash(found)
+
+    @property
+    def in_one_unit(self) -> Bars:
+        """The bars in the units after all splits of the table, prices and volumes, as the checks of data judge them."""
+        if self.actions is None:
+            return self.bars
+        units, bars = self.actions.split, self.bars
+        prices = {name: getattr(bars, name) * units for name in ("open", "high", "low", "close")}
+        return bars._replace(**prices, volume=bars.volume / units)
 
     def head(self, count: int) -> InstrumentBars:
         """The first ``count`` bars, and what is known of other series when the last of them has ended."""
         cut = None if self.secondary is None else self.secondary.head(count)
-        return replace(self, bars=self.bars.head(count), secondary=cut)
+        known = None if self.actions is None else self.actions.head(count)
+        return replace(self, bars=self.bars.head(count), secondary=cut, actions=known)
 
 
 @dataclass(frozen=True)
@@ -214,8 +233,26 @@ def read_instrument_bars(
         if make is not None and store.coverage(instrument.symbol, selection.timeframe) is None:
             make(instrument)
         bars = read_series(store, selection, instrument, selection.timeframe)
-        found[instrument.symbol] = InstrumentBars(instrument, bars, store.kind_of(instrument.symbol))
+        actions = actions_of(store, selection, instrument, bars)
+        found[instrument.symbol] = InstrumentBars(instrument, bars, store.kind_of(instrument.symbol), actions=actions)
     return found
+
+
+def actions_of(store: BarStore, selection: Selection, instrument: Instrument, bars: Bars) -> CorporateActions | None:
+    """The corporate actions of raw bars, which the account books.
+
+    None where the view has them in its prices, for an instrument that has none, and for one without a table of them, of
+    which the report says so.
+
+    Raises:
+        StoreError: the table is damaged.
+    """
+    if selection.view is not PriceView.RAW or instrument.asset_class not in ADJUSTABLE:
+        return None
+    try:
+        return corporate_actions(bars, store.actions.factors(instrument.symbol))
+    except NoFactors:
+        return None
 
 
 def read_base(store: BarStore, selection: Selection, instrument: Instrument) -> BaseBars | None:

@@ -204,7 +204,8 @@ class _KeptValues:
         self._space, self._objectives = space, objectives
         folder = space.parts[0].part.rules.running
         digests = [sets_digest(each.part.rules.recorder, each.made, each.specs) for each in space.parts]
-        self._file = None if folder is None else folder / f"{content_hash([digests, list(objectives)])}.search"
+        yearly = [each.days_per_year for each in space.parts]  # some objectives are a year's
+        self._file = None if folder is None else folder / f"{content_hash([digests, list(objectives), yearly])}.search"
         self._known = {} if self._file is None else _read(self._file)
 
     def of(self, places: Sequence[int]) -> dict[int, Values]:

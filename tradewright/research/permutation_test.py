@@ -16,6 +16,7 @@ from tradewright.evaluation.bar_permutation import can_be_permuted, permuted_bar
 from tradewright.evaluation.equity_curve import Sampling, levels, periods_per_year, returns_of
 from tradewright.evaluation.monte_carlo import Percentiles, percentiles_of
 from tradewright.evaluation.significance import shape_of
+from tradewright.model.bars import Bars, Floats, Times
 from tradewright.model.strategy import Strategy
 from tradewright.research.bars import InstrumentBars
 from tradewright.research.study import session_days
@@ -73,7 +74,7 @@ def permutation_test(
 
     def drawn(number: int) -> float:
         results = {
-            symbol: run(strategy, permuted_bars(item.bars, days[symbol], (seed, number)), parts[symbol])
+            symbol: run(strategy, *permuted_run(item.bars, days[symbol], (seed, number), parts[symbol]))
             for symbol, item in tables.items()
         }
         return _sharpe(next(iter(results.values())) if len(results) == 1 else pooled(results))
@@ -87,6 +88,27 @@ def permutation_test(
         sharpe=percentiles_of(found * scale),
         p_value=(1 + as_good) / (1 + permutations),
     )
+
+
+def permuted_run(bars: Bars, days: Times, seed: tuple[int, ...], spec: BacktestSpec) -> tuple[Bars, BacktestSpec]:
+    """Bars in another order, and the terms on them.
+
+    The steps of raw prices that corporate actions make are no moves: they stay on their bars, where the account books
+    the actions, and the prices between them are permuted. A dividend stays the same share of the price before it.
+    """
+    known = spec.actions
+    if known is None:
+        return permuted_bars(bars, days, seed), spec
+    whole = permuted_bars(_rescaled(bars, known.total, known.split), days, seed)
+    other, rows = _rescaled(whole, 1.0 / known.total, 1.0 / known.split), known.rows.copy()
+    before = rows[:, 0].astype(np.int64) - 1
+    rows[:, 2] *= other.close[before] / bars.close[before]
+    return other, replace(spec, actions=replace(known, rows=rows))
+
+
+def _rescaled(bars: Bars, prices: Floats, units: Floats) -> Bars:
+    columns = {name: getattr(bars, name) * prices for name in ("open", "high", "low", "close")}
+    return bars._replace(**columns, volume=bars.volume / units)
 
 
 def _sharpe(account: BacktestResult) -> float:

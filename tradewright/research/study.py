@@ -165,7 +165,7 @@ def _judged(
     if len(item.bars.ts) == 0:
         return known, None
     grid = calendar_of(item.instrument).expected_starts(timeframe, item.bars.ts)
-    found = (*gap_findings(item.bars.ts, grid, rules.severities), *_findings(item.bars, item.kind, grid, rules))
+    found = (*gap_findings(item.bars.ts, grid, rules.severities), *_findings(item.in_one_unit, item.kind, grid, rules))
     of_base = _base_findings(item, base, rules) if base else ()
     doubted = SUSPICIOUS if item.kind is BarKind.TRADE else (*SUSPICIOUS, Code.NO_SPREAD)
     gaps = next((finding for finding in found if finding.code is Code.GAPS), None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tradewright.model.bars import Bars, PriceView
+from tradewright.model.bars import Bars, PriceView, Times
 from tradewright.model.clock import Clock, SystemClock
 from tradewright.model.errors import DataError, StoreError
 from tradewright.model.instrument import FACTOR_COLUMNS, TickerSpan
@@ -174,18 +174,28 @@ def in_force(factors: pd.DataFrame, moment: datetime) -> pd.DataFrame:
 
 def adjust(bars: Bars, factors: pd.DataFrame, view: PriceView) -> Bars:
     """Apply a factor table with the column ``zone`` to raw bars; the spread, being relative, stays."""
-    import pandas as pd
-
     if view is PriceView.RAW or factors.empty:
         return bars
-    ends = (factors["date"] + pd.Timedelta(days=1)).dt.tz_localize(factors["zone"].iloc[0])
-    row = np.searchsorted(ends.astype("datetime64[ns, UTC]").astype(np.int64).to_numpy(), bars.ts, side="right")
+    row = np.searchsorted(ends_of(factors), bars.ts, side="right")
     split = np.append(factors["split_factor"].to_numpy(dtype=np.float64), 1.0)[row]
     price = split
     if view is PriceView.TOTAL_RETURN:
         price = np.append(factors["price_factor"].to_numpy(dtype=np.float64), 1.0)[row] * split
     opens, highs, lows, closes = (column * price for column in (bars.open, bars.high, bars.low, bars.close))
     return Bars(bars.ts, opens, highs, lows, closes, bars.volume / split, bars.spread)
+
+
+def ends_of(factors: pd.DataFrame) -> Times:
+    """When each row of a table that has some ceases to hold: the midnight after its date, in nanoseconds UTC.
+
+    Of a midnight that the clocks strike twice the first, of one that they leave out the moment at which they go on.
+    """
+    import pandas as pd
+
+    midnights = factors["date"] + pd.Timedelta(days=1)
+    twice = np.ones(len(midnights), np.bool_)
+    ends = midnights.dt.tz_localize(factors["zone"].iloc[0], ambiguous=twice, nonexistent="shift_forward")
+    return np.asarray(ends.astype("datetime64[ns, UTC]").astype(np.int64), np.int64)
 
 
 def _checked(instrument: str, factors: pd.DataFrame) -> pd.DataFrame:

@@ -34,6 +34,10 @@ Row = tuple[str, str, str, int]
 Found = TypeVar("Found")
 
 
+class UnreadableQuote(ValueError):
+    """A row of kept quotes is none that was ever written."""
+
+
 class LatestQuotes:
     """The file ``quotes.sqlite3`` of a storage folder; it is made when the first price is kept.
 
@@ -53,16 +57,16 @@ class LatestQuotes:
 
     def newest(self, instrument: str) -> Quote | None:
         """The newest prices of an instrument; None where there are none."""
-        return quotes_of(self._read(f"{_READ} WHERE instrument = ?", (instrument,))).get(instrument)
+        return self._read(f"{_READ} WHERE instrument = ?", (instrument,)).get(instrument)
 
     def all(self) -> dict[str, Quote]:
         """The newest prices of every instrument, by symbol."""
-        return quotes_of(self._read(f"{_READ} ORDER BY instrument", ()))
+        return self._read(f"{_READ} ORDER BY instrument", ())
 
-    def _read(self, query: str, values: tuple[str, ...]) -> list[Row]:
+    def _read(self, query: str, values: tuple[str, ...]) -> dict[str, Quote]:
         if not self._path.exists():
-            return []
-        return self._with(lambda connection: connection.execute(query, values).fetchall())
+            return {}
+        return self._with(lambda connection: quotes_of(connection.execute(query, values).fetchall()))
 
     def _with(self, act: Callable[[sqlite3.Connection], Found]) -> Found:
         try:
@@ -70,7 +74,7 @@ class LatestQuotes:
                 return act(connection)
         except sqlite3.OperationalError as error:
             raise self._problem(error) from error
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnreadableQuote) as error:
             aside = self._path.with_suffix(".damaged")
             self._path.replace(aside)
             remedy = f"it was moved to {aside.name}; the stream keeps new prices"
@@ -101,9 +105,18 @@ def sides_of(quote: Quote) -> list[Row]:
 
 
 def quotes_of(rows: Iterable[Row]) -> dict[str, Quote]:
-    """Rows as quotes, by symbol."""
+    """Rows as quotes, by symbol.
+
+    Raises:
+        UnreadableQuote: a row that no quote can be made of.
+    """
     found: dict[str, dict[str, object]] = {}
-    for instrument, side, price, moment in rows:
-        one = found.setdefault(instrument, {"instrument": instrument})
-        one |= {side: Decimal(price), f"{side}_time": _EPOCH + timedelta(microseconds=moment)}
-    return {instrument: Quote.model_validate(one) for instrument, one in found.items()}
+    row: object = None
+    try:
+        for row in rows:
+            instrument, side, price, moment = row
+            one = found.setdefault(instrument, {"instrument": instrument})
+            one |= {side: Decimal(price), f"{side}_time": _EPOCH + timedelta(microseconds=moment)}
+        return {instrument: Quote.model_validate(row := one) for instrument, one in found.items()}
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise UnreadableQuote(f"{str(row)[:80]} is no quote") from error

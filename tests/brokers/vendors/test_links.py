@@ -104,3 +104,21 @@ def test_a_vendor_that_is_not_there_is_a_lost_link() -> None:
         heard(nowhere)
     with pytest.raises(LinkLost, match="ConnectError"):
         lines(LiveServer(address="http://127.0.0.1:1"))
+
+
+def test_a_secret_that_a_vendor_sends_back_is_in_no_message() -> None:
+    with web_socket() as server:
+        server.sessions = [Session([{"ev": "what", "told": f"no plan for {KEY}"}])]
+        client = WebSocketClient("vendor", server.address, (KEY,))
+
+        async def first() -> object:
+            async with aclosing(_messages(client)) as messages:
+                return await anext(messages)
+
+        assert asyncio.run(first()) == {"ev": "what", "told": "no plan for ***"}
+    with endless_answer() as server:
+        server.sessions = [Session([{"type": KEY}], end=TEAR)]
+        found: list[bytes] = []
+        with pytest.raises(LinkLost):
+            lines(server, found)
+        assert [KEY.encode() in line for line in found] == [False]
