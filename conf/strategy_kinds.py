@@ -10,6 +10,7 @@ from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from strategies.base import BaseAllocation, BaseStrategy, Parameter
 from strategies.discovery import Discovery, found_in, with_documents
+from strategies.documents import is_from_document
 from tradewright.model.errors import ConfigError
 
 
@@ -46,11 +47,12 @@ def build(kind: str, values: Mapping[str, float | str]) -> BaseStrategy | BaseAl
 
 
 def named_in_rules(kind: str, values: Mapping[str, float | str]) -> set[str]:
-    """The other instruments that the features of a strategy read; none where it cannot be made."""
+    """The other instruments that the rules of a document read; none of another strategy, or where it cannot be made."""
     try:
-        return {feature.of for feature in build(kind, values).prepare_state() if feature.of}
+        made = build(kind, values)
     except ConfigError:
         return set()
+    return {feature.of for feature in made.prepare_state() if feature.of} if is_from_document(type(made)) else set()
 
 
 def build_strategy(kind: str, values: Mapping[str, float | str]) -> BaseStrategy:

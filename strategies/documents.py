@@ -74,6 +74,11 @@ def document_class(path: Path) -> type[BaseStrategy]:
     return strategy_class(document, program, place)
 
 
+def is_from_document(kind: type[object]) -> bool:
+    """Whether a strategy's class was made of a document."""
+    return hasattr(kind, "program")
+
+
 def strategy_class(document: StrategyDocument, program: Program, place: str = "") -> type[BaseStrategy]:
     """The strategy that a program is, with its parameters as fields.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -45,6 +46,7 @@ def kill(
     as_json: Json = False,
 ) -> None:
     """Stop sending and cancel open orders. The stop needs no configuration, and holds without the venue (exit 1)."""
+    sys.dont_write_bytecode = True  # on a full disk half a file would be left, which no later stop could load
     from app.operations import kill as operation
 
     def operate(output: Output) -> tuple[Switch, Cancelled]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import marshal
 import os
 import socket
 import sqlite3
@@ -23,6 +25,7 @@ import pytest
 from conf.environment import SOURCE
 from tests.app.conftest import Said, daily, say
 from tests.support.houses import COMMAND, House
+from tradewright.execution import venue_cancel
 
 
 def contents(root: Path) -> dict[Path, bytes]:
@@ -341,12 +344,13 @@ def test_a_locked_bars_store(store: Path, csv: Path) -> None:
     assert all(said.status == 0 or "lock" in refusal(said) for said in ended)
 
 
-def process(*words: str, limit: int | None = None) -> Said:
-    """A command in a process of its own, whose files may not grow beyond ``limit`` bytes."""
+def process(*words: str, limit: int | None = None, **environment: str) -> Said:
+    """A command in a process of its own, whose files may not grow beyond ``limit`` bytes; it compiles none then."""
     starter = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); " if limit else ""
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1" if limit else "", **environment}
     done = subprocess.run(
         [sys.executable, "-c", starter + COMMAND[1], *words],
-        cwd=SOURCE, env=dict(os.environ), capture_output=True, text=True, check=False, timeout=280,
+        cwd=SOURCE, env=environment, capture_output=True, text=True, check=False, timeout=280,
     )  # fmt: skip
     return Said(done.returncode, done.stdout, done.stderr)
 
@@ -368,6 +372,17 @@ def test_a_full_ledger(house: House) -> None:
     options = ("--instrument", "BTC", "--side", "BUY", "--qty", "0.04", "--json")
     reasons = say("intent", *house.overrides, *options).json["reasons"]
     assert "KILLED" not in {reason["code"] for reason in reasons}
+
+
+def test_a_stop_on_a_full_disk_leaves_no_half_of_a_compiled_file(house: House) -> None:
+    """Python renames what it wrote of a compiled file, whole or not, and every later import of that module fails."""
+    compiled = Path(importlib.util.cache_from_source(venue_cancel.__file__))
+    compiled.unlink(missing_ok=True)
+    assert say("resume", *house.overrides, "--reason", "test").status == 0
+    words = ("kill", *house.overrides, "--reason", "full", "--json")
+    not_stopped(process(*words, limit=4096, PYTHONDONTWRITEBYTECODE=""))
+    left = compiled.read_bytes() if compiled.exists() else b""  # a worker beside may have compiled it, whole
+    assert not left or marshal.loads(left[16:])
 
 
 def test_a_ledger_that_is_none(house: House, tmp_path: Path) -> None:

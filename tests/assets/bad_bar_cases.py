@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from assets.research import bars as market
+from runtime import fresh_bars
 from runtime.container import Container
 from tests.assets.bad_bars import D1, M1, Desk, sound
 from tradewright.model.bars import BarKind, Timeframe
@@ -127,7 +127,7 @@ SUITE = Suite(
 
 def expects(desk: Desk) -> None:
     """Let the rounds run a suite that great volumes break."""
-    desk.patch.setattr(market, "suite_on", lambda house, symbol: run_suite(house.bars.read(symbol, M1), SUITE))
+    desk.patch.setattr(fresh_bars, "suite_on", lambda house, symbol: run_suite(house.bars.read(symbol, M1), SUITE))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import pytest
 from assets.research import bars as market
 from conf.compose import compose
 from conf.schema.settings import Settings
-from runtime import feeds, trading
+from runtime import feeds, fresh_bars, trading
 from runtime.container import Container
 from runtime.research import identity_in_force
 from tradewright.ledger.seal import VARIABLE
@@ -76,7 +76,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.patch.setattr(Container, "clock", self.clock)
-        self.patch.setattr(market, "suite_on", lambda _house, _symbol: None)
+        self.patch.setattr(fresh_bars, "suite_on", lambda _house, _symbol: None)
         self.settings = self.rounds = self.compose()
 
     def compose(self, *more: str) -> Settings:

@@ -19,6 +19,7 @@ from tests.support.houses import House
 
 GRAPH = Path(__file__).with_name("graph.txt")
 """The committed graph. When it changes on purpose, write the new one here."""
+ROBUSTNESS = ("sweep", "walk_forward", "monte_carlo")
 
 
 def lines(definitions: dg.Definitions) -> list[str]:
@@ -121,15 +122,15 @@ def test_a_new_file_is_a_new_strategy_after_a_reload(house: House) -> None:
     text = (house.conf / "strategy" / "sma_crossover.yaml").read_text()
     (house.conf / "strategy" / "mine.yaml").write_text(text.replace("name: sma_crossover", "name: mine"))
     added = keys(research_definitions(house.overrides)) - before
-    chain = ("signals", "backtest", "evaluation", "metrics_window", "risk_report")
-    assert added == {f"strategy/mine/{part}" for part in (*chain, "sweep", "walk_forward", "monte_carlo")}
+    parts = ("signals", "backtest", "evaluation", "metrics_window", "risk_report", *ROBUSTNESS)
+    assert added == {f"strategy/mine/{part}" for part in parts}
 
 
 def test_a_document_is_a_new_strategy_after_a_reload(house: House) -> None:
     before = keys(research_definitions(house.overrides))
     shutil.copy(LIBRARY / "rsi_pullback.yaml", house.conf / "strategy")
     added = keys(research_definitions(house.overrides)) - before
-    parts = ("signals", "backtest", "evaluation", "metrics_window", "risk_report")
+    parts = ("signals", "backtest", "evaluation", "metrics_window", "risk_report", *ROBUSTNESS)
     assert added == {f"strategy/rsi_pullback/{part}" for part in parts}
 
 
