@@ -78,4 +78,4 @@ def show_problems(output: Output, listed: Sequence[Problem]) -> None:
     if listed:
         output.line("docs/when-it-stops.md has a section for each of these")
     if not listed:
-        output.line("all is well: nothing is frozen, stopped or in doubt")
+        output.line("the account is well: nothing is frozen, stopped or in doubt")

@@ -182,11 +182,35 @@ def _truth(term: Term, below: list[Range]) -> Range:
         case Op.OR:
             return (max(low for low, _ in below), max(high for _, high in below))
     (low, high), (least, most) = below
-    if term.args[0] == term.args[1]:
+    left, right = term.args
+    if left == right:
         return (0.0, 0.0) if term.op is Op.LESS else (1.0, 1.0)
+    if term.op is Op.LESS and _is_never_below(left, right):
+        return (0.0, 0.0)
+    if term.op is Op.AT_MOST and _is_never_below(right, left):
+        return (1.0, 1.0)
     if term.op is Op.LESS:
         return (float(high < least), float(low < most))
     return (float(high <= least), float(low <= most))
+
+
+_LOW = ("low", "donchian_lower")
+_NEVER_ABOVE = {
+    "open": _LOW,
+    "close": (*_LOW, "lowest"),
+    "low": ("donchian_lower",),
+    "high": ("open", "close", *_LOW, "lowest"),
+    "highest": ("close", *_LOW, "lowest"),
+    "donchian_upper": ("high", "open", "close", *_LOW, "lowest"),
+}
+"""Column -> the columns that no bar has above it: a window over highs or lows counts its own bar too."""
+
+
+def _is_never_below(one: Term, other: Term) -> bool:
+    """Whether a column is at or above another one in every bar, by what a bar is."""
+    if not one.op is other.op is Op.COLUMN or one.lags != other.lags or one.words[1:3] != other.words[1:3]:
+        return False
+    return str(other.words[0]) in _NEVER_ABOVE.get(str(one.words[0]), ())
 
 
 def _denies(one: Term, other: Term) -> bool:
