@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import marshal
 import os
 import socket
 import sqlite3
@@ -16,16 +14,17 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
+from app.operations import kill as kill_operation
 from conf.environment import SOURCE
 from tests.app.conftest import Said, daily, say
 from tests.support.houses import COMMAND, House
-from tradewright.execution import venue_cancel
 
 
 def contents(root: Path) -> dict[Path, bytes]:
@@ -344,10 +343,10 @@ def test_a_locked_bars_store(store: Path, csv: Path) -> None:
     assert all(said.status == 0 or "lock" in refusal(said) for said in ended)
 
 
-def process(*words: str, limit: int | None = None, **environment: str) -> Said:
+def process(*words: str, limit: int | None = None) -> Said:
     """A command in a process of its own, whose files may not grow beyond ``limit`` bytes; it compiles none then."""
     starter = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); " if limit else ""
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1" if limit else "", **environment}
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1" if limit else ""}
     done = subprocess.run(
         [sys.executable, "-c", starter + COMMAND[1], *words],
         cwd=SOURCE, env=environment, capture_output=True, text=True, check=False, timeout=280,
@@ -374,15 +373,19 @@ def test_a_full_ledger(house: House) -> None:
     assert "KILLED" not in {reason["code"] for reason in reasons}
 
 
-def test_a_stop_on_a_full_disk_leaves_no_half_of_a_compiled_file(house: House) -> None:
-    """Python renames what it wrote of a compiled file, whole or not, and every later import of that module fails."""
-    compiled = Path(importlib.util.cache_from_source(venue_cancel.__file__))
-    compiled.unlink(missing_ok=True)
-    assert say("resume", *house.overrides, "--reason", "test").status == 0
-    words = ("kill", *house.overrides, "--reason", "full", "--json")
-    not_stopped(process(*words, limit=4096, PYTHONDONTWRITEBYTECODE=""))
-    left = compiled.read_bytes() if compiled.exists() else b""  # a worker beside may have compiled it, whole
-    assert not left or marshal.loads(left[16:])
+def test_a_stop_compiles_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk Python leaves half of a compiled file, and every later import of that module fails."""
+    compiles: list[bool] = []
+    plain = kill_operation.kill
+
+    def spy(*given: Any) -> Any:
+        compiles.append(not sys.dont_write_bytecode)
+        return plain(*given)
+
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(kill_operation, "kill", spy)
+    assert say("kill", *house.overrides, "--reason", "test").status == 0
+    assert compiles == [False]
 
 
 def test_a_ledger_that_is_none(house: House, tmp_path: Path) -> None:
