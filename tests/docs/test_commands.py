@@ -51,8 +51,10 @@ def test_the_commands_of_a_document_work(document: str, tmp_path: Path, monkeypa
     (tmp_path / "dagster").mkdir()
     found = commands(document)
     assert found
+    absent: set[str] = set()
     for command in found:
-        if "DATA/" in command and not real:
+        if not real and ("DATA/" in command or absent & set(re.findall(r"\w+", command))):
+            absent.update(re.findall(r"--instruments? (\w+)", command))  # what is done with them cannot be done either
             continue
         line = command.replace("data/tour", str(tmp_path / "tour")).replace("DATA/", f"{real}/")
         if needs_a_shell(document, command):
