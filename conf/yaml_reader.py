@@ -13,57 +13,23 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ruamel.yaml import YAML
-from ruamel.yaml.composer import Composer, MaxDepthExceededError
-from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.composer import MaxDepthExceededError
 from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
-from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from conf.problems import Problem
-from tradewright.model.plain_yaml import yaml_fault
+from tradewright.model.plain_yaml import PLAIN, TAG, AliasRefused, plain_yaml, too_deep, yaml_fault
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 12
 Key = tuple[str, ...]
 
-_TAG = "tag:yaml.org,2002:"
 _NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF|nan|NaN|NAN)")
 _RESOLVER = re.compile(r"\$\{\s*([a-zA-Z_][\w.]*)\s*:")
 _RESOLVERS = ("oc.env", "oc.decode")
 _REFERENCE = re.compile(r"\$\{\s*(oc\.(env|decode):|[a-zA-Z_][\w.]*\s*\})")
-_NESTED = re.compile(rf"(?:[\[{{]\s*){{{MAX_DEPTH + 2}}}")
 _PACKAGE = re.compile(r"^[ \t]*#[ \t]*@package\b", re.MULTILINE)
-
-
-class _AliasError(MarkedYAMLError):
-    pass
-
-
-class _Composer(Composer):
-    """Refuses aliases: a few of them, nested, stand for more values than the memory holds."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.parser.check_event(AliasEvent):
-            event = self.parser.peek_event()
-            raise _AliasError(problem=f"*{event.anchor}", problem_mark=event.start_mark)
-        return super().compose_node(parent, index)
-
-
-class _Constructor(SafeConstructor):
-    """Plain values; dates stay text, and the schema reads them where it expects one."""
-
-
-_Constructor.add_constructor(f"{_TAG}timestamp", SafeConstructor.construct_yaml_str)
-
-
-def _yaml() -> Any:
-    yaml = YAML(typ="safe", pure=True)  # pure: the C parser reads YAML 1.1
-    yaml.Composer, yaml.Constructor = _Composer, _Constructor
-    yaml.max_depth = MAX_DEPTH + 1  # a scalar counts as a level
-    yaml.composer.warn_double_anchors = False
-    return yaml
 
 
 @lru_cache(maxsize=128)
@@ -73,11 +39,10 @@ def _root(text: str) -> Node | None:
     Raises:
         YAMLError: when the text is no YAML.
     """
-    if nested := _NESTED.search(text):  # the scanner takes a third of a second for a file full of brackets
-        line = text.count("\n", 0, nested.end())
-        mark = StringMark(None, nested.end(), line, 0, None, 0)
+    if (nested := too_deep(text, MAX_DEPTH)) is not None:
+        mark = StringMark(None, nested, text.count("\n", 0, nested), 0, None, 0)
         raise MaxDepthExceededError(f"brackets within {MAX_DEPTH} brackets", problem_mark=mark)
-    root: Node | None = _yaml().compose(text)
+    root: Node | None = plain_yaml(MAX_DEPTH).compose(text)
     return root
 
 
@@ -94,7 +59,7 @@ def values(text: str) -> Any:
         YAMLError: when it is no YAML, or is nested more than ``MAX_DEPTH`` levels.
     """
     root = _root(text)
-    return None if root is None else _yaml().constructor.construct_document(root)
+    return None if root is None else plain_yaml(MAX_DEPTH).constructor.construct_document(root)
 
 
 class _Trap(NamedTuple):
@@ -161,7 +126,7 @@ def _syntax_trap(error: YAMLError, text: str) -> _Trap:
     match error:
         case MaxDepthExceededError():
             return _Trap(error.problem_mark.line, (), "", f"is nested deeper than {MAX_DEPTH} levels")
-        case _AliasError():
+        case AliasRefused():
             rule = "is an alias, which is not allowed; write the value out"
             return _Trap(error.problem_mark.line, (), str(error.problem), rule)
         case MarkedYAMLError():
@@ -187,7 +152,7 @@ def _traps(node: Node, key: Key, line: int) -> Iterator[_Trap]:
             yield from _item_traps(item, (*key, str(index)))
     elif rule := _scalar_rule(node.value, _tag(node)):
         yield _Trap(line, key, node.value, rule)
-    if _tag(node) not in _PLAIN_TAGS:
+    if str(node.tag) not in PLAIN:
         yield _Trap(line, key, str(node.tag), "has a tag that is not allowed; write plain values")
 
 
@@ -217,7 +182,7 @@ def _mapping_traps(node: MappingNode, key: Key) -> Iterator[_Trap]:
 
 
 def _tag(node: Node) -> str:
-    return str(node.tag).removeprefix(_TAG)
+    return str(node.tag).removeprefix(TAG)
 
 
 def _scalar_rule(text: str, tag: str) -> str:
@@ -234,9 +199,6 @@ def _scalar_rule(text: str, tag: str) -> str:
     if not _NUMBER.fullmatch(text) or not any(map(str.isdigit, text)):
         return "has leading zeros, underscores or another base than 10; write the digits, or quote it if it is a name"
     return "" if math.isfinite(float(text)) else "is not a finite number"
-
-
-_PLAIN_TAGS = ("str", "int", "float", "bool", "null", "timestamp", "map", "seq")
 
 
 def locate(path: Path, key: Key) -> int:

@@ -76,7 +76,7 @@ def document_class(path: Path) -> type[BaseStrategy]:
 
 def is_from_document(kind: type[object]) -> bool:
     """Whether a strategy's class was made of a document."""
-    return hasattr(kind, "program")
+    return kind.__module__ == __name__
 
 
 def strategy_class(document: StrategyDocument, program: Program, place: str = "") -> type[BaseStrategy]:

@@ -108,15 +108,13 @@ class VendorPlugin(ABC):
         Raises:
             ConfigError: as :meth:`feed`, and where the vendor has none.
         """
-        if not self.streams:
-            what = f"feed={self.kind} has no live data"
-            raise ConfigError(what, where="feed.kind", remedy="take a feed that streams: see docs/data.md")
         self._demand_libraries()
         return self.stream(settings, clock)
 
-    def stream(self, settings: Any, clock: Clock) -> LiveFeed:  # what a vendor that streams fills
-        """As :meth:`live`, where the libraries are installed; each vendor with :class:`StreamSettings` has it."""
-        raise NotImplementedError
+    def stream(self, settings: Any, clock: Clock) -> LiveFeed:  # noqa: ARG002  # of a vendor without any
+        """As :meth:`live`, where the libraries are installed; each vendor with :class:`StreamSettings` has its own."""
+        what = f"feed={self.kind} has no live data"
+        raise ConfigError(what, where="feed.kind", remedy="take a feed that streams: see docs/data.md")
 
     def _demand_libraries(self) -> None:
         if any(find_spec(name) is None for name in LIBRARIES):

@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from tradewright.dsl.program import Program
-from tradewright.dsl.terms import FALSE, ROLLING, Op, Term, joined
+from tradewright.dsl.terms import FALSE, ROLLING, Op, Term, joined, walk
 from tradewright.model.bars import Floats
 from tradewright.model.strategy import HOLD, NAN, NO_ORDER, Feature, GenerateSignal, order
 
@@ -89,6 +89,11 @@ def lower(program: Program) -> Lowered:
         if hasattr(code, "co_code"):
             scope[code.co_name] = FunctionType(code, scope, code.co_name)
     return Lowered(scope["generate_signal"], tuple(writer.columns), text)
+
+
+def _named_operands(term: Term) -> tuple[Term, ...]:
+    """The terms right below one that a statement names: not those inside of windows, columns' arguments and lags."""
+    return () if term.op is Op.COLUMN or term.op in ROLLING else term.args
 
 
 class _Writer:
@@ -174,7 +179,7 @@ class _Writer:
 
     def _statements(self, term: Term, names: dict[Term, str], i: str) -> Iterator[str]:
         """Lines that compute a term and all below it that has no name yet."""
-        for each in self._needed(term):
+        for each in walk(term, operands=_named_operands):
             if each not in names:
                 text = self._expression(each, names, i)
                 if each.args or each.op is Op.COLUMN:
@@ -182,20 +187,6 @@ class _Writer:
                     yield f"{names[each]} = {text}"
                 else:
                     names[each] = text
-
-    def _needed(self, term: Term) -> Iterator[Term]:
-        """The terms below one that a statement names: not those inside of windows, columns' arguments and lags."""
-        seen: set[Term] = set()
-        stack = [(term, False)]
-        while stack:
-            each, is_done = stack.pop()
-            if is_done:
-                yield each
-            elif each not in seen:
-                seen.add(each)
-                stack.append((each, True))
-                if each.op is not Op.COLUMN and each.op not in ROLLING:
-                    stack.extend((arg, False) for arg in reversed(each.args))
 
     def _expression(self, term: Term, names: Mapping[Term, str], i: str) -> str:
         args = [names.get(arg, "") for arg in term.args]

@@ -10,45 +10,24 @@ import math
 import re
 from typing import Any, NamedTuple
 
-from ruamel.yaml import YAML
-from ruamel.yaml.composer import Composer
-from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from tradewright.dsl.problem import Code, DocumentRefused, Location, Problem
-from tradewright.model.plain_yaml import yaml_fault
+from tradewright.model.plain_yaml import PLAIN, TAG, AliasRefused, PlainComposer, plain_yaml, too_deep, yaml_fault
 
 MAX_CHARACTERS = 65_536
 MAX_DEPTH = 8
-_TAG = "tag:yaml.org,2002:"
-_PLAIN = frozenset(f"{_TAG}{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq", "timestamp"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_NESTED = re.compile(rf"(?:[\[{{]\s*){{{MAX_DEPTH + 2}}}")
 
 
-class _AliasError(MarkedYAMLError):
-    pass
-
-
-class _Composer(Composer):
+class _Composer(PlainComposer):
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.parser.check_event(AliasEvent):
-            event = self.parser.peek_event()
-            raise _AliasError(problem=f"*{event.anchor}", problem_mark=event.start_mark)
         event = self.parser.peek_event()
         if (tag := getattr(event, "tag", None)) is not None:
             place = event.start_mark.line + 1, event.start_mark.column + 1
             raise _refused(f"the tag {tag} is not allowed; write plain values", *place)
         return super().compose_node(parent, index)
-
-
-class _Constructor(SafeConstructor):
-    """Plain values; a date stays text."""
-
-
-_Constructor.add_constructor(f"{_TAG}timestamp", SafeConstructor.construct_yaml_str)
 
 
 class Source(NamedTuple):
@@ -83,14 +62,12 @@ def read(text: str) -> Source:
     """
     if len(text) > MAX_CHARACTERS:
         raise _refused(f"the document has {len(text)} characters, at most {MAX_CHARACTERS} are read")
-    if nested := _NESTED.search(text):
-        raise _refused(f"it is nested deeper than {MAX_DEPTH} levels", text.count("\n", 0, nested.end()) + 1)
-    yaml = YAML(typ="safe", pure=True)  # pure: the C parser reads YAML 1.1
-    yaml.Composer, yaml.Constructor = _Composer, _Constructor
-    yaml.max_depth = MAX_DEPTH + 1
+    if (nested := too_deep(text, MAX_DEPTH)) is not None:
+        raise _refused(f"it is nested deeper than {MAX_DEPTH} levels", text.count("\n", 0, nested) + 1)
+    yaml = plain_yaml(MAX_DEPTH, _Composer)
     try:
         root = yaml.compose(text)
-    except _AliasError as error:
+    except AliasRefused as error:
         mark = error.problem_mark
         raise _refused(f"{error.problem} is an alias; write the value out", mark.line + 1, mark.column + 1) from None
     except MarkedYAMLError as error:
@@ -114,7 +91,7 @@ def _refused(message: str, line: int = 0, column: int = 1, path: str = "") -> Do
 def _check(node: Node, path: str = "") -> None:
     """Refuse what a document of plain values does not hold."""
     place = node.start_mark.line + 1, node.start_mark.column + 1, path
-    if str(node.tag) not in _PLAIN:
+    if str(node.tag) not in PLAIN:
         raise _refused(f"the tag {node.tag} is not allowed; write plain values", *place)
     if isinstance(node, MappingNode):
         seen = set()
@@ -122,7 +99,7 @@ def _check(node: Node, path: str = "") -> None:
             at = key.start_mark.line + 1, key.start_mark.column + 1, path
             if not isinstance(key, ScalarNode):
                 raise _refused("a key must be text", *at)
-            if str(key.tag) != f"{_TAG}str":
+            if str(key.tag) != f"{TAG}str":
                 raise _refused(f"a key must be text, not {key.value}; a comma parts entries: write 35.5, not 35,5", *at)
             _check(key, path)
             if key.value in seen:
@@ -134,7 +111,7 @@ def _check(node: Node, path: str = "") -> None:
             _check(item, f"{path}[{place_in_list}]")
     elif _SURROGATE.search(node.value):
         raise _refused("it holds half of a character (a surrogate)", *place)
-    elif str(node.tag) in (f"{_TAG}float", f"{_TAG}int") and not _is_number(node.value):
+    elif str(node.tag) in (f"{TAG}float", f"{TAG}int") and not _is_number(node.value):
         raise _refused(f"{node.value} is no finite decimal number", *place)
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 
 from tradewright.model.hashing import canonical_json
 
@@ -254,8 +255,12 @@ def _order(term: Term) -> tuple[str, str]:
     return term.op.value, term.digest
 
 
-def walk(*terms: Term) -> Iterator[Term]:
-    """Every distinct term of some, operands before what uses them."""
+def walk(*terms: Term, operands: Callable[[Term], Sequence[Term]] = attrgetter("args")) -> Iterator[Term]:
+    """Every distinct term of some, operands before what uses them.
+
+    Args:
+        operands: those of a term that are entered.
+    """
     seen: set[Term] = set()
     stack = [(each, False) for each in reversed(terms)]
     while stack:
@@ -265,4 +270,4 @@ def walk(*terms: Term) -> Iterator[Term]:
         elif term not in seen:
             seen.add(term)
             stack.append((term, True))
-            stack.extend((each, False) for each in reversed(term.args))
+            stack.extend((each, False) for each in reversed(operands(term)))

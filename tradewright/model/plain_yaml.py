@@ -1,11 +1,61 @@
-"""What a YAML parser stumbles over, in the words of a person: where it really is, and how to write it."""
+"""YAML 1.2 of plain values alone; what its parser stumbles over, in the words of a person, and where it really is."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.events import AliasEvent
+
+TAG = "tag:yaml.org,2002:"
+PLAIN = frozenset(f"{TAG}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq"))
+"""The tags of plain values."""
+
+
+class AliasRefused(MarkedYAMLError):
+    """A few aliases, nested, stand for more values than the memory holds."""
+
+
+class PlainComposer(Composer):
+    """Refuses aliases."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """The next node.
+
+        Raises:
+            AliasRefused: for an alias.
+        """
+        if self.parser.check_event(AliasEvent):
+            event = self.parser.peek_event()
+            raise AliasRefused(problem=f"*{event.anchor}", problem_mark=event.start_mark)
+        return super().compose_node(parent, index)
+
+
+class _Constructor(SafeConstructor):
+    """Plain values; dates stay text, and who reads them expects one or not."""
+
+
+_Constructor.add_constructor(f"{TAG}timestamp", SafeConstructor.construct_yaml_str)
+
+
+def plain_yaml(most_levels: int, composer: type[PlainComposer] = PlainComposer) -> Any:
+    """The parser of texts with at most so many levels."""
+    yaml = YAML(typ="safe", pure=True)  # pure: the C parser reads YAML 1.1
+    yaml.Composer, yaml.Constructor = composer, _Constructor
+    yaml.max_depth = most_levels + 1  # a scalar counts as a level
+    yaml.composer.warn_double_anchors = False
+    return yaml
+
+
+def too_deep(text: str, most_levels: int) -> int | None:
+    """Where brackets open within more brackets than that: the scanner takes a third of a second for a file of them."""
+    found = re.search(rf"(?:[\[{{]\s*){{{most_levels + 2}}}", text)
+    return None if found is None else found.end()
 
 
 class YamlFault(NamedTuple):
