@@ -337,8 +337,9 @@ class Container:
         with suppress(StoreError):
             for symbol, quote in self.latest_quotes.all().items():
                 known = quotes[symbol].time if symbol in quotes else None
-                is_new = quote.time is not None and quote.time <= now and (known is None or quote.time >= known)
                 is_whole = quote.bid is not None and quote.ask is not None and quote.bid <= quote.ask
-                if symbol in self.instruments and is_new and is_whole:
+                is_past = all(time is not None and time <= now for time in (quote.bid_time, quote.ask_time))
+                is_new = quote.time is not None and (known is None or quote.time >= known)
+                if symbol in self.instruments and is_whole and is_past and is_new:
                     found[symbol] = quote
         return found

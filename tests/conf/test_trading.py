@@ -16,9 +16,11 @@ from runtime import feeds, trading
 from runtime.container import Container
 from tests.execution.counter import table
 from tradewright.model.bars import BarKind, Timeframe
+from tradewright.model.broker import Quote
 from tradewright.model.clock import ManualClock
 from tradewright.model.errors import ConfigError
 from tradewright.model.mode import Mode
+from tradewright.store.latest_quotes import FILE
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
@@ -51,6 +53,47 @@ def test_a_quote_is_at_least_two_ticks_wide(tmp_path: Path) -> None:
     assert quote.bid is not None
     assert quote.ask is not None
     assert quote.ask - quote.bid == Decimal("0.02")
+
+
+SECOND = timedelta(seconds=1)
+CLOSED = NOW - timedelta(hours=2) + timedelta(minutes=2)
+"""When the newest stored bar closed."""
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "is_taken"),
+    [
+        (("49990", NOW), ("50010", NOW), True),
+        (("49990", CLOSED), ("50010", CLOSED), True),
+        (("49990", CLOSED - SECOND), ("50010", NOW), False),
+        (("49990", NOW), ("50010", NOW + SECOND), False),
+        (("49990", NOW + SECOND), ("50010", NOW + SECOND), False),
+        (("50010", NOW), ("49990", NOW), False),
+        (("49990", NOW), (None, None), False),
+    ],
+    ids=["new", "as new as the close", "one side older", "one side to come", "to come", "crossed", "one side"],
+)
+def test_a_streamed_quote_stands_before_the_close_where_both_sides_are_no_older(
+    tmp_path: Path,
+    bid: tuple[str, datetime],
+    ask: tuple[str | None, datetime | None],
+    is_taken: bool,
+) -> None:
+    settings = compose([f"storage.root={tmp_path}", "feed=files"])
+    house = Container(settings, stored(settings, 50_000.0))
+    streamed = Quote(instrument="BTC", bid=bid[0], bid_time=bid[1], ask=ask[0], ask_time=ask[1])
+    house.latest_quotes.put([streamed, streamed.model_copy(update={"instrument": "NOPE"})])
+    (quote,) = house.newest_quotes().values()
+    assert (quote == streamed) is is_taken
+    assert is_taken or quote.bid == Decimal(49_995)
+
+
+def test_quotes_that_cannot_be_read_leave_the_close(tmp_path: Path) -> None:
+    settings = compose([f"storage.root={tmp_path}", "feed=files"])
+    house = Container(settings, stored(settings, 50_000.0))
+    (tmp_path / FILE).write_text("no database")
+    (quote,) = house.newest_quotes().values()
+    assert quote.bid == Decimal(49_995)
 
 
 WRONG = ("fast: [", "kind: nonsense\n", "", "- a list\n", "kind: sma_crossover\nfast: -1\n")
