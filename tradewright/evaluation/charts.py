@@ -41,7 +41,7 @@ def account_figure(result: BacktestResult) -> go.Figure:
     figure.add_trace(_line(result, result.equity, "Equity", ACCOUNT, width=2), row=1, col=1)
     figure.add_trace(_area(result, depth, "Drawdown", FALL), row=2, col=1)
     figure.add_trace(_area(result, exposure_series(result), "Exposure", HELD), row=3, col=1)
-    figure.update_yaxes(title_text="Equity", tickformat=",.2~f", row=1, col=1)
+    figure.update_yaxes(title_text="Equity", tickformat=",.2~f", automargin=True, row=1, col=1)
     figure.update_yaxes(title_text="Drawdown", tickformat=".2~%", row=2, col=1)
     figure.update_yaxes(title_text="Exposure", tickformat=".2~%", nticks=4, row=3, col=1)
     return _dressed(figure, 560)
