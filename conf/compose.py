@@ -21,6 +21,7 @@ from conf.environment import ROOT, conf_folder, display_path, groups, options, y
 from conf.overrides import compose_accepted, parse, refused, with_mode_of_environment, without_strategy
 from conf.problems import ConfigProblems, Problem
 from conf.rules import TABLE_GROUPS
+from conf.scenarios import SCENARIO, scenario_problems
 from conf.schema.settings import Settings
 from conf.validate import validate
 from conf.yaml_reader import holds, lint_yaml, load
@@ -133,12 +134,14 @@ def _traps(paths: Iterable[Path], folder: Path) -> list[Problem]:
 
 
 def _file_problems(path: Path, shown: str) -> list[Problem]:
-    """The traps of a file, and all that is wrong with a strategy that is a document."""
-    return lint_yaml(path, shown) or document_problems(path, shown)
+    """The traps of a file, and all that is wrong with a strategy that is a document or with a scenario."""
+    return lint_yaml(path, shown) or document_problems(path, shown) or scenario_problems(path, shown)
 
 
 def _files_of_no_strategy(folder: Path) -> list[Path]:
-    return [path for path in yaml_files(folder) if path.parent != folder / "strategy"]
+    """The files without which nothing runs; a wrong strategy or scenario is told by itself."""
+    apart = (folder / "strategy", folder / SCENARIO)
+    return [path for path in yaml_files(folder) if path.parent not in apart]
 
 
 def _chosen_strategy(overrides: Sequence[str], folder: Path) -> str:
