@@ -13,22 +13,22 @@ from tradewright.model.errors import ConfigError
 NAME = "scenario_halt"
 
 WRONG = {
-    ("timeframe: 1h", "timeframe: 2h"): (4, "timeframe", "must be one of 1m, 5m, 15m, 1h, 4h, 1d"),
-    ("seed: 203", "seed: -1"): (6, "seed", "must be at least 0"),
+    ("timeframe: 1h", "timeframe: 2h"): (5, "timeframe", "must be one of 1m, 5m, 15m, 1h, 4h, 1d"),
+    ("seed: 203", "seed: -1"): (7, "seed", "must be at least 0"),
     ("seed: 203", ""): (0, "seed", "is missing"),
-    ("family: trend", "family: trnd"): (7, "family", "must be one of trend, mean_revert"),
+    ("family: trend", "family: trnd"): (8, "family", "must be one of trend, mean_revert"),
     ("family: trend", ""): (0, "family", "is missing"),
-    ("family: trend", "family: vol_cluster"): (8, "params.mu", "is missing"),
-    ("sigma: 35.0", "sigmma: 35.0"): (8, "params.sigmma", "is not a key here"),
-    ("sigma: 35.0", "sigma: 0"): (8, "params.sigma", "must be above 0"),
-    ("kind: halt", "kind: hallt"): (10, "events.0.kind", "must be one of crash, bleed"),
-    ("at: 1000", "at: 2000"): (10, "events.0.at", "the event ends at bar 2000"),
-    ("at: 1000", "at: soon"): (10, "events.0.at", "must be a whole number"),
-    ("id: scenario_halt", "id: other"): (2, "id", "must be the name of the file"),
-    ('version: "0.1"', "version: 0.1"): (3, "version", "must be one of 0.1"),
-    ("duration_bars: 2000", "duration_bars: 0700"): (5, "duration_bars", "leading zeros"),
-    ("volume_model: lognormal", "volume_model: lognormal\nvolume_model: const"): (12, "volume_model", "given twice"),
-    ("family: trend", "family: [trend"): (7, "", "a bracket is opened and not closed"),
+    ("family: trend", "family: vol_cluster"): (9, "params.mu", "is missing"),
+    ("sigma: 35.0", "sigmma: 35.0"): (9, "params.sigmma", "is not a key here"),
+    ("sigma: 35.0", "sigma: 0"): (9, "params.sigma", "must be above 0"),
+    ("kind: halt", "kind: hallt"): (11, "events.0.kind", "must be one of crash, bleed"),
+    ("at: 1000", "at: 2000"): (11, "events.0.at", "the event ends at bar 2000"),
+    ("at: 1000", "at: soon"): (11, "events.0.at", "must be a whole number"),
+    ("id: scenario_halt", "id: other"): (3, "id", "must be the name of the file"),
+    ('version: "0.1"', "version: 0.1"): (4, "version", "must be one of 0.1"),
+    ("duration_bars: 2000", "duration_bars: 0700"): (6, "duration_bars", "leading zeros"),
+    ("volume_model: lognormal", "volume_model: lognormal\nvolume_model: const"): (13, "volume_model", "given twice"),
+    ("family: trend", "family: [trend"): (8, "", "a bracket is opened and not closed"),
 }
 
 
