@@ -20,7 +20,7 @@ from runtime.signal_series import deciding_timeframes
 MARKET_JOB = "market"
 RESEARCH_JOB = "research"
 ROBUSTNESS_JOB = "robustness"
-"""Sweeps, walk-forwards, Monte Carlo simulations and certificates of all strategies: no part of :data:`RESEARCH_JOB`."""
+"""Sweeps, walk-forwards, Monte Carlo and certificates of all strategies: no part of :data:`RESEARCH_JOB`."""
 SCENARIOS_JOB = "generate_scenarios"
 
 
@@ -48,15 +48,9 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
     ]
     if robustness:
         jobs.append(dg.define_asset_job(ROBUSTNESS_JOB, dg.AssetSelection.assets(*robustness), tags=pinned.tags))
+    alone = (event_blackout_asset(pinned), impact_asset(pinned), scenario_asset(pinned))
     return dg.Definitions(
-        assets=[
-            *market,
-            event_blackout_asset(pinned),
-            impact_asset(pinned),
-            scenario_asset(pinned),
-            *chains,
-            *robustness,
-        ],
+        assets=[*market, *alone, *chains, *robustness],
         asset_checks=checks,
         jobs=[*jobs, refresh, backfill_job(pinned)],
         schedules=[refresh_bars],
