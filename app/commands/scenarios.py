@@ -11,6 +11,7 @@ from app.commands.options import Json, Overrides, desk_settings_of, named, setti
 from app.output import DONE, FAILED, Output, run_operation
 
 if TYPE_CHECKING:
+    from app.operations.engine_tests import EngineReply
     from app.operations.scenarios import GeneratedRow, ScenarioRow, ShownScenario, WrongDataset
     from tradewright.evaluation.certificate import ScenarioCertificate
 
@@ -153,6 +154,37 @@ def check(overrides: Overrides = None, as_json: Json = False) -> None:
         return {"problems": found}
 
     run_operation(as_json, act, tell, lambda found: FAILED if found else DONE)
+
+
+@group.command("test")
+def run_one(
+    file: Annotated[Path, typer.Argument(help="a strategy document in YAML or JSON", metavar="FILE")],
+    scenario: Annotated[str, typer.Argument(help="a stored scenario, or a file with one", metavar="SCENARIO")],
+    overrides: Overrides = None,
+    full: Annotated[bool, typer.Option("--full", help="up to 50,000 bars (T1) instead of 1,000 (T0)")] = False,
+    fees_bps: Annotated[float, typer.Option(min=0, help="basis points of each fill")] = 1.0,
+    slippage_bps: Annotated[float, typer.Option(min=0, help="basis points of each fill")] = 0.0,
+    bar_delay: Annotated[int, typer.Option(min=1, help="bars between a decision and its fill")] = 1,
+    cash: Annotated[float, typer.Option(min=0.01, help="at the start, in the account's currency")] = 100_000.0,
+    as_json: Json = False,
+) -> None:
+    """A strategy document on one scenario; a result that was there is served from the cache."""
+
+    def act(_output: Output) -> EngineReply:
+        from app.operations.engine_tests import backtest_t0, backtest_t1, request_of
+
+        terms = {"fees_bps": fees_bps, "slippage_bps": slippage_bps, "bar_delay": bar_delay, "initial_cash": cash}
+        request = request_of(file, scenario, **terms)
+        return (backtest_t1 if full else backtest_t0)(desk_settings_of(overrides), request)
+
+    def tell(output: Output, reply: EngineReply) -> object:
+        names = ("total_return", "bar_drawdown", "sharpe", "exposure", "turnover", "fees")
+        rows = [("trades", len(reply.trades)), *((name, reply.metrics[name]) for name in names)]
+        output.table(f"{file.stem} on {scenario}", ("figure", "value"), rows)
+        output.line(f"{'from the cache' if reply.used_cache else 'made now'}: {reply.cache_key}")
+        return reply
+
+    run_operation(as_json, act, tell)
 
 
 @group.command()

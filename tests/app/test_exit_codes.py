@@ -25,6 +25,7 @@ ELSEWHERE = {
     "stream": "test_stream.py",
     **{f"dsl {name}": "test_documents.py" for name in ("check", "explain", "fmt", "schema", "example")},
     **{f"scenarios {name}": "test_scenarios.py" for name in ("generate", "list", "show", "check", "schema")},
+    "scenarios test": "test_engine_tests.py",
     "certify": "test_scenarios.py",
     "init": "test_new_project.py",
     "data accept": "test_data_findings.py",

@@ -111,6 +111,12 @@ CONTRACT: dict[str, Any] = {
         "datasets": [{"scenario": TEXT, "scenario_hash": TEXT, "bars": int, "written": FLAG, "folder": TEXT}],
     },
     "scenarios check": {"problems": []},
+    "scenarios test": {
+        "equity": [NUMBER], "metrics": dict, "cache_key": TEXT, "used_cache": FLAG, "scenario_hash": TEXT,
+        "strategy_hash": TEXT,
+        "trades": [{"entered": Moment, "left": Moment, "quantity": NUMBER, "entry_price": NUMBER,
+                    "exit_price": NUMBER, "profit": NUMBER}],
+    },
     "scenarios show": {"row": dict, "document": dict, "manifest": dict},
     "certify": {
         "version": TEXT, "strategy": TEXT, "kind": TEXT, "parameters": dict, "identity": TEXT, "code": TEXT,
@@ -262,6 +268,8 @@ def told(stocked: House, tmp_path_factory: pytest.TempPathFactory) -> Mapping[st
         ask("scenarios check", "scenarios", "check", store)
         ask("scenarios show", "scenarios", "show", "scenario_halt", store)
         ask("certify", "certify", "buy_and_hold", store)
+        crossover = str(LIBRARY / "ma_crossover.yaml")
+        ask("scenarios test", "scenarios", "test", crossover, "scenario_halt", store, "--full")
         ask("gateway", "gateway", "--port", "0", "--control-port", "0", *staged)
         ask("serve", "serve", *staged, "observability.serve.port=0")
     return said

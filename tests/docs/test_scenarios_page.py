@@ -1,4 +1,4 @@
-"""``docs/scenarios.md`` names every family, event, limit and scenario with all their keys, and its documents are sound."""
+"""``docs/scenarios.md`` names every family, event, limit and scenario with its keys, and its documents are sound."""
 
 from __future__ import annotations
 

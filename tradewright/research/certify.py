@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast, get_args
 
@@ -114,7 +114,7 @@ def certify(
     needs, runs, rows = needs_of([subject.strategy]), list[CertifiedScenario](), list[CertificateRow]()
     for document in documents:
         timed = _timed(document, subject.timeframe)
-        tables = _tables(subject, timed, needs, currency, prices)
+        tables = scenario_tables(subject.strategy, timed, needs, currency, prices)
         account = _account(subject.strategy, tables, terms, shared)
         metrics = evaluate(account, Sampling.BAR, DAYS)
         made = CertifiedScenario(
@@ -152,14 +152,27 @@ def _timed(document: ScenarioDocument, timeframe: Timeframe | None) -> ScenarioD
     return document.model_copy(update={"timeframe": timeframe.value}) if timeframe in known and timeframe else document
 
 
-def _tables(
-    subject: Subject, document: ScenarioDocument, needs: SecondaryNeeds, currency: str, prices: PriceView
+def scenario_tables(
+    strategy: Strategy | Allocation,
+    document: ScenarioDocument,
+    needs: SecondaryNeeds,
+    currency: str,
+    prices: PriceView,
+    stored: Sequence[Bars] = (),
 ) -> dict[str, InstrumentBars]:
-    """The series that are traded, each with what the strategy reads beside it."""
-    traded = max(document.instruments, ALLOCATED if is_allocation(subject.strategy) else 1)
+    """The series that are traded, each with what the strategy reads beside it.
+
+    Args:
+        stored: the first series where they were read; the others are made.
+
+    Raises:
+        ConfigError: a document that contradicts itself, a feature on bars shorter than the document's.
+    """
+    traded = max(document.instruments, ALLOCATED if is_allocation(strategy) else 1)
     symbols = [f"S{number + 1}" for number in range(traded)]
     others = sorted({name.of for name in needs.features if name.of} - set(symbols))
     made = generate(document, traded + len(others))
+    made[: len(stored)] = [series._replace(bars=bars) for series, bars in zip(made, stored, strict=False)]
     known = {
         symbol: _viewed(synthetic_instrument(symbol, currency), series, prices)
         for symbol, series in zip([*symbols, *others], made, strict=True)
