@@ -13,6 +13,7 @@ from tradewright.evaluation.certificate import ScenarioCertificate
 from tradewright.model.allocation import is_allocation
 from tradewright.research.bars import InstrumentBars
 from tradewright.research.certify import Subject, certify
+from tradewright.research.strategy_check import tried
 from tradewright.scenarios.document import ScenarioDocument
 
 
@@ -39,6 +40,7 @@ def certificate_of(house: Container, documents: Iterable[ScenarioDocument]) -> S
         terms,
         chosen.certify.over(settings.certify),
         currency=account_currency(settings),
+        look_ahead=tried(house.tested, house.cache_folder / "tried"),
         prices=settings.backtest.prices,
         shared=settings.backtest.shared if in_one else None,
     )

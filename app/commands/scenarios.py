@@ -59,6 +59,8 @@ def _certificate(output: Output, made: ScenarioCertificate) -> None:
     from tradewright.evaluation.certificate import told
     from tradewright.evaluation.formatting import count
 
+    for found in made.look_ahead:
+        output.line(f"VOID: it looks ahead: {found}")
     failed = {(row.scenario, row.figure) for row in made.failed}
     body = []
     for each in made.scenarios:
@@ -72,7 +74,7 @@ def _certificate(output: Output, made: ScenarioCertificate) -> None:
     for row in made.failed:
         said = f"{row.figure} is {told(row.figure, row.value)}, the limit is {told(row.figure, row.limit)}"
         output.line(f"FAIL {row.scenario}: {said}")
-    verdict = f"failed: {count(len(failed), 'figure')} beyond the limit" if failed else "passed"
+    verdict = "passed" if made.passed else f"failed: {count(len(failed), 'figure')} beyond the limit"
     output.line(f"{verdict}; certificate {made.certificate_hash[:16]}")
 
 

@@ -249,11 +249,13 @@ def certificate(name: str, settings: Settings) -> dg.MaterializeResult:
         "code_hash": done.code,
     }
     beyond = [f"{row.scenario}: {row.figure} {row.value:.6g}, limit {row.limit:g}" for row in done.failed]
+    ahead = [f"it looks ahead: {found}" for found in done.look_ahead]
     within = f"{len(done.rows) - len(beyond)} of {len(done.rows)}"
     summary = f"{name}: {within} figures on {count(len(done.scenarios), 'scenario')} are within their limits"
     data_hash = content_hash([each.data_hash for each in done.scenarios])
     return dg.MaterializeResult(
-        metadata=described(settings, summary, facts, data_hash=data_hash), check_results=[warning(CHECK, beyond)]
+        metadata=described(settings, summary, facts, data_hash=data_hash),
+        check_results=[warning(CHECK, [*ahead, *beyond])],
     )
 
 

@@ -120,7 +120,7 @@ CONTRACT: dict[str, Any] = {
     "scenarios show": {"row": dict, "document": dict, "manifest": dict},
     "certify": {
         "version": TEXT, "strategy": TEXT, "kind": TEXT, "parameters": dict, "identity": TEXT, "code": TEXT,
-        "engine": TEXT, "terms": TEXT, "passed": FLAG, "certificate_hash": TEXT,
+        "engine": TEXT, "terms": TEXT, "look_ahead": list, "passed": FLAG, "certificate_hash": TEXT,
         "limits": {"max_loss": NUMBER, "max_drawdown": NUMBER, "max_turnover": NUMBER, "max_time_in_market": NUMBER},
         "scenarios": [{"scenario": TEXT, "scenario_hash": TEXT, "data_hash": TEXT, "timeframe": TEXT, "bars": int,
                        "seed": int, "instruments": int, "trades": int, "total_return": NUMBER}],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from app.operations.new_project import make_project
 from conf.environment import SOURCE
 from strategies.documents import LIBRARY
 from tests.app.conftest import say
@@ -94,6 +95,47 @@ def test_a_document_declares_its_limits_too(conf: Path, root: str) -> None:
     wrong = say("certify", "ma_crossover", root, "--json").json["error"]
     assert "DSL_SCHEMA_INVALID" in wrong["what"]
     assert "did you mean 'max_time_in_market'" in wrong["what"]
+
+
+CHEAT = '''
+"""A strategy that knows tomorrow."""
+
+from dataclasses import dataclass
+
+from strategies.base import BaseStrategy
+from tradewright.model.strategy import Feature
+
+
+def knows(i, features, params, position):
+    close = features[0]
+    return (1.0 if i + 1 < len(close) and close[i + 1] > close[i] else 0.0, float("nan"), float("nan"), float("nan"))
+
+
+@dataclass(frozen=True)
+class Cheat(BaseStrategy):
+    """Buys before it rises."""
+
+    name = "cheat"
+    generate_signal = staticmethod(knows)
+
+    def prepare_state(self):
+        return (Feature("close"),)
+'''
+
+
+def test_a_strategy_that_looks_ahead_gets_no_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: str
+) -> None:
+    project = make_project(tmp_path / "mine").folder
+    monkeypatch.setenv("TRADEWRIGHT_PROJECT", str(project))
+    (project / "strategies" / "cheat.py").write_text(CHEAT)
+    text = (project / "conf" / "strategy" / "buy_and_hold.yaml").read_text().replace("buy_and_hold", "cheat")
+    (project / "conf" / "strategy" / "cheat.yaml").write_text(text)
+    said = say("certify", "cheat", root, "--scenario", "scenario_halt", "--json")
+    assert (said.status, said.json["passed"]) == (1, False)
+    assert all(row["passed"] for row in said.json["rows"]), "it earns everywhere"
+    assert said.json["look_ahead"]
+    assert say("certify", "cheat", root, "--scenario", "scenario_halt").out.startswith("VOID: it looks ahead")
 
 
 def test_an_allocation_is_certified_in_one_account(conf: Path, root: str) -> None:

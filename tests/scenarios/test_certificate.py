@@ -24,7 +24,8 @@ from tradewright.backtest.spec import BacktestSpec
 from tradewright.evaluation.certificate import FIGURES, ScenarioCertificate
 from tradewright.model.bars import PriceView, Timeframe
 from tradewright.model.certify_limits import CertifyLimits, DeclaredLimits
-from tradewright.model.errors import ConfigError
+from tradewright.model.errors import ConfigError, DataError
+from tradewright.model.hashing import canonical_json
 from tradewright.research.bars import InstrumentBars
 from tradewright.research.certify import Subject, certify, synthetic_instrument
 from tradewright.scenarios.document import ScenarioDocument
@@ -46,9 +47,10 @@ def made(
     timeframe: Timeframe | None = None,
     prices: PriceView = PriceView.TOTAL_RETURN,
     shared: SharedAccount | None = None,
+    ahead: tuple[str, ...] = (),
 ) -> ScenarioCertificate:
     subject = Subject("mine", strategy, {}, timeframe)
-    return certify(subject, documents, terms, limits, currency="USD", prices=prices, shared=shared)
+    return certify(subject, documents, terms, limits, currency="USD", look_ahead=ahead, prices=prices, shared=shared)
 
 
 def figures(certificate: ScenarioCertificate, scenario: str) -> dict[str, float]:
@@ -102,24 +104,46 @@ def test_one_strategy_has_one_text_and_every_part_counts() -> None:
     given = NAMED["scenario_gap_open"]
     plain = made(SmaCrossover(), given)
     assert plain.canonical_json() == made(SmaCrossover(), given).canonical_json()
-    told = json.loads(plain.canonical_json())
-    assert (
-        ScenarioCertificate.model_validate_json(
-            json.dumps({name: value for name, value in told.items() if name != "passed"})
-        )
-        == plain
-    )
     others = [
         made(SmaCrossover(fast=11), given),
         made(SmaCrossover(), given.model_copy(update={"seed": 9})),
         made(SmaCrossover(), given, limits=WIDE.model_copy(update={"max_loss": 0.5})),
         made(SmaCrossover(), given, timeframe=Timeframe.D1),
         certify(Subject("mine", SmaCrossover(), {}), [given], lambda item: replace(terms(item), cash=5e4), WIDE,
-                currency="USD"),
+                currency="USD", look_ahead=()),
     ]  # fmt: skip
     assert len({each.certificate_hash for each in (plain, *others)}) == 6
     assert len({each.identity for each in (plain, *others)}) == 2
     assert len({each.terms for each in (plain, *others)}) == 2
+
+
+def test_a_text_is_read_back_and_no_other_one() -> None:
+    """A package embeds the text: a verdict that its figures do not bear is refused."""
+    plain = made(BuyAndHold(), NAMED["scenario_slow_bleed"], limits=WIDE.model_copy(update={"max_loss": 0.1}))
+    text = plain.canonical_json()
+    assert ScenarioCertificate.restored(text) == plain
+    told = json.loads(text)
+    failed = next(place for place, row in enumerate(told["rows"]) if not row["passed"])
+    rows = [{**row, "passed": True} for row in told["rows"]]
+    softer = [{**row, "limit": 1.0, "passed": True} for row in told["rows"]]
+    fewer = [row for place, row in enumerate(told["rows"]) if place != failed]
+    forged: list[dict[str, object]] = [
+        {"passed": True}, {"passed": True, "rows": rows}, {"passed": True, "rows": softer},
+        {"passed": True, "rows": fewer}, {"passed": 0}, {"colour": 1}, {"limits": {}}, {"rows": 3},
+    ]  # fmt: skip
+    for change in forged:
+        with pytest.raises(DataError):
+            ScenarioCertificate.restored(canonical_json({**told, **change}))
+    for other in ("", "[]", "{}", "null", text.replace('"rows"', '"rows" '), text[:-1]):
+        with pytest.raises(DataError):
+            ScenarioCertificate.restored(other)
+
+
+def test_a_strategy_that_looks_ahead_never_passes() -> None:
+    done = made(BuyAndHold(), NAMED["scenario_halt"], ahead=("feature x knew the future",))
+    assert (done.passed, done.failed) == (False, ())
+    assert "It looks ahead" in done.page()
+    assert ScenarioCertificate.restored(done.canonical_json()) == done
 
 
 def test_a_follower_of_trends_earns_where_there_is_one_and_storms_hurt_it() -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Self
 
 from tradewright.evaluation.formatting import percent
 from tradewright.evaluation.metrics import Metrics
 from tradewright.evaluation.page_frame import rendered
 from tradewright.model.base import FrozenModel
 from tradewright.model.certify_limits import CertifyLimits
+from tradewright.model.errors import DataError
 from tradewright.model.hashing import canonical_json, content_hash
 
+WHERE = "scenario certificate"
 VERSION = "1"
 """Of the form of a certificate."""
 
@@ -65,6 +69,7 @@ class ScenarioCertificate(FrozenModel):
         code: the code identity of decision and engine.
         engine: the digest of the engine's sources and versions.
         terms: the hash of the terms of the backtests: cash, costs, fills, sizing.
+        look_ahead: what the look-ahead test found of the strategy; with any of it the figures count for nothing.
         scenarios, rows: in the order in which they were run.
     """
 
@@ -77,13 +82,14 @@ class ScenarioCertificate(FrozenModel):
     engine: str
     terms: str
     limits: CertifyLimits
+    look_ahead: tuple[str, ...]
     scenarios: tuple[CertifiedScenario, ...]
     rows: tuple[CertificateRow, ...]
 
     @property
     def passed(self) -> bool:
-        """Whether every row passed; false without one."""
-        return bool(self.rows) and all(row.passed for row in self.rows)
+        """Whether every row passed; false without one, and for a strategy that looks ahead."""
+        return bool(self.rows) and not self.look_ahead and all(row.passed for row in self.rows)
 
     @property
     def failed(self) -> tuple[CertificateRow, ...]:
@@ -97,6 +103,29 @@ class ScenarioCertificate(FrozenModel):
     def canonical_json(self) -> str:
         """The text that is kept, embedded and hashed."""
         return canonical_json(self.content())
+
+    @classmethod
+    def restored(cls, text: str) -> Self:
+        """The certificate of a :meth:`canonical_json`.
+
+        Raises:
+            DataError: another text, or a verdict that does not follow from the figures.
+        """
+        try:
+            plain = json.loads(text)
+            told = plain.pop("passed")
+            made = cls.model_validate_json(json.dumps(plain))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise DataError("is no certificate", where=WHERE, remedy="make it again: tradewright certify") from error
+        rows = {(each.scenario, name) for each in made.scenarios for name in FIGURES}
+        limits = made.limits.model_dump()
+        sound = {(row.scenario, row.figure) for row in made.rows} == rows and len(made.rows) == len(rows)
+        sound = sound and all(row.limit == limits[row.figure] for row in made.rows)
+        sound = sound and all(row.passed is (row.value <= row.limit) for row in made.rows)
+        if not sound or told is not made.passed or made.canonical_json() != text:
+            what = "its verdict does not follow from its figures"
+            raise DataError(what, where=WHERE, remedy="make it again: tradewright certify")
+        return made
 
     @property
     def certificate_hash(self) -> str:

@@ -89,6 +89,7 @@ def certify(
     limits: CertifyLimits,
     *,
     currency: str,
+    look_ahead: Sequence[str],
     prices: PriceView = PriceView.TOTAL_RETURN,
     shared: SharedAccount | None = None,
 ) -> ScenarioCertificate:
@@ -101,6 +102,8 @@ def certify(
         documents: each is run at the subject's timeframe where a scenario can have that.
         terms: of the backtests; ``cash`` is the whole account's.
         currency: of the account, in which all series are quoted.
+        look_ahead: what the look-ahead test found (:func:`tradewright.research.strategy_check.tried`). It comes first:
+            it names the line of an author's error, and machine code checks no index.
         prices: ``raw`` books splits in the account; the other views have them in their prices.
         shared: the terms of one account for all series; None splits the cash. An allocation needs one.
 
@@ -141,6 +144,7 @@ def certify(
         engine=engine_digest(),
         terms=content_hash([described(plain), described(shared), prices]),
         limits=limits,
+        look_ahead=tuple(look_ahead),
         scenarios=tuple(runs),
         rows=tuple(rows),
     )
