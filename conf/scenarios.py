@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from conf.environment import conf_folder, display_path, options
 from conf.explanations import explained
 from conf.problems import ConfigProblems, Problem, RuleViolation, nearest
-from conf.yaml_reader import lint_yaml, load, locate
+from conf.yaml_reader import column_of, lint_yaml, load, locate
 from tradewright.model.errors import ConfigError
 
 if TYPE_CHECKING:  # no money path reads a scenario
@@ -33,8 +33,7 @@ def scenario_problems(path: Path, shown: str) -> list[Problem]:
     """
     if path.parent.name != SCENARIO:
         return []
-    made, wrong = _shaped(load(path), path.stem)
-    return [row.problem(shown, line=locate(path, row.key)) for row in wrong] if made is None else []
+    return _read(path, shown)[1]
 
 
 def read_scenario(path: Path, shown: str = "") -> ScenarioDocument:
@@ -49,9 +48,9 @@ def read_scenario(path: Path, shown: str = "") -> ScenarioDocument:
     shown = shown or str(path)
     if found := lint_yaml(path, shown):
         raise ScenarioInvalid(found)
-    made, wrong = _shaped(load(path), path.stem)
+    made, problems = _read(path, shown)
     if made is None:
-        raise ScenarioInvalid([row.problem(shown, line=locate(path, row.key)) for row in wrong])
+        raise ScenarioInvalid(problems)
     return made
 
 
@@ -79,15 +78,28 @@ def scenarios(names: Iterable[str] = (), folder: Path | None = None) -> list[Sce
     return found
 
 
+def _read(path: Path, shown: str) -> tuple[ScenarioDocument | None, list[Problem]]:
+    """The scenario of a linted file, or every problem with its line and column."""
+    made, wrong = _shaped(load(path), path.stem)
+    return made, [_placed(path, shown, row) for row in wrong]
+
+
+def _placed(path: Path, shown: str, row: RuleViolation) -> Problem:
+    column = column_of(path, row.key)
+    told = row._replace(rule=f"column {column}: {row.rule}") if column else row
+    return told.problem(shown, line=locate(path, row.key))
+
+
 def _shaped(tree: dict[str, Any], name: str) -> tuple[ScenarioDocument | None, list[RuleViolation]]:
     """The scenario of plain values, or all that is wrong with them."""
-    from tradewright.scenarios.document import AnyScenario, ScenarioFile, broken_rules
+    from tradewright.scenarios.document import AnyScenario, ScenarioFile
+    from tradewright.scenarios.market import contradictions
 
     try:
         document = ScenarioFile.model_validate_json(json.dumps(tree), strict=True).root
     except ValidationError as error:
         return None, list(explained(error.errors(include_url=False), tree, AnyScenario))
-    wrong = [RuleViolation(row.key, row.value, row.rule) for row in broken_rules(document)]
+    wrong = [RuleViolation(row.key, row.value, row.rule) for row in contradictions(document)]
     if document.id != name:
         wrong.append(RuleViolation(("id",), document.id, f"must be the name of the file, {name}"))
     return (None if wrong else document), wrong

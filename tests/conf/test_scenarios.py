@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,10 @@ def test_a_problem_has_its_place_its_key_and_its_rule(conf_copy: Path, change: t
     first = refused.value.problems[0]
     assert (first.file, first.line, first.key) == (f"conf/scenario/{NAME}.yaml", line, key)
     assert rule in first.rule
+    if line and "given twice" not in rule and "leading zeros" not in rule and key and key != "params.mu":
+        written = path.read_text().splitlines()[line - 1]
+        column = int(re.search(r"^column (\d+): ", first.rule)[1])  # type: ignore[index]
+        assert written[column - 1 :].startswith(key.rpartition(".")[2]), "the column is that of the key"
     assert refused.value.code == "SCENARIO_INVALID"
 
 

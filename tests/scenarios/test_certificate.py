@@ -202,6 +202,10 @@ def test_a_strategy_with_a_timeframe_meets_the_same_moves_on_its_own_bars() -> N
     assert own.scenarios[0].scenario_hash != daily.scenarios[0].scenario_hash
     weekly = made(BuyAndHold(), given, timeframe=Timeframe.W1)
     assert weekly.scenarios[0].timeframe == "1h", "no scenario has weeks"
+    minutes = made(
+        BuyAndHold(), *(NAMED[f"scenario_{name}"] for name in ("halt", "weekend_gap")), timeframe=Timeframe.M1
+    )
+    assert [each.timeframe for each in minutes.scenarios] == ["1m", "1h"], "2,000 minutes hold no weekend"
 
 
 def test_the_page_tells_the_verdict_every_figure_and_no_address() -> None:

@@ -16,8 +16,8 @@ from conf.environment import SOURCE
 from conf.scenarios import scenarios
 from tests.scenarios.support import PARAMS, document, values
 from tradewright.model.errors import ConfigError
-from tradewright.scenarios.document import Family, ScenarioDocument, ScenarioFile, broken_rules, json_schema
-from tradewright.scenarios.market import generate
+from tradewright.scenarios.document import Family, ScenarioDocument, ScenarioFile, json_schema
+from tradewright.scenarios.market import contradictions, generate
 from tradewright.store.dataset import bars_hash
 
 SHIPPED = {each.id: each for each in scenarios(folder=SOURCE / "conf")}
@@ -102,6 +102,11 @@ CROSSED: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"events": [{"kind": "weekend_gap", "sigma": 9.0}]}, ("events", "0", "kind")),
     ({"events": [{"kind": "correlation", "at": 9, "bars": 9, "to": 0.9}]}, ("events", "0", "kind")),
     ({"events": [{"kind": "delisting", "at": 499, "left": 0.9}]}, ("events", "0", "at")),
+    ({"hours": {"weekdays_only": True}, "duration_bars": 119, "events": [{"kind": "weekend_gap", "sigma": 9.0}]},
+     ("events", "0", "kind")),
+    ({"events": [{"kind": "half_days", "every": 40}]}, ("events", "0", "every")),
+    ({"events": [{"kind": "limit_down", "at": 450, "days": 3, "limit": 0.1}]}, ("events", "0", "days")),
+    ({"events": [{"kind": "missing", "share": 0.0009}]}, ("events", "0", "share")),
     ({"params": {"drift": -9.0, "sigma": 1.0}}, ("params", "drift")),
     ({"family": "vol_cluster", "params": {"mu": 9.0, "omega": 1.0, "alpha": 0.5, "beta": 0.4}}, ("params", "mu")),
     ({"hours": {"weekdays_only": True, "start": "21:00", "end": "14:00"}}, ("hours", "start")),
@@ -114,7 +119,7 @@ def test_keys_that_contradict_each_other_are_told_and_never_generated(
     changed: dict[str, Any], key: tuple[str, ...]
 ) -> None:
     made = document(**changed)
-    assert [row.key for row in broken_rules(made)] == [key]
+    assert [row.key for row in contradictions(made)] == [key]
     with pytest.raises(ConfigError, match=r"scenario market, " + r"\.".join(key)) as refused:
         generate(made)
     assert refused.value.code == "SCENARIO_INVALID"

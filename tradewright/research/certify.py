@@ -44,7 +44,7 @@ from tradewright.research.bars import BaseBars, InstrumentBars
 from tradewright.research.secondary import needs_of, series_until
 from tradewright.research.study import Terms, needs_shared_account
 from tradewright.scenarios.document import ScenarioDocument
-from tradewright.scenarios.market import Series, generate
+from tradewright.scenarios.market import Series, contradictions, generate
 
 ALLOCATED = 4
 """Series at the least for an allocation, which needs several to choose from."""
@@ -151,9 +151,15 @@ def certify(
 
 
 def _timed(document: ScenarioDocument, timeframe: Timeframe | None) -> ScenarioDocument:
-    """A document on bars of another length, with the same moves per bar."""
+    """A document on bars of another length, with the same moves per bar.
+
+    It stays as it is where no scenario has such bars, and where one of its events would not happen on them.
+    """
     known = get_args(type(document).model_fields["timeframe"].annotation)
-    return document.model_copy(update={"timeframe": timeframe.value}) if timeframe in known and timeframe else document
+    if timeframe is None or timeframe not in known:
+        return document
+    other = document.model_copy(update={"timeframe": timeframe.value})
+    return document if contradictions(other) else other
 
 
 def scenario_tables(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from tradewright.model.bars import Floats, Timeframe, Times
-from tradewright.scenarios.document import ScenarioDocument
+from tradewright.scenarios.document import BrokenRule, ScenarioDocument
 from tradewright.scenarios.events import (
     Bleed,
     CorrelationShift,
@@ -115,6 +116,25 @@ def _limit_down(event: LimitDown, ts: Times, made: Effects) -> None:
         made.jumps[first] += math.log1p(-event.limit)
         made.loudness[whole] = 0.0
         made.volume[whole] *= _LOCKED_VOLUME
+
+
+def never_struck(document: ScenarioDocument) -> Iterator[BrokenRule]:
+    """The events that depend on the days of a market and never happen on its bars, or not as often as told."""
+    ts = bar_starts(document)
+    days = ts // DAY_NS
+    opens = np.flatnonzero(np.diff(days, prepend=days[0] - 1) > 0)
+    for place, event in enumerate(document.events):
+        match event:
+            case WeekendGap() if not (np.diff(days) > 1).any():
+                yield BrokenRule(("events", str(place), "kind"), event.kind, "there is no weekend within the bars")
+            case HalfDays() if len(opens) < event.every:
+                rule = f"there are {len(opens)} days within the bars"
+                yield BrokenRule(("events", str(place), "every"), event.every, rule)
+            case LimitDown() if np.count_nonzero(opens >= event.at) < event.days:
+                rule = f"{np.count_nonzero(opens >= event.at)} days begin at or after bar {event.at}"
+                yield BrokenRule(("events", str(place), "days"), event.days, rule)
+            case Missing() if round(event.share * document.duration_bars) == 0:
+                yield BrokenRule(("events", str(place), "share"), event.share, "leaves out no bar")
 
 
 def correlations(document: ScenarioDocument) -> Floats | float:

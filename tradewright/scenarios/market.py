@@ -9,8 +9,8 @@ import numpy as np
 
 from tradewright.model.bars import Bars, Floats, Times
 from tradewright.model.errors import ConfigError
-from tradewright.scenarios.document import ScenarioDocument, VolumeModel, broken_rules
-from tradewright.scenarios.effects import Effects, bar_starts, correlations, effects_of
+from tradewright.scenarios.document import BrokenRule, ScenarioDocument, VolumeModel, broken_rules
+from tradewright.scenarios.effects import Effects, bar_starts, correlations, effects_of, never_struck
 from tradewright.scenarios.families import MOST_SIGMAS, returns
 from tradewright.scenarios.streams import stream
 
@@ -50,11 +50,16 @@ def generate(document: ScenarioDocument, count: int | None = None) -> list[Serie
     Raises:
         ConfigError: a document whose keys contradict each other.
     """
-    for broken in broken_rules(document):
+    for broken in contradictions(document):
         where = f"scenario {document.id}, {'.'.join(broken.key)}"
         raise ConfigError(f"{broken.value} {broken.rule}", where=where, remedy="correct it", code="SCENARIO_INVALID")
     ts = bar_starts(document)
     return [_series(document, ts, number) for number in range(count or document.instruments)]
+
+
+def contradictions(document: ScenarioDocument) -> list[BrokenRule]:
+    """Everything that is wrong between the keys of a document; such a document is not generated."""
+    return list(broken_rules(document)) or list(never_struck(document))
 
 
 def _series(document: ScenarioDocument, ts: Times, number: int) -> Series:
