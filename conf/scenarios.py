@@ -58,15 +58,18 @@ def scenarios(names: Iterable[str] = (), folder: Path | None = None) -> list[Sce
     """Scenarios by their names; all of them when none is named, sorted.
 
     Raises:
-        ConfigError: no scenario of a name; the nearest right one is given.
+        ConfigError: no scenario at all, or none of a name; the nearest right one is given.
         ScenarioInvalid: with every problem of every one of them.
     """
     folder = folder or conf_folder()
     known, found, wrong = options(SCENARIO, folder), [], list[Problem]()
+    if not known:
+        remedy = "tradewright init makes a project with those that ship; copy its conf/scenario"
+        raise ConfigError("there is no scenario", where=f"conf/{SCENARIO}", remedy=remedy)
     for name in names or known:
         if name not in known:
             near = nearest(name, known)
-            remedy = f"did you mean {near!r}?" if near else f"write conf/{SCENARIO}/{name}.yaml, or name another"
+            remedy = f"did you mean {near!r}?" if near else "tradewright scenarios list names them"
             raise ConfigError(f"there is no scenario {name!r}", where=f"conf/{SCENARIO}", remedy=remedy)
         path = folder / SCENARIO / f"{name}.yaml"
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,6 @@ def test_a_name_that_is_not_there_has_its_nearest(conf_copy: Path) -> None:
         scenarios(["scenario_hal"], conf_copy)
     assert [each.id for each in scenarios([NAME], conf_copy)] == [NAME]
     assert len(scenarios(folder=conf_copy)) >= 18
+    shutil.rmtree(conf_copy / "scenario")
+    with pytest.raises(ConfigError, match="there is no scenario"):
+        scenarios(folder=conf_copy)
