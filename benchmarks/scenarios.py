@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from app.operations.engine_tests import MOST_BARS, EngineRequest, backtest_t0, backtest_t1
+from app.operations.engine_tests import EngineRequest, backtest_t0, backtest_t1
 from conf.compose import compose
+from runtime.engine_test import MOST_BARS
 from strategies.documents import LIBRARY
 from tradewright.dsl.source import read
 from tradewright.scenarios.document import ScenarioFile

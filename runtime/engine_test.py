@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from runtime.container import Container
@@ -23,6 +23,9 @@ from tradewright.research.certify import DAYS, scenario_tables, synthetic_instru
 from tradewright.research.secondary import needs_of
 from tradewright.scenarios.datasets import generator_digest
 from tradewright.scenarios.document import ScenarioDocument
+
+MOST_BARS: Mapping[str, int] = {"t0": 1_000, "t1": 50_000}
+"""The longest scenario of the quick and of the full test (R-BT-13, R-BT-14)."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ def engine_test(
     document: ScenarioDocument,
     terms: EngineTerms,
     *,
+    tier: str,
     stored: Sequence[Bars] = (),
     where: str = "",
 ) -> EngineTest:
@@ -71,16 +75,16 @@ def engine_test(
 
     Args:
         text: of the strategy document.
+        tier: ``t0`` or ``t1``.
         stored: the scenario's bars where they were read from the store; they are made when left out.
         where: the strategy's file, for messages.
 
     Raises:
-        ConfigError: a wrong document (``DocumentRefused``), a panel, a feature on bars shorter than the scenario's.
+        ConfigError: a wrong document (``DocumentRefused``), a panel, a scenario that is too long, a feature on bars
+            shorter than the scenario's.
         StrategyError, StoreError: the decision failed; the cache cannot be written.
     """
-    if document.instruments > 1:
-        what = f"{document.id} has {document.instruments} series"
-        raise ConfigError(what, where="scenario", remedy="name a scenario of one; certify takes panels")
+    demand_fit(document, tier)
     meant, program = compiled(text, where)
     strategy, currency = strategy_class(meant, program, where)(), account_currency(house.settings)
     tables = scenario_tables(strategy, document, needs_of([strategy]), currency, house.settings.backtest.prices, stored)
@@ -98,3 +102,18 @@ def engine_test(
     done = run_cached(strategy, item.bars, plain, house.cache_folder / "scenarios", data=data)
     figures = evaluate(done.result, Sampling.BAR, DAYS)
     return EngineTest(done.result, figures, done.cache_key, done.used_cache, program.hash)
+
+
+def demand_fit(document: ScenarioDocument, tier: str) -> None:
+    """Refuse a scenario that a test does not take.
+
+    Raises:
+        ConfigError: a panel, or more bars than :data:`MOST_BARS`.
+    """
+    if document.instruments > 1:
+        what = f"{document.id} has {document.instruments} series"
+        raise ConfigError(what, where="scenario", remedy="name a scenario of one; certify takes panels")
+    if document.duration_bars > MOST_BARS[tier]:
+        what = f"{document.id} has {document.duration_bars:,} bars, {tier} takes at most {MOST_BARS[tier]:,}"
+        remedy = "shorten duration_bars" + (", or run the full test" if tier == "t0" else "")
+        raise ConfigError(what, where="scenario", remedy=remedy, code="TOO_MANY_BARS")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,15 +13,11 @@ from app.operations.documents import text_of
 from conf.scenarios import read_scenario, scenarios
 from conf.schema.settings import Settings
 from runtime.container import Container
-from runtime.engine_test import EngineTerms, EngineTest, engine_test
+from runtime.engine_test import EngineTerms, EngineTest, demand_fit, engine_test
 from runtime.scenarios import datasets
 from tradewright.dsl.source import read
 from tradewright.model.base import FrozenModel
-from tradewright.model.errors import ConfigError
 from tradewright.scenarios.document import AnyScenario, ScenarioDocument
-
-MOST_BARS: Mapping[str, int] = {"t0": 1_000, "t1": 50_000}
-"""The longest scenario of each test (R-BT-13, R-BT-14)."""
 
 
 class ScenarioRef(FrozenModel):
@@ -118,22 +113,17 @@ def _tested(settings: Settings, request: EngineRequest, tier: str) -> EngineRepl
         named = request.scenario if isinstance(request.scenario, ScenarioRef) else None
         document = _named(named.ref) if named else request.scenario
         assert isinstance(document, ScenarioDocument)  # noqa: S101  # nosec B101  for the type checker
-        _demand_length(document, tier)
+        demand_fit(document, tier)
         stored = datasets(house).read(document) if named else ()
-        done = engine_test(house, json.dumps(request.strategy), document, terms, stored=stored, where="strategy")
+        done = engine_test(
+            house, json.dumps(request.strategy), document, terms, tier=tier, stored=stored, where="strategy"
+        )
     return _reply(document, done)
 
 
 def _named(name: str) -> ScenarioDocument:
     (document,) = scenarios([name])
     return document
-
-
-def _demand_length(document: ScenarioDocument, tier: str) -> None:
-    if document.duration_bars > MOST_BARS[tier]:
-        what = f"{document.id} has {document.duration_bars:,} bars, {tier} takes at most {MOST_BARS[tier]:,}"
-        remedy = "shorten duration_bars" + (", or run t1" if tier == "t0" else "")
-        raise ConfigError(what, where="scenario", remedy=remedy, code="TOO_MANY_BARS")
 
 
 def _reply(document: ScenarioDocument, done: EngineTest) -> EngineReply:

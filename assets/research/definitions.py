@@ -11,7 +11,7 @@ from assets.research.bars import bars_and_features
 from assets.research.events import event_blackout_asset
 from assets.research.impact import impact_asset
 from assets.research.robustness import robustness_assets
-from assets.research.scenarios import DATASETS, scenario_asset
+from assets.research.scenarios import DATASETS, engine_job, scenario_asset
 from assets.research.schedules import SIGNALS_JOB, following, refreshing
 from assets.research.strategies import all_chains, makes_signals, signals_key
 from conf.environment import code_location_overrides
@@ -52,7 +52,7 @@ def research_definitions(overrides: tuple[str, ...] = ()) -> dg.Definitions:
     return dg.Definitions(
         assets=[*market, *alone, *chains, *robustness],
         asset_checks=checks,
-        jobs=[*jobs, refresh, backfill_job(pinned)],
+        jobs=[*jobs, refresh, backfill_job(pinned), *(engine_job(pinned, tier) for tier in ("t0", "t1"))],
         schedules=[refresh_bars],
         sensors=[following(pinned, {name: good[name] for name in signals}, signals)],
         executor=dg.in_process_executor,

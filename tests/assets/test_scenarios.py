@@ -11,6 +11,7 @@ import pytest
 from assets.research import scenarios as module
 from assets.research.definitions import ROBUSTNESS_JOB, SCENARIOS_JOB, research_definitions
 from conf.environment import SOURCE
+from strategies.documents import LIBRARY
 from tests.app.conftest import say
 from tests.support.houses import House
 
@@ -38,6 +39,29 @@ def test_one_job_stores_every_scenario_and_its_check_blocks(
     (check,) = bad.get_asset_check_evaluations()
     assert not check.passed
     assert "bar 7" in str(check.metadata["problems"].value)
+
+
+def test_the_jobs_of_the_engine_say_what_the_command_says(
+    house: House, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    definitions, strategy = research_definitions(house.overrides), str(LIBRARY / "ma_crossover.yaml")
+    short = house.conf / "scenario" / "scenario_short.yaml"
+    text = (house.conf / "scenario" / "scenario_shocky.yaml").read_text()
+    short.write_text(text.replace("scenario_shocky", "scenario_short").replace(": 2000", ": 1000"))
+    assert say("scenarios", "generate", *house.overrides, "--scenario", "scenario_short").status == 0
+
+    def run(tier: str, **config: object) -> bool:
+        step = {"config": {"strategy": strategy, "scenario": "scenario_short", **config}}
+        job = definitions.resolve_job_def(f"backtest_{tier}")
+        told = {"ops": {f"test_engine_{tier}": step}}
+        return job.execute_in_process(run_config=told, instance=instance, raise_on_error=False).success
+
+    assert run("t0", fees_bps=3.0)
+    words = ("scenarios", "test", strategy, "scenario_short", "--fees-bps", "3", *house.overrides, "--json")
+    assert say(*words).json["used_cache"] is True, "one signature"
+    assert run("t1")
+    assert not run("t0", scenario="scenario_shocky"), "it is not stored"
+    assert not run("t1", strategy=str(tmp_path / "none.yaml"))
 
 
 def test_a_certificate_is_the_commands(house: House, instance: dg.DagsterInstance) -> None:
