@@ -30,7 +30,7 @@ from tradewright.evaluation.certificate import (
     certificate_rows,
 )
 from tradewright.evaluation.equity_curve import Sampling
-from tradewright.evaluation.metrics import evaluate
+from tradewright.evaluation.metrics import Metrics, evaluate
 from tradewright.evaluation.shared_study import account_of
 from tradewright.model.allocation import Allocation, decision_of, is_allocation
 from tradewright.model.bars import Bars, PriceView, Timeframe
@@ -118,20 +118,8 @@ def certify(
     for document in documents:
         timed = _timed(document, subject.timeframe)
         tables = scenario_tables(subject.strategy, timed, needs, currency, prices)
-        account = _account(subject.strategy, tables, terms, shared)
-        metrics = evaluate(account, Sampling.BAR, DAYS)
-        made = CertifiedScenario(
-            scenario=document.id,
-            scenario_hash=timed.scenario_hash,
-            data_hash=content_hash([each.data_hash for each in tables.values()]),
-            timeframe=timed.timeframe,
-            bars=timed.duration_bars,
-            seed=timed.seed,
-            instruments=len(tables),
-            trades=metrics.trades,
-            total_return=metrics.total_return,
-        )
-        runs.append(made)
+        metrics = evaluate(_account(subject.strategy, tables, terms, shared), Sampling.BAR, DAYS)
+        runs.append(_certified(timed, tables, metrics))
         rows += certificate_rows(document.id, metrics, limits)
     plain = terms(InstrumentBars(synthetic_instrument("S1", currency), Bars.none()))
     return ScenarioCertificate(
@@ -147,6 +135,20 @@ def certify(
         look_ahead=tuple(look_ahead),
         scenarios=tuple(runs),
         rows=tuple(rows),
+    )
+
+
+def _certified(document: ScenarioDocument, tables: Mapping[str, InstrumentBars], metrics: Metrics) -> CertifiedScenario:
+    return CertifiedScenario(
+        scenario=document.id,
+        scenario_hash=document.scenario_hash,
+        data_hash=content_hash([each.data_hash for each in tables.values()]),
+        timeframe=document.timeframe,
+        bars=document.duration_bars,
+        seed=document.seed,
+        instruments=len(tables),
+        trades=metrics.trades,
+        total_return=metrics.total_return,
     )
 
 
