@@ -15,6 +15,7 @@ from app.commands import (
     limits,
     monte_carlo,
     orders,
+    packages,
     research,
     stream,
     system,
@@ -32,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-_RESEARCH = (data, stream, documents, research, walk_forward, monte_carlo)
+_RESEARCH = (data, stream, documents, packages, research, walk_forward, monte_carlo)
 _TRADING = (trade, orders, kill_and_cancel, limits, ways_back, ledger)
 for group in (system, *_RESEARCH, *_TRADING):
     app.add_typer(group.commands)
