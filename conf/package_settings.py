@@ -18,7 +18,7 @@ from conf.schema.research import EvaluationSettings, FeaturesSettings, StrategyS
 from conf.schema.settings import Settings
 from tradewright.dsl.source import read
 from tradewright.model.base import Name
-from tradewright.model.hashing import canonical_value
+from tradewright.model.hashing import canonical_json, canonical_value
 from tradewright.model.instrument import Instrument
 from tradewright.model.market_hours import MarketHours
 from tradewright.model.plain_words import plain_rule
@@ -96,7 +96,7 @@ def unpacked_settings(local: Settings, configuration: Mapping[str, Any], documen
         fault = PackageFault.UNKNOWN_KEY if row["type"] == "extra_forbidden" else PackageFault.BAD_CONFIGURATION
         rule = "there is no such key" if row["type"] == "extra_forbidden" else plain_rule(dict(row))
         raise refusal(fault, rule, f"{CONFIGURATION}, {key}") from None
-    if _plain(carried) != configuration:
+    if canonical_json(_plain(carried)) != canonical_json(configuration):  # 1 equals 1.0
         raise refusal(PackageFault.NOT_CANONICAL, "a value has another form than its only one", CONFIGURATION)
     made: dict[str, Any] = {name: getattr(carried, name) for name in _SAME}
     made |= {

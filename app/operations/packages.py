@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from app.operations.actors import actor_name
 from app.operations.saved_strategies import Tested, save_tested, tested
@@ -33,7 +34,7 @@ from tradewright.model.clock import SystemClock
 from tradewright.model.errors import TradewrightError
 from tradewright.model.hashing import SCHEMA_VERSION, content_hash
 from tradewright.packages.comparison import PackageDifference, differences
-from tradewright.packages.fault import PackageFault, refusal
+from tradewright.packages.fault import PackageFault, PackageRefused, refusal
 from tradewright.packages.manifest import FORMAT, KIND, Manifest, package_id
 from tradewright.packages.package import Package, Trust, entries, listed_files, read_file, written
 from tradewright.packages.signing import new_private_key, public_key_of
@@ -227,8 +228,7 @@ def verify(settings: Settings, file: Path, admitted: Admission) -> Verified:
         PackageRefused: it breaks a rule, or its key is not trusted and ``admitted`` does not say so.
         TradewrightError: the backtest cannot be run, as when there are no bars of an instrument.
     """
-    package, document, program = _admitted(settings, file, admitted)
-    chosen = unpacked_settings(settings, package.configuration, package.document)
+    package, document, program, chosen = _admitted(settings, file, admitted)
     with _somewhere(chosen) as used, Container(used) as house:
         done = backtested(house, document, program)
     found = differences(package.manifest, engine(), done.data, done.expected)
@@ -250,8 +250,20 @@ def _somewhere(settings: Settings) -> Iterator[Settings]:
             Container(settings)  # the log goes on where it was
 
 
-def _admitted(settings: Settings, file: Path, admitted: Admission) -> tuple[Package, StrategyDocument, Program]:
-    """A package of somebody who is trusted, or that was asked for all the same, with its document."""
+class Admitted(NamedTuple):
+    """A package of somebody who is trusted, or that was asked for all the same.
+
+    Args:
+        settings: those of its backtest here.
+    """
+
+    package: Package
+    document: StrategyDocument
+    program: Program
+    settings: Settings
+
+
+def _admitted(settings: Settings, file: Path, admitted: Admission) -> Admitted:
     package = read_file(file)
     trust, _ = package.trust(settings.packages.trusted)
     if trust is Trust.UNSIGNED and not admitted.unsigned:
@@ -259,7 +271,12 @@ def _admitted(settings: Settings, file: Path, admitted: Admission) -> tuple[Pack
     if trust is Trust.UNTRUSTED and not admitted.untrusted:
         public = package.signature.public_key if package.signature else ""
         raise refusal(PackageFault.UNTRUSTED_KEY, f"it is signed with {public}, a key that is not trusted", str(file))
-    return package, *package.compiled()
+    try:
+        document, program = package.compiled()
+        chosen = unpacked_settings(settings, package.configuration, package.document)
+    except PackageRefused as error:
+        raise error.at(str(file)) from error
+    return Admitted(package, document, program, chosen)
 
 
 def import_package(settings: Settings, file: Path, admitted: Admission, name: str = "") -> Imported:
@@ -273,8 +290,7 @@ def import_package(settings: Settings, file: Path, admitted: Admission, name: st
             instrument which is not defined here.
         TradewrightError: when it cannot be written or recorded; nothing is left behind.
     """
-    package, document, program = _admitted(settings, file, admitted)
-    unpacked_settings(settings, package.configuration, package.document)
+    package, document, program, _ = _admitted(settings, file, admitted)
     wanted, text = name or document.id, package.document
     if wanted != document.id:
         text = _renamed(text, wanted, program)

@@ -16,6 +16,7 @@ from runtime.container import Container
 from runtime.packages import Backtested, backtested
 from strategies.documents import is_document
 from tradewright.catalog.saved_strategies import Kept, SavedStrategies, SavedStrategy
+from tradewright.database.address import sqlite_file
 from tradewright.dsl.check import compiled
 from tradewright.dsl.document import StrategyDocument
 from tradewright.dsl.program import Program, similarity
@@ -142,8 +143,12 @@ def saved_strategies(settings: Settings) -> tuple[SavedStrategy, ...]:
     Raises:
         LedgerError: the catalog cannot be read.
     """
-    with Container(settings) as house, SavedStrategies(house.catalog_url(), SystemClock()) as saved:
-        return saved.all()
+    with Container(settings) as house:
+        file = sqlite_file(house.catalog_url())
+        if file is not None and not file.exists():
+            return ()
+        with SavedStrategies(house.catalog_url(), SystemClock()) as saved:
+            return saved.all()
 
 
 def compare(settings: Settings, one: str, other: str) -> Comparison:

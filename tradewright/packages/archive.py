@@ -23,7 +23,6 @@ MOST_BYTES = 4 * 1024 * 1024
 """Of a package file."""
 MOST_UNPACKED = 8 * 1024 * 1024
 """Of the tar inside of it."""
-MOST_MEMBERS = 8
 MOST_NAME = 64
 LEVELS = range(1, 20)
 """Levels of compression; higher ones need more memory to unpack than a package may ask for."""
@@ -100,8 +99,8 @@ def _members(plain: bytes, sizes: Mapping[str, int]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     at = 0
     while plain[at : at + _BLOCK] != bytes(_BLOCK):
-        if len(found) == MOST_MEMBERS:
-            raise refusal(PackageFault.TOO_MANY_FILES, f"more than {MOST_MEMBERS} files")
+        if len(found) == len(sizes):
+            raise refusal(PackageFault.TOO_MANY_FILES, f"more than {len(sizes)} files")
         header = _header(plain[at : at + _BLOCK], len(found) + 1)
         name = _admitted(header, sizes)
         if name in found:
