@@ -188,7 +188,7 @@ def test_people_and_scripts_are_told(desk: House, file: Path, public: str) -> No
 
 @pytest.mark.parametrize(("option", "code"), [("untrusted", "PACKAGE_UNSIGNED"), ("unsigned", "PACKAGE_UNTRUSTED_KEY")])
 def test_unsigned_and_untrusted_ones_are_taken_when_that_is_said(
-    desk: House, file: Path, tmp_path: Path, option: str, code: str
+    file: Path, tmp_path: Path, option: str, code: str
 ) -> None:
     settings, path = elsewhere(tmp_path), file
     if code == "PACKAGE_UNSIGNED":
@@ -218,7 +218,7 @@ def test_figures_that_were_made_up_are_found(desk: House, file: Path, key: Path,
 
 
 def test_another_engine_is_told_and_is_no_fault_while_the_results_are_equal(
-    desk: House, file: Path, key: Path, tmp_path: Path
+    file: Path, key: Path, tmp_path: Path
 ) -> None:
     path = forged(file, key, tmp_path, lambda told: told["engine"].update(digest="00" * 32, numba="0.1"))
     found = verify(elsewhere(tmp_path), path, ANYBODY)
@@ -226,7 +226,7 @@ def test_another_engine_is_told_and_is_no_fault_while_the_results_are_equal(
     assert found.holds
 
 
-def test_a_scenario_of_another_seed_is_other_data(desk: House, file: Path, key: Path, tmp_path: Path) -> None:
+def test_a_scenario_of_another_seed_is_other_data(file: Path, key: Path, tmp_path: Path) -> None:
     package = read_file(file)
     settings: Any = json.loads(json.dumps(package.configuration))
     settings["base"]["seed"] += 1

@@ -13,8 +13,9 @@ import pytest
 import zstandard
 
 from tests.packages.support import AT, PRIVATE, members, package
+from tests.packages.write_page import PAGE, page
 from tradewright.packages.archive import pack, unpack
-from tradewright.packages.fault import PackageFault, PackageRefused, demand_libraries
+from tradewright.packages.fault import MEANING, PackageFault, PackageRefused, demand_libraries
 from tradewright.packages.manifest import LISTED, MANIFEST, SIGNATURE, SIZES
 from tradewright.packages.package import Trust, read, read_file, written
 from tradewright.packages.signing import new_private_key, public_key_of, sign
@@ -100,6 +101,12 @@ def test_a_key_of_openssl_signs_and_others_do_not(tmp_path: Path) -> None:
             sign(b"manifest", text, "--key")
         assert (refused.value.code, refused.value.where) == (PackageFault.BAD_KEY, "--key")
         assert not text or text[:30] not in str(refused.value)
+
+
+def test_the_codes_of_the_page_are_those_of_the_code() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert page(text) == text, "run python -m tests.packages.write_page"
+    assert set(MEANING) == set(PackageFault)
 
 
 def test_missing_libraries_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

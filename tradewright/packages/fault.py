@@ -50,6 +50,46 @@ class PackageFault(StrEnum):
     LIBRARIES_MISSING = "PACKAGE_LIBRARIES_MISSING"
 
 
+MEANING: Mapping[PackageFault, str] = {
+    PackageFault.UNREADABLE: "a package is a plain file that can be read",
+    PackageFault.TOO_LARGE: "a package has at most 4 MiB",
+    PackageFault.NO_PACKAGE: "it begins with the frame that holds its digest",
+    PackageFault.DAMAGED: "its bytes are those that its digest names",
+    PackageFault.BAD_STREAM: "then comes one zstd frame with its size, a checksum and no dictionary",
+    PackageFault.TRAILING_BYTES: "nothing stands behind the frame, nor behind the archive inside of it",
+    PackageFault.UNPACKS_TOO_LARGE: "it unpacks to at most 8 MiB",
+    PackageFault.BAD_ARCHIVE: "each header of the archive is whole, and so is each file",
+    PackageFault.TOO_MANY_FILES: "there are at most five files",
+    PackageFault.NOT_A_PLAIN_FILE: "each is a plain file: no link, device, pipe, folder or extension",
+    PackageFault.BAD_NAME: "each has one of the five names: no paths, no code, no pickles",
+    PackageFault.DUPLICATE_NAME: "none stands or is listed twice",
+    PackageFault.FILE_TOO_LARGE: "none is larger than a file of its name may be",
+    PackageFault.NOT_CANONICAL: "archive and JSON have their one form: order, headers, paddings, white space, values",
+    PackageFault.MISSING_FILE: "manifest, document and configuration are there, and every file that is listed",
+    PackageFault.UNLISTED_FILE: "there is no file that the manifest does not list",
+    PackageFault.WRONG_SIZE: "each has the size that is listed",
+    PackageFault.WRONG_HASH: "each has the SHA-256 that is listed, and the settings theirs",
+    PackageFault.BAD_JSON: "JSON is UTF-8, with each key once, finite numbers, and at most 12 levels",
+    PackageFault.FUTURE_FORMAT: "its format is one that this program knows",
+    PackageFault.UNKNOWN_KEY: "there is no key that the format does not have",
+    PackageFault.MISSING_KEY: "each key that the format has is there",
+    PackageFault.BAD_VALUE: "each value is of its kind and within its bounds",
+    PackageFault.BAD_SIGNATURE: "the signature is that of the manifest under the key beside it",
+    PackageFault.UNSIGNED: "it is signed, or `--allow-unsigned` is said",
+    PackageFault.UNTRUSTED_KEY: "its key is one of `packages.trusted`, or `--allow-untrusted` is said",
+    PackageFault.BAD_DOCUMENT: "the document has no error; all are told with line and column",
+    PackageFault.OTHER_MEANING: "name and meaning of the document are those of the manifest",
+    PackageFault.BAD_CONFIGURATION: "the settings are those that a package may carry, and what it needs is defined",
+    PackageFault.NO_DOCUMENT: "only a document is exported and saved, no strategy in Python",
+    PackageFault.NOT_PORTABLE: "only what another machine can read is exported",
+    PackageFault.NAME_TAKEN: "nothing is overwritten: no other strategy, no file that is no package",
+    PackageFault.BAD_KEY: "a key is one of Ed25519: PEM the private one, `ed25519:` and base64 the public one",
+    PackageFault.KEY_PLACE: "a private key is a new file outside of the storage folder and the YAML files",
+    PackageFault.NO_KEY: "there is a key to sign with, or `--unsigned` is said",
+    PackageFault.LIBRARIES_MISSING: "the extra `packages` is installed",
+}
+"""The rule behind each code, for people."""
+
 _ASK = "ask who sent it for a new one; nothing was written"
 _MADE = "take a file that tradewright package export wrote; nothing was written"
 REMEDY: Mapping[PackageFault, str] = {
