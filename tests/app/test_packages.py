@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 import stat
 from collections.abc import Callable
@@ -21,6 +23,8 @@ from conf.schema.settings import Settings
 from runtime.container import CATALOG_FILE
 from strategies.documents import LIBRARY
 from tests.app.conftest import daily, say
+from tests.app.test_json_contract import PACKAGE, SAVED, misfits
+from tests.packages.write_page import PAGE
 from tests.support.houses import House, conf_copy
 from tradewright.catalog.saved_strategies import Kept, SavedStrategies
 from tradewright.database.address import sqlite_url
@@ -77,6 +81,7 @@ def file(desk: House, key: Path) -> Path:
         patch.setenv("TRADEWRIGHT_CONF", str(desk.conf))
         said = say("package", "export", "ma_crossover", str(made), *settings_of(desk), "--key", str(key), "--json")
     assert said.status == 0, said.err
+    assert list(misfits(said.json, PACKAGE)) == []
     assert said.json["manifest"]["version"] == 1
     return made
 
@@ -179,9 +184,12 @@ def test_people_and_scripts_are_told(desk: House, file: Path, public: str) -> No
     assert "a key that is not trusted" in shown.out
     said = say("package", "verify", str(file), *settings_of(desk, trusted), "--json")
     assert (said.status, said.json["holds"], said.json["differences"]) == (0, True, [])
+    assert list(misfits(said.json["package"], PACKAGE)) == []
     lines = say("package", "verify", str(file), *settings_of(desk), "--allow-untrusted").out.splitlines()
     assert "verified: it gives here what it says" in lines
     taken = say("package", "import", str(file), *settings_of(desk, trusted), "--as", "bought", "--json")
+    kinds = {"file": str, "name": str, "ir_hash": str, "is_written": bool, "package": PACKAGE}
+    assert list(misfits(taken.json, kinds)) == []
     assert (taken.status, taken.json["is_written"], taken.json["name"]) == (0, True, "bought")
     (desk.conf / "strategy" / "bought.yaml").unlink()
 
@@ -373,6 +381,7 @@ def test_a_version_rises_with_the_meaning_alone(desk: House, tmp_path: Path) -> 
         path.write_text(text)
         said = say("package", "save", "ma_crossover", *where, "--json")
         assert said.status == 0, said.err
+        assert list(misfits(said.json, {"item": SAVED, "is_new": bool})) == []
         return said.json["item"]["name"], said.json["item"]["version"], said.json["is_new"]
 
     try:
@@ -409,3 +418,25 @@ def test_a_comparison_tells_rules_parameters_and_figures(tmp_path: Path) -> None
     assert "cross@1 and cross@3: the same meaning" in say("package", "compare", "cross@1", "cross@3", root).out
     wrong = say("package", "compare", "cross@9", "cross", root, "--json")
     assert (wrong.status, "cross@2" in wrong.json["error"]["remedy"]) == (1, True)
+
+
+# the page --------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_s_commands_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder of one's own, on a small scenario."""
+    blocks = re.findall(r"```console\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.setenv("TRADEWRIGHT_CONF", str(conf_copy(tmp_path)))
+    monkeypatch.setenv("TRADEWRIGHT_OVERRIDES", "feed.days_1m=1 feed.days_1d=30")
+    monkeypatch.chdir(tmp_path)
+    for line in "".join(blocks).splitlines():
+        words, _, file = line.partition(" > ")
+        local = words.replace("data/", f"{tmp_path}/data/")
+        said = say(*shlex.split(local)[1:])
+        assert said.status == 0, (line, said.err)
+        if file:
+            (tmp_path / file).write_text(said.out)
+    assert (tmp_path / "conf" / "strategy" / "crossover_received.yaml").is_file()
+    (example,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "conf" / "packages" / "default.yaml").write_text(example)
+    assert set(compose().packages.trusted) == {"ann"}
