@@ -229,7 +229,7 @@ def verify(settings: Settings, file: Path, admitted: Admission) -> Verified:
         TradewrightError: the backtest cannot be run, as when there are no bars of an instrument.
     """
     package, document, program, chosen = _admitted(settings, file, admitted)
-    with _somewhere(chosen) as used, Container(used) as house:
+    with _anew(chosen) as used, Container(used) as house:
         done = backtested(house, document, program)
     found = differences(package.manifest, engine(), done.data, done.expected)
     holds = not any(row.part != "engine" for row in found)
@@ -237,13 +237,15 @@ def verify(settings: Settings, file: Path, admitted: Admission) -> Verified:
 
 
 @contextmanager
-def _somewhere(settings: Settings) -> Iterator[Settings]:
-    """The settings with a folder of their own where the bars are a scenario's: none of those may reach the store."""
-    if not isinstance(settings.feed, ScenarioFeedSettings):
-        yield settings
-        return
+def _anew(settings: Settings) -> Iterator[Settings]:
+    """The settings with an empty cache, so that the backtest is run and not remembered.
+
+    Where the bars are a scenario's, all that is stored lies in that folder: none of them may reach the store.
+    """
     with tempfile.TemporaryDirectory(prefix="tradewright-") as folder:
-        places = {"root": folder, "cache_dir": None, "ledger_url": None, "quotes_url": None}
+        places: dict[str, str | None] = {"cache_dir": f"{folder}/cache"}
+        if isinstance(settings.feed, ScenarioFeedSettings):
+            places |= {"root": folder, "ledger_url": None, "quotes_url": None}
         try:
             yield settings.model_copy(update={"storage": settings.storage.model_copy(update=places)})
         finally:

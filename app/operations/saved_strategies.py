@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
+from app.operations.documents import text_of
 from conf.environment import conf_folder, display_path
 from conf.package_settings import packed_settings, strategy_of
 from conf.schema.settings import Settings
@@ -106,7 +107,7 @@ def tested(settings: Settings) -> Tested:
 
 def _text_of(settings: Settings) -> str:
     path = _file(settings.strategy.name)
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    text = text_of(path) if path.is_file() else ""
     if not is_document(text):
         what = f"{settings.strategy.name} is of the kind {settings.strategy.kind}, whose rules are Python code"
         remedy = "write its rules as a document (docs/dsl.md): an import never runs foreign code, so none is packed"

@@ -19,6 +19,7 @@ from app.operations import packages
 from app.operations.packages import Admission, export, import_package, verify
 from app.operations.trading import opened_ledger
 from conf.compose import compose
+from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
 from runtime.container import CATALOG_FILE
 from strategies.documents import LIBRARY
@@ -418,6 +419,20 @@ def test_a_comparison_tells_rules_parameters_and_figures(tmp_path: Path) -> None
     assert "cross@1 and cross@3: the same meaning" in say("package", "compare", "cross@1", "cross@3", root).out
     wrong = say("package", "compare", "cross@9", "cross", root, "--json")
     assert (wrong.status, "cross@2" in wrong.json["error"]["remedy"]) == (1, True)
+
+
+# the settings ----------------------------------------------------------------------------------------------------
+
+
+def test_a_project_of_before_trusts_nobody_and_a_wrong_key_is_named(tmp_path: Path) -> None:
+    folder = conf_copy(tmp_path)
+    root = folder / "config.yaml"
+    root.write_text("".join(line for line in root.read_text().splitlines(True) if "packages:" not in line))
+    shutil.rmtree(folder / "packages")
+    assert (compose(folder=folder).packages.level, compose(folder=folder).packages.trusted) == (19, {})
+    for wrong in ("packages.trusted={ann: 'ssh-ed25519 AAAA'}", "packages.level=22"):
+        with pytest.raises(ConfigProblems, match=wrong.partition("=")[0]):
+            compose([wrong])
 
 
 # the page --------------------------------------------------------------------------------------------------------

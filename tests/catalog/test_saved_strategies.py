@@ -47,7 +47,7 @@ def test_a_version_is_a_meaning(saved: tuple[SavedStrategies, ManualClock], url:
     catalog, clock = saved
     first, is_new = catalog.save(kept("a"))
     assert (first.version, is_new, first.first_saved_at) == (1, True, NOW)
-    clock.advance(timedelta(days=1))
+    clock.advance(86_400)
     again, is_new = catalog.save(kept("a", profit=2.0))
     assert (again.id, again.version, is_new, again.metrics) == (first.id, 1, False, {"net_profit": 2.0})
     assert (again.first_saved_at, again.saved_at) == (NOW, NOW + timedelta(days=1))
