@@ -297,10 +297,13 @@ def test_other_values_and_a_shorter_history_name_the_instrument(stocked_file: Pa
 
 def test_another_document_is_never_overwritten(desk: House, file: Path, tmp_path: Path) -> None:
     settings = elsewhere(tmp_path)
-    for name in ("buy_and_hold", "macd_trend", "manual", "on"):
+    variant = desk.conf / "strategy" / "variant.yaml"
+    shutil.copy(desk.conf / "strategy" / "sma_crossover.yaml", variant)
+    for name in ("variant", "buy_and_hold", "macd_trend", "manual", "on"):
         with pytest.raises(PackageRefused) as refused:
             import_package(settings, file, ANYBODY, name)
         assert (refused.value.code, "--as" in refused.value.remedy) == ("PACKAGE_NAME_TAKEN", True), name
+    variant.unlink()
     for name in ("../evil", "Evil", "a b", "x # y", "x\ny"):
         with pytest.raises(TradewrightError):
             import_package(settings, file, ANYBODY, name)
