@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from app.operations.documents import text_of
 from conf.environment import conf_folder, display_path
 from conf.package_settings import packed_settings, strategy_of
+from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
 from runtime.packages import Backtested, backtested
@@ -101,6 +102,9 @@ def tested(settings: Settings) -> Tested:
     spans = [(row.first, row.last) for row in done.traded]
     first = min(start for start, _ in spans if start is not None)
     last = max(end for _, end in spans if end is not None)
+    if isinstance(settings.feed, ScenarioFeedSettings) and any(row.use == "rates" for row in done.data):
+        what = "a scenario makes no exchange rates, so nobody could make them again"
+        raise refusal(PackageFault.NOT_PORTABLE, what, "policy.currency", "take instruments in the account's currency")
     read = dict.fromkeys(row.instrument for row in done.data)
     return Tested(text, document, program, done, packed_settings(settings, read, first, last))
 

@@ -24,10 +24,8 @@ ELSEWHERE = {
     "rehearse": "test_rehearse.py",
     "stream": "test_stream.py",
     **{f"dsl {name}": "test_documents.py" for name in ("check", "explain", "fmt", "schema", "example")},
-    **{
-        f"package {name}": "test_packages.py"
-        for name in ("key", "export", "verify", "import", "show", "save", "list", "compare")
-    },
+    **{f"package {name}": "test_packages.py" for name in ("export", "verify", "import", "show", "save", "list")},
+    **{f"package {name}": "test_package_keys.py" for name in ("key", "compare")},
     "init": "test_new_project.py",
     "data accept": "test_data_findings.py",
     "data quarantine": "test_quarantine.py",

@@ -19,18 +19,13 @@ from app.operations import packages
 from app.operations.packages import Admission, export, import_package, verify
 from app.operations.trading import opened_ledger
 from conf.compose import compose
-from conf.problems import ConfigProblems
 from conf.schema.settings import Settings
-from runtime.container import CATALOG_FILE
 from strategies.documents import LIBRARY
 from tests.app.conftest import daily, say
 from tests.app.test_json_contract import PACKAGE, SAVED, misfits
 from tests.packages.write_page import PAGE
 from tests.support.houses import House, conf_copy
-from tradewright.catalog.saved_strategies import Kept, SavedStrategies
-from tradewright.database.address import sqlite_url
 from tradewright.dsl.check import compiled
-from tradewright.model.clock import SystemClock
 from tradewright.model.errors import LedgerError, StoreError, TradewrightError
 from tradewright.model.hashing import content_hash
 from tradewright.packages.fault import PackageRefused
@@ -111,50 +106,6 @@ def forged(file: Path, key: Path, folder: Path, change: Callable[[dict[str, Any]
     made = Package(manifest, package.document, package.configuration)
     path.write_bytes(written(made, key.read_text()))
     return path
-
-
-# keys ------------------------------------------------------------------------------------------------------------
-
-
-def test_a_private_key_is_its_owners_alone_and_lies_outside(
-    desk: House, key: Path, public: str, tmp_path: Path
-) -> None:
-    assert stat.S_IMODE(key.stat().st_mode) == 0o600
-    assert key.read_text().startswith("-----BEGIN")
-    (desk.root.parent / "way").symlink_to(desk.conf)
-    root = f"storage.root={desk.root}"
-    for place in (key, desk.root / "new.key", desk.conf / "new.key", desk.root.parent / "way" / "new.key"):
-        said = say("package", "key", str(place), root, "--json")
-        assert (said.status, said.json["error"]["code"]) == (1, "PACKAGE_KEY_PLACE")
-    assert public_key_of(key.read_text(), "test") == public
-    assert list(desk.root.parent.rglob("new.key")) == []
-    told = say("package", "key", str(tmp_path / "other.key"), root).out
-    assert public_key_of((tmp_path / "other.key").read_text(), "test") in told
-    assert "PRIVATE" not in told
-
-
-def test_a_key_is_taken_from_its_file_or_the_environment(
-    desk: House, key: Path, public: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = composed(desk)
-    with pytest.raises(PackageRefused) as refused:
-        export(settings, tmp_path / "a.hsp")
-    assert refused.value.code == "PACKAGE_NO_KEY"
-    monkeypatch.setenv("TRADEWRIGHT_PACKAGE_KEY_FILE", str(key))
-    assert export(settings, tmp_path / "a.hsp").public_key == public
-    monkeypatch.delenv("TRADEWRIGHT_PACKAGE_KEY_FILE")
-    monkeypatch.setenv("TRADEWRIGHT_PACKAGE_KEY", key.read_text())
-    assert packages._key(None) == (key.read_text(), "TRADEWRIGHT_PACKAGE_KEY")
-    shared = tmp_path / "shared.key"
-    shared.write_text(key.read_text())
-    shared.chmod(0o644)
-    with pytest.raises(TradewrightError, match="others may read"):
-        export(settings, tmp_path / "b.hsp", shared)
-    shared.chmod(0o600)
-    shared.write_text("no key")
-    with pytest.raises(PackageRefused, match="no private key"):
-        export(settings, tmp_path / "b.hsp", shared)
-    assert not (tmp_path / "b.hsp").exists()
 
 
 # out, proved, in -------------------------------------------------------------------------------------------------
@@ -282,6 +233,22 @@ def test_stored_bars_are_those_of_the_place_and_newer_ones_do_not_count(stocked_
     assert verify(settings, stocked_file, ANYBODY).differences == ()
 
 
+def test_rates_of_another_currency_are_read_again_too(tmp_path: Path) -> None:
+    """Bars of a pair stand for the rates; a scenario makes none."""
+    daily(60, [150.0 + row % 7 for row in range(60)]).to_csv(tmp_path / "USDJPY.csv", index=False)
+    for name in ("one", "other"):
+        pair = ("--instrument", "USDJPY", "--timeframe", "1d")
+        assert say("import", "csv", str(tmp_path / "USDJPY.csv"), *pair, f"storage.root={tmp_path / name}").status == 0
+    chosen = ("strategy=ma_crossover", "backtest.instruments=[USDJPY]", "backtest.timeframe=1d")
+    made = export(
+        compose((f"storage.root={tmp_path / 'one'}", "feed=files", *chosen)), tmp_path / "a.hsp", unsigned=True
+    )
+    assert [row.use for row in made.manifest.data] == ["traded", "rates"]
+    assert verify(compose((f"storage.root={tmp_path / 'other'}",)), tmp_path / "a.hsp", ANYBODY).differences == ()
+    with pytest.raises(PackageRefused, match="makes no exchange rates"):
+        export(compose((f"storage.root={tmp_path / 'one'}", *chosen)), tmp_path / "b.hsp", unsigned=True)
+
+
 def test_other_values_and_a_shorter_history_name_the_instrument(stocked_file: Path, tmp_path: Path) -> None:
     for name, count, wrong, why in (("a", 60, 0.5, "have other values here"), ("b", 50, 0.0, "end at another time")):
         (tmp_path / name).mkdir()
@@ -402,40 +369,6 @@ def test_a_version_rises_with_the_meaning_alone(desk: House, tmp_path: Path) -> 
     assert rows[0]["metrics"]["net_profit"] != rows[1]["metrics"]["net_profit"]
     assert stat.S_IMODE((tmp_path / "data" / "catalog.sqlite3").stat().st_mode) == 0o600
     assert "ma_crossover        2" in say("package", "list", *where).out
-
-
-def test_a_comparison_tells_rules_parameters_and_figures(tmp_path: Path) -> None:
-    root, text = f"storage.root={tmp_path}", DOCUMENT.read_text()
-    other = text.replace("fast: 10", "fast: 12").replace("if: crossunder", "if: not crossunder")
-    with SavedStrategies(sqlite_url(tmp_path / CATALOG_FILE), SystemClock()) as catalog:
-        for document, profit in ((text, 1.0), (other, 2.0), (text, 1.0)):
-            catalog.save(Kept("cross", compiled(document)[1].hash, document, {"net_profit": profit}, "LUCK", "c0"))
-    found = say("package", "compare", "cross@1", "cross@2", root, "--json").json
-    assert found["parameters"] == [{"name": "fast", "one": "10", "other": "12"}]
-    assert [row["name"].partition(" if ")[0] for row in found["rules"]] == ["sell", "sell"]
-    assert found["figures"] == [{"name": "net_profit", "one": "1.0", "other": "2.0"}]
-    assert (found["same_meaning"], found["same_settings"]) == (False, True)
-    assert 0.0 < found["similarity"] < 1.0
-    same = say("package", "compare", "cross@1", "cross", root, "--json").json
-    assert (same["other"], same["same_meaning"], same["similarity"]) == ("cross@3", True, 1.0)
-    assert same["rules"] == same["parameters"] == same["figures"] == []
-    assert "cross@1 and cross@3: the same meaning" in say("package", "compare", "cross@1", "cross@3", root).out
-    wrong = say("package", "compare", "cross@9", "cross", root, "--json")
-    assert (wrong.status, "cross@2" in wrong.json["error"]["remedy"]) == (1, True)
-
-
-# the settings ----------------------------------------------------------------------------------------------------
-
-
-def test_a_project_of_before_trusts_nobody_and_a_wrong_key_is_named(tmp_path: Path) -> None:
-    folder = conf_copy(tmp_path)
-    root = folder / "config.yaml"
-    root.write_text("".join(line for line in root.read_text().splitlines(True) if "packages:" not in line))
-    shutil.rmtree(folder / "packages")
-    assert (compose(folder=folder).packages.level, compose(folder=folder).packages.trusted) == (19, {})
-    for wrong in ("packages.trusted={ann: 'ssh-ed25519 AAAA'}", "packages.level=22"):
-        with pytest.raises(ConfigProblems, match=wrong.partition("=")[0]):
-            compose([wrong])
 
 
 # the page --------------------------------------------------------------------------------------------------------
