@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
@@ -16,6 +18,7 @@ from conf.schema.config_model import ConfigModel, one_of
 from conf.schema.market import BaseSettings, FilesFeedSettings, ScenarioFeedSettings, UniverseSettings
 from conf.schema.research import EvaluationSettings, FeaturesSettings, StrategySettings
 from conf.schema.settings import Settings
+from conf.yaml_reader import lint_yaml
 from tradewright.dsl.source import read
 from tradewright.model.base import Name
 from tradewright.model.hashing import canonical_json, canonical_value
@@ -23,9 +26,11 @@ from tradewright.model.instrument import Instrument
 from tradewright.model.market_hours import MarketHours
 from tradewright.model.plain_words import plain_rule
 from tradewright.packages.fault import PackageFault, refusal
-from tradewright.packages.manifest import CONFIGURATION
+from tradewright.packages.manifest import CONFIGURATION, DOCUMENT
 
 MOST_INSTRUMENTS = 1_000
+YEARS = range(1970, 2200)
+"""Of the end of a scenario."""
 _SAME = ("base", "universe", "features", "backtest", "evaluation")
 LocalFeed = one_of([ScenarioFeedSettings, FilesFeedSettings])
 
@@ -110,7 +115,29 @@ def unpacked_settings(local: Settings, configuration: Mapping[str, Any], documen
     }  # fmt: skip
     settings = local.model_copy(update=made).with_market_hours()
     _refuse_local(settings, f"{CONFIGURATION}, ", PackageFault.BAD_CONFIGURATION)
+    if wrong := [name for name, row in carried.instruments.items() if row.symbol != name]:
+        what, where = "its symbol is not the key of its row", f"{CONFIGURATION}, instruments.{wrong[0]}.symbol"
+        raise refusal(PackageFault.BAD_CONFIGURATION, what, where)
     return settings
+
+
+def refuse_traps(document: str) -> None:
+    """Refuse the text of a document that means more where it is a file of the settings than it does by itself.
+
+    Raises:
+        PackageRefused: it refers to a setting or a variable, be it in a comment (a variable that a file of the settings
+            names is kept by processes that drop all others), or has another of the traps of YAML.
+    """
+    if "${" in document:
+        line = document[: document.index("${")].count("\n") + 1
+        what = f"line {line}: ${{...}} would refer to a setting or a variable of this machine"
+        raise refusal(PackageFault.BAD_DOCUMENT, what, DOCUMENT)
+    with tempfile.TemporaryDirectory(prefix="tradewright-") as folder:
+        path = Path(folder) / DOCUMENT
+        path.write_bytes(document.encode())
+        problems = lint_yaml(path, DOCUMENT)
+    if problems:
+        raise refusal(PackageFault.BAD_DOCUMENT, str(problems[0]), DOCUMENT)
 
 
 def _plain(configuration: PackageConfiguration) -> dict[str, Any]:
@@ -137,8 +164,8 @@ def _refuse_local(settings: Settings, above: str = "", fault: PackageFault = Pac
             evaluation.risk_free_rates is not None,
         ),
         "feed.end": (
-            "a scenario without an end goes on with the clock", "give it one",
-            isinstance(feed, ScenarioFeedSettings) and feed.end is None,
+            "a scenario needs an end, else it goes on with the clock", f"a moment from {YEARS[0]} on",
+            isinstance(feed, ScenarioFeedSettings) and (feed.end is None or feed.end.year not in YEARS),
         ),
     }  # fmt: skip
     for key, (what, remedy, is_so) in told.items():

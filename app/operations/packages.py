@@ -17,7 +17,7 @@ from app.operations.saved_strategies import Tested, save_tested, tested
 from app.operations.trading import opened_ledger
 from app.operations.variants import RESERVED, place
 from conf.environment import conf_folder, display_path, environment, in_project
-from conf.package_settings import unpacked_settings
+from conf.package_settings import refuse_traps, unpacked_settings
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
 from conf.secret_files import read_secret
@@ -275,6 +275,7 @@ def _admitted(settings: Settings, file: Path, admitted: Admission) -> Admitted:
         raise refusal(PackageFault.UNTRUSTED_KEY, f"it is signed with {public}, a key that is not trusted", str(file))
     try:
         document, program = package.compiled()
+        refuse_traps(package.document)
         chosen = unpacked_settings(settings, package.configuration, package.document)
     except PackageRefused as error:
         raise error.at(str(file)) from error

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from app.operations.documents import text_of
 from conf.environment import conf_folder, display_path
-from conf.package_settings import packed_settings, strategy_of
+from conf.package_settings import packed_settings, refuse_traps, strategy_of
 from conf.schema.market import ScenarioFeedSettings
 from conf.schema.settings import Settings
 from runtime.container import Container
@@ -93,6 +93,7 @@ def tested(settings: Settings) -> Tested:
     """
     text = _text_of(settings)
     document, program = compiled(text, settings.strategy.name)
+    refuse_traps(text)
     if strategy_of(text) != settings.strategy:
         what = "the strategy in force is not the document as it is written: a key of strategy was overridden"
         remedy = f"write the value into conf/strategy/{document.id}.yaml, or leave the override out"

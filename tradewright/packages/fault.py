@@ -77,7 +77,7 @@ MEANING: Mapping[PackageFault, str] = {
     PackageFault.BAD_SIGNATURE: "the signature is that of the manifest under the key beside it",
     PackageFault.UNSIGNED: "it is signed, or `--allow-unsigned` is said",
     PackageFault.UNTRUSTED_KEY: "its key is one of `packages.trusted`, or `--allow-untrusted` is said",
-    PackageFault.BAD_DOCUMENT: "the document has no error; all are told with line and column",
+    PackageFault.BAD_DOCUMENT: "the document has no error and refers to no setting or variable, in a comment neither",
     PackageFault.OTHER_MEANING: "name and meaning of the document are those of the manifest",
     PackageFault.BAD_CONFIGURATION: "the settings are those that a package may carry, and what it needs is defined",
     PackageFault.NO_DOCUMENT: "only a document is exported and saved, no strategy in Python",
