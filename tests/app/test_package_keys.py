@@ -7,12 +7,13 @@ import stat
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from app.operations import packages
 from app.operations.packages import export
 from conf.compose import compose
 from conf.problems import ConfigProblems
-from runtime.container import CATALOG_FILE
+from runtime.container import CATALOG_FILE, Container
 from strategies.documents import LIBRARY
 from tests.app.conftest import say
 from tests.support.houses import House, conf_copy
@@ -127,3 +128,15 @@ def test_a_project_of_before_trusts_nobody_and_a_wrong_key_is_named(tmp_path: Pa
     for wrong in ("packages.trusted={ann: 'ssh-ed25519 AAAA'}", "packages.level=22"):
         with pytest.raises(ConfigProblems, match=wrong.partition("=")[0]):
             compose([wrong])
+
+
+def test_the_catalog_stands_beside_the_ledger_and_never_in_its_file(desk: House) -> None:
+    settings = compose((f"storage.root={desk.root}",))
+
+    def of(url: str | None) -> str:
+        named = None if url is None else SecretStr(url)
+        storage = settings.storage.model_copy(update={"ledger_url": named})
+        return Container(settings.model_copy(update={"storage": storage})).catalog_url()
+
+    own, server = f"sqlite:///{desk.root / CATALOG_FILE}", "postgresql+psycopg2://user@host/name"
+    assert [of(None), of("sqlite:////tmp/ledger.sqlite3"), of(server)] == [own, own, server]
