@@ -32,6 +32,27 @@ def _numeric_fields(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind) if not isinstance(field.default, str))
 
 
+@functools.cache
+def _other_instruments(kind: Any) -> dict[str, str]:
+    return {field.name: field.default for field in fields(kind) if isinstance(field.default, str)}
+
+
+@functools.cache
+def _parameter_rules(kind: Any) -> dict[str, Parameter]:
+    rules = {}
+    for field in fields(kind):
+        if field.name in _other_instruments(kind):
+            continue
+        if field.default is MISSING or field.name not in kind.bounds:
+            lacking = "a default" if field.default is MISSING else "an entry in bounds, (least, most)"
+            where = f"strategy {getattr(kind, 'name', kind.__name__)}"
+            raise ConfigError(f"the parameter {field.name} lacks {lacking}", where=where)
+        value = cast("float", field.default)
+        least, most = kind.bounds[field.name]
+        rules[field.name] = Parameter(value, least, most, isinstance(value, int))
+    return rules
+
+
 @dataclass(frozen=True)
 class BaseParameters:
     """Numbers as fields, features in :meth:`prepare_state`.
@@ -49,14 +70,14 @@ class BaseParameters:
     bounds: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType({})
 
     def __post_init__(self) -> None:
-        for name, rule in self.parameter_rules().items():
+        for name, rule in _parameter_rules(cast("Any", type(self))).items():
             value = getattr(self, name)
             kind = "a whole number" if rule.whole else "a number"
             fits = not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value)
             if not fits or not rule.least <= value <= rule.most or (rule.whole and value != int(value)):
                 remedy = f"{kind} from {rule.least:g} to {rule.most:g} is needed"
                 raise ConfigError(f"{name} = {value!r}", where=f"strategy {self.name}", remedy=remedy)
-        for name in self.other_instruments():
+        for name in _other_instruments(cast("Any", type(self))):
             value = getattr(self, name)
             if not isinstance(value, str) or not NAME_PATTERN.fullmatch(value):
                 remedy = "the name of an instrument is needed"
@@ -65,7 +86,7 @@ class BaseParameters:
     @classmethod
     def other_instruments(cls) -> dict[str, str]:
         """The fields that name another instrument, each with its default, in their order."""
-        return {field.name: field.default for field in fields(cls) if isinstance(field.default, str)}
+        return dict(_other_instruments(cast("Any", cls)))
 
     @classmethod
     def parameter_rules(cls) -> dict[str, Parameter]:
@@ -74,17 +95,7 @@ class BaseParameters:
         Raises:
             ConfigError: a field without a default or without bounds.
         """
-        rules = {}
-        for field in fields(cls):
-            if field.name in cls.other_instruments():
-                continue
-            if field.default is MISSING or field.name not in cls.bounds:
-                lacking = "a default" if field.default is MISSING else "an entry in bounds, (least, most)"
-                where = f"strategy {getattr(cls, 'name', cls.__name__)}"
-                raise ConfigError(f"the parameter {field.name} lacks {lacking}", where=where)
-            value = cast("float", field.default)
-            rules[field.name] = Parameter(value, *cls.bounds[field.name], isinstance(value, int))
-        return rules
+        return dict(_parameter_rules(cast("Any", cls)))
 
     def prepare_state(self) -> tuple[Feature, ...]:
         """The columns that the decision reads, in its order; none by default."""

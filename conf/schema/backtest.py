@@ -10,6 +10,7 @@ from pydantic import Field
 from conf.schema.config_model import AboveZero, ConfigModel, Moment, Window
 from tradewright.backtest.panel.shared_account import SharedAccount
 from tradewright.backtest.sizing import Sizing
+from tradewright.backtest.spec import FillMarket
 from tradewright.fills.costs import Costs
 from tradewright.fills.slippage import Slippage
 from tradewright.model.bars import PriceView, Timeframe
@@ -21,7 +22,7 @@ CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3,5}$")]
 class FillSettings(ConfigModel):
     """``backtest/fill``."""
 
-    market: Literal["next_open", "next_close"]
+    market: FillMarket
     limit: Literal["marketable", "touch"]
     limit_timeout_bars: Window
     volume_share: Annotated[float, Field(gt=0, le=1)] | None

@@ -127,8 +127,8 @@ bars = Bars(np.arange(50_000), close, close, close, close, np.ones(50_000), np.f
 done = run_cached(SmaCrossover(), bars, BacktestSpec(), Path(sys.argv[1]))
 hits = 0
 if "numba" in sys.modules:
-    from tradewright.backtest.compiled import simulator
-    hits = sum(simulator(SmaCrossover.generate_signal, 2, 2).stats.cache_hits.values())
+    from tradewright.backtest.compiled import Shape, simulator
+    hits = sum(simulator(SmaCrossover.generate_signal, 2, 2, Shape()).stats.cache_hits.values())
 print(json.dumps([done.used_cache, "numba" in sys.modules, hits]))
 """
 

@@ -139,12 +139,12 @@ def test_strategies_with_one_engine_have_their_own_identities() -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_machine_code_is_stored_under_another_name_after_an_edit(way: str) -> None:
     """B13: a name that is the same would be served by stale machine code, an empty store of results or not."""
-    from tradewright.backtest.compiled import simulator
+    from tradewright.backtest.compiled import Shape, simulator
 
     names = set()
     for k in (3, 6):
         source = WAYS[way].replace("{k}", str(k)).replace("{bits}", "32" if k > 3 else "64")
         scope = scope_of(source.replace("{name}", "sin" if k > 3 else "cos"))
-        compiled = simulator(scope["f"], 1, 1)  # type: ignore[arg-type]
+        compiled = simulator(scope["f"], 1, 1, Shape())  # type: ignore[arg-type]
         names.add(compiled.py_func.__qualname__)  # type: ignore[attr-defined]
     assert len(names) == 2

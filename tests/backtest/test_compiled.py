@@ -6,15 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.backtest.plain import bars
 from tradewright.backtest import account, kernel, orders
 from tradewright.backtest.code import code_digest, reaches
-from tradewright.backtest.compiled import ARGUMENT_TYPES, Shape, _shared, look_ahead_scanner, simulator
-from tradewright.backtest.engine import run
+from tradewright.backtest.compiled import ARGUMENT_TYPES, Shape, _shared, look_ahead_scanner, shape_of, simulator
+from tradewright.backtest.engine import market_of, run
+from tradewright.backtest.rates import Conversion
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.backtest.sweep import sweep
+from tradewright.fills.slippage import BpsSlippage, NoSlippage, VolSlippage
 from tradewright.model.bars import Bars
 from tradewright.model.strategy import HOLD, NAN
 
@@ -55,6 +58,23 @@ def test_what_a_run_cannot_need_is_named_by_constants_that_the_plain_kernel_has_
     assert all(getattr(account, name) is True for name in Shape._fields)
     digests = {code_digest(kernel.simulate_sets, {name: value}) for name in Shape._fields for value in (True, False)}
     assert len(digests) == 1 + len(Shape._fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("PARTIAL_FILLS", {"volume_share": 0.1}),
+        ("SLIPPAGE", {"slippage": BpsSlippage(1.0)}),
+        ("SLIPPAGE", {"slippage": VolSlippage(0.0, 0.5)}),
+        ("SLIPPAGE", {"quoted_spread": 1.0}),
+        ("CONVERSION", {"conversion": Conversion(np.full(6, 2.0), np.full(6, 2.0), paid_in_full=True)}),
+        ("", {"slippage": NoSlippage()}),
+    ],
+)
+def test_rules_and_bars_name_what_a_run_may_need(name, changed):
+    spec = BacktestSpec(cash=1_000.0, **changed)
+    shape = shape_of(spec.rules(), market_of(TABLE, spec, requests=False))
+    assert [field for field, needed in shape._asdict().items() if needed] == ([name] if name else [])
 
 
 def first(i, _features, _params, _position):
@@ -104,7 +124,7 @@ def test_bars_of_the_store_and_bars_that_can_be_written_run_the_same_machine_cod
     totals = [sweep([plan, plan], table, spec).tobytes() for table in (TABLE, stored)]
     assert results[0] == results[1] != b""
     assert totals[0] == totals[1]
-    assert len(simulator(second, 1, 1).signatures) == 1
+    assert len(simulator(second, 1, 1, Shape()).signatures) == 1
 
 
 def names_of_parts(compiled, seen=None):
@@ -120,7 +140,8 @@ def names_of_parts(compiled, seen=None):
 @pytest.mark.parametrize("maker", [simulator, look_ahead_scanner])
 def test_no_part_of_a_strategy_s_machine_code_has_the_name_of_another_s(maker):
     """Two stored kernels in one process: of two parts with one name the linker takes one for both."""
-    one, other = (names_of_parts(maker(decision, 2, 1)) for decision in (first, third))
+    shape = (Shape(),) if maker is simulator else ()
+    one, other = (names_of_parts(maker(decision, 2, 1, *shape)) for decision in (first, third))
     own, others = ({name.rpartition("_")[0] for name in names} for names in (one - other, other - one))
     assert (own - others, others - own) == ({"first"}, {"third"})
     if maker is simulator:
@@ -133,12 +154,12 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from tests.backtest.plain import bars
-from tradewright.backtest.compiled import simulator
+from tradewright.backtest.compiled import Shape, simulator
 from tradewright.backtest.engine import run
 from tradewright.backtest.spec import BacktestSpec
 from {module} import Planned
 result = run(Planned(), bars(*[(100.0, 101.0, 99.0, 100.0)] * 4), BacktestSpec(cash=1_000.0))
-print(result.fills["bar"].tolist(), sum(simulator(Planned.generate_signal, 1, 1).stats.cache_hits.values()))
+print(result.fills["bar"].tolist(), sum(simulator(Planned.generate_signal, 1, 1, Shape()).stats.cache_hits.values()))
 """
 PLANNED = """
 from tradewright.model.strategy import HOLD, NAN

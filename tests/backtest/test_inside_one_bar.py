@@ -16,7 +16,7 @@ from tradewright.backtest.sizing import FixedUnits
 from tradewright.backtest.spec import BacktestSpec
 from tradewright.fills.slippage import BpsSlippage
 from tradewright.model.bars import Bars
-from tradewright.model.strategy import AT_CLOSE, DAY, GTC, OrderRequest, order
+from tradewright.model.strategy import AT_CLOSE, AT_OPEN, DAY, GTC, OrderRequest, order
 
 PAGE = (Path(__file__).parents[2] / "docs" / "strategies.md").read_text(encoding="utf-8")
 TABLE = PAGE.partition("### What happens inside one bar")[2].partition("\n## ")[0]
@@ -51,7 +51,15 @@ FOUR_A_BAR = replace(TEN, volume_share=0.004)
 IN = [(1, 1, 100.0, SIGNAL), (2, 1, 100.0, REST), (3, 1, 100.0, REST)]
 """The entry of 10 units in three bars."""
 
+AT_QUOTES = replace(TEN, fill_market="quote_close", quoted_spread=20.0)
+"""Half the spread of 20 basis points is 0.1 at a price of 100."""
+
 CASES: dict[str, list[Case]] = {
+    "market at the quote": [
+        Case({0: order(1.0, stop=99.0)}, [FLAT, WIDE], [(0, 1, 100.1, SIGNAL), (1, -1, 99.0, STOP)], AT_QUOTES),
+        Case({0: order(-1.0, fill_at=AT_OPEN)}, [FLAT, FLAT], [(0, -1, 99.9, SIGNAL)], AT_QUOTES),
+        Case({0: order(1.0)}, [FLAT, WIDE], [(1, 1, 104.104, SIGNAL)], replace(AT_QUOTES, bar_delay=2)),
+    ],
     "market": [Case({0: order(1.0, stop=95.0)}, [FLAT, WIDE], [LONG, (1, -1, 95.0, STOP)])],
     "market on close": [
         Case({0: order(1.0, fill_at=AT_CLOSE)}, [FLAT, WIDE], [(1, 1, 104.0, ON_CLOSE)]),

@@ -109,6 +109,12 @@ def test_a_weight_for_an_instrument_that_has_not_begun_is_refused():
             ConfigError,
             "ONE_CURRENCY",
         ),
+        (
+            BARS,
+            {**SPECS, "B": BacktestSpec(fill_market="quote_close", quoted_spread=1.0)},
+            ConfigError,
+            "NO_QUOTE_CLOSE",
+        ),
         (BARS, {**SPECS, "B": BacktestSpec(first_bar=3)}, ConfigError, "CONFIG_ERROR"),
         (BARS, {**SPECS, "B": BacktestSpec(bar_delay=0, fill_market="next_close")}, ConfigError, "CONFIG_ERROR"),
     ],

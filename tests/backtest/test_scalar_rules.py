@@ -213,6 +213,8 @@ def test_whole_lots_forgive_rounding():
         (lambda: BacktestSpec(bar_delay=-1, fill_market="next_close"), "bar_delay = -1"),
         (lambda: BacktestSpec(limit_timeout_bars=0), "limit_timeout_bars = 0"),
         (lambda: BacktestSpec(fill_market="open"), "fill_market = open"),  # type: ignore[arg-type]
+        (lambda: BacktestSpec(fill_market="quote_close", bar_delay=0, quoted_spread=1.0), "bar_delay = 0"),
+        (lambda: BacktestSpec(fill_market="quote_close").rules(), "these bars are of trades"),
         (lambda: BacktestSpec(fill_limit="x"), "fill_limit = x"),  # type: ignore[arg-type]
         (lambda: BacktestSpec(lot_size=-1.0), "lot_size = -1.0"),
     ],

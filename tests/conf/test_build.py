@@ -128,6 +128,7 @@ def test_every_combination_makes_terms_that_kernels_take() -> None:
         ("backtest.allow_overdraft=true", "allow_overdraft", True),
         ("backtest.close_at_end=false", "close_at_end", False),
         ("backtest.fill.market=next_close", "fill_market", "next_close"),
+        ("backtest.fill.market=quote_close", "fill_market", "quote_close"),
         ("backtest.fill.limit=touch", "fill_limit", "touch"),
         ("backtest.fill.limit_timeout_bars=9", "limit_timeout_bars", 9),
         ("backtest.fill.volume_share=0.1", "volume_share", 0.1),

@@ -29,7 +29,10 @@ EXCLUDED = ("if TYPE_CHECKING:", "@overload", r"\.\.\.$")
 """Lines that nothing runs."""
 COMPILED = (
     *(f"backtest/{name}.py" for name in ("account", "actions", "compiled", "exits", "kernel")),
-    *(f"backtest/{name}.py" for name in ("lookahead_scan", "orders", "pooled_sets", "set_returns", "sizing")),
+    *(
+        f"backtest/{name}.py"
+        for name in ("lookahead_scan", "orders", "pooled_sets", "set_returns", "sizing", "sound_bars")
+    ),
     *(f"backtest/panel/{name}.py" for name in ("actions", "allocation_kernel", "book", "decision_kernel")),
     "evaluation/resampling.py",
     *(f"fills/{name}.py" for name in ("costs", "rules", "slippage")),

@@ -26,10 +26,11 @@ from tradewright.model.bars import Floats
  CLOSING, ADJUSTED) = range(24)  # fmt: skip
 ACCOUNT_SLOTS = 24
 
-REQUESTS = PARTIAL_FILLS = ACTIONS = True
-"""Whether the decision answers with order requests, whether orders fill in parts (``fill.volume_share``), and whether
-the instrument has corporate actions. Where one of them is not so the compiler puts False, and all that it alone needs
-is left out of the machine code."""
+REQUESTS = PARTIAL_FILLS = ACTIONS = SLIPPAGE = CONVERSION = True
+"""Whether the decision answers with order requests, whether orders fill in parts (``fill.volume_share``), whether the
+instrument has corporate actions, whether fills slip or are at bid and ask, and whether the instrument is quoted in
+another currency than the account's. Where one of them is not so the compiler puts False, and all that it alone needs is
+left out of the machine code: also of the loops that use none of it, which it would crowd out of the registers."""
 
 (SIGNAL_FILL, LIMIT_FILL, STOP_FILL, TARGET_FILL, END_FILL, STOP_ENTRY_FILL, TRAIL_FILL, TIME_FILL, OPEN_FILL,
  CLOSE_FILL, REST_FILL, SPLIT, CASH_IN_LIEU, DIVIDEND) = range(14)  # fmt: skip
@@ -68,18 +69,31 @@ class FillLog(NamedTuple):
 
 def rate_at(rates: Floats, i: int) -> float:
     """The rate of bar ``i``; 1 in an account of one currency, which has no rates."""
-    return float(rates[i]) if len(rates) > 0 else 1.0
+    return float(rates[i]) if CONVERSION and len(rates) > 0 else 1.0
 
 
 def half_spread(market: BarArrays, rules: KernelParameters, i: int) -> float:
     """How far bid and ask of bar ``i`` are from its prices, in basis points; 0 in bars of trades."""
-    return half_spread_bps(market.spread[i], rules.slippage) if rules.quoted else 0.0
+    return half_spread_bps(market.spread[i], rules.slippage) if SLIPPAGE and rules.quoted else 0.0
+
+
+def market_slippage(market: BarArrays, rules: KernelParameters, i: int, units: float) -> float:
+    """The slippage of a market or stop order of so many units in bar ``i``, in basis points."""
+    if not SLIPPAGE:
+        return 0.0
+    volatility = market.volatility[i - 1] if 0 < i <= len(market.volatility) else 0.0
+    return slippage_bps(volatility, market.spread[i], units, market.volume[i], rules.slippage)
 
 
 def total_cash(account: Floats, rate: float) -> float:
     """The cash with the balance in the quote currency, at a rate."""
     cash: float = account[CASH]
-    return cash if account[FOREIGN] == 0.0 else cash + account[FOREIGN] * rate
+    return cash + account[FOREIGN] * rate if has_foreign(account) else cash
+
+
+def has_foreign(account: Floats) -> bool:
+    """Whether there is a balance in the quote currency."""
+    return bool(CONVERSION and account[FOREIGN] != 0.0)
 
 
 def coverable_lots(
@@ -137,10 +151,7 @@ def execute(
     resting = reason in (LIMIT_FILL, TARGET_FILL)
     half = half_spread(market, rules, i)
     maker = resting and base != slipped(market.open[i], side, half)
-    bps = 0.0
-    if not resting:
-        volatility = market.volatility[i - 1] if 0 < i <= len(market.volatility) else 0.0
-        bps = slippage_bps(volatility, market.spread[i], lots * rules.lot_size, market.volume[i], rules.slippage)
+    bps = 0.0 if resting else market_slippage(market, rules, i, lots * rules.lot_size)
     if reason in (SIGNAL_FILL, END_FILL, TIME_FILL, OPEN_FILL, CLOSE_FILL, REST_FILL):
         base = slipped(base, side, half)
     price = slipped(base, side, bps)
@@ -154,7 +165,7 @@ def execute(
     value = units * price * rules.multiplier
     cost = fee(units, abs(value * rate), maker, rules.fees)
     is_long = account[LOTS] > 0.0 or (account[LOTS] == 0.0 and side > 0)
-    if len(market.rate_open) == 0 or (is_long and rules.paid_in_full):
+    if not CONVERSION or len(market.rate_open) == 0 or (is_long and rules.paid_in_full):
         account[CASH] -= side * value * rate + cost
     else:
         settle_difference(account, side, lots, value, cost, rate)
@@ -267,9 +278,9 @@ def open_part(account: Floats, i: int, lots: float, price: float, rate: float, c
         account[ENTRY_BAR] = i
         account[ENTRY_PRICE] = price
         account[ENTRY_WORTH] = price * rate
-    else:
-        account[ENTRY_PRICE] = (held * account[ENTRY_PRICE] + lots * price) / (held + lots)
-        account[ENTRY_WORTH] = (held * account[ENTRY_WORTH] + lots * (price * rate)) / (held + lots)
+        return
+    account[ENTRY_PRICE] = (held * account[ENTRY_PRICE] + lots * price) / (held + lots)
+    account[ENTRY_WORTH] = (held * account[ENTRY_WORTH] + lots * (price * rate)) / (held + lots)
 
 
 def close_part(
@@ -295,17 +306,35 @@ def close_part(
     profit = direction * units * rules.multiplier * (price * rate - entry) - entry_fee - cost
     row = int(account[TRADES])
     if row < len(log.trades):
-        log.trades[row].entry_bar = int(account[ENTRY_BAR])
-        log.trades[row].exit_bar = i
-        log.trades[row].direction = direction
-        log.trades[row].quantity = units
-        log.trades[row].entry_price = account[ENTRY_PRICE]
-        log.trades[row].exit_price = price
-        log.trades[row].entry_fee = entry_fee
-        log.trades[row].exit_fee = cost
-        log.trades[row].entry_rate = entry / account[ENTRY_PRICE] if account[ENTRY_PRICE] != 0.0 else rate
-        log.trades[row].exit_rate = rate
-        log.trades[row].profit = profit
+        record_trade(log.trades, row, account, i, direction, units, entry, price, rate, entry_fee, cost, profit)
     account[TRADES] += 1.0
     account[WINS] += 1.0 if profit > 0.0 else 0.0
     account[ENTRY_FEES] = account[ENTRY_FEES] - entry_fee if lots < abs(held) else 0.0
+
+
+def record_trade(
+    trades: npt.NDArray[Any],
+    row: int,
+    account: Floats,
+    i: int,
+    direction: int,
+    units: float,
+    entry: float,
+    price: float,
+    rate: float,
+    entry_fee: float,
+    cost: float,
+    profit: float,
+) -> None:
+    """Write a closed trade; ``entry`` is its price in the account's currency."""
+    trades[row].entry_bar = int(account[ENTRY_BAR])
+    trades[row].exit_bar = i
+    trades[row].direction = direction
+    trades[row].quantity = units
+    trades[row].entry_price = account[ENTRY_PRICE]
+    trades[row].exit_price = price
+    trades[row].entry_fee = entry_fee
+    trades[row].exit_fee = cost
+    trades[row].entry_rate = entry / account[ENTRY_PRICE] if account[ENTRY_PRICE] != 0.0 else rate
+    trades[row].exit_rate = rate
+    trades[row].profit = profit

@@ -13,6 +13,7 @@ Two digests are computed, and none is typed by hand:
 from __future__ import annotations
 
 import enum
+import functools
 import hashlib
 import sys
 import types
@@ -94,6 +95,7 @@ def reaches(function: types.FunctionType, names: Collection[str]) -> bool:
     )
 
 
+@functools.lru_cache(maxsize=256)
 def answers_with_requests(function: Callable[..., object]) -> bool:
     """Whether a decision names :class:`OrderRequest` or one of its values, itself or through a helper or module."""
     return _names_requests(plain(function), set())

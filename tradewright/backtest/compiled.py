@@ -22,9 +22,12 @@ from numba import njit
 from numba import types as types_of_numba
 
 from tradewright.backtest import kernel, lookahead_scan
+from tradewright.backtest.account import BarArrays
 from tradewright.backtest.code import answers_with_requests, code_digest, helper_digest, is_own, named, plain, reaches
 from tradewright.backtest.engine_digest import versions
 from tradewright.backtest.panel import allocation_kernel, decision_kernel
+from tradewright.backtest.spec import KernelParameters
+from tradewright.fills.slippage import SlippageTerms
 from tradewright.model.allocation import Allocate
 from tradewright.model.hashing import content_hash
 from tradewright.model.strategy import Action, GenerateSignal, OrderRequest, order
@@ -45,7 +48,7 @@ SHARED = ("tradewright.backtest.", "tradewright.fills.")
 
 RARE = frozenset(
     {
-        *("simulate", "match_resting", "at_the_close", "record_fill"),
+        *("simulate", "match_resting", "at_the_close", "record_fill", "record_trade"),
         *("take_action", "settle_fraction", "note", "fill_share", "work_on", "work_at_open", "leave_in_time"),
         *(
             "adjust_member",
@@ -71,6 +74,19 @@ class Shape(NamedTuple):
     REQUESTS: bool = False
     PARTIAL_FILLS: bool = False
     ACTIONS: bool = False
+    SLIPPAGE: bool = False
+    CONVERSION: bool = False
+
+
+def shape_of(rules: KernelParameters, market: BarArrays) -> Shape:
+    """What runs with these rules on these bars may need; whether there are requests is the strategy's."""
+    slips = rules.quoted or rules.slippage[:-1] != (0.0,) * len(SlippageTerms._fields[:-1])
+    return Shape(
+        PARTIAL_FILLS=rules.volume_share > 0.0,
+        ACTIONS=len(market.actions) > 0,
+        SLIPPAGE=slips,
+        CONVERSION=len(market.rate_open) > 0,
+    )
 
 
 def _argument_types(owner: object) -> Iterator[str]:
@@ -94,15 +110,12 @@ def _stamp(digest: str) -> str:
     return content_hash([digest, MADE_BY])[:16]
 
 
-def simulator(
-    generate_signal: GenerateSignal, features: int, params: int, *, partial_fills: bool = False, actions: bool = False
-) -> Compiled:
+def simulator(generate_signal: GenerateSignal, features: int, params: int, shape: Shape) -> Compiled:
     """:func:`~tradewright.backtest.kernel.simulate_sets` compiled for one strategy and its numbers of features, params.
 
-    It runs without the interpreter lock. Without ``partial_fills`` the rules must have no ``volume_share``, and without
-    ``actions`` those of the bars are not taken.
+    It runs without the interpreter lock. The shape is that of the rules and bars of the run (:func:`shape_of`).
     """
-    shape = Shape(answers_with_requests(generate_signal), partial_fills, actions)
+    shape = shape._replace(REQUESTS=answers_with_requests(generate_signal))
     return _simulator(generate_signal, features, params, shape)
 
 
@@ -121,7 +134,7 @@ def _simulator(generate_signal: GenerateSignal, features: int, params: int, shap
 
 def allocation_simulator(allocate: Allocate, *, actions: bool = False) -> Compiled:
     """:func:`~tradewright.backtest.panel.allocation_kernel.simulate_allocation` compiled for one allocation."""
-    return _allocation_simulator(allocate, Shape(ACTIONS=actions))
+    return _allocation_simulator(allocate, Shape(ACTIONS=actions, SLIPPAGE=True, CONVERSION=True))
 
 
 @functools.lru_cache(maxsize=256)
@@ -132,7 +145,7 @@ def _allocation_simulator(allocate: Allocate, shape: Shape) -> Compiled:
 
 def panel_simulator(generate_signal: GenerateSignal, features: int, *, actions: bool = False) -> Compiled:
     """:func:`~tradewright.backtest.panel.decision_kernel.simulate_decisions` compiled for one strategy."""
-    return _panel_simulator(generate_signal, features, Shape(ACTIONS=actions))
+    return _panel_simulator(generate_signal, features, Shape(ACTIONS=actions, SLIPPAGE=True, CONVERSION=True))
 
 
 @functools.lru_cache(maxsize=256)

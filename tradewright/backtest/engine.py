@@ -8,10 +8,11 @@ import numpy as np
 
 from tradewright.backtest.account import ACCOUNT_SLOTS, FILLS, BarArrays, FillLog
 from tradewright.backtest.code import answers_with_requests
-from tradewright.backtest.compiled import simulator
+from tradewright.backtest.compiled import shape_of, simulator
 from tradewright.backtest.kernel import ALL_ORDERS, ALL_TRADES, SUMMARY_SLOTS, Matrix, Workspace
 from tradewright.backtest.orders import TARGET_SLOTS
 from tradewright.backtest.result import FILL, TRADE, BacktestResult, parted, totals_of
+from tradewright.backtest.sound_bars import are_sound
 from tradewright.backtest.spec import BacktestSpec, KernelParameters
 from tradewright.backtest.strategy_errors import features_of, located_errors
 from tradewright.indicators.registry import columns
@@ -76,8 +77,8 @@ def _one(
 ) -> tuple[Matrix, int]:
     """The summary, and how many rows the log of fills would have."""
     summary = np.empty((1, SUMMARY_SLOTS))
-    counts, partial = (len(inputs.features), len(inputs.params)), rules.volume_share > 0.0
-    kernel = simulator(strategy.generate_signal, *counts, partial_fills=partial, actions=len(market.actions) > 0)
+    counts = len(inputs.features), len(inputs.params)
+    kernel = simulator(strategy.generate_signal, *counts, shape_of(rules, market))
     nothing, none = contiguous(np.empty((0, 0))), np.empty((0, 0), np.int64)
     workspace = workspace_of(rules)
     with located_errors(strategy):
@@ -135,6 +136,9 @@ def check_bars(bars: Bars) -> None:
     lengths = {name: len(values) for name, values in zip(bars._fields, bars, strict=True)}
     if len(set(lengths.values())) > 1:
         raise DataError(f"columns of unequal length: {lengths}", where="bars", remedy="cut them to one length")
+    prices = map(contiguous, (bars.open, bars.high, bars.low, bars.close))
+    if are_sound(np.ascontiguousarray(bars.ts).view(np.int64), *prices):
+        return
     if len(bars.ts) > 1 and not bool(np.all(bars.ts[1:] > bars.ts[:-1])):
         first = int(np.argmin(bars.ts[1:] > bars.ts[:-1])) + 1
         raise DataError(f"bar {first} does not come after bar {first - 1}", where="bars", remedy="sort, drop doubles")

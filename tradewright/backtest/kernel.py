@@ -17,7 +17,6 @@ from tradewright.backtest.account import (
     CASH,
     FEES,
     FILLS,
-    FOREIGN,
     LOTS,
     ORDERS,
     REQUESTS,
@@ -26,6 +25,7 @@ from tradewright.backtest.account import (
     WORKING,
     BarArrays,
     FillLog,
+    has_foreign,
     rate_at,
     total_cash,
 )
@@ -339,7 +339,7 @@ def simulate(
             mark_to_market(summary, account, rules, market, i)
             i += 1
             continue
-        single = watched or account[FOREIGN] != 0.0
+        single = watched or has_foreign(account)
         stop = i + 1 if single else (min(next_due, ending) if next_due > i else ending)
         if ACTIONS and action < len(market.actions):
             stop = min(stop, int(market.actions[action, 0]))

@@ -28,6 +28,7 @@ from tradewright.backtest.account import (
     fill_part,
     half_spread,
     is_closing,
+    market_slippage,
     rate_at,
     total_cash,
 )
@@ -35,7 +36,7 @@ from tradewright.backtest.exits import clear_exits, match_exits, start_trail, tr
 from tradewright.backtest.sizing import MAX, sized_units, whole_lots
 from tradewright.backtest.spec import KernelParameters
 from tradewright.fills.rules import limit_fill, market_fill, stop_fill, stop_limit_fill
-from tradewright.fills.slippage import slippage_bps, slipped
+from tradewright.fills.slippage import slipped
 from tradewright.model.bars import Floats
 from tradewright.model.strategy import AT_CLOSE, DAY, NAN, OrderRequest
 
@@ -84,9 +85,7 @@ def sized_at_fill(
 ) -> float:
     """The units (>= 0) of a ``max`` target at the price at which it would fill, impact not counted."""
     side = 1 if weight > 0.0 else -1
-    volatility = market.volatility[i - 1] if 0 < i <= len(market.volatility) else 0.0
-    bps = slippage_bps(volatility, market.spread[i], 0.0, market.volume[i], rules.slippage)
-    price = slipped(base, side, bps)
+    price = slipped(base, side, market_slippage(market, rules, i, 0.0))
     rate = rate_at(market.rate_close if late else market.rate_open, i)
     equity = total_cash(account, rate) + account[LOTS] * rules.lot_size * price * rules.multiplier * rate
     return sized_units(abs(weight), equity, price, price, rules.multiplier * rate, rules.sizing, rules.fees)
@@ -128,11 +127,11 @@ def apply_target(
     more = wanted if is_closing(account) else wanted - abs(account[LOTS])
     if more != 0.0 and wanted != 0.0:  # a target that rounds to no lot at all is not traded
         account[ORDERS] += 1.0
-        account[WORKING] = side * more
         if more < 0.0 or (limit != limit and trigger != trigger):
             set_prices(account, NAN, NAN)
-            work_at_market(account, log, market, rules, i, base, reason)
+            work_at_market(account, log, market, rules, i, side * more, base, reason)
         else:
+            account[WORKING] = side * more
             set_prices(account, limit, trigger)
             good_for = pending[TARGET_GOOD_FOR] if REQUESTS else NAN
             account[EXPIRES] = last_bar_of(good_for, market, rules, i + (1 if late else 0))
@@ -159,13 +158,26 @@ def is_unfinished(account: Floats) -> bool:
 
 
 def work_at_market(
-    account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int, base: float, reason: int
+    account: Floats,
+    log: FillLog,
+    market: BarArrays,
+    rules: KernelParameters,
+    i: int,
+    lots: float,
+    base: float,
+    reason: int,
 ) -> None:
-    """Fill what is working at the middle price ``base`` as far as the bar's volume goes; it waits for a close."""
-    if not is_closing(account):
-        lots = account[WORKING]
-        side = 1 if lots > 0.0 else -1
-        account[WORKING] = side * fill_part(account, log, market, rules, i, side, abs(lots), base, reason, NAN)
+    """Fill ``lots`` (signed) at the middle price ``base`` as far as the bar's volume goes; the rest is working.
+
+    It waits for a close.
+    """
+    if is_closing(account):
+        account[WORKING] = lots
+        return
+    side = 1 if lots > 0.0 else -1
+    rest = fill_part(account, log, market, rules, i, side, abs(lots), base, reason, NAN)
+    if PARTIAL_FILLS:
+        account[WORKING] = side * rest
 
 
 def work_on(account: Floats, log: FillLog, market: BarArrays, rules: KernelParameters, i: int) -> None:
@@ -178,7 +190,7 @@ def work_on(account: Floats, log: FillLog, market: BarArrays, rules: KernelParam
         if rest == 0.0 and account[LOTS] != 0.0:  # the account cannot cover the close, so nothing can follow it
             account[WORKING] = 0.0
     if is_at_market(account):
-        work_at_market(account, log, market, rules, i, base, REST_FILL)
+        work_at_market(account, log, market, rules, i, account[WORKING], base, REST_FILL)
 
 
 def name_exits(account: Floats, pending: Floats) -> None:

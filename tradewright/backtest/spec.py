@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +47,9 @@ UTC_DAYS = Sessions("UTC days", lambda ts: ts.astype("datetime64[ns]").astype("d
 """The sessions of bars whose calendar is not told."""
 
 
+FillMarket = Literal["next_open", "next_close", "quote_close"]
+
+
 class KernelParameters(NamedTuple):
     """A spec in the form that kernels take: numbers and flags only. Money is in the account's currency."""
 
@@ -75,7 +78,9 @@ class BacktestSpec:
 
     Args:
         cash: what the account starts with, in its currency, as all costs are.
-        fill_market: where market orders fill: the open (default) or the close of the bar that they reach.
+        fill_market: where market orders fill: the open (default) or the close of the bar that they reach, or at bid and
+            ask of the close before it (``quote_close``, bars of quotes alone): with a delay of 1 those of the deciding
+            bar itself.
         fill_limit: ``marketable`` fills a limit beyond the open at the open; ``touch`` only where low <= limit <= high.
         volume_share: the most of a bar's volume that an order fills in it, a fraction; the rest works on, of a market
             order or a reached stop at market. None: no limit. Bars of unknown volume fill everything.
@@ -108,7 +113,7 @@ class BacktestSpec:
     costs: CostModel = field(default_factory=NoCosts)
     slippage: SlippageModel = field(default_factory=NoSlippage)
     sizing: SizingModel = field(default_factory=MaxSize)
-    fill_market: Literal["next_open", "next_close"] = "next_open"
+    fill_market: FillMarket = "next_open"
     fill_limit: Literal["marketable", "touch"] = "marketable"
     volume_share: float | None = None
     bar_delay: int = 1
@@ -131,7 +136,9 @@ class BacktestSpec:
             self._check("quoted_spread", "a finite number >= 0", 0.0 <= self.quoted_spread < math.inf)
         for name in ("cash", "lot_size", "multiplier"):
             self._check(name, "a finite number > 0", 0.0 < getattr(self, name) < math.inf)
-        self._check("fill_market", "next_open or next_close", self.fill_market in ("next_open", "next_close"))
+        self._check(
+            "fill_market", f"one of {', '.join(get_args(FillMarket))}", self.fill_market in get_args(FillMarket)
+        )
         self._check("fill_limit", "marketable or touch", self.fill_limit in ("marketable", "touch"))
         if self.volume_share is not None:
             self._check("volume_share", "above 0 and at most 1", 0.0 < self.volume_share <= 1.0)
@@ -140,23 +147,31 @@ class BacktestSpec:
         self._check("first_bar", ">= 0", self.first_bar >= 0)
 
     def _delay_fits(self) -> bool:
-        return self.bar_delay >= (1 if self.fill_market == "next_open" else 0)
+        return self.bar_delay >= (0 if self.fill_market == "next_close" else 1)
 
     def _check(self, name: str, needed: str, holds: bool) -> None:
         if not holds:
             raise ConfigError(f"{name} = {getattr(self, name)}", where="backtest", remedy=f"it must be {needed}")
 
     def rules(self) -> KernelParameters:
-        """The form that kernels take."""
+        """The form that kernels take.
+
+        Raises:
+            ConfigError: fills at bid and ask on bars of trades.
+        """
+        if self.fill_market == "quote_close" and self.quoted_spread is None:
+            what = "quote_close fills at bid and ask, and these bars are of trades"
+            remedy = "set backtest.fill.market=next_open, or import bars of quotes (--kind quote)"
+            raise ConfigError(what, where="backtest.fill.market", remedy=remedy, code="NO_QUOTES")
         sizing = self.sizing.terms()
         return KernelParameters(
             cash=float(self.cash),
             fees=FeeTerms(*map(float, self.costs.terms())),
             slippage=SlippageTerms(*map(float, self._slippage())),
             sizing=SizingTerms(sizing.kind, float(sizing.amount)),
-            at_close=self.fill_market == "next_close",
+            at_close=self.fill_market != "next_open",
             marketable=self.fill_limit == "marketable",
-            delay=self.bar_delay,
+            delay=self.bar_delay - (1 if self.fill_market == "quote_close" else 0),
             timeout=self.limit_timeout_bars,
             allow_short=self.allow_short,
             allow_overdraft=self.allow_overdraft,

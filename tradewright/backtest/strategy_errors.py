@@ -57,8 +57,11 @@ def features_of(strategy: Strategy | Allocation) -> tuple[Feature, ...]:
         ConfigError: no such indicator, or wrong arguments; file and line of ``prepare_state`` are named.
         StrategyError: ``prepare_state`` failed, or returned something else.
     """
-    with located_errors(strategy):
+    try:
         found: object = strategy.prepare_state()
+    except Exception:
+        with located_errors(strategy):
+            raise
     remedy = 'return a tuple of features, such as (Feature("sma", (20,)), Feature("close"))'
     if not isinstance(found, tuple) or not all(isinstance(each, Feature) for each in found):
         raise StrategyError(f"prepare_state: it returns {found!r}", where=_place_of_state(strategy), remedy=remedy)

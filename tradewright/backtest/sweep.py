@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tradewright.backtest.account import BarArrays, FillLog
 from tradewright.backtest.code import answers_with_requests
-from tradewright.backtest.compiled import Compiled, simulator
+from tradewright.backtest.compiled import Compiled, shape_of, simulator
 from tradewright.backtest.engine import Inputs, contiguous, inputs_of, market_of, workspace_of
 from tradewright.backtest.kernel import SUMMARY_SLOTS, Indices, Matrix, Workspace
 from tradewright.backtest.result import FILL, TOTALS, TRADE, totals_of
@@ -150,16 +150,16 @@ def prepare(strategies: Sequence[Strategy], bars: Bars, spec: BacktestSpec) -> P
     for feature, index in distinct.items():
         table[index] = column(feature, bars, spec.secondary)
     market = market_of(bars, spec, answers_with_requests(strategies[0].generate_signal))
-    shape = {"partial_fills": spec.volume_share is not None, "actions": len(market.actions) > 0}
+    rules = spec.rules()
     return PreparedSweep(
-        kernel=simulator(kinds.pop(), len(needs[0]), len(values[0]), **shape),
+        kernel=simulator(kinds.pop(), len(needs[0]), len(values[0]), shape_of(rules, market)),
         first=inputs_of(strategies[0], bars, spec.secondary),
         features=tuple(distinct),
         columns=contiguous(table),
         which=np.array([[distinct[feature] for feature in need] for need in needs], np.int64),
         values=contiguous(np.array(values, np.float64)),
         market=market,
-        rules=spec.rules(),
+        rules=rules,
     )
 
 

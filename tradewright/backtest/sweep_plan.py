@@ -61,9 +61,9 @@ def sweep_plan(strategies: Sequence[Strategy], bars: int, tables: int = 1) -> Sw
         tables: how many instruments each have columns of their own.
     """
     room = COLUMN_BYTES // (8 * max(bars, 1) * tables)
-    numbers = _numbers(strategies)
+    numbers, columns = _numbers(strategies)
     distinct = numbers.max(axis=0, initial=-1) + 1
-    if int(distinct.sum()) <= room or numbers.shape[1] == 0:
+    if columns <= room or numbers.shape[1] == 0:
         order, borders = np.arange(len(strategies)), [0, len(strategies)]
     else:
         tiles = numbers // _edge(distinct, room)
@@ -79,8 +79,8 @@ def _blocks(sets: slice, size: int) -> list[slice]:
     return [slice(start, min(start + size, sets.stop)) for start in range(sets.start, sets.stop, size)]
 
 
-def _numbers(strategies: Sequence[Strategy]) -> Indices:
-    """The number of the feature at each place of each set: sets x places."""
+def _numbers(strategies: Sequence[Strategy]) -> tuple[Indices, int]:
+    """The number of the feature at each place of each set (sets x places), and how many features all places have."""
     known: list[dict[Feature, int]] = []
     rows = []
     for strategy in strategies:
@@ -90,7 +90,7 @@ def _numbers(strategies: Sequence[Strategy]) -> Indices:
     places = max(map(len, rows), default=0)
     if any(len(row) != places for row in rows):
         rows = [row + [0] * (places - len(row)) for row in rows]  # sets of different kinds, which are refused later
-    return np.array(rows, np.int64).reshape(len(strategies), places)
+    return np.array(rows, np.int64).reshape(len(strategies), places), len(set().union(*known))
 
 
 def _edge(distinct: Indices, room: int) -> int:

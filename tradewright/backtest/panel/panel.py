@@ -160,6 +160,9 @@ def _check_terms(name: str, spec: BacktestSpec) -> None:
     if spec.volume_share is not None:
         what, remedy = "its orders fill whole", "set backtest.fill.volume_share=null"
         raise ConfigError(what, where=WHERE, remedy=remedy, code="NO_VOLUME_SHARE")
+    if spec.fill_market == "quote_close":
+        what, remedy = "its orders fill in the bars that follow", "set backtest.fill.market=next_open or next_close"
+        raise ConfigError(what, where=WHERE, remedy=remedy, code="NO_QUOTE_CLOSE")
     if spec.bar_delay < 1 or spec.first_bar != 0:
         what = f"bar_delay = {spec.bar_delay}, first_bar = {spec.first_bar}"
         raise ConfigError(what, where=WHERE, remedy="a delay of at least 1 and first_bar 0 are needed")
