@@ -10,6 +10,7 @@ from pydantic import Field
 from conf.schema.backtest import BacktestSettings
 from conf.schema.config_model import ConfigModel
 from conf.schema.market import BaseSettings, FeedSettings, UniverseSettings
+from conf.schema.packages import PackagesSettings
 from conf.schema.research import (
     EvaluationSettings,
     FeaturesSettings,
@@ -36,8 +37,9 @@ from tradewright.model.market_hours import MarketHours
 from tradewright.policy.limits import RiskLimits, RuleLimits
 from tradewright.quality.thresholds import QualityRules
 
-_PLACES = {"storage", "observability", "schedules"}
-"""Where things are kept, how they are watched and when they run changes no result, so it is no part of the hash."""
+_PLACES = {"storage", "observability", "schedules", "packages"}
+"""Where things are kept, how they are watched, when they run and whose packages are trusted changes no result, so it is
+no part of the hash."""
 
 
 class Settings(ConfigModel):
@@ -66,6 +68,7 @@ class Settings(ConfigModel):
     observability: ObservabilitySettings
     schedules: SchedulesSettings
     certify: CertifyLimits
+    packages: PackagesSettings = Field(default_factory=PackagesSettings)
 
     def with_market_hours(self) -> Self:
         """The same settings, in which each instrument knows the corrections of its calendar."""

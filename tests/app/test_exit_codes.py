@@ -27,6 +27,8 @@ ELSEWHERE = {
     **{f"scenarios {name}": "test_scenarios.py" for name in ("generate", "list", "show", "check", "schema")},
     "scenarios test": "test_engine_tests.py",
     "certify": "test_scenarios.py",
+    **{f"package {name}": "test_packages.py" for name in ("export", "verify", "import", "show", "save", "list")},
+    **{f"package {name}": "test_package_keys.py" for name in ("key", "compare")},
     "init": "test_new_project.py",
     "data accept": "test_data_findings.py",
     "data quarantine": "test_quarantine.py",
