@@ -45,7 +45,7 @@ def in_order(table: Table, rows: Sequence[WholeRow]) -> list[WholeRow]:
 
 
 @dataclass(frozen=True)
-class Noted:
+class NotedRows:
     """The rows of one name as a reading finds them, beside the note of an earlier process.
 
     Args:
@@ -58,7 +58,7 @@ class Noted:
     believed: int
 
     @classmethod
-    def of(cls, connection: Connection, seals: Seals, table: Table, name: str, rows: Sequence[WholeRow]) -> Noted:
+    def of(cls, connection: Connection, seals: Seals, table: Table, name: str, rows: Sequence[WholeRow]) -> NotedRows:
         """Compare some rows with the note of their name; none is believed without one, or where one of them differs."""
         note, place = seals.compared(connection, name), len(table.c) - 1
         rows = in_order(table, rows)

@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 
 from tradewright.database.engine import Database
-from tradewright.ledger.comparison_notes import Noted, rows_with_whole_events
+from tradewright.ledger.comparison_notes import NotedRows, rows_with_whole_events
 from tradewright.ledger.row_evidence import EVENT_COLUMNS, checked_payload, compare, raw_columns, tampered, tells
 from tradewright.ledger.schema import attempts, events
 from tradewright.ledger.sealing import Seals
@@ -189,13 +189,13 @@ class Facts:
             noted.note(connection, self.seals)
         return len(numbered), sum(number for number, _row in numbered)
 
-    def _noted(self, connection: Connection, scope: Scope) -> Noted | None:
+    def _noted(self, connection: Connection, scope: Scope) -> NotedRows | None:
         """The rows of a scope beside the note of an earlier process, at the first reading in this one; then None."""
         if not scope.noted or scope.name in self._asked:
             return None
         self._asked.add(scope.name)
         whole = connection.execute(scope.statements[2], scope.values).all()
-        return Noted.of(connection, self.seals, scope.table, scope.name, whole)
+        return NotedRows.of(connection, self.seals, scope.table, scope.name, whole)
 
     def check_rows(self, connection: Connection, table: Table, column: str, keys: Iterable[str]) -> list[RowMapping]:
         """Compare the rows of some keys with their events, and return them as the database holds them."""

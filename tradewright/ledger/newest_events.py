@@ -7,6 +7,7 @@ was put back to an older state equals an older event.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -84,7 +85,7 @@ class SubjectHistories:
 
     def __init__(self, database: Database, topics: Collection[Topic], ended: Collection[Topic]) -> None:
         self._database, self._behind = database, _behind([topic.value for topic in topics])
-        self._ended = frozenset(ended)
+        self._ended, self._ended_names = frozenset(ended), frozenset(topic.value for topic in ended)
         self._known: dict[str, SubjectHistory] = {}
         self._at_work: set[str] = set()
         self._upto, self._lock = 0, Lock()
@@ -104,9 +105,9 @@ class SubjectHistories:
     def _remember(self, connection: Connection) -> int:
         """Learn what was committed since the last time; the number of the newest event."""
         last = _newest(connection)
-        for history in _added(self._known, self._between(connection, last)).values():
-            self._known[history.subject] = history
-            (self._at_work.discard if history.newest in self._ended else self._at_work.add)(history.subject)
+        for subject, history in _added(self._known, self._between(connection, last)).items():
+            self._known[subject] = history
+            (self._at_work.discard if history.rows[-1][4] in self._ended_names else self._at_work.add)(subject)
         self._upto = max(self._upto, last)
         return last
 
@@ -118,9 +119,9 @@ class SubjectHistories:
         """
         if last <= self._upto:
             return {}
-        found: dict[str, list[Row[*tuple[Any, ...]]]] = {}
+        found: dict[str, list[Row[*tuple[Any, ...]]]] = defaultdict(list)
         for row in connection.execute(self._behind, {"seen": self._upto}).all():
-            found.setdefault(row[0], []).append(row)
+            found[row[0]].append(row)
         return {subject: SubjectHistory(rows) for subject, rows in found.items()}
 
 
