@@ -28,7 +28,6 @@ def check(overrides: Overrides = None, as_json: Json = False) -> None:
         from conf.compose import check as check_all
         from conf.environment import project_folder
         from runtime.project_files import upgrade_since
-        from tradewright.evaluation.formatting import count
 
         problems = check_all(in_force(overrides))
         if not problems:
@@ -37,11 +36,13 @@ def check(overrides: Overrides = None, as_json: Json = False) -> None:
             problems = strategy_problems(settings_of(overrides))
         for problem in problems:
             output.line(str(problem))
-        output.line(
-            count(len(problems), "problem") if problems else "the configuration is sound, and every strategy runs"
-        )
+        if not problems:
+            output.line("the configuration is sound, and every strategy runs")
         output.result({"problems": problems})
         if problems:
+            from tradewright.evaluation.formatting import count
+
+            output.line(count(len(problems), "problem"))
             if since := upgrade_since(project_folder()):
                 output.say(f"this project was {since}")
             raise typer.Exit(1)
