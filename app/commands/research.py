@@ -27,6 +27,7 @@ def check(overrides: Overrides = None, as_json: Json = False) -> None:
     def act(output: Output) -> None:
         from conf.compose import check as check_all
         from conf.environment import project_folder
+        from conf.problems import listed
         from runtime.project_files import upgrade_since
 
         problems = check_all(in_force(overrides))
@@ -34,8 +35,8 @@ def check(overrides: Overrides = None, as_json: Json = False) -> None:
             from app.operations.checking import strategy_problems
 
             problems = strategy_problems(settings_of(overrides))
-        for problem in problems:
-            output.line(str(problem))
+        for line in listed(problems):
+            output.line(line)
         if not problems:
             output.line("the configuration is sound, and every strategy runs")
         output.result({"problems": problems})
