@@ -132,8 +132,10 @@ def _reasons(result: dg.ExecuteInProcessResult) -> list[str]:
             while error.cause is not None and (error.cls_name or "").startswith("Dagster"):
                 error = error.cause
             description = failure.user_failure_data.description if failure and failure.user_failure_data else None
-            said = description or _without_our_classes(error.message)
-            reasons.append(f"{_place(event.step_key or '')}: {said.strip()}")
+            said = (description or _without_our_classes(error.message)).strip()
+            place = _place(event.step_key or "")
+            is_named = said.startswith(f"{place.partition(',')[0]},")  # an error in a strategy's code names it itself
+            reasons.append(said if is_named else f"{place}: {said}")
     return reasons
 
 

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from assets.runs import RunFailed, execute
-from tradewright.model.errors import DataError, TradewrightError
+from tradewright.model.errors import DataError, StrategyError, TradewrightError
 
 
 def failed(error: Exception, key: list[str]) -> str:
@@ -26,6 +26,11 @@ def failed(error: Exception, key: list[str]) -> str:
 def test_an_error_of_ours_is_told_with_the_name_of_its_strategy(kind: type[TradewrightError]) -> None:
     told = failed(kind("there are no bars", where="BTC 1d", remedy="import them"), ["strategy", "my_own", "signals"])
     assert told == "strategy my_own, signals: BTC 1d: there are no bars (import them)"
+
+
+def test_an_error_that_names_its_strategy_is_not_named_twice() -> None:
+    told = failed(StrategyError("no name", where="strategy my_own, own.py, line 3"), ["strategy", "my_own", "signals"])
+    assert told == "strategy my_own, own.py, line 3: no name"
 
 
 def test_another_error_keeps_its_class() -> None:
