@@ -42,6 +42,10 @@ if TYPE_CHECKING:  # a command loads what it uses: no pandas for a list of order
     from tradewright.store.quarantine import Quarantines
 
 
+CATALOG_FILE = "catalog.sqlite3"
+"""The file of saved strategies in the storage folder, where the ledger is a file too."""
+
+
 class Container:
     """Live objects of one composition. Use it as a context manager: at its end everything that was opened is closed.
 
@@ -238,6 +242,16 @@ class Container:
             return named.get_secret_value()
         private_folder(self.root)
         return ledger_url(self.root)
+
+    def catalog_url(self) -> str:
+        """The database of saved strategies: that of the ledger on a server, else a file of its own."""
+        from tradewright.database.address import sqlite_file, sqlite_url
+
+        named = self.settings.storage.ledger_url
+        if named is not None and sqlite_file(named.get_secret_value()) is None:
+            return named.get_secret_value()
+        private_folder(self.root)
+        return sqlite_url(self.root.absolute() / CATALOG_FILE)
 
     @cached_property
     def strategy(self) -> BaseStrategy:

@@ -83,7 +83,7 @@ def save_variant(overrides: Sequence[str], name: str) -> Path:
     settings = compose(overrides)
     data = variant(settings, name).encode()
     _rehearse(folder, path, data)
-    _place(path, data)
+    place(path, data)
     try:
         _record(settings, path, data, visitor.actor)
     except TradewrightError:
@@ -154,8 +154,13 @@ def _rehearse(folder: Path, path: Path, data: bytes) -> None:
         raise ConfigProblems(problems)
 
 
-def _place(path: Path, data: bytes) -> None:
-    """Put the file there whole, unless there is one by now."""
+def place(path: Path, data: bytes) -> None:
+    """Put a file of a strategy there whole, unless there is one by now.
+
+    Raises:
+        ConfigError: there is one.
+        StoreError: it cannot be written; nothing is left behind.
+    """
     ready = path.with_name(f".{path.name}.{os.getpid()}.new")
     write_bytes(ready, data)
     try:

@@ -10,6 +10,7 @@ from pydantic import Field
 from conf.schema.backtest import BacktestSettings
 from conf.schema.config_model import ConfigModel
 from conf.schema.market import BaseSettings, FeedSettings, UniverseSettings
+from conf.schema.packages import PackagesSettings
 from conf.schema.research import (
     EvaluationSettings,
     FeaturesSettings,
@@ -28,6 +29,7 @@ from conf.schema.trading import (
 )
 from tradewright.backtest.engine_digest import engine_digest
 from tradewright.model.base import Name
+from tradewright.model.certify_limits import CertifyLimits
 from tradewright.model.event_calendar import EventCalendar
 from tradewright.model.hashing import SCHEMA_VERSION, content_hash
 from tradewright.model.instrument import Instrument
@@ -35,8 +37,9 @@ from tradewright.model.market_hours import MarketHours
 from tradewright.policy.limits import RiskLimits, RuleLimits
 from tradewright.quality.thresholds import QualityRules
 
-_PLACES = {"storage", "observability", "schedules"}
-"""Where things are kept, how they are watched and when they run changes no result, so it is no part of the hash."""
+_PLACES = {"storage", "observability", "schedules", "packages"}
+"""Where things are kept, how they are watched, when they run and whose packages are trusted changes no result, so it is
+no part of the hash."""
 
 
 class Settings(ConfigModel):
@@ -64,6 +67,8 @@ class Settings(ConfigModel):
     execution: ExecutionSettings
     observability: ObservabilitySettings
     schedules: SchedulesSettings
+    certify: CertifyLimits
+    packages: PackagesSettings = Field(default_factory=PackagesSettings)
 
     def with_market_hours(self) -> Self:
         """The same settings, in which each instrument knows the corrections of its calendar."""

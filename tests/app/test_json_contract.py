@@ -13,6 +13,7 @@ import pytest
 from brokers.ibkr.gateway.server import Gateway
 from strategies.documents import LIBRARY
 from tests.app.conftest import Said, daily, say
+from tests.packages.support import good
 from tests.support.houses import House
 
 
@@ -83,6 +84,65 @@ STREAMED = {
                 "questions": int, "newest": Moment, "bid": TEXT, "ask": TEXT, "last": (NOTHING, TEXT)}],
 }  # fmt: skip
 """Of ``stream``; ``test_stream.py`` has a vendor for it."""
+PACKAGE = {
+    "file": TEXT,
+    "trust": TEXT,
+    "signer": TEXT,
+    "public_key": TEXT,
+    "certificate": FLAG,
+    "manifest": {
+        "format": int,
+        "kind": TEXT,
+        "id": TEXT,
+        "name": TEXT,
+        "version": int,
+        "ir_hash": TEXT,
+        "dsl_version": TEXT,
+        "schema_version": TEXT,
+        "created_at": Moment,
+        "configuration_hash": TEXT,
+        "engine": dict.fromkeys(("program", "python", "numpy", "numba", "digest"), TEXT),
+        "files": [{"name": TEXT, "size": int, "sha256": TEXT}],
+        "data": [
+            {
+                "use": TEXT,
+                "instrument": TEXT,
+                "timeframe": TEXT,
+                "bars": int,
+                "first": Moment,
+                "last": Moment,
+                "sha256": TEXT,
+            }
+        ],
+        "expected": {
+            "currency": TEXT,
+            "code": TEXT,
+            "metrics": dict,
+            "orders": [{"instrument": TEXT, "orders": int, "fills": int, "sha256": TEXT}],
+        },
+        "evaluation": {
+            "trials": int,
+            "effective_trials": NUMBER,
+            "verdict": TEXT,
+            "text": TEXT,
+            "figures": dict,
+            "void": TEXT,
+        },
+    },
+}
+"""Of a package; ``test_packages.py`` has one of a real backtest."""
+SAVED = {
+    "id": int,
+    "name": TEXT,
+    "version": int,
+    "ir_hash": TEXT,
+    "document": TEXT,
+    "metrics": dict,
+    "verdict": TEXT,
+    "configuration_hash": TEXT,
+    "first_saved_at": Moment,
+    "saved_at": Moment,
+}
 QUOTES = {
     "quotes": [{"instrument": TEXT, "bid": TEXT, "ask": TEXT, "last": (NOTHING, TEXT), "at": Moment,
                 "age_seconds": NUMBER, "market_open": FLAG, "fresh": FLAG}]
@@ -103,6 +163,32 @@ CONTRACT: dict[str, Any] = {
     "dsl check": {"files": [{"file": TEXT, "hash": TEXT, "problems": []}]},
     "dsl explain": {"title": TEXT, "does": [TEXT], "needs": [TEXT], "trades": [TEXT], "risks": [TEXT], "hash": TEXT,
                     "proof": [{"path": TEXT, "newest": int, "oldest": (NOTHING, int)}]},
+    "scenarios list": {
+        "scenarios": [{"scenario": TEXT, "scenario_hash": TEXT, "family": TEXT, "timeframe": TEXT, "bars": int,
+                       "instruments": int, "seed": int, "events": list, "state": TEXT}],
+    },
+    "scenarios generate": {
+        "datasets": [{"scenario": TEXT, "scenario_hash": TEXT, "bars": int, "written": FLAG, "folder": TEXT}],
+    },
+    "scenarios check": {"problems": []},
+    "scenarios test": {
+        "equity": [NUMBER], "metrics": dict, "cache_key": TEXT, "used_cache": FLAG, "scenario_hash": TEXT,
+        "strategy_hash": TEXT,
+        "trades": [{"entered": Moment, "left": Moment, "quantity": NUMBER, "entry_price": NUMBER,
+                    "exit_price": NUMBER, "profit": NUMBER}],
+    },
+    "scenarios show": {"row": dict, "document": dict, "manifest": dict},
+    "certify": {
+        "version": TEXT, "strategy": TEXT, "kind": TEXT, "parameters": dict, "identity": TEXT, "code": TEXT,
+        "engine": TEXT, "terms": TEXT, "look_ahead": list, "passed": FLAG, "certificate_hash": TEXT,
+        "limits": {"max_loss": NUMBER, "max_drawdown": NUMBER, "max_turnover": NUMBER, "max_time_in_market": NUMBER},
+        "scenarios": [{"scenario": TEXT, "scenario_hash": TEXT, "data_hash": TEXT, "timeframe": TEXT, "bars": int,
+                       "seed": int, "instruments": int, "trades": int, "total_return": NUMBER}],
+        "rows": [{"scenario": TEXT, "figure": TEXT, "value": NUMBER, "limit": NUMBER, "passed": FLAG}],
+    },
+    "package key": {"file": TEXT, "public_key": TEXT},
+    "package show": PACKAGE,
+    "package list": {"saved": []},
     "trials": {
         "trials": [
             {"at": TEXT, "source": TEXT, "strategy": TEXT, "bars": TEXT, "trials": int, "added": int,
@@ -240,6 +326,17 @@ def told(stocked: House, tmp_path_factory: pytest.TempPathFactory) -> Mapping[st
         ask("trials", "trials", store)
         ask("dsl check", "dsl", "check", str(LIBRARY / "ma_crossover.yaml"))
         ask("dsl explain", "dsl", "explain", str(LIBRARY / "ma_crossover.yaml"))
+        ask("scenarios generate", "scenarios", "generate", store)
+        ask("scenarios list", "scenarios", "list", store)
+        ask("scenarios check", "scenarios", "check", store)
+        ask("scenarios show", "scenarios", "show", "scenario_halt", store)
+        ask("certify", "certify", "buy_and_hold", store)
+        crossover = str(LIBRARY / "ma_crossover.yaml")
+        ask("scenarios test", "scenarios", "test", crossover, "scenario_halt", store, "--full")
+        (folder / "made.hsp").write_bytes(good())
+        ask("package key", "package", "key", str(folder / "keys" / "package.key"), store)
+        ask("package show", "package", "show", str(folder / "made.hsp"), store)
+        ask("package list", "package", "list", store)
         ask("gateway", "gateway", "--port", "0", "--control-port", "0", *staged)
         ask("serve", "serve", *staged, "observability.serve.port=0")
     return said

@@ -35,6 +35,19 @@ def formatted(text: str) -> str:
     return text
 
 
+def renamed(text: str, name: str) -> str:
+    """A document under another id, everything else as its author wrote it.
+
+    Raises:
+        DocumentRefused: the text is no YAML.
+    """
+    rows = dict(_rows(read(text).root))
+    node = rows["id"]
+    start, end = node.start_mark.index, node.end_mark.index
+    quote = node.style if isinstance(node, ScalarNode) and node.style in ("'", '"') else ""
+    return f"{text[:start]}{quote}{name}{quote}{text[end:]}"
+
+
 def _is_no_text(scalar: str) -> bool:
     """Whether YAML takes a plain scalar for a number: ``(100)`` is text, and ``100`` is none."""
     return not isinstance(read(f"said: {scalar}").values["said"], str)

@@ -1,0 +1,15 @@
+"""Alembic's entry: runs the migrations on the connection and in the transaction that ``Migrations`` opened."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from tradewright.catalog.schema import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    version_table=context.config.attributes["version_table"],
+    render_as_batch=True,
+)
+context.run_migrations()
