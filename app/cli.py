@@ -18,6 +18,7 @@ from app.commands import (
     packages,
     research,
     scenarios,
+    schemas,
     stream,
     system,
     trade,
@@ -36,7 +37,7 @@ app = typer.Typer(
 )
 _RESEARCH = (data, stream, documents, packages, research, walk_forward, monte_carlo, scenarios)
 _TRADING = (trade, orders, kill_and_cancel, limits, ways_back, ledger)
-for group in (system, *_RESEARCH, *_TRADING):
+for group in (system, schemas, *_RESEARCH, *_TRADING):
     app.add_typer(group.commands)
 _OBJECTS = 100_000
 """So many new objects before a garbage collection: a tenth of the CPU of a command went to searching its imports."""

@@ -71,7 +71,7 @@ def test_a_refusal_is_1(path: str, tmp_path: Path) -> None:
     if path == "init":  # takes no settings, and refuses a folder that holds anything
         (tmp_path / "mine").touch()
         said = say("init", str(tmp_path), "--json")
-    elif path in ("dsl schema", "scenarios schema"):  # takes no settings
+    elif path in ("dsl schema", "scenarios schema", "schema"):  # takes no settings
         said = say(*path.split(), str(tmp_path / "none" / "file.json"), "--json")
     elif path.startswith("dsl "):
         said = say(*path.split(), "no-such-file", "--json")
